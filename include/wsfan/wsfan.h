@@ -1,0 +1,513 @@
+/* wsfan.h - a cluster-aware session registry for C WebSocket servers
+ *
+ * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
+ *
+ * CONCEPTS
+ *   node      one process that links this library (a replica of your server).
+ *   peer      another node, seen from this one.
+ *   link      the two numbered, acknowledged streams between a node and one peer.
+ *   loop      one event-loop thread of the host; it owns sessions and runs their callbacks.
+ *   session   one WebSocket connection, owned by the loop that opened it.
+ *   user      a name that a session carries; many sessions may carry the same.
+ *   chat      a name that sessions join; a broadcast to it reaches every member on every node.
+ *   message   an immutable, reference-counted payload on its way to sessions.
+ *   interest  what a node tells its peers: "I have a session in this chat, or of this user".
+ *
+ * THREADS
+ *   Every function is tagged. [any]: any thread, at any time while the object lives. [loop]: only
+ *   the thread that dispatches that wsfan_loop. [owner]: one thread, with no other call on the
+ *   object at the same time. Callbacks run only inside wsfan_loop_dispatch(), on its thread, and
+ *   may call every [any] function, and every [loop] function of their own loop except
+ *   wsfan_loop_dispatch() and wsfan_loop_close(). No function blocks unless its comment says so.
+ *
+ * MEMORY
+ *   Every string and buffer that is passed in is copied before the call returns. Everything passed
+ *   to a callback is valid until that callback returns; a message can be kept with
+ *   wsfan_message_ref(). Each queue and table is bounded by a field of wsfan_options.
+ *
+ * ERRORS
+ *   A function that returns int returns WSFAN_OK (0) or one of the negative codes below. A call
+ *   that fails has changed nothing.
+ *
+ * CAVEATS
+ *   - One mesh thread per node owns all sockets. It runs with every signal blocked. The library
+ *     installs no signal handler, reads no environment variable, prints nothing, and registers no
+ *     atexit or fork hook.
+ *   - A node does not survive fork(): in the child every call that takes a node or a loop returns
+ *     WSFAN_EFORK, and nothing is released.
+ *   - The mesh carries plain text. Keep its port inside a network that you trust.
+ */
+#ifndef WSFAN_H
+#define WSFAN_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(WSFAN_STATIC) || !defined(__GNUC__)
+#define WSFAN_API
+#else
+#define WSFAN_API __attribute__((visibility("default")))
+#endif
+
+#define WSFAN_VERSION_MAJOR 0
+#define WSFAN_VERSION_MINOR 1
+#define WSFAN_VERSION_PATCH 0
+
+/* ------------------------------------------------------------------------------------- errors */
+
+/* name, value, text */
+#define WSFAN_ERROR_LIST(X)                                                                        \
+    X(WSFAN_OK, 0, "no error")                                                                     \
+    X(WSFAN_EINVAL, -1, "an argument is NULL, out of its range, or of another loop")               \
+    X(WSFAN_ENOMEM, -2, "out of memory")                                                           \
+    X(WSFAN_ETOOBIG, -3, "a name or payload is larger than its limit")                             \
+    X(WSFAN_ELIMIT, -4, "a count has reached its limit")                                           \
+    X(WSFAN_EAGAIN, -5, "the publish queue is full; try again later")                              \
+    X(WSFAN_ESTALE, -6, "the session is closed")                                                   \
+    X(WSFAN_EEXIST, -7, "the session is in this chat already")                                     \
+    X(WSFAN_ENOENT, -8, "the session is not in this chat")                                         \
+    X(WSFAN_EENDPOINT, -9, "an endpoint is not of the form tcp://HOST:PORT or ipc://PATH")         \
+    X(WSFAN_EADDRINUSE, -10, "the mesh endpoint is in use by another socket")                      \
+    X(WSFAN_EADDR, -11, "the mesh endpoint cannot be bound on this machine")                       \
+    X(WSFAN_ESYSTEM, -12, "the system refused a thread, a descriptor or a socket; see errno")      \
+    X(WSFAN_EBUSY, -13, "the node still has open loops")                                           \
+    X(WSFAN_ECLOSED, -14, "the node is closing")                                                   \
+    X(WSFAN_EFORK, -15, "the node was opened before fork(); it is unusable in the child")          \
+    X(WSFAN_EPARTIAL, -16, "some live peers did not acknowledge in time")
+
+#define WSFAN_ERROR_ENUM(name, value, text) name = (value),
+enum { WSFAN_ERROR_LIST(WSFAN_ERROR_ENUM) WSFAN_ERROR_END_ = 1 };
+#undef WSFAN_ERROR_ENUM
+
+/* The text of an error code: a constant English phrase, "unknown error" for any other number. [any] */
+WSFAN_API const char *wsfan_error_text(int error);
+
+/* The version of the library that is linked, such as "0.1.0". [any] */
+WSFAN_API const char *wsfan_version(void);
+
+/* -------------------------------------------------------------------------------------- types */
+
+typedef struct wsfan_node wsfan_node;
+typedef struct wsfan_loop wsfan_loop;
+typedef struct wsfan_message wsfan_message;
+
+/* Bytes that someone else owns. data may be NULL when size is 0. */
+typedef struct {
+    const void *data;
+    size_t size;
+} wsfan_bytes;
+
+/* A NUL-terminated string as bytes, without the NUL. text must not be NULL. [any] */
+static inline wsfan_bytes wsfan_string(const char *text) {
+    wsfan_bytes bytes;
+    bytes.data = text;
+    bytes.size = strlen(text);
+    return bytes;
+}
+
+/* A session by value. A handle of a closed session is never valid again (until its slot has been
+ * reused 2^32 times); using it returns WSFAN_ESTALE. {0} is never a session. */
+typedef struct {
+    uint64_t id;
+} wsfan_session;
+
+/* A session anywhere in the cluster. {0, 0} is no session. */
+typedef struct {
+    uint64_t node; /* wsfan_node_id() of the node that has it */
+    uint64_t session;
+} wsfan_address;
+
+/* Unique in the cluster. Messages of one origin have strictly rising clocks; sorted by (clock,
+ * origin), messages stand in the same order for every reader. The clock is a hybrid logical clock
+ * (Kulkarni et al., "Logical Physical Clocks", 2014): 48 bits of milliseconds since 1970, then a
+ * 16-bit counter. */
+typedef struct {
+    uint64_t clock;
+    uint64_t origin; /* node id of the publisher */
+} wsfan_message_id;
+
+/* Whom a message is for. */
+typedef enum {
+    WSFAN_CHAT = 1, /* every member of the chat `name` */
+    WSFAN_USER = 2, /* every session of the user `name` */
+    WSFAN_ALL = 3   /* every session in the cluster; `name` is empty */
+} wsfan_target_kind;
+
+typedef struct {
+    wsfan_target_kind kind;
+    wsfan_bytes name;
+} wsfan_target;
+
+/* One recipient of a message on this loop. */
+typedef struct {
+    wsfan_session session;
+    void *session_user; /* as given to wsfan_session_open() */
+} wsfan_recipient;
+
+/* ------------------------------------------------------------------------------------ options */
+
+/* Sizes are in bytes, times in milliseconds. wsfan_options_init() sets the defaults in brackets.
+ * Strings need to live only until wsfan_node_open() returns. */
+typedef struct wsfan_options {
+    size_t struct_size; /* set by wsfan_options_init(); fields are only ever appended */
+
+    /* Identity */
+    const char *cluster; /* nodes of another cluster are refused; 1..32 bytes ["wsfan"] */
+    const char *name;    /* 1..64 bytes, unique in the cluster, the same after a restart
+                            [NULL: "node-" and the node id in hex] */
+
+    /* Mesh. All addresses: "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes. */
+    const char *endpoint;      /* where this node listens; HOST may be "*", PORT may be "*" (any free
+                                  one). [NULL: local only, no socket is opened] */
+    const char *advertise;     /* where peers reach it [NULL: the bound endpoint; for "*" the first
+                                  IPv4 address of an interface that is up and not loopback] */
+    const char *const *peers;  /* endpoints to introduce ourselves to; one live one is enough; our
+                                  own may be among them [NULL] */
+    size_t peers_count;        /* 0..peers_count_max [0] */
+
+    /* Messages */
+    uint32_t headroom_bytes;     /* writable bytes before each payload, 0..4096 [0] */
+    uint32_t payload_bytes_max;  /* 1..64 Mi [1 Mi] */
+    uint32_t name_bytes_max;     /* of a chat or user name, 1..65535 [256] */
+    uint32_t targets_count_max;  /* of one publish, 1..1024 [64] */
+
+    /* Counts */
+    uint32_t loops_count_max;             /* 1..64 [16] */
+    uint32_t peers_count_max;             /* 1..64 [64] */
+    uint32_t sessions_count_max;          /* of one loop, 1..16777215 [1048576] */
+    uint32_t chats_count_max;             /* of one loop, chats and users together, 1..16777215 [2097152] */
+    uint32_t chats_per_session_count_max; /* 1..65535 [1024] */
+
+    /* Queues: the first limit that is reached counts. */
+    uint32_t publish_queue_count_max;  /* publishes that the mesh thread has not taken [65536] */
+    uint64_t publish_queue_bytes_max;  /* [64 Mi]; over it: WSFAN_EAGAIN */
+    uint32_t inbox_count_max;          /* messages that a loop has not dispatched [65536] */
+    uint64_t inbox_bytes_max;          /* [64 Mi]; over it: dropped for this loop, on_gap */
+    uint64_t link_window_bytes;        /* sent to a peer and not acknowledged, 64 Ki.. [4 Mi] */
+    uint32_t link_queue_count_max;     /* messages that wait for room in the window [65536] */
+    uint64_t link_queue_bytes_max;     /* [16 Mi]; over it: the oldest is dropped, on_gap at the peer */
+    uint32_t interest_log_count_max;   /* changes of interest kept for slow peers, a power of two,
+                                          64..16777216 [65536]; over it: a new snapshot for that peer */
+
+    /* Times: heartbeat < silent < down < forget */
+    uint32_t heartbeat_ms;  /* 10.. [1000] */
+    uint32_t silent_ms;     /* nothing heard: WSFAN_PEER_SILENT [3000] */
+    uint32_t down_ms;       /* nothing heard: WSFAN_PEER_DOWN, barriers no longer wait for it [10000] */
+    uint32_t forget_ms;     /* nothing heard: its state and queue are released [120000] */
+    uint32_t join_ms_max;   /* a join completes as partial after this, 1.. [5000] */
+    uint32_t close_ms_max;  /* how long wsfan_node_close() may take to deliver what was accepted [1000] */
+} wsfan_options;
+
+/* Sets every field to its default. options must not be NULL. [any] */
+WSFAN_API void wsfan_options_init(wsfan_options *options);
+
+/* --------------------------------------------------------------------------------------- node */
+
+/* Opens a node: binds options->endpoint (unless NULL), starts the mesh thread, begins to connect.
+ *
+ * node     receives the node; the caller closes it with wsfan_node_close(). Untouched on error.
+ * options  not NULL.
+ * Errors: WSFAN_EINVAL (a field out of its range), WSFAN_ETOOBIG (cluster or name too long),
+ * WSFAN_EENDPOINT, WSFAN_EADDRINUSE, WSFAN_EADDR, WSFAN_ESYSTEM, WSFAN_ENOMEM. A peer that cannot
+ * be reached is no error: it is tried again until it can. [any] */
+WSFAN_API int wsfan_node_open(wsfan_node **node, const wsfan_options *options);
+
+/* Says goodbye to the peers and releases the node. Waits until everything that was accepted is
+ * acknowledged by every live peer, at most close_ms_max, then until the goodbye has left, at most
+ * 200 ms more: this function may block that long. NULL is allowed. Must not run in a callback.
+ * Errors: WSFAN_EBUSY (a loop is open), WSFAN_EFORK. [owner] */
+WSFAN_API int wsfan_node_close(wsfan_node *node);
+
+/* The node's id: random at each open, never 0. [any] */
+WSFAN_API uint64_t wsfan_node_id(const wsfan_node *node);
+
+/* The node's name; valid while the node is open. [any] */
+WSFAN_API const char *wsfan_node_name(const wsfan_node *node);
+
+/* The endpoint that peers are told, with the real port; "" when local only. Valid while the node
+ * is open. [any] */
+WSFAN_API const char *wsfan_node_endpoint(const wsfan_node *node);
+
+/* --------------------------------------------------------------------------------------- loop */
+
+/* What became of a join. */
+typedef struct {
+    wsfan_session session;
+    void *session_user;
+    wsfan_bytes chat;
+    int status;                   /* WSFAN_OK: every live peer acknowledged, so each broadcast issued
+                                     from now on, anywhere, reaches the session. WSFAN_EPARTIAL: the
+                                     peers in `missing` had not within join_ms_max. */
+    const uint64_t *missing;      /* node ids */
+    size_t missing_count;
+} wsfan_joined;
+
+typedef enum {
+    WSFAN_PEER_UP = 1,     /* the link works: new, or again after silent or down */
+    WSFAN_PEER_SILENT = 2, /* nothing heard for silent_ms, or its connection broke */
+    WSFAN_PEER_DOWN = 3,   /* gone, see the reason; barriers do not wait for it */
+    WSFAN_PEER_REFUSED = 4 /* it may not be a peer, see the reason */
+} wsfan_peer_event;
+
+typedef enum {
+    WSFAN_REASON_NONE = 0,
+    WSFAN_REASON_TIMEOUT = 1,  /* nothing heard for down_ms */
+    WSFAN_REASON_BYE = 2,      /* it said goodbye */
+    WSFAN_REASON_REPLACED = 3, /* a newer node took its name */
+    WSFAN_REASON_CLUSTER = 4,  /* another cluster name */
+    WSFAN_REASON_VERSION = 5,  /* no protocol version in common */
+    WSFAN_REASON_NAME = 6,     /* an older node with a name that is taken by a newer one */
+    WSFAN_REASON_LIMIT = 7     /* peers_count_max is reached */
+} wsfan_reason;
+
+typedef struct {
+    uint64_t node;
+    const char *name;     /* "" where it is not known yet */
+    const char *endpoint; /* where it says that it can be reached */
+    wsfan_peer_event event;
+    wsfan_reason reason;
+} wsfan_peer;
+
+typedef enum {
+    WSFAN_GAP_PEER_QUEUE = 1, /* the peer's queue for us was full and lost the oldest */
+    WSFAN_GAP_LINK = 2,       /* frames of the peer are missing and cannot be had again */
+    WSFAN_GAP_TOO_BIG = 3,    /* the peer has larger limits than this node accepts */
+    WSFAN_GAP_INBOX = 4       /* this loop was too slow: its inbox was full, or out of memory */
+} wsfan_gap_reason;
+
+/* Messages that did not arrive. It is not known which chats they were for: tell every member of a
+ * chat that it may have missed something. */
+typedef struct {
+    uint64_t node;    /* the publisher's node id; this node's own for WSFAN_GAP_INBOX */
+    const char *name; /* its name */
+    uint64_t count;   /* messages */
+    wsfan_gap_reason reason;
+} wsfan_gap;
+
+/* All callbacks may be NULL. They may open, close, join and leave sessions, and publish. */
+typedef struct wsfan_callbacks {
+    size_t struct_size; /* sizeof(wsfan_callbacks) */
+
+    /* A message for sessions of this loop: once per message, with every session that it is for,
+     * each once. recipients is valid until the callback returns; a session that the callback
+     * itself closes stays in the array. */
+    void (*on_message)(void *loop_user, wsfan_message *message, const wsfan_recipient *recipients,
+                       size_t recipients_count);
+
+    /* Once for every wsfan_session_join() that returned WSFAN_OK, unless the session leaves or
+     * closes before. */
+    void (*on_joined)(void *loop_user, const wsfan_joined *joined);
+
+    /* A peer's state changed. Each loop of the node is told. */
+    void (*on_peer)(void *loop_user, const wsfan_peer *peer);
+
+    /* Messages are missing. Each loop is told of a peer's gap; only the loop itself of its inbox's. */
+    void (*on_gap)(void *loop_user, const wsfan_gap *gap);
+} wsfan_callbacks;
+
+/* Opens a loop. The calling thread, or the one it hands the loop to, is the loop's thread.
+ *
+ * loop       receives the loop; the caller closes it with wsfan_loop_close() before the node.
+ * callbacks  copied; not NULL.
+ * loop_user  passed to every callback; may be NULL.
+ * Errors: WSFAN_EINVAL, WSFAN_ELIMIT (loops_count_max), WSFAN_ESYSTEM, WSFAN_ENOMEM, WSFAN_EFORK. [any] */
+WSFAN_API int wsfan_loop_open(wsfan_loop **loop, wsfan_node *node, const wsfan_callbacks *callbacks,
+                              void *loop_user);
+
+/* Closes the loop and its sessions. No callback runs any more. NULL is allowed.
+ * Errors: WSFAN_EFORK. [loop] */
+WSFAN_API int wsfan_loop_close(wsfan_loop *loop);
+
+/* A descriptor that is readable while wsfan_loop_dispatch() has work: add it, level-triggered, to
+ * your event loop. Owned by the loop: do not read or close it. [any] */
+WSFAN_API int wsfan_loop_fd(const wsfan_loop *loop);
+
+/* Runs the callbacks that are due. The only place where callbacks run.
+ *
+ * max  how many messages and notices to handle at most, 0 for all that are there now. With work
+ *      left, wsfan_loop_fd() stays readable.
+ * Returns how many were handled, or WSFAN_EINVAL, WSFAN_EFORK. [loop] */
+WSFAN_API int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max);
+
+/* ------------------------------------------------------------------------------------ session */
+
+/* Opens a session.
+ *
+ * session       receives the handle.
+ * user          0..name_bytes_max bytes; empty: a session without a user.
+ * session_user  your pointer, handed back with each recipient; may be NULL.
+ * Errors: WSFAN_EINVAL, WSFAN_ETOOBIG (user), WSFAN_ELIMIT (sessions_count_max, chats_count_max),
+ * WSFAN_ENOMEM, WSFAN_EFORK. [loop] */
+WSFAN_API int wsfan_session_open(wsfan_session *session, wsfan_loop *loop, wsfan_bytes user,
+                                 void *session_user);
+
+/* Closes a session; it leaves its chats, in time proportional to their number. No callback names
+ * it any more. Errors: WSFAN_EINVAL, WSFAN_ESTALE, WSFAN_EFORK. [loop] */
+WSFAN_API int wsfan_session_close(wsfan_loop *loop, wsfan_session session);
+
+/* Makes the session a member of a chat. From now on it may get the chat's messages; on_joined says
+ * from when on it gets them all.
+ *
+ * chat  1..name_bytes_max bytes, any bytes.
+ * Errors: WSFAN_EINVAL (empty name), WSFAN_ETOOBIG, WSFAN_EEXIST, WSFAN_ESTALE, WSFAN_ELIMIT
+ * (chats_per_session_count_max, chats_count_max), WSFAN_ENOMEM, WSFAN_EFORK. [loop] */
+WSFAN_API int wsfan_session_join(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat);
+
+/* Ends a membership. No message of the chat reaches the session after this returns, except one
+ * that is also for its user or another of its chats.
+ * Errors: WSFAN_EINVAL, WSFAN_ENOENT, WSFAN_ESTALE, WSFAN_EFORK. [loop] */
+WSFAN_API int wsfan_session_leave(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat);
+
+/* The session's cluster-wide address, for wsfan_publish_options.except. [any] */
+WSFAN_API wsfan_address wsfan_session_address(const wsfan_loop *loop, wsfan_session session);
+
+/* ------------------------------------------------------------------------------------ publish */
+
+#define WSFAN_BINARY 1u /* a WebSocket binary message; without it: text (the library does not check UTF-8) */
+
+typedef struct wsfan_publish_options {
+    size_t struct_size;   /* sizeof(wsfan_publish_options) */
+    uint32_t flags;       /* 0 or WSFAN_BINARY */
+    wsfan_address except; /* this session gets nothing, wherever it is; {0, 0}: nobody is left out */
+} wsfan_publish_options;
+
+/* Sends a payload to every session in a chat, on every node. The same as wsfan_publish() with one
+ * WSFAN_CHAT target. [any] */
+WSFAN_API int wsfan_broadcast(wsfan_node *node, wsfan_bytes chat, wsfan_bytes payload,
+                              const wsfan_publish_options *options);
+
+/* Sends a payload to every session of the cluster. The same as wsfan_publish() with one WSFAN_ALL
+ * target. [any] */
+WSFAN_API int wsfan_broadcast_all(wsfan_node *node, wsfan_bytes payload,
+                                  const wsfan_publish_options *options);
+
+/* Sends a payload to the sessions that any of the targets names, to each once. What one thread
+ * publishes arrives in that order.
+ *
+ * targets   1..targets_count_max.
+ * payload   0..payload_bytes_max bytes.
+ * options   may be NULL: text, nobody left out.
+ * Allocates once. Errors: WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_ELIMIT (targets_count_max),
+ * WSFAN_EAGAIN (nothing was queued), WSFAN_ENOMEM, WSFAN_EFORK. [any] */
+WSFAN_API int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
+                            wsfan_bytes payload, const wsfan_publish_options *options);
+
+/* ------------------------------------------------------------------------------------ message */
+
+/* Takes and gives back a reference; the last one frees the message. [any] */
+WSFAN_API wsfan_message *wsfan_message_ref(wsfan_message *message);
+WSFAN_API void wsfan_message_unref(wsfan_message *message);
+
+/* The payload; valid while you hold a reference. [any] */
+WSFAN_API wsfan_bytes wsfan_message_payload(const wsfan_message *message);
+
+/* 0 or WSFAN_BINARY. [any] */
+WSFAN_API uint32_t wsfan_message_flags(const wsfan_message *message);
+
+WSFAN_API wsfan_message_id wsfan_message_get_id(const wsfan_message *message);
+
+/* The targets that the publisher named, at least one; i < wsfan_message_targets_count(). The
+ * name is valid while you hold a reference. [any] */
+WSFAN_API size_t wsfan_message_targets_count(const wsfan_message *message);
+WSFAN_API wsfan_target wsfan_message_target(const wsfan_message *message, size_t i);
+
+/* The last `size` bytes before the payload, to write a frame header into, so that header and
+ * payload leave as one buffer, for every recipient the same. Its bytes are this loop's own: where
+ * two loops get a message of a node with headroom, each gets its own copy. Write them once,
+ * before the message is handed to anyone else. NULL where size > headroom_bytes. [loop] */
+WSFAN_API void *wsfan_message_headroom(wsfan_message *message, size_t size);
+
+/* --------------------------------------------------------------------------------- statistics */
+
+/* Why messages or frames were dropped. name, text */
+#define WSFAN_DROP_LIST(X)                                                                         \
+    X(WSFAN_DROP_PUBLISH_QUEUE, "refused with WSFAN_EAGAIN")                                       \
+    X(WSFAN_DROP_INBOX, "a loop's inbox was full or out of memory")                                \
+    X(WSFAN_DROP_LINK_QUEUE, "a peer's queue was full or out of memory")                           \
+    X(WSFAN_DROP_TOO_BIG, "larger than the peer accepts")                                          \
+    X(WSFAN_DROP_UNWANTED, "received, but no loop has an interest in it")                          \
+    X(WSFAN_DROP_DUPLICATE, "a frame that was received already")                                   \
+    X(WSFAN_DROP_GAP, "a frame out of order; it is asked for again")                               \
+    X(WSFAN_DROP_MALFORMED, "bytes from the network that are no valid frame or introduction")      \
+    X(WSFAN_DROP_STRANGER, "a frame of a node that has not introduced itself")                     \
+    X(WSFAN_DROP_EVENT, "a notice to a loop that does not dispatch, or out of memory")
+
+#define WSFAN_DROP_ENUM(name, text) name,
+typedef enum { WSFAN_DROP_LIST(WSFAN_DROP_ENUM) WSFAN_DROP_COUNT } wsfan_drop;
+#undef WSFAN_DROP_ENUM
+
+/* The text of a wsfan_drop, a constant. [any] */
+WSFAN_API const char *wsfan_drop_text(wsfan_drop reason);
+
+/* Counters only rise while the node is open; the rest are as of now. */
+typedef struct wsfan_stats {
+    size_t struct_size; /* sizeof(wsfan_stats), set by the caller; only so much is filled */
+    uint32_t loops;
+    uint32_t peers;             /* known */
+    uint32_t peers_up;
+    uint64_t sessions;          /* open, of all loops */
+    uint64_t chats;             /* chats and users with a session here */
+    uint64_t chats_remote;      /* chats and users that a peer has a session in */
+    uint64_t published;         /* messages accepted */
+    uint64_t published_bytes;   /* their payloads */
+    uint64_t delivered;         /* messages put into inboxes, once per loop */
+    uint64_t received;          /* messages from peers */
+    uint64_t gaps;              /* messages that peers' gaps cover */
+    uint64_t publish_queue_count;
+    uint64_t publish_queue_bytes;
+    uint64_t joins_pending;     /* barriers that are not complete */
+    uint64_t dropped[16];       /* by wsfan_drop */
+} wsfan_stats;
+
+typedef struct wsfan_peer_stats {
+    size_t struct_size; /* sizeof(wsfan_peer_stats), set by the caller in element 0 */
+    uint64_t node;
+    char name[65];
+    char endpoint[129];
+    wsfan_peer_event state; /* UP, SILENT or DOWN */
+    uint64_t messages_in, messages_out;
+    uint64_t payload_bytes_in, payload_bytes_out; /* of those messages */
+    uint64_t frames_in, frames_out;
+    uint64_t bytes_in, bytes_out;                 /* of those frames */
+    uint64_t frames_resent;
+    uint64_t gap_in;       /* messages of the peer that did not reach us */
+    uint64_t gap_out;      /* messages of ours that did not reach the peer */
+    uint64_t queue_count;  /* messages that wait for room in the window */
+    uint64_t queue_bytes;
+    uint64_t window_bytes; /* sent and not acknowledged */
+} wsfan_peer_stats;
+
+typedef struct wsfan_loop_stats {
+    size_t struct_size; /* sizeof(wsfan_loop_stats), set by the caller */
+    uint64_t sessions;
+    uint64_t chats;       /* chats and users with a session on this loop */
+    uint64_t memberships; /* sessions in chats, and sessions with a user */
+    uint64_t messages;    /* dispatched */
+    uint64_t recipients;  /* of those messages */
+    uint64_t inbox_count; /* waiting */
+    uint64_t inbox_bytes;
+    uint64_t gap;         /* messages that the inbox lost */
+} wsfan_loop_stats;
+
+/* Each fills a struct. They wait for a lock that the mesh thread holds while it works, never while
+ * it waits: usually microseconds. Errors: WSFAN_EINVAL (NULL, struct_size is 0 or above the
+ * library's), WSFAN_EFORK. [any] */
+WSFAN_API int wsfan_node_stats(wsfan_node *node, wsfan_stats *stats);
+
+/* Fills at most `capacity` elements of `peers` and sets *count to the number of known peers. peers
+ * may be NULL when capacity is 0. */
+WSFAN_API int wsfan_node_peers(wsfan_node *node, wsfan_peer_stats *peers, size_t capacity,
+                               size_t *count);
+
+/* The loop's own. [loop] */
+WSFAN_API int wsfan_loop_get_stats(wsfan_loop *loop, wsfan_loop_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
