@@ -182,6 +182,9 @@ typedef struct wsfan_options {
     uint32_t sessions_count_max;          /* of one loop, 1..16777215 [1048576] */
     uint32_t chats_count_max;             /* of one loop, chats and users together, 1..16777215 [2097152] */
     uint32_t chats_per_session_count_max; /* 1..65535 [1024] */
+    uint32_t remote_chats_count_max;      /* chats and users that peers and loops of this node have
+                                             sessions in, 1..268435456 [16777216]; a peer that
+                                             announces more is sent every message */
 
     /* Queues: the first limit that is reached counts. */
     uint32_t publish_queue_count_max;  /* publishes that the mesh thread has not taken [65536] */
@@ -242,7 +245,9 @@ typedef struct {
     wsfan_bytes chat;
     int status;                   /* WSFAN_OK: every live peer acknowledged, so each broadcast issued
                                      from now on, anywhere, reaches the session. WSFAN_EPARTIAL: the
-                                     peers in `missing` had not within join_ms_max. */
+                                     peers in `missing` had not within join_ms_max.
+                                     WSFAN_ENOMEM: the node could not note the interest; leave and
+                                     join again. */
     const uint64_t *missing;      /* node ids */
     size_t missing_count;
 } wsfan_joined;

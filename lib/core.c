@@ -1,0 +1,322 @@
+/* The core's inputs: what loops ask for, what peers send, and the passing of time. Answers for the
+ * order of messages and for the join barrier; how nodes meet is in greet.c, what they say in
+ * stream.c.
+ *
+ * Every message takes one path: stamped here, then to the loops and the links that want it, so each
+ * loop of a node sees the messages of a chat in the same order. */
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "greet.h"
+#include "stream.h"
+
+enum { FRAME_SIZE_MIN = 128 * 1024 }; /* room for any frame without messages */
+
+static void copy_text(char *out, size_t capacity, const char *text) {
+    size_t size = text != NULL ? strlen(text) : 0;
+    assert(size < capacity);
+    if (size > 0)
+        memcpy(out, text, size);
+    out[size] = '\0';
+}
+
+int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effects *effects,
+                 wsf_now now) {
+    wsf_core *core = calloc(1, sizeof *core);
+    if (core == NULL)
+        return WSFAN_ENOMEM;
+    core->config = *config;
+    copy_text(core->cluster, sizeof core->cluster, config->cluster);
+    copy_text(core->name, sizeof core->name, config->name);
+    copy_text(core->endpoint, sizeof core->endpoint, config->endpoint);
+    core->effects = *effects;
+    core->random = config->seed;
+    core->last_ms = now.ms;
+    wsf_hash_key_init(&core->key, core->cluster);
+    core->frame_size_max = wsf_core_frame_size_max(config);
+    core->reader = wsf_reader_new();
+    if (core->reader == NULL ||
+        wsf_interest_init(&core->interest, config->remote_chats_count_max,
+                          config->interest_log_count_max, wsf_greet_random(core)) != WSFAN_OK) {
+        wsf_reader_destroy(core->reader);
+        free(core);
+        return WSFAN_ENOMEM;
+    }
+    *out = core;
+    return WSFAN_OK;
+}
+
+uint64_t wsf_core_frame_size_max(const wsf_core_config *config) {
+    uint64_t size_max = wsf_frame_bound(config->payload_bytes_max, config->name_bytes_max,
+                                        config->targets_count_max);
+    return size_max > FRAME_SIZE_MIN ? size_max : FRAME_SIZE_MIN;
+}
+
+const char *wsf_core_endpoint(const wsf_core *core) {
+    return core->endpoint;
+}
+
+size_t wsf_core_introduction(const wsf_core *core, uint8_t topic[WSF_INTRODUCTION_SIZE_MAX]) {
+    wsf_introduction introduction = {
+        .protocol_min = WSF_PROTOCOL_MIN,
+        .protocol_max = WSF_PROTOCOL_MAX,
+        .node = core->config.node,
+    };
+    copy_text(introduction.cluster, sizeof introduction.cluster, core->cluster);
+    copy_text(introduction.endpoint, sizeof introduction.endpoint, core->endpoint);
+    return wsf_write_introduction(topic, &introduction);
+}
+
+void wsf_core_add_endpoint(wsf_core *core, const char *endpoint, wsf_now now) {
+    if (strcmp(endpoint, core->endpoint) != 0)
+        wsf_greet_connect(core, endpoint, true, now);
+}
+
+/* ------------------------------------------------------------------------------- join barrier */
+
+static wsf_ticket *first_ticket(const wsf_core *core) {
+    return (wsf_ticket *)core->tickets_head;
+}
+
+static void append_ticket(wsf_core *core, wsf_ticket *ticket) {
+    ticket->item.next = NULL;
+    if (core->tickets_tail != NULL)
+        core->tickets_tail->next = &ticket->item;
+    else
+        core->tickets_head = &ticket->item;
+    core->tickets_tail = &ticket->item;
+    core->tickets_count++;
+}
+
+static void hand_back_first(wsf_core *core, int status) {
+    wsf_ticket *ticket = first_ticket(core);
+    core->tickets_head = ticket->item.next;
+    if (core->tickets_head == NULL)
+        core->tickets_tail = NULL;
+    core->tickets_count--;
+    ticket->status = status;
+    core->effects.joined(core->effects.user, ticket);
+}
+
+static bool acknowledged(const wsf_peer *peer, uint64_t serial) {
+    return !wsf_peer_live(peer) || peer->serial_acked >= serial;
+}
+
+static bool barrier_passed(const wsf_core *core, uint64_t serial) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (!acknowledged(&core->peers[i], serial))
+            return false;
+    return true;
+}
+
+/* Out of memory leaves the list empty: the status still says that somebody is missing. */
+static void name_missing(const wsf_core *core, wsf_ticket *ticket) {
+    ticket->missing = malloc(WSF_PEERS_MAX * sizeof *ticket->missing);
+    for (unsigned i = 0; ticket->missing != NULL && i < core->config.peers_count_max; i++)
+        if (!acknowledged(&core->peers[i], ticket->serial))
+            ticket->missing[ticket->missing_count++] = core->peers[i].node;
+}
+
+/* Serials may repeat or step back (an audience that another loop announced before), so the first
+ * ticket may hold back a later one that has passed; but never beyond the first's deadline. */
+static void move_barriers(wsf_core *core, wsf_now now) {
+    while (core->tickets_head != NULL) {
+        wsf_ticket *ticket = first_ticket(core);
+        if (barrier_passed(core, ticket->serial)) {
+            hand_back_first(core, WSFAN_OK);
+        } else if (now.ms >= ticket->deadline_ms) {
+            name_missing(core, ticket);
+            hand_back_first(core, WSFAN_EPARTIAL);
+        } else {
+            return;
+        }
+    }
+}
+
+void wsf_core_join(wsf_core *core, wsf_ticket *ticket, wsf_now now) {
+    ticket->missing = NULL;
+    ticket->missing_count = 0;
+    ticket->deadline_ms = now.ms + core->config.join_ms_max;
+    int error = wsf_interest_add_loop(&core->interest, ticket->hash, ticket->loop, &ticket->serial);
+    if (error != WSFAN_OK) {
+        ticket->status = error;
+        core->effects.joined(core->effects.user, ticket);
+        return;
+    }
+    append_ticket(core, ticket);
+}
+
+void wsf_core_leave(wsf_core *core, uint64_t hash, unsigned loop) {
+    wsf_interest_remove_loop(&core->interest, hash, loop);
+}
+
+void wsf_core_add_loop(wsf_core *core, unsigned loop) {
+    core->loops |= UINT64_C(1) << loop;
+}
+
+void wsf_core_remove_loop(wsf_core *core, unsigned loop) {
+    core->loops &= ~(UINT64_C(1) << loop);
+    wsf_interest_forget_loop(&core->interest, loop);
+
+    wsf_item *item = core->tickets_head;
+    core->tickets_head = core->tickets_tail = NULL;
+    core->tickets_count = 0;
+    while (item != NULL) {
+        wsf_ticket *ticket = (wsf_ticket *)item;
+        item = item->next;
+        if (ticket->loop != loop) {
+            append_ticket(core, ticket);
+            continue;
+        }
+        ticket->status = WSFAN_ECLOSED;
+        core->effects.joined(core->effects.user, ticket);
+    }
+}
+
+void wsf_core_destroy(wsf_core *core) {
+    if (core == NULL)
+        return;
+    while (core->tickets_head != NULL)
+        hand_back_first(core, WSFAN_ECLOSED);
+    for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
+        if (core->peers[i].node != 0)
+            wsf_link_destroy(&core->peers[i].link);
+    wsf_interest_destroy(&core->interest);
+    wsf_reader_destroy(core->reader);
+    free(core);
+}
+
+/* ------------------------------------------------------------------------------------- publish */
+
+void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
+    uint64_t physical = now.wall_ms << 16;
+    core->clock = core->clock < physical ? physical : core->clock + 1;
+    message->id = (wsfan_message_id){ core->clock, core->config.node };
+    core->stats.published++;
+    core->stats.published_bytes += message->payload_size;
+
+    uint64_t loops;
+    uint64_t peers;
+    wsf_stream_route(core, message, &loops, &peers);
+    for (unsigned i = 0; peers != 0; i++, peers >>= 1)
+        if ((peers & 1) != 0)
+            wsf_stream_enqueue(core, &core->peers[i], message);
+    wsf_stream_deliver(core, message, loops);
+    wsfan_message_unref(message);
+}
+
+/* ------------------------------------------------------------------------------------- network */
+
+void wsf_core_receive(wsf_core *core, uint32_t connection, const void *data, size_t size,
+                      wsf_now now) {
+    assert(connection < WSF_CONNECTIONS_MAX);
+    if (!core->connections[connection].used)
+        return; /* what was on its way when we hung up */
+    wsf_frame_head head;
+    if (wsf_reader_open(core->reader, data, size, core->config.node, &head) != WSFAN_OK) {
+        wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
+        return;
+    }
+    wsf_greet_identify(core, connection, head.sender);
+    if (head.sender != core->config.node)
+        wsf_stream_receive(core, connection, &head, size, now);
+}
+
+void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, size_t size,
+                           wsf_now now) {
+    wsf_introduction introduction;
+    switch (wsf_read_topic(topic, size, &introduction)) {
+    case WSF_TOPIC_INBOX:
+        wsf_greet_subscriber(core, introduction.node, subscribed, now);
+        break;
+    case WSF_TOPIC_INTRODUCTION:
+        if (subscribed)
+            wsf_greet_introduction(core, &introduction, now);
+        break;
+    case WSF_TOPIC_OTHER:
+        if (subscribed)
+            wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
+        break;
+    }
+}
+
+/* ---------------------------------------------------------------------------------------- time */
+
+void wsf_core_flush(wsf_core *core, wsf_now now) {
+    wsf_greet_tick(core, now);
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (core->peers[i].node != 0)
+            wsf_stream_flush(core, &core->peers[i], now);
+    move_barriers(core, now);
+}
+
+uint64_t wsf_core_deadline(const wsf_core *core) {
+    uint64_t at = wsf_greet_deadline(core);
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        if (core->peers[i].node == 0)
+            continue;
+        uint64_t stream_at = wsf_stream_deadline(core, &core->peers[i]);
+        at = at < stream_at ? at : stream_at;
+    }
+    if (core->tickets_head != NULL && first_ticket(core)->deadline_ms < at)
+        at = first_ticket(core)->deadline_ms;
+    return at;
+}
+
+bool wsf_core_drained(const wsf_core *core) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (peer->node != 0 && wsf_peer_live(peer) && peer->reachable &&
+            (peer->link.queue.count > 0 || peer->link.sent.count > 0))
+            return false;
+    }
+    return true;
+}
+
+void wsf_core_say_bye(wsf_core *core, wsf_now now) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (core->peers[i].node != 0)
+            wsf_stream_bye(core, &core->peers[i], now);
+}
+
+/* ---------------------------------------------------------------------------------- statistics */
+
+void wsf_core_count_drop(wsf_core *core, wsfan_drop reason, uint64_t count) {
+    core->stats.dropped[reason] += count;
+}
+
+void wsf_core_stats(const wsf_core *core, wsfan_stats *stats) {
+    *stats = core->stats;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        stats->peers += core->peers[i].node != 0;
+        stats->peers_up += core->peers[i].node != 0 && core->peers[i].state == WSFAN_PEER_UP;
+    }
+    for (uint64_t bits = core->loops; bits != 0; bits &= bits - 1)
+        stats->loops++;
+    stats->chats = core->interest.local_count;
+    stats->chats_remote = core->interest.remote_count;
+    stats->joins_pending = core->tickets_count;
+}
+
+size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capacity) {
+    size_t count = 0;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (peer->node == 0 || !peer->linked)
+            continue;
+        if (count < capacity) {
+            wsfan_peer_stats *out = &peers[count];
+            *out = peer->stats;
+            out->node = peer->node;
+            copy_text(out->name, sizeof out->name, peer->name);
+            copy_text(out->endpoint, sizeof out->endpoint, peer->endpoint);
+            out->state = peer->state;
+            out->queue_count = peer->link.queue.count;
+            out->queue_bytes = peer->link.queue_bytes;
+            out->window_bytes = peer->link.sent_bytes;
+        }
+        count++;
+    }
+    return count;
+}

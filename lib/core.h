@@ -1,0 +1,115 @@
+/* The protocol of one node: inputs and the time go in, effects come out. No clock, no socket, no
+ * thread, no randomness but the seed. Not thread-safe. */
+#ifndef WSF_CORE_H
+#define WSF_CORE_H
+
+#include "interest.h"
+#include "link.h"
+#include "wire.h"
+
+typedef struct wsf_core wsf_core;
+
+typedef struct {
+    uint64_t ms;      /* monotonic */
+    uint64_t wall_ms; /* since 1970; may jump */
+} wsf_now;
+
+typedef struct {
+    uint64_t node;
+    uint64_t incarnation; /* wall clock at the start, in milliseconds */
+    uint64_t seed;
+    const char *cluster;  /* strings are copied */
+    const char *name;
+    const char *endpoint; /* as advertised; NULL: no peers */
+    uint32_t headroom_bytes;
+    uint32_t payload_bytes_max;
+    uint32_t name_bytes_max;
+    uint32_t targets_count_max;
+    uint32_t peers_count_max;
+    uint32_t remote_chats_count_max;
+    uint32_t interest_log_count_max;
+    wsf_link_limits link;
+    uint32_t heartbeat_ms;
+    uint32_t silent_ms;
+    uint32_t down_ms;
+    uint32_t forget_ms;
+    uint32_t join_ms_max;
+} wsf_core_config;
+
+/* Travels from a loop to the core and back: "tell the peers that this loop has a session in this
+ * chat". One exists for each audience of a loop. */
+typedef struct {
+    wsf_item item;
+    uint64_t hash;
+    uint64_t serial; /* peers that acknowledged the log up to here know */
+    uint64_t deadline_ms;
+    uint64_t *missing; /* node ids of the peers that do not, when partial; the receiver frees it */
+    uint32_t missing_count;
+    uint32_t audience; /* the loop's own number for it */
+    int status;
+    uint8_t loop;
+} wsf_ticket;
+
+/* What the core wants done, at once and in this order. None of these may call the core. */
+typedef struct {
+    void *user;
+    void (*connect)(void *user, uint32_t connection, const char *endpoint);
+    void (*disconnect)(void *user, uint32_t connection);
+    void (*send)(void *user, wsf_buffer *frame);                         /* frame is borrowed */
+    /* message is borrowed; false: the loop has no room for it */
+    bool (*deliver)(void *user, unsigned loop, wsfan_message *message);
+    void (*joined)(void *user, wsf_ticket *ticket);                      /* hands it back */
+    void (*peer)(void *user, const wsfan_peer *peer);
+    void (*gap)(void *user, const wsfan_gap *gap);
+} wsf_effects;
+
+/* WSFAN_ENOMEM, or WSFAN_OK. */
+int wsf_core_new(wsf_core **core, const wsf_core_config *config, const wsf_effects *effects,
+                 wsf_now now);
+
+/* Waiting tickets of loops that are still there are handed back, with WSFAN_ECLOSED. */
+void wsf_core_destroy(wsf_core *core);
+
+/* The largest frame that a node with these limits takes, in bytes. */
+uint64_t wsf_core_frame_size_max(const wsf_core_config *config);
+
+const char *wsf_core_endpoint(const wsf_core *core); /* "" without peers */
+
+/* What this node subscribes to besides its inbox. Returns its size. */
+size_t wsf_core_introduction(const wsf_core *core, uint8_t topic[WSF_INTRODUCTION_SIZE_MAX]);
+
+/* An endpoint to introduce ourselves to for as long as the core lives. It is valid. */
+void wsf_core_add_endpoint(wsf_core *core, const char *endpoint, wsf_now now);
+
+/* Takes over the caller's reference. */
+void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now);
+
+/* The ticket comes back by effects->joined, perhaps at once. */
+void wsf_core_join(wsf_core *core, wsf_ticket *ticket, wsf_now now);
+void wsf_core_leave(wsf_core *core, uint64_t hash, unsigned loop);
+void wsf_core_add_loop(wsf_core *core, unsigned loop);
+void wsf_core_remove_loop(wsf_core *core, unsigned loop);
+
+/* Bytes that came by a connection, as one frame. */
+void wsf_core_receive(wsf_core *core, uint32_t connection, const void *data, size_t size,
+                      wsf_now now);
+
+/* Somebody subscribed to a topic at our socket, or no longer does. */
+void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, size_t size,
+                           wsf_now now);
+
+/* Sends what is due. Call it after any number of inputs, and at wsf_core_deadline(). */
+void wsf_core_flush(wsf_core *core, wsf_now now);
+uint64_t wsf_core_deadline(const wsf_core *core); /* UINT64_MAX: none */
+
+/* Whether every live peer has acknowledged everything. */
+bool wsf_core_drained(const wsf_core *core);
+void wsf_core_say_bye(wsf_core *core, wsf_now now);
+
+void wsf_core_count_drop(wsf_core *core, wsfan_drop reason, uint64_t count);
+
+/* Fills what the core knows of. */
+void wsf_core_stats(const wsf_core *core, wsfan_stats *stats);
+size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capacity);
+
+#endif

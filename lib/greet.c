@@ -1,0 +1,484 @@
+/* Answers for who is a peer and whether it lives. Identity is the node id; endpoints are hints.
+ *
+ * A node connects its SUB to a peer's XPUB and subscribes to its own inbox and to an introduction.
+ * The peer reads both, connects back, and each says HELLO into the other's inbox until that is
+ * acknowledged. Only then is the link established and anything else counted. */
+#include "greet.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+/* SplitMix64 (Steele, Lea, Flood, 2014). */
+uint64_t wsf_greet_random(wsf_core *core) {
+    uint64_t z;
+    do {
+        z = core->random += UINT64_C(0x9e3779b97f4a7c15);
+        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+        z ^= z >> 31;
+    } while (z == 0);
+    return z;
+}
+
+wsf_peer *wsf_greet_find(wsf_core *core, uint64_t node) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (core->peers[i].node == node)
+            return node != 0 ? &core->peers[i] : NULL;
+    return NULL;
+}
+
+static void copy_text(char *out, size_t capacity, wsfan_bytes text) {
+    assert(text.size < capacity);
+    memcpy(out, text.data, text.size);
+    out[text.size] = '\0';
+}
+
+static void tell_host(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
+                      wsfan_peer_event event, wsfan_reason reason) {
+    wsfan_peer peer = { node, name, endpoint, event, reason };
+    core->effects.peer(core->effects.user, &peer);
+}
+
+static void set_state(wsf_core *core, wsf_peer *peer, wsfan_peer_event state,
+                      wsfan_reason reason) {
+    if (peer->state == state)
+        return;
+    peer->state = state;
+    tell_host(core, peer->node, peer->name, peer->endpoint, state, reason);
+}
+
+/* --------------------------------------------------------------------------------- connections */
+
+static void disconnect(wsf_core *core, uint32_t connection) {
+    core->connections[connection].used = false;
+    core->effects.disconnect(core->effects.user, connection);
+}
+
+void wsf_greet_connect(wsf_core *core, const char *endpoint, bool fixed, wsf_now now) {
+    wsf_connection *free_one = NULL;
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
+        wsf_connection *connection = &core->connections[i];
+        if (!connection->used) {
+            free_one = free_one != NULL ? free_one : connection;
+        } else if (strcmp(connection->endpoint, endpoint) == 0) {
+            connection->fixed = connection->fixed || fixed;
+            return;
+        }
+    }
+    if (free_one == NULL)
+        return;
+    *free_one = (wsf_connection){ .used = true, .fixed = fixed, .since_ms = now.ms };
+    copy_text(free_one->endpoint, sizeof free_one->endpoint, wsfan_string(endpoint));
+    core->effects.connect(core->effects.user, (uint32_t)(free_one - core->connections), endpoint);
+}
+
+static bool connected_to(const wsf_core *core, uint64_t node) {
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+        if (core->connections[i].used && core->connections[i].node == node)
+            return true;
+    return false;
+}
+
+/* Dials again, in case the other side has lost this connection without our socket noticing. */
+static void redial(wsf_core *core, uint64_t node) {
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
+        wsf_connection *connection = &core->connections[i];
+        if (connection->used && connection->node == node) {
+            core->effects.disconnect(core->effects.user, i);
+            core->effects.connect(core->effects.user, i, connection->endpoint);
+        }
+    }
+}
+
+static void release_connections(wsf_core *core, uint64_t node) {
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
+        wsf_connection *connection = &core->connections[i];
+        if (!connection->used || connection->node != node)
+            continue;
+        connection->node = 0;
+        if (!connection->fixed)
+            disconnect(core, i);
+    }
+}
+
+void wsf_greet_identify(wsf_core *core, uint32_t connection, uint64_t node) {
+    wsf_connection *this_one = &core->connections[connection];
+    if (node == core->config.node) {
+        disconnect(core, connection); /* our own endpoint, from a list that all nodes share */
+        return;
+    }
+    if (this_one->node == node)
+        return;
+    /* One connection to a node is enough; two would bring every frame twice. */
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
+        wsf_connection *other = &core->connections[i];
+        if (i == connection || !other->used || other->node != node)
+            continue;
+        if (this_one->fixed && !other->fixed) {
+            disconnect(core, i);
+            break;
+        }
+        disconnect(core, connection);
+        other->fixed = other->fixed || this_one->fixed;
+        return;
+    }
+    this_one->node = node;
+}
+
+/* --------------------------------------------------------------------------------- peers' lives */
+
+static wsf_subscriber *find_subscriber(wsf_core *core, uint64_t node) {
+    for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX; i++)
+        if (core->subscribers[i].node == node)
+            return &core->subscribers[i];
+    return NULL;
+}
+
+/* Room for one more; of those that are down, the one that has been so longest makes way. */
+static wsf_peer *free_peer(wsf_core *core) {
+    wsf_peer *oldest = NULL;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        wsf_peer *peer = &core->peers[i];
+        if (peer->node == 0)
+            return peer;
+        if (peer->state == WSFAN_PEER_DOWN &&
+            (oldest == NULL || peer->heard_ms < oldest->heard_ms))
+            oldest = peer;
+    }
+    if (oldest != NULL)
+        wsf_greet_drop(core, oldest, WSFAN_REASON_LIMIT);
+    return oldest;
+}
+
+static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, wsf_now now) {
+    wsf_peer *peer = free_peer(core);
+    if (peer == NULL) {
+        tell_host(core, node, "", endpoint, WSFAN_PEER_REFUSED, WSFAN_REASON_LIMIT);
+        return NULL;
+    }
+    memset(peer, 0, sizeof *peer);
+    peer->node = node;
+    peer->heard_ms = now.ms;
+    peer->ack_ms = UINT64_MAX;
+    peer->reachable = find_subscriber(core, node) != NULL;
+    copy_text(peer->endpoint, sizeof peer->endpoint, wsfan_string(endpoint));
+    wsf_link_init(&peer->link, &core->config.link, wsf_greet_random(core));
+    for (unsigned i = 0; i < WSF_PEERS_MAX; i++) /* a new bearer of this bit */
+        core->peers[i].told_peers &= ~wsf_peer_bit(core, peer);
+    return peer;
+}
+
+static void unlink_peer(wsf_core *core, wsf_peer *peer) {
+    if (!peer->linked)
+        return;
+    peer->linked = false;
+    core->linked &= ~wsf_peer_bit(core, peer);
+    core->complete &= ~wsf_peer_bit(core, peer);
+    wsf_interest_forget_peer(&core->interest, wsf_peer_index(core, peer));
+}
+
+void wsf_greet_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
+    bool was_known = peer->linked || peer->state != 0;
+    unlink_peer(core, peer);
+    if (was_known)
+        set_state(core, peer, WSFAN_PEER_DOWN, reason);
+    release_connections(core, peer->node);
+    wsf_link_destroy(&peer->link);
+    peer->node = 0;
+}
+
+void wsf_greet_heard(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    peer->heard_ms = now.ms;
+    if (peer->linked && peer->reachable)
+        set_state(core, peer, WSFAN_PEER_UP, WSFAN_REASON_NONE);
+}
+
+static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    if (peer->linked || !peer->hello_received || !peer->hello_acked)
+        return;
+    peer->linked = true;
+    core->linked |= wsf_peer_bit(core, peer);
+    core->complete &= ~wsf_peer_bit(core, peer);
+    /* Until it has our snapshot it sends us everything, so what is in the log so far is known. */
+    peer->log_serial = core->interest.serial;
+    peer->serial_acked = core->interest.serial;
+    peer->snapshot_begun = peer->snapshot_done = false;
+    peer->snapshot_cursor = 0;
+    peer->told_peers = 0;
+    wsf_greet_heard(core, peer, now);
+}
+
+/* ------------------------------------------------------------------------------- introductions */
+
+static wsfan_reason judge(const wsf_core *core, uint32_t protocol_min, uint32_t protocol_max,
+                          wsfan_bytes cluster) {
+    if (cluster.size != strlen(core->cluster) ||
+        memcmp(cluster.data, core->cluster, cluster.size) != 0)
+        return WSFAN_REASON_CLUSTER;
+    if (protocol_min > WSF_PROTOCOL_MAX || protocol_max < WSF_PROTOCOL_MIN)
+        return WSFAN_REASON_VERSION;
+    return WSFAN_REASON_NONE;
+}
+
+static void refuse(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
+                   wsfan_reason reason) {
+    tell_host(core, node, name, endpoint, WSFAN_PEER_REFUSED, reason);
+    wsf_greet_send_number(core, node, WSF_REFUSE, (uint64_t)reason);
+}
+
+void wsf_greet_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_now now) {
+    wsf_subscriber *subscriber = find_subscriber(core, node);
+    wsf_peer *peer = wsf_greet_find(core, node);
+    if (subscribed) {
+        if (subscriber == NULL && (subscriber = find_subscriber(core, 0)) == NULL) {
+            wsf_core_count_drop(core, WSFAN_DROP_STRANGER, 1);
+            return;
+        }
+        subscriber->node = node;
+        subscriber->count++;
+        if (peer == NULL)
+            return;
+        /* A new connection: what the old one still held is gone. */
+        peer->reachable = true;
+        wsf_link_resend(&peer->link, peer->link.acked + 1);
+        peer->spoken_ms = 0;
+        if (!peer->hello_acked)
+            wsf_greet_send_hello(core, peer, now);
+    } else if (subscriber != NULL && --subscriber->count == 0) {
+        subscriber->node = 0;
+        if (peer == NULL)
+            return;
+        peer->reachable = false;
+        if (peer->linked && peer->state == WSFAN_PEER_UP)
+            set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
+    }
+}
+
+void wsf_greet_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now) {
+    uint64_t node = introduction->node;
+    if (node == core->config.node) {
+        /* We reach ourselves; this frame tells by which connection. */
+        wsf_greet_send_number(core, node, WSF_HELLO_ACK, 0);
+        return;
+    }
+    wsfan_reason reason = judge(core, introduction->protocol_min, introduction->protocol_max,
+                                wsfan_string(introduction->cluster));
+    if (reason != WSFAN_REASON_NONE) {
+        refuse(core, node, "", introduction->endpoint, reason);
+        return;
+    }
+    wsf_peer *peer = wsf_greet_find(core, node);
+    if (peer == NULL && (peer = add_peer(core, node, introduction->endpoint, now)) == NULL)
+        return;
+    if (!connected_to(core, node))
+        wsf_greet_connect(core, introduction->endpoint, false, now);
+    if (!peer->hello_acked)
+        wsf_greet_send_hello(core, peer, now);
+}
+
+void wsf_greet_stranger(wsf_core *core, uint32_t connection, uint64_t node, wsf_now now) {
+    wsf_core_count_drop(core, WSFAN_DROP_STRANGER, 1);
+    wsf_peer *peer = add_peer(core, node, core->connections[connection].endpoint, now);
+    if (peer != NULL)
+        wsf_greet_send_hello(core, peer, now);
+}
+
+void wsf_greet_known(wsf_core *core, const wsf_known_peer *known, wsf_now now) {
+    if (known->node == core->config.node || wsf_greet_find(core, known->node) != NULL)
+        return;
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
+    copy_text(endpoint, sizeof endpoint, known->endpoint);
+    wsf_greet_connect(core, endpoint, false, now);
+}
+
+/* --------------------------------------------------------------------------------------- hello */
+
+static wsf_buffer *loose_frame(wsf_core *core, uint64_t receiver, wsf_writer *writer, size_t size) {
+    wsf_buffer *frame = wsf_buffer_new((uint32_t)(WSF_FRAME_HEAD_BOUND + size));
+    if (frame == NULL)
+        return NULL; /* these frames are repeated until they are answered */
+    *writer = (wsf_writer){ frame->data, frame->capacity, 0 };
+    wsf_frame_head head = { .version = WSF_PROTOCOL_MAX, .sender = core->config.node };
+    wsf_write_head(writer, receiver, &head);
+    return frame;
+}
+
+static void send_loose(wsf_core *core, wsf_buffer *frame, const wsf_writer *writer) {
+    frame->size = (uint32_t)writer->size;
+    core->effects.send(core->effects.user, frame);
+    wsf_buffer_unref(frame);
+}
+
+void wsf_greet_send_number(wsf_core *core, uint64_t node, wsf_entry_type type, uint64_t number) {
+    wsf_writer writer;
+    wsf_buffer *frame = loose_frame(core, node, &writer, WSF_ENTRY_BOUND);
+    if (frame == NULL)
+        return;
+    wsf_write_number(&writer, type, number);
+    send_loose(core, frame, &writer);
+}
+
+void wsf_greet_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    peer->hello_ms = now.ms;
+    if (!peer->reachable)
+        return;
+    wsf_writer writer;
+    wsf_buffer *frame = loose_frame(core, peer->node, &writer, WSF_HELLO_BOUND);
+    if (frame == NULL)
+        return;
+    wsf_hello hello = {
+        .protocol_min = WSF_PROTOCOL_MIN,
+        .protocol_max = WSF_PROTOCOL_MAX,
+        .cluster = wsfan_string(core->cluster),
+        .name = wsfan_string(core->name),
+        .incarnation = core->config.incarnation,
+        .endpoint = wsfan_string(core->endpoint),
+        .epoch = peer->link.epoch,
+        .frame_size_max = core->frame_size_max,
+    };
+    wsf_write_hello(&writer, &hello);
+    send_loose(core, frame, &writer);
+}
+
+/* The same name again: the newer incarnation wins. */
+static bool name_is_free(wsf_core *core, uint64_t sender, const wsf_hello *hello, const char *name) {
+    if (strcmp(name, core->name) == 0)
+        return false;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        wsf_peer *other = &core->peers[i];
+        if (other->node == 0 || other->node == sender || strcmp(other->name, name) != 0)
+            continue;
+        if (other->incarnation > hello->incarnation ||
+            (other->incarnation == hello->incarnation && other->node > sender))
+            return false;
+        wsf_greet_drop(core, other, WSFAN_REASON_REPLACED);
+    }
+    return true;
+}
+
+void wsf_greet_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello, wsf_now now) {
+    char name[WSF_NAME_SIZE_MAX + 1];
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
+    copy_text(name, sizeof name, hello->name);
+    copy_text(endpoint, sizeof endpoint, hello->endpoint);
+
+    wsf_peer *peer = wsf_greet_find(core, sender);
+    wsfan_reason reason = judge(core, hello->protocol_min, hello->protocol_max, hello->cluster);
+    if (reason == WSFAN_REASON_NONE && !name_is_free(core, sender, hello, name))
+        reason = WSFAN_REASON_NAME;
+    if (reason != WSFAN_REASON_NONE) {
+        if (peer != NULL && !peer->linked)
+            wsf_greet_drop(core, peer, reason);
+        refuse(core, sender, name, endpoint, reason);
+        return;
+    }
+    if (peer == NULL && (peer = add_peer(core, sender, endpoint, now)) == NULL)
+        return;
+
+    if (peer->hello_received && peer->link.in_epoch != hello->epoch) {
+        /* It has forgotten us, and with us what it had received. */
+        unlink_peer(core, peer);
+        wsf_link_restart(&peer->link, wsf_greet_random(core));
+        peer->hello_acked = false;
+    }
+    peer->hello_received = true;
+    peer->incarnation = hello->incarnation;
+    peer->frame_size_max = hello->frame_size_max;
+    peer->link.in_epoch = hello->epoch;
+    memcpy(peer->name, name, sizeof name);
+    memcpy(peer->endpoint, endpoint, sizeof endpoint);
+    wsf_greet_send_number(core, sender, WSF_HELLO_ACK, hello->epoch);
+    if (!peer->hello_acked)
+        wsf_greet_send_hello(core, peer, now);
+    establish(core, peer, now);
+}
+
+void wsf_greet_hello_ack(wsf_core *core, wsf_peer *peer, uint64_t epoch, wsf_now now) {
+    if (epoch != peer->link.epoch)
+        return;
+    peer->hello_acked = true;
+    establish(core, peer, now);
+}
+
+void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t reason) {
+    if (peer != NULL && peer->linked)
+        return; /* an old answer */
+    wsfan_reason known = reason <= WSFAN_REASON_LIMIT ? (wsfan_reason)reason : WSFAN_REASON_NONE;
+    tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
+              WSFAN_PEER_REFUSED, known);
+}
+
+/* ------------------------------------------------------------------------------------ liveness */
+
+static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    uint64_t quiet_ms = now.ms - peer->heard_ms;
+    if (quiet_ms >= core->config.forget_ms || (!peer->linked && quiet_ms >= core->config.down_ms)) {
+        wsf_greet_drop(core, peer, WSFAN_REASON_TIMEOUT);
+        return;
+    }
+    if (peer->linked && quiet_ms >= core->config.down_ms) {
+        if (peer->state != WSFAN_PEER_DOWN) {
+            set_state(core, peer, WSFAN_PEER_DOWN, WSFAN_REASON_TIMEOUT);
+            redial(core, peer->node);
+        }
+    } else if (peer->linked && quiet_ms >= core->config.silent_ms) {
+        set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
+    }
+    if (!peer->hello_acked && now.ms - peer->hello_ms >= WSF_HELLO_INTERVAL_MS)
+        wsf_greet_send_hello(core, peer, now);
+}
+
+void wsf_greet_tick(wsf_core *core, wsf_now now) {
+    /* If we were not run for longer than a heartbeat, nobody could be heard: the deadlines move. */
+    uint64_t slept_ms = now.ms - core->last_ms;
+    uint64_t overslept_ms =
+        slept_ms > core->config.heartbeat_ms ? slept_ms - core->config.heartbeat_ms : 0;
+    core->last_ms = now.ms;
+
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        wsf_peer *peer = &core->peers[i];
+        if (peer->node == 0)
+            continue;
+        peer->heard_ms += overslept_ms;
+        if (peer->heard_ms > now.ms)
+            peer->heard_ms = now.ms;
+        tick_peer(core, peer, now);
+    }
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
+        wsf_connection *connection = &core->connections[i];
+        if (connection->used && !connection->fixed && connection->node == 0 &&
+            now.ms - connection->since_ms >= core->config.forget_ms)
+            disconnect(core, i);
+    }
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static uint64_t peer_deadline(const wsf_core *core, const wsf_peer *peer) {
+    const wsf_core_config *config = &core->config;
+    uint64_t at = peer->heard_ms + (peer->linked ? config->forget_ms : config->down_ms);
+    if (peer->linked && peer->state != WSFAN_PEER_DOWN) {
+        at = earlier(at, peer->heard_ms + config->down_ms);
+        if (peer->state != WSFAN_PEER_SILENT)
+            at = earlier(at, peer->heard_ms + config->silent_ms);
+    }
+    if (!peer->hello_acked)
+        at = earlier(at, peer->hello_ms + WSF_HELLO_INTERVAL_MS);
+    return at;
+}
+
+uint64_t wsf_greet_deadline(const wsf_core *core) {
+    uint64_t at = UINT64_MAX;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (core->peers[i].node != 0)
+            at = earlier(at, peer_deadline(core, &core->peers[i]));
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
+        const wsf_connection *connection = &core->connections[i];
+        if (connection->used && !connection->fixed && connection->node == 0)
+            at = earlier(at, connection->since_ms + core->config.forget_ms);
+    }
+    return at;
+}

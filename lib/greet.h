@@ -1,0 +1,47 @@
+/* How nodes meet and part: connections, introductions, hello, refusal, liveness. */
+#ifndef WSF_GREET_H
+#define WSF_GREET_H
+
+#include "state.h"
+
+wsf_peer *wsf_greet_find(wsf_core *core, uint64_t node);
+
+/* The next number of the core's own generator; not 0. */
+uint64_t wsf_greet_random(wsf_core *core);
+
+/* Connects, unless that endpoint has a connection already. */
+void wsf_greet_connect(wsf_core *core, const char *endpoint, bool fixed, wsf_now now);
+
+/* Notes which node answered at a connection. */
+void wsf_greet_identify(wsf_core *core, uint32_t connection, uint64_t node);
+
+void wsf_greet_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_now now);
+void wsf_greet_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now);
+
+/* A node that we do not know and that does not introduce itself sent a frame. */
+void wsf_greet_stranger(wsf_core *core, uint32_t connection, uint64_t node, wsf_now now);
+
+/* Entries of frames that are not part of the stream. peer may be NULL for the first hello. */
+void wsf_greet_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello, wsf_now now);
+void wsf_greet_hello_ack(wsf_core *core, wsf_peer *peer, uint64_t epoch, wsf_now now);
+void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t reason);
+
+/* A peer that passed on another one's address. */
+void wsf_greet_known(wsf_core *core, const wsf_known_peer *known, wsf_now now);
+
+/* It lives: something valid came from it. */
+void wsf_greet_heard(wsf_core *core, wsf_peer *peer, wsf_now now);
+
+/* Sends a frame that is not part of the stream, with one hello or one number in it. */
+void wsf_greet_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now);
+void wsf_greet_send_number(wsf_core *core, uint64_t node, wsf_entry_type type, uint64_t number);
+
+/* Ends a peer for good and tells the host. */
+void wsf_greet_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason);
+
+/* Moves the liveness of every peer to `now`, says hello again where it is due, gives up on
+ * connections behind which nobody answers. */
+void wsf_greet_tick(wsf_core *core, wsf_now now);
+uint64_t wsf_greet_deadline(const wsf_core *core);
+
+#endif

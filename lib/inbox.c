@@ -1,0 +1,119 @@
+/* Messages are bounded by count and bytes, notices by count, tickets by the number of audiences.
+ * Whatever finds no room is counted here, so that the loop can say so to its host. */
+#include "inbox.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { NOTICES_COUNT_MAX = 4096 };
+
+wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error) {
+    wsf_inbox *inbox = calloc(1, sizeof *inbox);
+    *error = WSFAN_ENOMEM;
+    if (inbox == NULL)
+        return NULL;
+    *error = wsf_mailbox_init(&inbox->mailbox, count_max, bytes_max);
+    if (*error != WSFAN_OK) {
+        free(inbox);
+        return NULL;
+    }
+    atomic_init(&inbox->refs, 1);
+    return inbox;
+}
+
+wsf_inbox *wsf_inbox_ref(wsf_inbox *inbox) {
+    atomic_fetch_add_explicit(&inbox->refs, 1, memory_order_relaxed);
+    return inbox;
+}
+
+void wsf_inbox_unref(wsf_inbox *inbox) {
+    if (inbox == NULL || atomic_fetch_sub_explicit(&inbox->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    wsf_item *item = wsf_queue_take(&inbox->mailbox.queue);
+    while (item != NULL) {
+        wsf_item *next = item->next;
+        wsf_inbox_free_item(item);
+        item = next;
+    }
+    wsf_mailbox_destroy(&inbox->mailbox);
+    free(inbox);
+}
+
+void wsf_ticket_free(wsf_ticket *ticket) {
+    if (ticket != NULL)
+        free(ticket->missing);
+    free(ticket);
+}
+
+void wsf_inbox_free_item(wsf_item *item) {
+    if (item->kind == WSF_INBOX_JOINED) {
+        wsf_ticket_free((wsf_ticket *)item);
+        return;
+    }
+    if (item->kind == WSF_INBOX_MESSAGE)
+        wsfan_message_unref(((wsf_inbox_message *)item)->message);
+    free(item);
+}
+
+void wsf_inbox_note_gap(wsf_inbox *inbox, uint64_t count) {
+    atomic_fetch_add(&inbox->gap, count);
+    wsf_mailbox_wake(&inbox->mailbox);
+}
+
+bool wsf_inbox_put_message(wsf_inbox *inbox, wsfan_message *message) {
+    wsf_inbox_message *item = malloc(sizeof *item);
+    if (item != NULL) {
+        size_t bytes = sizeof *item + wsf_message_size(message);
+        item->item.kind = WSF_INBOX_MESSAGE;
+        item->item.bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+        item->message = message;
+        if (wsf_mailbox_post_bounded(&inbox->mailbox, &item->item) == WSFAN_OK)
+            return true;
+        free(item);
+    }
+    wsfan_message_unref(message);
+    wsf_inbox_note_gap(inbox, 1);
+    return false;
+}
+
+void wsf_inbox_put_ticket(wsf_inbox *inbox, wsf_ticket *ticket) {
+    ticket->item.kind = WSF_INBOX_JOINED;
+    if (wsf_mailbox_post(&inbox->mailbox, &ticket->item) != WSFAN_OK)
+        wsf_ticket_free(ticket); /* the loop is closed */
+}
+
+static bool put_notice(wsf_inbox *inbox, wsf_inbox_kind kind, const wsfan_peer *peer,
+                       const wsfan_gap *gap) {
+    if (atomic_load(&inbox->notices) >= NOTICES_COUNT_MAX)
+        return false;
+    wsf_inbox_notice *notice = calloc(1, sizeof *notice);
+    if (notice == NULL)
+        return false;
+    notice->item.kind = kind;
+    const char *name = kind == WSF_INBOX_PEER ? peer->name : gap->name;
+    strncpy(notice->name, name, sizeof notice->name - 1);
+    if (kind == WSF_INBOX_PEER) {
+        strncpy(notice->endpoint, peer->endpoint, sizeof notice->endpoint - 1);
+        notice->peer = *peer;
+        notice->peer.name = notice->name;
+        notice->peer.endpoint = notice->endpoint;
+    } else {
+        notice->gap = *gap;
+        notice->gap.name = notice->name;
+    }
+    atomic_fetch_add(&inbox->notices, 1);
+    if (wsf_mailbox_post(&inbox->mailbox, &notice->item) != WSFAN_OK)
+        free(notice); /* the loop is closed */
+    return true;
+}
+
+bool wsf_inbox_put_peer(wsf_inbox *inbox, const wsfan_peer *peer) {
+    return put_notice(inbox, WSF_INBOX_PEER, peer, NULL);
+}
+
+bool wsf_inbox_put_gap(wsf_inbox *inbox, const wsfan_gap *gap) {
+    if (put_notice(inbox, WSF_INBOX_GAP, NULL, gap))
+        return true;
+    wsf_inbox_note_gap(inbox, gap->count);
+    return false;
+}

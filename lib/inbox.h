@@ -1,0 +1,53 @@
+/* What the mesh thread puts down for one loop. Shared by both; the last one to leave frees it. */
+#ifndef WSF_INBOX_H
+#define WSF_INBOX_H
+
+#include <stdatomic.h>
+
+#include "core.h"
+#include "mailbox.h"
+
+typedef enum { WSF_INBOX_MESSAGE, WSF_INBOX_JOINED, WSF_INBOX_PEER, WSF_INBOX_GAP } wsf_inbox_kind;
+
+typedef struct {
+    wsf_item item;
+    wsfan_message *message;
+} wsf_inbox_message;
+
+typedef struct {
+    wsf_item item; /* WSF_INBOX_PEER or WSF_INBOX_GAP */
+    wsfan_peer peer;
+    wsfan_gap gap;
+    char name[WSF_NAME_SIZE_MAX + 1];
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
+} wsf_inbox_notice;
+
+typedef struct {
+    wsf_mailbox mailbox;
+    atomic_uint refs;
+    atomic_uint notices;     /* waiting */
+    atomic_uint_fast64_t gap; /* messages that found no room and were not reported yet */
+} wsf_inbox;
+
+wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error);
+wsf_inbox *wsf_inbox_ref(wsf_inbox *inbox);
+void wsf_inbox_unref(wsf_inbox *inbox);
+
+/* Takes over the caller's reference. False: no room; the gap is noted for the loop. */
+bool wsf_inbox_put_message(wsf_inbox *inbox, wsfan_message *message);
+
+/* A message that could not even be made. */
+void wsf_inbox_note_gap(wsf_inbox *inbox, uint64_t count);
+
+void wsf_inbox_put_ticket(wsf_inbox *inbox, wsf_ticket *ticket);
+
+/* False: the notice was dropped, because the loop does not dispatch or for want of memory. A gap
+ * is then noted as the loop's own. */
+bool wsf_inbox_put_peer(wsf_inbox *inbox, const wsfan_peer *peer);
+bool wsf_inbox_put_gap(wsf_inbox *inbox, const wsfan_gap *gap);
+
+/* Frees an item that came out of the mailbox, and what it holds. */
+void wsf_inbox_free_item(wsf_item *item);
+void wsf_ticket_free(wsf_ticket *ticket);
+
+#endif

@@ -1,0 +1,180 @@
+/* One table for both sides, so that routing a message is one look-up for each target. Rows do not
+ * move: a snapshot walks them by number while they change. */
+#include "interest.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wsfan/wsfan.h>
+
+int wsf_interest_init(wsf_interest *interest, uint32_t rows_count_max, uint32_t log_capacity,
+                      uint64_t seed) {
+    assert((log_capacity & (log_capacity - 1)) == 0);
+    memset(interest, 0, sizeof *interest);
+    interest->rows_free = WSF_TABLE_NONE;
+    interest->rows_count_max = rows_count_max;
+    interest->log_capacity = log_capacity;
+    wsf_table_init(&interest->index, seed);
+    interest->log = malloc(log_capacity * sizeof *interest->log);
+    return interest->log != NULL ? WSFAN_OK : WSFAN_ENOMEM;
+}
+
+void wsf_interest_destroy(wsf_interest *interest) {
+    free(interest->rows);
+    free(interest->log);
+    wsf_table_destroy(&interest->index);
+}
+
+static wsf_interest_row *find(const wsf_interest *interest, uint64_t hash) {
+    uint32_t cursor = 0;
+    uint32_t i;
+    while ((i = wsf_table_next(&interest->index, hash, &cursor)) != WSF_TABLE_NONE)
+        if (interest->rows[i].hash == hash)
+            return &interest->rows[i];
+    return NULL;
+}
+
+void wsf_interest_find(const wsf_interest *interest, uint64_t hash, uint64_t *loops,
+                       uint64_t *peers) {
+    const wsf_interest_row *row = find(interest, hash);
+    *loops = row != NULL ? row->loops : 0;
+    *peers = row != NULL ? row->peers : 0;
+}
+
+static int grow(wsf_interest *interest) {
+    uint32_t capacity = interest->rows_capacity + interest->rows_capacity / 2 + 16;
+    wsf_interest_row *rows = realloc(interest->rows, capacity * sizeof *rows);
+    if (rows == NULL)
+        return WSFAN_ENOMEM;
+    interest->rows = rows;
+    interest->rows_capacity = capacity;
+    return WSFAN_OK;
+}
+
+/* The limit holds for what peers announce; local rows are bounded by the loops' registries. */
+static int find_or_add(wsf_interest *interest, uint64_t hash, bool limited,
+                       wsf_interest_row **row) {
+    assert(hash != 0);
+    *row = find(interest, hash);
+    if (*row != NULL)
+        return WSFAN_OK;
+    if (limited && interest->rows_count >= interest->rows_count_max)
+        return WSFAN_ELIMIT;
+    bool reused = interest->rows_free != WSF_TABLE_NONE;
+    if (!reused && interest->rows_used == interest->rows_capacity && grow(interest) != WSFAN_OK)
+        return WSFAN_ENOMEM;
+    uint32_t i = reused ? interest->rows_free : interest->rows_used;
+    if (wsf_table_insert(&interest->index, hash, i) != WSFAN_OK)
+        return WSFAN_ENOMEM;
+    if (reused)
+        interest->rows_free = (uint32_t)interest->rows[i].serial;
+    else
+        interest->rows_used++;
+    interest->rows[i] = (wsf_interest_row){ .hash = hash };
+    interest->rows_count++;
+    *row = &interest->rows[i];
+    return WSFAN_OK;
+}
+
+static void drop_if_unwanted(wsf_interest *interest, wsf_interest_row *row) {
+    if (row->loops != 0 || row->peers != 0)
+        return;
+    uint32_t i = (uint32_t)(row - interest->rows);
+    wsf_table_remove(&interest->index, row->hash, i);
+    *row = (wsf_interest_row){ .serial = interest->rows_free };
+    interest->rows_free = i;
+    interest->rows_count--;
+}
+
+static void append_log(wsf_interest *interest, wsf_interest_row *row) {
+    row->serial = ++interest->serial;
+    interest->log[interest->serial & (interest->log_capacity - 1)] = row->hash;
+}
+
+int wsf_interest_add_loop(wsf_interest *interest, uint64_t hash, unsigned loop, uint64_t *serial) {
+    wsf_interest_row *row;
+    int error = find_or_add(interest, hash, false, &row);
+    if (error != WSFAN_OK)
+        return error;
+    if (row->loops == 0) {
+        interest->local_count++;
+        append_log(interest, row);
+    }
+    row->loops |= UINT64_C(1) << loop;
+    *serial = row->serial;
+    return WSFAN_OK;
+}
+
+static void clear_loop(wsf_interest *interest, wsf_interest_row *row, unsigned loop) {
+    uint64_t bit = UINT64_C(1) << loop;
+    if ((row->loops & bit) == 0)
+        return;
+    row->loops &= ~bit;
+    if (row->loops == 0) {
+        interest->local_count--;
+        append_log(interest, row);
+        drop_if_unwanted(interest, row);
+    }
+}
+
+void wsf_interest_remove_loop(wsf_interest *interest, uint64_t hash, unsigned loop) {
+    wsf_interest_row *row = find(interest, hash);
+    if (row != NULL)
+        clear_loop(interest, row, loop);
+}
+
+void wsf_interest_forget_loop(wsf_interest *interest, unsigned loop) {
+    for (uint32_t i = 0; i < interest->rows_used; i++)
+        clear_loop(interest, &interest->rows[i], loop);
+}
+
+int wsf_interest_add_peer(wsf_interest *interest, uint64_t hash, unsigned peer) {
+    wsf_interest_row *row;
+    int error = find_or_add(interest, hash, true, &row);
+    if (error != WSFAN_OK)
+        return error;
+    if (row->peers == 0)
+        interest->remote_count++;
+    row->peers |= UINT64_C(1) << peer;
+    return WSFAN_OK;
+}
+
+static void clear_peer(wsf_interest *interest, wsf_interest_row *row, unsigned peer) {
+    uint64_t bit = UINT64_C(1) << peer;
+    if ((row->peers & bit) == 0)
+        return;
+    row->peers &= ~bit;
+    if (row->peers == 0)
+        interest->remote_count--;
+    drop_if_unwanted(interest, row);
+}
+
+void wsf_interest_remove_peer(wsf_interest *interest, uint64_t hash, unsigned peer) {
+    wsf_interest_row *row = find(interest, hash);
+    if (row != NULL)
+        clear_peer(interest, row, peer);
+}
+
+void wsf_interest_forget_peer(wsf_interest *interest, unsigned peer) {
+    for (uint32_t i = 0; i < interest->rows_used; i++)
+        clear_peer(interest, &interest->rows[i], peer);
+}
+
+bool wsf_interest_log_has(const wsf_interest *interest, uint64_t serial) {
+    return interest->serial - serial <= interest->log_capacity;
+}
+
+uint64_t wsf_interest_log_at(const wsf_interest *interest, uint64_t serial) {
+    assert(serial >= 1 && serial <= interest->serial &&
+           interest->serial - serial < interest->log_capacity);
+    return interest->log[serial & (interest->log_capacity - 1)];
+}
+
+uint64_t wsf_interest_next_local(const wsf_interest *interest, uint32_t *cursor) {
+    while (*cursor < interest->rows_used) {
+        const wsf_interest_row *row = &interest->rows[(*cursor)++];
+        if (row->loops != 0)
+            return row->hash;
+    }
+    return 0;
+}

@@ -1,0 +1,330 @@
+/* Answers for the one thread that owns the sockets, and for carrying out the core's effects. A
+ * host loop that stalls cannot stop it; it never waits for a loop.
+ *
+ * The core is guarded by a lock that the thread holds while it works and not while it waits, so
+ * that statistics can be read from any thread. */
+#include "mesh.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "socket.h"
+
+enum {
+    LOOPS_MAX = 64,
+    COMMANDS_SHARE = 1024, /* handled before the sockets have their turn */
+    GOODBYE_LINGER_MS = 200
+};
+
+struct wsf_mesh {
+    wsf_mailbox mailbox;
+    pthread_t thread;
+    pthread_mutex_t lock; /* of core */
+    wsf_core *core;
+    wsf_sockets *sockets; /* NULL: local only */
+    wsf_inbox *inboxes[LOOPS_MAX];
+    atomic_uint_fast64_t refused; /* publishes */
+    uint32_t headroom_bytes;
+    uint32_t close_ms_max;
+    bool closing;
+    wsf_mesh_command stop;
+    wsf_item *todo; /* commands that were taken and not handled */
+};
+
+static wsf_now now(void) {
+    struct timespec mono;
+    struct timespec wall;
+    clock_gettime(CLOCK_MONOTONIC, &mono);
+    clock_gettime(CLOCK_REALTIME, &wall);
+    return (wsf_now){ (uint64_t)mono.tv_sec * 1000 + (uint64_t)mono.tv_nsec / 1000000,
+                      (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000 };
+}
+
+/* ------------------------------------------------------------------------------- core's effects */
+
+static void on_connect(void *user, uint32_t connection, const char *endpoint) {
+    wsf_sockets_connect(((wsf_mesh *)user)->sockets, connection, endpoint);
+}
+
+static void on_disconnect(void *user, uint32_t connection) {
+    wsf_sockets_disconnect(((wsf_mesh *)user)->sockets, connection);
+}
+
+static void on_send(void *user, wsf_buffer *frame) {
+    wsf_sockets_send(((wsf_mesh *)user)->sockets, frame);
+}
+
+static bool on_deliver(void *user, unsigned loop, wsfan_message *message) {
+    wsf_mesh *mesh = user;
+    wsf_inbox *inbox = mesh->inboxes[loop];
+    if (mesh->headroom_bytes == 0 || !message->taken) {
+        message->taken = true;
+        return wsf_inbox_put_message(inbox, wsfan_message_ref(message));
+    }
+    /* The headroom is written by the loop that has it: another loop gets a copy. */
+    wsfan_message *copy = wsf_message_clone(message);
+    if (copy != NULL)
+        return wsf_inbox_put_message(inbox, copy);
+    wsf_inbox_note_gap(inbox, 1);
+    return false;
+}
+
+static void on_joined(void *user, wsf_ticket *ticket) {
+    wsf_mesh *mesh = user;
+    if (mesh->inboxes[ticket->loop] != NULL)
+        wsf_inbox_put_ticket(mesh->inboxes[ticket->loop], ticket);
+    else
+        wsf_ticket_free(ticket);
+}
+
+static void on_peer(void *user, const wsfan_peer *peer) {
+    wsf_mesh *mesh = user;
+    for (unsigned i = 0; i < LOOPS_MAX; i++)
+        if (mesh->inboxes[i] != NULL && !wsf_inbox_put_peer(mesh->inboxes[i], peer))
+            wsf_core_count_drop(mesh->core, WSFAN_DROP_EVENT, 1);
+}
+
+static void on_gap(void *user, const wsfan_gap *gap) {
+    wsf_mesh *mesh = user;
+    for (unsigned i = 0; i < LOOPS_MAX; i++)
+        if (mesh->inboxes[i] != NULL && !wsf_inbox_put_gap(mesh->inboxes[i], gap))
+            wsf_core_count_drop(mesh->core, WSFAN_DROP_EVENT, 1);
+}
+
+/* --------------------------------------------------------------------------------------- inputs */
+
+static void on_subscription(void *user, bool subscribed, const void *topic, size_t size) {
+    wsf_core_subscription(((wsf_mesh *)user)->core, subscribed, topic, size, now());
+}
+
+static void on_frame(void *user, uint32_t connection, const void *data, size_t size) {
+    wsf_core_receive(((wsf_mesh *)user)->core, connection, data, size, now());
+}
+
+static void on_stray(void *user) {
+    wsf_core_count_drop(((wsf_mesh *)user)->core, WSFAN_DROP_MALFORMED, 1);
+}
+
+static void remove_loop(wsf_mesh *mesh, unsigned loop) {
+    wsf_core_remove_loop(mesh->core, loop);
+    wsf_inbox_unref(mesh->inboxes[loop]);
+    mesh->inboxes[loop] = NULL;
+}
+
+static void handle(wsf_mesh *mesh, wsf_item *item) {
+    wsf_ticket *ticket = (wsf_ticket *)item;
+    wsf_mesh_command *command = (wsf_mesh_command *)item;
+    switch ((wsf_mesh_kind)item->kind) {
+    case WSF_MESH_PUBLISH:
+        wsf_core_publish(mesh->core, (wsfan_message *)item, now());
+        break;
+    case WSF_MESH_JOIN:
+        wsf_core_join(mesh->core, ticket, now());
+        break;
+    case WSF_MESH_LEAVE:
+        wsf_core_leave(mesh->core, ticket->hash, ticket->loop);
+        wsf_ticket_free(ticket);
+        break;
+    case WSF_MESH_ADD_LOOP:
+        mesh->inboxes[command->loop] = command->inbox;
+        wsf_core_add_loop(mesh->core, command->loop);
+        free(command);
+        break;
+    case WSF_MESH_REMOVE_LOOP:
+        remove_loop(mesh, command->loop);
+        free(command);
+        break;
+    case WSF_MESH_STOP:
+        mesh->closing = true;
+        break;
+    }
+}
+
+/* Returns whether there is more. */
+static bool handle_commands(wsf_mesh *mesh) {
+    uint64_t released_count = 0;
+    uint64_t released_bytes = 0;
+    if (mesh->todo == NULL)
+        mesh->todo = wsf_mailbox_take(&mesh->mailbox);
+    for (int i = 0; i < COMMANDS_SHARE && mesh->todo != NULL; i++) {
+        wsf_item *item = mesh->todo;
+        mesh->todo = item->next;
+        if (item->kind == WSF_MESH_PUBLISH) {
+            released_count++;
+            released_bytes += item->bytes;
+        }
+        handle(mesh, item);
+    }
+    wsf_queue_release(&mesh->mailbox.queue, released_count, released_bytes);
+    return mesh->todo != NULL;
+}
+
+/* --------------------------------------------------------------------------------------- thread */
+
+static int timeout_until(uint64_t deadline_ms, wsf_now at) {
+    if (deadline_ms == UINT64_MAX)
+        return -1;
+    if (deadline_ms <= at.ms)
+        return 0;
+    return deadline_ms - at.ms < INT_MAX ? (int)(deadline_ms - at.ms) : INT_MAX;
+}
+
+/* One round: everything that is there, then everything that is due. Returns how long to wait. */
+static int work(wsf_mesh *mesh) {
+    wsf_sockets_handler handler = { mesh, on_subscription, on_frame, on_stray };
+    bool more = handle_commands(mesh);
+    if (mesh->sockets != NULL)
+        more = wsf_sockets_receive(mesh->sockets, &handler) || more;
+    wsf_core_flush(mesh->core, now());
+    return more ? 0 : timeout_until(wsf_core_deadline(mesh->core), now());
+}
+
+static void *run(void *user) {
+    wsf_mesh *mesh = user;
+    uint64_t close_at_ms = UINT64_MAX;
+    int timeout_ms = 0;
+    for (;;) {
+        if (mesh->todo == NULL)
+            wsf_sockets_wait(mesh->sockets, mesh->mailbox.fd, timeout_ms);
+        pthread_mutex_lock(&mesh->lock);
+        timeout_ms = work(mesh);
+        if (mesh->closing) {
+            uint64_t now_ms = now().ms;
+            if (close_at_ms == UINT64_MAX)
+                close_at_ms = now_ms + mesh->close_ms_max;
+            if (wsf_core_drained(mesh->core) || now_ms >= close_at_ms)
+                break;
+            int left_ms = (int)(close_at_ms - now_ms);
+            timeout_ms = timeout_ms < 0 || timeout_ms > left_ms ? left_ms : timeout_ms;
+        }
+        pthread_mutex_unlock(&mesh->lock);
+    }
+    wsf_core_say_bye(mesh->core, now());
+    pthread_mutex_unlock(&mesh->lock);
+    wsf_sockets_close(mesh->sockets, GOODBYE_LINGER_MS);
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------------ open and close */
+
+static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
+                     const wsf_core_config *core_config) {
+    wsf_effects effects = { mesh,       on_connect, on_disconnect, on_send,
+                            on_deliver, on_joined,  on_peer,       on_gap };
+    wsf_core_config with_endpoint = *core_config;
+    uint64_t frame_size_max = wsf_core_frame_size_max(core_config);
+    int error = WSFAN_OK;
+    if (config->endpoint != NULL) {
+        error = wsf_sockets_open(&mesh->sockets, config->endpoint, frame_size_max);
+        if (error != WSFAN_OK)
+            return error;
+        with_endpoint.endpoint =
+            config->advertise != NULL ? config->advertise : wsf_sockets_endpoint(mesh->sockets);
+    }
+    error = wsf_core_new(&mesh->core, &with_endpoint, &effects, now());
+    if (error != WSFAN_OK || mesh->sockets == NULL)
+        return error;
+
+    uint8_t inbox[WSF_TOPIC_SIZE];
+    uint8_t introduction[WSF_INTRODUCTION_SIZE_MAX];
+    wsf_write_inbox(inbox, core_config->node);
+    size_t size = wsf_core_introduction(mesh->core, introduction);
+    wsf_sockets_subscribe_to(mesh->sockets, inbox, sizeof inbox, introduction, size);
+    for (size_t i = 0; i < config->peers_count; i++)
+        wsf_core_add_endpoint(mesh->core, config->peers[i], now());
+    return WSFAN_OK;
+}
+
+static int start_thread(wsf_mesh *mesh) {
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    int result = pthread_create(&mesh->thread, NULL, run, mesh);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    return result == 0 ? WSFAN_OK : WSFAN_ESYSTEM;
+}
+
+int wsf_mesh_open(wsf_mesh **out, const wsf_mesh_config *config, const wsf_core_config *core) {
+    wsf_mesh *mesh = calloc(1, sizeof *mesh);
+    if (mesh == NULL)
+        return WSFAN_ENOMEM;
+    mesh->headroom_bytes = core->headroom_bytes;
+    mesh->close_ms_max = config->close_ms_max;
+    int error = wsf_mailbox_init(&mesh->mailbox, config->publish_queue_count_max,
+                                 config->publish_queue_bytes_max);
+    if (error != WSFAN_OK)
+        goto free_mesh;
+    if (pthread_mutex_init(&mesh->lock, NULL) != 0) {
+        error = WSFAN_ESYSTEM;
+        goto free_mailbox;
+    }
+    if ((error = open_core(mesh, config, core)) != WSFAN_OK ||
+        (error = start_thread(mesh)) != WSFAN_OK)
+        goto free_core;
+    *out = mesh;
+    return WSFAN_OK;
+
+free_core:
+    wsf_core_destroy(mesh->core);
+    wsf_sockets_close(mesh->sockets, 0);
+    pthread_mutex_destroy(&mesh->lock);
+free_mailbox:
+    wsf_mailbox_destroy(&mesh->mailbox);
+free_mesh:
+    free(mesh);
+    return error;
+}
+
+void wsf_mesh_close(wsf_mesh *mesh) {
+    mesh->stop.item.kind = WSF_MESH_STOP;
+    wsf_mesh_post(mesh, &mesh->stop.item);
+    pthread_join(mesh->thread, NULL);
+    wsf_core_destroy(mesh->core);
+    pthread_mutex_destroy(&mesh->lock);
+    wsf_mailbox_destroy(&mesh->mailbox);
+    free(mesh);
+}
+
+const char *wsf_mesh_endpoint(const wsf_mesh *mesh) {
+    return wsf_core_endpoint(mesh->core);
+}
+
+/* -------------------------------------------------------------------------------- other threads */
+
+void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item) {
+    int error = wsf_mailbox_post(&mesh->mailbox, item);
+    assert(error == WSFAN_OK);
+    (void)error;
+}
+
+int wsf_mesh_publish(wsf_mesh *mesh, wsfan_message *message) {
+    message->item.kind = WSF_MESH_PUBLISH;
+    int error = wsf_mailbox_post_bounded(&mesh->mailbox, &message->item);
+    if (error != WSFAN_OK) {
+        wsfan_message_unref(message);
+        atomic_fetch_add_explicit(&mesh->refused, 1, memory_order_relaxed);
+    }
+    return error;
+}
+
+void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats) {
+    pthread_mutex_lock(&mesh->lock);
+    wsf_core_stats(mesh->core, stats);
+    pthread_mutex_unlock(&mesh->lock);
+    stats->dropped[WSFAN_DROP_PUBLISH_QUEUE] = atomic_load(&mesh->refused);
+    wsf_queue_depth(&mesh->mailbox.queue, &stats->publish_queue_count,
+                    &stats->publish_queue_bytes);
+}
+
+size_t wsf_mesh_peers(wsf_mesh *mesh, wsfan_peer_stats *peers, size_t capacity) {
+    pthread_mutex_lock(&mesh->lock);
+    size_t count = wsf_core_peers(mesh->core, peers, capacity);
+    pthread_mutex_unlock(&mesh->lock);
+    return count;
+}

@@ -1,0 +1,56 @@
+/* The mesh thread of a node: runs the core under a clock and real sockets. */
+#ifndef WSF_MESH_H
+#define WSF_MESH_H
+
+#include "core.h"
+#include "inbox.h"
+
+typedef struct wsf_mesh wsf_mesh;
+
+typedef struct {
+    const char *endpoint;     /* NULL: no sockets */
+    const char *advertise;    /* NULL: found out */
+    const char *const *peers;
+    size_t peers_count;
+    uint64_t publish_queue_bytes_max;
+    uint32_t publish_queue_count_max;
+    uint32_t close_ms_max;
+} wsf_mesh_config;
+
+/* What loops post. PUBLISH is a wsfan_message, JOIN and LEAVE a wsf_ticket, the rest a
+ * wsf_mesh_command. The mesh thread takes over what it is sent; a JOIN comes back by the inbox. */
+typedef enum {
+    WSF_MESH_PUBLISH,
+    WSF_MESH_JOIN,
+    WSF_MESH_LEAVE,
+    WSF_MESH_ADD_LOOP,
+    WSF_MESH_REMOVE_LOOP,
+    WSF_MESH_STOP
+} wsf_mesh_kind;
+
+typedef struct {
+    wsf_item item;
+    wsf_inbox *inbox; /* of ADD_LOOP: a reference for the mesh */
+    unsigned loop;
+} wsf_mesh_command;
+
+/* core: its endpoint is set here. WSFAN_OK, or what sockets and threads may refuse. */
+int wsf_mesh_open(wsf_mesh **mesh, const wsf_mesh_config *config, const wsf_core_config *core);
+
+/* Blocks until everything is delivered and goodbye is said, bounded by close_ms_max and 200 ms. All
+ * loops have been removed. */
+void wsf_mesh_close(wsf_mesh *mesh);
+
+const char *wsf_mesh_endpoint(const wsf_mesh *mesh); /* "" without sockets */
+
+/* [any] Never fails: what is posted is bounded by what exists. */
+void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item);
+
+/* [any] Takes over the message. WSFAN_EAGAIN: refused, the message is released. */
+int wsf_mesh_publish(wsf_mesh *mesh, wsfan_message *message);
+
+/* [any] */
+void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats);
+size_t wsf_mesh_peers(wsf_mesh *mesh, wsfan_peer_stats *peers, size_t capacity);
+
+#endif

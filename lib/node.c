@@ -1,0 +1,298 @@
+/* The public functions of a node: checks of arguments, and glue between options, mesh and loops. */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "loop.h"
+#include "options.h"
+
+enum { LOOPS_MAX = 64, PEERS_MAX = 64 };
+
+struct wsfan_node {
+    wsfan_options options; /* its pointers are dead after open */
+    char name[WSF_NAME_SIZE_MAX + 1];
+    uint64_t id;
+    wsf_hash_key key;
+    wsf_guard guard;
+    wsf_mesh *mesh;
+    pthread_mutex_t lock; /* of loops */
+    wsfan_loop *loops[LOOPS_MAX];
+};
+
+/* -------------------------------------------------------------------------------- open and close */
+
+static int random_u64(uint64_t *value) {
+    do {
+        if (getrandom(value, sizeof *value, 0) != (ssize_t)sizeof *value)
+            return WSFAN_ESYSTEM;
+    } while (*value == 0);
+    return WSFAN_OK;
+}
+
+static int open_mesh(wsfan_node *node) {
+    const wsfan_options *o = &node->options;
+    struct timespec wall;
+    uint64_t seed;
+    if (random_u64(&seed) != WSFAN_OK)
+        return WSFAN_ESYSTEM;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    wsf_core_config core = {
+        .node = node->id,
+        .incarnation = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000,
+        .seed = seed,
+        .cluster = o->cluster,
+        .name = node->name,
+        .headroom_bytes = o->headroom_bytes,
+        .payload_bytes_max = o->payload_bytes_max,
+        .name_bytes_max = o->name_bytes_max,
+        .targets_count_max = o->targets_count_max,
+        .peers_count_max = o->peers_count_max,
+        .remote_chats_count_max = o->remote_chats_count_max,
+        .interest_log_count_max = o->interest_log_count_max,
+        .link = { .window_bytes = o->link_window_bytes,
+                  .queue_bytes_max = o->link_queue_bytes_max,
+                  .queue_count_max = o->link_queue_count_max },
+        .heartbeat_ms = o->heartbeat_ms,
+        .silent_ms = o->silent_ms,
+        .down_ms = o->down_ms,
+        .forget_ms = o->forget_ms,
+        .join_ms_max = o->join_ms_max,
+    };
+    wsf_mesh_config mesh = {
+        .endpoint = o->endpoint,
+        .advertise = o->advertise,
+        .peers = o->peers,
+        .peers_count = o->peers_count,
+        .publish_queue_bytes_max = o->publish_queue_bytes_max,
+        .publish_queue_count_max = o->publish_queue_count_max,
+        .close_ms_max = o->close_ms_max,
+    };
+    return wsf_mesh_open(&node->mesh, &mesh, &core);
+}
+
+int wsfan_node_open(wsfan_node **out, const wsfan_options *given) {
+    wsfan_options options;
+    if (out == NULL)
+        return WSFAN_EINVAL;
+    int error = wsf_options_read(&options, given);
+    if (error != WSFAN_OK)
+        return error;
+    wsfan_node *node = calloc(1, sizeof *node);
+    if (node == NULL)
+        return WSFAN_ENOMEM;
+    node->options = options;
+    if ((error = random_u64(&node->id)) != WSFAN_OK ||
+        (error = wsf_guard_open(&node->guard)) != WSFAN_OK)
+        goto free_node;
+    if (options.name != NULL)
+        snprintf(node->name, sizeof node->name, "%s", options.name);
+    else
+        snprintf(node->name, sizeof node->name, "node-%016llx", (unsigned long long)node->id);
+    wsf_hash_key_init(&node->key, options.cluster);
+    if (pthread_mutex_init(&node->lock, NULL) != 0) {
+        error = WSFAN_ESYSTEM;
+        goto close_guard;
+    }
+    error = open_mesh(node);
+    if (error != WSFAN_OK)
+        goto destroy_lock;
+    *out = node;
+    return WSFAN_OK;
+
+destroy_lock:
+    pthread_mutex_destroy(&node->lock);
+close_guard:
+    wsf_guard_close(&node->guard);
+free_node:
+    free(node);
+    return error;
+}
+
+static int check(const wsfan_node *node) {
+    if (node == NULL)
+        return WSFAN_EINVAL;
+    return wsf_guard_forked(&node->guard) ? WSFAN_EFORK : WSFAN_OK;
+}
+
+int wsfan_node_close(wsfan_node *node) {
+    if (node == NULL)
+        return WSFAN_OK;
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    pthread_mutex_lock(&node->lock);
+    for (unsigned i = 0; i < LOOPS_MAX; i++)
+        if (node->loops[i] != NULL)
+            error = WSFAN_EBUSY;
+    pthread_mutex_unlock(&node->lock);
+    if (error != WSFAN_OK)
+        return error;
+    wsf_mesh_close(node->mesh);
+    pthread_mutex_destroy(&node->lock);
+    wsf_guard_close(&node->guard);
+    free(node);
+    return WSFAN_OK;
+}
+
+uint64_t wsfan_node_id(const wsfan_node *node) {
+    return node->id;
+}
+
+const char *wsfan_node_name(const wsfan_node *node) {
+    return node->name;
+}
+
+const char *wsfan_node_endpoint(const wsfan_node *node) {
+    return wsf_mesh_endpoint(node->mesh);
+}
+
+/* ---------------------------------------------------------------------------------------- loops */
+
+int wsfan_loop_open(wsfan_loop **out, wsfan_node *node, const wsfan_callbacks *callbacks,
+                    void *loop_user) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    if (out == NULL || callbacks == NULL || callbacks->struct_size == 0 ||
+        callbacks->struct_size > sizeof *callbacks)
+        return WSFAN_EINVAL;
+    wsfan_callbacks known = { 0 };
+    memcpy(&known, callbacks, callbacks->struct_size);
+    uint64_t seed;
+    if ((error = random_u64(&seed)) != WSFAN_OK)
+        return error;
+    const wsfan_options *o = &node->options;
+    wsf_loop_config config = {
+        .inbox_bytes_max = o->inbox_bytes_max,
+        .inbox_count_max = o->inbox_count_max,
+        .name_bytes_max = o->name_bytes_max,
+        .registry = { .sessions_count_max = o->sessions_count_max,
+                      .audiences_count_max = o->chats_count_max,
+                      .chats_per_session_count_max = o->chats_per_session_count_max },
+    };
+    wsf_loop_node own = { node,      node->mesh, &node->guard,
+                          &node->key, node->id,   node->name };
+
+    pthread_mutex_lock(&node->lock);
+    unsigned index = 0;
+    while (index < o->loops_count_max && node->loops[index] != NULL)
+        index++;
+    error = WSFAN_ELIMIT;
+    if (index < o->loops_count_max)
+        error = wsf_loop_new(&node->loops[index], &config, &own, index, seed, &known, loop_user);
+    if (error == WSFAN_OK)
+        *out = node->loops[index];
+    pthread_mutex_unlock(&node->lock);
+    return error;
+}
+
+int wsfan_loop_close(wsfan_loop *loop) {
+    if (loop == NULL)
+        return WSFAN_OK;
+    wsfan_node *node = wsf_loop_owner(loop);
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    if (wsf_loop_dispatching(loop))
+        return WSFAN_EINVAL;
+    pthread_mutex_lock(&node->lock);
+    node->loops[wsf_loop_index(loop)] = NULL;
+    wsf_loop_destroy(loop);
+    pthread_mutex_unlock(&node->lock);
+    return WSFAN_OK;
+}
+
+/* -------------------------------------------------------------------------------------- publish */
+
+static int check_target(const wsfan_node *node, const wsfan_target *target) {
+    if (target->kind != WSFAN_CHAT && target->kind != WSFAN_USER && target->kind != WSFAN_ALL)
+        return WSFAN_EINVAL;
+    if ((target->name.size == 0) != (target->kind == WSFAN_ALL) ||
+        (target->name.data == NULL && target->name.size > 0))
+        return WSFAN_EINVAL;
+    return target->name.size > node->options.name_bytes_max ? WSFAN_ETOOBIG : WSFAN_OK;
+}
+
+int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
+                  wsfan_bytes payload, const wsfan_publish_options *given) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    wsfan_publish_options options = { 0 };
+    if (given != NULL) {
+        if (given->struct_size == 0 || given->struct_size > sizeof options)
+            return WSFAN_EINVAL;
+        memcpy(&options, given, given->struct_size);
+    }
+    if (targets == NULL || targets_count == 0 || (options.flags & ~WSFAN_BINARY) != 0 ||
+        (payload.data == NULL && payload.size > 0))
+        return WSFAN_EINVAL;
+    if (targets_count > node->options.targets_count_max)
+        return WSFAN_ELIMIT;
+    if (payload.size > node->options.payload_bytes_max)
+        return WSFAN_ETOOBIG;
+    for (size_t i = 0; i < targets_count; i++)
+        if ((error = check_target(node, &targets[i])) != WSFAN_OK)
+            return error;
+
+    wsfan_message *message = wsf_message_new(&node->key, targets, (uint32_t)targets_count, payload,
+                                             node->options.headroom_bytes);
+    if (message == NULL)
+        return WSFAN_ENOMEM;
+    message->flags = options.flags;
+    message->except = options.except;
+    return wsf_mesh_publish(node->mesh, message);
+}
+
+int wsfan_broadcast(wsfan_node *node, wsfan_bytes chat, wsfan_bytes payload,
+                    const wsfan_publish_options *options) {
+    return wsfan_publish(node, &(wsfan_target){ WSFAN_CHAT, chat }, 1, payload, options);
+}
+
+int wsfan_broadcast_all(wsfan_node *node, wsfan_bytes payload,
+                        const wsfan_publish_options *options) {
+    return wsfan_publish(node, &(wsfan_target){ WSFAN_ALL, { NULL, 0 } }, 1, payload, options);
+}
+
+/* ----------------------------------------------------------------------------------- statistics */
+
+int wsfan_node_stats(wsfan_node *node, wsfan_stats *stats) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    if (stats == NULL || stats->struct_size == 0 || stats->struct_size > sizeof *stats)
+        return WSFAN_EINVAL;
+    wsfan_stats all;
+    wsf_mesh_stats(node->mesh, &all);
+    all.struct_size = stats->struct_size;
+    pthread_mutex_lock(&node->lock);
+    for (unsigned i = 0; i < LOOPS_MAX; i++)
+        if (node->loops[i] != NULL)
+            all.sessions += wsf_loop_sessions(node->loops[i]);
+    pthread_mutex_unlock(&node->lock);
+    memcpy(stats, &all, all.struct_size);
+    return WSFAN_OK;
+}
+
+int wsfan_node_peers(wsfan_node *node, wsfan_peer_stats *peers, size_t capacity, size_t *count) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    if (count == NULL || (capacity > 0 && (peers == NULL || peers[0].struct_size == 0 ||
+                                           peers[0].struct_size > sizeof *peers)))
+        return WSFAN_EINVAL;
+    wsfan_peer_stats *all = calloc(PEERS_MAX, sizeof *all);
+    if (all == NULL)
+        return WSFAN_ENOMEM;
+    *count = wsf_mesh_peers(node->mesh, all, PEERS_MAX);
+    size_t stride = capacity > 0 ? peers[0].struct_size : 0;
+    for (size_t i = 0; i < *count && i < capacity; i++) {
+        all[i].struct_size = stride;
+        memcpy((uint8_t *)peers + i * stride, &all[i], stride);
+    }
+    free(all);
+    return WSFAN_OK;
+}

@@ -1,0 +1,118 @@
+/* Answers for which options a node may be opened with. */
+#include "options.h"
+
+#include <stdbool.h>
+#include <string.h>
+
+#include "endpoint.h"
+#include "wire.h"
+
+enum { KI = 1024, MI = 1024 * 1024 };
+
+void wsfan_options_init(wsfan_options *options) {
+    *options = (wsfan_options){
+        .struct_size = sizeof *options,
+        .cluster = "wsfan",
+        .payload_bytes_max = MI,
+        .name_bytes_max = 256,
+        .targets_count_max = 64,
+        .loops_count_max = 16,
+        .peers_count_max = 64,
+        .sessions_count_max = MI,
+        .chats_count_max = 2 * MI,
+        .chats_per_session_count_max = 1024,
+        .remote_chats_count_max = 16 * MI,
+        .publish_queue_count_max = 64 * KI,
+        .publish_queue_bytes_max = 64 * MI,
+        .inbox_count_max = 64 * KI,
+        .inbox_bytes_max = 64 * MI,
+        .link_window_bytes = 4 * MI,
+        .link_queue_count_max = 64 * KI,
+        .link_queue_bytes_max = 16 * MI,
+        .interest_log_count_max = 64 * KI,
+        .heartbeat_ms = 1000,
+        .silent_ms = 3000,
+        .down_ms = 10000,
+        .forget_ms = 120000,
+        .join_ms_max = 5000,
+        .close_ms_max = 1000,
+    };
+}
+
+static bool within(uint64_t value, uint64_t min, uint64_t max) {
+    return value >= min && value <= max;
+}
+
+static int check_counts(const wsfan_options *o) {
+    bool ok = within(o->headroom_bytes, 0, 4096) && within(o->payload_bytes_max, 1, 64 * MI) &&
+              within(o->name_bytes_max, 1, 65535) &&
+              within(o->targets_count_max, 1, WSF_TARGETS_COUNT_MAX) &&
+              within(o->loops_count_max, 1, 64) && within(o->peers_count_max, 1, 64) &&
+              within(o->sessions_count_max, 1, 16777215) &&
+              within(o->chats_count_max, 1, 16777215) &&
+              within(o->chats_per_session_count_max, 1, 65535) &&
+              within(o->remote_chats_count_max, 1, 268435456) &&
+              within(o->publish_queue_count_max, 1, UINT32_MAX) &&
+              within(o->publish_queue_bytes_max, 1, UINT64_MAX) &&
+              within(o->inbox_count_max, 1, UINT32_MAX) &&
+              within(o->inbox_bytes_max, 1, UINT64_MAX) &&
+              within(o->link_window_bytes, 64 * KI, UINT32_MAX) &&
+              within(o->link_queue_count_max, 1, UINT32_MAX) &&
+              within(o->link_queue_bytes_max, 1, UINT64_MAX) &&
+              within(o->interest_log_count_max, 64, 16777216) &&
+              (o->interest_log_count_max & (o->interest_log_count_max - 1)) == 0;
+    return ok ? WSFAN_OK : WSFAN_EINVAL;
+}
+
+static int check_times(const wsfan_options *o) {
+    bool ok = o->heartbeat_ms >= 10 && o->silent_ms > o->heartbeat_ms &&
+              o->down_ms > o->silent_ms && o->forget_ms > o->down_ms && o->join_ms_max >= 1;
+    return ok ? WSFAN_OK : WSFAN_EINVAL;
+}
+
+static int check_text(const char *text, size_t size_max) {
+    size_t size = strlen(text);
+    if (size == 0)
+        return WSFAN_EINVAL;
+    return size > size_max ? WSFAN_ETOOBIG : WSFAN_OK;
+}
+
+static int check_endpoint(const char *text, bool wildcard) {
+    return wsf_endpoint_valid(text, strlen(text), wildcard) ? WSFAN_OK : WSFAN_EENDPOINT;
+}
+
+static int check_addresses(const wsfan_options *o) {
+    int error = WSFAN_OK;
+    if (o->peers_count > 0 && o->peers == NULL)
+        return WSFAN_EINVAL;
+    if (o->peers_count > o->peers_count_max)
+        return WSFAN_EINVAL;
+    if (o->endpoint == NULL) /* local only: nothing else may be asked of the mesh */
+        return o->advertise == NULL && o->peers_count == 0 ? WSFAN_OK : WSFAN_EINVAL;
+    error = check_endpoint(o->endpoint, true);
+    if (error == WSFAN_OK && o->advertise != NULL)
+        error = check_endpoint(o->advertise, false);
+    for (size_t i = 0; i < o->peers_count && error == WSFAN_OK; i++)
+        error = o->peers[i] == NULL ? WSFAN_EINVAL : check_endpoint(o->peers[i], false);
+    return error;
+}
+
+int wsf_options_read(wsfan_options *options, const wsfan_options *given) {
+    wsfan_options_init(options);
+    if (given == NULL || given->struct_size == 0 || given->struct_size > sizeof *options)
+        return WSFAN_EINVAL;
+    memcpy(options, given, given->struct_size);
+    options->struct_size = sizeof *options;
+    if (options->cluster == NULL)
+        return WSFAN_EINVAL;
+    int error = check_text(options->cluster, WSF_CLUSTER_SIZE_MAX);
+    if (error == WSFAN_OK && options->name != NULL)
+        error = check_text(options->name, WSF_NAME_SIZE_MAX);
+    if (error == WSFAN_OK)
+        error = check_counts(options);
+    if (error == WSFAN_OK)
+        error = check_times(options);
+    if (error == WSFAN_OK)
+        error = check_addresses(options);
+    return error;
+}

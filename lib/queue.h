@@ -1,0 +1,47 @@
+/* A queue from many threads to one: producers append, the consumer takes all at once. */
+#ifndef WSF_QUEUE_H
+#define WSF_QUEUE_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The first member of everything that is queued. */
+typedef struct wsf_item {
+    struct wsf_item *next;
+    uint32_t kind;  /* the user's */
+    uint32_t bytes; /* what it counts for when pushed with wsf_queue_push_bounded() */
+} wsf_item;
+
+typedef struct {
+    pthread_mutex_t mutex;
+    wsf_item *head;
+    wsf_item *tail;
+    uint64_t count; /* of bounded items, until wsf_queue_release() */
+    uint64_t bytes;
+    uint64_t count_max;
+    uint64_t bytes_max;
+    bool closed;
+} wsf_queue;
+
+int wsf_queue_init(wsf_queue *queue, uint64_t count_max, uint64_t bytes_max);
+void wsf_queue_destroy(wsf_queue *queue); /* not the items in it */
+
+/* Appends. Sets *was_empty when the consumer has to be woken. WSFAN_ECLOSED after close. For items
+ * whose number is bounded elsewhere. */
+int wsf_queue_push(wsf_queue *queue, wsf_item *item, bool *was_empty);
+
+/* The same within the bounds; WSFAN_EAGAIN over them. An empty queue takes one item of any size. */
+int wsf_queue_push_bounded(wsf_queue *queue, wsf_item *item, bool *was_empty);
+
+/* All items, first to last, linked by `next`; NULL when there are none. Bounded items count until
+ * they are released, so that what the consumer has not handled yet is bounded too. */
+wsf_item *wsf_queue_take(wsf_queue *queue);
+void wsf_queue_release(wsf_queue *queue, uint64_t count, uint64_t bytes);
+
+void wsf_queue_depth(wsf_queue *queue, uint64_t *count, uint64_t *bytes);
+
+/* From now on nothing is accepted. What is queued stays to be taken. */
+void wsf_queue_close(wsf_queue *queue);
+
+#endif

@@ -1,0 +1,119 @@
+/* The sessions of one loop and what they belong to. */
+#ifndef WSF_REGISTRY_H
+#define WSF_REGISTRY_H
+
+#include <stdbool.h>
+
+#include "message.h"
+#include "table.h"
+
+typedef struct {
+    wsfan_recipient recipient;
+    uint32_t membership; /* where in the session's memberships this audience stands */
+} wsf_member;
+
+/* An audience: the sessions that one target addresses, those in a chat or those of a user. */
+typedef struct {
+    uint64_t hash;
+    uint8_t *name;
+    wsf_member *members;
+    uint32_t name_size;
+    uint32_t members_count;
+    uint32_t members_capacity;
+    wsfan_target_kind kind;
+    /* The owner's notes on telling the peers about this audience. */
+    wsf_item *ticket; /* allocated with the audience, so that no later step can lack memory */
+    bool ticket_away; /* it is on its way to the mesh or back */
+    bool announced;   /* the peers were told */
+    bool settled;     /* every live peer acknowledged */
+} wsf_audience;
+
+typedef struct {
+    uint32_t audience;
+    uint32_t position : 31; /* in the audience's members */
+    uint32_t pending : 1;   /* on_joined is still to come */
+} wsf_membership;
+
+typedef struct {
+    void *user;
+    wsf_membership *memberships;
+    uint32_t generation; /* 0 is never used */
+    uint32_t memberships_count;
+    uint32_t memberships_capacity;
+    uint32_t next_free; /* of a free slot */
+    uint32_t mark;      /* round of the last collection that had it */
+    bool open;
+} wsf_session_slot;
+
+typedef struct {
+    uint32_t sessions_count_max;
+    uint32_t audiences_count_max;
+    uint32_t chats_per_session_count_max;
+} wsf_registry_limits;
+
+typedef struct {
+    wsf_registry_limits limits;
+    uint8_t loop; /* index, part of every handle */
+    wsf_session_slot *sessions;
+    uint32_t sessions_used; /* slots ever used */
+    uint32_t sessions_capacity;
+    uint32_t sessions_free; /* first of the free list */
+    uint32_t sessions_count;
+    wsf_audience *audiences;
+    uint32_t audiences_used;
+    uint32_t audiences_capacity;
+    uint32_t audiences_free; /* linked by members_count */
+    uint32_t audiences_count;
+    uint64_t memberships_count;
+    wsf_table index; /* of audiences */
+    wsfan_recipient *scratch; /* always room for every open session */
+    wsfan_recipient *lent;    /* what the last collection returned */
+    uint32_t scratch_capacity;
+    uint32_t round;
+} wsf_registry;
+
+void wsf_registry_init(wsf_registry *registry, const wsf_registry_limits *limits, uint8_t loop,
+                       uint64_t seed);
+void wsf_registry_destroy(wsf_registry *registry);
+
+int wsf_registry_open(wsf_registry *registry, void *user, wsfan_session *session);
+int wsf_registry_check(const wsf_registry *registry, wsfan_session session); /* OK or ESTALE */
+
+/* The session must have left everything. */
+void wsf_registry_close(wsf_registry *registry, wsfan_session session);
+
+/* Adds a membership; *audience says to what. A new audience has no ticket. */
+int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan_target *target,
+                      uint64_t hash, uint32_t *audience);
+
+/* Ends a membership; *audience may have no members afterwards and is then the caller's to drop. */
+int wsf_registry_leave(wsf_registry *registry, wsfan_session session, const wsfan_target *target,
+                       uint64_t hash, uint32_t *audience);
+
+/* Ends the latest membership of the session; false when it has none. */
+bool wsf_registry_leave_any(wsf_registry *registry, wsfan_session session, uint32_t *audience);
+
+wsf_audience *wsf_registry_audience(const wsf_registry *registry, uint32_t audience);
+void wsf_registry_drop_audience(wsf_registry *registry, uint32_t audience); /* has no members */
+
+/* Whether another audience has the same hash: peers know only hashes. */
+bool wsf_registry_has_twin(const wsf_registry *registry, uint32_t audience);
+
+/* Marks that on_joined is still to come; whether it is; and takes the mark back: true when session
+ * is still a member and was marked. */
+void wsf_registry_expect(wsf_registry *registry, wsfan_session session, uint32_t audience);
+bool wsf_registry_expected(const wsf_registry *registry, wsfan_session session, uint32_t audience);
+bool wsf_registry_told(wsf_registry *registry, wsfan_session session, uint32_t audience);
+
+/* A member for whom on_joined is still to come, in an audience that is settled; fills recipient. */
+bool wsf_registry_settled(const wsf_registry *registry, wsfan_session session, uint32_t audience,
+                          wsfan_recipient *recipient);
+
+/* The sessions of one audience, or those that a message is for, each once. *recipients is valid
+ * until the next collection, whatever is opened or closed meanwhile. Never fails. */
+size_t wsf_registry_collect_audience(wsf_registry *registry, uint32_t audience,
+                                     const wsfan_recipient **recipients);
+size_t wsf_registry_collect(wsf_registry *registry, const wsfan_message *message, uint64_t except,
+                            const wsfan_recipient **recipients);
+
+#endif

@@ -1,0 +1,317 @@
+/* The only file that knows ZeroMQ. Hazards of libzmq 4.3.4 that shape it:
+ * - A connecting SUB with a heartbeat of its own aborts the process when it reaches RCVHWM. So only
+ *   the XPUB has one, and no socket has a high-water mark: links bound what is under way.
+ * - With the default linger zmq_ctx_term() blocks for ever.
+ * - I/O threads inherit the signal mask of the thread that makes the first socket. */
+#include "socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netdb.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wsfan/wsfan.h>
+#include <zmq.h>
+
+#include "endpoint.h"
+
+enum {
+    CONNECTIONS_MAX = 256,
+    TOPIC_SIZE_MAX = 200,
+    SUBSCRIPTION_SIZE_MAX = 256, /* what an XPUB takes in */
+    SHARE_COUNT = 64,            /* frames of one socket before the next has its turn */
+    HEARTBEAT_INTERVAL_MS = 2000,
+    HEARTBEAT_TIMEOUT_MS = 6000,
+    RECONNECT_MS = 100,
+    RECONNECT_MS_MAX = 2000,
+    RETRY_MS = 1000
+};
+
+typedef struct {
+    void *socket; /* NULL with an endpoint: could not be made yet */
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1]; /* "": free */
+} connection;
+
+struct wsf_sockets {
+    void *context;
+    void *publisher;
+    int64_t frame_size_max;
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
+    uint8_t inbox[TOPIC_SIZE_MAX];
+    uint8_t introduction[TOPIC_SIZE_MAX];
+    size_t inbox_size;
+    size_t introduction_size;
+    uint32_t connections_used; /* all in use are below */
+    bool retry;
+    connection connections[CONNECTIONS_MAX];
+    zmq_pollitem_t items[CONNECTIONS_MAX + 2];
+};
+
+static void set_int(void *socket, int option, int value) {
+    int result = zmq_setsockopt(socket, option, &value, sizeof value);
+    assert(result == 0);
+    (void)result;
+}
+
+static void set_common(void *socket, int64_t size_max, const char *endpoint) {
+    int result = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &size_max, sizeof size_max);
+    assert(result == 0);
+    (void)result;
+    set_int(socket, ZMQ_LINGER, 0);
+    set_int(socket, ZMQ_SNDHWM, 0);
+    set_int(socket, ZMQ_RCVHWM, 0);
+    set_int(socket, ZMQ_IPV6, strchr(endpoint, '[') != NULL);
+}
+
+/* -------------------------------------------------------------------------------------- opening */
+
+static int bind_error(void) {
+    switch (errno) {
+    case EADDRINUSE:
+        return WSFAN_EADDRINUSE;
+    case EADDRNOTAVAIL:
+    case ENODEV:
+    case EACCES:
+    case ENOENT:
+    case ENOTDIR:
+        return WSFAN_EADDR;
+    case EINVAL:
+    case EPROTONOSUPPORT:
+    case ENAMETOOLONG:
+        return WSFAN_EENDPOINT;
+    case ENOMEM:
+        return WSFAN_ENOMEM;
+    default:
+        return WSFAN_ESYSTEM;
+    }
+}
+
+/* For an endpoint that is bound to every address, one that others can use. */
+static void first_address(char *host, size_t capacity) {
+    struct ifaddrs *list;
+    strncpy(host, "127.0.0.1", capacity);
+    if (getifaddrs(&list) != 0)
+        return;
+    for (struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
+        bool usable = i->ifa_addr != NULL && i->ifa_addr->sa_family == AF_INET &&
+                      (i->ifa_flags & IFF_UP) != 0 && (i->ifa_flags & IFF_LOOPBACK) == 0;
+        if (usable && getnameinfo(i->ifa_addr, sizeof(struct sockaddr_in), host,
+                                  (socklen_t)capacity, NULL, 0, NI_NUMERICHOST) == 0)
+            break;
+    }
+    freeifaddrs(list);
+}
+
+static void find_own_endpoint(wsf_sockets *sockets) {
+    char bound[256];
+    size_t size = sizeof bound;
+    if (zmq_getsockopt(sockets->publisher, ZMQ_LAST_ENDPOINT, bound, &size) != 0)
+        bound[0] = '\0';
+    bool wildcard = strncmp(bound, "tcp://0.0.0.0:", 14) == 0 || strncmp(bound, "tcp://[::]:", 11) == 0;
+    if (wildcard) {
+        char host[NI_MAXHOST];
+        first_address(host, sizeof host);
+        snprintf(sockets->endpoint, sizeof sockets->endpoint, "tcp://%.100s%s", host,
+                 strrchr(bound, ':'));
+    } else {
+        snprintf(sockets->endpoint, sizeof sockets->endpoint, "%.*s", WSF_ENDPOINT_SIZE_MAX, bound);
+    }
+}
+
+static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
+    sockets->publisher = zmq_socket(sockets->context, ZMQ_XPUB);
+    if (sockets->publisher == NULL)
+        return errno == ENOMEM ? WSFAN_ENOMEM : WSFAN_ESYSTEM;
+    set_common(sockets->publisher, SUBSCRIPTION_SIZE_MAX, endpoint);
+    set_int(sockets->publisher, ZMQ_XPUB_VERBOSER, 1);
+    set_int(sockets->publisher, ZMQ_HEARTBEAT_IVL, HEARTBEAT_INTERVAL_MS);
+    set_int(sockets->publisher, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
+    /* The other side hangs up too when it hears nothing for so long. */
+    set_int(sockets->publisher, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
+    if (zmq_bind(sockets->publisher, endpoint) != 0)
+        return bind_error();
+    find_own_endpoint(sockets);
+    return WSFAN_OK;
+}
+
+int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_size_max) {
+    wsf_sockets *sockets = calloc(1, sizeof *sockets);
+    if (sockets == NULL)
+        return WSFAN_ENOMEM;
+    sockets->frame_size_max = (int64_t)frame_size_max;
+
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    sockets->context = zmq_ctx_new();
+    int error = sockets->context == NULL ? WSFAN_ENOMEM : open_publisher(sockets, endpoint);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+
+    if (error != WSFAN_OK) {
+        int saved = errno;
+        wsf_sockets_close(sockets, 0);
+        errno = saved;
+        return error;
+    }
+    *out = sockets;
+    return WSFAN_OK;
+}
+
+void wsf_sockets_close(wsf_sockets *sockets, int linger_ms) {
+    if (sockets == NULL)
+        return;
+    for (uint32_t i = 0; i < sockets->connections_used; i++)
+        wsf_sockets_disconnect(sockets, i);
+    if (sockets->publisher != NULL) {
+        set_int(sockets->publisher, ZMQ_LINGER, linger_ms);
+        zmq_close(sockets->publisher);
+    }
+    if (sockets->context != NULL)
+        while (zmq_ctx_term(sockets->context) != 0 && errno == EINTR)
+            continue;
+    free(sockets);
+}
+
+const char *wsf_sockets_endpoint(const wsf_sockets *sockets) {
+    return sockets->endpoint;
+}
+
+/* ---------------------------------------------------------------------------------- connections */
+
+void wsf_sockets_subscribe_to(wsf_sockets *sockets, const void *inbox, size_t inbox_size,
+                              const void *introduction, size_t introduction_size) {
+    assert(inbox_size <= TOPIC_SIZE_MAX && introduction_size <= TOPIC_SIZE_MAX);
+    memcpy(sockets->inbox, inbox, inbox_size);
+    memcpy(sockets->introduction, introduction, introduction_size);
+    sockets->inbox_size = inbox_size;
+    sockets->introduction_size = introduction_size;
+}
+
+static void try_connect(wsf_sockets *sockets, connection *to) {
+    void *socket = zmq_socket(sockets->context, ZMQ_SUB);
+    if (socket == NULL) {
+        sockets->retry = true;
+        return;
+    }
+    set_common(socket, sockets->frame_size_max, to->endpoint);
+    set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
+    set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MS_MAX);
+    if (zmq_setsockopt(socket, ZMQ_SUBSCRIBE, sockets->inbox, sockets->inbox_size) != 0 ||
+        zmq_setsockopt(socket, ZMQ_SUBSCRIBE, sockets->introduction,
+                       sockets->introduction_size) != 0 ||
+        zmq_connect(socket, to->endpoint) != 0) {
+        zmq_close(socket);
+        sockets->retry = true;
+        return;
+    }
+    to->socket = socket;
+}
+
+void wsf_sockets_connect(wsf_sockets *sockets, uint32_t number, const char *endpoint) {
+    assert(number < CONNECTIONS_MAX && sockets->connections[number].endpoint[0] == '\0');
+    connection *to = &sockets->connections[number];
+    snprintf(to->endpoint, sizeof to->endpoint, "%s", endpoint);
+    if (sockets->connections_used <= number)
+        sockets->connections_used = number + 1;
+    try_connect(sockets, to);
+}
+
+void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t number) {
+    connection *from = &sockets->connections[number];
+    if (from->socket != NULL)
+        zmq_close(from->socket);
+    from->socket = NULL;
+    from->endpoint[0] = '\0';
+}
+
+/* --------------------------------------------------------------------------------------- traffic */
+
+static void give_back(void *data, void *frame) {
+    (void)data;
+    wsf_buffer_unref(frame);
+}
+
+void wsf_sockets_send(wsf_sockets *sockets, wsf_buffer *frame) {
+    zmq_msg_t message;
+    wsf_buffer_ref(frame);
+    if (zmq_msg_init_data(&message, frame->data, frame->size, give_back, frame) != 0) {
+        wsf_buffer_unref(frame);
+        return;
+    }
+    if (zmq_msg_send(&message, sockets->publisher, ZMQ_DONTWAIT) < 0)
+        zmq_msg_close(&message);
+}
+
+void wsf_sockets_wait(wsf_sockets *sockets, int wake_fd, int timeout_ms) {
+    if (sockets == NULL) {
+        struct pollfd item = { .fd = wake_fd, .events = POLLIN };
+        poll(&item, 1, timeout_ms);
+        return;
+    }
+    if (sockets->retry && (timeout_ms < 0 || timeout_ms > RETRY_MS))
+        timeout_ms = RETRY_MS;
+    int count = 0;
+    sockets->items[count++] = (zmq_pollitem_t){ .fd = wake_fd, .events = ZMQ_POLLIN };
+    sockets->items[count++] =
+        (zmq_pollitem_t){ .socket = sockets->publisher, .events = ZMQ_POLLIN };
+    for (uint32_t i = 0; i < sockets->connections_used; i++)
+        if (sockets->connections[i].socket != NULL)
+            sockets->items[count++] = (zmq_pollitem_t){ .socket = sockets->connections[i].socket,
+                                                        .events = ZMQ_POLLIN };
+    int ready = zmq_poll(sockets->items, count, timeout_ms);
+    if (ready == 0 && sockets->retry) {
+        sockets->retry = false;
+        for (uint32_t i = 0; i < sockets->connections_used; i++) {
+            connection *to = &sockets->connections[i];
+            if (to->socket == NULL && to->endpoint[0] != '\0')
+                try_connect(sockets, to);
+        }
+    }
+}
+
+static bool receive_subscriptions(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
+    zmq_msg_t message;
+    zmq_msg_init(&message);
+    int count = 0;
+    while (count < SHARE_COUNT && zmq_msg_recv(&message, sockets->publisher, ZMQ_DONTWAIT) >= 0) {
+        const uint8_t *data = zmq_msg_data(&message);
+        size_t size = zmq_msg_size(&message);
+        if (size > 0 && data[0] <= 1)
+            handler->subscription(handler->user, data[0] == 1, data + 1, size - 1);
+        else
+            handler->stray(handler->user);
+        count++;
+    }
+    zmq_msg_close(&message);
+    return count == SHARE_COUNT;
+}
+
+static bool receive_frames(wsf_sockets *sockets, uint32_t number,
+                           const wsf_sockets_handler *handler) {
+    /* The handler may hang up, and dial again, while we read. */
+    const connection *from = &sockets->connections[number];
+    void *socket = from->socket;
+    zmq_msg_t message;
+    zmq_msg_init(&message);
+    int count = 0;
+    while (count < SHARE_COUNT && socket != NULL && from->socket == socket &&
+           zmq_msg_recv(&message, socket, ZMQ_DONTWAIT) >= 0) {
+        handler->frame(handler->user, number, zmq_msg_data(&message), zmq_msg_size(&message));
+        count++;
+    }
+    zmq_msg_close(&message);
+    return count == SHARE_COUNT;
+}
+
+bool wsf_sockets_receive(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
+    bool more = receive_subscriptions(sockets, handler);
+    for (uint32_t i = 0; i < sockets->connections_used; i++)
+        more = receive_frames(sockets, i, handler) || more;
+    return more;
+}

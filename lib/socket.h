@@ -1,0 +1,51 @@
+/* The mesh's sockets: one XPUB that peers subscribe to, one SUB for each connection. All calls from
+ * the mesh thread, except that another thread may open them and then start it. */
+#ifndef WSF_SOCKET_H
+#define WSF_SOCKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "buffer.h"
+
+typedef struct wsf_sockets wsf_sockets;
+
+typedef struct {
+    void *user;
+    void (*subscription)(void *user, bool subscribed, const void *topic, size_t size);
+    void (*frame)(void *user, uint32_t connection, const void *data, size_t size);
+    void (*stray)(void *user); /* something that is neither */
+} wsf_sockets_handler;
+
+/* Binds endpoint. frame_size_max: larger frames break their connection.
+ * WSFAN_EENDPOINT, WSFAN_EADDRINUSE, WSFAN_EADDR, WSFAN_ESYSTEM, WSFAN_ENOMEM. */
+int wsf_sockets_open(wsf_sockets **sockets, const char *endpoint, uint64_t frame_size_max);
+
+/* Closes, after what was sent has left, or after linger_ms. NULL is allowed. */
+void wsf_sockets_close(wsf_sockets *sockets, int linger_ms);
+
+/* The endpoint that others can reach: the bound one, with the real port, and for a wildcard host
+ * the first address of this machine. */
+const char *wsf_sockets_endpoint(const wsf_sockets *sockets);
+
+/* What each connection subscribes to; once, before the first. Copied. */
+void wsf_sockets_subscribe_to(wsf_sockets *sockets, const void *inbox, size_t inbox_size,
+                              const void *introduction, size_t introduction_size);
+
+/* Connections are numbered by the caller, 0..255. A socket that cannot be had now is tried again. */
+void wsf_sockets_connect(wsf_sockets *sockets, uint32_t connection, const char *endpoint);
+void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t connection);
+
+/* Sends a frame, keeping a reference until it has left. Never blocks; a frame that nobody is
+ * subscribed to is dropped. */
+void wsf_sockets_send(wsf_sockets *sockets, wsf_buffer *frame);
+
+/* Waits until a socket or wake_fd has something to read, or timeout_ms (-1: for ever) has passed.
+ * sockets may be NULL: wake_fd alone. */
+void wsf_sockets_wait(wsf_sockets *sockets, int wake_fd, int timeout_ms);
+
+/* Reads what is there, up to a fair share of each socket. The handler may connect and disconnect.
+ * Returns whether there may be more. */
+bool wsf_sockets_receive(wsf_sockets *sockets, const wsf_sockets_handler *handler);
+
+#endif

@@ -1,0 +1,101 @@
+/* What the files of the core share: the state of one node, and of each of its peers. */
+#ifndef WSF_STATE_H
+#define WSF_STATE_H
+
+#include "core.h"
+
+enum {
+    WSF_PEERS_MAX = 64, /* one bit each in an interest row */
+    WSF_CONNECTIONS_MAX = 256,
+    WSF_SUBSCRIBERS_MAX = 256,
+    WSF_ACK_DELAY_MS = 10,
+    WSF_NACK_INTERVAL_MS = 50,
+    WSF_HELLO_INTERVAL_MS = 250
+};
+
+typedef struct {
+    uint64_t node; /* 0: free */
+    uint64_t incarnation;
+    char name[WSF_NAME_SIZE_MAX + 1]; /* "" until its hello */
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
+    bool hello_received; /* with hello_acked: the link is established */
+    bool hello_acked;
+    bool linked; /* established, and the rest of the core knows */
+    bool reachable; /* it subscribes to its inbox at our socket */
+    wsfan_peer_event state;
+    uint64_t heard_ms;
+    uint64_t spoken_ms; /* last frame to it */
+    uint64_t hello_ms;  /* last hello to it */
+    uint64_t frame_size_max;
+    wsf_link link;
+
+    /* Our interest, as far as this peer was told. */
+    uint64_t log_serial;    /* log entries up to here are in frames */
+    uint64_t serial_acked;  /* and up to here it acknowledged */
+    uint32_t snapshot_cursor;
+    bool snapshot_begun;
+    bool snapshot_done;
+
+    /* What it is owed. */
+    uint64_t told_peers; /* bits of peers that it was told of */
+    uint64_t ack_ms;     /* an acknowledgement is due then; UINT64_MAX: not */
+    uint64_t nack_ms;    /* a nack may be sent from then on */
+    bool nack_due;
+    uint64_t unacked_bytes; /* received since the last prompt acknowledgement */
+    bool interest_overflow; /* more than we can note; see core->complete */
+
+    wsfan_peer_stats stats;
+} wsf_peer;
+
+typedef struct {
+    bool used;
+    bool fixed; /* from the options: kept whatever happens */
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
+    uint64_t node; /* who answered there last; 0: nobody yet */
+    uint64_t since_ms;
+} wsf_connection;
+
+typedef struct {
+    uint64_t node; /* 0: free */
+    uint32_t count; /* subscriptions */
+} wsf_subscriber;
+
+struct wsf_core {
+    wsf_core_config config;
+    char cluster[WSF_CLUSTER_SIZE_MAX + 1];
+    char name[WSF_NAME_SIZE_MAX + 1];
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
+    wsf_hash_key key;
+    wsf_effects effects;
+    uint64_t random;
+    uint64_t clock; /* hybrid logical */
+    uint64_t last_ms;
+    bool closing;
+    wsf_reader *reader;
+    wsf_interest interest;
+    uint64_t loops;    /* bits of loops that are open */
+    uint64_t linked;   /* bits of peers with an established link */
+    uint64_t complete; /* bits of peers whose interest we know whole */
+    wsf_peer peers[WSF_PEERS_MAX];
+    wsf_connection connections[WSF_CONNECTIONS_MAX];
+    wsf_subscriber subscribers[WSF_SUBSCRIBERS_MAX];
+    wsf_item *tickets_head; /* in order of deadline */
+    wsf_item *tickets_tail;
+    uint64_t tickets_count;
+    uint64_t frame_size_max; /* that we take */
+    wsfan_stats stats;
+};
+
+static inline unsigned wsf_peer_index(const wsf_core *core, const wsf_peer *peer) {
+    return (unsigned)(peer - core->peers);
+}
+
+static inline uint64_t wsf_peer_bit(const wsf_core *core, const wsf_peer *peer) {
+    return UINT64_C(1) << wsf_peer_index(core, peer);
+}
+
+static inline bool wsf_peer_live(const wsf_peer *peer) {
+    return peer->linked && peer->state != WSFAN_PEER_DOWN;
+}
+
+#endif

@@ -1,0 +1,491 @@
+/* Answers for every byte that leaves or enters. A frame is
+ *     inbox topic | head: [version, sender, epoch, number, ack epoch, ack] | entry | entry ...
+ * in MessagePack, where an entry is an array that begins with its type.
+ *
+ * msgpack-c allocates what a length claims, so nothing reaches it before scan() has found that every
+ * claim is covered by bytes that are there. Entries are then unpacked one at a time into one zone. */
+#include "wire.h"
+
+#include <assert.h>
+#include <msgpack.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const uint8_t INBOX_MAGIC[4] = { 'W', 'S', 'F', 'N' };
+static const uint8_t INTRODUCTION_MAGIC[4] = { 'W', 'S', 'F', 'I' };
+
+/* ------------------------------------------------------------------------------------- writing */
+
+static int put(void *data, const char *bytes, size_t size) {
+    wsf_writer *writer = data;
+    assert(size <= writer->capacity - writer->size);
+    memcpy(writer->data + writer->size, bytes, size);
+    writer->size += size;
+    return 0;
+}
+
+static msgpack_packer packer_of(wsf_writer *writer) {
+    msgpack_packer packer;
+    msgpack_packer_init(&packer, writer, put);
+    return packer;
+}
+
+static void pack_bin(msgpack_packer *packer, wsfan_bytes bytes) {
+    msgpack_pack_bin(packer, bytes.size);
+    if (bytes.size > 0)
+        msgpack_pack_bin_body(packer, bytes.data, bytes.size);
+}
+
+void wsf_write_inbox(uint8_t topic[WSF_TOPIC_SIZE], uint64_t node) {
+    memcpy(topic, INBOX_MAGIC, sizeof INBOX_MAGIC);
+    wsf_put_u64(topic + sizeof INBOX_MAGIC, node);
+}
+
+void wsf_write_head(wsf_writer *writer, uint64_t receiver, const wsf_frame_head *head) {
+    uint8_t topic[WSF_TOPIC_SIZE];
+    wsf_write_inbox(topic, receiver);
+    put(writer, (const char *)topic, sizeof topic);
+
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 6);
+    msgpack_pack_uint32(&packer, head->version);
+    msgpack_pack_uint64(&packer, head->sender);
+    msgpack_pack_uint64(&packer, head->epoch);
+    msgpack_pack_uint64(&packer, head->number);
+    msgpack_pack_uint64(&packer, head->ack_epoch);
+    msgpack_pack_uint64(&packer, head->ack);
+}
+
+void wsf_write_hello(wsf_writer *writer, const wsf_hello *hello) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 10);
+    msgpack_pack_uint32(&packer, WSF_HELLO);
+    msgpack_pack_uint32(&packer, hello->protocol_min);
+    msgpack_pack_uint32(&packer, hello->protocol_max);
+    msgpack_pack_uint64(&packer, hello->features);
+    pack_bin(&packer, hello->cluster);
+    pack_bin(&packer, hello->name);
+    msgpack_pack_uint64(&packer, hello->incarnation);
+    pack_bin(&packer, hello->endpoint);
+    msgpack_pack_uint64(&packer, hello->epoch);
+    msgpack_pack_uint64(&packer, hello->frame_size_max);
+}
+
+void wsf_write_number(wsf_writer *writer, wsf_entry_type type, uint64_t number) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 2);
+    msgpack_pack_uint32(&packer, type);
+    msgpack_pack_uint64(&packer, number);
+}
+
+void wsf_write_message(wsf_writer *writer, const wsfan_message *message) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 7);
+    msgpack_pack_uint32(&packer, WSF_MESSAGE);
+    msgpack_pack_uint64(&packer, message->id.clock);
+    msgpack_pack_uint32(&packer, message->flags);
+    msgpack_pack_uint64(&packer, message->except.node);
+    msgpack_pack_uint64(&packer, message->except.session);
+    msgpack_pack_array(&packer, (size_t)message->targets_count * 2);
+    for (uint32_t i = 0; i < message->targets_count; i++) {
+        wsfan_target target = wsfan_message_target(message, i);
+        msgpack_pack_uint32(&packer, target.kind);
+        pack_bin(&packer, target.name);
+    }
+    pack_bin(&packer, wsfan_message_payload(message));
+}
+
+void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 4);
+    msgpack_pack_uint32(&packer, WSF_INTEREST);
+    msgpack_pack_uint32(&packer, flags);
+    pack_bin(&packer, adds);
+    pack_bin(&packer, removes);
+}
+
+void wsf_write_peers(wsf_writer *writer, const wsf_known_peer *peers, uint32_t count) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 2);
+    msgpack_pack_uint32(&packer, WSF_PEERS);
+    msgpack_pack_array(&packer, (size_t)count * 2);
+    for (uint32_t i = 0; i < count; i++) {
+        msgpack_pack_uint64(&packer, peers[i].node);
+        pack_bin(&packer, peers[i].endpoint);
+    }
+}
+
+void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 3);
+    msgpack_pack_uint32(&packer, WSF_LOST);
+    msgpack_pack_uint64(&packer, count);
+    msgpack_pack_uint64(&packer, reason);
+}
+
+void wsf_write_bye(wsf_writer *writer) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 1);
+    msgpack_pack_uint32(&packer, WSF_BYE);
+}
+
+enum { TARGET_BOUND = 8 }; /* kind and length of one target's name */
+
+size_t wsf_message_bound(const wsfan_message *message) {
+    size_t bound = WSF_ENTRY_BOUND + message->payload_size;
+    for (uint32_t i = 0; i < message->targets_count; i++)
+        bound += TARGET_BOUND + message->targets[i].name_size;
+    return bound;
+}
+
+size_t wsf_frame_bound(size_t payload_size_max, size_t name_size_max, size_t targets_count_max) {
+    return WSF_FRAME_HEAD_BOUND + WSF_ENTRY_BOUND + payload_size_max +
+           targets_count_max * (TARGET_BOUND + name_size_max);
+}
+
+/* ------------------------------------------------------------------------------------- reading */
+
+struct wsf_reader {
+    msgpack_zone zone;
+    const char *data;
+    size_t size;
+    size_t offset;
+    wsfan_target targets[WSF_TARGETS_COUNT_MAX];
+    wsf_known_peer peers[WSF_PEERS_ENTRY_COUNT_MAX];
+};
+
+enum { DEPTH_MAX = 4, OBJECTS_COUNT_MAX = 8192, ZONE_CHUNK_BYTES = 8192 };
+
+typedef struct {
+    const uint8_t *at;
+    const uint8_t *end;
+    uint32_t objects_left; /* of this entry */
+} scanner;
+
+static bool take(scanner *scan, size_t width, uint64_t *value) {
+    if ((size_t)(scan->end - scan->at) < width)
+        return false;
+    *value = 0;
+    for (size_t i = 0; i < width; i++)
+        *value = *value << 8 | *scan->at++;
+    return true;
+}
+
+/* What the first byte of an object says of the rest (MessagePack specification, "Formats"). */
+typedef struct {
+    uint8_t length_width; /* bytes of a length that follows */
+    uint8_t extra;        /* bytes besides: an extension's type, a number's value */
+    uint32_t length;      /* where it stands in the first byte itself */
+    uint8_t children;     /* 0: the length counts bytes; 1 or 2: objects for each element */
+    bool valid;
+} format;
+
+static format format_of(uint8_t byte) {
+    static const uint8_t number_size[] = { 4, 8, 1, 2, 4, 8, 1, 2, 4, 8 }; /* 0xca .. 0xd3 */
+    if (byte <= 0x7f || byte >= 0xe0 || byte == 0xc0 || byte == 0xc2 || byte == 0xc3)
+        return (format){ .valid = true };
+    if (byte <= 0x8f)
+        return (format){ .valid = true, .length = byte & 0x0f, .children = 2 };
+    if (byte <= 0x9f)
+        return (format){ .valid = true, .length = byte & 0x0f, .children = 1 };
+    if (byte <= 0xbf)
+        return (format){ .valid = true, .length = byte & 0x1f };
+    if (byte >= 0xc4 && byte <= 0xc6)
+        return (format){ .valid = true, .length_width = (uint8_t)(1u << (byte - 0xc4)) };
+    if (byte >= 0xc7 && byte <= 0xc9)
+        return (format){ .valid = true, .length_width = (uint8_t)(1u << (byte - 0xc7)), .extra = 1 };
+    if (byte >= 0xca && byte <= 0xd3)
+        return (format){ .valid = true, .extra = number_size[byte - 0xca] };
+    if (byte >= 0xd4 && byte <= 0xd8)
+        return (format){ .valid = true, .length = 1u << (byte - 0xd4), .extra = 1 };
+    if (byte >= 0xd9 && byte <= 0xdb)
+        return (format){ .valid = true, .length_width = (uint8_t)(1u << (byte - 0xd9)) };
+    if (byte == 0xdc || byte == 0xdd)
+        return (format){ .valid = true, .length_width = byte == 0xdc ? 2 : 4, .children = 1 };
+    if (byte == 0xde || byte == 0xdf)
+        return (format){ .valid = true, .length_width = byte == 0xde ? 2 : 4, .children = 2 };
+    return (format){ .valid = false }; /* 0xc1 is never used */
+}
+
+static bool scan_object(scanner *scan, unsigned depth) {
+    if (scan->at == scan->end || scan->objects_left == 0)
+        return false;
+    scan->objects_left--;
+    format f = format_of(*scan->at++);
+    uint64_t length = f.length;
+    if (!f.valid || (f.length_width > 0 && !take(scan, f.length_width, &length)))
+        return false;
+
+    size_t left = (size_t)(scan->end - scan->at);
+    if (f.children == 0) {
+        if (left < f.extra || left - f.extra < length)
+            return false;
+        scan->at += f.extra + length;
+        return true;
+    }
+    if (length > left || depth == DEPTH_MAX)
+        return false;
+    for (uint64_t i = 0; i < length * f.children; i++)
+        if (!scan_object(scan, depth + 1))
+            return false;
+    return true;
+}
+
+static bool scan(const uint8_t *data, size_t size) {
+    scanner scan = { .at = data, .end = data + size };
+    while (scan.at < scan.end) {
+        scan.objects_left = OBJECTS_COUNT_MAX;
+        if (!scan_object(&scan, 0))
+            return false;
+    }
+    return true;
+}
+
+wsf_reader *wsf_reader_new(void) {
+    wsf_reader *reader = malloc(sizeof *reader);
+    if (reader != NULL && !msgpack_zone_init(&reader->zone, ZONE_CHUNK_BYTES)) {
+        free(reader);
+        return NULL;
+    }
+    return reader;
+}
+
+void wsf_reader_destroy(wsf_reader *reader) {
+    if (reader == NULL)
+        return;
+    msgpack_zone_destroy(&reader->zone);
+    free(reader);
+}
+
+/* The next object as an array, or NULL with *error set. */
+static const msgpack_object_array *unpack_array(wsf_reader *reader, msgpack_object *object,
+                                                int *error) {
+    msgpack_zone_clear(&reader->zone);
+    msgpack_unpack_return result =
+        msgpack_unpack(reader->data, reader->size, &reader->offset, &reader->zone, object);
+    *error = WSFAN_OK;
+    if (result == MSGPACK_UNPACK_NOMEM_ERROR)
+        *error = WSFAN_ENOMEM;
+    else if ((result != MSGPACK_UNPACK_SUCCESS && result != MSGPACK_UNPACK_EXTRA_BYTES) ||
+             object->type != MSGPACK_OBJECT_ARRAY)
+        *error = WSFAN_EINVAL;
+    if (*error == WSFAN_EINVAL && result != MSGPACK_UNPACK_SUCCESS &&
+        result != MSGPACK_UNPACK_EXTRA_BYTES)
+        reader->offset = reader->size; /* there is no telling where the next entry begins */
+    return *error == WSFAN_OK ? &object->via.array : NULL;
+}
+
+static bool get_u64(const msgpack_object_array *array, uint32_t i, uint64_t *value) {
+    if (i >= array->size || array->ptr[i].type != MSGPACK_OBJECT_POSITIVE_INTEGER)
+        return false;
+    *value = array->ptr[i].via.u64;
+    return true;
+}
+
+static bool get_u32(const msgpack_object_array *array, uint32_t i, uint32_t *value) {
+    uint64_t wide;
+    if (!get_u64(array, i, &wide) || wide > UINT32_MAX)
+        return false;
+    *value = (uint32_t)wide;
+    return true;
+}
+
+static bool get_bin(const msgpack_object_array *array, uint32_t i, size_t size_max,
+                    wsfan_bytes *bytes) {
+    if (i >= array->size || array->ptr[i].type != MSGPACK_OBJECT_BIN ||
+        array->ptr[i].via.bin.size > size_max)
+        return false;
+    *bytes = (wsfan_bytes){ array->ptr[i].via.bin.ptr, array->ptr[i].via.bin.size };
+    return true;
+}
+
+/* A name or endpoint that will be shown and handled as a C string. */
+static bool get_text(const msgpack_object_array *array, uint32_t i, size_t size_max,
+                     wsfan_bytes *bytes) {
+    return get_bin(array, i, size_max, bytes) &&
+           (bytes->size == 0 || memchr(bytes->data, '\0', bytes->size) == NULL);
+}
+
+int wsf_reader_open(wsf_reader *reader, const void *data, size_t size, uint64_t receiver,
+                    wsf_frame_head *head) {
+    uint8_t topic[WSF_TOPIC_SIZE];
+    wsf_write_inbox(topic, receiver);
+    if (size <= sizeof topic || memcmp(data, topic, sizeof topic) != 0 ||
+        !scan((const uint8_t *)data + sizeof topic, size - sizeof topic))
+        return WSFAN_EINVAL;
+    reader->data = data;
+    reader->size = size;
+    reader->offset = sizeof topic;
+
+    int error;
+    msgpack_object object;
+    const msgpack_object_array *array = unpack_array(reader, &object, &error);
+    if (array == NULL)
+        return error;
+    bool valid = get_u32(array, 0, &head->version) && get_u64(array, 1, &head->sender) &&
+                 get_u64(array, 2, &head->epoch) && get_u64(array, 3, &head->number) &&
+                 get_u64(array, 4, &head->ack_epoch) && get_u64(array, 5, &head->ack) &&
+                 head->version >= WSF_PROTOCOL_MIN && head->version <= WSF_PROTOCOL_MAX &&
+                 head->sender != 0;
+    return valid ? WSFAN_OK : WSFAN_EINVAL;
+}
+
+static bool read_hello(const msgpack_object_array *array, wsf_hello *hello) {
+    return get_u32(array, 1, &hello->protocol_min) && get_u32(array, 2, &hello->protocol_max) &&
+           get_u64(array, 3, &hello->features) &&
+           get_text(array, 4, WSF_CLUSTER_SIZE_MAX, &hello->cluster) &&
+           get_text(array, 5, WSF_NAME_SIZE_MAX, &hello->name) && hello->name.size > 0 &&
+           get_u64(array, 6, &hello->incarnation) &&
+           get_text(array, 7, WSF_ENDPOINT_SIZE_MAX, &hello->endpoint) &&
+           wsf_endpoint_valid(hello->endpoint.data, hello->endpoint.size, false) &&
+           get_u64(array, 8, &hello->epoch) && hello->epoch != 0 &&
+           get_u64(array, 9, &hello->frame_size_max);
+}
+
+static bool read_message(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
+    if (!get_u64(array, 1, &entry->message.clock) || !get_u32(array, 2, &entry->message.flags) ||
+        !get_u64(array, 3, &entry->message.except.node) ||
+        !get_u64(array, 4, &entry->message.except.session) || array->size < 7 ||
+        array->ptr[5].type != MSGPACK_OBJECT_ARRAY ||
+        !get_bin(array, 6, UINT32_MAX, &entry->message.payload))
+        return false;
+    const msgpack_object_array *list = &array->ptr[5].via.array;
+    if (list->size == 0 || list->size % 2 != 0 || list->size / 2 > WSF_TARGETS_COUNT_MAX)
+        return false;
+    for (uint32_t i = 0; i < list->size; i += 2) {
+        uint32_t kind;
+        wsfan_bytes name;
+        if (!get_u32(list, i, &kind) || !get_bin(list, i + 1, UINT16_MAX, &name) ||
+            kind < WSFAN_CHAT || kind > WSFAN_ALL || (name.size == 0) != (kind == WSFAN_ALL))
+            return false;
+        reader->targets[i / 2] = (wsfan_target){ (wsfan_target_kind)kind, name };
+    }
+    entry->message.targets = reader->targets;
+    entry->message.targets_count = list->size / 2;
+    return true;
+}
+
+static bool read_peers(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
+    if (array->size < 2 || array->ptr[1].type != MSGPACK_OBJECT_ARRAY)
+        return false;
+    const msgpack_object_array *list = &array->ptr[1].via.array;
+    if (list->size % 2 != 0 || list->size / 2 > WSF_PEERS_ENTRY_COUNT_MAX)
+        return false;
+    for (uint32_t i = 0; i < list->size; i += 2) {
+        wsf_known_peer *peer = &reader->peers[i / 2];
+        if (!get_u64(list, i, &peer->node) || peer->node == 0 ||
+            !get_text(list, i + 1, WSF_ENDPOINT_SIZE_MAX, &peer->endpoint) ||
+            !wsf_endpoint_valid(peer->endpoint.data, peer->endpoint.size, false))
+            return false;
+    }
+    entry->peers.list = reader->peers;
+    entry->peers.count = list->size / 2;
+    return true;
+}
+
+static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry,
+                       bool *known) {
+    uint64_t type;
+    *known = true;
+    if (!get_u64(array, 0, &type))
+        return false;
+    entry->type = (wsf_entry_type)type;
+    switch (type) {
+    case WSF_HELLO:
+        return read_hello(array, &entry->hello);
+    case WSF_HELLO_ACK:
+        return get_u64(array, 1, &entry->hello_ack);
+    case WSF_REFUSE:
+        return get_u64(array, 1, &entry->refuse);
+    case WSF_MESSAGE:
+        return read_message(reader, array, entry);
+    case WSF_INTEREST:
+        return get_u32(array, 1, &entry->interest.flags) &&
+               get_bin(array, 2, SIZE_MAX, &entry->interest.adds) &&
+               get_bin(array, 3, SIZE_MAX, &entry->interest.removes) &&
+               entry->interest.adds.size % 8 == 0 && entry->interest.removes.size % 8 == 0;
+    case WSF_PEERS:
+        return read_peers(reader, array, entry);
+    case WSF_HEARTBEAT:
+        return get_u64(array, 1, &entry->newest);
+    case WSF_NACK:
+        return get_u64(array, 1, &entry->nack_from);
+    case WSF_LOST:
+        return get_u64(array, 1, &entry->lost.count) && get_u64(array, 2, &entry->lost.reason);
+    case WSF_BYE:
+        return true;
+    default:
+        *known = false;
+        return true;
+    }
+}
+
+int wsf_reader_next(wsf_reader *reader, wsf_entry *entry) {
+    while (reader->offset < reader->size) {
+        int error;
+        bool known;
+        msgpack_object object;
+        const msgpack_object_array *array = unpack_array(reader, &object, &error);
+        if (array == NULL)
+            return error;
+        if (!read_entry(reader, array, entry, &known))
+            return WSFAN_EINVAL;
+        if (known)
+            return 1;
+    }
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------- introductions */
+
+size_t wsf_write_introduction(uint8_t topic[WSF_INTRODUCTION_SIZE_MAX],
+                              const wsf_introduction *introduction) {
+    size_t cluster_size = strlen(introduction->cluster);
+    size_t endpoint_size = strlen(introduction->endpoint);
+    uint8_t *at = topic;
+    memcpy(at, INTRODUCTION_MAGIC, sizeof INTRODUCTION_MAGIC);
+    at += sizeof INTRODUCTION_MAGIC;
+    *at++ = introduction->protocol_min;
+    *at++ = introduction->protocol_max;
+    wsf_put_u64(at, introduction->node);
+    at += 8;
+    *at++ = (uint8_t)cluster_size;
+    memcpy(at, introduction->cluster, cluster_size);
+    at += cluster_size;
+    *at++ = (uint8_t)endpoint_size;
+    memcpy(at, introduction->endpoint, endpoint_size);
+    at += endpoint_size;
+    return (size_t)(at - topic);
+}
+
+static bool take_text(const uint8_t **at, const uint8_t *end, char *out, size_t size_max) {
+    size_t size = *at < end ? **at : SIZE_MAX;
+    if (size > size_max || (size_t)(end - *at) < 1 + size || memchr(*at + 1, '\0', size) != NULL)
+        return false;
+    memcpy(out, *at + 1, size);
+    out[size] = '\0';
+    *at += 1 + size;
+    return true;
+}
+
+wsf_topic_kind wsf_read_topic(const void *data, size_t size, wsf_introduction *introduction) {
+    const uint8_t *at = data;
+    const uint8_t *end = at + size;
+    if (size == WSF_TOPIC_SIZE && memcmp(at, INBOX_MAGIC, sizeof INBOX_MAGIC) == 0) {
+        introduction->node = wsf_get_u64(at + sizeof INBOX_MAGIC);
+        return introduction->node != 0 ? WSF_TOPIC_INBOX : WSF_TOPIC_OTHER;
+    }
+    enum { FIXED_SIZE = 4 + 2 + 8 };
+    if (size < FIXED_SIZE || memcmp(at, INTRODUCTION_MAGIC, sizeof INTRODUCTION_MAGIC) != 0)
+        return WSF_TOPIC_OTHER;
+    introduction->protocol_min = at[4];
+    introduction->protocol_max = at[5];
+    introduction->node = wsf_get_u64(at + 6);
+    at += FIXED_SIZE;
+    /* What a later version appends is not ours to judge. */
+    bool valid = introduction->node != 0 &&
+                 take_text(&at, end, introduction->cluster, WSF_CLUSTER_SIZE_MAX) &&
+                 take_text(&at, end, introduction->endpoint, WSF_ENDPOINT_SIZE_MAX) &&
+                 wsf_endpoint_valid(introduction->endpoint, strlen(introduction->endpoint), false);
+    return valid ? WSF_TOPIC_INTRODUCTION : WSF_TOPIC_OTHER;
+}

@@ -1,0 +1,173 @@
+/* The bytes between nodes: frames, their entries, and introductions. See docs/protocol.md. */
+#ifndef WSF_WIRE_H
+#define WSF_WIRE_H
+
+#include <stdbool.h>
+
+#include "endpoint.h"
+#include "message.h"
+
+enum {
+    WSF_PROTOCOL_MIN = 1,
+    WSF_PROTOCOL_MAX = 1,
+    WSF_TOPIC_SIZE = 12,        /* of an inbox: magic and node id */
+    WSF_INTRODUCTION_SIZE_MAX = 200,
+    WSF_FRAME_HEAD_BOUND = 64,  /* topic and header */
+    WSF_ENTRY_BOUND = 64,       /* of an entry besides its names, payload or hashes */
+    WSF_HELLO_BOUND = 320,
+    WSF_KNOWN_PEER_BOUND = 140, /* of one peer in WSF_PEERS */
+    WSF_CLUSTER_SIZE_MAX = 32,
+    WSF_NAME_SIZE_MAX = 64,
+    WSF_TARGETS_COUNT_MAX = 1024,
+    WSF_PEERS_ENTRY_COUNT_MAX = 64
+};
+
+typedef enum {
+    WSF_HELLO = 1,
+    WSF_HELLO_ACK = 2,
+    WSF_REFUSE = 3,
+    WSF_MESSAGE = 4,
+    WSF_INTEREST = 5,
+    WSF_PEERS = 6,
+    WSF_HEARTBEAT = 7,
+    WSF_NACK = 8,
+    WSF_LOST = 9,
+    WSF_BYE = 10
+} wsf_entry_type;
+
+enum { WSF_SNAPSHOT_BEGIN = 1, WSF_SNAPSHOT_END = 2 }; /* flags of WSF_INTEREST */
+
+typedef struct {
+    uint32_t version;
+    uint64_t sender;
+    uint64_t epoch;     /* of the sender's stream; 0 in frames that have no number */
+    uint64_t number;    /* 1, 2, 3 ...; 0: not part of the stream */
+    uint64_t ack_epoch; /* of the receiver's stream; 0: none received yet */
+    uint64_t ack;       /* all frames up to this arrived */
+} wsf_frame_head;
+
+typedef struct {
+    uint32_t protocol_min;
+    uint32_t protocol_max;
+    uint64_t features;
+    wsfan_bytes cluster;
+    wsfan_bytes name;
+    uint64_t incarnation; /* milliseconds since 1970 at the node's start */
+    wsfan_bytes endpoint;
+    uint64_t epoch; /* of the stream that its sender will number */
+    uint64_t frame_size_max;
+} wsf_hello;
+
+typedef struct {
+    uint64_t node;
+    wsfan_bytes endpoint;
+} wsf_known_peer;
+
+typedef struct {
+    wsf_entry_type type;
+    union {
+        wsf_hello hello;
+        uint64_t hello_ack; /* the epoch that is acknowledged */
+        uint64_t refuse;    /* a wsfan_reason */
+        struct {
+            uint64_t clock;
+            uint32_t flags;
+            wsfan_address except;
+            const wsfan_target *targets;
+            uint32_t targets_count;
+            wsfan_bytes payload;
+        } message;
+        struct {
+            uint32_t flags;
+            wsfan_bytes adds; /* hashes, 8 bytes each, big endian */
+            wsfan_bytes removes;
+        } interest;
+        struct {
+            const wsf_known_peer *list;
+            uint32_t count;
+        } peers;
+        uint64_t newest;    /* WSF_HEARTBEAT: the highest number in use, 0 before the first */
+        uint64_t nack_from; /* everything from this number on is missing */
+        struct {
+            uint64_t count;
+            uint64_t reason; /* a wsfan_gap_reason */
+        } lost;
+    };
+} wsf_entry;
+
+/* ------------------------------------------------------------------------------------- writing */
+
+/* Writes into memory of the caller, who reserved enough by the bounds above. */
+typedef struct {
+    uint8_t *data;
+    size_t capacity;
+    size_t size;
+} wsf_writer;
+
+void wsf_write_head(wsf_writer *writer, uint64_t receiver, const wsf_frame_head *head);
+void wsf_write_hello(wsf_writer *writer, const wsf_hello *hello);
+void wsf_write_number(wsf_writer *writer, wsf_entry_type type, uint64_t number); /* HELLO_ACK,
+                                                   REFUSE, HEARTBEAT, NACK: one number */
+void wsf_write_message(wsf_writer *writer, const wsfan_message *message);
+void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes);
+void wsf_write_peers(wsf_writer *writer, const wsf_known_peer *peers, uint32_t count);
+void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason);
+void wsf_write_bye(wsf_writer *writer);
+
+/* At least as many bytes as the message's entry takes. */
+size_t wsf_message_bound(const wsfan_message *message);
+
+/* At least as many bytes as the frame of the largest message that these limits allow takes. */
+size_t wsf_frame_bound(size_t payload_size_max, size_t name_size_max, size_t targets_count_max);
+
+static inline void wsf_put_u64(uint8_t *out, uint64_t value) {
+    for (int i = 0; i < 8; i++)
+        out[i] = (uint8_t)(value >> (56 - 8 * i));
+}
+
+static inline uint64_t wsf_get_u64(const uint8_t *in) {
+    uint64_t value = 0;
+    for (int i = 0; i < 8; i++)
+        value = value << 8 | in[i];
+    return value;
+}
+
+/* ------------------------------------------------------------------------------------- reading */
+
+/* Decodes one frame after another. Reuses its memory; bounded by the frame's size. */
+typedef struct wsf_reader wsf_reader;
+
+wsf_reader *wsf_reader_new(void); /* NULL: out of memory */
+void wsf_reader_destroy(wsf_reader *reader);
+
+/* Checks the whole frame for structure and bounds, then reads its head. The data must stay until
+ * the frame has been read. WSFAN_EINVAL: not a valid frame for this receiver. WSFAN_ENOMEM. */
+int wsf_reader_open(wsf_reader *reader, const void *data, size_t size, uint64_t receiver,
+                    wsf_frame_head *head);
+
+/* The next entry, valid until the next call. 1: there is one; 0: end of the frame; WSFAN_EINVAL:
+ * an entry of a known type with wrong content, which is passed over; WSFAN_ENOMEM: the same for
+ * want of memory. Entries of unknown types, and further fields of known ones, are skipped. */
+int wsf_reader_next(wsf_reader *reader, wsf_entry *entry);
+
+/* ------------------------------------------------------------------------------- introductions */
+
+/* What a node subscribes to at a peer: its own inbox, and an introduction that carries the rest. */
+typedef struct {
+    uint8_t protocol_min;
+    uint8_t protocol_max;
+    uint64_t node;
+    char cluster[WSF_CLUSTER_SIZE_MAX + 1];
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
+} wsf_introduction;
+
+void wsf_write_inbox(uint8_t topic[WSF_TOPIC_SIZE], uint64_t node);
+size_t wsf_write_introduction(uint8_t topic[WSF_INTRODUCTION_SIZE_MAX],
+                              const wsf_introduction *introduction);
+
+typedef enum { WSF_TOPIC_OTHER, WSF_TOPIC_INBOX, WSF_TOPIC_INTRODUCTION } wsf_topic_kind;
+
+/* Reads a topic that somebody subscribed to; fills introduction->node for both known kinds. */
+wsf_topic_kind wsf_read_topic(const void *data, size_t size, wsf_introduction *introduction);
+
+#endif
