@@ -51,7 +51,8 @@ void wsf_registry_destroy(wsf_registry *registry) {
     for (uint32_t i = 0; i < registry->audiences_used; i++) {
         free(registry->audiences[i].name);
         free(registry->audiences[i].members);
-        free(registry->audiences[i].ticket);
+        if (!registry->audiences[i].ticket_away) /* else it belongs to whoever has it */
+            free(registry->audiences[i].ticket);
     }
     free(registry->sessions);
     free(registry->audiences);
@@ -190,7 +191,7 @@ static int add_audience(wsf_registry *registry, const wsfan_target *target, uint
 
 void wsf_registry_drop_audience(wsf_registry *registry, uint32_t audience) {
     wsf_audience *dropped = wsf_registry_audience(registry, audience);
-    assert(dropped->members_count == 0);
+    assert(dropped->members_count == 0 && !dropped->ticket_away);
     wsf_table_remove(&registry->index, dropped->hash, audience);
     free(dropped->name);
     free(dropped->members);

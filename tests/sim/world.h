@@ -1,0 +1,66 @@
+/* A world of nodes: the shipped core, many times, on a virtual clock and a network in memory.
+ * One thread, no I/O; the same seed gives the same run. */
+#ifndef WORLD_H
+#define WORLD_H
+
+#include "core.h"
+
+enum { WORLD_NODES_MAX = 64, WORLD_CONNECTIONS_MAX = 256 };
+
+typedef struct world world;
+
+/* What the world tells its user. Any may be NULL. `node` is an index. */
+typedef struct {
+    void *user;
+    bool (*deliver)(void *user, unsigned node, unsigned loop, wsfan_message *message);
+    void (*joined)(void *user, unsigned node, const wsf_ticket *ticket);
+    void (*peer)(void *user, unsigned node, const wsfan_peer *peer);
+    void (*gap)(void *user, unsigned node, const wsfan_gap *gap);
+} world_watcher;
+
+world *world_new(uint64_t seed, const world_watcher *watcher);
+void world_destroy(world *w);
+
+uint64_t world_random(world *w, uint64_t below);
+uint64_t world_ms(const world *w);
+wsf_now world_now(const world *w, unsigned node);
+
+/* The defaults of every node that starts afterwards; change it as you like. */
+wsf_core_config *world_config(world *w);
+
+/* Starts a node as replica `node` (name "n<node>", one endpoint for life), with a new id, one loop
+ * (0), and the endpoints of the nodes in the bit set `peers` in its static list. */
+void world_start(world *w, unsigned node, uint64_t peers);
+void world_crash(world *w, unsigned node); /* its connections break at once */
+bool world_alive(const world *w, unsigned node);
+wsf_core *world_core(const world *w, unsigned node);
+uint64_t world_node_id(const world *w, unsigned node);
+
+/* The world's nodes as a loop would use them. A chat is a number. */
+void world_join(world *w, unsigned node, uint64_t chat);
+void world_leave(world *w, unsigned node, uint64_t chat);
+void world_publish(world *w, unsigned node, uint64_t chat, uint64_t payload);
+void world_publish_bytes(world *w, unsigned node, wsfan_bytes chat, wsfan_bytes payload);
+uint64_t world_chat_hash(world *w, uint64_t chat);
+uint64_t world_payload(const wsfan_message *message); /* as given to world_publish() */
+
+/* The network. Directions are of bytes. A blocked direction holds bytes back, as TCP does; when it
+ * lasts longer than ZeroMQ's heartbeat, the connection breaks. */
+void world_block(world *w, unsigned from, unsigned to, bool blocked);
+void world_break(world *w, unsigned a, unsigned b); /* both connections, once; they redial */
+void world_lose(world *w, uint32_t per_million);    /* of frames, silently, from now on */
+void world_freeze(world *w, unsigned node, bool frozen);
+
+/* Gives a frame to a node as if it had come by one of its connections. */
+void world_inject(world *w, unsigned node, uint32_t connection, const void *data, size_t size);
+
+/* Passes time, in steps of a millisecond. */
+void world_run(world *w, uint64_t ms);
+
+/* Runs until condition() holds; false when it does not within ms_max. */
+bool world_run_until(world *w, bool (*condition)(void *user), void *user, uint64_t ms_max);
+
+/* Whether every two living nodes have an established link, and know each other's interest. */
+bool world_meshed(const world *w);
+
+#endif

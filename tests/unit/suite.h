@@ -1,0 +1,35 @@
+/* What every unit test shares: one suite, one main. */
+#ifndef SUITE_H
+#define SUITE_H
+
+#include <check.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+/* TESTS is a NULL-terminated list of pointers to tests. */
+#define SUITE_MAIN(title, ...)                                                                     \
+    int main(void) {                                                                               \
+        const TTest *const tests[] = { __VA_ARGS__ };                                              \
+        Suite *suite = suite_create(title);                                                         \
+        for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {                                \
+            TCase *tcase = tcase_create(tests[i]->name);                                           \
+            tcase_set_timeout(tcase, 120);                                                         \
+            tcase_add_test(tcase, tests[i]);                                                       \
+            suite_add_tcase(suite, tcase);                                                         \
+        }                                                                                          \
+        SRunner *runner = srunner_create(suite);                                                   \
+        srunner_run_all(runner, CK_NORMAL);                                                        \
+        int failed = srunner_ntests_failed(runner);                                                \
+        srunner_free(runner);                                                                      \
+        return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;                                          \
+    }
+
+/* A generator of its own for each test, so that a run repeats. */
+static inline uint64_t next_random(uint64_t *state) {
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15); /* SplitMix64 */
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return z ^ (z >> 31);
+}
+
+#endif

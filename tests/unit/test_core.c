@@ -1,0 +1,566 @@
+/* Two and three cores against each other: no I/O, a virtual clock, a network in memory. */
+#include <stdio.h>
+#include <string.h>
+
+#include "state.h"
+#include "suite.h"
+#include "world.h"
+
+enum { LOG_MAX = 20000, TEN_S = 10000 };
+
+/* What the watcher saw, in order. */
+typedef struct {
+    unsigned node;
+    uint64_t payload;
+    wsfan_message_id id;
+    wsfan_address except;
+} delivery;
+
+static world *w;
+static delivery deliveries[LOG_MAX];
+static unsigned deliveries_count;
+static wsfan_peer_event last_event[8][8]; /* [node][peer], by name "n<i>" */
+static wsfan_reason last_reason[8];
+static unsigned events_count;
+static unsigned joined_count[8];
+static int joined_status[8];
+static uint32_t joined_missing[8];
+static uint64_t gap_count[8];
+static bool refuse_deliveries;
+
+static bool on_deliver(void *user, unsigned node, unsigned loop, wsfan_message *message) {
+    (void)user;
+    ck_assert_uint_eq(loop, 0);
+    ck_assert_uint_lt(deliveries_count, LOG_MAX);
+    if (refuse_deliveries)
+        return false;
+    deliveries[deliveries_count++] = (delivery){ node, world_payload(message),
+                                                 wsfan_message_get_id(message), message->except };
+    return true;
+}
+
+static void on_joined(void *user, unsigned node, const wsf_ticket *ticket) {
+    (void)user;
+    joined_count[node]++;
+    joined_status[node] = ticket->status;
+    joined_missing[node] = ticket->missing_count;
+}
+
+static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
+    (void)user;
+    events_count++;
+    last_reason[node] = peer->reason;
+    if (peer->name[0] == 'n')
+        last_event[node][peer->name[1] - '0'] = peer->event;
+}
+
+static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
+    (void)user;
+    gap_count[node] += gap->count;
+}
+
+static void begin(uint64_t seed) {
+    world_watcher watcher = { NULL, on_deliver, on_joined, on_peer, on_gap };
+    deliveries_count = events_count = 0;
+    refuse_deliveries = false;
+    memset(last_event, 0, sizeof last_event);
+    memset(last_reason, 0, sizeof last_reason);
+    memset(joined_count, 0, sizeof joined_count);
+    memset(joined_status, 0, sizeof joined_status);
+    memset(joined_missing, 0, sizeof joined_missing);
+    memset(gap_count, 0, sizeof gap_count);
+    w = world_new(seed, &watcher);
+}
+
+static void end(void) {
+    world_destroy(w);
+}
+
+static bool meshed(void *user) {
+    (void)user;
+    return world_meshed(w);
+}
+
+/* Nodes 0..count-1; all but the first know only the first. */
+static void start_mesh(unsigned count) {
+    world_start(w, 0, 0);
+    for (unsigned i = 1; i < count; i++)
+        world_start(w, i, 1);
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+}
+
+static unsigned delivered(unsigned node, uint64_t payload) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < deliveries_count; i++)
+        count += deliveries[i].node == node && deliveries[i].payload == payload;
+    return count;
+}
+
+static const wsf_peer *peer_of(unsigned node, unsigned other) {
+    const wsf_core *core = world_core(w, node);
+    for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
+        if (core->peers[i].node == world_node_id(w, other))
+            return &core->peers[i];
+    return NULL;
+}
+
+static bool joins_done(void *user) {
+    unsigned *expected = user;
+    for (unsigned i = 0; i < 8; i++)
+        if (joined_count[i] < expected[i])
+            return false;
+    return true;
+}
+
+START_TEST(one_reachable_peer_is_enough_for_a_full_mesh) {
+    begin(1);
+    start_mesh(5);
+    for (unsigned i = 0; i < 5; i++)
+        for (unsigned j = 0; j < 5; j++)
+            if (i != j)
+                ck_assert_int_eq(last_event[i][j], WSFAN_PEER_UP);
+    ck_assert_uint_eq(events_count, 20); /* each once */
+    end();
+}
+END_TEST
+
+START_TEST(a_mesh_forms_from_a_list_that_names_everyone_and_oneself) {
+    begin(2);
+    for (unsigned i = 0; i < 3; i++)
+        world_start(w, i, 7);
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+    world_run(w, 1000);
+    unsigned connections = 0;
+    for (unsigned c = 0; c < WSF_CONNECTIONS_MAX; c++)
+        connections += world_core(w, 0)->connections[c].used;
+    ck_assert_uint_eq(connections, 2); /* not to itself, and none twice */
+    end();
+}
+END_TEST
+
+START_TEST(a_broadcast_reaches_every_node_with_members_once_and_no_other) {
+    begin(3);
+    start_mesh(3);
+    world_join(w, 0, 100);
+    world_join(w, 1, 100);
+    world_run(w, 100);
+    for (uint64_t i = 0; i < 50; i++)
+        world_publish(w, 0, 100, i);
+    world_run(w, 100);
+    for (uint64_t i = 0; i < 50; i++) {
+        ck_assert_uint_eq(delivered(0, i), 1);
+        ck_assert_uint_eq(delivered(1, i), 1);
+        ck_assert_uint_eq(delivered(2, i), 0);
+    }
+    ck_assert_uint_eq(peer_of(2, 0)->stats.payload_bytes_in, 0);
+    ck_assert_uint_eq(peer_of(1, 0)->stats.messages_in, 50);
+    end();
+}
+END_TEST
+
+START_TEST(messages_of_a_publisher_arrive_in_order_with_rising_ids) {
+    begin(4);
+    start_mesh(3);
+    for (unsigned i = 0; i < 3; i++)
+        world_join(w, i, 100);
+    world_run(w, 100);
+    for (uint64_t i = 0; i < 300; i++) {
+        world_publish(w, (unsigned)(i % 3), 100, i);
+        if (i % 7 == 0)
+            world_run(w, 1);
+    }
+    world_run(w, 100);
+    for (unsigned node = 0; node < 3; node++)
+        for (unsigned publisher = 0; publisher < 3; publisher++) {
+            uint64_t next = publisher;
+            uint64_t clock = 0;
+            for (unsigned i = 0; i < deliveries_count; i++) {
+                const delivery *d = &deliveries[i];
+                if (d->node != node || d->id.origin != world_node_id(w, publisher))
+                    continue;
+                ck_assert_uint_eq(d->payload, next);
+                ck_assert_uint_gt(d->id.clock, clock);
+                next += 3;
+                clock = d->id.clock;
+            }
+            ck_assert_uint_eq(next, 300 + publisher);
+        }
+    end();
+}
+END_TEST
+
+START_TEST(a_join_completes_when_every_peer_knows_and_not_before) {
+    begin(5);
+    start_mesh(3);
+    world_block(w, 0, 2, true); /* node 2 cannot hear of it */
+    world_join(w, 0, 100);
+    world_run(w, 1500);
+    ck_assert_uint_eq(joined_count[0], 0);
+    world_block(w, 0, 2, false);
+    world_run(w, 100);
+    ck_assert_uint_eq(joined_count[0], 1);
+    ck_assert_int_eq(joined_status[0], WSFAN_OK);
+    world_publish(w, 2, 100, 7);
+    world_run(w, 100);
+    ck_assert_uint_eq(delivered(0, 7), 1);
+    end();
+}
+END_TEST
+
+START_TEST(a_join_that_waits_too_long_is_partial_and_names_who_is_missing) {
+    begin(6);
+    start_mesh(3);
+    world_freeze(w, 2, true);
+    world_join(w, 0, 100);
+    world_run(w, 4900);
+    ck_assert_uint_eq(joined_count[0], 0);
+    world_run(w, 200);
+    ck_assert_uint_eq(joined_count[0], 1);
+    ck_assert_int_eq(joined_status[0], WSFAN_EPARTIAL);
+    ck_assert_uint_eq(joined_missing[0], 1);
+    end();
+}
+END_TEST
+
+START_TEST(a_peer_that_goes_down_leaves_the_barrier) {
+    begin(7);
+    world_config(w)->join_ms_max = 60000;
+    start_mesh(3);
+    world_freeze(w, 2, true);
+    world_join(w, 0, 100);
+    world_run(w, 9000);
+    ck_assert_uint_eq(joined_count[0], 0);
+    world_run(w, 2000);
+    ck_assert_uint_eq(joined_count[0], 1);
+    ck_assert_int_eq(joined_status[0], WSFAN_OK);
+    ck_assert_int_eq(last_event[0][2], WSFAN_PEER_DOWN);
+    end();
+}
+END_TEST
+
+START_TEST(a_killed_peer_is_silent_at_once_then_down_then_forgotten) {
+    begin(8);
+    start_mesh(3);
+    world_crash(w, 1);
+    world_run(w, 10);
+    ck_assert_int_eq(last_event[0][1], WSFAN_PEER_SILENT);
+    world_run(w, 10000);
+    ck_assert_int_eq(last_event[0][1], WSFAN_PEER_DOWN);
+    ck_assert_int_eq(last_reason[0], WSFAN_REASON_TIMEOUT);
+    ck_assert_ptr_nonnull(peer_of(0, 1));
+    world_run(w, 111000);
+    ck_assert_ptr_null(peer_of(0, 1));
+    ck_assert_int_eq(last_event[0][2], WSFAN_PEER_UP);
+    end();
+}
+END_TEST
+
+START_TEST(a_restarted_node_replaces_its_old_self_and_needs_nothing_of_the_others) {
+    begin(9);
+    start_mesh(3);
+    uint64_t old = world_node_id(w, 1);
+    world_join(w, 0, 100);
+    world_run(w, 100);
+    world_crash(w, 1);
+    world_run(w, 500);
+    world_start(w, 1, 0); /* it knows nobody; the others dial its endpoint still */
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+    ck_assert_uint_ne(old, world_node_id(w, 1));
+    ck_assert_int_eq(last_event[0][1], WSFAN_PEER_UP);
+    world_publish(w, 1, 100, 5);
+    world_run(w, 100);
+    ck_assert_uint_eq(delivered(0, 5), 1);
+    end();
+}
+END_TEST
+
+START_TEST(goodbye_ends_a_peer_at_once) {
+    begin(10);
+    start_mesh(3);
+    wsf_core_say_bye(world_core(w, 2), world_now(w, 2));
+    world_run(w, 10);
+    ck_assert_int_eq(last_event[0][2], WSFAN_PEER_DOWN);
+    ck_assert_int_eq(last_reason[0], WSFAN_REASON_BYE);
+    ck_assert_int_eq(last_reason[1], WSFAN_REASON_BYE);
+    end();
+}
+END_TEST
+
+START_TEST(another_cluster_is_refused_with_a_reason_on_both_sides) {
+    begin(11);
+    world_start(w, 0, 0);
+    world_config(w)->cluster = "elsewhere";
+    world_start(w, 1, 1);
+    world_run(w, 2000);
+    ck_assert_int_eq(last_reason[0], WSFAN_REASON_CLUSTER);
+    ck_assert_int_eq(last_reason[1], WSFAN_REASON_CLUSTER);
+    ck_assert_ptr_null(peer_of(0, 1));
+    end();
+}
+END_TEST
+
+START_TEST(a_broken_connection_loses_and_doubles_nothing) {
+    begin(12);
+    start_mesh(3);
+    for (unsigned i = 0; i < 3; i++)
+        world_join(w, i, 100);
+    world_run(w, 100);
+    for (uint64_t i = 0; i < 1000; i++) {
+        world_publish(w, (unsigned)(i % 3), 100, i);
+        if (i % 100 == 50)
+            world_break(w, (unsigned)world_random(w, 3), (unsigned)world_random(w, 3));
+        world_run(w, world_random(w, 3));
+    }
+    world_run(w, 5000);
+    for (uint64_t i = 0; i < 1000; i++)
+        for (unsigned node = 0; node < 3; node++)
+            ck_assert_uint_eq(delivered(node, i), 1);
+    end();
+}
+END_TEST
+
+START_TEST(frames_that_vanish_are_asked_for_again) {
+    begin(13);
+    start_mesh(2);
+    world_join(w, 1, 100);
+    world_run(w, 100);
+    world_lose(w, 200000); /* one in five */
+    for (uint64_t i = 0; i < 500; i++) {
+        world_publish(w, 0, 100, i);
+        world_run(w, 1);
+    }
+    world_lose(w, 0);
+    world_run(w, 3000); /* a lost tail shows with the next heartbeat */
+    uint64_t next = 0;
+    for (unsigned i = 0; i < deliveries_count; i++)
+        if (deliveries[i].node == 1)
+            ck_assert_uint_eq(deliveries[i].payload, next++);
+    ck_assert_uint_eq(next, 500);
+    ck_assert_uint_eq(gap_count[1], 0);
+    ck_assert_uint_gt(peer_of(0, 1)->stats.frames_resent, 0);
+    end();
+}
+END_TEST
+
+START_TEST(what_a_full_queue_drops_is_reported_at_the_peer_exactly) {
+    begin(14);
+    world_config(w)->link.queue_count_max = 100;
+    start_mesh(2);
+    world_join(w, 1, 100);
+    world_run(w, 100);
+    world_block(w, 0, 1, true);
+    world_run(w, 6500); /* the connection breaks: nothing leaves any more */
+    enum { SENT = 1000 };
+    for (uint64_t i = 0; i < SENT; i++)
+        world_publish(w, 0, 100, i);
+    ck_assert_uint_eq(peer_of(0, 1)->link.queue.count, 100);
+    world_block(w, 0, 1, false);
+    world_run(w, 3000);
+    unsigned arrived = 0;
+    for (uint64_t i = 0; i < SENT; i++)
+        arrived += delivered(1, i);
+    ck_assert_uint_eq(arrived, 100);
+    ck_assert_uint_eq(gap_count[1], SENT - 100);
+    ck_assert_uint_eq(peer_of(0, 1)->stats.gap_out, SENT - 100);
+    ck_assert_uint_eq(peer_of(1, 0)->stats.gap_in, SENT - 100);
+    end();
+}
+END_TEST
+
+START_TEST(a_peer_with_smaller_limits_is_told_of_what_it_would_not_take) {
+    static uint8_t big[300000];
+    begin(15);
+    start_mesh(1);
+    world_config(w)->payload_bytes_max = 1000;
+    world_start(w, 1, 1);
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+    world_join(w, 1, 100);
+    world_run(w, 100);
+    uint64_t chat = 100;
+    world_publish_bytes(w, 0, (wsfan_bytes){ &chat, 8 }, (wsfan_bytes){ big, sizeof big });
+    world_publish_bytes(w, 0, (wsfan_bytes){ &chat, 8 }, (wsfan_bytes){ big, 5000 });
+    world_publish(w, 0, 100, 42);
+    world_run(w, 100);
+    ck_assert_uint_eq(delivered(1, 42), 1);
+    ck_assert_uint_eq(deliveries_count, 1);
+    ck_assert_uint_eq(gap_count[1], 2); /* one not sent, one not taken */
+    end();
+}
+END_TEST
+
+START_TEST(interest_that_outgrows_the_log_is_told_by_a_new_snapshot) {
+    begin(16);
+    world_config(w)->interest_log_count_max = 64;
+    start_mesh(2);
+    world_freeze(w, 1, true);
+    for (uint64_t chat = 0; chat < 5000; chat++)
+        world_join(w, 0, chat);
+    for (uint64_t chat = 0; chat < 5000; chat += 2)
+        world_leave(w, 0, chat);
+    world_run(w, 1000);
+    world_freeze(w, 1, false);
+    world_run(w, 3000);
+    ck_assert_uint_eq(world_core(w, 1)->interest.remote_count, 2500);
+    for (uint64_t chat = 0; chat < 100; chat++)
+        world_publish(w, 1, chat, 1000 + chat);
+    world_run(w, 200);
+    for (uint64_t chat = 0; chat < 100; chat++)
+        ck_assert_uint_eq(delivered(0, 1000 + chat), chat % 2);
+    end();
+}
+END_TEST
+
+START_TEST(until_a_peer_has_the_snapshot_it_sends_everything) {
+    begin(17);
+    world_start(w, 0, 0);
+    for (uint64_t chat = 0; chat < 50000; chat++)
+        world_join(w, 0, chat);
+    world_run(w, 10);
+    world_start(w, 1, 1);
+    /* From the first moment that node 1 has a link, nothing may be missed. */
+    uint64_t sent = 0;
+    while (!world_meshed(w)) {
+        if (peer_of(1, 0) != NULL && peer_of(1, 0)->linked)
+            world_publish(w, 1, 49999, sent++);
+        world_run(w, 1);
+        ck_assert_uint_lt(world_ms(w), 60000);
+    }
+    world_run(w, 100);
+    ck_assert_uint_gt(sent, 3);
+    for (uint64_t i = 0; i < sent; i++)
+        ck_assert_uint_eq(delivered(0, i), 1);
+    end();
+}
+END_TEST
+
+START_TEST(a_loop_without_room_costs_a_count_and_no_one_else) {
+    begin(18);
+    start_mesh(2);
+    world_join(w, 1, 100);
+    world_run(w, 100);
+    refuse_deliveries = true;
+    world_publish(w, 0, 100, 1);
+    world_run(w, 100);
+    refuse_deliveries = false;
+    world_publish(w, 0, 100, 2);
+    world_run(w, 100);
+    wsfan_stats stats;
+    wsf_core_stats(world_core(w, 1), &stats);
+    ck_assert_uint_eq(stats.dropped[WSFAN_DROP_INBOX], 1);
+    ck_assert_uint_eq(delivered(1, 2), 1);
+    end();
+}
+END_TEST
+
+START_TEST(our_own_long_sleep_is_not_taken_for_the_death_of_others) {
+    begin(19);
+    start_mesh(2);
+    /* Node 0 is not run for longer than silent_ms; it wakes before it has read what came. */
+    world_freeze(w, 0, true);
+    world_run(w, 8000);
+    wsf_core_flush(world_core(w, 0), world_now(w, 0));
+    ck_assert_int_eq(last_event[0][1], WSFAN_PEER_UP);
+    ck_assert_int_eq(last_event[1][0], WSFAN_PEER_SILENT); /* and was rightly missed */
+    end();
+}
+END_TEST
+
+START_TEST(noise_from_a_peer_is_counted_and_harms_nobody) {
+    uint64_t random = 7;
+    begin(20);
+    start_mesh(2);
+    world_join(w, 1, 100);
+    world_run(w, 100);
+    for (int round = 0; round < 20000; round++) {
+        uint8_t noise[200];
+        size_t size = next_random(&random) % sizeof noise;
+        wsf_writer writer = { noise, sizeof noise, 0 };
+        wsf_frame_head head = { .version = 1,
+                                .sender = round % 2 == 0 ? world_node_id(w, 0) : next_random(&random),
+                                .epoch = peer_of(1, 0)->link.in_epoch,
+                                .number = round % 3 == 0 ? next_random(&random) % 100 : 0,
+                                .ack_epoch = peer_of(1, 0)->link.epoch,
+                                .ack = next_random(&random) % 64 };
+        for (size_t i = 0; i < sizeof noise; i++)
+            noise[i] = (uint8_t)next_random(&random);
+        if (round % 5 != 0)
+            wsf_write_head(&writer, world_node_id(w, 1), &head);
+        size = size < writer.size ? writer.size : size;
+        /* Mostly arrays that begin like an entry. */
+        if (size > writer.size + 2) {
+            noise[writer.size] = (uint8_t)(0x91 + next_random(&random) % 9);
+            noise[writer.size + 1] = (uint8_t)(next_random(&random) % 12);
+        }
+        world_inject(w, 1, 0, noise, size);
+        if (round % 100 == 0)
+            world_run(w, 1);
+        if (peer_of(1, 0) == NULL) { /* a goodbye among the noise */
+            ck_assert(world_run_until(w, meshed, NULL, 300000));
+        }
+    }
+    wsfan_stats stats;
+    wsf_core_stats(world_core(w, 1), &stats);
+    ck_assert_uint_gt(stats.dropped[WSFAN_DROP_MALFORMED], 1000);
+    end();
+}
+END_TEST
+
+START_TEST(the_same_seed_gives_the_same_run) {
+    unsigned counts[2];
+    uint64_t sums[2] = { 0, 0 };
+    for (int run = 0; run < 2; run++) {
+        begin(21);
+        start_mesh(3);
+        for (unsigned i = 0; i < 3; i++)
+            world_join(w, i, 100);
+        world_lose(w, 100000);
+        for (uint64_t i = 0; i < 200; i++) {
+            world_publish(w, (unsigned)(i % 3), 100, i);
+            world_run(w, 2);
+        }
+        counts[run] = deliveries_count;
+        for (unsigned i = 0; i < deliveries_count; i++)
+            sums[run] = sums[run] * 31 + deliveries[i].payload + deliveries[i].id.clock;
+        end();
+    }
+    ck_assert_uint_eq(counts[0], counts[1]);
+    ck_assert_uint_eq(sums[0], sums[1]);
+}
+END_TEST
+
+START_TEST(many_joins_complete_each_once) {
+    unsigned expected[8] = { 2000, 2000, 2000 };
+    begin(22);
+    start_mesh(3);
+    for (uint64_t chat = 0; chat < 2000; chat++)
+        for (unsigned i = 0; i < 3; i++)
+            world_join(w, i, chat);
+    ck_assert(world_run_until(w, joins_done, expected, 2000));
+    world_run(w, 6000);
+    for (unsigned i = 0; i < 3; i++) {
+        ck_assert_uint_eq(joined_count[i], 2000);
+        ck_assert_int_eq(joined_status[i], WSFAN_OK);
+    }
+    end();
+}
+END_TEST
+
+SUITE_MAIN("core", one_reachable_peer_is_enough_for_a_full_mesh,
+           a_mesh_forms_from_a_list_that_names_everyone_and_oneself,
+           a_broadcast_reaches_every_node_with_members_once_and_no_other,
+           messages_of_a_publisher_arrive_in_order_with_rising_ids,
+           a_join_completes_when_every_peer_knows_and_not_before,
+           a_join_that_waits_too_long_is_partial_and_names_who_is_missing,
+           a_peer_that_goes_down_leaves_the_barrier,
+           a_killed_peer_is_silent_at_once_then_down_then_forgotten,
+           a_restarted_node_replaces_its_old_self_and_needs_nothing_of_the_others,
+           goodbye_ends_a_peer_at_once, another_cluster_is_refused_with_a_reason_on_both_sides,
+           a_broken_connection_loses_and_doubles_nothing, frames_that_vanish_are_asked_for_again,
+           what_a_full_queue_drops_is_reported_at_the_peer_exactly,
+           a_peer_with_smaller_limits_is_told_of_what_it_would_not_take,
+           interest_that_outgrows_the_log_is_told_by_a_new_snapshot,
+           until_a_peer_has_the_snapshot_it_sends_everything,
+           a_loop_without_room_costs_a_count_and_no_one_else,
+           our_own_long_sleep_is_not_taken_for_the_death_of_others,
+           noise_from_a_peer_is_counted_and_harms_nobody, the_same_seed_gives_the_same_run,
+           many_joins_complete_each_once)

@@ -1,0 +1,59 @@
+#include "endpoint.h"
+
+#include <string.h>
+
+#include "suite.h"
+
+START_TEST(good_endpoints_are_accepted) {
+    static const char *const good[] = { "tcp://127.0.0.1:7000",   "tcp://chat-0.chat.svc:1",
+                                        "tcp://a_b:65535",        "tcp://[::1]:7000",
+                                        "tcp://[fe80::1%eth0]:9", "ipc:///run/wsfan.sock" };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        ck_assert_msg(wsf_endpoint_valid(good[i], strlen(good[i]), false), "%s", good[i]);
+}
+END_TEST
+
+START_TEST(wildcards_are_for_binding_only) {
+    static const char *const wild[] = { "tcp://*:7000", "tcp://127.0.0.1:*", "tcp://*:*" };
+    for (size_t i = 0; i < sizeof wild / sizeof *wild; i++) {
+        ck_assert_msg(wsf_endpoint_valid(wild[i], strlen(wild[i]), true), "%s", wild[i]);
+        ck_assert_msg(!wsf_endpoint_valid(wild[i], strlen(wild[i]), false), "%s", wild[i]);
+    }
+}
+END_TEST
+
+START_TEST(everything_else_is_refused) {
+    static const char *const bad[] = { "",
+                                       "tcp://",
+                                       "tcp://host",
+                                       "tcp://host:",
+                                       "tcp://:7000",
+                                       "tcp://host:0",
+                                       "tcp://host:65536",
+                                       "tcp://host:99999999999999999999",
+                                       "tcp://host:12x",
+                                       "tcp://ho st:1",
+                                       "tcp://eth0;1.2.3.4:5@x:1",
+                                       "tcp://[]:1",
+                                       "udp://host:1",
+                                       "inproc://x",
+                                       "host:1",
+                                       "ipc://" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(!wsf_endpoint_valid(bad[i], strlen(bad[i]), true), "%s", bad[i]);
+    ck_assert(!wsf_endpoint_valid("tcp://a\0b:1", 11, true));
+    ck_assert(!wsf_endpoint_valid("ipc://a\0b", 9, true));
+}
+END_TEST
+
+START_TEST(the_size_limit_holds) {
+    char text[WSF_ENDPOINT_SIZE_MAX + 2];
+    memset(text, 'a', sizeof text);
+    memcpy(text, "ipc://", 6);
+    ck_assert(wsf_endpoint_valid(text, WSF_ENDPOINT_SIZE_MAX, false));
+    ck_assert(!wsf_endpoint_valid(text, WSF_ENDPOINT_SIZE_MAX + 1, false));
+}
+END_TEST
+
+SUITE_MAIN("endpoint", good_endpoints_are_accepted, wildcards_are_for_binding_only,
+           everything_else_is_refused, the_size_limit_holds)

@@ -1,0 +1,115 @@
+#include "queue.h"
+
+#include <wsfan/wsfan.h>
+
+#include "suite.h"
+
+START_TEST(only_the_first_of_several_pushes_asks_to_wake) {
+    wsf_queue queue;
+    wsf_item items[3] = { 0 };
+    bool wake;
+    ck_assert_int_eq(wsf_queue_init(&queue, 10, 1000), WSFAN_OK);
+    ck_assert_int_eq(wsf_queue_push(&queue, &items[0], &wake), WSFAN_OK);
+    ck_assert(wake);
+    ck_assert_int_eq(wsf_queue_push(&queue, &items[1], &wake), WSFAN_OK);
+    ck_assert(!wake);
+    ck_assert_ptr_eq(wsf_queue_take(&queue), &items[0]);
+    ck_assert_ptr_eq(items[0].next, &items[1]);
+    ck_assert_ptr_null(items[1].next);
+    ck_assert_ptr_null(wsf_queue_take(&queue));
+    wsf_queue_push(&queue, &items[2], &wake);
+    ck_assert(wake);
+    wsf_queue_destroy(&queue);
+}
+END_TEST
+
+START_TEST(a_bound_holds_until_items_are_released) {
+    wsf_queue queue;
+    wsf_item items[5] = { 0 };
+    bool wake;
+    for (int i = 0; i < 5; i++)
+        items[i].bytes = 10;
+    wsf_queue_init(&queue, 3, 1000);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(wsf_queue_push_bounded(&queue, &items[i], &wake), WSFAN_OK);
+    ck_assert_int_eq(wsf_queue_push_bounded(&queue, &items[3], &wake), WSFAN_EAGAIN);
+    wsf_queue_take(&queue);
+    ck_assert_int_eq(wsf_queue_push_bounded(&queue, &items[3], &wake), WSFAN_EAGAIN);
+    wsf_queue_release(&queue, 1, 10);
+    ck_assert_int_eq(wsf_queue_push_bounded(&queue, &items[3], &wake), WSFAN_OK);
+    ck_assert_int_eq(wsf_queue_push_bounded(&queue, &items[4], &wake), WSFAN_EAGAIN);
+    ck_assert_int_eq(wsf_queue_push(&queue, &items[4], &wake), WSFAN_OK); /* not bounded */
+    wsf_queue_destroy(&queue);
+}
+END_TEST
+
+START_TEST(bytes_are_bounded_too_but_one_item_always_fits) {
+    wsf_queue queue;
+    wsf_item big = { .bytes = 500 };
+    wsf_item small = { .bytes = 1 };
+    bool wake;
+    wsf_queue_init(&queue, 10, 100);
+    ck_assert_int_eq(wsf_queue_push_bounded(&queue, &big, &wake), WSFAN_OK);
+    ck_assert_int_eq(wsf_queue_push_bounded(&queue, &small, &wake), WSFAN_EAGAIN);
+    wsf_queue_destroy(&queue);
+}
+END_TEST
+
+START_TEST(a_closed_queue_takes_nothing_and_keeps_what_it_has) {
+    wsf_queue queue;
+    wsf_item items[2] = { 0 };
+    bool wake;
+    wsf_queue_init(&queue, 10, 100);
+    wsf_queue_push(&queue, &items[0], &wake);
+    wsf_queue_close(&queue);
+    ck_assert_int_eq(wsf_queue_push(&queue, &items[1], &wake), WSFAN_ECLOSED);
+    ck_assert_int_eq(wsf_queue_push_bounded(&queue, &items[1], &wake), WSFAN_ECLOSED);
+    ck_assert_ptr_eq(wsf_queue_take(&queue), &items[0]);
+    wsf_queue_destroy(&queue);
+}
+END_TEST
+
+enum { PRODUCERS = 4, EACH = 20000 };
+
+typedef struct {
+    wsf_queue *queue;
+    wsf_item *items;
+    uint32_t producer;
+} producer;
+
+static void *produce(void *user) {
+    producer *p = user;
+    bool wake;
+    for (uint32_t i = 0; i < EACH; i++) {
+        p->items[i].kind = p->producer;
+        p->items[i].bytes = i;
+        wsf_queue_push(p->queue, &p->items[i], &wake);
+    }
+    return NULL;
+}
+
+START_TEST(what_one_thread_pushes_stays_in_order_among_others) {
+    wsf_queue queue;
+    pthread_t threads[PRODUCERS];
+    producer producers[PRODUCERS];
+    uint32_t next[PRODUCERS] = { 0 };
+    wsf_queue_init(&queue, 1, 1);
+    for (uint32_t i = 0; i < PRODUCERS; i++) {
+        producers[i] = (producer){ &queue, calloc(EACH, sizeof(wsf_item)), i };
+        pthread_create(&threads[i], NULL, produce, &producers[i]);
+    }
+    for (uint32_t seen = 0; seen < PRODUCERS * EACH;)
+        for (wsf_item *item = wsf_queue_take(&queue); item != NULL; item = item->next, seen++)
+            ck_assert_uint_eq(item->bytes, next[item->kind]++);
+    for (int i = 0; i < PRODUCERS; i++) {
+        pthread_join(threads[i], NULL);
+        free(producers[i].items);
+    }
+    wsf_queue_destroy(&queue);
+}
+END_TEST
+
+SUITE_MAIN("queue", only_the_first_of_several_pushes_asks_to_wake,
+           a_bound_holds_until_items_are_released, bytes_are_bounded_too_but_one_item_always_fits,
+           a_closed_queue_takes_nothing_and_keeps_what_it_has,
+           what_one_thread_pushes_stays_in_order_among_others)

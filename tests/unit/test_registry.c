@@ -1,0 +1,253 @@
+#include "registry.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "suite.h"
+
+static const wsf_registry_limits LIMITS = { 1000, 1000, 100 };
+static wsf_hash_key key;
+static wsf_registry registry;
+
+static void begin(const wsf_registry_limits *limits) {
+    wsf_hash_key_init(&key, "c");
+    wsf_registry_init(&registry, limits, 3, 99);
+}
+
+static wsfan_session open_session(uintptr_t user) {
+    wsfan_session session;
+    ck_assert_int_eq(wsf_registry_open(&registry, (void *)user, &session), WSFAN_OK);
+    return session;
+}
+
+static int join(wsfan_session session, wsfan_target_kind kind, const char *name) {
+    wsfan_target target = { kind, wsfan_string(name) };
+    uint32_t audience;
+    return wsf_registry_join(&registry, session, &target, wsf_hash_target(&key, &target),
+                             &audience);
+}
+
+static int leave(wsfan_session session, const char *name) {
+    wsfan_target target = { WSFAN_CHAT, wsfan_string(name) };
+    uint32_t audience;
+    int error = wsf_registry_leave(&registry, session, &target, wsf_hash_target(&key, &target),
+                                   &audience);
+    if (error == WSFAN_OK && wsf_registry_audience(&registry, audience)->members_count == 0)
+        wsf_registry_drop_audience(&registry, audience);
+    return error;
+}
+
+static void close_session(wsfan_session session) {
+    uint32_t audience;
+    while (wsf_registry_leave_any(&registry, session, &audience))
+        if (wsf_registry_audience(&registry, audience)->members_count == 0)
+            wsf_registry_drop_audience(&registry, audience);
+    wsf_registry_close(&registry, session);
+}
+
+static size_t collect(const wsfan_target *targets, uint32_t count, uint64_t except,
+                      const wsfan_recipient **recipients) {
+    wsfan_message *message =
+        wsf_message_new(&key, targets, count, wsfan_string("payload"), 0);
+    size_t found = wsf_registry_collect(&registry, message, except, recipients);
+    wsfan_message_unref(message);
+    return found;
+}
+
+static size_t members(const char *chat, const wsfan_recipient **recipients) {
+    wsfan_target target = { WSFAN_CHAT, wsfan_string(chat) };
+    return collect(&target, 1, 0, recipients);
+}
+
+START_TEST(members_of_a_chat_are_found_with_their_user_pointers) {
+    const wsfan_recipient *r;
+    begin(&LIMITS);
+    wsfan_session a = open_session(1);
+    wsfan_session b = open_session(2);
+    open_session(3);
+    ck_assert_int_eq(join(a, WSFAN_CHAT, "x"), WSFAN_OK);
+    ck_assert_int_eq(join(b, WSFAN_CHAT, "x"), WSFAN_OK);
+    ck_assert_int_eq(join(b, WSFAN_CHAT, "y"), WSFAN_OK);
+    ck_assert_uint_eq(members("x", &r), 2);
+    ck_assert_ptr_eq(r[0].session_user, (void *)1);
+    ck_assert_uint_eq(r[1].session.id, b.id);
+    ck_assert_uint_eq(members("y", &r), 1);
+    ck_assert_uint_eq(members("z", &r), 0);
+    ck_assert_int_eq(join(b, WSFAN_CHAT, "x"), WSFAN_EEXIST);
+    ck_assert_int_eq(leave(a, "x"), WSFAN_OK);
+    ck_assert_int_eq(leave(a, "x"), WSFAN_ENOENT);
+    ck_assert_uint_eq(members("x", &r), 1);
+    wsf_registry_destroy(&registry);
+}
+END_TEST
+
+START_TEST(a_closed_session_is_stale_even_when_its_slot_is_used_again) {
+    const wsfan_recipient *r;
+    begin(&LIMITS);
+    wsfan_session a = open_session(1);
+    join(a, WSFAN_CHAT, "x");
+    close_session(a);
+    ck_assert_int_eq(wsf_registry_check(&registry, a), WSFAN_ESTALE);
+    wsfan_session b = open_session(2);
+    ck_assert_uint_eq(a.id & 0xffffff, b.id & 0xffffff); /* the same slot */
+    ck_assert_int_eq(wsf_registry_check(&registry, a), WSFAN_ESTALE);
+    ck_assert_int_eq(wsf_registry_check(&registry, b), WSFAN_OK);
+    ck_assert_int_eq(join(a, WSFAN_CHAT, "x"), WSFAN_ESTALE);
+    ck_assert_uint_eq(members("x", &r), 0);
+    ck_assert_int_eq(wsf_registry_check(&registry, (wsfan_session){ 0 }), WSFAN_ESTALE);
+    ck_assert_int_eq(wsf_registry_check(&registry, (wsfan_session){ UINT64_MAX }), WSFAN_ESTALE);
+    wsf_registry_destroy(&registry);
+}
+END_TEST
+
+START_TEST(a_session_is_collected_once_however_many_targets_name_it) {
+    const wsfan_recipient *r;
+    begin(&LIMITS);
+    wsfan_session a = open_session(1);
+    wsfan_session b = open_session(2);
+    join(a, WSFAN_USER, "u");
+    join(b, WSFAN_USER, "u");
+    join(a, WSFAN_CHAT, "x");
+    join(a, WSFAN_CHAT, "y");
+    wsfan_target targets[] = { { WSFAN_CHAT, wsfan_string("x") },
+                               { WSFAN_CHAT, wsfan_string("y") },
+                               { WSFAN_USER, wsfan_string("u") },
+                               { WSFAN_CHAT, wsfan_string("x") } };
+    ck_assert_uint_eq(collect(targets, 4, 0, &r), 2);
+    ck_assert_uint_eq(collect(targets, 4, a.id, &r), 1);
+    ck_assert_uint_eq(r[0].session.id, b.id);
+    targets[3] = (wsfan_target){ WSFAN_ALL, { NULL, 0 } };
+    ck_assert_uint_eq(collect(targets, 4, 0, &r), 2);
+    ck_assert_uint_eq(collect(&targets[3], 1, b.id, &r), 1);
+    wsf_registry_destroy(&registry);
+}
+END_TEST
+
+START_TEST(a_chat_and_a_user_of_one_name_are_two_things) {
+    const wsfan_recipient *r;
+    begin(&LIMITS);
+    wsfan_session a = open_session(1);
+    join(a, WSFAN_USER, "name");
+    ck_assert_uint_eq(members("name", &r), 0);
+    ck_assert_int_eq(join(a, WSFAN_CHAT, "name"), WSFAN_OK);
+    ck_assert_uint_eq(members("name", &r), 1);
+    wsf_registry_destroy(&registry);
+}
+END_TEST
+
+START_TEST(recipients_stay_readable_while_sessions_open_and_close) {
+    const wsfan_recipient *r;
+    begin(&LIMITS);
+    for (uintptr_t i = 0; i < 16; i++)
+        join(open_session(i), WSFAN_CHAT, "x");
+    ck_assert_uint_eq(members("x", &r), 16);
+    for (uintptr_t i = 16; i < 500; i++)
+        join(open_session(i), WSFAN_CHAT, "x");
+    for (uintptr_t i = 0; i < 16; i++) {
+        ck_assert_ptr_eq(r[i].session_user, (void *)i);
+        close_session(r[i].session);
+    }
+    ck_assert_uint_eq(members("x", &r), 484);
+    wsf_registry_destroy(&registry);
+}
+END_TEST
+
+START_TEST(two_names_with_one_hash_are_twins_and_stay_apart) {
+    const wsfan_recipient *r;
+    uint32_t first;
+    uint32_t second;
+    begin(&LIMITS);
+    wsfan_session a = open_session(1);
+    wsfan_target x = { WSFAN_CHAT, wsfan_string("x") };
+    wsfan_target y = { WSFAN_CHAT, wsfan_string("y") };
+    uint64_t hash = wsf_hash_target(&key, &x);
+    wsf_registry_join(&registry, a, &x, hash, &first);
+    ck_assert(!wsf_registry_has_twin(&registry, first));
+    wsf_registry_join(&registry, a, &y, hash, &second);
+    ck_assert_uint_ne(first, second);
+    ck_assert(wsf_registry_has_twin(&registry, first));
+    ck_assert_uint_eq(members("x", &r), 1);
+    wsf_registry_destroy(&registry);
+}
+END_TEST
+
+START_TEST(each_limit_holds_at_the_limit_and_refuses_one_more) {
+    static const wsf_registry_limits tight = { 2, 4, 3 };
+    wsfan_session session;
+    begin(&tight);
+    wsfan_session a = open_session(1);
+    wsfan_session b = open_session(2);
+    ck_assert_int_eq(wsf_registry_open(&registry, NULL, &session), WSFAN_ELIMIT);
+    join(a, WSFAN_USER, "u"); /* a user is not one of the session's chats */
+    ck_assert_int_eq(join(a, WSFAN_CHAT, "1"), WSFAN_OK);
+    ck_assert_int_eq(join(a, WSFAN_CHAT, "2"), WSFAN_OK);
+    ck_assert_int_eq(join(a, WSFAN_CHAT, "3"), WSFAN_OK);
+    ck_assert_int_eq(join(a, WSFAN_CHAT, "4"), WSFAN_ELIMIT);
+    ck_assert_int_eq(join(b, WSFAN_CHAT, "5"), WSFAN_ELIMIT); /* of audiences */
+    ck_assert_int_eq(join(b, WSFAN_CHAT, "1"), WSFAN_OK);
+    ck_assert_int_eq(leave(a, "3"), WSFAN_OK);
+    ck_assert_int_eq(join(b, WSFAN_CHAT, "5"), WSFAN_OK);
+    close_session(b);
+    ck_assert_int_eq(wsf_registry_open(&registry, NULL, &session), WSFAN_OK);
+    wsf_registry_destroy(&registry);
+}
+END_TEST
+
+/* Against a model that cannot be wrong: a matrix of who is in what. */
+START_TEST(it_agrees_with_a_model_under_random_change) {
+    enum { SESSIONS = 40, CHATS = 30, STEPS = 20000 };
+    static bool in[SESSIONS][CHATS];
+    wsfan_session sessions[SESSIONS];
+    uint64_t random = 5;
+    char name[8];
+    begin(&LIMITS);
+    for (uintptr_t s = 0; s < SESSIONS; s++)
+        sessions[s] = open_session(s);
+    for (int step = 0; step < STEPS; step++) {
+        uint64_t s = next_random(&random) % SESSIONS;
+        uint64_t c = next_random(&random) % CHATS;
+        snprintf(name, sizeof name, "%u", (unsigned)c);
+        if (next_random(&random) % 50 == 0) {
+            close_session(sessions[s]);
+            sessions[s] = open_session(s);
+            memset(in[s], 0, sizeof in[s]);
+        } else if (in[s][c]) {
+            ck_assert_int_eq(leave(sessions[s], name), WSFAN_OK);
+            in[s][c] = false;
+        } else {
+            ck_assert_int_eq(join(sessions[s], WSFAN_CHAT, name), WSFAN_OK);
+            in[s][c] = true;
+        }
+        const wsfan_recipient *r;
+        bool found[SESSIONS] = { false };
+        snprintf(name, sizeof name, "%u", (unsigned)c);
+        size_t count = members(name, &r);
+        for (size_t i = 0; i < count; i++) {
+            uintptr_t who = (uintptr_t)r[i].session_user;
+            ck_assert(!found[who]);
+            found[who] = true;
+            ck_assert_uint_eq(r[i].session.id, sessions[who].id);
+        }
+        for (int i = 0; i < SESSIONS; i++)
+            ck_assert_int_eq(found[i], in[i][c]);
+    }
+    uint32_t chats = 0;
+    for (int c = 0; c < CHATS; c++) {
+        bool any = false;
+        for (int s = 0; s < SESSIONS; s++)
+            any = any || in[s][c];
+        chats += any;
+    }
+    ck_assert_uint_eq(registry.audiences_count, chats);
+    wsf_registry_destroy(&registry);
+}
+END_TEST
+
+SUITE_MAIN("registry", members_of_a_chat_are_found_with_their_user_pointers,
+           a_closed_session_is_stale_even_when_its_slot_is_used_again,
+           a_session_is_collected_once_however_many_targets_name_it,
+           a_chat_and_a_user_of_one_name_are_two_things,
+           recipients_stay_readable_while_sessions_open_and_close,
+           two_names_with_one_hash_are_twins_and_stay_apart,
+           each_limit_holds_at_the_limit_and_refuses_one_more,
+           it_agrees_with_a_model_under_random_change)

@@ -1,0 +1,333 @@
+#include "wire.h"
+
+#include <msgpack.h>
+#include <string.h>
+
+#include "suite.h"
+
+enum { RECEIVER = 77, SENDER = 66, CAPACITY = 4096 };
+
+static uint8_t bytes[CAPACITY];
+
+static wsf_writer begin(void) {
+    wsf_writer writer = { bytes, sizeof bytes, 0 };
+    wsf_frame_head head = { .version = 1, .sender = SENDER, .epoch = 5, .number = 9, .ack_epoch = 4,
+                            .ack = UINT64_MAX };
+    wsf_write_head(&writer, RECEIVER, &head);
+    return writer;
+}
+
+static wsfan_message *message_of(const wsfan_target *targets, uint32_t count, wsfan_bytes payload) {
+    wsf_hash_key key;
+    wsf_hash_key_init(&key, "c");
+    wsfan_message *message = wsf_message_new(&key, targets, count, payload, 0);
+    message->id.clock = UINT64_C(0x1122334455667788);
+    message->flags = WSFAN_BINARY;
+    message->except = (wsfan_address){ 1, 2 };
+    return message;
+}
+
+static void write_everything(wsf_writer *writer) {
+    wsf_hello hello = { 1,   2, 3, wsfan_string("cluster"), wsfan_string("name"), 1234,
+                        wsfan_string("tcp://h:1"), 99, 100000 };
+    wsfan_target targets[] = { { WSFAN_CHAT, wsfan_string("room") }, { WSFAN_ALL, { NULL, 0 } } };
+    wsf_known_peer peers[] = { { 5, wsfan_string("tcp://a:1") }, { 6, wsfan_string("tcp://b:2") } };
+    wsfan_message *message = message_of(targets, 2, wsfan_string("payload"));
+    wsf_write_hello(writer, &hello);
+    wsf_write_number(writer, WSF_HELLO_ACK, 99);
+    wsf_write_message(writer, message);
+    wsf_write_interest(writer, WSF_SNAPSHOT_END, (wsfan_bytes){ "12345678", 8 },
+                       (wsfan_bytes){ "abcdefghABCDEFGH", 16 });
+    wsf_write_peers(writer, peers, 2);
+    wsf_write_number(writer, WSF_HEARTBEAT, 8);
+    wsf_write_number(writer, WSF_NACK, 3);
+    wsf_write_lost(writer, 17, WSFAN_GAP_PEER_QUEUE);
+    wsf_write_bye(writer);
+    wsfan_message_unref(message);
+}
+
+/* Reads a frame to its end; returns how many entries were good, *bad how many were not. */
+static int read_all(wsf_reader *reader, const uint8_t *data, size_t size, int *bad) {
+    wsf_frame_head head;
+    wsf_entry entry;
+    int good = 0;
+    int more;
+    *bad = 0;
+    if (wsf_reader_open(reader, data, size, RECEIVER, &head) != WSFAN_OK)
+        return -1;
+    while ((more = wsf_reader_next(reader, &entry)) != 0) {
+        if (more == 1)
+            good++;
+        else
+            ++*bad;
+        ck_assert_int_lt(good + *bad, 100000);
+    }
+    return good;
+}
+
+START_TEST(every_entry_comes_back_as_it_was_written) {
+    wsf_writer writer = begin();
+    write_everything(&writer);
+    wsf_reader *reader = wsf_reader_new();
+    wsf_frame_head head;
+    wsf_entry e;
+    ck_assert_int_eq(wsf_reader_open(reader, bytes, writer.size, RECEIVER, &head), WSFAN_OK);
+    ck_assert_uint_eq(head.sender, SENDER);
+    ck_assert_uint_eq(head.epoch, 5);
+    ck_assert_uint_eq(head.number, 9);
+    ck_assert_uint_eq(head.ack_epoch, 4);
+    ck_assert_uint_eq(head.ack, UINT64_MAX);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_HELLO);
+    ck_assert_uint_eq(e.hello.protocol_max, 2);
+    ck_assert_uint_eq(e.hello.features, 3);
+    ck_assert_mem_eq(e.hello.cluster.data, "cluster", 7);
+    ck_assert_mem_eq(e.hello.name.data, "name", 4);
+    ck_assert_uint_eq(e.hello.incarnation, 1234);
+    ck_assert_mem_eq(e.hello.endpoint.data, "tcp://h:1", 9);
+    ck_assert_uint_eq(e.hello.epoch, 99);
+    ck_assert_uint_eq(e.hello.frame_size_max, 100000);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_uint_eq(e.hello_ack, 99);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_MESSAGE);
+    ck_assert_uint_eq(e.message.clock, UINT64_C(0x1122334455667788));
+    ck_assert_uint_eq(e.message.flags, WSFAN_BINARY);
+    ck_assert_uint_eq(e.message.except.node, 1);
+    ck_assert_uint_eq(e.message.except.session, 2);
+    ck_assert_uint_eq(e.message.targets_count, 2);
+    ck_assert_int_eq(e.message.targets[0].kind, WSFAN_CHAT);
+    ck_assert_mem_eq(e.message.targets[0].name.data, "room", 4);
+    ck_assert_int_eq(e.message.targets[1].kind, WSFAN_ALL);
+    ck_assert_mem_eq(e.message.payload.data, "payload", 7);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_INTEREST);
+    ck_assert_uint_eq(e.interest.flags, WSF_SNAPSHOT_END);
+    ck_assert_uint_eq(e.interest.adds.size, 8);
+    ck_assert_mem_eq(e.interest.removes.data, "abcdefghABCDEFGH", 16);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_uint_eq(e.peers.count, 2);
+    ck_assert_uint_eq(e.peers.list[1].node, 6);
+    ck_assert_mem_eq(e.peers.list[1].endpoint.data, "tcp://b:2", 9);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_uint_eq(e.newest, 8);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_uint_eq(e.nack_from, 3);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_uint_eq(e.lost.count, 17);
+    ck_assert_uint_eq(e.lost.reason, WSFAN_GAP_PEER_QUEUE);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_BYE);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 0);
+    wsf_reader_destroy(reader);
+}
+END_TEST
+
+START_TEST(a_frame_for_another_node_or_version_is_refused) {
+    wsf_reader *reader = wsf_reader_new();
+    wsf_frame_head head;
+    wsf_writer writer = begin();
+    ck_assert_int_eq(wsf_reader_open(reader, bytes, writer.size, RECEIVER + 1, &head),
+                     WSFAN_EINVAL);
+    head = (wsf_frame_head){ .version = WSF_PROTOCOL_MAX + 1, .sender = 1 };
+    writer.size = 0;
+    wsf_write_head(&writer, RECEIVER, &head);
+    ck_assert_int_eq(wsf_reader_open(reader, bytes, writer.size, RECEIVER, &head), WSFAN_EINVAL);
+    wsf_reader_destroy(reader);
+}
+END_TEST
+
+START_TEST(a_cut_frame_is_refused_or_ends_early_at_every_length) {
+    wsf_writer writer = begin();
+    write_everything(&writer);
+    wsf_reader *reader = wsf_reader_new();
+    int whole = 0;
+    for (size_t size = 0; size < writer.size; size++) {
+        uint8_t *copy = malloc(size + 1); /* so that a sanitizer sees a read past the end */
+        memcpy(copy, bytes, size);
+        copy = realloc(copy, size > 0 ? size : 1);
+        int bad;
+        int good = read_all(reader, copy, size, &bad);
+        ck_assert_int_lt(good, 9);
+        ck_assert_int_eq(bad, 0);
+        whole += good > 0;
+        free(copy);
+    }
+    ck_assert_int_eq(whole, 8); /* only where a cut falls between entries */
+    wsf_reader_destroy(reader);
+}
+END_TEST
+
+START_TEST(flipped_bits_and_noise_never_do_harm) {
+    uint64_t random = 3;
+    wsf_reader *reader = wsf_reader_new();
+    for (int round = 0; round < 30000; round++) {
+        wsf_writer writer = begin();
+        size_t fixed = round % 2 == 0 ? 0 : WSF_TOPIC_SIZE;
+        write_everything(&writer);
+        uint8_t *copy = malloc(writer.size);
+        memcpy(copy, bytes, writer.size);
+        if (round % 3 == 0)
+            for (size_t i = WSF_TOPIC_SIZE; i < writer.size; i++)
+                copy[i] = (uint8_t)next_random(&random);
+        for (int flip = 0; flip < 4; flip++) {
+            size_t at = fixed + next_random(&random) % (writer.size - fixed);
+            copy[at] ^= (uint8_t)(1u << (next_random(&random) % 8));
+        }
+        int bad;
+        read_all(reader, copy, writer.size, &bad);
+        free(copy);
+    }
+    wsf_reader_destroy(reader);
+}
+END_TEST
+
+/* Appends raw bytes behind a good head and says how the frame is taken. */
+static int read_raw(const void *raw, size_t size, int *bad) {
+    wsf_writer writer = begin();
+    memcpy(bytes + writer.size, raw, size);
+    wsf_reader *reader = wsf_reader_new();
+    int good = read_all(reader, bytes, writer.size + size, bad);
+    wsf_reader_destroy(reader);
+    return good;
+}
+
+START_TEST(a_length_that_the_frame_does_not_hold_is_refused_before_memory_is_taken) {
+    int bad;
+    static const uint8_t claims[][6] = {
+        { 0xdd, 0x01, 0, 0, 0, 0 },             /* array of 16 Mi: held 512 MiB when unpacked */
+        { 0xdf, 0x7f, 0xff, 0xff, 0xff, 0 },    /* map */
+        { 0xc6, 0xff, 0xff, 0xff, 0xff, 0 },    /* bin */
+        { 0xdb, 0xff, 0xff, 0xff, 0xff, 0 },    /* str */
+        { 0xc9, 0xff, 0xff, 0xff, 0xff, 1 },    /* ext */
+        { 0xc1, 0, 0, 0, 0, 0 },                /* never used */
+    };
+    for (size_t i = 0; i < sizeof claims / sizeof *claims; i++)
+        ck_assert_int_eq(read_raw(claims[i], sizeof claims[i], &bad), -1);
+}
+END_TEST
+
+START_TEST(nesting_and_object_counts_are_bounded) {
+    int bad;
+    uint8_t deep[10];
+    memset(deep, 0x91, sizeof deep);
+    deep[9] = 0xc0;
+    ck_assert_int_eq(read_raw(deep, sizeof deep, &bad), -1);
+    ck_assert_int_ge(read_raw(deep + 6, 4, &bad), 0);
+    static uint8_t many[3 + 3000];
+    memset(many, 0x90, sizeof many); /* empty arrays */
+    memcpy(many, "\xdc\x0b\xb8", 3);
+    ck_assert_int_eq(read_raw(many, sizeof many, &bad), 0);
+    ck_assert_int_eq(bad, 1); /* within bounds, but no entry */
+}
+END_TEST
+
+START_TEST(unknown_entries_and_further_fields_are_skipped) {
+    wsf_writer writer = begin();
+    msgpack_sbuffer buffer;
+    msgpack_packer packer;
+    msgpack_sbuffer_init(&buffer);
+    msgpack_packer_init(&packer, &buffer, msgpack_sbuffer_write);
+    msgpack_pack_array(&packer, 3); /* a type of the future */
+    msgpack_pack_int(&packer, 200);
+    msgpack_pack_map(&packer, 1);
+    msgpack_pack_str_with_body(&packer, "k", 1);
+    msgpack_pack_double(&packer, 1.5);
+    msgpack_pack_nil(&packer);
+    msgpack_pack_array(&packer, 3); /* a heartbeat with one more field */
+    msgpack_pack_int(&packer, WSF_HEARTBEAT);
+    msgpack_pack_int(&packer, 42);
+    msgpack_pack_true(&packer);
+    memcpy(bytes + writer.size, buffer.data, buffer.size);
+    wsf_reader *reader = wsf_reader_new();
+    wsf_frame_head head;
+    wsf_entry e;
+    ck_assert_int_eq(
+        wsf_reader_open(reader, bytes, writer.size + buffer.size, RECEIVER, &head), WSFAN_OK);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_HEARTBEAT);
+    ck_assert_uint_eq(e.newest, 42);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 0);
+    wsf_reader_destroy(reader);
+    msgpack_sbuffer_destroy(&buffer);
+}
+END_TEST
+
+START_TEST(a_known_entry_with_wrong_content_is_reported_and_passed_over) {
+    int bad;
+    static const uint8_t wrong[] = { 0x92, 0x07, 0xa1, 'x' /* a heartbeat of text */,
+                                     0x92, 0x07, 0x2a /* and a good one */ };
+    ck_assert_int_eq(read_raw(wrong, sizeof wrong, &bad), 1);
+    ck_assert_int_eq(bad, 1);
+}
+END_TEST
+
+START_TEST(a_message_is_never_larger_than_its_bound) {
+    static uint8_t large[200000];
+    static uint8_t name[65535];
+    static const size_t sizes[] = { 0, 1, 31, 32, 255, 256, 65535, 65536 };
+    for (size_t p = 0; p < sizeof sizes / sizeof *sizes; p++)
+        for (size_t n = 1; n < 7; n++) {
+            wsfan_target target = { WSFAN_CHAT, { name, sizes[n] } };
+            wsfan_message *message = message_of(&target, 1, (wsfan_bytes){ large, sizes[p] });
+            message->id.clock = message->except.node = message->except.session = UINT64_MAX;
+            uint8_t *out = malloc(wsf_message_bound(message));
+            wsf_writer writer = { out, wsf_message_bound(message), 0 };
+            wsf_write_message(&writer, message); /* asserts that it fits */
+            ck_assert_uint_le(WSF_FRAME_HEAD_BOUND + writer.size,
+                              wsf_frame_bound(sizes[p], sizes[n], 1));
+            free(out);
+            wsfan_message_unref(message);
+        }
+}
+END_TEST
+
+START_TEST(an_introduction_comes_back_and_fits_at_its_largest) {
+    wsf_introduction in = { .protocol_min = 1, .protocol_max = 3, .node = 12345 };
+    wsf_introduction out;
+    uint8_t topic[WSF_INTRODUCTION_SIZE_MAX];
+    memset(in.cluster, 'c', WSF_CLUSTER_SIZE_MAX);
+    memset(in.endpoint, 'e', WSF_ENDPOINT_SIZE_MAX);
+    memcpy(in.endpoint, "ipc://", 6);
+    size_t size = wsf_write_introduction(topic, &in);
+    ck_assert_uint_le(size, sizeof topic);
+    ck_assert_int_eq(wsf_read_topic(topic, size, &out), WSF_TOPIC_INTRODUCTION);
+    ck_assert_uint_eq(out.node, 12345);
+    ck_assert_uint_eq(out.protocol_max, 3);
+    ck_assert_str_eq(out.cluster, in.cluster);
+    ck_assert_str_eq(out.endpoint, in.endpoint);
+    for (size_t cut = 0; cut < size; cut++)
+        ck_assert_int_eq(wsf_read_topic(topic, cut, &out), WSF_TOPIC_OTHER);
+    uint8_t inbox[WSF_TOPIC_SIZE];
+    wsf_write_inbox(inbox, 12345);
+    ck_assert_int_eq(wsf_read_topic(inbox, sizeof inbox, &out), WSF_TOPIC_INBOX);
+    ck_assert_uint_eq(out.node, 12345);
+}
+END_TEST
+
+START_TEST(a_topic_of_noise_is_neither) {
+    uint64_t random = 4;
+    wsf_introduction out;
+    for (int round = 0; round < 20000; round++) {
+        size_t size = next_random(&random) % 64;
+        uint8_t *topic = malloc(size + 1);
+        for (size_t i = 0; i < size; i++)
+            topic[i] = (uint8_t)next_random(&random);
+        if (round % 2 == 0 && size >= 4)
+            memcpy(topic, "WSFI", 4);
+        wsf_topic_kind kind = wsf_read_topic(topic, size, &out);
+        ck_assert(kind == WSF_TOPIC_OTHER || out.node != 0);
+        free(topic);
+    }
+}
+END_TEST
+
+SUITE_MAIN("wire", every_entry_comes_back_as_it_was_written,
+           a_frame_for_another_node_or_version_is_refused,
+           a_cut_frame_is_refused_or_ends_early_at_every_length,
+           flipped_bits_and_noise_never_do_harm,
+           a_length_that_the_frame_does_not_hold_is_refused_before_memory_is_taken,
+           nesting_and_object_counts_are_bounded, unknown_entries_and_further_fields_are_skipped,
+           a_known_entry_with_wrong_content_is_reported_and_passed_over,
+           a_message_is_never_larger_than_its_bound,
+           an_introduction_comes_back_and_fits_at_its_largest, a_topic_of_noise_is_neither)
