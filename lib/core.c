@@ -153,6 +153,7 @@ void wsf_core_leave(wsf_core *core, uint64_t hash, unsigned loop) {
 
 void wsf_core_add_loop(wsf_core *core, unsigned loop) {
     core->loops |= UINT64_C(1) << loop;
+    wsf_greet_tell_loop(core, loop);
 }
 
 void wsf_core_remove_loop(wsf_core *core, unsigned loop) {
@@ -201,9 +202,13 @@ void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
     wsf_stream_route(core, message, &loops, &peers);
     for (unsigned i = 0; peers != 0; i++, peers >>= 1)
         if ((peers & 1) != 0)
-            wsf_stream_enqueue(core, &core->peers[i], message);
+            wsf_stream_enqueue(core, &core->peers[i], message, now);
     wsf_stream_deliver(core, message, loops);
     wsfan_message_unref(message);
+}
+
+bool wsf_core_congested(const wsf_core *core) {
+    return core->congested != 0;
 }
 
 /* ------------------------------------------------------------------------------------- network */

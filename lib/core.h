@@ -59,7 +59,7 @@ typedef struct {
     /* message is borrowed; false: the loop has no room for it */
     bool (*deliver)(void *user, unsigned loop, wsfan_message *message);
     void (*joined)(void *user, wsf_ticket *ticket);                      /* hands it back */
-    void (*peer)(void *user, const wsfan_peer *peer);
+    void (*peer)(void *user, uint64_t loops, const wsfan_peer *peer); /* for these, as bits */
     void (*gap)(void *user, const wsfan_gap *gap);
 } wsf_effects;
 
@@ -84,9 +84,15 @@ void wsf_core_add_endpoint(wsf_core *core, const char *endpoint, wsf_now now);
 /* Takes over the caller's reference. */
 void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now);
 
+/* Whether publishing should wait: a peer that keeps up has a queue that is more than half full. Look
+ * again after the next input or flush. */
+bool wsf_core_congested(const wsf_core *core);
+
 /* The ticket comes back by effects->joined, perhaps at once. */
 void wsf_core_join(wsf_core *core, wsf_ticket *ticket, wsf_now now);
 void wsf_core_leave(wsf_core *core, uint64_t hash, unsigned loop);
+
+/* A new loop is told of the peers that are known, and of those that refused us. */
 void wsf_core_add_loop(wsf_core *core, unsigned loop);
 void wsf_core_remove_loop(wsf_core *core, unsigned loop);
 

@@ -37,7 +37,7 @@ static void copy_text(char *out, size_t capacity, wsfan_bytes text) {
 static void tell_host(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
                       wsfan_peer_event event, wsfan_reason reason) {
     wsfan_peer peer = { node, name, endpoint, event, reason };
-    core->effects.peer(core->effects.user, &peer);
+    core->effects.peer(core->effects.user, core->loops, &peer);
 }
 
 static void set_state(wsf_core *core, wsf_peer *peer, wsfan_peer_event state,
@@ -46,6 +46,27 @@ static void set_state(wsf_core *core, wsf_peer *peer, wsfan_peer_event state,
         return;
     peer->state = state;
     tell_host(core, peer->node, peer->name, peer->endpoint, state, reason);
+}
+
+void wsf_greet_tell_loop(wsf_core *core, unsigned loop) {
+    uint64_t bit = UINT64_C(1) << loop;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (peer->node == 0 || !peer->linked)
+            continue;
+        bool down = peer->state == WSFAN_PEER_DOWN;
+        wsfan_peer known = { peer->node, peer->name, peer->endpoint, peer->state,
+                             down ? WSFAN_REASON_TIMEOUT : WSFAN_REASON_NONE };
+        core->effects.peer(core->effects.user, bit, &known);
+    }
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
+        const wsf_connection *connection = &core->connections[i];
+        if (!connection->used || connection->refused == WSFAN_REASON_NONE)
+            continue;
+        wsfan_peer refused = { connection->node, "", connection->endpoint, WSFAN_PEER_REFUSED,
+                               connection->refused };
+        core->effects.peer(core->effects.user, bit, &refused);
+    }
 }
 
 /* --------------------------------------------------------------------------------- connections */
@@ -124,6 +145,7 @@ void wsf_greet_identify(wsf_core *core, uint32_t connection, uint64_t node) {
         return;
     }
     this_one->node = node;
+    this_one->refused = WSFAN_REASON_NONE;
 }
 
 /* --------------------------------------------------------------------------------- peers' lives */
@@ -175,6 +197,7 @@ static void unlink_peer(wsf_core *core, wsf_peer *peer) {
     peer->linked = false;
     core->linked &= ~wsf_peer_bit(core, peer);
     core->complete &= ~wsf_peer_bit(core, peer);
+    core->congested &= ~wsf_peer_bit(core, peer);
     wsf_interest_forget_peer(&core->interest, wsf_peer_index(core, peer));
 }
 
@@ -199,6 +222,9 @@ static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
         return;
     peer->linked = true;
     core->linked |= wsf_peer_bit(core, peer);
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+        if (core->connections[i].node == peer->node)
+            core->connections[i].refused = WSFAN_REASON_NONE;
     core->complete &= ~wsf_peer_bit(core, peer);
     /* Until it has our snapshot it sends us everything, so what is in the log so far is known. */
     peer->log_serial = core->interest.serial;
@@ -405,6 +431,9 @@ void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t r
     if (peer != NULL && peer->linked)
         return; /* an old answer */
     wsfan_reason known = reason <= WSFAN_REASON_LIMIT ? (wsfan_reason)reason : WSFAN_REASON_NONE;
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+        if (core->connections[i].used && core->connections[i].node == node)
+            core->connections[i].refused = known;
     tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
               WSFAN_PEER_REFUSED, known);
 }
@@ -430,10 +459,11 @@ static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
 }
 
 void wsf_greet_tick(wsf_core *core, wsf_now now) {
-    /* If we were not run for longer than a heartbeat, nobody could be heard: the deadlines move. */
+    /* We ask to be run once a heartbeat. Where that was missed nobody could be heard, and the
+     * deadlines move. */
     uint64_t slept_ms = now.ms - core->last_ms;
-    uint64_t overslept_ms =
-        slept_ms > core->config.heartbeat_ms ? slept_ms - core->config.heartbeat_ms : 0;
+    uint64_t heartbeat_ms = core->config.heartbeat_ms;
+    uint64_t overslept_ms = slept_ms >= 2 * heartbeat_ms ? slept_ms - heartbeat_ms : 0;
     core->last_ms = now.ms;
 
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
@@ -471,7 +501,7 @@ static uint64_t peer_deadline(const wsf_core *core, const wsf_peer *peer) {
 }
 
 uint64_t wsf_greet_deadline(const wsf_core *core) {
-    uint64_t at = UINT64_MAX;
+    uint64_t at = core->linked != 0 ? core->last_ms + core->config.heartbeat_ms : UINT64_MAX;
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (core->peers[i].node != 0)
             at = earlier(at, peer_deadline(core, &core->peers[i]));

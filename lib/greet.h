@@ -29,6 +29,9 @@ void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t r
 /* A peer that passed on another one's address. */
 void wsf_greet_known(wsf_core *core, const wsf_known_peer *known, wsf_now now);
 
+/* Tells a new loop what the others were told before. */
+void wsf_greet_tell_loop(wsf_core *core, unsigned loop);
+
 /* It lives: something valid came from it. */
 void wsf_greet_heard(wsf_core *core, wsf_peer *peer, wsf_now now);
 

@@ -82,6 +82,11 @@ void wsf_link_dequeue(wsf_link *link) {
     wsfan_message_unref(message);
 }
 
+bool wsf_link_crowded(const wsf_link *link) {
+    return link->queue.count > link->limits.queue_count_max / 2 ||
+           link->queue_bytes > link->limits.queue_bytes_max / 2;
+}
+
 bool wsf_link_has_room(const wsf_link *link, size_t frame_size) {
     return link->sent_bytes == 0 || link->sent_bytes + frame_size <= link->limits.window_bytes;
 }

@@ -53,6 +53,9 @@ uint64_t wsf_link_enqueue(wsf_link *link, wsfan_message *message);
 wsfan_message *wsf_link_front(const wsf_link *link); /* NULL: none waits */
 void wsf_link_dequeue(wsf_link *link);               /* gives the reference back */
 
+/* Whether the queue is more than half full. */
+bool wsf_link_crowded(const wsf_link *link);
+
 /* Whether a frame may be sent now. An empty window takes one of any size. */
 bool wsf_link_has_room(const wsf_link *link, size_t frame_size);
 

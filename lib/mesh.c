@@ -82,10 +82,10 @@ static void on_joined(void *user, wsf_ticket *ticket) {
         wsf_ticket_free(ticket);
 }
 
-static void on_peer(void *user, const wsfan_peer *peer) {
+static void on_peer(void *user, uint64_t loops, const wsfan_peer *peer) {
     wsf_mesh *mesh = user;
     for (unsigned i = 0; i < LOOPS_MAX; i++)
-        if (mesh->inboxes[i] != NULL && !wsf_inbox_put_peer(mesh->inboxes[i], peer))
+        if ((loops >> i & 1) != 0 && !wsf_inbox_put_peer(mesh->inboxes[i], peer))
             wsf_core_count_drop(mesh->core, WSFAN_DROP_EVENT, 1);
 }
 
@@ -145,13 +145,15 @@ static void handle(wsf_mesh *mesh, wsf_item *item) {
     }
 }
 
-/* Returns whether there is more. */
+/* Returns whether there is more that can be handled now. While a peer is behind, commands wait: the
+ * publish queue fills, and the publisher is told so by WSFAN_EAGAIN. */
 static bool handle_commands(wsf_mesh *mesh) {
     uint64_t released_count = 0;
     uint64_t released_bytes = 0;
     if (mesh->todo == NULL)
         mesh->todo = wsf_mailbox_take(&mesh->mailbox);
-    for (int i = 0; i < COMMANDS_SHARE && mesh->todo != NULL; i++) {
+    for (int i = 0;
+         i < COMMANDS_SHARE && mesh->todo != NULL && !wsf_core_congested(mesh->core); i++) {
         wsf_item *item = mesh->todo;
         mesh->todo = item->next;
         if (item->kind == WSF_MESH_PUBLISH) {
@@ -161,7 +163,7 @@ static bool handle_commands(wsf_mesh *mesh) {
         handle(mesh, item);
     }
     wsf_queue_release(&mesh->mailbox.queue, released_count, released_bytes);
-    return mesh->todo != NULL;
+    return mesh->todo != NULL && !wsf_core_congested(mesh->core);
 }
 
 /* --------------------------------------------------------------------------------------- thread */
@@ -189,8 +191,9 @@ static void *run(void *user) {
     uint64_t close_at_ms = UINT64_MAX;
     int timeout_ms = 0;
     for (;;) {
-        if (mesh->todo == NULL)
-            wsf_sockets_wait(mesh->sockets, mesh->mailbox.fd, timeout_ms);
+        /* With commands in hand a wake-up would bring nothing new. */
+        if (timeout_ms != 0)
+            wsf_sockets_wait(mesh->sockets, mesh->todo == NULL ? mesh->mailbox.fd : -1, timeout_ms);
         pthread_mutex_lock(&mesh->lock);
         timeout_ms = work(mesh);
         if (mesh->closing) {

@@ -2,6 +2,9 @@
  * - A connecting SUB with a heartbeat of its own aborts the process when it reaches RCVHWM. So only
  *   the XPUB has one, and no socket has a high-water mark: links bound what is under way.
  * - With the default linger zmq_ctx_term() blocks for ever.
+ * - A peer that speaks ZMTP 1.0 (any bytes that do not begin with 0xff look like one) can abort the
+ *   process in zmtp_engine.cpp, "Resource temporarily unavailable", because a subscription is made
+ *   up for it that may find no pipe. With a ZAP domain set such peers are turned away first.
  * - I/O threads inherit the signal mask of the thread that makes the first socket. */
 #include "socket.h"
 
@@ -133,6 +136,7 @@ static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
     set_int(sockets->publisher, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
     /* The other side hangs up too when it hears nothing for so long. */
     set_int(sockets->publisher, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
+    zmq_setsockopt(sockets->publisher, ZMQ_ZAP_DOMAIN, "wsfan", 5);
     if (zmq_bind(sockets->publisher, endpoint) != 0)
         return bind_error();
     find_own_endpoint(sockets);
@@ -257,7 +261,8 @@ void wsf_sockets_wait(wsf_sockets *sockets, int wake_fd, int timeout_ms) {
     if (sockets->retry && (timeout_ms < 0 || timeout_ms > RETRY_MS))
         timeout_ms = RETRY_MS;
     int count = 0;
-    sockets->items[count++] = (zmq_pollitem_t){ .fd = wake_fd, .events = ZMQ_POLLIN };
+    if (wake_fd >= 0)
+        sockets->items[count++] = (zmq_pollitem_t){ .fd = wake_fd, .events = ZMQ_POLLIN };
     sockets->items[count++] =
         (zmq_pollitem_t){ .socket = sockets->publisher, .events = ZMQ_POLLIN };
     for (uint32_t i = 0; i < sockets->connections_used; i++)

@@ -40,8 +40,8 @@ void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t connection);
  * subscribed to is dropped. */
 void wsf_sockets_send(wsf_sockets *sockets, wsf_buffer *frame);
 
-/* Waits until a socket or wake_fd has something to read, or timeout_ms (-1: for ever) has passed.
- * sockets may be NULL: wake_fd alone. */
+/* Waits until a socket or wake_fd (-1: none) has something to read, or timeout_ms (-1: for ever) has
+ * passed. sockets may be NULL: wake_fd alone. */
 void wsf_sockets_wait(wsf_sockets *sockets, int wake_fd, int timeout_ms);
 
 /* Reads what is there, up to a fair share of each socket. The handler may connect and disconnect.

@@ -10,7 +10,8 @@ enum {
     WSF_SUBSCRIBERS_MAX = 256,
     WSF_ACK_DELAY_MS = 10,
     WSF_NACK_INTERVAL_MS = 50,
-    WSF_HELLO_INTERVAL_MS = 250
+    WSF_HELLO_INTERVAL_MS = 250,
+    WSF_STALL_MS = 250 /* a peer that acknowledges nothing for so long holds nobody up */
 };
 
 typedef struct {
@@ -38,6 +39,7 @@ typedef struct {
 
     /* What it is owed. */
     uint64_t told_peers; /* bits of peers that it was told of */
+    uint64_t progress_ms; /* it last acknowledged something new, or had nothing to */
     uint64_t ack_ms;     /* an acknowledgement is due then; UINT64_MAX: not */
     uint64_t nack_ms;    /* a nack may be sent from then on */
     bool nack_due;
@@ -53,6 +55,7 @@ typedef struct {
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     uint64_t node; /* who answered there last; 0: nobody yet */
     uint64_t since_ms;
+    wsfan_reason refused; /* why that node will not have us, until it will */
 } wsf_connection;
 
 typedef struct {
@@ -76,6 +79,7 @@ struct wsf_core {
     uint64_t loops;    /* bits of loops that are open */
     uint64_t linked;   /* bits of peers with an established link */
     uint64_t complete; /* bits of peers whose interest we know whole */
+    uint64_t congested; /* bits of peers that keep up, but with a queue that is half full */
     wsf_peer peers[WSF_PEERS_MAX];
     wsf_connection connections[WSF_CONNECTIONS_MAX];
     wsf_subscriber subscribers[WSF_SUBSCRIBERS_MAX];

@@ -49,13 +49,27 @@ static void count_lost(wsf_core *core, wsf_peer *peer, wsfan_drop reason, uint64
     wsf_core_count_drop(core, reason, count);
 }
 
-void wsf_stream_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message) {
+/* A queue that fills while its peer keeps acknowledging means that we publish faster than it can
+ * take: publishing waits. A peer that has stalled is not waited for; its queue drops the oldest. */
+static void judge_congestion(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    uint64_t bit = wsf_peer_bit(core, peer);
+    bool keeps_up = peer->reachable && now.ms - peer->progress_ms < WSF_STALL_MS;
+    if (keeps_up && wsf_link_crowded(&peer->link))
+        core->congested |= bit;
+    else
+        core->congested &= ~bit;
+}
+
+void wsf_stream_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message, wsf_now now) {
+    if (peer->link.queue.count == 0 && peer->link.sent.count == 0)
+        peer->progress_ms = now.ms;
     if (WSF_FRAME_HEAD_BOUND + wsf_message_bound(message) > peer->frame_size_max) {
         peer->link.lost_too_big++;
         count_lost(core, peer, WSFAN_DROP_TOO_BIG, 1);
         return;
     }
     count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_link_enqueue(&peer->link, message));
+    judge_congestion(core, peer, now);
 }
 
 /* ------------------------------------------------------------------------------------- sending */
@@ -287,8 +301,10 @@ static bool send_numbered(wsf_core *core, wsf_peer *peer, const plan *p, wsf_now
 }
 
 void wsf_stream_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
-    if (!peer->linked || !peer->reachable)
+    if (!peer->linked || !peer->reachable) {
+        core->congested &= ~wsf_peer_bit(core, peer);
         return;
+    }
     wsf_buffer *again;
     while ((again = wsf_link_next_resend(&peer->link)) != NULL) {
         peer->stats.frames_resent++;
@@ -300,6 +316,7 @@ void wsf_stream_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
     if (peer->nack_due || peer->ack_ms <= now.ms ||
         now.ms - peer->spoken_ms >= core->config.heartbeat_ms)
         send_heartbeat(core, peer, now);
+    judge_congestion(core, peer, now);
 }
 
 void wsf_stream_bye(wsf_core *core, wsf_peer *peer, wsf_now now) {
@@ -312,6 +329,8 @@ uint64_t wsf_stream_deadline(const wsf_core *core, const wsf_peer *peer) {
     if (!peer->linked || !peer->reachable)
         return UINT64_MAX;
     uint64_t at = peer->spoken_ms + core->config.heartbeat_ms;
+    if ((core->congested & wsf_peer_bit(core, peer)) != 0 && peer->progress_ms + WSF_STALL_MS < at)
+        at = peer->progress_ms + WSF_STALL_MS;
     return at < peer->ack_ms ? at : peer->ack_ms;
 }
 
@@ -480,15 +499,24 @@ static void take_loose(wsf_core *core, uint32_t connection, uint64_t sender, wsf
         wsf_greet_stranger(core, connection, sender, now);
 }
 
+static void take_acknowledgement(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
+                                 wsf_now now) {
+    uint64_t before = peer->link.acked;
+    if (!peer->linked)
+        return;
+    if (!wsf_link_acknowledge(&peer->link, head->ack_epoch, head->ack, &peer->serial_acked))
+        wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
+    if (peer->link.acked > before)
+        peer->progress_ms = now.ms;
+}
+
 void wsf_stream_receive(wsf_core *core, uint32_t connection, const wsf_frame_head *head, size_t size,
                         wsf_now now) {
     wsf_peer *peer = wsf_greet_find(core, head->sender);
     if (peer != NULL) {
         peer->stats.frames_in++;
         peer->stats.bytes_in += size;
-        if (peer->linked && !wsf_link_acknowledge(&peer->link, head->ack_epoch, head->ack,
-                                                  &peer->serial_acked))
-            wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
+        take_acknowledgement(core, peer, head, now);
         wsf_greet_heard(core, peer, now);
     }
     if (head->number == 0) {

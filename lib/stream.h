@@ -10,7 +10,7 @@ void wsf_stream_route(const wsf_core *core, const wsfan_message *message, uint64
 
 /* Hands a message to the loops, and queues one for a peer. */
 void wsf_stream_deliver(wsf_core *core, wsfan_message *message, uint64_t loops);
-void wsf_stream_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message);
+void wsf_stream_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message, wsf_now now);
 
 /* Takes the frame that core->reader has open. */
 void wsf_stream_receive(wsf_core *core, uint32_t connection, const wsf_frame_head *head, size_t size,

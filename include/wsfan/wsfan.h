@@ -308,7 +308,8 @@ typedef struct wsfan_callbacks {
      * closes before. */
     void (*on_joined)(void *loop_user, const wsfan_joined *joined);
 
-    /* A peer's state changed. Each loop of the node is told. */
+    /* A peer's state changed. Each loop of the node is told; one that opens later is first told of
+     * the peers that are known then. */
     void (*on_peer)(void *loop_user, const wsfan_peer *peer);
 
     /* Messages are missing. Each loop is told of a peer's gap; only the loop itself of its inbox's. */

@@ -204,8 +204,9 @@ static void on_joined(void *user, wsf_ticket *ticket) {
     free(ticket);
 }
 
-static void on_peer(void *user, const wsfan_peer *peer) {
+static void on_peer(void *user, uint64_t loops, const wsfan_peer *peer) {
     node *n = user;
+    (void)loops;
     const world_watcher *watcher = &n->world->watcher;
     if (watcher->peer != NULL)
         watcher->peer(watcher->user, n->index, peer);

@@ -1,0 +1,514 @@
+/* Nodes of one process on real sockets. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <wsfan/wsfan.h>
+#include <zmq.h>
+
+#include "suite.h"
+
+enum { NODES_MAX = 4, DEADLINE_MS = 30000 };
+
+typedef struct {
+    wsfan_node *node;
+    wsfan_loop *loop;
+    wsfan_session session;
+    char name[8];
+    bool stalled; /* its loop is not dispatched */
+    unsigned messages;
+    unsigned joined;
+    wsfan_peer_event event_of[8]; /* of the peer "n<i>" */
+    wsfan_reason reason_of[8];
+    unsigned refused;
+    uint64_t gap;
+    char last[32];
+} replica;
+
+static replica replicas[NODES_MAX];
+
+static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
+                       size_t count) {
+    replica *r = user;
+    wsfan_bytes payload = wsfan_message_payload(message);
+    (void)recipients;
+    r->messages += (unsigned)count;
+    memset(r->last, 0, sizeof r->last);
+    memcpy(r->last, payload.data, payload.size < 31 ? payload.size : 31);
+}
+
+static void on_joined(void *user, const wsfan_joined *joined) {
+    replica *r = user;
+    ck_assert_int_eq(joined->status, WSFAN_OK);
+    r->joined++;
+}
+
+static void on_peer(void *user, const wsfan_peer *peer) {
+    replica *r = user;
+    if (peer->event == WSFAN_PEER_REFUSED) {
+        r->refused++;
+    } else if (peer->name[0] == 'n') {
+        r->event_of[peer->name[1] - '0'] = peer->event;
+        r->reason_of[peer->name[1] - '0'] = peer->reason;
+    }
+}
+
+static void on_gap(void *user, const wsfan_gap *gap) {
+    ((replica *)user)->gap += gap->count;
+}
+
+static int64_t now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Dispatches every loop until the condition holds; fails after the deadline. */
+#define WAIT(condition)                                                                            \
+    do {                                                                                           \
+        int64_t deadline = now_ms() + DEADLINE_MS;                                                 \
+        while (!(condition)) {                                                                     \
+            ck_assert_msg(now_ms() < deadline, "waited for: %s", #condition);                      \
+            dispatch_all();                                                                        \
+        }                                                                                          \
+    } while (0)
+
+static void dispatch_all(void) {
+    struct pollfd items[NODES_MAX];
+    nfds_t count = 0;
+    for (int i = 0; i < NODES_MAX; i++)
+        if (replicas[i].loop != NULL && !replicas[i].stalled)
+            items[count++] = (struct pollfd){ wsfan_loop_fd(replicas[i].loop), POLLIN, 0 };
+    poll(items, count, 10);
+    for (int i = 0; i < NODES_MAX; i++)
+        if (replicas[i].loop != NULL && !replicas[i].stalled)
+            ck_assert_int_ge(wsfan_loop_dispatch(replicas[i].loop, 0), 0);
+}
+
+static wsfan_options quick_options(void) {
+    wsfan_options options;
+    wsfan_options_init(&options);
+    options.endpoint = "tcp://127.0.0.1:*";
+    options.heartbeat_ms = 50;
+    options.silent_ms = 500;
+    options.down_ms = 1500;
+    options.forget_ms = 60000;
+    return options;
+}
+
+static void start(int i, wsfan_options options, const char *peer) {
+    replica *r = &replicas[i];
+    const char *peers[] = { peer };
+    static const wsfan_callbacks callbacks = { sizeof callbacks, on_message, on_joined, on_peer,
+                                               on_gap };
+    memset(r, 0, sizeof *r);
+    snprintf(r->name, sizeof r->name, "n%d", i);
+    options.name = r->name;
+    options.peers = peer != NULL ? peers : NULL;
+    options.peers_count = peer != NULL;
+    ck_assert_int_eq(wsfan_node_open(&r->node, &options), WSFAN_OK);
+    ck_assert_int_eq(wsfan_loop_open(&r->loop, r->node, &callbacks, r), WSFAN_OK);
+    ck_assert_int_eq(wsfan_session_open(&r->session, r->loop, wsfan_string(r->name), NULL),
+                     WSFAN_OK);
+}
+
+static void stop(int i) {
+    ck_assert_int_eq(wsfan_loop_close(replicas[i].loop), WSFAN_OK);
+    replicas[i].loop = NULL;
+    ck_assert_int_eq(wsfan_node_close(replicas[i].node), WSFAN_OK);
+    replicas[i].node = NULL;
+}
+
+static void stop_all(void) {
+    for (int i = 0; i < NODES_MAX; i++)
+        if (replicas[i].node != NULL)
+            stop(i);
+}
+
+static void join(int i, const char *chat) {
+    unsigned before = replicas[i].joined;
+    ck_assert_int_eq(
+        wsfan_session_join(replicas[i].loop, replicas[i].session, wsfan_string(chat)), WSFAN_OK);
+    WAIT(replicas[i].joined > before);
+}
+
+static wsfan_stats stats_of(int i) {
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    ck_assert_int_eq(wsfan_node_stats(replicas[i].node, &stats), WSFAN_OK);
+    return stats;
+}
+
+static wsfan_peer_stats peer_stats(int i, int of) {
+    wsfan_peer_stats peers[NODES_MAX] = { { .struct_size = sizeof *peers } };
+    size_t count;
+    ck_assert_int_eq(wsfan_node_peers(replicas[i].node, peers, NODES_MAX, &count), WSFAN_OK);
+    for (size_t p = 0; p < count; p++)
+        if (peers[p].node == wsfan_node_id(replicas[of].node))
+            return peers[p];
+    return (wsfan_peer_stats){ 0 };
+}
+
+static bool meshed(void) {
+    for (int i = 0; i < NODES_MAX; i++)
+        for (int j = 0; j < NODES_MAX; j++)
+            if (i != j && replicas[i].node != NULL && replicas[j].node != NULL &&
+                replicas[i].event_of[j] != WSFAN_PEER_UP)
+                return false;
+    return true;
+}
+
+static void start_mesh(int count) {
+    start(0, quick_options(), NULL);
+    for (int i = 1; i < count; i++)
+        start(i, quick_options(), wsfan_node_endpoint(replicas[0].node));
+    WAIT(meshed());
+}
+
+static void say(int i, const char *chat, const char *text, const wsfan_publish_options *options) {
+    ck_assert_int_eq(
+        wsfan_broadcast(replicas[i].node, wsfan_string(chat), wsfan_string(text), options),
+        WSFAN_OK);
+}
+
+START_TEST(three_nodes_that_know_the_first_hear_each_other) {
+    start_mesh(3);
+    for (int i = 0; i < 3; i++)
+        join(i, "chat");
+    for (unsigned i = 0; i < 3; i++) {
+        say((int)i, "chat", "hello", NULL);
+        WAIT(replicas[0].messages == i + 1 && replicas[1].messages == i + 1 &&
+             replicas[2].messages == i + 1);
+    }
+    ck_assert_str_eq(replicas[2].last, "hello");
+    stop_all();
+}
+END_TEST
+
+START_TEST(after_on_joined_nothing_that_anyone_broadcasts_is_missed) {
+    start_mesh(3);
+    for (unsigned round = 0; round < 100; round++) {
+        char chat[16];
+        snprintf(chat, sizeof chat, "chat%u", round);
+        join(0, chat);
+        say(1, chat, "x", NULL);
+        say(2, chat, "x", NULL);
+        WAIT(replicas[0].messages == 2 * (round + 1));
+    }
+    stop_all();
+}
+END_TEST
+
+START_TEST(a_node_without_members_gets_no_byte_of_a_chat) {
+    start_mesh(3);
+    join(0, "chat");
+    join(1, "chat");
+    join(2, "elsewhere");
+    WAIT(stats_of(0).chats_remote >= 3 && stats_of(1).chats_remote >= 3);
+    uint64_t before = peer_stats(2, 0).payload_bytes_in;
+    for (int i = 0; i < 100; i++)
+        say(0, "chat", "payload", NULL);
+    WAIT(replicas[1].messages == 100);
+    say(0, "elsewhere", "end", NULL); /* goes behind anything that was sent to node 2 */
+    WAIT(replicas[2].messages == 1);
+    ck_assert_uint_eq(peer_stats(2, 0).payload_bytes_in - before, 3);
+    ck_assert_uint_eq(peer_stats(1, 0).payload_bytes_in, 700);
+    stop_all();
+}
+END_TEST
+
+START_TEST(except_is_honoured_on_the_node_that_has_the_session) {
+    start_mesh(3);
+    for (int i = 0; i < 3; i++)
+        join(i, "chat");
+    wsfan_publish_options options = { sizeof options, 0, { 0, 0 } };
+    options.except = wsfan_session_address(replicas[1].loop, replicas[1].session);
+    say(0, "chat", "not for n1", &options);
+    say(0, "chat", "for all", NULL);
+    WAIT(replicas[1].messages == 1 && replicas[2].messages == 2 && replicas[0].messages == 2);
+    ck_assert_str_eq(replicas[1].last, "for all");
+    stop_all();
+}
+END_TEST
+
+START_TEST(a_user_is_reached_wherever_the_sessions_are) {
+    start_mesh(3);
+    WAIT(stats_of(0).chats_remote == 2);
+    wsfan_target target = { WSFAN_USER, wsfan_string("n2") };
+    ck_assert_int_eq(wsfan_publish(replicas[0].node, &target, 1, wsfan_string("you"), NULL),
+                     WSFAN_OK);
+    ck_assert_int_eq(wsfan_broadcast_all(replicas[0].node, wsfan_string("all"), NULL), WSFAN_OK);
+    WAIT(replicas[0].messages == 1 && replicas[1].messages == 1 && replicas[2].messages == 2);
+    stop_all();
+}
+END_TEST
+
+START_TEST(large_and_empty_payloads_arrive_whole) {
+    enum { SIZE = 1024 * 1024 };
+    char *large = malloc(SIZE);
+    memset(large, 'L', SIZE);
+    start_mesh(2);
+    join(1, "chat");
+    for (int i = 0; i < 20; i++)
+        ck_assert_int_eq(wsfan_broadcast(replicas[0].node, wsfan_string("chat"),
+                                         (wsfan_bytes){ large, SIZE }, NULL),
+                         WSFAN_OK);
+    say(0, "chat", "", NULL);
+    WAIT(replicas[1].messages == 21);
+    ck_assert_uint_eq(replicas[1].gap, 0);
+    free(large);
+    stop_all();
+}
+END_TEST
+
+START_TEST(a_publisher_that_is_too_fast_is_told_to_wait_and_nothing_is_lost) {
+    enum { COUNT = 200000 };
+    unsigned refused = 0;
+    wsfan_options options = quick_options();
+    options.link_window_bytes = 65536;
+    options.link_queue_count_max = 1000;
+    options.publish_queue_count_max = 1000;
+    start(0, options, NULL);
+    start(1, quick_options(), wsfan_node_endpoint(replicas[0].node));
+    WAIT(meshed());
+    join(1, "chat");
+    for (int i = 0; i < COUNT;) {
+        int error = wsfan_broadcast(replicas[0].node, wsfan_string("chat"),
+                                    wsfan_string("0123456789012345678901234567890123456789"), NULL);
+        if (error == WSFAN_OK) {
+            i++;
+            continue;
+        }
+        ck_assert_int_eq(error, WSFAN_EAGAIN);
+        refused++;
+        dispatch_all();
+    }
+    WAIT(replicas[1].messages + replicas[1].gap == COUNT);
+    ck_assert_uint_gt(refused, 0);
+    ck_assert_uint_eq(replicas[1].gap, 0);
+    ck_assert_uint_eq(stats_of(0).dropped[WSFAN_DROP_PUBLISH_QUEUE], refused);
+    stop_all();
+}
+END_TEST
+
+START_TEST(what_was_accepted_before_close_is_delivered_and_goodbye_is_heard) {
+    start_mesh(3);
+    join(1, "chat");
+    for (int i = 0; i < 5000; i++)
+        say(0, "chat", "last words", NULL);
+    stop(0);
+    WAIT(replicas[1].messages == 5000);
+    WAIT(replicas[1].event_of[0] == WSFAN_PEER_DOWN && replicas[2].event_of[0] == WSFAN_PEER_DOWN);
+    ck_assert_int_eq(replicas[1].reason_of[0], WSFAN_REASON_BYE);
+    stop_all();
+}
+END_TEST
+
+START_TEST(a_node_restarts_on_its_address_and_the_others_do_nothing) {
+    start_mesh(3);
+    char endpoint[64];
+    snprintf(endpoint, sizeof endpoint, "%s", wsfan_node_endpoint(replicas[0].node));
+    join(1, "chat");
+    stop(0);
+    WAIT(replicas[1].event_of[0] == WSFAN_PEER_DOWN && replicas[2].event_of[0] == WSFAN_PEER_DOWN);
+    wsfan_options options = quick_options();
+    options.endpoint = endpoint;
+    start(0, options, NULL); /* without a list of peers: they come to it */
+    WAIT(meshed());
+    say(0, "chat", "back", NULL);
+    WAIT(replicas[1].messages == 1);
+    stop_all();
+}
+END_TEST
+
+START_TEST(a_stalled_host_loop_is_not_a_dead_node) {
+    start_mesh(2);
+    replicas[1].stalled = true;
+    uint64_t before = peer_stats(0, 1).frames_in;
+    int64_t begin = now_ms();
+    /* Longer than down_ms, in heartbeats that arrived. */
+    WAIT(peer_stats(0, 1).frames_in >= before + 40 && now_ms() - begin > 2000);
+    ck_assert_int_eq(replicas[0].event_of[1], WSFAN_PEER_UP);
+    stop_all();
+}
+END_TEST
+
+START_TEST(a_killed_process_is_reported_silent_then_down) {
+    int ready[2];
+    ck_assert_int_eq(pipe(ready), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        start(1, quick_options(), NULL);
+        const char *endpoint = wsfan_node_endpoint(replicas[1].node);
+        ssize_t written = write(ready[1], endpoint, strlen(endpoint) + 1);
+        (void)written;
+        for (;;)
+            dispatch_all();
+    }
+    char endpoint[129] = "";
+    ck_assert_int_gt(read(ready[0], endpoint, sizeof endpoint - 1), 0);
+    start(0, quick_options(), endpoint);
+    WAIT(replicas[0].event_of[1] == WSFAN_PEER_UP);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    WAIT(replicas[0].event_of[1] == WSFAN_PEER_SILENT);
+    WAIT(replicas[0].event_of[1] == WSFAN_PEER_DOWN);
+    ck_assert_int_eq(replicas[0].reason_of[1], WSFAN_REASON_TIMEOUT);
+    close(ready[0]);
+    close(ready[1]);
+    stop_all();
+}
+END_TEST
+
+START_TEST(a_loop_that_opens_late_is_told_of_the_peers_there_are) {
+    start_mesh(2);
+    ck_assert_int_eq(wsfan_loop_close(replicas[0].loop), WSFAN_OK);
+    replicas[0].event_of[1] = 0;
+    wsfan_callbacks callbacks = { .struct_size = sizeof callbacks, .on_peer = on_peer };
+    ck_assert_int_eq(
+        wsfan_loop_open(&replicas[0].loop, replicas[0].node, &callbacks, &replicas[0]), WSFAN_OK);
+    WAIT(replicas[0].event_of[1] == WSFAN_PEER_UP);
+    stop_all();
+}
+END_TEST
+
+START_TEST(another_cluster_is_refused_on_both_sides) {
+    start(0, quick_options(), NULL);
+    wsfan_options options = quick_options();
+    options.cluster = "elsewhere";
+    start(1, options, wsfan_node_endpoint(replicas[0].node));
+    WAIT(replicas[0].refused > 0 && replicas[1].refused > 0);
+    ck_assert_uint_eq(stats_of(0).peers_up, 0);
+    stop_all();
+}
+END_TEST
+
+START_TEST(a_bad_endpoint_gives_an_error_that_says_which) {
+    wsfan_node *node;
+    wsfan_options options = quick_options();
+    start(0, quick_options(), NULL);
+    options.endpoint = wsfan_node_endpoint(replicas[0].node);
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDRINUSE);
+    options.endpoint = "tcp://192.0.2.1:7000"; /* TEST-NET-1: not of this machine */
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDR);
+    options.endpoint = "ipc:///nowhere/at/all/socket";
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDR);
+    options.endpoint = "tcp://localhost";
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EENDPOINT);
+    options = quick_options();
+    options.advertise = "tcp://*:7000";
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EENDPOINT);
+    stop_all();
+}
+END_TEST
+
+START_TEST(a_wildcard_is_advertised_as_an_address_that_peers_can_use) {
+    wsfan_options options = quick_options();
+    options.endpoint = "tcp://*:*";
+    start(0, options, NULL);
+    const char *endpoint = wsfan_node_endpoint(replicas[0].node);
+    ck_assert_msg(strstr(endpoint, "0.0.0.0") == NULL && strstr(endpoint, "*") == NULL, "%s",
+                  endpoint);
+    start(1, quick_options(), endpoint);
+    WAIT(meshed());
+    stop_all();
+}
+END_TEST
+
+static uint16_t port_of(int i) {
+    return (uint16_t)atoi(strrchr(wsfan_node_endpoint(replicas[i].node), ':') + 1);
+}
+
+/* Writes until the other side hangs up or everything is written. */
+static void write_noise(uint16_t port, bool greeting, uint64_t *random) {
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
+    inet_pton(AF_INET, "127.0.0.1", &address.sin_addr);
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(fd, (struct sockaddr *)&address, sizeof address), 0);
+    /* The greeting of ZMTP 3.0, NULL mechanism, so that some noise gets further in. */
+    uint8_t bytes[4096] = "\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL";
+    for (size_t at = greeting ? 64 : 0; at < sizeof bytes; at++)
+        bytes[at] = (uint8_t)next_random(random);
+    ssize_t written = send(fd, bytes, sizeof bytes, MSG_NOSIGNAL);
+    (void)written;
+    close(fd);
+}
+
+START_TEST(noise_at_the_mesh_port_is_survived) {
+    uint64_t random = 8;
+    start_mesh(2);
+    join(1, "chat");
+    for (int i = 0; i < 50; i++)
+        write_noise(port_of(0), i % 2 == 0, &random);
+    /* A socket that speaks ZeroMQ but not our protocol. */
+    void *context = zmq_ctx_new();
+    void *stranger = zmq_socket(context, ZMQ_XSUB);
+    ck_assert_int_eq(zmq_connect(stranger, wsfan_node_endpoint(replicas[0].node)), 0);
+    for (int i = 0; i < 200; i++) {
+        uint8_t bytes[250];
+        for (size_t b = 0; b < sizeof bytes; b++)
+            bytes[b] = (uint8_t)next_random(&random);
+        bytes[0] = (uint8_t)(i % 3);
+        if (i % 4 == 0)
+            memcpy(bytes + 1, "WSFI", 4);
+        zmq_send(stranger, bytes, 1 + next_random(&random) % 249, 0);
+    }
+    WAIT(stats_of(0).dropped[WSFAN_DROP_MALFORMED] >= 50);
+    int linger = 0;
+    zmq_setsockopt(stranger, ZMQ_LINGER, &linger, sizeof linger);
+    zmq_close(stranger);
+    zmq_ctx_term(context);
+    say(0, "chat", "alive", NULL);
+    WAIT(replicas[1].messages == 1);
+    stop_all();
+}
+END_TEST
+
+START_TEST(a_forked_child_gets_errors_and_the_parent_goes_on) {
+    start_mesh(2);
+    join(1, "chat");
+    pid_t child = fork();
+    if (child == 0) {
+        replica *r = &replicas[0];
+        wsfan_stats stats = { .struct_size = sizeof stats };
+        wsfan_session session;
+        bool all = wsfan_broadcast(r->node, wsfan_string("chat"), wsfan_string("x"), NULL) ==
+                       WSFAN_EFORK &&
+                   wsfan_loop_dispatch(r->loop, 0) == WSFAN_EFORK &&
+                   wsfan_session_open(&session, r->loop, wsfan_string("u"), NULL) == WSFAN_EFORK &&
+                   wsfan_session_join(r->loop, r->session, wsfan_string("x")) == WSFAN_EFORK &&
+                   wsfan_session_leave(r->loop, r->session, wsfan_string("x")) == WSFAN_EFORK &&
+                   wsfan_session_close(r->loop, r->session) == WSFAN_EFORK &&
+                   wsfan_node_stats(r->node, &stats) == WSFAN_EFORK &&
+                   wsfan_loop_close(r->loop) == WSFAN_EFORK &&
+                   wsfan_node_close(r->node) == WSFAN_EFORK;
+        _exit(all ? 0 : 1);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    say(0, "chat", "still here", NULL);
+    WAIT(replicas[1].messages == 1);
+    stop_all();
+}
+END_TEST
+
+SUITE_MAIN("node", three_nodes_that_know_the_first_hear_each_other,
+           after_on_joined_nothing_that_anyone_broadcasts_is_missed,
+           a_node_without_members_gets_no_byte_of_a_chat,
+           except_is_honoured_on_the_node_that_has_the_session,
+           a_user_is_reached_wherever_the_sessions_are, large_and_empty_payloads_arrive_whole,
+           a_publisher_that_is_too_fast_is_told_to_wait_and_nothing_is_lost,
+           what_was_accepted_before_close_is_delivered_and_goodbye_is_heard,
+           a_node_restarts_on_its_address_and_the_others_do_nothing,
+           a_stalled_host_loop_is_not_a_dead_node, a_killed_process_is_reported_silent_then_down,
+           a_loop_that_opens_late_is_told_of_the_peers_there_are,
+           another_cluster_is_refused_on_both_sides, a_bad_endpoint_gives_an_error_that_says_which,
+           a_wildcard_is_advertised_as_an_address_that_peers_can_use,
+           noise_at_the_mesh_port_is_survived, a_forked_child_gets_errors_and_the_parent_goes_on)
