@@ -13,23 +13,16 @@
 
 enum { FRAME_SIZE_MIN = 128 * 1024 }; /* room for any frame without messages */
 
-static void copy_text(char *out, size_t capacity, const char *text) {
-    size_t size = text != NULL ? strlen(text) : 0;
-    assert(size < capacity);
-    if (size > 0)
-        memcpy(out, text, size);
-    out[size] = '\0';
-}
-
 int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effects *effects,
                  wsf_now now) {
     wsf_core *core = calloc(1, sizeof *core);
     if (core == NULL)
         return WSFAN_ENOMEM;
     core->config = *config;
-    copy_text(core->cluster, sizeof core->cluster, config->cluster);
-    copy_text(core->name, sizeof core->name, config->name);
-    copy_text(core->endpoint, sizeof core->endpoint, config->endpoint);
+    wsf_copy_text(core->cluster, sizeof core->cluster, wsfan_string(config->cluster));
+    wsf_copy_text(core->name, sizeof core->name, wsfan_string(config->name));
+    if (config->endpoint != NULL)
+        wsf_copy_text(core->endpoint, sizeof core->endpoint, wsfan_string(config->endpoint));
     core->effects = *effects;
     core->random = config->seed;
     core->last_ms = now.ms;
@@ -63,8 +56,8 @@ size_t wsf_core_introduction(const wsf_core *core, uint8_t topic[WSF_INTRODUCTIO
         .protocol_max = WSF_PROTOCOL_MAX,
         .node = core->config.node,
     };
-    copy_text(introduction.cluster, sizeof introduction.cluster, core->cluster);
-    copy_text(introduction.endpoint, sizeof introduction.endpoint, core->endpoint);
+    memcpy(introduction.cluster, core->cluster, sizeof introduction.cluster);
+    memcpy(introduction.endpoint, core->endpoint, sizeof introduction.endpoint);
     return wsf_write_introduction(topic, &introduction);
 }
 
@@ -314,8 +307,8 @@ size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capa
             wsfan_peer_stats *out = &peers[count];
             *out = peer->stats;
             out->node = peer->node;
-            copy_text(out->name, sizeof out->name, peer->name);
-            copy_text(out->endpoint, sizeof out->endpoint, peer->endpoint);
+            memcpy(out->name, peer->name, sizeof out->name);
+            memcpy(out->endpoint, peer->endpoint, sizeof out->endpoint);
             out->state = peer->state;
             out->queue_count = peer->link.queue.count;
             out->queue_bytes = peer->link.queue_bytes;

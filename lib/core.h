@@ -18,7 +18,7 @@ typedef struct {
     uint64_t node;
     uint64_t incarnation; /* wall clock at the start, in milliseconds */
     uint64_t seed;
-    const char *cluster;  /* strings are copied */
+    const char *cluster; /* strings are copied */
     const char *name;
     const char *endpoint; /* as advertised; NULL: no peers */
     uint32_t headroom_bytes;
@@ -55,10 +55,10 @@ typedef struct {
     void *user;
     void (*connect)(void *user, uint32_t connection, const char *endpoint);
     void (*disconnect)(void *user, uint32_t connection);
-    void (*send)(void *user, wsf_buffer *frame);                         /* frame is borrowed */
+    void (*send)(void *user, wsf_buffer *frame); /* frame is borrowed */
     /* message is borrowed; false: the loop has no room for it */
     bool (*deliver)(void *user, unsigned loop, wsfan_message *message);
-    void (*joined)(void *user, wsf_ticket *ticket);                      /* hands it back */
+    void (*joined)(void *user, wsf_ticket *ticket);                   /* hands it back */
     void (*peer)(void *user, uint64_t loops, const wsfan_peer *peer); /* for these, as bits */
     void (*gap)(void *user, const wsfan_gap *gap);
 } wsf_effects;

@@ -28,20 +28,13 @@ wsf_peer *wsf_greet_find(wsf_core *core, uint64_t node) {
     return NULL;
 }
 
-static void copy_text(char *out, size_t capacity, wsfan_bytes text) {
-    assert(text.size < capacity);
-    memcpy(out, text.data, text.size);
-    out[text.size] = '\0';
-}
-
 static void tell_host(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
                       wsfan_peer_event event, wsfan_reason reason) {
     wsfan_peer peer = { node, name, endpoint, event, reason };
     core->effects.peer(core->effects.user, core->loops, &peer);
 }
 
-static void set_state(wsf_core *core, wsf_peer *peer, wsfan_peer_event state,
-                      wsfan_reason reason) {
+static void set_state(wsf_core *core, wsf_peer *peer, wsfan_peer_event state, wsfan_reason reason) {
     if (peer->state == state)
         return;
     peer->state = state;
@@ -90,7 +83,7 @@ void wsf_greet_connect(wsf_core *core, const char *endpoint, bool fixed, wsf_now
     if (free_one == NULL)
         return;
     *free_one = (wsf_connection){ .used = true, .fixed = fixed, .since_ms = now.ms };
-    copy_text(free_one->endpoint, sizeof free_one->endpoint, wsfan_string(endpoint));
+    wsf_copy_text(free_one->endpoint, sizeof free_one->endpoint, wsfan_string(endpoint));
     core->effects.connect(core->effects.user, (uint32_t)(free_one - core->connections), endpoint);
 }
 
@@ -164,8 +157,7 @@ static wsf_peer *free_peer(wsf_core *core) {
         wsf_peer *peer = &core->peers[i];
         if (peer->node == 0)
             return peer;
-        if (peer->state == WSFAN_PEER_DOWN &&
-            (oldest == NULL || peer->heard_ms < oldest->heard_ms))
+        if (peer->state == WSFAN_PEER_DOWN && (oldest == NULL || peer->heard_ms < oldest->heard_ms))
             oldest = peer;
     }
     if (oldest != NULL)
@@ -184,7 +176,7 @@ static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, w
     peer->heard_ms = now.ms;
     peer->ack_ms = UINT64_MAX;
     peer->reachable = find_subscriber(core, node) != NULL;
-    copy_text(peer->endpoint, sizeof peer->endpoint, wsfan_string(endpoint));
+    wsf_copy_text(peer->endpoint, sizeof peer->endpoint, wsfan_string(endpoint));
     wsf_link_init(&peer->link, &core->config.link, wsf_greet_random(core));
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++) /* a new bearer of this bit */
         core->peers[i].told_peers &= ~wsf_peer_bit(core, peer);
@@ -314,7 +306,7 @@ void wsf_greet_known(wsf_core *core, const wsf_known_peer *known, wsf_now now) {
     if (known->node == core->config.node || wsf_greet_find(core, known->node) != NULL)
         return;
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    copy_text(endpoint, sizeof endpoint, known->endpoint);
+    wsf_copy_text(endpoint, sizeof endpoint, known->endpoint);
     wsf_greet_connect(core, endpoint, false, now);
 }
 
@@ -368,7 +360,8 @@ void wsf_greet_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now) {
 }
 
 /* The same name again: the newer incarnation wins. */
-static bool name_is_free(wsf_core *core, uint64_t sender, const wsf_hello *hello, const char *name) {
+static bool name_is_free(wsf_core *core, uint64_t sender, const wsf_hello *hello,
+                         const char *name) {
     if (strcmp(name, core->name) == 0)
         return false;
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
@@ -386,8 +379,8 @@ static bool name_is_free(wsf_core *core, uint64_t sender, const wsf_hello *hello
 void wsf_greet_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello, wsf_now now) {
     char name[WSF_NAME_SIZE_MAX + 1];
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    copy_text(name, sizeof name, hello->name);
-    copy_text(endpoint, sizeof endpoint, hello->endpoint);
+    wsf_copy_text(name, sizeof name, hello->name);
+    wsf_copy_text(endpoint, sizeof endpoint, hello->endpoint);
 
     wsf_peer *peer = wsf_greet_find(core, sender);
     wsfan_reason reason = judge(core, hello->protocol_min, hello->protocol_max, hello->cluster);

@@ -9,8 +9,7 @@
 enum { PAGE_BYTES = 4096 };
 
 int wsf_guard_open(wsf_guard *guard) {
-    void *page =
-        mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *page = mmap(NULL, PAGE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (page == MAP_FAILED)
         return WSFAN_ESYSTEM;
     if (madvise(page, PAGE_BYTES, MADV_WIPEONFORK) != 0) {

@@ -25,7 +25,7 @@ typedef struct {
 typedef struct {
     wsf_mailbox mailbox;
     atomic_uint refs;
-    atomic_uint notices;     /* waiting */
+    atomic_uint notices;      /* waiting */
     atomic_uint_fast64_t gap; /* messages that found no room and were not reported yet */
 } wsf_inbox;
 

@@ -152,8 +152,8 @@ static bool handle_commands(wsf_mesh *mesh) {
     uint64_t released_bytes = 0;
     if (mesh->todo == NULL)
         mesh->todo = wsf_mailbox_take(&mesh->mailbox);
-    for (int i = 0;
-         i < COMMANDS_SHARE && mesh->todo != NULL && !wsf_core_congested(mesh->core); i++) {
+    for (int i = 0; i < COMMANDS_SHARE && mesh->todo != NULL && !wsf_core_congested(mesh->core);
+         i++) {
         wsf_item *item = mesh->todo;
         mesh->todo = item->next;
         if (item->kind == WSF_MESH_PUBLISH) {
@@ -226,8 +226,8 @@ static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
         error = wsf_sockets_open(&mesh->sockets, config->endpoint, frame_size_max);
         if (error != WSFAN_OK)
             return error;
-        with_endpoint.endpoint =
-            config->advertise != NULL ? config->advertise : wsf_sockets_endpoint(mesh->sockets);
+        with_endpoint.endpoint = config->advertise != NULL ? config->advertise
+                                                           : wsf_sockets_endpoint(mesh->sockets);
     }
     error = wsf_core_new(&mesh->core, &with_endpoint, &effects, now());
     if (error != WSFAN_OK || mesh->sockets == NULL)
@@ -321,8 +321,7 @@ void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats) {
     wsf_core_stats(mesh->core, stats);
     pthread_mutex_unlock(&mesh->lock);
     stats->dropped[WSFAN_DROP_PUBLISH_QUEUE] = atomic_load(&mesh->refused);
-    wsf_queue_depth(&mesh->mailbox.queue, &stats->publish_queue_count,
-                    &stats->publish_queue_bytes);
+    wsf_queue_depth(&mesh->mailbox.queue, &stats->publish_queue_count, &stats->publish_queue_bytes);
 }
 
 size_t wsf_mesh_peers(wsf_mesh *mesh, wsfan_peer_stats *peers, size_t capacity) {

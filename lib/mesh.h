@@ -8,8 +8,8 @@
 typedef struct wsf_mesh wsf_mesh;
 
 typedef struct {
-    const char *endpoint;     /* NULL: no sockets */
-    const char *advertise;    /* NULL: found out */
+    const char *endpoint;  /* NULL: no sockets */
+    const char *advertise; /* NULL: found out */
     const char *const *peers;
     size_t peers_count;
     uint64_t publish_queue_bytes_max;

@@ -24,7 +24,7 @@ struct wsfan_message {
     uint32_t headroom_size;
     uint32_t payload_offset; /* from the start of the struct */
     uint32_t payload_size;
-    bool taken; /* a loop has it; only the mesh thread looks */
+    bool taken;                   /* a loop has it; only the mesh thread looks */
     wsf_message_target targets[]; /* then the names, the headroom, the payload */
 };
 

@@ -173,8 +173,7 @@ int wsfan_loop_open(wsfan_loop **out, wsfan_node *node, const wsfan_callbacks *c
                       .audiences_count_max = o->chats_count_max,
                       .chats_per_session_count_max = o->chats_per_session_count_max },
     };
-    wsf_loop_node own = { node,      node->mesh, &node->guard,
-                          &node->key, node->id,   node->name };
+    wsf_loop_node own = { node, node->mesh, &node->guard, &node->key, node->id, node->name };
 
     pthread_mutex_lock(&node->lock);
     unsigned index = 0;

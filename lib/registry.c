@@ -255,10 +255,11 @@ int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan
             wsf_registry_drop_audience(registry, i);
         return error;
     }
-    audience->members[audience->members_count] =
-        (wsf_member){ { session, slot->user }, slot->memberships_count };
-    slot->memberships[slot->memberships_count++] =
-        (wsf_membership){ .audience = i, .position = audience->members_count++ & 0x7fffffff };
+    audience->members[audience->members_count] = (wsf_member){ { session, slot->user },
+                                                               slot->memberships_count };
+    slot->memberships[slot->memberships_count++] = (wsf_membership){
+        .audience = i, .position = audience->members_count++ & 0x7fffffff
+    };
     registry->memberships_count++;
     *joined = i;
     return WSFAN_OK;

@@ -65,7 +65,7 @@ typedef struct {
     uint32_t audiences_free; /* linked by members_count */
     uint32_t audiences_count;
     uint64_t memberships_count;
-    wsf_table index; /* of audiences */
+    wsf_table index;          /* of audiences */
     wsfan_recipient *scratch; /* always room for every open session */
     wsfan_recipient *lent;    /* what the last collection returned */
     uint32_t scratch_capacity;

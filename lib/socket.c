@@ -36,7 +36,7 @@ enum {
 };
 
 typedef struct {
-    void *socket; /* NULL with an endpoint: could not be made yet */
+    void *socket;                             /* NULL with an endpoint: could not be made yet */
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1]; /* "": free */
 } connection;
 
@@ -115,7 +115,8 @@ static void find_own_endpoint(wsf_sockets *sockets) {
     size_t size = sizeof bound;
     if (zmq_getsockopt(sockets->publisher, ZMQ_LAST_ENDPOINT, bound, &size) != 0)
         bound[0] = '\0';
-    bool wildcard = strncmp(bound, "tcp://0.0.0.0:", 14) == 0 || strncmp(bound, "tcp://[::]:", 11) == 0;
+    bool wildcard = strncmp(bound, "tcp://0.0.0.0:", 14) == 0 ||
+                    strncmp(bound, "tcp://[::]:", 11) == 0;
     if (wildcard) {
         char host[NI_MAXHOST];
         first_address(host, sizeof host);
@@ -207,8 +208,8 @@ static void try_connect(wsf_sockets *sockets, connection *to) {
     set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
     set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MS_MAX);
     if (zmq_setsockopt(socket, ZMQ_SUBSCRIBE, sockets->inbox, sockets->inbox_size) != 0 ||
-        zmq_setsockopt(socket, ZMQ_SUBSCRIBE, sockets->introduction,
-                       sockets->introduction_size) != 0 ||
+        zmq_setsockopt(socket, ZMQ_SUBSCRIBE, sockets->introduction, sockets->introduction_size) !=
+            0 ||
         zmq_connect(socket, to->endpoint) != 0) {
         zmq_close(socket);
         sockets->retry = true;
@@ -263,8 +264,8 @@ void wsf_sockets_wait(wsf_sockets *sockets, int wake_fd, int timeout_ms) {
     int count = 0;
     if (wake_fd >= 0)
         sockets->items[count++] = (zmq_pollitem_t){ .fd = wake_fd, .events = ZMQ_POLLIN };
-    sockets->items[count++] =
-        (zmq_pollitem_t){ .socket = sockets->publisher, .events = ZMQ_POLLIN };
+    sockets->items[count++] = (zmq_pollitem_t){ .socket = sockets->publisher,
+                                                .events = ZMQ_POLLIN };
     for (uint32_t i = 0; i < sockets->connections_used; i++)
         if (sockets->connections[i].socket != NULL)
             sockets->items[count++] = (zmq_pollitem_t){ .socket = sockets->connections[i].socket,

@@ -2,6 +2,8 @@
 #ifndef WSF_STATE_H
 #define WSF_STATE_H
 
+#include <string.h>
+
 #include "core.h"
 
 enum {
@@ -21,7 +23,7 @@ typedef struct {
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     bool hello_received; /* with hello_acked: the link is established */
     bool hello_acked;
-    bool linked; /* established, and the rest of the core knows */
+    bool linked;    /* established, and the rest of the core knows */
     bool reachable; /* it subscribes to its inbox at our socket */
     wsfan_peer_event state;
     uint64_t heard_ms;
@@ -31,17 +33,17 @@ typedef struct {
     wsf_link link;
 
     /* Our interest, as far as this peer was told. */
-    uint64_t log_serial;    /* log entries up to here are in frames */
-    uint64_t serial_acked;  /* and up to here it acknowledged */
+    uint64_t log_serial;   /* log entries up to here are in frames */
+    uint64_t serial_acked; /* and up to here it acknowledged */
     uint32_t snapshot_cursor;
     bool snapshot_begun;
     bool snapshot_done;
 
     /* What it is owed. */
-    uint64_t told_peers; /* bits of peers that it was told of */
+    uint64_t told_peers;  /* bits of peers that it was told of */
     uint64_t progress_ms; /* it last acknowledged something new, or had nothing to */
-    uint64_t ack_ms;     /* an acknowledgement is due then; UINT64_MAX: not */
-    uint64_t nack_ms;    /* a nack may be sent from then on */
+    uint64_t ack_ms;      /* an acknowledgement is due then; UINT64_MAX: not */
+    uint64_t nack_ms;     /* a nack may be sent from then on */
     bool nack_due;
     uint64_t unacked_bytes; /* received since the last prompt acknowledgement */
     bool interest_overflow; /* more than we can note; see core->complete */
@@ -59,7 +61,7 @@ typedef struct {
 } wsf_connection;
 
 typedef struct {
-    uint64_t node; /* 0: free */
+    uint64_t node;  /* 0: free */
     uint32_t count; /* subscriptions */
 } wsf_subscriber;
 
@@ -76,9 +78,9 @@ struct wsf_core {
     bool closing;
     wsf_reader *reader;
     wsf_interest interest;
-    uint64_t loops;    /* bits of loops that are open */
-    uint64_t linked;   /* bits of peers with an established link */
-    uint64_t complete; /* bits of peers whose interest we know whole */
+    uint64_t loops;     /* bits of loops that are open */
+    uint64_t linked;    /* bits of peers with an established link */
+    uint64_t complete;  /* bits of peers whose interest we know whole */
     uint64_t congested; /* bits of peers that keep up, but with a queue that is half full */
     wsf_peer peers[WSF_PEERS_MAX];
     wsf_connection connections[WSF_CONNECTIONS_MAX];
@@ -89,6 +91,13 @@ struct wsf_core {
     uint64_t frame_size_max; /* that we take */
     wsfan_stats stats;
 };
+
+/* As a C string; the readers of options and of the wire have checked that it fits. */
+static inline void wsf_copy_text(char *out, size_t capacity, wsfan_bytes text) {
+    size_t size = text.size < capacity ? text.size : capacity - 1;
+    memcpy(out, text.data, size);
+    out[size] = '\0';
+}
 
 static inline unsigned wsf_peer_index(const wsf_core *core, const wsf_peer *peer) {
     return (unsigned)(peer - core->peers);

@@ -10,8 +10,8 @@
 #include "greet.h"
 
 enum {
-    FRAME_TARGET_BYTES = 64 * 1024, /* a frame is closed at this size */
-    HASHES_COUNT_MAX = 2048,        /* in one frame, so that messages have a share of it */
+    FRAME_TARGET_BYTES = 64 * 1024,    /* a frame is closed at this size */
+    HASHES_COUNT_MAX = 2048,           /* in one frame, so that messages have a share of it */
     CONTROL_RESERVE_BYTES = 128 * 1024 /* of window, beyond what messages may use */
 };
 
@@ -197,8 +197,8 @@ static void plan_known(const wsf_core *core, const wsf_peer *peer, plan *p) {
 static void plan_messages(const wsf_peer *peer, plan *p) {
     const wsf_link *link = &peer->link;
     while (p->messages_count < link->queue.count) {
-        const wsfan_message *message =
-            *(wsfan_message **)wsf_deque_at(&link->queue, p->messages_count);
+        const wsfan_message *message = *(wsfan_message **)wsf_deque_at(&link->queue,
+                                                                       p->messages_count);
         size_t bound = p->bound + wsf_message_bound(message);
         bool first = p->bound == WSF_FRAME_HEAD_BOUND;
         if (!first && (bound > FRAME_TARGET_BYTES || bound > peer->frame_size_max))
@@ -374,9 +374,9 @@ static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
         tell_gap(core, peer, 1, WSFAN_GAP_TOO_BIG);
         return;
     }
-    wsfan_message *message =
-        wsf_message_new(&core->key, entry->message.targets, entry->message.targets_count,
-                        entry->message.payload, core->config.headroom_bytes);
+    wsfan_message *message = wsf_message_new(&core->key, entry->message.targets,
+                                             entry->message.targets_count, entry->message.payload,
+                                             core->config.headroom_bytes);
     if (message == NULL) {
         wsf_core_count_drop(core, WSFAN_DROP_INBOX, 1);
         tell_gap(core, peer, 1, WSFAN_GAP_INBOX);
@@ -510,8 +510,8 @@ static void take_acknowledgement(wsf_core *core, wsf_peer *peer, const wsf_frame
         peer->progress_ms = now.ms;
 }
 
-void wsf_stream_receive(wsf_core *core, uint32_t connection, const wsf_frame_head *head, size_t size,
-                        wsf_now now) {
+void wsf_stream_receive(wsf_core *core, uint32_t connection, const wsf_frame_head *head,
+                        size_t size, wsf_now now) {
     wsf_peer *peer = wsf_greet_find(core, head->sender);
     if (peer != NULL) {
         peer->stats.frames_in++;

@@ -13,8 +13,8 @@ void wsf_stream_deliver(wsf_core *core, wsfan_message *message, uint64_t loops);
 void wsf_stream_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message, wsf_now now);
 
 /* Takes the frame that core->reader has open. */
-void wsf_stream_receive(wsf_core *core, uint32_t connection, const wsf_frame_head *head, size_t size,
-                        wsf_now now);
+void wsf_stream_receive(wsf_core *core, uint32_t connection, const wsf_frame_head *head,
+                        size_t size, wsf_now now);
 
 /* Sends a peer what it is owed, as far as its window allows. */
 void wsf_stream_flush(wsf_core *core, wsf_peer *peer, wsf_now now);

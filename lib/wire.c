@@ -193,7 +193,8 @@ static format format_of(uint8_t byte) {
     if (byte >= 0xc4 && byte <= 0xc6)
         return (format){ .valid = true, .length_width = (uint8_t)(1u << (byte - 0xc4)) };
     if (byte >= 0xc7 && byte <= 0xc9)
-        return (format){ .valid = true, .length_width = (uint8_t)(1u << (byte - 0xc7)), .extra = 1 };
+        return (
+            format){ .valid = true, .length_width = (uint8_t)(1u << (byte - 0xc7)), .extra = 1 };
     if (byte >= 0xca && byte <= 0xd3)
         return (format){ .valid = true, .extra = number_size[byte - 0xca] };
     if (byte >= 0xd4 && byte <= 0xd8)
@@ -261,8 +262,8 @@ void wsf_reader_destroy(wsf_reader *reader) {
 static const msgpack_object_array *unpack_array(wsf_reader *reader, msgpack_object *object,
                                                 int *error) {
     msgpack_zone_clear(&reader->zone);
-    msgpack_unpack_return result =
-        msgpack_unpack(reader->data, reader->size, &reader->offset, &reader->zone, object);
+    msgpack_unpack_return result = msgpack_unpack(reader->data, reader->size, &reader->offset,
+                                                  &reader->zone, object);
     *error = WSFAN_OK;
     if (result == MSGPACK_UNPACK_NOMEM_ERROR)
         *error = WSFAN_ENOMEM;

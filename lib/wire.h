@@ -10,10 +10,10 @@
 enum {
     WSF_PROTOCOL_MIN = 1,
     WSF_PROTOCOL_MAX = 1,
-    WSF_TOPIC_SIZE = 12,        /* of an inbox: magic and node id */
+    WSF_TOPIC_SIZE = 12, /* of an inbox: magic and node id */
     WSF_INTRODUCTION_SIZE_MAX = 200,
-    WSF_FRAME_HEAD_BOUND = 64,  /* topic and header */
-    WSF_ENTRY_BOUND = 64,       /* of an entry besides its names, payload or hashes */
+    WSF_FRAME_HEAD_BOUND = 64, /* topic and header */
+    WSF_ENTRY_BOUND = 64,      /* of an entry besides its names, payload or hashes */
     WSF_HELLO_BOUND = 320,
     WSF_KNOWN_PEER_BOUND = 140, /* of one peer in WSF_PEERS */
     WSF_CLUSTER_SIZE_MAX = 32,

@@ -84,7 +84,7 @@ extern "C" {
 enum { WSFAN_ERROR_LIST(WSFAN_ERROR_ENUM) WSFAN_ERROR_END_ = 1 };
 #undef WSFAN_ERROR_ENUM
 
-/* The text of an error code: a constant English phrase, "unknown error" for any other number. [any] */
+/* The text of an error code: a constant phrase; "unknown error" for any other number. [any] */
 WSFAN_API const char *wsfan_error_text(int error);
 
 /* The version of the library that is linked, such as "0.1.0". [any] */
@@ -162,48 +162,48 @@ typedef struct wsfan_options {
                             [NULL: "node-" and the node id in hex] */
 
     /* Mesh. All addresses: "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes. */
-    const char *endpoint;      /* where this node listens; HOST may be "*", PORT may be "*" (any free
+    const char *endpoint;     /* where this node listens; HOST may be "*", PORT may be "*" (any free
                                   one). [NULL: local only, no socket is opened] */
-    const char *advertise;     /* where peers reach it [NULL: the bound endpoint; for "*" the first
+    const char *advertise;    /* where peers reach it [NULL: the bound endpoint; for "*" the first
                                   IPv4 address of an interface that is up and not loopback] */
-    const char *const *peers;  /* endpoints to introduce ourselves to; one live one is enough; our
+    const char *const *peers; /* endpoints to introduce ourselves to; one live one is enough; our
                                   own may be among them [NULL] */
-    size_t peers_count;        /* 0..peers_count_max [0] */
+    size_t peers_count;       /* 0..peers_count_max [0] */
 
     /* Messages */
-    uint32_t headroom_bytes;     /* writable bytes before each payload, 0..4096 [0] */
-    uint32_t payload_bytes_max;  /* 1..64 Mi [1 Mi] */
-    uint32_t name_bytes_max;     /* of a chat or user name, 1..65535 [256] */
-    uint32_t targets_count_max;  /* of one publish, 1..1024 [64] */
+    uint32_t headroom_bytes;    /* writable bytes before each payload, 0..4096 [0] */
+    uint32_t payload_bytes_max; /* 1..64 Mi [1 Mi] */
+    uint32_t name_bytes_max;    /* of a chat or user name, 1..65535 [256] */
+    uint32_t targets_count_max; /* of one publish, 1..1024 [64] */
 
     /* Counts */
     uint32_t loops_count_max;             /* 1..64 [16] */
     uint32_t peers_count_max;             /* 1..64 [64] */
     uint32_t sessions_count_max;          /* of one loop, 1..16777215 [1048576] */
-    uint32_t chats_count_max;             /* of one loop, chats and users together, 1..16777215 [2097152] */
+    uint32_t chats_count_max;             /* of one loop, users too, 1..16777215 [2097152] */
     uint32_t chats_per_session_count_max; /* 1..65535 [1024] */
     uint32_t remote_chats_count_max;      /* chats and users that peers and loops of this node have
                                              sessions in, 1..268435456 [16777216]; a peer that
                                              announces more is sent every message */
 
     /* Queues: the first limit that is reached counts. */
-    uint32_t publish_queue_count_max;  /* publishes that the mesh thread has not taken [65536] */
-    uint64_t publish_queue_bytes_max;  /* [64 Mi]; over it: WSFAN_EAGAIN */
-    uint32_t inbox_count_max;          /* messages that a loop has not dispatched [65536] */
-    uint64_t inbox_bytes_max;          /* [64 Mi]; over it: dropped for this loop, on_gap */
-    uint64_t link_window_bytes;        /* sent to a peer and not acknowledged, 64 Ki.. [4 Mi] */
-    uint32_t link_queue_count_max;     /* messages that wait for room in the window [65536] */
-    uint64_t link_queue_bytes_max;     /* [16 Mi]; over it: the oldest is dropped, on_gap at the peer */
-    uint32_t interest_log_count_max;   /* changes of interest kept for slow peers, a power of two,
-                                          64..16777216 [65536]; over it: a new snapshot for that peer */
+    uint32_t publish_queue_count_max; /* publishes that the mesh thread has not taken [65536] */
+    uint64_t publish_queue_bytes_max; /* [64 Mi]; over it: WSFAN_EAGAIN */
+    uint32_t inbox_count_max;         /* messages that a loop has not dispatched [65536] */
+    uint64_t inbox_bytes_max;         /* [64 Mi]; over it: dropped for this loop, on_gap */
+    uint64_t link_window_bytes;       /* sent to a peer and not acknowledged, 64 Ki.. [4 Mi] */
+    uint32_t link_queue_count_max;    /* messages that wait for room in the window [65536] */
+    uint64_t link_queue_bytes_max;    /* [16 Mi]; over it: the oldest goes, on_gap at the peer */
+    uint32_t interest_log_count_max;  /* changes of interest kept for slow peers, a power of two in
+                                        64..16777216 [65536]; over it: a new snapshot */
 
     /* Times: heartbeat < silent < down < forget */
-    uint32_t heartbeat_ms;  /* 10.. [1000] */
-    uint32_t silent_ms;     /* nothing heard: WSFAN_PEER_SILENT [3000] */
-    uint32_t down_ms;       /* nothing heard: WSFAN_PEER_DOWN, barriers no longer wait for it [10000] */
-    uint32_t forget_ms;     /* nothing heard: its state and queue are released [120000] */
-    uint32_t join_ms_max;   /* a join completes as partial after this, 1.. [5000] */
-    uint32_t close_ms_max;  /* how long wsfan_node_close() may take to deliver what was accepted [1000] */
+    uint32_t heartbeat_ms; /* 10.. [1000] */
+    uint32_t silent_ms;    /* nothing heard: WSFAN_PEER_SILENT [3000] */
+    uint32_t down_ms;      /* nothing heard: WSFAN_PEER_DOWN, joins do not wait for it [10000] */
+    uint32_t forget_ms;    /* nothing heard: its state and queue are released [120000] */
+    uint32_t join_ms_max;  /* a join completes as partial after this, 1.. [5000] */
+    uint32_t close_ms_max; /* wsfan_node_close() delivers what was accepted, so long [1000] */
 } wsfan_options;
 
 /* Sets every field to its default. options must not be NULL. [any] */
@@ -243,12 +243,12 @@ typedef struct {
     wsfan_session session;
     void *session_user;
     wsfan_bytes chat;
-    int status;                   /* WSFAN_OK: every live peer acknowledged, so each broadcast issued
+    int status;              /* WSFAN_OK: every live peer acknowledged, so each broadcast issued
                                      from now on, anywhere, reaches the session. WSFAN_EPARTIAL: the
                                      peers in `missing` had not within join_ms_max.
                                      WSFAN_ENOMEM: the node could not note the interest; leave and
                                      join again. */
-    const uint64_t *missing;      /* node ids */
+    const uint64_t *missing; /* node ids */
     size_t missing_count;
 } wsfan_joined;
 
@@ -312,7 +312,7 @@ typedef struct wsfan_callbacks {
      * the peers that are known then. */
     void (*on_peer)(void *loop_user, const wsfan_peer *peer);
 
-    /* Messages are missing. Each loop is told of a peer's gap; only the loop itself of its inbox's. */
+    /* Messages are missing. Each loop is told of a peer's gap, only the loop itself of its own. */
     void (*on_gap)(void *loop_user, const wsfan_gap *gap);
 } wsfan_callbacks;
 
@@ -321,7 +321,8 @@ typedef struct wsfan_callbacks {
  * loop       receives the loop; the caller closes it with wsfan_loop_close() before the node.
  * callbacks  copied; not NULL.
  * loop_user  passed to every callback; may be NULL.
- * Errors: WSFAN_EINVAL, WSFAN_ELIMIT (loops_count_max), WSFAN_ESYSTEM, WSFAN_ENOMEM, WSFAN_EFORK. [any] */
+ * Errors: WSFAN_EINVAL, WSFAN_ELIMIT (loops_count_max), WSFAN_ESYSTEM, WSFAN_ENOMEM, WSFAN_EFORK.
+ * [any] */
 WSFAN_API int wsfan_loop_open(wsfan_loop **loop, wsfan_node *node, const wsfan_callbacks *callbacks,
                               void *loop_user);
 
@@ -374,12 +375,14 @@ WSFAN_API wsfan_address wsfan_session_address(const wsfan_loop *loop, wsfan_sess
 
 /* ------------------------------------------------------------------------------------ publish */
 
-#define WSFAN_BINARY 1u /* a WebSocket binary message; without it: text (the library does not check UTF-8) */
+/* A WebSocket binary message. Without it: text; the library does not check UTF-8. */
+#define WSFAN_BINARY 1u
 
 typedef struct wsfan_publish_options {
-    size_t struct_size;   /* sizeof(wsfan_publish_options) */
-    uint32_t flags;       /* 0 or WSFAN_BINARY */
-    wsfan_address except; /* this session gets nothing, wherever it is; {0, 0}: nobody is left out */
+    size_t struct_size; /* sizeof(wsfan_publish_options) */
+    uint32_t flags;     /* 0 or WSFAN_BINARY */
+    wsfan_address
+        except; /* this session gets nothing, wherever it is; {0, 0}: nobody is left out */
 } wsfan_publish_options;
 
 /* Sends a payload to every session in a chat, on every node. The same as wsfan_publish() with one
@@ -454,20 +457,20 @@ WSFAN_API const char *wsfan_drop_text(wsfan_drop reason);
 typedef struct wsfan_stats {
     size_t struct_size; /* sizeof(wsfan_stats), set by the caller; only so much is filled */
     uint32_t loops;
-    uint32_t peers;             /* known */
+    uint32_t peers; /* known */
     uint32_t peers_up;
-    uint64_t sessions;          /* open, of all loops */
-    uint64_t chats;             /* chats and users with a session here */
-    uint64_t chats_remote;      /* chats and users that a peer has a session in */
-    uint64_t published;         /* messages accepted */
-    uint64_t published_bytes;   /* their payloads */
-    uint64_t delivered;         /* messages put into inboxes, once per loop */
-    uint64_t received;          /* messages from peers */
-    uint64_t gaps;              /* messages that peers' gaps cover */
+    uint64_t sessions;        /* open, of all loops */
+    uint64_t chats;           /* chats and users with a session here */
+    uint64_t chats_remote;    /* chats and users that a peer has a session in */
+    uint64_t published;       /* messages accepted */
+    uint64_t published_bytes; /* their payloads */
+    uint64_t delivered;       /* messages put into inboxes, once per loop */
+    uint64_t received;        /* messages from peers */
+    uint64_t gaps;            /* messages that peers' gaps cover */
     uint64_t publish_queue_count;
     uint64_t publish_queue_bytes;
-    uint64_t joins_pending;     /* barriers that are not complete */
-    uint64_t dropped[16];       /* by wsfan_drop */
+    uint64_t joins_pending; /* barriers that are not complete */
+    uint64_t dropped[16];   /* by wsfan_drop */
 } wsfan_stats;
 
 typedef struct wsfan_peer_stats {
@@ -479,11 +482,11 @@ typedef struct wsfan_peer_stats {
     uint64_t messages_in, messages_out;
     uint64_t payload_bytes_in, payload_bytes_out; /* of those messages */
     uint64_t frames_in, frames_out;
-    uint64_t bytes_in, bytes_out;                 /* of those frames */
+    uint64_t bytes_in, bytes_out; /* of those frames */
     uint64_t frames_resent;
-    uint64_t gap_in;       /* messages of the peer that did not reach us */
-    uint64_t gap_out;      /* messages of ours that did not reach the peer */
-    uint64_t queue_count;  /* messages that wait for room in the window */
+    uint64_t gap_in;      /* messages of the peer that did not reach us */
+    uint64_t gap_out;     /* messages of ours that did not reach the peer */
+    uint64_t queue_count; /* messages that wait for room in the window */
     uint64_t queue_bytes;
     uint64_t window_bytes; /* sent and not acknowledged */
 } wsfan_peer_stats;
@@ -497,7 +500,7 @@ typedef struct wsfan_loop_stats {
     uint64_t recipients;  /* of those messages */
     uint64_t inbox_count; /* waiting */
     uint64_t inbox_bytes;
-    uint64_t gap;         /* messages that the inbox lost */
+    uint64_t gap; /* messages that the inbox lost */
 } wsfan_loop_stats;
 
 /* Each fills a struct. They wait for a lock that the mesh thread holds while it works, never while

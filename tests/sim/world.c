@@ -152,7 +152,8 @@ static void on_disconnect(void *user, uint32_t connection) {
     conn *c = &n->conns[connection];
     assert(c->wanted);
     c->wanted = false;
-    bring_down(n->world, n->index, c); /* calls another node's core, never the one that is at work */
+    bring_down(n->world, n->index,
+               c); /* calls another node's core, never the one that is at work */
 }
 
 static void on_send(void *user, wsf_buffer *buffer) {
@@ -169,7 +170,9 @@ static void on_send(void *user, wsf_buffer *buffer) {
                 continue;
             if (w->loss_per_million > 0 && world_random(w, 1000000) < w->loss_per_million)
                 continue;
-            frame *f = need(malloc(sizeof *f + buffer->size));
+            frame *f = malloc(sizeof *f + buffer->size);
+            if (f == NULL)
+                continue; /* a test of failing memory: lost on the way */
             memcpy(f->data, buffer->data, buffer->size);
             f->size = buffer->size;
             f->next = NULL;
@@ -191,8 +194,7 @@ static void on_send(void *user, wsf_buffer *buffer) {
 static bool on_deliver(void *user, unsigned loop, wsfan_message *message) {
     node *n = user;
     const world_watcher *watcher = &n->world->watcher;
-    return watcher->deliver == NULL ||
-           watcher->deliver(watcher->user, n->index, loop, message);
+    return watcher->deliver == NULL || watcher->deliver(watcher->user, n->index, loop, message);
 }
 
 static void on_joined(void *user, wsf_ticket *ticket) {
@@ -326,7 +328,9 @@ uint64_t world_chat_hash(world *w, uint64_t chat) {
 }
 
 void world_join(world *w, unsigned i, uint64_t chat) {
-    wsf_ticket *ticket = need(calloc(1, sizeof *ticket));
+    wsf_ticket *ticket = calloc(1, sizeof *ticket);
+    if (ticket == NULL)
+        return;
     ticket->hash = world_chat_hash(w, chat);
     wsf_core_join(w->nodes[i].core, ticket, world_now(w, i));
 }
@@ -335,17 +339,19 @@ void world_leave(world *w, unsigned i, uint64_t chat) {
     wsf_core_leave(w->nodes[i].core, world_chat_hash(w, chat), 0);
 }
 
-void world_publish_bytes(world *w, unsigned i, wsfan_bytes chat, wsfan_bytes payload) {
+bool world_publish_bytes(world *w, unsigned i, wsfan_bytes chat, wsfan_bytes payload) {
     wsf_hash_key key;
     wsf_hash_key_init(&key, w->config.cluster);
     wsfan_target target = { WSFAN_CHAT, chat };
-    wsf_core_publish(w->nodes[i].core,
-                     need(wsf_message_new(&key, &target, 1, payload, 0)), world_now(w, i));
+    wsfan_message *message = wsf_message_new(&key, &target, 1, payload, 0);
+    if (message != NULL)
+        wsf_core_publish(w->nodes[i].core, message, world_now(w, i));
+    return message != NULL;
 }
 
-void world_publish(world *w, unsigned i, uint64_t chat, uint64_t payload) {
-    world_publish_bytes(w, i, (wsfan_bytes){ &chat, sizeof chat },
-                        (wsfan_bytes){ &payload, sizeof payload });
+bool world_publish(world *w, unsigned i, uint64_t chat, uint64_t payload) {
+    return world_publish_bytes(w, i, (wsfan_bytes){ &chat, sizeof chat },
+                               (wsfan_bytes){ &payload, sizeof payload });
 }
 
 uint64_t world_payload(const wsfan_message *message) {

@@ -36,11 +36,11 @@ bool world_alive(const world *w, unsigned node);
 wsf_core *world_core(const world *w, unsigned node);
 uint64_t world_node_id(const world *w, unsigned node);
 
-/* The world's nodes as a loop would use them. A chat is a number. */
+/* The world's nodes as a loop would use them. A chat is a number. publish: false without memory. */
 void world_join(world *w, unsigned node, uint64_t chat);
 void world_leave(world *w, unsigned node, uint64_t chat);
-void world_publish(world *w, unsigned node, uint64_t chat, uint64_t payload);
-void world_publish_bytes(world *w, unsigned node, wsfan_bytes chat, wsfan_bytes payload);
+bool world_publish(world *w, unsigned node, uint64_t chat, uint64_t payload);
+bool world_publish_bytes(world *w, unsigned node, wsfan_bytes chat, wsfan_bytes payload);
 uint64_t world_chat_hash(world *w, uint64_t chat);
 uint64_t world_payload(const wsfan_message *message); /* as given to world_publish() */
 

@@ -10,7 +10,7 @@
 #define SUITE_MAIN(title, ...)                                                                     \
     int main(void) {                                                                               \
         const TTest *const tests[] = { __VA_ARGS__ };                                              \
-        Suite *suite = suite_create(title);                                                         \
+        Suite *suite = suite_create(title);                                                        \
         for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {                                \
             TCase *tcase = tcase_create(tests[i]->name);                                           \
             tcase_set_timeout(tcase, 120);                                                         \

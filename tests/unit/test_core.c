@@ -410,6 +410,40 @@ START_TEST(interest_that_outgrows_the_log_is_told_by_a_new_snapshot) {
 }
 END_TEST
 
+START_TEST(a_peer_with_more_chats_than_can_be_noted_is_sent_everything) {
+    begin(23);
+    world_config(w)->remote_chats_count_max = 10;
+    start_mesh(2);
+    for (uint64_t chat = 0; chat < 10; chat++)
+        world_join(w, 0, chat);
+    world_run(w, 100);
+    world_publish(w, 1, 1000, 1); /* nobody's */
+    world_run(w, 100);
+    ck_assert_uint_eq(peer_of(0, 1)->stats.messages_in, 0);
+    world_join(w, 0, 10); /* limit + 1 */
+    world_run(w, 100);
+    world_publish(w, 1, 10, 2);
+    world_run(w, 100);
+    ck_assert_uint_eq(delivered(0, 2), 1);
+    end();
+}
+END_TEST
+
+START_TEST(one_peer_more_than_the_limit_is_refused) {
+    begin(24);
+    world_config(w)->peers_count_max = 2;
+    world_start(w, 0, 0);
+    for (unsigned i = 1; i < 3; i++)
+        world_start(w, i, 1);
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+    world_start(w, 3, 1);
+    world_run(w, 1000);
+    ck_assert_int_eq(last_reason[0], WSFAN_REASON_LIMIT);
+    ck_assert_ptr_null(peer_of(0, 3));
+    end();
+}
+END_TEST
+
 START_TEST(until_a_peer_has_the_snapshot_it_sends_everything) {
     begin(17);
     world_start(w, 0, 0);
@@ -476,7 +510,8 @@ START_TEST(noise_from_a_peer_is_counted_and_harms_nobody) {
         size_t size = next_random(&random) % sizeof noise;
         wsf_writer writer = { noise, sizeof noise, 0 };
         wsf_frame_head head = { .version = 1,
-                                .sender = round % 2 == 0 ? world_node_id(w, 0) : next_random(&random),
+                                .sender = round % 2 == 0 ? world_node_id(w, 0)
+                                                         : next_random(&random),
                                 .epoch = peer_of(1, 0)->link.in_epoch,
                                 .number = round % 3 == 0 ? next_random(&random) % 100 : 0,
                                 .ack_epoch = peer_of(1, 0)->link.epoch,
@@ -559,6 +594,8 @@ SUITE_MAIN("core", one_reachable_peer_is_enough_for_a_full_mesh,
            what_a_full_queue_drops_is_reported_at_the_peer_exactly,
            a_peer_with_smaller_limits_is_told_of_what_it_would_not_take,
            interest_that_outgrows_the_log_is_told_by_a_new_snapshot,
+           a_peer_with_more_chats_than_can_be_noted_is_sent_everything,
+           one_peer_more_than_the_limit_is_refused,
            until_a_peer_has_the_snapshot_it_sends_everything,
            a_loop_without_room_costs_a_count_and_no_one_else,
            our_own_long_sleep_is_not_taken_for_the_death_of_others,

@@ -33,7 +33,8 @@ static void on_message(void *user, wsfan_message *message, const wsfan_recipient
     r->messages++;
     r->recipients += (unsigned)count;
     memset(r->last, 0, sizeof r->last);
-    memcpy(r->last, payload.data, payload.size < sizeof r->last ? payload.size : sizeof r->last - 1);
+    memcpy(r->last, payload.data,
+           payload.size < sizeof r->last ? payload.size : sizeof r->last - 1);
     if (r->kept != NULL)
         wsfan_message_unref(r->kept);
     r->kept = wsfan_message_ref(message);

@@ -21,7 +21,7 @@ typedef struct {
     wsfan_node *node;
     wsfan_loop *loop;
     wsfan_session session;
-    char name[8];
+    char name[16];
     bool stalled; /* its loop is not dispatched */
     unsigned messages;
     unsigned joined;
@@ -134,8 +134,8 @@ static void stop_all(void) {
 
 static void join(int i, const char *chat) {
     unsigned before = replicas[i].joined;
-    ck_assert_int_eq(
-        wsfan_session_join(replicas[i].loop, replicas[i].session, wsfan_string(chat)), WSFAN_OK);
+    ck_assert_int_eq(wsfan_session_join(replicas[i].loop, replicas[i].session, wsfan_string(chat)),
+                     WSFAN_OK);
     WAIT(replicas[i].joined > before);
 }
 
@@ -371,8 +371,8 @@ START_TEST(a_loop_that_opens_late_is_told_of_the_peers_there_are) {
     ck_assert_int_eq(wsfan_loop_close(replicas[0].loop), WSFAN_OK);
     replicas[0].event_of[1] = 0;
     wsfan_callbacks callbacks = { .struct_size = sizeof callbacks, .on_peer = on_peer };
-    ck_assert_int_eq(
-        wsfan_loop_open(&replicas[0].loop, replicas[0].node, &callbacks, &replicas[0]), WSFAN_OK);
+    ck_assert_int_eq(wsfan_loop_open(&replicas[0].loop, replicas[0].node, &callbacks, &replicas[0]),
+                     WSFAN_OK);
     WAIT(replicas[0].event_of[1] == WSFAN_PEER_UP);
     stop_all();
 }

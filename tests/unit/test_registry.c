@@ -47,8 +47,7 @@ static void close_session(wsfan_session session) {
 
 static size_t collect(const wsfan_target *targets, uint32_t count, uint64_t except,
                       const wsfan_recipient **recipients) {
-    wsfan_message *message =
-        wsf_message_new(&key, targets, count, wsfan_string("payload"), 0);
+    wsfan_message *message = wsf_message_new(&key, targets, count, wsfan_string("payload"), 0);
     size_t found = wsf_registry_collect(&registry, message, except, recipients);
     wsfan_message_unref(message);
     return found;

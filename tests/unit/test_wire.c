@@ -11,8 +11,9 @@ static uint8_t bytes[CAPACITY];
 
 static wsf_writer begin(void) {
     wsf_writer writer = { bytes, sizeof bytes, 0 };
-    wsf_frame_head head = { .version = 1, .sender = SENDER, .epoch = 5, .number = 9, .ack_epoch = 4,
-                            .ack = UINT64_MAX };
+    wsf_frame_head head = {
+        .version = 1, .sender = SENDER, .epoch = 5, .number = 9, .ack_epoch = 4, .ack = UINT64_MAX
+    };
     wsf_write_head(&writer, RECEIVER, &head);
     return writer;
 }
@@ -28,8 +29,15 @@ static wsfan_message *message_of(const wsfan_target *targets, uint32_t count, ws
 }
 
 static void write_everything(wsf_writer *writer) {
-    wsf_hello hello = { 1,   2, 3, wsfan_string("cluster"), wsfan_string("name"), 1234,
-                        wsfan_string("tcp://h:1"), 99, 100000 };
+    wsf_hello hello = { 1,
+                        2,
+                        3,
+                        wsfan_string("cluster"),
+                        wsfan_string("name"),
+                        1234,
+                        wsfan_string("tcp://h:1"),
+                        99,
+                        100000 };
     wsfan_target targets[] = { { WSFAN_CHAT, wsfan_string("room") }, { WSFAN_ALL, { NULL, 0 } } };
     wsf_known_peer peers[] = { { 5, wsfan_string("tcp://a:1") }, { 6, wsfan_string("tcp://b:2") } };
     wsfan_message *message = message_of(targets, 2, wsfan_string("payload"));
@@ -195,12 +203,12 @@ static int read_raw(const void *raw, size_t size, int *bad) {
 START_TEST(a_length_that_the_frame_does_not_hold_is_refused_before_memory_is_taken) {
     int bad;
     static const uint8_t claims[][6] = {
-        { 0xdd, 0x01, 0, 0, 0, 0 },             /* array of 16 Mi: held 512 MiB when unpacked */
-        { 0xdf, 0x7f, 0xff, 0xff, 0xff, 0 },    /* map */
-        { 0xc6, 0xff, 0xff, 0xff, 0xff, 0 },    /* bin */
-        { 0xdb, 0xff, 0xff, 0xff, 0xff, 0 },    /* str */
-        { 0xc9, 0xff, 0xff, 0xff, 0xff, 1 },    /* ext */
-        { 0xc1, 0, 0, 0, 0, 0 },                /* never used */
+        { 0xdd, 0x01, 0, 0, 0, 0 },          /* array of 16 Mi: held 512 MiB when unpacked */
+        { 0xdf, 0x7f, 0xff, 0xff, 0xff, 0 }, /* map */
+        { 0xc6, 0xff, 0xff, 0xff, 0xff, 0 }, /* bin */
+        { 0xdb, 0xff, 0xff, 0xff, 0xff, 0 }, /* str */
+        { 0xc9, 0xff, 0xff, 0xff, 0xff, 1 }, /* ext */
+        { 0xc1, 0, 0, 0, 0, 0 },             /* never used */
     };
     for (size_t i = 0; i < sizeof claims / sizeof *claims; i++)
         ck_assert_int_eq(read_raw(claims[i], sizeof claims[i], &bad), -1);
@@ -242,8 +250,8 @@ START_TEST(unknown_entries_and_further_fields_are_skipped) {
     wsf_reader *reader = wsf_reader_new();
     wsf_frame_head head;
     wsf_entry e;
-    ck_assert_int_eq(
-        wsf_reader_open(reader, bytes, writer.size + buffer.size, RECEIVER, &head), WSFAN_OK);
+    ck_assert_int_eq(wsf_reader_open(reader, bytes, writer.size + buffer.size, RECEIVER, &head),
+                     WSFAN_OK);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_int_eq(e.type, WSF_HEARTBEAT);
     ck_assert_uint_eq(e.newest, 42);

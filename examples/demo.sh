@@ -1,0 +1,126 @@
+#!/bin/sh
+# Three replicas of echo-chat behind HAProxy: sh examples/demo.sh [PORT]
+#
+# Installs what is missing (Debian), builds into build/demo, prints one address to open, and runs
+# until Ctrl-C. PORT, or the environment variable of that name, is where to listen [8080].
+# shellcheck disable=SC2317 # functions that traps and within_10s call
+set -eu
+cd "$(dirname "$0")/.."
+# shellcheck source=examples/debian.sh
+. examples/debian.sh
+
+port=${1:-${PORT:-8080}}
+program=build/demo/examples/echo-chat/echo-chat
+run=build/demo/run-$$
+replicas=
+
+fail() {
+    echo "demo: $*" >&2
+    exit 1
+}
+
+# within_10s COMMAND...: until it succeeds
+within_10s() {
+    tries=100
+    until "$@"; do
+        tries=$((tries - 1))
+        [ "$tries" -gt 0 ] || return 1
+        sleep 0.1
+    done
+}
+
+# In a container nobody may ask for the exit status of a daemon: a zombie is gone too.
+is_gone() {
+    ! kill -0 "$1" 2>/dev/null || grep -qs '^State:[[:space:]]*Z' "/proc/$1/status"
+}
+
+# Whatever the way out, nothing that was started stays.
+stop() {
+    trap - EXIT
+    trap '' INT TERM HUP PIPE
+    # Replicas first: each tells its clients to go elsewhere.
+    for pid in $replicas; do
+        kill "$pid" 2>/dev/null || true
+    done
+    for pid in $replicas; do
+        wait "$pid" 2>/dev/null || true
+    done
+    if [ -s "$run/haproxy.pid" ]; then
+        pid=$(cat "$run/haproxy.pid")
+        kill "$pid" 2>/dev/null || true
+        within_10s is_gone "$pid" || kill -9 "$pid"
+    fi
+    rm -rf "$run"
+}
+
+is_ready_or_gone() {
+    grep -qs '^ready: ' "$run/$name.log" || is_gone "$pid"
+}
+
+# start NAME [FLAG...]: sets $address and $mesh of a replica that is ready
+start() {
+    name=$1
+    shift
+    "$program" --listen 127.0.0.1:0 --mesh 'tcp://127.0.0.1:*' --name "$name" "$@" \
+        >"$run/$name.log" 2>&1 &
+    pid=$!
+    replicas="$replicas $pid"
+    within_10s is_ready_or_gone || fail "$name is not ready after 10 s"
+    ! is_gone "$pid" || fail "$name ended: $(cat "$run/$name.log")"
+    address=$(sed -n 's|^ready: .* page http://\([^/]*\)/, mesh .*|\1|p' "$run/$name.log")
+    mesh=$(sed -n 's|^ready: .* mesh ||p' "$run/$name.log")
+    echo "  $name  http://$address  mesh $mesh  pid $pid"
+}
+
+build() {
+    cmake -S . -B build/demo -DCMAKE_BUILD_TYPE=Release -DWSFAN_BUILD_TESTS=OFF \
+        -DWSFAN_BUILD_EXAMPLES=ON && cmake --build build/demo --parallel --target echo-chat
+}
+
+balance() {
+    export CHAT_BIND="127.0.0.1:$port" CHAT_ALPHA="$alpha" CHAT_BETA="$beta" CHAT_GAMMA="$gamma"
+    # Debian has it in /usr/sbin, which is not on the PATH of every user. As a daemon it returns
+    # when it listens, or with an error.
+    PATH=$PATH:/usr/sbin haproxy -D -p "$run/haproxy.pid" -f examples/haproxy.cfg
+}
+
+case $port in
+'' | *[!0-9]* | 0* | ??????*) valid=false ;;
+*) [ "$port" -le 65535 ] && valid=true || valid=false ;;
+esac
+$valid || fail "the port must be a number from 1 to 65535, not '$port'"
+need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev \
+    libwebsockets-dev haproxy
+
+mkdir -p "$run"
+trap stop EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+trap 'exit 129' HUP
+trap 'exit 141' PIPE
+
+echo "building into build/demo ..."
+build >"$run/build.log" 2>&1 || fail "the build failed: $(cat "$run/build.log")"
+
+echo "three replicas, of which only the first is named to the others:"
+start alpha
+alpha=$address
+first=$mesh
+start beta --join "$first"
+beta=$address
+start gamma --join "$first"
+gamma=$address
+
+if ! balance >"$run/haproxy.log" 2>&1; then
+    grep -q 'Address already in use' "$run/haproxy.log" &&
+        fail "port $port is in use; choose another: sh examples/demo.sh PORT"
+    fail "HAProxy does not start: $(cat "$run/haproxy.log")"
+fi
+
+echo "  haproxy  http://127.0.0.1:$port  pid $(cat "$run/haproxy.pid")"
+echo
+echo "  open http://127.0.0.1:$port/ in three tabs: each is on another replica, in one chat"
+echo "  kill -9 one of the replicas: its tab reconnects elsewhere by itself"
+echo "  Ctrl-C ends everything"
+wait
+fail "all replicas have ended"

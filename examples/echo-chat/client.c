@@ -1,0 +1,240 @@
+/* client.c - one WebSocket client: who it is, what it says, and the queue of what it gets.
+ *
+ * A client that does not read costs at most its queue; then it is closed. Closing has two steps:
+ * the client leaves the cluster at once, and its connection ends when the socket has taken the
+ * close frame or CLOSE_S seconds have passed. */
+#include "echo_chat.h"
+
+#include <stdlib.h>
+
+enum { CLOSE_S = 5, QUERY_BYTES_MAX = 4096 };
+
+/* ------------------------------------------------------------------------------------- queue */
+
+static bool queue_push(struct client *client, struct frame *frame) {
+    if (client->queue_count == QUEUE_COUNT_MAX ||
+        frame->size > QUEUE_BYTES_MAX - client->queue_bytes)
+        return false;
+    if (client->queue_count == client->queue_capacity) {
+        uint32_t capacity = client->queue_capacity == 0 ? 16 : client->queue_capacity * 2;
+        struct frame **queue = malloc(capacity * sizeof(struct frame *));
+        if (queue == NULL)
+            return false;
+        for (uint32_t i = 0; i < client->queue_count; i++)
+            queue[i] = client->queue[(client->queue_first + i) % client->queue_capacity];
+        free(client->queue);
+        client->queue = queue;
+        client->queue_first = 0;
+        client->queue_capacity = capacity;
+    }
+    frame->references++;
+    client->queue[(client->queue_first + client->queue_count++) % client->queue_capacity] = frame;
+    client->queue_bytes += frame->size;
+    return true;
+}
+
+static void queue_pop(struct client *client) {
+    struct frame *frame = client->queue[client->queue_first];
+    client->queue_first = (client->queue_first + 1) % client->queue_capacity;
+    client->queue_count--;
+    client->queue_bytes -= frame->size;
+    frame_release(frame);
+}
+
+void client_send(struct client *client, struct frame *frame) {
+    if (client->close_status != 0)
+        return;
+    if (frame == NULL) {
+        client_close(client, CLOSE_INTERNAL_ERROR, "out of memory");
+        return;
+    }
+    if (!queue_push(client, frame)) {
+        client->server->clients_slow++;
+        client_close(client, CLOSE_TRY_AGAIN_LATER, "this client reads too slowly");
+        return;
+    }
+    lws_callback_on_writable(client->wsi);
+}
+
+int client_writable(struct client *client) {
+    if (client->close_status != 0) {
+        lws_close_reason(client->wsi, (enum lws_close_status)client->close_status,
+                         (unsigned char *)(uintptr_t)client->close_reason,
+                         strlen(client->close_reason));
+        return -1;
+    }
+    while (client->queue_count > 0 && !lws_send_pipe_choked(client->wsi)) {
+        struct frame *frame = client->queue[client->queue_first];
+        if (lws_write(client->wsi, frame->start, frame->size, LWS_WRITE_TEXT) < 0)
+            return -1;
+        queue_pop(client);
+    }
+    if (client->queue_count > 0)
+        lws_callback_on_writable(client->wsi);
+    return 0;
+}
+
+/* ---------------------------------------------------------------------------- open and close */
+
+/* Reads one argument of the URL, decoded by libwebsockets. Returns what is wrong, or NULL. */
+static const char *read_name(struct lws *wsi, const char *key, char *name, size_t size_max,
+                             const char *const problems[3]) {
+    char argument[QUERY_BYTES_MAX];
+    size_t key_size = strlen(key);
+    int size = 0;
+    for (int i = 0; size >= 0; i++) {
+        size = lws_hdr_copy_fragment(wsi, argument, sizeof argument, WSI_TOKEN_HTTP_URI_ARGS, i);
+        if (size >= (int)key_size && memcmp(argument, key, key_size) == 0)
+            break;
+    }
+    if (size <= (int)key_size)
+        return problems[0];
+    size_t name_size = (size_t)size - key_size;
+    if (name_size > size_max)
+        return problems[1];
+    if (!utf8_valid(argument + key_size, name_size) ||
+        memchr(argument + key_size, '\0', name_size) != NULL)
+        return problems[2];
+    memcpy(name, argument + key_size, name_size);
+    name[name_size] = '\0';
+    return NULL;
+}
+
+static const char *read_names(struct client *client) {
+    static const char *const chat_problems[3] = { "the URL names no chat: /ws?chat=CHAT&user=USER",
+                                                  "the chat's name is longer than 128 bytes",
+                                                  "the chat's name is not UTF-8 text" };
+    static const char *const user_problems[3] = { "the URL names no user: /ws?chat=CHAT&user=USER",
+                                                  "the user's name is longer than 64 bytes",
+                                                  "the user's name is not UTF-8 text" };
+    const char *problem = read_name(client->wsi, "chat=", client->chat, CHAT_BYTES_MAX,
+                                    chat_problems);
+    if (problem == NULL)
+        problem = read_name(client->wsi, "user=", client->user, USER_BYTES_MAX, user_problems);
+    return problem;
+}
+
+static void refuse(struct client *client, enum close_status status, const char *reason) {
+    client->server->clients_refused++;
+    client_close(client, status, reason);
+}
+
+void client_open(struct client *client, struct server *server, struct lws *wsi) {
+    memset(client, 0, sizeof *client);
+    client->server = server;
+    client->wsi = wsi;
+    client->next = server->clients;
+    client->link = &server->clients;
+    if (client->next != NULL)
+        client->next->link = &client->next;
+    server->clients = client;
+    server->clients_count++;
+
+    /* After the upgrade and not before: a browser shows a script the reason of a close frame,
+     * but nothing of a refused upgrade. */
+    const char *problem = read_names(client);
+    int error = WSFAN_OK;
+    if (server->stopping)
+        client_close(client, CLOSE_GOING_AWAY, "this replica is shutting down");
+    else if (problem != NULL)
+        refuse(client, CLOSE_POLICY_VIOLATION, problem);
+    else if ((error = cluster_join(client)) != WSFAN_OK)
+        client_close(client, CLOSE_TRY_AGAIN_LATER, wsfan_error_text(error));
+    else
+        roster_welcome(client);
+}
+
+static void depart(struct client *client) {
+    if (client->session.id != 0) {
+        roster_left(client);
+        cluster_leave(client);
+    }
+    while (client->queue_count > 0)
+        queue_pop(client);
+    free(client->queue);
+    client->queue = NULL;
+    client->queue_capacity = 0;
+    free(client->text);
+    client->text = NULL;
+}
+
+void client_close(struct client *client, enum close_status status, const char *reason) {
+    if (client->close_status != 0)
+        return;
+    client->close_status = (int)status;
+    client->close_reason = reason;
+    depart(client);
+    lws_callback_on_writable(client->wsi);
+    lws_set_timeout(client->wsi, PENDING_TIMEOUT_USER_REASON_BASE, CLOSE_S);
+}
+
+void client_closed(struct client *client) {
+    depart(client);
+    *client->link = client->next;
+    if (client->next != NULL)
+        client->next->link = client->link;
+    client->server->clients_count--;
+}
+
+/* ----------------------------------------------------------------------------------- receive */
+
+/* Publishes a JSON object without its first brace; frame_from_message() puts the id there. */
+static void say(struct client *client, const char *text, size_t size) {
+    if (!utf8_valid(text, size)) {
+        refuse(client, CLOSE_NOT_UTF8, "the text is not UTF-8");
+        return;
+    }
+    char session[ID_BYTES + 1];
+    roster_session(client, session);
+    struct json json = { 0 };
+    json_format(&json, "\"type\":\"message\",\"session\":\"%s\",\"chat\":", session);
+    json_string(&json, client->chat);
+    json_format(&json, ",\"user\":");
+    json_string(&json, client->user);
+    json_format(&json, ",\"text\":");
+    json_string_sized(&json, text, size);
+    json_format(&json, ",\"node\":");
+    json_string(&json, wsfan_node_name(client->server->node));
+    json_format(&json, "}");
+    int error = json.failed ? WSFAN_ENOMEM : cluster_broadcast(client, json_text(&json));
+    json_free(&json);
+    if (error == WSFAN_OK)
+        return;
+    json_format(&json, "{\"type\":\"error\",\"text\":");
+    json_string(&json, wsfan_error_text(error));
+    json_format(&json, "}");
+    struct frame *frame = frame_from_json(&json);
+    client_send(client, frame);
+    frame_release(frame);
+}
+
+int client_receive(struct client *client, const char *data, size_t size) {
+    if (client->close_status != 0)
+        return 0;
+    if (lws_frame_is_binary(client->wsi)) {
+        refuse(client, CLOSE_NOT_TEXT, "only text messages are understood");
+        return 0;
+    }
+    if (size > TEXT_BYTES_MAX - client->text_size) {
+        refuse(client, CLOSE_TOO_LARGE, "a message is longer than 16384 bytes");
+        return 0;
+    }
+    bool complete = lws_is_final_fragment(client->wsi);
+    if (complete && client->text_size == 0) {
+        say(client, data, size);
+        return 0;
+    }
+    if (client->text == NULL && (client->text = malloc(TEXT_BYTES_MAX)) == NULL) {
+        client_close(client, CLOSE_INTERNAL_ERROR, "out of memory");
+        return 0;
+    }
+    memcpy(client->text + client->text_size, data, size);
+    client->text_size += size;
+    if (complete) {
+        say(client, client->text, client->text_size);
+        free(client->text);
+        client->text = NULL;
+        client->text_size = 0;
+    }
+    return 0;
+}

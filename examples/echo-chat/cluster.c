@@ -1,0 +1,53 @@
+/* cluster.c - what makes this chat server a cluster: all its calls of libwsfan are here, but for
+ * the roster's and the statistics'. */
+#include "echo_chat.h"
+
+#include <unistd.h>
+
+static void on_message(void *loop_user, wsfan_message *message, const wsfan_recipient *recipients,
+                       size_t recipients_count) {
+    if (roster_message(loop_user, message, recipients, recipients_count))
+        return;
+    struct frame *frame = frame_from_message(message);
+    for (size_t i = 0; i < recipients_count; i++)
+        client_send(recipients[i].session_user, frame);
+    frame_release(frame);
+}
+
+int cluster_open(struct server *server, wsfan_options *options) {
+    static const wsfan_callbacks callbacks = { sizeof callbacks, on_message, roster_joined,
+                                               roster_peer, roster_gap };
+    options->headroom_bytes = FRAME_HEADROOM_BYTES;
+    int error = wsfan_node_open(&server->node, options);
+    if (error == WSFAN_OK)
+        error = wsfan_loop_open(&server->loop, server->node, &callbacks, server);
+    /* A duplicate, because libwebsockets closes what it watches. */
+    if (error == WSFAN_OK && server_watch(server, dup(wsfan_loop_fd(server->loop)), "wsfan") != 0)
+        error = WSFAN_ESYSTEM;
+    return error;
+}
+
+void cluster_readable(struct server *server) {
+    wsfan_loop_dispatch(server->loop, 256);
+}
+
+int cluster_join(struct client *client) {
+    wsfan_loop *loop = client->server->loop;
+    int error = wsfan_session_open(&client->session, loop, wsfan_string(client->user), client);
+    if (error == WSFAN_OK)
+        error = wsfan_session_join(loop, client->session, wsfan_string(client->chat));
+    return error;
+}
+
+void cluster_leave(struct client *client) {
+    wsfan_session_close(client->server->loop, client->session);
+}
+
+int cluster_broadcast(struct client *client, wsfan_bytes payload) {
+    return wsfan_broadcast(client->server->node, wsfan_string(client->chat), payload, NULL);
+}
+
+void cluster_close(struct server *server) {
+    wsfan_loop_close(server->loop);
+    wsfan_node_close(server->node);
+}

@@ -1,0 +1,190 @@
+/* echo_chat.h - a small chat server on libwebsockets, spread over replicas by libwsfan
+ *
+ * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
+ *
+ *   main.c     starts and ends the program
+ *   options.c  the command line
+ *   server.c   libwebsockets: one thread, one event loop, its sockets and descriptors
+ *   http.c     the page, /healthz and /stats
+ *   client.c   one WebSocket client: what it says, and its bounded queue
+ *   frame.c    a WebSocket message that many queues share
+ *   cluster.c  libwsfan: every call that the chat itself needs
+ *   roster.c   who is connected to which replica, told by messages in the chat
+ *   json.c     JSON text
+ *
+ * Everything runs on one thread, so nothing here is locked.
+ */
+#ifndef ECHO_CHAT_H
+#define ECHO_CHAT_H
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <libwebsockets.h>
+#include <wsfan/wsfan.h>
+
+enum {
+    CHAT_BYTES_MAX = 128,
+    USER_BYTES_MAX = 64,
+    TEXT_BYTES_MAX = 16 * 1024, /* of one message that a client sends */
+    QUEUE_COUNT_MAX = 1024,     /* frames that wait for a client; over it, it is too slow */
+    QUEUE_BYTES_MAX = 1024 * 1024,
+    ID_BYTES = 33 /* 16 hex digits, '-', 16 hex digits */
+};
+
+/* Why a connection ends (RFC 6455, section 7.4.1, and the registry that it opens). */
+enum close_status {
+    CLOSE_GOING_AWAY = 1001,
+    CLOSE_NOT_TEXT = 1003,
+    CLOSE_NOT_UTF8 = 1007,
+    CLOSE_POLICY_VIOLATION = 1008,
+    CLOSE_TOO_LARGE = 1009,
+    CLOSE_INTERNAL_ERROR = 1011,
+    CLOSE_TRY_AGAIN_LATER = 1013
+};
+
+/* -------------------------------------------------------------------------------------- json */
+
+/* JSON text as it grows. Out of memory is remembered, so that only the end needs to look. */
+struct json {
+    char *data; /* LWS_PRE bytes of room, then the text */
+    size_t size;
+    size_t capacity;
+    bool failed;
+};
+
+void json_free(struct json *json);
+void json_raw(struct json *json, const char *text, size_t size); /* as it is */
+void json_format(struct json *json, const char *format, ...) LWS_FORMAT(2);
+/* A quoted, escaped string. What is no UTF-8 becomes U+FFFD, so the text is JSON in any case. */
+void json_string(struct json *json, const char *text);
+void json_string_sized(struct json *json, const char *text, size_t size);
+wsfan_bytes json_text(const struct json *json);
+bool utf8_valid(const char *text, size_t size);
+
+/* ------------------------------------------------------------------------------------- frame */
+
+/* A text message to clients: formatted once, held by the queue of each client that gets it. */
+struct frame {
+    uint32_t references;
+    wsfan_message *message; /* owns the bytes, or NULL: they are our own, `owned` */
+    char *owned;
+    unsigned char *start; /* LWS_PRE writable bytes stand before it */
+    size_t size;
+};
+
+/* Bytes that a node keeps free before a payload: for the WebSocket header and {"id":"...", */
+#define FRAME_HEADROOM_BYTES (LWS_PRE + sizeof "{\"id\":\"\"," - 1 + ID_BYTES)
+
+/* Both return NULL without memory, and frame_from_json() also for a failed json. */
+struct frame *frame_from_message(wsfan_message *message);
+struct frame *frame_from_json(struct json *json); /* takes the text and leaves json empty */
+void frame_release(struct frame *frame);          /* NULL is allowed */
+
+/* ------------------------------------------------------------------------------------ server */
+
+struct server {
+    struct lws_context *context;
+    struct lws_vhost *vhost;
+    wsfan_node *node;
+    wsfan_loop *loop;
+    struct client *clients; /* a list */
+    uint64_t clients_count;
+    uint64_t clients_slow;    /* closed with 1013 since the start */
+    uint64_t clients_refused; /* closed with 1008, 1003, 1007 or 1009 */
+    bool stopping;
+    bool stopped;
+    lws_sorted_usec_list_t stop_deadline;
+};
+
+struct options {
+    char listen_host[256];
+    int listen_port;
+    wsfan_options cluster;
+};
+
+/* Listens. Returns 0, or -1 and a message on stderr. */
+int server_open(struct server *server, const struct options *options);
+/* Calls back when `fd` is readable: the loop of libwsfan, and signals. Takes the descriptor. */
+int server_watch(struct server *server, int fd, const char *protocol);
+/* Runs until a signal to end has been carried out: every client was told and has gone. */
+void server_run(struct server *server);
+void server_close(struct server *server);
+
+/* ------------------------------------------------------------------------------------ client */
+
+struct client {
+    struct server *server;
+    struct lws *wsi;
+    struct client *next;
+    struct client **link; /* what points to this one */
+    wsfan_session session;
+    bool joined; /* on_joined came: the others have been told */
+    char chat[CHAT_BYTES_MAX + 1];
+    char user[USER_BYTES_MAX + 1];
+    char *text; /* of the message that is arriving in pieces */
+    size_t text_size;
+    struct frame **queue; /* a ring */
+    uint32_t queue_first;
+    uint32_t queue_count;
+    uint32_t queue_capacity;
+    size_t queue_bytes;
+    int close_status; /* 0 while it is open, then an enum close_status */
+    const char *close_reason;
+};
+
+/* WebSocket events; -1 makes libwebsockets close the connection. */
+void client_open(struct client *client, struct server *server, struct lws *wsi);
+int client_receive(struct client *client, const char *data, size_t size);
+int client_writable(struct client *client);
+void client_closed(struct client *client);
+
+/* Queues a frame. A client whose queue is full is closed with 1013. frame may be NULL. */
+void client_send(struct client *client, struct frame *frame);
+/* Leaves the cluster at once; the close frame goes out as soon as the socket takes it. */
+void client_close(struct client *client, enum close_status status, const char *reason);
+
+/* ----------------------------------------------------------------------------------- cluster */
+
+int cluster_open(struct server *server, wsfan_options *options);
+void cluster_readable(struct server *server);
+int cluster_join(struct client *client);
+void cluster_leave(struct client *client);
+int cluster_broadcast(struct client *client, wsfan_bytes payload);
+void cluster_close(struct server *server);
+
+/* ------------------------------------------------------------------------------------ roster */
+
+void roster_welcome(struct client *client);
+void roster_left(struct client *client);
+/* true: the message was between replicas, not for clients to see. */
+bool roster_message(struct server *server, wsfan_message *message,
+                    const wsfan_recipient *recipients, size_t recipients_count);
+void roster_joined(void *loop_user, const wsfan_joined *joined);
+void roster_peer(void *loop_user, const wsfan_peer *peer);
+void roster_gap(void *loop_user, const wsfan_gap *gap);
+/* "<node>-<session>" in hex, the name of a client in the whole cluster. */
+void roster_session(const struct client *client, char text[ID_BYTES + 1]);
+const char *roster_state(wsfan_peer_event event);
+/* The peers; to be freed. NULL and 0 without memory. */
+wsfan_peer_stats *roster_peers(const struct server *server, size_t *count);
+
+/* -------------------------------------------------------------------------------------- http */
+
+/* Answers a request; -1 makes libwebsockets close the connection. */
+int http_request(struct server *server, struct lws *wsi);
+/* 0: the upgrade to WebSocket goes on; 1: refused with an answer; -1: hang up. */
+int http_upgrade(struct lws *wsi, const char *protocol);
+
+/* ------------------------------------------------------------------------------------ options */
+
+/* Reads the command line; prints and exits on --help (0) and on a bad argument (2). */
+void options_read(struct options *options, int argc, char **argv);
+
+/* The page, made from page.html when the program is built. */
+extern const unsigned char page_html[];
+extern const size_t page_html_size;
+
+#endif

@@ -1,0 +1,63 @@
+/* main.c - starts and ends the program. */
+#include "echo_chat.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+
+/* Signals to end arrive as something readable, so that they are handled in the event loop. Blocked
+ * before any thread exists, and so in all of them. */
+static int open_signals(void) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+static int explain(int error, const struct options *options) {
+    bool bad_argument = error == WSFAN_EINVAL || error == WSFAN_ETOOBIG || error == WSFAN_EENDPOINT;
+    fprintf(stderr, "echo-chat: cannot open the node:");
+    if (options->cluster.endpoint != NULL)
+        fprintf(stderr, " --mesh %s", options->cluster.endpoint);
+    for (size_t i = 0; i < options->cluster.peers_count; i++)
+        fprintf(stderr, " --join %s", options->cluster.peers[i]);
+    fprintf(stderr, ": %s\n", wsfan_error_text(error));
+    return bad_argument ? 2 : 1;
+}
+
+static void announce(const struct server *server, const struct options *options) {
+    const char *host = options->listen_host;
+    const char *mesh = wsfan_node_endpoint(server->node);
+    bool ipv6 = strchr(host, ':') != NULL;
+    printf("ready: node %s, page http://%s%s%s:%d/, mesh %s\n", wsfan_node_name(server->node),
+           ipv6 ? "[" : "", host, ipv6 ? "]" : "", lws_get_vhost_listen_port(server->vhost),
+           *mesh != '\0' ? mesh : "none");
+    fflush(stdout);
+}
+
+int main(int argc, char **argv) {
+    struct options options;
+    struct server server = { 0 };
+    options_read(&options, argc, argv);
+    int signals = open_signals();
+    if (server_open(&server, &options) != 0)
+        return 1;
+    int status = 1;
+    int error = cluster_open(&server, &options.cluster);
+    if (error != WSFAN_OK) {
+        status = explain(error, &options);
+    } else if (server_watch(&server, signals, "signal") != 0) {
+        fprintf(stderr, "echo-chat: cannot watch for signals\n");
+    } else {
+        announce(&server, &options);
+        server_run(&server);
+        status = 0;
+    }
+    cluster_close(&server);
+    server_close(&server);
+    return status;
+}

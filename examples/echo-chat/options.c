@@ -1,0 +1,113 @@
+/* options.c - the command line. */
+#include "echo_chat.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { JOINS_COUNT_MAX = 64, NAME_BYTES_MAX = 64, ENDPOINT_BYTES_MAX = 128 };
+
+static const char usage[] =
+    "usage: echo-chat [--listen HOST:PORT] [--mesh ENDPOINT [--join ENDPOINT]...] [--name NAME]\n"
+    "\n"
+    "A chat server. Replicas that joined each other share their chats.\n"
+    "\n"
+    "  --listen HOST:PORT  serve the page and its WebSocket here; port 0: any free one\n"
+    "                      [127.0.0.1:8080]\n"
+    "  --mesh ENDPOINT     meet the other replicas here: tcp://HOST:PORT or ipc://PATH; port *:\n"
+    "                      any free one. Keep it inside a network that you trust.\n"
+    "                      [none: this replica is alone]\n"
+    "  --join ENDPOINT     the --mesh of another replica; any one that runs is enough\n"
+    "  --name NAME         of this replica, unique among them [node- and a random id]\n"
+    "  --help              print this and exit\n"
+    "\n"
+    "Over HTTP: / the page, /ws?chat=CHAT&user=USER the chat, /healthz, /stats.\n"
+    "SIGTERM and SIGINT end it: clients are told to go elsewhere. Exit status: 0 ended by a\n"
+    "signal, 1 it could not start, 2 a bad argument.\n";
+
+LWS_FORMAT(1) static void bad(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    fputs("echo-chat: ", stderr);
+    vfprintf(stderr, format, arguments);
+    fputs("; see --help\n", stderr);
+    va_end(arguments);
+    exit(2);
+}
+
+/* "127.0.0.1:80", "[::1]:80", "localhost:80", and the name of an interface: "eth0:80" */
+static void read_listen(struct options *options, const char *argument) {
+    const char *colon = strrchr(argument, ':');
+    char *end = NULL;
+    long port = colon == NULL ? -1 : strtol(colon + 1, &end, 10);
+    int brackets = colon > argument && *argument == '[' && colon[-1] == ']';
+    ptrdiff_t size = colon == NULL ? 0 : colon - argument - 2 * brackets;
+    if (size < 1 || size >= (ptrdiff_t)sizeof options->listen_host || port < 0 || port > 65535 ||
+        *end != '\0' || colon[1] < '0' || colon[1] > '9')
+        bad("--listen %s: it must be HOST:PORT, with a port from 0 to 65535", argument);
+    snprintf(options->listen_host, sizeof options->listen_host, "%.*s", (int)size,
+             argument + brackets);
+    if (strcmp(options->listen_host, "localhost") == 0)
+        strcpy(options->listen_host, "127.0.0.1");
+    options->listen_port = (int)port;
+}
+
+/* The library is the judge of endpoints; this only tells which argument is a bad one. */
+static const char *read_endpoint(const char *flag, const char *endpoint) {
+    const char *port = strrchr(endpoint, ':');
+    bool tcp = strncmp(endpoint, "tcp://", 6) == 0 && port > endpoint + 6 && port[1] != '\0';
+    bool ipc = strncmp(endpoint, "ipc://", 6) == 0 && endpoint[6] != '\0';
+    if ((!tcp && !ipc) || strlen(endpoint) > ENDPOINT_BYTES_MAX)
+        bad("%s %.140s: it must be tcp://HOST:PORT or ipc://PATH, at most %d bytes", flag, endpoint,
+            ENDPOINT_BYTES_MAX);
+    return endpoint;
+}
+
+static const char *read_name(const char *name) {
+    if (*name == '\0' || strlen(name) > NAME_BYTES_MAX || !utf8_valid(name, strlen(name)))
+        bad("--name: it must be UTF-8 text of 1 to %d bytes", NAME_BYTES_MAX);
+    return name;
+}
+
+void options_read(struct options *options, int argc, char **argv) {
+    static const struct option known[] = {
+        { "listen", required_argument, NULL, 'l' }, { "mesh", required_argument, NULL, 'm' },
+        { "join", required_argument, NULL, 'j' },   { "name", required_argument, NULL, 'n' },
+        { "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+    };
+    static const char *joins[JOINS_COUNT_MAX];
+    read_listen(options, "127.0.0.1:8080");
+    wsfan_options_init(&options->cluster);
+    opterr = 0;
+    for (int option; (option = getopt_long(argc, argv, ":", known, NULL)) != -1;) {
+        switch (option) {
+        case 'l':
+            read_listen(options, optarg);
+            break;
+        case 'm':
+            options->cluster.endpoint = read_endpoint("--mesh", optarg);
+            break;
+        case 'j':
+            if (options->cluster.peers_count == JOINS_COUNT_MAX)
+                bad("--join: at most %d of them; one that runs is enough", JOINS_COUNT_MAX);
+            joins[options->cluster.peers_count++] = read_endpoint("--join", optarg);
+            break;
+        case 'n':
+            options->cluster.name = read_name(optarg);
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            exit(0);
+        case ':':
+            bad("%s needs a value", argv[optind - 1]);
+            break;
+        default:
+            bad("%s is not an option", argv[optind - 1]);
+        }
+    }
+    if (optind < argc)
+        bad("%s: there are no arguments without a flag", argv[optind]);
+    if (options->cluster.peers_count > 0 && options->cluster.endpoint == NULL)
+        bad("--join needs --mesh: the others connect back");
+    options->cluster.peers = joins;
+}

@@ -1,0 +1,136 @@
+/* server.c - libwebsockets on one thread: the listening socket, its connections, and two foreign
+ * descriptors, libwsfan's and the one for signals. */
+#include "echo_chat.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+enum {
+    STOP_S = 3,              /* how long clients have to answer a close frame at the end */
+    RECEIVE_BYTES = 4096,    /* of a message at a time; client.c puts the pieces together */
+    SEND_BYTES = 128 * 1024, /* at least one frame, or libwebsockets copies what is beyond it */
+    PING_S = 20,             /* without any traffic, so that no balancer thinks a client idle */
+    HANG_UP_S = 30
+};
+
+static struct server *server_of(struct lws *wsi) {
+    return lws_context_user(lws_get_context(wsi));
+}
+
+static int on_connection(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                         size_t size) {
+    struct client *client = user;
+    switch (reason) {
+    case LWS_CALLBACK_HTTP:
+        return http_request(server_of(wsi), wsi);
+    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
+        return http_upgrade(wsi, in);
+    case LWS_CALLBACK_ESTABLISHED:
+        client_open(client, server_of(wsi), wsi);
+        return 0;
+    case LWS_CALLBACK_RECEIVE:
+        return client_receive(client, in, size);
+    case LWS_CALLBACK_SERVER_WRITEABLE:
+        return client_writable(client);
+    case LWS_CALLBACK_CLOSED:
+        client_closed(client);
+        return 0;
+    default:
+        return 0;
+    }
+}
+
+static int on_cluster(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                      size_t size) {
+    (void)user, (void)in, (void)size;
+    if (reason == LWS_CALLBACK_RAW_RX_FILE)
+        cluster_readable(server_of(wsi));
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------------ the end */
+
+static void on_stop_deadline(lws_sorted_usec_list_t *deadline) {
+    lws_container_of(deadline, struct server, stop_deadline)->stopped = true;
+}
+
+/* Tells every client to go elsewhere. A second signal does not wait for them. */
+static void stop(struct server *server) {
+    server->stopped = server->stopping;
+    server->stopping = true;
+    for (struct client *client = server->clients; client != NULL; client = client->next)
+        client_close(client, CLOSE_GOING_AWAY, "this replica is shutting down");
+    lws_sul_schedule(server->context, 0, &server->stop_deadline, on_stop_deadline,
+                     STOP_S * LWS_US_PER_SEC);
+}
+
+static int on_signal(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                     size_t size) {
+    (void)user, (void)in, (void)size;
+    struct signalfd_siginfo signal;
+    if (reason == LWS_CALLBACK_RAW_RX_FILE &&
+        read(lws_get_socket_fd(wsi), &signal, sizeof signal) == (ssize_t)sizeof signal)
+        stop(server_of(wsi));
+    return 0;
+}
+
+/* ------------------------------------------------------------------------------ open and run */
+
+static const struct lws_protocols protocols[] = {
+    { "echo-chat", on_connection, sizeof(struct client), RECEIVE_BYTES, 0, NULL, SEND_BYTES },
+    { "wsfan", on_cluster, 0, 0, 0, NULL, 0 },
+    { "signal", on_signal, 0, 0, 0, NULL, 0 },
+    { NULL, NULL, 0, 0, 0, NULL, 0 },
+};
+
+int server_open(struct server *server, const struct options *options) {
+    static const lws_retry_bo_t idle = { .secs_since_valid_ping = PING_S,
+                                         .secs_since_valid_hangup = HANG_UP_S };
+    struct lws_context_creation_info info = {
+        .port = options->listen_port,
+        .iface = options->listen_host,
+        .protocols = protocols,
+        .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND,
+        .retry_and_idle_policy = &idle,
+        .server_string = "echo-chat",
+        .user = server,
+    };
+    if (strchr(options->listen_host, ':') == NULL)
+        info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
+    /* libwebsockets logs what clients do wrong as its own errors; /stats counts that instead. */
+    lws_set_log_level(0, NULL);
+    server->context = lws_create_context(&info);
+    if (server->context == NULL) {
+        fprintf(stderr, "echo-chat: cannot start libwebsockets\n");
+        return -1;
+    }
+    errno = 0;
+    server->vhost = lws_create_vhost(server->context, &info);
+    if (server->vhost != NULL)
+        return 0;
+    fprintf(stderr, "echo-chat: cannot listen on %s port %d: %s\n", options->listen_host,
+            options->listen_port, errno != 0 ? strerror(errno) : "not an address of this machine");
+    lws_context_destroy(server->context);
+    return -1;
+}
+
+int server_watch(struct server *server, int fd, const char *protocol) {
+    lws_sock_file_fd_type descriptor = { .filefd = fd };
+    return fd >= 0 && lws_adopt_descriptor_vhost(server->vhost, LWS_ADOPT_RAW_FILE_DESC, descriptor,
+                                                 protocol, NULL) != NULL
+               ? 0
+               : -1;
+}
+
+void server_run(struct server *server) {
+    while (!server->stopped && lws_service(server->context, 0) >= 0)
+        if (server->stopping && server->clients == NULL)
+            server->stopped = true;
+    lws_sul_cancel(&server->stop_deadline);
+}
+
+void server_close(struct server *server) {
+    lws_context_destroy(server->context);
+}

@@ -1,0 +1,149 @@
+// Three tabs of a real browser behind a real balancer, each on another replica.
+
+import assert from 'node:assert/strict';
+import { scenario, until } from '../cluster/replica.mjs';
+import { balancer, browser, connectedTo, openTab, say, screenshot, texts } from './world.mjs';
+
+async function threeTabs(world, chat) {
+  const replicas = await world.cluster('alpha', 'beta', 'gamma');
+  const page = await balancer(world, replicas);
+  const context = await browser(world);
+  const tabs = [];
+  for (const user of ['Anna', 'Ben', 'Carl']) tabs.push(await openTab(context, page, chat, user));
+  return { replicas, page, context, tabs };
+}
+
+const everywhere = (tabs, text) => Promise.all(tabs.map((tab) =>
+  tab.getByTestId('message-text').getByText(text, { exact: true }).waitFor()));
+
+scenario('each of three tabs is on another replica and sees each message once', async (world) => {
+  const { tabs } = await threeTabs(world, 'lobby');
+  const nodes = await Promise.all(tabs.map(connectedTo));
+  assert.deepEqual([...nodes].sort(), ['alpha', 'beta', 'gamma']);
+  const said = ['Hello, is anyone on another replica?', 'Yes: <b>me</b> & "you"', 'Me too'];
+  for (const [i, tab] of tabs.entries()) {
+    await say(tab, said[i]);
+    await everywhere(tabs, said[i]);
+  }
+  for (const tab of tabs) {
+    assert.deepEqual(await texts(tab), said);
+    assert.equal(await tab.locator('.text b').count(), 0);
+    const badges = await tab.getByTestId('message').locator('.badge').allTextContents();
+    assert.deepEqual(badges, nodes);
+    await until('all three people are shown', () => tab.getByTestId('person').count()
+      .then((count) => count === 3));
+    for (const [i, node] of nodes.entries()) {
+      const card = tab.locator(`[data-testid=replica][data-node=${node}]`);
+      assert.match(await card.textContent(), new RegExp(['Anna', 'Ben', 'Carl'][i]));
+    }
+    assert.deepEqual(tab.errors, []);
+  }
+  await screenshot(tabs[0], 'one-of-three-tabs');
+});
+
+scenario('kill -9 of a replica: its tab keeps its text, reconnects elsewhere and goes on',
+  async (world) => {
+    const { replicas, tabs } = await threeTabs(world, 'lobby');
+    await say(tabs[0], 'before');
+    await everywhere(tabs, 'before');
+    const node = await connectedTo(tabs[1]);
+    const victim = replicas.find((replica) => replica.name === node);
+    await tabs[1].getByTestId('text').fill('written before the loss');
+    await victim.kill('SIGKILL');
+    await tabs[1].locator('body:not([data-state=connected])').waitFor();
+    const next = await until('connected elsewhere', async () => {
+      const now = await connectedTo(tabs[1]);
+      return now !== node && now;
+    });
+    assert.ok(replicas.some((replica) => replica.name === next && replica !== victim));
+    assert.equal(await tabs[1].getByTestId('text').inputValue(), 'written before the loss');
+    await tabs[1].getByTestId('text').press('Enter');
+    await everywhere(tabs, 'written before the loss');
+    await say(tabs[0], 'after');
+    await everywhere(tabs, 'after');
+    for (const tab of tabs) {
+      assert.deepEqual(await texts(tab), ['before', 'written before the loss', 'after']);
+      await tab.locator(`[data-testid=replica][data-node=${node}][data-state=down]`).waitFor();
+      assert.equal(await tab.getByTestId('person').count(), 3);
+      assert.deepEqual(tab.errors, []);
+    }
+    const back = await tabs[1].locator('[data-kind=back]').textContent();
+    assert.match(back, new RegExp(`to ${next} again`));
+    await screenshot(tabs[1], 'after-kill');
+  });
+
+scenario('while nothing answers, the tab counts down, keeps the text and can be hurried',
+  async (world) => {
+    const alpha = await world.replica({ name: 'alpha' });
+    const context = await browser(world);
+    const tab = await openTab(context, alpha.page, 'lobby', 'Anna');
+    await alpha.kill('SIGKILL');
+    await tab.getByTestId('countdown').getByText(/next try in \d+ s/).waitFor();
+    await tab.getByTestId('text').fill('kept');
+    await tab.getByTestId('hint').getByText('kept until you are connected').waitFor();
+    assert.ok(await tab.getByTestId('send').isDisabled());
+    // Late enough for a pause that one would not want to sit through.
+    await tab.waitForFunction(() => attempt >= 4 && document.body.dataset.state === 'waiting');
+    await screenshot(tab, 'reconnecting');
+    await world.replica({ name: 'alpha', listen: alpha.host });
+    await tab.getByTestId('reconnect').click();
+    await connectedTo(tab);
+    await tab.getByTestId('send').click();
+    await everywhere([tab], 'kept');
+  });
+
+scenario('name and chat can be changed, and a refusal says why', async (world) => {
+  const alpha = await world.replica({ name: 'alpha' });
+  const context = await browser(world);
+  const tab = await openTab(context, alpha.page, 'lobby', 'Anna');
+  const other = await openTab(context, alpha.page, 'kitchen', 'Ben');
+  await tab.getByTestId('change').click();
+  await tab.getByTestId('user-input').fill('Anna Belle');
+  await tab.getByTestId('chat-input').fill('kitchen');
+  await tab.getByTestId('apply').click();
+  await other.getByTestId('person').getByText('Anna Belle').waitFor();
+  await connectedTo(tab);
+  await say(tab, 'in the kitchen');
+  await everywhere([tab, other], 'in the kitchen');
+  assert.match(tab.url(), /chat=kitchen&user=Anna\+Belle/);
+  const remembered = await context.newPage();
+  await remembered.goto(alpha.page);
+  await connectedTo(remembered);
+  assert.match(await remembered.getByTestId('change').textContent(), /Anna Belle/);
+
+  const refused = await context.newPage();
+  await refused.goto(`${alpha.page}?chat=${'c'.repeat(129)}&user=Anna`);
+  await refused.getByText("the chat's name is longer than 128 bytes").waitFor();
+});
+
+scenario('gaps and replicas that come and go are shown', async (world) => {
+  const alpha = await world.replica({ name: 'alpha' });
+  const context = await browser(world);
+  const tab = await openTab(context, alpha.page, 'lobby', 'Anna');
+  const beta = await world.replica({ name: 'beta', joins: [alpha.mesh] });
+  await tab.getByText('beta is up', { exact: true }).waitFor();
+  await beta.kill('SIGTERM');
+  await tab.getByText('beta is down', { exact: true }).waitFor();
+  // A real gap takes megabytes to make; what the page does with the frame is the same.
+  await tab.evaluate(() => receive({ type: 'gap', node: 'beta', count: 3 }));
+  await tab.locator('[data-kind=gap]').getByText('3 messages from beta may be missing').waitFor();
+});
+
+for (const colorScheme of ['light', 'dark'])
+  scenario(`the page fits a phone, ${colorScheme}`, async (world) => {
+    const alpha = await world.replica({ name: 'alpha' });
+    const context = await browser(world, { viewport: { width: 360, height: 740 }, colorScheme });
+    const tab = await openTab(context, alpha.page, 'a chat with a rather long name', 'Anna');
+    await say(tab, `${'wide'.repeat(60)} and a sentence of ordinary words after it`);
+    await say(tab, 'short');
+    await everywhere([tab], 'short');
+    const fits = () => tab.evaluate(() => document.documentElement.scrollWidth <= innerWidth &&
+      [...document.querySelectorAll('body *')].every((element) =>
+        element.getBoundingClientRect().right <= innerWidth + 0.5));
+    assert.ok(await fits(), 'nothing is wider than the screen');
+    await screenshot(tab, `phone-${colorScheme}`);
+    await tab.getByTestId('people-toggle').click();
+    await tab.getByTestId('person').getByText('Anna (you)').waitFor();
+    assert.ok(await fits(), 'nor among the people');
+    await screenshot(tab, `phone-people-${colorScheme}`);
+  });

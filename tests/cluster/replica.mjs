@@ -1,0 +1,183 @@
+// Starts real processes for the cluster and browser tests, and ends them again. Nothing from npm.
+//
+//   scenario('what must hold', async (world) => { const alpha = await world.replica(); ... })
+//
+// A scenario owns its processes. When it has passed, each replica that still runs must end on
+// SIGTERM with status 0, so that a sanitizer can have its say; when it fails, their output is
+// printed. In any case nothing is left running. Ports are free ones that the programs choose, so
+// scenarios can run side by side.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import net from 'node:net';
+import { test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+export const root = fileURLToPath(new URL('../..', import.meta.url));
+export const binary = process.env.ECHO_CHAT || `${root}build/examples/echo-chat/echo-chat`;
+
+// Under a sanitizer or on a busy machine everything takes longer, and only then.
+export const DEADLINE_MS = 20000;
+const SCENARIO_MS = 120000;
+
+export const scenario = (name, body) => test(name, { timeout: SCENARIO_MS }, async () => {
+  const world = new World();
+  try {
+    await body(world);
+    await world.stop();
+  } catch (error) {
+    for (const child of world.children) console.error(child.story());
+    throw error;
+  } finally {
+    await world.end();
+  }
+});
+
+// Waits until `condition` returns something true, and returns that.
+export async function until(what, condition, ms = DEADLINE_MS) {
+  const deadline = Date.now() + ms;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    if (Date.now() > deadline) assert.fail(`not within ${ms} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+export async function freePort() {
+  const server = net.createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address();
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+export class Child {
+  constructor(command, args, options) {
+    this.command = [command, ...args].join(' ');
+    this.stdout = '';
+    this.stderr = '';
+    this.exit = null; // { code, signal }
+    this.process = spawn(command, args, { stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    this.process.stdout.on('data', (data) => { this.stdout += data; });
+    this.process.stderr.on('data', (data) => { this.stderr += data; });
+    this.exited = new Promise((resolve) => {
+      this.process.on('error', (error) => { this.stderr += error; resolve(this.exit = {}); });
+      this.process.on('close', (code, signal) => resolve(this.exit = { code, signal }));
+    });
+  }
+
+  async kill(signal) {
+    this.process.kill(signal);
+    return this.exited;
+  }
+
+  // The first match of `pattern` in what it prints.
+  async printed(pattern) {
+    const found = await until(`${this.command} prints ${pattern}`,
+      () => pattern.exec(this.stdout) || this.exit);
+    assert.ok(Array.isArray(found), `it ended: ${this.story()}`);
+    return found;
+  }
+
+  story() {
+    return `--- ${this.command} (pid ${this.process.pid}, ${JSON.stringify(this.exit)})\n` +
+      `${this.stdout}${this.stderr}`;
+  }
+}
+
+export class Replica extends Child {
+  constructor({ name, listen = '127.0.0.1:0', mesh = 'tcp://127.0.0.1:*', joins = [] }) {
+    const args = ['--listen', listen];
+    if (name) args.push('--name', name);
+    if (mesh) args.push('--mesh', mesh);
+    for (const join of joins) args.push('--join', join);
+    super(binary, args);
+  }
+
+  async ready() {
+    const [, name, page, mesh] = await this.printed(/^ready: node (.*), page (.*), mesh (.*)$/m);
+    Object.assign(this, { name, page, mesh, host: new URL(page).host });
+    return this;
+  }
+
+  async stats() {
+    const response = await fetch(new URL('stats', this.page));
+    assert.equal(response.status, 200);
+    return response.json();
+  }
+
+  async peer(name) {
+    return (await this.stats()).peers.find((peer) => peer.name === name);
+  }
+
+  address(chat, user) {
+    return `ws://${this.host}/ws?${new URLSearchParams({ chat, user })}`;
+  }
+}
+
+export class World {
+  children = [];
+  closers = [];
+
+  run(command, args, options) {
+    const child = new Child(command, args, options);
+    this.children.push(child);
+    return child;
+  }
+
+  async replica(options = {}) {
+    const replica = new Replica(options);
+    this.children.push(replica);
+    return replica.ready();
+  }
+
+  // Replicas that each see all the others; only the first one is named to them.
+  async cluster(...names) {
+    const replicas = [];
+    for (const name of names)
+      replicas.push(await this.replica({ name, joins: replicas.slice(0, 1).map((r) => r.mesh) }));
+    await meshed(replicas);
+    return replicas;
+  }
+
+  // Things to close before the processes: browsers, clients.
+  closing(close) {
+    this.closers.push(close);
+  }
+
+  async close() {
+    for (const close of this.closers.splice(0).reverse()) await close();
+  }
+
+  async stop() {
+    await this.close();
+    const running = this.children.filter((child) => child instanceof Replica && !child.exit);
+    for (const replica of running) replica.process.kill('SIGTERM');
+    for (const replica of running) {
+      const exit = await until(`${replica.name} ends`, () => replica.exit);
+      assert.deepEqual(exit, { code: 0, signal: null });
+      assert.equal(replica.stderr, '');
+    }
+  }
+
+  async end() {
+    await this.close();
+    await Promise.all(this.children.map((child) => child.kill('SIGKILL')));
+  }
+}
+
+export async function meshed(replicas) {
+  for (const replica of replicas)
+    await until(`${replica.name} sees the others up`, async () => {
+      const up = (await replica.stats()).peers.filter((peer) => peer.state === 'up');
+      const names = up.map((peer) => peer.name);
+      return replicas.every((other) => other === replica || names.includes(other.name));
+    });
+}
+
+if (!existsSync(binary))
+  throw new Error(`there is no ${binary}: build echo-chat, or name it in ECHO_CHAT`);

@@ -1,0 +1,65 @@
+#!/bin/sh
+# A file of the library may include its own header and those of files that stand before it here.
+#   sh tests/layering.sh               checks lib/
+#   sh tests/layering.sh --self-test   checks that bad trees are found
+set -u
+
+# Lowest first. A name stands for NAME.c and NAME.h.
+ORDER="
+error hash buffer table deque queue endpoint guard message
+wire registry interest link
+core.h state greet stream core
+mailbox inbox socket mesh loop
+options node
+"
+
+# Who may see a library, and nobody else.
+OWNERS="zmq.h:socket msgpack.h:wire sodium/:hash"
+
+# check DIR: prints what is wrong
+check() {
+    for file in "$1"/*.c "$1"/*.h; do
+        name=$(basename "$file")
+        own=${name%.*}
+        seen=
+        found=
+        for entry in $ORDER; do
+            if [ "$entry" = "$name" ] || [ "$entry" = "$own" ]; then
+                found=yes
+                [ "$entry" = "$name" ] || [ "$own.h" != "core.h" ] || continue
+                break
+            fi
+            seen="$seen ${entry%.h}.h"
+        done
+        [ -n "$found" ] || echo "$name: not in the order of layers"
+        for header in $(sed -n 's/^ *# *include *"\(.*\)".*/\1/p' "$file"); do
+            case " $seen $own.h " in
+            *" $header "*) ;;
+            *) echo "$name: includes $header, which does not stand below it" ;;
+            esac
+        done
+        for pair in $OWNERS; do
+            [ "${pair#*:}" = "$own" ] || ! grep -q "^ *# *include *<${pair%:*}" "$file" ||
+                echo "$name: includes ${pair%:*}, which only ${pair#*:}.c may"
+        done
+    done
+}
+
+self_test() {
+    bad=$(mktemp -d)
+    trap 'rm -rf "$bad"' EXIT
+    failed=0
+    for case in 'link.c:#include "mesh.h"' 'table.c:#include "registry.h"' \
+        'loop.c:#include <zmq.h>' 'brandnew.c:' 'core.h:#include "state.h"'; do
+        rm -f "$bad"/*
+        cp "$(dirname "$0")"/../lib/*.[ch] "$bad"
+        [ -z "$(check "$bad")" ] || { echo "the tree itself fails"; failed=1; }
+        echo "${case#*:}" >>"$bad/${case%%:*}"
+        [ -n "$(check "$bad")" ] || { echo "not found: $case"; failed=1; }
+    done
+    exit $failed
+}
+
+[ "${1-}" != --self-test ] || self_test
+problems=$(check "$(dirname "$0")/../lib")
+[ -z "$problems" ] || { echo "$problems"; exit 1; }

@@ -1,0 +1,77 @@
+#!/bin/sh
+# Installs into a clean prefix and uses the result as others would.
+#   sh tests/package/run.sh SOURCE-DIRECTORY WORK-DIRECTORY
+set -eu
+source=$1
+work=$2
+here=$source/tests/package
+rm -rf "$work"
+mkdir -p "$work"
+
+quiet() {
+    "$@" >"$work/log" 2>&1 || { echo "failed: $*"; cat "$work/log"; exit 1; }
+}
+
+runs() {
+    "$@" >"$work/output" 2>&1 || { echo "failed: $*"; cat "$work/output"; exit 1; }
+    [ ! -s "$work/output" ] || { echo "a library that prints: $*"; cat "$work/output"; exit 1; }
+}
+
+quiet cmake -S "$source" -B "$work/build" -DWSFAN_BUILD_TESTS=OFF -DWSFAN_BUILD_EXAMPLES=OFF \
+    -DCMAKE_INSTALL_PREFIX="$work/first"
+quiet cmake --build "$work/build" --parallel 2
+quiet cmake --install "$work/build"
+mv "$work/first" "$work/prefix" # what is installed can be moved
+prefix=$work/prefix
+PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name wsfan.pc)")
+LD_LIBRARY_PATH=$(dirname "$PKG_CONFIG_PATH")
+export PKG_CONFIG_PATH LD_LIBRARY_PATH
+library=$LD_LIBRARY_PATH/libwsfan.so
+
+echo "pkg-config, shared and static"
+# shellcheck disable=SC2046 # lists of words
+{
+    quiet cc -std=c11 -D_GNU_SOURCE "$here/host.c" $(pkg-config --cflags --libs wsfan) -pthread \
+        -o "$work/shared"
+    quiet cc -std=c11 -D_GNU_SOURCE "$here/host.c" $(pkg-config --cflags wsfan) "${library%.so}.a" \
+        $(pkg-config --static --libs-only-l wsfan | sed 's/-lwsfan//') -pthread -o "$work/static"
+    quiet c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror "$here/cplusplus.cpp" \
+        $(pkg-config --cflags --libs wsfan) -o "$work/cplusplus"
+}
+runs "$work/shared"
+runs env LD_LIBRARY_PATH= "$work/static"
+runs "$work/cplusplus"
+
+echo "find_package"
+quiet cmake -S "$here/find_package" -B "$work/find_package" -DCMAKE_PREFIX_PATH="$prefix"
+quiet cmake --build "$work/find_package"
+for program in shared static cplusplus; do
+    runs "$work/find_package/$program"
+done
+
+echo "add_subdirectory"
+quiet cmake -S "$here/subdirectory" -B "$work/subdirectory" -DWSFAN_SOURCE="$source"
+quiet cmake --build "$work/subdirectory"
+runs "$work/subdirectory/host"
+
+echo "the header in each language"
+echo '#include <wsfan/wsfan.h>' >"$work/include"
+for compiler in gcc clang; do
+    command -v $compiler >/dev/null || continue
+    for language in "c -std=c99" "c -std=c11" "c++ -std=c++11" "c++ -std=c++17"; do
+        # shellcheck disable=SC2086 # a list of words
+        quiet $compiler -x $language -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror \
+            -I"$source/include" -fsyntax-only "$work/include"
+    done
+done
+
+echo "exported symbols"
+nm -D --defined-only "$library" | awk '{ print $3 }' | sed 's/@.*//' | sort >"$work/exported"
+cc -E -P "$source/include/wsfan/wsfan.h" | tr '\n' ' ' | tr ';' '\n' |
+    sed -n 's/.*visibility("default").*[ *]\(wsfan_[a-z_]*\)(.*/\1/p' | sort >"$work/declared"
+[ -s "$work/declared" ] || { echo "no declarations found"; exit 1; }
+diff "$work/declared" "$work/exported" || { echo "declared (<) and exported (>) differ"; exit 1; }
+case $(readlink "$library") in
+libwsfan.so.[0-9]*) ;;
+*) echo "no soname link: $(ls -l "$library")"; exit 1 ;;
+esac

@@ -1,0 +1,55 @@
+#!/bin/sh
+# Builds and tests everything: sh tests/run.sh [CTEST-ARGUMENT...]
+#
+# Installs what is missing (Debian). Four builds below build/: plain with all tests, clang for its
+# warnings, and the tests again under AddressSanitizer with UndefinedBehaviorSanitizer, and under
+# ThreadSanitizer.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+# shellcheck source=examples/debian.sh
+. examples/debian.sh
+
+# A node that is not Debian's will do as well.
+node_packages="nodejs npm"
+if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'; then
+    node_packages=
+fi
+# shellcheck disable=SC2086 # a list of words
+need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev \
+    libwebsockets-dev check clang haproxy chromium util-linux $node_packages || exit 1
+
+jobs=$(nproc)
+failed=
+
+# build NAME [CMAKE-ARGUMENT...]
+build() {
+    name=$1
+    shift
+    log=build/$name.log
+    mkdir -p build
+    if ! { cmake -S . -B "build/$name" -DWSFAN_DEVELOPER=ON "$@" &&
+        cmake --build "build/$name" --parallel "$jobs"; } >"$log" 2>&1; then
+        echo "build $name failed:"
+        grep -E -A5 'error|Error' "$log" || cat "$log"
+        failed="$failed build:$name"
+        return 1
+    fi
+}
+
+# test_build NAME [CTEST-ARGUMENT...]
+test_build() {
+    name=$1
+    shift
+    echo "=== $name"
+    ctest --test-dir "build/$name" --output-on-failure "$@" </dev/null || failed="$failed test:$name"
+}
+
+build clang -DCMAKE_C_COMPILER=clang
+build asan -DCMAKE_BUILD_TYPE=Debug -DWSFAN_SANITIZE=address,undefined && test_build asan "$@"
+build tsan -DCMAKE_BUILD_TYPE=Debug -DWSFAN_SANITIZE=thread && test_build tsan "$@"
+build plain && test_build plain "$@"
+
+[ -z "$failed" ] || {
+    echo "failed:$failed" >&2
+    exit 1
+}

@@ -1,0 +1,301 @@
+/* Every option: its range at both ends, and what it bounds at the limit and one above. */
+#include <poll.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <wsfan/wsfan.h>
+
+#include "options.h"
+#include "suite.h"
+
+static wsfan_options defaults(void) {
+    wsfan_options options;
+    wsfan_options_init(&options);
+    return options;
+}
+
+static int read_options(const wsfan_options *given) {
+    wsfan_options options;
+    return wsf_options_read(&options, given);
+}
+
+typedef struct {
+    const char *name;
+    size_t offset;
+    size_t size;
+    uint64_t min;
+    uint64_t max;
+} range;
+
+#define RANGE(field, min, max)                                                                     \
+    { #field, offsetof(wsfan_options, field), sizeof(((wsfan_options *)0)->field), min, max }
+
+static void set(wsfan_options *options, const range *r, uint64_t value) {
+    uint32_t narrow = (uint32_t)value;
+    if (r->size == sizeof narrow)
+        memcpy((char *)options + r->offset, &narrow, sizeof narrow);
+    else
+        memcpy((char *)options + r->offset, &value, sizeof value);
+}
+
+START_TEST(each_number_is_checked_at_both_ends) {
+    static const range ranges[] = {
+        RANGE(headroom_bytes, 0, 4096),
+        RANGE(payload_bytes_max, 1, 64 * 1024 * 1024),
+        RANGE(name_bytes_max, 1, 65535),
+        RANGE(targets_count_max, 1, 1024),
+        RANGE(loops_count_max, 1, 64),
+        RANGE(peers_count_max, 1, 64),
+        RANGE(sessions_count_max, 1, 16777215),
+        RANGE(chats_count_max, 1, 16777215),
+        RANGE(chats_per_session_count_max, 1, 65535),
+        RANGE(remote_chats_count_max, 1, 268435456),
+        RANGE(publish_queue_count_max, 1, UINT32_MAX),
+        RANGE(publish_queue_bytes_max, 1, UINT64_MAX),
+        RANGE(inbox_count_max, 1, UINT32_MAX),
+        RANGE(inbox_bytes_max, 1, UINT64_MAX),
+        RANGE(link_window_bytes, 65536, UINT32_MAX),
+        RANGE(link_queue_count_max, 1, UINT32_MAX),
+        RANGE(link_queue_bytes_max, 1, UINT64_MAX),
+        RANGE(interest_log_count_max, 64, 16777216),
+        RANGE(heartbeat_ms, 10, 2999), /* below silent_ms */
+        RANGE(silent_ms, 1001, 9999),  /* between heartbeat_ms and down_ms */
+        RANGE(down_ms, 3001, 119999),  /* between silent_ms and forget_ms */
+        RANGE(forget_ms, 10001, UINT32_MAX),
+        RANGE(join_ms_max, 1, UINT32_MAX),
+        RANGE(close_ms_max, 0, UINT32_MAX),
+    };
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+        const range *r = &ranges[i];
+        uint64_t type_max = r->size == 4 ? UINT32_MAX : UINT64_MAX;
+        wsfan_options options = defaults();
+        set(&options, r, r->min);
+        ck_assert_msg(read_options(&options) == WSFAN_OK, "%s at its least", r->name);
+        set(&options, r, r->max);
+        ck_assert_msg(read_options(&options) == WSFAN_OK, "%s at its most", r->name);
+        if (r->min > 0) {
+            set(&options, r, r->min - 1);
+            ck_assert_msg(read_options(&options) == WSFAN_EINVAL, "%s below", r->name);
+        }
+        if (r->max < type_max) {
+            set(&options, r, r->max + 1);
+            ck_assert_msg(read_options(&options) == WSFAN_EINVAL, "%s above", r->name);
+        }
+    }
+    wsfan_options options = defaults();
+    options.interest_log_count_max = 100; /* no power of two */
+    ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
+}
+END_TEST
+
+START_TEST(texts_are_checked_at_both_ends) {
+    char text[70];
+    wsfan_options options = defaults();
+    memset(text, 'x', sizeof text);
+    text[32] = '\0';
+    options.cluster = text;
+    ck_assert_int_eq(read_options(&options), WSFAN_OK);
+    text[32] = 'x';
+    text[33] = '\0';
+    ck_assert_int_eq(read_options(&options), WSFAN_ETOOBIG);
+    options.cluster = "";
+    ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
+    options.cluster = NULL;
+    ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
+    options = defaults();
+    text[33] = 'x';
+    text[64] = '\0';
+    options.name = text;
+    ck_assert_int_eq(read_options(&options), WSFAN_OK);
+    text[64] = 'x';
+    text[65] = '\0';
+    ck_assert_int_eq(read_options(&options), WSFAN_ETOOBIG);
+    options.name = "";
+    ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
+}
+END_TEST
+
+START_TEST(addresses_are_checked) {
+    const char *peers[65];
+    wsfan_options options = defaults();
+    options.endpoint = "tcp://127.0.0.1:*";
+    for (int i = 0; i < 65; i++)
+        peers[i] = "tcp://127.0.0.1:7000";
+    options.peers = peers;
+    options.peers_count = 64;
+    ck_assert_int_eq(read_options(&options), WSFAN_OK);
+    options.peers_count = 65;
+    ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
+    options.peers_count = 1;
+    peers[0] = "tcp://127.0.0.1:*";
+    ck_assert_int_eq(read_options(&options), WSFAN_EENDPOINT);
+    peers[0] = NULL;
+    ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
+    peers[0] = "tcp://127.0.0.1:7000";
+    options.endpoint = NULL; /* peers without a mesh */
+    ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
+    options.endpoint = "127.0.0.1:7000";
+    ck_assert_int_eq(read_options(&options), WSFAN_EENDPOINT);
+}
+END_TEST
+
+START_TEST(an_older_and_shorter_struct_gets_defaults_for_the_rest) {
+    wsfan_options read;
+    wsfan_options options = defaults();
+    options.down_ms = 1; /* behind what the caller knows of */
+    options.struct_size = offsetof(wsfan_options, heartbeat_ms);
+    ck_assert_int_eq(wsf_options_read(&read, &options), WSFAN_OK);
+    ck_assert_uint_eq(read.down_ms, 10000);
+    options.struct_size = 0;
+    ck_assert_int_eq(wsf_options_read(&read, &options), WSFAN_EINVAL);
+    options.struct_size = sizeof options + 1;
+    ck_assert_int_eq(wsf_options_read(&read, &options), WSFAN_EINVAL);
+    ck_assert_int_eq(wsf_options_read(&read, NULL), WSFAN_EINVAL);
+}
+END_TEST
+
+static const wsfan_callbacks NONE = { .struct_size = sizeof NONE };
+static char bytes[2000];
+
+START_TEST(names_payloads_and_targets_hold_at_the_limit_and_no_further) {
+    wsfan_node *node;
+    wsfan_loop *loop;
+    wsfan_session session;
+    wsfan_options options = defaults();
+    options.name_bytes_max = 20;
+    options.payload_bytes_max = 1000;
+    options.targets_count_max = 3;
+    options.headroom_bytes = 7;
+    wsfan_bytes name = { bytes, 20 };
+    wsfan_bytes longer = { bytes, 21 };
+    wsfan_bytes payload = { bytes, 1000 };
+    wsfan_bytes larger = { bytes, 1001 };
+    wsfan_bytes none = { NULL, 0 };
+    wsfan_bytes broken = { NULL, 1 };
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_OK);
+    ck_assert_int_eq(wsfan_loop_open(&loop, node, &NONE, NULL), WSFAN_OK);
+    ck_assert_int_eq(wsfan_session_open(&session, loop, longer, NULL), WSFAN_ETOOBIG);
+    ck_assert_int_eq(wsfan_session_open(&session, loop, broken, NULL), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_session_open(&session, loop, name, NULL), WSFAN_OK);
+    ck_assert_int_eq(wsfan_session_join(loop, session, name), WSFAN_OK);
+    ck_assert_int_eq(wsfan_session_join(loop, session, name), WSFAN_EEXIST);
+    ck_assert_int_eq(wsfan_session_join(loop, session, longer), WSFAN_ETOOBIG);
+    ck_assert_int_eq(wsfan_session_join(loop, session, none), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_session_join(loop, session, broken), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_broadcast(node, name, payload, NULL), WSFAN_OK);
+    ck_assert_int_eq(wsfan_broadcast(node, name, none, NULL), WSFAN_OK);
+    ck_assert_int_eq(wsfan_broadcast(node, name, larger, NULL), WSFAN_ETOOBIG);
+    ck_assert_int_eq(wsfan_broadcast(node, longer, payload, NULL), WSFAN_ETOOBIG);
+    ck_assert_int_eq(wsfan_broadcast(node, none, payload, NULL), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_broadcast(node, name, broken, NULL), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_broadcast(NULL, name, payload, NULL), WSFAN_EINVAL);
+    wsfan_publish_options bad = { sizeof bad, 2, { 0, 0 } };
+    ck_assert_int_eq(wsfan_broadcast(node, name, payload, &bad), WSFAN_EINVAL);
+    bad = (wsfan_publish_options){ sizeof bad + 1, 0, { 0, 0 } };
+    ck_assert_int_eq(wsfan_broadcast(node, name, payload, &bad), WSFAN_EINVAL);
+    wsfan_target targets[4];
+    for (int i = 0; i < 4; i++)
+        targets[i] = (wsfan_target){ WSFAN_CHAT, name };
+    ck_assert_int_eq(wsfan_publish(node, targets, 3, payload, NULL), WSFAN_OK);
+    ck_assert_int_eq(wsfan_publish(node, targets, 4, payload, NULL), WSFAN_ELIMIT);
+    ck_assert_int_eq(wsfan_publish(node, targets, 0, payload, NULL), WSFAN_EINVAL);
+    targets[1].kind = WSFAN_ALL; /* which has no name */
+    ck_assert_int_eq(wsfan_publish(node, targets, 2, payload, NULL), WSFAN_EINVAL);
+    targets[1].kind = (wsfan_target_kind)9;
+    ck_assert_int_eq(wsfan_publish(node, targets, 2, payload, NULL), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_loop_close(loop), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_close(node), WSFAN_OK);
+}
+END_TEST
+
+START_TEST(loops_sessions_and_chats_hold_at_the_limit_and_no_further) {
+    wsfan_node *node;
+    wsfan_loop *loops[3];
+    wsfan_session sessions[3];
+    wsfan_options options = defaults();
+    options.loops_count_max = 2;
+    options.sessions_count_max = 2;
+    options.chats_count_max = 4;
+    options.chats_per_session_count_max = 3;
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_OK);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(wsfan_loop_open(&loops[i], node, &NONE, NULL), WSFAN_OK);
+    ck_assert_int_eq(wsfan_loop_open(&loops[2], node, &NONE, NULL), WSFAN_ELIMIT);
+    ck_assert_int_eq(wsfan_loop_close(loops[1]), WSFAN_OK);
+    ck_assert_int_eq(wsfan_loop_open(&loops[1], node, &NONE, NULL), WSFAN_OK);
+    wsfan_bytes user = { "u", 1 };
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(wsfan_session_open(&sessions[i], loops[0], user, NULL), WSFAN_OK);
+    ck_assert_int_eq(wsfan_session_open(&sessions[2], loops[0], user, NULL), WSFAN_ELIMIT);
+    for (int i = 0; i < 3; i++)
+        ck_assert_int_eq(wsfan_session_join(loops[0], sessions[0], (wsfan_bytes){ &"abc"[i], 1 }),
+                         WSFAN_OK);
+    ck_assert_int_eq(wsfan_session_join(loops[0], sessions[0], wsfan_string("d")), WSFAN_ELIMIT);
+    /* One user and three chats are the four that this loop may have. */
+    ck_assert_int_eq(wsfan_session_join(loops[0], sessions[1], wsfan_string("d")), WSFAN_ELIMIT);
+    ck_assert_int_eq(wsfan_session_join(loops[0], sessions[1], wsfan_string("a")), WSFAN_OK);
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    ck_assert_int_eq(wsfan_node_stats(node, &stats), WSFAN_OK);
+    ck_assert_uint_eq(stats.sessions, 2);
+    stats.struct_size = sizeof stats + 1;
+    ck_assert_int_eq(wsfan_node_stats(node, &stats), WSFAN_EINVAL);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(wsfan_loop_close(loops[i]), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_close(node), WSFAN_OK);
+}
+END_TEST
+
+/* Publishes until refused; the queue holds what it may, and drains again. */
+static void fill_and_drain(wsfan_options options) {
+    wsfan_node *node;
+    uint64_t accepted = 0;
+    unsigned refused = 0;
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_OK);
+    while (refused < 10) {
+        int error = wsfan_broadcast(node, wsfan_string("x"), (wsfan_bytes){ bytes, 100 }, NULL);
+        ck_assert(error == WSFAN_OK || error == WSFAN_EAGAIN);
+        accepted += error == WSFAN_OK;
+        refused += error == WSFAN_EAGAIN;
+    }
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    do {
+        ck_assert_int_eq(wsfan_node_stats(node, &stats), WSFAN_OK);
+        ck_assert_uint_le(stats.publish_queue_count, options.publish_queue_count_max);
+    } while (stats.publish_queue_count > 0 || stats.published < accepted);
+    ck_assert_uint_eq(stats.published, accepted);
+    ck_assert_uint_eq(stats.published_bytes, accepted * 100);
+    ck_assert_uint_eq(stats.publish_queue_bytes, 0);
+    ck_assert_uint_eq(stats.dropped[WSFAN_DROP_PUBLISH_QUEUE], refused);
+    ck_assert_int_eq(wsfan_node_close(node), WSFAN_OK);
+}
+
+START_TEST(a_full_publish_queue_says_try_again_and_nothing_is_lost) {
+    wsfan_options options = defaults();
+    options.publish_queue_count_max = 3;
+    fill_and_drain(options);
+    options = defaults();
+    options.publish_queue_bytes_max = 1000;
+    fill_and_drain(options);
+}
+END_TEST
+
+START_TEST(every_code_and_reason_has_a_text) {
+    for (int error = WSFAN_EPARTIAL; error <= WSFAN_OK; error++)
+        ck_assert_str_ne(wsfan_error_text(error), "unknown error");
+    ck_assert_str_eq(wsfan_error_text(1), "unknown error");
+    for (int reason = 0; reason < WSFAN_DROP_COUNT; reason++)
+        ck_assert_str_ne(wsfan_drop_text((wsfan_drop)reason), "unknown reason");
+    ck_assert_uint_le(WSFAN_DROP_COUNT, sizeof((wsfan_stats *)0)->dropped / sizeof(uint64_t));
+    char version[32];
+    snprintf(version, sizeof version, "%d.%d.%d", WSFAN_VERSION_MAJOR, WSFAN_VERSION_MINOR,
+             WSFAN_VERSION_PATCH);
+    ck_assert_str_eq(wsfan_version(), version);
+}
+END_TEST
+
+SUITE_MAIN("limits", each_number_is_checked_at_both_ends, texts_are_checked_at_both_ends,
+           addresses_are_checked, an_older_and_shorter_struct_gets_defaults_for_the_rest,
+           names_payloads_and_targets_hold_at_the_limit_and_no_further,
+           loops_sessions_and_chats_hold_at_the_limit_and_no_further,
+           a_full_publish_queue_says_try_again_and_nothing_is_lost,
+           every_code_and_reason_has_a_text)

@@ -1,0 +1,196 @@
+/* Memory that runs out: each allocation of the library fails once, at every place. */
+#include <poll.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <wsfan/wsfan.h>
+
+#include "suite.h"
+#include "world.h"
+
+/* Linked with --wrap: every allocation of the library comes by here, from any thread. */
+static atomic_long fail_at = -1; /* how many allocations go well before one fails */
+static atomic_uint fail_one_in;  /* or: fail at random */
+static atomic_bool ran_out;
+static uint64_t random_state = 9;
+
+void *__real_malloc(size_t size);
+void *__real_calloc(size_t count, size_t size);
+void *__real_realloc(void *old, size_t size);
+void *__wrap_malloc(size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__wrap_realloc(void *old, size_t size);
+
+static bool fails(void) {
+    unsigned one_in = atomic_load(&fail_one_in);
+    bool fail = atomic_fetch_sub(&fail_at, 1) == 0 ||
+                (one_in > 0 && next_random(&random_state) % one_in == 0);
+    if (fail)
+        atomic_store(&ran_out, true);
+    return fail;
+}
+
+void *__wrap_malloc(size_t size) {
+    return fails() ? NULL : __real_malloc(size);
+}
+
+void *__wrap_calloc(size_t count, size_t size) {
+    return fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_realloc(void *old, size_t size) {
+    return fails() ? NULL : __real_realloc(old, size);
+}
+
+enum { NEVER = -1, MESSAGES = 3 };
+
+/* Check's own macros allocate even when they hold, and come by here too. */
+#define EXPECT(condition)                                                                          \
+    do {                                                                                           \
+        if (!(condition)) {                                                                        \
+            atomic_store(&fail_at, NEVER);                                                         \
+            atomic_store(&fail_one_in, 0);                                                         \
+            ck_abort_msg("%s", #condition);                                                        \
+        }                                                                                          \
+    } while (0)
+
+typedef struct {
+    unsigned messages;
+    unsigned joined;
+    unsigned deaf; /* joins that the node could not note */
+    uint64_t gap;
+} seen;
+
+static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
+                       size_t count) {
+    (void)message;
+    (void)recipients;
+    (void)count;
+    ((seen *)user)->messages++;
+}
+
+static void on_joined(void *user, const wsfan_joined *joined) {
+    ((seen *)user)->joined++;
+    ((seen *)user)->deaf += joined->status == WSFAN_ENOMEM;
+}
+
+static void on_gap(void *user, const wsfan_gap *gap) {
+    ((seen *)user)->gap += gap->count;
+}
+
+static const wsfan_callbacks CALLBACKS = { sizeof CALLBACKS, on_message, on_joined, NULL, on_gap };
+
+static bool all_or_no_memory(int error) {
+    EXPECT(error == WSFAN_OK || error == WSFAN_ENOMEM);
+    return error == WSFAN_OK;
+}
+
+/* A host's life; whatever fails is left out. Everything accepted is delivered or reported. */
+static void live(wsfan_node *node) {
+    seen s = { 0, 0, 0, 0 };
+    wsfan_loop *loop;
+    wsfan_session sessions[20];
+    unsigned joins = 0;
+    unsigned accepted = 0;
+    if (!all_or_no_memory(wsfan_loop_open(&loop, node, &CALLBACKS, &s)))
+        return;
+    for (int i = 0; i < 20; i++) {
+        if (!all_or_no_memory(wsfan_session_open(&sessions[i], loop, wsfan_string("u"), NULL)))
+            continue;
+        joins += all_or_no_memory(wsfan_session_join(loop, sessions[i], wsfan_string("x")));
+    }
+    for (int i = 0; i < MESSAGES && joins > 0; i++)
+        accepted += all_or_no_memory(
+            wsfan_broadcast(node, wsfan_string("x"), wsfan_string("payload"), NULL));
+    while (s.joined < joins || (s.deaf == 0 && s.messages + s.gap < accepted)) {
+        struct pollfd item = { .fd = wsfan_loop_fd(loop), .events = POLLIN };
+        EXPECT(poll(&item, 1, 20000) == 1);
+        EXPECT(wsfan_loop_dispatch(loop, 0) >= 0);
+    }
+    EXPECT(wsfan_loop_close(loop) == WSFAN_OK);
+}
+
+START_TEST(any_one_allocation_may_fail_in_the_life_of_a_host) {
+    long n = 0;
+    do {
+        wsfan_node *node;
+        wsfan_options options;
+        wsfan_options_init(&options);
+        atomic_store(&ran_out, false);
+        atomic_store(&fail_at, n);
+        if (all_or_no_memory(wsfan_node_open(&node, &options))) {
+            live(node);
+            EXPECT(wsfan_node_close(node) == WSFAN_OK);
+        }
+        atomic_store(&fail_at, NEVER);
+        n++;
+    } while (atomic_load(&ran_out));
+    ck_assert_int_gt(n, 50);
+}
+END_TEST
+
+typedef struct {
+    unsigned delivered[4000];
+    uint64_t gap;
+    unsigned joined;
+} receiver;
+
+static bool on_deliver(void *user, unsigned node, unsigned loop, wsfan_message *message) {
+    (void)loop;
+    if (node == 1)
+        ((receiver *)user)->delivered[world_payload(message)]++;
+    return true;
+}
+
+static void on_world_gap(void *user, unsigned node, const wsfan_gap *gap) {
+    if (node == 1)
+        ((receiver *)user)->gap += gap->count;
+}
+
+static void on_world_joined(void *user, unsigned node, const wsf_ticket *ticket) {
+    ((receiver *)user)->joined += node == 1 && ticket->status == WSFAN_OK;
+}
+
+static bool meshed(void *user) {
+    return world_meshed(user);
+}
+
+START_TEST(a_link_between_nodes_that_run_out_of_memory_loses_nothing_silently) {
+    static receiver r;
+    world_watcher watcher = { &r, on_deliver, on_world_joined, NULL, on_world_gap };
+    world *w = world_new(1, &watcher);
+    bool accepted[4000] = { false };
+    atomic_store(&fail_at, NEVER);
+    world_start(w, 0, 0);
+    world_start(w, 1, 1);
+    ck_assert(world_run_until(w, meshed, w, 10000));
+    world_join(w, 1, 100);
+    world_run(w, 100);
+    ck_assert_uint_eq(r.joined, 1);
+    atomic_store(&fail_one_in, 20);
+    for (uint64_t i = 0; i < 3000; i++) {
+        accepted[i] = world_publish(w, 0, 100, i);
+        world_join(w, 1, 1000 + i);
+        if (i % 3 == 0)
+            world_leave(w, 1, 1000 + i / 2);
+        world_run(w, 1);
+    }
+    atomic_store(&fail_one_in, 0);
+    atomic_store(&fail_at, NEVER);
+    world_run(w, 5000);
+    for (uint64_t i = 3000; i < 3100; i++)
+        accepted[i] = world_publish(w, 0, 100, i);
+    world_run(w, 1000);
+    uint64_t missing = 0;
+    for (int i = 0; i < 4000; i++) {
+        ck_assert_uint_le(r.delivered[i], accepted[i]);
+        missing += accepted[i] && r.delivered[i] == 0;
+    }
+    for (int i = 3000; i < 3100; i++)
+        ck_assert_uint_eq(r.delivered[i], 1);
+    ck_assert_uint_eq(r.gap, missing);
+    world_destroy(w);
+}
+END_TEST
+
+SUITE_MAIN("memory", any_one_allocation_may_fail_in_the_life_of_a_host,
+           a_link_between_nodes_that_run_out_of_memory_loses_nothing_silently)
