@@ -72,6 +72,17 @@ scenario('kill -9 of a replica: its tab keeps its text, reconnects elsewhere and
     await screenshot(tabs[1], 'after-kill');
   });
 
+scenario('the balancer moves the tab of a replica that is frozen', async (world) => {
+  const { replicas, tabs } = await threeTabs(world, 'lobby');
+  const node = await connectedTo(tabs[2]);
+  const frozen = replicas.find((replica) => replica.name === node);
+  frozen.process.kill('SIGSTOP');
+  await until('connected elsewhere', async () => await connectedTo(tabs[2]) !== node);
+  await say(tabs[2], 'somewhere warm');
+  await everywhere(tabs, 'somewhere warm');
+  frozen.process.kill('SIGCONT');
+});
+
 scenario('while nothing answers, the tab counts down, keeps the text and can be hurried',
   async (world) => {
     const alpha = await world.replica({ name: 'alpha' });

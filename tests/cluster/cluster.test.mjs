@@ -129,6 +129,25 @@ scenario('kill -9 of a replica is reported, the others go on, a restart heals', 
   for (const client of [onAlpha, onBeta]) assert.equal(client.of('gap').length, 0);
 });
 
+scenario('a replica that was frozen is down, and comes back with its people', async (world) => {
+  const [alpha, beta] = await world.cluster('alpha', 'beta');
+  const onAlpha = await Client.join(world, alpha, 'lobby');
+  const onBeta = await Client.join(world, beta, 'lobby');
+  await until('both are shown', () => onAlpha.people().length === 2);
+  const told = (state) => onAlpha.frame((frame) => frame.type === 'replica' && frame.state === state);
+  beta.process.kill('SIGSTOP');
+  await told('silent');
+  await told('down');
+  assert.deepEqual(onAlpha.people(), ['user of alpha@alpha']);
+  beta.process.kill('SIGCONT');
+  await meshed([alpha, beta]);
+  await until('both are shown again', () => onAlpha.people().length === 2);
+  onAlpha.say('good morning');
+  await onBeta.frame((frame) => frame.text === 'good morning');
+  onBeta.say('have I been asleep?');
+  await onAlpha.frame((frame) => frame.text === 'have I been asleep?');
+});
+
 scenario('the first replica, the only one that was named, can be restarted too', async (world) => {
   const [alpha, beta, gamma] = await world.cluster('alpha', 'beta', 'gamma');
   await alpha.kill('SIGKILL');
