@@ -1,6 +1,6 @@
 /* The core's inputs: what loops ask for, what peers send, and the passing of time. Answers for the
  * order of messages and for the join barrier; how nodes meet is in greet.c, what they say in
- * stream.c.
+ * sender.c and receiver.c.
  *
  * Every message takes one path: stamped here, then to the loops and the links that want it, so each
  * loop of a node sees the messages of a chat in the same order. */
@@ -9,7 +9,10 @@
 #include <string.h>
 
 #include "greet.h"
-#include "stream.h"
+#include "receiver.h"
+#include "results.h"
+#include "route.h"
+#include "sender.h"
 
 enum { FRAME_SIZE_MIN = 128 * 1024 }; /* room for any frame without messages */
 
@@ -52,8 +55,8 @@ const char *wsf_core_endpoint(const wsf_core *core) {
 
 size_t wsf_core_introduction(const wsf_core *core, uint8_t topic[WSF_INTRODUCTION_SIZE_MAX]) {
     wsf_introduction introduction = {
-        .protocol_min = WSF_PROTOCOL_MIN,
-        .protocol_max = WSF_PROTOCOL_MAX,
+        .protocol_min = (uint8_t)core->config.protocol_min,
+        .protocol_max = (uint8_t)core->config.protocol_max,
         .node = core->config.node,
     };
     memcpy(introduction.cluster, core->cluster, sizeof introduction.cluster);
@@ -173,6 +176,7 @@ void wsf_core_destroy(wsf_core *core) {
         return;
     while (core->tickets_head != NULL)
         hand_back_first(core, WSFAN_ECLOSED);
+    wsf_results_end(core);
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
         if (core->peers[i].node != 0)
             wsf_link_destroy(&core->peers[i].link);
@@ -192,12 +196,20 @@ void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
 
     uint64_t loops;
     uint64_t peers;
-    wsf_stream_route(core, message, &loops, &peers);
+    wsf_route_find(core, message, &loops, &peers);
     for (unsigned i = 0; peers != 0; i++, peers >>= 1)
         if ((peers & 1) != 0)
-            wsf_stream_enqueue(core, &core->peers[i], message, now);
-    wsf_stream_deliver(core, message, loops);
+            wsf_sender_enqueue(core, &core->peers[i], message, now);
+    wsf_route_deliver(core, message, loops);
+    if (message->receipt != NULL) {
+        message->receipt->result.id = message->id;
+        wsf_results_add(core, message->receipt, now);
+    }
     wsfan_message_unref(message);
+}
+
+void wsf_core_loops_done(wsf_core *core, wsf_receipt *receipt) {
+    wsf_results_loops_done(core, receipt);
 }
 
 bool wsf_core_congested(const wsf_core *core) {
@@ -216,9 +228,12 @@ void wsf_core_receive(wsf_core *core, uint32_t connection, const void *data, siz
         wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
         return;
     }
+    if (head.sender == core->config.node) {
+        wsf_greet_own_id(core, connection);
+        return;
+    }
     wsf_greet_identify(core, connection, head.sender);
-    if (head.sender != core->config.node)
-        wsf_stream_receive(core, connection, &head, size, now);
+    wsf_receiver_take(core, connection, &head, data, size, now);
 }
 
 void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, size_t size,
@@ -245,16 +260,19 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     wsf_greet_tick(core, now);
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (core->peers[i].node != 0)
-            wsf_stream_flush(core, &core->peers[i], now);
+            wsf_sender_flush(core, &core->peers[i], now);
     move_barriers(core, now);
+    wsf_results_tick(core, now);
 }
 
 uint64_t wsf_core_deadline(const wsf_core *core) {
     uint64_t at = wsf_greet_deadline(core);
+    if (wsf_results_deadline(core) < at)
+        at = wsf_results_deadline(core);
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         if (core->peers[i].node == 0)
             continue;
-        uint64_t stream_at = wsf_stream_deadline(core, &core->peers[i]);
+        uint64_t stream_at = wsf_sender_deadline(core, &core->peers[i]);
         at = at < stream_at ? at : stream_at;
     }
     if (core->tickets_head != NULL && first_ticket(core)->deadline_ms < at)
@@ -275,7 +293,7 @@ bool wsf_core_drained(const wsf_core *core) {
 void wsf_core_say_bye(wsf_core *core, wsf_now now) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (core->peers[i].node != 0)
-            wsf_stream_bye(core, &core->peers[i], now);
+            wsf_sender_bye(core, &core->peers[i], now);
 }
 
 /* ---------------------------------------------------------------------------------- statistics */
@@ -313,6 +331,7 @@ size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capa
             out->queue_count = peer->link.queue.count;
             out->queue_bytes = peer->link.queue_bytes;
             out->window_bytes = peer->link.sent_bytes;
+            out->held_bytes = peer->link.held_bytes;
         }
         count++;
     }

@@ -34,6 +34,10 @@ typedef struct {
     uint32_t down_ms;
     uint32_t forget_ms;
     uint32_t join_ms_max;
+    uint32_t result_ms_max;
+    uint32_t protocol_min; /* WSF_PROTOCOL_MIN, except in tests */
+    uint32_t protocol_max;
+    wsfan_slow_peer slow_peer;
 } wsf_core_config;
 
 /* Travels from a loop to the core and back: "tell the peers that this loop has a session in this
@@ -61,6 +65,7 @@ typedef struct {
     void (*joined)(void *user, wsf_ticket *ticket);                   /* hands it back */
     void (*peer)(void *user, uint64_t loops, const wsfan_peer *peer); /* for these, as bits */
     void (*gap)(void *user, const wsfan_gap *gap);
+    void (*result)(void *user, wsf_receipt *receipt); /* hands it and its inbox back */
 } wsf_effects;
 
 /* WSFAN_ENOMEM, or WSFAN_OK. */
@@ -81,7 +86,8 @@ size_t wsf_core_introduction(const wsf_core *core, uint8_t topic[WSF_INTRODUCTIO
 /* An endpoint to introduce ourselves to for as long as the core lives. It is valid. */
 void wsf_core_add_endpoint(wsf_core *core, const char *endpoint, wsf_now now);
 
-/* Takes over the caller's reference. */
+/* Takes over the caller's reference. The message's receipt, if any, comes back once, by
+ * effects->result. */
 void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now);
 
 /* Whether publishing should wait: a peer that keeps up has a queue that is more than half full. Look
@@ -95,6 +101,9 @@ void wsf_core_leave(wsf_core *core, uint64_t hash, unsigned loop);
 /* A new loop is told of the peers that are known, and of those that refused us. */
 void wsf_core_add_loop(wsf_core *core, unsigned loop);
 void wsf_core_remove_loop(wsf_core *core, unsigned loop);
+
+/* Every loop has dispatched the receipt's message. */
+void wsf_core_loops_done(wsf_core *core, wsf_receipt *receipt);
 
 /* Bytes that came by a connection, as one frame. */
 void wsf_core_receive(wsf_core *core, uint32_t connection, const void *data, size_t size,

@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "results.h"
+
 /* SplitMix64 (Steele, Lea, Flood, 2014). */
 uint64_t wsf_greet_random(wsf_core *core) {
     uint64_t z;
@@ -118,10 +120,6 @@ static void release_connections(wsf_core *core, uint64_t node) {
 
 void wsf_greet_identify(wsf_core *core, uint32_t connection, uint64_t node) {
     wsf_connection *this_one = &core->connections[connection];
-    if (node == core->config.node) {
-        disconnect(core, connection); /* our own endpoint, from a list that all nodes share */
-        return;
-    }
     if (this_one->node == node)
         return;
     /* One connection to a node is enough; two would bring every frame twice. */
@@ -165,6 +163,13 @@ static wsf_peer *free_peer(wsf_core *core) {
     return oldest;
 }
 
+static bool was_forgotten(const wsf_core *core, uint64_t node) {
+    for (unsigned i = 0; i < WSF_FORGOTTEN_MAX; i++)
+        if (core->forgotten[i] == node)
+            return true;
+    return false;
+}
+
 static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, wsf_now now) {
     wsf_peer *peer = free_peer(core);
     if (peer == NULL) {
@@ -175,9 +180,13 @@ static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, w
     peer->node = node;
     peer->heard_ms = now.ms;
     peer->ack_ms = UINT64_MAX;
+    peer->nack_interval_ms = WSF_NACK_INTERVAL_MS;
+    peer->version = core->config.protocol_min;
+    peer->forgotten = was_forgotten(core, node);
     peer->reachable = find_subscriber(core, node) != NULL;
     wsf_copy_text(peer->endpoint, sizeof peer->endpoint, wsfan_string(endpoint));
-    wsf_link_init(&peer->link, &core->config.link, wsf_greet_random(core));
+    wsf_link_init(&peer->link, &core->config.link, wsf_greet_random(core),
+                  wsf_peer_index(core, peer));
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++) /* a new bearer of this bit */
         core->peers[i].told_peers &= ~wsf_peer_bit(core, peer);
     return peer;
@@ -196,9 +205,12 @@ static void unlink_peer(wsf_core *core, wsf_peer *peer) {
 void wsf_greet_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
     bool was_known = peer->linked || peer->state != 0;
     unlink_peer(core, peer);
+    if (was_known && (reason == WSFAN_REASON_TIMEOUT || reason == WSFAN_REASON_LIMIT))
+        core->forgotten[core->forgotten_next++ % WSF_FORGOTTEN_MAX] = peer->node;
     if (was_known)
         set_state(core, peer, WSFAN_PEER_DOWN, reason);
     release_connections(core, peer->node);
+    wsf_results_lose(core, peer, true);
     wsf_link_destroy(&peer->link);
     peer->node = 0;
 }
@@ -225,6 +237,11 @@ static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
     peer->snapshot_cursor = 0;
     peer->told_peers = 0;
     wsf_greet_heard(core, peer, now);
+    if (peer->forgotten) {
+        wsfan_gap gap = { peer->node, peer->name, 0, WSFAN_GAP_FORGOTTEN };
+        core->effects.gap(core->effects.user, &gap);
+    }
+    peer->forgotten = false;
 }
 
 /* ------------------------------------------------------------------------------- introductions */
@@ -234,7 +251,7 @@ static wsfan_reason judge(const wsf_core *core, uint32_t protocol_min, uint32_t 
     if (cluster.size != strlen(core->cluster) ||
         memcmp(cluster.data, core->cluster, cluster.size) != 0)
         return WSFAN_REASON_CLUSTER;
-    if (protocol_min > WSF_PROTOCOL_MAX || protocol_max < WSF_PROTOCOL_MIN)
+    if (protocol_min > core->config.protocol_max || protocol_max < core->config.protocol_min)
         return WSFAN_REASON_VERSION;
     return WSFAN_REASON_NONE;
 }
@@ -257,10 +274,10 @@ void wsf_greet_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_no
         subscriber->count++;
         if (peer == NULL)
             return;
-        /* A new connection: what the old one still held is gone. */
+        /* A new connection: what the old one still held is gone. A heartbeat shows the peer what is
+         * missing, at once. */
         peer->reachable = true;
-        wsf_link_resend(&peer->link, peer->link.acked + 1);
-        peer->spoken_ms = 0;
+        peer->ack_ms = 0;
         if (!peer->hello_acked)
             wsf_greet_send_hello(core, peer, now);
     } else if (subscriber != NULL && --subscriber->count == 0) {
@@ -273,11 +290,30 @@ void wsf_greet_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_no
     }
 }
 
+/* Whoever dials us has our id: ourselves, or a copy of us. The answer tells by which connection. */
+static void greet_own_id(wsf_core *core, const wsf_introduction *introduction) {
+    if (strcmp(introduction->endpoint, core->endpoint) == 0)
+        wsf_greet_send_number(core, core->config.node, WSF_HELLO_ACK, 0);
+    else
+        refuse(core, core->config.node, "", introduction->endpoint, WSFAN_REASON_ID);
+}
+
+void wsf_greet_own_id(wsf_core *core, uint32_t connection) {
+    wsf_entry entry;
+    wsfan_reason reason = WSFAN_REASON_SELF;
+    int more;
+    while ((more = wsf_reader_next(core->reader, &entry)) != 0)
+        if (more == 1 && entry.type == WSF_REFUSE)
+            reason = WSFAN_REASON_ID;
+    tell_host(core, core->config.node, "", core->connections[connection].endpoint,
+              WSFAN_PEER_REFUSED, reason);
+    disconnect(core, connection);
+}
+
 void wsf_greet_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now) {
     uint64_t node = introduction->node;
     if (node == core->config.node) {
-        /* We reach ourselves; this frame tells by which connection. */
-        wsf_greet_send_number(core, node, WSF_HELLO_ACK, 0);
+        greet_own_id(core, introduction);
         return;
     }
     wsfan_reason reason = judge(core, introduction->protocol_min, introduction->protocol_max,
@@ -317,12 +353,14 @@ static wsf_buffer *loose_frame(wsf_core *core, uint64_t receiver, wsf_writer *wr
     if (frame == NULL)
         return NULL; /* these frames are repeated until they are answered */
     *writer = (wsf_writer){ frame->data, frame->capacity, 0 };
-    wsf_frame_head head = { .version = WSF_PROTOCOL_MAX, .sender = core->config.node };
+    /* Every version reads greetings of every version. */
+    wsf_frame_head head = { .version = core->config.protocol_max, .sender = core->config.node };
     wsf_write_head(writer, receiver, &head);
     return frame;
 }
 
-static void send_loose(wsf_core *core, wsf_buffer *frame, const wsf_writer *writer) {
+static void send_loose(wsf_core *core, wsf_buffer *frame, wsf_writer *writer) {
+    wsf_seal(writer);
     frame->size = (uint32_t)writer->size;
     core->effects.send(core->effects.user, frame);
     wsf_buffer_unref(frame);
@@ -346,8 +384,8 @@ void wsf_greet_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now) {
     if (frame == NULL)
         return;
     wsf_hello hello = {
-        .protocol_min = WSF_PROTOCOL_MIN,
-        .protocol_max = WSF_PROTOCOL_MAX,
+        .protocol_min = core->config.protocol_min,
+        .protocol_max = core->config.protocol_max,
         .cluster = wsfan_string(core->cluster),
         .name = wsfan_string(core->name),
         .incarnation = core->config.incarnation,
@@ -376,6 +414,25 @@ static bool name_is_free(wsf_core *core, uint64_t sender, const wsf_hello *hello
     return true;
 }
 
+/* The link is given up, here or there. */
+static void begin_anew(wsf_core *core, wsf_peer *peer) {
+    unlink_peer(core, peer);
+    wsf_results_lose(core, peer, false);
+    wsf_link_restart(&peer->link, wsf_greet_random(core));
+    peer->hello_acked = false;
+    peer->ack_ms = UINT64_MAX;
+    peer->nack_interval_ms = WSF_NACK_INTERVAL_MS;
+    peer->forgotten = true; /* what it publishes until there is a link again is not for us */
+}
+
+uint64_t wsf_greet_cut(wsf_core *core, wsf_peer *peer) {
+    uint64_t dropped = wsf_link_drop_queue(&peer->link);
+    begin_anew(core, peer);
+    peer->hello_received = false;
+    set_state(core, peer, WSFAN_PEER_DOWN, WSFAN_REASON_SLOW);
+    return dropped;
+}
+
 void wsf_greet_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello, wsf_now now) {
     char name[WSF_NAME_SIZE_MAX + 1];
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
@@ -384,10 +441,13 @@ void wsf_greet_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello, ws
 
     wsf_peer *peer = wsf_greet_find(core, sender);
     wsfan_reason reason = judge(core, hello->protocol_min, hello->protocol_max, hello->cluster);
+    if (reason == WSFAN_REASON_NONE && peer != NULL && peer->hello_received &&
+        (peer->incarnation != hello->incarnation || strcmp(peer->name, name) != 0))
+        reason = WSFAN_REASON_ID;
     if (reason == WSFAN_REASON_NONE && !name_is_free(core, sender, hello, name))
         reason = WSFAN_REASON_NAME;
     if (reason != WSFAN_REASON_NONE) {
-        if (peer != NULL && !peer->linked)
+        if (peer != NULL && !peer->linked && reason != WSFAN_REASON_ID)
             wsf_greet_drop(core, peer, reason);
         refuse(core, sender, name, endpoint, reason);
         return;
@@ -395,15 +455,13 @@ void wsf_greet_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello, ws
     if (peer == NULL && (peer = add_peer(core, sender, endpoint, now)) == NULL)
         return;
 
-    if (peer->hello_received && peer->link.in_epoch != hello->epoch) {
-        /* It has forgotten us, and with us what it had received. */
-        unlink_peer(core, peer);
-        wsf_link_restart(&peer->link, wsf_greet_random(core));
-        peer->hello_acked = false;
-    }
+    if (peer->hello_received && peer->link.in_epoch != hello->epoch)
+        begin_anew(core, peer); /* it has forgotten us, and with us what it had received */
     peer->hello_received = true;
     peer->incarnation = hello->incarnation;
     peer->frame_size_max = hello->frame_size_max;
+    peer->version = hello->protocol_max < core->config.protocol_max ? hello->protocol_max
+                                                                    : core->config.protocol_max;
     peer->link.in_epoch = hello->epoch;
     memcpy(peer->name, name, sizeof name);
     memcpy(peer->endpoint, endpoint, sizeof endpoint);
@@ -423,7 +481,7 @@ void wsf_greet_hello_ack(wsf_core *core, wsf_peer *peer, uint64_t epoch, wsf_now
 void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t reason) {
     if (peer != NULL && peer->linked)
         return; /* an old answer */
-    wsfan_reason known = reason <= WSFAN_REASON_LIMIT ? (wsfan_reason)reason : WSFAN_REASON_NONE;
+    wsfan_reason known = reason <= WSFAN_REASON_SLOW ? (wsfan_reason)reason : WSFAN_REASON_NONE;
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
         if (core->connections[i].used && core->connections[i].node == node)
             core->connections[i].refused = known;
@@ -433,9 +491,14 @@ void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t r
 
 /* ------------------------------------------------------------------------------------ liveness */
 
+/* How long nothing may be heard of a peer: one that never had a link is soon given up. */
+static uint64_t keep_ms(const wsf_core *core, const wsf_peer *peer) {
+    return peer->linked || peer->state != 0 ? core->config.forget_ms : core->config.down_ms;
+}
+
 static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
     uint64_t quiet_ms = now.ms - peer->heard_ms;
-    if (quiet_ms >= core->config.forget_ms || (!peer->linked && quiet_ms >= core->config.down_ms)) {
+    if (quiet_ms >= keep_ms(core, peer)) {
         wsf_greet_drop(core, peer, WSFAN_REASON_TIMEOUT);
         return;
     }
@@ -482,7 +545,7 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
 
 static uint64_t peer_deadline(const wsf_core *core, const wsf_peer *peer) {
     const wsf_core_config *config = &core->config;
-    uint64_t at = peer->heard_ms + (peer->linked ? config->forget_ms : config->down_ms);
+    uint64_t at = peer->heard_ms + keep_ms(core, peer);
     if (peer->linked && peer->state != WSFAN_PEER_DOWN) {
         at = earlier(at, peer->heard_ms + config->down_ms);
         if (peer->state != WSFAN_PEER_SILENT)

@@ -26,6 +26,9 @@ void wsf_greet_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello, ws
 void wsf_greet_hello_ack(wsf_core *core, wsf_peer *peer, uint64_t epoch, wsf_now now);
 void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t reason);
 
+/* A frame with our own id: from ourselves, or from a node that has the same. */
+void wsf_greet_own_id(wsf_core *core, uint32_t connection);
+
 /* A peer that passed on another one's address. */
 void wsf_greet_known(wsf_core *core, const wsf_known_peer *known, wsf_now now);
 
@@ -41,6 +44,10 @@ void wsf_greet_send_number(wsf_core *core, uint64_t node, wsf_entry_type type, u
 
 /* Ends a peer for good and tells the host. */
 void wsf_greet_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason);
+
+/* Gives a peer's link up because it is too slow: it is down until it greets again. Returns how many
+ * queued messages were dropped; all that is missing is counted in its link and told then. */
+uint64_t wsf_greet_cut(wsf_core *core, wsf_peer *peer);
 
 /* Moves the liveness of every peer to `now`, says hello again where it is due, gives up on
  * connections behind which nobody answers. */

@@ -50,6 +50,10 @@ void wsf_inbox_free_item(wsf_item *item) {
         wsf_ticket_free((wsf_ticket *)item);
         return;
     }
+    if (item->kind == WSF_INBOX_RESULT) {
+        wsf_receipt_unref((wsf_receipt *)item);
+        return;
+    }
     if (item->kind == WSF_INBOX_MESSAGE)
         wsfan_message_unref(((wsf_inbox_message *)item)->message);
     free(item);
@@ -114,6 +118,12 @@ bool wsf_inbox_put_peer(wsf_inbox *inbox, const wsfan_peer *peer) {
 bool wsf_inbox_put_gap(wsf_inbox *inbox, const wsfan_gap *gap) {
     if (put_notice(inbox, WSF_INBOX_GAP, NULL, gap))
         return true;
-    wsf_inbox_note_gap(inbox, gap->count);
+    wsf_inbox_note_gap(inbox, gap->count > 0 ? gap->count : 1);
     return false;
+}
+
+void wsf_inbox_put_result(wsf_inbox *inbox, wsf_receipt *receipt) {
+    receipt->item.kind = WSF_INBOX_RESULT;
+    if (wsf_mailbox_post(&inbox->mailbox, &receipt->item) != WSFAN_OK)
+        wsf_receipt_unref(receipt); /* the loop is closed */
 }

@@ -7,7 +7,13 @@
 #include "core.h"
 #include "mailbox.h"
 
-typedef enum { WSF_INBOX_MESSAGE, WSF_INBOX_JOINED, WSF_INBOX_PEER, WSF_INBOX_GAP } wsf_inbox_kind;
+typedef enum {
+    WSF_INBOX_MESSAGE,
+    WSF_INBOX_JOINED,
+    WSF_INBOX_PEER,
+    WSF_INBOX_GAP,
+    WSF_INBOX_RESULT /* a wsf_receipt */
+} wsf_inbox_kind;
 
 typedef struct {
     wsf_item item;
@@ -26,6 +32,7 @@ typedef struct {
     wsf_mailbox mailbox;
     atomic_uint refs;
     atomic_uint notices;      /* waiting */
+    atomic_uint results;      /* asked for and not dispatched */
     atomic_uint_fast64_t gap; /* messages that found no room and were not reported yet */
 } wsf_inbox;
 
@@ -49,5 +56,8 @@ bool wsf_inbox_put_gap(wsf_inbox *inbox, const wsfan_gap *gap);
 /* Frees an item that came out of the mailbox, and what it holds. */
 void wsf_inbox_free_item(wsf_item *item);
 void wsf_ticket_free(wsf_ticket *ticket);
+
+/* Takes over the caller's reference to the receipt, not the inbox in it. */
+void wsf_inbox_put_result(wsf_inbox *inbox, wsf_receipt *receipt);
 
 #endif

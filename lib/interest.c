@@ -98,6 +98,7 @@ int wsf_interest_add_loop(wsf_interest *interest, uint64_t hash, unsigned loop, 
         return error;
     if (row->loops == 0) {
         interest->local_count++;
+        interest->local_digest += hash;
         append_log(interest, row);
     }
     row->loops |= UINT64_C(1) << loop;
@@ -112,6 +113,7 @@ static void clear_loop(wsf_interest *interest, wsf_interest_row *row, unsigned l
     row->loops &= ~bit;
     if (row->loops == 0) {
         interest->local_count--;
+        interest->local_digest -= row->hash;
         append_log(interest, row);
         drop_if_unwanted(interest, row);
     }
@@ -133,9 +135,13 @@ int wsf_interest_add_peer(wsf_interest *interest, uint64_t hash, unsigned peer) 
     int error = find_or_add(interest, hash, true, &row);
     if (error != WSFAN_OK)
         return error;
+    uint64_t bit = UINT64_C(1) << peer;
+    if ((row->peers & bit) != 0)
+        return WSFAN_OK;
     if (row->peers == 0)
         interest->remote_count++;
-    row->peers |= UINT64_C(1) << peer;
+    interest->peer_digests[peer] += hash;
+    row->peers |= bit;
     return WSFAN_OK;
 }
 
@@ -144,6 +150,7 @@ static void clear_peer(wsf_interest *interest, wsf_interest_row *row, unsigned p
     if ((row->peers & bit) == 0)
         return;
     row->peers &= ~bit;
+    interest->peer_digests[peer] -= row->hash;
     if (row->peers == 0)
         interest->remote_count--;
     drop_if_unwanted(interest, row);

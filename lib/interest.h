@@ -23,6 +23,8 @@ typedef struct {
     uint32_t rows_count_max;
     uint32_t local_count;  /* rows with a loop */
     uint32_t remote_count; /* rows with a peer */
+    uint64_t local_digest; /* sum of the hashes with a loop; the same set, the same digest */
+    uint64_t peer_digests[64];
     wsf_table index;
     uint64_t *log; /* hashes; entry s stands at s modulo its capacity */
     uint32_t log_capacity;

@@ -1,35 +1,46 @@
-/* Answers for numbers, the window and what is kept for repair. Does not know what is in a frame.
+/* Answers for numbers, the window, what is kept for repair and what waits for its turn. Does not
+ * know what is in a frame.
  *
- * ZeroMQ delivers in order while a connection lasts and loses silently when it breaks, so repair is
- * to go back: the receiver takes frames strictly by number, and the sender sends again from the
- * first that is missing (go-back-N). Unacknowledged bytes never exceed the window, which keeps
- * ZeroMQ's own queues below it too. */
+ * ZeroMQ delivers in order while a connection lasts and loses silently when it breaks. The receiver
+ * sees what is missing by the numbers, asks for it by range, and keeps what came too early.
+ * Unacknowledged bytes never exceed the window, which keeps ZeroMQ's own queues below it too. */
 #include "link.h"
 
 #include <assert.h>
 #include <string.h>
 
-void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch) {
+void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch, unsigned peer) {
     memset(link, 0, sizeof *link);
     link->limits = *limits;
+    link->peer = peer;
     link->epoch = epoch;
     link->next = 1;
-    link->resend = 1;
+    link->again_from = 1;
     link->in_expected = 1;
     wsf_deque_init(&link->sent, sizeof(wsf_sent_frame));
+    wsf_deque_init(&link->held, sizeof(wsf_buffer *));
     wsf_deque_init(&link->queue, sizeof(wsfan_message *));
 }
 
 static void drop_first_sent(wsf_link *link) {
     wsf_sent_frame *first = wsf_deque_at(&link->sent, 0);
+    link->again_count -= first->again;
     link->sent_bytes -= first->frame->capacity;
     wsf_buffer_unref(first->frame);
     wsf_deque_pop_front(&link->sent);
 }
 
+static void drop_held(wsf_link *link) {
+    for (; link->held.count > 0; wsf_deque_pop_front(&link->held))
+        wsf_buffer_unref(*(wsf_buffer **)wsf_deque_at(&link->held, 0));
+    link->held_bytes = 0;
+}
+
 void wsf_link_destroy(wsf_link *link) {
     while (link->sent.count > 0)
         drop_first_sent(link);
+    drop_held(link);
+    wsf_deque_destroy(&link->held);
     while (link->queue.count > 0)
         wsf_link_dequeue(link);
     wsf_deque_destroy(&link->sent);
@@ -44,19 +55,44 @@ void wsf_link_restart(wsf_link *link, uint64_t epoch) {
     link->epoch = epoch;
     link->next = 1;
     link->acked = 0;
-    link->resend = 1;
+    link->again_from = 1;
     link->in_epoch = 0;
     link->in_expected = 1;
+    link->in_newest = 0;
+    drop_held(link);
 }
 
 /* -------------------------------------------------------------------------------------- sending */
 
+bool wsf_link_fits(const wsf_link *link, const wsfan_message *message) {
+    return link->queue.count == 0 ||
+           (link->queue.count < link->limits.queue_count_max &&
+            link->queue_bytes + wsf_message_size(message) <= link->limits.queue_bytes_max);
+}
+
+static void note_lost(wsf_link *link, wsfan_message *message) {
+    if (message->receipt != NULL)
+        message->receipt->lost |= UINT64_C(1) << link->peer;
+}
+
+static void drop_first_queued(wsf_link *link) {
+    note_lost(link, wsf_link_front(link));
+    wsf_link_dequeue(link);
+}
+
+uint64_t wsf_link_drop_queue(wsf_link *link) {
+    uint64_t dropped = link->queue.count;
+    while (link->queue.count > 0)
+        drop_first_queued(link);
+    link->lost += dropped;
+    return dropped;
+}
+
 uint64_t wsf_link_enqueue(wsf_link *link, wsfan_message *message) {
     size_t size = wsf_message_size(message);
     uint64_t dropped = 0;
-    while (link->queue.count > 0 && (link->queue.count >= link->limits.queue_count_max ||
-                                     link->queue_bytes + size > link->limits.queue_bytes_max)) {
-        wsf_link_dequeue(link);
+    while (!wsf_link_fits(link, message)) {
+        drop_first_queued(link);
         dropped++;
     }
     wsfan_message **place = wsf_deque_push(&link->queue);
@@ -64,6 +100,7 @@ uint64_t wsf_link_enqueue(wsf_link *link, wsfan_message *message) {
         *place = wsfan_message_ref(message);
         link->queue_bytes += size;
     } else {
+        note_lost(link, message);
         dropped++;
     }
     link->lost += dropped;
@@ -91,14 +128,13 @@ bool wsf_link_has_room(const wsf_link *link, size_t frame_size) {
     return link->sent_bytes == 0 || link->sent_bytes + frame_size <= link->limits.window_bytes;
 }
 
-int wsf_link_keep(wsf_link *link, wsf_buffer *frame, uint64_t serial, uint32_t messages) {
+int wsf_link_keep(wsf_link *link, wsf_buffer *frame, uint64_t serial, uint32_t messages,
+                  bool receipts) {
     wsf_sent_frame *place = wsf_deque_push(&link->sent);
     if (place == NULL)
         return WSFAN_ENOMEM;
-    *place = (wsf_sent_frame){ wsf_buffer_ref(frame), serial, messages };
+    *place = (wsf_sent_frame){ wsf_buffer_ref(frame), serial, messages, false, receipts };
     link->sent_bytes += frame->capacity;
-    if (link->resend == link->next)
-        link->resend++;
     link->next++;
     return WSFAN_OK;
 }
@@ -112,38 +148,135 @@ bool wsf_link_acknowledge(wsf_link *link, uint64_t epoch, uint64_t number, uint6
         wsf_sent_frame *first = wsf_deque_at(&link->sent, 0);
         if (*serial < first->serial)
             *serial = first->serial;
+        link->receipts_acked = link->receipts_acked || first->receipts;
         drop_first_sent(link);
         link->acked++;
     }
-    if (link->resend <= link->acked)
-        link->resend = link->acked + 1;
     return true;
 }
 
-void wsf_link_resend(wsf_link *link, uint64_t from) {
-    if (from <= link->acked)
-        from = link->acked + 1;
-    if (from < link->resend)
-        link->resend = from;
+void wsf_link_ask_again(wsf_link *link, wsf_range range) {
+    uint64_t from = range.from > link->acked ? range.from : link->acked + 1;
+    for (uint64_t number = from; number < link->next && number <= range.to; number++) {
+        wsf_sent_frame *sent = wsf_deque_at(&link->sent, (uint32_t)(number - link->acked - 1));
+        link->again_count += !sent->again;
+        sent->again = true;
+    }
+    if (from < link->again_from)
+        link->again_from = from;
 }
 
-wsf_buffer *wsf_link_next_resend(wsf_link *link) {
-    if (link->resend == link->next)
-        return NULL;
-    uint32_t i = (uint32_t)(link->resend - link->acked - 1);
-    link->resend++;
-    return ((wsf_sent_frame *)wsf_deque_at(&link->sent, i))->frame;
+wsf_buffer *wsf_link_next_again(wsf_link *link) {
+    if (link->again_from <= link->acked)
+        link->again_from = link->acked + 1;
+    while (link->again_count > 0) {
+        assert(link->again_from < link->next);
+        wsf_sent_frame *sent = wsf_deque_at(&link->sent,
+                                            (uint32_t)(link->again_from++ - link->acked - 1));
+        if (!sent->again)
+            continue;
+        sent->again = false;
+        link->again_count--;
+        return sent->frame;
+    }
+    link->again_from = link->next;
+    return NULL;
 }
 
 /* ------------------------------------------------------------------------------------ receiving */
 
-wsf_receive wsf_link_receive(wsf_link *link, uint64_t epoch, uint64_t number) {
+enum { HELD_COUNT_MAX = 65536 };
+
+/* Numbers that nobody has used yet are not held: a frame is at most a window ahead. */
+static bool hold(wsf_link *link, uint64_t number, const void *data, size_t size) {
+    uint64_t place = number - link->in_expected;
+    if (place >= HELD_COUNT_MAX || size > UINT32_MAX ||
+        link->held_bytes + size > link->limits.window_bytes)
+        return false;
+    wsf_buffer *frame = wsf_buffer_new((uint32_t)size);
+    if (frame == NULL)
+        return false;
+    while (link->held.count <= place) {
+        wsf_buffer **slot = wsf_deque_push(&link->held);
+        if (slot == NULL) {
+            wsf_buffer_unref(frame);
+            return false;
+        }
+        *slot = NULL;
+    }
+    memcpy(frame->data, data, size);
+    frame->size = (uint32_t)size;
+    link->held_bytes += size;
+    *(wsf_buffer **)wsf_deque_at(&link->held, (uint32_t)place) = frame;
+    return true;
+}
+
+static bool is_held(const wsf_link *link, uint64_t number) {
+    uint64_t place = number - link->in_expected;
+    return place < link->held.count &&
+           *(wsf_buffer **)wsf_deque_at(&link->held, (uint32_t)place) != NULL;
+}
+
+static void advance(wsf_link *link) {
+    link->in_expected++;
+    if (link->held.count > 0)
+        wsf_deque_pop_front(&link->held);
+}
+
+wsf_receive wsf_link_receive(wsf_link *link, uint64_t epoch, uint64_t number, const void *frame,
+                             size_t size) {
     if (epoch != link->in_epoch || epoch == 0)
         return WSF_RECEIVE_FOREIGN;
-    if (number < link->in_expected)
+    if (number < link->in_expected || is_held(link, number))
         return WSF_RECEIVE_DUPLICATE;
+    wsf_link_note_newest(link, number);
     if (number > link->in_expected)
-        return WSF_RECEIVE_GAP;
-    link->in_expected++;
+        return hold(link, number, frame, size) ? WSF_RECEIVE_HELD : WSF_RECEIVE_NO_ROOM;
+    advance(link);
     return WSF_RECEIVE_NEXT;
+}
+
+wsf_buffer *wsf_link_held(const wsf_link *link) {
+    return link->held.count > 0 ? *(wsf_buffer **)wsf_deque_at(&link->held, 0) : NULL;
+}
+
+void wsf_link_drop_held(wsf_link *link) {
+    wsf_buffer **first = wsf_deque_at(&link->held, 0);
+    link->held_bytes -= (*first)->size;
+    wsf_buffer_unref(*first);
+    *first = NULL;
+}
+
+void wsf_link_take_held(wsf_link *link) {
+    wsf_link_drop_held(link);
+    advance(link);
+}
+
+void wsf_link_note_newest(wsf_link *link, uint64_t newest) {
+    if (link->in_newest < newest)
+        link->in_newest = newest;
+}
+
+bool wsf_link_complete(const wsf_link *link) {
+    return link->in_newest < link->in_expected;
+}
+
+uint32_t wsf_link_missing(const wsf_link *link, wsf_range ranges[WSF_NACK_RANGES_MAX]) {
+    uint32_t count = 0;
+    uint64_t number = link->in_expected;
+    uint64_t held_end = link->in_expected + link->held.count; /* behind the last that is held */
+    while (count < WSF_NACK_RANGES_MAX && number <= link->in_newest) {
+        if (is_held(link, number)) {
+            number++;
+            continue;
+        }
+        wsf_range *range = &ranges[count++];
+        range->from = number++;
+        while (number < held_end && !is_held(link, number))
+            number++;
+        if (number >= held_end)
+            number = link->in_newest + 1; /* all the rest */
+        range->to = number - 1;
+    }
+    return count;
 }

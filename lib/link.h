@@ -7,9 +7,10 @@
 #include "buffer.h"
 #include "deque.h"
 #include "message.h"
+#include "wire.h"
 
 typedef struct {
-    uint64_t window_bytes;    /* sent and not acknowledged */
+    uint64_t window_bytes;    /* sent and not acknowledged; and received before its turn */
     uint64_t queue_bytes_max; /* waiting for room in the window */
     uint32_t queue_count_max;
 } wsf_link_limits;
@@ -18,40 +19,54 @@ typedef struct {
     wsf_buffer *frame;
     uint64_t serial;   /* of the interest log, up to which the peer knows after this frame */
     uint32_t messages; /* in this frame */
+    bool again;        /* it is to be sent once more */
+    bool receipts;     /* somebody asked what becomes of a message in it */
 } wsf_sent_frame;
 
 typedef struct {
     wsf_link_limits limits;
+    unsigned peer; /* its bit in receipts */
 
-    /* Outgoing. Frames acked+1 .. next-1 are in `sent`; those from `resend` on must go again. */
+    /* Outgoing. Frames acked+1 .. next-1 are in `sent`. */
     uint64_t epoch;
     uint64_t next;
     uint64_t acked;
-    uint64_t resend;
     wsf_deque sent;
     uint64_t sent_bytes;
-    wsf_deque queue; /* wsfan_message *, oldest first */
+    uint64_t again_from;   /* no frame before this one is to be sent again, */
+    uint32_t again_count;  /* but so many in all */
+    wsf_deque queue;       /* wsfan_message *, oldest first */
     uint64_t queue_bytes;
     uint64_t lost;         /* messages that were dropped and not yet reported, */
     uint64_t lost_too_big; /* those that the peer would not take */
+    bool receipts_acked;   /* a frame with receipts was acknowledged; the user clears it */
 
     /* Incoming. */
     uint64_t in_epoch;    /* 0: the peer has not said hello */
     uint64_t in_expected; /* the next number */
+    uint64_t in_newest;   /* the highest that the peer is known to have used */
+    wsf_deque held;       /* wsf_buffer *, frame in_expected + i at i; NULL: missing */
+    uint64_t held_bytes;
 } wsf_link;
 
-void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch);
+void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch, unsigned peer);
 void wsf_link_destroy(wsf_link *link);
 
-/* A new outgoing stream. What was sent and not acknowledged counts as lost, because nobody can tell
+/* A new stream each way. What was sent and not acknowledged counts as lost, because nobody can tell
  * whether it arrived; what waits goes on waiting. */
 void wsf_link_restart(wsf_link *link, uint64_t epoch);
+
+/* Drops what waits and counts it as lost. Returns how many messages. */
+uint64_t wsf_link_drop_queue(wsf_link *link);
 
 /* Appends a message, taking a reference. Over the limits the oldest go; returns how many messages
  * were dropped, this one among them where there is no memory. They are added to `lost`. */
 uint64_t wsf_link_enqueue(wsf_link *link, wsfan_message *message);
 wsfan_message *wsf_link_front(const wsf_link *link); /* NULL: none waits */
 void wsf_link_dequeue(wsf_link *link);               /* gives the reference back */
+
+/* Whether this message would fit without dropping another. */
+bool wsf_link_fits(const wsf_link *link, const wsfan_message *message);
 
 /* Whether the queue is more than half full. */
 bool wsf_link_crowded(const wsf_link *link);
@@ -61,23 +76,39 @@ bool wsf_link_has_room(const wsf_link *link, size_t frame_size);
 
 /* Keeps the frame that was numbered link->next until it is acknowledged. WSFAN_ENOMEM: it may not
  * be sent. */
-int wsf_link_keep(wsf_link *link, wsf_buffer *frame, uint64_t serial, uint32_t messages);
+int wsf_link_keep(wsf_link *link, wsf_buffer *frame, uint64_t serial, uint32_t messages,
+                  bool receipts);
 
 /* The peer has everything up to `number`. Returns false when that cannot be. *serial grows to that
  * of the last acknowledged frame. */
 bool wsf_link_acknowledge(wsf_link *link, uint64_t epoch, uint64_t number, uint64_t *serial);
 
-/* From this frame on everything goes again, as far as it is not acknowledged. */
-void wsf_link_resend(wsf_link *link, uint64_t from);
-wsf_buffer *wsf_link_next_resend(wsf_link *link); /* NULL: nothing to send again */
+/* These frames go again, as far as they are not acknowledged. */
+void wsf_link_ask_again(wsf_link *link, wsf_range range);
+wsf_buffer *wsf_link_next_again(wsf_link *link); /* NULL: nothing to send again */
 
 typedef enum {
-    WSF_RECEIVE_NEXT,      /* the expected one */
+    WSF_RECEIVE_NEXT,      /* the expected one; those of wsf_link_held() may follow */
     WSF_RECEIVE_DUPLICATE, /* was here before */
-    WSF_RECEIVE_GAP,       /* frames before it are missing */
+    WSF_RECEIVE_HELD,      /* frames before it are missing; it waits for them */
+    WSF_RECEIVE_NO_ROOM,   /* the same, but it cannot be kept; it will have to come again */
     WSF_RECEIVE_FOREIGN    /* of another epoch */
 } wsf_receive;
 
-wsf_receive wsf_link_receive(wsf_link *link, uint64_t epoch, uint64_t number);
+/* Copies the frame when it has to wait. */
+wsf_receive wsf_link_receive(wsf_link *link, uint64_t epoch, uint64_t number, const void *frame,
+                             size_t size);
+
+/* The expected frame, if it is here already; NULL: it is not. Take it, or let it be missing. */
+wsf_buffer *wsf_link_held(const wsf_link *link);
+void wsf_link_take_held(wsf_link *link);
+void wsf_link_drop_held(wsf_link *link);
+
+/* The peer has used numbers up to this one. */
+void wsf_link_note_newest(wsf_link *link, uint64_t newest);
+
+/* What is missing, oldest first, at most WSF_NACK_RANGES_MAX ranges. Returns how many. */
+uint32_t wsf_link_missing(const wsf_link *link, wsf_range ranges[WSF_NACK_RANGES_MAX]);
+bool wsf_link_complete(const wsf_link *link); /* nothing is missing */
 
 #endif

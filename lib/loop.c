@@ -105,6 +105,25 @@ unsigned wsf_loop_index(const wsfan_loop *loop) {
     return loop->index;
 }
 
+int wsf_loop_new_receipt(wsfan_loop *loop, uint32_t count_max, void *user, wsf_receipt **receipt) {
+    if (atomic_fetch_add(&loop->inbox->results, 1) >= count_max) {
+        atomic_fetch_sub(&loop->inbox->results, 1);
+        return WSFAN_ELIMIT;
+    }
+    *receipt = wsf_receipt_new(loop->inbox, user);
+    if (*receipt == NULL) {
+        atomic_fetch_sub(&loop->inbox->results, 1);
+        return WSFAN_ENOMEM;
+    }
+    wsf_inbox_ref(loop->inbox);
+    return WSFAN_OK;
+}
+
+void wsf_loop_revoke_receipt(wsfan_loop *loop) {
+    atomic_fetch_sub(&loop->inbox->results, 1);
+    wsf_inbox_unref(loop->inbox);
+}
+
 uint64_t wsf_loop_sessions(const wsfan_loop *loop) {
     return atomic_load(&loop->sessions);
 }
@@ -289,6 +308,10 @@ static void dispatch_message(wsfan_loop *loop, wsf_inbox_message *item) {
     loop->recipients += count;
     if (count > 0 && loop->callbacks.on_message != NULL)
         loop->callbacks.on_message(loop->user, message, recipients, count);
+    if (message->receipt != NULL && wsf_receipt_loop_done(message->receipt, count)) {
+        message->receipt->loops_item.kind = WSF_MESH_LOOPS_DONE;
+        wsf_mesh_post(loop->node.mesh, &wsf_receipt_ref(message->receipt)->loops_item);
+    }
     wsf_inbox_free_item(&item->item);
 }
 
@@ -346,6 +369,13 @@ static void dispatch_notice(wsfan_loop *loop, wsf_inbox_notice *notice) {
     wsf_inbox_free_item(&notice->item);
 }
 
+static void dispatch_result(wsfan_loop *loop, wsf_receipt *receipt) {
+    atomic_fetch_sub(&loop->inbox->results, 1);
+    if (loop->callbacks.on_result != NULL)
+        loop->callbacks.on_result(loop->user, &receipt->result);
+    wsf_receipt_unref(receipt);
+}
+
 static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
     switch ((wsf_inbox_kind)item->kind) {
     case WSF_INBOX_MESSAGE:
@@ -357,6 +387,9 @@ static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
     case WSF_INBOX_PEER:
     case WSF_INBOX_GAP:
         dispatch_notice(loop, (wsf_inbox_notice *)item);
+        break;
+    case WSF_INBOX_RESULT:
+        dispatch_result(loop, (wsf_receipt *)item);
         break;
     }
 }

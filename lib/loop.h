@@ -31,6 +31,11 @@ void wsf_loop_destroy(wsfan_loop *loop);
 
 wsfan_node *wsf_loop_owner(const wsfan_loop *loop);
 
+/* [any] A receipt that comes back by on_result, one of at most count_max under way: WSFAN_ELIMIT,
+ * WSFAN_ENOMEM. Revoke it when its message is not published after all. */
+int wsf_loop_new_receipt(wsfan_loop *loop, uint32_t count_max, void *user, wsf_receipt **receipt);
+void wsf_loop_revoke_receipt(wsfan_loop *loop);
+
 bool wsf_loop_dispatching(const wsfan_loop *loop);
 unsigned wsf_loop_index(const wsfan_loop *loop);
 uint64_t wsf_loop_sessions(const wsfan_loop *loop); /* [any] */

@@ -96,6 +96,13 @@ static void on_gap(void *user, const wsfan_gap *gap) {
             wsf_core_count_drop(mesh->core, WSFAN_DROP_EVENT, 1);
 }
 
+static void on_result(void *user, wsf_receipt *receipt) {
+    wsf_inbox *inbox = receipt->inbox;
+    (void)user;
+    wsf_inbox_put_result(inbox, receipt);
+    wsf_inbox_unref(inbox);
+}
+
 /* --------------------------------------------------------------------------------------- inputs */
 
 static void on_subscription(void *user, bool subscribed, const void *topic, size_t size) {
@@ -138,6 +145,10 @@ static void handle(wsf_mesh *mesh, wsf_item *item) {
     case WSF_MESH_REMOVE_LOOP:
         remove_loop(mesh, command->loop);
         free(command);
+        break;
+    case WSF_MESH_LOOPS_DONE:
+        wsf_core_loops_done(mesh->core, wsf_receipt_of_loops_item(item));
+        wsf_receipt_unref(wsf_receipt_of_loops_item(item));
         break;
     case WSF_MESH_STOP:
         mesh->closing = true;
@@ -218,7 +229,8 @@ static void *run(void *user) {
 static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
                      const wsf_core_config *core_config) {
     wsf_effects effects = { mesh,       on_connect, on_disconnect, on_send,
-                            on_deliver, on_joined,  on_peer,       on_gap };
+                            on_deliver, on_joined,  on_peer,       on_gap,
+                            on_result };
     wsf_core_config with_endpoint = *core_config;
     uint64_t frame_size_max = wsf_core_frame_size_max(core_config);
     int error = WSFAN_OK;

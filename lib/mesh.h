@@ -25,6 +25,7 @@ typedef enum {
     WSF_MESH_LEAVE,
     WSF_MESH_ADD_LOOP,
     WSF_MESH_REMOVE_LOOP,
+    WSF_MESH_LOOPS_DONE, /* the loops_item of a wsf_receipt, with a reference to it */
     WSF_MESH_STOP
 } wsf_mesh_kind;
 

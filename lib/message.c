@@ -54,6 +54,7 @@ wsfan_message *wsf_message_clone(const wsfan_message *message) {
     /* Field by field up to the data: the reference count of the original is not ours to read. */
     memset(clone, 0, sizeof *clone);
     atomic_init(&clone->refs, 1);
+    clone->receipt = wsf_receipt_ref(message->receipt);
     clone->flags = message->flags;
     clone->id = message->id;
     clone->except = message->except;
@@ -79,8 +80,10 @@ wsfan_message *wsfan_message_ref(wsfan_message *message) {
 }
 
 void wsfan_message_unref(wsfan_message *message) {
-    if (message != NULL && atomic_fetch_sub_explicit(&message->refs, 1, memory_order_acq_rel) == 1)
-        free(message);
+    if (message == NULL || atomic_fetch_sub_explicit(&message->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    wsf_receipt_unref(message->receipt);
+    free(message);
 }
 
 wsfan_bytes wsfan_message_payload(const wsfan_message *message) {

@@ -5,7 +5,7 @@
 #include <stdatomic.h>
 
 #include "hash.h"
-#include "queue.h"
+#include "receipt.h"
 
 typedef struct {
     uint64_t hash; /* wsf_hash_target(); 0 for WSFAN_ALL */
@@ -15,7 +15,8 @@ typedef struct {
 } wsf_message_target;
 
 struct wsfan_message {
-    wsf_item item; /* its place in the publish queue */
+    wsf_item item;        /* its place in the publish queue */
+    wsf_receipt *receipt; /* a reference; NULL: nobody asked what becomes of it */
     atomic_uint refs;
     uint32_t flags;
     wsfan_message_id id; /* stamped by the core, before anyone else sees the message */

@@ -60,6 +60,10 @@ static int open_mesh(wsfan_node *node) {
         .down_ms = o->down_ms,
         .forget_ms = o->forget_ms,
         .join_ms_max = o->join_ms_max,
+        .result_ms_max = o->result_ms_max,
+        .protocol_min = WSF_PROTOCOL_MIN,
+        .protocol_max = WSF_PROTOCOL_MAX,
+        .slow_peer = o->slow_peer,
     };
     wsf_mesh_config mesh = {
         .endpoint = o->endpoint,
@@ -227,7 +231,8 @@ int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_
         memcpy(&options, given, given->struct_size);
     }
     if (targets == NULL || targets_count == 0 || (options.flags & ~WSFAN_BINARY) != 0 ||
-        (payload.data == NULL && payload.size > 0))
+        (payload.data == NULL && payload.size > 0) ||
+        (options.result_loop != NULL && wsf_loop_owner(options.result_loop) != node))
         return WSFAN_EINVAL;
     if (targets_count > node->options.targets_count_max)
         return WSFAN_ELIMIT;
@@ -243,7 +248,18 @@ int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_
         return WSFAN_ENOMEM;
     message->flags = options.flags;
     message->except = options.except;
-    return wsf_mesh_publish(node->mesh, message);
+    if (options.result_loop != NULL) {
+        error = wsf_loop_new_receipt(options.result_loop, node->options.results_count_max,
+                                     options.result_user, &message->receipt);
+        if (error != WSFAN_OK) {
+            wsfan_message_unref(message);
+            return error;
+        }
+    }
+    error = wsf_mesh_publish(node->mesh, message);
+    if (error != WSFAN_OK && options.result_loop != NULL)
+        wsf_loop_revoke_receipt(options.result_loop);
+    return error;
 }
 
 int wsfan_broadcast(wsfan_node *node, wsfan_bytes chat, wsfan_bytes payload,

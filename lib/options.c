@@ -29,12 +29,15 @@ void wsfan_options_init(wsfan_options *options) {
         .link_window_bytes = 4 * MI,
         .link_queue_count_max = 64 * KI,
         .link_queue_bytes_max = 16 * MI,
+        .slow_peer = WSFAN_SLOW_DROP,
+        .results_count_max = 4096,
         .interest_log_count_max = 64 * KI,
         .heartbeat_ms = 1000,
         .silent_ms = 3000,
         .down_ms = 10000,
         .forget_ms = 120000,
         .join_ms_max = 5000,
+        .result_ms_max = 5000,
         .close_ms_max = 1000,
     };
 }
@@ -59,6 +62,8 @@ static int check_counts(const wsfan_options *o) {
               within(o->link_window_bytes, 64 * KI, UINT32_MAX) &&
               within(o->link_queue_count_max, 1, UINT32_MAX) &&
               within(o->link_queue_bytes_max, 1, UINT64_MAX) &&
+              (o->slow_peer == WSFAN_SLOW_DROP || o->slow_peer == WSFAN_SLOW_CUT) &&
+              within(o->results_count_max, 1, UINT32_MAX) &&
               within(o->interest_log_count_max, 64, 16777216) &&
               (o->interest_log_count_max & (o->interest_log_count_max - 1)) == 0;
     return ok ? WSFAN_OK : WSFAN_EINVAL;
@@ -66,7 +71,8 @@ static int check_counts(const wsfan_options *o) {
 
 static int check_times(const wsfan_options *o) {
     bool ok = o->heartbeat_ms >= 10 && o->silent_ms > o->heartbeat_ms &&
-              o->down_ms > o->silent_ms && o->forget_ms > o->down_ms && o->join_ms_max >= 1;
+              o->down_ms > o->silent_ms && o->forget_ms > o->down_ms && o->join_ms_max >= 1 &&
+              o->result_ms_max >= 1;
     return ok ? WSFAN_OK : WSFAN_EINVAL;
 }
 

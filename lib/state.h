@@ -11,7 +11,9 @@ enum {
     WSF_CONNECTIONS_MAX = 256,
     WSF_SUBSCRIBERS_MAX = 256,
     WSF_ACK_DELAY_MS = 10,
-    WSF_NACK_INTERVAL_MS = 50,
+    WSF_NACK_INTERVAL_MS = 50, /* doubles while nothing comes of it */
+    WSF_NACK_INTERVAL_MS_MAX = 1000,
+    WSF_FORGOTTEN_MAX = 64,
     WSF_HELLO_INTERVAL_MS = 250,
     WSF_STALL_MS = 250 /* a peer that acknowledges nothing for so long holds nobody up */
 };
@@ -24,12 +26,14 @@ typedef struct {
     bool hello_received; /* with hello_acked: the link is established */
     bool hello_acked;
     bool linked;    /* established, and the rest of the core knows */
+    bool forgotten; /* an earlier link was given up: the host is to know, once there is one again */
     bool reachable; /* it subscribes to its inbox at our socket */
     wsfan_peer_event state;
     uint64_t heard_ms;
     uint64_t spoken_ms; /* last frame to it */
     uint64_t hello_ms;  /* last hello to it */
     uint64_t frame_size_max;
+    uint32_t version; /* of the frames that it is sent */
     wsf_link link;
 
     /* Our interest, as far as this peer was told. */
@@ -44,7 +48,7 @@ typedef struct {
     uint64_t progress_ms; /* it last acknowledged something new, or had nothing to */
     uint64_t ack_ms;      /* an acknowledgement is due then; UINT64_MAX: not */
     uint64_t nack_ms;     /* a nack may be sent from then on */
-    bool nack_due;
+    uint64_t nack_interval_ms;
     uint64_t unacked_bytes; /* received since the last prompt acknowledgement */
     bool interest_overflow; /* more than we can note; see core->complete */
 
@@ -85,6 +89,11 @@ struct wsf_core {
     wsf_peer peers[WSF_PEERS_MAX];
     wsf_connection connections[WSF_CONNECTIONS_MAX];
     wsf_subscriber subscribers[WSF_SUBSCRIBERS_MAX];
+    uint64_t forgotten[WSF_FORGOTTEN_MAX]; /* nodes whose links were given up; a ring */
+    uint32_t forgotten_next;
+    wsf_receipt *receipts_head; /* in order of deadline */
+    wsf_receipt *receipts_tail;
+    bool receipts_dirty; /* one of them may be decided */
     wsf_item *tickets_head; /* in order of deadline */
     wsf_item *tickets_tail;
     uint64_t tickets_count;

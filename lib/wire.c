@@ -1,6 +1,7 @@
 /* Answers for every byte that leaves or enters. A frame is
- *     inbox topic | head: [version, sender, epoch, number, ack epoch, ack] | entry | entry ...
- * in MessagePack, where an entry is an array that begins with its type.
+ *     inbox topic | checksum | head: [version, sender, epoch, number, ack epoch, ack] | entry ...
+ * in MessagePack, where an entry is an array that begins with its type. The checksum turns a frame
+ * that was damaged on its way (TCP's is 16 bits) into one that is missing, which is repaired.
  *
  * msgpack-c allocates what a length claims, so nothing reaches it before scan() has found that every
  * claim is covered by bytes that are there. Entries are then unpacked one at a time into one zone. */
@@ -10,6 +11,9 @@
 #include <msgpack.h>
 #include <stdlib.h>
 #include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
 
 static const uint8_t INBOX_MAGIC[4] = { 'W', 'S', 'F', 'N' };
 static const uint8_t INTRODUCTION_MAGIC[4] = { 'W', 'S', 'F', 'I' };
@@ -44,7 +48,9 @@ void wsf_write_inbox(uint8_t topic[WSF_TOPIC_SIZE], uint64_t node) {
 void wsf_write_head(wsf_writer *writer, uint64_t receiver, const wsf_frame_head *head) {
     uint8_t topic[WSF_TOPIC_SIZE];
     wsf_write_inbox(topic, receiver);
+    static const char unsealed[WSF_CHECKSUM_SIZE];
     put(writer, (const char *)topic, sizeof topic);
+    put(writer, unsealed, sizeof unsealed);
 
     msgpack_packer packer = packer_of(writer);
     msgpack_pack_array(&packer, 6);
@@ -54,6 +60,18 @@ void wsf_write_head(wsf_writer *writer, uint64_t receiver, const wsf_frame_head 
     msgpack_pack_uint64(&packer, head->number);
     msgpack_pack_uint64(&packer, head->ack_epoch);
     msgpack_pack_uint64(&packer, head->ack);
+}
+
+enum { BODY_OFFSET = WSF_TOPIC_SIZE + WSF_CHECKSUM_SIZE };
+
+/* The receiver is the seed, so the topic is covered too. */
+static uint64_t checksum(const uint8_t *frame, size_t size) {
+    uint64_t receiver = wsf_get_u64(frame + sizeof INBOX_MAGIC);
+    return XXH3_64bits_withSeed(frame + BODY_OFFSET, size - BODY_OFFSET, receiver);
+}
+
+void wsf_seal(wsf_writer *writer) {
+    wsf_put_u64(writer->data + WSF_TOPIC_SIZE, checksum(writer->data, writer->size));
 }
 
 void wsf_write_hello(wsf_writer *writer, const wsf_hello *hello) {
@@ -76,6 +94,26 @@ void wsf_write_number(wsf_writer *writer, wsf_entry_type type, uint64_t number) 
     msgpack_pack_array(&packer, 2);
     msgpack_pack_uint32(&packer, type);
     msgpack_pack_uint64(&packer, number);
+}
+
+void wsf_write_heartbeat(wsf_writer *writer, uint64_t newest, const uint64_t *digest) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, digest != NULL ? 3 : 2);
+    msgpack_pack_uint32(&packer, WSF_HEARTBEAT);
+    msgpack_pack_uint64(&packer, newest);
+    if (digest != NULL)
+        msgpack_pack_uint64(&packer, *digest);
+}
+
+void wsf_write_nack(wsf_writer *writer, const wsf_range *ranges, uint32_t count) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 2);
+    msgpack_pack_uint32(&packer, WSF_NACK);
+    msgpack_pack_array(&packer, (size_t)count * 2);
+    for (uint32_t i = 0; i < count; i++) {
+        msgpack_pack_uint64(&packer, ranges[i].from);
+        msgpack_pack_uint64(&packer, ranges[i].to);
+    }
 }
 
 void wsf_write_message(wsf_writer *writer, const wsfan_message *message) {
@@ -123,10 +161,10 @@ void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason) {
     msgpack_pack_uint64(&packer, reason);
 }
 
-void wsf_write_bye(wsf_writer *writer) {
+void wsf_write_type(wsf_writer *writer, wsf_entry_type type) {
     msgpack_packer packer = packer_of(writer);
     msgpack_pack_array(&packer, 1);
-    msgpack_pack_uint32(&packer, WSF_BYE);
+    msgpack_pack_uint32(&packer, type);
 }
 
 enum { TARGET_BOUND = 8 }; /* kind and length of one target's name */
@@ -152,6 +190,7 @@ struct wsf_reader {
     size_t offset;
     wsfan_target targets[WSF_TARGETS_COUNT_MAX];
     wsf_known_peer peers[WSF_PEERS_ENTRY_COUNT_MAX];
+    wsf_range ranges[WSF_NACK_RANGES_MAX];
 };
 
 enum { DEPTH_MAX = 4, OBJECTS_COUNT_MAX = 8192, ZONE_CHUNK_BYTES = 8192 };
@@ -311,12 +350,13 @@ int wsf_reader_open(wsf_reader *reader, const void *data, size_t size, uint64_t 
                     wsf_frame_head *head) {
     uint8_t topic[WSF_TOPIC_SIZE];
     wsf_write_inbox(topic, receiver);
-    if (size <= sizeof topic || memcmp(data, topic, sizeof topic) != 0 ||
-        !scan((const uint8_t *)data + sizeof topic, size - sizeof topic))
+    if (size <= BODY_OFFSET || memcmp(data, topic, sizeof topic) != 0 ||
+        wsf_get_u64((const uint8_t *)data + sizeof topic) != checksum(data, size) ||
+        !scan((const uint8_t *)data + BODY_OFFSET, size - BODY_OFFSET))
         return WSFAN_EINVAL;
     reader->data = data;
     reader->size = size;
-    reader->offset = sizeof topic;
+    reader->offset = BODY_OFFSET;
 
     int error;
     msgpack_object object;
@@ -326,7 +366,6 @@ int wsf_reader_open(wsf_reader *reader, const void *data, size_t size, uint64_t 
     bool valid = get_u32(array, 0, &head->version) && get_u64(array, 1, &head->sender) &&
                  get_u64(array, 2, &head->epoch) && get_u64(array, 3, &head->number) &&
                  get_u64(array, 4, &head->ack_epoch) && get_u64(array, 5, &head->ack) &&
-                 head->version >= WSF_PROTOCOL_MIN && head->version <= WSF_PROTOCOL_MAX &&
                  head->sender != 0;
     return valid ? WSFAN_OK : WSFAN_EINVAL;
 }
@@ -384,6 +423,22 @@ static bool read_peers(wsf_reader *reader, const msgpack_object_array *array, ws
     return true;
 }
 
+static bool read_nack(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
+    if (array->size < 2 || array->ptr[1].type != MSGPACK_OBJECT_ARRAY)
+        return false;
+    const msgpack_object_array *list = &array->ptr[1].via.array;
+    if (list->size % 2 != 0 || list->size / 2 > WSF_NACK_RANGES_MAX)
+        return false;
+    for (uint32_t i = 0; i < list->size; i += 2) {
+        wsf_range *range = &reader->ranges[i / 2];
+        if (!get_u64(list, i, &range->from) || !get_u64(list, i + 1, &range->to))
+            return false;
+    }
+    entry->nack.ranges = reader->ranges;
+    entry->nack.count = list->size / 2;
+    return true;
+}
+
 static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry,
                        bool *known) {
     uint64_t type;
@@ -408,12 +463,14 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
     case WSF_PEERS:
         return read_peers(reader, array, entry);
     case WSF_HEARTBEAT:
-        return get_u64(array, 1, &entry->newest);
+        entry->heartbeat.has_digest = get_u64(array, 2, &entry->heartbeat.digest);
+        return get_u64(array, 1, &entry->heartbeat.newest);
     case WSF_NACK:
-        return get_u64(array, 1, &entry->nack_from);
+        return read_nack(reader, array, entry);
     case WSF_LOST:
         return get_u64(array, 1, &entry->lost.count) && get_u64(array, 2, &entry->lost.reason);
     case WSF_BYE:
+    case WSF_RESYNC:
         return true;
     default:
         *known = false;

@@ -12,9 +12,12 @@ enum {
     WSF_PROTOCOL_MAX = 1,
     WSF_TOPIC_SIZE = 12, /* of an inbox: magic and node id */
     WSF_INTRODUCTION_SIZE_MAX = 200,
-    WSF_FRAME_HEAD_BOUND = 64, /* topic and header */
+    WSF_FRAME_HEAD_BOUND = 80, /* topic, checksum and head */
+    WSF_CHECKSUM_SIZE = 8,
     WSF_ENTRY_BOUND = 64,      /* of an entry besides its names, payload or hashes */
     WSF_HELLO_BOUND = 320,
+    WSF_NACK_BOUND = 320,
+    WSF_NACK_RANGES_MAX = 16,
     WSF_KNOWN_PEER_BOUND = 140, /* of one peer in WSF_PEERS */
     WSF_CLUSTER_SIZE_MAX = 32,
     WSF_NAME_SIZE_MAX = 64,
@@ -32,7 +35,8 @@ typedef enum {
     WSF_HEARTBEAT = 7,
     WSF_NACK = 8,
     WSF_LOST = 9,
-    WSF_BYE = 10
+    WSF_BYE = 10,
+    WSF_RESYNC = 11
 } wsf_entry_type;
 
 enum { WSF_SNAPSHOT_BEGIN = 1, WSF_SNAPSHOT_END = 2 }; /* flags of WSF_INTEREST */
@@ -40,7 +44,7 @@ enum { WSF_SNAPSHOT_BEGIN = 1, WSF_SNAPSHOT_END = 2 }; /* flags of WSF_INTEREST 
 typedef struct {
     uint32_t version;
     uint64_t sender;
-    uint64_t epoch;     /* of the sender's stream; 0 in frames that have no number */
+    uint64_t epoch;     /* of the sender's stream; 0: it has none yet */
     uint64_t number;    /* 1, 2, 3 ...; 0: not part of the stream */
     uint64_t ack_epoch; /* of the receiver's stream; 0: none received yet */
     uint64_t ack;       /* all frames up to this arrived */
@@ -62,6 +66,12 @@ typedef struct {
     uint64_t node;
     wsfan_bytes endpoint;
 } wsf_known_peer;
+
+/* Frame numbers, both included. */
+typedef struct {
+    uint64_t from;
+    uint64_t to;
+} wsf_range;
 
 typedef struct {
     wsf_entry_type type;
@@ -86,8 +96,15 @@ typedef struct {
             const wsf_known_peer *list;
             uint32_t count;
         } peers;
-        uint64_t newest;    /* WSF_HEARTBEAT: the highest number in use, 0 before the first */
-        uint64_t nack_from; /* everything from this number on is missing */
+        struct {
+            uint64_t newest; /* the highest number in use, 0 before the first */
+            uint64_t digest; /* of the sender's interest, all of it told in frames up to newest */
+            bool has_digest;
+        } heartbeat;
+        struct {
+            const wsf_range *ranges; /* what is missing */
+            uint32_t count;
+        } nack;
         struct {
             uint64_t count;
             uint64_t reason; /* a wsfan_gap_reason */
@@ -104,15 +121,20 @@ typedef struct {
     size_t size;
 } wsf_writer;
 
+/* A frame begins with its head and ends with its seal, a checksum of all of it. */
 void wsf_write_head(wsf_writer *writer, uint64_t receiver, const wsf_frame_head *head);
+void wsf_seal(wsf_writer *writer);
+
 void wsf_write_hello(wsf_writer *writer, const wsf_hello *hello);
 void wsf_write_number(wsf_writer *writer, wsf_entry_type type, uint64_t number); /* HELLO_ACK,
-                                                   REFUSE, HEARTBEAT, NACK: one number */
+                                                                    REFUSE: one number */
+void wsf_write_heartbeat(wsf_writer *writer, uint64_t newest, const uint64_t *digest); /* NULL: none */
+void wsf_write_nack(wsf_writer *writer, const wsf_range *ranges, uint32_t count);
 void wsf_write_message(wsf_writer *writer, const wsfan_message *message);
 void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes);
 void wsf_write_peers(wsf_writer *writer, const wsf_known_peer *peers, uint32_t count);
 void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason);
-void wsf_write_bye(wsf_writer *writer);
+void wsf_write_type(wsf_writer *writer, wsf_entry_type type); /* BYE, RESYNC: nothing else */
 
 /* At least as many bytes as the message's entry takes. */
 size_t wsf_message_bound(const wsfan_message *message);
@@ -140,8 +162,9 @@ typedef struct wsf_reader wsf_reader;
 wsf_reader *wsf_reader_new(void); /* NULL: out of memory */
 void wsf_reader_destroy(wsf_reader *reader);
 
-/* Checks the whole frame for structure and bounds, then reads its head. The data must stay until
- * the frame has been read. WSFAN_EINVAL: not a valid frame for this receiver. WSFAN_ENOMEM. */
+/* Checks the whole frame for its checksum, structure and bounds, then reads its head; the version in
+ * it is for the caller to judge. The data must stay until the frame has been read. WSFAN_EINVAL: not
+ * a valid frame for this receiver. WSFAN_ENOMEM. */
 int wsf_reader_open(wsf_reader *reader, const void *data, size_t size, uint64_t receiver,
                     wsf_frame_head *head);
 

@@ -6,15 +6,15 @@ set -u
 
 # Lowest first. A name stands for NAME.c and NAME.h.
 ORDER="
-error hash buffer table deque queue endpoint guard message
+error hash buffer table deque queue receipt endpoint guard message
 wire registry interest link
-core.h state greet stream core
+core.h state results greet route sender receiver core
 mailbox inbox socket mesh loop
 options node
 "
 
 # Who may see a library, and nobody else.
-OWNERS="zmq.h:socket msgpack.h:wire sodium/:hash"
+OWNERS="zmq.h:socket msgpack.h:wire xxhash.h:wire sodium/:hash"
 
 # check DIR: prints what is wrong
 check() {

@@ -15,7 +15,7 @@ if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.
     node_packages=
 fi
 # shellcheck disable=SC2086 # a list of words
-need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev \
+need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev libxxhash-dev \
     libwebsockets-dev check clang haproxy chromium util-linux $node_packages || exit 1
 
 jobs=$(nproc)

@@ -78,7 +78,7 @@ extern "C" {
     X(WSFAN_EBUSY, -13, "the node still has open loops")                                           \
     X(WSFAN_ECLOSED, -14, "the node is closing")                                                   \
     X(WSFAN_EFORK, -15, "the node was opened before fork(); it is unusable in the child")          \
-    X(WSFAN_EPARTIAL, -16, "some live peers did not acknowledge in time")
+    X(WSFAN_EPARTIAL, -16, "some live peers did not acknowledge, or not in time")
 
 #define WSFAN_ERROR_ENUM(name, value, text) name = (value),
 enum { WSFAN_ERROR_LIST(WSFAN_ERROR_ENUM) WSFAN_ERROR_END_ = 1 };
@@ -151,6 +151,14 @@ typedef struct {
 
 /* ------------------------------------------------------------------------------------ options */
 
+/* What to do with a peer whose queue is full. */
+typedef enum {
+    WSFAN_SLOW_DROP = 0, /* the oldest messages go, and the peer is told how many */
+    WSFAN_SLOW_CUT = 1   /* the link is given up, which frees its memory at once, with WSFAN_PEER_DOWN
+                            and WSFAN_REASON_SLOW; a new one begins when the peer answers again, and
+                            there on_gap tells what is missing */
+} wsfan_slow_peer;
+
 /* Sizes are in bytes, times in milliseconds. wsfan_options_init() sets the defaults in brackets.
  * Strings need to live only until wsfan_node_open() returns. */
 typedef struct wsfan_options {
@@ -193,7 +201,9 @@ typedef struct wsfan_options {
     uint64_t inbox_bytes_max;         /* [64 Mi]; over it: dropped for this loop, on_gap */
     uint64_t link_window_bytes;       /* sent to a peer and not acknowledged, 64 Ki.. [4 Mi] */
     uint32_t link_queue_count_max;    /* messages that wait for room in the window [65536] */
-    uint64_t link_queue_bytes_max;    /* [16 Mi]; over it: the oldest goes, on_gap at the peer */
+    uint64_t link_queue_bytes_max;    /* [16 Mi]; over it: see slow_peer */
+    wsfan_slow_peer slow_peer;        /* [WSFAN_SLOW_DROP] */
+    uint32_t results_count_max;       /* on_result calls that a loop waits for, 1.. [4096] */
     uint32_t interest_log_count_max;  /* changes of interest kept for slow peers, a power of two in
                                         64..16777216 [65536]; over it: a new snapshot */
 
@@ -203,6 +213,7 @@ typedef struct wsfan_options {
     uint32_t down_ms;      /* nothing heard: WSFAN_PEER_DOWN, joins do not wait for it [10000] */
     uint32_t forget_ms;    /* nothing heard: its state and queue are released [120000] */
     uint32_t join_ms_max;  /* a join completes as partial after this, 1.. [5000] */
+    uint32_t result_ms_max; /* on_result comes after this at the latest, 1.. [5000] */
     uint32_t close_ms_max; /* wsfan_node_close() delivers what was accepted, so long [1000] */
 } wsfan_options;
 
@@ -267,7 +278,11 @@ typedef enum {
     WSFAN_REASON_CLUSTER = 4,  /* another cluster name */
     WSFAN_REASON_VERSION = 5,  /* no protocol version in common */
     WSFAN_REASON_NAME = 6,     /* an older node with a name that is taken by a newer one */
-    WSFAN_REASON_LIMIT = 7     /* peers_count_max is reached */
+    WSFAN_REASON_LIMIT = 7,    /* peers_count_max is reached */
+    WSFAN_REASON_ID = 8,       /* another node has the same id: a copy of a running machine? */
+    WSFAN_REASON_SELF = 9,     /* an endpoint that leads back to this node; harmless in a list that
+                                  all nodes share */
+    WSFAN_REASON_SLOW = 10     /* its queue was full, and slow_peer is WSFAN_SLOW_CUT */
 } wsfan_reason;
 
 typedef struct {
@@ -282,7 +297,9 @@ typedef enum {
     WSFAN_GAP_PEER_QUEUE = 1, /* the peer's queue for us was full and lost the oldest */
     WSFAN_GAP_LINK = 2,       /* frames of the peer are missing and cannot be had again */
     WSFAN_GAP_TOO_BIG = 3,    /* the peer has larger limits than this node accepts */
-    WSFAN_GAP_INBOX = 4       /* this loop was too slow: its inbox was full, or out of memory */
+    WSFAN_GAP_INBOX = 4,      /* this loop was too slow: its inbox was full, or out of memory */
+    WSFAN_GAP_FORGOTTEN = 5   /* the link was given up (forget_ms, WSFAN_SLOW_CUT) and is new now;
+                                 what was published in between is missing, nobody counted it */
 } wsfan_gap_reason;
 
 /* Messages that did not arrive. It is not known which chats they were for: tell every member of a
@@ -290,9 +307,28 @@ typedef enum {
 typedef struct {
     uint64_t node;    /* the publisher's node id; this node's own for WSFAN_GAP_INBOX */
     const char *name; /* its name */
-    uint64_t count;   /* messages */
+    uint64_t count;   /* messages; 0: unknown (WSFAN_GAP_FORGOTTEN) */
     wsfan_gap_reason reason;
 } wsfan_gap;
+
+/* What became of one message, for a publisher that asked (wsfan_publish_options.result_loop). A peer
+ * has acknowledged when it has put the message into the inboxes of its loops. */
+typedef struct {
+    void *result_user;   /* as given to wsfan_publish() */
+    wsfan_message_id id; /* of the message */
+    int status; /* WSFAN_OK: every loop and peer that it was for has it. WSFAN_EPARTIAL: some have
+                   not, see below */
+    uint32_t loops;        /* of this node that it was for */
+    uint32_t loops_lost;   /* of these, had no room in the inbox */
+    uint32_t loops_behind; /* have not dispatched it after result_ms_max */
+    uint64_t sessions;     /* that got it on this node */
+    uint32_t peers;        /* that it was for */
+    uint32_t peers_acknowledged;
+    uint32_t peers_behind;   /* have not acknowledged after result_ms_max; they may yet get it */
+    uint32_t peers_lost;     /* do not get it: dropped from their queue, or they are gone */
+    const uint64_t *missing; /* node ids of the peers behind and lost */
+    size_t missing_count;
+} wsfan_result;
 
 /* All callbacks may be NULL. They may open, close, join and leave sessions, and publish. */
 typedef struct wsfan_callbacks {
@@ -314,6 +350,10 @@ typedef struct wsfan_callbacks {
 
     /* Messages are missing. Each loop is told of a peer's gap, only the loop itself of its own. */
     void (*on_gap)(void *loop_user, const wsfan_gap *gap);
+
+    /* Once for every publish that named this loop as result_loop and returned WSFAN_OK, within
+     * result_ms_max; not any more when the loop is closed. */
+    void (*on_result)(void *loop_user, const wsfan_result *result);
 } wsfan_callbacks;
 
 /* Opens a loop. The calling thread, or the one it hands the loop to, is the loop's thread.
@@ -383,6 +423,9 @@ typedef struct wsfan_publish_options {
     uint32_t flags;     /* 0 or WSFAN_BINARY */
     wsfan_address
         except; /* this session gets nothing, wherever it is; {0, 0}: nobody is left out */
+    wsfan_loop *result_loop; /* of this node, open: its on_result tells what became of the message;
+                                 NULL: do not ask, which costs nothing */
+    void *result_user;       /* handed back with the result */
 } wsfan_publish_options;
 
 /* Sends a payload to every session in a chat, on every node. The same as wsfan_publish() with one
@@ -401,8 +444,8 @@ WSFAN_API int wsfan_broadcast_all(wsfan_node *node, wsfan_bytes payload,
  * targets   1..targets_count_max.
  * payload   0..payload_bytes_max bytes.
  * options   may be NULL: text, nobody left out.
- * Allocates once. Errors: WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_ELIMIT (targets_count_max),
- * WSFAN_EAGAIN (nothing was queued), WSFAN_ENOMEM, WSFAN_EFORK. [any] */
+ * Allocates once, twice with a result_loop. Errors: WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_ELIMIT
+ * (targets_count_max, results_count_max), WSFAN_EAGAIN (nothing was queued), WSFAN_ENOMEM, WSFAN_EFORK. [any] */
 WSFAN_API int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
                             wsfan_bytes payload, const wsfan_publish_options *options);
 
@@ -441,7 +484,7 @@ WSFAN_API void *wsfan_message_headroom(wsfan_message *message, size_t size);
     X(WSFAN_DROP_TOO_BIG, "larger than the peer accepts")                                          \
     X(WSFAN_DROP_UNWANTED, "received, but no loop has an interest in it")                          \
     X(WSFAN_DROP_DUPLICATE, "a frame that was received already")                                   \
-    X(WSFAN_DROP_GAP, "a frame out of order; it is asked for again")                               \
+    X(WSFAN_DROP_GAP, "a frame out of order that could not be kept; it is asked for again")        \
     X(WSFAN_DROP_MALFORMED, "bytes from the network that are no valid frame or introduction")      \
     X(WSFAN_DROP_STRANGER, "a frame of a node that has not introduced itself")                     \
     X(WSFAN_DROP_EVENT, "a notice to a loop that does not dispatch, or out of memory")
@@ -484,11 +527,13 @@ typedef struct wsfan_peer_stats {
     uint64_t frames_in, frames_out;
     uint64_t bytes_in, bytes_out; /* of those frames */
     uint64_t frames_resent;
+    uint64_t interest_mended; /* what we held of its interest was not what it has, and it told anew */
     uint64_t gap_in;      /* messages of the peer that did not reach us */
     uint64_t gap_out;     /* messages of ours that did not reach the peer */
     uint64_t queue_count; /* messages that wait for room in the window */
     uint64_t queue_bytes;
     uint64_t window_bytes; /* sent and not acknowledged */
+    uint64_t held_bytes;   /* received out of order */
 } wsfan_peer_stats;
 
 typedef struct wsfan_loop_stats {

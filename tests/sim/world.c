@@ -1,6 +1,9 @@
 /* The network model: each SUB connection is a FIFO of frames with a delay; it comes up when its
  * endpoint has a living node behind it and both directions pass, and the publisher then sees the
- * subscriptions. A break loses what is in flight and shows the unsubscriptions. */
+ * subscriptions. A break loses what is in flight and shows the unsubscriptions.
+ *
+ * Time jumps from one event to the next. Each node keeps the time of its next one, so that a step
+ * looks at nodes only. */
 #include "world.h"
 
 #include <assert.h>
@@ -11,9 +14,9 @@
 #include "state.h"
 
 enum {
-    DELAY_MS_MAX = 3,
     REDIAL_MS = 100,
-    BLOCK_BREAKS_MS = 6000 /* as the heartbeat timeout of the real sockets */
+    BREAKS_MS = 6000, /* as the heartbeat timeout of the real sockets */
+    SLOW_FRAMES = 4   /* that a slow node handles at a time */
 };
 
 typedef struct frame {
@@ -39,8 +42,14 @@ typedef struct {
     unsigned index;
     wsf_core *core; /* NULL: not running */
     uint64_t id;
-    uint64_t started;
     bool frozen;
+    uint64_t frozen_since_ms;
+    uint32_t slow_ms;
+    uint64_t busy_ms; /* a slow node takes nothing before */
+    int64_t jumped_ms;
+    uint64_t core_ms; /* when the core is to be run */
+    uint64_t conn_ms; /* when one of the connections has something to do */
+    unsigned conns_used;
     conn conns[WORLD_CONNECTIONS_MAX];
 } node;
 
@@ -49,7 +58,10 @@ struct world {
     wsf_core_config config;
     uint64_t random;
     uint64_t ms;
-    uint32_t loss_per_million;
+    uint32_t lose, duplicate, flip, truncate;
+    uint32_t delay_ms_max;
+    world_counts counts;
+    unsigned nodes_used;
     uint64_t blocked_since[WORLD_NODES_MAX][WORLD_NODES_MAX]; /* [from][to]; 0: open */
     node nodes[WORLD_NODES_MAX];
 };
@@ -62,13 +74,17 @@ uint64_t world_random(world *w, uint64_t below) {
     return below == 0 ? z : z % below;
 }
 
+static bool chance(world *w, uint32_t per_million) {
+    return per_million > 0 && world_random(w, 1000000) < per_million;
+}
+
 uint64_t world_ms(const world *w) {
     return w->ms;
 }
 
 wsf_now world_now(const world *w, unsigned n) {
-    (void)n;
-    return (wsf_now){ w->ms, UINT64_C(1700000000000) + w->ms };
+    return (wsf_now){ w->ms,
+                      UINT64_C(1700000000000) + w->ms + (uint64_t)w->nodes[n].jumped_ms };
 }
 
 wsf_core_config *world_config(world *w) {
@@ -81,10 +97,23 @@ static void *need(void *memory) {
     return memory;
 }
 
+void world_touch(world *w, unsigned n) {
+    w->nodes[n].core_ms = 0;
+}
+
+static void touch_connections(world *w, unsigned n) {
+    w->nodes[n].conn_ms = 0;
+}
+
 /* ------------------------------------------------------------------------------------- network */
 
 static void endpoint_of(unsigned n, char out[WSF_ENDPOINT_SIZE_MAX + 1]) {
     snprintf(out, WSF_ENDPOINT_SIZE_MAX + 1, "tcp://10.0.0.%u:7000", n + 1);
+}
+
+static unsigned slot_of(const char *endpoint) {
+    unsigned slot = 0;
+    return sscanf(endpoint, "tcp://10.0.0.%u:7000", &slot) == 1 ? slot - 1 : WORLD_NODES_MAX;
 }
 
 static bool open_between(const world *w, unsigned a, unsigned b) {
@@ -102,15 +131,53 @@ static void subscribe(world *w, unsigned publisher, unsigned subscriber, bool on
     size_t size = wsf_core_introduction(s->core, introduction);
     wsf_core_subscription(p->core, on, introduction, size, world_now(w, publisher));
     wsf_core_subscription(p->core, on, inbox, sizeof inbox, world_now(w, publisher));
+    world_touch(w, publisher);
+}
+
+static frame *pop_frame(conn *c) {
+    frame *f = c->head;
+    c->head = f->next;
+    if (c->head == NULL)
+        c->tail = NULL;
+    return f;
 }
 
 static void drop_frames(conn *c) {
-    while (c->head != NULL) {
-        frame *f = c->head;
-        c->head = f->next;
+    while (c->head != NULL)
+        free(pop_frame(c));
+}
+
+/* What the receiver has in its buffers still arrives, the rest does not; now and then the two ends
+ * of it change places, as when a new connection is faster than an old one. */
+static void cut_frames(world *w, conn *c) {
+    unsigned count = 0;
+    for (const frame *f = c->head; f != NULL; f = f->next)
+        count++;
+    if (count == 0)
+        return;
+    unsigned kept = (unsigned)world_random(w, count + 1);
+    frame *last = NULL;
+    frame *f = c->head;
+    for (unsigned i = 0; i < kept; i++, f = f->next)
+        last = f;
+    while (f != NULL) {
+        frame *next = f->next;
         free(f);
+        w->counts.lost++;
+        f = next;
     }
-    c->tail = NULL;
+    if (last != NULL)
+        last->next = NULL;
+    else
+        c->head = NULL;
+    c->tail = last;
+    if (kept < 2 || world_random(w, 4) != 0)
+        return;
+    frame *first = pop_frame(c);
+    first->next = NULL;
+    c->tail->next = first;
+    c->tail = first;
+    w->counts.reordered++;
 }
 
 static void bring_down(world *w, unsigned subscriber, conn *c) {
@@ -118,33 +185,32 @@ static void bring_down(world *w, unsigned subscriber, conn *c) {
         return;
     c->up = false;
     c->retry_ms = w->ms + REDIAL_MS;
-    drop_frames(c);
+    w->counts.connections_broken++;
+    cut_frames(w, c);
     subscribe(w, c->publisher, subscriber, false);
+    touch_connections(w, subscriber);
 }
 
 static void bring_up(world *w, unsigned subscriber, conn *c) {
-    for (unsigned p = 0; p < WORLD_NODES_MAX; p++) {
-        char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-        endpoint_of(p, endpoint);
-        if (strcmp(endpoint, c->endpoint) != 0)
-            continue;
-        if (w->nodes[p].core == NULL || w->nodes[p].frozen || !open_between(w, p, subscriber))
-            break;
-        c->up = true;
-        c->publisher = p;
-        c->last_at_ms = 0;
-        subscribe(w, p, subscriber, true);
-        return;
-    }
+    unsigned p = slot_of(c->endpoint);
     c->retry_ms = w->ms + REDIAL_MS;
+    if (p >= WORLD_NODES_MAX || w->nodes[p].core == NULL || w->nodes[p].frozen ||
+        !open_between(w, p, subscriber))
+        return;
+    c->up = true;
+    c->publisher = p;
+    subscribe(w, p, subscriber, true);
 }
 
 static void on_connect(void *user, uint32_t connection, const char *endpoint) {
     node *n = user;
     conn *c = &n->conns[connection];
-    assert(!c->wanted);
+    assert(!c->wanted && c->head == NULL);
     *c = (conn){ .wanted = true, .retry_ms = n->world->ms + 1 };
     snprintf(c->endpoint, sizeof c->endpoint, "%s", endpoint);
+    if (connection >= n->conns_used)
+        n->conns_used = connection + 1;
+    touch_connections(n->world, n->index);
 }
 
 static void on_disconnect(void *user, uint32_t connection) {
@@ -152,39 +218,58 @@ static void on_disconnect(void *user, uint32_t connection) {
     conn *c = &n->conns[connection];
     assert(c->wanted);
     c->wanted = false;
-    bring_down(n->world, n->index,
-               c); /* calls another node's core, never the one that is at work */
+    bring_down(n->world, n->index, c); /* calls another node's core, never the one at work */
+    drop_frames(c);
+}
+
+static void put_frame(world *w, unsigned subscriber, conn *c, const wsf_buffer *buffer) {
+    frame *f = malloc(sizeof *f + buffer->size);
+    if (f == NULL)
+        return; /* a test of failing memory: lost on the way */
+    memcpy(f->data, buffer->data, buffer->size);
+    f->size = buffer->size;
+    f->next = NULL;
+    f->at_ms = w->ms + 1 + world_random(w, w->delay_ms_max);
+    if (f->at_ms < c->last_at_ms)
+        f->at_ms = c->last_at_ms;
+    c->last_at_ms = f->at_ms;
+    if (chance(w, w->flip)) {
+        f->data[world_random(w, f->size)] ^= (uint8_t)(1u << world_random(w, 8));
+        w->counts.flipped++;
+    }
+    if (chance(w, w->truncate)) {
+        f->size = (uint32_t)world_random(w, f->size);
+        w->counts.truncated++;
+    }
+    if (c->tail != NULL)
+        c->tail->next = f;
+    else
+        c->head = f;
+    c->tail = f;
+    touch_connections(w, subscriber);
 }
 
 static void on_send(void *user, wsf_buffer *buffer) {
     node *from = user;
     world *w = from->world;
-    for (unsigned s = 0; s < WORLD_NODES_MAX; s++) {
-        uint8_t inbox[WSF_TOPIC_SIZE];
-        wsf_write_inbox(inbox, w->nodes[s].id);
-        if (w->nodes[s].core == NULL || memcmp(buffer->data, inbox, sizeof inbox) != 0)
+    uint64_t to = wsf_get_u64(buffer->data + 4);
+    for (unsigned s = 0; s < w->nodes_used; s++) {
+        if (w->nodes[s].core == NULL || w->nodes[s].id != to)
             continue;
-        for (unsigned i = 0; i < WORLD_CONNECTIONS_MAX; i++) {
+        for (unsigned i = 0; i < w->nodes[s].conns_used; i++) {
             conn *c = &w->nodes[s].conns[i];
             if (!c->up || c->publisher != from->index)
                 continue;
-            if (w->loss_per_million > 0 && world_random(w, 1000000) < w->loss_per_million)
+            w->counts.sent++;
+            if (chance(w, w->lose)) {
+                w->counts.lost++;
                 continue;
-            frame *f = malloc(sizeof *f + buffer->size);
-            if (f == NULL)
-                continue; /* a test of failing memory: lost on the way */
-            memcpy(f->data, buffer->data, buffer->size);
-            f->size = buffer->size;
-            f->next = NULL;
-            f->at_ms = w->ms + 1 + world_random(w, DELAY_MS_MAX);
-            if (f->at_ms < c->last_at_ms)
-                f->at_ms = c->last_at_ms;
-            c->last_at_ms = f->at_ms;
-            if (c->tail != NULL)
-                c->tail->next = f;
-            else
-                c->head = f;
-            c->tail = f;
+            }
+            put_frame(w, s, c, buffer);
+            if (chance(w, w->duplicate)) {
+                w->counts.duplicated++;
+                put_frame(w, s, c, buffer);
+            }
         }
     }
 }
@@ -221,12 +306,21 @@ static void on_gap(void *user, const wsfan_gap *gap) {
         watcher->gap(watcher->user, n->index, gap);
 }
 
+static void on_result(void *user, wsf_receipt *receipt) {
+    node *n = user;
+    const world_watcher *watcher = &n->world->watcher;
+    if (watcher->result != NULL)
+        watcher->result(watcher->user, n->index, &receipt->result);
+    wsf_receipt_unref(receipt);
+}
+
 /* --------------------------------------------------------------------------------------- nodes */
 
 world *world_new(uint64_t seed, const world_watcher *watcher) {
     world *w = need(calloc(1, sizeof *w));
     w->random = seed;
     w->ms = 1000;
+    w->delay_ms_max = 3;
     if (watcher != NULL)
         w->watcher = *watcher;
     w->config = (wsf_core_config){
@@ -245,6 +339,9 @@ world *world_new(uint64_t seed, const world_watcher *watcher) {
         .down_ms = 10000,
         .forget_ms = 120000,
         .join_ms_max = 5000,
+        .result_ms_max = 5000,
+        .protocol_min = WSF_PROTOCOL_MIN,
+        .protocol_max = WSF_PROTOCOL_MAX,
     };
     for (unsigned i = 0; i < WORLD_NODES_MAX; i++) {
         w->nodes[i].world = w;
@@ -260,44 +357,56 @@ void world_destroy(world *w) {
     free(w);
 }
 
-void world_start(world *w, unsigned i, uint64_t peers) {
+void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigned loops,
+                    uint64_t peers) {
     node *n = &w->nodes[i];
-    char name[16];
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    wsf_effects effects = { n,          on_connect, on_disconnect, on_send,
-                            on_deliver, on_joined,  on_peer,       on_gap };
+    wsf_effects effects = { n,         on_connect, on_disconnect, on_send,  on_deliver,
+                            on_joined, on_peer,    on_gap,        on_result };
     assert(n->core == NULL);
-    snprintf(name, sizeof name, "n%u", i);
     endpoint_of(i, endpoint);
     wsf_core_config config = w->config;
-    config.node = n->id = world_random(w, 0) | 1;
+    config.node = n->id = id != 0 ? id : world_random(w, 0) | 1;
     config.incarnation = world_now(w, i).wall_ms;
     config.seed = world_random(w, 0);
     config.name = name;
     config.endpoint = endpoint;
     if (wsf_core_new(&n->core, &config, &effects, world_now(w, i)) != WSFAN_OK)
         abort();
-    wsf_core_add_loop(n->core, 0);
+    if (i >= w->nodes_used)
+        w->nodes_used = i + 1;
+    for (unsigned loop = 0; loop < loops; loop++)
+        wsf_core_add_loop(n->core, loop);
     for (unsigned p = 0; p < WORLD_NODES_MAX; p++) {
         if ((peers >> p & 1) == 0)
             continue;
         endpoint_of(p, endpoint);
         wsf_core_add_endpoint(n->core, endpoint, world_now(w, i));
     }
+    world_touch(w, i);
+}
+
+void world_start(world *w, unsigned i, uint64_t peers) {
+    char name[16];
+    snprintf(name, sizeof name, "n%u", i);
+    world_start_as(w, i, name, 0, 1, peers);
 }
 
 void world_crash(world *w, unsigned i) {
     node *n = &w->nodes[i];
-    for (unsigned c = 0; c < WORLD_CONNECTIONS_MAX; c++) {
+    for (unsigned c = 0; c < n->conns_used; c++) {
         bring_down(w, i, &n->conns[c]);
+        drop_frames(&n->conns[c]);
         n->conns[c].wanted = false;
     }
     wsf_core *core = n->core;
     wsf_core_destroy(core);
     n->core = NULL;
     n->frozen = false;
-    for (unsigned s = 0; s < WORLD_NODES_MAX; s++)
-        for (unsigned c = 0; c < WORLD_CONNECTIONS_MAX; c++)
+    n->slow_ms = 0;
+    n->conns_used = 0;
+    for (unsigned s = 0; s < w->nodes_used; s++)
+        for (unsigned c = 0; c < w->nodes[s].conns_used; c++)
             if (w->nodes[s].conns[c].up && w->nodes[s].conns[c].publisher == i)
                 bring_down(w, s, &w->nodes[s].conns[c]);
 }
@@ -333,10 +442,12 @@ void world_join(world *w, unsigned i, uint64_t chat) {
         return;
     ticket->hash = world_chat_hash(w, chat);
     wsf_core_join(w->nodes[i].core, ticket, world_now(w, i));
+    world_touch(w, i);
 }
 
 void world_leave(world *w, unsigned i, uint64_t chat) {
     wsf_core_leave(w->nodes[i].core, world_chat_hash(w, chat), 0);
+    world_touch(w, i);
 }
 
 bool world_publish_bytes(world *w, unsigned i, wsfan_bytes chat, wsfan_bytes payload) {
@@ -346,6 +457,7 @@ bool world_publish_bytes(world *w, unsigned i, wsfan_bytes chat, wsfan_bytes pay
     wsfan_message *message = wsf_message_new(&key, &target, 1, payload, 0);
     if (message != NULL)
         wsf_core_publish(w->nodes[i].core, message, world_now(w, i));
+    world_touch(w, i);
     return message != NULL;
 }
 
@@ -368,13 +480,19 @@ void world_block(world *w, unsigned from, unsigned to, bool blocked) {
         w->blocked_since[from][to] = 0;
     else if (w->blocked_since[from][to] == 0)
         w->blocked_since[from][to] = w->ms;
+    touch_connections(w, from);
+    touch_connections(w, to);
+}
+
+bool world_blocked(const world *w, unsigned from, unsigned to) {
+    return w->blocked_since[from][to] != 0;
 }
 
 static void break_one(world *w, unsigned subscriber, unsigned publisher) {
-    for (unsigned c = 0; c < WORLD_CONNECTIONS_MAX; c++)
-        if (w->nodes[subscriber].conns[c].up &&
-            w->nodes[subscriber].conns[c].publisher == publisher)
-            bring_down(w, subscriber, &w->nodes[subscriber].conns[c]);
+    node *n = &w->nodes[subscriber];
+    for (unsigned c = 0; c < n->conns_used; c++)
+        if (n->conns[c].up && n->conns[c].publisher == publisher)
+            bring_down(w, subscriber, &n->conns[c]);
 }
 
 void world_break(world *w, unsigned a, unsigned b) {
@@ -383,72 +501,162 @@ void world_break(world *w, unsigned a, unsigned b) {
 }
 
 void world_lose(world *w, uint32_t per_million) {
-    w->loss_per_million = per_million;
+    w->lose = per_million;
+}
+
+void world_duplicate(world *w, uint32_t per_million) {
+    w->duplicate = per_million;
+}
+
+void world_flip(world *w, uint32_t per_million) {
+    w->flip = per_million;
+}
+
+void world_truncate(world *w, uint32_t per_million) {
+    w->truncate = per_million;
+}
+
+void world_delay(world *w, uint32_t ms_max) {
+    w->delay_ms_max = ms_max;
 }
 
 void world_freeze(world *w, unsigned i, bool frozen) {
     w->nodes[i].frozen = frozen;
+    w->nodes[i].frozen_since_ms = w->ms;
+    touch_connections(w, i);
+    world_touch(w, i);
+}
+
+void world_slow(world *w, unsigned i, uint32_t ms) {
+    w->nodes[i].slow_ms = ms;
+    touch_connections(w, i);
+}
+
+void world_jump(world *w, unsigned i, int64_t ms) {
+    w->nodes[i].jumped_ms += ms;
+}
+
+world_counts world_counted(const world *w) {
+    return w->counts;
 }
 
 void world_inject(world *w, unsigned i, uint32_t connection, const void *data, size_t size) {
     wsf_core_receive(w->nodes[i].core, connection, data, size, world_now(w, i));
+    world_touch(w, i);
 }
 
 /* ---------------------------------------------------------------------------------------- time */
 
-static bool block_breaks(const world *w, unsigned a, unsigned b) {
-    uint64_t since = w->blocked_since[a][b];
-    return since != 0 && w->ms - since >= BLOCK_BREAKS_MS;
+/* When a connection that is up breaks because nothing passes; UINT64_MAX: not. */
+static uint64_t breaks_ms(const world *w, const node *n, unsigned publisher) {
+    uint64_t since = UINT64_MAX;
+    uint64_t there = w->blocked_since[publisher][n->index];
+    uint64_t back = w->blocked_since[n->index][publisher];
+    if (there != 0)
+        since = there;
+    if (back != 0 && back < since)
+        since = back;
+    if (n->frozen && n->frozen_since_ms < since)
+        since = n->frozen_since_ms;
+    return since == UINT64_MAX ? UINT64_MAX : since + BREAKS_MS;
 }
 
-static void step_connection(world *w, node *n, unsigned c) {
-    conn *connection = &n->conns[c];
-    if (!connection->up) {
-        if (w->ms >= connection->retry_ms && !n->frozen)
-            bring_up(w, n->index, connection);
-        return;
-    }
-    unsigned p = connection->publisher;
-    if (block_breaks(w, p, n->index) || block_breaks(w, n->index, p)) {
-        bring_down(w, n->index, connection);
-        return;
-    }
-    while (connection->up && connection->wanted && connection->head != NULL &&
-           connection->head->at_ms <= w->ms && !n->frozen && w->blocked_since[p][n->index] == 0) {
-        frame *f = connection->head;
-        connection->head = f->next;
-        if (connection->head == NULL)
-            connection->tail = NULL;
-        wsf_core_receive(n->core, c, f->data, f->size, world_now(w, n->index));
+static uint64_t readable_ms(const world *w, const node *n, const conn *c) {
+    bool blocked = c->up && w->blocked_since[c->publisher][n->index] != 0;
+    if (c->head == NULL || n->frozen || blocked)
+        return UINT64_MAX;
+    return c->head->at_ms > n->busy_ms ? c->head->at_ms : n->busy_ms;
+}
+
+static uint64_t due_ms(const world *w, const node *n, const conn *c) {
+    uint64_t at = readable_ms(w, n, c);
+    uint64_t other = c->up ? breaks_ms(w, n, c->publisher) : UINT64_MAX;
+    if (!c->up && !n->frozen)
+        other = c->retry_ms;
+    return at < other ? at : other;
+}
+
+static void step_connection(world *w, node *n, unsigned i, unsigned *budget) {
+    conn *c = &n->conns[i];
+    if (c->up && breaks_ms(w, n, c->publisher) <= w->ms)
+        bring_down(w, n->index, c);
+    while (c->wanted && readable_ms(w, n, c) <= w->ms && *budget > 0) {
+        frame *f = pop_frame(c);
+        --*budget;
+        wsf_core_receive(n->core, i, f->data, f->size, world_now(w, n->index));
+        world_touch(w, n->index);
         free(f);
     }
+    if (c->wanted && !c->up && !n->frozen && w->ms >= c->retry_ms)
+        bring_up(w, n->index, c);
 }
 
-static void step(world *w) {
-    w->ms++;
-    for (unsigned i = 0; i < WORLD_NODES_MAX; i++) {
-        node *n = &w->nodes[i];
-        for (unsigned c = 0; c < WORLD_CONNECTIONS_MAX && n->core != NULL; c++)
-            if (n->conns[c].wanted)
-                step_connection(w, n, c);
+static void step_node(world *w, node *n) {
+    unsigned budget = n->slow_ms > 0 ? SLOW_FRAMES : UINT32_MAX;
+    unsigned before = budget;
+    n->conn_ms = UINT64_MAX;
+    for (unsigned c = 0; c < n->conns_used; c++)
+        if (n->conns[c].wanted)
+            step_connection(w, n, c, &budget);
+    if (n->slow_ms > 0 && budget < before)
+        n->busy_ms = w->ms + n->slow_ms;
+    for (unsigned c = 0; c < n->conns_used; c++) {
+        if (!n->conns[c].wanted)
+            continue;
+        uint64_t at = due_ms(w, n, &n->conns[c]);
+        n->conn_ms = at < n->conn_ms ? at : n->conn_ms;
     }
-    for (unsigned i = 0; i < WORLD_NODES_MAX; i++)
-        if (w->nodes[i].core != NULL && !w->nodes[i].frozen)
-            wsf_core_flush(w->nodes[i].core, world_now(w, i));
+}
+
+static uint64_t next_event(const world *w) {
+    uint64_t at = UINT64_MAX;
+    for (unsigned i = 0; i < w->nodes_used; i++) {
+        const node *n = &w->nodes[i];
+        if (n->core == NULL)
+            continue;
+        if (n->conn_ms < at)
+            at = n->conn_ms;
+        if (!n->frozen && n->core_ms < at)
+            at = n->core_ms;
+    }
+    return at > w->ms ? at : w->ms + 1;
+}
+
+static void step(world *w, uint64_t until_ms) {
+    uint64_t at = next_event(w);
+    if (at > until_ms) {
+        w->ms = until_ms;
+        return;
+    }
+    w->ms = at;
+    for (unsigned i = 0; i < w->nodes_used; i++)
+        if (w->nodes[i].core != NULL && w->nodes[i].conn_ms <= w->ms)
+            step_node(w, &w->nodes[i]);
+    for (unsigned i = 0; i < w->nodes_used; i++) {
+        node *n = &w->nodes[i];
+        if (n->core == NULL || n->frozen || n->core_ms > w->ms)
+            continue;
+        n->core_ms = UINT64_MAX;
+        wsf_core_flush(n->core, world_now(w, i));
+        uint64_t deadline = wsf_core_deadline(n->core);
+        n->core_ms = deadline < n->core_ms ? deadline : n->core_ms;
+    }
 }
 
 void world_run(world *w, uint64_t ms) {
-    for (uint64_t i = 0; i < ms; i++)
-        step(w);
+    uint64_t until = w->ms + ms;
+    while (w->ms < until)
+        step(w, until);
 }
 
 bool world_run_until(world *w, bool (*condition)(void *user), void *user, uint64_t ms_max) {
-    for (uint64_t i = 0; i < ms_max; i++) {
-        if (condition(user))
-            return true;
-        step(w);
+    uint64_t until = w->ms + ms_max;
+    while (!condition(user)) {
+        if (w->ms >= until)
+            return false;
+        step(w, until);
     }
-    return condition(user);
+    return true;
 }
 
 bool world_meshed(const world *w) {

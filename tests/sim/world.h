@@ -16,7 +16,19 @@ typedef struct {
     void (*joined)(void *user, unsigned node, const wsf_ticket *ticket);
     void (*peer)(void *user, unsigned node, const wsfan_peer *peer);
     void (*gap)(void *user, unsigned node, const wsfan_gap *gap);
+    void (*result)(void *user, unsigned node, const wsfan_result *result);
 } world_watcher;
+
+/* What the network did to frames, and how often. */
+typedef struct {
+    uint64_t sent;
+    uint64_t lost; /* singly; or in a connection that broke */
+    uint64_t duplicated;
+    uint64_t flipped; /* one bit */
+    uint64_t truncated;
+    uint64_t reordered; /* with a connection that broke */
+    uint64_t connections_broken;
+} world_counts;
 
 world *world_new(uint64_t seed, const world_watcher *watcher);
 void world_destroy(world *w);
@@ -31,10 +43,17 @@ wsf_core_config *world_config(world *w);
 /* Starts a node as replica `node` (name "n<node>", one endpoint for life), with a new id, one loop
  * (0), and the endpoints of the nodes in the bit set `peers` in its static list. */
 void world_start(world *w, unsigned node, uint64_t peers);
+
+/* The same under another name, with a given id (0: a new one) and so many loops. */
+void world_start_as(world *w, unsigned node, const char *name, uint64_t id, unsigned loops,
+                    uint64_t peers);
 void world_crash(world *w, unsigned node); /* its connections break at once */
 bool world_alive(const world *w, unsigned node);
 wsf_core *world_core(const world *w, unsigned node);
 uint64_t world_node_id(const world *w, unsigned node);
+
+/* After a call on world_core(): the node is run at the next moment. */
+void world_touch(world *w, unsigned node);
 
 /* The world's nodes as a loop would use them. A chat is a number. publish: false without memory. */
 void world_join(world *w, unsigned node, uint64_t chat);
@@ -45,16 +64,27 @@ uint64_t world_chat_hash(world *w, uint64_t chat);
 uint64_t world_payload(const wsfan_message *message); /* as given to world_publish() */
 
 /* The network. Directions are of bytes. A blocked direction holds bytes back, as TCP does; when it
- * lasts longer than ZeroMQ's heartbeat, the connection breaks. */
+ * lasts longer than ZeroMQ's heartbeat, the connection breaks. What is under way in a connection
+ * that breaks is lost, except what the receiver had in its buffers. */
 void world_block(world *w, unsigned from, unsigned to, bool blocked);
+bool world_blocked(const world *w, unsigned from, unsigned to);
 void world_break(world *w, unsigned a, unsigned b); /* both connections, once; they redial */
-void world_lose(world *w, uint32_t per_million);    /* of frames, silently, from now on */
+
+/* From now on, of a million frames. */
+void world_lose(world *w, uint32_t per_million);
+void world_duplicate(world *w, uint32_t per_million);
+void world_flip(world *w, uint32_t per_million);
+void world_truncate(world *w, uint32_t per_million);
+void world_delay(world *w, uint32_t ms_max); /* of each frame */
 void world_freeze(world *w, unsigned node, bool frozen);
+void world_slow(world *w, unsigned node, uint32_t ms); /* it takes so long for a few frames; 0: not */
+void world_jump(world *w, unsigned node, int64_t ms);  /* its wall clock */
+world_counts world_counted(const world *w);
 
 /* Gives a frame to a node as if it had come by one of its connections. */
 void world_inject(world *w, unsigned node, uint32_t connection, const void *data, size_t size);
 
-/* Passes time, in steps of a millisecond. */
+/* Passes time. Nothing is finer than a millisecond. */
 void world_run(world *w, uint64_t ms);
 
 /* Runs until condition() holds; false when it does not within ms_max. */

@@ -60,7 +60,7 @@ static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
 }
 
 static void begin(uint64_t seed) {
-    world_watcher watcher = { NULL, on_deliver, on_joined, on_peer, on_gap };
+    world_watcher watcher = { NULL, on_deliver, on_joined, on_peer, on_gap, NULL };
     deliveries_count = events_count = 0;
     refuse_deliveries = false;
     memset(last_event, 0, sizeof last_event);
@@ -526,6 +526,8 @@ START_TEST(noise_from_a_peer_is_counted_and_harms_nobody) {
             noise[writer.size] = (uint8_t)(0x91 + next_random(&random) % 9);
             noise[writer.size + 1] = (uint8_t)(next_random(&random) % 12);
         }
+        if (round % 5 != 0)
+            wsf_seal(&(wsf_writer){ noise, size, size });
         world_inject(w, 1, 0, noise, size);
         if (round % 100 == 0)
             world_run(w, 1);

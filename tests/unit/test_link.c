@@ -9,7 +9,7 @@ static void send_one(uint64_t number, uint32_t size, uint64_t serial) {
     ck_assert_uint_eq(link_.next, number);
     wsf_buffer *frame = wsf_buffer_new(size);
     frame->size = size;
-    ck_assert_int_eq(wsf_link_keep(&link_, frame, serial, 2), WSFAN_OK);
+    ck_assert_int_eq(wsf_link_keep(&link_, frame, serial, 2, false), WSFAN_OK);
     wsf_buffer_unref(frame);
 }
 
@@ -30,7 +30,7 @@ static uint64_t enqueue(size_t payload_size) {
 
 START_TEST(the_window_is_bounded_and_opens_with_acknowledgements) {
     uint64_t serial = 0;
-    wsf_link_init(&link_, &LIMITS, 5);
+    wsf_link_init(&link_, &LIMITS, 5, 0);
     ck_assert(wsf_link_has_room(&link_, 5000)); /* one of any size when nothing is under way */
     send_one(1, 600, 10);
     ck_assert(wsf_link_has_room(&link_, 400));
@@ -48,7 +48,7 @@ END_TEST
 
 START_TEST(an_acknowledgement_of_what_was_not_sent_is_refused) {
     uint64_t serial = 0;
-    wsf_link_init(&link_, &LIMITS, 5);
+    wsf_link_init(&link_, &LIMITS, 5, 0);
     send_one(1, 10, 1);
     ck_assert(!wsf_link_acknowledge(&link_, 5, 2, &serial));
     ck_assert(wsf_link_acknowledge(&link_, 4, 100, &serial)); /* an old stream: no matter */
@@ -59,28 +59,39 @@ START_TEST(an_acknowledgement_of_what_was_not_sent_is_refused) {
 }
 END_TEST
 
-START_TEST(what_is_not_acknowledged_goes_again_in_order) {
+static void expect_again(uint32_t size) {
+    wsf_buffer *frame = wsf_link_next_again(&link_);
+    ck_assert_ptr_nonnull(frame);
+    ck_assert_uint_eq(frame->size, size);
+}
+
+START_TEST(what_is_asked_for_goes_again_in_order_and_once) {
     uint64_t serial = 0;
-    wsf_link_init(&link_, &LIMITS, 5);
-    for (uint64_t n = 1; n <= 4; n++)
+    wsf_link_init(&link_, &LIMITS, 5, 0);
+    for (uint64_t n = 1; n <= 6; n++)
         send_one(n, (uint32_t)n, n);
-    ck_assert_ptr_null(wsf_link_next_resend(&link_));
+    ck_assert_ptr_null(wsf_link_next_again(&link_));
     wsf_link_acknowledge(&link_, 5, 1, &serial);
-    wsf_link_resend(&link_, 0);
-    for (uint32_t n = 2; n <= 4; n++)
-        ck_assert_uint_eq(wsf_link_next_resend(&link_)->size, n);
-    ck_assert_ptr_null(wsf_link_next_resend(&link_));
-    wsf_link_resend(&link_, 4);
-    wsf_link_resend(&link_, 3);
-    ck_assert_uint_eq(wsf_link_next_resend(&link_)->size, 3);
-    wsf_link_acknowledge(&link_, 5, 4, &serial);
-    ck_assert_ptr_null(wsf_link_next_resend(&link_));
+    wsf_link_ask_again(&link_, (wsf_range){ 5, 5 });
+    wsf_link_ask_again(&link_, (wsf_range){ 0, 2 }); /* 1 was acknowledged */
+    wsf_link_ask_again(&link_, (wsf_range){ 2, 3 });
+    wsf_link_ask_again(&link_, (wsf_range){ 7, UINT64_MAX }); /* not sent yet */
+    wsf_link_ask_again(&link_, (wsf_range){ 4, 3 });
+    expect_again(2);
+    expect_again(3);
+    expect_again(5);
+    ck_assert_ptr_null(wsf_link_next_again(&link_));
+    wsf_link_ask_again(&link_, (wsf_range){ 3, UINT64_MAX });
+    expect_again(3);
+    wsf_link_acknowledge(&link_, 5, 5, &serial); /* in the middle of it */
+    expect_again(6);
+    ck_assert_ptr_null(wsf_link_next_again(&link_));
     wsf_link_destroy(&link_);
 }
 END_TEST
 
 START_TEST(a_full_queue_drops_the_oldest_and_counts_them) {
-    wsf_link_init(&link_, &LIMITS, 5);
+    wsf_link_init(&link_, &LIMITS, 5, 0);
     for (size_t i = 0; i < 8; i++)
         ck_assert_uint_eq(enqueue(i), 0);
     ck_assert_uint_eq(enqueue(8), 1); /* by count */
@@ -96,7 +107,7 @@ START_TEST(a_full_queue_drops_the_oldest_and_counts_them) {
 END_TEST
 
 START_TEST(a_restart_counts_what_was_under_way_and_keeps_what_waits) {
-    wsf_link_init(&link_, &LIMITS, 5);
+    wsf_link_init(&link_, &LIMITS, 5, 0);
     send_one(1, 10, 1);
     send_one(2, 10, 1);
     enqueue(1);
@@ -109,23 +120,106 @@ START_TEST(a_restart_counts_what_was_under_way_and_keeps_what_waits) {
 }
 END_TEST
 
-START_TEST(frames_are_taken_strictly_by_number) {
-    wsf_link_init(&link_, &LIMITS, 5);
-    ck_assert_int_eq(wsf_link_receive(&link_, 9, 1), WSF_RECEIVE_FOREIGN);
-    ck_assert_int_eq(wsf_link_receive(&link_, 0, 1), WSF_RECEIVE_FOREIGN);
+static wsf_receive receive(uint64_t number) {
+    uint8_t data[100] = { (uint8_t)number };
+    return wsf_link_receive(&link_, 9, number, data, sizeof data);
+}
+
+static void expect_missing(const wsf_range *expected, uint32_t count) {
+    wsf_range ranges[WSF_NACK_RANGES_MAX];
+    ck_assert_uint_eq(wsf_link_missing(&link_, ranges), count);
+    ck_assert_int_eq(wsf_link_complete(&link_), count == 0);
+    for (uint32_t i = 0; i < count; i++) {
+        ck_assert_uint_eq(ranges[i].from, expected[i].from);
+        ck_assert_uint_eq(ranges[i].to, expected[i].to);
+    }
+}
+
+static void expect_held(uint8_t number) {
+    ck_assert_ptr_nonnull(wsf_link_held(&link_));
+    ck_assert_uint_eq(wsf_link_held(&link_)->data[0], number);
+    wsf_link_take_held(&link_);
+}
+
+START_TEST(frames_of_another_stream_are_foreign_and_old_ones_duplicates) {
+    wsf_link_init(&link_, &LIMITS, 5, 0);
+    ck_assert_int_eq(receive(1), WSF_RECEIVE_FOREIGN);
+    ck_assert_int_eq(wsf_link_receive(&link_, 0, 1, "", 1), WSF_RECEIVE_FOREIGN);
     link_.in_epoch = 9;
-    ck_assert_int_eq(wsf_link_receive(&link_, 9, 1), WSF_RECEIVE_NEXT);
-    ck_assert_int_eq(wsf_link_receive(&link_, 9, 1), WSF_RECEIVE_DUPLICATE);
-    ck_assert_int_eq(wsf_link_receive(&link_, 9, 3), WSF_RECEIVE_GAP);
-    ck_assert_int_eq(wsf_link_receive(&link_, 9, 2), WSF_RECEIVE_NEXT);
-    ck_assert_int_eq(wsf_link_receive(&link_, 9, 3), WSF_RECEIVE_NEXT);
+    ck_assert_int_eq(receive(1), WSF_RECEIVE_NEXT);
+    ck_assert_int_eq(receive(1), WSF_RECEIVE_DUPLICATE);
+    ck_assert_int_eq(receive(2), WSF_RECEIVE_NEXT);
+    wsf_link_destroy(&link_);
+}
+END_TEST
+
+START_TEST(what_comes_too_early_waits_and_what_is_missing_is_known_by_range) {
+    wsf_link_init(&link_, &LIMITS, 5, 0);
+    link_.in_epoch = 9;
+    expect_missing(NULL, 0);
+    ck_assert_int_eq(receive(3), WSF_RECEIVE_HELD);
+    ck_assert_int_eq(receive(4), WSF_RECEIVE_HELD);
+    ck_assert_int_eq(receive(7), WSF_RECEIVE_HELD);
+    ck_assert_int_eq(receive(4), WSF_RECEIVE_DUPLICATE);
+    expect_missing((wsf_range[]){ { 1, 2 }, { 5, 6 } }, 2);
+    wsf_link_note_newest(&link_, 9);
+    expect_missing((wsf_range[]){ { 1, 2 }, { 5, 6 }, { 8, 9 } }, 3);
+    ck_assert_ptr_null(wsf_link_held(&link_));
+    ck_assert_int_eq(receive(1), WSF_RECEIVE_NEXT);
+    ck_assert_ptr_null(wsf_link_held(&link_));
+    ck_assert_int_eq(receive(2), WSF_RECEIVE_NEXT);
+    expect_held(3);
+    expect_held(4);
+    ck_assert_ptr_null(wsf_link_held(&link_));
+    ck_assert_int_eq(receive(5), WSF_RECEIVE_NEXT);
+    ck_assert_int_eq(receive(6), WSF_RECEIVE_NEXT);
+    wsf_link_drop_held(&link_); /* there was no memory to read it */
+    expect_missing((wsf_range[]){ { 7, 9 } }, 1);
+    for (uint64_t n = 7; n <= 9; n++)
+        ck_assert_int_eq(receive(n), WSF_RECEIVE_NEXT);
+    expect_missing(NULL, 0);
+    ck_assert_uint_eq(link_.held_bytes, 0);
+    wsf_link_destroy(&link_);
+}
+END_TEST
+
+START_TEST(what_is_held_is_bounded) {
+    wsf_link_init(&link_, &LIMITS, 5, 0); /* ten frames of 100 bytes */
+    link_.in_epoch = 9;
+    for (uint64_t n = 2; n <= 11; n++)
+        ck_assert_int_eq(receive(n), WSF_RECEIVE_HELD);
+    ck_assert_int_eq(receive(12), WSF_RECEIVE_NO_ROOM);
+    ck_assert_uint_eq(link_.held_bytes, 1000);
+    ck_assert_int_eq(receive(1), WSF_RECEIVE_NEXT);
+    for (uint8_t n = 2; n <= 11; n++)
+        expect_held(n);
+    expect_missing((wsf_range[]){ { 12, 12 } }, 1);
+    ck_assert_int_eq(receive(1000000), WSF_RECEIVE_NO_ROOM); /* nobody is that far ahead */
+    wsf_link_restart(&link_, 6);
+    expect_missing(NULL, 0);
+    wsf_link_destroy(&link_);
+}
+END_TEST
+
+START_TEST(no_more_ranges_than_a_nack_may_hold) {
+    wsf_range ranges[WSF_NACK_RANGES_MAX];
+    static const wsf_link_limits roomy = { 100000, 10000, 8 };
+    wsf_link_init(&link_, &roomy, 5, 0);
+    link_.in_epoch = 9;
+    for (uint64_t n = 2; n <= 100; n += 2)
+        ck_assert_int_eq(receive(n), WSF_RECEIVE_HELD);
+    ck_assert_uint_eq(wsf_link_missing(&link_, ranges), WSF_NACK_RANGES_MAX);
+    ck_assert_uint_eq(ranges[15].from, 31);
+    ck_assert_uint_eq(ranges[15].to, 31);
     wsf_link_destroy(&link_);
 }
 END_TEST
 
 SUITE_MAIN("link", the_window_is_bounded_and_opens_with_acknowledgements,
            an_acknowledgement_of_what_was_not_sent_is_refused,
-           what_is_not_acknowledged_goes_again_in_order,
+           what_is_asked_for_goes_again_in_order_and_once,
            a_full_queue_drops_the_oldest_and_counts_them,
            a_restart_counts_what_was_under_way_and_keeps_what_waits,
-           frames_are_taken_strictly_by_number)
+           frames_of_another_stream_are_foreign_and_old_ones_duplicates,
+           what_comes_too_early_waits_and_what_is_missing_is_known_by_range,
+           what_is_held_is_bounded, no_more_ranges_than_a_nack_may_hold)

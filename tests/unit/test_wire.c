@@ -47,10 +47,13 @@ static void write_everything(wsf_writer *writer) {
     wsf_write_interest(writer, WSF_SNAPSHOT_END, (wsfan_bytes){ "12345678", 8 },
                        (wsfan_bytes){ "abcdefghABCDEFGH", 16 });
     wsf_write_peers(writer, peers, 2);
-    wsf_write_number(writer, WSF_HEARTBEAT, 8);
-    wsf_write_number(writer, WSF_NACK, 3);
+    uint64_t digest = UINT64_MAX;
+    wsf_write_heartbeat(writer, 8, &digest);
+    wsf_write_nack(writer, (wsf_range[]){ { 3, 3 }, { 5, UINT64_MAX } }, 2);
     wsf_write_lost(writer, 17, WSFAN_GAP_PEER_QUEUE);
-    wsf_write_bye(writer);
+    wsf_write_type(writer, WSF_RESYNC);
+    wsf_write_type(writer, WSF_BYE);
+    wsf_seal(writer);
     wsfan_message_unref(message);
 }
 
@@ -118,12 +121,19 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_uint_eq(e.peers.list[1].node, 6);
     ck_assert_mem_eq(e.peers.list[1].endpoint.data, "tcp://b:2", 9);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
-    ck_assert_uint_eq(e.newest, 8);
+    ck_assert_uint_eq(e.heartbeat.newest, 8);
+    ck_assert(e.heartbeat.has_digest);
+    ck_assert_uint_eq(e.heartbeat.digest, UINT64_MAX);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
-    ck_assert_uint_eq(e.nack_from, 3);
+    ck_assert_uint_eq(e.nack.count, 2);
+    ck_assert_uint_eq(e.nack.ranges[0].to, 3);
+    ck_assert_uint_eq(e.nack.ranges[1].from, 5);
+    ck_assert_uint_eq(e.nack.ranges[1].to, UINT64_MAX);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_uint_eq(e.lost.count, 17);
     ck_assert_uint_eq(e.lost.reason, WSFAN_GAP_PEER_QUEUE);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_RESYNC);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_int_eq(e.type, WSF_BYE);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 0);
@@ -131,57 +141,84 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
 }
 END_TEST
 
-START_TEST(a_frame_for_another_node_or_version_is_refused) {
+START_TEST(a_frame_for_another_node_is_refused) {
     wsf_reader *reader = wsf_reader_new();
     wsf_frame_head head;
     wsf_writer writer = begin();
+    wsf_seal(&writer);
+    ck_assert_int_eq(wsf_reader_open(reader, bytes, writer.size, RECEIVER, &head), WSFAN_OK);
     ck_assert_int_eq(wsf_reader_open(reader, bytes, writer.size, RECEIVER + 1, &head),
                      WSFAN_EINVAL);
-    head = (wsf_frame_head){ .version = WSF_PROTOCOL_MAX + 1, .sender = 1 };
-    writer.size = 0;
-    wsf_write_head(&writer, RECEIVER, &head);
-    ck_assert_int_eq(wsf_reader_open(reader, bytes, writer.size, RECEIVER, &head), WSFAN_EINVAL);
     wsf_reader_destroy(reader);
 }
 END_TEST
 
-START_TEST(a_cut_frame_is_refused_or_ends_early_at_every_length) {
+START_TEST(a_frame_that_was_damaged_anywhere_is_refused) {
+    wsf_writer writer = begin();
+    write_everything(&writer);
+    wsf_reader *reader = wsf_reader_new();
+    int bad;
+    for (size_t bit = 0; bit < writer.size * 8; bit++) {
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        ck_assert_int_eq(read_all(reader, bytes, writer.size, &bad), -1);
+        bytes[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    for (size_t size = 0; size < writer.size; size++) {
+        uint8_t *copy = malloc(size + 1); /* so that a sanitizer sees a read past the end */
+        memcpy(copy, bytes, size);
+        copy = realloc(copy, size > 0 ? size : 1);
+        ck_assert_int_eq(read_all(reader, copy, size, &bad), -1);
+        free(copy);
+    }
+    wsf_reader_destroy(reader);
+}
+END_TEST
+
+/* A sender with a bug, or with ill will, seals what it likes. */
+static void seal(uint8_t *frame, size_t size) {
+    if (size >= WSF_TOPIC_SIZE + WSF_CHECKSUM_SIZE)
+        wsf_seal(&(wsf_writer){ frame, size, size });
+}
+
+START_TEST(a_cut_frame_with_a_good_seal_is_refused_or_ends_early_at_every_length) {
     wsf_writer writer = begin();
     write_everything(&writer);
     wsf_reader *reader = wsf_reader_new();
     int whole = 0;
     for (size_t size = 0; size < writer.size; size++) {
-        uint8_t *copy = malloc(size + 1); /* so that a sanitizer sees a read past the end */
+        uint8_t *copy = malloc(size + 1);
         memcpy(copy, bytes, size);
         copy = realloc(copy, size > 0 ? size : 1);
+        seal(copy, size);
         int bad;
         int good = read_all(reader, copy, size, &bad);
-        ck_assert_int_lt(good, 9);
+        ck_assert_int_lt(good, 10);
         ck_assert_int_eq(bad, 0);
         whole += good > 0;
         free(copy);
     }
-    ck_assert_int_eq(whole, 8); /* only where a cut falls between entries */
+    ck_assert_int_eq(whole, 9); /* only where a cut falls between entries */
     wsf_reader_destroy(reader);
 }
 END_TEST
 
-START_TEST(flipped_bits_and_noise_never_do_harm) {
+START_TEST(flipped_bits_and_noise_with_a_good_seal_never_do_harm) {
     uint64_t random = 3;
     wsf_reader *reader = wsf_reader_new();
     for (int round = 0; round < 30000; round++) {
         wsf_writer writer = begin();
-        size_t fixed = round % 2 == 0 ? 0 : WSF_TOPIC_SIZE;
+        size_t fixed = WSF_TOPIC_SIZE + WSF_CHECKSUM_SIZE;
         write_everything(&writer);
         uint8_t *copy = malloc(writer.size);
         memcpy(copy, bytes, writer.size);
         if (round % 3 == 0)
-            for (size_t i = WSF_TOPIC_SIZE; i < writer.size; i++)
+            for (size_t i = fixed; i < writer.size; i++)
                 copy[i] = (uint8_t)next_random(&random);
         for (int flip = 0; flip < 4; flip++) {
             size_t at = fixed + next_random(&random) % (writer.size - fixed);
             copy[at] ^= (uint8_t)(1u << (next_random(&random) % 8));
         }
+        seal(copy, writer.size);
         int bad;
         read_all(reader, copy, writer.size, &bad);
         free(copy);
@@ -194,8 +231,10 @@ END_TEST
 static int read_raw(const void *raw, size_t size, int *bad) {
     wsf_writer writer = begin();
     memcpy(bytes + writer.size, raw, size);
+    writer.size += size;
+    wsf_seal(&writer);
     wsf_reader *reader = wsf_reader_new();
-    int good = read_all(reader, bytes, writer.size + size, bad);
+    int good = read_all(reader, bytes, writer.size, bad);
     wsf_reader_destroy(reader);
     return good;
 }
@@ -247,14 +286,16 @@ START_TEST(unknown_entries_and_further_fields_are_skipped) {
     msgpack_pack_int(&packer, 42);
     msgpack_pack_true(&packer);
     memcpy(bytes + writer.size, buffer.data, buffer.size);
+    writer.size += buffer.size;
+    wsf_seal(&writer);
     wsf_reader *reader = wsf_reader_new();
     wsf_frame_head head;
     wsf_entry e;
-    ck_assert_int_eq(wsf_reader_open(reader, bytes, writer.size + buffer.size, RECEIVER, &head),
-                     WSFAN_OK);
+    ck_assert_int_eq(wsf_reader_open(reader, bytes, writer.size, RECEIVER, &head), WSFAN_OK);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_int_eq(e.type, WSF_HEARTBEAT);
-    ck_assert_uint_eq(e.newest, 42);
+    ck_assert_uint_eq(e.heartbeat.newest, 42);
+    ck_assert(!e.heartbeat.has_digest);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 0);
     wsf_reader_destroy(reader);
     msgpack_sbuffer_destroy(&buffer);
@@ -287,6 +328,34 @@ START_TEST(a_message_is_never_larger_than_its_bound) {
             free(out);
             wsfan_message_unref(message);
         }
+}
+END_TEST
+
+START_TEST(heads_and_control_entries_fit_their_bounds) {
+    uint8_t text[WSF_ENDPOINT_SIZE_MAX];
+    memset(text, 'x', sizeof text);
+    wsf_range ranges[WSF_NACK_RANGES_MAX];
+    for (int i = 0; i < WSF_NACK_RANGES_MAX; i++)
+        ranges[i] = (wsf_range){ UINT64_MAX, UINT64_MAX };
+    wsf_frame_head head = { UINT32_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
+                            UINT64_MAX };
+    wsf_hello hello = { UINT32_MAX, UINT32_MAX, UINT64_MAX, { text, WSF_CLUSTER_SIZE_MAX },
+                        { text, WSF_NAME_SIZE_MAX }, UINT64_MAX, { text, WSF_ENDPOINT_SIZE_MAX },
+                        UINT64_MAX, UINT64_MAX };
+    uint64_t digest = UINT64_MAX;
+    wsf_writer writer = { bytes, WSF_FRAME_HEAD_BOUND, 0 }; /* writing asserts that it fits */
+    wsf_write_head(&writer, UINT64_MAX, &head);
+    writer = (wsf_writer){ bytes, WSF_HELLO_BOUND, 0 };
+    wsf_write_hello(&writer, &hello);
+    writer = (wsf_writer){ bytes, WSF_ENTRY_BOUND, 0 };
+    wsf_write_heartbeat(&writer, UINT64_MAX, &digest);
+    writer = (wsf_writer){ bytes, WSF_NACK_BOUND, 0 };
+    wsf_write_nack(&writer, ranges, WSF_NACK_RANGES_MAX);
+    writer = (wsf_writer){ bytes, WSF_ENTRY_BOUND + WSF_KNOWN_PEER_BOUND, 0 };
+    wsf_write_peers(&writer,
+                    &(wsf_known_peer){ UINT64_MAX, { text, WSF_ENDPOINT_SIZE_MAX } }, 1);
+    writer = (wsf_writer){ bytes, WSF_ENTRY_BOUND, 0 };
+    wsf_write_lost(&writer, UINT64_MAX, UINT64_MAX);
 }
 END_TEST
 
@@ -331,11 +400,11 @@ START_TEST(a_topic_of_noise_is_neither) {
 END_TEST
 
 SUITE_MAIN("wire", every_entry_comes_back_as_it_was_written,
-           a_frame_for_another_node_or_version_is_refused,
-           a_cut_frame_is_refused_or_ends_early_at_every_length,
-           flipped_bits_and_noise_never_do_harm,
+           a_frame_for_another_node_is_refused, a_frame_that_was_damaged_anywhere_is_refused,
+           a_cut_frame_with_a_good_seal_is_refused_or_ends_early_at_every_length,
+           flipped_bits_and_noise_with_a_good_seal_never_do_harm,
            a_length_that_the_frame_does_not_hold_is_refused_before_memory_is_taken,
            nesting_and_object_counts_are_bounded, unknown_entries_and_further_fields_are_skipped,
            a_known_entry_with_wrong_content_is_reported_and_passed_over,
-           a_message_is_never_larger_than_its_bound,
+           a_message_is_never_larger_than_its_bound, heads_and_control_entries_fit_their_bounds,
            an_introduction_comes_back_and_fits_at_its_largest, a_topic_of_noise_is_neither)

@@ -1,0 +1,276 @@
+/* Answers for what comes out of frames, in the order of their numbers. */
+#include "receiver.h"
+
+#include "greet.h"
+#include "route.h"
+#include "sender.h"
+
+static void tell_gap(wsf_core *core, wsf_peer *peer, uint64_t count, uint64_t reason) {
+    peer->stats.gap_in += count;
+    core->stats.gaps += count;
+    bool known = reason >= WSFAN_GAP_PEER_QUEUE && reason <= WSFAN_GAP_INBOX;
+    wsfan_gap gap = { peer->node, peer->name, count,
+                      known ? (wsfan_gap_reason)reason : WSFAN_GAP_LINK };
+    core->effects.gap(core->effects.user, &gap);
+}
+
+static void merge_clock(wsf_core *core, uint64_t clock, wsf_now now) {
+    /* A peer whose clock is far ahead must not carry ours away. */
+    enum { AHEAD_MS_MAX = 60000 };
+    if (clock > core->clock && clock >> 16 <= now.wall_ms + AHEAD_MS_MAX)
+        core->clock = clock;
+}
+
+static bool message_acceptable(const wsf_core *core, const wsf_entry *entry) {
+    if (entry->message.payload.size > core->config.payload_bytes_max ||
+        entry->message.targets_count > core->config.targets_count_max)
+        return false;
+    for (uint32_t i = 0; i < entry->message.targets_count; i++)
+        if (entry->message.targets[i].name.size > core->config.name_bytes_max)
+            return false;
+    return true;
+}
+
+static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
+    core->stats.received++;
+    peer->stats.messages_in++;
+    peer->stats.payload_bytes_in += entry->message.payload.size;
+    merge_clock(core, entry->message.clock, now);
+    if (!message_acceptable(core, entry)) {
+        wsf_core_count_drop(core, WSFAN_DROP_TOO_BIG, 1);
+        tell_gap(core, peer, 1, WSFAN_GAP_TOO_BIG);
+        return;
+    }
+    wsfan_message *message = wsf_message_new(&core->key, entry->message.targets,
+                                             entry->message.targets_count, entry->message.payload,
+                                             core->config.headroom_bytes);
+    if (message == NULL) {
+        wsf_core_count_drop(core, WSFAN_DROP_INBOX, 1);
+        tell_gap(core, peer, 1, WSFAN_GAP_INBOX);
+        return;
+    }
+    message->flags = entry->message.flags & WSFAN_BINARY;
+    message->id = (wsfan_message_id){ entry->message.clock, peer->node };
+    message->except = entry->message.except;
+    uint64_t loops;
+    uint64_t peers;
+    wsf_route_find(core, message, &loops, &peers);
+    if (loops == 0)
+        wsf_core_count_drop(core, WSFAN_DROP_UNWANTED, 1);
+    wsf_route_deliver(core, message, loops);
+    wsfan_message_unref(message);
+}
+
+static void take_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *entry) {
+    unsigned index = wsf_peer_index(core, peer);
+    const uint8_t *adds = entry->interest.adds.data;
+    const uint8_t *removes = entry->interest.removes.data;
+    if ((entry->interest.flags & WSF_SNAPSHOT_BEGIN) != 0) {
+        wsf_interest_forget_peer(&core->interest, index);
+        core->complete &= ~wsf_peer_bit(core, peer);
+        peer->interest_overflow = false;
+    }
+    for (size_t i = 0; i < entry->interest.adds.size; i += 8) {
+        uint64_t hash = wsf_get_u64(adds + i);
+        if (hash != 0 && wsf_interest_add_peer(&core->interest, hash, index) != WSFAN_OK)
+            peer->interest_overflow = true; /* it is sent everything instead */
+    }
+    for (size_t i = 0; i < entry->interest.removes.size; i += 8)
+        wsf_interest_remove_peer(&core->interest, wsf_get_u64(removes + i), index);
+    if ((entry->interest.flags & WSF_SNAPSHOT_END) != 0)
+        core->complete |= wsf_peer_bit(core, peer);
+    if (peer->interest_overflow)
+        core->complete &= ~wsf_peer_bit(core, peer);
+    peer->ack_ms = 0; /* a join waits for this acknowledgement */
+}
+
+/* False when the peer is gone after this entry. */
+static bool take_numbered_entry(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
+                                wsf_now now) {
+    switch (entry->type) {
+    case WSF_MESSAGE:
+        take_message(core, peer, entry, now);
+        return true;
+    case WSF_INTEREST:
+        take_interest(core, peer, entry);
+        return true;
+    case WSF_PEERS:
+        for (uint32_t i = 0; i < entry->peers.count; i++)
+            wsf_greet_known(core, &entry->peers.list[i], now);
+        return true;
+    case WSF_LOST:
+        if (entry->lost.count > 0)
+            tell_gap(core, peer, entry->lost.count, entry->lost.reason);
+        return true;
+    case WSF_BYE:
+        wsf_greet_drop(core, peer, WSFAN_REASON_BYE);
+        return false;
+    default:
+        wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
+        return true;
+    }
+}
+
+static void take_numbered(wsf_core *core, wsf_peer *peer, size_t size, wsf_now now) {
+    wsf_entry entry;
+    int more;
+    if (peer->ack_ms == UINT64_MAX)
+        peer->ack_ms = now.ms + WSF_ACK_DELAY_MS;
+    peer->unacked_bytes += size;
+    if (peer->unacked_bytes >= core->config.link.window_bytes / 8) {
+        peer->unacked_bytes = 0;
+        peer->ack_ms = 0; /* the sender's window may be smaller than what waits for the delay */
+    }
+    while ((more = wsf_reader_next(core->reader, &entry)) != 0) {
+        if (more == 1) {
+            if (!take_numbered_entry(core, peer, &entry, now))
+                return;
+            continue;
+        }
+        /* The frame counts as received, so what this entry held is lost, and said to be. */
+        wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
+        tell_gap(core, peer, 1, WSFAN_GAP_LINK);
+    }
+}
+
+/* The peer has told us everything up to the newest frame, and we have that frame: then what we hold
+ * of its interest is what it has, or something went wrong that nobody noticed. */
+static void compare_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
+    unsigned index = wsf_peer_index(core, peer);
+    if (!entry->heartbeat.has_digest || entry->heartbeat.newest != peer->link.in_expected - 1 ||
+        (core->complete & wsf_peer_bit(core, peer)) == 0 ||
+        core->interest.peer_digests[index] == entry->heartbeat.digest)
+        return;
+    core->complete &= ~wsf_peer_bit(core, peer); /* until it has told us, it is sent everything */
+    peer->stats.interest_mended++;
+    wsf_sender_ask_for_interest(core, peer, now);
+}
+
+static void take_heartbeat(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
+                           const wsf_entry *entry, wsf_now now) {
+    if (head->epoch != peer->link.in_epoch)
+        return;
+    wsf_link_note_newest(&peer->link, entry->heartbeat.newest);
+    compare_interest(core, peer, entry, now);
+}
+
+static void take_loose_entry(wsf_core *core, const wsf_frame_head *head, const wsf_entry *entry,
+                             wsf_now now) {
+    wsf_peer *peer = wsf_greet_find(core, head->sender);
+    if (entry->type == WSF_HELLO) {
+        wsf_greet_hello(core, head->sender, &entry->hello, now);
+    } else if (entry->type == WSF_REFUSE) {
+        wsf_greet_refused(core, peer, head->sender, entry->refuse);
+    } else if (peer != NULL && entry->type == WSF_HELLO_ACK) {
+        wsf_greet_hello_ack(core, peer, entry->hello_ack, now);
+    } else if (peer != NULL && peer->linked && entry->type == WSF_HEARTBEAT) {
+        take_heartbeat(core, peer, head, entry, now);
+    } else if (peer != NULL && peer->linked && head->ack_epoch == peer->link.epoch &&
+               entry->type == WSF_NACK) {
+        for (uint32_t i = 0; i < entry->nack.count; i++)
+            wsf_link_ask_again(&peer->link, entry->nack.ranges[i]);
+    } else if (peer != NULL && peer->linked && head->ack_epoch == peer->link.epoch &&
+               entry->type == WSF_RESYNC) {
+        wsf_sender_restart_interest(peer);
+    } else {
+        wsf_core_count_drop(core, WSFAN_DROP_STRANGER, 1);
+    }
+}
+
+static void take_loose(wsf_core *core, uint32_t connection, const wsf_frame_head *head,
+                       wsf_now now) {
+    wsf_entry entry;
+    int more;
+    bool greeted = false;
+    while ((more = wsf_reader_next(core->reader, &entry)) != 0) {
+        if (more != 1) {
+            wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
+            continue;
+        }
+        greeted = greeted || entry.type == WSF_HELLO || entry.type == WSF_REFUSE;
+        take_loose_entry(core, head, &entry, now);
+    }
+    if (!greeted && wsf_greet_find(core, head->sender) == NULL)
+        wsf_greet_stranger(core, connection, head->sender, now);
+}
+
+static void take_acknowledgement(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
+                                 wsf_now now) {
+    uint64_t before = peer->link.acked;
+    if (!peer->linked)
+        return;
+    if (!wsf_link_acknowledge(&peer->link, head->ack_epoch, head->ack, &peer->serial_acked))
+        wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
+    if (peer->link.acked > before)
+        peer->progress_ms = now.ms;
+    core->receipts_dirty = core->receipts_dirty || peer->link.receipts_acked;
+    peer->link.receipts_acked = false;
+}
+
+/* Whose turn has come by the frame that was just taken. The peer may part in any of them. */
+static void take_held(wsf_core *core, uint64_t node, wsf_now now) {
+    wsf_peer *peer;
+    wsf_buffer *frame;
+    while ((peer = wsf_greet_find(core, node)) != NULL &&
+           (frame = wsf_link_held(&peer->link)) != NULL) {
+        wsf_frame_head head;
+        if (wsf_reader_open(core->reader, frame->data, frame->size, core->config.node, &head) !=
+            WSFAN_OK) {
+            wsf_link_drop_held(&peer->link); /* no memory to read it: it will come again */
+            return;
+        }
+        wsf_buffer_ref(frame);
+        wsf_link_take_held(&peer->link);
+        take_numbered(core, peer, frame->size, now);
+        wsf_buffer_unref(frame);
+    }
+}
+
+static bool speaks(const wsf_core *core, const wsf_frame_head *head) {
+    return head->version >= core->config.protocol_min && head->version <= core->config.protocol_max;
+}
+
+void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head *head,
+                       const void *data, size_t size, wsf_now now) {
+    wsf_peer *peer = wsf_greet_find(core, head->sender);
+    if (peer != NULL) {
+        peer->stats.frames_in++;
+        peer->stats.bytes_in += size;
+        take_acknowledgement(core, peer, head, now);
+        wsf_greet_heard(core, peer, now);
+    }
+    if (head->number == 0) {
+        take_loose(core, connection, head, now);
+        return;
+    }
+    if (peer == NULL) {
+        wsf_greet_stranger(core, connection, head->sender, now);
+        return;
+    }
+    if (!speaks(core, head)) {
+        wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
+        return;
+    }
+    wsf_receive verdict = WSF_RECEIVE_FOREIGN;
+    if (peer->linked)
+        verdict = wsf_link_receive(&peer->link, head->epoch, head->number, data, size);
+    switch (verdict) {
+    case WSF_RECEIVE_NEXT:
+        peer->nack_interval_ms = WSF_NACK_INTERVAL_MS;
+        take_numbered(core, peer, size, now);
+        take_held(core, head->sender, now);
+        break;
+    case WSF_RECEIVE_DUPLICATE:
+        wsf_core_count_drop(core, WSFAN_DROP_DUPLICATE, 1);
+        peer->ack_ms = 0; /* our acknowledgement was lost */
+        break;
+    case WSF_RECEIVE_HELD:
+        break;
+    case WSF_RECEIVE_NO_ROOM:
+        wsf_core_count_drop(core, WSFAN_DROP_GAP, 1);
+        break;
+    case WSF_RECEIVE_FOREIGN:
+        wsf_core_count_drop(core, WSFAN_DROP_STRANGER, 1);
+        break;
+    }
+}

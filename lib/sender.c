@@ -1,0 +1,381 @@
+/* Answers for what goes into frames, and when.
+ *
+ * Numbered frames carry what must not be lost: messages, interest, peers, lost, bye. Frames without
+ * a number carry what is repeated until it has worked: hello, acknowledgements, nacks, heartbeats. */
+#include "sender.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "greet.h"
+
+enum {
+    FRAME_TARGET_BYTES = 64 * 1024,    /* a frame is closed at this size */
+    HASHES_COUNT_MAX = 2048,           /* in one frame, so that messages have a share of it */
+    CONTROL_RESERVE_BYTES = 128 * 1024 /* of window, beyond what messages may use */
+};
+
+/* ------------------------------------------------------------------------------------- queueing */
+
+static void count_lost(wsf_core *core, wsf_peer *peer, wsfan_drop reason, uint64_t count) {
+    peer->stats.gap_out += count;
+    wsf_core_count_drop(core, reason, count);
+}
+
+/* A queue that fills while its peer keeps acknowledging means that we publish faster than it can
+ * take: publishing waits. A peer that has stalled is not waited for; its queue drops the oldest. */
+static void judge_congestion(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    uint64_t bit = wsf_peer_bit(core, peer);
+    bool keeps_up = peer->reachable && now.ms - peer->progress_ms < WSF_STALL_MS;
+    if (keeps_up && wsf_link_crowded(&peer->link))
+        core->congested |= bit;
+    else
+        core->congested &= ~bit;
+}
+
+void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message, wsf_now now) {
+    if (peer->link.queue.count == 0 && peer->link.sent.count == 0)
+        peer->progress_ms = now.ms;
+    uint64_t bit = wsf_peer_bit(core, peer);
+    if (message->receipt != NULL) {
+        message->receipt->addressed |= bit;
+        message->receipt->nodes[wsf_peer_index(core, peer)] = peer->node;
+    }
+    if (WSF_FRAME_HEAD_BOUND + wsf_message_bound(message) > peer->frame_size_max) {
+        peer->link.lost_too_big++;
+        if (message->receipt != NULL)
+            message->receipt->lost |= bit;
+        count_lost(core, peer, WSFAN_DROP_TOO_BIG, 1);
+        return;
+    }
+    if (core->config.slow_peer == WSFAN_SLOW_CUT && !wsf_link_fits(&peer->link, message)) {
+        /* It gets the message, or the news that it is missing, when it is back. */
+        count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_greet_cut(core, peer));
+        peer->link.lost++;
+        if (message->receipt != NULL)
+            message->receipt->lost |= bit;
+        count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, 1);
+        return;
+    }
+    count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_link_enqueue(&peer->link, message));
+    judge_congestion(core, peer, now);
+}
+
+/* ------------------------------------------------------------------------------------- sending */
+
+static void send_frame(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf_now now) {
+    peer->stats.frames_out++;
+    peer->stats.bytes_out += frame->size;
+    peer->spoken_ms = now.ms;
+    core->effects.send(core->effects.user, frame);
+}
+
+static wsf_frame_head head_of(const wsf_core *core, const wsf_peer *peer, uint64_t number) {
+    return (wsf_frame_head){
+        .version = peer->version,
+        .sender = core->config.node,
+        .epoch = peer->link.epoch,
+        .number = number,
+        .ack_epoch = peer->link.in_epoch,
+        .ack = peer->link.in_expected - 1,
+    };
+}
+
+static bool nack_due(const wsf_peer *peer, wsf_now now) {
+    return !wsf_link_complete(&peer->link) && now.ms >= peer->nack_ms;
+}
+
+/* A peer that has nothing new to give is asked less and less often. */
+static void write_nack(wsf_peer *peer, wsf_writer *writer, wsf_now now) {
+    wsf_range ranges[WSF_NACK_RANGES_MAX];
+    uint32_t count = wsf_link_missing(&peer->link, ranges);
+    wsf_write_nack(writer, ranges, count);
+    peer->nack_ms = now.ms + peer->nack_interval_ms;
+    peer->nack_interval_ms *= 2;
+    if (peer->nack_interval_ms > WSF_NACK_INTERVAL_MS_MAX)
+        peer->nack_interval_ms = WSF_NACK_INTERVAL_MS_MAX;
+}
+
+/* A frame without a number: acknowledgement, nack and heartbeat in one. */
+static void send_heartbeat(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    wsf_buffer *frame = wsf_buffer_new(WSF_FRAME_HEAD_BOUND + WSF_ENTRY_BOUND + WSF_NACK_BOUND);
+    if (frame == NULL)
+        return;
+    wsf_writer writer = { frame->data, frame->capacity, 0 };
+    wsf_frame_head head = head_of(core, peer, 0);
+    bool told_all = peer->snapshot_done && peer->log_serial == core->interest.serial;
+    wsf_write_head(&writer, peer->node, &head);
+    wsf_write_heartbeat(&writer, peer->link.next - 1,
+                        told_all ? &core->interest.local_digest : NULL);
+    if (nack_due(peer, now))
+        write_nack(peer, &writer, now);
+    wsf_seal(&writer);
+    frame->size = (uint32_t)writer.size;
+    send_frame(core, peer, frame, now);
+    wsf_buffer_unref(frame);
+    peer->ack_ms = UINT64_MAX;
+}
+
+void wsf_sender_ask_for_interest(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    wsf_buffer *frame = wsf_buffer_new(WSF_FRAME_HEAD_BOUND + WSF_ENTRY_BOUND);
+    if (frame == NULL)
+        return; /* the next heartbeat shows the difference again */
+    wsf_writer writer = { frame->data, frame->capacity, 0 };
+    wsf_frame_head head = head_of(core, peer, 0);
+    wsf_write_head(&writer, peer->node, &head);
+    wsf_write_type(&writer, WSF_RESYNC);
+    wsf_seal(&writer);
+    frame->size = (uint32_t)writer.size;
+    send_frame(core, peer, frame, now);
+    wsf_buffer_unref(frame);
+}
+
+void wsf_sender_restart_interest(wsf_peer *peer) {
+    peer->snapshot_begun = peer->snapshot_done = false;
+    peer->snapshot_cursor = 0;
+}
+
+/* What the next numbered frame will hold, gathered before the memory for it is taken. */
+typedef struct {
+    uint64_t lost;
+    uint64_t lost_too_big;
+    uint32_t interest_flags;
+    bool interest;
+    uint32_t adds_count;
+    uint32_t removes_count;
+    uint8_t adds[HASHES_COUNT_MAX * 8];
+    uint8_t removes[HASHES_COUNT_MAX * 8];
+    uint64_t log_serial; /* the peer's state after this frame */
+    uint32_t snapshot_cursor;
+    wsf_known_peer known[WSF_PEERS_ENTRY_COUNT_MAX];
+    uint32_t known_count;
+    uint64_t told_peers;
+    uint32_t messages_count; /* from the front of the queue */
+    size_t bound;
+    bool bye;
+} plan;
+
+static void plan_deltas(const wsf_core *core, plan *p) {
+    const wsf_interest *interest = &core->interest;
+    while (p->log_serial < interest->serial && p->adds_count < HASHES_COUNT_MAX &&
+           p->removes_count < HASHES_COUNT_MAX) {
+        uint64_t hash = wsf_interest_log_at(interest, ++p->log_serial);
+        uint64_t loops;
+        uint64_t peers;
+        /* What holds now, not what held then: a later entry of the same hash says the same. */
+        wsf_interest_find(interest, hash, &loops, &peers);
+        if (loops != 0)
+            wsf_put_u64(p->adds + 8 * p->adds_count++, hash);
+        else
+            wsf_put_u64(p->removes + 8 * p->removes_count++, hash);
+        p->interest = true;
+    }
+}
+
+static void plan_snapshot(const wsf_core *core, plan *p) {
+    while (p->adds_count < HASHES_COUNT_MAX) {
+        uint64_t hash = wsf_interest_next_local(&core->interest, &p->snapshot_cursor);
+        if (hash == 0) {
+            p->interest_flags |= WSF_SNAPSHOT_END;
+            break;
+        }
+        wsf_put_u64(p->adds + 8 * p->adds_count++, hash);
+    }
+    p->interest = true;
+}
+
+static void plan_interest(const wsf_core *core, wsf_peer *peer, plan *p) {
+    if (!wsf_interest_log_has(&core->interest, peer->log_serial)) {
+        wsf_sender_restart_interest(peer);
+        p->snapshot_cursor = 0;
+    }
+    if (!peer->snapshot_begun) {
+        p->interest_flags |= WSF_SNAPSHOT_BEGIN;
+        p->log_serial = core->interest.serial;
+        p->interest = true;
+    }
+    plan_deltas(core, p);
+    /* A long snapshot leaves half of the window to messages. */
+    if (!peer->snapshot_done && peer->link.sent_bytes < peer->link.limits.window_bytes / 2)
+        plan_snapshot(core, p);
+    if (p->interest)
+        p->bound += WSF_ENTRY_BOUND + 8 * ((size_t)p->adds_count + p->removes_count);
+}
+
+static void plan_known(const wsf_core *core, const wsf_peer *peer, plan *p) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *other = &core->peers[i];
+        uint64_t bit = UINT64_C(1) << i;
+        if (other == peer || other->node == 0 || other->state != WSFAN_PEER_UP ||
+            (peer->told_peers & bit) != 0)
+            continue;
+        p->known[p->known_count++] = (wsf_known_peer){ other->node, wsfan_string(other->endpoint) };
+        p->told_peers |= bit;
+        p->bound += WSF_KNOWN_PEER_BOUND;
+    }
+    if (p->known_count > 0)
+        p->bound += WSF_ENTRY_BOUND;
+}
+
+static void plan_messages(const wsf_peer *peer, plan *p) {
+    const wsf_link *link = &peer->link;
+    while (p->messages_count < link->queue.count) {
+        const wsfan_message *message = *(wsfan_message **)wsf_deque_at(&link->queue,
+                                                                       p->messages_count);
+        size_t bound = p->bound + wsf_message_bound(message);
+        bool first = p->bound == WSF_FRAME_HEAD_BOUND;
+        if (!first && (bound > FRAME_TARGET_BYTES || bound > peer->frame_size_max))
+            break;
+        if (!wsf_link_has_room(link, bound))
+            break;
+        p->messages_count++;
+        p->bound = bound;
+    }
+}
+
+/* False: nothing to say, or no room to say it. */
+static bool plan_frame(const wsf_core *core, wsf_peer *peer, bool bye, plan *p) {
+    /* Not the two arrays of hashes: they are written before they are read. */
+    memset(p, 0, offsetof(plan, adds));
+    p->known_count = p->messages_count = 0;
+    p->bound = WSF_FRAME_HEAD_BOUND;
+    p->bye = bye;
+    p->log_serial = peer->log_serial;
+    p->snapshot_cursor = peer->snapshot_cursor;
+    p->told_peers = peer->told_peers;
+    const wsf_link *link = &peer->link;
+    if (link->sent_bytes < link->limits.window_bytes + CONTROL_RESERVE_BYTES) {
+        p->lost = link->lost;
+        p->lost_too_big = link->lost_too_big;
+        if (p->lost > 0 || p->lost_too_big > 0)
+            p->bound += 2 * WSF_ENTRY_BOUND;
+        if (bye)
+            p->bound += WSF_ENTRY_BOUND;
+        plan_interest(core, peer, p);
+        plan_known(core, peer, p);
+    }
+    plan_messages(peer, p);
+    return p->bound > WSF_FRAME_HEAD_BOUND;
+}
+
+static uint64_t write_messages(wsf_peer *peer, wsf_writer *writer, uint32_t count) {
+    uint64_t payload_bytes = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        const wsfan_message *message = *(wsfan_message **)wsf_deque_at(&peer->link.queue, i);
+        wsf_write_message(writer, message);
+        payload_bytes += message->payload_size;
+    }
+    return payload_bytes;
+}
+
+static wsf_buffer *write_frame(const wsf_core *core, wsf_peer *peer, const plan *p,
+                               uint64_t *payload_bytes) {
+    assert(p->bound <= UINT32_MAX);
+    wsf_buffer *frame = wsf_buffer_new((uint32_t)p->bound);
+    if (frame == NULL)
+        return NULL;
+    wsf_writer writer = { frame->data, frame->capacity, 0 };
+    wsf_frame_head head = head_of(core, peer, peer->link.next);
+    wsf_write_head(&writer, peer->node, &head);
+    if (p->lost > 0)
+        wsf_write_lost(&writer, p->lost, WSFAN_GAP_PEER_QUEUE);
+    if (p->lost_too_big > 0)
+        wsf_write_lost(&writer, p->lost_too_big, WSFAN_GAP_TOO_BIG);
+    if (p->interest)
+        wsf_write_interest(&writer, p->interest_flags,
+                           (wsfan_bytes){ p->adds, (size_t)8 * p->adds_count },
+                           (wsfan_bytes){ p->removes, (size_t)8 * p->removes_count });
+    if (p->known_count > 0)
+        wsf_write_peers(&writer, p->known, p->known_count);
+    *payload_bytes = write_messages(peer, &writer, p->messages_count);
+    if (p->bye)
+        wsf_write_type(&writer, WSF_BYE);
+    wsf_seal(&writer);
+    frame->size = (uint32_t)writer.size;
+    return frame;
+}
+
+static bool has_receipts(const wsf_peer *peer, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        if ((*(wsfan_message **)wsf_deque_at(&peer->link.queue, i))->receipt != NULL)
+            return true;
+    return false;
+}
+
+static void note_sent(const wsf_peer *peer, const wsfan_message *message) {
+    if (message->receipt == NULL)
+        return;
+    message->receipt->sent |= UINT64_C(1) << peer->link.peer;
+    message->receipt->numbers[peer->link.peer] = peer->link.next - 1;
+}
+
+/* Out of memory: nothing has changed, and the next flush tries again. */
+static bool send_numbered(wsf_core *core, wsf_peer *peer, const plan *p, wsf_now now) {
+    uint64_t payload_bytes;
+    wsf_buffer *frame = write_frame(core, peer, p, &payload_bytes);
+    if (frame == NULL)
+        return false;
+    bool receipts = has_receipts(peer, p->messages_count);
+    if (wsf_link_keep(&peer->link, frame, p->log_serial, p->messages_count, receipts) !=
+        WSFAN_OK) {
+        wsf_buffer_unref(frame);
+        return false;
+    }
+    for (uint32_t i = 0; i < p->messages_count; i++) {
+        if (receipts)
+            note_sent(peer, wsf_link_front(&peer->link));
+        wsf_link_dequeue(&peer->link);
+    }
+    peer->link.lost -= p->lost;
+    peer->link.lost_too_big -= p->lost_too_big;
+    peer->log_serial = p->log_serial;
+    peer->snapshot_cursor = p->snapshot_cursor;
+    if ((p->interest_flags & WSF_SNAPSHOT_BEGIN) != 0)
+        peer->snapshot_begun = true;
+    if ((p->interest_flags & WSF_SNAPSHOT_END) != 0)
+        peer->snapshot_done = true;
+    peer->told_peers = p->told_peers;
+    peer->stats.messages_out += p->messages_count;
+    peer->stats.payload_bytes_out += payload_bytes;
+    peer->ack_ms = UINT64_MAX;
+    send_frame(core, peer, frame, now);
+    wsf_buffer_unref(frame);
+    return true;
+}
+
+void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    if (!peer->linked || !peer->reachable) {
+        core->congested &= ~wsf_peer_bit(core, peer);
+        return;
+    }
+    wsf_buffer *again;
+    while ((again = wsf_link_next_again(&peer->link)) != NULL) {
+        peer->stats.frames_resent++;
+        send_frame(core, peer, again, now);
+    }
+    plan p;
+    while (plan_frame(core, peer, false, &p) && send_numbered(core, peer, &p, now))
+        continue;
+    if (nack_due(peer, now) || peer->ack_ms <= now.ms ||
+        now.ms - peer->spoken_ms >= core->config.heartbeat_ms)
+        send_heartbeat(core, peer, now);
+    judge_congestion(core, peer, now);
+}
+
+void wsf_sender_bye(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    plan p;
+    if (peer->linked && peer->reachable && plan_frame(core, peer, true, &p))
+        send_numbered(core, peer, &p, now);
+}
+
+uint64_t wsf_sender_deadline(const wsf_core *core, const wsf_peer *peer) {
+    if (!peer->linked || !peer->reachable)
+        return UINT64_MAX;
+    uint64_t at = peer->spoken_ms + core->config.heartbeat_ms;
+    if ((core->congested & wsf_peer_bit(core, peer)) != 0 && peer->progress_ms + WSF_STALL_MS < at)
+        at = peer->progress_ms + WSF_STALL_MS;
+    if (!wsf_link_complete(&peer->link) && peer->nack_ms < at)
+        at = peer->nack_ms;
+    return at < peer->ack_ms ? at : peer->ack_ms;
+}
+
