@@ -3,8 +3,8 @@
 #define WSF_LOOP_H
 
 #include "guard.h"
+#include "members.h"
 #include "mesh.h"
-#include "registry.h"
 
 typedef struct {
     uint64_t inbox_bytes_max;

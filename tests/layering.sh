@@ -8,7 +8,7 @@ set -u
 ORDER="
 error hash buffer table deque queue receipt endpoint guard message
 wire registry interest link
-core.h state results greet route sender receiver core
+core.h state results greet route sender receiver core members
 mailbox inbox socket mesh loop
 options node
 "

@@ -189,9 +189,9 @@ START_TEST(names_payloads_and_targets_hold_at_the_limit_and_no_further) {
     ck_assert_int_eq(wsfan_broadcast(node, none, payload, NULL), WSFAN_EINVAL);
     ck_assert_int_eq(wsfan_broadcast(node, name, broken, NULL), WSFAN_EINVAL);
     ck_assert_int_eq(wsfan_broadcast(NULL, name, payload, NULL), WSFAN_EINVAL);
-    wsfan_publish_options bad = { sizeof bad, 2, { 0, 0 } };
+    wsfan_publish_options bad = { .struct_size = sizeof bad, .flags = 2 };
     ck_assert_int_eq(wsfan_broadcast(node, name, payload, &bad), WSFAN_EINVAL);
-    bad = (wsfan_publish_options){ sizeof bad + 1, 0, { 0, 0 } };
+    bad = (wsfan_publish_options){ .struct_size = sizeof bad + 1 };
     ck_assert_int_eq(wsfan_broadcast(node, name, payload, &bad), WSFAN_EINVAL);
     wsfan_target targets[4];
     for (int i = 0; i < 4; i++)

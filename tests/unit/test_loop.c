@@ -161,7 +161,7 @@ START_TEST(one_delivery_per_session_however_many_targets) {
     wsfan_target targets[] = { { WSFAN_CHAT, wsfan_string("x") },
                                { WSFAN_CHAT, wsfan_string("y") },
                                { WSFAN_USER, wsfan_string("ann") } };
-    wsfan_publish_options options = { sizeof options, WSFAN_BINARY, { 0, 0 } };
+    wsfan_publish_options options = { .struct_size = sizeof options, .flags = WSFAN_BINARY };
     ck_assert_int_eq(wsfan_publish(node, targets, 3, wsfan_string("m"), &options), WSFAN_OK);
     settle(r);
     ck_assert_uint_eq(r->messages, 1);
@@ -179,7 +179,7 @@ START_TEST(flags_targets_and_ids_reach_the_callback) {
     open_node(NULL);
     recorder *r = open_recorder();
     open_in(r, "ann", "x");
-    wsfan_publish_options options = { sizeof options, WSFAN_BINARY, { 0, 0 } };
+    wsfan_publish_options options = { .struct_size = sizeof options, .flags = WSFAN_BINARY };
     ck_assert_int_eq(wsfan_broadcast(node, wsfan_string("x"), wsfan_string("m"), &options),
                      WSFAN_OK);
     wait_for(r, &r->messages, 1);

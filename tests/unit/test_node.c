@@ -227,7 +227,7 @@ START_TEST(except_is_honoured_on_the_node_that_has_the_session) {
     start_mesh(3);
     for (int i = 0; i < 3; i++)
         join(i, "chat");
-    wsfan_publish_options options = { sizeof options, 0, { 0, 0 } };
+    wsfan_publish_options options = { .struct_size = sizeof options };
     options.except = wsfan_session_address(replicas[1].loop, replicas[1].session);
     say(0, "chat", "not for n1", &options);
     say(0, "chat", "for all", NULL);
