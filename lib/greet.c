@@ -225,6 +225,7 @@ static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
     if (peer->linked || !peer->hello_received || !peer->hello_acked)
         return;
     peer->linked = true;
+    peer->stats.links++;
     core->linked |= wsf_peer_bit(core, peer);
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
         if (core->connections[i].node == peer->node)
@@ -233,12 +234,13 @@ static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
     /* Until it has our snapshot it sends us everything, so what is in the log so far is known. */
     peer->log_serial = core->interest.serial;
     peer->serial_acked = core->interest.serial;
+    peer->serial_skipped = 0;
     peer->snapshot_begun = peer->snapshot_done = false;
     peer->snapshot_cursor = 0;
     peer->told_peers = 0;
     wsf_greet_heard(core, peer, now);
     if (peer->forgotten) {
-        wsfan_gap gap = { peer->node, peer->name, 0, WSFAN_GAP_FORGOTTEN };
+        wsfan_gap gap = { peer->node, peer->name, 0, WSFAN_GAP_AWAY };
         core->effects.gap(core->effects.user, &gap);
     }
     peer->forgotten = false;
@@ -397,7 +399,8 @@ void wsf_greet_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now) {
     send_loose(core, frame, &writer);
 }
 
-/* The same name again: the newer incarnation wins. */
+/* The same name again: a peer that is not up any more makes way, as it does for its own restart; of
+ * two that live the newer incarnation wins. Wall clocks jump, so its number alone says little. */
 static bool name_is_free(wsf_core *core, uint64_t sender, const wsf_hello *hello,
                          const char *name) {
     if (strcmp(name, core->name) == 0)
@@ -406,8 +409,9 @@ static bool name_is_free(wsf_core *core, uint64_t sender, const wsf_hello *hello
         wsf_peer *other = &core->peers[i];
         if (other->node == 0 || other->node == sender || strcmp(other->name, name) != 0)
             continue;
-        if (other->incarnation > hello->incarnation ||
-            (other->incarnation == hello->incarnation && other->node > sender))
+        bool newer = other->incarnation > hello->incarnation ||
+                     (other->incarnation == hello->incarnation && other->node > sender);
+        if (newer && other->state == WSFAN_PEER_UP)
             return false;
         wsf_greet_drop(core, other, WSFAN_REASON_REPLACED);
     }

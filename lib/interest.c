@@ -7,12 +7,12 @@
 #include <string.h>
 #include <wsfan/wsfan.h>
 
-int wsf_interest_init(wsf_interest *interest, uint32_t rows_count_max, uint32_t log_capacity,
+int wsf_interest_init(wsf_interest *interest, uint32_t remote_count_max, uint32_t log_capacity,
                       uint64_t seed) {
     assert((log_capacity & (log_capacity - 1)) == 0);
     memset(interest, 0, sizeof *interest);
     interest->rows_free = WSF_TABLE_NONE;
-    interest->rows_count_max = rows_count_max;
+    interest->remote_count_max = remote_count_max;
     interest->log_capacity = log_capacity;
     wsf_table_init(&interest->index, seed);
     interest->log = malloc(log_capacity * sizeof *interest->log);
@@ -51,15 +51,11 @@ static int grow(wsf_interest *interest) {
     return WSFAN_OK;
 }
 
-/* The limit holds for what peers announce; local rows are bounded by the loops' registries. */
-static int find_or_add(wsf_interest *interest, uint64_t hash, bool limited,
-                       wsf_interest_row **row) {
+static int find_or_add(wsf_interest *interest, uint64_t hash, wsf_interest_row **row) {
     assert(hash != 0);
     *row = find(interest, hash);
     if (*row != NULL)
         return WSFAN_OK;
-    if (limited && interest->rows_count >= interest->rows_count_max)
-        return WSFAN_ELIMIT;
     bool reused = interest->rows_free != WSF_TABLE_NONE;
     if (!reused && interest->rows_used == interest->rows_capacity && grow(interest) != WSFAN_OK)
         return WSFAN_ENOMEM;
@@ -93,7 +89,7 @@ static void append_log(wsf_interest *interest, wsf_interest_row *row) {
 
 int wsf_interest_add_loop(wsf_interest *interest, uint64_t hash, unsigned loop, uint64_t *serial) {
     wsf_interest_row *row;
-    int error = find_or_add(interest, hash, false, &row);
+    int error = find_or_add(interest, hash, &row);
     if (error != WSFAN_OK)
         return error;
     if (row->loops == 0) {
@@ -130,14 +126,17 @@ void wsf_interest_forget_loop(wsf_interest *interest, unsigned loop) {
         clear_loop(interest, &interest->rows[i], loop);
 }
 
+/* The limit is on what peers announce; local rows are bounded by the loops' registries. */
 int wsf_interest_add_peer(wsf_interest *interest, uint64_t hash, unsigned peer) {
-    wsf_interest_row *row;
-    int error = find_or_add(interest, hash, true, &row);
+    uint64_t bit = UINT64_C(1) << peer;
+    wsf_interest_row *row = find(interest, hash);
+    if (row != NULL && (row->peers & bit) != 0)
+        return WSFAN_OK;
+    if ((row == NULL || row->peers == 0) && interest->remote_count >= interest->remote_count_max)
+        return WSFAN_ELIMIT;
+    int error = find_or_add(interest, hash, &row);
     if (error != WSFAN_OK)
         return error;
-    uint64_t bit = UINT64_C(1) << peer;
-    if ((row->peers & bit) != 0)
-        return WSFAN_OK;
     if (row->peers == 0)
         interest->remote_count++;
     interest->peer_digests[peer] += hash;

@@ -20,9 +20,9 @@ typedef struct {
     uint32_t rows_capacity;
     uint32_t rows_free;
     uint32_t rows_count;
-    uint32_t rows_count_max;
     uint32_t local_count;  /* rows with a loop */
     uint32_t remote_count; /* rows with a peer */
+    uint32_t remote_count_max;
     uint64_t local_digest; /* sum of the hashes with a loop; the same set, the same digest */
     uint64_t peer_digests[64];
     wsf_table index;
@@ -32,7 +32,7 @@ typedef struct {
 } wsf_interest;
 
 /* log_capacity is a power of two. WSFAN_OK or WSFAN_ENOMEM. */
-int wsf_interest_init(wsf_interest *interest, uint32_t rows_count_max, uint32_t log_capacity,
+int wsf_interest_init(wsf_interest *interest, uint32_t remote_count_max, uint32_t log_capacity,
                       uint64_t seed);
 void wsf_interest_destroy(wsf_interest *interest);
 
@@ -46,7 +46,7 @@ int wsf_interest_add_loop(wsf_interest *interest, uint64_t hash, unsigned loop, 
 void wsf_interest_remove_loop(wsf_interest *interest, uint64_t hash, unsigned loop);
 void wsf_interest_forget_loop(wsf_interest *interest, unsigned loop);
 
-/* WSFAN_ENOMEM, or WSFAN_ELIMIT (rows_count_max): nothing was changed. */
+/* WSFAN_ENOMEM, or WSFAN_ELIMIT (remote_count_max): nothing was changed. */
 int wsf_interest_add_peer(wsf_interest *interest, uint64_t hash, unsigned peer);
 void wsf_interest_remove_peer(wsf_interest *interest, uint64_t hash, unsigned peer);
 void wsf_interest_forget_peer(wsf_interest *interest, unsigned peer);

@@ -8,7 +8,7 @@
 static void tell_gap(wsf_core *core, wsf_peer *peer, uint64_t count, uint64_t reason) {
     peer->stats.gap_in += count;
     core->stats.gaps += count;
-    bool known = reason >= WSFAN_GAP_PEER_QUEUE && reason <= WSFAN_GAP_INBOX;
+    bool known = reason >= WSFAN_GAP_PEER_QUEUE && reason <= WSFAN_GAP_AWAY;
     wsfan_gap gap = { peer->node, peer->name, count,
                       known ? (wsfan_gap_reason)reason : WSFAN_GAP_LINK };
     core->effects.gap(core->effects.user, &gap);
@@ -137,6 +137,12 @@ static void take_numbered(wsf_core *core, wsf_peer *peer, size_t size, wsf_now n
  * of its interest is what it has, or something went wrong that nobody noticed. */
 static void compare_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
     unsigned index = wsf_peer_index(core, peer);
+    if (peer->interest_overflow &&
+        core->interest.remote_count <= core->interest.remote_count_max / 2) {
+        peer->interest_overflow = false; /* there is room again: once more from the start */
+        wsf_sender_ask_for_interest(core, peer, now);
+        return;
+    }
     if (!entry->heartbeat.has_digest || entry->heartbeat.newest != peer->link.in_expected - 1 ||
         (core->complete & wsf_peer_bit(core, peer)) == 0 ||
         core->interest.peer_digests[index] == entry->heartbeat.digest)
@@ -203,6 +209,10 @@ static void take_acknowledgement(wsf_core *core, wsf_peer *peer, const wsf_frame
         wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
     if (peer->link.acked > before)
         peer->progress_ms = now.ms;
+    if (peer->serial_skipped != 0 && peer->serial_acked >= peer->serial_skipped) {
+        peer->serial_skipped = 0;
+        tell_gap(core, peer, 0, WSFAN_GAP_AWAY);
+    }
     core->receipts_dirty = core->receipts_dirty || peer->link.receipts_acked;
     peer->link.receipts_acked = false;
 }

@@ -39,6 +39,7 @@ typedef struct {
     /* Our interest, as far as this peer was told. */
     uint64_t log_serial;   /* log entries up to here are in frames */
     uint64_t serial_acked; /* and up to here it acknowledged */
+    uint64_t serial_skipped; /* joins up to here were complete without it; 0: none */
     uint32_t snapshot_cursor;
     bool snapshot_begun;
     bool snapshot_done;

@@ -190,8 +190,8 @@ typedef struct wsfan_options {
     uint32_t sessions_count_max;          /* of one loop, 1..16777215 [1048576] */
     uint32_t chats_count_max;             /* of one loop, users too, 1..16777215 [2097152] */
     uint32_t chats_per_session_count_max; /* 1..65535 [1024] */
-    uint32_t remote_chats_count_max;      /* chats and users that peers and loops of this node have
-                                             sessions in, 1..268435456 [16777216]; a peer that
+    uint32_t remote_chats_count_max;      /* chats and users that peers have sessions in, all
+                                             together, 1..268435456 [16777216]; a peer that
                                              announces more is sent every message */
 
     /* Queues: the first limit that is reached counts. */
@@ -298,8 +298,9 @@ typedef enum {
     WSFAN_GAP_LINK = 2,       /* frames of the peer are missing and cannot be had again */
     WSFAN_GAP_TOO_BIG = 3,    /* the peer has larger limits than this node accepts */
     WSFAN_GAP_INBOX = 4,      /* this loop was too slow: its inbox was full, or out of memory */
-    WSFAN_GAP_FORGOTTEN = 5   /* the link was given up (forget_ms, WSFAN_SLOW_CUT) and is new now;
-                                 what was published in between is missing, nobody counted it */
+    WSFAN_GAP_AWAY = 5        /* the peer is back: its link had been given up (forget_ms, or
+                                 WSFAN_SLOW_CUT), or joins completed without it while it was down;
+                                 what it published meanwhile may be missing, nobody counted it */
 } wsfan_gap_reason;
 
 /* Messages that did not arrive. It is not known which chats they were for: tell every member of a
@@ -307,7 +308,7 @@ typedef enum {
 typedef struct {
     uint64_t node;    /* the publisher's node id; this node's own for WSFAN_GAP_INBOX */
     const char *name; /* its name */
-    uint64_t count;   /* messages; 0: unknown (WSFAN_GAP_FORGOTTEN) */
+    uint64_t count;   /* messages; 0: unknown (WSFAN_GAP_AWAY) */
     wsfan_gap_reason reason;
 } wsfan_gap;
 
@@ -522,6 +523,7 @@ typedef struct wsfan_peer_stats {
     char name[65];
     char endpoint[129];
     wsfan_peer_event state; /* UP, SILENT or DOWN */
+    uint64_t links; /* begun with it, more than one where it or we had given one up */
     uint64_t messages_in, messages_out;
     uint64_t payload_bytes_in, payload_bytes_out; /* of those messages */
     uint64_t frames_in, frames_out;

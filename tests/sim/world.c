@@ -285,8 +285,8 @@ static bool on_deliver(void *user, unsigned loop, wsfan_message *message) {
 static void on_joined(void *user, wsf_ticket *ticket) {
     node *n = user;
     const world_watcher *watcher = &n->world->watcher;
-    if (watcher->joined != NULL)
-        watcher->joined(watcher->user, n->index, ticket);
+    if (watcher->joined != NULL && watcher->joined(watcher->user, n->index, ticket))
+        return;
     free(ticket->missing);
     free(ticket);
 }
@@ -527,6 +527,10 @@ void world_freeze(world *w, unsigned i, bool frozen) {
     world_touch(w, i);
 }
 
+bool world_frozen(const world *w, unsigned i) {
+    return w->nodes[i].frozen;
+}
+
 void world_slow(world *w, unsigned i, uint32_t ms) {
     w->nodes[i].slow_ms = ms;
     touch_connections(w, i);
@@ -659,21 +663,26 @@ bool world_run_until(world *w, bool (*condition)(void *user), void *user, uint64
     return true;
 }
 
-bool world_meshed(const world *w) {
-    for (unsigned i = 0; i < WORLD_NODES_MAX; i++) {
-        unsigned others = 0;
-        for (unsigned j = 0; j < WORLD_NODES_MAX; j++)
-            others += i != j && w->nodes[j].core != NULL;
-        if (w->nodes[i].core == NULL)
-            continue;
+static bool all_linked(const world *w, bool whole) {
+    unsigned alive = 0;
+    for (unsigned i = 0; i < w->nodes_used; i++)
+        alive += w->nodes[i].core != NULL;
+    for (unsigned i = 0; i < w->nodes_used; i++) {
+        const wsf_core *core = w->nodes[i].core;
         unsigned ready = 0;
-        for (unsigned p = 0; p < WSF_PEERS_MAX; p++) {
-            const wsf_peer *peer = &w->nodes[i].core->peers[p];
-            ready += peer->node != 0 && peer->state == WSFAN_PEER_UP &&
-                     (w->nodes[i].core->complete >> p & 1) != 0;
-        }
-        if (ready != others)
+        for (unsigned p = 0; core != NULL && p < WSF_PEERS_MAX; p++)
+            ready += core->peers[p].node != 0 && core->peers[p].state == WSFAN_PEER_UP &&
+                     (!whole || (core->complete >> p & 1) != 0);
+        if (core != NULL && ready != alive - 1)
             return false;
     }
     return true;
+}
+
+bool world_all_up(const world *w) {
+    return all_linked(w, false);
+}
+
+bool world_meshed(const world *w) {
+    return all_linked(w, true);
 }

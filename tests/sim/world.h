@@ -13,7 +13,7 @@ typedef struct world world;
 typedef struct {
     void *user;
     bool (*deliver)(void *user, unsigned node, unsigned loop, wsfan_message *message);
-    void (*joined)(void *user, unsigned node, const wsf_ticket *ticket);
+    bool (*joined)(void *user, unsigned node, wsf_ticket *ticket); /* true: takes it over */
     void (*peer)(void *user, unsigned node, const wsfan_peer *peer);
     void (*gap)(void *user, unsigned node, const wsfan_gap *gap);
     void (*result)(void *user, unsigned node, const wsfan_result *result);
@@ -77,6 +77,7 @@ void world_flip(world *w, uint32_t per_million);
 void world_truncate(world *w, uint32_t per_million);
 void world_delay(world *w, uint32_t ms_max); /* of each frame */
 void world_freeze(world *w, unsigned node, bool frozen);
+bool world_frozen(const world *w, unsigned node);
 void world_slow(world *w, unsigned node, uint32_t ms); /* it takes so long for a few frames; 0: not */
 void world_jump(world *w, unsigned node, int64_t ms);  /* its wall clock */
 world_counts world_counted(const world *w);
@@ -90,7 +91,9 @@ void world_run(world *w, uint64_t ms);
 /* Runs until condition() holds; false when it does not within ms_max. */
 bool world_run_until(world *w, bool (*condition)(void *user), void *user, uint64_t ms_max);
 
-/* Whether every two living nodes have an established link, and know each other's interest. */
+/* Whether every two living nodes have an established link; and
+ * whether they also know each other's interest. */
+bool world_all_up(const world *w);
 bool world_meshed(const world *w);
 
 #endif

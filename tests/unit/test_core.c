@@ -39,11 +39,12 @@ static bool on_deliver(void *user, unsigned node, unsigned loop, wsfan_message *
     return true;
 }
 
-static void on_joined(void *user, unsigned node, const wsf_ticket *ticket) {
+static bool on_joined(void *user, unsigned node, wsf_ticket *ticket) {
     (void)user;
     joined_count[node]++;
     joined_status[node] = ticket->status;
     joined_missing[node] = ticket->missing_count;
+    return false;
 }
 
 static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {

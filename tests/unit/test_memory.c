@@ -147,8 +147,9 @@ static void on_world_gap(void *user, unsigned node, const wsfan_gap *gap) {
         ((receiver *)user)->gap += gap->count;
 }
 
-static void on_world_joined(void *user, unsigned node, const wsf_ticket *ticket) {
+static bool on_world_joined(void *user, unsigned node, wsf_ticket *ticket) {
     ((receiver *)user)->joined += node == 1 && ticket->status == WSFAN_OK;
+    return false;
 }
 
 static bool meshed(void *user) {

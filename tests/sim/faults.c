@@ -1,0 +1,316 @@
+/* A replica is a name; a node of the world is an address. Replica r starts at address r and may
+ * come back at another one. Every static list names all addresses, or just the first three; then
+ * the replicas that have these stay there, so that there is always somebody to be introduced by. */
+#include "faults.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { ACTIVE_MAX = 16, NAMED = 3 };
+
+typedef struct {
+    fault_kind kind;
+    uint64_t until_ms;
+    uint64_t next_ms; /* of what comes in turns */
+    uint64_t set;     /* nodes */
+    unsigned node;
+    unsigned other;
+} active;
+
+struct faults {
+    world *world;
+    hosts *hosts;
+    ledger *ledger;
+    unsigned nodes;
+    uint64_t *counts;
+    uint64_t named; /* addresses in every static list, as bits */
+    active active[ACTIVE_MAX];
+    unsigned active_count;
+    unsigned place[WORLD_NODES_MAX]; /* of each replica */
+    bool up[WORLD_NODES_MAX];        /* of each replica */
+    unsigned strangers;              /* other nodes at an address, so far */
+};
+
+#define FAULT_TEXT(name, text) text,
+static const char *const TEXTS[] = { FAULT_LIST(FAULT_TEXT) };
+#undef FAULT_TEXT
+
+const char *fault_text(fault_kind kind) {
+    return TEXTS[kind];
+}
+
+faults *faults_new(world *w, hosts *h, ledger *l, unsigned nodes, uint64_t *counts) {
+    faults *f = calloc(1, sizeof *f);
+    if (f == NULL)
+        abort();
+    *f = (faults){ .world = w, .hosts = h, .ledger = l, .nodes = nodes, .counts = counts };
+    for (unsigned i = 0; i < nodes; i++)
+        f->place[i] = i;
+    f->named = world_random(w, 2) == 0 ? UINT64_MAX >> (64 - 2 * nodes) : (1u << NAMED) - 1;
+    return f;
+}
+
+void faults_destroy(faults *f) {
+    free(f);
+}
+
+static uint64_t random_below(faults *f, uint64_t below) {
+    return world_random(f->world, below);
+}
+
+bool faults_place(const faults *f, unsigned replica, unsigned *node) {
+    *node = f->place[replica];
+    return f->up[replica];
+}
+
+/* --------------------------------------------------------------------------- starting and ending */
+
+static void start_at(faults *f, unsigned replica, unsigned node) {
+    char name[16];
+    snprintf(name, sizeof name, "n%u", replica);
+    f->place[replica] = node;
+    f->up[replica] = true;
+    hosts_start(f->hosts, node, name, 0, f->named);
+}
+
+void faults_start_node(faults *f, unsigned replica) {
+    start_at(f, replica, f->place[replica]);
+}
+
+/* Ends whatever runs there: a replica, or a stranger. */
+static void vacate(faults *f, unsigned node) {
+    if (!world_alive(f->world, node))
+        return;
+    for (unsigned r = 0; r < f->nodes; r++)
+        if (f->up[r] && f->place[r] == node)
+            f->up[r] = false;
+    hosts_crash(f->hosts, node);
+}
+
+static void restart(faults *f, unsigned replica, unsigned node) {
+    if (f->up[replica])
+        vacate(f, f->place[replica]);
+    vacate(f, node);
+    start_at(f, replica, node);
+}
+
+/* A node that nobody has heard of, at an address that somebody had. */
+static void take_over(faults *f, unsigned replica) {
+    char name[16];
+    unsigned node = f->place[replica];
+    vacate(f, node);
+    snprintf(name, sizeof name, "s%u", f->strangers++);
+    hosts_start(f->hosts, node, name, 0, f->named);
+}
+
+/* A node of the next version, which speaks this one too. */
+static void start_newer(faults *f, unsigned replica) {
+    wsf_core_config *config = world_config(f->world);
+    config->protocol_max = WSF_PROTOCOL_MAX + 1;
+    restart(f, replica, f->place[replica]);
+    config->protocol_max = WSF_PROTOCOL_MAX;
+}
+
+/* ---------------------------------------------------------------------------------- the network */
+
+static void block_both(faults *f, unsigned a, unsigned b, bool blocked) {
+    world_block(f->world, a, b, blocked);
+    world_block(f->world, b, a, blocked);
+}
+
+static bool in(uint64_t set, unsigned node) {
+    return (set >> node & 1) != 0;
+}
+
+/* Whether a partition of this kind separates two addresses; set says which side is which. */
+static bool separates(const active *a, unsigned nodes, unsigned i, unsigned j) {
+    unsigned x = i % nodes;
+    unsigned y = j % nodes;
+    switch (a->kind) {
+    case FAULT_HALVES:
+        return in(a->set, x) != in(a->set, y);
+    case FAULT_RING: /* each reaches its neighbours only */
+        return x != y && (x + 1) % nodes != y && (y + 1) % nodes != x;
+    case FAULT_BRIDGE: /* two halves, and one that reaches both */
+        return in(a->set, x) != in(a->set, y) && x != a->node && y != a->node;
+    case FAULT_SINGLE:
+        return x != y && (x == a->node || y == a->node);
+    default:
+        return false;
+    }
+}
+
+static void partition(faults *f, const active *a, bool blocked) {
+    for (unsigned i = 0; i < 2 * f->nodes; i++)
+        for (unsigned j = i + 1; j < 2 * f->nodes; j++)
+            if (separates(a, f->nodes, i, j))
+                block_both(f, i, j, blocked);
+}
+
+/* One link after another of a random subset is stopped, then all are restored in another order
+ * ("swizzle-clog" of FoundationDB). `set` counts what is left to do. */
+static void swizzle_step(faults *f, active *a) {
+    unsigned i = (unsigned)random_below(f, f->nodes);
+    unsigned j = (unsigned)random_below(f, f->nodes);
+    bool restoring = a->until_ms - world_ms(f->world) < a->set / 2;
+    if (i != j)
+        block_both(f, i, j, !restoring && !world_blocked(f->world, i, j));
+    a->next_ms = world_ms(f->world) + 20 + random_below(f, 200);
+}
+
+static void step(faults *f, active *a) {
+    if (a->kind == FAULT_FLAPPING) {
+        world_break(f->world, a->node, a->other);
+        a->next_ms = world_ms(f->world) + 50 + random_below(f, 2000);
+    } else if (a->kind == FAULT_SWIZZLE) {
+        swizzle_step(f, a);
+    }
+}
+
+static void apply(faults *f, active *a, bool on) {
+    world *w = f->world;
+    uint32_t rate = on ? 1000u << random_below(f, 8) : 0; /* 0.1 % .. 12.8 % */
+    switch (a->kind) {
+    case FAULT_LOSS:
+        world_lose(w, rate);
+        break;
+    case FAULT_DELAY:
+        world_delay(w, on ? 1u << random_below(f, 10) : 3);
+        break;
+    case FAULT_DUPLICATION:
+        world_duplicate(w, rate);
+        break;
+    case FAULT_BIT_FLIPS:
+        world_flip(w, rate);
+        break;
+    case FAULT_TRUNCATION:
+        world_truncate(w, rate);
+        break;
+    case FAULT_ONE_WAY:
+        world_block(w, a->node, a->other, on);
+        break;
+    case FAULT_HALVES:
+    case FAULT_RING:
+    case FAULT_BRIDGE:
+    case FAULT_SINGLE:
+        partition(f, a, on);
+        break;
+    case FAULT_SLOW:
+        world_slow(w, a->node, on ? 1 + (uint32_t)random_below(f, 200) : 0);
+        break;
+    case FAULT_FREEZE:
+        if (!world_alive(w, a->node) || world_frozen(w, a->node) == on)
+            break;
+        world_freeze(w, a->node, on);
+        break;
+    case FAULT_FULL_INBOX:
+        hosts_fill_inboxes(f->hosts, a->node, on ? 1 + (unsigned)random_below(f, 8) : 0);
+        break;
+    case FAULT_SWIZZLE:
+        for (unsigned i = 0; !on && i < 2 * f->nodes; i++)
+            for (unsigned j = i + 1; j < 2 * f->nodes; j++)
+                block_both(f, i, j, false);
+        break;
+    default:
+        break;
+    }
+}
+
+/* -------------------------------------------------------------------------------------- at once */
+
+/* True: the fault has no duration. */
+static bool strike(faults *f, fault_kind kind, unsigned replica) {
+    unsigned node = f->place[replica];
+    switch (kind) {
+    case FAULT_BREAK:
+        world_break(f->world, node, f->place[random_below(f, f->nodes)]);
+        return true;
+    case FAULT_CRASH:
+        vacate(f, node);
+        return true;
+    case FAULT_RESTART:
+        restart(f, replica, node);
+        return true;
+    case FAULT_MOVE:
+        restart(f, replica, node < f->nodes ? node + f->nodes : node - f->nodes);
+        return true;
+    case FAULT_TAKEOVER:
+        take_over(f, replica);
+        return true;
+    case FAULT_VERSION:
+        start_newer(f, replica);
+        return true;
+    case FAULT_CLOCK:
+        world_jump(f->world, node, (int64_t)random_below(f, 200000) - 100000);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Nodes that are gone in a run are what a ledger has room for. */
+static bool too_many_lives(const faults *f, fault_kind kind, unsigned replica) {
+    return (kind == FAULT_RESTART || kind == FAULT_MOVE || kind == FAULT_TAKEOVER ||
+            kind == FAULT_VERSION) &&
+           hosts_life(f->hosts, f->place[replica]) + 2 * f->nodes + 8 >= LEDGER_LIVES_MAX;
+}
+
+void faults_begin_one(faults *f) {
+    fault_kind kind = (fault_kind)random_below(f, FAULT_REORDER); /* the last is counted below */
+    unsigned replica = (unsigned)random_below(f, f->nodes);
+    if (f->active_count == ACTIVE_MAX || too_many_lives(f, kind, replica))
+        return;
+    if (kind == FAULT_MOVE && replica < NAMED && (f->named >> NAMED & 1) == 0)
+        return;
+    f->counts[kind]++;
+    ledger_trace(f->ledger, "%s at address %u", fault_text(kind), f->place[replica]);
+    if (strike(f, kind, replica))
+        return;
+    /* Short mostly; now and then long enough that peers are forgotten. */
+    uint64_t ms = 10u << random_below(f, random_below(f, 4) == 0 ? 14 : 10);
+    active *a = &f->active[f->active_count++];
+    *a = (active){ .kind = kind,
+                   .until_ms = world_ms(f->world) + ms,
+                   .set = random_below(f, 0),
+                   .node = f->place[replica],
+                   .other = f->place[random_below(f, f->nodes)] };
+    if (kind == FAULT_SWIZZLE)
+        a->set = ms;
+    if (kind == FAULT_HALVES || kind == FAULT_BRIDGE || kind == FAULT_RING || kind == FAULT_SINGLE)
+        a->node %= f->nodes;
+    apply(f, a, true);
+}
+
+static void end(faults *f, unsigned i) {
+    active over = f->active[i];
+    f->active[i] = f->active[--f->active_count];
+    ledger_trace(f->ledger, "%s at address %u ends", fault_text(over.kind), over.node);
+    apply(f, &over, false);
+}
+
+void faults_tick(faults *f) {
+    for (unsigned i = f->active_count; i-- > 0;) {
+        if (world_ms(f->world) >= f->active[i].until_ms)
+            end(f, i);
+        else if (world_ms(f->world) >= f->active[i].next_ms)
+            step(f, &f->active[i]);
+    }
+}
+
+void faults_heal(faults *f) {
+    ledger_trace(f->ledger, "heal");
+    while (f->active_count > 0)
+        end(f, 0);
+    for (unsigned i = 0; i < 2 * f->nodes; i++) {
+        for (unsigned j = 0; j < 2 * f->nodes; j++)
+            if (i != j)
+                world_block(f->world, i, j, false);
+        if (world_alive(f->world, i) && world_frozen(f->world, i))
+            world_freeze(f->world, i, false);
+    }
+    for (unsigned r = 0; r < f->nodes; r++)
+        if (!f->up[r])
+            restart(f, r, f->place[r]);
+    f->counts[FAULT_REORDER] += world_counted(f->world).reordered;
+}

@@ -1,0 +1,57 @@
+/* What goes wrong in a run: begins faults of every kind, ends each after a while, and all of them
+ * when it is time to heal. */
+#ifndef FAULTS_H
+#define FAULTS_H
+
+#include "hosts.h"
+
+/* name, text */
+#define FAULT_LIST(X)                                                                              \
+    X(FAULT_LOSS, "loss")                                                                          \
+    X(FAULT_DELAY, "delay")                                                                        \
+    X(FAULT_DUPLICATION, "duplication")                                                            \
+    X(FAULT_BIT_FLIPS, "bit_flips")                                                                \
+    X(FAULT_TRUNCATION, "truncation")                                                              \
+    X(FAULT_BREAK, "connection_break")                                                             \
+    X(FAULT_ONE_WAY, "one_way_block")                                                              \
+    X(FAULT_HALVES, "partition_halves")                                                            \
+    X(FAULT_RING, "partition_ring")                                                                \
+    X(FAULT_BRIDGE, "partition_bridge")                                                            \
+    X(FAULT_SINGLE, "partition_single")                                                            \
+    X(FAULT_FLAPPING, "flapping")                                                                  \
+    X(FAULT_SWIZZLE, "swizzle")                                                                    \
+    X(FAULT_SLOW, "slow_node")                                                                     \
+    X(FAULT_FREEZE, "frozen_node")                                                                 \
+    X(FAULT_FULL_INBOX, "full_inbox")                                                              \
+    X(FAULT_CRASH, "crash")                                                                        \
+    X(FAULT_RESTART, "restart_same_name")                                                          \
+    X(FAULT_MOVE, "restart_other_address")                                                         \
+    X(FAULT_TAKEOVER, "other_node_same_address")                                                   \
+    X(FAULT_CLOCK, "clock_jump")                                                                   \
+    X(FAULT_VERSION, "newer_version")                                                              \
+    X(FAULT_REORDER, "reorder_at_reconnect")
+
+#define FAULT_ENUM(name, text) name,
+typedef enum { FAULT_LIST(FAULT_ENUM) FAULT_COUNT } fault_kind;
+#undef FAULT_ENUM
+
+const char *fault_text(fault_kind kind);
+
+typedef struct faults faults;
+
+/* Nodes 0..nodes-1 have names, addresses nodes..2*nodes-1 are spare. counts has FAULT_COUNT
+ * elements and is added to. */
+faults *faults_new(world *w, hosts *h, ledger *l, unsigned nodes, uint64_t *counts);
+void faults_destroy(faults *f);
+
+/* Starts replica `replica` at its own address. */
+void faults_start_node(faults *f, unsigned replica);
+
+/* Whether the replica runs, and where. */
+bool faults_place(const faults *f, unsigned replica, unsigned *node);
+
+void faults_begin_one(faults *f); /* of a random kind */
+void faults_tick(faults *f);      /* ends what has lasted long enough */
+void faults_heal(faults *f);      /* ends everything, starts what is down */
+
+#endif

@@ -1,0 +1,473 @@
+/* The shipped members and registry under the shipped core; only threads and mailboxes are played. */
+#include "hosts.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "members.h"
+#include "state.h"
+
+enum { INBOX_MESSAGE, INBOX_TICKET };
+
+typedef struct item {
+    struct item *next;
+    int kind;
+    wsfan_message *message;
+    wsf_ticket *ticket;
+} item;
+
+typedef struct {
+    hosts *owner;
+    unsigned node;
+    wsf_members members;
+    item *head;
+    item *tail;
+} loop;
+
+typedef struct {
+    uint32_t number; /* the ledger's */
+    unsigned loop;
+    wsfan_session handle;
+} client;
+
+typedef struct {
+    bool running;
+    bool dying;
+    uint32_t life;
+    unsigned full_one_in;
+    loop loops[LEDGER_LOOPS_MAX];
+    client **clients;
+    uint32_t clients_count;
+} host;
+
+struct hosts {
+    ledger *ledger;
+    world *world;
+    unsigned loops;
+    wsf_hash_key key;
+    host hosts[WORLD_NODES_MAX];
+};
+
+static void *need(void *memory) {
+    if (memory == NULL)
+        abort();
+    return memory;
+}
+
+hosts *hosts_new(ledger *l, unsigned loops) {
+    hosts *h = need(calloc(1, sizeof *h));
+    h->ledger = l;
+    h->loops = loops;
+    return h;
+}
+
+void hosts_attach(hosts *h, world *w) {
+    h->world = w;
+    wsf_hash_key_init(&h->key, world_config(w)->cluster);
+}
+
+uint32_t hosts_life(const hosts *h, unsigned node) {
+    return h->hosts[node].life;
+}
+
+static wsf_core *core_of(const loop *of) {
+    return world_core(of->owner->world, of->node);
+}
+
+static wsf_now now_of(const loop *of) {
+    return world_now(of->owner->world, of->node);
+}
+
+/* ---------------------------------------------------------------------------------- the inboxes */
+
+static void put(loop *to, item value) {
+    item *new_item = need(malloc(sizeof *new_item));
+    *new_item = value;
+    new_item->next = NULL;
+    if (to->tail != NULL)
+        to->tail->next = new_item;
+    else
+        to->head = new_item;
+    to->tail = new_item;
+}
+
+static bool on_deliver(void *user, unsigned node, unsigned loop_index, wsfan_message *message) {
+    hosts *h = user;
+    host *at = &h->hosts[node];
+    if (at->full_one_in > 0 && world_random(h->world, at->full_one_in) == 0) {
+        ledger_inbox_gap(h->ledger, at->life, loop_index);
+        return false;
+    }
+    put(&at->loops[loop_index],
+        (item){ .kind = INBOX_MESSAGE, .message = wsfan_message_ref(message) });
+    return true;
+}
+
+static bool on_joined(void *user, unsigned node, wsf_ticket *ticket) {
+    hosts *h = user;
+    if (h->hosts[node].dying)
+        return false;
+    put(&h->hosts[node].loops[ticket->loop], (item){ .kind = INBOX_TICKET, .ticket = ticket });
+    return true;
+}
+
+static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
+    hosts *h = user;
+    static const char *const events[] = { "?", "up", "silent", "down", "refused" };
+    ledger_trace(h->ledger, "  address %u: %s is %s (reason %d)", node, peer->name,
+                 events[peer->event], (int)peer->reason);
+    if (peer->event == WSFAN_PEER_UP)
+        ledger_up(h->ledger, h->hosts[node].life, peer->node);
+}
+
+static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
+    hosts *h = user;
+    ledger_trace(h->ledger, "  address %u: a gap of %llu from %s (reason %d)", node,
+                 (unsigned long long)gap->count, gap->name, (int)gap->reason);
+    ledger_gap(h->ledger, h->hosts[node].life, gap->node, gap->count);
+}
+
+static void on_result(void *user, unsigned node, const wsfan_result *result) {
+    hosts *h = user;
+    if (h->hosts[node].dying)
+        return;
+    if (result->peers != result->peers_acknowledged + result->peers_behind + result->peers_lost ||
+        result->missing_count != result->peers_behind + result->peers_lost ||
+        result->loops_lost + result->loops_behind > result->loops)
+        ledger_violation(h->ledger, "a result that does not add up");
+    ledger_result(h->ledger, (uint32_t)(uintptr_t)result->result_user,
+                  result->status == WSFAN_OK);
+}
+
+world_watcher hosts_watcher(hosts *h) {
+    return (world_watcher){ h, on_deliver, on_joined, on_peer, on_gap, on_result };
+}
+
+/* ----------------------------------------------------------------------------- loops' requests */
+
+static void on_announce(void *user, wsf_ticket *ticket) {
+    loop *from = user;
+    wsf_core_join(core_of(from), ticket, now_of(from));
+    world_touch(from->owner->world, from->node);
+}
+
+static void on_withdraw(void *user, wsf_ticket *ticket) {
+    loop *from = user;
+    wsf_core_leave(core_of(from), ticket->hash, ticket->loop);
+    world_touch(from->owner->world, from->node);
+    free(ticket);
+}
+
+static void on_ready(void *user) {
+    (void)user; /* every dispatch looks */
+}
+
+static void on_session_joined(void *user, const wsfan_joined *joined) {
+    loop *from = user;
+    const client *who = joined->session_user;
+    unsigned chat = *(const uint8_t *)joined->chat.data;
+    ledger_joined(from->owner->ledger, who->number, chat, joined->status == WSFAN_OK);
+    if (joined->status != WSFAN_OK)
+        return;
+    /* Every live peer must know now: it has the hash, or it sends us everything. */
+    hosts *h = from->owner;
+    wsfan_target target = { WSFAN_CHAT, joined->chat };
+    uint64_t hash = wsf_hash_target(&h->key, &target);
+    const wsf_core *core = core_of(from);
+    for (unsigned n = 0; n < WORLD_NODES_MAX; n++) {
+        const wsf_core *other = world_core(h->world, n);
+        for (unsigned p = 0; other != NULL && other != core && p < WSF_PEERS_MAX; p++) {
+            const wsf_peer *us = &other->peers[p];
+            uint64_t loops;
+            uint64_t peers;
+            if (us->node != core->config.node || !us->linked)
+                continue;
+            wsf_interest_find(&other->interest, hash, &loops, &peers);
+            for (unsigned q = 0; q < WSF_PEERS_MAX; q++)
+                if (core->peers[q].node == other->config.node && wsf_peer_live(&core->peers[q]) &&
+                    core->peers[q].link.epoch == us->link.in_epoch &&
+                    (peers >> p & 1) == 0 && (other->complete >> p & 1) != 0)
+                    ledger_violation(h->ledger, "node %u does not know of a completed join", n);
+        }
+    }
+}
+
+/* ---------------------------------------------------------------------------------------- lives */
+
+void hosts_start(hosts *h, unsigned node, const char *name, uint64_t id, uint64_t peers) {
+    static const wsf_registry_limits limits = { 10000, 10000, 1000 };
+    host *at = &h->hosts[node];
+    world_start_as(h->world, node, name, id, h->loops, peers);
+    *at = (host){ .running = true, .life = ledger_born(h->ledger, world_node_id(h->world, node)) };
+    for (unsigned i = 0; i < h->loops; i++) {
+        loop *new_loop = &at->loops[i];
+        wsf_members_effects effects = { new_loop, on_announce, on_withdraw, on_ready,
+                                        on_session_joined };
+        *new_loop = (loop){ .owner = h, .node = node };
+        wsf_members_init(&new_loop->members, &limits, i, world_random(h->world, 0), &effects);
+    }
+}
+
+static void drop_inbox(loop *of) {
+    while (of->head != NULL) {
+        item *first = of->head;
+        of->head = first->next;
+        if (first->kind == INBOX_MESSAGE)
+            wsfan_message_unref(first->message);
+        else
+            free(first->ticket);
+        free(first);
+    }
+    of->tail = NULL;
+}
+
+void hosts_crash(hosts *h, unsigned node) {
+    host *at = &h->hosts[node];
+    at->dying = true;
+    ledger_died(h->ledger, at->life);
+    world_crash(h->world, node);
+    for (unsigned i = 0; i < h->loops; i++) {
+        drop_inbox(&at->loops[i]);
+        wsf_members_destroy(&at->loops[i].members);
+    }
+    for (uint32_t i = 0; i < at->clients_count; i++)
+        free(at->clients[i]);
+    free(at->clients);
+    *at = (host){ .running = false };
+}
+
+void hosts_destroy(hosts *h) {
+    for (unsigned i = 0; i < WORLD_NODES_MAX; i++)
+        if (h->hosts[i].running)
+            hosts_crash(h, i);
+    free(h);
+}
+
+/* ------------------------------------------------------------------------------------- sessions */
+
+static wsfan_target chat_target(const uint8_t *chat) {
+    return (wsfan_target){ WSFAN_CHAT, { chat, 1 } };
+}
+
+static wsfan_target user_target(const uint8_t *user) {
+    return (wsfan_target){ WSFAN_USER, { user, 1 } };
+}
+
+static client *any_client(hosts *h, unsigned node) {
+    host *at = &h->hosts[node];
+    if (at->clients_count == 0)
+        return NULL;
+    return at->clients[world_random(h->world, at->clients_count)];
+}
+
+void hosts_open(hosts *h, unsigned node) {
+    host *at = &h->hosts[node];
+    client *new_client = need(calloc(1, sizeof *new_client));
+    int user = (int)world_random(h->world, HOSTS_USERS + 1) - 1;
+    uint8_t name = (uint8_t)(user + 1);
+    wsfan_target target = user_target(&name);
+    new_client->loop = (unsigned)world_random(h->world, h->loops);
+    new_client->number = ledger_open(h->ledger, at->life, new_client->loop, user);
+    if (wsf_members_open(&at->loops[new_client->loop].members, new_client,
+                         user >= 0 ? &target : NULL, wsf_hash_target(&h->key, &target),
+                         &new_client->handle) != WSFAN_OK)
+        abort();
+    at->clients = need(realloc(at->clients, (at->clients_count + 1) * sizeof(client *)));
+    at->clients[at->clients_count++] = new_client;
+}
+
+void hosts_close(hosts *h, unsigned node) {
+    host *at = &h->hosts[node];
+    if (at->clients_count == 0)
+        return;
+    uint32_t i = (uint32_t)world_random(h->world, at->clients_count);
+    client *old = at->clients[i];
+    ledger_close(h->ledger, old->number);
+    if (wsf_members_close(&at->loops[old->loop].members, old->handle) != WSFAN_OK)
+        ledger_violation(h->ledger, "an open session cannot be closed");
+    at->clients[i] = at->clients[--at->clients_count];
+    free(old);
+}
+
+void hosts_join(hosts *h, unsigned node, unsigned chats) {
+    client *who = any_client(h, node);
+    uint8_t chat = (uint8_t)world_random(h->world, chats);
+    if (who == NULL || (ledger_chats(h->ledger, who->number) >> chat & 1) != 0)
+        return;
+    wsfan_target target = chat_target(&chat);
+    ledger_join(h->ledger, who->number, chat);
+    if (wsf_members_join(&h->hosts[node].loops[who->loop].members, who->handle, &target,
+                         wsf_hash_target(&h->key, &target)) != WSFAN_OK)
+        ledger_violation(h->ledger, "an open session cannot join");
+}
+
+void hosts_leave(hosts *h, unsigned node) {
+    client *who = any_client(h, node);
+    uint32_t chats = who != NULL ? ledger_chats(h->ledger, who->number) : 0;
+    if (chats == 0)
+        return;
+    uint8_t chat = (uint8_t)world_random(h->world, LEDGER_CHATS_MAX);
+    while ((chats >> chat & 1) == 0)
+        chat = (uint8_t)((chat + 1) % LEDGER_CHATS_MAX);
+    wsfan_target target = chat_target(&chat);
+    ledger_leave(h->ledger, who->number, chat);
+    if (wsf_members_leave(&h->hosts[node].loops[who->loop].members, who->handle, &target,
+                          wsf_hash_target(&h->key, &target)) != WSFAN_OK)
+        ledger_violation(h->ledger, "a member cannot leave");
+}
+
+/* -------------------------------------------------------------------------------------- publish */
+
+/* One chat mostly; sometimes two, a chat and a user, or everyone; sometimes all but one session. */
+static size_t choose_targets(hosts *h, unsigned chats, ledger_targets *chosen,
+                             wsfan_target targets[2], uint8_t names[2]) {
+    uint64_t dice = world_random(h->world, 20);
+    *chosen = (ledger_targets){ .user = -1, .except = UINT32_MAX };
+    if (dice == 0) {
+        chosen->all = true;
+        targets[0] = (wsfan_target){ WSFAN_ALL, { NULL, 0 } };
+        return 1;
+    }
+    names[0] = (uint8_t)world_random(h->world, chats);
+    chosen->chats = 1u << names[0];
+    targets[0] = chat_target(&names[0]);
+    if (dice > 3)
+        return 1;
+    if (dice == 1) {
+        chosen->user = (int)world_random(h->world, HOSTS_USERS);
+        names[1] = (uint8_t)(chosen->user + 1);
+        targets[1] = user_target(&names[1]);
+    } else {
+        names[1] = (uint8_t)world_random(h->world, chats);
+        chosen->chats |= 1u << names[1];
+        targets[1] = chat_target(&names[1]);
+    }
+    return 2;
+}
+
+/* The number, then bytes that follow from it. */
+static void fill(uint8_t *payload, size_t size, uint32_t number) {
+    memcpy(payload, &number, sizeof number);
+    for (size_t i = sizeof number; i < size; i++)
+        payload[i] = (uint8_t)(number * 31 + i);
+}
+
+static void choose_except(hosts *h, ledger_targets *chosen, wsfan_address *except) {
+    unsigned node = (unsigned)world_random(h->world, WORLD_NODES_MAX);
+    if (world_random(h->world, 4) != 0 || !h->hosts[node].running)
+        return;
+    const client *who = any_client(h, node);
+    if (who == NULL)
+        return;
+    chosen->except = who->number;
+    *except = (wsfan_address){ world_node_id(h->world, node), who->handle.id };
+}
+
+bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
+    wsf_core *core = world_core(h->world, node);
+    if (wsf_core_congested(core))
+        return false; /* the mesh thread would not take it: WSFAN_EAGAIN */
+    ledger_targets chosen;
+    wsfan_target targets[2];
+    uint8_t names[2];
+    wsfan_address except = { 0, 0 };
+    size_t count = choose_targets(h, chats, &chosen, targets, names);
+    choose_except(h, &chosen, &except);
+    size_t size = sizeof(uint32_t) + world_random(h->world, size_max);
+    bool asked = world_random(h->world, 8) == 0;
+    uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &chosen, size, asked);
+    uint8_t *payload = need(malloc(size));
+    fill(payload, size, number);
+    wsfan_message *message = need(
+        wsf_message_new(&h->key, targets, (uint32_t)count, (wsfan_bytes){ payload, size }, 0));
+    free(payload);
+    message->except = except;
+    if (asked)
+        message->receipt = need(wsf_receipt_new(NULL, (void *)(uintptr_t)number));
+    wsf_core_publish(core, message, world_now(h->world, node));
+    world_touch(h->world, node);
+    return true;
+}
+
+void hosts_fill_inboxes(hosts *h, unsigned node, unsigned one_in) {
+    h->hosts[node].full_one_in = one_in;
+}
+
+/* ------------------------------------------------------------------------------------- dispatch */
+
+static void check_payload(hosts *h, const wsfan_message *message, uint32_t number) {
+    wsfan_bytes payload = wsfan_message_payload(message);
+    uint8_t *expected = need(malloc(payload.size + sizeof number));
+    fill(expected, payload.size, number);
+    if (payload.size != ledger_size(h->ledger, number) ||
+        memcmp(expected, payload.data, payload.size) != 0)
+        ledger_violation(h->ledger, "message %u arrived damaged", number);
+    free(expected);
+}
+
+static void dispatch_message(loop *at, wsfan_message *message) {
+    hosts *h = at->owner;
+    uint32_t number;
+    memcpy(&number, wsfan_message_payload(message).data, sizeof number);
+    check_payload(h, message, number);
+    uint64_t except = message->except.node == world_node_id(h->world, at->node)
+                          ? message->except.session
+                          : 0;
+    const wsfan_recipient *recipients;
+    size_t count = wsf_registry_collect(&at->members.registry, message, except, &recipients);
+    for (size_t i = 0; i < count; i++)
+        ledger_delivered(h->ledger, ((client *)recipients[i].session_user)->number, number);
+    if (message->receipt != NULL && wsf_receipt_loop_done(message->receipt, count)) {
+        wsf_core_loops_done(core_of(at), message->receipt);
+        world_touch(h->world, at->node);
+    }
+    wsfan_message_unref(message);
+}
+
+static void dispatch_loop(loop *at) {
+    while (at->head != NULL) {
+        item *first = at->head;
+        at->head = first->next;
+        if (at->head == NULL)
+            at->tail = NULL;
+        if (first->kind == INBOX_MESSAGE)
+            dispatch_message(at, first->message);
+        else
+            wsf_members_ticket_back(&at->members, first->ticket);
+        free(first);
+    }
+    wsf_members_tell_ready(&at->members, UINT32_MAX);
+}
+
+void hosts_dispatch(hosts *h) {
+    for (unsigned node = 0; node < WORLD_NODES_MAX; node++)
+        for (unsigned i = 0; h->hosts[node].running && i < h->loops; i++)
+            if (!world_frozen(h->world, node))
+                dispatch_loop(&h->hosts[node].loops[i]);
+}
+
+void hosts_check_interest(hosts *h, unsigned node) {
+    uint64_t loops;
+    uint64_t peers;
+    const wsf_interest *interest = &world_core(h->world, node)->interest;
+    uint32_t count = 0;
+    for (unsigned kind = WSFAN_CHAT; kind <= WSFAN_USER; kind++)
+        for (uint8_t name = 0; name < LEDGER_CHATS_MAX; name++) {
+            wsfan_target target = { (wsfan_target_kind)kind, { &name, 1 } };
+            uint64_t hash = wsf_hash_target(&h->key, &target);
+            uint64_t held = 0;
+            for (unsigned i = 0; i < h->loops; i++) {
+                const wsf_registry *registry = &h->hosts[node].loops[i].members.registry;
+                uint32_t cursor = 0;
+                if (wsf_table_next(&registry->index, hash, &cursor) != WSF_TABLE_NONE)
+                    held |= UINT64_C(1) << i;
+            }
+            wsf_interest_find(interest, hash, &loops, &peers);
+            if (loops != held)
+                ledger_violation(h->ledger, "node %u announces what its sessions are not in", node);
+            count += held != 0;
+        }
+    if (count != interest->local_count)
+        ledger_violation(h->ledger, "node %u announces %u audiences and has %u", node,
+                         interest->local_count, count);
+}

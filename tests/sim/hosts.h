@@ -1,0 +1,38 @@
+/* Host processes: for each node of the world its loops with sessions, and an inbox each that is
+ * dispatched now and then. They tell the ledger what they do and what they get. */
+#ifndef HOSTS_H
+#define HOSTS_H
+
+#include "ledger.h"
+#include "world.h"
+
+enum { HOSTS_USERS = 6 };
+
+typedef struct hosts hosts;
+
+hosts *hosts_new(ledger *l, unsigned loops);
+void hosts_destroy(hosts *h); /* before the world */
+void hosts_attach(hosts *h, world *w);
+world_watcher hosts_watcher(hosts *h);
+
+void hosts_start(hosts *h, unsigned node, const char *name, uint64_t id, uint64_t peers);
+void hosts_crash(hosts *h, unsigned node);
+uint32_t hosts_life(const hosts *h, unsigned node);
+
+/* A random thing of that kind; does nothing where there is none. */
+void hosts_open(hosts *h, unsigned node);
+void hosts_close(hosts *h, unsigned node);
+void hosts_join(hosts *h, unsigned node, unsigned chats);
+void hosts_leave(hosts *h, unsigned node);
+bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max); /* false: congested */
+
+/* While it is so, one in so many messages finds the inbox full; 0: none. */
+void hosts_fill_inboxes(hosts *h, unsigned node, unsigned one_in);
+
+/* Runs the callbacks of every node that is not frozen. */
+void hosts_dispatch(hosts *h);
+
+/* What each node says of its interest against what its sessions are in. */
+void hosts_check_interest(hosts *h, unsigned node);
+
+#endif

@@ -1,0 +1,398 @@
+/* A message that a session must get is an expectation. It ends when the message arrives, when the
+ * session leaves, or when one of the two nodes dies; what is left at the end must be covered by gaps
+ * that the session's loop was told of after the message was published. */
+#include "ledger.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct {
+    uint32_t life;
+    uint32_t number; /* of its publisher's, from 1 */
+    uint64_t ms;
+    uint32_t size;
+    uint32_t expected; /* sessions that must get it and have not */
+    ledger_targets targets;
+    bool asked;
+    bool answered;
+    bool whole; /* the publisher was told that everyone has it */
+} message_row;
+
+typedef struct {
+    uint32_t life;
+    unsigned loop;
+    int user;
+    bool open;
+    uint32_t chats;                       /* bits: a member */
+    uint32_t joined;                      /* bits: and on_joined has said so */
+    uint64_t join_ms[LEDGER_CHATS_MAX];   /* since when on_joined is awaited; 0: it is not */
+    uint32_t latest[LEDGER_LIVES_MAX];    /* the last number of each publisher */
+    uint32_t *pending;                    /* messages, in order of publishing */
+    uint32_t pending_count;
+    uint32_t pending_capacity;
+} session_row;
+
+typedef struct {
+    uint64_t count;
+    uint64_t last_ms;      /* of the latest gap of a known size */
+    uint64_t forgotten_ms; /* of the latest gap of unknown size */
+} gap;
+
+struct ledger {
+    uint64_t ms;
+    bool trace;
+    uint32_t lives_count;
+    uint64_t lives[LEDGER_LIVES_MAX]; /* node ids */
+    bool alive[LEDGER_LIVES_MAX];
+    uint32_t accepted[LEDGER_LIVES_MAX];
+    bool met[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* [who][whom]: was told that it is up */
+    gap gaps[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* [receiver][publisher] */
+    gap inbox_gaps[LEDGER_LIVES_MAX][LEDGER_LOOPS_MAX];
+    message_row *messages;
+    uint32_t messages_count;
+    uint32_t messages_capacity;
+    session_row **sessions;
+    uint32_t sessions_count;
+    uint32_t sessions_capacity;
+    uint64_t deliveries;
+    char violations[LEDGER_VIOLATIONS_MAX][200];
+    size_t violations_count;
+};
+
+static void *need(void *memory) {
+    if (memory == NULL)
+        abort();
+    return memory;
+}
+
+/* Room for one more. */
+static void *grow(void *array, uint32_t count, uint32_t *capacity, size_t size) {
+    if (count < *capacity)
+        return array;
+    *capacity = *capacity * 2 + 16;
+    return need(realloc(array, *capacity * size));
+}
+
+ledger *ledger_new(void) {
+    return need(calloc(1, sizeof(ledger)));
+}
+
+void ledger_destroy(ledger *l) {
+    for (uint32_t i = 0; i < l->sessions_count; i++) {
+        free(l->sessions[i]->pending);
+        free(l->sessions[i]);
+    }
+    free(l->sessions);
+    free(l->messages);
+    free(l);
+}
+
+void ledger_set_time(ledger *l, uint64_t ms) {
+    l->ms = ms;
+}
+
+void ledger_set_trace(ledger *l, bool on) {
+    l->trace = on;
+}
+
+void ledger_trace(const ledger *l, const char *format, ...) {
+    if (!l->trace)
+        return;
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "%8llu  ", (unsigned long long)l->ms);
+    vfprintf(stderr, format, arguments);
+    fputc('\n', stderr);
+    va_end(arguments);
+}
+
+void ledger_violation(ledger *l, const char *format, ...) {
+    if (l->violations_count == LEDGER_VIOLATIONS_MAX)
+        return;
+    char *out = l->violations[l->violations_count++];
+    int used = snprintf(out, sizeof l->violations[0], "at %llu ms: ", (unsigned long long)l->ms);
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(out + used, sizeof l->violations[0] - (size_t)used, format, arguments);
+    va_end(arguments);
+}
+
+size_t ledger_violations(const ledger *l, const char *texts[LEDGER_VIOLATIONS_MAX]) {
+    for (size_t i = 0; i < l->violations_count; i++)
+        texts[i] = l->violations[i];
+    return l->violations_count;
+}
+
+/* --------------------------------------------------------------------------------------- lives */
+
+uint32_t ledger_born(ledger *l, uint64_t node) {
+    if (l->lives_count == LEDGER_LIVES_MAX)
+        abort();
+    l->lives[l->lives_count] = node;
+    l->alive[l->lives_count] = true;
+    return l->lives_count++;
+}
+
+static uint32_t life_of(const ledger *l, uint64_t node) {
+    for (uint32_t i = l->lives_count; i-- > 0;)
+        if (l->lives[i] == node)
+            return i;
+    return UINT32_MAX;
+}
+
+bool ledger_alive(const ledger *l, uint32_t life) {
+    return l->alive[life];
+}
+
+void ledger_up(ledger *l, uint32_t life, uint64_t peer) {
+    uint32_t other = life_of(l, peer);
+    if (other != UINT32_MAX)
+        l->met[life][other] = true;
+}
+
+static void add_gap(ledger *l, gap *g, uint64_t count) {
+    g->count += count;
+    *(count > 0 ? &g->last_ms : &g->forgotten_ms) = l->ms;
+}
+
+void ledger_gap(ledger *l, uint32_t life, uint64_t peer, uint64_t count) {
+    uint32_t other = life_of(l, peer);
+    if (other == UINT32_MAX)
+        ledger_violation(l, "a gap of a node that never was");
+    else
+        add_gap(l, &l->gaps[life][other], count);
+}
+
+void ledger_inbox_gap(ledger *l, uint32_t life, unsigned loop) {
+    add_gap(l, &l->inbox_gaps[life][loop], 1);
+}
+
+/* ------------------------------------------------------------------------------------ sessions */
+
+uint32_t ledger_open(ledger *l, uint32_t life, unsigned loop, int user) {
+    l->sessions = grow(l->sessions, l->sessions_count, &l->sessions_capacity,
+                       sizeof *l->sessions);
+    session_row *s = need(calloc(1, sizeof *s));
+    s->life = life;
+    s->loop = loop;
+    s->user = user;
+    s->open = true;
+    l->sessions[l->sessions_count] = s;
+    return l->sessions_count++;
+}
+
+/* Forgets what the session had to get, as far as keep() does not want it. */
+static void release(ledger *l, session_row *s, bool (*keep)(const session_row *s, const message_row *m)) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->pending_count; i++) {
+        message_row *m = &l->messages[s->pending[i]];
+        if (keep != NULL && keep(s, m))
+            s->pending[kept++] = s->pending[i];
+        else
+            m->expected--;
+    }
+    s->pending_count = kept;
+}
+
+void ledger_close(ledger *l, uint32_t session) {
+    release(l, l->sessions[session], NULL);
+    l->sessions[session]->open = false;
+    l->sessions[session]->chats = l->sessions[session]->joined = 0;
+}
+
+void ledger_join(ledger *l, uint32_t session, unsigned chat) {
+    l->sessions[session]->chats |= 1u << chat;
+    l->sessions[session]->join_ms[chat] = l->ms;
+}
+
+void ledger_joined(ledger *l, uint32_t session, unsigned chat, bool whole) {
+    uint32_t bit = 1u << chat;
+    if (!l->sessions[session]->open || (l->sessions[session]->chats & bit) == 0)
+        ledger_violation(l, "on_joined for session %u, which is not in chat %u", session, chat);
+    else if (l->sessions[session]->join_ms[chat] == 0)
+        ledger_violation(l, "on_joined twice for session %u and chat %u", session, chat);
+    l->sessions[session]->join_ms[chat] = 0;
+    if (whole)
+        l->sessions[session]->joined |= bit;
+}
+
+static bool wanted(const session_row *s, const message_row *m) {
+    return m->targets.all || (m->targets.chats & s->joined) != 0;
+}
+
+void ledger_leave(ledger *l, uint32_t session, unsigned chat) {
+    l->sessions[session]->chats &= ~(1u << chat);
+    l->sessions[session]->joined &= ~(1u << chat);
+    l->sessions[session]->join_ms[chat] = 0;
+    release(l, l->sessions[session], wanted);
+}
+
+uint32_t ledger_chats(const ledger *l, uint32_t session) {
+    return l->sessions[session]->chats;
+}
+
+void ledger_died(ledger *l, uint32_t life) {
+    l->alive[life] = false;
+    for (uint32_t i = 0; i < l->sessions_count; i++)
+        if (l->sessions[i]->open && l->sessions[i]->life == life)
+            ledger_close(l, i);
+}
+
+void ledger_check_joins(ledger *l, uint32_t life, uint64_t ms_max) {
+    for (uint32_t i = 0; i < l->sessions_count; i++) {
+        const session_row *s = l->sessions[i];
+        for (unsigned chat = 0; s->open && s->life == life && chat < LEDGER_CHATS_MAX; chat++)
+            if (s->join_ms[chat] != 0 && l->ms > s->join_ms[chat] + ms_max)
+                ledger_violation(l, "session %u waits for chat %u since %llu ms", i, chat,
+                                 (unsigned long long)s->join_ms[chat]);
+    }
+}
+
+void ledger_postpone_joins(ledger *l, uint32_t life, uint64_t ms) {
+    for (uint32_t i = 0; i < l->sessions_count; i++)
+        for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++)
+            if (l->sessions[i]->life == life && l->sessions[i]->join_ms[chat] != 0)
+                l->sessions[i]->join_ms[chat] += ms;
+}
+
+/* ------------------------------------------------------------------------------------ messages */
+
+static bool must_get(const ledger *l, const session_row *s, uint32_t index, const message_row *m) {
+    bool met = m->life == s->life || (l->met[m->life][s->life] && l->met[s->life][m->life]);
+    return s->open && met && index != m->targets.except && wanted(s, m);
+}
+
+uint32_t ledger_publish(ledger *l, uint32_t life, const ledger_targets *targets, size_t size,
+                        bool asked) {
+    l->messages = grow(l->messages, l->messages_count, &l->messages_capacity,
+                       sizeof *l->messages);
+    uint32_t number = l->messages_count++;
+    message_row *m = &l->messages[number];
+    *m = (message_row){ .life = life,
+                    .number = ++l->accepted[life],
+                    .ms = l->ms,
+                    .size = (uint32_t)size,
+                    .targets = *targets,
+                    .asked = asked };
+    for (uint32_t i = 0; i < l->sessions_count; i++) {
+        session_row *s = l->sessions[i];
+        if (!must_get(l, s, i, m))
+            continue;
+        s->pending = grow(s->pending, s->pending_count, &s->pending_capacity, sizeof *s->pending);
+        s->pending[s->pending_count++] = number;
+        m->expected++;
+    }
+    return number;
+}
+
+size_t ledger_size(const ledger *l, uint32_t message) {
+    return message < l->messages_count ? l->messages[message].size : SIZE_MAX;
+}
+
+static void fulfil(session_row *s, message_row *m, uint32_t number) {
+    for (uint32_t i = 0; i < s->pending_count; i++) {
+        if (s->pending[i] != number)
+            continue;
+        memmove(&s->pending[i], &s->pending[i + 1],
+                (s->pending_count - i - 1) * sizeof *s->pending);
+        s->pending_count--;
+        m->expected--;
+        return;
+    }
+}
+
+void ledger_delivered(ledger *l, uint32_t index, uint32_t number) {
+    session_row *s = l->sessions[index];
+    l->deliveries++;
+    if (number >= l->messages_count) {
+        ledger_violation(l, "session %u got a message that nobody published", index);
+        return;
+    }
+    message_row *m = &l->messages[number];
+    if (!s->open)
+        ledger_violation(l, "message %u to session %u, which is closed", number, index);
+    if ((m->targets.chats & s->chats) == 0 && !m->targets.all &&
+        (m->targets.user < 0 || m->targets.user != s->user))
+        ledger_violation(l, "message %u to session %u, which it is not for", number, index);
+    if (m->targets.except == index)
+        ledger_violation(l, "message %u to session %u, its exception", number, index);
+    if (m->number == s->latest[m->life])
+        ledger_violation(l, "message %u twice to session %u", number, index);
+    else if (m->number < s->latest[m->life])
+        ledger_violation(l, "message %u to session %u after a later one", number, index);
+    s->latest[m->life] = m->number;
+    fulfil(s, m, number);
+}
+
+void ledger_result(ledger *l, uint32_t number, bool whole) {
+    message_row *m = &l->messages[number];
+    if (!m->asked || m->answered)
+        ledger_violation(l, "a result for message %u that nobody waits for", number);
+    m->answered = true;
+    m->whole = whole;
+}
+
+uint64_t ledger_deliveries(const ledger *l) {
+    return l->deliveries;
+}
+
+uint64_t ledger_accepted(const ledger *l, uint32_t life) {
+    return l->accepted[life];
+}
+
+/* ------------------------------------------------------------------------------------- the end */
+
+/* The messages of one publisher that sessions of one loop lack. */
+static uint64_t count_missing(ledger *l, uint32_t life, unsigned loop, uint32_t publisher,
+                              uint64_t after_ms, uint64_t *latest_ms) {
+    uint8_t *seen = need(calloc(l->messages_count + 1, 1));
+    uint64_t count = 0;
+    for (uint32_t i = 0; i < l->sessions_count; i++) {
+        const session_row *s = l->sessions[i];
+        for (uint32_t p = 0; s->life == life && s->loop == loop && p < s->pending_count; p++) {
+            const message_row *m = &l->messages[s->pending[p]];
+            if (m->life != publisher || m->ms <= after_ms || seen[s->pending[p]])
+                continue;
+            seen[s->pending[p]] = 1;
+            count++;
+            if (m->whole && l->inbox_gaps[life][loop].count == 0)
+                ledger_violation(l, "message %u did not arrive, and was said to", s->pending[p]);
+            *latest_ms = m->ms > *latest_ms ? m->ms : *latest_ms;
+        }
+    }
+    free(seen);
+    return count;
+}
+
+static void check_pair(ledger *l, uint32_t life, unsigned loop, uint32_t publisher) {
+    const gap *g = &l->gaps[life][publisher];
+    const gap *own = &l->inbox_gaps[life][loop];
+    uint64_t latest_ms = 0;
+    uint64_t missing = count_missing(l, life, loop, publisher, g->forgotten_ms, &latest_ms);
+    if (missing == 0)
+        return;
+    uint64_t told_ms = g->last_ms > own->last_ms ? g->last_ms : own->last_ms;
+    if (missing > g->count + own->count)
+        ledger_violation(l, "%llu messages of life %u are missing at life %u, %llu were reported",
+                         (unsigned long long)missing, publisher, life,
+                         (unsigned long long)(g->count + own->count));
+    else if (told_ms < latest_ms)
+        ledger_violation(l, "a message of %llu ms is missing, the last report is of %llu ms",
+                         (unsigned long long)latest_ms, (unsigned long long)told_ms);
+}
+
+void ledger_check(ledger *l) {
+    bool pending = false;
+    for (uint32_t i = 0; i < l->sessions_count; i++)
+        pending = pending || l->sessions[i]->pending_count > 0;
+    for (uint32_t life = 0; pending && life < l->lives_count; life++)
+        for (unsigned loop = 0; l->alive[life] && loop < LEDGER_LOOPS_MAX; loop++)
+            for (uint32_t publisher = 0; publisher < l->lives_count; publisher++)
+                if (l->alive[publisher])
+                    check_pair(l, life, loop, publisher);
+    for (uint32_t i = 0; i < l->messages_count; i++)
+        if (l->messages[i].asked && !l->messages[i].answered && l->alive[l->messages[i].life])
+            ledger_violation(l, "nobody was told what became of message %u", i);
+}

@@ -1,0 +1,261 @@
+/* Load and faults in slices of a few milliseconds; then everything heals, and within a bound all
+ * nodes must be of one mind and nothing may be missing that was not reported. */
+#include "sim.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "state.h"
+
+enum {
+    CONTROL_RESERVE = 128 * 1024, /* as in sender.c */
+    FRAME_MAX = 128 * 1024,       /* one frame of any kind, with these limits */
+    QUIET_MS_MAX = 60000,         /* after healing, until all agree */
+    BARRIER_SLACK_MS = 3000
+};
+
+typedef struct {
+    world *world;
+    hosts *hosts;
+    ledger *ledger;
+    faults *faults;
+    unsigned nodes;
+    unsigned chats;
+    size_t size_max;
+    unsigned fault_one_in; /* slices */
+    uint64_t published;
+    bool ran[WORLD_NODES_MAX];
+    uint64_t seen_ms[WORLD_NODES_MAX];
+} sim;
+
+static uint64_t random_below(sim *s, uint64_t below) {
+    return world_random(s->world, below);
+}
+
+/* --------------------------------------------------------------------------------------- set-up */
+
+static unsigned choose_nodes(sim *s) {
+    uint64_t dice = random_below(s, 100);
+    if (dice == 0)
+        return 8 + (unsigned)random_below(s, 17);
+    return 2 + (unsigned)random_below(s, dice < 20 ? 7 : 3);
+}
+
+static void choose_limits(sim *s) {
+    wsf_core_config *config = world_config(s->world);
+    config->payload_bytes_max = 32 * 1024;
+    config->link.window_bytes = (64u * 1024) << random_below(s, 3);
+    config->link.queue_count_max = 64u << random_below(s, 7);
+    config->link.queue_bytes_max = (64u * 1024) << random_below(s, 5);
+    config->interest_log_count_max = 64u << random_below(s, 4);
+    config->remote_chats_count_max = random_below(s, 8) == 0 ? 4 : 1024;
+    config->forget_ms = random_below(s, 2) == 0 ? 15000 : 120000;
+    config->slow_peer = random_below(s, 3) == 0 ? WSFAN_SLOW_CUT : WSFAN_SLOW_DROP;
+    s->chats = 1 + (unsigned)random_below(s, 16);
+    s->size_max = random_below(s, 4) == 0 ? 20000 : 200;
+    s->fault_one_in = 8u << random_below(s, 6);
+}
+
+/* ---------------------------------------------------------------------------------- invariants */
+
+/* Nothing outgrows what was configured. */
+static void check_memory(sim *s, unsigned node) {
+    const wsf_core *core = world_core(s->world, node);
+    const wsf_link_limits *limits = &core->config.link;
+    for (unsigned p = 0; p < WSF_PEERS_MAX; p++) {
+        const wsf_link *link = &core->peers[p].link;
+        if (core->peers[p].node == 0)
+            continue;
+        if (link->sent_bytes > limits->window_bytes + CONTROL_RESERVE + FRAME_MAX)
+            ledger_violation(s->ledger, "node %u has %llu bytes under way", node,
+                             (unsigned long long)link->sent_bytes);
+        if (link->queue.count > limits->queue_count_max ||
+            (link->queue.count > 1 && link->queue_bytes > limits->queue_bytes_max))
+            ledger_violation(s->ledger, "node %u queues %u messages", node, link->queue.count);
+        if (link->held_bytes > limits->window_bytes)
+            ledger_violation(s->ledger, "node %u holds %llu bytes", node,
+                             (unsigned long long)link->held_bytes);
+    }
+    const wsf_interest *interest = &core->interest;
+    if (interest->rows_count > core->config.remote_chats_count_max + interest->local_count)
+        ledger_violation(s->ledger, "node %u has %u rows of interest", node, interest->rows_count);
+}
+
+static void check_counters(sim *s, unsigned node) {
+    wsfan_stats stats;
+    wsf_core_stats(world_core(s->world, node), &stats);
+    uint64_t accepted = ledger_accepted(s->ledger, hosts_life(s->hosts, node));
+    if (stats.published != accepted)
+        ledger_violation(s->ledger, "node %u counts %llu of %llu publishes", node,
+                         (unsigned long long)stats.published, (unsigned long long)accepted);
+}
+
+/* Joins end in time, counted while the node runs. */
+static void check_barriers(sim *s, unsigned node) {
+    uint32_t life = hosts_life(s->hosts, node);
+    const wsf_core_config *config = &world_core(s->world, node)->config;
+    uint64_t now_ms = world_ms(s->world);
+    if (world_frozen(s->world, node))
+        ledger_postpone_joins(s->ledger, life, now_ms - s->seen_ms[node]);
+    else
+        ledger_check_joins(s->ledger, life, 2 * config->join_ms_max + BARRIER_SLACK_MS);
+    s->seen_ms[node] = now_ms;
+}
+
+static void check_all(sim *s) {
+    for (unsigned node = 0; node < 2 * s->nodes; node++) {
+        if (!world_alive(s->world, node))
+            continue;
+        check_memory(s, node);
+        check_counters(s, node);
+        check_barriers(s, node);
+    }
+}
+
+/* What was sent to a peer since both met is what it got and what it was told is missing. */
+static void check_pair(sim *s, const wsf_core *from, const wsf_core *to) {
+    const wsf_peer *out = NULL;
+    const wsf_peer *back = NULL;
+    for (unsigned p = 0; p < WSF_PEERS_MAX; p++) {
+        if (from->peers[p].node == to->config.node)
+            out = &from->peers[p];
+        if (to->peers[p].node == from->config.node)
+            back = &to->peers[p];
+    }
+    if (out == NULL || back == NULL) {
+        ledger_violation(s->ledger, "%s and %s do not know each other", from->name, to->name);
+        return;
+    }
+    unsigned index = (unsigned)(back - to->peers);
+    bool whole = (to->complete >> index & 1) != 0;
+    if (whole && to->interest.peer_digests[index] != from->interest.local_digest)
+        ledger_violation(s->ledger, "%s has another idea of %s's interest", to->name, from->name);
+    if (!whole && to->interest.remote_count <= to->config.remote_chats_count_max / 2)
+        ledger_violation(s->ledger, "%s does not know %s's interest", to->name, from->name);
+    if (out->stats.interest_mended > 0)
+        ledger_violation(s->ledger, "%s had a wrong idea of %s's interest", from->name, to->name);
+    if (out->link.queue.count > 0 || out->link.sent.count > 0 || back->link.held.count > 0)
+        ledger_violation(s->ledger, "%s has more for %s and is silent", from->name, to->name);
+    bool first_link = out->stats.links == 1 && back->stats.links == 1;
+    if (first_link && out->stats.messages_out != back->stats.messages_in)
+        ledger_violation(s->ledger, "%s sent %s %llu messages, it took %llu", from->name, to->name,
+                         (unsigned long long)out->stats.messages_out,
+                         (unsigned long long)back->stats.messages_in);
+    if (first_link && out->stats.gap_out != back->stats.gap_in)
+        ledger_violation(s->ledger, "%s lost %llu for %s, it was told of %llu", from->name,
+                         (unsigned long long)out->stats.gap_out, to->name,
+                         (unsigned long long)back->stats.gap_in);
+}
+
+static void check_agreement(sim *s) {
+    for (unsigned i = 0; i < 2 * s->nodes; i++) {
+        if (!world_alive(s->world, i))
+            continue;
+        hosts_check_interest(s->hosts, i);
+        for (unsigned j = 0; j < 2 * s->nodes; j++)
+            if (i != j && world_alive(s->world, j))
+                check_pair(s, world_core(s->world, i), world_core(s->world, j));
+    }
+}
+
+/* ----------------------------------------------------------------------------------------- load */
+
+static void act(sim *s) {
+    unsigned node;
+    if (!faults_place(s->faults, (unsigned)random_below(s, s->nodes), &node) ||
+        world_frozen(s->world, node))
+        return;
+    uint64_t dice = random_below(s, 100);
+    if (dice < 60) {
+        uint64_t burst = random_below(s, 40) == 0 ? random_below(s, 400) : random_below(s, 4);
+        for (uint64_t i = 0; i <= burst; i++)
+            s->published += hosts_publish(s->hosts, node, s->chats, s->size_max);
+    } else if (dice < 80) {
+        hosts_join(s->hosts, node, s->chats);
+    } else if (dice < 88) {
+        hosts_leave(s->hosts, node);
+    } else if (dice < 96) {
+        hosts_open(s->hosts, node);
+    } else {
+        hosts_close(s->hosts, node);
+    }
+}
+
+static void slice(sim *s) {
+    world_run(s->world, 1 + random_below(s, 60));
+    ledger_set_time(s->ledger, world_ms(s->world));
+    hosts_dispatch(s->hosts);
+    check_all(s);
+}
+
+static bool agreed(sim *s) {
+    for (unsigned i = 0; i < 2 * s->nodes; i++) {
+        if (!world_alive(s->world, i))
+            continue;
+        if (!wsf_core_drained(world_core(s->world, i)))
+            return false;
+    }
+    return world_all_up(s->world);
+}
+
+static void settle(sim *s) {
+    uint64_t until = world_ms(s->world) + QUIET_MS_MAX;
+    do
+        slice(s);
+    while (!agreed(s) && world_ms(s->world) < until);
+    if (!agreed(s))
+        ledger_violation(s->ledger, "no agreement within %u ms of quiet", (unsigned)QUIET_MS_MAX);
+    /* A heartbeat or two more shows a lost tail and compares what all know; results come in. */
+    until = world_ms(s->world) + world_config(s->world)->result_ms_max + 3000;
+    while (world_ms(s->world) < until)
+        slice(s);
+}
+
+void sim_run(uint64_t seed, const sim_options *options, sim_report *report) {
+    static sim s;
+    memset(&s, 0, sizeof s);
+    s.ledger = ledger_new();
+    ledger_set_trace(s.ledger, options->trace);
+    s.hosts = hosts_new(s.ledger, 1 + (unsigned)(seed % 2));
+    world_watcher watcher = hosts_watcher(s.hosts);
+    s.world = world_new(seed, &watcher);
+    hosts_attach(s.hosts, s.world);
+    choose_limits(&s);
+    s.nodes = options->nodes != 0 ? options->nodes : choose_nodes(&s);
+    if (s.nodes > WORLD_NODES_MAX / 2)
+        s.nodes = WORLD_NODES_MAX / 2;
+    s.faults = faults_new(s.world, s.hosts, s.ledger, s.nodes, report->faults);
+
+    uint64_t began_ms = world_ms(s.world);
+    uint64_t load_ms = options->minutes != 0 ? options->minutes * 60000
+                                             : 30000 + random_below(&s, 90000);
+    ledger_set_time(s.ledger, began_ms);
+    for (unsigned r = 0; r < s.nodes; r++)
+        faults_start_node(s.faults, r);
+    while (world_ms(s.world) < began_ms + load_ms) {
+        slice(&s);
+        for (uint64_t i = random_below(&s, 4); i-- > 0;)
+            act(&s);
+        if (random_below(&s, s.fault_one_in) == 0)
+            faults_begin_one(s.faults);
+        faults_tick(s.faults);
+    }
+    faults_heal(s.faults);
+    settle(&s);
+    check_agreement(&s);
+    ledger_check(s.ledger);
+
+    report->simulated_ms += world_ms(s.world) - began_ms;
+    report->published += s.published;
+    report->deliveries += ledger_deliveries(s.ledger);
+    report->frames += world_counted(s.world).sent;
+    const char *texts[LEDGER_VIOLATIONS_MAX];
+    report->violations_count = ledger_violations(s.ledger, texts);
+    for (size_t i = 0; i < report->violations_count; i++)
+        snprintf(report->violations[i], sizeof report->violations[i], "%s", texts[i]);
+    hosts_destroy(s.hosts);
+    world_destroy(s.world);
+    faults_destroy(s.faults);
+    ledger_destroy(s.ledger);
+}

@@ -1,0 +1,25 @@
+/* One run: a seed chooses the nodes, their limits, the load and the faults. */
+#ifndef SIM_H
+#define SIM_H
+
+#include "faults.h"
+
+typedef struct {
+    unsigned nodes;   /* 0: the seed chooses */
+    unsigned minutes; /* of load and faults; 0: half a minute to two, the seed chooses */
+    bool trace; /* faults and what nodes hear of each other, to stderr */
+} sim_options;
+
+typedef struct {
+    uint64_t simulated_ms;
+    uint64_t faults[FAULT_COUNT];
+    uint64_t frames;
+    uint64_t published;
+    uint64_t deliveries;
+    size_t violations_count;
+    char violations[LEDGER_VIOLATIONS_MAX][200];
+} sim_report;
+
+void sim_run(uint64_t seed, const sim_options *options, sim_report *report);
+
+#endif
