@@ -188,7 +188,9 @@ int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_siz
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     sockets->context = zmq_ctx_new();
-    int error = sockets->context == NULL ? WSFAN_ENOMEM : open_publisher(sockets, endpoint);
+    int error = sockets->context != NULL ? open_publisher(sockets, endpoint)
+                : errno == ENOMEM        ? WSFAN_ENOMEM
+                                         : WSFAN_ESYSTEM;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 
     if (error != WSFAN_OK) {

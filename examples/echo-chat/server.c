@@ -129,6 +129,7 @@ void server_run(struct server *server) {
         if (server->stopping && server->clients == NULL)
             server->stopped = true;
     lws_sul_cancel(&server->stop_deadline);
+    lws_sul_cancel(&server->meet_deadline);
 }
 
 void server_close(struct server *server) {

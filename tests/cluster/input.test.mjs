@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { Client, frame, handshake, raw } from './client.mjs';
-import { binary, scenario, until } from './replica.mjs';
+import { binary, freePort, meshed, scenario, until } from './replica.mjs';
 
 async function run(world, ...args) {
   const child = world.run(binary, args);
@@ -38,6 +38,7 @@ scenario('a bad argument gets one clear line and exit status 2', async (world) =
     [['--join', 'tcp://127.0.0.1:7000'], /--join needs --mesh/],
     [['--name', ''], /--name: it must be UTF-8 text of 1 to 64 bytes/],
     [['--name', long], /1 to 64 bytes/],
+    [['--name', 'one\nready: two'], /none of them a control character/],
     [['replica'], /replica: there are no arguments without a flag/],
   ]) {
     const { code, stdout, stderr } = await run(world, ...args);
@@ -63,6 +64,7 @@ scenario('an address in use or not here gets one line and exit status 1', async 
     [['--listen', '192.0.2.1:0'], /cannot listen on 192\.0\.2\.1 port 0: Cannot assign/],
     [['--listen', 'no.such.host:80'], /cannot listen on no\.such\.host port 80: /],
     [['--listen', '127.0.0.1:0', '--mesh', 'tcp://192.0.2.1:7000'], /cannot be bound on this/],
+    [['--listen', '127.0.0.1:0', '--mesh', 'tcp://localhost:7000'], /cannot be bound .*; see --help/],
   ]) {
     const { code, stdout, stderr } = await run(world, ...args);
     assert.match(stderr, told);
@@ -71,6 +73,16 @@ scenario('an address in use or not here gets one line and exit status 1', async 
     assert.equal(code, 1);
   }
   await healthy(alpha);
+});
+
+scenario('a --join that nobody answers is told, and met when it is there', async (world) => {
+  const port = await freePort();
+  const alpha = await world.replica({ name: 'alpha', joins: [`tcp://127.0.0.1:${port}`] });
+  await until('alpha says it', () => alpha.stderr);
+  assert.match(alpha.stderr, /^echo-chat: no --join has answered for 5 s; it is tried on\n$/);
+  const beta = await world.replica({ name: 'beta', mesh: `tcp://127.0.0.1:${port}` });
+  await meshed([alpha, beta]);
+  assert.deepEqual(await alpha.kill('SIGTERM'), { code: 0, signal: null });
 });
 
 scenario('two replicas of the same name are told so, and live on', async (world) => {
