@@ -270,7 +270,7 @@ void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t number) {
     from->endpoint[0] = '\0';
 }
 
-/* --------------------------------------------------------------------------------------- traffic */
+/* -------------------------------------------------------------------------------------- traffic */
 
 static void give_back(void *data, void *frame) {
     (void)data;

@@ -133,7 +133,7 @@ void client_open(struct client *client, struct server *server, struct lws *wsi) 
     /* After the upgrade and not before: a browser shows a script the reason of a close frame,
      * but nothing of a refused upgrade. */
     const char *problem = read_names(client);
-    int error = WSFAN_OK;
+    int error;
     if (server->stopping)
         client_close(client, CLOSE_GOING_AWAY, "this replica is shutting down");
     else if (problem != NULL)

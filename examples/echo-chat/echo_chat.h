@@ -94,7 +94,7 @@ struct server {
     uint64_t clients_count;
     uint64_t clients_slow;    /* closed with 1013 since the start */
     uint64_t clients_refused; /* closed with 1008, 1003, 1007 or 1009 */
-    bool met; /* another replica has answered */
+    bool met;                 /* another replica has answered */
     bool stopping;
     bool stopped;
     lws_sorted_usec_list_t stop_deadline;
