@@ -82,7 +82,9 @@ echo "the integration in the README"
 awk '/^```c$/ { code = 1; next } /^```$/ { code = 0 } code' "$source/README.md" >"$work/readme"
 sed '/^\/\* connected \*\//,$d' "$work/readme" >"$work/readme_start.h"
 sed -n '/^\/\* connected \*\//,$p' "$work/readme" >"$work/readme_events.h"
-[ -s "$work/readme_start.h" ] && [ -s "$work/readme_events.h" ] || { echo "not found"; exit 1; }
+for part in start events; do
+    [ -s "$work/readme_$part.h" ] || { echo "no such part of the README: $part"; exit 1; }
+done
 # shellcheck disable=SC2046 # a list of words
 quiet cc -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-unused-parameter -Werror \
     -I"$work" $(pkg-config --cflags wsfan) -fsyntax-only "$here/readme.c"
