@@ -169,6 +169,9 @@ void client_close(struct client *client, enum close_status status, const char *r
 }
 
 void client_closed(struct client *client) {
+    /* Also of a handshake that failed after libwebsockets had made room for a client. */
+    if (client == NULL || client->link == NULL)
+        return;
     depart(client);
     *client->link = client->next;
     if (client->next != NULL)

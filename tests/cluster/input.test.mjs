@@ -155,6 +155,31 @@ scenario('bad percent-encoding, paths and methods get an HTTP error', async (wor
   await healthy(alpha);
 });
 
+scenario('a WebSocket handshake that goes wrong ends itself and nothing else', async (world) => {
+  const alpha = await world.replica({ name: 'alpha' });
+  const port = new URL(alpha.page).port;
+  const host = 'Host: x\r\n';
+  const upgrade = 'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n';
+  const key = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
+  for (const [what, headers] of Object.entries({
+    'no host': upgrade + key,
+    'no key': host + upgrade,
+    'a key too long': `${host}${upgrade}Sec-WebSocket-Key: ${'A'.repeat(200)}==\r\n`,
+    'extensions without end':
+      `${host}${upgrade}${key}Sec-WebSocket-Extensions: ${'x; '.repeat(300)}\r\n`,
+    'a protocol that nobody speaks': `${host}${upgrade}${key}Sec-WebSocket-Protocol: soap\r\n`,
+    // Names that the server uses inside.
+    'the protocol wsfan': `${host}${upgrade}${key}Sec-WebSocket-Protocol: wsfan\r\n`,
+    'the protocol signal': `${host}${upgrade}${key}Sec-WebSocket-Protocol: signal\r\n`,
+  })) {
+    const answer = await raw(port, `GET /ws?chat=a&user=b HTTP/1.1\r\n${headers}\r\n`);
+    assert.doesNotMatch(answer, /^HTTP\/1\.1 101 /, what);
+    await healthy(alpha);
+  }
+  const { clients, sessions } = await alpha.stats();
+  assert.deepEqual([clients.open, sessions], [0, 0]);
+});
+
 scenario('the page forbids scripts that are not its own', async (world) => {
   const alpha = await world.replica({ name: 'alpha' });
   const [one, two] = [await fetch(alpha.page), await fetch(alpha.page)];
