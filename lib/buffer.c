@@ -1,4 +1,4 @@
-/* Reference counts are atomic: ZeroMQ's I/O thread gives its reference back when a frame has left. */
+/* Reference counts are atomic: ZeroMQ's I/O thread gives its own back when a frame has left. */
 #include "buffer.h"
 
 #include <stdlib.h>

@@ -27,7 +27,7 @@ struct wsfan_loop {
     uint64_t gap;
 };
 
-/* -------------------------------------------------------------------------------- open and close */
+/* ------------------------------------------------------------------------------- open and close */
 
 static wsf_mesh_command *new_command(wsf_mesh_kind kind, unsigned loop) {
     wsf_mesh_command *command = calloc(1, sizeof *command);

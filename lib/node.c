@@ -22,7 +22,7 @@ struct wsfan_node {
     wsfan_loop *loops[LOOPS_MAX];
 };
 
-/* -------------------------------------------------------------------------------- open and close */
+/* ------------------------------------------------------------------------------- open and close */
 
 static int random_u64(uint64_t *value) {
     do {

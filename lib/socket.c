@@ -5,6 +5,8 @@
  * - A peer that speaks ZMTP 1.0 (any bytes that do not begin with 0xff look like one) can abort the
  *   process in zmtp_engine.cpp, "Resource temporarily unavailable", because a subscription is made
  *   up for it that may find no pipe. With a ZAP domain set such peers are turned away first.
+ * - zmq_bind() removes what stands at the path of an ipc endpoint, be it a file or the socket of a
+ *   node that is alive.
  * - I/O threads inherit the signal mask of the thread that makes the first socket. */
 #include "socket.h"
 
@@ -18,6 +20,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
@@ -82,16 +88,40 @@ static int bind_error(void) {
     case EACCES:
     case ENOENT:
     case ENOTDIR:
+    case ENAMETOOLONG:
         return WSFAN_EADDR;
     case EINVAL:
     case EPROTONOSUPPORT:
-    case ENAMETOOLONG:
         return WSFAN_EENDPOINT;
     case ENOMEM:
         return WSFAN_ENOMEM;
     default:
         return WSFAN_ESYSTEM;
     }
+}
+
+/* Whether an ipc endpoint may be bound: nothing is at its path, or a socket that nobody listens at
+ * any more. Two nodes that start at the very same time may both be told yes. */
+static int check_path(const char *endpoint) {
+    enum { SCHEME_SIZE = 6 };
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    const char *path = endpoint + SCHEME_SIZE;
+    size_t size = strlen(endpoint) - SCHEME_SIZE;
+    struct stat status;
+    if (strncmp(endpoint, "ipc://", SCHEME_SIZE) != 0 || *path == '@' || lstat(path, &status) != 0)
+        return WSFAN_OK;
+    if (!S_ISSOCK(status.st_mode) || size >= sizeof address.sun_path)
+        return WSFAN_EADDR;
+    memcpy(address.sun_path, path, size);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return WSFAN_ESYSTEM;
+    int result = connect(fd, (const struct sockaddr *)&address, sizeof address);
+    int reason = result == 0 ? 0 : errno;
+    close(fd);
+    if (reason == ECONNREFUSED || reason == ENOENT)
+        return WSFAN_OK;
+    return reason == EACCES ? WSFAN_EADDR : WSFAN_EADDRINUSE;
 }
 
 /* For an endpoint that is bound to every address, one that others can use. */
@@ -138,6 +168,9 @@ static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
     /* The other side hangs up too when it hears nothing for so long. */
     set_int(sockets->publisher, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
     zmq_setsockopt(sockets->publisher, ZMQ_ZAP_DOMAIN, "wsfan", 5);
+    int error = check_path(endpoint);
+    if (error != WSFAN_OK)
+        return error;
     if (zmq_bind(sockets->publisher, endpoint) != 0)
         return bind_error();
     find_own_endpoint(sockets);
@@ -155,7 +188,9 @@ int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_siz
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
     sockets->context = zmq_ctx_new();
-    int error = sockets->context == NULL ? WSFAN_ENOMEM : open_publisher(sockets, endpoint);
+    int error = sockets->context != NULL ? open_publisher(sockets, endpoint)
+                : errno == ENOMEM        ? WSFAN_ENOMEM
+                                         : WSFAN_ESYSTEM;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 
     if (error != WSFAN_OK) {
@@ -235,7 +270,7 @@ void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t number) {
     from->endpoint[0] = '\0';
 }
 
-/* --------------------------------------------------------------------------------------- traffic */
+/* -------------------------------------------------------------------------------------- traffic */
 
 static void give_back(void *data, void *frame) {
     (void)data;

@@ -32,7 +32,8 @@ const char *wsf_sockets_endpoint(const wsf_sockets *sockets);
 void wsf_sockets_subscribe_to(wsf_sockets *sockets, const void *inbox, size_t inbox_size,
                               const void *introduction, size_t introduction_size);
 
-/* Connections are numbered by the caller, 0..255. A socket that cannot be had now is tried again. */
+/* Connections are numbered by the caller, 0..255. A socket that cannot be had now is tried
+ * again. */
 void wsf_sockets_connect(wsf_sockets *sockets, uint32_t connection, const char *endpoint);
 void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t connection);
 
@@ -40,8 +41,8 @@ void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t connection);
  * subscribed to is dropped. */
 void wsf_sockets_send(wsf_sockets *sockets, wsf_buffer *frame);
 
-/* Waits until a socket or wake_fd (-1: none) has something to read, or timeout_ms (-1: for ever) has
- * passed. sockets may be NULL: wake_fd alone. */
+/* Waits until a socket or wake_fd (-1: none) has something to read, or timeout_ms (-1: for ever)
+ * has passed. sockets may be NULL: wake_fd alone. */
 void wsf_sockets_wait(wsf_sockets *sockets, int wake_fd, int timeout_ms);
 
 /* Reads what is there, up to a fair share of each socket. The handler may connect and disconnect.

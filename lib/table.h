@@ -23,7 +23,8 @@ typedef struct {
 void wsf_table_init(wsf_table *table, uint64_t seed);
 void wsf_table_destroy(wsf_table *table);
 
-/* Several values may stand under one hash. WSFAN_OK or WSFAN_ENOMEM; value is not WSF_TABLE_NONE. */
+/* Several values may stand under one hash. WSFAN_OK or WSFAN_ENOMEM; value is not
+ * WSF_TABLE_NONE. */
 int wsf_table_insert(wsf_table *table, uint64_t hash, uint32_t value);
 
 /* value must stand under hash. */

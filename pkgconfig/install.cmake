@@ -5,9 +5,22 @@ install(TARGETS ${libraries} EXPORT wsfanTargets)
 install(FILES include/wsfan/wsfan.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsfan)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
-# The prefix is found from where the file lies, so that an installed tree can be moved.
+# The prefix is found from where the file lies, so that an installed tree can be moved. Directories
+# that were given as absolute paths stay where they are.
 set(pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
-file(RELATIVE_PATH pc_prefix /prefix/${pc_dir} /prefix)
+file(RELATIVE_PATH pc_prefix ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_PREFIX})
+string(REGEX REPLACE "/$" "" pc_prefix "${pc_prefix}")
+foreach(dir LIBDIR INCLUDEDIR)
+    set(pc_${dir} "\${prefix}/${CMAKE_INSTALL_${dir}}")
+    if(IS_ABSOLUTE "${CMAKE_INSTALL_${dir}}")
+        set(pc_${dir} "${CMAKE_INSTALL_${dir}}")
+    endif()
+endforeach()
+# Who links the static library links what it needs, and with no shared one everybody does.
+set(pc_private "")
+if(WSFAN_BUILD_SHARED)
+    set(pc_private ".private")
+endif()
 configure_file(pkgconfig/wsfan.pc.in wsfan.pc @ONLY)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/wsfan.pc DESTINATION ${pc_dir})
 

@@ -11,7 +11,8 @@ cd "$(dirname "$0")/.." || exit 1
 
 # A node that is not Debian's will do as well.
 node_packages="nodejs npm"
-if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'; then
+if command -v npm >/dev/null &&
+    node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'; then
     node_packages=
 fi
 # shellcheck disable=SC2086 # a list of words
@@ -41,7 +42,8 @@ test_build() {
     name=$1
     shift
     echo "=== $name"
-    ctest --test-dir "build/$name" --output-on-failure "$@" </dev/null || failed="$failed test:$name"
+    ctest --test-dir "build/$name" --output-on-failure "$@" </dev/null ||
+        failed="$failed test:$name"
 }
 
 build clang -DCMAKE_C_COMPILER=clang

@@ -133,7 +133,7 @@ void client_open(struct client *client, struct server *server, struct lws *wsi) 
     /* After the upgrade and not before: a browser shows a script the reason of a close frame,
      * but nothing of a refused upgrade. */
     const char *problem = read_names(client);
-    int error = WSFAN_OK;
+    int error;
     if (server->stopping)
         client_close(client, CLOSE_GOING_AWAY, "this replica is shutting down");
     else if (problem != NULL)
@@ -169,6 +169,9 @@ void client_close(struct client *client, enum close_status status, const char *r
 }
 
 void client_closed(struct client *client) {
+    /* Also of a handshake that failed after libwebsockets had made room for a client. */
+    if (client == NULL || client->link == NULL)
+        return;
     depart(client);
     *client->link = client->next;
     if (client->next != NULL)

@@ -94,9 +94,11 @@ struct server {
     uint64_t clients_count;
     uint64_t clients_slow;    /* closed with 1013 since the start */
     uint64_t clients_refused; /* closed with 1008, 1003, 1007 or 1009 */
+    bool met;                 /* another replica has answered */
     bool stopping;
     bool stopped;
     lws_sorted_usec_list_t stop_deadline;
+    lws_sorted_usec_list_t meet_deadline;
 };
 
 struct options {
@@ -157,6 +159,8 @@ void cluster_close(struct server *server);
 
 /* ------------------------------------------------------------------------------------ roster */
 
+/* Tells on stderr when none of the replicas that were named has answered after a while. */
+void roster_expect(struct server *server, size_t named_count);
 void roster_welcome(struct client *client);
 void roster_left(struct client *client);
 /* true: the message was between replicas, not for clients to see. */

@@ -1,6 +1,7 @@
 /* main.c - starts and ends the program. */
 #include "echo_chat.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,13 +20,15 @@ static int open_signals(void) {
 }
 
 static int explain(int error, const struct options *options) {
+    int reason = errno;
     bool bad_argument = error == WSFAN_EINVAL || error == WSFAN_ETOOBIG || error == WSFAN_EENDPOINT;
     fprintf(stderr, "echo-chat: cannot open the node:");
     if (options->cluster.endpoint != NULL)
         fprintf(stderr, " --mesh %s", options->cluster.endpoint);
     for (size_t i = 0; i < options->cluster.peers_count; i++)
         fprintf(stderr, " --join %s", options->cluster.peers[i]);
-    fprintf(stderr, ": %s\n", wsfan_error_text(error));
+    fprintf(stderr, ": %s%s\n", error == WSFAN_ESYSTEM ? strerror(reason) : wsfan_error_text(error),
+            bad_argument || error == WSFAN_EADDR ? "; see --help" : "");
     return bad_argument ? 2 : 1;
 }
 
@@ -54,6 +57,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "echo-chat: cannot watch for signals\n");
     } else {
         announce(&server, &options);
+        roster_expect(&server, options.cluster.peers_count);
         server_run(&server);
         status = 0;
     }

@@ -14,8 +14,9 @@ static const char usage[] =
     "\n"
     "  --listen HOST:PORT  serve the page and its WebSocket here; port 0: any free one\n"
     "                      [127.0.0.1:8080]\n"
-    "  --mesh ENDPOINT     meet the other replicas here: tcp://HOST:PORT or ipc://PATH; port *:\n"
-    "                      any free one. Keep it inside a network that you trust.\n"
+    "  --mesh ENDPOINT     meet the other replicas here: tcp://HOST:PORT or ipc://PATH. HOST is\n"
+    "                      an address or an interface of this machine, * for all; PORT * is any\n"
+    "                      free one. Keep it inside a network that you trust.\n"
     "                      [none: this replica is alone]\n"
     "  --join ENDPOINT     the --mesh of another replica; any one that runs is enough\n"
     "  --name NAME         of this replica, unique among them [node- and a random id]\n"
@@ -64,8 +65,12 @@ static const char *read_endpoint(const char *flag, const char *endpoint) {
 }
 
 static const char *read_name(const char *name) {
-    if (*name == '\0' || strlen(name) > NAME_BYTES_MAX || !utf8_valid(name, strlen(name)))
-        bad("--name: it must be UTF-8 text of 1 to %d bytes", NAME_BYTES_MAX);
+    bool valid = *name != '\0' && strlen(name) <= NAME_BYTES_MAX && utf8_valid(name, strlen(name));
+    for (const char *c = name; *c != '\0'; c++) /* it is printed: in one line, for terminals */
+        valid = valid && (unsigned char)*c >= 0x20 && *c != 0x7F;
+    if (!valid)
+        bad("--name: it must be UTF-8 text of 1 to %d bytes, none of them a control character",
+            NAME_BYTES_MAX);
     return name;
 }
 

@@ -13,7 +13,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { PEOPLE_COUNT_MAX = 200, PEERS_COUNT_MAX = 64 /* the library's limit */ };
+enum {
+    PEOPLE_COUNT_MAX = 200,
+    PEERS_COUNT_MAX = 64, /* the library's limit */
+    MEET_S = 5
+};
 
 const char *roster_state(wsfan_peer_event event) {
     return event == WSFAN_PEER_UP ? "up" : event == WSFAN_PEER_SILENT ? "silent" : "down";
@@ -218,8 +222,21 @@ static const char *reason_text(wsfan_reason reason) {
     }
 }
 
+/* A peer that cannot be reached is no error, it may start later; but a mistyped one looks alike. */
+static void on_meet_deadline(lws_sorted_usec_list_t *deadline) {
+    if (!lws_container_of(deadline, struct server, meet_deadline)->met)
+        fprintf(stderr, "echo-chat: no --join has answered for %d s; it is tried on\n", MEET_S);
+}
+
+void roster_expect(struct server *server, size_t named_count) {
+    if (named_count > 0)
+        lws_sul_schedule(server->context, 0, &server->meet_deadline, on_meet_deadline,
+                         MEET_S * LWS_US_PER_SEC);
+}
+
 void roster_peer(void *loop_user, const wsfan_peer *peer) {
     struct server *server = loop_user;
+    server->met = server->met || peer->event == WSFAN_PEER_UP || peer->event == WSFAN_PEER_REFUSED;
     if (peer->event == WSFAN_PEER_REFUSED)
         fprintf(stderr, "echo-chat: the node %s at %s cannot be a peer: %s\n", peer->name,
                 peer->endpoint, reason_text(peer->reason));

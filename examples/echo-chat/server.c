@@ -42,12 +42,18 @@ static int on_connection(struct lws *wsi, enum lws_callback_reasons reason, void
     }
 }
 
+/* The protocols of descriptors. To libwebsockets they are WebSocket protocols too, which a client
+ * may ask for: not here. */
+static int on_descriptor(enum lws_callback_reasons reason) {
+    return reason == LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION ? -1 : 0;
+}
+
 static int on_cluster(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                       size_t size) {
     (void)user, (void)in, (void)size;
     if (reason == LWS_CALLBACK_RAW_RX_FILE)
         cluster_readable(server_of(wsi));
-    return 0;
+    return on_descriptor(reason);
 }
 
 /* ------------------------------------------------------------------------------------ the end */
@@ -73,7 +79,7 @@ static int on_signal(struct lws *wsi, enum lws_callback_reasons reason, void *us
     if (reason == LWS_CALLBACK_RAW_RX_FILE &&
         read(lws_get_socket_fd(wsi), &signal, sizeof signal) == (ssize_t)sizeof signal)
         stop(server_of(wsi));
-    return 0;
+    return on_descriptor(reason);
 }
 
 /* ------------------------------------------------------------------------------ open and run */
@@ -129,6 +135,7 @@ void server_run(struct server *server) {
         if (server->stopping && server->clients == NULL)
             server->stopped = true;
     lws_sul_cancel(&server->stop_deadline);
+    lws_sul_cancel(&server->meet_deadline);
 }
 
 void server_close(struct server *server) {

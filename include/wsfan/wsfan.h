@@ -169,9 +169,10 @@ typedef struct wsfan_options {
     const char *name;    /* 1..64 bytes, unique in the cluster, the same after a restart
                             [NULL: "node-" and the node id in hex] */
 
-    /* Mesh. All addresses: "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes. */
-    const char *endpoint;     /* where this node listens; HOST may be "*", PORT may be "*" (any free
-                                  one). [NULL: local only, no socket is opened] */
+    /* Mesh. All addresses: "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes, PATH 107. */
+    const char *endpoint;     /* where this node listens. HOST: an address or the name of an
+                                 interface of this machine, not a DNS name; "*": all of them.
+                                 PORT "*": any free one. [NULL: local only, no socket is opened] */
     const char *advertise;    /* where peers reach it [NULL: the bound endpoint; for "*" the first
                                   IPv4 address of an interface that is up and not loopback] */
     const char *const *peers; /* endpoints to introduce ourselves to; one live one is enough; our

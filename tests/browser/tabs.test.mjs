@@ -93,6 +93,7 @@ scenario('while nothing answers, the tab counts down, keeps the text and can be 
     await tab.getByTestId('text').fill('kept');
     await tab.getByTestId('hint').getByText('kept until you are connected').waitFor();
     assert.ok(await tab.getByTestId('send').isDisabled());
+    assert.equal(await tab.getByTestId('people-toggle').textContent(), 'People'); // not "People 0"
     // Late enough for a pause that one would not want to sit through.
     await tab.waitForFunction(() => attempt >= 4 && document.body.dataset.state === 'waiting');
     await screenshot(tab, 'reconnecting');

@@ -134,7 +134,8 @@ scenario('a replica that was frozen is down, and comes back with its people', as
   const onAlpha = await Client.join(world, alpha, 'lobby');
   const onBeta = await Client.join(world, beta, 'lobby');
   await until('both are shown', () => onAlpha.people().length === 2);
-  const told = (state) => onAlpha.frame((frame) => frame.type === 'replica' && frame.state === state);
+  const told = (state) =>
+    onAlpha.frame((frame) => frame.type === 'replica' && frame.state === state);
   beta.process.kill('SIGSTOP');
   await told('silent');
   await told('down');

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import net from 'node:net';
 import { Client, frame, handshake, raw } from './client.mjs';
-import { binary, scenario, until } from './replica.mjs';
+import { binary, freePort, meshed, scenario, until } from './replica.mjs';
 
 async function run(world, ...args) {
   const child = world.run(binary, args);
@@ -38,6 +38,7 @@ scenario('a bad argument gets one clear line and exit status 2', async (world) =
     [['--join', 'tcp://127.0.0.1:7000'], /--join needs --mesh/],
     [['--name', ''], /--name: it must be UTF-8 text of 1 to 64 bytes/],
     [['--name', long], /1 to 64 bytes/],
+    [['--name', 'one\nready: two'], /none of them a control character/],
     [['replica'], /replica: there are no arguments without a flag/],
   ]) {
     const { code, stdout, stderr } = await run(world, ...args);
@@ -63,6 +64,7 @@ scenario('an address in use or not here gets one line and exit status 1', async 
     [['--listen', '192.0.2.1:0'], /cannot listen on 192\.0\.2\.1 port 0: Cannot assign/],
     [['--listen', 'no.such.host:80'], /cannot listen on no\.such\.host port 80: /],
     [['--listen', '127.0.0.1:0', '--mesh', 'tcp://192.0.2.1:7000'], /cannot be bound on this/],
+    [['--listen', '127.0.0.1:0', '--mesh', 'tcp://localhost:7000'], /be bound .*; see --help/],
   ]) {
     const { code, stdout, stderr } = await run(world, ...args);
     assert.match(stderr, told);
@@ -71,6 +73,16 @@ scenario('an address in use or not here gets one line and exit status 1', async 
     assert.equal(code, 1);
   }
   await healthy(alpha);
+});
+
+scenario('a --join that nobody answers is told, and met when it is there', async (world) => {
+  const port = await freePort();
+  const alpha = await world.replica({ name: 'alpha', joins: [`tcp://127.0.0.1:${port}`] });
+  await until('alpha says it', () => alpha.stderr);
+  assert.match(alpha.stderr, /^echo-chat: no --join has answered for 5 s; it is tried on\n$/);
+  const beta = await world.replica({ name: 'beta', mesh: `tcp://127.0.0.1:${port}` });
+  await meshed([alpha, beta]);
+  assert.deepEqual(await alpha.kill('SIGTERM'), { code: 0, signal: null });
 });
 
 scenario('two replicas of the same name are told so, and live on', async (world) => {
@@ -143,6 +155,31 @@ scenario('bad percent-encoding, paths and methods get an HTTP error', async (wor
   await healthy(alpha);
 });
 
+scenario('a WebSocket handshake that goes wrong ends itself and nothing else', async (world) => {
+  const alpha = await world.replica({ name: 'alpha' });
+  const port = new URL(alpha.page).port;
+  const host = 'Host: x\r\n';
+  const upgrade = 'Upgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n';
+  const key = 'Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n';
+  for (const [what, headers] of Object.entries({
+    'no host': upgrade + key,
+    'no key': host + upgrade,
+    'a key too long': `${host}${upgrade}Sec-WebSocket-Key: ${'A'.repeat(200)}==\r\n`,
+    'extensions without end':
+      `${host}${upgrade}${key}Sec-WebSocket-Extensions: ${'x; '.repeat(300)}\r\n`,
+    'a protocol that nobody speaks': `${host}${upgrade}${key}Sec-WebSocket-Protocol: soap\r\n`,
+    // Names that the server uses inside.
+    'the protocol wsfan': `${host}${upgrade}${key}Sec-WebSocket-Protocol: wsfan\r\n`,
+    'the protocol signal': `${host}${upgrade}${key}Sec-WebSocket-Protocol: signal\r\n`,
+  })) {
+    const answer = await raw(port, `GET /ws?chat=a&user=b HTTP/1.1\r\n${headers}\r\n`);
+    assert.doesNotMatch(answer, /^HTTP\/1\.1 101 /, what);
+    await healthy(alpha);
+  }
+  const { clients, sessions } = await alpha.stats();
+  assert.deepEqual([clients.open, sessions], [0, 0]);
+});
+
 scenario('the page forbids scripts that are not its own', async (world) => {
   const alpha = await world.replica({ name: 'alpha' });
   const [one, two] = [await fetch(alpha.page), await fetch(alpha.page)];
@@ -160,7 +197,8 @@ scenario('a message not text, too long or not UTF-8 closes its client', async (w
   for (const [send, code] of [
     [(socket) => socket.send(Buffer.from([1, 2, 3])), 1003],
     [(socket) => socket.send('x'.repeat(16385)), 1009],
-    [(socket) => [1, 2, 3, 4, 5].forEach((i) => socket.send('x'.repeat(4000), { fin: i > 4 })), 1009],
+    [(socket) => [1, 2, 3, 4, 5].forEach((i) => socket.send('x'.repeat(4000), { fin: i > 4 })),
+      1009],
     [(socket) => socket.send(Buffer.from([0x61, 0xff, 0x62]), { binary: false }), 1007],
     [(socket) => socket.send(Buffer.from([0xed, 0xa0, 0x80]), { binary: false }), 1007],
   ]) {

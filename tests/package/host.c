@@ -1,5 +1,5 @@
-/* A host as small as one can be: opens a node with and without a mesh, broadcasts to itself, closes,
- * and checks that the process is as it was before. */
+/* A host as small as one can be: opens a node with and without a mesh, broadcasts to itself,
+ * closes, and checks that the process is as it was before. */
 #include <dirent.h>
 #include <poll.h>
 #include <pthread.h>

@@ -42,6 +42,30 @@ runs "$work/shared"
 runs env LD_LIBRARY_PATH= "$work/static"
 runs "$work/cplusplus"
 
+echo "pkg-config, with nothing but the static library"
+quiet cmake -S "$source" -B "$work/build_static" -DWSFAN_BUILD_TESTS=OFF -DWSFAN_BUILD_EXAMPLES=OFF \
+    -DBUILD_SHARED_LIBS=OFF -DCMAKE_INSTALL_PREFIX="$work/only_static" \
+    -DCMAKE_INSTALL_LIBDIR="$work/only_static/absolute"
+quiet cmake --build "$work/build_static" --parallel 2
+quiet cmake --install "$work/build_static"
+[ -z "$(find "$work/only_static" -name '*.so*')" ] || { echo "a shared library, too"; exit 1; }
+# shellcheck disable=SC2046 # a list of words
+quiet cc -std=c11 -D_GNU_SOURCE "$here/host.c" -pthread -o "$work/only_static/host" \
+    $(PKG_CONFIG_PATH=$work/only_static/absolute/pkgconfig pkg-config --cflags --libs wsfan)
+runs env LD_LIBRARY_PATH= "$work/only_static/host"
+cp "$here/host.c" "$work/only_static/" # a consumer whose wsfan::wsfan is the static one
+cat >"$work/only_static/CMakeLists.txt" <<'END'
+cmake_minimum_required(VERSION 3.20)
+project(consumer LANGUAGES C)
+find_package(wsfan REQUIRED)
+add_executable(found host.c)
+target_link_libraries(found PRIVATE wsfan::wsfan)
+END
+quiet cmake -S "$work/only_static" -B "$work/only_static/build" \
+    -Dwsfan_DIR="$work/only_static/absolute/cmake/wsfan"
+quiet cmake --build "$work/only_static/build"
+runs env LD_LIBRARY_PATH= "$work/only_static/build/found"
+
 echo "find_package"
 quiet cmake -S "$here/find_package" -B "$work/find_package" -DCMAKE_PREFIX_PATH="$prefix"
 quiet cmake --build "$work/find_package"
@@ -53,6 +77,17 @@ echo "add_subdirectory"
 quiet cmake -S "$here/subdirectory" -B "$work/subdirectory" -DWSFAN_SOURCE="$source"
 quiet cmake --build "$work/subdirectory"
 runs "$work/subdirectory/host"
+
+echo "the integration in the README"
+awk '/^```c$/ { code = 1; next } /^```$/ { code = 0 } code' "$source/README.md" >"$work/readme"
+sed '/^\/\* connected \*\//,$d' "$work/readme" >"$work/readme_start.h"
+sed -n '/^\/\* connected \*\//,$p' "$work/readme" >"$work/readme_events.h"
+for part in start events; do
+    [ -s "$work/readme_$part.h" ] || { echo "no such part of the README: $part"; exit 1; }
+done
+# shellcheck disable=SC2046 # a list of words
+quiet cc -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-unused-parameter -Werror \
+    -I"$work" $(pkg-config --cflags wsfan) -fsyntax-only "$here/readme.c"
 
 echo "the header in each language"
 echo '#include <wsfan/wsfan.h>' >"$work/include"

@@ -5,8 +5,10 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -389,6 +391,45 @@ START_TEST(another_cluster_is_refused_on_both_sides) {
 }
 END_TEST
 
+START_TEST(an_ipc_endpoint_takes_nobodys_place) {
+    char directory[] = "/tmp/wsfan-test-XXXXXX";
+    char endpoint[64];
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/mesh", directory);
+    const char *path = endpoint + 6;
+    wsfan_options options = quick_options();
+    options.endpoint = endpoint;
+    wsfan_node *node;
+
+    FILE *file = fopen(path, "w");
+    ck_assert(file != NULL && fputs("precious", file) >= 0 && fclose(file) == 0);
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDR);
+    char kept[16] = "";
+    file = fopen(path, "r");
+    ck_assert(file != NULL && fgets(kept, sizeof kept, file) != NULL && fclose(file) == 0);
+    ck_assert_str_eq(kept, "precious");
+    ck_assert_int_eq(unlink(path), 0);
+
+    start(0, options, NULL);
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDRINUSE);
+    start(1, quick_options(), endpoint); /* the first one is still there to be met */
+    WAIT(replicas[0].event_of[1] == WSFAN_PEER_UP && replicas[1].event_of[0] == WSFAN_PEER_UP);
+    stop_all();
+
+    /* A socket that was left behind, as by a process that was killed. */
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    unlink(path);
+    ck_assert(fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0);
+    close(fd);
+    start(0, options, NULL);
+    stop_all();
+    unlink(path);
+    ck_assert_int_eq(rmdir(directory), 0);
+}
+END_TEST
+
 START_TEST(a_bad_endpoint_gives_an_error_that_says_which) {
     wsfan_node *node;
     wsfan_options options = quick_options();
@@ -398,6 +439,10 @@ START_TEST(a_bad_endpoint_gives_an_error_that_says_which) {
     options.endpoint = "tcp://192.0.2.1:7000"; /* TEST-NET-1: not of this machine */
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDR);
     options.endpoint = "ipc:///nowhere/at/all/socket";
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDR);
+    char path[6 + 109] = "ipc:///tmp/";
+    memset(path + strlen(path), 'x', sizeof path - 1 - strlen(path)); /* 108 bytes: one too many */
+    options.endpoint = path;
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDR);
     options.endpoint = "tcp://localhost";
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EENDPOINT);
@@ -509,6 +554,7 @@ SUITE_MAIN("node", three_nodes_that_know_the_first_hear_each_other,
            a_node_restarts_on_its_address_and_the_others_do_nothing,
            a_stalled_host_loop_is_not_a_dead_node, a_killed_process_is_reported_silent_then_down,
            a_loop_that_opens_late_is_told_of_the_peers_there_are,
-           another_cluster_is_refused_on_both_sides, a_bad_endpoint_gives_an_error_that_says_which,
+           another_cluster_is_refused_on_both_sides, an_ipc_endpoint_takes_nobodys_place,
+           a_bad_endpoint_gives_an_error_that_says_which,
            a_wildcard_is_advertised_as_an_address_that_peers_can_use,
            noise_at_the_mesh_port_is_survived, a_forked_child_gets_errors_and_the_parent_goes_on)
