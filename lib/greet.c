@@ -2,7 +2,12 @@
  *
  * A node connects its SUB to a peer's XPUB and subscribes to its own inbox and to an introduction.
  * The peer reads both, connects back, and each says HELLO into the other's inbox until that is
- * acknowledged. Only then is the link established and anything else counted. */
+ * acknowledged. Only then is the link established and anything else counted.
+ *
+ * Each side numbers a stream of its own, which has an epoch. A link is a pair of them: established
+ * when the peer's hello has named its epoch and the peer, of that epoch, has acknowledged ours. A
+ * peer with a new epoch has forgotten the link. We take a new one too, if it could have received
+ * anything of the old; otherwise two nodes that meet would go on renewing for ever. */
 #include "greet.h"
 
 #include <assert.h>
@@ -185,7 +190,7 @@ static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, w
     peer->forgotten = was_forgotten(core, node);
     peer->reachable = find_subscriber(core, node) != NULL;
     wsf_copy_text(peer->endpoint, sizeof peer->endpoint, wsfan_string(endpoint));
-    wsf_link_init(&peer->link, &core->config.link, wsf_greet_random(core),
+    wsf_link_init(&peer->link, &core->config.link, ++core->epoch,
                   wsf_peer_index(core, peer));
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++) /* a new bearer of this bit */
         core->peers[i].told_peers &= ~wsf_peer_bit(core, peer);
@@ -222,7 +227,7 @@ void wsf_greet_heard(wsf_core *core, wsf_peer *peer, wsf_now now) {
 }
 
 static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
-    if (peer->linked || !peer->hello_received || !peer->hello_acked)
+    if (peer->linked)
         return;
     peer->linked = true;
     peer->stats.links++;
@@ -239,11 +244,6 @@ static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
     peer->snapshot_cursor = 0;
     peer->told_peers = 0;
     wsf_greet_heard(core, peer, now);
-    if (peer->forgotten) {
-        wsfan_gap gap = { peer->node, peer->name, 0, WSFAN_GAP_AWAY };
-        core->effects.gap(core->effects.user, &gap);
-    }
-    peer->forgotten = false;
 }
 
 /* ------------------------------------------------------------------------------- introductions */
@@ -261,7 +261,7 @@ static wsfan_reason judge(const wsf_core *core, uint32_t protocol_min, uint32_t 
 static void refuse(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
                    wsfan_reason reason) {
     tell_host(core, node, name, endpoint, WSFAN_PEER_REFUSED, reason);
-    wsf_greet_send_number(core, node, WSF_REFUSE, (uint64_t)reason);
+    wsf_greet_send_number(core, node, 0, WSF_REFUSE, (uint64_t)reason);
 }
 
 void wsf_greet_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_now now) {
@@ -295,7 +295,7 @@ void wsf_greet_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_no
 /* Whoever dials us has our id: ourselves, or a copy of us. The answer tells by which connection. */
 static void greet_own_id(wsf_core *core, const wsf_introduction *introduction) {
     if (strcmp(introduction->endpoint, core->endpoint) == 0)
-        wsf_greet_send_number(core, core->config.node, WSF_HELLO_ACK, 0);
+        wsf_greet_send_number(core, core->config.node, 0, WSF_HELLO_ACK, 0);
     else
         refuse(core, core->config.node, "", introduction->endpoint, WSFAN_REASON_ID);
 }
@@ -350,13 +350,16 @@ void wsf_greet_known(wsf_core *core, const wsf_known_peer *known, wsf_now now) {
 
 /* --------------------------------------------------------------------------------------- hello */
 
-static wsf_buffer *loose_frame(wsf_core *core, uint64_t receiver, wsf_writer *writer, size_t size) {
+static wsf_buffer *loose_frame(wsf_core *core, uint64_t receiver, uint64_t epoch,
+                               wsf_writer *writer, size_t size) {
     wsf_buffer *frame = wsf_buffer_new((uint32_t)(WSF_FRAME_HEAD_BOUND + size));
     if (frame == NULL)
         return NULL; /* these frames are repeated until they are answered */
     *writer = (wsf_writer){ frame->data, frame->capacity, 0 };
     /* Every version reads greetings of every version. */
-    wsf_frame_head head = { .version = core->config.protocol_max, .sender = core->config.node };
+    wsf_frame_head head = { .version = core->config.protocol_max,
+                            .sender = core->config.node,
+                            .epoch = epoch };
     wsf_write_head(writer, receiver, &head);
     return frame;
 }
@@ -368,9 +371,10 @@ static void send_loose(wsf_core *core, wsf_buffer *frame, wsf_writer *writer) {
     wsf_buffer_unref(frame);
 }
 
-void wsf_greet_send_number(wsf_core *core, uint64_t node, wsf_entry_type type, uint64_t number) {
+void wsf_greet_send_number(wsf_core *core, uint64_t node, uint64_t epoch, wsf_entry_type type,
+                           uint64_t number) {
     wsf_writer writer;
-    wsf_buffer *frame = loose_frame(core, node, &writer, WSF_ENTRY_BOUND);
+    wsf_buffer *frame = loose_frame(core, node, epoch, &writer, WSF_ENTRY_BOUND);
     if (frame == NULL)
         return;
     wsf_write_number(&writer, type, number);
@@ -382,7 +386,7 @@ void wsf_greet_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now) {
     if (!peer->reachable)
         return;
     wsf_writer writer;
-    wsf_buffer *frame = loose_frame(core, peer->node, &writer, WSF_HELLO_BOUND);
+    wsf_buffer *frame = loose_frame(core, peer->node, peer->link.epoch, &writer, WSF_HELLO_BOUND);
     if (frame == NULL)
         return;
     wsf_hello hello = {
@@ -418,20 +422,24 @@ static bool name_is_free(wsf_core *core, uint64_t sender, const wsf_hello *hello
     return true;
 }
 
-/* The link is given up, here or there. */
-static void begin_anew(wsf_core *core, wsf_peer *peer) {
+/* The link is given up, here or there. in_epoch: the peer's new stream; 0: it has none yet. */
+static void begin_anew(wsf_core *core, wsf_peer *peer, uint64_t in_epoch) {
     unlink_peer(core, peer);
-    wsf_results_lose(core, peer, false);
-    wsf_link_restart(&peer->link, wsf_greet_random(core));
+    if (peer->link.next > 1) {
+        wsf_results_lose(core, peer, false);
+        wsf_link_restart_out(&peer->link, ++core->epoch);
+    }
+    wsf_link_restart_in(&peer->link, in_epoch);
     peer->hello_acked = false;
     peer->ack_ms = UINT64_MAX;
     peer->nack_interval_ms = WSF_NACK_INTERVAL_MS;
-    peer->forgotten = true; /* what it publishes until there is a link again is not for us */
+    /* What it publishes until there is a link again is not for us. */
+    peer->forgotten = peer->forgotten || peer->stats.links > 0;
 }
 
 uint64_t wsf_greet_cut(wsf_core *core, wsf_peer *peer) {
     uint64_t dropped = wsf_link_drop_queue(&peer->link);
-    begin_anew(core, peer);
+    begin_anew(core, peer, 0);
     peer->hello_received = false;
     set_state(core, peer, WSFAN_PEER_DOWN, WSFAN_REASON_SLOW);
     return dropped;
@@ -459,25 +467,26 @@ void wsf_greet_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello, ws
     if (peer == NULL && (peer = add_peer(core, sender, endpoint, now)) == NULL)
         return;
 
-    if (peer->hello_received && peer->link.in_epoch != hello->epoch)
-        begin_anew(core, peer); /* it has forgotten us, and with us what it had received */
+    if (hello->epoch < peer->link.in_epoch)
+        return; /* an old one, late or twice */
+    if (hello->epoch != peer->link.in_epoch)
+        begin_anew(core, peer, hello->epoch);
     peer->hello_received = true;
     peer->incarnation = hello->incarnation;
     peer->frame_size_max = hello->frame_size_max;
     peer->version = hello->protocol_max < core->config.protocol_max ? hello->protocol_max
                                                                     : core->config.protocol_max;
-    peer->link.in_epoch = hello->epoch;
     memcpy(peer->name, name, sizeof name);
     memcpy(peer->endpoint, endpoint, sizeof endpoint);
-    wsf_greet_send_number(core, sender, WSF_HELLO_ACK, hello->epoch);
+    wsf_greet_send_number(core, sender, peer->link.epoch, WSF_HELLO_ACK, hello->epoch);
     if (!peer->hello_acked)
         wsf_greet_send_hello(core, peer, now);
-    establish(core, peer, now);
 }
 
-void wsf_greet_hello_ack(wsf_core *core, wsf_peer *peer, uint64_t epoch, wsf_now now) {
-    if (epoch != peer->link.epoch)
-        return;
+void wsf_greet_hello_ack(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
+                         uint64_t epoch, wsf_now now) {
+    if (!peer->hello_received || head->epoch != peer->link.in_epoch || epoch != peer->link.epoch)
+        return; /* of another pair of streams */
     peer->hello_acked = true;
     establish(core, peer, now);
 }

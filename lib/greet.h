@@ -23,7 +23,8 @@ void wsf_greet_stranger(wsf_core *core, uint32_t connection, uint64_t node, wsf_
 
 /* Entries of frames that are not part of the stream. peer may be NULL for the first hello. */
 void wsf_greet_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello, wsf_now now);
-void wsf_greet_hello_ack(wsf_core *core, wsf_peer *peer, uint64_t epoch, wsf_now now);
+void wsf_greet_hello_ack(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
+                         uint64_t epoch, wsf_now now);
 void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t reason);
 
 /* A frame with our own id: from ourselves, or from a node that has the same. */
@@ -40,7 +41,9 @@ void wsf_greet_heard(wsf_core *core, wsf_peer *peer, wsf_now now);
 
 /* Sends a frame that is not part of the stream, with one hello or one number in it. */
 void wsf_greet_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now);
-void wsf_greet_send_number(wsf_core *core, uint64_t node, wsf_entry_type type, uint64_t number);
+/* epoch is that of our stream to it; 0: none. */
+void wsf_greet_send_number(wsf_core *core, uint64_t node, uint64_t epoch, wsf_entry_type type,
+                           uint64_t number);
 
 /* Ends a peer for good and tells the host. */
 void wsf_greet_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason);

@@ -47,7 +47,7 @@ void wsf_link_destroy(wsf_link *link) {
     wsf_deque_destroy(&link->queue);
 }
 
-void wsf_link_restart(wsf_link *link, uint64_t epoch) {
+void wsf_link_restart_out(wsf_link *link, uint64_t epoch) {
     while (link->sent.count > 0) {
         link->lost += ((wsf_sent_frame *)wsf_deque_at(&link->sent, 0))->messages;
         drop_first_sent(link);
@@ -56,7 +56,10 @@ void wsf_link_restart(wsf_link *link, uint64_t epoch) {
     link->next = 1;
     link->acked = 0;
     link->again_from = 1;
-    link->in_epoch = 0;
+}
+
+void wsf_link_restart_in(wsf_link *link, uint64_t epoch) {
+    link->in_epoch = epoch;
     link->in_expected = 1;
     link->in_newest = 0;
     drop_held(link);

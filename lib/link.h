@@ -52,9 +52,12 @@ typedef struct {
 void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch, unsigned peer);
 void wsf_link_destroy(wsf_link *link);
 
-/* A new stream each way. What was sent and not acknowledged counts as lost, because nobody can tell
+/* A new outgoing stream. What was sent and not acknowledged counts as lost, because nobody can tell
  * whether it arrived; what waits goes on waiting. */
-void wsf_link_restart(wsf_link *link, uint64_t epoch);
+void wsf_link_restart_out(wsf_link *link, uint64_t epoch);
+
+/* A new incoming stream; 0: none. */
+void wsf_link_restart_in(wsf_link *link, uint64_t epoch);
 
 /* Drops what waits and counts it as lost. Returns how many messages. */
 uint64_t wsf_link_drop_queue(wsf_link *link);

@@ -168,7 +168,7 @@ static void take_loose_entry(wsf_core *core, const wsf_frame_head *head, const w
     } else if (entry->type == WSF_REFUSE) {
         wsf_greet_refused(core, peer, head->sender, entry->refuse);
     } else if (peer != NULL && entry->type == WSF_HELLO_ACK) {
-        wsf_greet_hello_ack(core, peer, entry->hello_ack, now);
+        wsf_greet_hello_ack(core, peer, head, entry->hello_ack, now);
     } else if (peer != NULL && peer->linked && entry->type == WSF_HEARTBEAT) {
         take_heartbeat(core, peer, head, entry, now);
     } else if (peer != NULL && peer->linked && head->ack_epoch == peer->link.epoch &&
@@ -267,6 +267,9 @@ void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head
     switch (verdict) {
     case WSF_RECEIVE_NEXT:
         peer->nack_interval_ms = WSF_NACK_INTERVAL_MS;
+        if (peer->forgotten) /* only from the first frame on it publishes for us again */
+            tell_gap(core, peer, 0, WSFAN_GAP_AWAY);
+        peer->forgotten = false;
         take_numbered(core, peer, size, now);
         take_held(core, head->sender, now);
         break;

@@ -343,11 +343,20 @@ static bool send_numbered(wsf_core *core, wsf_peer *peer, const plan *p, wsf_now
     return true;
 }
 
+/* Two peers that have forgotten each other, and nobody else has, learn of each other by this. */
+static void tell_peers_again(const wsf_core *core, wsf_peer *peer, wsf_now now) {
+    if (now.ms - peer->told_ms < core->config.forget_ms / 4)
+        return;
+    peer->told_ms = now.ms;
+    peer->told_peers = 0;
+}
+
 void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
     if (!peer->linked || !peer->reachable) {
         core->congested &= ~wsf_peer_bit(core, peer);
         return;
     }
+    tell_peers_again(core, peer, now);
     wsf_buffer *again;
     while ((again = wsf_link_next_again(&peer->link)) != NULL) {
         peer->stats.frames_resent++;

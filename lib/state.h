@@ -23,10 +23,10 @@ typedef struct {
     uint64_t incarnation;
     char name[WSF_NAME_SIZE_MAX + 1]; /* "" until its hello */
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    bool hello_received; /* with hello_acked: the link is established */
-    bool hello_acked;
+    bool hello_received;
+    bool hello_acked; /* by the stream of the hello that was received: the link is established */
     bool linked;    /* established, and the rest of the core knows */
-    bool forgotten; /* an earlier link was given up: the host is to know, once there is one again */
+    bool forgotten; /* an earlier link was given up: the host is to be told with the first frame */
     bool reachable; /* it subscribes to its inbox at our socket */
     wsfan_peer_event state;
     uint64_t heard_ms;
@@ -45,7 +45,8 @@ typedef struct {
     bool snapshot_done;
 
     /* What it is owed. */
-    uint64_t told_peers;  /* bits of peers that it was told of */
+    uint64_t told_peers;  /* bits of peers that it was told of, since told_ms */
+    uint64_t told_ms;
     uint64_t progress_ms; /* it last acknowledged something new, or had nothing to */
     uint64_t ack_ms;      /* an acknowledgement is due then; UINT64_MAX: not */
     uint64_t nack_ms;     /* a nack may be sent from then on */
@@ -78,6 +79,7 @@ struct wsf_core {
     wsf_hash_key key;
     wsf_effects effects;
     uint64_t random;
+    uint64_t epoch; /* of the newest stream; they rise, so that an old hello is known as such */
     uint64_t clock; /* hybrid logical */
     uint64_t last_ms;
     bool closing;

@@ -93,6 +93,7 @@ static void put(loop *to, item value) {
 
 static bool on_deliver(void *user, unsigned node, unsigned loop_index, wsfan_message *message) {
     hosts *h = user;
+    ledger_set_time(h->ledger, world_ms(h->world));
     host *at = &h->hosts[node];
     if (at->full_one_in > 0 && world_random(h->world, at->full_one_in) == 0) {
         ledger_inbox_gap(h->ledger, at->life, loop_index);
@@ -113,6 +114,7 @@ static bool on_joined(void *user, unsigned node, wsf_ticket *ticket) {
 
 static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
     hosts *h = user;
+    ledger_set_time(h->ledger, world_ms(h->world));
     static const char *const events[] = { "?", "up", "silent", "down", "refused" };
     ledger_trace(h->ledger, "  address %u: %s is %s (reason %d)", node, peer->name,
                  events[peer->event], (int)peer->reason);
@@ -122,6 +124,7 @@ static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
 
 static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
     hosts *h = user;
+    ledger_set_time(h->ledger, world_ms(h->world));
     ledger_trace(h->ledger, "  address %u: a gap of %llu from %s (reason %d)", node,
                  (unsigned long long)gap->count, gap->name, (int)gap->reason);
     ledger_gap(h->ledger, h->hosts[node].life, gap->node, gap->count);
@@ -185,6 +188,7 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
             wsf_interest_find(&other->interest, hash, &loops, &peers);
             for (unsigned q = 0; q < WSF_PEERS_MAX; q++)
                 if (core->peers[q].node == other->config.node && wsf_peer_live(&core->peers[q]) &&
+                    core->peers[q].serial_skipped == 0 && /* else it was down, and a gap follows */
                     core->peers[q].link.epoch == us->link.in_epoch &&
                     (peers >> p & 1) == 0 && (other->complete >> p & 1) != 0)
                     ledger_violation(h->ledger, "node %u does not know of a completed join", n);

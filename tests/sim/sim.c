@@ -12,7 +12,8 @@ enum {
     CONTROL_RESERVE = 128 * 1024, /* as in sender.c */
     FRAME_MAX = 128 * 1024,       /* one frame of any kind, with these limits */
     QUIET_MS_MAX = 60000,         /* after healing, until all agree */
-    BARRIER_SLACK_MS = 3000
+    BARRIER_SLACK_MS = 3000,
+    FRAMES_PER_SLICE_MAX = 200000 /* a storm that feeds itself, rather than a load */
 };
 
 typedef struct {
@@ -25,7 +26,7 @@ typedef struct {
     size_t size_max;
     unsigned fault_one_in; /* slices */
     uint64_t published;
-    bool ran[WORLD_NODES_MAX];
+    bool storm;
     uint64_t seen_ms[WORLD_NODES_MAX];
 } sim;
 
@@ -183,7 +184,14 @@ static void act(sim *s) {
 }
 
 static void slice(sim *s) {
-    world_run(s->world, 1 + random_below(s, 60));
+    uint64_t before = world_counted(s->world).sent;
+    uint64_t until = world_ms(s->world) + 1 + random_below(s, 60);
+    while (world_ms(s->world) < until && !s->storm) {
+        world_run(s->world, 1);
+        s->storm = world_counted(s->world).sent - before > FRAMES_PER_SLICE_MAX;
+    }
+    if (s->storm)
+        ledger_violation(s->ledger, "more than %d frames in a moment", FRAMES_PER_SLICE_MAX);
     ledger_set_time(s->ledger, world_ms(s->world));
     hosts_dispatch(s->hosts);
     check_all(s);
@@ -203,12 +211,12 @@ static void settle(sim *s) {
     uint64_t until = world_ms(s->world) + QUIET_MS_MAX;
     do
         slice(s);
-    while (!agreed(s) && world_ms(s->world) < until);
+    while (!s->storm && !agreed(s) && world_ms(s->world) < until);
     if (!agreed(s))
         ledger_violation(s->ledger, "no agreement within %u ms of quiet", (unsigned)QUIET_MS_MAX);
     /* A heartbeat or two more shows a lost tail and compares what all know; results come in. */
     until = world_ms(s->world) + world_config(s->world)->result_ms_max + 3000;
-    while (world_ms(s->world) < until)
+    while (!s->storm && world_ms(s->world) < until)
         slice(s);
 }
 
@@ -233,7 +241,7 @@ void sim_run(uint64_t seed, const sim_options *options, sim_report *report) {
     ledger_set_time(s.ledger, began_ms);
     for (unsigned r = 0; r < s.nodes; r++)
         faults_start_node(s.faults, r);
-    while (world_ms(s.world) < began_ms + load_ms) {
+    while (!s.storm && world_ms(s.world) < began_ms + load_ms) {
         slice(&s);
         for (uint64_t i = random_below(&s, 4); i-- > 0;)
             act(&s);

@@ -111,7 +111,7 @@ START_TEST(a_restart_counts_what_was_under_way_and_keeps_what_waits) {
     send_one(1, 10, 1);
     send_one(2, 10, 1);
     enqueue(1);
-    wsf_link_restart(&link_, 6);
+    wsf_link_restart_out(&link_, 6);
     ck_assert_uint_eq(link_.lost, 4); /* two frames of two messages */
     ck_assert_uint_eq(link_.queue.count, 1);
     send_one(1, 10, 1);
@@ -195,7 +195,7 @@ START_TEST(what_is_held_is_bounded) {
         expect_held(n);
     expect_missing((wsf_range[]){ { 12, 12 } }, 1);
     ck_assert_int_eq(receive(1000000), WSF_RECEIVE_NO_ROOM); /* nobody is that far ahead */
-    wsf_link_restart(&link_, 6);
+    wsf_link_restart_in(&link_, 6);
     expect_missing(NULL, 0);
     wsf_link_destroy(&link_);
 }
