@@ -425,6 +425,8 @@ static bool name_is_free(wsf_core *core, uint64_t sender, const wsf_hello *hello
 /* The link is given up, here or there. in_epoch: the peer's new stream; 0: it has none yet. */
 static void begin_anew(wsf_core *core, wsf_peer *peer, uint64_t in_epoch) {
     unlink_peer(core, peer);
+    if (peer->state == WSFAN_PEER_UP)
+        set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
     if (peer->link.next > 1) {
         wsf_results_lose(core, peer, false);
         wsf_link_restart_out(&peer->link, ++core->epoch);
@@ -506,7 +508,7 @@ void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t r
 
 /* How long nothing may be heard of a peer: one that never had a link is soon given up. */
 static uint64_t keep_ms(const wsf_core *core, const wsf_peer *peer) {
-    return peer->linked || peer->state != 0 ? core->config.forget_ms : core->config.down_ms;
+    return peer->state != 0 ? core->config.forget_ms : core->config.down_ms;
 }
 
 static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
@@ -515,12 +517,13 @@ static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
         wsf_greet_drop(core, peer, WSFAN_REASON_TIMEOUT);
         return;
     }
-    if (peer->linked && quiet_ms >= core->config.down_ms) {
+    bool known = peer->state != 0; /* it had a link, perhaps has none just now */
+    if (known && quiet_ms >= core->config.down_ms) {
         if (peer->state != WSFAN_PEER_DOWN) {
             set_state(core, peer, WSFAN_PEER_DOWN, WSFAN_REASON_TIMEOUT);
             redial(core, peer->node);
         }
-    } else if (peer->linked && quiet_ms >= core->config.silent_ms) {
+    } else if (known && peer->state == WSFAN_PEER_UP && quiet_ms >= core->config.silent_ms) {
         set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
     }
     if (!peer->hello_acked && now.ms - peer->hello_ms >= WSF_HELLO_INTERVAL_MS)
@@ -559,7 +562,7 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
 static uint64_t peer_deadline(const wsf_core *core, const wsf_peer *peer) {
     const wsf_core_config *config = &core->config;
     uint64_t at = peer->heard_ms + keep_ms(core, peer);
-    if (peer->linked && peer->state != WSFAN_PEER_DOWN) {
+    if (peer->state != 0 && peer->state != WSFAN_PEER_DOWN) {
         at = earlier(at, peer->heard_ms + config->down_ms);
         if (peer->state != WSFAN_PEER_SILENT)
             at = earlier(at, peer->heard_ms + config->silent_ms);

@@ -120,6 +120,15 @@ static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
                  events[peer->event], (int)peer->reason);
     if (peer->event == WSFAN_PEER_UP)
         ledger_up(h->ledger, h->hosts[node].life, peer->node);
+    if (peer->event == WSFAN_PEER_DOWN)
+        ledger_away(h->ledger, h->hosts[node].life, peer->node);
+}
+
+static uint64_t links_with(const wsf_core *core, uint64_t peer) {
+    for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
+        if (core->peers[p].node == peer)
+            return core->peers[p].stats.links;
+    return 0;
 }
 
 static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
@@ -127,7 +136,10 @@ static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
     ledger_set_time(h->ledger, world_ms(h->world));
     ledger_trace(h->ledger, "  address %u: a gap of %llu from %s (reason %d)", node,
                  (unsigned long long)gap->count, gap->name, (int)gap->reason);
-    ledger_gap(h->ledger, h->hosts[node].life, gap->node, gap->count);
+    uint32_t life = h->hosts[node].life;
+    if (links_with(world_core(h->world, node), gap->node) > 1)
+        ledger_away(h->ledger, life, gap->node);
+    ledger_gap(h->ledger, life, gap->node, gap->count);
 }
 
 static void on_result(void *user, unsigned node, const wsfan_result *result) {

@@ -48,6 +48,7 @@ struct ledger {
     bool alive[LEDGER_LIVES_MAX];
     uint32_t accepted[LEDGER_LIVES_MAX];
     bool met[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* [who][whom]: was told that it is up */
+    bool away[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* and that it was not, since the last such gap */
     gap gaps[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* [receiver][publisher] */
     gap inbox_gaps[LEDGER_LIVES_MAX][LEDGER_LOOPS_MAX];
     message_row *messages;
@@ -152,6 +153,12 @@ void ledger_up(ledger *l, uint32_t life, uint64_t peer) {
         l->met[life][other] = true;
 }
 
+void ledger_away(ledger *l, uint32_t life, uint64_t peer) {
+    uint32_t other = life_of(l, peer);
+    if (other != UINT32_MAX)
+        l->away[life][other] = true;
+}
+
 static void add_gap(ledger *l, gap *g, uint64_t count) {
     g->count += count;
     *(count > 0 ? &g->last_ms : &g->forgotten_ms) = l->ms;
@@ -159,10 +166,18 @@ static void add_gap(ledger *l, gap *g, uint64_t count) {
 
 void ledger_gap(ledger *l, uint32_t life, uint64_t peer, uint64_t count) {
     uint32_t other = life_of(l, peer);
-    if (other == UINT32_MAX)
+    if (other == UINT32_MAX) {
         ledger_violation(l, "a gap of a node that never was");
-    else
-        add_gap(l, &l->gaps[life][other], count);
+        return;
+    }
+    if (count == 0 && !l->away[life][other])
+        ledger_violation(l, "life %u is told that life %u was away, and it was not", life, other);
+    if (count == 0)
+        l->away[life][other] = false;
+    add_gap(l, &l->gaps[life][other], count);
+    if (l->gaps[life][other].count > l->accepted[other])
+        ledger_violation(l, "life %u is told of more missing messages than life %u published",
+                         life, other);
 }
 
 void ledger_inbox_gap(ledger *l, uint32_t life, unsigned loop) {

@@ -13,6 +13,7 @@ typedef struct {
     uint64_t first;
     uint64_t last;
     sim_options sim;
+    bool stop;
     bool verbose;
     bool json;
 } arguments;
@@ -26,7 +27,8 @@ static failure failures[FAILURES_MAX];
 static size_t failures_count;
 
 static void usage(FILE *out) {
-    fputs("usage: wsfan-sim --seeds A..B [--nodes N] [--minutes M] [--verbose] [--trace] [--json]\n"
+    fputs("usage: wsfan-sim --seeds A..B [--nodes N] [--minutes M]\n"
+          "                 [--stop] [--verbose] [--trace] [--json]\n"
           "\n"
           "Runs nodes of the library's core against each other on a virtual clock, in a network\n"
           "that a seed makes hostile, and checks after every step what docs/reliability.md lists.\n"
@@ -34,6 +36,7 @@ static void usage(FILE *out) {
           "  --seeds A..B  one run for each seed from A to B\n"
           "  --nodes N     2 to 32 nodes [the seed chooses]\n"
           "  --minutes M   of simulated load and faults, 1 to 1000 [the seed chooses]\n"
+          "  --stop        at the first seed that fails\n"
           "  --verbose     a line for each seed\n"
           "  --trace       what happens, to standard error\n"
           "  --json        one JSON object instead of text\n"
@@ -65,7 +68,7 @@ static bool parse_seeds(const char *text, arguments *a) {
 static bool parse(int count, char **values, arguments *a) {
     static const struct option options[] = {
         { "seeds", required_argument, NULL, 's' }, { "nodes", required_argument, NULL, 'n' },
-        { "minutes", required_argument, NULL, 'm' }, { "verbose", no_argument, NULL, 'v' },
+        { "minutes", required_argument, NULL, 'm' }, { "stop", no_argument, NULL, 'x' },       { "verbose", no_argument, NULL, 'v' },
         { "trace", no_argument, NULL, 't' }, { "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
@@ -81,6 +84,8 @@ static bool parse(int count, char **values, arguments *a) {
             a->sim.nodes = (unsigned)number;
         else if (option == 'm')
             ok = parse_number(optarg, 1, 1000, &number), a->sim.minutes = (unsigned)number;
+        else if (option == 'x')
+            a->stop = true;
         else if (option == 'v')
             a->verbose = true;
         else if (option == 't')
@@ -156,7 +161,7 @@ int main(int count, char **values) {
         return EXIT_USAGE;
     }
     sim_report total = { 0 };
-    for (uint64_t seed = a.first; seed <= a.last; seed++) {
+    for (uint64_t seed = a.first; seed <= a.last && !(a.stop && failures_count > 0); seed++) {
         uint64_t before = total.deliveries;
         uint64_t frames_before = total.frames;
         total.violations_count = 0;
