@@ -186,7 +186,10 @@ static void bring_down(world *w, unsigned subscriber, conn *c) {
     c->up = false;
     c->retry_ms = w->ms + REDIAL_MS;
     w->counts.connections_broken++;
-    cut_frames(w, c);
+    if (w->blocked_since[c->publisher][subscriber] == 0)
+        cut_frames(w, c);
+    else
+        drop_frames(c); /* none of it has come through */
     subscribe(w, c->publisher, subscriber, false);
     touch_connections(w, subscriber);
 }

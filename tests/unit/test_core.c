@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "state.h"
+#include "greet.h"
 #include "suite.h"
 #include "world.h"
 
@@ -26,6 +26,7 @@ static unsigned joined_count[8];
 static int joined_status[8];
 static uint32_t joined_missing[8];
 static uint64_t gap_count[8];
+static unsigned away_count[8]; /* gaps of unknown size */
 static bool refuse_deliveries;
 
 static bool on_deliver(void *user, unsigned node, unsigned loop, wsfan_message *message) {
@@ -58,6 +59,7 @@ static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
 static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
     (void)user;
     gap_count[node] += gap->count;
+    away_count[node] += gap->reason == WSFAN_GAP_AWAY;
 }
 
 static void begin(uint64_t seed) {
@@ -70,6 +72,7 @@ static void begin(uint64_t seed) {
     memset(joined_status, 0, sizeof joined_status);
     memset(joined_missing, 0, sizeof joined_missing);
     memset(gap_count, 0, sizeof gap_count);
+    memset(away_count, 0, sizeof away_count);
     w = world_new(seed, &watcher);
 }
 
@@ -583,6 +586,134 @@ START_TEST(many_joins_complete_each_once) {
 }
 END_TEST
 
+START_TEST(a_wrong_idea_of_a_peers_interest_is_found_and_mended) {
+    begin(25);
+    start_mesh(2);
+    world_join(w, 0, 100);
+    world_run(w, 100);
+    /* What no protocol fault is known to do. */
+    wsf_core *core = world_core(w, 1);
+    unsigned index = (unsigned)(peer_of(1, 0) - core->peers);
+    wsf_interest_remove_peer(&core->interest, world_chat_hash(w, 100), index);
+    world_publish(w, 1, 100, 1);
+    world_run(w, 3000);
+    ck_assert_uint_eq(delivered(0, 1), 0);
+    ck_assert_uint_eq(peer_of(1, 0)->stats.interest_mended, 1);
+    world_publish(w, 1, 100, 2);
+    world_run(w, 100);
+    ck_assert_uint_eq(delivered(0, 2), 1);
+    end();
+}
+END_TEST
+
+START_TEST(two_nodes_with_one_id_are_refused_and_each_is_told) {
+    begin(26);
+    world_start_as(w, 0, "n0", 77, 1, 0);
+    world_run(w, 5000); /* another start, another incarnation */
+    world_start_as(w, 1, "n1", 77, 1, 1);
+    world_run(w, 2000);
+    ck_assert_int_eq(last_reason[0], WSFAN_REASON_ID);
+    ck_assert_int_eq(last_reason[1], WSFAN_REASON_ID);
+    world_start(w, 2, 3); /* a third node has one of them, as one peer */
+    world_run(w, 3000);
+    ck_assert_uint_eq(world_core(w, 2)->linked, 1);
+    end();
+}
+END_TEST
+
+START_TEST(a_node_that_reaches_itself_is_told_so) {
+    begin(27);
+    world_start_as(w, 0, "n0", 77, 1, 0);
+    wsf_greet_connect(world_core(w, 0), "tcp://10.0.0.1:7000", true, world_now(w, 0));
+    world_run(w, 1000);
+    ck_assert_int_eq(last_reason[0], WSFAN_REASON_SELF);
+    ck_assert_uint_eq(world_core(w, 0)->linked, 0);
+    end();
+}
+END_TEST
+
+START_TEST(two_peers_that_forgot_each_other_meet_again_through_a_third) {
+    begin(28);
+    world_config(w)->forget_ms = 15000;
+    start_mesh(3); /* 1 and 2 know each other through 0 only */
+    world_block(w, 1, 2, true);
+    world_block(w, 2, 1, true);
+    world_run(w, 40000);
+    ck_assert_ptr_null(peer_of(1, 2));
+    world_block(w, 1, 2, false);
+    world_block(w, 2, 1, false);
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+    world_run(w, 100);
+    ck_assert_uint_eq(away_count[1], 1); /* each may have missed something of the other */
+    ck_assert_uint_eq(away_count[2], 1);
+    ck_assert_uint_eq(away_count[0], 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_join_that_did_not_wait_for_a_dead_peer_is_followed_by_a_gap_when_it_is_back) {
+    begin(29);
+    start_mesh(3);
+    world_block(w, 0, 2, true);
+    world_block(w, 2, 0, true);
+    world_run(w, 12000);
+    ck_assert_int_eq(last_event[0][2], WSFAN_PEER_DOWN);
+    world_join(w, 0, 100);
+    world_run(w, 100);
+    ck_assert_int_eq(joined_status[0], WSFAN_OK);
+    world_publish(w, 2, 100, 1); /* it does not know of the join */
+    world_block(w, 0, 2, false);
+    world_block(w, 2, 0, false);
+    world_run(w, 3000);
+    ck_assert_uint_eq(delivered(0, 1), 0);
+    ck_assert_uint_eq(away_count[0], 1);
+    ck_assert_uint_eq(away_count[2], 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_slow_peer_is_cut_where_that_is_the_policy_and_told_what_it_missed) {
+    begin(30);
+    world_config(w)->link.queue_count_max = 100;
+    world_config(w)->slow_peer = WSFAN_SLOW_CUT;
+    start_mesh(2);
+    world_join(w, 1, 100);
+    world_run(w, 100);
+    world_freeze(w, 1, true);
+    world_run(w, 6500);
+    for (uint64_t i = 0; i < 150; i++)
+        world_publish(w, 0, 100, i);
+    ck_assert_int_eq(last_event[0][1], WSFAN_PEER_DOWN);
+    ck_assert_int_eq(last_reason[0], WSFAN_REASON_SLOW);
+    ck_assert_uint_eq(peer_of(0, 1)->link.queue_bytes, 0);
+    world_freeze(w, 1, false);
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+    world_run(w, 100);
+    ck_assert_uint_eq(gap_count[1], 101); /* the queue, and the message that did not fit */
+    ck_assert_uint_eq(away_count[1], 1);  /* and those after it, which nobody counted */
+    world_publish(w, 0, 100, 500);
+    world_run(w, 100);
+    ck_assert_uint_eq(delivered(1, 500), 1);
+    end();
+}
+END_TEST
+
+START_TEST(versions_that_overlap_talk_and_others_are_refused) {
+    begin(31);
+    world_start(w, 0, 0);
+    world_config(w)->protocol_max = WSF_PROTOCOL_MAX + 1; /* the next one, which knows ours */
+    world_start(w, 1, 1);
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+    world_config(w)->protocol_min = WSF_PROTOCOL_MAX + 1; /* and one that does not */
+    world_start(w, 2, 1);
+    world_run(w, 2000);
+    ck_assert_int_eq(last_reason[0], WSFAN_REASON_VERSION);
+    ck_assert_int_eq(last_reason[2], WSFAN_REASON_VERSION);
+    ck_assert_ptr_null(peer_of(0, 2));
+    end();
+}
+END_TEST
+
 SUITE_MAIN("core", one_reachable_peer_is_enough_for_a_full_mesh,
            a_mesh_forms_from_a_list_that_names_everyone_and_oneself,
            a_broadcast_reaches_every_node_with_members_once_and_no_other,
@@ -603,4 +734,9 @@ SUITE_MAIN("core", one_reachable_peer_is_enough_for_a_full_mesh,
            a_loop_without_room_costs_a_count_and_no_one_else,
            our_own_long_sleep_is_not_taken_for_the_death_of_others,
            noise_from_a_peer_is_counted_and_harms_nobody, the_same_seed_gives_the_same_run,
-           many_joins_complete_each_once)
+           many_joins_complete_each_once, a_wrong_idea_of_a_peers_interest_is_found_and_mended,
+           two_nodes_with_one_id_are_refused_and_each_is_told, a_node_that_reaches_itself_is_told_so,
+           two_peers_that_forgot_each_other_meet_again_through_a_third,
+           a_join_that_did_not_wait_for_a_dead_peer_is_followed_by_a_gap_when_it_is_back,
+           a_slow_peer_is_cut_where_that_is_the_policy_and_told_what_it_missed,
+           versions_that_overlap_talk_and_others_are_refused)

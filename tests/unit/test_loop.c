@@ -18,6 +18,8 @@ struct recorder {
     unsigned joined;
     unsigned settled; /* joins of settle() */
     uint64_t gap;
+    unsigned results;
+    wsfan_result result; /* the last one; without what it points to */
     char last[64];
     wsfan_message *kept;
     wsfan_session sessions[8];
@@ -59,7 +61,14 @@ static void on_gap(void *user, const wsfan_gap *gap) {
     r->gap += gap->count;
 }
 
-static const wsfan_callbacks CALLBACKS = { sizeof CALLBACKS, on_message, on_joined, NULL, on_gap };
+static void on_result(void *user, const wsfan_result *result) {
+    recorder *r = user;
+    r->results++;
+    r->result = *result;
+}
+
+static const wsfan_callbacks CALLBACKS = { sizeof CALLBACKS, on_message, on_joined,
+                                           NULL,             on_gap,     on_result };
 
 static void open_node(const wsfan_options *options) {
     wsfan_options defaults;
@@ -472,6 +481,63 @@ START_TEST(sessions_of_another_loop_are_stale_here) {
 }
 END_TEST
 
+static int ask(recorder *r, void *user) {
+    wsfan_publish_options options = { .struct_size = sizeof options,
+                                      .result_loop = r->loop,
+                                      .result_user = user };
+    return wsfan_broadcast(node, wsfan_string("x"), wsfan_string("?"), &options);
+}
+
+START_TEST(a_publisher_that_asks_is_told_who_got_its_message) {
+    int user;
+    open_node(NULL);
+    recorder *a = open_recorder();
+    recorder *b = open_recorder();
+    open_in(a, "", "x");
+    open_in(a, "", "x");
+    open_in(b, "", "x");
+    ck_assert_int_eq(ask(a, &user), WSFAN_OK);
+    wait_for(b, &b->messages, 1);
+    wait_for(a, &a->results, 1);
+    ck_assert_ptr_eq(a->result.result_user, &user);
+    ck_assert_int_eq(a->result.status, WSFAN_OK);
+    ck_assert_uint_eq(a->result.loops, 2);
+    ck_assert_uint_eq(a->result.sessions, 3);
+    ck_assert_uint_eq(a->result.peers, 0);
+    ck_assert_uint_eq(a->result.id.origin, wsfan_node_id(node));
+    ck_assert_uint_eq(b->results, 0);
+    close_recorder(a);
+    close_recorder(b);
+    close_node();
+}
+END_TEST
+
+START_TEST(a_result_does_not_wait_for_ever_and_only_so_many_are_open) {
+    wsfan_options options;
+    wsfan_options_init(&options);
+    options.results_count_max = 2;
+    options.result_ms_max = 50;
+    open_node(&options);
+    recorder *a = open_recorder();
+    recorder *b = open_recorder(); /* does not dispatch */
+    open_in(a, "", "x");
+    open_in(b, "", "x");
+    ck_assert_int_eq(ask(a, NULL), WSFAN_OK);
+    ck_assert_int_eq(ask(a, NULL), WSFAN_OK);
+    ck_assert_int_eq(ask(a, NULL), WSFAN_ELIMIT);
+    wait_for(a, &a->results, 2);
+    ck_assert_int_eq(a->result.status, WSFAN_EPARTIAL);
+    ck_assert_uint_eq(a->result.loops, 2);
+    ck_assert_uint_eq(a->result.loops_behind, 1);
+    ck_assert_uint_eq(a->result.sessions, 1);
+    ck_assert_int_eq(ask(a, NULL), WSFAN_OK);
+    wait_for(b, &b->messages, 3); /* later than it was waited for */
+    close_recorder(b);
+    close_recorder(a); /* with a result under way, or not */
+    close_node();
+}
+END_TEST
+
 SUITE_MAIN("loop", without_an_endpoint_no_socket_is_opened_and_all_works,
            a_broadcast_to_all_needs_no_chat, one_delivery_per_session_however_many_targets,
            flags_targets_and_ids_reach_the_callback,
@@ -483,4 +549,6 @@ SUITE_MAIN("loop", without_an_endpoint_no_socket_is_opened_and_all_works,
            threads_publish_side_by_side_and_every_loop_sees_one_order,
            a_node_with_an_open_loop_does_not_close,
            a_loop_closes_with_sessions_joins_and_messages_under_way,
-           sessions_of_another_loop_are_stale_here)
+           sessions_of_another_loop_are_stale_here,
+           a_publisher_that_asks_is_told_who_got_its_message,
+           a_result_does_not_wait_for_ever_and_only_so_many_are_open)

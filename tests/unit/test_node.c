@@ -32,6 +32,8 @@ typedef struct {
     unsigned refused;
     uint64_t gap;
     char last[32];
+    unsigned results;
+    wsfan_result result; /* without what it points to */
 } replica;
 
 static replica replicas[NODES_MAX];
@@ -64,6 +66,11 @@ static void on_peer(void *user, const wsfan_peer *peer) {
 
 static void on_gap(void *user, const wsfan_gap *gap) {
     ((replica *)user)->gap += gap->count;
+}
+
+static void on_result(void *user, const wsfan_result *result) {
+    ((replica *)user)->results++;
+    ((replica *)user)->result = *result;
 }
 
 static int64_t now_ms(void) {
@@ -109,7 +116,7 @@ static void start(int i, wsfan_options options, const char *peer) {
     replica *r = &replicas[i];
     const char *peers[] = { peer };
     static const wsfan_callbacks callbacks = { sizeof callbacks, on_message, on_joined, on_peer,
-                                               on_gap };
+                                               on_gap,           on_result };
     memset(r, 0, sizeof *r);
     snprintf(r->name, sizeof r->name, "n%d", i);
     options.name = r->name;
@@ -544,6 +551,28 @@ START_TEST(a_forked_child_gets_errors_and_the_parent_goes_on) {
 }
 END_TEST
 
+START_TEST(a_publisher_that_asks_is_told_which_peers_have_its_message) {
+    start_mesh(3);
+    join(1, "chat");
+    join(2, "chat");
+    wsfan_publish_options options = { .struct_size = sizeof options,
+                                      .result_loop = replicas[0].loop };
+    ck_assert_int_eq(wsfan_broadcast(replicas[0].node, wsfan_string("chat"), wsfan_string("?"),
+                                     &options),
+                     WSFAN_OK);
+    WAIT(replicas[0].results == 1);
+    ck_assert_int_eq(replicas[0].result.status, WSFAN_OK);
+    ck_assert_uint_eq(replicas[0].result.loops, 0);
+    ck_assert_uint_eq(replicas[0].result.peers, 2);
+    ck_assert_uint_eq(replicas[0].result.peers_acknowledged, 2);
+    options.result_loop = replicas[1].loop; /* of another node */
+    ck_assert_int_eq(wsfan_broadcast(replicas[0].node, wsfan_string("chat"), wsfan_string("?"),
+                                     &options),
+                     WSFAN_EINVAL);
+    stop_all();
+}
+END_TEST
+
 SUITE_MAIN("node", three_nodes_that_know_the_first_hear_each_other,
            after_on_joined_nothing_that_anyone_broadcasts_is_missed,
            a_node_without_members_gets_no_byte_of_a_chat,
@@ -557,4 +586,6 @@ SUITE_MAIN("node", three_nodes_that_know_the_first_hear_each_other,
            another_cluster_is_refused_on_both_sides, an_ipc_endpoint_takes_nobodys_place,
            a_bad_endpoint_gives_an_error_that_says_which,
            a_wildcard_is_advertised_as_an_address_that_peers_can_use,
-           noise_at_the_mesh_port_is_survived, a_forked_child_gets_errors_and_the_parent_goes_on)
+           noise_at_the_mesh_port_is_survived,
+           a_publisher_that_asks_is_told_which_peers_have_its_message,
+           a_forked_child_gets_errors_and_the_parent_goes_on)
