@@ -16,7 +16,7 @@ if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.
 fi
 # shellcheck disable=SC2086 # a list of words
 need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev \
-    libc-ares-dev libwebsockets-dev check clang haproxy chromium util-linux iproute2 \
+    libc-ares-dev libczmq-dev libwebsockets-dev check clang haproxy chromium util-linux iproute2 \
     dnsmasq-base $node_packages || exit 1
 
 jobs=$(nproc)
