@@ -89,8 +89,8 @@ case $port in
 *) [ "$port" -le 65535 ] && valid=true || valid=false ;;
 esac
 $valid || fail "the port must be a number from 1 to 65535, not '$port'"
-need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev libxxhash-dev \
-    libwebsockets-dev haproxy
+need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev \
+    libxxhash-dev libc-ares-dev libwebsockets-dev haproxy
 
 mkdir -p "$run"
 trap stop EXIT

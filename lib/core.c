@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dial.h"
 #include "greet.h"
 #include "receiver.h"
 #include "results.h"
@@ -65,9 +66,9 @@ size_t wsf_core_introduction(const wsf_core *core, uint8_t topic[WSF_INTRODUCTIO
     return wsf_write_introduction(topic, &introduction);
 }
 
-void wsf_core_add_endpoint(wsf_core *core, const char *endpoint, wsf_now now) {
-    if (strcmp(endpoint, core->endpoint) != 0)
-        wsf_greet_connect(core, endpoint, true, now);
+void wsf_core_name_endpoints(wsf_core *core, unsigned source, const char *const *endpoints,
+                             size_t count, wsf_now now) {
+    wsf_dial_name(core, source, endpoints, count, now);
 }
 
 /* ------------------------------------------------------------------------------- join barrier */
@@ -233,19 +234,18 @@ bool wsf_core_congested(const wsf_core *core) {
 void wsf_core_receive(wsf_core *core, uint32_t connection, const void *data, size_t size,
                       wsf_now now) {
     assert(connection < WSF_CONNECTIONS_MAX);
-    if (!core->connections[connection].used)
+    if (!core->connections[connection].dialled)
         return; /* what was on its way when we hung up */
     wsf_frame_head head;
     if (wsf_reader_open(core->reader, data, size, core->config.node, &head) != WSFAN_OK) {
         wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
         return;
     }
-    if (head.sender == core->config.node) {
+    if (head.sender == core->config.node)
         wsf_greet_own_id(core, connection);
-        return;
-    }
-    wsf_greet_identify(core, connection, head.sender);
-    wsf_receiver_take(core, connection, &head, data, size, now);
+    wsf_dial_identify(core, connection, head.sender);
+    if (head.sender != core->config.node)
+        wsf_receiver_take(core, connection, &head, data, size, now);
 }
 
 void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, size_t size,
@@ -325,6 +325,10 @@ void wsf_core_stats(const wsf_core *core, wsfan_stats *stats) {
     stats->chats = core->interest.local_count;
     stats->chats_remote = core->interest.remote_count;
     stats->joins_pending = core->tickets_count;
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+        stats->endpoints += core->connections[i].used && core->connections[i].named != 0;
+    for (unsigned i = 0; i < WSF_SOURCES_MAX; i++)
+        stats->endpoints_surplus += core->surplus[i];
 }
 
 size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capacity) {

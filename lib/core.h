@@ -9,6 +9,16 @@
 
 typedef struct wsf_core wsf_core;
 
+/* Who names endpoints: the options, each DNS name in them, the host's own discoveries. */
+enum {
+    WSF_SOURCE_OPTIONS = 0,
+    WSF_SOURCE_HOST = 1,
+    WSF_HOST_SOURCES_MAX = 8,
+    WSF_SOURCE_DNS = WSF_SOURCE_HOST + WSF_HOST_SOURCES_MAX,
+    WSF_DNS_SOURCES_MAX = 16,
+    WSF_SOURCES_MAX = WSF_SOURCE_DNS + WSF_DNS_SOURCES_MAX /* one bit each in 32 */
+};
+
 typedef struct {
     uint64_t ms;      /* monotonic */
     uint64_t wall_ms; /* since 1970; may jump */
@@ -83,8 +93,11 @@ const char *wsf_core_endpoint(const wsf_core *core); /* "" without peers */
 /* What this node subscribes to besides its inbox. Returns its size. */
 size_t wsf_core_introduction(const wsf_core *core, uint8_t topic[WSF_INTRODUCTION_SIZE_MAX]);
 
-/* An endpoint to introduce ourselves to for as long as the core lives. It is valid. */
-void wsf_core_add_endpoint(wsf_core *core, const char *endpoint, wsf_now now);
+/* The endpoints to introduce ourselves to, as far as one source knows them: they replace those that
+ * it named before. All are valid. Our own may be among them; a peer that lives keeps its connection
+ * whatever is named. Of more endpoints than there are connections the rest is counted. */
+void wsf_core_name_endpoints(wsf_core *core, unsigned source, const char *const *endpoints,
+                             size_t count, wsf_now now);
 
 /* Takes over the caller's reference. The message's receipt, if any, comes back once, by
  * effects->result. */

@@ -1,6 +1,7 @@
 /* Endpoints come from options and from peers: nothing else may reach the socket layer. */
 #include "endpoint.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* Names, IPv4 and bracketed IPv6 addresses with an optional zone. */
@@ -36,8 +37,16 @@ static bool port_valid(const char *port, size_t size, bool wildcard) {
     return size > 0 && number > 0;
 }
 
+enum { SCHEME_SIZE = 6 };
+
+static const char *last_colon(const char *host, const char *end) {
+    const char *colon = end - 1;
+    while (colon > host && *colon != ':')
+        colon--;
+    return colon;
+}
+
 bool wsf_endpoint_valid(const char *text, size_t size, bool wildcard) {
-    enum { SCHEME_SIZE = 6 };
     if (size <= SCHEME_SIZE || size > WSF_ENDPOINT_SIZE_MAX)
         return false;
     if (memcmp(text, "ipc://", SCHEME_SIZE) == 0)
@@ -45,9 +54,26 @@ bool wsf_endpoint_valid(const char *text, size_t size, bool wildcard) {
     if (memcmp(text, "tcp://", SCHEME_SIZE) != 0)
         return false;
     const char *host = text + SCHEME_SIZE;
-    const char *colon = text + size - 1;
-    while (colon > host && *colon != ':')
-        colon--;
+    const char *colon = last_colon(host, text + size);
     return colon > host && host_valid(host, (size_t)(colon - host), wildcard) &&
            port_valid(colon + 1, (size_t)(text + size - colon - 1), wildcard);
+}
+
+bool wsf_endpoint_valid_dns(const char *text, size_t size) {
+    if (size <= SCHEME_SIZE || size > WSF_ENDPOINT_SIZE_MAX ||
+        memcmp(text, "dns://", SCHEME_SIZE) != 0 || text[SCHEME_SIZE] == '[')
+        return false;
+    const char *host = text + SCHEME_SIZE;
+    const char *colon = last_colon(host, text + size);
+    return colon > host && host_valid(host, (size_t)(colon - host), false) &&
+           port_valid(colon + 1, (size_t)(text + size - colon - 1), false);
+}
+
+void wsf_endpoint_split_dns(const char *text, char host[WSF_ENDPOINT_SIZE_MAX + 1],
+                            unsigned *port) {
+    const char *begin = text + SCHEME_SIZE;
+    const char *colon = last_colon(begin, text + strlen(text));
+    memcpy(host, begin, (size_t)(colon - begin));
+    host[colon - begin] = '\0';
+    *port = (unsigned)strtoul(colon + 1, NULL, 10);
 }

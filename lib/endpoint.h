@@ -10,4 +10,10 @@ enum { WSF_ENDPOINT_SIZE_MAX = 128 };
 /* Whether text is "tcp://HOST:PORT" or "ipc://PATH". wildcard: HOST and PORT may be "*". */
 bool wsf_endpoint_valid(const char *text, size_t size, bool wildcard);
 
+/* Whether text is "dns://HOST:PORT", to be resolved. HOST is a name or an IPv4 address. */
+bool wsf_endpoint_valid_dns(const char *text, size_t size);
+
+/* The parts of a valid one. */
+void wsf_endpoint_split_dns(const char *text, char host[WSF_ENDPOINT_SIZE_MAX + 1], unsigned *port);
+
 #endif

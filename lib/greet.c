@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "dial.h"
 #include "results.h"
 
 /* SplitMix64 (Steele, Lea, Flood, 2014). */
@@ -29,10 +30,7 @@ uint64_t wsf_greet_random(wsf_core *core) {
 }
 
 wsf_peer *wsf_greet_find(wsf_core *core, uint64_t node) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (core->peers[i].node == node)
-            return node != 0 ? &core->peers[i] : NULL;
-    return NULL;
+    return wsf_peer_find(core, node);
 }
 
 static void tell_host(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
@@ -67,81 +65,6 @@ void wsf_greet_tell_loop(wsf_core *core, unsigned loop) {
                                connection->refused };
         core->effects.peer(core->effects.user, bit, &refused);
     }
-}
-
-/* --------------------------------------------------------------------------------- connections */
-
-static void disconnect(wsf_core *core, uint32_t connection) {
-    core->connections[connection].used = false;
-    core->effects.disconnect(core->effects.user, connection);
-}
-
-void wsf_greet_connect(wsf_core *core, const char *endpoint, bool fixed, wsf_now now) {
-    wsf_connection *free_one = NULL;
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
-        wsf_connection *connection = &core->connections[i];
-        if (!connection->used) {
-            free_one = free_one != NULL ? free_one : connection;
-        } else if (strcmp(connection->endpoint, endpoint) == 0) {
-            connection->fixed = connection->fixed || fixed;
-            return;
-        }
-    }
-    if (free_one == NULL)
-        return;
-    *free_one = (wsf_connection){ .used = true, .fixed = fixed, .since_ms = now.ms };
-    wsf_copy_text(free_one->endpoint, sizeof free_one->endpoint, wsfan_string(endpoint));
-    core->effects.connect(core->effects.user, (uint32_t)(free_one - core->connections), endpoint);
-}
-
-static bool connected_to(const wsf_core *core, uint64_t node) {
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
-        if (core->connections[i].used && core->connections[i].node == node)
-            return true;
-    return false;
-}
-
-/* Dials again, in case the other side has lost this connection without our socket noticing. */
-static void redial(wsf_core *core, uint64_t node) {
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
-        wsf_connection *connection = &core->connections[i];
-        if (connection->used && connection->node == node) {
-            core->effects.disconnect(core->effects.user, i);
-            core->effects.connect(core->effects.user, i, connection->endpoint);
-        }
-    }
-}
-
-static void release_connections(wsf_core *core, uint64_t node) {
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
-        wsf_connection *connection = &core->connections[i];
-        if (!connection->used || connection->node != node)
-            continue;
-        connection->node = 0;
-        if (!connection->fixed)
-            disconnect(core, i);
-    }
-}
-
-void wsf_greet_identify(wsf_core *core, uint32_t connection, uint64_t node) {
-    wsf_connection *this_one = &core->connections[connection];
-    if (this_one->node == node)
-        return;
-    /* One connection to a node is enough; two would bring every frame twice. */
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
-        wsf_connection *other = &core->connections[i];
-        if (i == connection || !other->used || other->node != node)
-            continue;
-        if (this_one->fixed && !other->fixed) {
-            disconnect(core, i);
-            break;
-        }
-        disconnect(core, connection);
-        other->fixed = other->fixed || this_one->fixed;
-        return;
-    }
-    this_one->node = node;
-    this_one->refused = WSFAN_REASON_NONE;
 }
 
 /* --------------------------------------------------------------------------------- peers' lives */
@@ -214,7 +137,7 @@ void wsf_greet_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
         core->forgotten[core->forgotten_next++ % WSF_FORGOTTEN_MAX] = peer->node;
     if (was_known)
         set_state(core, peer, WSFAN_PEER_DOWN, reason);
-    release_connections(core, peer->node);
+    wsf_dial_release(core, peer->node);
     wsf_results_lose(core, peer, true);
     wsf_link_destroy(&peer->link);
     peer->node = 0;
@@ -307,9 +230,9 @@ void wsf_greet_own_id(wsf_core *core, uint32_t connection) {
     while ((more = wsf_reader_next(core->reader, &entry)) != 0)
         if (more == 1 && entry.type == WSF_REFUSE)
             reason = WSFAN_REASON_ID;
-    tell_host(core, core->config.node, "", core->connections[connection].endpoint,
-              WSFAN_PEER_REFUSED, reason);
-    disconnect(core, connection);
+    if (core->connections[connection].node != core->config.node) /* said once */
+        tell_host(core, core->config.node, "", core->connections[connection].endpoint,
+                  WSFAN_PEER_REFUSED, reason);
 }
 
 void wsf_greet_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now) {
@@ -327,8 +250,8 @@ void wsf_greet_introduction(wsf_core *core, const wsf_introduction *introduction
     wsf_peer *peer = wsf_greet_find(core, node);
     if (peer == NULL && (peer = add_peer(core, node, introduction->endpoint, now)) == NULL)
         return;
-    if (!connected_to(core, node))
-        wsf_greet_connect(core, introduction->endpoint, false, now);
+    if (!wsf_dial_connected(core, node))
+        wsf_dial_hearsay(core, introduction->endpoint, now);
     if (!peer->hello_acked)
         wsf_greet_send_hello(core, peer, now);
 }
@@ -345,7 +268,7 @@ void wsf_greet_known(wsf_core *core, const wsf_known_peer *known, wsf_now now) {
         return;
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     wsf_copy_text(endpoint, sizeof endpoint, known->endpoint);
-    wsf_greet_connect(core, endpoint, false, now);
+    wsf_dial_hearsay(core, endpoint, now);
 }
 
 /* --------------------------------------------------------------------------------------- hello */
@@ -521,7 +444,7 @@ static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
     if (known && quiet_ms >= core->config.down_ms) {
         if (peer->state != WSFAN_PEER_DOWN) {
             set_state(core, peer, WSFAN_PEER_DOWN, WSFAN_REASON_TIMEOUT);
-            redial(core, peer->node);
+            wsf_dial_again(core, peer->node);
         }
     } else if (known && peer->state == WSFAN_PEER_UP && quiet_ms >= core->config.silent_ms) {
         set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
@@ -547,12 +470,7 @@ void wsf_greet_tick(wsf_core *core, wsf_now now) {
             peer->heard_ms = now.ms;
         tick_peer(core, peer, now);
     }
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
-        wsf_connection *connection = &core->connections[i];
-        if (connection->used && !connection->fixed && connection->node == 0 &&
-            now.ms - connection->since_ms >= core->config.forget_ms)
-            disconnect(core, i);
-    }
+    wsf_dial_tick(core, now);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
@@ -577,10 +495,5 @@ uint64_t wsf_greet_deadline(const wsf_core *core) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (core->peers[i].node != 0)
             at = earlier(at, peer_deadline(core, &core->peers[i]));
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
-        const wsf_connection *connection = &core->connections[i];
-        if (connection->used && !connection->fixed && connection->node == 0)
-            at = earlier(at, connection->since_ms + core->config.forget_ms);
-    }
-    return at;
+    return earlier(at, wsf_dial_deadline(core));
 }

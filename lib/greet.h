@@ -1,4 +1,4 @@
-/* How nodes meet and part: connections, introductions, hello, refusal, liveness. */
+/* How nodes meet and part: introductions, hello, refusal, liveness. */
 #ifndef WSF_GREET_H
 #define WSF_GREET_H
 
@@ -8,12 +8,6 @@ wsf_peer *wsf_greet_find(wsf_core *core, uint64_t node);
 
 /* The next number of the core's own generator; not 0. */
 uint64_t wsf_greet_random(wsf_core *core);
-
-/* Connects, unless that endpoint has a connection already. */
-void wsf_greet_connect(wsf_core *core, const char *endpoint, bool fixed, wsf_now now);
-
-/* Notes which node answered at a connection. */
-void wsf_greet_identify(wsf_core *core, uint32_t connection, uint64_t node);
 
 void wsf_greet_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_now now);
 void wsf_greet_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now);

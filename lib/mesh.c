@@ -21,8 +21,16 @@ enum {
     GOODBYE_LINGER_MS = 200
 };
 
+/* A set on its way to the core. The strings lie behind the pointers. */
+typedef struct {
+    size_t count;
+    const char *endpoints[];
+} named_set;
+
 struct wsf_mesh {
     wsf_mailbox mailbox;
+    _Atomic(named_set *) named[WSF_SOURCES_MAX]; /* not taken yet; NULL: none */
+    atomic_bool named_any;
     pthread_t thread;
     pthread_mutex_t lock; /* of core */
     wsf_core *core;
@@ -156,6 +164,17 @@ static void handle(wsf_mesh *mesh, wsf_item *item) {
     }
 }
 
+static void take_named(wsf_mesh *mesh) {
+    if (!atomic_exchange(&mesh->named_any, false))
+        return;
+    for (unsigned i = 0; i < WSF_SOURCES_MAX; i++) {
+        named_set *set = atomic_exchange(&mesh->named[i], NULL);
+        if (set != NULL)
+            wsf_core_name_endpoints(mesh->core, i, set->endpoints, set->count, now());
+        free(set);
+    }
+}
+
 /* Returns whether there is more that can be handled now. While a peer is behind, commands wait: the
  * publish queue fills, and the publisher is told so by WSFAN_EAGAIN. */
 static bool handle_commands(wsf_mesh *mesh) {
@@ -191,6 +210,7 @@ static int timeout_until(uint64_t deadline_ms, wsf_now at) {
 static int work(wsf_mesh *mesh) {
     wsf_sockets_handler handler = { mesh, on_subscription, on_frame, on_stray };
     bool more = handle_commands(mesh);
+    take_named(mesh); /* after the descriptor was cleared, so that no wake-up is lost */
     if (mesh->sockets != NULL)
         more = wsf_sockets_receive(mesh->sockets, &handler) || more;
     wsf_core_flush(mesh->core, now());
@@ -250,8 +270,8 @@ static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
     wsf_write_inbox(inbox, core_config->node);
     size_t size = wsf_core_introduction(mesh->core, introduction);
     wsf_sockets_subscribe_to(mesh->sockets, inbox, sizeof inbox, introduction, size);
-    for (size_t i = 0; i < config->peers_count; i++)
-        wsf_core_add_endpoint(mesh->core, config->peers[i], now());
+    wsf_core_name_endpoints(mesh->core, WSF_SOURCE_OPTIONS, config->peers, config->peers_count,
+                            now());
     return WSFAN_OK;
 }
 
@@ -300,6 +320,8 @@ void wsf_mesh_close(wsf_mesh *mesh) {
     mesh->stop.item.kind = WSF_MESH_STOP;
     wsf_mesh_post(mesh, &mesh->stop.item);
     pthread_join(mesh->thread, NULL);
+    for (unsigned i = 0; i < WSF_SOURCES_MAX; i++)
+        free(atomic_load(&mesh->named[i]));
     wsf_core_destroy(mesh->core);
     pthread_mutex_destroy(&mesh->lock);
     wsf_mailbox_destroy(&mesh->mailbox);
@@ -326,6 +348,26 @@ int wsf_mesh_publish(wsf_mesh *mesh, wsfan_message *message) {
         atomic_fetch_add_explicit(&mesh->refused, 1, memory_order_relaxed);
     }
     return error;
+}
+
+int wsf_mesh_name_endpoints(wsf_mesh *mesh, unsigned source, const char *const *endpoints,
+                            size_t count) {
+    size_t size = sizeof(named_set) + count * sizeof(char *);
+    for (size_t i = 0; i < count; i++)
+        size += strlen(endpoints[i]) + 1;
+    named_set *set = malloc(size);
+    if (set == NULL)
+        return WSFAN_ENOMEM;
+    char *text = (char *)(set->endpoints + count);
+    set->count = count;
+    for (size_t i = 0; i < count; i++) {
+        set->endpoints[i] = text;
+        text = stpcpy(text, endpoints[i]) + 1;
+    }
+    free(atomic_exchange(&mesh->named[source], set));
+    atomic_store(&mesh->named_any, true);
+    wsf_mailbox_wake(&mesh->mailbox);
+    return WSFAN_OK;
 }
 
 void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats) {

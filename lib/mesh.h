@@ -8,9 +8,9 @@
 typedef struct wsf_mesh wsf_mesh;
 
 typedef struct {
-    const char *endpoint;  /* NULL: no sockets */
-    const char *advertise; /* NULL: found out */
-    const char *const *peers;
+    const char *endpoint;     /* NULL: no sockets */
+    const char *advertise;    /* NULL: found out */
+    const char *const *peers; /* without those that DNS resolves */
     size_t peers_count;
     uint64_t publish_queue_bytes_max;
     uint32_t publish_queue_count_max;
@@ -49,6 +49,11 @@ void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item);
 
 /* [any] Takes over the message. WSFAN_EAGAIN: refused, the message is released. */
 int wsf_mesh_publish(wsf_mesh *mesh, wsfan_message *message);
+
+/* [any] Names the endpoints of one source, see wsf_core_name_endpoints(). Copied; a set that the mesh
+ * thread has not taken yet is replaced. WSFAN_ENOMEM, or WSFAN_OK. */
+int wsf_mesh_name_endpoints(wsf_mesh *mesh, unsigned source, const char *const *endpoints,
+                            size_t count);
 
 /* [any] */
 void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats);

@@ -6,19 +6,24 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "discovery.h"
+#include "endpoint.h"
 #include "loop.h"
 #include "options.h"
 
 enum { LOOPS_MAX = 64, PEERS_MAX = 64 };
+_Static_assert(WSFAN_SOURCES_MAX == WSF_HOST_SOURCES_MAX, "sources of the host");
 
 struct wsfan_node {
     wsfan_options options; /* its pointers are dead after open */
     char name[WSF_NAME_SIZE_MAX + 1];
+    char cluster[WSF_CLUSTER_SIZE_MAX + 1];
     uint64_t id;
     wsf_hash_key key;
     wsf_guard guard;
     wsf_mesh *mesh;
-    pthread_mutex_t lock; /* of loops */
+    wsf_discovery *discovery; /* NULL: nothing to ask DNS for */
+    pthread_mutex_t lock;     /* of loops */
     wsfan_loop *loops[LOOPS_MAX];
 };
 
@@ -65,16 +70,32 @@ static int open_mesh(wsfan_node *node) {
         .protocol_max = WSF_PROTOCOL_MAX,
         .slow_peer = o->slow_peer,
     };
+    const char *fixed[PEERS_MAX];
+    const char *names[WSF_DNS_SOURCES_MAX];
+    size_t fixed_count = 0;
+    size_t names_count = 0;
+    for (size_t i = 0; i < o->peers_count; i++)
+        if (wsf_endpoint_valid_dns(o->peers[i], strlen(o->peers[i])))
+            names[names_count++] = o->peers[i];
+        else
+            fixed[fixed_count++] = o->peers[i];
     wsf_mesh_config mesh = {
         .endpoint = o->endpoint,
         .advertise = o->advertise,
-        .peers = o->peers,
-        .peers_count = o->peers_count,
+        .peers = fixed,
+        .peers_count = fixed_count,
         .publish_queue_bytes_max = o->publish_queue_bytes_max,
         .publish_queue_count_max = o->publish_queue_count_max,
         .close_ms_max = o->close_ms_max,
     };
-    return wsf_mesh_open(&node->mesh, &mesh, &core);
+    int error = wsf_mesh_open(&node->mesh, &mesh, &core);
+    if (error != WSFAN_OK || names_count == 0)
+        return error;
+    error = wsf_discovery_open(&node->discovery, node->mesh, names, names_count, o->dns_interval_ms,
+                               ~seed);
+    if (error != WSFAN_OK)
+        wsf_mesh_close(node->mesh);
+    return error;
 }
 
 int wsfan_node_open(wsfan_node **out, const wsfan_options *given) {
@@ -95,6 +116,7 @@ int wsfan_node_open(wsfan_node **out, const wsfan_options *given) {
         snprintf(node->name, sizeof node->name, "%s", options.name);
     else
         snprintf(node->name, sizeof node->name, "node-%016llx", (unsigned long long)node->id);
+    snprintf(node->cluster, sizeof node->cluster, "%s", options.cluster);
     wsf_hash_key_init(&node->key, options.cluster);
     if (pthread_mutex_init(&node->lock, NULL) != 0) {
         error = WSFAN_ESYSTEM;
@@ -134,6 +156,7 @@ int wsfan_node_close(wsfan_node *node) {
     pthread_mutex_unlock(&node->lock);
     if (error != WSFAN_OK)
         return error;
+    wsf_discovery_close(node->discovery);
     wsf_mesh_close(node->mesh);
     pthread_mutex_destroy(&node->lock);
     wsf_guard_close(&node->guard);
@@ -151,6 +174,33 @@ const char *wsfan_node_name(const wsfan_node *node) {
 
 const char *wsfan_node_endpoint(const wsfan_node *node) {
     return wsf_mesh_endpoint(node->mesh);
+}
+
+const char *wsfan_node_cluster(const wsfan_node *node) {
+    return node->cluster;
+}
+
+int wsfan_node_set_peers_from(wsfan_node *node, unsigned source, const char *const *endpoints,
+                              size_t count) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    if (source >= WSFAN_SOURCES_MAX || (endpoints == NULL && count > 0) ||
+        wsf_mesh_endpoint(node->mesh)[0] == '\0')
+        return WSFAN_EINVAL;
+    if (count > WSFAN_ENDPOINTS_MAX)
+        return WSFAN_ELIMIT;
+    for (size_t i = 0; i < count; i++) {
+        if (endpoints[i] == NULL)
+            return WSFAN_EINVAL;
+        if (!wsf_endpoint_valid(endpoints[i], strlen(endpoints[i]), false))
+            return WSFAN_EENDPOINT;
+    }
+    return wsf_mesh_name_endpoints(node->mesh, WSF_SOURCE_HOST + source, endpoints, count);
+}
+
+int wsfan_node_set_peers(wsfan_node *node, const char *const *endpoints, size_t count) {
+    return wsfan_node_set_peers_from(node, 0, endpoints, count);
 }
 
 /* ---------------------------------------------------------------------------------------- loops */
@@ -282,6 +332,7 @@ int wsfan_node_stats(wsfan_node *node, wsfan_stats *stats) {
         return WSFAN_EINVAL;
     wsfan_stats all;
     wsf_mesh_stats(node->mesh, &all);
+    wsf_discovery_stats(node->discovery, &all);
     all.struct_size = stats->struct_size;
     pthread_mutex_lock(&node->lock);
     for (unsigned i = 0; i < LOOPS_MAX; i++)

@@ -4,8 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "core.h"
 #include "endpoint.h"
-#include "wire.h"
 
 enum { KI = 1024, MI = 1024 * 1024 };
 
@@ -39,6 +39,7 @@ void wsfan_options_init(wsfan_options *options) {
         .join_ms_max = 5000,
         .result_ms_max = 5000,
         .close_ms_max = 1000,
+        .dns_interval_ms = 5000,
     };
 }
 
@@ -72,7 +73,7 @@ static int check_counts(const wsfan_options *o) {
 static int check_times(const wsfan_options *o) {
     bool ok = o->heartbeat_ms >= 10 && o->silent_ms > o->heartbeat_ms &&
               o->down_ms > o->silent_ms && o->forget_ms > o->down_ms && o->join_ms_max >= 1 &&
-              o->result_ms_max >= 1;
+              o->result_ms_max >= 1 && within(o->dns_interval_ms, 100, 3600000);
     return ok ? WSFAN_OK : WSFAN_EINVAL;
 }
 
@@ -98,8 +99,15 @@ static int check_addresses(const wsfan_options *o) {
     error = check_endpoint(o->endpoint, true);
     if (error == WSFAN_OK && o->advertise != NULL)
         error = check_endpoint(o->advertise, false);
-    for (size_t i = 0; i < o->peers_count && error == WSFAN_OK; i++)
-        error = o->peers[i] == NULL ? WSFAN_EINVAL : check_endpoint(o->peers[i], false);
+    unsigned dns_count = 0;
+    for (size_t i = 0; i < o->peers_count && error == WSFAN_OK; i++) {
+        if (o->peers[i] == NULL)
+            return WSFAN_EINVAL;
+        if (wsf_endpoint_valid_dns(o->peers[i], strlen(o->peers[i])))
+            error = ++dns_count > WSF_DNS_SOURCES_MAX ? WSFAN_EINVAL : WSFAN_OK;
+        else
+            error = check_endpoint(o->peers[i], false);
+    }
     return error;
 }
 

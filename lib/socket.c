@@ -124,19 +124,33 @@ static int check_path(const char *endpoint) {
     return reason == EACCES ? WSFAN_EADDR : WSFAN_EADDRINUSE;
 }
 
+/* An address of this machine that others can use: not one that is meant for one link only. */
+static bool find_address(const struct ifaddrs *list, sa_family_t family, char *host,
+                         size_t capacity) {
+    for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
+        if (i->ifa_addr == NULL || i->ifa_addr->sa_family != family ||
+            (i->ifa_flags & IFF_UP) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0)
+            continue;
+        const struct sockaddr_in6 *ip6 = (const struct sockaddr_in6 *)(const void *)i->ifa_addr;
+        if (family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&ip6->sin6_addr))
+            continue;
+        socklen_t size = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof *ip6;
+        if (getnameinfo(i->ifa_addr, size, host, (socklen_t)capacity, NULL, 0, NI_NUMERICHOST) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* For an endpoint that is bound to every address, one that others can use. */
-static void first_address(char *host, size_t capacity) {
+static void first_address(bool ip6_too, char *host, size_t capacity) {
     struct ifaddrs *list;
-    strncpy(host, "127.0.0.1", capacity);
+    char ip6[NI_MAXHOST];
+    snprintf(host, capacity, "127.0.0.1");
     if (getifaddrs(&list) != 0)
         return;
-    for (struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
-        bool usable = i->ifa_addr != NULL && i->ifa_addr->sa_family == AF_INET &&
-                      (i->ifa_flags & IFF_UP) != 0 && (i->ifa_flags & IFF_LOOPBACK) == 0;
-        if (usable && getnameinfo(i->ifa_addr, sizeof(struct sockaddr_in), host,
-                                  (socklen_t)capacity, NULL, 0, NI_NUMERICHOST) == 0)
-            break;
-    }
+    if (!find_address(list, AF_INET, host, capacity) && ip6_too &&
+        find_address(list, AF_INET6, ip6, sizeof ip6))
+        snprintf(host, capacity, "[%.60s]", ip6);
     freeifaddrs(list);
 }
 
@@ -145,11 +159,11 @@ static void find_own_endpoint(wsf_sockets *sockets) {
     size_t size = sizeof bound;
     if (zmq_getsockopt(sockets->publisher, ZMQ_LAST_ENDPOINT, bound, &size) != 0)
         bound[0] = '\0';
-    bool wildcard = strncmp(bound, "tcp://0.0.0.0:", 14) == 0 ||
-                    strncmp(bound, "tcp://[::]:", 11) == 0;
-    if (wildcard) {
+    bool wildcard = strncmp(bound, "tcp://0.0.0.0:", 14) == 0;
+    bool wildcard6 = strncmp(bound, "tcp://[::]:", 11) == 0;
+    if (wildcard || wildcard6) {
         char host[NI_MAXHOST];
-        first_address(host, sizeof host);
+        first_address(wildcard6, host, sizeof host);
         snprintf(sockets->endpoint, sizeof sockets->endpoint, "tcp://%.100s%s", host,
                  strrchr(bound, ':'));
     } else {

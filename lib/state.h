@@ -59,7 +59,8 @@ typedef struct {
 
 typedef struct {
     bool used;
-    bool fixed; /* from the options: kept whatever happens */
+    bool dialled;   /* else it rests: it leads where another one leads, or to ourselves */
+    uint32_t named; /* bits of the sources that name it */
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     uint64_t node; /* who answered there last; 0: nobody yet */
     uint64_t since_ms;
@@ -91,6 +92,7 @@ struct wsf_core {
     uint64_t congested; /* bits of peers that keep up, but with a queue that is half full */
     wsf_peer peers[WSF_PEERS_MAX];
     wsf_connection connections[WSF_CONNECTIONS_MAX];
+    uint32_t surplus[WSF_SOURCES_MAX]; /* endpoints of a set that found no connection */
     wsf_subscriber subscribers[WSF_SUBSCRIBERS_MAX];
     uint64_t forgotten[WSF_FORGOTTEN_MAX]; /* nodes whose links were given up; a ring */
     uint32_t forgotten_next;
@@ -117,6 +119,13 @@ static inline unsigned wsf_peer_index(const wsf_core *core, const wsf_peer *peer
 
 static inline uint64_t wsf_peer_bit(const wsf_core *core, const wsf_peer *peer) {
     return UINT64_C(1) << wsf_peer_index(core, peer);
+}
+
+static inline wsf_peer *wsf_peer_find(wsf_core *core, uint64_t node) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (core->peers[i].node == node)
+            return node != 0 ? &core->peers[i] : NULL;
+    return NULL;
 }
 
 static inline bool wsf_peer_live(const wsf_peer *peer) {

@@ -30,4 +30,14 @@ configure_package_config_file(pkgconfig/wsfanConfig.cmake.in wsfanConfig.cmake
 write_basic_package_version_file(wsfanConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/wsfanConfig.cmake
     ${CMAKE_CURRENT_BINARY_DIR}/wsfanConfigVersion.cmake DESTINATION ${package_dir})
+if(WSFAN_BEACON)
+    install(TARGETS ${beacon_libraries} EXPORT wsfanBeaconTargets COMPONENT beacon)
+    install(FILES include/wsfan/beacon.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsfan
+        COMPONENT beacon)
+    configure_file(pkgconfig/wsfan-beacon.pc.in wsfan-beacon.pc @ONLY)
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/wsfan-beacon.pc DESTINATION ${pc_dir}
+        COMPONENT beacon)
+    install(EXPORT wsfanBeaconTargets NAMESPACE wsfan:: DESTINATION ${package_dir}
+        COMPONENT beacon)
+endif()
 install(EXPORT wsfanTargets NAMESPACE wsfan:: DESTINATION ${package_dir})

@@ -8,13 +8,13 @@ set -u
 ORDER="
 error hash buffer table deque queue receipt endpoint guard message
 wire registry interest link
-core.h state results greet route sender receiver core members
-mailbox inbox socket mesh loop
+core.h state results dial greet route sender receiver core members
+mailbox inbox socket mesh discovery loop
 options node
 "
 
 # Who may see a library, and nobody else.
-OWNERS="zmq.h:socket msgpack.h:wire xxhash.h:wire sodium/:hash"
+OWNERS="zmq.h:socket msgpack.h:wire xxhash.h:wire sodium/:hash ares.h:discovery"
 
 # check DIR: prints what is wrong
 check() {

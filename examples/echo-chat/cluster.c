@@ -15,8 +15,11 @@ static void on_message(void *loop_user, wsfan_message *message, const wsfan_reci
 }
 
 int cluster_open(struct server *server, wsfan_options *options) {
-    static const wsfan_callbacks callbacks = { sizeof callbacks, on_message, roster_joined,
-                                               roster_peer, roster_gap };
+    static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
+                                               .on_message = on_message,
+                                               .on_joined = roster_joined,
+                                               .on_peer = roster_peer,
+                                               .on_gap = roster_gap };
     options->headroom_bytes = FRAME_HEADROOM_BYTES;
     int error = wsfan_node_open(&server->node, options);
     if (error == WSFAN_OK)

@@ -144,7 +144,8 @@ static void statistics(struct server *server, struct response *response) {
 #define FIELD(name) json_format(json, ",\"" #name "\":%" PRIu64, (uint64_t)stats.name)
     FIELD(sessions), FIELD(chats), FIELD(chats_remote), FIELD(peers_up);
     FIELD(published), FIELD(published_bytes), FIELD(delivered), FIELD(received), FIELD(gaps);
-    FIELD(joins_pending), FIELD(publish_queue_count), FIELD(publish_queue_bytes);
+    FIELD(endpoints), FIELD(dns_failures), FIELD(joins_pending), FIELD(publish_queue_count),
+        FIELD(publish_queue_bytes);
 #undef FIELD
     json_format(json, ",\"dropped\":{");
     stats_dropped(json, &stats);

@@ -18,7 +18,8 @@ static const char usage[] =
     "                      an address or an interface of this machine, * for all; PORT * is any\n"
     "                      free one. Keep it inside a network that you trust.\n"
     "                      [none: this replica is alone]\n"
-    "  --join ENDPOINT     the --mesh of another replica; any one that runs is enough\n"
+    "  --join ENDPOINT     the --mesh of another replica, any one that runs is enough; or\n"
+    "                      dns://HOST:PORT: all addresses of HOST, asked for again and again\n"
     "  --name NAME         of this replica, unique among them [node- and a random id]\n"
     "  --help              print this and exit\n"
     "\n"
@@ -54,13 +55,15 @@ static void read_listen(struct options *options, const char *argument) {
 }
 
 /* The library is the judge of endpoints; this only tells which argument is a bad one. */
-static const char *read_endpoint(const char *flag, const char *endpoint) {
+static const char *read_endpoint(const char *flag, const char *endpoint, bool dns_too) {
     const char *port = strrchr(endpoint, ':');
-    bool tcp = strncmp(endpoint, "tcp://", 6) == 0 && port > endpoint + 6 && port[1] != '\0';
+    bool ported = port > endpoint + 6 && port[1] != '\0';
+    bool tcp = strncmp(endpoint, "tcp://", 6) == 0 && ported;
+    bool dns = strncmp(endpoint, "dns://", 6) == 0 && ported && dns_too;
     bool ipc = strncmp(endpoint, "ipc://", 6) == 0 && endpoint[6] != '\0';
-    if ((!tcp && !ipc) || strlen(endpoint) > ENDPOINT_BYTES_MAX)
-        bad("%s %.140s: it must be tcp://HOST:PORT or ipc://PATH, at most %d bytes", flag, endpoint,
-            ENDPOINT_BYTES_MAX);
+    if ((!tcp && !dns && !ipc) || strlen(endpoint) > ENDPOINT_BYTES_MAX)
+        bad("%s %.140s: it must be tcp://HOST:PORT%s or ipc://PATH, at most %d bytes", flag,
+            endpoint, dns_too ? ", dns://HOST:PORT" : "", ENDPOINT_BYTES_MAX);
     return endpoint;
 }
 
@@ -90,12 +93,12 @@ void options_read(struct options *options, int argc, char **argv) {
             read_listen(options, optarg);
             break;
         case 'm':
-            options->cluster.endpoint = read_endpoint("--mesh", optarg);
+            options->cluster.endpoint = read_endpoint("--mesh", optarg, false);
             break;
         case 'j':
             if (options->cluster.peers_count == JOINS_COUNT_MAX)
                 bad("--join: at most %d of them; one that runs is enough", JOINS_COUNT_MAX);
-            joins[options->cluster.peers_count++] = read_endpoint("--join", optarg);
+            joins[options->cluster.peers_count++] = read_endpoint("--join", optarg, true);
             break;
         case 'n':
             options->cluster.name = read_name(optarg);

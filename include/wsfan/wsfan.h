@@ -32,7 +32,10 @@
  * CAVEATS
  *   - One mesh thread per node owns all sockets. It runs with every signal blocked. The library
  *     installs no signal handler, reads no environment variable, prints nothing, and registers no
- *     atexit or fork hook.
+ *     atexit or fork hook. One exception: where options.peers has a dns:// entry, a second thread,
+ *     with every signal blocked too, asks the name servers of /etc/resolv.conf, and the resolver
+ *     (c-ares) reads LOCALDOMAIN and RES_OPTIONS, as libc's does, in wsfan_node_open() and when
+ *     resolv.conf has changed.
  *   - A node does not survive fork(): in the child every call that takes a node or a loop returns
  *     WSFAN_EFORK, and nothing is released.
  *   - The mesh carries plain text. Keep its port inside a network that you trust.
@@ -174,9 +177,12 @@ typedef struct wsfan_options {
                                  interface of this machine, not a DNS name; "*": all of them.
                                  PORT "*": any free one. [NULL: local only, no socket is opened] */
     const char *advertise;    /* where peers reach it [NULL: the bound endpoint; for "*" the first
-                                  IPv4 address of an interface that is up and not loopback] */
+                                  IPv4 address of an interface that is up and not loopback; for
+                                  "[::]" that, or else the first global IPv6 address] */
     const char *const *peers; /* endpoints to introduce ourselves to; one live one is enough; our
-                                  own may be among them [NULL] */
+                                  own may be among them. Also "dns://HOST:PORT": every address that
+                                  DNS or /etc/hosts has for HOST, asked again every dns_interval_ms;
+                                  at most 16 of these, and 256 addresses of each [NULL] */
     size_t peers_count;       /* 0..peers_count_max [0] */
 
     /* Messages */
@@ -216,6 +222,9 @@ typedef struct wsfan_options {
     uint32_t join_ms_max;  /* a join completes as partial after this, 1.. [5000] */
     uint32_t result_ms_max; /* on_result comes after this at the latest, 1.. [5000] */
     uint32_t close_ms_max; /* wsfan_node_close() delivers what was accepted, so long [1000] */
+
+    uint32_t dns_interval_ms; /* between questions for a dns:// entry; sooner, from 250 ms on, until
+                                 the first answer with an address. 100..3600000 [5000] */
 } wsfan_options;
 
 /* Sets every field to its default. options must not be NULL. [any] */
@@ -247,6 +256,37 @@ WSFAN_API const char *wsfan_node_name(const wsfan_node *node);
 /* The endpoint that peers are told, with the real port; "" when local only. Valid while the node
  * is open. [any] */
 WSFAN_API const char *wsfan_node_endpoint(const wsfan_node *node);
+
+/* The name of its cluster; valid while the node is open. [any] */
+WSFAN_API const char *wsfan_node_cluster(const wsfan_node *node);
+
+/* ----------------------------------------------------------------------------------- discovery */
+
+/* Endpoints that are dialled at a time, of all sources together. */
+#define WSFAN_ENDPOINTS_MAX 256
+
+/* Where endpoints of the host come from: each source, 0..7, has a set of its own. */
+#define WSFAN_SOURCES_MAX 8
+
+/* Tells the node where its peers can be reached, as far as the host knows: call it with the whole
+ * set whenever your registry (Consul, etcd, the Kubernetes API) reports a change. It replaces the
+ * set of the call before, and adds to options.peers. A set that becomes smaller, or empty, takes no
+ * connection away from a peer that lives; where nobody lives, the endpoint is no longer dialled.
+ * The node takes the set over soon after; of several calls in a row, perhaps only the last.
+ *
+ * endpoints  "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes each; the node's own may be among
+ *            them. May be NULL when count is 0.
+ * count      0..WSFAN_ENDPOINTS_MAX.
+ * Errors: WSFAN_EINVAL (a NULL; a node without a mesh), WSFAN_ELIMIT (count), WSFAN_EENDPOINT,
+ * WSFAN_ENOMEM, WSFAN_EFORK. Each leaves the set as it was. [any] */
+WSFAN_API int wsfan_node_set_peers(wsfan_node *node, const char *const *endpoints, size_t count);
+
+/* The same for one of several sources that do not know of each other; wsfan_node_set_peers() is
+ * source 0, and libwsfan-beacon is source 7 unless told otherwise.
+ *
+ * source  0..WSFAN_SOURCES_MAX-1; else WSFAN_EINVAL. [any] */
+WSFAN_API int wsfan_node_set_peers_from(wsfan_node *node, unsigned source,
+                                        const char *const *endpoints, size_t count);
 
 /* --------------------------------------------------------------------------------------- loop */
 
@@ -514,8 +554,13 @@ typedef struct wsfan_stats {
     uint64_t gaps;            /* messages that peers' gaps cover */
     uint64_t publish_queue_count;
     uint64_t publish_queue_bytes;
-    uint64_t joins_pending; /* barriers that are not complete */
-    uint64_t dropped[16];   /* by wsfan_drop */
+    uint64_t joins_pending;     /* barriers that are not complete */
+    uint64_t dropped[16];       /* by wsfan_drop */
+    uint64_t endpoints;         /* that options, DNS or the host name */
+    uint64_t endpoints_surplus; /* named, but over WSFAN_ENDPOINTS_MAX: not dialled */
+    uint64_t dns_answers;       /* with at least one address */
+    uint64_t dns_failures;      /* no such name, no address, no answer: the last answer stands */
+    uint64_t dns_surplus;       /* addresses over 256 in the last answers */
 } wsfan_stats;
 
 typedef struct wsfan_peer_stats {

@@ -49,7 +49,9 @@ static void wait_for(wsfan_loop *loop, const int *counter) {
 
 static void run(const char *endpoint) {
     wsfan_options options;
-    wsfan_callbacks callbacks = { sizeof callbacks, on_message, on_joined, NULL, NULL };
+    wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
+                                  .on_message = on_message,
+                                  .on_joined = on_joined };
     wsfan_node *node;
     wsfan_loop *loop;
     wsfan_session session;

@@ -90,7 +90,7 @@ quiet cc -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-unused-par
     -I"$work" $(pkg-config --cflags wsfan) -fsyntax-only "$here/readme.c"
 
 echo "the header in each language"
-echo '#include <wsfan/wsfan.h>' >"$work/include"
+printf '#include <wsfan/%s.h>\n' wsfan beacon >"$work/include"
 for compiler in gcc clang; do
     command -v $compiler >/dev/null || continue
     for language in "c -std=c99" "c -std=c11" "c++ -std=c++11" "c++ -std=c++17"; do
@@ -101,12 +101,45 @@ for compiler in gcc clang; do
 done
 
 echo "exported symbols"
-nm -D --defined-only "$library" | awk '{ print $3 }' | sed 's/@.*//' | sort >"$work/exported"
-cc -E -P "$source/include/wsfan/wsfan.h" | tr '\n' ' ' | tr ';' '\n' |
-    sed -n 's/.*visibility("default").*[ *]\(wsfan_[a-z_]*\)(.*/\1/p' | sort >"$work/declared"
-[ -s "$work/declared" ] || { echo "no declarations found"; exit 1; }
-diff "$work/declared" "$work/exported" || { echo "declared (<) and exported (>) differ"; exit 1; }
+# same_symbols LIBRARY HEADER: a library exports what its header declares, and nothing else
+same_symbols() {
+    nm -D --defined-only "$1" | awk '{ print $3 }' | sed 's/@.*//' | sort >"$work/exported"
+    echo "#include <wsfan/$2>" | cc -E -I"$source/include" -x c - |
+        awk -v file="wsfan/$2\"" '/^#/ { own = index($0, file); next } own' |
+        tr '\n' ' ' | tr ';' '\n' |
+        sed -n 's/.*visibility("default").*[ *]\(wsfan_[a-z_]*\)(.*/\1/p' | sort >"$work/declared"
+    [ -s "$work/declared" ] || { echo "no declarations found in $2"; exit 1; }
+    diff "$work/declared" "$work/exported" ||
+        { echo "$2: declared (<) and exported (>) differ"; exit 1; }
+}
+same_symbols "$library" wsfan.h
 case $(readlink "$library") in
 libwsfan.so.[0-9]*) ;;
 *) echo "no soname link: $(ls -l "$library")"; exit 1 ;;
 esac
+if readelf -d "$library" | grep -q czmq; then
+    echo "libwsfan must not bring czmq along"
+    exit 1
+fi
+
+beacon=$LD_LIBRARY_PATH/libwsfan-beacon.so
+[ -e "$beacon" ] || { echo "no czmq, no libwsfan-beacon"; exit 0; }
+echo "libwsfan-beacon"
+same_symbols "$beacon" beacon.h
+# shellcheck disable=SC2046 # lists of words
+{
+    quiet cc -std=c99 -Wall -Wextra -Wpedantic -Werror "$here/beacon.c" \
+        $(pkg-config --cflags --libs wsfan-beacon) -o "$work/beacon"
+    quiet cc -std=c99 "$here/beacon.c" $(pkg-config --cflags wsfan-beacon) "${beacon%.so}.a" \
+        "${library%.so}.a" $(pkg-config --static --libs-only-l wsfan-beacon |
+            sed 's/-lwsfan-beacon//; s/-lwsfan//') -pthread -o "$work/beacon-static"
+    quiet c++ -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror "$here/beacon.c" \
+        $(pkg-config --cflags --libs wsfan-beacon) -o "$work/beacon-cplusplus"
+}
+runs "$work/beacon"
+runs env LD_LIBRARY_PATH= "$work/beacon-static"
+runs "$work/beacon-cplusplus"
+quiet cmake -S "$here/find_package" -B "$work/find_package" -DWITH_BEACON=ON
+quiet cmake --build "$work/find_package"
+runs "$work/find_package/beacon"
+runs "$work/find_package/beacon_static"

@@ -380,12 +380,17 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
         w->nodes_used = i + 1;
     for (unsigned loop = 0; loop < loops; loop++)
         wsf_core_add_loop(n->core, loop);
+    char named[WORLD_NODES_MAX][WSF_ENDPOINT_SIZE_MAX + 1];
+    const char *endpoints[WORLD_NODES_MAX];
+    size_t count = 0;
     for (unsigned p = 0; p < WORLD_NODES_MAX; p++) {
         if ((peers >> p & 1) == 0)
             continue;
-        endpoint_of(p, endpoint);
-        wsf_core_add_endpoint(n->core, endpoint, world_now(w, i));
+        endpoint_of(p, named[count]);
+        endpoints[count] = named[count];
+        count++;
     }
+    wsf_core_name_endpoints(n->core, WSF_SOURCE_OPTIONS, endpoints, count, world_now(w, i));
     world_touch(w, i);
 }
 

@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "greet.h"
+#include "state.h"
 #include "suite.h"
 #include "world.h"
 
@@ -623,8 +623,7 @@ END_TEST
 
 START_TEST(a_node_that_reaches_itself_is_told_so) {
     begin(27);
-    world_start_as(w, 0, "n0", 77, 1, 0);
-    wsf_greet_connect(world_core(w, 0), "tcp://10.0.0.1:7000", true, world_now(w, 0));
+    world_start_as(w, 0, "n0", 77, 1, 1);
     world_run(w, 1000);
     ck_assert_int_eq(last_reason[0], WSFAN_REASON_SELF);
     ck_assert_uint_eq(world_core(w, 0)->linked, 0);

@@ -55,5 +55,26 @@ START_TEST(the_size_limit_holds) {
 }
 END_TEST
 
+START_TEST(a_name_for_dns_is_checked_and_taken_apart) {
+    static const char *const good[] = { "dns://chat:7000", "dns://chat.default.svc:1",
+                                        "dns://a_b:65535", "dns://192.0.2.1:80" };
+    static const char *const bad[] = { "dns://",         "dns://chat",  "dns://chat:0",
+                                       "dns://chat:*",   "dns://*:1",   "dns://[::1]:1",
+                                       "dns://chat:1:2", "dns://:7000", "tcp://chat:1" };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ck_assert_msg(wsf_endpoint_valid_dns(good[i], strlen(good[i])), "%s", good[i]);
+        ck_assert_msg(!wsf_endpoint_valid(good[i], strlen(good[i]), true), "%s", good[i]);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(!wsf_endpoint_valid_dns(bad[i], strlen(bad[i])), "%s", bad[i]);
+    char host[WSF_ENDPOINT_SIZE_MAX + 1];
+    unsigned port;
+    wsf_endpoint_split_dns("dns://chat.default.svc:65535", host, &port);
+    ck_assert_str_eq(host, "chat.default.svc");
+    ck_assert_uint_eq(port, 65535);
+}
+END_TEST
+
 SUITE_MAIN("endpoint", good_endpoints_are_accepted, wildcards_are_for_binding_only,
-           everything_else_is_refused, the_size_limit_holds)
+           everything_else_is_refused, the_size_limit_holds,
+           a_name_for_dns_is_checked_and_taken_apart)

@@ -64,6 +64,7 @@ START_TEST(each_number_is_checked_at_both_ends) {
         RANGE(forget_ms, 10001, UINT32_MAX),
         RANGE(join_ms_max, 1, UINT32_MAX),
         RANGE(close_ms_max, 0, UINT32_MAX),
+        RANGE(dns_interval_ms, 100, 3600000),
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         const range *r = &ranges[i];
@@ -131,6 +132,15 @@ START_TEST(addresses_are_checked) {
     ck_assert_int_eq(read_options(&options), WSFAN_EENDPOINT);
     peers[0] = NULL;
     ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
+    for (int i = 0; i < 17; i++)
+        peers[i] = "dns://chat:7000";
+    options.peers_count = 16;
+    ck_assert_int_eq(read_options(&options), WSFAN_OK);
+    options.peers_count = 17;
+    ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
+    options.peers_count = 1;
+    peers[0] = "dns://chat";
+    ck_assert_int_eq(read_options(&options), WSFAN_EENDPOINT);
     peers[0] = "tcp://127.0.0.1:7000";
     options.endpoint = NULL; /* peers without a mesh */
     ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);

@@ -129,6 +129,34 @@ START_TEST(any_one_allocation_may_fail_in_the_life_of_a_host) {
 }
 END_TEST
 
+START_TEST(any_one_allocation_may_fail_while_peers_are_named) {
+    static const char *const peers[] = { "tcp://127.0.0.1:1", "dns://localhost:4" };
+    static const char *const named[] = { "tcp://127.0.0.1:2", "tcp://127.0.0.1:3" };
+    long n = 0;
+    do {
+        wsfan_node *node;
+        wsfan_options options;
+        wsfan_options_init(&options);
+        options.endpoint = "tcp://127.0.0.1:*";
+        options.peers = peers;
+        options.peers_count = 2;
+        atomic_store(&ran_out, false);
+        atomic_store(&fail_at, n);
+        if (all_or_no_memory(wsfan_node_open(&node, &options))) {
+            bool set = all_or_no_memory(wsfan_node_set_peers(node, named, 2));
+            wsfan_stats stats = { .struct_size = sizeof stats };
+            do /* the name, too, is asked for until there is an answer that can be kept */
+                EXPECT(wsfan_node_stats(node, &stats) == WSFAN_OK);
+            while (stats.dns_answers == 0 || stats.endpoints < (set ? 4 : 2));
+            EXPECT(wsfan_node_close(node) == WSFAN_OK);
+        }
+        atomic_store(&fail_at, NEVER);
+        n++;
+    } while (atomic_load(&ran_out));
+    ck_assert_int_gt(n, 5);
+}
+END_TEST
+
 typedef struct {
     unsigned delivered[4000];
     uint64_t gap;
@@ -196,4 +224,5 @@ START_TEST(a_link_between_nodes_that_run_out_of_memory_loses_nothing_silently) {
 END_TEST
 
 SUITE_MAIN("memory", any_one_allocation_may_fail_in_the_life_of_a_host,
+           any_one_allocation_may_fail_while_peers_are_named,
            a_link_between_nodes_that_run_out_of_memory_loses_nothing_silently)

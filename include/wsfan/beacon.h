@@ -1,0 +1,77 @@
+/* beacon.h - nodes of one local network find each other by UDP broadcast; an addition to wsfan.h
+ *
+ * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
+ *
+ * A library of its own, libwsfan-beacon, because czmq, whose zbeacon does the work, takes over a
+ * part of the process:
+ *   - it has one context for the whole process, made at the first call and ended by atexit; it
+ *     registers a fork hook and seeds random();
+ *   - it reads environment variables whose names begin with ZSYS_;
+ *   - it aborts the process when memory runs out, or when a broadcast socket fails in a way that it
+ *     does not expect;
+ *   - it would replace the handlers of SIGINT and SIGTERM, and log to stdout. wsfan_beacon_open()
+ *     turns both off, by zsys_handler_set(NULL) and zsys_set_logstream(NULL); a program that uses
+ *     czmq itself can choose otherwise after that call.
+ *
+ * Anyone in the local network can announce anything: a beacon only says where to try. Who may be a
+ * peer is decided as for every endpoint. IPv4 only, as zbeacon is.
+ */
+#ifndef WSFAN_BEACON_H
+#define WSFAN_BEACON_H
+
+#include <wsfan/wsfan.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct wsfan_beacon wsfan_beacon;
+
+/* wsfan_beacon_options_init() sets the defaults in brackets. Strings are copied. */
+typedef struct wsfan_beacon_options {
+    size_t struct_size;    /* set by wsfan_beacon_options_init(); fields are only ever appended */
+    const char *interface; /* of the network, such as "eth0"; "*": all; at most 15 bytes. The same
+                              for all beacons that are open in the process [NULL: the one before, or
+                              ZSYS_INTERFACE, or the first that can broadcast] */
+    uint16_t port;         /* of UDP, the same on all nodes; 1.. [5671] */
+    uint16_t source;       /* for wsfan_node_set_peers_from(); 0..7 [7] */
+    uint32_t interval_ms;  /* between two beacons of ours, 100..60000 [1000] */
+    uint32_t expiry_ms;    /* an endpoint that was not announced for so long is no longer named,
+                              interval_ms.. [10000] */
+} wsfan_beacon_options;
+
+/* Sets every field to its default. options must not be NULL. [any] */
+WSFAN_API void wsfan_beacon_options_init(wsfan_beacon_options *options);
+
+/* Announces the node's endpoint, listens for others of its cluster, at most 64, and names their
+ * endpoints to the node, in a thread of its own with every signal blocked.
+ *
+ * beacon   receives the beacon; the caller closes it with wsfan_beacon_close() before the node.
+ *          Untouched on error.
+ * node     with a mesh, and tcp://ADDRESS:PORT as its endpoint: an address, not a name.
+ * options  may be NULL: the defaults.
+ * Blocks for a moment, until the socket is bound or not.
+ * Errors: WSFAN_EINVAL (a NULL, a field out of its range, a node without a mesh), WSFAN_EENDPOINT
+ * (of the node), WSFAN_EADDR (no such interface, none that can broadcast, or the port cannot be
+ * bound), WSFAN_ENOMEM, WSFAN_EFORK. [owner], and no two opens at a time. */
+WSFAN_API int wsfan_beacon_open(wsfan_beacon **beacon, wsfan_node *node,
+                                const wsfan_beacon_options *options);
+
+/* Stops announcing; what was found is no longer named. Peers that live stay. NULL is allowed.
+ * Errors: WSFAN_EFORK. [owner] */
+WSFAN_API int wsfan_beacon_close(wsfan_beacon *beacon);
+
+typedef struct wsfan_beacon_stats {
+    size_t struct_size; /* sizeof(wsfan_beacon_stats), set by the caller */
+    uint64_t endpoints; /* that are announced now */
+    uint64_t heard;     /* beacons of other nodes of the cluster */
+    uint64_t refused;   /* beacons that are malformed, of another cluster, or over 64 endpoints */
+} wsfan_beacon_stats;
+
+/* Errors: WSFAN_EINVAL (NULL, struct_size is 0 or above the library's). [any] */
+WSFAN_API int wsfan_beacon_get_stats(const wsfan_beacon *beacon, wsfan_beacon_stats *stats);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,30 @@
+/* Which endpoints this node is connected to, and on whose word. */
+#ifndef WSF_DIAL_H
+#define WSF_DIAL_H
+
+#include "state.h"
+
+/* Replaces the set of endpoints that a source names. */
+void wsf_dial_name(wsf_core *core, unsigned source, const char *const *endpoints, size_t count,
+                   wsf_now now);
+
+/* Dials an endpoint that no source names, unless it is known already. */
+void wsf_dial_hearsay(wsf_core *core, const char *endpoint, wsf_now now);
+
+/* Whether a connection carries what this node says. */
+bool wsf_dial_connected(const wsf_core *core, uint64_t node);
+
+/* Notes which node answered at a connection. */
+void wsf_dial_identify(wsf_core *core, uint32_t connection, uint64_t node);
+
+/* Dials a node again, at every endpoint that is known to lead to it. */
+void wsf_dial_again(wsf_core *core, uint64_t node);
+
+/* The node is no peer any more: somebody else may answer at its endpoints, or nobody. */
+void wsf_dial_release(wsf_core *core, uint64_t node);
+
+/* Gives up connections that no source names and behind which nobody answers. */
+void wsf_dial_tick(wsf_core *core, wsf_now now);
+uint64_t wsf_dial_deadline(const wsf_core *core);
+
+#endif

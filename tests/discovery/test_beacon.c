@@ -1,0 +1,321 @@
+/* Beacons in a network namespace (namespace.sh): two processes with a cable between them, and nodes
+ * of one process on an interface that loops broadcasts back. */
+#include <arpa/inet.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <wsfan/beacon.h>
+
+#include "packet.h"
+#include "suite.h"
+
+enum { NODES_MAX = 2, DEADLINE_MS = 60000, PORT = 5671 };
+
+typedef struct {
+    wsfan_node *node;
+    wsfan_loop *loop;
+    wsfan_beacon *beacon;
+    wsfan_peer_event event_of[NODES_MAX]; /* of the peer "n<i>" */
+} replica;
+
+static replica replicas[NODES_MAX];
+
+static int64_t now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void on_peer(void *user, const wsfan_peer *peer) {
+    if (peer->event != WSFAN_PEER_REFUSED && peer->name[0] == 'n')
+        ((replica *)user)->event_of[peer->name[1] - '0'] = peer->event;
+}
+
+static void dispatch_all(void) {
+    struct pollfd items[NODES_MAX];
+    nfds_t count = 0;
+    for (int i = 0; i < NODES_MAX; i++)
+        if (replicas[i].loop != NULL)
+            items[count++] = (struct pollfd){ wsfan_loop_fd(replicas[i].loop), POLLIN, 0 };
+    poll(items, count, 10);
+    for (int i = 0; i < NODES_MAX; i++)
+        if (replicas[i].loop != NULL)
+            ck_assert_int_ge(wsfan_loop_dispatch(replicas[i].loop, 0), 0);
+}
+
+/* Dispatches every loop until the condition holds; fails after the deadline. */
+#define WAIT(condition)                                                                            \
+    do {                                                                                           \
+        int64_t deadline = now_ms() + DEADLINE_MS;                                                 \
+        while (!(condition)) {                                                                     \
+            ck_assert_msg(now_ms() < deadline, "waited for: %s", #condition);                      \
+            dispatch_all();                                                                        \
+        }                                                                                          \
+    } while (0)
+
+static void command(const char *text) {
+    ck_assert_msg(system(text) == 0, "%s", text);
+}
+
+static void start_node(int i, const char *cluster, const char *endpoint) {
+    replica *r = &replicas[i];
+    wsfan_callbacks callbacks = { .struct_size = sizeof callbacks, .on_peer = on_peer };
+    char name[8];
+    wsfan_options options;
+    memset(r, 0, sizeof *r);
+    snprintf(name, sizeof name, "n%d", i);
+    wsfan_options_init(&options);
+    options.cluster = cluster;
+    options.name = name;
+    options.endpoint = endpoint;
+    options.heartbeat_ms = 50;
+    options.silent_ms = 500;
+    options.down_ms = 1500;
+    options.forget_ms = 60000;
+    ck_assert_int_eq(wsfan_node_open(&r->node, &options), WSFAN_OK);
+    ck_assert_int_eq(wsfan_loop_open(&r->loop, r->node, &callbacks, r), WSFAN_OK);
+}
+
+static void start(int i, const char *cluster, const char *endpoint, const char *interface) {
+    wsfan_beacon_options options;
+    wsfan_beacon_options_init(&options);
+    options.interface = interface;
+    options.interval_ms = 100;
+    options.expiry_ms = 1000;
+    start_node(i, cluster, endpoint);
+    ck_assert_int_eq(wsfan_beacon_open(&replicas[i].beacon, replicas[i].node, &options), WSFAN_OK);
+}
+
+static void stop_all(void) {
+    for (int i = 0; i < NODES_MAX; i++) {
+        ck_assert_int_eq(wsfan_beacon_close(replicas[i].beacon), WSFAN_OK);
+        ck_assert_int_eq(wsfan_loop_close(replicas[i].loop), WSFAN_OK);
+        ck_assert_int_eq(wsfan_node_close(replicas[i].node), WSFAN_OK);
+        memset(&replicas[i], 0, sizeof replicas[i]);
+    }
+}
+
+static wsfan_beacon_stats beacon_stats(int i) {
+    wsfan_beacon_stats stats = { .struct_size = sizeof stats };
+    ck_assert_int_eq(wsfan_beacon_get_stats(replicas[i].beacon, &stats), WSFAN_OK);
+    return stats;
+}
+
+static uint64_t endpoints_of(int i) {
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    ck_assert_int_eq(wsfan_node_stats(replicas[i].node, &stats), WSFAN_OK);
+    return stats.endpoints;
+}
+
+static bool up(int i, int j) {
+    return replicas[i].event_of[j] == WSFAN_PEER_UP;
+}
+
+/* A cable whose other end nobody listens at. Check runs each test in a process of its own, in the
+ * same network. */
+static void make_lan(void) {
+    command("ip link show lan >/dev/null 2>&1 || { "
+            "ip link add lan type veth peer name nobody && ip link set nobody up && "
+            "ip address add 10.78.0.1/24 brd + dev lan && "
+            "ip address add 10.78.0.2/24 brd + dev lan && ip link set lan up; }");
+}
+
+/* ---------------------------------------------------------------------------------------- tests */
+
+/* The other end of the cable, in a process and network of its own. */
+static void be_the_other_host(int ready, int plugged) {
+    char byte = 'x';
+    prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves no one behind */
+    if (unshare(CLONE_NEWNET) != 0 || write(ready, &byte, 1) != 1 || read(plugged, &byte, 1) != 1)
+        _exit(1);
+    command("ip address add 10.77.0.2/24 brd + dev cable1 && ip link set cable1 up");
+    start(1, "wsfan", "tcp://10.77.0.2:7000", "cable1");
+    for (;;)
+        dispatch_all();
+}
+
+START_TEST(two_hosts_find_each_other_and_one_that_dies_is_no_longer_named) {
+    char line[128];
+    char byte;
+    int ready[2];
+    int plugged[2];
+    ck_assert_int_eq(pipe(ready) + pipe(plugged), 0);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        be_the_other_host(ready[1], plugged[0]);
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    snprintf(line, sizeof line, "ip link add cable0 type veth peer name cable1 netns %d", child);
+    command(line);
+    command("ip address add 10.77.0.1/24 brd + dev cable0 && ip link set cable0 up");
+    ck_assert_int_eq(write(plugged[1], &byte, 1), 1);
+
+    start(0, "wsfan", "tcp://10.77.0.1:7000", "cable0");
+    WAIT(up(0, 1));
+    WAIT(beacon_stats(0).endpoints == 1 && endpoints_of(0) == 1);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+    WAIT(replicas[0].event_of[1] == WSFAN_PEER_DOWN);
+    WAIT(beacon_stats(0).endpoints == 0 && endpoints_of(0) == 0);
+    ck_assert_uint_gt(beacon_stats(0).heard, 0);
+    ck_assert_uint_eq(beacon_stats(0).refused, 0);
+    for (int i = 0; i < 2; i++) {
+        close(ready[i]);
+        close(plugged[i]);
+    }
+    stop_all();
+}
+END_TEST
+
+START_TEST(a_peer_that_no_longer_announces_itself_stays) {
+    make_lan();
+    start(0, "wsfan", "tcp://10.78.0.1:7000", "lan");
+    start(1, "wsfan", "tcp://10.78.0.2:7000", "lan");
+    WAIT(up(0, 1) && up(1, 0) && endpoints_of(0) == 1);
+    ck_assert_int_eq(wsfan_beacon_close(replicas[1].beacon), WSFAN_OK);
+    replicas[1].beacon = NULL;
+    WAIT(endpoints_of(0) == 0 && endpoints_of(1) == 0);
+    ck_assert(up(0, 1) && up(1, 0));
+    stop_all();
+}
+END_TEST
+
+START_TEST(other_clusters_and_noise_are_refused) {
+    make_lan();
+    start(0, "wsfan", "tcp://10.78.0.1:7000", "lan");
+    start(1, "elsewhere", "tcp://10.78.0.2:7000", "lan");
+    WAIT(beacon_stats(0).refused > 3 && beacon_stats(1).refused > 3);
+
+    struct sockaddr_in all = { .sin_family = AF_INET, .sin_port = htons(PORT) };
+    inet_pton(AF_INET, "10.78.0.255", &all.sin_addr);
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    setsockopt(fd, SOL_SOCKET, SO_BROADCAST, &(int){ 1 }, sizeof(int));
+    wsf_packet packet = { 4711, "wsfan", "tcp://10.78.0.9:7000" };
+    uint8_t bytes[1000] = { 0 };
+    size_t size = wsf_packet_write(&packet, bytes);
+    for (size_t i = 0; i < sizeof bytes; i += i < size - 1 ? 1 : 50)
+        if (i != size)
+            ck_assert_int_ge(sendto(fd, bytes, i, 0, (struct sockaddr *)&all, sizeof all), 0);
+    /* What zbeacon lets through, it cuts at 255 bytes. */
+    WAIT(beacon_stats(0).refused > size);
+    ck_assert_uint_eq(beacon_stats(0).endpoints, 0);
+
+    for (int i = 0; i < 100; i++) { /* a valid one, many times over */
+        snprintf(packet.endpoint, sizeof packet.endpoint, "tcp://10.78.0.9:%d", 7000 + i);
+        size = wsf_packet_write(&packet, bytes);
+        ck_assert_int_ge(sendto(fd, bytes, size, 0, (struct sockaddr *)&all, sizeof all), 0);
+    }
+    WAIT(beacon_stats(0).heard == 64);
+    WAIT(endpoints_of(0) == 64);
+    WAIT(beacon_stats(0).endpoints == 0 && endpoints_of(0) == 0);
+    close(fd);
+    stop_all();
+}
+END_TEST
+
+static int open_with(wsfan_beacon_options options) {
+    wsfan_beacon *beacon = NULL;
+    int error = wsfan_beacon_open(&beacon, replicas[0].node, &options);
+    ck_assert(error == WSFAN_OK || beacon == NULL);
+    ck_assert_int_eq(wsfan_beacon_close(beacon), WSFAN_OK);
+    return error;
+}
+
+START_TEST(options_and_nodes_that_cannot_be_are_refused) {
+    wsfan_beacon_options good;
+    make_lan();
+    wsfan_beacon_options_init(&good);
+    good.interface = "lan";
+    start_node(0, "wsfan", "tcp://10.78.0.1:7000");
+#define REFUSED(field, value, error)                                                               \
+    do {                                                                                           \
+        wsfan_beacon_options bad = good;                                                           \
+        bad.field = value;                                                                         \
+        ck_assert_int_eq(open_with(bad), error);                                                   \
+    } while (0)
+    REFUSED(struct_size, 0, WSFAN_EINVAL);
+    REFUSED(struct_size, sizeof good + 1, WSFAN_EINVAL);
+    REFUSED(interface, "", WSFAN_EINVAL);
+    REFUSED(interface, "an-interface-name", WSFAN_EINVAL);
+    REFUSED(interface, "nowhere", WSFAN_EADDR);
+    REFUSED(port, 0, WSFAN_EINVAL);
+    REFUSED(source, 8, WSFAN_EINVAL);
+    REFUSED(interval_ms, 99, WSFAN_EINVAL);
+    REFUSED(interval_ms, 60001, WSFAN_EINVAL);
+    REFUSED(expiry_ms, 999, WSFAN_EINVAL);
+    REFUSED(port, PORT, WSFAN_OK);
+    stop_all();
+
+    start_node(0, "wsfan", NULL); /* without a mesh */
+    ck_assert_int_eq(open_with(good), WSFAN_EINVAL);
+    stop_all();
+    char endpoint[128];
+    snprintf(endpoint, sizeof endpoint, "ipc://%.100s/mesh", getenv("SCRATCH"));
+    start_node(0, "wsfan", endpoint);
+    ck_assert_int_eq(open_with(good), WSFAN_EENDPOINT);
+    stop_all();
+}
+END_TEST
+
+static void host_s_handler(int signal) {
+    (void)signal;
+}
+
+static bool handlers_are_ours(void) {
+    struct sigaction interrupt;
+    struct sigaction terminate;
+    sigaction(SIGINT, NULL, &interrupt);
+    sigaction(SIGTERM, NULL, &terminate);
+    return interrupt.sa_handler == host_s_handler && terminate.sa_handler == SIG_DFL;
+}
+
+/* czmq does to a process what it does at its first call: this is a process of its own. */
+static int open_in_a_new_process(void) {
+    char path[256];
+    wsfan_beacon_options options;
+    snprintf(path, sizeof path, "%s/stdout", getenv("SCRATCH"));
+    if (freopen(path, "w", stdout) == NULL)
+        return 1;
+    signal(SIGINT, host_s_handler);
+    signal(SIGTERM, SIG_DFL);
+    start_node(0, "wsfan", "tcp://10.78.0.1:7000");
+    wsfan_beacon_options_init(&options);
+    options.interface = "nowhere";
+    if (open_with(options) != WSFAN_EADDR) /* of which czmq would tell stdout */
+        return 2;
+    options.interface = "lan";
+    if (open_with(options) != WSFAN_OK)
+        return 3;
+    stop_all();
+    fflush(stdout);
+    if (lseek(STDOUT_FILENO, 0, SEEK_END) != 0)
+        return 4;
+    return handlers_are_ours() ? 0 : 5;
+}
+
+START_TEST(signals_and_stdout_stay_the_host_s) {
+    int status;
+    make_lan();
+    fflush(stdout);
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0)
+        _exit(open_in_a_new_process());
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
+/* First those that fork. */
+SUITE_MAIN("beacon", signals_and_stdout_stay_the_host_s,
+           two_hosts_find_each_other_and_one_that_dies_is_no_longer_named,
+           a_peer_that_no_longer_announces_itself_stays, other_clusters_and_noise_are_refused,
+           options_and_nodes_that_cannot_be_are_refused)

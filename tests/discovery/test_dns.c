@@ -1,0 +1,465 @@
+/* Discovery by a real dnsmasq, in a network namespace (namespace.sh): nodes listen on addresses of
+ * the loopback interface, all on one port, and dnsmasq tells their addresses from a hosts file. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include <wsfan/wsfan.h>
+
+#include "suite.h"
+
+enum { NODES_MAX = 4, DEADLINE_MS = 60000 };
+
+typedef struct {
+    wsfan_node *node;
+    wsfan_loop *loop;
+    wsfan_session session;
+    wsfan_peer_event event_of[NODES_MAX]; /* of the peer "n<i>" */
+    unsigned messages;
+    unsigned joined;
+} replica;
+
+static replica replicas[NODES_MAX];
+static pid_t dnsmasq;
+
+static int64_t now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* ------------------------------------------------------------------------------------- replicas */
+
+static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
+                       size_t count) {
+    (void)message;
+    (void)recipients;
+    ((replica *)user)->messages += (unsigned)count;
+}
+
+static void on_joined(void *user, const wsfan_joined *joined) {
+    (void)joined;
+    ((replica *)user)->joined++;
+}
+
+static void on_peer(void *user, const wsfan_peer *peer) {
+    if (peer->event != WSFAN_PEER_REFUSED && peer->name[0] == 'n')
+        ((replica *)user)->event_of[peer->name[1] - '0'] = peer->event;
+}
+
+static void dispatch_all(void) {
+    struct pollfd items[NODES_MAX];
+    nfds_t count = 0;
+    for (int i = 0; i < NODES_MAX; i++)
+        if (replicas[i].loop != NULL)
+            items[count++] = (struct pollfd){ wsfan_loop_fd(replicas[i].loop), POLLIN, 0 };
+    poll(items, count, 10);
+    for (int i = 0; i < NODES_MAX; i++)
+        if (replicas[i].loop != NULL)
+            ck_assert_int_ge(wsfan_loop_dispatch(replicas[i].loop, 0), 0);
+}
+
+/* Dispatches every loop until the condition holds; fails after the deadline. */
+#define WAIT(condition)                                                                            \
+    do {                                                                                           \
+        int64_t deadline = now_ms() + DEADLINE_MS;                                                 \
+        while (!(condition)) {                                                                     \
+            ck_assert_msg(now_ms() < deadline, "waited for: %s", #condition);                      \
+            dispatch_all();                                                                        \
+        }                                                                                          \
+    } while (0)
+
+static wsfan_options quick_options(const char *endpoint) {
+    wsfan_options options;
+    wsfan_options_init(&options);
+    options.endpoint = endpoint;
+    options.heartbeat_ms = 50;
+    options.silent_ms = 500;
+    options.down_ms = 1500;
+    options.forget_ms = 3000;
+    options.dns_interval_ms = 200;
+    return options;
+}
+
+static void start(int i, wsfan_options options, const char *peer) {
+    static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
+                                               .on_message = on_message,
+                                               .on_joined = on_joined,
+                                               .on_peer = on_peer };
+    replica *r = &replicas[i];
+    char name[8];
+    memset(r, 0, sizeof *r);
+    snprintf(name, sizeof name, "n%d", i);
+    options.name = name;
+    options.peers = peer != NULL ? &peer : NULL;
+    options.peers_count = peer != NULL;
+    ck_assert_int_eq(wsfan_node_open(&r->node, &options), WSFAN_OK);
+    ck_assert_int_eq(wsfan_loop_open(&r->loop, r->node, &callbacks, r), WSFAN_OK);
+    ck_assert_int_eq(wsfan_session_open(&r->session, r->loop, wsfan_string(name), NULL), WSFAN_OK);
+}
+
+/* The node under test, which knows a name only. */
+static void start_asking(const char *name) {
+    start(0, quick_options("tcp://127.0.0.1:7000"), name);
+}
+
+static void start_at(int i, const char *endpoint) {
+    start(i, quick_options(endpoint), NULL);
+}
+
+static void stop(int i) {
+    ck_assert_int_eq(wsfan_loop_close(replicas[i].loop), WSFAN_OK);
+    replicas[i].loop = NULL;
+    ck_assert_int_eq(wsfan_node_close(replicas[i].node), WSFAN_OK);
+    replicas[i].node = NULL;
+}
+
+static wsfan_stats stats_of(int i) {
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    ck_assert_int_eq(wsfan_node_stats(replicas[i].node, &stats), WSFAN_OK);
+    return stats;
+}
+
+static bool up(int i, int j) {
+    return replicas[i].event_of[j] == WSFAN_PEER_UP && replicas[j].event_of[i] == WSFAN_PEER_UP;
+}
+
+static void wait_for_answers(unsigned count) {
+    uint64_t before = stats_of(0).dns_answers;
+    WAIT(stats_of(0).dns_answers >= before + count);
+}
+
+static void wait_for_failures(unsigned count) {
+    uint64_t before = stats_of(0).dns_failures;
+    WAIT(stats_of(0).dns_failures >= before + count);
+}
+
+/* -------------------------------------------------------------------------------------- dnsmasq */
+
+static const char *scratch(const char *name) {
+    static char path[2][256];
+    static int next;
+    char *out = path[next++ % 2];
+    const char *directory = getenv("SCRATCH");
+    ck_assert_msg(directory != NULL, "run it by namespace.sh");
+    snprintf(out, sizeof path[0], "%s/%s", directory, name);
+    return out;
+}
+
+static void write_file(const char *path, const char *text) {
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fputs(text, file);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+/* What dnsmasq knows; a line is "ADDRESS NAME". */
+static void records(const char *hosts) {
+    write_file(scratch("hosts"), hosts);
+    if (dnsmasq > 0)
+        ck_assert_int_eq(kill(dnsmasq, SIGHUP), 0);
+}
+
+static void start_dnsmasq(void) {
+    char hosts[300];
+    snprintf(hosts, sizeof hosts, "--addn-hosts=%s", scratch("hosts"));
+    dnsmasq = fork();
+    ck_assert_int_ge(dnsmasq, 0);
+    if (dnsmasq == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails leaves none behind */
+        execlp("dnsmasq", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
+               "--no-hosts", hosts, "--user=", "--group=", "--pid-file=", "--bind-interfaces",
+               "--listen-address=127.0.0.1", "--local=/test/", "--txt-record=text.test,no address",
+               "--log-facility=/dev/null", (char *)NULL);
+        _exit(127);
+    }
+    /* It listens when TCP connects. */
+    struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(53) };
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    bool listens = false;
+    while (!listens) {
+        int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+        listens = connect(fd, (struct sockaddr *)&address, sizeof address) == 0;
+        close(fd);
+        ck_assert_msg(waitpid(dnsmasq, NULL, WNOHANG) == 0, "dnsmasq does not start");
+    }
+}
+
+static void stop_dnsmasq(void) {
+    if (dnsmasq <= 0)
+        return;
+    kill(dnsmasq, SIGKILL);
+    ck_assert_int_eq(waitpid(dnsmasq, NULL, 0), dnsmasq);
+    dnsmasq = 0;
+}
+
+static void begin(const char *hosts) {
+    records(hosts);
+    start_dnsmasq();
+}
+
+static void end(void) {
+    for (int i = 0; i < NODES_MAX; i++)
+        if (replicas[i].node != NULL)
+            stop(i);
+    stop_dnsmasq();
+}
+
+/* ---------------------------------------------------------------------------------------- tests */
+
+START_TEST(addresses_of_both_families_are_joined) {
+    begin("127.0.1.1 mesh.test\nfd00::1 mesh.test\n127.0.0.1 mesh.test\n");
+    start_asking("dns://mesh.test:7000");
+    start_at(1, "tcp://127.0.1.1:7000");
+    start_at(2, "tcp://[fd00::1]:7000");
+    WAIT(up(0, 1) && up(0, 2) && up(1, 2));
+    ck_assert_uint_eq(stats_of(0).endpoints, 2); /* its own is left out */
+    end();
+}
+END_TEST
+
+START_TEST(an_address_that_is_added_is_joined_and_one_that_is_removed_keeps_its_live_peer) {
+    begin("127.0.1.1 mesh.test\n");
+    start_asking("dns://mesh.test:7000");
+    start_at(1, "tcp://127.0.1.1:7000");
+    start_at(2, "tcp://127.0.1.2:7000");
+    WAIT(up(0, 1));
+    ck_assert_int_ne(replicas[0].event_of[2], WSFAN_PEER_UP);
+    records("127.0.1.2 mesh.test\n");
+    WAIT(up(0, 2));
+    wait_for_answers(2);
+    ck_assert_uint_eq(stats_of(0).endpoints, 1);
+    int64_t begin_ms = now_ms();
+    WAIT(now_ms() - begin_ms > 4000); /* more than forget_ms */
+    ck_assert(up(0, 1));
+    ck_assert_int_eq(wsfan_session_join(replicas[1].loop, replicas[1].session, wsfan_string("c")),
+                     WSFAN_OK);
+    WAIT(replicas[1].joined == 1);
+    ck_assert_int_eq(
+        wsfan_broadcast(replicas[0].node, wsfan_string("c"), wsfan_string("hello"), NULL),
+        WSFAN_OK);
+    WAIT(replicas[1].messages == 1);
+    end();
+}
+END_TEST
+
+static pid_t start_child_at(const char *endpoint) {
+    pid_t child = fork();
+    ck_assert_int_ge(child, 0);
+    if (child == 0) {
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        start_at(1, endpoint);
+        for (;;)
+            dispatch_all();
+    }
+    return child;
+}
+
+static int listen_at(const char *address) {
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(7000) };
+    inet_pton(AF_INET, address, &at.sin_addr);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+    ck_assert_int_eq(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+    ck_assert_int_eq(listen(fd, 16), 0);
+    return fd;
+}
+
+static bool hung_up(int fd) {
+    char bytes[256];
+    ssize_t size = recv(fd, bytes, sizeof bytes, MSG_DONTWAIT);
+    return size == 0 || (size < 0 && errno == ECONNRESET);
+}
+
+START_TEST(a_peer_that_is_dead_and_no_longer_named_is_hung_up_on_and_not_dialled_again) {
+    records("127.0.1.1 mesh.test\n127.0.1.2 mesh.test\n");
+    pid_t child = start_child_at("tcp://127.0.1.1:7000");
+    start_dnsmasq();
+    start_asking("dns://mesh.test:7000");
+    WAIT(replicas[0].event_of[1] == WSFAN_PEER_UP);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
+
+    int listener = listen_at("127.0.1.1");
+    int caller = -1;
+    WAIT((caller = accept(listener, NULL, NULL)) >= 0); /* named: it is dialled */
+    records("127.0.1.2 mesh.test\n");
+    WAIT(replicas[0].event_of[1] == WSFAN_PEER_DOWN);
+    while (!hung_up(caller)) { /* calls that were on their way, too */
+        dispatch_all();
+        int next = accept(listener, NULL, NULL);
+        if (next >= 0) {
+            close(caller);
+            caller = next;
+        }
+    }
+    ck_assert_uint_eq(stats_of(0).endpoints, 1);
+    /* Longer than the longest pause between two dials, 2 s. */
+    struct pollfd item = { .fd = listener, .events = POLLIN };
+    ck_assert_int_eq(poll(&item, 1, 5000), 0);
+    close(caller);
+    close(listener);
+    end();
+}
+END_TEST
+
+/* 127.0.2.1 and the addresses after it. */
+static void many_records(int count) {
+    FILE *file = fopen(scratch("hosts"), "w");
+    ck_assert_ptr_nonnull(file);
+    for (int i = 1; i <= count; i++)
+        fprintf(file, "127.0.%d.%d mesh.test\n", 2 + i / 250, i % 250 + 1);
+    ck_assert_int_eq(fclose(file), 0);
+}
+
+START_TEST(a_hundred_addresses_come_by_tcp_and_none_is_missing) {
+    many_records(100); /* UDP takes 512 bytes */
+    start_dnsmasq();
+    start_asking("dns://mesh.test:7000");
+    start_at(1, "tcp://127.0.2.2:7000");
+    start_at(2, "tcp://127.0.2.101:7000");
+    WAIT(stats_of(0).endpoints == 100);
+    WAIT(up(0, 1) && up(0, 2));
+    ck_assert_uint_eq(stats_of(0).dns_surplus, 0);
+    end();
+}
+END_TEST
+
+START_TEST(more_addresses_than_are_taken_are_counted) {
+    many_records(300);
+    start_dnsmasq();
+    start_asking("dns://mesh.test:7000");
+    WAIT(stats_of(0).endpoints == 256);
+    WAIT(stats_of(0).dns_surplus == 44);
+    end();
+}
+END_TEST
+
+START_TEST(no_such_name_no_address_no_server_and_no_answer_keep_the_last_set) {
+    begin("127.0.1.1 mesh.test\n127.0.1.2 mesh.test\n");
+    start_asking("dns://mesh.test:7000");
+    start_at(1, "tcp://127.0.1.1:7000");
+    WAIT(up(0, 1) && stats_of(0).endpoints == 2);
+
+    records("");
+    wait_for_failures(3);
+    records("127.0.1.2 other.test\n");
+    wait_for_failures(3);
+    ck_assert_int_eq(kill(dnsmasq, SIGSTOP), 0);
+    wait_for_failures(1);
+    stop_dnsmasq();
+    wait_for_failures(3);
+    ck_assert_uint_eq(stats_of(0).endpoints, 2);
+    ck_assert(up(0, 1));
+
+    records("127.0.1.3 mesh.test\n");
+    start_dnsmasq();
+    start_at(2, "tcp://127.0.1.3:7000");
+    WAIT(up(0, 2));
+    ck_assert_uint_eq(stats_of(0).endpoints, 1);
+    ck_assert(up(0, 1));
+    end();
+}
+END_TEST
+
+START_TEST(a_name_without_an_address_and_one_that_is_refused_are_harmless) {
+    const char *names[] = { "dns://text.test:7000", "dns://mesh.elsewhere:7000",
+                            "dns://mesh.test:7000" };
+    wsfan_options options = quick_options("tcp://127.0.0.1:7000");
+    begin("127.0.1.1 mesh.test\n");
+    start_at(1, "tcp://127.0.1.1:7000");
+    options.name = "n0";
+    options.peers = names;
+    options.peers_count = 3;
+    ck_assert_int_eq(wsfan_node_open(&replicas[0].node, &options), WSFAN_OK);
+    WAIT(replicas[1].event_of[0] == WSFAN_PEER_UP);
+    wait_for_failures(4);
+    wait_for_answers(2);
+    ck_assert_uint_eq(stats_of(0).endpoints, 1);
+    ck_assert_int_eq(wsfan_node_close(replicas[0].node), WSFAN_OK);
+    replicas[0].node = NULL;
+    end();
+}
+END_TEST
+
+START_TEST(a_server_that_comes_up_later_is_asked_long_before_the_interval_is_over) {
+    wsfan_options options = quick_options("tcp://127.0.0.1:7000");
+    options.dns_interval_ms = 3600000;
+    records("127.0.1.1 mesh.test\n");
+    start(0, options, "dns://mesh.test:7000");
+    start_at(1, "tcp://127.0.1.1:7000");
+    WAIT(stats_of(0).dns_failures >= 3);
+    start_dnsmasq();
+    WAIT(up(0, 1));
+    end();
+}
+END_TEST
+
+START_TEST(a_resolv_conf_that_changes_is_read_again) {
+    write_file("/etc/resolv.conf", "nameserver 127.0.0.3\n"); /* nobody there */
+    begin("127.0.1.1 mesh.test\n");
+    start_asking("dns://mesh:7000");
+    start_at(1, "tcp://127.0.1.1:7000");
+    wait_for_failures(2);
+    write_file("/etc/resolv.conf", "nameserver 127.0.0.1\nsearch test\n");
+    WAIT(up(0, 1));
+    write_file("/etc/resolv.conf", "nameserver 127.0.0.1\n");
+    end();
+}
+END_TEST
+
+START_TEST(closing_does_not_wait_for_an_answer) {
+    struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(53) };
+    at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int silent = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0); /* a server that never answers */
+    ck_assert_int_eq(bind(silent, (struct sockaddr *)&at, sizeof at), 0);
+    start_asking("dns://mesh.test:7000");
+    char question[512];
+    ck_assert_int_gt(recv(silent, question, sizeof question, 0), 0);
+    int64_t begin_ms = now_ms();
+    stop(0);
+    ck_assert_int_lt(now_ms() - begin_ms, 1500); /* an answer is waited for 2 s, and then 4 */
+    close(silent);
+    end();
+}
+END_TEST
+
+START_TEST(a_node_that_only_asks_for_names_opens_and_closes_at_once_many_times) {
+    begin("127.0.1.1 mesh.test\n");
+    for (int i = 0; i < 50; i++) {
+        start_asking("dns://mesh.test:7000");
+        stop(0);
+    }
+    end();
+}
+END_TEST
+
+START_TEST(nodes_meet_over_ip6_alone) {
+    begin("fd00::1 mesh.test\n");
+    start(0, quick_options("tcp://[::1]:7000"), "dns://mesh.test:7000");
+    start_at(1, "tcp://[fd00::1]:7000");
+    WAIT(up(0, 1));
+    ck_assert_str_eq(wsfan_node_endpoint(replicas[1].node), "tcp://[fd00::1]:7000");
+    end();
+}
+END_TEST
+
+SUITE_MAIN("dns", addresses_of_both_families_are_joined,
+           an_address_that_is_added_is_joined_and_one_that_is_removed_keeps_its_live_peer,
+           a_peer_that_is_dead_and_no_longer_named_is_hung_up_on_and_not_dialled_again,
+           a_hundred_addresses_come_by_tcp_and_none_is_missing,
+           more_addresses_than_are_taken_are_counted,
+           no_such_name_no_address_no_server_and_no_answer_keep_the_last_set,
+           a_name_without_an_address_and_one_that_is_refused_are_harmless,
+           a_server_that_comes_up_later_is_asked_long_before_the_interval_is_over,
+           a_resolv_conf_that_changes_is_read_again, closing_does_not_wait_for_an_answer,
+           a_node_that_only_asks_for_names_opens_and_closes_at_once_many_times,
+           nodes_meet_over_ip6_alone)

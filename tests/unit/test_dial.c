@@ -1,0 +1,305 @@
+/* The table of endpoints, between cores on a virtual clock. What is named and leads nowhere in the
+ * world stands for an endpoint whose node a test chooses: it says who answered there. */
+#include "dial.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "suite.h"
+#include "world.h"
+
+enum { TEN_S = 10000, FORGET_MS = 120000, DNS = WSF_SOURCE_DNS, HOST = WSF_SOURCE_HOST };
+
+static const char *const NODE_0 = "tcp://10.0.0.1:7000"; /* as the world has it */
+static const char *const ALIAS = "tcp://[fd00::1]:7000";
+static const char *const NOWHERE = "tcp://10.9.9.9:7000";
+
+static world *w;
+
+static bool meshed(void *user) {
+    (void)user;
+    return world_meshed(w);
+}
+
+static void begin(void) {
+    w = world_new(1, NULL);
+}
+
+static void end(void) {
+    world_destroy(w);
+}
+
+/* Node 0, and node 1 that has node 0's endpoint from a source. */
+static void begin_pair(unsigned source) {
+    begin();
+    world_start(w, 0, 0);
+    world_start(w, 1, 0);
+    wsf_core_name_endpoints(world_core(w, 1), source, &NODE_0, 1, world_now(w, 1));
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+}
+
+static void name(unsigned node, unsigned source, const char *a, const char *b) {
+    const char *endpoints[] = { a, b };
+    size_t count = (a != NULL) + (size_t)(b != NULL);
+    wsf_core_name_endpoints(world_core(w, node), source, endpoints, count, world_now(w, node));
+}
+
+static const wsf_connection *at(unsigned node, const char *endpoint) {
+    const wsf_core *core = world_core(w, node);
+    for (unsigned i = 0; i < WSF_CONNECTIONS_MAX; i++)
+        if (core->connections[i].used && strcmp(core->connections[i].endpoint, endpoint) == 0)
+            return &core->connections[i];
+    return NULL;
+}
+
+static bool dialled(unsigned node, const char *endpoint) {
+    return at(node, endpoint) != NULL && at(node, endpoint)->dialled;
+}
+
+static bool rests(unsigned node, const char *endpoint) {
+    return at(node, endpoint) != NULL && !at(node, endpoint)->dialled;
+}
+
+/* A frame of a node came by the connection to an endpoint. */
+static void answers(unsigned at_node, const char *endpoint, uint64_t node) {
+    wsf_core *core = world_core(w, at_node);
+    ck_assert(dialled(at_node, endpoint));
+    wsf_dial_identify(core, (uint32_t)(at(at_node, endpoint) - core->connections), node);
+}
+
+static wsfan_stats stats_of(unsigned node) {
+    wsfan_stats stats;
+    wsf_core_stats(world_core(w, node), &stats);
+    return stats;
+}
+
+static wsfan_peer_event state_of(unsigned node, unsigned other) {
+    wsf_peer *peer = wsf_peer_find(world_core(w, node), world_node_id(w, other));
+    return peer != NULL ? peer->state : 0;
+}
+
+static bool is_down(void *user) {
+    (void)user;
+    return state_of(1, 0) == WSFAN_PEER_DOWN;
+}
+
+static bool is_forgotten(void *user) {
+    (void)user;
+    return state_of(1, 0) == 0;
+}
+
+START_TEST(a_set_replaces_that_of_its_own_source_and_no_other) {
+    begin();
+    world_start(w, 0, 0);
+    name(0, DNS, "tcp://10.9.0.1:1", "tcp://10.9.0.2:1");
+    name(0, DNS + 1, "tcp://10.9.0.2:1", "tcp://10.9.0.3:1");
+    name(0, HOST, "tcp://10.9.0.4:1", NULL);
+    ck_assert_uint_eq(stats_of(0).endpoints, 4);
+    name(0, DNS, "tcp://10.9.0.5:1", NULL);
+    world_run(w, FORGET_MS + 1);
+    ck_assert(at(0, "tcp://10.9.0.1:1") == NULL);
+    ck_assert(dialled(0, "tcp://10.9.0.2:1")); /* the other source names it still */
+    ck_assert(dialled(0, "tcp://10.9.0.3:1"));
+    ck_assert(dialled(0, "tcp://10.9.0.4:1"));
+    ck_assert(dialled(0, "tcp://10.9.0.5:1"));
+    ck_assert_uint_eq(stats_of(0).endpoints, 4);
+    end();
+}
+END_TEST
+
+START_TEST(a_live_peer_keeps_its_connection_when_nobody_names_it_any_more) {
+    begin_pair(DNS);
+    name(1, DNS, NULL, NULL);
+    ck_assert(dialled(1, NODE_0));
+    world_run(w, 2 * FORGET_MS);
+    ck_assert(world_meshed(w));
+    ck_assert(dialled(1, NODE_0));
+    ck_assert_uint_eq(stats_of(1).endpoints, 0);
+    end();
+}
+END_TEST
+
+START_TEST(a_dead_peer_is_dialled_for_ever_while_it_is_named) {
+    begin_pair(DNS);
+    world_crash(w, 0);
+    world_run(w, 2 * FORGET_MS);
+    ck_assert(is_forgotten(NULL));
+    ck_assert(dialled(1, NODE_0));
+    world_start(w, 0, 0);
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+    end();
+}
+END_TEST
+
+START_TEST(a_dead_peer_that_is_not_named_is_forgotten_and_never_dialled_again) {
+    begin_pair(DNS);
+    name(1, DNS, NULL, NULL);
+    world_crash(w, 0);
+    ck_assert(world_run_until(w, is_down, NULL, 2 * TEN_S));
+    ck_assert(dialled(1, NODE_0)); /* it may come back until it is forgotten */
+    ck_assert(world_run_until(w, is_forgotten, NULL, 2 * FORGET_MS));
+    ck_assert(at(1, NODE_0) == NULL);
+    end();
+}
+END_TEST
+
+START_TEST(a_peer_that_said_goodbye_and_is_not_named_is_not_dialled) {
+    begin_pair(DNS);
+    wsf_core_say_bye(world_core(w, 0), world_now(w, 0));
+    world_run(w, 100);
+    ck_assert(is_forgotten(NULL));
+    ck_assert(dialled(1, NODE_0));
+    world_crash(w, 0);
+    world_run(w, FORGET_MS); /* since the first dial */
+    name(1, DNS, NULL, NULL);
+    world_run(w, 1);
+    ck_assert(at(1, NODE_0) == NULL);
+    end();
+}
+END_TEST
+
+START_TEST(where_nobody_ever_answered_is_given_up_when_nobody_names_it) {
+    begin();
+    world_start(w, 0, 0);
+    name(0, HOST, NOWHERE, NULL);
+    world_run(w, 2 * FORGET_MS);
+    ck_assert(dialled(0, NOWHERE));
+    name(0, HOST, NULL, NULL);
+    ck_assert_uint_le(wsf_core_deadline(world_core(w, 0)), world_ms(w));
+    world_run(w, 1);
+    ck_assert(at(0, NOWHERE) == NULL);
+    ck_assert_uint_eq(wsf_core_deadline(world_core(w, 0)), UINT64_MAX);
+    end();
+}
+END_TEST
+
+START_TEST(our_own_endpoint_rests_while_it_is_named) {
+    begin();
+    world_start(w, 0, 0);
+    name(0, DNS, NODE_0, ALIAS); /* the first is known to be ours, the second is found to be */
+    ck_assert(at(0, NODE_0) == NULL);
+    answers(0, ALIAS, world_node_id(w, 0));
+    for (int i = 0; i < 10; i++) {
+        ck_assert(rests(0, ALIAS));
+        name(0, DNS, NODE_0, ALIAS);
+        world_run(w, 5000);
+    }
+    name(0, DNS, NODE_0, NULL);
+    ck_assert(at(0, ALIAS) == NULL);
+    end();
+}
+END_TEST
+
+START_TEST(a_second_endpoint_of_a_peer_rests_and_is_not_dialled_at_each_naming) {
+    begin_pair(DNS);
+    for (int i = 0; i < 10; i++) {
+        name(1, DNS, NODE_0, ALIAS);
+        if (i == 0)
+            answers(1, ALIAS, world_node_id(w, 0));
+        ck_assert(rests(1, ALIAS));
+        ck_assert(dialled(1, NODE_0));
+        world_run(w, 5000);
+    }
+    name(1, DNS, NODE_0, NULL);
+    ck_assert(at(1, ALIAS) == NULL);
+    ck_assert(dialled(1, NODE_0));
+    end();
+}
+END_TEST
+
+START_TEST(a_peer_that_is_down_is_tried_at_all_its_endpoints_and_the_one_that_works_stays) {
+    begin_pair(DNS);
+    name(1, DNS, NODE_0, ALIAS);
+    answers(1, ALIAS, world_node_id(w, 0));
+    world_freeze(w, 0, true);
+    ck_assert(world_run_until(w, is_down, NULL, 2 * TEN_S));
+    ck_assert(dialled(1, ALIAS));
+    ck_assert(dialled(1, NODE_0));
+    answers(1, ALIAS, world_node_id(w, 0));
+    ck_assert(dialled(1, ALIAS));
+    ck_assert(rests(1, NODE_0));
+    end();
+}
+END_TEST
+
+START_TEST(a_forgotten_peer_s_second_endpoint_is_dialled_again) {
+    begin_pair(DNS);
+    name(1, DNS, NODE_0, ALIAS);
+    answers(1, ALIAS, world_node_id(w, 0));
+    wsf_core_say_bye(world_core(w, 0), world_now(w, 0));
+    world_run(w, 100);
+    ck_assert(is_forgotten(NULL));
+    ck_assert(dialled(1, ALIAS));
+    ck_assert(dialled(1, NODE_0));
+    end();
+}
+END_TEST
+
+START_TEST(another_node_at_the_first_endpoint_wakes_the_second) {
+    begin_pair(DNS);
+    name(1, DNS, NODE_0, ALIAS);
+    answers(1, ALIAS, world_node_id(w, 0));
+    answers(1, NODE_0, 4711);
+    ck_assert(dialled(1, ALIAS));
+    ck_assert_uint_eq(at(1, NODE_0)->node, 4711);
+    end();
+}
+END_TEST
+
+START_TEST(a_node_that_may_not_be_a_peer_is_let_go_with_its_last_name) {
+    begin();
+    world_start(w, 0, 0);
+    name(0, DNS, NOWHERE, ALIAS);
+    answers(0, NOWHERE, 4711);
+    answers(0, ALIAS, 4711);
+    ck_assert(dialled(0, NOWHERE) && rests(0, ALIAS));
+    name(0, DNS, ALIAS, NULL);
+    ck_assert(at(0, NOWHERE) == NULL);
+    ck_assert(dialled(0, ALIAS)); /* nothing else leads there now */
+    end();
+}
+END_TEST
+
+START_TEST(more_endpoints_than_connections_are_counted_and_dialled_when_there_is_room) {
+    enum { COUNT = WSF_CONNECTIONS_MAX + 44 };
+    static char text[COUNT][32];
+    const char *endpoints[COUNT];
+    begin();
+    world_start(w, 0, 0);
+    wsf_dial_hearsay(world_core(w, 0), NOWHERE, world_now(w, 0));
+    for (int i = 0; i < COUNT; i++) {
+        snprintf(text[i], sizeof text[i], "tcp://10.8.%d.%d:1", i / 256, i % 256);
+        endpoints[i] = text[i];
+    }
+    wsf_core_name_endpoints(world_core(w, 0), DNS, endpoints, COUNT, world_now(w, 0));
+    ck_assert_uint_eq(stats_of(0).endpoints, WSF_CONNECTIONS_MAX);
+    ck_assert_uint_eq(stats_of(0).endpoints_surplus, 44);
+    ck_assert(at(0, NOWHERE) == NULL); /* what is named has precedence over hearsay */
+    ck_assert(at(0, endpoints[COUNT - 1]) == NULL);
+    name(0, HOST, NOWHERE, NULL);
+    ck_assert_uint_eq(stats_of(0).endpoints_surplus, 45);
+
+    world_run(w, FORGET_MS + 1);
+    name(0, HOST, NULL, NULL);
+    wsf_core_name_endpoints(world_core(w, 0), DNS, endpoints + 44, WSF_CONNECTIONS_MAX,
+                            world_now(w, 0));
+    ck_assert_uint_eq(stats_of(0).endpoints, WSF_CONNECTIONS_MAX);
+    ck_assert_uint_eq(stats_of(0).endpoints_surplus, 0);
+    ck_assert(dialled(0, endpoints[COUNT - 1]));
+    end();
+}
+END_TEST
+
+SUITE_MAIN("dial", a_set_replaces_that_of_its_own_source_and_no_other,
+           a_live_peer_keeps_its_connection_when_nobody_names_it_any_more,
+           a_dead_peer_is_dialled_for_ever_while_it_is_named,
+           a_dead_peer_that_is_not_named_is_forgotten_and_never_dialled_again,
+           a_peer_that_said_goodbye_and_is_not_named_is_not_dialled,
+           where_nobody_ever_answered_is_given_up_when_nobody_names_it,
+           our_own_endpoint_rests_while_it_is_named,
+           a_second_endpoint_of_a_peer_rests_and_is_not_dialled_at_each_naming,
+           a_peer_that_is_down_is_tried_at_all_its_endpoints_and_the_one_that_works_stays,
+           a_forgotten_peer_s_second_endpoint_is_dialled_again,
+           another_node_at_the_first_endpoint_wakes_the_second,
+           a_node_that_may_not_be_a_peer_is_let_go_with_its_last_name,
+           more_endpoints_than_connections_are_counted_and_dialled_when_there_is_room)
