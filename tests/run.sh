@@ -16,7 +16,8 @@ if command -v npm >/dev/null && node -e 'process.exit(parseInt(process.versions.
 fi
 # shellcheck disable=SC2086 # a list of words
 need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev \
-    libwebsockets-dev check clang haproxy chromium util-linux $node_packages || exit 1
+    libwebsockets-dev libhiredis-dev libnats-dev redis-server nats-server check clang haproxy chromium \
+    util-linux $node_packages || exit 1
 
 jobs=$(nproc)
 failed=
