@@ -192,6 +192,7 @@ extern const struct transport transport_nats;
 
 /* Opens a node that listens on loopback; peer: the endpoint of another, or NULL. */
 wsfan_node *open_node(const char *peer, const char *name);
+wsfan_node *subscriber_node(const void *subscriber); /* of a libwsfan subscriber */
 void await_peers(wsfan_node *node, unsigned peers);
 /* Waits for the loop's descriptor, and dispatches. */
 int serve_loop(wsfan_loop *loop, int timeout_ms);

@@ -46,12 +46,17 @@ static void run_holder(struct stage *stage, struct worker *self, const void *arg
 /* Its subscriber is the same as in every other comparison. Samples from the time when the newcomer
  * is busy go to the newcomer. */
 static void run_quiet(struct stage *stage, struct worker *self, const void *argument) {
-    (void)argument;
+    const struct task *task = argument;
     struct job job = { .transport = &transport_wsfan, .size = SIZE, .peers = 1 };
+    wsfan_stats stats = { .struct_size = sizeof stats };
     struct sink sink;
     struct worker *newcomer = &stage->workers[NEWCOMER];
     void *subscriber = transport_wsfan.subscriber(stage, &job);
     sink_init(&sink, SIZE, true, self);
+    do {
+        pause_us(1000);
+        must(wsfan_node_stats(subscriber_node(subscriber), &stats), "statistics");
+    } while (stats.chats_remote < task->chats);
     worker_phase(self, PHASE_READY);
     while (atomic_load(&stage->command) != COMMAND_QUIT) {
         uint32_t before = self->samples_count;

@@ -106,6 +106,10 @@ static void *subscriber(struct stage *stage, const struct job *job) {
     return self;
 }
 
+wsfan_node *subscriber_node(const void *subscriber) {
+    return ((const struct subscriber *)subscriber)->node;
+}
+
 static void receive(void *user, struct sink *sink) {
     struct subscriber *self = user;
     self->sink = sink;
