@@ -170,7 +170,8 @@ static int join(wsfan_loop *loop, wsfan_session session, const wsfan_target *tar
         wsf_registry_expect(&loop->registry, session, i);
     if (ready != NULL) {
         *ready = (ready_join){ session, i };
-        wsf_mailbox_wake(&loop->inbox->mailbox);
+        if (loop->ready.count == 1) /* with more, the descriptor is readable, or dispatch runs */
+            wsf_mailbox_wake(&loop->inbox->mailbox);
     }
     if (!audience->settled && !audience->ticket_away)
         announce(loop, audience);
@@ -301,7 +302,7 @@ static void tell_joined(wsfan_loop *loop, wsfan_recipient recipient, uint32_t i,
     wsfan_joined joined = {
         .session = recipient.session,
         .session_user = recipient.session_user,
-        .chat = { audience->name, audience->name_size },
+        .chat = wsf_audience_name(audience),
         .status = ticket != NULL ? ticket->status : WSFAN_OK,
         .missing = ticket != NULL ? ticket->missing : NULL,
         .missing_count = ticket != NULL ? ticket->missing_count : 0,
@@ -329,7 +330,7 @@ static void dispatch_ticket(wsfan_loop *loop, wsf_ticket *ticket) {
     /* Who joined meanwhile, when not every peer knows, starts another round. */
     bool again = false;
     for (uint32_t m = 0; m < audience->members_count && !audience->settled && !again; m++)
-        again = wsf_registry_expected(&loop->registry, audience->members[m].recipient.session, i);
+        again = wsf_registry_expected(&loop->registry, audience->members[m].session, i);
     if (again)
         announce(loop, audience);
     retire(loop, i);
