@@ -9,7 +9,7 @@
 enum {
     SECONDS_MAX = 120,
     WINDOW_BYTES = 32 * 1024 * 1024, /* for transports without back-pressure */
-    WINDOW_COUNT = 65536,
+    WINDOW_COUNT = 32768, /* half of what a loop's inbox holds */
     WORK_BYTES = 512 * 1024 * 1024
 };
 
@@ -21,7 +21,7 @@ uint64_t messages_of(const struct settings *settings, size_t size, uint64_t coun
     return settings->quick ? count / 200 + 20 : count;
 }
 
-/* Where a broker would drop or hang up, wait for the slowest subscriber. */
+/* Where what a subscriber does not take would be dropped, wait for the slowest. */
 static void hold_back(const struct stage *stage, const struct job *job, uint64_t number) {
     uint64_t window = WINDOW_BYTES / job->size;
     window = window < WINDOW_COUNT ? window : WINDOW_COUNT;

@@ -116,8 +116,11 @@ static void receive(void *user, struct sink *sink) {
     serve_loop(self->loop, 100);
 }
 
+/* A peer that is slow holds the publisher back, but not a loop of a peer: its inbox drops, and
+ * on_gap says so. */
 const struct transport transport_wsfan = {
     .name = "wsfan",
+    .no_back_pressure = true,
     .publisher = publisher,
     .gather = gather,
     .publish = publish,
