@@ -9,7 +9,7 @@
 enum {
     SECONDS_MAX = 120,
     WINDOW_BYTES = 32 * 1024 * 1024, /* for transports without back-pressure */
-    WINDOW_COUNT = 32768, /* half of what a loop's inbox holds */
+    WINDOW_COUNT = 32768,            /* half of what a loop's inbox holds */
     WORK_BYTES = 512 * 1024 * 1024
 };
 
