@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { LIFE_S_MAX = 300, POLL_US = 500 };
+enum { LIFE_S_MAX = 300, END_S = 5, POLL_US = 500 };
 
 static struct stage *current; /* the parent's: what die() has to end */
 
@@ -170,10 +170,24 @@ double stage_cpu_s(const struct stage *stage) {
     return sum;
 }
 
+/* Workers end by themselves, so that profilers can write what they have; or else they are ended. */
+static void await_end(pid_t *pid, int64_t deadline_ns) {
+    while (*pid > 0 && now_ns() < deadline_ns) {
+        if (waitpid(*pid, NULL, WNOHANG) == *pid)
+            *pid = 0;
+        else
+            pause_us(POLL_US);
+    }
+}
+
 void stage_close(struct stage *stage) {
     current = NULL;
-    for (unsigned i = 0; i < stage->workers_count; i++)
+    stage_command(stage, COMMAND_QUIT);
+    int64_t deadline_ns = now_ns() + END_S * INT64_C(1000000000);
+    for (unsigned i = 0; i < stage->workers_count; i++) {
+        await_end(&stage->workers[i].pid, deadline_ns);
         reap(stage->workers[i].pid, SIGKILL);
+    }
     reap(stage->broker, SIGTERM);
     munmap(stage, sizeof *stage);
 }
