@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { CHATS = 1000000, CHATS_QUICK = 5000, RUNS = 3, RATE = 1000, QUIET_MS = 1500, SIZE = 64 };
+enum { CHATS = 1000000, CHATS_QUICK = 5000, RUNS = 3, RATE = 5000, QUIET_MS = 1500, SIZE = 64 };
 enum { HOLDER, QUIET, NEWCOMER };
 enum { FROM_OPEN_S, FROM_UP_S };
 
