@@ -45,18 +45,31 @@ void wsf_ticket_free(wsf_ticket *ticket) {
     free(ticket);
 }
 
+wsfan_message *wsf_inbox_message(wsf_item *item) {
+    return item->kind == WSF_INBOX_MESSAGE ? (wsfan_message *)item
+                                           : ((wsf_inbox_shared *)item)->message;
+}
+
 void wsf_inbox_free_item(wsf_item *item) {
-    if (item->kind == WSF_INBOX_JOINED) {
+    switch ((wsf_inbox_kind)item->kind) {
+    case WSF_INBOX_MESSAGE:
+        wsfan_message_unref((wsfan_message *)item);
+        break;
+    case WSF_INBOX_SHARED:
+        wsfan_message_unref(((wsf_inbox_shared *)item)->message);
+        free(item);
+        break;
+    case WSF_INBOX_JOINED:
         wsf_ticket_free((wsf_ticket *)item);
-        return;
-    }
-    if (item->kind == WSF_INBOX_RESULT) {
+        break;
+    case WSF_INBOX_PEER:
+    case WSF_INBOX_GAP:
+        free(item);
+        break;
+    case WSF_INBOX_RESULT:
         wsf_receipt_unref((wsf_receipt *)item);
-        return;
+        break;
     }
-    if (item->kind == WSF_INBOX_MESSAGE)
-        wsfan_message_unref(((wsf_inbox_message *)item)->message);
-    free(item);
 }
 
 void wsf_inbox_note_gap(wsf_inbox *inbox, uint64_t count) {
@@ -64,18 +77,33 @@ void wsf_inbox_note_gap(wsf_inbox *inbox, uint64_t count) {
     wsf_mailbox_wake(&inbox->mailbox);
 }
 
-bool wsf_inbox_put_message(wsf_inbox *inbox, wsfan_message *message) {
-    wsf_inbox_message *item = malloc(sizeof *item);
-    if (item != NULL) {
-        size_t bytes = sizeof *item + wsf_message_size(message);
-        item->item.kind = WSF_INBOX_MESSAGE;
-        item->item.bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
-        item->message = message;
-        if (wsf_mailbox_post_bounded(&inbox->mailbox, &item->item) == WSFAN_OK)
-            return true;
-        free(item);
+/* A message goes into its first inbox by itself, which is all there is for most: no memory is taken
+ * on one thread to be given back on another. */
+static wsf_item *item_for(wsfan_message *message) {
+    if (!message->in_inbox) {
+        message->in_inbox = true;
+        message->item.kind = WSF_INBOX_MESSAGE;
+        return &message->item;
     }
-    wsfan_message_unref(message);
+    wsf_inbox_shared *shared = malloc(sizeof *shared);
+    if (shared == NULL)
+        return NULL;
+    shared->item.kind = WSF_INBOX_SHARED;
+    shared->message = message;
+    return &shared->item;
+}
+
+bool wsf_inbox_put_message(wsf_inbox *inbox, wsfan_message *message) {
+    wsf_item *item = item_for(message);
+    if (item != NULL) {
+        size_t bytes = sizeof(wsf_inbox_shared) + wsf_message_size(message);
+        item->bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+        if (wsf_mailbox_post_bounded(&inbox->mailbox, item) == WSFAN_OK)
+            return true;
+        wsf_inbox_free_item(item);
+    } else {
+        wsfan_message_unref(message);
+    }
     wsf_inbox_note_gap(inbox, 1);
     return false;
 }

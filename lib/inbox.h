@@ -8,7 +8,8 @@
 #include "mailbox.h"
 
 typedef enum {
-    WSF_INBOX_MESSAGE,
+    WSF_INBOX_MESSAGE, /* the message's own item */
+    WSF_INBOX_SHARED,  /* a message that is in the inbox of another loop too */
     WSF_INBOX_JOINED,
     WSF_INBOX_PEER,
     WSF_INBOX_GAP,
@@ -18,7 +19,7 @@ typedef enum {
 typedef struct {
     wsf_item item;
     wsfan_message *message;
-} wsf_inbox_message;
+} wsf_inbox_shared;
 
 typedef struct {
     wsf_item item; /* WSF_INBOX_PEER or WSF_INBOX_GAP */
@@ -52,6 +53,9 @@ void wsf_inbox_put_ticket(wsf_inbox *inbox, wsf_ticket *ticket);
  * is then noted as the loop's own. */
 bool wsf_inbox_put_peer(wsf_inbox *inbox, const wsfan_peer *peer);
 bool wsf_inbox_put_gap(wsf_inbox *inbox, const wsfan_gap *gap);
+
+/* The message of an item of either kind. */
+wsfan_message *wsf_inbox_message(wsf_item *item);
 
 /* Frees an item that came out of the mailbox, and what it holds. */
 void wsf_inbox_free_item(wsf_item *item);

@@ -209,13 +209,13 @@ wsfan_address wsfan_session_address(const wsfan_loop *loop, wsfan_session sessio
 
 /* ------------------------------------------------------------------------------------- dispatch */
 
-static void dispatch_message(wsfan_loop *loop, wsf_inbox_message *item) {
-    wsfan_message *message = item->message;
+static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
+    wsfan_message *message = wsf_inbox_message(item);
     uint64_t except = message->except.node == loop->node.node ? message->except.session : 0;
     const wsfan_recipient *recipients;
     size_t count = wsf_registry_collect(&loop->members.registry, message, except, &recipients);
     loop->released_count++;
-    loop->released_bytes += item->item.bytes;
+    loop->released_bytes += item->bytes;
     loop->messages++;
     loop->recipients += count;
     if (count > 0 && loop->callbacks.on_message != NULL)
@@ -224,7 +224,7 @@ static void dispatch_message(wsfan_loop *loop, wsf_inbox_message *item) {
         message->receipt->loops_item.kind = WSF_MESH_LOOPS_DONE;
         wsf_mesh_post(loop->node.mesh, &wsf_receipt_ref(message->receipt)->loops_item);
     }
-    wsf_inbox_free_item(&item->item);
+    wsf_inbox_free_item(item);
 }
 
 static void dispatch_notice(wsfan_loop *loop, wsf_inbox_notice *notice) {
@@ -248,7 +248,8 @@ static void dispatch_result(wsfan_loop *loop, wsf_receipt *receipt) {
 static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
     switch ((wsf_inbox_kind)item->kind) {
     case WSF_INBOX_MESSAGE:
-        dispatch_message(loop, (wsf_inbox_message *)item);
+    case WSF_INBOX_SHARED:
+        dispatch_message(loop, item);
         break;
     case WSF_INBOX_JOINED:
         wsf_members_ticket_back(&loop->members, (wsf_ticket *)item);

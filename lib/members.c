@@ -103,7 +103,8 @@ int wsf_members_join(wsf_members *members, wsfan_session session, const wsfan_ta
         wsf_registry_expect(registry, session, i);
     if (ready != NULL) {
         *ready = (ready_join){ session, i };
-        members->effects.ready(members->effects.user);
+        if (members->ready.count == 1) /* with more, it was told, or is at it */
+            members->effects.ready(members->effects.user);
     }
     if (!audience->settled && !audience->ticket_away)
         announce(members, audience);
@@ -154,7 +155,7 @@ static void tell_joined(wsf_members *members, wsfan_recipient recipient, uint32_
     wsfan_joined joined = {
         .session = recipient.session,
         .session_user = recipient.session_user,
-        .chat = { audience->name, audience->name_size },
+        .chat = wsf_audience_name(audience),
         .status = ticket != NULL ? ticket->status : WSFAN_OK,
         .missing = ticket != NULL ? ticket->missing : NULL,
         .missing_count = ticket != NULL ? ticket->missing_count : 0,
@@ -182,7 +183,7 @@ void wsf_members_ticket_back(wsf_members *members, wsf_ticket *ticket) {
     /* Who joined meanwhile, when not every peer knows, starts another round. */
     bool again = false;
     for (uint32_t m = 0; m < audience->members_count && !audience->settled && !again; m++)
-        again = wsf_registry_expected(registry, audience->members[m].recipient.session, i);
+        again = wsf_registry_expected(registry, audience->members[m].session, i);
     if (again)
         announce(members, audience);
     retire(members, i);

@@ -15,7 +15,7 @@ typedef struct {
 } wsf_message_target;
 
 struct wsfan_message {
-    wsf_item item;        /* its place in the publish queue */
+    wsf_item item;        /* its place in the publish queue, later in the inbox of one loop */
     wsf_receipt *receipt; /* a reference; NULL: nobody asked what becomes of it */
     atomic_uint refs;
     uint32_t flags;
@@ -25,7 +25,8 @@ struct wsfan_message {
     uint32_t headroom_size;
     uint32_t payload_offset; /* from the start of the struct */
     uint32_t payload_size;
-    bool taken;                   /* a loop has it; only the mesh thread looks */
+    bool taken;                   /* a loop has it; only the mesh thread looks, */
+    bool in_inbox;                /* and whether `item` is in an inbox */
     wsf_message_target targets[]; /* then the names, the headroom, the payload */
 };
 

@@ -1,6 +1,9 @@
 /* Answers for who is in what on one loop. Used by that loop's thread alone, without locks. Knows
  * nothing of peers.
  *
+ * The members of an audience are one block: an array of recipients, which a delivery copies as it
+ * is, an array that says where in its session's memberships each of them stands, and the name.
+ *
  * Invariants: a member and its membership point at each other by index; an indexed audience is not
  * freed while it has members; scratch has room for every open session, so that a delivery never
  * needs memory. */
@@ -21,12 +24,17 @@ static wsfan_session handle_of(const wsf_registry *registry, uint32_t slot) {
                             (uint64_t)registry->sessions[slot].generation << SLOT_BITS | slot };
 }
 
+/* Large arrays grow by less: what is spare is then a tenth of them, on average. */
+static uint32_t larger_than(uint32_t capacity) {
+    return capacity < 64 ? capacity + capacity / 2 + 1 : capacity + capacity / 4;
+}
+
 /* Makes room for one more element than `count`. */
 static int reserve(void **array, uint32_t *capacity, uint32_t count, size_t element_size,
                    uint32_t capacity_min) {
     if (count < *capacity)
         return WSFAN_OK;
-    uint32_t larger = *capacity < capacity_min ? capacity_min : *capacity + *capacity / 2 + 1;
+    uint32_t larger = *capacity < capacity_min ? capacity_min : larger_than(*capacity);
     void *grown = realloc(*array, (size_t)larger * element_size);
     if (grown == NULL)
         return WSFAN_ENOMEM;
@@ -45,11 +53,16 @@ void wsf_registry_init(wsf_registry *registry, const wsf_registry_limits *limits
     wsf_table_init(&registry->index, seed);
 }
 
+static void free_memberships(wsf_session_slot *slot) {
+    if (slot->memberships_capacity > 1)
+        free(slot->memberships);
+    slot->memberships_capacity = 1;
+}
+
 void wsf_registry_destroy(wsf_registry *registry) {
     for (uint32_t i = 0; i < registry->sessions_used; i++)
-        free(registry->sessions[i].memberships);
+        free_memberships(&registry->sessions[i]);
     for (uint32_t i = 0; i < registry->audiences_used; i++) {
-        free(registry->audiences[i].name);
         free(registry->audiences[i].members);
         if (!registry->audiences[i].ticket_away) /* else it belongs to whoever has it */
             free(registry->audiences[i].ticket);
@@ -97,6 +110,7 @@ int wsf_registry_open(wsf_registry *registry, void *user, wsfan_session *session
         slot = registry->sessions_used++;
         memset(&registry->sessions[slot], 0, sizeof registry->sessions[slot]);
         registry->sessions[slot].generation = 1;
+        registry->sessions[slot].memberships_capacity = 1;
     }
     registry->sessions[slot].user = user;
     registry->sessions[slot].open = true;
@@ -121,10 +135,7 @@ int wsf_registry_check(const wsf_registry *registry, wsfan_session session) {
 void wsf_registry_close(wsf_registry *registry, wsfan_session session) {
     wsf_session_slot *slot = find_session(registry, session);
     assert(slot != NULL && slot->memberships_count == 0);
-    free(slot->memberships);
-    slot->memberships = NULL;
-    slot->memberships_capacity = 0;
-    slot->user = NULL;
+    free_memberships(slot);
     slot->open = false;
     if (++slot->generation == 0)
         slot->generation = 1;
@@ -140,6 +151,41 @@ wsf_audience *wsf_registry_audience(const wsf_registry *registry, uint32_t audie
     return &registry->audiences[audience];
 }
 
+/* The block of an audience: members, then a place for each, then the name. */
+static size_t places_offset(uint32_t capacity) {
+    return capacity * sizeof(wsfan_recipient);
+}
+
+static size_t name_offset(uint32_t capacity) {
+    return places_offset(capacity) + capacity * sizeof(uint32_t);
+}
+
+/* Where in its session's memberships a member's stands. */
+static uint32_t *places_of(const wsf_audience *audience) {
+    return (uint32_t *)(audience->members + audience->members_capacity);
+}
+
+wsfan_bytes wsf_audience_name(const wsf_audience *audience) {
+    return (wsfan_bytes){ (uint8_t *)audience->members + name_offset(audience->members_capacity),
+                          audience->name_size };
+}
+
+static int reserve_member(wsf_audience *audience) {
+    uint32_t capacity = audience->members_capacity;
+    if (audience->members_count < capacity)
+        return WSFAN_OK;
+    uint32_t larger = larger_than(capacity);
+    uint8_t *block = realloc(audience->members, name_offset(larger) + audience->name_size);
+    if (block == NULL)
+        return WSFAN_ENOMEM;
+    memmove(block + name_offset(larger), block + name_offset(capacity), audience->name_size);
+    memmove(block + places_offset(larger), block + places_offset(capacity),
+            capacity * sizeof(uint32_t));
+    audience->members = (wsfan_recipient *)(void *)block;
+    audience->members_capacity = larger;
+    return WSFAN_OK;
+}
+
 static uint32_t find_audience(const wsf_registry *registry, wsfan_target_kind kind,
                               wsfan_bytes name, uint64_t hash) {
     uint32_t cursor = 0;
@@ -147,7 +193,7 @@ static uint32_t find_audience(const wsf_registry *registry, wsfan_target_kind ki
     while ((i = wsf_table_next(&registry->index, hash, &cursor)) != WSF_TABLE_NONE) {
         const wsf_audience *audience = &registry->audiences[i];
         if (audience->hash == hash && audience->kind == kind && audience->name_size == name.size &&
-            memcmp(audience->name, name.data, name.size) == 0)
+            memcmp(wsf_audience_name(audience).data, name.data, name.size) == 0)
             break;
     }
     return i;
@@ -163,15 +209,16 @@ static int add_audience(wsf_registry *registry, const wsfan_target *target, uint
         if (error != WSFAN_OK)
             return error;
     }
-    uint8_t *name = malloc(target->name.size);
-    if (name == NULL)
+    assert(target->name.size <= UINT16_MAX);
+    uint8_t *block = malloc(name_offset(1) + target->name.size);
+    if (block == NULL)
         return WSFAN_ENOMEM;
-    memcpy(name, target->name.data, target->name.size);
+    memcpy(block + name_offset(1), target->name.data, target->name.size);
 
     bool reused = registry->audiences_free != WSF_TABLE_NONE;
     uint32_t i = reused ? registry->audiences_free : registry->audiences_used;
     if (wsf_table_insert(&registry->index, hash, i) != WSFAN_OK) {
-        free(name);
+        free(block);
         return WSFAN_ENOMEM;
     }
     if (reused)
@@ -180,9 +227,10 @@ static int add_audience(wsf_registry *registry, const wsfan_target *target, uint
         registry->audiences_used++;
     registry->audiences[i] = (wsf_audience){
         .hash = hash,
-        .name = name,
-        .name_size = (uint32_t)target->name.size,
-        .kind = target->kind,
+        .members = (wsfan_recipient *)(void *)block,
+        .members_capacity = 1,
+        .name_size = (uint16_t)target->name.size,
+        .kind = (uint8_t)target->kind,
     };
     registry->audiences_count++;
     *added = i;
@@ -193,7 +241,6 @@ void wsf_registry_drop_audience(wsf_registry *registry, uint32_t audience) {
     wsf_audience *dropped = wsf_registry_audience(registry, audience);
     assert(dropped->members_count == 0 && !dropped->ticket_away);
     wsf_table_remove(&registry->index, dropped->hash, audience);
-    free(dropped->name);
     free(dropped->members);
     free(dropped->ticket);
     memset(dropped, 0, sizeof *dropped);
@@ -214,17 +261,47 @@ bool wsf_registry_has_twin(const wsf_registry *registry, uint32_t audience) {
 
 /* --------------------------------------------------------------------------------- memberships */
 
-static wsf_membership *find_membership(const wsf_session_slot *slot, uint32_t audience) {
-    for (uint32_t i = 0; i < slot->memberships_count; i++)
-        if (slot->memberships[i].audience == audience)
-            return &slot->memberships[i];
+static wsf_membership *memberships_of(wsf_session_slot *slot) {
+    return slot->memberships_capacity > 1 ? slot->memberships : &slot->only;
+}
+
+static int reserve_membership(wsf_session_slot *slot) {
+    if (slot->memberships_count < slot->memberships_capacity)
+        return WSFAN_OK;
+    bool first = slot->memberships_capacity == 1;
+    uint32_t capacity = first ? 3 : larger_than(slot->memberships_capacity);
+    wsf_membership *array = realloc(first ? NULL : slot->memberships, capacity * sizeof *array);
+    if (array == NULL)
+        return WSFAN_ENOMEM;
+    if (first)
+        array[0] = slot->only;
+    slot->memberships = array;
+    slot->memberships_capacity = capacity & 0x7fffffff;
+    return WSFAN_OK;
+}
+
+/* Looks through the session's chats or the chat's sessions, whichever are fewer. */
+static wsf_membership *find_membership(const wsf_registry *registry, wsf_session_slot *slot,
+                                       uint32_t i) {
+    const wsf_audience *audience = &registry->audiences[i];
+    wsf_membership *memberships = memberships_of(slot);
+    if (audience->members_count < slot->memberships_count) {
+        uint64_t id = handle_of(registry, (uint32_t)(slot - registry->sessions)).id;
+        for (uint32_t m = 0; m < audience->members_count; m++)
+            if (audience->members[m].session.id == id)
+                return &memberships[places_of(audience)[m]];
+        return NULL;
+    }
+    for (uint32_t m = 0; m < slot->memberships_count; m++)
+        if (memberships[m].audience == i)
+            return &memberships[m];
     return NULL;
 }
 
-static uint32_t count_chats(const wsf_registry *registry, const wsf_session_slot *slot) {
+static uint32_t count_chats(const wsf_registry *registry, wsf_session_slot *slot) {
     /* A user, if any, is what a session joins first. */
     bool has_user = slot->memberships_count > 0 &&
-                    registry->audiences[slot->memberships[0].audience].kind == WSFAN_USER;
+                    registry->audiences[memberships_of(slot)->audience].kind == WSFAN_USER;
     return slot->memberships_count - (has_user ? 1 : 0);
 }
 
@@ -234,30 +311,28 @@ int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan
     if (slot == NULL)
         return WSFAN_ESTALE;
     uint32_t i = find_audience(registry, target->kind, target->name, hash);
-    if (i != WSF_TABLE_NONE && find_membership(slot, i) != NULL)
+    if (i != WSF_TABLE_NONE && find_membership(registry, slot, i) != NULL)
         return WSFAN_EEXIST;
     if (target->kind == WSFAN_CHAT &&
         count_chats(registry, slot) >= registry->limits.chats_per_session_count_max)
         return WSFAN_ELIMIT;
 
-    int error = reserve((void **)&slot->memberships, &slot->memberships_capacity,
-                        slot->memberships_count, sizeof *slot->memberships, 2);
+    int error = reserve_membership(slot);
     if (error != WSFAN_OK)
         return error;
     bool added = i == WSF_TABLE_NONE;
     if (added && (error = add_audience(registry, target, hash, &i)) != WSFAN_OK)
         return error;
     wsf_audience *audience = &registry->audiences[i];
-    error = reserve((void **)&audience->members, &audience->members_capacity,
-                    audience->members_count, sizeof *audience->members, 1);
+    error = reserve_member(audience);
     if (error != WSFAN_OK) {
         if (added)
             wsf_registry_drop_audience(registry, i);
         return error;
     }
-    audience->members[audience->members_count] = (wsf_member){ { session, slot->user },
-                                                               slot->memberships_count };
-    slot->memberships[slot->memberships_count++] = (wsf_membership){
+    audience->members[audience->members_count] = (wsfan_recipient){ session, slot->user };
+    places_of(audience)[audience->members_count] = slot->memberships_count;
+    memberships_of(slot)[slot->memberships_count++] = (wsf_membership){
         .audience = i, .position = audience->members_count++ & 0x7fffffff
     };
     registry->memberships_count++;
@@ -267,21 +342,24 @@ int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan
 
 /* The last of each array takes the hole, and is told where it stands now. The user stays first. */
 static void remove_membership(wsf_registry *registry, wsf_session_slot *slot, uint32_t m) {
-    wsf_audience *audience = &registry->audiences[slot->memberships[m].audience];
-    uint32_t position = slot->memberships[m].position;
+    wsf_membership *memberships = memberships_of(slot);
+    wsf_audience *audience = &registry->audiences[memberships[m].audience];
+    uint32_t position = memberships[m].position;
 
     uint32_t last = --audience->members_count;
     if (position != last) {
-        wsf_member moved = audience->members[last];
+        wsfan_recipient moved = audience->members[last];
+        uint32_t place = places_of(audience)[last];
         audience->members[position] = moved;
-        wsf_session_slot *owner = &registry->sessions[slot_of(moved.recipient.session)];
-        owner->memberships[moved.membership].position = position & 0x7fffffff;
+        places_of(audience)[position] = place;
+        wsf_session_slot *owner = &registry->sessions[slot_of(moved.session)];
+        memberships_of(owner)[place].position = position & 0x7fffffff;
     }
     last = --slot->memberships_count;
     if (m != last) {
-        wsf_membership moved = slot->memberships[last];
-        slot->memberships[m] = moved;
-        registry->audiences[moved.audience].members[moved.position].membership = m;
+        wsf_membership moved = memberships[last];
+        memberships[m] = moved;
+        places_of(&registry->audiences[moved.audience])[moved.position] = m;
     }
     registry->memberships_count--;
 }
@@ -292,10 +370,10 @@ int wsf_registry_leave(wsf_registry *registry, wsfan_session session, const wsfa
     if (slot == NULL)
         return WSFAN_ESTALE;
     uint32_t i = find_audience(registry, target->kind, target->name, hash);
-    wsf_membership *membership = i == WSF_TABLE_NONE ? NULL : find_membership(slot, i);
+    wsf_membership *membership = i == WSF_TABLE_NONE ? NULL : find_membership(registry, slot, i);
     if (membership == NULL)
         return WSFAN_ENOENT;
-    remove_membership(registry, slot, (uint32_t)(membership - slot->memberships));
+    remove_membership(registry, slot, (uint32_t)(membership - memberships_of(slot)));
     *left = i;
     return WSFAN_OK;
 }
@@ -304,19 +382,19 @@ bool wsf_registry_leave_any(wsf_registry *registry, wsfan_session session, uint3
     wsf_session_slot *slot = find_session(registry, session);
     if (slot == NULL || slot->memberships_count == 0)
         return false;
-    *left = slot->memberships[slot->memberships_count - 1].audience;
+    *left = memberships_of(slot)[slot->memberships_count - 1].audience;
     remove_membership(registry, slot, slot->memberships_count - 1);
     return true;
 }
 
 void wsf_registry_expect(wsf_registry *registry, wsfan_session session, uint32_t audience) {
-    find_membership(find_session(registry, session), audience)->pending = 1;
+    find_membership(registry, find_session(registry, session), audience)->pending = 1;
 }
 
 static wsf_membership *find_expected(const wsf_registry *registry, wsfan_session session,
                                      uint32_t audience) {
-    const wsf_session_slot *slot = find_session(registry, session);
-    wsf_membership *membership = slot == NULL ? NULL : find_membership(slot, audience);
+    wsf_session_slot *slot = find_session(registry, session);
+    wsf_membership *membership = slot == NULL ? NULL : find_membership(registry, slot, audience);
     return membership != NULL && membership->pending ? membership : NULL;
 }
 
@@ -354,19 +432,17 @@ size_t wsf_registry_collect_audience(wsf_registry *registry, uint32_t audience,
                                      const wsfan_recipient **recipients) {
     const wsf_audience *from = wsf_registry_audience(registry, audience);
     wsfan_recipient *scratch = lend_scratch(registry);
-    for (uint32_t i = 0; i < from->members_count; i++)
-        scratch[i] = from->members[i].recipient;
+    memcpy(scratch, from->members, from->members_count * sizeof *scratch);
     *recipients = scratch;
     return from->members_count;
 }
 
-static uint32_t next_round(wsf_registry *registry) {
+static void next_round(wsf_registry *registry) {
     if (++registry->round == 0) {
         for (uint32_t i = 0; i < registry->sessions_used; i++)
             registry->sessions[i].mark = 0;
         registry->round = 1;
     }
-    return registry->round;
 }
 
 static size_t collect_all(const wsf_registry *registry, uint64_t except, wsfan_recipient *out) {
@@ -379,12 +455,44 @@ static size_t collect_all(const wsf_registry *registry, uint64_t except, wsfan_r
     return count;
 }
 
+/* Nobody is in `out` twice, so there is nothing to compare. */
+static size_t copy_members(const wsf_registry *registry, uint32_t i, uint64_t except,
+                           wsfan_recipient *out) {
+    const wsf_audience *audience = &registry->audiences[i];
+    wsf_session_slot *slot = except == 0 ? NULL : find_session(registry, (wsfan_session){ except });
+    const wsf_membership *without = slot == NULL ? NULL : find_membership(registry, slot, i);
+    uint32_t before = without == NULL ? audience->members_count : without->position;
+    uint32_t after = without == NULL ? 0 : audience->members_count - before - 1;
+    memcpy(out, audience->members, before * sizeof *out);
+    if (after > 0)
+        memcpy(out + before, audience->members + before + 1, after * sizeof *out);
+    return before + after;
+}
+
+/* Those that have not been collected in this round. */
+static size_t mark_members(wsf_registry *registry, uint32_t i, uint64_t except,
+                           wsfan_recipient *out) {
+    const wsf_audience *audience = &registry->audiences[i];
+    size_t count = 0;
+    for (uint32_t m = 0; m < audience->members_count; m++) {
+        wsfan_recipient recipient = audience->members[m];
+        uint32_t *mark = &registry->sessions[slot_of(recipient.session)].mark;
+        if (recipient.session.id == except || *mark == registry->round)
+            continue;
+        *mark = registry->round;
+        out[count++] = recipient;
+    }
+    return count;
+}
+
 size_t wsf_registry_collect(wsf_registry *registry, const wsfan_message *message, uint64_t except,
                             const wsfan_recipient **recipients) {
     wsfan_recipient *scratch = lend_scratch(registry);
     size_t count = 0;
     /* With one target nobody can be named twice. */
-    uint32_t round = message->targets_count > 1 ? next_round(registry) : 0;
+    bool once = message->targets_count == 1;
+    if (!once)
+        next_round(registry);
 
     *recipients = scratch;
     for (uint32_t t = 0; t < message->targets_count; t++) {
@@ -394,19 +502,8 @@ size_t wsf_registry_collect(wsf_registry *registry, const wsfan_message *message
         uint32_t i = find_audience(registry, target.kind, target.name, message->targets[t].hash);
         if (i == WSF_TABLE_NONE)
             continue;
-        const wsf_audience *audience = &registry->audiences[i];
-        for (uint32_t m = 0; m < audience->members_count; m++) {
-            wsfan_recipient recipient = audience->members[m].recipient;
-            if (recipient.session.id == except)
-                continue;
-            if (round != 0) {
-                uint32_t *mark = &registry->sessions[slot_of(recipient.session)].mark;
-                if (*mark == round)
-                    continue;
-                *mark = round;
-            }
-            scratch[count++] = recipient;
-        }
+        count += once ? copy_members(registry, i, except, scratch)
+                      : mark_members(registry, i, except, scratch + count);
     }
     return count;
 }

@@ -7,25 +7,19 @@
 #include "message.h"
 #include "table.h"
 
-typedef struct {
-    wsfan_recipient recipient;
-    uint32_t membership; /* where in the session's memberships this audience stands */
-} wsf_member;
-
 /* An audience: the sessions that one target addresses, those in a chat or those of a user. */
 typedef struct {
     uint64_t hash;
-    uint8_t *name;
-    wsf_member *members;
-    uint32_t name_size;
+    wsfan_recipient *members; /* in one block with what registry.c keeps of each, and the name */
+    wsf_item *ticket; /* allocated with the audience, so that no later step can lack memory */
     uint32_t members_count;
     uint32_t members_capacity;
-    wsfan_target_kind kind;
+    uint16_t name_size;
+    uint8_t kind; /* a wsfan_target_kind */
     /* The owner's notes on telling the peers about this audience. */
-    wsf_item *ticket; /* allocated with the audience, so that no later step can lack memory */
-    bool ticket_away; /* it is on its way to the mesh or back */
-    bool announced;   /* the peers were told */
-    bool settled;     /* every live peer acknowledged */
+    bool ticket_away : 1; /* it is on its way to the mesh or back */
+    bool announced : 1;   /* the peers were told */
+    bool settled : 1;     /* every live peer acknowledged */
 } wsf_audience;
 
 typedef struct {
@@ -34,15 +28,21 @@ typedef struct {
     uint32_t pending : 1;   /* on_joined is still to come */
 } wsf_membership;
 
+/* A million of each of these is not unusual: half a cache line. */
 typedef struct {
-    void *user;
-    wsf_membership *memberships;
+    union {
+        void *user;         /* of an open slot */
+        uint32_t next_free; /* of a free one */
+    };
+    union {
+        wsf_membership *memberships;
+        wsf_membership only; /* while the capacity is 1 */
+    };
     uint32_t generation; /* 0 is never used */
+    uint32_t mark;       /* round of the last collection that had it */
     uint32_t memberships_count;
-    uint32_t memberships_capacity;
-    uint32_t next_free; /* of a free slot */
-    uint32_t mark;      /* round of the last collection that had it */
-    bool open;
+    uint32_t memberships_capacity : 31; /* from 1 */
+    uint32_t open : 1;
 } wsf_session_slot;
 
 typedef struct {
@@ -94,6 +94,7 @@ int wsf_registry_leave(wsf_registry *registry, wsfan_session session, const wsfa
 bool wsf_registry_leave_any(wsf_registry *registry, wsfan_session session, uint32_t *audience);
 
 wsf_audience *wsf_registry_audience(const wsf_registry *registry, uint32_t audience);
+wsfan_bytes wsf_audience_name(const wsf_audience *audience);
 void wsf_registry_drop_audience(wsf_registry *registry, uint32_t audience); /* has no members */
 
 /* Whether another audience has the same hash: peers know only hashes. */

@@ -7,7 +7,11 @@
 
 #include <stdlib.h>
 
-enum { CLOSE_S = 5, QUERY_BYTES_MAX = 4096 };
+enum {
+    CLOSE_S = 5,
+    QUERY_BYTES_MAX = 4096,
+    GATHER_BYTES = 16 * 1024 /* what one write takes, if it is more than one frame */
+};
 
 /* ------------------------------------------------------------------------------------- queue */
 
@@ -53,7 +57,33 @@ void client_send(struct client *client, struct frame *frame) {
         client_close(client, CLOSE_TRY_AGAIN_LATER, "this client reads too slowly");
         return;
     }
-    lws_callback_on_writable(client->wsi);
+    if (client->queue_count == 1) /* else it has been asked for */
+        lws_callback_on_writable(client->wsi);
+}
+
+/* Writes the frame that is first in the queue, with as many of the next as fit beside it: one call
+ * of the system for all that came since the last. libwebsockets keeps what the socket does not
+ * take. */
+static int write_some(struct client *client) {
+    unsigned char batch[GATHER_BYTES];
+    struct frame *first = client->queue[client->queue_first];
+    unsigned char *start = first->start;
+    size_t size = first->size;
+    uint32_t count = 1;
+    for (; count < client->queue_count; count++) {
+        uint32_t i = (client->queue_first + count) % client->queue_capacity;
+        const struct frame *next = client->queue[i];
+        if (next->size > sizeof batch || size > sizeof batch - next->size)
+            break;
+        if (count == 1)
+            start = memcpy(batch, first->start, first->size);
+        memcpy(batch + size, next->start, next->size);
+        size += next->size;
+    }
+    int result = lws_write(client->wsi, start, size, LWS_WRITE_RAW);
+    while (count-- > 0)
+        queue_pop(client);
+    return result < 0 ? -1 : 0;
 }
 
 int client_writable(struct client *client) {
@@ -63,12 +93,9 @@ int client_writable(struct client *client) {
                          strlen(client->close_reason));
         return -1;
     }
-    while (client->queue_count > 0 && !lws_send_pipe_choked(client->wsi)) {
-        struct frame *frame = client->queue[client->queue_first];
-        if (lws_write(client->wsi, frame->start, frame->size, LWS_WRITE_TEXT) < 0)
+    while (client->queue_count > 0 && !lws_partial_buffered(client->wsi))
+        if (write_some(client) != 0)
             return -1;
-        queue_pop(client);
-    }
     if (client->queue_count > 0)
         lws_callback_on_writable(client->wsi);
     return 0;

@@ -71,7 +71,7 @@ struct frame {
     uint32_t references;
     wsfan_message *message; /* owns the bytes, or NULL: they are our own, `owned` */
     char *owned;
-    unsigned char *start; /* LWS_PRE writable bytes stand before it */
+    unsigned char *start; /* header and text, as they are sent */
     size_t size;
 };
 

@@ -1,7 +1,8 @@
 /* frame.c - one text message for many clients: the bytes exist once, queues share them.
  *
- * libwebsockets writes the header of a WebSocket message into the LWS_PRE bytes before it. A
- * server does not mask, so that header is the same for every client, and one buffer serves all. */
+ * A server does not mask, so the header of a WebSocket message is the same for every client: it is
+ * written here, once, into the room before the text. libwebsockets then sends bytes as they are,
+ * which lets client.c put many messages into one write. */
 #include "echo_chat.h"
 
 #include <inttypes.h>
@@ -13,6 +14,17 @@ static struct frame *frame_new(void) {
     if (frame != NULL)
         frame->references = 1;
     return frame;
+}
+
+/* Puts the header of a text message before it (RFC 6455, section 5.2). */
+static void set_text(struct frame *frame, unsigned char *text, size_t size) {
+    size_t head = size < 126 ? 2 : size <= UINT16_MAX ? 4 : 10;
+    frame->start = text - head;
+    frame->size = head + size;
+    frame->start[0] = 0x81; /* text, in one fragment */
+    frame->start[1] = (unsigned char)(head == 2 ? size : head == 4 ? 126 : 127);
+    for (size_t i = head; i > 2; i--, size >>= 8)
+        frame->start[i - 1] = (unsigned char)size;
 }
 
 /* A payload is a JSON object without its first brace. The library stamps the id when the message
@@ -27,8 +39,8 @@ struct frame *frame_from_message(wsfan_message *message) {
     if (frame == NULL)
         return NULL;
     frame->message = wsfan_message_ref(message);
-    frame->start = memcpy(headroom + LWS_PRE, prefix, sizeof prefix - 1);
-    frame->size = sizeof prefix - 1 + wsfan_message_payload(message).size;
+    memcpy(headroom + LWS_PRE, prefix, sizeof prefix - 1);
+    set_text(frame, headroom + LWS_PRE, sizeof prefix - 1 + wsfan_message_payload(message).size);
     return frame;
 }
 
@@ -36,8 +48,7 @@ struct frame *frame_from_json(struct json *json) {
     struct frame *frame = json->failed ? NULL : frame_new();
     if (frame != NULL) {
         frame->owned = json->data;
-        frame->start = (unsigned char *)json->data + LWS_PRE;
-        frame->size = json->size;
+        set_text(frame, (unsigned char *)json->data + LWS_PRE, json->size);
         json->data = NULL;
     }
     json_free(json);

@@ -1,0 +1,155 @@
+/* main.c - the command line. */
+#include "bench.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char usage[] =
+    "usage: wsfan-bench COMMAND [OPTION...]\n"
+    "\n"
+    "  relay      messages a second from one process to others\n"
+    "  latency    from publish to receipt, at a small rate\n"
+    "  fanout     delivery to the sessions of one node\n"
+    "  registry   memory, joins and leaves\n"
+    "  interest   a peer that is new learns of a million chats\n"
+    "  idle       what a cluster costs that has nothing to do\n"
+    "  websocket  clients on three replicas of echo-chat\n"
+    "\n"
+    "  --against LIST   of raw,packed,redis,nats; \"\": none  [all; latency: without packed]\n"
+    "  --size BYTES     of a payload, from 16  [128]\n"
+    "  --peers N        that receive, 1 to 8  [2]\n"
+    "  --runs N         of each, of which the median counts, 1 to 32  [5]\n"
+    "  --messages N     in a run\n"
+    "  --rate N         messages a second, where latency is measured\n"
+    "  --sessions N     of a node, or WebSocket clients\n"
+    "  --quick          small counts: does it work? Its figures mean nothing\n"
+    "  --json           one JSON object\n"
+    "  --echo-chat PATH the program that `websocket` starts\n"
+    "\n"
+    "Everything happens on loopback. Exit status: 0, or 1 when something did not work or arrived\n"
+    "wrong, 2 for a bad argument.\n";
+
+static const struct {
+    const char *name;
+    int (*run)(const struct settings *settings);
+} commands[] = {
+    { "relay", relay_main },         { "latency", latency_main },   { "fanout", fanout_main },
+    { "registry", registry_main },   { "interest", interest_main }, { "idle", idle_main },
+    { "websocket", websocket_main },
+};
+
+static const struct transport *const others[] = { &transport_raw, &transport_packed,
+                                                  &transport_redis, &transport_nats };
+enum { OTHERS_COUNT = sizeof others / sizeof others[0] };
+
+_Noreturn static void bad(const char *what, const char *value) {
+    fprintf(stderr, "wsfan-bench: %s %s; see --help\n", what, value);
+    exit(2);
+}
+
+static uint64_t read_number(const char *flag, const char *text, uint64_t min, uint64_t max) {
+    char *end;
+    unsigned long long value = strtoull(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || value < min || value > max)
+        bad(flag, text);
+    return value;
+}
+
+static void read_against(struct settings *settings, char *list) {
+    unsigned count = 1;
+    for (char *name = strtok(list, ","); name != NULL; name = strtok(NULL, ",")) {
+        unsigned i = 0;
+        while (i < OTHERS_COUNT && strcmp(others[i]->name, name) != 0)
+            i++;
+        if (i == OTHERS_COUNT || count > OTHERS_COUNT)
+            bad("--against", name);
+        settings->against[count++] = others[i];
+    }
+    settings->against[count] = NULL;
+}
+
+static void set_defaults(struct settings *settings) {
+    unsigned count = 0;
+    *settings = (struct settings){ .peers = 2, .echo_chat = ECHO_CHAT };
+    settings->against[count++] = &transport_wsfan;
+    for (unsigned i = 0; i < OTHERS_COUNT; i++)
+        settings->against[count++] = others[i];
+}
+
+static void read_options(struct settings *settings, int argc, char **argv) {
+    static const struct option known[] = {
+        { "against", required_argument, NULL, 'a' },
+        { "size", required_argument, NULL, 's' },
+        { "peers", required_argument, NULL, 'p' },
+        { "runs", required_argument, NULL, 'r' },
+        { "messages", required_argument, NULL, 'm' },
+        { "rate", required_argument, NULL, 't' },
+        { "sessions", required_argument, NULL, 'n' },
+        { "quick", no_argument, NULL, 'q' },
+        { "json", no_argument, NULL, 'j' },
+        { "help", no_argument, NULL, 'h' },
+        { "echo-chat", required_argument, NULL, 'e' },
+        { NULL, 0, NULL, 0 },
+    };
+    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        switch (option) {
+        case 'a':
+            read_against(settings, optarg);
+            break;
+        case 's':
+            settings->size = read_number("--size", optarg, PAYLOAD_SIZE_MIN, 1 << 20);
+            break;
+        case 'p':
+            settings->peers = (unsigned)read_number("--peers", optarg, 1, PEERS_MAX);
+            break;
+        case 'r':
+            settings->runs = (unsigned)read_number("--runs", optarg, 1, RUNS_MAX);
+            break;
+        case 'm':
+            settings->messages = read_number("--messages", optarg, 1, 1 << 30);
+            break;
+        case 't':
+            settings->rate = (unsigned)read_number("--rate", optarg, 1, 100000);
+            break;
+        case 'n':
+            settings->sessions = read_number("--sessions", optarg, 1, 1 << 20);
+            break;
+        case 'q':
+            settings->quick = true;
+            break;
+        case 'j':
+            settings->json = true;
+            break;
+        case 'e':
+            settings->echo_chat = optarg;
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            exit(0);
+        default:
+            exit(2);
+        }
+    }
+}
+
+int main(int argc, char **argv) {
+    struct settings settings;
+    set_defaults(&settings);
+    if (argc > 1 && strcmp(argv[1], "latency") == 0)
+        read_against(&settings, (char[]){ "raw,redis,nats" });
+    read_options(&settings, argc, argv);
+    if (optind + 1 != argc)
+        bad("usage:", optind < argc ? argv[optind + 1] : "wsfan-bench COMMAND");
+    settings.command = argv[optind];
+    for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
+        if (strcmp(commands[i].name, settings.command) != 0)
+            continue;
+        int status = commands[i].run(&settings);
+        if (status == 0)
+            report_print(&settings);
+        return status;
+    }
+    bad("no command", settings.command);
+}

@@ -1,0 +1,69 @@
+/* payload.c - what is sent, and the check of every byte that arrives.
+ *
+ * A payload costs its maker 16 bytes of writing and its taker one memcmp(), so that the transports
+ * are what is measured. VARIANTS different fillings show when bytes of two messages are mixed. */
+#include "bench.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { VARIANTS = 16, HEAD_SIZE = 16 };
+
+void source_init(struct source *source, size_t size) {
+    source->size = size;
+    source->variants = malloc(size * VARIANTS);
+    if (source->variants == NULL)
+        die("out of memory");
+    uint64_t random = 88172645463325252u; /* xorshift64, Marsaglia 2003 */
+    for (size_t i = 0; i < size * VARIANTS; i++) {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        source->variants[i] = (uint8_t)(random >> 32);
+    }
+}
+
+static uint8_t *variant_of(const struct source *source, uint64_t number) {
+    return source->variants + number % VARIANTS * source->size;
+}
+
+const uint8_t *source_make(struct source *source, uint64_t number, int64_t time_ns) {
+    uint8_t *payload = variant_of(source, number);
+    memcpy(payload, &number, 8);
+    memcpy(payload + 8, &time_ns, 8);
+    return payload;
+}
+
+void sink_init(struct sink *sink, size_t size, bool timed, struct worker *worker) {
+    memset(sink, 0, sizeof *sink);
+    source_init(&sink->expected, size);
+    sink->timed = timed;
+    sink->worker = worker;
+}
+
+void sample_add(struct worker *worker, int64_t ns) {
+    if (worker->samples_count < SAMPLES_MAX)
+        worker->samples_ns[worker->samples_count++] = ns < 0            ? 0
+                                                      : ns > UINT32_MAX ? UINT32_MAX
+                                                                        : (uint32_t)ns;
+}
+
+void sink_take(struct sink *sink, const void *data, size_t size) {
+    const uint8_t *bytes = data;
+    uint64_t number;
+    int64_t time_ns;
+    if (size != sink->expected.size)
+        die("a payload of %zu bytes instead of %zu", size, sink->expected.size);
+    memcpy(&number, bytes, 8);
+    memcpy(&time_ns, bytes + 8, 8);
+    if (sink->timed)
+        sample_add(sink->worker, now_ns() - time_ns);
+    if (number != sink->count)
+        die("payload %llu instead of %llu", (unsigned long long)number,
+            (unsigned long long)sink->count);
+    if (memcmp(bytes + HEAD_SIZE, variant_of(&sink->expected, number) + HEAD_SIZE,
+               size - HEAD_SIZE) != 0)
+        die("payload %llu has wrong bytes", (unsigned long long)number);
+    sink->count++;
+    atomic_store_explicit(&sink->worker->received, sink->count, memory_order_release);
+}

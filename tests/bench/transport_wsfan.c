@@ -1,0 +1,128 @@
+/* transport_wsfan.c - libwsfan with its default options: numbered, acknowledged, interest-routed. */
+#include "bench.h"
+
+#include <poll.h>
+#include <stdlib.h>
+
+struct subscriber {
+    wsfan_node *node;
+    wsfan_loop *loop;
+    struct sink *sink;
+    unsigned peers_up;
+    bool joined;
+};
+
+wsfan_node *open_node(const char *peer, const char *name) {
+    wsfan_node *node;
+    wsfan_options options;
+    wsfan_options_init(&options);
+    options.endpoint = "tcp://127.0.0.1:*";
+    options.name = name;
+    options.peers = &peer;
+    options.peers_count = peer != NULL;
+    options.chats_per_session_count_max = 65535;
+    must(wsfan_node_open(&node, &options), "open a node");
+    return node;
+}
+
+void await_peers(wsfan_node *node, unsigned peers) {
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    do {
+        pause_us(500);
+        must(wsfan_node_stats(node, &stats), "statistics");
+    } while (stats.peers_up < peers);
+}
+
+int serve_loop(wsfan_loop *loop, int timeout_ms) {
+    struct pollfd item = { .fd = wsfan_loop_fd(loop), .events = POLLIN };
+    return poll(&item, 1, timeout_ms) > 0 ? wsfan_loop_dispatch(loop, 0) : 0;
+}
+
+/* ------------------------------------------------------------------------------------ publisher */
+
+static void *publisher(struct stage *stage, const struct job *job) {
+    (void)job;
+    wsfan_node *node = open_node(NULL, "publisher");
+    strcpy(stage->address, wsfan_node_endpoint(node));
+    return node;
+}
+
+static void gather(void *self, unsigned peers) {
+    await_peers(self, peers);
+}
+
+static void publish(void *self, const void *data, size_t size) {
+    wsfan_bytes payload = { data, size };
+    int error;
+    while ((error = wsfan_broadcast(self, wsfan_string(TRANSPORT_CHAT), payload, NULL)) ==
+           WSFAN_EAGAIN)
+        pause_us(200);
+    must(error, "broadcast");
+}
+
+/* ----------------------------------------------------------------------------------- subscriber */
+
+static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
+                       size_t count) {
+    struct subscriber *self = user;
+    (void)recipients;
+    wsfan_bytes payload = wsfan_message_payload(message);
+    if (count != 1)
+        die("%zu recipients instead of 1", count);
+    sink_take(self->sink, payload.data, payload.size);
+}
+
+static void on_joined(void *user, const wsfan_joined *joined) {
+    must(joined->status, "join");
+    ((struct subscriber *)user)->joined = true;
+}
+
+static void on_peer(void *user, const wsfan_peer *peer) {
+    if (peer->event == WSFAN_PEER_UP)
+        ((struct subscriber *)user)->peers_up++;
+}
+
+static void on_gap(void *user, const wsfan_gap *gap) {
+    (void)user;
+    die("%llu messages are lost, reason %d", (unsigned long long)gap->count, (int)gap->reason);
+}
+
+/* With all peers there, the join is a barrier: the publisher knows when on_joined comes. */
+static void *subscriber(struct stage *stage, const struct job *job) {
+    static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks, .on_message = on_message, .on_joined = on_joined, .on_peer = on_peer, .on_gap = on_gap };
+    struct subscriber *self = calloc(1, sizeof *self);
+    if (self == NULL)
+        die("out of memory");
+    self->node = open_node(stage->address, NULL);
+    must(wsfan_loop_open(&self->loop, self->node, &callbacks, self), "open a loop");
+    while (self->peers_up < job->peers)
+        serve_loop(self->loop, 100);
+    wsfan_session session;
+    must(wsfan_session_open(&session, self->loop, wsfan_string(""), NULL), "open a session");
+    must(wsfan_session_join(self->loop, session, wsfan_string(TRANSPORT_CHAT)), "join");
+    while (!self->joined)
+        serve_loop(self->loop, 100);
+    return self;
+}
+
+wsfan_node *subscriber_node(const void *subscriber) {
+    return ((const struct subscriber *)subscriber)->node;
+}
+
+static void receive(void *user, struct sink *sink) {
+    struct subscriber *self = user;
+    self->sink = sink;
+    serve_loop(self->loop, 100);
+}
+
+/* A peer that is slow holds the publisher back, but not a loop of a peer: its inbox drops, and
+ * on_gap says so. */
+const struct transport transport_wsfan = {
+    .name = "wsfan",
+    .no_back_pressure = true,
+    .publisher = publisher,
+    .gather = gather,
+    .publish = publish,
+    .subscriber = subscriber,
+    .receive = receive,
+};

@@ -1,0 +1,312 @@
+/* websocket.c - WebSocket clients on three replicas of echo-chat: the whole way, from the frame
+ * that one client sends to those that all members of its chat get.
+ *
+ * A load runs twice: at a small rate, where latency means something, and with a number of messages
+ * on their way at any time, as fast as they go. The CPU time is that of the three replicas. */
+#include "bench.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "ws_client.h"
+
+enum {
+    REPLICAS = 3,
+    CLIENTS = 300,
+    CLIENTS_QUICK = 12,
+    MEMBERS_OF_MANY = 6, /* of each chat, in the load with many chats */
+    SENDERS_MAX = 30,
+    SIZE = 128,
+    HEAD_SIZE = 32, /* number and time, 16 hex digits each */
+    RUNS = 3,
+    RUN_S = 3,
+    WINDOW = 24,              /* messages on their way */
+    DELIVERIES_PACED = 30000, /* a second */
+    SAMPLES = 1 << 20,
+    SETTLE_MS = 400,
+    STALL_S = 20
+};
+
+struct replica {
+    pid_t pid;
+    int port;
+    char mesh[128];
+};
+
+struct member {
+    struct ws_client client;
+    struct load *load;
+    unsigned chat;
+    uint64_t last[SENDERS_MAX]; /* number of the latest message of each, and 1 */
+};
+
+struct load {
+    struct replica replicas[REPLICAS];
+    struct member *members;
+    unsigned members_count;
+    unsigned chats_count;
+    unsigned senders_count;
+    size_t size;
+    char *text; /* what follows the head */
+    int epoll;
+    uint64_t sent;
+    uint64_t done; /* messages that all members got */
+    uint64_t deliveries;
+    uint32_t *left; /* members that have not got message i, at i modulo RING */
+    uint32_t *samples_ns;
+    size_t samples_count;
+    int64_t heard_ns;
+};
+
+enum { RING = 1 << 16 };
+
+/* ------------------------------------------------------------------------------------ replicas */
+
+static void start_replica(struct replica *replica, const char *program, const char *join) {
+    int output[2];
+    char line[512];
+    char *arguments[8] = { (char *)(uintptr_t)program, "--listen", "127.0.0.1:0", "--mesh",
+                           "tcp://127.0.0.1:*",        NULL };
+    if (join != NULL) {
+        arguments[5] = "--join";
+        arguments[6] = (char *)(uintptr_t)join;
+    }
+    if (pipe2(output, O_CLOEXEC) != 0)
+        die("no pipe");
+    replica->pid = spawn(arguments, output[1]);
+    close(output[1]);
+    FILE *file = fdopen(output[0], "r");
+    if (file == NULL || fgets(line, sizeof line, file) == NULL ||
+        sscanf(line, "ready: node %*s page http://127.0.0.1:%d/, mesh %127s", &replica->port,
+               replica->mesh) != 2)
+        die("%s does not start", program);
+    fclose(file); /* it has nothing more to say */
+}
+
+static double replicas_cpu_s(const struct load *load) {
+    double sum = 0;
+    for (unsigned i = 0; i < REPLICAS; i++)
+        sum += cpu_s(load->replicas[i].pid);
+    return sum;
+}
+
+/* ------------------------------------------------------------------------------------ receiving */
+
+static uint64_t read_hex(const char *text) {
+    char digits[17];
+    memcpy(digits, text, 16);
+    digits[16] = '\0';
+    return strtoull(digits, NULL, 16);
+}
+
+static void on_text(struct ws_client *client, const char *text, size_t size) {
+    static const char key[] = "\"text\":\"";
+    struct member *member = client->user;
+    struct load *load = member->load;
+    load->heard_ns = now_ns();
+    if (memmem(text, size, "\"type\":\"message\"", 16) == NULL)
+        return; /* who comes and goes */
+    const char *at = memmem(text, size, key, sizeof key - 1);
+    if (at == NULL || (size_t)(text + size - at) < sizeof key + load->size)
+        die("a message without its text: %.*s", (int)size, text);
+    at += sizeof key - 1;
+    uint64_t number = read_hex(at);
+    int64_t ns = load->heard_ns - (int64_t)read_hex(at + 16);
+    uint64_t *last = &member->last[number % load->senders_count];
+    if (memcmp(at + HEAD_SIZE, load->text, load->size - HEAD_SIZE) != 0 || at[load->size] != '"')
+        die("message %llu has wrong bytes", (unsigned long long)number);
+    if (number >= load->sent || number + 1 <= *last ||
+        number % load->senders_count % load->chats_count != member->chat)
+        die("message %llu comes twice, out of order or to the wrong chat",
+            (unsigned long long)number);
+    *last = number + 1;
+    load->deliveries++;
+    if (--load->left[number % RING] == 0)
+        load->done++;
+    if (load->samples_count < SAMPLES)
+        load->samples_ns[load->samples_count++] = ns < UINT32_MAX ? (uint32_t)ns : UINT32_MAX;
+}
+
+static void receive(struct load *load, int timeout_ms) {
+    struct epoll_event events[64];
+    int count = epoll_wait(load->epoll, events, 64, timeout_ms);
+    for (int i = 0; i < count; i++)
+        ws_receive(events[i].data.ptr, on_text);
+    if (now_ns() - load->heard_ns > STALL_S * INT64_C(1000000000))
+        die("%llu messages are missing", (unsigned long long)(load->sent - load->done));
+}
+
+/* -------------------------------------------------------------------------------------- sending */
+
+static unsigned members_of(const struct load *load, unsigned chat) {
+    return (load->members_count - chat + load->chats_count - 1) / load->chats_count;
+}
+
+/* Sender n is a member of chat n modulo their count: so is its place among the members. */
+static void send_next(struct load *load) {
+    char text[16384];
+    unsigned sender = (unsigned)(load->sent % load->senders_count);
+    snprintf(text, sizeof text, "%016llx%016llx", (unsigned long long)load->sent,
+             (unsigned long long)now_ns());
+    memcpy(text + HEAD_SIZE, load->text, load->size - HEAD_SIZE);
+    load->left[load->sent % RING] = members_of(load, sender % load->chats_count);
+    load->sent++;
+    load->heard_ns = now_ns();
+    ws_send(&load->members[sender].client, text, load->size);
+}
+
+static void drain(struct load *load) {
+    while (load->done < load->sent)
+        receive(load, 100);
+}
+
+/* Numbers begin anew. */
+static void reset(struct load *load) {
+    load->sent = load->done = load->deliveries = 0;
+    load->samples_count = 0;
+    for (unsigned i = 0; i < load->members_count; i++)
+        memset(load->members[i].last, 0, sizeof load->members[i].last);
+}
+
+struct figures {
+    double per_s, cpu_us, p50_us, p99_us;
+};
+
+/* rate: messages a second; 0: WINDOW of them on their way. */
+static struct figures run(struct load *load, double rate, double seconds) {
+    reset(load);
+    double cpu_before = replicas_cpu_s(load);
+    int64_t begin_ns = now_ns();
+    int64_t end_ns = begin_ns + (int64_t)(seconds * 1e9);
+    load->heard_ns = begin_ns;
+    while (now_ns() < end_ns) {
+        if (rate > 0) {
+            int64_t next_ns = begin_ns + (int64_t)((double)load->sent * 1e9 / rate);
+            int64_t left_ns = next_ns - now_ns();
+            if (left_ns <= 0)
+                send_next(load);
+            receive(load, left_ns <= 0 ? 0 : (int)(left_ns / 1000000));
+        } else {
+            while (load->sent - load->done < WINDOW)
+                send_next(load);
+            receive(load, 10);
+        }
+    }
+    drain(load);
+    double elapsed_s = (double)(now_ns() - begin_ns) / 1e9;
+    sort_samples(load->samples_ns, load->samples_count);
+    return (struct figures){
+        .per_s = (double)load->deliveries / elapsed_s,
+        .cpu_us = (replicas_cpu_s(load) - cpu_before) * 1e6 / (double)load->deliveries,
+        .p50_us = percentile(load->samples_ns, load->samples_count, 50) / 1000,
+        .p99_us = percentile(load->samples_ns, load->samples_count, 99) / 1000,
+    };
+}
+
+/* ----------------------------------------------------------------------------------------- load */
+
+static void open_load(struct load *load, const struct settings *settings, unsigned members_count,
+                      unsigned chats_count) {
+    memset(load, 0, sizeof *load);
+    load->members_count = members_count;
+    load->chats_count = chats_count;
+    load->senders_count = members_count < SENDERS_MAX ? members_count : SENDERS_MAX;
+    load->size = settings->size > HEAD_SIZE ? settings->size : SIZE;
+    load->members = calloc(members_count, sizeof *load->members);
+    load->left = calloc(RING, sizeof *load->left);
+    load->samples_ns = malloc(SAMPLES * sizeof *load->samples_ns);
+    load->text = malloc(load->size);
+    load->epoll = epoll_create1(EPOLL_CLOEXEC);
+    if (load->members == NULL || load->left == NULL || load->samples_ns == NULL ||
+        load->text == NULL || load->epoll < 0)
+        die("out of memory");
+    for (size_t i = 0; i < load->size; i++)
+        load->text[i] = (char)('a' + i % 26);
+    for (unsigned i = 0; i < REPLICAS; i++)
+        start_replica(&load->replicas[i], settings->echo_chat,
+                      i == 0 ? NULL : load->replicas[0].mesh);
+}
+
+/* One after another, on one replica after another; then until all have been told of all. */
+static void open_members(struct load *load) {
+    char path[128];
+    for (unsigned i = 0; i < load->members_count; i++) {
+        struct member *member = &load->members[i];
+        member->load = load;
+        member->chat = i % load->chats_count;
+        member->client.user = member;
+        /* Neighbours in a chat are on different replicas. */
+        unsigned replica = i / load->chats_count % REPLICAS;
+        snprintf(path, sizeof path, "/ws?chat=chat-%u&user=user-%u", member->chat, i);
+        ws_open(&member->client, load->replicas[replica].port, path);
+        struct epoll_event event = { .events = EPOLLIN, .data.ptr = &member->client };
+        if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, member->client.fd, &event) != 0)
+            die("epoll_ctl");
+        load->heard_ns = now_ns();
+        receive(load, 0);
+    }
+    while (now_ns() - load->heard_ns < SETTLE_MS * INT64_C(1000000))
+        receive(load, 10);
+}
+
+static void close_load(struct load *load) {
+    for (unsigned i = 0; i < load->members_count; i++)
+        close(load->members[i].client.fd);
+    for (unsigned i = 0; i < REPLICAS; i++)
+        kill(load->replicas[i].pid, SIGTERM);
+    for (unsigned i = 0; i < REPLICAS; i++)
+        reap(load->replicas[i].pid, SIGTERM);
+    close(load->epoll);
+    free(load->members);
+    free(load->left);
+    free(load->samples_ns);
+    free(load->text);
+}
+
+static void measure(const struct settings *settings, const char *name, unsigned members_count,
+                    unsigned chats_count) {
+    struct load load;
+    double seconds = settings->quick ? 0.2 : RUN_S;
+    unsigned runs = settings->runs > 0 ? settings->runs : settings->quick ? 1 : RUNS;
+    double rate = settings->rate > 0 ? settings->rate
+                                     : (double)DELIVERIES_PACED / (members_count / chats_count);
+    double values[8][RUNS_MAX];
+    open_load(&load, settings, members_count, chats_count);
+    open_members(&load);
+    for (unsigned r = 0; r < runs; r++) {
+        struct figures paced = run(&load, rate, seconds);
+        struct figures full = run(&load, 0, seconds);
+        double of_run[8] = { paced.per_s, paced.cpu_us, paced.p50_us, paced.p99_us,
+                             full.per_s,  full.cpu_us,  full.p50_us,  full.p99_us };
+        for (unsigned v = 0; v < 8; v++)
+            values[v][r] = of_run[v];
+    }
+    close_load(&load);
+    static const char *const names[8] = {
+        "paced_deliveries_per_s", "paced_cpu_us_per_delivery", "paced_p50_us", "paced_p99_us",
+        "full_deliveries_per_s",  "full_cpu_us_per_delivery",  "full_p50_us",  "full_p99_us"
+    };
+    for (unsigned v = 0; v < 8; v++) {
+        struct summary summary = summarise(values[v], runs);
+        report_summary(&summary, "%s_%s", name, names[v]);
+    }
+}
+
+int websocket_main(const struct settings *settings) {
+    unsigned clients = settings->sessions > 0 ? (unsigned)settings->sessions
+                       : settings->quick      ? CLIENTS_QUICK
+                                              : CLIENTS;
+    unsigned chats = clients > MEMBERS_OF_MANY ? clients / MEMBERS_OF_MANY : 1;
+    report_number(REPLICAS, "replicas");
+    report_number(clients, "clients");
+    report_number(settings->size > HEAD_SIZE ? (double)settings->size : SIZE, "size");
+    report_number(chats, "many_chats");
+    measure(settings, "one_chat", clients, 1);
+    measure(settings, "many_chats", clients, chats);
+    return 0;
+}
