@@ -42,6 +42,7 @@ static void name(unsigned node, unsigned source, const char *a, const char *b) {
     const char *endpoints[] = { a, b };
     size_t count = (a != NULL) + (size_t)(b != NULL);
     wsf_core_name_endpoints(world_core(w, node), source, endpoints, count, world_now(w, node));
+    world_touch(w, node);
 }
 
 static const wsf_connection *at(unsigned node, const char *endpoint) {
