@@ -175,6 +175,10 @@ static void take_named(wsf_mesh *mesh) {
     }
 }
 
+static bool can_handle(const wsf_mesh *mesh) {
+    return mesh->todo != NULL && !wsf_core_congested(mesh->core);
+}
+
 /* Returns whether there is more that can be handled now. While a peer is behind, commands wait: the
  * publish queue fills, and the publisher is told so by WSFAN_EAGAIN. */
 static bool handle_commands(wsf_mesh *mesh) {
@@ -182,8 +186,7 @@ static bool handle_commands(wsf_mesh *mesh) {
     uint64_t released_bytes = 0;
     if (mesh->todo == NULL)
         mesh->todo = wsf_mailbox_take(&mesh->mailbox);
-    for (int i = 0; i < COMMANDS_SHARE && mesh->todo != NULL && !wsf_core_congested(mesh->core);
-         i++) {
+    for (int i = 0; i < COMMANDS_SHARE && can_handle(mesh); i++) {
         wsf_item *item = mesh->todo;
         mesh->todo = item->next;
         if (item->kind == WSF_MESH_PUBLISH) {
@@ -193,7 +196,7 @@ static bool handle_commands(wsf_mesh *mesh) {
         handle(mesh, item);
     }
     wsf_queue_release(&mesh->mailbox.queue, released_count, released_bytes);
-    return mesh->todo != NULL && !wsf_core_congested(mesh->core);
+    return can_handle(mesh);
 }
 
 /* --------------------------------------------------------------------------------------- thread */
@@ -214,7 +217,9 @@ static int work(wsf_mesh *mesh) {
     if (mesh->sockets != NULL)
         more = wsf_sockets_receive(mesh->sockets, &handler) || more;
     wsf_core_flush(mesh->core, now());
-    return more ? 0 : timeout_until(wsf_core_deadline(mesh->core), now());
+    if (more || can_handle(mesh)) /* what was congested may not be so any more */
+        return 0;
+    return timeout_until(wsf_core_deadline(mesh->core), now());
 }
 
 static void *run(void *user) {

@@ -1,51 +1,31 @@
 #!/bin/sh
 # Proves that the simulator can fail: each file in mutants/ puts one fault into the library, and the
 # simulator must find it within a number of seeds.
-#   sh tests/sim/mutants.sh BUILD-FOLDER [SEEDS] [MUTANT...]
-# CC and CFLAGS as usual.
+#   sh tests/sim/mutants.sh BUILD-FOLDER LIBRARY SIMULATOR-OBJECTS [SEEDS [MUTANT...]]
+# LIBRARY is libwsfan.a, SIMULATOR-OBJECTS a list of what wsfan-sim is linked from, separated by
+# semicolons. CC and CFLAGS as usual.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
-build=$1
-seeds=${2:-200}
-shift
-[ $# -eq 0 ] || shift
+build=$1 library=$2 objects=$(printf '%s' "$3" | tr ';' ' ') seeds=${4:-200}
+shift $(($# < 4 ? $# : 4))
 [ $# -gt 0 ] || set -- $(cd "$root/tests/sim/mutants" && ls ./*.patch | sed 's|^\./||; s|\.patch$||')
 
-modules="error hash buffer table deque queue receipt endpoint guard message wire registry interest
-link results greet route sender receiver core members"
-flags="-std=c11 -D_GNU_SOURCE -O1 ${CFLAGS-} -I$root/include -I$root/tests/sim"
+flags="-std=c11 -D_GNU_SOURCE -O1 ${CFLAGS-} -I$root/include"
 libraries=$(pkg-config --libs libsodium && { pkg-config --libs msgpack-c || pkg-config --libs msgpack; } 2>/dev/null)
 rm -rf "$build"
 mkdir -p "$build"
 
-# compile LIB-FOLDER SOURCE OBJECT
-compile() {
-    # shellcheck disable=SC2086 # lists of words
-    ${CC:-cc} $flags -I"$1" -c "$2" -o "$3"
-}
-
-for module in $modules; do
-    compile "$root/lib" "$root/lib/$module.c" "$build/$module.o" || exit 1
-done
-for module in world ledger hosts faults sim main; do
-    compile "$root/lib" "$root/tests/sim/$module.c" "$build/sim-$module.o" || exit 1
-done
-
-# link FOLDER: its own objects before the sound ones
+# link FOLDER [OBJECT]: an object stands before the library, which then need not give that module.
 link() {
-    objects=$(ls "$build"/sim-*.o)
-    for module in $modules; do
-        if [ -f "$1/$module.o" ]; then objects="$objects $1/$module.o"; else objects="$objects $build/$module.o"; fi
-    done
-    # shellcheck disable=SC2086
-    ${CC:-cc} $objects -o "$1/wsfan-sim" $libraries
+    # shellcheck disable=SC2086 # lists of words
+    ${CC:-cc} $objects ${2-} "$library" $libraries -o "$1/wsfan-sim"
 }
 
 # The same build without a fault finds nothing.
 failed=
 mkdir "$build/none"
 link "$build/none" && "$build/none/wsfan-sim" --seeds 1..20 >"$build/none/log" 2>&1 ||
-    { echo "without a fault: not sound"; cat "$build/none/log"; failed=1; }
+    { echo "without a fault: not sound"; cat "$build/none/log"; exit 1; }
 
 for mutant in "$@"; do
     tree=$build/$mutant
@@ -57,8 +37,13 @@ for mutant in "$@"; do
         continue
     fi
     source=$(sed -n 's|^+++ b/||p' "$root/tests/sim/mutants/$mutant.patch")
-    module=$(basename "$source" .c)
-    compile "$tree/lib" "$tree/$source" "$tree/$module.o" && link "$tree" || { failed=1; continue; }
+    # shellcheck disable=SC2086
+    if ! { ${CC:-cc} $flags -I"$tree/lib" -c "$tree/$source" -o "$tree/fault.o" &&
+        link "$tree" "$tree/fault.o"; }; then
+        echo "$mutant: does not build"
+        failed=1
+        continue
+    fi
     # A fault may also end in an assertion, or never end.
     timeout 120 "$tree/wsfan-sim" --seeds "1..$seeds" --stop >"$tree/log" 2>&1
     status=$?
