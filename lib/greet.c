@@ -57,7 +57,7 @@ void wsf_greet_tell_loop(wsf_core *core, unsigned loop) {
                              down ? WSFAN_REASON_TIMEOUT : WSFAN_REASON_NONE };
         core->effects.peer(core->effects.user, bit, &known);
     }
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
+    for (uint32_t i = 0; i < core->connections_count; i++) {
         const wsf_connection *connection = &core->connections[i];
         if (!connection->used || connection->refused == WSFAN_REASON_NONE)
             continue;
@@ -155,7 +155,7 @@ static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
     peer->linked = true;
     peer->stats.links++;
     core->linked |= wsf_peer_bit(core, peer);
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+    for (uint32_t i = 0; i < core->connections_count; i++)
         if (core->connections[i].node == peer->node)
             core->connections[i].refused = WSFAN_REASON_NONE;
     core->complete &= ~wsf_peer_bit(core, peer);
@@ -420,7 +420,7 @@ void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t r
     if (peer != NULL && peer->linked)
         return; /* an old answer */
     wsfan_reason known = reason <= WSFAN_REASON_SLOW ? (wsfan_reason)reason : WSFAN_REASON_NONE;
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+    for (uint32_t i = 0; i < core->connections_count; i++)
         if (core->connections[i].used && core->connections[i].node == node)
             core->connections[i].refused = known;
     tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",

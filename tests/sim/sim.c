@@ -84,12 +84,11 @@ static void check_memory(sim *s, unsigned node) {
 }
 
 static void check_counters(sim *s, unsigned node) {
-    wsfan_stats stats;
-    wsf_core_stats(world_core(s->world, node), &stats);
+    const wsf_core *core = world_core(s->world, node);
     uint64_t accepted = ledger_accepted(s->ledger, hosts_life(s->hosts, node));
-    if (stats.published != accepted)
+    if (core->stats.published != accepted)
         ledger_violation(s->ledger, "node %u counts %llu of %llu publishes", node,
-                         (unsigned long long)stats.published, (unsigned long long)accepted);
+                         (unsigned long long)core->stats.published, (unsigned long long)accepted);
 }
 
 /* Joins end in time, counted while the node runs. */

@@ -29,8 +29,7 @@ typedef struct frame {
 typedef struct {
     bool wanted;
     bool up;
-    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    unsigned publisher;
+    unsigned publisher; /* the node at its endpoint, which may not be there */
     uint64_t retry_ms;
     uint64_t last_at_ms; /* arrivals do not overtake each other */
     frame *head;
@@ -195,13 +194,12 @@ static void bring_down(world *w, unsigned subscriber, conn *c) {
 }
 
 static void bring_up(world *w, unsigned subscriber, conn *c) {
-    unsigned p = slot_of(c->endpoint);
+    unsigned p = c->publisher;
     c->retry_ms = w->ms + REDIAL_MS;
     if (p >= WORLD_NODES_MAX || w->nodes[p].core == NULL || w->nodes[p].frozen ||
         !open_between(w, p, subscriber))
         return;
     c->up = true;
-    c->publisher = p;
     subscribe(w, p, subscriber, true);
 }
 
@@ -209,8 +207,9 @@ static void on_connect(void *user, uint32_t connection, const char *endpoint) {
     node *n = user;
     conn *c = &n->conns[connection];
     assert(!c->wanted && c->head == NULL);
-    *c = (conn){ .wanted = true, .retry_ms = n->world->ms + 1 };
-    snprintf(c->endpoint, sizeof c->endpoint, "%s", endpoint);
+    *c = (conn){ .wanted = true,
+                 .publisher = slot_of(endpoint),
+                 .retry_ms = n->world->ms + 1 };
     if (connection >= n->conns_used)
         n->conns_used = connection + 1;
     touch_connections(n->world, n->index);
