@@ -169,6 +169,11 @@ void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node) {
         wake_resting(core, before);
 }
 
+static void redial(wsf_core *core, uint32_t number) {
+    core->effects.disconnect(core->effects.user, number);
+    core->effects.connect(core->effects.user, number, core->connections[number].endpoint);
+}
+
 void wsf_dial_again(wsf_core *core, uint64_t node) {
     for (uint32_t i = 0; i < core->connections_count; i++) {
         wsf_connection *connection = &core->connections[i];
@@ -178,8 +183,7 @@ void wsf_dial_again(wsf_core *core, uint64_t node) {
             dial(core, connection);
             continue;
         }
-        core->effects.disconnect(core->effects.user, i);
-        core->effects.connect(core->effects.user, i, connection->endpoint);
+        redial(core, i);
     }
 }
 
@@ -198,20 +202,33 @@ void wsf_dial_release(wsf_core *core, uint64_t node) {
 
 /* ----------------------------------------------------------------------------------------- time */
 
+/* Whoever had no room for us may have it by now. */
+static uint64_t ask_again_ms(const wsf_core *core, const wsf_connection *connection) {
+    if (!connection->dialled || connection->refused != WSFAN_REASON_LIMIT)
+        return UINT64_MAX;
+    return connection->refused_ms + core->config.down_ms;
+}
+
 void wsf_dial_tick(wsf_core *core, wsf_now now) {
     for (uint32_t i = 0; i < core->connections_count; i++) {
         wsf_connection *connection = &core->connections[i];
-        if (abandoned(connection) && now.ms - connection->since_ms >= core->config.forget_ms)
+        if (abandoned(connection) && now.ms - connection->since_ms >= core->config.forget_ms) {
             forget(core, connection);
+        } else if (now.ms >= ask_again_ms(core, connection)) {
+            connection->refused_ms = now.ms;
+            redial(core, i);
+        }
     }
 }
 
 uint64_t wsf_dial_deadline(const wsf_core *core) {
     uint64_t at = UINT64_MAX;
     for (uint32_t i = 0; i < core->connections_count; i++) {
-        uint64_t since_ms = core->connections[i].since_ms;
-        if (abandoned(&core->connections[i]) && since_ms + core->config.forget_ms < at)
-            at = since_ms + core->config.forget_ms;
+        const wsf_connection *connection = &core->connections[i];
+        if (abandoned(connection) && connection->since_ms + core->config.forget_ms < at)
+            at = connection->since_ms + core->config.forget_ms;
+        if (ask_again_ms(core, connection) < at)
+            at = ask_again_ms(core, connection);
     }
     return at;
 }

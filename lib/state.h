@@ -65,6 +65,7 @@ typedef struct {
     uint64_t node; /* who answered there last; 0: nobody yet */
     uint64_t since_ms;
     wsfan_reason refused; /* why that node will not have us, until it will */
+    uint64_t refused_ms;
 } wsf_connection;
 
 typedef struct {

@@ -35,6 +35,9 @@ typedef struct {
     bool dying;
     uint32_t life;
     unsigned full_one_in;
+    uint64_t taken;   /* messages, by all inboxes */
+    uint64_t refused;
+    uint64_t gaps;    /* messages that it was told are missing */
     loop loops[LEDGER_LOOPS_MAX];
     client **clients;
     uint32_t clients_count;
@@ -103,8 +106,10 @@ static bool on_deliver(void *user, unsigned node, unsigned loop_index, wsfan_mes
     host *at = &h->hosts[node];
     if (at->full_one_in > 0 && world_random(h->world, at->full_one_in) == 0) {
         ledger_inbox_gap(h->ledger, at->life, loop_index);
+        at->refused++;
         return false;
     }
+    at->taken++;
     put(&at->loops[loop_index],
         (item){ .kind = INBOX_MESSAGE, .message = wsfan_message_ref(message) });
     return true;
@@ -143,6 +148,7 @@ static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
     ledger_trace(h->ledger, "  address %u: a gap of %llu from %s (reason %d)", node,
                  (unsigned long long)gap->count, gap->name, (int)gap->reason);
     uint32_t life = h->hosts[node].life;
+    h->hosts[node].gaps += gap->count;
     if (links_with(world_core(h->world, node), gap->node) > 1)
         ledger_away(h->ledger, life, gap->node);
     ledger_gap(h->ledger, life, gap->node, gap->count);
@@ -216,12 +222,14 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
 
 /* ---------------------------------------------------------------------------------------- lives */
 
-void hosts_start(hosts *h, unsigned node, const char *name, uint64_t id, uint64_t peers) {
+void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsigned kind) {
     static const wsf_registry_limits limits = { 10000, 10000, 1000 };
     host *at = &h->hosts[node];
-    world_start_as(h->world, node, name, id, h->loops, peers);
+    world_start_as(h->world, node, name, 0, h->loops, 0);
+    world_name(h->world, node, named);
     h->used = node < h->used ? h->used : node + 1;
-    *at = (host){ .running = true, .life = ledger_born(h->ledger, world_node_id(h->world, node)) };
+    *at = (host){ .running = true,
+                  .life = ledger_born(h->ledger, world_node_id(h->world, node), kind) };
     for (unsigned i = 0; i < h->loops; i++) {
         loop *new_loop = &at->loops[i];
         wsf_members_effects effects = { new_loop, on_announce, on_withdraw, on_ready,
@@ -463,6 +471,22 @@ void hosts_dispatch(hosts *h) {
         for (unsigned i = 0; h->hosts[node].running && i < h->loops; i++)
             if (!world_frozen(h->world, node))
                 dispatch_loop(&h->hosts[node].loops[i]);
+}
+
+static void check_count(hosts *h, unsigned node, const char *what, uint64_t counted,
+                        uint64_t seen) {
+    if (counted != seen)
+        ledger_violation(h->ledger, "node %u counts %llu %s of %llu", node,
+                         (unsigned long long)counted, what, (unsigned long long)seen);
+}
+
+void hosts_check_counters(hosts *h, unsigned node) {
+    const host *at = &h->hosts[node];
+    const wsfan_stats *stats = &world_core(h->world, node)->stats;
+    check_count(h, node, "publishes", stats->published, ledger_accepted(h->ledger, at->life));
+    check_count(h, node, "deliveries", stats->delivered, at->taken);
+    check_count(h, node, "full inboxes", stats->dropped[WSFAN_DROP_INBOX], at->refused);
+    check_count(h, node, "missing messages", stats->gaps, at->gaps);
 }
 
 void hosts_check_interest(hosts *h, unsigned node) {

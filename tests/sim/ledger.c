@@ -13,7 +13,6 @@ typedef struct {
     uint32_t number; /* of its publisher's, from 1 */
     uint64_t ms;
     uint32_t size;
-    uint32_t expected; /* sessions that must get it and have not */
     ledger_targets targets;
     bool asked;
     bool answered;
@@ -44,6 +43,7 @@ typedef struct {
 
 typedef struct {
     uint64_t node;
+    unsigned kind; /* only nodes of one kind are peers */
     bool alive;
     uint32_t accepted;
     uint32_t *open; /* sessions */
@@ -139,11 +139,15 @@ size_t ledger_violations(const ledger *l, const char *texts[LEDGER_VIOLATIONS_MA
 
 /* --------------------------------------------------------------------------------------- lives */
 
-uint32_t ledger_born(ledger *l, uint64_t node) {
+uint32_t ledger_born(ledger *l, uint64_t node, unsigned kind) {
     if (l->lives_count == LEDGER_LIVES_MAX)
         abort();
-    l->lives[l->lives_count] = (life_row){ .node = node, .alive = true };
+    l->lives[l->lives_count] = (life_row){ .node = node, .kind = kind, .alive = true };
     return l->lives_count++;
+}
+
+uint32_t ledger_lives_left(const ledger *l) {
+    return LEDGER_LIVES_MAX - l->lives_count;
 }
 
 static uint32_t life_of(const ledger *l, uint64_t node) {
@@ -159,8 +163,11 @@ bool ledger_alive(const ledger *l, uint32_t life) {
 
 void ledger_up(ledger *l, uint32_t life, uint64_t peer) {
     uint32_t other = life_of(l, peer);
-    if (other != UINT32_MAX)
-        l->met[life][other] = true;
+    if (other == UINT32_MAX)
+        return;
+    l->met[life][other] = true;
+    if (l->lives[life].kind != l->lives[other].kind)
+        ledger_violation(l, "life %u and life %u have met, and may not", life, other);
 }
 
 void ledger_away(ledger *l, uint32_t life, uint64_t peer) {
@@ -213,14 +220,11 @@ uint32_t ledger_open(ledger *l, uint32_t life, unsigned loop, int user) {
 }
 
 /* Forgets what the session had to get, as far as keep() does not want it. */
-static void release(ledger *l, session_row *s, bool (*keep)(const session_row *s, const message_row *m)) {
+static void release(const ledger *l, session_row *s, bool (*keep)(const session_row *s, const message_row *m)) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < s->pending_count; i++) {
-        message_row *m = &l->messages[s->pending[i]];
-        if (keep != NULL && keep(s, m))
+        if (keep != NULL && keep(s, &l->messages[s->pending[i]]))
             s->pending[kept++] = s->pending[i];
-        else
-            m->expected--;
     }
     s->pending_count = kept;
 }
@@ -296,7 +300,7 @@ void ledger_postpone_joins(ledger *l, uint32_t life, uint64_t ms) {
 
 /* Adds the message to what the sessions of one life must get. */
 static void expect(ledger *l, uint32_t life, uint32_t number) {
-    message_row *m = &l->messages[number];
+    const message_row *m = &l->messages[number];
     if (m->life != life && !(l->met[m->life][life] && l->met[life][m->life]))
         return;
     for (uint32_t i = 0; i < l->lives[life].open_count; i++) {
@@ -305,7 +309,6 @@ static void expect(ledger *l, uint32_t life, uint32_t number) {
             continue;
         s->pending = grow(s->pending, s->pending_count, &s->pending_capacity, sizeof *s->pending);
         s->pending[s->pending_count++] = number;
-        m->expected++;
     }
 }
 
@@ -329,14 +332,13 @@ size_t ledger_size(const ledger *l, uint32_t message) {
     return message < l->messages_count ? l->messages[message].size : SIZE_MAX;
 }
 
-static void fulfil(session_row *s, message_row *m, uint32_t number) {
+static void fulfil(session_row *s, uint32_t number) {
     for (uint32_t i = 0; i < s->pending_count; i++) {
         if (s->pending[i] != number)
             continue;
         memmove(&s->pending[i], &s->pending[i + 1],
                 (s->pending_count - i - 1) * sizeof *s->pending);
         s->pending_count--;
-        m->expected--;
         return;
     }
 }
@@ -348,7 +350,9 @@ void ledger_delivered(ledger *l, uint32_t index, uint32_t number) {
         ledger_violation(l, "session %u got a message that nobody published", index);
         return;
     }
-    message_row *m = &l->messages[number];
+    const message_row *m = &l->messages[number];
+    if (l->lives[m->life].kind != l->lives[s->life].kind)
+        ledger_violation(l, "message %u to a node that may not be a peer", number);
     if (!s->open)
         ledger_violation(l, "message %u to session %u, which is closed", number, index);
     if ((m->targets.chats & s->chats) == 0 && !m->targets.all &&
@@ -361,7 +365,7 @@ void ledger_delivered(ledger *l, uint32_t index, uint32_t number) {
     else if (m->number < s->latest[m->life])
         ledger_violation(l, "message %u to session %u after a later one", number, index);
     s->latest[m->life] = m->number;
-    fulfil(s, m, number);
+    fulfil(s, number);
 }
 
 void ledger_result(ledger *l, uint32_t number, bool whole) {

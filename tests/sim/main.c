@@ -34,7 +34,7 @@ static void usage(FILE *out) {
           "that a seed makes hostile, and checks after every step what docs/reliability.md lists.\n"
           "\n"
           "  --seeds A..B  one run for each seed from A to B\n"
-          "  --nodes N     2 to 32 nodes [the seed chooses]\n"
+          "  --nodes N     2 to 64 nodes [the seed chooses]\n"
           "  --minutes M   of simulated load and faults, 1 to 1000 [the seed chooses]\n"
           "  --stop        at the first seed that fails\n"
           "  --verbose     a line for each seed\n"
@@ -80,7 +80,7 @@ static bool parse(int count, char **values, arguments *a) {
         if (option == 's')
             ok = seeds = parse_seeds(optarg, a);
         else if (option == 'n')
-            ok = parse_number(optarg, 2, WORLD_NODES_MAX / 2, &number),
+            ok = parse_number(optarg, 2, SIM_NODES_MAX, &number),
             a->sim.nodes = (unsigned)number;
         else if (option == 'm')
             ok = parse_number(optarg, 1, 1000, &number), a->sim.minutes = (unsigned)number;

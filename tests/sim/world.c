@@ -359,6 +359,22 @@ void world_destroy(world *w) {
     free(w);
 }
 
+/* The first `first` nodes, and those of the set. */
+static void name_nodes(world *w, unsigned i, uint64_t set, unsigned first) {
+    char named[WORLD_NODES_MAX][WSF_ENDPOINT_SIZE_MAX + 1];
+    const char *endpoints[WORLD_NODES_MAX];
+    size_t count = 0;
+    for (unsigned p = 0; p < WORLD_NODES_MAX; p++) {
+        if (p >= first && (p >= 64 || (set >> p & 1) == 0))
+            continue;
+        endpoint_of(p, named[count]);
+        endpoints[count] = named[count];
+        count++;
+    }
+    wsf_core_name_endpoints(w->nodes[i].core, WSF_SOURCE_OPTIONS, endpoints, count,
+                            world_now(w, i));
+}
+
 void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigned loops,
                     uint64_t peers) {
     node *n = &w->nodes[i];
@@ -379,17 +395,12 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
         w->nodes_used = i + 1;
     for (unsigned loop = 0; loop < loops; loop++)
         wsf_core_add_loop(n->core, loop);
-    char named[WORLD_NODES_MAX][WSF_ENDPOINT_SIZE_MAX + 1];
-    const char *endpoints[WORLD_NODES_MAX];
-    size_t count = 0;
-    for (unsigned p = 0; p < WORLD_NODES_MAX; p++) {
-        if ((peers >> p & 1) == 0)
-            continue;
-        endpoint_of(p, named[count]);
-        endpoints[count] = named[count];
-        count++;
-    }
-    wsf_core_name_endpoints(n->core, WSF_SOURCE_OPTIONS, endpoints, count, world_now(w, i));
+    name_nodes(w, i, peers, 0);
+    world_touch(w, i);
+}
+
+void world_name(world *w, unsigned i, unsigned count) {
+    name_nodes(w, i, 0, count);
     world_touch(w, i);
 }
 
