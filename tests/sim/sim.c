@@ -190,11 +190,18 @@ static void slice(sim *s) {
     check_all(s);
 }
 
+/* Whether it knows the whole interest of all peers, as far as there is room for it. */
+static bool knows_interest(const wsf_core *core) {
+    return (core->linked & ~core->complete) == 0 ||
+           core->interest.remote_count > core->config.remote_chats_count_max / 2;
+}
+
 static bool agreed(sim *s) {
     for (unsigned i = 0; i < 2 * s->nodes; i++) {
         if (!world_alive(s->world, i))
             continue;
-        if (!wsf_core_drained(world_core(s->world, i)))
+        const wsf_core *core = world_core(s->world, i);
+        if (!wsf_core_drained(core) || !knows_interest(core))
             return false;
     }
     return world_all_up(s->world);
