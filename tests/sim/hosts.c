@@ -105,7 +105,7 @@ static bool on_deliver(void *user, unsigned node, unsigned loop_index, wsfan_mes
     ledger_set_time(h->ledger, world_ms(h->world));
     host *at = &h->hosts[node];
     if (at->full_one_in > 0 && world_random(h->world, at->full_one_in) == 0) {
-        ledger_inbox_gap(h->ledger, at->life, loop_index);
+        ledger_inbox_gap(h->ledger, at->life, loop_index, 1);
         at->refused++;
         return false;
     }

@@ -197,8 +197,8 @@ void ledger_gap(ledger *l, uint32_t life, uint64_t peer, uint64_t count) {
                          life, other);
 }
 
-void ledger_inbox_gap(ledger *l, uint32_t life, unsigned loop) {
-    add_gap(l, &l->inbox_gaps[life][loop], 1);
+void ledger_inbox_gap(ledger *l, uint32_t life, unsigned loop, uint64_t count) {
+    add_gap(l, &l->inbox_gaps[life][loop], count);
 }
 
 /* ------------------------------------------------------------------------------------ sessions */

@@ -44,7 +44,7 @@ bool ledger_alive(const ledger *l, uint32_t life);
 void ledger_up(ledger *l, uint32_t life, uint64_t peer);
 void ledger_away(ledger *l, uint32_t life, uint64_t peer); /* it is down, or its link is a new one */
 void ledger_gap(ledger *l, uint32_t life, uint64_t peer, uint64_t count);
-void ledger_inbox_gap(ledger *l, uint32_t life, unsigned loop);
+void ledger_inbox_gap(ledger *l, uint32_t life, unsigned loop, uint64_t count);
 
 /* Sessions. */
 uint32_t ledger_open(ledger *l, uint32_t life, unsigned loop, int user);

@@ -190,10 +190,13 @@ static void slice(sim *s) {
     check_all(s);
 }
 
-/* Whether it knows the whole interest of all peers, as far as there is room for it. */
+/* Whether it knows the whole interest of all peers that are up, as far as there is room for it. */
 static bool knows_interest(const wsf_core *core) {
-    return (core->linked & ~core->complete) == 0 ||
-           core->interest.remote_count > core->config.remote_chats_count_max / 2;
+    bool whole = true;
+    for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
+        whole = whole && (core->peers[p].node == 0 || core->peers[p].state != WSFAN_PEER_UP ||
+                          (core->complete >> p & 1) != 0);
+    return whole || core->interest.remote_count > core->config.remote_chats_count_max / 2;
 }
 
 static bool agreed(sim *s) {
