@@ -10,7 +10,7 @@
 enum {
     EVENTS_MAX = 1 << 20, /* of one life */
     EVENTS_LOOPS = 2,
-    EVENTS_CHATS = 12,
+    EVENTS_CHATS = 32, /* many for few sessions, so that interest comes and goes */
     EVENTS_USERS = 4,
     EVENTS_NOBODY = -1
 };

@@ -11,7 +11,7 @@
 #include <wsfan/wsfan.h>
 
 enum {
-    SESSIONS_MAX = 64, /* open at a time */
+    SESSIONS_MAX = 24, /* open at a time */
     STEP_MS = 5,
     SLEPT_MS = 500, /* between two steps: it was stopped */
     LOOK_MS = 100,  /* between two looks at its own counters */
@@ -230,8 +230,10 @@ static void join(recorder *r) {
 static void leave(recorder *r) {
     client *who = any_client(r);
     uint8_t chat = (uint8_t)random_below(r, EVENTS_CHATS);
-    if (who == NULL || (who->chats >> chat & 1) == 0)
+    if (who == NULL || who->chats == 0)
         return;
+    while ((who->chats >> chat & 1) == 0)
+        chat = (uint8_t)((chat + 1) % EVENTS_CHATS);
     who->chats &= ~(1u << chat);
     write_event(r, (event){ .kind = EVENT_LEAVE, .session = who->number, .chat = chat });
     if (wsfan_session_leave(r->loops[who->loop].loop, who->handle, name_of(&chat)) != WSFAN_OK)
@@ -341,11 +343,11 @@ static void look_at_the_end(recorder *r) {
 
 static void act(recorder *r) {
     uint64_t dice = random_below(r, 100);
-    if (dice < 50)
+    if (dice < 45)
         join(r);
-    else if (dice < 70)
+    else if (dice < 80)
         leave(r);
-    else if (dice < 90)
+    else if (dice < 92)
         open_session(r);
     else
         close_session(r);
