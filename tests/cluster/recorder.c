@@ -343,9 +343,9 @@ static void look_at_the_end(recorder *r) {
 
 static void act(recorder *r) {
     uint64_t dice = random_below(r, 100);
-    if (dice < 45)
+    if (dice < 40)
         join(r);
-    else if (dice < 80)
+    else if (dice < 82) /* as often, so that a session is in few */
         leave(r);
     else if (dice < 92)
         open_session(r);

@@ -11,6 +11,7 @@ enum {
     ACTIVE_MAX = 16,
     NAMED = 3,
     LINKS_MAX = 24, /* of a swizzle */
+    GOODBYE_MS = 200, /* as the mesh thread gives it */
     FOREIGN_VERSION = WSF_PROTOCOL_MAX + 2, /* start_newer() starts nodes that speak the one between */
     KIND_VERSION = 1,
     KIND_CLUSTER = 2 /* and up: each of those is in a cluster of its own */
@@ -240,6 +241,21 @@ static void step(faults *f, active *a) {
     }
 }
 
+/* A node that is closed does nothing any more while its goodbye is on its way. */
+static void say_goodbye(faults *f, active *a, bool on) {
+    if (!on) {
+        if (world_alive(f->world, a->node) && world_node_id(f->world, a->node) == a->set)
+            vacate(f, a->node);
+        return;
+    }
+    a->set = 0;
+    if (!world_alive(f->world, a->node) || world_frozen(f->world, a->node))
+        return;
+    a->set = world_node_id(f->world, a->node);
+    wsf_core_say_bye(world_core(f->world, a->node), world_now(f->world, a->node));
+    world_freeze(f->world, a->node, true);
+}
+
 static void apply(faults *f, active *a, bool on) {
     world *w = f->world;
     uint32_t rate = on ? 1000u << random_below(f, 8) : 0; /* 0.1 % .. 12.8 % */
@@ -275,6 +291,9 @@ static void apply(faults *f, active *a, bool on) {
         if (!world_alive(w, a->node) || world_frozen(w, a->node) == on)
             break;
         world_freeze(w, a->node, on);
+        break;
+    case FAULT_GOODBYE:
+        say_goodbye(f, a, on);
         break;
     case FAULT_FULL_INBOX:
         hosts_fill_inboxes(f->hosts, a->node, on ? 1 + (unsigned)random_below(f, 8) : 0);
@@ -343,6 +362,8 @@ void faults_begin_one(faults *f) {
         return;
     /* Short mostly; now and then long enough that peers are forgotten. */
     uint64_t ms = 10u << random_below(f, random_below(f, 4) == 0 ? 14 : 10);
+    if (kind == FAULT_GOODBYE)
+        ms = GOODBYE_MS;
     active *a = &f->active[f->active_count++];
     *a = (active){ .kind = kind,
                    .until_ms = world_ms(f->world) + ms,

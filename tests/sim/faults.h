@@ -24,6 +24,7 @@
     X(FAULT_FREEZE, "frozen_node")                                                                 \
     X(FAULT_FULL_INBOX, "full_inbox")                                                              \
     X(FAULT_CRASH, "crash")                                                                        \
+    X(FAULT_GOODBYE, "goodbye")                                                                    \
     X(FAULT_RESTART, "restart_same_name")                                                          \
     X(FAULT_MOVE, "restart_other_address")                                                         \
     X(FAULT_TAKEOVER, "other_node_same_address")                                                   \
