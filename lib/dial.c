@@ -32,7 +32,7 @@ static void forget(wsf_core *core, wsf_connection *connection) {
 }
 
 static wsf_connection *find(wsf_core *core, const char *endpoint) {
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+    for (uint32_t i = 0; i < core->connections_count; i++)
         if (core->connections[i].used && strcmp(core->connections[i].endpoint, endpoint) == 0)
             return &core->connections[i];
     return NULL;
@@ -45,7 +45,7 @@ static bool abandoned(const wsf_connection *connection) {
 /* A free place; for a named endpoint, also that of one which nobody names or answers at. */
 static wsf_connection *place(wsf_core *core, bool named) {
     wsf_connection *oldest = NULL;
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
+    for (uint32_t i = 0; i < core->connections_count; i++) {
         wsf_connection *connection = &core->connections[i];
         if (!connection->used)
             return connection;
@@ -53,6 +53,8 @@ static wsf_connection *place(wsf_core *core, bool named) {
             (oldest == NULL || connection->since_ms < oldest->since_ms))
             oldest = connection;
     }
+    if (core->connections_count < WSF_CONNECTIONS_MAX)
+        return &core->connections[core->connections_count++];
     if (oldest != NULL)
         forget(core, oldest);
     return oldest;
@@ -72,7 +74,7 @@ static bool add(wsf_core *core, const char *endpoint, uint32_t named, wsf_now no
 
 /* The connection that reached a node is gone or somebody else's. */
 static void wake_resting(wsf_core *core, uint64_t node) {
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
+    for (uint32_t i = 0; i < core->connections_count; i++) {
         wsf_connection *connection = &core->connections[i];
         if (connection->used && !connection->dialled && connection->node == node)
             dial(core, connection);
@@ -97,7 +99,7 @@ void wsf_dial_name(wsf_core *core, unsigned source, const char *const *endpoints
     assert(source < WSF_SOURCES_MAX);
     uint32_t bit = UINT32_C(1) << source;
     uint32_t before[WSF_CONNECTIONS_MAX];
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
+    for (uint32_t i = 0; i < core->connections_count; i++) {
         before[i] = core->connections[i].used ? core->connections[i].named : 0;
         core->connections[i].named &= ~bit;
     }
@@ -106,7 +108,7 @@ void wsf_dial_name(wsf_core *core, unsigned source, const char *const *endpoints
         if (known != NULL)
             known->named |= bit;
     }
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) /* first make room */
+    for (uint32_t i = 0; i < core->connections_count; i++) /* first make room */
         if (core->connections[i].used && before[i] != 0 && core->connections[i].named == 0)
             let_go(core, &core->connections[i]);
     core->surplus[source] = 0;
@@ -124,7 +126,7 @@ void wsf_dial_hearsay(wsf_core *core, const char *endpoint, wsf_now now) {
 /* ---------------------------------------------------------------------------------------- nodes */
 
 bool wsf_dial_connected(const wsf_core *core, uint64_t node) {
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+    for (uint32_t i = 0; i < core->connections_count; i++)
         if (core->connections[i].dialled && core->connections[i].node == node)
             return true;
     return false;
@@ -155,7 +157,7 @@ void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node) {
         bool was_down = peer != NULL && peer->state == WSFAN_PEER_DOWN;
         connection->node = node;
         connection->refused = WSFAN_REASON_NONE;
-        for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
+        for (uint32_t i = 0; i < core->connections_count; i++) {
             wsf_connection *other = &core->connections[i];
             if (i == number || !other->dialled || other->node != node)
                 continue;
@@ -167,8 +169,13 @@ void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node) {
         wake_resting(core, before);
 }
 
+static void redial(wsf_core *core, uint32_t number) {
+    core->effects.disconnect(core->effects.user, number);
+    core->effects.connect(core->effects.user, number, core->connections[number].endpoint);
+}
+
 void wsf_dial_again(wsf_core *core, uint64_t node) {
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
+    for (uint32_t i = 0; i < core->connections_count; i++) {
         wsf_connection *connection = &core->connections[i];
         if (!connection->used || connection->node != node)
             continue;
@@ -176,13 +183,12 @@ void wsf_dial_again(wsf_core *core, uint64_t node) {
             dial(core, connection);
             continue;
         }
-        core->effects.disconnect(core->effects.user, i);
-        core->effects.connect(core->effects.user, i, connection->endpoint);
+        redial(core, i);
     }
 }
 
 void wsf_dial_release(wsf_core *core, uint64_t node) {
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
+    for (uint32_t i = 0; i < core->connections_count; i++) {
         wsf_connection *connection = &core->connections[i];
         if (!connection->used || connection->node != node)
             continue;
@@ -196,20 +202,33 @@ void wsf_dial_release(wsf_core *core, uint64_t node) {
 
 /* ----------------------------------------------------------------------------------------- time */
 
+/* Whoever had no room for us may have it by now. */
+static uint64_t ask_again_ms(const wsf_core *core, const wsf_connection *connection) {
+    if (!connection->dialled || connection->refused != WSFAN_REASON_LIMIT)
+        return UINT64_MAX;
+    return connection->refused_ms + core->config.down_ms;
+}
+
 void wsf_dial_tick(wsf_core *core, wsf_now now) {
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
+    for (uint32_t i = 0; i < core->connections_count; i++) {
         wsf_connection *connection = &core->connections[i];
-        if (abandoned(connection) && now.ms - connection->since_ms >= core->config.forget_ms)
+        if (abandoned(connection) && now.ms - connection->since_ms >= core->config.forget_ms) {
             forget(core, connection);
+        } else if (now.ms >= ask_again_ms(core, connection)) {
+            connection->refused_ms = now.ms;
+            redial(core, i);
+        }
     }
 }
 
 uint64_t wsf_dial_deadline(const wsf_core *core) {
     uint64_t at = UINT64_MAX;
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
-        uint64_t since_ms = core->connections[i].since_ms;
-        if (abandoned(&core->connections[i]) && since_ms + core->config.forget_ms < at)
-            at = since_ms + core->config.forget_ms;
+    for (uint32_t i = 0; i < core->connections_count; i++) {
+        const wsf_connection *connection = &core->connections[i];
+        if (abandoned(connection) && connection->since_ms + core->config.forget_ms < at)
+            at = connection->since_ms + core->config.forget_ms;
+        if (ask_again_ms(core, connection) < at)
+            at = ask_again_ms(core, connection);
     }
     return at;
 }

@@ -23,7 +23,8 @@ void wsf_dial_again(wsf_core *core, uint64_t node);
 /* The node is no peer any more: somebody else may answer at its endpoints, or nobody. */
 void wsf_dial_release(wsf_core *core, uint64_t node);
 
-/* Gives up connections that no source names and behind which nobody answers. */
+/* Gives up connections that no source names and behind which nobody answers, and asks those again
+ * that had no room for us. */
 void wsf_dial_tick(wsf_core *core, wsf_now now);
 uint64_t wsf_dial_deadline(const wsf_core *core);
 

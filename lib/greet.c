@@ -57,7 +57,7 @@ void wsf_greet_tell_loop(wsf_core *core, unsigned loop) {
                              down ? WSFAN_REASON_TIMEOUT : WSFAN_REASON_NONE };
         core->effects.peer(core->effects.user, bit, &known);
     }
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
+    for (uint32_t i = 0; i < core->connections_count; i++) {
         const wsf_connection *connection = &core->connections[i];
         if (!connection->used || connection->refused == WSFAN_REASON_NONE)
             continue;
@@ -98,10 +98,16 @@ static bool was_forgotten(const wsf_core *core, uint64_t node) {
     return false;
 }
 
+static void refuse(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
+                   wsfan_reason reason) {
+    tell_host(core, node, name, endpoint, WSFAN_PEER_REFUSED, reason);
+    wsf_greet_send_number(core, node, 0, WSF_REFUSE, (uint64_t)reason);
+}
+
 static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, wsf_now now) {
     wsf_peer *peer = free_peer(core);
     if (peer == NULL) {
-        tell_host(core, node, "", endpoint, WSFAN_PEER_REFUSED, WSFAN_REASON_LIMIT);
+        refuse(core, node, "", endpoint, WSFAN_REASON_LIMIT); /* it will ask again */
         return NULL;
     }
     memset(peer, 0, sizeof *peer);
@@ -155,7 +161,7 @@ static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
     peer->linked = true;
     peer->stats.links++;
     core->linked |= wsf_peer_bit(core, peer);
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+    for (uint32_t i = 0; i < core->connections_count; i++)
         if (core->connections[i].node == peer->node)
             core->connections[i].refused = WSFAN_REASON_NONE;
     core->complete &= ~wsf_peer_bit(core, peer);
@@ -179,12 +185,6 @@ static wsfan_reason judge(const wsf_core *core, uint32_t protocol_min, uint32_t 
     if (protocol_min > core->config.protocol_max || protocol_max < core->config.protocol_min)
         return WSFAN_REASON_VERSION;
     return WSFAN_REASON_NONE;
-}
-
-static void refuse(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
-                   wsfan_reason reason) {
-    tell_host(core, node, name, endpoint, WSFAN_PEER_REFUSED, reason);
-    wsf_greet_send_number(core, node, 0, WSF_REFUSE, (uint64_t)reason);
 }
 
 void wsf_greet_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_now now) {
@@ -416,15 +416,22 @@ void wsf_greet_hello_ack(wsf_core *core, wsf_peer *peer, const wsf_frame_head *h
     establish(core, peer, now);
 }
 
-void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t reason) {
+void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t reason,
+                       wsf_now now) {
     if (peer != NULL && peer->linked)
-        return; /* an old answer */
+        return; /* an old answer; if not, the peer is silent otherwise, and will be down */
     wsfan_reason known = reason <= WSFAN_REASON_SLOW ? (wsfan_reason)reason : WSFAN_REASON_NONE;
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
-        if (core->connections[i].used && core->connections[i].node == node)
-            core->connections[i].refused = known;
+    for (uint32_t i = 0; i < core->connections_count; i++) {
+        wsf_connection *connection = &core->connections[i];
+        if (!connection->used || connection->node != node)
+            continue;
+        connection->refused = known;
+        connection->refused_ms = now.ms;
+    }
     tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
               WSFAN_PEER_REFUSED, known);
+    if (peer != NULL && known == WSFAN_REASON_LIMIT)
+        wsf_greet_drop(core, peer, WSFAN_REASON_LIMIT); /* until we introduce ourselves again */
 }
 
 /* ------------------------------------------------------------------------------------ liveness */

@@ -166,7 +166,7 @@ static void take_loose_entry(wsf_core *core, const wsf_frame_head *head, const w
     if (entry->type == WSF_HELLO) {
         wsf_greet_hello(core, head->sender, &entry->hello, now);
     } else if (entry->type == WSF_REFUSE) {
-        wsf_greet_refused(core, peer, head->sender, entry->refuse);
+        wsf_greet_refused(core, peer, head->sender, entry->refuse, now);
     } else if (peer != NULL && entry->type == WSF_HELLO_ACK) {
         wsf_greet_hello_ack(core, peer, head, entry->hello_ack, now);
     } else if (peer != NULL && peer->linked && entry->type == WSF_HEARTBEAT) {
@@ -247,7 +247,8 @@ void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head
         peer->stats.frames_in++;
         peer->stats.bytes_in += size;
         take_acknowledgement(core, peer, head, now);
-        wsf_greet_heard(core, peer, now);
+        if (head->epoch != 0) /* else it has no link with us: it refuses */
+            wsf_greet_heard(core, peer, now);
     }
     if (head->number == 0) {
         take_loose(core, connection, head, now);

@@ -203,11 +203,11 @@ static void plan_interest(const wsf_core *core, wsf_peer *peer, plan *p) {
 }
 
 static void plan_known(const wsf_core *core, const wsf_peer *peer, plan *p) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+    uint64_t untold = core->linked & ~peer->told_peers & ~wsf_peer_bit(core, peer);
+    for (unsigned i = 0; untold >> i != 0 && i < WSF_PEERS_MAX; i++) {
         const wsf_peer *other = &core->peers[i];
         uint64_t bit = UINT64_C(1) << i;
-        if (other == peer || other->node == 0 || other->state != WSFAN_PEER_UP ||
-            (peer->told_peers & bit) != 0)
+        if ((untold & bit) == 0 || other->state != WSFAN_PEER_UP)
             continue;
         p->known[p->known_count++] = (wsf_known_peer){ other->node, wsfan_string(other->endpoint) };
         p->told_peers |= bit;

@@ -18,7 +18,7 @@ fi
 # shellcheck disable=SC2086 # a list of words
 need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev \
     libxxhash-dev libc-ares-dev libczmq-dev libwebsockets-dev check clang haproxy chromium \
-    util-linux iproute2 dnsmasq-base patch libhiredis-dev libnats-dev redis-server nats-server \
+    util-linux iproute2 nftables dnsmasq-base patch libhiredis-dev libnats-dev redis-server nats-server \
     $node_packages || exit 1
 
 jobs=$(nproc)

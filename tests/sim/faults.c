@@ -7,7 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { ACTIVE_MAX = 16, NAMED = 3 };
+enum {
+    ACTIVE_MAX = 16,
+    NAMED = 3,
+    LINKS_MAX = 24, /* of a swizzle */
+    GOODBYE_MS = 200, /* as the mesh thread gives it */
+    FOREIGN_VERSION = WSF_PROTOCOL_MAX + 2, /* start_newer() starts nodes that speak the one between */
+    KIND_VERSION = 1,
+    KIND_CLUSTER = 2 /* and up: each of those is in a cluster of its own */
+};
 
 typedef struct {
     fault_kind kind;
@@ -16,6 +24,10 @@ typedef struct {
     uint64_t set;     /* nodes */
     unsigned node;
     unsigned other;
+    unsigned links_count; /* of a swizzle, */
+    unsigned links_done;  /* each twice */
+    uint64_t links_ms;    /* between two of them */
+    unsigned links[LINKS_MAX][2];
 } active;
 
 struct faults {
@@ -24,12 +36,14 @@ struct faults {
     ledger *ledger;
     unsigned nodes;
     uint64_t *counts;
-    uint64_t named; /* addresses in every static list, as bits */
+    unsigned named; /* the first so many addresses are in every static list */
     active active[ACTIVE_MAX];
     unsigned active_count;
     unsigned place[WORLD_NODES_MAX]; /* of each replica */
     bool up[WORLD_NODES_MAX];        /* of each replica */
     unsigned strangers;              /* other nodes at an address, so far */
+    bool foreign[WORLD_NODES_MAX];   /* the node there may not be a peer */
+    unsigned clusters;               /* other ones, so far */
 };
 
 #define FAULT_TEXT(name, text) text,
@@ -47,7 +61,7 @@ faults *faults_new(world *w, hosts *h, ledger *l, unsigned nodes, uint64_t *coun
     *f = (faults){ .world = w, .hosts = h, .ledger = l, .nodes = nodes, .counts = counts };
     for (unsigned i = 0; i < nodes; i++)
         f->place[i] = i;
-    f->named = world_random(w, 2) == 0 ? UINT64_MAX >> (64 - 2 * nodes) : (1u << NAMED) - 1;
+    f->named = world_random(w, 2) == 0 ? 2 * nodes : NAMED;
     return f;
 }
 
@@ -59,9 +73,15 @@ static uint64_t random_below(faults *f, uint64_t below) {
     return world_random(f->world, below);
 }
 
-bool faults_place(const faults *f, unsigned replica, unsigned *node) {
-    *node = f->place[replica];
-    return f->up[replica];
+static unsigned other_address(const faults *f, unsigned node) {
+    return node < f->nodes ? node + f->nodes : node - f->nodes;
+}
+
+bool faults_any_node(faults *f, unsigned *node) {
+    *node = f->place[random_below(f, f->nodes)];
+    if (random_below(f, 16) == 0) /* a foreign one, or a stranger that was left behind */
+        *node = other_address(f, *node);
+    return world_alive(f->world, *node);
 }
 
 /* --------------------------------------------------------------------------- starting and ending */
@@ -71,7 +91,7 @@ static void start_at(faults *f, unsigned replica, unsigned node) {
     snprintf(name, sizeof name, "n%u", replica);
     f->place[replica] = node;
     f->up[replica] = true;
-    hosts_start(f->hosts, node, name, 0, f->named);
+    hosts_start(f->hosts, node, name, f->named, 0);
 }
 
 void faults_start_node(faults *f, unsigned replica) {
@@ -85,6 +105,7 @@ static void vacate(faults *f, unsigned node) {
     for (unsigned r = 0; r < f->nodes; r++)
         if (f->up[r] && f->place[r] == node)
             f->up[r] = false;
+    f->foreign[node] = false;
     hosts_crash(f->hosts, node);
 }
 
@@ -101,7 +122,7 @@ static void take_over(faults *f, unsigned replica) {
     unsigned node = f->place[replica];
     vacate(f, node);
     snprintf(name, sizeof name, "s%u", f->strangers++);
-    hosts_start(f->hosts, node, name, 0, f->named);
+    hosts_start(f->hosts, node, name, f->named, 0);
 }
 
 /* A node of the next version, which speaks this one too. */
@@ -110,6 +131,28 @@ static void start_newer(faults *f, unsigned replica) {
     config->protocol_max = WSF_PROTOCOL_MAX + 1;
     restart(f, replica, f->place[replica]);
     config->protocol_max = WSF_PROTOCOL_MAX;
+}
+
+/* A node that nobody can talk to: it speaks other versions only, or is of another cluster. */
+static void start_foreign(faults *f, unsigned node) {
+    char name[16];
+    char cluster[16];
+    unsigned kind = KIND_VERSION;
+    wsf_core_config usual = *world_config(f->world);
+    if (world_alive(f->world, node))
+        return;
+    snprintf(name, sizeof name, "s%u", f->strangers++);
+    if (random_below(f, 2) == 0) {
+        kind = KIND_CLUSTER + f->clusters;
+        snprintf(cluster, sizeof cluster, "elsewhere%u", f->clusters++);
+        world_config(f->world)->cluster = cluster;
+    } else {
+        world_config(f->world)->protocol_min = FOREIGN_VERSION;
+        world_config(f->world)->protocol_max = FOREIGN_VERSION;
+    }
+    hosts_start(f->hosts, node, name, f->named, kind);
+    f->foreign[node] = true;
+    *world_config(f->world) = usual;
 }
 
 /* ---------------------------------------------------------------------------------- the network */
@@ -148,15 +191,45 @@ static void partition(faults *f, const active *a, bool blocked) {
                 block_both(f, i, j, blocked);
 }
 
-/* One link after another of a random subset is stopped, then all are restored in another order
- * ("swizzle-clog" of FoundationDB). `set` counts what is left to do. */
+static void choose_links(faults *f, active *a, uint64_t ms) {
+    unsigned wanted = 1 + (unsigned)random_below(f, LINKS_MAX);
+    for (unsigned tries = 0; tries < 2 * LINKS_MAX && a->links_count < wanted; tries++) {
+        unsigned i = f->place[random_below(f, f->nodes)];
+        unsigned j = f->place[random_below(f, f->nodes)];
+        bool chosen = i == j;
+        for (unsigned k = 0; k < a->links_count; k++)
+            chosen = chosen || (a->links[k][0] == i && a->links[k][1] == j) ||
+                     (a->links[k][0] == j && a->links[k][1] == i);
+        if (chosen)
+            continue;
+        a->links[a->links_count][0] = i;
+        a->links[a->links_count++][1] = j;
+    }
+    a->links_ms = ms / (2 * a->links_count + 1);
+}
+
+static void shuffle_links(faults *f, active *a) {
+    for (unsigned i = a->links_count; i > 1; i--) {
+        unsigned j = (unsigned)random_below(f, i);
+        for (unsigned end = 0; end < 2; end++) {
+            unsigned moved = a->links[i - 1][end];
+            a->links[i - 1][end] = a->links[j][end];
+            a->links[j][end] = moved;
+        }
+    }
+}
+
+/* The links of a random subset are stopped one by one, then restored in another order
+ * ("swizzle-clog" of FoundationDB). */
 static void swizzle_step(faults *f, active *a) {
-    unsigned i = (unsigned)random_below(f, f->nodes);
-    unsigned j = (unsigned)random_below(f, f->nodes);
-    bool restoring = a->until_ms - world_ms(f->world) < a->set / 2;
-    if (i != j)
-        block_both(f, i, j, !restoring && !world_blocked(f->world, i, j));
-    a->next_ms = world_ms(f->world) + 20 + random_below(f, 200);
+    if (a->links_done == a->links_count)
+        shuffle_links(f, a);
+    bool blocked = a->links_done < a->links_count;
+    unsigned next = blocked ? a->links_done : a->links_done - a->links_count;
+    if (next < a->links_count)
+        block_both(f, a->links[next][0], a->links[next][1], blocked);
+    a->links_done++;
+    a->next_ms = world_ms(f->world) + a->links_ms;
 }
 
 static void step(faults *f, active *a) {
@@ -166,6 +239,21 @@ static void step(faults *f, active *a) {
     } else if (a->kind == FAULT_SWIZZLE) {
         swizzle_step(f, a);
     }
+}
+
+/* A node that is closed does nothing any more while its goodbye is on its way. */
+static void say_goodbye(faults *f, active *a, bool on) {
+    if (!on) {
+        if (world_alive(f->world, a->node) && world_node_id(f->world, a->node) == a->set)
+            vacate(f, a->node);
+        return;
+    }
+    a->set = 0;
+    if (!world_alive(f->world, a->node) || world_frozen(f->world, a->node))
+        return;
+    a->set = world_node_id(f->world, a->node);
+    wsf_core_say_bye(world_core(f->world, a->node), world_now(f->world, a->node));
+    world_freeze(f->world, a->node, true);
 }
 
 static void apply(faults *f, active *a, bool on) {
@@ -204,13 +292,15 @@ static void apply(faults *f, active *a, bool on) {
             break;
         world_freeze(w, a->node, on);
         break;
+    case FAULT_GOODBYE:
+        say_goodbye(f, a, on);
+        break;
     case FAULT_FULL_INBOX:
         hosts_fill_inboxes(f->hosts, a->node, on ? 1 + (unsigned)random_below(f, 8) : 0);
         break;
     case FAULT_SWIZZLE:
-        for (unsigned i = 0; !on && i < 2 * f->nodes; i++)
-            for (unsigned j = i + 1; j < 2 * f->nodes; j++)
-                block_both(f, i, j, false);
+        for (unsigned i = 0; !on && i < a->links_count; i++)
+            block_both(f, a->links[i][0], a->links[i][1], false);
         break;
     default:
         break;
@@ -233,13 +323,16 @@ static bool strike(faults *f, fault_kind kind, unsigned replica) {
         restart(f, replica, node);
         return true;
     case FAULT_MOVE:
-        restart(f, replica, node < f->nodes ? node + f->nodes : node - f->nodes);
+        restart(f, replica, other_address(f, node));
         return true;
     case FAULT_TAKEOVER:
         take_over(f, replica);
         return true;
     case FAULT_VERSION:
         start_newer(f, replica);
+        return true;
+    case FAULT_FOREIGN:
+        start_foreign(f, other_address(f, node));
         return true;
     case FAULT_CLOCK:
         world_jump(f->world, node, (int64_t)random_below(f, 200000) - 100000);
@@ -249,19 +342,19 @@ static bool strike(faults *f, fault_kind kind, unsigned replica) {
     }
 }
 
-/* Nodes that are gone in a run are what a ledger has room for. */
-static bool too_many_lives(const faults *f, fault_kind kind, unsigned replica) {
+/* Nodes that are gone in a run are what a ledger has room for; healing needs some of it. */
+static bool too_many_lives(const faults *f, fault_kind kind) {
     return (kind == FAULT_RESTART || kind == FAULT_MOVE || kind == FAULT_TAKEOVER ||
-            kind == FAULT_VERSION) &&
-           hosts_life(f->hosts, f->place[replica]) + 2 * f->nodes + 8 >= LEDGER_LIVES_MAX;
+            kind == FAULT_VERSION || kind == FAULT_FOREIGN) &&
+           ledger_lives_left(f->ledger) <= f->nodes;
 }
 
 void faults_begin_one(faults *f) {
     fault_kind kind = (fault_kind)random_below(f, FAULT_REORDER); /* the last is counted below */
     unsigned replica = (unsigned)random_below(f, f->nodes);
-    if (f->active_count == ACTIVE_MAX || too_many_lives(f, kind, replica))
+    if (f->active_count == ACTIVE_MAX || too_many_lives(f, kind))
         return;
-    if (kind == FAULT_MOVE && replica < NAMED && (f->named >> NAMED & 1) == 0)
+    if (kind == FAULT_MOVE && replica < NAMED && f->named == NAMED)
         return;
     f->counts[kind]++;
     ledger_trace(f->ledger, "%s at address %u", fault_text(kind), f->place[replica]);
@@ -269,6 +362,8 @@ void faults_begin_one(faults *f) {
         return;
     /* Short mostly; now and then long enough that peers are forgotten. */
     uint64_t ms = 10u << random_below(f, random_below(f, 4) == 0 ? 14 : 10);
+    if (kind == FAULT_GOODBYE)
+        ms = GOODBYE_MS;
     active *a = &f->active[f->active_count++];
     *a = (active){ .kind = kind,
                    .until_ms = world_ms(f->world) + ms,
@@ -276,7 +371,7 @@ void faults_begin_one(faults *f) {
                    .node = f->place[replica],
                    .other = f->place[random_below(f, f->nodes)] };
     if (kind == FAULT_SWIZZLE)
-        a->set = ms;
+        choose_links(f, a, ms);
     if (kind == FAULT_HALVES || kind == FAULT_BRIDGE || kind == FAULT_RING || kind == FAULT_SINGLE)
         a->node %= f->nodes;
     apply(f, a, true);
@@ -303,6 +398,8 @@ void faults_heal(faults *f) {
     while (f->active_count > 0)
         end(f, 0);
     for (unsigned i = 0; i < 2 * f->nodes; i++) {
+        if (f->foreign[i])
+            vacate(f, i);
         for (unsigned j = 0; j < 2 * f->nodes; j++)
             if (i != j)
                 world_block(f->world, i, j, false);

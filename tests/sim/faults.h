@@ -24,11 +24,13 @@
     X(FAULT_FREEZE, "frozen_node")                                                                 \
     X(FAULT_FULL_INBOX, "full_inbox")                                                              \
     X(FAULT_CRASH, "crash")                                                                        \
+    X(FAULT_GOODBYE, "goodbye")                                                                    \
     X(FAULT_RESTART, "restart_same_name")                                                          \
     X(FAULT_MOVE, "restart_other_address")                                                         \
     X(FAULT_TAKEOVER, "other_node_same_address")                                                   \
     X(FAULT_CLOCK, "clock_jump")                                                                   \
     X(FAULT_VERSION, "newer_version")                                                              \
+    X(FAULT_FOREIGN, "foreign_node")                                                               \
     X(FAULT_REORDER, "reorder_at_reconnect")
 
 #define FAULT_ENUM(name, text) name,
@@ -47,8 +49,8 @@ void faults_destroy(faults *f);
 /* Starts replica `replica` at its own address. */
 void faults_start_node(faults *f, unsigned replica);
 
-/* Whether the replica runs, and where. */
-bool faults_place(const faults *f, unsigned replica, unsigned *node);
+/* A random node that runs; false: none was found. */
+bool faults_any_node(faults *f, unsigned *node);
 
 void faults_begin_one(faults *f); /* of a random kind */
 void faults_tick(faults *f);      /* ends what has lasted long enough */

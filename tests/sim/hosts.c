@@ -35,16 +35,23 @@ typedef struct {
     bool dying;
     uint32_t life;
     unsigned full_one_in;
+    uint64_t taken;   /* messages, by all inboxes */
+    uint64_t refused;
+    uint64_t gaps;    /* messages that it was told are missing */
     loop loops[LEDGER_LOOPS_MAX];
     client **clients;
     uint32_t clients_count;
 } host;
 
+enum { PATTERN_PERIOD = 256, PAYLOAD_SIZE_MAX = 32 * 1024 };
+
 struct hosts {
     ledger *ledger;
     world *world;
     unsigned loops;
+    unsigned used; /* no node from here on was ever started */
     wsf_hash_key key;
+    uint8_t pattern[PATTERN_PERIOD + PAYLOAD_SIZE_MAX]; /* what payloads are cut from */
     host hosts[WORLD_NODES_MAX];
 };
 
@@ -58,6 +65,8 @@ hosts *hosts_new(ledger *l, unsigned loops) {
     hosts *h = need(calloc(1, sizeof *h));
     h->ledger = l;
     h->loops = loops;
+    for (size_t i = 0; i < sizeof h->pattern; i++)
+        h->pattern[i] = (uint8_t)i;
     return h;
 }
 
@@ -96,9 +105,11 @@ static bool on_deliver(void *user, unsigned node, unsigned loop_index, wsfan_mes
     ledger_set_time(h->ledger, world_ms(h->world));
     host *at = &h->hosts[node];
     if (at->full_one_in > 0 && world_random(h->world, at->full_one_in) == 0) {
-        ledger_inbox_gap(h->ledger, at->life, loop_index);
+        ledger_inbox_gap(h->ledger, at->life, loop_index, 1);
+        at->refused++;
         return false;
     }
+    at->taken++;
     put(&at->loops[loop_index],
         (item){ .kind = INBOX_MESSAGE, .message = wsfan_message_ref(message) });
     return true;
@@ -137,6 +148,7 @@ static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
     ledger_trace(h->ledger, "  address %u: a gap of %llu from %s (reason %d)", node,
                  (unsigned long long)gap->count, gap->name, (int)gap->reason);
     uint32_t life = h->hosts[node].life;
+    h->hosts[node].gaps += gap->count;
     if (links_with(world_core(h->world, node), gap->node) > 1)
         ledger_away(h->ledger, life, gap->node);
     ledger_gap(h->ledger, life, gap->node, gap->count);
@@ -189,7 +201,7 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
     wsfan_target target = { WSFAN_CHAT, joined->chat };
     uint64_t hash = wsf_hash_target(&h->key, &target);
     const wsf_core *core = core_of(from);
-    for (unsigned n = 0; n < WORLD_NODES_MAX; n++) {
+    for (unsigned n = 0; n < h->used; n++) {
         const wsf_core *other = world_core(h->world, n);
         for (unsigned p = 0; other != NULL && other != core && p < WSF_PEERS_MAX; p++) {
             const wsf_peer *us = &other->peers[p];
@@ -210,11 +222,14 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
 
 /* ---------------------------------------------------------------------------------------- lives */
 
-void hosts_start(hosts *h, unsigned node, const char *name, uint64_t id, uint64_t peers) {
+void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsigned kind) {
     static const wsf_registry_limits limits = { 10000, 10000, 1000 };
     host *at = &h->hosts[node];
-    world_start_as(h->world, node, name, id, h->loops, peers);
-    *at = (host){ .running = true, .life = ledger_born(h->ledger, world_node_id(h->world, node)) };
+    world_start_as(h->world, node, name, 0, h->loops, 0);
+    world_name(h->world, node, named);
+    h->used = node < h->used ? h->used : node + 1;
+    *at = (host){ .running = true,
+                  .life = ledger_born(h->ledger, world_node_id(h->world, node), kind) };
     for (unsigned i = 0; i < h->loops; i++) {
         loop *new_loop = &at->loops[i];
         wsf_members_effects effects = { new_loop, on_announce, on_withdraw, on_ready,
@@ -361,15 +376,13 @@ static size_t choose_targets(hosts *h, unsigned chats, ledger_targets *chosen,
     return 2;
 }
 
-/* The number, then bytes that follow from it. */
-static void fill(uint8_t *payload, size_t size, uint32_t number) {
-    memcpy(payload, &number, sizeof number);
-    for (size_t i = sizeof number; i < size; i++)
-        payload[i] = (uint8_t)(number * 31 + i);
+/* A payload is the message's number, then bytes that follow from it. */
+static const uint8_t *rest_of_payload(const hosts *h, uint32_t number) {
+    return &h->pattern[number * 31 % PATTERN_PERIOD];
 }
 
 static void choose_except(hosts *h, ledger_targets *chosen, wsfan_address *except) {
-    unsigned node = (unsigned)world_random(h->world, WORLD_NODES_MAX);
+    unsigned node = (unsigned)world_random(h->world, h->used);
     if (world_random(h->world, 4) != 0 || !h->hosts[node].running)
         return;
     const client *who = any_client(h, node);
@@ -392,11 +405,11 @@ bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
     size_t size = sizeof(uint32_t) + world_random(h->world, size_max);
     bool asked = world_random(h->world, 8) == 0;
     uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &chosen, size, asked);
-    uint8_t *payload = need(malloc(size));
-    fill(payload, size, number);
+    uint8_t payload[PAYLOAD_SIZE_MAX];
+    memcpy(payload, &number, sizeof number);
+    memcpy(payload + sizeof number, rest_of_payload(h, number), size - sizeof number);
     wsfan_message *message = need(
         wsf_message_new(&h->key, targets, (uint32_t)count, (wsfan_bytes){ payload, size }, 0));
-    free(payload);
     message->except = except;
     if (asked)
         message->receipt = need(wsf_receipt_new(NULL, (void *)(uintptr_t)number));
@@ -413,12 +426,10 @@ void hosts_fill_inboxes(hosts *h, unsigned node, unsigned one_in) {
 
 static void check_payload(hosts *h, const wsfan_message *message, uint32_t number) {
     wsfan_bytes payload = wsfan_message_payload(message);
-    uint8_t *expected = need(malloc(payload.size + sizeof number));
-    fill(expected, payload.size, number);
     if (payload.size != ledger_size(h->ledger, number) ||
-        memcmp(expected, payload.data, payload.size) != 0)
+        memcmp(rest_of_payload(h, number), (const uint8_t *)payload.data + sizeof number,
+               payload.size - sizeof number) != 0)
         ledger_violation(h->ledger, "message %u arrived damaged", number);
-    free(expected);
 }
 
 static void dispatch_message(loop *at, wsfan_message *message) {
@@ -456,10 +467,26 @@ static void dispatch_loop(loop *at) {
 }
 
 void hosts_dispatch(hosts *h) {
-    for (unsigned node = 0; node < WORLD_NODES_MAX; node++)
+    for (unsigned node = 0; node < h->used; node++)
         for (unsigned i = 0; h->hosts[node].running && i < h->loops; i++)
             if (!world_frozen(h->world, node))
                 dispatch_loop(&h->hosts[node].loops[i]);
+}
+
+static void check_count(hosts *h, unsigned node, const char *what, uint64_t counted,
+                        uint64_t seen) {
+    if (counted != seen)
+        ledger_violation(h->ledger, "node %u counts %llu %s of %llu", node,
+                         (unsigned long long)counted, what, (unsigned long long)seen);
+}
+
+void hosts_check_counters(hosts *h, unsigned node) {
+    const host *at = &h->hosts[node];
+    const wsfan_stats *stats = &world_core(h->world, node)->stats;
+    check_count(h, node, "publishes", stats->published, ledger_accepted(h->ledger, at->life));
+    check_count(h, node, "deliveries", stats->delivered, at->taken);
+    check_count(h, node, "full inboxes", stats->dropped[WSFAN_DROP_INBOX], at->refused);
+    check_count(h, node, "missing messages", stats->gaps, at->gaps);
 }
 
 void hosts_check_interest(hosts *h, unsigned node) {

@@ -15,7 +15,9 @@ void hosts_destroy(hosts *h); /* before the world */
 void hosts_attach(hosts *h, world *w);
 world_watcher hosts_watcher(hosts *h);
 
-void hosts_start(hosts *h, unsigned node, const char *name, uint64_t id, uint64_t peers);
+/* With the endpoints of the first `named` nodes in its static list. Nodes of another kind than 0 are
+ * such as may not be peers of those. */
+void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsigned kind);
 void hosts_crash(hosts *h, unsigned node);
 uint32_t hosts_life(const hosts *h, unsigned node);
 
@@ -32,7 +34,10 @@ void hosts_fill_inboxes(hosts *h, unsigned node, unsigned one_in);
 /* Runs the callbacks of every node that is not frozen. */
 void hosts_dispatch(hosts *h);
 
-/* What each node says of its interest against what its sessions are in. */
+/* What the node counts against what it was seen to do. */
+void hosts_check_counters(hosts *h, unsigned node);
+
+/* What the node says of its interest against what its sessions are in. */
 void hosts_check_interest(hosts *h, unsigned node);
 
 #endif

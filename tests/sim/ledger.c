@@ -13,7 +13,6 @@ typedef struct {
     uint32_t number; /* of its publisher's, from 1 */
     uint64_t ms;
     uint32_t size;
-    uint32_t expected; /* sessions that must get it and have not */
     ledger_targets targets;
     bool asked;
     bool answered;
@@ -25,11 +24,13 @@ typedef struct {
     unsigned loop;
     int user;
     bool open;
-    uint32_t chats;                       /* bits: a member */
-    uint32_t joined;                      /* bits: and on_joined has said so */
-    uint64_t join_ms[LEDGER_CHATS_MAX];   /* since when on_joined is awaited; 0: it is not */
-    uint32_t latest[LEDGER_LIVES_MAX];    /* the last number of each publisher */
-    uint32_t *pending;                    /* messages, in order of publishing */
+    uint32_t place;                     /* among its life's open ones */
+    uint32_t chats;                     /* bits: a member */
+    uint32_t joined;                    /* bits: and on_joined has said so */
+    uint32_t joining;                   /* bits: on_joined is awaited */
+    uint64_t join_ms[LEDGER_CHATS_MAX]; /* since when */
+    uint32_t latest[LEDGER_LIVES_MAX];  /* the last number of each publisher */
+    uint32_t *pending;                  /* messages, in order of publishing */
     uint32_t pending_count;
     uint32_t pending_capacity;
 } session_row;
@@ -40,13 +41,21 @@ typedef struct {
     uint64_t forgotten_ms; /* of the latest gap of unknown size */
 } gap;
 
+typedef struct {
+    uint64_t node;
+    unsigned kind; /* only nodes of one kind are peers */
+    bool alive;
+    uint32_t accepted;
+    uint32_t *open; /* sessions */
+    uint32_t open_count;
+    uint32_t open_capacity;
+} life_row;
+
 struct ledger {
     uint64_t ms;
     bool trace;
     uint32_t lives_count;
-    uint64_t lives[LEDGER_LIVES_MAX]; /* node ids */
-    bool alive[LEDGER_LIVES_MAX];
-    uint32_t accepted[LEDGER_LIVES_MAX];
+    life_row lives[LEDGER_LIVES_MAX];
     bool met[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* [who][whom]: was told that it is up */
     bool away[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* and that it was not, since the last such gap */
     gap gaps[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* [receiver][publisher] */
@@ -85,6 +94,8 @@ void ledger_destroy(ledger *l) {
         free(l->sessions[i]->pending);
         free(l->sessions[i]);
     }
+    for (uint32_t i = 0; i < l->lives_count; i++)
+        free(l->lives[i].open);
     free(l->sessions);
     free(l->messages);
     free(l);
@@ -128,29 +139,35 @@ size_t ledger_violations(const ledger *l, const char *texts[LEDGER_VIOLATIONS_MA
 
 /* --------------------------------------------------------------------------------------- lives */
 
-uint32_t ledger_born(ledger *l, uint64_t node) {
+uint32_t ledger_born(ledger *l, uint64_t node, unsigned kind) {
     if (l->lives_count == LEDGER_LIVES_MAX)
         abort();
-    l->lives[l->lives_count] = node;
-    l->alive[l->lives_count] = true;
+    l->lives[l->lives_count] = (life_row){ .node = node, .kind = kind, .alive = true };
     return l->lives_count++;
+}
+
+uint32_t ledger_lives_left(const ledger *l) {
+    return LEDGER_LIVES_MAX - l->lives_count;
 }
 
 static uint32_t life_of(const ledger *l, uint64_t node) {
     for (uint32_t i = l->lives_count; i-- > 0;)
-        if (l->lives[i] == node)
+        if (l->lives[i].node == node)
             return i;
     return UINT32_MAX;
 }
 
 bool ledger_alive(const ledger *l, uint32_t life) {
-    return l->alive[life];
+    return l->lives[life].alive;
 }
 
 void ledger_up(ledger *l, uint32_t life, uint64_t peer) {
     uint32_t other = life_of(l, peer);
-    if (other != UINT32_MAX)
-        l->met[life][other] = true;
+    if (other == UINT32_MAX)
+        return;
+    l->met[life][other] = true;
+    if (l->lives[life].kind != l->lives[other].kind)
+        ledger_violation(l, "life %u and life %u have met, and may not", life, other);
 }
 
 void ledger_away(ledger *l, uint32_t life, uint64_t peer) {
@@ -175,13 +192,13 @@ void ledger_gap(ledger *l, uint32_t life, uint64_t peer, uint64_t count) {
     if (count == 0)
         l->away[life][other] = false;
     add_gap(l, &l->gaps[life][other], count);
-    if (l->gaps[life][other].count > l->accepted[other])
+    if (l->gaps[life][other].count > l->lives[other].accepted)
         ledger_violation(l, "life %u is told of more missing messages than life %u published",
                          life, other);
 }
 
-void ledger_inbox_gap(ledger *l, uint32_t life, unsigned loop) {
-    add_gap(l, &l->inbox_gaps[life][loop], 1);
+void ledger_inbox_gap(ledger *l, uint32_t life, unsigned loop, uint64_t count) {
+    add_gap(l, &l->inbox_gaps[life][loop], count);
 }
 
 /* ------------------------------------------------------------------------------------ sessions */
@@ -194,31 +211,37 @@ uint32_t ledger_open(ledger *l, uint32_t life, unsigned loop, int user) {
     s->loop = loop;
     s->user = user;
     s->open = true;
+    life_row *at = &l->lives[life];
+    at->open = grow(at->open, at->open_count, &at->open_capacity, sizeof *at->open);
+    s->place = at->open_count++;
+    at->open[s->place] = l->sessions_count;
     l->sessions[l->sessions_count] = s;
     return l->sessions_count++;
 }
 
 /* Forgets what the session had to get, as far as keep() does not want it. */
-static void release(ledger *l, session_row *s, bool (*keep)(const session_row *s, const message_row *m)) {
+static void release(const ledger *l, session_row *s, bool (*keep)(const session_row *s, const message_row *m)) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < s->pending_count; i++) {
-        message_row *m = &l->messages[s->pending[i]];
-        if (keep != NULL && keep(s, m))
+        if (keep != NULL && keep(s, &l->messages[s->pending[i]]))
             s->pending[kept++] = s->pending[i];
-        else
-            m->expected--;
     }
     s->pending_count = kept;
 }
 
 void ledger_close(ledger *l, uint32_t session) {
-    release(l, l->sessions[session], NULL);
-    l->sessions[session]->open = false;
-    l->sessions[session]->chats = l->sessions[session]->joined = 0;
+    session_row *s = l->sessions[session];
+    life_row *at = &l->lives[s->life];
+    release(l, s, NULL);
+    s->open = false;
+    s->chats = s->joined = s->joining = 0;
+    at->open[s->place] = at->open[--at->open_count];
+    l->sessions[at->open[s->place]]->place = s->place;
 }
 
 void ledger_join(ledger *l, uint32_t session, unsigned chat) {
     l->sessions[session]->chats |= 1u << chat;
+    l->sessions[session]->joining |= 1u << chat;
     l->sessions[session]->join_ms[chat] = l->ms;
 }
 
@@ -226,9 +249,9 @@ void ledger_joined(ledger *l, uint32_t session, unsigned chat, bool whole) {
     uint32_t bit = 1u << chat;
     if (!l->sessions[session]->open || (l->sessions[session]->chats & bit) == 0)
         ledger_violation(l, "on_joined for session %u, which is not in chat %u", session, chat);
-    else if (l->sessions[session]->join_ms[chat] == 0)
+    else if ((l->sessions[session]->joining & bit) == 0)
         ledger_violation(l, "on_joined twice for session %u and chat %u", session, chat);
-    l->sessions[session]->join_ms[chat] = 0;
+    l->sessions[session]->joining &= ~bit;
     if (whole)
         l->sessions[session]->joined |= bit;
 }
@@ -240,7 +263,7 @@ static bool wanted(const session_row *s, const message_row *m) {
 void ledger_leave(ledger *l, uint32_t session, unsigned chat) {
     l->sessions[session]->chats &= ~(1u << chat);
     l->sessions[session]->joined &= ~(1u << chat);
-    l->sessions[session]->join_ms[chat] = 0;
+    l->sessions[session]->joining &= ~(1u << chat);
     release(l, l->sessions[session], wanted);
 }
 
@@ -249,34 +272,44 @@ uint32_t ledger_chats(const ledger *l, uint32_t session) {
 }
 
 void ledger_died(ledger *l, uint32_t life) {
-    l->alive[life] = false;
-    for (uint32_t i = 0; i < l->sessions_count; i++)
-        if (l->sessions[i]->open && l->sessions[i]->life == life)
-            ledger_close(l, i);
+    l->lives[life].alive = false;
+    while (l->lives[life].open_count > 0)
+        ledger_close(l, l->lives[life].open[0]);
 }
 
 void ledger_check_joins(ledger *l, uint32_t life, uint64_t ms_max) {
-    for (uint32_t i = 0; i < l->sessions_count; i++) {
-        const session_row *s = l->sessions[i];
-        for (unsigned chat = 0; s->open && s->life == life && chat < LEDGER_CHATS_MAX; chat++)
-            if (s->join_ms[chat] != 0 && l->ms > s->join_ms[chat] + ms_max)
-                ledger_violation(l, "session %u waits for chat %u since %llu ms", i, chat,
+    for (uint32_t i = 0; i < l->lives[life].open_count; i++) {
+        const session_row *s = l->sessions[l->lives[life].open[i]];
+        for (unsigned chat = 0; s->joining != 0 && chat < LEDGER_CHATS_MAX; chat++)
+            if ((s->joining >> chat & 1) != 0 && l->ms > s->join_ms[chat] + ms_max)
+                ledger_violation(l, "session %u waits for chat %u since %llu ms",
+                                 l->lives[life].open[i], chat,
                                  (unsigned long long)s->join_ms[chat]);
     }
 }
 
 void ledger_postpone_joins(ledger *l, uint32_t life, uint64_t ms) {
-    for (uint32_t i = 0; i < l->sessions_count; i++)
-        for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++)
-            if (l->sessions[i]->life == life && l->sessions[i]->join_ms[chat] != 0)
-                l->sessions[i]->join_ms[chat] += ms;
+    for (uint32_t i = 0; i < l->lives[life].open_count; i++) {
+        session_row *s = l->sessions[l->lives[life].open[i]];
+        for (unsigned chat = 0; s->joining != 0 && chat < LEDGER_CHATS_MAX; chat++)
+            s->join_ms[chat] += ms;
+    }
 }
 
 /* ------------------------------------------------------------------------------------ messages */
 
-static bool must_get(const ledger *l, const session_row *s, uint32_t index, const message_row *m) {
-    bool met = m->life == s->life || (l->met[m->life][s->life] && l->met[s->life][m->life]);
-    return s->open && met && index != m->targets.except && wanted(s, m);
+/* Adds the message to what the sessions of one life must get. */
+static void expect(ledger *l, uint32_t life, uint32_t number) {
+    const message_row *m = &l->messages[number];
+    if (m->life != life && !(l->met[m->life][life] && l->met[life][m->life]))
+        return;
+    for (uint32_t i = 0; i < l->lives[life].open_count; i++) {
+        session_row *s = l->sessions[l->lives[life].open[i]];
+        if (l->lives[life].open[i] == m->targets.except || !wanted(s, m))
+            continue;
+        s->pending = grow(s->pending, s->pending_count, &s->pending_capacity, sizeof *s->pending);
+        s->pending[s->pending_count++] = number;
+    }
 }
 
 uint32_t ledger_publish(ledger *l, uint32_t life, const ledger_targets *targets, size_t size,
@@ -284,21 +317,14 @@ uint32_t ledger_publish(ledger *l, uint32_t life, const ledger_targets *targets,
     l->messages = grow(l->messages, l->messages_count, &l->messages_capacity,
                        sizeof *l->messages);
     uint32_t number = l->messages_count++;
-    message_row *m = &l->messages[number];
-    *m = (message_row){ .life = life,
-                    .number = ++l->accepted[life],
-                    .ms = l->ms,
-                    .size = (uint32_t)size,
-                    .targets = *targets,
-                    .asked = asked };
-    for (uint32_t i = 0; i < l->sessions_count; i++) {
-        session_row *s = l->sessions[i];
-        if (!must_get(l, s, i, m))
-            continue;
-        s->pending = grow(s->pending, s->pending_count, &s->pending_capacity, sizeof *s->pending);
-        s->pending[s->pending_count++] = number;
-        m->expected++;
-    }
+    l->messages[number] = (message_row){ .life = life,
+                                         .number = ++l->lives[life].accepted,
+                                         .ms = l->ms,
+                                         .size = (uint32_t)size,
+                                         .targets = *targets,
+                                         .asked = asked };
+    for (uint32_t i = 0; i < l->lives_count; i++)
+        expect(l, i, number);
     return number;
 }
 
@@ -306,14 +332,13 @@ size_t ledger_size(const ledger *l, uint32_t message) {
     return message < l->messages_count ? l->messages[message].size : SIZE_MAX;
 }
 
-static void fulfil(session_row *s, message_row *m, uint32_t number) {
+static void fulfil(session_row *s, uint32_t number) {
     for (uint32_t i = 0; i < s->pending_count; i++) {
         if (s->pending[i] != number)
             continue;
         memmove(&s->pending[i], &s->pending[i + 1],
                 (s->pending_count - i - 1) * sizeof *s->pending);
         s->pending_count--;
-        m->expected--;
         return;
     }
 }
@@ -325,7 +350,9 @@ void ledger_delivered(ledger *l, uint32_t index, uint32_t number) {
         ledger_violation(l, "session %u got a message that nobody published", index);
         return;
     }
-    message_row *m = &l->messages[number];
+    const message_row *m = &l->messages[number];
+    if (l->lives[m->life].kind != l->lives[s->life].kind)
+        ledger_violation(l, "message %u to a node that may not be a peer", number);
     if (!s->open)
         ledger_violation(l, "message %u to session %u, which is closed", number, index);
     if ((m->targets.chats & s->chats) == 0 && !m->targets.all &&
@@ -338,7 +365,7 @@ void ledger_delivered(ledger *l, uint32_t index, uint32_t number) {
     else if (m->number < s->latest[m->life])
         ledger_violation(l, "message %u to session %u after a later one", number, index);
     s->latest[m->life] = m->number;
-    fulfil(s, m, number);
+    fulfil(s, number);
 }
 
 void ledger_result(ledger *l, uint32_t number, bool whole) {
@@ -354,7 +381,7 @@ uint64_t ledger_deliveries(const ledger *l) {
 }
 
 uint64_t ledger_accepted(const ledger *l, uint32_t life) {
-    return l->accepted[life];
+    return l->lives[life].accepted;
 }
 
 /* ------------------------------------------------------------------------------------- the end */
@@ -364,9 +391,9 @@ static uint64_t count_missing(ledger *l, uint32_t life, unsigned loop, uint32_t 
                               uint64_t after_ms, uint64_t *latest_ms) {
     uint8_t *seen = need(calloc(l->messages_count + 1, 1));
     uint64_t count = 0;
-    for (uint32_t i = 0; i < l->sessions_count; i++) {
-        const session_row *s = l->sessions[i];
-        for (uint32_t p = 0; s->life == life && s->loop == loop && p < s->pending_count; p++) {
+    for (uint32_t i = 0; i < l->lives[life].open_count; i++) {
+        const session_row *s = l->sessions[l->lives[life].open[i]];
+        for (uint32_t p = 0; s->loop == loop && p < s->pending_count; p++) {
             const message_row *m = &l->messages[s->pending[p]];
             if (m->life != publisher || m->ms <= after_ms || seen[s->pending[p]])
                 continue;
@@ -403,11 +430,11 @@ void ledger_check(ledger *l) {
     for (uint32_t i = 0; i < l->sessions_count; i++)
         pending = pending || l->sessions[i]->pending_count > 0;
     for (uint32_t life = 0; pending && life < l->lives_count; life++)
-        for (unsigned loop = 0; l->alive[life] && loop < LEDGER_LOOPS_MAX; loop++)
+        for (unsigned loop = 0; l->lives[life].alive && loop < LEDGER_LOOPS_MAX; loop++)
             for (uint32_t publisher = 0; publisher < l->lives_count; publisher++)
-                if (l->alive[publisher])
+                if (l->lives[publisher].alive)
                     check_pair(l, life, loop, publisher);
     for (uint32_t i = 0; i < l->messages_count; i++)
-        if (l->messages[i].asked && !l->messages[i].answered && l->alive[l->messages[i].life])
+        if (l->messages[i].asked && !l->messages[i].answered && l->lives[l->messages[i].life].alive)
             ledger_violation(l, "nobody was told what became of message %u", i);
 }

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum {
-    LEDGER_LIVES_MAX = 160,   /* starts of nodes in one run */
+    LEDGER_LIVES_MAX = 320,   /* starts of nodes in one run */
     LEDGER_LOOPS_MAX = 2,     /* of a node */
     LEDGER_CHATS_MAX = 32,    /* a set of them is 32 bits */
     LEDGER_VIOLATIONS_MAX = 8 /* that are kept */
@@ -36,14 +36,15 @@ void ledger_trace(const ledger *l, const char *format, ...) __attribute__((forma
 void ledger_violation(ledger *l, const char *format, ...) __attribute__((format(printf, 2, 3)));
 size_t ledger_violations(const ledger *l, const char *texts[LEDGER_VIOLATIONS_MAX]);
 
-/* Lives of nodes. A life's number is below LEDGER_LIVES_MAX. */
-uint32_t ledger_born(ledger *l, uint64_t node);
+/* Lives of nodes. A life's number is below LEDGER_LIVES_MAX. Only nodes of one kind may be peers. */
+uint32_t ledger_born(ledger *l, uint64_t node, unsigned kind);
+uint32_t ledger_lives_left(const ledger *l); /* so many more can be born */
 void ledger_died(ledger *l, uint32_t life);
 bool ledger_alive(const ledger *l, uint32_t life);
 void ledger_up(ledger *l, uint32_t life, uint64_t peer);
 void ledger_away(ledger *l, uint32_t life, uint64_t peer); /* it is down, or its link is a new one */
 void ledger_gap(ledger *l, uint32_t life, uint64_t peer, uint64_t count);
-void ledger_inbox_gap(ledger *l, uint32_t life, unsigned loop);
+void ledger_inbox_gap(ledger *l, uint32_t life, unsigned loop, uint64_t count);
 
 /* Sessions. */
 uint32_t ledger_open(ledger *l, uint32_t life, unsigned loop, int user);

@@ -34,7 +34,7 @@ static void usage(FILE *out) {
           "that a seed makes hostile, and checks after every step what docs/reliability.md lists.\n"
           "\n"
           "  --seeds A..B  one run for each seed from A to B\n"
-          "  --nodes N     2 to 32 nodes [the seed chooses]\n"
+          "  --nodes N     2 to 64 nodes [the seed chooses]\n"
           "  --minutes M   of simulated load and faults, 1 to 1000 [the seed chooses]\n"
           "  --stop        at the first seed that fails\n"
           "  --verbose     a line for each seed\n"
@@ -67,9 +67,14 @@ static bool parse_seeds(const char *text, arguments *a) {
 
 static bool parse(int count, char **values, arguments *a) {
     static const struct option options[] = {
-        { "seeds", required_argument, NULL, 's' }, { "nodes", required_argument, NULL, 'n' },
-        { "minutes", required_argument, NULL, 'm' }, { "stop", no_argument, NULL, 'x' },       { "verbose", no_argument, NULL, 'v' },
-        { "trace", no_argument, NULL, 't' }, { "json", no_argument, NULL, 'j' }, { "help", no_argument, NULL, 'h' },
+        { "seeds", required_argument, NULL, 's' },
+        { "nodes", required_argument, NULL, 'n' },
+        { "minutes", required_argument, NULL, 'm' },
+        { "stop", no_argument, NULL, 'x' },
+        { "verbose", no_argument, NULL, 'v' },
+        { "trace", no_argument, NULL, 't' },
+        { "json", no_argument, NULL, 'j' },
+        { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
     bool seeds = false;
@@ -80,7 +85,7 @@ static bool parse(int count, char **values, arguments *a) {
         if (option == 's')
             ok = seeds = parse_seeds(optarg, a);
         else if (option == 'n')
-            ok = parse_number(optarg, 2, WORLD_NODES_MAX / 2, &number),
+            ok = parse_number(optarg, 2, SIM_NODES_MAX, &number),
             a->sim.nodes = (unsigned)number;
         else if (option == 'm')
             ok = parse_number(optarg, 1, 1000, &number), a->sim.minutes = (unsigned)number;
@@ -124,10 +129,10 @@ static void tell_failure(uint64_t seed, const arguments *a, const sim_report *re
         fprintf(out, "  %s\n", report->violations[i]);
 }
 
-static void print_json(const arguments *a, const sim_report *total) {
+static void print_json(const arguments *a, uint64_t seeds, const sim_report *total) {
     printf("{\"seeds\": %" PRIu64 ", \"first_seed\": %" PRIu64 ", \"last_seed\": %" PRIu64
            ", \"simulated_seconds\": %.3f, \"faults\": {",
-           a->last - a->first + 1, a->first, a->last, (double)total->simulated_ms / 1000);
+           seeds, a->first, a->first + seeds - 1, (double)total->simulated_ms / 1000);
     for (unsigned i = 0; i < FAULT_COUNT; i++)
         printf("%s\"%s\": %" PRIu64, i > 0 ? ", " : "", fault_text((fault_kind)i),
                total->faults[i]);
@@ -140,9 +145,9 @@ static void print_json(const arguments *a, const sim_report *total) {
     printf("]}\n");
 }
 
-static void print_text(const arguments *a, const sim_report *total) {
-    printf("seeds      %" PRIu64 "..%" PRIu64 " (%" PRIu64 ")\n", a->first, a->last,
-           a->last - a->first + 1);
+static void print_text(const arguments *a, uint64_t seeds, const sim_report *total) {
+    printf("seeds      %" PRIu64 "..%" PRIu64 " (%" PRIu64 ")\n", a->first, a->first + seeds - 1,
+           seeds);
     printf("simulated  %.1f s\n", (double)total->simulated_ms / 1000);
     printf("faults    ");
     for (unsigned i = 0; i < FAULT_COUNT; i++)
@@ -161,7 +166,8 @@ int main(int count, char **values) {
         return EXIT_USAGE;
     }
     sim_report total = { 0 };
-    for (uint64_t seed = a.first; seed <= a.last && !(a.stop && failures_count > 0); seed++) {
+    uint64_t seed = a.first;
+    for (; seed <= a.last && !(a.stop && failures_count > 0); seed++) {
         uint64_t before = total.deliveries;
         uint64_t frames_before = total.frames;
         total.violations_count = 0;
@@ -170,12 +176,15 @@ int main(int count, char **values) {
         if (total.violations_count > 0)
             tell_failure(seed, &a, &total, stderr);
         if (a.verbose)
-            fprintf(stderr, "seed %" PRIu64 ": %" PRIu64 " frames, %" PRIu64 " deliveries, %zu violations\n", seed, total.frames - frames_before,
-                    total.deliveries - before, total.violations_count);
+            fprintf(stderr,
+                    "seed %" PRIu64 ": %" PRIu64 " frames, %" PRIu64
+                    " deliveries, %zu violations\n",
+                    seed, total.frames - frames_before, total.deliveries - before,
+                    total.violations_count);
     }
     if (a.json)
-        print_json(&a, &total);
+        print_json(&a, seed - a.first, &total);
     else
-        print_text(&a, &total);
+        print_text(&a, seed - a.first, &total);
     return failures_count > 0 ? EXIT_VIOLATION : EXIT_SUCCESS;
 }

@@ -4,6 +4,8 @@
 
 #include "faults.h"
 
+enum { SIM_NODES_MAX = WORLD_NODES_MAX / 2 }; /* each may come back at another address */
+
 typedef struct {
     unsigned nodes;   /* 0: the seed chooses */
     unsigned minutes; /* of load and faults; 0: half a minute to two, the seed chooses */

@@ -29,8 +29,7 @@ typedef struct frame {
 typedef struct {
     bool wanted;
     bool up;
-    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    unsigned publisher;
+    unsigned publisher; /* the node at its endpoint, which may not be there */
     uint64_t retry_ms;
     uint64_t last_at_ms; /* arrivals do not overtake each other */
     frame *head;
@@ -195,13 +194,12 @@ static void bring_down(world *w, unsigned subscriber, conn *c) {
 }
 
 static void bring_up(world *w, unsigned subscriber, conn *c) {
-    unsigned p = slot_of(c->endpoint);
+    unsigned p = c->publisher;
     c->retry_ms = w->ms + REDIAL_MS;
     if (p >= WORLD_NODES_MAX || w->nodes[p].core == NULL || w->nodes[p].frozen ||
         !open_between(w, p, subscriber))
         return;
     c->up = true;
-    c->publisher = p;
     subscribe(w, p, subscriber, true);
 }
 
@@ -209,8 +207,9 @@ static void on_connect(void *user, uint32_t connection, const char *endpoint) {
     node *n = user;
     conn *c = &n->conns[connection];
     assert(!c->wanted && c->head == NULL);
-    *c = (conn){ .wanted = true, .retry_ms = n->world->ms + 1 };
-    snprintf(c->endpoint, sizeof c->endpoint, "%s", endpoint);
+    *c = (conn){ .wanted = true,
+                 .publisher = slot_of(endpoint),
+                 .retry_ms = n->world->ms + 1 };
     if (connection >= n->conns_used)
         n->conns_used = connection + 1;
     touch_connections(n->world, n->index);
@@ -360,6 +359,22 @@ void world_destroy(world *w) {
     free(w);
 }
 
+/* The first `first` nodes, and those of the set. */
+static void name_nodes(world *w, unsigned i, uint64_t set, unsigned first) {
+    char named[WORLD_NODES_MAX][WSF_ENDPOINT_SIZE_MAX + 1];
+    const char *endpoints[WORLD_NODES_MAX];
+    size_t count = 0;
+    for (unsigned p = 0; p < WORLD_NODES_MAX; p++) {
+        if (p >= first && (p >= 64 || (set >> p & 1) == 0))
+            continue;
+        endpoint_of(p, named[count]);
+        endpoints[count] = named[count];
+        count++;
+    }
+    wsf_core_name_endpoints(w->nodes[i].core, WSF_SOURCE_OPTIONS, endpoints, count,
+                            world_now(w, i));
+}
+
 void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigned loops,
                     uint64_t peers) {
     node *n = &w->nodes[i];
@@ -380,17 +395,12 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
         w->nodes_used = i + 1;
     for (unsigned loop = 0; loop < loops; loop++)
         wsf_core_add_loop(n->core, loop);
-    char named[WORLD_NODES_MAX][WSF_ENDPOINT_SIZE_MAX + 1];
-    const char *endpoints[WORLD_NODES_MAX];
-    size_t count = 0;
-    for (unsigned p = 0; p < WORLD_NODES_MAX; p++) {
-        if ((peers >> p & 1) == 0)
-            continue;
-        endpoint_of(p, named[count]);
-        endpoints[count] = named[count];
-        count++;
-    }
-    wsf_core_name_endpoints(n->core, WSF_SOURCE_OPTIONS, endpoints, count, world_now(w, i));
+    name_nodes(w, i, peers, 0);
+    world_touch(w, i);
+}
+
+void world_name(world *w, unsigned i, unsigned count) {
+    name_nodes(w, i, 0, count);
     world_touch(w, i);
 }
 

@@ -5,7 +5,7 @@
 
 #include "core.h"
 
-enum { WORLD_NODES_MAX = 64, WORLD_CONNECTIONS_MAX = 256 };
+enum { WORLD_NODES_MAX = 128, WORLD_CONNECTIONS_MAX = 256 };
 
 typedef struct world world;
 
@@ -41,12 +41,14 @@ wsf_now world_now(const world *w, unsigned node);
 wsf_core_config *world_config(world *w);
 
 /* Starts a node as replica `node` (name "n<node>", one endpoint for life), with a new id, one loop
- * (0), and the endpoints of the nodes in the bit set `peers` in its static list. */
+ * (0), and the endpoints of the nodes in the bit set `peers` (the first 64) in its static list. */
 void world_start(world *w, unsigned node, uint64_t peers);
 
 /* The same under another name, with a given id (0: a new one) and so many loops. */
 void world_start_as(world *w, unsigned node, const char *name, uint64_t id, unsigned loops,
                     uint64_t peers);
+/* Its static list is the endpoints of the first `count` nodes from now on. */
+void world_name(world *w, unsigned node, unsigned count);
 void world_crash(world *w, unsigned node); /* its connections break at once */
 bool world_alive(const world *w, unsigned node);
 wsf_core *world_core(const world *w, unsigned node);

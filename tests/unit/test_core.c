@@ -714,6 +714,51 @@ START_TEST(versions_that_overlap_talk_and_others_are_refused) {
 }
 END_TEST
 
+static bool first_and_third_are_peers(void *user) {
+    (void)user;
+    const wsf_peer *there = peer_of(0, 2);
+    const wsf_peer *back = peer_of(2, 0);
+    return there != NULL && back != NULL && there->state == WSFAN_PEER_UP &&
+           back->state == WSFAN_PEER_UP;
+}
+
+START_TEST(who_was_turned_away_for_want_of_room_asks_again) {
+    begin(32);
+    world_config(w)->peers_count_max = 1;
+    world_start(w, 0, 0);
+    world_start(w, 1, 1);
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+    world_start(w, 2, 1);
+    world_run(w, 100);
+    ck_assert_int_eq(last_reason[0], WSFAN_REASON_LIMIT);
+    ck_assert_int_eq(last_reason[2], WSFAN_REASON_LIMIT);
+    world_crash(w, 1);
+    ck_assert(world_run_until(w, first_and_third_are_peers, NULL, 2 * TEN_S + 1000));
+    end();
+}
+END_TEST
+
+START_TEST(two_that_were_both_full_meet_when_there_is_room) {
+    begin(33);
+    world_config(w)->peers_count_max = 1;
+    world_start(w, 0, 0);
+    world_start(w, 1, 1);
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+    world_start(w, 3, 0);
+    world_start(w, 2, 1 << 3);
+    world_run(w, 1000);
+    const char *zero = wsf_core_endpoint(world_core(w, 0));
+    wsf_core_name_endpoints(world_core(w, 2), WSF_SOURCE_HOST, &zero, 1, world_now(w, 2));
+    world_touch(w, 2);
+    world_run(w, 1000);
+    ck_assert(!first_and_third_are_peers(NULL));
+    world_crash(w, 1);
+    world_crash(w, 3);
+    ck_assert(world_run_until(w, first_and_third_are_peers, NULL, 2 * TEN_S + 1000));
+    end();
+}
+END_TEST
+
 SUITE_MAIN("core", one_reachable_peer_is_enough_for_a_full_mesh,
            a_mesh_forms_from_a_list_that_names_everyone_and_oneself,
            a_broadcast_reaches_every_node_with_members_once_and_no_other,
@@ -739,4 +784,6 @@ SUITE_MAIN("core", one_reachable_peer_is_enough_for_a_full_mesh,
            two_peers_that_forgot_each_other_meet_again_through_a_third,
            a_join_that_did_not_wait_for_a_dead_peer_is_followed_by_a_gap_when_it_is_back,
            a_slow_peer_is_cut_where_that_is_the_policy_and_told_what_it_missed,
-           versions_that_overlap_talk_and_others_are_refused)
+           versions_that_overlap_talk_and_others_are_refused,
+           who_was_turned_away_for_want_of_room_asks_again,
+           two_that_were_both_full_meet_when_there_is_room)

@@ -141,6 +141,48 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
 }
 END_TEST
 
+/* As docs/protocol.md shows them: another implementation begins with these. */
+START_TEST(bytes_are_those_of_the_protocols_example) {
+    static const uint8_t frame[] = {
+        0x57, 0x53, 0x46, 0x4e, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x4d, 0xf9, 0xe0,
+        0x70, 0x8b, 0xfe, 0x1e, 0x8c, 0x95, 0x96, 0x01, 0x42, 0x05, 0x09, 0x04, 0xcd, 0x01,
+        0x2c, 0x97, 0x04, 0xcf, 0x01, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef, 0x00, 0x42,
+        0x07, 0x92, 0x01, 0xc4, 0x05, 0x6c, 0x6f, 0x62, 0x62, 0x79, 0xc4, 0x02, 0x68, 0x69,
+        0x93, 0x09, 0x11, 0x01,
+    };
+    static const uint8_t topic[] = {
+        0x57, 0x53, 0x46, 0x49, 0x01, 0x01, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x00, 0x42,
+        0x05, 0x77, 0x73, 0x66, 0x61, 0x6e, 0x13, 0x74, 0x63, 0x70, 0x3a, 0x2f, 0x2f, 0x31,
+        0x30, 0x2e, 0x30, 0x2e, 0x30, 0x2e, 0x31, 0x3a, 0x37, 0x30, 0x30, 0x30,
+    };
+    wsf_hash_key key;
+    wsf_hash_key_init(&key, "wsfan");
+    wsfan_target target = { WSFAN_CHAT, wsfan_string("lobby") };
+    wsfan_message *message = wsf_message_new(&key, &target, 1, wsfan_string("hi"), 0);
+    message->id.clock = UINT64_C(0x0123456789abcdef);
+    message->except = (wsfan_address){ 0x42, 7 };
+    wsf_frame_head head = {
+        .version = 1, .sender = 0x42, .epoch = 5, .number = 9, .ack_epoch = 4, .ack = 300
+    };
+    wsf_writer writer = { bytes, sizeof bytes, 0 };
+    wsf_write_head(&writer, 0x4d, &head);
+    wsf_write_message(&writer, message);
+    wsf_write_lost(&writer, 17, WSFAN_GAP_PEER_QUEUE);
+    wsf_seal(&writer);
+    ck_assert_uint_eq(writer.size, sizeof frame);
+    ck_assert_mem_eq(bytes, frame, sizeof frame);
+    wsfan_message_unref(message);
+
+    wsf_introduction introduction = { 1, 1, 0x42, "wsfan", "tcp://10.0.0.1:7000" };
+    ck_assert_uint_eq(wsf_write_introduction(bytes, &introduction), sizeof topic);
+    ck_assert_mem_eq(bytes, topic, sizeof topic);
+
+    ck_assert_uint_eq(wsf_hash_target(&key, &target), UINT64_C(0xc480dff7580b1db3));
+    target.kind = WSFAN_USER;
+    ck_assert_uint_eq(wsf_hash_target(&key, &target), UINT64_C(0xdb13048863173a1d));
+}
+END_TEST
+
 START_TEST(a_frame_for_another_node_is_refused) {
     wsf_reader *reader = wsf_reader_new();
     wsf_frame_head head;
@@ -400,6 +442,7 @@ START_TEST(a_topic_of_noise_is_neither) {
 END_TEST
 
 SUITE_MAIN("wire", every_entry_comes_back_as_it_was_written,
+           bytes_are_those_of_the_protocols_example,
            a_frame_for_another_node_is_refused, a_frame_that_was_damaged_anywhere_is_refused,
            a_cut_frame_with_a_good_seal_is_refused_or_ends_early_at_every_length,
            flipped_bits_and_noise_with_a_good_seal_never_do_harm,

@@ -1,0 +1,77 @@
+/* What a recorder does and sees, as records in memory that it shares with the test. So nothing is
+ * lost when it is killed, and the clock of all is the same. */
+#ifndef EVENTS_H
+#define EVENTS_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    EVENTS_MAX = 1 << 20, /* of one life */
+    EVENTS_LOOPS = 2,
+    EVENTS_CHATS = 32, /* many for few sessions, so that interest comes and goes */
+    EVENTS_USERS = 4,
+    EVENTS_NOBODY = -1
+};
+
+typedef enum {
+    EVENT_BORN,      /* id: the node's */
+    EVENT_PEER,      /* id: the peer's; number: a wsfan_peer_event */
+    EVENT_GAP,       /* id: the peer's; count; number: links with it so far */
+    EVENT_INBOX_GAP, /* loop, count */
+    EVENT_OPEN,      /* session, loop, user */
+    EVENT_CLOSE,     /* session */
+    EVENT_JOIN,      /* session, chat */
+    EVENT_JOINED,    /* session, chat; number: a WSFAN_ code */
+    EVENT_LEAVE,     /* session, chat */
+    EVENT_PUBLISH,   /* number: its own; chats, user, all, except, size, asked */
+    EVENT_REFUSED,   /* a publish that was not accepted after all */
+    EVENT_DELIVERED, /* session; id: the publisher's; number: its own; size */
+    EVENT_DAMAGED,   /* a payload that nobody has published */
+    EVENT_RESULT,    /* number; whole */
+    EVENT_SLEPT,     /* count: ms that it was not run */
+    EVENT_BROKEN,    /* number: a recorder_fault; count: what it saw */
+    EVENT_END        /* nothing comes any more, and not because it died */
+} event_kind;
+
+/* Everything is within its bounds, and what is counted is what happened. */
+typedef enum {
+    BROKEN_WINDOW,
+    BROKEN_QUEUE,
+    BROKEN_HELD,
+    BROKEN_PUBLISHED,
+    BROKEN_DISPATCHED,
+    BROKEN_CALL
+} recorder_fault;
+
+typedef struct {
+    uint64_t ns;
+    uint64_t id;
+    uint64_t count;
+    uint32_t number;
+    uint32_t session;
+    uint32_t except; /* a session of the same life; UINT32_MAX: nobody */
+    uint32_t chats;  /* bits */
+    uint32_t size;
+    uint8_t kind;
+    uint8_t loop;
+    uint8_t chat;
+    int8_t user;
+    bool all;
+    bool asked;
+    bool whole;
+} event;
+
+/* One life of a recorder: what the test tells it, what it tells the test. */
+typedef struct {
+    atomic_bool quiet;  /* by the test: no more load */
+    atomic_bool finish; /* by the test: tell the end and go */
+    atomic_uint peers_up;
+    atomic_bool busy; /* something waits, or results are due */
+    atomic_bool ready;
+    atomic_uint count; /* of events that are whole */
+    event events[EVENTS_MAX];
+} life_log;
+
+#endif

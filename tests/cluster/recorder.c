@@ -1,0 +1,439 @@
+/* Uses wsfan.h alone, as a host would: one thread, two loops, sessions that come, join, leave and go,
+ * and messages to one chat, to two, to a chat and a user, and to everyone.
+ *
+ * Whatever others may see of an act is written down before the act. */
+#include "recorder.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <wsfan/wsfan.h>
+
+enum {
+    SESSIONS_MAX = 24, /* open at a time */
+    STEP_MS = 5,
+    SLEPT_MS = 500, /* between two steps: it was stopped */
+    LOOK_MS = 100,  /* between two looks at its own counters */
+    PEERS_MAX = 64,
+    WINDOW_BYTES = 256 * 1024,
+    QUEUE_BYTES = 512 * 1024,
+    QUEUE_COUNT = 2048,
+    CONTROL_BYTES = 128 * 1024,
+    FRAME_BYTES_MAX = 128 * 1024,
+    HEAD = 12 /* of a payload: the publisher's id and its number */
+};
+
+typedef struct {
+    bool open;
+    uint32_t number;
+    unsigned loop;
+    wsfan_session handle;
+    uint32_t chats; /* bits */
+} client;
+
+typedef struct {
+    struct recorder *owner;
+    unsigned index;
+    wsfan_loop *loop;
+} thread;
+
+typedef struct recorder {
+    const recorder_config *config;
+    life_log *log;
+    uint64_t random;
+    wsfan_node *node;
+    uint64_t id;
+    thread loops[EVENTS_LOOPS];
+    client clients[SESSIONS_MAX];
+    uint32_t sessions;
+    uint32_t published;
+    uint64_t accepted;
+    unsigned results_due;
+    uint64_t looked_ns;
+} recorder;
+
+uint64_t recorder_ns(void) {
+    struct timespec at;
+    clock_gettime(CLOCK_MONOTONIC, &at);
+    return (uint64_t)at.tv_sec * 1000000000u + (uint64_t)at.tv_nsec;
+}
+
+static uint64_t random_below(recorder *r, uint64_t below) {
+    uint64_t z = r->random += UINT64_C(0x9e3779b97f4a7c15); /* SplitMix64 */
+    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+    return (z ^ (z >> 31)) % below;
+}
+
+/* ----------------------------------------------------------------------------------------- log */
+
+static event *write_event(recorder *r, event value) {
+    unsigned count = atomic_load_explicit(&r->log->count, memory_order_relaxed);
+    if (count == EVENTS_MAX)
+        abort(); /* the test sees a recorder that died by itself */
+    if (value.ns == 0)
+        value.ns = recorder_ns();
+    r->log->events[count] = value;
+    atomic_store_explicit(&r->log->count, count + 1, memory_order_release);
+    return &r->log->events[count];
+}
+
+static void broken(recorder *r, recorder_fault what, uint64_t count) {
+    write_event(r, (event){ .kind = EVENT_BROKEN, .number = (uint32_t)what, .count = count });
+}
+
+/* ------------------------------------------------------------------------------------- payloads */
+
+/* Who published it and its number, then bytes that follow from both. */
+static uint8_t pattern(uint64_t id, uint32_t number, uint32_t i) {
+    return (uint8_t)(id + number * 31 + i);
+}
+
+static void fill(uint8_t *payload, uint32_t size, uint64_t id, uint32_t number) {
+    memcpy(payload, &id, sizeof id);
+    memcpy(payload + sizeof id, &number, sizeof number);
+    for (uint32_t i = HEAD; i < size; i++)
+        payload[i] = pattern(id, number, i);
+}
+
+static bool read_payload(wsfan_bytes payload, uint64_t *id, uint32_t *number) {
+    const uint8_t *bytes = payload.data;
+    if (payload.size < HEAD)
+        return false;
+    memcpy(id, bytes, sizeof *id);
+    memcpy(number, bytes + sizeof *id, sizeof *number);
+    for (uint32_t i = HEAD; i < payload.size; i++)
+        if (bytes[i] != pattern(*id, *number, i))
+            return false;
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------ callbacks */
+
+static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
+                       size_t count) {
+    thread *at = user;
+    uint64_t id;
+    uint32_t number;
+    wsfan_bytes payload = wsfan_message_payload(message);
+    if (!read_payload(payload, &id, &number) || id != wsfan_message_get_id(message).origin) {
+        write_event(at->owner, (event){ .kind = EVENT_DAMAGED });
+        return;
+    }
+    for (size_t i = 0; i < count; i++)
+        write_event(at->owner, (event){ .kind = EVENT_DELIVERED,
+                                        .session = ((client *)recipients[i].session_user)->number,
+                                        .id = id,
+                                        .number = number,
+                                        .size = (uint32_t)payload.size });
+}
+
+static void on_joined(void *user, const wsfan_joined *joined) {
+    thread *at = user;
+    write_event(at->owner, (event){ .kind = EVENT_JOINED,
+                                    .session = ((client *)joined->session_user)->number,
+                                    .chat = *(const uint8_t *)joined->chat.data,
+                                    .number = (uint32_t)joined->status });
+}
+
+static void on_peer(void *user, const wsfan_peer *peer) {
+    thread *at = user;
+    if (at->index == 0) /* each loop is told */
+        write_event(at->owner,
+                    (event){ .kind = EVENT_PEER, .id = peer->node, .number = peer->event });
+}
+
+static uint32_t links_with(recorder *r, uint64_t node) {
+    wsfan_peer_stats peers[PEERS_MAX] = { { .struct_size = sizeof peers[0] } };
+    size_t count = 0;
+    if (wsfan_node_peers(r->node, peers, PEERS_MAX, &count) != WSFAN_OK)
+        broken(r, BROKEN_CALL, 0);
+    for (size_t i = 0; i < count && i < PEERS_MAX; i++)
+        if (peers[i].node == node)
+            return (uint32_t)peers[i].links;
+    return 0;
+}
+
+static void on_gap(void *user, const wsfan_gap *gap) {
+    thread *at = user;
+    recorder *r = at->owner;
+    if (gap->reason == WSFAN_GAP_INBOX && gap->node == r->id)
+        write_event(r, (event){ .kind = EVENT_INBOX_GAP,
+                                .loop = (uint8_t)at->index,
+                                .count = gap->count });
+    else if (at->index == 0)
+        write_event(r, (event){ .kind = EVENT_GAP,
+                                .id = gap->node,
+                                .count = gap->count,
+                                .number = links_with(r, gap->node) });
+}
+
+static void on_result(void *user, const wsfan_result *result) {
+    thread *at = user;
+    at->owner->results_due--;
+    write_event(at->owner, (event){ .kind = EVENT_RESULT,
+                                    .number = (uint32_t)(uintptr_t)result->result_user,
+                                    .whole = result->status == WSFAN_OK });
+}
+
+/* ------------------------------------------------------------------------------------- sessions */
+
+static client *any_client(recorder *r) {
+    client *who = &r->clients[random_below(r, SESSIONS_MAX)];
+    return who->open ? who : NULL;
+}
+
+static wsfan_bytes name_of(const uint8_t *byte) {
+    return (wsfan_bytes){ byte, 1 };
+}
+
+static void open_session(recorder *r) {
+    client *who = &r->clients[random_below(r, SESSIONS_MAX)];
+    if (who->open)
+        return;
+    uint8_t user = (uint8_t)random_below(r, EVENTS_USERS + 1); /* the last: none */
+    bool named = user < EVENTS_USERS;
+    *who = (client){ .open = true,
+                     .number = r->sessions++,
+                     .loop = (unsigned)random_below(r, EVENTS_LOOPS) };
+    write_event(r, (event){ .kind = EVENT_OPEN,
+                            .session = who->number,
+                            .loop = (uint8_t)who->loop,
+                            .user = (int8_t)(named ? user : EVENTS_NOBODY) });
+    if (wsfan_session_open(&who->handle, r->loops[who->loop].loop,
+                           (wsfan_bytes){ &user, named ? 1 : 0 }, who) != WSFAN_OK)
+        broken(r, BROKEN_CALL, 1);
+}
+
+static void close_session(recorder *r) {
+    client *who = any_client(r);
+    if (who == NULL)
+        return;
+    write_event(r, (event){ .kind = EVENT_CLOSE, .session = who->number });
+    if (wsfan_session_close(r->loops[who->loop].loop, who->handle) != WSFAN_OK)
+        broken(r, BROKEN_CALL, 2);
+    who->open = false;
+}
+
+static void join(recorder *r) {
+    client *who = any_client(r);
+    uint8_t chat = (uint8_t)random_below(r, EVENTS_CHATS);
+    if (who == NULL || (who->chats >> chat & 1) != 0)
+        return;
+    who->chats |= 1u << chat;
+    write_event(r, (event){ .kind = EVENT_JOIN, .session = who->number, .chat = chat });
+    if (wsfan_session_join(r->loops[who->loop].loop, who->handle, name_of(&chat)) != WSFAN_OK)
+        broken(r, BROKEN_CALL, 3);
+}
+
+static void leave(recorder *r) {
+    client *who = any_client(r);
+    uint8_t chat = (uint8_t)random_below(r, EVENTS_CHATS);
+    if (who == NULL || who->chats == 0)
+        return;
+    while ((who->chats >> chat & 1) == 0)
+        chat = (uint8_t)((chat + 1) % EVENTS_CHATS);
+    who->chats &= ~(1u << chat);
+    write_event(r, (event){ .kind = EVENT_LEAVE, .session = who->number, .chat = chat });
+    if (wsfan_session_leave(r->loops[who->loop].loop, who->handle, name_of(&chat)) != WSFAN_OK)
+        broken(r, BROKEN_CALL, 4);
+}
+
+/* -------------------------------------------------------------------------------------- publish */
+
+static size_t choose_targets(recorder *r, event *e, wsfan_target targets[2], uint8_t names[2]) {
+    uint64_t dice = random_below(r, 20);
+    e->user = EVENTS_NOBODY;
+    if (dice == 0) {
+        e->all = true;
+        targets[0] = (wsfan_target){ WSFAN_ALL, { NULL, 0 } };
+        return 1;
+    }
+    names[0] = (uint8_t)random_below(r, EVENTS_CHATS);
+    e->chats = 1u << names[0];
+    targets[0] = (wsfan_target){ WSFAN_CHAT, name_of(&names[0]) };
+    if (dice > 3)
+        return 1;
+    bool user = dice == 1;
+    names[1] = (uint8_t)random_below(r, user ? EVENTS_USERS : EVENTS_CHATS);
+    targets[1] = (wsfan_target){ user ? WSFAN_USER : WSFAN_CHAT, name_of(&names[1]) };
+    if (user)
+        e->user = (int8_t)names[1];
+    else
+        e->chats |= 1u << names[1];
+    return 2;
+}
+
+static void publish(recorder *r) {
+    static uint8_t payload[64 * 1024];
+    event e = { .kind = EVENT_PUBLISH, .number = r->published++, .except = UINT32_MAX };
+    wsfan_target targets[2];
+    uint8_t names[2];
+    wsfan_publish_options options = { .struct_size = sizeof options };
+    size_t count = choose_targets(r, &e, targets, names);
+    const client *who = any_client(r);
+    if (who != NULL && random_below(r, 4) == 0) {
+        e.except = who->number;
+        options.except = wsfan_session_address(r->loops[who->loop].loop, who->handle);
+    }
+    if (random_below(r, 8) == 0) {
+        e.asked = true;
+        options.result_loop = r->loops[random_below(r, EVENTS_LOOPS)].loop;
+        options.result_user = (void *)(uintptr_t)e.number;
+    }
+    e.size = HEAD + (uint32_t)random_below(r, r->config->payload_size_max);
+    fill(payload, e.size, r->id, e.number);
+    event *written = write_event(r, e);
+    int error = wsfan_publish(r->node, targets, count, (wsfan_bytes){ payload, e.size }, &options);
+    if (error != WSFAN_OK) {
+        written->kind = EVENT_REFUSED;
+        if (error != WSFAN_EAGAIN && error != WSFAN_ELIMIT)
+            broken(r, BROKEN_CALL, 5);
+        return;
+    }
+    r->accepted++;
+    r->results_due += e.asked;
+}
+
+/* ------------------------------------------------------------------------------------- counters */
+
+static void look_at_peers(recorder *r) {
+    wsfan_peer_stats peers[PEERS_MAX] = { { .struct_size = sizeof peers[0] } };
+    size_t count = 0;
+    unsigned up = 0;
+    bool busy = r->results_due > 0;
+    if (wsfan_node_peers(r->node, peers, PEERS_MAX, &count) != WSFAN_OK)
+        broken(r, BROKEN_CALL, 6);
+    for (size_t i = 0; i < count && i < PEERS_MAX; i++) {
+        const wsfan_peer_stats *peer = &peers[i];
+        if (peer->window_bytes > WINDOW_BYTES + CONTROL_BYTES + FRAME_BYTES_MAX)
+            broken(r, BROKEN_WINDOW, peer->window_bytes);
+        if (peer->queue_count > QUEUE_COUNT ||
+            (peer->queue_count > 1 && peer->queue_bytes > QUEUE_BYTES))
+            broken(r, BROKEN_QUEUE, peer->queue_bytes);
+        if (peer->held_bytes > WINDOW_BYTES)
+            broken(r, BROKEN_HELD, peer->held_bytes);
+        up += peer->state == WSFAN_PEER_UP;
+        busy = busy || peer->queue_count > 0 || peer->window_bytes > 0 || peer->held_bytes > 0;
+    }
+    atomic_store(&r->log->peers_up, up);
+    atomic_store(&r->log->busy, busy);
+}
+
+/* What the node counts when all has come to rest. */
+static void look_at_the_end(recorder *r) {
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    uint64_t dispatched = 0;
+    if (wsfan_node_stats(r->node, &stats) != WSFAN_OK)
+        broken(r, BROKEN_CALL, 7);
+    for (unsigned i = 0; i < EVENTS_LOOPS; i++) {
+        wsfan_loop_stats loop = { .struct_size = sizeof loop };
+        if (wsfan_loop_get_stats(r->loops[i].loop, &loop) != WSFAN_OK)
+            broken(r, BROKEN_CALL, 8);
+        dispatched += loop.messages + loop.inbox_count;
+    }
+    if (stats.published != r->accepted)
+        broken(r, BROKEN_PUBLISHED, stats.published);
+    if (stats.delivered != dispatched)
+        broken(r, BROKEN_DISPATCHED, dispatched);
+}
+
+/* --------------------------------------------------------------------------------------- running */
+
+static void act(recorder *r) {
+    uint64_t dice = random_below(r, 100);
+    if (dice < 40)
+        join(r);
+    else if (dice < 82) /* as often, so that a session is in few */
+        leave(r);
+    else if (dice < 92)
+        open_session(r);
+    else
+        close_session(r);
+}
+
+/* Waits for work, a moment at most. What it was stopped for meanwhile it could not do. */
+static uint64_t wait_for_work(recorder *r, uint64_t before_ns) {
+    struct pollfd fds[EVENTS_LOOPS];
+    for (unsigned i = 0; i < EVENTS_LOOPS; i++)
+        fds[i] = (struct pollfd){ .fd = wsfan_loop_fd(r->loops[i].loop), .events = POLLIN };
+    poll(fds, EVENTS_LOOPS, STEP_MS);
+    uint64_t slept_ms = (recorder_ns() - before_ns) / 1000000;
+    if (slept_ms < SLEPT_MS)
+        return 0;
+    write_event(r, (event){ .kind = EVENT_SLEPT, .count = slept_ms });
+    return slept_ms;
+}
+
+static void run_load(recorder *r) {
+    uint64_t before_ns = recorder_ns();
+    uint64_t began_ms = before_ns / 1000000;
+    uint64_t published = 0;
+    while (!atomic_load(&r->log->finish)) {
+        began_ms += wait_for_work(r, before_ns);
+        before_ns = recorder_ns();
+        for (unsigned i = 0; i < EVENTS_LOOPS; i++)
+            wsfan_loop_dispatch(r->loops[i].loop, 0);
+        if (before_ns - r->looked_ns >= LOOK_MS * UINT64_C(1000000)) {
+            look_at_peers(r);
+            r->looked_ns = before_ns;
+        }
+        uint64_t due = (before_ns / 1000000 - began_ms) * r->config->messages_per_s / 1000;
+        bool quiet = atomic_load(&r->log->quiet);
+        if (!quiet && random_below(r, 4) == 0)
+            act(r);
+        for (; published < due; published++)
+            if (!quiet)
+                publish(r);
+    }
+}
+
+static int open_node(recorder *r) {
+    wsfan_options options;
+    wsfan_options_init(&options);
+    options.cluster = "recorders";
+    options.name = r->config->name;
+    options.endpoint = r->config->endpoint;
+    options.peers = r->config->peers;
+    options.peers_count = r->config->peers_count;
+    options.payload_bytes_max = 64 * 1024;
+    options.link_window_bytes = WINDOW_BYTES;
+    options.link_queue_bytes_max = QUEUE_BYTES;
+    options.link_queue_count_max = QUEUE_COUNT;
+    options.heartbeat_ms = RECORDER_HEARTBEAT_MS;
+    options.silent_ms = 4 * RECORDER_HEARTBEAT_MS;
+    options.down_ms = RECORDER_DOWN_MS;
+    options.forget_ms = r->config->forget_ms;
+    options.join_ms_max = RECORDER_JOIN_MS_MAX;
+    options.result_ms_max = RECORDER_RESULT_MS_MAX;
+    uint64_t born_ns = recorder_ns(); /* peers may see it before the call returns */
+    int error = wsfan_node_open(&r->node, &options);
+    if (error != WSFAN_OK)
+        return error;
+    r->id = wsfan_node_id(r->node);
+    write_event(r, (event){ .kind = EVENT_BORN, .ns = born_ns, .id = r->id });
+    wsfan_callbacks callbacks = { sizeof callbacks, on_message, on_joined,
+                                  on_peer,          on_gap,     on_result };
+    for (unsigned i = 0; i < EVENTS_LOOPS && error == WSFAN_OK; i++) {
+        r->loops[i] = (thread){ .owner = r, .index = i };
+        error = wsfan_loop_open(&r->loops[i].loop, r->node, &callbacks, &r->loops[i]);
+    }
+    return error;
+}
+
+int recorder_run(const recorder_config *config, life_log *log) {
+    static recorder r;
+    r = (recorder){ .config = config, .log = log, .random = config->seed };
+    if (open_node(&r) != WSFAN_OK)
+        return EXIT_FAILURE;
+    for (unsigned i = 0; i < SESSIONS_MAX / 2; i++)
+        open_session(&r);
+    atomic_store(&log->ready, true);
+    run_load(&r);
+    look_at_the_end(&r);
+    write_event(&r, (event){ .kind = EVENT_END });
+    for (unsigned i = 0; i < EVENTS_LOOPS; i++)
+        wsfan_loop_close(r.loops[i].loop);
+    return wsfan_node_close(r.node) == WSFAN_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+}
