@@ -254,11 +254,11 @@ static void settle(sim *s) {
     until = world_ms(s->world) + world_config(s->world)->result_ms_max + 3000;
     while (!s->storm && world_ms(s->world) < until)
         slice(s);
-    until = world_ms(s->world) + QUIET_MS_MAX; /* until what nodes tell each other now and then */
-    while (!s->storm && !agreed(s) && world_ms(s->world) < until) /* is not just under way */
-        slice(s);
     until = world_ms(s->world) + world_config(s->world)->down_ms;
     while (!s->storm && !views_agree(s) && world_ms(s->world) < until)
+        slice(s);
+    until = world_ms(s->world) + QUIET_MS_MAX; /* until what nodes tell each other now and then */
+    while (!s->storm && !agreed(s) && world_ms(s->world) < until) /* is not just under way */
         slice(s);
 }
 
