@@ -70,7 +70,7 @@ void wsf_moves_shed(wsf_moves *moves, const wsf_registry *registry, uint32_t per
 /* Nobody comes any more. Who goes unasked makes it end sooner. */
 size_t wsf_moves_shed_next(wsf_moves *moves, const wsf_registry *registry,
                            wsfan_recipient sessions[WSF_SHED_BATCH]) {
-    uint64_t due = moves->shed_total * moves->shed_permille / 1000;
+    uint64_t due = (moves->shed_total * moves->shed_permille + 999) / 1000;
     size_t count = 0;
     while (count < WSF_SHED_BATCH && moves->shed_cursor < registry->sessions_used &&
            moves->shed_asked < due) {
