@@ -17,7 +17,8 @@ if command -v npm >/dev/null &&
 fi
 # shellcheck disable=SC2086 # a list of words
 need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev \
-    libxxhash-dev libc-ares-dev libczmq-dev libwebsockets-dev check clang haproxy chromium \
+    libxxhash-dev libc-ares-dev libczmq-dev libwebsockets-dev libcjson-dev libsqlite3-dev check clang \
+    haproxy nginx-light chromium \
     util-linux iproute2 dnsmasq-base patch libhiredis-dev libnats-dev redis-server nats-server \
     $node_packages || exit 1
 
