@@ -90,7 +90,7 @@ case $port in
 esac
 $valid || fail "the port must be a number from 1 to 65535, not '$port'"
 need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev \
-    libxxhash-dev libc-ares-dev libwebsockets-dev haproxy
+    libxxhash-dev libc-ares-dev libwebsockets-dev libcjson-dev haproxy
 
 mkdir -p "$run"
 trap stop EXIT

@@ -14,6 +14,7 @@
 #include "results.h"
 #include "route.h"
 #include "sender.h"
+#include "standing.h"
 
 enum { FRAME_SIZE_MIN = 128 * 1024 }; /* room for any frame without messages */
 
@@ -41,6 +42,7 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
         free(core);
         return WSFAN_ENOMEM;
     }
+    wsf_standing_init(core, now);
     *out = core;
     return WSFAN_OK;
 }
@@ -68,6 +70,7 @@ size_t wsf_core_introduction(const wsf_core *core, uint8_t topic[WSF_INTRODUCTIO
 
 void wsf_core_name_endpoints(wsf_core *core, unsigned source, const char *const *endpoints,
                              size_t count, wsf_now now) {
+    core->sources_awaited &= ~(UINT32_C(1) << source);
     wsf_dial_name(core, source, endpoints, count, now);
 }
 
@@ -97,8 +100,13 @@ static void hand_back_first(wsf_core *core, int status) {
     core->effects.joined(core->effects.user, ticket);
 }
 
+/* One that will publish nothing more need not know. */
+static bool is_quiet(const wsf_peer *peer) {
+    return (peer->standing_flags & WSF_STANDING_QUIET) != 0;
+}
+
 static bool acknowledged(const wsf_peer *peer, uint64_t serial) {
-    return !wsf_peer_live(peer) || peer->serial_acked >= serial;
+    return !wsf_peer_live(peer) || is_quiet(peer) || peer->serial_acked >= serial;
 }
 
 static bool barrier_passed(const wsf_core *core, uint64_t serial) {
@@ -113,7 +121,8 @@ static bool barrier_passed(const wsf_core *core, uint64_t serial) {
 static void note_skipped(wsf_core *core, uint64_t serial) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         wsf_peer *peer = &core->peers[i];
-        if (peer->linked && peer->serial_acked < serial && peer->serial_skipped < serial)
+        if (peer->linked && !is_quiet(peer) && peer->serial_acked < serial &&
+            peer->serial_skipped < serial)
             peer->serial_skipped = serial;
     }
 }
@@ -270,17 +279,21 @@ void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, s
 
 void wsf_core_flush(wsf_core *core, wsf_now now) {
     wsf_greet_tick(core, now);
+    wsf_standing_tick(core, now);
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (core->peers[i].node != 0)
             wsf_sender_flush(core, &core->peers[i], now);
     move_barriers(core, now);
     wsf_results_tick(core, now);
+    wsf_standing_finish(core, wsf_core_drained(core), now);
 }
 
 uint64_t wsf_core_deadline(const wsf_core *core) {
     uint64_t at = wsf_greet_deadline(core);
     if (wsf_results_deadline(core) < at)
         at = wsf_results_deadline(core);
+    if (wsf_standing_deadline(core) < at)
+        at = wsf_standing_deadline(core);
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         if (core->peers[i].node == 0)
             continue;
@@ -290,6 +303,18 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
     if (core->tickets_head != NULL && first_ticket(core)->deadline_ms < at)
         at = first_ticket(core)->deadline_ms;
     return at;
+}
+
+bool wsf_core_ready(const wsf_core *core) {
+    return core->ready;
+}
+
+void wsf_core_drain(wsf_core *core, uint32_t ms_max, wsf_now now) {
+    wsf_standing_drain(core, ms_max, now);
+}
+
+void wsf_core_quiet(wsf_core *core) {
+    wsf_standing_quiet(core);
 }
 
 bool wsf_core_drained(const wsf_core *core) {

@@ -5,6 +5,7 @@
 
 #include "interest.h"
 #include "link.h"
+#include "placement.h"
 #include "wire.h"
 
 typedef struct wsf_core wsf_core;
@@ -48,6 +49,11 @@ typedef struct {
     uint32_t protocol_min; /* WSF_PROTOCOL_MIN, except in tests */
     uint32_t protocol_max;
     wsfan_slow_peer slow_peer;
+    uint32_t ready_ms_max;
+    uint32_t sources_awaited;   /* as bits: not ready before these have named endpoints */
+    uint32_t weight;            /* 0: owns no chats */
+    const char *public_address; /* NULL: none */
+    bool publisher_only;
 } wsf_core_config;
 
 /* Travels from a loop to the core and back: "tell the peers that this loop has a session in this
@@ -76,6 +82,13 @@ typedef struct {
     void (*peer)(void *user, uint64_t loops, const wsfan_peer *peer); /* for these, as bits */
     void (*gap)(void *user, const wsfan_gap *gap);
     void (*result)(void *user, wsf_receipt *receipt); /* hands it and its inbox back */
+    void (*view)(void *user, wsf_view *view);         /* a new one; borrowed */
+
+    /* Of a drain: */
+    void (*shed)(void *user, uint32_t permille); /* of the sessions there were should go by now */
+    uint64_t (*sessions)(void *user);            /* how many there are */
+    void (*quiet)(void *user); /* let nobody publish any more, then call wsf_core_quiet() */
+    void (*drained)(void *user, int status);
 } wsf_effects;
 
 /* WSFAN_ENOMEM, or WSFAN_OK. */
@@ -129,6 +142,13 @@ void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, s
 /* Sends what is due. Call it after any number of inputs, and at wsf_core_deadline(). */
 void wsf_core_flush(wsf_core *core, wsf_now now);
 uint64_t wsf_core_deadline(const wsf_core *core); /* UINT64_MAX: none */
+
+/* Whether it has met its peers, or waited for them long enough. Once ready it stays so. */
+bool wsf_core_ready(const wsf_core *core);
+
+/* Begins to drain, or lets a drain end sooner. effects->drained tells when it is over. */
+void wsf_core_drain(wsf_core *core, uint32_t ms_max, wsf_now now);
+void wsf_core_quiet(wsf_core *core);
 
 /* Whether every live peer has acknowledged everything. */
 bool wsf_core_drained(const wsf_core *core);

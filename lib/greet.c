@@ -16,6 +16,7 @@
 
 #include "dial.h"
 #include "results.h"
+#include "standing.h"
 
 /* SplitMix64 (Steele, Lea, Flood, 2014). */
 uint64_t wsf_greet_random(wsf_core *core) {
@@ -43,6 +44,7 @@ static void set_state(wsf_core *core, wsf_peer *peer, wsfan_peer_event state, ws
     if (peer->state == state)
         return;
     peer->state = state;
+    core->view_stale = true;
     tell_host(core, peer->node, peer->name, peer->endpoint, state, reason);
 }
 
@@ -145,6 +147,7 @@ void wsf_greet_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
         set_state(core, peer, WSFAN_PEER_DOWN, reason);
     wsf_dial_release(core, peer->node);
     wsf_results_lose(core, peer, true);
+    wsf_standing_forget(core, peer);
     wsf_link_destroy(&peer->link);
     peer->node = 0;
 }
@@ -171,6 +174,8 @@ static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
     peer->serial_skipped = 0;
     peer->snapshot_begun = peer->snapshot_done = false;
     peer->snapshot_cursor = 0;
+    peer->snapshot_number = 0;
+    peer->standing_told = 0;
     peer->told_peers = 0;
     wsf_greet_heard(core, peer, now);
 }

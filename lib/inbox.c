@@ -35,6 +35,7 @@ void wsf_inbox_unref(wsf_inbox *inbox) {
         wsf_inbox_free_item(item);
         item = next;
     }
+    wsf_view_unref(atomic_load(&inbox->view));
     wsf_mailbox_destroy(&inbox->mailbox);
     free(inbox);
 }
@@ -154,4 +155,20 @@ void wsf_inbox_put_result(wsf_inbox *inbox, wsf_receipt *receipt) {
     receipt->item.kind = WSF_INBOX_RESULT;
     if (wsf_mailbox_post(&inbox->mailbox, &receipt->item) != WSFAN_OK)
         wsf_receipt_unref(receipt); /* the loop is closed */
+}
+
+void wsf_inbox_put_view(wsf_inbox *inbox, wsf_view *view) {
+    wsf_view_unref(atomic_exchange(&inbox->view, wsf_view_ref(view)));
+    wsf_mailbox_wake(&inbox->mailbox);
+}
+
+void wsf_inbox_put_shed(wsf_inbox *inbox, uint32_t permille) {
+    atomic_store(&inbox->shed_permille, permille);
+    wsf_mailbox_wake(&inbox->mailbox);
+}
+
+void wsf_inbox_put_drained(wsf_inbox *inbox, int status) {
+    atomic_store(&inbox->drained_status, status);
+    atomic_store(&inbox->drained, 1);
+    wsf_mailbox_wake(&inbox->mailbox);
 }

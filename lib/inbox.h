@@ -35,6 +35,11 @@ typedef struct {
     atomic_uint notices;      /* waiting */
     atomic_uint results;      /* asked for and not dispatched */
     atomic_uint_fast64_t gap; /* messages that found no room and were not reported yet */
+    atomic_uint_fast64_t sessions;  /* of the loop; the mesh reads it during a drain */
+    _Atomic(wsf_view *) view;       /* the newest that the loop has not seen; NULL: none */
+    atomic_uint shed_permille;      /* see wsf_effects */
+    atomic_int drained;             /* 1: the drain is over; the status is the next */
+    atomic_int drained_status;
 } wsf_inbox;
 
 wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error);
@@ -53,6 +58,11 @@ void wsf_inbox_put_ticket(wsf_inbox *inbox, wsf_ticket *ticket);
  * is then noted as the loop's own. */
 bool wsf_inbox_put_peer(wsf_inbox *inbox, const wsfan_peer *peer);
 bool wsf_inbox_put_gap(wsf_inbox *inbox, const wsfan_gap *gap);
+
+/* Neither can fail: what the loop has not seen is replaced. The view is borrowed. */
+void wsf_inbox_put_view(wsf_inbox *inbox, wsf_view *view);
+void wsf_inbox_put_shed(wsf_inbox *inbox, uint32_t permille);
+void wsf_inbox_put_drained(wsf_inbox *inbox, int status);
 
 /* The message of an item of either kind. */
 wsfan_message *wsf_inbox_message(wsf_item *item);

@@ -12,6 +12,9 @@ struct wsfan_loop {
     wsf_loop_node node;
     wsf_inbox *inbox;
     wsf_members members;
+    wsf_moves moves;
+    bool publisher_only;
+    atomic_bool draining;
     wsfan_callbacks callbacks;
     void *user;
     unsigned index;
@@ -19,7 +22,6 @@ struct wsfan_loop {
     bool dispatching;
     wsf_mesh_command *goodbye; /* made at the start, so that closing needs no memory */
     wsf_item *todo;            /* taken from the inbox and not handled */
-    atomic_uint_fast64_t sessions;
     uint64_t released_count; /* of the inbox's bounds, not yet given back */
     uint64_t released_bytes;
     uint64_t messages;
@@ -74,6 +76,7 @@ int wsf_loop_new(wsfan_loop **out, const wsf_loop_config *config, const wsf_loop
     loop->user = loop_user;
     loop->index = index;
     loop->name_bytes_max = config->name_bytes_max;
+    loop->publisher_only = config->publisher_only;
     loop->goodbye = goodbye;
     wsf_members_effects effects = { loop, on_announce, on_withdraw, on_ready, on_joined };
     wsf_members_init(&loop->members, &config->registry, index, seed, &effects);
@@ -97,6 +100,7 @@ void wsf_loop_destroy(wsfan_loop *loop) {
         loop->todo = item->next;
         wsf_inbox_free_item(item);
     }
+    wsf_moves_destroy(&loop->moves);
     wsf_members_destroy(&loop->members);
     wsf_inbox_unref(loop->inbox);
     free(loop);
@@ -134,7 +138,11 @@ void wsf_loop_revoke_receipt(wsfan_loop *loop) {
 }
 
 uint64_t wsf_loop_sessions(const wsfan_loop *loop) {
-    return atomic_load(&loop->sessions);
+    return atomic_load(&loop->inbox->sessions);
+}
+
+void wsf_loop_drain(wsfan_loop *loop) {
+    atomic_store(&loop->draining, true);
 }
 
 /* ------------------------------------------------------------------------------------- sessions */
@@ -157,8 +165,10 @@ int wsfan_session_open(wsfan_session *session, wsfan_loop *loop, wsfan_bytes use
     int error = check(loop);
     if (error != WSFAN_OK)
         return error;
-    if (session == NULL)
+    if (session == NULL || loop->publisher_only)
         return WSFAN_EINVAL;
+    if (atomic_load(&loop->draining))
+        return WSFAN_ECLOSED;
     if ((error = check_name(loop, user)) != WSFAN_OK)
         return error;
 
@@ -166,7 +176,7 @@ int wsfan_session_open(wsfan_session *session, wsfan_loop *loop, wsfan_bytes use
     uint64_t hash = user.size > 0 ? wsf_hash_target(loop->node.key, &target) : 0;
     error = wsf_members_open(&loop->members, session_user, user.size > 0 ? &target : NULL, hash,
                              session);
-    atomic_store(&loop->sessions, loop->members.registry.sessions_count);
+    atomic_store(&loop->inbox->sessions, loop->members.registry.sessions_count);
     return error;
 }
 
@@ -175,7 +185,7 @@ int wsfan_session_close(wsfan_loop *loop, wsfan_session session) {
     if (error == WSFAN_OK)
         error = wsf_members_close(&loop->members, session);
     if (error == WSFAN_OK)
-        atomic_store(&loop->sessions, loop->members.registry.sessions_count);
+        atomic_store(&loop->inbox->sessions, loop->members.registry.sessions_count);
     return error;
 }
 
@@ -187,6 +197,8 @@ int wsfan_session_join(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat
         return WSFAN_EINVAL;
     if ((error = check_name(loop, chat)) != WSFAN_OK)
         return error;
+    if (atomic_load(&loop->draining))
+        return WSFAN_ECLOSED;
     wsfan_target target = { WSFAN_CHAT, chat };
     return wsf_members_join(&loop->members, session, &target,
                             wsf_hash_target(loop->node.key, &target));
@@ -275,6 +287,63 @@ static uint32_t dispatch_own_gap(wsfan_loop *loop) {
     return 1;
 }
 
+static void dispatch_owner(wsfan_loop *loop, const wsf_audience *audience, uint32_t i,
+                           const wsf_place *owner) {
+    wsfan_moved moved = { .chat = wsf_audience_name(audience), .name = "", .public_address = "" };
+    if (owner != NULL) {
+        moved.node = owner->node;
+        moved.name = owner->name;
+        moved.public_address = owner->address;
+        moved.here = owner->node == loop->node.node;
+    }
+    moved.sessions_count = wsf_registry_collect_audience(&loop->members.registry, i,
+                                                         &moved.sessions);
+    loop->callbacks.on_owner(loop->user, &moved);
+}
+
+/* At most so many chats are looked at, whatever is left: a large loop gets to its sockets between. */
+static uint32_t dispatch_moves(wsfan_loop *loop, uint32_t max) {
+    enum { LOOKS_MAX = 4096 };
+    uint32_t looks = LOOKS_MAX;
+    uint32_t told = 0;
+    const wsf_registry *registry = &loop->members.registry;
+    wsf_view *view = atomic_exchange(&loop->inbox->view, NULL);
+    if (view != NULL)
+        wsf_moves_see(&loop->moves, view);
+    while (told < max) {
+        const wsf_place *owner;
+        uint32_t i;
+        const wsf_audience *audience = wsf_moves_next(&loop->moves, registry, &looks, &owner, &i);
+        if (audience == NULL)
+            break;
+        looks--;
+        told++;
+        if (loop->callbacks.on_owner != NULL)
+            dispatch_owner(loop, audience, i, owner);
+    }
+    return told;
+}
+
+static uint32_t dispatch_drain(wsfan_loop *loop, uint32_t max) {
+    wsfan_recipient sessions[WSF_SHED_BATCH];
+    uint32_t told = 0;
+    size_t count;
+    uint32_t permille = atomic_load(&loop->inbox->shed_permille);
+    if (permille > loop->moves.shed_permille || permille == 0)
+        wsf_moves_shed(&loop->moves, &loop->members.registry, permille);
+    while (told < max && (count = wsf_moves_shed_next(&loop->moves, &loop->members.registry,
+                                                      sessions)) > 0) {
+        told += (uint32_t)count;
+        if (loop->callbacks.on_drain != NULL)
+            loop->callbacks.on_drain(loop->user, sessions, count);
+    }
+    if (atomic_exchange(&loop->inbox->drained, 0) == 0)
+        return told;
+    if (loop->callbacks.on_drained != NULL)
+        loop->callbacks.on_drained(loop->user, atomic_load(&loop->inbox->drained_status));
+    return told + 1;
+}
+
 static void release_inbox(wsfan_loop *loop) {
     wsf_queue_release(&loop->inbox->mailbox.queue, loop->released_count, loop->released_bytes);
     loop->released_count = loop->released_bytes = 0;
@@ -303,8 +372,13 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     }
     if (handled < max)
         handled += wsf_members_tell_ready(&loop->members, max - handled);
+    if (handled < max)
+        handled += dispatch_moves(loop, max - handled);
+    if (atomic_load(&loop->draining) && handled < max)
+        handled += dispatch_drain(loop, max - handled);
     release_inbox(loop);
-    if (loop->todo != NULL || loop->members.ready.count > 0)
+    if (loop->todo != NULL || loop->members.ready.count > 0 || wsf_moves_pending(&loop->moves) ||
+        handled == max)
         wsf_mailbox_wake(&loop->inbox->mailbox);
     loop->dispatching = false;
     return (int)handled;

@@ -5,11 +5,13 @@
 #include "guard.h"
 #include "members.h"
 #include "mesh.h"
+#include "moves.h"
 
 typedef struct {
     uint64_t inbox_bytes_max;
     uint32_t inbox_count_max;
     uint32_t name_bytes_max;
+    bool publisher_only; /* no sessions */
     wsf_registry_limits registry;
 } wsf_loop_config;
 
@@ -35,6 +37,8 @@ wsfan_node *wsf_loop_owner(const wsfan_loop *loop);
  * WSFAN_ENOMEM. Revoke it when its message is not published after all. */
 int wsf_loop_new_receipt(wsfan_loop *loop, uint32_t count_max, void *user, wsf_receipt **receipt);
 void wsf_loop_revoke_receipt(wsfan_loop *loop);
+
+void wsf_loop_drain(wsfan_loop *loop); /* [any] no more sessions, no more joins */
 
 bool wsf_loop_dispatching(const wsfan_loop *loop);
 unsigned wsf_loop_index(const wsfan_loop *loop);

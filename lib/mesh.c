@@ -40,7 +40,10 @@ struct wsf_mesh {
     uint32_t headroom_bytes;
     uint32_t close_ms_max;
     bool closing;
+    bool threaded; /* guarded by the lock; it never becomes false again */
+    wsf_view *view; /* the newest; the same */
     wsf_mesh_command stop;
+    wsf_mesh_command quiet;
     wsf_item *todo; /* commands that were taken and not handled */
 };
 
@@ -111,6 +114,46 @@ static void on_result(void *user, wsf_receipt *receipt) {
     wsf_inbox_unref(inbox);
 }
 
+static void on_view(void *user, wsf_view *view) {
+    wsf_mesh *mesh = user;
+    wsf_view_unref(mesh->view);
+    mesh->view = wsf_view_ref(view);
+    for (unsigned i = 0; i < LOOPS_MAX; i++)
+        if (mesh->inboxes[i] != NULL)
+            wsf_inbox_put_view(mesh->inboxes[i], view);
+}
+
+static void on_shed(void *user, uint32_t permille) {
+    wsf_mesh *mesh = user;
+    for (unsigned i = 0; i < LOOPS_MAX; i++)
+        if (mesh->inboxes[i] != NULL)
+            wsf_inbox_put_shed(mesh->inboxes[i], permille);
+}
+
+static uint64_t on_sessions(void *user) {
+    wsf_mesh *mesh = user;
+    uint64_t sessions = 0;
+    for (unsigned i = 0; i < LOOPS_MAX; i++)
+        if (mesh->inboxes[i] != NULL)
+            sessions += atomic_load(&mesh->inboxes[i]->sessions);
+    return sessions;
+}
+
+/* What was accepted before stands before this command in the queue. */
+static void on_quiet(void *user) {
+    wsf_mesh *mesh = user;
+    wsf_queue_close_bounded(&mesh->mailbox.queue);
+    mesh->quiet.item.kind = WSF_MESH_QUIET;
+    wsf_mailbox_post(&mesh->mailbox, &mesh->quiet.item);
+}
+
+static void on_drained(void *user, int status) {
+    wsf_mesh *mesh = user;
+    for (unsigned i = 0; i < LOOPS_MAX; i++)
+        if (mesh->inboxes[i] != NULL)
+            wsf_inbox_put_drained(mesh->inboxes[i], status);
+}
+
 /* --------------------------------------------------------------------------------------- inputs */
 
 static void on_subscription(void *user, bool subscribed, const void *topic, size_t size) {
@@ -147,12 +190,21 @@ static void handle(wsf_mesh *mesh, wsf_item *item) {
         break;
     case WSF_MESH_ADD_LOOP:
         mesh->inboxes[command->loop] = command->inbox;
+        if (mesh->view != NULL)
+            wsf_inbox_put_view(command->inbox, mesh->view);
         wsf_core_add_loop(mesh->core, command->loop);
         free(command);
         break;
     case WSF_MESH_REMOVE_LOOP:
         remove_loop(mesh, command->loop);
         free(command);
+        break;
+    case WSF_MESH_DRAIN:
+        wsf_core_drain(mesh->core, command->ms, now());
+        free(command);
+        break;
+    case WSF_MESH_QUIET:
+        wsf_core_quiet(mesh->core);
         break;
     case WSF_MESH_LOOPS_DONE:
         wsf_core_loops_done(mesh->core, wsf_receipt_of_loops_item(item));
@@ -255,7 +307,8 @@ static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
                      const wsf_core_config *core_config) {
     wsf_effects effects = { mesh,       on_connect, on_disconnect, on_send,
                             on_deliver, on_joined,  on_peer,       on_gap,
-                            on_result };
+                            on_result,  on_view,    on_shed,       on_sessions,
+                            on_quiet,   on_drained };
     wsf_core_config with_endpoint = *core_config;
     uint64_t frame_size_max = wsf_core_frame_size_max(core_config);
     int error = WSFAN_OK;
@@ -280,6 +333,7 @@ static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
     return WSFAN_OK;
 }
 
+/* The lock is held, or nobody else has the mesh yet. */
 static int start_thread(wsf_mesh *mesh) {
     sigset_t all;
     sigset_t before;
@@ -287,6 +341,7 @@ static int start_thread(wsf_mesh *mesh) {
     pthread_sigmask(SIG_BLOCK, &all, &before);
     int result = pthread_create(&mesh->thread, NULL, run, mesh);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    mesh->threaded = result == 0;
     return result == 0 ? WSFAN_OK : WSFAN_ESYSTEM;
 }
 
@@ -305,8 +360,10 @@ int wsf_mesh_open(wsf_mesh **out, const wsf_mesh_config *config, const wsf_core_
         goto free_mailbox;
     }
     if ((error = open_core(mesh, config, core)) != WSFAN_OK ||
-        (error = start_thread(mesh)) != WSFAN_OK)
+        (mesh->sockets != NULL && (error = start_thread(mesh)) != WSFAN_OK))
         goto free_core;
+    if (mesh->sockets == NULL)
+        wsf_core_flush(mesh->core, now()); /* a node that is alone is ready */
     *out = mesh;
     return WSFAN_OK;
 
@@ -324,7 +381,9 @@ free_mesh:
 void wsf_mesh_close(wsf_mesh *mesh) {
     mesh->stop.item.kind = WSF_MESH_STOP;
     wsf_mesh_post(mesh, &mesh->stop.item);
-    pthread_join(mesh->thread, NULL);
+    if (mesh->threaded)
+        pthread_join(mesh->thread, NULL);
+    wsf_view_unref(mesh->view);
     for (unsigned i = 0; i < WSF_SOURCES_MAX; i++)
         free(atomic_load(&mesh->named[i]));
     wsf_core_destroy(mesh->core);
@@ -339,20 +398,72 @@ const char *wsf_mesh_endpoint(const wsf_mesh *mesh) {
 
 /* -------------------------------------------------------------------------------- other threads */
 
+/* Without sockets there is nothing to wait for: what is posted is done at once, by whoever posts it,
+ * under the lock that keeps it in order. Only when the core has set itself a time, a thread is started
+ * to keep it, and from then on does all of it. True: done. */
+static bool work_here(wsf_mesh *mesh, wsf_item *item, int *error) {
+    if (mesh->sockets != NULL)
+        return false;
+    pthread_mutex_lock(&mesh->lock);
+    bool here = !mesh->threaded;
+    if (here) {
+        /* Through the queue, which may be closed, and which effects may post to. */
+        *error = item->kind == WSF_MESH_PUBLISH ? wsf_queue_push_bounded(&mesh->mailbox.queue, item,
+                                                                         &(bool){ false })
+                                                : wsf_queue_push(&mesh->mailbox.queue, item,
+                                                                 &(bool){ false });
+        while (handle_commands(mesh))
+            continue;
+        wsf_core_flush(mesh->core, now());
+        if (wsf_core_deadline(mesh->core) != UINT64_MAX && !mesh->closing)
+            start_thread(mesh); /* if it cannot be, the next call is in time, or late */
+    }
+    pthread_mutex_unlock(&mesh->lock);
+    return here;
+}
+
 void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item) {
-    int error = wsf_mailbox_post(&mesh->mailbox, item);
+    int error = WSFAN_OK;
+    if (!work_here(mesh, item, &error))
+        error = wsf_mailbox_post(&mesh->mailbox, item);
     assert(error == WSFAN_OK);
     (void)error;
 }
 
 int wsf_mesh_publish(wsf_mesh *mesh, wsfan_message *message) {
+    int error = WSFAN_OK;
     message->item.kind = WSF_MESH_PUBLISH;
-    int error = wsf_mailbox_post_bounded(&mesh->mailbox, &message->item);
+    if (!work_here(mesh, &message->item, &error))
+        error = wsf_mailbox_post_bounded(&mesh->mailbox, &message->item);
     if (error != WSFAN_OK) {
         wsfan_message_unref(message);
         atomic_fetch_add_explicit(&mesh->refused, 1, memory_order_relaxed);
     }
     return error;
+}
+
+int wsf_mesh_drain(wsf_mesh *mesh, uint32_t ms) {
+    wsf_mesh_command *command = calloc(1, sizeof *command);
+    if (command == NULL)
+        return WSFAN_ENOMEM;
+    command->item.kind = WSF_MESH_DRAIN;
+    command->ms = ms;
+    wsf_mesh_post(mesh, &command->item);
+    return WSFAN_OK;
+}
+
+bool wsf_mesh_ready(wsf_mesh *mesh) {
+    pthread_mutex_lock(&mesh->lock);
+    bool ready = wsf_core_ready(mesh->core);
+    pthread_mutex_unlock(&mesh->lock);
+    return ready;
+}
+
+wsf_view *wsf_mesh_view(wsf_mesh *mesh) {
+    pthread_mutex_lock(&mesh->lock);
+    wsf_view *view = mesh->view != NULL ? wsf_view_ref(mesh->view) : NULL;
+    pthread_mutex_unlock(&mesh->lock);
+    return view;
 }
 
 int wsf_mesh_name_endpoints(wsf_mesh *mesh, unsigned source, const char *const *endpoints,

@@ -25,6 +25,8 @@ typedef enum {
     WSF_MESH_LEAVE,
     WSF_MESH_ADD_LOOP,
     WSF_MESH_REMOVE_LOOP,
+    WSF_MESH_DRAIN,      /* in wsf_mesh_command.ms */
+    WSF_MESH_QUIET,      /* behind the last publish */
     WSF_MESH_LOOPS_DONE, /* the loops_item of a wsf_receipt, with a reference to it */
     WSF_MESH_STOP
 } wsf_mesh_kind;
@@ -33,6 +35,7 @@ typedef struct {
     wsf_item item;
     wsf_inbox *inbox; /* of ADD_LOOP: a reference for the mesh */
     unsigned loop;
+    uint32_t ms;
 } wsf_mesh_command;
 
 /* core: its endpoint is set here. WSFAN_OK, or what sockets and threads may refuse. */
@@ -47,13 +50,18 @@ const char *wsf_mesh_endpoint(const wsf_mesh *mesh); /* "" without sockets */
 /* [any] Never fails: what is posted is bounded by what exists. */
 void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item);
 
-/* [any] Takes over the message. WSFAN_EAGAIN: refused, the message is released. */
+/* [any] Takes over the message. WSFAN_EAGAIN, WSFAN_ECLOSED: refused, the message is released. */
 int wsf_mesh_publish(wsf_mesh *mesh, wsfan_message *message);
 
 /* [any] Names the endpoints of one source, see wsf_core_name_endpoints(). Copied; a set that the mesh
  * thread has not taken yet is replaced. WSFAN_ENOMEM, or WSFAN_OK. */
 int wsf_mesh_name_endpoints(wsf_mesh *mesh, unsigned source, const char *const *endpoints,
                             size_t count);
+
+/* [any] Begins to drain; WSFAN_ENOMEM. */
+int wsf_mesh_drain(wsf_mesh *mesh, uint32_t ms);
+bool wsf_mesh_ready(wsf_mesh *mesh);
+wsf_view *wsf_mesh_view(wsf_mesh *mesh); /* a reference; NULL: out of memory */
 
 /* [any] */
 void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats);

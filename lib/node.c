@@ -25,6 +25,7 @@ struct wsfan_node {
     wsf_discovery *discovery; /* NULL: nothing to ask DNS for */
     pthread_mutex_t lock;     /* of loops */
     wsfan_loop *loops[LOOPS_MAX];
+    bool draining; /* guarded by the lock */
 };
 
 /* ------------------------------------------------------------------------------- open and close */
@@ -69,6 +70,10 @@ static int open_mesh(wsfan_node *node) {
         .protocol_min = WSF_PROTOCOL_MIN,
         .protocol_max = WSF_PROTOCOL_MAX,
         .slow_peer = o->slow_peer,
+        .ready_ms_max = o->ready_ms_max,
+        .weight = o->placement_weight,
+        .public_address = o->public_address,
+        .publisher_only = o->publisher_only != 0,
     };
     const char *fixed[PEERS_MAX];
     const char *names[WSF_DNS_SOURCES_MAX];
@@ -76,7 +81,8 @@ static int open_mesh(wsfan_node *node) {
     size_t names_count = 0;
     for (size_t i = 0; i < o->peers_count; i++)
         if (wsf_endpoint_valid_dns(o->peers[i], strlen(o->peers[i])))
-            names[names_count++] = o->peers[i];
+            core.sources_awaited |= UINT32_C(1) << (WSF_SOURCE_DNS + names_count),
+                names[names_count++] = o->peers[i];
         else
             fixed[fixed_count++] = o->peers[i];
     wsf_mesh_config mesh = {
@@ -223,6 +229,7 @@ int wsfan_loop_open(wsfan_loop **out, wsfan_node *node, const wsfan_callbacks *c
         .inbox_bytes_max = o->inbox_bytes_max,
         .inbox_count_max = o->inbox_count_max,
         .name_bytes_max = o->name_bytes_max,
+        .publisher_only = o->publisher_only != 0,
         .registry = { .sessions_count_max = o->sessions_count_max,
                       .audiences_count_max = o->chats_count_max,
                       .chats_per_session_count_max = o->chats_per_session_count_max },
@@ -233,8 +240,8 @@ int wsfan_loop_open(wsfan_loop **out, wsfan_node *node, const wsfan_callbacks *c
     unsigned index = 0;
     while (index < o->loops_count_max && node->loops[index] != NULL)
         index++;
-    error = WSFAN_ELIMIT;
-    if (index < o->loops_count_max)
+    error = node->draining ? WSFAN_ECLOSED : WSFAN_ELIMIT;
+    if (index < o->loops_count_max && !node->draining)
         error = wsf_loop_new(&node->loops[index], &config, &own, index, seed, &known, loop_user);
     if (error == WSFAN_OK)
         *out = node->loops[index];
@@ -255,6 +262,56 @@ int wsfan_loop_close(wsfan_loop *loop) {
     node->loops[wsf_loop_index(loop)] = NULL;
     wsf_loop_destroy(loop);
     pthread_mutex_unlock(&node->lock);
+    return WSFAN_OK;
+}
+
+/* ------------------------------------------------------------------------- readiness, placement */
+
+int wsfan_node_ready(wsfan_node *node) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    return wsf_mesh_ready(node->mesh) ? 1 : 0;
+}
+
+int wsfan_node_drain(wsfan_node *node, uint32_t drain_ms_max) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    pthread_mutex_lock(&node->lock);
+    error = wsf_mesh_drain(node->mesh, drain_ms_max);
+    for (unsigned i = 0; i < LOOPS_MAX && error == WSFAN_OK; i++)
+        if (node->loops[i] != NULL)
+            wsf_loop_drain(node->loops[i]);
+    node->draining = node->draining || error == WSFAN_OK;
+    pthread_mutex_unlock(&node->lock);
+    return error;
+}
+
+int wsfan_node_owner(wsfan_node *node, wsfan_bytes chat, wsfan_owner *owner) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    if (chat.data == NULL || chat.size == 0 || owner == NULL || owner->struct_size == 0 ||
+        owner->struct_size > sizeof *owner)
+        return WSFAN_EINVAL;
+    if (chat.size > node->options.name_bytes_max)
+        return WSFAN_ETOOBIG;
+    wsf_view *view = wsf_mesh_view(node->mesh);
+    if (view == NULL)
+        return WSFAN_ENOMEM;
+    wsfan_target target = { WSFAN_CHAT, chat };
+    const wsf_place *place = wsf_view_owner(view, wsf_hash_target(&node->key, &target));
+    wsfan_owner all = { .struct_size = owner->struct_size };
+    if (place != NULL) {
+        all.node = place->node;
+        all.here = place->node == node->id;
+        all.up = place->up;
+        memcpy(all.name, place->name, sizeof all.name);
+        memcpy(all.public_address, place->address, sizeof all.public_address);
+    }
+    wsf_view_unref(view);
+    memcpy(owner, &all, all.struct_size);
     return WSFAN_OK;
 }
 

@@ -40,6 +40,8 @@ void wsfan_options_init(wsfan_options *options) {
         .result_ms_max = 5000,
         .close_ms_max = 1000,
         .dns_interval_ms = 5000,
+        .placement_weight = 100,
+        .ready_ms_max = 5000,
     };
 }
 
@@ -65,6 +67,7 @@ static int check_counts(const wsfan_options *o) {
               within(o->link_queue_bytes_max, 1, UINT64_MAX) &&
               (o->slow_peer == WSFAN_SLOW_DROP || o->slow_peer == WSFAN_SLOW_CUT) &&
               within(o->results_count_max, 1, UINT32_MAX) &&
+              within(o->placement_weight, 0, WSF_WEIGHT_MAX) && o->publisher_only <= 1 &&
               within(o->interest_log_count_max, 64, 16777216) &&
               (o->interest_log_count_max & (o->interest_log_count_max - 1)) == 0;
     return ok ? WSFAN_OK : WSFAN_EINVAL;
@@ -122,6 +125,8 @@ int wsf_options_read(wsfan_options *options, const wsfan_options *given) {
     int error = check_text(options->cluster, WSF_CLUSTER_SIZE_MAX);
     if (error == WSFAN_OK && options->name != NULL)
         error = check_text(options->name, WSF_NAME_SIZE_MAX);
+    if (error == WSFAN_OK && options->public_address != NULL)
+        error = check_text(options->public_address, WSF_PUBLIC_SIZE_MAX);
     if (error == WSFAN_OK)
         error = check_counts(options);
     if (error == WSFAN_OK)

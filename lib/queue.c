@@ -44,7 +44,7 @@ int wsf_queue_push_bounded(wsf_queue *queue, wsf_item *item, bool *was_empty) {
     int error = WSFAN_OK;
     *was_empty = false;
     pthread_mutex_lock(&queue->mutex);
-    if (queue->closed) {
+    if (queue->closed || queue->bounded_closed) {
         error = WSFAN_ECLOSED;
     } else if (queue->count > 0 && (queue->count >= queue->count_max ||
                                     queue->bytes + item->bytes > queue->bytes_max)) {
@@ -86,5 +86,11 @@ void wsf_queue_depth(wsf_queue *queue, uint64_t *count, uint64_t *bytes) {
 void wsf_queue_close(wsf_queue *queue) {
     pthread_mutex_lock(&queue->mutex);
     queue->closed = true;
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+void wsf_queue_close_bounded(wsf_queue *queue) {
+    pthread_mutex_lock(&queue->mutex);
+    queue->bounded_closed = true;
     pthread_mutex_unlock(&queue->mutex);
 }

@@ -22,6 +22,7 @@ typedef struct {
     uint64_t count_max;
     uint64_t bytes_max;
     bool closed;
+    bool bounded_closed;
 } wsf_queue;
 
 int wsf_queue_init(wsf_queue *queue, uint64_t count_max, uint64_t bytes_max);
@@ -43,5 +44,8 @@ void wsf_queue_depth(wsf_queue *queue, uint64_t *count, uint64_t *bytes);
 
 /* From now on nothing is accepted. What is queued stays to be taken. */
 void wsf_queue_close(wsf_queue *queue);
+
+/* The same for bounded items only. */
+void wsf_queue_close_bounded(wsf_queue *queue);
 
 #endif

@@ -4,6 +4,7 @@
 #include "greet.h"
 #include "route.h"
 #include "sender.h"
+#include "standing.h"
 
 static void tell_gap(wsf_core *core, wsf_peer *peer, uint64_t count, uint64_t reason) {
     peer->stats.gap_in += count;
@@ -101,6 +102,9 @@ static bool take_numbered_entry(wsf_core *core, wsf_peer *peer, const wsf_entry 
     case WSF_LOST:
         if (entry->lost.count > 0)
             tell_gap(core, peer, entry->lost.count, entry->lost.reason);
+        return true;
+    case WSF_STANDING:
+        wsf_standing_take(core, peer, &entry->standing);
         return true;
     case WSF_BYE:
         wsf_greet_drop(core, peer, WSFAN_REASON_BYE);

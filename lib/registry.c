@@ -132,6 +132,14 @@ int wsf_registry_check(const wsf_registry *registry, wsfan_session session) {
     return find_session(registry, session) != NULL ? WSFAN_OK : WSFAN_ESTALE;
 }
 
+bool wsf_registry_at(const wsf_registry *registry, uint32_t slot, wsfan_recipient *recipient) {
+    assert(slot < registry->sessions_used);
+    if (!registry->sessions[slot].open)
+        return false;
+    *recipient = (wsfan_recipient){ handle_of(registry, slot), registry->sessions[slot].user };
+    return true;
+}
+
 void wsf_registry_close(wsf_registry *registry, wsfan_session session) {
     wsf_session_slot *slot = find_session(registry, session);
     assert(slot != NULL && slot->memberships_count == 0);

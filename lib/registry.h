@@ -79,6 +79,9 @@ void wsf_registry_destroy(wsf_registry *registry);
 int wsf_registry_open(wsf_registry *registry, void *user, wsfan_session *session);
 int wsf_registry_check(const wsf_registry *registry, wsfan_session session); /* OK or ESTALE */
 
+/* The session in a slot; false: there is none. */
+bool wsf_registry_at(const wsf_registry *registry, uint32_t slot, wsfan_recipient *recipient);
+
 /* The session must have left everything. */
 void wsf_registry_close(wsf_registry *registry, wsfan_session session);
 

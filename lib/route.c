@@ -11,6 +11,8 @@ void wsf_route_find(const wsf_core *core, const wsfan_message *message, uint64_t
         uint64_t more_peers = UINT64_MAX;
         if (message->targets[i].kind != WSFAN_ALL)
             wsf_interest_find(&core->interest, message->targets[i].hash, &more_loops, &more_peers);
+        else
+            more_peers &= ~core->publishers; /* they have no session that it could be for */
         *loops |= more_loops;
         *peers |= more_peers;
     }

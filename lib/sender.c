@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "greet.h"
+#include "standing.h"
 
 enum {
     FRAME_TARGET_BYTES = 64 * 1024,    /* a frame is closed at this size */
@@ -153,6 +154,7 @@ typedef struct {
     uint32_t messages_count; /* from the front of the queue */
     size_t bound;
     bool bye;
+    bool standing;
 } plan;
 
 static void plan_deltas(const wsf_core *core, plan *p) {
@@ -217,6 +219,12 @@ static void plan_known(const wsf_core *core, const wsf_peer *peer, plan *p) {
         p->bound += WSF_ENTRY_BOUND;
 }
 
+/* That we publish nothing more may be known only behind the last message. */
+static bool standing_due(const wsf_core *core, const wsf_peer *peer) {
+    return peer->standing_told < core->standing_serial &&
+           (!core->quiet || peer->link.queue.count == 0);
+}
+
 static void plan_messages(const wsf_peer *peer, plan *p) {
     const wsf_link *link = &peer->link;
     while (p->messages_count < link->queue.count) {
@@ -240,6 +248,7 @@ static bool plan_frame(const wsf_core *core, wsf_peer *peer, bool bye, plan *p) 
     p->known_count = p->messages_count = 0;
     p->bound = WSF_FRAME_HEAD_BOUND;
     p->bye = bye;
+    p->standing = false;
     p->log_serial = peer->log_serial;
     p->snapshot_cursor = peer->snapshot_cursor;
     p->told_peers = peer->told_peers;
@@ -251,6 +260,9 @@ static bool plan_frame(const wsf_core *core, wsf_peer *peer, bool bye, plan *p) 
             p->bound += 2 * WSF_ENTRY_BOUND;
         if (bye)
             p->bound += WSF_ENTRY_BOUND;
+        p->standing = standing_due(core, peer);
+        if (p->standing)
+            p->bound += WSF_STANDING_BOUND;
         plan_interest(core, peer, p);
         plan_known(core, peer, p);
     }
@@ -285,6 +297,10 @@ static wsf_buffer *write_frame(const wsf_core *core, wsf_peer *peer, const plan 
         wsf_write_interest(&writer, p->interest_flags,
                            (wsfan_bytes){ p->adds, (size_t)8 * p->adds_count },
                            (wsfan_bytes){ p->removes, (size_t)8 * p->removes_count });
+    if (p->standing) {
+        wsf_standing own = wsf_standing_own(core);
+        wsf_write_standing(&writer, &own);
+    }
     if (p->known_count > 0)
         wsf_write_peers(&writer, p->known, p->known_count);
     *payload_bytes = write_messages(peer, &writer, p->messages_count);
@@ -332,8 +348,12 @@ static bool send_numbered(wsf_core *core, wsf_peer *peer, const plan *p, wsf_now
     peer->snapshot_cursor = p->snapshot_cursor;
     if ((p->interest_flags & WSF_SNAPSHOT_BEGIN) != 0)
         peer->snapshot_begun = true;
-    if ((p->interest_flags & WSF_SNAPSHOT_END) != 0)
+    if ((p->interest_flags & WSF_SNAPSHOT_END) != 0) {
         peer->snapshot_done = true;
+        peer->snapshot_number = peer->link.next - 1;
+    }
+    if (p->standing)
+        peer->standing_told = core->standing_serial;
     peer->told_peers = p->told_peers;
     peer->stats.messages_out += p->messages_count;
     peer->stats.payload_bytes_out += payload_bytes;

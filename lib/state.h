@@ -18,6 +18,14 @@ enum {
     WSF_STALL_MS = 250 /* a peer that acknowledges nothing for so long holds nobody up */
 };
 
+typedef enum {
+    WSF_DRAIN_NONE,
+    WSF_DRAIN_SHED,  /* sessions are asked to go */
+    WSF_DRAIN_LAST,  /* what was accepted for publishing is still to come */
+    WSF_DRAIN_QUIET, /* the peers are to acknowledge everything */
+    WSF_DRAIN_DONE
+} wsf_drain_phase;
+
 typedef struct {
     uint64_t node; /* 0: free */
     uint64_t incarnation;
@@ -43,6 +51,14 @@ typedef struct {
     uint32_t snapshot_cursor;
     bool snapshot_begun;
     bool snapshot_done;
+    uint64_t snapshot_number; /* of the frame that ended it */
+
+    /* What it is good for, by its own word; see standing.c. */
+    uint32_t standing_flags; /* 0 until it has said so */
+    uint32_t weight;
+    uint64_t place_hash;
+    char address[WSF_PUBLIC_SIZE_MAX + 1];
+    uint64_t standing_told; /* the serial of ours that it was told of */
 
     /* What it is owed. */
     uint64_t told_peers;  /* bits of peers that it was told of, since told_ms */
@@ -106,6 +122,21 @@ struct wsf_core {
     uint64_t tickets_count;
     uint64_t frame_size_max; /* that we take */
     wsfan_stats stats;
+
+    /* Of standing.c. */
+    char address[WSF_PUBLIC_SIZE_MAX + 1];
+    uint64_t place_hash;
+    uint64_t standing_serial; /* rises with each change of our standing */
+    uint64_t started_ms;
+    uint32_t sources_awaited;
+    bool ready;
+    bool view_stale;
+    uint64_t publishers; /* bits of peers that never have sessions */
+    wsf_drain_phase drain;
+    bool quiet; /* nothing more will be published */
+    uint64_t drain_from_ms;
+    uint64_t drain_until_ms;
+    uint64_t shed_ms; /* the next step */
 };
 
 /* As a C string; the readers of options and of the wire have checked that it fits. */

@@ -161,6 +161,15 @@ void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason) {
     msgpack_pack_uint64(&packer, reason);
 }
 
+void wsf_write_standing(wsf_writer *writer, const wsf_standing *standing) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 4);
+    msgpack_pack_uint32(&packer, WSF_STANDING);
+    msgpack_pack_uint32(&packer, standing->flags);
+    msgpack_pack_uint32(&packer, standing->weight);
+    pack_bin(&packer, standing->address);
+}
+
 void wsf_write_type(wsf_writer *writer, wsf_entry_type type) {
     msgpack_packer packer = packer_of(writer);
     msgpack_pack_array(&packer, 1);
@@ -469,6 +478,11 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
         return read_nack(reader, array, entry);
     case WSF_LOST:
         return get_u64(array, 1, &entry->lost.count) && get_u64(array, 2, &entry->lost.reason);
+    case WSF_STANDING:
+        return get_u32(array, 1, &entry->standing.flags) &&
+               get_u32(array, 2, &entry->standing.weight) &&
+               entry->standing.weight <= WSF_WEIGHT_MAX &&
+               get_text(array, 3, WSF_PUBLIC_SIZE_MAX, &entry->standing.address);
     case WSF_BYE:
     case WSF_RESYNC:
         return true;

@@ -21,6 +21,9 @@ enum {
     WSF_KNOWN_PEER_BOUND = 140, /* of one peer in WSF_PEERS */
     WSF_CLUSTER_SIZE_MAX = 32,
     WSF_NAME_SIZE_MAX = 64,
+    WSF_PUBLIC_SIZE_MAX = 255,
+    WSF_WEIGHT_MAX = 1000,
+    WSF_STANDING_BOUND = 320,
     WSF_TARGETS_COUNT_MAX = 1024,
     WSF_PEERS_ENTRY_COUNT_MAX = 64
 };
@@ -36,10 +39,19 @@ typedef enum {
     WSF_NACK = 8,
     WSF_LOST = 9,
     WSF_BYE = 10,
-    WSF_RESYNC = 11
+    WSF_RESYNC = 11,
+    WSF_STANDING = 12
 } wsf_entry_type;
 
 enum { WSF_SNAPSHOT_BEGIN = 1, WSF_SNAPSHOT_END = 2 }; /* flags of WSF_INTEREST */
+
+/* Flags of WSF_STANDING. */
+enum {
+    WSF_STANDING_READY = 1,
+    WSF_STANDING_DRAINING = 2,
+    WSF_STANDING_QUIET = 4,    /* it will publish nothing more */
+    WSF_STANDING_PUBLISHER = 8 /* it never has sessions */
+};
 
 typedef struct {
     uint32_t version;
@@ -66,6 +78,13 @@ typedef struct {
     uint64_t node;
     wsfan_bytes endpoint;
 } wsf_known_peer;
+
+/* What a node is good for just now. */
+typedef struct {
+    uint32_t flags;
+    uint32_t weight;
+    wsfan_bytes address; /* where clients reach it; may be empty */
+} wsf_standing;
 
 /* Frame numbers, both included. */
 typedef struct {
@@ -109,6 +128,7 @@ typedef struct {
             uint64_t count;
             uint64_t reason; /* a wsfan_gap_reason */
         } lost;
+        wsf_standing standing;
     };
 } wsf_entry;
 
@@ -134,6 +154,7 @@ void wsf_write_message(wsf_writer *writer, const wsfan_message *message);
 void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes);
 void wsf_write_peers(wsf_writer *writer, const wsf_known_peer *peers, uint32_t count);
 void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason);
+void wsf_write_standing(wsf_writer *writer, const wsf_standing *standing);
 void wsf_write_type(wsf_writer *writer, wsf_entry_type type); /* BYE, RESYNC: nothing else */
 
 /* At least as many bytes as the message's entry takes. */

@@ -7,8 +7,8 @@ set -u
 # Lowest first. A name stands for NAME.c and NAME.h.
 ORDER="
 error hash buffer table deque queue receipt endpoint guard message
-wire registry interest link
-core.h state results dial greet route sender receiver core members
+wire registry interest link placement
+core.h state results dial standing greet route sender receiver core members moves
 mailbox inbox socket mesh discovery loop
 options node
 "

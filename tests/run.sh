@@ -16,9 +16,12 @@ if command -v npm >/dev/null &&
     node_packages=
 fi
 # shellcheck disable=SC2086 # a list of words
-need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev \
-    libxxhash-dev libc-ares-dev libczmq-dev libwebsockets-dev check clang haproxy chromium \
-    util-linux iproute2 nftables dnsmasq-base patch libhiredis-dev libnats-dev redis-server nats-server \
+need_packages build-essential cmake pkg-config patch \
+    libzmq3-dev libmsgpack-dev libsodium-dev libxxhash-dev libc-ares-dev libczmq-dev \
+    libwebsockets-dev libcjson-dev libsqlite3-dev check clang \
+    haproxy nginx-light chromium \
+    util-linux iproute2 nftables dnsmasq-base \
+    libhiredis-dev libnats-dev redis-server nats-server \
     $node_packages || exit 1
 
 jobs=$(nproc)

@@ -165,6 +165,8 @@ void client_open(struct client *client, struct server *server, struct lws *wsi) 
         client_close(client, CLOSE_GOING_AWAY, "this replica is shutting down");
     else if (problem != NULL)
         refuse(client, CLOSE_POLICY_VIOLATION, problem);
+    else if (redirect_after(client))
+        return;
     else if ((error = cluster_join(client)) != WSFAN_OK)
         client_close(client, CLOSE_TRY_AGAIN_LATER, wsfan_error_text(error));
     else

@@ -19,7 +19,11 @@ int cluster_open(struct server *server, wsfan_options *options) {
                                                .on_message = on_message,
                                                .on_joined = roster_joined,
                                                .on_peer = roster_peer,
-                                               .on_gap = roster_gap };
+                                               .on_gap = roster_gap,
+                                               .on_result = publish_result,
+                                               .on_owner = redirect_owner,
+                                               .on_drain = drain_sessions,
+                                               .on_drained = drain_done };
     options->headroom_bytes = FRAME_HEADROOM_BYTES;
     int error = wsfan_node_open(&server->node, options);
     if (error == WSFAN_OK)

@@ -11,6 +11,9 @@
  *   cluster.c  libwsfan: every call that the chat itself needs
  *   roster.c   who is connected to which replica, told by messages in the chat
  *   json.c     JSON text
+ *   redirect.c sends clients to the replica that owns their chat (--placement redirect)
+ *   publish.c  POST /publish: other programs' messages (--publish-token)
+ *   drain.c    the end, in order
  *
  * Everything runs on one thread, so nothing here is locked.
  */
@@ -31,7 +34,9 @@ enum {
     TEXT_BYTES_MAX = 16 * 1024, /* of one message that a client sends */
     QUEUE_COUNT_MAX = 1024,     /* frames that wait for a client; over it, it is too slow */
     QUEUE_BYTES_MAX = 1024 * 1024,
-    ID_BYTES = 33 /* 16 hex digits, '-', 16 hex digits */
+    MOVED_BYTES_MAX = 123,  /* of a close reason (RFC 6455, section 5.5) */
+    PUBLIC_BYTES_MAX = 100, /* of an address in one */
+    ID_BYTES = 33           /* 16 hex digits, '-', 16 hex digits */
 };
 
 /* Why a connection ends (RFC 6455, section 7.4.1, and the registry that it opens). */
@@ -42,7 +47,8 @@ enum close_status {
     CLOSE_POLICY_VIOLATION = 1008,
     CLOSE_TOO_LARGE = 1009,
     CLOSE_INTERNAL_ERROR = 1011,
-    CLOSE_TRY_AGAIN_LATER = 1013
+    CLOSE_TRY_AGAIN_LATER = 1013,
+    CLOSE_MOVED = 4307 /* the reason says where to; of the range for private use */
 };
 
 /* -------------------------------------------------------------------------------------- json */
@@ -97,6 +103,11 @@ struct server {
     bool met;                 /* another replica has answered */
     bool stopping;
     bool stopped;
+    bool drained;
+    uint32_t drain_ms;
+    bool redirect;          /* clients of chats that others own */
+    uint64_t clients_moved; /* closed with 4307 */
+    struct publisher *publisher; /* NULL: nobody may publish over HTTP */
     lws_sorted_usec_list_t stop_deadline;
     lws_sorted_usec_list_t meet_deadline;
 };
@@ -104,6 +115,9 @@ struct server {
 struct options {
     char listen_host[256];
     int listen_port;
+    uint32_t drain_s;
+    bool redirect;
+    const char *publish_token; /* a file; NULL: none */
     wsfan_options cluster;
 };
 
@@ -135,6 +149,7 @@ struct client {
     size_t queue_bytes;
     int close_status; /* 0 while it is open, then an enum close_status */
     const char *close_reason;
+    char moved_to[MOVED_BYTES_MAX + 1]; /* a close reason that is not constant */
 };
 
 /* WebSocket events; -1 makes libwebsockets close the connection. */
@@ -175,12 +190,42 @@ const char *roster_state(wsfan_peer_event event);
 /* The peers; to be freed. NULL and 0 without memory. */
 wsfan_peer_stats *roster_peers(const struct server *server, size_t *count);
 
+/* ---------------------------------------------------------------------------------- redirect */
+
+/* Before the upgrade of a program: true, and where to. */
+bool redirect_before(const struct server *server, struct lws *wsi, char *location, size_t size);
+/* After the upgrade of a browser: true, and it is closed. */
+bool redirect_after(struct client *client);
+void redirect_owner(void *loop_user, const wsfan_moved *moved);
+
+/* ------------------------------------------------------------------------------------ publish */
+
+/* Reads the token, the first line of a file. Returns 0, or -1 and a message on stderr. */
+int publish_open(struct server *server, const char *token_file);
+void publish_close(struct server *server);
+/* The events of a request to POST /publish. -1: hang up. */
+int publish_request(struct server *server, struct lws *wsi);
+int publish_body(struct server *server, struct lws *wsi, const char *data, size_t size);
+int publish_complete(struct server *server, struct lws *wsi);
+int publish_writable(struct server *server, struct lws *wsi);
+void publish_hung_up(struct server *server, struct lws *wsi);
+void publish_result(void *loop_user, const wsfan_result *result);
+
+/* -------------------------------------------------------------------------------------- drain */
+
+void drain_begin(struct server *server); /* the second time: ends at once */
+void drain_sessions(void *loop_user, const wsfan_recipient *sessions, size_t count);
+void drain_done(void *loop_user, int status);
+bool drain_over(const struct server *server);
+
 /* -------------------------------------------------------------------------------------- http */
 
 /* Answers a request; -1 makes libwebsockets close the connection. */
 int http_request(struct server *server, struct lws *wsi);
 /* 0: the upgrade to WebSocket goes on; 1: refused with an answer; -1: hang up. */
-int http_upgrade(struct lws *wsi, const char *protocol);
+int http_upgrade(struct server *server, struct lws *wsi, const char *protocol);
+/* Answers with JSON text, which is freed; header: a name with its colon and a value, or NULL. */
+int http_answer(struct lws *wsi, unsigned status, struct json *body, const char *const header[2]);
 
 /* ------------------------------------------------------------------------------------ options */
 

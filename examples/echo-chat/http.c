@@ -82,6 +82,36 @@ static void page(struct server *server, struct response *response, char *policy,
 
 /* -------------------------------------------------------------------------------- statistics */
 
+/* Whether a balancer should send clients here; /healthz tells whether the process works. */
+static void readiness(struct server *server, struct response *response) {
+    bool ready = !server->stopping && wsfan_node_ready(server->node) == 1;
+    response->status = ready ? HTTP_STATUS_OK : HTTP_STATUS_SERVICE_UNAVAILABLE;
+    response->type = "application/json";
+    json_format(&response->body, "{\"ready\":%s}\n", ready ? "true" : "false");
+}
+
+/* Where the clients of a chat belong. */
+static void owner(struct server *server, struct lws *wsi, struct response *response) {
+    char chat[CHAT_BYTES_MAX + 1];
+    wsfan_owner owner = { .struct_size = sizeof owner };
+    const char *name = lws_get_urlarg_by_name(wsi, "chat=", chat, sizeof chat);
+    if (name == NULL || *name == '\0' ||
+        wsfan_node_owner(server->node, wsfan_string(name), &owner) != WSFAN_OK) {
+        plain(response, HTTP_STATUS_BAD_REQUEST, "the URL names no chat: /owner?chat=CHAT");
+        return;
+    }
+    response->status = HTTP_STATUS_OK;
+    response->type = "application/json";
+    json_format(&response->body, "{\"chat\":");
+    json_string(&response->body, name);
+    json_format(&response->body, ",\"node\":");
+    json_string(&response->body, owner.name);
+    json_format(&response->body, ",\"address\":");
+    json_string(&response->body, owner.public_address);
+    json_format(&response->body, ",\"here\":%s,\"up\":%s}\n", owner.here ? "true" : "false",
+                owner.up ? "true" : "false");
+}
+
 static void health(struct server *server, struct response *response) {
     response->status = server->stopping ? HTTP_STATUS_SERVICE_UNAVAILABLE : HTTP_STATUS_OK;
     response->type = "application/json";
@@ -140,7 +170,8 @@ static void statistics(struct server *server, struct response *response) {
     json_string(json, wsfan_node_endpoint(server->node));
     json_format(json, ",\"clients\":{\"open\":%" PRIu64 ",\"slow\":%" PRIu64, server->clients_count,
                 server->clients_slow);
-    json_format(json, ",\"refused\":%" PRIu64 "}", server->clients_refused);
+    json_format(json, ",\"refused\":%" PRIu64 ",\"moved\":%" PRIu64 "}",
+                server->clients_refused, server->clients_moved);
 #define FIELD(name) json_format(json, ",\"" #name "\":%" PRIu64, (uint64_t)stats.name)
     FIELD(sessions), FIELD(chats), FIELD(chats_remote), FIELD(peers_up);
     FIELD(published), FIELD(published_bytes), FIELD(delivered), FIELD(received), FIELD(gaps);
@@ -162,6 +193,8 @@ int http_request(struct server *server, struct lws *wsi) {
     int path_size = 0;
     int method = lws_http_get_uri_and_method(wsi, &path, &path_size);
     struct response response = { 0 };
+    if (path != NULL && strcmp(path, "/publish") == 0)
+        return publish_request(server, wsi);
     if (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD) {
         plain(&response, HTTP_STATUS_METHOD_NOT_ALLOWED, "only GET and HEAD are served");
         response.headers[0] = "allow:";
@@ -170,6 +203,10 @@ int http_request(struct server *server, struct lws *wsi) {
         page(server, &response, policy, sizeof policy);
     } else if (strcmp(path, "/healthz") == 0) {
         health(server, &response);
+    } else if (strcmp(path, "/readyz") == 0) {
+        readiness(server, &response);
+    } else if (strcmp(path, "/owner") == 0) {
+        owner(server, wsi, &response);
     } else if (strcmp(path, "/stats") == 0) {
         statistics(server, &response);
     } else if (strcmp(path, "/ws") == 0) {
@@ -177,21 +214,42 @@ int http_request(struct server *server, struct lws *wsi) {
         response.headers[0] = "upgrade:";
         response.headers[1] = "websocket";
     } else {
-        plain(&response, HTTP_STATUS_NOT_FOUND, "there is /, /ws, /healthz and /stats");
+        plain(&response, HTTP_STATUS_NOT_FOUND, "there is /, /ws, /owner, /publish, /healthz, /readyz and /stats");
     }
     if (send_response(wsi, &response, method == LWSHUMETH_HEAD) != 0)
         return -1;
     return lws_http_transaction_completed(wsi) ? -1 : 0;
 }
 
-int http_upgrade(struct lws *wsi, const char *protocol) {
+int http_answer(struct lws *wsi, unsigned status, struct json *body, const char *const header[2]) {
+    struct response response = { .status = status, .type = "application/json", .body = *body };
+    memset(body, 0, sizeof *body);
+    if (header != NULL) {
+        response.headers[0] = header[0];
+        response.headers[1] = header[1];
+    }
+    if (send_response(wsi, &response, false) != 0)
+        return -1;
+    return lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+int http_upgrade(struct server *server, struct lws *wsi, const char *protocol) {
     char *path = NULL;
     int path_size = 0;
-    if (strcasecmp(protocol, "websocket") == 0 &&
-        lws_http_get_uri_and_method(wsi, &path, &path_size) == LWSHUMETH_GET &&
-        strcmp(path, "/ws") == 0)
-        return 0;
+    char location[PUBLIC_BYTES_MAX + 3 * (CHAT_BYTES_MAX + USER_BYTES_MAX) + 64];
     struct response response = { 0 };
-    plain(&response, HTTP_STATUS_NOT_FOUND, "WebSocket clients go to /ws?chat=CHAT&user=USER");
+    bool known = strcasecmp(protocol, "websocket") == 0 &&
+                 lws_http_get_uri_and_method(wsi, &path, &path_size) == LWSHUMETH_GET &&
+                 strcmp(path, "/ws") == 0;
+    if (!known) {
+        plain(&response, HTTP_STATUS_NOT_FOUND, "WebSocket clients go to /ws?chat=CHAT&user=USER");
+    } else if (redirect_before(server, wsi, location, sizeof location)) {
+        plain(&response, 307, "another replica has this chat");
+        response.headers[0] = "location:";
+        response.headers[1] = location;
+        server->clients_moved++;
+    } else {
+        return 0;
+    }
     return send_response(wsi, &response, false) == 0 ? 1 : -1;
 }

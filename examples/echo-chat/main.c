@@ -49,10 +49,15 @@ int main(int argc, char **argv) {
     int signals = open_signals();
     if (server_open(&server, &options) != 0)
         return 1;
+    server.drain_ms = options.drain_s * 1000;
+    server.redirect = options.redirect;
     int status = 1;
     int error = cluster_open(&server, &options.cluster);
     if (error != WSFAN_OK) {
         status = explain(error, &options);
+    } else if (options.publish_token != NULL &&
+               publish_open(&server, options.publish_token) != 0) {
+        status = 2;
     } else if (server_watch(&server, signals, "signal") != 0) {
         fprintf(stderr, "echo-chat: cannot watch for signals\n");
     } else {
@@ -62,6 +67,7 @@ int main(int argc, char **argv) {
         status = 0;
     }
     cluster_close(&server);
+    publish_close(&server);
     server_close(&server);
     return status;
 }

@@ -20,10 +20,20 @@ static const char usage[] =
     "                      [none: this replica is alone]\n"
     "  --join ENDPOINT     the --mesh of another replica, any one that runs is enough; or\n"
     "                      dns://HOST:PORT: all addresses of HOST, asked for again and again\n"
+    "  --standalone        no mesh and no socket for one: the same as no --mesh, and an error with it\n"
+    "  --public ADDRESS    where clients reach this replica: http://HOST:PORT, or HOST:PORT\n"
+    "  --placement redirect\n"
+    "                      send a client to the replica that owns its chat, if that has a --public\n"
+    "                      address: HTTP 307, or for browsers a close frame with status 4307\n"
+    "  --publish-token FILE\n"
+    "                      let other programs publish by POST /publish, if they have the token that\n"
+    "                      is the first line of this file\n"
+    "  --drain SECONDS     how long clients are sent away in when this replica ends [3]\n"
     "  --name NAME         of this replica, unique among them [node- and a random id]\n"
     "  --help              print this and exit\n"
     "\n"
-    "Over HTTP: / the page, /ws?chat=CHAT&user=USER the chat, /healthz, /stats.\n"
+    "Over HTTP: / the page, /ws?chat=CHAT&user=USER the chat, /owner?chat=CHAT, POST /publish,\n"
+    "/healthz, /readyz, /stats.\n"
     "SIGTERM and SIGINT end it: clients are told to go elsewhere. Exit status: 0 ended by a\n"
     "signal, 1 it could not start, 2 a bad argument.\n";
 
@@ -77,13 +87,42 @@ static const char *read_name(const char *name) {
     return name;
 }
 
+/* What clients are told, so it is made whole here: http://HOST:PORT without a path. */
+static const char *read_public(const char *argument) {
+    static char address[PUBLIC_BYTES_MAX + 1];
+    bool url = strncmp(argument, "http://", 7) == 0 || strncmp(argument, "https://", 8) == 0;
+    int size = snprintf(address, sizeof address, "%s%s", url ? "" : "http://", argument);
+    bool valid = size > 0 && size <= PUBLIC_BYTES_MAX && *argument != '\0';
+    for (const char *c = argument; *c != '\0'; c++) /* it goes into headers and close frames */
+        valid = valid && (unsigned char)*c > 0x20 && (unsigned char)*c < 0x7F;
+    if (!valid || strchr(address + 8, '/') != NULL)
+        bad("--public %.110s: it must be http://HOST:PORT, https://HOST:PORT or HOST:PORT, at most "
+            "%d bytes", argument, PUBLIC_BYTES_MAX);
+    return address;
+}
+
+static uint32_t read_seconds(const char *flag, const char *argument) {
+    char *end;
+    long seconds = strtol(argument, &end, 10);
+    if (*argument < '0' || *argument > '9' || *end != '\0' || seconds > 3600)
+        bad("%s %.20s: it must be a number of seconds from 0 to 3600", flag, argument);
+    return (uint32_t)seconds;
+}
+
 void options_read(struct options *options, int argc, char **argv) {
     static const struct option known[] = {
         { "listen", required_argument, NULL, 'l' }, { "mesh", required_argument, NULL, 'm' },
         { "join", required_argument, NULL, 'j' },   { "name", required_argument, NULL, 'n' },
+        { "standalone", no_argument, NULL, 's' },
+        { "public", required_argument, NULL, 'p' },
+        { "placement", required_argument, NULL, 'P' },
+        { "publish-token", required_argument, NULL, 't' },
+        { "drain", required_argument, NULL, 'd' },
         { "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
     };
     static const char *joins[JOINS_COUNT_MAX];
+    bool standalone = false;
+    *options = (struct options){ .drain_s = 3 };
     read_listen(options, "127.0.0.1:8080");
     wsfan_options_init(&options->cluster);
     opterr = 0;
@@ -103,6 +142,23 @@ void options_read(struct options *options, int argc, char **argv) {
         case 'n':
             options->cluster.name = read_name(optarg);
             break;
+        case 's':
+            standalone = true;
+            break;
+        case 'p':
+            options->cluster.public_address = read_public(optarg);
+            break;
+        case 'P':
+            if (strcmp(optarg, "redirect") != 0)
+                bad("--placement %.20s: there is only redirect", optarg);
+            options->redirect = true;
+            break;
+        case 't':
+            options->publish_token = optarg;
+            break;
+        case 'd':
+            options->drain_s = read_seconds("--drain", optarg);
+            break;
         case 'h':
             fputs(usage, stdout);
             exit(0);
@@ -117,5 +173,9 @@ void options_read(struct options *options, int argc, char **argv) {
         bad("%s: there are no arguments without a flag", argv[optind]);
     if (options->cluster.peers_count > 0 && options->cluster.endpoint == NULL)
         bad("--join needs --mesh: the others connect back");
+    if (standalone && options->cluster.endpoint != NULL)
+        bad("--standalone and --mesh exclude each other");
+    if (options->redirect && options->cluster.public_address == NULL)
+        bad("--placement redirect needs --public: the others send clients here");
     options->cluster.peers = joins;
 }

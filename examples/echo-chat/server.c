@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 enum {
-    STOP_S = 3,              /* how long clients have to answer a close frame at the end */
     RECEIVE_BYTES = 4096,    /* of a message at a time; client.c puts the pieces together */
     SEND_BYTES = 128 * 1024, /* at least one frame, or libwebsockets copies what is beyond it */
     PING_S = 20,             /* without any traffic, so that no balancer thinks a client idle */
@@ -25,8 +24,17 @@ static int on_connection(struct lws *wsi, enum lws_callback_reasons reason, void
     switch (reason) {
     case LWS_CALLBACK_HTTP:
         return http_request(server_of(wsi), wsi);
+    case LWS_CALLBACK_HTTP_BODY:
+        return publish_body(server_of(wsi), wsi, in, size);
+    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
+        return publish_complete(server_of(wsi), wsi);
+    case LWS_CALLBACK_HTTP_WRITEABLE:
+        return publish_writable(server_of(wsi), wsi);
+    case LWS_CALLBACK_CLOSED_HTTP:
+        publish_hung_up(server_of(wsi), wsi);
+        return 0;
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return http_upgrade(wsi, in);
+        return http_upgrade(server_of(wsi), wsi, in);
     case LWS_CALLBACK_ESTABLISHED:
         client_open(client, server_of(wsi), wsi);
         return 0;
@@ -58,27 +66,13 @@ static int on_cluster(struct lws *wsi, enum lws_callback_reasons reason, void *u
 
 /* ------------------------------------------------------------------------------------ the end */
 
-static void on_stop_deadline(lws_sorted_usec_list_t *deadline) {
-    lws_container_of(deadline, struct server, stop_deadline)->stopped = true;
-}
-
-/* Tells every client to go elsewhere. A second signal does not wait for them. */
-static void stop(struct server *server) {
-    server->stopped = server->stopping;
-    server->stopping = true;
-    for (struct client *client = server->clients; client != NULL; client = client->next)
-        client_close(client, CLOSE_GOING_AWAY, "this replica is shutting down");
-    lws_sul_schedule(server->context, 0, &server->stop_deadline, on_stop_deadline,
-                     STOP_S * LWS_US_PER_SEC);
-}
-
 static int on_signal(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                      size_t size) {
     (void)user, (void)in, (void)size;
     struct signalfd_siginfo signal;
     if (reason == LWS_CALLBACK_RAW_RX_FILE &&
         read(lws_get_socket_fd(wsi), &signal, sizeof signal) == (ssize_t)sizeof signal)
-        stop(server_of(wsi));
+        drain_begin(server_of(wsi));
     return on_descriptor(reason);
 }
 
@@ -131,9 +125,8 @@ int server_watch(struct server *server, int fd, const char *protocol) {
 }
 
 void server_run(struct server *server) {
-    while (!server->stopped && lws_service(server->context, 0) >= 0)
-        if (server->stopping && server->clients == NULL)
-            server->stopped = true;
+    while (!drain_over(server) && lws_service(server->context, 0) >= 0)
+        continue;
     lws_sul_cancel(&server->stop_deadline);
     lws_sul_cancel(&server->meet_deadline);
 }

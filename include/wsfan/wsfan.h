@@ -12,6 +12,8 @@
  *   chat      a name that sessions join; a broadcast to it reaches every member on every node.
  *   message   an immutable, reference-counted payload on its way to sessions.
  *   interest  what a node tells its peers: "I have a session in this chat, or of this user".
+ *   owner     of a chat: the one node that placement gives it to. Whether anybody cares is up to the
+ *             host: messages reach members wherever they are.
  *
  * THREADS
  *   Every function is tagged. [any]: any thread, at any time while the object lives. [loop]: only
@@ -30,7 +32,8 @@
  *   that fails has changed nothing.
  *
  * CAVEATS
- *   - One mesh thread per node owns all sockets. It runs with every signal blocked. The library
+ *   - One mesh thread per node owns all sockets. It runs with every signal blocked. A node without a
+ *     mesh has no thread until there is something to wait for: a result, or a drain. The library
  *     installs no signal handler, reads no environment variable, prints nothing, and registers no
  *     atexit or fork hook. One exception: where options.peers has a dns:// entry, a second thread,
  *     with every signal blocked too, asks the name servers of /etc/resolv.conf, and the resolver
@@ -225,6 +228,15 @@ typedef struct wsfan_options {
 
     uint32_t dns_interval_ms; /* between questions for a dns:// entry; sooner, from 250 ms on, until
                                  the first answer with an address. 100..3600000 [5000] */
+
+    /* Placement and readiness, see wsfan_node_owner() and wsfan_node_ready() */
+    const char *public_address; /* where clients reach this node, in whatever form the host gives to
+                                   them; 1..255 bytes [NULL: none] */
+    uint32_t placement_weight;  /* its share of the chats against that of the others, 0..1000; 0: it
+                                   owns none [100] */
+    uint32_t publisher_only;    /* 1: no sessions may be opened. Such a node is never an owner and is
+                                   sent no messages [0] */
+    uint32_t ready_ms_max;      /* a node waits so long for peers that do not answer [5000] */
 } wsfan_options;
 
 /* Sets every field to its default. options must not be NULL. [any] */
@@ -246,6 +258,52 @@ WSFAN_API int wsfan_node_open(wsfan_node **node, const wsfan_options *options);
  * 200 ms more: this function may block that long. NULL is allowed. Must not run in a callback.
  * Errors: WSFAN_EBUSY (a loop is open), WSFAN_EFORK. [owner] */
 WSFAN_API int wsfan_node_close(wsfan_node *node);
+
+/* Whether the node should be given clients: 1 when it has met its peers, that is, when everyone whom
+ * options.peers and DNS named answers (or is this node), and every peer that was found has exchanged
+ * its interest with us; or when ready_ms_max has passed. A node that is alone is ready at once. It
+ * stays ready whatever becomes of its peers, so that a cluster does not fall like dominoes; a drain
+ * is the host's own, and does not change it. Waits as statistics do. Errors: WSFAN_EINVAL,
+ * WSFAN_EFORK. [any] */
+WSFAN_API int wsfan_node_ready(wsfan_node *node);
+
+/* Takes the node out of service, without a moment in which anybody loses a message:
+ *
+ *   at once    wsfan_session_open(), wsfan_session_join() and wsfan_loop_open() return WSFAN_ECLOSED;
+ *              the node owns no chat any more, here and, as soon as they hear of it, for its peers.
+ *   3/4 of it  on_drain names the sessions of each loop a few at a time, evenly over this time: close
+ *              them, and their clients come back elsewhere not all at once.
+ *   then       when no session is left, or at 7/8, wsfan_publish() returns WSFAN_ECLOSED, and peers
+ *              no longer wait for this node in joins; what was accepted goes out.
+ *   the end    when every live peer has acknowledged everything, or drain_ms_max has passed: on_drained.
+ *              Then close the loops and the node, which says goodbye.
+ *
+ * Returns at once. There is no way back. A second call can only make it end sooner.
+ *
+ * drain_ms_max  milliseconds, 0: everything now.
+ * Errors: WSFAN_EINVAL, WSFAN_ENOMEM, WSFAN_EFORK. [any] */
+WSFAN_API int wsfan_node_drain(wsfan_node *node, uint32_t drain_ms_max);
+
+/* Which node owns a chat. */
+typedef struct wsfan_owner {
+    size_t struct_size;       /* sizeof(wsfan_owner), set by the caller */
+    uint64_t node;            /* its id; 0: no node is ready */
+    int here;                 /* 1: it is this node */
+    int up;                   /* 0: nothing is heard of it just now; in doubt, keep your clients */
+    char name[65];
+    char public_address[256]; /* its options.public_address; "" without one */
+} wsfan_owner;
+
+/* The node that owns a chat: of the nodes that are ready, not draining, not publishers only, and not
+ * down, the one that weighted rendezvous hashing of its name and the chat's gives. Nodes that see the
+ * same others say the same, without asking anybody. When a node comes or goes, only the chats that it
+ * gets or had change their owner; a restart under the same name gets the same chats.
+ * A few hundred nanoseconds for each node; allocates nothing, waits as statistics do.
+ *
+ * chat   1..name_bytes_max bytes.
+ * owner  filled.
+ * Errors: WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_ENOMEM (at the start only), WSFAN_EFORK. [any] */
+WSFAN_API int wsfan_node_owner(wsfan_node *node, wsfan_bytes chat, wsfan_owner *owner);
 
 /* The node's id: random at each open, never 0. [any] */
 WSFAN_API uint64_t wsfan_node_id(const wsfan_node *node);
@@ -372,6 +430,17 @@ typedef struct {
     size_t missing_count;
 } wsfan_result;
 
+/* A chat with sessions on this loop that has got another owner. */
+typedef struct {
+    wsfan_bytes chat;
+    uint64_t node; /* the new owner's id; 0: no node is ready */
+    const char *name;
+    const char *public_address; /* "" without one */
+    int here;                   /* 1: this node */
+    const wsfan_recipient *sessions; /* this loop's sessions in the chat */
+    size_t sessions_count;
+} wsfan_moved;
+
 /* All callbacks may be NULL. They may open, close, join and leave sessions, and publish. */
 typedef struct wsfan_callbacks {
     size_t struct_size; /* sizeof(wsfan_callbacks) */
@@ -396,6 +465,18 @@ typedef struct wsfan_callbacks {
     /* Once for every publish that named this loop as result_loop and returned WSFAN_OK, within
      * result_ms_max; not any more when the loop is closed. */
     void (*on_result)(void *loop_user, const wsfan_result *result);
+
+    /* The owner of a chat with sessions on this loop changed, as far as this node knows. A chat is
+     * named once for each such change, or not at all if another change has undone it meanwhile. */
+    void (*on_owner)(void *loop_user, const wsfan_moved *moved);
+
+    /* A drain wants these sessions to go, at most 64 at a time; each session is named once. Close
+     * them soon: tell the client to come back, and wsfan_session_close(). */
+    void (*on_drain)(void *loop_user, const wsfan_recipient *sessions, size_t count);
+
+    /* A drain is over. WSFAN_OK: no session is left, and every live peer has all there was. Else, when
+     * its time has passed: WSFAN_EPARTIAL. */
+    void (*on_drained)(void *loop_user, int status);
 } wsfan_callbacks;
 
 /* Opens a loop. The calling thread, or the one it hands the loop to, is the loop's thread.
@@ -403,7 +484,8 @@ typedef struct wsfan_callbacks {
  * loop       receives the loop; the caller closes it with wsfan_loop_close() before the node.
  * callbacks  copied; not NULL.
  * loop_user  passed to every callback; may be NULL.
- * Errors: WSFAN_EINVAL, WSFAN_ELIMIT (loops_count_max), WSFAN_ESYSTEM, WSFAN_ENOMEM, WSFAN_EFORK.
+ * Errors: WSFAN_EINVAL, WSFAN_ELIMIT (loops_count_max), WSFAN_ECLOSED (the node drains), WSFAN_ESYSTEM,
+ * WSFAN_ENOMEM, WSFAN_EFORK.
  * [any] */
 WSFAN_API int wsfan_loop_open(wsfan_loop **loop, wsfan_node *node, const wsfan_callbacks *callbacks,
                               void *loop_user);
@@ -430,8 +512,9 @@ WSFAN_API int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max);
  * session       receives the handle.
  * user          0..name_bytes_max bytes; empty: a session without a user.
  * session_user  your pointer, handed back with each recipient; may be NULL.
- * Errors: WSFAN_EINVAL, WSFAN_ETOOBIG (user), WSFAN_ELIMIT (sessions_count_max, chats_count_max),
- * WSFAN_ENOMEM, WSFAN_EFORK. [loop] */
+ * Errors: WSFAN_EINVAL (also where options.publisher_only is set), WSFAN_ETOOBIG (user), WSFAN_ELIMIT
+ * (sessions_count_max, chats_count_max), WSFAN_ECLOSED (the node drains), WSFAN_ENOMEM, WSFAN_EFORK.
+ * [loop] */
 WSFAN_API int wsfan_session_open(wsfan_session *session, wsfan_loop *loop, wsfan_bytes user,
                                  void *session_user);
 
@@ -444,7 +527,8 @@ WSFAN_API int wsfan_session_close(wsfan_loop *loop, wsfan_session session);
  *
  * chat  1..name_bytes_max bytes, any bytes.
  * Errors: WSFAN_EINVAL (empty name), WSFAN_ETOOBIG, WSFAN_EEXIST, WSFAN_ESTALE, WSFAN_ELIMIT
- * (chats_per_session_count_max, chats_count_max), WSFAN_ENOMEM, WSFAN_EFORK. [loop] */
+ * (chats_per_session_count_max, chats_count_max), WSFAN_ECLOSED (the node drains), WSFAN_ENOMEM,
+ * WSFAN_EFORK. [loop] */
 WSFAN_API int wsfan_session_join(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat);
 
 /* Ends a membership. No message of the chat reaches the session after this returns, except one
@@ -487,7 +571,8 @@ WSFAN_API int wsfan_broadcast_all(wsfan_node *node, wsfan_bytes payload,
  * payload   0..payload_bytes_max bytes.
  * options   may be NULL: text, nobody left out.
  * Allocates once, twice with a result_loop. Errors: WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_ELIMIT
- * (targets_count_max, results_count_max), WSFAN_EAGAIN (nothing was queued), WSFAN_ENOMEM, WSFAN_EFORK. [any] */
+ * (targets_count_max, results_count_max), WSFAN_EAGAIN (nothing was queued), WSFAN_ECLOSED (at the end of
+ * a drain), WSFAN_ENOMEM, WSFAN_EFORK. [any] */
 WSFAN_API int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
                             wsfan_bytes payload, const wsfan_publish_options *options);
 

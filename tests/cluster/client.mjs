@@ -11,8 +11,8 @@ export class Client {
   frames = [];
   closed = null; // { code, reason }
 
-  constructor(world, address) {
-    this.socket = new WebSocket(address, { perMessageDeflate: false });
+  constructor(world, address, options = {}) {
+    this.socket = new WebSocket(address, { perMessageDeflate: false, ...options });
     this.socket.on('message', (data) => this.frames.push(JSON.parse(data.toString())));
     this.socket.on('close', (code, reason) => { this.closed = { code, reason: `${reason}` }; });
     this.socket.on('error', (error) => { this.error = error; });

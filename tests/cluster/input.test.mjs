@@ -118,7 +118,8 @@ scenario('a chat or user missing, empty or too long is refused with 1008', async
     assert.deepEqual(client.frames, []);
   }
   const { clients, sessions } = await alpha.stats();
-  assert.deepEqual(clients, { open: 0, slow: 0, refused: Object.keys(queries).length });
+  assert.deepEqual(clients, { open: 0, slow: 0, refused: Object.keys(queries).length,
+    moved: 0 });
   assert.equal(sessions, 0);
 });
 

@@ -90,11 +90,12 @@ export class Child {
 }
 
 export class Replica extends Child {
-  constructor({ name, listen = '127.0.0.1:0', mesh = 'tcp://127.0.0.1:*', joins = [] }) {
+  constructor({ name, listen = '127.0.0.1:0', mesh = 'tcp://127.0.0.1:*', joins = [], args: more = [] }) {
     const args = ['--listen', listen];
     if (name) args.push('--name', name);
     if (mesh) args.push('--mesh', mesh);
     for (const join of joins) args.push('--join', join);
+    args.push(...more);
     super(binary, args);
   }
 

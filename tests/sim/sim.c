@@ -143,7 +143,30 @@ static void check_pair(sim *s, const wsf_core *from, const wsf_core *to) {
                          (unsigned long long)back->stats.gap_in);
 }
 
+/* Who is ready and sees the same nodes names the same owners. */
+static void check_owners(sim *s) {
+    const wsf_view *first = NULL;
+    for (unsigned i = 0; i < 2 * s->nodes; i++) {
+        if (!world_alive(s->world, i))
+            continue;
+        const wsf_view *view = world_view(s->world, i);
+        const char *name = world_core(s->world, i)->name;
+        if (!wsf_core_ready(world_core(s->world, i)))
+            ledger_violation(s->ledger, "%s is not ready", name);
+        for (uint64_t chat = 0; first != NULL && chat < s->chats; chat++) {
+            uint64_t hash = world_chat_hash(s->world, chat);
+            const wsf_place *a = wsf_view_owner(first, hash);
+            const wsf_place *b = wsf_view_owner(view, hash);
+            if (a == NULL || b == NULL || a->node != b->node)
+                ledger_violation(s->ledger, "%s sees another owner of chat %u", name,
+                                 (unsigned)chat);
+        }
+        first = view;
+    }
+}
+
 static void check_agreement(sim *s) {
+    check_owners(s);
     for (unsigned i = 0; i < 2 * s->nodes; i++) {
         if (!world_alive(s->world, i))
             continue;
@@ -210,6 +233,19 @@ static bool agreed(sim *s) {
     return world_all_up(s->world);
 }
 
+/* A dead node may still be silent for one and down for another, who heard of it earlier. */
+static bool views_agree(sim *s) {
+    const wsf_view *first = NULL;
+    for (unsigned i = 0; i < 2 * s->nodes; i++) {
+        if (!world_alive(s->world, i))
+            continue;
+        if (first != NULL && !wsf_view_same(first, world_view(s->world, i)))
+            return false;
+        first = world_view(s->world, i);
+    }
+    return true;
+}
+
 static void settle(sim *s) {
     uint64_t until = world_ms(s->world) + QUIET_MS_MAX;
     do
@@ -220,6 +256,9 @@ static void settle(sim *s) {
     /* A heartbeat or two more shows a lost tail and compares what all know; results come in. */
     until = world_ms(s->world) + world_config(s->world)->result_ms_max + 3000;
     while (!s->storm && world_ms(s->world) < until)
+        slice(s);
+    until = world_ms(s->world) + world_config(s->world)->down_ms;
+    while (!s->storm && !views_agree(s) && world_ms(s->world) < until)
         slice(s);
     until = world_ms(s->world) + QUIET_MS_MAX; /* until what nodes tell each other now and then */
     while (!s->storm && !agreed(s) && world_ms(s->world) < until) /* is not just under way */

@@ -49,6 +49,12 @@ typedef struct {
     uint64_t core_ms; /* when the core is to be run */
     uint64_t conn_ms; /* when one of the connections has something to do */
     unsigned conns_used;
+    wsf_view *view;
+    uint64_t sessions; /* as far as a drain is concerned */
+    uint32_t shed_permille;
+    bool quiet;        /* asked for, not done */
+    bool drained;
+    int drained_status;
     conn conns[WORLD_CONNECTIONS_MAX];
 } node;
 
@@ -316,6 +322,31 @@ static void on_result(void *user, wsf_receipt *receipt) {
     wsf_receipt_unref(receipt);
 }
 
+static void on_view(void *user, wsf_view *view) {
+    node *n = user;
+    wsf_view_unref(n->view);
+    n->view = wsf_view_ref(view);
+}
+
+static void on_shed(void *user, uint32_t permille) {
+    ((node *)user)->shed_permille = permille;
+}
+
+static uint64_t on_sessions(void *user) {
+    return ((node *)user)->sessions;
+}
+
+static void on_quiet(void *user) {
+    node *n = user;
+    n->quiet = true;
+    world_touch(n->world, n->index);
+}
+
+static void on_drained(void *user, int status) {
+    ((node *)user)->drained = true;
+    ((node *)user)->drained_status = status;
+}
+
 /* --------------------------------------------------------------------------------------- nodes */
 
 world *world_new(uint64_t seed, const world_watcher *watcher) {
@@ -327,6 +358,8 @@ world *world_new(uint64_t seed, const world_watcher *watcher) {
         w->watcher = *watcher;
     w->config = (wsf_core_config){
         .cluster = "world",
+        .weight = 100,
+        .ready_ms_max = 5000,
         .payload_bytes_max = 1024 * 1024,
         .name_bytes_max = 256,
         .targets_count_max = 64,
@@ -380,7 +413,8 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
     node *n = &w->nodes[i];
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     wsf_effects effects = { n,         on_connect, on_disconnect, on_send,  on_deliver,
-                            on_joined, on_peer,    on_gap,        on_result };
+                            on_joined, on_peer,    on_gap,        on_result, on_view,
+                            on_shed,   on_sessions, on_quiet,     on_drained };
     assert(n->core == NULL);
     endpoint_of(i, endpoint);
     wsf_core_config config = w->config;
@@ -420,6 +454,11 @@ void world_crash(world *w, unsigned i) {
     wsf_core *core = n->core;
     wsf_core_destroy(core);
     n->core = NULL;
+    wsf_view_unref(n->view);
+    n->view = NULL;
+    n->sessions = 0;
+    n->shed_permille = 0;
+    n->quiet = n->drained = false;
     n->frozen = false;
     n->slow_ms = 0;
     n->conns_used = 0;
@@ -439,6 +478,29 @@ wsf_core *world_core(const world *w, unsigned i) {
 
 uint64_t world_node_id(const world *w, unsigned i) {
     return w->nodes[i].id;
+}
+
+const wsf_view *world_view(const world *w, unsigned i) {
+    return w->nodes[i].view;
+}
+
+void world_drain(world *w, unsigned i, uint32_t ms) {
+    wsf_core_drain(w->nodes[i].core, ms, world_now(w, i));
+    world_touch(w, i);
+}
+
+void world_set_sessions(world *w, unsigned i, uint64_t sessions) {
+    w->nodes[i].sessions = sessions;
+    world_touch(w, i);
+}
+
+uint32_t world_shed_permille(const world *w, unsigned i) {
+    return w->nodes[i].shed_permille;
+}
+
+bool world_drained(const world *w, unsigned i, int *status) {
+    *status = w->nodes[i].drained_status;
+    return w->nodes[i].drained;
 }
 
 /* ----------------------------------------------------------------------------- loops' requests */
@@ -659,6 +721,9 @@ static void step(world *w, uint64_t until_ms) {
         if (n->core == NULL || n->frozen || n->core_ms > w->ms)
             continue;
         n->core_ms = UINT64_MAX;
+        if (n->quiet)
+            wsf_core_quiet(n->core);
+        n->quiet = false;
         wsf_core_flush(n->core, world_now(w, i));
         uint64_t deadline = wsf_core_deadline(n->core);
         n->core_ms = deadline < n->core_ms ? deadline : n->core_ms;

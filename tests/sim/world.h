@@ -54,6 +54,15 @@ bool world_alive(const world *w, unsigned node);
 wsf_core *world_core(const world *w, unsigned node);
 uint64_t world_node_id(const world *w, unsigned node);
 
+/* Who may own chats, as the node sees it. NULL: it has not been run yet. */
+const wsf_view *world_view(const world *w, unsigned node);
+
+/* A drain: sessions are a number, which the caller lets fall as he is asked to. */
+void world_drain(world *w, unsigned node, uint32_t ms);
+void world_set_sessions(world *w, unsigned node, uint64_t sessions);
+uint32_t world_shed_permille(const world *w, unsigned node);
+bool world_drained(const world *w, unsigned node, int *status);
+
 /* After a call on world_core(): the node is run at the next moment. */
 void world_touch(world *w, unsigned node);
 

@@ -77,8 +77,10 @@ static void on_gap(void *user, const wsfan_gap *gap) {
     ((seen *)user)->gap += gap->count;
 }
 
-static const wsfan_callbacks CALLBACKS = { sizeof CALLBACKS, on_message, on_joined, NULL, on_gap,
-                                           NULL };
+static const wsfan_callbacks CALLBACKS = { .struct_size = sizeof CALLBACKS,
+                                           .on_message = on_message,
+                                           .on_joined = on_joined,
+                                           .on_gap = on_gap };
 
 static bool all_or_no_memory(int error) {
     EXPECT(error == WSFAN_OK || error == WSFAN_ENOMEM);

@@ -51,6 +51,7 @@ static void write_everything(wsf_writer *writer) {
     wsf_write_heartbeat(writer, 8, &digest);
     wsf_write_nack(writer, (wsf_range[]){ { 3, 3 }, { 5, UINT64_MAX } }, 2);
     wsf_write_lost(writer, 17, WSFAN_GAP_PEER_QUEUE);
+    wsf_write_standing(writer, &(wsf_standing){ 5, 1000, wsfan_string("http://a/") });
     wsf_write_type(writer, WSF_RESYNC);
     wsf_write_type(writer, WSF_BYE);
     wsf_seal(writer);
@@ -132,6 +133,12 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_uint_eq(e.lost.count, 17);
     ck_assert_uint_eq(e.lost.reason, WSFAN_GAP_PEER_QUEUE);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_STANDING);
+    ck_assert_uint_eq(e.standing.flags, 5);
+    ck_assert_uint_eq(e.standing.weight, 1000);
+    ck_assert_uint_eq(e.standing.address.size, 9);
+    ck_assert_mem_eq(e.standing.address.data, "http://a/", 9);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_int_eq(e.type, WSF_RESYNC);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
@@ -234,12 +241,12 @@ START_TEST(a_cut_frame_with_a_good_seal_is_refused_or_ends_early_at_every_length
         seal(copy, size);
         int bad;
         int good = read_all(reader, copy, size, &bad);
-        ck_assert_int_lt(good, 10);
+        ck_assert_int_lt(good, 11);
         ck_assert_int_eq(bad, 0);
         whole += good > 0;
         free(copy);
     }
-    ck_assert_int_eq(whole, 9); /* only where a cut falls between entries */
+    ck_assert_int_eq(whole, 10); /* only where a cut falls between entries */
     wsf_reader_destroy(reader);
 }
 END_TEST

@@ -1,0 +1,88 @@
+/* redirect.c - sends clients to the replica that owns their chat, where --placement redirect is on.
+ *
+ * A program gets HTTP 307 before the upgrade. A browser would hide that from its page, so it is let
+ * in and gets a close frame, as do those who are in when a chat moves: status 4307, and the reason
+ * "moved to ADDRESS". A client that has been sent on twice is kept, whoever owns the chat: where
+ * replicas do not see the same others, nobody is sent in circles. */
+#include "echo_chat.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ARGUMENT_BYTES_MAX = 1024, HOPS_MAX = 2 };
+
+/* The first argument of the URL with this name, decoded. Returns its size, -1: there is none. */
+static int argument_of(struct lws *wsi, const char *key, char *value, size_t size_max) {
+    char text[ARGUMENT_BYTES_MAX];
+    int key_size = (int)strlen(key);
+    for (int i = 0, size = 0; size >= 0; i++) {
+        size = lws_hdr_copy_fragment(wsi, text, sizeof text, WSI_TOKEN_HTTP_URI_ARGS, i);
+        if (size < key_size || memcmp(text, key, (size_t)key_size) != 0)
+            continue;
+        size -= key_size;
+        if ((size_t)size >= size_max)
+            return -1;
+        memcpy(value, text + key_size, (size_t)size);
+        value[size] = '\0';
+        return size;
+    }
+    return -1;
+}
+
+/* Whether it is one that this program would take by --public: it goes into a close frame. */
+static bool usable(const char *address) {
+    size_t size = strlen(address);
+    return size > 0 && size <= PUBLIC_BYTES_MAX;
+}
+
+/* Whether a chat belongs elsewhere, and there is somewhere to send its clients to. */
+static bool find(const struct server *server, const char *chat, wsfan_owner *owner) {
+    *owner = (wsfan_owner){ .struct_size = sizeof *owner };
+    return server->redirect &&
+           wsfan_node_owner(server->node, wsfan_string(chat), owner) == WSFAN_OK &&
+           owner->node != 0 && !owner->here && owner->up && usable(owner->public_address);
+}
+
+static int hops_of(struct lws *wsi) {
+    char hops[4];
+    return argument_of(wsi, "hops=", hops, sizeof hops) > 0 ? atoi(hops) : 0;
+}
+
+bool redirect_before(const struct server *server, struct lws *wsi, char *location, size_t size) {
+    char chat[CHAT_BYTES_MAX + 1], user[USER_BYTES_MAX + 1];
+    char chat_escaped[3 * sizeof chat], user_escaped[3 * sizeof user];
+    wsfan_owner owner;
+    int hops = hops_of(wsi);
+    if (hops >= HOPS_MAX || lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0 ||
+        argument_of(wsi, "chat=", chat, sizeof chat) < 1 ||
+        argument_of(wsi, "user=", user, sizeof user) < 1 || !find(server, chat, &owner))
+        return false;
+    lws_urlencode(chat_escaped, chat, sizeof chat_escaped);
+    lws_urlencode(user_escaped, user, sizeof user_escaped);
+    int length = snprintf(location, size, "%s/ws?chat=%s&user=%s&hops=%d", owner.public_address,
+                          chat_escaped, user_escaped, hops + 1);
+    return length > 0 && (size_t)length < size;
+}
+
+static void send_on(struct client *client, const char *address) {
+    snprintf(client->moved_to, sizeof client->moved_to, "moved to %.*s",
+             PUBLIC_BYTES_MAX, address);
+    client_close(client, CLOSE_MOVED, client->moved_to);
+    client->server->clients_moved++;
+}
+
+bool redirect_after(struct client *client) {
+    wsfan_owner owner;
+    if (hops_of(client->wsi) >= HOPS_MAX || !find(client->server, client->chat, &owner))
+        return false;
+    send_on(client, owner.public_address);
+    return true;
+}
+
+void redirect_owner(void *loop_user, const wsfan_moved *moved) {
+    struct server *server = loop_user;
+    if (!server->redirect || server->stopping || moved->here || !usable(moved->public_address))
+        return;
+    for (size_t i = 0; i < moved->sessions_count; i++)
+        send_on(moved->sessions[i].session_user, moved->public_address);
+}

@@ -1,0 +1,105 @@
+/* main.c - the command line, start and end. */
+#include "thin_client.h"
+
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/signalfd.h>
+
+static const char usage[] =
+    "usage: thin-client --store FILE --sockets URL --mesh ENDPOINT --join ENDPOINT [--listen PORT]\n"
+    "\n"
+    "A REST service with a page. It keeps messages in SQLite; browsers post and fetch here, and hear\n"
+    "over a WebSocket of the echo-chat replicas that something has changed.\n"
+    "\n"
+    "  --store FILE     the database, made if it is not there\n"
+    "  --sockets URL    where pages open their WebSocket: ws://HOST:PORT of echo-chat, or of what\n"
+    "                   balances its replicas\n"
+    "  --mesh ENDPOINT  of this node: tcp://HOST:PORT\n"
+    "  --join ENDPOINT  the --mesh of a replica, or dns://HOST:PORT\n"
+    "  --listen PORT    on 127.0.0.1; 0: any free one [8090]\n";
+
+struct arguments {
+    const char *store;
+    const char *sockets;
+    const char *join;
+    int port;
+    wsfan_options cluster;
+};
+
+static void read_arguments(struct arguments *arguments, int argc, char **argv) {
+    static const struct option known[] = {
+        { "store", required_argument, NULL, 's' }, { "sockets", required_argument, NULL, 'w' },
+        { "mesh", required_argument, NULL, 'm' },  { "join", required_argument, NULL, 'j' },
+        { "listen", required_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
+    };
+    arguments->port = 8090;
+    wsfan_options_init(&arguments->cluster);
+    for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
+        switch (option) {
+        case 's':
+            arguments->store = optarg;
+            break;
+        case 'w':
+            arguments->sockets = optarg;
+            break;
+        case 'm':
+            arguments->cluster.endpoint = optarg;
+            break;
+        case 'j':
+            arguments->join = optarg;
+            break;
+        case 'l':
+            arguments->port = atoi(optarg);
+            break;
+        case 'h':
+            fputs(usage, stdout);
+            exit(0);
+        default:
+            exit(2);
+        }
+    }
+    if (optind == argc && arguments->store != NULL && arguments->sockets != NULL &&
+        arguments->cluster.endpoint != NULL && arguments->join != NULL)
+        return;
+    fputs(usage, stderr);
+    exit(2);
+}
+
+static int open_signals(void) {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+}
+
+int main(int argc, char **argv) {
+    struct arguments arguments = { .store = NULL };
+    struct service service = { .context = NULL };
+    read_arguments(&arguments, argc, argv);
+    arguments.cluster.peers = &arguments.join;
+    arguments.cluster.peers_count = 1;
+    service.sockets = arguments.sockets;
+    int signals = open_signals();
+    int status = 1;
+    if (http_open(&service, "127.0.0.1", arguments.port) == 0 &&
+        store_open(&service, arguments.store) == 0 &&
+        publisher_open(&service, &arguments.cluster) == 0 &&
+        http_watch(&service, signals, "signal") == 0) {
+        printf("ready: page http://127.0.0.1:%d/\n", lws_get_vhost_listen_port(service.vhost));
+        fflush(stdout);
+        while (!service.stopped && lws_service(service.context, 0) >= 0)
+            continue;
+        status = 0;
+    }
+    publisher_close(&service);
+    store_close(&service);
+    if (service.context != NULL)
+        lws_context_destroy(service.context);
+    return status;
+}
