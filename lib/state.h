@@ -109,7 +109,7 @@ struct wsf_core {
     uint64_t congested; /* bits of peers that keep up, but with a queue that is half full */
     wsf_peer peers[WSF_PEERS_MAX];
     wsf_connection connections[WSF_CONNECTIONS_MAX];
-    uint32_t connections_count; /* none from here on was ever used */
+    uint32_t connections_count;        /* none from here on was ever used */
     uint32_t surplus[WSF_SOURCES_MAX]; /* endpoints of a set that found no connection */
     wsf_subscriber subscribers[WSF_SUBSCRIBERS_MAX];
     uint64_t forgotten[WSF_FORGOTTEN_MAX]; /* nodes whose links were given up; a ring */

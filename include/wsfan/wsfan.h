@@ -377,7 +377,8 @@ typedef enum {
     WSFAN_REASON_CLUSTER = 4,  /* another cluster name */
     WSFAN_REASON_VERSION = 5,  /* no protocol version in common */
     WSFAN_REASON_NAME = 6,     /* an older node with a name that is taken by a newer one */
-    WSFAN_REASON_LIMIT = 7,    /* peers_count_max is reached */
+    WSFAN_REASON_LIMIT = 7,    /* peers_count_max is reached, here or there; it is tried again
+                                  every down_ms */
     WSFAN_REASON_ID = 8,       /* another node has the same id: a copy of a running machine? */
     WSFAN_REASON_SELF = 9,     /* an endpoint that leads back to this node; harmless in a list that
                                   all nodes share */

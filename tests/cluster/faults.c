@@ -24,7 +24,7 @@ enum {
     STEP_MS = 20,
     MEET_MS_MAX = 20000,
     HEAL_MS_MAX = 60000, /* from the last fault to the end of the last repair */
-    AGREED_MS = 1500, /* so long all must be of one mind */
+    AGREED_MS = 1500,    /* so long all must be of one mind */
     LAST_LOAD_MS = 1000,
     END_MS_MAX = 10000
 };
@@ -380,9 +380,10 @@ int main(int count, char **values) {
             good = t.verbose = option == 'v';
     }
     if (!good || optind != count) {
-        fputs("usage: wsfan-faults [--seed N] [--seconds 1..300 (25)] [--verbose]\n"
-              "Needs a network namespace of its own: sh tests/discovery/namespace.sh wsfan-faults\n",
-              stderr);
+        fputs(
+            "usage: wsfan-faults [--seed N] [--seconds 1..300 (25)] [--verbose]\n"
+            "Needs a network namespace of its own: sh tests/discovery/namespace.sh wsfan-faults\n",
+            stderr);
         return 2;
     }
     t.random = t.seed;

@@ -305,8 +305,8 @@ static pid_t start(const test *t, unsigned peer) {
 }
 
 static void set_up(test *t) {
-    t->shared = mmap(NULL, sizeof *t->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-                     0);
+    t->shared = mmap(NULL, sizeof *t->shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+                     -1, 0);
     if (t->shared == MAP_FAILED)
         abort();
     t->publisher = start(t, PEERS);
@@ -333,7 +333,8 @@ static void check_peer(test *t, unsigned i) {
     uint64_t published = atomic_load(&t->shared->published);
     uint64_t received = atomic_load(&report->received);
     uint64_t missing = atomic_load(&report->missing);
-    printf("peer %u     received %" PRIu64 ", was told of %" PRIu64 " lost\n", i, received, missing);
+    printf("peer %u     received %" PRIu64 ", was told of %" PRIu64 " lost\n", i, received,
+           missing);
     if (received + missing != published)
         fail(t, "received and lost", received + missing, published);
     if (missing > 0 && i != VICTIM)

@@ -159,9 +159,8 @@ static void on_gap(void *user, const wsfan_gap *gap) {
     thread *at = user;
     recorder *r = at->owner;
     if (gap->reason == WSFAN_GAP_INBOX && gap->node == r->id)
-        write_event(r, (event){ .kind = EVENT_INBOX_GAP,
-                                .loop = (uint8_t)at->index,
-                                .count = gap->count });
+        write_event(
+            r, (event){ .kind = EVENT_INBOX_GAP, .loop = (uint8_t)at->index, .count = gap->count });
     else if (at->index == 0)
         write_event(r, (event){ .kind = EVENT_GAP,
                                 .id = gap->node,

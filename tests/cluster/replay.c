@@ -100,10 +100,11 @@ static void play_delivered(player *p, const reader *at, const event *e) {
 }
 
 static void play_broken(player *p, const reader *at, const event *e) {
-    static const char *const texts[] = { "more under way than the window", "more queued than allowed",
-                                         "more held than the window",
-                                         "another count of publishes",
-                                         "another count of deliveries", "a call failed" };
+    static const char *const texts[] = {
+        "more under way than the window", "more queued than allowed",
+        "more held than the window",      "another count of publishes",
+        "another count of deliveries",    "a call failed"
+    };
     ledger_violation(p->ledger, "life %u: %s (%llu)", at->life, texts[e->number],
                      (unsigned long long)e->count);
 }

@@ -10,9 +10,10 @@
 enum {
     ACTIVE_MAX = 16,
     NAMED = 3,
-    LINKS_MAX = 24, /* of a swizzle */
+    LINKS_MAX = 24,   /* of a swizzle */
     GOODBYE_MS = 200, /* as the mesh thread gives it */
-    FOREIGN_VERSION = WSF_PROTOCOL_MAX + 2, /* start_newer() starts nodes that speak the one between */
+    /* start_newer() starts nodes that speak the one between. */
+    FOREIGN_VERSION = WSF_PROTOCOL_MAX + 2,
     KIND_VERSION = 1,
     KIND_CLUSTER = 2 /* and up: each of those is in a cluster of its own */
 };

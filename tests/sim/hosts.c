@@ -35,9 +35,9 @@ typedef struct {
     bool dying;
     uint32_t life;
     unsigned full_one_in;
-    uint64_t taken;   /* messages, by all inboxes */
+    uint64_t taken; /* messages, by all inboxes */
     uint64_t refused;
-    uint64_t gaps;    /* messages that it was told are missing */
+    uint64_t gaps; /* messages that it was told are missing */
     loop loops[LEDGER_LOOPS_MAX];
     client **clients;
     uint32_t clients_count;

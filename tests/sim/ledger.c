@@ -35,6 +35,10 @@ typedef struct {
     uint32_t pending_capacity;
 } session_row;
 
+/* Of a peer that was away a gap may tell that its link is a new one, and another that joins were
+ * complete without it. */
+enum { AWAY_GAPS = 2 };
+
 typedef struct {
     uint64_t count;
     uint64_t last_ms;      /* of the latest gap of a known size */
@@ -57,7 +61,7 @@ struct ledger {
     uint32_t lives_count;
     life_row lives[LEDGER_LIVES_MAX];
     bool met[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* [who][whom]: was told that it is up */
-    bool away[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* and that it was not, since the last such gap */
+    uint8_t away[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* so many gaps of unknown size may follow */
     gap gaps[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* [receiver][publisher] */
     gap inbox_gaps[LEDGER_LIVES_MAX][LEDGER_LOOPS_MAX];
     message_row *messages;
@@ -173,7 +177,7 @@ void ledger_up(ledger *l, uint32_t life, uint64_t peer) {
 void ledger_away(ledger *l, uint32_t life, uint64_t peer) {
     uint32_t other = life_of(l, peer);
     if (other != UINT32_MAX)
-        l->away[life][other] = true;
+        l->away[life][other] = AWAY_GAPS;
 }
 
 static void add_gap(ledger *l, gap *g, uint64_t count) {
@@ -187,10 +191,10 @@ void ledger_gap(ledger *l, uint32_t life, uint64_t peer, uint64_t count) {
         ledger_violation(l, "a gap of a node that never was");
         return;
     }
-    if (count == 0 && !l->away[life][other])
+    if (count == 0 && l->away[life][other] == 0)
         ledger_violation(l, "life %u is told that life %u was away, and it was not", life, other);
-    if (count == 0)
-        l->away[life][other] = false;
+    else if (count == 0)
+        l->away[life][other]--;
     add_gap(l, &l->gaps[life][other], count);
     if (l->gaps[life][other].count > l->lives[other].accepted)
         ledger_violation(l, "life %u is told of more missing messages than life %u published",
@@ -220,7 +224,8 @@ uint32_t ledger_open(ledger *l, uint32_t life, unsigned loop, int user) {
 }
 
 /* Forgets what the session had to get, as far as keep() does not want it. */
-static void release(const ledger *l, session_row *s, bool (*keep)(const session_row *s, const message_row *m)) {
+static void release(const ledger *l, session_row *s,
+                    bool (*keep)(const session_row *s, const message_row *m)) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < s->pending_count; i++) {
         if (keep != NULL && keep(s, &l->messages[s->pending[i]]))

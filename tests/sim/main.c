@@ -85,8 +85,7 @@ static bool parse(int count, char **values, arguments *a) {
         if (option == 's')
             ok = seeds = parse_seeds(optarg, a);
         else if (option == 'n')
-            ok = parse_number(optarg, 2, SIM_NODES_MAX, &number),
-            a->sim.nodes = (unsigned)number;
+            ok = parse_number(optarg, 2, SIM_NODES_MAX, &number), a->sim.nodes = (unsigned)number;
         else if (option == 'm')
             ok = parse_number(optarg, 1, 1000, &number), a->sim.minutes = (unsigned)number;
         else if (option == 'x')

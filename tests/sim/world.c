@@ -213,9 +213,7 @@ static void on_connect(void *user, uint32_t connection, const char *endpoint) {
     node *n = user;
     conn *c = &n->conns[connection];
     assert(!c->wanted && c->head == NULL);
-    *c = (conn){ .wanted = true,
-                 .publisher = slot_of(endpoint),
-                 .retry_ms = n->world->ms + 1 };
+    *c = (conn){ .wanted = true, .publisher = slot_of(endpoint), .retry_ms = n->world->ms + 1 };
     if (connection >= n->conns_used)
         n->conns_used = connection + 1;
     touch_connections(n->world, n->index);
