@@ -5,7 +5,7 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import WebSocket from 'ws';
 import { binary, scenario, until } from '../cluster/replica.mjs';
@@ -13,7 +13,7 @@ import { binary, scenario, until } from '../cluster/replica.mjs';
 const { SCRATCH } = process.env;
 const GATEWAY = '10.77.0.1';
 const SERVICE = `http://${GATEWAY}:80`;
-const DRAIN_S = 3;
+const DRAIN_S = 2;
 const env = { ...process.env, PATH: `${process.env.PATH}:/usr/sbin:/sbin` };
 const sh = (line) => execFileSync('sh', ['-c', line], { env, stdio: ['ignore', 'pipe', 'pipe'] });
 
@@ -24,13 +24,13 @@ class Cluster {
   constructor(world) {
     this.world = world;
     this.hosts = join(SCRATCH, 'hosts');
-    mkdirSync(this.hosts);
+    writeFileSync(this.hosts, '');
     sh(`mkdir -p /run/netns && mount -t tmpfs none /run/netns
       ip link add br0 type bridge && ip address add ${GATEWAY}/16 dev br0 && ip link set br0 up`);
     writeFileSync(join(SCRATCH, 'resolv.conf'), `nameserver ${GATEWAY}\n`);
     this.dns = world.run('dnsmasq', ['--keep-in-foreground', '--no-resolv', '--no-hosts',
       '--conf-file=/dev/null', '--user=root', '--pid-file=', `--listen-address=${GATEWAY}`,
-      '--bind-interfaces', `--hostsdir=${this.hosts}`, '--local-ttl=1', '--local=/chat-mesh/'], { env });
+      '--bind-interfaces', `--addn-hosts=${this.hosts}`, '--local-ttl=1', '--local=/chat-mesh/'], { env });
     writeFileSync(join(SCRATCH, 'haproxy.cfg'), `
 global
   maxconn 2000
@@ -62,10 +62,11 @@ backend pods
     this.service = world.run('haproxy', ['-db', '-f', join(SCRATCH, 'haproxy.cfg')], { env });
   }
 
-  // What the headless service answers: all pods, ready or not. In a file for each, which dnsmasq sees
-  // come; those that go it forgets by SIGHUP.
-  publish(name, address) {
-    writeFileSync(join(this.hosts, name), address ? `${address} chat-mesh\n` : '');
+  // What the headless service answers: all pods, ready or not.
+  publish() {
+    const lines = [...this.pods.values()].map(({ address }) => `${address} chat-mesh\n`);
+    writeFileSync(`${this.hosts}.new`, lines.join(''));
+    renameSync(`${this.hosts}.new`, this.hosts);
     this.dns.process.kill('SIGHUP');
   }
 
@@ -82,7 +83,7 @@ backend pods
       `${address}:8080`, '--mesh', 'tcp://*:7000', '--join', 'dns://chat-mesh:7000', '--name', name,
       '--drain', `${DRAIN_S}`], { env });
     this.pods.set(name, { child, address, netns });
-    this.publish(name, address);
+    this.publish();
   }
 
   async ready(name) {
@@ -96,7 +97,8 @@ backend pods
     const { child, netns } = this.pods.get(name);
     assert.deepEqual(await child.kill('SIGTERM'), { code: 0, signal: null }, child.story());
     assert.equal(child.stderr.replace(/^.*no --join has answered.*\n/m, ''), '');
-    this.publish(name, '');
+    this.pods.delete(name);
+    this.publish();
     sh(`ip netns delete ${netns}`);
   }
 
@@ -255,7 +257,7 @@ scenario('a rolling restart under load strands nobody and loses nothing between 
   });
 
 scenario('pods that come and go with new addresses leave nothing behind', async (world) => {
-  sh('ip link delete br0; umount /run/netns; rm -rf "$SCRATCH/hosts"');
+  sh('ip link delete br0 && umount /run/netns');
   const cluster = new Cluster(world);
   cluster.start('chat-0'); // the first one is alone, and its name leads to itself
   await cluster.ready('chat-0');
