@@ -15,7 +15,7 @@ bench=$build/tests/bench/wsfan-bench
 
 # The programs of these two packages are started by the benchmark, each for as long as it needs it.
 need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev \
-    libwebsockets-dev libhiredis-dev libnats-dev redis-server nats-server gnuplot-nox
+    libwebsockets-dev libcjson-dev libhiredis-dev libnats-dev redis-server nats-server gnuplot-nox
 
 mkdir -p "$results"
 echo "building into $build ..."

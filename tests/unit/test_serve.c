@@ -348,7 +348,7 @@ START_TEST(a_drain_closes_sessions_a_few_at_a_time_loses_nothing_and_ends) {
     ck_assert_int_eq(wsfan_session_join(replicas[0].loop, listener, wsfan_string("c")), WSFAN_OK);
     WAIT(replicas[1].joined == SESSIONS && replicas[0].joined == 1);
 
-    ck_assert_int_eq(wsfan_node_drain(replicas[1].node, 2000), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_drain(replicas[1].node, 6000), WSFAN_OK);
     wsfan_session late;
     ck_assert_int_eq(wsfan_session_open(&late, replicas[1].loop, wsfan_string("u"), NULL),
                      WSFAN_ECLOSED);
@@ -389,7 +389,7 @@ START_TEST(a_node_without_a_mesh_drains_too) {
     wsfan_session session;
     ck_assert_int_eq(wsfan_session_open(&session, replicas[0].loop, wsfan_string("u"), NULL),
                      WSFAN_OK);
-    ck_assert_int_eq(wsfan_node_drain(replicas[0].node, 200), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_drain(replicas[0].node, 10000), WSFAN_OK);
     WAIT(replicas[0].drained);
     ck_assert_int_eq(replicas[0].drained_status, WSFAN_OK);
     ck_assert_uint_eq(replicas[0].shed, 1);
