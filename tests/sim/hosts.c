@@ -394,10 +394,12 @@ bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
     uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &chosen, size, asked);
     uint8_t *payload = need(malloc(size));
     fill(payload, size, number);
-    wsfan_message *message = need(
-        wsf_message_new(&h->key, targets, (uint32_t)count, (wsfan_bytes){ payload, size }, 0));
+    wsf_message_parts parts = { .targets = targets,
+                                .targets_count = (uint32_t)count,
+                                .payload = { payload, size },
+                                .except = except };
+    wsfan_message *message = need(wsf_message_new(&h->key, &parts));
     free(payload);
-    message->except = except;
     if (asked)
         message->receipt = need(wsf_receipt_new(NULL, (void *)(uintptr_t)number));
     wsf_core_publish(core, message, world_now(h->world, node));
