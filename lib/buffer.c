@@ -1,7 +1,13 @@
-/* Reference counts are atomic: ZeroMQ's I/O thread gives its own back when a frame has left. */
+/* Reference counts are atomic: ZeroMQ's I/O thread gives its own back when a frame has left, and
+ * loops give back frames that messages lie in. */
 #include "buffer.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+static void free_buffer(wsf_buffer *buffer) {
+    free(buffer);
+}
 
 wsf_buffer *wsf_buffer_new(uint32_t capacity) {
     wsf_buffer *buffer = malloc(sizeof *buffer + capacity);
@@ -10,6 +16,8 @@ wsf_buffer *wsf_buffer_new(uint32_t capacity) {
     atomic_init(&buffer->refs, 1);
     buffer->capacity = capacity;
     buffer->size = 0;
+    buffer->data = (uint8_t *)(buffer + 1);
+    buffer->release = free_buffer;
     return buffer;
 }
 
@@ -20,5 +28,62 @@ wsf_buffer *wsf_buffer_ref(wsf_buffer *buffer) {
 
 void wsf_buffer_unref(wsf_buffer *buffer) {
     if (buffer != NULL && atomic_fetch_sub_explicit(&buffer->refs, 1, memory_order_acq_rel) == 1)
-        free(buffer);
+        buffer->release(buffer);
+}
+
+wsf_buffer *wsf_buffer_copy(const wsf_buffer *buffer) {
+    wsf_buffer *copy = wsf_buffer_new(buffer->size);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy->data, buffer->data, buffer->size);
+    copy->size = buffer->size;
+    return copy;
+}
+
+/* ---------------------------------------------------------------------------------------- cache */
+
+enum { KEPT_CAPACITY_MIN = 32 * 1024 }; /* malloc() is good at what is smaller */
+
+static wsf_buffer *remove_at(wsf_buffer_cache *cache, uint32_t i) {
+    wsf_buffer *buffer = cache->buffers[i];
+    cache->buffers[i] = cache->buffers[--cache->count];
+    cache->bytes -= buffer->capacity;
+    if (cache->unused > cache->count)
+        cache->unused = cache->count;
+    return buffer;
+}
+
+wsf_buffer *wsf_buffer_cache_take(wsf_buffer_cache *cache, uint32_t capacity) {
+    for (uint32_t i = cache->count; i > 0; i--) {
+        if (cache->buffers[i - 1]->capacity != capacity)
+            continue;
+        wsf_buffer *buffer = remove_at(cache, i - 1);
+        buffer->size = 0;
+        buffer->data = (uint8_t *)(buffer + 1);
+        return buffer;
+    }
+    return wsf_buffer_new(capacity);
+}
+
+void wsf_buffer_cache_put(wsf_buffer_cache *cache, wsf_buffer *buffer) {
+    if (cache == NULL || buffer == NULL || buffer->capacity < KEPT_CAPACITY_MIN ||
+        cache->count == WSF_BUFFER_CACHE_COUNT ||
+        cache->bytes + buffer->capacity > WSF_BUFFER_CACHE_BYTES ||
+        atomic_load_explicit(&buffer->refs, memory_order_acquire) != 1) {
+        wsf_buffer_unref(buffer);
+        return;
+    }
+    cache->buffers[cache->count++] = buffer;
+    cache->bytes += buffer->capacity;
+}
+
+void wsf_buffer_cache_trim(wsf_buffer_cache *cache) {
+    for (uint32_t n = cache->unused; n > 0; n--)
+        wsf_buffer_unref(remove_at(cache, 0)); /* the first have been there for longest */
+    cache->unused = cache->count;
+}
+
+void wsf_buffer_cache_empty(wsf_buffer_cache *cache) {
+    while (cache->count > 0)
+        wsf_buffer_unref(remove_at(cache, 0));
 }

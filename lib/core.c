@@ -24,6 +24,7 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
     if (core == NULL)
         return WSFAN_ENOMEM;
     core->config = *config;
+    core->config.link.frames = &core->frames;
     wsf_copy_text(core->cluster, sizeof core->cluster, wsfan_string(config->cluster));
     wsf_copy_text(core->name, sizeof core->name, wsfan_string(config->name));
     if (config->endpoint != NULL)
@@ -96,7 +97,7 @@ static void hand_back_first(wsf_core *core, int status) {
     if (core->tickets_head == NULL)
         core->tickets_tail = NULL;
     core->tickets_count--;
-    ticket->status = status;
+    ticket->status = (int8_t)status;
     core->effects.joined(core->effects.user, ticket);
 }
 
@@ -158,7 +159,7 @@ void wsf_core_join(wsf_core *core, wsf_ticket *ticket, wsf_now now) {
     ticket->deadline_ms = now.ms + core->config.join_ms_max;
     int error = wsf_interest_add_loop(&core->interest, ticket->hash, ticket->loop, &ticket->serial);
     if (error != WSFAN_OK) {
-        ticket->status = error;
+        ticket->status = (int8_t)error;
         core->effects.joined(core->effects.user, ticket);
         return;
     }
@@ -202,6 +203,9 @@ void wsf_core_destroy(wsf_core *core) {
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
         if (core->peers[i].node != 0)
             wsf_link_destroy(&core->peers[i].link);
+    wsf_buffer_cache_empty(&core->frames);
+    wsf_message_bin_empty(&core->bin);
+    wsf_message_pool_close(&core->pool);
     wsf_interest_destroy(&core->interest);
     wsf_reader_destroy(core->reader);
     free(core);
@@ -218,15 +222,19 @@ void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
 
     uint64_t loops;
     uint64_t peers;
+    wsf_sender_entry entry = { NULL, 0 };
     wsf_route_find(core, message, &loops, &peers);
     for (unsigned i = 0; peers != 0; i++, peers >>= 1)
         if ((peers & 1) != 0)
-            wsf_sender_enqueue(core, &core->peers[i], message, now);
-    wsf_route_deliver(core, message, loops);
-    if (message->receipt != NULL) {
-        message->receipt->result.id = message->id;
-        wsf_results_add(core, message->receipt, now);
+            wsf_sender_enqueue(core, &core->peers[i], message, &entry, now);
+    wsf_receipt *receipt = message->receipt;
+    if (receipt == NULL) {
+        wsf_route_deliver(core, message, loops);
+        return;
     }
+    receipt->result.id = message->id;
+    wsf_route_deliver(core, wsfan_message_ref(message), loops);
+    wsf_results_add(core, receipt, now);
     wsfan_message_unref(message);
 }
 
@@ -240,13 +248,13 @@ bool wsf_core_congested(const wsf_core *core) {
 
 /* ------------------------------------------------------------------------------------- network */
 
-void wsf_core_receive(wsf_core *core, uint32_t connection, const void *data, size_t size,
-                      wsf_now now) {
+void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, wsf_now now) {
     assert(connection < WSF_CONNECTIONS_MAX);
     if (!core->connections[connection].dialled)
         return; /* what was on its way when we hung up */
     wsf_frame_head head;
-    if (wsf_reader_open(core->reader, data, size, core->config.node, &head) != WSFAN_OK) {
+    if (wsf_reader_open(core->reader, frame->data, frame->size, core->config.node, &head) !=
+        WSFAN_OK) {
         wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
         return;
     }
@@ -254,7 +262,7 @@ void wsf_core_receive(wsf_core *core, uint32_t connection, const void *data, siz
         wsf_greet_own_id(core, connection);
     wsf_dial_identify(core, connection, head.sender);
     if (head.sender != core->config.node)
-        wsf_receiver_take(core, connection, &head, data, size, now);
+        wsf_receiver_take(core, connection, &head, frame, now);
 }
 
 void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, size_t size,
@@ -283,6 +291,11 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (core->peers[i].node != 0)
             wsf_sender_flush(core, &core->peers[i], now);
+    wsf_message_bin_empty(&core->bin);
+    if (now.ms >= core->trim_ms) {
+        core->trim_ms = now.ms + core->config.heartbeat_ms;
+        wsf_buffer_cache_trim(&core->frames);
+    }
     move_barriers(core, now);
     wsf_results_tick(core, now);
     wsf_standing_finish(core, wsf_core_drained(core), now);
@@ -321,7 +334,8 @@ bool wsf_core_drained(const wsf_core *core) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         const wsf_peer *peer = &core->peers[i];
         if (peer->node != 0 && wsf_peer_live(peer) && peer->reachable &&
-            (peer->link.queue.count > 0 || peer->link.sent.count > 0))
+            (peer->link.queue.count > 0 || peer->link.open.messages > 0 ||
+             peer->link.sent.count > 0))
             return false;
     }
     return true;

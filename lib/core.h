@@ -57,17 +57,17 @@ typedef struct {
 } wsf_core_config;
 
 /* Travels from a loop to the core and back: "tell the peers that this loop has a session in this
- * chat". One exists for each audience of a loop. */
+ * chat". One exists for each audience of a loop, so there may be millions: 56 bytes. */
 typedef struct {
     wsf_item item;
     uint64_t hash;
     uint64_t serial; /* peers that acknowledged the log up to here know */
     uint64_t deadline_ms;
     uint64_t *missing; /* node ids of the peers that do not, when partial; the receiver frees it */
-    uint32_t missing_count;
     uint32_t audience; /* the loop's own number for it */
-    int status;
+    uint8_t missing_count;
     uint8_t loop;
+    int8_t status; /* an error code */
 } wsf_ticket;
 
 /* What the core wants done, at once and in this order. None of these may call the core. */
@@ -76,7 +76,7 @@ typedef struct {
     void (*connect)(void *user, uint32_t connection, const char *endpoint);
     void (*disconnect)(void *user, uint32_t connection);
     void (*send)(void *user, wsf_buffer *frame); /* frame is borrowed */
-    /* message is borrowed; false: the loop has no room for it */
+    /* takes over a reference to the message; false: the loop has no room for it */
     bool (*deliver)(void *user, unsigned loop, wsfan_message *message);
     void (*joined)(void *user, wsf_ticket *ticket);                   /* hands it back */
     void (*peer)(void *user, uint64_t loops, const wsfan_peer *peer); /* for these, as bits */
@@ -131,9 +131,8 @@ void wsf_core_remove_loop(wsf_core *core, unsigned loop);
 /* Every loop has dispatched the receipt's message. */
 void wsf_core_loops_done(wsf_core *core, wsf_receipt *receipt);
 
-/* Bytes that came by a connection, as one frame. */
-void wsf_core_receive(wsf_core *core, uint32_t connection, const void *data, size_t size,
-                      wsf_now now);
+/* What came by a connection as one frame. Borrowed; large messages keep a reference to it. */
+void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, wsf_now now);
 
 /* Somebody subscribed to a topic at our socket, or no longer does. */
 void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, size_t size,

@@ -29,7 +29,7 @@ wsf_inbox *wsf_inbox_ref(wsf_inbox *inbox) {
 void wsf_inbox_unref(wsf_inbox *inbox) {
     if (inbox == NULL || atomic_fetch_sub_explicit(&inbox->refs, 1, memory_order_acq_rel) != 1)
         return;
-    wsf_item *item = wsf_queue_take(&inbox->mailbox.queue);
+    wsf_item *item = wsf_queue_take(&inbox->mailbox.queue, NULL, NULL);
     while (item != NULL) {
         wsf_item *next = item->next;
         wsf_inbox_free_item(item);
@@ -94,23 +94,63 @@ static wsf_item *item_for(wsfan_message *message) {
     return &shared->item;
 }
 
+static bool fits(const wsf_inbox *inbox, uint64_t bytes) {
+    const wsf_queue *queue = &inbox->mailbox.queue;
+    return inbox->count_seen == 0 || (inbox->count_seen < queue->count_max &&
+                                      inbox->bytes_seen + bytes <= queue->bytes_max);
+}
+
+/* Nobody else puts messages in, so there is at least the room that was seen last. */
+static bool has_room(wsf_inbox *inbox, uint64_t bytes) {
+    if (fits(inbox, bytes))
+        return true;
+    wsf_queue_depth(&inbox->mailbox.queue, &inbox->count_seen, &inbox->bytes_seen);
+    inbox->count_seen += inbox->head_count;
+    inbox->bytes_seen += inbox->head_bytes;
+    return fits(inbox, bytes);
+}
+
 bool wsf_inbox_put_message(wsf_inbox *inbox, wsfan_message *message) {
-    wsf_item *item = item_for(message);
-    if (item != NULL) {
-        size_t bytes = sizeof(wsf_inbox_shared) + wsf_message_size(message);
-        item->bytes = bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
-        if (wsf_mailbox_post_bounded(&inbox->mailbox, item) == WSFAN_OK)
-            return true;
-        wsf_inbox_free_item(item);
-    } else {
+    size_t size = sizeof(wsf_inbox_shared) + wsf_message_size(message);
+    uint32_t bytes = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
+    wsf_item *item = has_room(inbox, bytes) ? item_for(message) : NULL;
+    if (item == NULL) {
         wsfan_message_unref(message);
+        wsf_inbox_note_gap(inbox, 1);
+        return false;
     }
-    wsf_inbox_note_gap(inbox, 1);
-    return false;
+    item->bytes = bytes;
+    item->next = NULL;
+    if (inbox->head == NULL)
+        inbox->head = item;
+    else
+        inbox->tail->next = item;
+    inbox->tail = item;
+    inbox->head_count++;
+    inbox->head_bytes += bytes;
+    inbox->count_seen++;
+    inbox->bytes_seen += bytes;
+    return true;
+}
+
+void wsf_inbox_flush(wsf_inbox *inbox) {
+    wsf_item *item = inbox->head;
+    if (item == NULL)
+        return;
+    int error = wsf_mailbox_post_chain(&inbox->mailbox, item, inbox->tail, inbox->head_count,
+                                       inbox->head_bytes);
+    inbox->head = inbox->tail = NULL;
+    inbox->head_count = inbox->head_bytes = 0;
+    while (error != WSFAN_OK && item != NULL) { /* the loop is closed */
+        wsf_item *next = item->next;
+        wsf_inbox_free_item(item);
+        item = next;
+    }
 }
 
 void wsf_inbox_put_ticket(wsf_inbox *inbox, wsf_ticket *ticket) {
     ticket->item.kind = WSF_INBOX_JOINED;
+    wsf_inbox_flush(inbox);
     if (wsf_mailbox_post(&inbox->mailbox, &ticket->item) != WSFAN_OK)
         wsf_ticket_free(ticket); /* the loop is closed */
 }
@@ -135,6 +175,7 @@ static bool put_notice(wsf_inbox *inbox, wsf_inbox_kind kind, const wsfan_peer *
         notice->gap.name = notice->name;
     }
     atomic_fetch_add(&inbox->notices, 1);
+    wsf_inbox_flush(inbox);
     if (wsf_mailbox_post(&inbox->mailbox, &notice->item) != WSFAN_OK)
         free(notice); /* the loop is closed */
     return true;
@@ -153,6 +194,7 @@ bool wsf_inbox_put_gap(wsf_inbox *inbox, const wsfan_gap *gap) {
 
 void wsf_inbox_put_result(wsf_inbox *inbox, wsf_receipt *receipt) {
     receipt->item.kind = WSF_INBOX_RESULT;
+    wsf_inbox_flush(inbox);
     if (wsf_mailbox_post(&inbox->mailbox, &receipt->item) != WSFAN_OK)
         wsf_receipt_unref(receipt); /* the loop is closed */
 }

@@ -40,14 +40,24 @@ typedef struct {
     atomic_uint shed_permille;      /* see wsf_effects */
     atomic_int drained;             /* 1: the drain is over; the status is the next */
     atomic_int drained_status;
+
+    /* The mesh thread's: messages on their way to the mailbox, which they reach together. */
+    wsf_item *head;
+    wsf_item *tail;
+    uint64_t head_count;
+    uint64_t head_bytes;
+    uint64_t count_seen; /* in here and in the mailbox, at most: the loop may have taken some since */
+    uint64_t bytes_seen;
 } wsf_inbox;
 
 wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error);
 wsf_inbox *wsf_inbox_ref(wsf_inbox *inbox);
 void wsf_inbox_unref(wsf_inbox *inbox);
 
-/* Takes over the caller's reference. False: no room; the gap is noted for the loop. */
+/* Takes over the caller's reference. False: no room; the gap is noted for the loop. True: it is
+ * there with the next flush, or with whatever else is put in. */
 bool wsf_inbox_put_message(wsf_inbox *inbox, wsfan_message *message);
+void wsf_inbox_flush(wsf_inbox *inbox);
 
 /* A message that could not even be made. */
 void wsf_inbox_note_gap(wsf_inbox *inbox, uint64_t count);

@@ -98,6 +98,7 @@ int wsf_interest_add_loop(wsf_interest *interest, uint64_t hash, unsigned loop, 
         append_log(interest, row);
     }
     row->loops |= UINT64_C(1) << loop;
+    interest->changes++;
     *serial = row->serial;
     return WSFAN_OK;
 }
@@ -107,6 +108,7 @@ static void clear_loop(wsf_interest *interest, wsf_interest_row *row, unsigned l
     if ((row->loops & bit) == 0)
         return;
     row->loops &= ~bit;
+    interest->changes++;
     if (row->loops == 0) {
         interest->local_count--;
         interest->local_digest -= row->hash;
@@ -141,6 +143,7 @@ int wsf_interest_add_peer(wsf_interest *interest, uint64_t hash, unsigned peer) 
         interest->remote_count++;
     interest->peer_digests[peer] += hash;
     row->peers |= bit;
+    interest->changes++;
     return WSFAN_OK;
 }
 
@@ -149,6 +152,7 @@ static void clear_peer(wsf_interest *interest, wsf_interest_row *row, unsigned p
     if ((row->peers & bit) == 0)
         return;
     row->peers &= ~bit;
+    interest->changes++;
     interest->peer_digests[peer] -= row->hash;
     if (row->peers == 0)
         interest->remote_count--;

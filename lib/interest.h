@@ -23,6 +23,7 @@ typedef struct {
     uint32_t local_count;  /* rows with a loop */
     uint32_t remote_count; /* rows with a peer */
     uint32_t remote_count_max;
+    uint64_t changes;      /* of any row's bits: while it stays, so does what was found */
     uint64_t local_digest; /* sum of the hashes with a loop; the same set, the same digest */
     uint64_t peer_digests[64];
     wsf_table index;

@@ -26,7 +26,7 @@ static void drop_first_sent(wsf_link *link) {
     wsf_sent_frame *first = wsf_deque_at(&link->sent, 0);
     link->again_count -= first->again;
     link->sent_bytes -= first->frame->capacity;
-    wsf_buffer_unref(first->frame);
+    wsf_buffer_cache_put(link->limits.frames, first->frame);
     wsf_deque_pop_front(&link->sent);
 }
 
@@ -36,7 +36,13 @@ static void drop_held(wsf_link *link) {
     link->held_bytes = 0;
 }
 
+static void drop_open(wsf_link *link) {
+    wsf_buffer_cache_put(link->limits.frames, link->open.frame);
+    link->open = (wsf_open_frame){ 0 };
+}
+
 void wsf_link_destroy(wsf_link *link) {
+    drop_open(link);
     while (link->sent.count > 0)
         drop_first_sent(link);
     drop_held(link);
@@ -52,6 +58,8 @@ void wsf_link_restart_out(wsf_link *link, uint64_t epoch) {
         link->lost += ((wsf_sent_frame *)wsf_deque_at(&link->sent, 0))->messages;
         drop_first_sent(link);
     }
+    link->lost += link->open.messages;
+    drop_open(link);
     link->epoch = epoch;
     link->next = 1;
     link->acked = 0;
@@ -188,15 +196,15 @@ wsf_buffer *wsf_link_next_again(wsf_link *link) {
 
 /* ------------------------------------------------------------------------------------ receiving */
 
-enum { HELD_COUNT_MAX = 65536 };
+enum { HELD_COUNT_MAX = 65536, HELD_SIZE_MIN = 8192 };
 
 /* Numbers that nobody has used yet are not held: a frame is at most a window ahead. */
-static bool hold(wsf_link *link, uint64_t number, const void *data, size_t size) {
+static bool hold(wsf_link *link, uint64_t number, wsf_buffer *frame) {
     uint64_t place = number - link->in_expected;
-    if (place >= HELD_COUNT_MAX || size > UINT32_MAX ||
-        link->held_bytes + size > link->limits.window_bytes)
+    if (place >= HELD_COUNT_MAX || link->held_bytes + frame->size > link->limits.window_bytes)
         return false;
-    wsf_buffer *frame = wsf_buffer_new((uint32_t)size);
+    /* A small one may lie in memory that ZeroMQ received many in. */
+    frame = frame->size < HELD_SIZE_MIN ? wsf_buffer_copy(frame) : wsf_buffer_ref(frame);
     if (frame == NULL)
         return false;
     while (link->held.count <= place) {
@@ -207,9 +215,7 @@ static bool hold(wsf_link *link, uint64_t number, const void *data, size_t size)
         }
         *slot = NULL;
     }
-    memcpy(frame->data, data, size);
-    frame->size = (uint32_t)size;
-    link->held_bytes += size;
+    link->held_bytes += frame->size;
     *(wsf_buffer **)wsf_deque_at(&link->held, (uint32_t)place) = frame;
     return true;
 }
@@ -226,15 +232,14 @@ static void advance(wsf_link *link) {
         wsf_deque_pop_front(&link->held);
 }
 
-wsf_receive wsf_link_receive(wsf_link *link, uint64_t epoch, uint64_t number, const void *frame,
-                             size_t size) {
+wsf_receive wsf_link_receive(wsf_link *link, uint64_t epoch, uint64_t number, wsf_buffer *frame) {
     if (epoch != link->in_epoch || epoch == 0)
         return WSF_RECEIVE_FOREIGN;
     if (number < link->in_expected || is_held(link, number))
         return WSF_RECEIVE_DUPLICATE;
     wsf_link_note_newest(link, number);
     if (number > link->in_expected)
-        return hold(link, number, frame, size) ? WSF_RECEIVE_HELD : WSF_RECEIVE_NO_ROOM;
+        return hold(link, number, frame) ? WSF_RECEIVE_HELD : WSF_RECEIVE_NO_ROOM;
     advance(link);
     return WSF_RECEIVE_NEXT;
 }

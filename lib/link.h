@@ -13,6 +13,7 @@ typedef struct {
     uint64_t window_bytes;    /* sent and not acknowledged; and received before its turn */
     uint64_t queue_bytes_max; /* waiting for room in the window */
     uint32_t queue_count_max;
+    wsf_buffer_cache *frames; /* where they go when they are not needed any more; NULL: nowhere */
 } wsf_link_limits;
 
 typedef struct {
@@ -22,6 +23,14 @@ typedef struct {
     bool again;        /* it is to be sent once more */
     bool receipts;     /* somebody asked what becomes of a message in it */
 } wsf_sent_frame;
+
+/* A frame that is being filled. It goes before everything that waits. */
+typedef struct {
+    wsf_buffer *frame; /* NULL: none begun; size counts from the room for the head on */
+    uint64_t payload_bytes;
+    uint32_t messages;
+    bool receipts;
+} wsf_open_frame;
 
 typedef struct {
     wsf_link_limits limits;
@@ -35,6 +44,7 @@ typedef struct {
     uint64_t sent_bytes;
     uint64_t again_from;   /* no frame before this one is to be sent again, */
     uint32_t again_count;  /* but so many in all */
+    wsf_open_frame open;
     wsf_deque queue;       /* wsfan_message *, oldest first */
     uint64_t queue_bytes;
     uint64_t lost;         /* messages that were dropped and not yet reported, */
@@ -53,7 +63,7 @@ void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch
 void wsf_link_destroy(wsf_link *link);
 
 /* A new outgoing stream. What was sent and not acknowledged counts as lost, because nobody can tell
- * whether it arrived; what waits goes on waiting. */
+ * whether it arrived, and so does what is in the open frame; what waits goes on waiting. */
 void wsf_link_restart_out(wsf_link *link, uint64_t epoch);
 
 /* A new incoming stream; 0: none. */
@@ -98,9 +108,8 @@ typedef enum {
     WSF_RECEIVE_FOREIGN    /* of another epoch */
 } wsf_receive;
 
-/* Copies the frame when it has to wait. */
-wsf_receive wsf_link_receive(wsf_link *link, uint64_t epoch, uint64_t number, const void *frame,
-                             size_t size);
+/* Keeps the frame, or a copy, when it has to wait. */
+wsf_receive wsf_link_receive(wsf_link *link, uint64_t epoch, uint64_t number, wsf_buffer *frame);
 
 /* The expected frame, if it is here already; NULL: it is not. Take it, or let it be missing. */
 wsf_buffer *wsf_link_held(const wsf_link *link);

@@ -22,6 +22,7 @@ struct wsfan_loop {
     bool dispatching;
     wsf_mesh_command *goodbye; /* made at the start, so that closing needs no memory */
     wsf_item *todo;            /* taken from the inbox and not handled */
+    wsf_message_bin bin;     /* messages that were dispatched */
     uint64_t released_count; /* of the inbox's bounds, not yet given back */
     uint64_t released_bytes;
     uint64_t messages;
@@ -236,7 +237,10 @@ static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
         message->receipt->loops_item.kind = WSF_MESH_LOOPS_DONE;
         wsf_mesh_post(loop->node.mesh, &wsf_receipt_ref(message->receipt)->loops_item);
     }
-    wsf_inbox_free_item(item);
+    if (item->kind == WSF_INBOX_MESSAGE)
+        wsf_message_bin_add(&loop->bin, message);
+    else
+        wsf_inbox_free_item(item);
 }
 
 static void dispatch_notice(wsfan_loop *loop, wsf_inbox_notice *notice) {
@@ -349,8 +353,18 @@ static void release_inbox(wsfan_loop *loop) {
     loop->released_count = loop->released_bytes = 0;
 }
 
+/* Whether there is something to do besides what the mailbox knows of. */
+static bool has_more(const wsfan_loop *loop) {
+    const wsf_inbox *inbox = loop->inbox;
+    return loop->members.ready.count > 0 || atomic_load(&inbox->gap) > 0 ||
+           atomic_load(&inbox->view) != NULL || wsf_moves_pending(&loop->moves) ||
+           (atomic_load(&loop->draining) &&
+            (atomic_load(&inbox->drained) != 0 ||
+             atomic_load(&inbox->shed_permille) > loop->moves.shed_permille));
+}
+
 int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
-    enum { HANDLED_MAX = 1 << 30, RELEASE_COUNT = 64 };
+    enum { HANDLED_MAX = 1 << 30, RELEASE_COUNT = 256 };
     int error = check(loop);
     if (error != WSFAN_OK)
         return error;
@@ -376,11 +390,14 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
         handled += dispatch_moves(loop, max - handled);
     if (atomic_load(&loop->draining) && handled < max)
         handled += dispatch_drain(loop, max - handled);
+    wsf_message_bin_empty(&loop->bin);
     release_inbox(loop);
-    if (loop->todo != NULL || loop->members.ready.count > 0 || wsf_moves_pending(&loop->moves) ||
-        handled == max)
-        wsf_mailbox_wake(&loop->inbox->mailbox);
     loop->dispatching = false;
+    /* The descriptor stays readable while there is more; taking nothing is what clears it. */
+    if (loop->todo == NULL)
+        loop->todo = wsf_mailbox_take(&loop->inbox->mailbox);
+    if (handled == max || has_more(loop))
+        wsf_mailbox_wake(&loop->inbox->mailbox);
     return (int)handled;
 }
 

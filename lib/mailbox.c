@@ -1,4 +1,5 @@
-/* One eventfd, written only when the queue was empty: under load, one wake for many items. */
+/* One eventfd, written only when the consumer waits and read only before it does: under load, no
+ * system call at all. */
 #include "mailbox.h"
 
 #include <stddef.h>
@@ -28,25 +29,37 @@ void wsf_mailbox_wake(wsf_mailbox *mailbox) {
 }
 
 int wsf_mailbox_post(wsf_mailbox *mailbox, wsf_item *item) {
-    bool was_empty;
-    int error = wsf_queue_push(&mailbox->queue, item, &was_empty);
-    if (was_empty)
+    bool wake;
+    int error = wsf_queue_push(&mailbox->queue, item, &wake);
+    if (wake)
         wsf_mailbox_wake(mailbox);
     return error;
 }
 
-int wsf_mailbox_post_bounded(wsf_mailbox *mailbox, wsf_item *item) {
-    bool was_empty;
-    int error = wsf_queue_push_bounded(&mailbox->queue, item, &was_empty);
-    if (was_empty)
+void wsf_mailbox_commit(wsf_mailbox *mailbox, wsf_item *item) {
+    bool wake;
+    wsf_queue_commit(&mailbox->queue, item, &wake);
+    if (wake)
+        wsf_mailbox_wake(mailbox);
+}
+
+int wsf_mailbox_post_chain(wsf_mailbox *mailbox, wsf_item *head, wsf_item *tail, uint64_t count,
+                           uint64_t bytes) {
+    bool wake;
+    int error = wsf_queue_push_chain(&mailbox->queue, head, tail, count, bytes, &wake);
+    if (wake)
         wsf_mailbox_wake(mailbox);
     return error;
+}
+
+/* Under the queue's lock: a post comes before, and is taken, or after, and wakes. One whose wake is
+ * still on its way wakes for nothing. */
+static void clear(void *user) {
+    uint64_t wakes;
+    ssize_t cleared = read(((wsf_mailbox *)user)->fd, &wakes, sizeof wakes);
+    (void)cleared;
 }
 
 wsf_item *wsf_mailbox_take(wsf_mailbox *mailbox) {
-    /* First the descriptor, then the items: a post in between wakes again, for nothing at worst. */
-    uint64_t wakes;
-    ssize_t cleared = read(mailbox->fd, &wakes, sizeof wakes);
-    (void)cleared;
-    return wsf_queue_take(&mailbox->queue);
+    return wsf_queue_take(&mailbox->queue, clear, mailbox);
 }

@@ -1,4 +1,4 @@
-/* A queue with a descriptor that is readable while there is something in it. */
+/* A queue with a descriptor that is readable while there is something to do for its consumer. */
 #ifndef WSF_MAILBOX_H
 #define WSF_MAILBOX_H
 
@@ -12,12 +12,17 @@ typedef struct {
 int wsf_mailbox_init(wsf_mailbox *mailbox, uint64_t count_max, uint64_t bytes_max);
 void wsf_mailbox_destroy(wsf_mailbox *mailbox); /* not the items in it */
 
-/* As wsf_queue_push() and wsf_queue_push_bounded(), and wakes the consumer when it was empty. */
+/* As the functions of the queue, and wake the consumer when it waits. */
 int wsf_mailbox_post(wsf_mailbox *mailbox, wsf_item *item);
-int wsf_mailbox_post_bounded(wsf_mailbox *mailbox, wsf_item *item);
+void wsf_mailbox_commit(wsf_mailbox *mailbox, wsf_item *item); /* after wsf_queue_begin() */
+int wsf_mailbox_post_chain(wsf_mailbox *mailbox, wsf_item *head, wsf_item *tail, uint64_t count,
+                           uint64_t bytes);
 
-/* Makes the descriptor readable; and takes all items, after which it is not. */
+/* Makes the descriptor readable. */
 void wsf_mailbox_wake(wsf_mailbox *mailbox);
+
+/* All items. When there are none the descriptor is not readable any more, and will be when
+ * something is posted. A consumer that got items must take again before it waits. */
 wsf_item *wsf_mailbox_take(wsf_mailbox *mailbox);
 
 #endif

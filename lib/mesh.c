@@ -17,7 +17,7 @@
 
 enum {
     LOOPS_MAX = 64,
-    COMMANDS_SHARE = 1024, /* handled before the sockets have their turn */
+    COMMANDS_SHARE = 1024, /* handled before loops and sockets have their turn */
     GOODBYE_LINGER_MS = 200
 };
 
@@ -29,6 +29,8 @@ typedef struct {
 
 struct wsf_mesh {
     wsf_mailbox mailbox;
+    wsf_message_pool pool; /* of small publishes; guarded by the mailbox's lock */
+    wsf_hash_key key;
     _Atomic(named_set *) named[WSF_SOURCES_MAX]; /* not taken yet; NULL: none */
     atomic_bool named_any;
     pthread_t thread;
@@ -36,6 +38,7 @@ struct wsf_mesh {
     wsf_core *core;
     wsf_sockets *sockets; /* NULL: local only */
     wsf_inbox *inboxes[LOOPS_MAX];
+    uint64_t fresh; /* bits of inboxes with something to flush */
     atomic_uint_fast64_t refused; /* publishes */
     uint32_t headroom_bytes;
     uint32_t close_ms_max;
@@ -73,16 +76,25 @@ static void on_send(void *user, wsf_buffer *frame) {
 static bool on_deliver(void *user, unsigned loop, wsfan_message *message) {
     wsf_mesh *mesh = user;
     wsf_inbox *inbox = mesh->inboxes[loop];
+    mesh->fresh |= UINT64_C(1) << loop;
     if (mesh->headroom_bytes == 0 || !message->taken) {
         message->taken = true;
-        return wsf_inbox_put_message(inbox, wsfan_message_ref(message));
+        return wsf_inbox_put_message(inbox, message);
     }
     /* The headroom is written by the loop that has it: another loop gets a copy. */
     wsfan_message *copy = wsf_message_clone(message);
+    wsfan_message_unref(message);
     if (copy != NULL)
         return wsf_inbox_put_message(inbox, copy);
     wsf_inbox_note_gap(inbox, 1);
     return false;
+}
+
+/* Loops get what came for them in one step. */
+static void flush_inboxes(wsf_mesh *mesh) {
+    for (unsigned i = 0; mesh->fresh != 0; i++, mesh->fresh >>= 1)
+        if ((mesh->fresh & 1) != 0 && mesh->inboxes[i] != NULL)
+            wsf_inbox_flush(mesh->inboxes[i]);
 }
 
 static void on_joined(void *user, wsf_ticket *ticket) {
@@ -160,8 +172,9 @@ static void on_subscription(void *user, bool subscribed, const void *topic, size
     wsf_core_subscription(((wsf_mesh *)user)->core, subscribed, topic, size, now());
 }
 
-static void on_frame(void *user, uint32_t connection, const void *data, size_t size) {
-    wsf_core_receive(((wsf_mesh *)user)->core, connection, data, size, now());
+static void on_frame(void *user, uint32_t connection, wsf_buffer *frame) {
+    wsf_core_receive(((wsf_mesh *)user)->core, connection, frame, now());
+    flush_inboxes(user);
 }
 
 static void on_stray(void *user) {
@@ -170,19 +183,20 @@ static void on_stray(void *user) {
 
 static void remove_loop(wsf_mesh *mesh, unsigned loop) {
     wsf_core_remove_loop(mesh->core, loop);
+    wsf_inbox_flush(mesh->inboxes[loop]);
     wsf_inbox_unref(mesh->inboxes[loop]);
     mesh->inboxes[loop] = NULL;
 }
 
-static void handle(wsf_mesh *mesh, wsf_item *item) {
+static void handle(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
     wsf_ticket *ticket = (wsf_ticket *)item;
     wsf_mesh_command *command = (wsf_mesh_command *)item;
     switch ((wsf_mesh_kind)item->kind) {
     case WSF_MESH_PUBLISH:
-        wsf_core_publish(mesh->core, (wsfan_message *)item, now());
+        wsf_core_publish(mesh->core, (wsfan_message *)item, at);
         break;
     case WSF_MESH_JOIN:
-        wsf_core_join(mesh->core, ticket, now());
+        wsf_core_join(mesh->core, ticket, at);
         break;
     case WSF_MESH_LEAVE:
         wsf_core_leave(mesh->core, ticket->hash, ticket->loop);
@@ -227,8 +241,12 @@ static void take_named(wsf_mesh *mesh) {
     }
 }
 
-static bool can_handle(const wsf_mesh *mesh) {
-    return mesh->todo != NULL && !wsf_core_congested(mesh->core);
+static bool can_handle(wsf_mesh *mesh) {
+    if (wsf_core_congested(mesh->core))
+        return false;
+    if (mesh->todo == NULL)
+        mesh->todo = wsf_mailbox_take(&mesh->mailbox);
+    return mesh->todo != NULL;
 }
 
 /* Returns whether there is more that can be handled now. While a peer is behind, commands wait: the
@@ -236,8 +254,7 @@ static bool can_handle(const wsf_mesh *mesh) {
 static bool handle_commands(wsf_mesh *mesh) {
     uint64_t released_count = 0;
     uint64_t released_bytes = 0;
-    if (mesh->todo == NULL)
-        mesh->todo = wsf_mailbox_take(&mesh->mailbox);
+    wsf_now at = now();
     for (int i = 0; i < COMMANDS_SHARE && can_handle(mesh); i++) {
         wsf_item *item = mesh->todo;
         mesh->todo = item->next;
@@ -245,10 +262,11 @@ static bool handle_commands(wsf_mesh *mesh) {
             released_count++;
             released_bytes += item->bytes;
         }
-        handle(mesh, item);
+        handle(mesh, item, at);
     }
+    flush_inboxes(mesh);
     wsf_queue_release(&mesh->mailbox.queue, released_count, released_bytes);
-    return can_handle(mesh);
+    return mesh->todo != NULL && !wsf_core_congested(mesh->core);
 }
 
 /* --------------------------------------------------------------------------------------- thread */
@@ -265,11 +283,13 @@ static int timeout_until(uint64_t deadline_ms, wsf_now at) {
 static int work(wsf_mesh *mesh) {
     wsf_sockets_handler handler = { mesh, on_subscription, on_frame, on_stray };
     bool more = handle_commands(mesh);
-    take_named(mesh); /* after the descriptor was cleared, so that no wake-up is lost */
+    take_named(mesh);
     if (mesh->sockets != NULL)
         more = wsf_sockets_receive(mesh->sockets, &handler) || more;
     wsf_core_flush(mesh->core, now());
-    if (more || can_handle(mesh)) /* what was congested may not be so any more */
+    flush_inboxes(mesh);
+    /* What was congested may not be so any more; and looking clears the descriptor. */
+    if (can_handle(mesh) || more || atomic_load(&mesh->named_any))
         return 0;
     return timeout_until(wsf_core_deadline(mesh->core), now());
 }
@@ -350,6 +370,7 @@ int wsf_mesh_open(wsf_mesh **out, const wsf_mesh_config *config, const wsf_core_
     if (mesh == NULL)
         return WSFAN_ENOMEM;
     mesh->headroom_bytes = core->headroom_bytes;
+    wsf_hash_key_init(&mesh->key, core->cluster);
     mesh->close_ms_max = config->close_ms_max;
     int error = wsf_mailbox_init(&mesh->mailbox, config->publish_queue_count_max,
                                  config->publish_queue_bytes_max);
@@ -388,6 +409,7 @@ void wsf_mesh_close(wsf_mesh *mesh) {
         free(atomic_load(&mesh->named[i]));
     wsf_core_destroy(mesh->core);
     pthread_mutex_destroy(&mesh->lock);
+    wsf_message_pool_close(&mesh->pool);
     wsf_mailbox_destroy(&mesh->mailbox);
     free(mesh);
 }
@@ -400,45 +422,77 @@ const char *wsf_mesh_endpoint(const wsf_mesh *mesh) {
 
 /* Without sockets there is nothing to wait for: what is posted is done at once, by whoever posts it,
  * under the lock that keeps it in order. Only when the core has set itself a time, a thread is started
- * to keep it, and from then on does all of it. True: done. */
-static bool work_here(wsf_mesh *mesh, wsf_item *item, int *error) {
+ * to keep it, and from then on does all of it. True: done by the caller, who has the lock now, until
+ * finish_here(). */
+static bool begin_here(wsf_mesh *mesh) {
     if (mesh->sockets != NULL)
         return false;
     pthread_mutex_lock(&mesh->lock);
-    bool here = !mesh->threaded;
-    if (here) {
-        /* Through the queue, which may be closed, and which effects may post to. */
-        *error = item->kind == WSF_MESH_PUBLISH ? wsf_queue_push_bounded(&mesh->mailbox.queue, item,
-                                                                         &(bool){ false })
-                                                : wsf_queue_push(&mesh->mailbox.queue, item,
-                                                                 &(bool){ false });
-        while (handle_commands(mesh))
-            continue;
-        wsf_core_flush(mesh->core, now());
-        if (wsf_core_deadline(mesh->core) != UINT64_MAX && !mesh->closing)
-            start_thread(mesh); /* if it cannot be, the next call is in time, or late */
-    }
+    if (!mesh->threaded)
+        return true;
     pthread_mutex_unlock(&mesh->lock);
-    return here;
+    return false;
+}
+
+static void finish_here(wsf_mesh *mesh) {
+    while (handle_commands(mesh))
+        continue;
+    wsf_core_flush(mesh->core, now());
+    flush_inboxes(mesh);
+    if (wsf_core_deadline(mesh->core) != UINT64_MAX && !mesh->closing)
+        start_thread(mesh); /* if it cannot be, the next call is in time, or late */
+    pthread_mutex_unlock(&mesh->lock);
 }
 
 void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item) {
-    int error = WSFAN_OK;
-    if (!work_here(mesh, item, &error))
-        error = wsf_mailbox_post(&mesh->mailbox, item);
+    bool here = begin_here(mesh);
+    bool wake;
+    int error = here ? wsf_queue_push(&mesh->mailbox.queue, item, &wake)
+                     : wsf_mailbox_post(&mesh->mailbox, item);
     assert(error == WSFAN_OK);
     (void)error;
+    if (here)
+        finish_here(mesh);
 }
 
-int wsf_mesh_publish(wsf_mesh *mesh, wsfan_message *message) {
-    int error = WSFAN_OK;
-    message->item.kind = WSF_MESH_PUBLISH;
-    if (!work_here(mesh, &message->item, &error))
-        error = wsf_mailbox_post_bounded(&mesh->mailbox, &message->item);
-    if (error != WSFAN_OK) {
-        wsfan_message_unref(message);
-        atomic_fetch_add_explicit(&mesh->refused, 1, memory_order_relaxed);
+/* What wsf_queue_begin() has begun. NULL: the message could not be made. */
+static void commit(wsf_mesh *mesh, bool here, wsfan_message *message) {
+    bool wake;
+    wsf_item *item = message != NULL ? &message->item : NULL;
+    if (item != NULL)
+        item->kind = WSF_MESH_PUBLISH;
+    if (here)
+        wsf_queue_commit(&mesh->mailbox.queue, item, &wake);
+    else
+        wsf_mailbox_commit(&mesh->mailbox, item);
+}
+
+/* Small messages are made under the lock of the queue, in blocks that all publishers share. */
+int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt) {
+    wsfan_message *message = NULL;
+    size_t bytes = wsf_message_need(parts);
+    bool small = receipt == NULL && bytes <= WSF_MESSAGE_SMALL;
+    if (!small) {
+        message = wsf_message_new(&mesh->key, parts);
+        if (message == NULL) {
+            wsf_receipt_unref(receipt);
+            return WSFAN_ENOMEM;
+        }
+        message->receipt = receipt;
     }
+    bool here = begin_here(mesh);
+    int error = wsf_queue_begin(&mesh->mailbox.queue, bytes);
+    if (error == WSFAN_OK) {
+        if (small)
+            message = wsf_message_make(&mesh->pool, parts, bytes);
+        error = message != NULL ? WSFAN_OK : WSFAN_ENOMEM;
+        commit(mesh, here, message);
+    } else {
+        wsfan_message_unref(message);
+        atomic_fetch_add_explicit(&mesh->refused, error == WSFAN_EAGAIN, memory_order_relaxed);
+    }
+    if (here)
+        finish_here(mesh);
     return error;
 }
 

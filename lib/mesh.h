@@ -50,8 +50,9 @@ const char *wsf_mesh_endpoint(const wsf_mesh *mesh); /* "" without sockets */
 /* [any] Never fails: what is posted is bounded by what exists. */
 void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item);
 
-/* [any] Takes over the message. WSFAN_EAGAIN, WSFAN_ECLOSED: refused, the message is released. */
-int wsf_mesh_publish(wsf_mesh *mesh, wsfan_message *message);
+/* [any] Makes a message of its parts and takes it in. receipt: taken over, also on error; NULL: none.
+ * WSFAN_EAGAIN, WSFAN_ECLOSED: refused. WSFAN_ENOMEM. */
+int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt);
 
 /* [any] Names the endpoints of one source, see wsf_core_name_endpoints(). Copied; a set that the mesh
  * thread has not taken yet is replaced. WSFAN_ENOMEM, or WSFAN_OK. */

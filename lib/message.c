@@ -1,94 +1,242 @@
-/* Layout of the one block: struct | targets | names | padding | headroom | payload. */
+/* Layout: struct | targets | names | padding | headroom | payload. One message alone in a block, or
+ * several small ones, one after another. References count per block, so a block goes when none of
+ * its messages is left. What a message refers to besides (a receipt, a frame) only those that are
+ * alone have: it goes with the block. */
 #include "message.h"
 
 #include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
-wsfan_message *wsf_message_new(const wsf_hash_key *key, const wsfan_target *targets,
-                               uint32_t targets_count, wsfan_bytes payload,
-                               uint32_t headroom_size) {
-    size_t names_offset = sizeof(wsfan_message) + targets_count * sizeof(wsf_message_target);
-    size_t names_size = 0;
-    for (uint32_t i = 0; i < targets_count; i++)
-        names_size += targets[i].name.size;
+enum {
+    BLOCK_BYTES = 4080, /* with what malloc() adds, a page */
+    OPEN_REFS = 1 << 16 /* of a block in which messages are made: more than it can hold */
+};
 
-    /* The payload is aligned; the headroom grows backwards from it. */
-    size_t payload_offset = (names_offset + names_size + headroom_size + 15) & ~(size_t)15;
-    assert(payload_offset + payload.size <= UINT32_MAX);
-    wsfan_message *message = malloc(payload_offset + payload.size);
-    if (message == NULL)
-        return NULL;
+struct wsf_block {
+    _Alignas(16) atomic_uint refs;
+};
 
-    memset(message, 0, sizeof *message);
-    atomic_init(&message->refs, 1);
-    message->targets_count = targets_count;
-    message->headroom_size = headroom_size;
-    message->payload_offset = (uint32_t)payload_offset;
-    message->payload_size = (uint32_t)payload.size;
-    message->item.bytes = (uint32_t)(payload_offset + payload.size);
+/* --------------------------------------------------------------------------------------- layout */
 
-    uint8_t *base = (uint8_t *)message;
-    size_t offset = names_offset;
-    for (uint32_t i = 0; i < targets_count; i++) {
+typedef struct {
+    size_t payload_offset;
+    size_t size;
+} layout;
+
+/* The payload is aligned; the headroom grows backwards from it. */
+static inline layout layout_of(const wsf_message_parts *parts, bool with_payload) {
+    size_t end = sizeof(wsfan_message) + parts->targets_count * sizeof(wsf_message_target);
+    for (uint32_t i = 0; i < parts->targets_count; i++)
+        end += parts->targets[i].name.size;
+    if (!with_payload)
+        return (layout){ end, end };
+    size_t payload_offset = (end + parts->headroom_size + 15) & ~(size_t)15;
+    return (layout){ payload_offset, payload_offset + parts->payload.size };
+}
+
+static inline wsfan_message *fill(uint8_t *at, uint32_t block_offset,
+                                  const wsf_message_parts *parts, layout where) {
+    wsfan_message *message = (wsfan_message *)(void *)at;
+    assert(where.size + parts->payload.size <= UINT32_MAX);
+    message->item = (wsf_item){ NULL, 0, (uint32_t)where.size };
+    message->payload = at + where.payload_offset;
+    message->receipt = NULL;
+    message->frame = NULL;
+    message->id = (wsfan_message_id){ 0, 0 };
+    message->except = parts->except;
+    message->block_offset = block_offset;
+    message->payload_size = (uint32_t)parts->payload.size;
+    message->size = (uint32_t)where.size;
+    message->targets_count = (uint16_t)parts->targets_count;
+    message->headroom_size = (uint16_t)parts->headroom_size;
+    message->flags = (uint8_t)parts->flags;
+    message->taken = false;
+    message->in_inbox = false;
+
+    size_t offset = sizeof *message + parts->targets_count * sizeof(wsf_message_target);
+    for (uint32_t i = 0; i < parts->targets_count; i++) {
+        wsfan_bytes name = parts->targets[i].name;
         message->targets[i] = (wsf_message_target){
-            .hash = targets[i].kind == WSFAN_ALL ? 0 : wsf_hash_target(key, &targets[i]),
             .name_offset = (uint32_t)offset,
-            .name_size = (uint32_t)targets[i].name.size,
-            .kind = targets[i].kind,
+            .name_size = (uint16_t)name.size,
+            .kind = (uint8_t)parts->targets[i].kind,
         };
-        if (targets[i].name.size > 0)
-            memcpy(base + offset, targets[i].name.data, targets[i].name.size);
-        offset += targets[i].name.size;
+        if (name.size > 0)
+            memcpy(at + offset, name.data, name.size);
+        offset += name.size;
     }
-    if (payload.size > 0)
-        memcpy(base + payload_offset, payload.data, payload.size);
     return message;
 }
 
-wsfan_message *wsf_message_clone(const wsfan_message *message) {
-    size_t size = wsf_message_size(message);
-    wsfan_message *clone = malloc(size);
-    if (clone == NULL)
+static void copy_payload(wsfan_message *message, wsfan_bytes payload) {
+    if (payload.size > 0)
+        memcpy(message->payload, payload.data, payload.size);
+}
+
+/* ---------------------------------------------------------------------------------------- alone */
+
+static wsfan_message *new_alone(const wsf_hash_key *key, const wsf_message_parts *parts,
+                                layout where) {
+    wsf_block *block = malloc(sizeof *block + where.size);
+    if (block == NULL)
         return NULL;
-    /* Field by field up to the data: the reference count of the original is not ours to read. */
-    memset(clone, 0, sizeof *clone);
-    atomic_init(&clone->refs, 1);
+    atomic_init(&block->refs, 1);
+    wsfan_message *message = fill((uint8_t *)(block + 1), sizeof *block, parts, where);
+    for (uint32_t i = 0; i < parts->targets_count; i++)
+        if (parts->targets[i].kind != WSFAN_ALL)
+            message->targets[i].hash = wsf_hash_target(key, &parts->targets[i]);
+    return message;
+}
+
+wsfan_message *wsf_message_new(const wsf_hash_key *key, const wsf_message_parts *parts) {
+    wsfan_message *message = new_alone(key, parts, layout_of(parts, true));
+    if (message != NULL)
+        copy_payload(message, parts->payload);
+    return message;
+}
+
+wsfan_message *wsf_message_slice(const wsf_hash_key *key, const wsf_message_parts *parts,
+                                 wsf_buffer *frame) {
+    const uint8_t *payload = parts->payload.data;
+    assert(payload >= frame->data + parts->headroom_size &&
+           payload + parts->payload.size <= frame->data + frame->size);
+    wsfan_message *message = new_alone(key, parts, layout_of(parts, false));
+    if (message == NULL)
+        return NULL;
+    message->payload = frame->data + (payload - frame->data);
+    message->frame = wsf_buffer_ref(frame);
+    message->size += message->payload_size;
+    return message;
+}
+
+static wsf_block *block_of(const wsfan_message *message) {
+    return (wsf_block *)(void *)((uint8_t *)message - message->block_offset);
+}
+
+wsfan_message *wsf_message_clone(const wsfan_message *message) {
+    size_t head = sizeof *message + message->targets_count * sizeof(wsf_message_target);
+    for (uint32_t i = 0; i < message->targets_count; i++)
+        head += message->targets[i].name_size;
+    size_t payload_offset = (head + message->headroom_size + 15) & ~(size_t)15;
+    size_t size = payload_offset + message->payload_size;
+    wsf_block *block = malloc(sizeof *block + size);
+    if (block == NULL)
+        return NULL;
+    atomic_init(&block->refs, 1);
+    wsfan_message *clone = (wsfan_message *)(void *)(block + 1);
+    memcpy(clone, message, head);
     clone->receipt = wsf_receipt_ref(message->receipt);
-    clone->flags = message->flags;
-    clone->id = message->id;
-    clone->except = message->except;
-    clone->targets_count = message->targets_count;
-    clone->headroom_size = message->headroom_size;
-    clone->payload_offset = message->payload_offset;
-    clone->payload_size = message->payload_size;
-    clone->item.bytes = message->item.bytes;
-    size_t head = message->payload_offset - message->headroom_size;
-    memcpy(clone->targets, message->targets, head - sizeof *message);
-    memcpy((uint8_t *)clone + clone->payload_offset,
-           (const uint8_t *)message + message->payload_offset, message->payload_size);
+    clone->frame = NULL;
+    clone->block_offset = sizeof *block;
+    clone->payload = (uint8_t *)clone + payload_offset;
+    clone->size = clone->item.bytes = (uint32_t)size;
+    clone->taken = clone->in_inbox = false;
+    memcpy(clone->payload, message->payload, message->payload_size);
     return clone;
 }
 
-size_t wsf_message_size(const wsfan_message *message) {
-    return (size_t)message->payload_offset + message->payload_size;
+/* ------------------------------------------------------------------------------------ in blocks */
+
+size_t wsf_message_need(const wsf_message_parts *parts) {
+    return layout_of(parts, true).size;
+}
+
+static void return_references(wsf_block *block, uint32_t count) {
+    if (atomic_fetch_sub_explicit(&block->refs, count, memory_order_acq_rel) == count)
+        free(block);
+}
+
+void wsf_message_pool_close(wsf_message_pool *pool) {
+    if (pool->block != NULL)
+        return_references(pool->block, OPEN_REFS - pool->count);
+    *pool = (wsf_message_pool){ NULL, 0, 0, NULL };
+}
+
+wsfan_message *wsf_message_make(wsf_message_pool *pool, const wsf_message_parts *parts,
+                                size_t need) {
+    layout where = { need - parts->payload.size, need };
+    assert(need <= WSF_MESSAGE_SMALL);
+    if (pool->block != NULL && pool->used + where.size > BLOCK_BYTES)
+        wsf_message_pool_close(pool);
+    if (pool->block == NULL) {
+        pool->block = malloc(BLOCK_BYTES);
+        if (pool->block == NULL)
+            return NULL;
+        atomic_init(&pool->block->refs, OPEN_REFS);
+        pool->used = sizeof(wsf_block);
+    }
+    wsfan_message *message = fill((uint8_t *)pool->block + pool->used, pool->used, parts, where);
+    copy_payload(message, parts->payload);
+    pool->used += (uint32_t)(where.size + 15) & ~15u;
+    pool->count++;
+    pool->last = message;
+    return message;
+}
+
+wsfan_message *wsf_message_repeat(wsf_message_pool *pool, wsfan_bytes payload) {
+    const wsfan_message *last = pool->last;
+    if (last == NULL)
+        return NULL;
+    size_t head = (size_t)(last->payload - (const uint8_t *)last);
+    size_t size = head + payload.size;
+    if (size > WSF_MESSAGE_SMALL || pool->used + size > BLOCK_BYTES)
+        return NULL;
+    wsfan_message *message = (wsfan_message *)(void *)((uint8_t *)pool->block + pool->used);
+    /* Not its headroom, which may be in use; and at most the rounding above the names. */
+    memcpy(message, last, head - last->headroom_size);
+    message->payload = (uint8_t *)message + head;
+    message->block_offset = pool->used;
+    message->payload_size = (uint32_t)payload.size;
+    message->size = message->item.bytes = (uint32_t)size;
+    message->taken = message->in_inbox = false;
+    copy_payload(message, payload);
+    pool->used += (uint32_t)(size + 15) & ~15u;
+    pool->count++;
+    pool->last = message;
+    return message;
+}
+
+/* ----------------------------------------------------------------------------------- references */
+
+void wsf_message_bin_empty(wsf_message_bin *bin) {
+    if (bin->count > 0)
+        return_references(bin->block, bin->count);
+    bin->count = 0;
+}
+
+void wsf_message_bin_add(wsf_message_bin *bin, wsfan_message *message) {
+    wsf_block *block = block_of(message);
+    if (message->receipt != NULL || message->frame != NULL) {
+        wsfan_message_unref(message);
+        return;
+    }
+    if (bin->block != block)
+        wsf_message_bin_empty(bin);
+    bin->block = block;
+    bin->count++;
 }
 
 wsfan_message *wsfan_message_ref(wsfan_message *message) {
-    atomic_fetch_add_explicit(&message->refs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&block_of(message)->refs, 1, memory_order_relaxed);
     return message;
 }
 
 void wsfan_message_unref(wsfan_message *message) {
-    if (message == NULL || atomic_fetch_sub_explicit(&message->refs, 1, memory_order_acq_rel) != 1)
+    if (message == NULL)
+        return;
+    wsf_block *block = block_of(message);
+    if (atomic_fetch_sub_explicit(&block->refs, 1, memory_order_acq_rel) != 1)
         return;
     wsf_receipt_unref(message->receipt);
-    free(message);
+    wsf_buffer_unref(message->frame);
+    free(block);
 }
 
+/* -------------------------------------------------------------------------------------- content */
+
 wsfan_bytes wsfan_message_payload(const wsfan_message *message) {
-    return (wsfan_bytes){ (const uint8_t *)message + message->payload_offset,
-                          message->payload_size };
+    return (wsfan_bytes){ message->payload, message->payload_size };
 }
 
 uint32_t wsfan_message_flags(const wsfan_message *message) {
@@ -105,13 +253,11 @@ size_t wsfan_message_targets_count(const wsfan_message *message) {
 
 wsfan_target wsfan_message_target(const wsfan_message *message, size_t i) {
     assert(i < message->targets_count);
-    const wsf_message_target *target = &message->targets[i];
-    return (wsfan_target){ target->kind,
-                           { (const uint8_t *)message + target->name_offset, target->name_size } };
+    return wsf_message_target_of(message, &message->targets[i]);
 }
 
 void *wsfan_message_headroom(wsfan_message *message, size_t size) {
     if (size > message->headroom_size)
         return NULL;
-    return (uint8_t *)message + message->payload_offset - size;
+    return message->payload - size;
 }

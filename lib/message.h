@@ -1,43 +1,107 @@
-/* The immutable, reference-counted message: one allocation from publish to the last recipient. */
+/* The immutable, reference-counted message: copied once when it is made, never again on one loop. */
 #ifndef WSF_MESSAGE_H
 #define WSF_MESSAGE_H
 
 #include <stdatomic.h>
 
+#include "buffer.h"
 #include "hash.h"
 #include "receipt.h"
 
 typedef struct {
-    uint64_t hash; /* wsf_hash_target(); 0 for WSFAN_ALL */
+    uint64_t hash; /* wsf_hash_target(); 0: not known yet, or WSFAN_ALL */
     uint32_t name_offset;
-    uint32_t name_size;
-    wsfan_target_kind kind;
+    uint16_t name_size;
+    uint8_t kind;
 } wsf_message_target;
 
 struct wsfan_message {
     wsf_item item;        /* its place in the publish queue, later in the inbox of one loop */
+    uint8_t *payload;     /* behind this struct, or in `frame` */
     wsf_receipt *receipt; /* a reference; NULL: nobody asked what becomes of it */
-    atomic_uint refs;
-    uint32_t flags;
-    wsfan_message_id id; /* stamped by the core, before anyone else sees the message */
+    wsf_buffer *frame;    /* a reference; NULL: it has its own copy of the payload */
+    wsfan_message_id id;  /* stamped by the core, before anyone else sees the message */
     wsfan_address except;
-    uint32_t targets_count;
-    uint32_t headroom_size;
-    uint32_t payload_offset; /* from the start of the struct */
+    uint32_t block_offset; /* from the start of its block */
     uint32_t payload_size;
+    uint32_t size;         /* what it takes in memory, with the payload */
+    uint16_t targets_count;
+    uint16_t headroom_size;
+    uint8_t flags;
     bool taken;                   /* a loop has it; only the mesh thread looks, */
     bool in_inbox;                /* and whether `item` is in an inbox */
     wsf_message_target targets[]; /* then the names, the headroom, the payload */
 };
 
-/* Copies everything. Sizes have been checked. NULL: out of memory. */
-wsfan_message *wsf_message_new(const wsf_hash_key *key, const wsfan_target *targets,
-                               uint32_t targets_count, wsfan_bytes payload, uint32_t headroom_size);
+/* What a message is made of. */
+typedef struct {
+    const wsfan_target *targets;
+    uint32_t targets_count;
+    uint32_t headroom_size;
+    wsfan_bytes payload;
+    uint32_t flags;
+    wsfan_address except;
+} wsf_message_parts;
+
+/* A message in memory of its own. Copies everything and knows the hashes. Sizes have been checked.
+ * NULL: out of memory. */
+wsfan_message *wsf_message_new(const wsf_hash_key *key, const wsf_message_parts *parts);
+
+enum { WSF_SLICE_MIN = 4096 }; /* a smaller payload is copied */
+
+/* The same with the payload in a received frame, which stays as long as the message. The bytes
+ * before the payload serve as headroom, and must be as many: nobody may read them afterwards. */
+wsfan_message *wsf_message_slice(const wsf_hash_key *key, const wsf_message_parts *parts,
+                                 wsf_buffer *frame);
 
 /* A message of its own with the same content. NULL: out of memory. */
 wsfan_message *wsf_message_clone(const wsfan_message *message);
 
+/* ------------------------------------------------------------------------------------ in blocks */
+
+/* Small messages are made in blocks of 4 KiB: memory is taken and given back once for several of
+ * them, and whoever keeps one keeps no more than its block. For one thread at a time. */
+typedef struct wsf_block wsf_block;
+
+typedef struct {
+    wsf_block *block; /* with room for more; NULL: none */
+    uint32_t used;
+    uint32_t count; /* of messages made in it */
+    wsfan_message *last;
+} wsf_message_pool;
+
+enum { WSF_MESSAGE_SMALL = 1008 }; /* so that a block holds four at least */
+
+/* What a message of these parts takes in memory. */
+size_t wsf_message_need(const wsf_message_parts *parts);
+
+/* For those that need no more than WSF_MESSAGE_SMALL; need: so much. Does not know the hashes. */
+wsfan_message *wsf_message_make(wsf_message_pool *pool, const wsf_message_parts *parts,
+                                size_t need);
+
+/* One like the last of this pool, in all but the payload and what is stamped. NULL: there is no room
+ * in its block. */
+wsfan_message *wsf_message_repeat(wsf_message_pool *pool, wsfan_bytes payload);
+void wsf_message_pool_close(wsf_message_pool *pool);
+
+/* Gives references back in one step for neighbours in a block. Empty it before it rests. */
+typedef struct {
+    wsf_block *block;
+    uint32_t count;
+} wsf_message_bin;
+
+void wsf_message_bin_add(wsf_message_bin *bin, wsfan_message *message);
+void wsf_message_bin_empty(wsf_message_bin *bin);
+
+static inline wsfan_target wsf_message_target_of(const wsfan_message *message,
+                                                 const wsf_message_target *target) {
+    return (wsfan_target){ (wsfan_target_kind)target->kind,
+                           { (const uint8_t *)message + target->name_offset, target->name_size } };
+}
+
 /* What it takes in memory. */
-size_t wsf_message_size(const wsfan_message *message);
+static inline size_t wsf_message_size(const wsfan_message *message) {
+    return message->size;
+}
 
 #endif

@@ -349,21 +349,16 @@ int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_
         if ((error = check_target(node, &targets[i])) != WSFAN_OK)
             return error;
 
-    wsfan_message *message = wsf_message_new(&node->key, targets, (uint32_t)targets_count, payload,
-                                             node->options.headroom_bytes);
-    if (message == NULL)
-        return WSFAN_ENOMEM;
-    message->flags = options.flags;
-    message->except = options.except;
+    wsf_message_parts parts = { targets,       (uint32_t)targets_count, node->options.headroom_bytes,
+                                payload,       options.flags,           options.except };
+    wsf_receipt *receipt = NULL;
     if (options.result_loop != NULL) {
         error = wsf_loop_new_receipt(options.result_loop, node->options.results_count_max,
-                                     options.result_user, &message->receipt);
-        if (error != WSFAN_OK) {
-            wsfan_message_unref(message);
+                                     options.result_user, &receipt);
+        if (error != WSFAN_OK)
             return error;
-        }
     }
-    error = wsf_mesh_publish(node->mesh, message);
+    error = wsf_mesh_publish(node->mesh, &parts, receipt);
     if (error != WSFAN_OK && options.result_loop != NULL)
         wsf_loop_revoke_receipt(options.result_loop);
     return error;

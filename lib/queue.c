@@ -7,61 +7,108 @@
 #include <string.h>
 #include <wsfan/wsfan.h>
 
+/* Producers hold the lock for a moment at a time: it is worth a short wait before going to sleep. */
+static int init_mutex(pthread_mutex_t *mutex) {
+    pthread_mutexattr_t attributes;
+    if (pthread_mutexattr_init(&attributes) != 0)
+        return WSFAN_ESYSTEM;
+#ifdef PTHREAD_ADAPTIVE_MUTEX_INITIALIZER_NP
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+#endif
+    int result = pthread_mutex_init(mutex, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    return result == 0 ? WSFAN_OK : WSFAN_ESYSTEM;
+}
+
 int wsf_queue_init(wsf_queue *queue, uint64_t count_max, uint64_t bytes_max) {
     memset(queue, 0, sizeof *queue);
     queue->count_max = count_max;
     queue->bytes_max = bytes_max;
-    return pthread_mutex_init(&queue->mutex, NULL) == 0 ? WSFAN_OK : WSFAN_ESYSTEM;
+    queue->waiting = true;
+    return init_mutex(&queue->mutex);
 }
 
 void wsf_queue_destroy(wsf_queue *queue) {
     pthread_mutex_destroy(&queue->mutex);
 }
 
-static void append(wsf_queue *queue, wsf_item *item, bool *was_empty) {
-    item->next = NULL;
-    *was_empty = queue->head == NULL;
+static void append(wsf_queue *queue, wsf_item *head, wsf_item *tail, bool *wake) {
+    tail->next = NULL;
     if (queue->head == NULL)
-        queue->head = item;
+        queue->head = head;
     else
-        queue->tail->next = item;
-    queue->tail = item;
+        queue->tail->next = head;
+    queue->tail = tail;
+    *wake = queue->waiting;
+    queue->waiting = false;
 }
 
-int wsf_queue_push(wsf_queue *queue, wsf_item *item, bool *was_empty) {
+int wsf_queue_push(wsf_queue *queue, wsf_item *item, bool *wake) {
     int error = WSFAN_OK;
-    *was_empty = false;
+    *wake = false;
     pthread_mutex_lock(&queue->mutex);
     if (queue->closed)
         error = WSFAN_ECLOSED;
     else
-        append(queue, item, was_empty);
+        append(queue, item, item, wake);
     pthread_mutex_unlock(&queue->mutex);
     return error;
 }
 
-int wsf_queue_push_bounded(wsf_queue *queue, wsf_item *item, bool *was_empty) {
+int wsf_queue_begin(wsf_queue *queue, uint64_t bytes) {
     int error = WSFAN_OK;
-    *was_empty = false;
     pthread_mutex_lock(&queue->mutex);
-    if (queue->closed || queue->bounded_closed) {
+    if (queue->closed || queue->bounded_closed)
         error = WSFAN_ECLOSED;
-    } else if (queue->count > 0 && (queue->count >= queue->count_max ||
-                                    queue->bytes + item->bytes > queue->bytes_max)) {
+    else if (queue->count > 0 &&
+             (queue->count >= queue->count_max || queue->bytes + bytes > queue->bytes_max))
         error = WSFAN_EAGAIN;
-    } else {
-        append(queue, item, was_empty);
+    if (error != WSFAN_OK)
+        pthread_mutex_unlock(&queue->mutex);
+    return error;
+}
+
+void wsf_queue_commit(wsf_queue *queue, wsf_item *item, bool *wake) {
+    *wake = false;
+    if (item != NULL) {
+        append(queue, item, item, wake);
         queue->count++;
         queue->bytes += item->bytes;
+    }
+    pthread_mutex_unlock(&queue->mutex);
+}
+
+int wsf_queue_push_bounded(wsf_queue *queue, wsf_item *item, bool *wake) {
+    *wake = false;
+    int error = wsf_queue_begin(queue, item->bytes);
+    if (error == WSFAN_OK)
+        wsf_queue_commit(queue, item, wake);
+    return error;
+}
+
+int wsf_queue_push_chain(wsf_queue *queue, wsf_item *head, wsf_item *tail, uint64_t count,
+                         uint64_t bytes, bool *wake) {
+    int error = WSFAN_OK;
+    *wake = false;
+    pthread_mutex_lock(&queue->mutex);
+    if (queue->closed) {
+        error = WSFAN_ECLOSED;
+    } else {
+        append(queue, head, tail, wake);
+        queue->count += count;
+        queue->bytes += bytes;
     }
     pthread_mutex_unlock(&queue->mutex);
     return error;
 }
 
-wsf_item *wsf_queue_take(wsf_queue *queue) {
+wsf_item *wsf_queue_take(wsf_queue *queue, void (*idle)(void *user), void *user) {
     pthread_mutex_lock(&queue->mutex);
     wsf_item *items = queue->head;
     queue->head = queue->tail = NULL;
+    queue->waiting = items == NULL;
+    if (items == NULL && idle != NULL)
+        idle(user);
     pthread_mutex_unlock(&queue->mutex);
     return items;
 }

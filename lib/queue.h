@@ -21,6 +21,7 @@ typedef struct {
     uint64_t bytes;
     uint64_t count_max;
     uint64_t bytes_max;
+    bool waiting; /* the consumer found nothing: it has to be woken for more */
     bool closed;
     bool bounded_closed;
 } wsf_queue;
@@ -28,16 +29,28 @@ typedef struct {
 int wsf_queue_init(wsf_queue *queue, uint64_t count_max, uint64_t bytes_max);
 void wsf_queue_destroy(wsf_queue *queue); /* not the items in it */
 
-/* Appends. Sets *was_empty when the consumer has to be woken. WSFAN_ECLOSED after close. For items
- * whose number is bounded elsewhere. */
-int wsf_queue_push(wsf_queue *queue, wsf_item *item, bool *was_empty);
+/* Appends. Sets *wake when the consumer has to be woken. WSFAN_ECLOSED after close. For items whose
+ * number is bounded elsewhere. */
+int wsf_queue_push(wsf_queue *queue, wsf_item *item, bool *wake);
 
 /* The same within the bounds; WSFAN_EAGAIN over them. An empty queue takes one item of any size. */
-int wsf_queue_push_bounded(wsf_queue *queue, wsf_item *item, bool *was_empty);
+int wsf_queue_push_bounded(wsf_queue *queue, wsf_item *item, bool *wake);
 
-/* All items, first to last, linked by `next`; NULL when there are none. Bounded items count until
- * they are released, so that what the consumer has not handled yet is bounded too. */
-wsf_item *wsf_queue_take(wsf_queue *queue);
+/* The same for an item that is made under the queue's lock: WSFAN_OK means that the lock is held
+ * until wsf_queue_commit(). item NULL: it could not be made. */
+int wsf_queue_begin(wsf_queue *queue, uint64_t bytes);
+void wsf_queue_commit(wsf_queue *queue, wsf_item *item, bool *wake);
+
+/* Appends items that are linked already, for which a producer that is the only one to append
+ * bounded items has found room: see wsf_queue_depth(). */
+int wsf_queue_push_chain(wsf_queue *queue, wsf_item *head, wsf_item *tail, uint64_t count,
+                         uint64_t bytes, bool *wake);
+
+/* All items, first to last, linked by `next`. NULL when there are none, and then the next push asks
+ * to wake; until then a consumer that got something comes back by itself. Bounded items count until
+ * they are released, so that what the consumer has not handled yet is bounded too. idle: called
+ * under the lock when there are none; may be NULL. */
+wsf_item *wsf_queue_take(wsf_queue *queue, void (*idle)(void *user), void *user);
 void wsf_queue_release(wsf_queue *queue, uint64_t count, uint64_t bytes);
 
 void wsf_queue_depth(wsf_queue *queue, uint64_t *count, uint64_t *bytes);

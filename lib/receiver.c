@@ -22,9 +22,13 @@ static void merge_clock(wsf_core *core, uint64_t clock, wsf_now now) {
         core->clock = clock;
 }
 
-static bool message_acceptable(const wsf_core *core, const wsf_entry *entry) {
-    if (entry->message.payload.size > core->config.payload_bytes_max ||
-        entry->message.targets_count > core->config.targets_count_max)
+/* repeated: its targets were acceptable a moment ago. */
+static bool message_acceptable(const wsf_core *core, const wsf_entry *entry, bool repeated) {
+    if (entry->message.payload.size > core->config.payload_bytes_max)
+        return false;
+    if (repeated)
+        return true;
+    if (entry->message.targets_count > core->config.targets_count_max)
         return false;
     for (uint32_t i = 0; i < entry->message.targets_count; i++)
         if (entry->message.targets[i].name.size > core->config.name_bytes_max)
@@ -32,34 +36,65 @@ static bool message_acceptable(const wsf_core *core, const wsf_entry *entry) {
     return true;
 }
 
-static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
+/* A large payload stays where it is, unless it would keep a frame of many messages, or the bytes
+ * before it are too few for what the host writes there. */
+static bool stays_in_frame(const wsf_core *core, const wsf_entry *entry, const wsf_buffer *frame) {
+    enum { SHARE_MIN = 16 };
+    return entry->message.payload.size >= WSF_SLICE_MIN &&
+           frame->size / entry->message.payload.size < SHARE_MIN &&
+           entry->message.head_size >= core->config.headroom_bytes;
+}
+
+static wsfan_message *make_message(wsf_core *core, const wsf_entry *entry, wsf_buffer *frame) {
+    wsf_message_parts parts = {
+        .targets = entry->message.targets,
+        .targets_count = entry->message.targets_count,
+        .headroom_size = core->config.headroom_bytes,
+        .payload = entry->message.payload,
+        .flags = entry->message.flags & WSFAN_BINARY,
+        .except = entry->message.except,
+    };
+    if (stays_in_frame(core, entry, frame))
+        return wsf_message_slice(&core->key, &parts, frame);
+    size_t need = wsf_message_need(&parts);
+    if (need <= WSF_MESSAGE_SMALL)
+        return wsf_message_make(&core->pool, &parts, need);
+    return wsf_message_new(&core->key, &parts);
+}
+
+static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,
+                         wsf_now now) {
     core->stats.received++;
     peer->stats.messages_in++;
     peer->stats.payload_bytes_in += entry->message.payload.size;
     merge_clock(core, entry->message.clock, now);
-    if (!message_acceptable(core, entry)) {
+    bool repeated = entry->message.repeated && core->repeats;
+    core->repeats = false;
+    if (!message_acceptable(core, entry, repeated)) {
         wsf_core_count_drop(core, WSFAN_DROP_TOO_BIG, 1);
         tell_gap(core, peer, 1, WSFAN_GAP_TOO_BIG);
         return;
     }
-    wsfan_message *message = wsf_message_new(&core->key, entry->message.targets,
-                                             entry->message.targets_count, entry->message.payload,
-                                             core->config.headroom_bytes);
+    wsfan_message *message = NULL;
+    if (repeated)
+        message = wsf_message_repeat(&core->pool, entry->message.payload);
+    repeated = message != NULL;
+    if (message == NULL)
+        message = make_message(core, entry, frame);
     if (message == NULL) {
         wsf_core_count_drop(core, WSFAN_DROP_INBOX, 1);
         tell_gap(core, peer, 1, WSFAN_GAP_INBOX);
         return;
     }
-    message->flags = entry->message.flags & WSFAN_BINARY;
     message->id = (wsfan_message_id){ entry->message.clock, peer->node };
-    message->except = entry->message.except;
-    uint64_t loops;
-    uint64_t peers;
-    wsf_route_find(core, message, &loops, &peers);
-    if (loops == 0)
+    core->repeats = message == core->pool.last;
+    if (!repeated) { /* else nothing has changed in between */
+        uint64_t peers;
+        wsf_route_find(core, message, &core->repeats_loops, &peers);
+    }
+    if (core->repeats_loops == 0)
         wsf_core_count_drop(core, WSFAN_DROP_UNWANTED, 1);
-    wsf_route_deliver(core, message, loops);
-    wsfan_message_unref(message);
+    wsf_route_deliver(core, message, core->repeats_loops);
 }
 
 static void take_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *entry) {
@@ -87,10 +122,10 @@ static void take_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *entry
 
 /* False when the peer is gone after this entry. */
 static bool take_numbered_entry(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
-                                wsf_now now) {
+                                wsf_buffer *frame, wsf_now now) {
     switch (entry->type) {
     case WSF_MESSAGE:
-        take_message(core, peer, entry, now);
+        take_message(core, peer, entry, frame, now);
         return true;
     case WSF_INTEREST:
         take_interest(core, peer, entry);
@@ -115,19 +150,19 @@ static bool take_numbered_entry(wsf_core *core, wsf_peer *peer, const wsf_entry 
     }
 }
 
-static void take_numbered(wsf_core *core, wsf_peer *peer, size_t size, wsf_now now) {
+static void take_numbered(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf_now now) {
     wsf_entry entry;
     int more;
     if (peer->ack_ms == UINT64_MAX)
         peer->ack_ms = now.ms + WSF_ACK_DELAY_MS;
-    peer->unacked_bytes += size;
+    peer->unacked_bytes += frame->size;
     if (peer->unacked_bytes >= core->config.link.window_bytes / 8) {
         peer->unacked_bytes = 0;
         peer->ack_ms = 0; /* the sender's window may be smaller than what waits for the delay */
     }
     while ((more = wsf_reader_next(core->reader, &entry)) != 0) {
         if (more == 1) {
-            if (!take_numbered_entry(core, peer, &entry, now))
+            if (!take_numbered_entry(core, peer, &entry, frame, now))
                 return;
             continue;
         }
@@ -235,7 +270,7 @@ static void take_held(wsf_core *core, uint64_t node, wsf_now now) {
         }
         wsf_buffer_ref(frame);
         wsf_link_take_held(&peer->link);
-        take_numbered(core, peer, frame->size, now);
+        take_numbered(core, peer, frame, now);
         wsf_buffer_unref(frame);
     }
 }
@@ -245,11 +280,11 @@ static bool speaks(const wsf_core *core, const wsf_frame_head *head) {
 }
 
 void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head *head,
-                       const void *data, size_t size, wsf_now now) {
+                       wsf_buffer *frame, wsf_now now) {
     wsf_peer *peer = wsf_greet_find(core, head->sender);
     if (peer != NULL) {
         peer->stats.frames_in++;
-        peer->stats.bytes_in += size;
+        peer->stats.bytes_in += frame->size;
         take_acknowledgement(core, peer, head, now);
         if (head->epoch != 0) /* else it has no link with us: it refuses */
             wsf_greet_heard(core, peer, now);
@@ -268,14 +303,14 @@ void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head
     }
     wsf_receive verdict = WSF_RECEIVE_FOREIGN;
     if (peer->linked)
-        verdict = wsf_link_receive(&peer->link, head->epoch, head->number, data, size);
+        verdict = wsf_link_receive(&peer->link, head->epoch, head->number, frame);
     switch (verdict) {
     case WSF_RECEIVE_NEXT:
         peer->nack_interval_ms = WSF_NACK_INTERVAL_MS;
         if (peer->forgotten) /* only from the first frame on it publishes for us again */
             tell_gap(core, peer, 0, WSFAN_GAP_AWAY);
         peer->forgotten = false;
-        take_numbered(core, peer, size, now);
+        take_numbered(core, peer, frame, now);
         take_held(core, head->sender, now);
         break;
     case WSF_RECEIVE_DUPLICATE:

@@ -4,8 +4,8 @@
 
 #include "state.h"
 
-/* Takes the frame that core->reader has open; data and size are all of it. */
+/* Takes the frame that core->reader has open. Borrowed. */
 void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head *head,
-                       const void *data, size_t size, wsf_now now);
+                       wsf_buffer *frame, wsf_now now);
 
 #endif

@@ -194,16 +194,19 @@ static int reserve_member(wsf_audience *audience) {
     return WSFAN_OK;
 }
 
+static bool is_audience(const wsf_audience *audience, wsfan_target_kind kind, wsfan_bytes name,
+                        uint64_t hash) {
+    return audience->hash == hash && audience->kind == kind && audience->name_size == name.size &&
+           wsf_same_bytes(wsf_audience_name(audience).data, name.data, name.size);
+}
+
 static uint32_t find_audience(const wsf_registry *registry, wsfan_target_kind kind,
                               wsfan_bytes name, uint64_t hash) {
     uint32_t cursor = 0;
     uint32_t i;
-    while ((i = wsf_table_next(&registry->index, hash, &cursor)) != WSF_TABLE_NONE) {
-        const wsf_audience *audience = &registry->audiences[i];
-        if (audience->hash == hash && audience->kind == kind && audience->name_size == name.size &&
-            memcmp(wsf_audience_name(audience).data, name.data, name.size) == 0)
+    while ((i = wsf_table_next(&registry->index, hash, &cursor)) != WSF_TABLE_NONE)
+        if (is_audience(&registry->audiences[i], kind, name, hash))
             break;
-    }
     return i;
 }
 
@@ -471,7 +474,10 @@ static size_t copy_members(const wsf_registry *registry, uint32_t i, uint64_t ex
     const wsf_membership *without = slot == NULL ? NULL : find_membership(registry, slot, i);
     uint32_t before = without == NULL ? audience->members_count : without->position;
     uint32_t after = without == NULL ? 0 : audience->members_count - before - 1;
-    memcpy(out, audience->members, before * sizeof *out);
+    if (before == 1)
+        out[0] = audience->members[0];
+    else
+        memcpy(out, audience->members, before * sizeof *out);
     if (after > 0)
         memcpy(out + before, audience->members + before + 1, after * sizeof *out);
     return before + after;
@@ -493,6 +499,19 @@ static size_t mark_members(wsf_registry *registry, uint32_t i, uint64_t except,
     return count;
 }
 
+static uint32_t find_addressed(wsf_registry *registry, const wsfan_message *message,
+                               const wsf_message_target *target) {
+    wsfan_target named = wsf_message_target_of(message, target);
+    uint32_t last = registry->last_audience;
+    if (last < registry->audiences_used &&
+        is_audience(&registry->audiences[last], named.kind, named.name, target->hash))
+        return last;
+    uint32_t i = find_audience(registry, named.kind, named.name, target->hash);
+    if (i != WSF_TABLE_NONE)
+        registry->last_audience = i;
+    return i;
+}
+
 size_t wsf_registry_collect(wsf_registry *registry, const wsfan_message *message, uint64_t except,
                             const wsfan_recipient **recipients) {
     wsfan_recipient *scratch = lend_scratch(registry);
@@ -506,8 +525,7 @@ size_t wsf_registry_collect(wsf_registry *registry, const wsfan_message *message
     for (uint32_t t = 0; t < message->targets_count; t++) {
         if (message->targets[t].kind == WSFAN_ALL)
             return collect_all(registry, except, scratch);
-        wsfan_target target = wsfan_message_target(message, t);
-        uint32_t i = find_audience(registry, target.kind, target.name, message->targets[t].hash);
+        uint32_t i = find_addressed(registry, message, &message->targets[t]);
         if (i == WSF_TABLE_NONE)
             continue;
         count += once ? copy_members(registry, i, except, scratch)

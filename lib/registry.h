@@ -66,6 +66,7 @@ typedef struct {
     uint32_t audiences_count;
     uint64_t memberships_count;
     wsf_table index;          /* of audiences */
+    uint32_t last_audience;   /* that was found: often it is asked for again */
     wsfan_recipient *scratch; /* always room for every open session */
     wsfan_recipient *lent;    /* what the last collection returned */
     uint32_t scratch_capacity;

@@ -16,52 +16,6 @@ enum {
     CONTROL_RESERVE_BYTES = 128 * 1024 /* of window, beyond what messages may use */
 };
 
-/* ------------------------------------------------------------------------------------- queueing */
-
-static void count_lost(wsf_core *core, wsf_peer *peer, wsfan_drop reason, uint64_t count) {
-    peer->stats.gap_out += count;
-    wsf_core_count_drop(core, reason, count);
-}
-
-/* A queue that fills while its peer keeps acknowledging means that we publish faster than it can
- * take: publishing waits. A peer that has stalled is not waited for; its queue drops the oldest. */
-static void judge_congestion(wsf_core *core, wsf_peer *peer, wsf_now now) {
-    uint64_t bit = wsf_peer_bit(core, peer);
-    bool keeps_up = peer->reachable && now.ms - peer->progress_ms < WSF_STALL_MS;
-    if (keeps_up && wsf_link_crowded(&peer->link))
-        core->congested |= bit;
-    else
-        core->congested &= ~bit;
-}
-
-void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message, wsf_now now) {
-    if (peer->link.queue.count == 0 && peer->link.sent.count == 0)
-        peer->progress_ms = now.ms;
-    uint64_t bit = wsf_peer_bit(core, peer);
-    if (message->receipt != NULL) {
-        message->receipt->addressed |= bit;
-        message->receipt->nodes[wsf_peer_index(core, peer)] = peer->node;
-    }
-    if (WSF_FRAME_HEAD_BOUND + wsf_message_bound(message) > peer->frame_size_max) {
-        peer->link.lost_too_big++;
-        if (message->receipt != NULL)
-            message->receipt->lost |= bit;
-        count_lost(core, peer, WSFAN_DROP_TOO_BIG, 1);
-        return;
-    }
-    if (core->config.slow_peer == WSFAN_SLOW_CUT && !wsf_link_fits(&peer->link, message)) {
-        /* It gets the message, or the news that it is missing, when it is back. */
-        count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_greet_cut(core, peer));
-        peer->link.lost++;
-        if (message->receipt != NULL)
-            message->receipt->lost |= bit;
-        count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, 1);
-        return;
-    }
-    count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_link_enqueue(&peer->link, message));
-    judge_congestion(core, peer, now);
-}
-
 /* ------------------------------------------------------------------------------------- sending */
 
 static void send_frame(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf_now now) {
@@ -81,6 +35,167 @@ static wsf_frame_head head_of(const wsf_core *core, const wsf_peer *peer, uint64
         .ack = peer->link.in_expected - 1,
     };
 }
+
+/* ---------------------------------------------------------------------------------- open frame */
+
+/* A message that need not wait is written into the frame that leaves next: no queue, no reference.
+ * The head, of which the receiver's acknowledgement is a part, is written when the frame leaves, so
+ * that it ends where the entries begin. */
+
+static void note_sent(const wsf_peer *peer, const wsfan_message *message, uint64_t number) {
+    if (message->receipt == NULL)
+        return;
+    message->receipt->sent |= UINT64_C(1) << peer->link.peer;
+    message->receipt->numbers[peer->link.peer] = number;
+}
+
+static bool open_frame(wsf_core *core, wsf_peer *peer, size_t bound) {
+    wsf_link *link = &peer->link;
+    /* Of few sizes, so that memory can be used again. */
+    size_t need = WSF_FRAME_HEAD_BOUND + bound;
+    size_t capacity = (need + FRAME_TARGET_BYTES - 1) / FRAME_TARGET_BYTES * FRAME_TARGET_BYTES;
+    if (capacity > peer->frame_size_max)
+        capacity = need;
+    if (!wsf_link_has_room(link, capacity))
+        return false;
+    if (link->open.frame != NULL && link->open.frame->capacity != capacity) {
+        wsf_buffer_cache_put(&core->frames, link->open.frame);
+        link->open.frame = NULL;
+    }
+    if (link->open.frame == NULL)
+        link->open.frame = wsf_buffer_cache_take(&core->frames, (uint32_t)capacity);
+    if (link->open.frame == NULL)
+        return false;
+    link->open.frame->size = WSF_FRAME_HEAD_BOUND;
+    return true;
+}
+
+/* What is small goes in memory that is no larger, and the frame is filled again. */
+static wsf_buffer *take_open(wsf_link *link) {
+    enum { SMALL_SHARE = 2 };
+    wsf_buffer *frame = link->open.frame;
+    if (frame->size < frame->capacity / SMALL_SHARE)
+        return wsf_buffer_copy(frame);
+    link->open.frame = NULL;
+    return frame;
+}
+
+/* False: out of memory; it stays open. */
+static bool send_open(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    wsf_link *link = &peer->link;
+    if (link->open.messages == 0)
+        return true;
+    wsf_buffer *frame = take_open(link);
+    if (frame == NULL)
+        return false;
+    uint8_t head_bytes[WSF_FRAME_HEAD_BOUND];
+    wsf_writer head_writer = { head_bytes, sizeof head_bytes, 0 };
+    wsf_frame_head head = head_of(core, peer, link->next);
+    wsf_write_head(&head_writer, peer->node, &head);
+    size_t spare = WSF_FRAME_HEAD_BOUND - head_writer.size;
+    memcpy(frame->data + spare, head_bytes, head_writer.size);
+    frame->data += spare;
+    frame->size -= (uint32_t)spare;
+    wsf_writer writer = { frame->data, frame->size, frame->size };
+    wsf_seal(&writer);
+    if (wsf_link_keep(link, frame, peer->log_serial, link->open.messages, link->open.receipts) !=
+        WSFAN_OK) {
+        frame->data -= spare;
+        frame->size += (uint32_t)spare;
+        if (link->open.frame == NULL)
+            link->open.frame = wsf_buffer_ref(frame);
+        wsf_buffer_unref(frame);
+        return false;
+    }
+    peer->stats.messages_out += link->open.messages;
+    peer->stats.payload_bytes_out += link->open.payload_bytes;
+    peer->ack_ms = UINT64_MAX;
+    link->open = (wsf_open_frame){ .frame = link->open.frame };
+    send_frame(core, peer, frame, now);
+    wsf_buffer_unref(frame);
+    return true;
+}
+
+/* Only what nothing else has to go before. */
+static bool append_now(wsf_core *core, wsf_peer *peer, const wsfan_message *message, size_t bound,
+                       wsf_sender_entry *entry, wsf_now now) {
+    wsf_link *link = &peer->link;
+    if (!peer->reachable || link->queue.count > 0 || link->lost > 0 || link->lost_too_big > 0 ||
+        link->next == 1)
+        return false;
+    wsf_open_frame *open = &link->open;
+    if (open->messages > 0 && open->frame->size + bound > open->frame->capacity &&
+        !send_open(core, peer, now))
+        return false;
+    if (open->messages == 0 && !open_frame(core, peer, bound))
+        return false;
+    uint8_t *at = open->frame->data + open->frame->size;
+    if (entry->data != NULL) {
+        memcpy(at, entry->data, entry->size);
+    } else {
+        wsf_writer writer = { at, bound, 0 };
+        wsf_write_message(&writer, message);
+        *entry = (wsf_sender_entry){ at, writer.size };
+    }
+    open->frame->size += (uint32_t)entry->size;
+    open->messages++;
+    open->payload_bytes += message->payload_size;
+    open->receipts = open->receipts || message->receipt != NULL;
+    note_sent(peer, message, link->next);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------- queueing */
+
+static void count_lost(wsf_core *core, wsf_peer *peer, wsfan_drop reason, uint64_t count) {
+    peer->stats.gap_out += count;
+    wsf_core_count_drop(core, reason, count);
+}
+
+/* A queue that fills while its peer keeps acknowledging means that we publish faster than it can
+ * take: publishing waits. A peer that has stalled is not waited for; its queue drops the oldest. */
+static void judge_congestion(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    uint64_t bit = wsf_peer_bit(core, peer);
+    bool keeps_up = peer->reachable && now.ms - peer->progress_ms < WSF_STALL_MS;
+    if (keeps_up && wsf_link_crowded(&peer->link))
+        core->congested |= bit;
+    else
+        core->congested &= ~bit;
+}
+
+void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
+                        wsf_sender_entry *entry, wsf_now now) {
+    if (peer->link.queue.count == 0 && peer->link.sent.count == 0)
+        peer->progress_ms = now.ms;
+    uint64_t bit = wsf_peer_bit(core, peer);
+    if (message->receipt != NULL) {
+        message->receipt->addressed |= bit;
+        message->receipt->nodes[wsf_peer_index(core, peer)] = peer->node;
+    }
+    size_t bound = wsf_message_bound(message);
+    if (WSF_FRAME_HEAD_BOUND + bound > peer->frame_size_max) {
+        peer->link.lost_too_big++;
+        if (message->receipt != NULL)
+            message->receipt->lost |= bit;
+        count_lost(core, peer, WSFAN_DROP_TOO_BIG, 1);
+        return;
+    }
+    if (append_now(core, peer, message, bound, entry, now))
+        return;
+    if (core->config.slow_peer == WSFAN_SLOW_CUT && !wsf_link_fits(&peer->link, message)) {
+        /* It gets the message, or the news that it is missing, when it is back. */
+        count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_greet_cut(core, peer));
+        peer->link.lost++;
+        if (message->receipt != NULL)
+            message->receipt->lost |= bit;
+        count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, 1);
+        return;
+    }
+    count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_link_enqueue(&peer->link, message));
+    judge_congestion(core, peer, now);
+}
+
+/* -------------------------------------------------------------------------------------- frames */
 
 static bool nack_due(const wsf_peer *peer, wsf_now now) {
     return !wsf_link_complete(&peer->link) && now.ms >= peer->nack_ms;
@@ -318,13 +433,6 @@ static bool has_receipts(const wsf_peer *peer, uint32_t count) {
     return false;
 }
 
-static void note_sent(const wsf_peer *peer, const wsfan_message *message) {
-    if (message->receipt == NULL)
-        return;
-    message->receipt->sent |= UINT64_C(1) << peer->link.peer;
-    message->receipt->numbers[peer->link.peer] = peer->link.next - 1;
-}
-
 /* Out of memory: nothing has changed, and the next flush tries again. */
 static bool send_numbered(wsf_core *core, wsf_peer *peer, const plan *p, wsf_now now) {
     uint64_t payload_bytes;
@@ -339,7 +447,7 @@ static bool send_numbered(wsf_core *core, wsf_peer *peer, const plan *p, wsf_now
     }
     for (uint32_t i = 0; i < p->messages_count; i++) {
         if (receipts)
-            note_sent(peer, wsf_link_front(&peer->link));
+            note_sent(peer, wsf_link_front(&peer->link), peer->link.next - 1);
         wsf_link_dequeue(&peer->link);
     }
     peer->link.lost -= p->lost;
@@ -383,8 +491,9 @@ void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
         send_frame(core, peer, again, now);
     }
     plan p;
-    while (plan_frame(core, peer, false, &p) && send_numbered(core, peer, &p, now))
-        continue;
+    if (send_open(core, peer, now))
+        while (plan_frame(core, peer, false, &p) && send_numbered(core, peer, &p, now))
+            continue;
     if (nack_due(peer, now) || peer->ack_ms <= now.ms ||
         now.ms - peer->spoken_ms >= core->config.heartbeat_ms)
         send_heartbeat(core, peer, now);
@@ -393,7 +502,8 @@ void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
 
 void wsf_sender_bye(wsf_core *core, wsf_peer *peer, wsf_now now) {
     plan p;
-    if (peer->linked && peer->reachable && plan_frame(core, peer, true, &p))
+    if (peer->linked && peer->reachable && send_open(core, peer, now) &&
+        plan_frame(core, peer, true, &p))
         send_numbered(core, peer, &p, now);
 }
 

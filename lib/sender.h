@@ -4,8 +4,16 @@
 
 #include "state.h"
 
-/* Queues a message for a peer. */
-void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message, wsf_now now);
+/* The entry of a message, once a peer's frame has it: the next peer's is a copy. */
+typedef struct {
+    const uint8_t *data; /* NULL: not written yet */
+    size_t size;
+} wsf_sender_entry;
+
+/* Puts a message into the peer's next frame or its queue. entry: of this message, for one peer after
+ * another. */
+void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
+                        wsf_sender_entry *entry, wsf_now now);
 
 /* Sends a peer what it is owed, as far as its window allows. */
 void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now);

@@ -55,6 +55,7 @@ struct wsf_sockets {
     uint8_t introduction[TOPIC_SIZE_MAX];
     size_t inbox_size;
     size_t introduction_size;
+    void *received;            /* the next frame is read into this; NULL: not made yet */
     uint32_t connections_used; /* all in use are below */
     bool retry;
     connection connections[CONNECTIONS_MAX];
@@ -222,6 +223,8 @@ void wsf_sockets_close(wsf_sockets *sockets, int linger_ms) {
         return;
     for (uint32_t i = 0; i < sockets->connections_used; i++)
         wsf_sockets_disconnect(sockets, i);
+    if (sockets->received != NULL)
+        wsf_buffer_unref(sockets->received);
     if (sockets->publisher != NULL) {
         set_int(sockets->publisher, ZMQ_LINGER, linger_ms);
         zmq_close(sockets->publisher);
@@ -347,20 +350,55 @@ static bool receive_subscriptions(wsf_sockets *sockets, const wsf_sockets_handle
     return count == SHARE_COUNT;
 }
 
+/* A frame in the memory that ZeroMQ received it into. */
+typedef struct {
+    wsf_buffer buffer;
+    zmq_msg_t message;
+} received;
+
+static void release_received(wsf_buffer *buffer) {
+    received *frame = (received *)buffer;
+    zmq_msg_close(&frame->message);
+    free(frame);
+}
+
+/* Whether there was one. What the handler did not keep is read into again. */
+static bool receive_frame(wsf_sockets *sockets, void *socket, uint32_t number,
+                          const wsf_sockets_handler *handler) {
+    received *frame = sockets->received;
+    if (frame == NULL) {
+        frame = malloc(sizeof *frame);
+        if (frame == NULL)
+            return false; /* it waits until there is memory */
+        atomic_init(&frame->buffer.refs, 1);
+        frame->buffer.release = release_received;
+        zmq_msg_init(&frame->message);
+        sockets->received = frame;
+    }
+    if (zmq_msg_recv(&frame->message, socket, ZMQ_DONTWAIT) < 0)
+        return false;
+    frame->buffer.data = zmq_msg_data(&frame->message);
+    frame->buffer.size = frame->buffer.capacity = (uint32_t)zmq_msg_size(&frame->message);
+    handler->frame(handler->user, number, &frame->buffer);
+    if (atomic_load(&frame->buffer.refs) > 1) {
+        wsf_buffer_unref(&frame->buffer);
+        sockets->received = NULL;
+    } else {
+        zmq_msg_close(&frame->message);
+        zmq_msg_init(&frame->message);
+    }
+    return true;
+}
+
 static bool receive_frames(wsf_sockets *sockets, uint32_t number,
                            const wsf_sockets_handler *handler) {
     /* The handler may hang up, and dial again, while we read. */
     const connection *from = &sockets->connections[number];
     void *socket = from->socket;
-    zmq_msg_t message;
-    zmq_msg_init(&message);
     int count = 0;
     while (count < SHARE_COUNT && socket != NULL && from->socket == socket &&
-           zmq_msg_recv(&message, socket, ZMQ_DONTWAIT) >= 0) {
-        handler->frame(handler->user, number, zmq_msg_data(&message), zmq_msg_size(&message));
+           receive_frame(sockets, socket, number, handler))
         count++;
-    }
-    zmq_msg_close(&message);
     return count == SHARE_COUNT;
 }
 

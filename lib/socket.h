@@ -13,7 +13,7 @@ typedef struct wsf_sockets wsf_sockets;
 typedef struct {
     void *user;
     void (*subscription)(void *user, bool subscribed, const void *topic, size_t size);
-    void (*frame)(void *user, uint32_t connection, const void *data, size_t size);
+    void (*frame)(void *user, uint32_t connection, wsf_buffer *frame); /* frame is borrowed */
     void (*stray)(void *user); /* something that is neither */
 } wsf_sockets_handler;
 

@@ -89,12 +89,31 @@ typedef struct {
     uint32_t count; /* subscriptions */
 } wsf_subscriber;
 
+/* The last target that was looked up: one message after another is for the same, more often than
+ * not. */
+typedef struct {
+    uint64_t hash; /* 0: none yet */
+    uint64_t changes; /* of the interest, for which the bits hold */
+    uint64_t loops;
+    uint64_t peers;
+    uint32_t name_size;
+    uint8_t kind;
+    uint8_t name[64];
+} wsf_last_route;
+
 struct wsf_core {
     wsf_core_config config;
     char cluster[WSF_CLUSTER_SIZE_MAX + 1];
     char name[WSF_NAME_SIZE_MAX + 1];
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     wsf_hash_key key;
+    wsf_last_route last_route;
+    wsf_message_pool pool;   /* of received messages */
+    bool repeats;            /* its last one is the message that was read last, */
+    uint64_t repeats_loops;  /* and went to these */
+    wsf_buffer_cache frames; /* that peers have acknowledged */
+    uint64_t trim_ms;        /* when it is looked through again */
+    wsf_message_bin bin;   /* of messages that went nowhere, or have been sent */
     wsf_effects effects;
     uint64_t random;
     uint64_t epoch; /* of the newest stream; they rise, so that an old hello is known as such */

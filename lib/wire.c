@@ -117,20 +117,9 @@ void wsf_write_nack(wsf_writer *writer, const wsf_range *ranges, uint32_t count)
 }
 
 void wsf_write_message(wsf_writer *writer, const wsfan_message *message) {
-    msgpack_packer packer = packer_of(writer);
-    msgpack_pack_array(&packer, 7);
-    msgpack_pack_uint32(&packer, WSF_MESSAGE);
-    msgpack_pack_uint64(&packer, message->id.clock);
-    msgpack_pack_uint32(&packer, message->flags);
-    msgpack_pack_uint64(&packer, message->except.node);
-    msgpack_pack_uint64(&packer, message->except.session);
-    msgpack_pack_array(&packer, (size_t)message->targets_count * 2);
-    for (uint32_t i = 0; i < message->targets_count; i++) {
-        wsfan_target target = wsfan_message_target(message, i);
-        msgpack_pack_uint32(&packer, target.kind);
-        pack_bin(&packer, target.name);
-    }
-    pack_bin(&packer, wsfan_message_payload(message));
+    assert(wsf_message_bound(message) <= writer->capacity - writer->size);
+    uint8_t *end = wsf_entry_write(writer->data + writer->size, message);
+    writer->size = (size_t)(end - writer->data);
 }
 
 void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes) {
@@ -191,16 +180,6 @@ size_t wsf_frame_bound(size_t payload_size_max, size_t name_size_max, size_t tar
 }
 
 /* ------------------------------------------------------------------------------------- reading */
-
-struct wsf_reader {
-    msgpack_zone zone;
-    const char *data;
-    size_t size;
-    size_t offset;
-    wsfan_target targets[WSF_TARGETS_COUNT_MAX];
-    wsf_known_peer peers[WSF_PEERS_ENTRY_COUNT_MAX];
-    wsf_range ranges[WSF_NACK_RANGES_MAX];
-};
 
 enum { DEPTH_MAX = 4, OBJECTS_COUNT_MAX = 8192, ZONE_CHUNK_BYTES = 8192 };
 
@@ -281,14 +260,31 @@ static bool scan_object(scanner *scan, unsigned depth) {
 }
 
 static bool scan(const uint8_t *data, size_t size) {
+    wsf_message_entry entry;
+    wsfan_target target;
+    wsf_common_head before = { NULL, 0 };
     scanner scan = { .at = data, .end = data + size };
     while (scan.at < scan.end) {
+        if (wsf_entry_parse(&scan.at, scan.end, &before, &entry, &target))
+            continue;
         scan.objects_left = OBJECTS_COUNT_MAX;
         if (!scan_object(&scan, 0))
             return false;
     }
     return true;
 }
+
+struct wsf_reader {
+    msgpack_zone zone;
+    const char *data;
+    size_t size;
+    size_t offset;
+    wsf_common_head before;    /* of the message that was read last, */
+    const wsf_entry *last; /* and is still in here */
+    wsfan_target targets[WSF_TARGETS_COUNT_MAX];
+    wsf_known_peer peers[WSF_PEERS_ENTRY_COUNT_MAX];
+    wsf_range ranges[WSF_NACK_RANGES_MAX];
+};
 
 wsf_reader *wsf_reader_new(void) {
     wsf_reader *reader = malloc(sizeof *reader);
@@ -366,6 +362,7 @@ int wsf_reader_open(wsf_reader *reader, const void *data, size_t size, uint64_t 
     reader->data = data;
     reader->size = size;
     reader->offset = BODY_OFFSET;
+    reader->before.head = NULL;
 
     int error;
     msgpack_object object;
@@ -411,6 +408,8 @@ static bool read_message(wsf_reader *reader, const msgpack_object_array *array, 
     }
     entry->message.targets = reader->targets;
     entry->message.targets_count = list->size / 2;
+    entry->message.head_size = 0; /* nobody has looked */
+    entry->message.repeated = false;
     return true;
 }
 
@@ -494,6 +493,17 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
 
 int wsf_reader_next(wsf_reader *reader, wsf_entry *entry) {
     while (reader->offset < reader->size) {
+        const uint8_t *data = (const uint8_t *)reader->data;
+        const uint8_t *at = data + reader->offset;
+        if (entry != reader->last)
+            reader->before.head = NULL;
+        reader->last = entry;
+        if (wsf_entry_parse(&at, data + reader->size, &reader->before, &entry->message,
+                            reader->targets)) {
+            entry->type = WSF_MESSAGE;
+            reader->offset = (size_t)(at - data);
+            return 1;
+        }
         int error;
         bool known;
         msgpack_object object;

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "endpoint.h"
+#include "entry.h"
 #include "message.h"
 
 enum {
@@ -32,7 +33,7 @@ typedef enum {
     WSF_HELLO = 1,
     WSF_HELLO_ACK = 2,
     WSF_REFUSE = 3,
-    WSF_MESSAGE = 4,
+    WSF_MESSAGE = WSF_ENTRY_MESSAGE,
     WSF_INTEREST = 5,
     WSF_PEERS = 6,
     WSF_HEARTBEAT = 7,
@@ -98,14 +99,7 @@ typedef struct {
         wsf_hello hello;
         uint64_t hello_ack; /* the epoch that is acknowledged */
         uint64_t refuse;    /* a wsfan_reason */
-        struct {
-            uint64_t clock;
-            uint32_t flags;
-            wsfan_address except;
-            const wsfan_target *targets;
-            uint32_t targets_count;
-            wsfan_bytes payload;
-        } message;
+        wsf_message_entry message;
         struct {
             uint32_t flags;
             wsfan_bytes adds; /* hashes, 8 bytes each, big endian */
@@ -163,18 +157,6 @@ size_t wsf_message_bound(const wsfan_message *message);
 /* At least as many bytes as the frame of the largest message that these limits allow takes. */
 size_t wsf_frame_bound(size_t payload_size_max, size_t name_size_max, size_t targets_count_max);
 
-static inline void wsf_put_u64(uint8_t *out, uint64_t value) {
-    for (int i = 0; i < 8; i++)
-        out[i] = (uint8_t)(value >> (56 - 8 * i));
-}
-
-static inline uint64_t wsf_get_u64(const uint8_t *in) {
-    uint64_t value = 0;
-    for (int i = 0; i < 8; i++)
-        value = value << 8 | in[i];
-    return value;
-}
-
 /* ------------------------------------------------------------------------------------- reading */
 
 /* Decodes one frame after another. Reuses its memory; bounded by the frame's size. */
@@ -189,7 +171,8 @@ void wsf_reader_destroy(wsf_reader *reader);
 int wsf_reader_open(wsf_reader *reader, const void *data, size_t size, uint64_t receiver,
                     wsf_frame_head *head);
 
-/* The next entry, valid until the next call. 1: there is one; 0: end of the frame; WSFAN_EINVAL:
+/* The next entry, valid until the next call; the same `entry` all through a frame, because what
+ * neighbours have in common is not written again. 1: there is one; 0: end of the frame; WSFAN_EINVAL:
  * an entry of a known type with wrong content, which is passed over; WSFAN_ENOMEM: the same for
  * want of memory. Entries of unknown types, and further fields of known ones, are skipped. */
 int wsf_reader_next(wsf_reader *reader, wsf_entry *entry);

@@ -7,7 +7,7 @@ set -u
 # Lowest first. A name stands for NAME.c and NAME.h.
 ORDER="
 error hash buffer table deque queue receipt endpoint guard message
-wire registry interest link placement
+entry wire registry interest link placement
 core.h state results dial standing greet route sender receiver core members moves
 mailbox inbox socket mesh discovery loop
 options node

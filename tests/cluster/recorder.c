@@ -412,8 +412,12 @@ static int open_node(recorder *r) {
         return error;
     r->id = wsfan_node_id(r->node);
     write_event(r, (event){ .kind = EVENT_BORN, .ns = born_ns, .id = r->id });
-    wsfan_callbacks callbacks = { sizeof callbacks, on_message, on_joined,
-                                  on_peer,          on_gap,     on_result };
+    wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
+                                  .on_message = on_message,
+                                  .on_joined = on_joined,
+                                  .on_peer = on_peer,
+                                  .on_gap = on_gap,
+                                  .on_result = on_result };
     for (unsigned i = 0; i < EVENTS_LOOPS && error == WSFAN_OK; i++) {
         r->loops[i] = (thread){ .owner = r, .index = i };
         error = wsfan_loop_open(&r->loops[i].loop, r->node, &callbacks, &r->loops[i]);

@@ -408,9 +408,11 @@ bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
     uint8_t payload[PAYLOAD_SIZE_MAX];
     memcpy(payload, &number, sizeof number);
     memcpy(payload + sizeof number, rest_of_payload(h, number), size - sizeof number);
-    wsfan_message *message = need(
-        wsf_message_new(&h->key, targets, (uint32_t)count, (wsfan_bytes){ payload, size }, 0));
-    message->except = except;
+    wsf_message_parts parts = { .targets = targets,
+                                .targets_count = (uint32_t)count,
+                                .payload = { payload, size },
+                                .except = except };
+    wsfan_message *message = need(wsf_message_new(&h->key, &parts));
     if (asked)
         message->receipt = need(wsf_receipt_new(NULL, (void *)(uintptr_t)number));
     wsf_core_publish(core, message, world_now(h->world, node));

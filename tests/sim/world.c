@@ -22,8 +22,7 @@ enum {
 typedef struct frame {
     struct frame *next;
     uint64_t at_ms;
-    uint32_t size;
-    uint8_t data[];
+    wsf_buffer *bytes;
 } frame;
 
 typedef struct {
@@ -147,9 +146,14 @@ static frame *pop_frame(conn *c) {
     return f;
 }
 
+static void free_frame(frame *f) {
+    wsf_buffer_unref(f->bytes);
+    free(f);
+}
+
 static void drop_frames(conn *c) {
     while (c->head != NULL)
-        free(pop_frame(c));
+        free_frame(pop_frame(c));
 }
 
 /* What the receiver has in its buffers still arrives, the rest does not; now and then the two ends
@@ -167,7 +171,7 @@ static void cut_frames(world *w, conn *c) {
         last = f;
     while (f != NULL) {
         frame *next = f->next;
-        free(f);
+        free_frame(f);
         w->counts.lost++;
         f = next;
     }
@@ -229,22 +233,25 @@ static void on_disconnect(void *user, uint32_t connection) {
 }
 
 static void put_frame(world *w, unsigned subscriber, conn *c, const wsf_buffer *buffer) {
-    frame *f = malloc(sizeof *f + buffer->size);
-    if (f == NULL)
+    frame *f = malloc(sizeof *f);
+    wsf_buffer *bytes = wsf_buffer_copy(buffer);
+    if (f == NULL || bytes == NULL) {
+        wsf_buffer_unref(bytes);
+        free(f);
         return; /* a test of failing memory: lost on the way */
-    memcpy(f->data, buffer->data, buffer->size);
-    f->size = buffer->size;
+    }
+    f->bytes = bytes;
     f->next = NULL;
     f->at_ms = w->ms + 1 + world_random(w, w->delay_ms_max);
     if (f->at_ms < c->last_at_ms)
         f->at_ms = c->last_at_ms;
     c->last_at_ms = f->at_ms;
     if (chance(w, w->flip)) {
-        f->data[world_random(w, f->size)] ^= (uint8_t)(1u << world_random(w, 8));
+        bytes->data[world_random(w, bytes->size)] ^= (uint8_t)(1u << world_random(w, 8));
         w->counts.flipped++;
     }
     if (chance(w, w->truncate)) {
-        f->size = (uint32_t)world_random(w, f->size);
+        bytes->size = (uint32_t)world_random(w, bytes->size);
         w->counts.truncated++;
     }
     if (c->tail != NULL)
@@ -285,7 +292,10 @@ static void on_send(void *user, wsf_buffer *buffer) {
 static bool on_deliver(void *user, unsigned loop, wsfan_message *message) {
     node *n = user;
     const world_watcher *watcher = &n->world->watcher;
-    return watcher->deliver == NULL || watcher->deliver(watcher->user, n->index, loop, message);
+    bool taken = watcher->deliver == NULL ||
+                 watcher->deliver(watcher->user, n->index, loop, message);
+    wsfan_message_unref(message);
+    return taken;
 }
 
 static void on_joined(void *user, wsf_ticket *ticket) {
@@ -532,7 +542,8 @@ bool world_publish_bytes(world *w, unsigned i, wsfan_bytes chat, wsfan_bytes pay
     wsf_hash_key key;
     wsf_hash_key_init(&key, w->config.cluster);
     wsfan_target target = { WSFAN_CHAT, chat };
-    wsfan_message *message = wsf_message_new(&key, &target, 1, payload, 0);
+    wsf_message_parts parts = { .targets = &target, .targets_count = 1, .payload = payload };
+    wsfan_message *message = wsf_message_new(&key, &parts);
     if (message != NULL)
         wsf_core_publish(w->nodes[i].core, message, world_now(w, i));
     world_touch(w, i);
@@ -623,7 +634,12 @@ world_counts world_counted(const world *w) {
 }
 
 void world_inject(world *w, unsigned i, uint32_t connection, const void *data, size_t size) {
-    wsf_core_receive(w->nodes[i].core, connection, data, size, world_now(w, i));
+    wsf_buffer *bytes = need(wsf_buffer_new((uint32_t)size));
+    bytes->size = (uint32_t)size;
+    if (size > 0)
+        memcpy(bytes->data, data, size);
+    wsf_core_receive(w->nodes[i].core, connection, bytes, world_now(w, i));
+    wsf_buffer_unref(bytes);
     world_touch(w, i);
 }
 
@@ -665,9 +681,9 @@ static void step_connection(world *w, node *n, unsigned i, unsigned *budget) {
     while (c->wanted && readable_ms(w, n, c) <= w->ms && *budget > 0) {
         frame *f = pop_frame(c);
         --*budget;
-        wsf_core_receive(n->core, i, f->data, f->size, world_now(w, n->index));
+        wsf_core_receive(n->core, i, f->bytes, world_now(w, n->index));
         world_touch(w, n->index);
-        free(f);
+        free_frame(f);
     }
     if (c->wanted && !c->up && !n->frozen && w->ms >= c->retry_ms)
         bring_up(w, n->index, c);

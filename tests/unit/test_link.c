@@ -1,9 +1,11 @@
 #include "link.h"
 
+#include <string.h>
+
 #include "suite.h"
 
 static wsf_link link_;
-static const wsf_link_limits LIMITS = { 1000, 10000, 8 };
+static const wsf_link_limits LIMITS = { 1000, 10000, 8, NULL };
 
 static void send_one(uint64_t number, uint32_t size, uint64_t serial) {
     ck_assert_uint_eq(link_.next, number);
@@ -18,7 +20,10 @@ static wsfan_message *message_of(size_t payload_size) {
     wsf_hash_key key;
     wsf_hash_key_init(&key, "c");
     wsfan_target target = { WSFAN_CHAT, { "x", 1 } };
-    return wsf_message_new(&key, &target, 1, (wsfan_bytes){ payload, payload_size }, 0);
+    wsf_message_parts parts = { .targets = &target,
+                                .targets_count = 1,
+                                .payload = { payload, payload_size } };
+    return wsf_message_new(&key, &parts);
 }
 
 static uint64_t enqueue(size_t payload_size) {
@@ -120,9 +125,29 @@ START_TEST(a_restart_counts_what_was_under_way_and_keeps_what_waits) {
 }
 END_TEST
 
+START_TEST(what_an_open_frame_holds_is_lost_with_its_stream) {
+    wsf_link_init(&link_, &LIMITS, 5, 0);
+    link_.open = (wsf_open_frame){ .frame = wsf_buffer_new(100), .messages = 3 };
+    wsf_link_restart_out(&link_, 6);
+    ck_assert_uint_eq(link_.lost, 3);
+    ck_assert_uint_eq(link_.open.messages, 0);
+    ck_assert_ptr_null(link_.open.frame);
+    link_.open = (wsf_open_frame){ .frame = wsf_buffer_new(100), .messages = 3 };
+    wsf_link_destroy(&link_); /* a sanitizer watches */
+}
+END_TEST
+
+static wsf_receive receive_of(uint64_t epoch, uint64_t number, uint32_t size) {
+    wsf_buffer *frame = wsf_buffer_new(size);
+    frame->size = size;
+    memset(frame->data, (uint8_t)number, size);
+    wsf_receive verdict = wsf_link_receive(&link_, epoch, number, frame);
+    wsf_buffer_unref(frame);
+    return verdict;
+}
+
 static wsf_receive receive(uint64_t number) {
-    uint8_t data[100] = { (uint8_t)number };
-    return wsf_link_receive(&link_, 9, number, data, sizeof data);
+    return receive_of(9, number, 100);
 }
 
 static void expect_missing(const wsf_range *expected, uint32_t count) {
@@ -144,7 +169,7 @@ static void expect_held(uint8_t number) {
 START_TEST(frames_of_another_stream_are_foreign_and_old_ones_duplicates) {
     wsf_link_init(&link_, &LIMITS, 5, 0);
     ck_assert_int_eq(receive(1), WSF_RECEIVE_FOREIGN);
-    ck_assert_int_eq(wsf_link_receive(&link_, 0, 1, "", 1), WSF_RECEIVE_FOREIGN);
+    ck_assert_int_eq(receive_of(0, 1, 1), WSF_RECEIVE_FOREIGN);
     link_.in_epoch = 9;
     ck_assert_int_eq(receive(1), WSF_RECEIVE_NEXT);
     ck_assert_int_eq(receive(1), WSF_RECEIVE_DUPLICATE);
@@ -203,7 +228,7 @@ END_TEST
 
 START_TEST(no_more_ranges_than_a_nack_may_hold) {
     wsf_range ranges[WSF_NACK_RANGES_MAX];
-    static const wsf_link_limits roomy = { 100000, 10000, 8 };
+    static const wsf_link_limits roomy = { 100000, 10000, 8, NULL };
     wsf_link_init(&link_, &roomy, 5, 0);
     link_.in_epoch = 9;
     for (uint64_t n = 2; n <= 100; n += 2)
@@ -215,7 +240,8 @@ START_TEST(no_more_ranges_than_a_nack_may_hold) {
 }
 END_TEST
 
-SUITE_MAIN("link", the_window_is_bounded_and_opens_with_acknowledgements,
+SUITE_MAIN("link", what_an_open_frame_holds_is_lost_with_its_stream,
+           the_window_is_bounded_and_opens_with_acknowledgements,
            an_acknowledgement_of_what_was_not_sent_is_refused,
            what_is_asked_for_goes_again_in_order_and_once,
            a_full_queue_drops_the_oldest_and_counts_them,

@@ -10,14 +10,23 @@ static wsf_hash_key key(void) {
     return k;
 }
 
-START_TEST(it_keeps_copies_of_all_that_it_was_made_of) {
+static wsfan_message *make(const wsfan_target *targets, uint32_t count, const char *payload,
+                           uint32_t headroom_size) {
     wsf_hash_key k = key();
+    wsf_message_parts parts = { .targets = targets,
+                                .targets_count = count,
+                                .headroom_size = headroom_size,
+                                .payload = wsfan_string(payload) };
+    return wsf_message_new(&k, &parts);
+}
+
+START_TEST(it_keeps_copies_of_all_that_it_was_made_of) {
     char chat[] = "chat-name";
     char payload[] = "hello";
     wsfan_target targets[] = { { WSFAN_CHAT, wsfan_string(chat) },
                                { WSFAN_USER, { "u", 1 } },
                                { WSFAN_ALL, { NULL, 0 } } };
-    wsfan_message *message = wsf_message_new(&k, targets, 3, wsfan_string(payload), 14);
+    wsfan_message *message = make(targets, 3, payload, 14);
     memset(chat, 'x', sizeof chat - 1);
     memset(payload, 'x', sizeof payload - 1);
     ck_assert_uint_eq(wsfan_message_targets_count(message), 3);
@@ -34,9 +43,8 @@ START_TEST(it_keeps_copies_of_all_that_it_was_made_of) {
 END_TEST
 
 START_TEST(the_headroom_ends_where_the_payload_begins) {
-    wsf_hash_key k = key();
     wsfan_target target = { WSFAN_CHAT, { "c", 1 } };
-    wsfan_message *message = wsf_message_new(&k, &target, 1, wsfan_string("body"), 4);
+    wsfan_message *message = make(&target, 1, "body", 4);
     char *header = wsfan_message_headroom(message, 4);
     ck_assert_ptr_nonnull(header);
     ck_assert_ptr_null(wsfan_message_headroom(message, 5));
@@ -48,9 +56,8 @@ START_TEST(the_headroom_ends_where_the_payload_begins) {
 END_TEST
 
 START_TEST(a_clone_has_the_same_content_and_its_own_headroom) {
-    wsf_hash_key k = key();
     wsfan_target target = { WSFAN_CHAT, { "chat", 4 } };
-    wsfan_message *message = wsf_message_new(&k, &target, 1, wsfan_string("body"), 4);
+    wsfan_message *message = make(&target, 1, "body", 4);
     message->flags = WSFAN_BINARY;
     message->id = (wsfan_message_id){ 5, 6 };
     message->except = (wsfan_address){ 7, 8 };
@@ -65,6 +72,101 @@ START_TEST(a_clone_has_the_same_content_and_its_own_headroom) {
     ck_assert_uint_eq(wsfan_message_get_id(clone).origin, 6);
     ck_assert_uint_eq(clone->except.session, 8);
     ck_assert_mem_eq(wsfan_message_target(clone, 0).name.data, "chat", 4);
+    wsfan_message_unref(clone);
+}
+END_TEST
+
+static wsf_message_parts parts_of(const wsfan_target *target, wsfan_bytes payload) {
+    return (wsf_message_parts){ .targets = target,
+                                .targets_count = 1,
+                                .headroom_size = 4,
+                                .payload = payload,
+                                .flags = WSFAN_BINARY,
+                                .except = { 7, 8 } };
+}
+
+/* Any of them may go first, and the block stays for the rest: a sanitizer watches. */
+START_TEST(messages_of_one_block_live_and_end_by_themselves) {
+    enum { COUNT = 100 };
+    wsf_message_pool pool = { 0 };
+    wsfan_message *messages[COUNT];
+    for (uint32_t i = 0; i < COUNT; i++) {
+        wsfan_target target = { WSFAN_CHAT, { &i, 4 } };
+        wsf_message_parts parts = parts_of(&target, (wsfan_bytes){ &i, 4 });
+        messages[i] = wsf_message_make(&pool, &parts, wsf_message_need(&parts));
+        ck_assert_uint_eq((uintptr_t)wsfan_message_payload(messages[i]).data % 16, 0);
+        memset(wsfan_message_headroom(messages[i], 4), 0xff, 4);
+    }
+    wsf_message_pool_close(&pool);
+    wsf_message_bin bin = { 0 };
+    for (uint32_t i = 0; i < COUNT; i++) {
+        uint32_t turn = i * 37 % COUNT;
+        ck_assert_mem_eq(wsfan_message_payload(messages[turn]).data, &turn, 4);
+        ck_assert_mem_eq(wsfan_message_target(messages[turn], 0).name.data, &turn, 4);
+        wsfan_message_ref(messages[turn]);
+        if (turn % 2 == 0)
+            wsfan_message_unref(messages[turn]);
+        else
+            wsf_message_bin_add(&bin, messages[turn]);
+        wsfan_message_unref(messages[turn]);
+    }
+    wsf_message_bin_empty(&bin);
+}
+END_TEST
+
+START_TEST(a_repeated_message_differs_in_its_payload_alone) {
+    wsf_message_pool pool = { 0 };
+    wsfan_target target = { WSFAN_CHAT, { "chat", 4 } };
+    ck_assert_ptr_null(wsf_message_repeat(&pool, wsfan_string("nothing to repeat")));
+    wsf_message_parts parts = parts_of(&target, wsfan_string("first"));
+    wsfan_message *first = wsf_message_make(&pool, &parts, wsf_message_need(&parts));
+    first->taken = first->in_inbox = true;
+    memcpy(wsfan_message_headroom(first, 4), "head", 4);
+    wsfan_message *second = wsf_message_repeat(&pool, wsfan_string("second one"));
+    ck_assert(!second->taken && !second->in_inbox);
+    ck_assert_uint_eq(wsf_message_size(second), wsf_message_size(first) + 5);
+    ck_assert_mem_eq(wsfan_message_payload(second).data, "second one", 10);
+    ck_assert_uint_eq(wsfan_message_payload(second).size, 10);
+    ck_assert_mem_eq(wsfan_message_target(second, 0).name.data, "chat", 4);
+    ck_assert_uint_eq(wsfan_message_flags(second), WSFAN_BINARY);
+    ck_assert_uint_eq(second->except.session, 8);
+    memcpy(wsfan_message_headroom(second, 4), "HEAD", 4);
+    ck_assert_mem_eq(wsfan_message_headroom(first, 4), "headfirst", 9);
+    static char large[WSF_MESSAGE_SMALL];
+    ck_assert_ptr_null(wsf_message_repeat(&pool, (wsfan_bytes){ large, sizeof large }));
+    unsigned more = 0; /* until the block is full */
+    wsfan_message *last;
+    while ((last = wsf_message_repeat(&pool, (wsfan_bytes){ large, 500 })) != NULL) {
+        wsfan_message_unref(last);
+        more++;
+    }
+    ck_assert_uint_ge(more, 3);
+    wsfan_message_unref(first);
+    wsfan_message_unref(second);
+    wsf_message_pool_close(&pool);
+    ck_assert_ptr_null(wsf_message_repeat(&pool, wsfan_string("closed")));
+}
+END_TEST
+
+START_TEST(a_slice_keeps_its_frame_and_a_clone_of_it_does_not) {
+    wsf_hash_key k = key();
+    wsfan_target target = { WSFAN_CHAT, { "chat", 4 } };
+    wsf_buffer *frame = wsf_buffer_new(100);
+    frame->size = 100;
+    memset(frame->data, 'x', 100);
+    wsf_message_parts parts = parts_of(&target, (wsfan_bytes){ frame->data + 20, 80 });
+    wsfan_message *slice = wsf_message_slice(&k, &parts, frame);
+    ck_assert_ptr_eq(wsfan_message_payload(slice).data, frame->data + 20);
+    ck_assert_ptr_eq(wsfan_message_headroom(slice, 4), frame->data + 16);
+    ck_assert_uint_ge(wsf_message_size(slice), 80);
+    ck_assert_uint_eq(atomic_load(&frame->refs), 2);
+    wsfan_message *clone = wsf_message_clone(slice);
+    wsfan_message_unref(slice);
+    ck_assert_uint_eq(atomic_load(&frame->refs), 1);
+    wsf_buffer_unref(frame);
+    ck_assert_uint_eq(wsfan_message_payload(clone).size, 80);
+    ck_assert_mem_eq(wsfan_message_payload(clone).data, "xxxx", 4);
+    ck_assert_ptr_nonnull(wsfan_message_headroom(clone, 4));
     wsfan_message_unref(clone);
 }
 END_TEST
@@ -86,4 +188,7 @@ END_TEST
 SUITE_MAIN("message", it_keeps_copies_of_all_that_it_was_made_of,
            the_headroom_ends_where_the_payload_begins,
            a_clone_has_the_same_content_and_its_own_headroom,
+           messages_of_one_block_live_and_end_by_themselves,
+           a_repeated_message_differs_in_its_payload_alone,
+           a_slice_keeps_its_frame_and_a_clone_of_it_does_not,
            hashes_depend_on_kind_name_and_cluster)

@@ -47,7 +47,10 @@ static void close_session(wsfan_session session) {
 
 static size_t collect(const wsfan_target *targets, uint32_t count, uint64_t except,
                       const wsfan_recipient **recipients) {
-    wsfan_message *message = wsf_message_new(&key, targets, count, wsfan_string("payload"), 0);
+    wsf_message_parts parts = { .targets = targets,
+                                .targets_count = count,
+                                .payload = wsfan_string("payload") };
+    wsfan_message *message = wsf_message_new(&key, &parts);
     size_t found = wsf_registry_collect(&registry, message, except, recipients);
     wsfan_message_unref(message);
     return found;

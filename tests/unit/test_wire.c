@@ -21,11 +21,21 @@ static wsf_writer begin(void) {
 static wsfan_message *message_of(const wsfan_target *targets, uint32_t count, wsfan_bytes payload) {
     wsf_hash_key key;
     wsf_hash_key_init(&key, "c");
-    wsfan_message *message = wsf_message_new(&key, targets, count, payload, 0);
+    wsf_message_parts parts = { .targets = targets, .targets_count = count, .payload = payload };
+    wsfan_message *message = wsf_message_new(&key, &parts);
     message->id.clock = UINT64_C(0x1122334455667788);
     message->flags = WSFAN_BINARY;
     message->except = (wsfan_address){ 1, 2 };
     return message;
+}
+
+enum { NEIGHBOURS_WRITTEN = 3 };
+
+static void write_single(wsf_writer *writer) {
+    wsfan_target target = { WSFAN_CHAT, wsfan_string("room") };
+    wsfan_message *message = message_of(&target, 1, wsfan_string("payload"));
+    wsf_write_message(writer, message);
+    wsfan_message_unref(message);
 }
 
 static void write_everything(wsf_writer *writer) {
@@ -44,6 +54,8 @@ static void write_everything(wsf_writer *writer) {
     wsf_write_hello(writer, &hello);
     wsf_write_number(writer, WSF_HELLO_ACK, 99);
     wsf_write_message(writer, message);
+    for (int i = 0; i < NEIGHBOURS_WRITTEN; i++) /* of one target: they are read in a way of their own */
+        write_single(writer);
     wsf_write_interest(writer, WSF_SNAPSHOT_END, (wsfan_bytes){ "12345678", 8 },
                        (wsfan_bytes){ "abcdefghABCDEFGH", 16 });
     wsf_write_peers(writer, peers, 2);
@@ -112,6 +124,12 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_mem_eq(e.message.targets[0].name.data, "room", 4);
     ck_assert_int_eq(e.message.targets[1].kind, WSFAN_ALL);
     ck_assert_mem_eq(e.message.payload.data, "payload", 7);
+    for (int i = 0; i < NEIGHBOURS_WRITTEN; i++) {
+        ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+        ck_assert_int_eq(e.message.repeated, i > 0);
+        ck_assert_uint_eq(e.message.targets_count, 1);
+        ck_assert_mem_eq(e.message.payload.data, "payload", 7);
+    }
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_int_eq(e.type, WSF_INTEREST);
     ck_assert_uint_eq(e.interest.flags, WSF_SNAPSHOT_END);
@@ -164,7 +182,10 @@ START_TEST(bytes_are_those_of_the_protocols_example) {
     wsf_hash_key key;
     wsf_hash_key_init(&key, "wsfan");
     wsfan_target target = { WSFAN_CHAT, wsfan_string("lobby") };
-    wsfan_message *message = wsf_message_new(&key, &target, 1, wsfan_string("hi"), 0);
+    wsfan_message *message = wsf_message_new(
+        &key, &(wsf_message_parts){ .targets = &target,
+                                    .targets_count = 1,
+                                    .payload = wsfan_string("hi") });
     message->id.clock = UINT64_C(0x0123456789abcdef);
     message->except = (wsfan_address){ 0x42, 7 };
     wsf_frame_head head = {
@@ -240,12 +261,12 @@ START_TEST(a_cut_frame_with_a_good_seal_is_refused_or_ends_early_at_every_length
         seal(copy, size);
         int bad;
         int good = read_all(reader, copy, size, &bad);
-        ck_assert_int_lt(good, 11);
+        ck_assert_int_lt(good, 11 + NEIGHBOURS_WRITTEN);
         ck_assert_int_eq(bad, 0);
         whole += good > 0;
         free(copy);
     }
-    ck_assert_int_eq(whole, 10); /* only where a cut falls between entries */
+    ck_assert_int_eq(whole, 10 + NEIGHBOURS_WRITTEN); /* only where a cut falls between entries */
     wsf_reader_destroy(reader);
 }
 END_TEST
@@ -359,6 +380,183 @@ START_TEST(a_known_entry_with_wrong_content_is_reported_and_passed_over) {
 }
 END_TEST
 
+static void pack_bytes(msgpack_packer *packer, wsfan_bytes value) {
+    msgpack_pack_bin(packer, value.size);
+    msgpack_pack_bin_body(packer, value.data, value.size);
+}
+
+START_TEST(a_message_is_written_as_msgpack_would) {
+    static uint8_t large[70000];
+    static const uint64_t numbers[] = { 0, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x10000, 0xffffffff,
+                                        UINT64_C(0x100000000), UINT64_MAX };
+    static const size_t sizes[] = { 1, 31, 32, 255, 256, 65535, 65536 };
+    static uint8_t out[200000];
+    for (uint32_t round = 0; round < 7 * 10; round++) {
+        wsfan_target targets[20];
+        uint32_t count = round % 20 + 1;
+        for (uint32_t t = 0; t < count; t++)
+            targets[t] = (wsfan_target){ WSFAN_USER, { large, 1 + t * round * 3 } };
+        wsfan_message *message = message_of(targets, count, (wsfan_bytes){ large, sizes[round % 7] });
+        message->id.clock = numbers[round % 10];
+        message->except = (wsfan_address){ numbers[(round + 3) % 10], numbers[(round + 7) % 10] };
+        wsf_writer writer = { out, sizeof out, 0 };
+        wsf_write_message(&writer, message);
+
+        msgpack_sbuffer buffer;
+        msgpack_packer packer;
+        msgpack_sbuffer_init(&buffer);
+        msgpack_packer_init(&packer, &buffer, msgpack_sbuffer_write);
+        msgpack_pack_array(&packer, 7);
+        msgpack_pack_uint64(&packer, WSF_MESSAGE);
+        msgpack_pack_uint64(&packer, message->id.clock);
+        msgpack_pack_uint64(&packer, message->flags);
+        msgpack_pack_uint64(&packer, message->except.node);
+        msgpack_pack_uint64(&packer, message->except.session);
+        msgpack_pack_array(&packer, (size_t)count * 2);
+        for (uint32_t t = 0; t < count; t++) {
+            msgpack_pack_uint64(&packer, targets[t].kind);
+            pack_bytes(&packer, targets[t].name);
+        }
+        pack_bytes(&packer, wsfan_message_payload(message));
+        ck_assert_uint_eq(writer.size, buffer.size);
+        ck_assert_mem_eq(out, buffer.data, buffer.size);
+        msgpack_sbuffer_destroy(&buffer);
+        wsfan_message_unref(message);
+    }
+}
+END_TEST
+
+enum { NEIGHBOURS = 400 };
+
+typedef struct {
+    uint64_t clock;
+    uint32_t flags;
+    wsfan_address except;
+    uint32_t name;
+    uint32_t names_count;
+    uint32_t payload_size;
+} neighbour;
+
+/* Each differs from the one before in one way at most, or is for two chats. */
+static neighbour next_neighbour(neighbour n, uint64_t *random) {
+    n.clock += 1 + next_random(random) % 3;
+    n.payload_size = (uint32_t)(next_random(random) % 4 == 0 ? next_random(random) % 300 : 40);
+    n.names_count = next_random(random) % 8 == 0 ? 2 : 1;
+    switch (next_random(random) % 8) {
+    case 0:
+        n.flags ^= WSFAN_BINARY;
+        break;
+    case 1:
+        n.except.node = next_random(random) % 3 == 0 ? 0 : next_random(random);
+        break;
+    case 2:
+        n.except.session = (uint64_t)1 << next_random(random) % 64;
+        break;
+    case 3:
+        n.name = (uint32_t)next_random(random);
+        break;
+    case 4:
+        if (next_random(random) % 4 == 0) /* to one of fewer bytes, or back */
+            n.clock = n.clock < UINT32_MAX ? UINT64_C(1) << 60 : 5;
+        break;
+    default:
+        break;
+    }
+    return n;
+}
+
+static void check_neighbour(const wsf_entry *e, const neighbour *n, const uint8_t *filling) {
+    ck_assert_int_eq(e->type, WSF_MESSAGE);
+    ck_assert_uint_eq(e->message.clock, n->clock);
+    ck_assert_uint_eq(e->message.flags, n->flags);
+    ck_assert_uint_eq(e->message.except.node, n->except.node);
+    ck_assert_uint_eq(e->message.except.session, n->except.session);
+    ck_assert_uint_eq(e->message.targets_count, n->names_count);
+    for (uint32_t t = 0; t < n->names_count; t++) {
+        ck_assert_int_eq(e->message.targets[t].kind, WSFAN_CHAT);
+        ck_assert_uint_eq(e->message.targets[t].name.size, 4);
+        ck_assert_mem_eq(e->message.targets[t].name.data, &n->name, 4);
+    }
+    ck_assert_uint_eq(e->message.payload.size, n->payload_size);
+    if (n->payload_size > 0)
+        ck_assert_mem_eq(e->message.payload.data, filling, n->payload_size);
+}
+
+START_TEST(neighbours_are_read_as_they_are_whatever_they_have_in_common) {
+    static uint8_t frame[200000];
+    static neighbour all[NEIGHBOURS];
+    static uint8_t filling[300];
+    uint64_t random = 12;
+    for (size_t i = 0; i < sizeof filling; i++)
+        filling[i] = (uint8_t)next_random(&random);
+    wsf_writer head = begin();
+    memcpy(frame, bytes, head.size);
+    wsf_writer writer = { frame, sizeof frame, head.size };
+    neighbour n = { .clock = UINT64_C(1) << 60, .name = 1, .names_count = 1 };
+    for (int i = 0; i < NEIGHBOURS; i++) {
+        n = all[i] = next_neighbour(n, &random);
+        wsfan_target target = { WSFAN_CHAT, { &all[i].name, 4 } };
+        wsfan_message *message = message_of((wsfan_target[]){ target, target }, n.names_count,
+                                            (wsfan_bytes){ filling, n.payload_size });
+        message->id.clock = n.clock;
+        message->flags = (uint8_t)n.flags;
+        message->except = n.except;
+        wsf_write_message(&writer, message);
+        wsfan_message_unref(message);
+    }
+    wsf_seal(&writer);
+    wsf_reader *reader = wsf_reader_new();
+    wsf_frame_head read_head;
+    wsf_entry e;
+    int repeated = 0;
+    ck_assert_int_eq(wsf_reader_open(reader, frame, writer.size, RECEIVER, &read_head), WSFAN_OK);
+    for (int i = 0; i < NEIGHBOURS; i++) {
+        ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+        check_neighbour(&e, &all[i], filling);
+        repeated += e.message.repeated;
+        ck_assert(!e.message.repeated ||
+                  (i > 0 && all[i].name == all[i - 1].name && all[i].flags == all[i - 1].flags &&
+                   all[i].except.node == all[i - 1].except.node &&
+                   all[i].except.session == all[i - 1].except.session));
+    }
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 0);
+    ck_assert_int_gt(repeated, NEIGHBOURS / 10);
+    ck_assert_int_lt(repeated, NEIGHBOURS * 9 / 10);
+    wsf_reader_destroy(reader);
+}
+END_TEST
+
+/* Who has it may write over the bytes before its payload while the next one is read. */
+START_TEST(a_message_that_may_stay_in_its_frame_is_no_example_for_the_next) {
+    static uint8_t frame[100000];
+    static uint8_t payload[WSF_SLICE_MIN];
+    wsfan_target target = { WSFAN_CHAT, wsfan_string("chat") };
+    for (size_t size = WSF_SLICE_MIN - 1; size <= WSF_SLICE_MIN; size++) {
+        wsf_writer head = begin();
+        memcpy(frame, bytes, head.size);
+        wsf_writer writer = { frame, sizeof frame, head.size };
+        wsfan_message *message = message_of(&target, 1, (wsfan_bytes){ payload, size });
+        for (int i = 0; i < 3; i++)
+            wsf_write_message(&writer, message);
+        wsfan_message_unref(message);
+        wsf_seal(&writer);
+        wsf_reader *reader = wsf_reader_new();
+        wsf_frame_head read_head;
+        wsf_entry e;
+        ck_assert_int_eq(wsf_reader_open(reader, frame, writer.size, RECEIVER, &read_head),
+                         WSFAN_OK);
+        for (int i = 0; i < 3; i++) {
+            ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+            ck_assert_int_eq(e.message.repeated, i > 0 && size < WSF_SLICE_MIN);
+            if (size == WSF_SLICE_MIN)
+                memset(frame + ((const uint8_t *)e.message.payload.data - frame) - 10, 0xee, 10);
+        }
+        ck_assert_int_eq(wsf_reader_next(reader, &e), 0);
+        wsf_reader_destroy(reader);
+    }
+}
+END_TEST
+
 START_TEST(a_message_is_never_larger_than_its_bound) {
     static uint8_t large[200000];
     static uint8_t name[65535];
@@ -455,5 +653,8 @@ SUITE_MAIN("wire", every_entry_comes_back_as_it_was_written,
            a_length_that_the_frame_does_not_hold_is_refused_before_memory_is_taken,
            nesting_and_object_counts_are_bounded, unknown_entries_and_further_fields_are_skipped,
            a_known_entry_with_wrong_content_is_reported_and_passed_over,
+           a_message_is_written_as_msgpack_would,
+           neighbours_are_read_as_they_are_whatever_they_have_in_common,
+           a_message_that_may_stay_in_its_frame_is_no_example_for_the_next,
            a_message_is_never_larger_than_its_bound, heads_and_control_entries_fit_their_bounds,
            an_introduction_comes_back_and_fits_at_its_largest, a_topic_of_noise_is_neither)
