@@ -211,9 +211,9 @@ wsfan_address wsfan_session_address(const wsfan_loop *loop, wsfan_session sessio
 
 static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
     wsfan_message *message = wsf_inbox_message(item);
-    uint64_t except = message->except.node == loop->node.node ? message->except.session : 0;
     const wsfan_recipient *recipients;
-    size_t count = wsf_registry_collect(&loop->members.registry, message, except, &recipients);
+    size_t count = wsf_registry_select(&loop->members.registry, message, loop->node.node,
+                                       &recipients);
     loop->released_count++;
     loop->released_bytes += item->bytes;
     loop->messages++;

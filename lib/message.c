@@ -5,6 +5,38 @@
 #include <stdlib.h>
 #include <string.h>
 
+bool wsf_target_valid(const wsfan_target *target) {
+    wsfan_address address;
+    if (target->name.data == NULL && target->name.size > 0)
+        return false;
+    switch (target->kind) {
+    case WSFAN_ALL:
+        return target->name.size == 0;
+    case WSFAN_CHAT:
+    case WSFAN_USER:
+    case WSFAN_NOT_CHAT:
+    case WSFAN_NOT_USER:
+        return target->name.size > 0;
+    case WSFAN_SESSION:
+    case WSFAN_NOT_SESSION:
+        return wsfan_address_parse(&address, target->name) == WSFAN_OK && address.session != 0;
+    case WSFAN_NODE:
+    case WSFAN_NOT_NODE:
+        return wsfan_address_parse(&address, target->name) == WSFAN_OK && address.session == 0;
+    }
+    return false;
+}
+
+static uint64_t hash_of(const wsf_hash_key *key, const wsfan_target *target) {
+    wsfan_target base = { wsf_kind_without_not(target->kind), target->name };
+    wsfan_address address = { 0, 0 };
+    if (base.kind == WSFAN_CHAT || base.kind == WSFAN_USER)
+        return wsf_hash_target(key, &base);
+    if (base.kind != WSFAN_ALL)
+        wsfan_address_parse(&address, base.name);
+    return address.node;
+}
+
 wsfan_message *wsf_message_new(const wsf_hash_key *key, const wsfan_target *targets,
                                uint32_t targets_count, wsfan_bytes payload,
                                uint32_t headroom_size) {
@@ -32,7 +64,7 @@ wsfan_message *wsf_message_new(const wsf_hash_key *key, const wsfan_target *targ
     size_t offset = names_offset;
     for (uint32_t i = 0; i < targets_count; i++) {
         message->targets[i] = (wsf_message_target){
-            .hash = targets[i].kind == WSFAN_ALL ? 0 : wsf_hash_target(key, &targets[i]),
+            .hash = hash_of(key, &targets[i]),
             .name_offset = (uint32_t)offset,
             .name_size = (uint32_t)targets[i].name.size,
             .kind = targets[i].kind,

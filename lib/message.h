@@ -7,8 +7,21 @@
 #include "hash.h"
 #include "receipt.h"
 
+enum { WSF_NOT = 16 }; /* the bit in a kind that tells WSFAN_NOT_CHAT from WSFAN_CHAT */
+
+static inline wsfan_target_kind wsf_kind_without_not(wsfan_target_kind kind) {
+    return (wsfan_target_kind)((unsigned)kind & ~(unsigned)WSF_NOT);
+}
+
+static inline bool wsf_kind_is_not(wsfan_target_kind kind) {
+    return ((unsigned)kind & WSF_NOT) != 0;
+}
+
+/* Whether the kind is one, and the name such as the kind wants it. Its length is not looked at. */
+bool wsf_target_valid(const wsfan_target *target);
+
 typedef struct {
-    uint64_t hash; /* wsf_hash_target(); 0 for WSFAN_ALL */
+    uint64_t hash; /* wsf_hash_target() for chats and users, the node for sessions and nodes */
     uint32_t name_offset;
     uint32_t name_size;
     wsfan_target_kind kind;

@@ -260,13 +260,22 @@ int wsfan_loop_close(wsfan_loop *loop) {
 
 /* -------------------------------------------------------------------------------------- publish */
 
-static int check_target(const wsfan_node *node, const wsfan_target *target) {
-    if (target->kind != WSFAN_CHAT && target->kind != WSFAN_USER && target->kind != WSFAN_ALL)
+static int check_targets(const wsfan_node *node, const wsfan_target *targets, size_t count) {
+    bool anyone = false;
+    if (targets == NULL || count == 0)
         return WSFAN_EINVAL;
-    if ((target->name.size == 0) != (target->kind == WSFAN_ALL) ||
-        (target->name.data == NULL && target->name.size > 0))
-        return WSFAN_EINVAL;
-    return target->name.size > node->options.name_bytes_max ? WSFAN_ETOOBIG : WSFAN_OK;
+    if (count > node->options.targets_count_max)
+        return WSFAN_ELIMIT;
+    for (size_t i = 0; i < count; i++) {
+        wsfan_target_kind kind = wsf_kind_without_not(targets[i].kind);
+        if (!wsf_target_valid(&targets[i]))
+            return WSFAN_EINVAL;
+        if ((kind == WSFAN_CHAT || kind == WSFAN_USER) &&
+            targets[i].name.size > node->options.name_bytes_max)
+            return WSFAN_ETOOBIG;
+        anyone = anyone || !wsf_kind_is_not(targets[i].kind);
+    }
+    return anyone ? WSFAN_OK : WSFAN_EINVAL;
 }
 
 int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
@@ -280,17 +289,13 @@ int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_
             return WSFAN_EINVAL;
         memcpy(&options, given, given->struct_size);
     }
-    if (targets == NULL || targets_count == 0 || (options.flags & ~WSFAN_BINARY) != 0 ||
-        (payload.data == NULL && payload.size > 0) ||
+    if ((options.flags & ~WSFAN_BINARY) != 0 || (payload.data == NULL && payload.size > 0) ||
         (options.result_loop != NULL && wsf_loop_owner(options.result_loop) != node))
         return WSFAN_EINVAL;
-    if (targets_count > node->options.targets_count_max)
-        return WSFAN_ELIMIT;
+    if ((error = check_targets(node, targets, targets_count)) != WSFAN_OK)
+        return error;
     if (payload.size > node->options.payload_bytes_max)
         return WSFAN_ETOOBIG;
-    for (size_t i = 0; i < targets_count; i++)
-        if ((error = check_target(node, &targets[i])) != WSFAN_OK)
-            return error;
 
     wsfan_message *message = wsf_message_new(&node->key, targets, (uint32_t)targets_count, payload,
                                              node->options.headroom_bytes);

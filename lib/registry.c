@@ -445,11 +445,13 @@ static void next_round(wsf_registry *registry) {
     }
 }
 
-static size_t collect_all(const wsf_registry *registry, uint64_t except, wsfan_recipient *out) {
+static size_t collect_all(const wsf_registry *registry, uint64_t except, bool once,
+                          wsfan_recipient *out) {
     size_t count = 0;
     for (uint32_t i = 0; i < registry->sessions_used; i++) {
         wsfan_session session = handle_of(registry, i);
-        if (registry->sessions[i].open && session.id != except)
+        if (registry->sessions[i].open && session.id != except &&
+            (once || registry->sessions[i].mark != registry->round))
             out[count++] = (wsfan_recipient){ session, registry->sessions[i].user };
     }
     return count;
@@ -485,25 +487,63 @@ static size_t mark_members(wsf_registry *registry, uint32_t i, uint64_t except,
     return count;
 }
 
-size_t wsf_registry_collect(wsf_registry *registry, const wsfan_message *message, uint64_t except,
-                            const wsfan_recipient **recipients) {
-    wsfan_recipient *scratch = lend_scratch(registry);
+/* The session that a target names, or everyone where it names this node; else nobody. */
+static size_t mark_address(wsf_registry *registry, wsfan_bytes name, uint64_t node, uint64_t except,
+                           wsfan_recipient *out) {
+    wsfan_address address;
+    if (wsfan_address_parse(&address, name) != WSFAN_OK || address.node != node)
+        return 0;
     size_t count = 0;
-    /* With one target nobody can be named twice. */
-    bool once = message->targets_count == 1;
-    if (!once)
-        next_round(registry);
-
-    *recipients = scratch;
-    for (uint32_t t = 0; t < message->targets_count; t++) {
-        if (message->targets[t].kind == WSFAN_ALL)
-            return collect_all(registry, except, scratch);
-        wsfan_target target = wsfan_message_target(message, t);
-        uint32_t i = find_audience(registry, target.kind, target.name, message->targets[t].hash);
-        if (i == WSF_TABLE_NONE)
+    uint32_t first = address.session == 0 ? 0 : slot_of((wsfan_session){ address.session });
+    uint32_t end = address.session == 0 ? registry->sessions_used : first + 1;
+    for (uint32_t i = first; i < end && i < registry->sessions_used; i++) {
+        wsf_session_slot *slot = &registry->sessions[i];
+        wsfan_session session = handle_of(registry, i);
+        if (!slot->open || session.id == except || slot->mark == registry->round ||
+            (address.session != 0 && address.session != session.id))
             continue;
-        count += once ? copy_members(registry, i, except, scratch)
-                      : mark_members(registry, i, except, scratch + count);
+        slot->mark = registry->round;
+        out[count++] = (wsfan_recipient){ session, slot->user };
     }
+    return count;
+}
+
+/* Those of one target, each once in a round. */
+static size_t mark_target(wsf_registry *registry, const wsfan_message *message, uint32_t t,
+                          uint64_t node, uint64_t except, wsfan_recipient *out) {
+    wsfan_target target = wsfan_message_target(message, t);
+    wsfan_target_kind kind = wsf_kind_without_not(target.kind);
+    if (kind == WSFAN_SESSION || kind == WSFAN_NODE)
+        return mark_address(registry, target.name, node, except, out);
+    uint32_t i = find_audience(registry, kind, target.name, message->targets[t].hash);
+    return i == WSF_TABLE_NONE ? 0 : mark_members(registry, i, except, out);
+}
+
+size_t wsf_registry_select(wsf_registry *registry, const wsfan_message *message, uint64_t node,
+                           const wsfan_recipient **recipients) {
+    wsfan_recipient *scratch = lend_scratch(registry);
+    uint64_t except = message->except.node == node ? message->except.session : 0;
+    size_t count = 0;
+    *recipients = scratch;
+    /* With one target nobody can be named twice. */
+    if (message->targets_count == 1 && message->targets[0].kind == WSFAN_ALL)
+        return collect_all(registry, except, true, scratch);
+    if (message->targets_count == 1 && message->targets[0].kind <= WSFAN_USER) {
+        wsfan_target target = wsfan_message_target(message, 0);
+        uint32_t i = find_audience(registry, target.kind, target.name, message->targets[0].hash);
+        return i == WSF_TABLE_NONE ? 0 : copy_members(registry, i, except, scratch);
+    }
+
+    /* Who is left out counts as collected, which is written over at once. */
+    next_round(registry);
+    for (uint32_t t = 0; t < message->targets_count; t++)
+        if (wsf_kind_is_not(message->targets[t].kind))
+            mark_target(registry, message, t, node, except, scratch);
+    for (uint32_t t = 0; t < message->targets_count; t++)
+        if (message->targets[t].kind == WSFAN_ALL)
+            return collect_all(registry, except, false, scratch);
+    for (uint32_t t = 0; t < message->targets_count; t++)
+        if (!wsf_kind_is_not(message->targets[t].kind))
+            count += mark_target(registry, message, t, node, except, scratch + count);
     return count;
 }

@@ -1,21 +1,59 @@
-/* Answers for who gets a message: those that want one of its targets, and the peers of which we do
- * not know yet what they want. */
+/* Answers for who gets a message: those that want one of its targets, and for chats and users also
+ * the peers of which we do not know yet what they want. */
 #include "route.h"
+
+#include "registry.h"
+
+/* The one node that has a session, or is named itself. */
+static void find_node(const wsf_core *core, const wsfan_message *message, uint32_t i,
+                      uint64_t *loops, uint64_t *peers) {
+    uint64_t node = message->targets[i].hash;
+    *loops = *peers = 0;
+    if (node == core->config.node) {
+        wsfan_address address = { 0, 0 };
+        wsfan_address_parse(&address, wsfan_message_target(message, i).name);
+        *loops = address.session != 0 ? UINT64_C(1) << wsf_registry_loop_of(address.session)
+                                      : UINT64_MAX;
+        return;
+    }
+    for (unsigned p = 0; p < core->config.peers_count_max; p++)
+        if (core->peers[p].node == node)
+            *peers = UINT64_C(1) << p;
+}
 
 void wsf_route_find(const wsf_core *core, const wsfan_message *message, uint64_t *loops,
                     uint64_t *peers) {
-    *loops = 0;
-    *peers = core->linked & ~core->complete;
+    uint64_t not_loops = 0;
+    uint64_t not_peers = 0;
+    *loops = *peers = 0;
     for (uint32_t i = 0; i < message->targets_count; i++) {
         uint64_t more_loops = UINT64_MAX;
         uint64_t more_peers = UINT64_MAX;
-        if (message->targets[i].kind != WSFAN_ALL)
+        switch (message->targets[i].kind) {
+        case WSFAN_ALL:
+            break;
+        case WSFAN_CHAT:
+        case WSFAN_USER:
             wsf_interest_find(&core->interest, message->targets[i].hash, &more_loops, &more_peers);
+            more_peers |= ~core->complete;
+            break;
+        case WSFAN_SESSION:
+        case WSFAN_NODE:
+            find_node(core, message, i, &more_loops, &more_peers);
+            break;
+        case WSFAN_NOT_NODE:
+            find_node(core, message, i, &more_loops, &more_peers);
+            not_loops |= more_loops;
+            not_peers |= more_peers;
+            continue;
+        default: /* those leave out sessions; whether all of a node's, it must say itself */
+            continue;
+        }
         *loops |= more_loops;
         *peers |= more_peers;
     }
-    *loops &= core->loops;
-    *peers &= core->linked;
+    *loops &= core->loops & ~not_loops;
+    *peers &= core->linked & ~not_peers;
 }
 
 void wsf_route_deliver(wsf_core *core, wsfan_message *message, uint64_t loops) {

@@ -394,11 +394,12 @@ static bool read_message(wsf_reader *reader, const msgpack_object_array *array, 
         return false;
     for (uint32_t i = 0; i < list->size; i += 2) {
         uint32_t kind;
-        wsfan_bytes name;
-        if (!get_u32(list, i, &kind) || !get_bin(list, i + 1, UINT16_MAX, &name) ||
-            kind < WSFAN_CHAT || kind > WSFAN_ALL || (name.size == 0) != (kind == WSFAN_ALL))
+        wsfan_target *target = &reader->targets[i / 2];
+        if (!get_u32(list, i, &kind) || !get_bin(list, i + 1, UINT16_MAX, &target->name))
             return false;
-        reader->targets[i / 2] = (wsfan_target){ (wsfan_target_kind)kind, name };
+        target->kind = (wsfan_target_kind)kind;
+        if (!wsf_target_valid(target))
+            return false;
     }
     entry->message.targets = reader->targets;
     entry->message.targets_count = list->size / 2;

@@ -6,7 +6,7 @@ set -u
 
 # Lowest first. A name stands for NAME.c and NAME.h.
 ORDER="
-error hash buffer table deque queue receipt endpoint guard message
+error hash buffer table deque queue receipt endpoint guard address message
 wire registry interest link
 core.h state results dial greet route sender receiver core members
 mailbox inbox socket mesh discovery loop

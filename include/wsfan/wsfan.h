@@ -125,6 +125,16 @@ typedef struct {
     uint64_t session;
 } wsfan_address;
 
+#define WSFAN_ADDRESS_TEXT_SIZE 34
+
+/* Writes an address as text, "NODE-SESSION" with 16 hexadecimal digits each, or "NODE" where session
+ * is 0. Returns `text`, which is not NULL; it ends with a NUL. [any] */
+WSFAN_API char *wsfan_address_text(wsfan_address address, char text[WSFAN_ADDRESS_TEXT_SIZE]);
+
+/* Reads what wsfan_address_text() wrote, and nothing else. It does not tell whether there is such a
+ * session. Errors: WSFAN_EINVAL; address is then untouched. [any] */
+WSFAN_API int wsfan_address_parse(wsfan_address *address, wsfan_bytes text);
+
 /* Unique in the cluster. Messages of one origin have strictly rising clocks; sorted by (clock,
  * origin), messages stand in the same order for every reader. The clock is a hybrid logical clock
  * (Kulkarni et al., "Logical Physical Clocks", 2014): 48 bits of milliseconds since 1970, then a
@@ -134,11 +144,18 @@ typedef struct {
     uint64_t origin; /* node id of the publisher */
 } wsfan_message_id;
 
-/* Whom a message is for. */
+/* Whom a message is for: the sessions that any of its targets names and none of the WSFAN_NOT_
+ * kind does, each once, whatever the order of the targets. */
 typedef enum {
-    WSFAN_CHAT = 1, /* every member of the chat `name` */
-    WSFAN_USER = 2, /* every session of the user `name` */
-    WSFAN_ALL = 3   /* every session in the cluster; `name` is empty */
+    WSFAN_CHAT = 1,    /* every member of the chat `name` */
+    WSFAN_USER = 2,    /* every session of the user `name` */
+    WSFAN_ALL = 3,     /* every session in the cluster; `name` is empty */
+    WSFAN_SESSION = 4, /* one session; `name` is its address, written by wsfan_address_text() */
+    WSFAN_NODE = 5,    /* every session of one node; `name` is its address, session 0, written so */
+    WSFAN_NOT_CHAT = 17,
+    WSFAN_NOT_USER = 18,
+    WSFAN_NOT_SESSION = 20,
+    WSFAN_NOT_NODE = 21
 } wsfan_target_kind;
 
 typedef struct {
@@ -189,7 +206,7 @@ typedef struct wsfan_options {
     uint32_t headroom_bytes;    /* writable bytes before each payload, 0..4096 [0] */
     uint32_t payload_bytes_max; /* 1..64 Mi [1 Mi] */
     uint32_t name_bytes_max;    /* of a chat or user name, 1..65535 [256] */
-    uint32_t targets_count_max; /* of one publish, 1..1024 [64] */
+    uint32_t targets_count_max; /* of one publish, those of WSFAN_NOT_ too, 1..1024 [64] */
 
     /* Counts */
     uint32_t loops_count_max;             /* 1..64 [16] */
@@ -452,7 +469,7 @@ WSFAN_API int wsfan_session_join(wsfan_loop *loop, wsfan_session session, wsfan_
  * Errors: WSFAN_EINVAL, WSFAN_ENOENT, WSFAN_ESTALE, WSFAN_EFORK. [loop] */
 WSFAN_API int wsfan_session_leave(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat);
 
-/* The session's cluster-wide address, for wsfan_publish_options.except. [any] */
+/* The session's cluster-wide address, for wsfan_publish_options.except and targets. [any] */
 WSFAN_API wsfan_address wsfan_session_address(const wsfan_loop *loop, wsfan_session session);
 
 /* ------------------------------------------------------------------------------------ publish */
@@ -480,10 +497,10 @@ WSFAN_API int wsfan_broadcast(wsfan_node *node, wsfan_bytes chat, wsfan_bytes pa
 WSFAN_API int wsfan_broadcast_all(wsfan_node *node, wsfan_bytes payload,
                                   const wsfan_publish_options *options);
 
-/* Sends a payload to the sessions that any of the targets names, to each once. What one thread
- * publishes arrives in that order.
+/* Sends a payload to the sessions that any of the targets names and none of the WSFAN_NOT_ kind
+ * does, to each once. What one thread publishes arrives in that order.
  *
- * targets   1..targets_count_max.
+ * targets   1..targets_count_max, at least one of them not WSFAN_NOT_.
  * payload   0..payload_bytes_max bytes.
  * options   may be NULL: text, nobody left out.
  * Allocates once, twice with a result_loop. Errors: WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_ELIMIT

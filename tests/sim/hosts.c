@@ -334,31 +334,102 @@ void hosts_leave(hosts *h, unsigned node) {
 
 /* -------------------------------------------------------------------------------------- publish */
 
-/* One chat mostly; sometimes two, a chat and a user, or everyone; sometimes all but one session. */
-static size_t choose_targets(hosts *h, unsigned chats, ledger_targets *chosen,
-                             wsfan_target targets[2], uint8_t names[2]) {
+enum { TARGETS_MAX = 1 + LEDGER_OUT_MAX };
+
+/* Whom something is for, as the library and as the ledger want to know it. */
+typedef struct {
+    ledger_targets ledger;
+    wsfan_target targets[TARGETS_MAX];
+    size_t count;
+    wsfan_address except;
+    char names[TARGETS_MAX][WSFAN_ADDRESS_TEXT_SIZE];
+} choice;
+
+static void add_name(choice *c, wsfan_target_kind kind, uint64_t name) {
+    c->names[c->count][0] = (char)name;
+    c->targets[c->count] = (wsfan_target){ kind, { c->names[c->count], kind != WSFAN_ALL } };
+    c->count++;
+}
+
+static void add_address(choice *c, wsfan_target_kind kind, wsfan_address address) {
+    wsfan_address_text(address, c->names[c->count]);
+    c->targets[c->count] = (wsfan_target){ kind, wsfan_string(c->names[c->count]) };
+    c->count++;
+}
+
+/* A running node and a session on it; false: not this time. */
+static bool any_address(hosts *h, unsigned *node, const client **who, wsfan_address *address) {
+    *node = (unsigned)world_random(h->world, WORLD_NODES_MAX);
+    for (unsigned i = 0; i < WORLD_NODES_MAX && !h->hosts[*node].running; i++)
+        *node = (*node + 1) % WORLD_NODES_MAX;
+    *who = h->hosts[*node].running ? any_client(h, *node) : NULL;
+    if (*who == NULL)
+        return false;
+    *address = (wsfan_address){ world_node_id(h->world, *node), (*who)->handle.id };
+    return true;
+}
+
+/* One chat mostly; or everyone, another chat or a user besides, one session, one node. */
+static void choose_named(hosts *h, unsigned chats, choice *c) {
     uint64_t dice = world_random(h->world, 20);
-    *chosen = (ledger_targets){ .user = -1, .except = UINT32_MAX };
+    unsigned node;
+    const client *who;
+    wsfan_address address;
     if (dice == 0) {
-        chosen->all = true;
-        targets[0] = (wsfan_target){ WSFAN_ALL, { NULL, 0 } };
-        return 1;
+        c->ledger.all = true;
+        add_name(c, WSFAN_ALL, 0);
+    } else if (dice <= 2 && any_address(h, &node, &who, &address)) {
+        c->ledger.session = dice == 1 ? who->number : UINT32_MAX;
+        c->ledger.life = dice == 2 ? h->hosts[node].life : UINT32_MAX;
+        address.session = dice == 1 ? address.session : 0;
+        add_address(c, dice == 1 ? WSFAN_SESSION : WSFAN_NODE, address);
     }
-    names[0] = (uint8_t)world_random(h->world, chats);
-    chosen->chats = 1u << names[0];
-    targets[0] = chat_target(&names[0]);
-    if (dice > 3)
-        return 1;
-    if (dice == 1) {
-        chosen->user = (int)world_random(h->world, HOSTS_USERS);
-        names[1] = (uint8_t)(chosen->user + 1);
-        targets[1] = user_target(&names[1]);
-    } else {
-        names[1] = (uint8_t)world_random(h->world, chats);
-        chosen->chats |= 1u << names[1];
-        targets[1] = chat_target(&names[1]);
+    if (c->count > 0 && world_random(h->world, 3) != 0)
+        return;
+    uint64_t chat = world_random(h->world, chats);
+    c->ledger.chats = 1u << chat;
+    add_name(c, WSFAN_CHAT, chat);
+    if (dice == 3) {
+        c->ledger.user = (int)world_random(h->world, HOSTS_USERS);
+        add_name(c, WSFAN_USER, (uint64_t)c->ledger.user + 1);
+    } else if (dice <= 5) {
+        chat = world_random(h->world, chats);
+        c->ledger.chats |= 1u << chat;
+        add_name(c, WSFAN_CHAT, chat);
     }
-    return 2;
+}
+
+/* Nobody mostly; else one session by `except`, or whatever else can be said. */
+static void choose_left_out(hosts *h, unsigned chats, choice *c) {
+    unsigned node;
+    const client *who;
+    wsfan_address address;
+    uint64_t dice = world_random(h->world, 16);
+    if (dice < 4 && any_address(h, &node, &who, &address)) {
+        c->ledger.except = who->number;
+        c->except = address;
+    } else if (dice == 4) {
+        uint64_t chat = world_random(h->world, chats);
+        c->ledger.not_chats = 1u << chat;
+        add_name(c, WSFAN_NOT_CHAT, chat);
+    } else if (dice == 5) {
+        c->ledger.not_user = (int)world_random(h->world, HOSTS_USERS);
+        add_name(c, WSFAN_NOT_USER, (uint64_t)c->ledger.not_user + 1);
+    } else if (dice == 6 && any_address(h, &node, &who, &address)) {
+        c->ledger.not_life = h->hosts[node].life;
+        add_address(c, WSFAN_NOT_NODE, (wsfan_address){ address.node, 0 });
+    } else if (dice == 7) {
+        for (int i = 0; c->count < TARGETS_MAX && any_address(h, &node, &who, &address); i++) {
+            c->ledger.not_sessions[i] = who->number;
+            add_address(c, WSFAN_NOT_SESSION, address);
+        }
+    }
+}
+
+static void choose(hosts *h, unsigned chats, choice *c) {
+    *c = (choice){ .ledger = ledger_nobody() };
+    choose_named(h, chats, c);
+    choose_left_out(h, chats, c);
 }
 
 /* The number, then bytes that follow from it. */
@@ -368,36 +439,22 @@ static void fill(uint8_t *payload, size_t size, uint32_t number) {
         payload[i] = (uint8_t)(number * 31 + i);
 }
 
-static void choose_except(hosts *h, ledger_targets *chosen, wsfan_address *except) {
-    unsigned node = (unsigned)world_random(h->world, WORLD_NODES_MAX);
-    if (world_random(h->world, 4) != 0 || !h->hosts[node].running)
-        return;
-    const client *who = any_client(h, node);
-    if (who == NULL)
-        return;
-    chosen->except = who->number;
-    *except = (wsfan_address){ world_node_id(h->world, node), who->handle.id };
-}
-
 bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
     wsf_core *core = world_core(h->world, node);
     if (wsf_core_congested(core))
         return false; /* the mesh thread would not take it: WSFAN_EAGAIN */
-    ledger_targets chosen;
-    wsfan_target targets[2];
-    uint8_t names[2];
-    wsfan_address except = { 0, 0 };
-    size_t count = choose_targets(h, chats, &chosen, targets, names);
-    choose_except(h, &chosen, &except);
+    choice chosen;
+    choose(h, chats, &chosen);
     size_t size = sizeof(uint32_t) + world_random(h->world, size_max);
     bool asked = world_random(h->world, 8) == 0;
-    uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &chosen, size, asked);
+    uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &chosen.ledger, size, asked);
     uint8_t *payload = need(malloc(size));
     fill(payload, size, number);
     wsfan_message *message = need(
-        wsf_message_new(&h->key, targets, (uint32_t)count, (wsfan_bytes){ payload, size }, 0));
+        wsf_message_new(&h->key, chosen.targets, (uint32_t)chosen.count,
+                        (wsfan_bytes){ payload, size }, 0));
     free(payload);
-    message->except = except;
+    message->except = chosen.except;
     if (asked)
         message->receipt = need(wsf_receipt_new(NULL, (void *)(uintptr_t)number));
     wsf_core_publish(core, message, world_now(h->world, node));
@@ -426,11 +483,9 @@ static void dispatch_message(loop *at, wsfan_message *message) {
     uint32_t number;
     memcpy(&number, wsfan_message_payload(message).data, sizeof number);
     check_payload(h, message, number);
-    uint64_t except = message->except.node == world_node_id(h->world, at->node)
-                          ? message->except.session
-                          : 0;
     const wsfan_recipient *recipients;
-    size_t count = wsf_registry_collect(&at->members.registry, message, except, &recipients);
+    size_t count = wsf_registry_select(&at->members.registry, message,
+                                       world_node_id(h->world, at->node), &recipients);
     for (size_t i = 0; i < count; i++)
         ledger_delivered(h->ledger, ((client *)recipients[i].session_user)->number, number);
     if (message->receipt != NULL && wsf_receipt_loop_done(message->receipt, count)) {

@@ -198,12 +198,45 @@ uint32_t ledger_open(ledger *l, uint32_t life, unsigned loop, int user) {
     return l->sessions_count++;
 }
 
+ledger_targets ledger_nobody(void) {
+    ledger_targets t = { .user = -1, .not_user = -1 };
+    t.session = t.life = t.except = t.not_life = UINT32_MAX;
+    for (int i = 0; i < LEDGER_OUT_MAX; i++)
+        t.not_sessions[i] = UINT32_MAX;
+    return t;
+}
+
+static bool left_out(const ledger *l, const session_row *s, const ledger_targets *t) {
+    for (int i = 0; i < LEDGER_OUT_MAX; i++)
+        if (t->not_sessions[i] != UINT32_MAX && l->sessions[t->not_sessions[i]] == s)
+            return true;
+    return (t->except != UINT32_MAX && l->sessions[t->except] == s) ||
+           (t->not_chats & s->chats) != 0 || (t->not_user >= 0 && t->not_user == s->user) ||
+           t->not_life == s->life;
+}
+
+/* Whether it is for this session, which is in these chats. */
+static bool addressed(const ledger *l, const session_row *s, const ledger_targets *t,
+                      uint32_t chats) {
+    bool named = t->all || (t->chats & chats) != 0 || (t->user >= 0 && t->user == s->user) ||
+                 (t->session != UINT32_MAX && l->sessions[t->session] == s) || t->life == s->life;
+    return named && !left_out(l, s, t);
+}
+
+/* It must get it: what a user's interest is nobody says when it is known. */
+static bool wanted(const ledger *l, const session_row *s, const message_row *m) {
+    ledger_targets t = m->targets;
+    t.user = -1;
+    return addressed(l, s, &t, s->joined);
+}
+
 /* Forgets what the session had to get, as far as keep() does not want it. */
-static void release(ledger *l, session_row *s, bool (*keep)(const session_row *s, const message_row *m)) {
+static void release(ledger *l, session_row *s,
+                    bool (*keep)(const ledger *l, const session_row *s, const message_row *m)) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < s->pending_count; i++) {
         message_row *m = &l->messages[s->pending[i]];
-        if (keep != NULL && keep(s, m))
+        if (keep != NULL && keep(l, s, m))
             s->pending[kept++] = s->pending[i];
         else
             m->expected--;
@@ -220,6 +253,7 @@ void ledger_close(ledger *l, uint32_t session) {
 void ledger_join(ledger *l, uint32_t session, unsigned chat) {
     l->sessions[session]->chats |= 1u << chat;
     l->sessions[session]->join_ms[chat] = l->ms;
+    release(l, l->sessions[session], wanted); /* what is for all but this chat */
 }
 
 void ledger_joined(ledger *l, uint32_t session, unsigned chat, bool whole) {
@@ -231,10 +265,6 @@ void ledger_joined(ledger *l, uint32_t session, unsigned chat, bool whole) {
     l->sessions[session]->join_ms[chat] = 0;
     if (whole)
         l->sessions[session]->joined |= bit;
-}
-
-static bool wanted(const session_row *s, const message_row *m) {
-    return m->targets.all || (m->targets.chats & s->joined) != 0;
 }
 
 void ledger_leave(ledger *l, uint32_t session, unsigned chat) {
@@ -274,9 +304,9 @@ void ledger_postpone_joins(ledger *l, uint32_t life, uint64_t ms) {
 
 /* ------------------------------------------------------------------------------------ messages */
 
-static bool must_get(const ledger *l, const session_row *s, uint32_t index, const message_row *m) {
+static bool must_get(const ledger *l, const session_row *s, const message_row *m) {
     bool met = m->life == s->life || (l->met[m->life][s->life] && l->met[s->life][m->life]);
-    return s->open && met && index != m->targets.except && wanted(s, m);
+    return s->open && met && wanted(l, s, m);
 }
 
 uint32_t ledger_publish(ledger *l, uint32_t life, const ledger_targets *targets, size_t size,
@@ -293,7 +323,7 @@ uint32_t ledger_publish(ledger *l, uint32_t life, const ledger_targets *targets,
                     .asked = asked };
     for (uint32_t i = 0; i < l->sessions_count; i++) {
         session_row *s = l->sessions[i];
-        if (!must_get(l, s, i, m))
+        if (!must_get(l, s, m))
             continue;
         s->pending = grow(s->pending, s->pending_count, &s->pending_capacity, sizeof *s->pending);
         s->pending[s->pending_count++] = number;
@@ -328,11 +358,10 @@ void ledger_delivered(ledger *l, uint32_t index, uint32_t number) {
     message_row *m = &l->messages[number];
     if (!s->open)
         ledger_violation(l, "message %u to session %u, which is closed", number, index);
-    if ((m->targets.chats & s->chats) == 0 && !m->targets.all &&
-        (m->targets.user < 0 || m->targets.user != s->user))
-        ledger_violation(l, "message %u to session %u, which it is not for", number, index);
-    if (m->targets.except == index)
+    if (left_out(l, s, &m->targets))
         ledger_violation(l, "message %u to session %u, its exception", number, index);
+    else if (!addressed(l, s, &m->targets, s->chats))
+        ledger_violation(l, "message %u to session %u, which it is not for", number, index);
     if (m->number == s->latest[m->life])
         ledger_violation(l, "message %u twice to session %u", number, index);
     else if (m->number < s->latest[m->life])

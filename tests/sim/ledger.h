@@ -16,13 +16,24 @@ enum {
 
 typedef struct ledger ledger;
 
-/* A message's targets. */
+enum { LEDGER_OUT_MAX = 4 };
+
+/* A message's targets, and who is left out of them. */
 typedef struct {
-    uint32_t chats;  /* bits */
-    int user;        /* -1: none */
+    uint32_t chats; /* bits */
+    int user;       /* -1: none */
     bool all;
-    uint32_t except; /* session; UINT32_MAX: nobody */
+    uint32_t session; /* UINT32_MAX: none, here and below */
+    uint32_t life;    /* of a node */
+    uint32_t except;  /* session */
+    uint32_t not_chats; /* bits */
+    int not_user;
+    uint32_t not_life;
+    uint32_t not_sessions[LEDGER_OUT_MAX];
 } ledger_targets;
+
+/* For nobody. */
+ledger_targets ledger_nobody(void);
 
 ledger *ledger_new(void);
 void ledger_destroy(ledger *l);
