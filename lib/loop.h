@@ -36,6 +36,11 @@ wsfan_node *wsf_loop_owner(const wsfan_loop *loop);
 int wsf_loop_new_receipt(wsfan_loop *loop, uint32_t count_max, void *user, wsf_receipt **receipt);
 void wsf_loop_revoke_receipt(wsfan_loop *loop);
 
+/* [any] A request's reply comes back by on_reply, one of at most count_max under way: WSFAN_ELIMIT. Revoke
+ * it when the request is not made after all. */
+int wsf_loop_expect_reply(wsfan_loop *loop, uint32_t count_max, wsf_ask *ask);
+void wsf_loop_revoke_reply(wsfan_loop *loop);
+
 bool wsf_loop_dispatching(const wsfan_loop *loop);
 unsigned wsf_loop_index(const wsfan_loop *loop);
 uint64_t wsf_loop_sessions(const wsfan_loop *loop); /* [any] */

@@ -111,6 +111,27 @@ static void on_result(void *user, wsf_receipt *receipt) {
     wsf_inbox_unref(inbox);
 }
 
+static void on_errand(void *user, unsigned loop, wsf_errand *errand) {
+    wsf_mesh *mesh = user;
+    if (!wsf_inbox_put_errand(mesh->inboxes[loop], errand))
+        wsf_task_unref(wsf_errand_end(errand)); /* its sessions are gone; the core is never behind */
+}
+
+static void on_reply(void *user, wsf_ask *ask) {
+    wsf_inbox *inbox = ask->inbox;
+    (void)user;
+    if (inbox != NULL)
+        wsf_inbox_put_reply(inbox, ask);
+    else
+        wsf_ask_free(ask);
+    wsf_inbox_unref(inbox);
+}
+
+static void free_reply(wsf_mesh_reply *reply) {
+    free(reply->payload);
+    free(reply);
+}
+
 /* --------------------------------------------------------------------------------------- inputs */
 
 static void on_subscription(void *user, bool subscribed, const void *topic, size_t size) {
@@ -134,6 +155,7 @@ static void remove_loop(wsf_mesh *mesh, unsigned loop) {
 static void handle(wsf_mesh *mesh, wsf_item *item) {
     wsf_ticket *ticket = (wsf_ticket *)item;
     wsf_mesh_command *command = (wsf_mesh_command *)item;
+    wsf_mesh_reply *reply = (wsf_mesh_reply *)item;
     switch ((wsf_mesh_kind)item->kind) {
     case WSF_MESH_PUBLISH:
         wsf_core_publish(mesh->core, (wsfan_message *)item, now());
@@ -158,6 +180,16 @@ static void handle(wsf_mesh *mesh, wsf_item *item) {
         wsf_core_loops_done(mesh->core, wsf_receipt_of_loops_item(item));
         wsf_receipt_unref(wsf_receipt_of_loops_item(item));
         break;
+    case WSF_MESH_ASK:
+        wsf_core_ask(mesh->core, (wsf_ask *)item, now());
+        break;
+    case WSF_MESH_THROUGH:
+        wsf_core_task_through(mesh->core, (wsf_task *)item);
+        break;
+    case WSF_MESH_REPLY:
+        wsf_core_reply(mesh->core, reply->token, reply->payload, reply->payload_size);
+        free(reply);
+        break;
     case WSF_MESH_STOP:
         mesh->closing = true;
         break;
@@ -175,6 +207,11 @@ static void take_named(wsf_mesh *mesh) {
     }
 }
 
+static bool is_bounded(const wsf_item *item) {
+    return item->kind == WSF_MESH_PUBLISH || item->kind == WSF_MESH_ASK ||
+           item->kind == WSF_MESH_REPLY;
+}
+
 static bool can_handle(const wsf_mesh *mesh) {
     return mesh->todo != NULL && !wsf_core_congested(mesh->core);
 }
@@ -189,7 +226,7 @@ static bool handle_commands(wsf_mesh *mesh) {
     for (int i = 0; i < COMMANDS_SHARE && can_handle(mesh); i++) {
         wsf_item *item = mesh->todo;
         mesh->todo = item->next;
-        if (item->kind == WSF_MESH_PUBLISH) {
+        if (is_bounded(item)) {
             released_count++;
             released_bytes += item->bytes;
         }
@@ -255,7 +292,7 @@ static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
                      const wsf_core_config *core_config) {
     wsf_effects effects = { mesh,       on_connect, on_disconnect, on_send,
                             on_deliver, on_joined,  on_peer,       on_gap,
-                            on_result };
+                            on_result,  on_errand,  on_reply };
     wsf_core_config with_endpoint = *core_config;
     uint64_t frame_size_max = wsf_core_frame_size_max(core_config);
     int error = WSFAN_OK;
@@ -352,6 +389,24 @@ int wsf_mesh_publish(wsf_mesh *mesh, wsfan_message *message) {
         wsfan_message_unref(message);
         atomic_fetch_add_explicit(&mesh->refused, 1, memory_order_relaxed);
     }
+    return error;
+}
+
+int wsf_mesh_ask(wsf_mesh *mesh, wsf_ask *ask) {
+    ask->item.kind = WSF_MESH_ASK;
+    ask->item.bytes = ask->message->item.bytes;
+    int error = wsf_mailbox_post_bounded(&mesh->mailbox, &ask->item);
+    if (error != WSFAN_OK)
+        wsf_ask_free(ask);
+    return error;
+}
+
+int wsf_mesh_reply_to(wsf_mesh *mesh, wsf_mesh_reply *reply) {
+    reply->item.kind = WSF_MESH_REPLY;
+    reply->item.bytes = (uint32_t)(sizeof *reply + reply->payload_size);
+    int error = wsf_mailbox_post_bounded(&mesh->mailbox, &reply->item);
+    if (error != WSFAN_OK)
+        free_reply(reply);
     return error;
 }
 

@@ -8,7 +8,7 @@
 
 #include "discovery.h"
 #include "endpoint.h"
-#include "loop.h"
+#include "node.h"
 #include "options.h"
 
 enum { LOOPS_MAX = 64, PEERS_MAX = 64 };
@@ -66,6 +66,8 @@ static int open_mesh(wsfan_node *node) {
         .forget_ms = o->forget_ms,
         .join_ms_max = o->join_ms_max,
         .result_ms_max = o->result_ms_max,
+        .requests_count_max = o->requests_count_max,
+        .request_ms_max = o->request_ms_max,
         .protocol_min = WSF_PROTOCOL_MIN,
         .protocol_max = WSF_PROTOCOL_MAX,
         .slow_peer = o->slow_peer,
@@ -203,6 +205,22 @@ int wsfan_node_set_peers(wsfan_node *node, const char *const *endpoints, size_t 
     return wsfan_node_set_peers_from(node, 0, endpoints, count);
 }
 
+int wsf_node_check(const wsfan_node *node) {
+    return check(node);
+}
+
+const wsfan_options *wsf_node_options(const wsfan_node *node) {
+    return &node->options;
+}
+
+const wsf_hash_key *wsf_node_key(const wsfan_node *node) {
+    return &node->key;
+}
+
+wsf_mesh *wsf_node_mesh(const wsfan_node *node) {
+    return node->mesh;
+}
+
 /* ---------------------------------------------------------------------------------------- loops */
 
 int wsfan_loop_open(wsfan_loop **out, wsfan_node *node, const wsfan_callbacks *callbacks,
@@ -260,7 +278,7 @@ int wsfan_loop_close(wsfan_loop *loop) {
 
 /* -------------------------------------------------------------------------------------- publish */
 
-static int check_targets(const wsfan_node *node, const wsfan_target *targets, size_t count) {
+int wsf_node_check_targets(const wsfan_node *node, const wsfan_target *targets, size_t count) {
     bool anyone = false;
     if (targets == NULL || count == 0)
         return WSFAN_EINVAL;
@@ -292,7 +310,7 @@ int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_
     if ((options.flags & ~WSFAN_BINARY) != 0 || (payload.data == NULL && payload.size > 0) ||
         (options.result_loop != NULL && wsf_loop_owner(options.result_loop) != node))
         return WSFAN_EINVAL;
-    if ((error = check_targets(node, targets, targets_count)) != WSFAN_OK)
+    if ((error = wsf_node_check_targets(node, targets, targets_count)) != WSFAN_OK)
         return error;
     if (payload.size > node->options.payload_bytes_max)
         return WSFAN_ETOOBIG;

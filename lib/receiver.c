@@ -1,9 +1,11 @@
 /* Answers for what comes out of frames, in the order of their numbers. */
 #include "receiver.h"
 
+#include "asks.h"
 #include "greet.h"
 #include "route.h"
 #include "sender.h"
+#include "tasks.h"
 
 static void tell_gap(wsf_core *core, wsf_peer *peer, uint64_t count, uint64_t reason) {
     peer->stats.gap_in += count;
@@ -21,22 +23,13 @@ static void merge_clock(wsf_core *core, uint64_t clock, wsf_now now) {
         core->clock = clock;
 }
 
-static bool message_acceptable(const wsf_core *core, const wsf_entry *entry) {
-    if (entry->message.payload.size > core->config.payload_bytes_max ||
-        entry->message.targets_count > core->config.targets_count_max)
-        return false;
-    for (uint32_t i = 0; i < entry->message.targets_count; i++)
-        if (entry->message.targets[i].name.size > core->config.name_bytes_max)
-            return false;
-    return true;
-}
-
 static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
     core->stats.received++;
     peer->stats.messages_in++;
     peer->stats.payload_bytes_in += entry->message.payload.size;
     merge_clock(core, entry->message.clock, now);
-    if (!message_acceptable(core, entry)) {
+    if (!wsf_route_acceptable(core, entry->message.targets, entry->message.targets_count,
+                              entry->message.payload.size)) {
         wsf_core_count_drop(core, WSFAN_DROP_TOO_BIG, 1);
         tell_gap(core, peer, 1, WSFAN_GAP_TOO_BIG);
         return;
@@ -101,6 +94,12 @@ static bool take_numbered_entry(wsf_core *core, wsf_peer *peer, const wsf_entry 
     case WSF_LOST:
         if (entry->lost.count > 0)
             tell_gap(core, peer, entry->lost.count, entry->lost.reason);
+        return true;
+    case WSF_REQUEST:
+        wsf_tasks_take(core, peer, entry, now);
+        return true;
+    case WSF_REPLY:
+        wsf_asks_take(core, peer, entry);
         return true;
     case WSF_BYE:
         wsf_greet_drop(core, peer, WSFAN_REASON_BYE);

@@ -419,6 +419,23 @@ bool wsf_registry_settled(const wsf_registry *registry, wsfan_session session, u
     return true;
 }
 
+/* -------------------------------------------------------------------------------------- walking */
+
+uint32_t wsf_registry_find(const wsf_registry *registry, const wsfan_target *target,
+                           uint64_t hash) {
+    return find_audience(registry, target->kind, target->name, hash);
+}
+
+wsfan_session wsf_registry_session_at(const wsf_registry *registry, uint32_t slot) {
+    return registry->sessions[slot].open ? handle_of(registry, slot) : (wsfan_session){ 0 };
+}
+
+uint32_t wsf_registry_membership(const wsf_registry *registry, wsfan_session session, uint32_t i) {
+    wsf_session_slot *slot = find_session(registry, session);
+    return slot != NULL && i < slot->memberships_count ? memberships_of(slot)[i].audience
+                                                       : WSF_TABLE_NONE;
+}
+
 /* ---------------------------------------------------------------------------------- collecting */
 
 static wsfan_recipient *lend_scratch(wsf_registry *registry) {

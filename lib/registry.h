@@ -115,6 +115,14 @@ bool wsf_registry_told(wsf_registry *registry, wsfan_session session, uint32_t a
 bool wsf_registry_settled(const wsf_registry *registry, wsfan_session session, uint32_t audience,
                           wsfan_recipient *recipient);
 
+/* An audience by its name, or WSF_TABLE_NONE. */
+uint32_t wsf_registry_find(const wsf_registry *registry, const wsfan_target *target, uint64_t hash);
+
+/* For walking: the session in a slot below sessions_used, {0} where there is none; the audience of a
+ * session's i-th membership, WSF_TABLE_NONE behind the last. */
+wsfan_session wsf_registry_session_at(const wsf_registry *registry, uint32_t slot);
+uint32_t wsf_registry_membership(const wsf_registry *registry, wsfan_session session, uint32_t i);
+
 /* The sessions of one audience, or those that a message is for, each once. *recipients is valid
  * until the next collection, whatever is opened or closed meanwhile. Never fails. */
 size_t wsf_registry_collect_audience(wsf_registry *registry, uint32_t audience,

@@ -1,4 +1,4 @@
-/* Answers for who gets a message: those that want one of its targets, and for chats and users also
+/* Answers for who gets a message or a request: those that want one of its targets, and for chats and users also
  * the peers of which we do not know yet what they want. */
 #include "route.h"
 
@@ -21,8 +21,9 @@ static void find_node(const wsf_core *core, const wsfan_message *message, uint32
             *peers = UINT64_C(1) << p;
 }
 
-void wsf_route_find(const wsf_core *core, const wsfan_message *message, uint64_t *loops,
-                    uint64_t *peers) {
+/* doubtful: peers that may have somebody in any chat, whatever we know. */
+static void find(const wsf_core *core, const wsfan_message *message, uint64_t doubtful,
+                 uint64_t *loops, uint64_t *peers) {
     uint64_t not_loops = 0;
     uint64_t not_peers = 0;
     *loops = *peers = 0;
@@ -35,7 +36,7 @@ void wsf_route_find(const wsf_core *core, const wsfan_message *message, uint64_t
         case WSFAN_CHAT:
         case WSFAN_USER:
             wsf_interest_find(&core->interest, message->targets[i].hash, &more_loops, &more_peers);
-            more_peers |= ~core->complete;
+            more_peers |= doubtful;
             break;
         case WSFAN_SESSION:
         case WSFAN_NODE:
@@ -53,7 +54,43 @@ void wsf_route_find(const wsf_core *core, const wsfan_message *message, uint64_t
         *peers |= more_peers;
     }
     *loops &= core->loops & ~not_loops;
-    *peers &= core->linked & ~not_peers;
+    *peers &= ~not_peers;
+}
+
+void wsf_route_find(const wsf_core *core, const wsfan_message *message, uint64_t *loops,
+                    uint64_t *peers) {
+    find(core, message, ~core->complete, loops, peers);
+    *peers &= core->linked;
+}
+
+void wsf_route_find_known(const wsf_core *core, const wsfan_message *message, uint64_t *loops,
+                          uint64_t *peers) {
+    uint64_t known = 0;
+    uint64_t doubtful = ~core->complete;
+    for (unsigned p = 0; p < core->config.peers_count_max; p++) {
+        if (core->peers[p].node == 0 || core->peers[p].state == 0)
+            continue; /* one that never had a link is none yet */
+        known |= UINT64_C(1) << p;
+        /* Joins there may have been completed without us. */
+        if (core->peers[p].state != WSFAN_PEER_UP)
+            doubtful |= UINT64_C(1) << p;
+    }
+    find(core, message, doubtful, loops, peers);
+    *peers &= known;
+}
+
+bool wsf_route_acceptable(const wsf_core *core, const wsfan_target *targets, uint32_t targets_count,
+                          size_t payload_size) {
+    if (payload_size > core->config.payload_bytes_max ||
+        targets_count > core->config.targets_count_max)
+        return false;
+    for (uint32_t i = 0; i < targets_count; i++) {
+        wsfan_target_kind kind = wsf_kind_without_not(targets[i].kind);
+        if ((kind == WSFAN_CHAT || kind == WSFAN_USER) &&
+            targets[i].name.size > core->config.name_bytes_max)
+            return false;
+    }
+    return true;
 }
 
 void wsf_route_deliver(wsf_core *core, wsfan_message *message, uint64_t loops) {

@@ -7,10 +7,11 @@ set -u
 # Lowest first. A name stands for NAME.c and NAME.h.
 ORDER="
 error hash buffer table deque queue receipt endpoint guard address message
+rows request
 wire registry interest link
-core.h state results dial greet route sender receiver core members
+core.h state results asks dial greet route sender tasks receiver core members perform
 mailbox inbox socket mesh discovery loop
-options node
+options node requests
 "
 
 # Who may see a library, and nobody else.

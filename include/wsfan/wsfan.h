@@ -81,7 +81,9 @@ extern "C" {
     X(WSFAN_EBUSY, -13, "the node still has open loops")                                           \
     X(WSFAN_ECLOSED, -14, "the node is closing")                                                   \
     X(WSFAN_EFORK, -15, "the node was opened before fork(); it is unusable in the child")          \
-    X(WSFAN_EPARTIAL, -16, "some live peers did not acknowledge, or not in time")
+    X(WSFAN_EPARTIAL, -16, "some live peers did not acknowledge, or not in time")                  \
+    X(WSFAN_ESILENT, -17, "the node did not answer in time, or is gone")                           \
+    X(WSFAN_ENOTSUP, -18, "the node does not know how to do this")
 
 #define WSFAN_ERROR_ENUM(name, value, text) name = (value),
 enum { WSFAN_ERROR_LIST(WSFAN_ERROR_ENUM) WSFAN_ERROR_END_ = 1 };
@@ -242,6 +244,12 @@ typedef struct wsfan_options {
 
     uint32_t dns_interval_ms; /* between questions for a dns:// entry; sooner, from 250 ms on, until
                                  the first answer with an address. 100..3600000 [5000] */
+
+    /* Requests */
+    uint32_t requests_count_max; /* on_reply calls that a loop waits for; and requests that this node
+                                    is at, its own and those of peers. 1..65536 [1024] */
+    uint32_t request_ms_max; /* on_reply comes after this at the latest, 1..; longer than
+                                join_ms_max, or a join that is partial looks like silence [6000] */
 } wsfan_options;
 
 /* Sets every field to its default. options must not be NULL. [any] */
@@ -389,7 +397,79 @@ typedef struct {
     size_t missing_count;
 } wsfan_result;
 
-/* All callbacks may be NULL. They may open, close, join and leave sessions, and publish. */
+/* A session left a chat because somebody asked for that by wsfan_remote_leave(). */
+typedef struct {
+    wsfan_session session;
+    void *session_user;
+    wsfan_bytes chat;
+} wsfan_left;
+
+/* Somebody wants a connection to be closed, by wsfan_remote_close(). */
+typedef struct {
+    wsfan_session session;
+    void *session_user;
+    uint16_t code;      /* a WebSocket close code, 1000..4999 */
+    wsfan_bytes reason; /* 0..123 bytes, not checked for UTF-8 */
+} wsfan_close;
+
+/* What wsfan_node_send() brought here. */
+typedef struct {
+    uint64_t node;  /* who sent it */
+    uint64_t token; /* for wsfan_node_reply() */
+    wsfan_bytes payload;
+} wsfan_request;
+
+typedef enum {
+    WSFAN_REQUEST_JOIN = 1, /* wsfan_remote_join() */
+    WSFAN_REQUEST_LEAVE = 2,
+    WSFAN_REQUEST_CLOSE = 3,
+    WSFAN_REQUEST_SESSIONS = 4, /* wsfan_list_sessions() */
+    WSFAN_REQUEST_CHATS = 5,
+    WSFAN_REQUEST_NODES = 6,
+    WSFAN_REQUEST_SEND = 7 /* wsfan_node_send() */
+} wsfan_request_kind;
+
+/* What one node that was asked said, or that it did not. */
+typedef struct {
+    uint64_t node;
+    int status; /* WSFAN_OK. WSFAN_EPARTIAL: it joined its sessions, but not all of its peers have
+                   acknowledged. WSFAN_ESILENT: no answer; it may have done it, or may yet.
+                   WSFAN_ENOTSUP: a library or a host that does not do this. WSFAN_ELIMIT: it, or the
+                   way to it, has too much to do. WSFAN_ETOOBIG: larger than its limits.
+                   WSFAN_ENOMEM. */
+    uint64_t sessions;        /* join: that are in the chat now; leave: that left it; close: whose
+                                 host was told */
+    uint64_t sessions_failed; /* join: that reached a limit */
+    wsfan_bytes payload;      /* send: what was given to wsfan_node_reply() */
+} wsfan_answer;
+
+/* One row of a list. */
+typedef struct {
+    wsfan_address address; /* sessions: of the session; nodes: of the node, session 0 */
+    wsfan_bytes user;      /* sessions: its user, or empty */
+    wsfan_bytes name;      /* sessions, chats: of a chat; nodes: of the node */
+    uint64_t sessions;     /* chats: of those asked for, how many are in it; nodes: how many it has */
+} wsfan_row;
+
+/* What became of a request. */
+typedef struct {
+    wsfan_request_kind kind;
+    void *reply_user; /* as given in wsfan_request_options */
+    int status; /* WSFAN_OK: complete. WSFAN_EPARTIAL: all there is but for the nodes in `missing`.
+                   WSFAN_ENOMEM: the answers could not be put together. */
+    uint64_t sessions; /* of all nodes */
+    uint64_t sessions_failed;
+    const wsfan_answer *answers; /* one for each node that was asked */
+    size_t answers_count;
+    const uint64_t *missing; /* ids of nodes whose answer is missing; of a join, also of those that
+                                had not acknowledged it */
+    size_t missing_count;
+    const wsfan_row *rows; /* in order of address and name */
+    size_t rows_count;
+    wsfan_bytes next; /* not empty: there are more rows; ask again with this as `after` */
+} wsfan_reply;
+
+/* All callbacks may be NULL. They may open, close, join and leave sessions, publish, and ask. */
 typedef struct wsfan_callbacks {
     size_t struct_size; /* sizeof(wsfan_callbacks) */
 
@@ -413,6 +493,21 @@ typedef struct wsfan_callbacks {
     /* Once for every publish that named this loop as result_loop and returned WSFAN_OK, within
      * result_ms_max; not any more when the loop is closed. */
     void (*on_result)(void *loop_user, const wsfan_result *result);
+
+    /* A session was made to leave a chat. When one was made to join, on_joined tells. */
+    void (*on_left)(void *loop_user, const wsfan_left *left);
+
+    /* The connection is yours: close it, and wsfan_session_close() the session, now or later. NULL:
+     * this host cannot be asked to, and says so (WSFAN_ENOTSUP). */
+    void (*on_close)(void *loop_user, const wsfan_close *close);
+
+    /* A message for this node; of its loops, the one that was opened first gets them all. Answer it by
+     * wsfan_node_reply(), now or later. NULL: the sender is told WSFAN_ENOTSUP. */
+    void (*on_request)(void *loop_user, const wsfan_request *request);
+
+    /* Once for every request that named this loop as reply_loop and returned WSFAN_OK, within its time
+     * limit; not any more when the loop is closed. */
+    void (*on_reply)(void *loop_user, const wsfan_reply *reply);
 } wsfan_callbacks;
 
 /* Opens a loop. The calling thread, or the one it hands the loop to, is the loop's thread.
@@ -508,6 +603,75 @@ WSFAN_API int wsfan_broadcast_all(wsfan_node *node, wsfan_bytes payload,
 WSFAN_API int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
                             wsfan_bytes payload, const wsfan_publish_options *options);
 
+/* ----------------------------------------------------------------------------------- requests
+ *
+ * What needs an answer from other nodes. Each request goes to the nodes where its targets have
+ * sessions, as far as this node knows, and to itself. All of them are asked at once; one that is
+ * silent is named in the reply, which comes after the time limit then. */
+
+#define WSFAN_ROWS_COUNT_MAX 1000
+
+typedef struct wsfan_request_options {
+    size_t struct_size;     /* sizeof(wsfan_request_options) */
+    wsfan_loop *reply_loop; /* of this node, open: its on_reply tells what came of it. NULL: nobody
+                               is told; not for lists */
+    void *reply_user;       /* handed back with the reply */
+    uint32_t ms_max;   /* the reply comes after this at the latest, 0..request_ms_max; 0: the latter */
+    uint32_t rows_max; /* lists: of one reply, 0..WSFAN_ROWS_COUNT_MAX, 0: 100; fewer, where they
+                          are more than 64 KiB */
+    wsfan_bytes after; /* lists: the `next` of the reply before; empty: from the beginning */
+} wsfan_request_options;
+
+/* Makes sessions anywhere join or leave a chat. Their hosts are told by on_joined and on_left. When a
+ * join's reply says WSFAN_OK, every broadcast to the chat that is issued from now on, anywhere,
+ * reaches these sessions.
+ *
+ * targets  as for wsfan_publish().
+ * chat     1..name_bytes_max bytes.
+ * options  may be NULL: nobody is told what came of it.
+ * Errors of all requests: WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_ELIMIT (targets_count_max,
+ * requests_count_max), WSFAN_EAGAIN (nothing was queued), WSFAN_ENOMEM, WSFAN_EFORK. [any] */
+WSFAN_API int wsfan_remote_join(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
+                                wsfan_bytes chat, const wsfan_request_options *options);
+WSFAN_API int wsfan_remote_leave(wsfan_node *node, const wsfan_target *targets,
+                                 size_t targets_count, wsfan_bytes chat,
+                                 const wsfan_request_options *options);
+
+/* Asks the hosts of sessions anywhere to close their connections, by on_close.
+ *
+ * code    a WebSocket close code (RFC 6455, section 7.4), 1000..4999.
+ * reason  0..123 bytes. [any] */
+WSFAN_API int wsfan_remote_close(wsfan_node *node, const wsfan_target *targets,
+                                 size_t targets_count, uint16_t code, wsfan_bytes reason,
+                                 const wsfan_request_options *options);
+
+/* The sessions that targets name, with the user of each and its chats: one row for each chat of a
+ * session, or one with an empty name. [any] */
+WSFAN_API int wsfan_list_sessions(wsfan_node *node, const wsfan_target *targets,
+                                  size_t targets_count, const wsfan_request_options *options);
+
+/* The chats that the sessions named by targets are in, each with how many of them: a user's, or with
+ * WSFAN_ALL all chats. Each page costs every loop a look at all chats that it has, in slices between
+ * its other work. [any] */
+WSFAN_API int wsfan_list_chats(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
+                               const wsfan_request_options *options);
+
+/* The nodes, each with how many sessions it has. [any] */
+WSFAN_API int wsfan_list_nodes(wsfan_node *node, const wsfan_request_options *options);
+
+/* Sends bytes of the host to other nodes, where on_request gets them; replies are in the answers.
+ *
+ * to       a node's id; 0: every node, this one too.
+ * payload  0..payload_bytes_max bytes. [any] */
+WSFAN_API int wsfan_node_send(wsfan_node *node, uint64_t to, wsfan_bytes payload,
+                              const wsfan_request_options *options);
+
+/* Answers an on_request, once; too late, it goes nowhere.
+ *
+ * token    of the request.
+ * payload  0..payload_bytes_max bytes. [any] */
+WSFAN_API int wsfan_node_reply(wsfan_node *node, uint64_t token, wsfan_bytes payload);
+
 /* ------------------------------------------------------------------------------------ message */
 
 /* Takes and gives back a reference; the last one frees the message. [any] */
@@ -578,6 +742,11 @@ typedef struct wsfan_stats {
     uint64_t dns_answers;       /* with at least one address */
     uint64_t dns_failures;      /* no such name, no address, no answer: the last answer stands */
     uint64_t dns_surplus;       /* addresses over 256 in the last answers */
+    uint64_t requests;          /* asked here */
+    uint64_t requests_pending;  /* of these, not answered */
+    uint64_t requests_partial;  /* of these, answered without some nodes */
+    uint64_t requests_taken;    /* of peers and of this node itself, that were begun */
+    uint64_t requests_refused;  /* the same, over requests_count_max or a limit of size */
 } wsfan_stats;
 
 typedef struct wsfan_peer_stats {

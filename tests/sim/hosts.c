@@ -1,62 +1,14 @@
 /* The shipped members and registry under the shipped core; only threads and mailboxes are played. */
-#include "hosts.h"
+#include "crew.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "members.h"
 #include "state.h"
-
-enum { INBOX_MESSAGE, INBOX_TICKET };
-
-typedef struct item {
-    struct item *next;
-    int kind;
-    wsfan_message *message;
-    wsf_ticket *ticket;
-} item;
-
-typedef struct {
-    hosts *owner;
-    unsigned node;
-    wsf_members members;
-    item *head;
-    item *tail;
-} loop;
-
-typedef struct {
-    uint32_t number; /* the ledger's */
-    unsigned loop;
-    wsfan_session handle;
-} client;
-
-typedef struct {
-    bool running;
-    bool dying;
-    uint32_t life;
-    unsigned full_one_in;
-    loop loops[LEDGER_LOOPS_MAX];
-    client **clients;
-    uint32_t clients_count;
-} host;
-
-struct hosts {
-    ledger *ledger;
-    world *world;
-    unsigned loops;
-    wsf_hash_key key;
-    host hosts[WORLD_NODES_MAX];
-};
-
-static void *need(void *memory) {
-    if (memory == NULL)
-        abort();
-    return memory;
-}
 
 hosts *hosts_new(ledger *l, unsigned loops) {
     hosts *h = need(calloc(1, sizeof *h));
     h->ledger = l;
+    h->claims = claims_new(l);
     h->loops = loops;
     return h;
 }
@@ -154,8 +106,29 @@ static void on_result(void *user, unsigned node, const wsfan_result *result) {
                   result->status == WSFAN_OK);
 }
 
+static bool on_errand(void *user, unsigned node, unsigned loop_index, wsf_errand *errand) {
+    hosts *h = user;
+    if (h->hosts[node].dying)
+        return false;
+    asking_put_errand(&h->hosts[node].loops[loop_index], errand);
+    return true;
+}
+
+static bool on_reply(void *user, unsigned node, wsf_ask *ask) {
+    hosts *h = user;
+    if (h->hosts[node].dying)
+        return false;
+    put(&h->hosts[node].loops[0], (item){ .kind = INBOX_REPLY, .ask = ask });
+    return true;
+}
+
+void asking_put_errand(loop *at, wsf_errand *errand) {
+    put(at, (item){ .kind = INBOX_ERRAND, .errand = errand });
+}
+
 world_watcher hosts_watcher(hosts *h) {
-    return (world_watcher){ h, on_deliver, on_joined, on_peer, on_gap, on_result };
+    return (world_watcher){ h,      on_deliver, on_joined, on_peer,
+                            on_gap, on_result,  on_errand, on_reply };
 }
 
 /* ----------------------------------------------------------------------------- loops' requests */
@@ -221,6 +194,9 @@ void hosts_start(hosts *h, unsigned node, const char *name, uint64_t id, uint64_
                                         on_session_joined };
         *new_loop = (loop){ .owner = h, .node = node };
         wsf_members_init(&new_loop->members, &limits, i, world_random(h->world, 0), &effects);
+        wsf_performer_effects performing = asking_effects(new_loop);
+        wsf_performer_init(&new_loop->performer, &new_loop->members, &h->key,
+                           world_node_id(h->world, node), &performing);
     }
 }
 
@@ -230,8 +206,12 @@ static void drop_inbox(loop *of) {
         of->head = first->next;
         if (first->kind == INBOX_MESSAGE)
             wsfan_message_unref(first->message);
-        else
+        else if (first->kind == INBOX_TICKET)
             free(first->ticket);
+        else if (first->kind == INBOX_ERRAND)
+            wsf_task_unref(wsf_errand_end(first->errand));
+        else
+            wsf_ask_free(first->ask);
         free(first);
     }
     of->tail = NULL;
@@ -244,6 +224,7 @@ void hosts_crash(hosts *h, unsigned node) {
     world_crash(h->world, node);
     for (unsigned i = 0; i < h->loops; i++) {
         drop_inbox(&at->loops[i]);
+        wsf_performer_close(&at->loops[i].performer);
         wsf_members_destroy(&at->loops[i].members);
     }
     for (uint32_t i = 0; i < at->clients_count; i++)
@@ -256,6 +237,7 @@ void hosts_destroy(hosts *h) {
     for (unsigned i = 0; i < WORLD_NODES_MAX; i++)
         if (h->hosts[i].running)
             hosts_crash(h, i);
+    claims_destroy(h->claims);
     free(h);
 }
 
@@ -269,7 +251,7 @@ static wsfan_target user_target(const uint8_t *user) {
     return (wsfan_target){ WSFAN_USER, { user, 1 } };
 }
 
-static client *any_client(hosts *h, unsigned node) {
+client *hosts_any(hosts *h, unsigned node) {
     host *at = &h->hosts[node];
     if (at->clients_count == 0)
         return NULL;
@@ -288,6 +270,7 @@ void hosts_open(hosts *h, unsigned node) {
                          user >= 0 ? &target : NULL, wsf_hash_target(&h->key, &target),
                          &new_client->handle) != WSFAN_OK)
         abort();
+    ledger_set_handle(h->ledger, new_client->number, new_client->handle.id);
     at->clients = need(realloc(at->clients, (at->clients_count + 1) * sizeof(client *)));
     at->clients[at->clients_count++] = new_client;
 }
@@ -296,8 +279,14 @@ void hosts_close(hosts *h, unsigned node) {
     host *at = &h->hosts[node];
     if (at->clients_count == 0)
         return;
-    uint32_t i = (uint32_t)world_random(h->world, at->clients_count);
-    client *old = at->clients[i];
+    hosts_close_one(h, node, at->clients[world_random(h->world, at->clients_count)]);
+}
+
+void hosts_close_one(hosts *h, unsigned node, client *old) {
+    host *at = &h->hosts[node];
+    uint32_t i = 0;
+    while (at->clients[i] != old)
+        i++;
     ledger_close(h->ledger, old->number);
     if (wsf_members_close(&at->loops[old->loop].members, old->handle) != WSFAN_OK)
         ledger_violation(h->ledger, "an open session cannot be closed");
@@ -306,7 +295,7 @@ void hosts_close(hosts *h, unsigned node) {
 }
 
 void hosts_join(hosts *h, unsigned node, unsigned chats) {
-    client *who = any_client(h, node);
+    client *who = hosts_any(h, node);
     uint8_t chat = (uint8_t)world_random(h->world, chats);
     if (who == NULL || (ledger_chats(h->ledger, who->number) >> chat & 1) != 0)
         return;
@@ -318,7 +307,7 @@ void hosts_join(hosts *h, unsigned node, unsigned chats) {
 }
 
 void hosts_leave(hosts *h, unsigned node) {
-    client *who = any_client(h, node);
+    client *who = hosts_any(h, node);
     uint32_t chats = who != NULL ? ledger_chats(h->ledger, who->number) : 0;
     if (chats == 0)
         return;
@@ -334,104 +323,6 @@ void hosts_leave(hosts *h, unsigned node) {
 
 /* -------------------------------------------------------------------------------------- publish */
 
-enum { TARGETS_MAX = 1 + LEDGER_OUT_MAX };
-
-/* Whom something is for, as the library and as the ledger want to know it. */
-typedef struct {
-    ledger_targets ledger;
-    wsfan_target targets[TARGETS_MAX];
-    size_t count;
-    wsfan_address except;
-    char names[TARGETS_MAX][WSFAN_ADDRESS_TEXT_SIZE];
-} choice;
-
-static void add_name(choice *c, wsfan_target_kind kind, uint64_t name) {
-    c->names[c->count][0] = (char)name;
-    c->targets[c->count] = (wsfan_target){ kind, { c->names[c->count], kind != WSFAN_ALL } };
-    c->count++;
-}
-
-static void add_address(choice *c, wsfan_target_kind kind, wsfan_address address) {
-    wsfan_address_text(address, c->names[c->count]);
-    c->targets[c->count] = (wsfan_target){ kind, wsfan_string(c->names[c->count]) };
-    c->count++;
-}
-
-/* A running node and a session on it; false: not this time. */
-static bool any_address(hosts *h, unsigned *node, const client **who, wsfan_address *address) {
-    *node = (unsigned)world_random(h->world, WORLD_NODES_MAX);
-    for (unsigned i = 0; i < WORLD_NODES_MAX && !h->hosts[*node].running; i++)
-        *node = (*node + 1) % WORLD_NODES_MAX;
-    *who = h->hosts[*node].running ? any_client(h, *node) : NULL;
-    if (*who == NULL)
-        return false;
-    *address = (wsfan_address){ world_node_id(h->world, *node), (*who)->handle.id };
-    return true;
-}
-
-/* One chat mostly; or everyone, another chat or a user besides, one session, one node. */
-static void choose_named(hosts *h, unsigned chats, choice *c) {
-    uint64_t dice = world_random(h->world, 20);
-    unsigned node;
-    const client *who;
-    wsfan_address address;
-    if (dice == 0) {
-        c->ledger.all = true;
-        add_name(c, WSFAN_ALL, 0);
-    } else if (dice <= 2 && any_address(h, &node, &who, &address)) {
-        c->ledger.session = dice == 1 ? who->number : UINT32_MAX;
-        c->ledger.life = dice == 2 ? h->hosts[node].life : UINT32_MAX;
-        address.session = dice == 1 ? address.session : 0;
-        add_address(c, dice == 1 ? WSFAN_SESSION : WSFAN_NODE, address);
-    }
-    if (c->count > 0 && world_random(h->world, 3) != 0)
-        return;
-    uint64_t chat = world_random(h->world, chats);
-    c->ledger.chats = 1u << chat;
-    add_name(c, WSFAN_CHAT, chat);
-    if (dice == 3) {
-        c->ledger.user = (int)world_random(h->world, HOSTS_USERS);
-        add_name(c, WSFAN_USER, (uint64_t)c->ledger.user + 1);
-    } else if (dice <= 5) {
-        chat = world_random(h->world, chats);
-        c->ledger.chats |= 1u << chat;
-        add_name(c, WSFAN_CHAT, chat);
-    }
-}
-
-/* Nobody mostly; else one session by `except`, or whatever else can be said. */
-static void choose_left_out(hosts *h, unsigned chats, choice *c) {
-    unsigned node;
-    const client *who;
-    wsfan_address address;
-    uint64_t dice = world_random(h->world, 16);
-    if (dice < 4 && any_address(h, &node, &who, &address)) {
-        c->ledger.except = who->number;
-        c->except = address;
-    } else if (dice == 4) {
-        uint64_t chat = world_random(h->world, chats);
-        c->ledger.not_chats = 1u << chat;
-        add_name(c, WSFAN_NOT_CHAT, chat);
-    } else if (dice == 5) {
-        c->ledger.not_user = (int)world_random(h->world, HOSTS_USERS);
-        add_name(c, WSFAN_NOT_USER, (uint64_t)c->ledger.not_user + 1);
-    } else if (dice == 6 && any_address(h, &node, &who, &address)) {
-        c->ledger.not_life = h->hosts[node].life;
-        add_address(c, WSFAN_NOT_NODE, (wsfan_address){ address.node, 0 });
-    } else if (dice == 7) {
-        for (int i = 0; c->count < TARGETS_MAX && any_address(h, &node, &who, &address); i++) {
-            c->ledger.not_sessions[i] = who->number;
-            add_address(c, WSFAN_NOT_SESSION, address);
-        }
-    }
-}
-
-static void choose(hosts *h, unsigned chats, choice *c) {
-    *c = (choice){ .ledger = ledger_nobody() };
-    choose_named(h, chats, c);
-    choose_left_out(h, chats, c);
-}
-
 /* The number, then bytes that follow from it. */
 static void fill(uint8_t *payload, size_t size, uint32_t number) {
     memcpy(payload, &number, sizeof number);
@@ -444,7 +335,7 @@ bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
     if (wsf_core_congested(core))
         return false; /* the mesh thread would not take it: WSFAN_EAGAIN */
     choice chosen;
-    choose(h, chats, &chosen);
+    choice_make(h, chats, &chosen);
     size_t size = sizeof(uint32_t) + world_random(h->world, size_max);
     bool asked = world_random(h->world, 8) == 0;
     uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &chosen.ledger, size, asked);
@@ -495,16 +386,31 @@ static void dispatch_message(loop *at, wsfan_message *message) {
     wsfan_message_unref(message);
 }
 
+static void dispatch_item(loop *at, const item *first) {
+    switch (first->kind) {
+    case INBOX_MESSAGE:
+        dispatch_message(at, first->message);
+        break;
+    case INBOX_TICKET:
+        wsf_perform_ticket_back(&at->performer, first->ticket);
+        wsf_members_ticket_back(&at->members, first->ticket);
+        break;
+    case INBOX_ERRAND:
+        asking_perform(at, first->errand);
+        break;
+    case INBOX_REPLY:
+        asking_reply(at, first->ask);
+        break;
+    }
+}
+
 static void dispatch_loop(loop *at) {
     while (at->head != NULL) {
         item *first = at->head;
         at->head = first->next;
         if (at->head == NULL)
             at->tail = NULL;
-        if (first->kind == INBOX_MESSAGE)
-            dispatch_message(at, first->message);
-        else
-            wsf_members_ticket_back(&at->members, first->ticket);
+        dispatch_item(at, first);
         free(first);
     }
     wsf_members_tell_ready(&at->members, UINT32_MAX);

@@ -23,8 +23,12 @@ typedef struct {
 typedef struct {
     uint32_t life;
     unsigned loop;
+    uint64_t handle;
     int user;
     bool open;
+    uint64_t closed_ms;
+    uint32_t memberships;                  /* so far */
+    uint32_t membership[LEDGER_CHATS_MAX]; /* its number, while it is one */
     uint32_t chats;                       /* bits: a member */
     uint32_t joined;                      /* bits: and on_joined has said so */
     uint64_t join_ms[LEDGER_CHATS_MAX];   /* since when on_joined is awaited; 0: it is not */
@@ -247,10 +251,12 @@ static void release(ledger *l, session_row *s,
 void ledger_close(ledger *l, uint32_t session) {
     release(l, l->sessions[session], NULL);
     l->sessions[session]->open = false;
+    l->sessions[session]->closed_ms = l->ms;
     l->sessions[session]->chats = l->sessions[session]->joined = 0;
 }
 
 void ledger_join(ledger *l, uint32_t session, unsigned chat) {
+    l->sessions[session]->membership[chat] = ++l->sessions[session]->memberships;
     l->sessions[session]->chats |= 1u << chat;
     l->sessions[session]->join_ms[chat] = l->ms;
     release(l, l->sessions[session], wanted); /* what is for all but this chat */
@@ -276,6 +282,63 @@ void ledger_leave(ledger *l, uint32_t session, unsigned chat) {
 
 uint32_t ledger_chats(const ledger *l, uint32_t session) {
     return l->sessions[session]->chats;
+}
+
+bool ledger_open_since(const ledger *l, uint32_t session, uint64_t ms) {
+    return l->sessions[session]->open || l->sessions[session]->closed_ms >= ms;
+}
+
+uint32_t ledger_membership(const ledger *l, uint32_t session, unsigned chat) {
+    const session_row *s = l->sessions[session];
+    return (s->chats >> chat & 1) != 0 ? s->membership[chat] : 0;
+}
+
+bool ledger_told(const ledger *l, uint32_t session, unsigned chat) {
+    return (l->sessions[session]->joined >> chat & 1) != 0;
+}
+
+void ledger_promise(ledger *l, uint32_t session, unsigned chat) {
+    l->sessions[session]->joined |= 1u << chat;
+}
+
+void ledger_set_handle(ledger *l, uint32_t session, uint64_t handle) {
+    l->sessions[session]->handle = handle;
+}
+
+uint64_t ledger_handle(const ledger *l, uint32_t session) {
+    return l->sessions[session]->handle;
+}
+
+uint32_t ledger_life(const ledger *l, uint32_t session) {
+    return l->sessions[session]->life;
+}
+
+uint32_t ledger_sessions(const ledger *l) {
+    return l->sessions_count;
+}
+
+bool ledger_at(const ledger *l, uint32_t session, uint32_t life) {
+    return l->sessions[session]->open && l->sessions[session]->life == life;
+}
+
+unsigned ledger_loop(const ledger *l, uint32_t session) {
+    return l->sessions[session]->loop;
+}
+
+bool ledger_addresses(const ledger *l, uint32_t session, const ledger_targets *targets) {
+    return addressed(l, l->sessions[session], targets, l->sessions[session]->chats);
+}
+
+bool ledger_mutual(const ledger *l, uint32_t a, uint32_t b) {
+    return a == b || (l->met[a][b] && l->met[b][a]);
+}
+
+uint64_t ledger_ms(const ledger *l) {
+    return l->ms;
+}
+
+uint64_t ledger_node(const ledger *l, uint32_t life) {
+    return l->lives[life];
 }
 
 void ledger_died(ledger *l, uint32_t life) {

@@ -67,8 +67,11 @@ static void on_result(void *user, const wsfan_result *result) {
     r->result = *result;
 }
 
-static const wsfan_callbacks CALLBACKS = { sizeof CALLBACKS, on_message, on_joined,
-                                           NULL,             on_gap,     on_result };
+static const wsfan_callbacks CALLBACKS = { .struct_size = sizeof CALLBACKS,
+                                           .on_message = on_message,
+                                           .on_joined = on_joined,
+                                           .on_gap = on_gap,
+                                           .on_result = on_result };
 
 static void open_node(const wsfan_options *options) {
     wsfan_options defaults;

@@ -115,8 +115,12 @@ static wsfan_options quick_options(void) {
 static void start(int i, wsfan_options options, const char *peer) {
     replica *r = &replicas[i];
     const char *peers[] = { peer };
-    static const wsfan_callbacks callbacks = { sizeof callbacks, on_message, on_joined, on_peer,
-                                               on_gap,           on_result };
+    static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
+                                               .on_message = on_message,
+                                               .on_joined = on_joined,
+                                               .on_peer = on_peer,
+                                               .on_gap = on_gap,
+                                               .on_result = on_result };
     memset(r, 0, sizeof *r);
     snprintf(r->name, sizeof r->name, "n%d", i);
     options.name = r->name;
