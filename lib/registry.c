@@ -394,6 +394,8 @@ void wsf_registry_expect(wsf_registry *registry, wsfan_session session, uint32_t
 static wsf_membership *find_expected(const wsf_registry *registry, wsfan_session session,
                                      uint32_t audience) {
     wsf_session_slot *slot = find_session(registry, session);
+    if (registry->audiences[audience].members == NULL)
+        return NULL; /* it has ended since the session joined it */
     wsf_membership *membership = slot == NULL ? NULL : find_membership(registry, slot, audience);
     return membership != NULL && membership->pending ? membership : NULL;
 }
