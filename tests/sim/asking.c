@@ -179,7 +179,11 @@ void hosts_ask(hosts *h, unsigned node, unsigned chats) {
 
 static void tell(void *user, const wsfan_reply *reply) {
     const loop *at = user;
-    claims_reply(at->owner->claims, reply);
+    hosts *h = at->owner;
+    uint32_t number = (uint32_t)(uintptr_t)reply->reply_user;
+    claims_reply(h->claims, reply);
+    if (reply->kind == WSFAN_REQUEST_JOIN && reply->sessions > 0)
+        hosts_greet(h, claims_chat(h->claims, number));
 }
 
 void asking_reply(loop *at, wsf_ask *ask) {

@@ -98,3 +98,9 @@ void choice_make_session(hosts *h, choice *c) {
     c->ledger.session = who->number;
     add_address(c, WSFAN_SESSION, address);
 }
+
+void choice_make_chat(unsigned chat, choice *c) {
+    *c = (choice){ .ledger = ledger_nobody() };
+    c->ledger.chats = 1u << chat;
+    add_name(c, WSFAN_CHAT, chat);
+}

@@ -73,8 +73,11 @@ static inline void *need(void *memory) {
 /* Random ones. A session: NULL where the node has none. */
 client *hosts_any(hosts *h, unsigned node);
 void choice_make(hosts *h, unsigned chats, choice *c);
+void choice_make_chat(unsigned chat, choice *c);
 void choice_make_session(hosts *h, choice *c); /* one session, or nobody: count is 0 */
 
+/* Publishes in a chat, here and there. */
+void hosts_greet(hosts *h, unsigned chat);
 void hosts_close_one(hosts *h, unsigned node, client *who);
 
 /* Requests, as a loop carries them out and gets them back. */

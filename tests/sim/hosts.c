@@ -330,27 +330,43 @@ static void fill(uint8_t *payload, size_t size, uint32_t number) {
         payload[i] = (uint8_t)(number * 31 + i);
 }
 
-bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
+static void publish(hosts *h, unsigned node, const choice *c, size_t size_max) {
     wsf_core *core = world_core(h->world, node);
-    if (wsf_core_congested(core))
-        return false; /* the mesh thread would not take it: WSFAN_EAGAIN */
-    choice chosen;
-    choice_make(h, chats, &chosen);
     size_t size = sizeof(uint32_t) + world_random(h->world, size_max);
     bool asked = world_random(h->world, 8) == 0;
-    uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &chosen.ledger, size, asked);
+    uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &c->ledger, size, asked);
     uint8_t *payload = need(malloc(size));
     fill(payload, size, number);
     wsfan_message *message = need(
-        wsf_message_new(&h->key, chosen.targets, (uint32_t)chosen.count,
+        wsf_message_new(&h->key, c->targets, (uint32_t)c->count,
                         (wsfan_bytes){ payload, size }, 0));
     free(payload);
-    message->except = chosen.except;
+    message->except = c->except;
     if (asked)
         message->receipt = need(wsf_receipt_new(NULL, (void *)(uintptr_t)number));
     wsf_core_publish(core, message, world_now(h->world, node));
     world_touch(h->world, node);
+}
+
+bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
+    if (wsf_core_congested(world_core(h->world, node)))
+        return false; /* the mesh thread would not take it: WSFAN_EAGAIN */
+    choice chosen;
+    choice_make(h, chats, &chosen);
+    publish(h, node, &chosen, size_max);
     return true;
+}
+
+void hosts_greet(hosts *h, unsigned chat) {
+    enum { SIZE_MAX_SMALL = 20 };
+    for (unsigned node = 0; node < WORLD_NODES_MAX; node++) {
+        choice one;
+        if (!h->hosts[node].running || world_frozen(h->world, node) ||
+            wsf_core_congested(world_core(h->world, node)) || world_random(h->world, 2) == 0)
+            continue;
+        choice_make_chat(chat, &one);
+        publish(h, node, &one, SIZE_MAX_SMALL);
+    }
 }
 
 void hosts_fill_inboxes(hosts *h, unsigned node, unsigned one_in) {
