@@ -19,7 +19,9 @@ int cluster_open(struct server *server, wsfan_options *options) {
                                                .on_message = on_message,
                                                .on_joined = roster_joined,
                                                .on_peer = roster_peer,
-                                               .on_gap = roster_gap };
+                                               .on_gap = roster_gap,
+                                               .on_close = who_close,
+                                               .on_reply = who_reply };
     options->headroom_bytes = FRAME_HEADROOM_BYTES;
     int error = wsfan_node_open(&server->node, options);
     if (error == WSFAN_OK)
@@ -52,5 +54,6 @@ int cluster_broadcast(struct client *client, wsfan_bytes payload) {
 
 void cluster_close(struct server *server) {
     wsfan_loop_close(server->loop);
+    who_end(server);
     wsfan_node_close(server->node);
 }

@@ -6,6 +6,7 @@
  *   options.c  the command line
  *   server.c   libwebsockets: one thread, one event loop, its sockets and descriptors
  *   http.c     the page, /healthz and /stats
+ *   who.c      /chats, /users/USER, /nodes and /kick: questions to the whole cluster
  *   client.c   one WebSocket client: what it says, and its bounded queue
  *   frame.c    a WebSocket message that many queues share
  *   cluster.c  libwsfan: every call that the chat itself needs
@@ -42,7 +43,8 @@ enum close_status {
     CLOSE_POLICY_VIOLATION = 1008,
     CLOSE_TOO_LARGE = 1009,
     CLOSE_INTERNAL_ERROR = 1011,
-    CLOSE_TRY_AGAIN_LATER = 1013
+    CLOSE_TRY_AGAIN_LATER = 1013,
+    CLOSE_KICKED = 4001 /* our own: do not come back by yourself */
 };
 
 /* -------------------------------------------------------------------------------------- json */
@@ -91,6 +93,7 @@ struct server {
     wsfan_node *node;
     wsfan_loop *loop;
     struct client *clients; /* a list */
+    struct query *queries;  /* HTTP requests that wait for the cluster, a list */
     uint64_t clients_count;
     uint64_t clients_slow;    /* closed with 1013 since the start */
     uint64_t clients_refused; /* closed with 1008, 1003, 1007 or 1009 */
@@ -135,6 +138,7 @@ struct client {
     size_t queue_bytes;
     int close_status; /* 0 while it is open, then an enum close_status */
     const char *close_reason;
+    char kick_reason[124]; /* what close_reason points to when somebody else closes it */
 };
 
 /* WebSocket events; -1 makes libwebsockets close the connection. */
@@ -181,6 +185,21 @@ wsfan_peer_stats *roster_peers(const struct server *server, size_t *count);
 int http_request(struct server *server, struct lws *wsi);
 /* 0: the upgrade to WebSocket goes on; 1: refused with an answer; -1: hang up. */
 int http_upgrade(struct lws *wsi, const char *protocol);
+
+/* Sends a JSON answer and frees it; -1 makes libwebsockets close the connection. */
+int http_send_json(struct lws *wsi, unsigned status, struct json *body, bool head_only);
+
+/* --------------------------------------------------------------------------------------- who */
+
+bool who_serves(const char *path, bool post);
+/* 0: it is answered when the cluster has answered; else an HTTP status to answer with now. */
+unsigned who_request(struct server *server, struct lws *wsi, const char *path, bool post,
+                     bool head_only);
+int who_writable(struct lws *wsi);
+void who_closed(struct lws *wsi);
+void who_reply(void *loop_user, const wsfan_reply *reply);
+void who_close(void *loop_user, const wsfan_close *close);
+void who_end(struct server *server); /* forgets who still waits */
 
 /* ------------------------------------------------------------------------------------ options */
 

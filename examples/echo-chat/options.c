@@ -23,7 +23,8 @@ static const char usage[] =
     "  --name NAME         of this replica, unique among them [node- and a random id]\n"
     "  --help              print this and exit\n"
     "\n"
-    "Over HTTP: / the page, /ws?chat=CHAT&user=USER the chat, /healthz, /stats.\n"
+    "Over HTTP: / the page, /ws?chat=CHAT&user=USER the chat, /healthz, /stats; of all replicas\n"
+    "/chats, /users/USER, /nodes; POST /kick?session=ID or user=USER ends connections.\n"
     "SIGTERM and SIGINT end it: clients are told to go elsewhere. Exit status: 0 ended by a\n"
     "signal, 1 it could not start, 2 a bad argument.\n";
 

@@ -27,6 +27,11 @@ static int on_connection(struct lws *wsi, enum lws_callback_reasons reason, void
         return http_request(server_of(wsi), wsi);
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return http_upgrade(wsi, in);
+    case LWS_CALLBACK_HTTP_WRITEABLE:
+        return who_writable(wsi);
+    case LWS_CALLBACK_CLOSED_HTTP:
+        who_closed(wsi);
+        return 0;
     case LWS_CALLBACK_ESTABLISHED:
         client_open(client, server_of(wsi), wsi);
         return 0;
