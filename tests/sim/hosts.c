@@ -362,7 +362,7 @@ void hosts_greet(hosts *h, unsigned chat) {
     for (unsigned node = 0; node < WORLD_NODES_MAX; node++) {
         choice one;
         if (!h->hosts[node].running || world_frozen(h->world, node) ||
-            wsf_core_congested(world_core(h->world, node)) || world_random(h->world, 2) == 0)
+            wsf_core_congested(world_core(h->world, node)) || world_random(h->world, 4) != 0)
             continue;
         choice_make_chat(chat, &one);
         publish(h, node, &one, SIZE_MAX_SMALL);

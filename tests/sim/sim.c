@@ -170,7 +170,7 @@ static void act(sim *s) {
         world_frozen(s->world, node))
         return;
     uint64_t dice = random_below(s, 100);
-    if (dice < 5) {
+    if (dice < 4) {
         hosts_ask(s->hosts, node, s->chats);
     } else if (dice < 60) {
         uint64_t burst = random_below(s, 40) == 0 ? random_below(s, 400) : random_below(s, 4);

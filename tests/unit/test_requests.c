@@ -37,6 +37,7 @@ typedef struct {
     uint64_t missing;
 } outcome;
 
+static const wsfan_bytes NOTHING = { NULL, 0 };
 static wsfan_node *node;
 static host_loop loops[LOOPS_MAX];
 static outcome seen;
@@ -58,11 +59,18 @@ static void on_left(void *user, const wsfan_left *left) {
     ((host_loop *)user)->left++;
 }
 
+static void keep_text(char *out, size_t capacity, wsfan_bytes text) {
+    size_t size = text.size < capacity ? text.size : capacity - 1;
+    if (size > 0)
+        memcpy(out, text.data, size);
+    out[size] = '\0';
+}
+
 static void on_close(void *user, const wsfan_close *close) {
     host_loop *l = user;
     l->closed++;
     l->close_code = close->code;
-    memcpy(l->close_reason, close->reason.data, close->reason.size);
+    keep_text(l->close_reason, sizeof l->close_reason, close->reason);
     if (l->close_at_once)
         ck_assert_int_eq(wsfan_session_close(l->loop, close->session), WSFAN_OK);
 }
@@ -76,12 +84,6 @@ static void on_request(void *user, const wsfan_request *request) {
         ck_assert_int_eq(wsfan_node_reply(node, request->token, request->payload), WSFAN_OK);
 }
 
-static void keep_text(char *out, size_t capacity, wsfan_bytes text) {
-    size_t size = text.size < capacity ? text.size : capacity - 1;
-    memcpy(out, text.data, size);
-    out[size] = '\0';
-}
-
 static void on_reply(void *user, const wsfan_reply *reply) {
     (void)user;
     seen.replies++;
@@ -91,11 +93,11 @@ static void on_reply(void *user, const wsfan_reply *reply) {
         keep_text(seen.names[i], sizeof seen.names[i], reply->rows[i].name);
         keep_text(seen.users[i], sizeof seen.users[i], reply->rows[i].user);
     }
-    memcpy(seen.next, reply->next.data, reply->next.size);
+    keep_text(seen.next, sizeof seen.next, reply->next);
     seen.next_size = reply->next.size;
-    memset(seen.payload, 0, sizeof seen.payload);
+    keep_text(seen.payload, sizeof seen.payload, NOTHING);
     if (reply->answers_count > 0) {
-        memcpy(seen.payload, reply->answers[0].payload.data, reply->answers[0].payload.size);
+        keep_text(seen.payload, sizeof seen.payload, reply->answers[0].payload);
         seen.answer_status = reply->answers[0].status;
     }
     seen.missing = reply->missing_count > 0 ? reply->missing[0] : 0;
