@@ -11,6 +11,8 @@
  *   user      a name that a session carries; many sessions may carry the same.
  *   chat      a name that sessions join; a broadcast to it reaches every member on every node.
  *   message   an immutable, reference-counted payload on its way to sessions.
+ *   target    whom a message or a request is for, or whom it leaves out.
+ *   request   what is asked of other nodes: a command, a list, a message of the host; each has a reply.
  *   interest  what a node tells its peers: "I have a session in this chat, or of this user".
  *
  * THREADS
@@ -227,7 +229,8 @@ typedef struct wsfan_options {
     uint64_t inbox_bytes_max;         /* [64 Mi]; over it: dropped for this loop, on_gap */
     uint64_t link_window_bytes;       /* sent to a peer and not acknowledged, 64 Ki.. [4 Mi] */
     uint32_t link_queue_count_max;    /* messages that wait for room in the window [65536] */
-    uint64_t link_queue_bytes_max;    /* [16 Mi]; over it: see slow_peer */
+    uint64_t link_queue_bytes_max;    /* [16 Mi]; over it: see slow_peer. As much again for requests
+                                         and replies, which say WSFAN_ELIMIT over it */
     wsfan_slow_peer slow_peer;        /* [WSFAN_SLOW_DROP] */
     uint32_t results_count_max;       /* on_result calls that a loop waits for, 1.. [4096] */
     uint32_t interest_log_count_max;  /* changes of interest kept for slow peers, a power of two in
