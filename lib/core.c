@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "asks.h"
 #include "dial.h"
 #include "greet.h"
 #include "receiver.h"
@@ -15,6 +16,7 @@
 #include "route.h"
 #include "sender.h"
 #include "standing.h"
+#include "tasks.h"
 
 enum { FRAME_SIZE_MIN = 128 * 1024 }; /* room for any frame without messages */
 
@@ -200,6 +202,8 @@ void wsf_core_destroy(wsf_core *core) {
     while (core->tickets_head != NULL)
         hand_back_first(core, WSFAN_ECLOSED);
     wsf_results_end(core);
+    wsf_tasks_end(core);
+    wsf_asks_end(core);
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
         if (core->peers[i].node != 0)
             wsf_link_destroy(&core->peers[i].link);
@@ -240,6 +244,18 @@ void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
 
 void wsf_core_loops_done(wsf_core *core, wsf_receipt *receipt) {
     wsf_results_loops_done(core, receipt);
+}
+
+void wsf_core_ask(wsf_core *core, wsf_ask *ask, wsf_now now) {
+    wsf_tasks_ask(core, ask, now);
+}
+
+void wsf_core_task_through(wsf_core *core, wsf_task *task) {
+    wsf_tasks_through(core, task);
+}
+
+void wsf_core_reply(wsf_core *core, uint64_t token, void *payload, size_t size) {
+    wsf_tasks_reply(core, token, payload, size);
 }
 
 bool wsf_core_congested(const wsf_core *core) {
@@ -299,14 +315,16 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     move_barriers(core, now);
     wsf_results_tick(core, now);
     wsf_standing_finish(core, wsf_core_drained(core), now);
+    wsf_tasks_tick(core, now);
+    wsf_asks_tick(core, now);
 }
 
 uint64_t wsf_core_deadline(const wsf_core *core) {
     uint64_t at = wsf_greet_deadline(core);
-    if (wsf_results_deadline(core) < at)
-        at = wsf_results_deadline(core);
-    if (wsf_standing_deadline(core) < at)
-        at = wsf_standing_deadline(core);
+    uint64_t others[] = { wsf_results_deadline(core), wsf_standing_deadline(core),
+                          wsf_tasks_deadline(core), wsf_asks_deadline(core) };
+    for (unsigned i = 0; i < sizeof others / sizeof *others; i++)
+        at = others[i] < at ? others[i] : at;
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         if (core->peers[i].node == 0)
             continue;
@@ -335,6 +353,7 @@ bool wsf_core_drained(const wsf_core *core) {
         const wsf_peer *peer = &core->peers[i];
         if (peer->node != 0 && wsf_peer_live(peer) && peer->reachable &&
             (peer->link.queue.count > 0 || peer->link.open.messages > 0 ||
+             peer->link.talk.count > 0 ||
              peer->link.sent.count > 0))
             return false;
     }

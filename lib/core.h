@@ -46,6 +46,8 @@ typedef struct {
     uint32_t forget_ms;
     uint32_t join_ms_max;
     uint32_t result_ms_max;
+    uint32_t requests_count_max;
+    uint32_t request_ms_max;
     uint32_t protocol_min; /* WSF_PROTOCOL_MIN, except in tests */
     uint32_t protocol_max;
     wsfan_slow_peer slow_peer;
@@ -82,6 +84,8 @@ typedef struct {
     void (*peer)(void *user, uint64_t loops, const wsfan_peer *peer); /* for these, as bits */
     void (*gap)(void *user, const wsfan_gap *gap);
     void (*result)(void *user, wsf_receipt *receipt); /* hands it and its inbox back */
+    void (*errand)(void *user, unsigned loop, wsf_errand *errand); /* hands it over */
+    void (*reply)(void *user, wsf_ask *ask);                       /* hands it and its inbox back */
     void (*view)(void *user, wsf_view *view);         /* a new one; borrowed */
 
     /* Of a drain: */
@@ -130,6 +134,14 @@ void wsf_core_remove_loop(wsf_core *core, unsigned loop);
 
 /* Every loop has dispatched the receipt's message. */
 void wsf_core_loops_done(wsf_core *core, wsf_receipt *receipt);
+
+/* Asks whom it concerns. Takes the request over; it comes back once, by effects->reply. */
+void wsf_core_ask(wsf_core *core, wsf_ask *ask, wsf_now now);
+
+/* Every loop is through with a task; takes over the reference. The host's answer to a request that it
+ * was told the token of; takes over the payload, which is from malloc(). */
+void wsf_core_task_through(wsf_core *core, wsf_task *task);
+void wsf_core_reply(wsf_core *core, uint64_t token, void *payload, size_t size);
 
 /* What came by a connection as one frame. Borrowed; large messages keep a reference to it. */
 void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, wsf_now now);

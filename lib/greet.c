@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "asks.h"
 #include "dial.h"
 #include "results.h"
 #include "standing.h"
@@ -136,6 +137,8 @@ static void unlink_peer(wsf_core *core, wsf_peer *peer) {
     core->complete &= ~wsf_peer_bit(core, peer);
     core->congested &= ~wsf_peer_bit(core, peer);
     wsf_interest_forget_peer(&core->interest, wsf_peer_index(core, peer));
+    wsf_link_drop_talk(&peer->link);
+    wsf_asks_lose(core, peer);
 }
 
 void wsf_greet_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
@@ -457,6 +460,7 @@ static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
         if (peer->state != WSFAN_PEER_DOWN) {
             set_state(core, peer, WSFAN_PEER_DOWN, WSFAN_REASON_TIMEOUT);
             wsf_dial_again(core, peer->node);
+            wsf_asks_lose(core, peer);
         }
     } else if (known && peer->state == WSFAN_PEER_UP && quiet_ms >= core->config.silent_ms) {
         set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);

@@ -70,6 +70,12 @@ void wsf_inbox_free_item(wsf_item *item) {
     case WSF_INBOX_RESULT:
         wsf_receipt_unref((wsf_receipt *)item);
         break;
+    case WSF_INBOX_ERRAND: /* the loop ends them before it closes */
+        wsf_task_unref(wsf_errand_end((wsf_errand *)item));
+        break;
+    case WSF_INBOX_REPLY:
+        wsf_ask_free((wsf_ask *)item);
+        break;
     }
 }
 
@@ -213,4 +219,15 @@ void wsf_inbox_put_drained(wsf_inbox *inbox, int status) {
     atomic_store(&inbox->drained_status, status);
     atomic_store(&inbox->drained, 1);
     wsf_mailbox_wake(&inbox->mailbox);
+}
+
+bool wsf_inbox_put_errand(wsf_inbox *inbox, wsf_errand *errand) {
+    errand->item.kind = WSF_INBOX_ERRAND;
+    return wsf_mailbox_post(&inbox->mailbox, &errand->item) == WSFAN_OK;
+}
+
+void wsf_inbox_put_reply(wsf_inbox *inbox, wsf_ask *ask) {
+    ask->item.kind = WSF_INBOX_REPLY;
+    if (wsf_mailbox_post(&inbox->mailbox, &ask->item) != WSFAN_OK)
+        wsf_ask_free(ask); /* the loop is closed */
 }

@@ -13,7 +13,9 @@ typedef enum {
     WSF_INBOX_JOINED,
     WSF_INBOX_PEER,
     WSF_INBOX_GAP,
-    WSF_INBOX_RESULT /* a wsf_receipt */
+    WSF_INBOX_RESULT, /* a wsf_receipt */
+    WSF_INBOX_ERRAND, /* a wsf_errand */
+    WSF_INBOX_REPLY   /* a wsf_ask */
 } wsf_inbox_kind;
 
 typedef struct {
@@ -34,6 +36,7 @@ typedef struct {
     atomic_uint refs;
     atomic_uint notices;      /* waiting */
     atomic_uint results;      /* asked for and not dispatched */
+    atomic_uint requests;     /* the same */
     atomic_uint_fast64_t gap; /* messages that found no room and were not reported yet */
     atomic_uint_fast64_t sessions;  /* of the loop; the mesh reads it during a drain */
     _Atomic(wsf_view *) view;       /* the newest that the loop has not seen; NULL: none */
@@ -83,5 +86,11 @@ void wsf_ticket_free(wsf_ticket *ticket);
 
 /* Takes over the caller's reference to the receipt, not the inbox in it. */
 void wsf_inbox_put_result(wsf_inbox *inbox, wsf_receipt *receipt);
+
+/* Takes it over. False: the loop is closed, and it is the caller's again. */
+bool wsf_inbox_put_errand(wsf_inbox *inbox, wsf_errand *errand);
+
+/* Takes the request over, not the inbox in it. */
+void wsf_inbox_put_reply(wsf_inbox *inbox, wsf_ask *ask);
 
 #endif

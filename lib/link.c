@@ -20,6 +20,7 @@ void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch
     wsf_deque_init(&link->sent, sizeof(wsf_sent_frame));
     wsf_deque_init(&link->held, sizeof(wsf_buffer *));
     wsf_deque_init(&link->queue, sizeof(wsfan_message *));
+    wsf_deque_init(&link->talk, sizeof(wsf_buffer *));
 }
 
 static void drop_first_sent(wsf_link *link) {
@@ -49,8 +50,10 @@ void wsf_link_destroy(wsf_link *link) {
     wsf_deque_destroy(&link->held);
     while (link->queue.count > 0)
         wsf_link_dequeue(link);
+    wsf_link_drop_talk(link);
     wsf_deque_destroy(&link->sent);
     wsf_deque_destroy(&link->queue);
+    wsf_deque_destroy(&link->talk);
 }
 
 void wsf_link_restart_out(wsf_link *link, uint64_t epoch) {
@@ -128,6 +131,33 @@ void wsf_link_dequeue(wsf_link *link) {
     link->queue_bytes -= wsf_message_size(message);
     wsf_deque_pop_front(&link->queue);
     wsfan_message_unref(message);
+}
+
+static uint64_t talk_cost(const wsf_buffer *entry) {
+    return sizeof *entry + entry->capacity;
+}
+
+bool wsf_link_talk(wsf_link *link, wsf_buffer *entry) {
+    if (link->talk.count > 0 && link->talk_bytes + talk_cost(entry) > link->limits.queue_bytes_max)
+        return false;
+    wsf_buffer **place = wsf_deque_push(&link->talk);
+    if (place == NULL)
+        return false;
+    *place = wsf_buffer_ref(entry);
+    link->talk_bytes += talk_cost(entry);
+    return true;
+}
+
+void wsf_link_talked(wsf_link *link) {
+    wsf_buffer *entry = *(wsf_buffer **)wsf_deque_at(&link->talk, 0);
+    link->talk_bytes -= talk_cost(entry);
+    wsf_deque_pop_front(&link->talk);
+    wsf_buffer_unref(entry);
+}
+
+void wsf_link_drop_talk(wsf_link *link) {
+    while (link->talk.count > 0)
+        wsf_link_talked(link);
 }
 
 bool wsf_link_crowded(const wsf_link *link) {

@@ -47,6 +47,8 @@ typedef struct {
     wsf_open_frame open;
     wsf_deque queue;       /* wsfan_message *, oldest first */
     uint64_t queue_bytes;
+    wsf_deque talk; /* wsf_buffer *: requests and replies, whole entries, oldest first */
+    uint64_t talk_bytes;
     uint64_t lost;         /* messages that were dropped and not yet reported, */
     uint64_t lost_too_big; /* those that the peer would not take */
     bool receipts_acked;   /* a frame with receipts was acknowledged; the user clears it */
@@ -77,6 +79,12 @@ uint64_t wsf_link_drop_queue(wsf_link *link);
 uint64_t wsf_link_enqueue(wsf_link *link, wsfan_message *message);
 wsfan_message *wsf_link_front(const wsf_link *link); /* NULL: none waits */
 void wsf_link_dequeue(wsf_link *link);               /* gives the reference back */
+
+/* Appends an entry, taking a reference; it goes before messages that wait. False: no room for it, or
+ * no memory. */
+bool wsf_link_talk(wsf_link *link, wsf_buffer *entry);
+void wsf_link_talked(wsf_link *link); /* gives the front's reference back */
+void wsf_link_drop_talk(wsf_link *link);
 
 /* Whether this message would fit without dropping another. */
 bool wsf_link_fits(const wsf_link *link, const wsfan_message *message);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "members.h"
+#include "perform.h"
 
 struct wsfan_loop {
     wsf_loop_node node;
@@ -15,6 +15,7 @@ struct wsfan_loop {
     wsf_moves moves;
     bool publisher_only;
     atomic_bool draining;
+    wsf_performer performer;
     wsfan_callbacks callbacks;
     void *user;
     unsigned index;
@@ -61,6 +62,37 @@ static void on_joined(void *user, const wsfan_joined *joined) {
         loop->callbacks.on_joined(loop->user, joined);
 }
 
+static void on_left(void *user, const wsfan_left *left) {
+    wsfan_loop *loop = user;
+    loop->callbacks.on_left(loop->user, left);
+}
+
+static void on_close(void *user, const wsfan_close *close) {
+    wsfan_loop *loop = user;
+    loop->callbacks.on_close(loop->user, close);
+}
+
+static void on_request(void *user, const wsfan_request *request) {
+    wsfan_loop *loop = user;
+    loop->callbacks.on_request(loop->user, request);
+}
+
+static void on_end(void *user, wsf_errand *errand) {
+    wsf_task *task = wsf_errand_end(errand);
+    if (task == NULL)
+        return;
+    task->item.kind = WSF_MESH_THROUGH;
+    wsf_mesh_post(((wsfan_loop *)user)->node.mesh, &task->item);
+}
+
+static void init_performer(wsfan_loop *loop) {
+    const wsfan_callbacks *callbacks = &loop->callbacks;
+    wsf_performer_effects effects = { loop, callbacks->on_left != NULL ? on_left : NULL,
+                                      callbacks->on_close != NULL ? on_close : NULL,
+                                      callbacks->on_request != NULL ? on_request : NULL, on_end };
+    wsf_performer_init(&loop->performer, &loop->members, loop->node.key, loop->node.node, &effects);
+}
+
 int wsf_loop_new(wsfan_loop **out, const wsf_loop_config *config, const wsf_loop_node *node,
                  unsigned index, uint64_t seed, const wsfan_callbacks *callbacks, void *loop_user) {
     int error = WSFAN_ENOMEM;
@@ -81,6 +113,7 @@ int wsf_loop_new(wsfan_loop **out, const wsf_loop_config *config, const wsf_loop
     loop->goodbye = goodbye;
     wsf_members_effects effects = { loop, on_announce, on_withdraw, on_ready, on_joined };
     wsf_members_init(&loop->members, &config->registry, index, seed, &effects);
+    init_performer(loop);
     hello->inbox = wsf_inbox_ref(loop->inbox);
     wsf_mesh_post(node->mesh, &hello->item);
     *out = loop;
@@ -93,14 +126,24 @@ fail:
     return error;
 }
 
+/* Whoever asked something of this loop is told: it has no sessions any more. */
+static void drop_items(wsfan_loop *loop, wsf_item *item) {
+    while (item != NULL) {
+        wsf_item *next = item->next;
+        if (item->kind == WSF_INBOX_ERRAND)
+            on_end(loop, (wsf_errand *)item);
+        else
+            wsf_inbox_free_item(item);
+        item = next;
+    }
+}
+
 void wsf_loop_destroy(wsfan_loop *loop) {
     wsf_queue_close(&loop->inbox->mailbox.queue);
+    drop_items(loop, loop->todo);
+    drop_items(loop, wsf_mailbox_take(&loop->inbox->mailbox));
+    wsf_performer_close(&loop->performer);
     wsf_mesh_post(loop->node.mesh, &loop->goodbye->item);
-    while (loop->todo != NULL) {
-        wsf_item *item = loop->todo;
-        loop->todo = item->next;
-        wsf_inbox_free_item(item);
-    }
     wsf_moves_destroy(&loop->moves);
     wsf_members_destroy(&loop->members);
     wsf_inbox_unref(loop->inbox);
@@ -135,6 +178,20 @@ int wsf_loop_new_receipt(wsfan_loop *loop, uint32_t count_max, void *user, wsf_r
 
 void wsf_loop_revoke_receipt(wsfan_loop *loop) {
     atomic_fetch_sub(&loop->inbox->results, 1);
+    wsf_inbox_unref(loop->inbox);
+}
+
+int wsf_loop_expect_reply(wsfan_loop *loop, uint32_t count_max, wsf_ask *ask) {
+    if (atomic_fetch_add(&loop->inbox->requests, 1) >= count_max) {
+        atomic_fetch_sub(&loop->inbox->requests, 1);
+        return WSFAN_ELIMIT;
+    }
+    ask->inbox = wsf_inbox_ref(loop->inbox);
+    return WSFAN_OK;
+}
+
+void wsf_loop_revoke_reply(wsfan_loop *loop) {
+    atomic_fetch_sub(&loop->inbox->requests, 1);
     wsf_inbox_unref(loop->inbox);
 }
 
@@ -224,9 +281,9 @@ wsfan_address wsfan_session_address(const wsfan_loop *loop, wsfan_session sessio
 
 static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
     wsfan_message *message = wsf_inbox_message(item);
-    uint64_t except = message->except.node == loop->node.node ? message->except.session : 0;
     const wsfan_recipient *recipients;
-    size_t count = wsf_registry_collect(&loop->members.registry, message, except, &recipients);
+    size_t count = wsf_registry_select(&loop->members.registry, message, loop->node.node,
+                                       &recipients);
     loop->released_count++;
     loop->released_bytes += item->bytes;
     loop->messages++;
@@ -261,6 +318,24 @@ static void dispatch_result(wsfan_loop *loop, wsf_receipt *receipt) {
     wsf_receipt_unref(receipt);
 }
 
+static void tell_reply(void *user, const wsfan_reply *reply) {
+    wsfan_loop *loop = user;
+    if (loop->callbacks.on_reply != NULL)
+        loop->callbacks.on_reply(loop->user, reply);
+}
+
+static void dispatch_reply(wsfan_loop *loop, wsf_ask *ask) {
+    atomic_fetch_sub(&loop->inbox->requests, 1);
+    wsf_ask_tell(ask, tell_reply, loop);
+    wsf_ask_free(ask);
+}
+
+/* A list goes on behind what has come meanwhile. The inbox cannot be closed: we are in dispatch. */
+static void dispatch_errand(wsfan_loop *loop, wsf_errand *errand) {
+    if (!wsf_perform(&loop->performer, errand))
+        wsf_inbox_put_errand(loop->inbox, errand);
+}
+
 static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
     switch ((wsf_inbox_kind)item->kind) {
     case WSF_INBOX_MESSAGE:
@@ -268,6 +343,7 @@ static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
         dispatch_message(loop, item);
         break;
     case WSF_INBOX_JOINED:
+        wsf_perform_ticket_back(&loop->performer, (wsf_ticket *)item);
         wsf_members_ticket_back(&loop->members, (wsf_ticket *)item);
         break;
     case WSF_INBOX_PEER:
@@ -276,6 +352,12 @@ static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
         break;
     case WSF_INBOX_RESULT:
         dispatch_result(loop, (wsf_receipt *)item);
+        break;
+    case WSF_INBOX_ERRAND:
+        dispatch_errand(loop, (wsf_errand *)item);
+        break;
+    case WSF_INBOX_REPLY:
+        dispatch_reply(loop, (wsf_ask *)item);
         break;
     }
 }

@@ -40,6 +40,11 @@ void wsf_loop_revoke_receipt(wsfan_loop *loop);
 
 void wsf_loop_drain(wsfan_loop *loop); /* [any] no more sessions, no more joins */
 
+/* [any] A request's reply comes back by on_reply, one of at most count_max under way: WSFAN_ELIMIT. Revoke
+ * it when the request is not made after all. */
+int wsf_loop_expect_reply(wsfan_loop *loop, uint32_t count_max, wsf_ask *ask);
+void wsf_loop_revoke_reply(wsfan_loop *loop);
+
 bool wsf_loop_dispatching(const wsfan_loop *loop);
 unsigned wsf_loop_index(const wsfan_loop *loop);
 uint64_t wsf_loop_sessions(const wsfan_loop *loop); /* [any] */

@@ -65,6 +65,15 @@ static void retire(wsf_members *members, uint32_t i) {
     wsf_registry_drop_audience(&members->registry, i);
 }
 
+bool wsf_members_unsettled(wsf_members *members, uint32_t i) {
+    wsf_audience *audience = audience_at(members, i);
+    if (audience->settled)
+        return false;
+    if (!audience->ticket_away)
+        announce(members, audience);
+    return true;
+}
+
 /* Joins whose session has left since stay in `ready` until they are due; they may not pile up. */
 static void purge_ready(wsf_members *members) {
     enum { SLACK = 1024 };

@@ -38,6 +38,10 @@ int wsf_members_join(wsf_members *members, wsfan_session session, const wsfan_ta
 int wsf_members_leave(wsf_members *members, wsfan_session session, const wsfan_target *target,
                       uint64_t hash);
 
+/* Whether the peers are still to be told of an audience with members; then its ticket is away, and will
+ * be back. */
+bool wsf_members_unsettled(wsf_members *members, uint32_t audience);
+
 /* A ticket is back: the peers have been told, or that took too long. */
 void wsf_members_ticket_back(wsf_members *members, wsf_ticket *ticket);
 

@@ -166,6 +166,27 @@ static void on_drained(void *user, int status) {
             wsf_inbox_put_drained(mesh->inboxes[i], status);
 }
 
+static void on_errand(void *user, unsigned loop, wsf_errand *errand) {
+    wsf_mesh *mesh = user;
+    if (!wsf_inbox_put_errand(mesh->inboxes[loop], errand))
+        wsf_task_unref(wsf_errand_end(errand)); /* its sessions are gone; the core is never behind */
+}
+
+static void on_reply(void *user, wsf_ask *ask) {
+    wsf_inbox *inbox = ask->inbox;
+    (void)user;
+    if (inbox != NULL)
+        wsf_inbox_put_reply(inbox, ask);
+    else
+        wsf_ask_free(ask);
+    wsf_inbox_unref(inbox);
+}
+
+static void free_reply(wsf_mesh_reply *reply) {
+    free(reply->payload);
+    free(reply);
+}
+
 /* --------------------------------------------------------------------------------------- inputs */
 
 static void on_subscription(void *user, bool subscribed, const void *topic, size_t size) {
@@ -191,6 +212,7 @@ static void remove_loop(wsf_mesh *mesh, unsigned loop) {
 static void handle(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
     wsf_ticket *ticket = (wsf_ticket *)item;
     wsf_mesh_command *command = (wsf_mesh_command *)item;
+    wsf_mesh_reply *reply = (wsf_mesh_reply *)item;
     switch ((wsf_mesh_kind)item->kind) {
     case WSF_MESH_PUBLISH:
         wsf_core_publish(mesh->core, (wsfan_message *)item, at);
@@ -224,6 +246,16 @@ static void handle(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
         wsf_core_loops_done(mesh->core, wsf_receipt_of_loops_item(item));
         wsf_receipt_unref(wsf_receipt_of_loops_item(item));
         break;
+    case WSF_MESH_ASK:
+        wsf_core_ask(mesh->core, (wsf_ask *)item, now());
+        break;
+    case WSF_MESH_THROUGH:
+        wsf_core_task_through(mesh->core, (wsf_task *)item);
+        break;
+    case WSF_MESH_REPLY:
+        wsf_core_reply(mesh->core, reply->token, reply->payload, reply->payload_size);
+        free(reply);
+        break;
     case WSF_MESH_STOP:
         mesh->closing = true;
         break;
@@ -239,6 +271,11 @@ static void take_named(wsf_mesh *mesh) {
             wsf_core_name_endpoints(mesh->core, i, set->endpoints, set->count, now());
         free(set);
     }
+}
+
+static bool is_bounded(const wsf_item *item) {
+    return item->kind == WSF_MESH_PUBLISH || item->kind == WSF_MESH_ASK ||
+           item->kind == WSF_MESH_REPLY;
 }
 
 static bool can_handle(wsf_mesh *mesh) {
@@ -258,7 +295,7 @@ static bool handle_commands(wsf_mesh *mesh) {
     for (int i = 0; i < COMMANDS_SHARE && can_handle(mesh); i++) {
         wsf_item *item = mesh->todo;
         mesh->todo = item->next;
-        if (item->kind == WSF_MESH_PUBLISH) {
+        if (is_bounded(item)) {
             released_count++;
             released_bytes += item->bytes;
         }
@@ -327,8 +364,8 @@ static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
                      const wsf_core_config *core_config) {
     wsf_effects effects = { mesh,       on_connect, on_disconnect, on_send,
                             on_deliver, on_joined,  on_peer,       on_gap,
-                            on_result,  on_view,    on_shed,       on_sessions,
-                            on_quiet,   on_drained };
+                            on_result,  on_errand,  on_reply,      on_view,
+                            on_shed,    on_sessions, on_quiet,     on_drained };
     wsf_core_config with_endpoint = *core_config;
     uint64_t frame_size_max = wsf_core_frame_size_max(core_config);
     int error = WSFAN_OK;
@@ -455,16 +492,23 @@ void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item) {
         finish_here(mesh);
 }
 
-/* What wsf_queue_begin() has begun. NULL: the message could not be made. */
-static void commit(wsf_mesh *mesh, bool here, wsfan_message *message) {
+/* What wsf_queue_begin() has begun. NULL: the item could not be made. */
+static void commit(wsf_mesh *mesh, bool here, wsf_item *item) {
     bool wake;
-    wsf_item *item = message != NULL ? &message->item : NULL;
-    if (item != NULL)
-        item->kind = WSF_MESH_PUBLISH;
     if (here)
         wsf_queue_commit(&mesh->mailbox.queue, item, &wake);
     else
         wsf_mailbox_commit(&mesh->mailbox, item);
+}
+
+static int post_bounded(wsf_mesh *mesh, wsf_item *item) {
+    bool here = begin_here(mesh);
+    int error = wsf_queue_begin(&mesh->mailbox.queue, item->bytes);
+    if (error == WSFAN_OK)
+        commit(mesh, here, item);
+    if (here)
+        finish_here(mesh);
+    return error;
 }
 
 /* Small messages are made under the lock of the queue, in blocks that all publishers share. */
@@ -485,8 +529,10 @@ int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt
     if (error == WSFAN_OK) {
         if (small)
             message = wsf_message_make(&mesh->pool, parts, bytes);
+        if (message != NULL)
+            message->item.kind = WSF_MESH_PUBLISH;
         error = message != NULL ? WSFAN_OK : WSFAN_ENOMEM;
-        commit(mesh, here, message);
+        commit(mesh, here, message != NULL ? &message->item : NULL);
     } else {
         wsfan_message_unref(message);
         atomic_fetch_add_explicit(&mesh->refused, error == WSFAN_EAGAIN, memory_order_relaxed);
@@ -518,6 +564,24 @@ wsf_view *wsf_mesh_view(wsf_mesh *mesh) {
     wsf_view *view = mesh->view != NULL ? wsf_view_ref(mesh->view) : NULL;
     pthread_mutex_unlock(&mesh->lock);
     return view;
+}
+
+int wsf_mesh_ask(wsf_mesh *mesh, wsf_ask *ask) {
+    ask->item.kind = WSF_MESH_ASK;
+    ask->item.bytes = ask->message->item.bytes;
+    int error = post_bounded(mesh, &ask->item);
+    if (error != WSFAN_OK)
+        wsf_ask_free(ask);
+    return error;
+}
+
+int wsf_mesh_reply_to(wsf_mesh *mesh, wsf_mesh_reply *reply) {
+    reply->item.kind = WSF_MESH_REPLY;
+    reply->item.bytes = (uint32_t)(sizeof *reply + reply->payload_size);
+    int error = post_bounded(mesh, &reply->item);
+    if (error != WSFAN_OK)
+        free_reply(reply);
+    return error;
 }
 
 int wsf_mesh_name_endpoints(wsf_mesh *mesh, unsigned source, const char *const *endpoints,

@@ -28,6 +28,9 @@ typedef enum {
     WSF_MESH_DRAIN,      /* in wsf_mesh_command.ms */
     WSF_MESH_QUIET,      /* behind the last publish */
     WSF_MESH_LOOPS_DONE, /* the loops_item of a wsf_receipt, with a reference to it */
+    WSF_MESH_ASK,        /* a wsf_ask */
+    WSF_MESH_THROUGH,    /* a wsf_task, with a reference to it */
+    WSF_MESH_REPLY,      /* a wsf_mesh_reply */
     WSF_MESH_STOP
 } wsf_mesh_kind;
 
@@ -37,6 +40,14 @@ typedef struct {
     unsigned loop;
     uint32_t ms;
 } wsf_mesh_command;
+
+/* The host's answer to a request. */
+typedef struct {
+    wsf_item item;
+    uint64_t token;
+    void *payload; /* from malloc() */
+    size_t payload_size;
+} wsf_mesh_reply;
 
 /* core: its endpoint is set here. WSFAN_OK, or what sockets and threads may refuse. */
 int wsf_mesh_open(wsf_mesh **mesh, const wsf_mesh_config *config, const wsf_core_config *core);
@@ -53,6 +64,10 @@ void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item);
 /* [any] Makes a message of its parts and takes it in. receipt: taken over, also on error; NULL: none.
  * WSFAN_EAGAIN, WSFAN_ECLOSED: refused. WSFAN_ENOMEM. */
 int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt);
+
+/* [any] Take it over. WSFAN_EAGAIN: refused, and released. */
+int wsf_mesh_ask(wsf_mesh *mesh, wsf_ask *ask);
+int wsf_mesh_reply_to(wsf_mesh *mesh, wsf_mesh_reply *reply);
 
 /* [any] Names the endpoints of one source, see wsf_core_name_endpoints(). Copied; a set that the mesh
  * thread has not taken yet is replaced. WSFAN_ENOMEM, or WSFAN_OK. */

@@ -13,6 +13,38 @@ enum {
     OPEN_REFS = 1 << 16 /* of a block in which messages are made: more than it can hold */
 };
 
+bool wsf_target_valid(const wsfan_target *target) {
+    wsfan_address address;
+    if (target->name.data == NULL && target->name.size > 0)
+        return false;
+    switch (target->kind) {
+    case WSFAN_ALL:
+        return target->name.size == 0;
+    case WSFAN_CHAT:
+    case WSFAN_USER:
+    case WSFAN_NOT_CHAT:
+    case WSFAN_NOT_USER:
+        return target->name.size > 0;
+    case WSFAN_SESSION:
+    case WSFAN_NOT_SESSION:
+        return wsfan_address_parse(&address, target->name) == WSFAN_OK && address.session != 0;
+    case WSFAN_NODE:
+    case WSFAN_NOT_NODE:
+        return wsfan_address_parse(&address, target->name) == WSFAN_OK && address.session == 0;
+    }
+    return false;
+}
+
+static uint64_t hash_of(const wsf_hash_key *key, const wsfan_target *target) {
+    wsfan_target base = { wsf_kind_without_not(target->kind), target->name };
+    wsfan_address address = { 0, 0 };
+    if (base.kind == WSFAN_CHAT || base.kind == WSFAN_USER)
+        return wsf_hash_target(key, &base);
+    if (base.kind != WSFAN_ALL)
+        wsfan_address_parse(&address, base.name);
+    return address.node;
+}
+
 struct wsf_block {
     _Alignas(16) atomic_uint refs;
 };
@@ -84,8 +116,7 @@ static wsfan_message *new_alone(const wsf_hash_key *key, const wsf_message_parts
     atomic_init(&block->refs, 1);
     wsfan_message *message = fill((uint8_t *)(block + 1), sizeof *block, parts, where);
     for (uint32_t i = 0; i < parts->targets_count; i++)
-        if (parts->targets[i].kind != WSFAN_ALL)
-            message->targets[i].hash = wsf_hash_target(key, &parts->targets[i]);
+        message->targets[i].hash = hash_of(key, &parts->targets[i]);
     return message;
 }
 
@@ -94,6 +125,13 @@ wsfan_message *wsf_message_new(const wsf_hash_key *key, const wsf_message_parts 
     if (message != NULL)
         copy_payload(message, parts->payload);
     return message;
+}
+
+void wsf_message_know(wsfan_message *message, uint32_t target, const wsf_hash_key *key) {
+    wsf_message_target *at = &message->targets[target];
+    wsfan_target named = wsf_message_target_of(message, at);
+    if (at->hash == 0)
+        at->hash = hash_of(key, &named);
 }
 
 wsfan_message *wsf_message_slice(const wsf_hash_key *key, const wsf_message_parts *parts,

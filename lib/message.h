@@ -8,8 +8,22 @@
 #include "hash.h"
 #include "receipt.h"
 
+enum { WSF_NOT = 16 }; /* the bit in a kind that tells WSFAN_NOT_CHAT from WSFAN_CHAT */
+
+static inline wsfan_target_kind wsf_kind_without_not(wsfan_target_kind kind) {
+    return (wsfan_target_kind)((unsigned)kind & ~(unsigned)WSF_NOT);
+}
+
+static inline bool wsf_kind_is_not(wsfan_target_kind kind) {
+    return ((unsigned)kind & WSF_NOT) != 0;
+}
+
+/* Whether the kind is one, and the name such as the kind wants it. Its length is not looked at. */
+bool wsf_target_valid(const wsfan_target *target);
+
 typedef struct {
-    uint64_t hash; /* wsf_hash_target(); 0: not known yet, or WSFAN_ALL */
+    uint64_t hash; /* wsf_hash_target() for chats and users, the node for sessions and nodes; 0: not
+                      known yet, see wsf_message_know(); or WSFAN_ALL */
     uint32_t name_offset;
     uint16_t name_size;
     uint8_t kind;
@@ -53,6 +67,9 @@ enum { WSF_SLICE_MIN = 4096 }; /* a smaller payload is copied */
  * before the payload serve as headroom, and must be as many: nobody may read them afterwards. */
 wsfan_message *wsf_message_slice(const wsf_hash_key *key, const wsf_message_parts *parts,
                                  wsf_buffer *frame);
+
+/* Finds out the hash of a target, where it is not known yet. */
+void wsf_message_know(wsfan_message *message, uint32_t target, const wsf_hash_key *key);
 
 /* A message of its own with the same content. NULL: out of memory. */
 wsfan_message *wsf_message_clone(const wsfan_message *message);

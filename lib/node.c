@@ -8,7 +8,7 @@
 
 #include "discovery.h"
 #include "endpoint.h"
-#include "loop.h"
+#include "node.h"
 #include "options.h"
 
 enum { LOOPS_MAX = 64, PEERS_MAX = 64 };
@@ -67,6 +67,8 @@ static int open_mesh(wsfan_node *node) {
         .forget_ms = o->forget_ms,
         .join_ms_max = o->join_ms_max,
         .result_ms_max = o->result_ms_max,
+        .requests_count_max = o->requests_count_max,
+        .request_ms_max = o->request_ms_max,
         .protocol_min = WSF_PROTOCOL_MIN,
         .protocol_max = WSF_PROTOCOL_MAX,
         .slow_peer = o->slow_peer,
@@ -209,6 +211,22 @@ int wsfan_node_set_peers(wsfan_node *node, const char *const *endpoints, size_t 
     return wsfan_node_set_peers_from(node, 0, endpoints, count);
 }
 
+int wsf_node_check(const wsfan_node *node) {
+    return check(node);
+}
+
+const wsfan_options *wsf_node_options(const wsfan_node *node) {
+    return &node->options;
+}
+
+const wsf_hash_key *wsf_node_key(const wsfan_node *node) {
+    return &node->key;
+}
+
+wsf_mesh *wsf_node_mesh(const wsfan_node *node) {
+    return node->mesh;
+}
+
 /* ---------------------------------------------------------------------------------------- loops */
 
 int wsfan_loop_open(wsfan_loop **out, wsfan_node *node, const wsfan_callbacks *callbacks,
@@ -317,13 +335,22 @@ int wsfan_node_owner(wsfan_node *node, wsfan_bytes chat, wsfan_owner *owner) {
 
 /* -------------------------------------------------------------------------------------- publish */
 
-static int check_target(const wsfan_node *node, const wsfan_target *target) {
-    if (target->kind != WSFAN_CHAT && target->kind != WSFAN_USER && target->kind != WSFAN_ALL)
+int wsf_node_check_targets(const wsfan_node *node, const wsfan_target *targets, size_t count) {
+    bool anyone = false;
+    if (targets == NULL || count == 0)
         return WSFAN_EINVAL;
-    if ((target->name.size == 0) != (target->kind == WSFAN_ALL) ||
-        (target->name.data == NULL && target->name.size > 0))
-        return WSFAN_EINVAL;
-    return target->name.size > node->options.name_bytes_max ? WSFAN_ETOOBIG : WSFAN_OK;
+    if (count > node->options.targets_count_max)
+        return WSFAN_ELIMIT;
+    for (size_t i = 0; i < count; i++) {
+        wsfan_target_kind kind = wsf_kind_without_not(targets[i].kind);
+        if (!wsf_target_valid(&targets[i]))
+            return WSFAN_EINVAL;
+        if ((kind == WSFAN_CHAT || kind == WSFAN_USER) &&
+            targets[i].name.size > node->options.name_bytes_max)
+            return WSFAN_ETOOBIG;
+        anyone = anyone || !wsf_kind_is_not(targets[i].kind);
+    }
+    return anyone ? WSFAN_OK : WSFAN_EINVAL;
 }
 
 int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
@@ -337,17 +364,13 @@ int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_
             return WSFAN_EINVAL;
         memcpy(&options, given, given->struct_size);
     }
-    if (targets == NULL || targets_count == 0 || (options.flags & ~WSFAN_BINARY) != 0 ||
-        (payload.data == NULL && payload.size > 0) ||
+    if ((options.flags & ~WSFAN_BINARY) != 0 || (payload.data == NULL && payload.size > 0) ||
         (options.result_loop != NULL && wsf_loop_owner(options.result_loop) != node))
         return WSFAN_EINVAL;
-    if (targets_count > node->options.targets_count_max)
-        return WSFAN_ELIMIT;
+    if ((error = wsf_node_check_targets(node, targets, targets_count)) != WSFAN_OK)
+        return error;
     if (payload.size > node->options.payload_bytes_max)
         return WSFAN_ETOOBIG;
-    for (size_t i = 0; i < targets_count; i++)
-        if ((error = check_target(node, &targets[i])) != WSFAN_OK)
-            return error;
 
     wsf_message_parts parts = { targets,       (uint32_t)targets_count, node->options.headroom_bytes,
                                 payload,       options.flags,           options.except };

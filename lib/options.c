@@ -42,6 +42,8 @@ void wsfan_options_init(wsfan_options *options) {
         .dns_interval_ms = 5000,
         .placement_weight = 100,
         .ready_ms_max = 5000,
+        .requests_count_max = 1024,
+        .request_ms_max = 6000,
     };
 }
 
@@ -68,6 +70,7 @@ static int check_counts(const wsfan_options *o) {
               (o->slow_peer == WSFAN_SLOW_DROP || o->slow_peer == WSFAN_SLOW_CUT) &&
               within(o->results_count_max, 1, UINT32_MAX) &&
               within(o->placement_weight, 0, WSF_WEIGHT_MAX) && o->publisher_only <= 1 &&
+              within(o->requests_count_max, 1, 64 * KI) &&
               within(o->interest_log_count_max, 64, 16777216) &&
               (o->interest_log_count_max & (o->interest_log_count_max - 1)) == 0;
     return ok ? WSFAN_OK : WSFAN_EINVAL;
@@ -76,7 +79,8 @@ static int check_counts(const wsfan_options *o) {
 static int check_times(const wsfan_options *o) {
     bool ok = o->heartbeat_ms >= 10 && o->silent_ms > o->heartbeat_ms &&
               o->down_ms > o->silent_ms && o->forget_ms > o->down_ms && o->join_ms_max >= 1 &&
-              o->result_ms_max >= 1 && within(o->dns_interval_ms, 100, 3600000);
+              o->result_ms_max >= 1 && o->request_ms_max >= 1 &&
+              within(o->dns_interval_ms, 100, 3600000);
     return ok ? WSFAN_OK : WSFAN_EINVAL;
 }
 

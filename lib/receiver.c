@@ -1,10 +1,12 @@
 /* Answers for what comes out of frames, in the order of their numbers. */
 #include "receiver.h"
 
+#include "asks.h"
 #include "greet.h"
 #include "route.h"
 #include "sender.h"
 #include "standing.h"
+#include "tasks.h"
 
 static void tell_gap(wsf_core *core, wsf_peer *peer, uint64_t count, uint64_t reason) {
     peer->stats.gap_in += count;
@@ -20,20 +22,6 @@ static void merge_clock(wsf_core *core, uint64_t clock, wsf_now now) {
     enum { AHEAD_MS_MAX = 60000 };
     if (clock > core->clock && clock >> 16 <= now.wall_ms + AHEAD_MS_MAX)
         core->clock = clock;
-}
-
-/* repeated: its targets were acceptable a moment ago. */
-static bool message_acceptable(const wsf_core *core, const wsf_entry *entry, bool repeated) {
-    if (entry->message.payload.size > core->config.payload_bytes_max)
-        return false;
-    if (repeated)
-        return true;
-    if (entry->message.targets_count > core->config.targets_count_max)
-        return false;
-    for (uint32_t i = 0; i < entry->message.targets_count; i++)
-        if (entry->message.targets[i].name.size > core->config.name_bytes_max)
-            return false;
-    return true;
 }
 
 /* A large payload stays where it is, unless it would keep a frame of many messages, or the bytes
@@ -70,7 +58,10 @@ static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
     merge_clock(core, entry->message.clock, now);
     bool repeated = entry->message.repeated && core->repeats;
     core->repeats = false;
-    if (!message_acceptable(core, entry, repeated)) {
+    /* Of a repeated one the targets were acceptable a moment ago. */
+    if (entry->message.payload.size > core->config.payload_bytes_max ||
+        (!repeated && !wsf_route_acceptable(core, entry->message.targets,
+                                            entry->message.targets_count, 0))) {
         wsf_core_count_drop(core, WSFAN_DROP_TOO_BIG, 1);
         tell_gap(core, peer, 1, WSFAN_GAP_TOO_BIG);
         return;
@@ -140,6 +131,12 @@ static bool take_numbered_entry(wsf_core *core, wsf_peer *peer, const wsf_entry 
         return true;
     case WSF_STANDING:
         wsf_standing_take(core, peer, &entry->standing);
+        return true;
+    case WSF_REQUEST:
+        wsf_tasks_take(core, peer, entry, now);
+        return true;
+    case WSF_REPLY:
+        wsf_asks_take(core, peer, entry);
         return true;
     case WSF_BYE:
         wsf_greet_drop(core, peer, WSFAN_REASON_BYE);

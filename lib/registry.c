@@ -405,6 +405,8 @@ void wsf_registry_expect(wsf_registry *registry, wsfan_session session, uint32_t
 static wsf_membership *find_expected(const wsf_registry *registry, wsfan_session session,
                                      uint32_t audience) {
     wsf_session_slot *slot = find_session(registry, session);
+    if (registry->audiences[audience].members == NULL)
+        return NULL; /* it has ended since the session joined it */
     wsf_membership *membership = slot == NULL ? NULL : find_membership(registry, slot, audience);
     return membership != NULL && membership->pending ? membership : NULL;
 }
@@ -428,6 +430,23 @@ bool wsf_registry_settled(const wsf_registry *registry, wsfan_session session, u
         return false;
     *recipient = (wsfan_recipient){ session, find_session(registry, session)->user };
     return true;
+}
+
+/* -------------------------------------------------------------------------------------- walking */
+
+uint32_t wsf_registry_find(const wsf_registry *registry, const wsfan_target *target,
+                           uint64_t hash) {
+    return find_audience(registry, target->kind, target->name, hash);
+}
+
+wsfan_session wsf_registry_session_at(const wsf_registry *registry, uint32_t slot) {
+    return registry->sessions[slot].open ? handle_of(registry, slot) : (wsfan_session){ 0 };
+}
+
+uint32_t wsf_registry_membership(const wsf_registry *registry, wsfan_session session, uint32_t i) {
+    wsf_session_slot *slot = find_session(registry, session);
+    return slot != NULL && i < slot->memberships_count ? memberships_of(slot)[i].audience
+                                                       : WSF_TABLE_NONE;
 }
 
 /* ---------------------------------------------------------------------------------- collecting */
@@ -456,11 +475,13 @@ static void next_round(wsf_registry *registry) {
     }
 }
 
-static size_t collect_all(const wsf_registry *registry, uint64_t except, wsfan_recipient *out) {
+static size_t collect_all(const wsf_registry *registry, uint64_t except, bool once,
+                          wsfan_recipient *out) {
     size_t count = 0;
     for (uint32_t i = 0; i < registry->sessions_used; i++) {
         wsfan_session session = handle_of(registry, i);
-        if (registry->sessions[i].open && session.id != except)
+        if (registry->sessions[i].open && session.id != except &&
+            (once || registry->sessions[i].mark != registry->round))
             out[count++] = (wsfan_recipient){ session, registry->sessions[i].user };
     }
     return count;
@@ -502,6 +523,7 @@ static size_t mark_members(wsf_registry *registry, uint32_t i, uint64_t except,
 static uint32_t find_addressed(wsf_registry *registry, const wsfan_message *message,
                                const wsf_message_target *target) {
     wsfan_target named = wsf_message_target_of(message, target);
+    named.kind = wsf_kind_without_not(named.kind);
     uint32_t last = registry->last_audience;
     if (last < registry->audiences_used &&
         is_audience(&registry->audiences[last], named.kind, named.name, target->hash))
@@ -512,24 +534,62 @@ static uint32_t find_addressed(wsf_registry *registry, const wsfan_message *mess
     return i;
 }
 
-size_t wsf_registry_collect(wsf_registry *registry, const wsfan_message *message, uint64_t except,
-                            const wsfan_recipient **recipients) {
-    wsfan_recipient *scratch = lend_scratch(registry);
+/* The session that a target names, or everyone where it names this node; else nobody. */
+static size_t mark_address(wsf_registry *registry, wsfan_bytes name, uint64_t node, uint64_t except,
+                           wsfan_recipient *out) {
+    wsfan_address address;
+    if (wsfan_address_parse(&address, name) != WSFAN_OK || address.node != node)
+        return 0;
     size_t count = 0;
-    /* With one target nobody can be named twice. */
-    bool once = message->targets_count == 1;
-    if (!once)
-        next_round(registry);
-
-    *recipients = scratch;
-    for (uint32_t t = 0; t < message->targets_count; t++) {
-        if (message->targets[t].kind == WSFAN_ALL)
-            return collect_all(registry, except, scratch);
-        uint32_t i = find_addressed(registry, message, &message->targets[t]);
-        if (i == WSF_TABLE_NONE)
+    uint32_t first = address.session == 0 ? 0 : slot_of((wsfan_session){ address.session });
+    uint32_t end = address.session == 0 ? registry->sessions_used : first + 1;
+    for (uint32_t i = first; i < end && i < registry->sessions_used; i++) {
+        wsf_session_slot *slot = &registry->sessions[i];
+        wsfan_session session = handle_of(registry, i);
+        if (!slot->open || session.id == except || slot->mark == registry->round ||
+            (address.session != 0 && address.session != session.id))
             continue;
-        count += once ? copy_members(registry, i, except, scratch)
-                      : mark_members(registry, i, except, scratch + count);
+        slot->mark = registry->round;
+        out[count++] = (wsfan_recipient){ session, slot->user };
     }
+    return count;
+}
+
+/* Those of one target, each once in a round. */
+static size_t mark_target(wsf_registry *registry, const wsfan_message *message, uint32_t t,
+                          uint64_t node, uint64_t except, wsfan_recipient *out) {
+    wsfan_target target = wsfan_message_target(message, t);
+    wsfan_target_kind kind = wsf_kind_without_not(target.kind);
+    if (kind == WSFAN_SESSION || kind == WSFAN_NODE)
+        return mark_address(registry, target.name, node, except, out);
+    uint32_t i = find_addressed(registry, message, &message->targets[t]);
+    return i == WSF_TABLE_NONE ? 0 : mark_members(registry, i, except, out);
+}
+
+size_t wsf_registry_select(wsf_registry *registry, const wsfan_message *message, uint64_t node,
+                           const wsfan_recipient **recipients) {
+    wsfan_recipient *scratch = lend_scratch(registry);
+    uint64_t except = message->except.node == node ? message->except.session : 0;
+    size_t count = 0;
+    *recipients = scratch;
+    /* With one target nobody can be named twice. */
+    if (message->targets_count == 1 && message->targets[0].kind == WSFAN_ALL)
+        return collect_all(registry, except, true, scratch);
+    if (message->targets_count == 1 && message->targets[0].kind <= WSFAN_USER) {
+        uint32_t i = find_addressed(registry, message, &message->targets[0]);
+        return i == WSF_TABLE_NONE ? 0 : copy_members(registry, i, except, scratch);
+    }
+
+    /* Who is left out counts as collected, which is written over at once. */
+    next_round(registry);
+    for (uint32_t t = 0; t < message->targets_count; t++)
+        if (wsf_kind_is_not(message->targets[t].kind))
+            mark_target(registry, message, t, node, except, scratch);
+    for (uint32_t t = 0; t < message->targets_count; t++)
+        if (message->targets[t].kind == WSFAN_ALL)
+            return collect_all(registry, except, false, scratch);
+    for (uint32_t t = 0; t < message->targets_count; t++)
+        if (!wsf_kind_is_not(message->targets[t].kind))
+            count += mark_target(registry, message, t, node, except, scratch + count);
     return count;
 }

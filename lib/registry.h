@@ -7,6 +7,11 @@
 #include "message.h"
 #include "table.h"
 
+/* The loop that has a session of this node, as its handle says. */
+static inline unsigned wsf_registry_loop_of(uint64_t session) {
+    return (unsigned)(session >> 56) & 63;
+}
+
 /* An audience: the sessions that one target addresses, those in a chat or those of a user. */
 typedef struct {
     uint64_t hash;
@@ -114,11 +119,19 @@ bool wsf_registry_told(wsf_registry *registry, wsfan_session session, uint32_t a
 bool wsf_registry_settled(const wsf_registry *registry, wsfan_session session, uint32_t audience,
                           wsfan_recipient *recipient);
 
+/* An audience by its name, or WSF_TABLE_NONE. */
+uint32_t wsf_registry_find(const wsf_registry *registry, const wsfan_target *target, uint64_t hash);
+
+/* For walking: the session in a slot below sessions_used, {0} where there is none; the audience of a
+ * session's i-th membership, WSF_TABLE_NONE behind the last. */
+wsfan_session wsf_registry_session_at(const wsf_registry *registry, uint32_t slot);
+uint32_t wsf_registry_membership(const wsf_registry *registry, wsfan_session session, uint32_t i);
+
 /* The sessions of one audience, or those that a message is for, each once. *recipients is valid
  * until the next collection, whatever is opened or closed meanwhile. Never fails. */
 size_t wsf_registry_collect_audience(wsf_registry *registry, uint32_t audience,
                                      const wsfan_recipient **recipients);
-size_t wsf_registry_collect(wsf_registry *registry, const wsfan_message *message, uint64_t except,
-                            const wsfan_recipient **recipients);
+size_t wsf_registry_select(wsf_registry *registry, const wsfan_message *message, uint64_t node,
+                           const wsfan_recipient **recipients); /* node: this one */
 
 #endif

@@ -1,6 +1,8 @@
-/* Answers for who gets a message: those that want one of its targets, and the peers of which we do
- * not know yet what they want. */
+/* Answers for who gets a message or a request: those that want one of its targets, and for chats and
+ * users also the peers of which we do not know yet what they want. */
 #include "route.h"
+
+#include "registry.h"
 
 static bool is_last(const wsf_last_route *last, const wsfan_message *message,
                     const wsf_message_target *target) {
@@ -14,8 +16,7 @@ static void find_row(wsf_core *core, wsfan_message *message, wsf_message_target 
     wsf_last_route *last = &core->last_route;
     if (!is_last(last, message, target)) {
         wsfan_target named = wsf_message_target_of(message, target);
-        if (target->hash == 0)
-            target->hash = wsf_hash_target(&core->key, &named);
+        wsf_message_know(message, (uint32_t)(target - message->targets), &core->key);
         if (named.name.size > sizeof last->name) {
             wsf_interest_find(&core->interest, target->hash, loops, peers);
             return;
@@ -35,21 +36,95 @@ static void find_row(wsf_core *core, wsfan_message *message, wsf_message_target 
     *peers = last->peers;
 }
 
-void wsf_route_find(wsf_core *core, wsfan_message *message, uint64_t *loops, uint64_t *peers) {
-    *loops = 0;
-    *peers = core->linked & ~core->complete;
+/* The one node that has a session, or is named itself. */
+static void find_node(const wsf_core *core, const wsfan_message *message, uint32_t i,
+                      uint64_t *loops, uint64_t *peers) {
+    uint64_t node = message->targets[i].hash;
+    *loops = *peers = 0;
+    if (node == core->config.node) {
+        wsfan_address address = { 0, 0 };
+        wsfan_address_parse(&address, wsfan_message_target(message, i).name);
+        *loops = address.session != 0 ? UINT64_C(1) << wsf_registry_loop_of(address.session)
+                                      : UINT64_MAX;
+        return;
+    }
+    for (unsigned p = 0; p < core->config.peers_count_max; p++)
+        if (core->peers[p].node == node)
+            *peers = UINT64_C(1) << p;
+}
+
+/* doubtful: peers that may have somebody in any chat, whatever we know. */
+static void find(wsf_core *core, wsfan_message *message, uint64_t doubtful, uint64_t *loops,
+                 uint64_t *peers) {
+    uint64_t not_loops = 0;
+    uint64_t not_peers = 0;
+    *loops = *peers = 0;
     for (uint32_t i = 0; i < message->targets_count; i++) {
         uint64_t more_loops = UINT64_MAX;
         uint64_t more_peers = UINT64_MAX;
-        if (message->targets[i].kind != WSFAN_ALL)
+        wsfan_target_kind kind = (wsfan_target_kind)message->targets[i].kind;
+        if (kind != WSFAN_CHAT && kind != WSFAN_USER) /* for these there may be a shorter way */
+            wsf_message_know(message, i, &core->key);
+        switch (kind) {
+        case WSFAN_ALL:
+            break;
+        case WSFAN_CHAT:
+        case WSFAN_USER:
             find_row(core, message, &message->targets[i], &more_loops, &more_peers);
-        else
-            more_peers &= ~core->publishers; /* they have no session that it could be for */
+            more_peers |= doubtful;
+            break;
+        case WSFAN_SESSION:
+        case WSFAN_NODE:
+            find_node(core, message, i, &more_loops, &more_peers);
+            break;
+        case WSFAN_NOT_NODE:
+            find_node(core, message, i, &more_loops, &more_peers);
+            not_loops |= more_loops;
+            not_peers |= more_peers;
+            continue;
+        default: /* those leave out sessions; whether all of a node's, it must say itself */
+            continue;
+        }
         *loops |= more_loops;
         *peers |= more_peers;
     }
-    *loops &= core->loops;
-    *peers &= core->linked;
+    *loops &= core->loops & ~not_loops;
+    *peers &= ~not_peers;
+}
+
+void wsf_route_find(wsf_core *core, wsfan_message *message, uint64_t *loops, uint64_t *peers) {
+    find(core, message, ~core->complete, loops, peers);
+    *peers &= core->linked & ~core->publishers; /* they have no session that it could be for */
+}
+
+void wsf_route_find_known(wsf_core *core, wsfan_message *message, uint64_t *loops,
+                          uint64_t *peers) {
+    uint64_t known = 0;
+    uint64_t doubtful = ~core->complete;
+    for (unsigned p = 0; p < core->config.peers_count_max; p++) {
+        if (core->peers[p].node == 0 || core->peers[p].state == 0)
+            continue; /* one that never had a link is none yet */
+        known |= UINT64_C(1) << p;
+        /* Joins there may have been completed without us. */
+        if (core->peers[p].state != WSFAN_PEER_UP)
+            doubtful |= UINT64_C(1) << p;
+    }
+    find(core, message, doubtful, loops, peers);
+    *peers &= known;
+}
+
+bool wsf_route_acceptable(const wsf_core *core, const wsfan_target *targets, uint32_t targets_count,
+                          size_t payload_size) {
+    if (payload_size > core->config.payload_bytes_max ||
+        targets_count > core->config.targets_count_max)
+        return false;
+    for (uint32_t i = 0; i < targets_count; i++) {
+        wsfan_target_kind kind = wsf_kind_without_not(targets[i].kind);
+        if ((kind == WSFAN_CHAT || kind == WSFAN_USER) &&
+            targets[i].name.size > core->config.name_bytes_max)
+            return false;
+    }
+    return true;
 }
 
 static void deliver(wsf_core *core, wsfan_message *message, wsf_receipt *receipt, unsigned loop) {

@@ -195,6 +195,12 @@ void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
     judge_congestion(core, peer, now);
 }
 
+int wsf_sender_talk(wsf_peer *peer, wsf_buffer *entry) {
+    if (WSF_FRAME_HEAD_BOUND + (uint64_t)entry->size > peer->frame_size_max)
+        return WSFAN_ETOOBIG;
+    return wsf_link_talk(&peer->link, entry) ? WSFAN_OK : WSFAN_ELIMIT;
+}
+
 /* -------------------------------------------------------------------------------------- frames */
 
 static bool nack_due(const wsf_peer *peer, wsf_now now) {
@@ -266,6 +272,7 @@ typedef struct {
     wsf_known_peer known[WSF_PEERS_ENTRY_COUNT_MAX];
     uint32_t known_count;
     uint64_t told_peers;
+    uint32_t talk_count;     /* from the front of what is to be talked about */
     uint32_t messages_count; /* from the front of the queue */
     size_t bound;
     bool bye;
@@ -340,19 +347,32 @@ static bool standing_due(const wsf_core *core, const wsf_peer *peer) {
            (!core->quiet || peer->link.queue.count == 0);
 }
 
+/* Whether so much more goes into this frame. A frame of its own takes anything. */
+static bool add_to_frame(const wsf_peer *peer, plan *p, size_t size) {
+    size_t bound = p->bound + size;
+    bool first = p->bound == WSF_FRAME_HEAD_BOUND;
+    if ((!first && (bound > FRAME_TARGET_BYTES || bound > peer->frame_size_max)) ||
+        !wsf_link_has_room(&peer->link, bound))
+        return false;
+    p->bound = bound;
+    return true;
+}
+
+static void plan_talk(const wsf_peer *peer, plan *p) {
+    const wsf_deque *talk = &peer->link.talk;
+    while (p->talk_count < talk->count &&
+           add_to_frame(peer, p, (*(wsf_buffer **)wsf_deque_at(talk, p->talk_count))->size))
+        p->talk_count++;
+}
+
 static void plan_messages(const wsf_peer *peer, plan *p) {
     const wsf_link *link = &peer->link;
     while (p->messages_count < link->queue.count) {
         const wsfan_message *message = *(wsfan_message **)wsf_deque_at(&link->queue,
                                                                        p->messages_count);
-        size_t bound = p->bound + wsf_message_bound(message);
-        bool first = p->bound == WSF_FRAME_HEAD_BOUND;
-        if (!first && (bound > FRAME_TARGET_BYTES || bound > peer->frame_size_max))
-            break;
-        if (!wsf_link_has_room(link, bound))
+        if (!add_to_frame(peer, p, wsf_message_bound(message)))
             break;
         p->messages_count++;
-        p->bound = bound;
     }
 }
 
@@ -360,7 +380,7 @@ static void plan_messages(const wsf_peer *peer, plan *p) {
 static bool plan_frame(const wsf_core *core, wsf_peer *peer, bool bye, plan *p) {
     /* Not the two arrays of hashes: they are written before they are read. */
     memset(p, 0, offsetof(plan, adds));
-    p->known_count = p->messages_count = 0;
+    p->known_count = p->talk_count = p->messages_count = 0;
     p->bound = WSF_FRAME_HEAD_BOUND;
     p->bye = bye;
     p->standing = false;
@@ -381,7 +401,9 @@ static bool plan_frame(const wsf_core *core, wsf_peer *peer, bool bye, plan *p) 
         plan_interest(core, peer, p);
         plan_known(core, peer, p);
     }
-    plan_messages(peer, p);
+    plan_talk(peer, p);
+    if (p->talk_count == link->talk.count)
+        plan_messages(peer, p);
     return p->bound > WSF_FRAME_HEAD_BOUND;
 }
 
@@ -418,6 +440,10 @@ static wsf_buffer *write_frame(const wsf_core *core, wsf_peer *peer, const plan 
     }
     if (p->known_count > 0)
         wsf_write_peers(&writer, p->known, p->known_count);
+    for (uint32_t i = 0; i < p->talk_count; i++) {
+        const wsf_buffer *entry = *(wsf_buffer **)wsf_deque_at(&peer->link.talk, i);
+        wsf_write_entry(&writer, entry->data, entry->size);
+    }
     *payload_bytes = write_messages(peer, &writer, p->messages_count);
     if (p->bye)
         wsf_write_type(&writer, WSF_BYE);
@@ -445,6 +471,8 @@ static bool send_numbered(wsf_core *core, wsf_peer *peer, const plan *p, wsf_now
         wsf_buffer_unref(frame);
         return false;
     }
+    for (uint32_t i = 0; i < p->talk_count; i++)
+        wsf_link_talked(&peer->link);
     for (uint32_t i = 0; i < p->messages_count; i++) {
         if (receipts)
             note_sent(peer, wsf_link_front(&peer->link), peer->link.next - 1);

@@ -15,6 +15,10 @@ typedef struct {
 void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
                         wsf_sender_entry *entry, wsf_now now);
 
+/* Queues a request or reply, a whole entry. Takes a reference. WSFAN_ETOOBIG: the peer would not take
+ * it; WSFAN_ELIMIT: too many wait. */
+int wsf_sender_talk(wsf_peer *peer, wsf_buffer *entry);
+
 /* Sends a peer what it is owed, as far as its window allows. */
 void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now);
 uint64_t wsf_sender_deadline(const wsf_core *core, const wsf_peer *peer);

@@ -139,6 +139,13 @@ struct wsf_core {
     wsf_item *tickets_head; /* in order of deadline */
     wsf_item *tickets_tail;
     uint64_t tickets_count;
+    wsf_ask *asks;
+    bool asks_dirty; /* one of them may be answered */
+    uint64_t asks_deadline_ms;
+    uint64_t ask_ids;
+    wsf_task *tasks; /* that somebody waits for */
+    uint32_t tasks_count; /* those, and what loops are still at */
+    uint64_t tokens;
     uint64_t frame_size_max; /* that we take */
     wsfan_stats stats;
 

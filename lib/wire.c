@@ -116,10 +116,54 @@ void wsf_write_nack(wsf_writer *writer, const wsf_range *ranges, uint32_t count)
     }
 }
 
+static void pack_targets(msgpack_packer *packer, const wsfan_message *message) {
+    msgpack_pack_array(packer, (size_t)message->targets_count * 2);
+    for (uint32_t i = 0; i < message->targets_count; i++) {
+        wsfan_target target = wsfan_message_target(message, i);
+        msgpack_pack_uint32(packer, target.kind);
+        pack_bin(packer, target.name);
+    }
+}
+
 void wsf_write_message(wsf_writer *writer, const wsfan_message *message) {
     assert(wsf_message_bound(message) <= writer->capacity - writer->size);
     uint8_t *end = wsf_entry_write(writer->data + writer->size, message);
     writer->size = (size_t)(end - writer->data);
+}
+
+void wsf_write_entry(wsf_writer *writer, const void *entry, size_t size) {
+    put(writer, entry, size);
+}
+
+void wsf_write_request(wsf_writer *writer, const wsf_ask *ask) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 7);
+    msgpack_pack_uint32(&packer, WSF_REQUEST);
+    msgpack_pack_uint64(&packer, ask->id);
+    msgpack_pack_uint32(&packer, ask->kind);
+    msgpack_pack_uint32(&packer, ask->ms_max);
+    msgpack_pack_uint32(&packer, ask->number);
+    pack_targets(&packer, ask->message);
+    pack_bin(&packer, wsfan_message_payload(ask->message));
+}
+
+void wsf_write_reply(wsf_writer *writer, uint64_t id, const wsf_answer *answer) {
+    const wsf_rows *rows = &answer->rows;
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 8);
+    msgpack_pack_uint32(&packer, WSF_REPLY);
+    msgpack_pack_uint64(&packer, id);
+    msgpack_pack_uint32(&packer, (uint32_t)-answer->status);
+    msgpack_pack_uint64(&packer, answer->sessions);
+    msgpack_pack_uint64(&packer, answer->sessions_failed);
+    msgpack_pack_uint32(&packer, rows->more);
+    msgpack_pack_array(&packer, (size_t)rows->count * 3);
+    for (uint32_t i = 0; i < rows->count; i++) {
+        pack_bin(&packer, wsf_row_key(rows->list[i]));
+        pack_bin(&packer, wsf_row_text(rows->list[i]));
+        msgpack_pack_uint64(&packer, rows->list[i]->count);
+    }
+    pack_bin(&packer, (wsfan_bytes){ answer->payload, answer->payload_size });
 }
 
 void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes) {
@@ -171,6 +215,15 @@ size_t wsf_message_bound(const wsfan_message *message) {
     size_t bound = WSF_ENTRY_BOUND + message->payload_size;
     for (uint32_t i = 0; i < message->targets_count; i++)
         bound += TARGET_BOUND + message->targets[i].name_size;
+    return bound;
+}
+
+size_t wsf_reply_bound(const wsf_answer *answer) {
+    enum { ROW_BOUND = 20 }; /* two lengths and a number */
+    size_t bound = WSF_ENTRY_BOUND + answer->payload_size;
+    for (uint32_t i = 0; i < answer->rows.count; i++)
+        bound += ROW_BOUND + wsf_row_key(answer->rows.list[i]).size +
+                 wsf_row_text(answer->rows.list[i]).size;
     return bound;
 }
 
@@ -284,6 +337,7 @@ struct wsf_reader {
     wsfan_target targets[WSF_TARGETS_COUNT_MAX];
     wsf_known_peer peers[WSF_PEERS_ENTRY_COUNT_MAX];
     wsf_range ranges[WSF_NACK_RANGES_MAX];
+    wsf_reply_row rows[WSF_ROWS_COUNT_MAX];
 };
 
 wsf_reader *wsf_reader_new(void) {
@@ -388,28 +442,70 @@ static bool read_hello(const msgpack_object_array *array, wsf_hello *hello) {
            get_u64(array, 9, &hello->frame_size_max);
 }
 
-static bool read_message(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
-    if (!get_u64(array, 1, &entry->message.clock) || !get_u32(array, 2, &entry->message.flags) ||
-        !get_u64(array, 3, &entry->message.except.node) ||
-        !get_u64(array, 4, &entry->message.except.session) || array->size < 7 ||
-        array->ptr[5].type != MSGPACK_OBJECT_ARRAY ||
-        !get_bin(array, 6, UINT32_MAX, &entry->message.payload))
+/* An array within the array; NULL: there is something else. */
+static const msgpack_object_array *get_array(const msgpack_object_array *array, uint32_t i) {
+    if (i >= array->size || array->ptr[i].type != MSGPACK_OBJECT_ARRAY)
+        return NULL;
+    return &array->ptr[i].via.array;
+}
+
+static bool read_targets(wsf_reader *reader, const msgpack_object_array *list,
+                         const wsfan_target **targets, uint32_t *count) {
+    if (list == NULL)
         return false;
-    const msgpack_object_array *list = &array->ptr[5].via.array;
     if (list->size == 0 || list->size % 2 != 0 || list->size / 2 > WSF_TARGETS_COUNT_MAX)
         return false;
     for (uint32_t i = 0; i < list->size; i += 2) {
         uint32_t kind;
-        wsfan_bytes name;
-        if (!get_u32(list, i, &kind) || !get_bin(list, i + 1, UINT16_MAX, &name) ||
-            kind < WSFAN_CHAT || kind > WSFAN_ALL || (name.size == 0) != (kind == WSFAN_ALL))
+        wsfan_target *target = &reader->targets[i / 2];
+        if (!get_u32(list, i, &kind) || !get_bin(list, i + 1, UINT16_MAX, &target->name))
             return false;
-        reader->targets[i / 2] = (wsfan_target){ (wsfan_target_kind)kind, name };
+        target->kind = (wsfan_target_kind)kind;
+        if (!wsf_target_valid(target))
+            return false;
     }
-    entry->message.targets = reader->targets;
-    entry->message.targets_count = list->size / 2;
+    *targets = reader->targets;
+    *count = list->size / 2;
+    return true;
+}
+
+static bool read_message(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
     entry->message.head_size = 0; /* nobody has looked */
     entry->message.repeated = false;
+    return get_u64(array, 1, &entry->message.clock) && get_u32(array, 2, &entry->message.flags) &&
+           get_u64(array, 3, &entry->message.except.node) &&
+           get_u64(array, 4, &entry->message.except.session) &&
+           read_targets(reader, get_array(array, 5), &entry->message.targets,
+                        &entry->message.targets_count) &&
+           get_bin(array, 6, UINT32_MAX, &entry->message.payload);
+}
+
+static bool read_request(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
+    return get_u64(array, 1, &entry->request.id) && get_u32(array, 2, &entry->request.kind) &&
+           get_u32(array, 3, &entry->request.ms_max) && get_u32(array, 4, &entry->request.number) &&
+           read_targets(reader, get_array(array, 5), &entry->request.targets,
+                        &entry->request.targets_count) &&
+           get_bin(array, 6, UINT32_MAX, &entry->request.payload);
+}
+
+static bool read_reply(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
+    uint32_t more;
+    const msgpack_object_array *list = get_array(array, 6);
+    if (!get_u64(array, 1, &entry->reply.id) || !get_u32(array, 2, &entry->reply.status) ||
+        !get_u64(array, 3, &entry->reply.sessions) ||
+        !get_u64(array, 4, &entry->reply.sessions_failed) || !get_u32(array, 5, &more) ||
+        list == NULL || list->size % 3 != 0 || list->size / 3 > WSF_ROWS_COUNT_MAX ||
+        !get_bin(array, 7, UINT32_MAX, &entry->reply.payload))
+        return false;
+    for (uint32_t i = 0; i < list->size; i += 3) {
+        wsf_reply_row *row = &reader->rows[i / 3];
+        if (!get_bin(list, i, WSF_PAGE_BYTES_MAX + UINT16_MAX, &row->key) ||
+            !get_bin(list, i + 1, UINT16_MAX, &row->text) || !get_u64(list, i + 2, &row->count))
+            return false;
+    }
+    entry->reply.more = more != 0;
+    entry->reply.rows = reader->rows;
+    entry->reply.rows_count = list->size / 3;
     return true;
 }
 
@@ -482,6 +578,10 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
                get_u32(array, 2, &entry->standing.weight) &&
                entry->standing.weight <= WSF_WEIGHT_MAX &&
                get_text(array, 3, WSF_PUBLIC_SIZE_MAX, &entry->standing.address);
+    case WSF_REQUEST:
+        return read_request(reader, array, entry);
+    case WSF_REPLY:
+        return read_reply(reader, array, entry);
     case WSF_BYE:
     case WSF_RESYNC:
         return true;

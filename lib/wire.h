@@ -6,7 +6,7 @@
 
 #include "endpoint.h"
 #include "entry.h"
-#include "message.h"
+#include "request.h"
 
 enum {
     WSF_PROTOCOL_MIN = 1,
@@ -41,7 +41,9 @@ typedef enum {
     WSF_LOST = 9,
     WSF_BYE = 10,
     WSF_RESYNC = 11,
-    WSF_STANDING = 12
+    WSF_STANDING = 12,
+    WSF_REQUEST = 13,
+    WSF_REPLY = 14
 } wsf_entry_type;
 
 enum { WSF_SNAPSHOT_BEGIN = 1, WSF_SNAPSHOT_END = 2 }; /* flags of WSF_INTEREST */
@@ -94,6 +96,12 @@ typedef struct {
 } wsf_range;
 
 typedef struct {
+    wsfan_bytes key;
+    wsfan_bytes text;
+    uint64_t count;
+} wsf_reply_row;
+
+typedef struct {
     wsf_entry_type type;
     union {
         wsf_hello hello;
@@ -123,6 +131,25 @@ typedef struct {
             uint64_t reason; /* a wsfan_gap_reason */
         } lost;
         wsf_standing standing;
+        struct {
+            uint64_t id;     /* the sender's */
+            uint32_t kind;   /* a wsfan_request_kind, or one of a later version */
+            uint32_t ms_max; /* the sender waits so long */
+            uint32_t number; /* of a close: its code; of a list: the rows of a page */
+            const wsfan_target *targets;
+            uint32_t targets_count;
+            wsfan_bytes payload;
+        } request;
+        struct {
+            uint64_t id;
+            uint32_t status; /* the negative of a code of WSFAN_ERROR_LIST */
+            uint64_t sessions;
+            uint64_t sessions_failed;
+            bool more;
+            const wsf_reply_row *rows;
+            uint32_t rows_count;
+            wsfan_bytes payload;
+        } reply;
     };
 } wsf_entry;
 
@@ -151,8 +178,14 @@ void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason);
 void wsf_write_standing(wsf_writer *writer, const wsf_standing *standing);
 void wsf_write_type(wsf_writer *writer, wsf_entry_type type); /* BYE, RESYNC: nothing else */
 
-/* At least as many bytes as the message's entry takes. */
+void wsf_write_entry(wsf_writer *writer, const void *entry, size_t size); /* written before */
+void wsf_write_request(wsf_writer *writer, const wsf_ask *ask);
+void wsf_write_reply(wsf_writer *writer, uint64_t id, const wsf_answer *answer);
+
+/* At least as many bytes as the entry of the message takes, or that of a request with it; and as that
+ * of a reply. */
 size_t wsf_message_bound(const wsfan_message *message);
+size_t wsf_reply_bound(const wsf_answer *answer);
 
 /* At least as many bytes as the frame of the largest message that these limits allow takes. */
 size_t wsf_frame_bound(size_t payload_size_max, size_t name_size_max, size_t targets_count_max);

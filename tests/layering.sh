@@ -6,11 +6,12 @@ set -u
 
 # Lowest first. A name stands for NAME.c and NAME.h.
 ORDER="
-error hash buffer table deque queue receipt endpoint guard message
+error hash buffer table deque queue receipt endpoint guard address message
+rows request
 entry wire registry interest link placement
-core.h state results dial standing greet route sender receiver core members moves
+core.h state results asks dial standing greet route sender tasks receiver core members moves perform
 mailbox inbox socket mesh discovery loop
-options node
+options node requests
 "
 
 # Who may see a library, and nobody else.

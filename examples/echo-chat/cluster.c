@@ -23,7 +23,9 @@ int cluster_open(struct server *server, wsfan_options *options) {
                                                .on_result = publish_result,
                                                .on_owner = redirect_owner,
                                                .on_drain = drain_sessions,
-                                               .on_drained = drain_done };
+                                               .on_drained = drain_done,
+                                               .on_close = who_close,
+                                               .on_reply = who_reply };
     options->headroom_bytes = FRAME_HEADROOM_BYTES;
     int error = wsfan_node_open(&server->node, options);
     if (error == WSFAN_OK)
@@ -56,5 +58,6 @@ int cluster_broadcast(struct client *client, wsfan_bytes payload) {
 
 void cluster_close(struct server *server) {
     wsfan_loop_close(server->loop);
+    who_end(server);
     wsfan_node_close(server->node);
 }

@@ -6,6 +6,7 @@
  *   options.c  the command line
  *   server.c   libwebsockets: one thread, one event loop, its sockets and descriptors
  *   http.c     the page, /healthz and /stats
+ *   who.c      /chats, /users/USER, /nodes and /kick: questions to the whole cluster
  *   client.c   one WebSocket client: what it says, and its bounded queue
  *   frame.c    a WebSocket message that many queues share
  *   cluster.c  libwsfan: every call that the chat itself needs
@@ -48,6 +49,7 @@ enum close_status {
     CLOSE_TOO_LARGE = 1009,
     CLOSE_INTERNAL_ERROR = 1011,
     CLOSE_TRY_AGAIN_LATER = 1013,
+    CLOSE_KICKED = 4001, /* our own: do not come back by yourself */
     CLOSE_MOVED = 4307 /* the reason says where to; of the range for private use */
 };
 
@@ -97,6 +99,7 @@ struct server {
     wsfan_node *node;
     wsfan_loop *loop;
     struct client *clients; /* a list */
+    struct query *queries;  /* HTTP requests that wait for the cluster, a list */
     uint64_t clients_count;
     uint64_t clients_slow;    /* closed with 1013 since the start */
     uint64_t clients_refused; /* closed with 1008, 1003, 1007 or 1009 */
@@ -150,6 +153,7 @@ struct client {
     int close_status; /* 0 while it is open, then an enum close_status */
     const char *close_reason;
     char moved_to[MOVED_BYTES_MAX + 1]; /* a close reason that is not constant */
+    char kick_reason[124]; /* what close_reason points to when somebody else closes it */
 };
 
 /* WebSocket events; -1 makes libwebsockets close the connection. */
@@ -226,6 +230,21 @@ int http_request(struct server *server, struct lws *wsi);
 int http_upgrade(struct server *server, struct lws *wsi, const char *protocol);
 /* Answers with JSON text, which is freed; header: a name with its colon and a value, or NULL. */
 int http_answer(struct lws *wsi, unsigned status, struct json *body, const char *const header[2]);
+
+/* Sends a JSON answer and frees it; -1 makes libwebsockets close the connection. */
+int http_send_json(struct lws *wsi, unsigned status, struct json *body, bool head_only);
+
+/* --------------------------------------------------------------------------------------- who */
+
+bool who_serves(const char *path, bool post);
+/* 0: it is answered when the cluster has answered; else an HTTP status to answer with now. */
+unsigned who_request(struct server *server, struct lws *wsi, const char *path, bool post,
+                     bool head_only);
+int who_writable(struct lws *wsi);
+void who_closed(struct lws *wsi);
+void who_reply(void *loop_user, const wsfan_reply *reply);
+void who_close(void *loop_user, const wsfan_close *close);
+void who_end(struct server *server); /* forgets who still waits */
 
 /* ------------------------------------------------------------------------------------ options */
 

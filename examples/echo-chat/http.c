@@ -42,6 +42,12 @@ static int send_response(struct lws *wsi, struct response *response, bool head_o
     return failed ? -1 : 0;
 }
 
+int http_send_json(struct lws *wsi, unsigned status, struct json *body, bool head_only) {
+    struct response response = { .status = status, .type = "application/json", .body = *body };
+    memset(body, 0, sizeof *body);
+    return send_response(wsi, &response, head_only);
+}
+
 static void plain(struct response *response, unsigned status, const char *text) {
     response->status = status;
     response->type = "text/plain; charset=utf-8";
@@ -195,8 +201,14 @@ int http_request(struct server *server, struct lws *wsi) {
     struct response response = { 0 };
     if (path != NULL && strcmp(path, "/publish") == 0)
         return publish_request(server, wsi);
-    if (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD) {
-        plain(&response, HTTP_STATUS_METHOD_NOT_ALLOWED, "only GET and HEAD are served");
+    bool post = method == LWSHUMETH_POST;
+    if ((post || method == LWSHUMETH_GET || method == LWSHUMETH_HEAD) && who_serves(path, post)) {
+        unsigned status = who_request(server, wsi, path, post, method == LWSHUMETH_HEAD);
+        if (status == 0)
+            return 0;
+        plain(&response, status, "the request was not made");
+    } else if (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD) {
+        plain(&response, HTTP_STATUS_METHOD_NOT_ALLOWED, "only GET and HEAD are served here");
         response.headers[0] = "allow:";
         response.headers[1] = "GET, HEAD";
     } else if (strcmp(path, "/") == 0) {
@@ -214,7 +226,9 @@ int http_request(struct server *server, struct lws *wsi) {
         response.headers[0] = "upgrade:";
         response.headers[1] = "websocket";
     } else {
-        plain(&response, HTTP_STATUS_NOT_FOUND, "there is /, /ws, /owner, /publish, /healthz, /readyz and /stats");
+        plain(&response, HTTP_STATUS_NOT_FOUND,
+              "there is /, /ws, /owner, /publish, /healthz, /readyz, /stats, /chats, /users/USER, "
+              "/nodes and /kick");
     }
     if (send_response(wsi, &response, method == LWSHUMETH_HEAD) != 0)
         return -1;

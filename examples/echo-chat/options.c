@@ -33,7 +33,8 @@ static const char usage[] =
     "  --help              print this and exit\n"
     "\n"
     "Over HTTP: / the page, /ws?chat=CHAT&user=USER the chat, /owner?chat=CHAT, POST /publish,\n"
-    "/healthz, /readyz, /stats.\n"
+    "/healthz, /readyz, /stats; of all replicas /chats, /users/USER, /nodes;\n"
+    "POST /kick?session=ID or user=USER ends connections.\n"
     "SIGTERM and SIGINT end it: clients are told to go elsewhere. Exit status: 0 ended by a\n"
     "signal, 1 it could not start, 2 a bad argument.\n";
 

@@ -11,6 +11,8 @@
  *   user      a name that a session carries; many sessions may carry the same.
  *   chat      a name that sessions join; a broadcast to it reaches every member on every node.
  *   message   an immutable, reference-counted payload on its way to sessions.
+ *   target    whom a message or a request is for, or whom it leaves out.
+ *   request   what is asked of other nodes: a command, a list, a message of the host; each has a reply.
  *   interest  what a node tells its peers: "I have a session in this chat, or of this user".
  *   owner     of a chat: the one node that placement gives it to. Whether anybody cares is up to the
  *             host: messages reach members wherever they are.
@@ -84,7 +86,9 @@ extern "C" {
     X(WSFAN_EBUSY, -13, "the node still has open loops")                                           \
     X(WSFAN_ECLOSED, -14, "the node is closing")                                                   \
     X(WSFAN_EFORK, -15, "the node was opened before fork(); it is unusable in the child")          \
-    X(WSFAN_EPARTIAL, -16, "some live peers did not acknowledge, or not in time")
+    X(WSFAN_EPARTIAL, -16, "some live peers did not acknowledge, or not in time")                  \
+    X(WSFAN_ESILENT, -17, "the node did not answer in time, or is gone")                           \
+    X(WSFAN_ENOTSUP, -18, "the node does not know how to do this")
 
 #define WSFAN_ERROR_ENUM(name, value, text) name = (value),
 enum { WSFAN_ERROR_LIST(WSFAN_ERROR_ENUM) WSFAN_ERROR_END_ = 1 };
@@ -128,6 +132,16 @@ typedef struct {
     uint64_t session;
 } wsfan_address;
 
+#define WSFAN_ADDRESS_TEXT_SIZE 34
+
+/* Writes an address as text, "NODE-SESSION" with 16 hexadecimal digits each, or "NODE" where session
+ * is 0. Returns `text`, which is not NULL; it ends with a NUL. [any] */
+WSFAN_API char *wsfan_address_text(wsfan_address address, char text[WSFAN_ADDRESS_TEXT_SIZE]);
+
+/* Reads what wsfan_address_text() wrote, and nothing else. It does not tell whether there is such a
+ * session. Errors: WSFAN_EINVAL; address is then untouched. [any] */
+WSFAN_API int wsfan_address_parse(wsfan_address *address, wsfan_bytes text);
+
 /* Unique in the cluster. Messages of one origin have strictly rising clocks; sorted by (clock,
  * origin), messages stand in the same order for every reader. The clock is a hybrid logical clock
  * (Kulkarni et al., "Logical Physical Clocks", 2014): 48 bits of milliseconds since 1970, then a
@@ -137,11 +151,18 @@ typedef struct {
     uint64_t origin; /* node id of the publisher */
 } wsfan_message_id;
 
-/* Whom a message is for. */
+/* Whom a message is for: the sessions that any of its targets names and none of the WSFAN_NOT_
+ * kind does, each once, whatever the order of the targets. */
 typedef enum {
-    WSFAN_CHAT = 1, /* every member of the chat `name` */
-    WSFAN_USER = 2, /* every session of the user `name` */
-    WSFAN_ALL = 3   /* every session in the cluster; `name` is empty */
+    WSFAN_CHAT = 1,    /* every member of the chat `name` */
+    WSFAN_USER = 2,    /* every session of the user `name` */
+    WSFAN_ALL = 3,     /* every session in the cluster; `name` is empty */
+    WSFAN_SESSION = 4, /* one session; `name` is its address, written by wsfan_address_text() */
+    WSFAN_NODE = 5,    /* every session of one node; `name` is its address, session 0, written so */
+    WSFAN_NOT_CHAT = 17,
+    WSFAN_NOT_USER = 18,
+    WSFAN_NOT_SESSION = 20,
+    WSFAN_NOT_NODE = 21
 } wsfan_target_kind;
 
 typedef struct {
@@ -192,7 +213,7 @@ typedef struct wsfan_options {
     uint32_t headroom_bytes;    /* writable bytes before each payload, 0..4096 [0] */
     uint32_t payload_bytes_max; /* 1..64 Mi [1 Mi] */
     uint32_t name_bytes_max;    /* of a chat or user name, 1..65535 [256] */
-    uint32_t targets_count_max; /* of one publish, 1..1024 [64] */
+    uint32_t targets_count_max; /* of one publish, those of WSFAN_NOT_ too, 1..1024 [64] */
 
     /* Counts */
     uint32_t loops_count_max;             /* 1..64 [16] */
@@ -211,7 +232,8 @@ typedef struct wsfan_options {
     uint64_t inbox_bytes_max;         /* [64 Mi]; over it: dropped for this loop, on_gap */
     uint64_t link_window_bytes;       /* sent to a peer and not acknowledged, 64 Ki.. [4 Mi] */
     uint32_t link_queue_count_max;    /* messages that wait for room in the window [65536] */
-    uint64_t link_queue_bytes_max;    /* [16 Mi]; over it: see slow_peer */
+    uint64_t link_queue_bytes_max;    /* [16 Mi]; over it: see slow_peer. As much again for requests
+                                         and replies, which say WSFAN_ELIMIT over it */
     wsfan_slow_peer slow_peer;        /* [WSFAN_SLOW_DROP] */
     uint32_t results_count_max;       /* on_result calls that a loop waits for, 1.. [4096] */
     uint32_t interest_log_count_max;  /* changes of interest kept for slow peers, a power of two in
@@ -237,6 +259,12 @@ typedef struct wsfan_options {
     uint32_t publisher_only;    /* 1: no sessions may be opened. Such a node is never an owner and is
                                    sent no messages [0] */
     uint32_t ready_ms_max;      /* a node waits so long for peers that do not answer [5000] */
+
+    /* Requests */
+    uint32_t requests_count_max; /* on_reply calls that a loop waits for; and requests that this node
+                                    is at, its own and those of peers. 1..65536 [1024] */
+    uint32_t request_ms_max; /* on_reply comes after this at the latest, 1..; longer than
+                                join_ms_max, or a join that is partial looks like silence [6000] */
 } wsfan_options;
 
 /* Sets every field to its default. options must not be NULL. [any] */
@@ -442,7 +470,79 @@ typedef struct {
     size_t sessions_count;
 } wsfan_moved;
 
-/* All callbacks may be NULL. They may open, close, join and leave sessions, and publish. */
+/* A session left a chat because somebody asked for that by wsfan_remote_leave(). */
+typedef struct {
+    wsfan_session session;
+    void *session_user;
+    wsfan_bytes chat;
+} wsfan_left;
+
+/* Somebody wants a connection to be closed, by wsfan_remote_close(). */
+typedef struct {
+    wsfan_session session;
+    void *session_user;
+    uint16_t code;      /* a WebSocket close code, 1000..4999 */
+    wsfan_bytes reason; /* 0..123 bytes, not checked for UTF-8 */
+} wsfan_close;
+
+/* What wsfan_node_send() brought here. */
+typedef struct {
+    uint64_t node;  /* who sent it */
+    uint64_t token; /* for wsfan_node_reply() */
+    wsfan_bytes payload;
+} wsfan_request;
+
+typedef enum {
+    WSFAN_REQUEST_JOIN = 1, /* wsfan_remote_join() */
+    WSFAN_REQUEST_LEAVE = 2,
+    WSFAN_REQUEST_CLOSE = 3,
+    WSFAN_REQUEST_SESSIONS = 4, /* wsfan_list_sessions() */
+    WSFAN_REQUEST_CHATS = 5,
+    WSFAN_REQUEST_NODES = 6,
+    WSFAN_REQUEST_SEND = 7 /* wsfan_node_send() */
+} wsfan_request_kind;
+
+/* What one node that was asked said, or that it did not. */
+typedef struct {
+    uint64_t node;
+    int status; /* WSFAN_OK. WSFAN_EPARTIAL: it joined its sessions, but not all of its peers have
+                   acknowledged. WSFAN_ESILENT: no answer; it may have done it, or may yet.
+                   WSFAN_ENOTSUP: a library or a host that does not do this. WSFAN_ELIMIT: it, or the
+                   way to it, has too much to do. WSFAN_ETOOBIG: larger than its limits.
+                   WSFAN_ENOMEM. */
+    uint64_t sessions;        /* join: that are in the chat now; leave: that left it; close: whose
+                                 host was told */
+    uint64_t sessions_failed; /* join: that reached a limit */
+    wsfan_bytes payload;      /* send: what was given to wsfan_node_reply() */
+} wsfan_answer;
+
+/* One row of a list. */
+typedef struct {
+    wsfan_address address; /* sessions: of the session; nodes: of the node, session 0 */
+    wsfan_bytes user;      /* sessions: its user, or empty */
+    wsfan_bytes name;      /* sessions, chats: of a chat; nodes: of the node */
+    uint64_t sessions;     /* chats: of those asked for, how many are in it; nodes: how many it has */
+} wsfan_row;
+
+/* What became of a request. */
+typedef struct {
+    wsfan_request_kind kind;
+    void *reply_user; /* as given in wsfan_request_options */
+    int status; /* WSFAN_OK: complete. WSFAN_EPARTIAL: all there is but for the nodes in `missing`.
+                   WSFAN_ENOMEM: the answers could not be put together. */
+    uint64_t sessions; /* of all nodes */
+    uint64_t sessions_failed;
+    const wsfan_answer *answers; /* one for each node that was asked */
+    size_t answers_count;
+    const uint64_t *missing; /* ids of nodes whose answer is missing; of a join, also of those that
+                                had not acknowledged it */
+    size_t missing_count;
+    const wsfan_row *rows; /* in order of address and name */
+    size_t rows_count;
+    wsfan_bytes next; /* not empty: there are more rows; ask again with this as `after` */
+} wsfan_reply;
+
+/* All callbacks may be NULL. They may open, close, join and leave sessions, publish, and ask. */
 typedef struct wsfan_callbacks {
     size_t struct_size; /* sizeof(wsfan_callbacks) */
 
@@ -478,6 +578,21 @@ typedef struct wsfan_callbacks {
     /* A drain is over. WSFAN_OK: no session is left, and every live peer has all there was. Else, when
      * its time has passed: WSFAN_EPARTIAL. */
     void (*on_drained)(void *loop_user, int status);
+
+    /* A session was made to leave a chat. When one was made to join, on_joined tells. */
+    void (*on_left)(void *loop_user, const wsfan_left *left);
+
+    /* The connection is yours: close it, and wsfan_session_close() the session, now or later. NULL:
+     * this host cannot be asked to, and says so (WSFAN_ENOTSUP). */
+    void (*on_close)(void *loop_user, const wsfan_close *close);
+
+    /* A message for this node; of its loops, the one that was opened first gets them all. Answer it by
+     * wsfan_node_reply(), now or later. NULL: the sender is told WSFAN_ENOTSUP. */
+    void (*on_request)(void *loop_user, const wsfan_request *request);
+
+    /* Once for every request that named this loop as reply_loop and returned WSFAN_OK, within its time
+     * limit; not any more when the loop is closed. */
+    void (*on_reply)(void *loop_user, const wsfan_reply *reply);
 } wsfan_callbacks;
 
 /* Opens a loop. The calling thread, or the one it hands the loop to, is the loop's thread.
@@ -537,7 +652,7 @@ WSFAN_API int wsfan_session_join(wsfan_loop *loop, wsfan_session session, wsfan_
  * Errors: WSFAN_EINVAL, WSFAN_ENOENT, WSFAN_ESTALE, WSFAN_EFORK. [loop] */
 WSFAN_API int wsfan_session_leave(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat);
 
-/* The session's cluster-wide address, for wsfan_publish_options.except. [any] */
+/* The session's cluster-wide address, for wsfan_publish_options.except and targets. [any] */
 WSFAN_API wsfan_address wsfan_session_address(const wsfan_loop *loop, wsfan_session session);
 
 /* ------------------------------------------------------------------------------------ publish */
@@ -565,10 +680,10 @@ WSFAN_API int wsfan_broadcast(wsfan_node *node, wsfan_bytes chat, wsfan_bytes pa
 WSFAN_API int wsfan_broadcast_all(wsfan_node *node, wsfan_bytes payload,
                                   const wsfan_publish_options *options);
 
-/* Sends a payload to the sessions that any of the targets names, to each once. What one thread
- * publishes arrives in that order.
+/* Sends a payload to the sessions that any of the targets names and none of the WSFAN_NOT_ kind
+ * does, to each once. What one thread publishes arrives in that order.
  *
- * targets   1..targets_count_max.
+ * targets   1..targets_count_max, at least one of them not WSFAN_NOT_.
  * payload   0..payload_bytes_max bytes.
  * options   may be NULL: text, nobody left out.
  * Allocates once, twice with a result_loop. Errors: WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_ELIMIT
@@ -576,6 +691,75 @@ WSFAN_API int wsfan_broadcast_all(wsfan_node *node, wsfan_bytes payload,
  * a drain), WSFAN_ENOMEM, WSFAN_EFORK. [any] */
 WSFAN_API int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
                             wsfan_bytes payload, const wsfan_publish_options *options);
+
+/* ----------------------------------------------------------------------------------- requests
+ *
+ * What needs an answer from other nodes. Each request goes to the nodes where its targets have
+ * sessions, as far as this node knows, and to itself. All of them are asked at once; one that is
+ * silent is named in the reply, which comes after the time limit then. */
+
+#define WSFAN_ROWS_COUNT_MAX 1000
+
+typedef struct wsfan_request_options {
+    size_t struct_size;     /* sizeof(wsfan_request_options) */
+    wsfan_loop *reply_loop; /* of this node, open: its on_reply tells what came of it. NULL: nobody
+                               is told; not for lists */
+    void *reply_user;       /* handed back with the reply */
+    uint32_t ms_max;   /* the reply comes after this at the latest, 0..request_ms_max; 0: the latter */
+    uint32_t rows_max; /* lists: of one reply, 0..WSFAN_ROWS_COUNT_MAX, 0: 100; fewer, where they
+                          are more than 64 KiB */
+    wsfan_bytes after; /* lists: the `next` of the reply before; empty: from the beginning */
+} wsfan_request_options;
+
+/* Makes sessions anywhere join or leave a chat. Their hosts are told by on_joined and on_left. When a
+ * join's reply says WSFAN_OK, every broadcast to the chat that is issued from now on, anywhere,
+ * reaches these sessions.
+ *
+ * targets  as for wsfan_publish().
+ * chat     1..name_bytes_max bytes.
+ * options  may be NULL: nobody is told what came of it.
+ * Errors of all requests: WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_ELIMIT (targets_count_max,
+ * requests_count_max), WSFAN_EAGAIN (nothing was queued), WSFAN_ENOMEM, WSFAN_EFORK. [any] */
+WSFAN_API int wsfan_remote_join(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
+                                wsfan_bytes chat, const wsfan_request_options *options);
+WSFAN_API int wsfan_remote_leave(wsfan_node *node, const wsfan_target *targets,
+                                 size_t targets_count, wsfan_bytes chat,
+                                 const wsfan_request_options *options);
+
+/* Asks the hosts of sessions anywhere to close their connections, by on_close.
+ *
+ * code    a WebSocket close code (RFC 6455, section 7.4), 1000..4999.
+ * reason  0..123 bytes. [any] */
+WSFAN_API int wsfan_remote_close(wsfan_node *node, const wsfan_target *targets,
+                                 size_t targets_count, uint16_t code, wsfan_bytes reason,
+                                 const wsfan_request_options *options);
+
+/* The sessions that targets name, with the user of each and its chats: one row for each chat of a
+ * session, or one with an empty name. [any] */
+WSFAN_API int wsfan_list_sessions(wsfan_node *node, const wsfan_target *targets,
+                                  size_t targets_count, const wsfan_request_options *options);
+
+/* The chats that the sessions named by targets are in, each with how many of them: a user's, or with
+ * WSFAN_ALL all chats. Each page costs every loop a look at all chats that it has, in slices between
+ * its other work. [any] */
+WSFAN_API int wsfan_list_chats(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
+                               const wsfan_request_options *options);
+
+/* The nodes, each with how many sessions it has. [any] */
+WSFAN_API int wsfan_list_nodes(wsfan_node *node, const wsfan_request_options *options);
+
+/* Sends bytes of the host to other nodes, where on_request gets them; replies are in the answers.
+ *
+ * to       a node's id; 0: every node, this one too.
+ * payload  0..payload_bytes_max bytes. [any] */
+WSFAN_API int wsfan_node_send(wsfan_node *node, uint64_t to, wsfan_bytes payload,
+                              const wsfan_request_options *options);
+
+/* Answers an on_request, once; too late, it goes nowhere.
+ *
+ * token    of the request.
+ * payload  0..payload_bytes_max bytes. [any] */
+WSFAN_API int wsfan_node_reply(wsfan_node *node, uint64_t token, wsfan_bytes payload);
 
 /* ------------------------------------------------------------------------------------ message */
 
@@ -647,6 +831,11 @@ typedef struct wsfan_stats {
     uint64_t dns_answers;       /* with at least one address */
     uint64_t dns_failures;      /* no such name, no address, no answer: the last answer stands */
     uint64_t dns_surplus;       /* addresses over 256 in the last answers */
+    uint64_t requests;          /* asked here */
+    uint64_t requests_pending;  /* of these, not answered */
+    uint64_t requests_partial;  /* of these, answered without some nodes */
+    uint64_t requests_taken;    /* of peers and of this node itself, that were begun */
+    uint64_t requests_refused;  /* the same, over requests_count_max or a limit of size */
 } wsfan_stats;
 
 typedef struct wsfan_peer_stats {

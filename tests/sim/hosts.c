@@ -1,69 +1,14 @@
 /* The shipped members and registry under the shipped core; only threads and mailboxes are played. */
-#include "hosts.h"
+#include "crew.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-#include "members.h"
 #include "state.h"
-
-enum { INBOX_MESSAGE, INBOX_TICKET };
-
-typedef struct item {
-    struct item *next;
-    int kind;
-    wsfan_message *message;
-    wsf_ticket *ticket;
-} item;
-
-typedef struct {
-    hosts *owner;
-    unsigned node;
-    wsf_members members;
-    item *head;
-    item *tail;
-} loop;
-
-typedef struct {
-    uint32_t number; /* the ledger's */
-    unsigned loop;
-    wsfan_session handle;
-} client;
-
-typedef struct {
-    bool running;
-    bool dying;
-    uint32_t life;
-    unsigned full_one_in;
-    uint64_t taken; /* messages, by all inboxes */
-    uint64_t refused;
-    uint64_t gaps; /* messages that it was told are missing */
-    loop loops[LEDGER_LOOPS_MAX];
-    client **clients;
-    uint32_t clients_count;
-} host;
-
-enum { PATTERN_PERIOD = 256, PAYLOAD_SIZE_MAX = 32 * 1024 };
-
-struct hosts {
-    ledger *ledger;
-    world *world;
-    unsigned loops;
-    unsigned used; /* no node from here on was ever started */
-    wsf_hash_key key;
-    uint8_t pattern[PATTERN_PERIOD + PAYLOAD_SIZE_MAX]; /* what payloads are cut from */
-    host hosts[WORLD_NODES_MAX];
-};
-
-static void *need(void *memory) {
-    if (memory == NULL)
-        abort();
-    return memory;
-}
 
 hosts *hosts_new(ledger *l, unsigned loops) {
     hosts *h = need(calloc(1, sizeof *h));
     h->ledger = l;
+    h->claims = claims_new(l);
     h->loops = loops;
     for (size_t i = 0; i < sizeof h->pattern; i++)
         h->pattern[i] = (uint8_t)i;
@@ -166,8 +111,29 @@ static void on_result(void *user, unsigned node, const wsfan_result *result) {
                   result->status == WSFAN_OK);
 }
 
+static bool on_errand(void *user, unsigned node, unsigned loop_index, wsf_errand *errand) {
+    hosts *h = user;
+    if (h->hosts[node].dying)
+        return false;
+    asking_put_errand(&h->hosts[node].loops[loop_index], errand);
+    return true;
+}
+
+static bool on_reply(void *user, unsigned node, wsf_ask *ask) {
+    hosts *h = user;
+    if (h->hosts[node].dying)
+        return false;
+    put(&h->hosts[node].loops[0], (item){ .kind = INBOX_REPLY, .ask = ask });
+    return true;
+}
+
+void asking_put_errand(loop *at, wsf_errand *errand) {
+    put(at, (item){ .kind = INBOX_ERRAND, .errand = errand });
+}
+
 world_watcher hosts_watcher(hosts *h) {
-    return (world_watcher){ h, on_deliver, on_joined, on_peer, on_gap, on_result };
+    return (world_watcher){ h,      on_deliver, on_joined, on_peer,
+                            on_gap, on_result,  on_errand, on_reply };
 }
 
 /* ----------------------------------------------------------------------------- loops' requests */
@@ -236,6 +202,9 @@ void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsi
                                         on_session_joined };
         *new_loop = (loop){ .owner = h, .node = node };
         wsf_members_init(&new_loop->members, &limits, i, world_random(h->world, 0), &effects);
+        wsf_performer_effects performing = asking_effects(new_loop);
+        wsf_performer_init(&new_loop->performer, &new_loop->members, &h->key,
+                           world_node_id(h->world, node), &performing);
     }
 }
 
@@ -245,8 +214,12 @@ static void drop_inbox(loop *of) {
         of->head = first->next;
         if (first->kind == INBOX_MESSAGE)
             wsfan_message_unref(first->message);
-        else
+        else if (first->kind == INBOX_TICKET)
             free(first->ticket);
+        else if (first->kind == INBOX_ERRAND)
+            wsf_task_unref(wsf_errand_end(first->errand));
+        else
+            wsf_ask_free(first->ask);
         free(first);
     }
     of->tail = NULL;
@@ -259,6 +232,7 @@ void hosts_crash(hosts *h, unsigned node) {
     world_crash(h->world, node);
     for (unsigned i = 0; i < h->loops; i++) {
         drop_inbox(&at->loops[i]);
+        wsf_performer_close(&at->loops[i].performer);
         wsf_members_destroy(&at->loops[i].members);
     }
     for (uint32_t i = 0; i < at->clients_count; i++)
@@ -268,9 +242,10 @@ void hosts_crash(hosts *h, unsigned node) {
 }
 
 void hosts_destroy(hosts *h) {
-    for (unsigned i = 0; i < WORLD_NODES_MAX; i++)
+    for (unsigned i = 0; i < h->used; i++)
         if (h->hosts[i].running)
             hosts_crash(h, i);
+    claims_destroy(h->claims);
     free(h);
 }
 
@@ -284,7 +259,7 @@ static wsfan_target user_target(const uint8_t *user) {
     return (wsfan_target){ WSFAN_USER, { user, 1 } };
 }
 
-static client *any_client(hosts *h, unsigned node) {
+client *hosts_any(hosts *h, unsigned node) {
     host *at = &h->hosts[node];
     if (at->clients_count == 0)
         return NULL;
@@ -303,6 +278,7 @@ void hosts_open(hosts *h, unsigned node) {
                          user >= 0 ? &target : NULL, wsf_hash_target(&h->key, &target),
                          &new_client->handle) != WSFAN_OK)
         abort();
+    ledger_set_handle(h->ledger, new_client->number, new_client->handle.id);
     at->clients = need(realloc(at->clients, (at->clients_count + 1) * sizeof(client *)));
     at->clients[at->clients_count++] = new_client;
 }
@@ -311,8 +287,14 @@ void hosts_close(hosts *h, unsigned node) {
     host *at = &h->hosts[node];
     if (at->clients_count == 0)
         return;
-    uint32_t i = (uint32_t)world_random(h->world, at->clients_count);
-    client *old = at->clients[i];
+    hosts_close_one(h, node, at->clients[world_random(h->world, at->clients_count)]);
+}
+
+void hosts_close_one(hosts *h, unsigned node, client *old) {
+    host *at = &h->hosts[node];
+    uint32_t i = 0;
+    while (at->clients[i] != old)
+        i++;
     ledger_close(h->ledger, old->number);
     if (wsf_members_close(&at->loops[old->loop].members, old->handle) != WSFAN_OK)
         ledger_violation(h->ledger, "an open session cannot be closed");
@@ -321,7 +303,7 @@ void hosts_close(hosts *h, unsigned node) {
 }
 
 void hosts_join(hosts *h, unsigned node, unsigned chats) {
-    client *who = any_client(h, node);
+    client *who = hosts_any(h, node);
     uint8_t chat = (uint8_t)world_random(h->world, chats);
     if (who == NULL || (ledger_chats(h->ledger, who->number) >> chat & 1) != 0)
         return;
@@ -333,7 +315,7 @@ void hosts_join(hosts *h, unsigned node, unsigned chats) {
 }
 
 void hosts_leave(hosts *h, unsigned node) {
-    client *who = any_client(h, node);
+    client *who = hosts_any(h, node);
     uint32_t chats = who != NULL ? ledger_chats(h->ledger, who->number) : 0;
     if (chats == 0)
         return;
@@ -349,75 +331,49 @@ void hosts_leave(hosts *h, unsigned node) {
 
 /* -------------------------------------------------------------------------------------- publish */
 
-/* One chat mostly; sometimes two, a chat and a user, or everyone; sometimes all but one session. */
-static size_t choose_targets(hosts *h, unsigned chats, ledger_targets *chosen,
-                             wsfan_target targets[2], uint8_t names[2]) {
-    uint64_t dice = world_random(h->world, 20);
-    *chosen = (ledger_targets){ .user = -1, .except = UINT32_MAX };
-    if (dice == 0) {
-        chosen->all = true;
-        targets[0] = (wsfan_target){ WSFAN_ALL, { NULL, 0 } };
-        return 1;
-    }
-    names[0] = (uint8_t)world_random(h->world, chats);
-    chosen->chats = 1u << names[0];
-    targets[0] = chat_target(&names[0]);
-    if (dice > 3)
-        return 1;
-    if (dice == 1) {
-        chosen->user = (int)world_random(h->world, HOSTS_USERS);
-        names[1] = (uint8_t)(chosen->user + 1);
-        targets[1] = user_target(&names[1]);
-    } else {
-        names[1] = (uint8_t)world_random(h->world, chats);
-        chosen->chats |= 1u << names[1];
-        targets[1] = chat_target(&names[1]);
-    }
-    return 2;
-}
-
 /* A payload is the message's number, then bytes that follow from it. */
 static const uint8_t *rest_of_payload(const hosts *h, uint32_t number) {
     return &h->pattern[number * 31 % PATTERN_PERIOD];
 }
 
-static void choose_except(hosts *h, ledger_targets *chosen, wsfan_address *except) {
-    unsigned node = (unsigned)world_random(h->world, h->used);
-    if (world_random(h->world, 4) != 0 || !h->hosts[node].running)
-        return;
-    const client *who = any_client(h, node);
-    if (who == NULL)
-        return;
-    chosen->except = who->number;
-    *except = (wsfan_address){ world_node_id(h->world, node), who->handle.id };
-}
-
-bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
+static void publish(hosts *h, unsigned node, const choice *c, size_t size_max) {
     wsf_core *core = world_core(h->world, node);
-    if (wsf_core_congested(core))
-        return false; /* the mesh thread would not take it: WSFAN_EAGAIN */
-    ledger_targets chosen;
-    wsfan_target targets[2];
-    uint8_t names[2];
-    wsfan_address except = { 0, 0 };
-    size_t count = choose_targets(h, chats, &chosen, targets, names);
-    choose_except(h, &chosen, &except);
     size_t size = sizeof(uint32_t) + world_random(h->world, size_max);
     bool asked = world_random(h->world, 8) == 0;
-    uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &chosen, size, asked);
+    uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &c->ledger, size, asked);
     uint8_t payload[PAYLOAD_SIZE_MAX];
     memcpy(payload, &number, sizeof number);
     memcpy(payload + sizeof number, rest_of_payload(h, number), size - sizeof number);
-    wsf_message_parts parts = { .targets = targets,
-                                .targets_count = (uint32_t)count,
+    wsf_message_parts parts = { .targets = c->targets,
+                                .targets_count = (uint32_t)c->count,
                                 .payload = { payload, size },
-                                .except = except };
+                                .except = c->except };
     wsfan_message *message = need(wsf_message_new(&h->key, &parts));
     if (asked)
         message->receipt = need(wsf_receipt_new(NULL, (void *)(uintptr_t)number));
     wsf_core_publish(core, message, world_now(h->world, node));
     world_touch(h->world, node);
+}
+
+bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
+    if (wsf_core_congested(world_core(h->world, node)))
+        return false; /* the mesh thread would not take it: WSFAN_EAGAIN */
+    choice chosen;
+    choice_make(h, chats, &chosen);
+    publish(h, node, &chosen, size_max);
     return true;
+}
+
+void hosts_greet(hosts *h, unsigned chat) {
+    enum { SIZE_MAX_SMALL = 20 };
+    for (unsigned node = 0; node < h->used; node++) {
+        choice one;
+        if (!h->hosts[node].running || world_frozen(h->world, node) ||
+            wsf_core_congested(world_core(h->world, node)) || world_random(h->world, 4) != 0)
+            continue;
+        choice_make_chat(chat, &one);
+        publish(h, node, &one, SIZE_MAX_SMALL);
+    }
 }
 
 void hosts_fill_inboxes(hosts *h, unsigned node, unsigned one_in) {
@@ -439,11 +395,9 @@ static void dispatch_message(loop *at, wsfan_message *message) {
     uint32_t number;
     memcpy(&number, wsfan_message_payload(message).data, sizeof number);
     check_payload(h, message, number);
-    uint64_t except = message->except.node == world_node_id(h->world, at->node)
-                          ? message->except.session
-                          : 0;
     const wsfan_recipient *recipients;
-    size_t count = wsf_registry_collect(&at->members.registry, message, except, &recipients);
+    size_t count = wsf_registry_select(&at->members.registry, message,
+                                       world_node_id(h->world, at->node), &recipients);
     for (size_t i = 0; i < count; i++)
         ledger_delivered(h->ledger, ((client *)recipients[i].session_user)->number, number);
     if (message->receipt != NULL && wsf_receipt_loop_done(message->receipt, count)) {
@@ -453,16 +407,31 @@ static void dispatch_message(loop *at, wsfan_message *message) {
     wsfan_message_unref(message);
 }
 
+static void dispatch_item(loop *at, const item *first) {
+    switch (first->kind) {
+    case INBOX_MESSAGE:
+        dispatch_message(at, first->message);
+        break;
+    case INBOX_TICKET:
+        wsf_perform_ticket_back(&at->performer, first->ticket);
+        wsf_members_ticket_back(&at->members, first->ticket);
+        break;
+    case INBOX_ERRAND:
+        asking_perform(at, first->errand);
+        break;
+    case INBOX_REPLY:
+        asking_reply(at, first->ask);
+        break;
+    }
+}
+
 static void dispatch_loop(loop *at) {
     while (at->head != NULL) {
         item *first = at->head;
         at->head = first->next;
         if (at->head == NULL)
             at->tail = NULL;
-        if (first->kind == INBOX_MESSAGE)
-            dispatch_message(at, first->message);
-        else
-            wsf_members_ticket_back(&at->members, first->ticket);
+        dispatch_item(at, first);
         free(first);
     }
     wsf_members_tell_ready(&at->members, UINT32_MAX);

@@ -22,15 +22,19 @@ typedef struct {
 typedef struct {
     uint32_t life;
     unsigned loop;
+    uint64_t handle;
     int user;
     bool open;
-    uint32_t place;                     /* among its life's open ones */
-    uint32_t chats;                     /* bits: a member */
-    uint32_t joined;                    /* bits: and on_joined has said so */
-    uint32_t joining;                   /* bits: on_joined is awaited */
-    uint64_t join_ms[LEDGER_CHATS_MAX]; /* since when */
-    uint32_t latest[LEDGER_LIVES_MAX];  /* the last number of each publisher */
-    uint32_t *pending;                  /* messages, in order of publishing */
+    uint64_t closed_ms;
+    uint32_t place;                        /* among its life's open ones */
+    uint32_t memberships;                  /* so far */
+    uint32_t membership[LEDGER_CHATS_MAX]; /* its number, while it is one */
+    uint32_t chats;                        /* bits: a member */
+    uint32_t joined;                       /* bits: and on_joined has said so */
+    uint32_t joining;                      /* bits: on_joined is awaited */
+    uint64_t join_ms[LEDGER_CHATS_MAX];    /* since when */
+    uint32_t latest[LEDGER_LIVES_MAX];     /* the last number of each publisher */
+    uint32_t *pending;                     /* messages, in order of publishing */
     uint32_t pending_count;
     uint32_t pending_capacity;
 } session_row;
@@ -223,12 +227,44 @@ uint32_t ledger_open(ledger *l, uint32_t life, unsigned loop, int user) {
     return l->sessions_count++;
 }
 
+ledger_targets ledger_nobody(void) {
+    ledger_targets t = { .user = -1, .not_user = -1 };
+    t.session = t.life = t.except = t.not_life = UINT32_MAX;
+    for (int i = 0; i < LEDGER_OUT_MAX; i++)
+        t.not_sessions[i] = UINT32_MAX;
+    return t;
+}
+
+static bool left_out(const ledger *l, const session_row *s, const ledger_targets *t) {
+    for (int i = 0; i < LEDGER_OUT_MAX; i++)
+        if (t->not_sessions[i] != UINT32_MAX && l->sessions[t->not_sessions[i]] == s)
+            return true;
+    return (t->except != UINT32_MAX && l->sessions[t->except] == s) ||
+           (t->not_chats & s->chats) != 0 || (t->not_user >= 0 && t->not_user == s->user) ||
+           t->not_life == s->life;
+}
+
+/* Whether it is for this session, which is in these chats. */
+static bool addressed(const ledger *l, const session_row *s, const ledger_targets *t,
+                      uint32_t chats) {
+    bool named = t->all || (t->chats & chats) != 0 || (t->user >= 0 && t->user == s->user) ||
+                 (t->session != UINT32_MAX && l->sessions[t->session] == s) || t->life == s->life;
+    return named && !left_out(l, s, t);
+}
+
+/* It must get it: what a user's interest is nobody says when it is known. */
+static bool wanted(const ledger *l, const session_row *s, const message_row *m) {
+    ledger_targets t = m->targets;
+    t.user = -1;
+    return addressed(l, s, &t, s->joined);
+}
+
 /* Forgets what the session had to get, as far as keep() does not want it. */
 static void release(const ledger *l, session_row *s,
-                    bool (*keep)(const session_row *s, const message_row *m)) {
+                    bool (*keep)(const ledger *l, const session_row *s, const message_row *m)) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < s->pending_count; i++) {
-        if (keep != NULL && keep(s, &l->messages[s->pending[i]]))
+        if (keep != NULL && keep(l, s, &l->messages[s->pending[i]]))
             s->pending[kept++] = s->pending[i];
     }
     s->pending_count = kept;
@@ -239,15 +275,18 @@ void ledger_close(ledger *l, uint32_t session) {
     life_row *at = &l->lives[s->life];
     release(l, s, NULL);
     s->open = false;
+    s->closed_ms = l->ms;
     s->chats = s->joined = s->joining = 0;
     at->open[s->place] = at->open[--at->open_count];
     l->sessions[at->open[s->place]]->place = s->place;
 }
 
 void ledger_join(ledger *l, uint32_t session, unsigned chat) {
+    l->sessions[session]->membership[chat] = ++l->sessions[session]->memberships;
     l->sessions[session]->chats |= 1u << chat;
     l->sessions[session]->joining |= 1u << chat;
     l->sessions[session]->join_ms[chat] = l->ms;
+    release(l, l->sessions[session], wanted); /* what is for all but this chat */
 }
 
 void ledger_joined(ledger *l, uint32_t session, unsigned chat, bool whole) {
@@ -261,10 +300,6 @@ void ledger_joined(ledger *l, uint32_t session, unsigned chat, bool whole) {
         l->sessions[session]->joined |= bit;
 }
 
-static bool wanted(const session_row *s, const message_row *m) {
-    return m->targets.all || (m->targets.chats & s->joined) != 0;
-}
-
 void ledger_leave(ledger *l, uint32_t session, unsigned chat) {
     l->sessions[session]->chats &= ~(1u << chat);
     l->sessions[session]->joined &= ~(1u << chat);
@@ -274,6 +309,63 @@ void ledger_leave(ledger *l, uint32_t session, unsigned chat) {
 
 uint32_t ledger_chats(const ledger *l, uint32_t session) {
     return l->sessions[session]->chats;
+}
+
+bool ledger_open_since(const ledger *l, uint32_t session, uint64_t ms) {
+    return l->sessions[session]->open || l->sessions[session]->closed_ms >= ms;
+}
+
+uint32_t ledger_membership(const ledger *l, uint32_t session, unsigned chat) {
+    const session_row *s = l->sessions[session];
+    return (s->chats >> chat & 1) != 0 ? s->membership[chat] : 0;
+}
+
+bool ledger_told(const ledger *l, uint32_t session, unsigned chat) {
+    return (l->sessions[session]->joined >> chat & 1) != 0;
+}
+
+void ledger_promise(ledger *l, uint32_t session, unsigned chat) {
+    l->sessions[session]->joined |= 1u << chat;
+}
+
+void ledger_set_handle(ledger *l, uint32_t session, uint64_t handle) {
+    l->sessions[session]->handle = handle;
+}
+
+uint64_t ledger_handle(const ledger *l, uint32_t session) {
+    return l->sessions[session]->handle;
+}
+
+uint32_t ledger_life(const ledger *l, uint32_t session) {
+    return l->sessions[session]->life;
+}
+
+uint32_t ledger_sessions(const ledger *l) {
+    return l->sessions_count;
+}
+
+bool ledger_at(const ledger *l, uint32_t session, uint32_t life) {
+    return l->sessions[session]->open && l->sessions[session]->life == life;
+}
+
+unsigned ledger_loop(const ledger *l, uint32_t session) {
+    return l->sessions[session]->loop;
+}
+
+bool ledger_addresses(const ledger *l, uint32_t session, const ledger_targets *targets) {
+    return addressed(l, l->sessions[session], targets, l->sessions[session]->chats);
+}
+
+bool ledger_mutual(const ledger *l, uint32_t a, uint32_t b) {
+    return a == b || (l->met[a][b] && l->met[b][a]);
+}
+
+uint64_t ledger_ms(const ledger *l) {
+    return l->ms;
+}
+
+uint64_t ledger_node(const ledger *l, uint32_t life) {
+    return l->lives[life].node;
 }
 
 void ledger_died(ledger *l, uint32_t life) {
@@ -310,7 +402,7 @@ static void expect(ledger *l, uint32_t life, uint32_t number) {
         return;
     for (uint32_t i = 0; i < l->lives[life].open_count; i++) {
         session_row *s = l->sessions[l->lives[life].open[i]];
-        if (l->lives[life].open[i] == m->targets.except || !wanted(s, m))
+        if (!wanted(l, s, m))
             continue;
         s->pending = grow(s->pending, s->pending_count, &s->pending_capacity, sizeof *s->pending);
         s->pending[s->pending_count++] = number;
@@ -360,11 +452,10 @@ void ledger_delivered(ledger *l, uint32_t index, uint32_t number) {
         ledger_violation(l, "message %u to a node that may not be a peer", number);
     if (!s->open)
         ledger_violation(l, "message %u to session %u, which is closed", number, index);
-    if ((m->targets.chats & s->chats) == 0 && !m->targets.all &&
-        (m->targets.user < 0 || m->targets.user != s->user))
-        ledger_violation(l, "message %u to session %u, which it is not for", number, index);
-    if (m->targets.except == index)
+    if (left_out(l, s, &m->targets))
         ledger_violation(l, "message %u to session %u, its exception", number, index);
+    else if (!addressed(l, s, &m->targets, s->chats))
+        ledger_violation(l, "message %u to session %u, which it is not for", number, index);
     if (m->number == s->latest[m->life])
         ledger_violation(l, "message %u twice to session %u", number, index);
     else if (m->number < s->latest[m->life])

@@ -16,13 +16,24 @@ enum {
 
 typedef struct ledger ledger;
 
-/* A message's targets. */
+enum { LEDGER_OUT_MAX = 4 };
+
+/* A message's targets, and who is left out of them. */
 typedef struct {
-    uint32_t chats;  /* bits */
-    int user;        /* -1: none */
+    uint32_t chats; /* bits */
+    int user;       /* -1: none */
     bool all;
-    uint32_t except; /* session; UINT32_MAX: nobody */
+    uint32_t session; /* UINT32_MAX: none, here and below */
+    uint32_t life;    /* of a node */
+    uint32_t except;  /* session */
+    uint32_t not_chats; /* bits */
+    int not_user;
+    uint32_t not_life;
+    uint32_t not_sessions[LEDGER_OUT_MAX];
 } ledger_targets;
+
+/* For nobody. */
+ledger_targets ledger_nobody(void);
 
 ledger *ledger_new(void);
 void ledger_destroy(ledger *l);
@@ -48,11 +59,30 @@ void ledger_inbox_gap(ledger *l, uint32_t life, unsigned loop, uint64_t count);
 
 /* Sessions. */
 uint32_t ledger_open(ledger *l, uint32_t life, unsigned loop, int user);
+void ledger_set_handle(ledger *l, uint32_t session, uint64_t handle);
+uint64_t ledger_handle(const ledger *l, uint32_t session);
 void ledger_close(ledger *l, uint32_t session);
 void ledger_join(ledger *l, uint32_t session, unsigned chat);
 void ledger_joined(ledger *l, uint32_t session, unsigned chat, bool whole);
 void ledger_leave(ledger *l, uint32_t session, unsigned chat);
 uint32_t ledger_chats(const ledger *l, uint32_t session); /* bits */
+bool ledger_open_since(const ledger *l, uint32_t session, uint64_t ms); /* it was, at some time */
+
+/* Which of a session's memberships of a chat this one is; 0: it is not in it. */
+uint32_t ledger_membership(const ledger *l, uint32_t session, unsigned chat);
+bool ledger_told(const ledger *l, uint32_t session, unsigned chat); /* on_joined said so */
+
+/* From now on every broadcast to the chat must reach it, whatever on_joined said. */
+void ledger_promise(ledger *l, uint32_t session, unsigned chat);
+
+uint32_t ledger_sessions(const ledger *l);
+uint32_t ledger_life(const ledger *l, uint32_t session);
+bool ledger_at(const ledger *l, uint32_t session, uint32_t life); /* open there */
+unsigned ledger_loop(const ledger *l, uint32_t session);
+bool ledger_addresses(const ledger *l, uint32_t session, const ledger_targets *targets);
+bool ledger_mutual(const ledger *l, uint32_t a, uint32_t b); /* lives that have met */
+uint64_t ledger_ms(const ledger *l);
+uint64_t ledger_node(const ledger *l, uint32_t life);
 
 /* Joins that are not complete after so long, and not for want of running, are violations. */
 void ledger_check_joins(ledger *l, uint32_t life, uint64_t ms_max);

@@ -86,11 +86,13 @@ static void check_memory(sim *s, unsigned node) {
         ledger_violation(s->ledger, "node %u has %u rows of interest", node, interest->rows_count);
 }
 
-/* Joins end in time, counted while the node runs. */
+/* Joins and requests end in time, counted while the node runs. */
 static void check_barriers(sim *s, unsigned node) {
     uint32_t life = hosts_life(s->hosts, node);
     const wsf_core_config *config = &world_core(s->world, node)->config;
     uint64_t now_ms = world_ms(s->world);
+    hosts_check_asks(s->hosts, node,
+                     world_frozen(s->world, node) ? now_ms - s->seen_ms[node] : 0);
     if (world_frozen(s->world, node))
         ledger_postpone_joins(s->ledger, life, now_ms - s->seen_ms[node]);
     else
@@ -184,7 +186,9 @@ static void act(sim *s) {
     if (!faults_any_node(s->faults, &node) || world_frozen(s->world, node))
         return;
     uint64_t dice = random_below(s, 100);
-    if (dice < 60) {
+    if (dice < 4) {
+        hosts_ask(s->hosts, node, s->chats);
+    } else if (dice < 60) {
         uint64_t burst = random_below(s, 40) == 0 ? random_below(s, 400) : random_below(s, 4);
         for (uint64_t i = 0; i <= burst; i++)
             s->published += hosts_publish(s->hosts, node, s->chats, s->size_max);
@@ -296,6 +300,7 @@ void sim_run(uint64_t seed, const sim_options *options, sim_report *report) {
     settle(&s);
     check_agreement(&s);
     ledger_check(s.ledger);
+    hosts_check_answers(s.hosts);
 
     report->simulated_ms += world_ms(s.world) - began_ms;
     report->published += s.published;

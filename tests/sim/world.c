@@ -355,6 +355,21 @@ static void on_drained(void *user, int status) {
     ((node *)user)->drained_status = status;
 }
 
+/* Without anybody who carries it out it is done, and nothing came of it. */
+static void on_errand(void *user, unsigned loop, wsf_errand *errand) {
+    node *n = user;
+    const world_watcher *watcher = &n->world->watcher;
+    if (watcher->errand == NULL || !watcher->errand(watcher->user, n->index, loop, errand))
+        wsf_task_unref(wsf_errand_end(errand));
+}
+
+static void on_reply(void *user, wsf_ask *ask) {
+    node *n = user;
+    const world_watcher *watcher = &n->world->watcher;
+    if (watcher->reply == NULL || !watcher->reply(watcher->user, n->index, ask))
+        wsf_ask_free(ask);
+}
+
 /* --------------------------------------------------------------------------------------- nodes */
 
 world *world_new(uint64_t seed, const world_watcher *watcher) {
@@ -383,6 +398,8 @@ world *world_new(uint64_t seed, const world_watcher *watcher) {
         .forget_ms = 120000,
         .join_ms_max = 5000,
         .result_ms_max = 5000,
+        .requests_count_max = 64,
+        .request_ms_max = 6000,
         .protocol_min = WSF_PROTOCOL_MIN,
         .protocol_max = WSF_PROTOCOL_MAX,
     };
@@ -420,9 +437,10 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
                     uint64_t peers) {
     node *n = &w->nodes[i];
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    wsf_effects effects = { n,         on_connect, on_disconnect, on_send,  on_deliver,
-                            on_joined, on_peer,    on_gap,        on_result, on_view,
-                            on_shed,   on_sessions, on_quiet,     on_drained };
+    wsf_effects effects = { n,         on_connect, on_disconnect, on_send,     on_deliver,
+                            on_joined, on_peer,    on_gap,        on_result,   on_errand,
+                            on_reply,  on_view,    on_shed,       on_sessions, on_quiet,
+                            on_drained };
     assert(n->core == NULL);
     endpoint_of(i, endpoint);
     wsf_core_config config = w->config;

@@ -17,6 +17,8 @@ typedef struct {
     void (*peer)(void *user, unsigned node, const wsfan_peer *peer);
     void (*gap)(void *user, unsigned node, const wsfan_gap *gap);
     void (*result)(void *user, unsigned node, const wsfan_result *result);
+    bool (*errand)(void *user, unsigned node, unsigned loop, wsf_errand *errand); /* the same */
+    bool (*reply)(void *user, unsigned node, wsf_ask *ask);
 } world_watcher;
 
 /* What the network did to frames, and how often. */

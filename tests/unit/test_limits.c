@@ -65,6 +65,8 @@ START_TEST(each_number_is_checked_at_both_ends) {
         RANGE(join_ms_max, 1, UINT32_MAX),
         RANGE(close_ms_max, 0, UINT32_MAX),
         RANGE(dns_interval_ms, 100, 3600000),
+        RANGE(requests_count_max, 1, 65536),
+        RANGE(request_ms_max, 1, UINT32_MAX),
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         const range *r = &ranges[i];
@@ -291,7 +293,7 @@ START_TEST(a_full_publish_queue_says_try_again_and_nothing_is_lost) {
 END_TEST
 
 START_TEST(every_code_and_reason_has_a_text) {
-    for (int error = WSFAN_EPARTIAL; error <= WSFAN_OK; error++)
+    for (int error = WSFAN_ENOTSUP; error <= WSFAN_OK; error++)
         ck_assert_str_ne(wsfan_error_text(error), "unknown error");
     ck_assert_str_eq(wsfan_error_text(1), "unknown error");
     for (int reason = 0; reason < WSFAN_DROP_COUNT; reason++)

@@ -541,6 +541,29 @@ START_TEST(a_result_does_not_wait_for_ever_and_only_so_many_are_open) {
 }
 END_TEST
 
+START_TEST(a_chat_may_end_between_a_join_and_its_on_joined) {
+    open_node(NULL);
+    recorder *r = open_recorder();
+    wsfan_session other = open_in(r, "", "first");
+    wsfan_session leaver = open_in(r, "", "second");
+    wsfan_session stayer = open_in(r, "", "x");
+    for (int i = 0; i < 3; i++) {
+        char chat[2] = { (char)('a' + i), '\0' };
+        ck_assert_int_eq(wsfan_session_join(r->loop, other, wsfan_string(chat)), WSFAN_OK);
+        wait_for(r, &r->joined, 4 + (unsigned)i);
+    }
+    ck_assert_int_eq(wsfan_session_leave(r->loop, leaver, wsfan_string("second")), WSFAN_OK);
+    ck_assert_int_eq(wsfan_session_join(r->loop, other, wsfan_string("x")), WSFAN_OK);
+    ck_assert_int_eq(wsfan_session_leave(r->loop, other, wsfan_string("x")), WSFAN_OK);
+    ck_assert_int_eq(wsfan_session_leave(r->loop, stayer, wsfan_string("x")), WSFAN_OK);
+    ck_assert_int_ge(wsfan_loop_dispatch(r->loop, 0), 0);
+    settle(r);
+    ck_assert_uint_eq(r->joined, 6);
+    close_recorder(r);
+    close_node();
+}
+END_TEST
+
 SUITE_MAIN("loop", without_an_endpoint_no_socket_is_opened_and_all_works,
            a_broadcast_to_all_needs_no_chat, one_delivery_per_session_however_many_targets,
            flags_targets_and_ids_reach_the_callback,
@@ -554,4 +577,5 @@ SUITE_MAIN("loop", without_an_endpoint_no_socket_is_opened_and_all_works,
            a_loop_closes_with_sessions_joins_and_messages_under_way,
            sessions_of_another_loop_are_stale_here,
            a_publisher_that_asks_is_told_who_got_its_message,
-           a_result_does_not_wait_for_ever_and_only_so_many_are_open)
+           a_result_does_not_wait_for_ever_and_only_so_many_are_open,
+           a_chat_may_end_between_a_join_and_its_on_joined)

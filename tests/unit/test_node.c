@@ -34,6 +34,11 @@ typedef struct {
     char last[32];
     unsigned results;
     wsfan_result result; /* without what it points to */
+    unsigned replies;
+    wsfan_reply reply; /* the same */
+    uint64_t missing;
+    char payloads[64]; /* of all answers */
+    unsigned closed;
 } replica;
 
 static replica replicas[NODES_MAX];
@@ -71,6 +76,34 @@ static void on_gap(void *user, const wsfan_gap *gap) {
 static void on_result(void *user, const wsfan_result *result) {
     ((replica *)user)->results++;
     ((replica *)user)->result = *result;
+}
+
+static void on_close(void *user, const wsfan_close *close) {
+    replica *r = user;
+    ck_assert_uint_eq(close->code, 4000);
+    ck_assert_uint_eq(close->session.id, r->session.id);
+    r->closed++;
+    ck_assert_int_eq(wsfan_session_close(r->loop, close->session), WSFAN_OK);
+}
+
+static void on_request(void *user, const wsfan_request *request) {
+    replica *r = user;
+    ck_assert_int_eq(wsfan_node_reply(r->node, request->token, wsfan_string(r->name)), WSFAN_OK);
+}
+
+static void on_reply(void *user, const wsfan_reply *reply) {
+    replica *r = user;
+    r->replies++;
+    r->reply = *reply;
+    r->missing = reply->missing_count == 1 ? reply->missing[0] : 0;
+    size_t size = 0;
+    for (size_t i = 0; i < reply->answers_count; i++) {
+        wsfan_bytes payload = reply->answers[i].payload;
+        if (payload.size > 0)
+            memcpy(r->payloads + size, payload.data, payload.size);
+        size += payload.size;
+    }
+    r->payloads[size] = '\0';
 }
 
 static int64_t now_ms(void) {
@@ -120,7 +153,10 @@ static void start(int i, wsfan_options options, const char *peer) {
                                                .on_joined = on_joined,
                                                .on_peer = on_peer,
                                                .on_gap = on_gap,
-                                               .on_result = on_result };
+                                               .on_result = on_result,
+                                               .on_close = on_close,
+                                               .on_request = on_request,
+                                               .on_reply = on_reply };
     memset(r, 0, sizeof *r);
     snprintf(r->name, sizeof r->name, "n%d", i);
     options.name = r->name;
@@ -577,6 +613,98 @@ START_TEST(a_publisher_that_asks_is_told_which_peers_have_its_message) {
 }
 END_TEST
 
+static wsfan_request_options ask_as(int i) {
+    return (wsfan_request_options){ .struct_size = sizeof(wsfan_request_options),
+                                    .reply_loop = replicas[i].loop };
+}
+
+static wsfan_target node_target(int i, char text[WSFAN_ADDRESS_TEXT_SIZE]) {
+    wsfan_address address = { wsfan_node_id(replicas[i].node), 0 };
+    return (wsfan_target){ WSFAN_NODE, wsfan_string(wsfan_address_text(address, text)) };
+}
+
+START_TEST(a_session_is_made_to_join_leave_and_close_from_another_node) {
+    start_mesh(3);
+    wsfan_request_options options = ask_as(0);
+    wsfan_target n1 = { WSFAN_USER, wsfan_string("n1") };
+    wsfan_bytes chat = wsfan_string("chat");
+    WAIT(stats_of(0).chats_remote >= 2); /* users of the others */
+    ck_assert_int_eq(wsfan_remote_join(replicas[0].node, &n1, 1, chat, &options), WSFAN_OK);
+    WAIT(replicas[0].replies == 1);
+    ck_assert_int_eq(replicas[0].reply.status, WSFAN_OK);
+    ck_assert_uint_eq(replicas[0].reply.sessions, 1);
+    /* Now a broadcast reaches it from anywhere, also from a node that had no part in this. */
+    say(2, "chat", "hello", NULL);
+    WAIT(replicas[1].messages == 1);
+    char name[WSFAN_ADDRESS_TEXT_SIZE];
+    wsfan_target on_n1 = node_target(1, name);
+    ck_assert_int_eq(wsfan_list_chats(replicas[0].node, &on_n1, 1, &options), WSFAN_OK);
+    WAIT(replicas[0].replies == 2);
+    ck_assert_int_eq(replicas[0].reply.status, WSFAN_OK);
+    ck_assert_uint_eq(replicas[0].reply.rows_count, 1);
+    ck_assert_int_eq(wsfan_remote_leave(replicas[0].node, &n1, 1, chat, &options), WSFAN_OK);
+    WAIT(replicas[0].replies == 3);
+    ck_assert_uint_eq(replicas[0].reply.sessions, 1);
+    ck_assert_int_eq(wsfan_remote_close(replicas[0].node, &n1, 1, 4000, chat, &options), WSFAN_OK);
+    WAIT(replicas[0].replies == 4);
+    ck_assert_uint_eq(replicas[0].reply.sessions, 1);
+    ck_assert_uint_eq(replicas[1].closed, 1);
+    ck_assert_uint_eq(replicas[0].closed + replicas[2].closed, 0);
+    stop_all();
+}
+END_TEST
+
+START_TEST(every_node_answers_and_one_whose_host_stalls_is_named_in_time) {
+    start_mesh(3);
+    wsfan_request_options options = ask_as(0);
+    ck_assert_int_eq(wsfan_node_send(replicas[0].node, 0, wsfan_string("?"), &options), WSFAN_OK);
+    WAIT(replicas[0].replies == 1);
+    ck_assert_int_eq(replicas[0].reply.status, WSFAN_OK);
+    ck_assert_uint_eq(replicas[0].reply.answers_count, 3);
+    for (int i = 0; i < 3; i++)
+        ck_assert_ptr_nonnull(strstr(replicas[0].payloads, replicas[i].name));
+    replicas[2].stalled = true;
+    options.ms_max = 300;
+    int64_t began_ms = now_ms();
+    ck_assert_int_eq(wsfan_list_nodes(replicas[0].node, &options), WSFAN_OK);
+    WAIT(replicas[0].replies == 2);
+    ck_assert_int_ge(now_ms() - began_ms, 299);
+    ck_assert_int_eq(replicas[0].reply.status, WSFAN_EPARTIAL);
+    ck_assert_uint_eq(replicas[0].reply.rows_count, 2);
+    ck_assert_uint_eq(replicas[0].missing, wsfan_node_id(replicas[2].node));
+    replicas[2].stalled = false;
+    ck_assert_int_eq(wsfan_list_nodes(replicas[0].node, &options), WSFAN_OK);
+    WAIT(replicas[0].replies == 3);
+    ck_assert_int_eq(replicas[0].reply.status, WSFAN_OK);
+    ck_assert_uint_eq(replicas[0].reply.rows_count, 3);
+    stop_all();
+}
+END_TEST
+
+START_TEST(a_session_a_node_and_all_but_these_are_addressed_across_nodes) {
+    start_mesh(3);
+    char names[3][WSFAN_ADDRESS_TEXT_SIZE];
+    wsfan_address n1 = wsfan_session_address(replicas[1].loop, replicas[1].session);
+    wsfan_target session = { WSFAN_SESSION, wsfan_string(wsfan_address_text(n1, names[1])) };
+    wsfan_bytes text = wsfan_string("x");
+    ck_assert_int_eq(wsfan_publish(replicas[0].node, &session, 1, text, NULL), WSFAN_OK);
+    WAIT(replicas[1].messages == 1);
+    wsfan_target node = node_target(2, names[2]);
+    ck_assert_int_eq(wsfan_publish(replicas[0].node, &node, 1, text, NULL), WSFAN_OK);
+    WAIT(replicas[2].messages == 1);
+    uint64_t before = peer_stats(0, 2).messages_out;
+    wsfan_target others[] = { { WSFAN_ALL, { NULL, 0 } },
+                              { WSFAN_NOT_SESSION, session.name },
+                              { WSFAN_NOT_NODE, node.name } };
+    ck_assert_int_eq(wsfan_publish(replicas[0].node, others, 3, text, NULL), WSFAN_OK);
+    WAIT(replicas[0].messages == 1);
+    ck_assert_int_eq(wsfan_publish(replicas[0].node, others, 1, text, NULL), WSFAN_OK);
+    WAIT(replicas[1].messages == 2 && replicas[2].messages == 2); /* only the last one came */
+    ck_assert_uint_eq(peer_stats(0, 2).messages_out, before + 1);
+    stop_all();
+}
+END_TEST
+
 SUITE_MAIN("node", three_nodes_that_know_the_first_hear_each_other,
            after_on_joined_nothing_that_anyone_broadcasts_is_missed,
            a_node_without_members_gets_no_byte_of_a_chat,
@@ -592,4 +720,7 @@ SUITE_MAIN("node", three_nodes_that_know_the_first_hear_each_other,
            a_wildcard_is_advertised_as_an_address_that_peers_can_use,
            noise_at_the_mesh_port_is_survived,
            a_publisher_that_asks_is_told_which_peers_have_its_message,
+           a_session_is_made_to_join_leave_and_close_from_another_node,
+           every_node_answers_and_one_whose_host_stalls_is_named_in_time,
+           a_session_a_node_and_all_but_these_are_addressed_across_nodes,
            a_forked_child_gets_errors_and_the_parent_goes_on)

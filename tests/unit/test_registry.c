@@ -45,13 +45,16 @@ static void close_session(wsfan_session session) {
     wsf_registry_close(&registry, session);
 }
 
+enum { NODE = 7 }; /* this one */
+
 static size_t collect(const wsfan_target *targets, uint32_t count, uint64_t except,
                       const wsfan_recipient **recipients) {
     wsf_message_parts parts = { .targets = targets,
                                 .targets_count = count,
-                                .payload = wsfan_string("payload") };
+                                .payload = wsfan_string("payload"),
+                                .except = { NODE, except } };
     wsfan_message *message = wsf_message_new(&key, &parts);
-    size_t found = wsf_registry_collect(&registry, message, except, recipients);
+    size_t found = wsf_registry_select(&registry, message, NODE, recipients);
     wsfan_message_unref(message);
     return found;
 }
@@ -245,6 +248,110 @@ START_TEST(it_agrees_with_a_model_under_random_change) {
 }
 END_TEST
 
+typedef struct {
+    char text[WSFAN_ADDRESS_TEXT_SIZE];
+} address_text;
+
+static wsfan_target address_target(int kind, uint64_t node, uint64_t session, address_text *text) {
+    wsfan_address_text((wsfan_address){ node, session }, text->text);
+    return (wsfan_target){ (wsfan_target_kind)kind, wsfan_string(text->text) };
+}
+
+START_TEST(a_session_is_addressed_by_its_address_and_everyone_by_their_node) {
+    const wsfan_recipient *r;
+    address_text text;
+    begin(&LIMITS);
+    wsfan_session a = open_session(1);
+    wsfan_session b = open_session(2);
+    wsfan_target one = address_target(WSFAN_SESSION, NODE, a.id, &text);
+    ck_assert_uint_eq(collect(&one, 1, 0, &r), 1);
+    ck_assert_uint_eq(r[0].session.id, a.id);
+    ck_assert_uint_eq(collect(&one, 1, a.id, &r), 0);
+    one = address_target(WSFAN_SESSION, NODE + 1, a.id, &text);
+    ck_assert_uint_eq(collect(&one, 1, 0, &r), 0);
+    close_session(a);
+    one = address_target(WSFAN_SESSION, NODE, a.id, &text);
+    ck_assert_uint_eq(collect(&one, 1, 0, &r), 0); /* stale */
+    one = address_target(WSFAN_SESSION, NODE, UINT64_MAX, &text);
+    ck_assert_uint_eq(collect(&one, 1, 0, &r), 0);
+    open_session(3); /* in the slot that is free */
+    one = address_target(WSFAN_SESSION, NODE, a.id, &text);
+    ck_assert_uint_eq(collect(&one, 1, 0, &r), 0);
+    one = address_target(WSFAN_NODE, NODE, 0, &text);
+    ck_assert_uint_eq(collect(&one, 1, 0, &r), 2);
+    ck_assert_uint_eq(collect(&one, 1, b.id, &r), 1);
+    one = address_target(WSFAN_NODE, NODE + 1, 0, &text);
+    ck_assert_uint_eq(collect(&one, 1, 0, &r), 0);
+    wsf_registry_destroy(&registry);
+}
+END_TEST
+
+/* Sixteen sessions in random chats, of random users, under random addressing, against a loop. */
+START_TEST(under_any_addressing_a_session_is_chosen_once_or_left_out) {
+    enum { SESSIONS = 16, NAMES = 4, TARGETS = 6, ROUNDS = 3000 };
+    static const int kinds[] = { WSFAN_CHAT,     WSFAN_USER,     WSFAN_ALL,         WSFAN_SESSION,
+                                 WSFAN_NODE,     WSFAN_NOT_CHAT, WSFAN_NOT_USER,    WSFAN_NOT_SESSION,
+                                 WSFAN_NOT_NODE };
+    static const char *const names[NAMES] = { "a", "b", "c", "d" };
+    uint64_t random = 5;
+    begin(&LIMITS);
+    wsfan_session sessions[SESSIONS];
+    bool in[SESSIONS][2][NAMES] = { 0 }; /* chats, users */
+    for (int s = 0; s < SESSIONS; s++) {
+        int user = (int)(next_random(&random) % NAMES);
+        sessions[s] = open_session((unsigned)s);
+        ck_assert_int_eq(join(sessions[s], WSFAN_USER, names[user]), WSFAN_OK);
+        in[s][1][user] = true;
+        for (int c = 0; c < NAMES; c++)
+            if (next_random(&random) % 2 == 0) {
+                ck_assert_int_eq(join(sessions[s], WSFAN_CHAT, names[c]), WSFAN_OK);
+                in[s][0][c] = true;
+            }
+    }
+    for (int round = 0; round < ROUNDS; round++) {
+        wsfan_target targets[TARGETS];
+        address_text texts[TARGETS];
+        bool chosen[SESSIONS] = { 0 };
+        bool left_out[SESSIONS] = { 0 };
+        uint32_t count = 1 + (uint32_t)(next_random(&random) % TARGETS);
+        for (uint32_t t = 0; t < count; t++) {
+            int kind = kinds[next_random(&random) % (sizeof kinds / sizeof *kinds)];
+            int base = kind & ~WSF_NOT;
+            int name = (int)(next_random(&random) % NAMES);
+            int of = (int)(next_random(&random) % SESSIONS);
+            uint64_t node = NODE + next_random(&random) % 3 / 2;
+            if (base == WSFAN_SESSION || base == WSFAN_NODE)
+                targets[t] = address_target(kind, node, base == WSFAN_NODE ? 0 : sessions[of].id,
+                                            &texts[t]);
+            else
+                targets[t] = (wsfan_target){ (wsfan_target_kind)kind,
+                                             base == WSFAN_ALL ? (wsfan_bytes){ NULL, 0 }
+                                                               : wsfan_string(names[name]) };
+            for (int s = 0; s < SESSIONS; s++) {
+                bool hit = base == WSFAN_ALL || (base == WSFAN_CHAT && in[s][0][name]) ||
+                           (base == WSFAN_USER && in[s][1][name]) ||
+                           (base == WSFAN_SESSION && node == NODE && s == of) ||
+                           (base == WSFAN_NODE && node == NODE);
+                *(kind == base ? &chosen[s] : &left_out[s]) |= hit;
+            }
+        }
+        const wsfan_recipient *r;
+        uint64_t except = next_random(&random) % 3 == 0 ? sessions[0].id : 0;
+        size_t found = collect(targets, count, except, &r);
+        bool got[SESSIONS] = { 0 };
+        for (size_t i = 0; i < found; i++) {
+            uintptr_t who = (uintptr_t)r[i].session_user;
+            ck_assert_msg(!got[who], "round %d: twice", round);
+            got[who] = true;
+        }
+        for (int s = 0; s < SESSIONS; s++)
+            ck_assert_msg(got[s] == (chosen[s] && !left_out[s] && sessions[s].id != except),
+                          "round %d: session %d", round, s);
+    }
+    wsf_registry_destroy(&registry);
+}
+END_TEST
+
 SUITE_MAIN("registry", members_of_a_chat_are_found_with_their_user_pointers,
            a_closed_session_is_stale_even_when_its_slot_is_used_again,
            a_session_is_collected_once_however_many_targets_name_it,
@@ -252,4 +359,6 @@ SUITE_MAIN("registry", members_of_a_chat_are_found_with_their_user_pointers,
            recipients_stay_readable_while_sessions_open_and_close,
            two_names_with_one_hash_are_twins_and_stay_apart,
            each_limit_holds_at_the_limit_and_refuses_one_more,
-           it_agrees_with_a_model_under_random_change)
+           it_agrees_with_a_model_under_random_change,
+           a_session_is_addressed_by_its_address_and_everyone_by_their_node,
+           under_any_addressing_a_session_is_chosen_once_or_left_out)

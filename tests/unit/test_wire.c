@@ -29,6 +29,54 @@ static wsfan_message *message_of(const wsfan_target *targets, uint32_t count, ws
     return message;
 }
 
+static void write_request(wsf_writer *writer) {
+    wsfan_target targets[] = { { WSFAN_USER, wsfan_string("ann") },
+                               { WSFAN_NOT_CHAT, wsfan_string("room") } };
+    wsf_ask *ask = wsf_ask_new(WSFAN_REQUEST_CLOSE, message_of(targets, 2, wsfan_string("why")),
+                               4999, 6000);
+    ask->id = UINT64_MAX;
+    wsf_write_request(writer, ask);
+    wsf_ask_free(ask);
+}
+
+static void write_reply(wsf_writer *writer) {
+    wsf_answer answer;
+    wsf_answer_init(&answer, 10);
+    answer.status = WSFAN_EPARTIAL;
+    answer.sessions = 3;
+    answer.sessions_failed = UINT64_MAX;
+    wsf_rows_add(&answer.rows, wsfan_string("k"), wsfan_string("ey"), wsfan_string("text"), 7);
+    answer.rows.more = true;
+    wsf_write_reply(writer, 12, &answer);
+    wsf_answer_destroy(&answer);
+}
+
+static void check_talk(wsf_reader *reader) {
+    wsf_entry e;
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_REQUEST);
+    ck_assert_uint_eq(e.request.id, UINT64_MAX);
+    ck_assert_uint_eq(e.request.kind, WSFAN_REQUEST_CLOSE);
+    ck_assert_uint_eq(e.request.ms_max, 6000);
+    ck_assert_uint_eq(e.request.number, 4999);
+    ck_assert_uint_eq(e.request.targets_count, 2);
+    ck_assert_int_eq(e.request.targets[1].kind, WSFAN_NOT_CHAT);
+    ck_assert_mem_eq(e.request.targets[1].name.data, "room", 4);
+    ck_assert_mem_eq(e.request.payload.data, "why", 3);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_REPLY);
+    ck_assert_uint_eq(e.reply.id, 12);
+    ck_assert_uint_eq(e.reply.status, (uint32_t)-WSFAN_EPARTIAL);
+    ck_assert_uint_eq(e.reply.sessions, 3);
+    ck_assert_uint_eq(e.reply.sessions_failed, UINT64_MAX);
+    ck_assert(e.reply.more);
+    ck_assert_uint_eq(e.reply.rows_count, 1);
+    ck_assert_mem_eq(e.reply.rows[0].key.data, "key", 3);
+    ck_assert_mem_eq(e.reply.rows[0].text.data, "text", 4);
+    ck_assert_uint_eq(e.reply.rows[0].count, 7);
+    ck_assert_uint_eq(e.reply.payload.size, 0);
+}
+
 enum { NEIGHBOURS_WRITTEN = 3 };
 
 static void write_single(wsf_writer *writer) {
@@ -63,6 +111,8 @@ static void write_everything(wsf_writer *writer) {
     wsf_write_heartbeat(writer, 8, &digest);
     wsf_write_nack(writer, (wsf_range[]){ { 3, 3 }, { 5, UINT64_MAX } }, 2);
     wsf_write_lost(writer, 17, WSFAN_GAP_PEER_QUEUE);
+    write_request(writer);
+    write_reply(writer);
     wsf_write_standing(writer, &(wsf_standing){ 5, 1000, wsfan_string("http://a/") });
     wsf_write_type(writer, WSF_RESYNC);
     wsf_write_type(writer, WSF_BYE);
@@ -151,6 +201,7 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_uint_eq(e.lost.count, 17);
     ck_assert_uint_eq(e.lost.reason, WSFAN_GAP_PEER_QUEUE);
+    check_talk(reader);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_int_eq(e.type, WSF_STANDING);
     ck_assert_uint_eq(e.standing.flags, 5);
@@ -261,12 +312,12 @@ START_TEST(a_cut_frame_with_a_good_seal_is_refused_or_ends_early_at_every_length
         seal(copy, size);
         int bad;
         int good = read_all(reader, copy, size, &bad);
-        ck_assert_int_lt(good, 11 + NEIGHBOURS_WRITTEN);
+        ck_assert_int_lt(good, 13 + NEIGHBOURS_WRITTEN);
         ck_assert_int_eq(bad, 0);
         whole += good > 0;
         free(copy);
     }
-    ck_assert_int_eq(whole, 10 + NEIGHBOURS_WRITTEN); /* only where a cut falls between entries */
+    ck_assert_int_eq(whole, 12 + NEIGHBOURS_WRITTEN); /* only where a cut falls between entries */
     wsf_reader_destroy(reader);
 }
 END_TEST
@@ -602,6 +653,25 @@ START_TEST(heads_and_control_entries_fit_their_bounds) {
                     &(wsf_known_peer){ UINT64_MAX, { text, WSF_ENDPOINT_SIZE_MAX } }, 1);
     writer = (wsf_writer){ bytes, WSF_ENTRY_BOUND, 0 };
     wsf_write_lost(&writer, UINT64_MAX, UINT64_MAX);
+    static uint8_t large[70000];
+    wsf_answer answer;
+    wsf_answer_init(&answer, 10);
+    answer.status = WSFAN_ENOTSUP;
+    answer.sessions = answer.sessions_failed = UINT64_MAX;
+    wsf_rows_add(&answer.rows, (wsfan_bytes){ large, sizeof large }, (wsfan_bytes){ NULL, 0 },
+                 (wsfan_bytes){ large, 65535 }, UINT64_MAX);
+    static uint8_t out[200000];
+    writer = (wsf_writer){ out, wsf_reply_bound(&answer), 0 };
+    ck_assert_uint_le(writer.capacity, sizeof out);
+    wsf_write_reply(&writer, UINT64_MAX, &answer);
+    wsf_answer_destroy(&answer);
+    wsfan_target all = { WSFAN_ALL, { NULL, 0 } };
+    wsf_ask *ask = wsf_ask_new(WSFAN_REQUEST_SEND, message_of(&all, 1, (wsfan_bytes){ large, 70000 }),
+                               UINT32_MAX, UINT32_MAX);
+    ask->id = UINT64_MAX;
+    writer = (wsf_writer){ out, wsf_message_bound(ask->message), 0 };
+    wsf_write_request(&writer, ask);
+    wsf_ask_free(ask);
 }
 END_TEST
 

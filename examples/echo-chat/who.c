@@ -1,0 +1,285 @@
+/* who.c - who is where in the whole cluster: GET /chats, /users/USER and /nodes, POST /kick. Each asks
+ * all replicas concerned and answers when they have, or after ANSWER_MS with the names of the silent. */
+#include "echo_chat.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { ANSWER_MS = 1000, AFTER_BYTES_MAX = 16 + CHAT_BYTES_MAX, ARGUMENT_BYTES_MAX = 1024 };
+
+/* An HTTP request that waits for the cluster. */
+struct query {
+    struct server *server;
+    struct query *next;
+    struct query **link; /* what points to this one */
+    struct lws *wsi;     /* NULL: it has gone */
+    bool head_only;
+    unsigned status; /* 0: no answer yet */
+    struct json body;
+};
+
+static void query_free(struct query *query) {
+    *query->link = query->next;
+    if (query->next != NULL)
+        query->next->link = query->link;
+    if (query->wsi != NULL)
+        lws_set_opaque_user_data(query->wsi, NULL);
+    json_free(&query->body);
+    free(query);
+}
+
+static struct query *query_new(struct server *server, struct lws *wsi, bool head_only) {
+    struct query *query = calloc(1, sizeof *query);
+    if (query == NULL)
+        return NULL;
+    query->server = server;
+    query->wsi = wsi;
+    query->head_only = head_only;
+    query->next = server->queries;
+    query->link = &server->queries;
+    if (query->next != NULL)
+        query->next->link = &query->next;
+    server->queries = query;
+    lws_set_opaque_user_data(wsi, query);
+    return query;
+}
+
+void who_end(struct server *server) {
+    while (server->queries != NULL)
+        query_free(server->queries);
+}
+
+void who_closed(struct lws *wsi) {
+    struct query *query = lws_get_opaque_user_data(wsi);
+    if (query != NULL)
+        query->wsi = NULL; /* freed when the cluster has answered */
+}
+
+int who_writable(struct lws *wsi) {
+    struct query *query = lws_get_opaque_user_data(wsi);
+    if (query == NULL || query->status == 0)
+        return 0;
+    int failed = http_send_json(wsi, query->status, &query->body, query->head_only);
+    query_free(query);
+    if (failed != 0)
+        return -1;
+    return lws_http_transaction_completed(wsi) ? -1 : 0;
+}
+
+/* -------------------------------------------------------------------------------- the answers */
+
+/* A node by the name that people gave it, or by its id. */
+static void node_name(const struct server *server, struct json *json, uint64_t node) {
+    size_t count;
+    wsfan_peer_stats *peers = roster_peers(server, &count);
+    const char *name = NULL;
+    char id[WSFAN_ADDRESS_TEXT_SIZE];
+    if (node == wsfan_node_id(server->node))
+        name = wsfan_node_name(server->node);
+    for (size_t i = 0; i < count; i++)
+        if (peers[i].node == node)
+            name = peers[i].name;
+    json_string(json, name != NULL ? name : wsfan_address_text((wsfan_address){ node, 0 }, id));
+    free(peers);
+}
+
+static void rows_of_chats(struct json *json, const wsfan_reply *reply) {
+    json_format(json, "\"chats\":[");
+    for (size_t i = 0; i < reply->rows_count; i++) {
+        json_format(json, "%s{\"name\":", i == 0 ? "" : ",");
+        json_string_sized(json, reply->rows[i].name.data, reply->rows[i].name.size);
+        json_format(json, ",\"sessions\":%" PRIu64 "}", reply->rows[i].sessions);
+    }
+    json_format(json, "]");
+}
+
+static void rows_of_nodes(struct json *json, const wsfan_reply *reply) {
+    json_format(json, "\"nodes\":[");
+    for (size_t i = 0; i < reply->rows_count; i++) {
+        char id[WSFAN_ADDRESS_TEXT_SIZE];
+        json_format(json, "%s{\"id\":\"%s\",\"name\":", i == 0 ? "" : ",",
+                    wsfan_address_text(reply->rows[i].address, id));
+        json_string_sized(json, reply->rows[i].name.data, reply->rows[i].name.size);
+        json_format(json, ",\"sessions\":%" PRIu64 "}", reply->rows[i].sessions);
+    }
+    json_format(json, "]");
+}
+
+/* The rows of one session, one for each chat, stand together. */
+static void rows_of_sessions(const struct server *server, struct json *json,
+                             const wsfan_reply *reply) {
+    json_format(json, "\"sessions\":[");
+    for (size_t i = 0; i < reply->rows_count;) {
+        wsfan_address address = reply->rows[i].address;
+        char id[WSFAN_ADDRESS_TEXT_SIZE];
+        json_format(json, "%s{\"id\":\"%s\",\"node\":", i == 0 ? "" : ",",
+                    wsfan_address_text(address, id));
+        node_name(server, json, address.node);
+        json_format(json, ",\"chats\":[");
+        for (bool first = true; i < reply->rows_count &&
+                                reply->rows[i].address.node == address.node &&
+                                reply->rows[i].address.session == address.session;
+             i++) {
+            if (reply->rows[i].name.size == 0)
+                continue; /* it is in none */
+            json_format(json, first ? "" : ",");
+            json_string_sized(json, reply->rows[i].name.data, reply->rows[i].name.size);
+            first = false;
+        }
+        json_format(json, "]}");
+    }
+    json_format(json, "]");
+}
+
+static void rest(const struct server *server, struct json *json, const wsfan_reply *reply) {
+    json_format(json, ",\"complete\":%s,\"missing\":[",
+                reply->status == WSFAN_OK ? "true" : "false");
+    for (size_t i = 0; i < reply->missing_count; i++) {
+        json_format(json, i == 0 ? "" : ",");
+        node_name(server, json, reply->missing[i]);
+    }
+    json_format(json, "]");
+    if (reply->next.size > 0) {
+        json_format(json, ",\"next\":\"");
+        for (size_t i = 0; i < reply->next.size; i++)
+            json_format(json, "%02x", ((const unsigned char *)reply->next.data)[i]);
+        json_format(json, "\"");
+    }
+    json_format(json, "}\n");
+}
+
+void who_reply(void *loop_user, const wsfan_reply *reply) {
+    struct server *server = loop_user;
+    struct query *query = reply->reply_user;
+    struct json *json = &query->body;
+    if (query->wsi == NULL) {
+        query_free(query);
+        return;
+    }
+    query->status = HTTP_STATUS_OK;
+    json_format(json, "{");
+    if (reply->kind == WSFAN_REQUEST_CHATS)
+        rows_of_chats(json, reply);
+    else if (reply->kind == WSFAN_REQUEST_NODES)
+        rows_of_nodes(json, reply);
+    else if (reply->kind == WSFAN_REQUEST_SESSIONS)
+        rows_of_sessions(server, json, reply);
+    else
+        json_format(json, "\"sessions\":%" PRIu64, reply->sessions);
+    rest(server, json, reply);
+    lws_callback_on_writable(query->wsi);
+}
+
+void who_close(void *loop_user, const wsfan_close *close) {
+    (void)loop_user;
+    struct client *client = close->session_user;
+    memcpy(client->kick_reason, close->reason.data, close->reason.size);
+    client->kick_reason[close->reason.size] = '\0';
+    client_close(client, (enum close_status)close->code, client->kick_reason);
+}
+
+/* ------------------------------------------------------------------------------- the questions */
+
+/* An argument of the URL, decoded; false: there is none, or it is too long. */
+static bool argument(struct lws *wsi, const char *key, char *value, size_t *size) {
+    char text[ARGUMENT_BYTES_MAX];
+    size_t key_size = strlen(key);
+    int got = 0;
+    for (int i = 0; got >= 0; i++) {
+        got = lws_hdr_copy_fragment(wsi, text, sizeof text, WSI_TOKEN_HTTP_URI_ARGS, i);
+        if (got > (int)key_size && memcmp(text, key, key_size) == 0) {
+            *size = (size_t)got - key_size;
+            memcpy(value, text + key_size, *size);
+            return true;
+        }
+    }
+    return false;
+}
+
+/* `next` of the page before, as we wrote it. */
+static bool read_after(struct lws *wsi, unsigned char after[AFTER_BYTES_MAX], size_t *size) {
+    char text[ARGUMENT_BYTES_MAX];
+    size_t text_size;
+    *size = 0;
+    if (!argument(wsi, "after=", text, &text_size))
+        return true;
+    if (text_size % 2 != 0 || text_size / 2 > AFTER_BYTES_MAX)
+        return false;
+    for (; *size < text_size / 2; ++*size) {
+        char pair[3] = { text[*size * 2], text[*size * 2 + 1], '\0' };
+        char *end;
+        after[*size] = (unsigned char)strtoul(pair, &end, 16);
+        if (end != pair + 2)
+            return false;
+    }
+    return true;
+}
+
+/* A page of another site may send a browser here, but not in our name. */
+static bool from_our_page(struct lws *wsi) {
+    char origin[512] = "";
+    char host[256] = "";
+    if (lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) <= 0)
+        return lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) == 0; /* none: not a browser */
+    lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST);
+    const char *site = strstr(origin, "://");
+    return site != NULL && strcmp(site + 3, host) == 0;
+}
+
+static int kick(struct server *server, struct lws *wsi, const wsfan_request_options *options) {
+    char name[ARGUMENT_BYTES_MAX];
+    wsfan_target target = { WSFAN_SESSION, { name, 0 } };
+    if (!argument(wsi, "session=", name, &target.name.size)) {
+        target.kind = WSFAN_USER;
+        if (!argument(wsi, "user=", name, &target.name.size))
+            return WSFAN_EINVAL;
+    }
+    return wsfan_remote_close(server->node, &target, 1, CLOSE_KICKED, wsfan_string("kicked"),
+                              options);
+}
+
+static int ask(struct server *server, struct lws *wsi, const char *path,
+               wsfan_request_options *options) {
+    static const char users[] = "/users/";
+    unsigned char after[AFTER_BYTES_MAX];
+    wsfan_target all = { WSFAN_ALL, { NULL, 0 } };
+    if (!read_after(wsi, after, &options->after.size))
+        return WSFAN_EINVAL;
+    options->after.data = after;
+    if (strcmp(path, "/kick") == 0)
+        return kick(server, wsi, options);
+    if (strcmp(path, "/chats") == 0)
+        return wsfan_list_chats(server->node, &all, 1, options);
+    if (strcmp(path, "/nodes") == 0)
+        return wsfan_list_nodes(server->node, options);
+    wsfan_target user = { WSFAN_USER, wsfan_string(path + sizeof users - 1) };
+    return wsfan_list_sessions(server->node, &user, 1, options);
+}
+
+bool who_serves(const char *path, bool post) {
+    if (post)
+        return strcmp(path, "/kick") == 0;
+    return strcmp(path, "/chats") == 0 || strcmp(path, "/nodes") == 0 ||
+           strncmp(path, "/users/", sizeof "/users/" - 1) == 0;
+}
+
+unsigned who_request(struct server *server, struct lws *wsi, const char *path, bool post,
+                     bool head_only) {
+    if (post && !from_our_page(wsi))
+        return HTTP_STATUS_FORBIDDEN;
+    struct query *query = query_new(server, wsi, head_only);
+    if (query == NULL)
+        return HTTP_STATUS_INTERNAL_SERVER_ERROR;
+    wsfan_request_options options = { .struct_size = sizeof options,
+                                      .reply_loop = server->loop,
+                                      .reply_user = query,
+                                      .ms_max = ANSWER_MS,
+                                      .rows_max = WSFAN_ROWS_COUNT_MAX };
+    int error = ask(server, wsi, path, &options);
+    if (error == WSFAN_OK)
+        return 0;
+    query_free(query);
+    return error == WSFAN_EINVAL || error == WSFAN_ETOOBIG ? HTTP_STATUS_BAD_REQUEST
+                                                           : HTTP_STATUS_SERVICE_UNAVAILABLE;
+}

@@ -1,0 +1,262 @@
+/* Answers for what requests, tasks and errands own, and for putting answers together. */
+#include "request.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* ------------------------------------------------------------------------------------- answers */
+
+void wsf_answer_init(wsf_answer *answer, uint32_t rows_count_max) {
+    memset(answer, 0, sizeof *answer);
+    wsf_rows_init(&answer->rows, rows_count_max);
+}
+
+void wsf_answer_destroy(wsf_answer *answer) {
+    wsf_rows_destroy(&answer->rows);
+    free(answer->payload);
+    answer->payload = NULL;
+    answer->payload_size = 0;
+}
+
+void wsf_answer_merge(wsf_answer *into, const wsf_answer *from) {
+    if (into->status == WSFAN_OK)
+        into->status = from->status;
+    into->sessions += from->sessions;
+    into->sessions_failed += from->sessions_failed;
+    wsf_rows_merge(&into->rows, &from->rows);
+    if (into->status == WSFAN_OK && into->rows.failed)
+        into->status = WSFAN_ENOMEM;
+}
+
+void wsf_answer_name_peer(wsf_answer *answer, uint64_t node) {
+    uint8_t key[8];
+    for (int i = 0; i < 8; i++)
+        key[i] = (uint8_t)(node >> (56 - 8 * i));
+    wsf_rows_add(&answer->rows, (wsfan_bytes){ key, sizeof key }, (wsfan_bytes){ NULL, 0 },
+                 (wsfan_bytes){ NULL, 0 }, 1);
+}
+
+static uint64_t read_u64(const uint8_t *bytes) {
+    uint64_t value = 0;
+    for (int i = 0; i < 8; i++)
+        value = value << 8 | bytes[i];
+    return value;
+}
+
+/* -------------------------------------------------------------------------------------- asking */
+
+wsf_ask *wsf_ask_new(wsfan_request_kind kind, wsfan_message *message, uint32_t number,
+                     uint32_t ms_max) {
+    uint32_t nodes_count = WSF_ASK_OWN + 1;
+    for (uint32_t i = 0; i < message->targets_count; i++)
+        nodes_count += message->targets[i].kind == WSFAN_SESSION ||
+                       message->targets[i].kind == WSFAN_NODE;
+    wsf_ask *ask = calloc(1, sizeof *ask + nodes_count * sizeof(wsf_asked_node));
+    if (ask == NULL)
+        return NULL;
+    ask->kind = kind;
+    ask->message = message;
+    ask->number = number;
+    ask->ms_max = ms_max;
+    ask->nodes_count = nodes_count;
+    return ask;
+}
+
+void wsf_ask_free(wsf_ask *ask) {
+    if (ask == NULL)
+        return;
+    for (uint32_t i = 0; i < ask->nodes_count; i++)
+        wsf_answer_destroy(&ask->nodes[i].answer);
+    wsfan_message_unref(ask->message);
+    free(ask);
+}
+
+bool wsf_ask_answer(wsf_ask *ask, uint32_t place, wsf_answer *answer) {
+    wsf_asked_node *asked = &ask->nodes[place];
+    if (!asked->open) {
+        wsf_answer_destroy(answer);
+        return false;
+    }
+    asked->open = false;
+    asked->answer = *answer;
+    ask->open_count--;
+    return true;
+}
+
+typedef struct {
+    uint64_t *nodes;
+    size_t count;
+    size_t capacity;
+} node_set;
+
+static void add_node(node_set *set, uint64_t node) {
+    for (size_t i = 0; i < set->count; i++)
+        if (set->nodes[i] == node)
+            return;
+    if (set->count < set->capacity)
+        set->nodes[set->count++] = node;
+}
+
+static bool is_list(wsfan_request_kind kind) {
+    return kind == WSFAN_REQUEST_SESSIONS || kind == WSFAN_REQUEST_CHATS ||
+           kind == WSFAN_REQUEST_NODES;
+}
+
+static wsfan_row public_row(wsfan_request_kind kind, const wsf_row *row) {
+    wsfan_bytes key = wsf_row_key(row);
+    wsfan_row out = { .sessions = row->count };
+    if (kind == WSFAN_REQUEST_CHATS) {
+        out.name = key;
+        return out;
+    }
+    size_t address_size = kind == WSFAN_REQUEST_SESSIONS ? 16 : 8;
+    if (key.size < address_size)
+        return out; /* a peer's nonsense */
+    out.address.node = read_u64(row->bytes);
+    if (kind == WSFAN_REQUEST_NODES) {
+        out.name = wsf_row_text(row);
+        return out;
+    }
+    out.address.session = read_u64(row->bytes + 8);
+    out.name = (wsfan_bytes){ row->bytes + address_size, key.size - address_size };
+    out.user = wsf_row_text(row);
+    return out;
+}
+
+/* The arrays of a reply, which live as long as the call. */
+typedef struct {
+    wsf_rows rows;
+    wsfan_row *public_rows;
+    wsfan_answer *answers;
+    node_set missing;
+} reply_parts;
+
+static bool make_parts(const wsf_ask *ask, reply_parts *parts) {
+    size_t missing_max = ask->nodes_count;
+    wsf_rows_init(&parts->rows, is_list(ask->kind) ? ask->number : 0);
+    for (uint32_t i = 0; i < ask->nodes_count; i++) {
+        const wsf_answer *answer = &ask->nodes[i].answer;
+        if (is_list(ask->kind))
+            wsf_rows_merge(&parts->rows, &answer->rows);
+        else
+            missing_max += answer->rows.count;
+    }
+    parts->public_rows = calloc(parts->rows.count + 1, sizeof *parts->public_rows);
+    parts->answers = calloc(ask->nodes_count, sizeof *parts->answers);
+    parts->missing.nodes = calloc(missing_max, sizeof *parts->missing.nodes);
+    parts->missing.count = 0;
+    parts->missing.capacity = missing_max;
+    return parts->public_rows != NULL && parts->answers != NULL && parts->missing.nodes != NULL &&
+           !parts->rows.failed;
+}
+
+static void name_missing(const wsf_ask *ask, const wsf_asked_node *asked, node_set *missing) {
+    const wsf_rows *rows = &asked->answer.rows;
+    if (asked->answer.status != WSFAN_OK &&
+        (asked->answer.status != WSFAN_EPARTIAL || ask->kind != WSFAN_REQUEST_JOIN))
+        add_node(missing, asked->node);
+    if (ask->kind != WSFAN_REQUEST_JOIN)
+        return;
+    for (uint32_t i = 0; i < rows->count; i++)
+        if (rows->list[i]->key_size == 8)
+            add_node(missing, read_u64(rows->list[i]->bytes));
+}
+
+void wsf_ask_tell(wsf_ask *ask, void (*tell)(void *user, const wsfan_reply *reply), void *user) {
+    reply_parts parts;
+    wsfan_reply reply = { .kind = ask->kind, .reply_user = ask->reply_user };
+    bool made = make_parts(ask, &parts);
+    reply.status = made ? WSFAN_OK : WSFAN_ENOMEM;
+    for (uint32_t i = 0; made && i < ask->nodes_count; i++) {
+        const wsf_asked_node *asked = &ask->nodes[i];
+        if (asked->node == 0)
+            continue;
+        if (asked->answer.status != WSFAN_OK)
+            reply.status = WSFAN_EPARTIAL;
+        name_missing(ask, asked, &parts.missing);
+        reply.sessions += asked->answer.sessions;
+        reply.sessions_failed += asked->answer.sessions_failed;
+        parts.answers[reply.answers_count++] = (wsfan_answer){
+            .node = asked->node,
+            .status = asked->answer.status,
+            .sessions = asked->answer.sessions,
+            .sessions_failed = asked->answer.sessions_failed,
+            .payload = { asked->answer.payload, asked->answer.payload_size },
+        };
+    }
+    for (uint32_t i = 0; made && i < parts.rows.count; i++)
+        parts.public_rows[i] = public_row(ask->kind, parts.rows.list[i]);
+    if (made && parts.rows.more && parts.rows.count > 0)
+        reply.next = wsf_row_key(parts.rows.list[parts.rows.count - 1]);
+    reply.rows = parts.public_rows;
+    reply.rows_count = made ? parts.rows.count : 0;
+    reply.answers = parts.answers;
+    reply.missing = parts.missing.nodes;
+    reply.missing_count = parts.missing.count;
+    tell(user, &reply);
+    wsf_rows_destroy(&parts.rows);
+    free(parts.public_rows);
+    free(parts.answers);
+    free(parts.missing.nodes);
+}
+
+/* --------------------------------------------------------------------------------- being asked */
+
+wsf_task *wsf_task_new(wsfan_request_kind kind, wsfan_message *message, uint32_t number) {
+    wsf_task *task = calloc(1, sizeof *task);
+    if (task == NULL)
+        return NULL;
+    if (pthread_mutex_init(&task->lock, NULL) != 0) {
+        free(task);
+        return NULL;
+    }
+    atomic_init(&task->refs, 1);
+    atomic_init(&task->loops_left, 1);
+    atomic_init(&task->expired, false);
+    task->kind = kind;
+    task->number = number;
+    task->message = wsfan_message_ref(message);
+    wsf_answer_init(&task->answer, is_list(kind) ? number : WSF_RECEIPT_PEERS_MAX);
+    return task;
+}
+
+static wsf_task *task_ref(wsf_task *task) {
+    atomic_fetch_add_explicit(&task->refs, 1, memory_order_relaxed);
+    return task;
+}
+
+void wsf_task_unref(wsf_task *task) {
+    if (task == NULL || atomic_fetch_sub_explicit(&task->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    wsf_answer_destroy(&task->answer);
+    wsfan_message_unref(task->message);
+    pthread_mutex_destroy(&task->lock);
+    free(task);
+}
+
+wsf_errand *wsf_errand_new(wsf_task *task) {
+    wsf_errand *errand = calloc(1, sizeof *errand);
+    if (errand == NULL)
+        return NULL;
+    errand->task = task_ref(task);
+    wsf_answer_init(&errand->answer, task->answer.rows.count_max);
+    atomic_fetch_add(&task->loops_left, 1);
+    return errand;
+}
+
+bool wsf_task_loop_through(wsf_task *task) {
+    return atomic_fetch_sub_explicit(&task->loops_left, 1, memory_order_acq_rel) == 1;
+}
+
+wsf_task *wsf_errand_end(wsf_errand *errand) {
+    wsf_task *task = errand->task;
+    pthread_mutex_lock(&task->lock);
+    wsf_answer_merge(&task->answer, &errand->answer);
+    pthread_mutex_unlock(&task->lock);
+    wsf_answer_destroy(&errand->answer);
+    free(errand);
+    if (wsf_task_loop_through(task))
+        return task;
+    wsf_task_unref(task);
+    return NULL;
+}

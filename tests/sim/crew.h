@@ -1,0 +1,96 @@
+/* What the files that play host processes share. */
+#ifndef CREW_H
+#define CREW_H
+
+#include <stdlib.h>
+
+#include "claims.h"
+#include "hosts.h"
+#include "perform.h"
+
+enum { INBOX_MESSAGE, INBOX_TICKET, INBOX_ERRAND, INBOX_REPLY };
+
+typedef struct item {
+    struct item *next;
+    int kind;
+    wsfan_message *message;
+    wsf_ticket *ticket;
+    wsf_errand *errand;
+    wsf_ask *ask;
+} item;
+
+typedef struct {
+    hosts *owner;
+    unsigned node;
+    wsf_members members;
+    wsf_performer performer;
+    item *head;
+    item *tail;
+} loop;
+
+typedef struct {
+    uint32_t number; /* the ledger's */
+    unsigned loop;
+    wsfan_session handle;
+} client;
+
+typedef struct {
+    bool running;
+    bool dying;
+    uint32_t life;
+    unsigned full_one_in;
+    uint64_t taken; /* messages, by all inboxes */
+    uint64_t refused;
+    uint64_t gaps; /* messages that it was told are missing */
+    loop loops[LEDGER_LOOPS_MAX];
+    client **clients;
+    uint32_t clients_count;
+} host;
+
+enum { PATTERN_PERIOD = 256, PAYLOAD_SIZE_MAX = 32 * 1024 };
+
+struct hosts {
+    ledger *ledger;
+    claims *claims;
+    world *world;
+    unsigned loops;
+    unsigned used; /* no node from here on was ever started */
+    wsf_hash_key key;
+    uint8_t pattern[PATTERN_PERIOD + PAYLOAD_SIZE_MAX]; /* what payloads are cut from */
+    host hosts[WORLD_NODES_MAX];
+};
+
+enum { TARGETS_MAX = 1 + LEDGER_OUT_MAX };
+
+/* Whom something is for, as the library and as the ledger want to know it. */
+typedef struct {
+    ledger_targets ledger;
+    wsfan_target targets[TARGETS_MAX];
+    size_t count;
+    wsfan_address except;
+    char names[TARGETS_MAX][WSFAN_ADDRESS_TEXT_SIZE];
+} choice;
+
+static inline void *need(void *memory) {
+    if (memory == NULL)
+        abort();
+    return memory;
+}
+
+/* Random ones. A session: NULL where the node has none. */
+client *hosts_any(hosts *h, unsigned node);
+void choice_make(hosts *h, unsigned chats, choice *c);
+void choice_make_chat(unsigned chat, choice *c);
+void choice_make_session(hosts *h, choice *c); /* one session, or nobody: count is 0 */
+
+/* Publishes in a chat, here and there. */
+void hosts_greet(hosts *h, unsigned chat);
+void hosts_close_one(hosts *h, unsigned node, client *who);
+
+/* Requests, as a loop carries them out and gets them back. */
+wsf_performer_effects asking_effects(loop *of);
+void asking_perform(loop *at, wsf_errand *errand);
+void asking_reply(loop *at, wsf_ask *ask);
+void asking_put_errand(loop *at, wsf_errand *errand);
+
+#endif
