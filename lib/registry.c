@@ -402,12 +402,13 @@ void wsf_registry_expect(wsf_registry *registry, wsfan_session session, uint32_t
     find_membership(registry, find_session(registry, session), audience)->pending = 1;
 }
 
+/* The audience may have been dropped since: then its place is free, or another's. */
 static wsf_membership *find_expected(const wsf_registry *registry, wsfan_session session,
                                      uint32_t audience) {
     wsf_session_slot *slot = find_session(registry, session);
-    if (registry->audiences[audience].members == NULL)
-        return NULL; /* it has ended since the session joined it */
-    wsf_membership *membership = slot == NULL ? NULL : find_membership(registry, slot, audience);
+    if (slot == NULL || wsf_registry_audience(registry, audience)->members == NULL)
+        return NULL;
+    wsf_membership *membership = find_membership(registry, slot, audience);
     return membership != NULL && membership->pending ? membership : NULL;
 }
 

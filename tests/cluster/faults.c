@@ -120,7 +120,7 @@ static void become_recorder(test *t, unsigned node, life_log *log) {
         .peers = t->named,
         .peers_count = t->named_count,
         .forget_ms = t->forget_ms,
-        .messages_per_s = 100,
+        .messages_per_s = 200,
         .payload_size_max = 2000,
     };
     _exit(network_enter(node) ? recorder_run(&config, log) : EXIT_FAILURE);

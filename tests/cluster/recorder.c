@@ -12,13 +12,17 @@
 
 enum {
     SESSIONS_MAX = 24, /* open at a time */
+    STAYERS = 8,       /* of these never leave, so that they miss what is lost */
+    STAYERS_CHATS =
+        2, /* and each is in so many chats; the rest is for interest that comes and goes */
+    ACTS_PER_S = 40,
     STEP_MS = 5,
     SLEPT_MS = 500, /* between two steps: it was stopped */
     LOOK_MS = 100,  /* between two looks at its own counters */
     PEERS_MAX = 64,
-    WINDOW_BYTES = 256 * 1024,
+    WINDOW_BYTES = 64 * 1024, /* small, as the queue, so that a cut of seconds costs messages */
     QUEUE_BYTES = 512 * 1024,
-    QUEUE_COUNT = 2048,
+    QUEUE_COUNT = 64,
     CONTROL_BYTES = 128 * 1024,
     FRAME_BYTES_MAX = 128 * 1024,
     HEAD = 12 /* of a payload: the publisher's id and its number */
@@ -183,6 +187,17 @@ static client *any_client(recorder *r) {
     return who->open ? who : NULL;
 }
 
+static bool stays(const recorder *r, const client *who) {
+    return who - r->clients < STAYERS;
+}
+
+static unsigned count_chats(const client *who) {
+    unsigned count = 0;
+    for (uint32_t bits = who->chats; bits != 0; bits &= bits - 1)
+        count++;
+    return count;
+}
+
 static wsfan_bytes name_of(const uint8_t *byte) {
     return (wsfan_bytes){ byte, 1 };
 }
@@ -207,7 +222,7 @@ static void open_session(recorder *r) {
 
 static void close_session(recorder *r) {
     client *who = any_client(r);
-    if (who == NULL)
+    if (who == NULL || stays(r, who))
         return;
     write_event(r, (event){ .kind = EVENT_CLOSE, .session = who->number });
     if (wsfan_session_close(r->loops[who->loop].loop, who->handle) != WSFAN_OK)
@@ -218,7 +233,8 @@ static void close_session(recorder *r) {
 static void join(recorder *r) {
     client *who = any_client(r);
     uint8_t chat = (uint8_t)random_below(r, EVENTS_CHATS);
-    if (who == NULL || (who->chats >> chat & 1) != 0)
+    if (who == NULL || (who->chats >> chat & 1) != 0 ||
+        (stays(r, who) && count_chats(who) == STAYERS_CHATS))
         return;
     who->chats |= 1u << chat;
     write_event(r, (event){ .kind = EVENT_JOIN, .session = who->number, .chat = chat });
@@ -229,7 +245,7 @@ static void join(recorder *r) {
 static void leave(recorder *r) {
     client *who = any_client(r);
     uint8_t chat = (uint8_t)random_below(r, EVENTS_CHATS);
-    if (who == NULL || who->chats == 0)
+    if (who == NULL || who->chats == 0 || stays(r, who))
         return;
     while ((who->chats >> chat & 1) == 0)
         chat = (uint8_t)((chat + 1) % EVENTS_CHATS);
@@ -369,6 +385,7 @@ static void run_load(recorder *r) {
     uint64_t before_ns = recorder_ns();
     uint64_t began_ms = before_ns / 1000000;
     uint64_t published = 0;
+    uint64_t acts = 0;
     while (!atomic_load(&r->log->finish)) {
         began_ms += wait_for_work(r, before_ns);
         before_ns = recorder_ns();
@@ -378,11 +395,12 @@ static void run_load(recorder *r) {
             look_at_peers(r);
             r->looked_ns = before_ns;
         }
-        uint64_t due = (before_ns / 1000000 - began_ms) * r->config->messages_per_s / 1000;
+        uint64_t ran_ms = before_ns / 1000000 - began_ms;
         bool quiet = atomic_load(&r->log->quiet);
-        if (!quiet && random_below(r, 4) == 0)
-            act(r);
-        for (; published < due; published++)
+        for (; acts < ran_ms * ACTS_PER_S / 1000; acts++)
+            if (!quiet)
+                act(r);
+        for (; published < ran_ms * r->config->messages_per_s / 1000; published++)
             if (!quiet)
                 publish(r);
     }

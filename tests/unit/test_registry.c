@@ -199,6 +199,28 @@ START_TEST(each_limit_holds_at_the_limit_and_refuses_one_more) {
 END_TEST
 
 /* Against a model that cannot be wrong: a matrix of who is in what. */
+/* Whoever waits for a join may ask when the session has left and the audience is no more. */
+START_TEST(a_join_that_outlives_its_audience_is_not_expected) {
+    static const char *const names[] = { "0", "1", "2", "3" };
+    begin(&LIMITS);
+    wsfan_session session = open_session(1);
+    for (uint32_t i = 0; i < 4; i++) {
+        ck_assert_int_eq(join(session, WSFAN_CHAT, names[i]), WSFAN_OK);
+        wsf_registry_expect(&registry, session, i);
+    }
+    ck_assert_int_eq(leave(session, "1"), WSFAN_OK);
+    ck_assert_int_eq(leave(session, "0"), WSFAN_OK); /* its place links to that of 1 */
+    wsfan_recipient recipient;
+    for (uint32_t i = 0; i < 2; i++) {
+        ck_assert(!wsf_registry_expected(&registry, session, i));
+        ck_assert(!wsf_registry_told(&registry, session, i));
+        ck_assert(!wsf_registry_settled(&registry, session, i, &recipient));
+    }
+    ck_assert(wsf_registry_expected(&registry, session, 2));
+    wsf_registry_destroy(&registry);
+}
+END_TEST
+
 START_TEST(it_agrees_with_a_model_under_random_change) {
     enum { SESSIONS = 40, CHATS = 30, STEPS = 20000 };
     static bool in[SESSIONS][CHATS];
@@ -359,6 +381,7 @@ SUITE_MAIN("registry", members_of_a_chat_are_found_with_their_user_pointers,
            recipients_stay_readable_while_sessions_open_and_close,
            two_names_with_one_hash_are_twins_and_stay_apart,
            each_limit_holds_at_the_limit_and_refuses_one_more,
+           a_join_that_outlives_its_audience_is_not_expected,
            it_agrees_with_a_model_under_random_change,
            a_session_is_addressed_by_its_address_and_everyone_by_their_node,
            under_any_addressing_a_session_is_chosen_once_or_left_out)
