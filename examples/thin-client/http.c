@@ -194,6 +194,7 @@ int http_open(struct service *service, const char *host, int port) {
         .protocols = protocols,
         .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND |
                    LWS_SERVER_OPTION_DISABLE_IPV6,
+        .keepalive_timeout = 60,
         .server_string = "thin-client",
         .user = service,
     };
