@@ -40,7 +40,7 @@ struct wsf_mesh {
     uint32_t headroom_bytes;
     uint32_t close_ms_max;
     bool closing;
-    bool threaded; /* guarded by the lock; it never becomes false again */
+    bool threaded;  /* guarded by the lock; it never becomes false again */
     wsf_view *view; /* the newest; the same */
     wsf_mesh_command stop;
     wsf_mesh_command quiet;
@@ -305,10 +305,9 @@ static void *run(void *user) {
 
 static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
                      const wsf_core_config *core_config) {
-    wsf_effects effects = { mesh,       on_connect, on_disconnect, on_send,
-                            on_deliver, on_joined,  on_peer,       on_gap,
-                            on_result,  on_view,    on_shed,       on_sessions,
-                            on_quiet,   on_drained };
+    wsf_effects effects = { mesh,      on_connect,  on_disconnect, on_send,   on_deliver,
+                            on_joined, on_peer,     on_gap,        on_result, on_view,
+                            on_shed,   on_sessions, on_quiet,      on_drained };
     wsf_core_config with_endpoint = *core_config;
     uint64_t frame_size_max = wsf_core_frame_size_max(core_config);
     int error = WSFAN_OK;
@@ -408,10 +407,9 @@ static bool work_here(wsf_mesh *mesh, wsf_item *item, int *error) {
     bool here = !mesh->threaded;
     if (here) {
         /* Through the queue, which may be closed, and which effects may post to. */
-        *error = item->kind == WSF_MESH_PUBLISH ? wsf_queue_push_bounded(&mesh->mailbox.queue, item,
-                                                                         &(bool){ false })
-                                                : wsf_queue_push(&mesh->mailbox.queue, item,
-                                                                 &(bool){ false });
+        *error = item->kind == WSF_MESH_PUBLISH
+                     ? wsf_queue_push_bounded(&mesh->mailbox.queue, item, &(bool){ false })
+                     : wsf_queue_push(&mesh->mailbox.queue, item, &(bool){ false });
         while (handle_commands(mesh))
             continue;
         wsf_core_flush(mesh->core, now());

@@ -32,8 +32,8 @@ async function mesh(replicas) {
   const sum = { bytes: 0, payload: 0 };
   for (const replica of replicas.filter((replica) => !replica.exit))
     for (const peer of (await replica.stats()).peers) {
-      sum.bytes += peer.bytes_out;
-      sum.payload += peer.payload_bytes_out;
+      sum.bytes += peer.bytes_in; // also of what the service sends
+      sum.payload += peer.payload_bytes_in;
     }
   return sum;
 }

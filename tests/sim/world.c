@@ -53,7 +53,7 @@ typedef struct {
     wsf_view *view;
     uint64_t sessions; /* as far as a drain is concerned */
     uint32_t shed_permille;
-    bool quiet;        /* asked for, not done */
+    bool quiet; /* asked for, not done */
     bool drained;
     int drained_status;
     conn conns[WORLD_CONNECTIONS_MAX];
@@ -397,9 +397,9 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
                     uint64_t peers) {
     node *n = &w->nodes[i];
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    wsf_effects effects = { n,         on_connect, on_disconnect, on_send,  on_deliver,
-                            on_joined, on_peer,    on_gap,        on_result, on_view,
-                            on_shed,   on_sessions, on_quiet,     on_drained };
+    wsf_effects effects = { n,         on_connect,  on_disconnect, on_send,   on_deliver,
+                            on_joined, on_peer,     on_gap,        on_result, on_view,
+                            on_shed,   on_sessions, on_quiet,      on_drained };
     assert(n->core == NULL);
     endpoint_of(i, endpoint);
     wsf_core_config config = w->config;
