@@ -38,10 +38,10 @@ typedef struct {
     atomic_uint results;      /* asked for and not dispatched */
     atomic_uint requests;     /* the same */
     atomic_uint_fast64_t gap; /* messages that found no room and were not reported yet */
-    atomic_uint_fast64_t sessions;  /* of the loop; the mesh reads it during a drain */
-    _Atomic(wsf_view *) view;       /* the newest that the loop has not seen; NULL: none */
-    atomic_uint shed_permille;      /* see wsf_effects */
-    atomic_int drained;             /* 1: the drain is over; the status is the next */
+    atomic_uint_fast64_t sessions; /* of the loop; the mesh reads it during a drain */
+    _Atomic(wsf_view *) view;      /* the newest that the loop has not seen; NULL: none */
+    atomic_uint shed_permille;     /* see wsf_effects */
+    atomic_int drained;            /* 1: the drain is over; the status is the next */
     atomic_int drained_status;
 
     /* The mesh thread's: messages on their way to the mailbox, which they reach together. */

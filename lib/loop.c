@@ -417,8 +417,8 @@ static uint32_t dispatch_drain(wsfan_loop *loop, uint32_t max) {
     uint32_t permille = atomic_load(&loop->inbox->shed_permille);
     if (permille > loop->moves.shed_permille || permille == 0)
         wsf_moves_shed(&loop->moves, &loop->members.registry, permille);
-    while (told < max && (count = wsf_moves_shed_next(&loop->moves, &loop->members.registry,
-                                                      sessions)) > 0) {
+    while (told < max &&
+           (count = wsf_moves_shed_next(&loop->moves, &loop->members.registry, sessions)) > 0) {
         told += (uint32_t)count;
         if (loop->callbacks.on_drain != NULL)
             loop->callbacks.on_drain(loop->user, sessions, count);

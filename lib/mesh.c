@@ -43,7 +43,7 @@ struct wsf_mesh {
     uint32_t headroom_bytes;
     uint32_t close_ms_max;
     bool closing;
-    bool threaded; /* guarded by the lock; it never becomes false again */
+    bool threaded;  /* guarded by the lock; it never becomes false again */
     wsf_view *view; /* the newest; the same */
     wsf_mesh_command stop;
     wsf_mesh_command quiet;

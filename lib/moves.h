@@ -7,10 +7,10 @@
 enum { WSF_SHED_BATCH = 64 };
 
 typedef struct {
-    wsf_view *from; /* the host was told of moves up to this one; NULL: none was seen yet */
-    wsf_view *to;   /* while the chats are gone through */
-    wsf_view *next; /* came meanwhile */
-    uint32_t cursor; /* audiences up to here are done */
+    wsf_view *from;       /* the host was told of moves up to this one; NULL: none was seen yet */
+    wsf_view *to;         /* while the chats are gone through */
+    wsf_view *next;       /* came meanwhile */
+    uint32_t cursor;      /* audiences up to here are done */
     uint32_t shed_cursor; /* session slots up to here were asked to go */
     uint32_t shed_permille;
     uint64_t shed_total; /* sessions when it began */

@@ -179,8 +179,9 @@ static void renew_view(wsf_core *core) {
     view->count = 0;
     wsf_standing own = wsf_standing_own(core);
     if (may_own(own.flags, own.weight)) {
-        wsf_place place = { .node = core->config.node, .hash = core->place_hash,
-                            .weight = own.weight, .up = true };
+        wsf_place place = {
+            .node = core->config.node, .hash = core->place_hash, .weight = own.weight, .up = true
+        };
         memcpy(place.name, core->name, sizeof place.name);
         memcpy(place.address, core->address, sizeof place.address);
         add_place(view, &place);

@@ -108,8 +108,8 @@ struct server {
     bool stopped;
     bool drained;
     uint32_t drain_ms;
-    bool redirect;          /* clients of chats that others own */
-    uint64_t clients_moved; /* closed with 4307 */
+    bool redirect;               /* clients of chats that others own */
+    uint64_t clients_moved;      /* closed with 4307 */
     struct publisher *publisher; /* NULL: nobody may publish over HTTP */
     lws_sorted_usec_list_t stop_deadline;
     lws_sorted_usec_list_t meet_deadline;

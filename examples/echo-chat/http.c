@@ -176,8 +176,8 @@ static void statistics(struct server *server, struct response *response) {
     json_string(json, wsfan_node_endpoint(server->node));
     json_format(json, ",\"clients\":{\"open\":%" PRIu64 ",\"slow\":%" PRIu64, server->clients_count,
                 server->clients_slow);
-    json_format(json, ",\"refused\":%" PRIu64 ",\"moved\":%" PRIu64 "}",
-                server->clients_refused, server->clients_moved);
+    json_format(json, ",\"refused\":%" PRIu64 ",\"moved\":%" PRIu64 "}", server->clients_refused,
+                server->clients_moved);
 #define FIELD(name) json_format(json, ",\"" #name "\":%" PRIu64, (uint64_t)stats.name)
     FIELD(sessions), FIELD(chats), FIELD(chats_remote), FIELD(peers_up);
     FIELD(published), FIELD(published_bytes), FIELD(delivered), FIELD(received), FIELD(gaps);

@@ -55,8 +55,7 @@ int main(int argc, char **argv) {
     int error = cluster_open(&server, &options.cluster);
     if (error != WSFAN_OK) {
         status = explain(error, &options);
-    } else if (options.publish_token != NULL &&
-               publish_open(&server, options.publish_token) != 0) {
+    } else if (options.publish_token != NULL && publish_open(&server, options.publish_token) != 0) {
         status = 2;
     } else if (server_watch(&server, signals, "signal") != 0) {
         fprintf(stderr, "echo-chat: cannot watch for signals\n");

@@ -20,13 +20,16 @@ static const char usage[] =
     "                      [none: this replica is alone]\n"
     "  --join ENDPOINT     the --mesh of another replica, any one that runs is enough; or\n"
     "                      dns://HOST:PORT: all addresses of HOST, asked for again and again\n"
-    "  --standalone        no mesh and no socket for one: the same as no --mesh, and an error with it\n"
+    "  --standalone        no mesh and no socket for one: the same as no --mesh, and an error with "
+    "it\n"
     "  --public ADDRESS    where clients reach this replica: http://HOST:PORT, or HOST:PORT\n"
     "  --placement redirect\n"
-    "                      send a client to the replica that owns its chat, if that has a --public\n"
+    "                      send a client to the replica that owns its chat, if that has a "
+    "--public\n"
     "                      address: HTTP 307, or for browsers a close frame with status 4307\n"
     "  --publish-token FILE\n"
-    "                      let other programs publish by POST /publish, if they have the token that\n"
+    "                      let other programs publish by POST /publish, if they have the token "
+    "that\n"
     "                      is the first line of this file\n"
     "  --drain SECONDS     how long clients are sent away in when this replica ends [3]\n"
     "  --name NAME         of this replica, unique among them [node- and a random id]\n"
@@ -98,7 +101,8 @@ static const char *read_public(const char *argument) {
         valid = valid && (unsigned char)*c > 0x20 && (unsigned char)*c < 0x7F;
     if (!valid || strchr(address + 8, '/') != NULL)
         bad("--public %.110s: it must be http://HOST:PORT, https://HOST:PORT or HOST:PORT, at most "
-            "%d bytes", argument, PUBLIC_BYTES_MAX);
+            "%d bytes",
+            argument, PUBLIC_BYTES_MAX);
     return address;
 }
 
@@ -112,14 +116,17 @@ static uint32_t read_seconds(const char *flag, const char *argument) {
 
 void options_read(struct options *options, int argc, char **argv) {
     static const struct option known[] = {
-        { "listen", required_argument, NULL, 'l' }, { "mesh", required_argument, NULL, 'm' },
-        { "join", required_argument, NULL, 'j' },   { "name", required_argument, NULL, 'n' },
+        { "listen", required_argument, NULL, 'l' },
+        { "mesh", required_argument, NULL, 'm' },
+        { "join", required_argument, NULL, 'j' },
+        { "name", required_argument, NULL, 'n' },
         { "standalone", no_argument, NULL, 's' },
         { "public", required_argument, NULL, 'p' },
         { "placement", required_argument, NULL, 'P' },
         { "publish-token", required_argument, NULL, 't' },
         { "drain", required_argument, NULL, 'd' },
-        { "help", no_argument, NULL, 'h' },         { NULL, 0, NULL, 0 },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
     };
     static const char *joins[JOINS_COUNT_MAX];
     bool standalone = false;

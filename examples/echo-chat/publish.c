@@ -25,9 +25,9 @@ enum {
 
 /* A key that was used, and what came of it. */
 struct past {
-    char key[KEY_BYTES_MAX + 1]; /* "": free */
+    char key[KEY_BYTES_MAX + 1];        /* "": free */
     unsigned char digest[DIGEST_BYTES]; /* of the body */
-    char *answer; /* NULL: it is still under way */
+    char *answer;                       /* NULL: it is still under way */
 };
 
 struct request {
@@ -150,8 +150,8 @@ static int read_key(struct lws *wsi, char key[KEY_BYTES_MAX + 1]) {
     int size = lws_hdr_custom_length(wsi, name, name_size);
     if (size <= 0)
         return 0;
-    return size > KEY_BYTES_MAX || lws_hdr_custom_copy(wsi, key, KEY_BYTES_MAX + 1, name,
-                                                       name_size) < 0
+    return size > KEY_BYTES_MAX ||
+                   lws_hdr_custom_copy(wsi, key, KEY_BYTES_MAX + 1, name, name_size) < 0
                ? -1
                : 0;
 }

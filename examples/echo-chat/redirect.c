@@ -65,8 +65,7 @@ bool redirect_before(const struct server *server, struct lws *wsi, char *locatio
 }
 
 static void send_on(struct client *client, const char *address) {
-    snprintf(client->moved_to, sizeof client->moved_to, "moved to %.*s",
-             PUBLIC_BYTES_MAX, address);
+    snprintf(client->moved_to, sizeof client->moved_to, "moved to %.*s", PUBLIC_BYTES_MAX, address);
     client_close(client, CLOSE_MOVED, client->moved_to);
     client->server->clients_moved++;
 }

@@ -28,14 +28,14 @@ static int send_bytes(struct lws *wsi, unsigned status, const char *type, const 
     if (body == NULL)
         return -1;
     memcpy(body + LWS_PRE, data, size);
-    int failed =
-        lws_add_http_common_headers(wsi, status, type, size, &p, end) ||
-        lws_add_http_header_by_name(wsi, (const unsigned char *)"cache-control:",
-                                    (const unsigned char *)"no-store", 8, &p, end) ||
-        lws_add_http_header_by_name(wsi, (const unsigned char *)"content-security-policy:",
-                                    (const unsigned char *)policy, sizeof policy - 1, &p, end) ||
-        lws_finalize_write_http_header(wsi, start, &p, end) ||
-        lws_write(wsi, body + LWS_PRE, size, LWS_WRITE_HTTP_FINAL) < 0;
+    int failed = lws_add_http_common_headers(wsi, status, type, size, &p, end) ||
+                 lws_add_http_header_by_name(wsi, (const unsigned char *)"cache-control:",
+                                             (const unsigned char *)"no-store", 8, &p, end) ||
+                 lws_add_http_header_by_name(wsi, (const unsigned char *)"content-security-policy:",
+                                             (const unsigned char *)policy, sizeof policy - 1, &p,
+                                             end) ||
+                 lws_finalize_write_http_header(wsi, start, &p, end) ||
+                 lws_write(wsi, body + LWS_PRE, size, LWS_WRITE_HTTP_FINAL) < 0;
     free(body);
     return failed || lws_http_transaction_completed(wsi) ? -1 : 0;
 }
@@ -66,8 +66,9 @@ static int get_items(struct service *service, struct lws *wsi) {
     if (name == NULL || *name == '\0')
         return send_error(wsi, HTTP_STATUS_BAD_REQUEST, "the URL names no chat");
     cJSON *list = store_list(service, name, from != NULL ? strtoll(from, NULL, 10) : 0);
-    return list != NULL ? send_json(wsi, HTTP_STATUS_OK, list)
-                        : send_error(wsi, HTTP_STATUS_SERVICE_UNAVAILABLE, "the store is not there");
+    return list != NULL
+               ? send_json(wsi, HTTP_STATUS_OK, list)
+               : send_error(wsi, HTTP_STATUS_SERVICE_UNAVAILABLE, "the store is not there");
 }
 
 static int get_about(struct service *service, struct lws *wsi) {
@@ -99,8 +100,9 @@ static int on_request(struct service *service, struct lws *wsi) {
 }
 
 static void on_body(struct request *request, const void *data, size_t size) {
-    char *body = size > BODY_BYTES_MAX - request->size ? NULL
-                                                       : realloc(request->body, request->size + size);
+    char *body = size > BODY_BYTES_MAX - request->size
+                     ? NULL
+                     : realloc(request->body, request->size + size);
     request->too_large = request->too_large || body == NULL;
     if (body == NULL)
         return;
@@ -133,9 +135,9 @@ static int on_body_end(struct service *service, struct lws *wsi, struct request 
     struct request taken = *request; /* libwebsockets may use the room for the next request */
     *request = (struct request){ .body = NULL };
     cJSON *object = cJSON_ParseWithLength(taken.body, taken.size);
-    int result = taken.too_large ? send_error(wsi, HTTP_STATUS_REQ_ENTITY_TOO_LARGE,
-                                              "the body is too long")
-                                 : post_item(service, wsi, object);
+    int result = taken.too_large
+                     ? send_error(wsi, HTTP_STATUS_REQ_ENTITY_TOO_LARGE, "the body is too long")
+                     : post_item(service, wsi, object);
     cJSON_Delete(object);
     free(taken.body);
     return result;
@@ -194,6 +196,7 @@ int http_open(struct service *service, const char *host, int port) {
         .protocols = protocols,
         .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND |
                    LWS_SERVER_OPTION_DISABLE_IPV6,
+        .keepalive_timeout = 60,
         .server_string = "thin-client",
         .user = service,
     };

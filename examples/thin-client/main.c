@@ -8,9 +8,11 @@
 #include <sys/signalfd.h>
 
 static const char usage[] =
-    "usage: thin-client --store FILE --sockets URL --mesh ENDPOINT --join ENDPOINT [--listen PORT]\n"
+    "usage: thin-client --store FILE --sockets URL --mesh ENDPOINT --join ENDPOINT [--listen "
+    "PORT]\n"
     "\n"
-    "A REST service with a page. It keeps messages in SQLite; browsers post and fetch here, and hear\n"
+    "A REST service with a page. It keeps messages in SQLite; browsers post and fetch here, and "
+    "hear\n"
     "over a WebSocket of the echo-chat replicas that something has changed.\n"
     "\n"
     "  --store FILE     the database, made if it is not there\n"
@@ -30,9 +32,12 @@ struct arguments {
 
 static void read_arguments(struct arguments *arguments, int argc, char **argv) {
     static const struct option known[] = {
-        { "store", required_argument, NULL, 's' }, { "sockets", required_argument, NULL, 'w' },
-        { "mesh", required_argument, NULL, 'm' },  { "join", required_argument, NULL, 'j' },
-        { "listen", required_argument, NULL, 'l' }, { "help", no_argument, NULL, 'h' },
+        { "store", required_argument, NULL, 's' },
+        { "sockets", required_argument, NULL, 'w' },
+        { "mesh", required_argument, NULL, 'm' },
+        { "join", required_argument, NULL, 'j' },
+        { "listen", required_argument, NULL, 'l' },
+        { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
     arguments->port = 8090;

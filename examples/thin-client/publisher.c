@@ -37,8 +37,7 @@ void publisher_tell(struct service *service, const char *chat, int64_t item) {
     int size = snprintf(text, sizeof text,
                         "\"type\":\"changed\",\"session\":\"%016x-%016x\",\"item\":%lld}", 0, 0,
                         (long long)item);
-    wsfan_publish_options options = { .struct_size = sizeof options,
-                                      .result_loop = service->loop };
+    wsfan_publish_options options = { .struct_size = sizeof options, .result_loop = service->loop };
     if (wsfan_broadcast(service->node, wsfan_string(chat), (wsfan_bytes){ text, (size_t)size },
                         &options) != WSFAN_OK)
         service->untold++;

@@ -256,9 +256,9 @@ typedef struct wsfan_options {
                                    them; 1..255 bytes [NULL: none] */
     uint32_t placement_weight;  /* its share of the chats against that of the others, 0..1000; 0: it
                                    owns none [100] */
-    uint32_t publisher_only;    /* 1: no sessions may be opened. Such a node is never an owner and is
+    uint32_t publisher_only; /* 1: no sessions may be opened. Such a node is never an owner and is
                                    sent no messages [0] */
-    uint32_t ready_ms_max;      /* a node waits so long for peers that do not answer [5000] */
+    uint32_t ready_ms_max;   /* a node waits so long for peers that do not answer [5000] */
 
     /* Requests */
     uint32_t requests_count_max; /* on_reply calls that a loop waits for; and requests that this node
@@ -314,10 +314,10 @@ WSFAN_API int wsfan_node_drain(wsfan_node *node, uint32_t drain_ms_max);
 
 /* Which node owns a chat. */
 typedef struct wsfan_owner {
-    size_t struct_size;       /* sizeof(wsfan_owner), set by the caller */
-    uint64_t node;            /* its id; 0: no node is ready */
-    int here;                 /* 1: it is this node */
-    int up;                   /* 0: nothing is heard of it just now; in doubt, keep your clients */
+    size_t struct_size; /* sizeof(wsfan_owner), set by the caller */
+    uint64_t node;      /* its id; 0: no node is ready */
+    int here;           /* 1: it is this node */
+    int up;             /* 0: nothing is heard of it just now; in doubt, keep your clients */
     char name[65];
     char public_address[256]; /* its options.public_address; "" without one */
 } wsfan_owner;
@@ -464,8 +464,8 @@ typedef struct {
     wsfan_bytes chat;
     uint64_t node; /* the new owner's id; 0: no node is ready */
     const char *name;
-    const char *public_address; /* "" without one */
-    int here;                   /* 1: this node */
+    const char *public_address;      /* "" without one */
+    int here;                        /* 1: this node */
     const wsfan_recipient *sessions; /* this loop's sessions in the chat */
     size_t sessions_count;
 } wsfan_moved;

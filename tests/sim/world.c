@@ -51,7 +51,7 @@ typedef struct {
     wsf_view *view;
     uint64_t sessions; /* as far as a drain is concerned */
     uint32_t shed_permille;
-    bool quiet;        /* asked for, not done */
+    bool quiet; /* asked for, not done */
     bool drained;
     int drained_status;
     conn conns[WORLD_CONNECTIONS_MAX];

@@ -67,6 +67,8 @@ START_TEST(each_number_is_checked_at_both_ends) {
         RANGE(dns_interval_ms, 100, 3600000),
         RANGE(requests_count_max, 1, 65536),
         RANGE(request_ms_max, 1, UINT32_MAX),
+        RANGE(placement_weight, 0, 1000),
+        RANGE(publisher_only, 0, 1),
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         const range *r = &ranges[i];
@@ -113,6 +115,18 @@ START_TEST(texts_are_checked_at_both_ends) {
     text[64] = 'x';
     text[65] = '\0';
     ck_assert_int_eq(read_options(&options), WSFAN_ETOOBIG);
+    char address[257];
+    memset(address, 'a', sizeof address);
+    address[255] = '\0';
+    options.public_address = address;
+    options.name = NULL;
+    ck_assert_int_eq(read_options(&options), WSFAN_OK);
+    address[255] = 'a';
+    address[256] = '\0';
+    ck_assert_int_eq(read_options(&options), WSFAN_ETOOBIG);
+    options.public_address = "";
+    ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
+    options.public_address = NULL;
     options.name = "";
     ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
 }

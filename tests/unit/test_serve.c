@@ -316,8 +316,8 @@ START_TEST(a_publisher_only_node_publishes_learns_the_result_and_has_no_sessions
     ck_assert_int_eq(wsfan_session_join(replicas[0].loop, session, wsfan_string("c")), WSFAN_OK);
     WAIT(replicas[0].joined == 1);
     wsfan_publish_options asked = { .struct_size = sizeof asked, .result_loop = replicas[1].loop };
-    ck_assert_int_eq(wsfan_broadcast(replicas[1].node, wsfan_string("c"), wsfan_string("x"), &asked),
-                     WSFAN_OK);
+    ck_assert_int_eq(
+        wsfan_broadcast(replicas[1].node, wsfan_string("c"), wsfan_string("x"), &asked), WSFAN_OK);
     WAIT(replicas[1].results == 1 && replicas[0].messages == 1);
     ck_assert_int_eq(replicas[1].result_status, WSFAN_OK);
     WAIT(owner_of(1, "c").node == wsfan_node_id(replicas[0].node));
@@ -337,8 +337,8 @@ START_TEST(a_drain_closes_sessions_a_few_at_a_time_loses_nothing_and_ends) {
     start_three();
     wsfan_session sessions[SESSIONS];
     for (int i = 0; i < SESSIONS; i++) {
-        ck_assert_int_eq(wsfan_session_open(&sessions[i], replicas[1].loop, wsfan_string("u"), NULL),
-                         WSFAN_OK);
+        ck_assert_int_eq(
+            wsfan_session_open(&sessions[i], replicas[1].loop, wsfan_string("u"), NULL), WSFAN_OK);
         ck_assert_int_eq(wsfan_session_join(replicas[1].loop, sessions[i], wsfan_string("c")),
                          WSFAN_OK);
     }

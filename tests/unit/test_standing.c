@@ -264,7 +264,7 @@ START_TEST(a_drain_with_sessions_that_stay_ends_at_its_time_and_says_so) {
     int status;
     world_set_sessions(w, 1, 3);
     world_drain(w, 1, 60000);
-    world_drain(w, 1, 800); /* sooner */
+    world_drain(w, 1, 800);  /* sooner */
     world_drain(w, 1, 5000); /* not later */
     world_run(w, 600);
     ck_assert(!world_drained(w, 1, &status));
