@@ -47,7 +47,7 @@ test_build() {
     name=$1
     shift
     echo "=== $name"
-    ctest --test-dir "build/$name" --output-on-failure "$@" </dev/null ||
+    ctest --test-dir "build/$name" --output-on-failure --parallel "$jobs" "$@" </dev/null ||
         failed="$failed test:$name"
 }
 
