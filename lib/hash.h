@@ -14,4 +14,7 @@ void wsf_hash_key_init(wsf_hash_key *key, const char *cluster);
 /* SipHash-2-4 of the name, under a key of its own for each kind; never 0. */
 uint64_t wsf_hash_target(const wsf_hash_key *key, const wsfan_target *target);
 
+/* Of any bytes, apart from all names; never 0. */
+uint64_t wsf_hash_bytes(const wsf_hash_key *key, wsfan_bytes bytes);
+
 #endif

@@ -5,21 +5,31 @@
 #include <stdatomic.h>
 
 #include "core.h"
+#include "deque.h"
 #include "mailbox.h"
+#include "table.h"
 
 typedef enum {
     WSF_INBOX_MESSAGE, /* the message's own item */
-    WSF_INBOX_SHARED,  /* a message that is in the inbox of another loop too */
+    WSF_INBOX_SHARED,  /* one that is in the inbox of another loop too, or a latest value */
     WSF_INBOX_JOINED,
     WSF_INBOX_PEER,
     WSF_INBOX_GAP,
-    WSF_INBOX_RESULT /* a wsf_receipt */
+    WSF_INBOX_RESULT, /* a wsf_receipt */
+    WSF_INBOX_NEWS    /* a wsf_news */
 } wsf_inbox_kind;
 
 typedef struct {
     wsf_item item;
     wsfan_message *message;
 } wsf_inbox_shared;
+
+/* A latest value that waits, unless the loop has taken it meanwhile. */
+typedef struct {
+    uint64_t slot;
+    uint64_t origin;
+    wsf_inbox_shared *shared;
+} wsf_inbox_latest;
 
 typedef struct {
     wsf_item item; /* WSF_INBOX_PEER or WSF_INBOX_GAP */
@@ -35,6 +45,12 @@ typedef struct {
     atomic_uint notices;      /* waiting */
     atomic_uint results;      /* asked for and not dispatched */
     atomic_uint_fast64_t gap; /* messages that found no room and were not reported yet */
+
+    /* The mesh thread's. */
+    uint64_t replaced; /* latest values that made way for newer ones */
+    uint64_t takes;    /* as often the loop had taken what waits, when the rest of this was noted */
+    wsf_table latest_index;
+    wsf_deque latest; /* wsf_inbox_latest */
 } wsf_inbox;
 
 wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error);
@@ -53,6 +69,8 @@ void wsf_inbox_put_ticket(wsf_inbox *inbox, wsf_ticket *ticket);
  * is then noted as the loop's own. */
 bool wsf_inbox_put_peer(wsf_inbox *inbox, const wsfan_peer *peer);
 bool wsf_inbox_put_gap(wsf_inbox *inbox, const wsfan_gap *gap);
+
+void wsf_inbox_put_news(wsf_inbox *inbox, wsf_news *news);
 
 /* The message of an item of either kind. */
 wsfan_message *wsf_inbox_message(wsf_item *item);

@@ -10,6 +10,7 @@ typedef struct {
     uint64_t inbox_bytes_max;
     uint32_t inbox_count_max;
     uint32_t name_bytes_max;
+    uint32_t metadata_bytes_max;
     wsf_registry_limits registry;
 } wsf_loop_config;
 

@@ -26,6 +26,9 @@ typedef enum {
     WSF_MESH_ADD_LOOP,
     WSF_MESH_REMOVE_LOOP,
     WSF_MESH_LOOPS_DONE, /* the loops_item of a wsf_receipt, with a reference to it */
+    WSF_MESH_PRESENT,   /* a wsf_attendance by its `begin`, */
+    WSF_MESH_ABSENT,    /* and by its `end` */
+    WSF_MESH_NEWS_DONE, /* a wsf_news that was dispatched */
     WSF_MESH_STOP
 } wsf_mesh_kind;
 
@@ -58,5 +61,8 @@ int wsf_mesh_name_endpoints(wsf_mesh *mesh, unsigned source, const char *const *
 /* [any] */
 void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats);
 size_t wsf_mesh_peers(wsf_mesh *mesh, wsfan_peer_stats *peers, size_t capacity);
+void wsf_mesh_count(wsf_mesh *mesh, uint64_t chat_hash, wsfan_count *count);
+void wsf_mesh_visit(wsf_mesh *mesh, uint64_t chat_hash, uint64_t *cursor, uint32_t max,
+                    void (*each)(void *user, const wsfan_member *member), void *user);
 
 #endif

@@ -58,6 +58,7 @@ wsfan_message *wsf_message_clone(const wsfan_message *message) {
     clone->flags = message->flags;
     clone->id = message->id;
     clone->except = message->except;
+    clone->slot = message->slot;
     clone->targets_count = message->targets_count;
     clone->headroom_size = message->headroom_size;
     clone->payload_offset = message->payload_offset;

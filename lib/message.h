@@ -21,6 +21,7 @@ struct wsfan_message {
     uint32_t flags;
     wsfan_message_id id; /* stamped by the core, before anyone else sees the message */
     wsfan_address except;
+    uint64_t slot; /* of a latest value: hash of its targets and key; 0: it is none */
     uint32_t targets_count;
     uint32_t headroom_size;
     uint32_t payload_offset; /* from the start of the struct */

@@ -40,6 +40,10 @@ void wsfan_options_init(wsfan_options *options) {
         .result_ms_max = 5000,
         .close_ms_max = 1000,
         .dns_interval_ms = 5000,
+        .presence_metadata_bytes_max = 256,
+        .presence_members_count_max = 1000,
+        .presence_remote_count_max = 4 * MI,
+        .presence_grace_ms = 5000,
     };
 }
 
@@ -65,6 +69,10 @@ static int check_counts(const wsfan_options *o) {
               within(o->link_queue_bytes_max, 1, UINT64_MAX) &&
               (o->slow_peer == WSFAN_SLOW_DROP || o->slow_peer == WSFAN_SLOW_CUT) &&
               within(o->results_count_max, 1, UINT32_MAX) &&
+              within(o->presence_metadata_bytes_max, 0, 4096) &&
+              within(o->presence_members_count_max, 1, 16777216) &&
+              within(o->presence_remote_count_max, 1, 268435456) &&
+              within(o->presence_grace_ms, 0, 600000) &&
               within(o->interest_log_count_max, 64, 16777216) &&
               (o->interest_log_count_max & (o->interest_log_count_max - 1)) == 0;
     return ok ? WSFAN_OK : WSFAN_EINVAL;

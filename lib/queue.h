@@ -21,6 +21,7 @@ typedef struct {
     uint64_t bytes;
     uint64_t count_max;
     uint64_t bytes_max;
+    uint64_t takes;
     bool closed;
 } wsf_queue;
 
@@ -38,6 +39,12 @@ int wsf_queue_push_bounded(wsf_queue *queue, wsf_item *item, bool *was_empty);
  * they are released, so that what the consumer has not handled yet is bounded too. */
 wsf_item *wsf_queue_take(wsf_queue *queue);
 void wsf_queue_release(wsf_queue *queue, uint64_t count, uint64_t bytes);
+
+/* How often the items were taken; and a change of one that has been queued since, of a bounded one that
+ * now counts for so many bytes. False: it may have been taken, and was not touched. */
+uint64_t wsf_queue_takes(wsf_queue *queue);
+bool wsf_queue_change(wsf_queue *queue, uint64_t takes, wsf_item *item, uint32_t bytes,
+                      void (*change)(wsf_item *item, void *user), void *user);
 
 void wsf_queue_depth(wsf_queue *queue, uint64_t *count, uint64_t *bytes);
 

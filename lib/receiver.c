@@ -2,6 +2,7 @@
 #include "receiver.h"
 
 #include "greet.h"
+#include "rollcall.h"
 #include "route.h"
 #include "sender.h"
 
@@ -52,6 +53,7 @@ static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
     message->flags = entry->message.flags & WSFAN_BINARY;
     message->id = (wsfan_message_id){ entry->message.clock, peer->node };
     message->except = entry->message.except;
+    message->slot = entry->message.slot;
     uint64_t loops;
     uint64_t peers;
     wsf_route_find(core, message, &loops, &peers);
@@ -81,6 +83,7 @@ static void take_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *entry
         core->complete |= wsf_peer_bit(core, peer);
     if (peer->interest_overflow)
         core->complete &= ~wsf_peer_bit(core, peer);
+    wsf_rollcall_take_interest(core, peer, entry);
     peer->ack_ms = 0; /* a join waits for this acknowledgement */
 }
 
@@ -93,6 +96,9 @@ static bool take_numbered_entry(wsf_core *core, wsf_peer *peer, const wsf_entry 
         return true;
     case WSF_INTEREST:
         take_interest(core, peer, entry);
+        return true;
+    case WSF_PRESENCE:
+        wsf_rollcall_take_rows(core, peer, entry);
         return true;
     case WSF_PEERS:
         for (uint32_t i = 0; i < entry->peers.count; i++)
@@ -140,7 +146,7 @@ static void compare_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *en
     if (peer->interest_overflow &&
         core->interest.remote_count <= core->interest.remote_count_max / 2) {
         peer->interest_overflow = false; /* there is room again: once more from the start */
-        wsf_sender_ask_for_interest(core, peer, now);
+        wsf_sender_ask_again(core, peer, WSF_RESYNC, now);
         return;
     }
     if (!entry->heartbeat.has_digest || entry->heartbeat.newest != peer->link.in_expected - 1 ||
@@ -149,7 +155,7 @@ static void compare_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *en
         return;
     core->complete &= ~wsf_peer_bit(core, peer); /* until it has told us, it is sent everything */
     peer->stats.interest_mended++;
-    wsf_sender_ask_for_interest(core, peer, now);
+    wsf_sender_ask_again(core, peer, WSF_RESYNC, now);
 }
 
 static void take_heartbeat(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
@@ -178,6 +184,13 @@ static void take_loose_entry(wsf_core *core, const wsf_frame_head *head, const w
     } else if (peer != NULL && peer->linked && head->ack_epoch == peer->link.epoch &&
                entry->type == WSF_RESYNC) {
         wsf_sender_restart_interest(peer);
+    } else if (peer != NULL && peer->linked && head->epoch == peer->link.in_epoch &&
+               entry->type == WSF_PRESENCE_SUM) {
+        if (!wsf_rollcall_take_sum(core, peer, &entry->presence_sum))
+            wsf_sender_ask_again(core, peer, WSF_PRESENCE_RESYNC, now);
+    } else if (peer != NULL && peer->linked && head->ack_epoch == peer->link.epoch &&
+               entry->type == WSF_PRESENCE_RESYNC) {
+        wsf_rollcall_tell_anew(core, peer);
     } else {
         wsf_core_count_drop(core, WSFAN_DROP_STRANGER, 1);
     }

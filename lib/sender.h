@@ -11,8 +11,8 @@ void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message, 
 void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now);
 uint64_t wsf_sender_deadline(const wsf_core *core, const wsf_peer *peer);
 
-/* Asks the peer for its interest from the start. */
-void wsf_sender_ask_for_interest(wsf_core *core, wsf_peer *peer, wsf_now now);
+/* Asks the peer for its interest or its presence from the start: RESYNC or PRESENCE_RESYNC. */
+void wsf_sender_ask_again(wsf_core *core, wsf_peer *peer, wsf_entry_type type, wsf_now now);
 
 /* Begins anew to tell the peer our interest. */
 void wsf_sender_restart_interest(wsf_peer *peer);

@@ -118,7 +118,7 @@ void wsf_write_nack(wsf_writer *writer, const wsf_range *ranges, uint32_t count)
 
 void wsf_write_message(wsf_writer *writer, const wsfan_message *message) {
     msgpack_packer packer = packer_of(writer);
-    msgpack_pack_array(&packer, 7);
+    msgpack_pack_array(&packer, message->slot != 0 ? 8 : 7);
     msgpack_pack_uint32(&packer, WSF_MESSAGE);
     msgpack_pack_uint64(&packer, message->id.clock);
     msgpack_pack_uint32(&packer, message->flags);
@@ -131,15 +131,46 @@ void wsf_write_message(wsf_writer *writer, const wsfan_message *message) {
         pack_bin(&packer, target.name);
     }
     pack_bin(&packer, wsfan_message_payload(message));
+    if (message->slot != 0)
+        msgpack_pack_uint64(&packer, message->slot);
 }
 
-void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes) {
+void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes,
+                        const uint64_t *serial) {
     msgpack_packer packer = packer_of(writer);
-    msgpack_pack_array(&packer, 4);
+    msgpack_pack_array(&packer, serial != NULL ? 5 : 4);
     msgpack_pack_uint32(&packer, WSF_INTEREST);
     msgpack_pack_uint32(&packer, flags);
     pack_bin(&packer, adds);
     pack_bin(&packer, removes);
+    if (serial != NULL)
+        msgpack_pack_uint64(&packer, *serial);
+}
+
+void wsf_write_presence(wsf_writer *writer, uint32_t flags, const wsf_presence_row *rows,
+                        uint32_t count) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 3);
+    msgpack_pack_uint32(&packer, WSF_PRESENCE);
+    msgpack_pack_uint32(&packer, flags);
+    msgpack_pack_array(&packer, (size_t)count * 4);
+    for (uint32_t i = 0; i < count; i++) {
+        /* 0: the chat of the row before, as it is in most. */
+        bool same = i > 0 && rows[i].chat_hash == rows[i - 1].chat_hash;
+        msgpack_pack_uint64(&packer, same ? 0 : rows[i].chat_hash);
+        msgpack_pack_uint32(&packer, rows[i].sessions);
+        pack_bin(&packer, rows[i].user);
+        pack_bin(&packer, rows[i].metadata);
+    }
+}
+
+void wsf_write_presence_sum(wsf_writer *writer, const wsf_presence_sum *sum) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 4);
+    msgpack_pack_uint32(&packer, WSF_PRESENCE_SUM);
+    msgpack_pack_uint64(&packer, sum->newest);
+    msgpack_pack_uint64(&packer, sum->heard);
+    msgpack_pack_uint64(&packer, sum->digest);
 }
 
 void wsf_write_peers(wsf_writer *writer, const wsf_known_peer *peers, uint32_t count) {
@@ -191,6 +222,7 @@ struct wsf_reader {
     wsfan_target targets[WSF_TARGETS_COUNT_MAX];
     wsf_known_peer peers[WSF_PEERS_ENTRY_COUNT_MAX];
     wsf_range ranges[WSF_NACK_RANGES_MAX];
+    wsf_presence_row rows[WSF_ROWS_COUNT_MAX];
 };
 
 enum { DEPTH_MAX = 4, OBJECTS_COUNT_MAX = 8192, ZONE_CHUNK_BYTES = 8192 };
@@ -389,6 +421,8 @@ static bool read_message(wsf_reader *reader, const msgpack_object_array *array, 
         array->ptr[5].type != MSGPACK_OBJECT_ARRAY ||
         !get_bin(array, 6, UINT32_MAX, &entry->message.payload))
         return false;
+    if (!get_u64(array, 7, &entry->message.slot))
+        entry->message.slot = 0;
     const msgpack_object_array *list = &array->ptr[5].via.array;
     if (list->size == 0 || list->size % 2 != 0 || list->size / 2 > WSF_TARGETS_COUNT_MAX)
         return false;
@@ -439,6 +473,31 @@ static bool read_nack(wsf_reader *reader, const msgpack_object_array *array, wsf
     return true;
 }
 
+static bool read_presence(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
+    if (!get_u32(array, 1, &entry->presence.flags) || array->size < 3 ||
+        array->ptr[2].type != MSGPACK_OBJECT_ARRAY)
+        return false;
+    const msgpack_object_array *list = &array->ptr[2].via.array;
+    if (list->size % 4 != 0 || list->size / 4 > WSF_ROWS_COUNT_MAX)
+        return false;
+    uint64_t chat_hash = 0;
+    for (uint32_t i = 0; i < list->size; i += 4) {
+        wsf_presence_row *row = &reader->rows[i / 4];
+        if (!get_u64(list, i, &row->chat_hash) || !get_u32(list, i + 1, &row->sessions) ||
+            !get_bin(list, i + 2, UINT16_MAX, &row->user) || row->user.size == 0 ||
+            !get_bin(list, i + 3, UINT16_MAX, &row->metadata))
+            return false;
+        if (row->chat_hash == 0)
+            row->chat_hash = chat_hash;
+        chat_hash = row->chat_hash;
+        if (chat_hash == 0)
+            return false;
+    }
+    entry->presence.rows = reader->rows;
+    entry->presence.count = list->size / 4;
+    return true;
+}
+
 static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry,
                        bool *known) {
     uint64_t type;
@@ -456,6 +515,7 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
     case WSF_MESSAGE:
         return read_message(reader, array, entry);
     case WSF_INTEREST:
+        entry->interest.has_serial = get_u64(array, 4, &entry->interest.serial);
         return get_u32(array, 1, &entry->interest.flags) &&
                get_bin(array, 2, SIZE_MAX, &entry->interest.adds) &&
                get_bin(array, 3, SIZE_MAX, &entry->interest.removes) &&
@@ -469,8 +529,15 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
         return read_nack(reader, array, entry);
     case WSF_LOST:
         return get_u64(array, 1, &entry->lost.count) && get_u64(array, 2, &entry->lost.reason);
+    case WSF_PRESENCE:
+        return read_presence(reader, array, entry);
+    case WSF_PRESENCE_SUM:
+        return get_u64(array, 1, &entry->presence_sum.newest) &&
+               get_u64(array, 2, &entry->presence_sum.heard) &&
+               get_u64(array, 3, &entry->presence_sum.digest);
     case WSF_BYE:
     case WSF_RESYNC:
+    case WSF_PRESENCE_RESYNC:
         return true;
     default:
         *known = false;

@@ -6,6 +6,7 @@
 
 #include "endpoint.h"
 #include "message.h"
+#include "presence.h"
 
 enum {
     WSF_PROTOCOL_MIN = 1,
@@ -22,7 +23,9 @@ enum {
     WSF_CLUSTER_SIZE_MAX = 32,
     WSF_NAME_SIZE_MAX = 64,
     WSF_TARGETS_COUNT_MAX = 1024,
-    WSF_PEERS_ENTRY_COUNT_MAX = 64
+    WSF_PEERS_ENTRY_COUNT_MAX = 64,
+    WSF_ROW_BOUND = 32, /* of one row in WSF_PRESENCE, besides its name and metadata */
+    WSF_ROWS_COUNT_MAX = 1024
 };
 
 typedef enum {
@@ -36,10 +39,21 @@ typedef enum {
     WSF_NACK = 8,
     WSF_LOST = 9,
     WSF_BYE = 10,
-    WSF_RESYNC = 11
+    WSF_RESYNC = 11,
+    WSF_PRESENCE = 20,
+    WSF_PRESENCE_SUM = 21,
+    WSF_PRESENCE_RESYNC = 22
 } wsf_entry_type;
 
 enum { WSF_SNAPSHOT_BEGIN = 1, WSF_SNAPSHOT_END = 2 }; /* flags of WSF_INTEREST */
+enum { WSF_PRESENCE_FORGET = 1 }; /* flag of WSF_PRESENCE: what was said before counts no more */
+
+/* How far a node has told its presence. */
+typedef struct {
+    uint64_t newest; /* all of it, in frames up to this one */
+    uint64_t heard;  /* to a peer whose interest is known up to this serial */
+    uint64_t digest;
+} wsf_presence_sum;
 
 typedef struct {
     uint32_t version;
@@ -86,12 +100,21 @@ typedef struct {
             const wsfan_target *targets;
             uint32_t targets_count;
             wsfan_bytes payload;
+            uint64_t slot; /* of a latest value; 0: it is none */
         } message;
         struct {
             uint32_t flags;
             wsfan_bytes adds; /* hashes, 8 bytes each, big endian */
             wsfan_bytes removes;
+            uint64_t serial; /* this tells all of the sender's interest up to here, */
+            bool has_serial; /* and it asks for presence */
         } interest;
+        struct {
+            uint32_t flags;
+            const wsf_presence_row *rows;
+            uint32_t count;
+        } presence;
+        wsf_presence_sum presence_sum;
         struct {
             const wsf_known_peer *list;
             uint32_t count;
@@ -131,10 +154,14 @@ void wsf_write_number(wsf_writer *writer, wsf_entry_type type, uint64_t number);
 void wsf_write_heartbeat(wsf_writer *writer, uint64_t newest, const uint64_t *digest); /* NULL: none */
 void wsf_write_nack(wsf_writer *writer, const wsf_range *ranges, uint32_t count);
 void wsf_write_message(wsf_writer *writer, const wsfan_message *message);
-void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes);
+void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes,
+                        const uint64_t *serial); /* NULL: none */
+void wsf_write_presence(wsf_writer *writer, uint32_t flags, const wsf_presence_row *rows,
+                        uint32_t count);
+void wsf_write_presence_sum(wsf_writer *writer, const wsf_presence_sum *sum);
 void wsf_write_peers(wsf_writer *writer, const wsf_known_peer *peers, uint32_t count);
 void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason);
-void wsf_write_type(wsf_writer *writer, wsf_entry_type type); /* BYE, RESYNC: nothing else */
+void wsf_write_type(wsf_writer *writer, wsf_entry_type type); /* BYE, RESYNC, PRESENCE_RESYNC */
 
 /* At least as many bytes as the message's entry takes. */
 size_t wsf_message_bound(const wsfan_message *message);

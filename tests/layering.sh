@@ -7,8 +7,8 @@ set -u
 # Lowest first. A name stands for NAME.c and NAME.h.
 ORDER="
 error hash buffer table deque queue receipt endpoint guard message
-wire registry interest link
-core.h state results dial greet route sender receiver core members
+presence news wire registry interest link
+core.h state rollcall results dial greet route sender receiver core attendance members
 mailbox inbox socket mesh discovery loop
 options node
 "

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "members.h"
+#include "rollbook.h"
 #include "state.h"
 
 enum { INBOX_MESSAGE, INBOX_TICKET };
@@ -27,6 +28,8 @@ typedef struct {
 typedef struct {
     uint32_t number; /* the ledger's */
     unsigned loop;
+    int user;         /* -1: none */
+    uint32_t present; /* chats, as bits */
     wsfan_session handle;
 } client;
 
@@ -42,6 +45,7 @@ typedef struct {
 
 struct hosts {
     ledger *ledger;
+    rollbook *rollbook;
     world *world;
     unsigned loops;
     wsf_hash_key key;
@@ -57,12 +61,14 @@ static void *need(void *memory) {
 hosts *hosts_new(ledger *l, unsigned loops) {
     hosts *h = need(calloc(1, sizeof *h));
     h->ledger = l;
+    h->rollbook = rollbook_new(l);
     h->loops = loops;
     return h;
 }
 
 void hosts_attach(hosts *h, world *w) {
     h->world = w;
+    rollbook_attach(h->rollbook, w);
     wsf_hash_key_init(&h->key, world_config(w)->cluster);
 }
 
@@ -154,8 +160,15 @@ static void on_result(void *user, unsigned node, const wsfan_result *result) {
                   result->status == WSFAN_OK);
 }
 
+static void on_presence(void *user, unsigned node, unsigned loop_index,
+                        const wsfan_presence *presence) {
+    hosts *h = user;
+    ledger_set_time(h->ledger, world_ms(h->world));
+    rollbook_told(h->rollbook, node, loop_index, presence);
+}
+
 world_watcher hosts_watcher(hosts *h) {
-    return (world_watcher){ h, on_deliver, on_joined, on_peer, on_gap, on_result };
+    return (world_watcher){ h, on_deliver, on_joined, on_peer, on_gap, on_result, on_presence };
 }
 
 /* ----------------------------------------------------------------------------- loops' requests */
@@ -171,6 +184,18 @@ static void on_withdraw(void *user, wsf_ticket *ticket) {
     wsf_core_leave(core_of(from), ticket->hash, ticket->loop);
     world_touch(from->owner->world, from->node);
     free(ticket);
+}
+
+static void on_present(void *user, wsf_attendance *attendance) {
+    loop *from = user;
+    wsf_core_present(core_of(from), attendance, now_of(from));
+    world_touch(from->owner->world, from->node);
+}
+
+static void on_absent(void *user, wsf_attendance *attendance) {
+    loop *from = user;
+    wsf_core_absent(core_of(from), attendance, now_of(from));
+    world_touch(from->owner->world, from->node);
 }
 
 static void on_ready(void *user) {
@@ -218,7 +243,7 @@ void hosts_start(hosts *h, unsigned node, const char *name, uint64_t id, uint64_
     for (unsigned i = 0; i < h->loops; i++) {
         loop *new_loop = &at->loops[i];
         wsf_members_effects effects = { new_loop, on_announce, on_withdraw, on_ready,
-                                        on_session_joined };
+                                        on_session_joined, on_present, on_absent };
         *new_loop = (loop){ .owner = h, .node = node };
         wsf_members_init(&new_loop->members, &limits, i, world_random(h->world, 0), &effects);
     }
@@ -241,6 +266,7 @@ void hosts_crash(hosts *h, unsigned node) {
     host *at = &h->hosts[node];
     at->dying = true;
     ledger_died(h->ledger, at->life);
+    rollbook_crash(h->rollbook, node);
     world_crash(h->world, node);
     for (unsigned i = 0; i < h->loops; i++) {
         drop_inbox(&at->loops[i]);
@@ -256,6 +282,7 @@ void hosts_destroy(hosts *h) {
     for (unsigned i = 0; i < WORLD_NODES_MAX; i++)
         if (h->hosts[i].running)
             hosts_crash(h, i);
+    rollbook_destroy(h->rollbook);
     free(h);
 }
 
@@ -276,10 +303,10 @@ static client *any_client(hosts *h, unsigned node) {
     return at->clients[world_random(h->world, at->clients_count)];
 }
 
-void hosts_open(hosts *h, unsigned node) {
+static client *open_client(hosts *h, unsigned node, int user) {
     host *at = &h->hosts[node];
     client *new_client = need(calloc(1, sizeof *new_client));
-    int user = (int)world_random(h->world, HOSTS_USERS + 1) - 1;
+    new_client->user = user;
     uint8_t name = (uint8_t)(user + 1);
     wsfan_target target = user_target(&name);
     new_client->loop = (unsigned)world_random(h->world, h->loops);
@@ -290,31 +317,71 @@ void hosts_open(hosts *h, unsigned node) {
         abort();
     at->clients = need(realloc(at->clients, (at->clients_count + 1) * sizeof(client *)));
     at->clients[at->clients_count++] = new_client;
+    return new_client;
 }
 
-void hosts_close(hosts *h, unsigned node) {
+void hosts_open(hosts *h, unsigned node) {
+    open_client(h, node, (int)world_random(h->world, HOSTS_USERS + 1) - 1);
+}
+
+static void end_presence(hosts *h, unsigned node, client *who, unsigned chat) {
+    if ((who->present >> chat & 1) != 0)
+        rollbook_remove(h->rollbook, node, who->loop, chat, (unsigned)who->user);
+    who->present &= ~(1u << chat);
+}
+
+static void close_client(hosts *h, unsigned node, uint32_t i) {
     host *at = &h->hosts[node];
-    if (at->clients_count == 0)
-        return;
-    uint32_t i = (uint32_t)world_random(h->world, at->clients_count);
     client *old = at->clients[i];
     ledger_close(h->ledger, old->number);
+    for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++)
+        end_presence(h, node, old, chat);
     if (wsf_members_close(&at->loops[old->loop].members, old->handle) != WSFAN_OK)
         ledger_violation(h->ledger, "an open session cannot be closed");
     at->clients[i] = at->clients[--at->clients_count];
     free(old);
 }
 
+void hosts_close(hosts *h, unsigned node) {
+    if (h->hosts[node].clients_count > 0)
+        close_client(h, node, (uint32_t)world_random(h->world, h->hosts[node].clients_count));
+}
+
+static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool present) {
+    wsf_members *members = &h->hosts[node].loops[who->loop].members;
+    wsfan_target target = chat_target(&chat);
+    uint64_t hash = wsf_hash_target(&h->key, &target);
+    ledger_join(h->ledger, who->number, chat);
+    if (present) {
+        who->present |= 1u << chat;
+        rollbook_add(h->rollbook, node, who->loop, chat, (unsigned)who->user);
+    }
+    int error = present ? wsf_members_join_present(members, who->handle, &target, hash,
+                                                   (wsfan_bytes){ &who->number, 1 })
+                        : wsf_members_join(members, who->handle, &target, hash);
+    if (error != WSFAN_OK)
+        ledger_violation(h->ledger, "an open session cannot join");
+}
+
 void hosts_join(hosts *h, unsigned node, unsigned chats) {
     client *who = any_client(h, node);
     uint8_t chat = (uint8_t)world_random(h->world, chats);
-    if (who == NULL || (ledger_chats(h->ledger, who->number) >> chat & 1) != 0)
+    if (who != NULL && (ledger_chats(h->ledger, who->number) >> chat & 1) == 0)
+        join(h, node, who, chat, who->user >= 0 && world_random(h->world, 3) != 0);
+}
+
+void hosts_move(hosts *h, unsigned node, unsigned to) {
+    host *at = &h->hosts[node];
+    if (at->clients_count == 0 || !h->hosts[to].running)
         return;
-    wsfan_target target = chat_target(&chat);
-    ledger_join(h->ledger, who->number, chat);
-    if (wsf_members_join(&h->hosts[node].loops[who->loop].members, who->handle, &target,
-                         wsf_hash_target(&h->key, &target)) != WSFAN_OK)
-        ledger_violation(h->ledger, "an open session cannot join");
+    uint32_t i = (uint32_t)world_random(h->world, at->clients_count);
+    uint32_t present = at->clients[i]->present;
+    int user = at->clients[i]->user;
+    close_client(h, node, i);
+    client *moved = open_client(h, to, user);
+    for (uint8_t chat = 0; chat < LEDGER_CHATS_MAX; chat++)
+        if ((present >> chat & 1) != 0)
+            join(h, to, moved, chat, true);
 }
 
 void hosts_leave(hosts *h, unsigned node) {
@@ -327,6 +394,7 @@ void hosts_leave(hosts *h, unsigned node) {
         chat = (uint8_t)((chat + 1) % LEDGER_CHATS_MAX);
     wsfan_target target = chat_target(&chat);
     ledger_leave(h->ledger, who->number, chat);
+    end_presence(h, node, who, chat);
     if (wsf_members_leave(&h->hosts[node].loops[who->loop].members, who->handle, &target,
                           wsf_hash_target(&h->key, &target)) != WSFAN_OK)
         ledger_violation(h->ledger, "a member cannot leave");
@@ -460,6 +528,10 @@ void hosts_dispatch(hosts *h) {
         for (unsigned i = 0; h->hosts[node].running && i < h->loops; i++)
             if (!world_frozen(h->world, node))
                 dispatch_loop(&h->hosts[node].loops[i]);
+}
+
+void hosts_check_presence(hosts *h, unsigned node) {
+    rollbook_check(h->rollbook, node);
 }
 
 void hosts_check_interest(hosts *h, unsigned node) {

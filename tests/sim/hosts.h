@@ -24,6 +24,7 @@ void hosts_open(hosts *h, unsigned node);
 void hosts_close(hosts *h, unsigned node);
 void hosts_join(hosts *h, unsigned node, unsigned chats);
 void hosts_leave(hosts *h, unsigned node);
+void hosts_move(hosts *h, unsigned node, unsigned to); /* a session goes to another node, by its user */
 bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max); /* false: congested */
 
 /* While it is so, one in so many messages finds the inbox full; 0: none. */
@@ -31,6 +32,9 @@ void hosts_fill_inboxes(hosts *h, unsigned node, unsigned one_in);
 
 /* Runs the callbacks of every node that is not frozen. */
 void hosts_dispatch(hosts *h);
+
+/* What each node holds of presence against who is there. */
+void hosts_check_presence(hosts *h, unsigned node);
 
 /* What each node says of its interest against what its sessions are in. */
 void hosts_check_interest(hosts *h, unsigned node);

@@ -17,6 +17,7 @@ typedef struct {
     void (*peer)(void *user, unsigned node, const wsfan_peer *peer);
     void (*gap)(void *user, unsigned node, const wsfan_gap *gap);
     void (*result)(void *user, unsigned node, const wsfan_result *result);
+    void (*presence)(void *user, unsigned node, unsigned loop, const wsfan_presence *presence);
 } world_watcher;
 
 /* What the network did to frames, and how often. */

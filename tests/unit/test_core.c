@@ -63,7 +63,7 @@ static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
 }
 
 static void begin(uint64_t seed) {
-    world_watcher watcher = { NULL, on_deliver, on_joined, on_peer, on_gap, NULL };
+    world_watcher watcher = { NULL, on_deliver, on_joined, on_peer, on_gap, NULL, NULL };
     deliveries_count = events_count = 0;
     refuse_deliveries = false;
     memset(last_event, 0, sizeof last_event);

@@ -187,7 +187,7 @@ static bool meshed(void *user) {
 START_TEST(a_link_between_nodes_that_run_out_of_memory_loses_nothing_silently) {
     static receiver r;
     world_watcher watcher = { &r, on_deliver, on_world_joined, NULL, on_world_gap,
-                              NULL };
+                              NULL, NULL };
     world *w = world_new(1, &watcher);
     bool accepted[4000] = { false };
     atomic_store(&fail_at, NEVER);

@@ -45,7 +45,7 @@ static void write_everything(wsf_writer *writer) {
     wsf_write_number(writer, WSF_HELLO_ACK, 99);
     wsf_write_message(writer, message);
     wsf_write_interest(writer, WSF_SNAPSHOT_END, (wsfan_bytes){ "12345678", 8 },
-                       (wsfan_bytes){ "abcdefghABCDEFGH", 16 });
+                       (wsfan_bytes){ "abcdefghABCDEFGH", 16 }, NULL);
     wsf_write_peers(writer, peers, 2);
     uint64_t digest = UINT64_MAX;
     wsf_write_heartbeat(writer, 8, &digest);
