@@ -78,7 +78,7 @@ static void on_gap(void *user, const wsfan_gap *gap) {
 }
 
 static const wsfan_callbacks CALLBACKS = { sizeof CALLBACKS, on_message, on_joined, NULL, on_gap,
-                                           NULL };
+                                           NULL, NULL };
 
 static bool all_or_no_memory(int error) {
     EXPECT(error == WSFAN_OK || error == WSFAN_ENOMEM);
