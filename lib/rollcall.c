@@ -65,6 +65,8 @@ void wsf_rollcall_take_interest(wsf_core *core, wsf_peer *peer, const wsf_entry 
     if ((entry->interest.flags & WSF_SNAPSHOT_BEGIN) != 0) {
         wsf_presence_unwant_all(&core->presence, index);
         peer->presence_heard = 0;
+        if ((core->askers & wsf_peer_bit(core, peer)) != 0) /* what ended is not told any more */
+            wsf_presence_tell_anew(&core->presence, index);
     }
     if ((core->askers & wsf_peer_bit(core, peer)) != 0) {
         for (size_t i = 0; i < entry->interest.adds.size; i += 8)
@@ -92,13 +94,15 @@ void wsf_rollcall_take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry *ent
         peer->presence_known = 0;
         peer->presence_overflow = false;
     }
+    /* Not what was on its way when our last session left, or since before the first one came: then the
+     * peer tells it again. */
     bool wanted = false;
     for (uint32_t i = 0; i < entry->presence.count; i++) {
         const wsf_presence_row *row = &entry->presence.rows[i];
         if (i == 0 || row->chat_hash != entry->presence.rows[i - 1].chat_hash)
-            wanted = wsf_interest_told(&core->interest, row->chat_hash) != UINT64_MAX;
+            wanted = wsf_interest_told(&core->interest, row->chat_hash) < entry->presence.heard;
         if (!wanted)
-            continue; /* what was on its way when our last session left */
+            continue;
         wsfan_target user = { WSFAN_USER, row->user };
         if (acceptable(core, row) &&
             wsf_presence_open_chat(&core->presence, row->chat_hash,

@@ -227,6 +227,8 @@ static void plan_interest(const wsf_core *core, wsf_peer *peer, plan *p) {
 
 static void plan_presence(const wsf_core *core, const wsf_peer *peer, plan *p) {
     unsigned index = wsf_peer_index(core, peer);
+    if (peer->presence_heard == 0)
+        return; /* it would not take them: see wsf_rollcall_take_rows() */
     uint32_t owed = core->presence.peer_queues[index].count;
     size_t bytes = 0;
     while (p->rows_taken < owed && p->rows_count < WSF_ROWS_COUNT_MAX) {
@@ -337,7 +339,7 @@ static wsf_buffer *write_frame(const wsf_core *core, wsf_peer *peer, const plan 
                            (core->presence.peers_anew & wsf_peer_bit(core, peer)) != 0
                                ? WSF_PRESENCE_FORGET
                                : 0,
-                           p->rows, p->rows_count);
+                           peer->presence_heard, p->rows, p->rows_count);
     if (p->known_count > 0)
         wsf_write_peers(&writer, p->known, p->known_count);
     *payload_bytes = write_messages(peer, &writer, p->messages_count);

@@ -147,12 +147,13 @@ void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, ws
         msgpack_pack_uint64(&packer, *serial);
 }
 
-void wsf_write_presence(wsf_writer *writer, uint32_t flags, const wsf_presence_row *rows,
-                        uint32_t count) {
+void wsf_write_presence(wsf_writer *writer, uint32_t flags, uint64_t heard,
+                        const wsf_presence_row *rows, uint32_t count) {
     msgpack_packer packer = packer_of(writer);
-    msgpack_pack_array(&packer, 3);
+    msgpack_pack_array(&packer, 4);
     msgpack_pack_uint32(&packer, WSF_PRESENCE);
     msgpack_pack_uint32(&packer, flags);
+    msgpack_pack_uint64(&packer, heard);
     msgpack_pack_array(&packer, (size_t)count * 4);
     for (uint32_t i = 0; i < count; i++) {
         /* 0: the chat of the row before, as it is in most. */
@@ -474,10 +475,11 @@ static bool read_nack(wsf_reader *reader, const msgpack_object_array *array, wsf
 }
 
 static bool read_presence(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
-    if (!get_u32(array, 1, &entry->presence.flags) || array->size < 3 ||
-        array->ptr[2].type != MSGPACK_OBJECT_ARRAY)
+    if (!get_u32(array, 1, &entry->presence.flags) ||
+        !get_u64(array, 2, &entry->presence.heard) || array->size < 4 ||
+        array->ptr[3].type != MSGPACK_OBJECT_ARRAY)
         return false;
-    const msgpack_object_array *list = &array->ptr[2].via.array;
+    const msgpack_object_array *list = &array->ptr[3].via.array;
     if (list->size % 4 != 0 || list->size / 4 > WSF_ROWS_COUNT_MAX)
         return false;
     uint64_t chat_hash = 0;

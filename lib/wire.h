@@ -111,6 +111,7 @@ typedef struct {
         } interest;
         struct {
             uint32_t flags;
+            uint64_t heard; /* said when the peer's interest was known up to this serial */
             const wsf_presence_row *rows;
             uint32_t count;
         } presence;
@@ -156,8 +157,8 @@ void wsf_write_nack(wsf_writer *writer, const wsf_range *ranges, uint32_t count)
 void wsf_write_message(wsf_writer *writer, const wsfan_message *message);
 void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes,
                         const uint64_t *serial); /* NULL: none */
-void wsf_write_presence(wsf_writer *writer, uint32_t flags, const wsf_presence_row *rows,
-                        uint32_t count);
+void wsf_write_presence(wsf_writer *writer, uint32_t flags, uint64_t heard,
+                        const wsf_presence_row *rows, uint32_t count);
 void wsf_write_presence_sum(wsf_writer *writer, const wsf_presence_sum *sum);
 void wsf_write_peers(wsf_writer *writer, const wsf_known_peer *peers, uint32_t count);
 void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason);

@@ -456,9 +456,12 @@ bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
     uint8_t names[2];
     wsfan_address except = { 0, 0 };
     size_t count = choose_targets(h, chats, &chosen, targets, names);
-    choose_except(h, &chosen, &except);
+    if (count == 1 && !chosen.all && world_random(h->world, 6) == 0)
+        chosen.slot = 1 + names[0] * 2u + (uint32_t)world_random(h->world, 2);
+    else
+        choose_except(h, &chosen, &except);
     size_t size = sizeof(uint32_t) + world_random(h->world, size_max);
-    bool asked = world_random(h->world, 8) == 0;
+    bool asked = chosen.slot == 0 && world_random(h->world, 8) == 0;
     uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &chosen, size, asked);
     uint8_t *payload = need(malloc(size));
     fill(payload, size, number);
@@ -466,6 +469,7 @@ bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
         wsf_message_new(&h->key, targets, (uint32_t)count, (wsfan_bytes){ payload, size }, 0));
     free(payload);
     message->except = except;
+    message->slot = chosen.slot;
     if (asked)
         message->receipt = need(wsf_receipt_new(NULL, (void *)(uintptr_t)number));
     wsf_core_publish(core, message, world_now(h->world, node));

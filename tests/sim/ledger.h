@@ -22,6 +22,7 @@ typedef struct {
     int user;        /* -1: none */
     bool all;
     uint32_t except; /* session; UINT32_MAX: nobody */
+    uint32_t slot;   /* of a latest value; 0: it is none */
 } ledger_targets;
 
 ledger *ledger_new(void);
