@@ -65,6 +65,10 @@ START_TEST(each_number_is_checked_at_both_ends) {
         RANGE(join_ms_max, 1, UINT32_MAX),
         RANGE(close_ms_max, 0, UINT32_MAX),
         RANGE(dns_interval_ms, 100, 3600000),
+        RANGE(presence_metadata_bytes_max, 0, 4096),
+        RANGE(presence_members_count_max, 1, 16777216),
+        RANGE(presence_remote_count_max, 1, 268435456),
+        RANGE(presence_grace_ms, 0, 600000),
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         const range *r = &ranges[i];
