@@ -28,6 +28,13 @@ typedef struct {
 
 static wsfan_node *node;
 
+/* The number in "u12". */
+static int number_of(wsfan_bytes name) {
+    char text[16] = { 0 };
+    memcpy(text, name.data, name.size < 15 ? name.size : 15);
+    return atoi(text + 1);
+}
+
 static void on_presence(void *user, const wsfan_presence *presence) {
     seen *s = user;
     s->calls++;
@@ -39,7 +46,7 @@ static void on_presence(void *user, const wsfan_presence *presence) {
     }
     for (size_t i = 0; i < presence->members_count; i++) {
         const wsfan_member *member = &presence->members[i];
-        int number = atoi((const char *)member->user.data + 1);
+        int number = number_of(member->user);
         s->joins += member->event == WSFAN_MEMBER_JOIN;
         s->leaves += member->event == WSFAN_MEMBER_LEAVE;
         s->sessions[number] = member->sessions;
@@ -260,7 +267,7 @@ END_TEST
 
 static void on_member(void *user, const wsfan_member *member) {
     unsigned *met = user;
-    met[atoi((const char *)member->user.data + 1)] += (unsigned)member->sessions;
+    met[number_of(member->user)] += (unsigned)member->sessions;
 }
 
 START_TEST(members_are_visited_once_each_in_pages_of_any_size) {
