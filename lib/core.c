@@ -34,7 +34,7 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
     core->last_ms = now.ms;
     wsf_hash_key_init(&core->key, core->cluster);
     core->frame_size_max = wsf_core_frame_size_max(config);
-    wsf_presence_init(&core->presence, &config->presence, wsf_greet_random(core));
+    wsf_roster_init(&core->presence, &config->presence, wsf_greet_random(core));
     core->presence.now_ms = now.ms;
     core->reader = wsf_reader_new();
     if (core->reader == NULL ||
@@ -226,7 +226,7 @@ void wsf_core_destroy(wsf_core *core) {
         if (core->peers[i].node != 0)
             wsf_link_destroy(&core->peers[i].link);
     wsf_interest_destroy(&core->interest);
-    wsf_presence_destroy(&core->presence);
+    wsf_roster_destroy(&core->presence);
     wsf_reader_destroy(core->reader);
     free(core);
 }

@@ -80,7 +80,7 @@ static void drop_entry(wsf_presence *p, unsigned loop) {
         m->loops_told |= bit;
     else
         m->loops_told &= ~bit;
-    wsf_presence_settle(p, entry);
+    wsf_roster_settle(p, entry);
 }
 
 /* What the next block will hold: entries of one chat from the front of the queue. */
@@ -197,7 +197,7 @@ void wsf_presence_visit(const wsf_presence *p, uint64_t chat_hash, const uint64_
                         uint64_t self, uint64_t *cursor, uint32_t max,
                         void (*each)(void *user, const wsfan_member *member), void *user) {
     visitor v = { p, nodes, self, each, user };
-    const wsf_presence_chat *chat = wsf_presence_find(p, chat_hash);
+    const wsf_presence_chat *chat = wsf_roster_find(p, chat_hash);
     if (chat == NULL) {
         *cursor = 0;
         return;

@@ -15,24 +15,12 @@
 #include <string.h>
 
 enum {
-    PACE_MS = 250,      /* between two counts of a large chat */
-    GONE_MAX = 64 * 1024 /* members kept for peers that do not take what they are owed */
+    PACE_MS = 250,       /* between two counts of a large chat */
+    GONE_MAX = 64 * 1024 /* members kept for peers and loops that do not take what they are owed */
 };
-
-typedef struct {
-    uint32_t chat;
-    uint64_t at_ms;
-} pace;
 
 static uint64_t bit(unsigned i) {
     return UINT64_C(1) << i;
-}
-
-static uint64_t mix(uint64_t a, uint64_t b) {
-    uint64_t z = a ^ (b + UINT64_C(0x9e3779b97f4a7c15) + (a << 6) + (a >> 2));
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9); /* SplitMix64 */
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return z ^ (z >> 31);
 }
 
 /* What a row adds to a digest. */
@@ -40,193 +28,10 @@ static uint64_t digest_of(uint64_t chat_hash, uint64_t user_hash, uint32_t sessi
                           const uint8_t *metadata, size_t size) {
     if (sessions == 0)
         return 0;
-    uint64_t digest = mix(mix(chat_hash, user_hash), sessions);
+    uint64_t digest = wsf_roster_mix(wsf_roster_mix(chat_hash, user_hash), sessions);
     for (size_t i = 0; i < size; i++)
         digest = (digest ^ metadata[i]) * UINT64_C(0x100000001b3); /* FNV-1a */
     return digest;
-}
-
-void wsf_presence_init(wsf_presence *p, const wsf_presence_limits *limits, uint64_t seed) {
-    memset(p, 0, sizeof *p);
-    p->limits = *limits;
-    p->chats_free = p->members_free = p->rows_free = WSF_TABLE_NONE;
-    p->leave_head = p->leave_tail = WSF_TABLE_NONE;
-    wsf_table_init(&p->chat_index, seed);
-    wsf_table_init(&p->member_index, ~seed);
-    wsf_deque_init(&p->paced, sizeof(pace));
-    for (unsigned i = 0; i < WSF_PRESENCE_PEERS_MAX; i++)
-        wsf_deque_init(&p->peer_queues[i], sizeof(uint32_t));
-    for (unsigned i = 0; i < WSF_PRESENCE_LOOPS_MAX; i++)
-        wsf_deque_init(&p->loop_queues[i], sizeof(uint32_t));
-}
-
-void wsf_presence_destroy(wsf_presence *p) {
-    for (uint32_t i = 0; i < p->members_used; i++) {
-        free(p->members[i].name);
-        for (wsf_attendance *own = p->members[i].own; own != NULL;) {
-            wsf_attendance *older = own->older;
-            free(own);
-            own = older;
-        }
-    }
-    while (p->unnoted != NULL) {
-        wsf_attendance *older = p->unnoted->older;
-        free(p->unnoted);
-        p->unnoted = older;
-    }
-    for (uint32_t i = 0; i < p->rows_used; i++)
-        free(p->rows[i].metadata);
-    for (uint32_t i = 0; i < p->chats_used; i++)
-        free(p->chats[i].name);
-    free(p->members);
-    free(p->rows);
-    free(p->chats);
-    wsf_table_destroy(&p->chat_index);
-    wsf_table_destroy(&p->member_index);
-    wsf_deque_destroy(&p->paced);
-    for (unsigned i = 0; i < WSF_PRESENCE_PEERS_MAX; i++)
-        wsf_deque_destroy(&p->peer_queues[i]);
-    for (unsigned i = 0; i < WSF_PRESENCE_LOOPS_MAX; i++)
-        wsf_deque_destroy(&p->loop_queues[i]);
-}
-
-/* ----------------------------------------------------------------------------------- the slots */
-
-/* Room for one more slot than are used. */
-static int reserve(void **array, uint32_t *capacity, uint32_t used, size_t size) {
-    if (used < *capacity)
-        return WSFAN_OK;
-    uint32_t larger = *capacity + *capacity / 4 + 16;
-    void *grown = realloc(*array, larger * size);
-    if (grown == NULL)
-        return WSFAN_ENOMEM;
-    *array = grown;
-    *capacity = larger;
-    return WSFAN_OK;
-}
-
-static uint8_t *copy(const void *data, size_t size) {
-    uint8_t *bytes = malloc(size > 0 ? size : 1);
-    if (bytes != NULL && size > 0)
-        memcpy(bytes, data, size);
-    return bytes;
-}
-
-static uint32_t find_chat(const wsf_presence *p, uint64_t hash) {
-    uint32_t cursor = 0;
-    uint32_t i;
-    while ((i = wsf_table_next(&p->chat_index, hash, &cursor)) != WSF_TABLE_NONE)
-        if (p->chats[i].hash == hash)
-            break;
-    return i;
-}
-
-const wsf_presence_chat *wsf_presence_find(const wsf_presence *p, uint64_t chat_hash) {
-    uint32_t i = find_chat(p, chat_hash);
-    return i != WSF_TABLE_NONE ? &p->chats[i] : NULL;
-}
-
-int wsf_presence_open_chat(wsf_presence *p, uint64_t hash, uint64_t wanted) {
-    if (find_chat(p, hash) != WSF_TABLE_NONE)
-        return WSFAN_OK;
-    bool reused = p->chats_free != WSF_TABLE_NONE;
-    if (!reused && reserve((void **)&p->chats, &p->chats_capacity, p->chats_used,
-                           sizeof *p->chats) != WSFAN_OK)
-        return WSFAN_ENOMEM;
-    uint32_t i = reused ? p->chats_free : p->chats_used;
-    if (wsf_table_insert(&p->chat_index, hash, i) != WSFAN_OK)
-        return WSFAN_ENOMEM;
-    if (reused)
-        p->chats_free = p->chats[i].members;
-    else
-        p->chats_used++;
-    p->chats[i] = (wsf_presence_chat){
-        .hash = hash, .wanted = wanted, .members = WSF_TABLE_NONE, .used = true
-    };
-    p->chats_count++;
-    return WSFAN_OK;
-}
-
-static void close_chat_if_empty(wsf_presence *p, uint32_t i) {
-    wsf_presence_chat *chat = &p->chats[i];
-    if (chat->members_count > 0 || chat->loops != 0 || chat->paced)
-        return;
-    wsf_table_remove(&p->chat_index, chat->hash, i);
-    free(chat->name);
-    *chat = (wsf_presence_chat){ .members = p->chats_free };
-    p->chats_free = i;
-    p->chats_count--;
-}
-
-static uint32_t find_member(const wsf_presence *p, uint32_t chat, uint64_t user_hash) {
-    uint64_t key = mix(p->chats[chat].hash, user_hash);
-    uint32_t cursor = 0;
-    uint32_t i;
-    while ((i = wsf_table_next(&p->member_index, key, &cursor)) != WSF_TABLE_NONE)
-        if (p->members[i].hash == user_hash && p->members[i].chat == chat)
-            break;
-    return i;
-}
-
-static int add_member(wsf_presence *p, uint32_t c, uint64_t user_hash, wsfan_bytes user,
-                      uint32_t *added) {
-    bool reused = p->members_free != WSF_TABLE_NONE;
-    if (!reused && reserve((void **)&p->members, &p->members_capacity, p->members_used,
-                           sizeof *p->members) != WSFAN_OK)
-        return WSFAN_ENOMEM;
-    uint32_t i = reused ? p->members_free : p->members_used;
-    uint8_t *name = copy(user.data, user.size);
-    if (name == NULL ||
-        wsf_table_insert(&p->member_index, mix(p->chats[c].hash, user_hash), i) != WSFAN_OK) {
-        free(name);
-        return WSFAN_ENOMEM;
-    }
-    if (reused)
-        p->members_free = p->members[i].next;
-    else
-        p->members_used++;
-    wsf_presence_chat *chat = &p->chats[c];
-    p->members[i] = (wsf_presence_member){ .hash = user_hash,
-                                           .name = name,
-                                           .name_size = (uint16_t)user.size,
-                                           .chat = c,
-                                           .prev = WSF_TABLE_NONE,
-                                           .next = chat->members,
-                                           .rows = WSF_TABLE_NONE,
-                                           .used = true };
-    if (chat->members != WSF_TABLE_NONE)
-        p->members[chat->members].prev = i;
-    chat->members = i;
-    chat->members_count++;
-    p->members_count++;
-    p->gone_count++; /* until it has a session */
-    *added = i;
-    return WSFAN_OK;
-}
-
-static bool is_gone(const wsf_presence_member *m) {
-    return m->own == NULL && m->rows == WSF_TABLE_NONE && m->leave_ms == 0;
-}
-
-void wsf_presence_settle(wsf_presence *p, uint32_t i) {
-    wsf_presence_member *m = &p->members[i];
-    if (!m->used || !is_gone(m) || m->peers_owed != 0 || m->loops_owed != 0)
-        return;
-    uint32_t c = m->chat;
-    wsf_table_remove(&p->member_index, mix(p->chats[c].hash, m->hash), i);
-    if (m->prev != WSF_TABLE_NONE)
-        p->members[m->prev].next = m->next;
-    else
-        p->chats[c].members = m->next;
-    if (m->next != WSF_TABLE_NONE)
-        p->members[m->next].prev = m->prev;
-    free(m->name);
-    *m = (wsf_presence_member){ .next = p->members_free };
-    p->members_free = i;
-    p->members_count--;
-    p->gone_count--;
-    p->chats[c].members_count--;
-    close_chat_if_empty(p, c);
 }
 
 /* ----------------------------------------------------------------------------- who is to be told */
@@ -287,12 +92,12 @@ static void tell_loops(wsf_presence *p, uint32_t i) {
             if ((chat->loops >> loop & 1) != 0)
                 owe_loop(p, i, loop);
     } else if (!chat->paced) {
-        pace *place = wsf_deque_push(&p->paced);
+        wsf_presence_pace *place = wsf_deque_push(&p->paced);
         if (place == NULL) {
             p->failures++;
             return;
         }
-        *place = (pace){ c, p->now_ms + PACE_MS };
+        *place = (wsf_presence_pace){ c, p->now_ms + PACE_MS };
         chat->paced = true;
     }
 }
@@ -304,7 +109,7 @@ static void forget_told(wsf_presence *p, uint32_t c, uint64_t loops) {
         next = p->members[i].next;
         p->members[i].loops_told &= ~loops;
         p->members[i].loops_owed &= ~loops;
-        wsf_presence_settle(p, i); /* with its last member the chat may go */
+        wsf_roster_settle(p, i); /* with its last member the chat may go */
     }
 }
 
@@ -369,12 +174,24 @@ static void note(wsf_presence *p, uint32_t i, bool was_gone, uint32_t sessions_b
     } else if (sessions_before > 0 && m->sessions == 0) {
         begin_grace(p, i);
     }
-    if (was_gone != is_gone(m))
+    if (was_gone != wsf_roster_gone(m))
         p->gone_count += was_gone ? UINT32_MAX : 1;
     if (m->leave_ms == 0 || chat->large) /* else it may be back soon */
         tell_loops(p, i);
     judge_size(p, c);
-    wsf_presence_settle(p, i);
+    wsf_roster_settle(p, i);
+}
+
+/* A loop that has fallen far behind is told everything again, instead of all that came and went. */
+static void tell_loop_anew(wsf_presence *p, unsigned loop) {
+    wsf_deque_destroy(&p->loop_queues[loop]);
+    for (uint32_t c = 0; c < p->chats_used; c++) {
+        if (!p->chats[c].used || (p->chats[c].loops & bit(loop)) == 0)
+            continue;
+        p->chats[c].notify &= ~bit(loop);
+        forget_told(p, c, bit(loop)); /* the loop's bit keeps the chat */
+        owe_all(p, c, bit(loop));
+    }
 }
 
 void wsf_presence_tick(wsf_presence *p, uint64_t now_ms) {
@@ -383,22 +200,27 @@ void wsf_presence_tick(wsf_presence *p, uint64_t now_ms) {
         uint32_t i = p->leave_head;
         uint32_t c = p->members[i].chat;
         end_grace(p, i);
-        p->gone_count += is_gone(&p->members[i]);
+        p->gone_count += wsf_roster_gone(&p->members[i]);
         p->chats[c].users--;
         tell_loops(p, i);
         judge_size(p, c);
-        wsf_presence_settle(p, i);
+        wsf_roster_settle(p, i);
     }
-    while (p->paced.count > 0 && ((pace *)wsf_deque_at(&p->paced, 0))->at_ms <= now_ms) {
-        uint32_t c = ((pace *)wsf_deque_at(&p->paced, 0))->chat;
+    while (p->paced.count > 0 && ((wsf_presence_pace *)wsf_deque_at(&p->paced, 0))->at_ms <= now_ms) {
+        uint32_t c = ((wsf_presence_pace *)wsf_deque_at(&p->paced, 0))->chat;
         wsf_deque_pop_front(&p->paced);
         p->chats[c].paced = false;
         owe_chat(p, c, p->chats[c].loops);
-        close_chat_if_empty(p, c);
+        wsf_roster_close_chat(p, c);
     }
-    for (unsigned peer = 0; p->gone_count > GONE_MAX && peer < WSF_PRESENCE_PEERS_MAX; peer++)
+    if (p->gone_count <= GONE_MAX)
+        return;
+    for (unsigned peer = 0; peer < WSF_PRESENCE_PEERS_MAX; peer++)
         if (p->peer_queues[peer].count > 0)
             wsf_presence_tell_anew(p, peer);
+    for (unsigned loop = 0; loop < WSF_PRESENCE_LOOPS_MAX; loop++)
+        if (p->loop_queues[loop].count > 0)
+            tell_loop_anew(p, loop);
 }
 
 void wsf_presence_overslept(wsf_presence *p, uint64_t ms) {
@@ -412,7 +234,7 @@ uint64_t wsf_presence_deadline(const wsf_presence *p) {
     if (p->leave_head != WSF_TABLE_NONE)
         at = p->members[p->leave_head].leave_ms - 1;
     if (p->paced.count > 0) {
-        uint64_t paced_ms = ((pace *)wsf_deque_at(&p->paced, 0))->at_ms;
+        uint64_t paced_ms = ((wsf_presence_pace *)wsf_deque_at(&p->paced, 0))->at_ms;
         at = paced_ms < at ? paced_ms : at;
     }
     return at;
@@ -434,20 +256,20 @@ static int find_or_add(wsf_presence *p, uint32_t c, const wsf_attendance *attend
         return WSFAN_ENOMEM;
     wsf_presence_chat *chat = &p->chats[c];
     if (chat->name == NULL) {
-        chat->name = copy(attendance->bytes, attendance->chat_size);
+        chat->name = wsf_roster_copy(attendance->bytes, attendance->chat_size);
         if (chat->name == NULL)
             return WSFAN_ENOMEM;
         chat->name_size = attendance->chat_size;
     }
-    *i = find_member(p, c, attendance->user_hash);
+    *i = wsf_roster_find_member(p, c, attendance->user_hash);
     if (*i != WSF_TABLE_NONE)
         return WSFAN_OK;
     wsfan_bytes user = { attendance->bytes + attendance->chat_size, attendance->user_size };
-    return add_member(p, c, attendance->user_hash, user, i);
+    return wsf_roster_add_member(p, c, attendance->user_hash, user, i);
 }
 
 int wsf_presence_begin(wsf_presence *p, wsf_attendance *attendance) {
-    uint32_t c = find_chat(p, attendance->chat_hash);
+    uint32_t c = wsf_roster_find_chat(p, attendance->chat_hash);
     uint32_t i;
     int error = find_or_add(p, c, attendance, &i);
     attendance->noted = error == WSFAN_OK;
@@ -458,7 +280,7 @@ int wsf_presence_begin(wsf_presence *p, wsf_attendance *attendance) {
     }
     wsf_presence_member *m = &p->members[i];
     uint64_t before = own_digest(p, m);
-    bool was_gone = is_gone(m);
+    bool was_gone = wsf_roster_gone(m);
     attendance->newer = NULL;
     attendance->older = m->own;
     if (m->own != NULL)
@@ -483,11 +305,11 @@ static void close_loop(wsf_presence *p, uint32_t c, uint64_t loop) {
     if (p->chats[c].members_count > 0)
         forget_told(p, c, loop);
     else
-        close_chat_if_empty(p, c);
+        wsf_roster_close_chat(p, c);
 }
 
 static void remove_own(wsf_presence *p, uint32_t c, const wsf_attendance *attendance) {
-    uint32_t i = find_member(p, c, attendance->user_hash);
+    uint32_t i = wsf_roster_find_member(p, c, attendance->user_hash);
     assert(i != WSF_TABLE_NONE);
     wsf_presence_member *m = &p->members[i];
     uint64_t before = own_digest(p, m);
@@ -511,7 +333,7 @@ static void remove_unnoted(wsf_presence *p, const wsf_attendance *attendance) {
 }
 
 void wsf_presence_end(wsf_presence *p, wsf_attendance *attendance) {
-    uint32_t c = find_chat(p, attendance->chat_hash);
+    uint32_t c = wsf_roster_find_chat(p, attendance->chat_hash);
     if (attendance->noted)
         remove_own(p, c, attendance);
     else
@@ -578,7 +400,7 @@ static int add_row(wsf_presence *p, uint32_t member, unsigned peer, uint32_t *ad
         return WSFAN_ELIMIT;
     bool reused = p->rows_free != WSF_TABLE_NONE;
     if (!reused &&
-        reserve((void **)&p->rows, &p->rows_capacity, p->rows_used, sizeof *p->rows) != WSFAN_OK)
+        wsf_roster_reserve((void **)&p->rows, &p->rows_capacity, p->rows_used, sizeof *p->rows) != WSFAN_OK)
         return WSFAN_ENOMEM;
     uint32_t r = reused ? p->rows_free : p->rows_used++;
     if (reused)
@@ -595,9 +417,9 @@ static int add_row(wsf_presence *p, uint32_t member, unsigned peer, uint32_t *ad
 
 int wsf_presence_put(wsf_presence *p, unsigned peer, const wsf_presence_row *row,
                      uint64_t user_hash) {
-    uint32_t c = find_chat(p, row->chat_hash);
+    uint32_t c = wsf_roster_find_chat(p, row->chat_hash);
     assert(c != WSF_TABLE_NONE);
-    uint32_t i = find_member(p, c, user_hash);
+    uint32_t i = wsf_roster_find_member(p, c, user_hash);
     if (row->sessions == 0) {
         uint32_t *link = i == WSF_TABLE_NONE ? NULL : find_row(p, i, peer);
         if (link != NULL && *link != WSF_TABLE_NONE)
@@ -605,15 +427,15 @@ int wsf_presence_put(wsf_presence *p, unsigned peer, const wsf_presence_row *row
         return WSFAN_OK;
     }
     uint8_t *metadata = NULL;
-    if (row->metadata.size > 0 && (metadata = copy(row->metadata.data, row->metadata.size)) == NULL)
+    if (row->metadata.size > 0 && (metadata = wsf_roster_copy(row->metadata.data, row->metadata.size)) == NULL)
         return WSFAN_ENOMEM;
     int error = WSFAN_OK;
     if (i == WSF_TABLE_NONE)
-        error = add_member(p, c, user_hash, row->user, &i);
-    bool was_gone = error == WSFAN_OK && is_gone(&p->members[i]);
+        error = wsf_roster_add_member(p, c, user_hash, row->user, &i);
+    bool was_gone = error == WSFAN_OK && wsf_roster_gone(&p->members[i]);
     uint32_t r = error == WSFAN_OK ? *find_row(p, i, peer) : WSF_TABLE_NONE;
     if (error == WSFAN_OK && r == WSF_TABLE_NONE && (error = add_row(p, i, peer, &r)) != WSFAN_OK)
-        wsf_presence_settle(p, i);
+        wsf_roster_settle(p, i);
     if (error != WSFAN_OK) {
         free(metadata);
         return error;
@@ -653,7 +475,7 @@ void wsf_presence_set_away(wsf_presence *p, unsigned peer, bool away) {
 }
 
 void wsf_presence_forget_chat(wsf_presence *p, uint64_t chat_hash) {
-    uint32_t c = find_chat(p, chat_hash);
+    uint32_t c = wsf_roster_find_chat(p, chat_hash);
     uint32_t next;
     for (uint32_t i = c == WSF_TABLE_NONE ? c : p->chats[c].members; i != WSF_TABLE_NONE; i = next) {
         next = p->members[i].next;
@@ -674,7 +496,7 @@ static void owe_own_rows(wsf_presence *p, uint32_t c, unsigned peer) {
 }
 
 void wsf_presence_want(wsf_presence *p, unsigned peer, uint64_t chat_hash) {
-    uint32_t c = find_chat(p, chat_hash);
+    uint32_t c = wsf_roster_find_chat(p, chat_hash);
     if (c == WSF_TABLE_NONE)
         return;
     if ((p->chats[c].wanted & bit(peer)) == 0)
@@ -690,7 +512,7 @@ static void unwant(wsf_presence *p, unsigned peer, uint32_t c) {
 }
 
 void wsf_presence_unwant(wsf_presence *p, unsigned peer, uint64_t chat_hash) {
-    uint32_t c = find_chat(p, chat_hash);
+    uint32_t c = wsf_roster_find_chat(p, chat_hash);
     if (c != WSF_TABLE_NONE)
         unwant(p, peer, c);
 }
@@ -749,6 +571,6 @@ void wsf_presence_sent(wsf_presence *p, unsigned peer, uint32_t count) {
         if ((p->members[i].peers_owed & bit(peer)) == 0)
             continue;
         p->members[i].peers_owed &= ~bit(peer);
-        wsf_presence_settle(p, i);
+        wsf_roster_settle(p, i);
     }
 }

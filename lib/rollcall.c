@@ -22,7 +22,7 @@ static uint64_t wanted_by(const wsf_core *core, uint64_t hash) {
 void wsf_rollcall_begin(wsf_core *core, wsf_attendance *attendance) {
     core->presence_used = true;
     /* begin() sees for itself whether there was memory for the chat. */
-    (void)wsf_presence_open_chat(&core->presence, attendance->chat_hash,
+    (void)wsf_roster_open_chat(&core->presence, attendance->chat_hash,
                                  wanted_by(core, attendance->chat_hash));
     if (wsf_presence_begin(&core->presence, attendance) != WSFAN_OK)
         core->presence_lame = true;
@@ -105,7 +105,7 @@ void wsf_rollcall_take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry *ent
             continue;
         wsfan_target user = { WSFAN_USER, row->user };
         if (acceptable(core, row) &&
-            wsf_presence_open_chat(&core->presence, row->chat_hash,
+            wsf_roster_open_chat(&core->presence, row->chat_hash,
                                    wanted_by(core, row->chat_hash)) == WSFAN_OK &&
             wsf_presence_put(&core->presence, index, row, wsf_hash_target(&core->key, &user)) ==
                 WSFAN_OK)
@@ -179,7 +179,7 @@ static bool lacks(const wsf_core *core, const wsf_peer *peer, uint64_t intereste
 }
 
 void wsf_rollcall_count(const wsf_core *core, uint64_t hash, wsfan_count *count) {
-    const wsf_presence_chat *chat = wsf_presence_find(&core->presence, hash);
+    const wsf_presence_chat *chat = wsf_roster_find(&core->presence, hash);
     count->sessions = chat != NULL ? chat->sessions : 0;
     count->users = chat != NULL ? chat->users : 0;
     count->missing_count = 0;

@@ -7,7 +7,7 @@ set -u
 # Lowest first. A name stands for NAME.c and NAME.h.
 ORDER="
 error hash buffer table deque outbound queue receipt endpoint guard message
-presence news wire registry interest link
+roster presence news wire registry interest link
 core.h state rollcall results dial greet route sender receiver core attendance members
 mailbox inbox socket mesh discovery loop
 options node

@@ -454,6 +454,62 @@ START_TEST(a_row_that_went_wrong_is_found_and_mended) {
 }
 END_TEST
 
+/* ---------------------------------------------------------------------------------- the structure */
+
+static wsf_attendance *attendance_of(uint64_t user) {
+    wsf_attendance *a = calloc(1, sizeof *a + 16);
+    a->chat_hash = 7;
+    a->user_hash = user;
+    a->chat_size = 1;
+    a->user_size = 2;
+    memcpy(a->bytes, "cu1", 3);
+    return a;
+}
+
+START_TEST(a_loop_that_takes_nothing_costs_a_bounded_number_of_members) {
+    enum { USERS = 300000, GONE_MAX = 65536 };
+    static wsf_presence p;
+    wsf_presence_limits limits = { .grace_ms = 0, .members_count_max = 1000 };
+    uint64_t nodes[64] = { 0 };
+    wsf_roster_init(&p, &limits, 1);
+    wsf_roster_open_chat(&p, 7, 3); /* two peers take nothing either */
+    ck_assert_int_eq(wsf_presence_begin(&p, attendance_of(1)), WSFAN_OK);
+    uint64_t now = 1;
+    for (uint64_t user = 2; user < USERS; user++) {
+        wsf_attendance *a = attendance_of(user);
+        ck_assert_int_eq(wsf_presence_begin(&p, a), WSFAN_OK);
+        wsf_presence_end(&p, a);
+        wsf_presence_tick(&p, ++now);
+        ck_assert_uint_le(p.members_count, GONE_MAX + 16);
+        ck_assert_uint_le(p.loop_queues[0].count, GONE_MAX + 16);
+        ck_assert_uint_le(p.peer_queues[1].count, GONE_MAX + 16);
+    }
+    unsigned members = 0;
+    unsigned anew = 0;
+    wsf_news *news;
+    while ((news = wsf_presence_news(&p, 0, nodes, 1)) != NULL) {
+        members += (unsigned)news->presence.members_count;
+        anew += (news->presence.flags & WSFAN_PRESENCE_ANEW) != 0;
+        free(news);
+    }
+    ck_assert_uint_eq(members, 1); /* who came and went is not told */
+    ck_assert_uint_eq(anew, 1);
+    wsf_presence_row row;
+    for (unsigned peer = 0; peer < 2; peer++) {
+        unsigned rows = 0;
+        uint32_t owed = wsf_presence_owed(&p, peer);
+        for (uint32_t i = 0; i < owed; i++)
+            if (wsf_presence_owed_row(&p, peer, i, &row))
+                rows += row.sessions;
+        ck_assert_uint_eq(rows, 1);
+        wsf_presence_sent(&p, peer, owed);
+    }
+    ck_assert_uint_eq(p.members_count, 1);
+    ck_assert_uint_eq(p.gone_count, 0);
+    wsf_roster_destroy(&p);
+}
+END_TEST
+
 SUITE_MAIN("presence", a_member_joins_with_its_first_session_and_leaves_with_its_last,
            who_comes_back_within_the_grace_time_has_not_left, other_metadata_is_an_update,
            a_large_chat_is_told_in_numbers_until_it_is_half_as_large,
@@ -461,4 +517,5 @@ SUITE_MAIN("presence", a_member_joins_with_its_first_session_and_leaves_with_its
            members_are_visited_once_each_in_pages_of_any_size,
            of_one_key_only_the_newest_waits_in_an_inbox, a_count_names_whom_it_lacks,
            more_rows_than_the_limit_make_a_count_incomplete,
-           a_row_that_went_wrong_is_found_and_mended)
+           a_row_that_went_wrong_is_found_and_mended,
+           a_loop_that_takes_nothing_costs_a_bounded_number_of_members)
