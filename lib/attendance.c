@@ -38,8 +38,7 @@ static int reserve(wsf_attendances *a) {
 int wsf_attendances_add(wsf_attendances *a, wsfan_session session, const wsfan_target *chat,
                         uint64_t chat_hash, wsfan_bytes user, uint64_t user_hash,
                         wsfan_bytes metadata, wsf_attendance **added) {
-    wsf_attendance *made =
-        calloc(1, sizeof *made + chat->name.size + user.size + metadata.size);
+    wsf_attendance *made = calloc(1, sizeof *made + chat->name.size + user.size + metadata.size);
     if (made == NULL || reserve(a) != WSFAN_OK) {
         free(made);
         return WSFAN_ENOMEM;

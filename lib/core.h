@@ -78,7 +78,7 @@ typedef struct {
     void (*peer)(void *user, uint64_t loops, const wsfan_peer *peer); /* for these, as bits */
     void (*gap)(void *user, const wsfan_gap *gap);
     void (*result)(void *user, wsf_receipt *receipt); /* hands it and its inbox back */
-    void (*presence)(void *user, wsf_news *news);     /* hands it over; wsf_core_news_done() follows */
+    void (*presence)(void *user, wsf_news *news); /* hands it over; wsf_core_news_done() follows */
 } wsf_effects;
 
 /* WSFAN_ENOMEM, or WSFAN_OK. */

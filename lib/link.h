@@ -38,8 +38,8 @@ typedef struct {
     uint32_t again_count;  /* but so many in all */
     wsf_deque queue;       /* wsfan_message *, oldest first */
     uint64_t queue_bytes;
-    uint32_t queue_taken;  /* messages that have left it at the front, modulo 2^32 */
-    wsf_table latest;      /* slot -> place of a latest value in the queue, counted from the start */
+    uint32_t queue_taken; /* messages that have left it at the front, modulo 2^32 */
+    wsf_table latest;     /* slot -> place of a latest value in the queue, counted from the start */
     uint64_t lost;         /* messages that were dropped and not yet reported, */
     uint64_t lost_too_big; /* those that the peer would not take */
     bool receipts_acked;   /* a frame with receipts was acknowledged; the user clears it */

@@ -274,9 +274,8 @@ static void *run(void *user) {
 
 static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
                      const wsf_core_config *core_config) {
-    wsf_effects effects = { mesh,       on_connect, on_disconnect, on_send,
-                            on_deliver, on_joined,  on_peer,       on_gap,
-                            on_result,  on_presence };
+    wsf_effects effects = { mesh,      on_connect, on_disconnect, on_send,   on_deliver,
+                            on_joined, on_peer,    on_gap,        on_result, on_presence };
     wsf_core_config with_endpoint = *core_config;
     uint64_t frame_size_max = wsf_core_frame_size_max(core_config);
     int error = WSFAN_OK;

@@ -26,9 +26,9 @@ typedef enum {
     WSF_MESH_ADD_LOOP,
     WSF_MESH_REMOVE_LOOP,
     WSF_MESH_LOOPS_DONE, /* the loops_item of a wsf_receipt, with a reference to it */
-    WSF_MESH_PRESENT,   /* a wsf_attendance by its `begin`, */
-    WSF_MESH_ABSENT,    /* and by its `end` */
-    WSF_MESH_NEWS_DONE, /* a wsf_news that was dispatched */
+    WSF_MESH_PRESENT,    /* a wsf_attendance by its `begin`, */
+    WSF_MESH_ABSENT,     /* and by its `end` */
+    WSF_MESH_NEWS_DONE,  /* a wsf_news that was dispatched */
     WSF_MESH_STOP
 } wsf_mesh_kind;
 

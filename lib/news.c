@@ -27,7 +27,8 @@ static size_t places_of(const wsf_presence *p, const wsf_presence_member *m, con
     for (uint32_t r = m->rows; r != WSF_TABLE_NONE && count < PLACES_MAX; r = p->rows[r].next) {
         const wsf_presence_held *row = &p->rows[r];
         if ((p->peers_away >> row->peer & 1) == 0)
-            places[count++] = (wsfan_place){ nodes[row->peer], row->sessions,
+            places[count++] = (wsfan_place){ nodes[row->peer],
+                                             row->sessions,
                                              { row->metadata, row->metadata_size } };
     }
     return count;
@@ -189,7 +190,9 @@ typedef struct {
 static void show(const visitor *v, const wsf_presence_member *m) {
     wsfan_place places[PLACES_MAX];
     size_t count = places_of(v->presence, m, v->nodes, v->self, places);
-    wsfan_member member = { WSFAN_MEMBER_JOIN, { m->name, m->name_size }, m->sessions, places, count };
+    wsfan_member member = {
+        WSFAN_MEMBER_JOIN, { m->name, m->name_size }, m->sessions, places, count
+    };
     v->each(v->user, &member);
 }
 

@@ -127,8 +127,8 @@ static void owe_all(wsf_presence *p, uint32_t c, uint64_t loops) {
  * comes and goes does not make it both. */
 static void judge_size(wsf_presence *p, uint32_t c) {
     wsf_presence_chat *chat = &p->chats[c];
-    bool large = chat->users > (chat->large ? p->limits.members_count_max / 2
-                                            : p->limits.members_count_max);
+    bool large = chat->users >
+                 (chat->large ? p->limits.members_count_max / 2 : p->limits.members_count_max);
     if (large == chat->large)
         return;
     chat->large = large;
@@ -142,10 +142,10 @@ static void judge_size(wsf_presence *p, uint32_t c) {
 
 static void end_grace(wsf_presence *p, uint32_t i) {
     wsf_presence_member *m = &p->members[i];
-    *(m->leave_prev != WSF_TABLE_NONE ? &p->members[m->leave_prev].leave_next : &p->leave_head) =
-        m->leave_next;
-    *(m->leave_next != WSF_TABLE_NONE ? &p->members[m->leave_next].leave_prev : &p->leave_tail) =
-        m->leave_prev;
+    *(m->leave_prev != WSF_TABLE_NONE ? &p->members[m->leave_prev].leave_next
+                                      : &p->leave_head) = m->leave_next;
+    *(m->leave_next != WSF_TABLE_NONE ? &p->members[m->leave_next].leave_prev
+                                      : &p->leave_tail) = m->leave_prev;
     m->leave_ms = 0;
 }
 
@@ -206,7 +206,8 @@ void wsf_presence_tick(wsf_presence *p, uint64_t now_ms) {
         judge_size(p, c);
         wsf_roster_settle(p, i);
     }
-    while (p->paced.count > 0 && ((wsf_presence_pace *)wsf_deque_at(&p->paced, 0))->at_ms <= now_ms) {
+    while (p->paced.count > 0 &&
+           ((wsf_presence_pace *)wsf_deque_at(&p->paced, 0))->at_ms <= now_ms) {
         uint32_t c = ((wsf_presence_pace *)wsf_deque_at(&p->paced, 0))->chat;
         wsf_deque_pop_front(&p->paced);
         p->chats[c].paced = false;
@@ -399,16 +400,15 @@ static int add_row(wsf_presence *p, uint32_t member, unsigned peer, uint32_t *ad
     if (p->rows_count >= p->limits.remote_count_max)
         return WSFAN_ELIMIT;
     bool reused = p->rows_free != WSF_TABLE_NONE;
-    if (!reused &&
-        wsf_roster_reserve((void **)&p->rows, &p->rows_capacity, p->rows_used, sizeof *p->rows) != WSFAN_OK)
+    if (!reused && wsf_roster_reserve((void **)&p->rows, &p->rows_capacity, p->rows_used,
+                                      sizeof *p->rows) != WSFAN_OK)
         return WSFAN_ENOMEM;
     uint32_t r = reused ? p->rows_free : p->rows_used++;
     if (reused)
         p->rows_free = p->rows[r].member;
-    p->rows[r] = (wsf_presence_held){ .member = member,
-                                      .next = p->members[member].rows,
-                                      .peer = (uint8_t)peer,
-                                      .used = true };
+    p->rows[r] = (wsf_presence_held){
+        .member = member, .next = p->members[member].rows, .peer = (uint8_t)peer, .used = true
+    };
     p->members[member].rows = r;
     p->rows_count++;
     *added = r;
@@ -427,7 +427,8 @@ int wsf_presence_put(wsf_presence *p, unsigned peer, const wsf_presence_row *row
         return WSFAN_OK;
     }
     uint8_t *metadata = NULL;
-    if (row->metadata.size > 0 && (metadata = wsf_roster_copy(row->metadata.data, row->metadata.size)) == NULL)
+    if (row->metadata.size > 0 &&
+        (metadata = wsf_roster_copy(row->metadata.data, row->metadata.size)) == NULL)
         return WSFAN_ENOMEM;
     int error = WSFAN_OK;
     if (i == WSF_TABLE_NONE)
@@ -477,7 +478,8 @@ void wsf_presence_set_away(wsf_presence *p, unsigned peer, bool away) {
 void wsf_presence_forget_chat(wsf_presence *p, uint64_t chat_hash) {
     uint32_t c = wsf_roster_find_chat(p, chat_hash);
     uint32_t next;
-    for (uint32_t i = c == WSF_TABLE_NONE ? c : p->chats[c].members; i != WSF_TABLE_NONE; i = next) {
+    for (uint32_t i = c == WSF_TABLE_NONE ? c : p->chats[c].members; i != WSF_TABLE_NONE;
+         i = next) {
         next = p->members[i].next;
         uint32_t rows = p->members[i].rows;
         while (rows != WSF_TABLE_NONE) {
@@ -550,9 +552,9 @@ uint32_t wsf_presence_owed(wsf_presence *p, unsigned peer) {
     return p->peer_queues[peer].count;
 }
 
-bool wsf_presence_owed_row(const wsf_presence *p, unsigned peer, uint32_t i, wsf_presence_row *row) {
-    const wsf_presence_member *m =
-        &p->members[*(uint32_t *)wsf_deque_at(&p->peer_queues[peer], i)];
+bool wsf_presence_owed_row(const wsf_presence *p, unsigned peer, uint32_t i,
+                           wsf_presence_row *row) {
+    const wsf_presence_member *m = &p->members[*(uint32_t *)wsf_deque_at(&p->peer_queues[peer], i)];
     if ((m->peers_owed & bit(peer)) == 0 || (p->chats[m->chat].wanted & bit(peer)) == 0)
         return false;
     *row = (wsf_presence_row){ .chat_hash = p->chats[m->chat].hash,

@@ -23,7 +23,7 @@ void wsf_rollcall_begin(wsf_core *core, wsf_attendance *attendance) {
     core->presence_used = true;
     /* begin() sees for itself whether there was memory for the chat. */
     (void)wsf_roster_open_chat(&core->presence, attendance->chat_hash,
-                                 wanted_by(core, attendance->chat_hash));
+                               wanted_by(core, attendance->chat_hash));
     if (wsf_presence_begin(&core->presence, attendance) != WSFAN_OK)
         core->presence_lame = true;
 }
@@ -106,7 +106,7 @@ void wsf_rollcall_take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry *ent
         wsfan_target user = { WSFAN_USER, row->user };
         if (acceptable(core, row) &&
             wsf_roster_open_chat(&core->presence, row->chat_hash,
-                                   wanted_by(core, row->chat_hash)) == WSFAN_OK &&
+                                 wanted_by(core, row->chat_hash)) == WSFAN_OK &&
             wsf_presence_put(&core->presence, index, row, wsf_hash_target(&core->key, &user)) ==
                 WSFAN_OK)
             continue;
@@ -167,7 +167,8 @@ bool wsf_rollcall_sum(const wsf_core *core, const wsf_peer *peer, wsf_presence_s
 /* -------------------------------------------------------------------------------------- counting */
 
 /* Whether what we hold of the chat lacks the peer's part, or may lack it. */
-static bool lacks(const wsf_core *core, const wsf_peer *peer, uint64_t interested, uint64_t serial) {
+static bool lacks(const wsf_core *core, const wsf_peer *peer, uint64_t interested,
+                  uint64_t serial) {
     uint64_t bit = wsf_peer_bit(core, peer);
     if (peer->node == 0 || peer->state == 0 || peer->state == WSFAN_PEER_DOWN)
         return false; /* no peer, or none that lives */

@@ -12,7 +12,6 @@ uint64_t wsf_roster_mix(uint64_t a, uint64_t b) {
     return z ^ (z >> 31);
 }
 
-
 void wsf_roster_init(wsf_presence *p, const wsf_presence_limits *limits, uint64_t seed) {
     memset(p, 0, sizeof *p);
     p->limits = *limits;
@@ -96,7 +95,7 @@ int wsf_roster_open_chat(wsf_presence *p, uint64_t hash, uint64_t wanted) {
         return WSFAN_OK;
     bool reused = p->chats_free != WSF_TABLE_NONE;
     if (!reused && wsf_roster_reserve((void **)&p->chats, &p->chats_capacity, p->chats_used,
-                           sizeof *p->chats) != WSFAN_OK)
+                                      sizeof *p->chats) != WSFAN_OK)
         return WSFAN_ENOMEM;
     uint32_t i = reused ? p->chats_free : p->chats_used;
     if (wsf_table_insert(&p->chat_index, hash, i) != WSFAN_OK)
@@ -134,15 +133,16 @@ uint32_t wsf_roster_find_member(const wsf_presence *p, uint32_t chat, uint64_t u
 }
 
 int wsf_roster_add_member(wsf_presence *p, uint32_t c, uint64_t user_hash, wsfan_bytes user,
-                      uint32_t *added) {
+                          uint32_t *added) {
     bool reused = p->members_free != WSF_TABLE_NONE;
     if (!reused && wsf_roster_reserve((void **)&p->members, &p->members_capacity, p->members_used,
-                           sizeof *p->members) != WSFAN_OK)
+                                      sizeof *p->members) != WSFAN_OK)
         return WSFAN_ENOMEM;
     uint32_t i = reused ? p->members_free : p->members_used;
     uint8_t *name = wsf_roster_copy(user.data, user.size);
     if (name == NULL ||
-        wsf_table_insert(&p->member_index, wsf_roster_mix(p->chats[c].hash, user_hash), i) != WSFAN_OK) {
+        wsf_table_insert(&p->member_index, wsf_roster_mix(p->chats[c].hash, user_hash), i) !=
+            WSFAN_OK) {
         free(name);
         return WSFAN_ENOMEM;
     }

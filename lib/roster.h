@@ -53,7 +53,7 @@ typedef struct {
     uint64_t peers_owed; /* bits: in the queue of that peer */
     uint64_t loops_owed;
     uint64_t loops_told; /* bits: the loop thinks it is there */
-    uint64_t leave_ms;   /* while it has no session: gone for good then; 0: it has one, or is gone */
+    uint64_t leave_ms; /* while it has no session: gone for good then; 0: it has one, or is gone */
     uint32_t chat;
     uint32_t prev, next; /* in the chat */
     uint32_t leave_prev, leave_next;
@@ -66,7 +66,7 @@ typedef struct {
 
 typedef struct {
     uint64_t hash;
-    uint8_t *name; /* NULL: no loop has told it yet, so none is to be told of it */
+    uint8_t *name;       /* NULL: no loop has told it yet, so none is to be told of it */
     uint64_t wanted;     /* bits of peers that are told of our rows */
     uint64_t loops;      /* bits of loops that are told of everyone's */
     uint64_t notify;     /* of these, to be told of the chat as such, */

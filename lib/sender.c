@@ -106,8 +106,7 @@ static void write_nack(wsf_peer *peer, wsf_writer *writer, wsf_now now) {
 
 /* A frame without a number: acknowledgement, nack and heartbeat in one. */
 static void send_heartbeat(wsf_core *core, wsf_peer *peer, wsf_now now) {
-    wsf_buffer *frame =
-        wsf_buffer_new(WSF_FRAME_HEAD_BOUND + 2 * WSF_ENTRY_BOUND + WSF_NACK_BOUND);
+    wsf_buffer *frame = wsf_buffer_new(WSF_FRAME_HEAD_BOUND + 2 * WSF_ENTRY_BOUND + WSF_NACK_BOUND);
     if (frame == NULL)
         return;
     wsf_writer writer = { frame->data, frame->capacity, 0 };
@@ -242,8 +241,7 @@ static void plan_presence(const wsf_core *core, const wsf_peer *peer, plan *p) {
         }
         p->rows_taken++;
     }
-    p->presence = p->rows_count > 0 ||
-                  (core->presence.peers_anew & wsf_peer_bit(core, peer)) != 0;
+    p->presence = p->rows_count > 0 || (core->presence.peers_anew & wsf_peer_bit(core, peer)) != 0;
     if (p->presence)
         p->bound += WSF_ENTRY_BOUND + bytes;
 }
@@ -335,11 +333,10 @@ static wsf_buffer *write_frame(const wsf_core *core, wsf_peer *peer, const plan 
                            (wsfan_bytes){ p->removes, (size_t)8 * p->removes_count },
                            p->interest_serial ? &p->log_serial : NULL);
     if (p->presence)
-        wsf_write_presence(&writer,
-                           (core->presence.peers_anew & wsf_peer_bit(core, peer)) != 0
-                               ? WSF_PRESENCE_FORGET
-                               : 0,
-                           peer->presence_heard, p->rows, p->rows_count);
+        wsf_write_presence(
+            &writer,
+            (core->presence.peers_anew & wsf_peer_bit(core, peer)) != 0 ? WSF_PRESENCE_FORGET : 0,
+            peer->presence_heard, p->rows, p->rows_count);
     if (p->known_count > 0)
         wsf_write_peers(&writer, p->known, p->known_count);
     *payload_bytes = write_messages(peer, &writer, p->messages_count);

@@ -475,9 +475,8 @@ static bool read_nack(wsf_reader *reader, const msgpack_object_array *array, wsf
 }
 
 static bool read_presence(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
-    if (!get_u32(array, 1, &entry->presence.flags) ||
-        !get_u64(array, 2, &entry->presence.heard) || array->size < 4 ||
-        array->ptr[3].type != MSGPACK_OBJECT_ARRAY)
+    if (!get_u32(array, 1, &entry->presence.flags) || !get_u64(array, 2, &entry->presence.heard) ||
+        array->size < 4 || array->ptr[3].type != MSGPACK_OBJECT_ARRAY)
         return false;
     const msgpack_object_array *list = &array->ptr[3].via.array;
     if (list->size % 4 != 0 || list->size / 4 > WSF_ROWS_COUNT_MAX)

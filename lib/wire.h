@@ -15,7 +15,7 @@ enum {
     WSF_INTRODUCTION_SIZE_MAX = 200,
     WSF_FRAME_HEAD_BOUND = 80, /* topic, checksum and head */
     WSF_CHECKSUM_SIZE = 8,
-    WSF_ENTRY_BOUND = 64,      /* of an entry besides its names, payload or hashes */
+    WSF_ENTRY_BOUND = 64, /* of an entry besides its names, payload or hashes */
     WSF_HELLO_BOUND = 320,
     WSF_NACK_BOUND = 320,
     WSF_NACK_RANGES_MAX = 16,

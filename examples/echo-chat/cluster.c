@@ -39,10 +39,12 @@ int cluster_join(struct client *client) {
     wsfan_loop *loop = client->server->loop;
     wsfan_join_options options = { .struct_size = sizeof options,
                                    .flags = WSFAN_PRESENCE,
-                                   .metadata = wsfan_string(wsfan_node_name(client->server->node)) };
+                                   .metadata = wsfan_string(
+                                       wsfan_node_name(client->server->node)) };
     int error = wsfan_session_open(&client->session, loop, wsfan_string(client->user), client);
     if (error == WSFAN_OK)
-        error = wsfan_session_join_with(loop, client->session, wsfan_string(client->chat), &options);
+        error = wsfan_session_join_with(loop, client->session, wsfan_string(client->chat),
+                                        &options);
     return error;
 }
 

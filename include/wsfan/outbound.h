@@ -51,7 +51,7 @@ typedef struct wsfan_outbound_options {
     uint32_t count_max;           /* items, 1..16777216 [1024] */
     uint64_t bytes_max;           /* their sizes, at least 1 [1 Mi]; an empty queue takes one of any
                                      size */
-    void (*release)(void *item);  /* for each item that is dropped, within the call that drops it; it
+    void (*release)(void *item); /* for each item that is dropped, within the call that drops it; it
                                      must not use the queue. NULL: nothing is to be done [NULL] */
 } wsfan_outbound_options;
 
@@ -59,8 +59,7 @@ typedef struct wsfan_outbound_options {
 WSFAN_API void wsfan_outbound_options_init(wsfan_outbound_options *options);
 
 /* Opens an empty queue, about 100 bytes. Errors: WSFAN_EINVAL, WSFAN_ENOMEM. */
-WSFAN_API int wsfan_outbound_open(wsfan_outbound **outbound,
-                                  const wsfan_outbound_options *options);
+WSFAN_API int wsfan_outbound_open(wsfan_outbound **outbound, const wsfan_outbound_options *options);
 
 /* Releases what waits, uncounted, and the queue. NULL is allowed. */
 WSFAN_API void wsfan_outbound_close(wsfan_outbound *outbound);
@@ -82,8 +81,9 @@ WSFAN_API void *wsfan_outbound_peek(const wsfan_outbound *outbound, uint32_t i, 
 WSFAN_API void *wsfan_outbound_take(wsfan_outbound *outbound);
 
 typedef struct wsfan_outbound_stats {
-    size_t struct_size; /* sizeof(wsfan_outbound_stats), set by the caller; only so much is filled */
-    uint32_t count;     /* waiting */
+    size_t
+        struct_size; /* sizeof(wsfan_outbound_stats), set by the caller; only so much is filled */
+    uint32_t count;  /* waiting */
     uint64_t bytes;
     uint64_t pushed; /* since it was opened: waiting, taken, or dropped after they had waited */
     uint64_t taken;
@@ -91,8 +91,7 @@ typedef struct wsfan_outbound_stats {
 } wsfan_outbound_stats;
 
 /* Errors: WSFAN_EINVAL (NULL, struct_size is 0 or above the library's). */
-WSFAN_API int wsfan_outbound_get_stats(const wsfan_outbound *outbound,
-                                       wsfan_outbound_stats *stats);
+WSFAN_API int wsfan_outbound_get_stats(const wsfan_outbound *outbound, wsfan_outbound_stats *stats);
 
 #ifdef __cplusplus
 }

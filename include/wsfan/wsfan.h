@@ -388,7 +388,8 @@ typedef struct {
 /* Where a member is. */
 typedef struct {
     uint64_t node;
-    uint32_t sessions;    /* of this user in this chat on that node; of a peer that is down: its last */
+    uint32_t
+        sessions; /* of this user in this chat on that node; of a peer that is down: its last */
     wsfan_bytes metadata; /* of the newest of these sessions */
 } wsfan_place;
 
@@ -407,8 +408,9 @@ typedef struct {
     size_t places_count;
 } wsfan_member;
 
-#define WSFAN_PRESENCE_ANEW 1u  /* forget what you were told of the chat before */
-#define WSFAN_PRESENCE_LARGE 2u /* it has more members than presence_members_count_max: only numbers
+#define WSFAN_PRESENCE_ANEW 1u /* forget what you were told of the chat before */
+#define WSFAN_PRESENCE_LARGE                                                                       \
+    2u /* it has more members than presence_members_count_max: only numbers
                                    are told, and what was told of its members is not kept up */
 
 /* News of one chat. Several changes of one member in a short time may be told as one. */
@@ -535,9 +537,10 @@ WSFAN_API wsfan_address wsfan_session_address(const wsfan_loop *loop, wsfan_sess
 
 typedef struct wsfan_count {
     size_t struct_size; /* sizeof(wsfan_count), set by the caller; only so much is filled */
-    uint64_t sessions;  /* in the chat, of those that joined with WSFAN_PRESENCE, on all live nodes */
-    uint64_t users;     /* distinct, those within their grace time too */
-    int complete;       /* 1: every live peer's part is in it. 0: those named next are not, or not
+    uint64_t
+        sessions;   /* in the chat, of those that joined with WSFAN_PRESENCE, on all live nodes */
+    uint64_t users; /* distinct, those within their grace time too */
+    int complete;   /* 1: every live peer's part is in it. 0: those named next are not, or not
                            for certain; so are, where this node has no session in the chat, all peers
                            that have */
     uint32_t missing_count;
@@ -575,7 +578,8 @@ typedef struct wsfan_publish_options {
     wsfan_loop *result_loop; /* of this node, open: its on_result tells what became of the message;
                                  NULL: do not ask, which costs nothing */
     void *result_user;       /* handed back with the result */
-    wsfan_bytes key; /* not empty: a latest value, such as a cursor's place. Where it finds a message
+    wsfan_bytes
+        key; /* not empty: a latest value, such as a cursor's place. Where it finds a message
                         of this node with the same targets and key that still waits in a peer's queue
                         or a loop's inbox, it takes that one's place, which is counted as
                         WSFAN_DROP_REPLACED and is no gap. So it may overtake messages of other keys

@@ -20,9 +20,9 @@ enum {
     NODES = 5,
     VICTIM = NODES - 1,
     CHATS = 100,
-    OWN = 10000,   /* sessions of a node whose users are nowhere else */
+    OWN = 10000,    /* sessions of a node whose users are nowhere else */
     SHARED = 10000, /* sessions of a node whose users are on every node */
-    BACK = 1000,   /* users of the victim that come back, on node 0 */
+    BACK = 1000,    /* users of the victim that come back, on node 0 */
     DOWN_MS = 8000,
     GRACE_MS = 2000,
     TOLD_MS = 5000, /* beyond these two, until it has been told everywhere */
@@ -235,8 +235,8 @@ static int64_t await(int phase, int nodes, int64_t ms_max) {
             if (waitpid(pids[i], NULL, WNOHANG) == pids[i])
                 die("node %d ended in phase %d", i, phase);
             if (now_ms() - begin > ms_max)
-                die("node %d did not come to phase %d in %lld ms: %s", i, phase,
-                    (long long)ms_max, shared->last[i]);
+                die("node %d did not come to phase %d in %lld ms: %s", i, phase, (long long)ms_max,
+                    shared->last[i]);
         }
     return now_ms() - begin;
 }

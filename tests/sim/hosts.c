@@ -242,8 +242,8 @@ void hosts_start(hosts *h, unsigned node, const char *name, uint64_t id, uint64_
     *at = (host){ .running = true, .life = ledger_born(h->ledger, world_node_id(h->world, node)) };
     for (unsigned i = 0; i < h->loops; i++) {
         loop *new_loop = &at->loops[i];
-        wsf_members_effects effects = { new_loop, on_announce, on_withdraw, on_ready,
-                                        on_session_joined, on_present, on_absent };
+        wsf_members_effects effects = { new_loop,          on_announce, on_withdraw, on_ready,
+                                        on_session_joined, on_present,  on_absent };
         *new_loop = (loop){ .owner = h, .node = node };
         wsf_members_init(&new_loop->members, &limits, i, world_random(h->world, 0), &effects);
     }

@@ -24,7 +24,8 @@ void hosts_open(hosts *h, unsigned node);
 void hosts_close(hosts *h, unsigned node);
 void hosts_join(hosts *h, unsigned node, unsigned chats);
 void hosts_leave(hosts *h, unsigned node);
-void hosts_move(hosts *h, unsigned node, unsigned to); /* a session goes to another node, by its user */
+void hosts_move(hosts *h, unsigned node,
+                unsigned to); /* a session goes to another node, by its user */
 bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max); /* false: congested */
 
 /* While it is so, one in so many messages finds the inbox full; 0: none. */

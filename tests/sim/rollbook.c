@@ -195,10 +195,10 @@ void rollbook_check(rollbook *r, unsigned node) {
         for (uint32_t bits = users; bits != 0; bits &= bits - 1)
             users_count++;
         if (count.sessions != sessions || count.users != users_count)
-            ledger_violation(r->ledger, "node %u counts %llu sessions, %llu users in chat %u, not %llu, %u",
-                             node, (unsigned long long)count.sessions,
-                             (unsigned long long)count.users, chat,
-                             (unsigned long long)sessions, users_count);
+            ledger_violation(
+                r->ledger, "node %u counts %llu sessions, %llu users in chat %u, not %llu, %u",
+                node, (unsigned long long)count.sessions, (unsigned long long)count.users, chat,
+                (unsigned long long)sessions, users_count);
         for (unsigned loop = 0; loop < LEDGER_LOOPS_MAX; loop++)
             if (sessions_of_loop(p, loop) > 0 && !p->large[loop] && p->told[loop] != users)
                 ledger_violation(r->ledger, "node %u thinks users %x in chat %u, not %x", node,

@@ -386,9 +386,8 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
                     uint64_t peers) {
     node *n = &w->nodes[i];
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    wsf_effects effects = { n,         on_connect, on_disconnect, on_send,  on_deliver,
-                            on_joined, on_peer,    on_gap,        on_result,
-                            on_presence };
+    wsf_effects effects = { n,         on_connect, on_disconnect, on_send,   on_deliver,
+                            on_joined, on_peer,    on_gap,        on_result, on_presence };
     assert(n->core == NULL);
     endpoint_of(i, endpoint);
     wsf_core_config config = w->config;

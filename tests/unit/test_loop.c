@@ -67,8 +67,8 @@ static void on_result(void *user, const wsfan_result *result) {
     r->result = *result;
 }
 
-static const wsfan_callbacks CALLBACKS = { sizeof CALLBACKS, on_message, on_joined,
-                                           NULL,             on_gap,     on_result, NULL };
+static const wsfan_callbacks CALLBACKS = { sizeof CALLBACKS, on_message, on_joined, NULL,
+                                           on_gap,           on_result,  NULL };
 
 static void open_node(const wsfan_options *options) {
     wsfan_options defaults;

@@ -77,8 +77,8 @@ static void on_gap(void *user, const wsfan_gap *gap) {
     ((seen *)user)->gap += gap->count;
 }
 
-static const wsfan_callbacks CALLBACKS = { sizeof CALLBACKS, on_message, on_joined, NULL, on_gap,
-                                           NULL, NULL };
+static const wsfan_callbacks CALLBACKS = { sizeof CALLBACKS, on_message, on_joined, NULL,
+                                           on_gap,           NULL,       NULL };
 
 static bool all_or_no_memory(int error) {
     EXPECT(error == WSFAN_OK || error == WSFAN_ENOMEM);
@@ -186,8 +186,7 @@ static bool meshed(void *user) {
 
 START_TEST(a_link_between_nodes_that_run_out_of_memory_loses_nothing_silently) {
     static receiver r;
-    world_watcher watcher = { &r, on_deliver, on_world_joined, NULL, on_world_gap,
-                              NULL, NULL };
+    world_watcher watcher = { &r, on_deliver, on_world_joined, NULL, on_world_gap, NULL, NULL };
     world *w = world_new(1, &watcher);
     bool accepted[4000] = { false };
     atomic_store(&fail_at, NEVER);

@@ -116,7 +116,7 @@ static void start(int i, wsfan_options options, const char *peer) {
     replica *r = &replicas[i];
     const char *peers[] = { peer };
     static const wsfan_callbacks callbacks = { sizeof callbacks, on_message, on_joined, on_peer,
-                                               on_gap,           on_result, NULL };
+                                               on_gap,           on_result,  NULL };
     memset(r, 0, sizeof *r);
     snprintf(r->name, sizeof r->name, "n%d", i);
     options.name = r->name;

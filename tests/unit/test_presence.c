@@ -185,24 +185,29 @@ START_TEST(other_metadata_is_an_update) {
     ck_assert_int_eq(present(&s, session, "chat", long_text), WSFAN_ETOOBIG);
     ck_assert_int_eq(present(&s, session, "chat", long_text + 1), WSFAN_OK); /* 256: the limit */
     ck_assert_int_eq(present(&s, session, "chat", "again"), WSFAN_EEXIST);
-    ck_assert_int_eq(wsfan_session_set_metadata(s.loop, session, wsfan_string("chat"),
-                                                wsfan_string("busy")), WSFAN_OK);
+    ck_assert_int_eq(
+        wsfan_session_set_metadata(s.loop, session, wsfan_string("chat"), wsfan_string("busy")),
+        WSFAN_OK);
     WAIT(&s, strcmp(s.metadata, "busy") == 0);
     ck_assert_uint_eq(s.sessions[0], 1);
     ck_assert_uint_eq(s.joins, 1);
-    ck_assert_int_eq(wsfan_session_set_metadata(s.loop, session, wsfan_string("chat"),
-                                                wsfan_string(long_text)), WSFAN_ETOOBIG);
-    ck_assert_int_eq(wsfan_session_set_metadata(s.loop, session, wsfan_string("other"),
-                                                wsfan_string("")), WSFAN_ENOENT);
+    ck_assert_int_eq(
+        wsfan_session_set_metadata(s.loop, session, wsfan_string("chat"), wsfan_string(long_text)),
+        WSFAN_ETOOBIG);
+    ck_assert_int_eq(
+        wsfan_session_set_metadata(s.loop, session, wsfan_string("other"), wsfan_string("")),
+        WSFAN_ENOENT);
     ck_assert_int_eq(wsfan_session_join(s.loop, session, wsfan_string("plain")), WSFAN_OK);
-    ck_assert_int_eq(wsfan_session_set_metadata(s.loop, session, wsfan_string("plain"),
-                                                wsfan_string("")), WSFAN_ENOENT);
+    ck_assert_int_eq(
+        wsfan_session_set_metadata(s.loop, session, wsfan_string("plain"), wsfan_string("")),
+        WSFAN_ENOENT);
     ck_assert_uint_eq(count_of("plain").sessions, 0); /* it is not shown there */
     wsfan_session nobody = open_user(&s, "");
     ck_assert_int_eq(present(&s, nobody, "chat", ""), WSFAN_EINVAL);
     ck_assert_int_eq(wsfan_session_close(s.loop, session), WSFAN_OK);
-    ck_assert_int_eq(wsfan_session_set_metadata(s.loop, session, wsfan_string("chat"),
-                                                wsfan_string("")), WSFAN_ESTALE);
+    ck_assert_int_eq(
+        wsfan_session_set_metadata(s.loop, session, wsfan_string("chat"), wsfan_string("")),
+        WSFAN_ESTALE);
     close_all(&s, 1);
 }
 END_TEST
@@ -284,8 +289,9 @@ START_TEST(members_are_visited_once_each_in_pages_of_any_size) {
         unsigned met[USERS_MAX] = { 0 };
         uint64_t cursor = 0;
         do
-            ck_assert_int_eq(wsfan_chat_members(node, wsfan_string("even"), &cursor, max, on_member,
-                                                met), WSFAN_OK);
+            ck_assert_int_eq(
+                wsfan_chat_members(node, wsfan_string("even"), &cursor, max, on_member, met),
+                WSFAN_OK);
         while (cursor != 0);
         for (int i = 0; i < USERS_MAX; i++)
             ck_assert_uint_eq(met[i], i % 2 == 0);
