@@ -18,7 +18,7 @@ static wsfan_bytes metadata_of(const wsf_attendance *own) {
     return (wsfan_bytes){ own->bytes + own->chat_size + own->user_size, own->metadata_size };
 }
 
-/* Fills at most PLACES_MAX. Those of peers that are away do not count while there are others. */
+/* Fills at most PLACES_MAX. Not those of peers that are away. */
 static size_t places_of(const wsf_presence *p, const wsf_presence_member *m, const uint64_t *nodes,
                         uint64_t self, wsfan_place *places) {
     size_t count = 0;

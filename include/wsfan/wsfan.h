@@ -385,11 +385,10 @@ typedef struct {
     size_t missing_count;
 } wsfan_result;
 
-/* Where a member is. */
+/* Where a member is: on a node that is not down. */
 typedef struct {
     uint64_t node;
-    uint32_t
-        sessions; /* of this user in this chat on that node; of a peer that is down: its last */
+    uint32_t sessions;    /* of this user in this chat on that node */
     wsfan_bytes metadata; /* of the newest of these sessions */
 } wsfan_place;
 
