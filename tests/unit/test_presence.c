@@ -473,7 +473,7 @@ static wsf_attendance *attendance_of(uint64_t user) {
 }
 
 START_TEST(a_loop_that_takes_nothing_costs_a_bounded_number_of_members) {
-    enum { USERS = 300000, GONE_MAX = 65536 };
+    enum { USERS = 150000, GONE_MAX = 65536 };
     static wsf_presence p;
     wsf_presence_limits limits = { .grace_ms = 0, .members_count_max = 1000 };
     uint64_t nodes[64] = { 0 };
