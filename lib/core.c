@@ -13,6 +13,7 @@
 #include "greet.h"
 #include "receiver.h"
 #include "results.h"
+#include "rollcall.h"
 #include "route.h"
 #include "sender.h"
 #include "standing.h"
@@ -37,6 +38,8 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
     core->last_ms = now.ms;
     wsf_hash_key_init(&core->key, core->cluster);
     core->frame_size_max = wsf_core_frame_size_max(config);
+    wsf_roster_init(&core->presence, &config->presence, wsf_greet_random(core));
+    core->presence.now_ms = now.ms;
     core->reader = wsf_reader_new();
     if (core->reader == NULL ||
         wsf_interest_init(&core->interest, config->remote_chats_count_max,
@@ -170,6 +173,34 @@ void wsf_core_join(wsf_core *core, wsf_ticket *ticket, wsf_now now) {
 
 void wsf_core_leave(wsf_core *core, uint64_t hash, unsigned loop) {
     wsf_interest_remove_loop(&core->interest, hash, loop);
+    wsf_rollcall_left(core, hash);
+}
+
+void wsf_core_present(wsf_core *core, wsf_attendance *attendance, wsf_now now) {
+    core->presence.now_ms = now.ms;
+    wsf_rollcall_begin(core, attendance);
+}
+
+void wsf_core_absent(wsf_core *core, wsf_attendance *attendance, wsf_now now) {
+    core->presence.now_ms = now.ms;
+    wsf_rollcall_end(core, attendance);
+}
+
+void wsf_core_news_done(wsf_core *core, unsigned loop) {
+    core->news_out[loop] -= core->news_out[loop] > 0; /* it may be of an earlier loop */
+}
+
+void wsf_core_count(const wsf_core *core, uint64_t chat_hash, wsfan_count *count) {
+    wsf_rollcall_count(core, chat_hash, count);
+}
+
+void wsf_core_visit(const wsf_core *core, uint64_t chat_hash, uint64_t *cursor, uint32_t max,
+                    void (*each)(void *user, const wsfan_member *member), void *user) {
+    uint64_t nodes[WSF_PEERS_MAX];
+    for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
+        nodes[i] = core->peers[i].node;
+    wsf_presence_visit(&core->presence, chat_hash, nodes, core->config.node, cursor, max, each,
+                       user);
 }
 
 void wsf_core_add_loop(wsf_core *core, unsigned loop) {
@@ -180,6 +211,7 @@ void wsf_core_add_loop(wsf_core *core, unsigned loop) {
 void wsf_core_remove_loop(wsf_core *core, unsigned loop) {
     core->loops &= ~(UINT64_C(1) << loop);
     wsf_interest_forget_loop(&core->interest, loop);
+    wsf_rollcall_forget_loop(core, loop);
 
     wsf_item *item = core->tickets_head;
     core->tickets_head = core->tickets_tail = NULL;
@@ -211,6 +243,7 @@ void wsf_core_destroy(wsf_core *core) {
     wsf_message_bin_empty(&core->bin);
     wsf_message_pool_close(&core->pool);
     wsf_interest_destroy(&core->interest);
+    wsf_roster_destroy(&core->presence);
     wsf_reader_destroy(core->reader);
     free(core);
 }
@@ -266,6 +299,7 @@ bool wsf_core_congested(const wsf_core *core) {
 
 void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, wsf_now now) {
     assert(connection < WSF_CONNECTIONS_MAX);
+    core->presence.now_ms = now.ms;
     if (!core->connections[connection].dialled)
         return; /* what was on its way when we hung up */
     wsf_frame_head head;
@@ -302,6 +336,7 @@ void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, s
 /* ---------------------------------------------------------------------------------------- time */
 
 void wsf_core_flush(wsf_core *core, wsf_now now) {
+    core->presence.now_ms = now.ms;
     wsf_greet_tick(core, now);
     wsf_standing_tick(core, now);
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
@@ -317,12 +352,14 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     wsf_standing_finish(core, wsf_core_drained(core), now);
     wsf_tasks_tick(core, now);
     wsf_asks_tick(core, now);
+    wsf_rollcall_tick(core, now);
 }
 
 uint64_t wsf_core_deadline(const wsf_core *core) {
     uint64_t at = wsf_greet_deadline(core);
     uint64_t others[] = { wsf_results_deadline(core), wsf_standing_deadline(core),
-                          wsf_tasks_deadline(core), wsf_asks_deadline(core) };
+                          wsf_tasks_deadline(core), wsf_asks_deadline(core),
+                          wsf_presence_deadline(&core->presence) };
     for (unsigned i = 0; i < sizeof others / sizeof *others; i++)
         at = others[i] < at ? others[i] : at;
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
@@ -383,6 +420,8 @@ void wsf_core_stats(const wsf_core *core, wsfan_stats *stats) {
     stats->chats = core->interest.local_count;
     stats->chats_remote = core->interest.remote_count;
     stats->joins_pending = core->tickets_count;
+    stats->presence_chats = core->presence.chats_count;
+    stats->presence_rows = core->presence.rows_count;
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
         stats->endpoints += core->connections[i].used && core->connections[i].named != 0;
     for (unsigned i = 0; i < WSF_SOURCES_MAX; i++)

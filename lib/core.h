@@ -5,6 +5,7 @@
 
 #include "interest.h"
 #include "link.h"
+#include "news.h"
 #include "placement.h"
 #include "wire.h"
 
@@ -40,6 +41,7 @@ typedef struct {
     uint32_t remote_chats_count_max;
     uint32_t interest_log_count_max;
     wsf_link_limits link;
+    wsf_presence_limits presence;
     uint32_t heartbeat_ms;
     uint32_t silent_ms;
     uint32_t down_ms;
@@ -84,6 +86,7 @@ typedef struct {
     void (*peer)(void *user, uint64_t loops, const wsfan_peer *peer); /* for these, as bits */
     void (*gap)(void *user, const wsfan_gap *gap);
     void (*result)(void *user, wsf_receipt *receipt); /* hands it and its inbox back */
+    void (*presence)(void *user, wsf_news *news); /* hands it over; wsf_core_news_done() follows */
     void (*errand)(void *user, unsigned loop, wsf_errand *errand); /* hands it over */
     void (*reply)(void *user, wsf_ask *ask);                       /* hands it and its inbox back */
     void (*view)(void *user, wsf_view *view);         /* a new one; borrowed */
@@ -127,6 +130,19 @@ bool wsf_core_congested(const wsf_core *core);
 /* The ticket comes back by effects->joined, perhaps at once. */
 void wsf_core_join(wsf_core *core, wsf_ticket *ticket, wsf_now now);
 void wsf_core_leave(wsf_core *core, uint64_t hash, unsigned loop);
+
+/* A session of a loop begins and ends to be present in a chat. Both take the attendance over; begin
+ * comes before the join of an audience that is new, end before its leave. */
+void wsf_core_present(wsf_core *core, wsf_attendance *attendance, wsf_now now);
+void wsf_core_absent(wsf_core *core, wsf_attendance *attendance, wsf_now now);
+
+/* A loop has dispatched what it was told of presence. */
+void wsf_core_news_done(wsf_core *core, unsigned loop);
+
+/* See wsfan_chat_count() and wsfan_chat_members(). */
+void wsf_core_count(const wsf_core *core, uint64_t chat_hash, wsfan_count *count);
+void wsf_core_visit(const wsf_core *core, uint64_t chat_hash, uint64_t *cursor, uint32_t max,
+                    void (*each)(void *user, const wsfan_member *member), void *user);
 
 /* A new loop is told of the peers that are known, and of those that refused us. */
 void wsf_core_add_loop(wsf_core *core, unsigned loop);

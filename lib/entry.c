@@ -49,7 +49,7 @@ static inline uint8_t *append_array(uint8_t *at, uint32_t count) {
 }
 
 uint8_t *wsf_entry_write(uint8_t *at, const wsfan_message *message) {
-    at = append_array(at, 7);
+    at = append_array(at, message->slot != 0 ? 8 : 7);
     at = append_uint(at, WSF_ENTRY_MESSAGE);
     at = append_uint(at, message->id.clock);
     at = append_uint(at, message->flags);
@@ -62,6 +62,8 @@ uint8_t *wsf_entry_write(uint8_t *at, const wsfan_message *message) {
         at = append_bin(at, target.name);
     }
     at = append_bin(at, (wsfan_bytes){ message->payload, message->payload_size });
+    if (message->slot != 0)
+        at = append_uint(at, message->slot);
     return at;
 }
 
@@ -134,6 +136,7 @@ static bool parse_usual(const uint8_t **from, const uint8_t *end, wsf_message_en
         return false;
     target->kind = (wsfan_target_kind)kind;
     entry->flags = (uint32_t)flags;
+    entry->slot = 0;
     entry->targets = target;
     entry->targets_count = 1;
     entry->head_size = (uint32_t)((const uint8_t *)entry->payload.data - *from);

@@ -14,6 +14,7 @@ typedef struct {
     wsfan_address except;
     const wsfan_target *targets;
     wsfan_bytes payload;
+    uint64_t slot;      /* of a latest value; 0: it is none */
     uint32_t head_size; /* of the entry's bytes before its payload, names included; 0: not known */
     bool repeated;      /* flags, except and targets are those of the message before */
 } wsf_message_entry;

@@ -18,6 +18,7 @@
 #include "dial.h"
 #include "results.h"
 #include "standing.h"
+#include "rollcall.h"
 
 /* SplitMix64 (Steele, Lea, Flood, 2014). */
 uint64_t wsf_greet_random(wsf_core *core) {
@@ -44,6 +45,8 @@ static void tell_host(wsf_core *core, uint64_t node, const char *name, const cha
 static void set_state(wsf_core *core, wsf_peer *peer, wsfan_peer_event state, wsfan_reason reason) {
     if (peer->state == state)
         return;
+    if (peer->state == WSFAN_PEER_DOWN || state == WSFAN_PEER_DOWN)
+        wsf_rollcall_set_down(core, peer, state == WSFAN_PEER_DOWN);
     peer->state = state;
     core->view_stale = true;
     tell_host(core, peer->node, peer->name, peer->endpoint, state, reason);
@@ -126,6 +129,7 @@ static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, w
                   wsf_peer_index(core, peer));
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++) /* a new bearer of this bit */
         core->peers[i].told_peers &= ~wsf_peer_bit(core, peer);
+    wsf_rollcall_set_down(core, peer, false);
     return peer;
 }
 
@@ -139,6 +143,7 @@ static void unlink_peer(wsf_core *core, wsf_peer *peer) {
     wsf_interest_forget_peer(&core->interest, wsf_peer_index(core, peer));
     wsf_link_drop_talk(&peer->link);
     wsf_asks_lose(core, peer);
+    wsf_rollcall_unlink(core, peer);
 }
 
 void wsf_greet_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
@@ -476,6 +481,7 @@ void wsf_greet_tick(wsf_core *core, wsf_now now) {
     uint64_t heartbeat_ms = core->config.heartbeat_ms;
     uint64_t overslept_ms = slept_ms >= 2 * heartbeat_ms ? slept_ms - heartbeat_ms : 0;
     core->last_ms = now.ms;
+    wsf_presence_overslept(&core->presence, overslept_ms);
 
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         wsf_peer *peer = &core->peers[i];

@@ -12,14 +12,22 @@ void wsf_hash_key_init(wsf_hash_key *key, const char *cluster) {
     crypto_generichash(key->bytes, sizeof key->bytes, name.data, name.size, NULL, 0);
 }
 
-uint64_t wsf_hash_target(const wsf_hash_key *key, const wsfan_target *target) {
+static uint64_t hash_of_kind(const wsf_hash_key *key, uint8_t kind, wsfan_bytes bytes) {
     wsf_hash_key kind_key = *key;
     uint8_t out[crypto_shorthash_BYTES];
     uint64_t hash = 0;
 
-    kind_key.bytes[0] ^= (uint8_t)target->kind;
-    crypto_shorthash(out, target->name.data, target->name.size, kind_key.bytes);
+    kind_key.bytes[0] ^= kind;
+    crypto_shorthash(out, bytes.data, bytes.size, kind_key.bytes);
     for (size_t i = 0; i < sizeof out; i++)
         hash = hash << 8 | out[i];
     return hash != 0 ? hash : 1;
+}
+
+uint64_t wsf_hash_target(const wsf_hash_key *key, const wsfan_target *target) {
+    return hash_of_kind(key, (uint8_t)target->kind, target->name);
+}
+
+uint64_t wsf_hash_bytes(const wsf_hash_key *key, wsfan_bytes bytes) {
+    return hash_of_kind(key, 0xff, bytes);
 }

@@ -39,5 +39,7 @@ static inline bool wsf_same_bytes(const void *a, const void *b, size_t size) {
             return true;
     }
 }
+/* Of any bytes, apart from all names; never 0. */
+uint64_t wsf_hash_bytes(const wsf_hash_key *key, wsfan_bytes bytes);
 
 #endif

@@ -18,6 +18,8 @@ wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error) {
         return NULL;
     }
     atomic_init(&inbox->refs, 1);
+    wsf_table_init(&inbox->latest_index, (uint64_t)(uintptr_t)inbox);
+    wsf_deque_init(&inbox->latest, sizeof(wsf_inbox_latest));
     return inbox;
 }
 
@@ -37,6 +39,8 @@ void wsf_inbox_unref(wsf_inbox *inbox) {
     }
     wsf_view_unref(atomic_load(&inbox->view));
     wsf_mailbox_destroy(&inbox->mailbox);
+    wsf_table_destroy(&inbox->latest_index);
+    wsf_deque_destroy(&inbox->latest);
     free(inbox);
 }
 
@@ -65,6 +69,7 @@ void wsf_inbox_free_item(wsf_item *item) {
         break;
     case WSF_INBOX_PEER:
     case WSF_INBOX_GAP:
+    case WSF_INBOX_NEWS:
         free(item);
         break;
     case WSF_INBOX_RESULT:
@@ -87,7 +92,7 @@ void wsf_inbox_note_gap(wsf_inbox *inbox, uint64_t count) {
 /* A message goes into its first inbox by itself, which is all there is for most: no memory is taken
  * on one thread to be given back on another. */
 static wsf_item *item_for(wsfan_message *message) {
-    if (!message->in_inbox) {
+    if (!message->in_inbox && message->slot == 0) {
         message->in_inbox = true;
         message->item.kind = WSF_INBOX_MESSAGE;
         return &message->item;
@@ -116,9 +121,13 @@ static bool has_room(wsf_inbox *inbox, uint64_t bytes) {
     return fits(inbox, bytes);
 }
 
-bool wsf_inbox_put_message(wsf_inbox *inbox, wsfan_message *message) {
-    size_t size = sizeof(wsf_inbox_shared) + wsf_message_size(message);
-    uint32_t bytes = size < UINT32_MAX ? (uint32_t)size : UINT32_MAX;
+static uint32_t bytes_of(const wsfan_message *message) {
+    size_t bytes = sizeof(wsf_inbox_shared) + wsf_message_size(message);
+    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
+static bool append(wsf_inbox *inbox, wsfan_message *message) {
+    uint32_t bytes = bytes_of(message);
     wsf_item *item = has_room(inbox, bytes) ? item_for(message) : NULL;
     if (item == NULL) {
         wsfan_message_unref(message);
@@ -152,6 +161,66 @@ void wsf_inbox_flush(wsf_inbox *inbox) {
         wsf_inbox_free_item(item);
         item = next;
     }
+}
+
+static void exchange(wsf_item *item, void *user) {
+    wsfan_message **message = user;
+    wsfan_message *older = ((wsf_inbox_shared *)item)->message;
+    ((wsf_inbox_shared *)item)->message = *message;
+    *message = older;
+}
+
+/* Whether a newer message could be put in the place of an older one that the loop has not taken. */
+static bool replace(wsf_inbox *inbox, wsfan_message *message) {
+    uint64_t takes = wsf_queue_takes(&inbox->mailbox.queue);
+    if (takes != inbox->takes) { /* nothing that was noted waits any more */
+        inbox->takes = takes;
+        wsf_deque_destroy(&inbox->latest);
+        wsf_table_destroy(&inbox->latest_index);
+    }
+    uint32_t cursor = 0;
+    uint32_t i;
+    while ((i = wsf_table_next(&inbox->latest_index, message->slot, &cursor)) != WSF_TABLE_NONE) {
+        const wsf_inbox_latest *latest = wsf_deque_at(&inbox->latest, i);
+        if (latest->slot != message->slot || latest->origin != message->id.origin)
+            continue;
+        uint32_t bytes = bytes_of(message);
+        if (!wsf_queue_change(&inbox->mailbox.queue, takes, &latest->shared->item, bytes, exchange,
+                              &message))
+            return false;
+        inbox->bytes_seen += bytes; /* at most */
+        wsfan_message_unref(message); /* it is the older one now */
+        inbox->replaced++;
+        return true;
+    }
+    return false;
+}
+
+/* Without memory it will not be found, and so not be replaced. */
+static void note_latest(wsf_inbox *inbox, wsf_inbox_latest latest) {
+    wsf_inbox_latest *place = wsf_deque_push(&inbox->latest);
+    if (place == NULL)
+        return;
+    *place = latest;
+    (void)wsf_table_insert(&inbox->latest_index, latest.slot, inbox->latest.count - 1);
+}
+
+/* A latest value goes to the mailbox by itself: what is noted of one is of one in there. */
+static bool put_latest(wsf_inbox *inbox, wsfan_message *message) {
+    wsf_inbox_latest latest = { message->slot, message->id.origin, NULL };
+    wsf_inbox_flush(inbox);
+    if (replace(inbox, message))
+        return true;
+    if (!append(inbox, message))
+        return false;
+    latest.shared = (wsf_inbox_shared *)inbox->tail;
+    wsf_inbox_flush(inbox);
+    note_latest(inbox, latest);
+    return true;
+}
+
+bool wsf_inbox_put_message(wsf_inbox *inbox, wsfan_message *message) {
+    return message->slot != 0 ? put_latest(inbox, message) : append(inbox, message);
 }
 
 void wsf_inbox_put_ticket(wsf_inbox *inbox, wsf_ticket *ticket) {
@@ -196,6 +265,12 @@ bool wsf_inbox_put_gap(wsf_inbox *inbox, const wsfan_gap *gap) {
         return true;
     wsf_inbox_note_gap(inbox, gap->count > 0 ? gap->count : 1);
     return false;
+}
+
+void wsf_inbox_put_news(wsf_inbox *inbox, wsf_news *news) {
+    news->item.kind = WSF_INBOX_NEWS;
+    if (wsf_mailbox_post(&inbox->mailbox, &news->item) != WSFAN_OK)
+        free(news); /* the loop is closed */
 }
 
 void wsf_inbox_put_result(wsf_inbox *inbox, wsf_receipt *receipt) {

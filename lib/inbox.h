@@ -5,23 +5,33 @@
 #include <stdatomic.h>
 
 #include "core.h"
+#include "deque.h"
 #include "mailbox.h"
+#include "table.h"
 
 typedef enum {
     WSF_INBOX_MESSAGE, /* the message's own item */
-    WSF_INBOX_SHARED,  /* a message that is in the inbox of another loop too */
+    WSF_INBOX_SHARED,  /* one that is in the inbox of another loop too, or a latest value */
     WSF_INBOX_JOINED,
     WSF_INBOX_PEER,
     WSF_INBOX_GAP,
     WSF_INBOX_RESULT, /* a wsf_receipt */
     WSF_INBOX_ERRAND, /* a wsf_errand */
-    WSF_INBOX_REPLY   /* a wsf_ask */
+    WSF_INBOX_REPLY,  /* a wsf_ask */
+    WSF_INBOX_NEWS    /* a wsf_news */
 } wsf_inbox_kind;
 
 typedef struct {
     wsf_item item;
     wsfan_message *message;
 } wsf_inbox_shared;
+
+/* A latest value that waits, unless the loop has taken it meanwhile. */
+typedef struct {
+    uint64_t slot;
+    uint64_t origin;
+    wsf_inbox_shared *shared;
+} wsf_inbox_latest;
 
 typedef struct {
     wsf_item item; /* WSF_INBOX_PEER or WSF_INBOX_GAP */
@@ -51,6 +61,12 @@ typedef struct {
     uint64_t head_bytes;
     uint64_t count_seen; /* in here and in the mailbox, at most: the loop may have taken some since */
     uint64_t bytes_seen;
+
+    /* The mesh thread's. */
+    uint64_t replaced; /* latest values that made way for newer ones */
+    uint64_t takes;    /* as often the loop had taken what waits, when the rest of this was noted */
+    wsf_table latest_index;
+    wsf_deque latest; /* wsf_inbox_latest */
 } wsf_inbox;
 
 wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error);
@@ -76,6 +92,7 @@ bool wsf_inbox_put_gap(wsf_inbox *inbox, const wsfan_gap *gap);
 void wsf_inbox_put_view(wsf_inbox *inbox, wsf_view *view);
 void wsf_inbox_put_shed(wsf_inbox *inbox, uint32_t permille);
 void wsf_inbox_put_drained(wsf_inbox *inbox, int status);
+void wsf_inbox_put_news(wsf_inbox *inbox, wsf_news *news);
 
 /* The message of an item of either kind. */
 wsfan_message *wsf_inbox_message(wsf_item *item);

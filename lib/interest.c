@@ -41,6 +41,11 @@ void wsf_interest_find(const wsf_interest *interest, uint64_t hash, uint64_t *lo
     *peers = row != NULL ? row->peers : 0;
 }
 
+uint64_t wsf_interest_told(const wsf_interest *interest, uint64_t hash) {
+    const wsf_interest_row *row = find(interest, hash);
+    return row != NULL && row->loops != 0 ? row->serial : UINT64_MAX;
+}
+
 static int grow(wsf_interest *interest) {
     uint32_t capacity = interest->rows_capacity + interest->rows_capacity / 2 + 16;
     wsf_interest_row *rows = realloc(interest->rows, capacity * sizeof *rows);

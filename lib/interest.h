@@ -41,6 +41,9 @@ void wsf_interest_destroy(wsf_interest *interest);
 void wsf_interest_find(const wsf_interest *interest, uint64_t hash, uint64_t *loops,
                        uint64_t *peers);
 
+/* The log entry that told of a hash with a loop; UINT64_MAX: there is none. */
+uint64_t wsf_interest_told(const wsf_interest *interest, uint64_t hash);
+
 /* *serial receives the log entry that told of this hash: peers that acknowledged it know.
  * WSFAN_ENOMEM: nothing was changed. */
 int wsf_interest_add_loop(wsf_interest *interest, uint64_t hash, unsigned loop, uint64_t *serial);

@@ -21,6 +21,7 @@ void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch
     wsf_deque_init(&link->held, sizeof(wsf_buffer *));
     wsf_deque_init(&link->queue, sizeof(wsfan_message *));
     wsf_deque_init(&link->talk, sizeof(wsf_buffer *));
+    wsf_table_init(&link->latest, epoch);
 }
 
 static void drop_first_sent(wsf_link *link) {
@@ -54,6 +55,7 @@ void wsf_link_destroy(wsf_link *link) {
     wsf_deque_destroy(&link->sent);
     wsf_deque_destroy(&link->queue);
     wsf_deque_destroy(&link->talk);
+    wsf_table_destroy(&link->latest);
 }
 
 void wsf_link_restart_out(wsf_link *link, uint64_t epoch) {
@@ -84,6 +86,17 @@ bool wsf_link_fits(const wsf_link *link, const wsfan_message *message) {
             link->queue_bytes + wsf_message_size(message) <= link->limits.queue_bytes_max);
 }
 
+/* The first of the queue leaves it. */
+static void forget_latest(wsf_link *link, uint64_t slot) {
+    uint32_t cursor = 0;
+    uint32_t place;
+    while ((place = wsf_table_next(&link->latest, slot, &cursor)) != WSF_TABLE_NONE)
+        if (place == link->queue_taken) {
+            wsf_table_remove(&link->latest, slot, place);
+            return;
+        }
+}
+
 static void note_lost(wsf_link *link, wsfan_message *message) {
     if (message->receipt != NULL)
         message->receipt->lost |= UINT64_C(1) << link->peer;
@@ -102,6 +115,32 @@ uint64_t wsf_link_drop_queue(wsf_link *link) {
     return dropped;
 }
 
+static wsfan_message **place_of(const wsf_link *link, uint64_t slot) {
+    uint32_t cursor = 0;
+    uint32_t place;
+    while ((place = wsf_table_next(&link->latest, slot, &cursor)) != WSF_TABLE_NONE) {
+        wsfan_message **waiting = wsf_deque_at(&link->queue, place - link->queue_taken);
+        if ((*waiting)->slot == slot)
+            return waiting;
+    }
+    return NULL;
+}
+
+bool wsf_link_replace(wsf_link *link, wsfan_message *message, uint64_t *dropped) {
+    wsfan_message **waiting = message->slot != 0 ? place_of(link, message->slot) : NULL;
+    *dropped = 0;
+    if (waiting == NULL)
+        return false;
+    link->queue_bytes += wsf_message_size(message);
+    link->queue_bytes -= wsf_message_size(*waiting);
+    wsfan_message_unref(*waiting);
+    *waiting = wsfan_message_ref(message);
+    for (; link->queue.count > 1 && link->queue_bytes > link->limits.queue_bytes_max; ++*dropped)
+        drop_first_queued(link);
+    link->lost += *dropped;
+    return true;
+}
+
 uint64_t wsf_link_enqueue(wsf_link *link, wsfan_message *message) {
     size_t size = wsf_message_size(message);
     uint64_t dropped = 0;
@@ -113,6 +152,9 @@ uint64_t wsf_link_enqueue(wsf_link *link, wsfan_message *message) {
     if (place != NULL) {
         *place = wsfan_message_ref(message);
         link->queue_bytes += size;
+        uint32_t end = link->queue_taken + link->queue.count - 1;
+        if (message->slot != 0 && end != WSF_TABLE_NONE)
+            (void)wsf_table_insert(&link->latest, message->slot, end); /* no memory: not found */
     } else {
         note_lost(link, message);
         dropped++;
@@ -129,7 +171,10 @@ void wsf_link_dequeue(wsf_link *link) {
     wsfan_message *message = wsf_link_front(link);
     assert(message != NULL);
     link->queue_bytes -= wsf_message_size(message);
+    if (message->slot != 0)
+        forget_latest(link, message->slot);
     wsf_deque_pop_front(&link->queue);
+    link->queue_taken++;
     wsfan_message_unref(message);
 }
 

@@ -20,6 +20,7 @@ struct wsfan_loop {
     void *user;
     unsigned index;
     uint32_t name_bytes_max;
+    uint32_t metadata_bytes_max;
     bool dispatching;
     wsf_mesh_command *goodbye; /* made at the start, so that closing needs no memory */
     wsf_item *todo;            /* taken from the inbox and not handled */
@@ -93,6 +94,16 @@ static void init_performer(wsfan_loop *loop) {
     wsf_performer_init(&loop->performer, &loop->members, loop->node.key, loop->node.node, &effects);
 }
 
+static void on_present(void *user, wsf_attendance *attendance) {
+    attendance->begin.kind = WSF_MESH_PRESENT;
+    wsf_mesh_post(((wsfan_loop *)user)->node.mesh, &attendance->begin);
+}
+
+static void on_absent(void *user, wsf_attendance *attendance) {
+    attendance->end.kind = WSF_MESH_ABSENT;
+    wsf_mesh_post(((wsfan_loop *)user)->node.mesh, &attendance->end);
+}
+
 int wsf_loop_new(wsfan_loop **out, const wsf_loop_config *config, const wsf_loop_node *node,
                  unsigned index, uint64_t seed, const wsfan_callbacks *callbacks, void *loop_user) {
     int error = WSFAN_ENOMEM;
@@ -110,8 +121,10 @@ int wsf_loop_new(wsfan_loop **out, const wsf_loop_config *config, const wsf_loop
     loop->index = index;
     loop->name_bytes_max = config->name_bytes_max;
     loop->publisher_only = config->publisher_only;
+    loop->metadata_bytes_max = config->metadata_bytes_max;
     loop->goodbye = goodbye;
-    wsf_members_effects effects = { loop, on_announce, on_withdraw, on_ready, on_joined };
+    wsf_members_effects effects = { loop,      on_announce, on_withdraw, on_ready,
+                                    on_joined, on_present,  on_absent };
     wsf_members_init(&loop->members, &config->registry, index, seed, &effects);
     init_performer(loop);
     hello->inbox = wsf_inbox_ref(loop->inbox);
@@ -247,19 +260,57 @@ int wsfan_session_close(wsfan_loop *loop, wsfan_session session) {
     return error;
 }
 
-int wsfan_session_join(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat) {
+static int check_chat(const wsfan_loop *loop, wsfan_bytes chat) {
     int error = check(loop);
     if (error != WSFAN_OK)
         return error;
-    if (chat.size == 0)
+    return chat.size == 0 ? WSFAN_EINVAL : check_name(loop, chat);
+}
+
+static int check_metadata(const wsfan_loop *loop, wsfan_bytes metadata) {
+    if (metadata.data == NULL && metadata.size > 0)
         return WSFAN_EINVAL;
-    if ((error = check_name(loop, chat)) != WSFAN_OK)
+    return metadata.size > loop->metadata_bytes_max ? WSFAN_ETOOBIG : WSFAN_OK;
+}
+
+int wsfan_session_join(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat) {
+    return wsfan_session_join_with(loop, session, chat, NULL);
+}
+
+int wsfan_session_join_with(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat,
+                            const wsfan_join_options *given) {
+    wsfan_join_options options = { 0 };
+    int error = check_chat(loop, chat);
+    if (error != WSFAN_OK)
+        return error;
+    if (given != NULL) {
+        if (given->struct_size == 0 || given->struct_size > sizeof options)
+            return WSFAN_EINVAL;
+        memcpy(&options, given, given->struct_size);
+    }
+    if ((options.flags & ~WSFAN_PRESENCE) != 0)
+        return WSFAN_EINVAL;
+    if ((error = check_metadata(loop, options.metadata)) != WSFAN_OK)
         return error;
     if (atomic_load(&loop->draining))
         return WSFAN_ECLOSED;
     wsfan_target target = { WSFAN_CHAT, chat };
-    return wsf_members_join(&loop->members, session, &target,
-                            wsf_hash_target(loop->node.key, &target));
+    uint64_t hash = wsf_hash_target(loop->node.key, &target);
+    if ((options.flags & WSFAN_PRESENCE) == 0)
+        return wsf_members_join(&loop->members, session, &target, hash);
+    return wsf_members_join_present(&loop->members, session, &target, hash, options.metadata);
+}
+
+int wsfan_session_set_metadata(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat,
+                               wsfan_bytes metadata) {
+    int error = check_chat(loop, chat);
+    if (error == WSFAN_OK)
+        error = check_metadata(loop, metadata);
+    if (error != WSFAN_OK)
+        return error;
+    wsfan_target target = { WSFAN_CHAT, chat };
+    return wsf_members_set_metadata(&loop->members, session, &target,
+                                    wsf_hash_target(loop->node.key, &target), metadata);
 }
 
 int wsfan_session_leave(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat) {
@@ -336,6 +387,13 @@ static void dispatch_errand(wsfan_loop *loop, wsf_errand *errand) {
         wsf_inbox_put_errand(loop->inbox, errand);
 }
 
+static void dispatch_news(wsfan_loop *loop, wsf_news *news) {
+    if (loop->callbacks.on_presence != NULL)
+        loop->callbacks.on_presence(loop->user, &news->presence);
+    news->item.kind = WSF_MESH_NEWS_DONE;
+    wsf_mesh_post(loop->node.mesh, &news->item);
+}
+
 static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
     switch ((wsf_inbox_kind)item->kind) {
     case WSF_INBOX_MESSAGE:
@@ -358,6 +416,9 @@ static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
         break;
     case WSF_INBOX_REPLY:
         dispatch_reply(loop, (wsf_ask *)item);
+        break;
+    case WSF_INBOX_NEWS:
+        dispatch_news(loop, (wsf_news *)item);
         break;
     }
 }

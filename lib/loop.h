@@ -12,6 +12,7 @@ typedef struct {
     uint32_t inbox_count_max;
     uint32_t name_bytes_max;
     bool publisher_only; /* no sessions */
+    uint32_t metadata_bytes_max;
     wsf_registry_limits registry;
 } wsf_loop_config;
 

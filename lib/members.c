@@ -17,6 +17,7 @@ typedef struct {
 void wsf_members_init(wsf_members *members, const wsf_registry_limits *limits, unsigned loop,
                       uint64_t seed, const wsf_members_effects *effects) {
     wsf_registry_init(&members->registry, limits, (uint8_t)loop, seed);
+    wsf_attendances_init(&members->attendances, ~seed);
     wsf_deque_init(&members->ready, sizeof(ready_join));
     members->effects = *effects;
     members->loop = loop;
@@ -24,6 +25,7 @@ void wsf_members_init(wsf_members *members, const wsf_registry_limits *limits, u
 
 void wsf_members_destroy(wsf_members *members) {
     wsf_registry_destroy(&members->registry);
+    wsf_attendances_destroy(&members->attendances);
     wsf_deque_destroy(&members->ready);
 }
 
@@ -88,8 +90,8 @@ static void purge_ready(wsf_members *members) {
     }
 }
 
-int wsf_members_join(wsf_members *members, wsfan_session session, const wsfan_target *target,
-                     uint64_t hash) {
+static int join(wsf_members *members, wsfan_session session, const wsfan_target *target,
+                uint64_t hash, wsf_attendance *attendance) {
     uint32_t i;
     wsf_registry *registry = &members->registry;
     purge_ready(members);
@@ -110,6 +112,10 @@ int wsf_members_join(wsf_members *members, wsfan_session session, const wsfan_ta
     }
     if (target->kind == WSFAN_CHAT)
         wsf_registry_expect(registry, session, i);
+    if (attendance != NULL) {
+        audience->attending++;
+        members->effects.present(members->effects.user, attendance);
+    }
     if (ready != NULL) {
         *ready = (ready_join){ session, i };
         if (members->ready.count == 1) /* with more, it was told, or is at it */
@@ -120,13 +126,83 @@ int wsf_members_join(wsf_members *members, wsfan_session session, const wsfan_ta
     return WSFAN_OK;
 }
 
+int wsf_members_join(wsf_members *members, wsfan_session session, const wsfan_target *target,
+                     uint64_t hash) {
+    return join(members, session, target, hash, NULL);
+}
+
+/* ------------------------------------------------------------------------------------- presence */
+
+static int attend(wsf_members *members, wsfan_session session, const wsfan_target *chat,
+                  uint64_t hash, wsfan_bytes metadata, wsf_attendance **attendance) {
+    uint32_t user = wsf_registry_user(&members->registry, session);
+    if (user == WSF_TABLE_NONE)
+        return WSFAN_EINVAL;
+    const wsf_audience *audience = audience_at(members, user);
+    int error = wsf_attendances_add(&members->attendances, session, chat, hash,
+                                    wsf_audience_name(audience), audience->hash, metadata,
+                                    attendance);
+    if (error == WSFAN_OK)
+        (*attendance)->loop = (uint8_t)members->loop;
+    return error;
+}
+
+int wsf_members_join_present(wsf_members *members, wsfan_session session, const wsfan_target *chat,
+                             uint64_t hash, wsfan_bytes metadata) {
+    wsf_attendance *attendance;
+    int error = wsf_registry_check(&members->registry, session);
+    if (error == WSFAN_OK)
+        error = attend(members, session, chat, hash, metadata, &attendance);
+    if (error != WSFAN_OK)
+        return error;
+    error = join(members, session, chat, hash, attendance);
+    if (error != WSFAN_OK) {
+        wsf_attendances_remove(&members->attendances, attendance);
+        free(attendance);
+    }
+    return error;
+}
+
+int wsf_members_set_metadata(wsf_members *members, wsfan_session session, const wsfan_target *chat,
+                             uint64_t hash, wsfan_bytes metadata) {
+    int error = wsf_registry_check(&members->registry, session);
+    if (error != WSFAN_OK)
+        return error;
+    wsf_attendance *old = wsf_attendances_find(&members->attendances, session, hash);
+    if (old == NULL)
+        return WSFAN_ENOENT;
+    wsf_attendance *attendance;
+    error = attend(members, session, chat, hash, metadata, &attendance);
+    if (error != WSFAN_OK)
+        return error;
+    members->effects.present(members->effects.user, attendance);
+    wsf_attendances_remove(&members->attendances, old);
+    members->effects.absent(members->effects.user, old);
+    return WSFAN_OK;
+}
+
+/* The session is not in this audience any more. */
+static void end_presence(wsf_members *members, wsfan_session session, uint32_t left) {
+    if (members->attendances.count == 0)
+        return;
+    wsf_audience *audience = audience_at(members, left);
+    wsf_attendance *old = wsf_attendances_find(&members->attendances, session, audience->hash);
+    if (old == NULL)
+        return;
+    wsf_attendances_remove(&members->attendances, old);
+    old->closes = --audience->attending == 0;
+    members->effects.absent(members->effects.user, old);
+}
+
 int wsf_members_leave(wsf_members *members, wsfan_session session, const wsfan_target *target,
                       uint64_t hash) {
     uint32_t left;
     int error = wsf_registry_leave(&members->registry, session, target, hash, &left);
-    if (error == WSFAN_OK)
-        retire(members, left);
-    return error;
+    if (error != WSFAN_OK)
+        return error;
+    end_presence(members, session, left);
+    retire(members, left);
+    return WSFAN_OK;
 }
 
 int wsf_members_open(wsf_members *members, void *session_user, const wsfan_target *user,
@@ -148,8 +224,10 @@ int wsf_members_close(wsf_members *members, wsfan_session session) {
     if (error != WSFAN_OK)
         return error;
     uint32_t left;
-    while (wsf_registry_leave_any(&members->registry, session, &left))
+    while (wsf_registry_leave_any(&members->registry, session, &left)) {
+        end_presence(members, session, left);
         retire(members, left);
+    }
     wsf_registry_close(&members->registry, session);
     return WSFAN_OK;
 }

@@ -3,6 +3,7 @@
 #ifndef WSF_MEMBERS_H
 #define WSF_MEMBERS_H
 
+#include "attendance.h"
 #include "core.h"
 #include "deque.h"
 #include "registry.h"
@@ -14,10 +15,13 @@ typedef struct {
     void (*withdraw)(void *user, wsf_ticket *ticket); /* to the core: wsf_core_leave(). It does not */
     void (*ready)(void *user); /* wsf_members_tell_ready() has something to do */
     void (*joined)(void *user, const wsfan_joined *joined);
+    void (*present)(void *user, wsf_attendance *attendance); /* to the core: wsf_core_present() */
+    void (*absent)(void *user, wsf_attendance *attendance);  /* to the core: wsf_core_absent() */
 } wsf_members_effects;
 
 typedef struct {
     wsf_registry registry;
+    wsf_attendances attendances;
     wsf_members_effects effects;
     wsf_deque ready; /* joins of audiences that the peers know already */
     unsigned loop;
@@ -41,6 +45,11 @@ int wsf_members_leave(wsf_members *members, wsfan_session session, const wsfan_t
 /* Whether the peers are still to be told of an audience with members; then its ticket is away, and will
  * be back. */
 bool wsf_members_unsettled(wsf_members *members, uint32_t audience);
+/* A join with presence; and other metadata for one. */
+int wsf_members_join_present(wsf_members *members, wsfan_session session, const wsfan_target *chat,
+                             uint64_t hash, wsfan_bytes metadata);
+int wsf_members_set_metadata(wsf_members *members, wsfan_session session, const wsfan_target *chat,
+                             uint64_t hash, wsfan_bytes metadata);
 
 /* A ticket is back: the peers have been told, or that took too long. */
 void wsf_members_ticket_back(wsf_members *members, wsf_ticket *ticket);

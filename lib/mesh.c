@@ -73,10 +73,7 @@ static void on_send(void *user, wsf_buffer *frame) {
     wsf_sockets_send(((wsf_mesh *)user)->sockets, frame);
 }
 
-static bool on_deliver(void *user, unsigned loop, wsfan_message *message) {
-    wsf_mesh *mesh = user;
-    wsf_inbox *inbox = mesh->inboxes[loop];
-    mesh->fresh |= UINT64_C(1) << loop;
+static bool deliver(const wsf_mesh *mesh, wsf_inbox *inbox, wsfan_message *message) {
     if (mesh->headroom_bytes == 0 || !message->taken) {
         message->taken = true;
         return wsf_inbox_put_message(inbox, message);
@@ -88,6 +85,16 @@ static bool on_deliver(void *user, unsigned loop, wsfan_message *message) {
         return wsf_inbox_put_message(inbox, copy);
     wsf_inbox_note_gap(inbox, 1);
     return false;
+}
+
+static bool on_deliver(void *user, unsigned loop, wsfan_message *message) {
+    wsf_mesh *mesh = user;
+    wsf_inbox *inbox = mesh->inboxes[loop];
+    mesh->fresh |= UINT64_C(1) << loop;
+    uint64_t replaced = inbox->replaced;
+    bool taken = deliver(mesh, inbox, message);
+    wsf_core_count_drop(mesh->core, WSFAN_DROP_REPLACED, inbox->replaced - replaced);
+    return taken;
 }
 
 /* Loops get what came for them in one step. */
@@ -187,6 +194,10 @@ static void free_reply(wsf_mesh_reply *reply) {
     free(reply);
 }
 
+static void on_presence(void *user, wsf_news *news) {
+    wsf_inbox_put_news(((wsf_mesh *)user)->inboxes[news->loop], news);
+}
+
 /* --------------------------------------------------------------------------------------- inputs */
 
 static void on_subscription(void *user, bool subscribed, const void *topic, size_t size) {
@@ -255,6 +266,16 @@ static void handle(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
     case WSF_MESH_REPLY:
         wsf_core_reply(mesh->core, reply->token, reply->payload, reply->payload_size);
         free(reply);
+        break;
+    case WSF_MESH_PRESENT:
+        wsf_core_present(mesh->core, (wsf_attendance *)item, now());
+        break;
+    case WSF_MESH_ABSENT:
+        wsf_core_absent(mesh->core, wsf_attendance_of_end(item), now());
+        break;
+    case WSF_MESH_NEWS_DONE:
+        wsf_core_news_done(mesh->core, ((wsf_news *)item)->loop);
+        free(item);
         break;
     case WSF_MESH_STOP:
         mesh->closing = true;
@@ -362,10 +383,11 @@ static void *run(void *user) {
 
 static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
                      const wsf_core_config *core_config) {
-    wsf_effects effects = { mesh,       on_connect, on_disconnect, on_send,
-                            on_deliver, on_joined,  on_peer,       on_gap,
-                            on_result,  on_errand,  on_reply,      on_view,
-                            on_shed,    on_sessions, on_quiet,     on_drained };
+    wsf_effects effects = { mesh,       on_connect,  on_disconnect, on_send,
+                            on_deliver, on_joined,   on_peer,       on_gap,
+                            on_result,  on_presence, on_errand,     on_reply,
+                            on_view,    on_shed,     on_sessions,   on_quiet,
+                            on_drained };
     wsf_core_config with_endpoint = *core_config;
     uint64_t frame_size_max = wsf_core_frame_size_max(core_config);
     int error = WSFAN_OK;
@@ -617,4 +639,17 @@ size_t wsf_mesh_peers(wsf_mesh *mesh, wsfan_peer_stats *peers, size_t capacity) 
     size_t count = wsf_core_peers(mesh->core, peers, capacity);
     pthread_mutex_unlock(&mesh->lock);
     return count;
+}
+
+void wsf_mesh_count(wsf_mesh *mesh, uint64_t chat_hash, wsfan_count *count) {
+    pthread_mutex_lock(&mesh->lock);
+    wsf_core_count(mesh->core, chat_hash, count);
+    pthread_mutex_unlock(&mesh->lock);
+}
+
+void wsf_mesh_visit(wsf_mesh *mesh, uint64_t chat_hash, uint64_t *cursor, uint32_t max,
+                    void (*each)(void *user, const wsfan_member *member), void *user) {
+    pthread_mutex_lock(&mesh->lock);
+    wsf_core_visit(mesh->core, chat_hash, cursor, max, each, user);
+    pthread_mutex_unlock(&mesh->lock);
 }

@@ -31,6 +31,9 @@ typedef enum {
     WSF_MESH_ASK,        /* a wsf_ask */
     WSF_MESH_THROUGH,    /* a wsf_task, with a reference to it */
     WSF_MESH_REPLY,      /* a wsf_mesh_reply */
+    WSF_MESH_PRESENT,    /* a wsf_attendance by its `begin`, */
+    WSF_MESH_ABSENT,     /* and by its `end` */
+    WSF_MESH_NEWS_DONE,  /* a wsf_news that was dispatched */
     WSF_MESH_STOP
 } wsf_mesh_kind;
 
@@ -82,5 +85,8 @@ wsf_view *wsf_mesh_view(wsf_mesh *mesh); /* a reference; NULL: out of memory */
 /* [any] */
 void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats);
 size_t wsf_mesh_peers(wsf_mesh *mesh, wsfan_peer_stats *peers, size_t capacity);
+void wsf_mesh_count(wsf_mesh *mesh, uint64_t chat_hash, wsfan_count *count);
+void wsf_mesh_visit(wsf_mesh *mesh, uint64_t chat_hash, uint64_t *cursor, uint32_t max,
+                    void (*each)(void *user, const wsfan_member *member), void *user);
 
 #endif

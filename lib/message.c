@@ -77,6 +77,7 @@ static inline wsfan_message *fill(uint8_t *at, uint32_t block_offset,
     message->frame = NULL;
     message->id = (wsfan_message_id){ 0, 0 };
     message->except = parts->except;
+    message->slot = parts->slot;
     message->block_offset = block_offset;
     message->payload_size = (uint32_t)parts->payload.size;
     message->size = (uint32_t)where.size;

@@ -36,6 +36,7 @@ struct wsfan_message {
     wsf_buffer *frame;    /* a reference; NULL: it has its own copy of the payload */
     wsfan_message_id id;  /* stamped by the core, before anyone else sees the message */
     wsfan_address except;
+    uint64_t slot;         /* of a latest value: hash of its targets and key; 0: it is none */
     uint32_t block_offset; /* from the start of its block */
     uint32_t payload_size;
     uint32_t size;         /* what it takes in memory, with the payload */
@@ -55,6 +56,7 @@ typedef struct {
     wsfan_bytes payload;
     uint32_t flags;
     wsfan_address except;
+    uint64_t slot;
 } wsf_message_parts;
 
 /* A message in memory of its own. Copies everything and knows the hashes. Sizes have been checked.

@@ -61,6 +61,9 @@ static int open_mesh(wsfan_node *node) {
         .link = { .window_bytes = o->link_window_bytes,
                   .queue_bytes_max = o->link_queue_bytes_max,
                   .queue_count_max = o->link_queue_count_max },
+        .presence = { .grace_ms = o->presence_grace_ms,
+                      .members_count_max = o->presence_members_count_max,
+                      .remote_count_max = o->presence_remote_count_max },
         .heartbeat_ms = o->heartbeat_ms,
         .silent_ms = o->silent_ms,
         .down_ms = o->down_ms,
@@ -248,6 +251,7 @@ int wsfan_loop_open(wsfan_loop **out, wsfan_node *node, const wsfan_callbacks *c
         .inbox_count_max = o->inbox_count_max,
         .name_bytes_max = o->name_bytes_max,
         .publisher_only = o->publisher_only != 0,
+        .metadata_bytes_max = o->presence_metadata_bytes_max,
         .registry = { .sessions_count_max = o->sessions_count_max,
                       .audiences_count_max = o->chats_count_max,
                       .chats_per_session_count_max = o->chats_per_session_count_max },
@@ -333,6 +337,49 @@ int wsfan_node_owner(wsfan_node *node, wsfan_bytes chat, wsfan_owner *owner) {
     return WSFAN_OK;
 }
 
+/* ------------------------------------------------------------------------------------- presence */
+
+static int check_chat(const wsfan_node *node, wsfan_bytes chat, uint64_t *hash) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    if (chat.size == 0 || chat.data == NULL)
+        return WSFAN_EINVAL;
+    if (chat.size > node->options.name_bytes_max)
+        return WSFAN_ETOOBIG;
+    *hash = wsf_hash_target(&node->key, &(wsfan_target){ WSFAN_CHAT, chat });
+    return WSFAN_OK;
+}
+
+int wsfan_chat_count(wsfan_node *node, wsfan_bytes chat, wsfan_count *count) {
+    uint64_t hash;
+    int error = check_chat(node, chat, &hash);
+    if (error != WSFAN_OK)
+        return error;
+    if (count == NULL || count->struct_size == 0 || count->struct_size > sizeof *count)
+        return WSFAN_EINVAL;
+    if (count->struct_size == sizeof *count) {
+        wsf_mesh_count(node->mesh, hash, count);
+        return WSFAN_OK;
+    }
+    wsfan_count all = { .struct_size = count->struct_size };
+    wsf_mesh_count(node->mesh, hash, &all);
+    memcpy(count, &all, count->struct_size);
+    return WSFAN_OK;
+}
+
+int wsfan_chat_members(wsfan_node *node, wsfan_bytes chat, uint64_t *cursor, uint32_t max,
+                       void (*each)(void *user, const wsfan_member *member), void *user) {
+    uint64_t hash;
+    int error = check_chat(node, chat, &hash);
+    if (error != WSFAN_OK)
+        return error;
+    if (cursor == NULL || max == 0 || each == NULL)
+        return WSFAN_EINVAL;
+    wsf_mesh_visit(node->mesh, hash, cursor, max, each, user);
+    return WSFAN_OK;
+}
+
 /* -------------------------------------------------------------------------------------- publish */
 
 int wsf_node_check_targets(const wsfan_node *node, const wsfan_target *targets, size_t count) {
@@ -353,6 +400,19 @@ int wsf_node_check_targets(const wsfan_node *node, const wsfan_target *targets, 
     return anyone ? WSFAN_OK : WSFAN_EINVAL;
 }
 
+/* Of a latest value: the key with the exception and all the targets. */
+static uint64_t slot_of(const wsfan_node *node, const wsf_message_parts *parts, wsfan_bytes key) {
+    uint64_t slot[3] = { wsf_hash_bytes(&node->key, key), parts->except.node,
+                         parts->except.session };
+    slot[0] = wsf_hash_bytes(&node->key, (wsfan_bytes){ slot, sizeof slot });
+    for (uint32_t i = 0; i < parts->targets_count; i++) {
+        slot[1] = parts->targets[i].kind;
+        slot[2] = wsf_hash_bytes(&node->key, parts->targets[i].name);
+        slot[0] = wsf_hash_bytes(&node->key, (wsfan_bytes){ slot, sizeof slot });
+    }
+    return slot[0];
+}
+
 int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
                   wsfan_bytes payload, const wsfan_publish_options *given) {
     int error = check(node);
@@ -365,15 +425,25 @@ int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_
         memcpy(&options, given, given->struct_size);
     }
     if ((options.flags & ~WSFAN_BINARY) != 0 || (payload.data == NULL && payload.size > 0) ||
-        (options.result_loop != NULL && wsf_loop_owner(options.result_loop) != node))
+        (options.key.data == NULL && options.key.size > 0) ||
+        (options.result_loop != NULL &&
+         (wsf_loop_owner(options.result_loop) != node || options.key.size > 0)))
         return WSFAN_EINVAL;
     if ((error = wsf_node_check_targets(node, targets, targets_count)) != WSFAN_OK)
         return error;
+    if (options.key.size > node->options.name_bytes_max)
+        return WSFAN_ETOOBIG;
     if (payload.size > node->options.payload_bytes_max)
         return WSFAN_ETOOBIG;
 
-    wsf_message_parts parts = { targets,       (uint32_t)targets_count, node->options.headroom_bytes,
-                                payload,       options.flags,           options.except };
+    wsf_message_parts parts = { .targets = targets,
+                                .targets_count = (uint32_t)targets_count,
+                                .headroom_size = node->options.headroom_bytes,
+                                .payload = payload,
+                                .flags = options.flags,
+                                .except = options.except };
+    if (options.key.size > 0)
+        parts.slot = slot_of(node, &parts, options.key);
     wsf_receipt *receipt = NULL;
     if (options.result_loop != NULL) {
         error = wsf_loop_new_receipt(options.result_loop, node->options.results_count_max,

@@ -44,6 +44,10 @@ void wsfan_options_init(wsfan_options *options) {
         .ready_ms_max = 5000,
         .requests_count_max = 1024,
         .request_ms_max = 6000,
+        .presence_metadata_bytes_max = 256,
+        .presence_members_count_max = 1000,
+        .presence_remote_count_max = 4 * MI,
+        .presence_grace_ms = 5000,
     };
 }
 
@@ -71,6 +75,10 @@ static int check_counts(const wsfan_options *o) {
               within(o->results_count_max, 1, UINT32_MAX) &&
               within(o->placement_weight, 0, WSF_WEIGHT_MAX) && o->publisher_only <= 1 &&
               within(o->requests_count_max, 1, 64 * KI) &&
+              within(o->presence_metadata_bytes_max, 0, 4096) &&
+              within(o->presence_members_count_max, 1, 16777216) &&
+              within(o->presence_remote_count_max, 1, 268435456) &&
+              within(o->presence_grace_ms, 0, 600000) &&
               within(o->interest_log_count_max, 64, 16777216) &&
               (o->interest_log_count_max & (o->interest_log_count_max - 1)) == 0;
     return ok ? WSFAN_OK : WSFAN_EINVAL;

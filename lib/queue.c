@@ -109,8 +109,30 @@ wsf_item *wsf_queue_take(wsf_queue *queue, void (*idle)(void *user), void *user)
     queue->waiting = items == NULL;
     if (items == NULL && idle != NULL)
         idle(user);
+    queue->takes++;
     pthread_mutex_unlock(&queue->mutex);
     return items;
+}
+
+uint64_t wsf_queue_takes(wsf_queue *queue) {
+    pthread_mutex_lock(&queue->mutex);
+    uint64_t takes = queue->takes;
+    pthread_mutex_unlock(&queue->mutex);
+    return takes;
+}
+
+bool wsf_queue_change(wsf_queue *queue, uint64_t takes, wsf_item *item, uint32_t bytes,
+                      void (*change)(wsf_item *item, void *user), void *user) {
+    pthread_mutex_lock(&queue->mutex);
+    bool waits = queue->takes == takes && !queue->closed;
+    if (waits) {
+        queue->bytes += bytes;
+        queue->bytes -= item->bytes;
+        item->bytes = bytes;
+        change(item, user);
+    }
+    pthread_mutex_unlock(&queue->mutex);
+    return waits;
 }
 
 void wsf_queue_release(wsf_queue *queue, uint64_t count, uint64_t bytes) {

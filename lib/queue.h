@@ -22,6 +22,7 @@ typedef struct {
     uint64_t count_max;
     uint64_t bytes_max;
     bool waiting; /* the consumer found nothing: it has to be woken for more */
+    uint64_t takes;
     bool closed;
     bool bounded_closed;
 } wsf_queue;
@@ -52,6 +53,12 @@ int wsf_queue_push_chain(wsf_queue *queue, wsf_item *head, wsf_item *tail, uint6
  * under the lock when there are none; may be NULL. */
 wsf_item *wsf_queue_take(wsf_queue *queue, void (*idle)(void *user), void *user);
 void wsf_queue_release(wsf_queue *queue, uint64_t count, uint64_t bytes);
+
+/* How often the items were taken; and a change of one that has been queued since, of a bounded one that
+ * now counts for so many bytes. False: it may have been taken, and was not touched. */
+uint64_t wsf_queue_takes(wsf_queue *queue);
+bool wsf_queue_change(wsf_queue *queue, uint64_t takes, wsf_item *item, uint32_t bytes,
+                      void (*change)(wsf_item *item, void *user), void *user);
 
 void wsf_queue_depth(wsf_queue *queue, uint64_t *count, uint64_t *bytes);
 

@@ -3,6 +3,7 @@
 
 #include "asks.h"
 #include "greet.h"
+#include "rollcall.h"
 #include "route.h"
 #include "sender.h"
 #include "standing.h"
@@ -41,6 +42,7 @@ static wsfan_message *make_message(wsf_core *core, const wsf_entry *entry, wsf_b
         .payload = entry->message.payload,
         .flags = entry->message.flags & WSFAN_BINARY,
         .except = entry->message.except,
+        .slot = entry->message.slot,
     };
     if (stays_in_frame(core, entry, frame))
         return wsf_message_slice(&core->key, &parts, frame);
@@ -78,7 +80,7 @@ static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
         return;
     }
     message->id = (wsfan_message_id){ entry->message.clock, peer->node };
-    core->repeats = message == core->pool.last;
+    core->repeats = message == core->pool.last && message->slot == 0;
     if (!repeated) { /* else nothing has changed in between */
         uint64_t peers;
         wsf_route_find(core, message, &core->repeats_loops, &peers);
@@ -108,6 +110,7 @@ static void take_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *entry
         core->complete |= wsf_peer_bit(core, peer);
     if (peer->interest_overflow)
         core->complete &= ~wsf_peer_bit(core, peer);
+    wsf_rollcall_take_interest(core, peer, entry);
     peer->ack_ms = 0; /* a join waits for this acknowledgement */
 }
 
@@ -120,6 +123,9 @@ static bool take_numbered_entry(wsf_core *core, wsf_peer *peer, const wsf_entry 
         return true;
     case WSF_INTEREST:
         take_interest(core, peer, entry);
+        return true;
+    case WSF_PRESENCE:
+        wsf_rollcall_take_rows(core, peer, entry);
         return true;
     case WSF_PEERS:
         for (uint32_t i = 0; i < entry->peers.count; i++)
@@ -176,7 +182,7 @@ static void compare_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *en
     if (peer->interest_overflow &&
         core->interest.remote_count <= core->interest.remote_count_max / 2) {
         peer->interest_overflow = false; /* there is room again: once more from the start */
-        wsf_sender_ask_for_interest(core, peer, now);
+        wsf_sender_ask_again(core, peer, WSF_RESYNC, now);
         return;
     }
     if (!entry->heartbeat.has_digest || entry->heartbeat.newest != peer->link.in_expected - 1 ||
@@ -185,7 +191,7 @@ static void compare_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *en
         return;
     core->complete &= ~wsf_peer_bit(core, peer); /* until it has told us, it is sent everything */
     peer->stats.interest_mended++;
-    wsf_sender_ask_for_interest(core, peer, now);
+    wsf_sender_ask_again(core, peer, WSF_RESYNC, now);
 }
 
 static void take_heartbeat(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
@@ -214,6 +220,13 @@ static void take_loose_entry(wsf_core *core, const wsf_frame_head *head, const w
     } else if (peer != NULL && peer->linked && head->ack_epoch == peer->link.epoch &&
                entry->type == WSF_RESYNC) {
         wsf_sender_restart_interest(peer);
+    } else if (peer != NULL && peer->linked && head->epoch == peer->link.in_epoch &&
+               entry->type == WSF_PRESENCE_SUM) {
+        if (!wsf_rollcall_take_sum(core, peer, &entry->presence_sum))
+            wsf_sender_ask_again(core, peer, WSF_PRESENCE_RESYNC, now);
+    } else if (peer != NULL && peer->linked && head->ack_epoch == peer->link.epoch &&
+               entry->type == WSF_PRESENCE_RESYNC) {
+        wsf_rollcall_tell_anew(core, peer);
     } else {
         wsf_core_count_drop(core, WSFAN_DROP_STRANGER, 1);
     }

@@ -309,6 +309,14 @@ static wsf_membership *find_membership(const wsf_registry *registry, wsf_session
     return NULL;
 }
 
+uint32_t wsf_registry_user(const wsf_registry *registry, wsfan_session session) {
+    wsf_session_slot *slot = find_session(registry, session);
+    if (slot == NULL || slot->memberships_count == 0)
+        return WSF_TABLE_NONE;
+    uint32_t first = memberships_of(slot)->audience; /* a user is what a session joins first */
+    return registry->audiences[first].kind == WSFAN_USER ? first : WSF_TABLE_NONE;
+}
+
 static uint32_t count_chats(const wsf_registry *registry, wsf_session_slot *slot) {
     /* A user, if any, is what a session joins first. */
     bool has_user = slot->memberships_count > 0 &&

@@ -19,6 +19,7 @@ typedef struct {
     wsf_item *ticket; /* allocated with the audience, so that no later step can lack memory */
     uint32_t members_count;
     uint32_t members_capacity;
+    uint32_t attending; /* the owner's: members that are present */
     uint16_t name_size;
     uint8_t kind; /* a wsfan_target_kind */
     /* The owner's notes on telling the peers about this audience. */
@@ -87,6 +88,8 @@ int wsf_registry_check(const wsf_registry *registry, wsfan_session session); /* 
 
 /* The session in a slot; false: there is none. */
 bool wsf_registry_at(const wsf_registry *registry, uint32_t slot, wsfan_recipient *recipient);
+/* The audience of the session's user; WSF_TABLE_NONE: it has none, or is closed. */
+uint32_t wsf_registry_user(const wsf_registry *registry, wsfan_session session);
 
 /* The session must have left everything. */
 void wsf_registry_close(wsf_registry *registry, wsfan_session session);

@@ -9,10 +9,12 @@
 
 #include "greet.h"
 #include "standing.h"
+#include "rollcall.h"
 
 enum {
     FRAME_TARGET_BYTES = 64 * 1024,    /* a frame is closed at this size */
     HASHES_COUNT_MAX = 2048,           /* in one frame, so that messages have a share of it */
+    ROWS_BYTES = 32 * 1024,            /* of presence in one frame, the same */
     CONTROL_RESERVE_BYTES = 128 * 1024 /* of window, beyond what messages may use */
 };
 
@@ -180,6 +182,12 @@ void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
         count_lost(core, peer, WSFAN_DROP_TOO_BIG, 1);
         return;
     }
+    uint64_t dropped;
+    if (wsf_link_replace(&peer->link, message, &dropped)) {
+        wsf_core_count_drop(core, WSFAN_DROP_REPLACED, 1);
+        count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, dropped);
+        return;
+    }
     if (append_now(core, peer, message, bound, entry, now))
         return;
     if (core->config.slow_peer == WSFAN_SLOW_CUT && !wsf_link_fits(&peer->link, message)) {
@@ -220,7 +228,7 @@ static void write_nack(wsf_peer *peer, wsf_writer *writer, wsf_now now) {
 
 /* A frame without a number: acknowledgement, nack and heartbeat in one. */
 static void send_heartbeat(wsf_core *core, wsf_peer *peer, wsf_now now) {
-    wsf_buffer *frame = wsf_buffer_new(WSF_FRAME_HEAD_BOUND + WSF_ENTRY_BOUND + WSF_NACK_BOUND);
+    wsf_buffer *frame = wsf_buffer_new(WSF_FRAME_HEAD_BOUND + 2 * WSF_ENTRY_BOUND + WSF_NACK_BOUND);
     if (frame == NULL)
         return;
     wsf_writer writer = { frame->data, frame->capacity, 0 };
@@ -229,6 +237,11 @@ static void send_heartbeat(wsf_core *core, wsf_peer *peer, wsf_now now) {
     wsf_write_head(&writer, peer->node, &head);
     wsf_write_heartbeat(&writer, peer->link.next - 1,
                         told_all ? &core->interest.local_digest : NULL);
+    wsf_presence_sum sum;
+    if (wsf_rollcall_sum(core, peer, &sum)) {
+        wsf_write_presence_sum(&writer, &sum);
+        peer->presence_say = false;
+    }
     if (nack_due(peer, now))
         write_nack(peer, &writer, now);
     wsf_seal(&writer);
@@ -238,14 +251,14 @@ static void send_heartbeat(wsf_core *core, wsf_peer *peer, wsf_now now) {
     peer->ack_ms = UINT64_MAX;
 }
 
-void wsf_sender_ask_for_interest(wsf_core *core, wsf_peer *peer, wsf_now now) {
+void wsf_sender_ask_again(wsf_core *core, wsf_peer *peer, wsf_entry_type type, wsf_now now) {
     wsf_buffer *frame = wsf_buffer_new(WSF_FRAME_HEAD_BOUND + WSF_ENTRY_BOUND);
     if (frame == NULL)
         return; /* the next heartbeat shows the difference again */
     wsf_writer writer = { frame->data, frame->capacity, 0 };
     wsf_frame_head head = head_of(core, peer, 0);
     wsf_write_head(&writer, peer->node, &head);
-    wsf_write_type(&writer, WSF_RESYNC);
+    wsf_write_type(&writer, type);
     wsf_seal(&writer);
     frame->size = (uint32_t)writer.size;
     send_frame(core, peer, frame, now);
@@ -265,6 +278,10 @@ typedef struct {
     bool interest;
     uint32_t adds_count;
     uint32_t removes_count;
+    bool interest_serial; /* it goes with the interest */
+    bool presence;
+    uint32_t rows_count;
+    uint32_t rows_taken; /* of the peer's queue, with those that are nothing any more */
     uint8_t adds[HASHES_COUNT_MAX * 8];
     uint8_t removes[HASHES_COUNT_MAX * 8];
     uint64_t log_serial; /* the peer's state after this frame */
@@ -277,6 +294,7 @@ typedef struct {
     size_t bound;
     bool bye;
     bool standing;
+    wsf_presence_row rows[WSF_PRESENCE_ROWS_MAX];
 } plan;
 
 static void plan_deltas(const wsf_core *core, plan *p) {
@@ -322,8 +340,34 @@ static void plan_interest(const wsf_core *core, wsf_peer *peer, plan *p) {
     /* A long snapshot leaves half of the window to messages. */
     if (!peer->snapshot_done && peer->link.sent_bytes < peer->link.limits.window_bytes / 2)
         plan_snapshot(core, p);
+    bool told_all = peer->snapshot_done || (p->interest_flags & WSF_SNAPSHOT_END) != 0;
+    p->interest_serial = core->presence_used && told_all;
+    if (p->interest_serial && !peer->presence_asked)
+        p->interest = true;
     if (p->interest)
         p->bound += WSF_ENTRY_BOUND + 8 * ((size_t)p->adds_count + p->removes_count);
+}
+
+static void plan_presence(const wsf_core *core, const wsf_peer *peer, plan *p) {
+    unsigned index = wsf_peer_index(core, peer);
+    if (peer->presence_heard == 0)
+        return; /* it would not take them: see wsf_rollcall_take_rows() */
+    uint32_t owed = core->presence.peer_queues[index].count;
+    size_t bytes = 0;
+    while (p->rows_taken < owed && p->rows_count < WSF_PRESENCE_ROWS_MAX) {
+        wsf_presence_row *row = &p->rows[p->rows_count];
+        if (wsf_presence_owed_row(&core->presence, index, p->rows_taken, row)) {
+            size_t more = WSF_ROW_BOUND + row->user.size + row->metadata.size;
+            if (p->rows_count > 0 && bytes + more > ROWS_BYTES)
+                break;
+            bytes += more;
+            p->rows_count++;
+        }
+        p->rows_taken++;
+    }
+    p->presence = p->rows_count > 0 || (core->presence.peers_anew & wsf_peer_bit(core, peer)) != 0;
+    if (p->presence)
+        p->bound += WSF_ENTRY_BOUND + bytes;
 }
 
 static void plan_known(const wsf_core *core, const wsf_peer *peer, plan *p) {
@@ -401,6 +445,8 @@ static bool plan_frame(const wsf_core *core, wsf_peer *peer, bool bye, plan *p) 
         plan_interest(core, peer, p);
         plan_known(core, peer, p);
     }
+    if (link->sent_bytes < link->limits.window_bytes)
+        plan_presence(core, peer, p);
     plan_talk(peer, p);
     if (p->talk_count == link->talk.count)
         plan_messages(peer, p);
@@ -433,11 +479,17 @@ static wsf_buffer *write_frame(const wsf_core *core, wsf_peer *peer, const plan 
     if (p->interest)
         wsf_write_interest(&writer, p->interest_flags,
                            (wsfan_bytes){ p->adds, (size_t)8 * p->adds_count },
-                           (wsfan_bytes){ p->removes, (size_t)8 * p->removes_count });
+                           (wsfan_bytes){ p->removes, (size_t)8 * p->removes_count },
+                           p->interest_serial ? &p->log_serial : NULL);
     if (p->standing) {
         wsf_standing own = wsf_standing_own(core);
         wsf_write_standing(&writer, &own);
     }
+    if (p->presence)
+        wsf_write_presence(
+            &writer,
+            (core->presence.peers_anew & wsf_peer_bit(core, peer)) != 0 ? WSF_PRESENCE_FORGET : 0,
+            peer->presence_heard, p->rows, p->rows_count);
     if (p->known_count > 0)
         wsf_write_peers(&writer, p->known, p->known_count);
     for (uint32_t i = 0; i < p->talk_count; i++) {
@@ -490,6 +542,12 @@ static bool send_numbered(wsf_core *core, wsf_peer *peer, const plan *p, wsf_now
     }
     if (p->standing)
         peer->standing_told = core->standing_serial;
+    if (p->interest_serial && p->interest)
+        peer->presence_asked = true;
+    if (p->presence) {
+        core->presence.peers_anew &= ~wsf_peer_bit(core, peer);
+        wsf_presence_sent(&core->presence, wsf_peer_index(core, peer), p->rows_taken);
+    }
     peer->told_peers = p->told_peers;
     peer->stats.messages_out += p->messages_count;
     peer->stats.payload_bytes_out += payload_bytes;
@@ -520,9 +578,12 @@ void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
     }
     plan p;
     if (send_open(core, peer, now))
-        while (plan_frame(core, peer, false, &p) && send_numbered(core, peer, &p, now))
-            continue;
-    if (nack_due(peer, now) || peer->ack_ms <= now.ms ||
+        do
+            wsf_presence_owed(&core->presence, wsf_peer_index(core, peer));
+        while (plan_frame(core, peer, false, &p) && send_numbered(core, peer, &p, now));
+    wsf_presence_sum sum;
+    bool say = peer->presence_say && wsf_rollcall_sum(core, peer, &sum);
+    if (nack_due(peer, now) || peer->ack_ms <= now.ms || say ||
         now.ms - peer->spoken_ms >= core->config.heartbeat_ms)
         send_heartbeat(core, peer, now);
     judge_congestion(core, peer, now);

@@ -23,8 +23,8 @@ int wsf_sender_talk(wsf_peer *peer, wsf_buffer *entry);
 void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now);
 uint64_t wsf_sender_deadline(const wsf_core *core, const wsf_peer *peer);
 
-/* Asks the peer for its interest from the start. */
-void wsf_sender_ask_for_interest(wsf_core *core, wsf_peer *peer, wsf_now now);
+/* Asks the peer for its interest or its presence from the start: RESYNC or PRESENCE_RESYNC. */
+void wsf_sender_ask_again(wsf_core *core, wsf_peer *peer, wsf_entry_type type, wsf_now now);
 
 /* Begins anew to tell the peer our interest. */
 void wsf_sender_restart_interest(wsf_peer *peer);

@@ -70,6 +70,13 @@ typedef struct {
     uint64_t unacked_bytes; /* received since the last prompt acknowledgement */
     bool interest_overflow; /* more than we can note; see core->complete */
 
+    /* Presence; see rollcall.c. Serials here are greater by one, so that 0 is none. */
+    bool presence_asked;     /* we ask it: it has seen a serial of ours */
+    bool presence_say;       /* it is to be told when it was told everything */
+    bool presence_overflow;  /* it has more rows than we can note */
+    uint64_t presence_heard; /* up to here we know its interest, */
+    uint64_t presence_known; /* and up to here it knew ours when it had told us everything */
+
     wsfan_peer_stats stats;
 } wsf_peer;
 
@@ -133,6 +140,11 @@ struct wsf_core {
     wsf_subscriber subscribers[WSF_SUBSCRIBERS_MAX];
     uint64_t forgotten[WSF_FORGOTTEN_MAX]; /* nodes whose links were given up; a ring */
     uint32_t forgotten_next;
+    wsf_presence presence;
+    bool presence_used; /* a session of ours was present somewhere */
+    bool presence_lame; /* one of them found no memory: nobody may think that we tell all */
+    uint64_t askers;    /* bits of peers that ask for presence */
+    uint32_t news_out[WSF_PRESENCE_LOOPS_MAX]; /* blocks that the loop has not dispatched */
     wsf_receipt *receipts_head; /* in order of deadline */
     wsf_receipt *receipts_tail;
     bool receipts_dirty; /* one of them may be decided */

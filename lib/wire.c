@@ -166,13 +166,43 @@ void wsf_write_reply(wsf_writer *writer, uint64_t id, const wsf_answer *answer) 
     pack_bin(&packer, (wsfan_bytes){ answer->payload, answer->payload_size });
 }
 
-void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes) {
+void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes,
+                        const uint64_t *serial) {
     msgpack_packer packer = packer_of(writer);
-    msgpack_pack_array(&packer, 4);
+    msgpack_pack_array(&packer, serial != NULL ? 5 : 4);
     msgpack_pack_uint32(&packer, WSF_INTEREST);
     msgpack_pack_uint32(&packer, flags);
     pack_bin(&packer, adds);
     pack_bin(&packer, removes);
+    if (serial != NULL)
+        msgpack_pack_uint64(&packer, *serial);
+}
+
+void wsf_write_presence(wsf_writer *writer, uint32_t flags, uint64_t heard,
+                        const wsf_presence_row *rows, uint32_t count) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 4);
+    msgpack_pack_uint32(&packer, WSF_PRESENCE);
+    msgpack_pack_uint32(&packer, flags);
+    msgpack_pack_uint64(&packer, heard);
+    msgpack_pack_array(&packer, (size_t)count * 4);
+    for (uint32_t i = 0; i < count; i++) {
+        /* 0: the chat of the row before, as it is in most. */
+        bool same = i > 0 && rows[i].chat_hash == rows[i - 1].chat_hash;
+        msgpack_pack_uint64(&packer, same ? 0 : rows[i].chat_hash);
+        msgpack_pack_uint32(&packer, rows[i].sessions);
+        pack_bin(&packer, rows[i].user);
+        pack_bin(&packer, rows[i].metadata);
+    }
+}
+
+void wsf_write_presence_sum(wsf_writer *writer, const wsf_presence_sum *sum) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 4);
+    msgpack_pack_uint32(&packer, WSF_PRESENCE_SUM);
+    msgpack_pack_uint64(&packer, sum->newest);
+    msgpack_pack_uint64(&packer, sum->heard);
+    msgpack_pack_uint64(&packer, sum->digest);
 }
 
 void wsf_write_peers(wsf_writer *writer, const wsf_known_peer *peers, uint32_t count) {
@@ -338,6 +368,7 @@ struct wsf_reader {
     wsf_known_peer peers[WSF_PEERS_ENTRY_COUNT_MAX];
     wsf_range ranges[WSF_NACK_RANGES_MAX];
     wsf_reply_row rows[WSF_ROWS_COUNT_MAX];
+    wsf_presence_row presence[WSF_PRESENCE_ROWS_MAX];
 };
 
 wsf_reader *wsf_reader_new(void) {
@@ -472,6 +503,8 @@ static bool read_targets(wsf_reader *reader, const msgpack_object_array *list,
 static bool read_message(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
     entry->message.head_size = 0; /* nobody has looked */
     entry->message.repeated = false;
+    if (!get_u64(array, 7, &entry->message.slot))
+        entry->message.slot = 0;
     return get_u64(array, 1, &entry->message.clock) && get_u32(array, 2, &entry->message.flags) &&
            get_u64(array, 3, &entry->message.except.node) &&
            get_u64(array, 4, &entry->message.except.session) &&
@@ -543,6 +576,31 @@ static bool read_nack(wsf_reader *reader, const msgpack_object_array *array, wsf
     return true;
 }
 
+static bool read_presence(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
+    if (!get_u32(array, 1, &entry->presence.flags) || !get_u64(array, 2, &entry->presence.heard) ||
+        array->size < 4 || array->ptr[3].type != MSGPACK_OBJECT_ARRAY)
+        return false;
+    const msgpack_object_array *list = &array->ptr[3].via.array;
+    if (list->size % 4 != 0 || list->size / 4 > WSF_PRESENCE_ROWS_MAX)
+        return false;
+    uint64_t chat_hash = 0;
+    for (uint32_t i = 0; i < list->size; i += 4) {
+        wsf_presence_row *row = &reader->presence[i / 4];
+        if (!get_u64(list, i, &row->chat_hash) || !get_u32(list, i + 1, &row->sessions) ||
+            !get_bin(list, i + 2, UINT16_MAX, &row->user) || row->user.size == 0 ||
+            !get_bin(list, i + 3, UINT16_MAX, &row->metadata))
+            return false;
+        if (row->chat_hash == 0)
+            row->chat_hash = chat_hash;
+        chat_hash = row->chat_hash;
+        if (chat_hash == 0)
+            return false;
+    }
+    entry->presence.rows = reader->presence;
+    entry->presence.count = list->size / 4;
+    return true;
+}
+
 static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry,
                        bool *known) {
     uint64_t type;
@@ -560,6 +618,7 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
     case WSF_MESSAGE:
         return read_message(reader, array, entry);
     case WSF_INTEREST:
+        entry->interest.has_serial = get_u64(array, 4, &entry->interest.serial);
         return get_u32(array, 1, &entry->interest.flags) &&
                get_bin(array, 2, SIZE_MAX, &entry->interest.adds) &&
                get_bin(array, 3, SIZE_MAX, &entry->interest.removes) &&
@@ -582,8 +641,15 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
         return read_request(reader, array, entry);
     case WSF_REPLY:
         return read_reply(reader, array, entry);
+    case WSF_PRESENCE:
+        return read_presence(reader, array, entry);
+    case WSF_PRESENCE_SUM:
+        return get_u64(array, 1, &entry->presence_sum.newest) &&
+               get_u64(array, 2, &entry->presence_sum.heard) &&
+               get_u64(array, 3, &entry->presence_sum.digest);
     case WSF_BYE:
     case WSF_RESYNC:
+    case WSF_PRESENCE_RESYNC:
         return true;
     default:
         *known = false;

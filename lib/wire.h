@@ -7,6 +7,7 @@
 #include "endpoint.h"
 #include "entry.h"
 #include "request.h"
+#include "presence.h"
 
 enum {
     WSF_PROTOCOL_MIN = 1,
@@ -26,7 +27,9 @@ enum {
     WSF_WEIGHT_MAX = 1000,
     WSF_STANDING_BOUND = 320,
     WSF_TARGETS_COUNT_MAX = 1024,
-    WSF_PEERS_ENTRY_COUNT_MAX = 64
+    WSF_PEERS_ENTRY_COUNT_MAX = 64,
+    WSF_ROW_BOUND = 32, /* of one row in WSF_PRESENCE, besides its name and metadata */
+    WSF_PRESENCE_ROWS_MAX = 1024
 };
 
 typedef enum {
@@ -43,10 +46,21 @@ typedef enum {
     WSF_RESYNC = 11,
     WSF_STANDING = 12,
     WSF_REQUEST = 13,
-    WSF_REPLY = 14
+    WSF_REPLY = 14,
+    WSF_PRESENCE = 20,
+    WSF_PRESENCE_SUM = 21,
+    WSF_PRESENCE_RESYNC = 22
 } wsf_entry_type;
 
 enum { WSF_SNAPSHOT_BEGIN = 1, WSF_SNAPSHOT_END = 2 }; /* flags of WSF_INTEREST */
+enum { WSF_PRESENCE_FORGET = 1 }; /* flag of WSF_PRESENCE: what was said before counts no more */
+
+/* How far a node has told its presence. */
+typedef struct {
+    uint64_t newest; /* all of it, in frames up to this one */
+    uint64_t heard;  /* to a peer whose interest is known up to this serial */
+    uint64_t digest;
+} wsf_presence_sum;
 
 /* Flags of WSF_STANDING. */
 enum {
@@ -112,7 +126,16 @@ typedef struct {
             uint32_t flags;
             wsfan_bytes adds; /* hashes, 8 bytes each, big endian */
             wsfan_bytes removes;
+            uint64_t serial; /* this tells all of the sender's interest up to here, */
+            bool has_serial; /* and it asks for presence */
         } interest;
+        struct {
+            uint32_t flags;
+            uint64_t heard; /* said when the peer's interest was known up to this serial */
+            const wsf_presence_row *rows;
+            uint32_t count;
+        } presence;
+        wsf_presence_sum presence_sum;
         struct {
             const wsf_known_peer *list;
             uint32_t count;
@@ -172,11 +195,15 @@ void wsf_write_number(wsf_writer *writer, wsf_entry_type type, uint64_t number);
 void wsf_write_heartbeat(wsf_writer *writer, uint64_t newest, const uint64_t *digest); /* NULL: none */
 void wsf_write_nack(wsf_writer *writer, const wsf_range *ranges, uint32_t count);
 void wsf_write_message(wsf_writer *writer, const wsfan_message *message);
-void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes);
+void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes,
+                        const uint64_t *serial); /* NULL: none */
+void wsf_write_presence(wsf_writer *writer, uint32_t flags, uint64_t heard,
+                        const wsf_presence_row *rows, uint32_t count);
+void wsf_write_presence_sum(wsf_writer *writer, const wsf_presence_sum *sum);
 void wsf_write_peers(wsf_writer *writer, const wsf_known_peer *peers, uint32_t count);
 void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason);
 void wsf_write_standing(wsf_writer *writer, const wsf_standing *standing);
-void wsf_write_type(wsf_writer *writer, wsf_entry_type type); /* BYE, RESYNC: nothing else */
+void wsf_write_type(wsf_writer *writer, wsf_entry_type type); /* BYE, RESYNC, PRESENCE_RESYNC */
 
 void wsf_write_entry(wsf_writer *writer, const void *entry, size_t size); /* written before */
 void wsf_write_request(wsf_writer *writer, const wsf_ask *ask);

@@ -2,7 +2,7 @@
 include(CMakePackageConfigHelpers)
 
 install(TARGETS ${libraries} EXPORT wsfanTargets)
-install(FILES include/wsfan/wsfan.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsfan)
+install(FILES include/wsfan/wsfan.h include/wsfan/outbound.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsfan)
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # The prefix is found from where the file lies, so that an installed tree can be moved. Directories

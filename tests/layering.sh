@@ -6,10 +6,11 @@ set -u
 
 # Lowest first. A name stands for NAME.c and NAME.h.
 ORDER="
-error hash buffer table deque queue receipt endpoint guard address message
+error hash buffer table deque outbound queue receipt endpoint guard address message
 rows request
-entry wire registry interest link placement
-core.h state results asks dial standing greet route sender tasks receiver core members moves perform
+roster presence news entry wire registry interest link placement
+core.h state rollcall results asks dial standing greet route sender tasks receiver core attendance members
+moves perform
 mailbox inbox socket mesh discovery loop
 options node requests
 "

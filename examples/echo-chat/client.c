@@ -5,6 +5,8 @@
  * close frame or CLOSE_S seconds have passed. */
 #include "echo_chat.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum {
@@ -15,50 +17,52 @@ enum {
 
 /* ------------------------------------------------------------------------------------- queue */
 
-static bool queue_push(struct client *client, struct frame *frame) {
-    if (client->queue_count == QUEUE_COUNT_MAX ||
-        frame->size > QUEUE_BYTES_MAX - client->queue_bytes)
-        return false;
-    if (client->queue_count == client->queue_capacity) {
-        uint32_t capacity = client->queue_capacity == 0 ? 16 : client->queue_capacity * 2;
-        struct frame **queue = malloc(capacity * sizeof(struct frame *));
-        if (queue == NULL)
-            return false;
-        for (uint32_t i = 0; i < client->queue_count; i++)
-            queue[i] = client->queue[(client->queue_first + i) % client->queue_capacity];
-        free(client->queue);
-        client->queue = queue;
-        client->queue_first = 0;
-        client->queue_capacity = capacity;
-    }
-    frame->references++;
-    client->queue[(client->queue_first + client->queue_count++) % client->queue_capacity] = frame;
-    client->queue_bytes += frame->size;
-    return true;
-}
-
-static void queue_pop(struct client *client) {
-    struct frame *frame = client->queue[client->queue_first];
-    client->queue_first = (client->queue_first + 1) % client->queue_capacity;
-    client->queue_count--;
-    client->queue_bytes -= frame->size;
+static void on_release(void *frame) {
     frame_release(frame);
 }
 
-void client_send(struct client *client, struct frame *frame) {
+static int queue_open(struct client *client) {
+    wsfan_outbound_options options;
+    wsfan_outbound_options_init(&options);
+    options.policy = WSFAN_OUTBOUND_CLOSE;
+    options.count_max = QUEUE_COUNT_MAX;
+    options.bytes_max = QUEUE_BYTES_MAX;
+    options.release = on_release;
+    return wsfan_outbound_open(&client->queue, &options);
+}
+
+/* What it dropped is counted on. */
+static void queue_close(struct client *client) {
+    wsfan_outbound_stats stats = { .struct_size = sizeof stats };
+    if (client->queue != NULL && wsfan_outbound_get_stats(client->queue, &stats) == WSFAN_OK)
+        for (unsigned i = 0; i < WSFAN_OUTBOUND_DROP_COUNT; i++)
+            client->server->outbound_dropped[i] += stats.dropped[i];
+    wsfan_outbound_close(client->queue);
+    client->queue = NULL;
+}
+
+void client_send(struct client *client, struct frame *frame, uint64_t key) {
     if (client->close_status != 0)
         return;
     if (frame == NULL) {
         client_close(client, CLOSE_INTERNAL_ERROR, "out of memory");
         return;
     }
-    if (!queue_push(client, frame)) {
-        client->server->clients_slow++;
-        client_close(client, CLOSE_TRY_AGAIN_LATER, "this client reads too slowly");
+    bool was_empty = wsfan_outbound_peek(client->queue, 0, NULL) == NULL;
+    frame->references++; /* the queue's */
+    int error = wsfan_outbound_push(client->queue, frame, frame->size, key);
+    if (error == WSFAN_OK) {
+        if (was_empty) /* else it has been asked for */
+            lws_callback_on_writable(client->wsi);
         return;
     }
-    if (client->queue_count == 1) /* else it has been asked for */
-        lws_callback_on_writable(client->wsi);
+    frame_release(frame);
+    if (error == WSFAN_ENOMEM) {
+        client_close(client, CLOSE_INTERNAL_ERROR, "out of memory");
+        return;
+    }
+    client->server->clients_slow++;
+    client_close(client, CLOSE_TRY_AGAIN_LATER, "this client reads too slowly");
 }
 
 /* Writes the frame that is first in the queue, with as many of the next as fit beside it: one call
@@ -66,13 +70,12 @@ void client_send(struct client *client, struct frame *frame) {
  * take. */
 static int write_some(struct client *client) {
     unsigned char batch[GATHER_BYTES];
-    struct frame *first = client->queue[client->queue_first];
+    struct frame *first = wsfan_outbound_peek(client->queue, 0, NULL);
     unsigned char *start = first->start;
     size_t size = first->size;
     uint32_t count = 1;
-    for (; count < client->queue_count; count++) {
-        uint32_t i = (client->queue_first + count) % client->queue_capacity;
-        const struct frame *next = client->queue[i];
+    const struct frame *next;
+    for (; (next = wsfan_outbound_peek(client->queue, count, NULL)) != NULL; count++) {
         if (next->size > sizeof batch || size > sizeof batch - next->size)
             break;
         if (count == 1)
@@ -82,7 +85,7 @@ static int write_some(struct client *client) {
     }
     int result = lws_write(client->wsi, start, size, LWS_WRITE_RAW);
     while (count-- > 0)
-        queue_pop(client);
+        frame_release(wsfan_outbound_take(client->queue));
     return result < 0 ? -1 : 0;
 }
 
@@ -93,10 +96,11 @@ int client_writable(struct client *client) {
                          strlen(client->close_reason));
         return -1;
     }
-    while (client->queue_count > 0 && !lws_partial_buffered(client->wsi))
+    while (wsfan_outbound_peek(client->queue, 0, NULL) != NULL &&
+           !lws_partial_buffered(client->wsi))
         if (write_some(client) != 0)
             return -1;
-    if (client->queue_count > 0)
+    if (wsfan_outbound_peek(client->queue, 0, NULL) != NULL)
         lws_callback_on_writable(client->wsi);
     return 0;
 }
@@ -167,22 +171,16 @@ void client_open(struct client *client, struct server *server, struct lws *wsi) 
         refuse(client, CLOSE_POLICY_VIOLATION, problem);
     else if (redirect_after(client))
         return;
-    else if ((error = cluster_join(client)) != WSFAN_OK)
+    else if ((error = queue_open(client)) != WSFAN_OK || (error = cluster_join(client)) != WSFAN_OK)
         client_close(client, CLOSE_TRY_AGAIN_LATER, wsfan_error_text(error));
     else
-        roster_welcome(client);
+        peers_welcome(client);
 }
 
 static void depart(struct client *client) {
-    if (client->session.id != 0) {
-        roster_left(client);
+    if (client->session.id != 0)
         cluster_leave(client);
-    }
-    while (client->queue_count > 0)
-        queue_pop(client);
-    free(client->queue);
-    client->queue = NULL;
-    client->queue_capacity = 0;
+    queue_close(client);
     free(client->text);
     client->text = NULL;
 }
@@ -217,7 +215,7 @@ static void say(struct client *client, const char *text, size_t size) {
         return;
     }
     char session[ID_BYTES + 1];
-    roster_session(client, session);
+    client_session(client, session);
     struct json json = { 0 };
     json_format(&json, "\"type\":\"message\",\"session\":\"%s\",\"chat\":", session);
     json_string(&json, client->chat);
@@ -235,9 +233,37 @@ static void say(struct client *client, const char *text, size_t size) {
     json_format(&json, "{\"type\":\"error\",\"text\":");
     json_string(&json, wsfan_error_text(error));
     json_format(&json, "}");
-    struct frame *frame = frame_from_json(&json);
-    client_send(client, frame);
-    frame_release(frame);
+    send_json(client, &json);
+}
+
+/* What a page sends besides texts begins with a NUL, which nobody types. */
+static void command(struct client *client, const char *text, size_t size) {
+    static const char typing[] = "\0typing";
+    if (size != sizeof typing - 1 || memcmp(text, typing, size) != 0) {
+        refuse(client, CLOSE_POLICY_VIOLATION, "a text that begins with NUL is a command: typing");
+        return;
+    }
+    char session[ID_BYTES + 1];
+    client_session(client, session);
+    struct json json = { 0 };
+    json_format(&json, "\"type\":\"typing\",\"session\":\"%s\",\"user\":", session);
+    json_string(&json, client->user);
+    json_format(&json, "}");
+    if (!json.failed) /* a mark that finds no room is not missed: the next one comes soon */
+        cluster_broadcast_latest(client, json_text(&json), wsfan_string(session));
+    json_free(&json);
+}
+
+static void take(struct client *client, const char *text, size_t size) {
+    if (size > 0 && text[0] == '\0')
+        command(client, text, size);
+    else
+        say(client, text, size);
+}
+
+void client_session(const struct client *client, char text[ID_BYTES + 1]) {
+    wsfan_address address = wsfan_session_address(client->server->loop, client->session);
+    snprintf(text, ID_BYTES + 1, "%016" PRIx64 "-%016" PRIx64, address.node, address.session);
 }
 
 int client_receive(struct client *client, const char *data, size_t size) {
@@ -253,7 +279,7 @@ int client_receive(struct client *client, const char *data, size_t size) {
     }
     bool complete = lws_is_final_fragment(client->wsi);
     if (complete && client->text_size == 0) {
-        say(client, data, size);
+        take(client, data, size);
         return 0;
     }
     if (client->text == NULL && (client->text = malloc(TEXT_BYTES_MAX)) == NULL) {
@@ -263,7 +289,7 @@ int client_receive(struct client *client, const char *data, size_t size) {
     memcpy(client->text + client->text_size, data, size);
     client->text_size += size;
     if (complete) {
-        say(client, client->text, client->text_size);
+        take(client, client->text, client->text_size);
         free(client->text);
         client->text = NULL;
         client->text_size = 0;

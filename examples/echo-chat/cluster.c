@@ -1,25 +1,26 @@
 /* cluster.c - what makes this chat server a cluster: all its calls of libwsfan are here, but for
- * the roster's and the statistics'. */
+ * those that show members, peers and statistics. */
 #include "echo_chat.h"
 
 #include <unistd.h>
 
 static void on_message(void *loop_user, wsfan_message *message, const wsfan_recipient *recipients,
                        size_t recipients_count) {
-    if (roster_message(loop_user, message, recipients, recipients_count))
-        return;
+    (void)loop_user;
     struct frame *frame = frame_from_message(message);
+    uint64_t key = frame_key(message);
     for (size_t i = 0; i < recipients_count; i++)
-        client_send(recipients[i].session_user, frame);
+        client_send(recipients[i].session_user, frame, key);
     frame_release(frame);
 }
 
 int cluster_open(struct server *server, wsfan_options *options) {
     static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
                                                .on_message = on_message,
-                                               .on_joined = roster_joined,
-                                               .on_peer = roster_peer,
-                                               .on_gap = roster_gap,
+                                               .on_joined = peers_joined,
+                                               .on_peer = peers_event,
+                                               .on_gap = peers_gap,
+                                               .on_presence = members_changed,
                                                .on_result = publish_result,
                                                .on_owner = redirect_owner,
                                                .on_drain = drain_sessions,
@@ -42,9 +43,14 @@ void cluster_readable(struct server *server) {
 
 int cluster_join(struct client *client) {
     wsfan_loop *loop = client->server->loop;
+    wsfan_join_options options = { .struct_size = sizeof options,
+                                   .flags = WSFAN_PRESENCE,
+                                   .metadata = wsfan_string(
+                                       wsfan_node_name(client->server->node)) };
     int error = wsfan_session_open(&client->session, loop, wsfan_string(client->user), client);
     if (error == WSFAN_OK)
-        error = wsfan_session_join(loop, client->session, wsfan_string(client->chat));
+        error = wsfan_session_join_with(loop, client->session, wsfan_string(client->chat),
+                                        &options);
     return error;
 }
 
@@ -54,6 +60,14 @@ void cluster_leave(struct client *client) {
 
 int cluster_broadcast(struct client *client, wsfan_bytes payload) {
     return wsfan_broadcast(client->server->node, wsfan_string(client->chat), payload, NULL);
+}
+
+int cluster_broadcast_latest(struct client *client, wsfan_bytes payload, wsfan_bytes key) {
+    wsfan_publish_options options = { .struct_size = sizeof options,
+                                      .except = wsfan_session_address(client->server->loop,
+                                                                      client->session),
+                                      .key = key };
+    return wsfan_broadcast(client->server->node, wsfan_string(client->chat), payload, &options);
 }
 
 void cluster_close(struct server *server) {

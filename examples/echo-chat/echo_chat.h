@@ -10,7 +10,8 @@
  *   client.c   one WebSocket client: what it says, and its bounded queue
  *   frame.c    a WebSocket message that many queues share
  *   cluster.c  libwsfan: every call that the chat itself needs
- *   roster.c   who is connected to which replica, told by messages in the chat
+ *   members.c  who is in a chat, on which replica
+ *   peers.c    the other replicas, and what the library says of them
  *   json.c     JSON text
  *   redirect.c sends clients to the replica that owns their chat (--placement redirect)
  *   publish.c  POST /publish: other programs' messages (--publish-token)
@@ -27,6 +28,7 @@
 #include <stdint.h>
 
 #include <libwebsockets.h>
+#include <wsfan/outbound.h>
 #include <wsfan/wsfan.h>
 
 enum {
@@ -90,6 +92,8 @@ struct frame {
 struct frame *frame_from_message(wsfan_message *message);
 struct frame *frame_from_json(struct json *json); /* takes the text and leaves json empty */
 void frame_release(struct frame *frame);          /* NULL is allowed */
+/* Of a mark that only the newest of its sender is worth anything of; 0: of any other message. */
+uint64_t frame_key(const wsfan_message *message);
 
 /* ------------------------------------------------------------------------------------ server */
 
@@ -103,6 +107,7 @@ struct server {
     uint64_t clients_count;
     uint64_t clients_slow;    /* closed with 1013 since the start */
     uint64_t clients_refused; /* closed with 1008, 1003, 1007 or 1009 */
+    uint64_t outbound_dropped[WSFAN_OUTBOUND_DROP_COUNT]; /* of clients that have gone */
     bool met;                 /* another replica has answered */
     bool stopping;
     bool stopped;
@@ -113,6 +118,7 @@ struct server {
     struct publisher *publisher; /* NULL: nobody may publish over HTTP */
     lws_sorted_usec_list_t stop_deadline;
     lws_sorted_usec_list_t meet_deadline;
+    lws_sorted_usec_list_t recount; /* of members, for clients whose count is not complete */
 };
 
 struct options {
@@ -140,16 +146,13 @@ struct client {
     struct client *next;
     struct client **link; /* what points to this one */
     wsfan_session session;
-    bool joined; /* on_joined came: the others have been told */
+    bool large;      /* it was told that its chat has too many members to name them */
+    bool incomplete; /* and that not all replicas are in the count */
     char chat[CHAT_BYTES_MAX + 1];
     char user[USER_BYTES_MAX + 1];
     char *text; /* of the message that is arriving in pieces */
     size_t text_size;
-    struct frame **queue; /* a ring */
-    uint32_t queue_first;
-    uint32_t queue_count;
-    uint32_t queue_capacity;
-    size_t queue_bytes;
+    wsfan_outbound *queue; /* of frames */
     int close_status; /* 0 while it is open, then an enum close_status */
     const char *close_reason;
     char moved_to[MOVED_BYTES_MAX + 1]; /* a close reason that is not constant */
@@ -162,8 +165,12 @@ int client_receive(struct client *client, const char *data, size_t size);
 int client_writable(struct client *client);
 void client_closed(struct client *client);
 
-/* Queues a frame. A client whose queue is full is closed with 1013. frame may be NULL. */
-void client_send(struct client *client, struct frame *frame);
+/* Queues a frame. A client whose queue is full is closed with 1013. frame may be NULL. key as of
+ * wsfan_outbound_push(): of one key only the newest waits. */
+void client_send(struct client *client, struct frame *frame, uint64_t key);
+void send_json(struct client *client, struct json *json);
+/* "<node>-<session>" in hex, the name of a client in the whole cluster. */
+void client_session(const struct client *client, char text[ID_BYTES + 1]);
 /* Leaves the cluster at once; the close frame goes out as soon as the socket takes it. */
 void client_close(struct client *client, enum close_status status, const char *reason);
 
@@ -174,25 +181,25 @@ void cluster_readable(struct server *server);
 int cluster_join(struct client *client);
 void cluster_leave(struct client *client);
 int cluster_broadcast(struct client *client, wsfan_bytes payload);
+/* To the others, and only the newest, for whoever lags behind. */
+int cluster_broadcast_latest(struct client *client, wsfan_bytes payload, wsfan_bytes key);
 void cluster_close(struct server *server);
 
-/* ------------------------------------------------------------------------------------ roster */
+/* ------------------------------------------------------------------------- members and peers */
+
+void members_welcome(struct client *client);
+void members_recount(struct client *client);
+void members_changed(void *loop_user, const wsfan_presence *presence);
 
 /* Tells on stderr when none of the replicas that were named has answered after a while. */
-void roster_expect(struct server *server, size_t named_count);
-void roster_welcome(struct client *client);
-void roster_left(struct client *client);
-/* true: the message was between replicas, not for clients to see. */
-bool roster_message(struct server *server, wsfan_message *message,
-                    const wsfan_recipient *recipients, size_t recipients_count);
-void roster_joined(void *loop_user, const wsfan_joined *joined);
-void roster_peer(void *loop_user, const wsfan_peer *peer);
-void roster_gap(void *loop_user, const wsfan_gap *gap);
-/* "<node>-<session>" in hex, the name of a client in the whole cluster. */
-void roster_session(const struct client *client, char text[ID_BYTES + 1]);
-const char *roster_state(wsfan_peer_event event);
+void peers_expect(struct server *server, size_t named_count);
+void peers_welcome(struct client *client);
+void peers_joined(void *loop_user, const wsfan_joined *joined);
+void peers_event(void *loop_user, const wsfan_peer *peer);
+void peers_gap(void *loop_user, const wsfan_gap *gap);
+const char *peers_state(wsfan_peer_event event);
 /* The peers; to be freed. NULL and 0 without memory. */
-wsfan_peer_stats *roster_peers(const struct server *server, size_t *count);
+wsfan_peer_stats *peers_list(const struct server *server, size_t *count);
 
 /* ---------------------------------------------------------------------------------- redirect */
 

@@ -44,6 +44,18 @@ struct frame *frame_from_message(wsfan_message *message) {
     return frame;
 }
 
+uint64_t frame_key(const wsfan_message *message) {
+    static const char typing[] = "\"type\":\"typing\",\"session\":\"";
+    wsfan_bytes payload = wsfan_message_payload(message);
+    const unsigned char *text = payload.data;
+    uint64_t key = UINT64_C(0xcbf29ce484222325); /* FNV-1a of the session that follows */
+    if (payload.size < sizeof typing - 1 + ID_BYTES || memcmp(text, typing, sizeof typing - 1) != 0)
+        return 0;
+    for (size_t i = 0; i < ID_BYTES; i++)
+        key = (key ^ text[sizeof typing - 1 + i]) * UINT64_C(0x100000001b3);
+    return key;
+}
+
 struct frame *frame_from_json(struct json *json) {
     struct frame *frame = json->failed ? NULL : frame_new();
     if (frame != NULL) {

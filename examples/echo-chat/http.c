@@ -129,7 +129,7 @@ static void health(struct server *server, struct response *response) {
 
 static void stats_peers(struct server *server, struct json *json) {
     size_t count;
-    wsfan_peer_stats *peers = roster_peers(server, &count);
+    wsfan_peer_stats *peers = peers_list(server, &count);
     for (size_t i = 0; i < count; i++) {
         const wsfan_peer_stats *peer = &peers[i];
         json_format(json, "%s{\"node\":\"%016" PRIx64 "\"", i == 0 ? "" : ",", peer->node);
@@ -137,7 +137,7 @@ static void stats_peers(struct server *server, struct json *json) {
         json_string(json, peer->name);
         json_format(json, ",\"endpoint\":");
         json_string(json, peer->endpoint);
-        json_format(json, ",\"state\":\"%s\"", roster_state(peer->state));
+        json_format(json, ",\"state\":\"%s\"", peers_state(peer->state));
 #define FIELD(name) json_format(json, ",\"" #name "\":%" PRIu64, peer->name)
         FIELD(messages_in), FIELD(messages_out);
         FIELD(payload_bytes_in), FIELD(payload_bytes_out);
@@ -151,16 +151,43 @@ static void stats_peers(struct server *server, struct json *json) {
     free(peers);
 }
 
+static void put_reason(struct json *json, const char *name, uint64_t count) {
+    json_format(json, "\"");
+    for (const char *c = name; *c != '\0'; c++)
+        json_format(json, "%c", *c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
+    json_format(json, "\":%" PRIu64, count);
+}
+
 static void stats_dropped(struct json *json, const wsfan_stats *stats) {
 #define DROP_NAME(name, text) #name,
     static const char *const names[] = { WSFAN_DROP_LIST(DROP_NAME) };
 #undef DROP_NAME
     for (size_t i = 0; i < WSFAN_DROP_COUNT; i++) {
-        json_format(json, "%s\"", i == 0 ? "" : ",");
-        for (const char *c = names[i] + sizeof "WSFAN_DROP_" - 1; *c != '\0'; c++)
-            json_format(json, "%c", *c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
-        json_format(json, "\":%" PRIu64, stats->dropped[i]);
+        json_format(json, "%s", i == 0 ? "" : ",");
+        put_reason(json, names[i] + sizeof "WSFAN_DROP_" - 1, stats->dropped[i]);
     }
+}
+
+/* What clients were not sent, by reason. */
+static void stats_outbound(struct server *server, struct json *json) {
+#define DROP_NAME(name, text) #name,
+    static const char *const names[] = { WSFAN_OUTBOUND_DROP_LIST(DROP_NAME) };
+#undef DROP_NAME
+    uint64_t dropped[WSFAN_OUTBOUND_DROP_COUNT];
+    memcpy(dropped, server->outbound_dropped, sizeof dropped);
+    for (struct client *client = server->clients; client != NULL; client = client->next) {
+        wsfan_outbound_stats stats = { .struct_size = sizeof stats };
+        if (wsfan_outbound_get_stats(client->queue, &stats) != WSFAN_OK)
+            continue; /* it has left */
+        for (unsigned i = 0; i < WSFAN_OUTBOUND_DROP_COUNT; i++)
+            dropped[i] += stats.dropped[i];
+    }
+    json_format(json, ",\"outbound\":{");
+    for (size_t i = 0; i < WSFAN_OUTBOUND_DROP_COUNT; i++) {
+        json_format(json, "%s", i == 0 ? "" : ",");
+        put_reason(json, names[i] + sizeof "WSFAN_OUTBOUND_DROP_" - 1, dropped[i]);
+    }
+    json_format(json, "}");
 }
 
 static void statistics(struct server *server, struct response *response) {
@@ -178,6 +205,7 @@ static void statistics(struct server *server, struct response *response) {
                 server->clients_slow);
     json_format(json, ",\"refused\":%" PRIu64 ",\"moved\":%" PRIu64 "}", server->clients_refused,
                 server->clients_moved);
+    stats_outbound(server, json);
 #define FIELD(name) json_format(json, ",\"" #name "\":%" PRIu64, (uint64_t)stats.name)
     FIELD(sessions), FIELD(chats), FIELD(chats_remote), FIELD(peers_up);
     FIELD(published), FIELD(published_bytes), FIELD(delivered), FIELD(received), FIELD(gaps);

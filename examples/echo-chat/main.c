@@ -61,7 +61,7 @@ int main(int argc, char **argv) {
         fprintf(stderr, "echo-chat: cannot watch for signals\n");
     } else {
         announce(&server, &options);
-        roster_expect(&server, options.cluster.peers_count);
+        peers_expect(&server, options.cluster.peers_count);
         server_run(&server);
         status = 0;
     }

@@ -129,6 +129,7 @@ void server_run(struct server *server) {
         continue;
     lws_sul_cancel(&server->stop_deadline);
     lws_sul_cancel(&server->meet_deadline);
+    lws_sul_cancel(&server->recount);
 }
 
 void server_close(struct server *server) {

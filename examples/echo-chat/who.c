@@ -72,7 +72,7 @@ int who_writable(struct lws *wsi) {
 /* A node by the name that people gave it, or by its id. */
 static void node_name(const struct server *server, struct json *json, uint64_t node) {
     size_t count;
-    wsfan_peer_stats *peers = roster_peers(server, &count);
+    wsfan_peer_stats *peers = peers_list(server, &count);
     const char *name = NULL;
     char id[WSFAN_ADDRESS_TEXT_SIZE];
     if (node == wsfan_node_id(server->node))

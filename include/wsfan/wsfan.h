@@ -16,6 +16,8 @@
  *   interest  what a node tells its peers: "I have a session in this chat, or of this user".
  *   owner     of a chat: the one node that placement gives it to. Whether anybody cares is up to the
  *             host: messages reach members wherever they are.
+ *   presence  who is in a chat, on all nodes, for sessions that joined with WSFAN_PRESENCE.
+ *   member    a user with a session in a chat, wherever its sessions are.
  *
  * THREADS
  *   Every function is tagged. [any]: any thread, at any time while the object lives. [loop]: only
@@ -265,6 +267,17 @@ typedef struct wsfan_options {
                                     is at, its own and those of peers. 1..65536 [1024] */
     uint32_t request_ms_max; /* on_reply comes after this at the latest, 1..; longer than
                                 join_ms_max, or a join that is partial looks like silence [6000] */
+
+    /* Presence */
+    uint32_t presence_metadata_bytes_max; /* of one join, 0..4096 [256] */
+    uint32_t presence_members_count_max;  /* a chat with more members is large: on_presence tells
+                                             only their number, until they are half as many.
+                                             1..16777216 [1000] */
+    uint32_t presence_remote_count_max;   /* rows that peers announce, all together (a row is a user
+                                             in a chat on one node), 1..268435456 [4194304]; a peer
+                                             that has more is named as missing from counts */
+    uint32_t presence_grace_ms;           /* so long a member without a session stays a member,
+                                             0..600000 [5000] */
 } wsfan_options;
 
 /* Sets every field to its default. options must not be NULL. [any] */
@@ -459,6 +472,43 @@ typedef struct {
     size_t missing_count;
 } wsfan_result;
 
+/* Where a member is: on a node that is not down. */
+typedef struct {
+    uint64_t node;
+    uint32_t sessions;    /* of this user in this chat on that node */
+    wsfan_bytes metadata; /* of the newest of these sessions */
+} wsfan_place;
+
+typedef enum {
+    WSFAN_MEMBER_JOIN = 1,   /* of its sessions anywhere, the first */
+    WSFAN_MEMBER_UPDATE = 2, /* another number of sessions, another place, other metadata */
+    WSFAN_MEMBER_LEAVE = 3   /* it has had no session anywhere for presence_grace_ms */
+} wsfan_member_event;
+
+typedef struct {
+    wsfan_member_event event;
+    wsfan_bytes user;
+    uint64_t sessions;         /* of this user in this chat, on all nodes; 0: it is within its grace
+                                  time, or has left */
+    const wsfan_place *places; /* each node once */
+    size_t places_count;
+} wsfan_member;
+
+#define WSFAN_PRESENCE_ANEW 1u /* forget what you were told of the chat before */
+#define WSFAN_PRESENCE_LARGE                                                                       \
+    2u /* it has more members than presence_members_count_max: only numbers
+                                   are told, and what was told of its members is not kept up */
+
+/* News of one chat. Several changes of one member in a short time may be told as one. */
+typedef struct {
+    wsfan_bytes chat;
+    uint32_t flags;
+    uint64_t sessions; /* of the chat, as far as this node knows; wsfan_chat_count() says how far */
+    uint64_t users;    /* its members, those within their grace time too */
+    const wsfan_member *members; /* that changed */
+    size_t members_count;
+} wsfan_presence;
+
 /* A chat with sessions on this loop that has got another owner. */
 typedef struct {
     wsfan_bytes chat;
@@ -593,6 +643,10 @@ typedef struct wsfan_callbacks {
     /* Once for every request that named this loop as reply_loop and returned WSFAN_OK, within its time
      * limit; not any more when the loop is closed. */
     void (*on_reply)(void *loop_user, const wsfan_reply *reply);
+    /* Who comes, changes and goes in a chat, on all nodes. Told to each loop while it has a session
+     * in the chat that joined with WSFAN_PRESENCE; first of everyone who is there. When the last such
+     * session leaves nothing more is told, not even that the others leave. */
+    void (*on_presence)(void *loop_user, const wsfan_presence *presence);
 } wsfan_callbacks;
 
 /* Opens a loop. The calling thread, or the one it hands the loop to, is the loop's thread.
@@ -647,6 +701,28 @@ WSFAN_API int wsfan_session_close(wsfan_loop *loop, wsfan_session session);
  * WSFAN_EFORK. [loop] */
 WSFAN_API int wsfan_session_join(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat);
 
+/* Show who the session is to the other members, and be shown them: see on_presence. Counts of a chat
+ * are of sessions that joined so. */
+#define WSFAN_PRESENCE 1u
+
+typedef struct wsfan_join_options {
+    size_t struct_size;   /* sizeof(wsfan_join_options) */
+    uint32_t flags;       /* 0 or WSFAN_PRESENCE */
+    wsfan_bytes metadata; /* shown with WSFAN_PRESENCE, at most presence_metadata_bytes_max */
+} wsfan_join_options;
+
+/* wsfan_session_join() with options; NULL: none. Users are told apart by 64-bit hashes of their names.
+ * Errors: as of wsfan_session_join(); WSFAN_EINVAL also for WSFAN_PRESENCE of a session without a user,
+ * WSFAN_ETOOBIG also for the metadata. [loop] */
+WSFAN_API int wsfan_session_join_with(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat,
+                                      const wsfan_join_options *options);
+
+/* Replaces the metadata of a session that joined the chat with WSFAN_PRESENCE.
+ * Errors: WSFAN_EINVAL, WSFAN_ESTALE, WSFAN_ENOENT (it did not), WSFAN_ETOOBIG, WSFAN_ENOMEM,
+ * WSFAN_EFORK. Each leaves the metadata as it was. [loop] */
+WSFAN_API int wsfan_session_set_metadata(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat,
+                                         wsfan_bytes metadata);
+
 /* Ends a membership. No message of the chat reaches the session after this returns, except one
  * that is also for its user or another of its chats.
  * Errors: WSFAN_EINVAL, WSFAN_ENOENT, WSFAN_ESTALE, WSFAN_EFORK. [loop] */
@@ -654,6 +730,38 @@ WSFAN_API int wsfan_session_leave(wsfan_loop *loop, wsfan_session session, wsfan
 
 /* The session's cluster-wide address, for wsfan_publish_options.except and targets. [any] */
 WSFAN_API wsfan_address wsfan_session_address(const wsfan_loop *loop, wsfan_session session);
+
+/* ----------------------------------------------------------------------------------- presence */
+
+typedef struct wsfan_count {
+    size_t struct_size; /* sizeof(wsfan_count), set by the caller; only so much is filled */
+    uint64_t
+        sessions;   /* in the chat, of those that joined with WSFAN_PRESENCE, on all live nodes */
+    uint64_t users; /* distinct, those within their grace time too */
+    int complete;   /* 1: every live peer's part is in it. 0: those named next are not, or not
+                           for certain; so are, where this node has no session in the chat, all peers
+                           that have */
+    uint32_t missing_count;
+    uint64_t missing[64]; /* node ids; this node's own after it ran out of memory */
+} wsfan_count;
+
+/* Counts a chat from what this node holds, without asking anybody, in time that does not depend on
+ * the chat's size. Waits for a lock as the statistics do.
+ *
+ * chat  1..name_bytes_max bytes.
+ * Errors: WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_EFORK. [any] */
+WSFAN_API int wsfan_chat_count(wsfan_node *node, wsfan_bytes chat, wsfan_count *count);
+
+/* Visits members of a chat, those within their grace time too, as far as this node knows them:
+ * wsfan_chat_count() says how far. In no particular order.
+ *
+ * cursor  begins with 0; goes on where the call before stopped; 0 again after the last member. Who
+ *         comes or goes between two calls may be visited or not; everyone else is, once.
+ * max     how many to visit, at least 1: the mesh waits meanwhile, so not all of a large chat at once.
+ * each    is called within this call and must not call the library; event is WSFAN_MEMBER_JOIN.
+ * Errors: WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_EFORK. [any] */
+WSFAN_API int wsfan_chat_members(wsfan_node *node, wsfan_bytes chat, uint64_t *cursor, uint32_t max,
+                                 void (*each)(void *user, const wsfan_member *member), void *user);
 
 /* ------------------------------------------------------------------------------------ publish */
 
@@ -668,6 +776,13 @@ typedef struct wsfan_publish_options {
     wsfan_loop *result_loop; /* of this node, open: its on_result tells what became of the message;
                                  NULL: do not ask, which costs nothing */
     void *result_user;       /* handed back with the result */
+    wsfan_bytes
+        key; /* not empty: a latest value, such as a cursor's place. Where it finds a message
+                        of this node with the same targets and key that still waits in a peer's queue
+                        or a loop's inbox, it takes that one's place, which is counted as
+                        WSFAN_DROP_REPLACED and is no gap. So it may overtake messages of other keys
+                        or none, and never one of its own. Keys are compared by 64-bit hashes. At most
+                        name_bytes_max; not with a result_loop */
 } wsfan_publish_options;
 
 /* Sends a payload to every session in a chat, on every node. The same as wsfan_publish() with one
@@ -799,7 +914,8 @@ WSFAN_API void *wsfan_message_headroom(wsfan_message *message, size_t size);
     X(WSFAN_DROP_GAP, "a frame out of order that could not be kept; it is asked for again")        \
     X(WSFAN_DROP_MALFORMED, "bytes from the network that are no valid frame or introduction")      \
     X(WSFAN_DROP_STRANGER, "a frame of a node that has not introduced itself")                     \
-    X(WSFAN_DROP_EVENT, "a notice to a loop that does not dispatch, or out of memory")
+    X(WSFAN_DROP_EVENT, "a notice to a loop that does not dispatch, or out of memory")             \
+    X(WSFAN_DROP_REPLACED, "a newer message with the same key took its place")
 
 #define WSFAN_DROP_ENUM(name, text) name,
 typedef enum { WSFAN_DROP_LIST(WSFAN_DROP_ENUM) WSFAN_DROP_COUNT } wsfan_drop;
@@ -836,6 +952,9 @@ typedef struct wsfan_stats {
     uint64_t requests_partial;  /* of these, answered without some nodes */
     uint64_t requests_taken;    /* of peers and of this node itself, that were begun */
     uint64_t requests_refused;  /* the same, over requests_count_max or a limit of size */
+    uint64_t presence_chats;    /* with presence */
+    uint64_t presence_rows;     /* users in these, each once on each node */
+    uint64_t presence_mended;   /* times that what we held of a peer's rows was not what it has */
 } wsfan_stats;
 
 typedef struct wsfan_peer_stats {

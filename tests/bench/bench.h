@@ -10,7 +10,7 @@
  *   transport_*.c       libwsfan and what it is compared with, behind one interface
  *   broker.c            starts the servers that some of them need
  *   contest.c           the same work for every transport, in turn
- *   relay.c latency.c fanout.c registry.c interest.c idle.c websocket.c   the subcommands
+ *   relay.c latency.c fanout.c registry.c presence.c interest.c idle.c websocket.c   the subcommands
  *   crowd.c             a node with many sessions, in this process
  *   ws_client.c         a WebSocket client that is only good enough for a load
  *
@@ -61,6 +61,7 @@ int relay_main(const struct settings *settings);
 int latency_main(const struct settings *settings);
 int fanout_main(const struct settings *settings);
 int registry_main(const struct settings *settings);
+void presence_report(const struct settings *settings, unsigned runs); /* a part of it */
 int interest_main(const struct settings *settings);
 int idle_main(const struct settings *settings);
 int websocket_main(const struct settings *settings);

@@ -255,5 +255,6 @@ int registry_main(const struct settings *settings) {
         measure(weigh_remote, hold_chats, &task, values[r]);
     }
     report(values, runs);
+    presence_report(settings, runs);
     return 0;
 }

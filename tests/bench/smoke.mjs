@@ -12,7 +12,9 @@ const expected = {
     ...['raw', 'redis', 'nats'].flatMap((name) => [`${name}_p99_us`, `p50_ratio_vs_${name}`])],
   fanout: ['ns_per_recipient_1000', 'cpu_ns_per_broadcast_few', 'growth', 'two_loops_scale'],
   registry: ['bytes_per_session', 'bytes_per_membership', 'bytes_per_remote_chat', 'joins_per_s',
-    'joins_of_new_chats_per_s', 'close_ns_per_chat_of_200', 'rss_bytes_sessions_in_own_chats'],
+    'joins_of_new_chats_per_s', 'close_ns_per_chat_of_200', 'rss_bytes_sessions_in_own_chats',
+    'join_with_presence_ns', 'presence_bytes_per_remote_row', 'presence_storm_s',
+    'presence_counts_per_s'],
   interest: ['snapshot_s', 'quiet_p99_us', 'chats'],
   idle: ['cpu_percent_per_node', 'sessions'],
   websocket: ['one_chat', 'many_chats'].flatMap((load) => ['paced', 'full'].flatMap((speed) =>

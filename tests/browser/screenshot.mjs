@@ -18,7 +18,7 @@ const sheet = (pictures) => `<style>
 const world = new World();
 try {
   const page = await balancer(world, await world.cluster('alpha', 'beta', 'gamma'));
-  const viewport = { width: 620, height: 470 };
+  const viewport = { width: 620, height: 520 };
   const context = await browser(world, { viewport, colorScheme: 'light' });
   const tabs = [];
   for (const user of ['Anna', 'Ben', 'Carl'])

@@ -13,6 +13,22 @@ async function threeTabs(world, chat) {
   return { replicas, page, context, tabs };
 }
 
+const person = (tab, user) => tab.locator(`[data-testid=person][data-user="${user}"]`);
+const shows = (tab, user, tabs) => person(tab, user).locator('.tabs')
+  .getByText(tabs === 1 ? '1 tab' : `${tabs} tabs`, { exact: true }).waitFor();
+
+// From now on, who was shown to leave, and how often members were fewer than `count`.
+const watchMembers = (tab, count) => tab.evaluate((least) => {
+  window.leaves = [];
+  window.gaps = 0;
+  const told = handlers.members;
+  handlers.members = (frame) => {
+    for (const { event, user } of frame.members) if (event === 'leave') window.leaves.push(user);
+    told(frame);
+    if (document.querySelectorAll('[data-testid=person]').length < least) window.gaps++;
+  };
+}, count);
+
 const everywhere = (tabs, text) => Promise.all(tabs.map((tab) =>
   tab.getByTestId('message-text').getByText(text, { exact: true }).waitFor()));
 
@@ -32,10 +48,11 @@ scenario('each of three tabs is on another replica and sees each message once', 
     assert.deepEqual(badges, nodes);
     await until('all three people are shown', () => tab.getByTestId('person').count()
       .then((count) => count === 3));
-    for (const [i, node] of nodes.entries()) {
-      const card = tab.locator(`[data-testid=replica][data-node=${node}]`);
-      assert.match(await card.textContent(), new RegExp(['Anna', 'Ben', 'Carl'][i]));
+    for (const [i, user] of ['Anna', 'Ben', 'Carl'].entries()) {
+      const places = person(tab, user).locator('.badge');
+      assert.deepEqual(await places.allTextContents(), [nodes[i]]);
     }
+    assert.equal(await tab.getByTestId('totals').textContent(), '3 members, 3 tabs');
     assert.deepEqual(tab.errors, []);
   }
   await screenshot(tabs[0], 'one-of-three-tabs');
@@ -64,13 +81,71 @@ scenario('kill -9 of a replica: its tab keeps its text, reconnects elsewhere and
     for (const tab of tabs) {
       assert.deepEqual(await texts(tab), ['before', 'written before the loss', 'after']);
       await tab.locator(`[data-testid=replica][data-node=${node}][data-state=down]`).waitFor();
-      assert.equal(await tab.getByTestId('person').count(), 3);
+      await until('all three are shown', async () => await tab.getByTestId('person').count() === 3);
       assert.deepEqual(tab.errors, []);
     }
     const back = await tabs[1].locator('[data-kind=back]').textContent();
     assert.match(back, new RegExp(`to ${next} again`));
     await screenshot(tabs[1], 'after-kill');
   });
+
+scenario('three tabs of one user are one member with three tabs', async (world) => {
+  const replicas = await world.cluster('alpha', 'beta', 'gamma');
+  const page = await balancer(world, replicas);
+  const context = await browser(world);
+  const watcher = await openTab(context, page, 'lobby', 'Watcher');
+  const tabs = [];
+  for (let i = 0; i < 3; i++) tabs.push(await openTab(context, page, 'lobby', 'Anna'));
+  for (const tab of [watcher, ...tabs]) {
+    await shows(tab, 'Anna', 3);
+    assert.equal(await tab.getByTestId('person').count(), 2);
+  }
+  await until('on three replicas', async () =>
+    new Set(await person(watcher, 'Anna').locator('.badge').allTextContents()).size > 1);
+  await watchMembers(watcher, 2);
+
+  await tabs[2].close();
+  await tabs[1].close();
+  await shows(watcher, 'Anna', 1);
+  await tabs[0].reload();
+  await connectedTo(tabs[0]);
+  await shows(watcher, 'Anna', 1);
+
+  // Its replica dies: the tab comes back on another one before Anna could be thought to have left.
+  const node = await connectedTo(tabs[0]);
+  await shows(tabs[0], 'Watcher', 1);
+  if (await connectedTo(watcher) !== node) {
+    await replicas.find((replica) => replica.name === node).kill('SIGKILL');
+    await until('connected elsewhere', async () => await connectedTo(tabs[0]) !== node);
+    await until('Anna is shown there alone', async () => {
+      const places = await person(watcher, 'Anna').locator('.badge').allTextContents();
+      return places.length === 1 && places[0] !== node;
+    });
+  }
+  const grace = 5000;
+  const until_ms = Date.now() + grace + 3000;
+  await until('a leave would have been told', () => Date.now() > until_ms, grace + 5000);
+  assert.deepEqual(await watcher.evaluate(() => window.leaves), []);
+  assert.equal(await watcher.evaluate(() => window.gaps), 0);
+  assert.deepEqual(watcher.errors, []);
+  await screenshot(watcher, 'one-member');
+
+  await tabs[0].close();
+  await until('Anna has left', () => watcher.getByTestId('person').count().then((n) => n === 1));
+  assert.deepEqual(await watcher.evaluate(() => window.leaves), ['Anna']);
+});
+
+scenario('who types is shown to the others, while it lasts', async (world) => {
+  const { tabs } = await threeTabs(world, 'lobby');
+  await tabs[0].getByTestId('text').pressSequentially('Well');
+  for (const tab of tabs.slice(1))
+    await tab.getByTestId('typing').getByText('Anna is typing…').waitFor();
+  assert.equal(await tabs[0].getByTestId('typing').textContent(), '');
+  await tabs[0].getByTestId('text').press('Enter');
+  for (const tab of tabs.slice(1))
+    await until('said', async () => await tab.getByTestId('typing').textContent() === '');
+  await everywhere(tabs, 'Well');
+});
 
 scenario('the balancer moves the tab of a replica that is frozen', async (world) => {
   const { replicas, tabs } = await threeTabs(world, 'lobby');

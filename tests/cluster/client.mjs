@@ -49,19 +49,22 @@ export class Client {
     return until('the connection is closed', () => this.closed);
   }
 
-  // Who the roster of this client shows, as "user@node".
-  people() {
-    const people = new Map();
-    for (const frame of this.frames) {
-      if (frame.type === 'joined') people.set(frame.session, `${frame.user}@${frame.node}`);
-      if (frame.type === 'left') people.delete(frame.session);
-      if (frame.type === 'present')
-        for (const { session, user } of frame.people) people.set(session, `${user}@${frame.node}`);
-      if (frame.type === 'replica' && frame.state === 'down')
-        for (const session of people.keys())
-          if (session.startsWith(frame.id)) people.delete(session);
+  // The members that this client was told of, by name.
+  members() {
+    const members = new Map();
+    for (const frame of this.of('members')) {
+      if (frame.anew || frame.large) members.clear();
+      for (const member of frame.members)
+        if (member.event === 'leave') members.delete(member.user);
+        else members.set(member.user, member);
     }
-    return [...people.values()].sort();
+    return members;
+  }
+
+  // Where they have sessions, as "user@node", each once.
+  people() {
+    return [...this.members().values()]
+      .flatMap(({ user, places }) => places.map(({ node }) => `${user}@${node}`)).sort();
   }
 }
 

@@ -92,6 +92,43 @@ scenario('everyone sees who is connected to which replica', async (world) => {
     await until('all three are shown', () => `${client.people()}` === `${everyone}`);
   ben.socket.close();
   await until('ben has left', () => `${anna.people()}` === 'anna@alpha,carl@beta');
+  const totals = anna.of('members').at(-1);
+  assert.deepEqual([totals.users, totals.sessions, totals.complete], [2, 2, true]);
+});
+
+scenario('a user who comes back at once, anywhere, has not left', async (world) => {
+  const [alpha, beta] = await world.cluster('alpha', 'beta');
+  const anna = await Client.join(world, alpha, 'reload', 'anna');
+  const tabs = [];
+  for (const replica of [alpha, beta, beta])
+    tabs.push(await Client.join(world, replica, 'reload', 'ben'));
+  const sessions = () => anna.members().get('ben')?.sessions;
+  await until('ben has three tabs', () => sessions() === 3);
+  assert.equal(anna.people().filter((where) => where === 'ben@beta').length, 1);
+  for (const tab of tabs) tab.socket.close();
+  for (const tab of tabs) await tab.close();
+  await Client.join(world, alpha, 'reload', 'ben');
+  await until('ben has one tab', () => sessions() === 1);
+  const left = anna.of('members').flatMap(({ members }) => members)
+    .filter(({ event }) => event === 'leave');
+  assert.deepEqual(left, []);
+  assert.equal(anna.of('members').at(-1).users, 2);
+});
+
+scenario('a typing mark reaches the others, and is no message', async (world) => {
+  const [alpha, beta] = await world.cluster('alpha', 'beta');
+  const anna = await Client.join(world, alpha, 'lobby', 'anna');
+  const ben = await Client.join(world, beta, 'lobby', 'ben');
+  anna.say('\0typing');
+  const mark = await ben.frame((frame) => frame.type === 'typing');
+  assert.equal(mark.user, 'anna');
+  assert.equal(mark.session, anna.session);
+  ben.say('I see');
+  await anna.frame((frame) => frame.text === 'I see');
+  assert.equal(anna.of('typing').length, 0);
+  const confused = await Client.join(world, alpha, 'lobby', 'confused');
+  confused.say('\0dance');
+  assert.equal((await confused.close()).code, 1008);
 });
 
 scenario('kill -9 of a replica is reported, the others go on, a restart heals', async (world) => {
@@ -107,7 +144,7 @@ scenario('kill -9 of a replica is reported, the others go on, a restart heals', 
   for (const client of [onAlpha, onBeta]) {
     await client.frame((frame) => frame.type === 'replica' && frame.state === 'down' &&
       frame.node === 'gamma' && frame.id === id);
-    assert.equal(client.people().length, 2);
+    await until('its client has left', () => client.people().length === 2);
   }
   assert.equal((await alpha.peer('gamma')).state, 'down');
   onAlpha.say('still here');
@@ -139,7 +176,7 @@ scenario('a replica that was frozen is down, and comes back with its people', as
   beta.process.kill('SIGSTOP');
   await told('silent');
   await told('down');
-  assert.deepEqual(onAlpha.people(), ['user of alpha@alpha']);
+  await until('beta\'s client has left', () => `${onAlpha.people()}` === 'user of alpha@alpha');
   beta.process.kill('SIGCONT');
   await meshed([alpha, beta]);
   await until('both are shown again', () => onAlpha.people().length === 2);

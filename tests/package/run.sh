@@ -90,7 +90,7 @@ quiet cc -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-unused-par
     -I"$work" $(pkg-config --cflags wsfan) -fsyntax-only "$here/readme.c"
 
 echo "the header in each language"
-printf '#include <wsfan/%s.h>\n' wsfan beacon >"$work/include"
+printf '#include <wsfan/%s.h>\n' wsfan outbound beacon >"$work/include"
 for compiler in gcc clang; do
     command -v $compiler >/dev/null || continue
     for language in "c -std=c99" "c -std=c11" "c++ -std=c++11" "c++ -std=c++17"; do
@@ -101,18 +101,22 @@ for compiler in gcc clang; do
 done
 
 echo "exported symbols"
-# same_symbols LIBRARY HEADER: a library exports what its header declares, and nothing else
+# same_symbols LIBRARY HEADER...: a library exports what its headers declare, and nothing else
 same_symbols() {
     nm -D --defined-only "$1" | awk '{ print $3 }' | sed 's/@.*//' | sort >"$work/exported"
-    echo "#include <wsfan/$2>" | cc -E -I"$source/include" -x c - |
-        awk -v file="wsfan/$2\"" '/^#/ { own = index($0, file); next } own' |
-        tr '\n' ' ' | tr ';' '\n' |
-        sed -n 's/.*visibility("default").*[ *]\(wsfan_[a-z_]*\)(.*/\1/p' | sort >"$work/declared"
-    [ -s "$work/declared" ] || { echo "no declarations found in $2"; exit 1; }
+    shift
+    for header in "$@"; do
+        echo "#include <wsfan/$header>" | cc -E -I"$source/include" -x c - |
+            awk -v file="wsfan/$header\"" '/^#/ { own = index($0, file); next } own' |
+            tr '\n' ' ' | tr ';' '\n' |
+            sed -n 's/.*visibility("default").*[ *]\(wsfan_[a-z_]*\)(.*/\1/p' >"$work/functions"
+        [ -s "$work/functions" ] || { echo "no declarations found in $header"; exit 1; }
+        cat "$work/functions"
+    done | sort >"$work/declared"
     diff "$work/declared" "$work/exported" ||
-        { echo "$2: declared (<) and exported (>) differ"; exit 1; }
+        { echo "$*: declared (<) and exported (>) differ"; exit 1; }
 }
-same_symbols "$library" wsfan.h
+same_symbols "$library" wsfan.h outbound.h
 case $(readlink "$library") in
 libwsfan.so.[0-9]*) ;;
 *) echo "no soname link: $(ls -l "$library")"; exit 1 ;;

@@ -17,8 +17,10 @@ static host *host_of(const loop *of) {
 
 static void on_left(void *user, const wsfan_left *left) {
     loop *at = user;
-    const client *who = left->session_user;
-    ledger_leave(at->owner->ledger, who->number, *(const uint8_t *)left->chat.data);
+    client *who = left->session_user;
+    unsigned chat = *(const uint8_t *)left->chat.data;
+    ledger_leave(at->owner->ledger, who->number, chat);
+    hosts_end_presence(at->owner, at->node, who, chat);
 }
 
 /* Most hosts close the connection at once, some never come to it. */

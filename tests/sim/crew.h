@@ -7,6 +7,7 @@
 #include "claims.h"
 #include "hosts.h"
 #include "perform.h"
+#include "rollbook.h"
 
 enum { INBOX_MESSAGE, INBOX_TICKET, INBOX_ERRAND, INBOX_REPLY };
 
@@ -31,6 +32,8 @@ typedef struct {
 typedef struct {
     uint32_t number; /* the ledger's */
     unsigned loop;
+    int user;         /* -1: none */
+    uint32_t present; /* chats, as bits */
     wsfan_session handle;
 } client;
 
@@ -38,6 +41,7 @@ typedef struct {
     bool running;
     bool dying;
     uint32_t life;
+    unsigned kind; /* only nodes of kind 0 have presence */
     unsigned full_one_in;
     uint64_t taken; /* messages, by all inboxes */
     uint64_t refused;
@@ -52,6 +56,7 @@ enum { PATTERN_PERIOD = 256, PAYLOAD_SIZE_MAX = 32 * 1024 };
 struct hosts {
     ledger *ledger;
     claims *claims;
+    rollbook *rollbook;
     world *world;
     unsigned loops;
     unsigned used; /* no node from here on was ever started */
@@ -86,6 +91,7 @@ void choice_make_session(hosts *h, choice *c); /* one session, or nobody: count 
 /* Publishes in a chat, here and there. */
 void hosts_greet(hosts *h, unsigned chat);
 void hosts_close_one(hosts *h, unsigned node, client *who);
+void hosts_end_presence(hosts *h, unsigned node, client *who, unsigned chat);
 
 /* Requests, as a loop carries them out and gets them back. */
 wsf_performer_effects asking_effects(loop *of);

@@ -3,12 +3,14 @@
 
 #include <string.h>
 
+#include "rollbook.h"
 #include "state.h"
 
 hosts *hosts_new(ledger *l, unsigned loops) {
     hosts *h = need(calloc(1, sizeof *h));
     h->ledger = l;
     h->claims = claims_new(l);
+    h->rollbook = rollbook_new(l);
     h->loops = loops;
     for (size_t i = 0; i < sizeof h->pattern; i++)
         h->pattern[i] = (uint8_t)i;
@@ -17,6 +19,7 @@ hosts *hosts_new(ledger *l, unsigned loops) {
 
 void hosts_attach(hosts *h, world *w) {
     h->world = w;
+    rollbook_attach(h->rollbook, w);
     wsf_hash_key_init(&h->key, world_config(w)->cluster);
 }
 
@@ -131,9 +134,16 @@ void asking_put_errand(loop *at, wsf_errand *errand) {
     put(at, (item){ .kind = INBOX_ERRAND, .errand = errand });
 }
 
+static void on_presence(void *user, unsigned node, unsigned loop_index,
+                        const wsfan_presence *presence) {
+    hosts *h = user;
+    ledger_set_time(h->ledger, world_ms(h->world));
+    rollbook_told(h->rollbook, node, loop_index, presence);
+}
+
 world_watcher hosts_watcher(hosts *h) {
-    return (world_watcher){ h,      on_deliver, on_joined, on_peer,
-                            on_gap, on_result,  on_errand, on_reply };
+    return (world_watcher){ h,         on_deliver, on_joined, on_peer,    on_gap,
+                            on_result, on_errand,  on_reply,  on_presence };
 }
 
 /* ----------------------------------------------------------------------------- loops' requests */
@@ -149,6 +159,18 @@ static void on_withdraw(void *user, wsf_ticket *ticket) {
     wsf_core_leave(core_of(from), ticket->hash, ticket->loop);
     world_touch(from->owner->world, from->node);
     free(ticket);
+}
+
+static void on_present(void *user, wsf_attendance *attendance) {
+    loop *from = user;
+    wsf_core_present(core_of(from), attendance, now_of(from));
+    world_touch(from->owner->world, from->node);
+}
+
+static void on_absent(void *user, wsf_attendance *attendance) {
+    loop *from = user;
+    wsf_core_absent(core_of(from), attendance, now_of(from));
+    world_touch(from->owner->world, from->node);
 }
 
 static void on_ready(void *user) {
@@ -195,11 +217,12 @@ void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsi
     world_name(h->world, node, named);
     h->used = node < h->used ? h->used : node + 1;
     *at = (host){ .running = true,
+                  .kind = kind,
                   .life = ledger_born(h->ledger, world_node_id(h->world, node), kind) };
     for (unsigned i = 0; i < h->loops; i++) {
         loop *new_loop = &at->loops[i];
-        wsf_members_effects effects = { new_loop, on_announce, on_withdraw, on_ready,
-                                        on_session_joined };
+        wsf_members_effects effects = { new_loop,          on_announce, on_withdraw, on_ready,
+                                        on_session_joined, on_present,  on_absent };
         *new_loop = (loop){ .owner = h, .node = node };
         wsf_members_init(&new_loop->members, &limits, i, world_random(h->world, 0), &effects);
         wsf_performer_effects performing = asking_effects(new_loop);
@@ -229,6 +252,7 @@ void hosts_crash(hosts *h, unsigned node) {
     host *at = &h->hosts[node];
     at->dying = true;
     ledger_died(h->ledger, at->life);
+    rollbook_crash(h->rollbook, node);
     world_crash(h->world, node);
     for (unsigned i = 0; i < h->loops; i++) {
         drop_inbox(&at->loops[i]);
@@ -246,6 +270,7 @@ void hosts_destroy(hosts *h) {
         if (h->hosts[i].running)
             hosts_crash(h, i);
     claims_destroy(h->claims);
+    rollbook_destroy(h->rollbook);
     free(h);
 }
 
@@ -266,10 +291,10 @@ client *hosts_any(hosts *h, unsigned node) {
     return at->clients[world_random(h->world, at->clients_count)];
 }
 
-void hosts_open(hosts *h, unsigned node) {
+static client *open_client(hosts *h, unsigned node, int user) {
     host *at = &h->hosts[node];
     client *new_client = need(calloc(1, sizeof *new_client));
-    int user = (int)world_random(h->world, HOSTS_USERS + 1) - 1;
+    new_client->user = user;
     uint8_t name = (uint8_t)(user + 1);
     wsfan_target target = user_target(&name);
     new_client->loop = (unsigned)world_random(h->world, h->loops);
@@ -281,13 +306,17 @@ void hosts_open(hosts *h, unsigned node) {
     ledger_set_handle(h->ledger, new_client->number, new_client->handle.id);
     at->clients = need(realloc(at->clients, (at->clients_count + 1) * sizeof(client *)));
     at->clients[at->clients_count++] = new_client;
+    return new_client;
 }
 
-void hosts_close(hosts *h, unsigned node) {
-    host *at = &h->hosts[node];
-    if (at->clients_count == 0)
-        return;
-    hosts_close_one(h, node, at->clients[world_random(h->world, at->clients_count)]);
+void hosts_open(hosts *h, unsigned node) {
+    open_client(h, node, (int)world_random(h->world, HOSTS_USERS + 1) - 1);
+}
+
+void hosts_end_presence(hosts *h, unsigned node, client *who, unsigned chat) {
+    if ((who->present >> chat & 1) != 0)
+        rollbook_remove(h->rollbook, node, who->loop, chat, (unsigned)who->user);
+    who->present &= ~(1u << chat);
 }
 
 void hosts_close_one(hosts *h, unsigned node, client *old) {
@@ -296,22 +325,58 @@ void hosts_close_one(hosts *h, unsigned node, client *old) {
     while (at->clients[i] != old)
         i++;
     ledger_close(h->ledger, old->number);
+    for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++)
+        hosts_end_presence(h, node, old, chat);
     if (wsf_members_close(&at->loops[old->loop].members, old->handle) != WSFAN_OK)
         ledger_violation(h->ledger, "an open session cannot be closed");
     at->clients[i] = at->clients[--at->clients_count];
     free(old);
 }
 
+static void close_client(hosts *h, unsigned node, uint32_t i) {
+    hosts_close_one(h, node, h->hosts[node].clients[i]);
+}
+
+void hosts_close(hosts *h, unsigned node) {
+    if (h->hosts[node].clients_count > 0)
+        close_client(h, node, (uint32_t)world_random(h->world, h->hosts[node].clients_count));
+}
+
+static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool present) {
+    wsf_members *members = &h->hosts[node].loops[who->loop].members;
+    wsfan_target target = chat_target(&chat);
+    uint64_t hash = wsf_hash_target(&h->key, &target);
+    ledger_join(h->ledger, who->number, chat);
+    if (present) {
+        who->present |= 1u << chat;
+        rollbook_add(h->rollbook, node, who->loop, chat, (unsigned)who->user);
+    }
+    int error = present ? wsf_members_join_present(members, who->handle, &target, hash,
+                                                   (wsfan_bytes){ &who->number, 1 })
+                        : wsf_members_join(members, who->handle, &target, hash);
+    if (error != WSFAN_OK)
+        ledger_violation(h->ledger, "an open session cannot join");
+}
+
 void hosts_join(hosts *h, unsigned node, unsigned chats) {
     client *who = hosts_any(h, node);
     uint8_t chat = (uint8_t)world_random(h->world, chats);
-    if (who == NULL || (ledger_chats(h->ledger, who->number) >> chat & 1) != 0)
+    if (who != NULL && (ledger_chats(h->ledger, who->number) >> chat & 1) == 0)
+        join(h, node, who, chat, h->hosts[node].kind == 0 && who->user >= 0 && world_random(h->world, 3) != 0);
+}
+
+void hosts_move(hosts *h, unsigned node, unsigned to) {
+    host *at = &h->hosts[node];
+    if (at->clients_count == 0 || !h->hosts[to].running)
         return;
-    wsfan_target target = chat_target(&chat);
-    ledger_join(h->ledger, who->number, chat);
-    if (wsf_members_join(&h->hosts[node].loops[who->loop].members, who->handle, &target,
-                         wsf_hash_target(&h->key, &target)) != WSFAN_OK)
-        ledger_violation(h->ledger, "an open session cannot join");
+    uint32_t i = (uint32_t)world_random(h->world, at->clients_count);
+    uint32_t present = at->clients[i]->present;
+    int user = at->clients[i]->user;
+    close_client(h, node, i);
+    client *moved = open_client(h, to, user);
+    for (uint8_t chat = 0; chat < LEDGER_CHATS_MAX; chat++)
+        if ((present >> chat & 1) != 0)
+            join(h, to, moved, chat, h->hosts[to].kind == 0);
 }
 
 void hosts_leave(hosts *h, unsigned node) {
@@ -324,6 +389,7 @@ void hosts_leave(hosts *h, unsigned node) {
         chat = (uint8_t)((chat + 1) % LEDGER_CHATS_MAX);
     wsfan_target target = chat_target(&chat);
     ledger_leave(h->ledger, who->number, chat);
+    hosts_end_presence(h, node, who, chat);
     if (wsf_members_leave(&h->hosts[node].loops[who->loop].members, who->handle, &target,
                           wsf_hash_target(&h->key, &target)) != WSFAN_OK)
         ledger_violation(h->ledger, "a member cannot leave");
@@ -339,7 +405,7 @@ static const uint8_t *rest_of_payload(const hosts *h, uint32_t number) {
 static void publish(hosts *h, unsigned node, const choice *c, size_t size_max) {
     wsf_core *core = world_core(h->world, node);
     size_t size = sizeof(uint32_t) + world_random(h->world, size_max);
-    bool asked = world_random(h->world, 8) == 0;
+    bool asked = c->ledger.slot == 0 && world_random(h->world, 8) == 0;
     uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &c->ledger, size, asked);
     uint8_t payload[PAYLOAD_SIZE_MAX];
     memcpy(payload, &number, sizeof number);
@@ -347,7 +413,8 @@ static void publish(hosts *h, unsigned node, const choice *c, size_t size_max) {
     wsf_message_parts parts = { .targets = c->targets,
                                 .targets_count = (uint32_t)c->count,
                                 .payload = { payload, size },
-                                .except = c->except };
+                                .except = c->except,
+                                .slot = c->ledger.slot };
     wsfan_message *message = need(wsf_message_new(&h->key, &parts));
     if (asked)
         message->receipt = need(wsf_receipt_new(NULL, (void *)(uintptr_t)number));
@@ -360,6 +427,10 @@ bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
         return false; /* the mesh thread would not take it: WSFAN_EAGAIN */
     choice chosen;
     choice_make(h, chats, &chosen);
+    bool one_chat = chosen.count == 1 && chosen.targets[0].kind == WSFAN_CHAT &&
+                    chosen.except.node == 0;
+    if (one_chat && world_random(h->world, 6) == 0) /* a latest value, of one of two keys */
+        chosen.ledger.slot = chosen.ledger.chats * 2 + (uint32_t)world_random(h->world, 2);
     publish(h, node, &chosen, size_max);
     return true;
 }
@@ -458,6 +529,11 @@ void hosts_check_counters(hosts *h, unsigned node) {
     check_count(h, node, "deliveries", stats->delivered, at->taken);
     check_count(h, node, "full inboxes", stats->dropped[WSFAN_DROP_INBOX], at->refused);
     check_count(h, node, "missing messages", stats->gaps, at->gaps);
+}
+
+void hosts_check_presence(hosts *h, unsigned node) {
+    if (h->hosts[node].kind == 0)
+        rollbook_check(h->rollbook, node);
 }
 
 void hosts_check_interest(hosts *h, unsigned node) {

@@ -26,6 +26,8 @@ void hosts_open(hosts *h, unsigned node);
 void hosts_close(hosts *h, unsigned node);
 void hosts_join(hosts *h, unsigned node, unsigned chats);
 void hosts_leave(hosts *h, unsigned node);
+void hosts_move(hosts *h, unsigned node,
+                unsigned to); /* a session goes to another node, by its user */
 bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max); /* false: congested */
 
 void hosts_ask(hosts *h, unsigned node, unsigned chats); /* a command, a list, a message to nodes */
@@ -40,6 +42,9 @@ void hosts_dispatch(hosts *h);
 
 /* What the node counts against what it was seen to do. */
 void hosts_check_counters(hosts *h, unsigned node);
+
+/* What each node holds of presence against who is there. */
+void hosts_check_presence(hosts *h, unsigned node);
 
 /* What the node says of its interest against what its sessions are in. */
 void hosts_check_interest(hosts *h, unsigned node);

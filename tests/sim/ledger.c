@@ -19,6 +19,12 @@ typedef struct {
     bool whole; /* the publisher was told that everyone has it */
 } message_row;
 
+typedef struct latest {
+    uint32_t life;
+    uint32_t slot;
+    uint32_t number;
+} latest;
+
 typedef struct {
     uint32_t life;
     unsigned loop;
@@ -34,6 +40,9 @@ typedef struct {
     uint32_t joining;                      /* bits: on_joined is awaited */
     uint64_t join_ms[LEDGER_CHATS_MAX];    /* since when */
     uint32_t latest[LEDGER_LIVES_MAX];     /* the last number of each publisher */
+    struct latest *keyed;                  /* the last of each slot, */
+    uint32_t keyed_count;
+    uint32_t keyed_capacity;
     uint32_t *pending;                     /* messages, in order of publishing */
     uint32_t pending_count;
     uint32_t pending_capacity;
@@ -100,6 +109,7 @@ ledger *ledger_new(void) {
 void ledger_destroy(ledger *l) {
     for (uint32_t i = 0; i < l->sessions_count; i++) {
         free(l->sessions[i]->pending);
+        free(l->sessions[i]->keyed);
         free(l->sessions[i]);
     }
     for (uint32_t i = 0; i < l->lives_count; i++)
@@ -395,6 +405,17 @@ void ledger_postpone_joins(ledger *l, uint32_t life, uint64_t ms) {
 
 /* ------------------------------------------------------------------------------------ messages */
 
+/* An older value that has not arrived need not arrive any more. */
+static void make_way(const ledger *l, session_row *s, const message_row *newer) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < s->pending_count; i++) {
+        const message_row *m = &l->messages[s->pending[i]];
+        if (m->life != newer->life || m->targets.slot != newer->targets.slot)
+            s->pending[kept++] = s->pending[i];
+    }
+    s->pending_count = kept;
+}
+
 /* Adds the message to what the sessions of one life must get. */
 static void expect(ledger *l, uint32_t life, uint32_t number) {
     const message_row *m = &l->messages[number];
@@ -404,6 +425,8 @@ static void expect(ledger *l, uint32_t life, uint32_t number) {
         session_row *s = l->sessions[l->lives[life].open[i]];
         if (!wanted(l, s, m))
             continue;
+        if (m->targets.slot != 0)
+            make_way(l, s, m);
         s->pending = grow(s->pending, s->pending_count, &s->pending_capacity, sizeof *s->pending);
         s->pending[s->pending_count++] = number;
     }
@@ -423,6 +446,22 @@ uint32_t ledger_publish(ledger *l, uint32_t life, const ledger_targets *targets,
     for (uint32_t i = 0; i < l->lives_count; i++)
         expect(l, i, number);
     return number;
+}
+
+/* Values of one slot never go back, and none comes twice; they may overtake other messages. */
+static void note_latest(ledger *l, session_row *s, uint32_t index, const message_row *m) {
+    for (uint32_t i = 0; i < s->keyed_count; i++) {
+        latest *last = &s->keyed[i];
+        if (last->life != m->life || last->slot != m->targets.slot)
+            continue;
+        if (m->number <= last->number)
+            ledger_violation(l, "an older value of slot %u to session %u after a newer one",
+                             m->targets.slot, index);
+        last->number = m->number;
+        return;
+    }
+    s->keyed = grow(s->keyed, s->keyed_count, &s->keyed_capacity, sizeof *s->keyed);
+    s->keyed[s->keyed_count++] = (latest){ m->life, m->targets.slot, m->number };
 }
 
 size_t ledger_size(const ledger *l, uint32_t message) {
@@ -456,11 +495,14 @@ void ledger_delivered(ledger *l, uint32_t index, uint32_t number) {
         ledger_violation(l, "message %u to session %u, its exception", number, index);
     else if (!addressed(l, s, &m->targets, s->chats))
         ledger_violation(l, "message %u to session %u, which it is not for", number, index);
-    if (m->number == s->latest[m->life])
+    if (m->targets.slot != 0)
+        note_latest(l, s, index, m);
+    else if (m->number == s->latest[m->life])
         ledger_violation(l, "message %u twice to session %u", number, index);
     else if (m->number < s->latest[m->life])
         ledger_violation(l, "message %u to session %u after a later one", number, index);
-    s->latest[m->life] = m->number;
+    if (m->targets.slot == 0)
+        s->latest[m->life] = m->number;
     fulfil(s, number);
 }
 

@@ -30,6 +30,7 @@ typedef struct {
     int not_user;
     uint32_t not_life;
     uint32_t not_sessions[LEDGER_OUT_MAX];
+    uint32_t slot; /* of a latest value; 0: it is none */
 } ledger_targets;
 
 /* For nobody. */

@@ -55,6 +55,9 @@ static void choose_limits(sim *s) {
     config->interest_log_count_max = 64u << random_below(s, 4);
     config->remote_chats_count_max = random_below(s, 8) == 0 ? 4 : 1024;
     config->forget_ms = random_below(s, 2) == 0 ? 15000 : 120000;
+    config->presence.grace_ms = (uint32_t)random_below(s, 3) * 2500;
+    config->presence.members_count_max = random_below(s, 4) == 0 ? 2 : 1000;
+    config->presence.remote_count_max = random_below(s, 8) == 0 ? 6 : 100000;
     config->slow_peer = random_below(s, 3) == 0 ? WSFAN_SLOW_CUT : WSFAN_SLOW_DROP;
     s->chats = 1 + (unsigned)random_below(s, 16);
     s->size_max = random_below(s, 4) == 0 ? 20000 : 200;
@@ -173,6 +176,7 @@ static void check_agreement(sim *s) {
         if (!world_alive(s->world, i))
             continue;
         hosts_check_interest(s->hosts, i);
+        hosts_check_presence(s->hosts, i);
         for (unsigned j = 0; j < 2 * s->nodes; j++)
             if (i != j && world_alive(s->world, j))
                 check_pair(s, world_core(s->world, i), world_core(s->world, j));
@@ -196,8 +200,12 @@ static void act(sim *s) {
         hosts_join(s->hosts, node, s->chats);
     } else if (dice < 88) {
         hosts_leave(s->hosts, node);
-    } else if (dice < 96) {
+    } else if (dice < 95) {
         hosts_open(s->hosts, node);
+    } else if (dice < 97) {
+        unsigned to;
+        if (faults_any_node(s->faults, &to) && !world_frozen(s->world, to))
+            hosts_move(s->hosts, node, to);
     } else {
         hosts_close(s->hosts, node);
     }
@@ -259,6 +267,9 @@ static void settle(sim *s) {
         ledger_violation(s->ledger, "no agreement within %u ms of quiet", (unsigned)QUIET_MS_MAX);
     /* A heartbeat or two more shows a lost tail and compares what all know; results come in. */
     until = world_ms(s->world) + world_config(s->world)->result_ms_max + 3000;
+    uint64_t presence_ms = world_ms(s->world) + 2000 + world_config(s->world)->down_ms +
+                           world_config(s->world)->presence.grace_ms;
+    until = until > presence_ms ? until : presence_ms; /* of nodes that have just died */
     while (!s->storm && world_ms(s->world) < until)
         slice(s);
     until = world_ms(s->world) + world_config(s->world)->down_ms;

@@ -47,6 +47,7 @@ typedef struct {
     int64_t jumped_ms;
     uint64_t core_ms; /* when the core is to be run */
     uint64_t conn_ms; /* when one of the connections has something to do */
+    uint8_t news_done[64]; /* of each loop, since the core ran */
     unsigned conns_used;
     wsf_view *view;
     uint64_t sessions; /* as far as a drain is concerned */
@@ -370,6 +371,29 @@ static void on_reply(void *user, wsf_ask *ask) {
         wsf_ask_free(ask);
 }
 
+static void on_presence(void *user, wsf_news *news) {
+    node *n = user;
+    const world_watcher *watcher = &n->world->watcher;
+    if (watcher->presence != NULL)
+        watcher->presence(watcher->user, n->index, news->loop, &news->presence);
+    n->news_done[news->loop]++;
+    world_touch(n->world, n->index);
+    free(news);
+}
+
+static void run_core(node *n) {
+    for (unsigned loop = 0; loop < sizeof n->news_done; loop++)
+        for (; n->news_done[loop] > 0; n->news_done[loop]--)
+            wsf_core_news_done(n->core, loop);
+    n->core_ms = UINT64_MAX;
+    if (n->quiet)
+        wsf_core_quiet(n->core);
+    n->quiet = false;
+    wsf_core_flush(n->core, world_now(n->world, n->index));
+    uint64_t deadline = wsf_core_deadline(n->core);
+    n->core_ms = deadline < n->core_ms ? deadline : n->core_ms;
+}
+
 /* --------------------------------------------------------------------------------------- nodes */
 
 world *world_new(uint64_t seed, const world_watcher *watcher) {
@@ -392,6 +416,7 @@ world *world_new(uint64_t seed, const world_watcher *watcher) {
         .link = { .window_bytes = 256 * 1024,
                   .queue_bytes_max = 1024 * 1024,
                   .queue_count_max = 4096 },
+        .presence = { .grace_ms = 5000, .members_count_max = 1000, .remote_count_max = 1 << 20 },
         .heartbeat_ms = 1000,
         .silent_ms = 3000,
         .down_ms = 10000,
@@ -437,10 +462,10 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
                     uint64_t peers) {
     node *n = &w->nodes[i];
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    wsf_effects effects = { n,         on_connect, on_disconnect, on_send,     on_deliver,
-                            on_joined, on_peer,    on_gap,        on_result,   on_errand,
-                            on_reply,  on_view,    on_shed,       on_sessions, on_quiet,
-                            on_drained };
+    wsf_effects effects = { n,           on_connect, on_disconnect, on_send,  on_deliver,
+                            on_joined,   on_peer,    on_gap,        on_result, on_presence,
+                            on_errand,   on_reply,   on_view,       on_shed,  on_sessions,
+                            on_quiet,    on_drained };
     assert(n->core == NULL);
     endpoint_of(i, endpoint);
     wsf_core_config config = w->config;
@@ -487,6 +512,7 @@ void world_crash(world *w, unsigned i) {
     n->quiet = n->drained = false;
     n->frozen = false;
     n->slow_ms = 0;
+    memset(n->news_done, 0, sizeof n->news_done);
     n->conns_used = 0;
     for (unsigned s = 0; s < w->nodes_used; s++)
         for (unsigned c = 0; c < w->nodes[s].conns_used; c++)
@@ -752,13 +778,7 @@ static void step(world *w, uint64_t until_ms) {
         node *n = &w->nodes[i];
         if (n->core == NULL || n->frozen || n->core_ms > w->ms)
             continue;
-        n->core_ms = UINT64_MAX;
-        if (n->quiet)
-            wsf_core_quiet(n->core);
-        n->quiet = false;
-        wsf_core_flush(n->core, world_now(w, i));
-        uint64_t deadline = wsf_core_deadline(n->core);
-        n->core_ms = deadline < n->core_ms ? deadline : n->core_ms;
+        run_core(n);
     }
 }
 

@@ -19,6 +19,7 @@ typedef struct {
     void (*result)(void *user, unsigned node, const wsfan_result *result);
     bool (*errand)(void *user, unsigned node, unsigned loop, wsf_errand *errand); /* the same */
     bool (*reply)(void *user, unsigned node, wsf_ask *ask);
+    void (*presence)(void *user, unsigned node, unsigned loop, const wsfan_presence *presence);
 } world_watcher;
 
 /* What the network did to frames, and how often. */

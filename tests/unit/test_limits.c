@@ -69,6 +69,10 @@ START_TEST(each_number_is_checked_at_both_ends) {
         RANGE(request_ms_max, 1, UINT32_MAX),
         RANGE(placement_weight, 0, 1000),
         RANGE(publisher_only, 0, 1),
+        RANGE(presence_metadata_bytes_max, 0, 4096),
+        RANGE(presence_members_count_max, 1, 16777216),
+        RANGE(presence_remote_count_max, 1, 268435456),
+        RANGE(presence_grace_ms, 0, 600000),
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         const range *r = &ranges[i];

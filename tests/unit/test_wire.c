@@ -105,7 +105,7 @@ static void write_everything(wsf_writer *writer) {
     for (int i = 0; i < NEIGHBOURS_WRITTEN; i++) /* of one target: they are read in a way of their own */
         write_single(writer);
     wsf_write_interest(writer, WSF_SNAPSHOT_END, (wsfan_bytes){ "12345678", 8 },
-                       (wsfan_bytes){ "abcdefghABCDEFGH", 16 });
+                       (wsfan_bytes){ "abcdefghABCDEFGH", 16 }, NULL);
     wsf_write_peers(writer, peers, 2);
     uint64_t digest = UINT64_MAX;
     wsf_write_heartbeat(writer, 8, &digest);
@@ -116,6 +116,18 @@ static void write_everything(wsf_writer *writer) {
     wsf_write_standing(writer, &(wsf_standing){ 5, 1000, wsfan_string("http://a/") });
     wsf_write_type(writer, WSF_RESYNC);
     wsf_write_type(writer, WSF_BYE);
+    wsf_presence_row rows[] = {
+        { 77, 2, wsfan_string("ann"), wsfan_string("busy") },
+        { 77, 0, wsfan_string("ben"), { NULL, 0 } },
+        { UINT64_MAX, 1, wsfan_string("carl"), { NULL, 0 } },
+    };
+    wsf_write_presence(writer, WSF_PRESENCE_FORGET, 12, rows, 3);
+    wsf_write_presence_sum(writer, &(wsf_presence_sum){ 8, 12, UINT64_MAX });
+    wsf_write_type(writer, WSF_PRESENCE_RESYNC);
+    message->slot = 4711;
+    wsf_write_message(writer, message);
+    uint64_t serial = 12;
+    wsf_write_interest(writer, 0, (wsfan_bytes){ NULL, 0 }, (wsfan_bytes){ NULL, 0 }, &serial);
     wsf_seal(writer);
     wsfan_message_unref(message);
 }
@@ -174,6 +186,7 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_mem_eq(e.message.targets[0].name.data, "room", 4);
     ck_assert_int_eq(e.message.targets[1].kind, WSFAN_ALL);
     ck_assert_mem_eq(e.message.payload.data, "payload", 7);
+    ck_assert_uint_eq(e.message.slot, 0);
     for (int i = 0; i < NEIGHBOURS_WRITTEN; i++) {
         ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
         ck_assert_int_eq(e.message.repeated, i > 0);
@@ -185,6 +198,7 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_uint_eq(e.interest.flags, WSF_SNAPSHOT_END);
     ck_assert_uint_eq(e.interest.adds.size, 8);
     ck_assert_mem_eq(e.interest.removes.data, "abcdefghABCDEFGH", 16);
+    ck_assert(!e.interest.has_serial);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_uint_eq(e.peers.count, 2);
     ck_assert_uint_eq(e.peers.list[1].node, 6);
@@ -212,6 +226,27 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_int_eq(e.type, WSF_RESYNC);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_int_eq(e.type, WSF_BYE);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_PRESENCE);
+    ck_assert_uint_eq(e.presence.flags, WSF_PRESENCE_FORGET);
+    ck_assert_uint_eq(e.presence.heard, 12);
+    ck_assert_uint_eq(e.presence.count, 3);
+    ck_assert_uint_eq(e.presence.rows[0].sessions, 2);
+    ck_assert_mem_eq(e.presence.rows[0].metadata.data, "busy", 4);
+    ck_assert_uint_eq(e.presence.rows[1].chat_hash, 77);
+    ck_assert_mem_eq(e.presence.rows[1].user.data, "ben", 3);
+    ck_assert_uint_eq(e.presence.rows[2].chat_hash, UINT64_MAX);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_uint_eq(e.presence_sum.newest, 8);
+    ck_assert_uint_eq(e.presence_sum.heard, 12);
+    ck_assert_uint_eq(e.presence_sum.digest, UINT64_MAX);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_PRESENCE_RESYNC);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_uint_eq(e.message.slot, 4711);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert(e.interest.has_serial);
+    ck_assert_uint_eq(e.interest.serial, 12);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 0);
     wsf_reader_destroy(reader);
 }
@@ -312,12 +347,12 @@ START_TEST(a_cut_frame_with_a_good_seal_is_refused_or_ends_early_at_every_length
         seal(copy, size);
         int bad;
         int good = read_all(reader, copy, size, &bad);
-        ck_assert_int_lt(good, 13 + NEIGHBOURS_WRITTEN);
+        ck_assert_int_lt(good, 18 + NEIGHBOURS_WRITTEN);
         ck_assert_int_eq(bad, 0);
         whole += good > 0;
         free(copy);
     }
-    ck_assert_int_eq(whole, 12 + NEIGHBOURS_WRITTEN); /* only where a cut falls between entries */
+    ck_assert_int_eq(whole, 17 + NEIGHBOURS_WRITTEN); /* only where a cut falls between entries */
     wsf_reader_destroy(reader);
 }
 END_TEST

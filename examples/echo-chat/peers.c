@@ -1,0 +1,136 @@
+/* peers.c - the replicas, and what the library says of them, told to clients; and how a client begins. */
+#include "echo_chat.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum {
+    PEERS_COUNT_MAX = 64, /* the library's limit */
+    MEET_S = 5
+};
+
+const char *peers_state(wsfan_peer_event event) {
+    return event == WSFAN_PEER_UP ? "up" : event == WSFAN_PEER_SILENT ? "silent" : "down";
+}
+
+wsfan_peer_stats *peers_list(const struct server *server, size_t *count) {
+    wsfan_peer_stats *peers = calloc(PEERS_COUNT_MAX, sizeof *peers);
+    *count = 0;
+    if (peers == NULL)
+        return NULL;
+    peers[0].struct_size = sizeof *peers;
+    if (wsfan_node_peers(server->node, peers, PEERS_COUNT_MAX, count) != WSFAN_OK)
+        *count = 0;
+    if (*count > PEERS_COUNT_MAX)
+        *count = PEERS_COUNT_MAX;
+    return peers;
+}
+
+/* ----------------------------------------------------------------------------------- sending */
+
+void send_json(struct client *client, struct json *json) {
+    struct frame *frame = frame_from_json(json);
+    client_send(client, frame, 0);
+    frame_release(frame);
+}
+
+static void send_json_to_all(struct server *server, struct json *json) {
+    struct frame *frame = frame_from_json(json);
+    for (struct client *client = server->clients; client != NULL; client = client->next)
+        client_send(client, frame, 0);
+    frame_release(frame);
+}
+
+/* The first frame that a client gets: where it is, and which replicas there are. */
+void peers_welcome(struct client *client) {
+    wsfan_node *node = client->server->node;
+    size_t count;
+    wsfan_peer_stats *peers = peers_list(client->server, &count);
+    char session[ID_BYTES + 1];
+    client_session(client, session);
+    struct json json = { 0 };
+    json_format(&json, "{\"type\":\"welcome\",\"session\":\"%s\"", session);
+    json_format(&json, ",\"id\":\"%016" PRIx64 "\",\"node\":", wsfan_node_id(node));
+    json_string(&json, wsfan_node_name(node));
+    json_format(&json, ",\"replicas\":[");
+    for (size_t i = 0; i < count; i++) {
+        json_format(&json,
+                    "%s{\"id\":\"%016" PRIx64 "\",\"state\":\"%s\",\"node\":", i == 0 ? "" : ",",
+                    peers[i].node, peers_state(peers[i].state));
+        json_string(&json, peers[i].name);
+        json_format(&json, "}");
+    }
+    json_format(&json, "]}");
+    free(peers);
+    send_json(client, &json);
+}
+
+/* ------------------------------------------------------------------------ events of the library */
+
+void peers_joined(void *loop_user, const wsfan_joined *joined) {
+    (void)loop_user;
+    struct client *client = joined->session_user;
+    struct json json = { 0 };
+    if (joined->status == WSFAN_EPARTIAL) {
+        json_format(&json, "{\"type\":\"partial\",\"count\":%zu}", joined->missing_count);
+        send_json(client, &json);
+    }
+    char session[ID_BYTES + 1];
+    client_session(client, session);
+    json_format(&json, "{\"type\":\"joined\",\"session\":\"%s\"}", session);
+    send_json(client, &json);
+    members_welcome(client);
+}
+
+/* For who starts replicas: these do not heal by themselves. */
+static const char *reason_text(wsfan_reason reason) {
+    switch (reason) {
+    case WSFAN_REASON_CLUSTER:
+        return "it is of another cluster";
+    case WSFAN_REASON_VERSION:
+        return "it speaks no version of the protocol that we do";
+    case WSFAN_REASON_NAME:
+        return "two replicas have the same name";
+    case WSFAN_REASON_LIMIT:
+        return "there are too many peers";
+    default:
+        return "it said so";
+    }
+}
+
+/* A peer that cannot be reached is no error, it may start later; but a mistyped one looks alike. */
+static void on_meet_deadline(lws_sorted_usec_list_t *deadline) {
+    if (!lws_container_of(deadline, struct server, meet_deadline)->met)
+        fprintf(stderr, "echo-chat: no --join has answered for %d s; it is tried on\n", MEET_S);
+}
+
+void peers_expect(struct server *server, size_t named_count) {
+    if (named_count > 0)
+        lws_sul_schedule(server->context, 0, &server->meet_deadline, on_meet_deadline,
+                         MEET_S * LWS_US_PER_SEC);
+}
+
+void peers_event(void *loop_user, const wsfan_peer *peer) {
+    struct server *server = loop_user;
+    server->met = server->met || peer->event == WSFAN_PEER_UP || peer->event == WSFAN_PEER_REFUSED;
+    if (peer->event == WSFAN_PEER_REFUSED)
+        fprintf(stderr, "echo-chat: the node %s at %s cannot be a peer: %s\n", peer->name,
+                peer->endpoint, reason_text(peer->reason));
+    if (peer->event == WSFAN_PEER_REFUSED || peer->name[0] == '\0')
+        return;
+    struct json json = { 0 };
+    json_format(&json, "{\"type\":\"replica\",\"id\":\"%016" PRIx64 "\",\"state\":\"%s\",\"node\":",
+                peer->node, peers_state(peer->event));
+    json_string(&json, peer->name);
+    json_format(&json, "}");
+    send_json_to_all(server, &json);
+}
+
+void peers_gap(void *loop_user, const wsfan_gap *gap) {
+    struct json json = { 0 };
+    json_format(&json, "{\"type\":\"gap\",\"count\":%" PRIu64 ",\"node\":", gap->count);
+    json_string(&json, gap->name);
+    json_format(&json, "}");
+    send_json_to_all(loop_user, &json);
+}

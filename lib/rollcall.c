@@ -1,0 +1,225 @@
+/* Answers for who is told of which rows, and for what a count is worth.
+ *
+ * A node sends its rows of a chat to peers that have a session in it, which it knows by their
+ * interest, and that ask for presence at all. A peer asks by putting the serial of its interest log
+ * into INTEREST. When everything that it is to know has gone out, it is told so, with the serial up to
+ * which its interest was known then: what we hold of a chat is whole as soon as every live peer with a
+ * session in it has said so of a serial that is not before that of our own interest. The same words
+ * carry a digest, by which the two compare what one holds of the other. */
+#include "rollcall.h"
+
+enum { NEWS_OUT_MAX = 4 }; /* blocks that a loop has not dispatched; what waits longer is merged */
+
+static uint64_t wanted_by(const wsf_core *core, uint64_t hash) {
+    uint64_t loops;
+    uint64_t peers;
+    wsf_interest_find(&core->interest, hash, &loops, &peers);
+    return peers & core->askers;
+}
+
+/* ------------------------------------------------------------------------------- our own sessions */
+
+void wsf_rollcall_begin(wsf_core *core, wsf_attendance *attendance) {
+    core->presence_used = true;
+    /* begin() sees for itself whether there was memory for the chat. */
+    (void)wsf_roster_open_chat(&core->presence, attendance->chat_hash,
+                               wanted_by(core, attendance->chat_hash));
+    if (wsf_presence_begin(&core->presence, attendance) != WSFAN_OK)
+        core->presence_lame = true;
+}
+
+void wsf_rollcall_end(wsf_core *core, wsf_attendance *attendance) {
+    wsf_presence_end(&core->presence, attendance);
+}
+
+void wsf_rollcall_left(wsf_core *core, uint64_t hash) {
+    if (core->presence_used && wsf_interest_told(&core->interest, hash) == UINT64_MAX)
+        wsf_presence_forget_chat(&core->presence, hash);
+}
+
+void wsf_rollcall_forget_loop(wsf_core *core, unsigned loop) {
+    core->news_out[loop] = 0;
+    if (!core->presence_used)
+        return;
+    wsf_presence_forget_loop(&core->presence, loop);
+    for (uint32_t c = 0; c < core->presence.chats_used; c++)
+        if (core->presence.chats[c].used)
+            wsf_rollcall_left(core, core->presence.chats[c].hash);
+}
+
+/* --------------------------------------------------------------------------------------- peers */
+
+static void begin_to_ask(wsf_core *core, wsf_peer *peer) {
+    core->askers |= wsf_peer_bit(core, peer);
+    for (uint32_t c = 0; c < core->presence.chats_used; c++) {
+        const wsf_presence_chat *chat = &core->presence.chats[c];
+        if (chat->used && (wanted_by(core, chat->hash) & wsf_peer_bit(core, peer)) != 0)
+            wsf_presence_want(&core->presence, wsf_peer_index(core, peer), chat->hash);
+    }
+}
+
+void wsf_rollcall_take_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *entry) {
+    unsigned index = wsf_peer_index(core, peer);
+    const uint8_t *adds = entry->interest.adds.data;
+    const uint8_t *removes = entry->interest.removes.data;
+    if ((entry->interest.flags & WSF_SNAPSHOT_BEGIN) != 0) {
+        wsf_presence_unwant_all(&core->presence, index);
+        peer->presence_heard = 0;
+        if ((core->askers & wsf_peer_bit(core, peer)) != 0) /* what ended is not told any more */
+            wsf_presence_tell_anew(&core->presence, index);
+    }
+    if ((core->askers & wsf_peer_bit(core, peer)) != 0) {
+        for (size_t i = 0; i < entry->interest.adds.size; i += 8)
+            wsf_presence_want(&core->presence, index, wsf_get_u64(adds + i));
+        for (size_t i = 0; i < entry->interest.removes.size; i += 8)
+            wsf_presence_unwant(&core->presence, index, wsf_get_u64(removes + i));
+    } else if (entry->interest.has_serial) {
+        begin_to_ask(core, peer);
+    }
+    if (entry->interest.has_serial) {
+        peer->presence_heard = entry->interest.serial + 1;
+        peer->presence_say = true;
+    }
+}
+
+static bool acceptable(const wsf_core *core, const wsf_presence_row *row) {
+    enum { METADATA_MAX = 4096 };
+    return row->user.size <= core->config.name_bytes_max && row->metadata.size <= METADATA_MAX;
+}
+
+void wsf_rollcall_take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry *entry) {
+    unsigned index = wsf_peer_index(core, peer);
+    if ((entry->presence.flags & WSF_PRESENCE_FORGET) != 0) {
+        wsf_presence_forget_rows(&core->presence, index);
+        peer->presence_known = 0;
+        peer->presence_overflow = false;
+    }
+    /* Not what was on its way when our last session left, or since before the first one came: then the
+     * peer tells it again. */
+    bool wanted = false;
+    for (uint32_t i = 0; i < entry->presence.count; i++) {
+        const wsf_presence_row *row = &entry->presence.rows[i];
+        if (i == 0 || row->chat_hash != entry->presence.rows[i - 1].chat_hash)
+            wanted = wsf_interest_told(&core->interest, row->chat_hash) < entry->presence.heard;
+        if (!wanted)
+            continue;
+        wsfan_target user = { WSFAN_USER, row->user };
+        if (acceptable(core, row) &&
+            wsf_roster_open_chat(&core->presence, row->chat_hash,
+                                 wanted_by(core, row->chat_hash)) == WSFAN_OK &&
+            wsf_presence_put(&core->presence, index, row, wsf_hash_target(&core->key, &user)) ==
+                WSFAN_OK)
+            continue;
+        peer->presence_overflow = true;
+        peer->presence_known = 0;
+    }
+}
+
+bool wsf_rollcall_take_sum(wsf_core *core, wsf_peer *peer, const wsf_presence_sum *sum) {
+    const wsf_presence *presence = &core->presence;
+    if (sum->newest >= peer->link.in_expected)
+        return true; /* some of it is still to come */
+    if (peer->presence_overflow) {
+        /* Once there is room again, from the start; see wsf_rollcall_take_rows(). */
+        return presence->rows_count > presence->limits.remote_count_max / 2;
+    }
+    peer->presence_known = sum->heard;
+    if (sum->newest != peer->link.in_expected - 1 || sum->heard != core->interest.serial + 1 ||
+        presence->peer_digests[wsf_peer_index(core, peer)] == sum->digest)
+        return true;
+    peer->presence_known = 0;
+    core->stats.presence_mended++;
+    return false;
+}
+
+void wsf_rollcall_tell_anew(wsf_core *core, wsf_peer *peer) {
+    wsf_presence_tell_anew(&core->presence, wsf_peer_index(core, peer));
+    peer->presence_say = true;
+}
+
+void wsf_rollcall_unlink(wsf_core *core, wsf_peer *peer) {
+    unsigned index = wsf_peer_index(core, peer);
+    wsf_presence_unwant_all(&core->presence, index);
+    wsf_presence_forget_rows(&core->presence, index);
+    wsf_presence_set_away(&core->presence, index, false);
+    core->askers &= ~wsf_peer_bit(core, peer);
+    peer->presence_heard = peer->presence_known = 0;
+    peer->presence_asked = peer->presence_say = peer->presence_overflow = false;
+}
+
+void wsf_rollcall_set_down(wsf_core *core, const wsf_peer *peer, bool down) {
+    wsf_presence_set_away(&core->presence, wsf_peer_index(core, peer), down);
+}
+
+bool wsf_rollcall_sum(const wsf_core *core, const wsf_peer *peer, wsf_presence_sum *sum) {
+    unsigned index = wsf_peer_index(core, peer);
+    uint64_t bit = wsf_peer_bit(core, peer);
+    const wsf_presence *presence = &core->presence;
+    if ((core->askers & bit) == 0 || (core->complete & bit) == 0 || peer->presence_heard == 0 ||
+        presence->peer_queues[index].count > 0 || (presence->peers_anew & bit) != 0 ||
+        core->presence_lame)
+        return false;
+    *sum = (wsf_presence_sum){ peer->link.next - 1, peer->presence_heard,
+                               presence->told_digests[index] };
+    return true;
+}
+
+/* -------------------------------------------------------------------------------------- counting */
+
+/* Whether what we hold of the chat lacks the peer's part, or may lack it. */
+static bool lacks(const wsf_core *core, const wsf_peer *peer, uint64_t interested,
+                  uint64_t serial) {
+    uint64_t bit = wsf_peer_bit(core, peer);
+    if (peer->node == 0 || peer->state == 0 || peer->state == WSFAN_PEER_DOWN)
+        return false; /* no peer, or none that lives */
+    if (!peer->linked || peer->state != WSFAN_PEER_UP)
+        return true;
+    if ((interested & bit) == 0)
+        return (core->complete & bit) == 0;
+    return serial == UINT64_MAX || peer->presence_known <= serial;
+}
+
+void wsf_rollcall_count(const wsf_core *core, uint64_t hash, wsfan_count *count) {
+    const wsf_presence_chat *chat = wsf_roster_find(&core->presence, hash);
+    count->sessions = chat != NULL ? chat->sessions : 0;
+    count->users = chat != NULL ? chat->users : 0;
+    count->missing_count = 0;
+    uint64_t loops;
+    uint64_t peers;
+    wsf_interest_find(&core->interest, hash, &loops, &peers);
+    uint64_t serial = wsf_interest_told(&core->interest, hash);
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (lacks(core, &core->peers[i], peers, serial))
+            count->missing[count->missing_count++] = core->peers[i].node;
+    if (core->presence_lame && count->missing_count < WSF_PEERS_MAX)
+        count->missing[count->missing_count++] = core->config.node;
+    count->complete = count->missing_count == 0;
+}
+
+/* ------------------------------------------------------------------------------------------ time */
+
+static void tell_loop(wsf_core *core, unsigned loop) {
+    uint64_t nodes[WSF_PEERS_MAX];
+    for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
+        nodes[i] = core->peers[i].node;
+    while (core->news_out[loop] < NEWS_OUT_MAX) {
+        wsf_news *news = wsf_presence_news(&core->presence, loop, nodes, core->config.node);
+        if (news == NULL)
+            return;
+        core->news_out[loop]++;
+        core->effects.presence(core->effects.user, news);
+    }
+}
+
+void wsf_rollcall_tick(wsf_core *core, wsf_now now) {
+    if (!core->presence_used)
+        return;
+    wsf_presence_tick(&core->presence, now.ms);
+    for (unsigned loop = 0; loop < WSF_PRESENCE_LOOPS_MAX; loop++)
+        if ((core->loops >> loop & 1) != 0 && core->presence.loop_queues[loop].count > 0)
+            tell_loop(core, loop);
+    if (core->presence.failures > 0) {
+        wsf_core_count_drop(core, WSFAN_DROP_EVENT, core->presence.failures);
+        core->presence.failures = 0;
+    }
+}

@@ -1,0 +1,207 @@
+/* Names of chats and users are one byte each, as in hosts.c: a chat's number, a user's number and one. */
+#include "rollbook.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "state.h"
+
+typedef struct {
+    uint32_t sessions[LEDGER_LOOPS_MAX][ROLLBOOK_USERS_MAX]; /* that are there */
+    uint32_t told[LEDGER_LOOPS_MAX]; /* bits: users that the loop thinks are there */
+    bool large[LEDGER_LOOPS_MAX];
+} page;
+
+struct rollbook {
+    ledger *ledger;
+    world *world;
+    wsf_hash_key key;
+    page pages[WORLD_NODES_MAX][LEDGER_CHATS_MAX];
+};
+
+rollbook *rollbook_new(ledger *l) {
+    rollbook *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        abort();
+    r->ledger = l;
+    return r;
+}
+
+void rollbook_destroy(rollbook *r) {
+    free(r);
+}
+
+void rollbook_attach(rollbook *r, world *w) {
+    r->world = w;
+    wsf_hash_key_init(&r->key, world_config(w)->cluster);
+}
+
+static uint32_t sessions_of_loop(const page *p, unsigned loop) {
+    uint32_t count = 0;
+    for (unsigned user = 0; user < ROLLBOOK_USERS_MAX; user++)
+        count += p->sessions[loop][user];
+    return count;
+}
+
+static uint32_t sessions_of_user(const page *p, unsigned user) {
+    uint32_t count = 0;
+    for (unsigned loop = 0; loop < LEDGER_LOOPS_MAX; loop++)
+        count += p->sessions[loop][user];
+    return count;
+}
+
+void rollbook_add(rollbook *r, unsigned node, unsigned loop, unsigned chat, unsigned user) {
+    r->pages[node][chat].sessions[loop][user]++;
+}
+
+void rollbook_remove(rollbook *r, unsigned node, unsigned loop, unsigned chat, unsigned user) {
+    page *p = &r->pages[node][chat];
+    p->sessions[loop][user]--;
+    if (sessions_of_loop(p, loop) == 0) { /* nothing more is told */
+        p->told[loop] = 0;
+        p->large[loop] = false;
+    }
+}
+
+void rollbook_crash(rollbook *r, unsigned node) {
+    memset(r->pages[node], 0, sizeof r->pages[node]);
+}
+
+static uint64_t hash_of(const rollbook *r, unsigned chat) {
+    uint8_t name = (uint8_t)chat;
+    wsfan_target target = { WSFAN_CHAT, { &name, 1 } };
+    return wsf_hash_target(&r->key, &target);
+}
+
+static const wsf_peer *peer_of(const wsf_core *core, const wsf_core *other) {
+    for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
+        if (core->peers[p].node == other->config.node)
+            return &core->peers[p];
+    return NULL;
+}
+
+/* Whether a node must know everything that another one has of the chat: the link stands at both ends,
+ * nothing is under way in it, and the one says that it holds all of the other's. */
+static bool must_know(const rollbook *r, const wsf_core *core, const wsf_core *other,
+                      unsigned chat) {
+    const wsf_peer *from = peer_of(core, other);
+    const wsf_peer *to = peer_of(other, core);
+    if (from == NULL || to == NULL || !from->linked || !to->linked ||
+        from->state != WSFAN_PEER_UP || from->link.in_epoch != to->link.epoch ||
+        to->link.sent.count > 0 || from->link.in_expected != to->link.next)
+        return false;
+    unsigned index = (unsigned)(to - other->peers);
+    return other->presence.peer_queues[index].count == 0 &&
+           from->presence_known > wsf_interest_told(&core->interest, hash_of(r, chat));
+}
+
+static void check_leave(rollbook *r, unsigned node, unsigned chat, unsigned user) {
+    const wsf_core *core = world_core(r->world, node);
+    for (unsigned n = 0; n < WORLD_NODES_MAX; n++) {
+        const wsf_core *other = world_core(r->world, n);
+        if (other == NULL || sessions_of_user(&r->pages[n][chat], user) == 0)
+            continue;
+        if (n == node || must_know(r, core, other, chat))
+            ledger_violation(r->ledger, "user %u leaves chat %u at node %u, and is at node %u",
+                             user, chat, node, n);
+    }
+}
+
+void rollbook_told(rollbook *r, unsigned node, unsigned loop, const wsfan_presence *presence) {
+    unsigned chat = *(const uint8_t *)presence->chat.data;
+    page *p = &r->pages[node][chat];
+    if ((presence->flags & WSFAN_PRESENCE_ANEW) != 0)
+        p->told[loop] = 0;
+    p->large[loop] = (presence->flags & WSFAN_PRESENCE_LARGE) != 0;
+    if (p->large[loop] && presence->members_count > 0)
+        ledger_violation(r->ledger, "members of a large chat are told");
+    for (size_t i = 0; i < presence->members_count; i++) {
+        const wsfan_member *member = &presence->members[i];
+        unsigned user = *(const uint8_t *)member->user.data - 1u;
+        uint32_t bit = 1u << user;
+        bool known = (p->told[loop] & bit) != 0;
+        uint64_t sessions = 0;
+        for (size_t place = 0; place < member->places_count; place++)
+            sessions += member->places[place].sessions;
+        if (sessions != member->sessions)
+            ledger_violation(r->ledger, "a member's places do not add up");
+        if (known == (member->event == WSFAN_MEMBER_JOIN))
+            ledger_violation(r->ledger, "node %u is told %s of user %u in chat %u", node,
+                             known ? "twice" : "out of turn", user, chat);
+        if (member->event == WSFAN_MEMBER_LEAVE) {
+            check_leave(r, node, chat, user);
+            p->told[loop] &= ~bit;
+        } else {
+            p->told[loop] |= bit;
+        }
+    }
+}
+
+/* ------------------------------------------------------------------------------------- the end */
+
+static void count_all(const rollbook *r, unsigned chat, uint64_t *sessions, uint32_t *users) {
+    *sessions = 0;
+    *users = 0;
+    for (unsigned user = 0; user < ROLLBOOK_USERS_MAX; user++) {
+        uint32_t of_user = 0;
+        for (unsigned n = 0; n < WORLD_NODES_MAX; n++)
+            of_user += sessions_of_user(&r->pages[n][chat], user);
+        *sessions += of_user;
+        if (of_user > 0)
+            *users |= 1u << user;
+    }
+}
+
+/* A peer may be missing for good only where one of the two could not note what the other has. */
+static bool explained(const rollbook *r, const wsf_core *core, const wsfan_count *count) {
+    for (uint32_t i = 0; i < count->missing_count; i++) {
+        bool found = false;
+        for (unsigned n = 0; n < WORLD_NODES_MAX && !found; n++) {
+            const wsf_core *other = world_core(r->world, n);
+            if (other == NULL || other->config.node != count->missing[i])
+                continue;
+            const wsf_peer *from = peer_of(core, other);
+            const wsf_peer *to = peer_of(other, core);
+            found = from->presence_overflow || from->interest_overflow || to->interest_overflow;
+        }
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+void rollbook_check(rollbook *r, unsigned node) {
+    const wsf_core *core = world_core(r->world, node);
+    if (core->stats.presence_mended > 0)
+        ledger_violation(r->ledger, "node %u had a wrong idea of presence", node);
+    for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++) {
+        const page *p = &r->pages[node][chat];
+        uint64_t sessions;
+        uint32_t users;
+        uint32_t here = 0;
+        for (unsigned loop = 0; loop < LEDGER_LOOPS_MAX; loop++)
+            here += sessions_of_loop(p, loop);
+        count_all(r, chat, &sessions, &users);
+        wsfan_count count = { .struct_size = sizeof count };
+        wsf_core_count(core, hash_of(r, chat), &count);
+        if (here == 0)
+            continue;
+        if (!explained(r, core, &count))
+            ledger_violation(r->ledger, "node %u counts chat %u without need incompletely", node,
+                             chat);
+        if (!count.complete)
+            continue;
+        uint32_t users_count = 0;
+        for (uint32_t bits = users; bits != 0; bits &= bits - 1)
+            users_count++;
+        if (count.sessions != sessions || count.users != users_count)
+            ledger_violation(
+                r->ledger, "node %u counts %llu sessions, %llu users in chat %u, not %llu, %u",
+                node, (unsigned long long)count.sessions, (unsigned long long)count.users, chat,
+                (unsigned long long)sessions, users_count);
+        for (unsigned loop = 0; loop < LEDGER_LOOPS_MAX; loop++)
+            if (sessions_of_loop(p, loop) > 0 && !p->large[loop] && p->told[loop] != users)
+                ledger_violation(r->ledger, "node %u thinks users %x in chat %u, not %x", node,
+                                 p->told[loop], chat, users);
+    }
+}

@@ -1,0 +1,527 @@
+/* Presence, counts and latest values as a host sees them: one node, its loops, and two nodes on the
+ * world's clock. */
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <wsfan/wsfan.h>
+
+#include "state.h"
+#include "suite.h"
+#include "world.h"
+
+enum { DEADLINE_MS = 20000, USERS_MAX = 64 };
+
+typedef struct {
+    wsfan_loop *loop;
+    unsigned calls;
+    unsigned anew;
+    bool large;
+    unsigned joins, leaves;
+    uint64_t users;
+    uint64_t sessions[USERS_MAX]; /* of the user "u<i>"; 0: it is not there */
+    char metadata[64];            /* of the last change */
+    unsigned messages;
+    char last[32];
+} seen;
+
+static wsfan_node *node;
+
+/* The number in "u12". */
+static int number_of(wsfan_bytes name) {
+    char text[16] = { 0 };
+    memcpy(text, name.data, name.size < 15 ? name.size : 15);
+    return atoi(text + 1);
+}
+
+static void on_presence(void *user, const wsfan_presence *presence) {
+    seen *s = user;
+    s->calls++;
+    s->users = presence->users;
+    s->large = (presence->flags & WSFAN_PRESENCE_LARGE) != 0;
+    if ((presence->flags & WSFAN_PRESENCE_ANEW) != 0) {
+        s->anew++;
+        memset(s->sessions, 0, sizeof s->sessions);
+    }
+    for (size_t i = 0; i < presence->members_count; i++) {
+        const wsfan_member *member = &presence->members[i];
+        int number = number_of(member->user);
+        s->joins += member->event == WSFAN_MEMBER_JOIN;
+        s->leaves += member->event == WSFAN_MEMBER_LEAVE;
+        s->sessions[number] = member->sessions;
+        if (member->places_count > 0) {
+            memset(s->metadata, 0, sizeof s->metadata);
+            memcpy(s->metadata, member->places[0].metadata.data, member->places[0].metadata.size);
+        }
+    }
+}
+
+static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
+                       size_t count) {
+    seen *s = user;
+    wsfan_bytes payload = wsfan_message_payload(message);
+    (void)recipients, (void)count;
+    s->messages++;
+    memset(s->last, 0, sizeof s->last);
+    memcpy(s->last, payload.data, payload.size);
+}
+
+static void open_node(uint32_t members_count_max, uint32_t grace_ms) {
+    wsfan_options options;
+    wsfan_options_init(&options);
+    options.presence_members_count_max = members_count_max;
+    options.presence_grace_ms = grace_ms;
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_OK);
+}
+
+static void open_loop(seen *s) {
+    static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
+                                               .on_message = on_message,
+                                               .on_presence = on_presence };
+    memset(s, 0, sizeof *s);
+    ck_assert_int_eq(wsfan_loop_open(&s->loop, node, &callbacks, s), WSFAN_OK);
+}
+
+static void close_all(seen *s, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        ck_assert_int_eq(wsfan_loop_close(s[i].loop), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_close(node), WSFAN_OK);
+}
+
+static void serve(seen *s) {
+    struct pollfd item = { wsfan_loop_fd(s->loop), POLLIN, 0 };
+    poll(&item, 1, 10);
+    ck_assert_int_ge(wsfan_loop_dispatch(s->loop, 0), 0);
+}
+
+#define WAIT(s, condition)                                                                         \
+    do {                                                                                           \
+        for (int waited = 0; !(condition); waited += 10) {                                         \
+            ck_assert_msg(waited < DEADLINE_MS, "waited for: %s", #condition);                     \
+            serve(s);                                                                              \
+        }                                                                                          \
+    } while (0)
+
+static wsfan_session open_user(seen *s, const char *user) {
+    wsfan_session session;
+    ck_assert_int_eq(wsfan_session_open(&session, s->loop, wsfan_string(user), NULL), WSFAN_OK);
+    return session;
+}
+
+static int present(seen *s, wsfan_session session, const char *chat, const char *metadata) {
+    wsfan_join_options options = { .struct_size = sizeof options,
+                                   .flags = WSFAN_PRESENCE,
+                                   .metadata = wsfan_string(metadata) };
+    return wsfan_session_join_with(s->loop, session, wsfan_string(chat), &options);
+}
+
+static wsfan_count count_of(const char *chat) {
+    wsfan_count count = { .struct_size = sizeof count };
+    ck_assert_int_eq(wsfan_chat_count(node, wsfan_string(chat), &count), WSFAN_OK);
+    return count;
+}
+
+START_TEST(a_member_joins_with_its_first_session_and_leaves_with_its_last) {
+    seen s;
+    open_node(1000, 50);
+    open_loop(&s);
+    wsfan_session tabs[3];
+    wsfan_session watcher = open_user(&s, "u0");
+    ck_assert_int_eq(present(&s, watcher, "chat", "here"), WSFAN_OK);
+    WAIT(&s, s.sessions[0] == 1);
+    ck_assert_uint_eq(s.anew, 1);
+    ck_assert_str_eq(s.metadata, "here");
+    for (int i = 0; i < 3; i++) {
+        tabs[i] = open_user(&s, "u1");
+        ck_assert_int_eq(present(&s, tabs[i], "chat", ""), WSFAN_OK);
+    }
+    WAIT(&s, s.sessions[1] == 3);
+    ck_assert_uint_eq(s.joins, 2);
+    ck_assert_uint_eq(s.users, 2);
+    wsfan_count count = count_of("chat");
+    ck_assert_uint_eq(count.sessions, 4);
+    ck_assert_uint_eq(count.users, 2);
+    ck_assert_int_eq(count.complete, 1);
+    ck_assert_int_eq(wsfan_session_close(s.loop, tabs[0]), WSFAN_OK);
+    ck_assert_int_eq(wsfan_session_leave(s.loop, tabs[1], wsfan_string("chat")), WSFAN_OK);
+    WAIT(&s, s.sessions[1] == 1);
+    ck_assert_uint_eq(s.leaves, 0);
+    ck_assert_int_eq(wsfan_session_close(s.loop, tabs[2]), WSFAN_OK);
+    WAIT(&s, s.leaves == 1);
+    ck_assert_uint_eq(s.users, 1);
+    ck_assert_uint_eq(count_of("chat").sessions, 1);
+    close_all(&s, 1);
+}
+END_TEST
+
+START_TEST(who_comes_back_within_the_grace_time_has_not_left) {
+    seen s;
+    open_node(1000, 600000);
+    open_loop(&s);
+    present(&s, open_user(&s, "u0"), "chat", "");
+    for (int i = 0; i < 20; i++) { /* each time the last session of u1 */
+        wsfan_session tab = open_user(&s, "u1");
+        ck_assert_int_eq(present(&s, tab, "chat", ""), WSFAN_OK);
+        WAIT(&s, count_of("chat").sessions == 2);
+        ck_assert_int_eq(wsfan_session_close(s.loop, tab), WSFAN_OK);
+        WAIT(&s, count_of("chat").sessions == 1);
+        ck_assert_uint_eq(count_of("chat").users, 2);
+    }
+    ck_assert_uint_eq(s.leaves, 0);
+    ck_assert_uint_eq(s.joins, 2);
+    close_all(&s, 1);
+}
+END_TEST
+
+START_TEST(other_metadata_is_an_update) {
+    seen s;
+    open_node(1000, 50);
+    open_loop(&s);
+    wsfan_session session = open_user(&s, "u0");
+    char long_text[258];
+    memset(long_text, 'm', sizeof long_text - 1);
+    long_text[257] = '\0';
+    ck_assert_int_eq(present(&s, session, "chat", long_text), WSFAN_ETOOBIG);
+    ck_assert_int_eq(present(&s, session, "chat", long_text + 1), WSFAN_OK); /* 256: the limit */
+    ck_assert_int_eq(present(&s, session, "chat", "again"), WSFAN_EEXIST);
+    ck_assert_int_eq(
+        wsfan_session_set_metadata(s.loop, session, wsfan_string("chat"), wsfan_string("busy")),
+        WSFAN_OK);
+    WAIT(&s, strcmp(s.metadata, "busy") == 0);
+    ck_assert_uint_eq(s.sessions[0], 1);
+    ck_assert_uint_eq(s.joins, 1);
+    ck_assert_int_eq(
+        wsfan_session_set_metadata(s.loop, session, wsfan_string("chat"), wsfan_string(long_text)),
+        WSFAN_ETOOBIG);
+    ck_assert_int_eq(
+        wsfan_session_set_metadata(s.loop, session, wsfan_string("other"), wsfan_string("")),
+        WSFAN_ENOENT);
+    ck_assert_int_eq(wsfan_session_join(s.loop, session, wsfan_string("plain")), WSFAN_OK);
+    ck_assert_int_eq(
+        wsfan_session_set_metadata(s.loop, session, wsfan_string("plain"), wsfan_string("")),
+        WSFAN_ENOENT);
+    ck_assert_uint_eq(count_of("plain").sessions, 0); /* it is not shown there */
+    wsfan_session nobody = open_user(&s, "");
+    ck_assert_int_eq(present(&s, nobody, "chat", ""), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_session_close(s.loop, session), WSFAN_OK);
+    ck_assert_int_eq(
+        wsfan_session_set_metadata(s.loop, session, wsfan_string("chat"), wsfan_string("")),
+        WSFAN_ESTALE);
+    close_all(&s, 1);
+}
+END_TEST
+
+START_TEST(a_large_chat_is_told_in_numbers_until_it_is_half_as_large) {
+    seen s;
+    wsfan_session sessions[8];
+    char user[8];
+    open_node(4, 0);
+    open_loop(&s);
+    for (int i = 0; i < 4; i++) { /* the limit */
+        snprintf(user, sizeof user, "u%d", i);
+        sessions[i] = open_user(&s, user);
+        ck_assert_int_eq(present(&s, sessions[i], "chat", ""), WSFAN_OK);
+    }
+    WAIT(&s, s.joins == 4);
+    ck_assert(!s.large);
+    sessions[4] = open_user(&s, "u4");
+    ck_assert_int_eq(present(&s, sessions[4], "chat", ""), WSFAN_OK);
+    WAIT(&s, s.large);
+    ck_assert_uint_eq(s.anew, 2);
+    for (int i = 5; i < 8; i++) {
+        snprintf(user, sizeof user, "u%d", i);
+        sessions[i] = open_user(&s, user);
+        ck_assert_int_eq(present(&s, sessions[i], "chat", ""), WSFAN_OK);
+    }
+    WAIT(&s, s.users == 8);
+    ck_assert_uint_eq(s.joins, 4);
+    ck_assert_uint_eq(count_of("chat").users, 8);
+    for (int i = 2; i < 8; i++)
+        ck_assert_int_eq(wsfan_session_close(s.loop, sessions[i]), WSFAN_OK);
+    WAIT(&s, !s.large && s.sessions[0] == 1 && s.sessions[1] == 1);
+    ck_assert_uint_eq(s.leaves, 0);
+    close_all(&s, 1);
+}
+END_TEST
+
+START_TEST(a_loop_is_told_of_everyone_when_its_first_session_comes) {
+    seen s[2];
+    open_node(1000, 50);
+    open_loop(&s[0]);
+    open_loop(&s[1]);
+    wsfan_session first = open_user(&s[0], "u0");
+    present(&s[0], first, "chat", "");
+    WAIT(&s[0], s[0].joins == 1);
+    wsfan_session other = open_user(&s[1], "u1");
+    present(&s[1], other, "chat", "");
+    WAIT(&s[1], s[1].joins == 2);
+    WAIT(&s[0], s[0].joins == 2);
+    ck_assert_uint_eq(s[1].users, 2);
+    /* Without a session in the chat it is told nothing. */
+    ck_assert_int_eq(wsfan_session_close(s[1].loop, other), WSFAN_OK);
+    WAIT(&s[0], s[0].leaves == 1);
+    unsigned calls = s[1].calls;
+    present(&s[0], open_user(&s[0], "u2"), "chat", "");
+    WAIT(&s[0], s[0].joins == 3);
+    serve(&s[1]);
+    ck_assert_uint_eq(s[1].calls, calls);
+    close_all(s, 2);
+}
+END_TEST
+
+static void on_member(void *user, const wsfan_member *member) {
+    unsigned *met = user;
+    met[number_of(member->user)] += (unsigned)member->sessions;
+}
+
+START_TEST(members_are_visited_once_each_in_pages_of_any_size) {
+    seen s;
+    char user[8];
+    open_node(1000, 50);
+    open_loop(&s);
+    for (int i = 0; i < USERS_MAX; i++) {
+        snprintf(user, sizeof user, "u%d", i);
+        present(&s, open_user(&s, user), i % 2 == 0 ? "even" : "odd", "");
+    }
+    WAIT(&s, count_of("even").users + count_of("odd").users == USERS_MAX);
+    for (uint32_t max = 1; max <= USERS_MAX; max++) {
+        unsigned met[USERS_MAX] = { 0 };
+        uint64_t cursor = 0;
+        do
+            ck_assert_int_eq(
+                wsfan_chat_members(node, wsfan_string("even"), &cursor, max, on_member, met),
+                WSFAN_OK);
+        while (cursor != 0);
+        for (int i = 0; i < USERS_MAX; i++)
+            ck_assert_uint_eq(met[i], i % 2 == 0);
+    }
+    uint64_t cursor = 0;
+    ck_assert_int_eq(wsfan_chat_members(node, wsfan_string("nobody"), &cursor, 1, on_member, NULL),
+                     WSFAN_OK);
+    ck_assert_int_eq(wsfan_chat_members(node, wsfan_string("even"), &cursor, 0, on_member, NULL),
+                     WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_chat_members(node, wsfan_string(""), &cursor, 1, on_member, NULL),
+                     WSFAN_EINVAL);
+    wsfan_count count = { .struct_size = 0 };
+    ck_assert_int_eq(wsfan_chat_count(node, wsfan_string("even"), &count), WSFAN_EINVAL);
+    close_all(&s, 1);
+}
+END_TEST
+
+static int say(const char *text, const char *key) {
+    wsfan_publish_options options = { .struct_size = sizeof options, .key = wsfan_string(key) };
+    return wsfan_broadcast(node, wsfan_string("chat"), wsfan_string(text), &options);
+}
+
+START_TEST(of_one_key_only_the_newest_waits_in_an_inbox) {
+    seen s;
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    open_node(1000, 50);
+    open_loop(&s);
+    present(&s, open_user(&s, "u0"), "chat", "");
+    WAIT(&s, s.joins == 1);
+    char text[16];
+    unsigned published = 0;
+    for (int i = 0; i < 100; i++) {
+        snprintf(text, sizeof text, "value %d", i);
+        ck_assert_int_eq(say(text, "place"), WSFAN_OK);
+        ck_assert_int_eq(say("other", "other"), WSFAN_OK);
+        published += 2;
+    }
+    ck_assert_int_eq(say("plain", ""), WSFAN_OK);
+    do /* the loop does not dispatch meanwhile */
+        ck_assert_int_eq(wsfan_node_stats(node, &stats), WSFAN_OK);
+    while (stats.delivered < published + 1);
+    WAIT(&s, s.messages == 3);
+    ck_assert_uint_eq(stats.dropped[WSFAN_DROP_REPLACED], 198);
+    ck_assert_uint_eq(stats.dropped[WSFAN_DROP_INBOX], 0);
+    ck_assert_str_eq(s.last, "plain");
+    ck_assert_int_eq(say("after", "place"), WSFAN_OK); /* what was dispatched is not replaced */
+    WAIT(&s, s.messages == 4);
+    ck_assert_str_eq(s.last, "after");
+    char key[258];
+    memset(key, 'k', sizeof key - 1);
+    key[257] = '\0';
+    ck_assert_int_eq(say("x", key), WSFAN_ETOOBIG);
+    ck_assert_int_eq(say("x", key + 1), WSFAN_OK);
+    wsfan_publish_options asked = { .struct_size = sizeof asked,
+                                    .key = wsfan_string("k"),
+                                    .result_loop = s.loop };
+    ck_assert_int_eq(wsfan_broadcast(node, wsfan_string("chat"), wsfan_string("x"), &asked),
+                     WSFAN_EINVAL);
+    close_all(&s, 1);
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------------- two nodes */
+
+static void attend(world *w, unsigned n, const char *user, uint64_t chat) {
+    wsf_attendance *a = calloc(1, sizeof *a + 16);
+    wsfan_target target = { WSFAN_USER, wsfan_string(user) };
+    wsf_hash_key key;
+    wsf_hash_key_init(&key, world_config(w)->cluster);
+    a->chat_hash = world_chat_hash(w, chat);
+    a->user_hash = wsf_hash_target(&key, &target);
+    a->chat_size = 1;
+    a->user_size = (uint16_t)strlen(user);
+    a->bytes[0] = 'c';
+    memcpy(a->bytes + 1, user, strlen(user));
+    wsf_core_present(world_core(w, n), a, world_now(w, n));
+    world_join(w, n, chat);
+}
+
+static wsfan_count world_count(world *w, unsigned n, uint64_t chat) {
+    wsfan_count count = { .struct_size = sizeof count };
+    wsf_core_count(world_core(w, n), world_chat_hash(w, chat), &count);
+    return count;
+}
+
+START_TEST(a_count_names_whom_it_lacks) {
+    world *w = world_new(1, NULL);
+    world_start(w, 0, 0);
+    world_start(w, 1, 1);
+    world_start(w, 2, 1);
+    world_run(w, 2000);
+    attend(w, 0, "ann", 7);
+    attend(w, 1, "ben", 7);
+    world_run(w, 500);
+    for (unsigned n = 0; n < 2; n++) {
+        ck_assert_uint_eq(world_count(w, n, 7).users, 2);
+        ck_assert_int_eq(world_count(w, n, 7).complete, 1);
+    }
+    /* A node with nobody in the chat knows who has, and no more. */
+    wsfan_count outside = world_count(w, 2, 7);
+    ck_assert_uint_eq(outside.users, 0);
+    ck_assert_int_eq(outside.complete, 0);
+    ck_assert_uint_eq(outside.missing_count, 2);
+    ck_assert_int_eq(world_count(w, 2, 8).complete, 1); /* nobody is there at all */
+    /* Silent, it may have changed; down, it counts no more, and its members leave. */
+    world_crash(w, 1);
+    world_run(w, 500);
+    ck_assert_int_eq(world_count(w, 0, 7).complete, 0);
+    ck_assert_uint_eq(world_count(w, 0, 7).sessions, 2);
+    world_run(w, world_config(w)->down_ms);
+    ck_assert_int_eq(world_count(w, 0, 7).complete, 1);
+    ck_assert_uint_eq(world_count(w, 0, 7).sessions, 1);
+    ck_assert_uint_eq(world_count(w, 0, 7).users, 2);
+    world_run(w, world_config(w)->presence.grace_ms);
+    ck_assert_uint_eq(world_count(w, 0, 7).users, 1);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(more_rows_than_the_limit_make_a_count_incomplete) {
+    world *w = world_new(1, NULL);
+    world_config(w)->presence.remote_count_max = 3;
+    world_start(w, 0, 0);
+    world_start(w, 1, 1);
+    world_run(w, 2000);
+    attend(w, 0, "ann", 7);
+    attend(w, 1, "b1", 7);
+    attend(w, 1, "b2", 7);
+    attend(w, 1, "b3", 7);
+    world_run(w, 500);
+    ck_assert_int_eq(world_count(w, 0, 7).complete, 1);
+    ck_assert_uint_eq(world_count(w, 0, 7).users, 4);
+    attend(w, 1, "b4", 7);
+    world_run(w, 3000);
+    ck_assert_int_eq(world_count(w, 0, 7).complete, 0);
+    ck_assert_uint_eq(world_count(w, 0, 7).missing[0], world_node_id(w, 1));
+    ck_assert_uint_eq(world_core(w, 0)->presence.rows_count, 3);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_row_that_went_wrong_is_found_and_mended) {
+    world *w = world_new(1, NULL);
+    world_start(w, 0, 0);
+    world_start(w, 1, 1);
+    world_run(w, 2000);
+    attend(w, 0, "ann", 7);
+    attend(w, 1, "ben", 7);
+    attend(w, 1, "carl", 7);
+    world_run(w, 2000);
+    wsf_presence *presence = &world_core(w, 0)->presence;
+    wsf_presence_row gone = { world_chat_hash(w, 7), 0, wsfan_string("ben"), { NULL, 0 } };
+    wsfan_target target = { WSFAN_USER, wsfan_string("ben") };
+    wsf_hash_key key;
+    wsf_hash_key_init(&key, world_config(w)->cluster);
+    ck_assert_int_eq(wsf_presence_put(presence, 0, &gone, wsf_hash_target(&key, &target)),
+                     WSFAN_OK);
+    ck_assert_uint_eq(world_count(w, 0, 7).sessions, 2);
+    world_run(w, 3000);
+    ck_assert_uint_eq(world_count(w, 0, 7).sessions, 3);
+    ck_assert_int_eq(world_count(w, 0, 7).complete, 1);
+    wsfan_stats stats;
+    wsf_core_stats(world_core(w, 0), &stats);
+    ck_assert_uint_eq(stats.presence_mended, 1);
+    world_destroy(w);
+}
+END_TEST
+
+/* ---------------------------------------------------------------------------------- the structure */
+
+static wsf_attendance *attendance_of(uint64_t user) {
+    wsf_attendance *a = calloc(1, sizeof *a + 16);
+    a->chat_hash = 7;
+    a->user_hash = user;
+    a->chat_size = 1;
+    a->user_size = 2;
+    memcpy(a->bytes, "cu1", 3);
+    return a;
+}
+
+START_TEST(a_loop_that_takes_nothing_costs_a_bounded_number_of_members) {
+    enum { USERS = 150000, GONE_MAX = 65536 };
+    static wsf_presence p;
+    wsf_presence_limits limits = { .grace_ms = 0, .members_count_max = 1000 };
+    uint64_t nodes[64] = { 0 };
+    wsf_roster_init(&p, &limits, 1);
+    wsf_roster_open_chat(&p, 7, 3); /* two peers take nothing either */
+    ck_assert_int_eq(wsf_presence_begin(&p, attendance_of(1)), WSFAN_OK);
+    uint64_t now = 1;
+    for (uint64_t user = 2; user < USERS; user++) {
+        wsf_attendance *a = attendance_of(user);
+        ck_assert_int_eq(wsf_presence_begin(&p, a), WSFAN_OK);
+        wsf_presence_end(&p, a);
+        wsf_presence_tick(&p, ++now);
+        ck_assert_uint_le(p.members_count, GONE_MAX + 16);
+        ck_assert_uint_le(p.loop_queues[0].count, GONE_MAX + 16);
+        ck_assert_uint_le(p.peer_queues[1].count, GONE_MAX + 16);
+    }
+    unsigned members = 0;
+    unsigned anew = 0;
+    wsf_news *news;
+    while ((news = wsf_presence_news(&p, 0, nodes, 1)) != NULL) {
+        members += (unsigned)news->presence.members_count;
+        anew += (news->presence.flags & WSFAN_PRESENCE_ANEW) != 0;
+        free(news);
+    }
+    ck_assert_uint_eq(members, 1); /* who came and went is not told */
+    ck_assert_uint_eq(anew, 1);
+    wsf_presence_row row;
+    for (unsigned peer = 0; peer < 2; peer++) {
+        unsigned rows = 0;
+        uint32_t owed = wsf_presence_owed(&p, peer);
+        for (uint32_t i = 0; i < owed; i++)
+            if (wsf_presence_owed_row(&p, peer, i, &row))
+                rows += row.sessions;
+        ck_assert_uint_eq(rows, 1);
+        wsf_presence_sent(&p, peer, owed);
+    }
+    ck_assert_uint_eq(p.members_count, 1);
+    ck_assert_uint_eq(p.gone_count, 0);
+    wsf_roster_destroy(&p);
+}
+END_TEST
+
+SUITE_MAIN("presence", a_member_joins_with_its_first_session_and_leaves_with_its_last,
+           who_comes_back_within_the_grace_time_has_not_left, other_metadata_is_an_update,
+           a_large_chat_is_told_in_numbers_until_it_is_half_as_large,
+           a_loop_is_told_of_everyone_when_its_first_session_comes,
+           members_are_visited_once_each_in_pages_of_any_size,
+           of_one_key_only_the_newest_waits_in_an_inbox, a_count_names_whom_it_lacks,
+           more_rows_than_the_limit_make_a_count_incomplete,
+           a_row_that_went_wrong_is_found_and_mended,
+           a_loop_that_takes_nothing_costs_a_bounded_number_of_members)
