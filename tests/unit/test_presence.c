@@ -21,7 +21,7 @@ typedef struct {
     unsigned joins, leaves;
     uint64_t users;
     uint64_t sessions[USERS_MAX]; /* of the user "u<i>"; 0: it is not there */
-    char metadata[64];            /* of the last change */
+    char metadata[257];           /* of the last change */
     unsigned messages;
     char last[32];
 } seen;
