@@ -29,9 +29,10 @@ static int on_connection(struct lws *wsi, enum lws_callback_reasons reason, void
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
         return publish_complete(server_of(wsi), wsi);
     case LWS_CALLBACK_HTTP_WRITEABLE:
-        return publish_writable(server_of(wsi), wsi);
+        return publish_writable(server_of(wsi), wsi) != 0 ? -1 : who_writable(wsi);
     case LWS_CALLBACK_CLOSED_HTTP:
         publish_hung_up(server_of(wsi), wsi);
+        who_closed(wsi);
         return 0;
     case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
         return http_upgrade(server_of(wsi), wsi, in);

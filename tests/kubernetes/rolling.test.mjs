@@ -218,8 +218,12 @@ scenario('a rolling restart under load strands nobody and loses nothing between 
       return true;
     });
     await meshed(names);
-    await until('the service answers', () =>
-      fetch(`${SERVICE}/readyz`).then(({ ok }) => ok, () => false));
+    const reached = new Set();
+    await until('the service leads to all', async () => {
+      const answer = await fetch(`${SERVICE}/healthz`).catch(() => null);
+      if (answer?.ok) reached.add((await answer.json()).node);
+      return reached.size === names.length;
+    });
 
     const users = Array.from({ length: 12 }, (_, i) => new User(world, `user${i}`));
     await until('all are in', () => users.every((user) => user.visit));

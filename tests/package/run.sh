@@ -79,7 +79,7 @@ quiet cmake --build "$work/subdirectory"
 runs "$work/subdirectory/host"
 
 echo "the integration in the README"
-awk '/^```c$/ { code = 1; next } /^```$/ { code = 0 } code' "$source/README.md" >"$work/readme"
+awk '/^```c$/ && !seen { code = seen = 1; next } /^```$/ { code = 0 } code' "$source/README.md" >"$work/readme"
 sed '/^\/\* connected \*\//,$d' "$work/readme" >"$work/readme_start.h"
 sed -n '/^\/\* connected \*\//,$p' "$work/readme" >"$work/readme_events.h"
 for part in start events; do

@@ -402,10 +402,10 @@ static const uint8_t *rest_of_payload(const hosts *h, uint32_t number) {
     return &h->pattern[number * 31 % PATTERN_PERIOD];
 }
 
-static void publish(hosts *h, unsigned node, const choice *c, size_t size_max) {
+static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, bool may_ask) {
     wsf_core *core = world_core(h->world, node);
     size_t size = sizeof(uint32_t) + world_random(h->world, size_max);
-    bool asked = c->ledger.slot == 0 && world_random(h->world, 8) == 0;
+    bool asked = may_ask && c->ledger.slot == 0 && world_random(h->world, 8) == 0;
     uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &c->ledger, size, asked);
     uint8_t payload[PAYLOAD_SIZE_MAX];
     memcpy(payload, &number, sizeof number);
@@ -431,7 +431,7 @@ bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
                     chosen.except.node == 0;
     if (one_chat && world_random(h->world, 6) == 0) /* a latest value, of one of two keys */
         chosen.ledger.slot = chosen.ledger.chats * 2 + (uint32_t)world_random(h->world, 2);
-    publish(h, node, &chosen, size_max);
+    publish(h, node, &chosen, size_max, true);
     return true;
 }
 
@@ -443,7 +443,7 @@ void hosts_greet(hosts *h, unsigned chat) {
             wsf_core_congested(world_core(h->world, node)) || world_random(h->world, 4) != 0)
             continue;
         choice_make_chat(chat, &one);
-        publish(h, node, &one, SIZE_MAX_SMALL);
+        publish(h, node, &one, SIZE_MAX_SMALL, false); /* it may be too late for results */
     }
 }
 

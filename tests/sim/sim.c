@@ -268,7 +268,8 @@ static void settle(sim *s) {
     /* A heartbeat or two more shows a lost tail and compares what all know; results come in. */
     until = world_ms(s->world) + world_config(s->world)->result_ms_max + 3000;
     uint64_t presence_ms = world_ms(s->world) + 2000 + world_config(s->world)->down_ms +
-                           world_config(s->world)->presence.grace_ms;
+                           world_config(s->world)->presence.grace_ms +
+                           world_config(s->world)->request_ms_max; /* that may close a session */
     until = until > presence_ms ? until : presence_ms; /* of nodes that have just died */
     while (!s->storm && world_ms(s->world) < until)
         slice(s);

@@ -143,6 +143,20 @@ static wsfan_owner owner_of(int i, const char *chat) {
     return owner;
 }
 
+/* Whether a node knows of all three that they may own chats. */
+static bool sees_three(int i) {
+    unsigned seen = 0;
+    for (int c = 0; c < 100; c++) {
+        char chat[16];
+        snprintf(chat, sizeof chat, "%d", c);
+        wsfan_owner owner = owner_of(i, chat);
+        for (int n = 0; n < 3; n++)
+            if (owner.node == wsfan_node_id(replicas[n].node))
+                seen |= 1u << n;
+    }
+    return seen == 7;
+}
+
 /* Three nodes that name the same owner of everything. */
 static void start_three(void) {
     wsfan_options options = quick_options();
@@ -154,7 +168,9 @@ static void start_three(void) {
     start(2, options);
     for (int i = 0; i < 3; i++)
         WAIT(wsfan_node_ready(replicas[i].node) == 1);
-    for (int i = 0; i < 3; i++) { /* until each knows that the others are ready */
+    for (int i = 0; i < 3; i++)
+        WAIT(sees_three(i)); /* that the others are ready */
+    for (int i = 0; i < 3; i++) {
         char chat[16] = "a";
         for (int n = 0; n < 100; n++) {
             snprintf(chat, sizeof chat, "%d", n);
