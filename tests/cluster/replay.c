@@ -60,12 +60,12 @@ static uint32_t message_of(const player *p, uint64_t publisher, uint32_t number)
 static void play_publish(player *p, reader *from, const event *e) {
     uint32_t number = UINT32_MAX;
     if (e->kind == EVENT_PUBLISH) {
-        ledger_targets targets = {
-            .chats = e->chats,
-            .user = e->user,
-            .all = e->all,
-            .except = e->except == UINT32_MAX ? UINT32_MAX : from->sessions.values[e->except],
-        };
+        ledger_targets targets = ledger_nobody();
+        targets.chats = e->chats;
+        targets.user = e->user;
+        targets.all = e->all;
+        if (e->except != UINT32_MAX)
+            targets.except = from->sessions.values[e->except];
         number = ledger_publish(p->ledger, from->life, &targets, e->size, e->asked);
         p->totals->published++;
     } else {

@@ -111,13 +111,29 @@ static bool knows(const wsf_core *core, uint64_t node) {
     return core->config.node == node;
 }
 
+/* Whether what a node's joins waited for includes this asker: not one that was down for it, while it
+ * was up for the asker. */
+static bool counts_on(hosts *h, uint64_t node, uint64_t asker) {
+    for (unsigned n = 0; n < h->used; n++) {
+        const wsf_core *core = world_core(h->world, n);
+        if (core == NULL || core->config.node != node)
+            continue;
+        for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
+            if (core->peers[p].node == asker)
+                return wsf_peer_live(&core->peers[p]) && core->peers[p].serial_skipped == 0;
+        return node == asker;
+    }
+    return false;
+}
+
 /* Whom a complete list must show: those that were told that all know of them. */
 static void expect_rows(hosts *h, unsigned node, uint32_t number, uint32_t chats) {
     uint32_t life = h->hosts[node].life;
     for (uint32_t s = 0; s < ledger_sessions(h->ledger); s++) {
         uint32_t there = ledger_life(h->ledger, s);
         if (!ledger_at(h->ledger, s, there) || !ledger_mutual(h->ledger, life, there) ||
-            !knows(world_core(h->world, node), ledger_node(h->ledger, there)))
+            !knows(world_core(h->world, node), ledger_node(h->ledger, there)) ||
+            !counts_on(h, ledger_node(h->ledger, there), world_node_id(h->world, node)))
             continue;
         for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++)
             if ((chats >> chat & 1) != 0 && ledger_told(h->ledger, s, chat))

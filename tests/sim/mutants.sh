@@ -6,7 +6,7 @@
 # semicolons. CC and CFLAGS as usual.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
-build=$1 library=$2 objects=$(printf '%s' "$3" | tr ';' ' ') seeds=${4:-500}
+build=$1 library=$2 objects=$(printf '%s' "$3" | tr ';' ' ') seeds=${4:-1000}
 shift $(($# < 4 ? $# : 4))
 [ $# -gt 0 ] || set -- $(cd "$root/tests/sim/mutants" && ls ./*.patch | sed 's|^\./||; s|\.patch$||')
 
