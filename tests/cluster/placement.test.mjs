@@ -95,7 +95,8 @@ scenario('programs get 307 before the upgrade, browsers a close frame that says 
     for (const origin of [undefined, 'http://page.example']) {
       const client = await follow(world, replicas[0], chat, 'ben & é', origin);
       assert.equal(nodeOf(client), 'gamma');
-      await client.frame((frame) => frame.type === 'joined' && frame.user === 'ben & é');
+      await client.frame((frame) => frame.type === 'members' &&
+        frame.members.some(({ user }) => user === 'ben & é'));
       client.socket.close();
     }
     const direct = new Client(world, replicas[0].address(chat, 'carl'), { origin: 'http://x' });
