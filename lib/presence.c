@@ -225,9 +225,13 @@ void wsf_presence_tick(wsf_presence *p, uint64_t now_ms) {
 }
 
 void wsf_presence_overslept(wsf_presence *p, uint64_t ms) {
+    /* Not longer than from now on: a grace time may have begun after we woke up. */
+    uint64_t latest_ms = p->now_ms + p->limits.grace_ms + 1;
     for (uint32_t i = ms > 0 ? p->leave_head : WSF_TABLE_NONE; i != WSF_TABLE_NONE;
-         i = p->members[i].leave_next)
-        p->members[i].leave_ms += ms;
+         i = p->members[i].leave_next) {
+        uint64_t later_ms = p->members[i].leave_ms + ms;
+        p->members[i].leave_ms = later_ms < latest_ms ? later_ms : latest_ms;
+    }
 }
 
 uint64_t wsf_presence_deadline(const wsf_presence *p) {
