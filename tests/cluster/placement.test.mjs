@@ -225,7 +225,7 @@ scenario('a replica that ends sends its clients away over the time it has, and i
       return open.length === 0;
     });
     assert.ok(stages >= 10, `${stages} stages`);
-    for (const client of clients) assert.equal(client.closed.code, 1001);
+    for (const client of clients) assert.equal((await client.close()).code, 1001);
     assert.deepEqual(await gamma.exited, { code: 0, signal: null });
     // What was said while it ended: each that was accepted has come, in order.
     const heard = listener.messages.map((message) => Number(message.text.split(' ')[2]));
