@@ -297,6 +297,14 @@ bool wsf_core_congested(const wsf_core *core) {
 
 /* ------------------------------------------------------------------------------------- network */
 
+void wsf_core_expect(wsf_core *core, uint32_t identity) {
+    core->expected_identity = identity;
+}
+
+void wsf_core_expel(wsf_core *core, bool (*may)(void *user, uint32_t identity), void *user) {
+    wsf_greet_expel(core, may, user);
+}
+
 void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, wsf_now now) {
     assert(connection < WSF_CONNECTIONS_MAX);
     core->presence.now_ms = now.ms;
@@ -306,6 +314,10 @@ void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, ws
     if (wsf_reader_open(core->reader, frame->data, frame->size, core->config.node, &head) !=
         WSFAN_OK) {
         wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
+        return;
+    }
+    if (core->expected_identity != 0 && wsf_identity_of(head.sender) != core->expected_identity) {
+        wsf_core_count_drop(core, WSFAN_DROP_FORGED, 1);
         return;
     }
     if (head.sender == core->config.node)
@@ -432,7 +444,7 @@ size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capa
     size_t count = 0;
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         const wsf_peer *peer = &core->peers[i];
-        if (peer->node == 0 || !peer->linked)
+        if (peer->node == 0 || !peer->linked || peer->state == 0)
             continue;
         if (count < capacity) {
             wsfan_peer_stats *out = &peers[count];

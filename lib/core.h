@@ -58,6 +58,7 @@ typedef struct {
     uint32_t weight;            /* 0: owns no chats */
     const char *public_address; /* NULL: none */
     bool publisher_only;
+    bool authenticated; /* the upper 32 bits of a node's id are of its key */
 } wsf_core_config;
 
 /* Travels from a loop to the core and back: "tell the peers that this loop has a session in this
@@ -158,6 +159,12 @@ void wsf_core_ask(wsf_core *core, wsf_ask *ask, wsf_now now);
  * was told the token of; takes over the payload, which is from malloc(). */
 void wsf_core_task_through(wsf_core *core, wsf_task *task);
 void wsf_core_reply(wsf_core *core, uint64_t token, void *payload, size_t size);
+
+/* What comes in from now on is of nodes with this identity; 0: of anybody. */
+void wsf_core_expect(wsf_core *core, uint32_t identity);
+
+/* Parts with every peer that may not be one any more. */
+void wsf_core_expel(wsf_core *core, bool (*may)(void *user, uint32_t identity), void *user);
 
 /* What came by a connection as one frame. Borrowed; large messages keep a reference to it. */
 void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, wsf_now now);

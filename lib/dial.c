@@ -42,14 +42,14 @@ static bool abandoned(const wsf_connection *connection) {
     return connection->used && connection->named == 0 && connection->node == 0;
 }
 
-/* A free place; for a named endpoint, also that of one which nobody names or answers at. */
-static wsf_connection *place(wsf_core *core, bool named) {
+/* A free place; where it is urgent, also that of one which nobody names or answers at. */
+static wsf_connection *place(wsf_core *core, bool urgent) {
     wsf_connection *oldest = NULL;
     for (uint32_t i = 0; i < core->connections_count; i++) {
         wsf_connection *connection = &core->connections[i];
         if (!connection->used)
             return connection;
-        if (named && abandoned(connection) &&
+        if (urgent && abandoned(connection) &&
             (oldest == NULL || connection->since_ms < oldest->since_ms))
             oldest = connection;
     }
@@ -60,8 +60,8 @@ static wsf_connection *place(wsf_core *core, bool named) {
     return oldest;
 }
 
-static bool add(wsf_core *core, const char *endpoint, uint32_t named, wsf_now now) {
-    wsf_connection *connection = place(core, named != 0);
+static bool add(wsf_core *core, const char *endpoint, uint32_t named, bool urgent, wsf_now now) {
+    wsf_connection *connection = place(core, urgent);
     if (connection == NULL)
         return false;
     *connection = (wsf_connection){ .used = true, .named = named, .since_ms = now.ms };
@@ -114,13 +114,18 @@ void wsf_dial_name(wsf_core *core, unsigned source, const char *const *endpoints
     core->surplus[source] = 0;
     for (size_t i = 0; i < count; i++)
         if (strcmp(endpoints[i], core->endpoint) != 0 && find(core, endpoints[i]) == NULL &&
-            !add(core, endpoints[i], bit, now))
+            !add(core, endpoints[i], bit, true, now))
             core->surplus[source]++;
 }
 
-void wsf_dial_hearsay(wsf_core *core, const char *endpoint, wsf_now now) {
-    if (find(core, endpoint) == NULL)
-        add(core, endpoint, 0, now);
+void wsf_dial_hearsay(wsf_core *core, const char *endpoint, bool own_word, wsf_now now) {
+    if (find(core, endpoint) != NULL)
+        return;
+    uint32_t pending = 0;
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+        pending += abandoned(&core->connections[i]);
+    if (own_word || pending < WSF_HEARSAY_MAX)
+        add(core, endpoint, 0, own_word, now);
 }
 
 /* ---------------------------------------------------------------------------------------- nodes */

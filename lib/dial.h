@@ -8,8 +8,9 @@
 void wsf_dial_name(wsf_core *core, unsigned source, const char *const *endpoints, size_t count,
                    wsf_now now);
 
-/* Dials an endpoint that no source names, unless it is known already. */
-void wsf_dial_hearsay(wsf_core *core, const char *endpoint, wsf_now now);
+/* Dials an endpoint that no source names, unless it is known already. own_word: the node there has
+ * just introduced itself; else somebody else told of it, who is not believed without end. */
+void wsf_dial_hearsay(wsf_core *core, const char *endpoint, bool own_word, wsf_now now);
 
 /* Whether a connection carries what this node says. */
 bool wsf_dial_connected(const wsf_core *core, uint64_t node);

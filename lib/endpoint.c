@@ -59,6 +59,16 @@ bool wsf_endpoint_valid(const char *text, size_t size, bool wildcard) {
            port_valid(colon + 1, (size_t)(text + size - colon - 1), wildcard);
 }
 
+bool wsf_endpoint_is_local(const char *text) {
+    static const char *const local[] = { "ipc://", "tcp://[::1]:", "tcp://lo:" };
+    for (size_t i = 0; i < sizeof local / sizeof *local; i++)
+        if (strncmp(text, local[i], strlen(local[i])) == 0)
+            return true;
+    /* A name may begin like an address: 127.example.org */
+    const char *host = text + SCHEME_SIZE;
+    return strncmp(host, "127.", 4) == 0 && host[strspn(host, "0123456789.")] == ':';
+}
+
 bool wsf_endpoint_valid_dns(const char *text, size_t size) {
     if (size <= SCHEME_SIZE || size > WSF_ENDPOINT_SIZE_MAX ||
         memcmp(text, "dns://", SCHEME_SIZE) != 0 || text[SCHEME_SIZE] == '[')

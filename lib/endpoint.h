@@ -10,6 +10,9 @@ enum { WSF_ENDPOINT_SIZE_MAX = 128 };
 /* Whether text is "tcp://HOST:PORT" or "ipc://PATH". wildcard: HOST and PORT may be "*". */
 bool wsf_endpoint_valid(const char *text, size_t size, bool wildcard);
 
+/* Whether a valid one is on this machine alone: loopback, or ipc. */
+bool wsf_endpoint_is_local(const char *text);
+
 /* Whether text is "dns://HOST:PORT", to be resolved. HOST is a name or an IPv4 address. */
 bool wsf_endpoint_valid_dns(const char *text, size_t size);
 

@@ -56,8 +56,8 @@ void wsf_greet_tell_loop(wsf_core *core, unsigned loop) {
     uint64_t bit = UINT64_C(1) << loop;
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         const wsf_peer *peer = &core->peers[i];
-        if (peer->node == 0 || !peer->linked)
-            continue;
+        if (peer->node == 0 || !peer->linked || peer->state == 0)
+            continue; /* of a link that works in one direction so far there is nothing to tell */
         bool down = peer->state == WSFAN_PEER_DOWN;
         wsfan_peer known = { peer->node, peer->name, peer->endpoint, peer->state,
                              down ? WSFAN_REASON_TIMEOUT : WSFAN_REASON_NONE };
@@ -82,8 +82,31 @@ static wsf_subscriber *find_subscriber(wsf_core *core, uint64_t node) {
     return NULL;
 }
 
+static unsigned count_peers(const wsf_core *core, uint32_t identity) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        count += core->peers[i].node != 0 && wsf_identity_of(core->peers[i].node) == identity;
+    return count;
+}
+
+/* Nobody takes all the room with one key: of the key with the most peers one makes way for a key with
+ * fewer, the one that has no link rather than one that has. */
+static wsf_peer *crowding_peer(wsf_core *core, uint32_t identity) {
+    wsf_peer *found = NULL;
+    unsigned most = count_peers(core, identity) + 1;
+    for (unsigned i = 0; i < core->config.peers_count_max && core->config.authenticated; i++) {
+        wsf_peer *peer = &core->peers[i];
+        unsigned count = count_peers(core, wsf_identity_of(peer->node));
+        if (count > most || (count == most && found != NULL && found->linked && !peer->linked)) {
+            found = peer;
+            most = count;
+        }
+    }
+    return found;
+}
+
 /* Room for one more; of those that are down, the one that has been so longest makes way. */
-static wsf_peer *free_peer(wsf_core *core) {
+static wsf_peer *free_peer(wsf_core *core, uint64_t node) {
     wsf_peer *oldest = NULL;
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         wsf_peer *peer = &core->peers[i];
@@ -92,6 +115,8 @@ static wsf_peer *free_peer(wsf_core *core) {
         if (peer->state == WSFAN_PEER_DOWN && (oldest == NULL || peer->heard_ms < oldest->heard_ms))
             oldest = peer;
     }
+    if (oldest == NULL)
+        oldest = crowding_peer(core, wsf_identity_of(node));
     if (oldest != NULL)
         wsf_greet_drop(core, oldest, WSFAN_REASON_LIMIT);
     return oldest;
@@ -111,7 +136,7 @@ static void refuse(wsf_core *core, uint64_t node, const char *name, const char *
 }
 
 static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, wsf_now now) {
-    wsf_peer *peer = free_peer(core);
+    wsf_peer *peer = free_peer(core, node);
     if (peer == NULL) {
         refuse(core, node, "", endpoint, WSFAN_REASON_LIMIT); /* it will ask again */
         return NULL;
@@ -160,6 +185,19 @@ void wsf_greet_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
     peer->node = 0;
 }
 
+void wsf_greet_expel(wsf_core *core, bool (*may)(void *user, uint32_t identity), void *user) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        wsf_peer *peer = &core->peers[i];
+        if (peer->node != 0 && !may(user, wsf_identity_of(peer->node)))
+            wsf_greet_drop(core, peer, WSFAN_REASON_KEY);
+    }
+    for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX; i++) {
+        wsf_subscriber *subscriber = &core->subscribers[i];
+        if (subscriber->node != 0 && !may(user, wsf_identity_of(subscriber->node)))
+            *subscriber = (wsf_subscriber){ 0 };
+    }
+}
+
 void wsf_greet_heard(wsf_core *core, wsf_peer *peer, wsf_now now) {
     peer->heard_ms = now.ms;
     if (peer->linked && peer->reachable)
@@ -200,11 +238,22 @@ static wsfan_reason judge(const wsf_core *core, uint32_t protocol_min, uint32_t 
     return WSFAN_REASON_NONE;
 }
 
+/* Where nodes have keys, half of the room is the most for one of them. */
+static bool may_note_subscriber(const wsf_core *core, uint64_t node) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX && core->config.authenticated; i++)
+        count += core->subscribers[i].node != 0 &&
+                 wsf_identity_of(core->subscribers[i].node) == wsf_identity_of(node);
+    return count < WSF_SUBSCRIBERS_MAX / 2;
+}
+
 void wsf_greet_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_now now) {
     wsf_subscriber *subscriber = find_subscriber(core, node);
     wsf_peer *peer = wsf_greet_find(core, node);
     if (subscribed) {
-        if (subscriber == NULL && (subscriber = find_subscriber(core, 0)) == NULL) {
+        if (subscriber == NULL && may_note_subscriber(core, node))
+            subscriber = find_subscriber(core, 0);
+        if (subscriber == NULL) {
             wsf_core_count_drop(core, WSFAN_DROP_STRANGER, 1);
             return;
         }
@@ -264,7 +313,7 @@ void wsf_greet_introduction(wsf_core *core, const wsf_introduction *introduction
     if (peer == NULL && (peer = add_peer(core, node, introduction->endpoint, now)) == NULL)
         return;
     if (!wsf_dial_connected(core, node))
-        wsf_dial_hearsay(core, introduction->endpoint, now);
+        wsf_dial_hearsay(core, introduction->endpoint, true, now);
     if (!peer->hello_acked)
         wsf_greet_send_hello(core, peer, now);
 }
@@ -281,7 +330,7 @@ void wsf_greet_known(wsf_core *core, const wsf_known_peer *known, wsf_now now) {
         return;
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     wsf_copy_text(endpoint, sizeof endpoint, known->endpoint);
-    wsf_dial_hearsay(core, endpoint, now);
+    wsf_dial_hearsay(core, endpoint, false, now);
 }
 
 /* --------------------------------------------------------------------------------------- hello */
@@ -339,7 +388,7 @@ void wsf_greet_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now) {
     send_loose(core, frame, &writer);
 }
 
-/* The same name again: a peer that is not up any more makes way, as it does for its own restart; of
+/* The same name again, which a node with another key never gets from one that lives: a peer that is not up any more makes way, as it does for its own restart; of
  * two that live the newer incarnation wins. Wall clocks jump, so its number alone says little. */
 static bool name_is_free(wsf_core *core, uint64_t sender, const wsf_hello *hello,
                          const char *name) {
@@ -351,7 +400,9 @@ static bool name_is_free(wsf_core *core, uint64_t sender, const wsf_hello *hello
             continue;
         bool newer = other->incarnation > hello->incarnation ||
                      (other->incarnation == hello->incarnation && other->node > sender);
-        if (newer && other->state == WSFAN_PEER_UP)
+        bool foreign = core->config.authenticated &&
+                       wsf_identity_of(other->node) != wsf_identity_of(sender);
+        if ((newer || foreign) && other->state == WSFAN_PEER_UP)
             return false;
         wsf_greet_drop(core, other, WSFAN_REASON_REPLACED);
     }
@@ -433,7 +484,7 @@ void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t r
                        wsf_now now) {
     if (peer != NULL && peer->linked)
         return; /* an old answer; if not, the peer is silent otherwise, and will be down */
-    wsfan_reason known = reason <= WSFAN_REASON_SLOW ? (wsfan_reason)reason : WSFAN_REASON_NONE;
+    wsfan_reason known = reason <= WSFAN_REASON_KEY ? (wsfan_reason)reason : WSFAN_REASON_NONE;
     for (uint32_t i = 0; i < core->connections_count; i++) {
         wsf_connection *connection = &core->connections[i];
         if (!connection->used || connection->node != node)

@@ -46,6 +46,9 @@ void wsf_greet_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason);
  * queued messages were dropped; all that is missing is counted in its link and told then. */
 uint64_t wsf_greet_cut(wsf_core *core, wsf_peer *peer);
 
+/* Parts with every peer whose key may() refuses. */
+void wsf_greet_expel(wsf_core *core, bool (*may)(void *user, uint32_t identity), void *user);
+
 /* Moves the liveness of every peer to `now`, says hello again where it is due, gives up on
  * connections behind which nobody answers. */
 void wsf_greet_tick(wsf_core *core, wsf_now now);

@@ -12,6 +12,15 @@ void wsf_hash_key_init(wsf_hash_key *key, const char *cluster) {
     crypto_generichash(key->bytes, sizeof key->bytes, name.data, name.size, NULL, 0);
 }
 
+uint32_t wsf_hash_identity(const char *public_key) {
+    uint8_t out[crypto_generichash_BYTES_MIN];
+    uint32_t identity = 0;
+    crypto_generichash(out, sizeof out, (const uint8_t *)public_key, strlen(public_key), NULL, 0);
+    for (size_t i = 0; i < sizeof identity; i++)
+        identity = identity << 8 | out[i];
+    return identity != 0 ? identity : 1;
+}
+
 static uint64_t hash_of_kind(const wsf_hash_key *key, uint8_t kind, wsfan_bytes bytes) {
     wsf_hash_key kind_key = *key;
     uint8_t out[crypto_shorthash_BYTES];

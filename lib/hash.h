@@ -13,6 +13,9 @@ typedef struct {
 /* The key that all nodes of `cluster` share. */
 void wsf_hash_key_init(wsf_hash_key *key, const char *cluster);
 
+/* What the ids of all nodes with this public key begin with; never 0. */
+uint32_t wsf_hash_identity(const char *public_key);
+
 /* SipHash-2-4 of the name, under a key of its own for each kind; never 0. */
 uint64_t wsf_hash_target(const wsf_hash_key *key, const wsfan_target *target);
 

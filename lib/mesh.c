@@ -32,7 +32,9 @@ struct wsf_mesh {
     wsf_message_pool pool; /* of small publishes; guarded by the mailbox's lock */
     wsf_hash_key key;
     _Atomic(named_set *) named[WSF_SOURCES_MAX]; /* not taken yet; NULL: none */
-    atomic_bool named_any;
+    atomic_bool named_any;                       /* or keys_next */
+    _Atomic(wsf_keys *) keys_next;               /* not taken yet; NULL: none */
+    wsf_keys *keys;                              /* in force; NULL: plain text */
     pthread_t thread;
     pthread_mutex_t lock; /* of core */
     wsf_core *core;
@@ -200,11 +202,21 @@ static void on_presence(void *user, wsf_news *news) {
 
 /* --------------------------------------------------------------------------------------- inputs */
 
+static bool may_subscribe(void *user, uint32_t identity, const void *topic, size_t size) {
+    wsf_introduction introduction;
+    bool known = wsf_read_topic(topic, size, &introduction) != WSF_TOPIC_OTHER;
+    bool own = known && introduction.node >> 32 == identity;
+    if (!own)
+        wsf_core_count_drop(((wsf_mesh *)user)->core, WSFAN_DROP_FORGED, 1);
+    return own;
+}
+
 static void on_subscription(void *user, bool subscribed, const void *topic, size_t size) {
     wsf_core_subscription(((wsf_mesh *)user)->core, subscribed, topic, size, now());
 }
 
-static void on_frame(void *user, uint32_t connection, wsf_buffer *frame) {
+static void on_frame(void *user, uint32_t connection, uint32_t identity, wsf_buffer *frame) {
+    wsf_core_expect(((wsf_mesh *)user)->core, identity);
     wsf_core_receive(((wsf_mesh *)user)->core, connection, frame, now());
     flush_inboxes(user);
 }
@@ -283,9 +295,28 @@ static void handle(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
     }
 }
 
+static bool may_be_peer(void *user, uint32_t identity) {
+    const wsf_keys *keys = user;
+    for (uint32_t i = 0; i < keys->count; i++)
+        if (wsf_hash_identity(keys->allowed[i].text) == identity)
+            return true;
+    return false;
+}
+
+static void take_keys(wsf_mesh *mesh) {
+    wsf_keys *keys = mesh->sockets != NULL ? atomic_exchange(&mesh->keys_next, NULL) : NULL;
+    if (keys == NULL)
+        return;
+    wsf_sockets_set_keys(mesh->sockets, keys);
+    wsf_keyring_free_keys(mesh->keys);
+    mesh->keys = keys;
+    wsf_core_expel(mesh->core, may_be_peer, keys);
+}
+
 static void take_named(wsf_mesh *mesh) {
     if (!atomic_exchange(&mesh->named_any, false))
         return;
+    take_keys(mesh);
     for (unsigned i = 0; i < WSF_SOURCES_MAX; i++) {
         named_set *set = atomic_exchange(&mesh->named[i], NULL);
         if (set != NULL)
@@ -339,7 +370,7 @@ static int timeout_until(uint64_t deadline_ms, wsf_now at) {
 
 /* One round: everything that is there, then everything that is due. Returns how long to wait. */
 static int work(wsf_mesh *mesh) {
-    wsf_sockets_handler handler = { mesh, on_subscription, on_frame, on_stray };
+    wsf_sockets_handler handler = { mesh, may_subscribe, on_subscription, on_frame, on_stray };
     bool more = handle_commands(mesh);
     take_named(mesh);
     if (mesh->sockets != NULL)
@@ -392,9 +423,10 @@ static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
     uint64_t frame_size_max = wsf_core_frame_size_max(core_config);
     int error = WSFAN_OK;
     if (config->endpoint != NULL) {
-        error = wsf_sockets_open(&mesh->sockets, config->endpoint, frame_size_max);
+        error = wsf_sockets_open(&mesh->sockets, config->endpoint, frame_size_max, config->keys);
         if (error != WSFAN_OK)
             return error;
+        with_endpoint.authenticated = config->keys != NULL;
         with_endpoint.endpoint = config->advertise != NULL ? config->advertise
                                                            : wsf_sockets_endpoint(mesh->sockets);
     }
@@ -439,6 +471,7 @@ int wsf_mesh_open(wsf_mesh **out, const wsf_mesh_config *config, const wsf_core_
         error = WSFAN_ESYSTEM;
         goto free_mailbox;
     }
+    mesh->keys = config->keys; /* the caller's still, if opening fails */
     if ((error = open_core(mesh, config, core)) != WSFAN_OK ||
         (mesh->sockets != NULL && (error = start_thread(mesh)) != WSFAN_OK))
         goto free_core;
@@ -467,6 +500,8 @@ void wsf_mesh_close(wsf_mesh *mesh) {
     for (unsigned i = 0; i < WSF_SOURCES_MAX; i++)
         free(atomic_load(&mesh->named[i]));
     wsf_core_destroy(mesh->core);
+    wsf_keyring_free_keys(atomic_load(&mesh->keys_next));
+    wsf_keyring_free_keys(mesh->keys);
     pthread_mutex_destroy(&mesh->lock);
     wsf_message_pool_close(&mesh->pool);
     wsf_mailbox_destroy(&mesh->mailbox);
@@ -624,6 +659,12 @@ int wsf_mesh_name_endpoints(wsf_mesh *mesh, unsigned source, const char *const *
     atomic_store(&mesh->named_any, true);
     wsf_mailbox_wake(&mesh->mailbox);
     return WSFAN_OK;
+}
+
+void wsf_mesh_set_keys(wsf_mesh *mesh, wsf_keys *keys) {
+    wsf_keyring_free_keys(atomic_exchange(&mesh->keys_next, keys));
+    atomic_store(&mesh->named_any, true);
+    wsf_mailbox_wake(&mesh->mailbox);
 }
 
 void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats) {

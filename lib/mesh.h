@@ -4,6 +4,7 @@
 
 #include "core.h"
 #include "inbox.h"
+#include "keyring.h"
 
 typedef struct wsf_mesh wsf_mesh;
 
@@ -15,6 +16,7 @@ typedef struct {
     uint64_t publish_queue_bytes_max;
     uint32_t publish_queue_count_max;
     uint32_t close_ms_max;
+    wsf_keys *keys; /* NULL: plain text; else taken over by the mesh once it is open */
 } wsf_mesh_config;
 
 /* What loops post. PUBLISH is a wsfan_message, JOIN and LEAVE a wsf_ticket, the rest a
@@ -81,6 +83,9 @@ int wsf_mesh_name_endpoints(wsf_mesh *mesh, unsigned source, const char *const *
 int wsf_mesh_drain(wsf_mesh *mesh, uint32_t ms);
 bool wsf_mesh_ready(wsf_mesh *mesh);
 wsf_view *wsf_mesh_view(wsf_mesh *mesh); /* a reference; NULL: out of memory */
+/* [any] Takes over the keys, which a newer set may replace before they are used. The mesh was opened
+ * with keys, and its own is the same. */
+void wsf_mesh_set_keys(wsf_mesh *mesh, wsf_keys *keys);
 
 /* [any] */
 void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats);

@@ -6,6 +6,7 @@
 #include <sys/random.h>
 #include <time.h>
 
+#include "auth.h"
 #include "discovery.h"
 #include "endpoint.h"
 #include "node.h"
@@ -23,7 +24,8 @@ struct wsfan_node {
     wsf_guard guard;
     wsf_mesh *mesh;
     wsf_discovery *discovery; /* NULL: nothing to ask DNS for */
-    pthread_mutex_t lock;     /* of loops */
+    wsf_keyring *keyring;     /* NULL: plain text */
+    pthread_mutex_t lock;     /* of loops and keyring */
     wsfan_loop *loops[LOOPS_MAX];
     bool draining; /* guarded by the lock */
 };
@@ -99,13 +101,28 @@ static int open_mesh(wsfan_node *node) {
         .publish_queue_count_max = o->publish_queue_count_max,
         .close_ms_max = o->close_ms_max,
     };
-    int error = wsf_mesh_open(&node->mesh, &mesh, &core);
+    int error = node->keyring != NULL ? wsf_keyring_read(node->keyring, &mesh.keys) : WSFAN_OK;
+    if (error == WSFAN_OK && (error = wsf_mesh_open(&node->mesh, &mesh, &core)) != WSFAN_OK)
+        wsf_keyring_free_keys(mesh.keys);
     if (error != WSFAN_OK || names_count == 0)
         return error;
     error = wsf_discovery_open(&node->discovery, node->mesh, names, names_count, o->dns_interval_ms,
                                ~seed);
     if (error != WSFAN_OK)
         wsf_mesh_close(node->mesh);
+    return error;
+}
+
+/* With keys, an id shows whose it is. */
+static int open_identity(wsfan_node *node) {
+    int error = random_u64(&node->id);
+    if (error == WSFAN_OK)
+        error = wsf_keyring_open(&node->keyring, &node->options);
+    if (error != WSFAN_OK || node->keyring == NULL)
+        return error;
+    error = wsf_auth_complete(&node->keyring->own);
+    uint64_t identity = wsf_hash_identity(node->keyring->own.public_key.text);
+    node->id = identity << 32 | (node->id & UINT32_MAX);
     return error;
 }
 
@@ -120,7 +137,7 @@ int wsfan_node_open(wsfan_node **out, const wsfan_options *given) {
     if (node == NULL)
         return WSFAN_ENOMEM;
     node->options = options;
-    if ((error = random_u64(&node->id)) != WSFAN_OK ||
+    if ((error = open_identity(node)) != WSFAN_OK ||
         (error = wsf_guard_open(&node->guard)) != WSFAN_OK)
         goto free_node;
     if (options.name != NULL)
@@ -144,6 +161,7 @@ destroy_lock:
 close_guard:
     wsf_guard_close(&node->guard);
 free_node:
+    wsf_keyring_close(node->keyring);
     free(node);
     return error;
 }
@@ -171,6 +189,7 @@ int wsfan_node_close(wsfan_node *node) {
     wsf_mesh_close(node->mesh);
     pthread_mutex_destroy(&node->lock);
     wsf_guard_close(&node->guard);
+    wsf_keyring_close(node->keyring);
     free(node);
     return WSFAN_OK;
 }
@@ -189,6 +208,35 @@ const char *wsfan_node_endpoint(const wsfan_node *node) {
 
 const char *wsfan_node_cluster(const wsfan_node *node) {
     return node->cluster;
+}
+
+const char *wsfan_node_public_key(const wsfan_node *node) {
+    return node->keyring != NULL ? node->keyring->own.public_key.text : "";
+}
+
+/* list: keys replace those that the host listed. */
+static int renew_keys(wsfan_node *node, bool list, const char *const *keys, size_t count) {
+    wsf_keys *all;
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    if (node->keyring == NULL)
+        return WSFAN_EINVAL;
+    pthread_mutex_lock(&node->lock);
+    error = list ? wsf_keyring_relist(node->keyring, keys, count, &all)
+                 : wsf_keyring_read(node->keyring, &all);
+    if (error == WSFAN_OK)
+        wsf_mesh_set_keys(node->mesh, all);
+    pthread_mutex_unlock(&node->lock);
+    return error;
+}
+
+int wsfan_node_reload_keys(wsfan_node *node) {
+    return renew_keys(node, false, NULL, 0);
+}
+
+int wsfan_node_allow_keys(wsfan_node *node, const char *const *keys, size_t count) {
+    return renew_keys(node, true, keys, count);
 }
 
 int wsfan_node_set_peers_from(wsfan_node *node, unsigned source, const char *const *endpoints,

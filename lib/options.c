@@ -126,6 +126,17 @@ static int check_addresses(const wsfan_options *o) {
     return error;
 }
 
+/* Nobody shall listen to a network in plain text by mistake. */
+static int check_exposure(const wsfan_options *o) {
+    if (o->allow_insecure > 1)
+        return WSFAN_EINVAL;
+    bool keyed = o->secret_key != NULL || o->key_file != NULL;
+    return keyed || o->allow_insecure == 1 || o->endpoint == NULL ||
+                   wsf_endpoint_is_local(o->endpoint)
+               ? WSFAN_OK
+               : WSFAN_EINSECURE;
+}
+
 int wsf_options_read(wsfan_options *options, const wsfan_options *given) {
     wsfan_options_init(options);
     if (given == NULL || given->struct_size == 0 || given->struct_size > sizeof *options)
@@ -145,5 +156,7 @@ int wsf_options_read(wsfan_options *options, const wsfan_options *given) {
         error = check_times(options);
     if (error == WSFAN_OK)
         error = check_addresses(options);
+    if (error == WSFAN_OK)
+        error = check_exposure(options);
     return error;
 }

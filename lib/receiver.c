@@ -215,8 +215,11 @@ static void take_loose_entry(wsf_core *core, const wsf_frame_head *head, const w
         take_heartbeat(core, peer, head, entry, now);
     } else if (peer != NULL && peer->linked && head->ack_epoch == peer->link.epoch &&
                entry->type == WSF_NACK) {
-        for (uint32_t i = 0; i < entry->nack.count; i++)
+        /* Each of them may ask for a whole window, and costs its sender nothing. */
+        for (uint32_t i = 0; i < entry->nack.count && now.ms >= peer->repair_ms; i++)
             wsf_link_ask_again(&peer->link, entry->nack.ranges[i]);
+        if (now.ms >= peer->repair_ms)
+            peer->repair_ms = now.ms + WSF_REPAIR_INTERVAL_MS;
     } else if (peer != NULL && peer->linked && head->ack_epoch == peer->link.epoch &&
                entry->type == WSF_RESYNC) {
         wsf_sender_restart_interest(peer);

@@ -1,4 +1,4 @@
-/* The only file that knows ZeroMQ. Hazards of libzmq 4.3.4 that shape it:
+/* The only file that knows ZeroMQ, besides auth.c. Hazards of libzmq 4.3.4 that shape it:
  * - A connecting SUB with a heartbeat of its own aborts the process when it reaches RCVHWM. So only
  *   the XPUB has one, and no socket has a high-water mark: links bound what is under way.
  * - With the default linger zmq_ctx_term() blocks for ever.
@@ -7,6 +7,9 @@
  *   up for it that may find no pipe. With a ZAP domain set such peers are turned away first.
  * - zmq_bind() removes what stands at the path of an ipc endpoint, be it a file or the socket of a
  *   node that is alive.
+ * - A connection whose handshake failed (another key, a stranger at the other end) is never tried
+ *   again by libzmq. So we make a new socket where nothing has come for a while.
+ * - Where libzmq finds no descriptor or thread for its own threads it ends the process.
  * - I/O threads inherit the signal mask of the thread that makes the first socket. */
 #include "socket.h"
 
@@ -23,32 +26,53 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
+#include "auth.h"
 #include "endpoint.h"
+#include "hash.h"
+#include "reserve.h"
 
 enum {
     CONNECTIONS_MAX = 256,
     TOPIC_SIZE_MAX = 200,
     SUBSCRIPTION_SIZE_MAX = 256, /* what an XPUB takes in */
-    SHARE_COUNT = 64,            /* frames of one socket before the next has its turn */
+    INITIATE_SIZE_MAX = 512, /* the same with keys: the handshake of CURVE has a command of 285 */
+    SHARE_COUNT = 64,        /* frames of one socket before the next has its turn */
     HEARTBEAT_INTERVAL_MS = 2000,
     HEARTBEAT_TIMEOUT_MS = 6000,
     RECONNECT_MS = 100,
     RECONNECT_MS_MAX = 2000,
-    RETRY_MS = 1000
+    RETRY_MS = 1000,
+    SILENT_MS = 5000, /* a socket by which nothing has ever come is made anew */
+    KEY_MS = 300,     /* the same where it may have been the wrong key; doubles each time round */
+    KEY_DOUBLINGS_MAX = 4,
+    DENIED_COUNT = 256,
+    CONTEXT_DESCRIPTORS = 16, /* of the context, its threads, our sockets and the port; with some to
+                                 spare for the first connections */
+    CONTEXT_THREADS = 3       /* reaper, I/O, and the mesh thread that follows */
 };
 
 typedef struct {
     void *socket;                             /* NULL with an endpoint: could not be made yet */
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1]; /* "": free */
+    bool proven;                              /* something came by this socket */
+    uint32_t key;          /* the place in keys->allowed of the one that it was made for */
+    uint32_t identity;     /* of that key; 0: there are no keys */
+    uint32_t tries;        /* with one key after another */
+    uint64_t hint_serial;  /* the caller that was taken for the answerer last */
+    uint64_t silent_at_ms; /* the socket is given up then, unless proven */
 } connection;
 
 struct wsf_sockets {
     void *context;
     void *publisher;
+    wsf_auth *auth; /* NULL: plain text */
+    const wsf_keys *keys;
+    uint32_t denied[DENIED_COUNT]; /* subscriptions, by a hash of their topic */
     int64_t frame_size_max;
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     uint8_t inbox[TOPIC_SIZE_MAX];
@@ -59,7 +83,7 @@ struct wsf_sockets {
     uint32_t connections_used; /* all in use are below */
     bool retry;
     connection connections[CONNECTIONS_MAX];
-    zmq_pollitem_t items[CONNECTIONS_MAX + 2];
+    zmq_pollitem_t items[CONNECTIONS_MAX + 3];
 };
 
 static void set_int(void *socket, int option, int value) {
@@ -176,13 +200,16 @@ static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
     sockets->publisher = zmq_socket(sockets->context, ZMQ_XPUB);
     if (sockets->publisher == NULL)
         return errno == ENOMEM ? WSFAN_ENOMEM : WSFAN_ESYSTEM;
-    set_common(sockets->publisher, SUBSCRIPTION_SIZE_MAX, endpoint);
+    set_common(sockets->publisher,
+               sockets->auth != NULL ? INITIATE_SIZE_MAX : SUBSCRIPTION_SIZE_MAX, endpoint);
     set_int(sockets->publisher, ZMQ_XPUB_VERBOSER, 1);
     set_int(sockets->publisher, ZMQ_HEARTBEAT_IVL, HEARTBEAT_INTERVAL_MS);
     set_int(sockets->publisher, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
     /* The other side hangs up too when it hears nothing for so long. */
     set_int(sockets->publisher, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
     zmq_setsockopt(sockets->publisher, ZMQ_ZAP_DOMAIN, "wsfan", 5);
+    if (sockets->auth != NULL && !wsf_auth_listen(sockets->auth, sockets->publisher))
+        return WSFAN_ESYSTEM;
     int error = check_path(endpoint);
     if (error != WSFAN_OK)
         return error;
@@ -192,20 +219,34 @@ static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
     return WSFAN_OK;
 }
 
-int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_size_max) {
+/* The handler is there before anybody can connect. */
+static int open_context(wsf_sockets *sockets) {
+    int error = wsf_reserve_check(CONTEXT_DESCRIPTORS, CONTEXT_THREADS);
+    if (error != WSFAN_OK)
+        return error;
+    sockets->context = zmq_ctx_new();
+    if (sockets->context == NULL)
+        return errno == ENOMEM ? WSFAN_ENOMEM : WSFAN_ESYSTEM;
+    if (sockets->keys == NULL)
+        return WSFAN_OK;
+    return wsf_auth_open(&sockets->auth, sockets->context, sockets->keys);
+}
+
+int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_size_max,
+                     const wsf_keys *keys) {
     wsf_sockets *sockets = calloc(1, sizeof *sockets);
     if (sockets == NULL)
         return WSFAN_ENOMEM;
     sockets->frame_size_max = (int64_t)frame_size_max;
+    sockets->keys = keys;
 
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    sockets->context = zmq_ctx_new();
-    int error = sockets->context != NULL ? open_publisher(sockets, endpoint)
-                : errno == ENOMEM        ? WSFAN_ENOMEM
-                                         : WSFAN_ESYSTEM;
+    int error = open_context(sockets);
+    if (error == WSFAN_OK)
+        error = open_publisher(sockets, endpoint);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 
     if (error != WSFAN_OK) {
@@ -229,6 +270,7 @@ void wsf_sockets_close(wsf_sockets *sockets, int linger_ms) {
         set_int(sockets->publisher, ZMQ_LINGER, linger_ms);
         zmq_close(sockets->publisher);
     }
+    wsf_auth_close(sockets->auth);
     if (sockets->context != NULL)
         while (zmq_ctx_term(sockets->context) != 0 && errno == EINTR)
             continue;
@@ -250,6 +292,32 @@ void wsf_sockets_subscribe_to(wsf_sockets *sockets, const void *inbox, size_t in
     sockets->introduction_size = introduction_size;
 }
 
+static uint64_t now_ms(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
+/* Which node answers at an endpoint is not known, so nor is its key: one is tried after another,
+ * every other time that of the node that called last, which is likely to be the one. */
+static void choose_key(wsf_sockets *sockets, connection *to) {
+    uint64_t serial;
+    uint32_t last = wsf_auth_last(sockets->auth, &serial);
+    if (to->tries % 2 == 0 && serial != to->hint_serial)
+        to->key = last;
+    else
+        to->key++;
+    if (to->key >= sockets->keys->count)
+        to->key = 0;
+    uint32_t doublings = to->tries / sockets->keys->count;
+    if (doublings > KEY_DOUBLINGS_MAX)
+        doublings = KEY_DOUBLINGS_MAX;
+    to->hint_serial = serial;
+    to->tries++;
+    to->identity = wsf_hash_identity(sockets->keys->allowed[to->key].text);
+    to->silent_at_ms = now_ms() + ((uint64_t)KEY_MS << doublings);
+}
+
 static void try_connect(wsf_sockets *sockets, connection *to) {
     void *socket = zmq_socket(sockets->context, ZMQ_SUB);
     if (socket == NULL) {
@@ -259,7 +327,13 @@ static void try_connect(wsf_sockets *sockets, connection *to) {
     set_common(socket, sockets->frame_size_max, to->endpoint);
     set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
     set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MS_MAX);
-    if (zmq_setsockopt(socket, ZMQ_SUBSCRIBE, sockets->inbox, sockets->inbox_size) != 0 ||
+    to->proven = false;
+    to->silent_at_ms = now_ms() + SILENT_MS;
+    if (sockets->auth != NULL)
+        choose_key(sockets, to);
+    if ((sockets->auth != NULL &&
+         !wsf_auth_dial(sockets->auth, socket, sockets->keys->allowed[to->key].text)) ||
+        zmq_setsockopt(socket, ZMQ_SUBSCRIBE, sockets->inbox, sockets->inbox_size) != 0 ||
         zmq_setsockopt(socket, ZMQ_SUBSCRIBE, sockets->introduction, sockets->introduction_size) !=
             0 ||
         zmq_connect(socket, to->endpoint) != 0) {
@@ -273,6 +347,7 @@ static void try_connect(wsf_sockets *sockets, connection *to) {
 void wsf_sockets_connect(wsf_sockets *sockets, uint32_t number, const char *endpoint) {
     assert(number < CONNECTIONS_MAX && sockets->connections[number].endpoint[0] == '\0');
     connection *to = &sockets->connections[number];
+    *to = (connection){ .key = WSF_KEYS_MAX }; /* our own is tried first */
     snprintf(to->endpoint, sizeof to->endpoint, "%s", endpoint);
     if (sockets->connections_used <= number)
         sockets->connections_used = number + 1;
@@ -285,6 +360,38 @@ void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t number) {
         zmq_close(from->socket);
     from->socket = NULL;
     from->endpoint[0] = '\0';
+}
+
+static void connect_anew(wsf_sockets *sockets, connection *to) {
+    zmq_close(to->socket);
+    to->socket = NULL;
+    try_connect(sockets, to);
+}
+
+/* Whatever is at the other end, we have not been understood there. */
+static void give_up_silent(wsf_sockets *sockets, uint64_t ms) {
+    for (uint32_t i = 0; i < sockets->connections_used; i++) {
+        connection *to = &sockets->connections[i];
+        if (to->socket != NULL && !to->proven && ms >= to->silent_at_ms)
+            connect_anew(sockets, to);
+    }
+}
+
+void wsf_sockets_set_keys(wsf_sockets *sockets, const wsf_keys *keys) {
+    const wsf_keys *before = sockets->keys;
+    sockets->keys = keys;
+    wsf_auth_set_keys(sockets->auth, keys);
+    for (uint32_t i = 0; i < sockets->connections_used; i++) {
+        connection *to = &sockets->connections[i];
+        if (to->socket == NULL)
+            continue;
+        int place = wsf_keys_find(keys, before->allowed[to->key].text);
+        to->tries = 0;
+        if (place >= 0)
+            to->key = (uint32_t)place;
+        else
+            connect_anew(sockets, to);
+    }
 }
 
 /* -------------------------------------------------------------------------------------- traffic */
@@ -313,15 +420,23 @@ void wsf_sockets_wait(wsf_sockets *sockets, int wake_fd, int timeout_ms) {
     }
     if (sockets->retry && (timeout_ms < 0 || timeout_ms > RETRY_MS))
         timeout_ms = RETRY_MS;
+    uint64_t ms = now_ms();
     int count = 0;
     if (wake_fd >= 0)
         sockets->items[count++] = (zmq_pollitem_t){ .fd = wake_fd, .events = ZMQ_POLLIN };
     sockets->items[count++] = (zmq_pollitem_t){ .socket = sockets->publisher,
                                                 .events = ZMQ_POLLIN };
-    for (uint32_t i = 0; i < sockets->connections_used; i++)
-        if (sockets->connections[i].socket != NULL)
-            sockets->items[count++] = (zmq_pollitem_t){ .socket = sockets->connections[i].socket,
-                                                        .events = ZMQ_POLLIN };
+    if (sockets->auth != NULL)
+        sockets->items[count++] = (zmq_pollitem_t){ .socket = wsf_auth_socket(sockets->auth),
+                                                    .events = ZMQ_POLLIN };
+    for (uint32_t i = 0; i < sockets->connections_used; i++) {
+        const connection *from = &sockets->connections[i];
+        if (from->socket == NULL)
+            continue;
+        sockets->items[count++] = (zmq_pollitem_t){ .socket = from->socket, .events = ZMQ_POLLIN };
+        if (!from->proven && (timeout_ms < 0 || from->silent_at_ms < ms + (uint64_t)timeout_ms))
+            timeout_ms = from->silent_at_ms > ms ? (int)(from->silent_at_ms - ms) : 0;
+    }
     int ready = zmq_poll(sockets->items, count, timeout_ms);
     if (ready == 0 && sockets->retry) {
         sockets->retry = false;
@@ -333,6 +448,43 @@ void wsf_sockets_wait(wsf_sockets *sockets, int wake_fd, int timeout_ms) {
     }
 }
 
+/* A notice without a user is of a connection that has ended, and may be about a subscription that
+ * was denied. A malicious peer with denied ones can make us miss that another's connection has
+ * ended, which its silence tells a little later; it cannot make us think so. */
+static uint32_t *denials(wsf_sockets *sockets, const uint8_t *topic, size_t size) {
+    uint32_t hash = 2166136261; /* FNV-1a (Fowler, Noll, Vo) */
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ topic[i]) * 16777619;
+    return &sockets->denied[hash % DENIED_COUNT];
+}
+
+/* Whether the notice counts. Where there are keys the publisher's socket leaves it to us whom it
+ * sends a topic, so that nobody reads what is for somebody else. */
+static bool admit(wsf_sockets *sockets, zmq_msg_t *notice, const wsf_sockets_handler *handler) {
+    const uint8_t *data = zmq_msg_data(notice);
+    const uint8_t *topic = data + 1;
+    size_t size = zmq_msg_size(notice) - 1;
+    const char *user = zmq_msg_gets(notice, "User-Id");
+    uint32_t *denied = denials(sockets, topic, size);
+    bool subscribed = data[0] == 1;
+    if (user == NULL) {
+        if (subscribed || *denied == 0)
+            return !subscribed;
+        --*denied;
+        return false;
+    }
+    bool allowed = wsf_keys_find(sockets->keys, user) >= 0 &&
+                   handler->may_subscribe(handler->user, wsf_hash_identity(user), topic, size);
+    int option = subscribed ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE;
+    if (allowed)
+        allowed = zmq_setsockopt(sockets->publisher, option, topic, size) == 0;
+    if (!allowed && subscribed && *denied < UINT32_MAX)
+        ++*denied;
+    else if (!allowed && !subscribed && *denied > 0)
+        --*denied;
+    return allowed;
+}
+
 static bool receive_subscriptions(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
     zmq_msg_t message;
     zmq_msg_init(&message);
@@ -340,7 +492,8 @@ static bool receive_subscriptions(wsf_sockets *sockets, const wsf_sockets_handle
     while (count < SHARE_COUNT && zmq_msg_recv(&message, sockets->publisher, ZMQ_DONTWAIT) >= 0) {
         const uint8_t *data = zmq_msg_data(&message);
         size_t size = zmq_msg_size(&message);
-        if (size > 0 && data[0] <= 1)
+        bool notice = size > 0 && data[0] <= 1;
+        if (notice && (sockets->auth == NULL || admit(sockets, &message, handler)))
             handler->subscription(handler->user, data[0] == 1, data + 1, size - 1);
         else
             handler->stray(handler->user);
@@ -377,9 +530,10 @@ static bool receive_frame(wsf_sockets *sockets, void *socket, uint32_t number,
     }
     if (zmq_msg_recv(&frame->message, socket, ZMQ_DONTWAIT) < 0)
         return false;
+    sockets->connections[number].proven = true;
     frame->buffer.data = zmq_msg_data(&frame->message);
     frame->buffer.size = frame->buffer.capacity = (uint32_t)zmq_msg_size(&frame->message);
-    handler->frame(handler->user, number, &frame->buffer);
+    handler->frame(handler->user, number, sockets->connections[number].identity, &frame->buffer);
     if (atomic_load(&frame->buffer.refs) > 1) {
         wsf_buffer_unref(&frame->buffer);
         sockets->received = NULL;
@@ -403,6 +557,9 @@ static bool receive_frames(wsf_sockets *sockets, uint32_t number,
 }
 
 bool wsf_sockets_receive(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
+    if (sockets->auth != NULL)
+        wsf_auth_answer(sockets->auth);
+    give_up_silent(sockets, now_ms());
     bool more = receive_subscriptions(sockets, handler);
     for (uint32_t i = 0; i < sockets->connections_used; i++)
         more = receive_frames(sockets, i, handler) || more;

@@ -7,19 +7,30 @@
 #include <stdint.h>
 
 #include "buffer.h"
+#include "keys.h"
 
 typedef struct wsf_sockets wsf_sockets;
 
 typedef struct {
     void *user;
+    /* Whether the node with this identity may subscribe; asked where there are keys. */
+    bool (*may_subscribe)(void *user, uint32_t identity, const void *topic, size_t size);
     void (*subscription)(void *user, bool subscribed, const void *topic, size_t size);
-    void (*frame)(void *user, uint32_t connection, wsf_buffer *frame); /* frame is borrowed */
+    /* frame is borrowed; identity: of the key of the node that sent it, 0: there are no keys */
+    void (*frame)(void *user, uint32_t connection, uint32_t identity, wsf_buffer *frame);
     void (*stray)(void *user); /* something that is neither */
 } wsf_sockets_handler;
 
-/* Binds endpoint. frame_size_max: larger frames break their connection.
+/* Binds endpoint. frame_size_max: larger frames break their connection. keys: who may connect, and
+ * be connected to; borrowed; NULL: everybody, in plain text.
  * WSFAN_EENDPOINT, WSFAN_EADDRINUSE, WSFAN_EADDR, WSFAN_ESYSTEM, WSFAN_ENOMEM. */
-int wsf_sockets_open(wsf_sockets **sockets, const char *endpoint, uint64_t frame_size_max);
+int wsf_sockets_open(wsf_sockets **sockets, const char *endpoint, uint64_t frame_size_max,
+                     const wsf_keys *keys);
+
+/* Other keys, with the same own one, from now on: hangs up where another node's is not among them,
+ * and dials again. Whom nobody may reach any more subscribes to nothing new; what it has subscribed
+ * to stays, so that the caller must not send there. */
+void wsf_sockets_set_keys(wsf_sockets *sockets, const wsf_keys *keys);
 
 /* Closes, after what was sent has left, or after linger_ms. NULL is allowed. */
 void wsf_sockets_close(wsf_sockets *sockets, int linger_ms);

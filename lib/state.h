@@ -13,6 +13,8 @@ enum {
     WSF_ACK_DELAY_MS = 10,
     WSF_NACK_INTERVAL_MS = 50, /* doubles while nothing comes of it */
     WSF_NACK_INTERVAL_MS_MAX = 1000,
+    WSF_REPAIR_INTERVAL_MS = 25, /* nobody who keeps to the protocol asks so often */
+    WSF_HEARSAY_MAX = 64,        /* connections that only peers told of and where nobody answers */
     WSF_FORGOTTEN_MAX = 64,
     WSF_HELLO_INTERVAL_MS = 250,
     WSF_STALL_MS = 250 /* a peer that acknowledges nothing for so long holds nobody up */
@@ -67,6 +69,7 @@ typedef struct {
     uint64_t ack_ms;      /* an acknowledgement is due then; UINT64_MAX: not */
     uint64_t nack_ms;     /* a nack may be sent from then on */
     uint64_t nack_interval_ms;
+    uint64_t repair_ms;     /* nacks are heard again from then on */
     uint64_t unacked_bytes; /* received since the last prompt acknowledgement */
     bool interest_overflow; /* more than we can note; see core->complete */
 
@@ -126,6 +129,7 @@ struct wsf_core {
     uint64_t epoch; /* of the newest stream; they rise, so that an old hello is known as such */
     uint64_t clock; /* hybrid logical */
     uint64_t last_ms;
+    uint32_t expected_identity; /* of whoever sends what is being received; 0: anybody */
     bool closing;
     wsf_reader *reader;
     wsf_interest interest;
@@ -182,6 +186,11 @@ static inline void wsf_copy_text(char *out, size_t capacity, wsfan_bytes text) {
     size_t size = text.size < capacity ? text.size : capacity - 1;
     memcpy(out, text.data, size);
     out[size] = '\0';
+}
+
+/* Of the key that a node has, where nodes have keys. */
+static inline uint32_t wsf_identity_of(uint64_t node) {
+    return (uint32_t)(node >> 32);
 }
 
 static inline unsigned wsf_peer_index(const wsf_core *core, const wsf_peer *peer) {

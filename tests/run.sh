@@ -3,7 +3,7 @@
 #
 # Installs what is missing (Debian). Four builds below build/: plain with all tests, clang for its
 # warnings, and the tests again under AddressSanitizer with UndefinedBehaviorSanitizer, and under
-# ThreadSanitizer.
+# ThreadSanitizer. Besides, every fuzz target runs for a minute.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=examples/debian.sh
@@ -19,11 +19,14 @@ fi
 need_packages build-essential cmake pkg-config patch \
     libzmq3-dev libmsgpack-dev libsodium-dev libxxhash-dev libc-ares-dev libczmq-dev \
     libwebsockets-dev libcjson-dev libsqlite3-dev check clang \
+    libclang-rt-14-dev clang-tidy cppcheck valgrind abigail-tools openssl \
     haproxy nginx-light chromium \
     util-linux iproute2 nftables dnsmasq-base \
     libhiredis-dev libnats-dev redis-server nats-server \
     $node_packages || exit 1
 
+# Some minutes more: sh tests/run.sh -L slow
+[ $# -gt 0 ] || set -- -LE slow
 jobs=$(nproc)
 failed=
 
@@ -51,10 +54,21 @@ test_build() {
         failed="$failed test:$name"
 }
 
+# The fuzz targets run beside all of this, and take what processor time is left.
+mkdir -p build
+nice -n 19 sh tests/fuzz/run.sh --seconds 60 >build/fuzz.txt 2>&1 &
+fuzz=$!
+
 build clang -DCMAKE_C_COMPILER=clang
 build asan -DCMAKE_BUILD_TYPE=Debug -DWSFAN_SANITIZE=address,undefined && test_build asan "$@"
 build tsan -DCMAKE_BUILD_TYPE=Debug -DWSFAN_SANITIZE=thread && test_build tsan "$@"
-build plain && test_build plain "$@"
+build plain
+
+echo "=== fuzz"
+wait $fuzz || failed="$failed fuzz"
+cat build/fuzz.txt
+
+[ ! -d build/plain ] || test_build plain "$@"
 
 [ -z "$failed" ] || {
     echo "failed:$failed" >&2

@@ -269,6 +269,10 @@ void client_session(const struct client *client, char text[ID_BYTES + 1]) {
 int client_receive(struct client *client, const char *data, size_t size) {
     if (client->close_status != 0)
         return 0;
+    if (lws_is_first_fragment(client->wsi) && !door_message(client)) {
+        refuse(client, CLOSE_POLICY_VIOLATION, "this client sends too many messages");
+        return 0;
+    }
     if (lws_frame_is_binary(client->wsi)) {
         refuse(client, CLOSE_NOT_TEXT, "only text messages are understood");
         return 0;

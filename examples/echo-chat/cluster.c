@@ -2,6 +2,7 @@
  * those that show members, peers and statistics. */
 #include "echo_chat.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 static void on_message(void *loop_user, wsfan_message *message, const wsfan_recipient *recipients,
@@ -68,6 +69,12 @@ int cluster_broadcast_latest(struct client *client, wsfan_bytes payload, wsfan_b
                                                                       client->session),
                                       .key = key };
     return wsfan_broadcast(client->server->node, wsfan_string(client->chat), payload, &options);
+}
+
+void cluster_reload_keys(struct server *server) {
+    int error = wsfan_node_reload_keys(server->node);
+    if (error != WSFAN_OK)
+        fprintf(stderr, "echo-chat: the keys stay as they are: %s\n", wsfan_error_text(error));
 }
 
 void cluster_close(struct server *server) {

@@ -7,6 +7,7 @@
  *   server.c   libwebsockets: one thread, one event loop, its sockets and descriptors
  *   http.c     the page, /healthz and /stats
  *   who.c      /chats, /users/USER, /nodes and /kick: questions to the whole cluster
+ *   door.c     who may come in, and how fast
  *   client.c   one WebSocket client: what it says, and its bounded queue
  *   frame.c    a WebSocket message that many queues share
  *   cluster.c  libwsfan: every call that the chat itself needs
@@ -95,6 +96,33 @@ void frame_release(struct frame *frame);          /* NULL is allowed */
 /* Of a mark that only the newest of its sender is worth anything of; 0: of any other message. */
 uint64_t frame_key(const wsfan_message *message);
 
+/* -------------------------------------------------------------------------------------- door */
+
+enum { TOKEN_BYTES_MAX = 256 /* of any token */, ORIGINS_COUNT_MAX = 16 };
+
+struct client;
+
+struct door_options {
+    const char *token_file; /* its first line is the token that clients need; NULL: none */
+    const char *origins[ORIGINS_COUNT_MAX]; /* of pages whose scripts may connect; none: our own */
+    unsigned origins_count;
+    uint32_t clients_max; /* these three: 0 is no limit */
+    uint32_t handshakes_per_second;
+    uint32_t messages_per_second; /* of one client */
+};
+
+struct bucket {
+    uint64_t level; /* millionths */
+    uint64_t at_us; /* 0: not used yet, full */
+};
+
+struct door {
+    struct door_options options;
+    char token[TOKEN_BYTES_MAX];
+    uint32_t token_size; /* 0: nobody needs one */
+    struct bucket handshakes;
+};
+
 /* ------------------------------------------------------------------------------------ server */
 
 struct server {
@@ -106,8 +134,9 @@ struct server {
     struct query *queries;  /* HTTP requests that wait for the cluster, a list */
     uint64_t clients_count;
     uint64_t clients_slow;    /* closed with 1013 since the start */
-    uint64_t clients_refused; /* closed with 1008, 1003, 1007 or 1009 */
+    uint64_t clients_refused; /* closed with 1008, 1003, 1007 or 1009, or not let in */
     uint64_t outbound_dropped[WSFAN_OUTBOUND_DROP_COUNT]; /* of clients that have gone */
+    struct door door;
     bool met;                 /* another replica has answered */
     bool stopping;
     bool stopped;
@@ -127,8 +156,21 @@ struct options {
     uint32_t drain_s;
     bool redirect;
     const char *publish_token; /* a file; NULL: none */
+    const char *tls_cert; /* files in PEM; NULL, both of them: plain text */
+    const char *tls_key;
+    struct door_options door;
     wsfan_options cluster;
 };
+
+/* Reads the token file. Returns 0, or -1 and a message on stderr. */
+int door_open(struct server *server, const struct door_options *options);
+/* Whether the request brings the token, or none is needed. */
+bool door_has_token(const struct server *server, struct lws *wsi);
+/* The HTTP status with which a handshake is refused, and why; 0: it may go on. */
+unsigned door_refuses(struct server *server, struct lws *wsi, const char **reason);
+/* Whether the client may say one more message now. */
+bool door_message(struct client *client);
+bool bucket_take(struct bucket *bucket, uint32_t per_second, uint64_t now_us);
 
 /* Listens. Returns 0, or -1 and a message on stderr. */
 int server_open(struct server *server, const struct options *options);
@@ -153,6 +195,7 @@ struct client {
     char *text; /* of the message that is arriving in pieces */
     size_t text_size;
     wsfan_outbound *queue; /* of frames */
+    struct bucket messages;
     int close_status; /* 0 while it is open, then an enum close_status */
     const char *close_reason;
     char moved_to[MOVED_BYTES_MAX + 1]; /* a close reason that is not constant */
@@ -183,6 +226,7 @@ void cluster_leave(struct client *client);
 int cluster_broadcast(struct client *client, wsfan_bytes payload);
 /* To the others, and only the newest, for whoever lags behind. */
 int cluster_broadcast_latest(struct client *client, wsfan_bytes payload, wsfan_bytes key);
+void cluster_reload_keys(struct server *server);
 void cluster_close(struct server *server);
 
 /* ------------------------------------------------------------------------- members and peers */

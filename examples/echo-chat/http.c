@@ -231,10 +231,14 @@ int http_request(struct server *server, struct lws *wsi) {
         return publish_request(server, wsi);
     bool post = method == LWSHUMETH_POST;
     if ((post || method == LWSHUMETH_GET || method == LWSHUMETH_HEAD) && who_serves(path, post)) {
-        unsigned status = who_request(server, wsi, path, post, method == LWSHUMETH_HEAD);
+        bool allowed = door_has_token(server, wsi);
+        unsigned status = HTTP_STATUS_UNAUTHORIZED;
+        if (allowed)
+            status = who_request(server, wsi, path, post, method == LWSHUMETH_HEAD);
         if (status == 0)
             return 0;
-        plain(&response, status, "the request was not made");
+        plain(&response, status,
+              allowed ? "the request was not made" : "the token is missing or wrong");
     } else if (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD) {
         plain(&response, HTTP_STATUS_METHOD_NOT_ALLOWED, "only GET and HEAD are served here");
         response.headers[0] = "allow:";
@@ -247,6 +251,8 @@ int http_request(struct server *server, struct lws *wsi) {
         readiness(server, &response);
     } else if (strcmp(path, "/owner") == 0) {
         owner(server, wsi, &response);
+    } else if (strcmp(path, "/stats") == 0 && !door_has_token(server, wsi)) {
+        plain(&response, HTTP_STATUS_UNAUTHORIZED, "the token is missing or wrong");
     } else if (strcmp(path, "/stats") == 0) {
         statistics(server, &response);
     } else if (strcmp(path, "/ws") == 0) {
@@ -280,11 +286,13 @@ int http_upgrade(struct server *server, struct lws *wsi, const char *protocol) {
     int path_size = 0;
     char location[PUBLIC_BYTES_MAX + 3 * (CHAT_BYTES_MAX + USER_BYTES_MAX) + 64];
     struct response response = { 0 };
+    const char *reason = "WebSocket clients go to /ws?chat=CHAT&user=USER";
     bool known = strcasecmp(protocol, "websocket") == 0 &&
                  lws_http_get_uri_and_method(wsi, &path, &path_size) == LWSHUMETH_GET &&
                  strcmp(path, "/ws") == 0;
-    if (!known) {
-        plain(&response, HTTP_STATUS_NOT_FOUND, "WebSocket clients go to /ws?chat=CHAT&user=USER");
+    unsigned status = known ? door_refuses(server, wsi, &reason) : HTTP_STATUS_NOT_FOUND;
+    if (status != 0) {
+        plain(&response, status, reason);
     } else if (redirect_before(server, wsi, location, sizeof location)) {
         plain(&response, 307, "another replica has this chat");
         response.headers[0] = "location:";

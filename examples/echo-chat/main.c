@@ -9,11 +9,13 @@
 
 /* Signals to end arrive as something readable, so that they are handled in the event loop. Blocked
  * before any thread exists, and so in all of them. */
-static int open_signals(void) {
+static int open_signals(bool hangup) {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    if (hangup)
+        sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -21,10 +23,15 @@ static int open_signals(void) {
 
 static int explain(int error, const struct options *options) {
     int reason = errno;
-    bool bad_argument = error == WSFAN_EINVAL || error == WSFAN_ETOOBIG || error == WSFAN_EENDPOINT;
+    bool bad_argument = error == WSFAN_EINVAL || error == WSFAN_ETOOBIG ||
+                        error == WSFAN_EENDPOINT || error == WSFAN_EINSECURE;
     fprintf(stderr, "echo-chat: cannot open the node:");
     if (options->cluster.endpoint != NULL)
         fprintf(stderr, " --mesh %s", options->cluster.endpoint);
+    if (error == WSFAN_EINSECURE) {
+        fprintf(stderr, ": without a key only loopback; give --cert and --allow, or --insecure\n");
+        return 2;
+    }
     for (size_t i = 0; i < options->cluster.peers_count; i++)
         fprintf(stderr, " --join %s", options->cluster.peers[i]);
     fprintf(stderr, ": %s%s\n", error == WSFAN_ESYSTEM ? strerror(reason) : wsfan_error_text(error),
@@ -36,9 +43,9 @@ static void announce(const struct server *server, const struct options *options)
     const char *host = options->listen_host;
     const char *mesh = wsfan_node_endpoint(server->node);
     bool ipv6 = strchr(host, ':') != NULL;
-    printf("ready: node %s, page http://%s%s%s:%d/, mesh %s\n", wsfan_node_name(server->node),
-           ipv6 ? "[" : "", host, ipv6 ? "]" : "", lws_get_vhost_listen_port(server->vhost),
-           *mesh != '\0' ? mesh : "none");
+    printf("ready: node %s, page http%s://%s%s%s:%d/, mesh %s\n", wsfan_node_name(server->node),
+           options->tls_cert != NULL ? "s" : "", ipv6 ? "[" : "", host, ipv6 ? "]" : "",
+           lws_get_vhost_listen_port(server->vhost), *mesh != '\0' ? mesh : "none");
     fflush(stdout);
 }
 
@@ -46,8 +53,8 @@ int main(int argc, char **argv) {
     struct options options;
     struct server server = { 0 };
     options_read(&options, argc, argv);
-    int signals = open_signals();
-    if (server_open(&server, &options) != 0)
+    int signals = open_signals(options.cluster.allow_path != NULL);
+    if (door_open(&server, &options.door) != 0 || server_open(&server, &options) != 0)
         return 1;
     server.drain_ms = options.drain_s * 1000;
     server.redirect = options.redirect;

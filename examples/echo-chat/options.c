@@ -16,7 +16,7 @@ static const char usage[] =
     "                      [127.0.0.1:8080]\n"
     "  --mesh ENDPOINT     meet the other replicas here: tcp://HOST:PORT or ipc://PATH. HOST is\n"
     "                      an address or an interface of this machine, * for all; PORT * is any\n"
-    "                      free one. Keep it inside a network that you trust.\n"
+    "                      free one. More than loopback needs --cert, or --insecure.\n"
     "                      [none: this replica is alone]\n"
     "  --join ENDPOINT     the --mesh of another replica, any one that runs is enough; or\n"
     "                      dns://HOST:PORT: all addresses of HOST, asked for again and again\n"
@@ -33,6 +33,26 @@ static const char usage[] =
     "                      is the first line of this file\n"
     "  --drain SECONDS     how long clients are sent away in when this replica ends [3]\n"
     "  --name NAME         of this replica, unique among them [node- and a random id]\n"
+    "  --cert FILE         key of this replica, FILE_secret or FILE, as zmq_curve certificates "
+    "are:\n"
+    "                      the mesh is encrypted, and knows only who is allowed\n"
+    "  --allow PATH        certificate of a replica, or a directory of them, that may be in the "
+    "mesh\n"
+    "                      besides those with the same key; read again on SIGHUP\n"
+    "  --insecure          the mesh may be bound to any address without a key\n"
+    "  --tls-cert FILE     serve https and wss with this certificate, in PEM,\n"
+    "  --tls-key FILE      and its key\n"
+    "  --origin ORIGIN     pages from here may connect too, as https://example.org; * for any; may "
+    "be\n"
+    "                      given again [the page's own]. With --placement redirect, and for "
+    "pages\n"
+    "                      that are served elsewhere, name those\n"
+    "  --token FILE        clients, /stats, /chats, /users, /nodes and /kick need the token in this\n"
+    "                      file's first line, as\n"
+    "                      ?token=TOKEN or as Authorization: Bearer TOKEN\n"
+    "  --clients N         at most so many at a time, 0: no limit [65536]\n"
+    "  --handshakes N      of WebSocket, so many in a second, 0: no limit [10000]\n"
+    "  --messages N        of one client, so many in a second, 0: no limit [0]\n"
     "  --help              print this and exit\n"
     "\n"
     "Over HTTP: / the page, /ws?chat=CHAT&user=USER the chat, /owner?chat=CHAT, POST /publish,\n"
@@ -114,6 +134,49 @@ static uint32_t read_seconds(const char *flag, const char *argument) {
     return (uint32_t)seconds;
 }
 
+/* Options without a letter. */
+enum {
+    CERT = 256,
+    ALLOW,
+    INSECURE,
+    TLS_CERT,
+    TLS_KEY,
+    ORIGIN,
+    TOKEN,
+    CLIENTS,
+    HANDSHAKES,
+    MESSAGES
+};
+
+static uint32_t read_count(const char *flag, const char *argument) {
+    char *end;
+    long count = strtol(argument, &end, 10);
+    if (*argument < '0' || *argument > '9' || *end != '\0' || count > 1000000000)
+        bad("%s %.20s: it must be a number from 0 to 1000000000", flag, argument);
+    return (uint32_t)count;
+}
+
+static void read_door(struct door_options *door, int option, const char *argument) {
+    switch (option) {
+    case ORIGIN:
+        if (door->origins_count == ORIGINS_COUNT_MAX)
+            bad("--origin: at most %d of them", ORIGINS_COUNT_MAX);
+        door->origins[door->origins_count++] = argument;
+        break;
+    case TOKEN:
+        door->token_file = argument;
+        break;
+    case CLIENTS:
+        door->clients_max = read_count("--clients", argument);
+        break;
+    case HANDSHAKES:
+        door->handshakes_per_second = read_count("--handshakes", argument);
+        break;
+    default:
+        door->messages_per_second = read_count("--messages", argument);
+    }
+}
+
 void options_read(struct options *options, int argc, char **argv) {
     static const struct option known[] = {
         { "listen", required_argument, NULL, 'l' },
@@ -126,11 +189,22 @@ void options_read(struct options *options, int argc, char **argv) {
         { "publish-token", required_argument, NULL, 't' },
         { "drain", required_argument, NULL, 'd' },
         { "help", no_argument, NULL, 'h' },
+        { "cert", required_argument, NULL, CERT },
+        { "allow", required_argument, NULL, ALLOW },
+        { "insecure", no_argument, NULL, INSECURE },
+        { "tls-cert", required_argument, NULL, TLS_CERT },
+        { "tls-key", required_argument, NULL, TLS_KEY },
+        { "origin", required_argument, NULL, ORIGIN },
+        { "token", required_argument, NULL, TOKEN },
+        { "clients", required_argument, NULL, CLIENTS },
+        { "handshakes", required_argument, NULL, HANDSHAKES },
+        { "messages", required_argument, NULL, MESSAGES },
         { NULL, 0, NULL, 0 },
     };
     static const char *joins[JOINS_COUNT_MAX];
     bool standalone = false;
     *options = (struct options){ .drain_s = 3 };
+    options->door = (struct door_options){ .clients_max = 65536, .handshakes_per_second = 10000 };
     read_listen(options, "127.0.0.1:8080");
     wsfan_options_init(&options->cluster);
     opterr = 0;
@@ -167,6 +241,28 @@ void options_read(struct options *options, int argc, char **argv) {
         case 'd':
             options->drain_s = read_seconds("--drain", optarg);
             break;
+        case CERT:
+            options->cluster.key_file = optarg;
+            break;
+        case ALLOW:
+            options->cluster.allow_path = optarg;
+            break;
+        case INSECURE:
+            options->cluster.allow_insecure = 1;
+            break;
+        case TLS_CERT:
+            options->tls_cert = optarg;
+            break;
+        case TLS_KEY:
+            options->tls_key = optarg;
+            break;
+        case ORIGIN:
+        case TOKEN:
+        case CLIENTS:
+        case HANDSHAKES:
+        case MESSAGES:
+            read_door(&options->door, option, optarg);
+            break;
         case 'h':
             fputs(usage, stdout);
             exit(0);
@@ -185,5 +281,7 @@ void options_read(struct options *options, int argc, char **argv) {
         bad("--standalone and --mesh exclude each other");
     if (options->redirect && options->cluster.public_address == NULL)
         bad("--placement redirect needs --public: the others send clients here");
+    if ((options->tls_cert == NULL) != (options->tls_key == NULL))
+        bad("--tls-cert and --tls-key need each other");
     options->cluster.peers = joins;
 }

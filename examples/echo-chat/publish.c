@@ -14,7 +14,6 @@
 #include <stdlib.h>
 
 enum {
-    TOKEN_BYTES_MAX = 256,
     KEY_BYTES_MAX = 128,
     KEYS_COUNT_MAX = 1024,
     BODY_BYTES_MAX = 64 * 1024,

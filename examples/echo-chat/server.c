@@ -3,6 +3,7 @@
 #include "echo_chat.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
@@ -72,8 +73,12 @@ static int on_signal(struct lws *wsi, enum lws_callback_reasons reason, void *us
     (void)user, (void)in, (void)size;
     struct signalfd_siginfo signal;
     if (reason == LWS_CALLBACK_RAW_RX_FILE &&
-        read(lws_get_socket_fd(wsi), &signal, sizeof signal) == (ssize_t)sizeof signal)
-        drain_begin(server_of(wsi));
+        read(lws_get_socket_fd(wsi), &signal, sizeof signal) == (ssize_t)sizeof signal) {
+        if (signal.ssi_signo == SIGHUP)
+            cluster_reload_keys(server_of(wsi));
+        else
+            drain_begin(server_of(wsi));
+    }
     return on_descriptor(reason);
 }
 
@@ -98,6 +103,11 @@ int server_open(struct server *server, const struct options *options) {
         .server_string = "echo-chat",
         .user = server,
     };
+    if (options->tls_cert != NULL) {
+        info.ssl_cert_filepath = options->tls_cert;
+        info.ssl_private_key_filepath = options->tls_key;
+        info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+    }
     if (strchr(options->listen_host, ':') == NULL)
         info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
     /* libwebsockets logs what clients do wrong as its own errors; /stats counts that instead. */
@@ -111,8 +121,9 @@ int server_open(struct server *server, const struct options *options) {
     server->vhost = lws_create_vhost(server->context, &info);
     if (server->vhost != NULL)
         return 0;
-    fprintf(stderr, "echo-chat: cannot listen on %s port %d: %s\n", options->listen_host,
-            options->listen_port, errno != 0 ? strerror(errno) : "not an address of this machine");
+    fprintf(stderr, "echo-chat: cannot listen on %s port %d%s: %s\n", options->listen_host,
+            options->listen_port, options->tls_cert != NULL ? " with this certificate" : "",
+            errno != 0 ? strerror(errno) : "not an address of this machine");
     lws_context_destroy(server->context);
     return -1;
 }

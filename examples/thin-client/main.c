@@ -20,7 +20,8 @@ static const char usage[] =
     "                   balances its replicas\n"
     "  --mesh ENDPOINT  of this node: tcp://HOST:PORT\n"
     "  --join ENDPOINT  the --mesh of a replica, or dns://HOST:PORT\n"
-    "  --listen PORT    on 127.0.0.1; 0: any free one [8090]\n";
+    "  --listen PORT    on 127.0.0.1; 0: any free one [8090]\n"
+    "  --insecure       the mesh may be bound to more than loopback without a key\n";
 
 struct arguments {
     const char *store;
@@ -37,6 +38,7 @@ static void read_arguments(struct arguments *arguments, int argc, char **argv) {
         { "mesh", required_argument, NULL, 'm' },
         { "join", required_argument, NULL, 'j' },
         { "listen", required_argument, NULL, 'l' },
+        { "insecure", no_argument, NULL, 'i' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
@@ -58,6 +60,9 @@ static void read_arguments(struct arguments *arguments, int argc, char **argv) {
             break;
         case 'l':
             arguments->port = atoi(optarg);
+            break;
+        case 'i':
+            arguments->cluster.allow_insecure = 1;
             break;
         case 'h':
             fputs(usage, stdout);

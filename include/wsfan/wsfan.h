@@ -45,7 +45,8 @@
  *     resolv.conf has changed.
  *   - A node does not survive fork(): in the child every call that takes a node or a loop returns
  *     WSFAN_EFORK, and nothing is released.
- *   - The mesh carries plain text. Keep its port inside a network that you trust.
+ *   - Without a key (options.secret_key, options.key_file) the mesh carries plain text, and is bound
+ *     to loopback only unless you insist (options.allow_insecure).
  */
 #ifndef WSFAN_H
 #define WSFAN_H
@@ -90,7 +91,10 @@ extern "C" {
     X(WSFAN_EFORK, -15, "the node was opened before fork(); it is unusable in the child")          \
     X(WSFAN_EPARTIAL, -16, "some live peers did not acknowledge, or not in time")                  \
     X(WSFAN_ESILENT, -17, "the node did not answer in time, or is gone")                           \
-    X(WSFAN_ENOTSUP, -18, "the node does not know how to do this")
+    X(WSFAN_ENOTSUP, -18, "the node does not know how to do this")                              \
+    X(WSFAN_EINSECURE, -19,                                                                        \
+      "a mesh without keys may be bound to loopback only; see allow_insecure")                     \
+    X(WSFAN_EKEY, -20, "a key or certificate is not valid, or its file cannot be read; see errno")
 
 #define WSFAN_ERROR_ENUM(name, value, text) name = (value),
 enum { WSFAN_ERROR_LIST(WSFAN_ERROR_ENUM) WSFAN_ERROR_END_ = 1 };
@@ -278,7 +282,25 @@ typedef struct wsfan_options {
                                              that has more is named as missing from counts */
     uint32_t presence_grace_ms;           /* so long a member without a session stays a member,
                                              0..600000 [5000] */
+
+    /* Security of the mesh: CURVE (ZeroMQ RFC 26) on every connection, if there is a key of our own.
+     * Both ends must know each other's key, or nothing passes. Keys are Z85 text of 40 characters;
+     * certificates are files as czmq's zcert and zmq_curvekey write them. */
+    const char *secret_key; /* of this node [NULL: that of key_file; neither: plain text] */
+    const char *key_file; /* certificate with it: key_file + "_secret", or else key_file. Read when
+                               the node opens; not both with secret_key [NULL] */
+    const char *const *allow; /* public keys of nodes that may be peers; our own always is, so that
+                                 nodes that share a key need nothing here [NULL] */
+    size_t allow_count;       /* 0..WSFAN_KEYS_MAX [0] */
+    const char
+        *allow_path; /* a certificate, or a directory of them (names that begin with "." or end
+                               with "_secret" are passed over): as many more [NULL] */
+    uint32_t allow_insecure; /* 1: plain text may be bound to more than loopback (127.0.0.0/8, ::1,
+                                lo, ipc). 0: that is WSFAN_EINSECURE [0] */
 } wsfan_options;
+
+/* Keys that may be peers, of options.allow and options.allow_path together, our own among them. */
+#define WSFAN_KEYS_MAX 256
 
 /* Sets every field to its default. options must not be NULL. [any] */
 WSFAN_API void wsfan_options_init(wsfan_options *options);
@@ -290,8 +312,9 @@ WSFAN_API void wsfan_options_init(wsfan_options *options);
  * node     receives the node; the caller closes it with wsfan_node_close(). Untouched on error.
  * options  not NULL.
  * Errors: WSFAN_EINVAL (a field out of its range), WSFAN_ETOOBIG (cluster or name too long),
- * WSFAN_EENDPOINT, WSFAN_EADDRINUSE, WSFAN_EADDR, WSFAN_ESYSTEM, WSFAN_ENOMEM. A peer that cannot
- * be reached is no error: it is tried again until it can. [any] */
+ * WSFAN_EENDPOINT, WSFAN_EADDRINUSE, WSFAN_EADDR, WSFAN_EINSECURE, WSFAN_EKEY, WSFAN_ELIMIT (more
+ * than WSFAN_KEYS_MAX), WSFAN_ESYSTEM, WSFAN_ENOMEM. A peer that cannot be reached is no error: it is
+ * tried again until it can. [any] */
 WSFAN_API int wsfan_node_open(wsfan_node **node, const wsfan_options *options);
 
 /* Says goodbye to the peers and releases the node. Waits until everything that was accepted is
@@ -359,6 +382,25 @@ WSFAN_API const char *wsfan_node_endpoint(const wsfan_node *node);
 /* The name of its cluster; valid while the node is open. [any] */
 WSFAN_API const char *wsfan_node_cluster(const wsfan_node *node);
 
+/* ---------------------------------------------------------------------------------------- keys */
+
+/* Reads options.allow_path again, as it was given when the node was opened, and takes over who may
+ * be a peer from now on: soon after this call a peer whose key is not allowed any more is down, with
+ * WSFAN_REASON_KEY, and gets nothing. The node's own key stays until it is opened again. May block
+ * on the file system.
+ * Errors: WSFAN_EINVAL (a node without a key), WSFAN_EKEY, WSFAN_ELIMIT, WSFAN_ENOMEM, WSFAN_EFORK.
+ * Each leaves everything as it was. [any] */
+WSFAN_API int wsfan_node_reload_keys(wsfan_node *node);
+
+/* The same, and keys replace those of options.allow.
+ *
+ * keys   Z85 text of 40 characters each; copied. May be NULL when count is 0.
+ * count  0..WSFAN_KEYS_MAX. */
+WSFAN_API int wsfan_node_allow_keys(wsfan_node *node, const char *const *keys, size_t count);
+
+/* This node's public key, "" without one; valid while the node is open. [any] */
+WSFAN_API const char *wsfan_node_public_key(const wsfan_node *node);
+
 /* ----------------------------------------------------------------------------------- discovery */
 
 /* Endpoints that are dialled at a time, of all sources together. */
@@ -423,7 +465,8 @@ typedef enum {
     WSFAN_REASON_ID = 8,       /* another node has the same id: a copy of a running machine? */
     WSFAN_REASON_SELF = 9,     /* an endpoint that leads back to this node; harmless in a list that
                                   all nodes share */
-    WSFAN_REASON_SLOW = 10     /* its queue was full, and slow_peer is WSFAN_SLOW_CUT */
+    WSFAN_REASON_SLOW = 10,    /* its queue was full, and slow_peer is WSFAN_SLOW_CUT */
+    WSFAN_REASON_KEY = 11      /* its key is not allowed any more */
 } wsfan_reason;
 
 typedef struct {
@@ -915,7 +958,8 @@ WSFAN_API void *wsfan_message_headroom(wsfan_message *message, size_t size);
     X(WSFAN_DROP_MALFORMED, "bytes from the network that are no valid frame or introduction")      \
     X(WSFAN_DROP_STRANGER, "a frame of a node that has not introduced itself")                     \
     X(WSFAN_DROP_EVENT, "a notice to a loop that does not dispatch, or out of memory")             \
-    X(WSFAN_DROP_REPLACED, "a newer message with the same key took its place")
+    X(WSFAN_DROP_REPLACED, "a newer message with the same key took its place")                     \
+    X(WSFAN_DROP_FORGED, "in the name of a node that has another key")
 
 #define WSFAN_DROP_ENUM(name, text) name,
 typedef enum { WSFAN_DROP_LIST(WSFAN_DROP_ENUM) WSFAN_DROP_COUNT } wsfan_drop;

@@ -6,7 +6,7 @@ import { browser, connectedTo, openTab, say } from './world.mjs';
 async function start(world, name, others) {
   const host = `127.0.0.1:${await freePort()}`;
   return world.replica({ name, listen: host, joins: others.map((r) => r.mesh),
-    args: ['--placement', 'redirect', '--public', host] });
+    args: ['--placement', 'redirect', '--public', host, '--origin', '*'] });
 }
 
 const ownerOf = async (replica, chat) =>

@@ -5,7 +5,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { root, scenario, until } from '../cluster/replica.mjs';
+import { meshed, root, scenario, until } from '../cluster/replica.mjs';
 import { balancer, browser } from './world.mjs';
 
 const program = process.env.THIN_CLIENT || `${root}build/examples/thin-client/thin-client`;
@@ -29,7 +29,11 @@ async function post(tab, text) {
 
 scenario('pages post by REST, hear over sockets of other replicas, fetch, and recover by fetching',
   async (world) => {
-    const replicas = await world.cluster('alpha', 'beta', 'gamma');
+    const replicas = [];
+    for (const name of ['alpha', 'beta', 'gamma'])
+      replicas.push(await world.replica({ name, joins: replicas.slice(0, 1).map((r) => r.mesh),
+        args: ['--origin', '*'] }));
+    await meshed(replicas);
     const sockets = (await balancer(world, replicas)).replace('http:', 'ws:').replace(/\/$/, '');
     const directory = mkdtempSync(join(tmpdir(), 'wsfan-thin-'));
     world.closing(() => rmSync(directory, { recursive: true, force: true }));

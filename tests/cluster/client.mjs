@@ -20,8 +20,8 @@ export class Client {
   }
 
   // Until the replica says that every broadcast from now on will arrive.
-  static async join(world, replica, chat, user = `user of ${replica.name}`) {
-    const client = new Client(world, replica.address(chat, user));
+  static async join(world, replica, chat, user = `user of ${replica.name}`, options = {}) {
+    const client = new Client(world, replica.address(chat, user), options);
     const { session } = await client.frame((frame) => frame.type === 'welcome');
     client.session = session;
     await client.frame((frame) => frame.type === 'joined' && frame.session === session);

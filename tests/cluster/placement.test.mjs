@@ -20,7 +20,7 @@ async function placed(world, names = NAMES) {
 async function start(world, name, others, host) {
   const address = host || `127.0.0.1:${await freePort()}`;
   return world.replica({ name, listen: address, joins: others.slice(0, 1).map((r) => r.mesh),
-    args: ['--placement', 'redirect', '--public', address] });
+    args: ['--placement', 'redirect', '--public', address, '--origin', '*'] });
 }
 
 async function owner(replica, chat) {

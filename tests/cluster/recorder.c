@@ -412,6 +412,7 @@ static int open_node(recorder *r) {
     options.cluster = "recorders";
     options.name = r->config->name;
     options.endpoint = r->config->endpoint;
+    options.allow_insecure = 1; /* in a network of our own */
     options.peers = r->config->peers;
     options.peers_count = r->config->peers_count;
     options.payload_bytes_max = 64 * 1024;

@@ -101,7 +101,8 @@ export class Replica extends Child {
 
   async ready() {
     const [, name, page, mesh] = await this.printed(/^ready: node (.*), page (.*), mesh (.*)$/m);
-    Object.assign(this, { name, page, mesh, host: new URL(page).host });
+    const { host, protocol } = new URL(page);
+    Object.assign(this, { name, page, mesh, host, scheme: protocol === 'https:' ? 'wss' : 'ws' });
     return this;
   }
 
@@ -116,7 +117,7 @@ export class Replica extends Child {
   }
 
   address(chat, user) {
-    return `ws://${this.host}/ws?${new URLSearchParams({ chat, user })}`;
+    return `${this.scheme}://${this.host}/ws?${new URLSearchParams({ chat, user })}`;
   }
 }
 

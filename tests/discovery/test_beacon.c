@@ -75,6 +75,7 @@ static void start_node(int i, const char *cluster, const char *endpoint) {
     wsfan_options_init(&options);
     options.cluster = cluster;
     options.name = name;
+    options.allow_insecure = 1; /* in a network of our own */
     options.endpoint = endpoint;
     options.heartbeat_ms = 50;
     options.silent_ms = 500;

@@ -39,6 +39,9 @@ echo "pkg-config, shared and static"
         $(pkg-config --cflags --libs wsfan) -o "$work/cplusplus"
 }
 runs "$work/shared"
+quiet cc -std=c11 -D_GNU_SOURCE -Wall -Wextra -I"$source/include" "$here/safety.c" -o "$work/safety" \
+    -ldl
+runs "$work/safety" "$library"
 runs env LD_LIBRARY_PATH= "$work/static"
 runs "$work/cplusplus"
 

@@ -267,7 +267,7 @@ START_TEST(more_endpoints_than_connections_are_counted_and_dialled_when_there_is
     const char *endpoints[COUNT];
     begin();
     world_start(w, 0, 0);
-    wsf_dial_hearsay(world_core(w, 0), NOWHERE, world_now(w, 0));
+    wsf_dial_hearsay(world_core(w, 0), NOWHERE, true, world_now(w, 0));
     for (int i = 0; i < COUNT; i++) {
         snprintf(text[i], sizeof text[i], "tcp://10.8.%d.%d:1", i / 256, i % 256);
         endpoints[i] = text[i];

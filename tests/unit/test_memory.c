@@ -1,4 +1,4 @@
-/* Memory that runs out: each allocation of the library fails once, at every place. */
+/* Memory that runs out: each allocation of the library fails, at every place, once or from there on. */
 #include <poll.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -7,9 +7,12 @@
 #include "suite.h"
 #include "world.h"
 
+enum { NEVER = -1000000000, MESSAGES = 3 };
+
 /* Linked with --wrap: every allocation of the library comes by here, from any thread. */
-static atomic_long fail_at = -1; /* how many allocations go well before one fails */
+static atomic_long fail_at = NEVER; /* how many allocations go well before one fails */
 static atomic_uint fail_one_in;  /* or: fail at random */
+static atomic_bool for_ever;     /* and every one after it */
 static atomic_bool ran_out;
 static uint64_t random_state = 9;
 
@@ -22,7 +25,8 @@ void *__wrap_realloc(void *old, size_t size);
 
 static bool fails(void) {
     unsigned one_in = atomic_load(&fail_one_in);
-    bool fail = atomic_fetch_sub(&fail_at, 1) == 0 ||
+    long left = atomic_fetch_sub(&fail_at, 1);
+    bool fail = left == 0 || (left < 0 && left > NEVER && atomic_load(&for_ever)) ||
                 (one_in > 0 && next_random(&random_state) % one_in == 0);
     if (fail)
         atomic_store(&ran_out, true);
@@ -40,8 +44,6 @@ void *__wrap_calloc(size_t count, size_t size) {
 void *__wrap_realloc(void *old, size_t size) {
     return fails() ? NULL : __real_realloc(old, size);
 }
-
-enum { NEVER = -1, MESSAGES = 3 };
 
 /* Check's own macros allocate even when they hold, and come by here too. */
 #define EXPECT(condition)                                                                          \
@@ -128,6 +130,65 @@ START_TEST(any_one_allocation_may_fail_in_the_life_of_a_host) {
         n++;
     } while (atomic_load(&ran_out));
     ck_assert_int_gt(n, 50);
+}
+END_TEST
+
+/* Every call of the API that may allocate. From some place on all memory is gone: each returns an
+ * error or completes, nothing is owed, and closing needs no memory. */
+static void call_everything(wsfan_node *node) {
+    static const char *const named[] = { "tcp://127.0.0.1:2", "tcp://127.0.0.1:3" };
+    static const char *const keys[] = { "Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID" };
+    seen s = { 0, 0, 0, 0 };
+    wsfan_loop *loop;
+    wsfan_session session;
+    wsfan_peer_stats peers[4];
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    size_t count;
+    peers[0].struct_size = sizeof *peers;
+    all_or_no_memory(wsfan_node_set_peers(node, named, 2));
+    all_or_no_memory(wsfan_node_allow_keys(node, keys, 1));
+    all_or_no_memory(wsfan_node_reload_keys(node));
+    all_or_no_memory(wsfan_node_peers(node, peers, 4, &count));
+    EXPECT(wsfan_node_stats(node, &stats) == WSFAN_OK);
+    if (!all_or_no_memory(wsfan_loop_open(&loop, node, &CALLBACKS, &s)))
+        return;
+    for (int i = 0; i < 10; i++) {
+        char chat[8] = { 'c', (char)('0' + i), '\0' };
+        wsfan_publish_options options = { .struct_size = sizeof options, .result_loop = loop };
+        if (!all_or_no_memory(wsfan_session_open(&session, loop, wsfan_string("u"), NULL)))
+            continue;
+        if (all_or_no_memory(wsfan_session_join(loop, session, wsfan_string(chat))) && i % 3 == 0)
+            EXPECT(wsfan_session_leave(loop, session, wsfan_string(chat)) == WSFAN_OK);
+        all_or_no_memory(wsfan_broadcast(node, wsfan_string(chat), wsfan_string("x"), &options));
+        all_or_no_memory(wsfan_broadcast_all(node, wsfan_string("y"), NULL));
+        EXPECT(wsfan_loop_dispatch(loop, 0) >= 0);
+        if (i % 2 == 0)
+            EXPECT(wsfan_session_close(loop, session) == WSFAN_OK);
+    }
+    EXPECT(wsfan_loop_close(loop) == WSFAN_OK);
+}
+
+START_TEST(memory_may_be_gone_for_good_at_any_place) {
+    long n = 0;
+    atomic_store(&for_ever, true);
+    do {
+        wsfan_node *node;
+        wsfan_options options;
+        wsfan_options_init(&options);
+        options.endpoint = "tcp://127.0.0.1:*";
+        options.secret_key = "D:)Q[IlAW!ahhC2ac:9*A}h:p?([4%wOTJ%JR%cs";
+        options.close_ms_max = 0;
+        atomic_store(&ran_out, false);
+        atomic_store(&fail_at, n);
+        if (all_or_no_memory(wsfan_node_open(&node, &options))) {
+            call_everything(node);
+            EXPECT(wsfan_node_close(node) == WSFAN_OK);
+        }
+        atomic_store(&fail_at, NEVER);
+        n++;
+    } while (atomic_load(&ran_out));
+    atomic_store(&for_ever, false);
+    ck_assert_int_gt(n, 60);
 }
 END_TEST
 
@@ -228,5 +289,6 @@ START_TEST(a_link_between_nodes_that_run_out_of_memory_loses_nothing_silently) {
 END_TEST
 
 SUITE_MAIN("memory", any_one_allocation_may_fail_in_the_life_of_a_host,
+           memory_may_be_gone_for_good_at_any_place,
            any_one_allocation_may_fail_while_peers_are_named,
            a_link_between_nodes_that_run_out_of_memory_loses_nothing_silently)

@@ -483,6 +483,7 @@ START_TEST(a_bad_endpoint_gives_an_error_that_says_which) {
     start(0, quick_options(), NULL);
     options.endpoint = wsfan_node_endpoint(replicas[0].node);
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDRINUSE);
+    options.allow_insecure = 1;
     options.endpoint = "tcp://192.0.2.1:7000"; /* TEST-NET-1: not of this machine */
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDR);
     options.endpoint = "ipc:///nowhere/at/all/socket";
@@ -502,6 +503,7 @@ END_TEST
 
 START_TEST(a_wildcard_is_advertised_as_an_address_that_peers_can_use) {
     wsfan_options options = quick_options();
+    options.allow_insecure = 1;
     options.endpoint = "tcp://*:*";
     start(0, options, NULL);
     const char *endpoint = wsfan_node_endpoint(replicas[0].node);

@@ -1,0 +1,32 @@
+/* Who may connect to our socket: the handler of ZeroMQ's authentication protocol (ZAP, ZeroMQ RFC
+ * 27) in the library's own context. Mesh thread, as socket.h. */
+#ifndef WSF_AUTH_H
+#define WSF_AUTH_H
+
+#include "keys.h"
+
+typedef struct wsf_auth wsf_auth;
+
+/* Fills in the public half, or checks it. WSFAN_EKEY: the halves are not of one pair. WSFAN_ESYSTEM:
+ * libzmq was built without CURVE. */
+int wsf_auth_complete(wsf_certificate *certificate);
+
+/* Before any socket of the context is bound. keys is borrowed. WSFAN_ESYSTEM, WSFAN_ENOMEM. */
+int wsf_auth_open(wsf_auth **auth, void *context, const wsf_keys *keys);
+void wsf_auth_close(wsf_auth *auth); /* NULL is allowed */
+
+void wsf_auth_set_keys(wsf_auth *auth, const wsf_keys *keys);
+
+/* Makes a socket, before it is bound or connected, answer only to who is let in / talk only to the
+ * node with that key. Both false: the socket must not be used. */
+bool wsf_auth_listen(const wsf_auth *auth, void *socket);
+bool wsf_auth_dial(const wsf_auth *auth, void *socket, const char *key);
+
+/* Readable while there is something to answer. */
+void *wsf_auth_socket(const wsf_auth *auth);
+void wsf_auth_answer(wsf_auth *auth);
+
+/* The place in keys->allowed of the last one that was let in, and how many were. */
+uint32_t wsf_auth_last(const wsf_auth *auth, uint64_t *serial);
+
+#endif

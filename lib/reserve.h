@@ -1,0 +1,10 @@
+/* What a part of the process that cannot say no will take: ZeroMQ ends the process where it finds no
+ * descriptor or thread for itself. */
+#ifndef WSF_RESERVE_H
+#define WSF_RESERVE_H
+
+/* Whether so many descriptors and threads are to be had at this moment. WSFAN_ESYSTEM with errno, or
+ * WSFAN_OK. */
+int wsf_reserve_check(unsigned descriptors, unsigned threads);
+
+#endif

@@ -1,0 +1,158 @@
+// Who may come in: clients to a replica, and replicas to the mesh.
+
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Client } from './client.mjs';
+import { binary, meshed, scenario, until } from './replica.mjs';
+
+function folder(world) {
+  const path = mkdtempSync(join(tmpdir(), 'wsfan-door-'));
+  world.closing(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+// The status with which a handshake was refused.
+async function refusal(world, address, options) {
+  const client = new Client(world, address, options);
+  const error = await until('the handshake is refused', () => client.error);
+  const found = /Unexpected server response: (\d+)/.exec(error.message);
+  assert.ok(found, error.message);
+  return Number(found[1]);
+}
+
+const Z85 = '0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ.-:+=^!/*?&<>()[]{}@%$#';
+const z85 = (bytes) => [0, 4, 8, 12, 16, 20, 24, 28].map((at) => {
+  let value = bytes.readUInt32BE(at);
+  let text = '';
+  for (let i = 0; i < 5; i++, value = Math.floor(value / 85)) text = Z85[value % 85] + text;
+  return text;
+}).join('');
+
+// A certificate as czmq's zcert_save() writes it.
+function certificate(path) {
+  const { x, d } = generateKeyPairSync('x25519').privateKey.export({ format: 'jwk' });
+  const [open, secret] = [x, d].map((text) => z85(Buffer.from(text, 'base64url')));
+  const head = `#   ZeroMQ CURVE Certificate\n\nmetadata\ncurve\n    public-key = "${open}"\n`;
+  writeFileSync(path, head);
+  writeFileSync(`${path}_secret`, `${head}    secret-key = "${secret}"\n`);
+  return path;
+}
+
+scenario('a page of another origin may not connect, unless it is named', async (world) => {
+  const alpha = await world.replica({ name: 'alpha' });
+  const beta = await world.replica({ name: 'beta', args: ['--origin', 'https://chat.example'] });
+  const address = alpha.address('lobby', 'me');
+  assert.equal(await refusal(world, address, { origin: 'https://evil.example' }), 403);
+  assert.equal(await refusal(world, address, { origin: `http://${alpha.host}.evil.example` }), 403);
+  assert.equal(await refusal(world, address, { origin: 'null' }), 403);
+  await Client.join(world, alpha, 'lobby', 'own page', { origin: `http://${alpha.host}` });
+  await Client.join(world, alpha, 'lobby', 'no browser');
+  await Client.join(world, beta, 'lobby', 'named page', { origin: 'https://chat.example' });
+  assert.equal(await refusal(world, beta.address('lobby', 'me'),
+    { origin: `http://${beta.host}` }), 403);
+});
+
+scenario('without the token nobody connects or sees statistics', async (world) => {
+  const file = join(folder(world), 'token');
+  writeFileSync(file, 'open sesame\nnot this\n');
+  const alpha = await world.replica({ name: 'alpha', args: ['--token', file] });
+  const address = alpha.address('lobby', 'me');
+  for (const wrong of ['', '&token=', '&token=open', '&token=open+sesame2', '&token=open+sesamE'])
+    assert.equal(await refusal(world, address + wrong), 401, wrong);
+  const headers = { authorization: 'Bearer open sesame' };
+  assert.equal(await refusal(world, address, { headers: { authorization: 'Bearer no' } }), 401);
+  assert.equal((await fetch(new URL('stats', alpha.page))).status, 401);
+  assert.equal((await fetch(new URL('stats', alpha.page), { headers })).status, 200);
+  assert.equal((await fetch(new URL('healthz', alpha.page))).status, 200);
+  await Client.join(world, alpha, 'lobby', 'by header', { headers });
+  const client = new Client(world, `${address}&token=open+sesame`);
+  await client.frame(({ type }) => type === 'welcome');
+});
+
+scenario('so many clients, handshakes and messages, and no more', async (world) => {
+  const alpha = await world.replica({ name: 'alpha', args: ['--clients', '2'] });
+  const first = await Client.join(world, alpha, 'lobby', 'one');
+  await Client.join(world, alpha, 'lobby', 'two');
+  assert.equal(await refusal(world, alpha.address('lobby', 'three')), 503);
+  first.socket.terminate();
+  await until('there is room', async () => (await alpha.stats()).clients.open === 1);
+  await Client.join(world, alpha, 'lobby', 'three');
+
+  const beta = await world.replica({ name: 'beta', args: ['--handshakes', '3'] });
+  const clients = Array.from({ length: 20 }, (_, i) =>
+    new Client(world, beta.address('lobby', `user ${i}`)));
+  await until('each has an answer', () => clients.every(({ error, frames }) => error || frames[0]));
+  const let_in = clients.filter(({ error }) => !error).length;
+  assert.ok(let_in >= 3 && let_in < 20, `${let_in}`);
+
+  const gamma = await world.replica({ name: 'gamma', args: ['--messages', '5'] });
+  const talker = await Client.join(world, gamma, 'lobby', 'talker');
+  const calm = await Client.join(world, gamma, 'lobby', 'calm');
+  // One after another: what a server has not read when it closes may cost its close frame.
+  for (let i = 0; i < 100 && !talker.closed; i++) {
+    talker.say(`message ${i}`);
+    await until('it comes back', () => talker.closed || talker.messages.length > i);
+  }
+  assert.equal((await talker.close()).code, 1008);
+  assert.ok(calm.messages.length >= 1);
+  calm.say('still here');
+  await calm.frame(({ text }) => text === 'still here');
+});
+
+scenario('clients come by TLS', async (world) => {
+  const path = folder(world);
+  const [cert, key] = [join(path, 'cert.pem'), join(path, 'key.pem')];
+  execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256',
+    '-nodes', '-keyout', key, '-out', cert, '-days', '1', '-subj', '/CN=localhost',
+    '-addext', 'subjectAltName=IP:127.0.0.1'], { stdio: 'ignore' });
+  const tls = ['--tls-cert', cert, '--tls-key', key];
+  const alpha = await world.replica({ name: 'alpha', args: tls });
+  assert.match(alpha.page, /^https:/);
+  const ca = execFileSync('cat', [cert]);
+  const speaker = await Client.join(world, alpha, 'lobby', 'one', { ca });
+  const listener = await Client.join(world, alpha, 'lobby', 'two', { ca });
+  speaker.say('x'.repeat(16000));
+  speaker.say('hello');
+  await listener.frame(({ text }) => text === 'hello');
+  await assert.rejects(fetch(`http://${alpha.host}/healthz`));
+});
+
+scenario('replicas with certificates meet; one that is not allowed stays alone', async (world) => {
+  const path = folder(world);
+  const friends = join(path, 'friends');
+  execFileSync('mkdir', [friends]);
+  const own = (name) => ['--cert', certificate(join(friends, name)), '--allow', friends];
+  const [forAlpha, forBeta] = [own('alpha'), own('beta')];
+  const forMallory = ['--cert', certificate(join(path, 'mallory')), '--allow', friends];
+  const alpha = await world.replica({ name: 'alpha', mesh: 'tcp://0.0.0.0:*', args: forAlpha });
+  const mesh = alpha.mesh.replace(/\/\/.*:/, '//127.0.0.1:');
+  const beta = await world.replica({ name: 'beta', joins: [mesh], args: forBeta });
+  const mallory = await world.replica({ name: 'mallory', joins: [mesh], args: forMallory });
+  await meshed([alpha, beta]);
+  const speaker = await Client.join(world, alpha, 'lobby');
+  const listener = await Client.join(world, beta, 'lobby');
+  const spy = await Client.join(world, mallory, 'lobby');
+  speaker.say('between us');
+  await listener.frame(({ text }) => text === 'between us');
+  assert.deepEqual((await mallory.stats()).peers, []);
+  assert.deepEqual(spy.messages, []);
+  // Now mallory's certificate is put where the friends' are, and read.
+  execFileSync('cp', [join(path, 'mallory'), friends]);
+  alpha.process.kill('SIGHUP');
+  beta.process.kill('SIGHUP');
+  await meshed([alpha, beta, mallory]);
+  speaker.say('among three');
+  await spy.frame(({ text }) => text === 'among three');
+  mallory.stderr = ''; // it said that nobody had answered
+});
+
+scenario('without a key nothing but loopback is bound, unless one insists', async (world) => {
+  const refused = world.run(binary, ['--listen', '127.0.0.1:0', '--mesh', 'tcp://0.0.0.0:*']);
+  assert.deepEqual(await refused.exited, { code: 2, signal: null });
+  assert.match(refused.stderr, /loopback/);
+  await world.replica({ name: 'alpha', mesh: 'tcp://0.0.0.0:*', args: ['--insecure'] });
+});

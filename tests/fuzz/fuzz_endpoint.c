@@ -1,0 +1,22 @@
+/* Endpoints as hosts and peers name them. */
+#include "endpoint.h"
+#include "target.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    char *text = text_of(data, size);
+    if (wsf_endpoint_valid(text, size, false))
+        CHECK(wsf_endpoint_valid(text, size, true)); /* a wildcard is allowed, not asked for */
+    if (wsf_endpoint_valid(text, size, true)) {
+        CHECK(size <= WSF_ENDPOINT_SIZE_MAX && strlen(text) == size);
+        wsf_endpoint_is_local(text);
+        CHECK(!wsf_endpoint_valid_dns(text, size));
+    }
+    if (wsf_endpoint_valid_dns(text, size)) {
+        char host[WSF_ENDPOINT_SIZE_MAX + 1];
+        unsigned port;
+        wsf_endpoint_split_dns(text, host, &port);
+        CHECK(host[0] != '\0' && port >= 1 && port <= 65535);
+    }
+    free(text);
+    return 0;
+}

@@ -1,0 +1,98 @@
+/* A frame as it comes from the network. The first byte says how much is made right before: nothing,
+ * topic and checksum, or also the head, so that the rest are entries. */
+#include "target.h"
+#include "wire.h"
+
+static const uint64_t RECEIVER = 0x0123456789abcdef;
+
+/* Touches everything that an entry points to. */
+static uint64_t sum_bytes(wsfan_bytes bytes) {
+    uint64_t sum = bytes.size;
+    for (size_t i = 0; i < bytes.size; i++)
+        sum += ((const uint8_t *)bytes.data)[i];
+    return sum;
+}
+
+static uint64_t sum_entry(const wsf_entry *entry, size_t frame_size) {
+    uint64_t sum = 0;
+    switch (entry->type) {
+    case WSF_HELLO:
+        CHECK(entry->hello.cluster.size <= WSF_CLUSTER_SIZE_MAX);
+        CHECK(entry->hello.name.size <= WSF_NAME_SIZE_MAX);
+        CHECK(entry->hello.endpoint.size <= WSF_ENDPOINT_SIZE_MAX);
+        return sum_bytes(entry->hello.cluster) + sum_bytes(entry->hello.name) +
+               sum_bytes(entry->hello.endpoint);
+    case WSF_MESSAGE:
+        CHECK(entry->message.targets_count >= 1);
+        CHECK(entry->message.targets_count <= WSF_TARGETS_COUNT_MAX);
+        CHECK(entry->message.payload.size < frame_size);
+        for (uint32_t i = 0; i < entry->message.targets_count; i++)
+            sum += sum_bytes(entry->message.targets[i].name);
+        return sum + sum_bytes(entry->message.payload);
+    case WSF_INTEREST:
+        CHECK(entry->interest.adds.size % 8 == 0 && entry->interest.removes.size % 8 == 0);
+        return sum_bytes(entry->interest.adds) + sum_bytes(entry->interest.removes);
+    case WSF_PEERS:
+        CHECK(entry->peers.count <= WSF_PEERS_ENTRY_COUNT_MAX);
+        for (uint32_t i = 0; i < entry->peers.count; i++) {
+            CHECK(entry->peers.list[i].endpoint.size <= WSF_ENDPOINT_SIZE_MAX);
+            sum += sum_bytes(entry->peers.list[i].endpoint);
+        }
+        return sum;
+    case WSF_NACK:
+        CHECK(entry->nack.count <= WSF_NACK_RANGES_MAX);
+        return sum;
+    default:
+        return sum;
+    }
+}
+
+static void read_frame(const uint8_t *data, size_t size) {
+    static volatile uint64_t sink; /* so that nothing is left out */
+    static wsf_reader *reader;
+    if (reader == NULL)
+        reader = wsf_reader_new();
+    wsf_frame_head head;
+    if (wsf_reader_open(reader, data, size, RECEIVER, &head) != WSFAN_OK)
+        return;
+    CHECK(head.sender != 0);
+    wsf_entry entry;
+    size_t count = 0;
+    int more;
+    while ((more = wsf_reader_next(reader, &entry)) != 0) {
+        CHECK(++count <= size);
+        if (more == 1)
+            sink = sink + sum_entry(&entry, size);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    if (size == 0)
+        return 0;
+    uint8_t mode = data[0] % 4;
+    data++;
+    size--;
+    uint8_t *frame = malloc(WSF_FRAME_HEAD_BOUND + size + 1);
+    CHECK(frame != NULL);
+    wsf_writer writer = { frame, WSF_FRAME_HEAD_BOUND, 0 };
+    if (mode >= 2) {
+        wsf_frame_head head = { .version = 1, .sender = 2, .epoch = 3, .number = 4 };
+        wsf_write_head(&writer, RECEIVER, &head);
+    } else if (mode == 1) {
+        wsf_write_inbox(frame, RECEIVER);
+        writer.size = WSF_TOPIC_SIZE + WSF_CHECKSUM_SIZE;
+    }
+    memcpy(frame + writer.size, data, size);
+    writer.size += size;
+    if (mode > 0)
+        wsf_seal(&writer);
+    uint8_t *exact = malloc(writer.size + 1);
+    CHECK(exact != NULL);
+    memcpy(exact, frame, writer.size);
+    free(frame);
+    exact = realloc(exact, writer.size > 0 ? writer.size : 1);
+    CHECK(exact != NULL);
+    read_frame(exact, writer.size);
+    free(exact);
+    return 0;
+}

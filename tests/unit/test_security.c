@@ -1,0 +1,548 @@
+/* Nodes with keys, and whoever else comes, on real sockets. */
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <wsfan/wsfan.h>
+#include <zmq.h>
+
+#include "suite.h"
+#include "wire.h"
+
+enum { NODES_MAX = 3, DEADLINE_MS = 30000, KEY_SIZE = 40 };
+
+typedef struct {
+    char public_key[KEY_SIZE + 1];
+    char secret_key[KEY_SIZE + 1];
+} pair;
+
+typedef struct {
+    wsfan_node *node;
+    wsfan_loop *loop;
+    wsfan_session session;
+    char name[16];
+    unsigned messages;
+    unsigned joined;
+    wsfan_peer_event event_of[NODES_MAX];
+    wsfan_reason reason_of[NODES_MAX];
+} replica;
+
+static replica replicas[NODES_MAX];
+static pair pairs[NODES_MAX + 1]; /* the last is nobody's */
+
+static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
+                       size_t count) {
+    (void)message;
+    (void)recipients;
+    ((replica *)user)->messages += (unsigned)count;
+}
+
+static void on_joined(void *user, const wsfan_joined *joined) {
+    (void)joined;
+    ((replica *)user)->joined++;
+}
+
+static void on_peer(void *user, const wsfan_peer *peer) {
+    replica *r = user;
+    if (peer->name[0] == 'n' && peer->event != WSFAN_PEER_REFUSED) {
+        r->event_of[peer->name[1] - '0'] = peer->event;
+        r->reason_of[peer->name[1] - '0'] = peer->reason;
+    }
+}
+
+static int64_t now_ms(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void dispatch_all(void) {
+    struct pollfd items[NODES_MAX];
+    nfds_t count = 0;
+    for (int i = 0; i < NODES_MAX; i++)
+        if (replicas[i].loop != NULL)
+            items[count++] = (struct pollfd){ wsfan_loop_fd(replicas[i].loop), POLLIN, 0 };
+    poll(items, count, 10);
+    for (int i = 0; i < NODES_MAX; i++)
+        if (replicas[i].loop != NULL)
+            ck_assert_int_ge(wsfan_loop_dispatch(replicas[i].loop, 0), 0);
+}
+
+#define WAIT(condition)                                                                            \
+    do {                                                                                           \
+        int64_t deadline = now_ms() + DEADLINE_MS;                                                 \
+        while (!(condition)) {                                                                     \
+            ck_assert_msg(now_ms() < deadline, "waited for: %s", #condition);                      \
+            dispatch_all();                                                                        \
+        }                                                                                          \
+    } while (0)
+
+static void make_pairs(void) {
+    for (int i = 0; i <= NODES_MAX; i++)
+        ck_assert_int_eq(zmq_curve_keypair(pairs[i].public_key, pairs[i].secret_key), 0);
+}
+
+static wsfan_options quick_options(void) {
+    wsfan_options options;
+    wsfan_options_init(&options);
+    options.endpoint = "tcp://127.0.0.1:*";
+    options.heartbeat_ms = 50;
+    options.silent_ms = 500;
+    options.down_ms = 1500;
+    options.forget_ms = 60000;
+    return options;
+}
+
+static void start(int i, wsfan_options options, const char *peer) {
+    replica *r = &replicas[i];
+    const char *peers[] = { peer };
+    static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
+                                               .on_message = on_message,
+                                               .on_joined = on_joined,
+                                               .on_peer = on_peer };
+    memset(r, 0, sizeof *r);
+    snprintf(r->name, sizeof r->name, "n%d", i);
+    options.name = r->name;
+    options.peers = peer != NULL ? peers : NULL;
+    options.peers_count = peer != NULL;
+    ck_assert_int_eq(wsfan_node_open(&r->node, &options), WSFAN_OK);
+    ck_assert_int_eq(wsfan_loop_open(&r->loop, r->node, &callbacks, r), WSFAN_OK);
+    ck_assert_int_eq(wsfan_session_open(&r->session, r->loop, wsfan_string(r->name), NULL),
+                     WSFAN_OK);
+    ck_assert_int_eq(wsfan_session_join(r->loop, r->session, wsfan_string("chat")), WSFAN_OK);
+    WAIT(r->joined == 1);
+}
+
+/* Node i with its own pair, that lets in the owners of the pairs in the bit set `friends`. */
+static void start_keyed(int i, unsigned friends, const char *peer) {
+    wsfan_options options = quick_options();
+    const char *allow[NODES_MAX + 1];
+    for (int k = 0; k <= NODES_MAX; k++)
+        if ((friends >> k & 1) != 0)
+            allow[options.allow_count++] = pairs[k].public_key;
+    options.secret_key = pairs[i].secret_key;
+    options.allow = allow;
+    start(i, options, peer);
+}
+
+static void stop(int i) {
+    ck_assert_int_eq(wsfan_loop_close(replicas[i].loop), WSFAN_OK);
+    replicas[i].loop = NULL;
+    ck_assert_int_eq(wsfan_node_close(replicas[i].node), WSFAN_OK);
+    replicas[i].node = NULL;
+}
+
+static void stop_all(void) {
+    for (int i = 0; i < NODES_MAX; i++)
+        if (replicas[i].node != NULL)
+            stop(i);
+}
+
+static const char *endpoint_of(int i) {
+    return wsfan_node_endpoint(replicas[i].node);
+}
+
+static bool up(int i, int of) {
+    return replicas[i].event_of[of] == WSFAN_PEER_UP;
+}
+
+static void broadcast(int i) {
+    ck_assert_int_eq(
+        wsfan_broadcast(replicas[i].node, wsfan_string("chat"), wsfan_string("secret"), NULL),
+        WSFAN_OK);
+}
+
+static void pass_ms(int64_t ms) {
+    for (int64_t end = now_ms() + ms; now_ms() < end;)
+        dispatch_all();
+}
+
+static uint64_t dropped(int i, wsfan_drop reason) {
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    ck_assert_int_eq(wsfan_node_stats(replicas[i].node, &stats), WSFAN_OK);
+    return stats.dropped[reason];
+}
+
+static uint32_t known_peers(int i) {
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    ck_assert_int_eq(wsfan_node_stats(replicas[i].node, &stats), WSFAN_OK);
+    return stats.peers;
+}
+
+/* A subscriber that does not keep to the rules; own: its pair, NULL: plain text. */
+static void *spy(void *context, const char *endpoint, const pair *own, const pair *server) {
+    void *socket = zmq_socket(context, ZMQ_SUB);
+    int linger = 0;
+    ck_assert_int_eq(zmq_setsockopt(socket, ZMQ_LINGER, &linger, sizeof linger), 0);
+    if (own != NULL) {
+        zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, own->public_key, KEY_SIZE + 1);
+        zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, own->secret_key, KEY_SIZE + 1);
+        zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, server->public_key, KEY_SIZE + 1);
+    }
+    for (int i = 0; i < NODES_MAX; i++) {
+        uint8_t inbox[WSF_TOPIC_SIZE];
+        if (replicas[i].node == NULL)
+            continue;
+        wsf_write_inbox(inbox, wsfan_node_id(replicas[i].node));
+        ck_assert_int_eq(zmq_setsockopt(socket, ZMQ_SUBSCRIBE, inbox, sizeof inbox), 0);
+    }
+    ck_assert_int_eq(zmq_setsockopt(socket, ZMQ_SUBSCRIBE, "", 0), 0);
+    ck_assert_int_eq(zmq_connect(socket, endpoint), 0);
+    return socket;
+}
+
+static void expect_nothing(void *socket) {
+    char byte;
+    ck_assert_int_eq(zmq_recv(socket, &byte, 1, ZMQ_DONTWAIT), -1);
+    zmq_close(socket);
+}
+
+START_TEST(nodes_that_know_each_others_keys_relay) {
+    make_pairs();
+    start_keyed(0, 6, NULL);
+    start_keyed(1, 5, endpoint_of(0));
+    start_keyed(2, 3, endpoint_of(0)); /* introduced to 1 by 0 */
+    ck_assert_str_eq(wsfan_node_public_key(replicas[1].node), pairs[1].public_key);
+    WAIT(up(0, 1) && up(1, 0) && up(0, 2) && up(2, 0) && up(1, 2) && up(2, 1));
+    for (int i = 0; i < 3; i++)
+        broadcast(i);
+    WAIT(replicas[0].messages == 3 && replicas[1].messages == 3 && replicas[2].messages == 3);
+    stop_all();
+}
+END_TEST
+
+START_TEST(nodes_that_share_a_key_need_no_list) {
+    make_pairs();
+    pairs[1] = pairs[0];
+    start_keyed(0, 0, NULL);
+    start_keyed(1, 0, endpoint_of(0));
+    WAIT(up(0, 1) && up(1, 0));
+    broadcast(0);
+    WAIT(replicas[1].messages == 1);
+    stop_all();
+}
+END_TEST
+
+START_TEST(who_has_no_allowed_key_gets_nothing_and_learns_nothing) {
+    void *context = zmq_ctx_new();
+    make_pairs();
+    start_keyed(0, 2, NULL);
+    start_keyed(1, 1, endpoint_of(0));
+    WAIT(up(0, 1) && up(1, 0));
+    void *plain = spy(context, endpoint_of(0), NULL, NULL);
+    void *wrong = spy(context, endpoint_of(0), &pairs[NODES_MAX], &pairs[0]);
+    void *lost = spy(context, endpoint_of(0), &pairs[1], &pairs[NODES_MAX]);
+    start(2, quick_options(), endpoint_of(0)); /* a node without a key */
+    for (int i = 0; i < 20; i++) {
+        broadcast(0);
+        pass_ms(50);
+    }
+    WAIT(replicas[1].messages == 20);
+    ck_assert_uint_eq(replicas[2].messages, 0);
+    ck_assert_uint_eq(known_peers(2), 0);
+    ck_assert_uint_eq(known_peers(0), 1);
+    expect_nothing(plain);
+    expect_nothing(wrong);
+    expect_nothing(lost);
+    zmq_ctx_term(context);
+    stop_all();
+}
+END_TEST
+
+START_TEST(a_node_with_a_key_that_is_not_allowed_stays_outside_until_it_is) {
+    make_pairs();
+    start_keyed(0, 2, NULL);
+    start_keyed(1, 1, endpoint_of(0));
+    start_keyed(2, 3, endpoint_of(0));
+    WAIT(up(0, 1) && up(1, 0));
+    for (int i = 0; i < 20; i++) {
+        broadcast(0);
+        pass_ms(50);
+    }
+    ck_assert_uint_eq(replicas[2].messages, 0);
+    ck_assert_uint_eq(known_peers(2), 0);
+    const char *allow[] = { pairs[1].public_key, pairs[2].public_key };
+    ck_assert_int_eq(wsfan_node_allow_keys(replicas[0].node, allow, 2), WSFAN_OK);
+    WAIT(up(0, 2) && up(2, 0));
+    broadcast(0);
+    WAIT(replicas[2].messages == 1);
+    stop_all();
+}
+END_TEST
+
+START_TEST(a_peer_whose_key_is_withdrawn_gets_nothing_more) {
+    make_pairs();
+    start_keyed(0, 6, NULL);
+    start_keyed(1, 5, endpoint_of(0));
+    start_keyed(2, 3, endpoint_of(0));
+    WAIT(up(0, 1) && up(1, 0) && up(0, 2) && up(2, 0) && up(1, 2) && up(2, 1));
+    const char *allow[] = { pairs[1].public_key };
+    ck_assert_int_eq(wsfan_node_allow_keys(replicas[0].node, allow, 1), WSFAN_OK);
+    WAIT(replicas[0].event_of[2] == WSFAN_PEER_DOWN);
+    ck_assert_int_eq(replicas[0].reason_of[2], WSFAN_REASON_KEY);
+    unsigned before = replicas[2].messages;
+    for (int i = 0; i < 50; i++) {
+        broadcast(0);
+        broadcast(2);
+        pass_ms(50);
+    }
+    WAIT(replicas[1].messages >= 100);
+    /* What 0 publishes does not reach 2, nor what 2 publishes 0: each has its own only. */
+    ck_assert_uint_eq(replicas[2].messages - before, 50);
+    ck_assert_uint_eq(replicas[0].messages, 50);
+    const char *both[] = { pairs[1].public_key, pairs[2].public_key };
+    ck_assert_int_eq(wsfan_node_allow_keys(replicas[0].node, both, 2), WSFAN_OK);
+    WAIT(up(0, 2) && up(2, 0));
+    broadcast(0);
+    WAIT(replicas[2].messages - before == 51);
+    stop_all();
+}
+END_TEST
+
+START_TEST(an_allowed_peer_cannot_subscribe_to_what_is_for_another) {
+    void *context = zmq_ctx_new();
+    make_pairs();
+    start_keyed(0, 6, NULL); /* lets 2 in, which is nobody but the spy */
+    start_keyed(1, 1, endpoint_of(0));
+    WAIT(up(0, 1) && up(1, 0));
+    void *socket = spy(context, endpoint_of(0), &pairs[2], &pairs[0]);
+    WAIT(dropped(0, WSFAN_DROP_FORGED) >= 3); /* two inboxes, and everything */
+    for (int i = 0; i < 20; i++) {
+        broadcast(0);
+        pass_ms(20);
+    }
+    WAIT(replicas[1].messages == 20);
+    expect_nothing(socket); /* its leaving takes nothing away from 1 */
+    pass_ms(200);
+    ck_assert(up(0, 1));
+    broadcast(0);
+    WAIT(replicas[1].messages == 21);
+    zmq_ctx_term(context);
+    stop_all();
+}
+END_TEST
+
+static void send_hello_as(void *socket, uint64_t sender, uint64_t receiver) {
+    uint8_t data[1024];
+    wsf_writer writer = { data, sizeof data, 0 };
+    wsf_frame_head head = { .version = WSF_PROTOCOL_MAX, .sender = sender, .epoch = 1 };
+    wsf_hello hello = { .protocol_min = WSF_PROTOCOL_MIN,
+                        .protocol_max = WSF_PROTOCOL_MAX,
+                        .cluster = wsfan_string("wsfan"),
+                        .name = wsfan_string("n1"),
+                        .incarnation = UINT64_C(1) << 60,
+                        .endpoint = wsfan_string("tcp://127.0.0.1:1"),
+                        .epoch = 1,
+                        .frame_size_max = 1 << 20 };
+    wsf_write_head(&writer, receiver, &head);
+    wsf_write_hello(&writer, &hello);
+    wsf_seal(&writer);
+    zmq_send(socket, data, writer.size, 0);
+}
+
+START_TEST(an_allowed_peer_cannot_speak_for_another) {
+    void *context = zmq_ctx_new();
+    make_pairs();
+    start_keyed(0, 6, NULL);
+    start_keyed(1, 1, endpoint_of(0));
+    WAIT(up(0, 1) && up(1, 0));
+    /* 2 is a publisher that says what it likes. */
+    void *liar = zmq_socket(context, ZMQ_XPUB);
+    int one = 1;
+    int zero = 0;
+    char endpoint[128];
+    size_t size = sizeof endpoint;
+    zmq_setsockopt(liar, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt(liar, ZMQ_CURVE_SERVER, &one, sizeof one);
+    zmq_setsockopt(liar, ZMQ_CURVE_SECRETKEY, pairs[2].secret_key, KEY_SIZE + 1);
+    ck_assert_int_eq(zmq_bind(liar, "tcp://127.0.0.1:*"), 0);
+    ck_assert_int_eq(zmq_getsockopt(liar, ZMQ_LAST_ENDPOINT, endpoint, &size), 0);
+    const char *peers[] = { endpoint };
+    ck_assert_int_eq(wsfan_node_set_peers(replicas[0].node, peers, 1), WSFAN_OK);
+    char byte;
+    WAIT(zmq_recv(liar, &byte, 1, ZMQ_DONTWAIT) >= 0);
+    uint64_t victim = wsfan_node_id(replicas[1].node);
+    while (dropped(0, WSFAN_DROP_FORGED) == 0) {
+        send_hello_as(liar, victim, wsfan_node_id(replicas[0].node));
+        pass_ms(20);
+    }
+    ck_assert(up(0, 1));
+    broadcast(1);
+    WAIT(replicas[0].messages == 1);
+    zmq_close(liar);
+    zmq_ctx_term(context);
+    stop_all();
+}
+END_TEST
+
+START_TEST(keys_are_rotated_one_node_after_another) {
+    make_pairs();
+    start_keyed(0, 2, NULL);
+    start_keyed(1, 1, endpoint_of(0));
+    WAIT(up(0, 1) && up(1, 0));
+    char port[128];
+    snprintf(port, sizeof port, "%s", endpoint_of(1));
+    /* First everybody is told of the next key, and takes the old one as well. */
+    const char *both[] = { pairs[1].public_key, pairs[2].public_key };
+    ck_assert_int_eq(wsfan_node_allow_keys(replicas[0].node, both, 2), WSFAN_OK);
+    stop(1);
+    WAIT(replicas[0].event_of[1] == WSFAN_PEER_DOWN);
+    pairs[1] = pairs[2];
+    start_keyed(1, 1, endpoint_of(0));
+    WAIT(up(0, 1) && up(1, 0));
+    const char *next[] = { pairs[2].public_key };
+    ck_assert_int_eq(wsfan_node_allow_keys(replicas[0].node, next, 1), WSFAN_OK);
+    broadcast(0);
+    WAIT(replicas[1].messages == 1);
+    pass_ms(200);
+    ck_assert(up(0, 1));
+    stop_all();
+}
+END_TEST
+
+static void write_certificate(const char *path, const pair *keys, bool secret) {
+    FILE *file = fopen(path, "w");
+    ck_assert_ptr_nonnull(file);
+    fprintf(file, "metadata\ncurve\n    public-key = \"%s\"\n", keys->public_key);
+    if (secret)
+        fprintf(file, "    secret-key = \"%s\"\n", keys->secret_key);
+    fclose(file);
+}
+
+START_TEST(keys_come_from_files_that_are_read_again) {
+    char directory[] = "/tmp/wsfan-keys-XXXXXX";
+    char own[64];
+    char other[64];
+    make_pairs();
+    ck_assert_ptr_nonnull(mkdtemp(directory));
+    snprintf(own, sizeof own, "%s/own_secret", directory);
+    snprintf(other, sizeof other, "%s/other", directory);
+    write_certificate(own, &pairs[0], true);
+    own[strlen(own) - 7] = '\0';
+    wsfan_options options = quick_options();
+    options.key_file = own;
+    options.allow_path = directory;
+    start(0, options, NULL);
+    start_keyed(1, 1, endpoint_of(0));
+    pass_ms(500);
+    ck_assert_uint_eq(known_peers(0), 0);
+    write_certificate(other, &pairs[1], false);
+    ck_assert_int_eq(wsfan_node_reload_keys(replicas[0].node), WSFAN_OK);
+    WAIT(up(0, 1) && up(1, 0));
+    FILE *file = fopen(other, "w"); /* spoilt: what was known stays in force */
+    fputs("curve\n", file);
+    fclose(file);
+    ck_assert_int_eq(wsfan_node_reload_keys(replicas[0].node), WSFAN_EKEY);
+    broadcast(0);
+    WAIT(replicas[1].messages == 1);
+    ck_assert_int_eq(remove(other), 0);
+    ck_assert_int_eq(wsfan_node_reload_keys(replicas[0].node), WSFAN_OK);
+    WAIT(replicas[0].event_of[1] == WSFAN_PEER_DOWN);
+    stop_all();
+    snprintf(own, sizeof own, "%s/own_secret", directory);
+    ck_assert_int_eq(remove(own), 0);
+    ck_assert_int_eq(remove(directory), 0);
+}
+END_TEST
+
+START_TEST(a_host_with_a_handler_of_its_own_is_not_disturbed) {
+    void *context = zmq_ctx_new();
+    void *handler = zmq_socket(context, ZMQ_REP);
+    ck_assert_int_eq(zmq_bind(handler, "inproc://zeromq.zap.01"), 0);
+    make_pairs();
+    start_keyed(0, 2, NULL);
+    start_keyed(1, 1, endpoint_of(0));
+    WAIT(up(0, 1) && up(1, 0));
+    char byte;
+    ck_assert_int_eq(zmq_recv(handler, &byte, 1, ZMQ_DONTWAIT), -1); /* we do not ask it */
+    /* And it serves its own sockets: a request for one of them comes to it. */
+    void *server = zmq_socket(context, ZMQ_XPUB);
+    int one = 1;
+    int zero = 0;
+    char endpoint[128];
+    size_t size = sizeof endpoint;
+    zmq_setsockopt(server, ZMQ_LINGER, &zero, sizeof zero);
+    zmq_setsockopt(server, ZMQ_CURVE_SERVER, &one, sizeof one);
+    zmq_setsockopt(server, ZMQ_CURVE_SECRETKEY, pairs[2].secret_key, KEY_SIZE + 1);
+    zmq_setsockopt(server, ZMQ_ZAP_DOMAIN, "host", 4);
+    ck_assert_int_eq(zmq_bind(server, "tcp://127.0.0.1:*"), 0);
+    ck_assert_int_eq(zmq_getsockopt(server, ZMQ_LAST_ENDPOINT, endpoint, &size), 0);
+    void *client = spy(context, endpoint, &pairs[NODES_MAX], &pairs[2]);
+    WAIT(zmq_recv(handler, &byte, 1, ZMQ_DONTWAIT) >= 0);
+    broadcast(0);
+    WAIT(replicas[1].messages == 1);
+    zmq_close(client);
+    zmq_close(server);
+    zmq_close(handler);
+    zmq_ctx_term(context);
+    stop_all();
+}
+END_TEST
+
+START_TEST(plain_text_is_bound_to_loopback_only_unless_one_insists) {
+    static const char *const open_to_all[] = { "tcp://*:*", "tcp://0.0.0.0:*", "tcp://[::]:*",
+                                               "tcp://192.0.2.1:*", "tcp://127.example.org:*" };
+    static const char *const local[] = { "tcp://127.0.0.1:*", "tcp://127.9.9.9:*", "tcp://lo:*",
+                                         "ipc:///tmp/wsfan-test-local" };
+    wsfan_options options;
+    wsfan_node *node;
+    for (size_t i = 0; i < sizeof open_to_all / sizeof *open_to_all; i++) {
+        wsfan_options_init(&options);
+        options.endpoint = open_to_all[i];
+        ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EINSECURE);
+    }
+    for (size_t i = 0; i < sizeof local / sizeof *local; i++) {
+        wsfan_options_init(&options);
+        options.endpoint = local[i];
+        ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_OK);
+        ck_assert_int_eq(wsfan_node_close(node), WSFAN_OK);
+    }
+    wsfan_options_init(&options);
+    options.endpoint = "tcp://*:*";
+    options.allow_insecure = 2;
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EINVAL);
+    options.allow_insecure = 1;
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_reload_keys(node), WSFAN_EINVAL); /* it has none */
+    ck_assert_str_eq(wsfan_node_public_key(node), "");
+    ck_assert_int_eq(wsfan_node_close(node), WSFAN_OK);
+    make_pairs();
+    options.allow_insecure = 0;
+    options.secret_key = pairs[0].secret_key;
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_close(node), WSFAN_OK);
+}
+END_TEST
+
+START_TEST(halves_of_two_pairs_are_no_key) {
+    char path[] = "/tmp/wsfan-key-XXXXXX";
+    wsfan_options options;
+    wsfan_node *node;
+    make_pairs();
+    pair mixed = pairs[0];
+    memcpy(mixed.public_key, pairs[1].public_key, sizeof mixed.public_key);
+    ck_assert_int_ge(mkstemp(path), 0);
+    write_certificate(path, &mixed, true);
+    wsfan_options_init(&options);
+    options.key_file = path;
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EKEY);
+    write_certificate(path, &pairs[0], false); /* no secret */
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EKEY);
+    write_certificate(path, &pairs[0], true);
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_OK); /* local only: no socket */
+    ck_assert_int_eq(wsfan_node_reload_keys(node), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_close(node), WSFAN_OK);
+    ck_assert_int_eq(remove(path), 0);
+}
+END_TEST
+
+SUITE_MAIN("security", nodes_that_know_each_others_keys_relay, nodes_that_share_a_key_need_no_list,
+           who_has_no_allowed_key_gets_nothing_and_learns_nothing,
+           a_node_with_a_key_that_is_not_allowed_stays_outside_until_it_is,
+           a_peer_whose_key_is_withdrawn_gets_nothing_more,
+           an_allowed_peer_cannot_subscribe_to_what_is_for_another,
+           an_allowed_peer_cannot_speak_for_another, keys_are_rotated_one_node_after_another,
+           keys_come_from_files_that_are_read_again,
+           a_host_with_a_handler_of_its_own_is_not_disturbed,
+           plain_text_is_bound_to_loopback_only_unless_one_insists, halves_of_two_pairs_are_no_key)
