@@ -2,8 +2,9 @@
  * was asked or the word that it is silent. */
 #include "asks.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "memory.h"
 
 void wsf_asks_add(wsf_core *core, wsf_ask *ask, wsf_now now) {
     ask->deadline_ms = now.ms + ask->ms_max;
@@ -31,7 +32,7 @@ void wsf_asks_answer(wsf_core *core, uint32_t place, uint64_t node, uint64_t id,
 static void take_payload(wsf_answer *answer, wsfan_bytes payload) {
     if (payload.size == 0)
         return;
-    answer->payload = malloc(payload.size);
+    answer->payload = wsf_alloc(payload.size);
     if (answer->payload == NULL) {
         answer->status = WSFAN_ENOMEM;
         return;

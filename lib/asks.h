@@ -8,7 +8,8 @@
 void wsf_asks_add(wsf_core *core, wsf_ask *ask, wsf_now now);
 
 /* The answer of a peer, or (WSF_ASK_OWN) our own, which is taken over. */
-void wsf_asks_answer(wsf_core *core, uint32_t place, uint64_t node, uint64_t id, wsf_answer *answer);
+void wsf_asks_answer(wsf_core *core, uint32_t place, uint64_t node, uint64_t id,
+                     wsf_answer *answer);
 
 /* A peer's reply. */
 void wsf_asks_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *entry);

@@ -1,8 +1,9 @@
 /* A table of its own beside the registry, so that memberships without presence take no more memory. */
 #include "attendance.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "memory.h"
 
 void wsf_attendances_init(wsf_attendances *a, uint64_t seed) {
     memset(a, 0, sizeof *a);
@@ -11,8 +12,8 @@ void wsf_attendances_init(wsf_attendances *a, uint64_t seed) {
 
 void wsf_attendances_destroy(wsf_attendances *a) {
     wsf_table_destroy(&a->index);
-    free(a->slots);
-    free(a->free);
+    wsf_free(a->slots);
+    wsf_free(a->free);
 }
 
 static uint64_t key_of(uint64_t session, uint64_t chat_hash) {
@@ -23,11 +24,11 @@ static int reserve(wsf_attendances *a) {
     if (a->free_count > 0 || a->used < a->capacity)
         return WSFAN_OK;
     uint32_t capacity = a->capacity + a->capacity / 4 + 16;
-    wsf_attendance **slots = realloc(a->slots, capacity * sizeof *slots);
+    wsf_attendance **slots = wsf_realloc(a->slots, capacity * sizeof *slots);
     if (slots == NULL)
         return WSFAN_ENOMEM;
     a->slots = slots;
-    uint32_t *numbers = realloc(a->free, capacity * sizeof *numbers);
+    uint32_t *numbers = wsf_realloc(a->free, capacity * sizeof *numbers);
     if (numbers == NULL)
         return WSFAN_ENOMEM;
     a->free = numbers;
@@ -38,14 +39,15 @@ static int reserve(wsf_attendances *a) {
 int wsf_attendances_add(wsf_attendances *a, wsfan_session session, const wsfan_target *chat,
                         uint64_t chat_hash, wsfan_bytes user, uint64_t user_hash,
                         wsfan_bytes metadata, wsf_attendance **added) {
-    wsf_attendance *made = calloc(1, sizeof *made + chat->name.size + user.size + metadata.size);
+    wsf_attendance *made = wsf_alloc_zero(1, sizeof *made + chat->name.size + user.size +
+                                                 metadata.size);
     if (made == NULL || reserve(a) != WSFAN_OK) {
-        free(made);
+        wsf_free(made);
         return WSFAN_ENOMEM;
     }
     uint32_t slot = a->free_count > 0 ? a->free[a->free_count - 1] : a->used;
     if (wsf_table_insert(&a->index, key_of(session.id, chat_hash), slot) != WSFAN_OK) {
-        free(made);
+        wsf_free(made);
         return WSFAN_ENOMEM;
     }
     if (a->free_count > 0)

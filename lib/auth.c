@@ -7,10 +7,11 @@
 #include "auth.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 #include <wsfan/wsfan.h>
 #include <zmq.h>
+
+#include "memory.h"
 
 enum {
     KEY_BYTES = 32,
@@ -43,7 +44,7 @@ int wsf_auth_complete(wsf_certificate *certificate) {
 }
 
 int wsf_auth_open(wsf_auth **out, void *context, const wsf_keys *keys) {
-    wsf_auth *auth = calloc(1, sizeof *auth);
+    wsf_auth *auth = wsf_alloc_zero(1, sizeof *auth);
     if (auth == NULL)
         return WSFAN_ENOMEM;
     auth->keys = keys;
@@ -65,7 +66,7 @@ void wsf_auth_close(wsf_auth *auth) {
         return;
     if (auth->socket != NULL)
         zmq_close(auth->socket);
-    free(auth);
+    wsf_free(auth);
 }
 
 void wsf_auth_set_keys(wsf_auth *auth, const wsf_keys *keys) {

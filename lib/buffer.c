@@ -2,15 +2,16 @@
  * loops give back frames that messages lie in. */
 #include "buffer.h"
 
-#include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
+
 static void free_buffer(wsf_buffer *buffer) {
-    free(buffer);
+    wsf_free(buffer);
 }
 
 wsf_buffer *wsf_buffer_new(uint32_t capacity) {
-    wsf_buffer *buffer = malloc(sizeof *buffer + capacity);
+    wsf_buffer *buffer = wsf_alloc(sizeof *buffer + capacity);
     if (buffer == NULL)
         return NULL;
     atomic_init(&buffer->refs, 1);

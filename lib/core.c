@@ -5,12 +5,12 @@
  * Every message takes one path: stamped here, then to the loops and the links that want it, so each
  * loop of a node sees the messages of a chat in the same order. */
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "asks.h"
 #include "dial.h"
 #include "greet.h"
+#include "memory.h"
 #include "receiver.h"
 #include "results.h"
 #include "rollcall.h"
@@ -23,7 +23,7 @@ enum { FRAME_SIZE_MIN = 128 * 1024 }; /* room for any frame without messages */
 
 int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effects *effects,
                  wsf_now now) {
-    wsf_core *core = calloc(1, sizeof *core);
+    wsf_core *core = wsf_alloc_zero(1, sizeof *core);
     if (core == NULL)
         return WSFAN_ENOMEM;
     core->config = *config;
@@ -45,7 +45,7 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
         wsf_interest_init(&core->interest, config->remote_chats_count_max,
                           config->interest_log_count_max, wsf_greet_random(core)) != WSFAN_OK) {
         wsf_reader_destroy(core->reader);
-        free(core);
+        wsf_free(core);
         return WSFAN_ENOMEM;
     }
     wsf_standing_init(core, now);
@@ -135,7 +135,7 @@ static void note_skipped(wsf_core *core, uint64_t serial) {
 
 /* Out of memory leaves the list empty: the status still says that somebody is missing. */
 static void name_missing(const wsf_core *core, wsf_ticket *ticket) {
-    ticket->missing = malloc(WSF_PEERS_MAX * sizeof *ticket->missing);
+    ticket->missing = wsf_alloc(WSF_PEERS_MAX * sizeof *ticket->missing);
     for (unsigned i = 0; ticket->missing != NULL && i < core->config.peers_count_max; i++)
         if (!acknowledged(&core->peers[i], ticket->serial))
             ticket->missing[ticket->missing_count++] = core->peers[i].node;
@@ -245,7 +245,7 @@ void wsf_core_destroy(wsf_core *core) {
     wsf_interest_destroy(&core->interest);
     wsf_roster_destroy(&core->presence);
     wsf_reader_destroy(core->reader);
-    free(core);
+    wsf_free(core);
 }
 
 /* ------------------------------------------------------------------------------------- publish */
@@ -402,8 +402,7 @@ bool wsf_core_drained(const wsf_core *core) {
         const wsf_peer *peer = &core->peers[i];
         if (peer->node != 0 && wsf_peer_live(peer) && peer->reachable &&
             (peer->link.queue.count > 0 || peer->link.open.messages > 0 ||
-             peer->link.talk.count > 0 ||
-             peer->link.sent.count > 0))
+             peer->link.talk.count > 0 || peer->link.sent.count > 0))
             return false;
     }
     return true;

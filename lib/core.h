@@ -90,7 +90,7 @@ typedef struct {
     void (*presence)(void *user, wsf_news *news); /* hands it over; wsf_core_news_done() follows */
     void (*errand)(void *user, unsigned loop, wsf_errand *errand); /* hands it over */
     void (*reply)(void *user, wsf_ask *ask);                       /* hands it and its inbox back */
-    void (*view)(void *user, wsf_view *view);         /* a new one; borrowed */
+    void (*view)(void *user, wsf_view *view);                      /* a new one; borrowed */
 
     /* Of a drain: */
     void (*shed)(void *user, uint32_t permille); /* of the sessions there were should go by now */
@@ -156,7 +156,7 @@ void wsf_core_loops_done(wsf_core *core, wsf_receipt *receipt);
 void wsf_core_ask(wsf_core *core, wsf_ask *ask, wsf_now now);
 
 /* Every loop is through with a task; takes over the reference. The host's answer to a request that it
- * was told the token of; takes over the payload, which is from malloc(). */
+ * was told the token of; takes over the payload, which is from wsf_alloc(). */
 void wsf_core_task_through(wsf_core *core, wsf_task *task);
 void wsf_core_reply(wsf_core *core, uint64_t token, void *payload, size_t size);
 

@@ -3,8 +3,9 @@
 #include "deque.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "memory.h"
 
 enum { CAPACITY_MIN = 16, CAPACITY_KEPT = 1024 };
 
@@ -14,19 +15,19 @@ void wsf_deque_init(wsf_deque *deque, uint32_t element_size) {
 }
 
 void wsf_deque_destroy(wsf_deque *deque) {
-    free(deque->data);
+    wsf_free(deque->data);
     deque->data = NULL;
     deque->capacity = deque->count = deque->head = 0;
 }
 
 static int grow(wsf_deque *deque) {
     uint32_t capacity = deque->capacity == 0 ? CAPACITY_MIN : deque->capacity * 2;
-    uint8_t *data = malloc((size_t)capacity * deque->element_size);
+    uint8_t *data = wsf_alloc((size_t)capacity * deque->element_size);
     if (data == NULL)
         return -1;
     for (uint32_t i = 0; i < deque->count; i++)
         memcpy(data + (size_t)i * deque->element_size, wsf_deque_at(deque, i), deque->element_size);
-    free(deque->data);
+    wsf_free(deque->data);
     deque->data = data;
     deque->capacity = capacity;
     deque->head = 0;

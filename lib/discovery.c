@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "memory.h"
+
 enum {
     ADDRESSES_MAX = WSFAN_ENDPOINTS_MAX, /* of one name */
     ENDPOINT_SIZE = 64,                  /* of an address, with its NUL */
@@ -164,7 +166,7 @@ static bool name_addresses(question *q, const struct ares_addrinfo_node *first) 
         count++;
     if (count == 0)
         return false;
-    char(*all)[ENDPOINT_SIZE] = calloc(count, sizeof *all);
+    char(*all)[ENDPOINT_SIZE] = wsf_alloc_zero(count, sizeof *all);
     if (all == NULL)
         return false;
     count = 0;
@@ -186,7 +188,7 @@ static bool name_addresses(question *q, const struct ares_addrinfo_node *first) 
     }
     bool named = kept_count > 0 && wsf_mesh_name_endpoints(q->discovery->mesh, q->source, kept,
                                                            kept_count) == WSFAN_OK;
-    free(all);
+    wsf_free(all);
     return named;
 }
 
@@ -304,12 +306,12 @@ static void release(wsf_discovery *d) {
         ares_destroy(d->channel);
     if (d->wake_fd >= 0)
         close(d->wake_fd);
-    free(d);
+    wsf_free(d);
 }
 
 int wsf_discovery_open(wsf_discovery **out, wsf_mesh *mesh, const char *const *names, size_t count,
                        uint32_t interval_ms, uint64_t seed) {
-    wsf_discovery *d = calloc(1, sizeof *d);
+    wsf_discovery *d = wsf_alloc_zero(1, sizeof *d);
     if (d == NULL)
         return WSFAN_ENOMEM;
     d->mesh = mesh;

@@ -131,8 +131,7 @@ static bool parse_usual(const uint8_t **from, const uint8_t *end, wsf_message_en
     at += 2;
     if (flags > UINT32_MAX || kind < WSFAN_CHAT || kind > WSFAN_ALL ||
         !parse_bin(&at, end, &target->name) || target->name.size > UINT16_MAX ||
-        (target->name.size == 0) != (kind == WSFAN_ALL) ||
-        !parse_bin(&at, end, &entry->payload))
+        (target->name.size == 0) != (kind == WSFAN_ALL) || !parse_bin(&at, end, &entry->payload))
         return false;
     target->kind = (wsfan_target_kind)kind;
     entry->flags = (uint32_t)flags;

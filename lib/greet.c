@@ -17,8 +17,8 @@
 #include "asks.h"
 #include "dial.h"
 #include "results.h"
-#include "standing.h"
 #include "rollcall.h"
+#include "standing.h"
 
 /* SplitMix64 (Steele, Lea, Flood, 2014). */
 uint64_t wsf_greet_random(wsf_core *core) {
@@ -150,8 +150,7 @@ static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, w
     peer->forgotten = was_forgotten(core, node);
     peer->reachable = find_subscriber(core, node) != NULL;
     wsf_copy_text(peer->endpoint, sizeof peer->endpoint, wsfan_string(endpoint));
-    wsf_link_init(&peer->link, &core->config.link, ++core->epoch,
-                  wsf_peer_index(core, peer));
+    wsf_link_init(&peer->link, &core->config.link, ++core->epoch, wsf_peer_index(core, peer));
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++) /* a new bearer of this bit */
         core->peers[i].told_peers &= ~wsf_peer_bit(core, peer);
     wsf_rollcall_set_down(core, peer, false);
@@ -472,8 +471,8 @@ void wsf_greet_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello, ws
         wsf_greet_send_hello(core, peer, now);
 }
 
-void wsf_greet_hello_ack(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
-                         uint64_t epoch, wsf_now now) {
+void wsf_greet_hello_ack(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head, uint64_t epoch,
+                         wsf_now now) {
     if (!peer->hello_received || head->epoch != peer->link.in_epoch || epoch != peer->link.epoch)
         return; /* of another pair of streams */
     peer->hello_acked = true;

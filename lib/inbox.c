@@ -2,19 +2,20 @@
  * Whatever finds no room is counted here, so that the loop can say so to its host. */
 #include "inbox.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "memory.h"
 
 enum { NOTICES_COUNT_MAX = 4096 };
 
 wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error) {
-    wsf_inbox *inbox = calloc(1, sizeof *inbox);
+    wsf_inbox *inbox = wsf_alloc_zero(1, sizeof *inbox);
     *error = WSFAN_ENOMEM;
     if (inbox == NULL)
         return NULL;
     *error = wsf_mailbox_init(&inbox->mailbox, count_max, bytes_max);
     if (*error != WSFAN_OK) {
-        free(inbox);
+        wsf_free(inbox);
         return NULL;
     }
     atomic_init(&inbox->refs, 1);
@@ -41,13 +42,13 @@ void wsf_inbox_unref(wsf_inbox *inbox) {
     wsf_mailbox_destroy(&inbox->mailbox);
     wsf_table_destroy(&inbox->latest_index);
     wsf_deque_destroy(&inbox->latest);
-    free(inbox);
+    wsf_free(inbox);
 }
 
 void wsf_ticket_free(wsf_ticket *ticket) {
     if (ticket != NULL)
-        free(ticket->missing);
-    free(ticket);
+        wsf_free(ticket->missing);
+    wsf_free(ticket);
 }
 
 wsfan_message *wsf_inbox_message(wsf_item *item) {
@@ -62,7 +63,7 @@ void wsf_inbox_free_item(wsf_item *item) {
         break;
     case WSF_INBOX_SHARED:
         wsfan_message_unref(((wsf_inbox_shared *)item)->message);
-        free(item);
+        wsf_free(item);
         break;
     case WSF_INBOX_JOINED:
         wsf_ticket_free((wsf_ticket *)item);
@@ -70,7 +71,7 @@ void wsf_inbox_free_item(wsf_item *item) {
     case WSF_INBOX_PEER:
     case WSF_INBOX_GAP:
     case WSF_INBOX_NEWS:
-        free(item);
+        wsf_free(item);
         break;
     case WSF_INBOX_RESULT:
         wsf_receipt_unref((wsf_receipt *)item);
@@ -97,7 +98,7 @@ static wsf_item *item_for(wsfan_message *message) {
         message->item.kind = WSF_INBOX_MESSAGE;
         return &message->item;
     }
-    wsf_inbox_shared *shared = malloc(sizeof *shared);
+    wsf_inbox_shared *shared = wsf_alloc(sizeof *shared);
     if (shared == NULL)
         return NULL;
     shared->item.kind = WSF_INBOX_SHARED;
@@ -107,8 +108,8 @@ static wsf_item *item_for(wsfan_message *message) {
 
 static bool fits(const wsf_inbox *inbox, uint64_t bytes) {
     const wsf_queue *queue = &inbox->mailbox.queue;
-    return inbox->count_seen == 0 || (inbox->count_seen < queue->count_max &&
-                                      inbox->bytes_seen + bytes <= queue->bytes_max);
+    return inbox->count_seen == 0 ||
+           (inbox->count_seen < queue->count_max && inbox->bytes_seen + bytes <= queue->bytes_max);
 }
 
 /* Nobody else puts messages in, so there is at least the room that was seen last. */
@@ -188,7 +189,7 @@ static bool replace(wsf_inbox *inbox, wsfan_message *message) {
         if (!wsf_queue_change(&inbox->mailbox.queue, takes, &latest->shared->item, bytes, exchange,
                               &message))
             return false;
-        inbox->bytes_seen += bytes; /* at most */
+        inbox->bytes_seen += bytes;   /* at most */
         wsfan_message_unref(message); /* it is the older one now */
         inbox->replaced++;
         return true;
@@ -234,7 +235,7 @@ static bool put_notice(wsf_inbox *inbox, wsf_inbox_kind kind, const wsfan_peer *
                        const wsfan_gap *gap) {
     if (atomic_load(&inbox->notices) >= NOTICES_COUNT_MAX)
         return false;
-    wsf_inbox_notice *notice = calloc(1, sizeof *notice);
+    wsf_inbox_notice *notice = wsf_alloc_zero(1, sizeof *notice);
     if (notice == NULL)
         return false;
     notice->item.kind = kind;
@@ -252,7 +253,7 @@ static bool put_notice(wsf_inbox *inbox, wsf_inbox_kind kind, const wsfan_peer *
     atomic_fetch_add(&inbox->notices, 1);
     wsf_inbox_flush(inbox);
     if (wsf_mailbox_post(&inbox->mailbox, &notice->item) != WSFAN_OK)
-        free(notice); /* the loop is closed */
+        wsf_free(notice); /* the loop is closed */
     return true;
 }
 
@@ -270,7 +271,7 @@ bool wsf_inbox_put_gap(wsf_inbox *inbox, const wsfan_gap *gap) {
 void wsf_inbox_put_news(wsf_inbox *inbox, wsf_news *news) {
     news->item.kind = WSF_INBOX_NEWS;
     if (wsf_mailbox_post(&inbox->mailbox, &news->item) != WSFAN_OK)
-        free(news); /* the loop is closed */
+        wsf_free(news); /* the loop is closed */
 }
 
 void wsf_inbox_put_result(wsf_inbox *inbox, wsf_receipt *receipt) {

@@ -44,10 +44,10 @@ typedef struct {
 typedef struct {
     wsf_mailbox mailbox;
     atomic_uint refs;
-    atomic_uint notices;      /* waiting */
-    atomic_uint results;      /* asked for and not dispatched */
-    atomic_uint requests;     /* the same */
-    atomic_uint_fast64_t gap; /* messages that found no room and were not reported yet */
+    atomic_uint notices;           /* waiting */
+    atomic_uint results;           /* asked for and not dispatched */
+    atomic_uint requests;          /* the same */
+    atomic_uint_fast64_t gap;      /* messages that found no room and were not reported yet */
     atomic_uint_fast64_t sessions; /* of the loop; the mesh reads it during a drain */
     _Atomic(wsf_view *) view;      /* the newest that the loop has not seen; NULL: none */
     atomic_uint shed_permille;     /* see wsf_effects */
@@ -59,7 +59,8 @@ typedef struct {
     wsf_item *tail;
     uint64_t head_count;
     uint64_t head_bytes;
-    uint64_t count_seen; /* in here and in the mailbox, at most: the loop may have taken some since */
+    uint64_t
+        count_seen; /* in here and in the mailbox, at most: the loop may have taken some since */
     uint64_t bytes_seen;
 
     /* The mesh thread's. */

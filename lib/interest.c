@@ -3,9 +3,10 @@
 #include "interest.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 #include <wsfan/wsfan.h>
+
+#include "memory.h"
 
 int wsf_interest_init(wsf_interest *interest, uint32_t remote_count_max, uint32_t log_capacity,
                       uint64_t seed) {
@@ -15,13 +16,13 @@ int wsf_interest_init(wsf_interest *interest, uint32_t remote_count_max, uint32_
     interest->remote_count_max = remote_count_max;
     interest->log_capacity = log_capacity;
     wsf_table_init(&interest->index, seed);
-    interest->log = malloc(log_capacity * sizeof *interest->log);
+    interest->log = wsf_alloc(log_capacity * sizeof *interest->log);
     return interest->log != NULL ? WSFAN_OK : WSFAN_ENOMEM;
 }
 
 void wsf_interest_destroy(wsf_interest *interest) {
-    free(interest->rows);
-    free(interest->log);
+    wsf_free(interest->rows);
+    wsf_free(interest->log);
     wsf_table_destroy(&interest->index);
 }
 
@@ -48,7 +49,7 @@ uint64_t wsf_interest_told(const wsf_interest *interest, uint64_t hash) {
 
 static int grow(wsf_interest *interest) {
     uint32_t capacity = interest->rows_capacity + interest->rows_capacity / 2 + 16;
-    wsf_interest_row *rows = realloc(interest->rows, capacity * sizeof *rows);
+    wsf_interest_row *rows = wsf_realloc(interest->rows, capacity * sizeof *rows);
     if (rows == NULL)
         return WSFAN_ENOMEM;
     interest->rows = rows;

@@ -3,8 +3,9 @@
 #include "keyring.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "memory.h"
 
 static int copy_list(const char *const *keys, size_t count, wsf_key **out) {
     if (count > WSF_KEYS_MAX)
@@ -18,13 +19,19 @@ static int copy_list(const char *const *keys, size_t count, wsf_key **out) {
         if (!wsf_key_valid(keys[i], strlen(keys[i])))
             return WSFAN_EKEY;
     }
-    wsf_key *listed = calloc(count + 1, sizeof *listed);
+    wsf_key *listed = wsf_alloc_zero(count + 1, sizeof *listed);
     if (listed == NULL)
         return WSFAN_ENOMEM;
     for (size_t i = 0; i < count; i++)
         memcpy(listed[i].text, keys[i], WSF_KEY_SIZE);
     *out = listed;
     return WSFAN_OK;
+}
+
+static char *copy_text(const char *text) {
+    size_t size = strlen(text) + 1;
+    char *copy = wsf_alloc(size);
+    return copy != NULL ? memcpy(copy, text, size) : NULL;
 }
 
 int wsf_keyring_open(wsf_keyring **out, const wsfan_options *options) {
@@ -35,7 +42,7 @@ int wsf_keyring_open(wsf_keyring **out, const wsfan_options *options) {
         return WSFAN_EINVAL;
     if (!has_key) /* who names friends, and has no key to know them by, is not safe as he thinks */
         return allows ? WSFAN_EINVAL : WSFAN_OK;
-    wsf_keyring *keyring = calloc(1, sizeof *keyring);
+    wsf_keyring *keyring = wsf_alloc_zero(1, sizeof *keyring);
     if (keyring == NULL)
         return WSFAN_ENOMEM;
     int error = WSFAN_OK;
@@ -50,7 +57,7 @@ int wsf_keyring_open(wsf_keyring **out, const wsfan_options *options) {
         error = WSFAN_EKEY;
     }
     if (error == WSFAN_OK && options->allow_path != NULL &&
-        (keyring->path = strdup(options->allow_path)) == NULL)
+        (keyring->path = copy_text(options->allow_path)) == NULL)
         error = WSFAN_ENOMEM;
     if (error == WSFAN_OK)
         error = copy_list(options->allow, options->allow_count, &keyring->listed);
@@ -68,14 +75,14 @@ void wsf_keyring_close(wsf_keyring *keyring) {
         return;
     int reason = errno;
     explicit_bzero(&keyring->own, sizeof keyring->own);
-    free(keyring->path);
-    free(keyring->listed);
-    free(keyring);
+    wsf_free(keyring->path);
+    wsf_free(keyring->listed);
+    wsf_free(keyring);
     errno = reason;
 }
 
 int wsf_keyring_read(const wsf_keyring *keyring, wsf_keys **out) {
-    wsf_keys *keys = calloc(1, sizeof *keys);
+    wsf_keys *keys = wsf_alloc_zero(1, sizeof *keys);
     if (keys == NULL)
         return WSFAN_ENOMEM;
     keys->secret_key = keyring->own.secret_key;
@@ -105,7 +112,7 @@ int wsf_keyring_relist(wsf_keyring *keyring, const char *const *listed, size_t c
         *keyring = next;
         next.listed = before;
     }
-    free(next.listed);
+    wsf_free(next.listed);
     return error;
 }
 
@@ -114,6 +121,6 @@ void wsf_keyring_free_keys(wsf_keys *keys) {
         return;
     int reason = errno;
     explicit_bzero(keys, sizeof *keys);
-    free(keys);
+    wsf_free(keys);
     errno = reason;
 }

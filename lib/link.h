@@ -43,16 +43,16 @@ typedef struct {
     uint64_t acked;
     wsf_deque sent;
     uint64_t sent_bytes;
-    uint64_t again_from;   /* no frame before this one is to be sent again, */
-    uint32_t again_count;  /* but so many in all */
+    uint64_t again_from;  /* no frame before this one is to be sent again, */
+    uint32_t again_count; /* but so many in all */
     wsf_open_frame open;
-    wsf_deque queue;       /* wsfan_message *, oldest first */
+    wsf_deque queue; /* wsfan_message *, oldest first */
     uint64_t queue_bytes;
     wsf_deque talk; /* wsf_buffer *: requests and replies, whole entries, oldest first */
     uint64_t talk_bytes;
     uint32_t queue_taken; /* messages that have left it at the front, modulo 2^32 */
     wsf_table latest;     /* slot -> place of a latest value in the queue, counted from the start */
-    uint64_t lost;         /* messages that were dropped and not yet reported, */
+    uint64_t lost;        /* messages that were dropped and not yet reported, */
     uint64_t lost_too_big; /* those that the peer would not take */
     bool receipts_acked;   /* a frame with receipts was acknowledged; the user clears it */
 

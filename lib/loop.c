@@ -3,9 +3,9 @@
 #include "loop.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
 #include "perform.h"
 
 struct wsfan_loop {
@@ -24,8 +24,8 @@ struct wsfan_loop {
     bool dispatching;
     wsf_mesh_command *goodbye; /* made at the start, so that closing needs no memory */
     wsf_item *todo;            /* taken from the inbox and not handled */
-    wsf_message_bin bin;     /* messages that were dispatched */
-    uint64_t released_count; /* of the inbox's bounds, not yet given back */
+    wsf_message_bin bin;       /* messages that were dispatched */
+    uint64_t released_count;   /* of the inbox's bounds, not yet given back */
     uint64_t released_bytes;
     uint64_t messages;
     uint64_t recipients;
@@ -35,7 +35,7 @@ struct wsfan_loop {
 /* ------------------------------------------------------------------------------- open and close */
 
 static wsf_mesh_command *new_command(wsf_mesh_kind kind, unsigned loop) {
-    wsf_mesh_command *command = calloc(1, sizeof *command);
+    wsf_mesh_command *command = wsf_alloc_zero(1, sizeof *command);
     if (command != NULL) {
         command->item.kind = kind;
         command->loop = loop;
@@ -109,7 +109,7 @@ int wsf_loop_new(wsfan_loop **out, const wsf_loop_config *config, const wsf_loop
     int error = WSFAN_ENOMEM;
     wsf_mesh_command *hello = new_command(WSF_MESH_ADD_LOOP, index);
     wsf_mesh_command *goodbye = new_command(WSF_MESH_REMOVE_LOOP, index);
-    wsfan_loop *loop = calloc(1, sizeof *loop);
+    wsfan_loop *loop = wsf_alloc_zero(1, sizeof *loop);
     if (loop == NULL || hello == NULL || goodbye == NULL)
         goto fail;
     loop->inbox = wsf_inbox_new(config->inbox_count_max, config->inbox_bytes_max, &error);
@@ -133,9 +133,9 @@ int wsf_loop_new(wsfan_loop **out, const wsf_loop_config *config, const wsf_loop
     return WSFAN_OK;
 
 fail:
-    free(loop);
-    free(goodbye);
-    free(hello);
+    wsf_free(loop);
+    wsf_free(goodbye);
+    wsf_free(hello);
     return error;
 }
 
@@ -160,7 +160,7 @@ void wsf_loop_destroy(wsfan_loop *loop) {
     wsf_moves_destroy(&loop->moves);
     wsf_members_destroy(&loop->members);
     wsf_inbox_unref(loop->inbox);
-    free(loop);
+    wsf_free(loop);
 }
 
 wsfan_node *wsf_loop_owner(const wsfan_loop *loop) {

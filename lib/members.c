@@ -7,7 +7,8 @@
 #include "members.h"
 
 #include <assert.h>
-#include <stdlib.h>
+
+#include "memory.h"
 
 typedef struct {
     wsfan_session session;
@@ -42,7 +43,7 @@ static void announce(wsf_members *members, wsf_audience *audience) {
 
 static int make_ticket(wsf_members *members, uint32_t i) {
     wsf_audience *audience = audience_at(members, i);
-    wsf_ticket *ticket = calloc(1, sizeof *ticket);
+    wsf_ticket *ticket = wsf_alloc_zero(1, sizeof *ticket);
     if (ticket == NULL)
         return WSFAN_ENOMEM;
     ticket->hash = audience->hash;
@@ -158,7 +159,7 @@ int wsf_members_join_present(wsf_members *members, wsfan_session session, const 
     error = join(members, session, chat, hash, attendance);
     if (error != WSFAN_OK) {
         wsf_attendances_remove(&members->attendances, attendance);
-        free(attendance);
+        wsf_free(attendance);
     }
     return error;
 }
@@ -263,7 +264,7 @@ void wsf_members_ticket_back(wsf_members *members, wsf_ticket *ticket) {
     for (size_t r = 0; r < count; r++)
         tell_joined(members, recipients[r], i, ticket);
 
-    free(ticket->missing);
+    wsf_free(ticket->missing);
     ticket->missing = NULL;
     audience = audience_at(members, i); /* callbacks may have moved the array */
     audience->ticket_away = false;

@@ -11,9 +11,11 @@
 /* What it wants done, at once. None of these may call it, except `joined`, as a host would. */
 typedef struct {
     void *user;
-    void (*announce)(void *user, wsf_ticket *ticket); /* to the core: wsf_core_join(). It comes back */
-    void (*withdraw)(void *user, wsf_ticket *ticket); /* to the core: wsf_core_leave(). It does not */
-    void (*ready)(void *user); /* wsf_members_tell_ready() has something to do */
+    void (*announce)(void *user,
+                     wsf_ticket *ticket); /* to the core: wsf_core_join(). It comes back */
+    void (*withdraw)(void *user,
+                     wsf_ticket *ticket); /* to the core: wsf_core_leave(). It does not */
+    void (*ready)(void *user);            /* wsf_members_tell_ready() has something to do */
     void (*joined)(void *user, const wsfan_joined *joined);
     void (*present)(void *user, wsf_attendance *attendance); /* to the core: wsf_core_present() */
     void (*absent)(void *user, wsf_attendance *attendance);  /* to the core: wsf_core_absent() */

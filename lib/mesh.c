@@ -9,10 +9,10 @@
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "memory.h"
 #include "socket.h"
 
 enum {
@@ -40,7 +40,7 @@ struct wsf_mesh {
     wsf_core *core;
     wsf_sockets *sockets; /* NULL: local only */
     wsf_inbox *inboxes[LOOPS_MAX];
-    uint64_t fresh; /* bits of inboxes with something to flush */
+    uint64_t fresh;               /* bits of inboxes with something to flush */
     atomic_uint_fast64_t refused; /* publishes */
     uint32_t headroom_bytes;
     uint32_t close_ms_max;
@@ -178,7 +178,8 @@ static void on_drained(void *user, int status) {
 static void on_errand(void *user, unsigned loop, wsf_errand *errand) {
     wsf_mesh *mesh = user;
     if (!wsf_inbox_put_errand(mesh->inboxes[loop], errand))
-        wsf_task_unref(wsf_errand_end(errand)); /* its sessions are gone; the core is never behind */
+        wsf_task_unref(
+            wsf_errand_end(errand)); /* its sessions are gone; the core is never behind */
 }
 
 static void on_reply(void *user, wsf_ask *ask) {
@@ -192,8 +193,8 @@ static void on_reply(void *user, wsf_ask *ask) {
 }
 
 static void free_reply(wsf_mesh_reply *reply) {
-    free(reply->payload);
-    free(reply);
+    wsf_free(reply->payload);
+    wsf_free(reply);
 }
 
 static void on_presence(void *user, wsf_news *news) {
@@ -252,15 +253,15 @@ static void handle(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
         if (mesh->view != NULL)
             wsf_inbox_put_view(command->inbox, mesh->view);
         wsf_core_add_loop(mesh->core, command->loop);
-        free(command);
+        wsf_free(command);
         break;
     case WSF_MESH_REMOVE_LOOP:
         remove_loop(mesh, command->loop);
-        free(command);
+        wsf_free(command);
         break;
     case WSF_MESH_DRAIN:
         wsf_core_drain(mesh->core, command->ms, now());
-        free(command);
+        wsf_free(command);
         break;
     case WSF_MESH_QUIET:
         wsf_core_quiet(mesh->core);
@@ -277,7 +278,7 @@ static void handle(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
         break;
     case WSF_MESH_REPLY:
         wsf_core_reply(mesh->core, reply->token, reply->payload, reply->payload_size);
-        free(reply);
+        wsf_free(reply);
         break;
     case WSF_MESH_PRESENT:
         wsf_core_present(mesh->core, (wsf_attendance *)item, now());
@@ -287,7 +288,7 @@ static void handle(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
         break;
     case WSF_MESH_NEWS_DONE:
         wsf_core_news_done(mesh->core, ((wsf_news *)item)->loop);
-        free(item);
+        wsf_free(item);
         break;
     case WSF_MESH_STOP:
         mesh->closing = true;
@@ -321,7 +322,7 @@ static void take_named(wsf_mesh *mesh) {
         named_set *set = atomic_exchange(&mesh->named[i], NULL);
         if (set != NULL)
             wsf_core_name_endpoints(mesh->core, i, set->endpoints, set->count, now());
-        free(set);
+        wsf_free(set);
     }
 }
 
@@ -414,11 +415,9 @@ static void *run(void *user) {
 
 static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
                      const wsf_core_config *core_config) {
-    wsf_effects effects = { mesh,       on_connect,  on_disconnect, on_send,
-                            on_deliver, on_joined,   on_peer,       on_gap,
-                            on_result,  on_presence, on_errand,     on_reply,
-                            on_view,    on_shed,     on_sessions,   on_quiet,
-                            on_drained };
+    wsf_effects effects = { mesh,    on_connect, on_disconnect, on_send,     on_deliver, on_joined,
+                            on_peer, on_gap,     on_result,     on_presence, on_errand,  on_reply,
+                            on_view, on_shed,    on_sessions,   on_quiet,    on_drained };
     wsf_core_config with_endpoint = *core_config;
     uint64_t frame_size_max = wsf_core_frame_size_max(core_config);
     int error = WSFAN_OK;
@@ -457,7 +456,7 @@ static int start_thread(wsf_mesh *mesh) {
 }
 
 int wsf_mesh_open(wsf_mesh **out, const wsf_mesh_config *config, const wsf_core_config *core) {
-    wsf_mesh *mesh = calloc(1, sizeof *mesh);
+    wsf_mesh *mesh = wsf_alloc_zero(1, sizeof *mesh);
     if (mesh == NULL)
         return WSFAN_ENOMEM;
     mesh->headroom_bytes = core->headroom_bytes;
@@ -487,7 +486,7 @@ free_core:
 free_mailbox:
     wsf_mailbox_destroy(&mesh->mailbox);
 free_mesh:
-    free(mesh);
+    wsf_free(mesh);
     return error;
 }
 
@@ -498,14 +497,14 @@ void wsf_mesh_close(wsf_mesh *mesh) {
         pthread_join(mesh->thread, NULL);
     wsf_view_unref(mesh->view);
     for (unsigned i = 0; i < WSF_SOURCES_MAX; i++)
-        free(atomic_load(&mesh->named[i]));
+        wsf_free(atomic_load(&mesh->named[i]));
     wsf_core_destroy(mesh->core);
     wsf_keyring_free_keys(atomic_load(&mesh->keys_next));
     wsf_keyring_free_keys(mesh->keys);
     pthread_mutex_destroy(&mesh->lock);
     wsf_message_pool_close(&mesh->pool);
     wsf_mailbox_destroy(&mesh->mailbox);
-    free(mesh);
+    wsf_free(mesh);
 }
 
 const char *wsf_mesh_endpoint(const wsf_mesh *mesh) {
@@ -600,7 +599,7 @@ int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt
 }
 
 int wsf_mesh_drain(wsf_mesh *mesh, uint32_t ms) {
-    wsf_mesh_command *command = calloc(1, sizeof *command);
+    wsf_mesh_command *command = wsf_alloc_zero(1, sizeof *command);
     if (command == NULL)
         return WSFAN_ENOMEM;
     command->item.kind = WSF_MESH_DRAIN;
@@ -646,7 +645,7 @@ int wsf_mesh_name_endpoints(wsf_mesh *mesh, unsigned source, const char *const *
     size_t size = sizeof(named_set) + count * sizeof(char *);
     for (size_t i = 0; i < count; i++)
         size += strlen(endpoints[i]) + 1;
-    named_set *set = malloc(size);
+    named_set *set = wsf_alloc(size);
     if (set == NULL)
         return WSFAN_ENOMEM;
     char *text = (char *)(set->endpoints + count);
@@ -655,7 +654,7 @@ int wsf_mesh_name_endpoints(wsf_mesh *mesh, unsigned source, const char *const *
         set->endpoints[i] = text;
         text = stpcpy(text, endpoints[i]) + 1;
     }
-    free(atomic_exchange(&mesh->named[source], set));
+    wsf_free(atomic_exchange(&mesh->named[source], set));
     atomic_store(&mesh->named_any, true);
     wsf_mailbox_wake(&mesh->mailbox);
     return WSFAN_OK;

@@ -50,7 +50,7 @@ typedef struct {
 typedef struct {
     wsf_item item;
     uint64_t token;
-    void *payload; /* from malloc() */
+    void *payload; /* from wsf_alloc() */
     size_t payload_size;
 } wsf_mesh_reply;
 

@@ -5,8 +5,9 @@
 #include "message.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "memory.h"
 
 enum {
     BLOCK_BYTES = 4080, /* with what malloc() adds, a page */
@@ -111,7 +112,7 @@ static void copy_payload(wsfan_message *message, wsfan_bytes payload) {
 
 static wsfan_message *new_alone(const wsf_hash_key *key, const wsf_message_parts *parts,
                                 layout where) {
-    wsf_block *block = malloc(sizeof *block + where.size);
+    wsf_block *block = wsf_alloc(sizeof *block + where.size);
     if (block == NULL)
         return NULL;
     atomic_init(&block->refs, 1);
@@ -159,7 +160,7 @@ wsfan_message *wsf_message_clone(const wsfan_message *message) {
         head += message->targets[i].name_size;
     size_t payload_offset = (head + message->headroom_size + 15) & ~(size_t)15;
     size_t size = payload_offset + message->payload_size;
-    wsf_block *block = malloc(sizeof *block + size);
+    wsf_block *block = wsf_alloc(sizeof *block + size);
     if (block == NULL)
         return NULL;
     atomic_init(&block->refs, 1);
@@ -183,7 +184,7 @@ size_t wsf_message_need(const wsf_message_parts *parts) {
 
 static void return_references(wsf_block *block, uint32_t count) {
     if (atomic_fetch_sub_explicit(&block->refs, count, memory_order_acq_rel) == count)
-        free(block);
+        wsf_free(block);
 }
 
 void wsf_message_pool_close(wsf_message_pool *pool) {
@@ -199,7 +200,7 @@ wsfan_message *wsf_message_make(wsf_message_pool *pool, const wsf_message_parts 
     if (pool->block != NULL && pool->used + where.size > BLOCK_BYTES)
         wsf_message_pool_close(pool);
     if (pool->block == NULL) {
-        pool->block = malloc(BLOCK_BYTES);
+        pool->block = wsf_alloc(BLOCK_BYTES);
         if (pool->block == NULL)
             return NULL;
         atomic_init(&pool->block->refs, OPEN_REFS);
@@ -269,7 +270,7 @@ void wsfan_message_unref(wsfan_message *message) {
         return;
     wsf_receipt_unref(message->receipt);
     wsf_buffer_unref(message->frame);
-    free(block);
+    wsf_free(block);
 }
 
 /* -------------------------------------------------------------------------------------- content */

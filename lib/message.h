@@ -39,7 +39,7 @@ struct wsfan_message {
     uint64_t slot;         /* of a latest value: hash of its targets and key; 0: it is none */
     uint32_t block_offset; /* from the start of its block */
     uint32_t payload_size;
-    uint32_t size;         /* what it takes in memory, with the payload */
+    uint32_t size; /* what it takes in memory, with the payload */
     uint16_t targets_count;
     uint16_t headroom_size;
     uint8_t flags;

@@ -1,8 +1,9 @@
 /* Answers for how members are shown to the host: news of a chat in one block of memory, and visits. */
 #include "news.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "memory.h"
 
 enum {
     MEMBERS_MAX = 512, /* in one block */
@@ -138,8 +139,8 @@ wsf_news *wsf_presence_news(wsf_presence *p, unsigned loop, const uint64_t *node
             drop_entry(p, loop);
         return NULL;
     }
-    wsf_news *news = malloc(sizeof *news + o.members * sizeof(wsfan_member) +
-                            o.places * sizeof(wsfan_place) + o.bytes);
+    wsf_news *news = wsf_alloc(sizeof *news + o.members * sizeof(wsfan_member) +
+                               o.places * sizeof(wsfan_place) + o.bytes);
     if (news == NULL)
         return NULL;
     wsfan_member *members = (wsfan_member *)(news + 1);

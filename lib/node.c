@@ -1,7 +1,6 @@
 /* The public functions of a node: checks of arguments, and glue between options, mesh and loops. */
 #include <pthread.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
@@ -9,6 +8,7 @@
 #include "auth.h"
 #include "discovery.h"
 #include "endpoint.h"
+#include "memory.h"
 #include "node.h"
 #include "options.h"
 
@@ -133,7 +133,10 @@ int wsfan_node_open(wsfan_node **out, const wsfan_options *given) {
     int error = wsf_options_read(&options, given);
     if (error != WSFAN_OK)
         return error;
-    wsfan_node *node = calloc(1, sizeof *node);
+    error = wsf_memory_use(options.allocator);
+    if (error != WSFAN_OK)
+        return error;
+    wsfan_node *node = wsf_alloc_zero(1, sizeof *node);
     if (node == NULL)
         return WSFAN_ENOMEM;
     node->options = options;
@@ -162,7 +165,7 @@ close_guard:
     wsf_guard_close(&node->guard);
 free_node:
     wsf_keyring_close(node->keyring);
-    free(node);
+    wsf_free(node);
     return error;
 }
 
@@ -190,7 +193,7 @@ int wsfan_node_close(wsfan_node *node) {
     pthread_mutex_destroy(&node->lock);
     wsf_guard_close(&node->guard);
     wsf_keyring_close(node->keyring);
-    free(node);
+    wsf_free(node);
     return WSFAN_OK;
 }
 
@@ -543,7 +546,7 @@ int wsfan_node_peers(wsfan_node *node, wsfan_peer_stats *peers, size_t capacity,
     if (count == NULL || (capacity > 0 && (peers == NULL || peers[0].struct_size == 0 ||
                                            peers[0].struct_size > sizeof *peers)))
         return WSFAN_EINVAL;
-    wsfan_peer_stats *all = calloc(PEERS_MAX, sizeof *all);
+    wsfan_peer_stats *all = wsf_alloc_zero(PEERS_MAX, sizeof *all);
     if (all == NULL)
         return WSFAN_ENOMEM;
     *count = wsf_mesh_peers(node->mesh, all, PEERS_MAX);
@@ -552,6 +555,6 @@ int wsfan_node_peers(wsfan_node *node, wsfan_peer_stats *peers, size_t capacity,
         all[i].struct_size = stride;
         memcpy((uint8_t *)peers + i * stride, &all[i], stride);
     }
-    free(all);
+    wsf_free(all);
     return WSFAN_OK;
 }

@@ -3,10 +3,10 @@
 #include <wsfan/outbound.h>
 
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "deque.h"
+#include "memory.h"
 #include "table.h"
 
 enum { MI = 1024 * 1024 };
@@ -61,7 +61,10 @@ int wsfan_outbound_open(wsfan_outbound **out, const wsfan_outbound_options *give
     if (options.policy > WSFAN_OUTBOUND_OLDEST || options.count_max < 1 ||
         options.count_max > 16 * MI || options.bytes_max < 1)
         return WSFAN_EINVAL;
-    wsfan_outbound *outbound = calloc(1, sizeof *outbound);
+    int error = wsf_memory_use(NULL);
+    if (error != WSFAN_OK)
+        return error;
+    wsfan_outbound *outbound = wsf_alloc_zero(1, sizeof *outbound);
     if (outbound == NULL)
         return WSFAN_ENOMEM;
     outbound->options = options;
@@ -83,7 +86,7 @@ void wsfan_outbound_close(wsfan_outbound *outbound) {
         release(outbound, ((entry *)wsf_deque_at(&outbound->queue, i))->data);
     wsf_deque_destroy(&outbound->queue);
     wsf_table_destroy(&outbound->index);
-    free(outbound);
+    wsf_free(outbound);
 }
 
 static entry *find(const wsfan_outbound *outbound, uint64_t key) {

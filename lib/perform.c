@@ -147,7 +147,8 @@ static void note_session(wsf_performer *performer, wsf_errand *errand, wsfan_ses
     uint32_t a;
     wsf_put_u64(key, performer->node);
     wsf_put_u64(key + 8, session.id);
-    for (uint32_t i = 0; (a = wsf_registry_membership(registry, session, i)) != WSF_TABLE_NONE; i++) {
+    for (uint32_t i = 0; (a = wsf_registry_membership(registry, session, i)) != WSF_TABLE_NONE;
+         i++) {
         const wsf_audience *audience = wsf_registry_audience(registry, a);
         if (audience->kind == WSFAN_USER) { /* the first, if there is one */
             user = wsf_audience_name(audience);
@@ -163,7 +164,8 @@ static void note_session(wsf_performer *performer, wsf_errand *errand, wsfan_ses
 static void note_chats_of(wsf_performer *performer, wsf_errand *errand, wsfan_session session) {
     const wsf_registry *registry = &performer->members->registry;
     uint32_t a;
-    for (uint32_t i = 0; (a = wsf_registry_membership(registry, session, i)) != WSF_TABLE_NONE; i++) {
+    for (uint32_t i = 0; (a = wsf_registry_membership(registry, session, i)) != WSF_TABLE_NONE;
+         i++) {
         const wsf_audience *audience = wsf_registry_audience(registry, a);
         if (audience->kind == WSFAN_CHAT)
             note_row(errand, wsf_audience_name(audience), NOTHING, NOTHING, 1);

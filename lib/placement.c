@@ -8,12 +8,12 @@
  * two machines whose libm differ in the last bit would not agree on an owner. */
 #include "placement.h"
 
-#include <stdlib.h>
+#include "memory.h"
 
 enum { LOG_BITS = 24 }; /* behind the point */
 
 wsf_view *wsf_view_new(uint32_t count) {
-    wsf_view *view = calloc(1, sizeof *view + count * sizeof(wsf_place));
+    wsf_view *view = wsf_alloc_zero(1, sizeof *view + count * sizeof(wsf_place));
     if (view == NULL)
         return NULL;
     atomic_init(&view->refs, 1);
@@ -28,7 +28,7 @@ wsf_view *wsf_view_ref(wsf_view *view) {
 
 void wsf_view_unref(wsf_view *view) {
     if (view != NULL && atomic_fetch_sub_explicit(&view->refs, 1, memory_order_acq_rel) == 1)
-        free(view);
+        wsf_free(view);
 }
 
 uint64_t wsf_place_hash(const wsf_hash_key *key, const char *name) {

@@ -11,8 +11,9 @@
 #include "presence.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "memory.h"
 
 enum {
     PACE_MS = 250,       /* between two counts of a large chat */
@@ -345,7 +346,7 @@ void wsf_presence_end(wsf_presence *p, wsf_attendance *attendance) {
         remove_unnoted(p, attendance);
     if (attendance->closes && c != WSF_TABLE_NONE)
         close_loop(p, c, bit(attendance->loop));
-    free(attendance);
+    wsf_free(attendance);
 }
 
 static void end_all_of(wsf_presence *p, wsf_attendance *first, unsigned loop) {
@@ -393,7 +394,7 @@ static void remove_row(wsf_presence *p, uint32_t *link) {
     if ((p->peers_away & bit(row->peer)) == 0)
         p->members[i].sessions -= row->sessions;
     *link = row->next;
-    free(row->metadata);
+    wsf_free(row->metadata);
     *row = (wsf_presence_held){ .member = p->rows_free };
     p->rows_free = r;
     p->rows_count--;
@@ -442,7 +443,7 @@ int wsf_presence_put(wsf_presence *p, unsigned peer, const wsf_presence_row *row
     if (error == WSFAN_OK && r == WSF_TABLE_NONE && (error = add_row(p, i, peer, &r)) != WSFAN_OK)
         wsf_roster_settle(p, i);
     if (error != WSFAN_OK) {
-        free(metadata);
+        wsf_free(metadata);
         return error;
     }
     wsf_presence_held *held = &p->rows[r];
@@ -450,7 +451,7 @@ int wsf_presence_put(wsf_presence *p, unsigned peer, const wsf_presence_row *row
     p->peer_digests[peer] -= row_digest(p, held);
     if ((p->peers_away & bit(peer)) == 0)
         p->members[i].sessions += row->sessions - held->sessions;
-    free(held->metadata);
+    wsf_free(held->metadata);
     held->sessions = row->sessions;
     held->metadata = metadata;
     held->metadata_size = (uint16_t)row->metadata.size;

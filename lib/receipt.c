@@ -1,9 +1,9 @@
 #include "receipt.h"
 
-#include <stdlib.h>
+#include "memory.h"
 
 wsf_receipt *wsf_receipt_new(void *inbox, void *user) {
-    wsf_receipt *receipt = calloc(1, sizeof *receipt);
+    wsf_receipt *receipt = wsf_alloc_zero(1, sizeof *receipt);
     if (receipt == NULL)
         return NULL;
     atomic_init(&receipt->refs, 1);
@@ -22,9 +22,8 @@ wsf_receipt *wsf_receipt_ref(wsf_receipt *receipt) {
 }
 
 void wsf_receipt_unref(wsf_receipt *receipt) {
-    if (receipt != NULL &&
-        atomic_fetch_sub_explicit(&receipt->refs, 1, memory_order_acq_rel) == 1)
-        free(receipt);
+    if (receipt != NULL && atomic_fetch_sub_explicit(&receipt->refs, 1, memory_order_acq_rel) == 1)
+        wsf_free(receipt);
 }
 
 bool wsf_receipt_loop_done(wsf_receipt *receipt, uint64_t sessions) {

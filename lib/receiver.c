@@ -62,8 +62,8 @@ static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
     core->repeats = false;
     /* Of a repeated one the targets were acceptable a moment ago. */
     if (entry->message.payload.size > core->config.payload_bytes_max ||
-        (!repeated && !wsf_route_acceptable(core, entry->message.targets,
-                                            entry->message.targets_count, 0))) {
+        (!repeated &&
+         !wsf_route_acceptable(core, entry->message.targets, entry->message.targets_count, 0))) {
         wsf_core_count_drop(core, WSFAN_DROP_TOO_BIG, 1);
         tell_gap(core, peer, 1, WSFAN_GAP_TOO_BIG);
         return;

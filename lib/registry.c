@@ -10,8 +10,9 @@
 #include "registry.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "memory.h"
 
 enum { SLOT_BITS = 24, GENERATION_BITS = 32 };
 
@@ -35,7 +36,7 @@ static int reserve(void **array, uint32_t *capacity, uint32_t count, size_t elem
     if (count < *capacity)
         return WSFAN_OK;
     uint32_t larger = *capacity < capacity_min ? capacity_min : larger_than(*capacity);
-    void *grown = realloc(*array, (size_t)larger * element_size);
+    void *grown = wsf_realloc(*array, (size_t)larger * element_size);
     if (grown == NULL)
         return WSFAN_ENOMEM;
     *array = grown;
@@ -55,7 +56,7 @@ void wsf_registry_init(wsf_registry *registry, const wsf_registry_limits *limits
 
 static void free_memberships(wsf_session_slot *slot) {
     if (slot->memberships_capacity > 1)
-        free(slot->memberships);
+        wsf_free(slot->memberships);
     slot->memberships_capacity = 1;
 }
 
@@ -63,15 +64,15 @@ void wsf_registry_destroy(wsf_registry *registry) {
     for (uint32_t i = 0; i < registry->sessions_used; i++)
         free_memberships(&registry->sessions[i]);
     for (uint32_t i = 0; i < registry->audiences_used; i++) {
-        free(registry->audiences[i].members);
+        wsf_free(registry->audiences[i].members);
         if (!registry->audiences[i].ticket_away) /* else it belongs to whoever has it */
-            free(registry->audiences[i].ticket);
+            wsf_free(registry->audiences[i].ticket);
     }
-    free(registry->sessions);
-    free(registry->audiences);
+    wsf_free(registry->sessions);
+    wsf_free(registry->audiences);
     if (registry->lent != registry->scratch)
-        free(registry->lent);
-    free(registry->scratch);
+        wsf_free(registry->lent);
+    wsf_free(registry->scratch);
     wsf_table_destroy(&registry->index);
 }
 
@@ -82,11 +83,11 @@ static int reserve_scratch(wsf_registry *registry) {
     if (registry->sessions_count < registry->scratch_capacity)
         return WSFAN_OK;
     uint32_t capacity = registry->scratch_capacity < 16 ? 16 : registry->scratch_capacity * 2;
-    wsfan_recipient *larger = malloc(capacity * sizeof *larger);
+    wsfan_recipient *larger = wsf_alloc(capacity * sizeof *larger);
     if (larger == NULL)
         return WSFAN_ENOMEM;
     if (registry->scratch != registry->lent)
-        free(registry->scratch);
+        wsf_free(registry->scratch);
     registry->scratch = larger;
     registry->scratch_capacity = capacity;
     return WSFAN_OK;
@@ -183,7 +184,7 @@ static int reserve_member(wsf_audience *audience) {
     if (audience->members_count < capacity)
         return WSFAN_OK;
     uint32_t larger = larger_than(capacity);
-    uint8_t *block = realloc(audience->members, name_offset(larger) + audience->name_size);
+    uint8_t *block = wsf_realloc(audience->members, name_offset(larger) + audience->name_size);
     if (block == NULL)
         return WSFAN_ENOMEM;
     memmove(block + name_offset(larger), block + name_offset(capacity), audience->name_size);
@@ -221,7 +222,7 @@ static int add_audience(wsf_registry *registry, const wsfan_target *target, uint
             return error;
     }
     assert(target->name.size <= UINT16_MAX);
-    uint8_t *block = malloc(name_offset(1) + target->name.size);
+    uint8_t *block = wsf_alloc(name_offset(1) + target->name.size);
     if (block == NULL)
         return WSFAN_ENOMEM;
     memcpy(block + name_offset(1), target->name.data, target->name.size);
@@ -229,7 +230,7 @@ static int add_audience(wsf_registry *registry, const wsfan_target *target, uint
     bool reused = registry->audiences_free != WSF_TABLE_NONE;
     uint32_t i = reused ? registry->audiences_free : registry->audiences_used;
     if (wsf_table_insert(&registry->index, hash, i) != WSFAN_OK) {
-        free(block);
+        wsf_free(block);
         return WSFAN_ENOMEM;
     }
     if (reused)
@@ -252,8 +253,8 @@ void wsf_registry_drop_audience(wsf_registry *registry, uint32_t audience) {
     wsf_audience *dropped = wsf_registry_audience(registry, audience);
     assert(dropped->members_count == 0 && !dropped->ticket_away);
     wsf_table_remove(&registry->index, dropped->hash, audience);
-    free(dropped->members);
-    free(dropped->ticket);
+    wsf_free(dropped->members);
+    wsf_free(dropped->ticket);
     memset(dropped, 0, sizeof *dropped);
     dropped->members_count = registry->audiences_free;
     registry->audiences_free = audience;
@@ -281,7 +282,7 @@ static int reserve_membership(wsf_session_slot *slot) {
         return WSFAN_OK;
     bool first = slot->memberships_capacity == 1;
     uint32_t capacity = first ? 3 : larger_than(slot->memberships_capacity);
-    wsf_membership *array = realloc(first ? NULL : slot->memberships, capacity * sizeof *array);
+    wsf_membership *array = wsf_realloc(first ? NULL : slot->memberships, capacity * sizeof *array);
     if (array == NULL)
         return WSFAN_ENOMEM;
     if (first)
@@ -462,7 +463,7 @@ uint32_t wsf_registry_membership(const wsf_registry *registry, wsfan_session ses
 
 static wsfan_recipient *lend_scratch(wsf_registry *registry) {
     if (registry->lent != registry->scratch)
-        free(registry->lent);
+        wsf_free(registry->lent);
     registry->lent = registry->scratch;
     return registry->scratch;
 }

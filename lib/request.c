@@ -1,8 +1,9 @@
 /* Answers for what requests, tasks and errands own, and for putting answers together. */
 #include "request.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "memory.h"
 
 /* ------------------------------------------------------------------------------------- answers */
 
@@ -13,7 +14,7 @@ void wsf_answer_init(wsf_answer *answer, uint32_t rows_count_max) {
 
 void wsf_answer_destroy(wsf_answer *answer) {
     wsf_rows_destroy(&answer->rows);
-    free(answer->payload);
+    wsf_free(answer->payload);
     answer->payload = NULL;
     answer->payload_size = 0;
 }
@@ -51,7 +52,7 @@ wsf_ask *wsf_ask_new(wsfan_request_kind kind, wsfan_message *message, uint32_t n
     for (uint32_t i = 0; i < message->targets_count; i++)
         nodes_count += message->targets[i].kind == WSFAN_SESSION ||
                        message->targets[i].kind == WSFAN_NODE;
-    wsf_ask *ask = calloc(1, sizeof *ask + nodes_count * sizeof(wsf_asked_node));
+    wsf_ask *ask = wsf_alloc_zero(1, sizeof *ask + nodes_count * sizeof(wsf_asked_node));
     if (ask == NULL)
         return NULL;
     ask->kind = kind;
@@ -68,7 +69,7 @@ void wsf_ask_free(wsf_ask *ask) {
     for (uint32_t i = 0; i < ask->nodes_count; i++)
         wsf_answer_destroy(&ask->nodes[i].answer);
     wsfan_message_unref(ask->message);
-    free(ask);
+    wsf_free(ask);
 }
 
 bool wsf_ask_answer(wsf_ask *ask, uint32_t place, wsf_answer *answer) {
@@ -141,9 +142,9 @@ static bool make_parts(const wsf_ask *ask, reply_parts *parts) {
         else
             missing_max += answer->rows.count;
     }
-    parts->public_rows = calloc(parts->rows.count + 1, sizeof *parts->public_rows);
-    parts->answers = calloc(ask->nodes_count, sizeof *parts->answers);
-    parts->missing.nodes = calloc(missing_max, sizeof *parts->missing.nodes);
+    parts->public_rows = wsf_alloc_zero(parts->rows.count + 1, sizeof *parts->public_rows);
+    parts->answers = wsf_alloc_zero(ask->nodes_count, sizeof *parts->answers);
+    parts->missing.nodes = wsf_alloc_zero(missing_max, sizeof *parts->missing.nodes);
     parts->missing.count = 0;
     parts->missing.capacity = missing_max;
     return parts->public_rows != NULL && parts->answers != NULL && parts->missing.nodes != NULL &&
@@ -195,19 +196,19 @@ void wsf_ask_tell(wsf_ask *ask, void (*tell)(void *user, const wsfan_reply *repl
     reply.missing_count = parts.missing.count;
     tell(user, &reply);
     wsf_rows_destroy(&parts.rows);
-    free(parts.public_rows);
-    free(parts.answers);
-    free(parts.missing.nodes);
+    wsf_free(parts.public_rows);
+    wsf_free(parts.answers);
+    wsf_free(parts.missing.nodes);
 }
 
 /* --------------------------------------------------------------------------------- being asked */
 
 wsf_task *wsf_task_new(wsfan_request_kind kind, wsfan_message *message, uint32_t number) {
-    wsf_task *task = calloc(1, sizeof *task);
+    wsf_task *task = wsf_alloc_zero(1, sizeof *task);
     if (task == NULL)
         return NULL;
     if (pthread_mutex_init(&task->lock, NULL) != 0) {
-        free(task);
+        wsf_free(task);
         return NULL;
     }
     atomic_init(&task->refs, 1);
@@ -231,11 +232,11 @@ void wsf_task_unref(wsf_task *task) {
     wsf_answer_destroy(&task->answer);
     wsfan_message_unref(task->message);
     pthread_mutex_destroy(&task->lock);
-    free(task);
+    wsf_free(task);
 }
 
 wsf_errand *wsf_errand_new(wsf_task *task) {
-    wsf_errand *errand = calloc(1, sizeof *errand);
+    wsf_errand *errand = wsf_alloc_zero(1, sizeof *errand);
     if (errand == NULL)
         return NULL;
     errand->task = task_ref(task);
@@ -254,7 +255,7 @@ wsf_task *wsf_errand_end(wsf_errand *errand) {
     wsf_answer_merge(&task->answer, &errand->answer);
     pthread_mutex_unlock(&task->lock);
     wsf_answer_destroy(&errand->answer);
-    free(errand);
+    wsf_free(errand);
     if (wsf_task_loop_through(task))
         return task;
     wsf_task_unref(task);

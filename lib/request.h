@@ -23,7 +23,7 @@ typedef struct {
     uint64_t sessions;
     uint64_t sessions_failed;
     wsf_rows rows; /* of a join: the peers that have not acknowledged, with their ids as keys */
-    void *payload; /* from malloc() */
+    void *payload; /* from wsf_alloc() */
     size_t payload_size;
 } wsf_answer;
 

@@ -1,7 +1,7 @@
 /* The public functions that ask something of other nodes: checks of arguments, and glue. */
-#include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
 #include "node.h"
 
 enum { ROWS_COUNT_DEFAULT = 100 };
@@ -157,11 +157,11 @@ int wsfan_node_reply(wsfan_node *node, uint64_t token, wsfan_bytes payload) {
         return WSFAN_EINVAL;
     if (payload.size > wsf_node_options(node)->payload_bytes_max)
         return WSFAN_ETOOBIG;
-    wsf_mesh_reply *reply = calloc(1, sizeof *reply);
-    void *copy = payload.size > 0 ? malloc(payload.size) : NULL;
+    wsf_mesh_reply *reply = wsf_alloc_zero(1, sizeof *reply);
+    void *copy = payload.size > 0 ? wsf_alloc(payload.size) : NULL;
     if (reply == NULL || (copy == NULL && payload.size > 0)) {
-        free(reply);
-        free(copy);
+        wsf_free(reply);
+        wsf_free(copy);
         return WSFAN_ENOMEM;
     }
     if (payload.size > 0)

@@ -2,8 +2,9 @@
  * they are in use; a member is kept while it has a session, a row, a grace time, or is owed to somebody. */
 #include "roster.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "memory.h"
 
 uint64_t wsf_roster_mix(uint64_t a, uint64_t b) {
     uint64_t z = a ^ (b + UINT64_C(0x9e3779b97f4a7c15) + (a << 6) + (a >> 2));
@@ -28,25 +29,25 @@ void wsf_roster_init(wsf_presence *p, const wsf_presence_limits *limits, uint64_
 
 void wsf_roster_destroy(wsf_presence *p) {
     for (uint32_t i = 0; i < p->members_used; i++) {
-        free(p->members[i].name);
+        wsf_free(p->members[i].name);
         for (wsf_attendance *own = p->members[i].own; own != NULL;) {
             wsf_attendance *older = own->older;
-            free(own);
+            wsf_free(own);
             own = older;
         }
     }
     while (p->unnoted != NULL) {
         wsf_attendance *older = p->unnoted->older;
-        free(p->unnoted);
+        wsf_free(p->unnoted);
         p->unnoted = older;
     }
     for (uint32_t i = 0; i < p->rows_used; i++)
-        free(p->rows[i].metadata);
+        wsf_free(p->rows[i].metadata);
     for (uint32_t i = 0; i < p->chats_used; i++)
-        free(p->chats[i].name);
-    free(p->members);
-    free(p->rows);
-    free(p->chats);
+        wsf_free(p->chats[i].name);
+    wsf_free(p->members);
+    wsf_free(p->rows);
+    wsf_free(p->chats);
     wsf_table_destroy(&p->chat_index);
     wsf_table_destroy(&p->member_index);
     wsf_deque_destroy(&p->paced);
@@ -61,7 +62,7 @@ int wsf_roster_reserve(void **array, uint32_t *capacity, uint32_t used, size_t s
     if (used < *capacity)
         return WSFAN_OK;
     uint32_t larger = *capacity + *capacity / 4 + 16;
-    void *grown = realloc(*array, larger * size);
+    void *grown = wsf_realloc(*array, larger * size);
     if (grown == NULL)
         return WSFAN_ENOMEM;
     *array = grown;
@@ -70,7 +71,7 @@ int wsf_roster_reserve(void **array, uint32_t *capacity, uint32_t used, size_t s
 }
 
 uint8_t *wsf_roster_copy(const void *data, size_t size) {
-    uint8_t *bytes = malloc(size > 0 ? size : 1);
+    uint8_t *bytes = wsf_alloc(size > 0 ? size : 1);
     if (bytes != NULL && size > 0)
         memcpy(bytes, data, size);
     return bytes;
@@ -116,7 +117,7 @@ void wsf_roster_close_chat(wsf_presence *p, uint32_t i) {
     if (chat->members_count > 0 || chat->loops != 0 || chat->paced)
         return;
     wsf_table_remove(&p->chat_index, chat->hash, i);
-    free(chat->name);
+    wsf_free(chat->name);
     *chat = (wsf_presence_chat){ .members = p->chats_free };
     p->chats_free = i;
     p->chats_count--;
@@ -143,7 +144,7 @@ int wsf_roster_add_member(wsf_presence *p, uint32_t c, uint64_t user_hash, wsfan
     if (name == NULL ||
         wsf_table_insert(&p->member_index, wsf_roster_mix(p->chats[c].hash, user_hash), i) !=
             WSFAN_OK) {
-        free(name);
+        wsf_free(name);
         return WSFAN_ENOMEM;
     }
     if (reused)
@@ -185,7 +186,7 @@ void wsf_roster_settle(wsf_presence *p, uint32_t i) {
         p->chats[c].members = m->next;
     if (m->next != WSF_TABLE_NONE)
         p->members[m->next].prev = m->prev;
-    free(m->name);
+    wsf_free(m->name);
     *m = (wsf_presence_member){ .next = p->members_free };
     p->members_free = i;
     p->members_count--;

@@ -9,8 +9,7 @@ void wsf_route_find(wsf_core *core, wsfan_message *message, uint64_t *loops, uin
 
 /* The same for those who must not be left out: also every peer that is not up, with a link or without,
  * as what it told us of its chats may be old. */
-void wsf_route_find_known(wsf_core *core, wsfan_message *message, uint64_t *loops,
-                          uint64_t *peers);
+void wsf_route_find_known(wsf_core *core, wsfan_message *message, uint64_t *loops, uint64_t *peers);
 
 /* Whether what a peer sent is within the limits here. */
 bool wsf_route_acceptable(const wsf_core *core, const wsfan_target *targets, uint32_t targets_count,

@@ -3,8 +3,9 @@
  * belongs there. That is what lets pages of several loops and nodes be merged, and go on by key. */
 #include "rows.h"
 
-#include <stdlib.h>
 #include <string.h>
+
+#include "memory.h"
 
 void wsf_rows_init(wsf_rows *rows, uint32_t count_max) {
     memset(rows, 0, sizeof *rows);
@@ -13,8 +14,8 @@ void wsf_rows_init(wsf_rows *rows, uint32_t count_max) {
 
 void wsf_rows_destroy(wsf_rows *rows) {
     for (uint32_t i = 0; i < rows->count; i++)
-        free(rows->list[i]);
-    free(rows->list);
+        wsf_free(rows->list[i]);
+    wsf_free(rows->list);
     rows->list = NULL;
     rows->count = rows->capacity = 0;
 }
@@ -45,7 +46,7 @@ static size_t cost(const wsf_row *row) {
 static void drop_last(wsf_rows *rows) {
     wsf_row *last = rows->list[--rows->count];
     rows->bytes -= cost(last);
-    free(last);
+    wsf_free(last);
     rows->more = true;
 }
 
@@ -70,7 +71,7 @@ static uint32_t find(const wsf_rows *rows, wsfan_bytes head, wsfan_bytes tail, b
 }
 
 static wsf_row *new_row(wsfan_bytes head, wsfan_bytes tail, wsfan_bytes text, uint64_t count) {
-    wsf_row *row = malloc(sizeof *row + head.size + tail.size + text.size);
+    wsf_row *row = wsf_alloc(sizeof *row + head.size + tail.size + text.size);
     if (row == NULL)
         return NULL;
     row->count = count;
@@ -89,7 +90,7 @@ static bool reserve(wsf_rows *rows) {
     if (rows->count < rows->capacity)
         return true;
     uint32_t capacity = rows->capacity == 0 ? 16 : rows->capacity * 2;
-    wsf_row **list = realloc(rows->list, capacity * sizeof *list);
+    wsf_row **list = wsf_realloc(rows->list, capacity * sizeof *list);
     if (list == NULL)
         return false;
     rows->list = list;

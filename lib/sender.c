@@ -8,8 +8,8 @@
 #include <string.h>
 
 #include "greet.h"
-#include "standing.h"
 #include "rollcall.h"
+#include "standing.h"
 
 enum {
     FRAME_TARGET_BYTES = 64 * 1024,    /* a frame is closed at this size */
@@ -518,8 +518,7 @@ static bool send_numbered(wsf_core *core, wsf_peer *peer, const plan *p, wsf_now
     if (frame == NULL)
         return false;
     bool receipts = has_receipts(peer, p->messages_count);
-    if (wsf_link_keep(&peer->link, frame, p->log_serial, p->messages_count, receipts) !=
-        WSFAN_OK) {
+    if (wsf_link_keep(&peer->link, frame, p->log_serial, p->messages_count, receipts) != WSFAN_OK) {
         wsf_buffer_unref(frame);
         return false;
     }
@@ -606,4 +605,3 @@ uint64_t wsf_sender_deadline(const wsf_core *core, const wsf_peer *peer) {
         at = peer->nack_ms;
     return at < peer->ack_ms ? at : peer->ack_ms;
 }
-

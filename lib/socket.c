@@ -21,7 +21,6 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -34,6 +33,7 @@
 #include "auth.h"
 #include "endpoint.h"
 #include "hash.h"
+#include "memory.h"
 #include "reserve.h"
 
 enum {
@@ -234,7 +234,7 @@ static int open_context(wsf_sockets *sockets) {
 
 int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_size_max,
                      const wsf_keys *keys) {
-    wsf_sockets *sockets = calloc(1, sizeof *sockets);
+    wsf_sockets *sockets = wsf_alloc_zero(1, sizeof *sockets);
     if (sockets == NULL)
         return WSFAN_ENOMEM;
     sockets->frame_size_max = (int64_t)frame_size_max;
@@ -274,7 +274,7 @@ void wsf_sockets_close(wsf_sockets *sockets, int linger_ms) {
     if (sockets->context != NULL)
         while (zmq_ctx_term(sockets->context) != 0 && errno == EINTR)
             continue;
-    free(sockets);
+    wsf_free(sockets);
 }
 
 const char *wsf_sockets_endpoint(const wsf_sockets *sockets) {
@@ -512,7 +512,7 @@ typedef struct {
 static void release_received(wsf_buffer *buffer) {
     received *frame = (received *)buffer;
     zmq_msg_close(&frame->message);
-    free(frame);
+    wsf_free(frame);
 }
 
 /* Whether there was one. What the handler did not keep is read into again. */
@@ -520,7 +520,7 @@ static bool receive_frame(wsf_sockets *sockets, void *socket, uint32_t number,
                           const wsf_sockets_handler *handler) {
     received *frame = sockets->received;
     if (frame == NULL) {
-        frame = malloc(sizeof *frame);
+        frame = wsf_alloc(sizeof *frame);
         if (frame == NULL)
             return false; /* it waits until there is memory */
         atomic_init(&frame->buffer.refs, 1);

@@ -35,7 +35,7 @@ typedef struct {
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     bool hello_received;
     bool hello_acked; /* by the stream of the hello that was received: the link is established */
-    bool linked;    /* established, and the rest of the core knows */
+    bool linked;      /* established, and the rest of the core knows */
     bool forgotten; /* an earlier link was given up: the host is to be told with the first frame */
     bool reachable; /* it subscribes to its inbox at our socket */
     wsfan_peer_event state;
@@ -47,8 +47,8 @@ typedef struct {
     wsf_link link;
 
     /* Our interest, as far as this peer was told. */
-    uint64_t log_serial;   /* log entries up to here are in frames */
-    uint64_t serial_acked; /* and up to here it acknowledged */
+    uint64_t log_serial;     /* log entries up to here are in frames */
+    uint64_t serial_acked;   /* and up to here it acknowledged */
     uint64_t serial_skipped; /* joins up to here were complete without it; 0: none */
     uint32_t snapshot_cursor;
     bool snapshot_begun;
@@ -63,7 +63,7 @@ typedef struct {
     uint64_t standing_told; /* the serial of ours that it was told of */
 
     /* What it is owed. */
-    uint64_t told_peers;  /* bits of peers that it was told of, since told_ms */
+    uint64_t told_peers; /* bits of peers that it was told of, since told_ms */
     uint64_t told_ms;
     uint64_t progress_ms; /* it last acknowledged something new, or had nothing to */
     uint64_t ack_ms;      /* an acknowledgement is due then; UINT64_MAX: not */
@@ -102,7 +102,7 @@ typedef struct {
 /* The last target that was looked up: one message after another is for the same, more often than
  * not. */
 typedef struct {
-    uint64_t hash; /* 0: none yet */
+    uint64_t hash;    /* 0: none yet */
     uint64_t changes; /* of the interest, for which the bits hold */
     uint64_t loops;
     uint64_t peers;
@@ -123,7 +123,7 @@ struct wsf_core {
     uint64_t repeats_loops;  /* and went to these */
     wsf_buffer_cache frames; /* that peers have acknowledged */
     uint64_t trim_ms;        /* when it is looked through again */
-    wsf_message_bin bin;   /* of messages that went nowhere, or have been sent */
+    wsf_message_bin bin;     /* of messages that went nowhere, or have been sent */
     wsf_effects effects;
     uint64_t random;
     uint64_t epoch; /* of the newest stream; they rise, so that an old hello is known as such */
@@ -149,9 +149,9 @@ struct wsf_core {
     bool presence_lame; /* one of them found no memory: nobody may think that we tell all */
     uint64_t askers;    /* bits of peers that ask for presence */
     uint32_t news_out[WSF_PRESENCE_LOOPS_MAX]; /* blocks that the loop has not dispatched */
-    wsf_receipt *receipts_head; /* in order of deadline */
+    wsf_receipt *receipts_head;                /* in order of deadline */
     wsf_receipt *receipts_tail;
-    bool receipts_dirty; /* one of them may be decided */
+    bool receipts_dirty;    /* one of them may be decided */
     wsf_item *tickets_head; /* in order of deadline */
     wsf_item *tickets_tail;
     uint64_t tickets_count;
@@ -159,7 +159,7 @@ struct wsf_core {
     bool asks_dirty; /* one of them may be answered */
     uint64_t asks_deadline_ms;
     uint64_t ask_ids;
-    wsf_task *tasks; /* that somebody waits for */
+    wsf_task *tasks;      /* that somebody waits for */
     uint32_t tasks_count; /* those, and what loops are still at */
     uint64_t tokens;
     uint64_t frame_size_max; /* that we take */

@@ -3,9 +3,10 @@
 #include "table.h"
 
 #include <assert.h>
-#include <stdlib.h>
 #include <string.h>
 #include <wsfan/wsfan.h>
+
+#include "memory.h"
 
 enum { CAPACITY_MIN = 16 };
 
@@ -15,7 +16,7 @@ void wsf_table_init(wsf_table *table, uint64_t seed) {
 }
 
 void wsf_table_destroy(wsf_table *table) {
-    free(table->entries);
+    wsf_free(table->entries);
     table->entries = NULL;
     table->count = 0;
 }
@@ -35,7 +36,7 @@ static void place(wsf_table *table, wsf_table_entry entry) {
 static int resize(wsf_table *table, uint32_t capacity) {
     wsf_table_entry *old = table->entries;
     uint32_t old_capacity = old != NULL ? table->mask + 1 : 0;
-    wsf_table_entry *entries = malloc(capacity * sizeof *entries);
+    wsf_table_entry *entries = wsf_alloc(capacity * sizeof *entries);
     if (entries == NULL)
         return WSFAN_ENOMEM;
 
@@ -45,7 +46,7 @@ static int resize(wsf_table *table, uint32_t capacity) {
     for (uint32_t i = 0; i < old_capacity; i++)
         if (old[i].value != WSF_TABLE_NONE)
             place(table, old[i]);
-    free(old);
+    wsf_free(old);
     return WSFAN_OK;
 }
 

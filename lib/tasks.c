@@ -2,9 +2,8 @@
  * and that those which a node is at are bounded, however many loops stall. */
 #include "tasks.h"
 
-#include <stdlib.h>
-
 #include "asks.h"
+#include "memory.h"
 #include "route.h"
 #include "sender.h"
 
@@ -265,10 +264,10 @@ void wsf_tasks_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *entry
     }
     if (r.ms_max > core->config.request_ms_max)
         r.ms_max = core->config.request_ms_max;
-    r.message = wsf_message_new(
-        &core->key, &(wsf_message_parts){ .targets = entry->request.targets,
-                                          .targets_count = entry->request.targets_count,
-                                          .payload = entry->request.payload });
+    r.message = wsf_message_new(&core->key,
+                                &(wsf_message_parts){ .targets = entry->request.targets,
+                                                      .targets_count = entry->request.targets_count,
+                                                      .payload = entry->request.payload });
     if (r.message == NULL) {
         core->stats.requests_refused++;
         give_status(core, r.asker, r.id, WSFAN_ENOMEM);
@@ -294,7 +293,7 @@ void wsf_tasks_reply(wsf_core *core, uint64_t token, void *payload, size_t size)
         give_answer(core, asker, id, &answer);
         return;
     }
-    free(payload); /* too late */
+    wsf_free(payload); /* too late */
 }
 
 /* ---------------------------------------------------------------------------------------- time */

@@ -9,11 +9,12 @@
 
 #include <assert.h>
 #include <msgpack.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define XXH_INLINE_ALL
 #include <xxhash.h>
+
+#include "memory.h"
 
 static const uint8_t INBOX_MAGIC[4] = { 'W', 'S', 'F', 'N' };
 static const uint8_t INTRODUCTION_MAGIC[4] = { 'W', 'S', 'F', 'I' };
@@ -362,8 +363,8 @@ struct wsf_reader {
     const char *data;
     size_t size;
     size_t offset;
-    wsf_common_head before;    /* of the message that was read last, */
-    const wsf_entry *last; /* and is still in here */
+    wsf_common_head before; /* of the message that was read last, */
+    const wsf_entry *last;  /* and is still in here */
     wsfan_target targets[WSF_TARGETS_COUNT_MAX];
     wsf_known_peer peers[WSF_PEERS_ENTRY_COUNT_MAX];
     wsf_range ranges[WSF_NACK_RANGES_MAX];
@@ -372,9 +373,9 @@ struct wsf_reader {
 };
 
 wsf_reader *wsf_reader_new(void) {
-    wsf_reader *reader = malloc(sizeof *reader);
+    wsf_reader *reader = wsf_alloc(sizeof *reader);
     if (reader != NULL && !msgpack_zone_init(&reader->zone, ZONE_CHUNK_BYTES)) {
-        free(reader);
+        wsf_free(reader);
         return NULL;
     }
     return reader;
@@ -384,7 +385,7 @@ void wsf_reader_destroy(wsf_reader *reader) {
     if (reader == NULL)
         return;
     msgpack_zone_destroy(&reader->zone);
-    free(reader);
+    wsf_free(reader);
 }
 
 /* The next object as an array, or NULL with *error set. */

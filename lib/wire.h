@@ -6,8 +6,8 @@
 
 #include "endpoint.h"
 #include "entry.h"
-#include "request.h"
 #include "presence.h"
+#include "request.h"
 
 enum {
     WSF_PROTOCOL_MIN = 1,
@@ -192,7 +192,8 @@ void wsf_seal(wsf_writer *writer);
 void wsf_write_hello(wsf_writer *writer, const wsf_hello *hello);
 void wsf_write_number(wsf_writer *writer, wsf_entry_type type, uint64_t number); /* HELLO_ACK,
                                                                     REFUSE: one number */
-void wsf_write_heartbeat(wsf_writer *writer, uint64_t newest, const uint64_t *digest); /* NULL: none */
+void wsf_write_heartbeat(wsf_writer *writer, uint64_t newest,
+                         const uint64_t *digest); /* NULL: none */
 void wsf_write_nack(wsf_writer *writer, const wsf_range *ranges, uint32_t count);
 void wsf_write_message(wsf_writer *writer, const wsfan_message *message);
 void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes,

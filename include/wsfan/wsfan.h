@@ -86,12 +86,12 @@ extern "C" {
     X(WSFAN_EADDRINUSE, -10, "the mesh endpoint is in use by another socket")                      \
     X(WSFAN_EADDR, -11, "the mesh endpoint cannot be bound on this machine")                       \
     X(WSFAN_ESYSTEM, -12, "the system refused a thread, a descriptor or a socket; see errno")      \
-    X(WSFAN_EBUSY, -13, "the node still has open loops")                                           \
+    X(WSFAN_EBUSY, -13, "the node has open loops, or the allocator is another")                    \
     X(WSFAN_ECLOSED, -14, "the node is closing")                                                   \
     X(WSFAN_EFORK, -15, "the node was opened before fork(); it is unusable in the child")          \
     X(WSFAN_EPARTIAL, -16, "some live peers did not acknowledge, or not in time")                  \
     X(WSFAN_ESILENT, -17, "the node did not answer in time, or is gone")                           \
-    X(WSFAN_ENOTSUP, -18, "the node does not know how to do this")                              \
+    X(WSFAN_ENOTSUP, -18, "the node does not know how to do this")                                 \
     X(WSFAN_EINSECURE, -19,                                                                        \
       "a mesh without keys may be bound to loopback only; see allow_insecure")                     \
     X(WSFAN_EKEY, -20, "a key or certificate is not valid, or its file cannot be read; see errno")
@@ -187,10 +187,20 @@ typedef struct {
 /* What to do with a peer whose queue is full. */
 typedef enum {
     WSFAN_SLOW_DROP = 0, /* the oldest messages go, and the peer is told how many */
-    WSFAN_SLOW_CUT = 1   /* the link is given up, which frees its memory at once, with WSFAN_PEER_DOWN
-                            and WSFAN_REASON_SLOW; a new one begins when the peer answers again, and
-                            there on_gap tells what is missing */
+    WSFAN_SLOW_CUT = 1   /* the link is given up, which frees its memory at once, with
+                            WSFAN_PEER_DOWN and WSFAN_REASON_SLOW; a new one begins when the peer
+                            answers again, and there on_gap tells what is missing */
 } wsfan_slow_peer;
+
+/* Where memory comes from, in place of malloc(), realloc() and free(). The same rules: aligned for any
+ * object, realloc() of NULL allocates, free() of NULL is allowed, NULL says that there is none. Called
+ * from any thread, the library's own too, and from several at a time. */
+typedef struct wsfan_allocator {
+    void *user;
+    void *(*alloc)(void *user, size_t size);
+    void *(*realloc)(void *user, void *memory, size_t size);
+    void (*free)(void *user, void *memory);
+} wsfan_allocator;
 
 /* Sizes are in bytes, times in milliseconds. wsfan_options_init() sets the defaults in brackets.
  * Strings need to live only until wsfan_node_open() returns. */
@@ -246,13 +256,13 @@ typedef struct wsfan_options {
                                         64..16777216 [65536]; over it: a new snapshot */
 
     /* Times: heartbeat < silent < down < forget */
-    uint32_t heartbeat_ms; /* 10.. [1000] */
-    uint32_t silent_ms;    /* nothing heard: WSFAN_PEER_SILENT [3000] */
-    uint32_t down_ms;      /* nothing heard: WSFAN_PEER_DOWN, joins do not wait for it [10000] */
-    uint32_t forget_ms;    /* nothing heard: its state and queue are released [120000] */
-    uint32_t join_ms_max;  /* a join completes as partial after this, 1.. [5000] */
+    uint32_t heartbeat_ms;  /* 10.. [1000] */
+    uint32_t silent_ms;     /* nothing heard: WSFAN_PEER_SILENT [3000] */
+    uint32_t down_ms;       /* nothing heard: WSFAN_PEER_DOWN, joins do not wait for it [10000] */
+    uint32_t forget_ms;     /* nothing heard: its state and queue are released [120000] */
+    uint32_t join_ms_max;   /* a join completes as partial after this, 1.. [5000] */
     uint32_t result_ms_max; /* on_result comes after this at the latest, 1.. [5000] */
-    uint32_t close_ms_max; /* wsfan_node_close() delivers what was accepted, so long [1000] */
+    uint32_t close_ms_max;  /* wsfan_node_close() delivers what was accepted, so long [1000] */
 
     uint32_t dns_interval_ms; /* between questions for a dns:// entry; sooner, from 250 ms on, until
                                  the first answer with an address. 100..3600000 [5000] */
@@ -267,9 +277,9 @@ typedef struct wsfan_options {
     uint32_t ready_ms_max;   /* a node waits so long for peers that do not answer [5000] */
 
     /* Requests */
-    uint32_t requests_count_max; /* on_reply calls that a loop waits for; and requests that this node
-                                    is at, its own and those of peers. 1..65536 [1024] */
-    uint32_t request_ms_max; /* on_reply comes after this at the latest, 1..; longer than
+    uint32_t requests_count_max; /* on_reply calls that a loop waits for; requests that this node is
+                                    at, its own and those of peers. 1..65536 [1024] */
+    uint32_t request_ms_max;     /* on_reply comes after this at the latest, 1..; longer than
                                 join_ms_max, or a join that is partial looks like silence [6000] */
 
     /* Presence */
@@ -292,11 +302,16 @@ typedef struct wsfan_options {
     const char *const *allow; /* public keys of nodes that may be peers; our own always is, so that
                                  nodes that share a key need nothing here [NULL] */
     size_t allow_count;       /* 0..WSFAN_KEYS_MAX [0] */
-    const char
-        *allow_path; /* a certificate, or a directory of them (names that begin with "." or end
-                               with "_secret" are passed over): as many more [NULL] */
-    uint32_t allow_insecure; /* 1: plain text may be bound to more than loopback (127.0.0.0/8, ::1,
+    const char *allow_path;   /* a certificate, or a directory of them (names that begin with "." or
+                               end with "_secret" are passed over): as many more [NULL] */
+    uint32_t allow_insecure;  /* 1: plain text may be bound to more than loopback (127.0.0.0/8, ::1,
                                 lo, ipc). 0: that is WSFAN_EINSECURE [0] */
+
+    /* Memory */
+    const wsfan_allocator *allocator; /* copied; of the library's own memory, not that of libzmq,
+                                         libsodium and c-ares. One for the whole process: the first
+                                         node or outbound queue settles it for good, and another one
+                                         is WSFAN_EBUSY [NULL: the one in use, or malloc()] */
 } wsfan_options;
 
 /* Keys that may be peers, of options.allow and options.allow_path together, our own among them. */
@@ -313,8 +328,8 @@ WSFAN_API void wsfan_options_init(wsfan_options *options);
  * options  not NULL.
  * Errors: WSFAN_EINVAL (a field out of its range), WSFAN_ETOOBIG (cluster or name too long),
  * WSFAN_EENDPOINT, WSFAN_EADDRINUSE, WSFAN_EADDR, WSFAN_EINSECURE, WSFAN_EKEY, WSFAN_ELIMIT (more
- * than WSFAN_KEYS_MAX), WSFAN_ESYSTEM, WSFAN_ENOMEM. A peer that cannot be reached is no error: it is
- * tried again until it can. [any] */
+ * than WSFAN_KEYS_MAX), WSFAN_EBUSY (another allocator is in use), WSFAN_ESYSTEM, WSFAN_ENOMEM. A peer
+ * that cannot be reached is no error: it is tried again until it can. [any] */
 WSFAN_API int wsfan_node_open(wsfan_node **node, const wsfan_options *options);
 
 /* Says goodbye to the peers and releases the node. Waits until everything that was accepted is
@@ -614,7 +629,7 @@ typedef struct {
     wsfan_address address; /* sessions: of the session; nodes: of the node, session 0 */
     wsfan_bytes user;      /* sessions: its user, or empty */
     wsfan_bytes name;      /* sessions, chats: of a chat; nodes: of the node */
-    uint64_t sessions;     /* chats: of those asked for, how many are in it; nodes: how many it has */
+    uint64_t sessions; /* chats: of those asked for, how many are in it; nodes: how many it has */
 } wsfan_row;
 
 /* What became of a request. */
@@ -863,7 +878,7 @@ typedef struct wsfan_request_options {
     wsfan_loop *reply_loop; /* of this node, open: its on_reply tells what came of it. NULL: nobody
                                is told; not for lists */
     void *reply_user;       /* handed back with the reply */
-    uint32_t ms_max;   /* the reply comes after this at the latest, 0..request_ms_max; 0: the latter */
+    uint32_t ms_max; /* the reply comes after this at the latest, 0: request_ms_max, its maximum */
     uint32_t rows_max; /* lists: of one reply, 0..WSFAN_ROWS_COUNT_MAX, 0: 100; fewer, where they
                           are more than 64 KiB */
     wsfan_bytes after; /* lists: the `next` of the reply before; empty: from the beginning */
@@ -1007,16 +1022,16 @@ typedef struct wsfan_peer_stats {
     char name[65];
     char endpoint[129];
     wsfan_peer_event state; /* UP, SILENT or DOWN */
-    uint64_t links; /* begun with it, more than one where it or we had given one up */
+    uint64_t links;         /* begun with it, more than one where it or we had given one up */
     uint64_t messages_in, messages_out;
     uint64_t payload_bytes_in, payload_bytes_out; /* of those messages */
     uint64_t frames_in, frames_out;
     uint64_t bytes_in, bytes_out; /* of those frames */
     uint64_t frames_resent;
-    uint64_t interest_mended; /* what we held of its interest was not what it has, and it told anew */
-    uint64_t gap_in;      /* messages of the peer that did not reach us */
-    uint64_t gap_out;     /* messages of ours that did not reach the peer */
-    uint64_t queue_count; /* messages that wait for room in the window */
+    uint64_t interest_mended; /* what we held of its interest was wrong, and it told anew */
+    uint64_t gap_in;          /* messages of the peer that did not reach us */
+    uint64_t gap_out;         /* messages of ours that did not reach the peer */
+    uint64_t queue_count;     /* messages that wait for room in the window */
     uint64_t queue_bytes;
     uint64_t window_bytes; /* sent and not acknowledged */
     uint64_t held_bytes;   /* received out of order */
