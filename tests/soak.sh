@@ -14,10 +14,10 @@ if [ -z "$program" ]; then
     . examples/debian.sh
     # shellcheck disable=SC2046 # a list of words
     need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev \
-        libxxhash-dev libc-ares-dev libczmq-dev check util-linux iproute2 nftables \
-        dnsmasq-base $(node_packages)
+        libxxhash-dev libc-ares-dev libczmq-dev libwebsockets-dev libcjson-dev libsqlite3-dev libhiredis-dev \
+        libnats-dev check util-linux iproute2 nftables dnsmasq-base $(node_packages)
     mkdir -p build
-    { cmake -S . -B build/soak -DWSFAN_BUILD_EXAMPLES=OFF &&
+    { cmake -S . -B build/soak &&
         cmake --build build/soak --parallel --target wsfan-soak; } >build/soak.log 2>&1 || {
         cat build/soak.log
         exit 1
