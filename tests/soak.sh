@@ -31,6 +31,8 @@ isolate="unshare $root --net --mount --pid --fork --kill-child --mount-proc"
 # shellcheck disable=SC2086 # lists of words
 $isolate true || { echo "no namespaces here"; exit 77; }
 
-# unshare passes no signal on, and ends with this shell: by --kill-child all the others end with it.
+# unshare passes no signal on; by --kill-child all that it started ends with it, and it with this shell.
+trap 'kill -KILL $!; exit 130' INT TERM HUP
 # shellcheck disable=SC2086
-setpriv --pdeathsig KILL $isolate "$program" "$@"
+setpriv --pdeathsig KILL $isolate "$program" "$@" &
+wait $!

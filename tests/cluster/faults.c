@@ -1,11 +1,9 @@
 /* Recorders under load, while cables are cut and processes are stopped and killed. Then everything
  * heals, and must be of one mind. Invariants: docs/reliability.md. */
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "recorders.h"
 
@@ -25,26 +23,11 @@ static void make_trouble(recorders *r, uint64_t ms) {
 }
 
 int main(int count, char **values) {
-    static const struct option options[] = { { "seed", required_argument, NULL, 's' },
-                                             { "seconds", required_argument, NULL, 't' },
-                                             { "verbose", no_argument, NULL, 'v' },
-                                             { NULL, 0, NULL, 0 } };
     static recorders r = { .messages_per_s = 200, .long_one_in = 3 };
     uint64_t seconds = 25;
     if (count == 3 && strcmp(values[1], RECORDERS_ARGUMENT) == 0)
         return recorders_main(values[2]);
-    r.seed = (uint64_t)time(NULL) % 1000000;
-    int option;
-    bool good = true;
-    while (good && (option = getopt_long(count, values, "", options, NULL)) != -1) {
-        if (option == 's')
-            good = recorders_parse(optarg, UINT32_MAX, &r.seed);
-        else if (option == 't')
-            good = recorders_parse(optarg, 300, &seconds) && seconds > 0;
-        else
-            good = r.verbose = option == 'v';
-    }
-    if (!good || optind != count) {
+    if (!recorders_options(&r, count, values, "seconds", 300, &seconds)) {
         fputs(
             "usage: wsfan-faults [--seed N] [--seconds 1..300 (25)] [--verbose]\n"
             "Needs a network namespace of its own: sh tests/discovery/namespace.sh wsfan-faults\n",

@@ -1,6 +1,7 @@
 #include "recorders.h"
 
 #include <fcntl.h>
+#include <getopt.h>
 #include <inttypes.h>
 #include <signal.h>
 #include <stdio.h>
@@ -24,7 +25,7 @@ enum {
     END_MS_MAX = 10000
 };
 
-_Static_assert(RECORDERS * NETWORK_ADDRESSES <= CONFIG_PEERS_MAX, "all may be named");
+_Static_assert(CONFIG_PEERS_MAX >= RECORDERS * NETWORK_ADDRESSES, "all may be named");
 
 #define FAULT_TEXT(name, text) text,
 static const char *const TEXTS[] = { FAULT_LIST(FAULT_TEXT) };
@@ -48,16 +49,15 @@ static void violation(recorders *r, const char *text, unsigned node) {
 
 static void tell(const recorders *r, const char *what, const fault *f) {
     if (r->verbose)
-        fprintf(stderr, "%8" PRIu64 "  %s %s, node %u, other %u\n", recorders_ms(r),
-                TEXTS[f->kind], what, f->node, f->other);
+        fprintf(stderr, "%8" PRIu64 "  %s %s, node %u, other %u\n", recorders_ms(r), TEXTS[f->kind],
+                what, f->node, f->other);
 }
 
 /* ------------------------------------------------------------------------------------- processes */
 
 int recorders_main(const char *log_descriptor) {
     int descriptor = atoi(log_descriptor);
-    life_log *log =
-        mmap(NULL, sizeof *log, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    life_log *log = mmap(NULL, sizeof *log, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
     if (log == MAP_FAILED)
         return EXIT_FAILURE;
     close(descriptor);
@@ -401,10 +401,28 @@ void recorders_open(recorders *r) {
     wait_for_all(r, ready, MEET_MS_MAX, "did not meet the others");
 }
 
-bool recorders_parse(const char *text, uint64_t max, uint64_t *value) {
+static bool parse(const char *text, uint64_t max, uint64_t *value) {
     char *last;
     *value = strtoull(text, &last, 10);
     return *text >= '0' && *text <= '9' && *last == '\0' && *value <= max;
+}
+
+bool recorders_options(recorders *r, int count, char **values, const char *name, uint64_t max,
+                       uint64_t *value) {
+    const struct option options[] = { { "seed", required_argument, NULL, 's' },
+                                      { "verbose", no_argument, NULL, 'v' },
+                                      { name, required_argument, NULL, 'n' },
+                                      { NULL, 0, NULL, 0 } };
+    int option;
+    r->seed = (uint64_t)time(NULL) % 1000000;
+    while ((option = getopt_long(count, values, "", options, NULL)) != -1) {
+        if (option == 's'   ? !parse(optarg, UINT32_MAX, &r->seed)
+            : option == 'n' ? !parse(optarg, max, value)
+                            : option != 'v')
+            return false;
+        r->verbose = r->verbose || option == 'v';
+    }
+    return optind == count && *value > 0;
 }
 
 void recorders_report(recorders *r) {
@@ -417,6 +435,9 @@ void recorders_report(recorders *r) {
     printf("deliveries %" PRIu64 " checked\n", ledger_deliveries(r->ledger));
     printf("gaps       %" PRIu64 ", of %" PRIu64 " messages that were counted\n", totals->gaps,
            totals->missing);
+    printf("missing    %" PRIu64
+           " messages at loops that expected them, all of them told by gaps\n",
+           ledger_explained(r->ledger));
     printf("counts     %" PRIu64 " of members agreed, at rest\n", r->compared);
     printf("violations %u\n", r->violations);
     for (unsigned i = 0; i < RECORDERS; i++)

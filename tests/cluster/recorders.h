@@ -59,7 +59,7 @@ typedef struct {
     memory_series memory; /* of the test itself */
     uint64_t sampled_ms;
     uint64_t compared; /* counts of a chat by a node that were as they must be */
-    size_t told; /* of the ledger's violations */
+    size_t told;       /* of the ledger's violations */
     unsigned violations;
 } recorders;
 
@@ -89,8 +89,10 @@ void recorders_settle(recorders *r);
 /* The same, but they end. */
 void recorders_close(recorders *r);
 
-/* A number of an option, at most max. */
-bool recorders_parse(const char *text, uint64_t max, uint64_t *value);
+/* --seed N, --verbose, and an option of the given name with a number of 1..max, which may be missing only
+ * where *value is not 0. False where there is anything else. */
+bool recorders_options(recorders *r, int count, char **values, const char *name, uint64_t max,
+                       uint64_t *value);
 
 /* The totals; frees what is left. */
 void recorders_report(recorders *r);

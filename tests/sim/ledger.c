@@ -88,6 +88,7 @@ struct ledger {
     uint32_t sessions_count;
     uint32_t sessions_capacity;
     uint64_t deliveries;
+    uint64_t explained;
     char violations[LEDGER_VIOLATIONS_MAX][200];
     size_t violations_count;
 };
@@ -457,8 +458,8 @@ static void expect(ledger *l, uint32_t life, uint32_t number) {
 
 uint32_t ledger_publish(ledger *l, uint32_t life, const ledger_targets *targets, size_t size,
                         bool asked) {
-    l->messages = grow(l->messages, l->messages_count - l->messages_settled,
-                       &l->messages_capacity, sizeof *l->messages);
+    l->messages = grow(l->messages, l->messages_count - l->messages_settled, &l->messages_capacity,
+                       sizeof *l->messages);
     uint32_t number = l->messages_count++;
     *message(l, number) = (message_row){ .life = life,
                                          .number = ++l->lives[life].accepted,
@@ -559,6 +560,10 @@ uint64_t ledger_deliveries(const ledger *l) {
     return l->deliveries;
 }
 
+uint64_t ledger_explained(const ledger *l) {
+    return l->explained;
+}
+
 uint64_t ledger_accepted(const ledger *l, uint32_t life) {
     return l->lives[life].accepted;
 }
@@ -603,6 +608,8 @@ static void check_pair(ledger *l, uint32_t life, unsigned loop, uint32_t publish
     else if (told_ms < latest_ms)
         ledger_violation(l, "a message of %llu ms is missing, the last report is of %llu ms",
                          (unsigned long long)latest_ms, (unsigned long long)told_ms);
+    else
+        l->explained += missing;
 }
 
 void ledger_check(ledger *l) {

@@ -109,6 +109,7 @@ void ledger_check(ledger *l);
  * except that a life may get that of one that is forgotten. */
 void ledger_forget(ledger *l, uint64_t dead_ms);
 uint64_t ledger_deliveries(const ledger *l);
+uint64_t ledger_explained(const ledger *l); /* messages that loops lack, and gaps told of them */
 uint64_t ledger_accepted(const ledger *l, uint32_t life);
 
 #endif
