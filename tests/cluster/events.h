@@ -92,6 +92,7 @@ typedef struct {
     atomic_uint peers_up;
     atomic_bool busy; /* something waits, or results are due */
     atomic_bool ready;
+    atomic_uint looks; /* at all of this, each after it has dispatched everything */
     chat_count chats[EVENTS_CHATS];
     atomic_uint read;  /* by the test: so many events may be overwritten */
     atomic_uint count; /* of events that are whole */

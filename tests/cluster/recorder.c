@@ -422,6 +422,7 @@ static void run_load(recorder *r) {
             look_at_peers(r);
             if (quiet)
                 look_at_chats(r);
+            atomic_fetch_add(&r->log->looks, 1);
             r->looked_ns = before_ns;
         }
         uint64_t ran_ms = before_ns / 1000000 - began_ms;

@@ -20,7 +20,8 @@ enum {
     LAG_MS = 500,     /* so far behind the events are checked: by then each is written */
     SAMPLE_MS = 2000, /* of memory */
     MEET_MS_MAX = 20000,
-    AGREED_MS = 1500, /* so long all must be of one mind */
+    AGREED_MS = 1500, /* so long all must be of one mind, */
+    LOOKS_MIN = 5,    /* and have looked so often */
     LAST_LOAD_MS = 500,
     END_MS_MAX = 10000
 };
@@ -301,16 +302,33 @@ static bool at_rest(const recorders *r, unsigned node) {
     return true;
 }
 
+static void note_looks(const recorders *r, unsigned looks[RECORDERS]) {
+    for (unsigned i = 0; i < RECORDERS; i++)
+        looks[i] = atomic_load(&r->nodes[i].log->looks);
+}
+
+/* A machine that is busy with other things may not have run one of them. */
+static bool looked_since(const recorders *r, const unsigned looks[RECORDERS]) {
+    for (unsigned i = 0; i < RECORDERS; i++)
+        if (atomic_load(&r->nodes[i].log->looks) - looks[i] < LOOKS_MIN)
+            return false;
+    return true;
+}
+
 /* Waits until it holds for all, for a while. */
 static void wait_for_all(recorders *r, bool (*holds)(const recorders *r, unsigned node),
                          uint64_t ms_max, const char *otherwise) {
     uint64_t until_ms = recorders_ms(r) + ms_max;
     uint64_t since_ms = recorders_ms(r);
-    while (recorders_ms(r) < since_ms + AGREED_MS && r->violations == 0) {
+    unsigned looks[RECORDERS];
+    note_looks(r, looks);
+    while ((recorders_ms(r) < since_ms + AGREED_MS || !looked_since(r, looks)) &&
+           r->violations == 0) {
         for (unsigned i = 0; i < RECORDERS; i++) {
             if (holds(r, i))
                 continue;
             since_ms = recorders_ms(r);
+            note_looks(r, looks);
             if (recorders_ms(r) < until_ms)
                 continue;
             violation(r, otherwise, i);
