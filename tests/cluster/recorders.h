@@ -78,12 +78,13 @@ uint64_t recorders_ms(const recorders *r);
 void recorders_step(recorders *r);
 void recorders_run(recorders *r, uint64_t ms);
 
-/* A fault, of a kind that has not been yet or else of any, after kinds from `first` on. Nothing happens
- * when as many are active as may, or when it is not possible just now. */
+/* A fault begins: of the first kind, counted from `first` on, that has not been yet, or else of any. None
+ * does when as many are active as may be, or when it is not possible just now. */
 void recorders_break(recorders *r, unsigned first);
 void recorders_mend(recorders *r, bool all); /* faults that are due, or all */
 
-/* All meet again, come to rest, and are checked, then they go on. Only the faults have ended before. */
+/* After the faults have ended: all meet again, come to rest, and are checked. What was settled is forgotten,
+ * and they go on. */
 void recorders_settle(recorders *r);
 
 /* The same, but they end. */
