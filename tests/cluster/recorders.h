@@ -68,7 +68,7 @@ typedef struct {
 #define RECORDERS_ARGUMENT "--recorder"
 int recorders_main(const char *log_descriptor);
 
-/* With seed and the four after it set: makes the network, starts all, and waits until they have met. */
+/* With the fields before `random` set: makes the network, starts all, waits until they have met. */
 void recorders_open(recorders *r);
 
 uint64_t recorders_below(recorders *r, uint64_t below); /* by the seed */
@@ -83,15 +83,15 @@ void recorders_run(recorders *r, uint64_t ms);
 void recorders_break(recorders *r, unsigned first);
 void recorders_mend(recorders *r, bool all); /* faults that are due, or all */
 
-/* After the faults have ended: all meet again, come to rest, and are checked. What was settled is forgotten,
- * and they go on. */
+/* After the faults have ended: all meet again, come to rest, and are checked. What was settled is
+ * forgotten, and they go on. */
 void recorders_settle(recorders *r);
 
 /* The same, but they end. */
 void recorders_close(recorders *r);
 
-/* --seed N, --verbose, and an option of the given name with a number of 1..max, which may be missing only
- * where *value is not 0. False where there is anything else. */
+/* --seed N, --verbose, and an option of the given name with a number of 1..max, which may be missing
+ * only where *value is not 0. False where there is anything else. */
 bool recorders_options(recorders *r, int count, char **values, const char *name, uint64_t max,
                        uint64_t *value);
 
