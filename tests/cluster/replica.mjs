@@ -90,13 +90,15 @@ export class Child {
 }
 
 export class Replica extends Child {
-  constructor({ name, listen = '127.0.0.1:0', mesh = 'tcp://127.0.0.1:*', joins = [], args: more = [] }) {
+  constructor({ name, listen = '127.0.0.1:0', mesh = 'tcp://127.0.0.1:*', joins = [], args: more = [],
+    headers }) {
     const args = ['--listen', listen];
     if (name) args.push('--name', name);
     if (mesh) args.push('--mesh', mesh);
     for (const join of joins) args.push('--join', join);
     args.push(...more);
     super(binary, args);
+    this.headers = headers; // of requests for statistics: a token
   }
 
   async ready() {
@@ -107,7 +109,7 @@ export class Replica extends Child {
   }
 
   async stats() {
-    const response = await fetch(new URL('stats', this.page));
+    const response = await fetch(new URL('stats', this.page), { headers: this.headers });
     assert.equal(response.status, 200);
     return response.json();
   }
