@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { meshed, scenario, until } from '../cluster/replica.mjs';
+import { scenario, SOON, until } from '../cluster/replica.mjs';
 import { browser, connectedTo, say, screenshot } from './world.mjs';
 
 const TOKEN = 'öffne dich, sesame';
@@ -29,12 +29,8 @@ scenario('the admin page kicks a user from all replicas, and only with the token
   const folder = mkdtempSync(join(tmpdir(), 'wsfan-kick-'));
   world.closing(() => rmSync(folder, { recursive: true, force: true }));
   writeFileSync(join(folder, 'token'), `${TOKEN}\n`);
-  const replicas = [];
-  for (const name of ['alpha', 'beta', 'gamma'])
-    replicas.push(await world.replica({ name, joins: replicas.slice(0, 1).map((r) => r.mesh),
-      args: ['--token', join(folder, 'token')], headers: bearer(TOKEN) }));
-  await meshed(replicas);
-  const [alpha, beta, gamma] = replicas;
+  const [alpha, beta, gamma] = await world.cluster('alpha', 'beta', 'gamma',
+    { args: [...SOON.args, '--token', join(folder, 'token')], headers: bearer(TOKEN) });
   const context = await browser(world);
 
   // The page asks for the token, says when it is wrong, and keeps it over a reload.
