@@ -116,7 +116,7 @@ static void kill_node(recorders *r, unsigned node) {
     ended(r, p);
 }
 
-/* ------------------------------------------------------------------------------------ while it runs */
+/* -------------------------------------------------------------------------------- while it runs */
 
 static void look_at_processes(recorders *r) {
     double minutes = (double)recorders_ms(r) / 60000;

@@ -78,8 +78,8 @@ uint64_t recorders_ms(const recorders *r);
 void recorders_step(recorders *r);
 void recorders_run(recorders *r, uint64_t ms);
 
-/* A fault begins: of the first kind, counted from `first` on, that has not been yet, or else of any. None
- * does when as many are active as may be, or when it is not possible just now. */
+/* A fault begins: of the first kind, counted from `first` on, that has not been yet, or else of any.
+ * None does when as many are active as may be, or when it is not possible just now. */
 void recorders_break(recorders *r, unsigned first);
 void recorders_mend(recorders *r, bool all); /* faults that are due, or all */
 

@@ -25,8 +25,8 @@ void replay_begin(replay *r, life_log *log);
 /* That process has ended, and writes no more. */
 void replay_end(replay *r, const life_log *log);
 
-/* Plays what happened up to then. An act is written down before others see it, so what is written later
- * than its time says could not have been seen yet. */
+/* Plays what happened up to then. An act is written down before others see it, so what is written
+ * later than its time says could not have been seen yet. */
 void replay_until(replay *r, uint64_t ns);
 
 /* When all has come to rest and was checked: forgets it, as the ledger does. */

@@ -1,6 +1,6 @@
 /* Recorders for as long as one likes: one or two faults every 10 seconds, sessions and messages
- * throughout. Each minute all heals for a moment, must be of one mind, is checked and forgotten, so that
- * the check itself needs no more memory after a day than after a minute. */
+ * throughout. Each minute all heals for a moment, must be of one mind, is checked and forgotten, so
+ * that the check itself needs no more memory after a day than after a minute. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
