@@ -26,11 +26,12 @@ static void merge_clock(wsf_core *core, uint64_t clock, wsf_now now) {
 }
 
 /* A large payload stays where it is, unless it would keep a frame of many messages, or the bytes
- * before it are too few for what the host writes there. */
+ * before it are too few for what the host writes there. A second part has no other message in it. */
 static bool stays_in_frame(const wsf_core *core, const wsf_entry *entry, const wsf_buffer *frame) {
     enum { SHARE_MIN = 16 };
-    return entry->message.payload.size >= WSF_SLICE_MIN &&
-           frame->size / entry->message.payload.size < SHARE_MIN &&
+    return (entry->message.apart ||
+            (entry->message.payload.size >= WSF_SLICE_MIN &&
+             frame->size / entry->message.payload.size < SHARE_MIN)) &&
            entry->message.head_size >= core->config.headroom_bytes;
 }
 
@@ -45,7 +46,7 @@ static wsfan_message *make_message(wsf_core *core, const wsf_entry *entry, wsf_b
         .slot = entry->message.slot,
     };
     if (stays_in_frame(core, entry, frame))
-        return wsf_message_slice(&core->key, &parts, frame);
+        return wsf_message_slice(&core->key, &parts, entry->message.apart ? frame->rest : frame);
     size_t need = wsf_message_need(&parts);
     if (need <= WSF_MESSAGE_SMALL)
         return wsf_message_make(&core->pool, &parts, need);
@@ -158,7 +159,7 @@ static void take_numbered(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf
     int more;
     if (peer->ack_ms == UINT64_MAX)
         peer->ack_ms = now.ms + WSF_ACK_DELAY_MS;
-    peer->unacked_bytes += frame->size;
+    peer->unacked_bytes += wsf_buffer_bytes(frame);
     if (peer->unacked_bytes >= core->config.link.window_bytes / 8) {
         peer->unacked_bytes = 0;
         peer->ack_ms = 0; /* the sender's window may be smaller than what waits for the delay */
@@ -276,8 +277,7 @@ static void take_held(wsf_core *core, uint64_t node, wsf_now now) {
     while ((peer = wsf_greet_find(core, node)) != NULL &&
            (frame = wsf_link_held(&peer->link)) != NULL) {
         wsf_frame_head head;
-        if (wsf_reader_open(core->reader, frame->data, frame->size, core->config.node, &head) !=
-            WSFAN_OK) {
+        if (wsf_reader_open_frame(core->reader, frame, core->config.node, &head) != WSFAN_OK) {
             wsf_link_drop_held(&peer->link); /* no memory to read it: it will come again */
             return;
         }
@@ -297,7 +297,7 @@ void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head
     wsf_peer *peer = wsf_greet_find(core, head->sender);
     if (peer != NULL) {
         peer->stats.frames_in++;
-        peer->stats.bytes_in += frame->size;
+        peer->stats.bytes_in += wsf_buffer_bytes(frame);
         take_acknowledgement(core, peer, head, now);
         if (head->epoch != 0) /* else it has no link with us: it refuses */
             wsf_greet_heard(core, peer, now);

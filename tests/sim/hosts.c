@@ -403,6 +403,7 @@ static const uint8_t *rest_of_payload(const hosts *h, uint32_t number) {
 }
 
 static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, bool may_ask) {
+    enum { APART_EVERY = 3 }; /* whatever its size */
     wsf_core *core = world_core(h->world, node);
     size_t size = sizeof(uint32_t) + world_random(h->world, size_max);
     bool asked = may_ask && c->ledger.slot == 0 && world_random(h->world, 8) == 0;
@@ -414,7 +415,8 @@ static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, b
                                 .targets_count = (uint32_t)c->count,
                                 .payload = { payload, size },
                                 .except = c->except,
-                                .slot = c->ledger.slot };
+                                .slot = c->ledger.slot,
+                                .apart = number % APART_EVERY == 0 };
     wsfan_message *message = need(wsf_message_new(&h->key, &parts));
     if (asked)
         message->receipt = need(wsf_receipt_new(NULL, (void *)(uintptr_t)number));

@@ -233,6 +233,20 @@ static void on_disconnect(void *user, uint32_t connection) {
     drop_frames(c);
 }
 
+/* Bytes are counted through both parts. */
+static uint8_t *byte_of(wsf_buffer *bytes, uint64_t i) {
+    return i < bytes->size ? &bytes->data[i] : &bytes->rest->data[i - bytes->size];
+}
+
+static void cut_to(wsf_buffer *bytes, uint64_t size) {
+    if (size > bytes->size) {
+        bytes->rest->size = (uint32_t)(size - bytes->size);
+        return;
+    }
+    wsf_buffer_drop_rest(bytes);
+    bytes->size = (uint32_t)size;
+}
+
 static void put_frame(world *w, unsigned subscriber, conn *c, const wsf_buffer *buffer) {
     frame *f = malloc(sizeof *f);
     wsf_buffer *bytes = wsf_buffer_copy(buffer);
@@ -242,17 +256,23 @@ static void put_frame(world *w, unsigned subscriber, conn *c, const wsf_buffer *
         return; /* a test of failing memory: lost on the way */
     }
     f->bytes = bytes;
+    if (bytes->rest != NULL) { /* memory of its own for that too: it may be damaged below */
+        wsf_buffer *rest = wsf_buffer_copy(bytes->rest);
+        wsf_buffer_drop_rest(bytes);
+        bytes->rest = rest; /* no memory: lost on the way */
+    }
     f->next = NULL;
     f->at_ms = w->ms + 1 + world_random(w, w->delay_ms_max);
     if (f->at_ms < c->last_at_ms)
         f->at_ms = c->last_at_ms;
     c->last_at_ms = f->at_ms;
     if (chance(w, w->flip)) {
-        bytes->data[world_random(w, bytes->size)] ^= (uint8_t)(1u << world_random(w, 8));
+        *byte_of(bytes, world_random(w, wsf_buffer_bytes(bytes))) ^=
+            (uint8_t)(1u << world_random(w, 8));
         w->counts.flipped++;
     }
     if (chance(w, w->truncate)) {
-        bytes->size = (uint32_t)world_random(w, bytes->size);
+        cut_to(bytes, world_random(w, wsf_buffer_bytes(bytes)));
         w->counts.truncated++;
     }
     if (c->tail != NULL)
