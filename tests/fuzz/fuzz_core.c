@@ -79,7 +79,7 @@ static void on_send(void *user, wsf_buffer *frame) {
     wsf_entry entry;
     CHECK(frame->size >= WSF_TOPIC_SIZE && frame->size <= frame->capacity);
     uint64_t receiver = wsf_get_u64(frame->data + WSF_TOPIC_SIZE - 8);
-    CHECK(wsf_reader_open(s->reader, frame->data, frame->size, receiver, &head) == WSFAN_OK);
+    CHECK(wsf_reader_open_frame(s->reader, frame, receiver, &head) == WSFAN_OK);
     int more;
     while ((more = wsf_reader_next(s->reader, &entry)) != 0)
         CHECK(more == 1); /* what we write can be read */
@@ -134,6 +134,20 @@ static void on_view(void *user, wsf_view *view) {
 
 /* ---------------------------------------------------------------------------------- operations */
 
+/* A second part, with or without its payload's checksum. */
+static void add_rest(input *in, wsf_buffer *frame, wsf_frame_head *head) {
+    uint8_t size = take(in);
+    frame->rest = wsf_buffer_new(size);
+    CHECK(frame->rest != NULL);
+    frame->rest->size = size;
+    memset(frame->rest->data, size, size);
+    head->rest_size = size;
+    head->rest_room = take(in);
+    if (head->rest_room < size && take(in) != 0)
+        head->rest_checksum = wsf_payload_checksum(frame->rest->data + head->rest_room,
+                                                   size - head->rest_room);
+}
+
 /* A frame of a speaker whose entries are what the bytes say. */
 static void say(state *s, input *in, unsigned i, uint64_t number, const uint8_t *entries,
                 size_t size) {
@@ -148,6 +162,8 @@ static void say(state *s, input *in, unsigned i, uint64_t number, const uint8_t 
                             .number = number,
                             .ack_epoch = (how & 4) != 0 ? take_u64(in) : p->core_epoch,
                             .ack = (how & 8) != 0 ? take_u64(in) : p->core_number };
+    if (how >= 128)
+        add_rest(in, frame, &head);
     wsf_write_head(&writer, 1, &head);
     CHECK(writer.size + size <= frame->capacity);
     memcpy(frame->data + writer.size, entries, size);
@@ -249,7 +265,10 @@ static void say_entry(state *s, input *in, unsigned i) {
         char chat = (char)('a' + take(in) % CHATS);
         wsfan_target target = { WSFAN_CHAT, { &chat, 1 } };
         wsfan_bytes payload = { in->data, in->size < 9 ? in->size : 9 };
-        wsf_message_parts parts = { .targets = &target, .targets_count = 1, .payload = payload };
+        wsf_message_parts parts = { .targets = &target,
+                                    .targets_count = 1,
+                                    .payload = payload,
+                                    .apart = in->size % 2 == 0 };
         wsfan_message *message = wsf_message_new(&KEY, &parts);
         CHECK(message != NULL);
         message->id.clock = take_u64(in);
@@ -300,7 +319,10 @@ static void publish(state *s, input *in) {
     wsfan_target target = { WSFAN_CHAT, { &name, 1 } };
     static const char zeros[4096];
     wsfan_bytes payload = { zeros, take(in) * 16u };
-    wsf_message_parts parts = { .targets = &target, .targets_count = 1, .payload = payload };
+    wsf_message_parts parts = { .targets = &target,
+                                .targets_count = 1,
+                                .payload = payload,
+                                .apart = payload.size > 512 };
     wsfan_message *message = wsf_message_new(&KEY, &parts);
     CHECK(message != NULL);
     wsf_core_publish(s->core, message, s->now);
