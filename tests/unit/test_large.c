@@ -1,14 +1,13 @@
 /* Payloads that are the second part of a frame, between nodes of one process on real sockets. */
-#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <zmq.h>
 
+#include "live.h"
 #include "suite.h"
 #include "wire.h"
 
-enum { NODES = 3, HEADROOM = 20, KEPT_MAX = 64, DEADLINE_MS = 30000 };
+enum { NODES = 3, HEADROOM = 20, KEPT_MAX = 64 };
 
 typedef struct {
     wsfan_node *node;
@@ -76,33 +75,6 @@ static void on_gap(void *user, const wsfan_gap *gap) {
     ((replica *)user)->gap += gap->count;
 }
 
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void dispatch_all(void) {
-    struct pollfd items[NODES];
-    nfds_t count = 0;
-    for (int i = 0; i < NODES; i++)
-        if (replicas[i].loop != NULL)
-            items[count++] = (struct pollfd){ wsfan_loop_fd(replicas[i].loop), POLLIN, 0 };
-    poll(items, count, 10);
-    for (int i = 0; i < NODES; i++)
-        if (replicas[i].loop != NULL)
-            ck_assert_int_ge(wsfan_loop_dispatch(replicas[i].loop, 0), 0);
-}
-
-#define WAIT(condition)                                                                            \
-    do {                                                                                           \
-        int64_t deadline = now_ms() + DEADLINE_MS;                                                 \
-        while (!(condition)) {                                                                     \
-            ck_assert_msg(now_ms() < deadline, "waited for: %s", #condition);                      \
-            dispatch_all();                                                                        \
-        }                                                                                          \
-    } while (0)
-
 static void start(unsigned i, uint32_t headroom_bytes) {
     static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
                                                .on_message = on_message,
@@ -121,6 +93,7 @@ static void start(unsigned i, uint32_t headroom_bytes) {
     *r = (replica){ .number = i };
     ck_assert_int_eq(wsfan_node_open(&r->node, &options), WSFAN_OK);
     ck_assert_int_eq(wsfan_loop_open(&r->loop, r->node, &callbacks, r), WSFAN_OK);
+    live[i] = r->loop;
     ck_assert_int_eq(wsfan_session_open(&session, r->loop, wsfan_string("u"), NULL), WSFAN_OK);
     ck_assert_int_eq(wsfan_session_join(r->loop, session, wsfan_string("chat")), WSFAN_OK);
 }
@@ -137,6 +110,7 @@ static void stop_all(void) {
         replica *r = &replicas[i];
         if (r->node == NULL)
             continue;
+        live[i] = NULL;
         ck_assert_uint_eq(r->gap, 0);
         for (unsigned k = 0; k < KEPT_MAX; k++)
             wsfan_message_unref(r->kept[k]);

@@ -11,8 +11,8 @@ enum { NEVER = -1000000000, MESSAGES = 3 };
 
 /* Linked with --wrap: every allocation of the library comes by here, from any thread. */
 static atomic_long fail_at = NEVER; /* how many allocations go well before one fails */
-static atomic_uint fail_one_in;  /* or: fail at random */
-static atomic_bool for_ever;     /* and every one after it */
+static atomic_uint fail_one_in;     /* or: fail at random */
+static atomic_bool for_ever;        /* and every one after it */
 static atomic_bool ran_out;
 static uint64_t random_state = 9;
 
@@ -249,10 +249,9 @@ static bool meshed(void *user) {
 
 START_TEST(a_link_between_nodes_that_run_out_of_memory_loses_nothing_silently) {
     static receiver r;
-    world_watcher watcher = { .user = &r,
-                              .deliver = on_deliver,
-                              .joined = on_world_joined,
-                              .gap = on_world_gap };
+    world_watcher watcher = {
+        .user = &r, .deliver = on_deliver, .joined = on_world_joined, .gap = on_world_gap
+    };
     world *w = world_new(1, &watcher);
     bool accepted[4000] = { false };
     atomic_store(&fail_at, NEVER);
