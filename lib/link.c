@@ -276,7 +276,8 @@ enum { HELD_COUNT_MAX = 65536, HELD_SIZE_MIN = 8192 };
 /* Numbers that nobody has used yet are not held: a frame is at most a window ahead. */
 static bool hold(wsf_link *link, uint64_t number, wsf_buffer *frame) {
     uint64_t place = number - link->in_expected;
-    if (place >= HELD_COUNT_MAX || link->held_bytes + wsf_buffer_bytes(frame) > link->limits.window_bytes)
+    if (place >= HELD_COUNT_MAX ||
+        link->held_bytes + wsf_buffer_bytes(frame) > link->limits.window_bytes)
         return false;
     /* A small one may lie in memory that ZeroMQ received many in. */
     frame = frame->size < HELD_SIZE_MIN ? wsf_buffer_copy(frame) : wsf_buffer_ref(frame);

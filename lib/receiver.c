@@ -29,9 +29,8 @@ static void merge_clock(wsf_core *core, uint64_t clock, wsf_now now) {
  * before it are too few for what the host writes there. A second part has no other message in it. */
 static bool stays_in_frame(const wsf_core *core, const wsf_entry *entry, const wsf_buffer *frame) {
     enum { SHARE_MIN = 16 };
-    return (entry->message.apart ||
-            (entry->message.payload.size >= WSF_SLICE_MIN &&
-             frame->size / entry->message.payload.size < SHARE_MIN)) &&
+    return (entry->message.apart || (entry->message.payload.size >= WSF_SLICE_MIN &&
+                                     frame->size / entry->message.payload.size < SHARE_MIN)) &&
            entry->message.head_size >= core->config.headroom_bytes;
 }
 

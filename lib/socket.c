@@ -10,6 +10,8 @@
  * - A connection whose handshake failed (another key, a stranger at the other end) is never tried
  *   again by libzmq. So we make a new socket where nothing has come for a while.
  * - Where libzmq finds no descriptor or thread for its own threads it ends the process.
+ * - A half-sent message of two parts is thrown away when its connection ends, or the process is where
+ *   that cannot be done: see docs/design.md.
  * - I/O threads inherit the signal mask of the thread that makes the first socket. */
 #include "socket.h"
 

@@ -81,8 +81,8 @@ typedef struct {
 
     /* What the second part is: bytes that mean nothing, then a payload, which is the only thing in
      * a frame that is the same for all receivers. */
-    uint32_t rest_size; /* 0: there is none */
-    uint32_t rest_room; /* so many that mean nothing */
+    uint32_t rest_size;     /* 0: there is none */
+    uint32_t rest_room;     /* so many that mean nothing */
     uint64_t rest_checksum; /* of the others */
 } wsf_frame_head;
 

@@ -265,10 +265,9 @@ static void say_entry(state *s, input *in, unsigned i) {
         char chat = (char)('a' + take(in) % CHATS);
         wsfan_target target = { WSFAN_CHAT, { &chat, 1 } };
         wsfan_bytes payload = { in->data, in->size < 9 ? in->size : 9 };
-        wsf_message_parts parts = { .targets = &target,
-                                    .targets_count = 1,
-                                    .payload = payload,
-                                    .apart = in->size % 2 == 0 };
+        wsf_message_parts parts = {
+            .targets = &target, .targets_count = 1, .payload = payload, .apart = in->size % 2 == 0
+        };
         wsfan_message *message = wsf_message_new(&KEY, &parts);
         CHECK(message != NULL);
         message->id.clock = take_u64(in);
@@ -319,10 +318,9 @@ static void publish(state *s, input *in) {
     wsfan_target target = { WSFAN_CHAT, { &name, 1 } };
     static const char zeros[4096];
     wsfan_bytes payload = { zeros, take(in) * 16u };
-    wsf_message_parts parts = { .targets = &target,
-                                .targets_count = 1,
-                                .payload = payload,
-                                .apart = payload.size > 512 };
+    wsf_message_parts parts = {
+        .targets = &target, .targets_count = 1, .payload = payload, .apart = payload.size > 512
+    };
     wsfan_message *message = wsf_message_new(&KEY, &parts);
     CHECK(message != NULL);
     wsf_core_publish(s->core, message, s->now);

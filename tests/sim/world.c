@@ -267,8 +267,8 @@ static void put_frame(world *w, unsigned subscriber, conn *c, const wsf_buffer *
         f->at_ms = c->last_at_ms;
     c->last_at_ms = f->at_ms;
     if (chance(w, w->flip)) {
-        *byte_of(bytes, world_random(w, wsf_buffer_bytes(bytes))) ^=
-            (uint8_t)(1u << world_random(w, 8));
+        uint8_t *flipped = byte_of(bytes, world_random(w, wsf_buffer_bytes(bytes)));
+        *flipped ^= (uint8_t)(1u << world_random(w, 8));
         w->counts.flipped++;
     }
     if (chance(w, w->truncate)) {

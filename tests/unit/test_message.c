@@ -174,10 +174,9 @@ END_TEST
 START_TEST(a_payload_apart_has_a_buffer_of_its_own_with_the_headroom_in_it) {
     wsf_hash_key k = key();
     wsfan_target target = { WSFAN_CHAT, { "chat", 4 } };
-    wsf_message_parts parts = { .targets = &target,
-                                .targets_count = 1,
-                                .headroom_size = 4,
-                                .payload = { "body", 4 } };
+    wsf_message_parts parts = {
+        .targets = &target, .targets_count = 1, .headroom_size = 4, .payload = { "body", 4 }
+    };
     parts.apart = true;
     wsfan_message *message = wsf_message_new(&k, &parts);
     ck_assert_uint_eq(wsf_message_size(message), wsf_message_need(&parts));

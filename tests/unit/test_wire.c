@@ -745,8 +745,9 @@ END_TEST
 START_TEST(sizes_of_a_second_part_that_lie_are_refused) {
     wsfan_message *message = message_apart();
     wsf_reader *reader = wsf_reader_new();
-    static const uint32_t sizes[] = { 0, 1, ROOM, APART_SIZE, ROOM + APART_SIZE - 1,
-                                      ROOM + APART_SIZE + 1, UINT32_MAX };
+    static const uint32_t sizes[] = {
+        0, 1, ROOM, APART_SIZE, ROOM + APART_SIZE - 1, ROOM + APART_SIZE + 1, UINT32_MAX
+    };
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         wsf_frame_head head = head_apart(message);
         head.rest_size = sizes[i];
