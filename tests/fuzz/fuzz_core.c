@@ -97,7 +97,9 @@ static void on_send(void *user, wsf_buffer *frame) {
 static bool on_deliver(void *user, unsigned loop, wsfan_message *message) {
     CHECK((((state *)user)->loops >> loop & 1) != 0);
     CHECK(wsfan_message_targets_count(message) >= 1);
-    return wsfan_message_payload(message).size % 3 != 0; /* some find no room */
+    bool room = wsfan_message_payload(message).size % 3 != 0; /* some find none */
+    wsfan_message_unref(message);
+    return room;
 }
 
 static void on_joined(void *user, wsf_ticket *ticket) {
