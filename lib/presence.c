@@ -280,6 +280,8 @@ int wsf_presence_begin(wsf_presence *p, wsf_attendance *attendance) {
     int error = find_or_add(p, c, attendance, &i);
     attendance->noted = error == WSFAN_OK;
     if (error != WSFAN_OK) {
+        if (c != WSF_TABLE_NONE)
+            wsf_roster_close_chat(p, c);
         attendance->older = p->unnoted;
         p->unnoted = attendance;
         return error;

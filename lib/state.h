@@ -146,7 +146,6 @@ struct wsf_core {
     uint32_t forgotten_next;
     wsf_presence presence;
     bool presence_used; /* a session of ours was present somewhere */
-    bool presence_lame; /* one of them found no memory: nobody may think that we tell all */
     uint64_t askers;    /* bits of peers that ask for presence */
     uint32_t news_out[WSF_PRESENCE_LOOPS_MAX]; /* blocks that the loop has not dispatched */
     wsf_receipt *receipts_head;                /* in order of deadline */
