@@ -100,8 +100,9 @@ void wsf_rollcall_take_interest(wsf_core *core, wsf_peer *peer, const wsf_entry 
 }
 
 static bool acceptable(const wsf_core *core, const wsf_presence_row *row) {
-    enum { METADATA_MAX = 4096 };
-    return row->user.size <= core->config.name_bytes_max && row->metadata.size <= METADATA_MAX;
+    /* So that the sessions of one user on all nodes can be added up. */
+    enum { METADATA_MAX = 4096, SESSIONS_MAX = 1 << 25 };
+    return row->sessions <= SESSIONS_MAX && row->user.size <= core->config.name_bytes_max && row->metadata.size <= METADATA_MAX;
 }
 
 /* A chat that is known only for a row which is not kept does not stay. */
@@ -124,7 +125,7 @@ void wsf_rollcall_take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry *ent
     if ((entry->presence.flags & WSF_PRESENCE_FORGET) != 0) {
         wsf_presence_forget_rows(&core->presence, index);
         peer->presence_known = 0;
-        peer->presence_overflow = false;
+        peer->presence_overflow = peer->presence_refused = false;
     }
     /* Not what was on its way when our last session left, or since before the first one came: then the
      * peer tells it again. */
@@ -135,8 +136,11 @@ void wsf_rollcall_take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry *ent
             wanted = wsf_interest_told(&core->interest, row->chat_hash) < entry->presence.heard;
         if (!wanted)
             continue;
-        if (acceptable(core, row) && note_row(core, index, row) == WSFAN_OK)
+        bool possible = acceptable(core, row);
+        if (possible && note_row(core, index, row) == WSFAN_OK)
             continue;
+        wsf_core_count_drop(core, WSFAN_DROP_LIMIT, 1);
+        peer->presence_refused = peer->presence_refused || !possible;
         peer->presence_overflow = true;
         peer->presence_known = 0;
     }
@@ -148,7 +152,8 @@ bool wsf_rollcall_take_sum(wsf_core *core, wsf_peer *peer, const wsf_presence_su
         return true; /* some of it is still to come */
     if (peer->presence_overflow) {
         /* Once there is room again, from the start; see wsf_rollcall_take_rows(). */
-        return presence->rows_count > presence->limits.remote_count_max / 2;
+        return peer->presence_refused ||
+               presence->rows_count > presence->limits.remote_count_max / 2;
     }
     peer->presence_known = sum->heard;
     if (sum->newest != peer->link.in_expected - 1 || sum->heard != core->interest.serial + 1 ||
@@ -171,7 +176,9 @@ void wsf_rollcall_unlink(wsf_core *core, wsf_peer *peer) {
     wsf_presence_set_away(&core->presence, index, false);
     core->askers &= ~wsf_peer_bit(core, peer);
     peer->presence_heard = peer->presence_known = 0;
-    peer->presence_asked = peer->presence_say = peer->presence_overflow = false;
+    peer->presence_asked = peer->presence_say = false;
+    peer->presence_overflow = peer->presence_refused = false;
+    peer->interest_again = peer->presence_again = false;
 }
 
 void wsf_rollcall_set_down(wsf_core *core, const wsf_peer *peer, bool down) {

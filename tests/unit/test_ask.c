@@ -11,6 +11,7 @@ static world *w;
 static unsigned errands[8];
 static bool hold; /* errands stay with the loop */
 static uint64_t named; /* 0, or whom a node says to be missing though all is well */
+static unsigned requests_max; /* 0: as ever */
 static wsf_errand *held[64];
 static unsigned held_count;
 static unsigned deliveries[8];
@@ -72,6 +73,8 @@ static void begin(uint64_t seed, unsigned count) {
     hold = false;
     held_count = replies = 0;
     w = world_new(seed, &watcher);
+    if (requests_max != 0)
+        world_config(w)->requests_count_max = requests_max;
     world_start(w, 0, 0);
     for (unsigned i = 1; i < count; i++)
         world_start(w, i, 1);
@@ -259,7 +262,9 @@ START_TEST(a_kind_of_a_later_version_is_answered_unsupported_not_by_silence) {
 END_TEST
 
 START_TEST(a_node_is_at_so_many_requests_and_refuses_one_more) {
+    requests_max = 5;
     begin(7, 2);
+    requests_max = 0;
     hold = true;
     unsigned limit = world_config(w)->requests_count_max;
     char name[WSFAN_ADDRESS_TEXT_SIZE];
