@@ -173,7 +173,7 @@ static void unlink_peer(wsf_core *core, wsf_peer *peer) {
 void wsf_greet_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
     bool was_known = peer->linked || peer->state != 0;
     unlink_peer(core, peer);
-    if (was_known && (reason == WSFAN_REASON_TIMEOUT || reason == WSFAN_REASON_LIMIT))
+    if (was_known && reason != WSFAN_REASON_BYE) /* it may live, and be back */
         core->forgotten[core->forgotten_next++ % WSF_FORGOTTEN_MAX] = peer->node;
     if (was_known)
         set_state(core, peer, WSFAN_PEER_DOWN, reason);
@@ -387,8 +387,9 @@ void wsf_greet_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now) {
     send_loose(core, frame, &writer);
 }
 
-/* The same name again, which a node with another key never gets from one that lives: a peer that is not up any more makes way, as it does for its own restart; of
- * two that live the newer incarnation wins. Wall clocks jump, so its number alone says little. */
+/* The same name again, which a node with another key never gets from one that lives: a peer that is
+ * not up any more makes way, as it does for its own restart; of two that live the newer incarnation
+ * wins. Wall clocks jump, so its number alone says little. */
 static bool name_is_free(wsf_core *core, uint64_t sender, const wsf_hello *hello,
                          const char *name) {
     if (strcmp(name, core->name) == 0)

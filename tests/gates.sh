@@ -31,12 +31,13 @@ gate_tidy() {
 # What gcc's analyzer says and what is not so. It does not follow a pointer to the first member of a
 # struct back to the struct, which is how items own what is in a queue; leaks are what
 # LeakSanitizer looks for in every test. What it takes for NULL in link.c and registry.c is a slot
-# of an array that has as many as its count says.
+# of an array that has as many as its count says; in rows.c, bytes of which there are none.
 gate_analyzer() {
     for file in lib/*.c; do
         options=-Wno-analyzer-malloc-leak
         case $file in
         lib/link.c | lib/registry.c) options="$options -Wno-analyzer-null-dereference" ;;
+        lib/rows.c) options="$options -Wno-analyzer-null-argument" ;;
         esac
         echo "$options $file"
     done | xargs -P 2 -L 1 gcc -std=c11 -D_GNU_SOURCE -O2 -fanalyzer -Iinclude -Ilib -c -o /dev/null \

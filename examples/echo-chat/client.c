@@ -11,7 +11,6 @@
 
 enum {
     CLOSE_S = 5,
-    QUERY_BYTES_MAX = 4096,
     GATHER_BYTES = 16 * 1024 /* what one write takes, if it is more than one frame */
 };
 
@@ -107,30 +106,7 @@ int client_writable(struct client *client) {
 
 /* ---------------------------------------------------------------------------- open and close */
 
-/* Reads one argument of the URL, decoded by libwebsockets. Returns what is wrong, or NULL. */
-static const char *read_name(struct lws *wsi, const char *key, char *name, size_t size_max,
-                             const char *const problems[3]) {
-    char argument[QUERY_BYTES_MAX];
-    size_t key_size = strlen(key);
-    int size = 0;
-    for (int i = 0; size >= 0; i++) {
-        size = lws_hdr_copy_fragment(wsi, argument, sizeof argument, WSI_TOKEN_HTTP_URI_ARGS, i);
-        if (size >= (int)key_size && memcmp(argument, key, key_size) == 0)
-            break;
-    }
-    if (size <= (int)key_size)
-        return problems[0];
-    size_t name_size = (size_t)size - key_size;
-    if (name_size > size_max)
-        return problems[1];
-    if (!utf8_valid(argument + key_size, name_size) ||
-        memchr(argument + key_size, '\0', name_size) != NULL)
-        return problems[2];
-    memcpy(name, argument + key_size, name_size);
-    name[name_size] = '\0';
-    return NULL;
-}
-
+/* What is wrong with the URL, or NULL. */
 static const char *read_names(struct client *client) {
     static const char *const chat_problems[3] = { "the URL names no chat: /ws?chat=CHAT&user=USER",
                                                   "the chat's name is longer than 128 bytes",
@@ -138,11 +114,12 @@ static const char *read_names(struct client *client) {
     static const char *const user_problems[3] = { "the URL names no user: /ws?chat=CHAT&user=USER",
                                                   "the user's name is longer than 64 bytes",
                                                   "the user's name is not UTF-8 text" };
-    const char *problem = read_name(client->wsi, "chat=", client->chat, CHAT_BYTES_MAX,
-                                    chat_problems);
-    if (problem == NULL)
-        problem = read_name(client->wsi, "user=", client->user, USER_BYTES_MAX, user_problems);
-    return problem;
+    struct arguments arguments = http_arguments(client->wsi);
+    int size = argument_name(&arguments, "chat", client->chat, CHAT_BYTES_MAX);
+    if (size < 0)
+        return chat_problems[ARGUMENT_MISSING - size];
+    size = argument_name(&arguments, "user", client->user, USER_BYTES_MAX);
+    return size < 0 ? user_problems[ARGUMENT_MISSING - size] : NULL;
 }
 
 static void refuse(struct client *client, enum close_status status, const char *reason) {

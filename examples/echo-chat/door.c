@@ -7,72 +7,85 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARGUMENT_BYTES_MAX = 512, BEARER_BYTES = sizeof "Bearer " - 1 };
+enum { HEADER_BYTES_MAX = 512 };
 
 /* ------------------------------------------------------------------------------------- tokens */
 
-int door_open(struct server *server, const struct door_options *options) {
-    server->door.options = *options;
-    if (options->token_file == NULL)
-        return 0;
+int token_read(struct token *token, const char *flag, const char *path) {
     char line[TOKEN_BYTES_MAX + 2] = "";
-    FILE *file = fopen(options->token_file, "re");
+    FILE *file = fopen(path, "re");
     bool read = file != NULL && fgets(line, sizeof line, file) != NULL;
     if (file != NULL)
         fclose(file);
     size_t size = strcspn(line, "\r\n");
     if (!read || size == 0 || size > TOKEN_BYTES_MAX) {
-        fprintf(stderr, "echo-chat: --token %s: there is no token of 1 to %d bytes in it\n",
-                options->token_file, TOKEN_BYTES_MAX);
+        fprintf(stderr, "echo-chat: %s %s: there is no token of 1 to %d bytes in it\n", flag, path,
+                TOKEN_BYTES_MAX);
         return -1;
     }
-    memcpy(server->door.token, line, size);
-    server->door.token_size = (uint32_t)size;
+    memcpy(token->text, line, size);
+    token->size = (uint32_t)size;
     return 0;
 }
 
-/* How long it takes does not depend on how much of a token of the right size is right. */
-static bool same_token(const struct door *door, const char *text, size_t size) {
-    return size == door->token_size && lws_timingsafe_bcmp(text, door->token, (uint32_t)size) == 0;
+static bool same_token(const struct token *token, const char *text, size_t size) {
+    return size == token->size && lws_timingsafe_bcmp(text, token->text, token->size) == 0;
 }
 
-/* In the header Authorization, or, as scripts in browsers cannot set it, as token=... in the URL. */
-bool door_has_token(const struct server *server, struct lws *wsi) {
-    char text[ARGUMENT_BYTES_MAX];
-    static const char key[] = "token=";
-    if (server->door.token_size == 0)
-        return true;
+bool token_in_header(const struct token *token, struct lws *wsi) {
+    static const char scheme[] = "Bearer ";
+    size_t scheme_size = sizeof scheme - 1;
+    char text[HEADER_BYTES_MAX];
     int size = lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_AUTHORIZATION);
-    if (size > (int)BEARER_BYTES && strncasecmp(text, "Bearer ", BEARER_BYTES) == 0)
-        return same_token(&server->door, text + BEARER_BYTES, (size_t)size - BEARER_BYTES);
-    size = 0;
-    for (int i = 0; size >= 0; i++) {
-        size = lws_hdr_copy_fragment(wsi, text, sizeof text, WSI_TOKEN_HTTP_URI_ARGS, i);
-        if (size >= (int)sizeof key - 1 && memcmp(text, key, sizeof key - 1) == 0)
-            return same_token(&server->door, text + sizeof key - 1, (size_t)size - sizeof key + 1);
-    }
-    return false;
+    return size > (int)scheme_size && strncasecmp(text, scheme, scheme_size) == 0 &&
+           same_token(token, text + scheme_size, (size_t)size - scheme_size);
+}
+
+int door_open(struct server *server, const struct door_options *options) {
+    server->door.options = *options;
+    return options->token_file == NULL
+               ? 0
+               : token_read(&server->door.token, "--token", options->token_file);
+}
+
+/* Scripts in browsers cannot set a header of a handshake: hence token=... in the URL. */
+bool door_has_token(const struct server *server, struct lws *wsi) {
+    const struct token *token = &server->door.token;
+    if (token->size == 0 || token_in_header(token, wsi))
+        return true;
+    char text[TOKEN_BYTES_MAX + 1];
+    struct arguments arguments = http_arguments(wsi);
+    int size = argument_find(&arguments, "token", text, TOKEN_BYTES_MAX);
+    return size > 0 && same_token(token, text, (size_t)size);
 }
 
 /* ------------------------------------------------------------------------------------- origin */
 
+bool door_own_page(struct lws *wsi) {
+    char origin[HEADER_BYTES_MAX];
+    char host[HEADER_BYTES_MAX];
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) == 0)
+        return true;
+    if (lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) <= 0 ||
+        lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST) <= 0)
+        return false;
+    const char *authority = strstr(origin, "://");
+    return authority != NULL && strcasecmp(authority + 3, host) == 0;
+}
+
 /* A browser names the page that a script is from. Without a list it must be our own, so that another
  * page cannot use what a user may do here; programs that are no browsers name none. */
 static bool origin_allowed(const struct door *door, struct lws *wsi) {
-    char origin[ARGUMENT_BYTES_MAX];
-    char host[ARGUMENT_BYTES_MAX];
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) == 0)
-        return true;
+    char origin[HEADER_BYTES_MAX];
+    if (door->options.origins_count == 0 || lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) == 0)
+        return door_own_page(wsi);
     if (lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) <= 0)
         return false;
     for (unsigned i = 0; i < door->options.origins_count; i++)
         if (strcmp(door->options.origins[i], "*") == 0 ||
             strcasecmp(door->options.origins[i], origin) == 0)
             return true;
-    const char *authority = strstr(origin, "://");
-    return door->options.origins_count == 0 && authority != NULL &&
-           lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST) > 0 &&
-           strcasecmp(authority + 3, host) == 0;
+    return false;
 }
 
 /* -------------------------------------------------------------------------------------- rates */

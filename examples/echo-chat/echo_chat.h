@@ -8,6 +8,7 @@
  *   http.c     the page, /healthz and /stats
  *   who.c      /chats, /users/USER, /nodes and /kick: questions to the whole cluster
  *   door.c     who may come in, and how fast
+ *   arguments.c  what the query string of a URL says
  *   client.c   one WebSocket client: what it says, and its bounded queue
  *   frame.c    a WebSocket message that many queues share
  *   cluster.c  libwsfan: every call that the chat itself needs
@@ -96,9 +97,40 @@ void frame_release(struct frame *frame);          /* NULL is allowed */
 /* Of a mark that only the newest of its sender is worth anything of; 0: of any other message. */
 uint64_t frame_key(const wsfan_message *message);
 
+/* --------------------------------------------------------------------------------- arguments */
+
+/* Of one piece of a query string: libwebsockets takes no more in all headers of a request together. */
+enum { ARGUMENT_BYTES_MAX = 4096 };
+
+enum argument_problem { ARGUMENT_MISSING = -1, ARGUMENT_TOO_LONG = -2, ARGUMENT_NO_TEXT = -3 };
+
+/* The pieces of a query string, "key=value" each, decoded. */
+struct arguments {
+    /* Writes piece i and a NUL. Returns its size without the NUL, less than 0: there is none. */
+    int (*piece)(void *from, int i, char *text, int size);
+    void *from;
+};
+
+/* The value of the first piece with this key, and a NUL: value has room for bytes_max + 1. Returns its
+ * size, or an enum argument_problem. */
+int argument_find(const struct arguments *arguments, const char *key, char *value,
+                  size_t bytes_max);
+/* The same for a name: it is not empty, and UTF-8 text without NUL. */
+int argument_name(const struct arguments *arguments, const char *key, char *name, size_t bytes_max);
+/* The bytes that a value tells in lower-case hexadecimal digits. Returns how many, or a problem. */
+int argument_hex(const struct arguments *arguments, const char *key, unsigned char *bytes,
+                 size_t bytes_max);
+/* A number of one digit; 0 if there is none. */
+unsigned argument_digit(const struct arguments *arguments, const char *key);
+
 /* -------------------------------------------------------------------------------------- door */
 
-enum { TOKEN_BYTES_MAX = 256 /* of any token */, ORIGINS_COUNT_MAX = 16 };
+enum { TOKEN_BYTES_MAX = 256, ORIGINS_COUNT_MAX = 16 };
+
+struct token {
+    char text[TOKEN_BYTES_MAX];
+    uint32_t size; /* 0: nobody needs one */
+};
 
 struct client;
 
@@ -118,8 +150,7 @@ struct bucket {
 
 struct door {
     struct door_options options;
-    char token[TOKEN_BYTES_MAX];
-    uint32_t token_size; /* 0: nobody needs one */
+    struct token token;
     struct bucket handshakes;
 };
 
@@ -162,10 +193,19 @@ struct options {
     wsfan_options cluster;
 };
 
+/* Reads the first line of a file. Returns 0, or -1 and a message on stderr. */
+int token_read(struct token *token, const char *flag, const char *file);
+/* Whether the request brings it as Authorization: Bearer TOKEN. How long it takes to tell does not
+ * depend on how much of a token of the right size is right. */
+bool token_in_header(const struct token *token, struct lws *wsi);
+
 /* Reads the token file. Returns 0, or -1 and a message on stderr. */
 int door_open(struct server *server, const struct door_options *options);
-/* Whether the request brings the token, or none is needed. */
+/* Whether the request brings the token, in its header or its URL, or none is needed. */
 bool door_has_token(const struct server *server, struct lws *wsi);
+/* Whether the request is from a page of this server, or not from a page at all. A page of another site
+ * may send a browser here, but not in our name. */
+bool door_own_page(struct lws *wsi);
 /* The HTTP status with which a handshake is refused, and why; 0: it may go on. */
 unsigned door_refuses(struct server *server, struct lws *wsi, const char **reason);
 /* Whether the client may say one more message now. */
@@ -275,6 +315,8 @@ bool drain_over(const struct server *server);
 
 /* -------------------------------------------------------------------------------------- http */
 
+/* The query string of a request. */
+struct arguments http_arguments(struct lws *wsi);
 /* Answers a request; -1 makes libwebsockets close the connection. */
 int http_request(struct server *server, struct lws *wsi);
 /* 0: the upgrade to WebSocket goes on; 1: refused with an answer; -1: hang up. */

@@ -48,6 +48,14 @@ int http_send_json(struct lws *wsi, unsigned status, struct json *body, bool hea
     return send_response(wsi, &response, head_only);
 }
 
+static int piece(void *from, int i, char *text, int size) {
+    return lws_hdr_copy_fragment(from, text, size, WSI_TOKEN_HTTP_URI_ARGS, i);
+}
+
+struct arguments http_arguments(struct lws *wsi) {
+    return (struct arguments){ piece, wsi };
+}
+
 static void plain(struct response *response, unsigned status, const char *text) {
     response->status = status;
     response->type = "text/plain; charset=utf-8";
@@ -100,16 +108,16 @@ static void readiness(struct server *server, struct response *response) {
 static void owner(struct server *server, struct lws *wsi, struct response *response) {
     char chat[CHAT_BYTES_MAX + 1];
     wsfan_owner owner = { .struct_size = sizeof owner };
-    const char *name = lws_get_urlarg_by_name(wsi, "chat=", chat, sizeof chat);
-    if (name == NULL || *name == '\0' ||
-        wsfan_node_owner(server->node, wsfan_string(name), &owner) != WSFAN_OK) {
+    struct arguments arguments = http_arguments(wsi);
+    if (argument_name(&arguments, "chat", chat, CHAT_BYTES_MAX) < 0 ||
+        wsfan_node_owner(server->node, wsfan_string(chat), &owner) != WSFAN_OK) {
         plain(response, HTTP_STATUS_BAD_REQUEST, "the URL names no chat: /owner?chat=CHAT");
         return;
     }
     response->status = HTTP_STATUS_OK;
     response->type = "application/json";
     json_format(&response->body, "{\"chat\":");
-    json_string(&response->body, name);
+    json_string(&response->body, chat);
     json_format(&response->body, ",\"node\":");
     json_string(&response->body, owner.name);
     json_format(&response->body, ",\"address\":");

@@ -31,6 +31,10 @@ static const char usage[] =
     "                      let other programs publish by POST /publish, if they have the token "
     "that\n"
     "                      is the first line of this file\n"
+    "  --down SECONDS      a replica of which so long nothing is heard is down, 1 to 3600; it is\n"
+    "                      silent from 3/10 of that on. The same for all replicas [10]\n"
+    "  --grace SECONDS     how long who has no tab any more stays a member: a reload, another\n"
+    "                      replica; 0 to 600 [5]\n"
     "  --drain SECONDS     how long clients are sent away in when this replica ends [3]\n"
     "  --name NAME         of this replica, unique among them [node- and a random id]\n"
     "  --cert FILE         key of this replica, FILE_secret or FILE, as zmq_curve certificates "
@@ -47,17 +51,19 @@ static const char usage[] =
     "                      given again [the page's own]. With --placement redirect, and for "
     "pages\n"
     "                      that are served elsewhere, name those\n"
-    "  --token FILE        clients, /stats, /chats, /users, /nodes and /kick need the token in this\n"
-    "                      file's first line, as\n"
-    "                      ?token=TOKEN or as Authorization: Bearer TOKEN\n"
+    "  --token FILE        clients, /stats, /chats, /users, /nodes, /kick need the token in this\n"
+    "                      file's first line, as ?token=TOKEN or as Authorization: Bearer TOKEN;\n"
+    "                      the page asks for it. Not for: the page itself, /owner, /healthz,\n"
+    "                      /readyz; /publish has a token of its own. Who has it may also kick\n"
+    "                      [nobody needs one]\n"
     "  --clients N         at most so many at a time, 0: no limit [65536]\n"
     "  --handshakes N      of WebSocket, so many in a second, 0: no limit [10000]\n"
     "  --messages N        of one client, so many in a second, 0: no limit [0]\n"
     "  --help              print this and exit\n"
     "\n"
-    "Over HTTP: / the page, /ws?chat=CHAT&user=USER the chat, /owner?chat=CHAT, POST /publish,\n"
-    "/healthz, /readyz, /stats; of all replicas /chats, /users/USER, /nodes;\n"
-    "POST /kick?session=ID or user=USER ends connections.\n"
+    "Over HTTP: / the page, /?admin the page with a button to kick each member, /owner?chat=CHAT,\n"
+    "/ws?chat=CHAT&user=USER the chat, POST /publish, /healthz, /readyz, /stats; of all replicas\n"
+    "/chats, /users/USER, /nodes; POST /kick?session=ID or user=USER ends connections.\n"
     "SIGTERM and SIGINT end it: clients are told to go elsewhere. Exit status: 0 ended by a\n"
     "signal, 1 it could not start, 2 a bad argument.\n";
 
@@ -126,12 +132,20 @@ static const char *read_public(const char *argument) {
     return address;
 }
 
-static uint32_t read_seconds(const char *flag, const char *argument) {
+static uint32_t read_seconds(const char *flag, const char *argument, long min, long max) {
     char *end;
     long seconds = strtol(argument, &end, 10);
-    if (*argument < '0' || *argument > '9' || *end != '\0' || seconds > 3600)
-        bad("%s %.20s: it must be a number of seconds from 0 to 3600", flag, argument);
+    if (*argument < '0' || *argument > '9' || *end != '\0' || seconds < min || seconds > max)
+        bad("%s %.20s: it must be a number of seconds from %ld to %ld", flag, argument, min, max);
     return (uint32_t)seconds;
+}
+
+/* In the proportions of the library's defaults. */
+static void set_down(wsfan_options *options, uint32_t seconds) {
+    options->heartbeat_ms = seconds * 100;
+    options->silent_ms = seconds * 300;
+    options->down_ms = seconds * 1000;
+    options->forget_ms = seconds * 12000;
 }
 
 /* Options without a letter. */
@@ -145,7 +159,9 @@ enum {
     TOKEN,
     CLIENTS,
     HANDSHAKES,
-    MESSAGES
+    MESSAGES,
+    DOWN,
+    GRACE
 };
 
 static uint32_t read_count(const char *flag, const char *argument) {
@@ -199,6 +215,8 @@ void options_read(struct options *options, int argc, char **argv) {
         { "clients", required_argument, NULL, CLIENTS },
         { "handshakes", required_argument, NULL, HANDSHAKES },
         { "messages", required_argument, NULL, MESSAGES },
+        { "down", required_argument, NULL, DOWN },
+        { "grace", required_argument, NULL, GRACE },
         { NULL, 0, NULL, 0 },
     };
     static const char *joins[JOINS_COUNT_MAX];
@@ -239,7 +257,13 @@ void options_read(struct options *options, int argc, char **argv) {
             options->publish_token = optarg;
             break;
         case 'd':
-            options->drain_s = read_seconds("--drain", optarg);
+            options->drain_s = read_seconds("--drain", optarg, 0, 3600);
+            break;
+        case DOWN:
+            set_down(&options->cluster, read_seconds("--down", optarg, 1, 3600));
+            break;
+        case GRACE:
+            options->cluster.presence_grace_ms = read_seconds("--grace", optarg, 0, 600) * 1000;
             break;
         case CERT:
             options->cluster.key_file = optarg;

@@ -43,8 +43,7 @@ struct request {
 };
 
 struct publisher {
-    char token[TOKEN_BYTES_MAX + 1];
-    uint32_t token_size;
+    struct token token;
     struct request *requests;
     unsigned requests_count;
     struct past past[KEYS_COUNT_MAX]; /* a ring */
@@ -53,21 +52,10 @@ struct publisher {
 
 int publish_open(struct server *server, const char *token_file) {
     struct publisher *publisher = calloc(1, sizeof *publisher);
-    FILE *file = publisher != NULL ? fopen(token_file, "re") : NULL;
-    char line[TOKEN_BYTES_MAX + 2] = "";
-    bool read = file != NULL && fgets(line, sizeof line, file) != NULL;
-    if (file != NULL)
-        fclose(file);
-    line[strcspn(line, "\r\n")] = '\0';
-    size_t size = strlen(line);
-    if (!read || size == 0 || size > TOKEN_BYTES_MAX) {
-        fprintf(stderr, "echo-chat: --publish-token %s: there is no token of 1 to %d bytes in it\n",
-                token_file, TOKEN_BYTES_MAX);
+    if (publisher == NULL || token_read(&publisher->token, "--publish-token", token_file) != 0) {
         free(publisher);
         return -1;
     }
-    memcpy(publisher->token, line, size);
-    publisher->token_size = (uint32_t)size;
     server->publisher = publisher;
     return 0;
 }
@@ -131,17 +119,6 @@ static int send_answer(struct publisher *publisher, struct request *request) {
 
 /* ----------------------------------------------------------------------------- what was asked */
 
-static bool authorized(const struct publisher *publisher, struct lws *wsi) {
-    char value[TOKEN_BYTES_MAX + 16] = "";
-    int size = lws_hdr_copy(wsi, value, sizeof value, WSI_TOKEN_HTTP_AUTHORIZATION);
-    static const char scheme[] = "Bearer ";
-    int scheme_size = (int)sizeof scheme - 1;
-    if (size <= scheme_size || strncasecmp(value, scheme, (size_t)scheme_size) != 0 ||
-        (uint32_t)(size - scheme_size) != publisher->token_size)
-        return false;
-    return lws_timingsafe_bcmp(value + scheme_size, publisher->token, publisher->token_size) == 0;
-}
-
 /* -1: too long */
 static int read_key(struct lws *wsi, char key[KEY_BYTES_MAX + 1]) {
     static const char name[] = "idempotency-key:";
@@ -180,7 +157,7 @@ int publish_request(struct server *server, struct lws *wsi) {
     request->next = publisher->requests;
     publisher->requests = request;
     publisher->requests_count++;
-    if (!authorized(publisher, wsi)) {
+    if (!token_in_header(&publisher->token, wsi)) {
         fail(request, HTTP_STATUS_UNAUTHORIZED, "the bearer token is missing or wrong");
         memcpy(request->header, bearer, sizeof bearer);
     } else if (atol(length) > BODY_BYTES_MAX) {

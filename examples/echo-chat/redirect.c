@@ -9,25 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ARGUMENT_BYTES_MAX = 1024, HOPS_MAX = 2 };
-
-/* The first argument of the URL with this name, decoded. Returns its size, -1: there is none. */
-static int argument_of(struct lws *wsi, const char *key, char *value, size_t size_max) {
-    char text[ARGUMENT_BYTES_MAX];
-    int key_size = (int)strlen(key);
-    for (int i = 0, size = 0; size >= 0; i++) {
-        size = lws_hdr_copy_fragment(wsi, text, sizeof text, WSI_TOKEN_HTTP_URI_ARGS, i);
-        if (size < key_size || memcmp(text, key, (size_t)key_size) != 0)
-            continue;
-        size -= key_size;
-        if ((size_t)size >= size_max)
-            return -1;
-        memcpy(value, text + key_size, (size_t)size);
-        value[size] = '\0';
-        return size;
-    }
-    return -1;
-}
+enum { HOPS_MAX = 2 };
 
 /* Whether it is one that this program would take by --public: it goes into a close frame. */
 static bool usable(const char *address) {
@@ -43,23 +25,19 @@ static bool find(const struct server *server, const char *chat, wsfan_owner *own
            owner->node != 0 && !owner->here && owner->up && usable(owner->public_address);
 }
 
-static int hops_of(struct lws *wsi) {
-    char hops[4];
-    return argument_of(wsi, "hops=", hops, sizeof hops) > 0 ? atoi(hops) : 0;
-}
-
 bool redirect_before(const struct server *server, struct lws *wsi, char *location, size_t size) {
     char chat[CHAT_BYTES_MAX + 1], user[USER_BYTES_MAX + 1];
     char chat_escaped[3 * sizeof chat], user_escaped[3 * sizeof user];
     wsfan_owner owner;
-    int hops = hops_of(wsi);
+    struct arguments arguments = http_arguments(wsi);
+    unsigned hops = argument_digit(&arguments, "hops");
     if (hops >= HOPS_MAX || lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0 ||
-        argument_of(wsi, "chat=", chat, sizeof chat) < 1 ||
-        argument_of(wsi, "user=", user, sizeof user) < 1 || !find(server, chat, &owner))
+        argument_name(&arguments, "chat", chat, CHAT_BYTES_MAX) < 0 ||
+        argument_name(&arguments, "user", user, USER_BYTES_MAX) < 0 || !find(server, chat, &owner))
         return false;
     lws_urlencode(chat_escaped, chat, sizeof chat_escaped);
     lws_urlencode(user_escaped, user, sizeof user_escaped);
-    int length = snprintf(location, size, "%s/ws?chat=%s&user=%s&hops=%d", owner.public_address,
+    int length = snprintf(location, size, "%s/ws?chat=%s&user=%s&hops=%u", owner.public_address,
                           chat_escaped, user_escaped, hops + 1);
     return length > 0 && (size_t)length < size;
 }
@@ -72,7 +50,9 @@ static void send_on(struct client *client, const char *address) {
 
 bool redirect_after(struct client *client) {
     wsfan_owner owner;
-    if (hops_of(client->wsi) >= HOPS_MAX || !find(client->server, client->chat, &owner))
+    struct arguments arguments = http_arguments(client->wsi);
+    if (argument_digit(&arguments, "hops") >= HOPS_MAX ||
+        !find(client->server, client->chat, &owner))
         return false;
     send_on(client, owner.public_address);
     return true;

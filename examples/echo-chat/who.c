@@ -6,7 +6,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { ANSWER_MS = 1000, AFTER_BYTES_MAX = 16 + CHAT_BYTES_MAX, ARGUMENT_BYTES_MAX = 1024 };
+enum {
+    ANSWER_MS = 1000,
+    AFTER_BYTES_MAX = 16 + CHAT_BYTES_MAX,
+    WHO_BYTES_MAX = USER_BYTES_MAX > ID_BYTES ? USER_BYTES_MAX : ID_BYTES
+};
 
 /* An HTTP request that waits for the cluster. */
 struct query {
@@ -181,60 +185,18 @@ void who_close(void *loop_user, const wsfan_close *close) {
 
 /* ------------------------------------------------------------------------------- the questions */
 
-/* An argument of the URL, decoded; false: there is none, or it is too long. */
-static bool argument(struct lws *wsi, const char *key, char *value, size_t *size) {
-    char text[ARGUMENT_BYTES_MAX];
-    size_t key_size = strlen(key);
-    int got = 0;
-    for (int i = 0; got >= 0; i++) {
-        got = lws_hdr_copy_fragment(wsi, text, sizeof text, WSI_TOKEN_HTTP_URI_ARGS, i);
-        if (got > (int)key_size && memcmp(text, key, key_size) == 0) {
-            *size = (size_t)got - key_size;
-            memcpy(value, text + key_size, *size);
-            return true;
-        }
+static int kick(struct server *server, const struct arguments *arguments,
+                const wsfan_request_options *options) {
+    char name[WHO_BYTES_MAX + 1];
+    wsfan_target_kind kind = WSFAN_SESSION;
+    int size = argument_find(arguments, "session", name, WHO_BYTES_MAX);
+    if (size == ARGUMENT_MISSING) {
+        kind = WSFAN_USER;
+        size = argument_name(arguments, "user", name, USER_BYTES_MAX);
     }
-    return false;
-}
-
-/* `next` of the page before, as we wrote it. */
-static bool read_after(struct lws *wsi, unsigned char after[AFTER_BYTES_MAX], size_t *size) {
-    char text[ARGUMENT_BYTES_MAX];
-    size_t text_size;
-    *size = 0;
-    if (!argument(wsi, "after=", text, &text_size))
-        return true;
-    if (text_size % 2 != 0 || text_size / 2 > AFTER_BYTES_MAX)
-        return false;
-    for (; *size < text_size / 2; ++*size) {
-        char pair[3] = { text[*size * 2], text[*size * 2 + 1], '\0' };
-        char *end;
-        after[*size] = (unsigned char)strtoul(pair, &end, 16);
-        if (end != pair + 2)
-            return false;
-    }
-    return true;
-}
-
-/* A page of another site may send a browser here, but not in our name. */
-static bool from_our_page(struct lws *wsi) {
-    char origin[512] = "";
-    char host[256] = "";
-    if (lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) <= 0)
-        return lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) == 0; /* none: not a browser */
-    lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST);
-    const char *site = strstr(origin, "://");
-    return site != NULL && strcmp(site + 3, host) == 0;
-}
-
-static int kick(struct server *server, struct lws *wsi, const wsfan_request_options *options) {
-    char name[ARGUMENT_BYTES_MAX];
-    wsfan_target target = { WSFAN_SESSION, { name, 0 } };
-    if (!argument(wsi, "session=", name, &target.name.size)) {
-        target.kind = WSFAN_USER;
-        if (!argument(wsi, "user=", name, &target.name.size))
-            return WSFAN_EINVAL;
-    }
+    if (size <= 0)
+        return WSFAN_EINVAL;
+    wsfan_target target = { kind, { name, (size_t)size } };
     return wsfan_remote_close(server->node, &target, 1, CLOSE_KICKED, wsfan_string("kicked"),
                               options);
 }
@@ -244,11 +206,14 @@ static int ask(struct server *server, struct lws *wsi, const char *path,
     static const char users[] = "/users/";
     unsigned char after[AFTER_BYTES_MAX];
     wsfan_target all = { WSFAN_ALL, { NULL, 0 } };
-    if (!read_after(wsi, after, &options->after.size))
+    struct arguments arguments = http_arguments(wsi);
+    if (strcmp(path, "/kick") == 0)
+        return kick(server, &arguments, options);
+    int size = argument_hex(&arguments, "after", after, sizeof after); /* as we wrote it */
+    if (size < 0 && size != ARGUMENT_MISSING)
         return WSFAN_EINVAL;
     options->after.data = after;
-    if (strcmp(path, "/kick") == 0)
-        return kick(server, wsi, options);
+    options->after.size = size > 0 ? (size_t)size : 0;
     if (strcmp(path, "/chats") == 0)
         return wsfan_list_chats(server->node, &all, 1, options);
     if (strcmp(path, "/nodes") == 0)
@@ -266,7 +231,7 @@ bool who_serves(const char *path, bool post) {
 
 unsigned who_request(struct server *server, struct lws *wsi, const char *path, bool post,
                      bool head_only) {
-    if (post && !from_our_page(wsi))
+    if (post && !door_own_page(wsi))
         return HTTP_STATUS_FORBIDDEN;
     struct query *query = query_new(server, wsi, head_only);
     if (query == NULL)

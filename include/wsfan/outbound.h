@@ -58,7 +58,7 @@ typedef struct wsfan_outbound_options {
 /* Sets every field to its default. [any] */
 WSFAN_API void wsfan_outbound_options_init(wsfan_outbound_options *options);
 
-/* Opens an empty queue, about 100 bytes. Errors: WSFAN_EINVAL, WSFAN_ENOMEM. */
+/* Opens an empty queue, about 160 bytes. Errors: WSFAN_EINVAL, WSFAN_ENOMEM. */
 WSFAN_API int wsfan_outbound_open(wsfan_outbound **outbound, const wsfan_outbound_options *options);
 
 /* Releases what waits, uncounted, and the queue. NULL is allowed. */

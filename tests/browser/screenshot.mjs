@@ -2,7 +2,7 @@
 
 import { writeFileSync } from 'node:fs';
 import { World, root, until } from '../cluster/replica.mjs';
-import { balancer, browser, openTab, say } from './world.mjs';
+import { balancer, browser, endBrowser, openTab, say } from './world.mjs';
 
 const file = process.argv[2] || `${root}docs/three-tabs.png`;
 const talk = [[0, 'Morning! Which replica did you two land on?'], [1, 'beta, says my corner'],
@@ -44,4 +44,5 @@ try {
   console.log(`${file}: ${png.length} bytes`);
 } finally {
   await world.end();
+  await endBrowser();
 }

@@ -1,11 +1,11 @@
 // Three tabs of a real browser behind a real balancer, each on another replica.
 
 import assert from 'node:assert/strict';
-import { scenario, until } from '../cluster/replica.mjs';
+import { scenario, SOON, until } from '../cluster/replica.mjs';
 import { balancer, browser, connectedTo, openTab, say, screenshot, texts } from './world.mjs';
 
 async function threeTabs(world, chat) {
-  const replicas = await world.cluster('alpha', 'beta', 'gamma');
+  const replicas = await world.cluster('alpha', 'beta', 'gamma', SOON);
   const page = await balancer(world, replicas);
   const context = await browser(world);
   const tabs = [];
@@ -91,7 +91,9 @@ scenario('kill -9 of a replica: its tab keeps its text, reconnects elsewhere and
   });
 
 scenario('three tabs of one user are one member with three tabs', async (world) => {
-  const replicas = await world.cluster('alpha', 'beta', 'gamma');
+  const grace = 3; // covers a reload on a busy machine
+  const replicas = await world.cluster('alpha', 'beta', 'gamma',
+    { args: ['--down', '4', '--grace', `${grace}`] });
   const page = await balancer(world, replicas);
   const context = await browser(world);
   const watcher = await openTab(context, page, 'lobby', 'Watcher');
@@ -123,9 +125,8 @@ scenario('three tabs of one user are one member with three tabs', async (world) 
       return places.length === 1 && places[0] !== node;
     });
   }
-  const grace = 5000;
-  const until_ms = Date.now() + grace + 3000;
-  await until('a leave would have been told', () => Date.now() > until_ms, grace + 5000);
+  const until_ms = Date.now() + grace * 1000 + 2000;
+  await until('a leave would have been told', () => Date.now() > until_ms);
   assert.deepEqual(await watcher.evaluate(() => window.leaves), []);
   assert.equal(await watcher.evaluate(() => window.gaps), 0);
   assert.deepEqual(watcher.errors, []);
@@ -171,7 +172,8 @@ scenario('while nothing answers, the tab counts down, keeps the text and can be 
     assert.ok(await tab.getByTestId('send').isDisabled());
     assert.equal(await tab.getByTestId('people-toggle').textContent(), 'People'); // not "People 0"
     // Late enough for a pause that one would not want to sit through.
-    await tab.waitForFunction(() => attempt >= 4 && document.body.dataset.state === 'waiting');
+    await until('six tries have failed', () => tab.evaluate(() => attempt >= 6 || reconnectNow()));
+    await tab.waitForFunction(() => document.body.dataset.state === 'waiting');
     await screenshot(tab, 'reconnecting');
     await world.replica({ name: 'alpha', listen: alpha.host });
     await tab.getByTestId('reconnect').click();

@@ -1,9 +1,9 @@
 // What the browser tests stand on: three replicas, a real HAProxy before them with the demo's
 // configuration, and Debian's Chromium.
 
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { after } from 'node:test';
 import { chromium } from 'playwright-core';
 import { DEADLINE_MS, freePort, root, until } from '../cluster/replica.mjs';
 
@@ -26,21 +26,24 @@ export async function balancer(world, [alpha, beta, gamma]) {
   }
 }
 
-// A browser with a profile of its own, which is removed after it.
+// One browser for all scenarios of a file, when the first one needs it: it takes seconds to start.
+let started = null;
+const start = () => chromium.launch({
+  executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
+  args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
+    '--disable-background-networking', '--disable-component-update', '--disable-sync'],
+});
+
+export const endBrowser = async () => (await started)?.close();
+if (process.argv[1].endsWith('.test.mjs')) after(endBrowser);
+
+// A profile of its own in that browser, which is gone after the scenario.
 export async function browser(world, options = {}) {
-  const profile = mkdtempSync(join(tmpdir(), 'wsfan-chromium-'));
-  const context = await chromium.launchPersistentContext(profile, {
-    executablePath: process.env.CHROMIUM || '/usr/bin/chromium',
-    args: ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run',
-      '--disable-background-networking', '--disable-component-update', '--disable-sync'],
-    viewport: { width: 1000, height: 700 },
-    ...options,
-  });
+  started ??= start();
+  const context = await (await started).newContext({ viewport: { width: 1000, height: 700 },
+    ...options });
   context.setDefaultTimeout(DEADLINE_MS);
-  world.closing(async () => {
-    await context.close();
-    rmSync(profile, { recursive: true, force: true, maxRetries: 10 });
-  });
+  world.closing(() => context.close());
   return context;
 }
 

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { Client } from './client.mjs';
-import { meshed, scenario, until } from './replica.mjs';
+import { meshed, scenario, SOON, until } from './replica.mjs';
 
 const ids = (client) => client.messages.map((message) => message.id);
 const texts = (client) => client.messages.map((message) => message.text).sort();
@@ -83,7 +83,7 @@ scenario('a replica without members of a chat gets none of its payload', async (
 });
 
 scenario('everyone sees who is connected to which replica', async (world) => {
-  const [alpha, beta] = await world.cluster('alpha', 'beta');
+  const [alpha, beta] = await world.cluster('alpha', 'beta', SOON);
   const anna = await Client.join(world, alpha, 'roster', 'anna');
   const ben = await Client.join(world, beta, 'roster', 'ben');
   const carl = await Client.join(world, beta, 'roster', 'carl');
@@ -132,7 +132,7 @@ scenario('a typing mark reaches the others, and is no message', async (world) =>
 });
 
 scenario('kill -9 of a replica is reported, the others go on, a restart heals', async (world) => {
-  const [alpha, beta, gamma] = await world.cluster('alpha', 'beta', 'gamma');
+  const [alpha, beta, gamma] = await world.cluster('alpha', 'beta', 'gamma', SOON);
   const onAlpha = await Client.join(world, alpha, 'lobby');
   const onBeta = await Client.join(world, beta, 'lobby');
   const onGamma = await Client.join(world, gamma, 'lobby');
@@ -151,7 +151,7 @@ scenario('kill -9 of a replica is reported, the others go on, a restart heals', 
   await onBeta.frame((frame) => frame.text === 'still here');
 
   const again = await world.replica({ name: 'gamma', listen: gamma.host, mesh: gamma.mesh,
-    joins: [alpha.mesh] });
+    joins: [alpha.mesh], ...SOON });
   await meshed([alpha, beta, again]);
   assert.notEqual((await again.stats()).id, id);
   const back = await Client.join(world, again, 'lobby');
@@ -167,7 +167,7 @@ scenario('kill -9 of a replica is reported, the others go on, a restart heals', 
 });
 
 scenario('a replica that was frozen is down, and comes back with its people', async (world) => {
-  const [alpha, beta] = await world.cluster('alpha', 'beta');
+  const [alpha, beta] = await world.cluster('alpha', 'beta', SOON);
   const onAlpha = await Client.join(world, alpha, 'lobby');
   const onBeta = await Client.join(world, beta, 'lobby');
   await until('both are shown', () => onAlpha.people().length === 2);

@@ -73,6 +73,84 @@ scenario('without the token nobody connects or sees statistics', async (world) =
   await client.frame(({ type }) => type === 'welcome');
 });
 
+// What a request gets: its status, and that a refused one did nothing is for the caller to see.
+const status = async (replica, path, headers = {}, options = {}) =>
+  (await fetch(new URL(path, replica.page), { headers, ...options })).status;
+
+scenario('questions to the cluster and kicks need the token, in its place', async (world) => {
+  const file = join(folder(world), 'token');
+  writeFileSync(file, 'open sesame\n');
+  const alpha = await world.replica({ name: 'alpha', args: ['--token', file] });
+  const right = { authorization: 'Bearer open sesame' };
+  const ann = await Client.join(world, alpha, 'lobby', 'ann', { headers: right });
+  const kick = (path, headers, options) =>
+    status(alpha, path, headers, { method: 'POST', ...options });
+  const asks = [...['chats', 'nodes', 'users/ann', 'stats'].map((path) =>
+    [path, (at, headers, options) => status(alpha, at, headers, options)]),
+  ['kick?user=ann', kick], [`kick?session=${ann.session}`, kick]];
+  for (const [path, ask] of asks) {
+    const and = path.includes('?') ? '&' : '?';
+    assert.equal(await ask(path), 401, path);
+    for (const wrong of ['open', 'open sesam', 'open sesame2', 'open sesamE', 'Open sesame', ' ']) {
+      assert.equal(await ask(path, { authorization: `Bearer ${wrong}` }), 401, `${path} ${wrong}`);
+      assert.equal(await ask(`${path}${and}token=${encodeURIComponent(wrong)}`), 401, path);
+    }
+    // The right one, where nobody looks for it.
+    for (const headers of [{ authorization: 'open sesame' }, { authorization: 'Basic open sesame' },
+      { authorization: `Basic ${btoa('admin:open sesame')}` }, { token: 'open sesame' },
+      { cookie: 'token=open sesame' }, { 'proxy-authorization': 'Bearer open sesame' },
+      { 'x-token': 'open sesame' }])
+      assert.equal(await ask(path, headers), 401, `${path} ${JSON.stringify(headers)}`);
+    for (const key of ['Token', 'tokens', 'xtoken', 'user', 'chat'])
+      assert.equal(await ask(`${path}${and}${key}=open+sesame`), 401, `${path} ${key}`);
+    assert.equal(await ask(`${path}${and}x=token=open+sesame`), 401, path);
+    if (ask === kick)
+      assert.equal(await ask(path, {}, { body: 'token=open+sesame' }), 401, path);
+  }
+  // Only a page of our own acts in a user's name, and only POST acts.
+  for (const origin of ['https://evil.example', 'null', `http://${alpha.host}.evil.example`])
+    assert.equal(await kick('kick?user=ann', { ...right, origin }), 403, origin);
+  assert.equal(await status(alpha, 'kick?user=ann', right), 404);
+  assert.equal(await kick('kick', right), 400);
+  assert.equal(ann.closed, null);
+  ann.say('still here');
+  await ann.frame(({ text }) => text === 'still here');
+
+  for (const path of ['chats', 'nodes', 'users/ann', 'stats'])
+    for (const ask of [[path, right], [`${path}?token=open+sesame`],
+      [`${path}?x=${'x'.repeat(2000)}&token=open+sesame`]])
+      assert.equal(await status(alpha, ...ask), 200, ask[0]);
+  assert.equal(await kick('kick?user=ann&token=open+sesame', { origin: `http://${alpha.host}` }), 200);
+  assert.deepEqual(await ann.close(), { code: 4001, reason: 'kicked' });
+  const bob = await Client.join(world, alpha, 'lobby', 'bob', { headers: right });
+  assert.equal(await kick(`kick?session=${bob.session}`, right), 200);
+  assert.deepEqual(await bob.close(), { code: 4001, reason: 'kicked' });
+});
+
+scenario('publishing needs a token of its own, in the header', async (world) => {
+  const path = folder(world);
+  writeFileSync(join(path, 'clients'), 'open sesame\n');
+  writeFileSync(join(path, 'publishers'), 'say it\n');
+  const alpha = await world.replica({ name: 'alpha',
+    args: ['--token', join(path, 'clients'), '--publish-token', join(path, 'publishers')] });
+  const ann = await Client.join(world, alpha, 'lobby', 'ann',
+    { headers: { authorization: 'Bearer open sesame' } });
+  const publish = (headers, at = 'publish', text = 'forged') => status(alpha, at, headers,
+    { method: 'POST', body: JSON.stringify({ chat: 'lobby', text }) });
+  assert.equal(await publish({}), 401);
+  for (const authorization of ['Bearer open sesame', 'Bearer say', 'Bearer say it2', 'Bearer say iT',
+    'say it', 'Basic say it', 'Bearer '])
+    assert.equal(await publish({ authorization }), 401, authorization);
+  assert.equal(await publish({}, 'publish?token=say+it'), 401);
+  assert.equal(await publish({ cookie: 'token=say it', token: 'say it' }), 401);
+  assert.equal(await publish({ authorization: 'Bearer say it' }, 'publish', 'true'), 200);
+  await ann.frame(({ type }) => type === 'message');
+  assert.deepEqual(ann.messages.map(({ text }) => text), ['true']);
+  // And it opens nothing else.
+  for (const other of ['chats', 'nodes', 'users/ann', 'stats'])
+    assert.equal(await status(alpha, other, { authorization: 'Bearer say it' }), 401, other);
+});
+
 scenario('so many clients, handshakes and messages, and no more', async (world) => {
   const alpha = await world.replica({ name: 'alpha', args: ['--clients', '2'] });
   const first = await Client.join(world, alpha, 'lobby', 'one');

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import WebSocket from 'ws';
 import { Client } from './client.mjs';
-import { binary, freePort, meshed, scenario, until } from './replica.mjs';
+import { binary, freePort, meshed, scenario, SOON, until } from './replica.mjs';
 
 const NAMES = ['alpha', 'beta', 'gamma'];
 
@@ -20,7 +20,7 @@ async function placed(world, names = NAMES) {
 async function start(world, name, others, host) {
   const address = host || `127.0.0.1:${await freePort()}`;
   return world.replica({ name, listen: address, joins: others.slice(0, 1).map((r) => r.mesh),
-    args: ['--placement', 'redirect', '--public', address, '--origin', '*'] });
+    args: ['--placement', 'redirect', '--public', address, '--origin', '*', ...SOON.args] });
 }
 
 async function owner(replica, chat) {

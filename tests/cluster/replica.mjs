@@ -22,6 +22,9 @@ export const binary = process.env.ECHO_CHAT || `${root}build/examples/echo-chat/
 export const DEADLINE_MS = 20000;
 const SCENARIO_MS = 120000;
 
+// For scenarios that wait for a replica to be down, or for a member to have left: sooner than by default.
+export const SOON = { args: ['--down', '4', '--grace', '2'] };
+
 export const scenario = (name, body) => test(name, { timeout: SCENARIO_MS }, async () => {
   const world = new World();
   try {
@@ -90,13 +93,15 @@ export class Child {
 }
 
 export class Replica extends Child {
-  constructor({ name, listen = '127.0.0.1:0', mesh = 'tcp://127.0.0.1:*', joins = [], args: more = [] }) {
+  constructor({ name, listen = '127.0.0.1:0', mesh = 'tcp://127.0.0.1:*', joins = [], args: more = [],
+    headers }) {
     const args = ['--listen', listen];
     if (name) args.push('--name', name);
     if (mesh) args.push('--mesh', mesh);
     for (const join of joins) args.push('--join', join);
     args.push(...more);
     super(binary, args);
+    this.headers = headers; // of requests for statistics: a token
   }
 
   async ready() {
@@ -107,7 +112,7 @@ export class Replica extends Child {
   }
 
   async stats() {
-    const response = await fetch(new URL('stats', this.page));
+    const response = await fetch(new URL('stats', this.page), { headers: this.headers });
     assert.equal(response.status, 200);
     return response.json();
   }
@@ -137,11 +142,14 @@ export class World {
     return replica.ready();
   }
 
-  // Replicas that each see all the others; only the first one is named to them.
+  // Replicas that each see all the others; only the first one is named to them. The last argument
+  // may be options that all of them have.
   async cluster(...names) {
+    const options = typeof names.at(-1) === 'object' ? names.pop() : {};
     const replicas = [];
     for (const name of names)
-      replicas.push(await this.replica({ name, joins: replicas.slice(0, 1).map((r) => r.mesh) }));
+      replicas.push(await this.replica({ name, joins: replicas.slice(0, 1).map((r) => r.mesh),
+        ...options }));
     await meshed(replicas);
     return replicas;
   }

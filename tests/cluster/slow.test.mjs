@@ -2,11 +2,11 @@
 
 import assert from 'node:assert/strict';
 import { Client, handshake } from './client.mjs';
-import { scenario, until } from './replica.mjs';
+import { scenario, SOON, until } from './replica.mjs';
 
 scenario('a client that never reads is closed with 1013 and counted; the others miss nothing',
   async (world) => {
-    const [alpha, beta] = await world.cluster('alpha', 'beta');
+    const [alpha, beta] = await world.cluster('alpha', 'beta', SOON);
     const slow = await handshake(world, alpha.address('busy', 'sleeper'));
     slow.pause();
     const speaker = await Client.join(world, beta, 'busy');

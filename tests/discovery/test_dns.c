@@ -14,9 +14,10 @@
 #include <unistd.h>
 #include <wsfan/wsfan.h>
 
+#include "live.h"
 #include "suite.h"
 
-enum { NODES_MAX = 4, DEADLINE_MS = 60000 };
+enum { NODES_MAX = 4 };
 
 typedef struct {
     wsfan_node *node;
@@ -29,12 +30,6 @@ typedef struct {
 
 static replica replicas[NODES_MAX];
 static pid_t dnsmasq;
-
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 /* ------------------------------------------------------------------------------------- replicas */
 
@@ -55,36 +50,9 @@ static void on_peer(void *user, const wsfan_peer *peer) {
         ((replica *)user)->event_of[peer->name[1] - '0'] = peer->event;
 }
 
-static void dispatch_all(void) {
-    struct pollfd items[NODES_MAX];
-    nfds_t count = 0;
-    for (int i = 0; i < NODES_MAX; i++)
-        if (replicas[i].loop != NULL)
-            items[count++] = (struct pollfd){ wsfan_loop_fd(replicas[i].loop), POLLIN, 0 };
-    poll(items, count, 10);
-    for (int i = 0; i < NODES_MAX; i++)
-        if (replicas[i].loop != NULL)
-            ck_assert_int_ge(wsfan_loop_dispatch(replicas[i].loop, 0), 0);
-}
-
-/* Dispatches every loop until the condition holds; fails after the deadline. */
-#define WAIT(condition)                                                                            \
-    do {                                                                                           \
-        int64_t deadline = now_ms() + DEADLINE_MS;                                                 \
-        while (!(condition)) {                                                                     \
-            ck_assert_msg(now_ms() < deadline, "waited for: %s", #condition);                      \
-            dispatch_all();                                                                        \
-        }                                                                                          \
-    } while (0)
-
-static wsfan_options quick_options(const char *endpoint) {
-    wsfan_options options;
-    wsfan_options_init(&options);
+static wsfan_options asking_options(const char *endpoint) {
+    wsfan_options options = quick_options(endpoint);
     options.allow_insecure = 1; /* in a network of our own */
-    options.endpoint = endpoint;
-    options.heartbeat_ms = 50;
-    options.silent_ms = 500;
-    options.down_ms = 1500;
     options.forget_ms = 3000;
     options.dns_interval_ms = 200;
     return options;
@@ -104,21 +72,22 @@ static void start(int i, wsfan_options options, const char *peer) {
     options.peers_count = peer != NULL;
     ck_assert_int_eq(wsfan_node_open(&r->node, &options), WSFAN_OK);
     ck_assert_int_eq(wsfan_loop_open(&r->loop, r->node, &callbacks, r), WSFAN_OK);
+    live[i] = r->loop;
     ck_assert_int_eq(wsfan_session_open(&r->session, r->loop, wsfan_string(name), NULL), WSFAN_OK);
 }
 
 /* The node under test, which knows a name only. */
 static void start_asking(const char *name) {
-    start(0, quick_options("tcp://127.0.0.1:7000"), name);
+    start(0, asking_options("tcp://127.0.0.1:7000"), name);
 }
 
 static void start_at(int i, const char *endpoint) {
-    start(i, quick_options(endpoint), NULL);
+    start(i, asking_options(endpoint), NULL);
 }
 
 static void stop(int i) {
     ck_assert_int_eq(wsfan_loop_close(replicas[i].loop), WSFAN_OK);
-    replicas[i].loop = NULL;
+    replicas[i].loop = live[i] = NULL;
     ck_assert_int_eq(wsfan_node_close(replicas[i].node), WSFAN_OK);
     replicas[i].node = NULL;
 }
@@ -374,7 +343,7 @@ END_TEST
 START_TEST(a_name_without_an_address_and_one_that_is_refused_are_harmless) {
     const char *names[] = { "dns://text.test:7000", "dns://mesh.elsewhere:7000",
                             "dns://mesh.test:7000" };
-    wsfan_options options = quick_options("tcp://127.0.0.1:7000");
+    wsfan_options options = asking_options("tcp://127.0.0.1:7000");
     begin("127.0.1.1 mesh.test\n");
     start_at(1, "tcp://127.0.1.1:7000");
     options.name = "n0";
@@ -392,7 +361,7 @@ START_TEST(a_name_without_an_address_and_one_that_is_refused_are_harmless) {
 END_TEST
 
 START_TEST(a_server_that_comes_up_later_is_asked_long_before_the_interval_is_over) {
-    wsfan_options options = quick_options("tcp://127.0.0.1:7000");
+    wsfan_options options = asking_options("tcp://127.0.0.1:7000");
     options.dns_interval_ms = 3600000;
     records("127.0.1.1 mesh.test\n");
     start(0, options, "dns://mesh.test:7000");
@@ -445,7 +414,7 @@ END_TEST
 
 START_TEST(nodes_meet_over_ip6_alone) {
     begin("fd00::1 mesh.test\n");
-    start(0, quick_options("tcp://[::1]:7000"), "dns://mesh.test:7000");
+    start(0, asking_options("tcp://[::1]:7000"), "dns://mesh.test:7000");
     start_at(1, "tcp://[fd00::1]:7000");
     WAIT(up(0, 1));
     ck_assert_str_eq(wsfan_node_endpoint(replicas[1].node), "tcp://[fd00::1]:7000");

@@ -9,10 +9,9 @@ static int parse(const char *text, wsfan_address *address) {
 }
 
 START_TEST(an_address_is_read_back_as_it_was_written) {
-    static const wsfan_address addresses[] = { { 1, 1 },
-                                               { UINT64_MAX, UINT64_MAX },
-                                               { UINT64_C(0x0123456789abcdef), 16 },
-                                               { 42, 0 } };
+    static const wsfan_address addresses[] = {
+        { 1, 1 }, { UINT64_MAX, UINT64_MAX }, { UINT64_C(0x0123456789abcdef), 16 }, { 42, 0 }
+    };
     for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
         char text[WSFAN_ADDRESS_TEXT_SIZE];
         wsfan_address read = { 0, 0 };

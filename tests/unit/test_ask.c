@@ -315,7 +315,8 @@ START_TEST(what_a_peer_does_not_take_is_answered_too_big) {
     ask(0, WSFAN_REQUEST_SEND, message_to(WSFAN_ALL, NOTHING, 1001), 0);
     world_run(w, 100);
     ck_assert_uint_eq(errands[1], 1);
-    ask(0, WSFAN_REQUEST_SEND, message_to(WSFAN_ALL, NOTHING, 150000), 0); /* than any frame it takes */
+    ask(0, WSFAN_REQUEST_SEND, message_to(WSFAN_ALL, NOTHING, 150000),
+        0); /* than any frame it takes */
     world_run(w, 100);
     ck_assert_uint_eq(errands[1], 1);
     await(3);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "dial.h"
+#include "greet.h"
 #include "suite.h"
 #include "world.h"
 
@@ -63,7 +64,9 @@ static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
 }
 
 static void begin(uint64_t seed) {
-    world_watcher watcher = { .deliver = on_deliver, .joined = on_joined, .peer = on_peer, .gap = on_gap };
+    world_watcher watcher = {
+        .deliver = on_deliver, .joined = on_joined, .peer = on_peer, .gap = on_gap
+    };
     deliveries_count = events_count = 0;
     refuse_deliveries = false;
     memset(last_event, 0, sizeof last_event);
@@ -621,6 +624,39 @@ START_TEST(two_nodes_with_one_id_are_refused_and_each_is_told) {
 }
 END_TEST
 
+START_TEST(a_peer_that_was_taken_for_replaced_is_missed_when_it_is_back) {
+    uint64_t published = 0;
+    begin(29);
+    start_mesh(2);
+    world_join(w, 0, 100);
+    world_run(w, 100);
+    wsf_hello late = { .protocol_min = WSF_PROTOCOL_MIN,
+                       .protocol_max = WSF_PROTOCOL_MAX,
+                       .cluster = wsfan_string(world_config(w)->cluster),
+                       .name = wsfan_string("n1"),
+                       .endpoint = wsfan_string("tcp://10.0.0.9:7000"),
+                       .incarnation = UINT64_MAX >> 1, /* that of a clock that was wrong */
+                       .epoch = 1,
+                       .frame_size_max = 1 << 20 };
+    wsf_greet_hello(world_core(w, 0), 999, &late, world_now(w, 0));
+    world_touch(w, 0);
+    while (!world_all_up(w)) { /* it has to notice first that nobody answers it */
+        world_publish(w, 1, 100, published++);
+        world_run(w, 1);
+    }
+    world_publish(w, 1, 100, published++);
+    world_run(w, 100);
+    ck_assert(meshed(w));
+    ck_assert_uint_eq(delivered(0, published - 1), 1);
+    unsigned missing = 0;
+    for (uint64_t i = 0; i < published; i++)
+        missing += delivered(0, i) == 0;
+    ck_assert_uint_gt(missing, 0);
+    ck_assert_uint_gt(away_count[0], 0);
+    end();
+}
+END_TEST
+
 START_TEST(a_node_that_reaches_itself_is_told_so) {
     begin(27);
     world_start(w, 0, 0);
@@ -781,6 +817,7 @@ SUITE_MAIN("core", one_reachable_peer_is_enough_for_a_full_mesh,
            noise_from_a_peer_is_counted_and_harms_nobody, the_same_seed_gives_the_same_run,
            many_joins_complete_each_once, a_wrong_idea_of_a_peers_interest_is_found_and_mended,
            two_nodes_with_one_id_are_refused_and_each_is_told,
+           a_peer_that_was_taken_for_replaced_is_missed_when_it_is_back,
            a_node_that_reaches_itself_is_told_so,
            two_peers_that_forgot_each_other_meet_again_through_a_third,
            a_join_that_did_not_wait_for_a_dead_peer_is_followed_by_a_gap_when_it_is_back,

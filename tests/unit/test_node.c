@@ -15,16 +15,16 @@
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
+#include "live.h"
 #include "suite.h"
 
-enum { NODES_MAX = 4, DEADLINE_MS = 30000 };
+enum { NODES_MAX = 4 };
 
 typedef struct {
     wsfan_node *node;
     wsfan_loop *loop;
     wsfan_session session;
     char name[16];
-    bool stalled; /* its loop is not dispatched */
     unsigned messages;
     unsigned joined;
     wsfan_peer_event event_of[8]; /* of the peer "n<i>" */
@@ -106,45 +106,6 @@ static void on_reply(void *user, const wsfan_reply *reply) {
     r->payloads[size] = '\0';
 }
 
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* Dispatches every loop until the condition holds; fails after the deadline. */
-#define WAIT(condition)                                                                            \
-    do {                                                                                           \
-        int64_t deadline = now_ms() + DEADLINE_MS;                                                 \
-        while (!(condition)) {                                                                     \
-            ck_assert_msg(now_ms() < deadline, "waited for: %s", #condition);                      \
-            dispatch_all();                                                                        \
-        }                                                                                          \
-    } while (0)
-
-static void dispatch_all(void) {
-    struct pollfd items[NODES_MAX];
-    nfds_t count = 0;
-    for (int i = 0; i < NODES_MAX; i++)
-        if (replicas[i].loop != NULL && !replicas[i].stalled)
-            items[count++] = (struct pollfd){ wsfan_loop_fd(replicas[i].loop), POLLIN, 0 };
-    poll(items, count, 10);
-    for (int i = 0; i < NODES_MAX; i++)
-        if (replicas[i].loop != NULL && !replicas[i].stalled)
-            ck_assert_int_ge(wsfan_loop_dispatch(replicas[i].loop, 0), 0);
-}
-
-static wsfan_options quick_options(void) {
-    wsfan_options options;
-    wsfan_options_init(&options);
-    options.endpoint = "tcp://127.0.0.1:*";
-    options.heartbeat_ms = 50;
-    options.silent_ms = 500;
-    options.down_ms = 1500;
-    options.forget_ms = 60000;
-    return options;
-}
-
 static void start(int i, wsfan_options options, const char *peer) {
     replica *r = &replicas[i];
     const char *peers[] = { peer };
@@ -164,13 +125,14 @@ static void start(int i, wsfan_options options, const char *peer) {
     options.peers_count = peer != NULL;
     ck_assert_int_eq(wsfan_node_open(&r->node, &options), WSFAN_OK);
     ck_assert_int_eq(wsfan_loop_open(&r->loop, r->node, &callbacks, r), WSFAN_OK);
+    live[i] = r->loop;
     ck_assert_int_eq(wsfan_session_open(&r->session, r->loop, wsfan_string(r->name), NULL),
                      WSFAN_OK);
 }
 
 static void stop(int i) {
     ck_assert_int_eq(wsfan_loop_close(replicas[i].loop), WSFAN_OK);
-    replicas[i].loop = NULL;
+    replicas[i].loop = live[i] = NULL;
     ck_assert_int_eq(wsfan_node_close(replicas[i].node), WSFAN_OK);
     replicas[i].node = NULL;
 }
@@ -214,9 +176,9 @@ static bool meshed(void) {
 }
 
 static void start_mesh(int count) {
-    start(0, quick_options(), NULL);
+    start(0, quick_options("tcp://127.0.0.1:*"), NULL);
     for (int i = 1; i < count; i++)
-        start(i, quick_options(), wsfan_node_endpoint(replicas[0].node));
+        start(i, quick_options("tcp://127.0.0.1:*"), wsfan_node_endpoint(replicas[0].node));
     WAIT(meshed());
 }
 
@@ -319,12 +281,12 @@ END_TEST
 START_TEST(a_publisher_that_is_too_fast_is_told_to_wait_and_nothing_is_lost) {
     enum { COUNT = 200000 };
     unsigned refused = 0;
-    wsfan_options options = quick_options();
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
     options.link_window_bytes = 65536;
     options.link_queue_count_max = 1000;
     options.publish_queue_count_max = 1000;
     start(0, options, NULL);
-    start(1, quick_options(), wsfan_node_endpoint(replicas[0].node));
+    start(1, quick_options("tcp://127.0.0.1:*"), wsfan_node_endpoint(replicas[0].node));
     WAIT(meshed());
     join(1, "chat");
     for (int i = 0; i < COUNT;) {
@@ -366,7 +328,7 @@ START_TEST(a_node_restarts_on_its_address_and_the_others_do_nothing) {
     join(1, "chat");
     stop(0);
     WAIT(replicas[1].event_of[0] == WSFAN_PEER_DOWN && replicas[2].event_of[0] == WSFAN_PEER_DOWN);
-    wsfan_options options = quick_options();
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
     options.endpoint = endpoint;
     start(0, options, NULL); /* without a list of peers: they come to it */
     WAIT(meshed());
@@ -378,7 +340,7 @@ END_TEST
 
 START_TEST(a_stalled_host_loop_is_not_a_dead_node) {
     start_mesh(2);
-    replicas[1].stalled = true;
+    live[1] = NULL; /* it is not dispatched */
     uint64_t before = peer_stats(0, 1).frames_in;
     int64_t begin = now_ms();
     /* Longer than down_ms, in heartbeats that arrived. */
@@ -393,7 +355,7 @@ START_TEST(a_killed_process_is_reported_silent_then_down) {
     ck_assert_int_eq(pipe(ready), 0);
     pid_t child = fork();
     if (child == 0) {
-        start(1, quick_options(), NULL);
+        start(1, quick_options("tcp://127.0.0.1:*"), NULL);
         const char *endpoint = wsfan_node_endpoint(replicas[1].node);
         ssize_t written = write(ready[1], endpoint, strlen(endpoint) + 1);
         (void)written;
@@ -402,7 +364,7 @@ START_TEST(a_killed_process_is_reported_silent_then_down) {
     }
     char endpoint[129] = "";
     ck_assert_int_gt(read(ready[0], endpoint, sizeof endpoint - 1), 0);
-    start(0, quick_options(), endpoint);
+    start(0, quick_options("tcp://127.0.0.1:*"), endpoint);
     WAIT(replicas[0].event_of[1] == WSFAN_PEER_UP);
     ck_assert_int_eq(kill(child, SIGKILL), 0);
     ck_assert_int_eq(waitpid(child, NULL, 0), child);
@@ -428,8 +390,8 @@ START_TEST(a_loop_that_opens_late_is_told_of_the_peers_there_are) {
 END_TEST
 
 START_TEST(another_cluster_is_refused_on_both_sides) {
-    start(0, quick_options(), NULL);
-    wsfan_options options = quick_options();
+    start(0, quick_options("tcp://127.0.0.1:*"), NULL);
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
     options.cluster = "elsewhere";
     start(1, options, wsfan_node_endpoint(replicas[0].node));
     WAIT(replicas[0].refused > 0 && replicas[1].refused > 0);
@@ -444,7 +406,7 @@ START_TEST(an_ipc_endpoint_takes_nobodys_place) {
     ck_assert_ptr_nonnull(mkdtemp(directory));
     snprintf(endpoint, sizeof endpoint, "ipc://%s/mesh", directory);
     const char *path = endpoint + 6;
-    wsfan_options options = quick_options();
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
     options.endpoint = endpoint;
     wsfan_node *node;
 
@@ -459,7 +421,8 @@ START_TEST(an_ipc_endpoint_takes_nobodys_place) {
 
     start(0, options, NULL);
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDRINUSE);
-    start(1, quick_options(), endpoint); /* the first one is still there to be met */
+    start(1, quick_options("tcp://127.0.0.1:*"),
+          endpoint); /* the first one is still there to be met */
     WAIT(replicas[0].event_of[1] == WSFAN_PEER_UP && replicas[1].event_of[0] == WSFAN_PEER_UP);
     stop_all();
 
@@ -479,8 +442,8 @@ END_TEST
 
 START_TEST(a_bad_endpoint_gives_an_error_that_says_which) {
     wsfan_node *node;
-    wsfan_options options = quick_options();
-    start(0, quick_options(), NULL);
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
+    start(0, quick_options("tcp://127.0.0.1:*"), NULL);
     options.endpoint = wsfan_node_endpoint(replicas[0].node);
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDRINUSE);
     options.allow_insecure = 1;
@@ -494,7 +457,7 @@ START_TEST(a_bad_endpoint_gives_an_error_that_says_which) {
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDR);
     options.endpoint = "tcp://localhost";
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EENDPOINT);
-    options = quick_options();
+    options = quick_options("tcp://127.0.0.1:*");
     options.advertise = "tcp://*:7000";
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EENDPOINT);
     stop_all();
@@ -502,14 +465,14 @@ START_TEST(a_bad_endpoint_gives_an_error_that_says_which) {
 END_TEST
 
 START_TEST(a_wildcard_is_advertised_as_an_address_that_peers_can_use) {
-    wsfan_options options = quick_options();
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
     options.allow_insecure = 1;
     options.endpoint = "tcp://*:*";
     start(0, options, NULL);
     const char *endpoint = wsfan_node_endpoint(replicas[0].node);
     ck_assert_msg(strstr(endpoint, "0.0.0.0") == NULL && strstr(endpoint, "*") == NULL, "%s",
                   endpoint);
-    start(1, quick_options(), endpoint);
+    start(1, quick_options("tcp://127.0.0.1:*"), endpoint);
     WAIT(meshed());
     stop_all();
 }
@@ -599,18 +562,18 @@ START_TEST(a_publisher_that_asks_is_told_which_peers_have_its_message) {
     join(2, "chat");
     wsfan_publish_options options = { .struct_size = sizeof options,
                                       .result_loop = replicas[0].loop };
-    ck_assert_int_eq(wsfan_broadcast(replicas[0].node, wsfan_string("chat"), wsfan_string("?"),
-                                     &options),
-                     WSFAN_OK);
+    ck_assert_int_eq(
+        wsfan_broadcast(replicas[0].node, wsfan_string("chat"), wsfan_string("?"), &options),
+        WSFAN_OK);
     WAIT(replicas[0].results == 1);
     ck_assert_int_eq(replicas[0].result.status, WSFAN_OK);
     ck_assert_uint_eq(replicas[0].result.loops, 0);
     ck_assert_uint_eq(replicas[0].result.peers, 2);
     ck_assert_uint_eq(replicas[0].result.peers_acknowledged, 2);
     options.result_loop = replicas[1].loop; /* of another node */
-    ck_assert_int_eq(wsfan_broadcast(replicas[0].node, wsfan_string("chat"), wsfan_string("?"),
-                                     &options),
-                     WSFAN_EINVAL);
+    ck_assert_int_eq(
+        wsfan_broadcast(replicas[0].node, wsfan_string("chat"), wsfan_string("?"), &options),
+        WSFAN_EINVAL);
     stop_all();
 }
 END_TEST
@@ -665,7 +628,7 @@ START_TEST(every_node_answers_and_one_whose_host_stalls_is_named_in_time) {
     ck_assert_uint_eq(replicas[0].reply.answers_count, 3);
     for (int i = 0; i < 3; i++)
         ck_assert_ptr_nonnull(strstr(replicas[0].payloads, replicas[i].name));
-    replicas[2].stalled = true;
+    live[2] = NULL;
     options.ms_max = 300;
     int64_t began_ms = now_ms();
     ck_assert_int_eq(wsfan_list_nodes(replicas[0].node, &options), WSFAN_OK);
@@ -674,7 +637,7 @@ START_TEST(every_node_answers_and_one_whose_host_stalls_is_named_in_time) {
     ck_assert_int_eq(replicas[0].reply.status, WSFAN_EPARTIAL);
     ck_assert_uint_eq(replicas[0].reply.rows_count, 2);
     ck_assert_uint_eq(replicas[0].missing, wsfan_node_id(replicas[2].node));
-    replicas[2].stalled = false;
+    live[2] = replicas[2].loop;
     ck_assert_int_eq(wsfan_list_nodes(replicas[0].node, &options), WSFAN_OK);
     WAIT(replicas[0].replies == 3);
     ck_assert_int_eq(replicas[0].reply.status, WSFAN_OK);

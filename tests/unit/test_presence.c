@@ -168,8 +168,10 @@ START_TEST(who_comes_back_within_the_grace_time_has_not_left) {
         WAIT(&s, count_of("chat").sessions == 1);
         ck_assert_uint_eq(count_of("chat").users, 2);
     }
+    present(&s, open_user(&s, "u2"), "chat", "");
+    WAIT(&s, s.sessions[2] == 1); /* and with it all that was told before */
     ck_assert_uint_eq(s.leaves, 0);
-    ck_assert_uint_eq(s.joins, 2);
+    ck_assert_uint_eq(s.joins, 3);
     close_all(&s, 1);
 }
 END_TEST

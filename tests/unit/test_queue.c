@@ -156,7 +156,8 @@ START_TEST(what_one_thread_pushes_stays_in_order_among_others) {
         pthread_create(&threads[i], NULL, produce, &producers[i]);
     }
     for (uint32_t seen = 0; seen < PRODUCERS * EACH;)
-        for (wsf_item *item = wsf_queue_take(&queue, NULL, NULL); item != NULL; item = item->next, seen++)
+        for (wsf_item *item = wsf_queue_take(&queue, NULL, NULL); item != NULL;
+             item = item->next, seen++)
             ck_assert_uint_eq(item->bytes, next[item->kind]++);
     for (int i = 0; i < PRODUCERS; i++) {
         pthread_join(threads[i], NULL);

@@ -311,9 +311,9 @@ END_TEST
 /* Sixteen sessions in random chats, of random users, under random addressing, against a loop. */
 START_TEST(under_any_addressing_a_session_is_chosen_once_or_left_out) {
     enum { SESSIONS = 16, NAMES = 4, TARGETS = 6, ROUNDS = 3000 };
-    static const int kinds[] = { WSFAN_CHAT,     WSFAN_USER,     WSFAN_ALL,         WSFAN_SESSION,
-                                 WSFAN_NODE,     WSFAN_NOT_CHAT, WSFAN_NOT_USER,    WSFAN_NOT_SESSION,
-                                 WSFAN_NOT_NODE };
+    static const int kinds[] = { WSFAN_CHAT,     WSFAN_USER,        WSFAN_ALL,
+                                 WSFAN_SESSION,  WSFAN_NODE,        WSFAN_NOT_CHAT,
+                                 WSFAN_NOT_USER, WSFAN_NOT_SESSION, WSFAN_NOT_NODE };
     static const char *const names[NAMES] = { "a", "b", "c", "d" };
     uint64_t random = 5;
     begin(&LIMITS);

@@ -191,7 +191,8 @@ START_TEST(a_users_sessions_on_every_loop_join_and_hear_the_chat_and_leave_it) {
     ck_assert_uint_eq(seen.last.answers_count, 1);
     wait_for(&loops[1].joined, 1);
     wait_for(&loops[2].joined, 1);
-    ck_assert_int_eq(wsfan_broadcast(node, wsfan_string("chat"), wsfan_string("x"), NULL), WSFAN_OK);
+    ck_assert_int_eq(wsfan_broadcast(node, wsfan_string("chat"), wsfan_string("x"), NULL),
+                     WSFAN_OK);
     for (int i = 0; i < 3; i++)
         wait_for(&loops[i].recipients, 1);
     await(wsfan_remote_leave(node, &ann, 1, wsfan_string("chat"), &options));

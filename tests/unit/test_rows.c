@@ -147,9 +147,8 @@ START_TEST(a_reply_names_who_is_silent_and_who_has_not_acknowledged) {
     wsf_hash_key_init(&key, "test");
     wsfan_target target = { WSFAN_ALL, { NULL, 0 } };
     wsfan_message *message = wsf_message_new(
-        &key, &(wsf_message_parts){ .targets = &target,
-                                    .targets_count = 1,
-                                    .payload = wsfan_string("chat") });
+        &key, &(wsf_message_parts){
+                  .targets = &target, .targets_count = 1, .payload = wsfan_string("chat") });
     wsf_ask *ask = wsf_ask_new(WSFAN_REQUEST_JOIN, message, 0, 1000);
     for (uint32_t i = 0; i < 3; i++) {
         ask->nodes[i].node = 10 + i * 10;
@@ -178,7 +177,8 @@ START_TEST(a_reply_names_who_is_silent_and_who_has_not_acknowledged) {
 }
 END_TEST
 
-SUITE_MAIN("rows", rows_stand_in_order_once_and_add_up, a_page_holds_its_rows_and_no_more_and_says_so,
+SUITE_MAIN("rows", rows_stand_in_order_once_and_add_up,
+           a_page_holds_its_rows_and_no_more_and_says_so,
            a_page_holds_its_bytes_and_a_row_of_any_size,
            pages_of_several_nodes_read_one_after_another_are_the_whole_list,
            a_reply_names_who_is_silent_and_who_has_not_acknowledged)

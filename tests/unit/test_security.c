@@ -7,10 +7,11 @@
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
+#include "live.h"
 #include "suite.h"
 #include "wire.h"
 
-enum { NODES_MAX = 3, DEADLINE_MS = 30000, KEY_SIZE = 40 };
+enum { NODES_MAX = 3, KEY_SIZE = 40 };
 
 typedef struct {
     char public_key[KEY_SIZE + 1];
@@ -51,47 +52,9 @@ static void on_peer(void *user, const wsfan_peer *peer) {
     }
 }
 
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void dispatch_all(void) {
-    struct pollfd items[NODES_MAX];
-    nfds_t count = 0;
-    for (int i = 0; i < NODES_MAX; i++)
-        if (replicas[i].loop != NULL)
-            items[count++] = (struct pollfd){ wsfan_loop_fd(replicas[i].loop), POLLIN, 0 };
-    poll(items, count, 10);
-    for (int i = 0; i < NODES_MAX; i++)
-        if (replicas[i].loop != NULL)
-            ck_assert_int_ge(wsfan_loop_dispatch(replicas[i].loop, 0), 0);
-}
-
-#define WAIT(condition)                                                                            \
-    do {                                                                                           \
-        int64_t deadline = now_ms() + DEADLINE_MS;                                                 \
-        while (!(condition)) {                                                                     \
-            ck_assert_msg(now_ms() < deadline, "waited for: %s", #condition);                      \
-            dispatch_all();                                                                        \
-        }                                                                                          \
-    } while (0)
-
 static void make_pairs(void) {
     for (int i = 0; i <= NODES_MAX; i++)
         ck_assert_int_eq(zmq_curve_keypair(pairs[i].public_key, pairs[i].secret_key), 0);
-}
-
-static wsfan_options quick_options(void) {
-    wsfan_options options;
-    wsfan_options_init(&options);
-    options.endpoint = "tcp://127.0.0.1:*";
-    options.heartbeat_ms = 50;
-    options.silent_ms = 500;
-    options.down_ms = 1500;
-    options.forget_ms = 60000;
-    return options;
 }
 
 static void start(int i, wsfan_options options, const char *peer) {
@@ -108,6 +71,7 @@ static void start(int i, wsfan_options options, const char *peer) {
     options.peers_count = peer != NULL;
     ck_assert_int_eq(wsfan_node_open(&r->node, &options), WSFAN_OK);
     ck_assert_int_eq(wsfan_loop_open(&r->loop, r->node, &callbacks, r), WSFAN_OK);
+    live[i] = r->loop;
     ck_assert_int_eq(wsfan_session_open(&r->session, r->loop, wsfan_string(r->name), NULL),
                      WSFAN_OK);
     ck_assert_int_eq(wsfan_session_join(r->loop, r->session, wsfan_string("chat")), WSFAN_OK);
@@ -116,7 +80,7 @@ static void start(int i, wsfan_options options, const char *peer) {
 
 /* Node i with its own pair, that lets in the owners of the pairs in the bit set `friends`. */
 static void start_keyed(int i, unsigned friends, const char *peer) {
-    wsfan_options options = quick_options();
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
     const char *allow[NODES_MAX + 1];
     for (int k = 0; k <= NODES_MAX; k++)
         if ((friends >> k & 1) != 0)
@@ -128,7 +92,7 @@ static void start_keyed(int i, unsigned friends, const char *peer) {
 
 static void stop(int i) {
     ck_assert_int_eq(wsfan_loop_close(replicas[i].loop), WSFAN_OK);
-    replicas[i].loop = NULL;
+    replicas[i].loop = live[i] = NULL;
     ck_assert_int_eq(wsfan_node_close(replicas[i].node), WSFAN_OK);
     replicas[i].node = NULL;
 }
@@ -233,7 +197,7 @@ START_TEST(who_has_no_allowed_key_gets_nothing_and_learns_nothing) {
     void *plain = spy(context, endpoint_of(0), NULL, NULL);
     void *wrong = spy(context, endpoint_of(0), &pairs[NODES_MAX], &pairs[0]);
     void *lost = spy(context, endpoint_of(0), &pairs[1], &pairs[NODES_MAX]);
-    start(2, quick_options(), endpoint_of(0)); /* a node without a key */
+    start(2, quick_options("tcp://127.0.0.1:*"), endpoint_of(0)); /* a node without a key */
     for (int i = 0; i < 20; i++) {
         broadcast(0);
         pass_ms(50);
@@ -420,7 +384,7 @@ START_TEST(keys_come_from_files_that_are_read_again) {
     snprintf(other, sizeof other, "%s/other", directory);
     write_certificate(own, &pairs[0], true);
     own[strlen(own) - 7] = '\0';
-    wsfan_options options = quick_options();
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
     options.key_file = own;
     options.allow_path = directory;
     start(0, options, NULL);

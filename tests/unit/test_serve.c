@@ -8,9 +8,10 @@
 #include <unistd.h>
 #include <wsfan/wsfan.h>
 
+#include "live.h"
 #include "suite.h"
 
-enum { NODES_MAX = 3, DEADLINE_MS = 30000, SESSIONS = 200 };
+enum { NODES_MAX = 3, SESSIONS = 200 };
 
 typedef struct {
     wsfan_node *node;
@@ -31,12 +32,6 @@ typedef struct {
 } replica;
 
 static replica replicas[NODES_MAX];
-
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
                        size_t count) {
@@ -79,37 +74,6 @@ static void on_result(void *user, const wsfan_result *result) {
     ((replica *)user)->result_status = result->status;
 }
 
-static void dispatch_all(void) {
-    struct pollfd items[NODES_MAX];
-    nfds_t count = 0;
-    for (int i = 0; i < NODES_MAX; i++)
-        if (replicas[i].loop != NULL)
-            items[count++] = (struct pollfd){ wsfan_loop_fd(replicas[i].loop), POLLIN, 0 };
-    poll(items, count, 10);
-    for (int i = 0; i < NODES_MAX; i++)
-        if (replicas[i].loop != NULL)
-            ck_assert_int_ge(wsfan_loop_dispatch(replicas[i].loop, 7), 0);
-}
-
-#define WAIT(condition)                                                                            \
-    do {                                                                                           \
-        int64_t deadline = now_ms() + DEADLINE_MS;                                                 \
-        while (!(condition)) {                                                                     \
-            ck_assert_msg(now_ms() < deadline, "waited for: %s", #condition);                      \
-            dispatch_all();                                                                        \
-        }                                                                                          \
-    } while (0)
-
-static wsfan_options quick_options(void) {
-    wsfan_options options;
-    wsfan_options_init(&options);
-    options.endpoint = "tcp://127.0.0.1:*";
-    options.heartbeat_ms = 50;
-    options.silent_ms = 500;
-    options.down_ms = 1500;
-    return options;
-}
-
 static void start(int i, wsfan_options options) {
     static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
                                                .on_message = on_message,
@@ -118,6 +82,7 @@ static void start(int i, wsfan_options options) {
                                                .on_owner = on_owner,
                                                .on_drain = on_drain,
                                                .on_drained = on_drained };
+    live_messages_max = 7; /* so that a batch takes several */
     replica *r = &replicas[i];
     char name[8];
     char address[32];
@@ -128,11 +93,12 @@ static void start(int i, wsfan_options options) {
     options.public_address = address;
     ck_assert_int_eq(wsfan_node_open(&r->node, &options), WSFAN_OK);
     ck_assert_int_eq(wsfan_loop_open(&r->loop, r->node, &callbacks, r), WSFAN_OK);
+    live[i] = r->loop;
 }
 
 static void stop(int i) {
     ck_assert_int_eq(wsfan_loop_close(replicas[i].loop), WSFAN_OK);
-    replicas[i].loop = NULL;
+    replicas[i].loop = live[i] = NULL;
     ck_assert_int_eq(wsfan_node_close(replicas[i].node), WSFAN_OK);
     replicas[i].node = NULL;
 }
@@ -159,7 +125,7 @@ static bool sees_three(int i) {
 
 /* Three nodes that name the same owner of everything. */
 static void start_three(void) {
-    wsfan_options options = quick_options();
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
     start(0, options);
     const char *peers[] = { wsfan_node_endpoint(replicas[0].node) };
     options.peers = peers;
@@ -226,7 +192,7 @@ static unsigned count_sockets(void) {
 }
 
 START_TEST(a_node_without_a_mesh_has_no_socket_and_no_thread_and_delivers) {
-    wsfan_options options = quick_options();
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
     options.endpoint = NULL;
     unsigned threads = count_entries("/proc/self/task");
     unsigned sockets = count_sockets();
@@ -253,7 +219,7 @@ END_TEST
 
 /* Whoever asks for a result needs somebody who keeps the time for him. */
 START_TEST(a_node_without_a_mesh_gives_results_in_time_though_a_loop_is_stalled) {
-    wsfan_options options = quick_options();
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
     options.endpoint = NULL;
     options.result_ms_max = 300;
     start(0, options);
@@ -316,7 +282,7 @@ START_TEST(a_loop_is_told_when_a_chat_of_its_sessions_moves_and_of_no_other) {
 END_TEST
 
 START_TEST(a_publisher_only_node_publishes_learns_the_result_and_has_no_sessions) {
-    wsfan_options options = quick_options();
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
     start(0, options);
     const char *peers[] = { wsfan_node_endpoint(replicas[0].node) };
     options.peers = peers;
@@ -399,7 +365,7 @@ START_TEST(a_drain_closes_sessions_a_few_at_a_time_loses_nothing_and_ends) {
 END_TEST
 
 START_TEST(a_node_without_a_mesh_drains_too) {
-    wsfan_options options = quick_options();
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
     options.endpoint = NULL;
     start(0, options);
     wsfan_session session;
@@ -415,7 +381,7 @@ START_TEST(a_node_without_a_mesh_drains_too) {
 END_TEST
 
 START_TEST(a_drain_of_no_time_is_over_at_once) {
-    wsfan_options options = quick_options();
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
     options.endpoint = NULL;
     start(0, options);
     ck_assert_int_eq(wsfan_node_drain(replicas[0].node, 0), WSFAN_OK);

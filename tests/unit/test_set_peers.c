@@ -8,9 +8,10 @@
 #include <unistd.h>
 #include <wsfan/wsfan.h>
 
+#include "live.h"
 #include "suite.h"
 
-enum { NODES_MAX = 3, DEADLINE_MS = 30000 };
+enum { NODES_MAX = 3 };
 
 typedef struct {
     wsfan_node *node;
@@ -25,56 +26,24 @@ static void on_peer(void *user, const wsfan_peer *peer) {
         ((replica *)user)->event_of[peer->name[1] - '0'] = peer->event;
 }
 
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-static void dispatch_all(void) {
-    struct pollfd items[NODES_MAX];
-    nfds_t count = 0;
-    for (int i = 0; i < NODES_MAX; i++)
-        if (replicas[i].loop != NULL)
-            items[count++] = (struct pollfd){ wsfan_loop_fd(replicas[i].loop), POLLIN, 0 };
-    poll(items, count, 1);
-    for (int i = 0; i < NODES_MAX; i++)
-        if (replicas[i].loop != NULL)
-            ck_assert_int_ge(wsfan_loop_dispatch(replicas[i].loop, 0), 0);
-}
-
-/* Dispatches every loop until the condition holds; fails after the deadline. */
-#define WAIT(condition)                                                                            \
-    do {                                                                                           \
-        int64_t deadline = now_ms() + DEADLINE_MS;                                                 \
-        while (!(condition)) {                                                                     \
-            ck_assert_msg(now_ms() < deadline, "waited for: %s", #condition);                      \
-            dispatch_all();                                                                        \
-        }                                                                                          \
-    } while (0)
-
 static void start(int i, const char *endpoint) {
     replica *r = &replicas[i];
     wsfan_callbacks callbacks = { .struct_size = sizeof callbacks, .on_peer = on_peer };
     char name[8];
-    wsfan_options options;
+    wsfan_options options = quick_options(endpoint);
     memset(r, 0, sizeof *r);
     snprintf(name, sizeof name, "n%d", i);
-    wsfan_options_init(&options);
     options.name = name;
-    options.endpoint = endpoint;
-    options.heartbeat_ms = 50;
-    options.silent_ms = 500;
-    options.down_ms = 1500;
-    options.forget_ms = 60000;
     ck_assert_int_eq(wsfan_node_open(&r->node, &options), WSFAN_OK);
     ck_assert_int_eq(wsfan_loop_open(&r->loop, r->node, &callbacks, r), WSFAN_OK);
+    live[i] = r->loop;
 }
 
 static void stop_all(void) {
     for (int i = 0; i < NODES_MAX; i++) {
         ck_assert_int_eq(wsfan_loop_close(replicas[i].loop), WSFAN_OK);
         ck_assert_int_eq(wsfan_node_close(replicas[i].node), WSFAN_OK);
+        live[i] = NULL;
         memset(&replicas[i], 0, sizeof replicas[i]);
     }
 }

@@ -214,9 +214,8 @@ START_TEST(a_publisher_only_node_is_sent_no_broadcast_to_all) {
     wsf_hash_key_init(&key, world_config(w)->cluster);
     wsfan_target all = { WSFAN_ALL, { NULL, 0 } };
     wsfan_message *message = wsf_message_new(
-        &key, &(wsf_message_parts){ .targets = &all,
-                                    .targets_count = 1,
-                                    .payload = wsfan_string("hello") });
+        &key, &(wsf_message_parts){
+                  .targets = &all, .targets_count = 1, .payload = wsfan_string("hello") });
     wsf_core_publish(world_core(w, 0), message, world_now(w, 0));
     world_touch(w, 0);
     world_run(w, 100);

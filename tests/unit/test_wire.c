@@ -102,7 +102,8 @@ static void write_everything(wsf_writer *writer) {
     wsf_write_hello(writer, &hello);
     wsf_write_number(writer, WSF_HELLO_ACK, 99);
     wsf_write_message(writer, message);
-    for (int i = 0; i < NEIGHBOURS_WRITTEN; i++) /* of one target: they are read in a way of their own */
+    for (int i = 0; i < NEIGHBOURS_WRITTEN;
+         i++) /* of one target: they are read in a way of their own */
         write_single(writer);
     wsf_write_interest(writer, WSF_SNAPSHOT_END, (wsfan_bytes){ "12345678", 8 },
                        (wsfan_bytes){ "abcdefghABCDEFGH", 16 }, NULL);
@@ -269,9 +270,8 @@ START_TEST(bytes_are_those_of_the_protocols_example) {
     wsf_hash_key_init(&key, "wsfan");
     wsfan_target target = { WSFAN_CHAT, wsfan_string("lobby") };
     wsfan_message *message = wsf_message_new(
-        &key, &(wsf_message_parts){ .targets = &target,
-                                    .targets_count = 1,
-                                    .payload = wsfan_string("hi") });
+        &key, &(wsf_message_parts){
+                  .targets = &target, .targets_count = 1, .payload = wsfan_string("hi") });
     message->id.clock = UINT64_C(0x0123456789abcdef);
     message->except = (wsfan_address){ 0x42, 7 };
     wsf_frame_head head = {
@@ -473,8 +473,9 @@ static void pack_bytes(msgpack_packer *packer, wsfan_bytes value) {
 
 START_TEST(a_message_is_written_as_msgpack_would) {
     static uint8_t large[70000];
-    static const uint64_t numbers[] = { 0, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x10000, 0xffffffff,
-                                        UINT64_C(0x100000000), UINT64_MAX };
+    static const uint64_t numbers[] = {
+        0, 0x7f, 0x80, 0xff, 0x100, 0xffff, 0x10000, 0xffffffff, UINT64_C(0x100000000), UINT64_MAX
+    };
     static const size_t sizes[] = { 1, 31, 32, 255, 256, 65535, 65536 };
     static uint8_t out[200000];
     for (uint32_t round = 0; round < 7 * 10; round++) {
@@ -482,7 +483,8 @@ START_TEST(a_message_is_written_as_msgpack_would) {
         uint32_t count = round % 20 + 1;
         for (uint32_t t = 0; t < count; t++)
             targets[t] = (wsfan_target){ WSFAN_USER, { large, 1 + t * round * 3 } };
-        wsfan_message *message = message_of(targets, count, (wsfan_bytes){ large, sizes[round % 7] });
+        wsfan_message *message = message_of(targets, count,
+                                            (wsfan_bytes){ large, sizes[round % 7] });
         message->id.clock = numbers[round % 10];
         message->except = (wsfan_address){ numbers[(round + 3) % 10], numbers[(round + 7) % 10] };
         wsf_writer writer = { out, sizeof out, 0 };
@@ -669,11 +671,18 @@ START_TEST(heads_and_control_entries_fit_their_bounds) {
     wsf_range ranges[WSF_NACK_RANGES_MAX];
     for (int i = 0; i < WSF_NACK_RANGES_MAX; i++)
         ranges[i] = (wsf_range){ UINT64_MAX, UINT64_MAX };
-    wsf_frame_head head = { UINT32_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
-                            UINT64_MAX };
-    wsf_hello hello = { UINT32_MAX, UINT32_MAX, UINT64_MAX, { text, WSF_CLUSTER_SIZE_MAX },
-                        { text, WSF_NAME_SIZE_MAX }, UINT64_MAX, { text, WSF_ENDPOINT_SIZE_MAX },
-                        UINT64_MAX, UINT64_MAX };
+    wsf_frame_head head = {
+        UINT32_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX
+    };
+    wsf_hello hello = { UINT32_MAX,
+                        UINT32_MAX,
+                        UINT64_MAX,
+                        { text, WSF_CLUSTER_SIZE_MAX },
+                        { text, WSF_NAME_SIZE_MAX },
+                        UINT64_MAX,
+                        { text, WSF_ENDPOINT_SIZE_MAX },
+                        UINT64_MAX,
+                        UINT64_MAX };
     uint64_t digest = UINT64_MAX;
     wsf_writer writer = { bytes, WSF_FRAME_HEAD_BOUND, 0 }; /* writing asserts that it fits */
     wsf_write_head(&writer, UINT64_MAX, &head);
@@ -684,8 +693,7 @@ START_TEST(heads_and_control_entries_fit_their_bounds) {
     writer = (wsf_writer){ bytes, WSF_NACK_BOUND, 0 };
     wsf_write_nack(&writer, ranges, WSF_NACK_RANGES_MAX);
     writer = (wsf_writer){ bytes, WSF_ENTRY_BOUND + WSF_KNOWN_PEER_BOUND, 0 };
-    wsf_write_peers(&writer,
-                    &(wsf_known_peer){ UINT64_MAX, { text, WSF_ENDPOINT_SIZE_MAX } }, 1);
+    wsf_write_peers(&writer, &(wsf_known_peer){ UINT64_MAX, { text, WSF_ENDPOINT_SIZE_MAX } }, 1);
     writer = (wsf_writer){ bytes, WSF_ENTRY_BOUND, 0 };
     wsf_write_lost(&writer, UINT64_MAX, UINT64_MAX);
     static uint8_t large[70000];
@@ -701,8 +709,9 @@ START_TEST(heads_and_control_entries_fit_their_bounds) {
     wsf_write_reply(&writer, UINT64_MAX, &answer);
     wsf_answer_destroy(&answer);
     wsfan_target all = { WSFAN_ALL, { NULL, 0 } };
-    wsf_ask *ask = wsf_ask_new(WSFAN_REQUEST_SEND, message_of(&all, 1, (wsfan_bytes){ large, 70000 }),
-                               UINT32_MAX, UINT32_MAX);
+    wsf_ask *ask = wsf_ask_new(WSFAN_REQUEST_SEND,
+                               message_of(&all, 1, (wsfan_bytes){ large, 70000 }), UINT32_MAX,
+                               UINT32_MAX);
     ask->id = UINT64_MAX;
     writer = (wsf_writer){ out, wsf_message_bound(ask->message), 0 };
     wsf_write_request(&writer, ask);
