@@ -101,8 +101,10 @@ static void take_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *entry
     }
     for (size_t i = 0; i < entry->interest.adds.size; i += 8) {
         uint64_t hash = wsf_get_u64(adds + i);
-        if (hash != 0 && wsf_interest_add_peer(&core->interest, hash, index) != WSFAN_OK)
-            peer->interest_overflow = true; /* it is sent everything instead */
+        if (hash == 0 || wsf_interest_add_peer(&core->interest, hash, index) == WSFAN_OK)
+            continue;
+        wsf_core_count_drop(core, WSFAN_DROP_LIMIT, 1);
+        peer->interest_overflow = true; /* it is sent everything instead */
     }
     for (size_t i = 0; i < entry->interest.removes.size; i += 8)
         wsf_interest_remove_peer(&core->interest, wsf_get_u64(removes + i), index);
@@ -175,19 +177,29 @@ static void take_numbered(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf
     }
 }
 
+/* Each time it may tell us all that it has, and each word of it may be wrong again. */
+static bool may_ask_again(wsf_peer *peer, wsf_now now) {
+    if (now.ms < peer->ask_again_ms)
+        return false; /* the next heartbeat shows the difference again */
+    peer->ask_again_ms = now.ms + WSF_ANEW_INTERVAL_MS;
+    return true;
+}
+
 /* The peer has told us everything up to the newest frame, and we have that frame: then what we hold
  * of its interest is what it has, or something went wrong that nobody noticed. */
 static void compare_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
     unsigned index = wsf_peer_index(core, peer);
     if (peer->interest_overflow &&
         core->interest.remote_count <= core->interest.remote_count_max / 2) {
+        if (!may_ask_again(peer, now))
+            return;
         peer->interest_overflow = false; /* there is room again: once more from the start */
         wsf_sender_ask_again(core, peer, WSF_RESYNC, now);
         return;
     }
     if (!entry->heartbeat.has_digest || entry->heartbeat.newest != peer->link.in_expected - 1 ||
         (core->complete & wsf_peer_bit(core, peer)) == 0 ||
-        core->interest.peer_digests[index] == entry->heartbeat.digest)
+        core->interest.peer_digests[index] == entry->heartbeat.digest || !may_ask_again(peer, now))
         return;
     core->complete &= ~wsf_peer_bit(core, peer); /* until it has told us, it is sent everything */
     peer->stats.interest_mended++;
@@ -222,14 +234,14 @@ static void take_loose_entry(wsf_core *core, const wsf_frame_head *head, const w
             peer->repair_ms = now.ms + WSF_REPAIR_INTERVAL_MS;
     } else if (peer != NULL && peer->linked && head->ack_epoch == peer->link.epoch &&
                entry->type == WSF_RESYNC) {
-        wsf_sender_restart_interest(peer);
+        peer->interest_again = true;
     } else if (peer != NULL && peer->linked && head->epoch == peer->link.in_epoch &&
                entry->type == WSF_PRESENCE_SUM) {
-        if (!wsf_rollcall_take_sum(core, peer, &entry->presence_sum))
+        if (!wsf_rollcall_take_sum(core, peer, &entry->presence_sum) && may_ask_again(peer, now))
             wsf_sender_ask_again(core, peer, WSF_PRESENCE_RESYNC, now);
     } else if (peer != NULL && peer->linked && head->ack_epoch == peer->link.epoch &&
                entry->type == WSF_PRESENCE_RESYNC) {
-        wsf_rollcall_tell_anew(core, peer);
+        peer->presence_again = true;
     } else {
         wsf_core_count_drop(core, WSFAN_DROP_STRANGER, 1);
     }

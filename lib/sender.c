@@ -625,12 +625,29 @@ static void tell_peers_again(const wsf_core *core, wsf_peer *peer, wsf_now now) 
     peer->told_peers = 0;
 }
 
+static bool is_to_be_told_anew(const wsf_peer *peer) {
+    return peer->interest_again || peer->presence_again;
+}
+
+/* What costs us all that we have, and the peer that wants it nothing, not at its pace. */
+static void tell_anew(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    if (!is_to_be_told_anew(peer) || now.ms < peer->anew_ms)
+        return;
+    peer->anew_ms = now.ms + WSF_ANEW_INTERVAL_MS;
+    if (peer->interest_again)
+        wsf_sender_restart_interest(peer);
+    if (peer->presence_again)
+        wsf_rollcall_tell_anew(core, peer);
+    peer->interest_again = peer->presence_again = false;
+}
+
 void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
     if (!peer->linked || !peer->reachable) {
         core->congested &= ~wsf_peer_bit(core, peer);
         return;
     }
     tell_peers_again(core, peer, now);
+    tell_anew(core, peer, now);
     wsf_buffer *again;
     while ((again = wsf_link_next_again(&peer->link)) != NULL) {
         peer->stats.frames_resent++;
@@ -664,5 +681,7 @@ uint64_t wsf_sender_deadline(const wsf_core *core, const wsf_peer *peer) {
         at = peer->progress_ms + WSF_STALL_MS;
     if (!wsf_link_complete(&peer->link) && peer->nack_ms < at)
         at = peer->nack_ms;
+    if (is_to_be_told_anew(peer) && peer->anew_ms < at)
+        at = peer->anew_ms;
     return at < peer->ack_ms ? at : peer->ack_ms;
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "memory.h"
 #include "rollbook.h"
 #include "state.h"
 
@@ -158,7 +159,7 @@ static void on_withdraw(void *user, wsf_ticket *ticket) {
     loop *from = user;
     wsf_core_leave(core_of(from), ticket->hash, ticket->loop);
     world_touch(from->owner->world, from->node);
-    free(ticket);
+    wsf_free(ticket);
 }
 
 static void on_present(void *user, wsf_attendance *attendance) {
@@ -238,7 +239,7 @@ static void drop_inbox(loop *of) {
         if (first->kind == INBOX_MESSAGE)
             wsfan_message_unref(first->message);
         else if (first->kind == INBOX_TICKET)
-            free(first->ticket);
+            wsf_free(first->ticket);
         else if (first->kind == INBOX_ERRAND)
             wsf_task_unref(wsf_errand_end(first->errand));
         else

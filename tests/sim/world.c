@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
 #include "state.h"
 
 enum {
@@ -324,8 +325,8 @@ static void on_joined(void *user, wsf_ticket *ticket) {
     const world_watcher *watcher = &n->world->watcher;
     if (watcher->joined != NULL && watcher->joined(watcher->user, n->index, ticket))
         return;
-    free(ticket->missing);
-    free(ticket);
+    wsf_free(ticket->missing);
+    wsf_free(ticket);
 }
 
 static void on_peer(void *user, uint64_t loops, const wsfan_peer *peer) {
@@ -398,7 +399,7 @@ static void on_presence(void *user, wsf_news *news) {
         watcher->presence(watcher->user, n->index, news->loop, &news->presence);
     n->news_done[news->loop]++;
     world_touch(n->world, n->index);
-    free(news);
+    wsf_free(news);
 }
 
 static void run_core(node *n) {
@@ -588,13 +589,14 @@ uint64_t world_chat_hash(world *w, uint64_t chat) {
     return wsf_hash_target(&key, &target);
 }
 
-void world_join(world *w, unsigned i, uint64_t chat) {
-    wsf_ticket *ticket = calloc(1, sizeof *ticket);
+bool world_join(world *w, unsigned i, uint64_t chat) {
+    wsf_ticket *ticket = wsf_alloc_zero(1, sizeof *ticket);
     if (ticket == NULL)
-        return;
+        return false;
     ticket->hash = world_chat_hash(w, chat);
     wsf_core_join(w->nodes[i].core, ticket, world_now(w, i));
     world_touch(w, i);
+    return true;
 }
 
 void world_leave(world *w, unsigned i, uint64_t chat) {
