@@ -132,6 +132,7 @@ static uint32_t room_of(const wsf_message_parts *parts) {
 }
 
 static wsfan_message *new_apart(const wsf_hash_key *key, const wsf_message_parts *parts) {
+    assert(parts->payload.size > 0); /* there would be no second part */
     uint32_t room = room_of(parts);
     wsf_buffer *bytes = wsf_buffer_new(room + (uint32_t)parts->payload.size);
     if (bytes == NULL)

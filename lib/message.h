@@ -58,7 +58,7 @@ typedef struct {
     uint32_t flags;
     wsfan_address except;
     uint64_t slot;
-    bool apart; /* the payload gets a buffer of its own, which all peers are sent */
+    bool apart; /* the payload, which is not empty, gets a buffer that all peers are sent */
 } wsf_message_parts;
 
 /* From this size on a payload is sent as the second part of a frame, from the memory that it was

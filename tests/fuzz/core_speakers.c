@@ -35,7 +35,7 @@ wsfan_message *take_message(const state *s, input *in, wsfan_bytes payload) {
         targets[0] = (wsfan_target){ WSFAN_ALL, { names[0], 0 } };
     wsf_message_parts parts = { .targets = targets, .targets_count = count, .payload = payload };
     uint8_t how = take(in);
-    parts.apart = (how & 2) != 0;
+    parts.apart = (how & 2) != 0 && payload.size > 0;
     if ((how & 1) != 0)
         parts.slot = 1 + take(in) % 3u;
     wsfan_message *message = wsf_message_new(&s->key, &parts);
