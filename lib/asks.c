@@ -15,18 +15,26 @@ void wsf_asks_add(wsf_core *core, wsf_ask *ask, wsf_now now) {
     core->stats.requests_pending++;
 }
 
+/* The request that waits for this answer; NULL: none, or not any more. */
+static wsf_ask *find(const wsf_core *core, uint32_t place, uint64_t node, uint64_t id) {
+    for (wsf_ask *ask = core->asks; ask != NULL; ask = ask->next)
+        if (ask->id == id)
+            return ask->nodes[place].node == node && ask->nodes[place].open ? ask : NULL;
+    return NULL;
+}
+
+static void take_answer(wsf_core *core, wsf_ask *ask, uint32_t place, wsf_answer *answer) {
+    if (wsf_ask_answer(ask, place, answer) && ask->open_count == 0)
+        core->asks_dirty = true;
+}
+
 void wsf_asks_answer(wsf_core *core, uint32_t place, uint64_t node, uint64_t id,
                      wsf_answer *answer) {
-    for (wsf_ask *ask = core->asks; ask != NULL; ask = ask->next) {
-        if (ask->id != id)
-            continue;
-        if (ask->nodes[place].node != node)
-            break;
-        if (wsf_ask_answer(ask, place, answer) && ask->open_count == 0)
-            core->asks_dirty = true;
-        return;
-    }
-    wsf_answer_destroy(answer); /* too late */
+    wsf_ask *ask = find(core, place, node, id);
+    if (ask != NULL)
+        take_answer(core, ask, place, answer);
+    else
+        wsf_answer_destroy(answer); /* too late */
 }
 
 static void take_payload(wsf_answer *answer, wsfan_bytes payload) {
@@ -43,6 +51,12 @@ static void take_payload(wsf_answer *answer, wsfan_bytes payload) {
 
 void wsf_asks_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *entry) {
     static const wsfan_bytes none = { NULL, 0 };
+    uint32_t place = wsf_peer_index(core, peer);
+    wsf_ask *ask = find(core, place, peer->node, entry->reply.id);
+    if (ask == NULL) {
+        wsf_core_count_drop(core, WSFAN_DROP_UNWANTED, 1);
+        return;
+    }
     wsf_answer answer;
     wsf_answer_init(&answer, WSF_ROWS_COUNT_MAX);
     /* A status of a later version is none that our host knows. */
@@ -52,7 +66,7 @@ void wsf_asks_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *entry)
     answer.sessions_failed = entry->reply.sessions_failed;
     if (entry->reply.payload.size > core->config.payload_bytes_max)
         answer.status = WSFAN_ETOOBIG;
-    else
+    else if (ask->kind == WSFAN_REQUEST_SEND) /* the others have none */
         take_payload(&answer, entry->reply.payload);
     for (uint32_t i = 0; i < entry->reply.rows_count; i++) {
         const wsf_reply_row *row = &entry->reply.rows[i];
@@ -61,7 +75,7 @@ void wsf_asks_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *entry)
     answer.rows.more = answer.rows.more || entry->reply.more;
     if (answer.rows.failed)
         answer.status = WSFAN_ENOMEM;
-    wsf_asks_answer(core, wsf_peer_index(core, peer), peer->node, entry->reply.id, &answer);
+    take_answer(core, ask, place, &answer);
 }
 
 static void fall_silent(wsf_ask *ask, uint32_t place) {

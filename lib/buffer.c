@@ -19,6 +19,8 @@ wsf_buffer *wsf_buffer_new(uint32_t capacity) {
     buffer->size = 0;
     buffer->data = (uint8_t *)(buffer + 1);
     buffer->release = free_buffer;
+    buffer->rest = NULL;
+    buffer->checksum = 0;
     return buffer;
 }
 
@@ -28,8 +30,16 @@ wsf_buffer *wsf_buffer_ref(wsf_buffer *buffer) {
 }
 
 void wsf_buffer_unref(wsf_buffer *buffer) {
-    if (buffer != NULL && atomic_fetch_sub_explicit(&buffer->refs, 1, memory_order_acq_rel) == 1)
-        buffer->release(buffer);
+    if (buffer == NULL || atomic_fetch_sub_explicit(&buffer->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    wsf_buffer *rest = buffer->rest;
+    buffer->release(buffer);
+    wsf_buffer_unref(rest);
+}
+
+void wsf_buffer_drop_rest(wsf_buffer *buffer) {
+    wsf_buffer_unref(buffer->rest);
+    buffer->rest = NULL;
 }
 
 wsf_buffer *wsf_buffer_copy(const wsf_buffer *buffer) {
@@ -38,7 +48,19 @@ wsf_buffer *wsf_buffer_copy(const wsf_buffer *buffer) {
         return NULL;
     memcpy(copy->data, buffer->data, buffer->size);
     copy->size = buffer->size;
+    if (buffer->rest != NULL)
+        copy->rest = wsf_buffer_ref(buffer->rest);
     return copy;
+}
+
+wsf_buffer *wsf_buffer_behind(wsf_buffer *buffer, uint32_t offset) {
+    wsf_buffer *behind = wsf_buffer_new(0);
+    if (behind == NULL)
+        return NULL;
+    behind->data = buffer->data + offset;
+    behind->size = behind->capacity = buffer->size - offset;
+    behind->rest = wsf_buffer_ref(buffer); /* it goes with this */
+    return behind;
 }
 
 /* ---------------------------------------------------------------------------------------- cache */
@@ -74,6 +96,7 @@ void wsf_buffer_cache_put(wsf_buffer_cache *cache, wsf_buffer *buffer) {
         wsf_buffer_unref(buffer);
         return;
     }
+    wsf_buffer_drop_rest(buffer);
     cache->buffers[cache->count++] = buffer;
     cache->bytes += buffer->capacity;
 }

@@ -1,4 +1,4 @@
-/* A reference-counted block of bytes: one frame on its way to or from a peer. */
+/* A reference-counted block of bytes: one frame on its way to or from a peer, or a large payload. */
 #ifndef WSF_BUFFER_H
 #define WSF_BUFFER_H
 
@@ -12,14 +12,31 @@ typedef struct wsf_buffer {
     uint32_t size;
     uint8_t *data;
     void (*release)(struct wsf_buffer *buffer); /* when the last reference goes */
+    struct wsf_buffer *rest; /* a reference: the second part of a frame; NULL: it has one */
+    uint64_t checksum;       /* of the payload in it; 0: nobody has asked */
 } wsf_buffer;
 
 wsf_buffer *wsf_buffer_new(uint32_t capacity); /* NULL: out of memory */
 wsf_buffer *wsf_buffer_ref(wsf_buffer *buffer);
 void wsf_buffer_unref(wsf_buffer *buffer);
 
-/* The same bytes in memory of their own, no more than they need. NULL: out of memory. */
+/* The same bytes in memory of their own, no more than they need; a second part is shared. NULL: out
+ * of memory. */
 wsf_buffer *wsf_buffer_copy(const wsf_buffer *buffer);
+
+/* The bytes from `offset` on, where they are. NULL: out of memory. */
+wsf_buffer *wsf_buffer_behind(wsf_buffer *buffer, uint32_t offset);
+
+void wsf_buffer_drop_rest(wsf_buffer *buffer);
+
+/* Both parts: the bytes, and what they take in memory. */
+static inline uint64_t wsf_buffer_bytes(const wsf_buffer *buffer) {
+    return (uint64_t)buffer->size + (buffer->rest != NULL ? buffer->rest->size : 0);
+}
+
+static inline uint64_t wsf_buffer_cost(const wsf_buffer *buffer) {
+    return (uint64_t)buffer->capacity + (buffer->rest != NULL ? buffer->rest->capacity : 0);
+}
 
 /* Buffers that wait to be used again: to take such memory and give it back costs more than to fill
  * it. For one thread. Begins as {0}. */

@@ -49,8 +49,9 @@ static inline uint8_t *append_array(uint8_t *at, uint32_t count) {
 }
 
 uint8_t *wsf_entry_write(uint8_t *at, const wsfan_message *message) {
-    at = append_array(at, message->slot != 0 ? 8 : 7);
-    at = append_uint(at, WSF_ENTRY_MESSAGE);
+    bool apart = wsf_message_is_apart(message);
+    at = append_array(at, 6u + !apart + (message->slot != 0));
+    at = append_uint(at, apart ? WSF_ENTRY_APART : WSF_ENTRY_MESSAGE);
     at = append_uint(at, message->id.clock);
     at = append_uint(at, message->flags);
     at = append_uint(at, message->except.node);
@@ -61,7 +62,8 @@ uint8_t *wsf_entry_write(uint8_t *at, const wsfan_message *message) {
         at = append_uint(at, target.kind);
         at = append_bin(at, target.name);
     }
-    at = append_bin(at, (wsfan_bytes){ message->payload, message->payload_size });
+    if (!apart)
+        at = append_bin(at, (wsfan_bytes){ message->payload, message->payload_size });
     if (message->slot != 0)
         at = append_uint(at, message->slot);
     return at;
@@ -138,6 +140,7 @@ static bool parse_usual(const uint8_t **from, const uint8_t *end, wsf_message_en
     entry->slot = 0;
     entry->targets = target;
     entry->targets_count = 1;
+    entry->apart = false;
     entry->head_size = (uint32_t)((const uint8_t *)entry->payload.data - *from);
     *from = at;
     return true;

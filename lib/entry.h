@@ -5,7 +5,7 @@
 
 #include "message.h"
 
-enum { WSF_ENTRY_MESSAGE = 4 }; /* its type */
+enum { WSF_ENTRY_MESSAGE = 4, WSF_ENTRY_APART = 15 }; /* its types */
 
 typedef struct {
     uint64_t clock;
@@ -15,8 +15,10 @@ typedef struct {
     const wsfan_target *targets;
     wsfan_bytes payload;
     uint64_t slot;      /* of a latest value; 0: it is none */
-    uint32_t head_size; /* of the entry's bytes before its payload, names included; 0: not known */
+    uint32_t head_size; /* of the bytes before the payload that only this entry needs, its names
+                           included, or that nobody needs; 0: not known */
     bool repeated;      /* flags, except and targets are those of the message before */
+    bool apart;         /* the payload is in the second part of the frame */
 } wsf_message_entry;
 
 /* What neighbours have in common: everything from behind the clock to before the payload. */
@@ -25,7 +27,8 @@ typedef struct {
     size_t size;
 } wsf_common_head;
 
-/* Writes a message with any number of targets; returns where it ends. */
+/* Writes a message with any number of targets, without its payload where that is apart; returns where
+ * it ends. */
 uint8_t *wsf_entry_write(uint8_t *at, const wsfan_message *message);
 
 /* Reads an entry that ends before `end` and moves *from behind it; fills `target`, to which the entry

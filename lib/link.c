@@ -27,7 +27,7 @@ void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch
 static void drop_first_sent(wsf_link *link) {
     wsf_sent_frame *first = wsf_deque_at(&link->sent, 0);
     link->again_count -= first->again;
-    link->sent_bytes -= first->frame->capacity;
+    link->sent_bytes -= wsf_buffer_cost(first->frame);
     wsf_buffer_cache_put(link->limits.frames, first->frame);
     wsf_deque_pop_front(&link->sent);
 }
@@ -220,7 +220,7 @@ int wsf_link_keep(wsf_link *link, wsf_buffer *frame, uint64_t serial, uint32_t m
     if (place == NULL)
         return WSFAN_ENOMEM;
     *place = (wsf_sent_frame){ wsf_buffer_ref(frame), serial, messages, false, receipts };
-    link->sent_bytes += frame->capacity;
+    link->sent_bytes += wsf_buffer_cost(frame);
     link->next++;
     return WSFAN_OK;
 }
@@ -276,7 +276,8 @@ enum { HELD_COUNT_MAX = 65536, HELD_SIZE_MIN = 8192 };
 /* Numbers that nobody has used yet are not held: a frame is at most a window ahead. */
 static bool hold(wsf_link *link, uint64_t number, wsf_buffer *frame) {
     uint64_t place = number - link->in_expected;
-    if (place >= HELD_COUNT_MAX || link->held_bytes + frame->size > link->limits.window_bytes)
+    if (place >= HELD_COUNT_MAX ||
+        link->held_bytes + wsf_buffer_bytes(frame) > link->limits.window_bytes)
         return false;
     /* A small one may lie in memory that ZeroMQ received many in. */
     frame = frame->size < HELD_SIZE_MIN ? wsf_buffer_copy(frame) : wsf_buffer_ref(frame);
@@ -290,7 +291,7 @@ static bool hold(wsf_link *link, uint64_t number, wsf_buffer *frame) {
         }
         *slot = NULL;
     }
-    link->held_bytes += frame->size;
+    link->held_bytes += wsf_buffer_bytes(frame);
     *(wsf_buffer **)wsf_deque_at(&link->held, (uint32_t)place) = frame;
     return true;
 }
@@ -325,7 +326,7 @@ wsf_buffer *wsf_link_held(const wsf_link *link) {
 
 void wsf_link_drop_held(wsf_link *link) {
     wsf_buffer **first = wsf_deque_at(&link->held, 0);
-    link->held_bytes -= (*first)->size;
+    link->held_bytes -= wsf_buffer_bytes(*first);
     wsf_buffer_unref(*first);
     *first = NULL;
 }

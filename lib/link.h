@@ -30,6 +30,7 @@ typedef struct {
     wsf_buffer *frame; /* NULL: none begun; size counts from the room for the head on */
     uint64_t payload_bytes;
     uint32_t messages;
+    uint32_t rest_room; /* of its second part; with that it is full */
     bool receipts;
 } wsf_open_frame;
 

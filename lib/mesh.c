@@ -76,11 +76,12 @@ static void on_send(void *user, wsf_buffer *frame) {
 }
 
 static bool deliver(const wsf_mesh *mesh, wsf_inbox *inbox, wsfan_message *message) {
-    if (mesh->headroom_bytes == 0 || !message->taken) {
+    if (mesh->headroom_bytes == 0 || (!message->taken && !message->shared)) {
         message->taken = true;
         return wsf_inbox_put_message(inbox, message);
     }
-    /* The headroom is written by the loop that has it: another loop gets a copy. */
+    /* The headroom is written by the loop that has it, and not while peers are sent it: another loop
+     * gets a copy. */
     wsfan_message *copy = wsf_message_clone(message);
     wsfan_message_unref(message);
     if (copy != NULL)
@@ -571,7 +572,7 @@ static int post_bounded(wsf_mesh *mesh, wsf_item *item) {
 int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt) {
     wsfan_message *message = NULL;
     size_t bytes = wsf_message_need(parts);
-    bool small = receipt == NULL && bytes <= WSF_MESSAGE_SMALL;
+    bool small = receipt == NULL && !parts->apart && bytes <= WSF_MESSAGE_SMALL;
     if (!small) {
         message = wsf_message_new(&mesh->key, parts);
         if (message == NULL) {

@@ -1,7 +1,10 @@
 /* Layout: struct | targets | names | padding | headroom | payload. One message alone in a block, or
  * several small ones, one after another. References count per block, so a block goes when none of
  * its messages is left. What a message refers to besides (a receipt, a frame) only those that are
- * alone have: it goes with the block. */
+ * alone have: it goes with the block.
+ *
+ * A payload can be in a buffer instead: a received one in its frame, a large one that is published in
+ * a buffer of its own (padding | headroom | payload). */
 #include "message.h"
 
 #include <assert.h>
@@ -87,6 +90,7 @@ static inline wsfan_message *fill(uint8_t *at, uint32_t block_offset,
     message->flags = (uint8_t)parts->flags;
     message->taken = false;
     message->in_inbox = false;
+    message->shared = false;
 
     size_t offset = sizeof *message + parts->targets_count * sizeof(wsf_message_target);
     for (uint32_t i = 0; i < parts->targets_count; i++) {
@@ -122,7 +126,34 @@ static wsfan_message *new_alone(const wsf_hash_key *key, const wsf_message_parts
     return message;
 }
 
+/* So that the payload is aligned behind it. */
+static uint32_t room_of(const wsf_message_parts *parts) {
+    return (parts->headroom_size + 15) & ~15u;
+}
+
+static wsfan_message *new_apart(const wsf_hash_key *key, const wsf_message_parts *parts) {
+    assert(parts->payload.size > 0); /* there would be no second part */
+    uint32_t room = room_of(parts);
+    wsf_buffer *bytes = wsf_buffer_new(room + (uint32_t)parts->payload.size);
+    if (bytes == NULL)
+        return NULL;
+    wsfan_message *message = new_alone(key, parts, layout_of(parts, false));
+    if (message == NULL) {
+        wsf_buffer_unref(bytes);
+        return NULL;
+    }
+    memset(bytes->data, 0, room); /* peers may be sent it */
+    bytes->size = bytes->capacity;
+    message->frame = bytes;
+    message->payload = bytes->data + room;
+    message->size = message->item.bytes = (uint32_t)wsf_message_need(parts);
+    copy_payload(message, parts->payload);
+    return message;
+}
+
 wsfan_message *wsf_message_new(const wsf_hash_key *key, const wsf_message_parts *parts) {
+    if (parts->apart)
+        return new_apart(key, parts);
     wsfan_message *message = new_alone(key, parts, layout_of(parts, true));
     if (message != NULL)
         copy_payload(message, parts->payload);
@@ -171,7 +202,7 @@ wsfan_message *wsf_message_clone(const wsfan_message *message) {
     clone->block_offset = sizeof *block;
     clone->payload = (uint8_t *)clone + payload_offset;
     clone->size = clone->item.bytes = (uint32_t)size;
-    clone->taken = clone->in_inbox = false;
+    clone->taken = clone->in_inbox = clone->shared = false;
     memcpy(clone->payload, message->payload, message->payload_size);
     return clone;
 }
@@ -179,6 +210,8 @@ wsfan_message *wsf_message_clone(const wsfan_message *message) {
 /* ------------------------------------------------------------------------------------ in blocks */
 
 size_t wsf_message_need(const wsf_message_parts *parts) {
+    if (parts->apart)
+        return layout_of(parts, false).size + room_of(parts) + parts->payload.size;
     return layout_of(parts, true).size;
 }
 

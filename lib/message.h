@@ -33,7 +33,7 @@ struct wsfan_message {
     wsf_item item;        /* its place in the publish queue, later in the inbox of one loop */
     uint8_t *payload;     /* behind this struct, or in `frame` */
     wsf_receipt *receipt; /* a reference; NULL: nobody asked what becomes of it */
-    wsf_buffer *frame;    /* a reference; NULL: it has its own copy of the payload */
+    wsf_buffer *frame;    /* a reference; NULL: the payload is in here */
     wsfan_message_id id;  /* stamped by the core, before anyone else sees the message */
     wsfan_address except;
     uint64_t slot;         /* of a latest value: hash of its targets and key; 0: it is none */
@@ -44,7 +44,8 @@ struct wsfan_message {
     uint16_t headroom_size;
     uint8_t flags;
     bool taken;                   /* a loop has it; only the mesh thread looks, */
-    bool in_inbox;                /* and whether `item` is in an inbox */
+    bool in_inbox;                /* and whether `item` is in an inbox; */
+    bool shared;                  /* or peers are sent it with its headroom */
     wsf_message_target targets[]; /* then the names, the headroom, the payload */
 };
 
@@ -57,7 +58,12 @@ typedef struct {
     uint32_t flags;
     wsfan_address except;
     uint64_t slot;
+    bool apart; /* the payload, which is not empty, gets a buffer that all peers are sent */
 } wsf_message_parts;
+
+/* From this size on a payload is sent as the second part of a frame, from the memory that it was
+ * copied to when it was published. */
+enum { WSF_APART_MIN = 32 * 1024 };
 
 /* A message in memory of its own. Copies everything and knows the hashes. Sizes have been checked.
  * NULL: out of memory. */
@@ -69,6 +75,11 @@ enum { WSF_SLICE_MIN = 4096 }; /* a smaller payload is copied */
  * before the payload serve as headroom, and must be as many: nobody may read them afterwards. */
 wsfan_message *wsf_message_slice(const wsf_hash_key *key, const wsf_message_parts *parts,
                                  wsf_buffer *frame);
+
+/* Whether peers are sent its payload from where it is. Asked of what is published, not received. */
+static inline bool wsf_message_is_apart(const wsfan_message *message) {
+    return message->frame != NULL;
+}
 
 /* Finds out the hash of a target, where it is not known yet. */
 void wsf_message_know(wsfan_message *message, uint32_t target, const wsf_hash_key *key);

@@ -492,7 +492,8 @@ int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_
                                 .headroom_size = node->options.headroom_bytes,
                                 .payload = payload,
                                 .flags = options.flags,
-                                .except = options.except };
+                                .except = options.except,
+                                .apart = payload.size >= WSF_APART_MIN };
     if (options.key.size > 0)
         parts.slot = slot_of(node, &parts, options.key);
     wsf_receipt *receipt = NULL;

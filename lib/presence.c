@@ -280,6 +280,8 @@ int wsf_presence_begin(wsf_presence *p, wsf_attendance *attendance) {
     int error = find_or_add(p, c, attendance, &i);
     attendance->noted = error == WSFAN_OK;
     if (error != WSFAN_OK) {
+        if (c != WSF_TABLE_NONE)
+            wsf_roster_close_chat(p, c);
         attendance->older = p->unnoted;
         p->unnoted = attendance;
         return error;
@@ -388,9 +390,10 @@ static uint64_t row_digest(const wsf_presence *p, const wsf_presence_held *row) 
 static void remove_row(wsf_presence *p, uint32_t *link) {
     uint32_t r = *link;
     wsf_presence_held *row = &p->rows[r];
+    unsigned peer = row->peer;
     uint32_t i = row->member;
     uint32_t before = p->members[i].sessions;
-    p->peer_digests[row->peer] -= row_digest(p, row);
+    p->peer_digests[peer] -= row_digest(p, row);
     if ((p->peers_away & bit(row->peer)) == 0)
         p->members[i].sessions -= row->sessions;
     *link = row->next;
@@ -398,11 +401,20 @@ static void remove_row(wsf_presence *p, uint32_t *link) {
     *row = (wsf_presence_held){ .member = p->rows_free };
     p->rows_free = r;
     p->rows_count--;
+    p->peer_rows[peer]--;
     note(p, i, false, before);
 }
 
+/* Nobody takes all the room: what one peer has is at most four times what is left. */
+static bool has_room(const wsf_presence *p, unsigned peer) {
+    uint64_t left = p->rows_count < p->limits.remote_count_max
+                        ? p->limits.remote_count_max - p->rows_count
+                        : 0;
+    return left > 0 && p->peer_rows[peer] <= 4 * left;
+}
+
 static int add_row(wsf_presence *p, uint32_t member, unsigned peer, uint32_t *added) {
-    if (p->rows_count >= p->limits.remote_count_max)
+    if (!has_room(p, peer))
         return WSFAN_ELIMIT;
     bool reused = p->rows_free != WSF_TABLE_NONE;
     if (!reused && wsf_roster_reserve((void **)&p->rows, &p->rows_capacity, p->rows_used,
@@ -416,6 +428,7 @@ static int add_row(wsf_presence *p, uint32_t member, unsigned peer, uint32_t *ad
     };
     p->members[member].rows = r;
     p->rows_count++;
+    p->peer_rows[peer]++;
     *added = r;
     return WSFAN_OK;
 }

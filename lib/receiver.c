@@ -26,11 +26,11 @@ static void merge_clock(wsf_core *core, uint64_t clock, wsf_now now) {
 }
 
 /* A large payload stays where it is, unless it would keep a frame of many messages, or the bytes
- * before it are too few for what the host writes there. */
+ * before it are too few for what the host writes there. A second part has no other message in it. */
 static bool stays_in_frame(const wsf_core *core, const wsf_entry *entry, const wsf_buffer *frame) {
     enum { SHARE_MIN = 16 };
-    return entry->message.payload.size >= WSF_SLICE_MIN &&
-           frame->size / entry->message.payload.size < SHARE_MIN &&
+    return (entry->message.apart || (entry->message.payload.size >= WSF_SLICE_MIN &&
+                                     frame->size / entry->message.payload.size < SHARE_MIN)) &&
            entry->message.head_size >= core->config.headroom_bytes;
 }
 
@@ -45,7 +45,7 @@ static wsfan_message *make_message(wsf_core *core, const wsf_entry *entry, wsf_b
         .slot = entry->message.slot,
     };
     if (stays_in_frame(core, entry, frame))
-        return wsf_message_slice(&core->key, &parts, frame);
+        return wsf_message_slice(&core->key, &parts, entry->message.apart ? frame->rest : frame);
     size_t need = wsf_message_need(&parts);
     if (need <= WSF_MESSAGE_SMALL)
         return wsf_message_make(&core->pool, &parts, need);
@@ -101,8 +101,10 @@ static void take_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *entry
     }
     for (size_t i = 0; i < entry->interest.adds.size; i += 8) {
         uint64_t hash = wsf_get_u64(adds + i);
-        if (hash != 0 && wsf_interest_add_peer(&core->interest, hash, index) != WSFAN_OK)
-            peer->interest_overflow = true; /* it is sent everything instead */
+        if (hash == 0 || wsf_interest_add_peer(&core->interest, hash, index) == WSFAN_OK)
+            continue;
+        wsf_core_count_drop(core, WSFAN_DROP_LIMIT, 1);
+        peer->interest_overflow = true; /* it is sent everything instead */
     }
     for (size_t i = 0; i < entry->interest.removes.size; i += 8)
         wsf_interest_remove_peer(&core->interest, wsf_get_u64(removes + i), index);
@@ -158,7 +160,7 @@ static void take_numbered(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf
     int more;
     if (peer->ack_ms == UINT64_MAX)
         peer->ack_ms = now.ms + WSF_ACK_DELAY_MS;
-    peer->unacked_bytes += frame->size;
+    peer->unacked_bytes += wsf_buffer_bytes(frame);
     if (peer->unacked_bytes >= core->config.link.window_bytes / 8) {
         peer->unacked_bytes = 0;
         peer->ack_ms = 0; /* the sender's window may be smaller than what waits for the delay */
@@ -175,19 +177,29 @@ static void take_numbered(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf
     }
 }
 
+/* Each time it may tell us all that it has, and each word of it may be wrong again. */
+static bool may_ask_again(wsf_peer *peer, wsf_now now) {
+    if (now.ms < peer->ask_again_ms)
+        return false; /* the next heartbeat shows the difference again */
+    peer->ask_again_ms = now.ms + WSF_ANEW_INTERVAL_MS;
+    return true;
+}
+
 /* The peer has told us everything up to the newest frame, and we have that frame: then what we hold
  * of its interest is what it has, or something went wrong that nobody noticed. */
 static void compare_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
     unsigned index = wsf_peer_index(core, peer);
     if (peer->interest_overflow &&
         core->interest.remote_count <= core->interest.remote_count_max / 2) {
+        if (!may_ask_again(peer, now))
+            return;
         peer->interest_overflow = false; /* there is room again: once more from the start */
         wsf_sender_ask_again(core, peer, WSF_RESYNC, now);
         return;
     }
     if (!entry->heartbeat.has_digest || entry->heartbeat.newest != peer->link.in_expected - 1 ||
         (core->complete & wsf_peer_bit(core, peer)) == 0 ||
-        core->interest.peer_digests[index] == entry->heartbeat.digest)
+        core->interest.peer_digests[index] == entry->heartbeat.digest || !may_ask_again(peer, now))
         return;
     core->complete &= ~wsf_peer_bit(core, peer); /* until it has told us, it is sent everything */
     peer->stats.interest_mended++;
@@ -222,14 +234,14 @@ static void take_loose_entry(wsf_core *core, const wsf_frame_head *head, const w
             peer->repair_ms = now.ms + WSF_REPAIR_INTERVAL_MS;
     } else if (peer != NULL && peer->linked && head->ack_epoch == peer->link.epoch &&
                entry->type == WSF_RESYNC) {
-        wsf_sender_restart_interest(peer);
+        peer->interest_again = true;
     } else if (peer != NULL && peer->linked && head->epoch == peer->link.in_epoch &&
                entry->type == WSF_PRESENCE_SUM) {
-        if (!wsf_rollcall_take_sum(core, peer, &entry->presence_sum))
+        if (!wsf_rollcall_take_sum(core, peer, &entry->presence_sum) && may_ask_again(peer, now))
             wsf_sender_ask_again(core, peer, WSF_PRESENCE_RESYNC, now);
     } else if (peer != NULL && peer->linked && head->ack_epoch == peer->link.epoch &&
                entry->type == WSF_PRESENCE_RESYNC) {
-        wsf_rollcall_tell_anew(core, peer);
+        peer->presence_again = true;
     } else {
         wsf_core_count_drop(core, WSFAN_DROP_STRANGER, 1);
     }
@@ -276,8 +288,7 @@ static void take_held(wsf_core *core, uint64_t node, wsf_now now) {
     while ((peer = wsf_greet_find(core, node)) != NULL &&
            (frame = wsf_link_held(&peer->link)) != NULL) {
         wsf_frame_head head;
-        if (wsf_reader_open(core->reader, frame->data, frame->size, core->config.node, &head) !=
-            WSFAN_OK) {
+        if (wsf_reader_open_frame(core->reader, frame, core->config.node, &head) != WSFAN_OK) {
             wsf_link_drop_held(&peer->link); /* no memory to read it: it will come again */
             return;
         }
@@ -297,7 +308,7 @@ void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head
     wsf_peer *peer = wsf_greet_find(core, head->sender);
     if (peer != NULL) {
         peer->stats.frames_in++;
-        peer->stats.bytes_in += frame->size;
+        peer->stats.bytes_in += wsf_buffer_bytes(frame);
         take_acknowledgement(core, peer, head, now);
         if (head->epoch != 0) /* else it has no link with us: it refuses */
             wsf_greet_heard(core, peer, now);

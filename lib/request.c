@@ -156,8 +156,8 @@ static void name_missing(const wsf_ask *ask, const wsf_asked_node *asked, node_s
     if (asked->answer.status != WSFAN_OK &&
         (asked->answer.status != WSFAN_EPARTIAL || ask->kind != WSFAN_REQUEST_JOIN))
         add_node(missing, asked->node);
-    if (ask->kind != WSFAN_REQUEST_JOIN)
-        return;
+    if (ask->kind != WSFAN_REQUEST_JOIN || asked->answer.status == WSFAN_OK)
+        return; /* rows of a peer that says that nobody is missing are nonsense */
     for (uint32_t i = 0; i < rows->count; i++)
         if (rows->list[i]->key_size == 8)
             add_node(missing, read_u64(rows->list[i]->bytes));

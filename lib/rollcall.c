@@ -19,13 +19,30 @@ static uint64_t wanted_by(const wsf_core *core, uint64_t hash) {
 
 /* ------------------------------------------------------------------------------- our own sessions */
 
-void wsf_rollcall_begin(wsf_core *core, wsf_attendance *attendance) {
-    core->presence_used = true;
+static int note_attendance(wsf_core *core, wsf_attendance *attendance) {
     /* begin() sees for itself whether there was memory for the chat. */
     (void)wsf_roster_open_chat(&core->presence, attendance->chat_hash,
                                wanted_by(core, attendance->chat_hash));
-    if (wsf_presence_begin(&core->presence, attendance) != WSFAN_OK)
-        core->presence_lame = true;
+    return wsf_presence_begin(&core->presence, attendance);
+}
+
+void wsf_rollcall_begin(wsf_core *core, wsf_attendance *attendance) {
+    core->presence_used = true;
+    (void)note_attendance(core, attendance); /* else it is tried again, see note_the_rest() */
+}
+
+/* While one of our sessions has found no memory nobody may think that we tell all, ourselves neither. */
+static bool is_lame(const wsf_core *core) {
+    return core->presence.unnoted != NULL;
+}
+
+static void note_the_rest(wsf_core *core) {
+    wsf_attendance *attendance;
+    while ((attendance = core->presence.unnoted) != NULL) {
+        core->presence.unnoted = attendance->older;
+        if (note_attendance(core, attendance) != WSFAN_OK)
+            return; /* it is in the list again */
+    }
 }
 
 void wsf_rollcall_end(wsf_core *core, wsf_attendance *attendance) {
@@ -83,8 +100,24 @@ void wsf_rollcall_take_interest(wsf_core *core, wsf_peer *peer, const wsf_entry 
 }
 
 static bool acceptable(const wsf_core *core, const wsf_presence_row *row) {
-    enum { METADATA_MAX = 4096 };
-    return row->user.size <= core->config.name_bytes_max && row->metadata.size <= METADATA_MAX;
+    /* So that the sessions of one user on all nodes can be added up. */
+    enum { METADATA_MAX = 4096, SESSIONS_MAX = 1 << 25 };
+    return row->sessions <= SESSIONS_MAX && row->user.size <= core->config.name_bytes_max && row->metadata.size <= METADATA_MAX;
+}
+
+/* A chat that is known only for a row which is not kept does not stay. */
+static int note_row(wsf_core *core, unsigned peer, const wsf_presence_row *row) {
+    wsf_presence *presence = &core->presence;
+    wsfan_target user = { WSFAN_USER, row->user };
+    int error = wsf_roster_open_chat(presence, row->chat_hash, wanted_by(core, row->chat_hash));
+    if (error == WSFAN_OK)
+        error = wsf_presence_put(presence, peer, row, wsf_hash_target(&core->key, &user));
+    uint32_t chat = error != WSFAN_OK || row->sessions == 0
+                        ? wsf_roster_find_chat(presence, row->chat_hash)
+                        : WSF_TABLE_NONE;
+    if (chat != WSF_TABLE_NONE)
+        wsf_roster_close_chat(presence, chat);
+    return error;
 }
 
 void wsf_rollcall_take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry *entry) {
@@ -92,7 +125,7 @@ void wsf_rollcall_take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry *ent
     if ((entry->presence.flags & WSF_PRESENCE_FORGET) != 0) {
         wsf_presence_forget_rows(&core->presence, index);
         peer->presence_known = 0;
-        peer->presence_overflow = false;
+        peer->presence_overflow = peer->presence_refused = false;
     }
     /* Not what was on its way when our last session left, or since before the first one came: then the
      * peer tells it again. */
@@ -103,13 +136,11 @@ void wsf_rollcall_take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry *ent
             wanted = wsf_interest_told(&core->interest, row->chat_hash) < entry->presence.heard;
         if (!wanted)
             continue;
-        wsfan_target user = { WSFAN_USER, row->user };
-        if (acceptable(core, row) &&
-            wsf_roster_open_chat(&core->presence, row->chat_hash,
-                                 wanted_by(core, row->chat_hash)) == WSFAN_OK &&
-            wsf_presence_put(&core->presence, index, row, wsf_hash_target(&core->key, &user)) ==
-                WSFAN_OK)
+        bool possible = acceptable(core, row);
+        if (possible && note_row(core, index, row) == WSFAN_OK)
             continue;
+        wsf_core_count_drop(core, WSFAN_DROP_LIMIT, 1);
+        peer->presence_refused = peer->presence_refused || !possible;
         peer->presence_overflow = true;
         peer->presence_known = 0;
     }
@@ -121,7 +152,8 @@ bool wsf_rollcall_take_sum(wsf_core *core, wsf_peer *peer, const wsf_presence_su
         return true; /* some of it is still to come */
     if (peer->presence_overflow) {
         /* Once there is room again, from the start; see wsf_rollcall_take_rows(). */
-        return presence->rows_count > presence->limits.remote_count_max / 2;
+        return peer->presence_refused ||
+               presence->rows_count > presence->limits.remote_count_max / 2;
     }
     peer->presence_known = sum->heard;
     if (sum->newest != peer->link.in_expected - 1 || sum->heard != core->interest.serial + 1 ||
@@ -144,7 +176,9 @@ void wsf_rollcall_unlink(wsf_core *core, wsf_peer *peer) {
     wsf_presence_set_away(&core->presence, index, false);
     core->askers &= ~wsf_peer_bit(core, peer);
     peer->presence_heard = peer->presence_known = 0;
-    peer->presence_asked = peer->presence_say = peer->presence_overflow = false;
+    peer->presence_asked = peer->presence_say = false;
+    peer->presence_overflow = peer->presence_refused = false;
+    peer->interest_again = peer->presence_again = false;
 }
 
 void wsf_rollcall_set_down(wsf_core *core, const wsf_peer *peer, bool down) {
@@ -157,7 +191,7 @@ bool wsf_rollcall_sum(const wsf_core *core, const wsf_peer *peer, wsf_presence_s
     const wsf_presence *presence = &core->presence;
     if ((core->askers & bit) == 0 || (core->complete & bit) == 0 || peer->presence_heard == 0 ||
         presence->peer_queues[index].count > 0 || (presence->peers_anew & bit) != 0 ||
-        core->presence_lame)
+        is_lame(core))
         return false;
     *sum = (wsf_presence_sum){ peer->link.next - 1, peer->presence_heard,
                                presence->told_digests[index] };
@@ -191,7 +225,7 @@ void wsf_rollcall_count(const wsf_core *core, uint64_t hash, wsfan_count *count)
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (lacks(core, &core->peers[i], peers, serial))
             count->missing[count->missing_count++] = core->peers[i].node;
-    if (core->presence_lame && count->missing_count < WSF_PEERS_MAX)
+    if (is_lame(core) && count->missing_count < WSF_PEERS_MAX)
         count->missing[count->missing_count++] = core->config.node;
     count->complete = count->missing_count == 0;
 }
@@ -214,6 +248,7 @@ static void tell_loop(wsf_core *core, unsigned loop) {
 void wsf_rollcall_tick(wsf_core *core, wsf_now now) {
     if (!core->presence_used)
         return;
+    note_the_rest(core);
     wsf_presence_tick(&core->presence, now.ms);
     for (unsigned loop = 0; loop < WSF_PRESENCE_LOOPS_MAX; loop++)
         if ((core->loops >> loop & 1) != 0 && core->presence.loop_queues[loop].count > 0)

@@ -109,7 +109,8 @@ typedef struct {
     wsf_deque paced;                 /* wsf_presence_pace, in order */
     wsf_deque peer_queues[WSF_PRESENCE_PEERS_MAX]; /* members */
     wsf_deque loop_queues[WSF_PRESENCE_LOOPS_MAX]; /* members, or chats with a bit */
-    uint64_t peer_digests[WSF_PRESENCE_PEERS_MAX]; /* of what we hold of each */
+    uint32_t peer_rows[WSF_PRESENCE_PEERS_MAX];    /* that we hold of each */
+    uint64_t peer_digests[WSF_PRESENCE_PEERS_MAX]; /* of these */
     uint64_t told_digests[WSF_PRESENCE_PEERS_MAX]; /* of what each is to hold of us */
     uint64_t peers_away;
     uint64_t peers_anew; /* bits: are to forget our rows before they are told more, */

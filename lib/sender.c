@@ -22,7 +22,7 @@ enum {
 
 static void send_frame(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf_now now) {
     peer->stats.frames_out++;
-    peer->stats.bytes_out += frame->size;
+    peer->stats.bytes_out += wsf_buffer_bytes(frame);
     peer->spoken_ms = now.ms;
     core->effects.send(core->effects.user, frame);
 }
@@ -38,6 +38,43 @@ static wsf_frame_head head_of(const wsf_core *core, const wsf_peer *peer, uint64
     };
 }
 
+/* --------------------------------------------------------------------------------- second parts */
+
+/* The payload, for every peer from the same memory, with the headroom before it where no loop writes
+ * there: so a receiver has room for its own. NULL: out of memory. */
+static wsf_buffer *second_part(const wsf_peer *peer, wsfan_message *message) {
+    wsf_buffer *whole = message->frame;
+    uint32_t room = (uint32_t)(message->payload - whole->data);
+    if (whole->checksum == 0)
+        whole->checksum = wsf_payload_checksum(message->payload, message->payload_size);
+    size_t bound = WSF_FRAME_HEAD_BOUND + wsf_message_bound(message);
+    if (room == 0 || (!message->taken && bound + room <= peer->frame_size_max)) {
+        message->shared = true;
+        return wsf_buffer_ref(whole);
+    }
+    wsf_buffer *part = wsf_buffer_behind(whole, room);
+    if (part != NULL)
+        part->checksum = whole->checksum;
+    return part;
+}
+
+static uint32_t room_in(const wsf_buffer *part, const wsfan_message *message) {
+    return (uint32_t)(message->payload - part->data);
+}
+
+static void tell_rest(wsf_frame_head *head, const wsf_buffer *rest, uint32_t room) {
+    if (rest == NULL)
+        return;
+    head->rest_size = rest->size;
+    head->rest_room = room;
+    head->rest_checksum = rest->checksum;
+}
+
+/* What it takes of the window besides its entry. */
+static size_t apart_size(const wsfan_message *message) {
+    return wsf_message_is_apart(message) ? message->frame->capacity : 0;
+}
+
 /* ---------------------------------------------------------------------------------- open frame */
 
 /* A message that need not wait is written into the frame that leaves next: no queue, no reference.
@@ -51,14 +88,14 @@ static void note_sent(const wsf_peer *peer, const wsfan_message *message, uint64
     message->receipt->numbers[peer->link.peer] = number;
 }
 
-static bool open_frame(wsf_core *core, wsf_peer *peer, size_t bound) {
+static bool open_frame(wsf_core *core, wsf_peer *peer, size_t bound, size_t apart) {
     wsf_link *link = &peer->link;
     /* Of few sizes, so that memory can be used again. */
     size_t need = WSF_FRAME_HEAD_BOUND + bound;
     size_t capacity = (need + FRAME_TARGET_BYTES - 1) / FRAME_TARGET_BYTES * FRAME_TARGET_BYTES;
     if (capacity > peer->frame_size_max)
         capacity = need;
-    if (!wsf_link_has_room(link, capacity))
+    if (!wsf_link_has_room(link, capacity + apart))
         return false;
     if (link->open.frame != NULL && link->open.frame->capacity != capacity) {
         wsf_buffer_cache_put(&core->frames, link->open.frame);
@@ -93,6 +130,7 @@ static bool send_open(wsf_core *core, wsf_peer *peer, wsf_now now) {
     uint8_t head_bytes[WSF_FRAME_HEAD_BOUND];
     wsf_writer head_writer = { head_bytes, sizeof head_bytes, 0 };
     wsf_frame_head head = head_of(core, peer, link->next);
+    tell_rest(&head, frame->rest, link->open.rest_room);
     wsf_write_head(&head_writer, peer->node, &head);
     size_t spare = WSF_FRAME_HEAD_BOUND - head_writer.size;
     memcpy(frame->data + spare, head_bytes, head_writer.size);
@@ -113,24 +151,36 @@ static bool send_open(wsf_core *core, wsf_peer *peer, wsf_now now) {
     peer->stats.payload_bytes_out += link->open.payload_bytes;
     peer->ack_ms = UINT64_MAX;
     link->open = (wsf_open_frame){ .frame = link->open.frame };
+    if (link->open.frame != NULL)
+        wsf_buffer_drop_rest(link->open.frame);
     send_frame(core, peer, frame, now);
     wsf_buffer_unref(frame);
     return true;
 }
 
 /* Only what nothing else has to go before. */
-static bool append_now(wsf_core *core, wsf_peer *peer, const wsfan_message *message, size_t bound,
+static bool append_now(wsf_core *core, wsf_peer *peer, wsfan_message *message,
                        wsf_sender_entry *entry, wsf_now now) {
     wsf_link *link = &peer->link;
     if (!peer->reachable || link->queue.count > 0 || link->lost > 0 || link->lost_too_big > 0 ||
         link->next == 1)
         return false;
     wsf_open_frame *open = &link->open;
-    if (open->messages > 0 && open->frame->size + bound > open->frame->capacity &&
+    size_t bound = wsf_message_entry_bound(message);
+    size_t apart = apart_size(message);
+    if (open->messages > 0 &&
+        (open->frame->size + bound > open->frame->capacity || apart > 0 ||
+         open->frame->rest != NULL) &&
         !send_open(core, peer, now))
         return false;
-    if (open->messages == 0 && !open_frame(core, peer, bound))
+    if (open->messages == 0 && !open_frame(core, peer, bound, apart))
         return false;
+    if (apart > 0) {
+        open->frame->rest = second_part(peer, message);
+        if (open->frame->rest == NULL)
+            return false;
+        open->rest_room = room_in(open->frame->rest, message);
+    }
     uint8_t *at = open->frame->data + open->frame->size;
     if (entry->data != NULL) {
         memcpy(at, entry->data, entry->size);
@@ -174,8 +224,7 @@ void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
         message->receipt->addressed |= bit;
         message->receipt->nodes[wsf_peer_index(core, peer)] = peer->node;
     }
-    size_t bound = wsf_message_bound(message);
-    if (WSF_FRAME_HEAD_BOUND + bound > peer->frame_size_max) {
+    if (WSF_FRAME_HEAD_BOUND + wsf_message_bound(message) > peer->frame_size_max) {
         peer->link.lost_too_big++;
         if (message->receipt != NULL)
             message->receipt->lost |= bit;
@@ -188,7 +237,7 @@ void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
         count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, dropped);
         return;
     }
-    if (append_now(core, peer, message, bound, entry, now))
+    if (append_now(core, peer, message, entry, now))
         return;
     if (core->config.slow_peer == WSFAN_SLOW_CUT && !wsf_link_fits(&peer->link, message)) {
         /* It gets the message, or the news that it is missing, when it is back. */
@@ -290,7 +339,8 @@ typedef struct {
     uint32_t known_count;
     uint64_t told_peers;
     uint32_t talk_count;     /* from the front of what is to be talked about */
-    uint32_t messages_count; /* from the front of the queue */
+    uint32_t messages_count; /* from the front of the queue, */
+    wsfan_message *apart;    /* the last of them, if the second part is its payload; or NULL */
     size_t bound;
     bool bye;
     bool standing;
@@ -391,12 +441,12 @@ static bool standing_due(const wsf_core *core, const wsf_peer *peer) {
            (!core->quiet || peer->link.queue.count == 0);
 }
 
-/* Whether so much more goes into this frame. A frame of its own takes anything. */
-static bool add_to_frame(const wsf_peer *peer, plan *p, size_t size) {
+/* Whether so much more goes into this frame, and its second part. A frame of its own takes anything. */
+static bool add_to_frame(const wsf_peer *peer, plan *p, size_t size, size_t apart) {
     size_t bound = p->bound + size;
     bool first = p->bound == WSF_FRAME_HEAD_BOUND;
     if ((!first && (bound > FRAME_TARGET_BYTES || bound > peer->frame_size_max)) ||
-        !wsf_link_has_room(&peer->link, bound))
+        !wsf_link_has_room(&peer->link, bound + apart))
         return false;
     p->bound = bound;
     return true;
@@ -405,18 +455,20 @@ static bool add_to_frame(const wsf_peer *peer, plan *p, size_t size) {
 static void plan_talk(const wsf_peer *peer, plan *p) {
     const wsf_deque *talk = &peer->link.talk;
     while (p->talk_count < talk->count &&
-           add_to_frame(peer, p, (*(wsf_buffer **)wsf_deque_at(talk, p->talk_count))->size))
+           add_to_frame(peer, p, (*(wsf_buffer **)wsf_deque_at(talk, p->talk_count))->size, 0))
         p->talk_count++;
 }
 
 static void plan_messages(const wsf_peer *peer, plan *p) {
     const wsf_link *link = &peer->link;
-    while (p->messages_count < link->queue.count) {
-        const wsfan_message *message = *(wsfan_message **)wsf_deque_at(&link->queue,
-                                                                       p->messages_count);
-        if (!add_to_frame(peer, p, wsf_message_bound(message)))
+    while (p->messages_count < link->queue.count && p->apart == NULL) {
+        wsfan_message *message = *(wsfan_message **)wsf_deque_at(&link->queue, p->messages_count);
+        size_t apart = apart_size(message);
+        if (!add_to_frame(peer, p, wsf_message_entry_bound(message), apart))
             break;
         p->messages_count++;
+        if (apart > 0)
+            p->apart = message;
     }
 }
 
@@ -425,6 +477,7 @@ static bool plan_frame(const wsf_core *core, wsf_peer *peer, bool bye, plan *p) 
     /* Not the two arrays of hashes: they are written before they are read. */
     memset(p, 0, offsetof(plan, adds));
     p->known_count = p->talk_count = p->messages_count = 0;
+    p->apart = NULL;
     p->bound = WSF_FRAME_HEAD_BOUND;
     p->bye = bye;
     p->standing = false;
@@ -469,8 +522,16 @@ static wsf_buffer *write_frame(const wsf_core *core, wsf_peer *peer, const plan 
     wsf_buffer *frame = wsf_buffer_new((uint32_t)p->bound);
     if (frame == NULL)
         return NULL;
-    wsf_writer writer = { frame->data, frame->capacity, 0 };
     wsf_frame_head head = head_of(core, peer, peer->link.next);
+    if (p->apart != NULL) {
+        frame->rest = second_part(peer, p->apart);
+        if (frame->rest == NULL) {
+            wsf_buffer_unref(frame);
+            return NULL;
+        }
+        tell_rest(&head, frame->rest, room_in(frame->rest, p->apart));
+    }
+    wsf_writer writer = { frame->data, frame->capacity, 0 };
     wsf_write_head(&writer, peer->node, &head);
     if (p->lost > 0)
         wsf_write_lost(&writer, p->lost, WSFAN_GAP_PEER_QUEUE);
@@ -564,12 +625,29 @@ static void tell_peers_again(const wsf_core *core, wsf_peer *peer, wsf_now now) 
     peer->told_peers = 0;
 }
 
+static bool is_to_be_told_anew(const wsf_peer *peer) {
+    return peer->interest_again || peer->presence_again;
+}
+
+/* What costs us all that we have, and the peer that wants it nothing, not at its pace. */
+static void tell_anew(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    if (!is_to_be_told_anew(peer) || now.ms < peer->anew_ms)
+        return;
+    peer->anew_ms = now.ms + WSF_ANEW_INTERVAL_MS;
+    if (peer->interest_again)
+        wsf_sender_restart_interest(peer);
+    if (peer->presence_again)
+        wsf_rollcall_tell_anew(core, peer);
+    peer->interest_again = peer->presence_again = false;
+}
+
 void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
     if (!peer->linked || !peer->reachable) {
         core->congested &= ~wsf_peer_bit(core, peer);
         return;
     }
     tell_peers_again(core, peer, now);
+    tell_anew(core, peer, now);
     wsf_buffer *again;
     while ((again = wsf_link_next_again(&peer->link)) != NULL) {
         peer->stats.frames_resent++;
@@ -603,5 +681,7 @@ uint64_t wsf_sender_deadline(const wsf_core *core, const wsf_peer *peer) {
         at = peer->progress_ms + WSF_STALL_MS;
     if (!wsf_link_complete(&peer->link) && peer->nack_ms < at)
         at = peer->nack_ms;
+    if (is_to_be_told_anew(peer) && peer->anew_ms < at)
+        at = peer->anew_ms;
     return at < peer->ack_ms ? at : peer->ack_ms;
 }

@@ -10,6 +10,8 @@
  * - A connection whose handshake failed (another key, a stranger at the other end) is never tried
  *   again by libzmq. So we make a new socket where nothing has come for a while.
  * - Where libzmq finds no descriptor or thread for its own threads it ends the process.
+ * - A half-sent message of two parts is thrown away when its connection ends, or the process is where
+ *   that cannot be done: see docs/design.md.
  * - I/O threads inherit the signal mask of the thread that makes the first socket. */
 #include "socket.h"
 
@@ -401,15 +403,27 @@ static void give_back(void *data, void *frame) {
     wsf_buffer_unref(frame);
 }
 
-void wsf_sockets_send(wsf_sockets *sockets, wsf_buffer *frame) {
+/* False: nothing was sent. Without memory an empty part goes in the place of the second, so that
+ * there is one: the receiver drops the frame, and asks for it. */
+static bool send_part(wsf_sockets *sockets, wsf_buffer *part, int flags, bool needed) {
     zmq_msg_t message;
-    wsf_buffer_ref(frame);
-    if (zmq_msg_init_data(&message, frame->data, frame->size, give_back, frame) != 0) {
-        wsf_buffer_unref(frame);
-        return;
+    wsf_buffer_ref(part);
+    if (zmq_msg_init_data(&message, part->data, part->size, give_back, part) != 0) {
+        wsf_buffer_unref(part);
+        if (!needed)
+            return false;
+        zmq_msg_init(&message);
     }
-    if (zmq_msg_send(&message, sockets->publisher, ZMQ_DONTWAIT) < 0)
-        zmq_msg_close(&message);
+    if (zmq_msg_send(&message, sockets->publisher, ZMQ_DONTWAIT | flags) >= 0)
+        return true;
+    zmq_msg_close(&message);
+    return false;
+}
+
+void wsf_sockets_send(wsf_sockets *sockets, wsf_buffer *frame) {
+    if (send_part(sockets, frame, frame->rest != NULL ? ZMQ_SNDMORE : 0, false) &&
+        frame->rest != NULL)
+        send_part(sockets, frame->rest, 0, true);
 }
 
 void wsf_sockets_wait(wsf_sockets *sockets, int wake_fd, int timeout_ms) {
@@ -515,29 +529,73 @@ static void release_received(wsf_buffer *buffer) {
     wsf_free(frame);
 }
 
+static received *new_received(void) {
+    received *part = wsf_alloc(sizeof *part);
+    if (part == NULL)
+        return NULL;
+    memset(&part->buffer, 0, sizeof part->buffer);
+    atomic_init(&part->buffer.refs, 1);
+    part->buffer.release = release_received;
+    zmq_msg_init(&part->message);
+    return part;
+}
+
+static bool receive_part(received *part, void *socket) {
+    if (zmq_msg_recv(&part->message, socket, ZMQ_DONTWAIT) < 0)
+        return false;
+    part->buffer.data = zmq_msg_data(&part->message);
+    part->buffer.size = part->buffer.capacity = (uint32_t)zmq_msg_size(&part->message);
+    return true;
+}
+
+/* Reads what is left of a message. */
+static void drain(void *socket) {
+    zmq_msg_t part;
+    zmq_msg_init(&part);
+    while (zmq_msg_recv(&part, socket, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(&part))
+        continue;
+    zmq_msg_close(&part);
+}
+
+/* The second part, if there is one: ZeroMQ has all parts before it gives the first. False: there are
+ * more, or there is no memory; the frame is void then. */
+static bool receive_rest(received *frame, void *socket) {
+    if (!zmq_msg_more(&frame->message))
+        return true;
+    received *rest = new_received();
+    if (rest != NULL && receive_part(rest, socket)) {
+        frame->buffer.rest = &rest->buffer;
+        if (!zmq_msg_more(&rest->message))
+            return true;
+    } else if (rest != NULL) {
+        wsf_buffer_unref(&rest->buffer);
+    }
+    drain(socket);
+    return false;
+}
+
 /* Whether there was one. What the handler did not keep is read into again. */
 static bool receive_frame(wsf_sockets *sockets, void *socket, uint32_t number,
                           const wsf_sockets_handler *handler) {
     received *frame = sockets->received;
     if (frame == NULL) {
-        frame = wsf_alloc(sizeof *frame);
+        frame = sockets->received = new_received();
         if (frame == NULL)
             return false; /* it waits until there is memory */
-        atomic_init(&frame->buffer.refs, 1);
-        frame->buffer.release = release_received;
-        zmq_msg_init(&frame->message);
-        sockets->received = frame;
     }
-    if (zmq_msg_recv(&frame->message, socket, ZMQ_DONTWAIT) < 0)
+    if (!receive_part(frame, socket))
         return false;
     sockets->connections[number].proven = true;
-    frame->buffer.data = zmq_msg_data(&frame->message);
-    frame->buffer.size = frame->buffer.capacity = (uint32_t)zmq_msg_size(&frame->message);
-    handler->frame(handler->user, number, sockets->connections[number].identity, &frame->buffer);
+    if (receive_rest(frame, socket))
+        handler->frame(handler->user, number, sockets->connections[number].identity,
+                       &frame->buffer);
+    else
+        handler->stray(handler->user);
     if (atomic_load(&frame->buffer.refs) > 1) {
         wsf_buffer_unref(&frame->buffer);
         sockets->received = NULL;
     } else {
+        wsf_buffer_drop_rest(&frame->buffer);
         zmq_msg_close(&frame->message);
         zmq_msg_init(&frame->message);
     }

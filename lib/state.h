@@ -14,6 +14,7 @@ enum {
     WSF_NACK_INTERVAL_MS = 50, /* doubles while nothing comes of it */
     WSF_NACK_INTERVAL_MS_MAX = 1000,
     WSF_REPAIR_INTERVAL_MS = 25, /* nobody who keeps to the protocol asks so often */
+    WSF_ANEW_INTERVAL_MS = 250,  /* the same, for everything from the start */
     WSF_HEARSAY_MAX = 64,        /* connections that only peers told of and where nobody answers */
     WSF_FORGOTTEN_MAX = 64,
     WSF_HELLO_INTERVAL_MS = 250,
@@ -72,11 +73,20 @@ typedef struct {
     uint64_t repair_ms;     /* nacks are heard again from then on */
     uint64_t unacked_bytes; /* received since the last prompt acknowledgement */
     bool interest_overflow; /* more than we can note; see core->complete */
+    bool interest_again;    /* it wants to be told ours from the start, */
+    bool presence_again;    /* or our presence, */
+    uint64_t anew_ms;       /* and is, from then on */
+    uint64_t ask_again_ms;  /* it may be asked for the same from then on */
+
+    /* Requests of it that we are at. */
+    uint32_t tasks_count;
+    uint64_t tasks_bytes;
 
     /* Presence; see rollcall.c. Serials here are greater by one, so that 0 is none. */
     bool presence_asked;     /* we ask it: it has seen a serial of ours */
     bool presence_say;       /* it is to be told when it was told everything */
-    bool presence_overflow;  /* it has more rows than we can note */
+    bool presence_overflow;  /* it has more rows than we can note, */
+    bool presence_refused;   /* or such as we never do */
     uint64_t presence_heard; /* up to here we know its interest, */
     uint64_t presence_known; /* and up to here it knew ours when it had told us everything */
 
@@ -146,7 +156,6 @@ struct wsf_core {
     uint32_t forgotten_next;
     wsf_presence presence;
     bool presence_used; /* a session of ours was present somewhere */
-    bool presence_lame; /* one of them found no memory: nobody may think that we tell all */
     uint64_t askers;    /* bits of peers that ask for presence */
     uint32_t news_out[WSF_PRESENCE_LOOPS_MAX]; /* blocks that the loop has not dispatched */
     wsf_receipt *receipts_head;                /* in order of deadline */

@@ -62,8 +62,15 @@ static void give_status(wsf_core *core, uint64_t asker, uint64_t id, int status)
 
 /* It counts until nobody waits for it and no loop has it. */
 static void settle(wsf_core *core, const wsf_task *task) {
-    if (!task->waiting && task->done)
-        core->tasks_count--;
+    if (task->waiting || !task->done)
+        return;
+    core->tasks_count--;
+    wsf_peer *peer = wsf_peer_find(core, task->asker);
+    uint64_t bytes = wsf_message_size(task->message);
+    if (peer == NULL || peer->tasks_count == 0 || peer->tasks_bytes < bytes)
+        return; /* it was forgotten meanwhile, and begins anew */
+    peer->tasks_count--;
+    peer->tasks_bytes -= bytes;
 }
 
 static void stop_waiting(wsf_core *core, wsf_task *task) {
@@ -125,14 +132,28 @@ static void note_node(const wsf_core *core, wsf_task *task) {
     wsf_put_u64(bytes, core->config.node);
     if (wsf_key_compare(key, none, wsfan_message_payload(task->message)) > 0)
         wsf_rows_add(&task->answer.rows, key, none, wsfan_string(core->name), 0);
+    if (task->answer.rows.failed)
+        task->answer.status = WSFAN_ENOMEM;
+}
+
+/* What one peer has here is at most four times what is left, so that nobody takes all the room; and not
+ * more in bytes than may wait for it. peer NULL: we ask ourselves. */
+static bool has_room(const wsf_core *core, const wsf_peer *peer, const wsfan_message *message) {
+    uint64_t left = core->config.requests_count_max - core->tasks_count;
+    if (left == 0 || peer == NULL)
+        return left > 0;
+    return peer->tasks_count <= 4 * left &&
+           (peer->tasks_count == 0 || peer->tasks_bytes + wsf_message_size(message) <=
+                                          core->config.link.queue_bytes_max);
 }
 
 static void begin(wsf_core *core, const request *r, wsf_now now) {
+    wsf_peer *peer = wsf_peer_find(core, r->asker);
     wsf_task *task = NULL;
     int status = WSFAN_ENOMEM;
     if (r->kind < WSFAN_REQUEST_JOIN || r->kind > WSFAN_REQUEST_SEND)
         status = WSFAN_ENOTSUP;
-    else if (core->tasks_count >= core->config.requests_count_max)
+    else if (!has_room(core, peer, r->message))
         status = WSFAN_ELIMIT;
     else
         task = wsf_task_new((wsfan_request_kind)r->kind, r->message, r->number);
@@ -143,6 +164,10 @@ static void begin(wsf_core *core, const request *r, wsf_now now) {
     }
     core->stats.requests_taken++;
     core->tasks_count++;
+    if (peer != NULL) {
+        peer->tasks_count++;
+        peer->tasks_bytes += wsf_message_size(r->message);
+    }
     task->token = ++core->tokens;
     task->asker = r->asker;
     task->id = r->id;

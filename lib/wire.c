@@ -1,7 +1,8 @@
 /* Answers for every byte that leaves or enters. A frame is
  *     inbox topic | checksum | head: [version, sender, epoch, number, ack epoch, ack] | entry ...
  * in MessagePack, where an entry is an array that begins with its type. The checksum turns a frame
- * that was damaged on its way (TCP's is 16 bits) into one that is missing, which is repaired.
+ * that was damaged on its way (TCP's is 16 bits) into one that is missing, which is repaired. A large
+ * payload is a second part, the same bytes for all receivers; the head has its size and checksum.
  *
  * msgpack-c allocates what a length claims, so nothing reaches it before scan() has found that every
  * claim is covered by bytes that are there. Entries are then unpacked one at a time into one zone. */
@@ -54,13 +55,18 @@ void wsf_write_head(wsf_writer *writer, uint64_t receiver, const wsf_frame_head 
     put(writer, unsealed, sizeof unsealed);
 
     msgpack_packer packer = packer_of(writer);
-    msgpack_pack_array(&packer, 6);
+    msgpack_pack_array(&packer, head->rest_size > 0 ? 9 : 6);
     msgpack_pack_uint32(&packer, head->version);
     msgpack_pack_uint64(&packer, head->sender);
     msgpack_pack_uint64(&packer, head->epoch);
     msgpack_pack_uint64(&packer, head->number);
     msgpack_pack_uint64(&packer, head->ack_epoch);
     msgpack_pack_uint64(&packer, head->ack);
+    if (head->rest_size == 0)
+        return;
+    msgpack_pack_uint32(&packer, head->rest_size);
+    msgpack_pack_uint32(&packer, head->rest_room);
+    msgpack_pack_uint64(&packer, head->rest_checksum);
 }
 
 enum { BODY_OFFSET = WSF_TOPIC_SIZE + WSF_CHECKSUM_SIZE };
@@ -73,6 +79,11 @@ static uint64_t checksum(const uint8_t *frame, size_t size) {
 
 void wsf_seal(wsf_writer *writer) {
     wsf_put_u64(writer->data + WSF_TOPIC_SIZE, checksum(writer->data, writer->size));
+}
+
+/* Once for all receivers: the first part, whose seal covers this, is for one. */
+uint64_t wsf_payload_checksum(const void *payload, size_t size) {
+    return XXH3_64bits(payload, size);
 }
 
 void wsf_write_hello(wsf_writer *writer, const wsf_hello *hello) {
@@ -127,7 +138,7 @@ static void pack_targets(msgpack_packer *packer, const wsfan_message *message) {
 }
 
 void wsf_write_message(wsf_writer *writer, const wsfan_message *message) {
-    assert(wsf_message_bound(message) <= writer->capacity - writer->size);
+    assert(wsf_message_entry_bound(message) <= writer->capacity - writer->size);
     uint8_t *end = wsf_entry_write(writer->data + writer->size, message);
     writer->size = (size_t)(end - writer->data);
 }
@@ -249,6 +260,10 @@ size_t wsf_message_bound(const wsfan_message *message) {
     return bound;
 }
 
+size_t wsf_message_entry_bound(const wsfan_message *message) {
+    return wsf_message_bound(message) - (wsf_message_is_apart(message) ? message->payload_size : 0);
+}
+
 size_t wsf_reply_bound(const wsf_answer *answer) {
     enum { ROW_BOUND = 20 }; /* two lengths and a number */
     size_t bound = WSF_ENTRY_BOUND + answer->payload_size;
@@ -363,6 +378,8 @@ struct wsf_reader {
     const char *data;
     size_t size;
     size_t offset;
+    wsfan_bytes rest;       /* the payload that is apart; NULL: none, or it has its message */
+    uint32_t rest_room;     /* bytes before it */
     wsf_common_head before; /* of the message that was read last, */
     const wsf_entry *last;  /* and is still in here */
     wsfan_target targets[WSF_TARGETS_COUNT_MAX];
@@ -437,8 +454,25 @@ static bool get_text(const msgpack_object_array *array, uint32_t i, size_t size_
            (bytes->size == 0 || memchr(bytes->data, '\0', bytes->size) == NULL);
 }
 
-int wsf_reader_open(wsf_reader *reader, const void *data, size_t size, uint64_t receiver,
-                    wsf_frame_head *head) {
+/* False: there is something else where a second part is told of. */
+static bool read_rest(const msgpack_object_array *array, wsf_frame_head *head) {
+    head->rest_size = head->rest_room = 0;
+    head->rest_checksum = 0;
+    return array->size <= 6 ||
+           (get_u32(array, 6, &head->rest_size) && get_u32(array, 7, &head->rest_room) &&
+            get_u64(array, 8, &head->rest_checksum));
+}
+
+static bool take_rest(wsf_reader *reader, const wsf_buffer *rest, const wsf_frame_head *head) {
+    if (rest == NULL || head->rest_size != rest->size || head->rest_room >= rest->size)
+        return rest == NULL && head->rest_size == 0;
+    reader->rest = (wsfan_bytes){ rest->data + head->rest_room, rest->size - head->rest_room };
+    reader->rest_room = head->rest_room;
+    return wsf_payload_checksum(reader->rest.data, reader->rest.size) == head->rest_checksum;
+}
+
+static int open_parts(wsf_reader *reader, const void *data, size_t size, const wsf_buffer *rest,
+                      uint64_t receiver, wsf_frame_head *head) {
     uint8_t topic[WSF_TOPIC_SIZE];
     wsf_write_inbox(topic, receiver);
     if (size <= BODY_OFFSET || memcmp(data, topic, sizeof topic) != 0 ||
@@ -449,6 +483,7 @@ int wsf_reader_open(wsf_reader *reader, const void *data, size_t size, uint64_t 
     reader->size = size;
     reader->offset = BODY_OFFSET;
     reader->before.head = NULL;
+    reader->rest = (wsfan_bytes){ NULL, 0 };
 
     int error;
     msgpack_object object;
@@ -458,8 +493,18 @@ int wsf_reader_open(wsf_reader *reader, const void *data, size_t size, uint64_t 
     bool valid = get_u32(array, 0, &head->version) && get_u64(array, 1, &head->sender) &&
                  get_u64(array, 2, &head->epoch) && get_u64(array, 3, &head->number) &&
                  get_u64(array, 4, &head->ack_epoch) && get_u64(array, 5, &head->ack) &&
-                 head->sender != 0;
+                 head->sender != 0 && read_rest(array, head) && take_rest(reader, rest, head);
     return valid ? WSFAN_OK : WSFAN_EINVAL;
+}
+
+int wsf_reader_open(wsf_reader *reader, const void *data, size_t size, uint64_t receiver,
+                    wsf_frame_head *head) {
+    return open_parts(reader, data, size, NULL, receiver, head);
+}
+
+int wsf_reader_open_frame(wsf_reader *reader, const wsf_buffer *frame, uint64_t receiver,
+                          wsf_frame_head *head) {
+    return open_parts(reader, frame->data, frame->size, frame->rest, receiver, head);
 }
 
 static bool read_hello(const msgpack_object_array *array, wsf_hello *hello) {
@@ -501,17 +546,31 @@ static bool read_targets(wsf_reader *reader, const msgpack_object_array *list,
     return true;
 }
 
-static bool read_message(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
+/* The payload is the second part's, for the first that says so: two messages must not have the same
+ * headroom. */
+static bool read_payload(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
     entry->message.head_size = 0; /* nobody has looked */
+    if (!entry->message.apart)
+        return get_bin(array, 6, UINT32_MAX, &entry->message.payload);
+    entry->message.payload = reader->rest;
+    entry->message.head_size = reader->rest_room;
+    reader->rest = (wsfan_bytes){ NULL, 0 };
+    return entry->message.payload.data != NULL;
+}
+
+static bool read_message(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry,
+                         bool apart) {
+    entry->type = WSF_MESSAGE;
     entry->message.repeated = false;
-    if (!get_u64(array, 7, &entry->message.slot))
+    entry->message.apart = apart;
+    if (!get_u64(array, apart ? 6 : 7, &entry->message.slot))
         entry->message.slot = 0;
     return get_u64(array, 1, &entry->message.clock) && get_u32(array, 2, &entry->message.flags) &&
            get_u64(array, 3, &entry->message.except.node) &&
            get_u64(array, 4, &entry->message.except.session) &&
            read_targets(reader, get_array(array, 5), &entry->message.targets,
                         &entry->message.targets_count) &&
-           get_bin(array, 6, UINT32_MAX, &entry->message.payload);
+           read_payload(reader, array, entry);
 }
 
 static bool read_request(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
@@ -617,7 +676,8 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
     case WSF_REFUSE:
         return get_u64(array, 1, &entry->refuse);
     case WSF_MESSAGE:
-        return read_message(reader, array, entry);
+    case WSF_MESSAGE_APART:
+        return read_message(reader, array, entry, type == WSF_MESSAGE_APART);
     case WSF_INTEREST:
         entry->interest.has_serial = get_u64(array, 4, &entry->interest.serial);
         return get_u32(array, 1, &entry->interest.flags) &&

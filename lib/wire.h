@@ -14,7 +14,7 @@ enum {
     WSF_PROTOCOL_MAX = 1,
     WSF_TOPIC_SIZE = 12, /* of an inbox: magic and node id */
     WSF_INTRODUCTION_SIZE_MAX = 200,
-    WSF_FRAME_HEAD_BOUND = 80, /* topic, checksum and head */
+    WSF_FRAME_HEAD_BOUND = 96, /* topic, checksum and head */
     WSF_CHECKSUM_SIZE = 8,
     WSF_ENTRY_BOUND = 64, /* of an entry besides its names, payload or hashes */
     WSF_HELLO_BOUND = 320,
@@ -47,6 +47,7 @@ typedef enum {
     WSF_STANDING = 12,
     WSF_REQUEST = 13,
     WSF_REPLY = 14,
+    WSF_MESSAGE_APART = WSF_ENTRY_APART, /* is read as WSF_MESSAGE */
     WSF_PRESENCE = 20,
     WSF_PRESENCE_SUM = 21,
     WSF_PRESENCE_RESYNC = 22
@@ -77,6 +78,12 @@ typedef struct {
     uint64_t number;    /* 1, 2, 3 ...; 0: not part of the stream */
     uint64_t ack_epoch; /* of the receiver's stream; 0: none received yet */
     uint64_t ack;       /* all frames up to this arrived */
+
+    /* What the second part is: bytes that mean nothing, then a payload, which is the only thing in
+     * a frame that is the same for all receivers. */
+    uint32_t rest_size;     /* 0: there is none */
+    uint32_t rest_room;     /* so many that mean nothing */
+    uint64_t rest_checksum; /* of the others */
 } wsf_frame_head;
 
 typedef struct {
@@ -185,9 +192,11 @@ typedef struct {
     size_t size;
 } wsf_writer;
 
-/* A frame begins with its head and ends with its seal, a checksum of all of it. */
+/* A frame begins with its head and ends with its seal, a checksum of all of it but a second part,
+ * whose own is in the head. */
 void wsf_write_head(wsf_writer *writer, uint64_t receiver, const wsf_frame_head *head);
 void wsf_seal(wsf_writer *writer);
+uint64_t wsf_payload_checksum(const void *payload, size_t size);
 
 void wsf_write_hello(wsf_writer *writer, const wsf_hello *hello);
 void wsf_write_number(wsf_writer *writer, wsf_entry_type type, uint64_t number); /* HELLO_ACK,
@@ -213,6 +222,7 @@ void wsf_write_reply(wsf_writer *writer, uint64_t id, const wsf_answer *answer);
 /* At least as many bytes as the entry of the message takes, or that of a request with it; and as that
  * of a reply. */
 size_t wsf_message_bound(const wsfan_message *message);
+size_t wsf_message_entry_bound(const wsfan_message *message); /* without a payload that is apart */
 size_t wsf_reply_bound(const wsf_answer *answer);
 
 /* At least as many bytes as the frame of the largest message that these limits allow takes. */
@@ -231,6 +241,10 @@ void wsf_reader_destroy(wsf_reader *reader);
  * a valid frame for this receiver. WSFAN_ENOMEM. */
 int wsf_reader_open(wsf_reader *reader, const void *data, size_t size, uint64_t receiver,
                     wsf_frame_head *head);
+
+/* The same for both parts, which must be those that the head tells of. */
+int wsf_reader_open_frame(wsf_reader *reader, const wsf_buffer *frame, uint64_t receiver,
+                          wsf_frame_head *head);
 
 /* The next entry, valid until the next call; the same `entry` all through a frame, because what
  * neighbours have in common is not written again. 1: there is one; 0: end of the frame; WSFAN_EINVAL:

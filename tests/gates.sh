@@ -130,7 +130,7 @@ gate_reproducible() {
 
 # The pure modules, the core and hostile peers; what needs real sockets runs under the sanitizers.
 gate_valgrind() {
-    for test in table deque queue message endpoint wire registry interest link keys hostile packet; do
+    for test in table deque queue message endpoint wire registry interest link keys hostile hostile_asks packet; do
         CK_FORK=no valgrind --quiet --error-exitcode=9 --leak-check=full \
             --errors-for-leak-kinds=definite,possible \
             "$build/tests/unit/test_$test" >"$work/$test" 2>&1 || { cat "$work/$test"; return 1; }

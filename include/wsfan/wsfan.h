@@ -278,7 +278,8 @@ typedef struct wsfan_options {
 
     /* Requests */
     uint32_t requests_count_max; /* on_reply calls that a loop waits for; requests that this node is
-                                    at, its own and those of peers. 1..65536 [1024] */
+                                    at, its own and those of peers, of which one peer alone leaves a
+                                    fifth to the others. 1..65536 [1024] */
     uint32_t request_ms_max;     /* on_reply comes after this at the latest, 1..; longer than
                                 join_ms_max, or a join that is partial looks like silence [6000] */
 
@@ -288,8 +289,9 @@ typedef struct wsfan_options {
                                              only their number, until they are half as many.
                                              1..16777216 [1000] */
     uint32_t presence_remote_count_max;   /* rows that peers announce, all together (a row is a user
-                                             in a chat on one node), 1..268435456 [4194304]; a peer
-                                             that has more is named as missing from counts */
+                                             in a chat on one node), 1..268435456 [4194304]; one
+                                             peer alone leaves a fifth to the others. A peer that
+                                             has more is named as missing from counts */
     uint32_t presence_grace_ms;           /* so long a member without a session stays a member,
                                              0..600000 [5000] */
 
@@ -955,7 +957,8 @@ WSFAN_API wsfan_target wsfan_message_target(const wsfan_message *message, size_t
 
 /* The last `size` bytes before the payload, to write a frame header into, so that header and
  * payload leave as one buffer, for every recipient the same. Its bytes are this loop's own: where
- * two loops get a message of a node with headroom, each gets its own copy. Write them once,
+ * two loops get a message of a node with headroom, or a loop one that peers are still being sent,
+ * there is a copy. Write them once,
  * before the message is handed to anyone else. NULL where size > headroom_bytes. [loop] */
 WSFAN_API void *wsfan_message_headroom(wsfan_message *message, size_t size);
 
@@ -967,14 +970,15 @@ WSFAN_API void *wsfan_message_headroom(wsfan_message *message, size_t size);
     X(WSFAN_DROP_INBOX, "a loop's inbox was full or out of memory")                                \
     X(WSFAN_DROP_LINK_QUEUE, "a peer's queue was full or out of memory")                           \
     X(WSFAN_DROP_TOO_BIG, "larger than the peer accepts")                                          \
-    X(WSFAN_DROP_UNWANTED, "received, but no loop has an interest in it")                          \
+    X(WSFAN_DROP_UNWANTED, "received, but no loop has an interest in it, or nobody waits for it")  \
     X(WSFAN_DROP_DUPLICATE, "a frame that was received already")                                   \
     X(WSFAN_DROP_GAP, "a frame out of order that could not be kept; it is asked for again")        \
     X(WSFAN_DROP_MALFORMED, "bytes from the network that are no valid frame or introduction")      \
     X(WSFAN_DROP_STRANGER, "a frame of a node that has not introduced itself")                     \
     X(WSFAN_DROP_EVENT, "a notice to a loop that does not dispatch, or out of memory")             \
     X(WSFAN_DROP_REPLACED, "a newer message with the same key took its place")                     \
-    X(WSFAN_DROP_FORGED, "in the name of a node that has another key")
+    X(WSFAN_DROP_FORGED, "in the name of a node that has another key")                             \
+    X(WSFAN_DROP_LIMIT, "interest or presence of a peer over a limit")
 
 #define WSFAN_DROP_ENUM(name, text) name,
 typedef enum { WSFAN_DROP_LIST(WSFAN_DROP_ENUM) WSFAN_DROP_COUNT } wsfan_drop;

@@ -1,63 +1,21 @@
 /* A node's core under any sequence of operations: peers that say anything, right or wrong, and a
- * host that joins, leaves and publishes. Peers know what the core said to them, so that the bytes
- * reach established links. What must hold: nothing is delivered to a loop that is not open, no
- * queue exceeds its limit, and every ticket comes back exactly once. */
-#include "core.h"
-#include "target.h"
+ * host that joins, leaves, publishes, is present, asks, answers and drains. What must hold: nothing
+ * is handed to a loop that is not open, no queue, count or table exceeds its limit, presence adds up,
+ * and every ticket, receipt and request comes back exactly once. */
+#include "core_world.h"
+#include "memory.h"
 
 enum {
-    SPEAKERS = 4,
-    CHATS = 8,
-    LOOPS = 2,
     WINDOW = 64 * 1024,
     CONTROL = 128 * 1024, /* beyond the window, for what is no message: see sender.c */
     QUEUE_COUNT = 32,
-    QUEUE_BYTES = 8192
+    QUEUE_BYTES = 8192,
+    REMOTE_CHATS = 16,
+    REMOTE_ROWS = 8,
+    REQUESTS = 4,
+    ASKS = 8,    /* that the host has under way */
+    NEWS_OUT = 4 /* see rollcall.c */
 };
-
-typedef struct {
-    uint64_t epoch;      /* its own stream */
-    uint64_t number;     /* of its last frame */
-    uint64_t core_epoch; /* as the core says */
-    uint64_t core_number;
-} speaker;
-
-typedef struct {
-    const uint8_t *data;
-    size_t size;
-} input;
-
-typedef struct {
-    wsf_core *core;
-    wsf_reader *reader;
-    wsf_now now;
-    speaker speakers[SPEAKERS];
-    uint32_t loops; /* open, as bits */
-    bool joined[LOOPS][CHATS];
-    uint64_t tickets_out;
-    uint64_t tickets_back;
-    bool connected[256];
-} state;
-
-static const wsf_hash_key KEY = { { 0 } };
-
-static uint64_t id_of(unsigned i) {
-    return i + 2;
-}
-
-static uint8_t take(input *in) {
-    if (in->size == 0)
-        return 0;
-    in->size--;
-    return *in->data++;
-}
-
-static uint64_t take_u64(input *in) {
-    uint64_t value = 0;
-    for (unsigned count = take(in) % 9; count > 0; count--)
-        value = value << 8 | take(in);
-    return value;
-}
 
 /* ------------------------------------------------------------------------------------- effects */
 
@@ -79,13 +37,23 @@ static void on_send(void *user, wsf_buffer *frame) {
     wsf_entry entry;
     CHECK(frame->size >= WSF_TOPIC_SIZE && frame->size <= frame->capacity);
     uint64_t receiver = wsf_get_u64(frame->data + WSF_TOPIC_SIZE - 8);
-    CHECK(wsf_reader_open(s->reader, frame->data, frame->size, receiver, &head) == WSFAN_OK);
+    CHECK(wsf_reader_open_frame(s->reader, frame, receiver, &head) == WSFAN_OK);
     int more;
-    while ((more = wsf_reader_next(s->reader, &entry)) != 0)
+    speaker heard = { .serial = 0 };
+    while ((more = wsf_reader_next(s->reader, &entry)) != 0) {
         CHECK(more == 1); /* what we write can be read */
+        if (entry.type == WSF_INTEREST && entry.interest.has_serial)
+            heard.serial = entry.interest.serial;
+        else if (entry.type == WSF_REQUEST)
+            heard.asked = entry.request.id;
+    }
     for (unsigned i = 0; i < SPEAKERS; i++) {
         if (id_of(i) != receiver || head.epoch == 0)
             continue;
+        if (heard.serial != 0)
+            s->speakers[i].serial = heard.serial;
+        if (heard.asked != 0)
+            s->speakers[i].asked = heard.asked;
         if (head.epoch != s->speakers[i].core_epoch)
             s->speakers[i].core_number = 0;
         s->speakers[i].core_epoch = head.epoch;
@@ -97,13 +65,17 @@ static void on_send(void *user, wsf_buffer *frame) {
 static bool on_deliver(void *user, unsigned loop, wsfan_message *message) {
     CHECK((((state *)user)->loops >> loop & 1) != 0);
     CHECK(wsfan_message_targets_count(message) >= 1);
-    return wsfan_message_payload(message).size % 3 != 0; /* some find no room */
+    bool taken = wsfan_message_payload(message).size % 3 != 0; /* some find no room */
+    if (taken && message->receipt != NULL)
+        (void)wsf_receipt_loop_done(message->receipt, 1);
+    wsfan_message_unref(message);
+    return taken;
 }
 
 static void on_joined(void *user, wsf_ticket *ticket) {
     ((state *)user)->tickets_back++;
-    free(ticket->missing);
-    free(ticket);
+    wsf_free(ticket->missing);
+    wsf_free(ticket);
 }
 
 static void on_peer(void *user, uint64_t loops, const wsfan_peer *peer) {
@@ -118,192 +90,233 @@ static void on_gap(void *user, const wsfan_gap *gap) {
 }
 
 static void on_result(void *user, wsf_receipt *receipt) {
-    (void)user;
+    ((state *)user)->receipts_back++;
+    CHECK(receipt->result.status == WSFAN_OK || receipt->result.missing_count > 0 ||
+          receipt->result.loops_behind + receipt->result.loops_lost > 0);
     wsf_receipt_unref(receipt);
 }
 
+static void on_presence(void *user, wsf_news *news) {
+    state *s = user;
+    CHECK(news->loop < LOOPS && (s->loops >> news->loop & 1) != 0);
+    CHECK(++s->news_out[news->loop] <= NEWS_OUT);
+    for (size_t i = 0; i < news->presence.members_count; i++) {
+        const wsfan_member *member = &news->presence.members[i];
+        CHECK(member->event >= WSFAN_MEMBER_JOIN && member->event <= WSFAN_MEMBER_LEAVE);
+        CHECK(member->user.size >= 1 && member->places_count <= 1 + SPEAKERS);
+        CHECK(member->event != WSFAN_MEMBER_LEAVE || member->sessions == 0);
+    }
+    wsf_free(news);
+}
+
+/* A loop has it for a while. */
 static void on_errand(void *user, unsigned loop, wsf_errand *errand) {
-    CHECK((((state *)user)->loops >> loop & 1) != 0);
-    wsf_task_unref(wsf_errand_end(errand)); /* its sessions are gone */
+    state *s = user;
+    CHECK((s->loops >> loop & 1) != 0);
+    for (unsigned i = 0; i < ERRANDS; i++) {
+        if (s->errands[i] != NULL)
+            continue;
+        s->errands[i] = errand;
+        s->errands_loop[i] = loop;
+        return;
+    }
+    wsf_task_unref(wsf_errand_end(errand)); /* or is gone; then the core is never behind */
+}
+
+static void check_reply(void *user, const wsfan_reply *reply) {
+    (void)user;
+    CHECK(reply->status == WSFAN_OK || reply->status == WSFAN_EPARTIAL);
+    CHECK(reply->status == WSFAN_EPARTIAL || reply->missing_count == 0);
+    CHECK(reply->answers_count <= 1 + SPEAKERS + TARGETS);
+    CHECK(reply->rows_count <= WSF_ROWS_COUNT_MAX);
+}
+
+static void on_reply(void *user, wsf_ask *ask) {
+    ((state *)user)->asks_back++;
+    CHECK(ask->open_count == 0);
+    wsf_ask_tell(ask, check_reply, NULL);
+    wsf_ask_free(ask);
 }
 
 static void on_view(void *user, wsf_view *view) {
     (void)user;
-    CHECK(view != NULL);
+    CHECK(view->count <= 1 + SPEAKERS);
+    for (uint32_t i = 1; i < view->count; i++)
+        CHECK(view->places[i - 1].node < view->places[i].node);
+}
+
+static void on_shed(void *user, uint32_t permille) {
+    CHECK(!((state *)user)->quiet && permille <= 1000);
+}
+
+static uint64_t on_sessions(void *user) {
+    const state *s = user;
+    uint64_t count = 0;
+    for (unsigned i = 0; i < SESSIONS; i++)
+        count += s->sessions[i] != NULL;
+    return count;
+}
+
+static void on_quiet(void *user) {
+    CHECK(!((state *)user)->quiet_asked);
+    ((state *)user)->quiet_asked = true;
+}
+
+static void on_drained(void *user, int status) {
+    CHECK(status == WSFAN_OK || status == WSFAN_EPARTIAL);
+    CHECK(++((state *)user)->drained == 1);
 }
 
 /* ---------------------------------------------------------------------------------- operations */
 
-/* A frame of a speaker whose entries are what the bytes say. */
-static void say(state *s, input *in, unsigned i, uint64_t number, const uint8_t *entries,
-                size_t size) {
-    wsf_buffer *frame = wsf_buffer_new(WSF_FRAME_HEAD_BOUND + 512);
-    CHECK(frame != NULL);
-    speaker *p = &s->speakers[i];
-    uint8_t how = take(in);
-    wsf_writer writer = { frame->data, frame->capacity, 0 };
-    wsf_frame_head head = { .version = (how & 1) != 0 ? take(in) : 1,
-                            .sender = id_of(i),
-                            .epoch = (how & 2) != 0 ? take_u64(in) : p->epoch,
-                            .number = number,
-                            .ack_epoch = (how & 4) != 0 ? take_u64(in) : p->core_epoch,
-                            .ack = (how & 8) != 0 ? take_u64(in) : p->core_number };
-    wsf_write_head(&writer, 1, &head);
-    CHECK(writer.size + size <= frame->capacity);
-    memcpy(frame->data + writer.size, entries, size);
-    writer.size += size;
-    wsf_seal(&writer);
-    frame->size = (uint32_t)writer.size;
-    wsf_core_receive(s->core, i, frame, s->now);
-    wsf_buffer_unref(frame);
+static void join(state *s, unsigned loop, unsigned chat) {
+    wsf_ticket *ticket = wsf_alloc_zero(1, sizeof *ticket);
+    CHECK(ticket != NULL);
+    ticket->hash = hash_of(s, WSFAN_CHAT, chat);
+    ticket->loop = (uint8_t)loop;
+    s->joined[loop][chat] = true;
+    s->tickets_out++;
+    wsf_core_join(s->core, ticket, s->now);
 }
 
-static uint64_t next_number(state *s, input *in, unsigned i) {
-    uint8_t how = take(in);
-    if (how < 200)
-        return ++s->speakers[i].number;
-    if (how < 240)
-        return s->speakers[i].number += how - 200;
-    return take_u64(in);
+static unsigned count_present(const state *s, unsigned loop, uint64_t chat_hash) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < SESSIONS; i++)
+        count += s->sessions[i] != NULL && s->sessions[i]->loop == loop &&
+                 s->sessions[i]->chat_hash == chat_hash;
+    return count;
 }
 
-static void say_raw_entries(state *s, input *in, unsigned i, bool loose) {
-    uint8_t entries[256];
-    size_t size = take(in);
-    size = size < in->size ? size : in->size;
-    memcpy(entries, in->data, size);
-    in->data += size;
-    in->size -= size;
-    say(s, in, i, loose ? 0 : next_number(s, in, i), entries, size);
-}
-
-static void greet(state *s, input *in, unsigned i) {
-    uint8_t entries[512];
-    char name[16];
-    char endpoint[64];
-    wsf_writer writer = { entries, sizeof entries, 0 };
-    uint8_t how = take(in);
-    if ((how & 3) == 0) {
-        s->speakers[i].epoch += 1 + (how >> 2);
-        s->speakers[i].number = 0;
-    }
-    snprintf(name, sizeof name, "n%u", (how & 4) != 0 ? take(in) % 3 : i + 2);
-    snprintf(endpoint, sizeof endpoint, "tcp://10.0.0.%u:7000", take(in) % 8 + 1);
-    wsf_hello hello = { .protocol_min = WSF_PROTOCOL_MIN,
-                        .protocol_max = WSF_PROTOCOL_MAX,
-                        .cluster = wsfan_string(how == 255 ? "other" : "c"),
-                        .name = wsfan_string(name),
-                        .incarnation = (how & 8) != 0 ? take_u64(in) : 7,
-                        .endpoint = wsfan_string(endpoint),
-                        .epoch = s->speakers[i].epoch,
-                        .frame_size_max = (how & 16) != 0 ? take_u64(in) : 1 << 20 };
-    wsf_write_hello(&writer, &hello);
-    say(s, in, i, 0, entries, writer.size);
-    writer.size = 0;
-    wsf_write_number(&writer, WSF_HELLO_ACK, s->speakers[i].core_epoch);
-    say(s, in, i, 0, entries, writer.size);
-}
-
-static void say_entry(state *s, input *in, unsigned i) {
-    uint8_t entries[512];
-    uint8_t hashes[64];
-    wsf_writer writer = { entries, sizeof entries, 0 };
-    bool loose = false;
-    switch (take(in) % 7) {
-    case 0: {
-        uint64_t digest = take_u64(in);
-        wsf_write_heartbeat(&writer, s->speakers[i].number + take(in) % 4, &digest);
-        loose = true;
-        break;
-    }
-    case 1: {
-        wsf_range range = { take_u64(in), 0 };
-        range.to = range.from + take(in);
-        wsf_write_nack(&writer, &range, 1);
-        loose = true;
-        break;
-    }
-    case 2: {
-        size_t count = take(in) % 8;
-        for (size_t k = 0; k < count; k++) {
-            char chat = (char)('a' + take(in) % CHATS);
-            wsfan_target target = { WSFAN_CHAT, { &chat, 1 } };
-            wsf_put_u64(hashes + 8 * k, wsf_hash_target(&KEY, &target));
-        }
-        size_t adds = count > 0 ? take(in) % (count + 1) : 0;
-        wsf_write_interest(&writer, take(in) % 4, (wsfan_bytes){ hashes, 8 * adds },
-                           (wsfan_bytes){ hashes + 8 * adds, 8 * (count - adds) }, NULL);
-        break;
-    }
-    case 3:
-        wsf_write_lost(&writer, take_u64(in), take(in));
-        break;
-    case 4:
-        wsf_write_type(&writer, WSF_RESYNC);
-        loose = true;
-        break;
-    case 5:
-        wsf_write_type(&writer, WSF_BYE);
-        break;
-    default: {
-        char chat = (char)('a' + take(in) % CHATS);
-        wsfan_target target = { WSFAN_CHAT, { &chat, 1 } };
-        wsfan_bytes payload = { in->data, in->size < 9 ? in->size : 9 };
-        wsf_message_parts parts = { .targets = &target, .targets_count = 1, .payload = payload };
-        wsfan_message *message = wsf_message_new(&KEY, &parts);
-        CHECK(message != NULL);
-        message->id.clock = take_u64(in);
-        wsf_write_message(&writer, message);
-        wsfan_message_unref(message);
-    }
-    }
-    say(s, in, i, loose ? 0 : next_number(s, in, i), entries, writer.size);
-}
-
-static void subscribe(state *s, input *in, unsigned i) {
-    uint8_t topic[WSF_INTRODUCTION_SIZE_MAX];
-    uint8_t how = take(in);
-    wsf_introduction introduction = { .protocol_min = 1, .protocol_max = 1, .node = id_of(i) };
-    wsf_write_inbox(topic, id_of(i));
-    wsf_core_subscription(s->core, how % 8 != 0, topic, WSF_TOPIC_SIZE, s->now);
-    strcpy(introduction.cluster, "c");
-    snprintf(introduction.endpoint, sizeof introduction.endpoint, "tcp://10.0.0.%u:7000",
-             take(in) % 8 + 1);
-    size_t size = wsf_write_introduction(topic, &introduction);
-    if (how == 255)
-        topic[take(in) % size] ^= take(in);
-    wsf_core_subscription(s->core, how % 8 != 0, topic, size, s->now);
+static void be_absent(state *s, unsigned i) {
+    wsf_attendance *attendance = s->sessions[i];
+    s->sessions[i] = NULL;
+    attendance->closes = count_present(s, attendance->loop, attendance->chat_hash) == 0;
+    wsf_core_absent(s->core, attendance, s->now);
 }
 
 static void host(state *s, input *in) {
     unsigned loop = take(in) % LOOPS;
     unsigned chat = take(in) % CHATS;
-    char name = (char)('a' + chat);
-    wsfan_target target = { WSFAN_CHAT, { &name, 1 } };
-    uint64_t hash = wsf_hash_target(&KEY, &target);
-    if ((s->loops >> loop & 1) != 0 && !s->joined[loop][chat]) {
-        wsf_ticket *ticket = calloc(1, sizeof *ticket);
-        CHECK(ticket != NULL);
-        ticket->hash = hash;
-        ticket->loop = (uint8_t)loop;
-        s->joined[loop][chat] = true;
-        s->tickets_out++;
-        wsf_core_join(s->core, ticket, s->now);
+    uint64_t hash = hash_of(s, WSFAN_CHAT, chat);
+    if ((s->loops >> loop & 1) == 0)
+        return;
+    if (!s->joined[loop][chat]) {
+        join(s, loop, chat);
+        return;
+    }
+    for (unsigned i = 0; i < SESSIONS; i++)
+        if (s->sessions[i] != NULL && s->sessions[i]->loop == loop &&
+            s->sessions[i]->chat_hash == hash)
+            be_absent(s, i);
+    s->joined[loop][chat] = false;
+    wsf_core_leave(s->core, hash, loop);
+}
+
+static wsf_attendance *new_attendance(state *s, input *in, unsigned loop, unsigned chat) {
+    unsigned user = take(in) % USERS;
+    wsfan_bytes metadata = take_bytes(in, take(in) % 16);
+    wsf_attendance *attendance = wsf_alloc_zero(1, sizeof *attendance + 2 + metadata.size);
+    CHECK(attendance != NULL);
+    attendance->chat_hash = hash_of(s, WSFAN_CHAT, chat);
+    attendance->user_hash = hash_of(s, WSFAN_USER, user);
+    attendance->chat_size = attendance->user_size = 1;
+    attendance->metadata_size = (uint16_t)metadata.size;
+    attendance->loop = (uint8_t)loop;
+    attendance->bytes[0] = (uint8_t)('a' + chat);
+    attendance->bytes[1] = (uint8_t)('a' + user);
+    if (metadata.size > 0)
+        memcpy(attendance->bytes + 2, metadata.data, metadata.size);
+    return attendance;
+}
+
+/* One session more that is present, one fewer, or one with other metadata. */
+static void attend(state *s, input *in) {
+    unsigned i = take(in) % SESSIONS;
+    unsigned how = take(in);
+    unsigned loop = how % LOOPS;
+    unsigned chat = how / LOOPS % CHATS;
+    wsf_attendance *old = s->sessions[i];
+    if (old != NULL && how >= 128) {
+        be_absent(s, i);
+    } else if (old != NULL) {
+        unsigned same = old->bytes[0] - (unsigned)'a';
+        s->sessions[i] = new_attendance(s, in, old->loop, same);
+        wsf_core_present(s->core, s->sessions[i], s->now);
+        wsf_core_absent(s->core, old, s->now);
     } else if ((s->loops >> loop & 1) != 0) {
-        s->joined[loop][chat] = false;
-        wsf_core_leave(s->core, hash, loop);
+        s->sessions[i] = new_attendance(s, in, loop, chat);
+        wsf_core_present(s->core, s->sessions[i], s->now);
+        if (!s->joined[loop][chat])
+            join(s, loop, chat);
     }
 }
 
+static void dispatch_news(state *s, input *in) {
+    unsigned loop = take(in) % LOOPS;
+    if (s->news_out[loop] == 0)
+        return;
+    s->news_out[loop]--;
+    wsf_core_news_done(s->core, loop);
+}
+
 static void publish(state *s, input *in) {
-    char name = (char)('a' + take(in) % CHATS);
-    wsfan_target target = { WSFAN_CHAT, { &name, 1 } };
     static const char zeros[4096];
     wsfan_bytes payload = { zeros, take(in) * 16u };
-    wsf_message_parts parts = { .targets = &target, .targets_count = 1, .payload = payload };
-    wsfan_message *message = wsf_message_new(&KEY, &parts);
-    CHECK(message != NULL);
-    wsf_core_publish(s->core, message, s->now);
+    wsfan_message *message = take_message(s, in, payload);
+    if (message->slot == 0 && (take(in) & 1) != 0) {
+        message->receipt = wsf_receipt_new(NULL, NULL);
+        CHECK(message->receipt != NULL);
+        s->receipts_out++;
+    }
+    if (s->quiet) /* nobody is let */
+        s->receipts_out -= message->receipt != NULL;
+    if (s->quiet)
+        wsfan_message_unref(message);
+    else
+        wsf_core_publish(s->core, message, s->now);
+}
+
+static void ask(state *s, input *in) {
+    wsfan_request_kind kind = (wsfan_request_kind)(WSFAN_REQUEST_JOIN + take(in) % 7);
+    bool list = kind == WSFAN_REQUEST_SESSIONS || kind == WSFAN_REQUEST_CHATS ||
+                kind == WSFAN_REQUEST_NODES;
+    uint32_t number = list ? 1 + take(in) % 8u : kind == WSFAN_REQUEST_CLOSE ? 1000 : 0;
+    bool names = kind == WSFAN_REQUEST_JOIN || kind == WSFAN_REQUEST_LEAVE;
+    wsfan_bytes payload = names ? wsfan_string("b") : take_bytes(in, take(in) % 24);
+    if (s->asks_out - s->asks_back >= ASKS)
+        return;
+    wsf_ask *ask = wsf_ask_new(kind, take_message(s, in, payload), number, 1 + take(in) * 4u);
+    CHECK(ask != NULL);
+    s->asks_out++;
+    wsf_core_ask(s->core, ask, s->now);
+}
+
+/* A loop is through with its share of a request. */
+static void end_errand(state *s, unsigned i, uint64_t sessions) {
+    wsf_errand *errand = s->errands[i];
+    s->errands[i] = NULL;
+    errand->answer.sessions = sessions;
+    wsf_answer_name_peer(&errand->answer, sessions);
+    if (errand->task->kind == WSFAN_REQUEST_SEND)
+        s->tokens[s->tokens_next++ % ERRANDS] = errand->task->token;
+    wsf_task *task = wsf_errand_end(errand);
+    if (task != NULL)
+        wsf_core_task_through(s->core, task);
+}
+
+static void work_off(state *s, input *in) {
+    unsigned i = take(in) % ERRANDS;
+    if (s->errands[i] != NULL)
+        end_errand(s, i, take(in));
+}
+
+static void answer(state *s, input *in) {
+    uint8_t how = take(in);
+    wsfan_bytes payload = take_bytes(in, take(in) % 24);
+    void *copy = payload.size > 0 ? wsf_alloc(payload.size) : NULL;
+    if (copy != NULL)
+        memcpy(copy, payload.data, payload.size);
+    wsf_core_reply(s->core, s->tokens[how % ERRANDS], copy, payload.size);
 }
 
 static void change_loop(state *s, input *in) {
@@ -311,14 +324,66 @@ static void change_loop(state *s, input *in) {
     if ((s->loops >> loop & 1) == 0) {
         s->loops |= 1u << loop;
         wsf_core_add_loop(s->core, loop);
-    } else {
-        wsf_core_remove_loop(s->core, loop);
-        s->loops &= ~(1u << loop);
-        memset(s->joined[loop], 0, sizeof s->joined[loop]);
+        return;
     }
+    for (unsigned i = 0; i < ERRANDS; i++)
+        if (s->errands[i] != NULL && s->errands_loop[i] == loop)
+            end_errand(s, i, 0);
+    for (unsigned i = 0; i < SESSIONS; i++)
+        if (s->sessions[i] != NULL && s->sessions[i]->loop == loop)
+            s->sessions[i] = NULL; /* the core's */
+    wsf_core_remove_loop(s->core, loop);
+    s->loops &= ~(1u << loop);
+    s->news_out[loop] = 0;
+    memset(s->joined[loop], 0, sizeof s->joined[loop]);
 }
 
-static void check_bounds(state *s) {
+/* ------------------------------------------------------------------------------------- bounds */
+
+static void check_member(const wsf_presence *p, uint32_t i, uint64_t *rows) {
+    const wsf_presence_member *m = &p->members[i];
+    uint64_t sessions = m->own_sessions;
+    for (uint32_t r = m->rows; r != WSF_TABLE_NONE; r = p->rows[r].next) {
+        CHECK(p->rows[r].used && p->rows[r].member == i && p->rows[r].sessions > 0);
+        if ((p->peers_away >> p->rows[r].peer & 1) == 0)
+            sessions += p->rows[r].sessions;
+        ++*rows;
+    }
+    CHECK(m->sessions == (uint32_t)sessions);
+    CHECK(m->own != NULL || m->own_sessions == 0);
+    CHECK(m->sessions == 0 || m->leave_ms == 0);
+    CHECK(!wsf_roster_gone(m) || m->peers_owed != 0 || m->loops_owed != 0);
+}
+
+/* What is summed up is what is there. */
+static void check_presence(const wsf_presence *p) {
+    uint64_t rows = 0;
+    uint32_t gone = 0;
+    uint32_t chats = 0;
+    for (uint32_t c = 0; c < p->chats_used; c++) {
+        const wsf_presence_chat *chat = &p->chats[c];
+        uint64_t sessions = 0;
+        uint32_t users = 0;
+        uint32_t members = 0;
+        if (!chat->used)
+            continue;
+        chats++;
+        for (uint32_t i = chat->members; i != WSF_TABLE_NONE; i = p->members[i].next) {
+            CHECK(p->members[i].used && p->members[i].chat == c);
+            check_member(p, i, &rows);
+            sessions += p->members[i].sessions;
+            users += p->members[i].sessions > 0 || p->members[i].leave_ms != 0;
+            gone += wsf_roster_gone(&p->members[i]);
+            members++;
+        }
+        CHECK(chat->sessions == sessions && chat->users == users);
+        CHECK(chat->members_count == members && (members > 0 || chat->loops != 0 || chat->paced));
+    }
+    CHECK(p->rows_count == rows && rows <= REMOTE_ROWS);
+    CHECK(p->gone_count == gone && p->chats_count == chats && chats <= CHATS);
+}
+
+static void check_bounds(const state *s) {
     wsfan_peer_stats peers[64];
     wsfan_stats stats;
     size_t count = wsf_core_peers(s->core, peers, 64);
@@ -327,65 +392,117 @@ static void check_bounds(state *s) {
         CHECK(peers[i].window_bytes <= WINDOW + CONTROL && peers[i].held_bytes <= WINDOW);
         CHECK(peers[i].queue_count <= QUEUE_COUNT);
     }
+    for (unsigned i = 0; i < 3; i++)
+        CHECK(s->core->peers[i].link.talk_bytes <= QUEUE_BYTES);
     wsf_core_stats(s->core, &stats);
-    CHECK(stats.chats <= CHATS && stats.peers <= 3);
+    CHECK(stats.chats <= CHATS && stats.peers <= 3 && stats.chats_remote <= REMOTE_CHATS);
     CHECK(stats.joins_pending == s->tickets_out - s->tickets_back);
+    CHECK(stats.requests_pending == s->asks_out - s->asks_back);
+    CHECK(s->core->tasks_count <= REQUESTS);
+    check_presence(&s->core->presence);
+    wsfan_count counted = { .struct_size = sizeof counted };
+    wsf_core_count(s->core, hash_of(s, WSFAN_CHAT, 0), &counted);
+    CHECK(counted.missing_count <= 1 + SPEAKERS &&
+          counted.complete == (counted.missing_count == 0));
+}
+
+/* ---------------------------------------------------------------------------------------- steps */
+
+static void pass_time(state *s, uint64_t ms, uint64_t wall_ms) {
+    s->now.ms += ms;
+    s->now.wall_ms += wall_ms;
+    if (s->quiet_asked && !s->quiet) {
+        s->quiet = true;
+        wsf_core_quiet(s->core);
+    }
+    wsf_core_flush(s->core, s->now);
+    CHECK(wsf_core_deadline(s->core) > 0);
+}
+
+static void name_endpoints(state *s, input *in) {
+    static const char *const endpoints[] = { "tcp://10.0.0.1:7000", "tcp://10.0.0.2:7000",
+                                             "tcp://10.0.0.3:7000", "tcp://10.0.0.4:7000" };
+    wsf_core_name_endpoints(s->core, take(in) % 3, endpoints, take(in) % 5, s->now);
+}
+
+static void step_host(state *s, input *in, unsigned operation) {
+    switch (operation) {
+    case 0:
+    case 1:
+        host(s, in);
+        break;
+    case 2:
+        publish(s, in);
+        break;
+    case 3:
+        change_loop(s, in);
+        break;
+    case 4:
+        name_endpoints(s, in);
+        break;
+    case 5:
+    case 6:
+    case 7:
+        attend(s, in);
+        break;
+    case 8:
+        dispatch_news(s, in);
+        break;
+    case 9:
+    case 10:
+        ask(s, in);
+        break;
+    case 11:
+        work_off(s, in);
+        break;
+    case 12:
+        answer(s, in);
+        break;
+    default:
+        if (take(in) == 0)
+            wsf_core_drain(s->core, take(in) * 8u, s->now);
+    }
 }
 
 static void step(state *s, input *in) {
+    enum { FIRST_OF_HOST = 11, OPERATIONS = 25 };
     uint8_t operation = take(in);
-    unsigned i = operation / 16 % SPEAKERS;
-    switch (operation % 16) {
+    unsigned i = operation / OPERATIONS % SPEAKERS;
+    switch (operation % OPERATIONS) {
     case 0:
-    case 1:
-        s->now.ms += take(in);
-        s->now.wall_ms += take(in);
-        wsf_core_flush(s->core, s->now);
-        CHECK(wsf_core_deadline(s->core) > 0);
+    case 1: {
+        uint8_t ms = take(in);
+        pass_time(s, ms, take(in));
         break;
+    }
     case 2:
-        s->now.ms += 100u * take(in);
-        wsf_core_flush(s->core, s->now);
+        pass_time(s, 100u * take(in), 0);
         break;
     case 3:
         subscribe(s, in, i);
         break;
     case 4:
-    case 5:
         greet(s, in, i);
         break;
+    case 5:
     case 6:
     case 7:
     case 8:
         say_entry(s, in, i);
         break;
     case 9:
-        say_raw_entries(s, in, i, false);
-        break;
     case 10:
-        say_raw_entries(s, in, i, true);
+        say_raw_entries(s, in, i, operation % OPERATIONS == 10);
         break;
-    case 11:
-    case 12:
-        host(s, in);
-        break;
-    case 13:
-        publish(s, in);
-        break;
-    case 14:
-        change_loop(s, in);
-        break;
-    default: {
-        static const char *const endpoints[] = { "tcp://10.0.0.1:7000", "tcp://10.0.0.2:7000",
-                                                 "tcp://10.0.0.3:7000", "tcp://10.0.0.4:7000" };
-        wsf_core_name_endpoints(s->core, take(in) % 3, endpoints, take(in) % 5, s->now);
-    }
+    default:
+        step_host(s, in, operation % OPERATIONS - FIRST_OF_HOST);
     }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     state s = { .now = { 1000, UINT64_C(1700000000000) } };
     input in = { data, size };
+    wsf_hash_key_init(&s.key, "c");
     wsf_core_config config = { .node = 1,
                                .incarnation = 5,
                                .seed = 6,
@@ -396,31 +513,30 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                .name_bytes_max = 16,
                                .targets_count_max = 4,
                                .peers_count_max = 3,
-                               .remote_chats_count_max = 16,
+                               .remote_chats_count_max = REMOTE_CHATS,
                                .interest_log_count_max = 64,
                                .link = { .window_bytes = WINDOW,
                                          .queue_bytes_max = QUEUE_BYTES,
                                          .queue_count_max = QUEUE_COUNT },
+                               .presence = { .grace_ms = size % 4 < 2 ? 200 : 0,
+                                             .members_count_max = 3,
+                                             .remote_count_max = REMOTE_ROWS },
                                .heartbeat_ms = 100,
                                .silent_ms = 300,
                                .down_ms = 1000,
                                .forget_ms = 5000,
                                .join_ms_max = 500,
                                .result_ms_max = 500,
+                               .requests_count_max = REQUESTS,
+                               .request_ms_max = 500,
+                               .ready_ms_max = 2000,
+                               .weight = 100,
                                .protocol_min = WSF_PROTOCOL_MIN,
                                .protocol_max = WSF_PROTOCOL_MAX,
                                .slow_peer = size % 2 == 0 ? WSFAN_SLOW_DROP : WSFAN_SLOW_CUT };
-    wsf_effects effects = { .user = &s,
-                            .connect = on_connect,
-                            .disconnect = on_disconnect,
-                            .send = on_send,
-                            .deliver = on_deliver,
-                            .joined = on_joined,
-                            .peer = on_peer,
-                            .gap = on_gap,
-                            .result = on_result,
-                            .errand = on_errand,
-                            .view = on_view };
+    wsf_effects effects = { &s,      on_connect, on_disconnect, on_send,     on_deliver, on_joined,
+                            on_peer, on_gap,     on_result,     on_presence, on_errand,  on_reply,
+                            on_view, on_shed,    on_sessions,   on_quiet,    on_drained };
     for (unsigned i = 0; i < SPEAKERS; i++)
         s.speakers[i].epoch = 100 * (i + 1);
     s.reader = wsf_reader_new();
@@ -438,7 +554,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     wsf_core_flush(s.core, s.now);
     wsf_core_say_bye(s.core, s.now);
     wsf_core_destroy(s.core);
-    CHECK(s.tickets_back == s.tickets_out);
+    for (unsigned i = 0; i < ERRANDS; i++)
+        if (s.errands[i] != NULL)
+            wsf_task_unref(wsf_errand_end(s.errands[i]));
+    CHECK(s.tickets_back == s.tickets_out && s.receipts_back == s.receipts_out);
+    CHECK(s.asks_back == s.asks_out);
     wsf_reader_destroy(s.reader);
     return 0;
 }

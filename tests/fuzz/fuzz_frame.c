@@ -1,5 +1,6 @@
 /* A frame as it comes from the network. The first byte says how much is made right before: nothing,
- * topic and checksum, or also the head, so that the rest are entries. */
+ * topic and checksum, or also the head, so that the rest are entries; or that with a second part, which
+ * is the second half of the bytes. */
 #include "target.h"
 #include "wire.h"
 
@@ -25,7 +26,7 @@ static uint64_t sum_entry(const wsf_entry *entry, size_t frame_size) {
     case WSF_MESSAGE:
         CHECK(entry->message.targets_count >= 1);
         CHECK(entry->message.targets_count <= WSF_TARGETS_COUNT_MAX);
-        CHECK(entry->message.payload.size < frame_size);
+        CHECK(entry->message.payload.size < frame_size || entry->message.apart);
         for (uint32_t i = 0; i < entry->message.targets_count; i++)
             sum += sum_bytes(entry->message.targets[i].name);
         return sum + sum_bytes(entry->message.payload);
@@ -47,15 +48,17 @@ static uint64_t sum_entry(const wsf_entry *entry, size_t frame_size) {
     }
 }
 
-static void read_frame(const uint8_t *data, size_t size) {
+static void read_frame(const wsf_buffer *frame) {
     static volatile uint64_t sink; /* so that nothing is left out */
     static wsf_reader *reader;
     if (reader == NULL)
         reader = wsf_reader_new();
     wsf_frame_head head;
-    if (wsf_reader_open(reader, data, size, RECEIVER, &head) != WSFAN_OK)
+    if (wsf_reader_open_frame(reader, frame, RECEIVER, &head) != WSFAN_OK)
         return;
+    size_t size = frame->size;
     CHECK(head.sender != 0);
+    CHECK((head.rest_size > 0) == (frame->rest != NULL));
     wsf_entry entry;
     size_t count = 0;
     int more;
@@ -64,6 +67,27 @@ static void read_frame(const uint8_t *data, size_t size) {
         if (more == 1)
             sink = sink + sum_entry(&entry, size);
     }
+}
+
+/* In memory of just that size, so that a sanitizer sees one byte too many. */
+static wsf_buffer *exact_buffer(const uint8_t *data, size_t size) {
+    wsf_buffer *buffer = wsf_buffer_new((uint32_t)size);
+    CHECK(buffer != NULL);
+    buffer->size = (uint32_t)size;
+    if (size > 0)
+        memcpy(buffer->data, data, size);
+    return buffer;
+}
+
+/* The first byte is its room; an odd one tells lies about the others. */
+static void tell_rest(wsf_frame_head *head, const wsf_buffer *rest) {
+    uint8_t how = rest->data[0];
+    head->rest_size = rest->size;
+    head->rest_room = how / 2;
+    if (head->rest_room < rest->size)
+        head->rest_checksum = wsf_payload_checksum(rest->data + head->rest_room,
+                                                   rest->size - head->rest_room);
+    head->rest_checksum += how % 2;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -75,8 +99,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     uint8_t *frame = malloc(WSF_FRAME_HEAD_BOUND + size + 1);
     CHECK(frame != NULL);
     wsf_writer writer = { frame, WSF_FRAME_HEAD_BOUND, 0 };
+    wsf_buffer *rest = mode == 3 ? exact_buffer(data + size / 2, size - size / 2) : NULL;
+    if (rest != NULL)
+        size /= 2;
     if (mode >= 2) {
         wsf_frame_head head = { .version = 1, .sender = 2, .epoch = 3, .number = 4 };
+        if (rest != NULL && rest->size > 0)
+            tell_rest(&head, rest);
         wsf_write_head(&writer, RECEIVER, &head);
     } else if (mode == 1) {
         wsf_write_inbox(frame, RECEIVER);
@@ -86,13 +115,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     writer.size += size;
     if (mode > 0)
         wsf_seal(&writer);
-    uint8_t *exact = malloc(writer.size + 1);
-    CHECK(exact != NULL);
-    memcpy(exact, frame, writer.size);
+    wsf_buffer *exact = exact_buffer(frame, writer.size);
     free(frame);
-    exact = realloc(exact, writer.size > 0 ? writer.size : 1);
-    CHECK(exact != NULL);
-    read_frame(exact, writer.size);
-    free(exact);
+    exact->rest = rest;
+    read_frame(exact);
+    wsf_buffer_unref(exact);
     return 0;
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "crew.h"
+#include "memory.h"
 #include "state.h"
 
 static wsf_core *core_of(const loop *of) {
@@ -40,7 +41,7 @@ static void on_request(void *user, const wsfan_request *request) {
         memcpy(&number, request->payload.data, sizeof number);
     if (world_random(h->world, 8) == 0)
         return; /* not answered */
-    uint64_t *echo = need(malloc(2 * sizeof *echo));
+    uint64_t *echo = need(wsf_alloc(2 * sizeof *echo));
     echo[0] = number;
     echo[1] = world_node_id(h->world, at->node);
     wsf_core_reply(core_of(at), request->token, echo, 2 * sizeof *echo);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "memory.h"
 #include "rollbook.h"
 #include "state.h"
 
@@ -158,7 +159,7 @@ static void on_withdraw(void *user, wsf_ticket *ticket) {
     loop *from = user;
     wsf_core_leave(core_of(from), ticket->hash, ticket->loop);
     world_touch(from->owner->world, from->node);
-    free(ticket);
+    wsf_free(ticket);
 }
 
 static void on_present(void *user, wsf_attendance *attendance) {
@@ -238,7 +239,7 @@ static void drop_inbox(loop *of) {
         if (first->kind == INBOX_MESSAGE)
             wsfan_message_unref(first->message);
         else if (first->kind == INBOX_TICKET)
-            free(first->ticket);
+            wsf_free(first->ticket);
         else if (first->kind == INBOX_ERRAND)
             wsf_task_unref(wsf_errand_end(first->errand));
         else
@@ -403,6 +404,7 @@ static const uint8_t *rest_of_payload(const hosts *h, uint32_t number) {
 }
 
 static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, bool may_ask) {
+    enum { APART_EVERY = 3 }; /* whatever its size */
     wsf_core *core = world_core(h->world, node);
     size_t size = sizeof(uint32_t) + world_random(h->world, size_max);
     bool asked = may_ask && c->ledger.slot == 0 && world_random(h->world, 8) == 0;
@@ -414,7 +416,8 @@ static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, b
                                 .targets_count = (uint32_t)c->count,
                                 .payload = { payload, size },
                                 .except = c->except,
-                                .slot = c->ledger.slot };
+                                .slot = c->ledger.slot,
+                                .apart = number % APART_EVERY == 0 };
     wsfan_message *message = need(wsf_message_new(&h->key, &parts));
     if (asked)
         message->receipt = need(wsf_receipt_new(NULL, (void *)(uintptr_t)number));

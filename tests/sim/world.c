@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "memory.h"
 #include "state.h"
 
 enum {
@@ -233,6 +234,20 @@ static void on_disconnect(void *user, uint32_t connection) {
     drop_frames(c);
 }
 
+/* Bytes are counted through both parts. */
+static uint8_t *byte_of(wsf_buffer *bytes, uint64_t i) {
+    return i < bytes->size ? &bytes->data[i] : &bytes->rest->data[i - bytes->size];
+}
+
+static void cut_to(wsf_buffer *bytes, uint64_t size) {
+    if (size > bytes->size) {
+        bytes->rest->size = (uint32_t)(size - bytes->size);
+        return;
+    }
+    wsf_buffer_drop_rest(bytes);
+    bytes->size = (uint32_t)size;
+}
+
 static void put_frame(world *w, unsigned subscriber, conn *c, const wsf_buffer *buffer) {
     frame *f = malloc(sizeof *f);
     wsf_buffer *bytes = wsf_buffer_copy(buffer);
@@ -242,17 +257,23 @@ static void put_frame(world *w, unsigned subscriber, conn *c, const wsf_buffer *
         return; /* a test of failing memory: lost on the way */
     }
     f->bytes = bytes;
+    if (bytes->rest != NULL) { /* memory of its own for that too: it may be damaged below */
+        wsf_buffer *rest = wsf_buffer_copy(bytes->rest);
+        wsf_buffer_drop_rest(bytes);
+        bytes->rest = rest; /* no memory: lost on the way */
+    }
     f->next = NULL;
     f->at_ms = w->ms + 1 + world_random(w, w->delay_ms_max);
     if (f->at_ms < c->last_at_ms)
         f->at_ms = c->last_at_ms;
     c->last_at_ms = f->at_ms;
     if (chance(w, w->flip)) {
-        bytes->data[world_random(w, bytes->size)] ^= (uint8_t)(1u << world_random(w, 8));
+        uint8_t *flipped = byte_of(bytes, world_random(w, wsf_buffer_bytes(bytes)));
+        *flipped ^= (uint8_t)(1u << world_random(w, 8));
         w->counts.flipped++;
     }
     if (chance(w, w->truncate)) {
-        bytes->size = (uint32_t)world_random(w, bytes->size);
+        cut_to(bytes, world_random(w, wsf_buffer_bytes(bytes)));
         w->counts.truncated++;
     }
     if (c->tail != NULL)
@@ -304,8 +325,8 @@ static void on_joined(void *user, wsf_ticket *ticket) {
     const world_watcher *watcher = &n->world->watcher;
     if (watcher->joined != NULL && watcher->joined(watcher->user, n->index, ticket))
         return;
-    free(ticket->missing);
-    free(ticket);
+    wsf_free(ticket->missing);
+    wsf_free(ticket);
 }
 
 static void on_peer(void *user, uint64_t loops, const wsfan_peer *peer) {
@@ -378,7 +399,7 @@ static void on_presence(void *user, wsf_news *news) {
         watcher->presence(watcher->user, n->index, news->loop, &news->presence);
     n->news_done[news->loop]++;
     world_touch(n->world, n->index);
-    free(news);
+    wsf_free(news);
 }
 
 static void run_core(node *n) {
@@ -568,13 +589,14 @@ uint64_t world_chat_hash(world *w, uint64_t chat) {
     return wsf_hash_target(&key, &target);
 }
 
-void world_join(world *w, unsigned i, uint64_t chat) {
-    wsf_ticket *ticket = calloc(1, sizeof *ticket);
+bool world_join(world *w, unsigned i, uint64_t chat) {
+    wsf_ticket *ticket = wsf_alloc_zero(1, sizeof *ticket);
     if (ticket == NULL)
-        return;
+        return false;
     ticket->hash = world_chat_hash(w, chat);
     wsf_core_join(w->nodes[i].core, ticket, world_now(w, i));
     world_touch(w, i);
+    return true;
 }
 
 void world_leave(world *w, unsigned i, uint64_t chat) {

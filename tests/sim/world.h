@@ -69,8 +69,9 @@ bool world_drained(const world *w, unsigned node, int *status);
 /* After a call on world_core(): the node is run at the next moment. */
 void world_touch(world *w, unsigned node);
 
-/* The world's nodes as a loop would use them. A chat is a number. publish: false without memory. */
-void world_join(world *w, unsigned node, uint64_t chat);
+/* The world's nodes as a loop would use them. A chat is a number. join, publish: false without
+ * memory. */
+bool world_join(world *w, unsigned node, uint64_t chat);
 void world_leave(world *w, unsigned node, uint64_t chat);
 bool world_publish(world *w, unsigned node, uint64_t chat, uint64_t payload);
 bool world_publish_bytes(world *w, unsigned node, wsfan_bytes chat, wsfan_bytes payload);

@@ -6,9 +6,9 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-/* TESTS is a NULL-terminated list of pointers to tests. */
-#define SUITE_MAIN(title, ...)                                                                     \
-    int main(void) {                                                                               \
+/* What follows the title are tests. */
+#define SUITE_RUN(title, ...)                                                                      \
+    static int run_suite(void) {                                                                             \
         const TTest *const tests[] = { __VA_ARGS__ };                                              \
         Suite *suite = suite_create(title);                                                        \
         for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {                                \
@@ -22,6 +22,12 @@
         int failed = srunner_ntests_failed(runner);                                                \
         srunner_free(runner);                                                                      \
         return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;                                          \
+    }
+
+#define SUITE_MAIN(title, ...)                                                                     \
+    SUITE_RUN(title, __VA_ARGS__)                                                                  \
+    int main(void) {                                                                               \
+        return run_suite();                                                                        \
     }
 
 /* A generator of its own for each test, so that a run repeats. */

@@ -10,6 +10,8 @@ enum { TEN_S = 10000, ANSWERS_MAX = 8 };
 static world *w;
 static unsigned errands[8];
 static bool hold; /* errands stay with the loop */
+static uint64_t named; /* 0, or whom a node says to be missing though all is well */
+static unsigned requests_max; /* 0: as ever */
 static wsf_errand *held[64];
 static unsigned held_count;
 static unsigned deliveries[8];
@@ -31,6 +33,8 @@ static bool on_errand(void *user, unsigned node, unsigned loop, wsf_errand *erra
     if (hold)
         held[held_count++] = errand;
     errand->answer.sessions = 10 + node;
+    if (named != 0)
+        wsf_answer_name_peer(&errand->answer, named);
     return hold;
 }
 
@@ -69,6 +73,8 @@ static void begin(uint64_t seed, unsigned count) {
     hold = false;
     held_count = replies = 0;
     w = world_new(seed, &watcher);
+    if (requests_max != 0)
+        world_config(w)->requests_count_max = requests_max;
     world_start(w, 0, 0);
     for (unsigned i = 1; i < count; i++)
         world_start(w, i, 1);
@@ -256,7 +262,9 @@ START_TEST(a_kind_of_a_later_version_is_answered_unsupported_not_by_silence) {
 END_TEST
 
 START_TEST(a_node_is_at_so_many_requests_and_refuses_one_more) {
+    requests_max = 5;
     begin(7, 2);
+    requests_max = 0;
     hold = true;
     unsigned limit = world_config(w)->requests_count_max;
     char name[WSFAN_ADDRESS_TEXT_SIZE];
@@ -327,6 +335,18 @@ START_TEST(what_a_peer_does_not_take_is_answered_too_big) {
 }
 END_TEST
 
+START_TEST(a_peer_that_says_ok_and_names_somebody_as_missing_is_not_believed) {
+    begin(10, 2);
+    named = 12345;
+    ask(0, WSFAN_REQUEST_JOIN, message_to(WSFAN_ALL, NOTHING, 1), 0);
+    await(1);
+    named = 0;
+    ck_assert_int_eq(last.status, WSFAN_OK);
+    ck_assert_uint_eq(last.missing_count, 0);
+    end();
+}
+END_TEST
+
 START_TEST(requests_pass_a_network_that_loses_and_doubles_frames_once) {
     begin(9, 3);
     world_lose(w, 200000);
@@ -352,4 +372,5 @@ SUITE_MAIN("ask", only_nodes_with_somebody_concerned_are_asked,
            a_kind_of_a_later_version_is_answered_unsupported_not_by_silence,
            a_node_is_at_so_many_requests_and_refuses_one_more,
            what_a_peer_does_not_take_is_answered_too_big,
+           a_peer_that_says_ok_and_names_somebody_as_missing_is_not_believed,
            requests_pass_a_network_that_loses_and_doubles_frames_once)

@@ -19,6 +19,52 @@ START_TEST(a_copy_takes_what_it_needs_and_outlives_the_original) {
 }
 END_TEST
 
+static unsigned released;
+
+static void count_release(wsf_buffer *buffer) {
+    released++;
+    free(buffer);
+}
+
+START_TEST(a_second_part_goes_with_the_last_frame_that_has_it) {
+    wsf_buffer *frame = wsf_buffer_new(10);
+    wsf_buffer *rest = malloc(sizeof *rest);
+    memset(rest, 0, sizeof *rest);
+    atomic_init(&rest->refs, 1);
+    rest->release = count_release;
+    rest->size = rest->capacity = 500;
+    frame->size = 4;
+    frame->rest = rest;
+    ck_assert_uint_eq(wsf_buffer_bytes(frame), 504);
+    ck_assert_uint_eq(wsf_buffer_cost(frame), 510);
+    wsf_buffer *copy = wsf_buffer_copy(frame);
+    ck_assert_ptr_eq(copy->rest, rest);
+    wsf_buffer *behind = wsf_buffer_behind(rest, 100);
+    ck_assert_uint_eq(behind->size, 400);
+    wsf_buffer_unref(frame);
+    wsf_buffer_drop_rest(copy);
+    wsf_buffer_unref(copy);
+    ck_assert_uint_eq(released, 0);
+    wsf_buffer_unref(behind);
+    ck_assert_uint_eq(released, 1);
+}
+END_TEST
+
+START_TEST(a_cache_keeps_no_second_part) {
+    wsf_buffer_cache cache = { 0 };
+    wsf_buffer *frame = wsf_buffer_new(CAPACITY);
+    wsf_buffer *rest = wsf_buffer_new(1);
+    frame->rest = wsf_buffer_ref(rest);
+    wsf_buffer_cache_put(&cache, frame);
+    ck_assert_uint_eq(cache.count, 1);
+    ck_assert_uint_eq(atomic_load(&rest->refs), 1);
+    frame = wsf_buffer_cache_take(&cache, CAPACITY);
+    ck_assert_ptr_null(frame->rest);
+    wsf_buffer_unref(frame);
+    wsf_buffer_unref(rest);
+}
+END_TEST
+
 START_TEST(a_cache_gives_the_same_memory_again_and_only_for_the_same_capacity) {
     wsf_buffer_cache cache = { 0 };
     wsf_buffer *first = wsf_buffer_cache_take(&cache, CAPACITY);
@@ -76,6 +122,7 @@ START_TEST(what_a_cache_did_not_need_between_two_trims_goes) {
 END_TEST
 
 SUITE_MAIN("buffer", a_copy_takes_what_it_needs_and_outlives_the_original,
+           a_second_part_goes_with_the_last_frame_that_has_it, a_cache_keeps_no_second_part,
            a_cache_gives_the_same_memory_again_and_only_for_the_same_capacity,
            a_cache_keeps_nothing_small_nothing_in_use_and_no_more_than_its_bounds,
            what_a_cache_did_not_need_between_two_trims_goes)

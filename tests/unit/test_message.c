@@ -171,6 +171,32 @@ START_TEST(a_slice_keeps_its_frame_and_a_clone_of_it_does_not) {
 }
 END_TEST
 
+START_TEST(a_payload_apart_has_a_buffer_of_its_own_with_the_headroom_in_it) {
+    wsf_hash_key k = key();
+    wsfan_target target = { WSFAN_CHAT, { "chat", 4 } };
+    wsf_message_parts parts = {
+        .targets = &target, .targets_count = 1, .headroom_size = 4, .payload = { "body", 4 }
+    };
+    parts.apart = true;
+    wsfan_message *message = wsf_message_new(&k, &parts);
+    ck_assert_uint_eq(wsf_message_size(message), wsf_message_need(&parts));
+    ck_assert_uint_eq(message->item.bytes, wsf_message_need(&parts));
+    ck_assert_ptr_eq(message->payload + 4, message->frame->data + message->frame->size);
+    for (uint8_t *at = message->frame->data; at < message->payload; at++)
+        ck_assert_uint_eq(*at, 0); /* peers may be sent it */
+    ck_assert_uint_eq((uintptr_t)message->payload % 16, 0);
+    wsfan_message *clone = wsf_message_clone(message);
+    memcpy(wsfan_message_headroom(clone, 4), "head", 4);
+    ck_assert_mem_eq(wsfan_message_headroom(message, 4), "\0\0\0\0body", 8);
+    ck_assert_mem_eq(wsfan_message_headroom(clone, 4), "headbody", 8);
+    wsf_buffer *bytes = wsf_buffer_ref(message->frame);
+    wsfan_message_unref(message);
+    ck_assert_uint_eq(atomic_load(&bytes->refs), 1);
+    wsf_buffer_unref(bytes);
+    wsfan_message_unref(clone);
+}
+END_TEST
+
 START_TEST(hashes_depend_on_kind_name_and_cluster) {
     wsf_hash_key k = key();
     wsf_hash_key other;
@@ -191,4 +217,5 @@ SUITE_MAIN("message", it_keeps_copies_of_all_that_it_was_made_of,
            messages_of_one_block_live_and_end_by_themselves,
            a_repeated_message_differs_in_its_payload_alone,
            a_slice_keeps_its_frame_and_a_clone_of_it_does_not,
+           a_payload_apart_has_a_buffer_of_its_own_with_the_headroom_in_it,
            hashes_depend_on_kind_name_and_cluster)

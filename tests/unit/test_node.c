@@ -380,10 +380,12 @@ END_TEST
 START_TEST(a_loop_that_opens_late_is_told_of_the_peers_there_are) {
     start_mesh(2);
     ck_assert_int_eq(wsfan_loop_close(replicas[0].loop), WSFAN_OK);
+    live[0] = NULL;
     replicas[0].event_of[1] = 0;
     wsfan_callbacks callbacks = { .struct_size = sizeof callbacks, .on_peer = on_peer };
     ck_assert_int_eq(wsfan_loop_open(&replicas[0].loop, replicas[0].node, &callbacks, &replicas[0]),
                      WSFAN_OK);
+    live[0] = replicas[0].loop;
     WAIT(replicas[0].event_of[1] == WSFAN_PEER_UP);
     stop_all();
 }

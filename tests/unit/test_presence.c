@@ -358,7 +358,7 @@ END_TEST
 
 /* ------------------------------------------------------------------------------------- two nodes */
 
-static void attend(world *w, unsigned n, const char *user, uint64_t chat) {
+static wsf_attendance *attend(world *w, unsigned n, const char *user, uint64_t chat) {
     wsf_attendance *a = calloc(1, sizeof *a + 16);
     wsfan_target target = { WSFAN_USER, wsfan_string(user) };
     wsf_hash_key key;
@@ -371,6 +371,7 @@ static void attend(world *w, unsigned n, const char *user, uint64_t chat) {
     memcpy(a->bytes + 1, user, strlen(user));
     wsf_core_present(world_core(w, n), a, world_now(w, n));
     world_join(w, n, chat);
+    return a;
 }
 
 static wsfan_count world_count(world *w, unsigned n, uint64_t chat) {
@@ -435,6 +436,34 @@ START_TEST(more_rows_than_the_limit_make_a_count_incomplete) {
 }
 END_TEST
 
+START_TEST(the_end_of_a_row_that_found_no_room_leaves_no_chat_behind) {
+    world *w = world_new(1, NULL);
+    world_config(w)->presence.remote_count_max = 1;
+    world_start(w, 0, 0);
+    world_start(w, 1, 1);
+    world_run(w, 2000);
+    attend(w, 0, "ann", 7);
+    world_join(w, 0, 8);
+    world_join(w, 0, 9);
+    wsf_attendance *kept = attend(w, 1, "ben", 8);
+    wsf_attendance *refused = attend(w, 1, "ben", 9);
+    world_run(w, 3000);
+    wsfan_stats stats;
+    wsf_core_stats(world_core(w, 0), &stats);
+    ck_assert_uint_eq(stats.presence_rows, 1);
+    ck_assert_uint_eq(stats.presence_chats, 2); /* that of ann, and that of the row */
+    kept->closes = refused->closes = true;
+    wsf_core_absent(world_core(w, 1), refused, world_now(w, 1));
+    wsf_core_absent(world_core(w, 1), kept, world_now(w, 1));
+    world_touch(w, 1);
+    world_run(w, 3000 + world_config(w)->presence.grace_ms);
+    wsf_core_stats(world_core(w, 0), &stats);
+    ck_assert_uint_eq(stats.presence_rows, 0);
+    ck_assert_uint_eq(stats.presence_chats, 1);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(a_row_that_went_wrong_is_found_and_mended) {
     world *w = world_new(1, NULL);
     world_start(w, 0, 0);
@@ -473,6 +502,39 @@ static wsf_attendance *attendance_of(uint64_t user) {
     memcpy(a->bytes, "cu1", 3);
     return a;
 }
+
+/* A grace time that began before we overslept is as much longer; one that began since is not. */
+START_TEST(an_oversleep_makes_only_those_grace_times_longer_that_it_was_in) {
+    enum { GRACE_MS = 5000, SLEPT_MS = 4000 };
+    static wsf_presence p;
+    wsf_presence_limits limits = { .grace_ms = GRACE_MS, .members_count_max = 1000 };
+    wsf_roster_init(&p, &limits, 1);
+    wsf_roster_open_chat(&p, 7, 0);
+    wsf_attendance *first = attendance_of(1);
+    wsf_attendance *second = attendance_of(2);
+    ck_assert_int_eq(wsf_presence_begin(&p, first), WSFAN_OK);
+    ck_assert_int_eq(wsf_presence_begin(&p, second), WSFAN_OK);
+    ck_assert_int_eq(wsf_presence_begin(&p, attendance_of(3)), WSFAN_OK);
+    wsf_presence_tick(&p, 1000);
+    wsf_presence_end(&p, first);
+    ck_assert_uint_eq(wsf_presence_deadline(&p), 1000 + GRACE_MS);
+    p.now_ms = 1000 + SLEPT_MS; /* we wake up; before the clock was looked at somebody else leaves */
+    wsf_presence_end(&p, second);
+    wsf_presence_overslept(&p, SLEPT_MS - 1000);
+    ck_assert_uint_eq(wsf_presence_deadline(&p), 1000 + GRACE_MS + SLEPT_MS - 1000);
+    wsf_presence_tick(&p, 1000 + GRACE_MS + SLEPT_MS - 1001);
+    ck_assert_uint_eq(p.chats[0].users, 3);
+    wsf_presence_tick(&p, 1000 + GRACE_MS + SLEPT_MS - 1000);
+    ck_assert_uint_eq(p.chats[0].users, 2);
+    ck_assert_uint_eq(wsf_presence_deadline(&p), 1000 + SLEPT_MS + GRACE_MS); /* no longer */
+    wsf_presence_tick(&p, 1000 + SLEPT_MS + GRACE_MS);
+    ck_assert_uint_eq(p.chats[0].users, 1);
+    ck_assert_uint_eq(wsf_presence_deadline(&p), UINT64_MAX);
+    wsf_presence_overslept(&p, SLEPT_MS); /* with nobody in a grace time nothing happens */
+    ck_assert_uint_eq(wsf_presence_deadline(&p), UINT64_MAX);
+    wsf_roster_destroy(&p);
+}
+END_TEST
 
 START_TEST(a_loop_that_takes_nothing_costs_a_bounded_number_of_members) {
     enum { USERS = 150000, GONE_MAX = 65536 };
@@ -525,5 +587,7 @@ SUITE_MAIN("presence", a_member_joins_with_its_first_session_and_leaves_with_its
            members_are_visited_once_each_in_pages_of_any_size,
            of_one_key_only_the_newest_waits_in_an_inbox, a_count_names_whom_it_lacks,
            more_rows_than_the_limit_make_a_count_incomplete,
+           the_end_of_a_row_that_found_no_room_leaves_no_chat_behind,
            a_row_that_went_wrong_is_found_and_mended,
+           an_oversleep_makes_only_those_grace_times_longer_that_it_was_in,
            a_loop_that_takes_nothing_costs_a_bounded_number_of_members)

@@ -645,6 +645,148 @@ START_TEST(a_message_that_may_stay_in_its_frame_is_no_example_for_the_next) {
 }
 END_TEST
 
+/* -------------------------------------------------------------------------------- second parts */
+
+enum { ROOM = 16, APART_SIZE = 1000 };
+
+static wsfan_message *message_apart(void) {
+    static const wsfan_target target = { WSFAN_CHAT, { "chat", 4 } };
+    static uint8_t payload[APART_SIZE];
+    wsf_hash_key key;
+    wsf_hash_key_init(&key, "c");
+    for (size_t i = 0; i < sizeof payload; i++)
+        payload[i] = (uint8_t)(i * 7);
+    wsf_message_parts parts = { .targets = &target,
+                                .targets_count = 1,
+                                .headroom_size = ROOM,
+                                .payload = { payload, sizeof payload },
+                                .apart = true };
+    wsfan_message *message = wsf_message_new(&key, &parts);
+    message->id.clock = 99;
+    return message;
+}
+
+/* A frame with so many entries of this message, whose head tells of a second part as `head` does. */
+static wsf_buffer *frame_apart(const wsfan_message *message, wsf_frame_head head, int entries) {
+    wsf_buffer *frame = wsf_buffer_new(CAPACITY);
+    wsf_writer writer = { frame->data, CAPACITY, 0 };
+    head.version = 1;
+    head.sender = SENDER;
+    wsf_write_head(&writer, RECEIVER, &head);
+    for (int i = 0; i < entries; i++)
+        wsf_write_message(&writer, message);
+    wsf_seal(&writer);
+    frame->size = (uint32_t)writer.size;
+    return frame;
+}
+
+static wsf_frame_head head_apart(const wsfan_message *message) {
+    return (wsf_frame_head){ .rest_size = ROOM + APART_SIZE,
+                             .rest_room = ROOM,
+                             .rest_checksum = wsf_payload_checksum(message->payload, APART_SIZE) };
+}
+
+static int open_apart(wsf_reader *reader, wsf_buffer *frame, wsf_buffer *rest) {
+    wsf_frame_head head;
+    frame->rest = rest; /* borrowed */
+    int error = wsf_reader_open_frame(reader, frame, RECEIVER, &head);
+    frame->rest = NULL;
+    return error;
+}
+
+START_TEST(a_payload_that_is_apart_is_the_second_part_behind_its_room) {
+    wsfan_message *message = message_apart();
+    wsf_buffer *frame = frame_apart(message, head_apart(message), 1);
+    wsf_reader *reader = wsf_reader_new();
+    wsf_entry e;
+    ck_assert_uint_lt(frame->size, WSF_FRAME_HEAD_BOUND + WSF_ENTRY_BOUND);
+    ck_assert_int_eq(open_apart(reader, frame, message->frame), WSFAN_OK);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_MESSAGE);
+    ck_assert(e.message.apart);
+    ck_assert_uint_eq(e.message.clock, 99);
+    ck_assert_uint_eq(e.message.head_size, ROOM);
+    ck_assert_ptr_eq(e.message.payload.data, message->frame->data + ROOM);
+    ck_assert_uint_eq(e.message.payload.size, APART_SIZE);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 0);
+    wsf_reader_destroy(reader);
+    wsf_buffer_unref(frame);
+    wsfan_message_unref(message);
+}
+END_TEST
+
+START_TEST(a_second_part_that_is_missing_damaged_or_another_one_voids_the_frame) {
+    wsfan_message *message = message_apart();
+    wsf_frame_head head = head_apart(message);
+    wsf_buffer *frame = frame_apart(message, head, 1);
+    wsf_buffer *rest = wsf_buffer_copy(message->frame);
+    wsf_reader *reader = wsf_reader_new();
+    ck_assert_int_eq(open_apart(reader, frame, NULL), WSFAN_EINVAL);
+    for (size_t bit = ROOM * 8; bit < rest->size * 8u; bit++) {
+        rest->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+        ck_assert_int_eq(open_apart(reader, frame, rest), WSFAN_EINVAL);
+        rest->data[bit / 8] ^= (uint8_t)(1u << bit % 8);
+    }
+    for (rest->size = 0; rest->size < rest->capacity; rest->size++)
+        ck_assert_int_eq(open_apart(reader, frame, rest), WSFAN_EINVAL);
+    ck_assert_int_eq(open_apart(reader, frame, rest), WSFAN_OK);
+    wsf_buffer_unref(frame);
+
+    frame = frame_apart(message, (wsf_frame_head){ .number = 1 }, 0);
+    ck_assert_int_eq(open_apart(reader, frame, NULL), WSFAN_OK);
+    ck_assert_int_eq(open_apart(reader, frame, rest), WSFAN_EINVAL); /* nobody told of it */
+    wsf_buffer_unref(frame);
+    wsf_reader_destroy(reader);
+    wsf_buffer_unref(rest);
+    wsfan_message_unref(message);
+}
+END_TEST
+
+START_TEST(sizes_of_a_second_part_that_lie_are_refused) {
+    wsfan_message *message = message_apart();
+    wsf_reader *reader = wsf_reader_new();
+    static const uint32_t sizes[] = {
+        0, 1, ROOM, APART_SIZE, ROOM + APART_SIZE - 1, ROOM + APART_SIZE + 1, UINT32_MAX
+    };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        wsf_frame_head head = head_apart(message);
+        head.rest_size = sizes[i];
+        wsf_buffer *frame = frame_apart(message, head, 1);
+        ck_assert_int_eq(open_apart(reader, frame, message->frame), WSFAN_EINVAL);
+        wsf_buffer_unref(frame);
+        head = head_apart(message);
+        head.rest_room = sizes[i];
+        frame = frame_apart(message, head, 1);
+        ck_assert_int_eq(open_apart(reader, frame, message->frame),
+                         sizes[i] == ROOM ? WSFAN_OK : WSFAN_EINVAL);
+        wsf_buffer_unref(frame);
+    }
+    wsf_reader_destroy(reader);
+    wsfan_message_unref(message);
+}
+END_TEST
+
+/* Two messages would have the same headroom. */
+START_TEST(a_second_part_belongs_to_one_message_and_no_message_has_it_without_one) {
+    wsfan_message *message = message_apart();
+    wsf_reader *reader = wsf_reader_new();
+    wsf_entry e;
+    wsf_buffer *frame = frame_apart(message, head_apart(message), 2);
+    ck_assert_int_eq(open_apart(reader, frame, message->frame), WSFAN_OK);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), WSFAN_EINVAL);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 0);
+    wsf_buffer_unref(frame);
+    frame = frame_apart(message, (wsf_frame_head){ .number = 1 }, 1);
+    ck_assert_int_eq(open_apart(reader, frame, NULL), WSFAN_OK);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), WSFAN_EINVAL);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 0);
+    wsf_buffer_unref(frame);
+    wsf_reader_destroy(reader);
+    wsfan_message_unref(message);
+}
+END_TEST
+
 START_TEST(a_message_is_never_larger_than_its_bound) {
     static uint8_t large[200000];
     static uint8_t name[65535];
@@ -671,9 +813,8 @@ START_TEST(heads_and_control_entries_fit_their_bounds) {
     wsf_range ranges[WSF_NACK_RANGES_MAX];
     for (int i = 0; i < WSF_NACK_RANGES_MAX; i++)
         ranges[i] = (wsf_range){ UINT64_MAX, UINT64_MAX };
-    wsf_frame_head head = {
-        UINT32_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX
-    };
+    wsf_frame_head head = { UINT32_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX,
+                            UINT64_MAX, UINT32_MAX, UINT32_MAX, UINT64_MAX };
     wsf_hello hello = { UINT32_MAX,
                         UINT32_MAX,
                         UINT64_MAX,
@@ -770,5 +911,9 @@ SUITE_MAIN("wire", every_entry_comes_back_as_it_was_written,
            a_message_is_written_as_msgpack_would,
            neighbours_are_read_as_they_are_whatever_they_have_in_common,
            a_message_that_may_stay_in_its_frame_is_no_example_for_the_next,
+           a_payload_that_is_apart_is_the_second_part_behind_its_room,
+           a_second_part_that_is_missing_damaged_or_another_one_voids_the_frame,
+           sizes_of_a_second_part_that_lie_are_refused,
+           a_second_part_belongs_to_one_message_and_no_message_has_it_without_one,
            a_message_is_never_larger_than_its_bound, heads_and_control_entries_fit_their_bounds,
            an_introduction_comes_back_and_fits_at_its_largest, a_topic_of_noise_is_neither)
