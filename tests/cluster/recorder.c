@@ -25,7 +25,10 @@ enum {
     QUEUE_COUNT = 64,
     CONTROL_BYTES = 128 * 1024,
     FRAME_BYTES_MAX = 128 * 1024,
-    HEAD = 12 /* of a payload: the publisher's id and its number */
+    PAYLOAD_BYTES_MAX = 64 * 1024,
+    LARGE_ONE_IN = 200,    /* of the messages travels beside its frame, */
+    LARGE_MIN = 32 * 1024, /* as it does from so many bytes on */
+    HEAD = 12              /* of a payload: the publisher's id and its number */
 };
 
 typedef struct {
@@ -288,7 +291,7 @@ static size_t choose_targets(recorder *r, event *e, wsfan_target targets[2], uin
 }
 
 static void publish(recorder *r) {
-    static uint8_t payload[64 * 1024];
+    static uint8_t payload[PAYLOAD_BYTES_MAX];
     event e = { .kind = EVENT_PUBLISH, .number = r->published++, .except = UINT32_MAX };
     wsfan_target targets[2];
     uint8_t names[2];
@@ -304,7 +307,9 @@ static void publish(recorder *r) {
         options.result_loop = r->loops[random_below(r, EVENTS_LOOPS)].loop;
         options.result_user = (void *)(uintptr_t)e.number;
     }
-    e.size = HEAD + (uint32_t)random_below(r, r->log->config.payload_size_max);
+    bool large = random_below(r, LARGE_ONE_IN) == 0;
+    e.size = HEAD + (uint32_t)(large ? LARGE_MIN + random_below(r, LARGE_MIN - HEAD)
+                                     : random_below(r, r->log->config.payload_size_max));
     fill(payload, e.size, r->id, e.number);
     write_event(r, e);
     int error = wsfan_publish(r->node, targets, count, (wsfan_bytes){ payload, e.size }, &options);
@@ -448,7 +453,7 @@ static int open_node(recorder *r) {
     options.allow_insecure = 1; /* in a network of our own */
     options.peers = peers;
     options.peers_count = config->peers_count;
-    options.payload_bytes_max = 64 * 1024;
+    options.payload_bytes_max = PAYLOAD_BYTES_MAX;
     options.link_window_bytes = WINDOW_BYTES;
     options.link_queue_bytes_max = QUEUE_BYTES;
     options.link_queue_count_max = QUEUE_COUNT;

@@ -14,8 +14,9 @@ enum {
     ROUND_MS = 60000,
     STEADY = 2, /* live throughout, so that their memory can be watched */
     MINUTES_MAX = 7 * 24 * 60,
-    GROWTH_KB_MAX = 2048 /* in the second half of a life, as the slope says: in an hour a leak of
-                            70 KB a minute is more */
+    GROWTH_KB_MAX = 2048, /* in the second half of a life, as the slope says: in an hour a leak of
+                             70 KB a minute is more; */
+    YOUNG_MINUTES = 10    /* twice as much in a shorter half: buffers still find their size */
 };
 
 static void make_trouble(recorders *r, uint64_t until_ms) {
@@ -54,13 +55,14 @@ static void run(recorders *r, uint64_t minutes) {
 #ifdef SANITIZED /* keeps what was freed */
 static const double judged_minutes_min = 1e9;
 #else
-static const double judged_minutes_min = 0.5; /* before, buffers still find their size */
+static const double judged_minutes_min = 0.5; /* before, they fill for the first time */
 #endif
 
 static bool tell_memory(const char *name, const memory_series *s) {
     double minutes;
     double slope = memory_slope(s, &minutes);
-    bool grows = minutes >= judged_minutes_min && slope * minutes > GROWTH_KB_MAX;
+    double max = minutes < YOUNG_MINUTES ? 2 * GROWTH_KB_MAX : GROWTH_KB_MAX;
+    bool grows = minutes >= judged_minutes_min && slope * minutes > max;
     if (s->count > 0)
         printf("memory     %s: %.0f KB at first, %.0f KB after %.1f min; %+.1f KB/min in the last "
                "%.1f%s\n",
