@@ -617,9 +617,9 @@ static bool receive_frames(wsf_sockets *sockets, uint32_t number,
 bool wsf_sockets_receive(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
     if (sockets->auth != NULL)
         wsf_auth_answer(sockets->auth);
-    give_up_silent(sockets, now_ms());
     bool more = receive_subscriptions(sockets, handler);
     for (uint32_t i = 0; i < sockets->connections_used; i++)
         more = receive_frames(sockets, i, handler) || more;
+    give_up_silent(sockets, now_ms()); /* after all that has come while this thread did not run */
     return more;
 }

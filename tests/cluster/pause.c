@@ -58,7 +58,7 @@ static void run_node(const char *peer) {
     _exit(EXIT_SUCCESS);
 }
 
-/* The thread that is neither the host's nor one of ZeroMQ's. */
+/* The thread that is neither the host's nor one of ZeroMQ's; 0: it has not begun yet. */
 static pid_t mesh_thread(pid_t pid) {
     char path[64];
     pid_t found = 0;
@@ -77,7 +77,6 @@ static pid_t mesh_thread(pid_t pid) {
         fclose(file);
     }
     closedir(tasks);
-    check(found != 0, "it has a mesh thread");
     return found;
 }
 
@@ -124,7 +123,12 @@ int main(void) {
     if (node == 0)
         run_node(endpoint);
     read_inbox(publisher, inbox);
-    pid_t thread = mesh_thread(node);
+    pid_t thread = 0;
+    for (unsigned ms = 0; thread == 0 && ms < DEADLINE_MS; ms += STEP_MS) {
+        sleep_ms(STEP_MS);
+        thread = mesh_thread(node);
+    }
+    check(thread != 0, "it has a mesh thread");
     hold(thread);
     send_frames(publisher, inbox);
     sleep_ms(PAUSE_S * 1000);
