@@ -2,6 +2,14 @@
 # Sourced by scripts that need Debian packages: installs those that are missing, and says nothing
 # when none is.
 
+# node_packages: the packages of node; none where there is one already, if it is not Debian's.
+node_packages() {
+    if ! command -v npm >/dev/null ||
+        ! node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'; then
+        echo nodejs npm
+    fi
+}
+
 # need_packages PACKAGE...
 need_packages() {
     missing=

@@ -9,13 +9,7 @@ cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=examples/debian.sh
 . examples/debian.sh
 
-# A node that is not Debian's will do as well.
-node_packages="nodejs npm"
-if command -v npm >/dev/null &&
-    node -e 'process.exit(parseInt(process.versions.node) < 18 ? 1 : 0)'; then
-    node_packages=
-fi
-# shellcheck disable=SC2086 # a list of words
+# shellcheck disable=SC2046 # a list of words
 need_packages build-essential cmake pkg-config patch \
     libzmq3-dev libmsgpack-dev libsodium-dev libxxhash-dev libc-ares-dev libczmq-dev \
     libwebsockets-dev libcjson-dev libsqlite3-dev check clang \
@@ -23,7 +17,7 @@ need_packages build-essential cmake pkg-config patch \
     haproxy nginx-light chromium \
     util-linux iproute2 nftables dnsmasq-base \
     libhiredis-dev libnats-dev redis-server nats-server \
-    $node_packages || exit 1
+    $(node_packages) || exit 1
 
 jobs=$(nproc)
 failed=

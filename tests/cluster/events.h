@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum {
-    EVENTS_MAX = 1 << 20, /* of one life */
+    EVENTS_MAX = 1 << 17, /* of one life, that the test has not read; a power of two */
     EVENTS_LOOPS = 2,
     EVENTS_CHATS = 32, /* many for few sessions, so that interest comes and goes */
     EVENTS_USERS = 4,
@@ -26,7 +26,7 @@ typedef enum {
     EVENT_JOINED,    /* session, chat; number: a WSFAN_ code */
     EVENT_LEAVE,     /* session, chat */
     EVENT_PUBLISH,   /* number: its own; chats, user, all, except, size, asked */
-    EVENT_REFUSED,   /* a publish that was not accepted after all */
+    EVENT_REFUSED,   /* number: of a publish that was not accepted after all */
     EVENT_DELIVERED, /* session; id: the publisher's; number: its own; size */
     EVENT_DAMAGED,   /* a payload that nobody has published */
     EVENT_RESULT,    /* number; whole */
@@ -63,15 +63,40 @@ typedef struct {
     bool whole;
 } event;
 
+/* Who is in a chat with presence, when all is quiet. */
+typedef struct {
+    atomic_uint own[EVENTS_USERS]; /* sessions here, of each user */
+    atomic_uint sessions;          /* what the node counts, of all nodes */
+    atomic_uint users;
+    atomic_bool complete;
+} chat_count;
+
+enum { CONFIG_TEXT_SIZE = 40, CONFIG_PEERS_MAX = 16 };
+
+typedef struct {
+    uint64_t seed;
+    char name[CONFIG_TEXT_SIZE];
+    char endpoint[CONFIG_TEXT_SIZE];
+    char peers[CONFIG_PEERS_MAX][CONFIG_TEXT_SIZE];
+    unsigned peers_count;
+    uint32_t forget_ms;
+    unsigned messages_per_s; /* about */
+    unsigned payload_size_max;
+} recorder_config;
+
 /* One life of a recorder: what the test tells it, what it tells the test. */
 typedef struct {
+    recorder_config config;
     atomic_bool quiet;  /* by the test: no more load */
     atomic_bool finish; /* by the test: tell the end and go */
     atomic_uint peers_up;
     atomic_bool busy; /* something waits, or results are due */
     atomic_bool ready;
+    atomic_uint looks; /* at all of this, each after it has dispatched everything */
+    chat_count chats[EVENTS_CHATS];
+    atomic_uint read;  /* by the test: so many events may be overwritten */
     atomic_uint count; /* of events that are whole */
-    event events[EVENTS_MAX];
+    event events[EVENTS_MAX]; /* a ring */
 } life_log;
 
 #endif

@@ -25,7 +25,10 @@ enum {
     QUEUE_COUNT = 64,
     CONTROL_BYTES = 128 * 1024,
     FRAME_BYTES_MAX = 128 * 1024,
-    HEAD = 12 /* of a payload: the publisher's id and its number */
+    PAYLOAD_BYTES_MAX = 64 * 1024,
+    LARGE_ONE_IN = 200,    /* of the messages travels beside its frame, */
+    LARGE_MIN = 32 * 1024, /* as it does from so many bytes on */
+    HEAD = 12              /* of a payload: the publisher's id and its number */
 };
 
 typedef struct {
@@ -33,7 +36,9 @@ typedef struct {
     uint32_t number;
     unsigned loop;
     wsfan_session handle;
-    uint32_t chats; /* bits */
+    int user;
+    uint32_t chats;   /* bits */
+    uint32_t present; /* bits: and shown there */
 } client;
 
 typedef struct {
@@ -43,7 +48,6 @@ typedef struct {
 } thread;
 
 typedef struct recorder {
-    const recorder_config *config;
     life_log *log;
     uint64_t random;
     wsfan_node *node;
@@ -72,15 +76,14 @@ static uint64_t random_below(recorder *r, uint64_t below) {
 
 /* ----------------------------------------------------------------------------------------- log */
 
-static event *write_event(recorder *r, event value) {
+static void write_event(recorder *r, event value) {
     unsigned count = atomic_load_explicit(&r->log->count, memory_order_relaxed);
-    if (count == EVENTS_MAX)
+    if (count - atomic_load(&r->log->read) == EVENTS_MAX)
         abort(); /* the test sees a recorder that died by itself */
     if (value.ns == 0)
         value.ns = recorder_ns();
-    r->log->events[count] = value;
+    r->log->events[count % EVENTS_MAX] = value;
     atomic_store_explicit(&r->log->count, count + 1, memory_order_release);
-    return &r->log->events[count];
 }
 
 static void broken(recorder *r, recorder_fault what, uint64_t count) {
@@ -210,11 +213,12 @@ static void open_session(recorder *r) {
     bool named = user < EVENTS_USERS;
     *who = (client){ .open = true,
                      .number = r->sessions++,
+                     .user = named ? user : EVENTS_NOBODY,
                      .loop = (unsigned)random_below(r, EVENTS_LOOPS) };
     write_event(r, (event){ .kind = EVENT_OPEN,
                             .session = who->number,
                             .loop = (uint8_t)who->loop,
-                            .user = (int8_t)(named ? user : EVENTS_NOBODY) });
+                            .user = (int8_t)who->user });
     if (wsfan_session_open(&who->handle, r->loops[who->loop].loop,
                            (wsfan_bytes){ &user, named ? 1 : 0 }, who) != WSFAN_OK)
         broken(r, BROKEN_CALL, 1);
@@ -236,9 +240,14 @@ static void join(recorder *r) {
     if (who == NULL || (who->chats >> chat & 1) != 0 ||
         (stays(r, who) && count_chats(who) == STAYERS_CHATS))
         return;
+    bool shown = who->user != EVENTS_NOBODY && random_below(r, 2) == 0;
+    wsfan_join_options options = { .struct_size = sizeof options,
+                                   .flags = shown ? WSFAN_PRESENCE : 0 };
     who->chats |= 1u << chat;
+    who->present |= (uint32_t)shown << chat;
     write_event(r, (event){ .kind = EVENT_JOIN, .session = who->number, .chat = chat });
-    if (wsfan_session_join(r->loops[who->loop].loop, who->handle, name_of(&chat)) != WSFAN_OK)
+    if (wsfan_session_join_with(r->loops[who->loop].loop, who->handle, name_of(&chat), &options) !=
+        WSFAN_OK)
         broken(r, BROKEN_CALL, 3);
 }
 
@@ -250,6 +259,7 @@ static void leave(recorder *r) {
     while ((who->chats >> chat & 1) == 0)
         chat = (uint8_t)((chat + 1) % EVENTS_CHATS);
     who->chats &= ~(1u << chat);
+    who->present &= ~(1u << chat);
     write_event(r, (event){ .kind = EVENT_LEAVE, .session = who->number, .chat = chat });
     if (wsfan_session_leave(r->loops[who->loop].loop, who->handle, name_of(&chat)) != WSFAN_OK)
         broken(r, BROKEN_CALL, 4);
@@ -281,7 +291,7 @@ static size_t choose_targets(recorder *r, event *e, wsfan_target targets[2], uin
 }
 
 static void publish(recorder *r) {
-    static uint8_t payload[64 * 1024];
+    static uint8_t payload[PAYLOAD_BYTES_MAX];
     event e = { .kind = EVENT_PUBLISH, .number = r->published++, .except = UINT32_MAX };
     wsfan_target targets[2];
     uint8_t names[2];
@@ -297,12 +307,14 @@ static void publish(recorder *r) {
         options.result_loop = r->loops[random_below(r, EVENTS_LOOPS)].loop;
         options.result_user = (void *)(uintptr_t)e.number;
     }
-    e.size = HEAD + (uint32_t)random_below(r, r->config->payload_size_max);
+    bool large = random_below(r, LARGE_ONE_IN) == 0;
+    e.size = HEAD + (uint32_t)(large ? LARGE_MIN + random_below(r, LARGE_MIN - HEAD)
+                                     : random_below(r, r->log->config.payload_size_max));
     fill(payload, e.size, r->id, e.number);
-    event *written = write_event(r, e);
+    write_event(r, e);
     int error = wsfan_publish(r->node, targets, count, (wsfan_bytes){ payload, e.size }, &options);
     if (error != WSFAN_OK) {
-        written->kind = EVENT_REFUSED;
+        write_event(r, (event){ .kind = EVENT_REFUSED, .number = e.number });
         if (error != WSFAN_EAGAIN && error != WSFAN_ELIMIT)
             broken(r, BROKEN_CALL, 5);
         return;
@@ -334,6 +346,25 @@ static void look_at_peers(recorder *r) {
     }
     atomic_store(&r->log->peers_up, up);
     atomic_store(&r->log->busy, busy);
+}
+
+/* Who is where, for the test to compare between nodes. */
+static void look_at_chats(recorder *r) {
+    for (uint8_t chat = 0; chat < EVENTS_CHATS; chat++) {
+        chat_count *out = &r->log->chats[chat];
+        unsigned own[EVENTS_USERS] = { 0 };
+        for (unsigned i = 0; i < SESSIONS_MAX; i++)
+            if (r->clients[i].open && (r->clients[i].present >> chat & 1) != 0)
+                own[r->clients[i].user]++;
+        for (unsigned user = 0; user < EVENTS_USERS; user++)
+            atomic_store(&out->own[user], own[user]);
+        wsfan_count count = { .struct_size = sizeof count };
+        if (wsfan_chat_count(r->node, name_of(&chat), &count) != WSFAN_OK)
+            broken(r, BROKEN_CALL, 9);
+        atomic_store(&out->sessions, (unsigned)count.sessions);
+        atomic_store(&out->users, (unsigned)count.users);
+        atomic_store(&out->complete, count.complete == 1);
+    }
 }
 
 /* What the node counts when all has come to rest. */
@@ -389,42 +420,50 @@ static void run_load(recorder *r) {
     while (!atomic_load(&r->log->finish)) {
         began_ms += wait_for_work(r, before_ns);
         before_ns = recorder_ns();
+        bool quiet = atomic_load(&r->log->quiet);
         for (unsigned i = 0; i < EVENTS_LOOPS; i++)
             wsfan_loop_dispatch(r->loops[i].loop, 0);
         if (before_ns - r->looked_ns >= LOOK_MS * UINT64_C(1000000)) {
             look_at_peers(r);
+            if (quiet)
+                look_at_chats(r);
+            atomic_fetch_add(&r->log->looks, 1);
             r->looked_ns = before_ns;
         }
         uint64_t ran_ms = before_ns / 1000000 - began_ms;
-        bool quiet = atomic_load(&r->log->quiet);
         for (; acts < ran_ms * ACTS_PER_S / 1000; acts++)
             if (!quiet)
                 act(r);
-        for (; published < ran_ms * r->config->messages_per_s / 1000; published++)
+        for (; published < ran_ms * r->log->config.messages_per_s / 1000; published++)
             if (!quiet)
                 publish(r);
     }
 }
 
 static int open_node(recorder *r) {
+    const recorder_config *config = &r->log->config;
+    const char *peers[CONFIG_PEERS_MAX];
+    for (unsigned i = 0; i < config->peers_count; i++)
+        peers[i] = config->peers[i];
     wsfan_options options;
     wsfan_options_init(&options);
     options.cluster = "recorders";
-    options.name = r->config->name;
-    options.endpoint = r->config->endpoint;
+    options.name = config->name;
+    options.endpoint = config->endpoint;
     options.allow_insecure = 1; /* in a network of our own */
-    options.peers = r->config->peers;
-    options.peers_count = r->config->peers_count;
-    options.payload_bytes_max = 64 * 1024;
+    options.peers = peers;
+    options.peers_count = config->peers_count;
+    options.payload_bytes_max = PAYLOAD_BYTES_MAX;
     options.link_window_bytes = WINDOW_BYTES;
     options.link_queue_bytes_max = QUEUE_BYTES;
     options.link_queue_count_max = QUEUE_COUNT;
     options.heartbeat_ms = RECORDER_HEARTBEAT_MS;
     options.silent_ms = 4 * RECORDER_HEARTBEAT_MS;
     options.down_ms = RECORDER_DOWN_MS;
-    options.forget_ms = r->config->forget_ms;
+    options.forget_ms = config->forget_ms;
     options.join_ms_max = RECORDER_JOIN_MS_MAX;
     options.result_ms_max = RECORDER_RESULT_MS_MAX;
+    options.presence_grace_ms = RECORDER_GRACE_MS;
     uint64_t born_ns = recorder_ns(); /* peers may see it before the call returns */
     int error = wsfan_node_open(&r->node, &options);
     if (error != WSFAN_OK)
@@ -444,9 +483,9 @@ static int open_node(recorder *r) {
     return error;
 }
 
-int recorder_run(const recorder_config *config, life_log *log) {
+int recorder_run(life_log *log) {
     static recorder r;
-    r = (recorder){ .config = config, .log = log, .random = config->seed };
+    r = (recorder){ .log = log, .random = log->config.seed };
     if (open_node(&r) != WSFAN_OK)
         return EXIT_FAILURE;
     for (unsigned i = 0; i < SESSIONS_MAX / 2; i++)

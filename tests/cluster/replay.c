@@ -1,43 +1,52 @@
 #include "replay.h"
 
 #include <stdlib.h>
-#include <string.h>
+#include <sys/mman.h>
 #include <wsfan/wsfan.h>
 
 #include "recorder.h"
 
-enum { JOIN_SLACK_MS = 3000, LOOK_MS = 500 };
+enum {
+    JOIN_SLACK_MS = 3000,
+    LOOK_MS = 500,
+    DEAD_MS = 180000 /* so long after its end peers may tell something of a node */
+};
 
-/* From a recorder's numbers to the ledger's. */
+/* From a recorder's numbers to the ledger's; those below `first` are forgotten. */
 typedef struct {
     uint32_t *values;
+    uint32_t first;
     uint32_t count;
     uint32_t capacity;
 } numbers;
 
 /* A log while it is read. */
 typedef struct {
-    const life_log *log;
+    life_log *log;
     unsigned next;
     unsigned count;
-    uint64_t id;
+    uint64_t id;        /* 0: not born yet */
     uint32_t life;      /* the ledger's number */
     uint64_t looked_ms; /* at its joins */
-    bool ended;         /* by itself; else it died */
-    numbers messages;   /* UINT32_MAX: it was refused */
+    bool dead;          /* writes no more */
+    bool over;          /* nothing is left of it */
+    numbers messages;
     numbers sessions;
 } reader;
 
-typedef struct {
+struct replay {
     ledger *ledger;
+    uint64_t began_ns;
+    uint64_t ms; /* of the ledger, never back */
     reader *readers;
     unsigned count;
-    replay_totals *totals;
-} player;
+    unsigned capacity;
+    replay_totals totals;
+};
 
 /* Numbers come one after another. */
 static void note(numbers *known, uint32_t index, uint32_t value) {
-    if (index != known->count)
+    if (index != known->first + known->count)
         abort();
     if (known->count == known->capacity) {
         known->capacity = known->capacity * 2 + 64;
@@ -48,79 +57,97 @@ static void note(numbers *known, uint32_t index, uint32_t value) {
     known->values[known->count++] = value;
 }
 
-static uint32_t message_of(const player *p, uint64_t publisher, uint32_t number) {
-    for (unsigned i = 0; i < p->count; i++) {
-        const reader *from = &p->readers[i];
-        if (from->id == publisher && number < from->messages.count)
-            return from->messages.values[number];
-    }
+/* UINT32_MAX: forgotten, or never noted. */
+static uint32_t value_of(const numbers *known, uint32_t index) {
+    return index >= known->first && index - known->first < known->count
+               ? known->values[index - known->first]
+               : UINT32_MAX;
+}
+
+static uint32_t session_of(const reader *at, uint32_t number) {
+    return value_of(&at->sessions, number);
+}
+
+static uint32_t message_of(const replay *r, uint64_t publisher, uint32_t number) {
+    for (unsigned i = 0; i < r->count; i++)
+        if (r->readers[i].id == publisher)
+            return value_of(&r->readers[i].messages, number);
     return UINT32_MAX;
 }
 
-static void play_publish(player *p, reader *from, const event *e) {
-    uint32_t number = UINT32_MAX;
-    if (e->kind == EVENT_PUBLISH) {
-        ledger_targets targets = ledger_nobody();
-        targets.chats = e->chats;
-        targets.user = e->user;
-        targets.all = e->all;
-        if (e->except != UINT32_MAX)
-            targets.except = from->sessions.values[e->except];
-        number = ledger_publish(p->ledger, from->life, &targets, e->size, e->asked);
-        p->totals->published++;
-    } else {
-        p->totals->refused++;
-    }
-    note(&from->messages, e->number, number);
+static void play_publish(replay *r, reader *from, const event *e) {
+    ledger_targets targets = ledger_nobody();
+    targets.chats = e->chats;
+    targets.user = e->user;
+    targets.all = e->all;
+    if (e->except != UINT32_MAX)
+        targets.except = session_of(from, e->except);
+    note(&from->messages, e->number,
+         ledger_publish(r->ledger, from->life, &targets, e->size, e->asked));
+    r->totals.published++;
 }
 
-static void play_gap(player *p, const reader *at, const event *e) {
-    p->totals->gaps++;
-    p->totals->missing += e->count;
+static void play_refused(replay *r, reader *from, const event *e) {
+    ledger_take_back(r->ledger, value_of(&from->messages, e->number));
+    r->totals.published--;
+    r->totals.refused++;
+}
+
+static void play_result(replay *r, const reader *at, const event *e) {
+    uint32_t number = value_of(&at->messages, e->number);
+    if (number == UINT32_MAX)
+        ledger_violation(r->ledger, "life %u got a result after all was at rest", at->life);
+    else
+        ledger_result(r->ledger, number, e->whole);
+}
+
+static void play_gap(replay *r, const reader *at, const event *e) {
+    r->totals.gaps++;
+    r->totals.missing += e->count;
     if (e->number > 1) /* the link with it is a new one */
-        ledger_away(p->ledger, at->life, e->id);
-    ledger_trace(p->ledger, "life %u: a gap of %llu", at->life, (unsigned long long)e->count);
-    ledger_gap(p->ledger, at->life, e->id, e->count);
+        ledger_away(r->ledger, at->life, e->id);
+    ledger_trace(r->ledger, "life %u: a gap of %llu", at->life, (unsigned long long)e->count);
+    ledger_gap(r->ledger, at->life, e->id, e->count);
 }
 
-static void play_peer(player *p, const reader *at, const event *e) {
-    ledger_trace(p->ledger, "life %u: peer %llx is in state %u", at->life,
+static void play_peer(replay *r, const reader *at, const event *e) {
+    ledger_trace(r->ledger, "life %u: peer %llx is in state %u", at->life,
                  (unsigned long long)e->id, e->number);
     if (e->number == WSFAN_PEER_UP)
-        ledger_up(p->ledger, at->life, e->id);
+        ledger_up(r->ledger, at->life, e->id);
     if (e->number == WSFAN_PEER_DOWN)
-        ledger_away(p->ledger, at->life, e->id);
+        ledger_away(r->ledger, at->life, e->id);
 }
 
-static void play_delivered(player *p, const reader *at, const event *e) {
-    uint32_t number = message_of(p, e->id, e->number);
-    if (number != UINT32_MAX && ledger_size(p->ledger, number) != e->size)
-        ledger_violation(p->ledger, "message %u has another size", number);
-    ledger_delivered(p->ledger, at->sessions.values[e->session], number);
+static void play_delivered(replay *r, const reader *at, const event *e) {
+    uint32_t number = message_of(r, e->id, e->number);
+    if (number != UINT32_MAX && ledger_size(r->ledger, number) != e->size)
+        ledger_violation(r->ledger, "message %u has another size", number);
+    ledger_delivered(r->ledger, session_of(at, e->session), number);
 }
 
-static void play_broken(player *p, const reader *at, const event *e) {
+static void play_broken(replay *r, const reader *at, const event *e) {
     static const char *const texts[] = {
         "more under way than the window", "more queued than allowed",
         "more held than the window",      "another count of publishes",
         "another count of deliveries",    "a call failed"
     };
-    ledger_violation(p->ledger, "life %u: %s (%llu)", at->life, texts[e->number],
+    ledger_violation(r->ledger, "life %u: %s (%llu)", at->life, texts[e->number],
                      (unsigned long long)e->count);
 }
 
-static void play(player *p, reader *at, const event *e) {
-    ledger *l = p->ledger;
+static void play(replay *r, reader *at, const event *e) {
+    ledger *l = r->ledger;
     switch ((event_kind)e->kind) {
     case EVENT_BORN:
         at->id = e->id;
         at->life = ledger_born(l, e->id, 0);
         break;
     case EVENT_PEER:
-        play_peer(p, at, e);
+        play_peer(r, at, e);
         break;
     case EVENT_GAP:
-        play_gap(p, at, e);
+        play_gap(r, at, e);
         break;
     case EVENT_INBOX_GAP:
         ledger_inbox_gap(l, at->life, e->loop, e->count);
@@ -129,83 +156,152 @@ static void play(player *p, reader *at, const event *e) {
         note(&at->sessions, e->session, ledger_open(l, at->life, e->loop, e->user));
         break;
     case EVENT_CLOSE:
-        ledger_close(l, at->sessions.values[e->session]);
+        ledger_close(l, session_of(at, e->session));
         break;
     case EVENT_JOIN:
-        ledger_join(l, at->sessions.values[e->session], e->chat);
+        ledger_join(l, session_of(at, e->session), e->chat);
         break;
     case EVENT_JOINED:
-        ledger_joined(l, at->sessions.values[e->session], e->chat, (int)e->number == WSFAN_OK);
+        ledger_joined(l, session_of(at, e->session), e->chat, (int)e->number == WSFAN_OK);
         break;
     case EVENT_LEAVE:
-        ledger_leave(l, at->sessions.values[e->session], e->chat);
+        ledger_leave(l, session_of(at, e->session), e->chat);
         break;
     case EVENT_PUBLISH:
+        play_publish(r, at, e);
+        break;
     case EVENT_REFUSED:
-        play_publish(p, at, e);
+        play_refused(r, at, e);
         break;
     case EVENT_DELIVERED:
-        play_delivered(p, at, e);
+        play_delivered(r, at, e);
         break;
     case EVENT_DAMAGED:
         ledger_violation(l, "life %u got a message that nobody published", at->life);
         break;
     case EVENT_RESULT:
-        ledger_result(l, at->messages.values[e->number], e->whole);
+        play_result(r, at, e);
         break;
     case EVENT_SLEPT:
         ledger_postpone_joins(l, at->life, e->count);
         break;
     case EVENT_BROKEN:
-        play_broken(p, at, e);
+        play_broken(r, at, e);
         break;
     case EVENT_END:
-        at->ended = true;
+        at->over = true; /* by itself: what its sessions lack must be explained */
         break;
     }
 }
 
 /* While it writes events it runs, and joins come to their end. */
-static void look_at_joins(player *p, reader *at, uint64_t ms) {
+static void look_at_joins(replay *r, reader *at, uint64_t ms) {
     if (ms < at->looked_ms + LOOK_MS)
         return;
     at->looked_ms = ms;
-    ledger_check_joins(p->ledger, at->life, 2 * RECORDER_JOIN_MS_MAX + JOIN_SLACK_MS);
+    ledger_check_joins(r->ledger, at->life, 2 * RECORDER_JOIN_MS_MAX + JOIN_SLACK_MS);
 }
 
-static reader *earliest(const player *p) {
+static const event *next_of(const reader *at) {
+    return &at->log->events[at->next % EVENTS_MAX];
+}
+
+static reader *earliest(const replay *r) {
     reader *first = NULL;
-    for (unsigned i = 0; i < p->count; i++) {
-        reader *r = &p->readers[i];
-        if (r->next < r->count &&
-            (first == NULL || r->log->events[r->next].ns < first->log->events[first->next].ns))
-            first = r;
+    for (unsigned i = 0; i < r->count; i++) {
+        reader *at = &r->readers[i];
+        if (at->next != at->count && (first == NULL || next_of(at)->ns < next_of(first)->ns))
+            first = at;
     }
     return first;
 }
 
-void replay(ledger *l, const life_log *const *logs, unsigned count, uint64_t began_ns,
-            replay_totals *totals) {
-    player p = { l, calloc(count, sizeof(reader)), count, totals };
-    if (p.readers == NULL)
-        abort();
-    memset(totals, 0, sizeof *totals);
-    for (unsigned i = 0; i < count; i++)
-        p.readers[i] = (reader){ .log = logs[i], .count = atomic_load(&logs[i]->count) };
+/* Of who died nothing more comes. */
+static void bury(replay *r, reader *at) {
+    if (!at->dead || at->over || at->next != atomic_load(&at->log->count))
+        return;
+    if (at->id != 0)
+        ledger_died(r->ledger, at->life);
+    at->over = true;
+}
+
+void replay_until(replay *r, uint64_t ns) {
+    for (unsigned i = 0; i < r->count; i++)
+        r->readers[i].count = atomic_load(&r->readers[i].log->count);
     reader *at;
-    while ((at = earliest(&p)) != NULL) {
-        const event *e = &at->log->events[at->next++];
-        uint64_t ms = 1 + (e->ns > began_ns ? e->ns - began_ns : 0) / 1000000;
-        ledger_set_time(l, ms);
-        play(&p, at, e);
+    while ((at = earliest(r)) != NULL && next_of(at)->ns <= ns) {
+        const event *e = next_of(at);
+        uint64_t ms = 1 + (e->ns > r->began_ns ? e->ns - r->began_ns : 0) / 1000000;
+        r->ms = ms > r->ms ? ms : r->ms;
+        ledger_set_time(r->ledger, r->ms);
+        play(r, at, e);
         if (e->kind != EVENT_BORN)
-            look_at_joins(&p, at, ms);
-        if (at->next == at->count && !at->ended)
-            ledger_died(l, at->life);
+            look_at_joins(r, at, r->ms);
+        at->next++;
+        bury(r, at);
     }
-    for (unsigned i = 0; i < count; i++) {
-        free(p.readers[i].messages.values);
-        free(p.readers[i].sessions.values);
+    for (unsigned i = 0; i < r->count; i++) {
+        atomic_store(&r->readers[i].log->read, r->readers[i].next);
+        bury(r, &r->readers[i]);
     }
-    free(p.readers);
+}
+
+/* --------------------------------------------------------------------------------------- readers */
+
+replay *replay_new(ledger *l, uint64_t began_ns) {
+    replay *r = calloc(1, sizeof *r);
+    if (r == NULL)
+        abort();
+    r->ledger = l;
+    r->began_ns = began_ns;
+    return r;
+}
+
+static void release(const reader *at) {
+    free(at->messages.values);
+    free(at->sessions.values);
+    munmap(at->log, sizeof *at->log);
+}
+
+void replay_destroy(replay *r) {
+    for (unsigned i = 0; i < r->count; i++)
+        release(&r->readers[i]);
+    free(r->readers);
+    free(r);
+}
+
+void replay_begin(replay *r, life_log *log) {
+    if (r->count == r->capacity) {
+        r->capacity = r->capacity * 2 + 8;
+        r->readers = realloc(r->readers, r->capacity * sizeof *r->readers);
+        if (r->readers == NULL)
+            abort();
+    }
+    r->readers[r->count++] = (reader){ .log = log };
+}
+
+void replay_end(replay *r, const life_log *log) {
+    for (unsigned i = 0; i < r->count; i++)
+        if (r->readers[i].log == log)
+            r->readers[i].dead = true;
+}
+
+void replay_forget(replay *r) {
+    unsigned kept = 0;
+    for (unsigned i = 0; i < r->count; i++) {
+        reader *at = &r->readers[i];
+        if (at->dead && at->over) {
+            release(at);
+            continue;
+        }
+        at->messages.first += at->messages.count;
+        at->messages.count = 0;
+        r->readers[kept++] = *at;
+    }
+    r->count = kept;
+    ledger_forget(r->ledger, DEAD_MS);
+}
+
+const replay_totals *replay_get_totals(const replay *r) {
+    return &r->totals;
 }

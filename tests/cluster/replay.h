@@ -1,4 +1,5 @@
-/* The logs of all lives, in the order of time, against the simulator's ledger: the same invariants. */
+/* The logs of all lives, in the order of time, against the simulator's ledger: the same invariants.
+ * They are read while they are written. */
 #ifndef REPLAY_H
 #define REPLAY_H
 
@@ -12,7 +13,25 @@ typedef struct {
     uint64_t missing; /* messages of gaps that were counted */
 } replay_totals;
 
-void replay(ledger *l, const life_log *const *logs, unsigned count, uint64_t began_ns,
-            replay_totals *totals);
+typedef struct replay replay;
+
+/* began_ns: from then on the ledger counts its time. */
+replay *replay_new(ledger *l, uint64_t began_ns);
+void replay_destroy(replay *r);
+
+/* A life that begins; its log is unmapped when nobody needs it any more. */
+void replay_begin(replay *r, life_log *log);
+
+/* That process has ended, and writes no more. */
+void replay_end(replay *r, const life_log *log);
+
+/* Plays what happened up to then. An act is written down before others see it, so what is written
+ * later than its time says could not have been seen yet. */
+void replay_until(replay *r, uint64_t ns);
+
+/* When all has come to rest and was checked: forgets it, as the ledger does. */
+void replay_forget(replay *r);
+
+const replay_totals *replay_get_totals(const replay *r);
 
 #endif

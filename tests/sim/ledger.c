@@ -62,8 +62,11 @@ typedef struct {
     uint64_t node;
     unsigned kind; /* only nodes of one kind are peers */
     bool alive;
+    bool forgotten; /* its place is free */
+    uint64_t died_ms;
     uint32_t accepted;
-    uint32_t *open; /* sessions */
+    uint32_t settled; /* of these, were published before everything was last forgotten */
+    uint32_t *open;   /* sessions */
     uint32_t open_count;
     uint32_t open_capacity;
 } life_row;
@@ -77,13 +80,15 @@ struct ledger {
     uint8_t away[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* so many gaps of unknown size may follow */
     gap gaps[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX];     /* [receiver][publisher] */
     gap inbox_gaps[LEDGER_LIVES_MAX][LEDGER_LOOPS_MAX];
-    message_row *messages;
+    message_row *messages; /* from messages_settled on */
+    uint32_t messages_settled;
     uint32_t messages_count;
     uint32_t messages_capacity;
     session_row **sessions;
     uint32_t sessions_count;
     uint32_t sessions_capacity;
     uint64_t deliveries;
+    uint64_t explained;
     char violations[LEDGER_VIOLATIONS_MAX][200];
     size_t violations_count;
 };
@@ -106,12 +111,16 @@ ledger *ledger_new(void) {
     return need(calloc(1, sizeof(ledger)));
 }
 
+static void free_session(session_row *s) {
+    free(s->pending);
+    free(s->keyed);
+    free(s);
+}
+
 void ledger_destroy(ledger *l) {
-    for (uint32_t i = 0; i < l->sessions_count; i++) {
-        free(l->sessions[i]->pending);
-        free(l->sessions[i]->keyed);
-        free(l->sessions[i]);
-    }
+    for (uint32_t i = 0; i < l->sessions_count; i++)
+        if (l->sessions[i] != NULL)
+            free_session(l->sessions[i]);
     for (uint32_t i = 0; i < l->lives_count; i++)
         free(l->lives[i].open);
     free(l->sessions);
@@ -158,10 +167,15 @@ size_t ledger_violations(const ledger *l, const char *texts[LEDGER_VIOLATIONS_MA
 /* --------------------------------------------------------------------------------------- lives */
 
 uint32_t ledger_born(ledger *l, uint64_t node, unsigned kind) {
-    if (l->lives_count == LEDGER_LIVES_MAX)
+    uint32_t place = 0;
+    while (place < l->lives_count && !l->lives[place].forgotten)
+        place++;
+    if (place == LEDGER_LIVES_MAX)
         abort();
-    l->lives[l->lives_count] = (life_row){ .node = node, .kind = kind, .alive = true };
-    return l->lives_count++;
+    if (place == l->lives_count)
+        l->lives_count++;
+    l->lives[place] = (life_row){ .node = node, .kind = kind, .alive = true };
+    return place;
 }
 
 uint32_t ledger_lives_left(const ledger *l) {
@@ -170,7 +184,7 @@ uint32_t ledger_lives_left(const ledger *l) {
 
 static uint32_t life_of(const ledger *l, uint64_t node) {
     for (uint32_t i = l->lives_count; i-- > 0;)
-        if (l->lives[i].node == node)
+        if (l->lives[i].node == node && !l->lives[i].forgotten)
             return i;
     return UINT32_MAX;
 }
@@ -210,7 +224,8 @@ void ledger_gap(ledger *l, uint32_t life, uint64_t peer, uint64_t count) {
     else if (count == 0)
         l->away[life][other]--;
     add_gap(l, &l->gaps[life][other], count);
-    if (l->gaps[life][other].count > l->lives[other].accepted)
+    const life_row *of = &l->lives[other];
+    if (l->gaps[life][other].count > of->accepted - (of->alive ? of->settled : 0))
         ledger_violation(l, "life %u is told of more missing messages than life %u published", life,
                          other);
 }
@@ -268,12 +283,16 @@ static bool wanted(const ledger *l, const session_row *s, const message_row *m) 
     return addressed(l, s, &t, s->joined);
 }
 
+static message_row *message(const ledger *l, uint32_t number) {
+    return &l->messages[number - l->messages_settled];
+}
+
 /* Forgets what the session had to get, as far as keep() does not want it. */
 static void release(const ledger *l, session_row *s,
                     bool (*keep)(const ledger *l, const session_row *s, const message_row *m)) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < s->pending_count; i++) {
-        if (keep != NULL && keep(l, s, &l->messages[s->pending[i]]))
+        if (keep != NULL && keep(l, s, message(l, s->pending[i])))
             s->pending[kept++] = s->pending[i];
     }
     s->pending_count = kept;
@@ -300,6 +319,10 @@ void ledger_join(ledger *l, uint32_t session, unsigned chat) {
 
 void ledger_joined(ledger *l, uint32_t session, unsigned chat, bool whole) {
     uint32_t bit = 1u << chat;
+    if (l->sessions[session] == NULL) {
+        ledger_violation(l, "on_joined for session %u, which is forgotten", session);
+        return;
+    }
     if (!l->sessions[session]->open || (l->sessions[session]->chats & bit) == 0)
         ledger_violation(l, "on_joined for session %u, which is not in chat %u", session, chat);
     else if ((l->sessions[session]->joining & bit) == 0)
@@ -379,6 +402,7 @@ uint64_t ledger_node(const ledger *l, uint32_t life) {
 
 void ledger_died(ledger *l, uint32_t life) {
     l->lives[life].alive = false;
+    l->lives[life].died_ms = l->ms;
     while (l->lives[life].open_count > 0)
         ledger_close(l, l->lives[life].open[0]);
 }
@@ -408,7 +432,7 @@ void ledger_postpone_joins(ledger *l, uint32_t life, uint64_t ms) {
 static void make_way(const ledger *l, session_row *s, const message_row *newer) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < s->pending_count; i++) {
-        const message_row *m = &l->messages[s->pending[i]];
+        const message_row *m = message(l, s->pending[i]);
         if (m->life != newer->life || m->targets.slot != newer->targets.slot)
             s->pending[kept++] = s->pending[i];
     }
@@ -417,7 +441,7 @@ static void make_way(const ledger *l, session_row *s, const message_row *newer) 
 
 /* Adds the message to what the sessions of one life must get. */
 static void expect(ledger *l, uint32_t life, uint32_t number) {
-    const message_row *m = &l->messages[number];
+    const message_row *m = message(l, number);
     if (m->life != life && !(l->met[m->life][life] && l->met[life][m->life]))
         return;
     for (uint32_t i = 0; i < l->lives[life].open_count; i++) {
@@ -433,9 +457,10 @@ static void expect(ledger *l, uint32_t life, uint32_t number) {
 
 uint32_t ledger_publish(ledger *l, uint32_t life, const ledger_targets *targets, size_t size,
                         bool asked) {
-    l->messages = grow(l->messages, l->messages_count, &l->messages_capacity, sizeof *l->messages);
+    l->messages = grow(l->messages, l->messages_count - l->messages_settled, &l->messages_capacity,
+                       sizeof *l->messages);
     uint32_t number = l->messages_count++;
-    l->messages[number] = (message_row){ .life = life,
+    *message(l, number) = (message_row){ .life = life,
                                          .number = ++l->lives[life].accepted,
                                          .ms = l->ms,
                                          .size = (uint32_t)size,
@@ -462,8 +487,9 @@ static void note_latest(ledger *l, session_row *s, uint32_t index, const message
     s->keyed[s->keyed_count++] = (latest){ m->life, m->targets.slot, m->number };
 }
 
-size_t ledger_size(const ledger *l, uint32_t message) {
-    return message < l->messages_count ? l->messages[message].size : SIZE_MAX;
+size_t ledger_size(const ledger *l, uint32_t number) {
+    return number >= l->messages_settled && number < l->messages_count ? message(l, number)->size
+                                                                       : SIZE_MAX;
 }
 
 static void fulfil(session_row *s, uint32_t number) {
@@ -484,7 +510,15 @@ void ledger_delivered(ledger *l, uint32_t index, uint32_t number) {
         ledger_violation(l, "session %u got a message that nobody published", index);
         return;
     }
-    const message_row *m = &l->messages[number];
+    if (s == NULL) {
+        ledger_violation(l, "message %u to session %u, which is forgotten", number, index);
+        return;
+    }
+    if (number < l->messages_settled) {
+        ledger_violation(l, "message %u to session %u after all was at rest", number, index);
+        return;
+    }
+    const message_row *m = message(l, number);
     if (l->lives[m->life].kind != l->lives[s->life].kind)
         ledger_violation(l, "message %u to a node that may not be a peer", number);
     if (!s->open)
@@ -505,15 +539,28 @@ void ledger_delivered(ledger *l, uint32_t index, uint32_t number) {
 }
 
 void ledger_result(ledger *l, uint32_t number, bool whole) {
-    message_row *m = &l->messages[number];
+    message_row *m = message(l, number);
     if (!m->asked || m->answered)
         ledger_violation(l, "a result for message %u that nobody waits for", number);
     m->answered = true;
     m->whole = whole;
 }
 
+void ledger_take_back(ledger *l, uint32_t number) {
+    message_row *m = message(l, number);
+    m->targets = ledger_nobody();
+    m->asked = false;
+    for (uint32_t i = 0; i < l->sessions_count; i++)
+        if (l->sessions[i] != NULL)
+            fulfil(l->sessions[i], number);
+}
+
 uint64_t ledger_deliveries(const ledger *l) {
     return l->deliveries;
+}
+
+uint64_t ledger_explained(const ledger *l) {
+    return l->explained;
 }
 
 uint64_t ledger_accepted(const ledger *l, uint32_t life) {
@@ -525,15 +572,16 @@ uint64_t ledger_accepted(const ledger *l, uint32_t life) {
 /* The messages of one publisher that sessions of one loop lack. */
 static uint64_t count_missing(ledger *l, uint32_t life, unsigned loop, uint32_t publisher,
                               uint64_t after_ms, uint64_t *latest_ms) {
-    uint8_t *seen = need(calloc(l->messages_count + 1, 1));
+    uint8_t *seen = need(calloc(l->messages_count - l->messages_settled + 1, 1));
     uint64_t count = 0;
     for (uint32_t i = 0; i < l->lives[life].open_count; i++) {
         const session_row *s = l->sessions[l->lives[life].open[i]];
         for (uint32_t p = 0; s->loop == loop && p < s->pending_count; p++) {
-            const message_row *m = &l->messages[s->pending[p]];
-            if (m->life != publisher || m->ms <= after_ms || seen[s->pending[p]])
+            const message_row *m = message(l, s->pending[p]);
+            uint8_t *was_seen = &seen[s->pending[p] - l->messages_settled];
+            if (m->life != publisher || m->ms <= after_ms || *was_seen)
                 continue;
-            seen[s->pending[p]] = 1;
+            *was_seen = 1;
             count++;
             if (m->whole && l->inbox_gaps[life][loop].count == 0)
                 ledger_violation(l, "message %u did not arrive, and was said to", s->pending[p]);
@@ -559,18 +607,65 @@ static void check_pair(ledger *l, uint32_t life, unsigned loop, uint32_t publish
     else if (told_ms < latest_ms)
         ledger_violation(l, "a message of %llu ms is missing, the last report is of %llu ms",
                          (unsigned long long)latest_ms, (unsigned long long)told_ms);
+    else
+        l->explained += missing;
 }
 
 void ledger_check(ledger *l) {
     bool pending = false;
     for (uint32_t i = 0; i < l->sessions_count; i++)
-        pending = pending || l->sessions[i]->pending_count > 0;
+        pending = pending || (l->sessions[i] != NULL && l->sessions[i]->pending_count > 0);
     for (uint32_t life = 0; pending && life < l->lives_count; life++)
         for (unsigned loop = 0; l->lives[life].alive && loop < LEDGER_LOOPS_MAX; loop++)
             for (uint32_t publisher = 0; publisher < l->lives_count; publisher++)
                 if (l->lives[publisher].alive)
                     check_pair(l, life, loop, publisher);
-    for (uint32_t i = 0; i < l->messages_count; i++)
-        if (l->messages[i].asked && !l->messages[i].answered && l->lives[l->messages[i].life].alive)
+    for (uint32_t i = l->messages_settled; i < l->messages_count; i++) {
+        const message_row *m = message(l, i);
+        if (m->asked && !m->answered && l->lives[m->life].alive)
             ledger_violation(l, "nobody was told what became of message %u", i);
+    }
+}
+
+static void forget_publisher(session_row *s, uint32_t life) {
+    uint32_t kept = 0;
+    s->latest[life] = 0;
+    for (uint32_t i = 0; i < s->keyed_count; i++)
+        if (s->keyed[i].life != life)
+            s->keyed[kept++] = s->keyed[i];
+    s->keyed_count = kept;
+}
+
+/* A place that another life may take: nothing of the old one may be left. */
+static void forget_life(ledger *l, uint32_t life) {
+    for (uint32_t other = 0; other < l->lives_count; other++) {
+        l->met[life][other] = l->met[other][life] = false;
+        l->away[life][other] = l->away[other][life] = 0;
+    }
+    for (uint32_t i = 0; i < l->sessions_count; i++)
+        if (l->sessions[i] != NULL)
+            forget_publisher(l->sessions[i], life);
+    free(l->lives[life].open);
+    l->lives[life] = (life_row){ .forgotten = true };
+}
+
+void ledger_forget(ledger *l, uint64_t dead_ms) {
+    l->messages_settled = l->messages_count;
+    for (uint32_t i = 0; i < l->sessions_count; i++) {
+        if (l->sessions[i] == NULL)
+            continue;
+        l->sessions[i]->pending_count = 0;
+        if (l->sessions[i]->open)
+            continue;
+        free_session(l->sessions[i]);
+        l->sessions[i] = NULL;
+    }
+    for (uint32_t i = 0; i < l->lives_count; i++) {
+        life_row *life = &l->lives[i];
+        life->settled = life->accepted;
+        memset(l->gaps[i], 0, sizeof l->gaps[i]);
+        memset(l->inbox_gaps[i], 0, sizeof l->inbox_gaps[i]);
+        if (!life->forgotten && !life->alive && l->ms > life->died_ms + dead_ms)
+            forget_life(l, i);
+    }
 }

@@ -99,9 +99,18 @@ void ledger_delivered(ledger *l, uint32_t session, uint32_t message);
 /* What a publisher that asked was told. */
 void ledger_result(ledger *l, uint32_t message, bool whole);
 
+/* It was not accepted after all. */
+void ledger_take_back(ledger *l, uint32_t message);
+
 /* At the end, when everything has healed and is quiet. */
 void ledger_check(ledger *l);
+
+/* After that, when it goes on for long: forgets messages, what is missing and the gaps that explain it,
+ * closed sessions, and lives that ended more than `dead_ms` ago. Their numbers are not used again,
+ * except that a life may get that of one that is forgotten. */
+void ledger_forget(ledger *l, uint64_t dead_ms);
 uint64_t ledger_deliveries(const ledger *l);
+uint64_t ledger_explained(const ledger *l); /* messages that loops lack, and gaps told of them */
 uint64_t ledger_accepted(const ledger *l, uint32_t life);
 
 #endif
