@@ -98,7 +98,7 @@ void wsf_dial_name(wsf_core *core, unsigned source, const char *const *endpoints
                    wsf_now now) {
     assert(source < WSF_SOURCES_MAX);
     uint32_t bit = UINT32_C(1) << source;
-    uint32_t before[WSF_CONNECTIONS_MAX];
+    uint32_t before[WSF_CONNECTIONS_MAX] = { 0 };
     for (uint32_t i = 0; i < core->connections_count; i++) {
         before[i] = core->connections[i].used ? core->connections[i].named : 0;
         core->connections[i].named &= ~bit;

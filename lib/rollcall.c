@@ -102,7 +102,8 @@ void wsf_rollcall_take_interest(wsf_core *core, wsf_peer *peer, const wsf_entry 
 static bool acceptable(const wsf_core *core, const wsf_presence_row *row) {
     /* So that the sessions of one user on all nodes can be added up. */
     enum { METADATA_MAX = 4096, SESSIONS_MAX = 1 << 25 };
-    return row->sessions <= SESSIONS_MAX && row->user.size <= core->config.name_bytes_max && row->metadata.size <= METADATA_MAX;
+    return row->sessions <= SESSIONS_MAX && row->user.size <= core->config.name_bytes_max &&
+           row->metadata.size <= METADATA_MAX;
 }
 
 /* A chat that is known only for a row which is not kept does not stay. */

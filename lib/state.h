@@ -155,8 +155,8 @@ struct wsf_core {
     uint64_t forgotten[WSF_FORGOTTEN_MAX]; /* nodes whose links were given up; a ring */
     uint32_t forgotten_next;
     wsf_presence presence;
-    bool presence_used; /* a session of ours was present somewhere */
-    uint64_t askers;    /* bits of peers that ask for presence */
+    bool presence_used;                        /* a session of ours was present somewhere */
+    uint64_t askers;                           /* bits of peers that ask for presence */
     uint32_t news_out[WSF_PRESENCE_LOOPS_MAX]; /* blocks that the loop has not dispatched */
     wsf_receipt *receipts_head;                /* in order of deadline */
     wsf_receipt *receipts_tail;

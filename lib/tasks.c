@@ -143,8 +143,8 @@ static bool has_room(const wsf_core *core, const wsf_peer *peer, const wsfan_mes
     if (left == 0 || peer == NULL)
         return left > 0;
     return peer->tasks_count <= 4 * left &&
-           (peer->tasks_count == 0 || peer->tasks_bytes + wsf_message_size(message) <=
-                                          core->config.link.queue_bytes_max);
+           (peer->tasks_count == 0 ||
+            peer->tasks_bytes + wsf_message_size(message) <= core->config.link.queue_bytes_max);
 }
 
 static void begin(wsf_core *core, const request *r, wsf_now now) {

@@ -97,11 +97,11 @@ void asking_perform(loop *at, wsf_errand *errand) {
 /* --------------------------------------------------------------------------------------- asking */
 
 static wsfan_request_kind choose_kind(hosts *h) {
-    static const wsfan_request_kind kinds[] = {
-        WSFAN_REQUEST_JOIN,  WSFAN_REQUEST_JOIN,     WSFAN_REQUEST_JOIN,     WSFAN_REQUEST_LEAVE,
-        WSFAN_REQUEST_CLOSE, WSFAN_REQUEST_SESSIONS, WSFAN_REQUEST_SESSIONS, WSFAN_REQUEST_CHATS,
-        WSFAN_REQUEST_NODES, WSFAN_REQUEST_SEND
-    };
+    static const wsfan_request_kind kinds[] = { WSFAN_REQUEST_JOIN,     WSFAN_REQUEST_JOIN,
+                                                WSFAN_REQUEST_JOIN,     WSFAN_REQUEST_LEAVE,
+                                                WSFAN_REQUEST_CLOSE,    WSFAN_REQUEST_SESSIONS,
+                                                WSFAN_REQUEST_SESSIONS, WSFAN_REQUEST_CHATS,
+                                                WSFAN_REQUEST_NODES,    WSFAN_REQUEST_SEND };
     return kinds[world_random(h->world, sizeof kinds / sizeof *kinds)];
 }
 

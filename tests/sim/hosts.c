@@ -111,8 +111,7 @@ static void on_result(void *user, unsigned node, const wsfan_result *result) {
         result->missing_count != result->peers_behind + result->peers_lost ||
         result->loops_lost + result->loops_behind > result->loops)
         ledger_violation(h->ledger, "a result that does not add up");
-    ledger_result(h->ledger, (uint32_t)(uintptr_t)result->result_user,
-                  result->status == WSFAN_OK);
+    ledger_result(h->ledger, (uint32_t)(uintptr_t)result->result_user, result->status == WSFAN_OK);
 }
 
 static bool on_errand(void *user, unsigned node, unsigned loop_index, wsf_errand *errand) {
@@ -202,8 +201,8 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
             for (unsigned q = 0; q < WSF_PEERS_MAX; q++)
                 if (core->peers[q].node == other->config.node && wsf_peer_live(&core->peers[q]) &&
                     core->peers[q].serial_skipped == 0 && /* else it was down, and a gap follows */
-                    core->peers[q].link.epoch == us->link.in_epoch &&
-                    (peers >> p & 1) == 0 && (other->complete >> p & 1) != 0)
+                    core->peers[q].link.epoch == us->link.in_epoch && (peers >> p & 1) == 0 &&
+                    (other->complete >> p & 1) != 0)
                     ledger_violation(h->ledger, "node %u does not know of a completed join", n);
         }
     }
@@ -363,7 +362,8 @@ void hosts_join(hosts *h, unsigned node, unsigned chats) {
     client *who = hosts_any(h, node);
     uint8_t chat = (uint8_t)world_random(h->world, chats);
     if (who != NULL && (ledger_chats(h->ledger, who->number) >> chat & 1) == 0)
-        join(h, node, who, chat, h->hosts[node].kind == 0 && who->user >= 0 && world_random(h->world, 3) != 0);
+        join(h, node, who, chat,
+             h->hosts[node].kind == 0 && who->user >= 0 && world_random(h->world, 3) != 0);
 }
 
 void hosts_move(hosts *h, unsigned node, unsigned to) {

@@ -31,8 +31,9 @@ void hosts_move(hosts *h, unsigned node,
 bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max); /* false: congested */
 
 void hosts_ask(hosts *h, unsigned node, unsigned chats); /* a command, a list, a message to nodes */
-void hosts_check_asks(hosts *h, unsigned node, uint64_t frozen_ms); /* that is still to be answered */
-void hosts_check_answers(hosts *h); /* at the end */
+void hosts_check_asks(hosts *h, unsigned node,
+                      uint64_t frozen_ms); /* that is still to be answered */
+void hosts_check_answers(hosts *h);        /* at the end */
 
 /* While it is so, one in so many messages finds the inbox full; 0: none. */
 void hosts_fill_inboxes(hosts *h, unsigned node, unsigned one_in);

@@ -43,7 +43,7 @@ typedef struct {
     struct latest *keyed;                  /* the last of each slot, */
     uint32_t keyed_count;
     uint32_t keyed_capacity;
-    uint32_t *pending;                     /* messages, in order of publishing */
+    uint32_t *pending; /* messages, in order of publishing */
     uint32_t pending_count;
     uint32_t pending_capacity;
 } session_row;
@@ -66,7 +66,7 @@ typedef struct {
     uint64_t died_ms;
     uint32_t accepted;
     uint32_t settled; /* of these, were published before everything was last forgotten */
-    uint32_t *open; /* sessions */
+    uint32_t *open;   /* sessions */
     uint32_t open_count;
     uint32_t open_capacity;
 } life_row;
@@ -76,9 +76,9 @@ struct ledger {
     bool trace;
     uint32_t lives_count;
     life_row lives[LEDGER_LIVES_MAX];
-    bool met[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* [who][whom]: was told that it is up */
+    bool met[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX];     /* [who][whom]: was told that it is up */
     uint8_t away[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* so many gaps of unknown size may follow */
-    gap gaps[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* [receiver][publisher] */
+    gap gaps[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX];     /* [receiver][publisher] */
     gap inbox_gaps[LEDGER_LIVES_MAX][LEDGER_LOOPS_MAX];
     message_row *messages; /* from messages_settled on */
     uint32_t messages_settled;
@@ -226,8 +226,8 @@ void ledger_gap(ledger *l, uint32_t life, uint64_t peer, uint64_t count) {
     add_gap(l, &l->gaps[life][other], count);
     const life_row *of = &l->lives[other];
     if (l->gaps[life][other].count > of->accepted - (of->alive ? of->settled : 0))
-        ledger_violation(l, "life %u is told of more missing messages than life %u published",
-                         life, other);
+        ledger_violation(l, "life %u is told of more missing messages than life %u published", life,
+                         other);
 }
 
 void ledger_inbox_gap(ledger *l, uint32_t life, unsigned loop, uint64_t count) {
@@ -237,8 +237,7 @@ void ledger_inbox_gap(ledger *l, uint32_t life, unsigned loop, uint64_t count) {
 /* ------------------------------------------------------------------------------------ sessions */
 
 uint32_t ledger_open(ledger *l, uint32_t life, unsigned loop, int user) {
-    l->sessions = grow(l->sessions, l->sessions_count, &l->sessions_capacity,
-                       sizeof *l->sessions);
+    l->sessions = grow(l->sessions, l->sessions_count, &l->sessions_capacity, sizeof *l->sessions);
     session_row *s = need(calloc(1, sizeof *s));
     s->life = life;
     s->loop = loop;

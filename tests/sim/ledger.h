@@ -23,9 +23,9 @@ typedef struct {
     uint32_t chats; /* bits */
     int user;       /* -1: none */
     bool all;
-    uint32_t session; /* UINT32_MAX: none, here and below */
-    uint32_t life;    /* of a node */
-    uint32_t except;  /* session */
+    uint32_t session;   /* UINT32_MAX: none, here and below */
+    uint32_t life;      /* of a node */
+    uint32_t except;    /* session */
     uint32_t not_chats; /* bits */
     int not_user;
     uint32_t not_life;
@@ -54,7 +54,8 @@ uint32_t ledger_lives_left(const ledger *l); /* so many more can be born */
 void ledger_died(ledger *l, uint32_t life);
 bool ledger_alive(const ledger *l, uint32_t life);
 void ledger_up(ledger *l, uint32_t life, uint64_t peer);
-void ledger_away(ledger *l, uint32_t life, uint64_t peer); /* it is down, or its link is a new one */
+void ledger_away(ledger *l, uint32_t life,
+                 uint64_t peer); /* it is down, or its link is a new one */
 void ledger_gap(ledger *l, uint32_t life, uint64_t peer, uint64_t count);
 void ledger_inbox_gap(ledger *l, uint32_t life, unsigned loop, uint64_t count);
 
@@ -66,7 +67,7 @@ void ledger_close(ledger *l, uint32_t session);
 void ledger_join(ledger *l, uint32_t session, unsigned chat);
 void ledger_joined(ledger *l, uint32_t session, unsigned chat, bool whole);
 void ledger_leave(ledger *l, uint32_t session, unsigned chat);
-uint32_t ledger_chats(const ledger *l, uint32_t session); /* bits */
+uint32_t ledger_chats(const ledger *l, uint32_t session);               /* bits */
 bool ledger_open_since(const ledger *l, uint32_t session, uint64_t ms); /* it was, at some time */
 
 /* Which of a session's memberships of a chat this one is; 0: it is not in it. */

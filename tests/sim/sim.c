@@ -94,8 +94,7 @@ static void check_barriers(sim *s, unsigned node) {
     uint32_t life = hosts_life(s->hosts, node);
     const wsf_core_config *config = &world_core(s->world, node)->config;
     uint64_t now_ms = world_ms(s->world);
-    hosts_check_asks(s->hosts, node,
-                     world_frozen(s->world, node) ? now_ms - s->seen_ms[node] : 0);
+    hosts_check_asks(s->hosts, node, world_frozen(s->world, node) ? now_ms - s->seen_ms[node] : 0);
     if (world_frozen(s->world, node))
         ledger_postpone_joins(s->ledger, life, now_ms - s->seen_ms[node]);
     else

@@ -46,8 +46,8 @@ typedef struct {
     uint32_t slow_ms;
     uint64_t busy_ms; /* a slow node takes nothing before */
     int64_t jumped_ms;
-    uint64_t core_ms; /* when the core is to be run */
-    uint64_t conn_ms; /* when one of the connections has something to do */
+    uint64_t core_ms;      /* when the core is to be run */
+    uint64_t conn_ms;      /* when one of the connections has something to do */
     uint8_t news_done[64]; /* of each loop, since the core ran */
     unsigned conns_used;
     wsf_view *view;
@@ -89,8 +89,7 @@ uint64_t world_ms(const world *w) {
 }
 
 wsf_now world_now(const world *w, unsigned n) {
-    return (wsf_now){ w->ms,
-                      UINT64_C(1700000000000) + w->ms + (uint64_t)w->nodes[n].jumped_ms };
+    return (wsf_now){ w->ms, UINT64_C(1700000000000) + w->ms + (uint64_t)w->nodes[n].jumped_ms };
 }
 
 wsf_core_config *world_config(world *w) {
@@ -483,10 +482,9 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
                     uint64_t peers) {
     node *n = &w->nodes[i];
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    wsf_effects effects = { n,           on_connect, on_disconnect, on_send,  on_deliver,
-                            on_joined,   on_peer,    on_gap,        on_result, on_presence,
-                            on_errand,   on_reply,   on_view,       on_shed,  on_sessions,
-                            on_quiet,    on_drained };
+    wsf_effects effects = { n,       on_connect, on_disconnect, on_send,     on_deliver, on_joined,
+                            on_peer, on_gap,     on_result,     on_presence, on_errand,  on_reply,
+                            on_view, on_shed,    on_sessions,   on_quiet,    on_drained };
     assert(n->core == NULL);
     endpoint_of(i, endpoint);
     wsf_core_config config = w->config;

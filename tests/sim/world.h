@@ -93,8 +93,9 @@ void world_truncate(world *w, uint32_t per_million);
 void world_delay(world *w, uint32_t ms_max); /* of each frame */
 void world_freeze(world *w, unsigned node, bool frozen);
 bool world_frozen(const world *w, unsigned node);
-void world_slow(world *w, unsigned node, uint32_t ms); /* it takes so long for a few frames; 0: not */
-void world_jump(world *w, unsigned node, int64_t ms);  /* its wall clock */
+void world_slow(world *w, unsigned node,
+                uint32_t ms); /* it takes so long for a few frames; 0: not */
+void world_jump(world *w, unsigned node, int64_t ms); /* its wall clock */
 world_counts world_counted(const world *w);
 
 /* Gives a frame to a node as if it had come by one of its connections. */

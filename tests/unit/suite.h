@@ -8,7 +8,7 @@
 
 /* What follows the title are tests. */
 #define SUITE_RUN(title, ...)                                                                      \
-    static int run_suite(void) {                                                                             \
+    static int run_suite(void) {                                                                   \
         const TTest *const tests[] = { __VA_ARGS__ };                                              \
         Suite *suite = suite_create(title);                                                        \
         for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) {                                \

@@ -9,8 +9,8 @@ enum { TEN_S = 10000, ANSWERS_MAX = 8 };
 
 static world *w;
 static unsigned errands[8];
-static bool hold; /* errands stay with the loop */
-static uint64_t named; /* 0, or whom a node says to be missing though all is well */
+static bool hold;             /* errands stay with the loop */
+static uint64_t named;        /* 0, or whom a node says to be missing though all is well */
 static unsigned requests_max; /* 0: as ever */
 static wsf_errand *held[64];
 static unsigned held_count;

@@ -518,7 +518,8 @@ START_TEST(an_oversleep_makes_only_those_grace_times_longer_that_it_was_in) {
     wsf_presence_tick(&p, 1000);
     wsf_presence_end(&p, first);
     ck_assert_uint_eq(wsf_presence_deadline(&p), 1000 + GRACE_MS);
-    p.now_ms = 1000 + SLEPT_MS; /* we wake up; before the clock was looked at somebody else leaves */
+    p.now_ms = 1000 +
+               SLEPT_MS; /* we wake up; before the clock was looked at somebody else leaves */
     wsf_presence_end(&p, second);
     wsf_presence_overslept(&p, SLEPT_MS - 1000);
     ck_assert_uint_eq(wsf_presence_deadline(&p), 1000 + GRACE_MS + SLEPT_MS - 1000);
