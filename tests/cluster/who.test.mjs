@@ -93,11 +93,11 @@ scenario('a long list comes in pages', async (world) => {
   const [alpha, beta] = await world.cluster('alpha', 'beta');
   const chats = 1100; // WSFAN_ROWS_COUNT_MAX is 1000
   const clients = [];
-  for (let i = 0; i < chats; i++)
+  for (let i = 0; i < chats; i++) {
     clients.push(new Client(world, (i % 2 ? alpha : beta).address(`chat ${i}`, 'ann')));
-  await until('all are there', async () =>
-    (await alpha.stats()).sessions + (await beta.stats()).sessions === chats);
-  await until('all are told', () => clients.every((client) => client.of('joined').length > 0));
+    if (i % 100 === 99) // no more at once than wait to be accepted
+      await until('all are told', () => clients.every((client) => client.of('joined').length > 0));
+  }
   const names = [];
   const ids = new Set();
   for (const [path, take] of [['chats', (page) => names.push(...page.chats.map((c) => c.name))],
