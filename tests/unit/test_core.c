@@ -624,6 +624,33 @@ START_TEST(two_nodes_with_one_id_are_refused_and_each_is_told) {
 }
 END_TEST
 
+START_TEST(a_publisher_that_waits_while_its_peer_is_congested_loses_nothing) {
+    enum { COUNT = 10000 };
+    unsigned waited = 0;
+    begin(30);
+    world_config(w)->link.window_bytes = 65536;
+    world_config(w)->link.queue_count_max = 1000;
+    start_mesh(2);
+    world_join(w, 0, 100);
+    world_run(w, 100);
+    for (uint64_t i = 0; i < COUNT;) {
+        if (wsf_core_congested(world_core(w, 1))) {
+            waited++;
+            world_run(w, 1);
+        } else {
+            world_publish(w, 1, 100, i++);
+        }
+    }
+    world_run(w, 1000);
+    ck_assert_uint_gt(waited, 0);
+    ck_assert_uint_eq(gap_count[0], 0);
+    for (uint64_t i = 0; i < COUNT; i += 7)
+        ck_assert_uint_eq(delivered(0, i), 1);
+    ck_assert_uint_eq(deliveries_count, COUNT);
+    end();
+}
+END_TEST
+
 START_TEST(a_peer_that_was_taken_for_replaced_is_missed_when_it_is_back) {
     uint64_t published = 0;
     begin(29);
@@ -817,6 +844,7 @@ SUITE_MAIN("core", one_reachable_peer_is_enough_for_a_full_mesh,
            noise_from_a_peer_is_counted_and_harms_nobody, the_same_seed_gives_the_same_run,
            many_joins_complete_each_once, a_wrong_idea_of_a_peers_interest_is_found_and_mended,
            two_nodes_with_one_id_are_refused_and_each_is_told,
+           a_publisher_that_waits_while_its_peer_is_congested_loses_nothing,
            a_peer_that_was_taken_for_replaced_is_missed_when_it_is_back,
            a_node_that_reaches_itself_is_told_so,
            two_peers_that_forgot_each_other_meet_again_through_a_third,
