@@ -483,6 +483,7 @@ static int open_parts(wsf_reader *reader, const void *data, size_t size, const w
     reader->size = size;
     reader->offset = BODY_OFFSET;
     reader->before.head = NULL;
+    reader->last = NULL;
     reader->rest = (wsfan_bytes){ NULL, 0 };
 
     int error;
