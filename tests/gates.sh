@@ -137,8 +137,6 @@ gate_valgrind() {
             "$0/tests/unit/test_TEST" >"$1/TEST" 2>&1 || { cat "$1/TEST"; exit 1; }' \
         "$build" "$work"
 }
-    done
-}
 
 case $1 in
 cppcheck | tidy | analyzer | coverage | hardening | abi | reproducible | valgrind) "gate_$1" ;;
