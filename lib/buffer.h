@@ -12,7 +12,7 @@ typedef struct wsf_buffer {
     uint32_t size;
     uint8_t *data;
     void (*release)(struct wsf_buffer *buffer); /* when the last reference goes */
-    struct wsf_buffer *rest; /* a reference: the second part of a frame; NULL: it has one */
+    struct wsf_buffer *rest; /* a reference: the second part of a frame; NULL: it has none */
     uint64_t checksum;       /* of the payload in it; 0: nobody has asked */
 } wsf_buffer;
 

@@ -311,7 +311,7 @@ void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, ws
     if (!core->connections[connection].dialled)
         return; /* what was on its way when we hung up */
     wsf_frame_head head;
-    if (wsf_reader_open_frame(core->reader, frame, core->config.node, &head) != WSFAN_OK) {
+    if (wsf_reader_open(core->reader, frame, core->config.node, &head) != WSFAN_OK) {
         wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
         return;
     }

@@ -179,8 +179,7 @@ static void on_drained(void *user, int status) {
 static void on_errand(void *user, unsigned loop, wsf_errand *errand) {
     wsf_mesh *mesh = user;
     if (!wsf_inbox_put_errand(mesh->inboxes[loop], errand))
-        wsf_task_unref(
-            wsf_errand_end(errand)); /* its sessions are gone; the core is never behind */
+        wsf_task_unref(wsf_errand_end(errand)); /* its sessions are gone */
 }
 
 static void on_reply(void *user, wsf_ask *ask) {

@@ -288,7 +288,7 @@ static void take_held(wsf_core *core, uint64_t node, wsf_now now) {
     while ((peer = wsf_greet_find(core, node)) != NULL &&
            (frame = wsf_link_held(&peer->link)) != NULL) {
         wsf_frame_head head;
-        if (wsf_reader_open_frame(core->reader, frame, core->config.node, &head) != WSFAN_OK) {
+        if (wsf_reader_open(core->reader, frame, core->config.node, &head) != WSFAN_OK) {
             wsf_link_drop_held(&peer->link); /* no memory to read it: it will come again */
             return;
         }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core.h"
+#include "reader.h"
 
 enum {
     WSF_PEERS_MAX = 64, /* one bit each in an interest row */

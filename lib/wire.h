@@ -16,6 +16,7 @@ enum {
     WSF_INTRODUCTION_SIZE_MAX = 200,
     WSF_FRAME_HEAD_BOUND = 96, /* topic, checksum and head */
     WSF_CHECKSUM_SIZE = 8,
+    WSF_BODY_OFFSET = WSF_TOPIC_SIZE + WSF_CHECKSUM_SIZE, /* of the head */
     WSF_ENTRY_BOUND = 64, /* of an entry besides its names, payload or hashes */
     WSF_HELLO_BOUND = 320,
     WSF_NACK_BOUND = 320,
@@ -196,6 +197,9 @@ typedef struct {
  * whose own is in the head. */
 void wsf_write_head(wsf_writer *writer, uint64_t receiver, const wsf_frame_head *head);
 void wsf_seal(wsf_writer *writer);
+
+/* Of a frame, what its seal holds: the receiver is the seed, so that the topic is covered too. */
+uint64_t wsf_frame_checksum(const uint8_t *frame, size_t size);
 uint64_t wsf_payload_checksum(const void *payload, size_t size);
 
 void wsf_write_hello(wsf_writer *writer, const wsf_hello *hello);
@@ -227,30 +231,6 @@ size_t wsf_reply_bound(const wsf_answer *answer);
 
 /* At least as many bytes as the frame of the largest message that these limits allow takes. */
 size_t wsf_frame_bound(size_t payload_size_max, size_t name_size_max, size_t targets_count_max);
-
-/* ------------------------------------------------------------------------------------- reading */
-
-/* Decodes one frame after another. Reuses its memory; bounded by the frame's size. */
-typedef struct wsf_reader wsf_reader;
-
-wsf_reader *wsf_reader_new(void); /* NULL: out of memory */
-void wsf_reader_destroy(wsf_reader *reader);
-
-/* Checks the whole frame for its checksum, structure and bounds, then reads its head; the version in
- * it is for the caller to judge. The data must stay until the frame has been read. WSFAN_EINVAL: not
- * a valid frame for this receiver. WSFAN_ENOMEM. */
-int wsf_reader_open(wsf_reader *reader, const void *data, size_t size, uint64_t receiver,
-                    wsf_frame_head *head);
-
-/* The same for both parts, which must be those that the head tells of. */
-int wsf_reader_open_frame(wsf_reader *reader, const wsf_buffer *frame, uint64_t receiver,
-                          wsf_frame_head *head);
-
-/* The next entry, valid until the next call; the same `entry` all through a frame, because what
- * neighbours have in common is not written again. 1: there is one; 0: end of the frame; WSFAN_EINVAL:
- * an entry of a known type with wrong content, which is passed over; WSFAN_ENOMEM: the same for
- * want of memory. Entries of unknown types, and further fields of known ones, are skipped. */
-int wsf_reader_next(wsf_reader *reader, wsf_entry *entry);
 
 /* ------------------------------------------------------------------------------- introductions */
 

@@ -8,7 +8,7 @@ set -u
 ORDER="
 error memory hash buffer table deque outbound queue receipt endpoint guard reserve keys keyring address message
 rows request
-roster presence news entry wire registry interest link placement
+roster presence news entry wire reader registry interest link placement
 core.h state rollcall results asks dial standing greet route sender tasks receiver core attendance members
 moves perform
 mailbox inbox auth socket mesh discovery loop
@@ -16,7 +16,7 @@ options node requests
 "
 
 # Who may see a library, and nobody else.
-OWNERS="zmq.h:socket,auth msgpack.h:wire xxhash.h:wire sodium/:hash ares.h:discovery"
+OWNERS="zmq.h:socket,auth msgpack.h:wire,reader xxhash.h:wire sodium/:hash ares.h:discovery"
 
 # check DIR: prints what is wrong
 check() {

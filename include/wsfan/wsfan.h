@@ -958,8 +958,7 @@ WSFAN_API wsfan_target wsfan_message_target(const wsfan_message *message, size_t
 /* The last `size` bytes before the payload, to write a frame header into, so that header and
  * payload leave as one buffer, for every recipient the same. Its bytes are this loop's own: where
  * two loops get a message of a node with headroom, or a loop one that peers are still being sent,
- * there is a copy. Write them once,
- * before the message is handed to anyone else. NULL where size > headroom_bytes. [loop] */
+ * there is a copy. Write them once, before the message is handed to anyone else. NULL where size > headroom_bytes. [loop] */
 WSFAN_API void *wsfan_message_headroom(wsfan_message *message, size_t size);
 
 /* --------------------------------------------------------------------------------- statistics */

@@ -37,7 +37,7 @@ static void on_send(void *user, wsf_buffer *frame) {
     wsf_entry entry;
     CHECK(frame->size >= WSF_TOPIC_SIZE && frame->size <= frame->capacity);
     uint64_t receiver = wsf_get_u64(frame->data + WSF_TOPIC_SIZE - 8);
-    CHECK(wsf_reader_open_frame(s->reader, frame, receiver, &head) == WSFAN_OK);
+    CHECK(wsf_reader_open(s->reader, frame, receiver, &head) == WSFAN_OK);
     int more;
     speaker heard = { .serial = 0 };
     while ((more = wsf_reader_next(s->reader, &entry)) != 0) {

@@ -2,7 +2,7 @@
  * topic and checksum, or also the head, so that the rest are entries; or that with a second part, which
  * is the second half of the bytes. */
 #include "target.h"
-#include "wire.h"
+#include "reader.h"
 
 static const uint64_t RECEIVER = 0x0123456789abcdef;
 
@@ -54,7 +54,7 @@ static void read_frame(const wsf_buffer *frame) {
     if (reader == NULL)
         reader = wsf_reader_new();
     wsf_frame_head head;
-    if (wsf_reader_open_frame(reader, frame, RECEIVER, &head) != WSFAN_OK)
+    if (wsf_reader_open(reader, frame, RECEIVER, &head) != WSFAN_OK)
         return;
     size_t size = frame->size;
     CHECK(head.sender != 0);

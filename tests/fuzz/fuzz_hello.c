@@ -1,6 +1,6 @@
 /* What is written is read as it was, or refused; and the other way round. */
+#include "reader.h"
 #include "target.h"
-#include "wire.h"
 
 static uint64_t take_u64(const uint8_t **data, size_t *size) {
     uint64_t value = 0;
@@ -47,7 +47,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     CHECK(reader != NULL);
     wsf_frame_head head_read;
     wsf_entry entry;
-    CHECK(wsf_reader_open(reader, frame, writer.size, 9, &head_read) == WSFAN_OK);
+    wsf_buffer whole = { .data = frame, .size = (uint32_t)writer.size };
+    CHECK(wsf_reader_open(reader, &whole, 9, &head_read) == WSFAN_OK);
     CHECK(head_read.sender == head.sender && head_read.epoch == 3);
     if (wsf_reader_next(reader, &entry) == 1) {
         CHECK(entry.type == WSF_HELLO);

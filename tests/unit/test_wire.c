@@ -1,4 +1,4 @@
-#include "wire.h"
+#include "reader.h"
 
 #include <msgpack.h>
 #include <string.h>
@@ -133,6 +133,13 @@ static void write_everything(wsf_writer *writer) {
     wsfan_message_unref(message);
 }
 
+/* Of one part. */
+static int open_bytes(wsf_reader *reader, const void *data, size_t size, uint64_t receiver,
+                      wsf_frame_head *head) {
+    wsf_buffer frame = { .data = (uint8_t *)(uintptr_t)data, .size = (uint32_t)size };
+    return wsf_reader_open(reader, &frame, receiver, head);
+}
+
 /* Reads a frame to its end; returns how many entries were good, *bad how many were not. */
 static int read_all(wsf_reader *reader, const uint8_t *data, size_t size, int *bad) {
     wsf_frame_head head;
@@ -140,7 +147,7 @@ static int read_all(wsf_reader *reader, const uint8_t *data, size_t size, int *b
     int good = 0;
     int more;
     *bad = 0;
-    if (wsf_reader_open(reader, data, size, RECEIVER, &head) != WSFAN_OK)
+    if (open_bytes(reader, data, size, RECEIVER, &head) != WSFAN_OK)
         return -1;
     while ((more = wsf_reader_next(reader, &entry)) != 0) {
         if (more == 1)
@@ -158,7 +165,7 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     wsf_reader *reader = wsf_reader_new();
     wsf_frame_head head;
     wsf_entry e;
-    ck_assert_int_eq(wsf_reader_open(reader, bytes, writer.size, RECEIVER, &head), WSFAN_OK);
+    ck_assert_int_eq(open_bytes(reader, bytes, writer.size, RECEIVER, &head), WSFAN_OK);
     ck_assert_uint_eq(head.sender, SENDER);
     ck_assert_uint_eq(head.epoch, 5);
     ck_assert_uint_eq(head.number, 9);
@@ -301,9 +308,8 @@ START_TEST(a_frame_for_another_node_is_refused) {
     wsf_frame_head head;
     wsf_writer writer = begin();
     wsf_seal(&writer);
-    ck_assert_int_eq(wsf_reader_open(reader, bytes, writer.size, RECEIVER, &head), WSFAN_OK);
-    ck_assert_int_eq(wsf_reader_open(reader, bytes, writer.size, RECEIVER + 1, &head),
-                     WSFAN_EINVAL);
+    ck_assert_int_eq(open_bytes(reader, bytes, writer.size, RECEIVER, &head), WSFAN_OK);
+    ck_assert_int_eq(open_bytes(reader, bytes, writer.size, RECEIVER + 1, &head), WSFAN_EINVAL);
     wsf_reader_destroy(reader);
 }
 END_TEST
@@ -446,7 +452,7 @@ START_TEST(unknown_entries_and_further_fields_are_skipped) {
     wsf_reader *reader = wsf_reader_new();
     wsf_frame_head head;
     wsf_entry e;
-    ck_assert_int_eq(wsf_reader_open(reader, bytes, writer.size, RECEIVER, &head), WSFAN_OK);
+    ck_assert_int_eq(open_bytes(reader, bytes, writer.size, RECEIVER, &head), WSFAN_OK);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_int_eq(e.type, WSF_HEARTBEAT);
     ck_assert_uint_eq(e.heartbeat.newest, 42);
@@ -597,7 +603,7 @@ START_TEST(neighbours_are_read_as_they_are_whatever_they_have_in_common) {
     wsf_frame_head read_head;
     wsf_entry e;
     int repeated = 0;
-    ck_assert_int_eq(wsf_reader_open(reader, frame, writer.size, RECEIVER, &read_head), WSFAN_OK);
+    ck_assert_int_eq(open_bytes(reader, frame, writer.size, RECEIVER, &read_head), WSFAN_OK);
     for (int i = 0; i < NEIGHBOURS; i++) {
         ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
         check_neighbour(&e, &all[i], filling);
@@ -631,8 +637,7 @@ START_TEST(a_message_that_may_stay_in_its_frame_is_no_example_for_the_next) {
         wsf_reader *reader = wsf_reader_new();
         wsf_frame_head read_head;
         wsf_entry e;
-        ck_assert_int_eq(wsf_reader_open(reader, frame, writer.size, RECEIVER, &read_head),
-                         WSFAN_OK);
+        ck_assert_int_eq(open_bytes(reader, frame, writer.size, RECEIVER, &read_head), WSFAN_OK);
         for (int i = 0; i < 3; i++) {
             ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
             ck_assert_int_eq(e.message.repeated, i > 0 && size < WSF_SLICE_MIN);
@@ -689,7 +694,7 @@ static wsf_frame_head head_apart(const wsfan_message *message) {
 static int open_apart(wsf_reader *reader, wsf_buffer *frame, wsf_buffer *rest) {
     wsf_frame_head head;
     frame->rest = rest; /* borrowed */
-    int error = wsf_reader_open_frame(reader, frame, RECEIVER, &head);
+    int error = wsf_reader_open(reader, frame, RECEIVER, &head);
     frame->rest = NULL;
     return error;
 }
