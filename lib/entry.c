@@ -1,5 +1,5 @@
 /* MessagePack as msgpack-c would write it (the shortest form of each value) and with the bounds of
- * wire.c, but without a call and an object for every few bytes. Reads only what it knows; for
+ * reader.c, but without a call and an object for every few bytes. Reads only what it knows; for
  * everything else there is the general way, which decides. */
 #include "entry.h"
 

@@ -1,5 +1,5 @@
-/* The entry that a link carries millions of: a message to one target. Part of wire.c's work; what an
- * entry looks like is in docs/protocol.md. */
+/* The entry that a link carries millions of: a message to one target. A part of the work of wire.c and
+ * reader.c; what an entry looks like is in docs/protocol.md. */
 #ifndef WSF_ENTRY_H
 #define WSF_ENTRY_H
 
