@@ -2,6 +2,10 @@
 # Sourced by scripts that need Debian packages: installs those that are missing, and says nothing
 # when none is.
 
+# What the library and echo-chat are built with.
+echo_chat_packages="build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev
+    libxxhash-dev libc-ares-dev libwebsockets-dev libcjson-dev"
+
 # node_packages: the packages of node; none where there is one already, if it is not Debian's.
 node_packages() {
     if ! command -v npm >/dev/null ||

@@ -89,8 +89,8 @@ case $port in
 *) [ "$port" -le 65535 ] && valid=true || valid=false ;;
 esac
 $valid || fail "the port must be a number from 1 to 65535, not '$port'"
-need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev \
-    libxxhash-dev libc-ares-dev libwebsockets-dev libcjson-dev haproxy
+# shellcheck disable=SC2086 # a list of words
+need_packages $echo_chat_packages haproxy
 
 mkdir -p "$run"
 trap stop EXIT

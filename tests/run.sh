@@ -9,10 +9,9 @@ cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=examples/debian.sh
 . examples/debian.sh
 
-# shellcheck disable=SC2046 # a list of words
-need_packages build-essential cmake pkg-config patch \
-    libzmq3-dev libmsgpack-dev libsodium-dev libxxhash-dev libc-ares-dev libczmq-dev \
-    libwebsockets-dev libcjson-dev libsqlite3-dev check clang \
+# shellcheck disable=SC2046,SC2086 # lists of words
+need_packages $echo_chat_packages patch \
+    libczmq-dev libsqlite3-dev check clang \
     libclang-rt-14-dev clang-tidy cppcheck valgrind abigail-tools openssl \
     haproxy nginx-light chromium \
     util-linux iproute2 nftables dnsmasq-base \

@@ -12,9 +12,8 @@ program=${WSFAN_SOAK-}
 if [ -z "$program" ]; then
     # shellcheck source=examples/debian.sh
     . examples/debian.sh
-    # shellcheck disable=SC2046 # a list of words
-    need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev \
-        libxxhash-dev libc-ares-dev libczmq-dev libwebsockets-dev libcjson-dev libsqlite3-dev libhiredis-dev \
+    # shellcheck disable=SC2046,SC2086 # lists of words
+    need_packages $echo_chat_packages libczmq-dev libsqlite3-dev libhiredis-dev \
         libnats-dev check util-linux iproute2 nftables dnsmasq-base $(node_packages)
     mkdir -p build
     { cmake -S . -B build/soak &&

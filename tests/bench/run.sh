@@ -14,8 +14,8 @@ results=$build/results
 bench=$build/tests/bench/wsfan-bench
 
 # The programs of these two packages are started by the benchmark, each for as long as it needs it.
-need_packages build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev \
-    libwebsockets-dev libcjson-dev libhiredis-dev libnats-dev redis-server nats-server gnuplot-nox
+# shellcheck disable=SC2086 # a list of words
+need_packages $echo_chat_packages libhiredis-dev libnats-dev redis-server nats-server gnuplot-nox
 
 mkdir -p "$results"
 echo "building into $build ..."

@@ -539,8 +539,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                             on_view, on_shed,    on_sessions,   on_quiet,    on_drained };
     for (unsigned i = 0; i < SPEAKERS; i++)
         s.speakers[i].epoch = 100 * (i + 1);
-    s.reader = wsf_reader_new();
-    CHECK(s.reader != NULL);
+    static wsf_reader *reader;
+    if (reader == NULL)
+        reader = wsf_reader_new();
+    CHECK(reader != NULL);
+    s.reader = reader;
     CHECK(wsf_core_new(&s.core, &config, &effects, s.now) == WSFAN_OK);
     static const char *const endpoints[] = { "tcp://10.0.0.2:7000", "tcp://10.0.0.3:7000",
                                              "tcp://10.0.0.4:7000", "tcp://10.0.0.5:7000" };
@@ -559,6 +562,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
             wsf_task_unref(wsf_errand_end(s.errands[i]));
     CHECK(s.tickets_back == s.tickets_out && s.receipts_back == s.receipts_out);
     CHECK(s.asks_back == s.asks_out);
-    wsf_reader_destroy(s.reader);
     return 0;
 }

@@ -134,7 +134,7 @@ test('probes, drain and grace fit together, and memory covers the bounds of the 
 
 test('the image is built from what the build needs', () => {
   const text = readFileSync(`${root}examples/kubernetes/Dockerfile`, 'utf8');
-  const demo = readFileSync(`${root}examples/demo.sh`, 'utf8');
-  for (const name of /need_packages ([\s\S]*?)\n\n/.exec(demo)[1].match(/\blib\S+-dev\b/g))
+  const debian = readFileSync(`${root}examples/debian.sh`, 'utf8');
+  for (const name of /echo_chat_packages="([^"]*)"/.exec(debian)[1].match(/\blib\S+-dev\b/g))
     assert.ok(text.includes(name), name);
 });
