@@ -1,5 +1,5 @@
-/* One table for both sides, so that routing a message is one look-up for each target. Rows do not
- * move: a snapshot walks them by number while they change. */
+/* One table for both sides, so that routing a message is one look-up for each target. Rows keep
+ * their numbers: a snapshot walks them while they change. */
 #include "interest.h"
 
 #include <assert.h>
@@ -7,6 +7,12 @@
 #include <wsfan/wsfan.h>
 
 #include "memory.h"
+
+enum { BLOCK_ROWS = 1024 };
+
+static wsf_interest_row *row_at(const wsf_interest *interest, uint32_t i) {
+    return &interest->blocks[i / BLOCK_ROWS][i % BLOCK_ROWS];
+}
 
 int wsf_interest_init(wsf_interest *interest, uint32_t remote_count_max, uint32_t log_capacity,
                       uint64_t seed) {
@@ -21,18 +27,26 @@ int wsf_interest_init(wsf_interest *interest, uint32_t remote_count_max, uint32_
 }
 
 void wsf_interest_destroy(wsf_interest *interest) {
-    wsf_free(interest->rows);
+    for (uint32_t i = 0; i < interest->blocks_count; i++)
+        wsf_free(interest->blocks[i]);
+    wsf_free(interest->blocks);
     wsf_free(interest->log);
     wsf_table_destroy(&interest->index);
 }
 
-static wsf_interest_row *find(const wsf_interest *interest, uint64_t hash) {
+/* The number of a row; WSF_TABLE_NONE: there is none. */
+static uint32_t find_number(const wsf_interest *interest, uint64_t hash) {
     uint32_t cursor = 0;
     uint32_t i;
     while ((i = wsf_table_next(&interest->index, hash, &cursor)) != WSF_TABLE_NONE)
-        if (interest->rows[i].hash == hash)
-            return &interest->rows[i];
-    return NULL;
+        if (row_at(interest, i)->hash == hash)
+            break;
+    return i;
+}
+
+static wsf_interest_row *find(const wsf_interest *interest, uint64_t hash) {
+    uint32_t i = find_number(interest, hash);
+    return i != WSF_TABLE_NONE ? row_at(interest, i) : NULL;
 }
 
 void wsf_interest_find(const wsf_interest *interest, uint64_t hash, uint64_t *loops,
@@ -42,18 +56,26 @@ void wsf_interest_find(const wsf_interest *interest, uint64_t hash, uint64_t *lo
     *peers = row != NULL ? row->peers : 0;
 }
 
+/* The newest that it may be: too new, if there were 2^32 changes since. */
+static uint64_t serial_of(const wsf_interest *interest, const wsf_interest_row *row) {
+    return interest->serial - ((uint32_t)interest->serial - row->serial);
+}
+
 uint64_t wsf_interest_told(const wsf_interest *interest, uint64_t hash) {
     const wsf_interest_row *row = find(interest, hash);
-    return row != NULL && row->loops != 0 ? row->serial : UINT64_MAX;
+    return row != NULL && row->loops != 0 ? serial_of(interest, row) : UINT64_MAX;
 }
 
 static int grow(wsf_interest *interest) {
-    uint32_t capacity = interest->rows_capacity + interest->rows_capacity / 2 + 16;
-    wsf_interest_row *rows = wsf_realloc(interest->rows, capacity * sizeof *rows);
-    if (rows == NULL)
+    size_t size = (interest->blocks_count + 1) * sizeof *interest->blocks;
+    wsf_interest_row **blocks = wsf_realloc(interest->blocks, size);
+    if (blocks == NULL)
         return WSFAN_ENOMEM;
-    interest->rows = rows;
-    interest->rows_capacity = capacity;
+    interest->blocks = blocks;
+    blocks[interest->blocks_count] = wsf_alloc(BLOCK_ROWS * sizeof **blocks);
+    if (blocks[interest->blocks_count] == NULL)
+        return WSFAN_ENOMEM;
+    interest->blocks_count++;
     return WSFAN_OK;
 }
 
@@ -63,25 +85,26 @@ static int find_or_add(wsf_interest *interest, uint64_t hash, wsf_interest_row *
     if (*row != NULL)
         return WSFAN_OK;
     bool reused = interest->rows_free != WSF_TABLE_NONE;
-    if (!reused && interest->rows_used == interest->rows_capacity && grow(interest) != WSFAN_OK)
+    if (!reused && interest->rows_used == interest->blocks_count * BLOCK_ROWS &&
+        grow(interest) != WSFAN_OK)
         return WSFAN_ENOMEM;
     uint32_t i = reused ? interest->rows_free : interest->rows_used;
     if (wsf_table_insert(&interest->index, hash, i) != WSFAN_OK)
         return WSFAN_ENOMEM;
+    *row = row_at(interest, i);
     if (reused)
-        interest->rows_free = (uint32_t)interest->rows[i].serial;
+        interest->rows_free = (*row)->serial;
     else
         interest->rows_used++;
-    interest->rows[i] = (wsf_interest_row){ .hash = hash };
+    **row = (wsf_interest_row){ .hash = hash };
     interest->rows_count++;
-    *row = &interest->rows[i];
     return WSFAN_OK;
 }
 
-static void drop_if_unwanted(wsf_interest *interest, wsf_interest_row *row) {
+static void drop_if_unwanted(wsf_interest *interest, uint32_t i) {
+    wsf_interest_row *row = row_at(interest, i);
     if (row->loops != 0 || row->peers != 0)
         return;
-    uint32_t i = (uint32_t)(row - interest->rows);
     wsf_table_remove(&interest->index, row->hash, i);
     *row = (wsf_interest_row){ .serial = interest->rows_free };
     interest->rows_free = i;
@@ -89,7 +112,7 @@ static void drop_if_unwanted(wsf_interest *interest, wsf_interest_row *row) {
 }
 
 static void append_log(wsf_interest *interest, wsf_interest_row *row) {
-    row->serial = ++interest->serial;
+    row->serial = (uint32_t)++interest->serial;
     interest->log[interest->serial & (interest->log_capacity - 1)] = row->hash;
 }
 
@@ -105,11 +128,12 @@ int wsf_interest_add_loop(wsf_interest *interest, uint64_t hash, unsigned loop, 
     }
     row->loops |= UINT64_C(1) << loop;
     interest->changes++;
-    *serial = row->serial;
+    *serial = serial_of(interest, row);
     return WSFAN_OK;
 }
 
-static void clear_loop(wsf_interest *interest, wsf_interest_row *row, unsigned loop) {
+static void clear_loop(wsf_interest *interest, uint32_t i, unsigned loop) {
+    wsf_interest_row *row = row_at(interest, i);
     uint64_t bit = UINT64_C(1) << loop;
     if ((row->loops & bit) == 0)
         return;
@@ -119,19 +143,19 @@ static void clear_loop(wsf_interest *interest, wsf_interest_row *row, unsigned l
         interest->local_count--;
         interest->local_digest -= row->hash;
         append_log(interest, row);
-        drop_if_unwanted(interest, row);
+        drop_if_unwanted(interest, i);
     }
 }
 
 void wsf_interest_remove_loop(wsf_interest *interest, uint64_t hash, unsigned loop) {
-    wsf_interest_row *row = find(interest, hash);
-    if (row != NULL)
-        clear_loop(interest, row, loop);
+    uint32_t i = find_number(interest, hash);
+    if (i != WSF_TABLE_NONE)
+        clear_loop(interest, i, loop);
 }
 
 void wsf_interest_forget_loop(wsf_interest *interest, unsigned loop) {
     for (uint32_t i = 0; i < interest->rows_used; i++)
-        clear_loop(interest, &interest->rows[i], loop);
+        clear_loop(interest, i, loop);
 }
 
 /* The limit is on what peers announce; local rows are bounded by the loops' registries. */
@@ -153,7 +177,8 @@ int wsf_interest_add_peer(wsf_interest *interest, uint64_t hash, unsigned peer) 
     return WSFAN_OK;
 }
 
-static void clear_peer(wsf_interest *interest, wsf_interest_row *row, unsigned peer) {
+static void clear_peer(wsf_interest *interest, uint32_t i, unsigned peer) {
+    wsf_interest_row *row = row_at(interest, i);
     uint64_t bit = UINT64_C(1) << peer;
     if ((row->peers & bit) == 0)
         return;
@@ -162,18 +187,18 @@ static void clear_peer(wsf_interest *interest, wsf_interest_row *row, unsigned p
     interest->peer_digests[peer] -= row->hash;
     if (row->peers == 0)
         interest->remote_count--;
-    drop_if_unwanted(interest, row);
+    drop_if_unwanted(interest, i);
 }
 
 void wsf_interest_remove_peer(wsf_interest *interest, uint64_t hash, unsigned peer) {
-    wsf_interest_row *row = find(interest, hash);
-    if (row != NULL)
-        clear_peer(interest, row, peer);
+    uint32_t i = find_number(interest, hash);
+    if (i != WSF_TABLE_NONE)
+        clear_peer(interest, i, peer);
 }
 
 void wsf_interest_forget_peer(wsf_interest *interest, unsigned peer) {
     for (uint32_t i = 0; i < interest->rows_used; i++)
-        clear_peer(interest, &interest->rows[i], peer);
+        clear_peer(interest, i, peer);
 }
 
 bool wsf_interest_log_has(const wsf_interest *interest, uint64_t serial) {
@@ -188,7 +213,7 @@ uint64_t wsf_interest_log_at(const wsf_interest *interest, uint64_t serial) {
 
 uint64_t wsf_interest_next_local(const wsf_interest *interest, uint32_t *cursor) {
     while (*cursor < interest->rows_used) {
-        const wsf_interest_row *row = &interest->rows[(*cursor)++];
+        const wsf_interest_row *row = row_at(interest, (*cursor)++);
         if (row->loops != 0)
             return row->hash;
     }

@@ -7,17 +7,17 @@
 
 #include "table.h"
 
-typedef struct {
+typedef struct __attribute__((packed, aligned(4))) {
     uint64_t hash;  /* 0: a free row */
     uint64_t loops; /* one bit each */
     uint64_t peers;
-    uint64_t serial; /* of the last change of the local side; links the free rows */
+    uint32_t serial; /* of the last change of the local side, modulo 2^32; links the free rows */
 } wsf_interest_row;
 
 typedef struct {
-    wsf_interest_row *rows;
+    wsf_interest_row **blocks; /* of rows, so that they need not be moved for more */
+    uint32_t blocks_count;
     uint32_t rows_used;
-    uint32_t rows_capacity;
     uint32_t rows_free;
     uint32_t rows_count;
     uint32_t local_count;  /* rows with a loop */
