@@ -163,9 +163,10 @@ static void reply(wsf_auth *auth, const request *r, int place) {
     send_part(auth->socket, "", 0, true);
 }
 
-void wsf_auth_answer(wsf_auth *auth) {
+bool wsf_auth_answer(wsf_auth *auth) {
     request r;
-    for (int i = 0; i < SHARE_COUNT && read_request(auth->socket, &r); i++) {
+    int count = 0;
+    for (; count < SHARE_COUNT && read_request(auth->socket, &r); count++) {
         if (r.count < REQUEST + 1 || r.sizes[ASKER] > PART_SIZE_MAX ||
             r.sizes[REQUEST] > PART_SIZE_MAX)
             continue; /* nobody to answer to */
@@ -176,4 +177,5 @@ void wsf_auth_answer(wsf_auth *auth) {
         }
         reply(auth, &r, place);
     }
+    return count == SHARE_COUNT;
 }

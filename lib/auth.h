@@ -1,5 +1,5 @@
 /* Who may connect to our socket: the handler of ZeroMQ's authentication protocol (ZAP, ZeroMQ RFC
- * 27) in the library's own context. Mesh thread, as socket.h. */
+ * 27) in the library's own context. Under the lock of the mesh, as socket.h. */
 #ifndef WSF_AUTH_H
 #define WSF_AUTH_H
 
@@ -24,7 +24,7 @@ bool wsf_auth_dial(const wsf_auth *auth, void *socket, const char *key);
 
 /* Readable while there is something to answer. */
 void *wsf_auth_socket(const wsf_auth *auth);
-void wsf_auth_answer(wsf_auth *auth);
+bool wsf_auth_answer(wsf_auth *auth); /* whether there may be more */
 
 /* The place in keys->allowed of the last one that was let in, and how many were. */
 uint32_t wsf_auth_last(const wsf_auth *auth, uint64_t *serial);

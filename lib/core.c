@@ -11,6 +11,7 @@
 #include "dial.h"
 #include "greet.h"
 #include "memory.h"
+#include "plan.h"
 #include "receiver.h"
 #include "results.h"
 #include "rollcall.h"
@@ -41,10 +42,12 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
     wsf_roster_init(&core->presence, &config->presence, wsf_greet_random(core));
     core->presence.now_ms = now.ms;
     core->reader = wsf_reader_new();
-    if (core->reader == NULL ||
+    core->plan = wsf_plan_new();
+    if (core->reader == NULL || core->plan == NULL ||
         wsf_interest_init(&core->interest, config->remote_chats_count_max,
                           config->interest_log_count_max, wsf_greet_random(core)) != WSFAN_OK) {
         wsf_reader_destroy(core->reader);
+        wsf_free(core->plan);
         wsf_free(core);
         return WSFAN_ENOMEM;
     }
@@ -245,6 +248,7 @@ void wsf_core_destroy(wsf_core *core) {
     wsf_interest_destroy(&core->interest);
     wsf_roster_destroy(&core->presence);
     wsf_reader_destroy(core->reader);
+    wsf_free(core->plan);
     wsf_free(core);
 }
 
@@ -357,6 +361,7 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     if (now.ms >= core->trim_ms) {
         core->trim_ms = now.ms + core->config.heartbeat_ms;
         wsf_buffer_cache_trim(&core->frames);
+        wsf_message_pool_trim(&core->pool);
     }
     move_barriers(core, now);
     wsf_results_tick(core, now);

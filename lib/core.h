@@ -9,6 +9,8 @@
 #include "placement.h"
 #include "wire.h"
 
+enum { WSF_LOOPS_MAX = 64 }; /* of a node, one bit each */
+
 typedef struct wsf_core wsf_core;
 
 /* Who names endpoints: the options, each DNS name in them, the host's own discoveries. */

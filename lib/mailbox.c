@@ -36,13 +36,6 @@ int wsf_mailbox_post(wsf_mailbox *mailbox, wsf_item *item) {
     return error;
 }
 
-void wsf_mailbox_commit(wsf_mailbox *mailbox, wsf_item *item) {
-    bool wake;
-    wsf_queue_commit(&mailbox->queue, item, &wake);
-    if (wake)
-        wsf_mailbox_wake(mailbox);
-}
-
 int wsf_mailbox_post_chain(wsf_mailbox *mailbox, wsf_item *head, wsf_item *tail, uint64_t count,
                            uint64_t bytes) {
     bool wake;
@@ -52,12 +45,16 @@ int wsf_mailbox_post_chain(wsf_mailbox *mailbox, wsf_item *head, wsf_item *tail,
     return error;
 }
 
+void wsf_mailbox_clear(wsf_mailbox *mailbox) {
+    uint64_t wakes;
+    ssize_t cleared = read(mailbox->fd, &wakes, sizeof wakes);
+    (void)cleared;
+}
+
 /* Under the queue's lock: a post comes before, and is taken, or after, and wakes. One whose wake is
  * still on its way wakes for nothing. */
 static void clear(void *user) {
-    uint64_t wakes;
-    ssize_t cleared = read(((wsf_mailbox *)user)->fd, &wakes, sizeof wakes);
-    (void)cleared;
+    wsf_mailbox_clear(user);
 }
 
 wsf_item *wsf_mailbox_take(wsf_mailbox *mailbox) {

@@ -14,12 +14,12 @@ void wsf_mailbox_destroy(wsf_mailbox *mailbox); /* not the items in it */
 
 /* As the functions of the queue, and wake the consumer when it waits. */
 int wsf_mailbox_post(wsf_mailbox *mailbox, wsf_item *item);
-void wsf_mailbox_commit(wsf_mailbox *mailbox, wsf_item *item); /* after wsf_queue_begin() */
 int wsf_mailbox_post_chain(wsf_mailbox *mailbox, wsf_item *head, wsf_item *tail, uint64_t count,
                            uint64_t bytes);
 
-/* Makes the descriptor readable. */
+/* Makes the descriptor readable; and not, for a consumer that will look for items now. */
 void wsf_mailbox_wake(wsf_mailbox *mailbox);
+void wsf_mailbox_clear(wsf_mailbox *mailbox);
 
 /* All items. When there are none the descriptor is not readable any more, and will be when
  * something is posted. A consumer that got items must take again before it waits. */

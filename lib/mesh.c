@@ -1,24 +1,26 @@
-/* Answers for the one thread that owns the sockets, and for carrying out the core's effects. A
+/* Answers for the one thread that keeps the sockets, and for carrying out the core's effects. A
  * host loop that stalls cannot stop it; it never waits for a loop.
  *
- * The core is guarded by a lock that the thread holds while it works and not while it waits, so
- * that statistics can be read from any thread. */
+ * The core and the sockets are guarded by a lock that the thread holds while it works and not while it
+ * waits, so that statistics can be read from any thread, and a thread that publishes can send. */
 #include "mesh.h"
 
 #include <assert.h>
 #include <limits.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <time.h>
 
 #include "memory.h"
-#include "socket.h"
+#include "outlets.h"
 
 enum {
-    LOOPS_MAX = 64,
     COMMANDS_SHARE = 1024, /* handled before loops and sockets have their turn */
-    GOODBYE_LINGER_MS = 200
+    GOODBYE_LINGER_MS = 200,
+    REST_NS = 100 * 1000, /* without work for so long, a publisher sends by itself */
+    TRIM_MS = 1000
 };
 
 /* A set on its way to the core. The strings lie behind the pointers. */
@@ -36,17 +38,15 @@ struct wsf_mesh {
     _Atomic(wsf_keys *) keys_next;               /* not taken yet; NULL: none */
     wsf_keys *keys;                              /* in force; NULL: plain text */
     pthread_t thread;
-    pthread_mutex_t lock; /* of core */
-    wsf_core *core;
-    wsf_sockets *sockets; /* NULL: local only */
-    wsf_inbox *inboxes[LOOPS_MAX];
-    uint64_t fresh;               /* bits of inboxes with something to flush */
-    atomic_uint_fast64_t refused; /* publishes */
-    uint32_t headroom_bytes;
+    pthread_mutex_t lock;
+    wsf_outlets out;                /* with the core and the sockets; guarded by the lock */
+    atomic_uint_fast64_t refused;   /* publishes */
+    atomic_uint_fast64_t worked_ns; /* when there was work last, by the monotonic clock */
+    uint64_t trim_ms;
+    uint64_t wake_ms; /* when the thread wakes if nothing comes */
     uint32_t close_ms_max;
     bool closing;
-    bool threaded;  /* guarded by the lock; it never becomes false again */
-    wsf_view *view; /* the newest; the same */
+    bool threaded; /* guarded by the lock; it never becomes false again */
     wsf_mesh_command stop;
     wsf_mesh_command quiet;
     wsf_item *todo; /* commands that were taken and not handled */
@@ -61,176 +61,48 @@ static wsf_now now(void) {
                       (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000 };
 }
 
-/* ------------------------------------------------------------------------------- core's effects */
-
-static void on_connect(void *user, uint32_t connection, const char *endpoint) {
-    wsf_sockets_connect(((wsf_mesh *)user)->sockets, connection, endpoint);
+static uint64_t now_ns(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
 }
 
-static void on_disconnect(void *user, uint32_t connection) {
-    wsf_sockets_disconnect(((wsf_mesh *)user)->sockets, connection);
+static void note_work(wsf_mesh *mesh) {
+    atomic_store_explicit(&mesh->worked_ns, now_ns(), memory_order_relaxed);
 }
 
-static void on_send(void *user, wsf_buffer *frame) {
-    wsf_sockets_send(((wsf_mesh *)user)->sockets, frame);
+static bool has_rested(wsf_mesh *mesh) {
+    return now_ns() - atomic_load_explicit(&mesh->worked_ns, memory_order_relaxed) >= REST_NS;
 }
 
-static bool deliver(const wsf_mesh *mesh, wsf_inbox *inbox, wsfan_message *message) {
-    if (mesh->headroom_bytes == 0 || (!message->taken && !message->shared)) {
-        message->taken = true;
-        return wsf_inbox_put_message(inbox, message);
-    }
-    /* The headroom is written by the loop that has it, and not while peers are sent it: another loop
-     * gets a copy. */
-    wsfan_message *copy = wsf_message_clone(message);
-    wsfan_message_unref(message);
-    if (copy != NULL)
-        return wsf_inbox_put_message(inbox, copy);
-    wsf_inbox_note_gap(inbox, 1);
-    return false;
-}
-
-static bool on_deliver(void *user, unsigned loop, wsfan_message *message) {
-    wsf_mesh *mesh = user;
-    wsf_inbox *inbox = mesh->inboxes[loop];
-    mesh->fresh |= UINT64_C(1) << loop;
-    uint64_t replaced = inbox->replaced;
-    bool taken = deliver(mesh, inbox, message);
-    wsf_core_count_drop(mesh->core, WSFAN_DROP_REPLACED, inbox->replaced - replaced);
-    return taken;
-}
-
-/* Loops get what came for them in one step. */
-static void flush_inboxes(wsf_mesh *mesh) {
-    for (unsigned i = 0; mesh->fresh != 0; i++, mesh->fresh >>= 1)
-        if ((mesh->fresh & 1) != 0 && mesh->inboxes[i] != NULL)
-            wsf_inbox_flush(mesh->inboxes[i]);
-}
-
-static void on_joined(void *user, wsf_ticket *ticket) {
-    wsf_mesh *mesh = user;
-    if (mesh->inboxes[ticket->loop] != NULL)
-        wsf_inbox_put_ticket(mesh->inboxes[ticket->loop], ticket);
-    else
-        wsf_ticket_free(ticket);
-}
-
-static void on_peer(void *user, uint64_t loops, const wsfan_peer *peer) {
-    wsf_mesh *mesh = user;
-    for (unsigned i = 0; i < LOOPS_MAX; i++)
-        if ((loops >> i & 1) != 0 && !wsf_inbox_put_peer(mesh->inboxes[i], peer))
-            wsf_core_count_drop(mesh->core, WSFAN_DROP_EVENT, 1);
-}
-
-static void on_gap(void *user, const wsfan_gap *gap) {
-    wsf_mesh *mesh = user;
-    for (unsigned i = 0; i < LOOPS_MAX; i++)
-        if (mesh->inboxes[i] != NULL && !wsf_inbox_put_gap(mesh->inboxes[i], gap))
-            wsf_core_count_drop(mesh->core, WSFAN_DROP_EVENT, 1);
-}
-
-static void on_result(void *user, wsf_receipt *receipt) {
-    wsf_inbox *inbox = receipt->inbox;
-    (void)user;
-    wsf_inbox_put_result(inbox, receipt);
-    wsf_inbox_unref(inbox);
-}
-
-static void on_view(void *user, wsf_view *view) {
-    wsf_mesh *mesh = user;
-    wsf_view_unref(mesh->view);
-    mesh->view = wsf_view_ref(view);
-    for (unsigned i = 0; i < LOOPS_MAX; i++)
-        if (mesh->inboxes[i] != NULL)
-            wsf_inbox_put_view(mesh->inboxes[i], view);
-}
-
-static void on_shed(void *user, uint32_t permille) {
-    wsf_mesh *mesh = user;
-    for (unsigned i = 0; i < LOOPS_MAX; i++)
-        if (mesh->inboxes[i] != NULL)
-            wsf_inbox_put_shed(mesh->inboxes[i], permille);
-}
-
-static uint64_t on_sessions(void *user) {
-    wsf_mesh *mesh = user;
-    uint64_t sessions = 0;
-    for (unsigned i = 0; i < LOOPS_MAX; i++)
-        if (mesh->inboxes[i] != NULL)
-            sessions += atomic_load(&mesh->inboxes[i]->sessions);
-    return sessions;
-}
-
-/* What was accepted before stands before this command in the queue. */
-static void on_quiet(void *user) {
-    wsf_mesh *mesh = user;
-    wsf_queue_close_bounded(&mesh->mailbox.queue);
-    mesh->quiet.item.kind = WSF_MESH_QUIET;
-    wsf_mailbox_post(&mesh->mailbox, &mesh->quiet.item);
-}
-
-static void on_drained(void *user, int status) {
-    wsf_mesh *mesh = user;
-    for (unsigned i = 0; i < LOOPS_MAX; i++)
-        if (mesh->inboxes[i] != NULL)
-            wsf_inbox_put_drained(mesh->inboxes[i], status);
-}
-
-static void on_errand(void *user, unsigned loop, wsf_errand *errand) {
-    wsf_mesh *mesh = user;
-    if (!wsf_inbox_put_errand(mesh->inboxes[loop], errand))
-        wsf_task_unref(wsf_errand_end(errand)); /* its sessions are gone */
-}
-
-static void on_reply(void *user, wsf_ask *ask) {
-    wsf_inbox *inbox = ask->inbox;
-    (void)user;
-    if (inbox != NULL)
-        wsf_inbox_put_reply(inbox, ask);
-    else
-        wsf_ask_free(ask);
-    wsf_inbox_unref(inbox);
-}
+/* --------------------------------------------------------------------------------------- inputs */
 
 static void free_reply(wsf_mesh_reply *reply) {
     wsf_free(reply->payload);
     wsf_free(reply);
 }
 
-static void on_presence(void *user, wsf_news *news) {
-    wsf_inbox_put_news(((wsf_mesh *)user)->inboxes[news->loop], news);
-}
-
-/* --------------------------------------------------------------------------------------- inputs */
-
 static bool may_subscribe(void *user, uint32_t identity, const void *topic, size_t size) {
     wsf_introduction introduction;
     bool known = wsf_read_topic(topic, size, &introduction) != WSF_TOPIC_OTHER;
     bool own = known && introduction.node >> 32 == identity;
     if (!own)
-        wsf_core_count_drop(((wsf_mesh *)user)->core, WSFAN_DROP_FORGED, 1);
+        wsf_core_count_drop(((wsf_mesh *)user)->out.core, WSFAN_DROP_FORGED, 1);
     return own;
 }
 
 static void on_subscription(void *user, bool subscribed, const void *topic, size_t size) {
-    wsf_core_subscription(((wsf_mesh *)user)->core, subscribed, topic, size, now());
+    wsf_core_subscription(((wsf_mesh *)user)->out.core, subscribed, topic, size, now());
 }
 
 static void on_frame(void *user, uint32_t connection, uint32_t identity, wsf_buffer *frame) {
-    wsf_core_expect(((wsf_mesh *)user)->core, identity);
-    wsf_core_receive(((wsf_mesh *)user)->core, connection, frame, now());
-    flush_inboxes(user);
+    wsf_core_expect(((wsf_mesh *)user)->out.core, identity);
+    wsf_core_receive(((wsf_mesh *)user)->out.core, connection, frame, now());
+    wsf_outlets_flush(&((wsf_mesh *)user)->out);
 }
 
 static void on_stray(void *user) {
-    wsf_core_count_drop(((wsf_mesh *)user)->core, WSFAN_DROP_MALFORMED, 1);
-}
-
-static void remove_loop(wsf_mesh *mesh, unsigned loop) {
-    wsf_core_remove_loop(mesh->core, loop);
-    wsf_inbox_flush(mesh->inboxes[loop]);
-    wsf_inbox_unref(mesh->inboxes[loop]);
-    mesh->inboxes[loop] = NULL;
+    wsf_core_count_drop(((wsf_mesh *)user)->out.core, WSFAN_DROP_MALFORMED, 1);
 }
 
 static void handle(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
@@ -239,55 +111,52 @@ static void handle(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
     wsf_mesh_reply *reply = (wsf_mesh_reply *)item;
     switch ((wsf_mesh_kind)item->kind) {
     case WSF_MESH_PUBLISH:
-        wsf_core_publish(mesh->core, (wsfan_message *)item, at);
+        wsf_core_publish(mesh->out.core, (wsfan_message *)item, at);
         break;
     case WSF_MESH_JOIN:
-        wsf_core_join(mesh->core, ticket, at);
+        wsf_core_join(mesh->out.core, ticket, at);
         break;
     case WSF_MESH_LEAVE:
-        wsf_core_leave(mesh->core, ticket->hash, ticket->loop);
+        wsf_core_leave(mesh->out.core, ticket->hash, ticket->loop);
         wsf_ticket_free(ticket);
         break;
     case WSF_MESH_ADD_LOOP:
-        mesh->inboxes[command->loop] = command->inbox;
-        if (mesh->view != NULL)
-            wsf_inbox_put_view(command->inbox, mesh->view);
-        wsf_core_add_loop(mesh->core, command->loop);
+        wsf_outlets_add_loop(&mesh->out, command->loop, command->inbox);
         wsf_free(command);
         break;
     case WSF_MESH_REMOVE_LOOP:
-        remove_loop(mesh, command->loop);
+        wsf_outlets_remove_loop(&mesh->out, command->loop);
         wsf_free(command);
         break;
     case WSF_MESH_DRAIN:
-        wsf_core_drain(mesh->core, command->ms, now());
+        wsf_core_drain(mesh->out.core, command->ms, now());
         wsf_free(command);
         break;
     case WSF_MESH_QUIET:
-        wsf_core_quiet(mesh->core);
+        wsf_core_quiet(mesh->out.core);
         break;
     case WSF_MESH_LOOPS_DONE:
-        wsf_core_loops_done(mesh->core, wsf_receipt_of_loops_item(item));
+        wsf_core_loops_done(mesh->out.core, wsf_receipt_of_loops_item(item));
         wsf_receipt_unref(wsf_receipt_of_loops_item(item));
         break;
     case WSF_MESH_ASK:
-        wsf_core_ask(mesh->core, (wsf_ask *)item, now());
+        wsf_core_ask(mesh->out.core, (wsf_ask *)item, now());
         break;
     case WSF_MESH_THROUGH:
-        wsf_core_task_through(mesh->core, (wsf_task *)item);
+        wsf_core_task_through(mesh->out.core, (wsf_task *)item);
         break;
     case WSF_MESH_REPLY:
-        wsf_core_reply(mesh->core, reply->token, reply->payload, reply->payload_size);
+        wsf_core_reply(mesh->out.core, reply->token, reply->payload, reply->payload_size);
         wsf_free(reply);
         break;
     case WSF_MESH_PRESENT:
-        wsf_core_present(mesh->core, (wsf_attendance *)item, now());
+        wsf_core_present(mesh->out.core, (wsf_attendance *)item, now());
         break;
     case WSF_MESH_ABSENT:
-        wsf_core_absent(mesh->core, wsf_attendance_of_end(item), now());
+        wsf_core_absent(mesh->out.core, wsf_attendance_of_end(item), now());
         break;
     case WSF_MESH_NEWS_DONE:
-        wsf_core_news_done(mesh->core, ((wsf_news *)item)->loop);
+        wsf_core_news_done(mesh->out.core, ((wsf_news *)item)->loop);
         wsf_free(item);
         break;
     case WSF_MESH_STOP:
@@ -305,13 +174,13 @@ static bool may_be_peer(void *user, uint32_t identity) {
 }
 
 static void take_keys(wsf_mesh *mesh) {
-    wsf_keys *keys = mesh->sockets != NULL ? atomic_exchange(&mesh->keys_next, NULL) : NULL;
+    wsf_keys *keys = mesh->out.sockets != NULL ? atomic_exchange(&mesh->keys_next, NULL) : NULL;
     if (keys == NULL)
         return;
-    wsf_sockets_set_keys(mesh->sockets, keys);
+    wsf_sockets_set_keys(mesh->out.sockets, keys);
     wsf_keyring_free_keys(mesh->keys);
     mesh->keys = keys;
-    wsf_core_expel(mesh->core, may_be_peer, keys);
+    wsf_core_expel(mesh->out.core, may_be_peer, keys);
 }
 
 static void take_named(wsf_mesh *mesh) {
@@ -321,7 +190,7 @@ static void take_named(wsf_mesh *mesh) {
     for (unsigned i = 0; i < WSF_SOURCES_MAX; i++) {
         named_set *set = atomic_exchange(&mesh->named[i], NULL);
         if (set != NULL)
-            wsf_core_name_endpoints(mesh->core, i, set->endpoints, set->count, now());
+            wsf_core_name_endpoints(mesh->out.core, i, set->endpoints, set->count, now());
         wsf_free(set);
     }
 }
@@ -332,10 +201,10 @@ static bool is_bounded(const wsf_item *item) {
 }
 
 static bool can_handle(wsf_mesh *mesh) {
-    if (wsf_core_congested(mesh->core))
+    if (wsf_core_congested(mesh->out.core))
         return false;
     if (mesh->todo == NULL)
-        mesh->todo = wsf_mailbox_take(&mesh->mailbox);
+        mesh->todo = wsf_queue_take(&mesh->mailbox.queue, NULL, NULL);
     return mesh->todo != NULL;
 }
 
@@ -354,9 +223,9 @@ static bool handle_commands(wsf_mesh *mesh) {
         }
         handle(mesh, item, at);
     }
-    flush_inboxes(mesh);
+    wsf_outlets_flush(&mesh->out);
     wsf_queue_release(&mesh->mailbox.queue, released_count, released_bytes);
-    return mesh->todo != NULL && !wsf_core_congested(mesh->core);
+    return mesh->todo != NULL && !wsf_core_congested(mesh->out.core);
 }
 
 /* --------------------------------------------------------------------------------------- thread */
@@ -369,45 +238,75 @@ static int timeout_until(uint64_t deadline_ms, wsf_now at) {
     return deadline_ms - at.ms < INT_MAX ? (int)(deadline_ms - at.ms) : INT_MAX;
 }
 
+/* Memory that publishing does not need any more. A queue that is full is in use. */
+static void trim(wsf_mesh *mesh, wsf_now at) {
+    bool wake;
+    if (at.ms < mesh->trim_ms || wsf_queue_begin(&mesh->mailbox.queue, 0) != WSFAN_OK)
+        return;
+    wsf_message_pool_trim(&mesh->pool);
+    wsf_queue_commit(&mesh->mailbox.queue, NULL, &wake);
+    mesh->trim_ms = at.ms + TRIM_MS;
+}
+
 /* One round: everything that is there, then everything that is due. Returns how long to wait. */
 static int work(wsf_mesh *mesh) {
     wsf_sockets_handler handler = { mesh, may_subscribe, on_subscription, on_frame, on_stray };
     bool more = handle_commands(mesh);
     take_named(mesh);
-    if (mesh->sockets != NULL)
-        more = wsf_sockets_receive(mesh->sockets, &handler) || more;
-    wsf_core_flush(mesh->core, now());
-    flush_inboxes(mesh);
-    /* What was congested may not be so any more; and looking clears the descriptor. */
+    if (mesh->out.sockets != NULL)
+        wsf_sockets_receive(mesh->out.sockets, &handler);
+    wsf_core_flush(mesh->out.core, now());
+    wsf_outlets_flush(&mesh->out);
+    trim(mesh, now());
+    note_work(mesh);
+    /* What was congested may not be so any more. */
     if (can_handle(mesh) || more || atomic_load(&mesh->named_any))
         return 0;
-    return timeout_until(wsf_core_deadline(mesh->core), now());
+    mesh->wake_ms = wsf_core_deadline(mesh->out.core);
+    uint64_t sockets_ms = mesh->out.sockets != NULL ? wsf_sockets_deadline(mesh->out.sockets)
+                                                    : UINT64_MAX;
+    if (sockets_ms < mesh->wake_ms)
+        mesh->wake_ms = sockets_ms;
+    return timeout_until(mesh->wake_ms, now());
+}
+
+static void wait_for_work(wsf_mesh *mesh, int timeout_ms) {
+    struct pollfd mailbox = { .fd = mesh->mailbox.fd, .events = POLLIN };
+    bool woken = mesh->out.sockets != NULL ? wsf_sockets_wait(mesh->out.sockets, timeout_ms)
+                                           : poll(&mailbox, 1, timeout_ms) > 0;
+    if (woken)
+        wsf_mailbox_clear(&mesh->mailbox);
+}
+
+/* Whether the mesh has delivered everything that it was given, or the time for that is over. */
+static bool is_done(wsf_mesh *mesh, uint64_t *close_at_ms, int *timeout_ms) {
+    uint64_t now_ms = now().ms;
+    if (*close_at_ms == UINT64_MAX)
+        *close_at_ms = now_ms + mesh->close_ms_max;
+    if (wsf_core_drained(mesh->out.core) || now_ms >= *close_at_ms)
+        return true;
+    int left_ms = (int)(*close_at_ms - now_ms);
+    if (*timeout_ms < 0 || *timeout_ms > left_ms)
+        *timeout_ms = left_ms;
+    return false;
 }
 
 static void *run(void *user) {
     wsf_mesh *mesh = user;
     uint64_t close_at_ms = UINT64_MAX;
-    int timeout_ms = 0;
+    pthread_mutex_lock(&mesh->lock);
     for (;;) {
-        /* With commands in hand a wake-up would bring nothing new. */
-        if (timeout_ms != 0)
-            wsf_sockets_wait(mesh->sockets, mesh->todo == NULL ? mesh->mailbox.fd : -1, timeout_ms);
-        pthread_mutex_lock(&mesh->lock);
-        timeout_ms = work(mesh);
-        if (mesh->closing) {
-            uint64_t now_ms = now().ms;
-            if (close_at_ms == UINT64_MAX)
-                close_at_ms = now_ms + mesh->close_ms_max;
-            if (wsf_core_drained(mesh->core) || now_ms >= close_at_ms)
-                break;
-            int left_ms = (int)(close_at_ms - now_ms);
-            timeout_ms = timeout_ms < 0 || timeout_ms > left_ms ? left_ms : timeout_ms;
-        }
+        int timeout_ms = work(mesh);
+        if (mesh->closing && is_done(mesh, &close_at_ms, &timeout_ms))
+            break;
         pthread_mutex_unlock(&mesh->lock);
+        if (timeout_ms != 0)
+            wait_for_work(mesh, timeout_ms);
+        pthread_mutex_lock(&mesh->lock);
     }
-    wsf_core_say_bye(mesh->core, now());
+    wsf_core_say_bye(mesh->out.core, now());
     pthread_mutex_unlock(&mesh->lock);
-    wsf_sockets_close(mesh->sockets, GOODBYE_LINGER_MS);
+    wsf_sockets_close(mesh->out.sockets, GOODBYE_LINGER_MS);
     return NULL;
 }
 
@@ -415,30 +314,30 @@ static void *run(void *user) {
 
 static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
                      const wsf_core_config *core_config) {
-    wsf_effects effects = { mesh,    on_connect, on_disconnect, on_send,     on_deliver, on_joined,
-                            on_peer, on_gap,     on_result,     on_presence, on_errand,  on_reply,
-                            on_view, on_shed,    on_sessions,   on_quiet,    on_drained };
+    wsf_effects effects = wsf_outlets_effects(&mesh->out);
     wsf_core_config with_endpoint = *core_config;
     uint64_t frame_size_max = wsf_core_frame_size_max(core_config);
     int error = WSFAN_OK;
     if (config->endpoint != NULL) {
-        error = wsf_sockets_open(&mesh->sockets, config->endpoint, frame_size_max, config->keys);
+        error = wsf_sockets_open(&mesh->out.sockets, config->endpoint, frame_size_max, config->keys,
+                                 mesh->mailbox.fd);
         if (error != WSFAN_OK)
             return error;
         with_endpoint.authenticated = config->keys != NULL;
-        with_endpoint.endpoint = config->advertise != NULL ? config->advertise
-                                                           : wsf_sockets_endpoint(mesh->sockets);
+        with_endpoint.endpoint = config->advertise != NULL
+                                     ? config->advertise
+                                     : wsf_sockets_endpoint(mesh->out.sockets);
     }
-    error = wsf_core_new(&mesh->core, &with_endpoint, &effects, now());
-    if (error != WSFAN_OK || mesh->sockets == NULL)
+    error = wsf_core_new(&mesh->out.core, &with_endpoint, &effects, now());
+    if (error != WSFAN_OK || mesh->out.sockets == NULL)
         return error;
 
     uint8_t inbox[WSF_TOPIC_SIZE];
     uint8_t introduction[WSF_INTRODUCTION_SIZE_MAX];
     wsf_write_inbox(inbox, core_config->node);
-    size_t size = wsf_core_introduction(mesh->core, introduction);
-    wsf_sockets_subscribe_to(mesh->sockets, inbox, sizeof inbox, introduction, size);
-    wsf_core_name_endpoints(mesh->core, WSF_SOURCE_OPTIONS, config->peers, config->peers_count,
+    size_t size = wsf_core_introduction(mesh->out.core, introduction);
+    wsf_sockets_subscribe_to(mesh->out.sockets, inbox, sizeof inbox, introduction, size);
+    wsf_core_name_endpoints(mesh->out.core, WSF_SOURCE_OPTIONS, config->peers, config->peers_count,
                             now());
     return WSFAN_OK;
 }
@@ -459,7 +358,10 @@ int wsf_mesh_open(wsf_mesh **out, const wsf_mesh_config *config, const wsf_core_
     wsf_mesh *mesh = wsf_alloc_zero(1, sizeof *mesh);
     if (mesh == NULL)
         return WSFAN_ENOMEM;
-    mesh->headroom_bytes = core->headroom_bytes;
+    mesh->quiet.item.kind = WSF_MESH_QUIET;
+    mesh->out.headroom_bytes = core->headroom_bytes;
+    mesh->out.mailbox = &mesh->mailbox;
+    mesh->out.quiet = &mesh->quiet.item;
     wsf_hash_key_init(&mesh->key, core->cluster);
     mesh->close_ms_max = config->close_ms_max;
     int error = wsf_mailbox_init(&mesh->mailbox, config->publish_queue_count_max,
@@ -472,16 +374,16 @@ int wsf_mesh_open(wsf_mesh **out, const wsf_mesh_config *config, const wsf_core_
     }
     mesh->keys = config->keys; /* the caller's still, if opening fails */
     if ((error = open_core(mesh, config, core)) != WSFAN_OK ||
-        (mesh->sockets != NULL && (error = start_thread(mesh)) != WSFAN_OK))
+        (mesh->out.sockets != NULL && (error = start_thread(mesh)) != WSFAN_OK))
         goto free_core;
-    if (mesh->sockets == NULL)
-        wsf_core_flush(mesh->core, now()); /* a node that is alone is ready */
+    if (mesh->out.sockets == NULL)
+        wsf_core_flush(mesh->out.core, now()); /* a node that is alone is ready */
     *out = mesh;
     return WSFAN_OK;
 
 free_core:
-    wsf_core_destroy(mesh->core);
-    wsf_sockets_close(mesh->sockets, 0);
+    wsf_core_destroy(mesh->out.core);
+    wsf_sockets_close(mesh->out.sockets, 0);
     pthread_mutex_destroy(&mesh->lock);
 free_mailbox:
     wsf_mailbox_destroy(&mesh->mailbox);
@@ -495,10 +397,10 @@ void wsf_mesh_close(wsf_mesh *mesh) {
     wsf_mesh_post(mesh, &mesh->stop.item);
     if (mesh->threaded)
         pthread_join(mesh->thread, NULL);
-    wsf_view_unref(mesh->view);
+    wsf_view_unref(mesh->out.view);
     for (unsigned i = 0; i < WSF_SOURCES_MAX; i++)
         wsf_free(atomic_load(&mesh->named[i]));
-    wsf_core_destroy(mesh->core);
+    wsf_core_destroy(mesh->out.core);
     wsf_keyring_free_keys(atomic_load(&mesh->keys_next));
     wsf_keyring_free_keys(mesh->keys);
     pthread_mutex_destroy(&mesh->lock);
@@ -508,7 +410,7 @@ void wsf_mesh_close(wsf_mesh *mesh) {
 }
 
 const char *wsf_mesh_endpoint(const wsf_mesh *mesh) {
-    return wsf_core_endpoint(mesh->core);
+    return wsf_core_endpoint(mesh->out.core);
 }
 
 /* -------------------------------------------------------------------------------- other threads */
@@ -518,7 +420,7 @@ const char *wsf_mesh_endpoint(const wsf_mesh *mesh) {
  * to keep it, and from then on does all of it. True: done by the caller, who has the lock now, until
  * finish_here(). */
 static bool begin_here(wsf_mesh *mesh) {
-    if (mesh->sockets != NULL)
+    if (mesh->out.sockets != NULL)
         return false;
     pthread_mutex_lock(&mesh->lock);
     if (!mesh->threaded)
@@ -530,9 +432,9 @@ static bool begin_here(wsf_mesh *mesh) {
 static void finish_here(wsf_mesh *mesh) {
     while (handle_commands(mesh))
         continue;
-    wsf_core_flush(mesh->core, now());
-    flush_inboxes(mesh);
-    if (wsf_core_deadline(mesh->core) != UINT64_MAX && !mesh->closing)
+    wsf_core_flush(mesh->out.core, now());
+    wsf_outlets_flush(&mesh->out);
+    if (wsf_core_deadline(mesh->out.core) != UINT64_MAX && !mesh->closing)
         start_thread(mesh); /* if it cannot be, the next call is in time, or late */
     pthread_mutex_unlock(&mesh->lock);
 }
@@ -548,13 +450,44 @@ void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item) {
         finish_here(mesh);
 }
 
+/* While the mesh thread sleeps, and has for a moment, the thread that publishes sends by itself: it
+ * has one thread less to wake. With more to come the mesh thread is woken, so that what is published
+ * meanwhile leaves together. Nobody waits for anybody: who does not get the lock wakes its owner. The
+ * conditions are those of the mesh thread: no signal interrupts, and the caller is not cancelled. */
+static void send_here(wsf_mesh *mesh) {
+    sigset_t all;
+    sigset_t before;
+    int cancel;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    bool wake = true;
+    if (pthread_mutex_trylock(&mesh->lock) == 0) {
+        wake = handle_commands(mesh);
+        wsf_core_flush(mesh->out.core, now());
+        wsf_outlets_flush(&mesh->out);
+        note_work(mesh);
+        wake = wake || mesh->todo != NULL || mesh->closing ||
+               wsf_sockets_deadline(mesh->out.sockets) < mesh->wake_ms ||
+               wsf_core_deadline(mesh->out.core) < mesh->wake_ms;
+        pthread_mutex_unlock(&mesh->lock);
+    }
+    if (wake)
+        wsf_mailbox_wake(&mesh->mailbox);
+    pthread_setcancelstate(cancel, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+}
+
 /* What wsf_queue_begin() has begun. NULL: the item could not be made. */
 static void commit(wsf_mesh *mesh, bool here, wsf_item *item) {
     bool wake;
-    if (here)
-        wsf_queue_commit(&mesh->mailbox.queue, item, &wake);
+    wsf_queue_commit(&mesh->mailbox.queue, item, &wake);
+    if (here || !wake)
+        return;
+    if (mesh->out.sockets != NULL && has_rested(mesh))
+        send_here(mesh);
     else
-        wsf_mailbox_commit(&mesh->mailbox, item);
+        wsf_mailbox_wake(&mesh->mailbox);
 }
 
 static int post_bounded(wsf_mesh *mesh, wsf_item *item) {
@@ -610,14 +543,14 @@ int wsf_mesh_drain(wsf_mesh *mesh, uint32_t ms) {
 
 bool wsf_mesh_ready(wsf_mesh *mesh) {
     pthread_mutex_lock(&mesh->lock);
-    bool ready = wsf_core_ready(mesh->core);
+    bool ready = wsf_core_ready(mesh->out.core);
     pthread_mutex_unlock(&mesh->lock);
     return ready;
 }
 
 wsf_view *wsf_mesh_view(wsf_mesh *mesh) {
     pthread_mutex_lock(&mesh->lock);
-    wsf_view *view = mesh->view != NULL ? wsf_view_ref(mesh->view) : NULL;
+    wsf_view *view = mesh->out.view != NULL ? wsf_view_ref(mesh->out.view) : NULL;
     pthread_mutex_unlock(&mesh->lock);
     return view;
 }
@@ -668,7 +601,7 @@ void wsf_mesh_set_keys(wsf_mesh *mesh, wsf_keys *keys) {
 
 void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats) {
     pthread_mutex_lock(&mesh->lock);
-    wsf_core_stats(mesh->core, stats);
+    wsf_core_stats(mesh->out.core, stats);
     pthread_mutex_unlock(&mesh->lock);
     stats->dropped[WSFAN_DROP_PUBLISH_QUEUE] = atomic_load(&mesh->refused);
     wsf_queue_depth(&mesh->mailbox.queue, &stats->publish_queue_count, &stats->publish_queue_bytes);
@@ -676,20 +609,20 @@ void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats) {
 
 size_t wsf_mesh_peers(wsf_mesh *mesh, wsfan_peer_stats *peers, size_t capacity) {
     pthread_mutex_lock(&mesh->lock);
-    size_t count = wsf_core_peers(mesh->core, peers, capacity);
+    size_t count = wsf_core_peers(mesh->out.core, peers, capacity);
     pthread_mutex_unlock(&mesh->lock);
     return count;
 }
 
 void wsf_mesh_count(wsf_mesh *mesh, uint64_t chat_hash, wsfan_count *count) {
     pthread_mutex_lock(&mesh->lock);
-    wsf_core_count(mesh->core, chat_hash, count);
+    wsf_core_count(mesh->out.core, chat_hash, count);
     pthread_mutex_unlock(&mesh->lock);
 }
 
 void wsf_mesh_visit(wsf_mesh *mesh, uint64_t chat_hash, uint64_t *cursor, uint32_t max,
                     void (*each)(void *user, const wsfan_member *member), void *user) {
     pthread_mutex_lock(&mesh->lock);
-    wsf_core_visit(mesh->core, chat_hash, cursor, max, each, user);
+    wsf_core_visit(mesh->out.core, chat_hash, cursor, max, each, user);
     pthread_mutex_unlock(&mesh->lock);
 }

@@ -12,10 +12,7 @@
 
 #include "memory.h"
 
-enum {
-    BLOCK_BYTES = 4080, /* with what malloc() adds, a page */
-    OPEN_REFS = 1 << 16 /* of a block in which messages are made: more than it can hold */
-};
+enum { OPEN_REFS = 1 << 16 }; /* of a block in which messages are made: more than it can hold */
 
 bool wsf_target_valid(const wsfan_target *target) {
     wsfan_address address;
@@ -48,10 +45,6 @@ static uint64_t hash_of(const wsf_hash_key *key, const wsfan_target *target) {
         wsfan_address_parse(&address, base.name);
     return address.node;
 }
-
-struct wsf_block {
-    _Alignas(16) atomic_uint refs;
-};
 
 /* --------------------------------------------------------------------------------------- layout */
 
@@ -120,6 +113,7 @@ static wsfan_message *new_alone(const wsf_hash_key *key, const wsf_message_parts
     if (block == NULL)
         return NULL;
     atomic_init(&block->refs, 1);
+    block->depot = NULL;
     wsfan_message *message = fill((uint8_t *)(block + 1), sizeof *block, parts, where);
     for (uint32_t i = 0; i < parts->targets_count; i++)
         message->targets[i].hash = hash_of(key, &parts->targets[i]);
@@ -195,6 +189,7 @@ wsfan_message *wsf_message_clone(const wsfan_message *message) {
     if (block == NULL)
         return NULL;
     atomic_init(&block->refs, 1);
+    block->depot = NULL;
     wsfan_message *clone = (wsfan_message *)(void *)(block + 1);
     memcpy(clone, message, head);
     clone->receipt = wsf_receipt_ref(message->receipt);
@@ -215,30 +210,42 @@ size_t wsf_message_need(const wsf_message_parts *parts) {
     return layout_of(parts, true).size;
 }
 
-static void return_references(wsf_block *block, uint32_t count) {
-    if (atomic_fetch_sub_explicit(&block->refs, count, memory_order_acq_rel) == count)
-        wsf_free(block);
+static void close_block(wsf_message_pool *pool) {
+    if (pool->block != NULL)
+        wsf_block_unref(pool->block, OPEN_REFS - pool->count);
+    pool->block = NULL;
+    pool->used = pool->count = 0;
+    pool->last = NULL;
 }
 
 void wsf_message_pool_close(wsf_message_pool *pool) {
-    if (pool->block != NULL)
-        return_references(pool->block, OPEN_REFS - pool->count);
-    *pool = (wsf_message_pool){ NULL, 0, 0, NULL };
+    close_block(pool);
+    wsf_depot_close(pool->depot);
+    pool->depot = NULL;
+}
+
+void wsf_message_pool_trim(wsf_message_pool *pool) {
+    if (pool->depot != NULL)
+        wsf_depot_trim(pool->depot);
+}
+
+static bool open_block(wsf_message_pool *pool) {
+    if (pool->depot == NULL)
+        pool->depot = wsf_depot_new();
+    if (pool->depot != NULL)
+        pool->block = wsf_depot_take(pool->depot, OPEN_REFS);
+    pool->used = sizeof(wsf_block);
+    return pool->block != NULL;
 }
 
 wsfan_message *wsf_message_make(wsf_message_pool *pool, const wsf_message_parts *parts,
                                 size_t need) {
     layout where = { need - parts->payload.size, need };
     assert(need <= WSF_MESSAGE_SMALL);
-    if (pool->block != NULL && pool->used + where.size > BLOCK_BYTES)
-        wsf_message_pool_close(pool);
-    if (pool->block == NULL) {
-        pool->block = wsf_alloc(BLOCK_BYTES);
-        if (pool->block == NULL)
-            return NULL;
-        atomic_init(&pool->block->refs, OPEN_REFS);
-        pool->used = sizeof(wsf_block);
-    }
+    if (pool->block != NULL && pool->used + where.size > WSF_BLOCK_BYTES)
+        close_block(pool);
+    if (pool->block == NULL && !open_block(pool))
+        return NULL;
     wsfan_message *message = fill((uint8_t *)pool->block + pool->used, pool->used, parts, where);
     copy_payload(message, parts->payload);
     pool->used += (uint32_t)(where.size + 15) & ~15u;
@@ -253,7 +260,7 @@ wsfan_message *wsf_message_repeat(wsf_message_pool *pool, wsfan_bytes payload) {
         return NULL;
     size_t head = (size_t)(last->payload - (const uint8_t *)last);
     size_t size = head + payload.size;
-    if (size > WSF_MESSAGE_SMALL || pool->used + size > BLOCK_BYTES)
+    if (size > WSF_MESSAGE_SMALL || pool->used + size > WSF_BLOCK_BYTES)
         return NULL;
     wsfan_message *message = (wsfan_message *)(void *)((uint8_t *)pool->block + pool->used);
     /* Not its headroom, which may be in use; and at most the rounding above the names. */
@@ -274,7 +281,7 @@ wsfan_message *wsf_message_repeat(wsf_message_pool *pool, wsfan_bytes payload) {
 
 void wsf_message_bin_empty(wsf_message_bin *bin) {
     if (bin->count > 0)
-        return_references(bin->block, bin->count);
+        wsf_block_unref(bin->block, bin->count);
     bin->count = 0;
 }
 
@@ -299,11 +306,13 @@ void wsfan_message_unref(wsfan_message *message) {
     if (message == NULL)
         return;
     wsf_block *block = block_of(message);
-    if (atomic_fetch_sub_explicit(&block->refs, 1, memory_order_acq_rel) != 1)
-        return;
-    wsf_receipt_unref(message->receipt);
-    wsf_buffer_unref(message->frame);
-    wsf_free(block);
+    if (block->depot != NULL) {
+        wsf_block_unref(block, 1);
+    } else if (atomic_fetch_sub_explicit(&block->refs, 1, memory_order_acq_rel) == 1) {
+        wsf_receipt_unref(message->receipt);
+        wsf_buffer_unref(message->frame);
+        wsf_free(block);
+    }
 }
 
 /* -------------------------------------------------------------------------------------- content */

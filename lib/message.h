@@ -4,6 +4,7 @@
 
 #include <stdatomic.h>
 
+#include "block.h"
 #include "buffer.h"
 #include "hash.h"
 #include "receipt.h"
@@ -63,7 +64,7 @@ typedef struct {
 
 /* From this size on a payload is sent as the second part of a frame, from the memory that it was
  * copied to when it was published. */
-enum { WSF_APART_MIN = 32 * 1024 };
+enum { WSF_APART_MIN = 48 * 1024 };
 
 /* A message in memory of its own. Copies everything and knows the hashes. Sizes have been checked.
  * NULL: out of memory. */
@@ -89,11 +90,10 @@ wsfan_message *wsf_message_clone(const wsfan_message *message);
 
 /* ------------------------------------------------------------------------------------ in blocks */
 
-/* Small messages are made in blocks of 4 KiB: memory is taken and given back once for several of
- * them, and whoever keeps one keeps no more than its block. For one thread at a time. */
-typedef struct wsf_block wsf_block;
-
+/* Small messages are made in blocks: memory is taken and given back once for several of them, and
+ * whoever keeps one keeps no more than its block. For one thread at a time. */
 typedef struct {
+    wsf_depot *depot; /* NULL: none yet */
     wsf_block *block; /* with room for more; NULL: none */
     uint32_t used;
     uint32_t count; /* of messages made in it */
@@ -113,6 +113,7 @@ wsfan_message *wsf_message_make(wsf_message_pool *pool, const wsf_message_parts 
  * in its block. */
 wsfan_message *wsf_message_repeat(wsf_message_pool *pool, wsfan_bytes payload);
 void wsf_message_pool_close(wsf_message_pool *pool);
+void wsf_message_pool_trim(wsf_message_pool *pool); /* frees blocks that were not needed lately */
 
 /* Gives references back in one step for neighbours in a block. Empty it before it rests. */
 typedef struct {

@@ -12,7 +12,7 @@
 #include "node.h"
 #include "options.h"
 
-enum { LOOPS_MAX = 64, PEERS_MAX = 64 };
+enum { PEERS_MAX = 64 };
 _Static_assert(WSFAN_SOURCES_MAX == WSF_HOST_SOURCES_MAX, "sources of the host");
 
 struct wsfan_node {
@@ -26,7 +26,7 @@ struct wsfan_node {
     wsf_discovery *discovery; /* NULL: nothing to ask DNS for */
     wsf_keyring *keyring;     /* NULL: plain text */
     pthread_mutex_t lock;     /* of loops and keyring */
-    wsfan_loop *loops[LOOPS_MAX];
+    wsfan_loop *loops[WSF_LOOPS_MAX];
     bool draining; /* guarded by the lock */
 };
 
@@ -182,7 +182,7 @@ int wsfan_node_close(wsfan_node *node) {
     if (error != WSFAN_OK)
         return error;
     pthread_mutex_lock(&node->lock);
-    for (unsigned i = 0; i < LOOPS_MAX; i++)
+    for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
         if (node->loops[i] != NULL)
             error = WSFAN_EBUSY;
     pthread_mutex_unlock(&node->lock);
@@ -353,7 +353,7 @@ int wsfan_node_drain(wsfan_node *node, uint32_t drain_ms_max) {
         return error;
     pthread_mutex_lock(&node->lock);
     error = wsf_mesh_drain(node->mesh, drain_ms_max);
-    for (unsigned i = 0; i < LOOPS_MAX && error == WSFAN_OK; i++)
+    for (unsigned i = 0; i < WSF_LOOPS_MAX && error == WSFAN_OK; i++)
         if (node->loops[i] != NULL)
             wsf_loop_drain(node->loops[i]);
     node->draining = node->draining || error == WSFAN_OK;
@@ -532,7 +532,7 @@ int wsfan_node_stats(wsfan_node *node, wsfan_stats *stats) {
     wsf_discovery_stats(node->discovery, &all);
     all.struct_size = stats->struct_size;
     pthread_mutex_lock(&node->lock);
-    for (unsigned i = 0; i < LOOPS_MAX; i++)
+    for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
         if (node->loops[i] != NULL)
             all.sessions += wsf_loop_sessions(node->loops[i]);
     pthread_mutex_unlock(&node->lock);

@@ -1,4 +1,4 @@
-/* Answers for what goes into frames, and when.
+/* Answers for when frames leave, and for the messages that need not wait for a plan.
  *
  * Numbered frames carry what must not be lost: messages, interest, peers, lost, bye. Frames without
  * a number carry what is repeated until it has worked: hello, acknowledgements, nacks, heartbeats. */
@@ -8,15 +8,9 @@
 #include <string.h>
 
 #include "greet.h"
+#include "plan.h"
 #include "rollcall.h"
 #include "standing.h"
-
-enum {
-    FRAME_TARGET_BYTES = 64 * 1024,    /* a frame is closed at this size */
-    HASHES_COUNT_MAX = 2048,           /* in one frame, so that messages have a share of it */
-    ROWS_BYTES = 32 * 1024,            /* of presence in one frame, the same */
-    CONTROL_RESERVE_BYTES = 128 * 1024 /* of window, beyond what messages may use */
-};
 
 /* ------------------------------------------------------------------------------------- sending */
 
@@ -25,54 +19,6 @@ static void send_frame(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf_no
     peer->stats.bytes_out += wsf_buffer_bytes(frame);
     peer->spoken_ms = now.ms;
     core->effects.send(core->effects.user, frame);
-}
-
-static wsf_frame_head head_of(const wsf_core *core, const wsf_peer *peer, uint64_t number) {
-    return (wsf_frame_head){
-        .version = peer->version,
-        .sender = core->config.node,
-        .epoch = peer->link.epoch,
-        .number = number,
-        .ack_epoch = peer->link.in_epoch,
-        .ack = peer->link.in_expected - 1,
-    };
-}
-
-/* --------------------------------------------------------------------------------- second parts */
-
-/* The payload, for every peer from the same memory, with the headroom before it where no loop writes
- * there: so a receiver has room for its own. NULL: out of memory. */
-static wsf_buffer *second_part(const wsf_peer *peer, wsfan_message *message) {
-    wsf_buffer *whole = message->frame;
-    uint32_t room = (uint32_t)(message->payload - whole->data);
-    if (whole->checksum == 0)
-        whole->checksum = wsf_payload_checksum(message->payload, message->payload_size);
-    size_t bound = WSF_FRAME_HEAD_BOUND + wsf_message_bound(message);
-    if (room == 0 || (!message->taken && bound + room <= peer->frame_size_max)) {
-        message->shared = true;
-        return wsf_buffer_ref(whole);
-    }
-    wsf_buffer *part = wsf_buffer_behind(whole, room);
-    if (part != NULL)
-        part->checksum = whole->checksum;
-    return part;
-}
-
-static uint32_t room_in(const wsf_buffer *part, const wsfan_message *message) {
-    return (uint32_t)(message->payload - part->data);
-}
-
-static void tell_rest(wsf_frame_head *head, const wsf_buffer *rest, uint32_t room) {
-    if (rest == NULL)
-        return;
-    head->rest_size = rest->size;
-    head->rest_room = room;
-    head->rest_checksum = rest->checksum;
-}
-
-/* What it takes of the window besides its entry. */
-static size_t apart_size(const wsfan_message *message) {
-    return wsf_message_is_apart(message) ? message->frame->capacity : 0;
 }
 
 /* ---------------------------------------------------------------------------------- open frame */
@@ -92,7 +38,8 @@ static bool open_frame(wsf_core *core, wsf_peer *peer, size_t bound, size_t apar
     wsf_link *link = &peer->link;
     /* Of few sizes, so that memory can be used again. */
     size_t need = WSF_FRAME_HEAD_BOUND + bound;
-    size_t capacity = (need + FRAME_TARGET_BYTES - 1) / FRAME_TARGET_BYTES * FRAME_TARGET_BYTES;
+    size_t target = wsf_frame_target(link);
+    size_t capacity = (need + target - 1) / target * target;
     if (capacity > peer->frame_size_max)
         capacity = need;
     if (!wsf_link_has_room(link, capacity + apart))
@@ -129,8 +76,8 @@ static bool send_open(wsf_core *core, wsf_peer *peer, wsf_now now) {
         return false;
     uint8_t head_bytes[WSF_FRAME_HEAD_BOUND];
     wsf_writer head_writer = { head_bytes, sizeof head_bytes, 0 };
-    wsf_frame_head head = head_of(core, peer, link->next);
-    tell_rest(&head, frame->rest, link->open.rest_room);
+    wsf_frame_head head = wsf_frame_head_of(core, peer, link->next);
+    wsf_frame_tell_rest(&head, frame->rest, link->open.rest_room);
     wsf_write_head(&head_writer, peer->node, &head);
     size_t spare = WSF_FRAME_HEAD_BOUND - head_writer.size;
     memcpy(frame->data + spare, head_bytes, head_writer.size);
@@ -167,7 +114,7 @@ static bool append_now(wsf_core *core, wsf_peer *peer, wsfan_message *message,
         return false;
     wsf_open_frame *open = &link->open;
     size_t bound = wsf_message_entry_bound(message);
-    size_t apart = apart_size(message);
+    size_t apart = wsf_frame_apart_size(message);
     if (open->messages > 0 &&
         (open->frame->size + bound > open->frame->capacity || apart > 0 ||
          open->frame->rest != NULL) &&
@@ -176,10 +123,10 @@ static bool append_now(wsf_core *core, wsf_peer *peer, wsfan_message *message,
     if (open->messages == 0 && !open_frame(core, peer, bound, apart))
         return false;
     if (apart > 0) {
-        open->frame->rest = second_part(peer, message);
+        open->frame->rest = wsf_frame_second_part(peer, message);
         if (open->frame->rest == NULL)
             return false;
-        open->rest_room = room_in(open->frame->rest, message);
+        open->rest_room = wsf_frame_room_in(open->frame->rest, message);
     }
     uint8_t *at = open->frame->data + open->frame->size;
     if (entry->data != NULL) {
@@ -281,7 +228,7 @@ static void send_heartbeat(wsf_core *core, wsf_peer *peer, wsf_now now) {
     if (frame == NULL)
         return;
     wsf_writer writer = { frame->data, frame->capacity, 0 };
-    wsf_frame_head head = head_of(core, peer, 0);
+    wsf_frame_head head = wsf_frame_head_of(core, peer, 0);
     bool told_all = peer->snapshot_done && peer->log_serial == core->interest.serial;
     wsf_write_head(&writer, peer->node, &head);
     wsf_write_heartbeat(&writer, peer->link.next - 1,
@@ -305,264 +252,13 @@ void wsf_sender_ask_again(wsf_core *core, wsf_peer *peer, wsf_entry_type type, w
     if (frame == NULL)
         return; /* the next heartbeat shows the difference again */
     wsf_writer writer = { frame->data, frame->capacity, 0 };
-    wsf_frame_head head = head_of(core, peer, 0);
+    wsf_frame_head head = wsf_frame_head_of(core, peer, 0);
     wsf_write_head(&writer, peer->node, &head);
     wsf_write_type(&writer, type);
     wsf_seal(&writer);
     frame->size = (uint32_t)writer.size;
     send_frame(core, peer, frame, now);
     wsf_buffer_unref(frame);
-}
-
-void wsf_sender_restart_interest(wsf_peer *peer) {
-    peer->snapshot_begun = peer->snapshot_done = false;
-    peer->snapshot_cursor = 0;
-}
-
-/* What the next numbered frame will hold, gathered before the memory for it is taken. */
-typedef struct {
-    uint64_t lost;
-    uint64_t lost_too_big;
-    uint32_t interest_flags;
-    bool interest;
-    uint32_t adds_count;
-    uint32_t removes_count;
-    bool interest_serial; /* it goes with the interest */
-    bool presence;
-    uint32_t rows_count;
-    uint32_t rows_taken; /* of the peer's queue, with those that are nothing any more */
-    uint8_t adds[HASHES_COUNT_MAX * 8];
-    uint8_t removes[HASHES_COUNT_MAX * 8];
-    uint64_t log_serial; /* the peer's state after this frame */
-    uint32_t snapshot_cursor;
-    wsf_known_peer known[WSF_PEERS_ENTRY_COUNT_MAX];
-    uint32_t known_count;
-    uint64_t told_peers;
-    uint32_t talk_count;     /* from the front of what is to be talked about */
-    uint32_t messages_count; /* from the front of the queue, */
-    wsfan_message *apart;    /* the last of them, if the second part is its payload; or NULL */
-    size_t bound;
-    bool bye;
-    bool standing;
-    wsf_presence_row rows[WSF_PRESENCE_ROWS_MAX];
-} plan;
-
-static void plan_deltas(const wsf_core *core, plan *p) {
-    const wsf_interest *interest = &core->interest;
-    while (p->log_serial < interest->serial && p->adds_count < HASHES_COUNT_MAX &&
-           p->removes_count < HASHES_COUNT_MAX) {
-        uint64_t hash = wsf_interest_log_at(interest, ++p->log_serial);
-        uint64_t loops;
-        uint64_t peers;
-        /* What holds now, not what held then: a later entry of the same hash says the same. */
-        wsf_interest_find(interest, hash, &loops, &peers);
-        if (loops != 0)
-            wsf_put_u64(p->adds + 8 * p->adds_count++, hash);
-        else
-            wsf_put_u64(p->removes + 8 * p->removes_count++, hash);
-        p->interest = true;
-    }
-}
-
-static void plan_snapshot(const wsf_core *core, plan *p) {
-    while (p->adds_count < HASHES_COUNT_MAX) {
-        uint64_t hash = wsf_interest_next_local(&core->interest, &p->snapshot_cursor);
-        if (hash == 0) {
-            p->interest_flags |= WSF_SNAPSHOT_END;
-            break;
-        }
-        wsf_put_u64(p->adds + 8 * p->adds_count++, hash);
-    }
-    p->interest = true;
-}
-
-static void plan_interest(const wsf_core *core, wsf_peer *peer, plan *p) {
-    if (!wsf_interest_log_has(&core->interest, peer->log_serial)) {
-        wsf_sender_restart_interest(peer);
-        p->snapshot_cursor = 0;
-    }
-    if (!peer->snapshot_begun) {
-        p->interest_flags |= WSF_SNAPSHOT_BEGIN;
-        p->log_serial = core->interest.serial;
-        p->interest = true;
-    }
-    plan_deltas(core, p);
-    /* A long snapshot leaves half of the window to messages. */
-    if (!peer->snapshot_done && peer->link.sent_bytes < peer->link.limits.window_bytes / 2)
-        plan_snapshot(core, p);
-    bool told_all = peer->snapshot_done || (p->interest_flags & WSF_SNAPSHOT_END) != 0;
-    p->interest_serial = core->presence_used && told_all;
-    if (p->interest_serial && !peer->presence_asked)
-        p->interest = true;
-    if (p->interest)
-        p->bound += WSF_ENTRY_BOUND + 8 * ((size_t)p->adds_count + p->removes_count);
-}
-
-static void plan_presence(const wsf_core *core, const wsf_peer *peer, plan *p) {
-    unsigned index = wsf_peer_index(core, peer);
-    if (peer->presence_heard == 0)
-        return; /* it would not take them: see wsf_rollcall_take_rows() */
-    uint32_t owed = core->presence.peer_queues[index].count;
-    size_t bytes = 0;
-    while (p->rows_taken < owed && p->rows_count < WSF_PRESENCE_ROWS_MAX) {
-        wsf_presence_row *row = &p->rows[p->rows_count];
-        if (wsf_presence_owed_row(&core->presence, index, p->rows_taken, row)) {
-            size_t more = WSF_ROW_BOUND + row->user.size + row->metadata.size;
-            if (p->rows_count > 0 && bytes + more > ROWS_BYTES)
-                break;
-            bytes += more;
-            p->rows_count++;
-        }
-        p->rows_taken++;
-    }
-    p->presence = p->rows_count > 0 || (core->presence.peers_anew & wsf_peer_bit(core, peer)) != 0;
-    if (p->presence)
-        p->bound += WSF_ENTRY_BOUND + bytes;
-}
-
-static void plan_known(const wsf_core *core, const wsf_peer *peer, plan *p) {
-    uint64_t untold = core->linked & ~peer->told_peers & ~wsf_peer_bit(core, peer);
-    for (unsigned i = 0; untold >> i != 0 && i < WSF_PEERS_MAX; i++) {
-        const wsf_peer *other = &core->peers[i];
-        uint64_t bit = UINT64_C(1) << i;
-        if ((untold & bit) == 0 || other->state != WSFAN_PEER_UP)
-            continue;
-        p->known[p->known_count++] = (wsf_known_peer){ other->node, wsfan_string(other->endpoint) };
-        p->told_peers |= bit;
-        p->bound += WSF_KNOWN_PEER_BOUND;
-    }
-    if (p->known_count > 0)
-        p->bound += WSF_ENTRY_BOUND;
-}
-
-/* That we publish nothing more may be known only behind the last message. */
-static bool standing_due(const wsf_core *core, const wsf_peer *peer) {
-    return peer->standing_told < core->standing_serial &&
-           (!core->quiet || peer->link.queue.count == 0);
-}
-
-/* Whether so much more goes into this frame, and its second part. A frame of its own takes anything. */
-static bool add_to_frame(const wsf_peer *peer, plan *p, size_t size, size_t apart) {
-    size_t bound = p->bound + size;
-    bool first = p->bound == WSF_FRAME_HEAD_BOUND;
-    if ((!first && (bound > FRAME_TARGET_BYTES || bound > peer->frame_size_max)) ||
-        !wsf_link_has_room(&peer->link, bound + apart))
-        return false;
-    p->bound = bound;
-    return true;
-}
-
-static void plan_talk(const wsf_peer *peer, plan *p) {
-    const wsf_deque *talk = &peer->link.talk;
-    while (p->talk_count < talk->count &&
-           add_to_frame(peer, p, (*(wsf_buffer **)wsf_deque_at(talk, p->talk_count))->size, 0))
-        p->talk_count++;
-}
-
-static void plan_messages(const wsf_peer *peer, plan *p) {
-    const wsf_link *link = &peer->link;
-    while (p->messages_count < link->queue.count && p->apart == NULL) {
-        wsfan_message *message = *(wsfan_message **)wsf_deque_at(&link->queue, p->messages_count);
-        size_t apart = apart_size(message);
-        if (!add_to_frame(peer, p, wsf_message_entry_bound(message), apart))
-            break;
-        p->messages_count++;
-        if (apart > 0)
-            p->apart = message;
-    }
-}
-
-/* False: nothing to say, or no room to say it. */
-static bool plan_frame(const wsf_core *core, wsf_peer *peer, bool bye, plan *p) {
-    /* Not the two arrays of hashes: they are written before they are read. */
-    memset(p, 0, offsetof(plan, adds));
-    p->known_count = p->talk_count = p->messages_count = 0;
-    p->apart = NULL;
-    p->bound = WSF_FRAME_HEAD_BOUND;
-    p->bye = bye;
-    p->standing = false;
-    p->log_serial = peer->log_serial;
-    p->snapshot_cursor = peer->snapshot_cursor;
-    p->told_peers = peer->told_peers;
-    const wsf_link *link = &peer->link;
-    if (link->sent_bytes < link->limits.window_bytes + CONTROL_RESERVE_BYTES) {
-        p->lost = link->lost;
-        p->lost_too_big = link->lost_too_big;
-        if (p->lost > 0 || p->lost_too_big > 0)
-            p->bound += 2 * WSF_ENTRY_BOUND;
-        if (bye)
-            p->bound += WSF_ENTRY_BOUND;
-        p->standing = standing_due(core, peer);
-        if (p->standing)
-            p->bound += WSF_STANDING_BOUND;
-        plan_interest(core, peer, p);
-        plan_known(core, peer, p);
-    }
-    if (link->sent_bytes < link->limits.window_bytes)
-        plan_presence(core, peer, p);
-    plan_talk(peer, p);
-    if (p->talk_count == link->talk.count)
-        plan_messages(peer, p);
-    return p->bound > WSF_FRAME_HEAD_BOUND;
-}
-
-static uint64_t write_messages(wsf_peer *peer, wsf_writer *writer, uint32_t count) {
-    uint64_t payload_bytes = 0;
-    for (uint32_t i = 0; i < count; i++) {
-        const wsfan_message *message = *(wsfan_message **)wsf_deque_at(&peer->link.queue, i);
-        wsf_write_message(writer, message);
-        payload_bytes += message->payload_size;
-    }
-    return payload_bytes;
-}
-
-static wsf_buffer *write_frame(const wsf_core *core, wsf_peer *peer, const plan *p,
-                               uint64_t *payload_bytes) {
-    assert(p->bound <= UINT32_MAX);
-    wsf_buffer *frame = wsf_buffer_new((uint32_t)p->bound);
-    if (frame == NULL)
-        return NULL;
-    wsf_frame_head head = head_of(core, peer, peer->link.next);
-    if (p->apart != NULL) {
-        frame->rest = second_part(peer, p->apart);
-        if (frame->rest == NULL) {
-            wsf_buffer_unref(frame);
-            return NULL;
-        }
-        tell_rest(&head, frame->rest, room_in(frame->rest, p->apart));
-    }
-    wsf_writer writer = { frame->data, frame->capacity, 0 };
-    wsf_write_head(&writer, peer->node, &head);
-    if (p->lost > 0)
-        wsf_write_lost(&writer, p->lost, WSFAN_GAP_PEER_QUEUE);
-    if (p->lost_too_big > 0)
-        wsf_write_lost(&writer, p->lost_too_big, WSFAN_GAP_TOO_BIG);
-    if (p->interest)
-        wsf_write_interest(&writer, p->interest_flags,
-                           (wsfan_bytes){ p->adds, (size_t)8 * p->adds_count },
-                           (wsfan_bytes){ p->removes, (size_t)8 * p->removes_count },
-                           p->interest_serial ? &p->log_serial : NULL);
-    if (p->standing) {
-        wsf_standing own = wsf_standing_own(core);
-        wsf_write_standing(&writer, &own);
-    }
-    if (p->presence)
-        wsf_write_presence(
-            &writer,
-            (core->presence.peers_anew & wsf_peer_bit(core, peer)) != 0 ? WSF_PRESENCE_FORGET : 0,
-            peer->presence_heard, p->rows, p->rows_count);
-    if (p->known_count > 0)
-        wsf_write_peers(&writer, p->known, p->known_count);
-    for (uint32_t i = 0; i < p->talk_count; i++) {
-        const wsf_buffer *entry = *(wsf_buffer **)wsf_deque_at(&peer->link.talk, i);
-        wsf_write_entry(&writer, entry->data, entry->size);
-    }
-    *payload_bytes = write_messages(peer, &writer, p->messages_count);
-    if (p->bye)
-        wsf_write_type(&writer, WSF_BYE);
-    wsf_seal(&writer);
-    frame->size = (uint32_t)writer.size;
-    return frame;
 }
 
 static bool has_receipts(const wsf_peer *peer, uint32_t count) {
@@ -573,9 +269,9 @@ static bool has_receipts(const wsf_peer *peer, uint32_t count) {
 }
 
 /* Out of memory: nothing has changed, and the next flush tries again. */
-static bool send_numbered(wsf_core *core, wsf_peer *peer, const plan *p, wsf_now now) {
+static bool send_numbered(wsf_core *core, wsf_peer *peer, const wsf_plan *p, wsf_now now) {
     uint64_t payload_bytes;
-    wsf_buffer *frame = write_frame(core, peer, p, &payload_bytes);
+    wsf_buffer *frame = wsf_plan_write(core, peer, p, &payload_bytes);
     if (frame == NULL)
         return false;
     bool receipts = has_receipts(peer, p->messages_count);
@@ -635,7 +331,7 @@ static void tell_anew(wsf_core *core, wsf_peer *peer, wsf_now now) {
         return;
     peer->anew_ms = now.ms + WSF_ANEW_INTERVAL_MS;
     if (peer->interest_again)
-        wsf_sender_restart_interest(peer);
+        wsf_plan_restart_interest(peer);
     if (peer->presence_again)
         wsf_rollcall_tell_anew(core, peer);
     peer->interest_again = peer->presence_again = false;
@@ -653,11 +349,11 @@ void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
         peer->stats.frames_resent++;
         send_frame(core, peer, again, now);
     }
-    plan p;
     if (send_open(core, peer, now))
         do
             wsf_presence_owed(&core->presence, wsf_peer_index(core, peer));
-        while (plan_frame(core, peer, false, &p) && send_numbered(core, peer, &p, now));
+        while (wsf_plan_frame(core, peer, false, core->plan) &&
+               send_numbered(core, peer, core->plan, now));
     wsf_presence_sum sum;
     bool say = peer->presence_say && wsf_rollcall_sum(core, peer, &sum);
     if (nack_due(peer, now) || peer->ack_ms <= now.ms || say ||
@@ -667,10 +363,9 @@ void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
 }
 
 void wsf_sender_bye(wsf_core *core, wsf_peer *peer, wsf_now now) {
-    plan p;
     if (peer->linked && peer->reachable && send_open(core, peer, now) &&
-        plan_frame(core, peer, true, &p))
-        send_numbered(core, peer, &p, now);
+        wsf_plan_frame(core, peer, true, core->plan))
+        send_numbered(core, peer, core->plan, now);
 }
 
 uint64_t wsf_sender_deadline(const wsf_core *core, const wsf_peer *peer) {

@@ -20,89 +20,46 @@
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
-#include "auth.h"
-#include "endpoint.h"
+#include "connection.h"
 #include "hash.h"
 #include "memory.h"
 #include "reserve.h"
 
 enum {
-    CONNECTIONS_MAX = 256,
-    TOPIC_SIZE_MAX = 200,
     SUBSCRIPTION_SIZE_MAX = 256, /* what an XPUB takes in */
     INITIATE_SIZE_MAX = 512, /* the same with keys: the handshake of CURVE has a command of 285 */
     SHARE_COUNT = 64,        /* frames of one socket before the next has its turn */
     HEARTBEAT_INTERVAL_MS = 2000,
     HEARTBEAT_TIMEOUT_MS = 6000,
-    RECONNECT_MS = 100,
-    RECONNECT_MS_MAX = 2000,
-    RETRY_MS = 1000,
-    SILENT_MS = 5000, /* a socket by which nothing has ever come is made anew */
-    KEY_MS = 300,     /* the same where it may have been the wrong key; doubles each time round */
-    KEY_DOUBLINGS_MAX = 4,
     DENIED_COUNT = 256,
     CONTEXT_DESCRIPTORS = 16, /* of the context, its threads, our sockets and the port; with some to
                                  spare for the first connections */
-    CONTEXT_THREADS = 3       /* reaper, I/O, and the mesh thread that follows */
+    CONTEXT_THREADS = 3,      /* reaper, I/O, and the mesh thread that follows */
+    WATCHED_MAX = WSF_CONNECTIONS_COUNT_MAX + 3
 };
-
-typedef struct {
-    void *socket;                             /* NULL with an endpoint: could not be made yet */
-    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1]; /* "": free */
-    bool proven;                              /* something came by this socket */
-    uint32_t key;          /* the place in keys->allowed of the one that it was made for */
-    uint32_t identity;     /* of that key; 0: there are no keys */
-    uint32_t tries;        /* with one key after another */
-    uint64_t hint_serial;  /* the caller that was taken for the answerer last */
-    uint64_t silent_at_ms; /* the socket is given up then, unless proven */
-} connection;
 
 struct wsf_sockets {
-    void *context;
     void *publisher;
-    wsf_auth *auth; /* NULL: plain text */
-    const wsf_keys *keys;
+    bool publisher_unread;         /* there may be something to read, */
+    bool auth_unread;              /* and the same */
     uint32_t denied[DENIED_COUNT]; /* subscriptions, by a hash of their topic */
-    int64_t frame_size_max;
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    uint8_t inbox[TOPIC_SIZE_MAX];
-    uint8_t introduction[TOPIC_SIZE_MAX];
-    size_t inbox_size;
-    size_t introduction_size;
-    void *received;            /* the next frame is read into this; NULL: not made yet */
-    uint32_t connections_used; /* all in use are below */
-    bool retry;
-    connection connections[CONNECTIONS_MAX];
-    zmq_pollitem_t items[CONNECTIONS_MAX + 3];
+    void *received; /* the next frame is read into this; NULL: not made yet */
+    wsf_connections connections;
+    int events_count; /* found by the wait, and not noted yet; the waiting thread's alone */
+    struct epoll_event events[WATCHED_MAX];
 };
-
-static void set_int(void *socket, int option, int value) {
-    int result = zmq_setsockopt(socket, option, &value, sizeof value);
-    assert(result == 0);
-    (void)result;
-}
-
-static void set_common(void *socket, int64_t size_max, const char *endpoint) {
-    int result = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &size_max, sizeof size_max);
-    assert(result == 0);
-    (void)result;
-    set_int(socket, ZMQ_LINGER, 0);
-    set_int(socket, ZMQ_SNDHWM, 0);
-    set_int(socket, ZMQ_RCVHWM, 0);
-    set_int(socket, ZMQ_IPV6, strchr(endpoint, '[') != NULL);
-}
 
 /* -------------------------------------------------------------------------------------- opening */
 
@@ -199,18 +156,19 @@ static void find_own_endpoint(wsf_sockets *sockets) {
 }
 
 static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
-    sockets->publisher = zmq_socket(sockets->context, ZMQ_XPUB);
+    const wsf_connections *shared = &sockets->connections;
+    sockets->publisher = zmq_socket(shared->context, ZMQ_XPUB);
     if (sockets->publisher == NULL)
         return errno == ENOMEM ? WSFAN_ENOMEM : WSFAN_ESYSTEM;
-    set_common(sockets->publisher,
-               sockets->auth != NULL ? INITIATE_SIZE_MAX : SUBSCRIPTION_SIZE_MAX, endpoint);
-    set_int(sockets->publisher, ZMQ_XPUB_VERBOSER, 1);
-    set_int(sockets->publisher, ZMQ_HEARTBEAT_IVL, HEARTBEAT_INTERVAL_MS);
-    set_int(sockets->publisher, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
+    wsf_zmq_set_common(sockets->publisher,
+                       shared->auth != NULL ? INITIATE_SIZE_MAX : SUBSCRIPTION_SIZE_MAX, endpoint);
+    wsf_zmq_set_int(sockets->publisher, ZMQ_XPUB_VERBOSER, 1);
+    wsf_zmq_set_int(sockets->publisher, ZMQ_HEARTBEAT_IVL, HEARTBEAT_INTERVAL_MS);
+    wsf_zmq_set_int(sockets->publisher, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
     /* The other side hangs up too when it hears nothing for so long. */
-    set_int(sockets->publisher, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
+    wsf_zmq_set_int(sockets->publisher, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
     zmq_setsockopt(sockets->publisher, ZMQ_ZAP_DOMAIN, "wsfan", 5);
-    if (sockets->auth != NULL && !wsf_auth_listen(sockets->auth, sockets->publisher))
+    if (shared->auth != NULL && !wsf_auth_listen(shared->auth, sockets->publisher))
         return WSFAN_ESYSTEM;
     int error = check_path(endpoint);
     if (error != WSFAN_OK)
@@ -222,33 +180,51 @@ static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
 }
 
 /* The handler is there before anybody can connect. */
-static int open_context(wsf_sockets *sockets) {
+static int open_context(wsf_connections *shared) {
     int error = wsf_reserve_check(CONTEXT_DESCRIPTORS, CONTEXT_THREADS);
     if (error != WSFAN_OK)
         return error;
-    sockets->context = zmq_ctx_new();
-    if (sockets->context == NULL)
+    shared->context = zmq_ctx_new();
+    if (shared->context == NULL)
         return errno == ENOMEM ? WSFAN_ENOMEM : WSFAN_ESYSTEM;
-    if (sockets->keys == NULL)
+    if (shared->keys == NULL)
         return WSFAN_OK;
-    return wsf_auth_open(&sockets->auth, sockets->context, sockets->keys);
+    return wsf_auth_open(&shared->auth, shared->context, shared->keys);
+}
+
+static int watch_all(wsf_sockets *sockets, int wake_fd) {
+    const wsf_connections *shared = &sockets->connections;
+    struct epoll_event wake = { .events = EPOLLIN, .data.u32 = WSF_WATCH_WAKE };
+    bool watched = epoll_ctl(shared->watch_fd, EPOLL_CTL_ADD, wake_fd, &wake) == 0 &&
+                   wsf_zmq_watch(shared->watch_fd, sockets->publisher, WSF_WATCH_PUBLISHER) &&
+                   (shared->auth == NULL ||
+                    wsf_zmq_watch(shared->watch_fd, wsf_auth_socket(shared->auth), WSF_WATCH_AUTH));
+    sockets->publisher_unread = true;
+    sockets->auth_unread = shared->auth != NULL;
+    return watched ? WSFAN_OK : WSFAN_ESYSTEM;
 }
 
 int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_size_max,
-                     const wsf_keys *keys) {
+                     const wsf_keys *keys, int wake_fd) {
     wsf_sockets *sockets = wsf_alloc_zero(1, sizeof *sockets);
     if (sockets == NULL)
         return WSFAN_ENOMEM;
-    sockets->frame_size_max = (int64_t)frame_size_max;
-    sockets->keys = keys;
+    wsf_connections *shared = &sockets->connections;
+    shared->frame_size_max = (int64_t)frame_size_max;
+    shared->keys = keys;
+    shared->watch_fd = epoll_create1(EPOLL_CLOEXEC);
+    int error = shared->watch_fd >= 0 ? WSFAN_OK : WSFAN_ESYSTEM;
 
     sigset_t all;
     sigset_t before;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, &before);
-    int error = open_context(sockets);
+    if (error == WSFAN_OK)
+        error = open_context(shared);
     if (error == WSFAN_OK)
         error = open_publisher(sockets, endpoint);
+    if (error == WSFAN_OK)
+        error = watch_all(sockets, wake_fd);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
 
     if (error != WSFAN_OK) {
@@ -264,18 +240,21 @@ int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_siz
 void wsf_sockets_close(wsf_sockets *sockets, int linger_ms) {
     if (sockets == NULL)
         return;
-    for (uint32_t i = 0; i < sockets->connections_used; i++)
-        wsf_sockets_disconnect(sockets, i);
+    wsf_connections *shared = &sockets->connections;
+    for (uint32_t i = 0; i < shared->used; i++)
+        wsf_connections_hang_up(shared, i);
     if (sockets->received != NULL)
         wsf_buffer_unref(sockets->received);
     if (sockets->publisher != NULL) {
-        set_int(sockets->publisher, ZMQ_LINGER, linger_ms);
+        wsf_zmq_set_int(sockets->publisher, ZMQ_LINGER, linger_ms);
         zmq_close(sockets->publisher);
     }
-    wsf_auth_close(sockets->auth);
-    if (sockets->context != NULL)
-        while (zmq_ctx_term(sockets->context) != 0 && errno == EINTR)
+    wsf_auth_close(shared->auth);
+    if (shared->context != NULL)
+        while (zmq_ctx_term(shared->context) != 0 && errno == EINTR)
             continue;
+    if (shared->watch_fd >= 0)
+        close(shared->watch_fd);
     wsf_free(sockets);
 }
 
@@ -287,113 +266,25 @@ const char *wsf_sockets_endpoint(const wsf_sockets *sockets) {
 
 void wsf_sockets_subscribe_to(wsf_sockets *sockets, const void *inbox, size_t inbox_size,
                               const void *introduction, size_t introduction_size) {
-    assert(inbox_size <= TOPIC_SIZE_MAX && introduction_size <= TOPIC_SIZE_MAX);
-    memcpy(sockets->inbox, inbox, inbox_size);
-    memcpy(sockets->introduction, introduction, introduction_size);
-    sockets->inbox_size = inbox_size;
-    sockets->introduction_size = introduction_size;
-}
-
-static uint64_t now_ms(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-}
-
-/* Which node answers at an endpoint is not known, so nor is its key: one is tried after another,
- * every other time that of the node that called last, which is likely to be the one. */
-static void choose_key(wsf_sockets *sockets, connection *to) {
-    uint64_t serial;
-    uint32_t last = wsf_auth_last(sockets->auth, &serial);
-    if (to->tries % 2 == 0 && serial != to->hint_serial)
-        to->key = last;
-    else
-        to->key++;
-    if (to->key >= sockets->keys->count)
-        to->key = 0;
-    uint32_t doublings = to->tries / sockets->keys->count;
-    if (doublings > KEY_DOUBLINGS_MAX)
-        doublings = KEY_DOUBLINGS_MAX;
-    to->hint_serial = serial;
-    to->tries++;
-    to->identity = wsf_hash_identity(sockets->keys->allowed[to->key].text);
-    to->silent_at_ms = now_ms() + ((uint64_t)KEY_MS << doublings);
-}
-
-static void try_connect(wsf_sockets *sockets, connection *to) {
-    void *socket = zmq_socket(sockets->context, ZMQ_SUB);
-    if (socket == NULL) {
-        sockets->retry = true;
-        return;
-    }
-    set_common(socket, sockets->frame_size_max, to->endpoint);
-    set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
-    set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MS_MAX);
-    to->proven = false;
-    to->silent_at_ms = now_ms() + SILENT_MS;
-    if (sockets->auth != NULL)
-        choose_key(sockets, to);
-    if ((sockets->auth != NULL &&
-         !wsf_auth_dial(sockets->auth, socket, sockets->keys->allowed[to->key].text)) ||
-        zmq_setsockopt(socket, ZMQ_SUBSCRIBE, sockets->inbox, sockets->inbox_size) != 0 ||
-        zmq_setsockopt(socket, ZMQ_SUBSCRIBE, sockets->introduction, sockets->introduction_size) !=
-            0 ||
-        zmq_connect(socket, to->endpoint) != 0) {
-        zmq_close(socket);
-        sockets->retry = true;
-        return;
-    }
-    to->socket = socket;
+    wsf_connections *shared = &sockets->connections;
+    assert(inbox_size <= WSF_SUBSCRIBED_SIZE_MAX && introduction_size <= WSF_SUBSCRIBED_SIZE_MAX);
+    memcpy(shared->inbox, inbox, inbox_size);
+    memcpy(shared->introduction, introduction, introduction_size);
+    shared->inbox_size = inbox_size;
+    shared->introduction_size = introduction_size;
 }
 
 void wsf_sockets_connect(wsf_sockets *sockets, uint32_t number, const char *endpoint) {
-    assert(number < CONNECTIONS_MAX && sockets->connections[number].endpoint[0] == '\0');
-    connection *to = &sockets->connections[number];
-    *to = (connection){ .key = WSF_KEYS_MAX }; /* our own is tried first */
-    snprintf(to->endpoint, sizeof to->endpoint, "%s", endpoint);
-    if (sockets->connections_used <= number)
-        sockets->connections_used = number + 1;
-    try_connect(sockets, to);
+    wsf_connections_dial(&sockets->connections, number, endpoint);
 }
 
 void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t number) {
-    connection *from = &sockets->connections[number];
-    if (from->socket != NULL)
-        zmq_close(from->socket);
-    from->socket = NULL;
-    from->endpoint[0] = '\0';
-}
-
-static void connect_anew(wsf_sockets *sockets, connection *to) {
-    zmq_close(to->socket);
-    to->socket = NULL;
-    try_connect(sockets, to);
-}
-
-/* Whatever is at the other end, we have not been understood there. */
-static void give_up_silent(wsf_sockets *sockets, uint64_t ms) {
-    for (uint32_t i = 0; i < sockets->connections_used; i++) {
-        connection *to = &sockets->connections[i];
-        if (to->socket != NULL && !to->proven && ms >= to->silent_at_ms)
-            connect_anew(sockets, to);
-    }
+    wsf_connections_hang_up(&sockets->connections, number);
 }
 
 void wsf_sockets_set_keys(wsf_sockets *sockets, const wsf_keys *keys) {
-    const wsf_keys *before = sockets->keys;
-    sockets->keys = keys;
-    wsf_auth_set_keys(sockets->auth, keys);
-    for (uint32_t i = 0; i < sockets->connections_used; i++) {
-        connection *to = &sockets->connections[i];
-        if (to->socket == NULL)
-            continue;
-        int place = wsf_keys_find(keys, before->allowed[to->key].text);
-        to->tries = 0;
-        if (place >= 0)
-            to->key = (uint32_t)place;
-        else
-            connect_anew(sockets, to);
-    }
+    wsf_auth_set_keys(sockets->connections.auth, keys);
+    wsf_connections_set_keys(&sockets->connections, keys);
 }
 
 /* -------------------------------------------------------------------------------------- traffic */
@@ -421,46 +312,50 @@ static bool send_part(wsf_sockets *sockets, wsf_buffer *part, int flags, bool ne
 }
 
 void wsf_sockets_send(wsf_sockets *sockets, wsf_buffer *frame) {
+    sockets->publisher_unread = true; /* in sending ZeroMQ looks at what has come */
     if (send_part(sockets, frame, frame->rest != NULL ? ZMQ_SNDMORE : 0, false) &&
         frame->rest != NULL)
         send_part(sockets, frame->rest, 0, true);
 }
 
-void wsf_sockets_wait(wsf_sockets *sockets, int wake_fd, int timeout_ms) {
-    if (sockets == NULL) {
-        struct pollfd item = { .fd = wake_fd, .events = POLLIN };
-        poll(&item, 1, timeout_ms);
-        return;
-    }
-    if (sockets->retry && (timeout_ms < 0 || timeout_ms > RETRY_MS))
-        timeout_ms = RETRY_MS;
-    uint64_t ms = now_ms();
-    int count = 0;
-    if (wake_fd >= 0)
-        sockets->items[count++] = (zmq_pollitem_t){ .fd = wake_fd, .events = ZMQ_POLLIN };
-    sockets->items[count++] = (zmq_pollitem_t){ .socket = sockets->publisher,
-                                                .events = ZMQ_POLLIN };
-    if (sockets->auth != NULL)
-        sockets->items[count++] = (zmq_pollitem_t){ .socket = wsf_auth_socket(sockets->auth),
-                                                    .events = ZMQ_POLLIN };
-    for (uint32_t i = 0; i < sockets->connections_used; i++) {
-        const connection *from = &sockets->connections[i];
-        if (from->socket == NULL)
-            continue;
-        sockets->items[count++] = (zmq_pollitem_t){ .socket = from->socket, .events = ZMQ_POLLIN };
-        if (!from->proven && (timeout_ms < 0 || from->silent_at_ms < ms + (uint64_t)timeout_ms))
-            timeout_ms = from->silent_at_ms > ms ? (int)(from->silent_at_ms - ms) : 0;
-    }
-    int ready = zmq_poll(sockets->items, count, timeout_ms);
-    if (ready == 0 && sockets->retry) {
-        sockets->retry = false;
-        for (uint32_t i = 0; i < sockets->connections_used; i++) {
-            connection *to = &sockets->connections[i];
-            if (to->socket == NULL && to->endpoint[0] != '\0')
-                try_connect(sockets, to);
-        }
-    }
+/* ------------------------------------------------------------------------------------- waiting */
+
+uint64_t wsf_sockets_deadline(wsf_sockets *sockets) {
+    const wsf_connections *connections = &sockets->connections;
+    if (sockets->publisher_unread)
+        sockets->publisher_unread = wsf_zmq_readable(sockets->publisher);
+    if (sockets->publisher_unread || sockets->auth_unread)
+        return 0;
+    for (uint32_t i = 0; i < connections->used; i++)
+        if (connections->list[i].unread)
+            return 0;
+    return wsf_connections_deadline(connections);
 }
+
+bool wsf_sockets_wait(wsf_sockets *sockets, int timeout_ms) {
+    bool woken = false;
+    int count = epoll_wait(sockets->connections.watch_fd, sockets->events, WATCHED_MAX, timeout_ms);
+    sockets->events_count = count > 0 ? count : 0;
+    for (int i = 0; i < count; i++)
+        woken = woken || sockets->events[i].data.u32 == WSF_WATCH_WAKE;
+    return woken;
+}
+
+/* A connection may be another by now: then it is looked at in vain. */
+static void note_events(wsf_sockets *sockets) {
+    for (int i = 0; i < sockets->events_count; i++) {
+        uint32_t number = sockets->events[i].data.u32;
+        if (number == WSF_WATCH_PUBLISHER)
+            sockets->publisher_unread = true;
+        else if (number == WSF_WATCH_AUTH)
+            sockets->auth_unread = true;
+        else if (number < WSF_CONNECTIONS_COUNT_MAX)
+            sockets->connections.list[number].unread = true;
+    }
+    sockets->events_count = 0;
+}
+
+/* ------------------------------------------------------------------------------------ receiving */
 
 /* A notice without a user is of a connection that has ended, and may be about a subscription that
  * was denied. A malicious peer with denied ones can make us miss that another's connection has
@@ -487,7 +382,7 @@ static bool admit(wsf_sockets *sockets, zmq_msg_t *notice, const wsf_sockets_han
         --*denied;
         return false;
     }
-    bool allowed = wsf_keys_find(sockets->keys, user) >= 0 &&
+    bool allowed = wsf_keys_find(sockets->connections.keys, user) >= 0 &&
                    handler->may_subscribe(handler->user, wsf_hash_identity(user), topic, size);
     int option = subscribed ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE;
     if (allowed)
@@ -499,7 +394,7 @@ static bool admit(wsf_sockets *sockets, zmq_msg_t *notice, const wsf_sockets_han
     return allowed;
 }
 
-static bool receive_subscriptions(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
+static void receive_subscriptions(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
     zmq_msg_t message;
     zmq_msg_init(&message);
     int count = 0;
@@ -507,14 +402,14 @@ static bool receive_subscriptions(wsf_sockets *sockets, const wsf_sockets_handle
         const uint8_t *data = zmq_msg_data(&message);
         size_t size = zmq_msg_size(&message);
         bool notice = size > 0 && data[0] <= 1;
-        if (notice && (sockets->auth == NULL || admit(sockets, &message, handler)))
+        if (notice && (sockets->connections.auth == NULL || admit(sockets, &message, handler)))
             handler->subscription(handler->user, data[0] == 1, data + 1, size - 1);
         else
             handler->stray(handler->user);
         count++;
     }
     zmq_msg_close(&message);
-    return count == SHARE_COUNT;
+    sockets->publisher_unread = count == SHARE_COUNT;
 }
 
 /* A frame in the memory that ZeroMQ received it into. */
@@ -585,10 +480,10 @@ static bool receive_frame(wsf_sockets *sockets, void *socket, uint32_t number,
     }
     if (!receive_part(frame, socket))
         return false;
-    sockets->connections[number].proven = true;
+    wsf_connection *from = &sockets->connections.list[number];
+    from->proven = true;
     if (receive_rest(frame, socket))
-        handler->frame(handler->user, number, sockets->connections[number].identity,
-                       &frame->buffer);
+        handler->frame(handler->user, number, from->identity, &frame->buffer);
     else
         handler->stray(handler->user);
     if (atomic_load(&frame->buffer.refs) > 1) {
@@ -602,24 +497,27 @@ static bool receive_frame(wsf_sockets *sockets, void *socket, uint32_t number,
     return true;
 }
 
-static bool receive_frames(wsf_sockets *sockets, uint32_t number,
+static void receive_frames(wsf_sockets *sockets, uint32_t number,
                            const wsf_sockets_handler *handler) {
     /* The handler may hang up, and dial again, while we read. */
-    const connection *from = &sockets->connections[number];
+    wsf_connection *from = &sockets->connections.list[number];
     void *socket = from->socket;
     int count = 0;
     while (count < SHARE_COUNT && socket != NULL && from->socket == socket &&
            receive_frame(sockets, socket, number, handler))
         count++;
-    return count == SHARE_COUNT;
+    if (from->socket == socket) /* without memory for the next one it stays unread too */
+        from->unread = count == SHARE_COUNT || sockets->received == NULL;
 }
 
-bool wsf_sockets_receive(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
-    if (sockets->auth != NULL)
-        wsf_auth_answer(sockets->auth);
-    bool more = receive_subscriptions(sockets, handler);
-    for (uint32_t i = 0; i < sockets->connections_used; i++)
-        more = receive_frames(sockets, i, handler) || more;
-    give_up_silent(sockets, now_ms()); /* after all that has come while this thread did not run */
-    return more;
+void wsf_sockets_receive(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
+    note_events(sockets);
+    if (sockets->auth_unread)
+        sockets->auth_unread = wsf_auth_answer(sockets->connections.auth);
+    if (sockets->publisher_unread)
+        receive_subscriptions(sockets, handler);
+    for (uint32_t i = 0; i < sockets->connections.used; i++)
+        if (sockets->connections.list[i].unread)
+            receive_frames(sockets, i, handler);
+    wsf_connections_renew(&sockets->connections);
 }

@@ -1,5 +1,5 @@
-/* The mesh's sockets: one XPUB that peers subscribe to, one SUB for each connection. All calls from
- * the mesh thread, except that another thread may open them and then start it. */
+/* The mesh's sockets: one XPUB that peers subscribe to, one SUB for each connection. All calls under
+ * the lock of the mesh, but that of wsf_sockets_wait(), which is the mesh thread's. */
 #ifndef WSF_SOCKET_H
 #define WSF_SOCKET_H
 
@@ -22,10 +22,10 @@ typedef struct {
 } wsf_sockets_handler;
 
 /* Binds endpoint. frame_size_max: larger frames break their connection. keys: who may connect, and
- * be connected to; borrowed; NULL: everybody, in plain text.
+ * be connected to; borrowed; NULL: everybody, in plain text. wake_fd: readable, it ends the wait.
  * WSFAN_EENDPOINT, WSFAN_EADDRINUSE, WSFAN_EADDR, WSFAN_ESYSTEM, WSFAN_ENOMEM. */
 int wsf_sockets_open(wsf_sockets **sockets, const char *endpoint, uint64_t frame_size_max,
-                     const wsf_keys *keys);
+                     const wsf_keys *keys, int wake_fd);
 
 /* Other keys, with the same own one, from now on: hangs up where another node's is not among them,
  * and dials again. Whom nobody may reach any more subscribes to nothing new; what it has subscribed
@@ -52,12 +52,15 @@ void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t connection);
  * subscribed to is dropped. */
 void wsf_sockets_send(wsf_sockets *sockets, wsf_buffer *frame);
 
-/* Waits until a socket or wake_fd (-1: none) has something to read, or timeout_ms (-1: for ever)
- * has passed. sockets may be NULL: wake_fd alone. */
-void wsf_sockets_wait(wsf_sockets *sockets, int wake_fd, int timeout_ms);
+/* When there is something to do even if nothing comes, in ms of the monotonic clock; 0: now; UINT64_MAX:
+ * never. Asked before each wait. */
+uint64_t wsf_sockets_deadline(wsf_sockets *sockets);
 
-/* Reads what is there, up to a fair share of each socket. The handler may connect and disconnect.
- * Returns whether there may be more. */
-bool wsf_sockets_receive(wsf_sockets *sockets, const wsf_sockets_handler *handler);
+/* Waits until there is something to receive, or timeout_ms (-1: for
+ * ever) has passed. Whether it was wake_fd. */
+bool wsf_sockets_wait(wsf_sockets *sockets, int timeout_ms);
+
+/* Reads what is there, up to a fair share of each socket. The handler may connect and disconnect. */
+void wsf_sockets_receive(wsf_sockets *sockets, const wsf_sockets_handler *handler);
 
 #endif

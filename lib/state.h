@@ -22,6 +22,8 @@ enum {
     WSF_STALL_MS = 250 /* a peer that acknowledges nothing for so long holds nobody up */
 };
 
+typedef struct wsf_plan wsf_plan;
+
 typedef enum {
     WSF_DRAIN_NONE,
     WSF_DRAIN_SHED,  /* sessions are asked to go */
@@ -129,6 +131,7 @@ struct wsf_core {
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     wsf_hash_key key;
     wsf_last_route last_route;
+    wsf_plan *plan;          /* of the frame that is being written */
     wsf_message_pool pool;   /* of received messages */
     bool repeats;            /* its last one is the message that was read last, */
     uint64_t repeats_loops;  /* and went to these */

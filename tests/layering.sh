@@ -6,17 +6,17 @@ set -u
 
 # Lowest first. A name stands for NAME.c and NAME.h.
 ORDER="
-error memory hash buffer table deque outbound queue receipt endpoint guard reserve keys keyring address message
+error memory hash block buffer table deque outbound queue receipt endpoint guard reserve keys keyring address message
 rows request
 roster presence news entry wire reader registry interest link placement
-core.h state rollcall results asks dial standing greet route sender tasks receiver core attendance members
+core.h state rollcall results asks dial standing greet route frame plan sender tasks receiver core attendance members
 moves perform
-mailbox inbox auth socket mesh discovery loop
+mailbox inbox auth connection socket outlets mesh discovery loop
 options node requests
 "
 
 # Who may see a library, and nobody else.
-OWNERS="zmq.h:socket,auth msgpack.h:wire,reader xxhash.h:wire sodium/:hash ares.h:discovery"
+OWNERS="zmq.h:socket,auth,connection msgpack.h:wire,reader xxhash.h:wire sodium/:hash ares.h:discovery"
 
 # check DIR: prints what is wrong
 check() {

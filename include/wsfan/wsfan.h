@@ -24,7 +24,9 @@
  *   the thread that dispatches that wsfan_loop. [owner]: one thread, with no other call on the
  *   object at the same time. Callbacks run only inside wsfan_loop_dispatch(), on its thread, and
  *   may call every [any] function, and every [loop] function of their own loop except
- *   wsfan_loop_dispatch() and wsfan_loop_close(). No function blocks unless its comment says so.
+ *   wsfan_loop_dispatch() and wsfan_loop_close(). No function blocks unless its comment says so. A
+ *   thread that publishes or asks while the mesh thread sleeps sends by itself: some microseconds, with
+ *   signals blocked and not cancelled; it waits for no lock that is held meanwhile.
  *
  * MEMORY
  *   Every string and buffer that is passed in is copied before the call returns. Everything passed
@@ -36,7 +38,7 @@
  *   that fails has changed nothing.
  *
  * CAVEATS
- *   - One mesh thread per node owns all sockets. It runs with every signal blocked. A node without a
+ *   - One mesh thread per node reads all sockets. It runs with every signal blocked. A node without a
  *     mesh has no thread until there is something to wait for: a result, or a drain. The library
  *     installs no signal handler, reads no environment variable, prints nothing, and registers no
  *     atexit or fork hook. One exception: where options.peers has a dns:// entry, a second thread,
@@ -1052,8 +1054,8 @@ typedef struct wsfan_loop_stats {
     uint64_t gap; /* messages that the inbox lost */
 } wsfan_loop_stats;
 
-/* Each fills a struct. They wait for a lock that the mesh thread holds while it works, never while
- * it waits: usually microseconds. Errors: WSFAN_EINVAL (NULL, struct_size is 0 or above the
+/* Each fills a struct. They wait for a lock that is held while the mesh works, never while it waits:
+ * usually microseconds. Errors: WSFAN_EINVAL (NULL, struct_size is 0 or above the
  * library's), WSFAN_EFORK. [any] */
 WSFAN_API int wsfan_node_stats(wsfan_node *node, wsfan_stats *stats);
 

@@ -5,20 +5,18 @@
  *
  * Here a socket of our own plays a peer: it sends many frames, then is silent, as it has to be for
  * the assertion. Of the node only the mesh thread is stopped meanwhile. */
-#include <dirent.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 #include <wsfan/wsfan.h>
 #include <zmq.h>
+
+#include "hold.h"
 
 enum {
     FRAMES = 5000, /* ZeroMQ's default mark is 1000 at each end */
@@ -27,17 +25,6 @@ enum {
     STEP_MS = 10,
     DEADLINE_MS = 20000
 };
-
-static void check(bool good, const char *what) {
-    if (good)
-        return;
-    fprintf(stderr, "failed: %s\n", what);
-    exit(EXIT_FAILURE);
-}
-
-static void sleep_ms(unsigned ms) {
-    nanosleep(&(struct timespec){ ms / 1000, (long)(ms % 1000) * 1000000 }, NULL);
-}
 
 /* Ends when all frames were read: they are no valid ones, and counted as that. */
 static void run_node(const char *peer) {
@@ -56,35 +43,6 @@ static void run_node(const char *peer) {
     }
     check(wsfan_node_close(node) == WSFAN_OK, "it closes");
     _exit(EXIT_SUCCESS);
-}
-
-/* The thread that is neither the host's nor one of ZeroMQ's; 0: it has not begun yet. */
-static pid_t mesh_thread(pid_t pid) {
-    char path[64];
-    pid_t found = 0;
-    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
-    DIR *tasks = opendir(path);
-    check(tasks != NULL, "/proc can be read");
-    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
-        char name[32] = "";
-        pid_t task = (pid_t)atoi(entry->d_name);
-        snprintf(path, sizeof path, "/proc/%d/task/%d/comm", (int)pid, (int)task);
-        FILE *file = task != 0 && task != pid ? fopen(path, "r") : NULL;
-        if (file == NULL)
-            continue;
-        if (fgets(name, sizeof name, file) != NULL && strncmp(name, "ZMQ", 3) != 0)
-            found = task;
-        fclose(file);
-    }
-    closedir(tasks);
-    return found;
-}
-
-static void hold(pid_t thread) {
-    check(ptrace(PTRACE_SEIZE, thread, NULL, NULL) == 0 &&
-              ptrace(PTRACE_INTERRUPT, thread, NULL, NULL) == 0 &&
-              waitpid(thread, NULL, __WALL) == thread,
-          "a thread can be stopped alone");
 }
 
 /* The inbox that the node subscribes to. */
@@ -132,7 +90,7 @@ int main(void) {
     hold(thread);
     send_frames(publisher, inbox);
     sleep_ms(PAUSE_S * 1000);
-    check(ptrace(PTRACE_DETACH, thread, NULL, NULL) == 0, "the thread goes on");
+    let_go(thread);
     int status = 0;
     pid_t ended = 0;
     for (unsigned ms = 0; ended == 0 && ms < DEADLINE_MS; ms += STEP_MS) {

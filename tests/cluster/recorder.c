@@ -27,7 +27,7 @@ enum {
     FRAME_BYTES_MAX = 128 * 1024,
     PAYLOAD_BYTES_MAX = 64 * 1024,
     LARGE_ONE_IN = 200,    /* of the messages travels beside its frame, */
-    LARGE_MIN = 32 * 1024, /* as it does from so many bytes on */
+    LARGE_MIN = 48 * 1024, /* as it does from so many bytes on */
     HEAD = 12              /* of a payload: the publisher's id and its number */
 };
 
@@ -308,8 +308,9 @@ static void publish(recorder *r) {
         options.result_user = (void *)(uintptr_t)e.number;
     }
     bool large = random_below(r, LARGE_ONE_IN) == 0;
-    e.size = HEAD + (uint32_t)(large ? LARGE_MIN + random_below(r, LARGE_MIN - HEAD)
-                                     : random_below(r, r->log->config.payload_size_max));
+    e.size = HEAD +
+             (uint32_t)(large ? LARGE_MIN + random_below(r, PAYLOAD_BYTES_MAX - LARGE_MIN - HEAD)
+                              : random_below(r, r->log->config.payload_size_max));
     fill(payload, e.size, r->id, e.number);
     write_event(r, e);
     int error = wsfan_publish(r->node, targets, count, (wsfan_bytes){ payload, e.size }, &options);
