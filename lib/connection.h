@@ -3,10 +3,12 @@
 #ifndef WSF_CONNECTION_H
 #define WSF_CONNECTION_H
 
+#include <wsfan/wsfan.h>
+
 #include "auth.h"
 #include "endpoint.h"
 
-enum { WSF_CONNECTIONS_COUNT_MAX = 256, WSF_SUBSCRIBED_SIZE_MAX = 200 };
+enum { WSF_CONNECTIONS_COUNT_MAX = WSFAN_ENDPOINTS_MAX, WSF_SUBSCRIBED_SIZE_MAX = 200 };
 
 typedef struct {
     void *socket;                             /* NULL with an endpoint: could not be made yet */
@@ -51,8 +53,8 @@ void wsf_connections_dial(wsf_connections *connections, uint32_t number, const c
 void wsf_connections_hang_up(wsf_connections *connections, uint32_t number);
 void wsf_connections_set_keys(wsf_connections *connections, const wsf_keys *keys);
 
-/* Makes new sockets where the old ones are silent or there are none, and says when that is due again.
- * UINT64_MAX: never. */
+/* Makes new sockets where the old ones are silent or could not be made; and when that is due, UINT64_MAX:
+ * never. */
 void wsf_connections_renew(wsf_connections *connections);
 uint64_t wsf_connections_deadline(const wsf_connections *connections);
 

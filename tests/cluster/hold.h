@@ -11,7 +11,7 @@ void sleep_ms(unsigned ms);
 /* The thread that is neither the host's nor one of ZeroMQ's; 0: it has not begun yet. */
 pid_t mesh_thread(pid_t pid);
 
-/* Between two looks, for ptrace. */
+/* By ptrace; the thread is the child's. */
 void hold(pid_t thread);
 void let_go(pid_t thread);
 

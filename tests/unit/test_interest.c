@@ -123,8 +123,27 @@ START_TEST(a_walk_and_the_log_together_miss_nothing_under_random_change) {
 }
 END_TEST
 
+/* Rows keep half of it. */
+START_TEST(the_serial_of_a_change_is_whole_beyond_32_bits) {
+    uint64_t serial;
+    wsf_interest_init(&interest, 1000, 64, 1);
+    interest.serial = UINT32_MAX - 2;
+    for (uint64_t i = 0; i < 6; i++) {
+        ck_assert_int_eq(wsf_interest_add_loop(&interest, 1 + i, 0, &serial), WSFAN_OK);
+        ck_assert_uint_eq(serial, UINT32_MAX - UINT64_C(1) + i);
+    }
+    for (uint64_t i = 0; i < 6; i++) { /* those before too, and for who comes later */
+        ck_assert_uint_eq(wsf_interest_told(&interest, 1 + i), UINT32_MAX - UINT64_C(1) + i);
+        ck_assert_int_eq(wsf_interest_add_loop(&interest, 1 + i, 1, &serial), WSFAN_OK);
+        ck_assert_uint_eq(serial, UINT32_MAX - UINT64_C(1) + i);
+    }
+    wsf_interest_destroy(&interest);
+}
+END_TEST
+
 SUITE_MAIN("interest", the_log_tells_when_a_chat_begins_and_ends_here,
            the_log_says_when_it_has_lost_what_a_reader_needs,
            what_peers_announce_is_bounded_and_local_chats_are_not_squeezed_out,
            forgetting_a_peer_or_loop_leaves_the_others,
+           the_serial_of_a_change_is_whole_beyond_32_bits,
            a_walk_and_the_log_together_miss_nothing_under_random_change)

@@ -2,6 +2,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <poll.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -675,6 +676,31 @@ START_TEST(a_session_a_node_and_all_but_these_are_addressed_across_nodes) {
 }
 END_TEST
 
+/* It may send by itself, where no signal may interrupt it. */
+START_TEST(a_thread_that_publishes_keeps_its_signals_and_may_be_cancelled_as_before) {
+    enum { COUNT = 20 };
+    sigset_t given, found;
+    int cancel;
+    start_mesh(2);
+    join(1, "chat");
+    WAIT(stats_of(0).chats_remote >= 2);
+    sigemptyset(&given);
+    sigaddset(&given, SIGUSR1);
+    ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, &given, NULL), 0);
+    for (unsigned i = 1; i <= COUNT; i++) {
+        say(0, "chat", "text", NULL);
+        ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, NULL, &found), 0);
+        ck_assert(sigismember(&found, SIGUSR1) && !sigismember(&found, SIGUSR2) &&
+                  !sigismember(&found, SIGTERM));
+        ck_assert_int_eq(pthread_setcancelstate(PTHREAD_CANCEL_ENABLE, &cancel), 0);
+        ck_assert_int_eq(cancel, PTHREAD_CANCEL_ENABLE);
+        WAIT(replicas[1].messages == i);
+        dispatch_all(); /* nothing is there: for 10 ms the mesh has nothing to do */
+    }
+    stop_all();
+}
+END_TEST
+
 SUITE_MAIN("node", three_nodes_that_know_the_first_hear_each_other,
            after_on_joined_nothing_that_anyone_broadcasts_is_missed,
            a_node_without_members_gets_no_byte_of_a_chat,
@@ -693,4 +719,5 @@ SUITE_MAIN("node", three_nodes_that_know_the_first_hear_each_other,
            a_session_is_made_to_join_leave_and_close_from_another_node,
            every_node_answers_and_one_whose_host_stalls_is_named_in_time,
            a_session_a_node_and_all_but_these_are_addressed_across_nodes,
+           a_thread_that_publishes_keeps_its_signals_and_may_be_cancelled_as_before,
            a_forked_child_gets_errors_and_the_parent_goes_on)
