@@ -70,16 +70,16 @@ void client_send(struct client *client, struct frame *frame, uint64_t key) {
 static int write_some(struct client *client) {
     unsigned char batch[GATHER_BYTES];
     struct frame *first = wsfan_outbound_peek(client->queue, 0, NULL);
-    unsigned char *start = first->start;
+    unsigned char *start = frame_start(first);
     size_t size = first->size;
     uint32_t count = 1;
-    const struct frame *next;
+    struct frame *next;
     for (; (next = wsfan_outbound_peek(client->queue, count, NULL)) != NULL; count++) {
         if (next->size > sizeof batch || size > sizeof batch - next->size)
             break;
         if (count == 1)
-            start = memcpy(batch, first->start, first->size);
-        memcpy(batch + size, next->start, next->size);
+            start = memcpy(batch, start, first->size);
+        memcpy(batch + size, frame_start(next), next->size);
         size += next->size;
     }
     int result = lws_write(client->wsi, start, size, LWS_WRITE_RAW);
@@ -108,12 +108,17 @@ int client_writable(struct client *client) {
 
 /* What is wrong with the URL, or NULL. */
 static const char *read_names(struct client *client) {
-    static const char *const chat_problems[3] = { "the URL names no chat: /ws?chat=CHAT&user=USER",
-                                                  "the chat's name is longer than 128 bytes",
-                                                  "the chat's name is not UTF-8 text" };
-    static const char *const user_problems[3] = { "the URL names no user: /ws?chat=CHAT&user=USER",
-                                                  "the user's name is longer than 64 bytes",
-                                                  "the user's name is not UTF-8 text" };
+    static const char ambiguous[] =
+        "an argument of the URL is not known here, or is there twice: write "
+        "%26 for &, %3B for ; in a name";
+    static const char *const chat_problems[ARGUMENT_PROBLEMS] = {
+        "the URL names no chat: /ws?chat=CHAT&user=USER",
+        "the chat's name is longer than 128 bytes", "the chat's name is not UTF-8 text", ambiguous
+    };
+    static const char *const user_problems[ARGUMENT_PROBLEMS] = {
+        "the URL names no user: /ws?chat=CHAT&user=USER", "the user's name is longer than 64 bytes",
+        "the user's name is not UTF-8 text", ambiguous
+    };
     struct arguments arguments = http_arguments(client->wsi);
     int size = argument_name(&arguments, "chat", client->chat, CHAT_BYTES_MAX);
     if (size < 0)
@@ -185,7 +190,6 @@ void client_closed(struct client *client) {
 
 /* ----------------------------------------------------------------------------------- receive */
 
-/* Publishes a JSON object without its first brace; frame_from_message() puts the id there. */
 static void say(struct client *client, const char *text, size_t size) {
     if (!utf8_valid(text, size)) {
         refuse(client, CLOSE_NOT_UTF8, "the text is not UTF-8");
@@ -193,42 +197,58 @@ static void say(struct client *client, const char *text, size_t size) {
     }
     char session[ID_BYTES + 1];
     client_session(client, session);
-    struct json json = { 0 };
-    json_format(&json, "\"type\":\"message\",\"session\":\"%s\",\"chat\":", session);
-    json_string(&json, client->chat);
-    json_format(&json, ",\"user\":");
-    json_string(&json, client->user);
-    json_format(&json, ",\"text\":");
-    json_string_sized(&json, text, size);
-    json_format(&json, ",\"node\":");
-    json_string(&json, wsfan_node_name(client->server->node));
-    json_format(&json, "}");
-    int error = json.failed ? WSFAN_ENOMEM : cluster_broadcast(client, json_text(&json));
-    json_free(&json);
+    struct writer json = { 0 };
+    writer_format(&json, "{\"type\":\"message\",\"session\":\"%s\",\"chat\":", session);
+    writer_string(&json, client->chat);
+    writer_format(&json, ",\"user\":");
+    writer_string(&json, client->user);
+    writer_format(&json, ",\"text\":");
+    writer_string_sized(&json, text, size);
+    writer_format(&json, ",\"node\":");
+    writer_string(&json, wsfan_node_name(client->server->node));
+    writer_format(&json, "}");
+    int error = json.failed ? WSFAN_ENOMEM : cluster_broadcast(client, writer_text(&json));
+    writer_free(&json);
     if (error == WSFAN_OK)
         return;
-    json_format(&json, "{\"type\":\"error\",\"text\":");
-    json_string(&json, wsfan_error_text(error));
-    json_format(&json, "}");
+    writer_format(&json, "{\"type\":\"error\",\"text\":");
+    writer_string(&json, wsfan_error_text(error));
+    writer_format(&json, "}");
     send_json(client, &json);
+}
+
+static bool is_command(const char *text, size_t size, const char *name) {
+    return size - 1 == strlen(name) && memcmp(text + 1, name, size - 1) == 0;
+}
+
+/* Browsers do not tell a script of pings: by this it knows that its replica lives. */
+static void answer(struct client *client) {
+    struct writer json = { 0 };
+    writer_format(&json, "{\"type\":\"alive\"}");
+    send_json(client, &json);
+}
+
+static void tell_typing(struct client *client) {
+    char session[ID_BYTES + 1];
+    client_session(client, session);
+    struct writer json = { 0 };
+    writer_format(&json, "{\"type\":\"typing\",\"session\":\"%s\",\"user\":", session);
+    writer_string(&json, client->user);
+    writer_format(&json, "}");
+    if (!json.failed) /* a mark that finds no room is not missed: the next one comes soon */
+        cluster_broadcast_latest(client, writer_text(&json), wsfan_string(session));
+    writer_free(&json);
 }
 
 /* What a page sends besides texts begins with a NUL, which nobody types. */
 static void command(struct client *client, const char *text, size_t size) {
-    static const char typing[] = "\0typing";
-    if (size != sizeof typing - 1 || memcmp(text, typing, size) != 0) {
-        refuse(client, CLOSE_POLICY_VIOLATION, "a text that begins with NUL is a command: typing");
-        return;
-    }
-    char session[ID_BYTES + 1];
-    client_session(client, session);
-    struct json json = { 0 };
-    json_format(&json, "\"type\":\"typing\",\"session\":\"%s\",\"user\":", session);
-    json_string(&json, client->user);
-    json_format(&json, "}");
-    if (!json.failed) /* a mark that finds no room is not missed: the next one comes soon */
-        cluster_broadcast_latest(client, json_text(&json), wsfan_string(session));
-    json_free(&json);
+    if (is_command(text, size, "typing"))
+        tell_typing(client);
+    else if (is_command(text, size, "alive?"))
+        answer(client);
+    else
+        refuse(client, CLOSE_POLICY_VIOLATION,
+               "a text that begins with NUL is a command: typing or alive?");
 }
 
 static void take(struct client *client, const char *text, size_t size) {

@@ -28,12 +28,12 @@ int cluster_open(struct server *server, wsfan_options *options) {
                                                .on_drained = drain_done,
                                                .on_close = who_close,
                                                .on_reply = who_reply };
-    options->headroom_bytes = FRAME_HEADROOM_BYTES;
     int error = wsfan_node_open(&server->node, options);
     if (error == WSFAN_OK)
         error = wsfan_loop_open(&server->loop, server->node, &callbacks, server);
     /* A duplicate, because libwebsockets closes what it watches. */
-    if (error == WSFAN_OK && server_watch(server, dup(wsfan_loop_fd(server->loop)), "wsfan") != 0)
+    if (error == WSFAN_OK &&
+        server_watch(server, dup(wsfan_loop_fd(server->loop)), "wsfan") == NULL)
         error = WSFAN_ESYSTEM;
     return error;
 }
@@ -72,11 +72,14 @@ int cluster_broadcast_latest(struct client *client, wsfan_bytes payload, wsfan_b
 }
 
 void cluster_reload_keys(struct server *server) {
+    if (!server->keys_reloadable)
+        return;
     int error = wsfan_node_reload_keys(server->node);
     if (error != WSFAN_OK)
         fprintf(stderr, "echo-chat: the keys stay as they are: %s\n", wsfan_error_text(error));
 }
 
+/* After the last client: each leaves when its connection ends. */
 void cluster_close(struct server *server) {
     wsfan_loop_close(server->loop);
     who_end(server);

@@ -1,4 +1,4 @@
-/* door.c - who may come in, and how fast: origin, token, connections, handshakes, messages.
+/* door.c - who may come in, and how fast: page, token, connections, handshakes, messages.
  *
  * A handshake that is refused gets an HTTP status and never becomes a client: that is the cheapest
  * way to say no. What a client does later ends with a close frame. */
@@ -43,9 +43,10 @@ bool token_in_header(const struct token *token, struct lws *wsi) {
 
 int door_open(struct server *server, const struct door_options *options) {
     server->door.options = *options;
-    return options->token_file == NULL
-               ? 0
-               : token_read(&server->door.token, "--token", options->token_file);
+    if (options->token_file == NULL)
+        return 0;
+    server->door.options.names.any_host = true; /* only who has the token gets in, by any name */
+    return token_read(&server->door.token, "--token", options->token_file);
 }
 
 /* Scripts in browsers cannot set a header of a handshake: hence token=... in the URL. */
@@ -59,33 +60,14 @@ bool door_has_token(const struct server *server, struct lws *wsi) {
     return size > 0 && same_token(token, text, (size_t)size);
 }
 
-/* ------------------------------------------------------------------------------------- origin */
+/* -------------------------------------------------------------------------------------- pages */
 
-bool door_own_page(struct lws *wsi) {
-    char origin[HEADER_BYTES_MAX];
-    char host[HEADER_BYTES_MAX];
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) == 0)
-        return true;
-    if (lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) <= 0 ||
-        lws_hdr_copy(wsi, host, sizeof host, WSI_TOKEN_HOST) <= 0)
-        return false;
-    const char *authority = strstr(origin, "://");
-    return authority != NULL && strcasecmp(authority + 3, host) == 0;
+bool door_knows_host(const struct server *server, struct lws *wsi) {
+    return web_own_host(&server->door.options.names, wsi);
 }
 
-/* A browser names the page that a script is from. Without a list it must be our own, so that another
- * page cannot use what a user may do here; programs that are no browsers name none. */
-static bool origin_allowed(const struct door *door, struct lws *wsi) {
-    char origin[HEADER_BYTES_MAX];
-    if (door->options.origins_count == 0 || lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) == 0)
-        return door_own_page(wsi);
-    if (lws_hdr_copy(wsi, origin, sizeof origin, WSI_TOKEN_ORIGIN) <= 0)
-        return false;
-    for (unsigned i = 0; i < door->options.origins_count; i++)
-        if (strcmp(door->options.origins[i], "*") == 0 ||
-            strcasecmp(door->options.origins[i], origin) == 0)
-            return true;
-    return false;
+bool door_own_page(const struct server *server, struct lws *wsi) {
+    return web_own_page(&server->door.options.names, wsi);
 }
 
 /* -------------------------------------------------------------------------------------- rates */
@@ -115,7 +97,7 @@ bool door_message(struct client *client) {
 unsigned door_refuses(struct server *server, struct lws *wsi, const char **reason) {
     struct door *door = &server->door;
     unsigned status = 0;
-    if (!origin_allowed(door, wsi)) {
+    if (!web_allowed_page(&door->options.names, wsi)) {
         *reason = "this origin may not connect here";
         status = HTTP_STATUS_FORBIDDEN;
     } else if (!door_has_token(server, wsi)) {

@@ -2,10 +2,12 @@
  * said delivered, then the goodbye. */
 #include "echo_chat.h"
 
-enum { CLOSE_S = 3 }; /* how long clients have to answer a close frame at the end */
+enum { CLOSE_MS = 800 }; /* how long clients have to answer a close frame at the end */
 
 static void on_deadline(lws_sorted_usec_list_t *deadline) {
-    lws_container_of(deadline, struct server, stop_deadline)->stopped = true;
+    struct server *server = lws_container_of(deadline, struct server, stop_deadline);
+    server->stopped = true;
+    lws_cancel_service(server->context); /* which would wait for the next event, after its timers */
 }
 
 void drain_begin(struct server *server) {
@@ -31,7 +33,7 @@ void drain_done(void *loop_user, int status) {
         client_close(client, CLOSE_GOING_AWAY, "this replica is shutting down");
     server->drained = true;
     lws_sul_schedule(server->context, 0, &server->stop_deadline, on_deadline,
-                     CLOSE_S * LWS_US_PER_SEC);
+                     CLOSE_MS * LWS_US_PER_MS);
 }
 
 bool drain_over(const struct server *server) {

@@ -5,21 +5,23 @@
  *   main.c     starts and ends the program
  *   options.c  the command line
  *   server.c   libwebsockets: one thread, one event loop, its sockets and descriptors
+ *   descriptors.c  how many descriptors there are, and so how many clients
+ *   listener.c the listening socket, which accepts only what there are descriptors for
  *   http.c     the page, /healthz and /stats
  *   who.c      /chats, /users/USER, /nodes and /kick: questions to the whole cluster
  *   door.c     who may come in, and how fast
- *   arguments.c  what the query string of a URL says
  *   client.c   one WebSocket client: what it says, and its bounded queue
  *   frame.c    a WebSocket message that many queues share
  *   cluster.c  libwsfan: every call that the chat itself needs
  *   members.c  who is in a chat, on which replica
  *   peers.c    the other replicas, and what the library says of them
- *   json.c     JSON text
+ *   writer.c   writes JSON text
  *   redirect.c sends clients to the replica that owns their chat (--placement redirect)
  *   publish.c  POST /publish: other programs' messages (--publish-token)
  *   drain.c    the end, in order
  *
- * Everything runs on one thread, so nothing here is locked.
+ * What it shares with thin-client is in examples/web. Everything runs on one thread, so nothing here
+ * is locked.
  */
 #ifndef ECHO_CHAT_H
 #define ECHO_CHAT_H
@@ -30,6 +32,7 @@
 #include <stdint.h>
 
 #include <libwebsockets.h>
+#include <web.h>
 #include <wsfan/outbound.h>
 #include <wsfan/wsfan.h>
 
@@ -54,78 +57,50 @@ enum close_status {
     CLOSE_INTERNAL_ERROR = 1011,
     CLOSE_TRY_AGAIN_LATER = 1013,
     CLOSE_KICKED = 4001, /* our own: do not come back by yourself */
-    CLOSE_MOVED = 4307 /* the reason says where to; of the range for private use */
+    CLOSE_MOVED = 4307   /* the reason says where to; of the range for private use */
 };
 
-/* -------------------------------------------------------------------------------------- json */
+/* ------------------------------------------------------------------------------------ writer */
 
 /* JSON text as it grows. Out of memory is remembered, so that only the end needs to look. */
-struct json {
+struct writer {
     char *data; /* LWS_PRE bytes of room, then the text */
     size_t size;
     size_t capacity;
     bool failed;
 };
 
-void json_free(struct json *json);
-void json_raw(struct json *json, const char *text, size_t size); /* as it is */
-void json_format(struct json *json, const char *format, ...) LWS_FORMAT(2);
+void writer_free(struct writer *json);
+void writer_raw(struct writer *json, const char *text, size_t size); /* as it is */
+void writer_format(struct writer *json, const char *format, ...) LWS_FORMAT(2);
 /* A quoted, escaped string. What is no UTF-8 becomes U+FFFD, so the text is JSON in any case. */
-void json_string(struct json *json, const char *text);
-void json_string_sized(struct json *json, const char *text, size_t size);
-wsfan_bytes json_text(const struct json *json);
-bool utf8_valid(const char *text, size_t size);
+void writer_string(struct writer *json, const char *text);
+void writer_string_sized(struct writer *json, const char *text, size_t size);
+wsfan_bytes writer_text(const struct writer *json);
 
 /* ------------------------------------------------------------------------------------- frame */
 
-/* A text message to clients: formatted once, held by the queue of each client that gets it. */
+/* A message to clients: formatted once, held by the queue of each client that gets it. */
 struct frame {
     uint32_t references;
-    wsfan_message *message; /* owns the bytes, or NULL: they are our own, `owned` */
-    char *owned;
-    unsigned char *start; /* header and text, as they are sent */
-    size_t size;
+    size_t size;          /* of header and payload, as they are sent */
+    unsigned char room[]; /* LWS_PRE bytes, which libwebsockets wants before, then these */
 };
 
-/* Bytes that a node keeps free before a payload: for the WebSocket header and {"id":"...", */
-#define FRAME_HEADROOM_BYTES (LWS_PRE + sizeof "{\"id\":\"\"," - 1 + ID_BYTES)
+unsigned char *frame_start(struct frame *frame);
 
-/* Both return NULL without memory, and frame_from_json() also for a failed json. */
-struct frame *frame_from_message(wsfan_message *message);
-struct frame *frame_from_json(struct json *json); /* takes the text and leaves json empty */
-void frame_release(struct frame *frame);          /* NULL is allowed */
+/* Both return NULL without memory, and frame_from_json() also for a failed json.
+ * A message that is a JSON object goes on with its id in it, other text as the text of a message, and what
+ * is no text as a binary frame. */
+struct frame *frame_from_message(const wsfan_message *message);
+struct frame *frame_from_json(struct writer *json); /* frees the text and leaves json empty */
+void frame_release(struct frame *frame);            /* NULL is allowed */
 /* Of a mark that only the newest of its sender is worth anything of; 0: of any other message. */
 uint64_t frame_key(const wsfan_message *message);
 
-/* --------------------------------------------------------------------------------- arguments */
-
-/* Of one piece of a query string: libwebsockets takes no more in all headers of a request together. */
-enum { ARGUMENT_BYTES_MAX = 4096 };
-
-enum argument_problem { ARGUMENT_MISSING = -1, ARGUMENT_TOO_LONG = -2, ARGUMENT_NO_TEXT = -3 };
-
-/* The pieces of a query string, "key=value" each, decoded. */
-struct arguments {
-    /* Writes piece i and a NUL. Returns its size without the NUL, less than 0: there is none. */
-    int (*piece)(void *from, int i, char *text, int size);
-    void *from;
-};
-
-/* The value of the first piece with this key, and a NUL: value has room for bytes_max + 1. Returns its
- * size, or an enum argument_problem. */
-int argument_find(const struct arguments *arguments, const char *key, char *value,
-                  size_t bytes_max);
-/* The same for a name: it is not empty, and UTF-8 text without NUL. */
-int argument_name(const struct arguments *arguments, const char *key, char *name, size_t bytes_max);
-/* The bytes that a value tells in lower-case hexadecimal digits. Returns how many, or a problem. */
-int argument_hex(const struct arguments *arguments, const char *key, unsigned char *bytes,
-                 size_t bytes_max);
-/* A number of one digit; 0 if there is none. */
-unsigned argument_digit(const struct arguments *arguments, const char *key);
-
 /* -------------------------------------------------------------------------------------- door */
 
-enum { TOKEN_BYTES_MAX = 256, ORIGINS_COUNT_MAX = 16 };
+enum { TOKEN_BYTES_MAX = 256 };
 
 struct token {
     char text[TOKEN_BYTES_MAX];
@@ -136,8 +111,7 @@ struct client;
 
 struct door_options {
     const char *token_file; /* its first line is the token that clients need; NULL: none */
-    const char *origins[ORIGINS_COUNT_MAX]; /* of pages whose scripts may connect; none: our own */
-    unsigned origins_count;
+    struct web_names names;
     uint32_t clients_max; /* these three: 0 is no limit */
     uint32_t handshakes_per_second;
     uint32_t messages_per_second; /* of one client */
@@ -159,6 +133,11 @@ struct door {
 struct server {
     struct lws_context *context;
     struct lws_vhost *vhost;
+    struct lws *listener;
+    int listen_port;
+    unsigned connections_count; /* of libwebsockets, with the descriptors that it watches */
+    unsigned connections_max;
+    bool accept_paused;
     wsfan_node *node;
     wsfan_loop *loop;
     struct client *clients; /* a list */
@@ -168,7 +147,8 @@ struct server {
     uint64_t clients_refused; /* closed with 1008, 1003, 1007 or 1009, or not let in */
     uint64_t outbound_dropped[WSFAN_OUTBOUND_DROP_COUNT]; /* of clients that have gone */
     struct door door;
-    bool met;                 /* another replica has answered */
+    bool keys_reloadable; /* there is an --allow */
+    bool met;             /* another replica has answered */
     bool stopping;
     bool stopped;
     bool drained;
@@ -176,6 +156,7 @@ struct server {
     bool redirect;               /* clients of chats that others own */
     uint64_t clients_moved;      /* closed with 4307 */
     struct publisher *publisher; /* NULL: nobody may publish over HTTP */
+    lws_sorted_usec_list_t accept_again;
     lws_sorted_usec_list_t stop_deadline;
     lws_sorted_usec_list_t meet_deadline;
     lws_sorted_usec_list_t recount; /* of members, for clients whose count is not complete */
@@ -187,9 +168,10 @@ struct options {
     uint32_t drain_s;
     bool redirect;
     const char *publish_token; /* a file; NULL: none */
-    const char *tls_cert; /* files in PEM; NULL, both of them: plain text */
+    const char *tls_cert;      /* files in PEM; NULL, both of them: plain text */
     const char *tls_key;
     struct door_options door;
+    bool clients_asked; /* by --clients */
     wsfan_options cluster;
 };
 
@@ -203,22 +185,34 @@ bool token_in_header(const struct token *token, struct lws *wsi);
 int door_open(struct server *server, const struct door_options *options);
 /* Whether the request brings the token, in its header or its URL, or none is needed. */
 bool door_has_token(const struct server *server, struct lws *wsi);
-/* Whether the request is from a page of this server, or not from a page at all. A page of another site
- * may send a browser here, but not in our name. */
-bool door_own_page(struct lws *wsi);
+/* Whether the request names this server as it is called, so that its answer is not for a page of a
+ * stranger. */
+bool door_knows_host(const struct server *server, struct lws *wsi);
+/* Whether it may act in the name of the page that it is from. */
+bool door_own_page(const struct server *server, struct lws *wsi);
 /* The HTTP status with which a handshake is refused, and why; 0: it may go on. */
 unsigned door_refuses(struct server *server, struct lws *wsi, const char **reason);
 /* Whether the client may say one more message now. */
 bool door_message(struct client *client);
 bool bucket_take(struct bucket *bucket, uint32_t per_second, uint64_t now_us);
 
-/* Listens. Returns 0, or -1 and a message on stderr. */
+/* Makes as many descriptors as the clients and the mesh need, if the system lets it, and sets clients_max
+ * to what there are descriptors for; told on stderr if that is fewer than were asked for. Returns how
+ * many libwebsockets may use. */
+unsigned descriptors_share(struct options *options);
+
+/* Starts libwebsockets. Returns 0, or -1 and a message on stderr. */
 int server_open(struct server *server, const struct options *options);
-/* Calls back when `fd` is readable: the loop of libwsfan, and signals. Takes the descriptor. */
-int server_watch(struct server *server, int fd, const char *protocol);
+/* Calls back when `fd` is readable: the listening socket, the loop of libwsfan, and signals. Takes the
+ * descriptor. NULL on failure. */
+struct lws *server_watch(struct server *server, int fd, const char *protocol);
 /* Runs until a signal to end has been carried out: every client was told and has gone. */
 void server_run(struct server *server);
 void server_close(struct server *server);
+
+/* Listens. Returns 0, or -1 and a message on stderr. */
+int listener_open(struct server *server, const struct options *options);
+void listener_readable(struct server *server);
 
 /* ------------------------------------------------------------------------------------ client */
 
@@ -251,7 +245,7 @@ void client_closed(struct client *client);
 /* Queues a frame. A client whose queue is full is closed with 1013. frame may be NULL. key as of
  * wsfan_outbound_push(): of one key only the newest waits. */
 void client_send(struct client *client, struct frame *frame, uint64_t key);
-void send_json(struct client *client, struct json *json);
+void send_json(struct client *client, struct writer *json);
 /* "<node>-<session>" in hex, the name of a client in the whole cluster. */
 void client_session(const struct client *client, char text[ID_BYTES + 1]);
 /* Leaves the cluster at once; the close frame goes out as soon as the socket takes it. */
@@ -299,7 +293,7 @@ void redirect_owner(void *loop_user, const wsfan_moved *moved);
 int publish_open(struct server *server, const char *token_file);
 void publish_close(struct server *server);
 /* The events of a request to POST /publish. -1: hang up. */
-int publish_request(struct server *server, struct lws *wsi);
+int publish_request(struct server *server, struct lws *wsi, bool post, uint64_t body_size);
 int publish_body(struct server *server, struct lws *wsi, const char *data, size_t size);
 int publish_complete(struct server *server, struct lws *wsi);
 int publish_writable(struct server *server, struct lws *wsi);
@@ -317,15 +311,13 @@ bool drain_over(const struct server *server);
 
 /* The query string of a request. */
 struct arguments http_arguments(struct lws *wsi);
-/* Answers a request; -1 makes libwebsockets close the connection. */
+/* Answers a request at once or later; -1 makes libwebsockets close the connection. */
 int http_request(struct server *server, struct lws *wsi);
-/* 0: the upgrade to WebSocket goes on; 1: refused with an answer; -1: hang up. */
+/* 0: the upgrade to WebSocket goes on; -1: it was refused, with an answer. */
 int http_upgrade(struct server *server, struct lws *wsi, const char *protocol);
-/* Answers with JSON text, which is freed; header: a name with its colon and a value, or NULL. */
-int http_answer(struct lws *wsi, unsigned status, struct json *body, const char *const header[2]);
-
-/* Sends a JSON answer and frees it; -1 makes libwebsockets close the connection. */
-int http_send_json(struct lws *wsi, unsigned status, struct json *body, bool head_only);
+/* Answers with JSON text, which is freed; headers as of web_answer(). Always -1. */
+int http_answer(struct lws *wsi, unsigned status, struct writer *body, const char *const *headers,
+                bool head_only);
 
 /* --------------------------------------------------------------------------------------- who */
 

@@ -1,51 +1,111 @@
-/* frame.c - one text message for many clients: the bytes exist once, queues share them.
+/* frame.c - one message for many clients: the bytes exist once, queues share them.
  *
  * A server does not mask, so the header of a WebSocket message is the same for every client: it is
- * written here, once, into the room before the text. libwebsockets then sends bytes as they are,
- * which lets client.c put many messages into one write. */
+ * written here, once. libwebsockets then sends bytes as they are, which lets client.c put many
+ * messages into one write.
+ *
+ * What is published is a whole value, so that any program may publish and any may read. The library
+ * stamps a message's id when it is published, so the id is put into the JSON object here. */
 #include "echo_chat.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
-static struct frame *frame_new(void) {
-    struct frame *frame = calloc(1, sizeof *frame);
-    if (frame != NULL)
-        frame->references = 1;
+enum {
+    TEXT = 0x81, /* in one fragment (RFC 6455, section 5.2) */
+    BINARY = 0x82,
+    ID_TEXT_BYTES = sizeof "{\"id\":\"\"," - 1 + ID_BYTES
+};
+
+unsigned char *frame_start(struct frame *frame) {
+    return frame->room + LWS_PRE;
+}
+
+/* A frame with its header. *payload: where its payload goes. */
+static struct frame *frame_new(unsigned char kind, size_t size, char **payload) {
+    size_t head = size < 126 ? 2 : size <= UINT16_MAX ? 4 : 10;
+    struct frame *frame = malloc(sizeof *frame + LWS_PRE + head + size);
+    if (frame == NULL)
+        return NULL;
+    unsigned char *start = frame_start(frame);
+    frame->references = 1;
+    frame->size = head + size;
+    *payload = (char *)start + head;
+    start[0] = kind;
+    start[1] = (unsigned char)(head == 2 ? size : head == 4 ? 126 : 127);
+    for (size_t i = head; i > 2; i--, size >>= 8)
+        start[i - 1] = (unsigned char)size;
     return frame;
 }
 
-/* Puts the header of a text message before it (RFC 6455, section 5.2). */
-static void set_text(struct frame *frame, unsigned char *text, size_t size) {
-    size_t head = size < 126 ? 2 : size <= UINT16_MAX ? 4 : 10;
-    frame->start = text - head;
-    frame->size = head + size;
-    frame->start[0] = 0x81; /* text, in one fragment */
-    frame->start[1] = (unsigned char)(head == 2 ? size : head == 4 ? 126 : 127);
-    for (size_t i = head; i > 2; i--, size >>= 8)
-        frame->start[i - 1] = (unsigned char)size;
+static struct frame *frame_of(unsigned char kind, const char *data, size_t size) {
+    char *payload;
+    struct frame *frame = frame_new(kind, size, &payload);
+    if (frame != NULL && size > 0)
+        memcpy(payload, data, size);
+    return frame;
 }
 
-/* A payload is a JSON object without its first brace. The library stamps the id when the message
- * is published, too late to be in the payload, so it is put before it: into the headroom. */
-struct frame *frame_from_message(wsfan_message *message) {
-    wsfan_message_id id = wsfan_message_get_id(message);
-    char prefix[FRAME_HEADROOM_BYTES - LWS_PRE + 1];
-    snprintf(prefix, sizeof prefix, "{\"id\":\"%016" PRIx64 "-%016" PRIx64 "\",", id.clock,
-             id.origin);
-    unsigned char *headroom = wsfan_message_headroom(message, FRAME_HEADROOM_BYTES);
-    struct frame *frame = headroom == NULL ? NULL : frame_new();
+/* The object with the id before its first member. `text` begins with the brace. */
+static struct frame *with_id(const char *text, size_t size, bool is_empty, const char *id) {
+    char *payload;
+    char prefix[ID_TEXT_BYTES + 1];
+    size_t prefix_size = (size_t)snprintf(prefix, sizeof prefix, "{\"id\":\"%s\"%s", id,
+                                          is_empty ? "" : ",");
+    struct frame *frame = frame_new(TEXT, prefix_size + size - 1, &payload);
     if (frame == NULL)
         return NULL;
-    frame->message = wsfan_message_ref(message);
-    memcpy(headroom + LWS_PRE, prefix, sizeof prefix - 1);
-    set_text(frame, headroom + LWS_PRE, sizeof prefix - 1 + wsfan_message_payload(message).size);
+    memcpy(payload, prefix, prefix_size);
+    memcpy(payload + prefix_size, text + 1, size - 1);
+    return frame;
+}
+
+/* Another program's object has an id of its own, and a page would take the last of two. */
+static struct frame *with_id_instead(json_t *object, const char *id) {
+    json_object_set_new(object, "id", json_string(id));
+    char *text = json_dumps(object, JSON_COMPACT);
+    struct frame *frame = text == NULL ? NULL : frame_of(TEXT, text, strlen(text));
+    free(text);
+    return frame;
+}
+
+/* Another program's text that is no JSON object, as if somebody without a name had said it. */
+static struct frame *as_said(wsfan_bytes text, const char *id) {
+    struct writer json = { 0 };
+    writer_format(&json, "{\"id\":\"%s\",\"type\":\"message\",\"session\":\"%016x-%016x\"", id, 0,
+                  0);
+    writer_format(&json, ",\"chat\":\"\",\"user\":\"\",\"node\":\"\",\"text\":");
+    writer_string_sized(&json, text.data, text.size);
+    writer_format(&json, "}");
+    return frame_from_json(&json);
+}
+
+struct frame *frame_from_message(const wsfan_message *message) {
+    wsfan_bytes payload = wsfan_message_payload(message);
+    wsfan_message_id number = wsfan_message_get_id(message);
+    char id[ID_BYTES + 1];
+    struct frame *frame;
+    snprintf(id, sizeof id, "%016" PRIx64 "-%016" PRIx64, number.clock, number.origin);
+    if ((wsfan_message_flags(message) & WSFAN_BINARY) != 0 ||
+        !utf8_valid(payload.data, payload.size))
+        return frame_of(BINARY, payload.data, payload.size);
+    json_t *object = json_loadb(payload.data, payload.size, JSON_ALLOW_NUL, NULL);
+    if (!json_is_object(object)) {
+        frame = as_said(payload, id);
+    } else if (json_object_get(object, "id") != NULL) {
+        frame = with_id_instead(object, id);
+    } else {
+        const char *brace = memchr(payload.data, '{', payload.size);
+        frame = with_id(brace, payload.size - (size_t)(brace - (const char *)payload.data),
+                        json_object_size(object) == 0, id);
+    }
+    json_decref(object);
     return frame;
 }
 
 uint64_t frame_key(const wsfan_message *message) {
-    static const char typing[] = "\"type\":\"typing\",\"session\":\"";
+    static const char typing[] = "{\"type\":\"typing\",\"session\":\"";
     wsfan_bytes payload = wsfan_message_payload(message);
     const unsigned char *text = payload.data;
     uint64_t key = UINT64_C(0xcbf29ce484222325); /* FNV-1a of the session that follows */
@@ -56,22 +116,14 @@ uint64_t frame_key(const wsfan_message *message) {
     return key;
 }
 
-struct frame *frame_from_json(struct json *json) {
-    struct frame *frame = json->failed ? NULL : frame_new();
-    if (frame != NULL) {
-        frame->owned = json->data;
-        set_text(frame, (unsigned char *)json->data + LWS_PRE, json->size);
-        json->data = NULL;
-    }
-    json_free(json);
+struct frame *frame_from_json(struct writer *json) {
+    wsfan_bytes text = writer_text(json);
+    struct frame *frame = json->failed ? NULL : frame_of(TEXT, text.data, text.size);
+    writer_free(json);
     return frame;
 }
 
 void frame_release(struct frame *frame) {
-    if (frame == NULL || --frame->references > 0)
-        return;
-    if (frame->message != NULL)
-        wsfan_message_unref(frame->message);
-    free(frame->owned);
-    free(frame);
+    if (frame != NULL && --frame->references == 0)
+        free(frame);
 }

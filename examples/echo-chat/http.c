@@ -6,60 +6,44 @@
 #include <stdlib.h>
 #include <strings.h>
 
-enum { HEADER_BYTES_MAX = 1024, NONCE_BYTES = 32 };
+enum { NONCE_BYTES = 32 };
 
 struct response {
     unsigned status;
     const char *type;
-    const char *headers[4]; /* name:, value, name:, value; NULL ends them */
-    struct json body;       /* any text; a json has the room that libwebsockets wants before it */
+    const char *headers[5]; /* name:, value, name:, value; NULL ends them */
+    struct writer body;     /* any text; a writer has the room that libwebsockets wants before it */
 };
 
-static int add_header(struct lws *wsi, const char *name, const char *value, unsigned char **p,
-                      unsigned char *end) {
-    return lws_add_http_header_by_name(wsi, (const unsigned char *)name,
-                                       (const unsigned char *)value, (int)strlen(value), p, end);
-}
-
-/* Frees the body. 0: sent, or libwebsockets holds the rest. */
+/* Frees the body. Always -1. */
 static int send_response(struct lws *wsi, struct response *response, bool head_only) {
-    unsigned char buffer[LWS_PRE + HEADER_BYTES_MAX];
-    unsigned char *start = buffer + LWS_PRE, *p = start, *end = buffer + sizeof buffer;
-    wsfan_bytes body = json_text(&response->body);
-    int failed = response->body.failed ||
-                 lws_add_http_common_headers(wsi, response->status, response->type, body.size, &p,
-                                             end) ||
-                 add_header(wsi, "cache-control:", "no-store", &p, end) ||
-                 add_header(wsi, "x-content-type-options:", "nosniff", &p, end);
-    for (int i = 0; !failed && i < 4 && response->headers[i] != NULL; i += 2)
-        failed = add_header(wsi, response->headers[i], response->headers[i + 1], &p, end);
-    if (!failed)
-        failed = lws_finalize_write_http_header(wsi, start, &p, end) != 0;
-    if (!failed && !head_only)
-        failed = lws_write(wsi, (unsigned char *)(uintptr_t)body.data, body.size,
-                           LWS_WRITE_HTTP_FINAL) < 0;
-    json_free(&response->body);
-    return failed ? -1 : 0;
+    wsfan_bytes body = writer_text(&response->body);
+    int result = -1; /* without an answer, if it did not fit into memory */
+    if (!response->body.failed)
+        result = web_answer(wsi, response->status, response->type, response->headers, body.data,
+                            body.size, head_only);
+    writer_free(&response->body);
+    return result;
 }
 
-int http_send_json(struct lws *wsi, unsigned status, struct json *body, bool head_only) {
+int http_answer(struct lws *wsi, unsigned status, struct writer *body, const char *const *headers,
+                bool head_only) {
     struct response response = { .status = status, .type = "application/json", .body = *body };
     memset(body, 0, sizeof *body);
+    for (int i = 0; headers != NULL && headers[i] != NULL && i < 4; i++)
+        response.headers[i] = headers[i];
     return send_response(wsi, &response, head_only);
 }
 
-static int piece(void *from, int i, char *text, int size) {
-    return lws_hdr_copy_fragment(from, text, size, WSI_TOKEN_HTTP_URI_ARGS, i);
-}
-
 struct arguments http_arguments(struct lws *wsi) {
-    return (struct arguments){ piece, wsi };
+    static const char *const keys[] = { "chat", "user", "token", "hops", "session", "after", NULL };
+    return web_arguments(wsi, keys);
 }
 
 static void plain(struct response *response, unsigned status, const char *text) {
     response->status = status;
     response->type = "text/plain; charset=utf-8";
-    json_format(&response->body, "%s\n", text);
+    writer_format(&response->body, "%s\n", text);
 }
 
 /* ---------------------------------------------------------------------------------- the page */
@@ -82,8 +66,8 @@ static void page(struct server *server, struct response *response, char *policy,
     response->headers[1] = policy;
     response->headers[2] = "referrer-policy:";
     response->headers[3] = "no-referrer";
-    json_raw(&response->body, (const char *)page_html, page_html_size);
-    json_raw(&response->body, "", 1); /* ends the text for strstr() */
+    writer_raw(&response->body, (const char *)page_html, page_html_size);
+    writer_raw(&response->body, "", 1); /* ends the text for strstr() */
     if (response->body.failed)
         return;
     response->body.size--;
@@ -101,7 +85,7 @@ static void readiness(struct server *server, struct response *response) {
     bool ready = !server->stopping && wsfan_node_ready(server->node) == 1;
     response->status = ready ? HTTP_STATUS_OK : HTTP_STATUS_SERVICE_UNAVAILABLE;
     response->type = "application/json";
-    json_format(&response->body, "{\"ready\":%s}\n", ready ? "true" : "false");
+    writer_format(&response->body, "{\"ready\":%s}\n", ready ? "true" : "false");
 }
 
 /* Where the clients of a chat belong. */
@@ -116,37 +100,37 @@ static void owner(struct server *server, struct lws *wsi, struct response *respo
     }
     response->status = HTTP_STATUS_OK;
     response->type = "application/json";
-    json_format(&response->body, "{\"chat\":");
-    json_string(&response->body, chat);
-    json_format(&response->body, ",\"node\":");
-    json_string(&response->body, owner.name);
-    json_format(&response->body, ",\"address\":");
-    json_string(&response->body, owner.public_address);
-    json_format(&response->body, ",\"here\":%s,\"up\":%s}\n", owner.here ? "true" : "false",
-                owner.up ? "true" : "false");
+    writer_format(&response->body, "{\"chat\":");
+    writer_string(&response->body, chat);
+    writer_format(&response->body, ",\"node\":");
+    writer_string(&response->body, owner.name);
+    writer_format(&response->body, ",\"address\":");
+    writer_string(&response->body, owner.public_address);
+    writer_format(&response->body, ",\"here\":%s,\"up\":%s}\n", owner.here ? "true" : "false",
+                  owner.up ? "true" : "false");
 }
 
 static void health(struct server *server, struct response *response) {
     response->status = server->stopping ? HTTP_STATUS_SERVICE_UNAVAILABLE : HTTP_STATUS_OK;
     response->type = "application/json";
-    json_format(&response->body,
-                "{\"status\":\"%s\",\"node\":", server->stopping ? "stopping" : "ok");
-    json_string(&response->body, wsfan_node_name(server->node));
-    json_format(&response->body, "}\n");
+    writer_format(&response->body,
+                  "{\"status\":\"%s\",\"node\":", server->stopping ? "stopping" : "ok");
+    writer_string(&response->body, wsfan_node_name(server->node));
+    writer_format(&response->body, "}\n");
 }
 
-static void stats_peers(struct server *server, struct json *json) {
+static void stats_peers(struct server *server, struct writer *json) {
     size_t count;
     wsfan_peer_stats *peers = peers_list(server, &count);
     for (size_t i = 0; i < count; i++) {
         const wsfan_peer_stats *peer = &peers[i];
-        json_format(json, "%s{\"node\":\"%016" PRIx64 "\"", i == 0 ? "" : ",", peer->node);
-        json_format(json, ",\"name\":");
-        json_string(json, peer->name);
-        json_format(json, ",\"endpoint\":");
-        json_string(json, peer->endpoint);
-        json_format(json, ",\"state\":\"%s\"", peers_state(peer->state));
-#define FIELD(name) json_format(json, ",\"" #name "\":%" PRIu64, peer->name)
+        writer_format(json, "%s{\"node\":\"%016" PRIx64 "\"", i == 0 ? "" : ",", peer->node);
+        writer_format(json, ",\"name\":");
+        writer_string(json, peer->name);
+        writer_format(json, ",\"endpoint\":");
+        writer_string(json, peer->endpoint);
+        writer_format(json, ",\"state\":\"%s\"", peers_state(peer->state));
+#define FIELD(name) writer_format(json, ",\"" #name "\":%" PRIu64, peer->name)
         FIELD(messages_in), FIELD(messages_out);
         FIELD(payload_bytes_in), FIELD(payload_bytes_out);
         FIELD(frames_in), FIELD(frames_out);
@@ -154,30 +138,30 @@ static void stats_peers(struct server *server, struct json *json) {
         FIELD(gap_in), FIELD(gap_out);
         FIELD(queue_count), FIELD(queue_bytes), FIELD(window_bytes);
 #undef FIELD
-        json_format(json, "}");
+        writer_format(json, "}");
     }
     free(peers);
 }
 
-static void put_reason(struct json *json, const char *name, uint64_t count) {
-    json_format(json, "\"");
+static void put_reason(struct writer *json, const char *name, uint64_t count) {
+    writer_format(json, "\"");
     for (const char *c = name; *c != '\0'; c++)
-        json_format(json, "%c", *c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
-    json_format(json, "\":%" PRIu64, count);
+        writer_format(json, "%c", *c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
+    writer_format(json, "\":%" PRIu64, count);
 }
 
-static void stats_dropped(struct json *json, const wsfan_stats *stats) {
+static void stats_dropped(struct writer *json, const wsfan_stats *stats) {
 #define DROP_NAME(name, text) #name,
     static const char *const names[] = { WSFAN_DROP_LIST(DROP_NAME) };
 #undef DROP_NAME
     for (size_t i = 0; i < WSFAN_DROP_COUNT; i++) {
-        json_format(json, "%s", i == 0 ? "" : ",");
+        writer_format(json, "%s", i == 0 ? "" : ",");
         put_reason(json, names[i] + sizeof "WSFAN_DROP_" - 1, stats->dropped[i]);
     }
 }
 
 /* What clients were not sent, by reason. */
-static void stats_outbound(struct server *server, struct json *json) {
+static void stats_outbound(struct server *server, struct writer *json) {
 #define DROP_NAME(name, text) #name,
     static const char *const names[] = { WSFAN_OUTBOUND_DROP_LIST(DROP_NAME) };
 #undef DROP_NAME
@@ -190,44 +174,85 @@ static void stats_outbound(struct server *server, struct json *json) {
         for (unsigned i = 0; i < WSFAN_OUTBOUND_DROP_COUNT; i++)
             dropped[i] += stats.dropped[i];
     }
-    json_format(json, ",\"outbound\":{");
+    writer_format(json, ",\"outbound\":{");
     for (size_t i = 0; i < WSFAN_OUTBOUND_DROP_COUNT; i++) {
-        json_format(json, "%s", i == 0 ? "" : ",");
+        writer_format(json, "%s", i == 0 ? "" : ",");
         put_reason(json, names[i] + sizeof "WSFAN_OUTBOUND_DROP_" - 1, dropped[i]);
     }
-    json_format(json, "}");
+    writer_format(json, "}");
 }
 
 static void statistics(struct server *server, struct response *response) {
-    struct json *json = &response->body;
+    struct writer *json = &response->body;
     wsfan_stats stats = { .struct_size = sizeof stats };
     response->status = HTTP_STATUS_OK;
     response->type = "application/json";
     if (wsfan_node_stats(server->node, &stats) != WSFAN_OK)
         json->failed = true;
-    json_format(json, "{\"id\":\"%016" PRIx64 "\",\"name\":", wsfan_node_id(server->node));
-    json_string(json, wsfan_node_name(server->node));
-    json_format(json, ",\"endpoint\":");
-    json_string(json, wsfan_node_endpoint(server->node));
-    json_format(json, ",\"clients\":{\"open\":%" PRIu64 ",\"slow\":%" PRIu64, server->clients_count,
-                server->clients_slow);
-    json_format(json, ",\"refused\":%" PRIu64 ",\"moved\":%" PRIu64 "}", server->clients_refused,
-                server->clients_moved);
+    writer_format(json, "{\"id\":\"%016" PRIx64 "\",\"name\":", wsfan_node_id(server->node));
+    writer_string(json, wsfan_node_name(server->node));
+    writer_format(json, ",\"endpoint\":");
+    writer_string(json, wsfan_node_endpoint(server->node));
+    writer_format(json, ",\"clients\":{\"open\":%" PRIu64 ",\"max\":%" PRIu32,
+                  server->clients_count, server->door.options.clients_max);
+    writer_format(json, ",\"slow\":%" PRIu64, server->clients_slow);
+    writer_format(json, ",\"refused\":%" PRIu64 ",\"moved\":%" PRIu64 "}", server->clients_refused,
+                  server->clients_moved);
+    writer_format(json, ",\"connections\":%u", server->connections_count);
     stats_outbound(server, json);
-#define FIELD(name) json_format(json, ",\"" #name "\":%" PRIu64, (uint64_t)stats.name)
+#define FIELD(name) writer_format(json, ",\"" #name "\":%" PRIu64, (uint64_t)stats.name)
     FIELD(sessions), FIELD(chats), FIELD(chats_remote), FIELD(peers_up);
     FIELD(published), FIELD(published_bytes), FIELD(delivered), FIELD(received), FIELD(gaps);
     FIELD(endpoints), FIELD(dns_failures), FIELD(joins_pending), FIELD(publish_queue_count),
         FIELD(publish_queue_bytes);
 #undef FIELD
-    json_format(json, ",\"dropped\":{");
+    writer_format(json, ",\"dropped\":{");
     stats_dropped(json, &stats);
-    json_format(json, "},\"peers\":[");
+    writer_format(json, "},\"peers\":[");
     stats_peers(server, json);
-    json_format(json, "]}\n");
+    writer_format(json, "]}\n");
 }
 
 /* ------------------------------------------------------------------------------------- routes */
+
+static void refuse_token(struct response *response) {
+    plain(response, HTTP_STATUS_UNAUTHORIZED, "the token is missing or wrong");
+}
+
+/* A question to the cluster, or a kick. Returns whether it is answered later. */
+static bool ask(struct server *server, struct lws *wsi, const char *path, int method,
+                struct response *response) {
+    if (!door_has_token(server, wsi)) {
+        refuse_token(response);
+        return false;
+    }
+    unsigned status = who_request(server, wsi, path, method == LWSHUMETH_POST,
+                                  method == LWSHUMETH_HEAD);
+    if (status != 0)
+        plain(response, status, "the request was not made");
+    return status == 0;
+}
+
+static void get(struct server *server, struct lws *wsi, const char *path, char *policy,
+                size_t policy_size, struct response *response) {
+    if (strcmp(path, "/") == 0) {
+        page(server, response, policy, policy_size);
+    } else if (strcmp(path, "/owner") == 0) {
+        owner(server, wsi, response);
+    } else if (strcmp(path, "/stats") == 0 && !door_has_token(server, wsi)) {
+        refuse_token(response);
+    } else if (strcmp(path, "/stats") == 0) {
+        statistics(server, response);
+    } else if (strcmp(path, "/ws") == 0) {
+        plain(response, 426, "this is for WebSocket clients: /ws?chat=CHAT&user=USER");
+        response->headers[0] = "upgrade:";
+        response->headers[1] = "websocket";
+    } else {
+        plain(response, HTTP_STATUS_NOT_FOUND,
+              "there is /, /ws, /owner, /publish, /healthz, /readyz, /stats, /chats, /users/USER, "
+              "/nodes and /kick");
+    }
+}
 
 int http_request(struct server *server, struct lws *wsi) {
     char policy[512];
@@ -235,58 +260,31 @@ int http_request(struct server *server, struct lws *wsi) {
     int path_size = 0;
     int method = lws_http_get_uri_and_method(wsi, &path, &path_size);
     struct response response = { 0 };
-    if (path != NULL && strcmp(path, "/publish") == 0)
-        return publish_request(server, wsi);
-    bool post = method == LWSHUMETH_POST;
-    if ((post || method == LWSHUMETH_GET || method == LWSHUMETH_HEAD) && who_serves(path, post)) {
-        bool allowed = door_has_token(server, wsi);
-        unsigned status = HTTP_STATUS_UNAUTHORIZED;
-        if (allowed)
-            status = who_request(server, wsi, path, post, method == LWSHUMETH_HEAD);
-        if (status == 0)
+    const char *reason;
+    uint64_t body_size;
+    bool read = method == LWSHUMETH_GET || method == LWSHUMETH_HEAD;
+    unsigned status = web_body_size(wsi, &body_size, &reason);
+    if (status != 0)
+        plain(&response, status, reason);
+    else if (strcmp(path, "/publish") == 0)
+        return publish_request(server, wsi, method == LWSHUMETH_POST, body_size);
+    else if (read && strcmp(path, "/healthz") == 0)
+        health(server, &response);
+    else if (read && strcmp(path, "/readyz") == 0)
+        readiness(server, &response);
+    else if (!door_knows_host(server, wsi))
+        plain(&response, 421, "this server does not know that name: start it with --host NAME");
+    else if ((read || method == LWSHUMETH_POST) && who_serves(path, !read)) {
+        if (ask(server, wsi, path, method, &response))
             return 0;
-        plain(&response, status,
-              allowed ? "the request was not made" : "the token is missing or wrong");
-    } else if (method != LWSHUMETH_GET && method != LWSHUMETH_HEAD) {
+    } else if (read) {
+        get(server, wsi, path, policy, sizeof policy, &response);
+    } else {
         plain(&response, HTTP_STATUS_METHOD_NOT_ALLOWED, "only GET and HEAD are served here");
         response.headers[0] = "allow:";
         response.headers[1] = "GET, HEAD";
-    } else if (strcmp(path, "/") == 0) {
-        page(server, &response, policy, sizeof policy);
-    } else if (strcmp(path, "/healthz") == 0) {
-        health(server, &response);
-    } else if (strcmp(path, "/readyz") == 0) {
-        readiness(server, &response);
-    } else if (strcmp(path, "/owner") == 0) {
-        owner(server, wsi, &response);
-    } else if (strcmp(path, "/stats") == 0 && !door_has_token(server, wsi)) {
-        plain(&response, HTTP_STATUS_UNAUTHORIZED, "the token is missing or wrong");
-    } else if (strcmp(path, "/stats") == 0) {
-        statistics(server, &response);
-    } else if (strcmp(path, "/ws") == 0) {
-        plain(&response, 426, "this is for WebSocket clients: /ws?chat=CHAT&user=USER");
-        response.headers[0] = "upgrade:";
-        response.headers[1] = "websocket";
-    } else {
-        plain(&response, HTTP_STATUS_NOT_FOUND,
-              "there is /, /ws, /owner, /publish, /healthz, /readyz, /stats, /chats, /users/USER, "
-              "/nodes and /kick");
     }
-    if (send_response(wsi, &response, method == LWSHUMETH_HEAD) != 0)
-        return -1;
-    return lws_http_transaction_completed(wsi) ? -1 : 0;
-}
-
-int http_answer(struct lws *wsi, unsigned status, struct json *body, const char *const header[2]) {
-    struct response response = { .status = status, .type = "application/json", .body = *body };
-    memset(body, 0, sizeof *body);
-    if (header != NULL) {
-        response.headers[0] = header[0];
-        response.headers[1] = header[1];
-    }
-    if (send_response(wsi, &response, false) != 0)
-        return -1;
-    return lws_http_transaction_completed(wsi) ? -1 : 0;
+    return send_response(wsi, &response, method == LWSHUMETH_HEAD);
 }
 
 int http_upgrade(struct server *server, struct lws *wsi, const char *protocol) {
@@ -309,5 +307,5 @@ int http_upgrade(struct server *server, struct lws *wsi, const char *protocol) {
     } else {
         return 0;
     }
-    return send_response(wsi, &response, false) == 0 ? 1 : -1;
+    return send_response(wsi, &response, false);
 }

@@ -9,13 +9,12 @@
 
 /* Signals to end arrive as something readable, so that they are handled in the event loop. Blocked
  * before any thread exists, and so in all of them. */
-static int open_signals(bool hangup) {
+static int open_signals(void) {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
-    if (hangup)
-        sigaddset(&signals, SIGHUP);
+    sigaddset(&signals, SIGHUP);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -45,7 +44,7 @@ static void announce(const struct server *server, const struct options *options)
     bool ipv6 = strchr(host, ':') != NULL;
     printf("ready: node %s, page http%s://%s%s%s:%d/, mesh %s\n", wsfan_node_name(server->node),
            options->tls_cert != NULL ? "s" : "", ipv6 ? "[" : "", host, ipv6 ? "]" : "",
-           lws_get_vhost_listen_port(server->vhost), *mesh != '\0' ? mesh : "none");
+           server->listen_port, *mesh != '\0' ? mesh : "none");
     fflush(stdout);
 }
 
@@ -53,18 +52,20 @@ int main(int argc, char **argv) {
     struct options options;
     struct server server = { 0 };
     options_read(&options, argc, argv);
-    int signals = open_signals(options.cluster.allow_path != NULL);
+    int signals = open_signals();
+    server.connections_max = descriptors_share(&options);
     if (door_open(&server, &options.door) != 0 || server_open(&server, &options) != 0)
         return 1;
     server.drain_ms = options.drain_s * 1000;
     server.redirect = options.redirect;
+    server.keys_reloadable = options.cluster.allow_path != NULL;
     int status = 1;
     int error = cluster_open(&server, &options.cluster);
     if (error != WSFAN_OK) {
         status = explain(error, &options);
     } else if (options.publish_token != NULL && publish_open(&server, options.publish_token) != 0) {
         status = 2;
-    } else if (server_watch(&server, signals, "signal") != 0) {
+    } else if (server_watch(&server, signals, "signal") == NULL) {
         fprintf(stderr, "echo-chat: cannot watch for signals\n");
     } else {
         announce(&server, &options);
@@ -72,8 +73,8 @@ int main(int argc, char **argv) {
         server_run(&server);
         status = 0;
     }
+    server_close(&server);
     cluster_close(&server);
     publish_close(&server);
-    server_close(&server);
     return status;
 }

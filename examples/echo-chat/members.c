@@ -11,19 +11,19 @@
 
 enum { MEMBERS_COUNT_MAX = 1000, RECOUNT_S = 1 };
 
-static void put_member(struct json *json, const wsfan_member *member) {
+static void put_member(struct writer *json, const wsfan_member *member) {
     static const char *const events[] = { "", "join", "update", "leave" };
     bool first = json->size > 0 && ((char *)json->data)[LWS_PRE + json->size - 1] == '[';
-    json_format(json, "%s{\"event\":\"%s\",\"user\":", first ? "" : ",", events[member->event]);
-    json_string_sized(json, member->user.data, member->user.size);
-    json_format(json, ",\"sessions\":%" PRIu64 ",\"places\":[", member->sessions);
+    writer_format(json, "%s{\"event\":\"%s\",\"user\":", first ? "" : ",", events[member->event]);
+    writer_string_sized(json, member->user.data, member->user.size);
+    writer_format(json, ",\"sessions\":%" PRIu64 ",\"places\":[", member->sessions);
     for (size_t i = 0; i < member->places_count; i++) {
         const wsfan_place *place = &member->places[i];
-        json_format(json, "%s{\"node\":", i == 0 ? "" : ",");
-        json_string_sized(json, place->metadata.data, place->metadata.size);
-        json_format(json, ",\"sessions\":%" PRIu32 "}", place->sessions);
+        writer_format(json, "%s{\"node\":", i == 0 ? "" : ",");
+        writer_string_sized(json, place->metadata.data, place->metadata.size);
+        writer_format(json, ",\"sessions\":%" PRIu32 "}", place->sessions);
     }
-    json_format(json, "]}");
+    writer_format(json, "]}");
 }
 
 static void put_visited(void *json, const wsfan_member *member) {
@@ -31,16 +31,17 @@ static void put_visited(void *json, const wsfan_member *member) {
 }
 
 /* Returns whether the count is of all replicas. */
-static bool begin(struct server *server, struct json *json, wsfan_bytes chat, bool anew,
+static bool begin(struct server *server, struct writer *json, wsfan_bytes chat, bool anew,
                   bool large) {
     wsfan_count count = { .struct_size = sizeof count };
     if (wsfan_chat_count(server->node, chat, &count) != WSFAN_OK)
         json->failed = true;
-    json_format(json, "{\"type\":\"members\",\"anew\":%s,\"large\":%s", anew ? "true" : "false",
-                large ? "true" : "false");
-    json_format(json, ",\"sessions\":%" PRIu64 ",\"users\":%" PRIu64, count.sessions, count.users);
-    json_format(json, ",\"complete\":%s,\"missing\":%" PRIu32 ",\"members\":[",
-                count.complete ? "true" : "false", count.missing_count);
+    writer_format(json, "{\"type\":\"members\",\"anew\":%s,\"large\":%s", anew ? "true" : "false",
+                  large ? "true" : "false");
+    writer_format(json, ",\"sessions\":%" PRIu64 ",\"users\":%" PRIu64, count.sessions,
+                  count.users);
+    writer_format(json, ",\"complete\":%s,\"missing\":%" PRIu32 ",\"members\":[",
+                  count.complete ? "true" : "false", count.missing_count);
     return count.complete;
 }
 
@@ -60,9 +61,9 @@ static void expect_recount(struct client *client, bool complete) {
 }
 
 void members_recount(struct client *client) {
-    struct json json = { 0 };
+    struct writer json = { 0 };
     bool complete = begin(client->server, &json, wsfan_string(client->chat), false, client->large);
-    json_format(&json, "]}");
+    writer_format(&json, "]}");
     send_json(client, &json);
     expect_recount(client, complete);
 }
@@ -71,14 +72,14 @@ void members_welcome(struct client *client) {
     wsfan_bytes chat = wsfan_string(client->chat);
     wsfan_count count = { .struct_size = sizeof count };
     uint64_t cursor = 0;
-    struct json json = { 0 };
+    struct writer json = { 0 };
     wsfan_chat_count(client->server->node, chat, &count);
     client->large = count.users > MEMBERS_COUNT_MAX;
     bool complete = begin(client->server, &json, chat, true, client->large);
     if (!client->large)
         wsfan_chat_members(client->server->node, chat, &cursor, MEMBERS_COUNT_MAX, put_visited,
                            &json);
-    json_format(&json, "]}");
+    writer_format(&json, "]}");
     send_json(client, &json);
     expect_recount(client, complete);
 }
@@ -87,12 +88,12 @@ void members_welcome(struct client *client) {
 void members_changed(void *loop_user, const wsfan_presence *presence) {
     struct server *server = loop_user;
     bool large = (presence->flags & WSFAN_PRESENCE_LARGE) != 0;
-    struct json json = { 0 };
+    struct writer json = { 0 };
     bool complete = begin(server, &json, presence->chat,
                           (presence->flags & WSFAN_PRESENCE_ANEW) != 0, large);
     for (size_t i = 0; i < presence->members_count; i++)
         put_member(&json, &presence->members[i]);
-    json_format(&json, "]}");
+    writer_format(&json, "]}");
     struct frame *frame = frame_from_json(&json);
     for (struct client *client = server->clients; client != NULL; client = client->next) {
         if (client->close_status != 0 || strlen(client->chat) != presence->chat.size ||

@@ -51,6 +51,9 @@ static const char usage[] =
     "                      given again [the page's own]. With --placement redirect, and for "
     "pages\n"
     "                      that are served elsewhere, name those\n"
+    "  --host NAME         browsers reach this server by this name, too; may be given again "
+    "[addresses,\n"
+    "                      localhost, the names of --public and --origin; any with --token]\n"
     "  --token FILE        clients, /stats, /chats, /users, /nodes, /kick need the token in this\n"
     "                      file's first line, as ?token=TOKEN or as Authorization: Bearer TOKEN;\n"
     "                      the page asks for it. Not for: the page itself, /owner, /healthz,\n"
@@ -64,16 +67,20 @@ static const char usage[] =
     "Over HTTP: / the page, /?admin the page with a button to kick each member, /owner?chat=CHAT,\n"
     "/ws?chat=CHAT&user=USER the chat, POST /publish, /healthz, /readyz, /stats; of all replicas\n"
     "/chats, /users/USER, /nodes; POST /kick?session=ID or user=USER ends connections.\n"
-    "SIGTERM and SIGINT end it: clients are told to go elsewhere. Exit status: 0 ended by a\n"
+    "SIGTERM and SIGINT end it: clients are told to go elsewhere. SIGHUP reads --allow again. Exit "
+    "status: 0 ended by a\n"
     "signal, 1 it could not start, 2 a bad argument.\n";
 
 LWS_FORMAT(1) static void bad(const char *format, ...) {
+    char text[512];
     va_list arguments;
     va_start(arguments, format);
-    fputs("echo-chat: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputs("; see --help\n", stderr);
+    vsnprintf(text, sizeof text, format, arguments);
     va_end(arguments);
+    for (char *c = text; *c != '\0'; c++) /* in one line, for terminals */
+        if ((unsigned char)*c < 0x20 || *c == 0x7F)
+            *c = '?';
+    fprintf(stderr, "echo-chat: %s; see --help\n", text);
     exit(2);
 }
 
@@ -117,15 +124,12 @@ static const char *read_name(const char *name) {
     return name;
 }
 
-/* What clients are told, so it is made whole here: http://HOST:PORT without a path. */
+/* What clients are told, in headers and close frames, so it is made whole here: http://HOST:PORT. */
 static const char *read_public(const char *argument) {
     static char address[PUBLIC_BYTES_MAX + 1];
     bool url = strncmp(argument, "http://", 7) == 0 || strncmp(argument, "https://", 8) == 0;
     int size = snprintf(address, sizeof address, "%s%s", url ? "" : "http://", argument);
-    bool valid = size > 0 && size <= PUBLIC_BYTES_MAX && *argument != '\0';
-    for (const char *c = argument; *c != '\0'; c++) /* it goes into headers and close frames */
-        valid = valid && (unsigned char)*c > 0x20 && (unsigned char)*c < 0x7F;
-    if (!valid || strchr(address + 8, '/') != NULL)
+    if (size > PUBLIC_BYTES_MAX || !web_is_origin(address))
         bad("--public %.110s: it must be http://HOST:PORT, https://HOST:PORT or HOST:PORT, at most "
             "%d bytes",
             argument, PUBLIC_BYTES_MAX);
@@ -160,6 +164,7 @@ enum {
     CLIENTS,
     HANDSHAKES,
     MESSAGES,
+    HOST,
     DOWN,
     GRACE
 };
@@ -172,12 +177,25 @@ static uint32_t read_count(const char *flag, const char *argument) {
     return (uint32_t)count;
 }
 
+static void read_names(struct web_names *names, bool origin, const char *argument) {
+    const char *flag = origin ? "--origin" : "--host";
+    const char **list = origin ? names->origins : names->hosts;
+    unsigned *count = origin ? &names->origins_count : &names->hosts_count;
+    if (*count == WEB_NAMES_COUNT_MAX)
+        bad("%s: at most %d of them", flag, WEB_NAMES_COUNT_MAX);
+    if (origin && !web_is_origin(argument))
+        bad("--origin %.110s: it must be http://HOST[:PORT] or https://HOST[:PORT], or *",
+            argument);
+    if (!origin && (*argument == '\0' || strpbrk(argument, ":/[]@ ") != NULL))
+        bad("--host %.110s: it must be a name without a port", argument);
+    list[(*count)++] = argument;
+}
+
 static void read_door(struct door_options *door, int option, const char *argument) {
     switch (option) {
     case ORIGIN:
-        if (door->origins_count == ORIGINS_COUNT_MAX)
-            bad("--origin: at most %d of them", ORIGINS_COUNT_MAX);
-        door->origins[door->origins_count++] = argument;
+    case HOST:
+        read_names(&door->names, option == ORIGIN, argument);
         break;
     case TOKEN:
         door->token_file = argument;
@@ -211,6 +229,7 @@ void options_read(struct options *options, int argc, char **argv) {
         { "tls-cert", required_argument, NULL, TLS_CERT },
         { "tls-key", required_argument, NULL, TLS_KEY },
         { "origin", required_argument, NULL, ORIGIN },
+        { "host", required_argument, NULL, HOST },
         { "token", required_argument, NULL, TOKEN },
         { "clients", required_argument, NULL, CLIENTS },
         { "handshakes", required_argument, NULL, HANDSHAKES },
@@ -280,9 +299,13 @@ void options_read(struct options *options, int argc, char **argv) {
         case TLS_KEY:
             options->tls_key = optarg;
             break;
-        case ORIGIN:
-        case TOKEN:
         case CLIENTS:
+            options->clients_asked = true;
+            read_door(&options->door, option, optarg);
+            break;
+        case ORIGIN:
+        case HOST:
+        case TOKEN:
         case HANDSHAKES:
         case MESSAGES:
             read_door(&options->door, option, optarg);
@@ -308,4 +331,5 @@ void options_read(struct options *options, int argc, char **argv) {
     if ((options->tls_cert == NULL) != (options->tls_key == NULL))
         bad("--tls-cert and --tls-key need each other");
     options->cluster.peers = joins;
+    options->door.names.public_address = options->cluster.public_address;
 }

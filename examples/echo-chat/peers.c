@@ -29,13 +29,13 @@ wsfan_peer_stats *peers_list(const struct server *server, size_t *count) {
 
 /* ----------------------------------------------------------------------------------- sending */
 
-void send_json(struct client *client, struct json *json) {
+void send_json(struct client *client, struct writer *json) {
     struct frame *frame = frame_from_json(json);
     client_send(client, frame, 0);
     frame_release(frame);
 }
 
-static void send_json_to_all(struct server *server, struct json *json) {
+static void send_json_to_all(struct server *server, struct writer *json) {
     struct frame *frame = frame_from_json(json);
     for (struct client *client = server->clients; client != NULL; client = client->next)
         client_send(client, frame, 0);
@@ -49,19 +49,19 @@ void peers_welcome(struct client *client) {
     wsfan_peer_stats *peers = peers_list(client->server, &count);
     char session[ID_BYTES + 1];
     client_session(client, session);
-    struct json json = { 0 };
-    json_format(&json, "{\"type\":\"welcome\",\"session\":\"%s\"", session);
-    json_format(&json, ",\"id\":\"%016" PRIx64 "\",\"node\":", wsfan_node_id(node));
-    json_string(&json, wsfan_node_name(node));
-    json_format(&json, ",\"replicas\":[");
+    struct writer json = { 0 };
+    writer_format(&json, "{\"type\":\"welcome\",\"session\":\"%s\"", session);
+    writer_format(&json, ",\"id\":\"%016" PRIx64 "\",\"node\":", wsfan_node_id(node));
+    writer_string(&json, wsfan_node_name(node));
+    writer_format(&json, ",\"replicas\":[");
     for (size_t i = 0; i < count; i++) {
-        json_format(&json,
-                    "%s{\"id\":\"%016" PRIx64 "\",\"state\":\"%s\",\"node\":", i == 0 ? "" : ",",
-                    peers[i].node, peers_state(peers[i].state));
-        json_string(&json, peers[i].name);
-        json_format(&json, "}");
+        writer_format(&json,
+                      "%s{\"id\":\"%016" PRIx64 "\",\"state\":\"%s\",\"node\":", i == 0 ? "" : ",",
+                      peers[i].node, peers_state(peers[i].state));
+        writer_string(&json, peers[i].name);
+        writer_format(&json, "}");
     }
-    json_format(&json, "]}");
+    writer_format(&json, "]}");
     free(peers);
     send_json(client, &json);
 }
@@ -71,14 +71,14 @@ void peers_welcome(struct client *client) {
 void peers_joined(void *loop_user, const wsfan_joined *joined) {
     (void)loop_user;
     struct client *client = joined->session_user;
-    struct json json = { 0 };
+    struct writer json = { 0 };
     if (joined->status == WSFAN_EPARTIAL) {
-        json_format(&json, "{\"type\":\"partial\",\"count\":%zu}", joined->missing_count);
+        writer_format(&json, "{\"type\":\"partial\",\"count\":%zu}", joined->missing_count);
         send_json(client, &json);
     }
     char session[ID_BYTES + 1];
     client_session(client, session);
-    json_format(&json, "{\"type\":\"joined\",\"session\":\"%s\"}", session);
+    writer_format(&json, "{\"type\":\"joined\",\"session\":\"%s\"}", session);
     send_json(client, &json);
     members_welcome(client);
 }
@@ -119,18 +119,19 @@ void peers_event(void *loop_user, const wsfan_peer *peer) {
                 peer->endpoint, reason_text(peer->reason));
     if (peer->event == WSFAN_PEER_REFUSED || peer->name[0] == '\0')
         return;
-    struct json json = { 0 };
-    json_format(&json, "{\"type\":\"replica\",\"id\":\"%016" PRIx64 "\",\"state\":\"%s\",\"node\":",
-                peer->node, peers_state(peer->event));
-    json_string(&json, peer->name);
-    json_format(&json, "}");
+    struct writer json = { 0 };
+    writer_format(&json,
+                  "{\"type\":\"replica\",\"id\":\"%016" PRIx64 "\",\"state\":\"%s\",\"node\":",
+                  peer->node, peers_state(peer->event));
+    writer_string(&json, peer->name);
+    writer_format(&json, "}");
     send_json_to_all(server, &json);
 }
 
 void peers_gap(void *loop_user, const wsfan_gap *gap) {
-    struct json json = { 0 };
-    json_format(&json, "{\"type\":\"gap\",\"count\":%" PRIu64 ",\"node\":", gap->count);
-    json_string(&json, gap->name);
-    json_format(&json, "}");
+    struct writer json = { 0 };
+    writer_format(&json, "{\"type\":\"gap\",\"count\":%" PRIu64 ",\"node\":", gap->count);
+    writer_string(&json, gap->name);
+    writer_format(&json, "}");
     send_json_to_all(loop_user, &json);
 }

@@ -8,7 +8,6 @@
  * KEYS_COUNT_MAX keys; another replica knows nothing of them, so repeat where you asked. */
 #include "echo_chat.h"
 
-#include <cjson/cJSON.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,8 +16,8 @@ enum {
     KEY_BYTES_MAX = 128,
     KEYS_COUNT_MAX = 1024,
     BODY_BYTES_MAX = 64 * 1024,
-    REQUESTS_COUNT_MAX = 256,
-    ANSWER_S = 30, /* more than the library takes to know */
+    REQUESTS_COUNT_MAX = 256, /* of those with the token */
+    ANSWER_S = 30,            /* more than the library takes to know */
     DIGEST_BYTES = 20
 };
 
@@ -33,19 +32,21 @@ struct request {
     struct request *next;
     struct lws *wsi; /* NULL: the other side has hung up */
     unsigned status; /* of the answer; 0: there is none yet */
-    struct json answer;
-    const char *header[2];
-    struct past *past; /* NULL: it has no key */
-    bool published;    /* its result is still to come */
+    struct writer answer;
+    const char *headers[3]; /* as of web_answer() */
+    struct past *past;      /* NULL: it has no key */
+    bool admitted;          /* it brought the token, and has one of the places */
+    bool published;         /* its result is still to come */
     char key[KEY_BYTES_MAX + 1];
     size_t size;
-    char body[BODY_BYTES_MAX + 1];
+    size_t size_announced;
+    char *body; /* NULL until the first of it comes */
 };
 
 struct publisher {
     struct token token;
     struct request *requests;
-    unsigned requests_count;
+    unsigned admitted_count;
     struct past past[KEYS_COUNT_MAX]; /* a ring */
     unsigned past_next;
 };
@@ -65,8 +66,10 @@ static void end_request(struct publisher *publisher, struct request *request) {
     while (*link != request)
         link = &(*link)->next;
     *link = request->next;
-    publisher->requests_count--;
-    json_free(&request->answer);
+    if (request->admitted)
+        publisher->admitted_count--;
+    writer_free(&request->answer);
+    free(request->body);
     free(request);
 }
 
@@ -92,25 +95,25 @@ static struct request *find(const struct server *server, const struct lws *wsi) 
 /* ------------------------------------------------------------------------------------- answers */
 
 static void fail(struct request *request, unsigned status, const char *text) {
-    json_free(&request->answer);
+    writer_free(&request->answer);
     request->status = status;
-    json_format(&request->answer, "{\"error\":");
-    json_string(&request->answer, text);
-    json_format(&request->answer, "}\n");
+    writer_format(&request->answer, "{\"error\":");
+    writer_string(&request->answer, text);
+    writer_format(&request->answer, "}\n");
 }
 
 static int fail_now(struct lws *wsi, unsigned status, const char *text,
-                    const char *const header[2]) {
-    struct json body = { 0 };
-    json_format(&body, "{\"error\":");
-    json_string(&body, text);
-    json_format(&body, "}\n");
-    return http_answer(wsi, status, &body, header);
+                    const char *const *headers) {
+    struct writer body = { 0 };
+    writer_format(&body, "{\"error\":");
+    writer_string(&body, text);
+    writer_format(&body, "}\n");
+    return http_answer(wsi, status, &body, headers, false);
 }
 
 static int send_answer(struct publisher *publisher, struct request *request) {
-    int result = http_answer(request->wsi, request->status, &request->answer,
-                             request->header[0] != NULL ? request->header : NULL);
+    int result = http_answer(request->wsi, request->status, &request->answer, request->headers,
+                             false);
     request->wsi = NULL;
     if (!request->published)
         end_request(publisher, request);
@@ -132,36 +135,37 @@ static int read_key(struct lws *wsi, char key[KEY_BYTES_MAX + 1]) {
                : 0;
 }
 
-/* Asks for what may be wrong before the body has come; the rest is told at its end. */
-int publish_request(struct server *server, struct lws *wsi) {
-    static const char *const allow[2] = { "allow:", "POST" };
-    static const char *const bearer[2] = { "www-authenticate:", "Bearer" };
-    static const char *const later[2] = { "retry-after:", "1" };
+/* Asks for what may be wrong before the body has come. A client that is still sending may not read an
+ * answer, so it is told at the end of the body; a body that is too large is not waited for. */
+int publish_request(struct server *server, struct lws *wsi, bool post, uint64_t body_size) {
+    static const char *const allow[] = { "allow:", "POST", NULL };
+    static const char *const bearer[] = { "www-authenticate:", "Bearer", NULL };
+    static const char *const later[] = { "retry-after:", "1", NULL };
     struct publisher *publisher = server->publisher;
-    char length[16] = "";
-    char *path;
-    int path_size;
     if (publisher == NULL)
         return fail_now(wsi, HTTP_STATUS_NOT_FOUND, "this replica has no --publish-token", NULL);
-    if (lws_http_get_uri_and_method(wsi, &path, &path_size) != LWSHUMETH_POST)
+    if (!post)
         return fail_now(wsi, HTTP_STATUS_METHOD_NOT_ALLOWED, "only POST publishes", allow);
-    if (lws_hdr_copy(wsi, length, sizeof length, WSI_TOKEN_HTTP_CONTENT_LENGTH) <= 0 ||
-        atol(length) <= 0)
+    if (body_size == 0)
         return fail_now(wsi, HTTP_STATUS_LENGTH_REQUIRED, "there is no body with a length", NULL);
-    if (publisher->requests_count == REQUESTS_COUNT_MAX)
+    if (body_size > BODY_BYTES_MAX)
+        return fail_now(wsi, HTTP_STATUS_REQ_ENTITY_TOO_LARGE,
+                        "the body is longer than 65536 bytes", NULL);
+    bool admitted = token_in_header(&publisher->token, wsi);
+    if (admitted && publisher->admitted_count == REQUESTS_COUNT_MAX)
         return fail_now(wsi, HTTP_STATUS_SERVICE_UNAVAILABLE, "too many requests at once", later);
     struct request *request = calloc(1, sizeof *request);
     if (request == NULL)
         return fail_now(wsi, HTTP_STATUS_SERVICE_UNAVAILABLE, "out of memory", later);
     request->wsi = wsi;
+    request->size_announced = (size_t)body_size;
+    request->admitted = admitted;
     request->next = publisher->requests;
     publisher->requests = request;
-    publisher->requests_count++;
-    if (!token_in_header(&publisher->token, wsi)) {
+    publisher->admitted_count += admitted ? 1 : 0;
+    if (!admitted) {
         fail(request, HTTP_STATUS_UNAUTHORIZED, "the bearer token is missing or wrong");
-        memcpy(request->header, bearer, sizeof bearer);
-    } else if (atol(length) > BODY_BYTES_MAX) {
-        fail(request, HTTP_STATUS_REQ_ENTITY_TOO_LARGE, "the body is longer than 65536 bytes");
+        memcpy(request->headers, bearer, sizeof bearer);
     } else if (read_key(wsi, request->key) != 0) {
         fail(request, HTTP_STATUS_BAD_REQUEST, "the Idempotency-Key is longer than 128 bytes");
     }
@@ -173,8 +177,10 @@ int publish_body(struct server *server, struct lws *wsi, const char *data, size_
     struct request *request = find(server, wsi);
     if (request == NULL || request->status != 0)
         return 0; /* read and forgotten: it is answered at its end */
-    if (size > BODY_BYTES_MAX - request->size) {
-        fail(request, HTTP_STATUS_REQ_ENTITY_TOO_LARGE, "the body is longer than 65536 bytes");
+    if (request->body == NULL)
+        request->body = malloc(request->size_announced);
+    if (request->body == NULL || size > request->size_announced - request->size) {
+        fail(request, HTTP_STATUS_SERVICE_UNAVAILABLE, "out of memory");
         return 0;
     }
     memcpy(request->body + request->size, data, size);
@@ -183,50 +189,49 @@ int publish_body(struct server *server, struct lws *wsi, const char *data, size_
 }
 
 /* A text member of the body. "" where it is missing; NULL where it is wrong. */
-static const char *text_of(const cJSON *body, const char *name, size_t size_max) {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(body, name);
+static const char *text_of(const json_t *body, const char *name, size_t size_max) {
+    const json_t *item = json_object_get(body, name);
     if (item == NULL)
         return "";
-    const char *text = cJSON_GetStringValue(item);
-    if (text == NULL || *text == '\0' || strlen(text) > size_max || !utf8_valid(text, strlen(text)))
-        return NULL;
-    return text;
+    const char *text = json_string_value(item);
+    size_t size = json_string_length(item);
+    return text == NULL || size == 0 || size > size_max ? NULL : text;
 }
 
 static void publish(struct server *server, struct request *request, const wsfan_target *target,
                     const char *from, const char *text) {
-    struct json json = { 0 };
-    json_format(&json, "\"type\":\"message\",\"session\":\"%016x-%016x\",\"chat\":", 0, 0);
-    json_string_sized(&json, target->kind == WSFAN_CHAT ? target->name.data : "",
-                      target->kind == WSFAN_CHAT ? target->name.size : 0);
-    json_format(&json, ",\"user\":");
-    json_string(&json, from);
-    json_format(&json, ",\"text\":");
-    json_string(&json, text);
-    json_format(&json, ",\"node\":");
-    json_string(&json, wsfan_node_name(server->node));
-    json_format(&json, "}");
+    struct writer json = { 0 };
+    writer_format(&json, "{\"type\":\"message\",\"session\":\"%016x-%016x\",\"chat\":", 0, 0);
+    writer_string_sized(&json, target->kind == WSFAN_CHAT ? target->name.data : "",
+                        target->kind == WSFAN_CHAT ? target->name.size : 0);
+    writer_format(&json, ",\"user\":");
+    writer_string(&json, from);
+    writer_format(&json, ",\"text\":");
+    writer_string(&json, text);
+    writer_format(&json, ",\"node\":");
+    writer_string(&json, wsfan_node_name(server->node));
+    writer_format(&json, "}");
     wsfan_publish_options options = { .struct_size = sizeof options,
                                       .result_loop = server->loop,
                                       .result_user = request };
     int error = json.failed ? WSFAN_ENOMEM
-                            : wsfan_publish(server->node, target, 1, json_text(&json), &options);
-    json_free(&json);
+                            : wsfan_publish(server->node, target, 1, writer_text(&json), &options);
+    writer_free(&json);
     request->published = error == WSFAN_OK;
     if (error == WSFAN_OK)
         return;
     fail(request, HTTP_STATUS_SERVICE_UNAVAILABLE, wsfan_error_text(error));
-    request->header[0] = "retry-after:";
-    request->header[1] = "1";
+    request->headers[0] = "retry-after:";
+    request->headers[1] = "1";
 }
 
-static void read_and_publish(struct server *server, struct request *request, const cJSON *body) {
+static void read_and_publish(struct server *server, struct request *request, const json_t *body) {
     const char *chat = text_of(body, "chat", CHAT_BYTES_MAX);
     const char *user = text_of(body, "user", USER_BYTES_MAX);
     const char *text = text_of(body, "text", TEXT_BYTES_MAX);
     const char *from = text_of(body, "from", USER_BYTES_MAX);
-    const cJSON *everyone = cJSON_GetObjectItemCaseSensitive(body, "everyone");
-    if (!cJSON_IsObject(body)) {
+    const json_t *everyone = json_object_get(body, "everyone");
+    if (!json_is_object(body)) {
         fail(request, 422, "the body is no JSON object");
     } else if (chat == NULL) {
         fail(request, 422, "chat: it must be UTF-8 text of 1 to 128 bytes");
@@ -236,7 +241,7 @@ static void read_and_publish(struct server *server, struct request *request, con
         fail(request, 422, "text: it must be UTF-8 text of 1 to 16384 bytes");
     } else if (from == NULL) {
         fail(request, 422, "from: it must be UTF-8 text of 1 to 64 bytes");
-    } else if ((everyone != NULL && !cJSON_IsTrue(everyone)) ||
+    } else if ((everyone != NULL && !json_is_true(everyone)) ||
                (*chat != '\0') + (*user != '\0') + (everyone != NULL) != 1) {
         fail(request, 422, "it must name one of chat, user, and everyone, which can only be true");
     } else {
@@ -270,7 +275,7 @@ static void look_up(struct publisher *publisher, struct request *request) {
             fail(request, HTTP_STATUS_CONFLICT, "the first request with this key is under way");
         } else {
             request->status = HTTP_STATUS_OK;
-            json_raw(&request->answer, past->answer, strlen(past->answer));
+            writer_raw(&request->answer, past->answer, strlen(past->answer));
         }
         return;
     }
@@ -293,18 +298,21 @@ int publish_complete(struct server *server, struct lws *wsi) {
     if (request->status == 0 && request->key[0] != '\0')
         look_up(server->publisher, request);
     if (request->status == 0) {
-        request->body[request->size] = '\0';
-        cJSON *body = cJSON_ParseWithLengthOpts(request->body, request->size + 1, NULL, 1);
+        unsigned status;
+        json_t *body = web_json(request->body, request->size, &status);
         if (body == NULL)
-            fail(request, HTTP_STATUS_BAD_REQUEST, "the body is no JSON");
+            fail(request, status,
+                 status == 422 ? "the body has a text with NUL or not in Unicode, or a name twice"
+                               : "the body is no JSON");
         else
             read_and_publish(server, request, body);
-        cJSON_Delete(body);
+        json_decref(body);
         if (request->status != 0)
             forget(request); /* nothing was published, so it may be tried again */
     }
     if (request->status != 0)
         return send_answer(server->publisher, request);
+    web_defer(wsi);
     lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, ANSWER_S);
     return 0;
 }
@@ -314,26 +322,27 @@ int publish_complete(struct server *server, struct lws *wsi) {
 void publish_result(void *loop_user, const wsfan_result *result) {
     struct server *server = loop_user;
     struct request *request = result->result_user;
-    struct json *json = &request->answer;
+    struct writer *json = &request->answer;
     request->published = false;
     request->status = HTTP_STATUS_OK;
-    json_format(json, "{\"id\":\"%016" PRIx64 "-%016" PRIx64 "\",\"complete\":%s", result->id.clock,
-                result->id.origin, result->status == WSFAN_OK ? "true" : "false");
-    json_format(json, ",\"sessions_here\":%" PRIu64 ",\"replicas\":{\"addressed\":%u",
-                result->sessions, result->peers);
-    json_format(json, ",\"acknowledged\":%u,\"behind\":%u,\"lost\":%u}}\n",
-                result->peers_acknowledged, result->peers_behind, result->peers_lost);
+    writer_format(json, "{\"id\":\"%016" PRIx64 "-%016" PRIx64 "\",\"complete\":%s",
+                  result->id.clock, result->id.origin,
+                  result->status == WSFAN_OK ? "true" : "false");
+    writer_format(json, ",\"sessions_here\":%" PRIu64 ",\"replicas\":{\"addressed\":%u",
+                  result->sessions, result->peers);
+    writer_format(json, ",\"acknowledged\":%u,\"behind\":%u,\"lost\":%u}}\n",
+                  result->peers_acknowledged, result->peers_behind, result->peers_lost);
     if (json->failed) {
         forget(request);
         fail(request, HTTP_STATUS_INTERNAL_SERVER_ERROR, "published, but out of memory");
     } else if (request->past != NULL) {
-        wsfan_bytes text = json_text(json);
+        wsfan_bytes text = writer_text(json);
         request->past->answer = strndup(text.data, text.size);
         if (request->past->answer == NULL)
             forget(request);
     }
     if (request->wsi != NULL)
-        lws_callback_on_writable(request->wsi);
+        web_resume(request->wsi);
     else
         end_request(server->publisher, request);
 }

@@ -11,10 +11,10 @@
 
 enum { HOPS_MAX = 2 };
 
-/* Whether it is one that this program would take by --public: it goes into a close frame. */
+/* Whether it is one that this program would take by --public: it goes into headers and close frames. */
 static bool usable(const char *address) {
     size_t size = strlen(address);
-    return size > 0 && size <= PUBLIC_BYTES_MAX;
+    return size <= PUBLIC_BYTES_MAX && strcmp(address, "*") != 0 && web_is_origin(address);
 }
 
 /* Whether a chat belongs elsewhere, and there is somewhere to send its clients to. */

@@ -1,8 +1,7 @@
-/* server.c - libwebsockets on one thread: the listening socket, its connections, and two foreign
- * descriptors, libwsfan's and the one for signals. */
+/* server.c - libwebsockets on one thread: connections, and foreign descriptors: the listening socket,
+ * libwsfan's loop, and the one for signals. */
 #include "echo_chat.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/signalfd.h>
@@ -23,6 +22,12 @@ static int on_connection(struct lws *wsi, enum lws_callback_reasons reason, void
                          size_t size) {
     struct client *client = user;
     switch (reason) {
+    case LWS_CALLBACK_WSI_CREATE:
+        server_of(wsi)->connections_count++;
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        server_of(wsi)->connections_count--;
+        return 0;
     case LWS_CALLBACK_HTTP:
         return http_request(server_of(wsi), wsi);
     case LWS_CALLBACK_HTTP_BODY:
@@ -58,6 +63,14 @@ static int on_descriptor(enum lws_callback_reasons reason) {
     return reason == LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION ? -1 : 0;
 }
 
+static int on_listener(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                       size_t size) {
+    (void)user, (void)in, (void)size;
+    if (reason == LWS_CALLBACK_RAW_RX_FILE)
+        listener_readable(server_of(wsi));
+    return on_descriptor(reason);
+}
+
 static int on_cluster(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
                       size_t size) {
     (void)user, (void)in, (void)size;
@@ -86,6 +99,7 @@ static int on_signal(struct lws *wsi, enum lws_callback_reasons reason, void *us
 
 static const struct lws_protocols protocols[] = {
     { "echo-chat", on_connection, sizeof(struct client), RECEIVE_BYTES, 0, NULL, SEND_BYTES },
+    { "listener", on_listener, 0, 0, 0, NULL, 0 },
     { "wsfan", on_cluster, 0, 0, 0, NULL, 0 },
     { "signal", on_signal, 0, 0, 0, NULL, 0 },
     { NULL, NULL, 0, 0, 0, NULL, 0 },
@@ -95,10 +109,11 @@ int server_open(struct server *server, const struct options *options) {
     static const lws_retry_bo_t idle = { .secs_since_valid_ping = PING_S,
                                          .secs_since_valid_hangup = HANG_UP_S };
     struct lws_context_creation_info info = {
-        .port = options->listen_port,
-        .iface = options->listen_host,
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = protocols,
-        .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND,
+        .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
+        /* A WebSocket over HTTP/2 would come in by no callback that asks the door. */
+        .alpn = "http/1.1",
         .retry_and_idle_policy = &idle,
         .server_string = "echo-chat",
         .user = server,
@@ -108,8 +123,6 @@ int server_open(struct server *server, const struct options *options) {
         info.ssl_private_key_filepath = options->tls_key;
         info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
     }
-    if (strchr(options->listen_host, ':') == NULL)
-        info.options |= LWS_SERVER_OPTION_DISABLE_IPV6;
     /* libwebsockets logs what clients do wrong as its own errors; /stats counts that instead. */
     lws_set_log_level(0, NULL);
     server->context = lws_create_context(&info);
@@ -117,28 +130,26 @@ int server_open(struct server *server, const struct options *options) {
         fprintf(stderr, "echo-chat: cannot start libwebsockets\n");
         return -1;
     }
-    errno = 0;
     server->vhost = lws_create_vhost(server->context, &info);
-    if (server->vhost != NULL)
+    if (server->vhost == NULL)
+        fprintf(stderr, "echo-chat: cannot use %s with %s\n", options->tls_cert, options->tls_key);
+    else if (listener_open(server, options) == 0)
         return 0;
-    fprintf(stderr, "echo-chat: cannot listen on %s port %d%s: %s\n", options->listen_host,
-            options->listen_port, options->tls_cert != NULL ? " with this certificate" : "",
-            errno != 0 ? strerror(errno) : "not an address of this machine");
     lws_context_destroy(server->context);
     return -1;
 }
 
-int server_watch(struct server *server, int fd, const char *protocol) {
+struct lws *server_watch(struct server *server, int fd, const char *protocol) {
     lws_sock_file_fd_type descriptor = { .filefd = fd };
-    return fd >= 0 && lws_adopt_descriptor_vhost(server->vhost, LWS_ADOPT_RAW_FILE_DESC, descriptor,
-                                                 protocol, NULL) != NULL
-               ? 0
-               : -1;
+    return fd < 0 ? NULL
+                  : lws_adopt_descriptor_vhost(server->vhost, LWS_ADOPT_RAW_FILE_DESC, descriptor,
+                                               protocol, NULL);
 }
 
 void server_run(struct server *server) {
     while (!drain_over(server) && lws_service(server->context, 0) >= 0)
         continue;
+    lws_sul_cancel(&server->accept_again);
     lws_sul_cancel(&server->stop_deadline);
     lws_sul_cancel(&server->meet_deadline);
     lws_sul_cancel(&server->recount);

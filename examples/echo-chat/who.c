@@ -20,7 +20,7 @@ struct query {
     struct lws *wsi;     /* NULL: it has gone */
     bool head_only;
     unsigned status; /* 0: no answer yet */
-    struct json body;
+    struct writer body;
 };
 
 static void query_free(struct query *query) {
@@ -29,7 +29,7 @@ static void query_free(struct query *query) {
         query->next->link = query->link;
     if (query->wsi != NULL)
         lws_set_opaque_user_data(query->wsi, NULL);
-    json_free(&query->body);
+    writer_free(&query->body);
     free(query);
 }
 
@@ -64,17 +64,15 @@ int who_writable(struct lws *wsi) {
     struct query *query = lws_get_opaque_user_data(wsi);
     if (query == NULL || query->status == 0)
         return 0;
-    int failed = http_send_json(wsi, query->status, &query->body, query->head_only);
+    int result = http_answer(wsi, query->status, &query->body, NULL, query->head_only);
     query_free(query);
-    if (failed != 0)
-        return -1;
-    return lws_http_transaction_completed(wsi) ? -1 : 0;
+    return result;
 }
 
 /* -------------------------------------------------------------------------------- the answers */
 
 /* A node by the name that people gave it, or by its id. */
-static void node_name(const struct server *server, struct json *json, uint64_t node) {
+static void node_name(const struct server *server, struct writer *json, uint64_t node) {
     size_t count;
     wsfan_peer_stats *peers = peers_list(server, &count);
     const char *name = NULL;
@@ -84,85 +82,85 @@ static void node_name(const struct server *server, struct json *json, uint64_t n
     for (size_t i = 0; i < count; i++)
         if (peers[i].node == node)
             name = peers[i].name;
-    json_string(json, name != NULL ? name : wsfan_address_text((wsfan_address){ node, 0 }, id));
+    writer_string(json, name != NULL ? name : wsfan_address_text((wsfan_address){ node, 0 }, id));
     free(peers);
 }
 
-static void rows_of_chats(struct json *json, const wsfan_reply *reply) {
-    json_format(json, "\"chats\":[");
+static void rows_of_chats(struct writer *json, const wsfan_reply *reply) {
+    writer_format(json, "\"chats\":[");
     for (size_t i = 0; i < reply->rows_count; i++) {
-        json_format(json, "%s{\"name\":", i == 0 ? "" : ",");
-        json_string_sized(json, reply->rows[i].name.data, reply->rows[i].name.size);
-        json_format(json, ",\"sessions\":%" PRIu64 "}", reply->rows[i].sessions);
+        writer_format(json, "%s{\"name\":", i == 0 ? "" : ",");
+        writer_string_sized(json, reply->rows[i].name.data, reply->rows[i].name.size);
+        writer_format(json, ",\"sessions\":%" PRIu64 "}", reply->rows[i].sessions);
     }
-    json_format(json, "]");
+    writer_format(json, "]");
 }
 
-static void rows_of_nodes(struct json *json, const wsfan_reply *reply) {
-    json_format(json, "\"nodes\":[");
+static void rows_of_nodes(struct writer *json, const wsfan_reply *reply) {
+    writer_format(json, "\"nodes\":[");
     for (size_t i = 0; i < reply->rows_count; i++) {
         char id[WSFAN_ADDRESS_TEXT_SIZE];
-        json_format(json, "%s{\"id\":\"%s\",\"name\":", i == 0 ? "" : ",",
-                    wsfan_address_text(reply->rows[i].address, id));
-        json_string_sized(json, reply->rows[i].name.data, reply->rows[i].name.size);
-        json_format(json, ",\"sessions\":%" PRIu64 "}", reply->rows[i].sessions);
+        writer_format(json, "%s{\"id\":\"%s\",\"name\":", i == 0 ? "" : ",",
+                      wsfan_address_text(reply->rows[i].address, id));
+        writer_string_sized(json, reply->rows[i].name.data, reply->rows[i].name.size);
+        writer_format(json, ",\"sessions\":%" PRIu64 "}", reply->rows[i].sessions);
     }
-    json_format(json, "]");
+    writer_format(json, "]");
 }
 
 /* The rows of one session, one for each chat, stand together. */
-static void rows_of_sessions(const struct server *server, struct json *json,
+static void rows_of_sessions(const struct server *server, struct writer *json,
                              const wsfan_reply *reply) {
-    json_format(json, "\"sessions\":[");
+    writer_format(json, "\"sessions\":[");
     for (size_t i = 0; i < reply->rows_count;) {
         wsfan_address address = reply->rows[i].address;
         char id[WSFAN_ADDRESS_TEXT_SIZE];
-        json_format(json, "%s{\"id\":\"%s\",\"node\":", i == 0 ? "" : ",",
-                    wsfan_address_text(address, id));
+        writer_format(json, "%s{\"id\":\"%s\",\"node\":", i == 0 ? "" : ",",
+                      wsfan_address_text(address, id));
         node_name(server, json, address.node);
-        json_format(json, ",\"chats\":[");
-        for (bool first = true; i < reply->rows_count &&
-                                reply->rows[i].address.node == address.node &&
-                                reply->rows[i].address.session == address.session;
+        writer_format(json, ",\"chats\":[");
+        for (bool first = true;
+             i < reply->rows_count && reply->rows[i].address.node == address.node &&
+             reply->rows[i].address.session == address.session;
              i++) {
             if (reply->rows[i].name.size == 0)
                 continue; /* it is in none */
-            json_format(json, first ? "" : ",");
-            json_string_sized(json, reply->rows[i].name.data, reply->rows[i].name.size);
+            writer_format(json, first ? "" : ",");
+            writer_string_sized(json, reply->rows[i].name.data, reply->rows[i].name.size);
             first = false;
         }
-        json_format(json, "]}");
+        writer_format(json, "]}");
     }
-    json_format(json, "]");
+    writer_format(json, "]");
 }
 
-static void rest(const struct server *server, struct json *json, const wsfan_reply *reply) {
-    json_format(json, ",\"complete\":%s,\"missing\":[",
-                reply->status == WSFAN_OK ? "true" : "false");
+static void rest(const struct server *server, struct writer *json, const wsfan_reply *reply) {
+    writer_format(json, ",\"complete\":%s,\"missing\":[",
+                  reply->status == WSFAN_OK ? "true" : "false");
     for (size_t i = 0; i < reply->missing_count; i++) {
-        json_format(json, i == 0 ? "" : ",");
+        writer_format(json, i == 0 ? "" : ",");
         node_name(server, json, reply->missing[i]);
     }
-    json_format(json, "]");
+    writer_format(json, "]");
     if (reply->next.size > 0) {
-        json_format(json, ",\"next\":\"");
+        writer_format(json, ",\"next\":\"");
         for (size_t i = 0; i < reply->next.size; i++)
-            json_format(json, "%02x", ((const unsigned char *)reply->next.data)[i]);
-        json_format(json, "\"");
+            writer_format(json, "%02x", ((const unsigned char *)reply->next.data)[i]);
+        writer_format(json, "\"");
     }
-    json_format(json, "}\n");
+    writer_format(json, "}\n");
 }
 
 void who_reply(void *loop_user, const wsfan_reply *reply) {
     struct server *server = loop_user;
     struct query *query = reply->reply_user;
-    struct json *json = &query->body;
+    struct writer *json = &query->body;
     if (query->wsi == NULL) {
         query_free(query);
         return;
     }
     query->status = HTTP_STATUS_OK;
-    json_format(json, "{");
+    writer_format(json, "{");
     if (reply->kind == WSFAN_REQUEST_CHATS)
         rows_of_chats(json, reply);
     else if (reply->kind == WSFAN_REQUEST_NODES)
@@ -170,9 +168,9 @@ void who_reply(void *loop_user, const wsfan_reply *reply) {
     else if (reply->kind == WSFAN_REQUEST_SESSIONS)
         rows_of_sessions(server, json, reply);
     else
-        json_format(json, "\"sessions\":%" PRIu64, reply->sessions);
+        writer_format(json, "\"sessions\":%" PRIu64, reply->sessions);
     rest(server, json, reply);
-    lws_callback_on_writable(query->wsi);
+    web_resume(query->wsi);
 }
 
 void who_close(void *loop_user, const wsfan_close *close) {
@@ -231,7 +229,7 @@ bool who_serves(const char *path, bool post) {
 
 unsigned who_request(struct server *server, struct lws *wsi, const char *path, bool post,
                      bool head_only) {
-    if (post && !door_own_page(wsi))
+    if (post && !door_own_page(server, wsi))
         return HTTP_STATUS_FORBIDDEN;
     struct query *query = query_new(server, wsi, head_only);
     if (query == NULL)
@@ -242,8 +240,10 @@ unsigned who_request(struct server *server, struct lws *wsi, const char *path, b
                                       .ms_max = ANSWER_MS,
                                       .rows_max = WSFAN_ROWS_COUNT_MAX };
     int error = ask(server, wsi, path, &options);
-    if (error == WSFAN_OK)
+    if (error == WSFAN_OK) {
+        web_defer(wsi);
         return 0;
+    }
     query_free(query);
     return error == WSFAN_EINVAL || error == WSFAN_ETOOBIG ? HTTP_STATUS_BAD_REQUEST
                                                            : HTTP_STATUS_SERVICE_UNAVAILABLE;

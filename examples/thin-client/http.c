@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BODY_BYTES_MAX = 32 * 1024, HEADER_BYTES_MAX = 1024 };
+enum { BODY_BYTES_MAX = 32 * 1024, AFTER_DIGITS_MAX = 19 };
 
 /* What libwebsockets keeps for each request. */
 struct request {
     char *body; /* of a POST, while it comes */
     size_t size;
-    bool too_large;
+    size_t size_announced;
 };
 
 static struct service *service_of(struct lws *wsi) {
@@ -19,74 +19,110 @@ static struct service *service_of(struct lws *wsi) {
 
 /* ------------------------------------------------------------------------------------- answers */
 
+/* All of them end the connection: they return -1. */
 static int send_bytes(struct lws *wsi, unsigned status, const char *type, const void *data,
                       size_t size) {
-    static const char policy[] = "default-src 'self' 'unsafe-inline'; connect-src 'self' ws: wss:";
-    unsigned char head[LWS_PRE + HEADER_BYTES_MAX];
-    unsigned char *start = head + LWS_PRE, *p = start, *end = head + sizeof head;
+    static const char *const headers[] = { "content-security-policy:",
+                                           "default-src 'self' 'unsafe-inline'; "
+                                           "connect-src 'self' ws: wss:",
+                                           NULL };
     unsigned char *body = malloc(LWS_PRE + size);
     if (body == NULL)
         return -1;
     memcpy(body + LWS_PRE, data, size);
-    int failed = lws_add_http_common_headers(wsi, status, type, size, &p, end) ||
-                 lws_add_http_header_by_name(wsi, (const unsigned char *)"cache-control:",
-                                             (const unsigned char *)"no-store", 8, &p, end) ||
-                 lws_add_http_header_by_name(wsi, (const unsigned char *)"content-security-policy:",
-                                             (const unsigned char *)policy, sizeof policy - 1, &p,
-                                             end) ||
-                 lws_finalize_write_http_header(wsi, start, &p, end) ||
-                 lws_write(wsi, body + LWS_PRE, size, LWS_WRITE_HTTP_FINAL) < 0;
+    int result = web_answer(wsi, status, type, headers, body + LWS_PRE, size, false);
     free(body);
-    return failed || lws_http_transaction_completed(wsi) ? -1 : 0;
+    return result;
 }
 
 /* Frees the object. */
-static int send_json(struct lws *wsi, unsigned status, cJSON *object) {
-    char *text = cJSON_PrintUnformatted(object);
+static int send_json(struct lws *wsi, unsigned status, json_t *object) {
+    char *text = json_dumps(object, JSON_COMPACT);
     int result = text == NULL ? -1
                               : send_bytes(wsi, status, "application/json", text, strlen(text));
-    cJSON_free(text);
-    cJSON_Delete(object);
+    free(text);
+    json_decref(object);
     return result;
 }
 
 static int send_error(struct lws *wsi, unsigned status, const char *text) {
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "error", text);
-    return send_json(wsi, status, object);
+    return send_json(wsi, status, json_pack("{ss}", "error", text));
 }
 
 /* ------------------------------------------------------------------------------------ requests */
 
 static int get_items(struct service *service, struct lws *wsi) {
-    char chat[CHAT_BYTES_MAX + 8];
-    char after[32];
-    const char *name = lws_get_urlarg_by_name(wsi, "chat=", chat, sizeof chat);
-    const char *from = lws_get_urlarg_by_name(wsi, "after=", after, sizeof after);
-    if (name == NULL || *name == '\0')
+    static const char *const keys[] = { "chat", "after", NULL };
+    struct arguments arguments = web_arguments(wsi, keys);
+    char chat[CHAT_BYTES_MAX + 1];
+    char after[AFTER_DIGITS_MAX + 1] = "0";
+    char *end;
+    if (argument_name(&arguments, "chat", chat, CHAT_BYTES_MAX) < 0)
         return send_error(wsi, HTTP_STATUS_BAD_REQUEST, "the URL names no chat");
-    cJSON *list = store_list(service, name, from != NULL ? strtoll(from, NULL, 10) : 0);
+    int size = argument_find(&arguments, "after", after, AFTER_DIGITS_MAX);
+    long long from = strtoll(after, &end, 10);
+    if ((size < 0 && size != ARGUMENT_MISSING) || size == 0 || *end != '\0' || from < 0)
+        return send_error(wsi, HTTP_STATUS_BAD_REQUEST, "after: it must be the number of an item");
+    json_t *list = store_list(service, chat, from);
     return list != NULL
                ? send_json(wsi, HTTP_STATUS_OK, list)
                : send_error(wsi, HTTP_STATUS_SERVICE_UNAVAILABLE, "the store is not there");
 }
 
 static int get_about(struct service *service, struct lws *wsi) {
-    cJSON *object = cJSON_CreateObject();
-    cJSON_AddStringToObject(object, "sockets", service->sockets);
-    cJSON_AddNumberToObject(object, "told", (double)service->told);
-    cJSON_AddNumberToObject(object, "told_partly", (double)service->told_partly);
-    cJSON_AddNumberToObject(object, "untold", (double)service->untold);
-    return send_json(wsi, HTTP_STATUS_OK, object);
+    return send_json(wsi, HTTP_STATUS_OK,
+                     json_pack("{sssIsIsI}", "sockets", service->sockets, "told",
+                               (json_int_t)service->told, "told_partly",
+                               (json_int_t)service->told_partly, "untold",
+                               (json_int_t)service->untold));
 }
 
-static int on_request(struct service *service, struct lws *wsi) {
+/* Whether the body is announced as JSON, or not announced. A page of another origin can send JSON only if
+ * the server has agreed before ("preflight", Fetch standard), which this one does not. */
+static bool is_json(struct lws *wsi) {
+    static const char json[] = "application/json";
+    char type[64];
+    if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_CONTENT_TYPE) == 0)
+        return true;
+    return lws_hdr_copy(wsi, type, sizeof type, WSI_TOKEN_HTTP_CONTENT_TYPE) > 0 &&
+           strncasecmp(type, json, sizeof json - 1) == 0 &&
+           strchr("; \t", type[sizeof json - 1]) != NULL;
+}
+
+/* 0: the body may come. */
+static int begin_post(struct service *service, struct lws *wsi, struct request *request,
+                      uint64_t body_size) {
+    if (!web_own_page(&service->names, wsi))
+        return send_error(wsi, HTTP_STATUS_FORBIDDEN, "only pages of this server may post");
+    if (!is_json(wsi))
+        return send_error(wsi, HTTP_STATUS_UNSUPPORTED_MEDIA_TYPE,
+                          "the Content-Type must be application/json");
+    if (body_size == 0)
+        return send_error(wsi, HTTP_STATUS_LENGTH_REQUIRED, "there is no body with a length");
+    if (body_size > BODY_BYTES_MAX)
+        return send_error(wsi, HTTP_STATUS_REQ_ENTITY_TOO_LARGE, "the body is too long");
+    request->size_announced = (size_t)body_size;
+    request->body = malloc(request->size_announced);
+    return request->body != NULL
+               ? 0
+               : send_error(wsi, HTTP_STATUS_SERVICE_UNAVAILABLE, "out of memory");
+}
+
+static int on_request(struct service *service, struct lws *wsi, struct request *request) {
     char *path = NULL;
+    const char *reason;
+    uint64_t body_size;
     int size;
     int method = lws_http_get_uri_and_method(wsi, &path, &size);
     bool items = strcmp(path, "/items") == 0;
+    unsigned status = web_body_size(wsi, &body_size, &reason);
+    if (status != 0)
+        return send_error(wsi, status, reason);
+    if (!web_own_host(&service->names, wsi))
+        return send_error(wsi, 421,
+                          "this server does not know that name: start it with --host NAME");
     if (method == LWSHUMETH_POST && items)
-        return 0; /* its body follows */
+        return begin_post(service, wsi, request, body_size);
     if (method != LWSHUMETH_GET)
         return send_error(wsi, HTTP_STATUS_METHOD_NOT_ALLOWED, "GET, and POST /items");
     if (items)
@@ -100,46 +136,42 @@ static int on_request(struct service *service, struct lws *wsi) {
 }
 
 static void on_body(struct request *request, const void *data, size_t size) {
-    char *body = size > BODY_BYTES_MAX - request->size
-                     ? NULL
-                     : realloc(request->body, request->size + size);
-    request->too_large = request->too_large || body == NULL;
-    if (body == NULL)
+    if (request->body == NULL || size > request->size_announced - request->size)
         return;
-    memcpy(body + request->size, data, size);
-    request->body = body;
+    memcpy(request->body + request->size, data, size);
     request->size += size;
 }
 
-static const char *text_of(const cJSON *object, const char *name, size_t size_max) {
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-    return text != NULL && *text != '\0' && strlen(text) <= size_max ? text : NULL;
+static const char *text_of(const json_t *object, const char *name, size_t size_max) {
+    const json_t *item = json_object_get(object, name);
+    size_t size = json_string_length(item);
+    return size > 0 && size <= size_max ? json_string_value(item) : NULL;
 }
 
-static int post_item(struct service *service, struct lws *wsi, const cJSON *object) {
+static int post_item(struct service *service, struct lws *wsi, const json_t *object) {
     const char *chat = text_of(object, "chat", CHAT_BYTES_MAX);
     const char *user = text_of(object, "user", USER_BYTES_MAX);
     const char *text = text_of(object, "text", TEXT_BYTES_MAX);
     if (chat == NULL || user == NULL || text == NULL)
-        return send_error(wsi, 422, "it must have chat, user and text, none empty or too long");
+        return send_error(wsi, 422,
+                          "it must be a JSON object with chat, user and text, each a "
+                          "string in Unicode without NUL, none empty or too long");
     int64_t item = store_add(service, chat, user, text);
     if (item == 0)
         return send_error(wsi, HTTP_STATUS_SERVICE_UNAVAILABLE, "the store did not take it");
     publisher_tell(service, chat, item); /* after it is durable, so that who hears of it finds it */
-    cJSON *answer = cJSON_CreateObject();
-    cJSON_AddNumberToObject(answer, "item", (double)item);
-    return send_json(wsi, 201, answer);
+    return send_json(wsi, 201, json_pack("{sI}", "item", (json_int_t)item));
 }
 
 static int on_body_end(struct service *service, struct lws *wsi, struct request *request) {
-    struct request taken = *request; /* libwebsockets may use the room for the next request */
-    *request = (struct request){ .body = NULL };
-    cJSON *object = cJSON_ParseWithLength(taken.body, taken.size);
-    int result = taken.too_large
-                     ? send_error(wsi, HTTP_STATUS_REQ_ENTITY_TOO_LARGE, "the body is too long")
-                     : post_item(service, wsi, object);
-    cJSON_Delete(object);
-    free(taken.body);
+    unsigned status;
+    if (request->body == NULL)
+        return -1;
+    json_t *object = web_json(request->body, request->size, &status);
+    free(request->body);
+    request->body = NULL;
+    int result = post_item(service, wsi, object);
+    json_decref(object);
     return result;
 }
 
@@ -150,7 +182,7 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
     struct request *request = user;
     switch (reason) {
     case LWS_CALLBACK_HTTP:
-        return on_request(service_of(wsi), wsi);
+        return on_request(service_of(wsi), wsi, request);
     case LWS_CALLBACK_HTTP_BODY:
         on_body(request, in, size);
         return 0;
@@ -196,7 +228,6 @@ int http_open(struct service *service, const char *host, int port) {
         .protocols = protocols,
         .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND |
                    LWS_SERVER_OPTION_DISABLE_IPV6,
-        .keepalive_timeout = 60,
         .server_string = "thin-client",
         .user = service,
     };

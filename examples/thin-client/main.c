@@ -21,48 +21,57 @@ static const char usage[] =
     "  --mesh ENDPOINT  of this node: tcp://HOST:PORT\n"
     "  --join ENDPOINT  the --mesh of a replica, or dns://HOST:PORT\n"
     "  --listen PORT    on 127.0.0.1; 0: any free one [8090]\n"
+    "  --host NAME      browsers reach this service by this name, too; may be given again\n"
+    "                   [addresses and localhost]\n"
     "  --insecure       the mesh may be bound to more than loopback without a key\n";
 
-struct arguments {
+struct settings {
     const char *store;
     const char *sockets;
     const char *join;
     int port;
+    struct web_names names;
     wsfan_options cluster;
 };
 
-static void read_arguments(struct arguments *arguments, int argc, char **argv) {
+static void read_arguments(struct settings *settings, int argc, char **argv) {
     static const struct option known[] = {
         { "store", required_argument, NULL, 's' },
         { "sockets", required_argument, NULL, 'w' },
         { "mesh", required_argument, NULL, 'm' },
         { "join", required_argument, NULL, 'j' },
         { "listen", required_argument, NULL, 'l' },
+        { "host", required_argument, NULL, 'H' },
         { "insecure", no_argument, NULL, 'i' },
         { "help", no_argument, NULL, 'h' },
         { NULL, 0, NULL, 0 },
     };
-    arguments->port = 8090;
-    wsfan_options_init(&arguments->cluster);
+    settings->port = 8090;
+    wsfan_options_init(&settings->cluster);
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (option) {
         case 's':
-            arguments->store = optarg;
+            settings->store = optarg;
             break;
         case 'w':
-            arguments->sockets = optarg;
+            settings->sockets = optarg;
             break;
         case 'm':
-            arguments->cluster.endpoint = optarg;
+            settings->cluster.endpoint = optarg;
             break;
         case 'j':
-            arguments->join = optarg;
+            settings->join = optarg;
             break;
         case 'l':
-            arguments->port = atoi(optarg);
+            settings->port = atoi(optarg);
+            break;
+        case 'H':
+            if (settings->names.hosts_count == WEB_NAMES_COUNT_MAX)
+                exit(2);
+            settings->names.hosts[settings->names.hosts_count++] = optarg;
             break;
         case 'i':
-            arguments->cluster.allow_insecure = 1;
+            settings->cluster.allow_insecure = 1;
             break;
         case 'h':
             fputs(usage, stdout);
@@ -71,8 +80,8 @@ static void read_arguments(struct arguments *arguments, int argc, char **argv) {
             exit(2);
         }
     }
-    if (optind == argc && arguments->store != NULL && arguments->sockets != NULL &&
-        arguments->cluster.endpoint != NULL && arguments->join != NULL)
+    if (optind == argc && settings->store != NULL && settings->sockets != NULL &&
+        settings->cluster.endpoint != NULL && settings->join != NULL)
         return;
     fputs(usage, stderr);
     exit(2);
@@ -89,17 +98,18 @@ static int open_signals(void) {
 }
 
 int main(int argc, char **argv) {
-    struct arguments arguments = { .store = NULL };
+    struct settings settings = { .store = NULL };
     struct service service = { .context = NULL };
-    read_arguments(&arguments, argc, argv);
-    arguments.cluster.peers = &arguments.join;
-    arguments.cluster.peers_count = 1;
-    service.sockets = arguments.sockets;
+    read_arguments(&settings, argc, argv);
+    settings.cluster.peers = &settings.join;
+    settings.cluster.peers_count = 1;
+    service.sockets = settings.sockets;
+    service.names = settings.names;
     int signals = open_signals();
     int status = 1;
-    if (http_open(&service, "127.0.0.1", arguments.port) == 0 &&
-        store_open(&service, arguments.store) == 0 &&
-        publisher_open(&service, &arguments.cluster) == 0 &&
+    if (http_open(&service, "127.0.0.1", settings.port) == 0 &&
+        store_open(&service, settings.store) == 0 &&
+        publisher_open(&service, &settings.cluster) == 0 &&
         http_watch(&service, signals, "signal") == 0) {
         printf("ready: page http://127.0.0.1:%d/\n", lws_get_vhost_listen_port(service.vhost));
         fflush(stdout);
@@ -107,9 +117,9 @@ int main(int argc, char **argv) {
             continue;
         status = 0;
     }
-    publisher_close(&service);
-    store_close(&service);
     if (service.context != NULL)
         lws_context_destroy(service.context);
+    publisher_close(&service);
+    store_close(&service);
     return status;
 }

@@ -30,13 +30,10 @@ void publisher_close(struct service *service) {
     wsfan_node_close(service->node);
 }
 
-/* In the form of echo-chat's messages: an object without its first brace, which each replica
- * completes by the message's id. */
+/* A JSON object: each replica of echo-chat gives it to its clients with the message's id in it. */
 void publisher_tell(struct service *service, const char *chat, int64_t item) {
     char text[160];
-    int size = snprintf(text, sizeof text,
-                        "\"type\":\"changed\",\"session\":\"%016x-%016x\",\"item\":%lld}", 0, 0,
-                        (long long)item);
+    int size = snprintf(text, sizeof text, "{\"type\":\"changed\",\"item\":%lld}", (long long)item);
     wsfan_publish_options options = { .struct_size = sizeof options, .result_loop = service->loop };
     if (wsfan_broadcast(service->node, wsfan_string(chat), (wsfan_bytes){ text, (size_t)size },
                         &options) != WSFAN_OK)

@@ -41,23 +41,24 @@ int64_t store_add(struct service *service, const char *chat, const char *user, c
     return result == SQLITE_DONE ? sqlite3_last_insert_rowid(service->database) : 0;
 }
 
-cJSON *store_list(struct service *service, const char *chat, int64_t after) {
+json_t *store_list(struct service *service, const char *chat, int64_t after) {
     sqlite3_stmt *select = service->select;
-    cJSON *list = cJSON_CreateArray();
+    json_t *list = json_array();
     int result;
     sqlite3_bind_text(select, 1, chat, -1, SQLITE_STATIC);
     sqlite3_bind_int64(select, 2, after);
     sqlite3_bind_int(select, 3, ITEMS_COUNT_MAX);
     while ((result = sqlite3_step(select)) == SQLITE_ROW) {
-        cJSON *item = cJSON_CreateObject();
-        cJSON_AddNumberToObject(item, "item", (double)sqlite3_column_int64(select, 0));
-        cJSON_AddStringToObject(item, "user", (const char *)sqlite3_column_text(select, 1));
-        cJSON_AddStringToObject(item, "text", (const char *)sqlite3_column_text(select, 2));
-        cJSON_AddItemToArray(list, item);
+        json_t *item = json_pack("{sIssss}", "item", (json_int_t)sqlite3_column_int64(select, 0),
+                                 "user", (const char *)sqlite3_column_text(select, 1), "text",
+                                 (const char *)sqlite3_column_text(select, 2));
+        if (item == NULL)
+            continue; /* not in Unicode: another program wrote it */
+        json_array_append_new(list, item);
     }
     sqlite3_reset(select);
     if (result == SQLITE_DONE)
         return list;
-    cJSON_Delete(list);
+    json_decref(list);
     return NULL;
 }

@@ -12,11 +12,11 @@
 #ifndef THIN_CLIENT_H
 #define THIN_CLIENT_H
 
-#include <cjson/cJSON.h>
 #include <libwebsockets.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <web.h>
 #include <wsfan/wsfan.h>
 
 enum { CHAT_BYTES_MAX = 128, USER_BYTES_MAX = 64, TEXT_BYTES_MAX = 4096, ITEMS_COUNT_MAX = 200 };
@@ -29,8 +29,9 @@ struct service {
     sqlite3_stmt *select;
     wsfan_node *node;
     wsfan_loop *loop;
-    const char *sockets; /* where pages open their WebSocket */
-    uint64_t told;       /* changes that every replica concerned has heard of */
+    const char *sockets;    /* where pages open their WebSocket */
+    struct web_names names; /* what browsers call this service */
+    uint64_t told;          /* changes that every replica concerned has heard of */
     uint64_t told_partly;
     uint64_t untold; /* refused by the library: pages find them when they fetch */
     bool stopped;
@@ -45,7 +46,7 @@ int64_t store_add(struct service *service, const char *chat, const char *user, c
 
 /* [{"item": ID, "user": ..., "text": ...}, ...] of those after `after`, ITEMS_COUNT_MAX at most. NULL
  * on failure. */
-cJSON *store_list(struct service *service, const char *chat, int64_t after);
+json_t *store_list(struct service *service, const char *chat, int64_t after);
 
 int publisher_open(struct service *service, wsfan_options *options);
 void publisher_close(struct service *service);

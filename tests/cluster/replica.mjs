@@ -93,14 +93,17 @@ export class Child {
 }
 
 export class Replica extends Child {
+  // descriptors: a limit of them, hard and soft
   constructor({ name, listen = '127.0.0.1:0', mesh = 'tcp://127.0.0.1:*', joins = [], args: more = [],
-    headers }) {
+    headers, descriptors }) {
     const args = ['--listen', listen];
     if (name) args.push('--name', name);
     if (mesh) args.push('--mesh', mesh);
     for (const join of joins) args.push('--join', join);
     args.push(...more);
-    super(binary, args);
+    if (descriptors)
+      super('sh', ['-c', `ulimit -n ${descriptors} && exec "$0" "$@"`, binary, ...args]);
+    else super(binary, args);
     this.headers = headers; // of requests for statistics: a token
   }
 

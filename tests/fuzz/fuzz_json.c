@@ -3,11 +3,11 @@
 #include "target.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    struct json json = { 0 };
+    struct writer json = { 0 };
     char *text = text_of(data, size);
     bool valid = utf8_valid(text, size);
-    json_string_sized(&json, text, size);
-    wsfan_bytes written = json_text(&json);
+    writer_string_sized(&json, text, size);
+    wsfan_bytes written = writer_text(&json);
     const char *out = written.data;
     CHECK(!json.failed && written.size >= 2 && out[0] == '"' && out[written.size - 1] == '"');
     CHECK(utf8_valid(out, written.size));
@@ -18,7 +18,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     if (valid)
         CHECK(written.size >= size + 2);
-    json_free(&json);
+    writer_free(&json);
     free(text);
     return 0;
 }

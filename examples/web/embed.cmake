@@ -1,7 +1,4 @@
-# cmake -DINPUT=page.html -DOUTPUT=page.c [-DHEADER=echo_chat.h] -P embed.cmake: a file as a C array.
-if(NOT HEADER)
-    set(HEADER echo_chat.h)
-endif()
+# cmake -DINPUT=page.html -DOUTPUT=page.c -DHEADER=HEADER.h -P embed.cmake: a file as a C array.
 file(READ ${INPUT} bytes HEX)
 string(LENGTH ${bytes} digits)
 math(EXPR size "${digits} / 2")
