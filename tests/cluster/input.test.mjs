@@ -36,6 +36,11 @@ scenario('a bad argument gets one clear line and exit status 2', async (world) =
     [['--mesh', 'tcp://127.0.0.1:*', '--join', 'nowhere'], /--join nowhere: it must be tcp:/],
     [['--mesh', `ipc://${'x'.repeat(130)}`], /at most 128 bytes/],
     [['--join', 'tcp://127.0.0.1:7000'], /--join needs --mesh/],
+    [['--mesh', 'tcp://127.0.0.1:*', '--advertise', 'nowhere'], /--advertise nowhere: it must be tcp:/],
+    [['--mesh', 'tcp://127.0.0.1:*', '--advertise', 'dns://chat:7000'], /--advertise dns:.*: it must be tcp:/],
+    [['--listen', '127.0.0.1:0', '--mesh', 'tcp://127.0.0.1:*', '--advertise', 'tcp://127.0.0.1:*'],
+      /--advertise tcp:\/\/127\.0\.0\.1:\*.*: an endpoint is not of the form/],
+    [['--advertise', 'tcp://127.0.0.1:7000'], /--advertise needs --mesh/],
     [['--down', '0'], /--down 0: it must be a number of seconds from 1 to 3600/],
     [['--grace', '601'], /--grace 601: it must be a number of seconds from 0 to 600/],
     [['--name', ''], /--name: it must be UTF-8 text of 1 to 64 bytes/],
@@ -53,7 +58,7 @@ scenario('a bad argument gets one clear line and exit status 2', async (world) =
 
 scenario('--help tells the flags', async (world) => {
   const { code, stdout, stderr } = await run(world, '--help');
-  for (const flag of ['--listen', '--mesh', '--join', '--name', '--token', '--down', '--grace', '?admin'])
+  for (const flag of ['--listen', '--mesh', '--advertise', '--join', '--name', '--token', '--down', '--grace', '?admin'])
     assert.ok(stdout.includes(flag), flag);
   assert.equal(stderr, '');
   assert.equal(code, 0);
