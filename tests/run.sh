@@ -13,7 +13,7 @@ cd "$(dirname "$0")/.." || exit 1
 need_packages $echo_chat_packages patch \
     libczmq-dev libsqlite3-dev check clang \
     libclang-rt-14-dev clang-tidy cppcheck valgrind abigail-tools openssl \
-    haproxy nginx-light chromium \
+    haproxy nginx-light chromium curl \
     util-linux iproute2 nftables dnsmasq-base \
     libhiredis-dev libnats-dev redis-server nats-server \
     $(node_packages) || exit 1

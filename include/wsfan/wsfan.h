@@ -312,7 +312,7 @@ typedef struct wsfan_options {
 
     /* Security of the mesh: CURVE (ZeroMQ RFC 26) on every connection, if there is a key of our own.
      * Both ends must know each other's key, or nothing passes. Keys are Z85 text of 40 characters;
-     * certificates are files as czmq's zcert and zmq_curvekey write them. */
+     * certificates are files as wsfan-keygen and czmq's zcert write them. */
     const char *secret_key; /* of this node [NULL: that of key_file; neither: plain text] */
     const char *key_file; /* certificate with it: key_file + "_secret", or else key_file. Read when
                                the node opens; not both with secret_key [NULL] */
