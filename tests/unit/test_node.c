@@ -455,6 +455,9 @@ START_TEST(a_bad_endpoint_gives_an_error_that_says_which) {
     options.allow_insecure = 1;
     options.endpoint = "tcp://192.0.2.1:7000"; /* TEST-NET-1: not of this machine */
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDR);
+    options.endpoint = "tcp://no-interface.example.org:7000";
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDR);
+    ck_assert_ptr_nonnull(strstr(wsfan_error_text(WSFAN_EADDR), "DNS name"));
     options.endpoint = "ipc:///nowhere/at/all/socket";
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDR);
     char path[6 + 109] = "ipc:///tmp/";
