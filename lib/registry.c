@@ -129,8 +129,14 @@ static wsf_session_slot *find_session(const wsf_registry *registry, wsfan_sessio
     return &registry->sessions[slot];
 }
 
+/* Why find_session() found nothing. A session of another loop may well be open; {0} is none. */
+static int why_not_found(const wsf_registry *registry, wsfan_session session) {
+    return session.id != 0 && wsf_registry_loop_of(session.id) != registry->loop ? WSFAN_EINVAL
+                                                                                 : WSFAN_ESTALE;
+}
+
 int wsf_registry_check(const wsf_registry *registry, wsfan_session session) {
-    return find_session(registry, session) != NULL ? WSFAN_OK : WSFAN_ESTALE;
+    return find_session(registry, session) != NULL ? WSFAN_OK : why_not_found(registry, session);
 }
 
 bool wsf_registry_at(const wsf_registry *registry, uint32_t slot, wsfan_recipient *recipient) {
@@ -329,7 +335,7 @@ int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan
                       uint64_t hash, uint32_t *joined) {
     wsf_session_slot *slot = find_session(registry, session);
     if (slot == NULL)
-        return WSFAN_ESTALE;
+        return why_not_found(registry, session);
     uint32_t i = find_audience(registry, target->kind, target->name, hash);
     if (i != WSF_TABLE_NONE && find_membership(registry, slot, i) != NULL)
         return WSFAN_EEXIST;
@@ -388,7 +394,7 @@ int wsf_registry_leave(wsf_registry *registry, wsfan_session session, const wsfa
                        uint64_t hash, uint32_t *left) {
     wsf_session_slot *slot = find_session(registry, session);
     if (slot == NULL)
-        return WSFAN_ESTALE;
+        return why_not_found(registry, session);
     uint32_t i = find_audience(registry, target->kind, target->name, hash);
     wsf_membership *membership = i == WSF_TABLE_NONE ? NULL : find_membership(registry, slot, i);
     if (membership == NULL)

@@ -84,7 +84,8 @@ void wsf_registry_init(wsf_registry *registry, const wsf_registry_limits *limits
 void wsf_registry_destroy(wsf_registry *registry);
 
 int wsf_registry_open(wsf_registry *registry, void *user, wsfan_session *session);
-int wsf_registry_check(const wsf_registry *registry, wsfan_session session); /* OK or ESTALE */
+/* WSFAN_ESTALE: it is closed, or {0}. WSFAN_EINVAL: it is another loop's. Join and leave say the same. */
+int wsf_registry_check(const wsf_registry *registry, wsfan_session session);
 
 /* The session in a slot; false: there is none. */
 bool wsf_registry_at(const wsf_registry *registry, uint32_t slot, wsfan_recipient *recipient);

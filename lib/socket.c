@@ -173,7 +173,9 @@ static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
     int error = check_path(endpoint);
     if (error != WSFAN_OK)
         return error;
-    if (zmq_bind(sockets->publisher, endpoint) != 0)
+    char to_bind[WSF_ENDPOINT_SIZE_MAX + 1];
+    wsf_endpoint_to_bind(endpoint, to_bind);
+    if (zmq_bind(sockets->publisher, to_bind) != 0)
         return bind_error();
     find_own_endpoint(sockets);
     return WSFAN_OK;

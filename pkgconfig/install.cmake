@@ -1,8 +1,11 @@
-# What `cmake --install` puts where: the libraries, the header, and the two ways to find them.
+# What `cmake --install` puts where: the libraries, the headers, the two ways to find them, the tool.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS ${libraries} EXPORT wsfanTargets)
 install(FILES include/wsfan/wsfan.h include/wsfan/outbound.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsfan)
+if(WSFAN_BUILD_TOOLS)
+    install(TARGETS wsfan-keygen DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 
 # The prefix is found from where the file lies, so that an installed tree can be moved. Directories

@@ -16,12 +16,12 @@ mkdir -p "$work"
 gate_cppcheck() {
     cppcheck --enable=warning,performance,portability --inline-suppr --quiet --error-exitcode=1 \
         --std=c11 --suppress=missingIncludeSystem -D_GNU_SOURCE -D__GNUC__ -Iinclude -Ilib \
-        lib lib/beacon
+        lib lib/beacon tools
 }
 
 # The checks and why others are not among them: .clang-tidy
 gate_tidy() {
-    printf '%s\n' lib/*.c |
+    printf '%s\n' lib/*.c tools/*.c |
         xargs -P 2 -n 4 clang-tidy -p "$build" --quiet >"$work/out" 2>"$work/err" || {
         grep -E 'warning:|error:' "$work/out"
         return 1

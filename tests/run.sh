@@ -15,7 +15,7 @@ need_packages $echo_chat_packages patch \
     libclang-rt-14-dev clang-tidy cppcheck valgrind abigail-tools openssl \
     haproxy nginx-light chromium \
     util-linux iproute2 nftables dnsmasq-base \
-    libhiredis-dev libnats-dev redis-server nats-server \
+    libhiredis-dev libnats-dev redis-server nats-server curl \
     $(node_packages) || exit 1
 
 jobs=$(nproc)

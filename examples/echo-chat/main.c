@@ -27,6 +27,8 @@ static int explain(int error, const struct options *options) {
     fprintf(stderr, "echo-chat: cannot open the node:");
     if (options->cluster.endpoint != NULL)
         fprintf(stderr, " --mesh %s", options->cluster.endpoint);
+    if (options->cluster.advertise != NULL)
+        fprintf(stderr, " --advertise %s", options->cluster.advertise);
     if (error == WSFAN_EINSECURE) {
         fprintf(stderr, ": without a key only loopback; give --cert and --allow, or --insecure\n");
         return 2;

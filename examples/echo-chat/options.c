@@ -18,6 +18,10 @@ static const char usage[] =
     "                      an address or an interface of this machine, * for all; PORT * is any\n"
     "                      free one. More than loopback needs --cert, or --insecure.\n"
     "                      [none: this replica is alone]\n"
+    "  --advertise ENDPOINT\n"
+    "                      where the other replicas reach this one, if not at --mesh: behind NAT,\n"
+    "                      or a port that is mapped [--mesh; for * the first address that is not\n"
+    "                      loopback]\n"
     "  --join ENDPOINT     the --mesh of another replica, any one that runs is enough; or\n"
     "                      dns://HOST:PORT: all addresses of HOST, asked for again and again\n"
     "  --standalone        no mesh and no socket for one: the same as no --mesh, and an error with "
@@ -37,8 +41,8 @@ static const char usage[] =
     "                      replica; 0 to 600 [5]\n"
     "  --drain SECONDS     how long clients are sent away in when this replica ends [3]\n"
     "  --name NAME         of this replica, unique among them [node- and a random id]\n"
-    "  --cert FILE         key of this replica, FILE_secret or FILE, as zmq_curve certificates "
-    "are:\n"
+    "  --cert FILE         key of this replica, FILE and FILE_secret, as wsfan-keygen FILE makes "
+    "them:\n"
     "                      the mesh is encrypted, and knows only who is allowed\n"
     "  --allow PATH        certificate of a replica, or a directory of them, that may be in the "
     "mesh\n"
@@ -154,7 +158,8 @@ static void set_down(wsfan_options *options, uint32_t seconds) {
 
 /* Options without a letter. */
 enum {
-    CERT = 256,
+    ADVERTISE = 256,
+    CERT,
     ALLOW,
     INSECURE,
     TLS_CERT,
@@ -215,6 +220,7 @@ void options_read(struct options *options, int argc, char **argv) {
     static const struct option known[] = {
         { "listen", required_argument, NULL, 'l' },
         { "mesh", required_argument, NULL, 'm' },
+        { "advertise", required_argument, NULL, ADVERTISE },
         { "join", required_argument, NULL, 'j' },
         { "name", required_argument, NULL, 'n' },
         { "standalone", no_argument, NULL, 's' },
@@ -252,6 +258,9 @@ void options_read(struct options *options, int argc, char **argv) {
             break;
         case 'm':
             options->cluster.endpoint = read_endpoint("--mesh", optarg, false);
+            break;
+        case ADVERTISE:
+            options->cluster.advertise = read_endpoint("--advertise", optarg, false);
             break;
         case 'j':
             if (options->cluster.peers_count == JOINS_COUNT_MAX)
@@ -324,6 +333,8 @@ void options_read(struct options *options, int argc, char **argv) {
         bad("%s: there are no arguments without a flag", argv[optind]);
     if (options->cluster.peers_count > 0 && options->cluster.endpoint == NULL)
         bad("--join needs --mesh: the others connect back");
+    if (options->cluster.advertise != NULL && options->cluster.endpoint == NULL)
+        bad("--advertise needs --mesh: it is another name for the same place");
     if (standalone && options->cluster.endpoint != NULL)
         bad("--standalone and --mesh exclude each other");
     if (options->redirect && options->cluster.public_address == NULL)

@@ -76,27 +76,35 @@ extern "C" {
 /* name, value, text */
 #define WSFAN_ERROR_LIST(X)                                                                        \
     X(WSFAN_OK, 0, "no error")                                                                     \
-    X(WSFAN_EINVAL, -1, "an argument is NULL, out of its range, or of another loop")               \
+    X(WSFAN_EINVAL, -1,                                                                            \
+      "an argument is NULL, out of its range, of another loop, or not for a node with these "      \
+      "options")                                                                                   \
     X(WSFAN_ENOMEM, -2, "out of memory")                                                           \
     X(WSFAN_ETOOBIG, -3, "a name or payload is larger than its limit")                             \
     X(WSFAN_ELIMIT, -4, "a count has reached its limit")                                           \
-    X(WSFAN_EAGAIN, -5, "the publish queue is full; try again later")                              \
+    X(WSFAN_EAGAIN, -5, "the queue is full: nothing was queued; try again later")                  \
     X(WSFAN_ESTALE, -6, "the session is closed")                                                   \
     X(WSFAN_EEXIST, -7, "the session is in this chat already")                                     \
-    X(WSFAN_ENOENT, -8, "the session is not in this chat")                                         \
-    X(WSFAN_EENDPOINT, -9, "an endpoint is not of the form tcp://HOST:PORT or ipc://PATH")         \
+    X(WSFAN_ENOENT, -8, "the session is not in this chat, or joined it without presence")          \
+    X(WSFAN_EENDPOINT, -9,                                                                         \
+      "an endpoint is not of the form tcp://HOST:PORT or ipc://PATH (for a beacon: "               \
+      "tcp://ADDRESS:PORT)")                                                                       \
     X(WSFAN_EADDRINUSE, -10, "the mesh endpoint is in use by another socket")                      \
-    X(WSFAN_EADDR, -11, "the mesh endpoint cannot be bound on this machine")                       \
+    X(WSFAN_EADDR, -11,                                                                            \
+      "it cannot be bound on this machine: no such address, interface (a DNS name is none) or "    \
+      "path, or not permitted")                                                                    \
     X(WSFAN_ESYSTEM, -12, "the system refused a thread, a descriptor or a socket; see errno")      \
     X(WSFAN_EBUSY, -13, "the node has open loops, or the allocator is another")                    \
-    X(WSFAN_ECLOSED, -14, "the node is closing")                                                   \
+    X(WSFAN_ECLOSED, -14, "the node drains or closes, or the outbound queue was full")             \
     X(WSFAN_EFORK, -15, "the node was opened before fork(); it is unusable in the child")          \
     X(WSFAN_EPARTIAL, -16, "some live peers did not acknowledge, or not in time")                  \
     X(WSFAN_ESILENT, -17, "the node did not answer in time, or is gone")                           \
     X(WSFAN_ENOTSUP, -18, "the node does not know how to do this")                                 \
     X(WSFAN_EINSECURE, -19,                                                                        \
-      "a mesh without keys may be bound to loopback only; see allow_insecure")                     \
-    X(WSFAN_EKEY, -20, "a key or certificate is not valid, or its file cannot be read; see errno")
+      "a mesh without keys may be bound to loopback only; see key_file and allow_insecure")        \
+    X(WSFAN_EKEY, -20,                                                                             \
+      "a key or certificate is not valid, or its file cannot be read, see errno; wsfan-keygen "    \
+      "makes one")
 
 #define WSFAN_ERROR_ENUM(name, value, text) name = (value),
 enum { WSFAN_ERROR_LIST(WSFAN_ERROR_ENUM) WSFAN_ERROR_END_ = 1 };
@@ -129,7 +137,8 @@ static inline wsfan_bytes wsfan_string(const char *text) {
 }
 
 /* A session by value. A handle of a closed session is never valid again (until its slot has been
- * reused 2^32 times); using it returns WSFAN_ESTALE. {0} is never a session. */
+ * reused 2^32 times); using it returns WSFAN_ESTALE, and with another loop than its own WSFAN_EINVAL.
+ * {0} is never a session. */
 typedef struct {
     uint64_t id;
 } wsfan_session;
@@ -214,13 +223,17 @@ typedef struct wsfan_options {
     const char *name;    /* 1..64 bytes, unique in the cluster, the same after a restart
                             [NULL: "node-" and the node id in hex] */
 
-    /* Mesh. All addresses: "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes, PATH 107. */
+    /* Mesh. All addresses: "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes, PATH 107. Two nodes
+     * meet only if each of them can reach what the other advertises. */
     const char *endpoint;     /* where this node listens. HOST: an address or the name of an
-                                 interface of this machine, not a DNS name; "*": all of them.
-                                 PORT "*": any free one. [NULL: local only, no socket is opened] */
-    const char *advertise;    /* where peers reach it [NULL: the bound endpoint; for "*" the first
-                                  IPv4 address of an interface that is up and not loopback; for
-                                  "[::]" that, or else the first global IPv6 address] */
+                                 interface of this machine, not a DNS name; "localhost" is 127.0.0.1;
+                                 "*": all of them. PORT "*": any free one. [NULL: local only, no
+                                 socket is opened] */
+    const char *advertise;    /* where peers reach it, HOST and PORT as they must dial: needed where
+                                  that is not what is bound, as behind NAT or a mapped port [NULL:
+                                  the bound endpoint; for "*" the first IPv4 address of an interface
+                                  that is up and not loopback; for "[::]" that, or else the first
+                                  global IPv6 address] */
     const char *const *peers; /* endpoints to introduce ourselves to; one live one is enough; our
                                   own may be among them. Also "dns://HOST:PORT": every address that
                                   DNS or /etc/hosts has for HOST, asked again every dns_interval_ms;
@@ -299,7 +312,7 @@ typedef struct wsfan_options {
 
     /* Security of the mesh: CURVE (ZeroMQ RFC 26) on every connection, if there is a key of our own.
      * Both ends must know each other's key, or nothing passes. Keys are Z85 text of 40 characters;
-     * certificates are files as czmq's zcert and zmq_curvekey write them. */
+     * certificates are files as wsfan-keygen and czmq's zcert write them. */
     const char *secret_key; /* of this node [NULL: that of key_file; neither: plain text] */
     const char *key_file; /* certificate with it: key_file + "_secret", or else key_file. Read when
                                the node opens; not both with secret_key [NULL] */
@@ -751,16 +764,16 @@ WSFAN_API int wsfan_session_open(wsfan_session *session, wsfan_loop *loop, wsfan
                                  void *session_user);
 
 /* Closes a session; it leaves its chats, in time proportional to their number. No callback names
- * it any more. Errors: WSFAN_EINVAL, WSFAN_ESTALE, WSFAN_EFORK. [loop] */
+ * it any more. Errors: WSFAN_EINVAL (of another loop), WSFAN_ESTALE, WSFAN_EFORK. [loop] */
 WSFAN_API int wsfan_session_close(wsfan_loop *loop, wsfan_session session);
 
 /* Makes the session a member of a chat. From now on it may get the chat's messages; on_joined says
  * from when on it gets them all.
  *
  * chat  1..name_bytes_max bytes, any bytes.
- * Errors: WSFAN_EINVAL (empty name), WSFAN_ETOOBIG, WSFAN_EEXIST, WSFAN_ESTALE, WSFAN_ELIMIT
- * (chats_per_session_count_max, chats_count_max), WSFAN_ECLOSED (the node drains), WSFAN_ENOMEM,
- * WSFAN_EFORK. [loop] */
+ * Errors: WSFAN_EINVAL (empty name, a session of another loop), WSFAN_ETOOBIG, WSFAN_EEXIST,
+ * WSFAN_ESTALE, WSFAN_ELIMIT (chats_per_session_count_max, chats_count_max), WSFAN_ECLOSED (the node
+ * drains), WSFAN_ENOMEM, WSFAN_EFORK. [loop] */
 WSFAN_API int wsfan_session_join(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat);
 
 /* Show who the session is to the other members, and be shown them: see on_presence. Counts of a chat

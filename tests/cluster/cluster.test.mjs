@@ -1,8 +1,10 @@
 // Three real processes, of which only the first is named to the others.
 
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import net from 'node:net';
 import { Client } from './client.mjs';
-import { meshed, scenario, SOON, until } from './replica.mjs';
+import { freePort, meshed, scenario, SOON, until } from './replica.mjs';
 
 const ids = (client) => client.messages.map((message) => message.id);
 const texts = (client) => client.messages.map((message) => message.text).sort();
@@ -17,6 +19,40 @@ scenario('joining one replica meshes all three', async (world) => {
       assert.equal(peer.gap_in + peer.gap_out, 0);
     }
   }
+});
+
+// A port of another machine, as a container's host or a NAT maps it.
+async function mapPort(world, to) {
+  const mapped = { connections: 0 };
+  const server = net.createServer((socket) => {
+    const inner = net.connect(to, '127.0.0.1');
+    mapped.connections++;
+    for (const [one, other] of [[socket, inner], [inner, socket]]) {
+      one.on('error', () => {}).on('close', () => other.destroy());
+      one.pipe(other);
+    }
+    world.closing(() => socket.destroy());
+  }).listen(0, '127.0.0.1');
+  world.closing(() => server.close());
+  await once(server, 'listening');
+  return Object.assign(mapped, { endpoint: `tcp://127.0.0.1:${server.address().port}` });
+}
+
+scenario('a replica behind a mapped port is met where --advertise says', async (world) => {
+  const alpha = await world.replica({ name: 'alpha' });
+  const port = await freePort();
+  const mapped = await mapPort(world, port);
+  const beta = await world.replica({ name: 'beta', mesh: `tcp://127.0.0.1:${port}`, joins: [alpha.mesh],
+    args: ['--advertise', mapped.endpoint] });
+  assert.equal(beta.mesh, mapped.endpoint);
+  await meshed([alpha, beta]);
+  assert.equal((await alpha.peer('beta')).endpoint, mapped.endpoint);
+  assert.ok(mapped.connections > 0);
+  const [ann, bob] = [await Client.join(world, alpha, 'lobby'), await Client.join(world, beta, 'lobby')];
+  ann.say('through the mapped port');
+  await bob.frame((frame) => frame.text === 'through the mapped port');
+  bob.say('and back');
+  await ann.frame((frame) => frame.text === 'and back');
 });
 
 scenario('a message reaches each client of the chat once, within a second', async (world) => {

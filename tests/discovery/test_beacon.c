@@ -231,6 +231,7 @@ START_TEST(options_and_nodes_that_cannot_be_are_refused) {
     snprintf(endpoint, sizeof endpoint, "ipc://%.100s/mesh", getenv("SCRATCH"));
     start_node(0, "wsfan", endpoint);
     ck_assert_int_eq(open_with(good), WSFAN_EENDPOINT);
+    ck_assert_ptr_nonnull(strstr(wsfan_error_text(WSFAN_EENDPOINT), "for a beacon"));
     stop_all();
 }
 END_TEST

@@ -8,7 +8,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         CHECK(wsf_endpoint_valid(text, size, true)); /* a wildcard is allowed, not asked for */
     if (wsf_endpoint_valid(text, size, true)) {
         CHECK(size <= WSF_ENDPOINT_SIZE_MAX && strlen(text) == size);
-        wsf_endpoint_is_local(text);
+        char bound[WSF_ENDPOINT_SIZE_MAX + 1];
+        wsf_endpoint_to_bind(text, bound);
+        CHECK(wsf_endpoint_valid(bound, strlen(bound), true));
+        CHECK(wsf_endpoint_is_local(bound) == wsf_endpoint_is_local(text));
         CHECK(!wsf_endpoint_valid_dns(text, size));
     }
     if (wsf_endpoint_valid_dns(text, size)) {

@@ -17,11 +17,16 @@ runs() {
     [ ! -s "$work/output" ] || { echo "a library that prints: $*"; cat "$work/output"; exit 1; }
 }
 
-quiet cmake -S "$source" -B "$work/build" -DWSFAN_BUILD_TESTS=OFF -DWSFAN_BUILD_EXAMPLES=OFF \
-    -DCMAKE_INSTALL_PREFIX="$work/first"
-quiet cmake --build "$work/build" --parallel 2
-quiet cmake --install "$work/build"
-mv "$work/first" "$work/prefix" # what is installed can be moved
+echo "the commands in the README" # two processes at a time, and a sudo that installs below $work/root
+mkdir "$work/tree" "$work/snippets" "$work/bin"
+ln -s "$source"/* "$work/tree"
+rm -f "$work/tree/build"
+awk -v into="$work/snippets" -f "$source/tests/snippets/extract.awk" "$source/README.md" >"$work/list"
+sed 's/--parallel/& 2/' "$work/snippets/install" >"$work/install.sh"
+printf '#!/bin/sh\n[ "$1" = ldconfig ] || DESTDIR=%s exec "$@"\n' "$work/root" >"$work/bin/sudo"
+chmod +x "$work/bin/sudo"
+(cd "$work/tree" && PATH=$work/bin:$PATH quiet sh -e "$work/install.sh")
+mv "$work/root/usr/local" "$work/prefix" # what is installed can be moved
 prefix=$work/prefix
 PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name wsfan.pc)")
 LD_LIBRARY_PATH=$(dirname "$PKG_CONFIG_PATH")
@@ -81,16 +86,9 @@ quiet cmake -S "$here/subdirectory" -B "$work/subdirectory" -DWSFAN_SOURCE="$sou
 quiet cmake --build "$work/subdirectory"
 runs "$work/subdirectory/host"
 
-echo "the integration in the README"
-awk '/^```c$/ && !seen { code = seen = 1; next } /^```$/ { code = 0 } code' "$source/README.md" >"$work/readme"
-sed '/^\/\* connected \*\//,$d' "$work/readme" >"$work/readme_start.h"
-sed -n '/^\/\* connected \*\//,$p' "$work/readme" >"$work/readme_events.h"
-for part in start events; do
-    [ -s "$work/readme_$part.h" ] || { echo "no such part of the README: $part"; exit 1; }
-done
-# shellcheck disable=SC2046 # a list of words
-quiet cc -std=c11 -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wno-unused-parameter -Werror \
-    -I"$work" $(pkg-config --cflags wsfan) -fsyntax-only "$here/readme.c"
+echo "wsfan-keygen"
+quiet "$prefix/bin/wsfan-keygen" "$work/mesh.key"
+grep -q secret-key "$work/mesh.key_secret"
 
 echo "the header in each language"
 printf '#include <wsfan/%s.h>\n' wsfan outbound beacon >"$work/include"

@@ -55,6 +55,51 @@ START_TEST(the_size_limit_holds) {
 }
 END_TEST
 
+START_TEST(loopback_is_known_however_it_is_written) {
+    static const char *const local[] = {
+        "tcp://127.0.0.1:7000",      "tcp://127.1:7000",    "tcp://lo:*",
+        "tcp://localhost:7000",      "tcp://LocalHost:*",   "tcp://[::1]:7000",
+        "tcp://[0:0:0:0:0:0:0:1]:*", "tcp://[::0001]:7000", "tcp://[::ffff:127.0.0.1]:*",
+        "ipc:///run/wsfan.sock"
+    };
+    static const char *const other[] = { "tcp://*:7000",
+                                         "tcp://0.0.0.0:7000",
+                                         "tcp://[::]:7000",
+                                         "tcp://[::2]:7000",
+                                         "tcp://[::ffff:128.0.0.1]:*",
+                                         "tcp://128.0.0.1:7000",
+                                         "tcp://127.example.org:7000",
+                                         "tcp://localhost.example.org:7000",
+                                         "tcp://localhost2:7000",
+                                         "tcp://[localhost2]:7000",
+                                         "tcp://lo0:7000",
+                                         "tcp://LO:7000" };
+    for (size_t i = 0; i < sizeof local / sizeof *local; i++) {
+        ck_assert_msg(wsf_endpoint_valid(local[i], strlen(local[i]), true), "%s", local[i]);
+        ck_assert_msg(wsf_endpoint_is_local(local[i]), "%s", local[i]);
+    }
+    for (size_t i = 0; i < sizeof other / sizeof *other; i++) {
+        ck_assert_msg(wsf_endpoint_valid(other[i], strlen(other[i]), true), "%s", other[i]);
+        ck_assert_msg(!wsf_endpoint_is_local(other[i]), "%s", other[i]);
+    }
+}
+END_TEST
+
+START_TEST(localhost_is_bound_as_an_address_and_all_else_as_it_is_written) {
+    static const char *const same[] = { "tcp://127.0.0.1:7000", "tcp://*:*", "tcp://lo:7000",
+                                        "tcp://[::1]:7000", "ipc://localhost" };
+    char bound[WSF_ENDPOINT_SIZE_MAX + 1];
+    wsf_endpoint_to_bind("tcp://localhost:7000", bound);
+    ck_assert_str_eq(bound, "tcp://127.0.0.1:7000");
+    wsf_endpoint_to_bind("tcp://LOCALHOST:*", bound);
+    ck_assert_str_eq(bound, "tcp://127.0.0.1:*");
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        wsf_endpoint_to_bind(same[i], bound);
+        ck_assert_str_eq(bound, same[i]);
+    }
+}
+END_TEST
+
 START_TEST(a_name_for_dns_is_checked_and_taken_apart) {
     static const char *const good[] = { "dns://chat:7000", "dns://chat.default.svc:1",
                                         "dns://a_b:65535", "dns://192.0.2.1:80" };
@@ -77,4 +122,6 @@ END_TEST
 
 SUITE_MAIN("endpoint", good_endpoints_are_accepted, wildcards_are_for_binding_only,
            everything_else_is_refused, the_size_limit_holds,
+           loopback_is_known_however_it_is_written,
+           localhost_is_bound_as_an_address_and_all_else_as_it_is_written,
            a_name_for_dns_is_checked_and_taken_apart)

@@ -471,13 +471,21 @@ START_TEST(a_loop_closes_with_sessions_joins_and_messages_under_way) {
 }
 END_TEST
 
-START_TEST(sessions_of_another_loop_are_stale_here) {
+START_TEST(a_session_of_another_loop_is_not_told_to_be_closed) {
     open_node(NULL);
     recorder *a = open_recorder();
     recorder *b = open_recorder();
     wsfan_session session = open_in(a, "", NULL);
-    ck_assert_int_eq(wsfan_session_join(b->loop, session, wsfan_string("x")), WSFAN_ESTALE);
-    ck_assert_int_eq(wsfan_session_close(b->loop, session), WSFAN_ESTALE);
+    wsfan_join_options present = { .struct_size = sizeof present, .flags = WSFAN_PRESENCE };
+    wsfan_bytes x = wsfan_string("x");
+    ck_assert_int_eq(wsfan_session_join(b->loop, session, x), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_session_join_with(b->loop, session, x, &present), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_session_set_metadata(b->loop, session, x, x), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_session_leave(b->loop, session, x), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_session_close(b->loop, session), WSFAN_EINVAL);
+    ck_assert_ptr_nonnull(strstr(wsfan_error_text(WSFAN_EINVAL), "of another loop"));
+    ck_assert_int_eq(wsfan_session_close(a->loop, session),
+                     WSFAN_OK); /* it was open all the time */
     close_recorder(a);
     close_recorder(b);
     close_node();
@@ -575,7 +583,7 @@ SUITE_MAIN("loop", without_an_endpoint_no_socket_is_opened_and_all_works,
            threads_publish_side_by_side_and_every_loop_sees_one_order,
            a_node_with_an_open_loop_does_not_close,
            a_loop_closes_with_sessions_joins_and_messages_under_way,
-           sessions_of_another_loop_are_stale_here,
+           a_session_of_another_loop_is_not_told_to_be_closed,
            a_publisher_that_asks_is_told_who_got_its_message,
            a_result_does_not_wait_for_ever_and_only_so_many_are_open,
            a_chat_may_end_between_a_join_and_its_on_joined)

@@ -455,6 +455,9 @@ START_TEST(a_bad_endpoint_gives_an_error_that_says_which) {
     options.allow_insecure = 1;
     options.endpoint = "tcp://192.0.2.1:7000"; /* TEST-NET-1: not of this machine */
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDR);
+    options.endpoint = "tcp://no-interface.example.org:7000";
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDR);
+    ck_assert_ptr_nonnull(strstr(wsfan_error_text(WSFAN_EADDR), "DNS name"));
     options.endpoint = "ipc:///nowhere/at/all/socket";
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EADDR);
     char path[6 + 109] = "ipc:///tmp/";
@@ -466,6 +469,18 @@ START_TEST(a_bad_endpoint_gives_an_error_that_says_which) {
     options = quick_options("tcp://127.0.0.1:*");
     options.advertise = "tcp://*:7000";
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EENDPOINT);
+    stop_all();
+}
+END_TEST
+
+START_TEST(nodes_at_localhost_meet) {
+    start(0, quick_options("tcp://localhost:*"), NULL);
+    const char *endpoint = wsfan_node_endpoint(replicas[0].node);
+    ck_assert_int_eq(strncmp(endpoint, "tcp://127.0.0.1:", 16), 0);
+    char named[64];
+    snprintf(named, sizeof named, "tcp://localhost%s", strrchr(endpoint, ':'));
+    start(1, quick_options("tcp://LOCALHOST:*"), named);
+    WAIT(meshed());
     stop_all();
 }
 END_TEST
@@ -712,7 +727,7 @@ SUITE_MAIN("node", three_nodes_that_know_the_first_hear_each_other,
            a_stalled_host_loop_is_not_a_dead_node, a_killed_process_is_reported_silent_then_down,
            a_loop_that_opens_late_is_told_of_the_peers_there_are,
            another_cluster_is_refused_on_both_sides, an_ipc_endpoint_takes_nobodys_place,
-           a_bad_endpoint_gives_an_error_that_says_which,
+           a_bad_endpoint_gives_an_error_that_says_which, nodes_at_localhost_meet,
            a_wildcard_is_advertised_as_an_address_that_peers_can_use,
            noise_at_the_mesh_port_is_survived,
            a_publisher_that_asks_is_told_which_peers_have_its_message,

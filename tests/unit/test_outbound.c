@@ -82,6 +82,12 @@ START_TEST(at_the_limit_everything_fits_and_over_it_the_policy_decides) {
 }
 END_TEST
 
+START_TEST(the_text_of_a_refusal_is_not_about_another_queue) {
+    ck_assert_ptr_nonnull(strstr(wsfan_error_text(WSFAN_ECLOSED), "the outbound queue was full"));
+    ck_assert_ptr_nonnull(strstr(wsfan_error_text(WSFAN_EAGAIN), "the queue is full"));
+}
+END_TEST
+
 START_TEST(an_empty_queue_takes_an_item_of_any_size) {
     wsfan_outbound *q = open_queue(WSFAN_OUTBOUND_NEWEST, 3, 10);
     ck_assert_int_eq(wsfan_outbound_push(q, &items[1], 1000, 0), WSFAN_OK);
@@ -186,6 +192,7 @@ END_TEST
 
 SUITE_MAIN("outbound", items_leave_in_the_order_in_which_they_came,
            at_the_limit_everything_fits_and_over_it_the_policy_decides,
+           the_text_of_a_refusal_is_not_about_another_queue,
            an_empty_queue_takes_an_item_of_any_size,
            of_one_key_only_the_newest_waits_in_the_place_of_the_first,
            a_latest_value_that_became_too_large_is_a_matter_of_the_policy,

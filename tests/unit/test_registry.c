@@ -100,7 +100,27 @@ START_TEST(a_closed_session_is_stale_even_when_its_slot_is_used_again) {
     ck_assert_int_eq(join(a, WSFAN_CHAT, "x"), WSFAN_ESTALE);
     ck_assert_uint_eq(members("x", &r), 0);
     ck_assert_int_eq(wsf_registry_check(&registry, (wsfan_session){ 0 }), WSFAN_ESTALE);
-    ck_assert_int_eq(wsf_registry_check(&registry, (wsfan_session){ UINT64_MAX }), WSFAN_ESTALE);
+    wsfan_session never = { b.id + 1 }; /* of a slot that no session has had */
+    ck_assert_int_eq(wsf_registry_check(&registry, never), WSFAN_ESTALE);
+    wsf_registry_destroy(&registry);
+}
+END_TEST
+
+START_TEST(a_session_of_another_loop_is_told_apart_from_a_closed_one) {
+    wsf_registry other;
+    wsfan_session theirs;
+    begin(&LIMITS);
+    wsfan_session own = open_session(1);
+    wsf_registry_init(&other, &LIMITS, 0, 7);
+    ck_assert_int_eq(wsf_registry_open(&other, NULL, &theirs), WSFAN_OK);
+    ck_assert_int_eq(wsf_registry_check(&registry, theirs), WSFAN_EINVAL);
+    ck_assert_int_eq(wsf_registry_check(&other, own), WSFAN_EINVAL);
+    ck_assert_int_eq(join(theirs, WSFAN_CHAT, "x"), WSFAN_EINVAL);
+    ck_assert_int_eq(leave(theirs, "x"), WSFAN_EINVAL);
+    ck_assert_int_eq(wsf_registry_check(&registry, (wsfan_session){ UINT64_MAX }), WSFAN_EINVAL);
+    ck_assert_int_eq(wsf_registry_check(&registry, (wsfan_session){ 0 }), WSFAN_ESTALE);
+    ck_assert_int_eq(wsf_registry_check(&other, (wsfan_session){ 0 }), WSFAN_ESTALE);
+    wsf_registry_destroy(&other);
     wsf_registry_destroy(&registry);
 }
 END_TEST
@@ -376,6 +396,7 @@ END_TEST
 
 SUITE_MAIN("registry", members_of_a_chat_are_found_with_their_user_pointers,
            a_closed_session_is_stale_even_when_its_slot_is_used_again,
+           a_session_of_another_loop_is_told_apart_from_a_closed_one,
            a_session_is_collected_once_however_many_targets_name_it,
            a_chat_and_a_user_of_one_name_are_two_things,
            recipients_stay_readable_while_sessions_open_and_close,

@@ -448,7 +448,7 @@ START_TEST(plain_text_is_bound_to_loopback_only_unless_one_insists) {
     static const char *const open_to_all[] = { "tcp://*:*", "tcp://0.0.0.0:*", "tcp://[::]:*",
                                                "tcp://192.0.2.1:*", "tcp://127.example.org:*" };
     static const char *const local[] = { "tcp://127.0.0.1:*", "tcp://127.9.9.9:*", "tcp://lo:*",
-                                         "ipc:///tmp/wsfan-test-local" };
+                                         "tcp://localhost:*", "ipc:///tmp/wsfan-test-local" };
     wsfan_options options;
     wsfan_node *node;
     for (size_t i = 0; i < sizeof open_to_all / sizeof *open_to_all; i++) {

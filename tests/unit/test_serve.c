@@ -293,6 +293,7 @@ START_TEST(a_publisher_only_node_publishes_learns_the_result_and_has_no_sessions
     wsfan_session session;
     ck_assert_int_eq(wsfan_session_open(&session, replicas[1].loop, wsfan_string("u"), NULL),
                      WSFAN_EINVAL);
+    ck_assert_ptr_nonnull(strstr(wsfan_error_text(WSFAN_EINVAL), "with these options"));
     ck_assert_int_eq(wsfan_session_open(&session, replicas[0].loop, wsfan_string("u"), NULL),
                      WSFAN_OK);
     ck_assert_int_eq(wsfan_session_join(replicas[0].loop, session, wsfan_string("c")), WSFAN_OK);
