@@ -79,7 +79,8 @@ scenario('pages post by REST, hear over sockets of other replicas, fetch, and re
     for (const [body, status] of [['{', 422], ['{"chat":"a","user":"b"}', 422],
       [JSON.stringify({ chat: 'a', user: 'b', text: 'x'.repeat(4097) }), 422],
       ['x'.repeat(40000), 413]])
-      assert.equal((await fetch(url, { method: 'POST', body })).status, status);
+      assert.equal((await fetch(url, { method: 'POST', body,
+        headers: { 'content-type': 'application/json' } })).status, status);
     assert.equal((await fetch(url)).status, 400);
     assert.deepEqual(await rest.kill('SIGTERM'), { code: 0, signal: null });
   });
