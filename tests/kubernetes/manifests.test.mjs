@@ -87,9 +87,11 @@ test('selectors, names and ports belong together', () => {
   for (const port of [mesh.spec.ports[0], ...find('Service').spec.ports])
     assert.ok(port.targetPort in ports);
   const [ingress] = load('examples/balancers/ingress.yaml');
-  const { service } = ingress.spec.rules[0].http.paths[0].backend;
-  assert.equal(service.name, find('Service').metadata.name);
-  assert.equal(service.port.name, find('Service').spec.ports[0].name);
+  for (const { backend: { service } } of ingress.spec.rules[0].http.paths) {
+    assert.equal(service.name, find('Service').metadata.name);
+    assert.equal(service.port.name, find('Service').spec.ports[0].name);
+  }
+  assert.equal(argument('host'), ingress.spec.rules[0].host);
   for (const flag of container().args.map((text) => text.split('=')[0]))
     assert.ok(readFileSync(`${root}examples/echo-chat/options.c`, 'utf8').includes(`"  ${flag} `));
 });
