@@ -210,11 +210,13 @@ typedef struct wsfan_options {
     size_t struct_size; /* set by wsfan_options_init(); fields are only ever appended */
 
     /* Identity */
-    const char *cluster; /* nodes of another cluster are refused; 1..32 bytes ["wsfan"] */
-    const char *name;    /* 1..64 bytes, unique in the cluster, the same after a restart
-                            [NULL: "node-" and the node id in hex] */
+    const char *cluster; /* nodes of another cluster are refused; 1..32 bytes of UTF-8, none of them
+                            a control character ["wsfan"] */
+    const char *name;    /* 1..64 bytes, as for cluster; unique in the cluster, the same after a
+                            restart [NULL: "node-" and the node id in hex] */
 
-    /* Mesh. All addresses: "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes, PATH 107. */
+    /* Mesh. All addresses: "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes, PATH 107,
+     * of UTF-8 without control characters. */
     const char *endpoint;     /* where this node listens. HOST: an address or the name of an
                                  interface of this machine, not a DNS name; "*": all of them.
                                  PORT "*": any free one. [NULL: local only, no socket is opened] */
@@ -271,7 +273,9 @@ typedef struct wsfan_options {
 
     /* Placement and readiness, see wsfan_node_owner() and wsfan_node_ready() */
     const char *public_address; /* where clients reach this node, in whatever form the host gives to
-                                   them; 1..255 bytes [NULL: none] */
+                                   them; 1..255 bytes of visible ASCII (0x21..0x7E), so that it may
+                                   stand in a header as it is. A peer's that is not is taken for ""
+                                   [NULL: none] */
     uint32_t placement_weight;  /* its share of the chats against that of the others, 0..1000; 0: it
                                    owns none [100] */
     uint32_t publisher_only; /* 1: no sessions may be opened. Such a node is never an owner and is
@@ -593,8 +597,8 @@ typedef struct {
 typedef struct {
     wsfan_session session;
     void *session_user;
-    uint16_t code;      /* a WebSocket close code, 1000..4999 */
-    wsfan_bytes reason; /* 0..123 bytes, not checked for UTF-8 */
+    uint16_t code;      /* as for wsfan_remote_close(): a close frame may carry both as they are */
+    wsfan_bytes reason;
 } wsfan_close;
 
 /* What wsfan_node_send() brought here. */
@@ -905,8 +909,10 @@ WSFAN_API int wsfan_remote_leave(wsfan_node *node, const wsfan_target *targets,
 
 /* Asks the hosts of sessions anywhere to close their connections, by on_close.
  *
- * code    a WebSocket close code (RFC 6455, section 7.4), 1000..4999.
- * reason  0..123 bytes. [any] */
+ * code    a WebSocket close code that may be sent (RFC 6455, section 7.4, and IANA's registry):
+ *         1000..1003, 1007..1014, or 3000..4999. Any other is WSFAN_EINVAL: 1004, 1005, 1006 and 1015
+ *         are reserved, 1016..2999 are not assigned. A peer's request with such a code is refused.
+ * reason  0..123 bytes of UTF-8, else WSFAN_EINVAL; more are WSFAN_ETOOBIG. [any] */
 WSFAN_API int wsfan_remote_close(wsfan_node *node, const wsfan_target *targets,
                                  size_t targets_count, uint16_t code, wsfan_bytes reason,
                                  const wsfan_request_options *options);
