@@ -30,8 +30,8 @@
  *
  * MEMORY
  *   Every string and buffer that is passed in is copied before the call returns. Everything passed
- *   to a callback is valid until that callback returns; a message can be kept with
- *   wsfan_message_ref(). Each queue and table is bounded by a field of wsfan_options.
+ *   to a callback is valid until that callback returns, whatever it calls meanwhile; a message can be kept
+ *   with wsfan_message_ref(). Each queue and table is bounded by a field of wsfan_options.
  *
  * ERRORS
  *   A function that returns int returns WSFAN_OK (0) or one of the negative codes below. A call
