@@ -400,7 +400,8 @@ static void dispatch_errand(wsfan_loop *loop, wsf_errand *errand) {
 }
 
 static void dispatch_news(wsfan_loop *loop, wsf_news *news) {
-    if (loop->callbacks.on_presence != NULL)
+    if (loop->callbacks.on_presence != NULL &&
+        wsf_members_show(&loop->members, &news->presence, news->chat_hash))
         loop->callbacks.on_presence(loop->user, &news->presence);
     news->item.kind = WSF_MESH_NEWS_DONE;
     wsf_mesh_post(loop->node.mesh, &news->item);

@@ -13,8 +13,9 @@
 
 enum { DEADLINE_MS = 20000, USERS_MAX = 64 };
 
-typedef struct {
+typedef struct seen {
     wsfan_loop *loop;
+    void (*then)(struct seen *s, const wsfan_presence *presence); /* at the end of on_presence */
     unsigned calls;
     unsigned anew;
     bool large;
@@ -55,6 +56,8 @@ static void on_presence(void *user, const wsfan_presence *presence) {
             memcpy(s->metadata, member->places[0].metadata.data, member->places[0].metadata.size);
         }
     }
+    if (s->then != NULL)
+        s->then(s, presence);
 }
 
 static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
@@ -268,6 +271,73 @@ START_TEST(a_loop_is_told_of_everyone_when_its_first_session_comes) {
     WAIT(&s[0], s[0].joins == 3);
     serve(&s[1]);
     ck_assert_uint_eq(s[1].calls, calls);
+    close_all(s, 2);
+}
+END_TEST
+
+static wsfan_session restless;
+
+static void close_restless(seen *s, const wsfan_presence *presence) {
+    (void)presence;
+    ck_assert_int_eq(wsfan_session_close(s->loop, restless), WSFAN_OK);
+}
+
+static void be_told_of_a_and_b(seen s[2]) {
+    restless = open_user(&s[0], "u0");
+    present(&s[0], restless, "a", "");
+    present(&s[0], restless, "b", "");
+    WAIT(&s[0], s[0].joins == 2);
+    wsfan_session other = open_user(&s[1], "u1");
+    present(&s[1], other, "a", "");
+    present(&s[1], other, "b", "");
+    WAIT(&s[1], s[1].joins == 4); /* the first loop's news are on their way too */
+}
+
+START_TEST(nothing_is_told_after_the_last_session_has_closed) {
+    seen s[2];
+    open_node(1000, 50);
+    open_loop(&s[0]);
+    open_loop(&s[1]);
+    be_told_of_a_and_b(s);
+    unsigned calls = s[0].calls;
+    s[0].then = close_restless;
+    WAIT(&s[0], s[0].calls > calls);
+    present(&s[1], open_user(&s[1], "u2"), "a", "");
+    WAIT(&s[1], s[1].sessions[2] == 1);
+    serve(&s[0]);
+    ck_assert_uint_eq(s[0].calls, calls + 1);
+    close_all(s, 2);
+}
+END_TEST
+
+static bool began_anew[2]; /* "a", "b" */
+
+static void expect_anew_first(seen *s, const wsfan_presence *presence) {
+    (void)s;
+    bool *anew = &began_anew[*(const char *)presence->chat.data - 'a'];
+    *anew = *anew || (presence->flags & WSFAN_PRESENCE_ANEW) != 0;
+    ck_assert(*anew);
+}
+
+static void leave_and_join_again(seen *s, const wsfan_presence *presence) {
+    (void)presence;
+    for (int i = 0; i < 2; i++) {
+        const char *chat = i == 0 ? "a" : "b";
+        ck_assert_int_eq(wsfan_session_leave(s->loop, restless, wsfan_string(chat)), WSFAN_OK);
+        ck_assert_int_eq(present(s, restless, chat, ""), WSFAN_OK);
+    }
+    s->then = expect_anew_first;
+}
+
+START_TEST(who_joins_again_is_told_of_everyone_before_any_change) {
+    seen s[2];
+    open_node(1000, 50);
+    open_loop(&s[0]);
+    open_loop(&s[1]);
+    be_told_of_a_and_b(s);
+    began_anew[0] = began_anew[1] = false;
+    s[0].then = leave_and_join_again;
+    WAIT(&s[0], began_anew[0] && began_anew[1]);
     close_all(s, 2);
 }
 END_TEST
@@ -585,6 +655,8 @@ SUITE_MAIN("presence", a_member_joins_with_its_first_session_and_leaves_with_its
            who_comes_back_within_the_grace_time_has_not_left, other_metadata_is_an_update,
            a_large_chat_is_told_in_numbers_until_it_is_half_as_large,
            a_loop_is_told_of_everyone_when_its_first_session_comes,
+           nothing_is_told_after_the_last_session_has_closed,
+           who_joins_again_is_told_of_everyone_before_any_change,
            members_are_visited_once_each_in_pages_of_any_size,
            of_one_key_only_the_newest_waits_in_an_inbox, a_count_names_whom_it_lacks,
            more_rows_than_the_limit_make_a_count_incomplete,
