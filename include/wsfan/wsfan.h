@@ -843,11 +843,13 @@ typedef struct wsfan_publish_options {
                                  NULL: do not ask, which costs nothing */
     void *result_user;       /* handed back with the result */
     wsfan_bytes
-        key; /* not empty: a latest value, such as a cursor's place. Where it finds a message
-                        of this node with the same targets and key that still waits in a peer's queue
-                        or a loop's inbox, it takes that one's place, which is counted as
-                        WSFAN_DROP_REPLACED and is no gap. So it may overtake messages of other keys
-                        or none, and never one of its own. Keys are compared by 64-bit hashes. At most
+        key; /* not empty: a latest value, such as a cursor's place. A key is one of its targets, in
+                        their order: with others it is another key. Where the newest value of this node
+                        with the key still waits in a peer's queue or a loop's inbox, this one takes its
+                        place, which is counted as WSFAN_DROP_REPLACED and is no gap; unless it leaves
+                        out a session that the other does not (`except`), or is larger than there is
+                        room for: then both wait. So it may overtake messages of other keys or none, and
+                        never one of its own. Keys are compared by 64-bit hashes. At most
                         name_bytes_max; not with a result_loop */
 } wsfan_publish_options;
 

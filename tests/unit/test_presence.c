@@ -450,6 +450,52 @@ static wsfan_count world_count(world *w, unsigned n, uint64_t chat) {
     return count;
 }
 
+typedef struct {
+    unsigned last; /* value */
+    unsigned values;
+} reader;
+
+static void on_value(void *user, wsfan_message *message, const wsfan_recipient *recipients,
+                     size_t count) {
+    (void)user;
+    unsigned value = (unsigned)atoi(wsfan_message_payload(message).data);
+    for (size_t i = 0; i < count; i++) {
+        reader *r = recipients[i].session_user;
+        ck_assert_uint_gt(value, r->last);
+        r->last = value;
+        r->values++;
+    }
+}
+
+START_TEST(values_that_leave_somebody_out_are_not_overtaken_by_their_own_key) {
+    static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
+                                               .on_message = on_value };
+    seen s = { 0 };
+    reader readers[2] = { 0 };
+    wsfan_session sessions[2];
+    open_node(1000, 50);
+    ck_assert_int_eq(wsfan_loop_open(&s.loop, node, &callbacks, &s), WSFAN_OK);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(wsfan_session_open(&sessions[i], s.loop, wsfan_string("u"), &readers[i]),
+                         WSFAN_OK);
+        ck_assert_int_eq(wsfan_session_join(s.loop, sessions[i], wsfan_string("chat")), WSFAN_OK);
+    }
+    for (int value = 1; value <= 3; value++) {
+        char text[2] = { (char)('0' + value), 0 };
+        wsfan_publish_options options = { .struct_size = sizeof options,
+                                          .key = wsfan_string("place") };
+        if (value == 2)
+            options.except = wsfan_session_address(s.loop, sessions[1]);
+        ck_assert_int_eq(
+            wsfan_broadcast(node, wsfan_string("chat"), (wsfan_bytes){ text, 2 }, &options),
+            WSFAN_OK);
+    }
+    WAIT(&s, readers[0].last == 3 && readers[1].last == 3);
+    ck_assert_uint_eq(readers[1].values, 2); /* 1 is the latest before 3 that is for it */
+    close_all(&s, 1);
+}
+END_TEST
+
 START_TEST(a_count_names_whom_it_lacks) {
     world *w = world_new(1, NULL);
     world_start(w, 0, 0);
@@ -658,8 +704,9 @@ SUITE_MAIN("presence", a_member_joins_with_its_first_session_and_leaves_with_its
            nothing_is_told_after_the_last_session_has_closed,
            who_joins_again_is_told_of_everyone_before_any_change,
            members_are_visited_once_each_in_pages_of_any_size,
-           of_one_key_only_the_newest_waits_in_an_inbox, a_count_names_whom_it_lacks,
-           more_rows_than_the_limit_make_a_count_incomplete,
+           of_one_key_only_the_newest_waits_in_an_inbox,
+           values_that_leave_somebody_out_are_not_overtaken_by_their_own_key,
+           a_count_names_whom_it_lacks, more_rows_than_the_limit_make_a_count_incomplete,
            the_end_of_a_row_that_found_no_room_leaves_no_chat_behind,
            a_row_that_went_wrong_is_found_and_mended,
            an_oversleep_makes_only_those_grace_times_longer_that_it_was_in,
