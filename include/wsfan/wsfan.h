@@ -548,7 +548,9 @@ typedef struct {
 typedef enum {
     WSFAN_MEMBER_JOIN = 1,   /* of its sessions anywhere, the first */
     WSFAN_MEMBER_UPDATE = 2, /* another number of sessions, another place, other metadata */
-    WSFAN_MEMBER_LEAVE = 3   /* it has had no session anywhere for presence_grace_ms */
+    WSFAN_MEMBER_LEAVE = 3   /* it has had no session anywhere for presence_grace_ms; told later where
+                                a peer that lives has yet to say who is there: see
+                                docs/guarantees.md */
 } wsfan_member_event;
 
 typedef struct {

@@ -530,6 +530,55 @@ START_TEST(a_count_names_whom_it_lacks) {
 }
 END_TEST
 
+static unsigned leaves_told;
+
+static void count_leaves(void *user, unsigned n, unsigned loop, const wsfan_presence *presence) {
+    (void)user, (void)n, (void)loop;
+    for (size_t i = 0; i < presence->members_count; i++)
+        leaves_told += presence->members[i].event == WSFAN_MEMBER_LEAVE;
+}
+
+static void end_attendance(world *w, unsigned n, wsf_attendance *a, uint64_t chat) {
+    a->closes = true;
+    wsf_core_absent(world_core(w, n), a, world_now(w, n));
+    world_leave(w, n, chat);
+}
+
+/* The peer is cut off so long, from the moment when we join the chat again. */
+static void come_again(uint32_t cut_off_ms) {
+    static const world_watcher watcher = { .presence = count_leaves };
+    world *w = world_new(1, &watcher);
+    leaves_told = 0;
+    world_start(w, 0, 0);
+    world_start(w, 1, 1);
+    world_run(w, 2000);
+    wsf_attendance *first = attend(w, 0, "ann", 7);
+    attend(w, 1, "ben", 7);
+    world_run(w, 500);
+    ck_assert_uint_eq(world_count(w, 0, 7).users, 2);
+    end_attendance(w, 0, first, 7);
+    world_run(w, 500);
+    world_freeze(w, 1, true);
+    attend(w, 0, "ann", 7);
+    world_run(w, cut_off_ms);
+    if (cut_off_ms > world_config(w)->down_ms) {
+        ck_assert_uint_eq(leaves_told, 1);
+    } else {
+        ck_assert_uint_eq(leaves_told, 0);
+        world_freeze(w, 1, false);
+        world_run(w, 2000 + world_config(w)->presence.grace_ms);
+        ck_assert_uint_eq(world_count(w, 0, 7).sessions, 2);
+        ck_assert_uint_eq(leaves_told, 0);
+    }
+    world_destroy(w);
+}
+
+START_TEST(who_stayed_on_a_peer_does_not_leave_before_the_peer_was_heard_or_is_down) {
+    come_again(7000); /* more than the grace time */
+    come_again(17000);
+}
+END_TEST
+
 START_TEST(more_rows_than_the_limit_make_a_count_incomplete) {
     world *w = world_new(1, NULL);
     world_config(w)->presence.remote_count_max = 3;
@@ -631,7 +680,7 @@ START_TEST(an_oversleep_makes_only_those_grace_times_longer_that_it_was_in) {
     ck_assert_int_eq(wsf_presence_begin(&p, first), WSFAN_OK);
     ck_assert_int_eq(wsf_presence_begin(&p, second), WSFAN_OK);
     ck_assert_int_eq(wsf_presence_begin(&p, attendance_of(3)), WSFAN_OK);
-    wsf_presence_tick(&p, 1000);
+    wsf_presence_tick(&p, 1000, NULL);
     wsf_presence_end(&p, first);
     ck_assert_uint_eq(wsf_presence_deadline(&p), 1000 + GRACE_MS);
     p.now_ms = 1000 +
@@ -639,15 +688,56 @@ START_TEST(an_oversleep_makes_only_those_grace_times_longer_that_it_was_in) {
     wsf_presence_end(&p, second);
     wsf_presence_overslept(&p, SLEPT_MS - 1000);
     ck_assert_uint_eq(wsf_presence_deadline(&p), 1000 + GRACE_MS + SLEPT_MS - 1000);
-    wsf_presence_tick(&p, 1000 + GRACE_MS + SLEPT_MS - 1001);
+    wsf_presence_tick(&p, 1000 + GRACE_MS + SLEPT_MS - 1001, NULL);
     ck_assert_uint_eq(p.chats[0].users, 3);
-    wsf_presence_tick(&p, 1000 + GRACE_MS + SLEPT_MS - 1000);
+    wsf_presence_tick(&p, 1000 + GRACE_MS + SLEPT_MS - 1000, NULL);
     ck_assert_uint_eq(p.chats[0].users, 2);
     ck_assert_uint_eq(wsf_presence_deadline(&p), 1000 + SLEPT_MS + GRACE_MS); /* no longer */
-    wsf_presence_tick(&p, 1000 + SLEPT_MS + GRACE_MS);
+    wsf_presence_tick(&p, 1000 + SLEPT_MS + GRACE_MS, NULL);
     ck_assert_uint_eq(p.chats[0].users, 1);
     ck_assert_uint_eq(wsf_presence_deadline(&p), UINT64_MAX);
     wsf_presence_overslept(&p, SLEPT_MS); /* with nobody in a grace time nothing happens */
+    ck_assert_uint_eq(wsf_presence_deadline(&p), UINT64_MAX);
+    wsf_roster_destroy(&p);
+}
+END_TEST
+
+static bool always(void *user, uint64_t chat_hash) {
+    ++*(unsigned *)user;
+    return chat_hash == 7;
+}
+
+/* A peer may never say that it has told all. */
+START_TEST(a_doubt_that_nobody_ends_ends_after_a_minute) {
+    enum { GRACE_MS = 5000, DOUBT_MS = 60000 };
+    static wsf_presence p;
+    unsigned asked = 0;
+    wsf_presence_doubt doubt = { &asked, always };
+    wsf_presence_limits limits = { .grace_ms = GRACE_MS, .members_count_max = 1000 };
+    wsf_roster_init(&p, &limits, 1);
+    wsf_roster_open_chat(&p, 7, 0);
+    wsf_attendance *first = attendance_of(1);
+    wsf_attendance *second = attendance_of(2);
+    ck_assert_int_eq(wsf_presence_begin(&p, first), WSFAN_OK);
+    ck_assert_int_eq(wsf_presence_begin(&p, second), WSFAN_OK);
+    wsf_presence_tick(&p, 1000, &doubt);
+    wsf_presence_end(&p, first);
+    wsf_presence_tick(&p, 2000, &doubt);
+    wsf_presence_end(&p, second);
+    while (wsf_presence_deadline(&p) < 2000 + GRACE_MS + DOUBT_MS) {
+        wsf_presence_tick(&p, wsf_presence_deadline(&p), &doubt);
+        ck_assert_uint_eq(p.chats[0].users, p.now_ms < 1000 + GRACE_MS + DOUBT_MS ? 2 : 1);
+    }
+    ck_assert_uint_eq(asked, 2 * 60);
+    wsf_presence_tick(&p, wsf_presence_deadline(&p), &doubt);
+    ck_assert_uint_eq(p.chats[0].users, 0);
+    ck_assert_uint_eq(wsf_presence_deadline(&p), UINT64_MAX);
+    /* Who comes back is in no list. */
+    first = attendance_of(1);
+    ck_assert_int_eq(wsf_presence_begin(&p, first), WSFAN_OK);
+    wsf_presence_end(&p, first);
+    wsf_presence_tick(&p, wsf_presence_deadline(&p), &doubt);
+    ck_assert_int_eq(wsf_presence_begin(&p, attendance_of(1)), WSFAN_OK);
     ck_assert_uint_eq(wsf_presence_deadline(&p), UINT64_MAX);
     wsf_roster_destroy(&p);
 }
@@ -666,7 +756,7 @@ START_TEST(a_loop_that_takes_nothing_costs_a_bounded_number_of_members) {
         wsf_attendance *a = attendance_of(user);
         ck_assert_int_eq(wsf_presence_begin(&p, a), WSFAN_OK);
         wsf_presence_end(&p, a);
-        wsf_presence_tick(&p, ++now);
+        wsf_presence_tick(&p, ++now, NULL);
         ck_assert_uint_le(p.members_count, GONE_MAX + 16);
         ck_assert_uint_le(p.loop_queues[0].count, GONE_MAX + 16);
         ck_assert_uint_le(p.peer_queues[1].count, GONE_MAX + 16);
@@ -706,7 +796,10 @@ SUITE_MAIN("presence", a_member_joins_with_its_first_session_and_leaves_with_its
            members_are_visited_once_each_in_pages_of_any_size,
            of_one_key_only_the_newest_waits_in_an_inbox,
            values_that_leave_somebody_out_are_not_overtaken_by_their_own_key,
-           a_count_names_whom_it_lacks, more_rows_than_the_limit_make_a_count_incomplete,
+           a_count_names_whom_it_lacks,
+           who_stayed_on_a_peer_does_not_leave_before_the_peer_was_heard_or_is_down,
+           a_doubt_that_nobody_ends_ends_after_a_minute,
+           more_rows_than_the_limit_make_a_count_incomplete,
            the_end_of_a_row_that_found_no_room_leaves_no_chat_behind,
            a_row_that_went_wrong_is_found_and_mended,
            an_oversleep_makes_only_those_grace_times_longer_that_it_was_in,
