@@ -52,8 +52,8 @@ typedef struct {
     wsf_deque talk; /* wsf_buffer *: requests and replies, whole entries, oldest first */
     uint64_t talk_bytes;
     uint32_t queue_taken; /* messages that have left it at the front, modulo 2^32 */
-    wsf_table latest;     /* slot -> place of a latest value in the queue, counted from the start */
-    uint64_t lost;        /* messages that were dropped and not yet reported, */
+    wsf_table latest; /* slot -> place of its newest value in the queue, counted from the start */
+    uint64_t lost;    /* messages that were dropped and not yet reported, */
     uint64_t lost_too_big; /* those that the peer would not take */
     bool receipts_acked;   /* a frame with receipts was acknowledged; the user clears it */
 
@@ -78,9 +78,9 @@ void wsf_link_restart_in(wsf_link *link, uint64_t epoch);
 /* Drops what waits and counts it as lost. Returns how many messages. */
 uint64_t wsf_link_drop_queue(wsf_link *link);
 
-/* A latest value takes the place of the one of its slot that waits; false: none does. Where it is larger
- * the oldest messages may have to go, as below. */
-bool wsf_link_replace(wsf_link *link, wsfan_message *message, uint64_t *dropped);
+/* A latest value takes the place of the newest of its slot that waits. False: none does, or it is for
+ * somebody whom the newer one leaves out, or there is no room for the newer one: it is to be appended. */
+bool wsf_link_replace(wsf_link *link, wsfan_message *message);
 
 /* Appends a message, taking a reference. Over the limits the oldest go; returns how many messages
  * were dropped, this one among them where there is no memory. They are added to `lost`. */

@@ -147,7 +147,7 @@ wsf_news *wsf_presence_news(wsf_presence *p, unsigned loop, const uint64_t *node
     wsfan_place *places = (wsfan_place *)(members + o.members);
     uint8_t *bytes = (uint8_t *)(places + o.places);
     wsf_presence_chat *chat = &p->chats[o.chat];
-    *news = (wsf_news){ .loop = loop };
+    *news = (wsf_news){ .loop = loop, .chat_hash = chat->hash };
     news->presence = (wsfan_presence){
         .chat = put(&bytes, (wsfan_bytes){ chat->name, chat->name_size }),
         .flags = ((chat->anew & bit) != 0 ? WSFAN_PRESENCE_ANEW : 0) |

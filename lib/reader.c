@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "memory.h"
+#include "text.h"
 
 enum { DEPTH_MAX = 4, OBJECTS_COUNT_MAX = 8192, ZONE_CHUNK_BYTES = 8192 };
 
@@ -235,6 +236,7 @@ static bool read_hello(const msgpack_object_array *array, wsf_hello *hello) {
            get_u64(array, 3, &hello->features) &&
            get_text(array, 4, WSF_CLUSTER_SIZE_MAX, &hello->cluster) &&
            get_text(array, 5, WSF_NAME_SIZE_MAX, &hello->name) && hello->name.size > 0 &&
+           wsf_text_is_printable(hello->name.data, hello->name.size) &&
            get_u64(array, 6, &hello->incarnation) &&
            get_text(array, 7, WSF_ENDPOINT_SIZE_MAX, &hello->endpoint) &&
            wsf_endpoint_valid(hello->endpoint.data, hello->endpoint.size, false) &&

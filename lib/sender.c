@@ -178,10 +178,8 @@ void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
         count_lost(core, peer, WSFAN_DROP_TOO_BIG, 1);
         return;
     }
-    uint64_t dropped;
-    if (wsf_link_replace(&peer->link, message, &dropped)) {
+    if (wsf_link_replace(&peer->link, message)) {
         wsf_core_count_drop(core, WSFAN_DROP_REPLACED, 1);
-        count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, dropped);
         return;
     }
     if (append_now(core, peer, message, entry, now))

@@ -11,6 +11,8 @@
  * message, and stop waiting for this node in joins; when they have acknowledged that, it is over. */
 #include "standing.h"
 
+#include "text.h"
+
 enum { SHED_STEPS = 200, SHED_STEP_MS_MIN = 10 };
 
 void wsf_standing_init(wsf_core *core, wsf_now now) {
@@ -39,7 +41,12 @@ void wsf_standing_take(wsf_core *core, wsf_peer *peer, const wsf_standing *stand
     peer->standing_flags = standing->flags;
     peer->weight = standing->weight;
     peer->place_hash = wsf_place_hash(&core->key, peer->name);
-    wsf_copy_text(peer->address, sizeof peer->address, standing->address);
+    wsfan_bytes address = standing->address;
+    if (!wsf_text_is_visible(address.data, address.size)) {
+        wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
+        address.size = 0;
+    }
+    wsf_copy_text(peer->address, sizeof peer->address, address);
     uint64_t bit = wsf_peer_bit(core, peer);
     if ((standing->flags & WSF_STANDING_PUBLISHER) != 0)
         core->publishers |= bit;

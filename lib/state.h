@@ -91,7 +91,8 @@ typedef struct {
     bool presence_overflow;  /* it has more rows than we can note, */
     bool presence_refused;   /* or such as we never do */
     uint64_t presence_heard; /* up to here we know its interest, */
-    uint64_t presence_known; /* and up to here it knew ours when it had told us everything */
+    uint64_t presence_known; /* and up to here it knew ours when it had told us everything, */
+    uint64_t presence_anew;  /* with this frame or a later one: there it began anew */
 
     wsfan_peer_stats stats;
 } wsf_peer;

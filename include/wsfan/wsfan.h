@@ -30,8 +30,8 @@
  *
  * MEMORY
  *   Every string and buffer that is passed in is copied before the call returns. Everything passed
- *   to a callback is valid until that callback returns; a message can be kept with
- *   wsfan_message_ref(). Each queue and table is bounded by a field of wsfan_options.
+ *   to a callback is valid until that callback returns, whatever it calls meanwhile; a message can be kept
+ *   with wsfan_message_ref(). Each queue and table is bounded by a field of wsfan_options.
  *
  * ERRORS
  *   A function that returns int returns WSFAN_OK (0) or one of the negative codes below. A call
@@ -219,12 +219,14 @@ typedef struct wsfan_options {
     size_t struct_size; /* set by wsfan_options_init(); fields are only ever appended */
 
     /* Identity */
-    const char *cluster; /* nodes of another cluster are refused; 1..32 bytes ["wsfan"] */
-    const char *name;    /* 1..64 bytes, unique in the cluster, the same after a restart
-                            [NULL: "node-" and the node id in hex] */
+    const char *cluster; /* nodes of another cluster are refused; 1..32 bytes of UTF-8, none of them
+                            a control character ["wsfan"] */
+    const char *name;    /* 1..64 bytes, as for cluster; unique in the cluster, the same after a
+                            restart [NULL: "node-" and the node id in hex] */
 
-    /* Mesh. All addresses: "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes, PATH 107. Two nodes
-     * meet only if each of them can reach what the other advertises. */
+    /* Mesh. All addresses: "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes, PATH 107, of UTF-8
+     * without control characters. Two nodes meet only if each of them can reach what the other
+     * advertises. */
     const char *endpoint;     /* where this node listens. HOST: an address or the name of an
                                  interface of this machine, not a DNS name; "localhost" is 127.0.0.1;
                                  "*": all of them. PORT "*": any free one. [NULL: local only, no
@@ -284,7 +286,9 @@ typedef struct wsfan_options {
 
     /* Placement and readiness, see wsfan_node_owner() and wsfan_node_ready() */
     const char *public_address; /* where clients reach this node, in whatever form the host gives to
-                                   them; 1..255 bytes [NULL: none] */
+                                   them; 1..255 bytes of visible ASCII (0x21..0x7E), so that it may
+                                   stand in a header as it is. A peer's that is not is taken for ""
+                                   [NULL: none] */
     uint32_t placement_weight;  /* its share of the chats against that of the others, 0..1000; 0: it
                                    owns none [100] */
     uint32_t publisher_only; /* 1: no sessions may be opened. Such a node is never an owner and is
@@ -557,7 +561,9 @@ typedef struct {
 typedef enum {
     WSFAN_MEMBER_JOIN = 1,   /* of its sessions anywhere, the first */
     WSFAN_MEMBER_UPDATE = 2, /* another number of sessions, another place, other metadata */
-    WSFAN_MEMBER_LEAVE = 3   /* it has had no session anywhere for presence_grace_ms */
+    WSFAN_MEMBER_LEAVE = 3   /* it has had no session anywhere for presence_grace_ms; told later where
+                                a peer that lives has yet to say who is there: see
+                                docs/guarantees.md */
 } wsfan_member_event;
 
 typedef struct {
@@ -606,8 +612,8 @@ typedef struct {
 typedef struct {
     wsfan_session session;
     void *session_user;
-    uint16_t code;      /* a WebSocket close code, 1000..4999 */
-    wsfan_bytes reason; /* 0..123 bytes, not checked for UTF-8 */
+    uint16_t code;      /* as for wsfan_remote_close(): a close frame may carry both as they are */
+    wsfan_bytes reason;
 } wsfan_close;
 
 /* What wsfan_node_send() brought here. */
@@ -852,11 +858,13 @@ typedef struct wsfan_publish_options {
                                  NULL: do not ask, which costs nothing */
     void *result_user;       /* handed back with the result */
     wsfan_bytes
-        key; /* not empty: a latest value, such as a cursor's place. Where it finds a message
-                        of this node with the same targets and key that still waits in a peer's queue
-                        or a loop's inbox, it takes that one's place, which is counted as
-                        WSFAN_DROP_REPLACED and is no gap. So it may overtake messages of other keys
-                        or none, and never one of its own. Keys are compared by 64-bit hashes. At most
+        key; /* not empty: a latest value, such as a cursor's place. A key is one of its targets, in
+                        their order: with others it is another key. Where the newest value of this node
+                        with the key still waits in a peer's queue or a loop's inbox, this one takes its
+                        place, which is counted as WSFAN_DROP_REPLACED and is no gap; unless it leaves
+                        out a session that the other does not (`except`), or is larger than there is
+                        room for: then both wait. So it may overtake messages of other keys or none, and
+                        never one of its own. Keys are compared by 64-bit hashes. At most
                         name_bytes_max; not with a result_loop */
 } wsfan_publish_options;
 
@@ -918,8 +926,10 @@ WSFAN_API int wsfan_remote_leave(wsfan_node *node, const wsfan_target *targets,
 
 /* Asks the hosts of sessions anywhere to close their connections, by on_close.
  *
- * code    a WebSocket close code (RFC 6455, section 7.4), 1000..4999.
- * reason  0..123 bytes. [any] */
+ * code    a WebSocket close code that may be sent (RFC 6455, section 7.4, and IANA's registry):
+ *         1000..1003, 1007..1014, or 3000..4999. Any other is WSFAN_EINVAL: 1004, 1005, 1006 and 1015
+ *         are reserved, 1016..2999 are not assigned. A peer's request with such a code is refused.
+ * reason  0..123 bytes of UTF-8, else WSFAN_EINVAL; more are WSFAN_ETOOBIG. [any] */
 WSFAN_API int wsfan_remote_close(wsfan_node *node, const wsfan_target *targets,
                                  size_t targets_count, uint16_t code, wsfan_bytes reason,
                                  const wsfan_request_options *options);

@@ -80,8 +80,10 @@ static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
                  events[peer->event], (int)peer->reason);
     if (peer->event == WSFAN_PEER_UP)
         ledger_up(h->ledger, h->hosts[node].life, peer->node);
-    if (peer->event == WSFAN_PEER_DOWN)
+    if (peer->event == WSFAN_PEER_DOWN) {
         ledger_away(h->ledger, h->hosts[node].life, peer->node);
+        rollbook_down(h->rollbook, node, peer->node);
+    }
 }
 
 static uint64_t links_with(const wsf_core *core, uint64_t peer) {
@@ -347,12 +349,13 @@ static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool presen
     wsfan_target target = chat_target(&chat);
     uint64_t hash = wsf_hash_target(&h->key, &target);
     ledger_join(h->ledger, who->number, chat);
+    uint32_t number = 0;
     if (present) {
         who->present |= 1u << chat;
-        rollbook_add(h->rollbook, node, who->loop, chat, (unsigned)who->user);
+        number = rollbook_add(h->rollbook, node, who->loop, chat, (unsigned)who->user);
     }
     int error = present ? wsf_members_join_present(members, who->handle, &target, hash,
-                                                   (wsfan_bytes){ &who->number, 1 })
+                                                   (wsfan_bytes){ &number, sizeof number })
                         : wsf_members_join(members, who->handle, &target, hash);
     if (error != WSFAN_OK)
         ledger_violation(h->ledger, "an open session cannot join");
@@ -430,8 +433,7 @@ bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
         return false; /* the mesh thread would not take it: WSFAN_EAGAIN */
     choice chosen;
     choice_make(h, chats, &chosen);
-    bool one_chat = chosen.count == 1 && chosen.targets[0].kind == WSFAN_CHAT &&
-                    chosen.except.node == 0;
+    bool one_chat = chosen.count == 1 && chosen.targets[0].kind == WSFAN_CHAT;
     if (one_chat && world_random(h->world, 6) == 0) /* a latest value, of one of two keys */
         chosen.ledger.slot = chosen.ledger.chats * 2 + (uint32_t)world_random(h->world, 2);
     publish(h, node, &chosen, size_max, true);
