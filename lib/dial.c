@@ -205,6 +205,47 @@ void wsf_dial_release(wsf_core *core, uint64_t node) {
     }
 }
 
+/* ------------------------------------------------------------------------------------- refusals */
+
+enum { REFUSAL_TIMES = 3 }; /* down_ms: two answers in a row may be lost */
+
+/* The node, or with 0 any peer. */
+static bool lives(const wsf_core *core, uint64_t node) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (peer->node != 0 && (node == 0 || peer->node == node) && wsf_peer_live(peer))
+            return true;
+    }
+    return false;
+}
+
+static bool refuses(const wsf_core *core, const wsf_connection *connection, wsf_now now) {
+    return connection->used && connection->dialled && connection->refused != WSFAN_REASON_NONE &&
+           now.ms - connection->refusal_ms < REFUSAL_TIMES * (uint64_t)core->config.down_ms &&
+           !lives(core, connection->refuser);
+}
+
+uint32_t wsf_dial_refusers(const wsf_core *core, wsf_now now, uint64_t nodes[WSF_PEERS_MAX]) {
+    uint32_t count = 0;
+    bool alone = !lives(core, 0);
+    for (uint32_t i = 0; i < core->connections_count && count < WSF_PEERS_MAX; i++) {
+        const wsf_connection *connection = &core->connections[i];
+        bool foreign = connection->refused == WSFAN_REASON_CLUSTER ||
+                       connection->refused == WSFAN_REASON_VERSION;
+        bool counts = refuses(core, connection, now) && (alone || !foreign);
+        for (uint32_t n = 0; n < count && counts; n++)
+            counts = nodes[n] != connection->refuser;
+        if (counts)
+            nodes[count++] = connection->refuser;
+    }
+    return count;
+}
+
+bool wsf_dial_refused(const wsf_core *core, wsf_now now) {
+    uint64_t nodes[WSF_PEERS_MAX];
+    return !lives(core, 0) && wsf_dial_refusers(core, now, nodes) > 0;
+}
+
 /* ----------------------------------------------------------------------------------------- time */
 
 /* Whoever had no room for us may have it by now. */

@@ -24,6 +24,14 @@ void wsf_dial_again(wsf_core *core, uint64_t node);
 /* The node is no peer any more: somebody else may answer at its endpoints, or nobody. */
 void wsf_dial_release(wsf_core *core, uint64_t node);
 
+/* Whether this node is in no mesh: no peer lives, and a node that it dials has refused it lately. Refusals of
+ * old may be out of date; who refuses is asked again. */
+bool wsf_dial_refused(const wsf_core *core, wsf_now now);
+
+/* Nodes that have refused this one lately and that a join cannot reach, each once; at most WSF_PEERS_MAX.
+ * Nodes of another cluster or version are among them only where no peer lives. */
+uint32_t wsf_dial_refusers(const wsf_core *core, wsf_now now, uint64_t nodes[WSF_PEERS_MAX]);
+
 /* Gives up connections that no source names and behind which nobody answers, and asks those again
  * that had no room for us. */
 void wsf_dial_tick(wsf_core *core, wsf_now now);

@@ -490,6 +490,8 @@ void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t r
         if (!connection->used || connection->node != node)
             continue;
         connection->refused = known;
+        connection->refuser = node;
+        connection->refusal_ms = now.ms;
         connection->refused_ms = now.ms;
     }
     tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",

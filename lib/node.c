@@ -344,7 +344,7 @@ int wsfan_node_ready(wsfan_node *node) {
     int error = check(node);
     if (error != WSFAN_OK)
         return error;
-    return wsf_mesh_ready(node->mesh) ? 1 : 0;
+    return wsf_mesh_ready(node->mesh);
 }
 
 int wsfan_node_drain(wsfan_node *node, uint32_t drain_ms_max) {

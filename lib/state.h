@@ -105,6 +105,8 @@ typedef struct {
     uint64_t node; /* who answered there last; 0: nobody yet */
     uint64_t since_ms;
     wsfan_reason refused; /* why that node will not have us, until it will */
+    uint64_t refuser;     /* who said so last, */
+    uint64_t refusal_ms;  /* and when */
     uint64_t refused_ms;
 } wsf_connection;
 
@@ -186,6 +188,7 @@ struct wsf_core {
     uint64_t started_ms;
     uint32_t sources_awaited;
     bool ready;
+    bool met; /* a peer, ever: interest was exchanged with it */
     bool view_stale;
     uint64_t publishers; /* bits of peers that never have sessions */
     wsf_drain_phase drain;

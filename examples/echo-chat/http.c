@@ -82,7 +82,7 @@ static void page(struct server *server, struct response *response, char *policy,
 
 /* Whether a balancer should send clients here; /healthz tells whether the process works. */
 static void readiness(struct server *server, struct response *response) {
-    bool ready = !server->stopping && wsfan_node_ready(server->node) == 1;
+    bool ready = !server->stopping && wsfan_node_ready(server->node) > 0;
     response->status = ready ? HTTP_STATUS_OK : HTTP_STATUS_SERVICE_UNAVAILABLE;
     response->type = "application/json";
     writer_format(&response->body, "{\"ready\":%s}\n", ready ? "true" : "false");

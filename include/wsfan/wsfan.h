@@ -104,7 +104,8 @@ extern "C" {
       "a mesh without keys may be bound to loopback only; see key_file and allow_insecure")        \
     X(WSFAN_EKEY, -20,                                                                             \
       "a key or certificate is not valid, or its file cannot be read, see errno; wsfan-keygen "    \
-      "makes one")
+      "makes one")                                                                                 \
+    X(WSFAN_EREFUSED, -21, "every node that was found refuses this one; on_peer tells why")
 
 #define WSFAN_ERROR_ENUM(name, value, text) name = (value),
 enum { WSFAN_ERROR_LIST(WSFAN_ERROR_ENUM) WSFAN_ERROR_END_ = 1 };
@@ -359,12 +360,21 @@ WSFAN_API int wsfan_node_open(wsfan_node **node, const wsfan_options *options);
  * Errors: WSFAN_EBUSY (a loop is open), WSFAN_EFORK. [owner] */
 WSFAN_API int wsfan_node_close(wsfan_node *node);
 
-/* Whether the node should be given clients: 1 when it has met its peers, that is, when everyone whom
+/* What wsfan_node_ready() says of a node that is ready. */
+enum {
+    WSFAN_READY_MET = 1, /* it has met peers, or there are none that it was told of */
+    WSFAN_READY_ALONE =
+        2 /* it has waited ready_ms_max; nobody answers whom it was told of. It may be
+                             the first, or cut off, or its key is not theirs */
+};
+
+/* Whether the node should be given clients: above 0 when it has met its peers, that is, when everyone whom
  * options.peers and DNS named answers (or is this node), and every peer that was found has exchanged
- * its interest with us; or when ready_ms_max has passed. A node that is alone is ready at once. It
- * stays ready whatever becomes of its peers, so that a cluster does not fall like dominoes; a drain
- * is the host's own, and does not change it. Waits as statistics do. Errors: WSFAN_EINVAL,
- * WSFAN_EFORK. [any] */
+ * its interest with us; or when ready_ms_max has passed. 0: not yet. A node that was told of nobody is
+ * ready at once. Once it has met a peer it stays ready whatever becomes of its peers, so that a cluster
+ * does not fall like dominoes; a drain is the host's own, and does not change it. Waits as statistics do.
+ * Errors: WSFAN_EREFUSED (it has met no peer, and whoever it found refuses it: its sessions would hear
+ * nobody; not for good), WSFAN_EINVAL, WSFAN_EFORK. [any] */
 WSFAN_API int wsfan_node_ready(wsfan_node *node);
 
 /* Takes the node out of service, without a moment in which anybody loses a message:
@@ -474,7 +484,9 @@ typedef struct {
     wsfan_bytes chat;
     int status;              /* WSFAN_OK: every live peer acknowledged, so each broadcast issued
                                      from now on, anywhere, reaches the session. WSFAN_EPARTIAL: the
-                                     peers in `missing` had not within join_ms_max.
+                                     peers in `missing` had not within join_ms_max, or refuse this
+                                     node: WSFAN_PEER_REFUSED told why. Those of another cluster
+                                     or version are named only where no peer lives.
                                      WSFAN_ENOMEM: the node could not note the interest; leave and
                                      join again. */
     const uint64_t *missing; /* node ids */
@@ -561,7 +573,7 @@ typedef struct {
 typedef enum {
     WSFAN_MEMBER_JOIN = 1,   /* of its sessions anywhere, the first */
     WSFAN_MEMBER_UPDATE = 2, /* another number of sessions, another place, other metadata */
-    WSFAN_MEMBER_LEAVE = 3   /* it has had no session anywhere for presence_grace_ms; told later where
+    WSFAN_MEMBER_LEAVE = 3 /* it has had no session anywhere for presence_grace_ms; told later where
                                 a peer that lives has yet to say who is there: see
                                 docs/guarantees.md */
 } wsfan_member_event;
@@ -612,7 +624,7 @@ typedef struct {
 typedef struct {
     wsfan_session session;
     void *session_user;
-    uint16_t code;      /* as for wsfan_remote_close(): a close frame may carry both as they are */
+    uint16_t code; /* as for wsfan_remote_close(): a close frame may carry both as they are */
     wsfan_bytes reason;
 } wsfan_close;
 

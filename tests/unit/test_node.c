@@ -402,6 +402,9 @@ START_TEST(another_cluster_is_refused_on_both_sides) {
     start(1, options, wsfan_node_endpoint(replicas[0].node));
     WAIT(replicas[0].refused > 0 && replicas[1].refused > 0);
     ck_assert_uint_eq(stats_of(0).peers_up, 0);
+    WAIT(wsfan_node_ready(replicas[1].node) == WSFAN_EREFUSED);
+    ck_assert_int_eq(wsfan_node_ready(replicas[0].node),
+                     WSFAN_READY_MET); /* it was told of nobody */
     stop_all();
 }
 END_TEST
