@@ -28,7 +28,7 @@ set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/wsfan)
 configure_package_config_file(pkgconfig/wsfanConfig.cmake.in wsfanConfig.cmake
     INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(wsfanConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/wsfanConfig.cmake
+install(FILES pkgconfig/msgpack.cmake ${CMAKE_CURRENT_BINARY_DIR}/wsfanConfig.cmake
     ${CMAKE_CURRENT_BINARY_DIR}/wsfanConfigVersion.cmake DESTINATION ${package_dir})
 if(WSFAN_BEACON)
     install(TARGETS ${beacon_libraries} EXPORT wsfanBeaconTargets COMPONENT beacon)
