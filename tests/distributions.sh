@@ -88,7 +88,7 @@ enter() {
 
 # install_packages: what the build needs; libraries of the machine that is emulated
 install_packages() {
-    packages="$echo_chat_packages patch libczmq-dev libsqlite3-dev check"
+    packages="$echo_chat_packages patch libczmq-dev libsqlite3-dev libhiredis-dev libnats-dev check"
     if [ -n "$triplet" ]; then
         dpkg --add-architecture "$name"
         # In Debian 13 libmsgpack-dev is an empty package, of no machine.
@@ -103,8 +103,8 @@ install_packages() {
 
 # build [CMAKE-ARGUMENT...]: programs that only tests of other labels start need not be there
 build() {
-    cmake -S /source -B /build -DWSFAN_DEVELOPER=ON -DWSFAN_BUILD_BENCH=OFF -DNODE=node -DNPM=npm \
-        -DDNSMASQ=dnsmasq -DNFT=nft "$@" && cmake --build /build --parallel "$jobs"
+    cmake -S /source -B /build -DWSFAN_DEVELOPER=ON -DNODE=node -DNPM=npm -DDNSMASQ=dnsmasq \
+        -DNFT=nft "$@" && cmake --build /build --parallel "$jobs"
 }
 
 write_versions() {
