@@ -111,7 +111,7 @@ write_versions() {
     echo "libzmq $(pkg-config --modversion libzmq)," \
         "msgpack-c $(pkg-config --modversion msgpack-c 2>/dev/null ||
             pkg-config --modversion msgpack)," \
-        "libwebsockets $(pkg-config --modversion libwebsockets)," \
+        "libwebsockets $(pkg-config --modversion libwebsockets | sed 's/-.*//')," \
         "gcc $("${triplet:+$triplet-}gcc" -dumpfullversion)" >/build/versions
 }
 
