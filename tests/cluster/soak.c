@@ -61,7 +61,7 @@ static const double judged_minutes_min = 0.5; /* before, they fill for the first
 static bool tell_memory(const char *name, const memory_series *s) {
     double minutes;
     double slope = memory_slope(s, &minutes);
-    double max = minutes < YOUNG_MINUTES ? 2 * GROWTH_KB_MAX : GROWTH_KB_MAX;
+    double max = minutes < (double)YOUNG_MINUTES ? 2 * GROWTH_KB_MAX : GROWTH_KB_MAX;
     bool grows = minutes >= judged_minutes_min && slope * minutes > max;
     if (s->count > 0)
         printf("memory     %s: %.0f KB at first, %.0f KB after %.1f min; %+.1f KB/min in the last "

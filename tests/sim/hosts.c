@@ -409,7 +409,7 @@ static const uint8_t *rest_of_payload(const hosts *h, uint32_t number) {
 static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, bool may_ask) {
     enum { APART_EVERY = 3 }; /* whatever its size */
     wsf_core *core = world_core(h->world, node);
-    size_t size = sizeof(uint32_t) + world_random(h->world, size_max);
+    size_t size = sizeof(uint32_t) + (size_t)world_random(h->world, size_max);
     bool asked = may_ask && c->ledger.slot == 0 && world_random(h->world, 8) == 0;
     uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &c->ledger, size, asked);
     uint8_t payload[PAYLOAD_SIZE_MAX];

@@ -514,7 +514,7 @@ START_TEST(noise_from_a_peer_is_counted_and_harms_nobody) {
     world_run(w, 100);
     for (int round = 0; round < 20000; round++) {
         uint8_t noise[200];
-        size_t size = next_random(&random) % sizeof noise;
+        size_t size = (size_t)(next_random(&random) % sizeof noise);
         wsf_writer writer = { noise, sizeof noise, 0 };
         wsf_frame_head head = { .version = 1,
                                 .sender = round % 2 == 0 ? world_node_id(w, 0)

@@ -538,7 +538,7 @@ START_TEST(noise_at_the_mesh_port_is_survived) {
         bytes[0] = (uint8_t)(i % 3);
         if (i % 4 == 0)
             memcpy(bytes + 1, "WSFI", 4);
-        zmq_send(stranger, bytes, 1 + next_random(&random) % 249, 0);
+        zmq_send(stranger, bytes, 1 + (size_t)(next_random(&random) % 249), 0);
     }
     WAIT(stats_of(0).dropped[WSFAN_DROP_MALFORMED] >= 50);
     int linger = 0;

@@ -198,7 +198,8 @@ START_TEST(every_item_is_taken_or_released_once_whatever_happens) {
         uint64_t number[256] = { 0 };
         for (unsigned i = 0; i < 256; i++) {
             uint64_t key = next_random(&state) % 4;
-            if (wsfan_outbound_push(q, &items[i], 1 + next_random(&state) % 100, key) == WSFAN_OK)
+            if (wsfan_outbound_push(q, &items[i], 1 + (size_t)(next_random(&state) % 100), key) ==
+                WSFAN_OK)
                 held[i] = 1;
             ck_assert_int_eq(waits(q, &items[i]), held[i]);
             wsfan_outbound_stats stats = stats_of(q);

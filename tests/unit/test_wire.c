@@ -376,7 +376,7 @@ START_TEST(flipped_bits_and_noise_with_a_good_seal_never_do_harm) {
             for (size_t i = fixed; i < writer.size; i++)
                 copy[i] = (uint8_t)next_random(&random);
         for (int flip = 0; flip < 4; flip++) {
-            size_t at = fixed + next_random(&random) % (writer.size - fixed);
+            size_t at = fixed + (size_t)(next_random(&random) % (writer.size - fixed));
             copy[at] ^= (uint8_t)(1u << (next_random(&random) % 8));
         }
         seal(copy, writer.size);
