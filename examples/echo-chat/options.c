@@ -9,12 +9,12 @@ enum { JOINS_COUNT_MAX = 64, NAME_BYTES_MAX = 64, ENDPOINT_BYTES_MAX = 128 };
 
 /* In parts, since a compiler need not take a string of more than 4095 bytes. */
 static const char usage_of_replicas[] =
-    "usage: echo-chat [--listen HOST:PORT] [--mesh ENDPOINT [--join ENDPOINT]...] [--name NAME]\n"
+    "usage: echo-chat [--listen HOST:PORT] [--mesh ENDPOINT [--join ENDPOINT]...] [OPTION]...\n"
     "\n"
     "A chat server. Replicas that joined each other share their chats.\n"
     "\n"
     "  --listen HOST:PORT  serve the page and its WebSocket here; port 0: any free one\n"
-    "                      [127.0.0.1:8080]\n"
+    "                      of it, 0.0.0.0 for all addresses [127.0.0.1:8080]\n"
     "  --help              print this and exit\n"
     "\n"
     "Replicas\n"
@@ -36,11 +36,11 @@ static const char usage_of_replicas[] =
     "  --allow PATH        certificate of a replica, or a directory of them, that may be in the\n"
     "                      mesh besides those with the same key; read again on SIGHUP\n"
     "  --insecure          the mesh may be bound to any address without a key\n"
-    "  --down SECONDS      a replica of which so long nothing is heard is down, 1 to 3600; it is\n"
-    "                      silent from 3/10 of that on. The same for all replicas [10]\n"
+    "  --down SECONDS      a replica that has not been heard for so long is down, 1 to 3600; it\n"
+    "                      is silent from 3/10 of that on. The same for all replicas [10]\n"
     "  --grace SECONDS     how long a user without a tab stays a member: a reload, another\n"
     "                      replica; 0 to 600 [5]\n"
-    "  --drain SECONDS     how long clients are sent away in when this replica ends [3]\n"
+    "  --drain SECONDS     over which the clients are closed evenly when this replica ends [3]\n"
     "  --public ADDRESS    where clients reach this replica: http://HOST:PORT, or HOST:PORT\n"
     "  --placement redirect\n"
     "                      send a client to the replica that owns its chat, if that has a\n"
@@ -52,7 +52,8 @@ static const char usage_of_clients[] =
     "Clients\n"
     "  --tls-cert FILE     serve https and wss with this certificate, in PEM,\n"
     "  --tls-key FILE      and its key\n"
-    "  --host NAME         browsers reach this server by this name, too; may be given again\n"
+    "  --host NAME         browsers reach this server by this name, too, as behind a balancer; by\n"
+    "                      a name that is not known they get HTTP 421; may be given again\n"
     "                      [addresses, localhost, the names of --public and --origin; any with\n"
     "                      --token]\n"
     "  --origin ORIGIN     pages from here may connect too, as https://example.org; * for any;\n"
@@ -73,7 +74,7 @@ static const char usage_of_clients[] =
     "\n"
     "Over HTTP: / the page, /?admin the page with a button to kick each member, /owner?chat=CHAT,\n"
     "/ws?chat=CHAT&user=USER the chat, POST /publish, /healthz, /readyz, /stats; of all replicas\n"
-    "/chats, /users/USER, /nodes; POST /kick?session=ID or user=USER ends connections.\n"
+    "/chats, /users?user=USER, /nodes; POST /kick?session=ID or user=USER ends connections.\n"
     "SIGTERM and SIGINT end it: clients are told to go elsewhere; SIGHUP reads --allow again.\n"
     "Exit status: 0 ended by a signal, 1 it could not start, 2 a bad argument.\n";
 
@@ -193,7 +194,9 @@ static void read_names(struct web_names *names, bool origin, const char *argumen
     if (origin && !web_is_origin(argument))
         bad("--origin %.110s: it must be http://HOST[:PORT] or https://HOST[:PORT], or *",
             argument);
-    if (!origin && (*argument == '\0' || strpbrk(argument, ":/[]@ ") != NULL))
+    static const char of_names[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    if (!origin && (*argument == '\0' || argument[strspn(argument, of_names)] != '\0'))
         bad("--host %.110s: it must be a name without a port", argument);
     list[(*count)++] = argument;
 }
@@ -336,6 +339,11 @@ void options_read(struct options *options, int argc, char **argv) {
         bad("%s: there are no arguments without a flag", argv[optind]);
     if (options->cluster.peers_count > 0 && options->cluster.endpoint == NULL)
         bad("--join needs --mesh: the others connect back");
+    if (options->cluster.endpoint == NULL &&
+        (options->cluster.key_file != NULL || options->cluster.allow_insecure))
+        bad("--cert and --insecure are for a mesh: they need --mesh");
+    if (options->cluster.allow_path != NULL && options->cluster.key_file == NULL)
+        bad("--allow needs --cert: only a mesh with keys lets in by keys");
     if (options->cluster.advertise != NULL && options->cluster.endpoint == NULL)
         bad("--advertise needs --mesh: it is another name for the same place");
     if (standalone && options->cluster.endpoint != NULL)

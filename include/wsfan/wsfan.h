@@ -87,8 +87,8 @@ extern "C" {
     X(WSFAN_EEXIST, -7, "the session is in this chat already")                                     \
     X(WSFAN_ENOENT, -8, "the session is not in this chat, or joined it without presence")          \
     X(WSFAN_EENDPOINT, -9,                                                                         \
-      "an endpoint is not of the form tcp://HOST:PORT or ipc://PATH (for a beacon: "               \
-      "tcp://ADDRESS:PORT)")                                                                       \
+      "an endpoint is not of the form tcp://HOST:PORT or ipc://PATH ('*' only where a node "       \
+      "listens, dns:// only among peers; for a beacon: tcp://ADDRESS:PORT)")                                                                       \
     X(WSFAN_EADDRINUSE, -10, "the mesh endpoint is in use by another socket")                      \
     X(WSFAN_EADDR, -11,                                                                            \
       "it cannot be bound on this machine: no such address, interface (a DNS name is none) or "    \

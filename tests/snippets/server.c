@@ -145,8 +145,7 @@ int main(void) {
     client_closed(&bob.client, &servers[1]);
     client_closed(&deaf.client, &servers[1]);
     for (int i = 0; i < 2; i++) {
-        check_error(wsfan_loop_close(servers[i].loop));
-        check_error(wsfan_node_close(servers[i].node));
+        server_stop(&servers[i]);
     }
     return 0;
 }
