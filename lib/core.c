@@ -281,6 +281,8 @@ void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
         return;
     }
     receipt->result.id = message->id;
+    receipt->refusing_count = wsf_route_keep(message, receipt->missing,
+                                             wsf_dial_refusers(core, now, receipt->missing));
     wsf_route_deliver(core, wsfan_message_ref(message), loops);
     wsf_results_add(core, receipt, now);
     wsfan_message_unref(message);
@@ -452,6 +454,8 @@ void wsf_core_stats(const wsf_core *core, wsfan_stats *stats) {
         stats->endpoints += core->connections[i].used && core->connections[i].named != 0;
     for (unsigned i = 0; i < WSF_SOURCES_MAX; i++)
         stats->endpoints_surplus += core->surplus[i];
+    uint64_t refusers[WSF_PEERS_MAX];
+    stats->peers_refusing = wsf_dial_refusers(core, (wsf_now){ core->last_ms, 0 }, refusers);
 }
 
 size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capacity) {

@@ -39,7 +39,8 @@ static wsf_connection *find(wsf_core *core, const char *endpoint) {
 }
 
 static bool abandoned(const wsf_connection *connection) {
-    return connection->used && connection->named == 0 && connection->node == 0;
+    return connection->used && connection->named == 0 &&
+           (connection->node == 0 || connection->refused != WSFAN_REASON_NONE);
 }
 
 /* A free place; where it is urgent, also that of one which nobody names or answers at. */
@@ -64,7 +65,9 @@ static bool add(wsf_core *core, const char *endpoint, uint32_t named, bool urgen
     wsf_connection *connection = place(core, urgent);
     if (connection == NULL)
         return false;
-    *connection = (wsf_connection){ .used = true, .named = named, .since_ms = now.ms };
+    *connection = (wsf_connection){
+        .used = true, .named = named, .since_ms = now.ms, .tried_ms = now.ms
+    };
     wsf_copy_text(connection->endpoint, sizeof connection->endpoint, wsfan_string(endpoint));
     dial(core, connection);
     return true;
@@ -118,14 +121,13 @@ void wsf_dial_name(wsf_core *core, unsigned source, const char *const *endpoints
             core->surplus[source]++;
 }
 
-void wsf_dial_hearsay(wsf_core *core, const char *endpoint, bool own_word, wsf_now now) {
+bool wsf_dial_hearsay(wsf_core *core, const char *endpoint, bool own_word, wsf_now now) {
     if (find(core, endpoint) != NULL)
-        return;
+        return true;
     uint32_t pending = 0;
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
         pending += abandoned(&core->connections[i]);
-    if (own_word || pending < WSF_HEARSAY_MAX)
-        add(core, endpoint, 0, own_word, now);
+    return (own_word || pending < WSF_HEARSAY_MAX) && add(core, endpoint, 0, own_word, now);
 }
 
 /* ---------------------------------------------------------------------------------------- nodes */
@@ -248,33 +250,36 @@ bool wsf_dial_refused(const wsf_core *core, wsf_now now) {
 
 /* ----------------------------------------------------------------------------------------- time */
 
-/* Whoever had no room for us may have it by now. */
-static uint64_t ask_again_ms(const wsf_core *core, const wsf_connection *connection) {
-    if (!connection->dialled || connection->refused != WSFAN_REASON_LIMIT)
-        return UINT64_MAX;
-    return connection->refused_ms + core->config.down_ms;
-}
-
 void wsf_dial_tick(wsf_core *core, wsf_now now) {
     for (uint32_t i = 0; i < core->connections_count; i++) {
         wsf_connection *connection = &core->connections[i];
         if (abandoned(connection) && now.ms - connection->since_ms >= core->config.forget_ms) {
             forget(core, connection);
-        } else if (now.ms >= ask_again_ms(core, connection)) {
-            connection->refused_ms = now.ms;
-            redial(core, i);
+        } else if (connection->dialled && now.ms - connection->tried_ms >= core->config.down_ms) {
+            /* Whoever had no room for us may have it by now; and where we were refused, or refused
+             * somebody, nobody else may begin it. */
+            connection->tried_ms = now.ms;
+            const wsf_peer *peer = wsf_peer_find(core, connection->node);
+            if (peer != NULL && wsf_peer_live(peer))
+                connection->since_ms = now.ms;
+            else
+                redial(core, i);
         }
     }
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
 }
 
 uint64_t wsf_dial_deadline(const wsf_core *core) {
     uint64_t at = UINT64_MAX;
     for (uint32_t i = 0; i < core->connections_count; i++) {
         const wsf_connection *connection = &core->connections[i];
-        if (abandoned(connection) && connection->since_ms + core->config.forget_ms < at)
-            at = connection->since_ms + core->config.forget_ms;
-        if (ask_again_ms(core, connection) < at)
-            at = ask_again_ms(core, connection);
+        if (abandoned(connection))
+            at = earlier(at, connection->since_ms + core->config.forget_ms);
+        if (connection->dialled)
+            at = earlier(at, connection->tried_ms + core->config.down_ms);
     }
     return at;
 }

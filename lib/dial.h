@@ -9,8 +9,9 @@ void wsf_dial_name(wsf_core *core, unsigned source, const char *const *endpoints
                    wsf_now now);
 
 /* Dials an endpoint that no source names, unless it is known already. own_word: the node there has
- * just introduced itself; else somebody else told of it, who is not believed without end. */
-void wsf_dial_hearsay(wsf_core *core, const char *endpoint, bool own_word, wsf_now now);
+ * just introduced itself; else somebody else told of it, who is not believed without end. False:
+ * there is no place for it. */
+bool wsf_dial_hearsay(wsf_core *core, const char *endpoint, bool own_word, wsf_now now);
 
 /* Whether a connection carries what this node says. */
 bool wsf_dial_connected(const wsf_core *core, uint64_t node);
@@ -28,12 +29,12 @@ void wsf_dial_release(wsf_core *core, uint64_t node);
  * old may be out of date; who refuses is asked again. */
 bool wsf_dial_refused(const wsf_core *core, wsf_now now);
 
-/* Nodes that have refused this one lately and that a join cannot reach, each once; at most WSF_PEERS_MAX.
+/* Nodes that have refused this one lately and that neither joins nor messages reach, each once; at most WSF_PEERS_MAX.
  * Nodes of another cluster or version are among them only where no peer lives. */
 uint32_t wsf_dial_refusers(const wsf_core *core, wsf_now now, uint64_t nodes[WSF_PEERS_MAX]);
 
-/* Gives up connections that no source names and behind which nobody answers, and asks those again
- * that had no room for us. */
+/* Gives up connections that no source names and behind which nobody answers, and dials all others anew,
+ * every down_ms, behind which no live peer is. */
 void wsf_dial_tick(wsf_core *core, wsf_now now);
 uint64_t wsf_dial_deadline(const wsf_core *core);
 

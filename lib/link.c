@@ -9,6 +9,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "size.h"
+
 void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch, unsigned peer) {
     memset(link, 0, sizeof *link);
     link->limits = *limits;
@@ -270,7 +272,11 @@ wsf_buffer *wsf_link_next_again(wsf_link *link) {
 
 /* ------------------------------------------------------------------------------------ receiving */
 
-enum { HELD_COUNT_MAX = 65536, HELD_SIZE_MIN = 8192 };
+enum {
+    /* A frame that finds no room is dropped, and asked for again. */
+    HELD_COUNT_MAX = WSF_SIZE(65536, 8),
+    HELD_SIZE_MIN = 8192
+};
 
 /* Numbers that nobody has used yet are not held: a frame is at most a window ahead. */
 static bool hold(wsf_link *link, uint64_t number, wsf_buffer *frame) {

@@ -11,8 +11,12 @@
 #include "wire.h"
 
 typedef struct {
-    uint64_t window_bytes;    /* sent and not acknowledged; and received before its turn */
-    uint64_t queue_bytes_max; /* waiting for room in the window */
+    /* Sent and not acknowledged: over it messages wait in the queue. And received before its turn: over
+     * it frames have to come again. */
+    uint64_t window_bytes;
+    /* Waiting for room in the window: over it the oldest go, or the link is given up, and the peer is told
+     * how many. As much again for requests and replies, which are refused over it. */
+    uint64_t queue_bytes_max;
     uint32_t queue_count_max;
     wsf_buffer_cache *frames; /* where they go when they are not needed any more; NULL: nowhere */
 } wsf_link_limits;
@@ -54,7 +58,8 @@ typedef struct {
     uint32_t queue_taken; /* messages that have left it at the front, modulo 2^32 */
     wsf_table latest; /* slot -> place of its newest value in the queue, counted from the start */
     uint64_t lost;    /* messages that were dropped and not yet reported, */
-    uint64_t lost_too_big; /* those that the peer would not take */
+    uint64_t lost_too_big; /* those that the peer would not take, */
+    bool lost_unknown;     /* and perhaps others, which nobody counted */
     bool receipts_acked;   /* a frame with receipts was acknowledged; the user clears it */
 
     /* Incoming. */

@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "memory.h"
+#include "size.h"
 
 enum {
-    MEMBERS_MAX = 512, /* in one block */
-    PLACES_MAX = WSF_PRESENCE_PEERS_MAX + 1,
+    MEMBERS_MAX = WSF_SIZE(512, 2),          /* in one block; the next one has the rest */
+    PLACES_MAX = WSF_PRESENCE_PEERS_MAX + 1, /* all peers and this node */
     SLOTS_PER_MEMBER_MAX = 64 /* that a visit looks at for each one that it may show */
 };
 

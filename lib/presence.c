@@ -14,12 +14,15 @@
 #include <string.h>
 
 #include "memory.h"
+#include "size.h"
 
 enum {
-    PACE_MS = 250,       /* between two counts of a large chat */
-    DOUBT_MS = 1000,     /* until it is asked again whether a member may have gone, */
-    DOUBTS_MAX = 60,     /* so often: a peer that never tells all must not keep the dead alive */
-    GONE_MAX = 64 * 1024 /* members kept for peers and loops that do not take what they are owed */
+    PACE_MS = 250,   /* between two counts of a large chat */
+    DOUBT_MS = 1000, /* until it is asked again whether a member may have gone, */
+    DOUBTS_MAX = 60, /* so often: a peer that never tells all must not keep the dead alive */
+    /* Members kept for peers and loops that do not take what they are owed. Over it these are told everything
+     * from the start instead. */
+    GONE_MAX = WSF_SIZE(64 * 1024, 4)
 };
 
 static uint64_t bit(unsigned i) {
@@ -116,13 +119,14 @@ static void forget_told(wsf_presence *p, uint32_t c, uint64_t loops) {
     }
 }
 
+/* To loops that were told nothing yet, or forget it: a member that is gone is kept for others. */
 static void owe_all(wsf_presence *p, uint32_t c, uint64_t loops) {
     p->chats[c].anew |= loops;
     owe_chat(p, c, loops);
     for (uint32_t i = p->chats[c].members; i != WSF_TABLE_NONE && !p->chats[c].large;
          i = p->members[i].next)
         for (unsigned loop = 0; loop < WSF_PRESENCE_LOOPS_MAX && loops >> loop != 0; loop++)
-            if ((loops >> loop & 1) != 0)
+            if ((loops >> loop & 1) != 0 && !wsf_roster_gone(&p->members[i]))
                 owe_loop(p, i, loop);
 }
 

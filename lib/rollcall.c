@@ -8,7 +8,10 @@
  * carry a digest, by which the two compare what one holds of the other. */
 #include "rollcall.h"
 
-enum { NEWS_OUT_MAX = 4 }; /* blocks that a loop has not dispatched; what waits longer is merged */
+#include "size.h"
+
+/* Blocks that a loop has not dispatched. What comes meanwhile waits, and is merged. */
+enum { NEWS_OUT_MAX = WSF_SIZE(4, 1) };
 
 static uint64_t wanted_by(const wsf_core *core, uint64_t hash) {
     uint64_t loops;

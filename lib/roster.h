@@ -9,7 +9,7 @@
 #include "queue.h"
 #include "table.h"
 
-enum { WSF_PRESENCE_PEERS_MAX = 64, WSF_PRESENCE_LOOPS_MAX = 64 };
+enum { WSF_PRESENCE_PEERS_MAX = 64, WSF_PRESENCE_LOOPS_MAX = 64 }; /* as many as a node has */
 
 /* One session of this node in one chat. Made with the join, it goes to the core twice, by `begin` and
  * by `end`: so a leave needs no memory. */

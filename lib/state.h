@@ -6,18 +6,33 @@
 
 #include "core.h"
 #include "reader.h"
+#include "size.h"
+
+/* Tables, and what is promised when one is full. */
+enum {
+    /* One bit each in an interest row. Over peers_count_max a peer that is down makes way, or one of the key
+     * that has most; else the newcomer is refused with WSFAN_REASON_LIMIT, here and there, and asks again every
+     * down_ms. What a peer that made way publishes until it is back is covered by a gap. */
+    WSF_PEERS_MAX = 64,
+    /* Named endpoints over it are counted (endpoints_surplus) and not dialled before they are named again.
+     * A node that introduces itself and finds no place is refused with WSFAN_REASON_LIMIT, as above. */
+    WSF_CONNECTIONS_MAX = 256,
+    /* A node whose subscription finds no place is refused with WSFAN_REASON_LIMIT and subscribes again. */
+    WSF_SUBSCRIBERS_MAX = WSF_SIZE(256, 10),
+    /* Connections that only peers told of and where nobody answers. What peers tell beyond is passed over: they
+     * tell it again within forget_ms / 4, and a node that lives introduces itself. */
+    WSF_HEARSAY_MAX = WSF_SIZE(64, 4),
+    /* Nodes whose links were given up. Over it the oldest goes, and this node cannot say any more of anybody
+     * that they have not met: see may_have_met() in greet.c. A gap is told all the same. */
+    WSF_FORGOTTEN_MAX = WSF_SIZE(64, 3)
+};
 
 enum {
-    WSF_PEERS_MAX = 64, /* one bit each in an interest row */
-    WSF_CONNECTIONS_MAX = 256,
-    WSF_SUBSCRIBERS_MAX = 256,
     WSF_ACK_DELAY_MS = 10,
     WSF_NACK_INTERVAL_MS = 50, /* doubles while nothing comes of it */
     WSF_NACK_INTERVAL_MS_MAX = 1000,
     WSF_REPAIR_INTERVAL_MS = 25, /* nobody who keeps to the protocol asks so often */
     WSF_ANEW_INTERVAL_MS = 250,  /* the same, for everything from the start */
-    WSF_HEARSAY_MAX = 64,        /* connections that only peers told of and where nobody answers */
-    WSF_FORGOTTEN_MAX = 64,
     WSF_HELLO_INTERVAL_MS = 250,
     WSF_STALL_MS = 250 /* a peer that acknowledges nothing for so long holds nobody up */
 };
@@ -102,12 +117,12 @@ typedef struct {
     bool dialled;   /* else it rests: it leads where another one leads, or to ourselves */
     uint32_t named; /* bits of the sources that name it */
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    uint64_t node; /* who answered there last; 0: nobody yet */
-    uint64_t since_ms;
+    uint64_t node;        /* who answered there last; 0: nobody yet */
+    uint64_t since_ms;    /* it is known, or last was found to lead to a live peer */
+    uint64_t tried_ms;    /* the same, or it was dialled anew */
     wsfan_reason refused; /* why that node will not have us, until it will */
     uint64_t refuser;     /* who said so last, */
     uint64_t refusal_ms;  /* and when */
-    uint64_t refused_ms;
 } wsf_connection;
 
 typedef struct {
@@ -160,7 +175,7 @@ struct wsf_core {
     uint32_t surplus[WSF_SOURCES_MAX]; /* endpoints of a set that found no connection */
     wsf_subscriber subscribers[WSF_SUBSCRIBERS_MAX];
     uint64_t forgotten[WSF_FORGOTTEN_MAX]; /* nodes whose links were given up; a ring */
-    uint32_t forgotten_next;
+    uint64_t forgotten_count;              /* that were ever noted in it */
     wsf_presence presence;
     bool presence_used;                        /* a session of ours was present somewhere */
     uint64_t askers;                           /* bits of peers that ask for presence */

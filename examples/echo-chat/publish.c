@@ -336,8 +336,9 @@ void publish_result(void *loop_user, const wsfan_result *result) {
                   result->status == WSFAN_OK ? "true" : "false");
     writer_format(json, ",\"sessions_here\":%" PRIu64 ",\"replicas\":{\"addressed\":%u",
                   result->sessions, result->peers);
-    writer_format(json, ",\"acknowledged\":%u,\"behind\":%u,\"lost\":%u}}\n",
-                  result->peers_acknowledged, result->peers_behind, result->peers_lost);
+    writer_format(json, ",\"acknowledged\":%u,\"behind\":%u,\"lost\":%u,\"refusing\":%u}}\n",
+                  result->peers_acknowledged, result->peers_behind, result->peers_lost,
+                  result->peers_refusing);
     if (json->failed) {
         forget(request);
         fail(request, HTTP_STATUS_INTERNAL_SERVER_ERROR, "published, but out of memory");

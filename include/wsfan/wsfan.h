@@ -508,8 +508,8 @@ typedef enum {
     WSFAN_REASON_CLUSTER = 4,  /* another cluster name */
     WSFAN_REASON_VERSION = 5,  /* no protocol version in common */
     WSFAN_REASON_NAME = 6,     /* an older node with a name that is taken by a newer one */
-    WSFAN_REASON_LIMIT = 7,    /* peers_count_max is reached, here or there; it is tried again
-                                  every down_ms */
+    WSFAN_REASON_LIMIT = 7,    /* peers_count_max or another limit is reached, here or there; it is
+                                  tried again every down_ms */
     WSFAN_REASON_ID = 8,       /* another node has the same id: a copy of a running machine? */
     WSFAN_REASON_SELF = 9,     /* an endpoint that leads back to this node; harmless in a list that
                                   all nodes share */
@@ -531,8 +531,9 @@ typedef enum {
     WSFAN_GAP_TOO_BIG = 3,    /* the peer has larger limits than this node accepts */
     WSFAN_GAP_INBOX = 4,      /* this loop was too slow: its inbox was full, or out of memory */
     WSFAN_GAP_AWAY = 5        /* the peer is back: its link had been given up (forget_ms, or
-                                 WSFAN_SLOW_CUT), or joins completed without it while it was down;
-                                 what it published meanwhile may be missing, nobody counted it */
+                                 WSFAN_SLOW_CUT), or joins completed without it while it was down; or it
+                                 had a wrong idea of what this node wants. What it published meanwhile
+                                 may be missing, nobody counted it */
 } wsfan_gap_reason;
 
 /* Messages that did not arrive. It is not known which chats they were for: tell every member of a
@@ -549,8 +550,8 @@ typedef struct {
 typedef struct {
     void *result_user;   /* as given to wsfan_publish() */
     wsfan_message_id id; /* of the message */
-    int status; /* WSFAN_OK: every loop and peer that it was for has it. WSFAN_EPARTIAL: some have
-                   not, see below */
+    int status; /* WSFAN_OK: every loop and peer that it was for has it, and no node refuses this one.
+                   WSFAN_EPARTIAL: some have not, see below */
     uint32_t loops;        /* of this node that it was for */
     uint32_t loops_lost;   /* of these, had no room in the inbox */
     uint32_t loops_behind; /* have not dispatched it after result_ms_max */
@@ -559,8 +560,12 @@ typedef struct {
     uint32_t peers_acknowledged;
     uint32_t peers_behind;   /* have not acknowledged after result_ms_max; they may yet get it */
     uint32_t peers_lost;     /* do not get it: dropped from their queue, or they are gone */
-    const uint64_t *missing; /* node ids of the peers behind and lost */
+    const uint64_t *missing; /* node ids of the peers refusing, behind and lost */
     size_t missing_count;
+    uint32_t peers_refusing; /* nodes that it may have been for and that refused this node in the last
+                                3 * down_ms (WSFAN_PEER_REFUSED): as an older one of its name, as one too
+                                many; where no peer lives, also of another cluster or version. At most 64,
+                                not counted in `peers` */
 } wsfan_result;
 
 /* Where a member is: on a node that is not down. */
@@ -1054,6 +1059,7 @@ typedef struct wsfan_stats {
     uint64_t presence_chats;    /* with presence */
     uint64_t presence_rows;     /* users in these, each once on each node */
     uint64_t presence_mended;   /* times that what we held of a peer's rows was not what it has */
+    uint64_t peers_refusing;    /* nodes that refuse this one, as wsfan_result counts them */
 } wsfan_stats;
 
 typedef struct wsfan_peer_stats {

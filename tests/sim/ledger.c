@@ -365,11 +365,11 @@ void ledger_set_handle(ledger *l, uint32_t session, uint64_t handle) {
 }
 
 uint64_t ledger_handle(const ledger *l, uint32_t session) {
-    return l->sessions[session]->handle;
+    return l->sessions[session] != NULL ? l->sessions[session]->handle : 0;
 }
 
 uint32_t ledger_life(const ledger *l, uint32_t session) {
-    return l->sessions[session]->life;
+    return l->sessions[session] != NULL ? l->sessions[session]->life : UINT32_MAX;
 }
 
 uint32_t ledger_sessions(const ledger *l) {
@@ -377,7 +377,8 @@ uint32_t ledger_sessions(const ledger *l) {
 }
 
 bool ledger_at(const ledger *l, uint32_t session, uint32_t life) {
-    return l->sessions[session]->open && l->sessions[session]->life == life;
+    const session_row *s = l->sessions[session];
+    return s != NULL && s->open && s->life == life;
 }
 
 unsigned ledger_loop(const ledger *l, uint32_t session) {

@@ -62,7 +62,7 @@ void ledger_inbox_gap(ledger *l, uint32_t life, unsigned loop, uint64_t count);
 /* Sessions. */
 uint32_t ledger_open(ledger *l, uint32_t life, unsigned loop, int user);
 void ledger_set_handle(ledger *l, uint32_t session, uint64_t handle);
-uint64_t ledger_handle(const ledger *l, uint32_t session);
+uint64_t ledger_handle(const ledger *l, uint32_t session); /* 0: it is forgotten */
 void ledger_close(ledger *l, uint32_t session);
 void ledger_join(ledger *l, uint32_t session, unsigned chat);
 void ledger_joined(ledger *l, uint32_t session, unsigned chat, bool whole);
@@ -78,7 +78,7 @@ bool ledger_told(const ledger *l, uint32_t session, unsigned chat); /* on_joined
 void ledger_promise(ledger *l, uint32_t session, unsigned chat);
 
 uint32_t ledger_sessions(const ledger *l);
-uint32_t ledger_life(const ledger *l, uint32_t session);
+uint32_t ledger_life(const ledger *l, uint32_t session);          /* UINT32_MAX: the same */
 bool ledger_at(const ledger *l, uint32_t session, uint32_t life); /* open there */
 unsigned ledger_loop(const ledger *l, uint32_t session);
 bool ledger_addresses(const ledger *l, uint32_t session, const ledger_targets *targets);
