@@ -79,8 +79,11 @@ size_t wsf_core_introduction(const wsf_core *core, uint8_t topic[WSF_INTRODUCTIO
 
 void wsf_core_name_endpoints(wsf_core *core, unsigned source, const char *const *endpoints,
                              size_t count, wsf_now now) {
-    core->sources_awaited &= ~(UINT32_C(1) << source);
     wsf_dial_name(core, source, endpoints, count, now);
+}
+
+void wsf_core_names_known(wsf_core *core) {
+    core->names_awaited = false;
 }
 
 /* ------------------------------------------------------------------------------- join barrier */

@@ -15,7 +15,7 @@ enum { SHED_STEPS = 200, SHED_STEP_MS_MIN = 10 };
 
 void wsf_standing_init(wsf_core *core, wsf_now now) {
     core->started_ms = now.ms;
-    core->sources_awaited = core->config.sources_awaited;
+    core->names_awaited = core->config.names_awaited;
     if (core->config.public_address != NULL)
         wsf_copy_text(core->address, sizeof core->address,
                       wsfan_string(core->config.public_address));
@@ -66,7 +66,7 @@ static bool synced(const wsf_core *core, const wsf_peer *peer) {
 }
 
 static bool met_everyone(const wsf_core *core) {
-    if (core->sources_awaited != 0)
+    if (core->names_awaited)
         return false;
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
         const wsf_connection *connection = &core->connections[i];

@@ -183,7 +183,7 @@ struct wsf_core {
     uint64_t place_hash;
     uint64_t standing_serial; /* rises with each change of our standing */
     uint64_t started_ms;
-    uint32_t sources_awaited;
+    bool names_awaited;
     bool ready;
     bool view_stale;
     uint64_t publishers; /* bits of peers that never have sessions */

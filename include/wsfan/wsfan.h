@@ -41,10 +41,10 @@
  *   - One mesh thread per node reads all sockets. It runs with every signal blocked. A node without a
  *     mesh has no thread until there is something to wait for: a result, or a drain. The library
  *     installs no signal handler, reads no environment variable, prints nothing, and registers no
- *     atexit or fork hook. One exception: where options.peers has a dns:// entry, a second thread,
- *     with every signal blocked too, asks the name servers of /etc/resolv.conf, and the resolver
- *     (c-ares) reads LOCALDOMAIN and RES_OPTIONS, as libc's does, in wsfan_node_open() and when
- *     resolv.conf has changed.
+ *     atexit or fork hook. One exception: from the first endpoint with a name on that the host names
+ *     (options.peers, wsfan_node_set_peers()), a second thread, with every signal blocked too, asks
+ *     the name servers of /etc/resolv.conf, and the resolver (c-ares) reads LOCALDOMAIN and
+ *     RES_OPTIONS, as libc's does, in that call and when resolv.conf has changed.
  *   - A node does not survive fork(): in the child every call that takes a node or a loop returns
  *     WSFAN_EFORK, and nothing is released.
  *   - Without a key (options.secret_key, options.key_file) the mesh carries plain text, and is bound
@@ -223,21 +223,24 @@ typedef struct wsfan_options {
     const char *name;    /* 1..64 bytes, unique in the cluster, the same after a restart
                             [NULL: "node-" and the node id in hex] */
 
-    /* Mesh. All addresses: "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes, PATH 107. Two nodes
-     * meet only if each of them can reach what the other advertises. */
+    /* Mesh. All endpoints: "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes, PATH 107. Two nodes
+     * meet only if each of them can reach what the other advertises. Nodes tell each other addresses,
+     * never names, and take nothing else: a name is resolved by the node whose host gives it. */
     const char *endpoint;     /* where this node listens. HOST: an address or the name of an
                                  interface of this machine, not a DNS name; "localhost" is 127.0.0.1;
                                  "*": all of them. PORT "*": any free one. [NULL: local only, no
                                  socket is opened] */
     const char *advertise;    /* where peers reach it, HOST and PORT as they must dial: needed where
-                                  that is not what is bound, as behind NAT or a mapped port [NULL:
+                                  that is not what is bound, as behind NAT or a mapped port. HOST: an
+                                  address, not a name, nor one that stands for all or many [NULL:
                                   the bound endpoint; for "*" the first IPv4 address of an interface
                                   that is up and not loopback; for "[::]" that, or else the first
                                   global IPv6 address] */
     const char *const *peers; /* endpoints to introduce ourselves to; one live one is enough; our
-                                  own may be among them. Also "dns://HOST:PORT": every address that
-                                  DNS or /etc/hosts has for HOST, asked again every dns_interval_ms;
-                                  at most 16 of these, and 256 addresses of each [NULL] */
+                                  own may be among them. HOST: an address, or a name, for which
+                                  every address counts that DNS or /etc/hosts has (A and AAAA, at
+                                  most 256), asked again every dns_interval_ms. "dns://HOST:PORT" is
+                                  the same [NULL] */
     size_t peers_count;       /* 0..peers_count_max [0] */
 
     /* Messages */
@@ -279,7 +282,7 @@ typedef struct wsfan_options {
     uint32_t result_ms_max; /* on_result comes after this at the latest, 1.. [5000] */
     uint32_t close_ms_max;  /* wsfan_node_close() delivers what was accepted, so long [1000] */
 
-    uint32_t dns_interval_ms; /* between questions for a dns:// entry; sooner, from 250 ms on, until
+    uint32_t dns_interval_ms; /* between questions for a name; sooner, from 250 ms on, until
                                  the first answer with an address. 100..3600000 [5000] */
 
     /* Placement and readiness, see wsfan_node_owner() and wsfan_node_ready() */
@@ -447,11 +450,12 @@ WSFAN_API const char *wsfan_node_public_key(const wsfan_node *node);
  * connection away from a peer that lives; where nobody lives, the endpoint is no longer dialled.
  * The node takes the set over soon after; of several calls in a row, perhaps only the last.
  *
- * endpoints  "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes each; the node's own may be among
- *            them. May be NULL when count is 0.
+ * endpoints  as in options.peers: HOST may be a name. The node's own may be among them. May be NULL when
+ *            count is 0.
  * count      0..WSFAN_ENDPOINTS_MAX.
  * Errors: WSFAN_EINVAL (a NULL; a node without a mesh), WSFAN_ELIMIT (count), WSFAN_EENDPOINT,
- * WSFAN_ENOMEM, WSFAN_EFORK. Each leaves the set as it was. [any] */
+ * WSFAN_ENOMEM, WSFAN_EFORK; of the first name also WSFAN_ESYSTEM (no thread or descriptor for DNS). Each
+ * leaves the set as it was. Does not wait for DNS. [any] */
 WSFAN_API int wsfan_node_set_peers(wsfan_node *node, const char *const *endpoints, size_t count);
 
 /* The same for one of several sources that do not know of each other; wsfan_node_set_peers() is
