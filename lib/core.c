@@ -328,7 +328,7 @@ void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, ws
     }
     if (head.sender == core->config.node)
         wsf_greet_own_id(core, connection);
-    wsf_dial_identify(core, connection, head.sender);
+    wsf_dial_identify(core, connection, head.sender, now);
     if (head.sender != core->config.node)
         wsf_receiver_take(core, connection, &head, frame, now);
 }

@@ -5,22 +5,32 @@
  * ever. A named endpoint that leads to ourselves, or to a node that another connection reaches,
  * rests: it is remembered, so that naming it again does not dial it again.
  *
+ * No answer holds for ever. There may be one address in front of all nodes, whoever refused us may
+ * change its mind, and a connection may be dead at one end only. So where no linked peer is heard an
+ * endpoint is dialled anew at the latest after down_ms, with jitter, whether it rests or not; and where
+ * one was heard when it has been silent for a while. Of two endpoints of a peer the one that the peer
+ * itself tells stays, so that the other one, which may be anybody's, is among those that rest.
+ *
  * Invariant: an endpoint rests only while its node is ourselves or has another connection. */
 #include "dial.h"
 
 #include <assert.h>
 #include <string.h>
 
+#include "greet.h"
+
 _Static_assert(WSFAN_ENDPOINTS_MAX == WSF_CONNECTIONS_MAX, "as wsfan.h says");
 
 static void hang_up(wsf_core *core, wsf_connection *connection) {
     connection->dialled = false;
+    connection->again_ms = 0;
     core->effects.disconnect(core->effects.user, (uint32_t)(connection - core->connections));
 }
 
 static void dial(wsf_core *core, wsf_connection *connection) {
     connection->dialled = true;
     connection->node = 0;
+    connection->again_ms = 0;
     core->effects.connect(core->effects.user, (uint32_t)(connection - core->connections),
                           connection->endpoint);
 }
@@ -148,9 +158,22 @@ static void rest(wsf_core *core, wsf_connection *connection, uint64_t node) {
     connection->refused = WSFAN_REASON_NONE;
 }
 
-void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node) {
+/* How long a linked peer, which sends heartbeats, may say nothing by its connection. */
+static uint64_t quiet_ms(const wsf_core *core) {
+    uint64_t ms = (uint64_t)core->config.silent_ms + core->config.heartbeat_ms;
+    return ms < core->config.down_ms ? ms : core->config.down_ms;
+}
+
+static bool is_own_word(const wsf_peer *peer, const wsf_connection *connection) {
+    return peer != NULL && strcmp(peer->endpoint, connection->endpoint) == 0;
+}
+
+void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node, wsf_now now) {
     wsf_connection *connection = &core->connections[number];
     uint64_t before = connection->node;
+    const wsf_peer *peer = wsf_peer_find(core, node);
+    if (peer != NULL && peer->linked)
+        connection->again_ms = now.ms + quiet_ms(core);
     if (before == node)
         return;
     if (node == core->config.node) {
@@ -158,15 +181,16 @@ void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node) {
     } else {
         /* One connection to a node is enough; two would bring every frame twice. Of a peer that was
          * down, the one that brought a frame is the one that works. */
-        const wsf_peer *peer = wsf_peer_find(core, node);
-        bool was_down = peer != NULL && peer->state == WSFAN_PEER_DOWN;
+        bool better = is_own_word(peer, connection) ||
+                      (peer != NULL && peer->state == WSFAN_PEER_DOWN);
         connection->node = node;
+        connection->self_told = false;
         connection->refused = WSFAN_REASON_NONE;
         for (uint32_t i = 0; i < core->connections_count; i++) {
             wsf_connection *other = &core->connections[i];
             if (i == number || !other->dialled || other->node != node)
                 continue;
-            rest(core, was_down ? other : connection, node);
+            rest(core, better ? other : connection, node);
             break;
         }
     }
@@ -174,7 +198,19 @@ void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node) {
         wake_resting(core, before);
 }
 
+void wsf_dial_linked(wsf_core *core, const wsf_peer *peer, wsf_now now) {
+    for (uint32_t i = 0; i < core->connections_count; i++) {
+        wsf_connection *connection = &core->connections[i];
+        if (!connection->used || connection->node != peer->node)
+            continue;
+        connection->refused = WSFAN_REASON_NONE;
+        if (connection->dialled && !is_own_word(peer, connection))
+            wsf_dial_hearsay(core, peer->endpoint, true, now);
+    }
+}
+
 static void redial(wsf_core *core, uint32_t number) {
+    core->connections[number].again_ms = 0;
     core->effects.disconnect(core->effects.user, number);
     core->effects.connect(core->effects.user, number, core->connections[number].endpoint);
 }
@@ -207,23 +243,34 @@ void wsf_dial_release(wsf_core *core, uint64_t node) {
 
 /* ----------------------------------------------------------------------------------------- time */
 
-/* Whoever had no room for us may have it by now. */
-static uint64_t ask_again_ms(const wsf_core *core, const wsf_connection *connection) {
-    if (!connection->dialled || connection->refused != WSFAN_REASON_LIMIT)
-        return UINT64_MAX;
-    return connection->refused_ms + core->config.down_ms;
+/* At the latest after down_ms, with the time that an answer takes. */
+static uint64_t jittered_ms(wsf_core *core) {
+    uint64_t half = core->config.down_ms / 2;
+    return half + wsf_greet_random(core) % (half * 3 / 4 + 1);
 }
 
-void wsf_dial_tick(wsf_core *core, wsf_now now) {
-    for (uint32_t i = 0; i < core->connections_count; i++) {
-        wsf_connection *connection = &core->connections[i];
-        if (abandoned(connection) && now.ms - connection->since_ms >= core->config.forget_ms) {
-            forget(core, connection);
-        } else if (now.ms >= ask_again_ms(core, connection)) {
-            connection->refused_ms = now.ms;
-            redial(core, i);
-        }
+static void tick_connection(wsf_core *core, uint32_t number, uint64_t overslept_ms, wsf_now now) {
+    wsf_connection *connection = &core->connections[number];
+    if (abandoned(connection) && now.ms - connection->since_ms >= core->config.forget_ms) {
+        forget(core, connection);
+        return;
     }
+    if (connection->again_ms != 0 && now.ms >= connection->again_ms + overslept_ms) {
+        if (connection->dialled)
+            redial(core, number);
+        else
+            dial(core, connection);
+    }
+    if (connection->again_ms == 0)
+        connection->again_ms = now.ms + jittered_ms(core);
+    else
+        connection->again_ms += overslept_ms;
+}
+
+void wsf_dial_tick(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
+    for (uint32_t i = 0; i < core->connections_count; i++)
+        if (core->connections[i].used)
+            tick_connection(core, i, overslept_ms, now);
 }
 
 uint64_t wsf_dial_deadline(const wsf_core *core) {
@@ -232,8 +279,8 @@ uint64_t wsf_dial_deadline(const wsf_core *core) {
         const wsf_connection *connection = &core->connections[i];
         if (abandoned(connection) && connection->since_ms + core->config.forget_ms < at)
             at = connection->since_ms + core->config.forget_ms;
-        if (ask_again_ms(core, connection) < at)
-            at = ask_again_ms(core, connection);
+        if (connection->used && connection->again_ms < at)
+            at = connection->again_ms;
     }
     return at;
 }

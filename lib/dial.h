@@ -16,7 +16,10 @@ void wsf_dial_hearsay(wsf_core *core, const char *endpoint, bool own_word, wsf_n
 bool wsf_dial_connected(const wsf_core *core, uint64_t node);
 
 /* Notes which node answered at a connection. */
-void wsf_dial_identify(wsf_core *core, uint32_t connection, uint64_t node);
+void wsf_dial_identify(wsf_core *core, uint32_t connection, uint64_t node, wsf_now now);
+
+/* A link with a peer is established, and with it known where the peer itself says that it is. */
+void wsf_dial_linked(wsf_core *core, const wsf_peer *peer, wsf_now now);
 
 /* Dials a node again, at every endpoint that is known to lead to it. */
 void wsf_dial_again(wsf_core *core, uint64_t node);
@@ -24,9 +27,9 @@ void wsf_dial_again(wsf_core *core, uint64_t node);
 /* The node is no peer any more: somebody else may answer at its endpoints, or nobody. */
 void wsf_dial_release(wsf_core *core, uint64_t node);
 
-/* Gives up connections that no source names and behind which nobody answers, and asks those again
- * that had no room for us. */
-void wsf_dial_tick(wsf_core *core, wsf_now now);
+/* Gives up connections that no source names and behind which nobody answers, and dials anew where no
+ * peer has been heard for a while. Deadlines move by overslept_ms. */
+void wsf_dial_tick(wsf_core *core, uint64_t overslept_ms, wsf_now now);
 uint64_t wsf_dial_deadline(const wsf_core *core);
 
 #endif

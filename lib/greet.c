@@ -209,9 +209,7 @@ static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
     peer->linked = true;
     peer->stats.links++;
     core->linked |= wsf_peer_bit(core, peer);
-    for (uint32_t i = 0; i < core->connections_count; i++)
-        if (core->connections[i].node == peer->node)
-            core->connections[i].refused = WSFAN_REASON_NONE;
+    wsf_dial_linked(core, peer, now);
     core->complete &= ~wsf_peer_bit(core, peer);
     /* Until it has our snapshot it sends us everything, so what is in the log so far is known. */
     peer->log_serial = core->interest.serial;
@@ -291,9 +289,10 @@ void wsf_greet_own_id(wsf_core *core, uint32_t connection) {
     while ((more = wsf_reader_next(core->reader, &entry)) != 0)
         if (more == 1 && entry.type == WSF_REFUSE)
             reason = WSFAN_REASON_ID;
-    if (core->connections[connection].node != core->config.node) /* said once */
+    if (!core->connections[connection].self_told) /* it is dialled again and again */
         tell_host(core, core->config.node, "", core->connections[connection].endpoint,
                   WSFAN_PEER_REFUSED, reason);
+    core->connections[connection].self_told = true;
 }
 
 void wsf_greet_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now) {
@@ -480,20 +479,21 @@ void wsf_greet_hello_ack(wsf_core *core, wsf_peer *peer, const wsf_frame_head *h
     establish(core, peer, now);
 }
 
-void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t reason,
-                       wsf_now now) {
+void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t reason) {
     if (peer != NULL && peer->linked)
         return; /* an old answer; if not, the peer is silent otherwise, and will be down */
     wsfan_reason known = reason <= WSFAN_REASON_KEY ? (wsfan_reason)reason : WSFAN_REASON_NONE;
+    bool told = false; /* it is asked again and again */
     for (uint32_t i = 0; i < core->connections_count; i++) {
         wsf_connection *connection = &core->connections[i];
         if (!connection->used || connection->node != node)
             continue;
+        told = told || connection->refused == known;
         connection->refused = known;
-        connection->refused_ms = now.ms;
     }
-    tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
-              WSFAN_PEER_REFUSED, known);
+    if (!told)
+        tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
+                  WSFAN_PEER_REFUSED, known);
     if (peer != NULL && known == WSFAN_REASON_LIMIT)
         wsf_greet_drop(core, peer, WSFAN_REASON_LIMIT); /* until we introduce ourselves again */
 }
@@ -543,7 +543,7 @@ void wsf_greet_tick(wsf_core *core, wsf_now now) {
             peer->heard_ms = now.ms;
         tick_peer(core, peer, now);
     }
-    wsf_dial_tick(core, now);
+    wsf_dial_tick(core, core->linked != 0 ? overslept_ms : 0, now);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {

@@ -220,7 +220,7 @@ static void take_loose_entry(wsf_core *core, const wsf_frame_head *head, const w
     if (entry->type == WSF_HELLO) {
         wsf_greet_hello(core, head->sender, &entry->hello, now);
     } else if (entry->type == WSF_REFUSE) {
-        wsf_greet_refused(core, peer, head->sender, entry->refuse, now);
+        wsf_greet_refused(core, peer, head->sender, entry->refuse);
     } else if (peer != NULL && entry->type == WSF_HELLO_ACK) {
         wsf_greet_hello_ack(core, peer, head, entry->hello_ack, now);
     } else if (peer != NULL && peer->linked && entry->type == WSF_HEARTBEAT) {

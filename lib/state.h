@@ -98,13 +98,14 @@ typedef struct {
 
 typedef struct {
     bool used;
-    bool dialled;   /* else it rests: it leads where another one leads, or to ourselves */
+    bool dialled;   /* else it rests: it led where another one leads, or to ourselves */
+    bool self_told; /* the host knows that it led to ourselves */
     uint32_t named; /* bits of the sources that name it */
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     uint64_t node; /* who answered there last; 0: nobody yet */
     uint64_t since_ms;
+    uint64_t again_ms;    /* it is dialled anew then, unless a peer is heard by it; 0: to be set */
     wsfan_reason refused; /* why that node will not have us, until it will */
-    uint64_t refused_ms;
 } wsf_connection;
 
 typedef struct {

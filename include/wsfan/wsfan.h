@@ -276,7 +276,8 @@ typedef struct wsfan_options {
     /* Times: heartbeat < silent < down < forget */
     uint32_t heartbeat_ms;  /* 10.. [1000] */
     uint32_t silent_ms;     /* nothing heard: WSFAN_PEER_SILENT [3000] */
-    uint32_t down_ms;       /* nothing heard: WSFAN_PEER_DOWN, joins do not wait for it [10000] */
+    uint32_t down_ms;       /* nothing heard: WSFAN_PEER_DOWN, joins do not wait for it. An endpoint
+                                that leads to no peer is dialled again at least so often [10000] */
     uint32_t forget_ms;     /* nothing heard: its state and queue are released [120000] */
     uint32_t join_ms_max;   /* a join completes as partial after this, 1.. [5000] */
     uint32_t result_ms_max; /* on_result comes after this at the latest, 1.. [5000] */
@@ -485,7 +486,8 @@ typedef enum {
     WSFAN_PEER_UP = 1,     /* the link works: new, or again after silent or down */
     WSFAN_PEER_SILENT = 2, /* nothing heard for silent_ms, or its connection broke */
     WSFAN_PEER_DOWN = 3,   /* gone, see the reason; barriers do not wait for it */
-    WSFAN_PEER_REFUSED = 4 /* it may not be a peer, see the reason */
+    WSFAN_PEER_REFUSED = 4 /* it may not be a peer, see the reason; it is asked again at the latest
+                              every down_ms, as long as it is named */
 } wsfan_peer_event;
 
 typedef enum {
@@ -496,11 +498,10 @@ typedef enum {
     WSFAN_REASON_CLUSTER = 4,  /* another cluster name */
     WSFAN_REASON_VERSION = 5,  /* no protocol version in common */
     WSFAN_REASON_NAME = 6,     /* an older node with a name that is taken by a newer one */
-    WSFAN_REASON_LIMIT = 7,    /* peers_count_max is reached, here or there; it is tried again
-                                  every down_ms */
+    WSFAN_REASON_LIMIT = 7,    /* peers_count_max is reached, here or there */
     WSFAN_REASON_ID = 8,       /* another node has the same id: a copy of a running machine? */
     WSFAN_REASON_SELF = 9,     /* an endpoint that leads back to this node; harmless in a list that
-                                  all nodes share */
+                                  all nodes share, and said once */
     WSFAN_REASON_SLOW = 10,    /* its queue was full, and slow_peer is WSFAN_SLOW_CUT */
     WSFAN_REASON_KEY = 11      /* its key is not allowed any more */
 } wsfan_reason;
