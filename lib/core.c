@@ -35,17 +35,17 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
         wsf_copy_text(core->endpoint, sizeof core->endpoint, wsfan_string(config->endpoint));
     core->effects = *effects;
     core->random = config->seed;
-    core->epoch = wsf_greet_random(core) >> 1;
+    core->epoch = wsf_random(core) >> 1;
     core->last_ms = now.ms;
     wsf_hash_key_init(&core->key, core->cluster);
     core->frame_size_max = wsf_core_frame_size_max(config);
-    wsf_roster_init(&core->presence, &config->presence, wsf_greet_random(core));
+    wsf_roster_init(&core->presence, &config->presence, wsf_random(core));
     core->presence.now_ms = now.ms;
     core->reader = wsf_reader_new();
     core->plan = wsf_plan_new();
     if (core->reader == NULL || core->plan == NULL ||
         wsf_interest_init(&core->interest, config->remote_chats_count_max,
-                          config->interest_log_count_max, wsf_greet_random(core)) != WSFAN_OK) {
+                          config->interest_log_count_max, wsf_random(core)) != WSFAN_OK) {
         wsf_reader_destroy(core->reader);
         wsf_free(core->plan);
         wsf_free(core);

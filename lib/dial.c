@@ -17,8 +17,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "greet.h"
-
 _Static_assert(WSFAN_ENDPOINTS_MAX == WSF_CONNECTIONS_MAX, "as wsfan.h says");
 
 static void hang_up(wsf_core *core, wsf_connection *connection) {
@@ -246,7 +244,7 @@ void wsf_dial_release(wsf_core *core, uint64_t node) {
 /* At the latest after down_ms, with the time that an answer takes. */
 static uint64_t jittered_ms(wsf_core *core) {
     uint64_t half = core->config.down_ms / 2;
-    return half + wsf_greet_random(core) % (half * 3 / 4 + 1);
+    return half + wsf_random(core) % (half * 3 / 4 + 1);
 }
 
 static void tick_connection(wsf_core *core, uint32_t number, uint64_t overslept_ms, wsf_now now) {

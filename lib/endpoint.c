@@ -143,6 +143,13 @@ static bool is_bracketed(const char *text) {
     return text[SCHEME_SIZE] == '[';
 }
 
+bool wsf_endpoint_names_host(const char *text, char host[WSF_ENDPOINT_SIZE_MAX + 1]) {
+    if (strncmp(text, "tcp://", SCHEME_SIZE) != 0)
+        return false;
+    copy_host(text, host);
+    return strcmp(host, "*") != 0 && !is_address(host, is_bracketed(text), true);
+}
+
 bool wsf_endpoint_to_dial(const char *text, size_t size, bool *resolve) {
     char host[WSF_ENDPOINT_SIZE_MAX + 1];
     char plain[WSF_ENDPOINT_SIZE_MAX + 1];

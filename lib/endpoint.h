@@ -18,6 +18,9 @@ bool wsf_endpoint_is_local(const char *text);
  * becomes 127.0.0.1. */
 void wsf_endpoint_to_bind(const char *text, char bound[WSF_ENDPOINT_SIZE_MAX + 1]);
 
+/* Whether a valid one has a host that is neither an address nor "*", and which. */
+bool wsf_endpoint_names_host(const char *text, char host[WSF_ENDPOINT_SIZE_MAX + 1]);
+
 /* Whether text may be among the endpoints that the host names, which are dialled: "tcp://HOST:PORT", the
  * same as "dns://HOST:PORT", or "ipc://PATH". resolve: HOST is a name (or was written as one, with dns://):
  * it goes to DNS and not to ZeroMQ, which would look it up in its only I/O thread. */

@@ -20,18 +20,6 @@
 #include "rollcall.h"
 #include "standing.h"
 
-/* SplitMix64 (Steele, Lea, Flood, 2014). */
-uint64_t wsf_greet_random(wsf_core *core) {
-    uint64_t z;
-    do {
-        z = core->random += UINT64_C(0x9e3779b97f4a7c15);
-        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-        z ^= z >> 31;
-    } while (z == 0);
-    return z;
-}
-
 wsf_peer *wsf_greet_find(wsf_core *core, uint64_t node) {
     return wsf_peer_find(core, node);
 }

@@ -331,6 +331,8 @@ static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
         with_endpoint.endpoint = config->advertise != NULL
                                      ? config->advertise
                                      : wsf_sockets_endpoint(mesh->out.sockets);
+        if (with_endpoint.endpoint[0] == '\0')
+            return WSFAN_EADDR;
     }
     error = wsf_core_new(&mesh->out.core, &with_endpoint, &effects, now());
     if (error != WSFAN_OK || mesh->out.sockets == NULL)

@@ -202,6 +202,18 @@ static inline void wsf_copy_text(char *out, size_t capacity, wsfan_bytes text) {
     out[size] = '\0';
 }
 
+/* The next number of the core's own generator, SplitMix64 (Steele, Lea, Flood, 2014); not 0. */
+static inline uint64_t wsf_random(wsf_core *core) {
+    uint64_t z;
+    do {
+        z = core->random += UINT64_C(0x9e3779b97f4a7c15);
+        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+        z ^= z >> 31;
+    } while (z == 0);
+    return z;
+}
+
 /* Of the key that a node has, where nodes have keys. */
 static inline uint32_t wsf_identity_of(uint64_t node) {
     return (uint32_t)(node >> 32);

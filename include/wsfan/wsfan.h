@@ -92,7 +92,7 @@ extern "C" {
     X(WSFAN_EADDRINUSE, -10, "the mesh endpoint is in use by another socket")                      \
     X(WSFAN_EADDR, -11,                                                                            \
       "it cannot be bound on this machine: no such address, interface (a DNS name is none) or "    \
-      "path, or not permitted")                                                                    \
+      "path, or not permitted; or no address of it is of use to peers, see advertise")             \
     X(WSFAN_ESYSTEM, -12, "the system refused a thread, a descriptor or a socket; see errno")      \
     X(WSFAN_EBUSY, -13, "the node has open loops, or the allocator is another")                    \
     X(WSFAN_ECLOSED, -14, "the node drains or closes, or the outbound queue was full")             \
@@ -227,15 +227,17 @@ typedef struct wsfan_options {
      * meet only if each of them can reach what the other advertises. Nodes tell each other addresses,
      * never names, and take nothing else: a name is resolved by the node whose host gives it. */
     const char *endpoint;     /* where this node listens. HOST: an address or the name of an
-                                 interface of this machine, not a DNS name; "localhost" is 127.0.0.1;
-                                 "*": all of them. PORT "*": any free one. [NULL: local only, no
-                                 socket is opened] */
+                                 interface of this machine (its first IPv4 address, or else a
+                                 global one of IPv6), not a DNS name; "localhost" is 127.0.0.1; "*": all
+                                 addresses of both families. PORT "*": any free one. [NULL: local
+                                 only, no socket is opened] */
     const char *advertise;    /* where peers reach it, HOST and PORT as they must dial: needed where
                                   that is not what is bound, as behind NAT or a mapped port. HOST: an
-                                  address, not a name, nor one that stands for all or many [NULL:
-                                  the bound endpoint; for "*" the first IPv4 address of an interface
-                                  that is up and not loopback; for "[::]" that, or else the first
-                                  global IPv6 address] */
+                                  address, not a name, nor one that stands for all or many [NULL: the
+                                  bound endpoint; for "*" and "[::]" the first IPv4 address of an
+                                  interface that is up and not loopback, or else a global one of IPv6;
+                                  127.0.0.1 on a machine with loopback alone. Where none of these is
+                                  of use to a peer: WSFAN_EADDR] */
     const char *const *peers; /* endpoints to introduce ourselves to; one live one is enough; our
                                   own may be among them. HOST: an address, or a name, for which
                                   every address counts that DNS or /etc/hosts has (A and AAAA, at

@@ -538,7 +538,7 @@ END_TEST
 
 START_TEST(nodes_meet_over_ip6_alone) {
     begin("fd00::1 mesh.test\n");
-    start(0, asking_options("tcp://[::1]:7000"), "dns://mesh.test:7000");
+    start(0, asking_options("tcp://[::1]:7000"), "tcp://mesh.test:7000");
     start_at(1, "tcp://[fd00::1]:7000");
     WAIT(up(0, 1));
     ck_assert_str_eq(wsfan_node_endpoint(replicas[1].node), "tcp://[fd00::1]:7000");
