@@ -40,7 +40,8 @@ void wsf_zmq_set_common(void *socket, int64_t size_max, const char *endpoint) {
     wsf_zmq_set_int(socket, ZMQ_LINGER, 0);
     wsf_zmq_set_int(socket, ZMQ_SNDHWM, 0);
     wsf_zmq_set_int(socket, ZMQ_RCVHWM, 0);
-    wsf_zmq_set_int(socket, ZMQ_IPV6, strchr(endpoint, '[') != NULL);
+    bool all = strncmp(endpoint, "tcp://*:", 8) == 0; /* bound for both families then */
+    wsf_zmq_set_int(socket, ZMQ_IPV6, all || strchr(endpoint, '[') != NULL);
 }
 
 static int descriptor_of(void *socket) {
@@ -124,9 +125,15 @@ static void try_dial(wsf_connections *connections, wsf_connection *to) {
 
 void wsf_connections_dial(wsf_connections *connections, uint32_t number, const char *endpoint) {
     wsf_connection *to = &connections->list[number];
-    assert(number < WSF_CONNECTIONS_COUNT_MAX && to->endpoint[0] == '\0');
-    *to = (wsf_connection){ .key = WSF_KEYS_MAX }; /* our own is tried first */
-    snprintf(to->endpoint, sizeof to->endpoint, "%s", endpoint);
+    assert(number < WSF_CONNECTIONS_COUNT_MAX && !to->dialled);
+    if (strcmp(to->endpoint, endpoint) != 0) {
+        *to = (wsf_connection){ .key = WSF_KEYS_MAX }; /* our own is tried first */
+        snprintf(to->endpoint, sizeof to->endpoint, "%s", endpoint);
+    } else if (to->proven) { /* it is the next one again; else the search goes on */
+        to->key--;
+        to->tries = 0;
+    }
+    to->dialled = true;
     if (connections->used <= number)
         connections->used = number + 1;
     try_dial(connections, to);
@@ -142,7 +149,7 @@ static void close_socket(wsf_connections *connections, wsf_connection *from) {
 void wsf_connections_hang_up(wsf_connections *connections, uint32_t number) {
     wsf_connection *from = &connections->list[number];
     close_socket(connections, from);
-    from->endpoint[0] = '\0';
+    from->dialled = false;
 }
 
 static void dial_anew(wsf_connections *connections, wsf_connection *to) {
@@ -184,7 +191,7 @@ void wsf_connections_renew(wsf_connections *connections) {
         wsf_connection *to = &connections->list[i];
         if (to->socket != NULL && is_silent(to, ms))
             dial_anew(connections, to);
-        else if (to->socket == NULL && retry && to->endpoint[0] != '\0')
+        else if (to->socket == NULL && retry && to->dialled)
             try_dial(connections, to);
     }
 }

@@ -35,17 +35,17 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
         wsf_copy_text(core->endpoint, sizeof core->endpoint, wsfan_string(config->endpoint));
     core->effects = *effects;
     core->random = config->seed;
-    core->epoch = wsf_greet_random(core) >> 1;
+    core->epoch = wsf_random(core) >> 1;
     core->last_ms = now.ms;
     wsf_hash_key_init(&core->key, core->cluster);
     core->frame_size_max = wsf_core_frame_size_max(config);
-    wsf_roster_init(&core->presence, &config->presence, wsf_greet_random(core));
+    wsf_roster_init(&core->presence, &config->presence, wsf_random(core));
     core->presence.now_ms = now.ms;
     core->reader = wsf_reader_new();
     core->plan = wsf_plan_new();
     if (core->reader == NULL || core->plan == NULL ||
         wsf_interest_init(&core->interest, config->remote_chats_count_max,
-                          config->interest_log_count_max, wsf_greet_random(core)) != WSFAN_OK) {
+                          config->interest_log_count_max, wsf_random(core)) != WSFAN_OK) {
         wsf_reader_destroy(core->reader);
         wsf_free(core->plan);
         wsf_free(core);
@@ -79,8 +79,11 @@ size_t wsf_core_introduction(const wsf_core *core, uint8_t topic[WSF_INTRODUCTIO
 
 void wsf_core_name_endpoints(wsf_core *core, unsigned source, const char *const *endpoints,
                              size_t count, wsf_now now) {
-    core->sources_awaited &= ~(UINT32_C(1) << source);
     wsf_dial_name(core, source, endpoints, count, now);
+}
+
+void wsf_core_names_known(wsf_core *core) {
+    core->names_awaited = false;
 }
 
 /* ------------------------------------------------------------------------------- join barrier */
@@ -334,7 +337,7 @@ void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, ws
     }
     if (head.sender == core->config.node)
         wsf_greet_own_id(core, connection);
-    wsf_dial_identify(core, connection, head.sender);
+    wsf_dial_identify(core, connection, head.sender, now);
     if (head.sender != core->config.node)
         wsf_receiver_take(core, connection, &head, frame, now);
 }

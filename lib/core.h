@@ -13,14 +13,14 @@ enum { WSF_LOOPS_MAX = 64 }; /* of a node, one bit each */
 
 typedef struct wsf_core wsf_core;
 
-/* Who names endpoints: the options, each DNS name in them, the host's own discoveries. */
+/* Who names endpoints: the options, and the host's own discoveries. Of each, what the names stand for that
+ * it gave is a source of its own: source + WSF_SOURCE_DNS. */
 enum {
     WSF_SOURCE_OPTIONS = 0,
     WSF_SOURCE_HOST = 1,
     WSF_HOST_SOURCES_MAX = 8,
     WSF_SOURCE_DNS = WSF_SOURCE_HOST + WSF_HOST_SOURCES_MAX,
-    WSF_DNS_SOURCES_MAX = 16,
-    WSF_SOURCES_MAX = WSF_SOURCE_DNS + WSF_DNS_SOURCES_MAX /* one bit each in 32 */
+    WSF_SOURCES_MAX = 2 * WSF_SOURCE_DNS /* one bit each in 32 */
 };
 
 typedef struct {
@@ -56,7 +56,7 @@ typedef struct {
     uint32_t protocol_max;
     wsfan_slow_peer slow_peer;
     uint32_t ready_ms_max;
-    uint32_t sources_awaited;   /* as bits: not ready before these have named endpoints */
+    bool names_awaited;         /* not ready before wsf_core_names_known() */
     uint32_t weight;            /* 0: owns no chats */
     const char *public_address; /* NULL: none */
     bool publisher_only;
@@ -121,6 +121,9 @@ size_t wsf_core_introduction(const wsf_core *core, uint8_t topic[WSF_INTRODUCTIO
  * whatever is named. Of more endpoints than there are connections the rest is counted. */
 void wsf_core_name_endpoints(wsf_core *core, unsigned source, const char *const *endpoints,
                              size_t count, wsf_now now);
+
+/* Every name among the endpoints of the options has led to addresses. */
+void wsf_core_names_known(wsf_core *core);
 
 /* Takes over the caller's reference. The message's receipt, if any, comes back once, by
  * effects->result. */

@@ -5,6 +5,12 @@
  * ever. A named endpoint that leads to ourselves, or to a node that another connection reaches,
  * rests: it is remembered, so that naming it again does not dial it again.
  *
+ * No answer holds for ever. There may be one address in front of all nodes, whoever refused us may
+ * change its mind, and a connection may be dead at one end only. So where no linked peer is heard an
+ * endpoint is dialled anew at the latest after down_ms, with jitter, whether it rests or not; and where
+ * one was heard when it has been silent for a while. Of two endpoints of a peer the one that the peer
+ * itself tells stays, so that the other one, which may be anybody's, is among those that rest.
+ *
  * Invariant: an endpoint rests only while its node is ourselves or has another connection. */
 #include "dial.h"
 
@@ -15,12 +21,14 @@ _Static_assert(WSFAN_ENDPOINTS_MAX == WSF_CONNECTIONS_MAX, "as wsfan.h says");
 
 static void hang_up(wsf_core *core, wsf_connection *connection) {
     connection->dialled = false;
+    connection->again_ms = 0;
     core->effects.disconnect(core->effects.user, (uint32_t)(connection - core->connections));
 }
 
 static void dial(wsf_core *core, wsf_connection *connection) {
     connection->dialled = true;
     connection->node = 0;
+    connection->again_ms = 0;
     core->effects.connect(core->effects.user, (uint32_t)(connection - core->connections),
                           connection->endpoint);
 }
@@ -65,9 +73,7 @@ static bool add(wsf_core *core, const char *endpoint, uint32_t named, bool urgen
     wsf_connection *connection = place(core, urgent);
     if (connection == NULL)
         return false;
-    *connection = (wsf_connection){
-        .used = true, .named = named, .since_ms = now.ms, .tried_ms = now.ms
-    };
+    *connection = (wsf_connection){ .used = true, .named = named, .since_ms = now.ms };
     wsf_copy_text(connection->endpoint, sizeof connection->endpoint, wsfan_string(endpoint));
     dial(core, connection);
     return true;
@@ -150,9 +156,22 @@ static void rest(wsf_core *core, wsf_connection *connection, uint64_t node) {
     connection->refused = WSFAN_REASON_NONE;
 }
 
-void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node) {
+/* How long a linked peer, which sends heartbeats, may say nothing by its connection. */
+static uint64_t quiet_ms(const wsf_core *core) {
+    uint64_t ms = (uint64_t)core->config.silent_ms + core->config.heartbeat_ms;
+    return ms < core->config.down_ms ? ms : core->config.down_ms;
+}
+
+static bool is_own_word(const wsf_peer *peer, const wsf_connection *connection) {
+    return peer != NULL && strcmp(peer->endpoint, connection->endpoint) == 0;
+}
+
+void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node, wsf_now now) {
     wsf_connection *connection = &core->connections[number];
     uint64_t before = connection->node;
+    const wsf_peer *peer = wsf_peer_find(core, node);
+    if (peer != NULL && peer->linked)
+        connection->again_ms = now.ms + quiet_ms(core);
     if (before == node)
         return;
     if (node == core->config.node) {
@@ -160,15 +179,16 @@ void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node) {
     } else {
         /* One connection to a node is enough; two would bring every frame twice. Of a peer that was
          * down, the one that brought a frame is the one that works. */
-        const wsf_peer *peer = wsf_peer_find(core, node);
-        bool was_down = peer != NULL && peer->state == WSFAN_PEER_DOWN;
+        bool better = is_own_word(peer, connection) ||
+                      (peer != NULL && peer->state == WSFAN_PEER_DOWN);
         connection->node = node;
+        connection->self_told = false;
         connection->refused = WSFAN_REASON_NONE;
         for (uint32_t i = 0; i < core->connections_count; i++) {
             wsf_connection *other = &core->connections[i];
             if (i == number || !other->dialled || other->node != node)
                 continue;
-            rest(core, was_down ? other : connection, node);
+            rest(core, better ? other : connection, node);
             break;
         }
     }
@@ -176,7 +196,19 @@ void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node) {
         wake_resting(core, before);
 }
 
+void wsf_dial_linked(wsf_core *core, const wsf_peer *peer, wsf_now now) {
+    for (uint32_t i = 0; i < core->connections_count; i++) {
+        wsf_connection *connection = &core->connections[i];
+        if (!connection->used || connection->node != peer->node)
+            continue;
+        connection->refused = WSFAN_REASON_NONE;
+        if (connection->dialled && !is_own_word(peer, connection))
+            wsf_dial_hearsay(core, peer->endpoint, true, now);
+    }
+}
+
 static void redial(wsf_core *core, uint32_t number) {
+    core->connections[number].again_ms = 0;
     core->effects.disconnect(core->effects.user, number);
     core->effects.connect(core->effects.user, number, core->connections[number].endpoint);
 }
@@ -250,22 +282,34 @@ bool wsf_dial_refused(const wsf_core *core, wsf_now now) {
 
 /* ----------------------------------------------------------------------------------------- time */
 
-void wsf_dial_tick(wsf_core *core, wsf_now now) {
-    for (uint32_t i = 0; i < core->connections_count; i++) {
-        wsf_connection *connection = &core->connections[i];
-        if (abandoned(connection) && now.ms - connection->since_ms >= core->config.forget_ms) {
-            forget(core, connection);
-        } else if (connection->dialled && now.ms - connection->tried_ms >= core->config.down_ms) {
-            /* Whoever had no room for us may have it by now; and where we were refused, or refused
-             * somebody, nobody else may begin it. */
-            connection->tried_ms = now.ms;
-            const wsf_peer *peer = wsf_peer_find(core, connection->node);
-            if (peer != NULL && wsf_peer_live(peer))
-                connection->since_ms = now.ms;
-            else
-                redial(core, i);
-        }
+/* At the latest after down_ms, with the time that an answer takes. */
+static uint64_t jittered_ms(wsf_core *core) {
+    uint64_t half = core->config.down_ms / 2;
+    return half + wsf_random(core) % (half * 3 / 4 + 1);
+}
+
+static void tick_connection(wsf_core *core, uint32_t number, uint64_t overslept_ms, wsf_now now) {
+    wsf_connection *connection = &core->connections[number];
+    if (abandoned(connection) && now.ms - connection->since_ms >= core->config.forget_ms) {
+        forget(core, connection);
+        return;
     }
+    if (connection->again_ms != 0 && now.ms >= connection->again_ms + overslept_ms) {
+        if (connection->dialled)
+            redial(core, number);
+        else
+            dial(core, connection);
+    }
+    if (connection->again_ms == 0)
+        connection->again_ms = now.ms + jittered_ms(core);
+    else
+        connection->again_ms += overslept_ms;
+}
+
+void wsf_dial_tick(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
+    for (uint32_t i = 0; i < core->connections_count; i++)
+        if (core->connections[i].used)
+            tick_connection(core, i, overslept_ms, now);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
@@ -278,8 +322,8 @@ uint64_t wsf_dial_deadline(const wsf_core *core) {
         const wsf_connection *connection = &core->connections[i];
         if (abandoned(connection))
             at = earlier(at, connection->since_ms + core->config.forget_ms);
-        if (connection->dialled)
-            at = earlier(at, connection->tried_ms + core->config.down_ms);
+        if (connection->used)
+            at = earlier(at, connection->again_ms);
     }
     return at;
 }

@@ -17,7 +17,10 @@ bool wsf_dial_hearsay(wsf_core *core, const char *endpoint, bool own_word, wsf_n
 bool wsf_dial_connected(const wsf_core *core, uint64_t node);
 
 /* Notes which node answered at a connection. */
-void wsf_dial_identify(wsf_core *core, uint32_t connection, uint64_t node);
+void wsf_dial_identify(wsf_core *core, uint32_t connection, uint64_t node, wsf_now now);
+
+/* A link with a peer is established, and with it known where the peer itself says that it is. */
+void wsf_dial_linked(wsf_core *core, const wsf_peer *peer, wsf_now now);
 
 /* Dials a node again, at every endpoint that is known to lead to it. */
 void wsf_dial_again(wsf_core *core, uint64_t node);
@@ -33,9 +36,9 @@ bool wsf_dial_refused(const wsf_core *core, wsf_now now);
  * Nodes of another cluster or version are among them only where no peer lives. */
 uint32_t wsf_dial_refusers(const wsf_core *core, wsf_now now, uint64_t nodes[WSF_PEERS_MAX]);
 
-/* Gives up connections that no source names and behind which nobody answers, and dials all others anew,
- * every down_ms, behind which no live peer is. */
-void wsf_dial_tick(wsf_core *core, wsf_now now);
+/* Gives up connections that no source names and behind which nobody answers, and dials anew where no
+ * peer has been heard for a while. Deadlines move by overslept_ms. */
+void wsf_dial_tick(wsf_core *core, uint64_t overslept_ms, wsf_now now);
 uint64_t wsf_dial_deadline(const wsf_core *core);
 
 #endif

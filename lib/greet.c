@@ -20,18 +20,6 @@
 #include "rollcall.h"
 #include "standing.h"
 
-/* SplitMix64 (Steele, Lea, Flood, 2014). */
-uint64_t wsf_greet_random(wsf_core *core) {
-    uint64_t z;
-    do {
-        z = core->random += UINT64_C(0x9e3779b97f4a7c15);
-        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-        z ^= z >> 31;
-    } while (z == 0);
-    return z;
-}
-
 wsf_peer *wsf_greet_find(wsf_core *core, uint64_t node) {
     return wsf_peer_find(core, node);
 }
@@ -226,6 +214,7 @@ static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
     for (uint32_t i = 0; i < core->connections_count; i++)
         if (core->connections[i].refuser == peer->node)
             core->connections[i].refused = WSFAN_REASON_NONE;
+    wsf_dial_linked(core, peer, now);
     core->complete &= ~wsf_peer_bit(core, peer);
     /* Until it has our snapshot it sends us everything, so what is in the log so far is known. */
     peer->log_serial = core->interest.serial;
@@ -307,9 +296,10 @@ void wsf_greet_own_id(wsf_core *core, uint32_t connection) {
     while ((more = wsf_reader_next(core->reader, &entry)) != 0)
         if (more == 1 && entry.type == WSF_REFUSE)
             reason = WSFAN_REASON_ID;
-    if (core->connections[connection].node != core->config.node) /* said once */
+    if (!core->connections[connection].self_told) /* it is dialled again and again */
         tell_host(core, core->config.node, "", core->connections[connection].endpoint,
                   WSFAN_PEER_REFUSED, reason);
+    core->connections[connection].self_told = true;
 }
 
 void wsf_greet_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now) {
@@ -507,16 +497,19 @@ void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t r
     if (peer != NULL && peer->linked)
         return; /* an old answer; if not, the peer is silent otherwise, and will be down */
     wsfan_reason known = reason <= WSFAN_REASON_KEY ? (wsfan_reason)reason : WSFAN_REASON_NONE;
+    bool told = false; /* it is asked again and again */
     for (uint32_t i = 0; i < core->connections_count; i++) {
         wsf_connection *connection = &core->connections[i];
         if (!connection->used || connection->node != node)
             continue;
+        told = told || connection->refused == known;
         connection->refused = known;
         connection->refuser = node;
         connection->refusal_ms = now.ms;
     }
-    tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
-              WSFAN_PEER_REFUSED, known);
+    if (!told)
+        tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
+                  WSFAN_PEER_REFUSED, known);
     if (peer != NULL && known == WSFAN_REASON_LIMIT)
         wsf_greet_drop(core, peer, WSFAN_REASON_LIMIT); /* until we introduce ourselves again */
 }
@@ -566,7 +559,7 @@ void wsf_greet_tick(wsf_core *core, wsf_now now) {
             peer->heard_ms = now.ms;
         tick_peer(core, peer, now);
     }
-    wsf_dial_tick(core, now);
+    wsf_dial_tick(core, core->linked != 0 ? overslept_ms : 0, now);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {

@@ -100,31 +100,24 @@ static int check_text(const char *text, size_t size_max, bool (*valid)(const voi
     return size > 0 && valid(text, size) ? WSFAN_OK : WSFAN_EINVAL;
 }
 
-static int check_endpoint(const char *text, bool wildcard) {
-    return wsf_endpoint_valid(text, strlen(text), wildcard) ? WSFAN_OK : WSFAN_EENDPOINT;
-}
-
 static int check_addresses(const wsfan_options *o) {
-    int error = WSFAN_OK;
     if (o->peers_count > 0 && o->peers == NULL)
         return WSFAN_EINVAL;
     if (o->peers_count > o->peers_count_max)
         return WSFAN_EINVAL;
     if (o->endpoint == NULL) /* local only: nothing else may be asked of the mesh */
         return o->advertise == NULL && o->peers_count == 0 ? WSFAN_OK : WSFAN_EINVAL;
-    error = check_endpoint(o->endpoint, true);
-    if (error == WSFAN_OK && o->advertise != NULL)
-        error = check_endpoint(o->advertise, false);
-    unsigned dns_count = 0;
-    for (size_t i = 0; i < o->peers_count && error == WSFAN_OK; i++) {
+    if (!wsf_endpoint_valid(o->endpoint, strlen(o->endpoint), true) ||
+        (o->advertise != NULL && !wsf_endpoint_to_tell(o->advertise, strlen(o->advertise))))
+        return WSFAN_EENDPOINT;
+    for (size_t i = 0; i < o->peers_count; i++) {
+        bool resolve;
         if (o->peers[i] == NULL)
             return WSFAN_EINVAL;
-        if (wsf_endpoint_valid_dns(o->peers[i], strlen(o->peers[i])))
-            error = ++dns_count > WSF_DNS_SOURCES_MAX ? WSFAN_EINVAL : WSFAN_OK;
-        else
-            error = check_endpoint(o->peers[i], false);
+        if (!wsf_endpoint_to_dial(o->peers[i], strlen(o->peers[i]), &resolve))
+            return WSFAN_EENDPOINT;
     }
-    return error;
+    return WSFAN_OK;
 }
 
 /* Nobody shall listen to a network in plain text by mistake. */

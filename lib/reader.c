@@ -242,7 +242,7 @@ static bool read_hello(const msgpack_object_array *array, wsf_hello *hello) {
            wsf_text_is_printable(hello->name.data, hello->name.size) &&
            get_u64(array, 6, &hello->incarnation) &&
            get_text(array, 7, WSF_ENDPOINT_SIZE_MAX, &hello->endpoint) &&
-           wsf_endpoint_valid(hello->endpoint.data, hello->endpoint.size, false) &&
+           wsf_endpoint_to_tell(hello->endpoint.data, hello->endpoint.size) &&
            get_u64(array, 8, &hello->epoch) && hello->epoch != 0 &&
            get_u64(array, 9, &hello->frame_size_max);
 }
@@ -340,7 +340,7 @@ static bool read_peers(wsf_reader *reader, const msgpack_object_array *array, ws
         wsf_known_peer *peer = &reader->peers[i / 2];
         if (!get_u64(list, i, &peer->node) || peer->node == 0 ||
             !get_text(list, i + 1, WSF_ENDPOINT_SIZE_MAX, &peer->endpoint) ||
-            !wsf_endpoint_valid(peer->endpoint.data, peer->endpoint.size, false))
+            !wsf_endpoint_to_tell(peer->endpoint.data, peer->endpoint.size))
             return false;
     }
     entry->peers.list = reader->peers;

@@ -18,7 +18,7 @@ enum { SHED_STEPS = 200, SHED_STEP_MS_MIN = 10 };
 
 void wsf_standing_init(wsf_core *core, wsf_now now) {
     core->started_ms = now.ms;
-    core->sources_awaited = core->config.sources_awaited;
+    core->names_awaited = core->config.names_awaited;
     if (core->config.public_address != NULL)
         wsf_copy_text(core->address, sizeof core->address,
                       wsfan_string(core->config.public_address));
@@ -82,7 +82,7 @@ static bool awaits_somebody(const wsf_core *core) {
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
         if (is_dialled(&core->connections[i]) && core->connections[i].node == 0)
             return true;
-    return core->sources_awaited != 0;
+    return core->names_awaited;
 }
 
 /* An endpoint that is not its own: at those this node does not stay connected. */
@@ -90,7 +90,7 @@ static bool was_told_of_somebody(const wsf_core *core) {
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
         if (is_dialled(&core->connections[i]) && core->connections[i].named != 0)
             return true;
-    return core->sources_awaited != 0;
+    return core->names_awaited;
 }
 
 static bool met_anyone(const wsf_core *core) {

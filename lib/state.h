@@ -114,12 +114,13 @@ typedef struct {
 
 typedef struct {
     bool used;
-    bool dialled;   /* else it rests: it leads where another one leads, or to ourselves */
+    bool dialled;   /* else it rests: it led where another one leads, or to ourselves */
+    bool self_told; /* the host knows that it led to ourselves */
     uint32_t named; /* bits of the sources that name it */
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    uint64_t node;        /* who answered there last; 0: nobody yet */
-    uint64_t since_ms;    /* it is known, or last was found to lead to a live peer */
-    uint64_t tried_ms;    /* the same, or it was dialled anew */
+    uint64_t node; /* who answered there last; 0: nobody yet */
+    uint64_t since_ms;
+    uint64_t again_ms;    /* it is dialled anew then, unless a peer is heard by it; 0: to be set */
     wsfan_reason refused; /* why that node will not have us, until it will */
     uint64_t refuser;     /* who said so last, */
     uint64_t refusal_ms;  /* and when */
@@ -201,7 +202,7 @@ struct wsf_core {
     uint64_t place_hash;
     uint64_t standing_serial; /* rises with each change of our standing */
     uint64_t started_ms;
-    uint32_t sources_awaited;
+    bool names_awaited;
     bool ready;
     bool met; /* a peer, ever: interest was exchanged with it */
     bool view_stale;
@@ -218,6 +219,18 @@ static inline void wsf_copy_text(char *out, size_t capacity, wsfan_bytes text) {
     size_t size = text.size < capacity ? text.size : capacity - 1;
     memcpy(out, text.data, size);
     out[size] = '\0';
+}
+
+/* The next number of the core's own generator, SplitMix64 (Steele, Lea, Flood, 2014); not 0. */
+static inline uint64_t wsf_random(wsf_core *core) {
+    uint64_t z;
+    do {
+        z = core->random += UINT64_C(0x9e3779b97f4a7c15);
+        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+        z ^= z >> 31;
+    } while (z == 0);
+    return z;
 }
 
 /* Of the key that a node has, where nodes have keys. */

@@ -321,6 +321,6 @@ wsf_topic_kind wsf_read_topic(const void *data, size_t size, wsf_introduction *i
     bool valid = introduction->node != 0 &&
                  take_text(&at, end, introduction->cluster, WSF_CLUSTER_SIZE_MAX) &&
                  take_text(&at, end, introduction->endpoint, WSF_ENDPOINT_SIZE_MAX) &&
-                 wsf_endpoint_valid(introduction->endpoint, strlen(introduction->endpoint), false);
+                 wsf_endpoint_to_tell(introduction->endpoint, strlen(introduction->endpoint));
     return valid ? WSF_TOPIC_INTRODUCTION : WSF_TOPIC_OTHER;
 }

@@ -19,7 +19,7 @@ static const char usage[] =
     "  --sockets URL    where pages open their WebSocket: ws://HOST:PORT of echo-chat, or of what\n"
     "                   balances its replicas\n"
     "  --mesh ENDPOINT  of this node: tcp://HOST:PORT\n"
-    "  --join ENDPOINT  the --mesh of a replica, or dns://HOST:PORT\n"
+    "  --join ENDPOINT  the --mesh of a replica; HOST may be a name\n"
     "  --listen PORT    on 127.0.0.1; 0: any free one [8090]\n"
     "  --host NAME      browsers reach this service by this name, too; may be given again\n"
     "                   [addresses and localhost]\n"

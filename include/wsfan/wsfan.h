@@ -41,10 +41,10 @@
  *   - One mesh thread per node reads all sockets. It runs with every signal blocked. A node without a
  *     mesh has no thread until there is something to wait for: a result, or a drain. The library
  *     installs no signal handler, reads no environment variable, prints nothing, and registers no
- *     atexit or fork hook. One exception: where options.peers has a dns:// entry, a second thread,
- *     with every signal blocked too, asks the name servers of /etc/resolv.conf, and the resolver
- *     (c-ares) reads LOCALDOMAIN and RES_OPTIONS, as libc's does, in wsfan_node_open() and when
- *     resolv.conf has changed.
+ *     atexit or fork hook. One exception: from the first endpoint with a name on that the host names
+ *     (options.peers, wsfan_node_set_peers()), a second thread, with every signal blocked too, asks
+ *     the name servers of /etc/resolv.conf, and the resolver (c-ares) reads LOCALDOMAIN and
+ *     RES_OPTIONS, as libc's does, in that call and when resolv.conf has changed.
  *   - A node does not survive fork(): in the child every call that takes a node or a loop returns
  *     WSFAN_EFORK, and nothing is released.
  *   - Without a key (options.secret_key, options.key_file) the mesh carries plain text, and is bound
@@ -88,11 +88,11 @@ extern "C" {
     X(WSFAN_ENOENT, -8, "the session is not in this chat, or joined it without presence")          \
     X(WSFAN_EENDPOINT, -9,                                                                         \
       "an endpoint is not of the form tcp://HOST:PORT or ipc://PATH ('*' only where a node "       \
-      "listens, dns:// only among peers; for a beacon: tcp://ADDRESS:PORT)")                                                                       \
+      "listens, dns:// only among peers; for a beacon: tcp://ADDRESS:PORT)")                       \
     X(WSFAN_EADDRINUSE, -10, "the mesh endpoint is in use by another socket")                      \
     X(WSFAN_EADDR, -11,                                                                            \
       "it cannot be bound on this machine: no such address, interface (a DNS name is none) or "    \
-      "path, or not permitted")                                                                    \
+      "path, or not permitted; or no address of it is of use to peers, see advertise")             \
     X(WSFAN_ESYSTEM, -12, "the system refused a thread, a descriptor or a socket; see errno")      \
     X(WSFAN_EBUSY, -13, "the node has open loops, or the allocator is another")                    \
     X(WSFAN_ECLOSED, -14, "the node drains or closes, or the outbound queue was full")             \
@@ -225,22 +225,27 @@ typedef struct wsfan_options {
     const char *name;    /* 1..64 bytes, as for cluster; unique in the cluster, the same after a
                             restart [NULL: "node-" and the node id in hex] */
 
-    /* Mesh. All addresses: "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes, PATH 107, of UTF-8
+    /* Mesh. All endpoints: "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes, PATH 107, of UTF-8
      * without control characters. Two nodes meet only if each of them can reach what the other
-     * advertises. */
+     * advertises. Nodes tell each other addresses, never names, and take nothing else: a name is
+     * resolved by the node whose host gives it. */
     const char *endpoint;     /* where this node listens. HOST: an address or the name of an
-                                 interface of this machine, not a DNS name; "localhost" is 127.0.0.1;
-                                 "*": all of them. PORT "*": any free one. [NULL: local only, no
-                                 socket is opened] */
+                                 interface of this machine (its first IPv4 address, or else a
+                                 global one of IPv6), not a DNS name; "localhost" is 127.0.0.1; "*": all
+                                 addresses of both families. PORT "*": any free one. [NULL: local
+                                 only, no socket is opened] */
     const char *advertise;    /* where peers reach it, HOST and PORT as they must dial: needed where
-                                  that is not what is bound, as behind NAT or a mapped port [NULL:
-                                  the bound endpoint; for "*" the first IPv4 address of an interface
-                                  that is up and not loopback; for "[::]" that, or else the first
-                                  global IPv6 address] */
+                                  that is not what is bound, as behind NAT or a mapped port. HOST: an
+                                  address, not a name, nor one that stands for all or many [NULL: the
+                                  bound endpoint; for "*" and "[::]" the first IPv4 address of an
+                                  interface that is up and not loopback, or else a global one of IPv6;
+                                  127.0.0.1 on a machine with loopback alone. Where none of these is
+                                  of use to a peer: WSFAN_EADDR] */
     const char *const *peers; /* endpoints to introduce ourselves to; one live one is enough; our
-                                  own may be among them. Also "dns://HOST:PORT": every address that
-                                  DNS or /etc/hosts has for HOST, asked again every dns_interval_ms;
-                                  at most 16 of these, and 256 addresses of each [NULL] */
+                                  own may be among them. HOST: an address, or a name, for which
+                                  every address counts that DNS or /etc/hosts has (A and AAAA, at
+                                  most 256), asked again every dns_interval_ms. "dns://HOST:PORT" is
+                                  the same [NULL] */
     size_t peers_count;       /* 0..peers_count_max [0] */
 
     /* Messages */
@@ -276,13 +281,14 @@ typedef struct wsfan_options {
     /* Times: heartbeat < silent < down < forget */
     uint32_t heartbeat_ms;  /* 10.. [1000] */
     uint32_t silent_ms;     /* nothing heard: WSFAN_PEER_SILENT [3000] */
-    uint32_t down_ms;       /* nothing heard: WSFAN_PEER_DOWN, joins do not wait for it [10000] */
+    uint32_t down_ms;       /* nothing heard: WSFAN_PEER_DOWN, joins do not wait for it. An endpoint
+                                that leads to no peer is dialled again at least so often [10000] */
     uint32_t forget_ms;     /* nothing heard: its state and queue are released [120000] */
     uint32_t join_ms_max;   /* a join completes as partial after this, 1.. [5000] */
     uint32_t result_ms_max; /* on_result comes after this at the latest, 1.. [5000] */
     uint32_t close_ms_max;  /* wsfan_node_close() delivers what was accepted, so long [1000] */
 
-    uint32_t dns_interval_ms; /* between questions for a dns:// entry; sooner, from 250 ms on, until
+    uint32_t dns_interval_ms; /* between questions for a name; sooner, from 250 ms on, until
                                  the first answer with an address. 100..3600000 [5000] */
 
     /* Placement and readiness, see wsfan_node_owner() and wsfan_node_ready() */
@@ -461,11 +467,12 @@ WSFAN_API const char *wsfan_node_public_key(const wsfan_node *node);
  * connection away from a peer that lives; where nobody lives, the endpoint is no longer dialled.
  * The node takes the set over soon after; of several calls in a row, perhaps only the last.
  *
- * endpoints  "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes each; the node's own may be among
- *            them. May be NULL when count is 0.
+ * endpoints  as in options.peers: HOST may be a name. The node's own may be among them. May be NULL when
+ *            count is 0.
  * count      0..WSFAN_ENDPOINTS_MAX.
  * Errors: WSFAN_EINVAL (a NULL; a node without a mesh), WSFAN_ELIMIT (count), WSFAN_EENDPOINT,
- * WSFAN_ENOMEM, WSFAN_EFORK. Each leaves the set as it was. [any] */
+ * WSFAN_ENOMEM, WSFAN_EFORK; of the first name also WSFAN_ESYSTEM (no thread or descriptor for DNS). Each
+ * leaves the set as it was. Does not wait for DNS. [any] */
 WSFAN_API int wsfan_node_set_peers(wsfan_node *node, const char *const *endpoints, size_t count);
 
 /* The same for one of several sources that do not know of each other; wsfan_node_set_peers() is
@@ -497,7 +504,8 @@ typedef enum {
     WSFAN_PEER_UP = 1,     /* the link works: new, or again after silent or down */
     WSFAN_PEER_SILENT = 2, /* nothing heard for silent_ms, or its connection broke */
     WSFAN_PEER_DOWN = 3,   /* gone, see the reason; barriers do not wait for it */
-    WSFAN_PEER_REFUSED = 4 /* it may not be a peer, see the reason */
+    WSFAN_PEER_REFUSED = 4 /* it may not be a peer, see the reason; it is asked again at the latest
+                              every down_ms, as long as it is named */
 } wsfan_peer_event;
 
 typedef enum {
@@ -512,7 +520,7 @@ typedef enum {
                                   tried again every down_ms */
     WSFAN_REASON_ID = 8,       /* another node has the same id: a copy of a running machine? */
     WSFAN_REASON_SELF = 9,     /* an endpoint that leads back to this node; harmless in a list that
-                                  all nodes share */
+                                  all nodes share, and said once */
     WSFAN_REASON_SLOW = 10,    /* its queue was full, and slow_peer is WSFAN_SLOW_CUT */
     WSFAN_REASON_KEY = 11      /* its key is not allowed any more */
 } wsfan_reason;
@@ -562,7 +570,8 @@ typedef struct {
     uint32_t peers_lost;     /* do not get it: dropped from their queue, or they are gone */
     const uint64_t *missing; /* node ids of the peers refusing, behind and lost */
     size_t missing_count;
-    uint32_t peers_refusing; /* nodes that it may have been for and that refused this node in the last
+    uint32_t
+        peers_refusing; /* nodes that it may have been for and that refused this node in the last
                                 3 * down_ms (WSFAN_PEER_REFUSED): as an older one of its name, as one too
                                 many; where no peer lives, also of another cluster or version. At most 64,
                                 not counted in `peers` */

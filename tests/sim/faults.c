@@ -319,6 +319,10 @@ static bool strike(faults *f, fault_kind kind, unsigned replica) {
     case FAULT_BREAK:
         world_break(f->world, node, f->place[random_below(f, f->nodes)]);
         return true;
+    case FAULT_DEAF: /* in one direction, and only of a node that runs */
+        if (world_alive(f->world, node))
+            world_deafen(f->world, node, f->place[random_below(f, f->nodes)]);
+        return true;
     case FAULT_CRASH:
         vacate(f, node);
         return true;

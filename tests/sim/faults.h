@@ -13,6 +13,7 @@
     X(FAULT_BIT_FLIPS, "bit_flips")                                                                \
     X(FAULT_TRUNCATION, "truncation")                                                              \
     X(FAULT_BREAK, "connection_break")                                                             \
+    X(FAULT_DEAF, "dead_connection")                                                               \
     X(FAULT_ONE_WAY, "one_way_block")                                                              \
     X(FAULT_HALVES, "partition_halves")                                                            \
     X(FAULT_RING, "partition_ring")                                                                \

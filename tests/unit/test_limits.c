@@ -180,16 +180,22 @@ START_TEST(addresses_are_checked) {
     ck_assert_int_eq(read_options(&options), WSFAN_EENDPOINT);
     peers[0] = NULL;
     ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
-    for (int i = 0; i < 17; i++)
-        peers[i] = "dns://chat:7000";
-    options.peers_count = 16;
+    for (int i = 0; i < 64; i++)
+        peers[i] = i % 2 == 0 ? "dns://chat:7000" : "tcp://chat:7000";
+    options.peers_count = 64;
     ck_assert_int_eq(read_options(&options), WSFAN_OK);
-    options.peers_count = 17;
-    ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
     options.peers_count = 1;
     peers[0] = "dns://chat";
     ck_assert_int_eq(read_options(&options), WSFAN_EENDPOINT);
     peers[0] = "tcp://127.0.0.1:7000";
+    static const char *const told[] = { "tcp://chat:7000", "dns://chat:7000",
+                                        "tcp://localhost:7000", "tcp://0.0.0.0:7000",
+                                        "tcp://[fe80::1%lo]:7000" };
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        options.advertise = told[i]; /* peers take addresses alone, of one node */
+        ck_assert_int_eq(read_options(&options), WSFAN_EENDPOINT);
+    }
+    options.advertise = NULL;
     options.endpoint = NULL; /* peers without a mesh */
     ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
     options.endpoint = "127.0.0.1:7000";

@@ -93,12 +93,12 @@ static void write_everything(wsf_writer *writer) {
                         wsfan_string("cluster"),
                         wsfan_string("name"),
                         1234,
-                        wsfan_string("tcp://h:1"),
+                        wsfan_string("ipc://h:1"),
                         99,
                         100000,
                         true };
     wsfan_target targets[] = { { WSFAN_CHAT, wsfan_string("room") }, { WSFAN_ALL, { NULL, 0 } } };
-    wsf_known_peer peers[] = { { 5, wsfan_string("tcp://a:1") }, { 6, wsfan_string("tcp://b:2") } };
+    wsf_known_peer peers[] = { { 5, wsfan_string("ipc://a:1") }, { 6, wsfan_string("ipc://b:2") } };
     wsfan_message *message = message_of(targets, 2, wsfan_string("payload"));
     wsf_write_hello(writer, &hello);
     wsf_write_number(writer, WSF_HELLO_ACK, 99);
@@ -179,7 +179,7 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_mem_eq(e.hello.cluster.data, "cluster", 7);
     ck_assert_mem_eq(e.hello.name.data, "name", 4);
     ck_assert_uint_eq(e.hello.incarnation, 1234);
-    ck_assert_mem_eq(e.hello.endpoint.data, "tcp://h:1", 9);
+    ck_assert_mem_eq(e.hello.endpoint.data, "ipc://h:1", 9);
     ck_assert_uint_eq(e.hello.epoch, 99);
     ck_assert_uint_eq(e.hello.frame_size_max, 100000);
     ck_assert(e.hello.met);
@@ -212,7 +212,7 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_uint_eq(e.peers.count, 2);
     ck_assert_uint_eq(e.peers.list[1].node, 6);
-    ck_assert_mem_eq(e.peers.list[1].endpoint.data, "tcp://b:2", 9);
+    ck_assert_mem_eq(e.peers.list[1].endpoint.data, "ipc://b:2", 9);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_uint_eq(e.heartbeat.newest, 8);
     ck_assert(e.heartbeat.has_digest);
@@ -279,7 +279,7 @@ START_TEST(a_hello_without_the_word_that_its_sender_is_new_is_not_of_a_new_one) 
     wsf_hello hello = { .protocol_min = 1,
                         .protocol_max = 1,
                         .name = wsfan_string("name"),
-                        .endpoint = wsfan_string("tcp://h:1"),
+                        .endpoint = wsfan_string("tcp://192.0.2.1:1"),
                         .epoch = 99 };
     wsf_writer writer = begin();
     size_t at = writer.size;
