@@ -182,7 +182,7 @@ uint32_t ledger_lives_left(const ledger *l) {
     return LEDGER_LIVES_MAX - l->lives_count;
 }
 
-static uint32_t life_of(const ledger *l, uint64_t node) {
+uint32_t ledger_find(const ledger *l, uint64_t node) {
     for (uint32_t i = l->lives_count; i-- > 0;)
         if (l->lives[i].node == node && !l->lives[i].forgotten)
             return i;
@@ -194,7 +194,7 @@ bool ledger_alive(const ledger *l, uint32_t life) {
 }
 
 void ledger_up(ledger *l, uint32_t life, uint64_t peer) {
-    uint32_t other = life_of(l, peer);
+    uint32_t other = ledger_find(l, peer);
     if (other == UINT32_MAX)
         return;
     l->met[life][other] = true;
@@ -203,7 +203,7 @@ void ledger_up(ledger *l, uint32_t life, uint64_t peer) {
 }
 
 void ledger_away(ledger *l, uint32_t life, uint64_t peer) {
-    uint32_t other = life_of(l, peer);
+    uint32_t other = ledger_find(l, peer);
     if (other != UINT32_MAX)
         l->away[life][other] = AWAY_GAPS;
 }
@@ -214,7 +214,7 @@ static void add_gap(ledger *l, gap *g, uint64_t count) {
 }
 
 void ledger_gap(ledger *l, uint32_t life, uint64_t peer, uint64_t count) {
-    uint32_t other = life_of(l, peer);
+    uint32_t other = ledger_find(l, peer);
     if (other == UINT32_MAX) {
         ledger_violation(l, "a gap of a node that never was");
         return;
