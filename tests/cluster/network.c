@@ -147,6 +147,7 @@ static void become_name_server(void) {
     char listen[40];
     snprintf(listen, sizeof listen, "--listen-address=10.99.0.%d", NAME_SERVER);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
+    signal(SIGHUP, SIG_IGN); /* until it has a handler: it reads the file afterwards */
     execlp("dnsmasq", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
            "--no-hosts", "--addn-hosts=/tmp/hosts", "--user=", "--group=", "--pid-file=",
            "--bind-interfaces", listen, "--local=/test/", "--log-facility=/dev/null", (char *)NULL);
