@@ -75,12 +75,7 @@ typedef struct {
     atomic_bool complete;
 } chat_count;
 
-enum {
-    CONFIG_TEXT_SIZE = 40,
-    CONFIG_PEERS_MAX = 26,
-    CONFIG_KEYS_MAX = 13,
-    CONFIG_KEY_SIZE = 41
-};
+enum { CONFIG_TEXT_SIZE = 40, CONFIG_PEERS_MAX = 26, CONFIG_KEYS_MAX = 13, CONFIG_KEY_SIZE = 41 };
 
 typedef struct {
     uint64_t seed;
@@ -101,16 +96,16 @@ typedef struct {
 /* One life of a recorder: what the test tells it, what it tells the test. */
 typedef struct {
     recorder_config config;
-    atomic_bool quiet;  /* by the test: no more load */
-    atomic_bool finish; /* by the test: tell the end and go */
+    atomic_bool quiet;   /* by the test: no more load */
+    atomic_bool finish;  /* by the test: tell the end and go */
     atomic_llong wall_s; /* by the test: so much is added to the clock that tells the date */
     atomic_uint peers_up;
     atomic_bool busy; /* something waits, or results are due */
     atomic_bool ready;
     atomic_uint looks; /* at all of this, each after it has dispatched everything */
     chat_count chats[EVENTS_CHATS];
-    atomic_uint read;  /* by the test: so many events may be overwritten */
-    atomic_uint count; /* of events that are whole */
+    atomic_uint read;         /* by the test: so many events may be overwritten */
+    atomic_uint count;        /* of events that are whole */
     event events[EVENTS_MAX]; /* a ring */
 } life_log;
 

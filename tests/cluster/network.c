@@ -1,8 +1,8 @@
 #include "network.h"
 
 #include <fcntl.h>
-#include <net/if.h>
 #include <linux/if_tun.h>
+#include <net/if.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -147,10 +147,10 @@ static void become_name_server(void) {
     char listen[40];
     snprintf(listen, sizeof listen, "--listen-address=10.99.0.%d", NAME_SERVER);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    signal(SIGHUP, SIG_IGN); /* until it has a handler: it reads the file afterwards */
     execlp("dnsmasq", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
-           "--no-hosts", "--addn-hosts=/tmp/hosts", "--user=", "--group=", "--pid-file=",
-           "--bind-interfaces", listen, "--local=/test/", "--log-facility=/dev/null", (char *)NULL);
+           "--no-hosts", "--addn-hosts=/tmp/hosts",
+           "--user=", "--group=", "--pid-file=", "--bind-interfaces", listen, "--local=/test/",
+           "--log-facility=/dev/null", (char *)NULL);
     _exit(EXIT_FAILURE);
 }
 
@@ -163,10 +163,12 @@ void network_set_names(const char *hosts) {
         kill(name_server, SIGHUP);
         return;
     }
+    void (*handler)(int) = signal(SIGHUP, SIG_IGN); /* until it has one: then it reads the file */
     if (name_server > 0 || (name_server = fork()) < 0) {
         fputs("failed: dnsmasq\n", stderr);
         exit(EXIT_FAILURE);
     }
     if (name_server == 0)
         become_name_server();
+    signal(SIGHUP, handler);
 }

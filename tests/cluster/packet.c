@@ -126,8 +126,7 @@ void packet_redirect(uint8_t *packet, size_t size, packet_end source, packet_end
 /* ---------------------------------------------------------------------------------------- TCP */
 
 bool packet_begins_connection(const uint8_t *packet) {
-    return packet_is_tcp(packet) &&
-           (packet[ip_head(packet) + TCP_FLAGS_AT] & (SYN | ACK)) == SYN;
+    return packet_is_tcp(packet) && (packet[ip_head(packet) + TCP_FLAGS_AT] & (SYN | ACK)) == SYN;
 }
 
 size_t packet_payload_bytes(const uint8_t *packet, size_t size) {

@@ -22,7 +22,7 @@ packet_end packet_target(const uint8_t *packet);
 void packet_redirect(uint8_t *packet, size_t size, packet_end source, packet_end target);
 
 bool packet_is_tcp(const uint8_t *packet);
-bool packet_begins_connection(const uint8_t *packet); /* a SYN without an ACK */
+bool packet_begins_connection(const uint8_t *packet);            /* a SYN without an ACK */
 size_t packet_payload_bytes(const uint8_t *packet, size_t size); /* of TCP */
 
 /* Flips one bit of a TCP payload, which is not empty. */

@@ -17,7 +17,8 @@ enum {
     NEVER = 0 /* of a time; the ledger's begins with 1 */
 };
 
-_Static_assert((int)EVENTS_CHATS <= LEDGER_CHATS_MAX && (int)EVENTS_LOOPS <= LEDGER_LOOPS_MAX, "as there");
+_Static_assert((int)EVENTS_CHATS <= LEDGER_CHATS_MAX && (int)EVENTS_LOOPS <= LEDGER_LOOPS_MAX,
+               "as there");
 
 typedef struct {
     uint8_t loop;
@@ -28,7 +29,7 @@ typedef struct {
 typedef struct {
     uint32_t sessions[EVENTS_LOOPS][EVENTS_USERS]; /* that are shown */
     uint64_t since_ms[EVENTS_USERS];               /* of the first of them, without a break */
-    uint32_t told[EVENTS_LOOPS];                   /* bits: users that are there, for all it was told */
+    uint32_t told[EVENTS_LOOPS]; /* bits: users that are there, for all it was told */
 } chat_page;
 
 typedef struct {

@@ -165,11 +165,10 @@ static void on_joined(void *user, const wsfan_joined *joined) {
 static void on_peer(void *user, const wsfan_peer *peer) {
     thread *at = user;
     if (at->index == 0) /* each loop is told */
-        write_event(at->owner,
-                    (event){ .kind = EVENT_PEER,
-                             .id = peer->node,
-                             .number = peer->event,
-                             .count = peer->reason });
+        write_event(at->owner, (event){ .kind = EVENT_PEER,
+                                        .id = peer->node,
+                                        .number = peer->event,
+                                        .count = peer->reason });
 }
 
 static void on_presence(void *user, const wsfan_presence *presence) {
@@ -345,8 +344,8 @@ static void publish(recorder *r) {
     uint8_t names[2];
     wsfan_publish_options options = { .struct_size = sizeof options };
     bool keyed = random_below(r, KEYED_ONE_IN) == 0;
-    size_t count =
-        keyed ? choose_slot(r, &e, targets, names) : choose_targets(r, &e, targets, names);
+    size_t count = keyed ? choose_slot(r, &e, targets, names)
+                         : choose_targets(r, &e, targets, names);
     if (keyed)
         options.key = name_of(&e.slot);
     const client *who = any_client(r);

@@ -15,6 +15,7 @@
 #include <zmq.h>
 
 #include "dice.h"
+#include "processes.h"
 
 enum {
     STEP_MS = 20,
@@ -27,7 +28,8 @@ enum {
     NAMES_SIZE = 4096
 };
 
-_Static_assert((int)CONFIG_PEERS_MAX >= (int)NETWORK_HOSTS_MAX * NETWORK_ADDRESSES, "all may be named");
+_Static_assert((int)CONFIG_PEERS_MAX >= (int)NETWORK_HOSTS_MAX * NETWORK_ADDRESSES,
+               "all may be named");
 _Static_assert((int)CONFIG_KEYS_MAX >= NETWORK_HOSTS_MAX, "all have keys");
 
 #define CHOICE_TEXT(name, text) text,
@@ -57,7 +59,7 @@ static void explain(recorders *r) {
     replay_tell(r->replay, stderr);
 }
 
-static void violation(recorders *r, const char *text, unsigned node) {
+void recorders_violation(recorders *r, const char *text, unsigned node) {
     replay_until(r->replay, recorder_ns());
     explain(r);
     fprintf(stderr, "  VIOLATION at %" PRIu64 " ms: node %u %s\n", recorders_ms(r), node, text);
@@ -73,99 +75,6 @@ static void tell_violations(recorders *r) {
     }
 }
 
-static void tell(recorders *r, const char *what, const fault *f) {
-    char *line = r->history[r->history_count++ % RECORDERS_HISTORY_MAX];
-    const switch_wire *w = &f->wire;
-    snprintf(line, sizeof r->history[0],
-             "%8" PRIu64 "  %s %s, node %u, other %u %s strength %" PRId64, recorders_ms(r),
-             fault_text(f->kind), what, f->node, f->other, scope_text(f->scope),
-             (int64_t)w->flap_ms + w->delay_ms + w->bytes_per_s + w->loss_ppm + w->double_ppm +
-                 w->reorder_ppm + w->reset_ppm + w->flip_ppm + f->wall_s);
-    if (r->verbose)
-        fprintf(stderr, "%s\n", line);
-}
-
-/* ----------------------------------------------------------------------------- how nodes are found */
-
-static bool by_dns(const recorders *r) {
-    return r->naming == NAMING_DNS || r->naming == NAMING_NAMES;
-}
-
-static const fault *active(const recorders *r, fault_kind kind) {
-    for (unsigned i = 0; i < r->active_count; i++)
-        if (r->active[i].kind == kind)
-            return &r->active[i];
-    return NULL;
-}
-
-/* DNS names whoever runs, and who ran last at its address; not whom a fault hides. Behind the service
- * are those who run. */
-static void tell_names(recorders *r) {
-    char names[NAMES_SIZE] = "";
-    size_t used = 0;
-    uint32_t servers[NETWORK_HOSTS_MAX];
-    unsigned servers_count = 0;
-    const fault *wrong = active(r, DNS_WRONG);
-    for (unsigned i = 0; i <= r->count; i++) {
-        const process *p = &r->nodes[i];
-        if (p->log == NULL)
-            continue;
-        uint32_t address = network_address(i, p->address);
-        unsigned last = address & 255;
-        if (wrong != NULL && wrong->node == i)
-            last = (network_address(i, 1 - p->address)) & 255;
-        used += (size_t)snprintf(names + used, sizeof names - used, "10.99.0.%u all.test r%u.test\n",
-                                 last, i);
-        if (p->pid != 0)
-            servers[servers_count++] = address;
-    }
-    if (by_dns(r))
-        network_set_names(names);
-    if (r->naming == NAMING_SERVICE)
-        network_set_servers(servers, servers_count);
-}
-
-static void name_peers(recorders *r) {
-    recorder_config *config = &r->config;
-    unsigned hosts = r->count + 1;
-    switch (r->naming) {
-    case NAMING_ADDRESSES:
-        config->peers_count = hosts * NETWORK_ADDRESSES;
-        for (unsigned i = 0; i < config->peers_count; i++)
-            network_endpoint(i % hosts, i / hosts, config->peers[i]);
-        break;
-    case NAMING_TWO:
-        config->peers_count = 2;
-        for (unsigned i = 0; i < 2; i++)
-            network_endpoint(i, 0, config->peers[i]);
-        break;
-    case NAMING_DNS:
-        config->peers_count = 1;
-        snprintf(config->peers[0], sizeof config->peers[0], "dns://all.test:%d", NETWORK_PORT);
-        break;
-    case NAMING_NAMES:
-        config->peers_count = r->count;
-        for (unsigned i = 0; i < r->count; i++)
-            snprintf(config->peers[i], sizeof config->peers[i], "tcp://r%u.test:%d", i,
-                     NETWORK_PORT);
-        break;
-    default:
-        config->peers_count = 1;
-        network_service(config->peers[0]);
-        break;
-    }
-}
-
-static void make_keys(recorders *r) {
-    unsigned count = r->keys == KEYS_EACH ? r->count + 1 : r->keys == KEYS_SHARED;
-    for (unsigned i = 0; i < count; i++)
-        if (zmq_curve_keypair(r->config.allow[i], r->secret_keys[i]) != 0)
-            abort();
-    r->config.allow_count = count;
-}
-
-/* ------------------------------------------------------------------------------------- processes */
-
 int recorders_main(const char *log_descriptor) {
     int descriptor = atoi(log_descriptor);
     life_log *log = mmap(NULL, sizeof *log, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
@@ -173,98 +82,6 @@ int recorders_main(const char *log_descriptor) {
         return EXIT_FAILURE;
     close(descriptor);
     return recorder_run(log);
-}
-
-/* A program of its own, so that its memory is its own too. */
-static void become_recorder(unsigned host, int descriptor) {
-    char text[16];
-    snprintf(text, sizeof text, "%d", descriptor);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    fcntl(descriptor, F_SETFD, 0); /* goes on over exec */
-    if (network_enter(host))
-        execl("/proc/self/exe", "recorder", RECORDERS_ARGUMENT, text, (char *)NULL);
-    _exit(EXIT_FAILURE);
-}
-
-/* Where and as what it runs; host and node differ where it is a twin. */
-static void configure(recorders *r, life_log *log, unsigned host, unsigned node) {
-    recorder_config *config = &log->config;
-    *config = r->config;
-    config->seed = r->seed * 1000 + ++r->lives;
-    snprintf(config->name, sizeof config->name, "r%u", node);
-    network_endpoint(host, r->nodes[host].address, config->endpoint);
-    if (r->keys != KEYS_NONE)
-        memcpy(config->secret_key, r->secret_keys[r->keys == KEYS_EACH ? host : 0],
-               sizeof config->secret_key);
-    atomic_store(&log->wall_s, r->nodes[host].wall_s);
-}
-
-static bool start(recorders *r, unsigned host, unsigned address, unsigned node) {
-    process *p = &r->nodes[host];
-    int descriptor = memfd_create("life", MFD_CLOEXEC);
-    life_log *log;
-    if (descriptor < 0 || ftruncate(descriptor, (off_t)sizeof *log) != 0)
-        return false;
-    log = mmap(NULL, sizeof *log, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-    if (log == MAP_FAILED)
-        abort();
-    memory_clear(&p->memory);
-    *p = (process){ .address = address, .log = log, .wall_s = p->wall_s };
-    configure(r, log, host, node);
-    p->pid = fork();
-    if (p->pid == 0)
-        become_recorder(host, descriptor);
-    close(descriptor);
-    replay_begin(r->replay, log);
-    tell_names(r);
-    return p->pid > 0;
-}
-
-static void ended(recorders *r, process *p) {
-    replay_end(r->replay, p->log);
-    p->pid = 0;
-}
-
-static void kill_host(recorders *r, unsigned host) {
-    process *p = &r->nodes[host];
-    int status;
-    if (p->pid == 0)
-        return;
-    kill(p->pid, SIGKILL);
-    waitpid(p->pid, &status, 0);
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-        violation(r, "had ended by itself", host);
-    ended(r, p);
-    tell_names(r);
-}
-
-/* It was told to finish. */
-static void await_end(recorders *r, unsigned host, uint64_t until_ms) {
-    process *p = &r->nodes[host];
-    int status = 0;
-    pid_t pid = 0;
-    if (p->pid == 0)
-        return;
-    while ((pid = waitpid(p->pid, &status, WNOHANG)) == 0 && recorders_ms(r) < until_ms)
-        nanosleep(&(struct timespec){ .tv_nsec = STEP_MS * 1000000L }, NULL);
-    if (pid == 0) {
-        violation(r, "does not end", host);
-        kill_host(r, host);
-        return;
-    }
-    if (status != 0)
-        violation(r, "ended badly", host);
-    ended(r, p);
-}
-
-static void say_goodbye(recorders *r, unsigned host) {
-    process *p = &r->nodes[host];
-    if (p->pid == 0)
-        return;
-    p->log->config.passes = true;
-    atomic_store(&p->log->finish, true);
-    await_end(r, host, recorders_ms(r) + END_MS_MAX);
-    tell_names(r);
 }
 
 /* -------------------------------------------------------------------------------- while it runs */
@@ -281,8 +98,8 @@ static void look_at_processes(recorders *r) {
             memory_add(&p->memory, p->pid, minutes);
         if (waitpid(p->pid, &status, WNOHANG) == 0)
             continue;
-        violation(r, "has ended by itself", i);
-        ended(r, p);
+        recorders_violation(r, "has ended by itself", i);
+        processes_ended(r, p);
     }
     if (!sample)
         return;
@@ -301,144 +118,6 @@ void recorders_run(recorders *r, uint64_t ms) {
     uint64_t until_ms = recorders_ms(r) + ms;
     while (recorders_ms(r) < until_ms)
         recorders_step(r);
-}
-
-/* ---------------------------------------------------------------------------------------- faults */
-
-static void twin(recorders *r, const fault *f, bool begins) {
-    if (begins && !start(r, r->count, 0, f->node))
-        violation(r, "could not be started", r->count);
-    else if (!begins && f->other % 2 == 0)
-        kill_host(r, r->count);
-    else if (!begins)
-        say_goodbye(r, r->count);
-}
-
-static void restart(recorders *r, const fault *f, bool begins) {
-    unsigned address = r->nodes[f->node].address;
-    if (!begins && !start(r, f->node, f->kind == MOVE ? 1 - address : address, f->node))
-        violation(r, "could not be started", f->node);
-    else if (begins && f->kind == LEAVE)
-        say_goodbye(r, f->node);
-    else if (begins)
-        kill_host(r, f->node);
-}
-
-/* Beside what the wires do. */
-static void apply(recorders *r, const fault *f, bool begins) {
-    process *p = &r->nodes[f->node];
-    switch (f->kind) {
-    case UNPLUG:
-        network_plug(f->node, !begins);
-        break;
-    case STOP:
-        if (p->pid != 0)
-            kill(p->pid, begins ? SIGSTOP : SIGCONT);
-        break;
-    case KILL:
-    case MOVE:
-    case LEAVE:
-        restart(r, f, begins);
-        break;
-    case TWIN:
-        twin(r, f, begins);
-        break;
-    case CLOCK:
-        p->wall_s = begins ? f->wall_s : 0;
-        atomic_store(&p->log->wall_s, p->wall_s);
-        break;
-    case DNS_WRONG:
-        tell_names(r);
-        break;
-    default:
-        break;
-    }
-}
-
-static bool restarts(fault_kind kind) {
-    return kind == KILL || kind == MOVE || kind == LEAVE;
-}
-
-static bool to_process(fault_kind kind) {
-    return kind == STOP || kind == TWIN || restarts(kind);
-}
-
-/* Whether this cluster can have faults of the kind at all. */
-static bool has(const recorders *r, fault_kind kind) {
-    if (r->only != 0 && (r->only >> kind & 1) == 0)
-        return false;
-    if (kind == RING || kind == HALVES)
-        return r->count >= 4;
-    if (kind == BRIDGE)
-        return r->count >= 3;
-    return (kind != DNS_SILENT && kind != DNS_WRONG) || by_dns(r);
-}
-
-/* What happens to a node happens to no other node at the same time, except that networks break as
- * they like. */
-static bool possible(const recorders *r, const fault *wanted) {
-    if (restarts(wanted->kind) && wanted->node < r->steady && r->count > r->steady)
-        return false;
-    if (wanted->kind == MOVE && r->naming == NAMING_TWO && wanted->node < 2)
-        return false; /* the others would not find it */
-    for (unsigned i = 0; i < r->active_count; i++) {
-        const fault *f = &r->active[i];
-        if (f->kind == wanted->kind &&
-            (f->node == wanted->node || f->kind == TWIN || f->kind == DNS_WRONG))
-            return false;
-        if (f->node == wanted->node && to_process(f->kind) && to_process(wanted->kind))
-            return false;
-    }
-    return true;
-}
-
-/* Mostly short, some until the peer is down, and some until it is forgotten. */
-static uint64_t choose_ms(recorders *r) {
-    return recorders_below(r, r->long_one_in) != 0 ? UINT64_C(50) << recorders_below(r, 6)
-                                                   : 2000 + recorders_below(r, 8000);
-}
-
-static fault_kind choose_kind(recorders *r) {
-    fault_kind kinds[FAULT_COUNT];
-    unsigned count = 0;
-    unsigned least = UINT32_MAX;
-    for (unsigned kind = 0; kind < FAULT_COUNT; kind++) {
-        if (!has(r, (fault_kind)kind) || r->counts[kind] > least)
-            continue;
-        if (r->counts[kind] < least)
-            count = 0;
-        least = r->counts[kind];
-        kinds[count++] = (fault_kind)kind;
-    }
-    return count == 0 ? FAULT_COUNT : kinds[recorders_below(r, count)];
-}
-
-void recorders_break(recorders *r) {
-    fault f;
-    fault_kind kind = choose_kind(r);
-    if (kind == FAULT_COUNT || r->active_count == RECORDERS_ACTIVE_MAX)
-        return;
-    fault_choose(&f, kind, r->count, &r->random);
-    f.until_ms = recorders_ms(r) + choose_ms(r);
-    if (!possible(r, &f))
-        return;
-    r->counts[kind]++;
-    tell(r, "begins", &f);
-    r->active[r->active_count++] = f;
-    fault_set_wires(r->active, r->active_count, r->count);
-    apply(r, &f, true);
-}
-
-void recorders_mend(recorders *r, bool all) {
-    for (unsigned i = r->active_count; i-- > 0;) {
-        fault f = r->active[i];
-        if (!all && recorders_ms(r) < f.until_ms)
-            continue;
-        r->active[i] = r->active[--r->active_count];
-        fault_set_wires(r->active, r->active_count, r->count);
-        apply(r, &f, false);
-        tell(r, "ends", &f);
-    }
 }
 
 /* ------------------------------------------------------------------------------------ agreement */
@@ -511,7 +190,7 @@ static void wait_for_all(recorders *r, bool (*holds)(const recorders *r, unsigne
             note_looks(r, looks);
             if (recorders_ms(r) < until_ms)
                 continue;
-            violation(r, otherwise, i);
+            recorders_violation(r, otherwise, i);
             return;
         }
         recorders_step(r);
@@ -556,7 +235,7 @@ static void finish(recorders *r) {
         atomic_store(&r->nodes[i].log->finish, true);
     uint64_t until_ms = recorders_ms(r) + END_MS_MAX;
     for (unsigned i = 0; i < r->count; i++)
-        await_end(r, i, until_ms);
+        processes_await_end(r, i, until_ms);
 }
 
 void recorders_close(recorders *r) {
@@ -566,6 +245,45 @@ void recorders_close(recorders *r) {
 }
 
 /* ------------------------------------------------------------------------------------------ main */
+
+static void name_peers(recorders *r) {
+    recorder_config *config = &r->config;
+    unsigned hosts = r->count + 1;
+    switch (r->naming) {
+    case NAMING_ADDRESSES:
+        config->peers_count = hosts * NETWORK_ADDRESSES;
+        for (unsigned i = 0; i < config->peers_count; i++)
+            network_endpoint(i % hosts, i / hosts, config->peers[i]);
+        break;
+    case NAMING_TWO:
+        config->peers_count = 2;
+        for (unsigned i = 0; i < 2; i++)
+            network_endpoint(i, 0, config->peers[i]);
+        break;
+    case NAMING_DNS:
+        config->peers_count = 1;
+        snprintf(config->peers[0], sizeof config->peers[0], "dns://all.test:%d", NETWORK_PORT);
+        break;
+    case NAMING_NAMES:
+        config->peers_count = r->count;
+        for (unsigned i = 0; i < r->count; i++)
+            snprintf(config->peers[i], sizeof config->peers[i], "tcp://r%u.test:%d", i,
+                     NETWORK_PORT);
+        break;
+    default:
+        config->peers_count = 1;
+        network_service(config->peers[0]);
+        break;
+    }
+}
+
+static void make_keys(recorders *r) {
+    unsigned count = r->keys == KEYS_EACH ? r->count + 1 : r->keys == KEYS_SHARED;
+    for (unsigned i = 0; i < count; i++)
+        if (zmq_curve_keypair(r->config.allow[i], r->secret_keys[i]) != 0)
+            abort();
+    r->config.allow_count = count;
+}
 
 /* What is given stands, and the dice fall the same. */
 static void choose_cluster(recorders *r) {
@@ -598,7 +316,7 @@ int recorders_open(recorders *r) {
     r->replay = replay_new(r->ledger, r->began_ns);
     ledger_set_trace(r->ledger, r->verbose);
     for (unsigned i = 0; i < r->count; i++)
-        if (!start(r, i, 0, i))
+        if (!processes_start(r, i, 0, i))
             return EXIT_FAILURE;
     wait_for_all(r, ready, RECORDERS_HEAL_MS_MAX, "did not meet the others");
     return 0;

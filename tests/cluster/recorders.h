@@ -6,11 +6,11 @@
 
 #include <sys/types.h>
 
+#include "fault.h"
 #include "memory.h"
 #include "network.h"
 #include "recorder.h"
 #include "replay.h"
-#include "trouble.h"
 
 enum {
     RECORDERS_MAX = NETWORK_HOSTS_MAX - 1, /* one host is for a twin */
@@ -88,6 +88,9 @@ int recorders_open(recorders *r);
 
 uint64_t recorders_below(recorders *r, uint64_t below); /* by the seed */
 uint64_t recorders_ms(const recorders *r);
+
+/* Says that something is not as promised, and why as far as is known. */
+void recorders_violation(recorders *r, const char *text, unsigned node);
 
 /* Lets them run a moment, and checks what they did. Everything below does that while it waits. */
 void recorders_step(recorders *r);

@@ -21,7 +21,7 @@ enum {
     STEADY = 2, /* live throughout, so that their memory can be watched */
     MINUTES_MAX = 7 * 24 * 60,
     EACH_S = 60,
-    EXTRA_S = 300, /* a cluster has ended so long after its time, or is ended */
+    EXTRA_S = 300,        /* a cluster has ended so long after its time, or is ended */
     GROWTH_KB_MAX = 2048, /* in the second half of a life, as the slope says: in an hour a leak of
                              70 KB a minute is more; */
     YOUNG_MINUTES = 10    /* twice as much in a shorter half: buffers still find their size */

@@ -36,7 +36,8 @@ typedef struct {
 typedef struct {
     pthread_mutex_t lock; /* of everything below */
     switch_wire wires[SWITCH_PORTS_MAX][SWITCH_PORTS_MAX];
-    uint64_t free_ns[SWITCH_PORTS_MAX][SWITCH_PORTS_MAX]; /* when a slow wire has sent what it has */
+    uint64_t free_ns[SWITCH_PORTS_MAX]
+                    [SWITCH_PORTS_MAX]; /* when a slow wire has sent what it has */
     struct pollfd devices[SWITCH_PORTS_MAX];
     unsigned char ports[256]; /* by the last byte of an address */
     balancer balancer;
@@ -45,7 +46,8 @@ typedef struct {
     uint64_t order;
     switch_counts counts;
     held_packet *pool;
-    held_packet *heap[HELD_MAX]; /* the first `held` wait, the next one due first; the rest are free */
+    held_packet
+        *heap[HELD_MAX]; /* the first `held` wait, the next one due first; the rest are free */
     unsigned held;
 } packet_switch;
 

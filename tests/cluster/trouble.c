@@ -1,157 +1,155 @@
-#include "trouble.h"
+/* Which faults may begin, and what beginning and ending means for processes, clocks and names. */
+#include <inttypes.h>
+#include <signal.h>
+#include <stdio.h>
 
-#include <string.h>
-
-#include "dice.h"
 #include "network.h"
+#include "processes.h"
 
-enum { PPM_MAX = 900000 };
-
-#define FAULT_TEXT(name, text) text,
-static const char *const TEXTS[] = { FAULT_LIST(FAULT_TEXT) };
-#undef FAULT_TEXT
-
-const char *fault_text(fault_kind kind) {
-    return TEXTS[kind];
+static void tell(recorders *r, const char *what, const fault *f) {
+    char *line = r->history[r->history_count++ % RECORDERS_HISTORY_MAX];
+    const switch_wire *w = &f->wire;
+    snprintf(line, sizeof r->history[0],
+             "%8" PRIu64 "  %s %s, node %u, other %u %s strength %" PRId64, recorders_ms(r),
+             fault_text(f->kind), what, f->node, f->other, scope_text(f->scope),
+             (int64_t)w->flap_ms + w->delay_ms + w->bytes_per_s + w->loss_ppm + w->double_ppm +
+                 w->reorder_ppm + w->reset_ppm + w->flip_ppm + f->wall_s);
+    if (r->verbose)
+        fprintf(stderr, "%s\n", line);
 }
 
-const char *scope_text(fault_scope scope) {
-    static const char *const texts[] = { "",       "one way", "pair",   "node", "everyone",
-                                         "halves", "ring",    "bridge", "names" };
-    return texts[scope];
+static void twin(recorders *r, const fault *f, bool begins) {
+    if (begins && !processes_start(r, r->count, 0, f->node))
+        recorders_violation(r, "could not be started", r->count);
+    else if (!begins && f->other % 2 == 0)
+        processes_kill(r, r->count);
+    else if (!begins)
+        processes_say_goodbye(r, r->count);
 }
 
-bool fault_parse(const char *list, uint32_t *kinds) {
-    for (*kinds = 0;;) {
-        size_t size = strcspn(list, ",");
-        unsigned kind = 0;
-        while (kind < FAULT_COUNT &&
-               (strlen(TEXTS[kind]) != size || memcmp(TEXTS[kind], list, size) != 0))
-            kind++;
-        if (kind == FAULT_COUNT)
+static void restart(recorders *r, const fault *f, bool begins) {
+    unsigned address = r->nodes[f->node].address;
+    if (!begins && !processes_start(r, f->node, f->kind == MOVE ? 1 - address : address, f->node))
+        recorders_violation(r, "could not be started", f->node);
+    else if (begins && f->kind == LEAVE)
+        processes_say_goodbye(r, f->node);
+    else if (begins)
+        processes_kill(r, f->node);
+}
+
+/* Beside what the wires do. */
+static void apply(recorders *r, const fault *f, bool begins) {
+    process *p = &r->nodes[f->node];
+    switch (f->kind) {
+    case UNPLUG:
+        network_plug(f->node, !begins);
+        break;
+    case STOP:
+        if (p->pid != 0)
+            kill(p->pid, begins ? SIGSTOP : SIGCONT);
+        break;
+    case KILL:
+    case MOVE:
+    case LEAVE:
+        restart(r, f, begins);
+        break;
+    case TWIN:
+        twin(r, f, begins);
+        break;
+    case CLOCK:
+        p->wall_s = begins ? f->wall_s : 0;
+        atomic_store(&p->log->wall_s, p->wall_s);
+        break;
+    case DNS_WRONG:
+        processes_tell_names(r);
+        break;
+    default:
+        break;
+    }
+}
+
+static bool restarts(fault_kind kind) {
+    return kind == KILL || kind == MOVE || kind == LEAVE;
+}
+
+static bool to_process(fault_kind kind) {
+    return kind == STOP || kind == TWIN || restarts(kind);
+}
+
+/* Whether this cluster can have faults of the kind at all. */
+static bool has(const recorders *r, fault_kind kind) {
+    if (r->only != 0 && (r->only >> kind & 1) == 0)
+        return false;
+    if (kind == RING || kind == HALVES)
+        return r->count >= 4;
+    if (kind == BRIDGE)
+        return r->count >= 3;
+    return (kind != DNS_SILENT && kind != DNS_WRONG) || processes_by_dns(r);
+}
+
+/* What happens to a node happens to no other node at the same time, except that networks break as
+ * they like. */
+static bool possible(const recorders *r, const fault *wanted) {
+    if (restarts(wanted->kind) && wanted->node < r->steady && r->count > r->steady)
+        return false;
+    if (wanted->kind == MOVE && r->naming == NAMING_TWO && wanted->node < 2)
+        return false; /* the others would not find it */
+    for (unsigned i = 0; i < r->active_count; i++) {
+        const fault *f = &r->active[i];
+        if (f->kind == wanted->kind &&
+            (f->node == wanted->node || f->kind == TWIN || f->kind == DNS_WRONG))
             return false;
-        *kinds |= 1u << kind;
-        if (list[size] == '\0')
-            return true;
-        list += size + 1;
+        if (f->node == wanted->node && to_process(f->kind) && to_process(wanted->kind))
+            return false;
     }
+    return true;
 }
 
-/* ------------------------------------------------------------------------------------- choosing */
-
-/* From `least` on, doubled up to `times` times: weak faults are as frequent as strong ones. */
-static uint32_t power(uint32_t least, unsigned times, uint64_t *dice) {
-    return least << dice_below(dice, times + 1);
+/* Mostly short, some until the peer is down, and some until it is forgotten. */
+static uint64_t choose_ms(recorders *r) {
+    return recorders_below(r, r->long_one_in) != 0 ? UINT64_C(50) << recorders_below(r, 6)
+                                                   : 2000 + recorders_below(r, 8000);
 }
 
-static fault_scope any_scope(uint64_t *dice) {
-    return (fault_scope)(SCOPE_ONE_WAY + dice_below(dice, SCOPE_EVERYONE));
-}
-
-static void choose_wire(fault *f, uint64_t *dice) {
-    switch_wire *w = &f->wire;
-    f->scope = any_scope(dice);
-    w->cut = f->kind == CUT;
-    w->flap_ms = f->kind == FLAP ? power(20, 7, dice) : 0;
-    w->loss_ppm = f->kind == LOSS ? power(10000, 5, dice) : 0;
-    w->delay_ms = f->kind == DELAY ? power(5, 6, dice) : 0;
-    w->reorder_ppm = f->kind == REORDER ? power(10000, 5, dice) : 0;
-    w->double_ppm = f->kind == DOUBLE ? power(10000, 5, dice) : 0;
-    w->bytes_per_s = f->kind == SLOW ? power(16000, 5, dice) : 0;
-    w->reset_ppm = f->kind == RESET ? power(1000, 8, dice) : 0;
-    w->flip_ppm = f->kind == FLIP ? power(1000, 8, dice) : 0;
-}
-
-/* To both sides, from a second to more than an hour. */
-static int64_t choose_step(uint64_t *dice) {
-    int64_t step = (int64_t)power(1, 12, dice);
-    return dice_below(dice, 2) == 0 ? step : -step;
-}
-
-void fault_choose(fault *f, fault_kind kind, unsigned nodes, uint64_t *dice) {
-    *f = (fault){ .kind = kind };
-    f->node = (unsigned)dice_below(dice, nodes);
-    f->other = (f->node + 1 + (unsigned)dice_below(dice, nodes - 1)) % nodes;
-    if (kind >= CUT && kind <= FLIP)
-        choose_wire(f, dice);
-    f->wire.cut = f->wire.cut || kind == UNPLUG || kind == HALVES || kind == RING ||
-                  kind == BRIDGE || kind == DNS_SILENT;
-    if (kind == UNPLUG)
-        f->scope = SCOPE_NODE;
-    if (kind == HALVES || kind == RING || kind == BRIDGE)
-        f->scope = (fault_scope)(SCOPE_HALVES + (kind - HALVES));
-    if (kind == DNS_SILENT)
-        f->scope = SCOPE_NAMES;
-    if (kind == CLOCK)
-        f->wall_s = choose_step(dice);
-}
-
-/* --------------------------------------------------------------------------------------- wires */
-
-/* The twin's host has a place of its own in the partitions. */
-static bool parted(const fault *f, unsigned from, unsigned to, unsigned hosts) {
-    unsigned a = (from + hosts - f->node) % hosts;
-    unsigned b = (to + hosts - f->node) % hosts;
-    unsigned apart = a > b ? a - b : b - a;
-    switch (f->scope) {
-    case SCOPE_HALVES:
-        return (a < hosts / 2) != (b < hosts / 2);
-    case SCOPE_RING:
-        return apart != 1 && apart != hosts - 1;
-    case SCOPE_BRIDGE:
-        return a != 0 && b != 0 && (a <= hosts / 2) != (b <= hosts / 2);
-    default:
-        return false;
+static fault_kind choose_kind(recorders *r) {
+    fault_kind kinds[FAULT_COUNT];
+    unsigned count = 0;
+    unsigned least = UINT32_MAX;
+    for (unsigned kind = 0; kind < FAULT_COUNT; kind++) {
+        if (!has(r, (fault_kind)kind) || r->counts[kind] > least)
+            continue;
+        if (r->counts[kind] < least)
+            count = 0;
+        least = r->counts[kind];
+        kinds[count++] = (fault_kind)kind;
     }
+    return count == 0 ? FAULT_COUNT : kinds[recorders_below(r, count)];
 }
 
-static bool concerns(const fault *f, unsigned from, unsigned to, unsigned hosts) {
-    bool names = from == NETWORK_NAME_SERVER || to == NETWORK_NAME_SERVER;
-    switch (f->scope) {
-    case SCOPE_NONE:
-        return false;
-    case SCOPE_ONE_WAY:
-        return from == f->node && to == f->other;
-    case SCOPE_PAIR:
-        return (from == f->node && to == f->other) || (from == f->other && to == f->node);
-    case SCOPE_NODE:
-        return from == f->node || to == f->node;
-    case SCOPE_EVERYONE:
-        return true;
-    case SCOPE_NAMES:
-        return names;
-    default:
-        return !names && parted(f, from, to, hosts);
+void recorders_break(recorders *r) {
+    fault f;
+    fault_kind kind = choose_kind(r);
+    if (kind == FAULT_COUNT || r->active_count == RECORDERS_ACTIVE_MAX)
+        return;
+    fault_choose(&f, kind, r->count, &r->random);
+    f.until_ms = recorders_ms(r) + choose_ms(r);
+    if (!possible(r, &f))
+        return;
+    r->counts[kind]++;
+    tell(r, "begins", &f);
+    r->active[r->active_count++] = f;
+    fault_set_wires(r->active, r->active_count, r->count);
+    apply(r, &f, true);
+}
+
+void recorders_mend(recorders *r, bool all) {
+    for (unsigned i = r->active_count; i-- > 0;) {
+        fault f = r->active[i];
+        if (!all && recorders_ms(r) < f.until_ms)
+            continue;
+        r->active[i] = r->active[--r->active_count];
+        fault_set_wires(r->active, r->active_count, r->count);
+        apply(r, &f, false);
+        tell(r, "ends", &f);
     }
-}
-
-static uint32_t sum(uint32_t a, uint32_t b) {
-    return a + b < PPM_MAX ? a + b : PPM_MAX;
-}
-
-static uint32_t smaller(uint32_t a, uint32_t b) { /* 0: none */
-    return a == 0 || (b != 0 && b < a) ? b : a;
-}
-
-static void add(switch_wire *w, const switch_wire *more) {
-    w->cut = w->cut || more->cut;
-    w->flap_ms = smaller(w->flap_ms, more->flap_ms);
-    w->delay_ms += more->delay_ms;
-    w->bytes_per_s = smaller(w->bytes_per_s, more->bytes_per_s);
-    w->loss_ppm = sum(w->loss_ppm, more->loss_ppm);
-    w->double_ppm = sum(w->double_ppm, more->double_ppm);
-    w->reorder_ppm = sum(w->reorder_ppm, more->reorder_ppm);
-    w->reset_ppm = sum(w->reset_ppm, more->reset_ppm);
-    w->flip_ppm = sum(w->flip_ppm, more->flip_ppm);
-}
-
-void fault_set_wires(const fault *faults, unsigned count, unsigned nodes) {
-    for (unsigned from = 0; from <= NETWORK_NAME_SERVER; from++)
-        for (unsigned to = 0; to <= NETWORK_NAME_SERVER; to++) {
-            switch_wire wire = { 0 };
-            for (unsigned i = 0; i < count; i++)
-                if (concerns(&faults[i], from, to, nodes + 1))
-                    add(&wire, &faults[i].wire);
-            switch_set_wire(from, to, &wire);
-        }
 }

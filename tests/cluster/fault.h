@@ -1,6 +1,6 @@
 /* What is done to recorders: kinds of faults, to whom, how strongly and for how long, as a seed chooses. */
-#ifndef TROUBLE_H
-#define TROUBLE_H
+#ifndef FAULT_H
+#define FAULT_H
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -9,11 +9,11 @@
 
 /* name, text */
 #define FAULT_LIST(X)                                                                              \
-    X(CUT, "cut")               /* packets vanish, */                                              \
-    X(UNPLUG, "link_down")      /* and the host is told */                                         \
-    X(HALVES, "halves")         /* two that do not reach each other, */                            \
-    X(RING, "ring")             /* everyone reaches its neighbours only, */                        \
-    X(BRIDGE, "bridge")         /* two halves and one that reaches both */                         \
+    X(CUT, "cut")          /* packets vanish, */                                                   \
+    X(UNPLUG, "link_down") /* and the host is told */                                              \
+    X(HALVES, "halves")    /* two that do not reach each other, */                                 \
+    X(RING, "ring")        /* everyone reaches its neighbours only, */                             \
+    X(BRIDGE, "bridge")    /* two halves and one that reaches both */                              \
     X(FLAP, "flapping")                                                                            \
     X(LOSS, "loss")                                                                                \
     X(DELAY, "delay")                                                                              \
@@ -21,7 +21,7 @@
     X(DOUBLE, "duplicates")                                                                        \
     X(SLOW, "slow_wire")                                                                           \
     X(RESET, "resets")                                                                             \
-    X(FLIP, "bit_errors")       /* that pass the checksum of TCP */                                \
+    X(FLIP, "bit_errors") /* that pass the checksum of TCP */                                      \
     X(STOP, "sigstop")                                                                             \
     X(KILL, "sigkill_restart_same_address")                                                        \
     X(MOVE, "sigkill_restart_other_address")                                                       \
@@ -29,7 +29,7 @@
     X(TWIN, "twin")             /* another node of the same name */                                \
     X(CLOCK, "wall_clock_step") /* and back */                                                     \
     X(DNS_SILENT, "dns_silent")                                                                    \
-    X(DNS_WRONG, "dns_wrong")   /* one is missing, and an address is named where nobody is */
+    X(DNS_WRONG, "dns_wrong") /* one is missing, and an address is named where nobody is */
 
 #define FAULT_ENUM(name, text) name,
 typedef enum { FAULT_LIST(FAULT_ENUM) FAULT_COUNT } fault_kind;
