@@ -24,6 +24,7 @@ typedef enum {
     EVENT_CLOSE,     /* session */
     EVENT_JOIN,      /* session, chat, shown */
     EVENT_JOINED,    /* session, chat; number: a WSFAN_ code; count: of peers that it names */
+    EVENT_MISSING,   /* session, chat; id: of a peer that the next EVENT_JOINED names */
     EVENT_LEAVE,     /* session, chat */
     EVENT_PRESENCE,  /* loop, chat; number: flags. Its members follow */
     EVENT_MEMBER,    /* loop, chat, user; number: a wsfan_member_event; count: sessions */

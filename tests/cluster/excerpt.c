@@ -50,13 +50,21 @@ static void write_member(FILE *out, const event *e) {
 void excerpt_write(FILE *out, const event *e, uint64_t began_ns,
                    const char *(*name_of)(const void *context, uint64_t id), const void *context) {
     static const char *const kinds[] = {
-        [EVENT_BORN] = "opens its node",       [EVENT_INBOX_GAP] = "misses what its inbox lost",
-        [EVENT_OPEN] = "opens session",        [EVENT_CLOSE] = "closes session",
-        [EVENT_JOIN] = "joins with session",   [EVENT_JOINED] = "has joined with session",
-        [EVENT_LEAVE] = "leaves with session", [EVENT_PRESENCE] = "news of a chat",
-        [EVENT_REFUSED] = "takes it back",     [EVENT_DAMAGED] = "gets what nobody published",
-        [EVENT_RESULT] = "has a result",       [EVENT_SLEPT] = "did not run for",
-        [EVENT_BROKEN] = "finds a fault",      [EVENT_END] = "ends"
+        [EVENT_BORN] = "opens its node",
+        [EVENT_INBOX_GAP] = "misses what its inbox lost",
+        [EVENT_OPEN] = "opens session",
+        [EVENT_CLOSE] = "closes session",
+        [EVENT_JOIN] = "joins with session",
+        [EVENT_JOINED] = "has joined with session",
+        [EVENT_MISSING] = "will have joined, but for one peer, with session",
+        [EVENT_LEAVE] = "leaves with session",
+        [EVENT_PRESENCE] = "news of a chat",
+        [EVENT_REFUSED] = "takes it back",
+        [EVENT_DAMAGED] = "gets what nobody published",
+        [EVENT_RESULT] = "has a result",
+        [EVENT_SLEPT] = "did not run for",
+        [EVENT_BROKEN] = "finds a fault",
+        [EVENT_END] = "ends"
     };
     uint64_t ms = e->ns > began_ns ? (e->ns - began_ns) / 1000000 : 0;
     fprintf(out, "    %8" PRIu64 "  ", ms);

@@ -155,9 +155,16 @@ static void on_message(void *user, wsfan_message *message, const wsfan_recipient
 
 static void on_joined(void *user, const wsfan_joined *joined) {
     thread *at = user;
+    uint32_t session = ((client *)joined->session_user)->number;
+    uint8_t chat = *(const uint8_t *)joined->chat.data;
+    for (size_t i = 0; i < joined->missing_count; i++)
+        write_event(at->owner, (event){ .kind = EVENT_MISSING,
+                                        .session = session,
+                                        .chat = chat,
+                                        .id = joined->missing[i] });
     write_event(at->owner, (event){ .kind = EVENT_JOINED,
-                                    .session = ((client *)joined->session_user)->number,
-                                    .chat = *(const uint8_t *)joined->chat.data,
+                                    .session = session,
+                                    .chat = chat,
                                     .number = (uint32_t)joined->status,
                                     .count = joined->missing_count });
 }

@@ -139,15 +139,24 @@ static void play_peer(replay *r, const reader *at, const event *e) {
         ledger_violation(r->ledger, "life %u is told of a node that never was", at->life);
 }
 
-/* A join that is partial says which peers it is without. */
+static void play_missing(replay *r, const reader *at, const event *e) {
+    uint32_t life = ledger_find(r->ledger, e->id);
+    if (life == UINT32_MAX)
+        ledger_violation(r->ledger, "life %u: a join lacks a node that never was", at->life);
+    else
+        ledger_excuse(r->ledger, session_of(at, e->session), e->chat, life);
+}
+
+/* A join that is partial names the peers that it is without; those that it does not name it is with. */
 static void play_joined(replay *r, const reader *at, const event *e) {
     bool whole = (int)e->number == WSFAN_OK;
-    if ((int)e->number != (whole ? WSFAN_OK : WSFAN_EPARTIAL))
-        ledger_violation(r->ledger, "life %u: a join ends with %d", at->life, (int)e->number);
-    if (whole != (e->count == 0))
+    bool partial = (int)e->number == WSFAN_EPARTIAL;
+    if ((whole && e->count > 0) || (partial && e->count == 0))
         ledger_violation(r->ledger, "life %u: a join ends with %d and names %llu peers", at->life,
                          (int)e->number, (unsigned long long)e->count);
     ledger_joined(r->ledger, session_of(at, e->session), e->chat, whole);
+    if (partial)
+        ledger_promise(r->ledger, session_of(at, e->session), e->chat);
 }
 
 static void play_delivered(replay *r, const reader *at, const event *e) {
@@ -195,6 +204,9 @@ static void play(replay *r, reader *at, const event *e) {
     case EVENT_JOIN:
         ledger_join(l, session_of(at, e->session), e->chat);
         presence_act(r->presence, at->life, e);
+        break;
+    case EVENT_MISSING:
+        play_missing(r, at, e);
         break;
     case EVENT_JOINED:
         play_joined(r, at, e);

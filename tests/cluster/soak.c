@@ -15,7 +15,7 @@
 
 enum {
     EVERY_MS_MIN = 500, /* faults; or this doubled, up to */
-    EVERY_DOUBLED = 4,  /* so many times */
+    EVERY_DOUBLED = 3,  /* so many times */
     TOGETHER_MAX = 2,   /* so many begin at a time */
     ROUND_MS = 60000,
     STEADY = 2, /* live throughout, so that their memory can be watched */

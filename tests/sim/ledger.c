@@ -38,6 +38,7 @@ typedef struct {
     uint32_t chats;                        /* bits: a member */
     uint32_t joined;                       /* bits: and on_joined has said so */
     uint32_t joining;                      /* bits: on_joined is awaited */
+    uint32_t without[LEDGER_LIVES_MAX];    /* bits: joined, but need not hear this publisher */
     uint64_t join_ms[LEDGER_CHATS_MAX];    /* since when */
     uint32_t latest[LEDGER_LIVES_MAX];     /* the last number of each publisher */
     struct latest *keyed;                  /* the last of each slot, */
@@ -280,7 +281,7 @@ static bool addressed(const ledger *l, const session_row *s, const ledger_target
 static bool wanted(const ledger *l, const session_row *s, const message_row *m) {
     ledger_targets t = m->targets;
     t.user = -1;
-    return addressed(l, s, &t, s->joined);
+    return addressed(l, s, &t, s->joined & ~s->without[m->life]);
 }
 
 static message_row *message(const ledger *l, uint32_t number) {
@@ -310,6 +311,8 @@ void ledger_close(ledger *l, uint32_t session) {
 }
 
 void ledger_join(ledger *l, uint32_t session, unsigned chat) {
+    for (uint32_t life = 0; life < l->lives_count; life++)
+        l->sessions[session]->without[life] &= ~(1u << chat);
     l->sessions[session]->membership[chat] = ++l->sessions[session]->memberships;
     l->sessions[session]->chats |= 1u << chat;
     l->sessions[session]->joining |= 1u << chat;
@@ -357,7 +360,13 @@ bool ledger_told(const ledger *l, uint32_t session, unsigned chat) {
 }
 
 void ledger_promise(ledger *l, uint32_t session, unsigned chat) {
-    l->sessions[session]->joined |= 1u << chat;
+    if (l->sessions[session] != NULL)
+        l->sessions[session]->joined |= 1u << chat;
+}
+
+void ledger_excuse(ledger *l, uint32_t session, unsigned chat, uint32_t life) {
+    if (l->sessions[session] != NULL)
+        l->sessions[session]->without[life] |= 1u << chat;
 }
 
 void ledger_set_handle(ledger *l, uint32_t session, uint64_t handle) {
@@ -630,6 +639,7 @@ void ledger_check(ledger *l) {
 static void forget_publisher(session_row *s, uint32_t life) {
     uint32_t kept = 0;
     s->latest[life] = 0;
+    s->without[life] = 0;
     for (uint32_t i = 0; i < s->keyed_count; i++)
         if (s->keyed[i].life != life)
             s->keyed[kept++] = s->keyed[i];

@@ -78,6 +78,9 @@ bool ledger_told(const ledger *l, uint32_t session, unsigned chat); /* on_joined
 /* From now on every broadcast to the chat must reach it, whatever on_joined said. */
 void ledger_promise(ledger *l, uint32_t session, unsigned chat);
 
+/* Until it joins the chat again, those of that publisher need not. */
+void ledger_excuse(ledger *l, uint32_t session, unsigned chat, uint32_t life);
+
 uint32_t ledger_sessions(const ledger *l);
 uint32_t ledger_life(const ledger *l, uint32_t session);
 bool ledger_at(const ledger *l, uint32_t session, uint32_t life); /* open there */
