@@ -134,22 +134,44 @@ static unsigned shown(const recorders *r, unsigned node, unsigned chat) {
     return own;
 }
 
-/* Where it has sessions that are shown, it counts those of all. */
-static bool counts_all(const recorders *r, unsigned node, unsigned chat) {
-    const chat_count *here = &r->nodes[node].log->chats[chat];
-    unsigned sessions = 0;
-    unsigned users = 0;
-    if (shown(r, node, chat) == 0)
-        return true;
+static void count_members(const recorders *r, unsigned chat, unsigned *sessions, unsigned *users) {
+    *sessions = *users = 0;
     for (unsigned user = 0; user < EVENTS_USERS; user++) {
         unsigned of_user = 0;
         for (unsigned i = 0; i < r->count; i++)
             of_user += atomic_load(&r->nodes[i].log->chats[chat].own[user]);
-        sessions += of_user;
-        users += of_user > 0;
+        *sessions += of_user;
+        *users += of_user > 0;
     }
+}
+
+/* Where it has sessions that are shown, it counts those of all. */
+static bool counts_all(const recorders *r, unsigned node, unsigned chat) {
+    const chat_count *here = &r->nodes[node].log->chats[chat];
+    unsigned sessions;
+    unsigned users;
+    if (shown(r, node, chat) == 0)
+        return true;
+    count_members(r, chat, &sessions, &users);
     return atomic_load(&here->complete) && atomic_load(&here->sessions) == sessions &&
            atomic_load(&here->users) == users;
+}
+
+static void tell_unrest(const recorders *r, unsigned node) {
+    const life_log *log = r->nodes[node].log;
+    fprintf(stderr, "  node %u has %u peers up, and %s\n", node, atomic_load(&log->peers_up),
+            atomic_load(&log->busy) ? "something waits" : "nothing waits");
+    for (unsigned chat = 0; chat < EVENTS_CHATS; chat++) {
+        const chat_count *here = &log->chats[chat];
+        unsigned sessions;
+        unsigned users;
+        count_members(r, chat, &sessions, &users);
+        if (!counts_all(r, node, chat))
+            fprintf(stderr, "  it counts %u sessions, %u users in chat %u%s; there are %u, %u\n",
+                    atomic_load(&here->sessions), atomic_load(&here->users), chat,
+                    atomic_load(&here->complete) ? "" : ", and says that some are missing",
+                    sessions, users);
+    }
 }
 
 static bool at_rest(const recorders *r, unsigned node) {
@@ -191,6 +213,7 @@ static void wait_for_all(recorders *r, bool (*holds)(const recorders *r, unsigne
             if (recorders_ms(r) < until_ms)
                 continue;
             recorders_violation(r, otherwise, i);
+            tell_unrest(r, i);
             return;
         }
         recorders_step(r);
@@ -238,10 +261,16 @@ static void finish(recorders *r) {
         processes_await_end(r, i, until_ms);
 }
 
+/* After a violation nothing more is learned. */
 void recorders_close(recorders *r) {
-    come_to_rest(r);
-    finish(r);
-    check(r);
+    if (r->violations == 0)
+        come_to_rest(r);
+    if (r->violations == 0)
+        finish(r);
+    for (unsigned i = 0; i <= r->count; i++)
+        processes_kill(r, i);
+    if (r->violations == 0)
+        check(r);
 }
 
 /* ------------------------------------------------------------------------------------------ main */

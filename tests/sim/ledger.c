@@ -593,7 +593,12 @@ static uint64_t count_missing(ledger *l, uint32_t life, unsigned loop, uint32_t 
             *was_seen = 1;
             count++;
             if (m->whole && l->inbox_gaps[life][loop].count == 0)
-                ledger_violation(l, "message %u did not arrive, and was said to", s->pending[p]);
+                ledger_violation(
+                    l,
+                    "message %u of life %u, of %llu ms and for chats %x, did not arrive "
+                    "at session %u of life %u, which is in %x, and was said to",
+                    s->pending[p], publisher, (unsigned long long)m->ms, m->targets.chats,
+                    l->lives[life].open[i], life, s->joined);
             *latest_ms = m->ms > *latest_ms ? m->ms : *latest_ms;
         }
     }
