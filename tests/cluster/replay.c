@@ -119,7 +119,7 @@ static void play_result(replay *r, const reader *at, const event *e) {
 static void play_gap(replay *r, const reader *at, const event *e) {
     r->totals.gaps++;
     r->totals.missing += e->count;
-    if (e->number > 1) /* the link with it is a new one */
+    if (e->number != 1) /* the link with it is a new one, or has ended meanwhile */
         ledger_away(r->ledger, at->life, e->id);
     ledger_trace(r->ledger, "life %u: a gap of %llu", at->life, (unsigned long long)e->count);
     ledger_gap(r->ledger, at->life, e->id, e->count);

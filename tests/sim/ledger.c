@@ -37,6 +37,7 @@ typedef struct {
     uint32_t membership[LEDGER_CHATS_MAX]; /* its number, while it is one */
     uint32_t chats;                        /* bits: a member */
     uint32_t joined;                       /* bits: and on_joined has said so */
+    uint32_t promised;                     /* bits: though on_joined has not said so */
     uint32_t joining;                      /* bits: on_joined is awaited */
     uint32_t without[LEDGER_LIVES_MAX];    /* bits: joined, but need not hear this publisher */
     uint64_t join_ms[LEDGER_CHATS_MAX];    /* since when */
@@ -90,7 +91,7 @@ struct ledger {
     uint32_t sessions_capacity;
     uint64_t deliveries;
     uint64_t explained;
-    char violations[LEDGER_VIOLATIONS_MAX][200];
+    char violations[LEDGER_VIOLATIONS_MAX][240];
     size_t violations_count;
 };
 
@@ -316,6 +317,7 @@ void ledger_join(ledger *l, uint32_t session, unsigned chat) {
     l->sessions[session]->membership[chat] = ++l->sessions[session]->memberships;
     l->sessions[session]->chats |= 1u << chat;
     l->sessions[session]->joining |= 1u << chat;
+    l->sessions[session]->promised &= ~(1u << chat);
     l->sessions[session]->join_ms[chat] = l->ms;
     release(l, l->sessions[session], wanted); /* what is for all but this chat */
 }
@@ -360,8 +362,11 @@ bool ledger_told(const ledger *l, uint32_t session, unsigned chat) {
 }
 
 void ledger_promise(ledger *l, uint32_t session, unsigned chat) {
-    if (l->sessions[session] != NULL)
-        l->sessions[session]->joined |= 1u << chat;
+    session_row *s = l->sessions[session];
+    if (s == NULL)
+        return;
+    s->joined |= 1u << chat;
+    s->promised |= 1u << chat;
 }
 
 void ledger_excuse(ledger *l, uint32_t session, unsigned chat, uint32_t life) {
@@ -596,9 +601,10 @@ static uint64_t count_missing(ledger *l, uint32_t life, unsigned loop, uint32_t 
                 ledger_violation(
                     l,
                     "message %u of life %u, of %llu ms and for chats %x, did not arrive "
-                    "at session %u of life %u, which is in %x, and was said to",
+                    "at session %u of life %u, which is in %x (%x of them in part), and was said "
+                    "to",
                     s->pending[p], publisher, (unsigned long long)m->ms, m->targets.chats,
-                    l->lives[life].open[i], life, s->joined);
+                    l->lives[life].open[i], life, s->joined, s->promised);
             *latest_ms = m->ms > *latest_ms ? m->ms : *latest_ms;
         }
     }
@@ -615,9 +621,11 @@ static void check_pair(ledger *l, uint32_t life, unsigned loop, uint32_t publish
         return;
     uint64_t told_ms = g->last_ms > own->last_ms ? g->last_ms : own->last_ms;
     if (missing > g->count + own->count)
-        ledger_violation(l, "%llu messages of life %u are missing at life %u, %llu were reported",
-                         (unsigned long long)missing, publisher, life,
-                         (unsigned long long)(g->count + own->count));
+        ledger_violation(l,
+                         "%llu messages of life %u, the last of %llu ms, are missing at life %u, "
+                         "%llu were reported",
+                         (unsigned long long)missing, publisher, (unsigned long long)latest_ms,
+                         life, (unsigned long long)(g->count + own->count));
     else if (told_ms < latest_ms)
         ledger_violation(l, "a message of %llu ms is missing, the last report is of %llu ms",
                          (unsigned long long)latest_ms, (unsigned long long)told_ms);
