@@ -53,6 +53,7 @@ uint32_t ledger_born(ledger *l, uint64_t node, unsigned kind);
 uint32_t ledger_lives_left(const ledger *l); /* so many more can be born */
 void ledger_died(ledger *l, uint32_t life);
 bool ledger_alive(const ledger *l, uint32_t life);
+uint32_t ledger_find(const ledger *l, uint64_t node); /* UINT32_MAX: no life that is remembered */
 void ledger_up(ledger *l, uint32_t life, uint64_t peer);
 void ledger_away(ledger *l, uint32_t life,
                  uint64_t peer); /* it is down, or its link is a new one */
@@ -76,6 +77,9 @@ bool ledger_told(const ledger *l, uint32_t session, unsigned chat); /* on_joined
 
 /* From now on every broadcast to the chat must reach it, whatever on_joined said. */
 void ledger_promise(ledger *l, uint32_t session, unsigned chat);
+
+/* Until it joins the chat again, those of that publisher need not. */
+void ledger_excuse(ledger *l, uint32_t session, unsigned chat, uint32_t life);
 
 uint32_t ledger_sessions(const ledger *l);
 uint32_t ledger_life(const ledger *l, uint32_t session);          /* UINT32_MAX: the same */
