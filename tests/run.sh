@@ -30,7 +30,7 @@ build() {
     if ! { cmake -S . -B "build/$name" -DWSFAN_DEVELOPER=ON "$@" &&
         cmake --build "build/$name" --parallel "$jobs"; } >"$log" 2>&1; then
         echo "build $name failed:"
-        grep -E -A5 'error|Error' "$log" || cat "$log"
+        grep -E -A5 '(error|Error)(:| )' "$log" || cat "$log"
         failed="$failed build:$name"
         return 1
     fi

@@ -302,7 +302,7 @@ int http_request(struct server *server, struct lws *wsi) {
     return send_response(wsi, &response, method == LWSHUMETH_HEAD);
 }
 
-/* What libwebsockets does not ask (RFC 6455, section 4.2.1). Returns the HTTP status to refuse with. */
+/* Asks what libwebsockets does not (RFC 6455, section 4.2.1). Returns the HTTP status to refuse with. */
 static unsigned judge_handshake(struct lws *wsi, const char **reason) {
     enum { KEY_CHARACTERS = 24 }; /* of 16 bytes in base64 */
     char version[4];

@@ -131,7 +131,7 @@ static const char *read_name(const char *name) {
     return name;
 }
 
-/* What clients are told, in headers and close frames, so it is made whole here: http://HOST:PORT. */
+/* Clients are told this address, in headers and close frames, so it is made whole here: http://HOST:PORT. */
 static const char *read_public(const char *argument) {
     static char address[PUBLIC_BYTES_MAX + 1];
     bool url = strncmp(argument, "http://", 7) == 0 || strncmp(argument, "https://", 8) == 0;

@@ -62,7 +62,8 @@ void web_resume(struct lws *wsi) {
     lws_callback_on_writable(wsi);
 }
 
-/* What the system does not take at once, libwebsockets sends while it does not sleep for what comes in. */
+/* libwebsockets does not sleep while it sends the rest of an answer and something comes in: so there is to
+ * be no rest. */
 static void make_room(struct lws *wsi, size_t size) {
     int bytes = 2 * (int)size;
     if (size > SEND_BUFFER_USUAL_BYTES && size < INT_MAX / 2)

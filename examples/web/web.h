@@ -54,11 +54,11 @@ unsigned web_judge(struct lws *wsi, uint64_t *body_size, const char **reason);
 
 /* The answer comes later: until then nothing more is read from the connection. */
 void web_defer(struct lws *wsi);
-/* It is there: asks for the callback in which it may be sent. */
+/* The answer is there: asks for the callback in which it may be sent. */
 void web_resume(struct lws *wsi);
 
-/* What the system takes of an answer at once, whatever its usual limits. A larger one costs processor time
- * while it goes out. */
+/* An answer of so many bytes at most is taken by the system at once. A larger one costs processor time while
+ * it goes out. */
 enum { WEB_ANSWER_BYTES_MAX = 128 * 1024 };
 
 /* Sends the answer. headers: name with its colon, value, ..., NULL; or NULL. body has LWS_PRE bytes of
@@ -111,7 +111,7 @@ unsigned argument_digit(const struct arguments *arguments, const char *key);
 
 enum { WEB_NAMES_COUNT_MAX = 16 };
 
-/* What this server is called, and whose pages may use it. */
+/* The names of this server, and whose pages may use it. */
 struct web_names {
     const char *origins[WEB_NAMES_COUNT_MAX]; /* "https://example.org", or "*"; none: own pages */
     unsigned origins_count;

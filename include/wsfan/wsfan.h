@@ -534,7 +534,8 @@ typedef struct {
 } wsfan_peer;
 
 typedef enum {
-    WSFAN_GAP_PEER_QUEUE = 1, /* the peer's queue for us was full and lost the oldest */
+    WSFAN_GAP_PEER_QUEUE = 1, /* the peer dropped them: its queue for us was full and lost the oldest,
+                                 or it began the link anew and gave up what was under way */
     WSFAN_GAP_LINK = 2,       /* frames of the peer are missing and cannot be had again */
     WSFAN_GAP_TOO_BIG = 3,    /* the peer has larger limits than this node accepts */
     WSFAN_GAP_INBOX = 4,      /* this loop was too slow: its inbox was full, or out of memory */

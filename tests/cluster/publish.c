@@ -57,7 +57,7 @@ int main(int count, char **values) {
                                                .on_result = on_result };
     wsfan_options options;
     wsfan_node *node;
-    wsfan_loop *loop;
+    wsfan_loop *loop = NULL;
     if (count != 3)
         return EXIT_FAILURE;
     wsfan_options_init(&options);
