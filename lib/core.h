@@ -192,6 +192,9 @@ uint64_t wsf_core_deadline(const wsf_core *core); /* UINT64_MAX: none */
 /* Whether it has met its peers, or waited for them long enough. Once ready it stays so. */
 bool wsf_core_ready(const wsf_core *core);
 
+/* The same as wsfan_node_ready() says it. */
+int wsf_core_readiness(const wsf_core *core, wsf_now now);
+
 /* Begins to drain, or lets a drain end sooner. effects->drained tells when it is over. */
 void wsf_core_drain(wsf_core *core, uint32_t ms_max, wsf_now now);
 void wsf_core_quiet(wsf_core *core);

@@ -47,7 +47,8 @@ static wsf_connection *find(wsf_core *core, const char *endpoint) {
 }
 
 static bool abandoned(const wsf_connection *connection) {
-    return connection->used && connection->named == 0 && connection->node == 0;
+    return connection->used && connection->named == 0 &&
+           (connection->node == 0 || connection->refused != WSFAN_REASON_NONE);
 }
 
 /* A free place; where it is urgent, also that of one which nobody names or answers at. */
@@ -126,14 +127,13 @@ void wsf_dial_name(wsf_core *core, unsigned source, const char *const *endpoints
             core->surplus[source]++;
 }
 
-void wsf_dial_hearsay(wsf_core *core, const char *endpoint, bool own_word, wsf_now now) {
+bool wsf_dial_hearsay(wsf_core *core, const char *endpoint, bool own_word, wsf_now now) {
     if (find(core, endpoint) != NULL)
-        return;
+        return true;
     uint32_t pending = 0;
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
         pending += abandoned(&core->connections[i]);
-    if (own_word || pending < WSF_HEARSAY_MAX)
-        add(core, endpoint, 0, own_word, now);
+    return (own_word || pending < WSF_HEARSAY_MAX) && add(core, endpoint, 0, own_word, now);
 }
 
 /* ---------------------------------------------------------------------------------------- nodes */
@@ -239,6 +239,47 @@ void wsf_dial_release(wsf_core *core, uint64_t node) {
     }
 }
 
+/* ------------------------------------------------------------------------------------- refusals */
+
+enum { REFUSAL_TIMES = 3 }; /* down_ms: two answers in a row may be lost */
+
+/* The node, or with 0 any peer. */
+static bool lives(const wsf_core *core, uint64_t node) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (peer->node != 0 && (node == 0 || peer->node == node) && wsf_peer_live(peer))
+            return true;
+    }
+    return false;
+}
+
+static bool refuses(const wsf_core *core, const wsf_connection *connection, wsf_now now) {
+    return connection->used && connection->dialled && connection->refused != WSFAN_REASON_NONE &&
+           now.ms - connection->refusal_ms < REFUSAL_TIMES * (uint64_t)core->config.down_ms &&
+           !lives(core, connection->refuser);
+}
+
+uint32_t wsf_dial_refusers(const wsf_core *core, wsf_now now, uint64_t nodes[WSF_PEERS_MAX]) {
+    uint32_t count = 0;
+    bool alone = !lives(core, 0);
+    for (uint32_t i = 0; i < core->connections_count && count < WSF_PEERS_MAX; i++) {
+        const wsf_connection *connection = &core->connections[i];
+        bool foreign = connection->refused == WSFAN_REASON_CLUSTER ||
+                       connection->refused == WSFAN_REASON_VERSION;
+        bool counts = refuses(core, connection, now) && (alone || !foreign);
+        for (uint32_t n = 0; n < count && counts; n++)
+            counts = nodes[n] != connection->refuser;
+        if (counts)
+            nodes[count++] = connection->refuser;
+    }
+    return count;
+}
+
+bool wsf_dial_refused(const wsf_core *core, wsf_now now) {
+    uint64_t nodes[WSF_PEERS_MAX];
+    return !lives(core, 0) && wsf_dial_refusers(core, now, nodes) > 0;
+}
+
 /* ----------------------------------------------------------------------------------------- time */
 
 /* At the latest after down_ms, with the time that an answer takes. */
@@ -271,14 +312,18 @@ void wsf_dial_tick(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
             tick_connection(core, i, overslept_ms, now);
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
 uint64_t wsf_dial_deadline(const wsf_core *core) {
     uint64_t at = UINT64_MAX;
     for (uint32_t i = 0; i < core->connections_count; i++) {
         const wsf_connection *connection = &core->connections[i];
-        if (abandoned(connection) && connection->since_ms + core->config.forget_ms < at)
-            at = connection->since_ms + core->config.forget_ms;
-        if (connection->used && connection->again_ms < at)
-            at = connection->again_ms;
+        if (abandoned(connection))
+            at = earlier(at, connection->since_ms + core->config.forget_ms);
+        if (connection->used)
+            at = earlier(at, connection->again_ms);
     }
     return at;
 }

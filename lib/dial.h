@@ -9,8 +9,9 @@ void wsf_dial_name(wsf_core *core, unsigned source, const char *const *endpoints
                    wsf_now now);
 
 /* Dials an endpoint that no source names, unless it is known already. own_word: the node there has
- * just introduced itself; else somebody else told of it, who is not believed without end. */
-void wsf_dial_hearsay(wsf_core *core, const char *endpoint, bool own_word, wsf_now now);
+ * just introduced itself; else somebody else told of it, who is not believed without end. False:
+ * there is no place for it. */
+bool wsf_dial_hearsay(wsf_core *core, const char *endpoint, bool own_word, wsf_now now);
 
 /* Whether a connection carries what this node says. */
 bool wsf_dial_connected(const wsf_core *core, uint64_t node);
@@ -26,6 +27,14 @@ void wsf_dial_again(wsf_core *core, uint64_t node);
 
 /* The node is no peer any more: somebody else may answer at its endpoints, or nobody. */
 void wsf_dial_release(wsf_core *core, uint64_t node);
+
+/* Whether this node is in no mesh: no peer lives, and a node that it dials has refused it lately. Refusals of
+ * old may be out of date; who refuses is asked again. */
+bool wsf_dial_refused(const wsf_core *core, wsf_now now);
+
+/* Nodes that have refused this one lately and that neither joins nor messages reach, each once; at most WSF_PEERS_MAX.
+ * Nodes of another cluster or version are among them only where no peer lives. */
+uint32_t wsf_dial_refusers(const wsf_core *core, wsf_now now, uint64_t nodes[WSF_PEERS_MAX]);
 
 /* Gives up connections that no source names and behind which nobody answers, and dials anew where no
  * peer has been heard for a while. Deadlines move by overslept_ms. */

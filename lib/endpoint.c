@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "text.h"
+
 /* Names, IPv4 and bracketed IPv6 addresses with an optional zone. */
 static bool host_valid(const char *host, size_t size, bool wildcard) {
     if (size == 1 && host[0] == '*')
@@ -53,7 +55,7 @@ bool wsf_endpoint_valid(const char *text, size_t size, bool wildcard) {
     if (size <= SCHEME_SIZE || size > WSF_ENDPOINT_SIZE_MAX)
         return false;
     if (memcmp(text, "ipc://", SCHEME_SIZE) == 0)
-        return memchr(text, '\0', size) == NULL;
+        return wsf_text_is_printable(text, size);
     if (memcmp(text, "tcp://", SCHEME_SIZE) != 0)
         return false;
     const char *host = text + SCHEME_SIZE;

@@ -7,8 +7,8 @@
 
 enum { WSF_ENDPOINT_SIZE_MAX = 128 };
 
-/* Whether text is "tcp://HOST:PORT" or "ipc://PATH". wildcard: HOST and PORT may be "*", as for what is
- * bound. */
+/* Whether text is "tcp://HOST:PORT" or "ipc://PATH", PATH printable UTF-8. wildcard: HOST and PORT may
+ * be "*", as for what is bound. */
 bool wsf_endpoint_valid(const char *text, size_t size, bool wildcard);
 
 /* Whether a valid one is on this machine alone: loopback, or ipc. */

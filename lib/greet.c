@@ -55,7 +55,7 @@ void wsf_greet_tell_loop(wsf_core *core, unsigned loop) {
         const wsf_connection *connection = &core->connections[i];
         if (!connection->used || connection->refused == WSFAN_REASON_NONE)
             continue;
-        wsfan_peer refused = { connection->node, "", connection->endpoint, WSFAN_PEER_REFUSED,
+        wsfan_peer refused = { connection->refuser, "", connection->endpoint, WSFAN_PEER_REFUSED,
                                connection->refused };
         core->effects.peer(core->effects.user, bit, &refused);
     }
@@ -110,11 +110,26 @@ static wsf_peer *free_peer(wsf_core *core, uint64_t node) {
     return oldest;
 }
 
-static bool was_forgotten(const wsf_core *core, uint64_t node) {
+/* A new link owes a gap of unknown size if there was an earlier one that this node has given up and of
+ * which nothing but the node's id is left. Ids are noted in a ring. Once an older one was overwritten,
+ * anybody may be meant; so each node says in its hello whether it may have met the receiver, and a gap is
+ * told only where both say so. A node that has just started has met nobody, and knows that. */
+
+static bool is_noted(const wsf_core *core, uint64_t node) {
     for (unsigned i = 0; i < WSF_FORGOTTEN_MAX; i++)
         if (core->forgotten[i] == node)
             return true;
     return false;
+}
+
+static void note_forgotten(wsf_core *core, uint64_t node) {
+    if (!is_noted(core, node))
+        core->forgotten[core->forgotten_count++ % WSF_FORGOTTEN_MAX] = node;
+}
+
+/* Before the link that there may be now. False: for sure not. */
+static bool may_have_met(const wsf_core *core, uint64_t node) {
+    return core->forgotten_count > WSF_FORGOTTEN_MAX || is_noted(core, node);
 }
 
 static void refuse(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
@@ -135,7 +150,6 @@ static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, w
     peer->ack_ms = UINT64_MAX;
     peer->nack_interval_ms = WSF_NACK_INTERVAL_MS;
     peer->version = core->config.protocol_min;
-    peer->forgotten = was_forgotten(core, node);
     peer->reachable = find_subscriber(core, node) != NULL;
     wsf_copy_text(peer->endpoint, sizeof peer->endpoint, wsfan_string(endpoint));
     wsf_link_init(&peer->link, &core->config.link, ++core->epoch, wsf_peer_index(core, peer));
@@ -162,7 +176,7 @@ void wsf_greet_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
     bool was_known = peer->linked || peer->state != 0;
     unlink_peer(core, peer);
     if (was_known && reason != WSFAN_REASON_BYE) /* it may live, and be back */
-        core->forgotten[core->forgotten_next++ % WSF_FORGOTTEN_MAX] = peer->node;
+        note_forgotten(core, peer->node);
     if (was_known)
         set_state(core, peer, WSFAN_PEER_DOWN, reason);
     wsf_dial_release(core, peer->node);
@@ -197,6 +211,9 @@ static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
     peer->linked = true;
     peer->stats.links++;
     core->linked |= wsf_peer_bit(core, peer);
+    for (uint32_t i = 0; i < core->connections_count; i++)
+        if (core->connections[i].refuser == peer->node)
+            core->connections[i].refused = WSFAN_REASON_NONE;
     wsf_dial_linked(core, peer, now);
     core->complete &= ~wsf_peer_bit(core, peer);
     /* Until it has our snapshot it sends us everything, so what is in the log so far is known. */
@@ -238,8 +255,10 @@ void wsf_greet_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_no
     if (subscribed) {
         if (subscriber == NULL && may_note_subscriber(core, node))
             subscriber = find_subscriber(core, 0);
-        if (subscriber == NULL) {
+        if (subscriber == NULL) { /* it will subscribe again */
             wsf_core_count_drop(core, WSFAN_DROP_STRANGER, 1);
+            refuse(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
+                   WSFAN_REASON_LIMIT);
             return;
         }
         subscriber->node = node;
@@ -298,8 +317,11 @@ void wsf_greet_introduction(wsf_core *core, const wsf_introduction *introduction
     wsf_peer *peer = wsf_greet_find(core, node);
     if (peer == NULL && (peer = add_peer(core, node, introduction->endpoint, now)) == NULL)
         return;
-    if (!wsf_dial_connected(core, node))
-        wsf_dial_hearsay(core, introduction->endpoint, true, now);
+    if (!wsf_dial_connected(core, node) &&
+        !wsf_dial_hearsay(core, introduction->endpoint, true, now)) {
+        refuse(core, node, peer->name, introduction->endpoint, WSFAN_REASON_LIMIT);
+        return;
+    }
     if (!peer->hello_acked)
         wsf_greet_send_hello(core, peer, now);
 }
@@ -316,7 +338,7 @@ void wsf_greet_known(wsf_core *core, const wsf_known_peer *known, wsf_now now) {
         return;
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     wsf_copy_text(endpoint, sizeof endpoint, known->endpoint);
-    wsf_dial_hearsay(core, endpoint, false, now);
+    (void)wsf_dial_hearsay(core, endpoint, false, now); /* else the peer tells of it again */
 }
 
 /* --------------------------------------------------------------------------------------- hello */
@@ -369,6 +391,7 @@ void wsf_greet_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now) {
         .endpoint = wsfan_string(core->endpoint),
         .epoch = peer->link.epoch,
         .frame_size_max = core->frame_size_max,
+        .met = peer->stats.links > 0 || may_have_met(core, peer->node),
     };
     wsf_write_hello(&writer, &hello);
     send_loose(core, frame, &writer);
@@ -447,6 +470,8 @@ void wsf_greet_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello, ws
         return; /* an old one, late or twice */
     if (hello->epoch != peer->link.in_epoch)
         begin_anew(core, peer, hello->epoch);
+    if (peer->stats.links == 0) /* else begin_anew() has seen to it */
+        peer->forgotten = hello->met && may_have_met(core, sender);
     peer->hello_received = true;
     peer->incarnation = hello->incarnation;
     peer->frame_size_max = hello->frame_size_max;
@@ -467,7 +492,8 @@ void wsf_greet_hello_ack(wsf_core *core, wsf_peer *peer, const wsf_frame_head *h
     establish(core, peer, now);
 }
 
-void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t reason) {
+void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t reason,
+                       wsf_now now) {
     if (peer != NULL && peer->linked)
         return; /* an old answer; if not, the peer is silent otherwise, and will be down */
     wsfan_reason known = reason <= WSFAN_REASON_KEY ? (wsfan_reason)reason : WSFAN_REASON_NONE;
@@ -478,6 +504,8 @@ void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t r
             continue;
         told = told || connection->refused == known;
         connection->refused = known;
+        connection->refuser = node;
+        connection->refusal_ms = now.ms;
     }
     if (!told)
         tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",

@@ -16,7 +16,7 @@ void wsf_greet_stranger(wsf_core *core, uint32_t connection, uint64_t node, wsf_
 void wsf_greet_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello, wsf_now now);
 void wsf_greet_hello_ack(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head, uint64_t epoch,
                          wsf_now now);
-void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t reason);
+void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t reason, wsf_now now);
 
 /* A frame with our own id: from ourselves, or from a node that has the same. */
 void wsf_greet_own_id(wsf_core *core, uint32_t connection);

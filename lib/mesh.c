@@ -552,9 +552,9 @@ int wsf_mesh_drain(wsf_mesh *mesh, uint32_t ms) {
     return WSFAN_OK;
 }
 
-bool wsf_mesh_ready(wsf_mesh *mesh) {
+int wsf_mesh_ready(wsf_mesh *mesh) {
     pthread_mutex_lock(&mesh->lock);
-    bool ready = wsf_core_ready(mesh->out.core);
+    int ready = wsf_core_readiness(mesh->out.core, now());
     pthread_mutex_unlock(&mesh->lock);
     return ready;
 }

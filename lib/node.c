@@ -390,7 +390,7 @@ int wsfan_node_ready(wsfan_node *node) {
     int error = check(node);
     if (error != WSFAN_OK)
         return error;
-    return wsf_mesh_ready(node->mesh) ? 1 : 0;
+    return wsf_mesh_ready(node->mesh);
 }
 
 int wsfan_node_drain(wsfan_node *node, uint32_t drain_ms_max) {
@@ -497,11 +497,9 @@ int wsf_node_check_targets(const wsfan_node *node, const wsfan_target *targets, 
     return anyone ? WSFAN_OK : WSFAN_EINVAL;
 }
 
-/* Of a latest value: the key with the exception and all the targets. */
+/* Of a latest value: the key with all the targets. */
 static uint64_t slot_of(const wsfan_node *node, const wsf_message_parts *parts, wsfan_bytes key) {
-    uint64_t slot[3] = { wsf_hash_bytes(&node->key, key), parts->except.node,
-                         parts->except.session };
-    slot[0] = wsf_hash_bytes(&node->key, (wsfan_bytes){ slot, sizeof slot });
+    uint64_t slot[3] = { wsf_hash_bytes(&node->key, key) };
     for (uint32_t i = 0; i < parts->targets_count; i++) {
         slot[1] = parts->targets[i].kind;
         slot[2] = wsf_hash_bytes(&node->key, parts->targets[i].name);

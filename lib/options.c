@@ -6,6 +6,7 @@
 
 #include "core.h"
 #include "endpoint.h"
+#include "text.h"
 
 enum { KI = 1024, MI = 1024 * 1024 };
 
@@ -92,11 +93,11 @@ static int check_times(const wsfan_options *o) {
     return ok ? WSFAN_OK : WSFAN_EINVAL;
 }
 
-static int check_text(const char *text, size_t size_max) {
+static int check_text(const char *text, size_t size_max, bool (*valid)(const void *, size_t)) {
     size_t size = strlen(text);
-    if (size == 0)
-        return WSFAN_EINVAL;
-    return size > size_max ? WSFAN_ETOOBIG : WSFAN_OK;
+    if (size > size_max)
+        return WSFAN_ETOOBIG;
+    return size > 0 && valid(text, size) ? WSFAN_OK : WSFAN_EINVAL;
 }
 
 static int check_addresses(const wsfan_options *o) {
@@ -138,11 +139,11 @@ int wsf_options_read(wsfan_options *options, const wsfan_options *given) {
     options->struct_size = sizeof *options;
     if (options->cluster == NULL)
         return WSFAN_EINVAL;
-    int error = check_text(options->cluster, WSF_CLUSTER_SIZE_MAX);
+    int error = check_text(options->cluster, WSF_CLUSTER_SIZE_MAX, wsf_text_is_printable);
     if (error == WSFAN_OK && options->name != NULL)
-        error = check_text(options->name, WSF_NAME_SIZE_MAX);
+        error = check_text(options->name, WSF_NAME_SIZE_MAX, wsf_text_is_printable);
     if (error == WSFAN_OK && options->public_address != NULL)
-        error = check_text(options->public_address, WSF_PUBLIC_SIZE_MAX);
+        error = check_text(options->public_address, WSF_PUBLIC_SIZE_MAX, wsf_text_is_visible);
     if (error == WSFAN_OK)
         error = check_counts(options);
     if (error == WSFAN_OK)

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "memory.h"
+#include "text.h"
 
+/* More than any entry of ours has: 1024 rows of presence are the most. */
 enum { DEPTH_MAX = 4, OBJECTS_COUNT_MAX = 8192, ZONE_CHUNK_BYTES = 8192 };
 
 typedef struct {
@@ -231,10 +233,13 @@ int wsf_reader_open(wsf_reader *reader, const wsf_buffer *frame, uint64_t receiv
 }
 
 static bool read_hello(const msgpack_object_array *array, wsf_hello *hello) {
+    uint64_t met = 1;
+    hello->met = !get_u64(array, 10, &met) || met != 0; /* who does not say may have */
     return get_u32(array, 1, &hello->protocol_min) && get_u32(array, 2, &hello->protocol_max) &&
            get_u64(array, 3, &hello->features) &&
            get_text(array, 4, WSF_CLUSTER_SIZE_MAX, &hello->cluster) &&
            get_text(array, 5, WSF_NAME_SIZE_MAX, &hello->name) && hello->name.size > 0 &&
+           wsf_text_is_printable(hello->name.data, hello->name.size) &&
            get_u64(array, 6, &hello->incarnation) &&
            get_text(array, 7, WSF_ENDPOINT_SIZE_MAX, &hello->endpoint) &&
            wsf_endpoint_to_tell(hello->endpoint.data, hello->endpoint.size) &&

@@ -6,18 +6,33 @@
 
 #include "core.h"
 #include "reader.h"
+#include "size.h"
+
+/* Tables, and what is promised when one is full. */
+enum {
+    /* One bit each in an interest row. Over peers_count_max a peer that is down makes way, or one of the key
+     * that has most; else the newcomer is refused with WSFAN_REASON_LIMIT, here and there, and asks again every
+     * down_ms. What a peer that made way publishes until it is back is covered by a gap. */
+    WSF_PEERS_MAX = 64,
+    /* Named endpoints over it are counted (endpoints_surplus) and not dialled before they are named again.
+     * A node that introduces itself and finds no place is refused with WSFAN_REASON_LIMIT, as above. */
+    WSF_CONNECTIONS_MAX = 256,
+    /* A node whose subscription finds no place is refused with WSFAN_REASON_LIMIT and subscribes again. */
+    WSF_SUBSCRIBERS_MAX = WSF_SIZE(256, 10),
+    /* Connections that only peers told of and where nobody answers. What peers tell beyond is passed over: they
+     * tell it again within forget_ms / 4, and a node that lives introduces itself. */
+    WSF_HEARSAY_MAX = WSF_SIZE(64, 4),
+    /* Nodes whose links were given up. Over it the oldest goes, and this node cannot say any more of anybody
+     * that they have not met: see may_have_met() in greet.c. A gap is told all the same. */
+    WSF_FORGOTTEN_MAX = WSF_SIZE(64, 3)
+};
 
 enum {
-    WSF_PEERS_MAX = 64, /* one bit each in an interest row */
-    WSF_CONNECTIONS_MAX = 256,
-    WSF_SUBSCRIBERS_MAX = 256,
     WSF_ACK_DELAY_MS = 10,
     WSF_NACK_INTERVAL_MS = 50, /* doubles while nothing comes of it */
     WSF_NACK_INTERVAL_MS_MAX = 1000,
     WSF_REPAIR_INTERVAL_MS = 25, /* nobody who keeps to the protocol asks so often */
     WSF_ANEW_INTERVAL_MS = 250,  /* the same, for everything from the start */
-    WSF_HEARSAY_MAX = 64,        /* connections that only peers told of and where nobody answers */
-    WSF_FORGOTTEN_MAX = 64,
     WSF_HELLO_INTERVAL_MS = 250,
     WSF_STALL_MS = 250 /* a peer that acknowledges nothing for so long holds nobody up */
 };
@@ -97,7 +112,8 @@ typedef struct {
     bool presence_overflow;  /* it has more rows than we can note, */
     bool presence_refused;   /* or such as we never do */
     uint64_t presence_heard; /* up to here we know its interest, */
-    uint64_t presence_known; /* and up to here it knew ours when it had told us everything */
+    uint64_t presence_known; /* and up to here it knew ours when it had told us everything, */
+    uint64_t presence_anew;  /* with this frame or a later one: there it began anew */
 
     wsfan_peer_stats stats;
 } wsf_peer;
@@ -112,6 +128,8 @@ typedef struct {
     uint64_t since_ms;
     uint64_t again_ms;    /* it is dialled anew then, unless a peer is heard by it; 0: to be set */
     wsfan_reason refused; /* why that node will not have us, until it will */
+    uint64_t refuser;     /* who said so last, */
+    uint64_t refusal_ms;  /* and when */
 } wsf_connection;
 
 typedef struct {
@@ -164,7 +182,7 @@ struct wsf_core {
     uint32_t surplus[WSF_SOURCES_MAX]; /* endpoints of a set that found no connection */
     wsf_subscriber subscribers[WSF_SUBSCRIBERS_MAX];
     uint64_t forgotten[WSF_FORGOTTEN_MAX]; /* nodes whose links were given up; a ring */
-    uint32_t forgotten_next;
+    uint64_t forgotten_count;              /* that were ever noted in it */
     wsf_presence presence;
     bool presence_used;                        /* a session of ours was present somewhere */
     uint64_t askers;                           /* bits of peers that ask for presence */
@@ -192,6 +210,7 @@ struct wsf_core {
     uint64_t started_ms;
     bool names_awaited;
     bool ready;
+    bool met; /* a peer, ever: interest was exchanged with it */
     bool view_stale;
     uint64_t publishers; /* bits of peers that never have sessions */
     wsf_drain_phase drain;

@@ -80,7 +80,7 @@ uint64_t wsf_payload_checksum(const void *payload, size_t size) {
 
 void wsf_write_hello(wsf_writer *writer, const wsf_hello *hello) {
     msgpack_packer packer = packer_of(writer);
-    msgpack_pack_array(&packer, 10);
+    msgpack_pack_array(&packer, 11);
     msgpack_pack_uint32(&packer, WSF_HELLO);
     msgpack_pack_uint32(&packer, hello->protocol_min);
     msgpack_pack_uint32(&packer, hello->protocol_max);
@@ -91,6 +91,7 @@ void wsf_write_hello(wsf_writer *writer, const wsf_hello *hello) {
     pack_bin(&packer, hello->endpoint);
     msgpack_pack_uint64(&packer, hello->epoch);
     msgpack_pack_uint64(&packer, hello->frame_size_max);
+    msgpack_pack_uint32(&packer, hello->met);
 }
 
 void wsf_write_number(wsf_writer *writer, wsf_entry_type type, uint64_t number) {

@@ -7,7 +7,8 @@
 START_TEST(good_endpoints_are_accepted) {
     static const char *const good[] = { "tcp://127.0.0.1:7000",   "tcp://chat-0.chat.svc:1",
                                         "tcp://a_b:65535",        "tcp://[::1]:7000",
-                                        "tcp://[fe80::1%eth0]:9", "ipc:///run/wsfan.sock" };
+                                        "tcp://[fe80::1%eth0]:9", "ipc:///run/wsfan.sock",
+                                        "ipc:///run/näh 1" };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         ck_assert_msg(wsf_endpoint_valid(good[i], strlen(good[i]), false), "%s", good[i]);
 }
@@ -38,7 +39,10 @@ START_TEST(everything_else_is_refused) {
                                        "udp://host:1",
                                        "inproc://x",
                                        "host:1",
-                                       "ipc://" };
+                                       "ipc://",
+                                       "ipc:///tmp/a\nb",
+                                       "ipc:///tmp/\x1b[2J",
+                                       "ipc:///tmp/\xff" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_msg(!wsf_endpoint_valid(bad[i], strlen(bad[i]), true), "%s", bad[i]);
     ck_assert(!wsf_endpoint_valid("tcp://a\0b:1", 11, true));

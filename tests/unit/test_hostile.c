@@ -257,6 +257,53 @@ START_TEST(greetings_again_and_again_cost_nothing_that_stays) {
 }
 END_TEST
 
+static void say_standing(const char *address) {
+    wsf_standing standing = { WSF_STANDING_READY, 100, wsfan_string(address) };
+    frame f = begin_frame(next_number(), 0);
+    wsf_write_standing(writer_of(&f), &standing);
+    send(&f);
+}
+
+static void say_hello_as(const char *name, const char *endpoint) {
+    frame f = begin_frame(0, 0);
+    wsf_hello hello = { .protocol_min = WSF_PROTOCOL_MIN,
+                        .protocol_max = WSF_PROTOCOL_MAX,
+                        .cluster = wsfan_string(world_config(w)->cluster),
+                        .name = wsfan_string(name),
+                        .incarnation = 1,
+                        .endpoint = wsfan_string(endpoint),
+                        .epoch = peer_at(0, LIAR)->link.in_epoch + 1,
+                        .frame_size_max = 1 << 20 };
+    wsf_write_hello(writer_of(&f), &hello);
+    send(&f);
+}
+
+START_TEST(texts_that_would_break_a_line_are_shown_to_nobody) {
+    static const char *const addresses[] = { "http://a\r\nSet-Cookie: b=1", "http://a b", "\x7f",
+                                             "http://\xff\xfe", "\t" };
+    begin();
+    say_standing("http://one.example/");
+    ck_assert_str_eq(peer_at(0, LIAR)->address, "http://one.example/");
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        uint64_t before = dropped(WSFAN_DROP_MALFORMED);
+        say_standing(addresses[i]);
+        ck_assert_str_eq(peer_at(0, LIAR)->address, "");
+        ck_assert_uint_eq(dropped(WSFAN_DROP_MALFORMED) - before, 1);
+        ck_assert_uint_eq(gap[0], 0); /* all else that it says of itself counts */
+    }
+    uint64_t before = dropped(WSFAN_DROP_MALFORMED);
+    uint64_t epoch = peer_at(0, LIAR)->link.in_epoch;
+    say_hello_as("a\r\nb", "tcp://10.0.0.2:7000");
+    say_hello_as("\x1b[2J", "tcp://10.0.0.2:7000");
+    say_hello_as("\xff", "tcp://10.0.0.2:7000");
+    say_hello_as("n1", "ipc:///tmp/\x1b[2J");
+    ck_assert_uint_eq(dropped(WSFAN_DROP_MALFORMED) - before, 4);
+    ck_assert_str_eq(peer_at(0, LIAR)->name, "n1");
+    ck_assert_uint_eq(peer_at(0, LIAR)->link.in_epoch, epoch);
+    end();
+}
+END_TEST
+
 START_TEST(nobody_takes_the_name_of_a_live_node_with_another_key) {
     begin();
     frame f = begin_frame(0, 0);
@@ -315,5 +362,6 @@ SUITE_MAIN("hostile", lies_in_acknowledgements_are_counted_and_change_nothing,
            a_clock_from_the_far_future_does_not_carry_ours_away,
            numbers_that_were_never_used_are_asked_for_at_a_bounded_rate,
            greetings_again_and_again_cost_nothing_that_stays,
+           texts_that_would_break_a_line_are_shown_to_nobody,
            nobody_takes_the_name_of_a_live_node_with_another_key,
            a_peer_that_is_expelled_is_down_at_once_and_the_others_are_not)
