@@ -39,7 +39,12 @@ typedef struct {
 } wsf_connections;
 
 /* The descriptor of a connection is watched with its number, of other sockets with these. */
-enum { WSF_WATCH_WAKE = WSF_CONNECTIONS_COUNT_MAX, WSF_WATCH_PUBLISHER, WSF_WATCH_AUTH };
+enum {
+    WSF_WATCH_WAKE = WSF_CONNECTIONS_COUNT_MAX,
+    WSF_WATCH_PUBLISHER,
+    WSF_WATCH_AUTH,
+    WSF_WATCH_KNOCKS /* the first of these */
+};
 
 void wsf_zmq_set_int(void *socket, int option, int value);
 void wsf_zmq_set_common(void *socket, int64_t size_max, const char *endpoint);

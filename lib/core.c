@@ -12,6 +12,7 @@
 #include "greet.h"
 #include "memory.h"
 #include "plan.h"
+#include "probe.h"
 #include "receiver.h"
 #include "results.h"
 #include "rollcall.h"
@@ -358,6 +359,12 @@ void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, s
             wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
         break;
     }
+}
+
+void wsf_core_probed(wsf_core *core, uint64_t node, bool refused, wsf_now now) {
+    wsf_peer *peer = wsf_peer_find(core, node);
+    if (peer != NULL && wsf_probe_answer(core, peer, refused, now))
+        wsf_greet_down(core, peer, WSFAN_REASON_ENDED);
 }
 
 /* ---------------------------------------------------------------------------------------- time */

@@ -99,6 +99,10 @@ typedef struct {
     uint64_t (*sessions)(void *user);            /* how many there are */
     void (*quiet)(void *user); /* let nobody publish any more, then call wsf_core_quiet() */
     void (*drained)(void *user, int status);
+
+    /* Ask whether anybody takes connections at an endpoint, without using one: wsf_core_probed() follows,
+     * or nothing where there is no answer. */
+    void (*probe)(void *user, uint64_t node, const char *endpoint);
 } wsf_effects;
 
 /* WSFAN_ENOMEM, or WSFAN_OK. */
@@ -177,6 +181,9 @@ void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, ws
 /* Somebody subscribed to a topic at our socket, or no longer does. */
 void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, size_t size,
                            wsf_now now);
+
+/* What came of a probe: a connection, or a refusal. */
+void wsf_core_probed(wsf_core *core, uint64_t node, bool refused, wsf_now now);
 
 /* Sends what is due. Call it after any number of inputs, and at wsf_core_deadline(). */
 void wsf_core_flush(wsf_core *core, wsf_now now);

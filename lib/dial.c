@@ -284,8 +284,8 @@ bool wsf_dial_refused(const wsf_core *core, wsf_now now) {
 
 /* At the latest after down_ms, with the time that an answer takes. */
 static uint64_t jittered_ms(wsf_core *core) {
-    uint64_t half = core->config.down_ms / 2;
-    return half + wsf_random(core) % (half * 3 / 4 + 1);
+    uint64_t ms = core->config.down_ms;
+    return ms * 3 / 4 + wsf_random(core) % (ms * 3 / 16 + 1);
 }
 
 static void tick_connection(wsf_core *core, uint32_t number, uint64_t overslept_ms, wsf_now now) {

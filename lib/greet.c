@@ -16,6 +16,7 @@
 
 #include "asks.h"
 #include "dial.h"
+#include "probe.h"
 #include "results.h"
 #include "rollcall.h"
 #include "standing.h"
@@ -33,6 +34,7 @@ static void tell_host(wsf_core *core, uint64_t node, const char *name, const cha
 static void set_state(wsf_core *core, wsf_peer *peer, wsfan_peer_event state, wsfan_reason reason) {
     if (peer->state == state)
         return;
+    peer->reason = reason;
     if (peer->state == WSFAN_PEER_DOWN || state == WSFAN_PEER_DOWN)
         wsf_rollcall_set_down(core, peer, state == WSFAN_PEER_DOWN);
     peer->state = state;
@@ -46,9 +48,7 @@ void wsf_greet_tell_loop(wsf_core *core, unsigned loop) {
         const wsf_peer *peer = &core->peers[i];
         if (peer->node == 0 || !peer->linked || peer->state == 0)
             continue; /* of a link that works in one direction so far there is nothing to tell */
-        bool down = peer->state == WSFAN_PEER_DOWN;
-        wsfan_peer known = { peer->node, peer->name, peer->endpoint, peer->state,
-                             down ? WSFAN_REASON_TIMEOUT : WSFAN_REASON_NONE };
+        wsfan_peer known = { peer->node, peer->name, peer->endpoint, peer->state, peer->reason };
         core->effects.peer(core->effects.user, bit, &known);
     }
     for (uint32_t i = 0; i < core->connections_count; i++) {
@@ -521,6 +521,12 @@ static uint64_t keep_ms(const wsf_core *core, const wsf_peer *peer) {
     return peer->state != 0 ? core->config.forget_ms : core->config.down_ms;
 }
 
+void wsf_greet_down(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
+    set_state(core, peer, WSFAN_PEER_DOWN, reason);
+    wsf_dial_again(core, peer->node);
+    wsf_asks_lose(core, peer);
+}
+
 static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
     uint64_t quiet_ms = now.ms - peer->heard_ms;
     if (quiet_ms >= keep_ms(core, peer)) {
@@ -529,14 +535,12 @@ static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
     }
     bool known = peer->state != 0; /* it had a link, perhaps has none just now */
     if (known && quiet_ms >= core->config.down_ms) {
-        if (peer->state != WSFAN_PEER_DOWN) {
-            set_state(core, peer, WSFAN_PEER_DOWN, WSFAN_REASON_TIMEOUT);
-            wsf_dial_again(core, peer->node);
-            wsf_asks_lose(core, peer);
-        }
+        if (peer->state != WSFAN_PEER_DOWN)
+            wsf_greet_down(core, peer, WSFAN_REASON_TIMEOUT);
     } else if (known && peer->state == WSFAN_PEER_UP && quiet_ms >= core->config.silent_ms) {
         set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
     }
+    wsf_probe_tick(core, peer, now);
     if (!peer->hello_acked && now.ms - peer->hello_ms >= WSF_HELLO_INTERVAL_MS)
         wsf_greet_send_hello(core, peer, now);
 }
@@ -576,6 +580,7 @@ static uint64_t peer_deadline(const wsf_core *core, const wsf_peer *peer) {
     }
     if (!peer->hello_acked)
         at = earlier(at, peer->hello_ms + WSF_HELLO_INTERVAL_MS);
+    at = earlier(at, wsf_probe_deadline(core, peer));
     return at;
 }
 

@@ -39,6 +39,9 @@ void wsf_greet_send_number(wsf_core *core, uint64_t node, uint64_t epoch, wsf_en
 /* Ends a peer for good and tells the host. */
 void wsf_greet_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason);
 
+/* Takes a peer for down; what is heard of it takes that back. */
+void wsf_greet_down(wsf_core *core, wsf_peer *peer, wsfan_reason reason);
+
 /* Gives a peer's link up because it is too slow: it is down until it greets again. Returns how many
  * queued messages were dropped; all that is missing is counted in its link and told then. */
 uint64_t wsf_greet_cut(wsf_core *core, wsf_peer *peer);

@@ -106,6 +106,10 @@ static void on_stray(void *user) {
     wsf_core_count_drop(((wsf_mesh *)user)->out.core, WSFAN_DROP_MALFORMED, 1);
 }
 
+static void on_probed(void *user, uint64_t node, bool refused) {
+    wsf_core_probed(((wsf_mesh *)user)->out.core, node, refused, now());
+}
+
 static void handle(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
     wsf_ticket *ticket = (wsf_ticket *)item;
     wsf_mesh_command *command = (wsf_mesh_command *)item;
@@ -254,7 +258,8 @@ static void trim(wsf_mesh *mesh, wsf_now at) {
 
 /* One round: everything that is there, then everything that is due. Returns how long to wait. */
 static int work(wsf_mesh *mesh) {
-    wsf_sockets_handler handler = { mesh, may_subscribe, on_subscription, on_frame, on_stray };
+    wsf_sockets_handler handler = { mesh,     may_subscribe, on_subscription,
+                                    on_frame, on_stray,      on_probed };
     bool more = handle_commands(mesh);
     take_named(mesh);
     if (mesh->out.sockets != NULL)

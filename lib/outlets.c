@@ -132,10 +132,14 @@ static void on_presence(void *user, wsf_news *news) {
     wsf_inbox_put_news(((wsf_outlets *)user)->inboxes[news->loop], news);
 }
 
+static void on_probe(void *user, uint64_t node, const char *endpoint) {
+    wsf_sockets_probe(((wsf_outlets *)user)->sockets, node, endpoint);
+}
+
 wsf_effects wsf_outlets_effects(wsf_outlets *out) {
     return (wsf_effects){ out,     on_connect, on_disconnect, on_send,     on_deliver, on_joined,
                           on_peer, on_gap,     on_result,     on_presence, on_errand,  on_reply,
-                          on_view, on_shed,    on_sessions,   on_quiet,    on_drained };
+                          on_view, on_shed,    on_sessions,   on_quiet,    on_drained, on_probe };
 }
 
 void wsf_outlets_add_loop(wsf_outlets *out, unsigned loop, wsf_inbox *inbox) {

@@ -31,6 +31,7 @@
 #include "connection.h"
 #include "hash.h"
 #include "interfaces.h"
+#include "knock.h"
 #include "memory.h"
 #include "reserve.h"
 
@@ -44,7 +45,7 @@ enum {
     CONTEXT_DESCRIPTORS = 16, /* of the context, its threads, our sockets and the port; with some to
                                  spare for the first connections */
     CONTEXT_THREADS = 3,      /* reaper, I/O, and the mesh thread that follows */
-    WATCHED_MAX = WSF_CONNECTIONS_COUNT_MAX + 3
+    WATCHED_MAX = WSF_WATCH_KNOCKS + WSF_KNOCKS_MAX
 };
 
 struct wsf_sockets {
@@ -55,6 +56,7 @@ struct wsf_sockets {
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     void *received; /* the next frame is read into this; NULL: not made yet */
     wsf_connections connections;
+    wsf_knocks knocks;
     int events_count; /* found by the wait, and not noted yet; the waiting thread's alone */
     struct epoll_event events[WATCHED_MAX];
 };
@@ -196,6 +198,8 @@ int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_siz
     shared->frame_size_max = (int64_t)frame_size_max;
     shared->keys = keys;
     shared->watch_fd = epoll_create1(EPOLL_CLOEXEC);
+    sockets->knocks.watch_fd = shared->watch_fd;
+    sockets->knocks.watch_number = WSF_WATCH_KNOCKS;
     int error = shared->watch_fd >= 0 ? WSFAN_OK : WSFAN_ESYSTEM;
 
     sigset_t all;
@@ -226,6 +230,7 @@ void wsf_sockets_close(wsf_sockets *sockets, int linger_ms) {
     wsf_connections *shared = &sockets->connections;
     for (uint32_t i = 0; i < shared->used; i++)
         wsf_connections_hang_up(shared, i);
+    wsf_knocks_end(&sockets->knocks);
     if (sockets->received != NULL)
         wsf_buffer_unref(sockets->received);
     if (sockets->publisher != NULL) {
@@ -263,6 +268,10 @@ void wsf_sockets_connect(wsf_sockets *sockets, uint32_t number, const char *endp
 
 void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t number) {
     wsf_connections_hang_up(&sockets->connections, number);
+}
+
+void wsf_sockets_probe(wsf_sockets *sockets, uint64_t node, const char *endpoint) {
+    wsf_knocks_begin(&sockets->knocks, node, endpoint, wsf_monotonic_ms());
 }
 
 void wsf_sockets_set_keys(wsf_sockets *sockets, const wsf_keys *keys) {
@@ -312,7 +321,9 @@ uint64_t wsf_sockets_deadline(wsf_sockets *sockets) {
     for (uint32_t i = 0; i < connections->used; i++)
         if (connections->list[i].unread)
             return 0;
-    return wsf_connections_deadline(connections);
+    uint64_t knocks_ms = wsf_knocks_deadline(&sockets->knocks);
+    uint64_t connections_ms = wsf_connections_deadline(connections);
+    return knocks_ms < connections_ms ? knocks_ms : connections_ms;
 }
 
 bool wsf_sockets_wait(wsf_sockets *sockets, int timeout_ms) {
@@ -334,6 +345,8 @@ static void note_events(wsf_sockets *sockets) {
             sockets->auth_unread = true;
         else if (number < WSF_CONNECTIONS_COUNT_MAX)
             sockets->connections.list[number].unread = true;
+        else if (number >= WSF_WATCH_KNOCKS)
+            wsf_knocks_note(&sockets->knocks, number - WSF_WATCH_KNOCKS);
     }
     sockets->events_count = 0;
 }
@@ -503,4 +516,5 @@ void wsf_sockets_receive(wsf_sockets *sockets, const wsf_sockets_handler *handle
         if (sockets->connections.list[i].unread)
             receive_frames(sockets, i, handler);
     wsf_connections_renew(&sockets->connections);
+    wsf_knocks_tell(&sockets->knocks, wsf_monotonic_ms(), handler->probed, handler->user);
 }

@@ -19,6 +19,7 @@ typedef struct {
     /* frame is borrowed; identity: of the key of the node that sent it, 0: there are no keys */
     void (*frame)(void *user, uint32_t connection, uint32_t identity, wsf_buffer *frame);
     void (*stray)(void *user); /* something that is neither */
+    void (*probed)(void *user, uint64_t node, bool refused);
 } wsf_sockets_handler;
 
 /* Binds endpoint. frame_size_max: larger frames break their connection. keys: who may connect, and
@@ -47,6 +48,10 @@ void wsf_sockets_subscribe_to(wsf_sockets *sockets, const void *inbox, size_t in
  * again. */
 void wsf_sockets_connect(wsf_sockets *sockets, uint32_t connection, const char *endpoint);
 void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t connection);
+
+/* Asks whether anybody takes connections at an endpoint with an address, and tells the handler with the
+ * node's id: a connection, or a refusal; nothing where there is no answer. One question for each node. */
+void wsf_sockets_probe(wsf_sockets *sockets, uint64_t node, const char *endpoint);
 
 /* Sends a frame, keeping a reference until it has left. Never blocks; a frame that nobody is
  * subscribed to is dropped. */

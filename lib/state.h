@@ -58,12 +58,18 @@ typedef struct {
     bool forgotten; /* an earlier link was given up: the host is to be told with the first frame */
     bool reachable; /* it subscribes to its inbox at our socket */
     wsfan_peer_event state;
+    wsfan_reason reason; /* of its state */
     uint64_t heard_ms;
     uint64_t spoken_ms; /* last frame to it */
     uint64_t hello_ms;  /* last hello to it */
     uint64_t frame_size_max;
     uint32_t version; /* of the frames that it is sent */
     wsf_link link;
+
+    /* Of probe.c. */
+    uint32_t refusals;   /* of connections, in a row */
+    uint64_t refused_ms; /* the first of them */
+    uint64_t probe_ms;   /* the next one is asked for then, if there is doubt */
 
     /* Our interest, as far as this peer was told. */
     uint64_t log_serial;     /* log entries up to here are in frames */

@@ -9,9 +9,9 @@ ORDER="
 size error memory hash block buffer table deque outbound queue receipt text endpoint guard reserve interfaces keys keyring address message
 rows request
 roster presence news entry wire reader registry interest link placement
-core.h state rollcall results asks dial standing greet route frame plan sender tasks receiver core attendance members
+core.h state rollcall results asks dial probe standing greet route frame plan sender tasks receiver core attendance members
 moves perform
-mailbox inbox auth connection socket outlets mesh discovery loop
+mailbox inbox auth knock connection socket outlets mesh discovery loop
 options node requests
 "
 

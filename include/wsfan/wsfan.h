@@ -281,7 +281,9 @@ typedef struct wsfan_options {
     /* Times: heartbeat < silent < down < forget */
     uint32_t heartbeat_ms;  /* 10.. [1000] */
     uint32_t silent_ms;     /* nothing heard: WSFAN_PEER_SILENT [3000] */
-    uint32_t down_ms;       /* nothing heard: WSFAN_PEER_DOWN, joins do not wait for it. An endpoint
+    uint32_t down_ms;       /* nothing heard: WSFAN_PEER_DOWN, joins do not wait for it; within a
+                                second of its end where the address of a killed process refuses
+                                connections, as on a host that lives (WSFAN_REASON_ENDED). An endpoint
                                 that leads to no peer is dialled again at least so often [10000] */
     uint32_t forget_ms;     /* nothing heard: its state and queue are released [120000] */
     uint32_t join_ms_max;   /* a join completes as partial after this, 1.. [5000] */
@@ -522,7 +524,9 @@ typedef enum {
     WSFAN_REASON_SELF = 9,     /* an endpoint that leads back to this node; harmless in a list that
                                   all nodes share, and said once */
     WSFAN_REASON_SLOW = 10,    /* its queue was full, and slow_peer is WSFAN_SLOW_CUT */
-    WSFAN_REASON_KEY = 11      /* its key is not allowed any more */
+    WSFAN_REASON_KEY = 11,     /* its key is not allowed any more */
+    WSFAN_REASON_ENDED = 12    /* it fell silent and its address refuses connections: the process is
+                                  gone, which is known long before down_ms */
 } wsfan_reason;
 
 typedef struct {

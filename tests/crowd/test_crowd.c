@@ -24,8 +24,8 @@ enum {
     SHARED = 10000, /* sessions of a node whose users are on every node */
     BACK = 1000,    /* users of the victim that come back, on node 0 */
     DOWN_MS = 8000,
-    GRACE_MS = 2000,
-    TOLD_MS = 5000, /* beyond these two, until it has been told everywhere */
+    GRACE_MS = 5000, /* the users come back within it: a killed process is down at once */
+    TOLD_MS = 5000,  /* beyond these two, until it has been told everywhere */
     SETUP_MS = 90000
 };
 

@@ -26,6 +26,7 @@ typedef struct {
     wsf_reader *reader;
     wsf_hash_key key; /* the core's */
     wsf_now now;
+    uint64_t probed; /* the core asked for its answer last */
     speaker speakers[SPEAKERS];
     uint32_t loops; /* open, as bits */
     bool joined[LOOPS][CHATS];

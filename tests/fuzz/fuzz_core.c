@@ -425,6 +425,12 @@ static void name_endpoints(state *s, input *in) {
     wsf_core_name_endpoints(s->core, take(in) % 3, endpoints, take(in) % 5, s->now);
 }
 
+static void on_probe(void *user, uint64_t node, const char *endpoint) {
+    state *s = user;
+    CHECK(wsf_endpoint_to_tell(endpoint, strlen(endpoint)));
+    s->probed = node;
+}
+
 static void step_host(state *s, input *in, unsigned operation) {
     switch (operation) {
     case 0:
@@ -458,9 +464,13 @@ static void step_host(state *s, input *in, unsigned operation) {
     case 12:
         answer(s, in);
         break;
-    default:
-        if (take(in) == 0)
+    default: {
+        uint8_t what = take(in);
+        if (what == 0)
             wsf_core_drain(s->core, take(in) * 8u, s->now);
+        else
+            wsf_core_probed(s->core, s->probed, what % 4 > 0, s->now);
+    }
     }
 }
 
@@ -536,7 +546,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                .slow_peer = size % 2 == 0 ? WSFAN_SLOW_DROP : WSFAN_SLOW_CUT };
     wsf_effects effects = { &s,      on_connect, on_disconnect, on_send,     on_deliver, on_joined,
                             on_peer, on_gap,     on_result,     on_presence, on_errand,  on_reply,
-                            on_view, on_shed,    on_sessions,   on_quiet,    on_drained };
+                            on_view, on_shed,    on_sessions,   on_quiet,    on_drained, on_probe };
     for (unsigned i = 0; i < SPEAKERS; i++)
         s.speakers[i].epoch = 100 * (i + 1);
     static wsf_reader *reader;

@@ -295,6 +295,10 @@ static void apply(faults *f, active *a, bool on) {
             break;
         world_freeze(w, a->node, on);
         break;
+    case FAULT_REFUSED: /* though the node lives */
+        if (world_alive(w, a->node))
+            world_refuse(w, a->node, on);
+        break;
     case FAULT_GOODBYE:
         say_goodbye(f, a, on);
         break;

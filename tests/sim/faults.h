@@ -24,6 +24,7 @@
     X(FAULT_SLOW, "slow_node")                                                                     \
     X(FAULT_FREEZE, "frozen_node")                                                                 \
     X(FAULT_FULL_INBOX, "full_inbox")                                                              \
+    X(FAULT_REFUSED, "refused")                                                                    \
     X(FAULT_CRASH, "crash")                                                                        \
     X(FAULT_GOODBYE, "goodbye")                                                                    \
     X(FAULT_RESTART, "restart_same_name")                                                          \

@@ -39,12 +39,21 @@ typedef struct {
     frame *tail;
 } conn;
 
+/* A question whether somebody takes connections. */
+typedef struct {
+    uint64_t node; /* 0: none */
+    unsigned publisher;
+    uint64_t at_ms;
+} probe;
+
 typedef struct {
     world *world;
     unsigned index;
     wsf_core *core; /* NULL: not running */
     uint64_t id;
     bool frozen;
+    bool refusing;
+    probe probes[WSF_PEERS_MAX];
     uint64_t frozen_since_ms;
     uint32_t slow_ms;
     uint64_t busy_ms; /* a slow node takes nothing before */
@@ -237,7 +246,7 @@ static void bring_up(world *w, unsigned subscriber, conn *c) {
                                                      : (unsigned)world_random(w, w->nodes_used);
     unsigned p = c->publisher;
     if (c->dead || p >= WORLD_NODES_MAX || w->nodes[p].core == NULL || w->nodes[p].frozen ||
-        !open_between(w, p, subscriber))
+        w->nodes[p].refusing || !open_between(w, p, subscriber))
         return;
     c->up = true;
     subscribe(w, p, subscriber);
@@ -408,6 +417,23 @@ static void on_drained(void *user, int status) {
     ((node *)user)->drained_status = status;
 }
 
+/* A peer is asked one thing at a time. */
+static void on_probe(void *user, uint64_t node_id, const char *endpoint) {
+    node *n = user;
+    probe *free_place = NULL;
+    for (unsigned i = 0; i < WSF_PEERS_MAX; i++) {
+        if (n->probes[i].node == node_id)
+            return;
+        if (n->probes[i].node == 0)
+            free_place = &n->probes[i];
+    }
+    if (free_place == NULL)
+        return;
+    uint64_t round_ms = 2 + world_random(n->world, n->world->delay_ms_max);
+    *free_place = (probe){ node_id, slot_of(endpoint), n->world->ms + round_ms };
+    touch_connections(n->world, n->index);
+}
+
 /* Without anybody who carries it out it is done, and nothing came of it. */
 static void on_errand(void *user, unsigned loop, wsf_errand *errand) {
     node *n = user;
@@ -519,7 +545,7 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     wsf_effects effects = { n,       on_connect, on_disconnect, on_send,     on_deliver, on_joined,
                             on_peer, on_gap,     on_result,     on_presence, on_errand,  on_reply,
-                            on_view, on_shed,    on_sessions,   on_quiet,    on_drained };
+                            on_view, on_shed,    on_sessions,   on_quiet,    on_drained, on_probe };
     assert(n->core == NULL);
     endpoint_of(i, endpoint);
     wsf_core_config config = w->config;
@@ -565,6 +591,8 @@ void world_crash(world *w, unsigned i) {
     n->shed_permille = 0;
     n->quiet = n->drained = false;
     n->ended_count = 0;
+    n->refusing = false;
+    memset(n->probes, 0, sizeof n->probes);
     n->frozen = false;
     n->slow_ms = 0;
     memset(n->news_done, 0, sizeof n->news_done);
@@ -699,6 +727,13 @@ void world_deafen(world *w, unsigned i, unsigned to) {
     }
 }
 
+void world_refuse(world *w, unsigned i, bool refused) {
+    w->nodes[i].refusing = refused;
+    for (unsigned s = 0; refused && s < w->nodes_used; s++)
+        if (s != i)
+            break_one(w, s, i);
+}
+
 void world_lead(world *w, unsigned i) {
     w->leads_to = i;
 }
@@ -803,10 +838,29 @@ static void step_connection(world *w, node *n, unsigned i, unsigned *budget) {
         bring_up(w, n->index, c);
 }
 
+/* Nothing comes back where nothing passes. A frozen node's host takes connections for it. */
+static void answer_probes(world *w, node *n) {
+    for (unsigned i = 0; i < WSF_PEERS_MAX; i++) {
+        probe asked = n->probes[i];
+        if (asked.node == 0 || asked.at_ms > w->ms)
+            continue;
+        n->probes[i].node = 0;
+        if (asked.publisher >= WORLD_NODES_MAX || !open_between(w, asked.publisher, n->index))
+            continue;
+        const node *there = &w->nodes[asked.publisher];
+        bool refused = there->core == NULL || there->refusing;
+        w->counts.refused += refused;
+        wsf_core_probed(n->core, asked.node, refused, world_now(w, n->index));
+        world_touch(w, n->index);
+    }
+}
+
 static void step_node(world *w, node *n) {
     unsigned budget = n->slow_ms > 0 ? SLOW_FRAMES : UINT32_MAX;
     unsigned before = budget;
     n->conn_ms = UINT64_MAX;
+    if (!n->frozen)
+        answer_probes(w, n);
     for (unsigned c = 0; c < n->conns_used; c++)
         if (n->conns[c].wanted)
             step_connection(w, n, c, &budget);
@@ -818,6 +872,9 @@ static void step_node(world *w, node *n) {
         uint64_t at = due_ms(w, n, &n->conns[c]);
         n->conn_ms = at < n->conn_ms ? at : n->conn_ms;
     }
+    for (unsigned i = 0; i < WSF_PEERS_MAX && !n->frozen; i++)
+        if (n->probes[i].node != 0 && n->probes[i].at_ms < n->conn_ms)
+            n->conn_ms = n->probes[i].at_ms;
 }
 
 static uint64_t next_event(const world *w) {

@@ -34,6 +34,7 @@ typedef struct {
     uint64_t truncated;
     uint64_t reordered; /* with a connection that broke */
     uint64_t connections_broken;
+    uint64_t refused; /* probes */
 } world_counts;
 
 world *world_new(uint64_t seed, const world_watcher *watcher);
@@ -91,6 +92,10 @@ void world_break(world *w, unsigned a, unsigned b); /* both connections, once; t
 /* A node's connections to another, or to whom they are to lead, once: the node does not notice, and they
  * do not redial by themselves any more. */
 void world_deafen(world *w, unsigned node, unsigned to);
+
+/* From now on nobody gets a connection to a node, and those that there are break: its address refuses them,
+ * as it does when the node does not run. Its own connections to others stand. */
+void world_refuse(world *w, unsigned node, bool refused);
 
 /* Where WORLD_VIRTUAL leads from now on; WORLD_NODES_MAX: to anybody, by chance. */
 void world_lead(world *w, unsigned node);

@@ -245,19 +245,70 @@ START_TEST(a_peer_that_goes_down_leaves_the_barrier) {
 }
 END_TEST
 
-START_TEST(a_killed_peer_is_silent_at_once_then_down_then_forgotten) {
+START_TEST(a_killed_peer_is_silent_at_once_soon_down_and_then_forgotten) {
     begin(8);
     start_mesh(3);
     world_crash(w, 1);
     world_run(w, 10);
     ck_assert_int_eq(last_event[0][1], WSFAN_PEER_SILENT);
-    world_run(w, 10000);
+    world_run(w, 990);
     ck_assert_int_eq(last_event[0][1], WSFAN_PEER_DOWN);
-    ck_assert_int_eq(last_reason[0], WSFAN_REASON_TIMEOUT);
+    ck_assert_int_eq(last_reason[0], WSFAN_REASON_ENDED);
     ck_assert_ptr_nonnull(peer_of(0, 1));
-    world_run(w, 111000);
+    world_run(w, 120000);
     ck_assert_ptr_null(peer_of(0, 1));
     ck_assert_int_eq(last_event[0][2], WSFAN_PEER_UP);
+    end();
+}
+END_TEST
+
+START_TEST(a_peer_that_is_frozen_or_cut_off_is_down_after_down_ms_and_not_before) {
+    for (int cut = 0; cut < 2; cut++) {
+        begin(8);
+        start_mesh(2);
+        world_freeze(w, 1, cut == 0);
+        world_block(w, 0, 1, cut == 1);
+        world_block(w, 1, 0, cut == 1);
+        uint64_t heard_ms = peer_of(0, 1)->heard_ms;
+        world_run(w, heard_ms + 9990 - world_ms(w));
+        ck_assert_int_eq(last_event[0][1], WSFAN_PEER_SILENT);
+        world_run(w, 1100);
+        ck_assert_int_eq(last_event[0][1], WSFAN_PEER_DOWN);
+        ck_assert_int_eq(last_reason[0], WSFAN_REASON_TIMEOUT);
+        end();
+    }
+}
+END_TEST
+
+START_TEST(refusals_count_of_a_silent_peer_twice_in_a_row_with_nothing_heard_in_between) {
+    begin(8);
+    start_mesh(2);
+    wsf_core *core = world_core(w, 0);
+    uint64_t node = world_node_id(w, 1);
+    for (int i = 0; i < 3; i++)
+        wsf_core_probed(core, node, true, world_now(w, 0)); /* there is no doubt */
+    ck_assert_int_eq(last_event[0][1], WSFAN_PEER_UP);
+    wsf_core_probed(core, 4711, true, world_now(w, 0));
+    world_freeze(w, 1, true);
+    world_run(w, 4000);
+    ck_assert_int_eq(last_event[0][1], WSFAN_PEER_SILENT);
+    wsf_core_probed(core, node, true, world_now(w, 0));
+    wsf_core_probed(core, node, false, world_now(w, 0));
+    wsf_core_probed(core, node, true, world_now(w, 0));
+    ck_assert_int_eq(last_event[0][1], WSFAN_PEER_SILENT);
+    wsf_now at = world_now(w, 0);
+    at.ms += 2;
+    wsf_peer_find(core, node)->heard_ms = at.ms - 1; /* after the first */
+    wsf_peer_find(core, node)->reachable = false;    /* which keeps the doubt */
+    wsf_core_probed(core, node, true, at);
+    wsf_core_probed(core, node, true, at);
+    ck_assert_int_eq(last_event[0][1], WSFAN_PEER_SILENT);
+    wsf_core_probed(core, node, true, at);
+    ck_assert_int_eq(last_event[0][1], WSFAN_PEER_DOWN);
+    ck_assert_int_eq(last_reason[0], WSFAN_REASON_ENDED);
+    world_freeze(w, 1, false);
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S)); /* a frame takes it back */
+    ck_assert_int_eq(last_event[0][1], WSFAN_PEER_UP);
     end();
 }
 END_TEST
@@ -862,7 +913,9 @@ SUITE_MAIN("core", one_reachable_peer_is_enough_for_a_full_mesh,
            a_join_completes_when_every_peer_knows_and_not_before,
            a_join_that_waits_too_long_is_partial_and_names_who_is_missing,
            a_peer_that_goes_down_leaves_the_barrier,
-           a_killed_peer_is_silent_at_once_then_down_then_forgotten,
+           a_killed_peer_is_silent_at_once_soon_down_and_then_forgotten,
+           a_peer_that_is_frozen_or_cut_off_is_down_after_down_ms_and_not_before,
+           refusals_count_of_a_silent_peer_twice_in_a_row_with_nothing_heard_in_between,
            a_restarted_node_replaces_its_old_self_and_needs_nothing_of_the_others,
            goodbye_ends_a_peer_at_once, another_cluster_is_refused_with_a_reason_on_both_sides,
            a_broken_connection_loses_and_doubles_nothing, frames_that_vanish_are_asked_for_again,

@@ -190,7 +190,7 @@ static void expect_rest(unsigned node, const char *other) {
     uint64_t begin_ms = world_ms(w);
     ck_assert(rests(node, ALIAS));
     name(node, DNS, other, ALIAS);
-    world_run(w, DOWN_MS / 2 - 1);
+    world_run(w, DOWN_MS * 3 / 4 - 1);
     ck_assert(rests(node, ALIAS));
     name(node, DNS, other, ALIAS);
     ck_assert(rests(node, ALIAS));

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -354,12 +355,14 @@ START_TEST(a_stalled_host_loop_is_not_a_dead_node) {
 }
 END_TEST
 
-START_TEST(a_killed_process_is_reported_silent_then_down) {
+/* A process of its own with a node, and here another one that would wait for it for ten minutes. */
+static pid_t start_other_process(const char *listen) {
     int ready[2];
     ck_assert_int_eq(pipe(ready), 0);
     pid_t child = fork();
     if (child == 0) {
-        start(1, quick_options("tcp://127.0.0.1:*"), NULL);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        start(1, quick_options(listen), NULL);
         const char *endpoint = wsfan_node_endpoint(replicas[1].node);
         ssize_t written = write(ready[1], endpoint, strlen(endpoint) + 1);
         (void)written;
@@ -368,15 +371,46 @@ START_TEST(a_killed_process_is_reported_silent_then_down) {
     }
     char endpoint[129] = "";
     ck_assert_int_gt(read(ready[0], endpoint, sizeof endpoint - 1), 0);
-    start(0, quick_options("tcp://127.0.0.1:*"), endpoint);
+    close(ready[0]);
+    close(ready[1]);
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
+    options.down_ms = 600000;
+    options.forget_ms = 700000;
+    options.join_ms_max = 600000;
+    start(0, options, endpoint);
+    WAIT(replicas[0].event_of[1] == WSFAN_PEER_UP);
+    return child;
+}
+
+START_TEST(a_killed_process_is_down_long_before_down_ms_and_no_join_waits_for_it) {
+    static const char *const listen[] = { "tcp://127.0.0.1:*", "tcp://[::1]:*",
+                                          "ipc:///tmp/wsfan-test-killed",
+                                          "ipc://@wsfan-test-killed" };
+    for (size_t i = 0; i < sizeof listen / sizeof *listen; i++) {
+        pid_t child = start_other_process(listen[i]);
+        ck_assert_int_eq(kill(child, SIGKILL), 0);
+        ck_assert_int_eq(waitpid(child, NULL, 0), child);
+        join(0, "c");
+        WAIT(replicas[0].event_of[1] == WSFAN_PEER_DOWN);
+        ck_assert_int_eq(replicas[0].reason_of[1], WSFAN_REASON_ENDED);
+        stop_all();
+    }
+    unlink("/tmp/wsfan-test-killed");
+}
+END_TEST
+
+START_TEST(a_stopped_process_is_not_taken_for_one_that_has_ended) {
+    pid_t child = start_other_process("tcp://127.0.0.1:*");
+    ck_assert_int_eq(kill(child, SIGSTOP), 0);
+    WAIT(replicas[0].event_of[1] == WSFAN_PEER_SILENT);
+    int64_t begin = now_ms();
+    WAIT(now_ms() - begin > 2000); /* 40 heartbeats, each with a probe */
+    ck_assert_int_eq(replicas[0].event_of[1], WSFAN_PEER_SILENT);
+    ck_assert_int_eq(kill(child, SIGCONT), 0);
     WAIT(replicas[0].event_of[1] == WSFAN_PEER_UP);
     ck_assert_int_eq(kill(child, SIGKILL), 0);
     ck_assert_int_eq(waitpid(child, NULL, 0), child);
-    WAIT(replicas[0].event_of[1] == WSFAN_PEER_SILENT);
     WAIT(replicas[0].event_of[1] == WSFAN_PEER_DOWN);
-    ck_assert_int_eq(replicas[0].reason_of[1], WSFAN_REASON_TIMEOUT);
-    close(ready[0]);
-    close(ready[1]);
     stop_all();
 }
 END_TEST
@@ -727,7 +761,9 @@ SUITE_MAIN("node", three_nodes_that_know_the_first_hear_each_other,
            a_publisher_that_is_too_fast_is_told_to_wait,
            what_was_accepted_before_close_is_delivered_and_goodbye_is_heard,
            a_node_restarts_on_its_address_and_the_others_do_nothing,
-           a_stalled_host_loop_is_not_a_dead_node, a_killed_process_is_reported_silent_then_down,
+           a_stalled_host_loop_is_not_a_dead_node,
+           a_killed_process_is_down_long_before_down_ms_and_no_join_waits_for_it,
+           a_stopped_process_is_not_taken_for_one_that_has_ended,
            a_loop_that_opens_late_is_told_of_the_peers_there_are,
            another_cluster_is_refused_on_both_sides, an_ipc_endpoint_takes_nobodys_place,
            a_bad_endpoint_gives_an_error_that_says_which, nodes_at_localhost_meet,
