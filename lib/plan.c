@@ -98,7 +98,7 @@ static void plan_presence(const wsf_core *core, const wsf_peer *peer, wsf_plan *
 
 static void plan_known(const wsf_core *core, const wsf_peer *peer, wsf_plan *p) {
     uint64_t untold = core->linked & ~peer->told_peers & ~wsf_peer_bit(core, peer);
-    for (unsigned i = 0; untold >> i != 0 && i < WSF_PEERS_MAX; i++) {
+    for (unsigned i = 0; i < WSF_PEERS_MAX && untold >> i != 0; i++) {
         const wsf_peer *other = &core->peers[i];
         uint64_t bit = UINT64_C(1) << i;
         if ((untold & bit) == 0 || other->state != WSFAN_PEER_UP)

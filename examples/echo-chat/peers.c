@@ -125,8 +125,9 @@ void peers_event(void *loop_user, const wsfan_peer *peer) {
     bool left = peer->event == WSFAN_PEER_DOWN && peer->reason == WSFAN_REASON_BYE;
     struct writer json = { 0 };
     writer_format(&json,
-                  "{\"type\":\"replica\",\"id\":\"%016" PRIx64 "\",\"state\":\"%s\",\"node\":",
-                  peer->node, left ? "left" : peers_state(peer->event));
+                  "{\"type\":\"replica\",\"id\":\"%016" PRIx64
+                  "\",\"state\":\"%s\",\"left\":%s,\"node\":",
+                  peer->node, peers_state(peer->event), left ? "true" : "false");
     writer_string(&json, peer->name);
     writer_format(&json, "}");
     send_json_to_all(server, &json);

@@ -86,7 +86,7 @@ scenario('kill -9 of a replica: its tab keeps its text, reconnects elsewhere and
       assert.deepEqual(tab.errors, []);
     }
     const back = await tabs[1].locator('[data-kind=back]').textContent();
-    assert.match(back, new RegExp(`to ${next} again`));
+    assert.match(back, new RegExp(`again, to ${next},`));
     await screenshot(tabs[1], 'after-kill');
   });
 
@@ -213,7 +213,7 @@ scenario('gaps and replicas that come and go are shown', async (world) => {
   const beta = await world.replica({ name: 'beta', joins: [alpha.mesh] });
   await tab.getByText('beta is up', { exact: true }).waitFor();
   await beta.kill('SIGTERM');
-  await tab.getByText('beta is down', { exact: true }).waitFor();
+  await tab.getByText('beta has left', { exact: true }).waitFor();
   // A real gap takes megabytes to make; what the page does with the frame is the same.
   await tab.evaluate(() => receive({ type: 'gap', node: 'beta', count: 3 }));
   await tab.locator('[data-kind=gap]').getByText('3 messages from beta may be missing').waitFor();

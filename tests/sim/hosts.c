@@ -506,6 +506,8 @@ unsigned hosts_mistake(hosts *h, unsigned node) {
         while ((peers >> index & 1) == 0)
             index++;
         unsigned other = find_node(h, core->peers[index].node);
+        if (other >= WORLD_NODES_MAX)
+            continue; /* that node has ended, and is still a peer */
         h->mistaken = node;
         h->mistaken_of = other;
         wsf_interest_remove_peer(&core->interest, hash, index);
