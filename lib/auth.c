@@ -22,8 +22,6 @@ enum {
 struct wsf_auth {
     void *socket;
     const wsf_keys *keys;
-    uint32_t last;
-    uint64_t serial;
 };
 
 int wsf_auth_complete(wsf_certificate *certificate) {
@@ -71,7 +69,6 @@ void wsf_auth_close(wsf_auth *auth) {
 
 void wsf_auth_set_keys(wsf_auth *auth, const wsf_keys *keys) {
     auth->keys = keys;
-    auth->last = 0;
 }
 
 bool wsf_auth_listen(const wsf_auth *auth, void *socket) {
@@ -92,11 +89,6 @@ bool wsf_auth_dial(const wsf_auth *auth, void *socket, const char *key) {
 
 void *wsf_auth_socket(const wsf_auth *auth) {
     return auth->socket;
-}
-
-uint32_t wsf_auth_last(const wsf_auth *auth, uint64_t *serial) {
-    *serial = auth->serial;
-    return auth->last;
 }
 
 /* ------------------------------------------------------------------------------------- requests */
@@ -170,12 +162,7 @@ bool wsf_auth_answer(wsf_auth *auth) {
         if (r.count < REQUEST + 1 || r.sizes[ASKER] > PART_SIZE_MAX ||
             r.sizes[REQUEST] > PART_SIZE_MAX)
             continue; /* nobody to answer to */
-        int place = judge(auth, &r);
-        if (place >= 0) {
-            auth->last = (uint32_t)place;
-            auth->serial++;
-        }
-        reply(auth, &r, place);
+        reply(auth, &r, judge(auth, &r));
     }
     return count == SHARE_COUNT;
 }

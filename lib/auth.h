@@ -26,7 +26,4 @@ bool wsf_auth_dial(const wsf_auth *auth, void *socket, const char *key);
 void *wsf_auth_socket(const wsf_auth *auth);
 bool wsf_auth_answer(wsf_auth *auth); /* whether there may be more */
 
-/* The place in keys->allowed of the last one that was let in, and how many were. */
-uint32_t wsf_auth_last(const wsf_auth *auth, uint64_t *serial);
-
 #endif

@@ -80,8 +80,11 @@ typedef struct {
 /* What the core wants done, at once and in this order. None of these may call the core. */
 typedef struct {
     void *user;
-    void (*connect)(void *user, uint32_t connection, const char *endpoint);
+    /* identity: of the key to try first there; 0: not known */
+    void (*connect)(void *user, uint32_t connection, const char *endpoint, uint32_t identity);
     void (*disconnect)(void *user, uint32_t connection);
+    /* Another node may be there by now, perhaps this one; the connection stands until one answers. */
+    void (*seek)(void *user, uint32_t connection, uint32_t identity);
     void (*send)(void *user, wsf_buffer *frame); /* frame is borrowed */
     /* takes over a reference to the message; false: the loop has no room for it */
     bool (*deliver)(void *user, unsigned loop, wsfan_message *message);

@@ -22,7 +22,12 @@ static void dial(wsf_core *core, wsf_connection *connection) {
     connection->dialled = true;
     connection->node = 0;
     core->effects.connect(core->effects.user, (uint32_t)(connection - core->connections),
-                          connection->endpoint);
+                          connection->endpoint, wsf_identity_of(connection->likely));
+}
+
+static void seek(wsf_core *core, const wsf_connection *connection, uint64_t node) {
+    core->effects.seek(core->effects.user, (uint32_t)(connection - core->connections),
+                       wsf_identity_of(node));
 }
 
 static void forget(wsf_core *core, wsf_connection *connection) {
@@ -60,11 +65,14 @@ static wsf_connection *place(wsf_core *core, bool urgent) {
     return oldest;
 }
 
-static bool add(wsf_core *core, const char *endpoint, uint32_t named, bool urgent, wsf_now now) {
+static bool add(wsf_core *core, const char *endpoint, uint64_t likely, uint32_t named, bool urgent,
+                wsf_now now) {
     wsf_connection *connection = place(core, urgent);
     if (connection == NULL)
         return false;
-    *connection = (wsf_connection){ .used = true, .named = named, .since_ms = now.ms };
+    *connection = (wsf_connection){
+        .used = true, .named = named, .likely = likely, .since_ms = now.ms
+    };
     wsf_copy_text(connection->endpoint, sizeof connection->endpoint, wsfan_string(endpoint));
     dial(core, connection);
     return true;
@@ -114,18 +122,26 @@ void wsf_dial_name(wsf_core *core, unsigned source, const char *const *endpoints
     core->surplus[source] = 0;
     for (size_t i = 0; i < count; i++)
         if (strcmp(endpoints[i], core->endpoint) != 0 && find(core, endpoints[i]) == NULL &&
-            !add(core, endpoints[i], bit, true, now))
+            !add(core, endpoints[i], 0, bit, true, now))
             core->surplus[source]++;
 }
 
-void wsf_dial_hearsay(wsf_core *core, const char *endpoint, bool own_word, wsf_now now) {
-    if (find(core, endpoint) != NULL)
+void wsf_dial_hearsay(wsf_core *core, const char *endpoint, uint64_t node, bool own_word,
+                      wsf_now now) {
+    wsf_connection *known = find(core, endpoint);
+    if (known != NULL) {
+        const wsf_peer *peer = wsf_peer_find(core, known->node);
+        if (!known->dialled || (peer != NULL && peer->state == WSFAN_PEER_UP))
+            return;
+        known->likely = node;
+        seek(core, known, node);
         return;
+    }
     uint32_t pending = 0;
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
         pending += abandoned(&core->connections[i]);
     if (own_word || pending < WSF_HEARSAY_MAX)
-        add(core, endpoint, 0, own_word, now);
+        add(core, endpoint, node, 0, own_word, now);
 }
 
 /* ---------------------------------------------------------------------------------------- nodes */
@@ -153,6 +169,7 @@ void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node) {
     uint64_t before = connection->node;
     if (before == node)
         return;
+    connection->likely = node;
     if (node == core->config.node) {
         rest(core, connection, node);
     } else {
@@ -176,7 +193,14 @@ void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node) {
 
 static void redial(wsf_core *core, uint32_t number) {
     core->effects.disconnect(core->effects.user, number);
-    core->effects.connect(core->effects.user, number, core->connections[number].endpoint);
+    core->effects.connect(core->effects.user, number, core->connections[number].endpoint,
+                          wsf_identity_of(core->connections[number].likely));
+}
+
+void wsf_dial_doubt(wsf_core *core, uint64_t node) {
+    for (uint32_t i = 0; i < core->connections_count; i++)
+        if (core->connections[i].dialled && core->connections[i].node == node)
+            seek(core, &core->connections[i], 0);
 }
 
 void wsf_dial_again(wsf_core *core, uint64_t node) {
@@ -202,6 +226,8 @@ void wsf_dial_release(wsf_core *core, uint64_t node) {
             forget(core, connection);
         else if (!connection->dialled)
             dial(core, connection);
+        else
+            seek(core, connection, 0);
     }
 }
 

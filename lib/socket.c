@@ -46,7 +46,7 @@ enum {
     CONTEXT_DESCRIPTORS = 16, /* of the context, its threads, our sockets and the port; with some to
                                  spare for the first connections */
     CONTEXT_THREADS = 3,      /* reaper, I/O, and the mesh thread that follows */
-    WATCHED_MAX = WSF_CONNECTIONS_COUNT_MAX + 3
+    WATCHED_MAX = WSF_CONNECTIONS_COUNT_MAX + WSF_TRIALS_MAX + 3
 };
 
 struct wsf_sockets {
@@ -214,6 +214,7 @@ int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_siz
     wsf_connections *shared = &sockets->connections;
     shared->frame_size_max = (int64_t)frame_size_max;
     shared->keys = keys;
+    shared->trials_max = wsf_reserve_share(WSF_TRIALS_PART, WSF_TRIALS_MAX);
     shared->watch_fd = epoll_create1(EPOLL_CLOEXEC);
     int error = shared->watch_fd >= 0 ? WSFAN_OK : WSFAN_ESYSTEM;
 
@@ -276,8 +277,13 @@ void wsf_sockets_subscribe_to(wsf_sockets *sockets, const void *inbox, size_t in
     shared->introduction_size = introduction_size;
 }
 
-void wsf_sockets_connect(wsf_sockets *sockets, uint32_t number, const char *endpoint) {
-    wsf_connections_dial(&sockets->connections, number, endpoint);
+void wsf_sockets_connect(wsf_sockets *sockets, uint32_t number, const char *endpoint,
+                         uint32_t identity) {
+    wsf_connections_dial(&sockets->connections, number, endpoint, identity);
+}
+
+void wsf_sockets_seek(wsf_sockets *sockets, uint32_t number, uint32_t identity) {
+    wsf_connections_seek(&sockets->connections, number, identity);
 }
 
 void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t number) {
@@ -483,7 +489,7 @@ static bool receive_frame(wsf_sockets *sockets, void *socket, uint32_t number,
     if (!receive_part(frame, socket))
         return false;
     wsf_connection *from = &sockets->connections.list[number];
-    from->proven = true;
+    wsf_connections_heard(from);
     if (receive_rest(frame, socket))
         handler->frame(handler->user, number, from->identity, &frame->buffer);
     else

@@ -44,9 +44,14 @@ void wsf_sockets_subscribe_to(wsf_sockets *sockets, const void *inbox, size_t in
                               const void *introduction, size_t introduction_size);
 
 /* Connections are numbered by the caller, 0..255. A socket that cannot be had now is tried
- * again. */
-void wsf_sockets_connect(wsf_sockets *sockets, uint32_t connection, const char *endpoint);
+ * again. identity: of the key to try first; 0: not known. */
+void wsf_sockets_connect(wsf_sockets *sockets, uint32_t connection, const char *endpoint,
+                         uint32_t identity);
 void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t connection);
+
+/* Where there are keys: looks for who else may be at the endpoint, this identity first, while the
+ * connection stands. */
+void wsf_sockets_seek(wsf_sockets *sockets, uint32_t connection, uint32_t identity);
 
 /* Sends a frame, keeping a reference until it has left. Never blocks; a frame that nobody is
  * subscribed to is dropped. */

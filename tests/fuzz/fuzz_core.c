@@ -19,10 +19,17 @@ enum {
 
 /* ------------------------------------------------------------------------------------- effects */
 
-static void on_connect(void *user, uint32_t connection, const char *endpoint) {
+static void on_connect(void *user, uint32_t connection, const char *endpoint, uint32_t identity) {
+    (void)identity;
     state *s = user;
     CHECK(connection < 256 && !s->connected[connection] && endpoint[0] != '\0');
     s->connected[connection] = true;
+}
+
+static void on_seek(void *user, uint32_t connection, uint32_t identity) {
+    state *s = user;
+    (void)identity;
+    CHECK(connection < 256 && s->connected[connection]);
 }
 
 static void on_disconnect(void *user, uint32_t connection) {
@@ -534,9 +541,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                .protocol_min = WSF_PROTOCOL_MIN,
                                .protocol_max = WSF_PROTOCOL_MAX,
                                .slow_peer = size % 2 == 0 ? WSFAN_SLOW_DROP : WSFAN_SLOW_CUT };
-    wsf_effects effects = { &s,      on_connect, on_disconnect, on_send,     on_deliver, on_joined,
-                            on_peer, on_gap,     on_result,     on_presence, on_errand,  on_reply,
-                            on_view, on_shed,    on_sessions,   on_quiet,    on_drained };
+    wsf_effects effects = { &s,          on_connect, on_disconnect, on_seek, on_send,
+                            on_deliver,  on_joined,  on_peer,       on_gap,  on_result,
+                            on_presence, on_errand,  on_reply,      on_view, on_shed,
+                            on_sessions, on_quiet,   on_drained };
     for (unsigned i = 0; i < SPEAKERS; i++)
         s.speakers[i].epoch = 100 * (i + 1);
     static wsf_reader *reader;

@@ -261,13 +261,31 @@ START_TEST(a_node_that_may_not_be_a_peer_is_let_go_with_its_last_name) {
 }
 END_TEST
 
+START_TEST(who_is_said_to_live_at_an_endpoint_is_expected_there_unless_a_live_peer_answers) {
+    enum { SOMEBODY = 7 };
+    begin_pair(DNS);
+    name(1, HOST, NOWHERE, NULL);
+    ck_assert_uint_eq(at(1, NOWHERE)->likely, 0);
+    wsf_dial_hearsay(world_core(w, 1), NOWHERE, SOMEBODY, true, world_now(w, 1));
+    ck_assert_uint_eq(at(1, NOWHERE)->likely, SOMEBODY);
+    wsf_dial_hearsay(world_core(w, 1), NODE_0, SOMEBODY, true, world_now(w, 1));
+    ck_assert_uint_eq(at(1, NODE_0)->likely, world_node_id(w, 0));
+    world_crash(w, 0);
+    ck_assert(world_run_until(w, is_down, NULL, 2 * TEN_S));
+    wsf_dial_hearsay(world_core(w, 1), NODE_0, SOMEBODY, true, world_now(w, 1));
+    ck_assert_uint_eq(at(1, NODE_0)->likely, SOMEBODY);
+    ck_assert(dialled(1, NODE_0));
+    end();
+}
+END_TEST
+
 START_TEST(more_endpoints_than_connections_are_counted_and_dialled_when_there_is_room) {
     enum { COUNT = WSF_CONNECTIONS_MAX + 44 };
     static char text[COUNT][32];
     const char *endpoints[COUNT];
     begin();
     world_start(w, 0, 0);
-    wsf_dial_hearsay(world_core(w, 0), NOWHERE, true, world_now(w, 0));
+    wsf_dial_hearsay(world_core(w, 0), NOWHERE, 1, true, world_now(w, 0));
     for (int i = 0; i < COUNT; i++) {
         snprintf(text[i], sizeof text[i], "tcp://10.8.%d.%d:1", i / 256, i % 256);
         endpoints[i] = text[i];
@@ -303,4 +321,5 @@ SUITE_MAIN("dial", a_set_replaces_that_of_its_own_source_and_no_other,
            a_forgotten_peer_s_second_endpoint_is_dialled_again,
            another_node_at_the_first_endpoint_wakes_the_second,
            a_node_that_may_not_be_a_peer_is_let_go_with_its_last_name,
+           who_is_said_to_live_at_an_endpoint_is_expected_there_unless_a_live_peer_answers,
            more_endpoints_than_connections_are_counted_and_dialled_when_there_is_room)
