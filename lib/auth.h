@@ -17,6 +17,9 @@ void wsf_auth_close(wsf_auth *auth); /* NULL is allowed */
 
 void wsf_auth_set_keys(wsf_auth *auth, const wsf_keys *keys);
 
+/* Whoever has this key did what no peer does: for a second nobody comes in with it. */
+void wsf_auth_shut_out(wsf_auth *auth, const char *key);
+
 /* Makes a socket, before it is bound or connected, answer only to who is let in / talk only to the
  * node with that key. Both false: the socket must not be used. */
 bool wsf_auth_listen(const wsf_auth *auth, void *socket);

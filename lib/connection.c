@@ -292,11 +292,10 @@ static void renew_trials(wsf_connections *connections, uint64_t ms) {
         wsf_trial *trial = &connections->trials[i];
         if (trial->socket == NULL)
             continue;
-        if (connections->list[trial->connection].proven)
-            end_trial(connections, trial);
-        else if (wsf_zmq_readable(trial->socket))
+        bool needless = connections->list[trial->connection].proven;
+        if (!needless && wsf_zmq_readable(trial->socket))
             win_trial(connections, trial);
-        else if (ms >= trial->end_ms)
+        else if (needless || ms >= trial->end_ms)
             end_trial(connections, trial);
     }
     wsf_connection *seeker;

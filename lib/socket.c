@@ -22,6 +22,7 @@
 #include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -32,6 +33,7 @@
 #include <zmq.h>
 
 #include "connection.h"
+#include "door.h"
 #include "hash.h"
 #include "memory.h"
 #include "reserve.h"
@@ -43,14 +45,17 @@ enum {
     HEARTBEAT_INTERVAL_MS = 2000,
     HEARTBEAT_TIMEOUT_MS = 6000,
     DENIED_COUNT = 256,
-    CONTEXT_DESCRIPTORS = 16, /* of the context, its threads, our sockets and the port; with some to
-                                 spare for the first connections */
-    CONTEXT_THREADS = 3,      /* reaper, I/O, and the mesh thread that follows */
+    CONTEXT_DESCRIPTORS =
+        24,              /* of the context, its threads, our sockets, the port and its door; with
+                                 some to spare for the first connections */
+    CONTEXT_THREADS = 4, /* reaper, I/O, the door's, and the mesh thread that follows */
+    RECEIVED_BYTES_MAX = 2 * 1024, /* of a connection to our port, in the kernel, not read yet */
     WATCHED_MAX = WSF_CONNECTIONS_COUNT_MAX + WSF_TRIALS_MAX + 3
 };
 
 struct wsf_sockets {
     void *publisher;
+    wsf_door *door;                /* NULL: for ipc, whose files say who may connect */
     bool publisher_unread;         /* there may be something to read, */
     bool auth_unread;              /* and the same */
     uint32_t denied[DENIED_COUNT]; /* subscriptions, by a hash of their topic */
@@ -155,6 +160,10 @@ static void find_own_endpoint(wsf_sockets *sockets) {
     }
 }
 
+static uint16_t port_of(const char *endpoint) {
+    return (uint16_t)strtoul(strrchr(endpoint, ':') + 1, NULL, 10);
+}
+
 static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
     const wsf_connections *shared = &sockets->connections;
     sockets->publisher = zmq_socket(shared->context, ZMQ_XPUB);
@@ -167,6 +176,7 @@ static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
     wsf_zmq_set_int(sockets->publisher, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
     /* The other side hangs up too when it hears nothing for so long. */
     wsf_zmq_set_int(sockets->publisher, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
+    wsf_zmq_set_int(sockets->publisher, ZMQ_RCVBUF, RECEIVED_BYTES_MAX);
     zmq_setsockopt(sockets->publisher, ZMQ_ZAP_DOMAIN, "wsfan", 5);
     if (shared->auth != NULL && !wsf_auth_listen(shared->auth, sockets->publisher))
         return WSFAN_ESYSTEM;
@@ -175,10 +185,15 @@ static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
         return error;
     char to_bind[WSF_ENDPOINT_SIZE_MAX + 1];
     wsf_endpoint_to_bind(endpoint, to_bind);
+    bool tcp = strncmp(endpoint, "tcp:", 4) == 0;
+    if (tcp)
+        error = wsf_door_open(&sockets->door, shared->context, sockets->publisher);
+    if (error != WSFAN_OK)
+        return error;
     if (zmq_bind(sockets->publisher, to_bind) != 0)
         return bind_error();
     find_own_endpoint(sockets);
-    return WSFAN_OK;
+    return tcp ? wsf_door_watch(sockets->door, port_of(sockets->endpoint)) : WSFAN_OK;
 }
 
 /* The handler is there before anybody can connect. */
@@ -248,6 +263,7 @@ void wsf_sockets_close(wsf_sockets *sockets, int linger_ms) {
         wsf_connections_hang_up(shared, i);
     if (sockets->received != NULL)
         wsf_buffer_unref(sockets->received);
+    wsf_door_close(sockets->door);
     if (sockets->publisher != NULL) {
         wsf_zmq_set_int(sockets->publisher, ZMQ_LINGER, linger_ms);
         zmq_close(sockets->publisher);
@@ -259,6 +275,10 @@ void wsf_sockets_close(wsf_sockets *sockets, int linger_ms) {
     if (shared->watch_fd >= 0)
         close(shared->watch_fd);
     wsf_free(sockets);
+}
+
+uint64_t wsf_sockets_ended(const wsf_sockets *sockets) {
+    return sockets->door != NULL ? wsf_door_ended(sockets->door) : 0;
 }
 
 const char *wsf_sockets_endpoint(const wsf_sockets *sockets) {
@@ -375,31 +395,54 @@ static uint32_t *denials(wsf_sockets *sockets, const uint8_t *topic, size_t size
     return &sockets->denied[hash % DENIED_COUNT];
 }
 
+/* Whether a peer may subscribe to that, and may go on doing so by this connection. */
+static bool is_in_order(wsf_sockets *sockets, zmq_msg_t *notice, const char *user,
+                        const wsf_sockets_handler *handler) {
+    const uint8_t *data = zmq_msg_data(notice);
+    uint32_t identity = user != NULL ? wsf_hash_identity(user) : 0;
+    bool known = user == NULL || wsf_keys_find(sockets->connections.keys, user) >= 0;
+    bool in_order = known && handler->may_subscribe(handler->user, identity, data + 1,
+                                                    zmq_msg_size(notice) - 1);
+    if (sockets->door == NULL || data[0] == 0)
+        return in_order;
+    int descriptor = zmq_msg_get(notice, ZMQ_SRCFD);
+    wsf_door_verdict verdict = wsf_door_judge(sockets->door, descriptor, identity, in_order);
+    if (verdict == WSF_DOOR_OFFENDS && user != NULL)
+        wsf_auth_shut_out(sockets->connections.auth, user);
+    return verdict == WSF_DOOR_COUNTS;
+}
+
 /* Whether the notice counts. Where there are keys the publisher's socket leaves it to us whom it
  * sends a topic, so that nobody reads what is for somebody else. */
 static bool admit(wsf_sockets *sockets, zmq_msg_t *notice, const wsf_sockets_handler *handler) {
     const uint8_t *data = zmq_msg_data(notice);
     const uint8_t *topic = data + 1;
     size_t size = zmq_msg_size(notice) - 1;
+    bool keyed = sockets->connections.auth != NULL;
     const char *user = zmq_msg_gets(notice, "User-Id");
     uint32_t *denied = denials(sockets, topic, size);
     bool subscribed = data[0] == 1;
-    if (user == NULL) {
+    if (zmq_msg_gets(notice, "Socket-Type") == NULL) { /* its connection has ended */
         if (subscribed || *denied == 0)
             return !subscribed;
         --*denied;
         return false;
     }
-    bool allowed = wsf_keys_find(sockets->connections.keys, user) >= 0 &&
-                   handler->may_subscribe(handler->user, wsf_hash_identity(user), topic, size);
+    bool allowed = (user != NULL) == keyed && is_in_order(sockets, notice, user, handler);
     int option = subscribed ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE;
-    if (allowed)
+    if (allowed && keyed)
         allowed = zmq_setsockopt(sockets->publisher, option, topic, size) == 0;
     if (!allowed && subscribed && *denied < UINT32_MAX)
         ++*denied;
     else if (!allowed && !subscribed && *denied > 0)
         --*denied;
     return allowed;
+}
+
+/* What is no subscription no peer sends. */
+static void turn_out(wsf_sockets *sockets, zmq_msg_t *message) {
+    if (sockets->door != NULL && zmq_msg_gets(message, "Socket-Type") != NULL)
+        wsf_door_judge(sockets->door, zmq_msg_get(message, ZMQ_SRCFD), 0, false);
 }
 
 static void receive_subscriptions(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
@@ -410,10 +453,13 @@ static void receive_subscriptions(wsf_sockets *sockets, const wsf_sockets_handle
         const uint8_t *data = zmq_msg_data(&message);
         size_t size = zmq_msg_size(&message);
         bool notice = size > 0 && data[0] <= 1;
-        if (notice && (sockets->connections.auth == NULL || admit(sockets, &message, handler)))
+        if (notice && admit(sockets, &message, handler)) {
             handler->subscription(handler->user, data[0] == 1, data + 1, size - 1);
-        else
+        } else {
             handler->stray(handler->user);
+            if (!notice)
+                turn_out(sockets, &message);
+        }
         count++;
     }
     zmq_msg_close(&message);

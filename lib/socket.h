@@ -13,7 +13,7 @@ typedef struct wsf_sockets wsf_sockets;
 
 typedef struct {
     void *user;
-    /* Whether the node with this identity may subscribe; asked where there are keys. */
+    /* Whether a node with this identity may subscribe; 0: there are no keys. */
     bool (*may_subscribe)(void *user, uint32_t identity, const void *topic, size_t size);
     void (*subscription)(void *user, bool subscribed, const void *topic, size_t size);
     /* frame is borrowed; identity: of the key of the node that sent it, 0: there are no keys */
@@ -38,6 +38,9 @@ void wsf_sockets_close(wsf_sockets *sockets, int linger_ms);
 /* The endpoint that others can reach: the bound one, with the real port, and for a wildcard host
  * the first address of this machine. */
 const char *wsf_sockets_endpoint(const wsf_sockets *sockets);
+
+/* How many connections to the endpoint were ended, see wsfan_stats. [any] */
+uint64_t wsf_sockets_ended(const wsf_sockets *sockets);
 
 /* What each connection subscribes to; once, before the first. Copied. */
 void wsf_sockets_subscribe_to(wsf_sockets *sockets, const void *inbox, size_t inbox_size,

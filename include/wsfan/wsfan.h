@@ -1032,6 +1032,8 @@ typedef struct wsfan_stats {
     uint64_t presence_chats;    /* with presence */
     uint64_t presence_rows;     /* users in these, each once on each node */
     uint64_t presence_mended;   /* times that what we held of a peer's rows was not what it has */
+    uint64_t connections_ended; /* of others to our endpoint: strangers that did not become peers within
+                                   10 s, or were too many; whoever sent what no peer sends */
 } wsfan_stats;
 
 typedef struct wsfan_peer_stats {
