@@ -9,7 +9,10 @@
 #include "placement.h"
 #include "wire.h"
 
-enum { WSF_LOOPS_MAX = 64 }; /* of a node, one bit each */
+enum {
+    WSF_LOOPS_MAX = 64, /* of a node, one bit each */
+    WSF_KNOWN_MAX = 320 /* peers, and others that are connected to us */
+};
 
 typedef struct wsf_core wsf_core;
 
@@ -197,6 +200,7 @@ void wsf_core_count_drop(wsf_core *core, wsfan_drop reason, uint64_t count);
 
 /* Fills what the core knows of. */
 void wsf_core_stats(const wsf_core *core, wsfan_stats *stats);
+/* At most WSF_KNOWN_MAX. */
 size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capacity);
 
 #endif

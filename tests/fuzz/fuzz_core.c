@@ -391,10 +391,10 @@ static void check_presence(const wsf_presence *p) {
 }
 
 static void check_bounds(const state *s) {
-    wsfan_peer_stats peers[64];
+    static wsfan_peer_stats peers[WSF_KNOWN_MAX];
     wsfan_stats stats;
-    size_t count = wsf_core_peers(s->core, peers, 64);
-    CHECK(count <= 64);
+    size_t count = wsf_core_peers(s->core, peers, WSF_KNOWN_MAX);
+    CHECK(count <= WSF_KNOWN_MAX);
     for (size_t i = 0; i < count; i++) {
         CHECK(peers[i].window_bytes <= WINDOW + CONTROL && peers[i].held_bytes <= WINDOW);
         CHECK(peers[i].queue_count <= QUEUE_COUNT);
@@ -402,7 +402,7 @@ static void check_bounds(const state *s) {
     for (unsigned i = 0; i < 3; i++)
         CHECK(s->core->peers[i].link.talk_bytes <= QUEUE_BYTES);
     wsf_core_stats(s->core, &stats);
-    CHECK(stats.chats <= CHATS && stats.peers <= 3 && stats.chats_remote <= REMOTE_CHATS);
+    CHECK(stats.chats <= CHATS && stats.peers == count && stats.chats_remote <= REMOTE_CHATS);
     CHECK(stats.joins_pending == s->tickets_out - s->tickets_back);
     CHECK(stats.requests_pending == s->asks_out - s->asks_back);
     CHECK(s->core->tasks_count <= REQUESTS);
