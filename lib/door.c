@@ -97,7 +97,7 @@ static void end(wsf_door *door, slot *s) {
     shutdown(s->fd, SHUT_RDWR);
 }
 
-static void release(slot *s) {
+static void release_slot(slot *s) {
     close(s->fd);
     s->fd = -1;
 }
@@ -160,7 +160,7 @@ static void on_accepted(wsf_door *door, int zmq_fd) {
     unsigned all;
     slot *known = find(door, zmq_fd);
     if (known != NULL)
-        release(known); /* its number is another's now */
+        release_slot(known); /* its number is another's now */
     slot *oldest = oldest_pending(door, &pending, &all);
     if (oldest != NULL && (pending >= door->pending_max || all >= door->connections_max))
         end(door, oldest);
@@ -182,7 +182,7 @@ static void on_accepted(wsf_door *door, int zmq_fd) {
     struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET,
                                  .data.u32 = (uint32_t)(s - door->slots) };
     if (!is_ours(door, fd) || epoll_ctl(door->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
-        release(s);
+        release_slot(s);
 }
 
 /* ------------------------------------------------------------------------------------ the events */
@@ -211,7 +211,7 @@ static bool read_events(wsf_door *door) {
         memcpy(&e.value, data + sizeof e.event, sizeof e.value);
         slot *s = e.event == ZMQ_EVENT_DISCONNECTED ? find(door, (int)e.value) : NULL;
         if (s != NULL) {
-            release(s);
+            release_slot(s);
         } else if (e.event == ZMQ_EVENT_ACCEPTED) {
             on_accepted(door, (int)e.value);
             in_vain = false;
@@ -273,7 +273,7 @@ static void *run(void *user) {
             if (s == NULL || s->fd < 0)
                 continue;
             if ((events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
-                release(s);
+                release_slot(s);
             else
                 count_bytes(door, s);
         }
@@ -358,7 +358,7 @@ void wsf_door_close(wsf_door *door) {
         zmq_close(door->monitor);
     for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
         if (door->slots[i].fd >= 0)
-            release(&door->slots[i]);
+            release_slot(&door->slots[i]);
     int fds[] = { door->epoll_fd, door->wake_fd, door->spare_fd, door->grip_fd };
     for (unsigned i = 0; i < sizeof fds / sizeof *fds; i++)
         if (fds[i] >= 0)
