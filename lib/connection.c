@@ -127,15 +127,22 @@ static int place_of(const wsf_keys *keys, uint32_t identity) {
 void wsf_connections_dial(wsf_connections *connections, uint32_t number, const char *endpoint,
                           uint32_t identity) {
     wsf_connection *to = &connections->list[number];
-    assert(number < WSF_CONNECTIONS_COUNT_MAX && to->endpoint[0] == '\0');
-    *to = (wsf_connection){ .hint = -1 };
-    snprintf(to->endpoint, sizeof to->endpoint, "%s", endpoint);
+    assert(number < WSF_CONNECTIONS_COUNT_MAX && !to->dialled);
+    bool again = strcmp(to->endpoint, endpoint) == 0;
+    if (!again) {
+        *to = (wsf_connection){ .hint = -1 };
+        snprintf(to->endpoint, sizeof to->endpoint, "%s", endpoint);
+    }
+    to->dialled = true;
     if (connections->used <= number)
         connections->used = number + 1;
     if (connections->auth != NULL) {
         int place = place_of(connections->keys, identity);
-        set_key(connections, to, place >= 0 ? (uint32_t)place : 0);
-        seek_anew(to, wsf_monotonic_ms());
+        if (place >= 0 || !again)
+            set_key(connections, to, place >= 0 ? (uint32_t)place : 0);
+        if (!again || to->proven) /* else the search goes on */
+            to->round = to->next = 0;
+        to->seek_at_ms = wsf_monotonic_ms() + HEAD_START_MS;
     }
     try_dial(connections, to);
 }
@@ -163,7 +170,7 @@ void wsf_connections_hang_up(wsf_connections *connections, uint32_t number) {
     wsf_connection *from = &connections->list[number];
     close_socket(connections, from);
     end_trials(connections, number);
-    from->endpoint[0] = '\0';
+    from->dialled = false;
 }
 
 static void dial_anew(wsf_connections *connections, wsf_connection *to) {
@@ -173,7 +180,7 @@ static void dial_anew(wsf_connections *connections, wsf_connection *to) {
 
 void wsf_connections_seek(wsf_connections *connections, uint32_t number, uint32_t identity) {
     wsf_connection *to = &connections->list[number];
-    if (connections->auth == NULL || to->endpoint[0] == '\0')
+    if (connections->auth == NULL || !to->dialled)
         return;
     uint64_t ms = wsf_monotonic_ms();
     if (to->proven) {
@@ -220,7 +227,7 @@ void wsf_connections_set_keys(wsf_connections *connections, const wsf_keys *keys
 static bool may_try(const wsf_connections *connections, const wsf_connection *to) {
     uint32_t max = to->round == 0 || to->hint >= 0 ? connections->trials_max
                                                    : connections->trials_max / 2;
-    return to->endpoint[0] != '\0' && !to->proven && connections->keys->count > 1 &&
+    return to->dialled && !to->proven && connections->keys->count > 1 &&
            connections->trials_count < max;
 }
 
@@ -335,7 +342,7 @@ void wsf_connections_renew(wsf_connections *connections) {
         wsf_connection *to = &connections->list[i];
         if (to->socket != NULL && is_silent(to, ms))
             dial_anew(connections, to);
-        else if (to->socket == NULL && retry && to->endpoint[0] != '\0')
+        else if (to->socket == NULL && retry && to->dialled)
             try_dial(connections, to);
     }
     if (connections->auth != NULL)

@@ -16,8 +16,9 @@ enum {
 };
 
 typedef struct {
-    void *socket;                             /* NULL with an endpoint: could not be made yet */
-    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1]; /* "": free */
+    void *socket; /* NULL though it is dialled: could not be made yet */
+    bool dialled;
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1]; /* when it was last dialled; "": never */
     bool unread;                              /* there may be something to read */
     bool proven;           /* something came by this socket, and nobody doubts it since */
     uint32_t key;          /* the place in keys->allowed of the one that it was made for */

@@ -5,12 +5,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
+#include "connection.h"
 #include "keys.h"
 #include "live.h"
 #include "suite.h"
@@ -292,6 +294,49 @@ START_TEST(a_node_that_comes_back_is_found_by_the_key_that_worked) {
     WAIT(up(0, 1) && up(1, 0));
     ck_assert_str_eq(first_key_at(endpoint_of(0)), pairs[0].public_key);
     stop_all();
+}
+END_TEST
+
+/* The place of the key that was tried last; -1: none yet. */
+static int last_place(const wsf_keys *keys) {
+    pthread_mutex_lock(&tries_lock);
+    int place = tries_count > 0 ? wsf_keys_find(keys, tries[tries_count - 1].key) : -1;
+    pthread_mutex_unlock(&tries_lock);
+    return place;
+}
+
+START_TEST(a_search_for_a_key_goes_on_where_an_endpoint_is_dialled_again) {
+    enum { FAR = 6 };
+    static wsf_connections connections = { .trials_max = 1 };
+    static wsf_keys keys;
+    const char *nowhere = "tcp://127.0.0.1:1";
+    pair own;
+    make_pairs();
+    own = pairs[0];
+    memcpy(keys.secret_key.text, own.secret_key, KEY_SIZE + 1);
+    ck_assert_int_eq(wsf_keys_allow(&keys, own.public_key), WSFAN_OK);
+    while (keys.count < WSF_KEYS_MAX) {
+        ck_assert_int_eq(zmq_curve_keypair(own.public_key, own.secret_key), 0);
+        ck_assert_int_eq(wsf_keys_allow(&keys, own.public_key), WSFAN_OK);
+    }
+    connections.context = zmq_ctx_new();
+    connections.keys = &keys;
+    connections.watch_fd = epoll_create1(0);
+    ck_assert_int_eq(wsf_auth_open(&connections.auth, connections.context, &keys), WSFAN_OK);
+    wsf_connections_dial(&connections, 0, nowhere, 0);
+    while (last_place(&keys) < FAR)
+        wsf_connections_renew(&connections);
+    wsf_connections_hang_up(&connections, 0);
+    forget_tries();
+    wsf_connections_dial(&connections, 0, nowhere, 0);
+    ck_assert_int_eq(last_place(&keys), 0); /* the likeliest first, */
+    while (last_place(&keys) == 0)
+        wsf_connections_renew(&connections);
+    ck_assert_int_eq(last_place(&keys), FAR + 1);
+    wsf_connections_hang_up(&connections, 0);
+    wsf_auth_close(connections.auth);
+    zmq_ctx_term(connections.context);
+    close(connections.watch_fd);
 }
 END_TEST
 
@@ -680,6 +725,7 @@ SUITE_MAIN("security", nodes_that_know_each_others_keys_relay,
            two_nodes_meet_among_as_many_keys_as_there_may_be,
            a_node_that_a_peer_tells_of_is_dialled_with_its_key,
            a_node_that_comes_back_is_found_by_the_key_that_worked,
+           a_search_for_a_key_goes_on_where_an_endpoint_is_dialled_again,
            the_address_of_a_node_that_left_is_another_ones_with_another_key,
            the_address_of_a_node_that_died_is_another_ones_before_the_dead_one_is_down,
            nodes_that_share_a_key_need_no_list,
