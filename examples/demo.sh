@@ -121,6 +121,6 @@ echo "  haproxy  http://127.0.0.1:$port  pid $(cat "$run/haproxy.pid")"
 echo
 echo "  open http://127.0.0.1:$port/ in three tabs: each is on another replica, in one chat"
 echo "  kill -9 one of the replicas: its tab reconnects elsewhere by itself"
-echo "  Ctrl-C ends everything"
+echo "  Ctrl-C, or SIGTERM, ends everything"
 wait
 fail "all replicas have ended"

@@ -17,8 +17,8 @@ typedef struct wsf_block {
 } wsf_block;
 
 enum {
-    WSF_BLOCK_BYTES = 4080, /* with what malloc() adds, a page */
-    WSF_BLOCKS_KEPT_MAX = 1024
+    WSF_BLOCK_BYTES = 4080,    /* with what malloc() adds, a page */
+    WSF_BLOCKS_KEPT_MAX = 1024 /* over it a block is freed at once */
 };
 
 /* For one thread at a time, but that any may return what it took. NULL: out of memory. */

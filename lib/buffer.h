@@ -40,6 +40,7 @@ static inline uint64_t wsf_buffer_cost(const wsf_buffer *buffer) {
 
 /* Buffers that wait to be used again: to take such memory and give it back costs more than to fill
  * it. For one thread. Begins as {0}. */
+/* Over these a frame is freed at once. */
 enum { WSF_BUFFER_CACHE_COUNT = 64, WSF_BUFFER_CACHE_BYTES = 4 * 1024 * 1024 };
 
 typedef struct {

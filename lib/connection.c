@@ -43,7 +43,8 @@ void wsf_zmq_set_common(void *socket, int64_t size_max, const char *endpoint) {
     wsf_zmq_set_int(socket, ZMQ_LINGER, 0);
     wsf_zmq_set_int(socket, ZMQ_SNDHWM, 0);
     wsf_zmq_set_int(socket, ZMQ_RCVHWM, 0);
-    wsf_zmq_set_int(socket, ZMQ_IPV6, strchr(endpoint, '[') != NULL);
+    bool all = strncmp(endpoint, "tcp://*:", 8) == 0; /* bound for both families then */
+    wsf_zmq_set_int(socket, ZMQ_IPV6, all || strchr(endpoint, '[') != NULL);
 }
 
 static int descriptor_of(void *socket) {

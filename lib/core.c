@@ -35,17 +35,17 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
         wsf_copy_text(core->endpoint, sizeof core->endpoint, wsfan_string(config->endpoint));
     core->effects = *effects;
     core->random = config->seed;
-    core->epoch = wsf_greet_random(core) >> 1;
+    core->epoch = wsf_random(core) >> 1;
     core->last_ms = now.ms;
     wsf_hash_key_init(&core->key, core->cluster);
     core->frame_size_max = wsf_core_frame_size_max(config);
-    wsf_roster_init(&core->presence, &config->presence, wsf_greet_random(core));
+    wsf_roster_init(&core->presence, &config->presence, wsf_random(core));
     core->presence.now_ms = now.ms;
     core->reader = wsf_reader_new();
     core->plan = wsf_plan_new();
     if (core->reader == NULL || core->plan == NULL ||
         wsf_interest_init(&core->interest, config->remote_chats_count_max,
-                          config->interest_log_count_max, wsf_greet_random(core)) != WSFAN_OK) {
+                          config->interest_log_count_max, wsf_random(core)) != WSFAN_OK) {
         wsf_reader_destroy(core->reader);
         wsf_free(core->plan);
         wsf_free(core);
@@ -79,8 +79,11 @@ size_t wsf_core_introduction(const wsf_core *core, uint8_t topic[WSF_INTRODUCTIO
 
 void wsf_core_name_endpoints(wsf_core *core, unsigned source, const char *const *endpoints,
                              size_t count, wsf_now now) {
-    core->sources_awaited &= ~(UINT32_C(1) << source);
     wsf_dial_name(core, source, endpoints, count, now);
+}
+
+void wsf_core_names_known(wsf_core *core) {
+    core->names_awaited = false;
 }
 
 /* ------------------------------------------------------------------------------- join barrier */
@@ -136,28 +139,35 @@ static void note_skipped(wsf_core *core, uint64_t serial) {
     }
 }
 
-/* Out of memory leaves the list empty: the status still says that somebody is missing. */
-static void name_missing(const wsf_core *core, wsf_ticket *ticket) {
+/* Those that have not acknowledged, then those that refuse us; WSF_PEERS_MAX at most. Out of memory leaves
+ * the list empty: the status still says that somebody is missing. */
+static void name_missing(const wsf_core *core, wsf_ticket *ticket, const uint64_t *refusers,
+                         uint32_t refusers_count) {
     ticket->missing = wsf_alloc(WSF_PEERS_MAX * sizeof *ticket->missing);
-    for (unsigned i = 0; ticket->missing != NULL && i < core->config.peers_count_max; i++)
+    if (ticket->missing == NULL)
+        return;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (!acknowledged(&core->peers[i], ticket->serial))
             ticket->missing[ticket->missing_count++] = core->peers[i].node;
+    for (uint32_t i = 0; i < refusers_count && ticket->missing_count < WSF_PEERS_MAX; i++)
+        ticket->missing[ticket->missing_count++] = refusers[i];
 }
 
 /* Serials may repeat or step back (an audience that another loop announced before), so the first
  * ticket may hold back a later one that has passed; but never beyond the first's deadline. */
 static void move_barriers(wsf_core *core, wsf_now now) {
+    uint64_t refusers[WSF_PEERS_MAX];
+    uint32_t count = core->tickets_head != NULL ? wsf_dial_refusers(core, now, refusers) : 0;
     while (core->tickets_head != NULL) {
         wsf_ticket *ticket = first_ticket(core);
-        if (barrier_passed(core, ticket->serial)) {
-            note_skipped(core, ticket->serial);
-            hand_back_first(core, WSFAN_OK);
-        } else if (now.ms >= ticket->deadline_ms) {
-            name_missing(core, ticket);
-            hand_back_first(core, WSFAN_EPARTIAL);
-        } else {
+        bool passed = barrier_passed(core, ticket->serial);
+        if (!passed && now.ms < ticket->deadline_ms)
             return;
-        }
+        if (passed)
+            note_skipped(core, ticket->serial);
+        if (!passed || count > 0)
+            name_missing(core, ticket, refusers, count);
+        hand_back_first(core, passed && count == 0 ? WSFAN_OK : WSFAN_EPARTIAL);
     }
 }
 
@@ -274,6 +284,8 @@ void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
         return;
     }
     receipt->result.id = message->id;
+    receipt->refusing_count = wsf_route_keep(message, receipt->missing,
+                                             wsf_dial_refusers(core, now, receipt->missing));
     wsf_route_deliver(core, wsfan_message_ref(message), loops);
     wsf_results_add(core, receipt, now);
     wsfan_message_unref(message);
@@ -325,7 +337,7 @@ void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, ws
     }
     if (head.sender == core->config.node)
         wsf_greet_own_id(core, connection);
-    wsf_dial_identify(core, connection, head.sender);
+    wsf_dial_identify(core, connection, head.sender, now);
     if (head.sender != core->config.node)
         wsf_receiver_take(core, connection, &head, frame, now);
 }
@@ -393,6 +405,10 @@ bool wsf_core_ready(const wsf_core *core) {
     return core->ready;
 }
 
+int wsf_core_readiness(const wsf_core *core, wsf_now now) {
+    return wsf_standing_readiness(core, now);
+}
+
 void wsf_core_drain(wsf_core *core, uint32_t ms_max, wsf_now now) {
     wsf_standing_drain(core, ms_max, now);
 }
@@ -440,6 +456,8 @@ void wsf_core_stats(const wsf_core *core, wsfan_stats *stats) {
         stats->endpoints += core->connections[i].used && core->connections[i].named != 0;
     for (unsigned i = 0; i < WSF_SOURCES_MAX; i++)
         stats->endpoints_surplus += core->surplus[i];
+    uint64_t refusers[WSF_PEERS_MAX];
+    stats->peers_refusing = wsf_dial_refusers(core, (wsf_now){ core->last_ms, 0 }, refusers);
 }
 
 _Static_assert(WSF_KNOWN_MAX == WSF_PEERS_MAX + WSF_SUBSCRIBERS_MAX, "both are told of");

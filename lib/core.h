@@ -16,14 +16,14 @@ enum {
 
 typedef struct wsf_core wsf_core;
 
-/* Who names endpoints: the options, each DNS name in them, the host's own discoveries. */
+/* Who names endpoints: the options, and the host's own discoveries. Of each, what the names stand for that
+ * it gave is a source of its own: source + WSF_SOURCE_DNS. */
 enum {
     WSF_SOURCE_OPTIONS = 0,
     WSF_SOURCE_HOST = 1,
     WSF_HOST_SOURCES_MAX = 8,
     WSF_SOURCE_DNS = WSF_SOURCE_HOST + WSF_HOST_SOURCES_MAX,
-    WSF_DNS_SOURCES_MAX = 16,
-    WSF_SOURCES_MAX = WSF_SOURCE_DNS + WSF_DNS_SOURCES_MAX /* one bit each in 32 */
+    WSF_SOURCES_MAX = 2 * WSF_SOURCE_DNS /* one bit each in 32 */
 };
 
 typedef struct {
@@ -59,7 +59,7 @@ typedef struct {
     uint32_t protocol_max;
     wsfan_slow_peer slow_peer;
     uint32_t ready_ms_max;
-    uint32_t sources_awaited;   /* as bits: not ready before these have named endpoints */
+    bool names_awaited;         /* not ready before wsf_core_names_known() */
     uint32_t weight;            /* 0: owns no chats */
     const char *public_address; /* NULL: none */
     bool publisher_only;
@@ -128,6 +128,9 @@ size_t wsf_core_introduction(const wsf_core *core, uint8_t topic[WSF_INTRODUCTIO
 void wsf_core_name_endpoints(wsf_core *core, unsigned source, const char *const *endpoints,
                              size_t count, wsf_now now);
 
+/* Every name among the endpoints of the options has led to addresses. */
+void wsf_core_names_known(wsf_core *core);
+
 /* Takes over the caller's reference. The message's receipt, if any, comes back once, by
  * effects->result. */
 void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now);
@@ -187,6 +190,9 @@ uint64_t wsf_core_deadline(const wsf_core *core); /* UINT64_MAX: none */
 
 /* Whether it has met its peers, or waited for them long enough. Once ready it stays so. */
 bool wsf_core_ready(const wsf_core *core);
+
+/* The same as wsfan_node_ready() says it. */
+int wsf_core_readiness(const wsf_core *core, wsf_now now);
 
 /* Begins to drain, or lets a drain end sooner. effects->drained tells when it is over. */
 void wsf_core_drain(wsf_core *core, uint32_t ms_max, wsf_now now);

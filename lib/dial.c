@@ -5,6 +5,12 @@
  * ever. A named endpoint that leads to ourselves, or to a node that another connection reaches,
  * rests: it is remembered, so that naming it again does not dial it again.
  *
+ * No answer holds for ever. There may be one address in front of all nodes, whoever refused us may
+ * change its mind, and a connection may be dead at one end only. So where no linked peer is heard an
+ * endpoint is dialled anew at the latest after down_ms, with jitter, whether it rests or not; and where
+ * one was heard when it has been silent for a while. Of two endpoints of a peer the one that the peer
+ * itself tells stays, so that the other one, which may be anybody's, is among those that rest.
+ *
  * Invariant: an endpoint rests only while its node is ourselves or has another connection. */
 #include "dial.h"
 
@@ -15,12 +21,14 @@ _Static_assert(WSFAN_ENDPOINTS_MAX == WSF_CONNECTIONS_MAX, "as wsfan.h says");
 
 static void hang_up(wsf_core *core, wsf_connection *connection) {
     connection->dialled = false;
+    connection->again_ms = 0;
     core->effects.disconnect(core->effects.user, (uint32_t)(connection - core->connections));
 }
 
 static void dial(wsf_core *core, wsf_connection *connection) {
     connection->dialled = true;
     connection->node = 0;
+    connection->again_ms = 0;
     core->effects.connect(core->effects.user, (uint32_t)(connection - core->connections),
                           connection->endpoint, wsf_identity_of(connection->likely));
 }
@@ -44,7 +52,8 @@ static wsf_connection *find(wsf_core *core, const char *endpoint) {
 }
 
 static bool abandoned(const wsf_connection *connection) {
-    return connection->used && connection->named == 0 && connection->node == 0;
+    return connection->used && connection->named == 0 &&
+           (connection->node == 0 || connection->refused != WSFAN_REASON_NONE);
 }
 
 /* A free place; where it is urgent, also that of one which nobody names or answers at. */
@@ -126,22 +135,21 @@ void wsf_dial_name(wsf_core *core, unsigned source, const char *const *endpoints
             core->surplus[source]++;
 }
 
-void wsf_dial_hearsay(wsf_core *core, const char *endpoint, uint64_t node, bool own_word,
+bool wsf_dial_hearsay(wsf_core *core, const char *endpoint, uint64_t node, bool own_word,
                       wsf_now now) {
     wsf_connection *known = find(core, endpoint);
     if (known != NULL) {
         const wsf_peer *peer = wsf_peer_find(core, known->node);
-        if (!known->dialled || (peer != NULL && peer->state == WSFAN_PEER_UP))
-            return;
-        known->likely = node;
-        seek(core, known, node);
-        return;
+        if (known->dialled && (peer == NULL || peer->state != WSFAN_PEER_UP)) {
+            known->likely = node;
+            seek(core, known, node);
+        }
+        return true;
     }
     uint32_t pending = 0;
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
         pending += abandoned(&core->connections[i]);
-    if (own_word || pending < WSF_HEARSAY_MAX)
-        add(core, endpoint, node, 0, own_word, now);
+    return (own_word || pending < WSF_HEARSAY_MAX) && add(core, endpoint, node, 0, own_word, now);
 }
 
 /* ---------------------------------------------------------------------------------------- nodes */
@@ -164,9 +172,22 @@ static void rest(wsf_core *core, wsf_connection *connection, uint64_t node) {
     connection->refused = WSFAN_REASON_NONE;
 }
 
-void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node) {
+/* How long a linked peer, which sends heartbeats, may say nothing by its connection. */
+static uint64_t quiet_ms(const wsf_core *core) {
+    uint64_t ms = (uint64_t)core->config.silent_ms + core->config.heartbeat_ms;
+    return ms < core->config.down_ms ? ms : core->config.down_ms;
+}
+
+static bool is_own_word(const wsf_peer *peer, const wsf_connection *connection) {
+    return peer != NULL && strcmp(peer->endpoint, connection->endpoint) == 0;
+}
+
+void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node, wsf_now now) {
     wsf_connection *connection = &core->connections[number];
     uint64_t before = connection->node;
+    const wsf_peer *peer = wsf_peer_find(core, node);
+    if (peer != NULL && peer->linked)
+        connection->again_ms = now.ms + quiet_ms(core);
     if (before == node)
         return;
     connection->likely = node;
@@ -175,15 +196,16 @@ void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node) {
     } else {
         /* One connection to a node is enough; two would bring every frame twice. Of a peer that was
          * down, the one that brought a frame is the one that works. */
-        const wsf_peer *peer = wsf_peer_find(core, node);
-        bool was_down = peer != NULL && peer->state == WSFAN_PEER_DOWN;
+        bool better = is_own_word(peer, connection) ||
+                      (peer != NULL && peer->state == WSFAN_PEER_DOWN);
         connection->node = node;
+        connection->self_told = false;
         connection->refused = WSFAN_REASON_NONE;
         for (uint32_t i = 0; i < core->connections_count; i++) {
             wsf_connection *other = &core->connections[i];
             if (i == number || !other->dialled || other->node != node)
                 continue;
-            rest(core, was_down ? other : connection, node);
+            rest(core, better ? other : connection, node);
             break;
         }
     }
@@ -191,7 +213,19 @@ void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node) {
         wake_resting(core, before);
 }
 
+void wsf_dial_linked(wsf_core *core, const wsf_peer *peer, wsf_now now) {
+    for (uint32_t i = 0; i < core->connections_count; i++) {
+        wsf_connection *connection = &core->connections[i];
+        if (!connection->used || connection->node != peer->node)
+            continue;
+        connection->refused = WSFAN_REASON_NONE;
+        if (connection->dialled && !is_own_word(peer, connection))
+            wsf_dial_hearsay(core, peer->endpoint, peer->node, true, now);
+    }
+}
+
 static void redial(wsf_core *core, uint32_t number) {
+    core->connections[number].again_ms = 0;
     core->effects.disconnect(core->effects.user, number);
     core->effects.connect(core->effects.user, number, core->connections[number].endpoint,
                           wsf_identity_of(core->connections[number].likely));
@@ -231,35 +265,91 @@ void wsf_dial_release(wsf_core *core, uint64_t node) {
     }
 }
 
-/* ----------------------------------------------------------------------------------------- time */
+/* ------------------------------------------------------------------------------------- refusals */
 
-/* Whoever had no room for us may have it by now. */
-static uint64_t ask_again_ms(const wsf_core *core, const wsf_connection *connection) {
-    if (!connection->dialled || connection->refused != WSFAN_REASON_LIMIT)
-        return UINT64_MAX;
-    return connection->refused_ms + core->config.down_ms;
+enum { REFUSAL_TIMES = 3 }; /* down_ms: two answers in a row may be lost */
+
+/* The node, or with 0 any peer. */
+static bool lives(const wsf_core *core, uint64_t node) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (peer->node != 0 && (node == 0 || peer->node == node) && wsf_peer_live(peer))
+            return true;
+    }
+    return false;
 }
 
-void wsf_dial_tick(wsf_core *core, wsf_now now) {
-    for (uint32_t i = 0; i < core->connections_count; i++) {
-        wsf_connection *connection = &core->connections[i];
-        if (abandoned(connection) && now.ms - connection->since_ms >= core->config.forget_ms) {
-            forget(core, connection);
-        } else if (now.ms >= ask_again_ms(core, connection)) {
-            connection->refused_ms = now.ms;
-            redial(core, i);
-        }
+static bool refuses(const wsf_core *core, const wsf_connection *connection, wsf_now now) {
+    return connection->used && connection->dialled && connection->refused != WSFAN_REASON_NONE &&
+           now.ms - connection->refusal_ms < REFUSAL_TIMES * (uint64_t)core->config.down_ms &&
+           !lives(core, connection->refuser);
+}
+
+uint32_t wsf_dial_refusers(const wsf_core *core, wsf_now now, uint64_t nodes[WSF_PEERS_MAX]) {
+    uint32_t count = 0;
+    bool alone = !lives(core, 0);
+    for (uint32_t i = 0; i < core->connections_count && count < WSF_PEERS_MAX; i++) {
+        const wsf_connection *connection = &core->connections[i];
+        bool foreign = connection->refused == WSFAN_REASON_CLUSTER ||
+                       connection->refused == WSFAN_REASON_VERSION;
+        bool counts = refuses(core, connection, now) && (alone || !foreign);
+        for (uint32_t n = 0; n < count && counts; n++)
+            counts = nodes[n] != connection->refuser;
+        if (counts)
+            nodes[count++] = connection->refuser;
     }
+    return count;
+}
+
+bool wsf_dial_refused(const wsf_core *core, wsf_now now) {
+    uint64_t nodes[WSF_PEERS_MAX];
+    return !lives(core, 0) && wsf_dial_refusers(core, now, nodes) > 0;
+}
+
+/* ----------------------------------------------------------------------------------------- time */
+
+/* At the latest after down_ms, with the time that an answer takes. */
+static uint64_t jittered_ms(wsf_core *core) {
+    uint64_t half = core->config.down_ms / 2;
+    return half + wsf_random(core) % (half * 3 / 4 + 1);
+}
+
+static void tick_connection(wsf_core *core, uint32_t number, uint64_t overslept_ms, wsf_now now) {
+    wsf_connection *connection = &core->connections[number];
+    if (abandoned(connection) && now.ms - connection->since_ms >= core->config.forget_ms) {
+        forget(core, connection);
+        return;
+    }
+    if (connection->again_ms != 0 && now.ms >= connection->again_ms + overslept_ms) {
+        if (connection->dialled)
+            redial(core, number);
+        else
+            dial(core, connection);
+    }
+    if (connection->again_ms == 0)
+        connection->again_ms = now.ms + jittered_ms(core);
+    else
+        connection->again_ms += overslept_ms;
+}
+
+void wsf_dial_tick(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
+    for (uint32_t i = 0; i < core->connections_count; i++)
+        if (core->connections[i].used)
+            tick_connection(core, i, overslept_ms, now);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
 }
 
 uint64_t wsf_dial_deadline(const wsf_core *core) {
     uint64_t at = UINT64_MAX;
     for (uint32_t i = 0; i < core->connections_count; i++) {
         const wsf_connection *connection = &core->connections[i];
-        if (abandoned(connection) && connection->since_ms + core->config.forget_ms < at)
-            at = connection->since_ms + core->config.forget_ms;
-        if (ask_again_ms(core, connection) < at)
-            at = ask_again_ms(core, connection);
+        if (abandoned(connection))
+            at = earlier(at, connection->since_ms + core->config.forget_ms);
+        if (connection->used)
+            at = earlier(at, connection->again_ms);
     }
     return at;
 }

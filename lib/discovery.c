@@ -1,11 +1,12 @@
 /* The only file that knows the resolver, c-ares. Answers for when a name is asked for and which
- * answers count: only one with an address replaces the set of its name. Whatever else comes - no
- * such name, no address, an error, nothing - leaves the last set as it is.
+ * answers count: only one with an address replaces the addresses of its name. Whatever else comes -
+ * no such name, no address, an error, nothing - leaves the last ones as they are. The mesh is told, of
+ * each source, the addresses of all its names together.
  *
  * c-ares never blocks, so that closing does not wait for a name server. What to know of it:
  * - ares_library_init() does nothing on Linux but count, without a lock: it is not called.
- * - A channel reads resolv.conf and the environment when it is made: once in wsfan_node_open(), on
- *   the host's thread, and again only when resolv.conf has changed.
+ * - A channel reads resolv.conf and the environment when it is made: once on the thread of the host
+ *   that names the first name, and again only when resolv.conf has changed.
  * - Without ARES_AI_NOSORT it opens a socket for each address to find out which is nearest. */
 #include "discovery.h"
 
@@ -25,7 +26,7 @@
 #include "memory.h"
 
 enum {
-    ADDRESSES_MAX = WSFAN_ENDPOINTS_MAX, /* of one name */
+    ADDRESSES_MAX = WSFAN_ENDPOINTS_MAX, /* of one name, and of all names of a source */
     ENDPOINT_SIZE = 64,                  /* of an address, with its NUL */
     SOCKETS_MAX = 64,
     FIRST_RETRY_MS = 250,
@@ -35,16 +36,22 @@ enum {
 
 static const char RESOLV_CONF[] = "/etc/resolv.conf";
 
-typedef struct {
+typedef char address[ENDPOINT_SIZE];
+
+/* One name of one source. */
+typedef struct wsf_question {
+    wsf_question *next;
     wsf_discovery *discovery;
     char host[WSF_ENDPOINT_SIZE_MAX + 1];
     unsigned port;
     unsigned source;
-    bool asked;    /* and not answered yet */
-    bool answered; /* well, at least once */
+    bool asked; /* c-ares has it, and calls on_answer() */
+    bool gone;  /* its source does not name it any more; freed when c-ares has given it back */
     uint32_t retry_ms;
     uint64_t due_ms;
-    uint64_t surplus;
+    uint64_t surplus;   /* addresses over the limit */
+    address *addresses; /* of the last answer that had any, sorted; NULL: none yet */
+    size_t addresses_count;
 } question;
 
 struct wsf_discovery {
@@ -52,14 +59,16 @@ struct wsf_discovery {
     pthread_t thread;
     int wake_fd;
     atomic_bool stop;
+    pthread_mutex_t lock; /* of the questions and what is stale; never held when c-ares is called */
+    question *questions;
+    uint32_t stale; /* bits of sources whose addresses the mesh is to be told */
+    uint64_t surplus_of[WSF_SOURCE_DNS];
     uint32_t interval_ms;
     unsigned seed;
     ares_channel channel;    /* NULL: could not be made yet */
     struct stat resolv_conf; /* as the channel has read it */
     struct pollfd sockets[SOCKETS_MAX + 1];
     nfds_t sockets_count;
-    size_t questions_count;
-    question questions[WSF_DNS_SOURCES_MAX];
     atomic_uint_fast64_t answers;
     atomic_uint_fast64_t failures;
     atomic_uint_fast64_t surplus;
@@ -139,89 +148,141 @@ static int open_channel(wsf_discovery *d) {
 
 /* ------------------------------------------------------------------------------------- answers */
 
-static bool write_endpoint(char out[ENDPOINT_SIZE], const struct sockaddr *address, unsigned port) {
+static bool write_endpoint(address out, const struct sockaddr *from, unsigned port) {
     char host[INET6_ADDRSTRLEN];
-    if (address->sa_family == AF_INET) {
-        const struct sockaddr_in *ip = (const struct sockaddr_in *)(const void *)address;
+    if (from->sa_family == AF_INET) {
+        const struct sockaddr_in *ip = (const struct sockaddr_in *)(const void *)from;
         inet_ntop(AF_INET, &ip->sin_addr, host, sizeof host);
-        snprintf(out, ENDPOINT_SIZE, "tcp://%s:%u", host, port);
-    } else if (address->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *ip = (const struct sockaddr_in6 *)(const void *)address;
+        snprintf(out, sizeof(address), "tcp://%s:%u", host, port);
+    } else if (from->sa_family == AF_INET6) {
+        const struct sockaddr_in6 *ip = (const struct sockaddr_in6 *)(const void *)from;
         inet_ntop(AF_INET6, &ip->sin6_addr, host, sizeof host);
-        snprintf(out, ENDPOINT_SIZE, "tcp://[%s]:%u", host, port);
+        snprintf(out, sizeof(address), "tcp://[%s]:%u", host, port);
     } else {
         return false;
     }
-    return true;
+    return wsf_endpoint_to_tell(out, strlen(out)); /* DNS may say 0.0.0.0 */
 }
 
 static int compare(const void *a, const void *b) {
     return strcmp(a, b);
 }
 
-/* Sorted, because servers rotate their answers: all nodes shall keep the same of too many. */
-static bool name_addresses(question *q, const struct ares_addrinfo_node *first) {
+/* Sorts, because servers rotate their answers: all nodes shall keep the same of too many. Returns how
+ * many are left, which are those at the beginning. */
+static size_t sort_unique(address *all, size_t count) {
+    size_t kept = 0;
+    qsort(all, count, sizeof *all, compare);
+    for (size_t i = 0; i < count; i++)
+        if (i == 0 || strcmp(all[i], all[kept - 1]) != 0)
+            memmove(all[kept++], all[i], sizeof *all);
+    return kept;
+}
+
+/* The lock is held. False: there is no address, or no memory. */
+static bool take_addresses(question *q, const struct ares_addrinfo_node *first) {
     size_t count = 0;
     for (const struct ares_addrinfo_node *i = first; i != NULL; i = i->ai_next)
         count++;
-    if (count == 0)
-        return false;
-    char(*all)[ENDPOINT_SIZE] = wsf_alloc_zero(count, sizeof *all);
+    address *all = count > 0 ? wsf_alloc_zero(count, sizeof *all) : NULL;
     if (all == NULL)
         return false;
     count = 0;
     for (const struct ares_addrinfo_node *i = first; i != NULL; i = i->ai_next)
         if (write_endpoint(all[count], i->ai_addr, q->port))
             count++;
-    qsort(all, count, sizeof *all, compare);
-
-    const char *kept[ADDRESSES_MAX];
-    size_t kept_count = 0;
-    q->surplus = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0 && strcmp(all[i], all[i - 1]) == 0)
-            continue;
-        if (kept_count < ADDRESSES_MAX)
-            kept[kept_count++] = all[i];
-        else
-            q->surplus++;
+    count = sort_unique(all, count);
+    if (count == 0) {
+        wsf_free(all);
+        return false;
     }
-    bool named = kept_count > 0 && wsf_mesh_name_endpoints(q->discovery->mesh, q->source, kept,
-                                                           kept_count) == WSFAN_OK;
-    wsf_free(all);
-    return named;
+    wsf_free(q->addresses);
+    q->addresses = all;
+    q->addresses_count = count < ADDRESSES_MAX ? count : ADDRESSES_MAX;
+    q->surplus = count - q->addresses_count;
+    return true;
 }
 
-static void count_surplus(wsf_discovery *d) {
+/* The lock is held. The addresses of all names of a source; false: no memory. */
+static bool tell_mesh(wsf_discovery *d, unsigned source) {
+    size_t count = 0;
+    bool known = true;
+    d->surplus_of[source] = 0;
+    for (const question *q = d->questions; q != NULL; q = q->next)
+        if (q->source == source && !q->gone) {
+            count += q->addresses_count;
+            d->surplus_of[source] += q->surplus;
+            known = known && q->addresses != NULL;
+        }
+    address *all = wsf_alloc_zero(count + 1, sizeof *all);
+    if (all == NULL)
+        return false;
+    count = 0;
+    for (const question *q = d->questions; q != NULL; q = q->next)
+        for (size_t i = 0; q->source == source && !q->gone && i < q->addresses_count; i++)
+            memcpy(all[count++], q->addresses[i], sizeof *all);
+    count = sort_unique(all, count);
+    const char *kept[ADDRESSES_MAX];
+    size_t kept_count = count < ADDRESSES_MAX ? count : ADDRESSES_MAX;
+    for (size_t i = 0; i < kept_count; i++)
+        kept[i] = all[i];
+    d->surplus_of[source] += count - kept_count;
+    bool told = wsf_mesh_name_endpoints(d->mesh, source + WSF_SOURCE_DNS, kept, kept_count) ==
+                WSFAN_OK;
+    if (told && known && source == WSF_SOURCE_OPTIONS)
+        wsf_mesh_names_known(d->mesh);
+    wsf_free(all);
+    return told;
+}
+
+/* The lock is held. False: there was no memory for all of it. */
+static bool tell_stale(wsf_discovery *d) {
     uint64_t surplus = 0;
-    for (size_t i = 0; i < d->questions_count; i++)
-        surplus += d->questions[i].surplus;
+    for (unsigned i = 0; i < WSF_SOURCE_DNS; i++) {
+        uint32_t bit = UINT32_C(1) << i;
+        if ((d->stale & bit) != 0 && tell_mesh(d, i))
+            d->stale &= ~bit;
+        surplus += d->surplus_of[i];
+    }
     atomic_store(&d->surplus, surplus);
+    return d->stale == 0;
 }
 
 static void on_failure(question *q) {
     wsf_discovery *d = q->discovery;
     atomic_fetch_add(&d->failures, 1);
-    uint32_t wait_ms = q->answered ? d->interval_ms : q->retry_ms;
+    uint32_t wait_ms = q->addresses != NULL ? d->interval_ms : q->retry_ms;
     q->due_ms = now_ms() + jittered(d, wait_ms);
     q->retry_ms = q->retry_ms < d->interval_ms / 2 ? q->retry_ms * 2 : d->interval_ms;
+}
+
+static void free_question(question *q) {
+    wsf_free(q->addresses);
+    wsf_free(q);
 }
 
 static void on_answer(void *user, int status, int timeouts, struct ares_addrinfo *answer) {
     question *q = user;
     wsf_discovery *d = q->discovery;
     (void)timeouts;
+    pthread_mutex_lock(&d->lock);
     q->asked = false;
-    if (status == ARES_EDESTRUCTION) {
-        q->due_ms = 0; /* the new channel is asked at once */
-    } else if (status == ARES_SUCCESS && name_addresses(q, answer->nodes)) {
-        q->answered = true;
+    if (q->gone) {
+        question **at = &d->questions;
+        while (*at != q)
+            at = &(*at)->next;
+        *at = q->next;
+        free_question(q);
+    } else if (status == ARES_EDESTRUCTION || status == ARES_ECANCELLED) {
+        q->due_ms = 0; /* it is asked again at once */
+    } else if (status == ARES_SUCCESS && take_addresses(q, answer->nodes)) {
         q->due_ms = now_ms() + jittered(d, d->interval_ms);
-        count_surplus(d);
+        d->stale |= UINT32_C(1) << q->source;
         atomic_fetch_add(&d->answers, 1);
     } else {
         on_failure(q);
     }
+    pthread_mutex_unlock(&d->lock);
     if (answer != NULL)
         ares_freeaddrinfo(answer);
 }
@@ -233,7 +294,7 @@ static void ask(wsf_discovery *d, question *q) {
     if (d->channel == NULL || !same_file(&now, &d->resolv_conf))
         open_channel(d);
     if (d->channel == NULL) {
-        on_failure(q);
+        on_answer(q, ARES_ENOTINITIALIZED, 0, NULL);
         return;
     }
     struct ares_addrinfo_hints hints = {
@@ -241,23 +302,48 @@ static void ask(wsf_discovery *d, question *q) {
         .ai_family = AF_UNSPEC,
         .ai_socktype = SOCK_STREAM,
     };
-    q->asked = true;
     ares_getaddrinfo(d->channel, q->host, NULL, &hints, on_answer, q);
 }
 
-/* Asks what is due. Returns how long to wait at most, without regard to sockets. */
+/* The lock is held. */
+static question *first_due(wsf_discovery *d, uint64_t at_ms) {
+    question *q = d->questions;
+    while (q != NULL && (q->asked || q->due_ms > at_ms))
+        q = q->next;
+    return q;
+}
+
+/* c-ares gives back what nobody wants to know any more only with all the rest. */
+static void take_back(wsf_discovery *d) {
+    pthread_mutex_lock(&d->lock);
+    const question *q = d->questions;
+    while (q != NULL && !q->gone)
+        q = q->next;
+    pthread_mutex_unlock(&d->lock);
+    if (q != NULL && d->channel != NULL)
+        ares_cancel(d->channel);
+}
+
+/* Asks what is due, and tells the mesh what has been answered. Returns how long to wait at most,
+ * without regard to sockets. */
 static int ask_due(wsf_discovery *d) {
-    for (size_t i = 0; i < d->questions_count; i++)
-        if (!d->questions[i].asked && d->questions[i].due_ms <= now_ms())
-            ask(d, &d->questions[i]);
+    question *due;
+    take_back(d);
+    pthread_mutex_lock(&d->lock);
+    while ((due = first_due(d, now_ms())) != NULL) {
+        due->asked = true;
+        pthread_mutex_unlock(&d->lock);
+        ask(d, due);
+        pthread_mutex_lock(&d->lock);
+    }
     uint64_t at_ms = now_ms();
-    uint64_t wait_ms = 3600000;
-    for (size_t i = 0; i < d->questions_count; i++) {
-        const question *q = &d->questions[i];
+    uint64_t wait_ms = tell_stale(d) ? 3600000 : FIRST_RETRY_MS;
+    for (const question *q = d->questions; q != NULL; q = q->next) {
         uint64_t left_ms = q->due_ms > at_ms ? q->due_ms - at_ms : 0;
         if (!q->asked && left_ms < wait_ms)
             wait_ms = left_ms;
     }
+    pthread_mutex_unlock(&d->lock);
     struct timeval until;
     if (d->channel != NULL && ares_timeout(d->channel, NULL, &until) != NULL) {
         uint64_t left_ms = (uint64_t)until.tv_sec * 1000 + (uint64_t)until.tv_usec / 1000 + 1;
@@ -276,6 +362,9 @@ static void *run(void *user) {
         memcpy(ready, d->sockets, count * sizeof *ready);
         ready[count] = (struct pollfd){ .fd = d->wake_fd, .events = POLLIN };
         poll(ready, count + 1, timeout_ms);
+        uint64_t woken;
+        if (ready[count].revents != 0 && read(d->wake_fd, &woken, sizeof woken) < 0)
+            continue;
         for (nfds_t i = 0; i < count && d->channel != NULL; i++) {
             bool out = (ready[i].revents & POLLOUT) != 0;
             bool in = (ready[i].revents & ~POLLOUT) != 0;
@@ -301,30 +390,35 @@ static int start_thread(wsf_discovery *d) {
 
 /* ------------------------------------------------------------------------------ open and close */
 
+static void free_list(question *q) {
+    while (q != NULL) {
+        question *next = q->next;
+        free_question(q);
+        q = next;
+    }
+}
+
 static void release(wsf_discovery *d) {
     if (d->channel != NULL)
-        ares_destroy(d->channel);
+        ares_destroy(d->channel); /* gives back what it was asked */
+    free_list(d->questions);
     if (d->wake_fd >= 0)
         close(d->wake_fd);
+    pthread_mutex_destroy(&d->lock);
     wsf_free(d);
 }
 
-int wsf_discovery_open(wsf_discovery **out, wsf_mesh *mesh, const char *const *names, size_t count,
-                       uint32_t interval_ms, uint64_t seed) {
+int wsf_discovery_open(wsf_discovery **out, wsf_mesh *mesh, uint32_t interval_ms, uint64_t seed) {
     wsf_discovery *d = wsf_alloc_zero(1, sizeof *d);
     if (d == NULL)
         return WSFAN_ENOMEM;
+    if (pthread_mutex_init(&d->lock, NULL) != 0) {
+        wsf_free(d);
+        return WSFAN_ESYSTEM;
+    }
     d->mesh = mesh;
     d->interval_ms = interval_ms;
     d->seed = (unsigned)seed;
-    d->questions_count = count;
-    for (size_t i = 0; i < count; i++) {
-        question *q = &d->questions[i];
-        q->discovery = d;
-        q->source = WSF_SOURCE_DNS + (unsigned)i;
-        q->retry_ms = interval_ms < FIRST_RETRY_MS ? interval_ms : FIRST_RETRY_MS;
-        wsf_endpoint_split_dns(names[i], q->host, &q->port);
-    }
     int error = WSFAN_ESYSTEM;
     d->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (d->wake_fd >= 0 && (error = open_channel(d)) == WSFAN_OK)
@@ -337,14 +431,84 @@ int wsf_discovery_open(wsf_discovery **out, wsf_mesh *mesh, const char *const *n
     return WSFAN_OK;
 }
 
+static void wake(wsf_discovery *d) {
+    ssize_t written = write(d->wake_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
+    (void)written; /* it is woken already */
+}
+
 void wsf_discovery_close(wsf_discovery *d) {
     if (d == NULL)
         return;
     atomic_store(&d->stop, true);
-    ssize_t written = write(d->wake_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
-    (void)written;
+    wake(d);
     pthread_join(d->thread, NULL);
     release(d);
+}
+
+/* --------------------------------------------------------------------------------------- naming */
+
+int wsf_questions_new(wsf_question **out, const char *const *names, size_t count) {
+    *out = NULL;
+    for (size_t i = 0; i < count; i++) {
+        question *q = wsf_alloc_zero(1, sizeof *q);
+        if (q == NULL) {
+            free_list(*out);
+            *out = NULL;
+            return WSFAN_ENOMEM;
+        }
+        wsf_endpoint_split(names[i], q->host, &q->port);
+        q->next = *out;
+        *out = q;
+    }
+    return WSFAN_OK;
+}
+
+void wsf_questions_free(wsf_question *questions) {
+    free_list(questions);
+}
+
+/* What is known of the same name stays known. */
+static void inherit(question *from, question *list) {
+    for (question *q = list; q != NULL; q = q->next) {
+        if (q->addresses != NULL || q->port != from->port || strcmp(q->host, from->host) != 0)
+            continue;
+        q->addresses = from->addresses;
+        q->addresses_count = from->addresses_count;
+        q->surplus = from->surplus;
+        q->due_ms = from->asked ? 0 : from->due_ms;
+        from->addresses = NULL;
+        from->addresses_count = 0;
+        return;
+    }
+}
+
+void wsf_discovery_ask(wsf_discovery *d, unsigned source, wsf_question *questions) {
+    pthread_mutex_lock(&d->lock);
+    question **at = &d->questions;
+    while (*at != NULL) {
+        question *q = *at;
+        if (q->source != source || q->gone) {
+            at = &q->next;
+            continue;
+        }
+        inherit(q, questions);
+        if (q->asked) {
+            q->gone = true;
+            at = &q->next;
+        } else {
+            *at = q->next;
+            free_question(q);
+        }
+    }
+    *at = questions;
+    for (question *q = questions; q != NULL; q = q->next) {
+        q->discovery = d;
+        q->source = source;
+        q->retry_ms = d->interval_ms < FIRST_RETRY_MS ? d->interval_ms : FIRST_RETRY_MS;
+    }
+    d->stale |= UINT32_C(1) << source;
+    pthread_mutex_unlock(&d->lock);
+    wake(d);
 }
 
 void wsf_discovery_stats(wsf_discovery *d, wsfan_stats *stats) {

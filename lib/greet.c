@@ -20,18 +20,6 @@
 #include "rollcall.h"
 #include "standing.h"
 
-/* SplitMix64 (Steele, Lea, Flood, 2014). */
-uint64_t wsf_greet_random(wsf_core *core) {
-    uint64_t z;
-    do {
-        z = core->random += UINT64_C(0x9e3779b97f4a7c15);
-        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-        z ^= z >> 31;
-    } while (z == 0);
-    return z;
-}
-
 wsf_peer *wsf_greet_find(wsf_core *core, uint64_t node) {
     return wsf_peer_find(core, node);
 }
@@ -67,7 +55,7 @@ void wsf_greet_tell_loop(wsf_core *core, unsigned loop) {
         const wsf_connection *connection = &core->connections[i];
         if (!connection->used || connection->refused == WSFAN_REASON_NONE)
             continue;
-        wsfan_peer refused = { connection->node, "", connection->endpoint, WSFAN_PEER_REFUSED,
+        wsfan_peer refused = { connection->refuser, "", connection->endpoint, WSFAN_PEER_REFUSED,
                                connection->refused };
         core->effects.peer(core->effects.user, bit, &refused);
     }
@@ -122,11 +110,26 @@ static wsf_peer *free_peer(wsf_core *core, uint64_t node) {
     return oldest;
 }
 
-static bool was_forgotten(const wsf_core *core, uint64_t node) {
+/* A new link owes a gap of unknown size if there was an earlier one that this node has given up and of
+ * which nothing but the node's id is left. Ids are noted in a ring. Once an older one was overwritten,
+ * anybody may be meant; so each node says in its hello whether it may have met the receiver, and a gap is
+ * told only where both say so. A node that has just started has met nobody, and knows that. */
+
+static bool is_noted(const wsf_core *core, uint64_t node) {
     for (unsigned i = 0; i < WSF_FORGOTTEN_MAX; i++)
         if (core->forgotten[i] == node)
             return true;
     return false;
+}
+
+static void note_forgotten(wsf_core *core, uint64_t node) {
+    if (!is_noted(core, node))
+        core->forgotten[core->forgotten_count++ % WSF_FORGOTTEN_MAX] = node;
+}
+
+/* Before the link that there may be now. False: for sure not. */
+static bool may_have_met(const wsf_core *core, uint64_t node) {
+    return core->forgotten_count > WSF_FORGOTTEN_MAX || is_noted(core, node);
 }
 
 static void refuse(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
@@ -147,7 +150,6 @@ static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, w
     peer->ack_ms = UINT64_MAX;
     peer->nack_interval_ms = WSF_NACK_INTERVAL_MS;
     peer->version = core->config.protocol_min;
-    peer->forgotten = was_forgotten(core, node);
     peer->reachable = find_subscriber(core, node) != NULL;
     wsf_copy_text(peer->endpoint, sizeof peer->endpoint, wsfan_string(endpoint));
     wsf_link_init(&peer->link, &core->config.link, ++core->epoch, wsf_peer_index(core, peer));
@@ -174,7 +176,7 @@ void wsf_greet_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
     bool was_known = peer->linked || peer->state != 0;
     unlink_peer(core, peer);
     if (was_known && reason != WSFAN_REASON_BYE) /* it may live, and be back */
-        core->forgotten[core->forgotten_next++ % WSF_FORGOTTEN_MAX] = peer->node;
+        note_forgotten(core, peer->node);
     if (was_known)
         set_state(core, peer, WSFAN_PEER_DOWN, reason);
     wsf_dial_release(core, peer->node);
@@ -210,8 +212,9 @@ static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
     peer->stats.links++;
     core->linked |= wsf_peer_bit(core, peer);
     for (uint32_t i = 0; i < core->connections_count; i++)
-        if (core->connections[i].node == peer->node)
+        if (core->connections[i].refuser == peer->node)
             core->connections[i].refused = WSFAN_REASON_NONE;
+    wsf_dial_linked(core, peer, now);
     core->complete &= ~wsf_peer_bit(core, peer);
     /* Until it has our snapshot it sends us everything, so what is in the log so far is known. */
     peer->log_serial = core->interest.serial;
@@ -252,8 +255,10 @@ void wsf_greet_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_no
     if (subscribed) {
         if (subscriber == NULL && may_note_subscriber(core, node))
             subscriber = find_subscriber(core, 0);
-        if (subscriber == NULL) {
+        if (subscriber == NULL) { /* it will subscribe again */
             wsf_core_count_drop(core, WSFAN_DROP_STRANGER, 1);
+            refuse(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
+                   WSFAN_REASON_LIMIT);
             return;
         }
         subscriber->node = node;
@@ -292,9 +297,10 @@ void wsf_greet_own_id(wsf_core *core, uint32_t connection) {
     while ((more = wsf_reader_next(core->reader, &entry)) != 0)
         if (more == 1 && entry.type == WSF_REFUSE)
             reason = WSFAN_REASON_ID;
-    if (core->connections[connection].node != core->config.node) /* said once */
+    if (!core->connections[connection].self_told) /* it is dialled again and again */
         tell_host(core, core->config.node, "", core->connections[connection].endpoint,
                   WSFAN_PEER_REFUSED, reason);
+    core->connections[connection].self_told = true;
 }
 
 void wsf_greet_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now) {
@@ -312,8 +318,11 @@ void wsf_greet_introduction(wsf_core *core, const wsf_introduction *introduction
     wsf_peer *peer = wsf_greet_find(core, node);
     if (peer == NULL && (peer = add_peer(core, node, introduction->endpoint, now)) == NULL)
         return;
-    if (!wsf_dial_connected(core, node))
-        wsf_dial_hearsay(core, introduction->endpoint, node, true, now);
+    if (!wsf_dial_connected(core, node) &&
+        !wsf_dial_hearsay(core, introduction->endpoint, node, true, now)) {
+        refuse(core, node, peer->name, introduction->endpoint, WSFAN_REASON_LIMIT);
+        return;
+    }
     if (!peer->hello_acked)
         wsf_greet_send_hello(core, peer, now);
 }
@@ -330,7 +339,8 @@ void wsf_greet_known(wsf_core *core, const wsf_known_peer *known, wsf_now now) {
         return;
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     wsf_copy_text(endpoint, sizeof endpoint, known->endpoint);
-    wsf_dial_hearsay(core, endpoint, known->node, false, now);
+    /* Without a place for it now, the peer tells of it again. */
+    (void)wsf_dial_hearsay(core, endpoint, known->node, false, now);
 }
 
 /* --------------------------------------------------------------------------------------- hello */
@@ -383,6 +393,7 @@ void wsf_greet_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now) {
         .endpoint = wsfan_string(core->endpoint),
         .epoch = peer->link.epoch,
         .frame_size_max = core->frame_size_max,
+        .met = peer->stats.links > 0 || may_have_met(core, peer->node),
     };
     wsf_write_hello(&writer, &hello);
     send_loose(core, frame, &writer);
@@ -461,6 +472,8 @@ void wsf_greet_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello, ws
         return; /* an old one, late or twice */
     if (hello->epoch != peer->link.in_epoch)
         begin_anew(core, peer, hello->epoch);
+    if (peer->stats.links == 0) /* else begin_anew() has seen to it */
+        peer->forgotten = hello->met && may_have_met(core, sender);
     peer->hello_received = true;
     peer->incarnation = hello->incarnation;
     peer->frame_size_max = hello->frame_size_max;
@@ -486,15 +499,19 @@ void wsf_greet_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t r
     if (peer != NULL && peer->linked)
         return; /* an old answer; if not, the peer is silent otherwise, and will be down */
     wsfan_reason known = reason <= WSFAN_REASON_KEY ? (wsfan_reason)reason : WSFAN_REASON_NONE;
+    bool told = false; /* it is asked again and again */
     for (uint32_t i = 0; i < core->connections_count; i++) {
         wsf_connection *connection = &core->connections[i];
         if (!connection->used || connection->node != node)
             continue;
+        told = told || connection->refused == known;
         connection->refused = known;
-        connection->refused_ms = now.ms;
+        connection->refuser = node;
+        connection->refusal_ms = now.ms;
     }
-    tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
-              WSFAN_PEER_REFUSED, known);
+    if (!told)
+        tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
+                  WSFAN_PEER_REFUSED, known);
     if (peer != NULL && known == WSFAN_REASON_LIMIT)
         wsf_greet_drop(core, peer, WSFAN_REASON_LIMIT); /* until we introduce ourselves again */
 }
@@ -544,7 +561,7 @@ void wsf_greet_tick(wsf_core *core, wsf_now now) {
             peer->heard_ms = now.ms;
         tick_peer(core, peer, now);
     }
-    wsf_dial_tick(core, now);
+    wsf_dial_tick(core, core->linked != 0 ? overslept_ms : 0, now);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {

@@ -6,9 +6,6 @@
 
 wsf_peer *wsf_greet_find(wsf_core *core, uint64_t node);
 
-/* The next number of the core's own generator; not 0. */
-uint64_t wsf_greet_random(wsf_core *core);
-
 void wsf_greet_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_now now);
 void wsf_greet_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now);
 

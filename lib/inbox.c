@@ -171,8 +171,8 @@ static void exchange(wsf_item *item, void *user) {
     *message = older;
 }
 
-/* Whether a newer message could be put in the place of an older one that the loop has not taken. */
-static bool replace(wsf_inbox *inbox, wsfan_message *message) {
+/* NULL: no value of its slot waits. */
+static wsf_inbox_latest *find_latest(wsf_inbox *inbox, const wsfan_message *message) {
     uint64_t takes = wsf_queue_takes(&inbox->mailbox.queue);
     if (takes != inbox->takes) { /* nothing that was noted waits any more */
         inbox->takes = takes;
@@ -182,19 +182,26 @@ static bool replace(wsf_inbox *inbox, wsfan_message *message) {
     uint32_t cursor = 0;
     uint32_t i;
     while ((i = wsf_table_next(&inbox->latest_index, message->slot, &cursor)) != WSF_TABLE_NONE) {
-        const wsf_inbox_latest *latest = wsf_deque_at(&inbox->latest, i);
-        if (latest->slot != message->slot || latest->origin != message->id.origin)
-            continue;
-        uint32_t bytes = bytes_of(message);
-        if (!wsf_queue_change(&inbox->mailbox.queue, takes, &latest->shared->item, bytes, exchange,
-                              &message))
-            return false;
-        inbox->bytes_seen += bytes;   /* at most */
-        wsfan_message_unref(message); /* it is the older one now */
-        inbox->replaced++;
-        return true;
+        wsf_inbox_latest *latest = wsf_deque_at(&inbox->latest, i);
+        if (latest->slot == message->slot && latest->origin == message->id.origin)
+            return latest;
     }
-    return false;
+    return NULL;
+}
+
+/* Whether a newer message could be put in the place of an older one that the loop has not taken. */
+static bool replace(wsf_inbox *inbox, wsf_inbox_latest *latest, wsfan_message *message) {
+    uint32_t bytes = bytes_of(message);
+    wsfan_address except = message->except;
+    if (!wsf_except_covers(except, latest->except) ||
+        !wsf_queue_change(&inbox->mailbox.queue, inbox->takes, &latest->shared->item, bytes,
+                          exchange, &message))
+        return false;
+    latest->except = except;
+    inbox->bytes_seen += bytes;   /* at most */
+    wsfan_message_unref(message); /* it is the older one now */
+    inbox->replaced++;
+    return true;
 }
 
 /* Without memory it will not be found, and so not be replaced. */
@@ -208,15 +215,19 @@ static void note_latest(wsf_inbox *inbox, wsf_inbox_latest latest) {
 
 /* A latest value goes to the mailbox by itself: what is noted of one is of one in there. */
 static bool put_latest(wsf_inbox *inbox, wsfan_message *message) {
-    wsf_inbox_latest latest = { message->slot, message->id.origin, NULL };
+    wsf_inbox_latest latest = { message->slot, message->id.origin, message->except, NULL };
     wsf_inbox_flush(inbox);
-    if (replace(inbox, message))
+    wsf_inbox_latest *older = find_latest(inbox, message);
+    if (older != NULL && replace(inbox, older, message))
         return true;
     if (!append(inbox, message))
         return false;
     latest.shared = (wsf_inbox_shared *)inbox->tail;
     wsf_inbox_flush(inbox);
-    note_latest(inbox, latest);
+    if (older != NULL)
+        *older = latest;
+    else
+        note_latest(inbox, latest);
     return true;
 }
 

@@ -26,10 +26,11 @@ typedef struct {
     wsfan_message *message;
 } wsf_inbox_shared;
 
-/* A latest value that waits, unless the loop has taken it meanwhile. */
+/* The newest value of a slot that waits, unless the loop has taken it meanwhile. */
 typedef struct {
     uint64_t slot;
     uint64_t origin;
+    wsfan_address except;
     wsf_inbox_shared *shared;
 } wsf_inbox_latest;
 

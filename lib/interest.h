@@ -22,14 +22,15 @@ typedef struct {
     uint32_t rows_count;
     uint32_t local_count;  /* rows with a loop */
     uint32_t remote_count; /* rows with a peer */
+    /* A peer that has a hash over it is sent everything until there is room. */
     uint32_t remote_count_max;
     uint64_t changes;      /* of any row's bits: while it stays, so does what was found */
     uint64_t local_digest; /* sum of the hashes with a loop; the same set, the same digest */
     uint64_t peer_digests[64];
     wsf_table index;
-    uint64_t *log; /* hashes; entry s stands at s modulo its capacity */
-    uint32_t log_capacity;
-    uint64_t serial; /* of the newest entry; the first is 1 */
+    uint64_t *log;         /* hashes; entry s stands at s modulo its capacity */
+    uint32_t log_capacity; /* a link that has not read what is overwritten tells a new snapshot */
+    uint64_t serial;       /* of the newest entry; the first is 1 */
 } wsf_interest;
 
 /* log_capacity is a power of two. WSFAN_OK or WSFAN_ENOMEM. */

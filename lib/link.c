@@ -9,6 +9,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "size.h"
+
 void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch, unsigned peer) {
     memset(link, 0, sizeof *link);
     link->limits = *limits;
@@ -86,15 +88,26 @@ bool wsf_link_fits(const wsf_link *link, const wsfan_message *message) {
             link->queue_bytes + wsf_message_size(message) <= link->limits.queue_bytes_max);
 }
 
-/* The first of the queue leaves it. */
-static void forget_latest(wsf_link *link, uint64_t slot) {
+/* The place of a slot's newest value, or WSF_TABLE_NONE. */
+static uint32_t find_latest(const wsf_link *link, uint64_t slot) {
     uint32_t cursor = 0;
     uint32_t place;
-    while ((place = wsf_table_next(&link->latest, slot, &cursor)) != WSF_TABLE_NONE)
-        if (place == link->queue_taken) {
-            wsf_table_remove(&link->latest, slot, place);
-            return;
-        }
+    while ((place = wsf_table_next(&link->latest, slot, &cursor)) != WSF_TABLE_NONE) {
+        wsfan_message **waiting = wsf_deque_at(&link->queue, place - link->queue_taken);
+        if ((*waiting)->slot == slot)
+            break;
+    }
+    return place;
+}
+
+/* The last of the queue is a slot's newest value. Without memory for the index it is not found, and so
+ * not replaced. */
+static void note_latest(wsf_link *link, uint64_t slot, uint32_t older) {
+    uint32_t place = link->queue_taken + link->queue.count - 1;
+    if (older != WSF_TABLE_NONE)
+        wsf_table_remove(&link->latest, slot, older);
+    if (place != WSF_TABLE_NONE)
+        (void)wsf_table_insert(&link->latest, slot, place);
 }
 
 static void note_lost(wsf_link *link, wsfan_message *message) {
@@ -115,46 +128,34 @@ uint64_t wsf_link_drop_queue(wsf_link *link) {
     return dropped;
 }
 
-static wsfan_message **place_of(const wsf_link *link, uint64_t slot) {
-    uint32_t cursor = 0;
-    uint32_t place;
-    while ((place = wsf_table_next(&link->latest, slot, &cursor)) != WSF_TABLE_NONE) {
-        wsfan_message **waiting = wsf_deque_at(&link->queue, place - link->queue_taken);
-        if ((*waiting)->slot == slot)
-            return waiting;
-    }
-    return NULL;
-}
-
-bool wsf_link_replace(wsf_link *link, wsfan_message *message, uint64_t *dropped) {
-    wsfan_message **waiting = message->slot != 0 ? place_of(link, message->slot) : NULL;
-    *dropped = 0;
-    if (waiting == NULL)
+bool wsf_link_replace(wsf_link *link, wsfan_message *message) {
+    uint32_t place = message->slot != 0 ? find_latest(link, message->slot) : WSF_TABLE_NONE;
+    if (place == WSF_TABLE_NONE)
         return false;
-    link->queue_bytes += wsf_message_size(message);
-    link->queue_bytes -= wsf_message_size(*waiting);
+    wsfan_message **waiting = wsf_deque_at(&link->queue, place - link->queue_taken);
+    uint64_t bytes = link->queue_bytes - wsf_message_size(*waiting) + wsf_message_size(message);
+    if (!wsf_except_covers(message->except, (*waiting)->except) ||
+        (link->queue.count > 1 && bytes > link->limits.queue_bytes_max))
+        return false;
     wsfan_message_unref(*waiting);
     *waiting = wsfan_message_ref(message);
-    for (; link->queue.count > 1 && link->queue_bytes > link->limits.queue_bytes_max; ++*dropped)
-        drop_first_queued(link);
-    link->lost += *dropped;
+    link->queue_bytes = bytes;
     return true;
 }
 
 uint64_t wsf_link_enqueue(wsf_link *link, wsfan_message *message) {
-    size_t size = wsf_message_size(message);
     uint64_t dropped = 0;
     while (!wsf_link_fits(link, message)) {
         drop_first_queued(link);
         dropped++;
     }
+    uint32_t older = message->slot != 0 ? find_latest(link, message->slot) : WSF_TABLE_NONE;
     wsfan_message **place = wsf_deque_push(&link->queue);
     if (place != NULL) {
         *place = wsfan_message_ref(message);
-        link->queue_bytes += size;
-        uint32_t end = link->queue_taken + link->queue.count - 1;
-        if (message->slot != 0 && end != WSF_TABLE_NONE)
-            (void)wsf_table_insert(&link->latest, message->slot, end); /* no memory: not found */
+        link->queue_bytes += wsf_message_size(message);
+        if (message->slot != 0)
+            note_latest(link, message->slot, older);
     } else {
         note_lost(link, message);
         dropped++;
@@ -171,8 +172,8 @@ void wsf_link_dequeue(wsf_link *link) {
     wsfan_message *message = wsf_link_front(link);
     assert(message != NULL);
     link->queue_bytes -= wsf_message_size(message);
-    if (message->slot != 0)
-        forget_latest(link, message->slot);
+    if (message->slot != 0 && find_latest(link, message->slot) == link->queue_taken)
+        wsf_table_remove(&link->latest, message->slot, link->queue_taken);
     wsf_deque_pop_front(&link->queue);
     link->queue_taken++;
     wsfan_message_unref(message);
@@ -271,7 +272,11 @@ wsf_buffer *wsf_link_next_again(wsf_link *link) {
 
 /* ------------------------------------------------------------------------------------ receiving */
 
-enum { HELD_COUNT_MAX = 65536, HELD_SIZE_MIN = 8192 };
+enum {
+    /* A frame that finds no room is dropped, and asked for again. */
+    HELD_COUNT_MAX = WSF_SIZE(65536, 8),
+    HELD_SIZE_MIN = 8192
+};
 
 /* Numbers that nobody has used yet are not held: a frame is at most a window ahead. */
 static bool hold(wsf_link *link, uint64_t number, wsf_buffer *frame) {

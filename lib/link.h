@@ -11,8 +11,12 @@
 #include "wire.h"
 
 typedef struct {
-    uint64_t window_bytes;    /* sent and not acknowledged; and received before its turn */
-    uint64_t queue_bytes_max; /* waiting for room in the window */
+    /* Sent and not acknowledged: over it messages wait in the queue. And received before its turn: over
+     * it frames have to come again. */
+    uint64_t window_bytes;
+    /* Waiting for room in the window: over it the oldest go, or the link is given up, and the peer is told
+     * how many. As much again for requests and replies, which are refused over it. */
+    uint64_t queue_bytes_max;
     uint32_t queue_count_max;
     wsf_buffer_cache *frames; /* where they go when they are not needed any more; NULL: nowhere */
 } wsf_link_limits;
@@ -52,9 +56,10 @@ typedef struct {
     wsf_deque talk; /* wsf_buffer *: requests and replies, whole entries, oldest first */
     uint64_t talk_bytes;
     uint32_t queue_taken; /* messages that have left it at the front, modulo 2^32 */
-    wsf_table latest;     /* slot -> place of a latest value in the queue, counted from the start */
-    uint64_t lost;        /* messages that were dropped and not yet reported, */
-    uint64_t lost_too_big; /* those that the peer would not take */
+    wsf_table latest; /* slot -> place of its newest value in the queue, counted from the start */
+    uint64_t lost;    /* messages that were dropped and not yet reported, */
+    uint64_t lost_too_big; /* those that the peer would not take, */
+    bool lost_unknown;     /* and perhaps others, which nobody counted */
     bool receipts_acked;   /* a frame with receipts was acknowledged; the user clears it */
 
     /* Incoming. */
@@ -78,9 +83,9 @@ void wsf_link_restart_in(wsf_link *link, uint64_t epoch);
 /* Drops what waits and counts it as lost. Returns how many messages. */
 uint64_t wsf_link_drop_queue(wsf_link *link);
 
-/* A latest value takes the place of the one of its slot that waits; false: none does. Where it is larger
- * the oldest messages may have to go, as below. */
-bool wsf_link_replace(wsf_link *link, wsfan_message *message, uint64_t *dropped);
+/* A latest value takes the place of the newest of its slot that waits. False: none does, or it is for
+ * somebody whom the newer one leaves out, or there is no room for the newer one: it is to be appended. */
+bool wsf_link_replace(wsf_link *link, wsfan_message *message);
 
 /* Appends a message, taking a reference. Over the limits the oldest go; returns how many messages
  * were dropped, this one among them where there is no memory. They are added to `lost`. */

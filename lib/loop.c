@@ -30,6 +30,7 @@ struct wsfan_loop {
     uint64_t messages;
     uint64_t recipients;
     uint64_t gap;
+    uint8_t shown[]; /* name_bytes_max bytes, see show_name() */
 };
 
 /* ------------------------------------------------------------------------------- open and close */
@@ -57,10 +58,21 @@ static void on_ready(void *user) {
     wsf_mailbox_wake(&((wsfan_loop *)user)->inbox->mailbox);
 }
 
+/* A chat's name, for the time of one callback: the registry's own moves when somebody joins the chat,
+ * and goes with its last member, both of which the callback may bring about. */
+static wsfan_bytes show_name(wsfan_loop *loop, wsfan_bytes name) {
+    assert(name.size <= loop->name_bytes_max);
+    memcpy(loop->shown, name.data, name.size);
+    return (wsfan_bytes){ loop->shown, name.size };
+}
+
 static void on_joined(void *user, const wsfan_joined *joined) {
     wsfan_loop *loop = user;
-    if (loop->callbacks.on_joined != NULL)
-        loop->callbacks.on_joined(loop->user, joined);
+    if (loop->callbacks.on_joined == NULL)
+        return;
+    wsfan_joined shown = *joined;
+    shown.chat = show_name(loop, joined->chat);
+    loop->callbacks.on_joined(loop->user, &shown);
 }
 
 static void on_left(void *user, const wsfan_left *left) {
@@ -109,7 +121,7 @@ int wsf_loop_new(wsfan_loop **out, const wsf_loop_config *config, const wsf_loop
     int error = WSFAN_ENOMEM;
     wsf_mesh_command *hello = new_command(WSF_MESH_ADD_LOOP, index);
     wsf_mesh_command *goodbye = new_command(WSF_MESH_REMOVE_LOOP, index);
-    wsfan_loop *loop = wsf_alloc_zero(1, sizeof *loop);
+    wsfan_loop *loop = wsf_alloc_zero(1, sizeof *loop + config->name_bytes_max);
     if (loop == NULL || hello == NULL || goodbye == NULL)
         goto fail;
     loop->inbox = wsf_inbox_new(config->inbox_count_max, config->inbox_bytes_max, &error);
@@ -388,7 +400,8 @@ static void dispatch_errand(wsfan_loop *loop, wsf_errand *errand) {
 }
 
 static void dispatch_news(wsfan_loop *loop, wsf_news *news) {
-    if (loop->callbacks.on_presence != NULL)
+    if (loop->callbacks.on_presence != NULL &&
+        wsf_members_show(&loop->members, &news->presence, news->chat_hash))
         loop->callbacks.on_presence(loop->user, &news->presence);
     news->item.kind = WSF_MESH_NEWS_DONE;
     wsf_mesh_post(loop->node.mesh, &news->item);
@@ -436,7 +449,8 @@ static uint32_t dispatch_own_gap(wsfan_loop *loop) {
 
 static void dispatch_owner(wsfan_loop *loop, const wsf_audience *audience, uint32_t i,
                            const wsf_place *owner) {
-    wsfan_moved moved = { .chat = wsf_audience_name(audience), .name = "", .public_address = "" };
+    wsfan_moved moved = { .name = "", .public_address = "" };
+    moved.chat = show_name(loop, wsf_audience_name(audience));
     if (owner != NULL) {
         moved.node = owner->node;
         moved.name = owner->name;

@@ -114,7 +114,8 @@ static int join(wsf_members *members, wsfan_session session, const wsfan_target 
     if (target->kind == WSFAN_CHAT)
         wsf_registry_expect(registry, session, i);
     if (attendance != NULL) {
-        audience->attending++;
+        if (audience->attending++ == 0)
+            audience->unseen = true;
         members->effects.present(members->effects.user, attendance);
     }
     if (ready != NULL) {
@@ -193,6 +194,18 @@ static void end_presence(wsf_members *members, wsfan_session session, uint32_t l
     wsf_attendances_remove(&members->attendances, old);
     old->closes = --audience->attending == 0;
     members->effects.absent(members->effects.user, old);
+}
+
+bool wsf_members_show(wsf_members *members, const wsfan_presence *presence, uint64_t hash) {
+    wsfan_target chat = { WSFAN_CHAT, presence->chat };
+    uint32_t i = wsf_registry_find(&members->registry, &chat, hash);
+    if (i == WSF_TABLE_NONE || audience_at(members, i)->attending == 0)
+        return false;
+    wsf_audience *audience = audience_at(members, i);
+    if (audience->unseen && (presence->flags & WSFAN_PRESENCE_ANEW) == 0)
+        return false;
+    audience->unseen = false;
+    return true;
 }
 
 int wsf_members_leave(wsf_members *members, wsfan_session session, const wsfan_target *target,

@@ -34,9 +34,10 @@ struct wsf_mesh {
     wsf_message_pool pool; /* of small publishes; guarded by the mailbox's lock */
     wsf_hash_key key;
     _Atomic(named_set *) named[WSF_SOURCES_MAX]; /* not taken yet; NULL: none */
-    atomic_bool named_any;                       /* or keys_next */
-    _Atomic(wsf_keys *) keys_next;               /* not taken yet; NULL: none */
-    wsf_keys *keys;                              /* in force; NULL: plain text */
+    atomic_bool named_any;                       /* or names_known, or keys_next */
+    atomic_bool names_known;
+    _Atomic(wsf_keys *) keys_next; /* not taken yet; NULL: none */
+    wsf_keys *keys;                /* in force; NULL: plain text */
     pthread_t thread;
     pthread_mutex_t lock;
     wsf_outlets out;                /* with the core and the sockets; guarded by the lock */
@@ -187,12 +188,15 @@ static void take_named(wsf_mesh *mesh) {
     if (!atomic_exchange(&mesh->named_any, false))
         return;
     take_keys(mesh);
+    bool names_known = atomic_load(&mesh->names_known);
     for (unsigned i = 0; i < WSF_SOURCES_MAX; i++) {
         named_set *set = atomic_exchange(&mesh->named[i], NULL);
         if (set != NULL)
             wsf_core_name_endpoints(mesh->out.core, i, set->endpoints, set->count, now());
         wsf_free(set);
     }
+    if (names_known)
+        wsf_core_names_known(mesh->out.core);
 }
 
 static bool is_bounded(const wsf_item *item) {
@@ -327,6 +331,8 @@ static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
         with_endpoint.endpoint = config->advertise != NULL
                                      ? config->advertise
                                      : wsf_sockets_endpoint(mesh->out.sockets);
+        if (with_endpoint.endpoint[0] == '\0')
+            return WSFAN_EADDR;
     }
     error = wsf_core_new(&mesh->out.core, &with_endpoint, &effects, now());
     if (error != WSFAN_OK || mesh->out.sockets == NULL)
@@ -541,9 +547,9 @@ int wsf_mesh_drain(wsf_mesh *mesh, uint32_t ms) {
     return WSFAN_OK;
 }
 
-bool wsf_mesh_ready(wsf_mesh *mesh) {
+int wsf_mesh_ready(wsf_mesh *mesh) {
     pthread_mutex_lock(&mesh->lock);
-    bool ready = wsf_core_ready(mesh->out.core);
+    int ready = wsf_core_readiness(mesh->out.core, now());
     pthread_mutex_unlock(&mesh->lock);
     return ready;
 }
@@ -591,6 +597,12 @@ int wsf_mesh_name_endpoints(wsf_mesh *mesh, unsigned source, const char *const *
     atomic_store(&mesh->named_any, true);
     wsf_mailbox_wake(&mesh->mailbox);
     return WSFAN_OK;
+}
+
+void wsf_mesh_names_known(wsf_mesh *mesh) {
+    atomic_store(&mesh->names_known, true);
+    atomic_store(&mesh->named_any, true);
+    wsf_mailbox_wake(&mesh->mailbox);
 }
 
 void wsf_mesh_set_keys(wsf_mesh *mesh, wsf_keys *keys) {

@@ -11,7 +11,7 @@ typedef struct wsf_mesh wsf_mesh;
 typedef struct {
     const char *endpoint;     /* NULL: no sockets */
     const char *advertise;    /* NULL: found out */
-    const char *const *peers; /* without those that DNS resolves */
+    const char *const *peers; /* addresses, no names */
     size_t peers_count;
     uint64_t publish_queue_bytes_max;
     uint32_t publish_queue_count_max;
@@ -79,9 +79,12 @@ int wsf_mesh_reply_to(wsf_mesh *mesh, wsf_mesh_reply *reply);
 int wsf_mesh_name_endpoints(wsf_mesh *mesh, unsigned source, const char *const *endpoints,
                             size_t count);
 
+/* [any] See wsf_core_names_known(); after the set that they led to. */
+void wsf_mesh_names_known(wsf_mesh *mesh);
+
 /* [any] Begins to drain; WSFAN_ENOMEM. */
 int wsf_mesh_drain(wsf_mesh *mesh, uint32_t ms);
-bool wsf_mesh_ready(wsf_mesh *mesh);
+int wsf_mesh_ready(wsf_mesh *mesh);
 wsf_view *wsf_mesh_view(wsf_mesh *mesh); /* a reference; NULL: out of memory */
 /* [any] Takes over the keys, which a newer set may replace before they are used. The mesh was opened
  * with keys, and its own is the same. */

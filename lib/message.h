@@ -50,6 +50,12 @@ struct wsfan_message {
     wsf_message_target targets[]; /* then the names, the headroom, the payload */
 };
 
+/* Whether a latest value may take the place of an older one of its slot: whoever the older one is for
+ * gets the newer one too. */
+static inline bool wsf_except_covers(wsfan_address newer, wsfan_address older) {
+    return newer.node == 0 || (newer.node == older.node && newer.session == older.session);
+}
+
 /* What a message is made of. */
 typedef struct {
     const wsfan_target *targets;

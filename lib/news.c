@@ -4,10 +4,11 @@
 #include <string.h>
 
 #include "memory.h"
+#include "size.h"
 
 enum {
-    MEMBERS_MAX = 512, /* in one block */
-    PLACES_MAX = WSF_PRESENCE_PEERS_MAX + 1,
+    MEMBERS_MAX = WSF_SIZE(512, 2),          /* in one block; the next one has the rest */
+    PLACES_MAX = WSF_PRESENCE_PEERS_MAX + 1, /* all peers and this node */
     SLOTS_PER_MEMBER_MAX = 64 /* that a visit looks at for each one that it may show */
 };
 
@@ -147,7 +148,7 @@ wsf_news *wsf_presence_news(wsf_presence *p, unsigned loop, const uint64_t *node
     wsfan_place *places = (wsfan_place *)(members + o.members);
     uint8_t *bytes = (uint8_t *)(places + o.places);
     wsf_presence_chat *chat = &p->chats[o.chat];
-    *news = (wsf_news){ .loop = loop };
+    *news = (wsf_news){ .loop = loop, .chat_hash = chat->hash };
     news->presence = (wsfan_presence){
         .chat = put(&bytes, (wsfan_bytes){ chat->name, chat->name_size }),
         .flags = ((chat->anew & bit) != 0 ? WSFAN_PRESENCE_ANEW : 0) |

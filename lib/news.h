@@ -8,6 +8,7 @@
 typedef struct {
     wsf_item item;
     unsigned loop;
+    uint64_t chat_hash;
     wsfan_presence presence;
 } wsf_news;
 

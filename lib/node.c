@@ -23,9 +23,10 @@ struct wsfan_node {
     wsf_hash_key key;
     wsf_guard guard;
     wsf_mesh *mesh;
-    wsf_discovery *discovery; /* NULL: nothing to ask DNS for */
+    uint64_t seed;            /* of what needs one later */
+    wsf_discovery *discovery; /* NULL: nothing to ask DNS for so far */
     wsf_keyring *keyring;     /* NULL: plain text */
-    pthread_mutex_t lock;     /* of loops and keyring */
+    pthread_mutex_t lock;     /* of discovery, loops and keyring */
     wsfan_loop *loops[WSF_LOOPS_MAX];
     bool draining; /* guarded by the lock */
 };
@@ -38,6 +39,38 @@ static int random_u64(uint64_t *value) {
             return WSFAN_ESYSTEM;
     } while (*value == 0);
     return WSFAN_OK;
+}
+
+/* Endpoints that the host named, all valid: those with an address, and those with a name. */
+typedef struct {
+    size_t addresses_count;
+    size_t names_count;
+    const char *addresses[WSFAN_ENDPOINTS_MAX];
+    const char *names[WSFAN_ENDPOINTS_MAX];
+} endpoint_set;
+
+/* False: one is not valid. */
+static bool sort_endpoints(endpoint_set *set, const char *const *endpoints, size_t count) {
+    set->addresses_count = set->names_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool resolve;
+        if (!wsf_endpoint_to_dial(endpoints[i], strlen(endpoints[i]), &resolve))
+            return false;
+        if (resolve)
+            set->names[set->names_count++] = endpoints[i];
+        else
+            set->addresses[set->addresses_count++] = endpoints[i];
+    }
+    return true;
+}
+
+/* The thread that asks DNS runs from the first name on. The lock is held, or nobody else has the node
+ * yet. */
+static int need_discovery(wsfan_node *node, size_t names_count) {
+    if (names_count == 0 || node->discovery != NULL)
+        return WSFAN_OK;
+    return wsf_discovery_open(&node->discovery, node->mesh, node->options.dns_interval_ms,
+                              node->seed);
 }
 
 static int open_mesh(wsfan_node *node) {
@@ -82,21 +115,15 @@ static int open_mesh(wsfan_node *node) {
         .public_address = o->public_address,
         .publisher_only = o->publisher_only != 0,
     };
-    const char *fixed[PEERS_MAX];
-    const char *names[WSF_DNS_SOURCES_MAX];
-    size_t fixed_count = 0;
-    size_t names_count = 0;
-    for (size_t i = 0; i < o->peers_count; i++)
-        if (wsf_endpoint_valid_dns(o->peers[i], strlen(o->peers[i])))
-            core.sources_awaited |= UINT32_C(1) << (WSF_SOURCE_DNS + names_count),
-                names[names_count++] = o->peers[i];
-        else
-            fixed[fixed_count++] = o->peers[i];
+    endpoint_set peers;
+    sort_endpoints(&peers, o->peers, o->peers_count);
+    core.names_awaited = peers.names_count > 0;
+    node->seed = ~seed;
     wsf_mesh_config mesh = {
         .endpoint = o->endpoint,
         .advertise = o->advertise,
-        .peers = fixed,
-        .peers_count = fixed_count,
+        .peers = peers.addresses,
+        .peers_count = peers.addresses_count,
         .publish_queue_bytes_max = o->publish_queue_bytes_max,
         .publish_queue_count_max = o->publish_queue_count_max,
         .close_ms_max = o->close_ms_max,
@@ -104,12 +131,18 @@ static int open_mesh(wsfan_node *node) {
     int error = node->keyring != NULL ? wsf_keyring_read(node->keyring, &mesh.keys) : WSFAN_OK;
     if (error == WSFAN_OK && (error = wsf_mesh_open(&node->mesh, &mesh, &core)) != WSFAN_OK)
         wsf_keyring_free_keys(mesh.keys);
-    if (error != WSFAN_OK || names_count == 0)
-        return error;
-    error = wsf_discovery_open(&node->discovery, node->mesh, names, names_count, o->dns_interval_ms,
-                               ~seed);
     if (error != WSFAN_OK)
+        return error;
+    wsf_question *questions;
+    error = wsf_questions_new(&questions, peers.names, peers.names_count);
+    if (error == WSFAN_OK)
+        error = need_discovery(node, peers.names_count);
+    if (error == WSFAN_OK && node->discovery != NULL)
+        wsf_discovery_ask(node->discovery, WSF_SOURCE_OPTIONS, questions);
+    if (error != WSFAN_OK) {
+        wsf_questions_free(questions);
         wsf_mesh_close(node->mesh);
+    }
     return error;
 }
 
@@ -252,13 +285,26 @@ int wsfan_node_set_peers_from(wsfan_node *node, unsigned source, const char *con
         return WSFAN_EINVAL;
     if (count > WSFAN_ENDPOINTS_MAX)
         return WSFAN_ELIMIT;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         if (endpoints[i] == NULL)
             return WSFAN_EINVAL;
-        if (!wsf_endpoint_valid(endpoints[i], strlen(endpoints[i]), false))
-            return WSFAN_EENDPOINT;
-    }
-    return wsf_mesh_name_endpoints(node->mesh, WSF_SOURCE_HOST + source, endpoints, count);
+    endpoint_set set;
+    if (!sort_endpoints(&set, endpoints, count))
+        return WSFAN_EENDPOINT;
+    wsf_question *questions;
+    if ((error = wsf_questions_new(&questions, set.names, set.names_count)) != WSFAN_OK)
+        return error;
+    pthread_mutex_lock(&node->lock);
+    error = need_discovery(node, set.names_count);
+    if (error == WSFAN_OK)
+        error = wsf_mesh_name_endpoints(node->mesh, WSF_SOURCE_HOST + source, set.addresses,
+                                        set.addresses_count);
+    if (error == WSFAN_OK && node->discovery != NULL)
+        wsf_discovery_ask(node->discovery, WSF_SOURCE_HOST + source, questions);
+    else
+        wsf_questions_free(questions);
+    pthread_mutex_unlock(&node->lock);
+    return error;
 }
 
 int wsfan_node_set_peers(wsfan_node *node, const char *const *endpoints, size_t count) {
@@ -344,7 +390,7 @@ int wsfan_node_ready(wsfan_node *node) {
     int error = check(node);
     if (error != WSFAN_OK)
         return error;
-    return wsf_mesh_ready(node->mesh) ? 1 : 0;
+    return wsf_mesh_ready(node->mesh);
 }
 
 int wsfan_node_drain(wsfan_node *node, uint32_t drain_ms_max) {
@@ -451,11 +497,9 @@ int wsf_node_check_targets(const wsfan_node *node, const wsfan_target *targets, 
     return anyone ? WSFAN_OK : WSFAN_EINVAL;
 }
 
-/* Of a latest value: the key with the exception and all the targets. */
+/* Of a latest value: the key with all the targets. */
 static uint64_t slot_of(const wsfan_node *node, const wsf_message_parts *parts, wsfan_bytes key) {
-    uint64_t slot[3] = { wsf_hash_bytes(&node->key, key), parts->except.node,
-                         parts->except.session };
-    slot[0] = wsf_hash_bytes(&node->key, (wsfan_bytes){ slot, sizeof slot });
+    uint64_t slot[3] = { wsf_hash_bytes(&node->key, key) };
     for (uint32_t i = 0; i < parts->targets_count; i++) {
         slot[1] = parts->targets[i].kind;
         slot[2] = wsf_hash_bytes(&node->key, parts->targets[i].name);
@@ -529,9 +573,9 @@ int wsfan_node_stats(wsfan_node *node, wsfan_stats *stats) {
         return WSFAN_EINVAL;
     wsfan_stats all;
     wsf_mesh_stats(node->mesh, &all);
-    wsf_discovery_stats(node->discovery, &all);
     all.struct_size = stats->struct_size;
     pthread_mutex_lock(&node->lock);
+    wsf_discovery_stats(node->discovery, &all);
     for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
         if (node->loops[i] != NULL)
             all.sessions += wsf_loop_sessions(node->loops[i]);

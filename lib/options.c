@@ -6,6 +6,7 @@
 
 #include "core.h"
 #include "endpoint.h"
+#include "text.h"
 
 enum { KI = 1024, MI = 1024 * 1024 };
 
@@ -92,38 +93,31 @@ static int check_times(const wsfan_options *o) {
     return ok ? WSFAN_OK : WSFAN_EINVAL;
 }
 
-static int check_text(const char *text, size_t size_max) {
+static int check_text(const char *text, size_t size_max, bool (*valid)(const void *, size_t)) {
     size_t size = strlen(text);
-    if (size == 0)
-        return WSFAN_EINVAL;
-    return size > size_max ? WSFAN_ETOOBIG : WSFAN_OK;
-}
-
-static int check_endpoint(const char *text, bool wildcard) {
-    return wsf_endpoint_valid(text, strlen(text), wildcard) ? WSFAN_OK : WSFAN_EENDPOINT;
+    if (size > size_max)
+        return WSFAN_ETOOBIG;
+    return size > 0 && valid(text, size) ? WSFAN_OK : WSFAN_EINVAL;
 }
 
 static int check_addresses(const wsfan_options *o) {
-    int error = WSFAN_OK;
     if (o->peers_count > 0 && o->peers == NULL)
         return WSFAN_EINVAL;
     if (o->peers_count > o->peers_count_max)
         return WSFAN_EINVAL;
     if (o->endpoint == NULL) /* local only: nothing else may be asked of the mesh */
         return o->advertise == NULL && o->peers_count == 0 ? WSFAN_OK : WSFAN_EINVAL;
-    error = check_endpoint(o->endpoint, true);
-    if (error == WSFAN_OK && o->advertise != NULL)
-        error = check_endpoint(o->advertise, false);
-    unsigned dns_count = 0;
-    for (size_t i = 0; i < o->peers_count && error == WSFAN_OK; i++) {
+    if (!wsf_endpoint_valid(o->endpoint, strlen(o->endpoint), true) ||
+        (o->advertise != NULL && !wsf_endpoint_to_tell(o->advertise, strlen(o->advertise))))
+        return WSFAN_EENDPOINT;
+    for (size_t i = 0; i < o->peers_count; i++) {
+        bool resolve;
         if (o->peers[i] == NULL)
             return WSFAN_EINVAL;
-        if (wsf_endpoint_valid_dns(o->peers[i], strlen(o->peers[i])))
-            error = ++dns_count > WSF_DNS_SOURCES_MAX ? WSFAN_EINVAL : WSFAN_OK;
-        else
-            error = check_endpoint(o->peers[i], false);
+        if (!wsf_endpoint_to_dial(o->peers[i], strlen(o->peers[i]), &resolve))
+            return WSFAN_EENDPOINT;
     }
-    return error;
+    return WSFAN_OK;
 }
 
 /* Nobody shall listen to a network in plain text by mistake. */
@@ -145,11 +139,11 @@ int wsf_options_read(wsfan_options *options, const wsfan_options *given) {
     options->struct_size = sizeof *options;
     if (options->cluster == NULL)
         return WSFAN_EINVAL;
-    int error = check_text(options->cluster, WSF_CLUSTER_SIZE_MAX);
+    int error = check_text(options->cluster, WSF_CLUSTER_SIZE_MAX, wsf_text_is_printable);
     if (error == WSFAN_OK && options->name != NULL)
-        error = check_text(options->name, WSF_NAME_SIZE_MAX);
+        error = check_text(options->name, WSF_NAME_SIZE_MAX, wsf_text_is_printable);
     if (error == WSFAN_OK && options->public_address != NULL)
-        error = check_text(options->public_address, WSF_PUBLIC_SIZE_MAX);
+        error = check_text(options->public_address, WSF_PUBLIC_SIZE_MAX, wsf_text_is_visible);
     if (error == WSFAN_OK)
         error = check_counts(options);
     if (error == WSFAN_OK)

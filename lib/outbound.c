@@ -120,10 +120,32 @@ static void *pop(wsfan_outbound *outbound) {
     return first.data;
 }
 
+/* NULL: out of memory. Without memory for the index the item is not found by its key. */
+static entry *append(wsfan_outbound *outbound, entry item) {
+    entry *last = wsf_deque_push(&outbound->queue);
+    if (last == NULL)
+        return NULL;
+    *last = item;
+    outbound->bytes += item.size;
+    uint32_t place = outbound->gone + outbound->queue.count - 1;
+    if (item.key != 0 && place != WSF_TABLE_NONE)
+        (void)wsf_table_insert(&outbound->index, item.key, place);
+    return last;
+}
+
+static void drop_oldest(wsfan_outbound *outbound) {
+    outbound->dropped[WSFAN_OUTBOUND_DROP_OLDEST]++;
+    release(outbound, pop(outbound));
+}
+
+/* Whether `size` more bytes are within the limit beside `bytes`; the sum may not be formed. */
+static bool within(const wsfan_outbound *outbound, uint64_t bytes, size_t size) {
+    return size <= outbound->options.bytes_max && bytes <= outbound->options.bytes_max - size;
+}
+
 static bool fits(const wsfan_outbound *outbound, size_t size) {
     return outbound->queue.count == 0 || (outbound->queue.count < outbound->options.count_max &&
-                                          size <= outbound->options.bytes_max &&
-                                          outbound->bytes <= outbound->options.bytes_max - size);
+                                          within(outbound, outbound->bytes, size));
 }
 
 /* WSFAN_OK: there is room now. */
@@ -141,37 +163,45 @@ static int make_room(wsfan_outbound *outbound, size_t size) {
             break;
         }
     }
-    while (!fits(outbound, size)) {
-        outbound->dropped[WSFAN_OUTBOUND_DROP_OLDEST]++;
-        release(outbound, pop(outbound));
-    }
+    while (!fits(outbound, size))
+        drop_oldest(outbound);
     return WSFAN_OK;
 }
 
-static bool over(const wsfan_outbound *outbound) {
-    return outbound->queue.count > 1 && outbound->bytes > outbound->options.bytes_max;
+static bool fits_instead(const wsfan_outbound *outbound, const entry *waiting, size_t size) {
+    return outbound->queue.count == 1 || within(outbound, outbound->bytes - waiting->size, size);
+}
+
+/* Drops the oldest of the others until an item of `size` bytes fits in the place of `waiting`, which
+ * goes behind them when it is the oldest itself. Returns where it is then. There is always another: one
+ * alone fits. */
+static entry *make_room_instead(wsfan_outbound *outbound, entry *waiting, size_t size) {
+    while (!fits_instead(outbound, waiting, size)) {
+        if (waiting != wsf_deque_at(&outbound->queue, 0)) {
+            drop_oldest(outbound);
+            continue;
+        }
+        entry first = *waiting;
+        (void)pop(outbound);
+        waiting = append(outbound, first); /* not NULL: the ring has the room of what was popped */
+    }
+    return waiting;
 }
 
 /* Whether the item could take the place of one with its key. Where it is so much larger that there
- * would be no room, the policy decides, as on any other: there are never two with one key. */
+ * is no room, the policy decides, as on any other: there are never two with one key. */
 static bool replace(wsfan_outbound *outbound, void *item, size_t size, uint64_t key) {
     entry *waiting = key != 0 && !outbound->closed ? find(outbound, key) : NULL;
-    if (waiting == NULL)
+    if (waiting == NULL || (!fits_instead(outbound, waiting, size) &&
+                            outbound->options.policy != WSFAN_OUTBOUND_OLDEST))
         return false;
+    waiting = make_room_instead(outbound, waiting, size);
     entry older = *waiting;
-    outbound->bytes = outbound->bytes - older.size + size;
-    if (over(outbound) && outbound->options.policy != WSFAN_OUTBOUND_OLDEST) {
-        outbound->bytes = outbound->bytes - size + older.size;
-        return false;
-    }
     *waiting = (entry){ item, size, key };
+    outbound->bytes = outbound->bytes - older.size + size;
     outbound->pushed++;
     outbound->dropped[WSFAN_OUTBOUND_DROP_REPLACED]++;
     release(outbound, older.data);
-    while (over(outbound)) {
-        outbound->dropped[WSFAN_OUTBOUND_DROP_OLDEST]++;
-        release(outbound, pop(outbound));
-    }
     return true;
 }
 
@@ -181,17 +211,11 @@ int wsfan_outbound_push(wsfan_outbound *outbound, void *item, size_t size, uint6
     int error = make_room(outbound, size);
     if (error != WSFAN_OK)
         return error;
-    entry *last = wsf_deque_push(&outbound->queue);
-    if (last == NULL) {
+    if (append(outbound, (entry){ item, size, key }) == NULL) {
         outbound->dropped[WSFAN_OUTBOUND_DROP_MEMORY]++;
         return WSFAN_ENOMEM;
     }
-    *last = (entry){ item, size, key };
-    outbound->bytes += size;
     outbound->pushed++;
-    uint32_t place = outbound->gone + outbound->queue.count - 1;
-    if (key != 0 && place != WSF_TABLE_NONE)
-        (void)wsf_table_insert(&outbound->index, key, place); /* no memory: it is not found */
     return WSFAN_OK;
 }
 

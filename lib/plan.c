@@ -163,8 +163,9 @@ bool wsf_plan_frame(const wsf_core *core, wsf_peer *peer, bool bye, wsf_plan *p)
     if (link->sent_bytes < link->limits.window_bytes + CONTROL_RESERVE_BYTES) {
         p->lost = link->lost;
         p->lost_too_big = link->lost_too_big;
-        if (p->lost > 0 || p->lost_too_big > 0)
-            p->bound += 2 * WSF_ENTRY_BOUND;
+        p->lost_unknown = link->lost_unknown;
+        if (p->lost > 0 || p->lost_too_big > 0 || p->lost_unknown)
+            p->bound += 3 * WSF_ENTRY_BOUND;
         if (bye)
             p->bound += WSF_ENTRY_BOUND;
         p->standing = standing_due(core, peer);
@@ -212,6 +213,8 @@ wsf_buffer *wsf_plan_write(const wsf_core *core, wsf_peer *peer, const wsf_plan 
         wsf_write_lost(&writer, p->lost, WSFAN_GAP_PEER_QUEUE);
     if (p->lost_too_big > 0)
         wsf_write_lost(&writer, p->lost_too_big, WSFAN_GAP_TOO_BIG);
+    if (p->lost_unknown)
+        wsf_write_lost(&writer, 0, WSFAN_GAP_AWAY);
     if (p->interest)
         wsf_write_interest(&writer, p->interest_flags,
                            (wsfan_bytes){ p->adds, (size_t)8 * p->adds_count },

@@ -3,12 +3,15 @@
 #define WSF_PLAN_H
 
 #include "frame.h"
+#include "size.h"
 
-enum { WSF_PLAN_HASHES_COUNT_MAX = 2048 }; /* in one frame, so that messages have a share of it */
+/* In one frame, so that messages have a share of it; the next frame tells the rest. */
+enum { WSF_PLAN_HASHES_COUNT_MAX = WSF_SIZE(2048, 3) };
 
 struct wsf_plan {
     uint64_t lost;
     uint64_t lost_too_big;
+    bool lost_unknown;
     uint32_t interest_flags;
     bool interest;
     uint32_t adds_count;

@@ -14,10 +14,15 @@
 #include <string.h>
 
 #include "memory.h"
+#include "size.h"
 
 enum {
-    PACE_MS = 250,       /* between two counts of a large chat */
-    GONE_MAX = 64 * 1024 /* members kept for peers and loops that do not take what they are owed */
+    PACE_MS = 250,   /* between two counts of a large chat */
+    DOUBT_MS = 1000, /* until it is asked again whether a member may have gone, */
+    DOUBTS_MAX = 60, /* so often: a peer that never tells all must not keep the dead alive */
+    /* Members kept for peers and loops that do not take what they are owed. Over it these are told everything
+     * from the start instead. */
+    GONE_MAX = WSF_SIZE(64 * 1024, 4)
 };
 
 static uint64_t bit(unsigned i) {
@@ -114,13 +119,14 @@ static void forget_told(wsf_presence *p, uint32_t c, uint64_t loops) {
     }
 }
 
+/* To loops that were told nothing yet, or forget it: a member that is gone is kept for others. */
 static void owe_all(wsf_presence *p, uint32_t c, uint64_t loops) {
     p->chats[c].anew |= loops;
     owe_chat(p, c, loops);
     for (uint32_t i = p->chats[c].members; i != WSF_TABLE_NONE && !p->chats[c].large;
          i = p->members[i].next)
         for (unsigned loop = 0; loop < WSF_PRESENCE_LOOPS_MAX && loops >> loop != 0; loop++)
-            if ((loops >> loop & 1) != 0)
+            if ((loops >> loop & 1) != 0 && !wsf_roster_gone(&p->members[i]))
                 owe_loop(p, i, loop);
 }
 
@@ -141,22 +147,30 @@ static void judge_size(wsf_presence *p, uint32_t c) {
 
 /* -------------------------------------------------------------------------------------- members */
 
-static void end_grace(wsf_presence *p, uint32_t i) {
-    wsf_presence_member *m = &p->members[i];
-    *(m->leave_prev != WSF_TABLE_NONE ? &p->members[m->leave_prev].leave_next
-                                      : &p->leave_head) = m->leave_next;
-    *(m->leave_next != WSF_TABLE_NONE ? &p->members[m->leave_next].leave_prev
-                                      : &p->leave_tail) = m->leave_prev;
-    m->leave_ms = 0;
+static wsf_leave_list *leaving(wsf_presence *p, const wsf_presence_member *m) {
+    return &p->leaving[m->doubts > 0];
 }
 
-static void begin_grace(wsf_presence *p, uint32_t i) {
+static void end_grace(wsf_presence *p, uint32_t i) {
     wsf_presence_member *m = &p->members[i];
-    m->leave_ms = p->now_ms + p->limits.grace_ms + 1; /* never 0 */
-    m->leave_prev = p->leave_tail;
+    wsf_leave_list *list = leaving(p, m);
+    *(m->leave_prev != WSF_TABLE_NONE ? &p->members[m->leave_prev].leave_next
+                                      : &list->head) = m->leave_next;
+    *(m->leave_next != WSF_TABLE_NONE ? &p->members[m->leave_next].leave_prev
+                                      : &list->tail) = m->leave_prev;
+    m->leave_ms = 0;
+    m->doubts = 0;
+}
+
+static void begin_grace(wsf_presence *p, uint32_t i, uint8_t doubts) {
+    wsf_presence_member *m = &p->members[i];
+    m->doubts = doubts;
+    wsf_leave_list *list = leaving(p, m);
+    m->leave_ms = p->now_ms + (doubts > 0 ? DOUBT_MS : p->limits.grace_ms) + 1; /* never 0 */
+    m->leave_prev = list->tail;
     m->leave_next = WSF_TABLE_NONE;
-    *(p->leave_tail != WSF_TABLE_NONE ? &p->members[p->leave_tail].leave_next : &p->leave_head) = i;
-    p->leave_tail = i;
+    *(list->tail != WSF_TABLE_NONE ? &p->members[list->tail].leave_next : &list->head) = i;
+    list->tail = i;
 }
 
 /* After every change of a member: was_gone and sessions_before are as of before it. The member may not
@@ -173,7 +187,7 @@ static void note(wsf_presence *p, uint32_t i, bool was_gone, uint32_t sessions_b
         else
             chat->users++;
     } else if (sessions_before > 0 && m->sessions == 0) {
-        begin_grace(p, i);
+        begin_grace(p, i, 0);
     }
     if (was_gone != wsf_roster_gone(m))
         p->gone_count += was_gone ? UINT32_MAX : 1;
@@ -195,18 +209,35 @@ static void tell_loop_anew(wsf_presence *p, unsigned loop) {
     }
 }
 
-void wsf_presence_tick(wsf_presence *p, uint64_t now_ms) {
-    p->now_ms = now_ms;
-    while (p->leave_head != WSF_TABLE_NONE && p->members[p->leave_head].leave_ms <= now_ms + 1) {
-        uint32_t i = p->leave_head;
-        uint32_t c = p->members[i].chat;
+static void leave(wsf_presence *p, uint32_t i) {
+    uint32_t c = p->members[i].chat;
+    end_grace(p, i);
+    p->gone_count += wsf_roster_gone(&p->members[i]);
+    p->chats[c].users--;
+    tell_loops(p, i);
+    judge_size(p, c);
+    wsf_roster_settle(p, i);
+}
+
+static void tick_leaving(wsf_presence *p, const wsf_leave_list *list,
+                         const wsf_presence_doubt *doubt) {
+    while (list->head != WSF_TABLE_NONE && p->members[list->head].leave_ms <= p->now_ms + 1) {
+        uint32_t i = list->head;
+        uint8_t doubts = p->members[i].doubts;
+        if (doubts == DOUBTS_MAX || doubt == NULL ||
+            !doubt->is_in(doubt->user, p->chats[p->members[i].chat].hash)) {
+            leave(p, i);
+            continue;
+        }
         end_grace(p, i);
-        p->gone_count += wsf_roster_gone(&p->members[i]);
-        p->chats[c].users--;
-        tell_loops(p, i);
-        judge_size(p, c);
-        wsf_roster_settle(p, i);
+        begin_grace(p, i, (uint8_t)(doubts + 1));
     }
+}
+
+void wsf_presence_tick(wsf_presence *p, uint64_t now_ms, const wsf_presence_doubt *doubt) {
+    p->now_ms = now_ms;
+    for (unsigned i = 0; i < 2; i++)
+        tick_leaving(p, &p->leaving[i], doubt);
     while (p->paced.count > 0 &&
            ((wsf_presence_pace *)wsf_deque_at(&p->paced, 0))->at_ms <= now_ms) {
         uint32_t c = ((wsf_presence_pace *)wsf_deque_at(&p->paced, 0))->chat;
@@ -228,7 +259,7 @@ void wsf_presence_tick(wsf_presence *p, uint64_t now_ms) {
 void wsf_presence_overslept(wsf_presence *p, uint64_t ms) {
     /* Not longer than from now on: a grace time may have begun after we woke up. */
     uint64_t latest_ms = p->now_ms + p->limits.grace_ms + 1;
-    for (uint32_t i = ms > 0 ? p->leave_head : WSF_TABLE_NONE; i != WSF_TABLE_NONE;
+    for (uint32_t i = ms > 0 ? p->leaving[0].head : WSF_TABLE_NONE; i != WSF_TABLE_NONE;
          i = p->members[i].leave_next) {
         uint64_t later_ms = p->members[i].leave_ms + ms;
         p->members[i].leave_ms = later_ms < latest_ms ? later_ms : latest_ms;
@@ -237,8 +268,10 @@ void wsf_presence_overslept(wsf_presence *p, uint64_t ms) {
 
 uint64_t wsf_presence_deadline(const wsf_presence *p) {
     uint64_t at = UINT64_MAX;
-    if (p->leave_head != WSF_TABLE_NONE)
-        at = p->members[p->leave_head].leave_ms - 1;
+    for (unsigned i = 0; i < 2; i++)
+        if (p->leaving[i].head != WSF_TABLE_NONE &&
+            p->members[p->leaving[i].head].leave_ms - 1 < at)
+            at = p->members[p->leaving[i].head].leave_ms - 1;
     if (p->paced.count > 0) {
         uint64_t paced_ms = ((wsf_presence_pace *)wsf_deque_at(&p->paced, 0))->at_ms;
         at = paced_ms < at ? paced_ms : at;

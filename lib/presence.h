@@ -46,7 +46,15 @@ void wsf_presence_sent(wsf_presence *presence, unsigned peer, uint32_t count);
 /* Nobody could be heard for so long: grace times end later. */
 void wsf_presence_overslept(wsf_presence *presence, uint64_t ms);
 
-void wsf_presence_tick(wsf_presence *presence, uint64_t now_ms);
+/* Whether somebody may be in a chat of whom we were not told: a member that seems to have left it stays
+ * then, for a minute at most. */
+typedef struct {
+    void *user;
+    bool (*is_in)(void *user, uint64_t chat_hash);
+} wsf_presence_doubt;
+
+/* doubt: NULL: never. */
+void wsf_presence_tick(wsf_presence *presence, uint64_t now_ms, const wsf_presence_doubt *doubt);
 uint64_t wsf_presence_deadline(const wsf_presence *presence); /* UINT64_MAX: none */
 
 #endif

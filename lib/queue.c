@@ -124,15 +124,17 @@ uint64_t wsf_queue_takes(wsf_queue *queue) {
 bool wsf_queue_change(wsf_queue *queue, uint64_t takes, wsf_item *item, uint32_t bytes,
                       void (*change)(wsf_item *item, void *user), void *user) {
     pthread_mutex_lock(&queue->mutex);
-    bool waits = queue->takes == takes && !queue->closed;
-    if (waits) {
+    bool possible = queue->takes == takes && !queue->closed &&
+                    (queue->count == 1 || bytes <= item->bytes ||
+                     queue->bytes - item->bytes + bytes <= queue->bytes_max);
+    if (possible) {
         queue->bytes += bytes;
         queue->bytes -= item->bytes;
         item->bytes = bytes;
         change(item, user);
     }
     pthread_mutex_unlock(&queue->mutex);
-    return waits;
+    return possible;
 }
 
 void wsf_queue_release(wsf_queue *queue, uint64_t count, uint64_t bytes) {

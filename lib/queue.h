@@ -55,7 +55,8 @@ wsf_item *wsf_queue_take(wsf_queue *queue, void (*idle)(void *user), void *user)
 void wsf_queue_release(wsf_queue *queue, uint64_t count, uint64_t bytes);
 
 /* How often the items were taken; and a change of one that has been queued since, of a bounded one that
- * now counts for so many bytes. False: it may have been taken, and was not touched. */
+ * now counts for so many bytes. False: it may have been taken, or is not to become so large; it was not
+ * touched. */
 uint64_t wsf_queue_takes(wsf_queue *queue);
 bool wsf_queue_change(wsf_queue *queue, uint64_t takes, wsf_item *item, uint32_t bytes,
                       void (*change)(wsf_item *item, void *user), void *user);

@@ -8,7 +8,9 @@
 #include <string.h>
 
 #include "memory.h"
+#include "text.h"
 
+/* More than any entry of ours has: 1024 rows of presence are the most. */
 enum { DEPTH_MAX = 4, OBJECTS_COUNT_MAX = 8192, ZONE_CHUNK_BYTES = 8192 };
 
 typedef struct {
@@ -231,13 +233,16 @@ int wsf_reader_open(wsf_reader *reader, const wsf_buffer *frame, uint64_t receiv
 }
 
 static bool read_hello(const msgpack_object_array *array, wsf_hello *hello) {
+    uint64_t met = 1;
+    hello->met = !get_u64(array, 10, &met) || met != 0; /* who does not say may have */
     return get_u32(array, 1, &hello->protocol_min) && get_u32(array, 2, &hello->protocol_max) &&
            get_u64(array, 3, &hello->features) &&
            get_text(array, 4, WSF_CLUSTER_SIZE_MAX, &hello->cluster) &&
            get_text(array, 5, WSF_NAME_SIZE_MAX, &hello->name) && hello->name.size > 0 &&
+           wsf_text_is_printable(hello->name.data, hello->name.size) &&
            get_u64(array, 6, &hello->incarnation) &&
            get_text(array, 7, WSF_ENDPOINT_SIZE_MAX, &hello->endpoint) &&
-           wsf_endpoint_valid(hello->endpoint.data, hello->endpoint.size, false) &&
+           wsf_endpoint_to_tell(hello->endpoint.data, hello->endpoint.size) &&
            get_u64(array, 8, &hello->epoch) && hello->epoch != 0 &&
            get_u64(array, 9, &hello->frame_size_max);
 }
@@ -335,7 +340,7 @@ static bool read_peers(wsf_reader *reader, const msgpack_object_array *array, ws
         wsf_known_peer *peer = &reader->peers[i / 2];
         if (!get_u64(list, i, &peer->node) || peer->node == 0 ||
             !get_text(list, i + 1, WSF_ENDPOINT_SIZE_MAX, &peer->endpoint) ||
-            !wsf_endpoint_valid(peer->endpoint.data, peer->endpoint.size, false))
+            !wsf_endpoint_to_tell(peer->endpoint.data, peer->endpoint.size))
             return false;
     }
     entry->peers.list = reader->peers;

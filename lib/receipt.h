@@ -9,7 +9,7 @@
 
 #include "queue.h"
 
-enum { WSF_RECEIPT_PEERS_MAX = 64 };
+enum { WSF_RECEIPT_PEERS_MAX = 64 }; /* as many as a node has */
 
 typedef struct wsf_receipt {
     wsf_item item;       /* its place in the inbox of the loop that asked */
@@ -30,8 +30,10 @@ typedef struct wsf_receipt {
     uint64_t nodes[WSF_RECEIPT_PEERS_MAX];
     bool loops_done;
 
-    wsfan_result result; /* `missing` points to the next field */
-    uint64_t missing[WSF_RECEIPT_PEERS_MAX];
+    uint32_t refusing_count; /* of nodes that refused this one when it was published */
+
+    wsfan_result result;                         /* `missing` points to the next field */
+    uint64_t missing[2 * WSF_RECEIPT_PEERS_MAX]; /* those that refuse come first */
 } wsf_receipt;
 
 wsf_receipt *wsf_receipt_new(void *inbox, void *user); /* NULL: out of memory */

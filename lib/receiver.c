@@ -134,7 +134,7 @@ static bool take_numbered_entry(wsf_core *core, wsf_peer *peer, const wsf_entry 
             wsf_greet_known(core, &entry->peers.list[i], now);
         return true;
     case WSF_LOST:
-        if (entry->lost.count > 0)
+        if (entry->lost.count > 0 || entry->lost.reason == WSFAN_GAP_AWAY)
             tell_gap(core, peer, entry->lost.count, entry->lost.reason);
         return true;
     case WSF_STANDING:
@@ -186,23 +186,26 @@ static bool may_ask_again(wsf_peer *peer, wsf_now now) {
 }
 
 /* The peer has told us everything up to the newest frame, and we have that frame: then what we hold
- * of its interest is what it has, or something went wrong that nobody noticed. */
+ * of its interest is what it has, or something went wrong that nobody noticed. A RESYNC may be lost: the
+ * interest stays incomplete, so the next heartbeat is reason enough for another one. */
 static void compare_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
-    unsigned index = wsf_peer_index(core, peer);
-    if (peer->interest_overflow &&
-        core->interest.remote_count <= core->interest.remote_count_max / 2) {
-        if (!may_ask_again(peer, now))
-            return;
-        peer->interest_overflow = false; /* there is room again: once more from the start */
-        wsf_sender_ask_again(core, peer, WSF_RESYNC, now);
+    uint64_t digest = core->interest.peer_digests[wsf_peer_index(core, peer)];
+    bool complete = (core->complete & wsf_peer_bit(core, peer)) != 0;
+    bool told_all = entry->heartbeat.has_digest &&
+                    entry->heartbeat.newest == peer->link.in_expected - 1;
+    if (peer->interest_overflow) {
+        if (core->interest.remote_count > core->interest.remote_count_max / 2)
+            return; /* it is sent everything until there is room again */
+    } else if (!told_all || (complete && digest == entry->heartbeat.digest)) {
         return;
     }
-    if (!entry->heartbeat.has_digest || entry->heartbeat.newest != peer->link.in_expected - 1 ||
-        (core->complete & wsf_peer_bit(core, peer)) == 0 ||
-        core->interest.peer_digests[index] == entry->heartbeat.digest || !may_ask_again(peer, now))
+    if (!may_ask_again(peer, now))
         return;
+    peer->interest_overflow = false;
+    peer->stats.interest_mended += complete;
+    if (complete)
+        peer->link.lost_unknown = true; /* it may have lacked what went to others until now */
     core->complete &= ~wsf_peer_bit(core, peer); /* until it has told us, it is sent everything */
-    peer->stats.interest_mended++;
     wsf_sender_ask_again(core, peer, WSF_RESYNC, now);
 }
 

@@ -4,8 +4,15 @@
 #include <string.h>
 
 #include "memory.h"
+#include "text.h"
 
 /* ------------------------------------------------------------------------------------- answers */
+
+bool wsf_close_valid(uint32_t code, wsfan_bytes reason) {
+    bool assigned = code >= 1000 && code <= 1014 && (code < 1004 || code > 1006);
+    return (assigned || (code >= 3000 && code <= 4999)) &&
+           reason.size <= WSF_CLOSE_REASON_SIZE_MAX && wsf_text_is_utf8(reason.data, reason.size);
+}
 
 void wsf_answer_init(wsf_answer *answer, uint32_t rows_count_max) {
     memset(answer, 0, sizeof *answer);
@@ -115,7 +122,9 @@ static wsfan_row public_row(wsfan_request_kind kind, const wsf_row *row) {
         return out; /* a peer's nonsense */
     out.address.node = read_u64(row->bytes);
     if (kind == WSFAN_REQUEST_NODES) {
-        out.name = wsf_row_text(row);
+        wsfan_bytes name = wsf_row_text(row);
+        if (wsf_text_is_printable(name.data, name.size)) /* else a peer's nonsense */
+            out.name = name;
         return out;
     }
     out.address.session = read_u64(row->bytes + 8);

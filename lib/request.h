@@ -11,11 +11,13 @@
 
 enum {
     WSF_ASK_OWN = WSF_RECEIPT_PEERS_MAX, /* the place of this node itself in a request's nodes */
-    WSF_CLOSE_CODE_MIN = 1000,
-    WSF_CLOSE_CODE_MAX = 4999,
     WSF_CLOSE_REASON_SIZE_MAX = 123, /* RFC 6455, section 5.5: a control frame has at most 125 */
     WSF_ROWS_COUNT_MAX = WSFAN_ROWS_COUNT_MAX
 };
+
+/* Whether a close frame may carry it: 1000..1014 but for those that RFC 6455, section 7.4.1, reserves
+ * (1004, 1005, 1006), and 3000..4999. 1012..1014 stand in IANA's registry; 1015 and 1016..2999 do not. */
+bool wsf_close_valid(uint32_t code, wsfan_bytes reason);
 
 /* What one loop, and then one node, has to say. */
 typedef struct {

@@ -112,10 +112,12 @@ int wsfan_remote_leave(wsfan_node *node, const wsfan_target *targets, size_t tar
 int wsfan_remote_close(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
                        uint16_t code, wsfan_bytes reason, const wsfan_request_options *options) {
     draft d = { WSFAN_REQUEST_CLOSE, targets, targets_count, reason, code };
-    if (code < WSF_CLOSE_CODE_MIN || code > WSF_CLOSE_CODE_MAX)
+    if (reason.data == NULL && reason.size > 0)
         return WSFAN_EINVAL;
     if (reason.size > WSF_CLOSE_REASON_SIZE_MAX)
         return WSFAN_ETOOBIG;
+    if (!wsf_close_valid(code, reason))
+        return WSFAN_EINVAL;
     return ask_of(node, &d, options);
 }
 

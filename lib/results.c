@@ -56,6 +56,8 @@ static void hand_back(wsf_core *core, wsf_receipt *receipt) {
     result->peers_acknowledged = count_bits(receipt->acknowledged);
     result->peers_behind = count_bits(behind);
     result->peers_lost = count_bits(receipt->lost);
+    result->peers_refusing = receipt->refusing_count;
+    result->missing_count = receipt->refusing_count;
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
         if (((behind | receipt->lost) >> i & 1) != 0)
             receipt->missing[result->missing_count++] = receipt->nodes[i];

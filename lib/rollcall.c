@@ -8,7 +8,10 @@
  * carry a digest, by which the two compare what one holds of the other. */
 #include "rollcall.h"
 
-enum { NEWS_OUT_MAX = 4 }; /* blocks that a loop has not dispatched; what waits longer is merged */
+#include "size.h"
+
+/* Blocks that a loop has not dispatched. What comes meanwhile waits, and is merged. */
+enum { NEWS_OUT_MAX = WSF_SIZE(4, 1) };
 
 static uint64_t wanted_by(const wsf_core *core, uint64_t hash) {
     uint64_t loops;
@@ -126,6 +129,7 @@ void wsf_rollcall_take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry *ent
     if ((entry->presence.flags & WSF_PRESENCE_FORGET) != 0) {
         wsf_presence_forget_rows(&core->presence, index);
         peer->presence_known = 0;
+        peer->presence_anew = peer->link.in_expected - 1; /* the frame in hand */
         peer->presence_overflow = peer->presence_refused = false;
     }
     /* Not what was on its way when our last session left, or since before the first one came: then the
@@ -149,8 +153,8 @@ void wsf_rollcall_take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry *ent
 
 bool wsf_rollcall_take_sum(wsf_core *core, wsf_peer *peer, const wsf_presence_sum *sum) {
     const wsf_presence *presence = &core->presence;
-    if (sum->newest >= peer->link.in_expected)
-        return true; /* some of it is still to come */
+    if (sum->newest >= peer->link.in_expected || sum->newest < peer->presence_anew)
+        return true; /* some of it is still to come, or it came late */
     if (peer->presence_overflow) {
         /* Once there is room again, from the start; see wsf_rollcall_take_rows(). */
         return peer->presence_refused ||
@@ -176,7 +180,7 @@ void wsf_rollcall_unlink(wsf_core *core, wsf_peer *peer) {
     wsf_presence_forget_rows(&core->presence, index);
     wsf_presence_set_away(&core->presence, index, false);
     core->askers &= ~wsf_peer_bit(core, peer);
-    peer->presence_heard = peer->presence_known = 0;
+    peer->presence_heard = peer->presence_known = peer->presence_anew = 0;
     peer->presence_asked = peer->presence_say = false;
     peer->presence_overflow = peer->presence_refused = false;
     peer->interest_again = peer->presence_again = false;
@@ -201,17 +205,45 @@ bool wsf_rollcall_sum(const wsf_core *core, const wsf_peer *peer, wsf_presence_s
 
 /* -------------------------------------------------------------------------------------- counting */
 
-/* Whether what we hold of the chat lacks the peer's part, or may lack it. */
-static bool lacks(const wsf_core *core, const wsf_peer *peer, uint64_t interested,
-                  uint64_t serial) {
+static bool lives(const wsf_peer *peer) {
+    return peer->node != 0 && peer->state != 0 && peer->state != WSFAN_PEER_DOWN;
+}
+
+/* Whether the peer may have rows of the chat that it has not told us on this link. */
+static bool untold(const wsf_core *core, const wsf_peer *peer, uint64_t interested,
+                   uint64_t serial) {
     uint64_t bit = wsf_peer_bit(core, peer);
-    if (peer->node == 0 || peer->state == 0 || peer->state == WSFAN_PEER_DOWN)
-        return false; /* no peer, or none that lives */
-    if (!peer->linked || peer->state != WSFAN_PEER_UP)
-        return true;
     if ((interested & bit) == 0)
         return (core->complete & bit) == 0;
     return serial == UINT64_MAX || peer->presence_known <= serial;
+}
+
+/* Whether what we hold of the chat lacks the peer's part, or may lack it. */
+static bool lacks(const wsf_core *core, const wsf_peer *peer, uint64_t interested,
+                  uint64_t serial) {
+    if (!lives(peer))
+        return false;
+    return !peer->linked || peer->state != WSFAN_PEER_UP || untold(core, peer, interested, serial);
+}
+
+/* Rows that we held of a peer are gone when we left the chat, when it told us to forget them, and with
+ * its link; then its members are not told to leave before it has told us who is there now. Not for a
+ * peer that has more than we can note: it may never tell us all. */
+static bool is_in_doubt(void *user, uint64_t hash) {
+    const wsf_core *core = user;
+    uint64_t serial = wsf_interest_told(&core->interest, hash);
+    uint64_t loops;
+    uint64_t peers;
+    if (serial == UINT64_MAX)
+        return false; /* nobody here is told */
+    wsf_interest_find(&core->interest, hash, &loops, &peers);
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (lives(peer) && !peer->presence_overflow && !peer->interest_overflow &&
+            untold(core, peer, peers, serial))
+            return true;
+    }
+    return false;
 }
 
 void wsf_rollcall_count(const wsf_core *core, uint64_t hash, wsfan_count *count) {
@@ -250,7 +282,7 @@ void wsf_rollcall_tick(wsf_core *core, wsf_now now) {
     if (!core->presence_used)
         return;
     note_the_rest(core);
-    wsf_presence_tick(&core->presence, now.ms);
+    wsf_presence_tick(&core->presence, now.ms, &(wsf_presence_doubt){ core, is_in_doubt });
     for (unsigned loop = 0; loop < WSF_PRESENCE_LOOPS_MAX; loop++)
         if ((core->loops >> loop & 1) != 0 && core->presence.loop_queues[loop].count > 0)
             tell_loop(core, loop);

@@ -17,7 +17,8 @@ void wsf_roster_init(wsf_presence *p, const wsf_presence_limits *limits, uint64_
     memset(p, 0, sizeof *p);
     p->limits = *limits;
     p->chats_free = p->members_free = p->rows_free = WSF_TABLE_NONE;
-    p->leave_head = p->leave_tail = WSF_TABLE_NONE;
+    for (unsigned i = 0; i < 2; i++)
+        p->leaving[i] = (wsf_leave_list){ WSF_TABLE_NONE, WSF_TABLE_NONE };
     wsf_table_init(&p->chat_index, seed);
     wsf_table_init(&p->member_index, ~seed);
     wsf_deque_init(&p->paced, sizeof(wsf_presence_pace));

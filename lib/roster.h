@@ -9,7 +9,7 @@
 #include "queue.h"
 #include "table.h"
 
-enum { WSF_PRESENCE_PEERS_MAX = 64, WSF_PRESENCE_LOOPS_MAX = 64 };
+enum { WSF_PRESENCE_PEERS_MAX = 64, WSF_PRESENCE_LOOPS_MAX = 64 }; /* as many as a node has */
 
 /* One session of this node in one chat. Made with the join, it goes to the core twice, by `begin` and
  * by `end`: so a leave needs no memory. */
@@ -53,7 +53,9 @@ typedef struct {
     uint64_t peers_owed; /* bits: in the queue of that peer */
     uint64_t loops_owed;
     uint64_t loops_told; /* bits: the loop thinks it is there */
-    uint64_t leave_ms; /* while it has no session: gone for good then; 0: it has one, or is gone */
+    uint64_t
+        leave_ms; /* while it has no session: then it is gone, or in doubt; 0: it has one, or is
+                          gone */
     uint32_t chat;
     uint32_t prev, next; /* in the chat */
     uint32_t leave_prev, leave_next;
@@ -61,6 +63,7 @@ typedef struct {
     uint32_t own_sessions;
     uint32_t sessions; /* without those of peers that are away */
     uint16_t name_size;
+    uint8_t doubts; /* so often its leave was put off; 0: it is in the first of the two lists */
     bool used;
 } wsf_presence_member;
 
@@ -81,6 +84,11 @@ typedef struct {
     bool large;
     bool paced; /* its counts are told to loops before long */
 } wsf_presence_chat;
+
+/* Members without a session, in order of leave_ms: all were put at the end with the same delay. */
+typedef struct {
+    uint32_t head, tail;
+} wsf_leave_list;
 
 /* When the counts of a large chat are told again. */
 typedef struct {
@@ -104,9 +112,9 @@ typedef struct {
     wsf_presence_held *rows;
     uint32_t rows_used, rows_capacity, rows_free, rows_count;
     wsf_table chat_index, member_index;
-    uint32_t leave_head, leave_tail; /* in order of leave_ms */
-    uint32_t gone_count;             /* members that are kept only until somebody was told so */
-    wsf_deque paced;                 /* wsf_presence_pace, in order */
+    wsf_leave_list leaving[2]; /* within their grace time; and over it, but in doubt */
+    uint32_t gone_count;       /* members that are kept only until somebody was told so */
+    wsf_deque paced;           /* wsf_presence_pace, in order */
     wsf_deque peer_queues[WSF_PRESENCE_PEERS_MAX]; /* members */
     wsf_deque loop_queues[WSF_PRESENCE_LOOPS_MAX]; /* members, or chats with a bit */
     uint32_t peer_rows[WSF_PRESENCE_PEERS_MAX];    /* that we hold of each */

@@ -113,6 +113,30 @@ void wsf_route_find_known(wsf_core *core, wsfan_message *message, uint64_t *loop
     *peers &= known;
 }
 
+/* What a node without a link wants is not known. */
+static bool may_be_for(const wsfan_message *message, uint64_t node) {
+    bool named = false;
+    for (uint32_t i = 0; i < message->targets_count; i++) {
+        const wsf_message_target *target = &message->targets[i];
+        wsfan_target_kind kind = (wsfan_target_kind)target->kind;
+        if (kind == WSFAN_NOT_NODE && target->hash == node)
+            return false;
+        if (kind == WSFAN_SESSION || kind == WSFAN_NODE)
+            named = named || target->hash == node;
+        else
+            named = named || !wsf_kind_is_not(kind);
+    }
+    return named;
+}
+
+uint32_t wsf_route_keep(const wsfan_message *message, uint64_t *nodes, uint32_t count) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (may_be_for(message, nodes[i]))
+            nodes[kept++] = nodes[i];
+    return kept;
+}
+
 bool wsf_route_acceptable(const wsf_core *core, const wsfan_target *targets, uint32_t targets_count,
                           size_t payload_size) {
     if (payload_size > core->config.payload_bytes_max ||

@@ -11,6 +11,9 @@ void wsf_route_find(wsf_core *core, wsfan_message *message, uint64_t *loops, uin
  * as what it told us of its chats may be old. */
 void wsf_route_find_known(wsf_core *core, wsfan_message *message, uint64_t *loops, uint64_t *peers);
 
+/* Of `count` nodes without a link keeps those that the message may be for, and returns how many. */
+uint32_t wsf_route_keep(const wsfan_message *message, uint64_t *nodes, uint32_t count);
+
 /* Whether what a peer sent is within the limits here. */
 bool wsf_route_acceptable(const wsf_core *core, const wsfan_target *targets, uint32_t targets_count,
                           size_t payload_size);

@@ -5,7 +5,8 @@
 #include <stdbool.h>
 #include <wsfan/wsfan.h>
 
-enum { WSF_PAGE_BYTES_MAX = 64 * 1024 }; /* of the rows of one page; a single row may be larger */
+/* Of the rows of one page; a single row may be larger. What stands behind is on the next page. */
+enum { WSF_PAGE_BYTES_MAX = 64 * 1024 };
 
 typedef struct {
     uint64_t count; /* rows with the same key add theirs up */

@@ -110,7 +110,7 @@ static bool append_now(wsf_core *core, wsf_peer *peer, wsfan_message *message,
                        wsf_sender_entry *entry, wsf_now now) {
     wsf_link *link = &peer->link;
     if (!peer->reachable || link->queue.count > 0 || link->lost > 0 || link->lost_too_big > 0 ||
-        link->next == 1)
+        link->lost_unknown || link->next == 1)
         return false;
     wsf_open_frame *open = &link->open;
     size_t bound = wsf_message_entry_bound(message);
@@ -178,10 +178,8 @@ void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
         count_lost(core, peer, WSFAN_DROP_TOO_BIG, 1);
         return;
     }
-    uint64_t dropped;
-    if (wsf_link_replace(&peer->link, message, &dropped)) {
+    if (wsf_link_replace(&peer->link, message)) {
         wsf_core_count_drop(core, WSFAN_DROP_REPLACED, 1);
-        count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, dropped);
         return;
     }
     if (append_now(core, peer, message, entry, now))
@@ -288,6 +286,7 @@ static bool send_numbered(wsf_core *core, wsf_peer *peer, const wsf_plan *p, wsf
     }
     peer->link.lost -= p->lost;
     peer->link.lost_too_big -= p->lost_too_big;
+    peer->link.lost_unknown = peer->link.lost_unknown && !p->lost_unknown;
     peer->log_serial = p->log_serial;
     peer->snapshot_cursor = p->snapshot_cursor;
     if ((p->interest_flags & WSF_SNAPSHOT_BEGIN) != 0)

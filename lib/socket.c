@@ -17,9 +17,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <ifaddrs.h>
-#include <net/if.h>
-#include <netdb.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,6 +32,7 @@
 #include "connection.h"
 #include "door.h"
 #include "hash.h"
+#include "interfaces.h"
 #include "memory.h"
 #include "reserve.h"
 
@@ -113,55 +111,34 @@ static int check_path(const char *endpoint) {
     return reason == EACCES ? WSFAN_EADDR : WSFAN_EADDRINUSE;
 }
 
-/* An address of this machine that others can use: not one that is meant for one link only. */
-static bool find_address(const struct ifaddrs *list, sa_family_t family, char *host,
-                         size_t capacity) {
-    for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {
-        if (i->ifa_addr == NULL || i->ifa_addr->sa_family != family ||
-            (i->ifa_flags & IFF_UP) == 0 || (i->ifa_flags & IFF_LOOPBACK) != 0)
-            continue;
-        const struct sockaddr_in6 *ip6 = (const struct sockaddr_in6 *)(const void *)i->ifa_addr;
-        if (family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&ip6->sin6_addr))
-            continue;
-        socklen_t size = family == AF_INET ? sizeof(struct sockaddr_in) : sizeof *ip6;
-        if (getnameinfo(i->ifa_addr, size, host, (socklen_t)capacity, NULL, 0, NI_NUMERICHOST) == 0)
-            return true;
-    }
-    return false;
-}
-
-/* For an endpoint that is bound to every address, one that others can use. */
-static void first_address(bool ip6_too, char *host, size_t capacity) {
-    struct ifaddrs *list;
-    char ip6[NI_MAXHOST];
-    snprintf(host, capacity, "127.0.0.1");
-    if (getifaddrs(&list) != 0)
-        return;
-    if (!find_address(list, AF_INET, host, capacity) && ip6_too &&
-        find_address(list, AF_INET6, ip6, sizeof ip6))
-        snprintf(host, capacity, "[%.60s]", ip6);
-    freeifaddrs(list);
-}
-
-static void find_own_endpoint(wsf_sockets *sockets) {
+/* What peers may be told: "" where no address that is bound is of use to them. */
+static void find_own_endpoint(wsf_sockets *sockets, uint16_t *port) {
     char bound[256];
+    char host[WSF_INTERFACE_HOST_SIZE];
     size_t size = sizeof bound;
     if (zmq_getsockopt(sockets->publisher, ZMQ_LAST_ENDPOINT, bound, &size) != 0)
         bound[0] = '\0';
-    bool wildcard = strncmp(bound, "tcp://0.0.0.0:", 14) == 0;
-    bool wildcard6 = strncmp(bound, "tcp://[::]:", 11) == 0;
-    if (wildcard || wildcard6) {
-        char host[NI_MAXHOST];
-        first_address(wildcard6, host, sizeof host);
-        snprintf(sockets->endpoint, sizeof sockets->endpoint, "tcp://%.100s%s", host,
-                 strrchr(bound, ':'));
-    } else {
+    const char *colon = strrchr(bound, ':');
+    *port = colon != NULL ? (uint16_t)strtoul(colon + 1, NULL, 10) : 0;
+    bool all4 = strncmp(bound, "tcp://0.0.0.0:", 14) == 0;
+    bool all = strncmp(bound, "tcp://[::]:", 11) == 0; /* of both families */
+    if ((all4 || all) && wsf_interfaces_address(NULL, all, host))
+        snprintf(sockets->endpoint, sizeof sockets->endpoint, "tcp://%s%s", host, colon);
+    else if (wsf_endpoint_to_tell(bound, strlen(bound)))
         snprintf(sockets->endpoint, sizeof sockets->endpoint, "%.*s", WSF_ENDPOINT_SIZE_MAX, bound);
-    }
 }
 
-static uint16_t port_of(const char *endpoint) {
-    return (uint16_t)strtoul(strrchr(endpoint, ':') + 1, NULL, 10);
+/* An interface is bound by its address. */
+static int write_to_bind(const char *endpoint, char to_bind[WSF_ENDPOINT_SIZE_MAX + 1]) {
+    char name[WSF_ENDPOINT_SIZE_MAX + 1];
+    char host[WSF_INTERFACE_HOST_SIZE];
+    wsf_endpoint_to_bind(endpoint, to_bind);
+    if (!wsf_endpoint_names_host(to_bind, name) || !wsf_interfaces_has(name))
+        return WSFAN_OK;
+    if (!wsf_interfaces_address(name, true, host))
+        return WSFAN_EADDR;
+    snprintf(to_bind, WSF_ENDPOINT_SIZE_MAX + 1, "tcp://%s%s", host, strrchr(endpoint, ':'));
+    return WSFAN_OK;
 }
 
 static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
@@ -169,8 +146,12 @@ static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
     sockets->publisher = zmq_socket(shared->context, ZMQ_XPUB);
     if (sockets->publisher == NULL)
         return errno == ENOMEM ? WSFAN_ENOMEM : WSFAN_ESYSTEM;
+    char to_bind[WSF_ENDPOINT_SIZE_MAX + 1];
+    int error = write_to_bind(endpoint, to_bind);
+    if (error != WSFAN_OK)
+        return error;
     wsf_zmq_set_common(sockets->publisher,
-                       shared->auth != NULL ? INITIATE_SIZE_MAX : SUBSCRIPTION_SIZE_MAX, endpoint);
+                       shared->auth != NULL ? INITIATE_SIZE_MAX : SUBSCRIPTION_SIZE_MAX, to_bind);
     wsf_zmq_set_int(sockets->publisher, ZMQ_XPUB_VERBOSER, 1);
     wsf_zmq_set_int(sockets->publisher, ZMQ_HEARTBEAT_IVL, HEARTBEAT_INTERVAL_MS);
     wsf_zmq_set_int(sockets->publisher, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
@@ -180,20 +161,17 @@ static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
     zmq_setsockopt(sockets->publisher, ZMQ_ZAP_DOMAIN, "wsfan", 5);
     if (shared->auth != NULL && !wsf_auth_listen(shared->auth, sockets->publisher))
         return WSFAN_ESYSTEM;
-    int error = check_path(endpoint);
-    if (error != WSFAN_OK)
+    if ((error = check_path(endpoint)) != WSFAN_OK)
         return error;
-    char to_bind[WSF_ENDPOINT_SIZE_MAX + 1];
-    wsf_endpoint_to_bind(endpoint, to_bind);
     bool tcp = strncmp(endpoint, "tcp:", 4) == 0;
-    if (tcp)
-        error = wsf_door_open(&sockets->door, shared->context, sockets->publisher);
-    if (error != WSFAN_OK)
+    if (tcp &&
+        (error = wsf_door_open(&sockets->door, shared->context, sockets->publisher)) != WSFAN_OK)
         return error;
     if (zmq_bind(sockets->publisher, to_bind) != 0)
         return bind_error();
-    find_own_endpoint(sockets);
-    return tcp ? wsf_door_watch(sockets->door, port_of(sockets->endpoint)) : WSFAN_OK;
+    uint16_t port;
+    find_own_endpoint(sockets, &port);
+    return tcp ? wsf_door_watch(sockets->door, port) : WSFAN_OK;
 }
 
 /* The handler is there before anybody can connect. */

@@ -35,8 +35,8 @@ void wsf_sockets_set_keys(wsf_sockets *sockets, const wsf_keys *keys);
 /* Closes, after what was sent has left, or after linger_ms. NULL is allowed. */
 void wsf_sockets_close(wsf_sockets *sockets, int linger_ms);
 
-/* The endpoint that others can reach: the bound one, with the real port, and for a wildcard host
- * the first address of this machine. */
+/* The endpoint that others can reach: the bound one, with the real port, and for a wildcard host an
+ * address of this machine that others can use. "": none. */
 const char *wsf_sockets_endpoint(const wsf_sockets *sockets);
 
 /* How many connections to the endpoint were ended, see wsfan_stats. [any] */

@@ -11,11 +11,14 @@
  * message, and stop waiting for this node in joins; when they have acknowledged that, it is over. */
 #include "standing.h"
 
+#include "dial.h"
+#include "text.h"
+
 enum { SHED_STEPS = 200, SHED_STEP_MS_MIN = 10 };
 
 void wsf_standing_init(wsf_core *core, wsf_now now) {
     core->started_ms = now.ms;
-    core->sources_awaited = core->config.sources_awaited;
+    core->names_awaited = core->config.names_awaited;
     if (core->config.public_address != NULL)
         wsf_copy_text(core->address, sizeof core->address,
                       wsfan_string(core->config.public_address));
@@ -39,7 +42,12 @@ void wsf_standing_take(wsf_core *core, wsf_peer *peer, const wsf_standing *stand
     peer->standing_flags = standing->flags;
     peer->weight = standing->weight;
     peer->place_hash = wsf_place_hash(&core->key, peer->name);
-    wsf_copy_text(peer->address, sizeof peer->address, standing->address);
+    wsfan_bytes address = standing->address;
+    if (!wsf_text_is_visible(address.data, address.size)) {
+        wsf_core_count_drop(core, WSFAN_DROP_MALFORMED, 1);
+        address.size = 0;
+    }
+    wsf_copy_text(peer->address, sizeof peer->address, address);
     uint64_t bit = wsf_peer_bit(core, peer);
     if ((standing->flags & WSF_STANDING_PUBLISHER) != 0)
         core->publishers |= bit;
@@ -65,14 +73,36 @@ static bool synced(const wsf_core *core, const wsf_peer *peer) {
            peer->snapshot_done && peer->link.acked >= peer->snapshot_number;
 }
 
+static bool is_dialled(const wsf_connection *connection) {
+    return connection->used && connection->dialled;
+}
+
+/* Somewhere nobody has answered yet. */
+static bool awaits_somebody(const wsf_core *core) {
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+        if (is_dialled(&core->connections[i]) && core->connections[i].node == 0)
+            return true;
+    return core->names_awaited;
+}
+
+/* An endpoint that is not its own: at those this node does not stay connected. */
+static bool was_told_of_somebody(const wsf_core *core) {
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+        if (is_dialled(&core->connections[i]) && core->connections[i].named != 0)
+            return true;
+    return core->names_awaited;
+}
+
+static bool met_anyone(const wsf_core *core) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (core->peers[i].node != 0 && synced(core, &core->peers[i]))
+            return true;
+    return false;
+}
+
 static bool met_everyone(const wsf_core *core) {
-    if (core->sources_awaited != 0)
+    if (awaits_somebody(core))
         return false;
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++) {
-        const wsf_connection *connection = &core->connections[i];
-        if (connection->used && connection->dialled && connection->node == 0)
-            return false; /* nobody has answered there yet */
-    }
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         const wsf_peer *peer = &core->peers[i];
         if (peer->node != 0 && peer->state != WSFAN_PEER_DOWN && !synced(core, peer))
@@ -85,7 +115,16 @@ static uint64_t ready_ms(const wsf_core *core) {
     return core->started_ms + core->config.ready_ms_max;
 }
 
+int wsf_standing_readiness(const wsf_core *core, wsf_now now) {
+    if (!core->ready)
+        return 0;
+    if (!core->met && wsf_dial_refused(core, now))
+        return WSFAN_EREFUSED;
+    return core->met || !was_told_of_somebody(core) ? WSFAN_READY_MET : WSFAN_READY_ALONE;
+}
+
 static void tick_ready(wsf_core *core, wsf_now now) {
+    core->met = core->met || met_anyone(core);
     if (core->ready || (now.ms < ready_ms(core) && !met_everyone(core)))
         return;
     core->ready = true;

@@ -18,6 +18,8 @@ void wsf_standing_drain(wsf_core *core, uint32_t ms_max, wsf_now now);
 /* Everything that this node will ever publish has been published. */
 void wsf_standing_quiet(wsf_core *core);
 
+int wsf_standing_readiness(const wsf_core *core, wsf_now now);
+
 /* Becomes ready, goes on with a drain, tells of a new view. */
 void wsf_standing_tick(wsf_core *core, wsf_now now);
 

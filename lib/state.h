@@ -6,18 +6,33 @@
 
 #include "core.h"
 #include "reader.h"
+#include "size.h"
+
+/* Tables, and what is promised when one is full. */
+enum {
+    /* One bit each in an interest row. Over peers_count_max a peer that is down makes way, or one of the key
+     * that has most; else the newcomer is refused with WSFAN_REASON_LIMIT, here and there, and asks again every
+     * down_ms. What a peer that made way publishes until it is back is covered by a gap. */
+    WSF_PEERS_MAX = 64,
+    /* Named endpoints over it are counted (endpoints_surplus) and not dialled before they are named again.
+     * A node that introduces itself and finds no place is refused with WSFAN_REASON_LIMIT, as above. */
+    WSF_CONNECTIONS_MAX = 256,
+    /* A node whose subscription finds no place is refused with WSFAN_REASON_LIMIT and subscribes again. */
+    WSF_SUBSCRIBERS_MAX = WSF_SIZE(256, 10),
+    /* Connections that only peers told of and where nobody answers. What peers tell beyond is passed over: they
+     * tell it again within forget_ms / 4, and a node that lives introduces itself. */
+    WSF_HEARSAY_MAX = WSF_SIZE(64, 4),
+    /* Nodes whose links were given up. Over it the oldest goes, and this node cannot say any more of anybody
+     * that they have not met: see may_have_met() in greet.c. A gap is told all the same. */
+    WSF_FORGOTTEN_MAX = WSF_SIZE(64, 3)
+};
 
 enum {
-    WSF_PEERS_MAX = 64, /* one bit each in an interest row */
-    WSF_CONNECTIONS_MAX = 256,
-    WSF_SUBSCRIBERS_MAX = 256,
     WSF_ACK_DELAY_MS = 10,
     WSF_NACK_INTERVAL_MS = 50, /* doubles while nothing comes of it */
     WSF_NACK_INTERVAL_MS_MAX = 1000,
     WSF_REPAIR_INTERVAL_MS = 25, /* nobody who keeps to the protocol asks so often */
     WSF_ANEW_INTERVAL_MS = 250,  /* the same, for everything from the start */
-    WSF_HEARSAY_MAX = 64,        /* connections that only peers told of and where nobody answers */
-    WSF_FORGOTTEN_MAX = 64,
     WSF_HELLO_INTERVAL_MS = 250,
     WSF_STALL_MS = 250 /* a peer that acknowledges nothing for so long holds nobody up */
 };
@@ -91,22 +106,26 @@ typedef struct {
     bool presence_overflow;  /* it has more rows than we can note, */
     bool presence_refused;   /* or such as we never do */
     uint64_t presence_heard; /* up to here we know its interest, */
-    uint64_t presence_known; /* and up to here it knew ours when it had told us everything */
+    uint64_t presence_known; /* and up to here it knew ours when it had told us everything, */
+    uint64_t presence_anew;  /* with this frame or a later one: there it began anew */
 
     wsfan_peer_stats stats;
 } wsf_peer;
 
 typedef struct {
     bool used;
-    bool dialled;   /* else it rests: it leads where another one leads, or to ourselves */
+    bool dialled;   /* else it rests: it led where another one leads, or to ourselves */
+    bool self_told; /* the host knows that it led to ourselves */
     uint32_t named; /* bits of the sources that name it */
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     uint64_t node; /* who answered there last; 0: nobody yet */
     uint64_t
         likely; /* who answered or is said to live there, whose key is tried first; 0: nobody */
     uint64_t since_ms;
+    uint64_t again_ms;    /* it is dialled anew then, unless a peer is heard by it; 0: to be set */
     wsfan_reason refused; /* why that node will not have us, until it will */
-    uint64_t refused_ms;
+    uint64_t refuser;     /* who said so last, */
+    uint64_t refusal_ms;  /* and when */
 } wsf_connection;
 
 typedef struct {
@@ -159,7 +178,7 @@ struct wsf_core {
     uint32_t surplus[WSF_SOURCES_MAX]; /* endpoints of a set that found no connection */
     wsf_subscriber subscribers[WSF_SUBSCRIBERS_MAX];
     uint64_t forgotten[WSF_FORGOTTEN_MAX]; /* nodes whose links were given up; a ring */
-    uint32_t forgotten_next;
+    uint64_t forgotten_count;              /* that were ever noted in it */
     wsf_presence presence;
     bool presence_used;                        /* a session of ours was present somewhere */
     uint64_t askers;                           /* bits of peers that ask for presence */
@@ -185,8 +204,9 @@ struct wsf_core {
     uint64_t place_hash;
     uint64_t standing_serial; /* rises with each change of our standing */
     uint64_t started_ms;
-    uint32_t sources_awaited;
+    bool names_awaited;
     bool ready;
+    bool met; /* a peer, ever: interest was exchanged with it */
     bool view_stale;
     uint64_t publishers; /* bits of peers that never have sessions */
     wsf_drain_phase drain;
@@ -201,6 +221,18 @@ static inline void wsf_copy_text(char *out, size_t capacity, wsfan_bytes text) {
     size_t size = text.size < capacity ? text.size : capacity - 1;
     memcpy(out, text.data, size);
     out[size] = '\0';
+}
+
+/* The next number of the core's own generator, SplitMix64 (Steele, Lea, Flood, 2014); not 0. */
+static inline uint64_t wsf_random(wsf_core *core) {
+    uint64_t z;
+    do {
+        z = core->random += UINT64_C(0x9e3779b97f4a7c15);
+        z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
+        z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
+        z ^= z >> 31;
+    } while (z == 0);
+    return z;
 }
 
 /* Of the key that a node has, where nodes have keys. */

@@ -263,8 +263,7 @@ static bool acceptable(const wsf_core *core, const wsf_entry *entry) {
     case WSFAN_REQUEST_LEAVE:
         return size >= 1 && size <= core->config.name_bytes_max;
     case WSFAN_REQUEST_CLOSE:
-        return size <= WSF_CLOSE_REASON_SIZE_MAX && number >= WSF_CLOSE_CODE_MIN &&
-               number <= WSF_CLOSE_CODE_MAX;
+        return wsf_close_valid(number, entry->request.payload);
     case WSFAN_REQUEST_SESSIONS:
     case WSFAN_REQUEST_CHATS:
     case WSFAN_REQUEST_NODES:

@@ -80,7 +80,7 @@ uint64_t wsf_payload_checksum(const void *payload, size_t size) {
 
 void wsf_write_hello(wsf_writer *writer, const wsf_hello *hello) {
     msgpack_packer packer = packer_of(writer);
-    msgpack_pack_array(&packer, 10);
+    msgpack_pack_array(&packer, 11);
     msgpack_pack_uint32(&packer, WSF_HELLO);
     msgpack_pack_uint32(&packer, hello->protocol_min);
     msgpack_pack_uint32(&packer, hello->protocol_max);
@@ -91,6 +91,7 @@ void wsf_write_hello(wsf_writer *writer, const wsf_hello *hello) {
     pack_bin(&packer, hello->endpoint);
     msgpack_pack_uint64(&packer, hello->epoch);
     msgpack_pack_uint64(&packer, hello->frame_size_max);
+    msgpack_pack_uint32(&packer, hello->met);
 }
 
 void wsf_write_number(wsf_writer *writer, wsf_entry_type type, uint64_t number) {
@@ -320,6 +321,6 @@ wsf_topic_kind wsf_read_topic(const void *data, size_t size, wsf_introduction *i
     bool valid = introduction->node != 0 &&
                  take_text(&at, end, introduction->cluster, WSF_CLUSTER_SIZE_MAX) &&
                  take_text(&at, end, introduction->endpoint, WSF_ENDPOINT_SIZE_MAX) &&
-                 wsf_endpoint_valid(introduction->endpoint, strlen(introduction->endpoint), false);
+                 wsf_endpoint_to_tell(introduction->endpoint, strlen(introduction->endpoint));
     return valid ? WSF_TOPIC_INTRODUCTION : WSF_TOPIC_OTHER;
 }

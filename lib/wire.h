@@ -8,6 +8,7 @@
 #include "entry.h"
 #include "presence.h"
 #include "request.h"
+#include "size.h"
 
 enum {
     WSF_PROTOCOL_MIN = 1,
@@ -20,17 +21,17 @@ enum {
     WSF_ENTRY_BOUND = 64, /* of an entry besides its names, payload or hashes */
     WSF_HELLO_BOUND = 320,
     WSF_NACK_BOUND = 320,
-    WSF_NACK_RANGES_MAX = 16,
-    WSF_KNOWN_PEER_BOUND = 140, /* of one peer in WSF_PEERS */
+    WSF_NACK_RANGES_MAX = WSF_SIZE(16, 2), /* the oldest; the others are asked for next time */
+    WSF_KNOWN_PEER_BOUND = 140,            /* of one peer in WSF_PEERS */
     WSF_CLUSTER_SIZE_MAX = 32,
     WSF_NAME_SIZE_MAX = 64,
     WSF_PUBLIC_SIZE_MAX = 255,
     WSF_WEIGHT_MAX = 1000,
     WSF_STANDING_BOUND = 320,
     WSF_TARGETS_COUNT_MAX = 1024,
-    WSF_PEERS_ENTRY_COUNT_MAX = 64,
-    WSF_ROW_BOUND = 32, /* of one row in WSF_PRESENCE, besides its name and metadata */
-    WSF_PRESENCE_ROWS_MAX = 1024
+    WSF_PEERS_ENTRY_COUNT_MAX = 64, /* as many as a node has */
+    WSF_ROW_BOUND = 32,             /* of one row in WSF_PRESENCE, besides its name and metadata */
+    WSF_PRESENCE_ROWS_MAX = WSF_SIZE(1024, 4) /* the next frame tells the rest */
 };
 
 typedef enum {
@@ -97,6 +98,7 @@ typedef struct {
     wsfan_bytes endpoint;
     uint64_t epoch; /* of the stream that its sender will number */
     uint64_t frame_size_max;
+    bool met; /* its sender may have had a link with the receiver before */
 } wsf_hello;
 
 typedef struct {

@@ -19,25 +19,39 @@ foreach(dir LIBDIR INCLUDEDIR)
         set(pc_${dir} "${CMAKE_INSTALL_${dir}}")
     endif()
 endforeach()
-# Who links the static library links what it needs, and with no shared one everybody does.
-set(pc_private "")
-if(WSFAN_BUILD_SHARED)
-    set(pc_private ".private")
+# write_pc NAME FLAG...: a .pc file; the flags are for who links the static library, and without a
+# shared one that is everybody. They are not Requires.private: what libzmq requires would come along
+# for everybody, in Debian with norm.pc, whose libprotokit.a no linker finds, and header folders of
+# libraries that no public header includes.
+function(write_pc name)
+    list(JOIN ARGN " " flags)
+    set(pc_libs "")
+    set(pc_libs_private "")
+    if(WSFAN_BUILD_SHARED)
+        set(pc_libs_private "${flags}")
+    else()
+        set(pc_libs "${flags}")
+    endif()
+    configure_file(pkgconfig/${name}.pc.in ${name}.pc @ONLY)
+endfunction()
+pkg_search_module(MSGPACK QUIET msgpack-c msgpack)
+if(NOT MSGPACK_FOUND)
+    set(MSGPACK_LDFLAGS -l${msgpack_target})
 endif()
-configure_file(pkgconfig/wsfan.pc.in wsfan.pc @ONLY)
+write_pc(wsfan ${ZMQ_LDFLAGS} ${MSGPACK_LDFLAGS} ${SODIUM_LDFLAGS} ${CARES_LDFLAGS} -pthread)
 install(FILES ${CMAKE_CURRENT_BINARY_DIR}/wsfan.pc DESTINATION ${pc_dir})
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/wsfan)
 configure_package_config_file(pkgconfig/wsfanConfig.cmake.in wsfanConfig.cmake
     INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(wsfanConfigVersion.cmake COMPATIBILITY SameMinorVersion)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/wsfanConfig.cmake
+install(FILES pkgconfig/msgpack.cmake ${CMAKE_CURRENT_BINARY_DIR}/wsfanConfig.cmake
     ${CMAKE_CURRENT_BINARY_DIR}/wsfanConfigVersion.cmake DESTINATION ${package_dir})
 if(WSFAN_BEACON)
     install(TARGETS ${beacon_libraries} EXPORT wsfanBeaconTargets COMPONENT beacon)
     install(FILES include/wsfan/beacon.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsfan
         COMPONENT beacon)
-    configure_file(pkgconfig/wsfan-beacon.pc.in wsfan-beacon.pc @ONLY)
+    write_pc(wsfan-beacon ${CZMQ_LDFLAGS} -pthread)
     install(FILES ${CMAKE_CURRENT_BINARY_DIR}/wsfan-beacon.pc DESTINATION ${pc_dir}
         COMPONENT beacon)
     install(EXPORT wsfanBeaconTargets NAMESPACE wsfan:: DESTINATION ${package_dir}

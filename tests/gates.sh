@@ -12,10 +12,12 @@ mkdir -p "$work"
 
 # ------------------------------------------------------------------------------ static analysis
 
-# Styles of comments about single lines stand in the sources, with their reason.
+# Styles of comments about single lines stand in the sources, with their reason. Later versions
+# than Debian 12's say of large functions that they do not follow every branch.
 gate_cppcheck() {
     cppcheck --enable=warning,performance,portability --inline-suppr --quiet --error-exitcode=1 \
-        --std=c11 --suppress=missingIncludeSystem -D_GNU_SOURCE -D__GNUC__ -Iinclude -Ilib \
+        --std=c11 --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -D_GNU_SOURCE \
+        -D__GNUC__ -Iinclude -Ilib \
         lib lib/beacon tools
 }
 
@@ -31,12 +33,14 @@ gate_tidy() {
 # What gcc's analyzer says and what is not so. It does not follow a pointer to the first member of a
 # struct back to the struct, which is how items own what is in a queue; leaks are what
 # LeakSanitizer looks for in every test. What it takes for NULL in link.c and registry.c is a slot
-# of an array that has as many as its count says; in rows.c, bytes of which there are none.
+# of an array that has as many as its count says; in rows.c, bytes of which there are none. What gcc 14
+# takes for uninitialized in node.c and outbound.c is the padding of structs that are copied.
 gate_analyzer() {
     for file in lib/*.c; do
         options=-Wno-analyzer-malloc-leak
         case $file in
         lib/link.c | lib/registry.c) options="$options -Wno-analyzer-null-dereference" ;;
+        lib/node.c | lib/outbound.c) options="$options -Wno-analyzer-use-of-uninitialized-value" ;;
         lib/rows.c) options="$options -Wno-analyzer-null-argument" ;;
         esac
         echo "$options $file"

@@ -1,10 +1,11 @@
 #!/bin/sh
-# Real processes for as long as one likes, under kills, freezes and cuts; docs/reliability.md says what
-# is checked:
-#   sh tests/soak.sh --minutes M [--seed S] [--verbose]
+# Real processes for as long as one likes, under faults of network, names, clocks and processes;
+# docs/reliability.md says which, and what is checked:
+#   sh tests/soak.sh --minutes M [--each SECONDS] [--seed S] [--nodes N] [--only FAULT,FAULT...]
+#       [--naming addresses|two|dns|names|service] [--keys none|shared|each] [--verbose]
 # Installs what is missing (Debian) and builds below build/soak, unless $WSFAN_SOAK is a wsfan-soak that
 # is built already. Everything that it starts ends with it, the networks too. Exits 77 (skipped) only
-# where namespaces are not allowed.
+# where namespaces or TUN devices are not allowed.
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -14,7 +15,7 @@ if [ -z "$program" ]; then
     . examples/debian.sh
     # shellcheck disable=SC2046,SC2086 # lists of words
     need_packages $echo_chat_packages libczmq-dev libsqlite3-dev libhiredis-dev \
-        libnats-dev check util-linux iproute2 nftables dnsmasq-base $(node_packages)
+        libnats-dev check util-linux iproute2 dnsmasq-base $(node_packages)
     mkdir -p build
     { cmake -S . -B build/soak &&
         cmake --build build/soak --parallel --target wsfan-soak; } >build/soak.log 2>&1 || {

@@ -147,9 +147,7 @@ void client_open(struct client *client, struct server *server, struct lws *wsi) 
      * but nothing of a refused upgrade. */
     const char *problem = read_names(client);
     int error;
-    if (server->stopping)
-        client_close(client, CLOSE_GOING_AWAY, "this replica is shutting down");
-    else if (problem != NULL)
+    if (problem != NULL)
         refuse(client, CLOSE_POLICY_VIOLATION, problem);
     else if (redirect_after(client))
         return;

@@ -33,7 +33,7 @@ int cluster_open(struct server *server, wsfan_options *options) {
         error = wsfan_loop_open(&server->loop, server->node, &callbacks, server);
     /* A duplicate, because libwebsockets closes what it watches. */
     if (error == WSFAN_OK &&
-        server_watch(server, dup(wsfan_loop_fd(server->loop)), "wsfan") == NULL)
+        web_watch(server->vhost, dup(wsfan_loop_fd(server->loop)), "wsfan") == NULL)
         error = WSFAN_ESYSTEM;
     return error;
 }

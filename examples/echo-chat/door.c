@@ -98,11 +98,14 @@ unsigned door_refuses(struct server *server, struct lws *wsi, const char **reaso
     struct door *door = &server->door;
     unsigned status = 0;
     if (!web_allowed_page(&door->options.names, wsi)) {
-        *reason = "this origin may not connect here";
+        *reason = "pages of this origin may not connect: --origin and --host say which may";
         status = HTTP_STATUS_FORBIDDEN;
     } else if (!door_has_token(server, wsi)) {
         *reason = "the token is missing or wrong";
         status = HTTP_STATUS_UNAUTHORIZED;
+    } else if (server->stopping) {
+        *reason = "this replica is shutting down";
+        status = HTTP_STATUS_SERVICE_UNAVAILABLE;
     } else if (door->options.clients_max > 0 &&
                server->clients_count >= door->options.clients_max) {
         *reason = "this replica has all the clients that it takes";

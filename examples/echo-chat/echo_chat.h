@@ -5,8 +5,6 @@
  *   main.c     starts and ends the program
  *   options.c  the command line
  *   server.c   libwebsockets: one thread, one event loop, its sockets and descriptors
- *   descriptors.c  how many descriptors there are, and so how many clients
- *   listener.c the listening socket, which accepts only what there are descriptors for
  *   http.c     the page, /healthz and /stats
  *   who.c      /chats, /users/USER, /nodes and /kick: questions to the whole cluster
  *   door.c     who may come in, and how fast
@@ -133,11 +131,7 @@ struct door {
 struct server {
     struct lws_context *context;
     struct lws_vhost *vhost;
-    struct lws *listener;
-    int listen_port;
-    unsigned connections_count; /* of libwebsockets, with the descriptors that it watches */
-    unsigned connections_max;
-    bool accept_paused;
+    struct web_listener listener;
     wsfan_node *node;
     wsfan_loop *loop;
     struct client *clients; /* a list */
@@ -156,7 +150,6 @@ struct server {
     bool redirect;               /* clients of chats that others own */
     uint64_t clients_moved;      /* closed with 4307 */
     struct publisher *publisher; /* NULL: nobody may publish over HTTP */
-    lws_sorted_usec_list_t accept_again;
     lws_sorted_usec_list_t stop_deadline;
     lws_sorted_usec_list_t meet_deadline;
     lws_sorted_usec_list_t recount; /* of members, for clients whose count is not complete */
@@ -196,23 +189,14 @@ unsigned door_refuses(struct server *server, struct lws *wsi, const char **reaso
 bool door_message(struct client *client);
 bool bucket_take(struct bucket *bucket, uint32_t per_second, uint64_t now_us);
 
-/* Makes as many descriptors as the clients and the mesh need, if the system lets it, and sets clients_max
- * to what there are descriptors for; told on stderr if that is fewer than were asked for. Returns how
- * many libwebsockets may use. */
-unsigned descriptors_share(struct options *options);
-
-/* Starts libwebsockets. Returns 0, or -1 and a message on stderr. */
+/* Makes as many descriptors as the clients and the mesh need, as far as the system lets it, and sets
+ * clients_max to what there are descriptors for, told on stderr if more were asked for. */
+void server_reserve(struct server *server, struct options *options);
+/* Starts libwebsockets, and listens. Returns 0, or -1 and a message on stderr. */
 int server_open(struct server *server, const struct options *options);
-/* Calls back when `fd` is readable: the listening socket, the loop of libwsfan, and signals. Takes the
- * descriptor. NULL on failure. */
-struct lws *server_watch(struct server *server, int fd, const char *protocol);
 /* Runs until a signal to end has been carried out: every client was told and has gone. */
 void server_run(struct server *server);
 void server_close(struct server *server);
-
-/* Listens. Returns 0, or -1 and a message on stderr. */
-int listener_open(struct server *server, const struct options *options);
-void listener_readable(struct server *server);
 
 /* ------------------------------------------------------------------------------------ client */
 

@@ -71,11 +71,13 @@ static struct frame *with_id_instead(json_t *object, const char *id) {
 }
 
 /* Another program's text that is no JSON object, as if somebody without a name had said it. */
-static struct frame *as_said(wsfan_bytes text, const char *id) {
+static struct frame *as_said(const wsfan_message *message, const char *id) {
+    wsfan_bytes text = wsfan_message_payload(message);
+    wsfan_target to = wsfan_message_target(message, 0);
     struct writer json = { 0 };
-    writer_format(&json, "{\"id\":\"%s\",\"type\":\"message\",\"session\":\"%016x-%016x\"", id, 0,
-                  0);
-    writer_format(&json, ",\"chat\":\"\",\"user\":\"\",\"node\":\"\",\"text\":");
+    writer_format(&json, "{\"id\":\"%s\",\"type\":\"message\",\"chat\":", id);
+    writer_string_sized(&json, to.name.data, to.kind == WSFAN_CHAT ? to.name.size : 0);
+    writer_format(&json, ",\"user\":\"\",\"node\":\"\",\"text\":");
     writer_string_sized(&json, text.data, text.size);
     writer_format(&json, "}");
     return frame_from_json(&json);
@@ -92,7 +94,7 @@ struct frame *frame_from_message(const wsfan_message *message) {
         return frame_of(BINARY, payload.data, payload.size);
     json_t *object = json_loadb(payload.data, payload.size, JSON_ALLOW_NUL, NULL);
     if (!json_is_object(object)) {
-        frame = as_said(payload, id);
+        frame = as_said(message, id);
     } else if (json_object_get(object, "id") != NULL) {
         frame = with_id_instead(object, id);
     } else {

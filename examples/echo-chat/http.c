@@ -80,10 +80,13 @@ static void page(struct server *server, struct response *response, char *policy,
 
 /* -------------------------------------------------------------------------------- statistics */
 
-/* Whether a balancer should send clients here; /healthz tells whether the process works. */
+/* Whether a balancer should send clients here; /healthz tells whether the process works. A replica that
+ * drains answers 404: by that HAProxy sends nobody new and lets go on who is there (disable-on-404). */
 static void readiness(struct server *server, struct response *response) {
-    bool ready = !server->stopping && wsfan_node_ready(server->node) == 1;
-    response->status = ready ? HTTP_STATUS_OK : HTTP_STATUS_SERVICE_UNAVAILABLE;
+    bool ready = !server->stopping && wsfan_node_ready(server->node) > 0;
+    response->status = ready              ? HTTP_STATUS_OK
+                       : server->stopping ? HTTP_STATUS_NOT_FOUND
+                                          : HTTP_STATUS_SERVICE_UNAVAILABLE;
     response->type = "application/json";
     writer_format(&response->body, "{\"ready\":%s}\n", ready ? "true" : "false");
 }
@@ -111,7 +114,7 @@ static void owner(struct server *server, struct lws *wsi, struct response *respo
 }
 
 static void health(struct server *server, struct response *response) {
-    response->status = server->stopping ? HTTP_STATUS_SERVICE_UNAVAILABLE : HTTP_STATUS_OK;
+    response->status = HTTP_STATUS_OK;
     response->type = "application/json";
     writer_format(&response->body,
                   "{\"status\":\"%s\",\"node\":", server->stopping ? "stopping" : "ok");
@@ -200,7 +203,7 @@ static void statistics(struct server *server, struct response *response) {
     writer_format(json, ",\"slow\":%" PRIu64, server->clients_slow);
     writer_format(json, ",\"refused\":%" PRIu64 ",\"moved\":%" PRIu64 "}", server->clients_refused,
                   server->clients_moved);
-    writer_format(json, ",\"connections\":%u", server->connections_count);
+    writer_format(json, ",\"connections\":%u", server->listener.connections_count);
     stats_outbound(server, json);
 #define FIELD(name) writer_format(json, ",\"" #name "\":%" PRIu64, (uint64_t)stats.name)
     FIELD(sessions), FIELD(chats), FIELD(chats_remote), FIELD(peers_up);
@@ -230,8 +233,14 @@ static bool ask(struct server *server, struct lws *wsi, const char *path, int me
     }
     unsigned status = who_request(server, wsi, path, method == LWSHUMETH_POST,
                                   method == LWSHUMETH_HEAD);
-    if (status != 0)
-        plain(response, status, "the request was not made");
+    if (status == HTTP_STATUS_BAD_REQUEST)
+        plain(response, status,
+              strcmp(path, "/kick") == 0 ? "whom: /kick?session=ID or /kick?user=USER"
+              : strncmp(path, "/users", 6) == 0
+                  ? "whom: /users?user=USER; after: what an answer gave as next"
+                  : "after: it must be what an answer gave as next");
+    else if (status != 0)
+        plain(response, status, "the request was not made; try again");
     return status == 0;
 }
 
@@ -241,7 +250,8 @@ static void get(struct server *server, struct lws *wsi, const char *path, char *
         page(server, response, policy, policy_size);
     } else if (strcmp(path, "/owner") == 0) {
         owner(server, wsi, response);
-    } else if (strcmp(path, "/stats") == 0 && !door_has_token(server, wsi)) {
+    } else if ((strcmp(path, "/stats") == 0 || strcmp(path, "/ws") == 0) &&
+               !door_has_token(server, wsi)) {
         refuse_token(response);
     } else if (strcmp(path, "/stats") == 0) {
         statistics(server, response);
@@ -251,7 +261,8 @@ static void get(struct server *server, struct lws *wsi, const char *path, char *
         response->headers[1] = "websocket";
     } else {
         plain(response, HTTP_STATUS_NOT_FOUND,
-              "there is /, /ws, /owner, /publish, /healthz, /readyz, /stats, /chats, /users/USER, "
+              "there is /, /ws, /owner, /publish, /healthz, /readyz, /stats, /chats, "
+              "/users?user=USER, "
               "/nodes and /kick");
     }
 }
@@ -265,7 +276,7 @@ int http_request(struct server *server, struct lws *wsi) {
     const char *reason;
     uint64_t body_size;
     bool read = method == LWSHUMETH_GET || method == LWSHUMETH_HEAD;
-    unsigned status = web_body_size(wsi, &body_size, &reason);
+    unsigned status = web_judge(wsi, &body_size, &reason);
     if (status != 0)
         plain(&response, status, reason);
     else if (strcmp(path, "/publish") == 0)
@@ -279,6 +290,10 @@ int http_request(struct server *server, struct lws *wsi) {
     else if ((read || method == LWSHUMETH_POST) && who_serves(path, !read)) {
         if (ask(server, wsi, path, method, &response))
             return 0;
+    } else if (read && strcmp(path, "/kick") == 0) {
+        plain(&response, HTTP_STATUS_METHOD_NOT_ALLOWED, "only POST kicks");
+        response.headers[0] = "allow:";
+        response.headers[1] = "POST";
     } else if (read) {
         get(server, wsi, path, policy, sizeof policy, &response);
     } else {
@@ -287,6 +302,24 @@ int http_request(struct server *server, struct lws *wsi) {
         response.headers[1] = "GET, HEAD";
     }
     return send_response(wsi, &response, method == LWSHUMETH_HEAD);
+}
+
+/* What libwebsockets does not ask (RFC 6455, section 4.2.1). Returns the HTTP status to refuse with. */
+static unsigned judge_handshake(struct lws *wsi, const char **reason) {
+    enum { KEY_CHARACTERS = 24 }; /* of 16 bytes in base64 */
+    char version[4];
+    uint64_t body_size;
+    unsigned status = web_judge(wsi, &body_size, reason);
+    if (status != 0)
+        return status;
+    *reason = "WebSocket is spoken in version 13 here";
+    if (lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_VERSION) <= 0 ||
+        strcmp(version, "13") != 0)
+        return 426;
+    *reason = "a handshake has a key of 16 bytes, and no body";
+    return body_size == 0 && lws_hdr_total_length(wsi, WSI_TOKEN_KEY) == KEY_CHARACTERS
+               ? 0
+               : HTTP_STATUS_BAD_REQUEST;
 }
 
 int http_upgrade(struct server *server, struct lws *wsi, const char *protocol) {
@@ -298,9 +331,13 @@ int http_upgrade(struct server *server, struct lws *wsi, const char *protocol) {
     bool known = strcasecmp(protocol, "websocket") == 0 &&
                  lws_http_get_uri_and_method(wsi, &path, &path_size) == LWSHUMETH_GET &&
                  strcmp(path, "/ws") == 0;
-    unsigned status = known ? door_refuses(server, wsi, &reason) : HTTP_STATUS_NOT_FOUND;
+    unsigned status = known ? judge_handshake(wsi, &reason) : HTTP_STATUS_NOT_FOUND;
+    if (status == 0)
+        status = door_refuses(server, wsi, &reason);
     if (status != 0) {
         plain(&response, status, reason);
+        response.headers[0] = status == 426 ? "sec-websocket-version:" : NULL;
+        response.headers[1] = "13";
     } else if (redirect_before(server, wsi, location, sizeof location)) {
         plain(&response, 307, "another replica has this chat");
         response.headers[0] = "location:";

@@ -20,6 +20,15 @@ static int open_signals(void) {
     return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
 }
 
+static void explain_key(const wsfan_options *options, int reason) {
+    fprintf(stderr, " --cert %s", options->key_file);
+    if (options->allow_path != NULL)
+        fprintf(stderr, " --allow %s", options->allow_path);
+    fprintf(stderr, ": %s; wsfan-keygen makes a key, %s and %s_secret\n",
+            reason == 0 || reason == EINVAL ? "there is no valid key in it" : strerror(reason),
+            options->key_file, options->key_file);
+}
+
 static int explain(int error, const struct options *options) {
     int reason = errno;
     bool bad_argument = error == WSFAN_EINVAL || error == WSFAN_ETOOBIG ||
@@ -30,8 +39,12 @@ static int explain(int error, const struct options *options) {
     if (options->cluster.advertise != NULL)
         fprintf(stderr, " --advertise %s", options->cluster.advertise);
     if (error == WSFAN_EINSECURE) {
-        fprintf(stderr, ": without a key only loopback; give --cert and --allow, or --insecure\n");
+        fprintf(stderr, ": without a key only loopback; give --cert, or --insecure\n");
         return 2;
+    }
+    if (error == WSFAN_EKEY) {
+        explain_key(&options->cluster, reason);
+        return 1;
     }
     for (size_t i = 0; i < options->cluster.peers_count; i++)
         fprintf(stderr, " --join %s", options->cluster.peers[i]);
@@ -46,7 +59,7 @@ static void announce(const struct server *server, const struct options *options)
     bool ipv6 = strchr(host, ':') != NULL;
     printf("ready: node %s, page http%s://%s%s%s:%d/, mesh %s\n", wsfan_node_name(server->node),
            options->tls_cert != NULL ? "s" : "", ipv6 ? "[" : "", host, ipv6 ? "]" : "",
-           server->listen_port, *mesh != '\0' ? mesh : "none");
+           server->listener.port, *mesh != '\0' ? mesh : "none");
     fflush(stdout);
 }
 
@@ -55,7 +68,7 @@ int main(int argc, char **argv) {
     struct server server = { 0 };
     options_read(&options, argc, argv);
     int signals = open_signals();
-    server.connections_max = descriptors_share(&options);
+    server_reserve(&server, &options);
     if (door_open(&server, &options.door) != 0 || server_open(&server, &options) != 0)
         return 1;
     server.drain_ms = options.drain_s * 1000;
@@ -67,7 +80,7 @@ int main(int argc, char **argv) {
         status = explain(error, &options);
     } else if (options.publish_token != NULL && publish_open(&server, options.publish_token) != 0) {
         status = 2;
-    } else if (server_watch(&server, signals, "signal") == NULL) {
+    } else if (web_watch(server.vhost, signals, "signal") == NULL) {
         fprintf(stderr, "echo-chat: cannot watch for signals\n");
     } else {
         announce(&server, &options);

@@ -9,7 +9,13 @@
 
 #include <inttypes.h>
 
-enum { MEMBERS_COUNT_MAX = 1000, RECOUNT_S = 1 };
+enum {
+    MEMBERS_COUNT_MAX = 1000,
+    MEMBERS_BYTES_MAX = 128 *
+                        1024, /* of the frame that names them, an eighth of a client's queue */
+    PLACE_BYTES_MAX = 64,     /* of a replica's name; other programs may tell anything */
+    RECOUNT_S = 1
+};
 
 static void put_member(struct writer *json, const wsfan_member *member) {
     static const char *const events[] = { "", "join", "update", "leave" };
@@ -20,7 +26,9 @@ static void put_member(struct writer *json, const wsfan_member *member) {
     for (size_t i = 0; i < member->places_count; i++) {
         const wsfan_place *place = &member->places[i];
         writer_format(json, "%s{\"node\":", i == 0 ? "" : ",");
-        writer_string_sized(json, place->metadata.data, place->metadata.size);
+        writer_string_sized(json, place->metadata.data,
+                            place->metadata.size < PLACE_BYTES_MAX ? place->metadata.size
+                                                                   : PLACE_BYTES_MAX);
         writer_format(json, ",\"sessions\":%" PRIu32 "}", place->sessions);
     }
     writer_format(json, "]}");
@@ -60,10 +68,16 @@ static void expect_recount(struct client *client, bool complete) {
                          RECOUNT_S * LWS_US_PER_SEC);
 }
 
+/* Only the numbers. */
+static bool put_totals(struct server *server, struct writer *json, wsfan_bytes chat, bool large) {
+    bool complete = begin(server, json, chat, false, large);
+    writer_format(json, "]}");
+    return complete;
+}
+
 void members_recount(struct client *client) {
     struct writer json = { 0 };
-    bool complete = begin(client->server, &json, wsfan_string(client->chat), false, client->large);
-    writer_format(&json, "]}");
+    bool complete = put_totals(client->server, &json, wsfan_string(client->chat), client->large);
     send_json(client, &json);
     expect_recount(client, complete);
 }
@@ -72,36 +86,63 @@ void members_welcome(struct client *client) {
     wsfan_bytes chat = wsfan_string(client->chat);
     wsfan_count count = { .struct_size = sizeof count };
     uint64_t cursor = 0;
+    bool complete = false;
     struct writer json = { 0 };
     wsfan_chat_count(client->server->node, chat, &count);
     client->large = count.users > MEMBERS_COUNT_MAX;
-    bool complete = begin(client->server, &json, chat, true, client->large);
-    if (!client->large)
+    if (!client->large) {
+        complete = begin(client->server, &json, chat, true, false);
         wsfan_chat_members(client->server->node, chat, &cursor, MEMBERS_COUNT_MAX, put_visited,
                            &json);
-    writer_format(&json, "]}");
+        writer_format(&json, "]}");
+        client->large = json.size > MEMBERS_BYTES_MAX;
+    }
+    if (client->large) {
+        writer_free(&json);
+        complete = put_totals(client->server, &json, chat, true);
+    }
     send_json(client, &json);
     expect_recount(client, complete);
 }
 
-/* Called with the news of one chat; those who are in it on this replica get them. */
-void members_changed(void *loop_user, const wsfan_presence *presence) {
-    struct server *server = loop_user;
-    bool large = (presence->flags & WSFAN_PRESENCE_LARGE) != 0;
+/* The news of a chat, in full and in numbers. */
+struct news {
+    struct frame *full; /* NULL: too large */
+    struct frame *totals;
+    bool anew;
+    bool complete;
+};
+
+static struct news news_of(struct server *server, const wsfan_presence *presence) {
+    struct news news = { .anew = (presence->flags & WSFAN_PRESENCE_ANEW) != 0 };
     struct writer json = { 0 };
-    bool complete = begin(server, &json, presence->chat,
-                          (presence->flags & WSFAN_PRESENCE_ANEW) != 0, large);
+    news.complete = put_totals(server, &json, presence->chat, true);
+    news.totals = frame_from_json(&json);
+    if ((presence->flags & WSFAN_PRESENCE_LARGE) != 0)
+        return news;
+    begin(server, &json, presence->chat, news.anew, false);
     for (size_t i = 0; i < presence->members_count; i++)
         put_member(&json, &presence->members[i]);
     writer_format(&json, "]}");
-    struct frame *frame = frame_from_json(&json);
+    if (json.size <= MEMBERS_BYTES_MAX)
+        news.full = frame_from_json(&json);
+    writer_free(&json);
+    return news;
+}
+
+/* Called with the news of one chat; those who are in it on this replica get them. A client that was told
+ * numbers only cannot take single members before it is told of all anew. */
+void members_changed(void *loop_user, const wsfan_presence *presence) {
+    struct server *server = loop_user;
+    struct news news = news_of(server, presence);
     for (struct client *client = server->clients; client != NULL; client = client->next) {
         if (client->close_status != 0 || strlen(client->chat) != presence->chat.size ||
             memcmp(client->chat, presence->chat.data, presence->chat.size) != 0)
             continue;
-        client->large = large;
-        client_send(client, frame, 0);
-        expect_recount(client, complete);
+        client->large = news.full == NULL || (client->large && !news.anew);
+        client_send(client, client->large ? news.totals : news.full, 0);
+        expect_recount(client, news.complete);
     }
-    frame_release(frame);
+    frame_release(news.full);
+    frame_release(news.totals);
 }

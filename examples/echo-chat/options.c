@@ -7,13 +7,17 @@
 
 enum { JOINS_COUNT_MAX = 64, NAME_BYTES_MAX = 64, ENDPOINT_BYTES_MAX = 128 };
 
-static const char usage[] =
-    "usage: echo-chat [--listen HOST:PORT] [--mesh ENDPOINT [--join ENDPOINT]...] [--name NAME]\n"
+/* In parts, since a compiler need not take a string of more than 4095 bytes. */
+static const char usage_of_replicas[] =
+    "usage: echo-chat [--listen HOST:PORT] [--mesh ENDPOINT [--join ENDPOINT]...] [OPTION]...\n"
     "\n"
     "A chat server. Replicas that joined each other share their chats.\n"
     "\n"
     "  --listen HOST:PORT  serve the page and its WebSocket here; port 0: any free one\n"
-    "                      [127.0.0.1:8080]\n"
+    "                      of it, 0.0.0.0 for all addresses [127.0.0.1:8080]\n"
+    "  --help              print this and exit\n"
+    "\n"
+    "Replicas\n"
     "  --mesh ENDPOINT     meet the other replicas here: tcp://HOST:PORT or ipc://PATH. HOST is\n"
     "                      an address or an interface of this machine, * for all; PORT * is any\n"
     "                      free one. More than loopback needs --cert, or --insecure.\n"
@@ -22,60 +26,57 @@ static const char usage[] =
     "                      where the other replicas reach this one, if not at --mesh: behind NAT,\n"
     "                      or a port that is mapped [--mesh; for * the first address that is not\n"
     "                      loopback]\n"
-    "  --join ENDPOINT     the --mesh of another replica, any one that runs is enough; or\n"
-    "                      dns://HOST:PORT: all addresses of HOST, asked for again and again\n"
-    "  --standalone        no mesh and no socket for one: the same as no --mesh, and an error with "
-    "it\n"
+    "  --join ENDPOINT     the --mesh of another replica, any one that runs is enough.\n"
+    "                      HOST may be a name: all its addresses, asked for again and again\n"
+    "  --standalone        no mesh and no socket for one: the same as no --mesh, and an error\n"
+    "                      with it\n"
+    "  --name NAME         of this replica, unique among them [node- and a random id]\n"
+    "  --cert FILE         key of this replica, FILE and FILE_secret, as wsfan-keygen FILE makes\n"
+    "                      them: the mesh is encrypted, and knows only who is allowed\n"
+    "  --allow PATH        certificate of a replica, or a directory of them, that may be in the\n"
+    "                      mesh besides those with the same key; read again on SIGHUP\n"
+    "  --insecure          the mesh may be bound to any address without a key\n"
+    "  --down SECONDS      a replica that has not been heard for so long is down, 1 to 3600; it\n"
+    "                      is silent from 3/10 of that on. The same for all replicas [10]\n"
+    "  --grace SECONDS     how long a user without a tab stays a member: a reload, another\n"
+    "                      replica; 0 to 600 [5]\n"
+    "  --drain SECONDS     over which the clients are closed evenly when this replica ends [3]\n"
     "  --public ADDRESS    where clients reach this replica: http://HOST:PORT, or HOST:PORT\n"
     "  --placement redirect\n"
-    "                      send a client to the replica that owns its chat, if that has a "
-    "--public\n"
-    "                      address: HTTP 307, or for browsers a close frame with status 4307\n"
-    "  --publish-token FILE\n"
-    "                      let other programs publish by POST /publish, if they have the token "
-    "that\n"
-    "                      is the first line of this file\n"
-    "  --down SECONDS      a replica of which so long nothing is heard is down, 1 to 3600; it is\n"
-    "                      silent from 3/10 of that on. The same for all replicas [10]\n"
-    "  --grace SECONDS     how long who has no tab any more stays a member: a reload, another\n"
-    "                      replica; 0 to 600 [5]\n"
-    "  --drain SECONDS     how long clients are sent away in when this replica ends [3]\n"
-    "  --name NAME         of this replica, unique among them [node- and a random id]\n"
-    "  --cert FILE         key of this replica, FILE and FILE_secret, as wsfan-keygen FILE makes "
-    "them:\n"
-    "                      the mesh is encrypted, and knows only who is allowed\n"
-    "  --allow PATH        certificate of a replica, or a directory of them, that may be in the "
-    "mesh\n"
-    "                      besides those with the same key; read again on SIGHUP\n"
-    "  --insecure          the mesh may be bound to any address without a key\n"
+    "                      send a client to the replica that owns its chat, if that has a\n"
+    "                      --public address: HTTP 307, or for browsers a close frame with status\n"
+    "                      4307\n"
+    "\n";
+
+static const char usage_of_clients[] =
+    "Clients\n"
     "  --tls-cert FILE     serve https and wss with this certificate, in PEM,\n"
     "  --tls-key FILE      and its key\n"
-    "  --origin ORIGIN     pages from here may connect too, as https://example.org; * for any; may "
-    "be\n"
-    "                      given again [the page's own]. With --placement redirect, and for "
-    "pages\n"
-    "                      that are served elsewhere, name those\n"
-    "  --host NAME         browsers reach this server by this name, too; may be given again "
-    "[addresses,\n"
-    "                      localhost, the names of --public and --origin; any with --token]\n"
+    "  --host NAME         browsers reach this server by this name, too, as behind a balancer; by\n"
+    "                      a name that is not known they get HTTP 421; may be given again\n"
+    "                      [addresses, localhost, the names of --public and --origin; any with\n"
+    "                      --token]\n"
+    "  --origin ORIGIN     pages from here may connect too, as https://example.org; * for any;\n"
+    "                      may be given again [the page's own]. With --placement redirect, and\n"
+    "                      for pages that are served elsewhere, name those\n"
     "  --token FILE        clients, /stats, /chats, /users, /nodes, /kick need the token in this\n"
     "                      file's first line, as ?token=TOKEN or as Authorization: Bearer TOKEN;\n"
     "                      the page asks for it. Not for: the page itself, /owner, /healthz,\n"
     "                      /readyz; /publish has a token of its own. Who has it may also kick\n"
     "                      [nobody needs one]\n"
-    "  --clients N         at most so many at a time, 0: no limit [65536, or what there are "
-    "descriptors "
-    "for]\n"
+    "  --publish-token FILE\n"
+    "                      let other programs publish by POST /publish, if they have the token\n"
+    "                      that is the first line of this file\n"
+    "  --clients N         at most so many at a time, 0: no limit\n"
+    "                      [65536, or as many as there are descriptors for]\n"
     "  --handshakes N      of WebSocket, so many in a second, 0: no limit [10000]\n"
     "  --messages N        of one client, so many in a second, 0: no limit [0]\n"
-    "  --help              print this and exit\n"
     "\n"
     "Over HTTP: / the page, /?admin the page with a button to kick each member, /owner?chat=CHAT,\n"
     "/ws?chat=CHAT&user=USER the chat, POST /publish, /healthz, /readyz, /stats; of all replicas\n"
-    "/chats, /users/USER, /nodes; POST /kick?session=ID or user=USER ends connections.\n"
-    "SIGTERM and SIGINT end it: clients are told to go elsewhere. SIGHUP reads --allow again. Exit "
-    "status: 0 ended by a\n"
-    "signal, 1 it could not start, 2 a bad argument.\n";
+    "/chats, /users?user=USER, /nodes; POST /kick?session=ID or user=USER ends connections.\n"
+    "SIGTERM and SIGINT end it: clients are told to go elsewhere; SIGHUP reads --allow again.\n"
+    "Exit status: 0 ended by a signal, 1 it could not start, 2 a bad argument.\n";
 
 LWS_FORMAT(1) static void bad(const char *format, ...) {
     char text[512];
@@ -193,7 +194,9 @@ static void read_names(struct web_names *names, bool origin, const char *argumen
     if (origin && !web_is_origin(argument))
         bad("--origin %.110s: it must be http://HOST[:PORT] or https://HOST[:PORT], or *",
             argument);
-    if (!origin && (*argument == '\0' || strpbrk(argument, ":/[]@ ") != NULL))
+    static const char of_names[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.";
+    if (!origin && (*argument == '\0' || argument[strspn(argument, of_names)] != '\0'))
         bad("--host %.110s: it must be a name without a port", argument);
     list[(*count)++] = argument;
 }
@@ -322,7 +325,8 @@ void options_read(struct options *options, int argc, char **argv) {
             read_door(&options->door, option, optarg);
             break;
         case 'h':
-            fputs(usage, stdout);
+            fputs(usage_of_replicas, stdout);
+            fputs(usage_of_clients, stdout);
             exit(0);
         case ':':
             bad("%s needs a value", argv[optind - 1]);
@@ -335,6 +339,11 @@ void options_read(struct options *options, int argc, char **argv) {
         bad("%s: there are no arguments without a flag", argv[optind]);
     if (options->cluster.peers_count > 0 && options->cluster.endpoint == NULL)
         bad("--join needs --mesh: the others connect back");
+    if (options->cluster.endpoint == NULL &&
+        (options->cluster.key_file != NULL || options->cluster.allow_insecure))
+        bad("--cert and --insecure are for a mesh: they need --mesh");
+    if (options->cluster.allow_path != NULL && options->cluster.key_file == NULL)
+        bad("--allow needs --cert: only a mesh with keys lets in by keys");
     if (options->cluster.advertise != NULL && options->cluster.endpoint == NULL)
         bad("--advertise needs --mesh: it is another name for the same place");
     if (standalone && options->cluster.endpoint != NULL)

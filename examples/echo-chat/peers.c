@@ -106,7 +106,10 @@ static const char *reason_text(wsfan_reason reason) {
 /* A peer that cannot be reached is no error, it may start later; but a mistyped one looks alike. */
 static void on_meet_deadline(lws_sorted_usec_list_t *deadline) {
     if (!lws_container_of(deadline, struct server, meet_deadline)->met)
-        fprintf(stderr, "echo-chat: no --join has answered for %d s; it is tried on\n", MEET_S);
+        fprintf(stderr,
+                "echo-chat: no --join has answered for %d s: does it run, with this --cert or an "
+                "--allow for it, and does it reach this --mesh or --advertise? Trying on\n",
+                MEET_S);
 }
 
 void peers_expect(struct server *server, size_t named_count) {
@@ -123,10 +126,11 @@ void peers_event(void *loop_user, const wsfan_peer *peer) {
                 peer->endpoint, reason_text(peer->reason));
     if (peer->event == WSFAN_PEER_REFUSED || peer->name[0] == '\0')
         return;
+    bool left = peer->event == WSFAN_PEER_DOWN && peer->reason == WSFAN_REASON_BYE;
     struct writer json = { 0 };
     writer_format(&json,
                   "{\"type\":\"replica\",\"id\":\"%016" PRIx64 "\",\"state\":\"%s\",\"node\":",
-                  peer->node, peers_state(peer->event));
+                  peer->node, left ? "left" : peers_state(peer->event));
     writer_string(&json, peer->name);
     writer_format(&json, "}");
     send_json_to_all(server, &json);

@@ -30,8 +30,9 @@ struct past {
 
 struct request {
     struct request *next;
-    struct lws *wsi; /* NULL: the other side has hung up */
-    unsigned status; /* of the answer; 0: there is none yet */
+    struct lws *wsi;     /* NULL: the other side has hung up */
+    unsigned status;     /* of the answer; 0: there is none yet */
+    lws_usec_t until_us; /* when its body must be here */
     struct writer answer;
     const char *headers[3]; /* as of web_answer() */
     struct past *past;      /* NULL: it has no key */
@@ -122,7 +123,7 @@ static int send_answer(struct publisher *publisher, struct request *request) {
 
 /* ----------------------------------------------------------------------------- what was asked */
 
-/* -1: too long */
+/* -1: too long, or with a NUL */
 static int read_key(struct lws *wsi, char key[KEY_BYTES_MAX + 1]) {
     static const char name[] = "idempotency-key:";
     int name_size = (int)sizeof name - 1;
@@ -130,7 +131,8 @@ static int read_key(struct lws *wsi, char key[KEY_BYTES_MAX + 1]) {
     if (size <= 0)
         return 0;
     return size > KEY_BYTES_MAX ||
-                   lws_hdr_custom_copy(wsi, key, KEY_BYTES_MAX + 1, name, name_size) < 0
+                   lws_hdr_custom_copy(wsi, key, KEY_BYTES_MAX + 1, name, name_size) < 0 ||
+                   strlen(key) != (size_t)size
                ? -1
                : 0;
 }
@@ -158,6 +160,7 @@ int publish_request(struct server *server, struct lws *wsi, bool post, uint64_t 
     if (request == NULL)
         return fail_now(wsi, HTTP_STATUS_SERVICE_UNAVAILABLE, "out of memory", later);
     request->wsi = wsi;
+    request->until_us = lws_now_usecs() + ANSWER_S * LWS_US_PER_SEC;
     request->size_announced = (size_t)body_size;
     request->admitted = admitted;
     request->next = publisher->requests;
@@ -167,7 +170,8 @@ int publish_request(struct server *server, struct lws *wsi, bool post, uint64_t 
         fail(request, HTTP_STATUS_UNAUTHORIZED, "the bearer token is missing or wrong");
         memcpy(request->headers, bearer, sizeof bearer);
     } else if (read_key(wsi, request->key) != 0) {
-        fail(request, HTTP_STATUS_BAD_REQUEST, "the Idempotency-Key is longer than 128 bytes");
+        fail(request, HTTP_STATUS_BAD_REQUEST,
+             "the Idempotency-Key is longer than 128 bytes, or has a NUL");
     }
     lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, ANSWER_S);
     return 0;
@@ -175,6 +179,8 @@ int publish_request(struct server *server, struct lws *wsi, bool post, uint64_t 
 
 int publish_body(struct server *server, struct lws *wsi, const char *data, size_t size) {
     struct request *request = find(server, wsi);
+    if (request != NULL && lws_now_usecs() > request->until_us)
+        return -1; /* libwebsockets' own time limit begins anew with each piece */
     if (request == NULL || request->status != 0)
         return 0; /* read and forgotten: it is answered at its end */
     if (request->body == NULL)
@@ -330,8 +336,9 @@ void publish_result(void *loop_user, const wsfan_result *result) {
                   result->status == WSFAN_OK ? "true" : "false");
     writer_format(json, ",\"sessions_here\":%" PRIu64 ",\"replicas\":{\"addressed\":%u",
                   result->sessions, result->peers);
-    writer_format(json, ",\"acknowledged\":%u,\"behind\":%u,\"lost\":%u}}\n",
-                  result->peers_acknowledged, result->peers_behind, result->peers_lost);
+    writer_format(json, ",\"acknowledged\":%u,\"behind\":%u,\"lost\":%u,\"refusing\":%u}}\n",
+                  result->peers_acknowledged, result->peers_behind, result->peers_lost,
+                  result->peers_refusing);
     if (json->failed) {
         forget(request);
         fail(request, HTTP_STATUS_INTERNAL_SERVER_ERROR, "published, but out of memory");

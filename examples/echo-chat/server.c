@@ -11,7 +11,13 @@ enum {
     RECEIVE_BYTES = 4096,    /* of a message at a time; client.c puts the pieces together */
     SEND_BYTES = 128 * 1024, /* at least one frame, or libwebsockets copies what is beyond it */
     PING_S = 20,             /* without any traffic, so that no balancer thinks a client idle */
-    HANG_UP_S = 30
+    HANG_UP_S = 30,
+    OTHERS_COUNT = 24, /* standard streams, log, poll, event, signal and library descriptors */
+    /* 63 peers with four each, 128 for tries of keys, 256 that strangers may hold at its port, and some
+       of its own. */
+    MESH_COUNT = 656,
+    HTTP_COUNT = 1024, /* connections that are no clients (yet) */
+    CLIENTS_COUNT_MAX = 1048576
 };
 
 static struct server *server_of(struct lws *wsi) {
@@ -23,10 +29,10 @@ static int on_connection(struct lws *wsi, enum lws_callback_reasons reason, void
     struct client *client = user;
     switch (reason) {
     case LWS_CALLBACK_WSI_CREATE:
-        server_of(wsi)->connections_count++;
+        server_of(wsi)->listener.connections_count++;
         return 0;
     case LWS_CALLBACK_WSI_DESTROY:
-        server_of(wsi)->connections_count--;
+        server_of(wsi)->listener.connections_count--;
         return 0;
     case LWS_CALLBACK_HTTP:
         return http_request(server_of(wsi), wsi);
@@ -67,7 +73,7 @@ static int on_listener(struct lws *wsi, enum lws_callback_reasons reason, void *
                        size_t size) {
     (void)user, (void)in, (void)size;
     if (reason == LWS_CALLBACK_RAW_RX_FILE)
-        listener_readable(server_of(wsi));
+        web_accept(&server_of(wsi)->listener);
     return on_descriptor(reason);
 }
 
@@ -105,6 +111,26 @@ static const struct lws_protocols protocols[] = {
     { NULL, NULL, 0, 0, 0, NULL, 0 },
 };
 
+void server_reserve(struct server *server, struct options *options) {
+    struct door_options *door = &options->door;
+    unsigned asked = door->clients_max > 0 ? door->clients_max : CLIENTS_COUNT_MAX;
+    unsigned clients = asked < CLIENTS_COUNT_MAX ? asked : CLIENTS_COUNT_MAX;
+    unsigned mesh = options->cluster.endpoint != NULL ? MESH_COUNT : 0;
+    unsigned share = web_reserve_descriptors(clients + HTTP_COUNT, mesh + OTHERS_COUNT);
+    if (share == 0)
+        return;
+    server->listener.connections_max = share;
+    unsigned room = share - (share / 4 < HTTP_COUNT ? share / 4 : HTTP_COUNT);
+    if (asked <= room)
+        return;
+    if (options->clients_asked && door->clients_max > 0)
+        fprintf(stderr,
+                "echo-chat: --clients %u: there are descriptors for %u; raise the hard limit "
+                "(ulimit -Hn %u)\n",
+                asked, room, clients + HTTP_COUNT + mesh + OTHERS_COUNT);
+    door->clients_max = room;
+}
+
 int server_open(struct server *server, const struct options *options) {
     static const lws_retry_bo_t idle = { .secs_since_valid_ping = PING_S,
                                          .secs_since_valid_hangup = HANG_UP_S };
@@ -131,25 +157,24 @@ int server_open(struct server *server, const struct options *options) {
         return -1;
     }
     server->vhost = lws_create_vhost(server->context, &info);
+    const char *problem = NULL;
     if (server->vhost == NULL)
-        fprintf(stderr, "echo-chat: cannot use %s with %s\n", options->tls_cert, options->tls_key);
-    else if (listener_open(server, options) == 0)
+        fprintf(stderr, "echo-chat: cannot use --tls-cert %s with --tls-key %s\n",
+                options->tls_cert, options->tls_key);
+    else if ((problem = web_listen(&server->listener, server->vhost, "listener",
+                                   options->listen_host, options->listen_port)) != NULL)
+        fprintf(stderr, "echo-chat: cannot listen on %s port %d: %s\n", options->listen_host,
+                options->listen_port, problem);
+    else
         return 0;
     lws_context_destroy(server->context);
     return -1;
 }
 
-struct lws *server_watch(struct server *server, int fd, const char *protocol) {
-    lws_sock_file_fd_type descriptor = { .filefd = fd };
-    return fd < 0 ? NULL
-                  : lws_adopt_descriptor_vhost(server->vhost, LWS_ADOPT_RAW_FILE_DESC, descriptor,
-                                               protocol, NULL);
-}
-
 void server_run(struct server *server) {
     while (!drain_over(server) && lws_service(server->context, 0) >= 0)
         continue;
-    lws_sul_cancel(&server->accept_again);
+    lws_sul_cancel(&server->listener.again);
     lws_sul_cancel(&server->stop_deadline);
     lws_sul_cancel(&server->meet_deadline);
     lws_sul_cancel(&server->recount);

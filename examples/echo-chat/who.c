@@ -1,4 +1,4 @@
-/* who.c - who is where in the whole cluster: GET /chats, /users/USER and /nodes, POST /kick. Each asks
+/* who.c - who is where in the whole cluster: GET /chats, /users?user=USER and /nodes, POST /kick. Each asks
  * all replicas concerned and answers when they have, or after ANSWER_MS with the names of the silent. */
 #include "echo_chat.h"
 
@@ -8,6 +8,7 @@
 
 enum {
     ANSWER_MS = 1000,
+    ROWS_MAX = 128, /* of an answer, which is then within WEB_ANSWER_BYTES_MAX */
     AFTER_BYTES_MAX = 16 + CHAT_BYTES_MAX,
     WHO_BYTES_MAX = USER_BYTES_MAX > ID_BYTES ? USER_BYTES_MAX : ID_BYTES
 };
@@ -216,7 +217,16 @@ static int ask(struct server *server, struct lws *wsi, const char *path,
         return wsfan_list_chats(server->node, &all, 1, options);
     if (strcmp(path, "/nodes") == 0)
         return wsfan_list_nodes(server->node, options);
-    wsfan_target user = { WSFAN_USER, wsfan_string(path + sizeof users - 1) };
+    char name[USER_BYTES_MAX + 1] = "";
+    if (strcmp(path, "/users") == 0)
+        size = argument_name(&arguments, "user", name, USER_BYTES_MAX);
+    else if (strlen(path + sizeof users - 1) <= USER_BYTES_MAX)
+        size = (int)strlen(strcpy(name, path + sizeof users - 1));
+    /* libwebsockets makes one path of "a//b", "a/./b" and "a/b", however they were written. */
+    if (size <= 0 || !utf8_valid(name, strlen(name)) ||
+        (strcmp(path, "/users") != 0 && strchr(name, '/') != NULL))
+        return WSFAN_EINVAL;
+    wsfan_target user = { WSFAN_USER, wsfan_string(name) };
     return wsfan_list_sessions(server->node, &user, 1, options);
 }
 
@@ -224,7 +234,7 @@ bool who_serves(const char *path, bool post) {
     if (post)
         return strcmp(path, "/kick") == 0;
     return strcmp(path, "/chats") == 0 || strcmp(path, "/nodes") == 0 ||
-           strncmp(path, "/users/", sizeof "/users/" - 1) == 0;
+           strcmp(path, "/users") == 0 || strncmp(path, "/users/", sizeof "/users/" - 1) == 0;
 }
 
 unsigned who_request(struct server *server, struct lws *wsi, const char *path, bool post,
@@ -238,7 +248,7 @@ unsigned who_request(struct server *server, struct lws *wsi, const char *path, b
                                       .reply_loop = server->loop,
                                       .reply_user = query,
                                       .ms_max = ANSWER_MS,
-                                      .rows_max = WSFAN_ROWS_COUNT_MAX };
+                                      .rows_max = ROWS_MAX };
     int error = ask(server, wsi, path, &options);
     if (error == WSFAN_OK) {
         web_defer(wsi);

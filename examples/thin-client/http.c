@@ -4,13 +4,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { BODY_BYTES_MAX = 32 * 1024, AFTER_DIGITS_MAX = 19 };
+enum {
+    BODY_BYTES_MAX = 32 * 1024,
+    BODY_S = 30, /* a body must be here */
+    AFTER_DIGITS_MAX = 19,
+    CONNECTIONS_COUNT_MAX = 4096,
+    OTHERS_COUNT = 24 + 256 /* of the program, and of the mesh */
+};
 
 /* What libwebsockets keeps for each request. */
 struct request {
     char *body; /* of a POST, while it comes */
     size_t size;
     size_t size_announced;
+    lws_usec_t until_us;
 };
 
 static struct service *service_of(struct lws *wsi) {
@@ -101,6 +108,7 @@ static int begin_post(struct service *service, struct lws *wsi, struct request *
         return send_error(wsi, HTTP_STATUS_LENGTH_REQUIRED, "there is no body with a length");
     if (body_size > BODY_BYTES_MAX)
         return send_error(wsi, HTTP_STATUS_REQ_ENTITY_TOO_LARGE, "the body is too long");
+    request->until_us = lws_now_usecs() + BODY_S * LWS_US_PER_SEC;
     request->size_announced = (size_t)body_size;
     request->body = malloc(request->size_announced);
     return request->body != NULL
@@ -115,7 +123,7 @@ static int on_request(struct service *service, struct lws *wsi, struct request *
     int size;
     int method = lws_http_get_uri_and_method(wsi, &path, &size);
     bool items = strcmp(path, "/items") == 0;
-    unsigned status = web_body_size(wsi, &body_size, &reason);
+    unsigned status = web_judge(wsi, &body_size, &reason);
     if (status != 0)
         return send_error(wsi, status, reason);
     if (!web_own_host(&service->names, wsi))
@@ -135,11 +143,13 @@ static int on_request(struct service *service, struct lws *wsi, struct request *
     return send_error(wsi, HTTP_STATUS_NOT_FOUND, "there is /, /items and /about");
 }
 
-static void on_body(struct request *request, const void *data, size_t size) {
-    if (request->body == NULL || size > request->size_announced - request->size)
-        return;
+static int on_body(struct request *request, const void *data, size_t size) {
+    if (request->body == NULL || size > request->size_announced - request->size ||
+        lws_now_usecs() > request->until_us)
+        return -1;
     memcpy(request->body + request->size, data, size);
     request->size += size;
+    return 0;
 }
 
 static const char *text_of(const json_t *object, const char *name, size_t size_max) {
@@ -181,11 +191,16 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
                    size_t size) {
     struct request *request = user;
     switch (reason) {
+    case LWS_CALLBACK_WSI_CREATE:
+        service_of(wsi)->listener.connections_count++;
+        return 0;
+    case LWS_CALLBACK_WSI_DESTROY:
+        service_of(wsi)->listener.connections_count--;
+        return 0;
     case LWS_CALLBACK_HTTP:
         return on_request(service_of(wsi), wsi, request);
     case LWS_CALLBACK_HTTP_BODY:
-        on_body(request, in, size);
-        return 0;
+        return on_body(request, in, size);
     case LWS_CALLBACK_HTTP_BODY_COMPLETION:
         return on_body_end(service_of(wsi), wsi, request);
     case LWS_CALLBACK_CLOSED_HTTP:
@@ -197,6 +212,14 @@ static int on_http(struct lws *wsi, enum lws_callback_reasons reason, void *user
     default:
         return 0;
     }
+}
+
+static int on_listener(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
+                       size_t size) {
+    (void)user, (void)in, (void)size;
+    if (reason == LWS_CALLBACK_RAW_RX_FILE)
+        web_accept(&service_of(wsi)->listener);
+    return reason == LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION ? -1 : 0;
 }
 
 static int on_cluster(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
@@ -218,32 +241,28 @@ static int on_signal(struct lws *wsi, enum lws_callback_reasons reason, void *us
 int http_open(struct service *service, const char *host, int port) {
     static const struct lws_protocols protocols[] = {
         { "http", on_http, sizeof(struct request), 4096, 0, NULL, 256 * 1024 },
+        { "listener", on_listener, 0, 0, 0, NULL, 0 },
         { "wsfan", on_cluster, 0, 0, 0, NULL, 0 },
         { "signal", on_signal, 0, 0, 0, NULL, 0 },
         { NULL, NULL, 0, 0, 0, NULL, 0 },
     };
     struct lws_context_creation_info info = {
-        .port = port,
-        .iface = host,
+        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
         .protocols = protocols,
-        .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS | LWS_SERVER_OPTION_FAIL_UPON_UNABLE_TO_BIND |
-                   LWS_SERVER_OPTION_DISABLE_IPV6,
+        .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
         .server_string = "thin-client",
         .user = service,
     };
+    service->listener.connections_max = web_reserve_descriptors(CONNECTIONS_COUNT_MAX,
+                                                                OTHERS_COUNT);
     lws_set_log_level(0, NULL);
     service->context = lws_create_context(&info);
     service->vhost = service->context != NULL ? lws_create_vhost(service->context, &info) : NULL;
+    const char *problem = "out of memory";
     if (service->vhost != NULL)
+        problem = web_listen(&service->listener, service->vhost, "listener", host, port);
+    if (problem == NULL)
         return 0;
-    fprintf(stderr, "thin-client: cannot listen on %s port %d\n", host, port);
+    fprintf(stderr, "thin-client: cannot listen on %s port %d: %s\n", host, port, problem);
     return -1;
-}
-
-int http_watch(struct service *service, int fd, const char *protocol) {
-    lws_sock_file_fd_type descriptor = { .filefd = fd };
-    return fd >= 0 && lws_adopt_descriptor_vhost(service->vhost, LWS_ADOPT_RAW_FILE_DESC,
-                                                 descriptor, protocol, NULL) != NULL
-               ? 0
-               : -1;
 }

@@ -19,7 +19,7 @@ static const char usage[] =
     "  --sockets URL    where pages open their WebSocket: ws://HOST:PORT of echo-chat, or of what\n"
     "                   balances its replicas\n"
     "  --mesh ENDPOINT  of this node: tcp://HOST:PORT\n"
-    "  --join ENDPOINT  the --mesh of a replica, or dns://HOST:PORT\n"
+    "  --join ENDPOINT  the --mesh of a replica; HOST may be a name\n"
     "  --listen PORT    on 127.0.0.1; 0: any free one [8090]\n"
     "  --host NAME      browsers reach this service by this name, too; may be given again\n"
     "                   [addresses and localhost]\n"
@@ -33,6 +33,16 @@ struct settings {
     struct web_names names;
     wsfan_options cluster;
 };
+
+static int read_port(const char *text) {
+    char *end;
+    long port = strtol(text, &end, 10);
+    if (*text < '0' || *text > '9' || *end != '\0' || port > 65535) {
+        fprintf(stderr, "thin-client: --listen %.20s: it must be a port from 0 to 65535\n", text);
+        exit(2);
+    }
+    return (int)port;
+}
 
 static void read_arguments(struct settings *settings, int argc, char **argv) {
     static const struct option known[] = {
@@ -63,7 +73,7 @@ static void read_arguments(struct settings *settings, int argc, char **argv) {
             settings->join = optarg;
             break;
         case 'l':
-            settings->port = atoi(optarg);
+            settings->port = read_port(optarg);
             break;
         case 'H':
             if (settings->names.hosts_count == WEB_NAMES_COUNT_MAX)
@@ -92,6 +102,7 @@ static int open_signals(void) {
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP); /* ends it as those do */
     sigprocmask(SIG_BLOCK, &signals, NULL);
     signal(SIGPIPE, SIG_IGN);
     return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
@@ -110,13 +121,14 @@ int main(int argc, char **argv) {
     if (http_open(&service, "127.0.0.1", settings.port) == 0 &&
         store_open(&service, settings.store) == 0 &&
         publisher_open(&service, &settings.cluster) == 0 &&
-        http_watch(&service, signals, "signal") == 0) {
-        printf("ready: page http://127.0.0.1:%d/\n", lws_get_vhost_listen_port(service.vhost));
+        web_watch(service.vhost, signals, "signal") != NULL) {
+        printf("ready: page http://127.0.0.1:%d/\n", service.listener.port);
         fflush(stdout);
         while (!service.stopped && lws_service(service.context, 0) >= 0)
             continue;
         status = 0;
     }
+    lws_sul_cancel(&service.listener.again);
     if (service.context != NULL)
         lws_context_destroy(service.context);
     publisher_close(&service);

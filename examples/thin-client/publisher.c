@@ -19,7 +19,8 @@ int publisher_open(struct service *service, wsfan_options *options) {
     int error = wsfan_node_open(&service->node, options);
     if (error == WSFAN_OK)
         error = wsfan_loop_open(&service->loop, service->node, &callbacks, service);
-    if (error == WSFAN_OK && http_watch(service, dup(wsfan_loop_fd(service->loop)), "wsfan") == 0)
+    if (error == WSFAN_OK &&
+        web_watch(service->vhost, dup(wsfan_loop_fd(service->loop)), "wsfan") != NULL)
         return 0;
     fprintf(stderr, "thin-client: cannot open the node: %s\n", wsfan_error_text(error));
     return -1;

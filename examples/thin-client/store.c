@@ -45,10 +45,12 @@ json_t *store_list(struct service *service, const char *chat, int64_t after) {
     sqlite3_stmt *select = service->select;
     json_t *list = json_array();
     int result;
+    size_t bytes = 0;
     sqlite3_bind_text(select, 1, chat, -1, SQLITE_STATIC);
     sqlite3_bind_int64(select, 2, after);
     sqlite3_bind_int(select, 3, ITEMS_COUNT_MAX);
-    while ((result = sqlite3_step(select)) == SQLITE_ROW) {
+    while ((result = sqlite3_step(select)) == SQLITE_ROW && bytes < ITEMS_BYTES_MAX) {
+        bytes += (size_t)sqlite3_column_bytes(select, 1) + (size_t)sqlite3_column_bytes(select, 2);
         json_t *item = json_pack("{sIssss}", "item", (json_int_t)sqlite3_column_int64(select, 0),
                                  "user", (const char *)sqlite3_column_text(select, 1), "text",
                                  (const char *)sqlite3_column_text(select, 2));
@@ -57,7 +59,7 @@ json_t *store_list(struct service *service, const char *chat, int64_t after) {
         json_array_append_new(list, item);
     }
     sqlite3_reset(select);
-    if (result == SQLITE_DONE)
+    if (result == SQLITE_DONE || result == SQLITE_ROW)
         return list;
     json_decref(list);
     return NULL;

@@ -19,11 +19,18 @@
 #include <web.h>
 #include <wsfan/wsfan.h>
 
-enum { CHAT_BYTES_MAX = 128, USER_BYTES_MAX = 64, TEXT_BYTES_MAX = 4096, ITEMS_COUNT_MAX = 200 };
+enum {
+    CHAT_BYTES_MAX = 128,
+    USER_BYTES_MAX = 64,
+    TEXT_BYTES_MAX = 4096,
+    ITEMS_COUNT_MAX = 200,
+    ITEMS_BYTES_MAX = 16 * 1024 /* each may take six in JSON */
+};
 
 struct service {
     struct lws_context *context;
     struct lws_vhost *vhost;
+    struct web_listener listener;
     sqlite3 *database;
     sqlite3_stmt *insert;
     sqlite3_stmt *select;
@@ -44,8 +51,8 @@ void store_close(struct service *service);
 /* The new item's id, 0 on failure. Durable when it returns. */
 int64_t store_add(struct service *service, const char *chat, const char *user, const char *text);
 
-/* [{"item": ID, "user": ..., "text": ...}, ...] of those after `after`, ITEMS_COUNT_MAX at most. NULL
- * on failure. */
+/* [{"item": ID, "user": ..., "text": ...}, ...] of those after `after`, the first of them, at most
+ * ITEMS_COUNT_MAX and ITEMS_BYTES_MAX of text. NULL on failure. */
 json_t *store_list(struct service *service, const char *chat, int64_t after);
 
 int publisher_open(struct service *service, wsfan_options *options);
@@ -55,7 +62,6 @@ void publisher_close(struct service *service);
 void publisher_tell(struct service *service, const char *chat, int64_t item);
 
 int http_open(struct service *service, const char *host, int port);
-int http_watch(struct service *service, int fd, const char *protocol);
 
 extern const unsigned char page_html[];
 extern const size_t page_html_size;

@@ -12,9 +12,22 @@
 
 enum { HEADER_BYTES_MAX = 2048, LENGTH_DIGITS_MAX = 18, SEND_BUFFER_USUAL_BYTES = 16 * 1024 };
 
-unsigned web_body_size(struct lws *wsi, uint64_t *size, const char **reason) {
+/* libwebsockets decodes "%0a" in a URL, and takes it for the end of the request line. Then the version is
+ * missing, and what follows, the Host perhaps, is a part of a header that has no name. */
+static bool is_whole(struct lws *wsi) {
+    char version[16];
+    if (lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_HTTP) <= 0)
+        return false;
+    return strcmp(version, "HTTP/1.0") == 0 || lws_hdr_total_length(wsi, WSI_TOKEN_HOST) > 0;
+}
+
+unsigned web_judge(struct lws *wsi, uint64_t *body_size, const char **reason) {
     char text[LENGTH_DIGITS_MAX + 1];
-    *size = 0;
+    *body_size = 0;
+    if (!is_whole(wsi)) {
+        *reason = "the request has no version, or no Host";
+        return HTTP_STATUS_BAD_REQUEST;
+    }
     if (lws_hdr_total_length(wsi, WSI_TOKEN_HTTP_TRANSFER_ENCODING) > 0) {
         *reason = "a body has a Content-Length here, no Transfer-Encoding";
         return 501;
@@ -27,7 +40,7 @@ unsigned web_body_size(struct lws *wsi, uint64_t *size, const char **reason) {
         *reason = "the Content-Length is not a number of bytes";
         return HTTP_STATUS_BAD_REQUEST;
     }
-    *size = strtoull(text, NULL, 10);
+    *body_size = strtoull(text, NULL, 10);
     return 0;
 }
 
@@ -51,8 +64,8 @@ void web_resume(struct lws *wsi) {
 
 /* What the system does not take at once, libwebsockets sends while it does not sleep for what comes in. */
 static void make_room(struct lws *wsi, size_t size) {
-    int bytes = (int)size;
-    if (size > SEND_BUFFER_USUAL_BYTES && size < INT_MAX)
+    int bytes = 2 * (int)size;
+    if (size > SEND_BUFFER_USUAL_BYTES && size < INT_MAX / 2)
         setsockopt(lws_get_socket_fd(wsi), SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
 

@@ -9,9 +9,23 @@ static bool has_key(const char *piece, int size, const char *key) {
     return size > (int)key_size && memcmp(piece, key, key_size) == 0 && piece[key_size] == '=';
 }
 
+struct value {
+    char *text; /* with room for bytes_max, and a NUL */
+    size_t size;
+    size_t bytes_max;
+    bool too_long;
+};
+
+static void append(struct value *value, const char *text, size_t size) {
+    value->too_long = value->too_long || size > value->bytes_max - value->size;
+    if (value->too_long)
+        return;
+    memcpy(value->text + value->size, text, size);
+    value->size += size;
+}
+
 /* Appends ';' and each piece without a key that follows piece i. Returns the whole size, or a problem. */
-static int append_rest(const struct arguments *arguments, int i, char *value, size_t size,
-                       size_t bytes_max) {
+static int append_rest(const struct arguments *arguments, int i, struct value *value) {
     char piece[ARGUMENT_BYTES_MAX + 1];
     for (;;) {
         int got = arguments->piece(arguments->from, ++i, piece, sizeof piece);
@@ -19,34 +33,30 @@ static int append_rest(const struct arguments *arguments, int i, char *value, si
             break;
         if (got == 1 && piece[0] == '/')
             return ARGUMENT_AMBIGUOUS; /* what libwebsockets makes of "&" or ";" at the end */
-        if (size + 1 + (size_t)got > bytes_max)
-            return ARGUMENT_TOO_LONG;
-        value[size] = ';';
-        memcpy(value + size + 1, piece, (size_t)got);
-        size += 1 + (size_t)got;
+        append(value, ";", 1);
+        append(value, piece, (size_t)got);
     }
-    value[size] = '\0';
-    return (int)size;
+    if (value->too_long)
+        return ARGUMENT_TOO_LONG;
+    value->text[value->size] = '\0';
+    return (int)value->size;
 }
 
-int argument_find(const struct arguments *arguments, const char *key, char *value,
+int argument_find(const struct arguments *arguments, const char *key, char *text,
                   size_t bytes_max) {
     char piece[ARGUMENT_BYTES_MAX + 1];
+    size_t start = strlen(key) + 1;
     int found = ARGUMENT_MISSING;
     int got = 0;
     for (int i = 0; got >= 0; i++) {
+        struct value value = { .text = text, .bytes_max = bytes_max };
         got = arguments->piece(arguments->from, i, piece, sizeof piece);
         if (!has_key(piece, got, key))
             continue;
-        size_t size = (size_t)got - strlen(key) - 1;
         if (found != ARGUMENT_MISSING)
             return ARGUMENT_AMBIGUOUS;
-        if (size > bytes_max) {
-            found = ARGUMENT_TOO_LONG;
-            continue;
-        }
-        memcpy(value, piece + strlen(key) + 1, size);
-        found = append_rest(arguments, i, value, size, bytes_max);
+        append(&value, piece + start, (size_t)got - start);
+        found = append_rest(arguments, i, &value);
     }
     return found;
 }

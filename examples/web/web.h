@@ -2,6 +2,7 @@
  *
  * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
  *
+ *   listener.c  the listening socket, which accepts only what there are descriptors for
  *   exchange.c  one request and its answer, after which the connection ends
  *   query.c     the arguments of a URL
  *   origin.c    the host names and origins that are this server's own
@@ -19,16 +20,46 @@
 #include <jansson.h>
 #include <libwebsockets.h>
 
+/* ---------------------------------------------------------------------------------- listener */
+
+/* Its server counts connections, by LWS_CALLBACK_WSI_CREATE and LWS_CALLBACK_WSI_DESTROY. */
+struct web_listener {
+    struct lws *wsi;
+    struct lws_vhost *vhost; /* that gets the connections */
+    int port;
+    unsigned connections_count; /* with the descriptors that libwebsockets watches */
+    unsigned connections_max;
+    lws_sorted_usec_list_t again; /* to be cancelled before the end */
+};
+
+/* Listens. protocol: whose LWS_CALLBACK_RAW_RX_FILE calls web_accept(). NULL: it does; else what is
+ * wrong. host: an address, or the name of an interface. port 0: any free one. */
+const char *web_listen(struct web_listener *listener, struct lws_vhost *vhost, const char *protocol,
+                       const char *host, int port);
+void web_accept(struct web_listener *listener);
+
+/* Calls the protocol back when `fd` is readable. Takes the descriptor. NULL on failure, or for fd -1. */
+struct lws *web_watch(struct lws_vhost *vhost, int fd, const char *protocol);
+
+/* Sets the process's limit of descriptors to what is needed, as far as the system lets it. Returns how
+ * many there are for connections; where there are few, half are for others. */
+unsigned web_reserve_descriptors(unsigned connections, unsigned others);
+
 /* ---------------------------------------------------------------------------------- exchange */
 
-/* Reads Content-Length and Transfer-Encoding (RFC 9112, section 6). Returns 0 and the size of the
- * body that follows (0: none), or the HTTP status to refuse the request with and why. */
-unsigned web_body_size(struct lws *wsi, uint64_t *size, const char **reason);
+/* Judges the request line, Host, Content-Length and Transfer-Encoding (RFC 9112, sections 3 and 6).
+ * Returns 0 and the size of the body that follows (0: none), or the HTTP status to refuse the request
+ * with and why. */
+unsigned web_judge(struct lws *wsi, uint64_t *body_size, const char **reason);
 
 /* The answer comes later: until then nothing more is read from the connection. */
 void web_defer(struct lws *wsi);
 /* It is there: asks for the callback in which it may be sent. */
 void web_resume(struct lws *wsi);
+
+/* What the system takes of an answer at once, whatever its usual limits. A larger one costs processor time
+ * while it goes out. */
+enum { WEB_ANSWER_BYTES_MAX = 128 * 1024 };
 
 /* Sends the answer. headers: name with its colon, value, ..., NULL; or NULL. body has LWS_PRE bytes of
  * room before it. head_only: the answer to HEAD. Always -1, which a callback returns to

@@ -69,7 +69,10 @@ WSFAN_API void wsfan_outbound_close(wsfan_outbound *outbound);
  *
  * size  of the item in bytes, for bytes_max.
  * key   0: none. Else a latest value: it takes the place of the item with this key that still waits.
- *       Use one for each thing that has a value, such as a hash of the sender and "typing".
+ *       Use one for each thing that has a value, such as a hash of the sender and "typing". A value so
+ *       much larger that there is no room is a matter of the policy: by WSFAN_OUTBOUND_OLDEST others are
+ *       dropped, oldest first, and those behind its place only when there are none before it, where it
+ *       goes to the end; by the other two it is dropped itself, and the older value still waits.
  * Errors: WSFAN_EAGAIN (dropped by WSFAN_OUTBOUND_NEWEST), WSFAN_ECLOSED (by WSFAN_OUTBOUND_CLOSE: this
  * and every later item), WSFAN_ENOMEM. */
 WSFAN_API int wsfan_outbound_push(wsfan_outbound *outbound, void *item, size_t size, uint64_t key);

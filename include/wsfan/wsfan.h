@@ -30,8 +30,8 @@
  *
  * MEMORY
  *   Every string and buffer that is passed in is copied before the call returns. Everything passed
- *   to a callback is valid until that callback returns; a message can be kept with
- *   wsfan_message_ref(). Each queue and table is bounded by a field of wsfan_options.
+ *   to a callback is valid until that callback returns, whatever it calls meanwhile; a message can be kept
+ *   with wsfan_message_ref(). Each queue and table is bounded by a field of wsfan_options.
  *
  * ERRORS
  *   A function that returns int returns WSFAN_OK (0) or one of the negative codes below. A call
@@ -41,10 +41,10 @@
  *   - One mesh thread per node reads all sockets. It runs with every signal blocked. A node without a
  *     mesh has no thread until there is something to wait for: a result, or a drain. The library
  *     installs no signal handler, reads no environment variable, prints nothing, and registers no
- *     atexit or fork hook. One exception: where options.peers has a dns:// entry, a second thread,
- *     with every signal blocked too, asks the name servers of /etc/resolv.conf, and the resolver
- *     (c-ares) reads LOCALDOMAIN and RES_OPTIONS, as libc's does, in wsfan_node_open() and when
- *     resolv.conf has changed.
+ *     atexit or fork hook. One exception: from the first endpoint with a name on that the host names
+ *     (options.peers, wsfan_node_set_peers()), a second thread, with every signal blocked too, asks
+ *     the name servers of /etc/resolv.conf, and the resolver (c-ares) reads LOCALDOMAIN and
+ *     RES_OPTIONS, as libc's does, in that call and when resolv.conf has changed.
  *   - A node does not survive fork(): in the child every call that takes a node or a loop returns
  *     WSFAN_EFORK, and nothing is released.
  *   - Without a key (options.secret_key, options.key_file) the mesh carries plain text, and is bound
@@ -87,12 +87,12 @@ extern "C" {
     X(WSFAN_EEXIST, -7, "the session is in this chat already")                                     \
     X(WSFAN_ENOENT, -8, "the session is not in this chat, or joined it without presence")          \
     X(WSFAN_EENDPOINT, -9,                                                                         \
-      "an endpoint is not of the form tcp://HOST:PORT or ipc://PATH (for a beacon: "               \
-      "tcp://ADDRESS:PORT)")                                                                       \
+      "an endpoint is not of the form tcp://HOST:PORT or ipc://PATH ('*' only where a node "       \
+      "listens, dns:// only among peers; for a beacon: tcp://ADDRESS:PORT)")                       \
     X(WSFAN_EADDRINUSE, -10, "the mesh endpoint is in use by another socket")                      \
     X(WSFAN_EADDR, -11,                                                                            \
       "it cannot be bound on this machine: no such address, interface (a DNS name is none) or "    \
-      "path, or not permitted")                                                                    \
+      "path, or not permitted; or no address of it is of use to peers, see advertise")             \
     X(WSFAN_ESYSTEM, -12, "the system refused a thread, a descriptor or a socket; see errno")      \
     X(WSFAN_EBUSY, -13, "the node has open loops, or the allocator is another")                    \
     X(WSFAN_ECLOSED, -14, "the node drains or closes, or the outbound queue was full")             \
@@ -104,7 +104,8 @@ extern "C" {
       "a mesh without keys may be bound to loopback only; see key_file and allow_insecure")        \
     X(WSFAN_EKEY, -20,                                                                             \
       "a key or certificate is not valid, or its file cannot be read, see errno; wsfan-keygen "    \
-      "makes one")
+      "makes one")                                                                                 \
+    X(WSFAN_EREFUSED, -21, "every node that was found refuses this one; on_peer tells why")
 
 #define WSFAN_ERROR_ENUM(name, value, text) name = (value),
 enum { WSFAN_ERROR_LIST(WSFAN_ERROR_ENUM) WSFAN_ERROR_END_ = 1 };
@@ -219,25 +220,32 @@ typedef struct wsfan_options {
     size_t struct_size; /* set by wsfan_options_init(); fields are only ever appended */
 
     /* Identity */
-    const char *cluster; /* nodes of another cluster are refused; 1..32 bytes ["wsfan"] */
-    const char *name;    /* 1..64 bytes, unique in the cluster, the same after a restart
-                            [NULL: "node-" and the node id in hex] */
+    const char *cluster; /* nodes of another cluster are refused; 1..32 bytes of UTF-8, none of them
+                            a control character ["wsfan"] */
+    const char *name;    /* 1..64 bytes, as for cluster; unique in the cluster, the same after a
+                            restart [NULL: "node-" and the node id in hex] */
 
-    /* Mesh. All addresses: "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes, PATH 107. Two nodes
-     * meet only if each of them can reach what the other advertises. */
+    /* Mesh. All endpoints: "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes, PATH 107, of UTF-8
+     * without control characters. Two nodes meet only if each of them can reach what the other
+     * advertises. Nodes tell each other addresses, never names, and take nothing else: a name is
+     * resolved by the node whose host gives it. */
     const char *endpoint;     /* where this node listens. HOST: an address or the name of an
-                                 interface of this machine, not a DNS name; "localhost" is 127.0.0.1;
-                                 "*": all of them. PORT "*": any free one. [NULL: local only, no
-                                 socket is opened] */
+                                 interface of this machine (its first IPv4 address, or else a
+                                 global one of IPv6), not a DNS name; "localhost" is 127.0.0.1; "*": all
+                                 addresses of both families. PORT "*": any free one. [NULL: local
+                                 only, no socket is opened] */
     const char *advertise;    /* where peers reach it, HOST and PORT as they must dial: needed where
-                                  that is not what is bound, as behind NAT or a mapped port [NULL:
-                                  the bound endpoint; for "*" the first IPv4 address of an interface
-                                  that is up and not loopback; for "[::]" that, or else the first
-                                  global IPv6 address] */
+                                  that is not what is bound, as behind NAT or a mapped port. HOST: an
+                                  address, not a name, nor one that stands for all or many [NULL: the
+                                  bound endpoint; for "*" and "[::]" the first IPv4 address of an
+                                  interface that is up and not loopback, or else a global one of IPv6;
+                                  127.0.0.1 on a machine with loopback alone. Where none of these is
+                                  of use to a peer: WSFAN_EADDR] */
     const char *const *peers; /* endpoints to introduce ourselves to; one live one is enough; our
-                                  own may be among them. Also "dns://HOST:PORT": every address that
-                                  DNS or /etc/hosts has for HOST, asked again every dns_interval_ms;
-                                  at most 16 of these, and 256 addresses of each [NULL] */
+                                  own may be among them. HOST: an address, or a name, for which
+                                  every address counts that DNS or /etc/hosts has (A and AAAA, at
+                                  most 256), asked again every dns_interval_ms. "dns://HOST:PORT" is
+                                  the same [NULL] */
     size_t peers_count;       /* 0..peers_count_max [0] */
 
     /* Messages */
@@ -273,18 +281,21 @@ typedef struct wsfan_options {
     /* Times: heartbeat < silent < down < forget */
     uint32_t heartbeat_ms;  /* 10.. [1000] */
     uint32_t silent_ms;     /* nothing heard: WSFAN_PEER_SILENT [3000] */
-    uint32_t down_ms;       /* nothing heard: WSFAN_PEER_DOWN, joins do not wait for it [10000] */
+    uint32_t down_ms;       /* nothing heard: WSFAN_PEER_DOWN, joins do not wait for it. An endpoint
+                                that leads to no peer is dialled again at least so often [10000] */
     uint32_t forget_ms;     /* nothing heard: its state and queue are released [120000] */
     uint32_t join_ms_max;   /* a join completes as partial after this, 1.. [5000] */
     uint32_t result_ms_max; /* on_result comes after this at the latest, 1.. [5000] */
     uint32_t close_ms_max;  /* wsfan_node_close() delivers what was accepted, so long [1000] */
 
-    uint32_t dns_interval_ms; /* between questions for a dns:// entry; sooner, from 250 ms on, until
+    uint32_t dns_interval_ms; /* between questions for a name; sooner, from 250 ms on, until
                                  the first answer with an address. 100..3600000 [5000] */
 
     /* Placement and readiness, see wsfan_node_owner() and wsfan_node_ready() */
     const char *public_address; /* where clients reach this node, in whatever form the host gives to
-                                   them; 1..255 bytes [NULL: none] */
+                                   them; 1..255 bytes of visible ASCII (0x21..0x7E), so that it may
+                                   stand in a header as it is. A peer's that is not is taken for ""
+                                   [NULL: none] */
     uint32_t placement_weight;  /* its share of the chats against that of the others, 0..1000; 0: it
                                    owns none [100] */
     uint32_t publisher_only; /* 1: no sessions may be opened. Such a node is never an owner and is
@@ -355,12 +366,21 @@ WSFAN_API int wsfan_node_open(wsfan_node **node, const wsfan_options *options);
  * Errors: WSFAN_EBUSY (a loop is open), WSFAN_EFORK. [owner] */
 WSFAN_API int wsfan_node_close(wsfan_node *node);
 
-/* Whether the node should be given clients: 1 when it has met its peers, that is, when everyone whom
+/* What wsfan_node_ready() says of a node that is ready. */
+enum {
+    WSFAN_READY_MET = 1, /* it has met peers, or there are none that it was told of */
+    WSFAN_READY_ALONE =
+        2 /* it has waited ready_ms_max; nobody answers whom it was told of. It may be
+                             the first, or cut off, or its key is not theirs */
+};
+
+/* Whether the node should be given clients: above 0 when it has met its peers, that is, when everyone whom
  * options.peers and DNS named answers (or is this node), and every peer that was found has exchanged
- * its interest with us; or when ready_ms_max has passed. A node that is alone is ready at once. It
- * stays ready whatever becomes of its peers, so that a cluster does not fall like dominoes; a drain
- * is the host's own, and does not change it. Waits as statistics do. Errors: WSFAN_EINVAL,
- * WSFAN_EFORK. [any] */
+ * its interest with us; or when ready_ms_max has passed. 0: not yet. A node that was told of nobody is
+ * ready at once. Once it has met a peer it stays ready whatever becomes of its peers, so that a cluster
+ * does not fall like dominoes; a drain is the host's own, and does not change it. Waits as statistics do.
+ * Errors: WSFAN_EREFUSED (it has met no peer, and whoever it found refuses it: its sessions would hear
+ * nobody; not for good), WSFAN_EINVAL, WSFAN_EFORK. [any] */
 WSFAN_API int wsfan_node_ready(wsfan_node *node);
 
 /* Takes the node out of service, without a moment in which anybody loses a message:
@@ -447,11 +467,12 @@ WSFAN_API const char *wsfan_node_public_key(const wsfan_node *node);
  * connection away from a peer that lives; where nobody lives, the endpoint is no longer dialled.
  * The node takes the set over soon after; of several calls in a row, perhaps only the last.
  *
- * endpoints  "tcp://HOST:PORT" or "ipc://PATH", at most 128 bytes each; the node's own may be among
- *            them. May be NULL when count is 0.
+ * endpoints  as in options.peers: HOST may be a name. The node's own may be among them. May be NULL when
+ *            count is 0.
  * count      0..WSFAN_ENDPOINTS_MAX.
  * Errors: WSFAN_EINVAL (a NULL; a node without a mesh), WSFAN_ELIMIT (count), WSFAN_EENDPOINT,
- * WSFAN_ENOMEM, WSFAN_EFORK. Each leaves the set as it was. [any] */
+ * WSFAN_ENOMEM, WSFAN_EFORK; of the first name also WSFAN_ESYSTEM (no thread or descriptor for DNS). Each
+ * leaves the set as it was. Does not wait for DNS. [any] */
 WSFAN_API int wsfan_node_set_peers(wsfan_node *node, const char *const *endpoints, size_t count);
 
 /* The same for one of several sources that do not know of each other; wsfan_node_set_peers() is
@@ -470,7 +491,9 @@ typedef struct {
     wsfan_bytes chat;
     int status;              /* WSFAN_OK: every live peer acknowledged, so each broadcast issued
                                      from now on, anywhere, reaches the session. WSFAN_EPARTIAL: the
-                                     peers in `missing` had not within join_ms_max.
+                                     peers in `missing` had not within join_ms_max, or refuse this
+                                     node: WSFAN_PEER_REFUSED told why. Those of another cluster
+                                     or version are named only where no peer lives.
                                      WSFAN_ENOMEM: the node could not note the interest; leave and
                                      join again. */
     const uint64_t *missing; /* node ids */
@@ -482,7 +505,8 @@ typedef enum {
     WSFAN_PEER_UP = 1,      /* the link works: new, or again after silent or down */
     WSFAN_PEER_SILENT = 2,  /* nothing heard for silent_ms, or its connection broke */
     WSFAN_PEER_DOWN = 3,    /* gone, see the reason; barriers do not wait for it */
-    WSFAN_PEER_REFUSED = 4  /* it may not be a peer, see the reason */
+    WSFAN_PEER_REFUSED = 4  /* it may not be a peer, see the reason; it is asked again at the latest
+                              every down_ms, as long as it is named */
 } wsfan_peer_event;
 
 typedef enum {
@@ -493,11 +517,11 @@ typedef enum {
     WSFAN_REASON_CLUSTER = 4,  /* another cluster name */
     WSFAN_REASON_VERSION = 5,  /* no protocol version in common */
     WSFAN_REASON_NAME = 6,     /* an older node with a name that is taken by a newer one */
-    WSFAN_REASON_LIMIT = 7,    /* peers_count_max is reached, here or there; it is tried again
-                                  every down_ms */
+    WSFAN_REASON_LIMIT = 7,    /* peers_count_max or another limit is reached, here or there; it is
+                                  tried again every down_ms */
     WSFAN_REASON_ID = 8,       /* another node has the same id: a copy of a running machine? */
     WSFAN_REASON_SELF = 9,     /* an endpoint that leads back to this node; harmless in a list that
-                                  all nodes share */
+                                  all nodes share, and said once */
     WSFAN_REASON_SLOW = 10,    /* its queue was full, and slow_peer is WSFAN_SLOW_CUT */
     WSFAN_REASON_KEY = 11      /* its key is not allowed any more */
 } wsfan_reason;
@@ -516,8 +540,9 @@ typedef enum {
     WSFAN_GAP_TOO_BIG = 3,    /* the peer has larger limits than this node accepts */
     WSFAN_GAP_INBOX = 4,      /* this loop was too slow: its inbox was full, or out of memory */
     WSFAN_GAP_AWAY = 5        /* the peer is back: its link had been given up (forget_ms, or
-                                 WSFAN_SLOW_CUT), or joins completed without it while it was down;
-                                 what it published meanwhile may be missing, nobody counted it */
+                                 WSFAN_SLOW_CUT), or joins completed without it while it was down; or it
+                                 had a wrong idea of what this node wants. What it published meanwhile
+                                 may be missing, nobody counted it */
 } wsfan_gap_reason;
 
 /* Messages that did not arrive. It is not known which chats they were for: tell every member of a
@@ -534,8 +559,8 @@ typedef struct {
 typedef struct {
     void *result_user;   /* as given to wsfan_publish() */
     wsfan_message_id id; /* of the message */
-    int status; /* WSFAN_OK: every loop and peer that it was for has it. WSFAN_EPARTIAL: some have
-                   not, see below */
+    int status; /* WSFAN_OK: every loop and peer that it was for has it, and no node refuses this one.
+                   WSFAN_EPARTIAL: some have not, see below */
     uint32_t loops;        /* of this node that it was for */
     uint32_t loops_lost;   /* of these, had no room in the inbox */
     uint32_t loops_behind; /* have not dispatched it after result_ms_max */
@@ -544,8 +569,13 @@ typedef struct {
     uint32_t peers_acknowledged;
     uint32_t peers_behind;   /* have not acknowledged after result_ms_max; they may yet get it */
     uint32_t peers_lost;     /* do not get it: dropped from their queue, or they are gone */
-    const uint64_t *missing; /* node ids of the peers behind and lost */
+    const uint64_t *missing; /* node ids of the peers refusing, behind and lost */
     size_t missing_count;
+    uint32_t
+        peers_refusing; /* nodes that it may have been for and that refused this node in the last
+                                3 * down_ms (WSFAN_PEER_REFUSED): as an older one of its name, as one too
+                                many; where no peer lives, also of another cluster or version. At most 64,
+                                not counted in `peers` */
 } wsfan_result;
 
 /* Where a member is: on a node that is not down. */
@@ -558,7 +588,9 @@ typedef struct {
 typedef enum {
     WSFAN_MEMBER_JOIN = 1,   /* of its sessions anywhere, the first */
     WSFAN_MEMBER_UPDATE = 2, /* another number of sessions, another place, other metadata */
-    WSFAN_MEMBER_LEAVE = 3   /* it has had no session anywhere for presence_grace_ms */
+    WSFAN_MEMBER_LEAVE = 3 /* it has had no session anywhere for presence_grace_ms; told later where
+                                a peer that lives has yet to say who is there: see
+                                docs/guarantees.md */
 } wsfan_member_event;
 
 typedef struct {
@@ -607,8 +639,8 @@ typedef struct {
 typedef struct {
     wsfan_session session;
     void *session_user;
-    uint16_t code;      /* a WebSocket close code, 1000..4999 */
-    wsfan_bytes reason; /* 0..123 bytes, not checked for UTF-8 */
+    uint16_t code; /* as for wsfan_remote_close(): a close frame may carry both as they are */
+    wsfan_bytes reason;
 } wsfan_close;
 
 /* What wsfan_node_send() brought here. */
@@ -853,11 +885,13 @@ typedef struct wsfan_publish_options {
                                  NULL: do not ask, which costs nothing */
     void *result_user;       /* handed back with the result */
     wsfan_bytes
-        key; /* not empty: a latest value, such as a cursor's place. Where it finds a message
-                        of this node with the same targets and key that still waits in a peer's queue
-                        or a loop's inbox, it takes that one's place, which is counted as
-                        WSFAN_DROP_REPLACED and is no gap. So it may overtake messages of other keys
-                        or none, and never one of its own. Keys are compared by 64-bit hashes. At most
+        key; /* not empty: a latest value, such as a cursor's place. A key is one of its targets, in
+                        their order: with others it is another key. Where the newest value of this node
+                        with the key still waits in a peer's queue or a loop's inbox, this one takes its
+                        place, which is counted as WSFAN_DROP_REPLACED and is no gap; unless it leaves
+                        out a session that the other does not (`except`), or is larger than there is
+                        room for: then both wait. So it may overtake messages of other keys or none, and
+                        never one of its own. Keys are compared by 64-bit hashes. At most
                         name_bytes_max; not with a result_loop */
 } wsfan_publish_options;
 
@@ -919,8 +953,10 @@ WSFAN_API int wsfan_remote_leave(wsfan_node *node, const wsfan_target *targets,
 
 /* Asks the hosts of sessions anywhere to close their connections, by on_close.
  *
- * code    a WebSocket close code (RFC 6455, section 7.4), 1000..4999.
- * reason  0..123 bytes. [any] */
+ * code    a WebSocket close code that may be sent (RFC 6455, section 7.4, and IANA's registry):
+ *         1000..1003, 1007..1014, or 3000..4999. Any other is WSFAN_EINVAL: 1004, 1005, 1006 and 1015
+ *         are reserved, 1016..2999 are not assigned. A peer's request with such a code is refused.
+ * reason  0..123 bytes of UTF-8, else WSFAN_EINVAL; more are WSFAN_ETOOBIG. [any] */
 WSFAN_API int wsfan_remote_close(wsfan_node *node, const wsfan_target *targets,
                                  size_t targets_count, uint16_t code, wsfan_bytes reason,
                                  const wsfan_request_options *options);
@@ -1033,6 +1069,7 @@ typedef struct wsfan_stats {
     uint64_t presence_chats;    /* with presence */
     uint64_t presence_rows;     /* users in these, each once on each node */
     uint64_t presence_mended;   /* times that what we held of a peer's rows was not what it has */
+    uint64_t peers_refusing;    /* nodes that refuse this one, as wsfan_result counts them */
     uint64_t
         connections_ended; /* of others to our endpoint: strangers that did not become peers within
                                    10 s, or were too many; whoever sent what no peer sends */

@@ -39,6 +39,7 @@ static void tell_node(wsfan_beacon *b) {
     const char *endpoints[ENDPOINTS_MAX];
     for (size_t i = 0; i < b->count; i++)
         endpoints[i] = b->found[i].endpoint;
+    /* cppcheck-suppress uninitvar ; of no endpoints none is read */
     b->stale = wsfan_node_set_peers_from(b->node, b->options.source, endpoints, b->count) !=
                WSFAN_OK;
     atomic_store(&b->endpoints, b->count);

@@ -36,7 +36,7 @@ static unsigned messages_for(uint64_t sessions) {
 
 /* Everybody is named, and nobody twice. */
 static void verify(struct crowd *crowd, uint64_t sessions) {
-    crowd->seen = calloc(sessions, 1);
+    crowd->seen = calloc((size_t)sessions, 1);
     if (crowd->seen == NULL)
         die("out of memory");
     crowd_broadcast(crowd, "all-0", 1);

@@ -61,7 +61,7 @@ int idle_main(const struct settings *settings) {
         int64_t begin_ns = now_ns();
         pause_us(seconds * 1000000);
         double elapsed_s = (double)(now_ns() - begin_ns) / 1e9;
-        percents[r] = (stage_cpu_s(stage) - before) / NODES / elapsed_s * 100;
+        percents[r] = (stage_cpu_s(stage) - before) / (double)NODES / elapsed_s * 100;
     }
     stage_close(stage);
     struct summary percent = summarise(percents, runs);

@@ -99,7 +99,7 @@ static void read_options(struct settings *settings, int argc, char **argv) {
             read_against(settings, optarg);
             break;
         case 's':
-            settings->size = read_number("--size", optarg, PAYLOAD_SIZE_MIN, 1 << 20);
+            settings->size = (size_t)read_number("--size", optarg, PAYLOAD_SIZE_MIN, 1 << 20);
             break;
         case 'p':
             settings->peers = (unsigned)read_number("--peers", optarg, 1, PEERS_MAX);

@@ -72,7 +72,7 @@ static void measure_own(struct stage *stage, struct worker *self, const void *ar
     const struct task *task = argument;
     struct crowd crowd;
     crowd_open(&crowd, crowd_node(), &crowd_callbacks);
-    wsfan_session *sessions = malloc(task->members * sizeof *sessions);
+    wsfan_session *sessions = calloc((size_t)task->members, sizeof *sessions);
     if (sessions == NULL)
         die("out of memory");
     for (uint64_t i = 0; i < task->members; i++)
@@ -101,7 +101,7 @@ static void run_storm(struct stage *stage, struct worker *self, const void *argu
         strcpy(stage->address, wsfan_node_endpoint(node));
     worker_phase(self, PHASE_ADDRESSED);
     await_peers(node, NODES - 1);
-    wsfan_session *sessions = malloc(share * sizeof *sessions);
+    wsfan_session *sessions = calloc((size_t)share, sizeof *sessions);
     if (sessions == NULL)
         die("out of memory");
     for (uint64_t i = 0; i < share; i++)

@@ -60,7 +60,7 @@ static void weigh_sessions(struct stage *stage, struct worker *self, const void 
     const struct task *task = argument;
     struct crowd crowd;
     crowd_open(&crowd, crowd_node(), &crowd_callbacks);
-    wsfan_session *sessions = malloc(task->sessions * sizeof *sessions);
+    wsfan_session *sessions = calloc((size_t)task->sessions, sizeof *sessions);
     if (sessions == NULL)
         die("out of memory");
     double before = heap_bytes();
@@ -164,7 +164,7 @@ static double churn(struct crowd *crowd, const wsfan_session *sessions, uint64_t
 /* Nanoseconds for each chat that a session which closes is in. */
 static double close_sessions(struct crowd *crowd, uint64_t count, uint64_t chats) {
     uint64_t sessions_count = count / chats;
-    wsfan_session *sessions = malloc(sessions_count * sizeof *sessions);
+    wsfan_session *sessions = calloc((size_t)sessions_count, sizeof *sessions);
     if (sessions == NULL)
         die("out of memory");
     for (uint64_t i = 0; i < sessions_count; i++) {

@@ -26,11 +26,11 @@ int64_t now_ns(void) {
 }
 
 void pause_us(unsigned us) {
-    nanosleep(&(struct timespec){ us / 1000000, (long)(us % 1000000) * 1000 }, NULL);
+    nanosleep(&(struct timespec){ (time_t)(us / 1000000), (long)(us % 1000000) * 1000 }, NULL);
 }
 
 void sleep_until_ns(int64_t at_ns) {
-    struct timespec at = { at_ns / 1000000000, at_ns % 1000000000 };
+    struct timespec at = { (time_t)(at_ns / 1000000000), (long)(at_ns % 1000000000) };
     while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &at, NULL) == EINTR)
         continue;
 }

@@ -271,7 +271,7 @@ static void close_load(struct load *load) {
 static void measure(const struct settings *settings, const char *name, unsigned members_count,
                     unsigned chats_count) {
     struct load load;
-    double seconds = settings->quick ? 0.2 : RUN_S;
+    double seconds = settings->quick ? 0.2 : (double)RUN_S;
     unsigned runs = settings->runs > 0 ? settings->runs : settings->quick ? 1 : RUNS;
     double rate = settings->rate > 0 ? settings->rate
                                      : (double)DELIVERIES_PACED / (members_count / chats_count);
@@ -304,7 +304,7 @@ int websocket_main(const struct settings *settings) {
     unsigned chats = clients > MEMBERS_OF_MANY ? clients / MEMBERS_OF_MANY : 1;
     report_number(REPLICAS, "replicas");
     report_number(clients, "clients");
-    report_number(settings->size > HEAD_SIZE ? (double)settings->size : SIZE, "size");
+    report_number(settings->size > HEAD_SIZE ? (double)settings->size : (double)SIZE, "size");
     report_number(chats, "many_chats");
     measure(settings, "one_chat", clients, 1);
     measure(settings, "many_chats", clients, chats);

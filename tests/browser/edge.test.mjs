@@ -2,11 +2,12 @@
 
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import tls from 'node:tls';
+import { haproxy, nginx } from '../cluster/balancers.mjs';
 import { scenario, until } from '../cluster/replica.mjs';
 import { browser, connectedTo, openTab, say, screenshot, texts } from './world.mjs';
 
@@ -91,3 +92,20 @@ scenario('a replica that only has nothing to say is not taken for one that hangs
   assert.equal(await connectedTo(tab), 'alpha');
   assert.equal(await tab.getByTestId('notice').count(), 0);
 });
+
+for (const [name, start] of Object.entries({ nginx, haproxy }))
+  scenario(`behind ${name} the page asks for the token, and gets in with it`, async (world) => {
+    const path = mkdtempSync(join(tmpdir(), 'wsfan-token-'));
+    world.closing(() => rmSync(path, { recursive: true, force: true }));
+    writeFileSync(join(path, 'token'), 'open sesame\n');
+    const options = { args: ['--token', join(path, 'token')], headers: { authorization: 'Bearer open sesame' } };
+    const { host } = await start(world, await world.cluster('alpha', 'beta', 'gamma', options));
+    const tab = await (await browser(world)).newPage();
+    await tab.goto(`http://${host}/?chat=lobby&user=Anna`);
+    await tab.getByTestId('token-input').fill('open says me');
+    await tab.getByTestId('apply').click();
+    await tab.getByText('The server does not take this token.').waitFor();
+    await tab.getByTestId('token-input').fill('open sesame');
+    await tab.getByTestId('apply').click();
+    await connectedTo(tab);
+  });

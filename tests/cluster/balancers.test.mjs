@@ -80,3 +80,25 @@ for (const [name, start] of Object.entries({ nginx, haproxy }))
       for (const client of again)
         await client.frame((frame) => frame.text === `again in ${client.chat}`);
     });
+
+for (const [name, start] of Object.entries({ nginx, haproxy }))
+  scenario(`${name}: a replica that drains closes its clients itself, and gets no new ones`, async (world) => {
+    const replicas = await world.cluster('alpha', 'beta', 'gamma', { args: ['--drain', '2'] });
+    const { host } = await start(world, replicas);
+    const clients = [];
+    for (const chat of CHATS) clients.push(await enter(world, host, chat, 'user'));
+    const [ending] = replicas;
+    const there = clients.filter(({ node }) => node === ending.name);
+    assert.ok(there.length > 1);
+    const ended = ending.kill('SIGTERM');
+    await until('the first is sent away', () => there.some(({ closed }) => closed));
+    for (const { chat, closed } of there) {
+      if (!closed) continue;
+      const again = new Client(world, address(host, chat, 'again'));
+      await until('it has an answer', () => again.error || again.frames[0]);
+      if (!again.error) assert.notEqual(again.frames[0].node, ending.name);
+    }
+    for (const client of there) assert.equal((await client.close()).code, 1001);
+    assert.deepEqual(await ended, { code: 0, signal: null });
+    for (const client of clients.filter(({ node }) => node !== ending.name)) assert.equal(client.closed, null);
+  });

@@ -110,7 +110,7 @@ scenario('questions to the cluster and kicks need the token, in its place', asyn
   // Only a page of our own acts in a user's name, and only POST acts.
   for (const origin of ['https://evil.example', 'null', `http://${alpha.host}.evil.example`])
     assert.equal(await kick('kick?user=ann', { ...right, origin }), 403, origin);
-  assert.equal(await status(alpha, 'kick?user=ann', right), 404);
+  assert.equal(await status(alpha, 'kick?user=ann', right), 405);
   assert.equal(await kick('kick', right), 400);
   assert.equal(ann.closed, null);
   ann.say('still here');

@@ -98,30 +98,37 @@ scenario('behind a balancer that reuses connections nobody gets the request of a
   }
 });
 
-for (const [name, start] of Object.entries({ nginx, haproxy }))
-  scenario(`${name}: the path rule of examples/balancers lets nobody through by another spelling`,
-    async (world) => {
-      const replicas = await world.cluster('alpha', 'beta', 'gamma');
-      const { host } = await start(world, replicas);
-      const port = Number(host.split(':')[1]);
-      const ann = await Client.join(world, replicas[0], 'lobby', 'ann');
-      const spellings = (path) => [`/${path}`, `//${path}`, `/./${path}`, `/x/../${path}`, `/x/%2e%2e/${path}`,
-        `/%${path.charCodeAt(0).toString(16)}${path.slice(1)}`, `/${path}/`, `/${path}%00`, `/../${path}`,
-        `/${path}%3fx`, `http://127.0.0.1/${path}`, `http://127.0.0.1//${path}`, `\\${path}`];
-      for (const path of ['kick', 'stats', 'chats', 'nodes', 'users/ann', 'publish'])
-        for (const spelling of spellings(path))
-          for (const request of [get(`${spelling}?user=ann`, 'Connection: close\r\n'),
-            post(`${spelling}?user=ann`, 'Connection: close\r\nContent-Length: 0\r\n')]) {
-            const [status] = statuses(await raw(port, request, 20000).then((text) => text || 'HTTP/1.1 400 '));
-            assert.ok(status >= 400 && status < 500, `${request} got ${status}`);
-          }
-      const page = new Client(world, `ws://${host}/ws?chat=lobby&user=ben`, { origin: `http://${host}` });
-      await page.frame(({ type }) => type === 'joined');
-      for (const path of ['', 'healthz', 'readyz', 'owner?chat=lobby'])
-        assert.equal((await fetch(`http://${host}/${path}`)).status, 200, path);
-      ann.say('still here');
-      await ann.frame(({ text }) => text === 'still here');
-    });
+async function pathsHold(world, start) {
+  const replicas = await world.cluster('alpha', 'beta', 'gamma');
+  const { host } = await start(world, replicas);
+  const port = Number(host.split(':')[1]);
+  const ann = await Client.join(world, replicas[0], 'lobby', 'ann');
+  const spellings = (path) => [`/${path}`, `//${path}`, `/./${path}`, `/x/../${path}`, `/x/%2e%2e/${path}`,
+    `/%${path.charCodeAt(0).toString(16)}${path.slice(1)}`, `/${path}/`, `/${path}%00`, `/../${path}`,
+    `/${path}%3fx`, `http://127.0.0.1/${path}`, `http://127.0.0.1//${path}`, `\\${path}`,
+    ...['', 'ws', 'owner', 'healthz'].flatMap((open) => [`/${open}#/../${path}`, `/${open}%0a/../${path}`,
+      `/${open}%23/../${path}`, `/${open}/../${path}`, `/${open}?/../../${path}`.replace('?/', ';/'),
+      `http://127.0.0.1/${open}#/../${path}`])];
+  for (const path of ['kick', 'stats', 'chats', 'nodes', 'users/ann', 'publish'])
+    for (const spelling of spellings(path))
+      for (const request of [get(`${spelling}?user=ann`, 'Connection: close\r\n'),
+        post(`${spelling}?user=ann`, 'Connection: close\r\nContent-Length: 0\r\n')]) {
+        const answer = await raw(port, request, 20000) || 'HTTP/1.1 400 ';
+        const open = /<!doctype html>|"ready":|"status":"ok"/.test(answer); // what anybody may see
+        assert.ok(open || (statuses(answer)[0] >= 400 && statuses(answer)[0] < 500), `${request} got ${answer}`);
+      }
+  const page = new Client(world, `ws://${host}/ws?chat=lobby&user=ben`, { origin: `http://${host}` });
+  await page.frame(({ type }) => type === 'joined');
+  for (const path of ['', 'healthz', 'readyz', 'owner?chat=lobby'])
+    assert.equal((await fetch(`http://${host}/${path}`)).status, 200, path);
+  ann.say('still here');
+  await ann.frame(({ text }) => text === 'still here');
+}
+
+scenario('nginx passes the paths of clients and no other, however it is spelled',
+  (world) => pathsHold(world, nginx));
+scenario('HAProxy passes the paths of clients and no other, however it is spelled',
+  (world) => pathsHold(world, haproxy));
 
 scenario('a name in a URL may hold what divides a query elsewhere, and is never cut', async (world) => {
   const alpha = await world.replica({ name: 'alpha' });
@@ -179,6 +186,15 @@ scenario('a page belongs to this server by a name that it has, whatever DNS says
     client.socket.terminate();
     return client.error ? Number(/response: (\d+)/.exec(client.error.message)[1]) : 101;
   };
+  for (const path of ['/', '/stats', '/chats', '/users?user=me', '/nodes', '/kick?user=me'])
+    for (const end of ['%0a', '%0d', '%0d%0a', '%0aX:', '%0aHost:127.0.0.1', '%0ahttp/1.1', '%0ahttp/1.1%0aHost:a',
+      '%20HTTP/1.0%0a'])
+      for (const [method, more] of [['GET', ''], ['POST', 'Content-Length: 0\r\n']]) {
+        const answer = await raw(portOf(alpha), `${method} ${path}${path.includes('?') ? '' : '?'}${end} ` +
+          `HTTP/1.1\r\nHost: evil.example\r\n${more}\r\n`, 20000);
+        assert.match(answer, /^(HTTP\/1\.\d (400|403|421) |$)/, `${method} ${path} ${end}`);
+      }
+  assert.match(await raw(portOf(alpha), 'GET /stats HTTP/1.1\r\n\r\n', 20000), /^HTTP\/1\.1 400 /);
   const rebound = { host: 'evil.example:80', origin: 'http://evil.example' };
   for (const server of [alpha, named, listed])
     for (const path of ['/', '/stats', '/chats', '/users/me', '/nodes', '/owner?chat=a'])
@@ -272,6 +288,50 @@ scenario('a text that cannot be kept whole is refused, not cut', async (world) =
   const got = await listener.frame(({ type }) => type === 'message');
   assert.equal(got.text, text);
   assert.equal(listener.messages.length, 1);
+});
+
+scenario('an Idempotency-Key is taken whole, or refused', async (world) => {
+  const alpha = await world.replica({ name: 'alpha', args: ['--publish-token', tokenFile(world, 'say it')] });
+  const body = '{"chat":"c","text":"x"}';
+  for (const [key, status] of [['a\0b', 400], ['k'.repeat(129), 400], ['k'.repeat(128), 200]]) {
+    const answer = await raw(portOf(alpha), post('/publish', 'Authorization: Bearer say it\r\n' +
+      `Idempotency-Key: ${key}\r\nContent-Length: ${body.length}\r\n`, body), 20000);
+    assert.deepEqual(statuses(answer), [status]);
+  }
+});
+
+scenario('a handshake that is none of RFC 6455 is refused', async (world) => {
+  const alpha = await world.replica({ name: 'alpha' });
+  const whole = { Host: '127.0.0.1', Upgrade: 'websocket', Connection: 'Upgrade', 'Sec-WebSocket-Version': '13',
+    'Sec-WebSocket-Key': 'AAAAAAAAAAAAAAAAAAAAAA==' };
+  const shake = async (change, line = 'GET /ws?chat=c&user=u HTTP/1.1') => {
+    const headers = Object.entries({ ...whole, ...change }).filter(([, value]) => value !== null);
+    const answer = await raw(portOf(alpha), `${line}\r\n` +
+      `${headers.map(([name, value]) => `${name}: ${value}\r\n`).join('')}\r\n`, 500);
+    return Number(/^HTTP\/1\.\d (\d+)/.exec(answer)?.[1]);
+  };
+  assert.equal(await shake({}), 101);
+  for (const version of [null, '8', '99', '013', 'x']) assert.equal(await shake({ 'Sec-WebSocket-Version': version }), 426);
+  for (const key of ['x', 'AAAAAAAAAAAAAAAAAAAAAAAA==', '']) assert.equal(await shake({ 'Sec-WebSocket-Key': key }), 400);
+  assert.equal(await shake({ 'Content-Length': '5' }), 400);
+  assert.equal(await shake({ 'Transfer-Encoding': 'chunked' }), 501);
+  assert.equal(await shake({ Host: null }), 400);
+});
+
+scenario('members whose names take much room are told in numbers, and nobody is too slow for them', async (world) => {
+  const alpha = await world.replica({ name: 'alpha' });
+  const crowd = [];
+  for (let i = 0; i < 320; i++)
+    crowd.push(await Client.join(world, alpha, 'lobby', `${'\u0001'.repeat(60)}${1000 + i}`));
+  const late = await Client.join(world, alpha, 'lobby', 'late');
+  const told = await late.frame(({ type, large }) => type === 'members' && large);
+  assert.deepEqual([told.users, told.members], [321, []]);
+  crowd[0].say('still here');
+  for (const client of [late, crowd[1]]) {
+    await client.frame(({ text }) => text === 'still here');
+    assert.equal(client.closed, null);
+  }
+  assert.equal((await alpha.stats()).clients.slow, 0);
 });
 
 scenario('SIGHUP without --allow changes nothing', async (world) => {

@@ -17,15 +17,18 @@ enum {
 
 typedef enum {
     EVENT_BORN,      /* id: the node's */
-    EVENT_PEER,      /* id: the peer's; number: a wsfan_peer_event */
+    EVENT_PEER,      /* id: the peer's; number: a wsfan_peer_event; count: a wsfan_reason */
     EVENT_GAP,       /* id: the peer's; count; number: links with it so far */
     EVENT_INBOX_GAP, /* loop, count */
     EVENT_OPEN,      /* session, loop, user */
     EVENT_CLOSE,     /* session */
-    EVENT_JOIN,      /* session, chat */
-    EVENT_JOINED,    /* session, chat; number: a WSFAN_ code */
+    EVENT_JOIN,      /* session, chat, shown */
+    EVENT_JOINED,    /* session, chat; number: a WSFAN_ code; count: of peers that it names */
+    EVENT_MISSING,   /* session, chat; id: of a peer that the next EVENT_JOINED names */
     EVENT_LEAVE,     /* session, chat */
-    EVENT_PUBLISH,   /* number: its own; chats, user, all, except, size, asked */
+    EVENT_PRESENCE,  /* loop, chat; number: flags. Its members follow */
+    EVENT_MEMBER,    /* loop, chat, user; number: a wsfan_member_event; count: sessions */
+    EVENT_PUBLISH,   /* number: its own; chats, user, all, except, size, asked, slot */
     EVENT_REFUSED,   /* number: of a publish that was not accepted after all */
     EVENT_DELIVERED, /* session; id: the publisher's; number: its own; size */
     EVENT_DAMAGED,   /* a payload that nobody has published */
@@ -57,7 +60,9 @@ typedef struct {
     uint8_t kind;
     uint8_t loop;
     uint8_t chat;
+    uint8_t slot; /* of a latest value; 0: it is none */
     int8_t user;
+    bool shown; /* with presence */
     bool all;
     bool asked;
     bool whole;
@@ -71,7 +76,7 @@ typedef struct {
     atomic_bool complete;
 } chat_count;
 
-enum { CONFIG_TEXT_SIZE = 40, CONFIG_PEERS_MAX = 16 };
+enum { CONFIG_TEXT_SIZE = 40, CONFIG_PEERS_MAX = 26, CONFIG_KEYS_MAX = 13, CONFIG_KEY_SIZE = 41 };
 
 typedef struct {
     uint64_t seed;
@@ -79,6 +84,11 @@ typedef struct {
     char endpoint[CONFIG_TEXT_SIZE];
     char peers[CONFIG_PEERS_MAX][CONFIG_TEXT_SIZE];
     unsigned peers_count;
+    char secret_key[CONFIG_KEY_SIZE]; /* "": plain text */
+    char allow[CONFIG_KEYS_MAX][CONFIG_KEY_SIZE];
+    unsigned allow_count;
+    bool passes; /* when it is told to finish it goes as a host that is replaced does: what its
+                    sessions lack then is nobody's concern */
     uint32_t forget_ms;
     unsigned messages_per_s; /* about */
     unsigned payload_size_max;
@@ -87,15 +97,16 @@ typedef struct {
 /* One life of a recorder: what the test tells it, what it tells the test. */
 typedef struct {
     recorder_config config;
-    atomic_bool quiet;  /* by the test: no more load */
-    atomic_bool finish; /* by the test: tell the end and go */
+    atomic_bool quiet;   /* by the test: no more load */
+    atomic_bool finish;  /* by the test: tell the end and go */
+    atomic_llong wall_s; /* by the test: so much is added to the clock that tells the date */
     atomic_uint peers_up;
     atomic_bool busy; /* something waits, or results are due */
     atomic_bool ready;
     atomic_uint looks; /* at all of this, each after it has dispatched everything */
     chat_count chats[EVENTS_CHATS];
-    atomic_uint read;  /* by the test: so many events may be overwritten */
-    atomic_uint count; /* of events that are whole */
+    atomic_uint read;         /* by the test: so many events may be overwritten */
+    atomic_uint count;        /* of events that are whole */
     event events[EVENTS_MAX]; /* a ring */
 } life_log;
 

@@ -10,11 +10,10 @@
 static void make_trouble(recorders *r, uint64_t ms) {
     uint64_t until_ms = recorders_ms(r) + ms;
     uint64_t next_ms = 0;
-    unsigned first = (unsigned)recorders_below(r, FAULT_COUNT);
     while (recorders_ms(r) < until_ms && r->violations == 0) {
         recorders_mend(r, false);
         if (recorders_ms(r) >= next_ms) {
-            recorders_break(r, first);
+            recorders_break(r);
             next_ms = recorders_ms(r) + 100 + recorders_below(r, 1500);
         }
         recorders_step(r);
@@ -23,19 +22,20 @@ static void make_trouble(recorders *r, uint64_t ms) {
 }
 
 int main(int count, char **values) {
-    static recorders r = { .messages_per_s = 200, .long_one_in = 3 };
+    static recorders r = { .messages_per_s = 1000, .long_one_in = 3 };
     uint64_t seconds = 25;
     if (count == 3 && strcmp(values[1], RECORDERS_ARGUMENT) == 0)
         return recorders_main(values[2]);
-    if (!recorders_options(&r, count, values, "seconds", 300, &seconds)) {
-        fputs(
-            "usage: wsfan-faults [--seed N] [--seconds 1..300 (25)] [--verbose]\n"
-            "Needs a network namespace of its own: sh tests/discovery/namespace.sh wsfan-faults\n",
-            stderr);
+    if (!recorders_options(&r, count, values, (recorders_number){ "seconds", 300, &seconds },
+                           (recorders_number){ NULL, 0, NULL })) {
+        fputs("usage: wsfan-faults [--seconds 1..300 (25)] " RECORDERS_USAGE "\n", stderr);
         return 2;
     }
-    recorders_open(&r);
-    make_trouble(&r, seconds * 1000);
+    int status = recorders_open(&r);
+    if (status != 0)
+        return status;
+    if (r.violations == 0)
+        make_trouble(&r, seconds * 1000);
     recorders_close(&r);
     recorders_report(&r);
     if (r.violations > 0)

@@ -74,7 +74,7 @@ static uint64_t now_ms(void) {
 }
 
 static void sleep_ms(unsigned ms) {
-    nanosleep(&(struct timespec){ ms / 1000, (long)(ms % 1000) * 1000000 }, NULL);
+    nanosleep(&(struct timespec){ (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 }, NULL);
 }
 
 static void raise_to(atomic_uint_fast64_t *most, uint64_t value) {

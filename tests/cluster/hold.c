@@ -16,7 +16,7 @@ void check(int good, const char *what) {
 }
 
 void sleep_ms(unsigned ms) {
-    nanosleep(&(struct timespec){ ms / 1000, (long)(ms % 1000) * 1000000 }, NULL);
+    nanosleep(&(struct timespec){ (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 }, NULL);
 }
 
 pid_t mesh_thread(pid_t pid) {

@@ -1,17 +1,36 @@
 #include "network.h"
 
 #include <fcntl.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { OUTSIDE = NETWORK_HOSTS_MAX, COMMAND_SIZE = 512 };
+#include "switch.h"
 
-static int spaces[NETWORK_HOSTS_MAX + 1]; /* descriptors; the last: where the bridge is */
-static unsigned cuts[NETWORK_HOSTS_MAX][NETWORK_HOSTS_MAX];
+enum {
+    OUTSIDE = NETWORK_NAME_SERVER, /* where the calling process and the name server are */
+    NET = 10 << 24 | 99 << 16,     /* 10.99.0.0/24 */
+    NAME_SERVER = 254,
+    SERVICE = 200,
+    SECOND = 100, /* between the two addresses of a host */
+    COMMAND_SIZE = 256
+};
+
+_Static_assert((int)NETWORK_HOSTS_MAX < SWITCH_PORTS_MAX, "a port for each, and the name server's");
+
+static int spaces[NETWORK_HOSTS_MAX + 1]; /* descriptors */
+static int devices[NETWORK_HOSTS_MAX + 1];
+static pid_t name_server;
 
 static bool enter(unsigned space) {
     return setns(spaces[space], CLONE_NEWNET) == 0;
@@ -43,54 +62,113 @@ static bool run(unsigned space, const char *format, ...) {
     return true;
 }
 
-static bool open_space(unsigned space) {
-    return (spaces[space] = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) >= 0;
+uint32_t network_address(unsigned host, unsigned address) {
+    return NET + host + 1 + SECOND * address;
 }
 
-static bool make_host(unsigned host) {
-    if (unshare(CLONE_NEWNET) != 0 || !open_space(host) || !enter(OUTSIDE)) {
-        perror("a network namespace");
-        return false;
-    }
-    return run(OUTSIDE,
-               "ip link add port%u type veth peer name eth0 netns /proc/%d/fd/%d;"
-               "ip link set port%u master bridge0 up",
-               host, (int)getpid(), spaces[host], host) &&
-           run(host,
+static int skip(const char *what) {
+    perror(what);
+    return NETWORK_SKIPPED;
+}
+
+/* A device eth0 in the namespace in which the caller is. */
+static int open_device(unsigned space) {
+    struct ifreq request = { .ifr_flags = IFF_TUN | IFF_NO_PI, .ifr_name = "eth0" };
+    devices[space] = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
+    if (devices[space] < 0 || ioctl(devices[space], TUNSETIFF, &request) != 0)
+        return skip("a TUN device");
+    switch_add_port(space, devices[space]);
+    return 0;
+}
+
+/* The two addresses end in these numbers. */
+static int make_space(unsigned space, unsigned first, unsigned second) {
+    if (unshare(CLONE_NEWNET) != 0)
+        return skip("a network namespace");
+    if ((spaces[space] = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)) < 0)
+        return skip("a network namespace");
+    int status = open_device(space);
+    if (status != 0)
+        return status;
+    switch_add_address(space, NET + first);
+    switch_add_address(space, NET + second);
+    return run(space,
                "ip link set lo up; ip link set eth0 up;"
-               "ip address add 10.99.0.%u/24 dev eth0; ip address add 10.99.0.%u/24 dev eth0;"
-               "nft 'add table ip cut; add set ip cut from { type ipv4_addr; };"
-               "add chain ip cut in { type filter hook input priority 0; };"
-               "add rule ip cut in ip saddr @from drop'",
-               host + 1, host + 101);
+               "ip address add 10.99.0.%u/24 dev eth0; ip address add 10.99.0.%u/24 dev eth0",
+               first, second)
+               ? 0
+               : EXIT_FAILURE;
 }
 
-bool network_make(unsigned hosts) {
-    if (!open_space(OUTSIDE) ||
-        !run(OUTSIDE, "ip link add bridge0 type bridge; ip link set bridge0 up"))
+/* Files of the network lie in a file system that nobody else sees. */
+static bool make_files(void) {
+    FILE *file;
+    if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
+        mount("tmpfs", "/tmp", "tmpfs", 0, "size=1m") != 0 ||
+        (file = fopen("/tmp/resolv.conf", "w")) == NULL)
         return false;
-    for (unsigned host = 0; host < hosts; host++)
-        if (!make_host(host))
-            return false;
-    return true;
+    fprintf(file, "nameserver 10.99.0.%d\noptions timeout:1 attempts:2\n", NAME_SERVER);
+    return fclose(file) == 0 &&
+           mount("/tmp/resolv.conf", "/etc/resolv.conf", NULL, MS_BIND, NULL) == 0;
+}
+
+int network_make(unsigned hosts, uint64_t seed) {
+    if (unshare(CLONE_NEWNS) != 0 || !make_files())
+        return skip("a mount namespace");
+    for (unsigned host = 0; host < hosts; host++) {
+        int status = make_space(host, host + 1, host + 1 + SECOND);
+        if (status != 0)
+            return status;
+    }
+    int status = make_space(OUTSIDE, NAME_SERVER, NAME_SERVER - 1);
+    return status != 0 || switch_start(seed) ? status : EXIT_FAILURE;
 }
 
 void network_endpoint(unsigned host, unsigned address, char out[NETWORK_ENDPOINT_SIZE]) {
-    snprintf(out, NETWORK_ENDPOINT_SIZE, "tcp://10.99.0.%u:7000", host + 1 + 100 * address);
+    snprintf(out, NETWORK_ENDPOINT_SIZE, "tcp://10.99.0.%u:%d", host + 1 + SECOND * address,
+             NETWORK_PORT);
 }
 
-void network_cut(unsigned from, unsigned to, bool cut) {
-    unsigned *count = &cuts[from][to];
-    unsigned before = *count;
-    *count = cut ? before + 1 : before - 1;
-    if ((before == 0) == (*count == 0))
-        return;
-    if (!run(to, "nft %s element ip cut from '{ 10.99.0.%u, 10.99.0.%u }'", cut ? "add" : "delete",
-             from + 1, from + 101))
-        abort();
+void network_service(char out[NETWORK_ENDPOINT_SIZE]) {
+    snprintf(out, NETWORK_ENDPOINT_SIZE, "tcp://10.99.0.%d:%d", SERVICE, NETWORK_PORT);
+}
+
+void network_set_servers(const uint32_t *addresses, unsigned count) {
+    switch_set_servers(NET + SERVICE, addresses, count);
 }
 
 void network_plug(unsigned host, bool plugged) {
-    if (!run(OUTSIDE, "ip link set port%u %s", host, plugged ? "up" : "down"))
+    int carrier = plugged;
+    if (ioctl(devices[host], TUNSETCARRIER, &carrier) != 0)
         abort();
+}
+
+static void become_name_server(void) {
+    char listen[40];
+    snprintf(listen, sizeof listen, "--listen-address=10.99.0.%d", NAME_SERVER);
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    execlp("dnsmasq", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
+           "--no-hosts", "--addn-hosts=/tmp/hosts",
+           "--user=", "--group=", "--pid-file=", "--bind-interfaces", listen, "--local=/test/",
+           "--log-facility=/dev/null", (char *)NULL);
+    _exit(EXIT_FAILURE);
+}
+
+void network_set_names(const char *hosts) {
+    FILE *file = fopen("/tmp/hosts.new", "w");
+    if (file == NULL || fputs(hosts, file) < 0 || fclose(file) != 0 ||
+        rename("/tmp/hosts.new", "/tmp/hosts") != 0)
+        abort();
+    if (name_server > 0 && waitpid(name_server, NULL, WNOHANG) == 0) {
+        kill(name_server, SIGHUP);
+        return;
+    }
+    void (*handler)(int) = signal(SIGHUP, SIG_IGN); /* until it has one: then it reads the file */
+    if (name_server > 0 || (name_server = fork()) < 0) {
+        fputs("failed: dnsmasq\n", stderr);
+        exit(EXIT_FAILURE);
+    }
+    if (name_server == 0)
+        become_name_server();
+    signal(SIGHUP, handler);
 }

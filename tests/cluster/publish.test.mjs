@@ -51,7 +51,7 @@ scenario('a chat, a user, or everyone gets it on every replica, and the answer t
   assert.equal(answer.status, 200);
   const { id, ...rest } = await answer.json();
   assert.deepEqual(rest, { complete: true, sessions_here: 1,
-    replicas: { addressed: 1, acknowledged: 1, behind: 0, lost: 0 } });
+    replicas: { addressed: 1, acknowledged: 1, behind: 0, lost: 0, refusing: 0 } });
   for (const client of [anna, ben]) {
     const message = await client.frame((frame) => frame.text === 'to "the" chat é');
     assert.equal(message.id, id);

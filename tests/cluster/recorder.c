@@ -5,10 +5,15 @@
 #include "recorder.h"
 
 #include <poll.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 #include <wsfan/wsfan.h>
+
+#include "dice.h"
 
 enum {
     SESSIONS_MAX = 24, /* open at a time */
@@ -20,6 +25,7 @@ enum {
     SLEPT_MS = 500, /* between two steps: it was stopped */
     LOOK_MS = 100,  /* between two looks at its own counters */
     PEERS_MAX = 64,
+    DNS_INTERVAL_MS = 1000,
     WINDOW_BYTES = 64 * 1024, /* small, as the queue, so that a cut of seconds costs messages */
     QUEUE_BYTES = 512 * 1024,
     QUEUE_COUNT = 64,
@@ -28,6 +34,8 @@ enum {
     PAYLOAD_BYTES_MAX = 64 * 1024,
     LARGE_ONE_IN = 200,    /* of the messages travels beside its frame, */
     LARGE_MIN = 48 * 1024, /* as it does from so many bytes on */
+    KEYED_ONE_IN = 10,     /* is a latest value */
+    SLOTS = 4,             /* their keys; each goes to a chat of its own */
     HEAD = 12              /* of a payload: the publisher's id and its number */
 };
 
@@ -61,6 +69,18 @@ typedef struct recorder {
     uint64_t looked_ns;
 } recorder;
 
+/* ---------------------------------------------------------------------------------------- clock */
+
+static const life_log *dated_by; /* NULL: by the system alone */
+
+/* In place of libc's, for the library too: no namespace has a wall clock of its own. */
+int clock_gettime(clockid_t clock, struct timespec *at) {
+    int status = (int)syscall(SYS_clock_gettime, clock, at);
+    if (status == 0 && clock == CLOCK_REALTIME && dated_by != NULL)
+        at->tv_sec += atomic_load(&dated_by->wall_s);
+    return status;
+}
+
 uint64_t recorder_ns(void) {
     struct timespec at;
     clock_gettime(CLOCK_MONOTONIC, &at);
@@ -68,10 +88,7 @@ uint64_t recorder_ns(void) {
 }
 
 static uint64_t random_below(recorder *r, uint64_t below) {
-    uint64_t z = r->random += UINT64_C(0x9e3779b97f4a7c15); /* SplitMix64 */
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (z ^ (z >> 31)) % below;
+    return dice_below(&r->random, below);
 }
 
 /* ----------------------------------------------------------------------------------------- log */
@@ -138,17 +155,43 @@ static void on_message(void *user, wsfan_message *message, const wsfan_recipient
 
 static void on_joined(void *user, const wsfan_joined *joined) {
     thread *at = user;
+    uint32_t session = ((client *)joined->session_user)->number;
+    uint8_t chat = *(const uint8_t *)joined->chat.data;
+    for (size_t i = 0; i < joined->missing_count; i++)
+        write_event(at->owner, (event){ .kind = EVENT_MISSING,
+                                        .session = session,
+                                        .chat = chat,
+                                        .id = joined->missing[i] });
     write_event(at->owner, (event){ .kind = EVENT_JOINED,
-                                    .session = ((client *)joined->session_user)->number,
-                                    .chat = *(const uint8_t *)joined->chat.data,
-                                    .number = (uint32_t)joined->status });
+                                    .session = session,
+                                    .chat = chat,
+                                    .number = (uint32_t)joined->status,
+                                    .count = joined->missing_count });
 }
 
 static void on_peer(void *user, const wsfan_peer *peer) {
     thread *at = user;
     if (at->index == 0) /* each loop is told */
-        write_event(at->owner,
-                    (event){ .kind = EVENT_PEER, .id = peer->node, .number = peer->event });
+        write_event(at->owner, (event){ .kind = EVENT_PEER,
+                                        .id = peer->node,
+                                        .number = peer->event,
+                                        .count = peer->reason });
+}
+
+static void on_presence(void *user, const wsfan_presence *presence) {
+    thread *at = user;
+    uint8_t chat = *(const uint8_t *)presence->chat.data;
+    write_event(at->owner, (event){ .kind = EVENT_PRESENCE,
+                                    .loop = (uint8_t)at->index,
+                                    .chat = chat,
+                                    .number = presence->flags });
+    for (size_t i = 0; i < presence->members_count; i++)
+        write_event(at->owner, (event){ .kind = EVENT_MEMBER,
+                                        .loop = (uint8_t)at->index,
+                                        .chat = chat,
+                                        .user = *(const int8_t *)presence->members[i].user.data,
+                                        .number = presence->members[i].event,
+                                        .count = presence->members[i].sessions });
 }
 
 static uint32_t links_with(recorder *r, uint64_t node) {
@@ -245,7 +288,8 @@ static void join(recorder *r) {
                                    .flags = shown ? WSFAN_PRESENCE : 0 };
     who->chats |= 1u << chat;
     who->present |= (uint32_t)shown << chat;
-    write_event(r, (event){ .kind = EVENT_JOIN, .session = who->number, .chat = chat });
+    write_event(
+        r, (event){ .kind = EVENT_JOIN, .session = who->number, .chat = chat, .shown = shown });
     if (wsfan_session_join_with(r->loops[who->loop].loop, who->handle, name_of(&chat), &options) !=
         WSFAN_OK)
         broken(r, BROKEN_CALL, 3);
@@ -290,19 +334,33 @@ static size_t choose_targets(recorder *r, event *e, wsfan_target targets[2], uin
     return 2;
 }
 
+/* A newer value takes the place of an older one only where both have the same targets and key. */
+static size_t choose_slot(recorder *r, event *e, wsfan_target targets[1], uint8_t names[1]) {
+    e->slot = (uint8_t)(1 + random_below(r, SLOTS));
+    e->user = EVENTS_NOBODY;
+    names[0] = e->slot;
+    e->chats = 1u << names[0];
+    targets[0] = (wsfan_target){ WSFAN_CHAT, name_of(&names[0]) };
+    return 1;
+}
+
 static void publish(recorder *r) {
     static uint8_t payload[PAYLOAD_BYTES_MAX];
     event e = { .kind = EVENT_PUBLISH, .number = r->published++, .except = UINT32_MAX };
     wsfan_target targets[2];
     uint8_t names[2];
     wsfan_publish_options options = { .struct_size = sizeof options };
-    size_t count = choose_targets(r, &e, targets, names);
+    bool keyed = random_below(r, KEYED_ONE_IN) == 0;
+    size_t count = keyed ? choose_slot(r, &e, targets, names)
+                         : choose_targets(r, &e, targets, names);
+    if (keyed)
+        options.key = name_of(&e.slot);
     const client *who = any_client(r);
     if (who != NULL && random_below(r, 4) == 0) {
         e.except = who->number;
         options.except = wsfan_session_address(r->loops[who->loop].loop, who->handle);
     }
-    if (random_below(r, 8) == 0) {
+    if (!keyed && random_below(r, 8) == 0) {
         e.asked = true;
         options.result_loop = r->loops[random_below(r, EVENTS_LOOPS)].loop;
         options.result_user = (void *)(uintptr_t)e.number;
@@ -382,7 +440,8 @@ static void look_at_the_end(recorder *r) {
     }
     if (stats.published != r->accepted)
         broken(r, BROKEN_PUBLISHED, stats.published);
-    if (stats.delivered != dispatched)
+    if (stats.delivered < dispatched ||
+        stats.delivered > dispatched + stats.dropped[WSFAN_DROP_REPLACED])
         broken(r, BROKEN_DISPATCHED, dispatched);
 }
 
@@ -444,8 +503,11 @@ static void run_load(recorder *r) {
 static int open_node(recorder *r) {
     const recorder_config *config = &r->log->config;
     const char *peers[CONFIG_PEERS_MAX];
+    const char *allow[CONFIG_KEYS_MAX];
     for (unsigned i = 0; i < config->peers_count; i++)
         peers[i] = config->peers[i];
+    for (unsigned i = 0; i < config->allow_count; i++)
+        allow[i] = config->allow[i];
     wsfan_options options;
     wsfan_options_init(&options);
     options.cluster = "recorders";
@@ -454,6 +516,10 @@ static int open_node(recorder *r) {
     options.allow_insecure = 1; /* in a network of our own */
     options.peers = peers;
     options.peers_count = config->peers_count;
+    options.secret_key = config->secret_key[0] != '\0' ? config->secret_key : NULL;
+    options.allow = allow;
+    options.allow_count = config->allow_count;
+    options.dns_interval_ms = DNS_INTERVAL_MS;
     options.payload_bytes_max = PAYLOAD_BYTES_MAX;
     options.link_window_bytes = WINDOW_BYTES;
     options.link_queue_bytes_max = QUEUE_BYTES;
@@ -476,7 +542,8 @@ static int open_node(recorder *r) {
                                   .on_joined = on_joined,
                                   .on_peer = on_peer,
                                   .on_gap = on_gap,
-                                  .on_result = on_result };
+                                  .on_result = on_result,
+                                  .on_presence = on_presence };
     for (unsigned i = 0; i < EVENTS_LOOPS && error == WSFAN_OK; i++) {
         r->loops[i] = (thread){ .owner = r, .index = i };
         error = wsfan_loop_open(&r->loops[i].loop, r->node, &callbacks, &r->loops[i]);
@@ -487,14 +554,20 @@ static int open_node(recorder *r) {
 int recorder_run(life_log *log) {
     static recorder r;
     r = (recorder){ .log = log, .random = log->config.seed };
-    if (open_node(&r) != WSFAN_OK)
+    dated_by = log;
+    int error = open_node(&r);
+    if (error != WSFAN_OK) {
+        fprintf(stderr, "%s: %s\n", log->config.name, wsfan_error_text(error));
         return EXIT_FAILURE;
+    }
     for (unsigned i = 0; i < SESSIONS_MAX / 2; i++)
         open_session(&r);
     atomic_store(&log->ready, true);
     run_load(&r);
-    look_at_the_end(&r);
-    write_event(&r, (event){ .kind = EVENT_END });
+    if (!log->config.passes) {
+        look_at_the_end(&r);
+        write_event(&r, (event){ .kind = EVENT_END });
+    }
     for (unsigned i = 0; i < EVENTS_LOOPS; i++)
         wsfan_loop_close(r.loops[i].loop);
     return wsfan_node_close(r.node) == WSFAN_OK ? EXIT_SUCCESS : EXIT_FAILURE;

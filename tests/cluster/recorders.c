@@ -12,49 +12,68 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <zmq.h>
 
-#include "network.h"
+#include "dice.h"
+#include "processes.h"
 
 enum {
     STEP_MS = 20,
     LAG_MS = 500,     /* so far behind the events are checked: by then each is written */
     SAMPLE_MS = 2000, /* of memory */
-    MEET_MS_MAX = 20000,
     AGREED_MS = 1500, /* so long all must be of one mind, */
     LOOKS_MIN = 5,    /* and have looked so often */
     LAST_LOAD_MS = 500,
-    END_MS_MAX = 10000
+    END_MS_MAX = 10000,
+    NAMES_SIZE = 4096
 };
 
-_Static_assert(CONFIG_PEERS_MAX >= RECORDERS * NETWORK_ADDRESSES, "all may be named");
+_Static_assert((int)CONFIG_PEERS_MAX >= (int)NETWORK_HOSTS_MAX * NETWORK_ADDRESSES,
+               "all may be named");
+_Static_assert((int)CONFIG_KEYS_MAX >= NETWORK_HOSTS_MAX, "all have keys");
 
-#define FAULT_TEXT(name, text) text,
-static const char *const TEXTS[] = { FAULT_LIST(FAULT_TEXT) };
-#undef FAULT_TEXT
+#define CHOICE_TEXT(name, text) text,
+static const char *const NAMINGS[] = { NAMING_LIST(CHOICE_TEXT) };
+static const char *const KEYS[] = { KEYS_LIST(CHOICE_TEXT) };
+#undef CHOICE_TEXT
 
 uint64_t recorders_below(recorders *r, uint64_t below) {
-    uint64_t z = r->random += UINT64_C(0x9e3779b97f4a7c15); /* SplitMix64 */
-    z = (z ^ (z >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ (z >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return (z ^ (z >> 31)) % below;
+    return dice_below(&r->random, below);
 }
 
 uint64_t recorders_ms(const recorders *r) {
     return (recorder_ns() - r->began_ns) / 1000000;
 }
 
-static void violation(recorders *r, const char *text, unsigned node) {
-    fprintf(stderr, "  at %" PRIu64 " ms: node %u %s\n", recorders_ms(r), node, text);
+/* ------------------------------------------------------------------------------------ violations */
+
+/* What led to the first violation: faults, and what the nodes wrote down. */
+static void explain(recorders *r) {
+    if (r->violations > 0)
+        return;
+    unsigned count = r->history_count;
+    unsigned kept = count < RECORDERS_HISTORY_MAX ? count : RECORDERS_HISTORY_MAX;
+    fputs("  the latest faults (times in ms):\n", stderr);
+    for (unsigned i = count - kept; i < count; i++)
+        fprintf(stderr, "  %s\n", r->history[i % RECORDERS_HISTORY_MAX]);
+    replay_tell(r->replay, stderr);
+}
+
+void recorders_violation(recorders *r, const char *text, unsigned node) {
+    replay_until(r->replay, recorder_ns());
+    explain(r);
+    fprintf(stderr, "  VIOLATION at %" PRIu64 " ms: node %u %s\n", recorders_ms(r), node, text);
     r->violations++;
 }
 
-static void tell(const recorders *r, const char *what, const fault *f) {
-    if (r->verbose)
-        fprintf(stderr, "%8" PRIu64 "  %s %s, node %u, other %u\n", recorders_ms(r), TEXTS[f->kind],
-                what, f->node, f->other);
+static void tell_violations(recorders *r) {
+    const char *texts[LEDGER_VIOLATIONS_MAX];
+    size_t count = ledger_violations(r->ledger, texts);
+    for (; r->told < count; r->told++, r->violations++) {
+        explain(r);
+        fprintf(stderr, "  VIOLATION %s\n", texts[r->told]);
+    }
 }
-
-/* ------------------------------------------------------------------------------------- processes */
 
 int recorders_main(const char *log_descriptor) {
     int descriptor = atoi(log_descriptor);
@@ -65,63 +84,12 @@ int recorders_main(const char *log_descriptor) {
     return recorder_run(log);
 }
 
-/* A program of its own, so that its memory is its own too. */
-static void become_recorder(unsigned node, int descriptor) {
-    char text[16];
-    snprintf(text, sizeof text, "%d", descriptor);
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    fcntl(descriptor, F_SETFD, 0); /* goes on over exec */
-    if (network_enter(node))
-        execl("/proc/self/exe", "recorder", RECORDERS_ARGUMENT, text, (char *)NULL);
-    _exit(EXIT_FAILURE);
-}
-
-static bool start(recorders *r, unsigned node, unsigned address) {
-    process *p = &r->nodes[node];
-    int descriptor = memfd_create("life", MFD_CLOEXEC);
-    life_log *log;
-    if (descriptor < 0 || ftruncate(descriptor, (off_t)sizeof *log) != 0)
-        return false;
-    log = mmap(NULL, sizeof *log, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
-    if (log == MAP_FAILED)
-        abort();
-    log->config = r->config;
-    log->config.seed = r->seed * 1000 + ++r->lives;
-    snprintf(log->config.name, sizeof log->config.name, "r%u", node);
-    network_endpoint(node, address, log->config.endpoint);
-    memory_clear(&p->memory);
-    *p = (process){ .address = address, .log = log };
-    p->pid = fork();
-    if (p->pid == 0)
-        become_recorder(node, descriptor);
-    close(descriptor);
-    replay_begin(r->replay, log);
-    return p->pid > 0;
-}
-
-static void ended(recorders *r, process *p) {
-    replay_end(r->replay, p->log);
-    p->pid = 0;
-}
-
-static void kill_node(recorders *r, unsigned node) {
-    process *p = &r->nodes[node];
-    int status;
-    if (p->pid == 0)
-        return;
-    kill(p->pid, SIGKILL);
-    waitpid(p->pid, &status, 0);
-    if (!WIFSIGNALED(status) || WTERMSIG(status) != SIGKILL)
-        violation(r, "had ended by itself", node);
-    ended(r, p);
-}
-
 /* -------------------------------------------------------------------------------- while it runs */
 
 static void look_at_processes(recorders *r) {
     double minutes = (double)recorders_ms(r) / 60000;
     bool sample = recorders_ms(r) >= r->sampled_ms + SAMPLE_MS;
-    for (unsigned i = 0; i < RECORDERS; i++) {
+    for (unsigned i = 0; i <= r->count; i++) {
         process *p = &r->nodes[i];
         int status;
         if (p->pid == 0)
@@ -130,20 +98,13 @@ static void look_at_processes(recorders *r) {
             memory_add(&p->memory, p->pid, minutes);
         if (waitpid(p->pid, &status, WNOHANG) == 0)
             continue;
-        violation(r, "has ended by itself", i);
-        ended(r, p);
+        recorders_violation(r, "has ended by itself", i);
+        processes_ended(r, p);
     }
     if (!sample)
         return;
     memory_add(&r->memory, getpid(), minutes);
     r->sampled_ms = recorders_ms(r);
-}
-
-static void tell_violations(recorders *r) {
-    const char *texts[LEDGER_VIOLATIONS_MAX];
-    size_t count = ledger_violations(r->ledger, texts);
-    for (; r->told < count; r->told++, r->violations++)
-        fprintf(stderr, "  %s\n", texts[r->told]);
 }
 
 void recorders_step(recorders *r) {
@@ -159,113 +120,11 @@ void recorders_run(recorders *r, uint64_t ms) {
         recorders_step(r);
 }
 
-/* ---------------------------------------------------------------------------------------- faults */
-
-static void cut_from_all(const fault *f, bool cut) {
-    for (unsigned other = 0; other < RECORDERS; other++) {
-        if (other == f->node)
-            continue;
-        network_cut(f->node, other, cut);
-        network_cut(other, f->node, cut);
-    }
-}
-
-static void apply(recorders *r, const fault *f, bool begins) {
-    process *p = &r->nodes[f->node];
-    switch (f->kind) {
-    case CUT_BOTH:
-        network_cut(f->other, f->node, begins);
-        network_cut(f->node, f->other, begins);
-        break;
-    case CUT_ONE_WAY:
-        network_cut(f->node, f->other, begins);
-        break;
-    case ISOLATE:
-        cut_from_all(f, begins);
-        break;
-    case UNPLUG:
-        network_plug(f->node, !begins);
-        break;
-    case STOP:
-        if (p->pid != 0)
-            kill(p->pid, begins ? SIGSTOP : SIGCONT);
-        break;
-    case KILL:
-    case MOVE:
-        if (begins)
-            kill_node(r, f->node);
-        else if (!start(r, f->node, f->kind == MOVE ? 1 - p->address : p->address))
-            violation(r, "could not be started", f->node);
-        break;
-    default:
-        break;
-    }
-}
-
-/* What happens to a node happens to no other node at the same time, except that networks break as
- * they like. */
-static bool possible(const recorders *r, const fault *wanted) {
-    bool kills = wanted->kind == KILL || wanted->kind == MOVE;
-    bool to_process = wanted->kind == STOP || kills;
-    if (kills && wanted->node < r->steady)
-        return false;
-    if (wanted->kind == MOVE && r->config.peers_count < RECORDERS &&
-        wanted->node < r->config.peers_count)
-        return false; /* the others would not find it */
-    for (unsigned i = 0; i < r->active_count; i++) {
-        const fault *f = &r->active[i];
-        if (f->node != wanted->node)
-            continue;
-        if (f->kind == wanted->kind)
-            return false;
-        if (to_process && (f->kind == STOP || f->kind == KILL || f->kind == MOVE))
-            return false;
-    }
-    return true;
-}
-
-/* Mostly short, some until the peer is down, and some until it is forgotten. */
-static uint64_t choose_ms(recorders *r) {
-    return recorders_below(r, r->long_one_in) != 0 ? UINT64_C(50) << recorders_below(r, 6)
-                                                   : 2000 + recorders_below(r, 8000);
-}
-
-void recorders_break(recorders *r, unsigned first) {
-    fault f = { .kind = (fault_kind)recorders_below(r, FAULT_COUNT) };
-    for (unsigned k = 0; k < FAULT_COUNT; k++) /* each kind once, before any twice */
-        if (r->counts[(first + k) % FAULT_COUNT] == 0) {
-            f.kind = (fault_kind)((first + k) % FAULT_COUNT);
-            break;
-        }
-    f.node = (unsigned)recorders_below(r, RECORDERS);
-    f.other = (f.node + 1 + (unsigned)recorders_below(r, RECORDERS - 1)) % RECORDERS;
-    f.until_ms = recorders_ms(r) + choose_ms(r);
-    while (!possible(r, &f) && r->active_count == 0)
-        f.node = (unsigned)recorders_below(r, RECORDERS);
-    if (r->active_count == RECORDERS_ACTIVE_MAX || !possible(r, &f))
-        return;
-    r->active[r->active_count++] = f;
-    r->counts[f.kind]++;
-    tell(r, "begins", &f);
-    apply(r, &f, true);
-}
-
-void recorders_mend(recorders *r, bool all) {
-    for (unsigned i = r->active_count; i-- > 0;) {
-        fault f = r->active[i];
-        if (!all && recorders_ms(r) < f.until_ms)
-            continue;
-        r->active[i] = r->active[--r->active_count];
-        apply(r, &f, false);
-        tell(r, "ends", &f);
-    }
-}
-
 /* ------------------------------------------------------------------------------------ agreement */
 
 static bool ready(const recorders *r, unsigned node) {
     const life_log *log = r->nodes[node].log;
-    return atomic_load(&log->ready) && atomic_load(&log->peers_up) == RECORDERS - 1;
+    return atomic_load(&log->ready) && atomic_load(&log->peers_up) == r->count - 1;
 }
 
 static unsigned shown(const recorders *r, unsigned node, unsigned chat) {
@@ -275,22 +134,44 @@ static unsigned shown(const recorders *r, unsigned node, unsigned chat) {
     return own;
 }
 
+static void count_members(const recorders *r, unsigned chat, unsigned *sessions, unsigned *users) {
+    *sessions = *users = 0;
+    for (unsigned user = 0; user < EVENTS_USERS; user++) {
+        unsigned of_user = 0;
+        for (unsigned i = 0; i < r->count; i++)
+            of_user += atomic_load(&r->nodes[i].log->chats[chat].own[user]);
+        *sessions += of_user;
+        *users += of_user > 0;
+    }
+}
+
 /* Where it has sessions that are shown, it counts those of all. */
 static bool counts_all(const recorders *r, unsigned node, unsigned chat) {
     const chat_count *here = &r->nodes[node].log->chats[chat];
-    unsigned sessions = 0;
-    unsigned users = 0;
+    unsigned sessions;
+    unsigned users;
     if (shown(r, node, chat) == 0)
         return true;
-    for (unsigned user = 0; user < EVENTS_USERS; user++) {
-        unsigned of_user = 0;
-        for (unsigned i = 0; i < RECORDERS; i++)
-            of_user += atomic_load(&r->nodes[i].log->chats[chat].own[user]);
-        sessions += of_user;
-        users += of_user > 0;
-    }
+    count_members(r, chat, &sessions, &users);
     return atomic_load(&here->complete) && atomic_load(&here->sessions) == sessions &&
            atomic_load(&here->users) == users;
+}
+
+static void tell_unrest(const recorders *r, unsigned node) {
+    const life_log *log = r->nodes[node].log;
+    fprintf(stderr, "  node %u has %u peers up, and %s\n", node, atomic_load(&log->peers_up),
+            atomic_load(&log->busy) ? "something waits" : "nothing waits");
+    for (unsigned chat = 0; chat < EVENTS_CHATS; chat++) {
+        const chat_count *here = &log->chats[chat];
+        unsigned sessions;
+        unsigned users;
+        count_members(r, chat, &sessions, &users);
+        if (!counts_all(r, node, chat))
+            fprintf(stderr, "  it counts %u sessions, %u users in chat %u%s; there are %u, %u\n",
+                    atomic_load(&here->sessions), atomic_load(&here->users), chat,
+                    atomic_load(&here->complete) ? "" : ", and says that some are missing",
+                    sessions, users);
+    }
 }
 
 static bool at_rest(const recorders *r, unsigned node) {
@@ -302,14 +183,14 @@ static bool at_rest(const recorders *r, unsigned node) {
     return true;
 }
 
-static void note_looks(const recorders *r, unsigned looks[RECORDERS]) {
-    for (unsigned i = 0; i < RECORDERS; i++)
+static void note_looks(const recorders *r, unsigned looks[RECORDERS_MAX]) {
+    for (unsigned i = 0; i < r->count; i++)
         looks[i] = atomic_load(&r->nodes[i].log->looks);
 }
 
 /* A machine that is busy with other things may not have run one of them. */
-static bool looked_since(const recorders *r, const unsigned looks[RECORDERS]) {
-    for (unsigned i = 0; i < RECORDERS; i++)
+static bool looked_since(const recorders *r, const unsigned looks[RECORDERS_MAX]) {
+    for (unsigned i = 0; i < r->count; i++)
         if (atomic_load(&r->nodes[i].log->looks) - looks[i] < LOOKS_MIN)
             return false;
     return true;
@@ -320,18 +201,19 @@ static void wait_for_all(recorders *r, bool (*holds)(const recorders *r, unsigne
                          uint64_t ms_max, const char *otherwise) {
     uint64_t until_ms = recorders_ms(r) + ms_max;
     uint64_t since_ms = recorders_ms(r);
-    unsigned looks[RECORDERS];
+    unsigned looks[RECORDERS_MAX];
     note_looks(r, looks);
     while ((recorders_ms(r) < since_ms + AGREED_MS || !looked_since(r, looks)) &&
            r->violations == 0) {
-        for (unsigned i = 0; i < RECORDERS; i++) {
+        for (unsigned i = 0; i < r->count; i++) {
             if (holds(r, i))
                 continue;
             since_ms = recorders_ms(r);
             note_looks(r, looks);
             if (recorders_ms(r) < until_ms)
                 continue;
-            violation(r, otherwise, i);
+            recorders_violation(r, otherwise, i);
+            tell_unrest(r, i);
             return;
         }
         recorders_step(r);
@@ -339,7 +221,7 @@ static void wait_for_all(recorders *r, bool (*holds)(const recorders *r, unsigne
 }
 
 static void be_quiet(recorders *r, bool quiet) {
-    for (unsigned i = 0; i < RECORDERS; i++)
+    for (unsigned i = 0; i < r->count; i++)
         atomic_store(&r->nodes[i].log->quiet, quiet);
 }
 
@@ -354,8 +236,12 @@ static void come_to_rest(recorders *r) {
     wait_for_all(r, ready, RECORDERS_HEAL_MS_MAX, "did not meet the others again");
     recorders_run(r, LAST_LOAD_MS);
     be_quiet(r, true);
-    wait_for_all(r, at_rest, RECORDERS_HEAL_MS_MAX, "does not come to rest, or counts otherwise");
-    for (unsigned i = 0; i < RECORDERS; i++)
+    wait_for_all(r, at_rest, RECORDERS_REST_MS_MAX, "does not come to rest, or counts otherwise");
+    replay_until(r->replay, recorder_ns());
+    if (r->violations == 0)
+        replay_check(r->replay);
+    tell_violations(r);
+    for (unsigned i = 0; i < r->count; i++)
         for (unsigned chat = 0; chat < EVENTS_CHATS; chat++)
             r->compared += shown(r, i, chat) > 0;
 }
@@ -368,87 +254,184 @@ void recorders_settle(recorders *r) {
 }
 
 static void finish(recorders *r) {
-    for (unsigned i = 0; i < RECORDERS; i++)
+    for (unsigned i = 0; i < r->count; i++)
         atomic_store(&r->nodes[i].log->finish, true);
     uint64_t until_ms = recorders_ms(r) + END_MS_MAX;
-    for (unsigned i = 0; i < RECORDERS; i++) {
-        process *p = &r->nodes[i];
-        int status = 0;
-        pid_t pid = 0;
-        if (p->pid == 0)
-            continue;
-        while ((pid = waitpid(p->pid, &status, WNOHANG)) == 0 && recorders_ms(r) < until_ms)
-            nanosleep(&(struct timespec){ .tv_nsec = STEP_MS * 1000000L }, NULL);
-        if (pid == 0) {
-            violation(r, "does not end", i);
-            kill_node(r, i);
-            continue;
-        }
-        if (status != 0)
-            violation(r, "ended badly", i);
-        ended(r, p);
-    }
+    for (unsigned i = 0; i < r->count; i++)
+        processes_await_end(r, i, until_ms);
 }
 
+/* After a violation nothing more is learned. */
 void recorders_close(recorders *r) {
-    come_to_rest(r);
-    finish(r);
-    check(r);
+    if (r->violations == 0)
+        come_to_rest(r);
+    if (r->violations == 0)
+        finish(r);
+    for (unsigned i = 0; i <= r->count; i++)
+        processes_kill(r, i);
+    if (r->violations == 0)
+        check(r);
 }
 
 /* ------------------------------------------------------------------------------------------ main */
 
-void recorders_open(recorders *r) {
+static void name_peers(recorders *r) {
     recorder_config *config = &r->config;
-    r->random = r->seed;
-    if (!network_make(RECORDERS))
-        exit(EXIT_FAILURE);
-    for (unsigned i = 0; i < RECORDERS * NETWORK_ADDRESSES; i++)
-        network_endpoint(i % RECORDERS, i / RECORDERS, config->peers[i]);
-    config->peers_count = recorders_below(r, 2) == 0 ? RECORDERS * NETWORK_ADDRESSES : 2;
+    unsigned hosts = r->count + 1;
+    switch (r->naming) {
+    case NAMING_ADDRESSES:
+        config->peers_count = hosts * NETWORK_ADDRESSES;
+        for (unsigned i = 0; i < config->peers_count; i++)
+            network_endpoint(i % hosts, i / hosts, config->peers[i]);
+        break;
+    case NAMING_TWO:
+        config->peers_count = 2;
+        for (unsigned i = 0; i < 2; i++)
+            network_endpoint(i, 0, config->peers[i]);
+        break;
+    case NAMING_DNS:
+        config->peers_count = 1;
+        snprintf(config->peers[0], sizeof config->peers[0], "dns://all.test:%d", NETWORK_PORT);
+        break;
+    case NAMING_NAMES:
+        config->peers_count = r->count;
+        for (unsigned i = 0; i < r->count; i++)
+            snprintf(config->peers[i], sizeof config->peers[i], "tcp://r%u.test:%d", i,
+                     NETWORK_PORT);
+        break;
+    default:
+        config->peers_count = 1;
+        network_service(config->peers[0]);
+        break;
+    }
+}
+
+static void make_keys(recorders *r) {
+    unsigned count = r->keys == KEYS_EACH ? r->count + 1 : r->keys == KEYS_SHARED;
+    for (unsigned i = 0; i < count; i++)
+        if (zmq_curve_keypair(r->config.allow[i], r->secret_keys[i]) != 0)
+            abort();
+    r->config.allow_count = count;
+}
+
+/* What is given stands, and the dice fall the same. */
+static void choose_cluster(recorders *r) {
+    recorder_config *config = &r->config;
+    bool few = recorders_below(r, 3) != 0;
+    unsigned count = (unsigned)(few ? 2 + recorders_below(r, 5) : 7 + recorders_below(r, 6));
+    naming_kind naming = (naming_kind)recorders_below(r, NAMING_COUNT);
+    keys_kind keys = (keys_kind)recorders_below(r, KEYS_COUNT);
+    r->count = r->count > 0 ? r->count : count;
+    r->naming = r->naming < NAMING_COUNT ? r->naming : naming;
+    r->keys = r->keys < KEYS_COUNT ? r->keys : keys;
     config->forget_ms = recorders_below(r, 2) == 0 ? 6000 : 60000;
-    config->messages_per_s = r->messages_per_s;
+    config->messages_per_s = r->messages_per_s / r->count;
     config->payload_size_max = 2000;
+    name_peers(r);
+    make_keys(r);
+    printf("seed %" PRIu64 ": %u nodes, found by %s, keys %s, forgotten after %" PRIu32 " ms\n",
+           r->seed, r->count, NAMINGS[r->naming], KEYS[r->keys], config->forget_ms);
+    fflush(stdout);
+}
+
+int recorders_open(recorders *r) {
+    r->random = r->seed;
+    choose_cluster(r);
+    int status = network_make(r->count + 1, r->seed);
+    if (status != 0)
+        return status;
     r->began_ns = recorder_ns();
     r->ledger = ledger_new();
     r->replay = replay_new(r->ledger, r->began_ns);
     ledger_set_trace(r->ledger, r->verbose);
-    for (unsigned i = 0; i < RECORDERS; i++)
-        if (!start(r, i, 0))
-            exit(EXIT_FAILURE);
-    wait_for_all(r, ready, MEET_MS_MAX, "did not meet the others");
+    for (unsigned i = 0; i < r->count; i++)
+        if (!processes_start(r, i, 0, i))
+            return EXIT_FAILURE;
+    wait_for_all(r, ready, RECORDERS_HEAL_MS_MAX, "did not meet the others");
+    return 0;
 }
 
-static bool parse(const char *text, uint64_t max, uint64_t *value) {
+static bool parse(const char *text, uint64_t min, uint64_t max, uint64_t *value) {
     char *last;
     *value = strtoull(text, &last, 10);
-    return *text >= '0' && *text <= '9' && *last == '\0' && *value <= max;
+    return *text >= '0' && *text <= '9' && *last == '\0' && *value >= min && *value <= max;
 }
 
-bool recorders_options(recorders *r, int count, char **values, const char *name, uint64_t max,
-                       uint64_t *value) {
+static bool parse_choice(const char *text, const char *const *texts, unsigned count,
+                         unsigned *value) {
+    for (*value = 0; *value < count; ++*value)
+        if (strcmp(text, texts[*value]) == 0)
+            return true;
+    return false;
+}
+
+static bool take_option(recorders *r, int option, const char *text) {
+    uint64_t number = 0;
+    unsigned choice = 0;
+    bool good = true;
+    switch (option) {
+    case 's':
+        return parse(text, 0, UINT32_MAX, &r->seed);
+    case 'c':
+        good = parse(text, 2, RECORDERS_MAX, &number);
+        r->count = (unsigned)number;
+        return good;
+    case 'o':
+        return fault_parse(text, &r->only);
+    case 'n':
+        good = parse_choice(text, NAMINGS, NAMING_COUNT, &choice);
+        r->naming = (naming_kind)choice;
+        return good;
+    case 'k':
+        good = parse_choice(text, KEYS, KEYS_COUNT, &choice);
+        r->keys = (keys_kind)choice;
+        return good;
+    case 'v':
+        r->verbose = true;
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool recorders_options(recorders *r, int count, char **values, recorders_number first,
+                       recorders_number second) {
     const struct option options[] = { { "seed", required_argument, NULL, 's' },
+                                      { "nodes", required_argument, NULL, 'c' },
+                                      { "only", required_argument, NULL, 'o' },
+                                      { "naming", required_argument, NULL, 'n' },
+                                      { "keys", required_argument, NULL, 'k' },
                                       { "verbose", no_argument, NULL, 'v' },
-                                      { name, required_argument, NULL, 'n' },
+                                      { first.name, required_argument, NULL, '1' },
+                                      { second.name, required_argument, NULL, '2' },
                                       { NULL, 0, NULL, 0 } };
     int option;
     r->seed = (uint64_t)time(NULL) % 1000000;
-    while ((option = getopt_long(count, values, "", options, NULL)) != -1) {
-        if (option == 's'   ? !parse(optarg, UINT32_MAX, &r->seed)
-            : option == 'n' ? !parse(optarg, max, value)
-                            : option != 'v')
+    r->naming = NAMING_COUNT;
+    r->keys = KEYS_COUNT;
+    while ((option = getopt_long(count, values, "", options, NULL)) != -1)
+        if (option == '1'   ? !parse(optarg, 1, first.max, first.value)
+            : option == '2' ? !parse(optarg, 1, second.max, second.value)
+                            : !take_option(r, option, optarg))
             return false;
-        r->verbose = r->verbose || option == 'v';
-    }
-    return optind == count && *value > 0;
+    return optind == count && *first.value > 0;
+}
+
+static void report_packets(void) {
+    switch_counts c = switch_get_counts();
+    printf("packets    %" PRIu64 " carried, %" PRIu64 " lost, %" PRIu64 " doubled, %" PRIu64
+           " reordered, %" PRIu64 " made resets, %" PRIu64 " with bit errors\n",
+           c.carried, c.lost, c.doubled, c.reordered, c.reset, c.flipped);
 }
 
 void recorders_report(recorders *r) {
     const replay_totals *totals = replay_get_totals(r->replay);
-    printf("seed       %" PRIu64 "\nran        %.1f s, %u lives of %d nodes\nfaults    ", r->seed,
-           (double)recorders_ms(r) / 1000, r->lives, RECORDERS);
+    printf("ran        %.1f s, %u lives of %u nodes\nfaults    ", (double)recorders_ms(r) / 1000,
+           r->lives, r->count);
     for (unsigned i = 0; i < FAULT_COUNT; i++)
-        printf(" %s %u%s", TEXTS[i], r->counts[i], i + 1 < FAULT_COUNT ? "," : "\n");
+        printf(" %s %u%s", fault_text((fault_kind)i), r->counts[i],
+               i + 1 < FAULT_COUNT ? "," : "\n");
+    report_packets();
     printf("published  %" PRIu64 ", refused %" PRIu64 "\n", totals->published, totals->refused);
     printf("deliveries %" PRIu64 " checked\n", ledger_deliveries(r->ledger));
     printf("gaps       %" PRIu64 ", of %" PRIu64 " messages that were counted\n", totals->gaps,
@@ -456,9 +439,11 @@ void recorders_report(recorders *r) {
     printf("missing    %" PRIu64
            " messages at loops that expected them, all of them told by gaps\n",
            ledger_explained(r->ledger));
-    printf("counts     %" PRIu64 " of members agreed, at rest\n", r->compared);
+    printf("members    %" PRIu64 " pieces of news; %" PRIu64 " counts agreed, at rest\n",
+           totals->members, r->compared);
     printf("violations %u\n", r->violations);
-    for (unsigned i = 0; i < RECORDERS; i++)
+    fflush(stdout);
+    for (unsigned i = 0; i <= r->count; i++)
         memory_clear(&r->nodes[i].memory);
     memory_clear(&r->memory);
     replay_destroy(r->replay);

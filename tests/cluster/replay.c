@@ -4,12 +4,18 @@
 #include <sys/mman.h>
 #include <wsfan/wsfan.h>
 
+#include "excerpt.h"
+#include "presence.h"
 #include "recorder.h"
 
 enum {
     JOIN_SLACK_MS = 3000,
     LOOK_MS = 500,
-    DEAD_MS = 180000 /* so long after its end peers may tell something of a node */
+    DEAD_MS = 180000,    /* so long after its end peers may tell something of a node */
+    EXCERPT_MS = 20000,  /* so much is told of every node where something is wrong, */
+    EXCERPT_LINES = 30,  /* these are the latest, */
+    EXCERPT_EVENTS = 12, /* and so many of all kinds of the node that showed it */
+    SEARCHED = 1 << 15   /* events of a log at most */
 };
 
 /* From a recorder's numbers to the ledger's; those below `first` are forgotten. */
@@ -36,12 +42,15 @@ typedef struct {
 
 struct replay {
     ledger *ledger;
+    presence *presence;
     uint64_t began_ns;
     uint64_t ms; /* of the ledger, never back */
     reader *readers;
     unsigned count;
     unsigned capacity;
     replay_totals totals;
+    uint64_t shown_by; /* the node whose event was the first that may not be; 0: none */
+    unsigned shown_at; /* behind that event */
 };
 
 /* Numbers come one after another. */
@@ -68,11 +77,16 @@ static uint32_t session_of(const reader *at, uint32_t number) {
     return value_of(&at->sessions, number);
 }
 
-static uint32_t message_of(const replay *r, uint64_t publisher, uint32_t number) {
+static const reader *reader_of(const replay *r, uint64_t id) {
     for (unsigned i = 0; i < r->count; i++)
-        if (r->readers[i].id == publisher)
-            return value_of(&r->readers[i].messages, number);
-    return UINT32_MAX;
+        if (r->readers[i].id == id)
+            return &r->readers[i];
+    return NULL;
+}
+
+static uint32_t message_of(const replay *r, uint64_t publisher, uint32_t number) {
+    const reader *at = reader_of(r, publisher);
+    return at == NULL ? UINT32_MAX : value_of(&at->messages, number);
 }
 
 static void play_publish(replay *r, reader *from, const event *e) {
@@ -80,6 +94,7 @@ static void play_publish(replay *r, reader *from, const event *e) {
     targets.chats = e->chats;
     targets.user = e->user;
     targets.all = e->all;
+    targets.slot = e->slot;
     if (e->except != UINT32_MAX)
         targets.except = session_of(from, e->except);
     note(&from->messages, e->number,
@@ -104,19 +119,44 @@ static void play_result(replay *r, const reader *at, const event *e) {
 static void play_gap(replay *r, const reader *at, const event *e) {
     r->totals.gaps++;
     r->totals.missing += e->count;
-    if (e->number > 1) /* the link with it is a new one */
+    if (e->number != 1) /* the link with it is a new one, or has ended meanwhile */
         ledger_away(r->ledger, at->life, e->id);
     ledger_trace(r->ledger, "life %u: a gap of %llu", at->life, (unsigned long long)e->count);
     ledger_gap(r->ledger, at->life, e->id, e->count);
 }
 
 static void play_peer(replay *r, const reader *at, const event *e) {
+    uint32_t peer = ledger_find(r->ledger, e->id);
     ledger_trace(r->ledger, "life %u: peer %llx is in state %u", at->life,
                  (unsigned long long)e->id, e->number);
     if (e->number == WSFAN_PEER_UP)
         ledger_up(r->ledger, at->life, e->id);
     if (e->number == WSFAN_PEER_DOWN)
         ledger_away(r->ledger, at->life, e->id);
+    if (peer != UINT32_MAX)
+        presence_peer(r->presence, at->life, peer, e->number);
+    else if (e->number != WSFAN_PEER_REFUSED)
+        ledger_violation(r->ledger, "life %u is told of a node that never was", at->life);
+}
+
+static void play_missing(replay *r, const reader *at, const event *e) {
+    uint32_t life = ledger_find(r->ledger, e->id);
+    if (life == UINT32_MAX)
+        ledger_violation(r->ledger, "life %u: a join lacks a node that never was", at->life);
+    else
+        ledger_excuse(r->ledger, session_of(at, e->session), e->chat, life);
+}
+
+/* A join that is partial names the peers that it is without; those that it does not name it is with. */
+static void play_joined(replay *r, const reader *at, const event *e) {
+    bool whole = (int)e->number == WSFAN_OK;
+    bool partial = (int)e->number == WSFAN_EPARTIAL;
+    if ((whole && e->count > 0) || (partial && e->count == 0))
+        ledger_violation(r->ledger, "life %u: a join ends with %d and names %llu peers", at->life,
+                         (int)e->number, (unsigned long long)e->count);
+    ledger_joined(r->ledger, session_of(at, e->session), e->chat, whole);
+    if (partial)
+        ledger_promise(r->ledger, session_of(at, e->session), e->chat);
 }
 
 static void play_delivered(replay *r, const reader *at, const event *e) {
@@ -142,6 +182,7 @@ static void play(replay *r, reader *at, const event *e) {
     case EVENT_BORN:
         at->id = e->id;
         at->life = ledger_born(l, e->id, 0);
+        presence_born(r->presence, at->life);
         break;
     case EVENT_PEER:
         play_peer(r, at, e);
@@ -154,18 +195,32 @@ static void play(replay *r, reader *at, const event *e) {
         break;
     case EVENT_OPEN:
         note(&at->sessions, e->session, ledger_open(l, at->life, e->loop, e->user));
+        presence_act(r->presence, at->life, e);
         break;
     case EVENT_CLOSE:
         ledger_close(l, session_of(at, e->session));
+        presence_act(r->presence, at->life, e);
         break;
     case EVENT_JOIN:
         ledger_join(l, session_of(at, e->session), e->chat);
+        presence_act(r->presence, at->life, e);
+        break;
+    case EVENT_MISSING:
+        play_missing(r, at, e);
         break;
     case EVENT_JOINED:
-        ledger_joined(l, session_of(at, e->session), e->chat, (int)e->number == WSFAN_OK);
+        play_joined(r, at, e);
         break;
     case EVENT_LEAVE:
         ledger_leave(l, session_of(at, e->session), e->chat);
+        presence_act(r->presence, at->life, e);
+        break;
+    case EVENT_PRESENCE:
+        presence_news(r->presence, at->life, e);
+        break;
+    case EVENT_MEMBER:
+        presence_member(r->presence, at->life, e);
+        r->totals.members++;
         break;
     case EVENT_PUBLISH:
         play_publish(r, at, e);
@@ -184,12 +239,14 @@ static void play(replay *r, reader *at, const event *e) {
         break;
     case EVENT_SLEPT:
         ledger_postpone_joins(l, at->life, e->count);
+        presence_slept(r->presence, at->life);
         break;
     case EVENT_BROKEN:
         play_broken(r, at, e);
         break;
     case EVENT_END:
         at->over = true; /* by itself: what its sessions lack must be explained */
+        presence_died(r->presence, at->life);
         break;
     }
 }
@@ -220,9 +277,19 @@ static reader *earliest(const replay *r) {
 static void bury(replay *r, reader *at) {
     if (!at->dead || at->over || at->next != atomic_load(&at->log->count))
         return;
-    if (at->id != 0)
+    if (at->id != 0) {
         ledger_died(r->ledger, at->life);
+        presence_died(r->presence, at->life);
+    }
     at->over = true;
+}
+
+static void note_violation(replay *r, const reader *at) {
+    const char *texts[LEDGER_VIOLATIONS_MAX];
+    if (r->shown_by != 0 || ledger_violations(r->ledger, texts) == 0)
+        return;
+    r->shown_by = at->id;
+    r->shown_at = at->next;
 }
 
 void replay_until(replay *r, uint64_t ns) {
@@ -238,6 +305,7 @@ void replay_until(replay *r, uint64_t ns) {
         if (e->kind != EVENT_BORN)
             look_at_joins(r, at, r->ms);
         at->next++;
+        note_violation(r, at);
         bury(r, at);
     }
     for (unsigned i = 0; i < r->count; i++) {
@@ -253,6 +321,7 @@ replay *replay_new(ledger *l, uint64_t began_ns) {
     if (r == NULL)
         abort();
     r->ledger = l;
+    r->presence = presence_new(l);
     r->began_ns = began_ns;
     return r;
 }
@@ -266,6 +335,7 @@ static void release(const reader *at) {
 void replay_destroy(replay *r) {
     for (unsigned i = 0; i < r->count; i++)
         release(&r->readers[i]);
+    presence_destroy(r->presence);
     free(r->readers);
     free(r);
 }
@@ -300,6 +370,57 @@ void replay_forget(replay *r) {
     }
     r->count = kept;
     ledger_forget(r->ledger, DEAD_MS);
+}
+
+void replay_check(replay *r) {
+    presence_check(r->presence);
+}
+
+/* ----------------------------------------------------------------------------------------- texts */
+
+static const char *name_of(const void *context, uint64_t id) {
+    const reader *at = reader_of(context, id);
+    return at == NULL ? "a node that is forgotten" : at->log->config.name;
+}
+
+/* The last events that hold, from the first of them on. */
+static void tell_log(const replay *r, const reader *at, unsigned end, unsigned lines,
+                     bool (*holds)(const replay *r, const event *e), FILE *out) {
+    unsigned oldest = end > SEARCHED ? end - SEARCHED : 0;
+    unsigned first = end;
+    for (unsigned left = lines; first > oldest && left > 0; first--)
+        left -= holds(r, &at->log->events[(first - 1) % EVENTS_MAX]);
+    for (; first < end; first++) {
+        const event *e = &at->log->events[first % EVENTS_MAX];
+        if (holds(r, e))
+            excerpt_write(out, e, r->began_ns, name_of, r);
+    }
+}
+
+static bool any(const replay *r, const event *e) {
+    (void)r;
+    (void)e;
+    return true;
+}
+
+static bool recent_and_telling(const replay *r, const event *e) {
+    uint64_t ms = e->ns > r->began_ns ? (e->ns - r->began_ns) / 1000000 : 0;
+    return excerpt_tells(e) && ms + EXCERPT_MS >= r->ms;
+}
+
+void replay_tell(const replay *r, FILE *out) {
+    for (unsigned i = 0; i < r->count; i++) {
+        const reader *at = &r->readers[i];
+        if (at->id == 0)
+            continue;
+        fprintf(out, "  life %u is %s, %016llx%s\n", at->life, at->log->config.name,
+                (unsigned long long)at->id, at->over ? ", which has ended" : "");
+        tell_log(r, at, at->count, EXCERPT_LINES, recent_and_telling, out);
+        if (at->id != r->shown_by)
+            continue;
+        fputs("    and the last of what it did and saw until it showed the violation:\n", out);
+        tell_log(r, at, r->shown_at, EXCERPT_EVENTS, any, out);
+    }
 }
 
 const replay_totals *replay_get_totals(const replay *r) {

@@ -3,6 +3,8 @@
 #ifndef REPLAY_H
 #define REPLAY_H
 
+#include <stdio.h>
+
 #include "events.h"
 #include "ledger.h"
 
@@ -11,6 +13,7 @@ typedef struct {
     uint64_t refused;
     uint64_t gaps;
     uint64_t missing; /* messages of gaps that were counted */
+    uint64_t members; /* that loops were told of */
 } replay_totals;
 
 typedef struct replay replay;
@@ -28,6 +31,13 @@ void replay_end(replay *r, const life_log *log);
 /* Plays what happened up to then. An act is written down before others see it, so what is written
  * later than its time says could not have been seen yet. */
 void replay_until(replay *r, uint64_t ns);
+
+/* When all has come to rest: loops think that those are there who are, and nodes that all others are up.
+ * What the ledger checks is not among it. */
+void replay_check(replay *r);
+
+/* What the nodes did and saw of late, as far as it is told in lines of text. */
+void replay_tell(const replay *r, FILE *out);
 
 /* When all has come to rest and was checked: forgets it, as the ledger does. */
 void replay_forget(replay *r);

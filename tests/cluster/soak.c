@@ -1,33 +1,40 @@
-/* Recorders for as long as one likes: one or two faults every 10 seconds, sessions and messages
- * throughout. Each minute all heals for a moment, must be of one mind, is checked and forgotten, so
- * that the check itself needs no more memory after a day than after a minute. */
+/* Recorders for as long as one likes, under faults of every kind, sessions and messages throughout: one
+ * cluster after another, each chosen by a seed of its own. Each minute all heals for a moment, must be of
+ * one mind, is checked and forgotten, so that the check itself needs no more memory after a day than
+ * after a minute. */
 #include <inttypes.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "recorders.h"
 
 enum {
-    EVERY_MS = 10000, /* faults */
-    TOGETHER_MAX = 2, /* so many begin at a time */
+    EVERY_MS_MIN = 500, /* faults; or this doubled, up to */
+    EVERY_DOUBLED = 3,  /* so many times */
+    TOGETHER_MAX = 2,   /* so many begin at a time */
     ROUND_MS = 60000,
     STEADY = 2, /* live throughout, so that their memory can be watched */
     MINUTES_MAX = 7 * 24 * 60,
+    EACH_S = 60,
+    EXTRA_S = 300,        /* a cluster has ended so long after its time, or is ended */
     GROWTH_KB_MAX = 2048, /* in the second half of a life, as the slope says: in an hour a leak of
                              70 KB a minute is more; */
     YOUNG_MINUTES = 10    /* twice as much in a shorter half: buffers still find their size */
 };
 
-static void make_trouble(recorders *r, uint64_t until_ms) {
+static void make_trouble(recorders *r, uint64_t every_ms, uint64_t until_ms) {
     uint64_t next_ms = 0;
-    unsigned first = (unsigned)recorders_below(r, FAULT_COUNT);
     while (recorders_ms(r) < until_ms && r->violations == 0) {
         recorders_mend(r, false);
         if (recorders_ms(r) >= next_ms) {
             for (uint64_t left = 1 + recorders_below(r, TOGETHER_MAX); left > 0; left--)
-                recorders_break(r, first);
-            next_ms = recorders_ms(r) + EVERY_MS;
+                recorders_break(r);
+            next_ms = recorders_ms(r) + every_ms;
         }
         recorders_step(r);
     }
@@ -40,11 +47,12 @@ static void tell_progress(const recorders *r) {
     fflush(stdout);
 }
 
-static void run(recorders *r, uint64_t minutes) {
-    uint64_t until_ms = recorders_ms(r) + minutes * 60000;
+static void run(recorders *r, uint64_t seconds) {
+    uint64_t every_ms = (uint64_t)EVERY_MS_MIN << recorders_below(r, EVERY_DOUBLED + 1);
+    uint64_t until_ms = recorders_ms(r) + seconds * 1000;
     while (r->violations == 0) {
         uint64_t round_ms = recorders_ms(r) + ROUND_MS;
-        make_trouble(r, round_ms < until_ms ? round_ms : until_ms);
+        make_trouble(r, every_ms, round_ms < until_ms ? round_ms : until_ms);
         if (round_ms >= until_ms || r->violations > 0)
             break;
         recorders_settle(r);
@@ -61,7 +69,7 @@ static const double judged_minutes_min = 0.5; /* before, they fill for the first
 static bool tell_memory(const char *name, const memory_series *s) {
     double minutes;
     double slope = memory_slope(s, &minutes);
-    double max = minutes < YOUNG_MINUTES ? 2 * GROWTH_KB_MAX : GROWTH_KB_MAX;
+    double max = minutes < (double)YOUNG_MINUTES ? 2 * GROWTH_KB_MAX : GROWTH_KB_MAX;
     bool grows = minutes >= judged_minutes_min && slope * minutes > max;
     if (s->count > 0)
         printf("memory     %s: %.0f KB at first, %.0f KB after %.1f min; %+.1f KB/min in the last "
@@ -72,27 +80,69 @@ static bool tell_memory(const char *name, const memory_series *s) {
     return grows;
 }
 
-int main(int count, char **values) {
-    static recorders r = { .messages_per_s = 100, .steady = STEADY, .long_one_in = 2 };
-    uint64_t minutes = 0;
-    if (count == 3 && strcmp(values[1], RECORDERS_ARGUMENT) == 0)
-        return recorders_main(values[2]);
-    if (!recorders_options(&r, count, values, "minutes", MINUTES_MAX, &minutes)) {
-        fputs("usage: sh tests/soak.sh --minutes M [--seed S] [--verbose]\n", stderr);
-        return 2;
-    }
-    printf("soak: %" PRIu64 " min with seed %" PRIu64 "\n", minutes, r.seed);
-    fflush(stdout);
-    recorders_open(&r);
-    run(&r, minutes);
-    recorders_close(&r);
+static bool tell_memories(const recorders *r) {
     bool grows = false;
-    for (unsigned i = 0; i < RECORDERS; i++) {
+    for (unsigned i = 0; i < r->count; i++) {
         char name[16];
         snprintf(name, sizeof name, "node %u", i);
-        grows = tell_memory(name, &r.nodes[i].memory) || grows;
+        grows = tell_memory(name, &r->nodes[i].memory) || grows;
     }
-    grows = tell_memory("the test", &r.memory) || grows;
-    recorders_report(&r);
-    return r.violations > 0 || grows ? EXIT_FAILURE : EXIT_SUCCESS;
+    return tell_memory("the test", &r->memory) || grows;
+}
+
+/* The whole of one cluster, in a process whose end is that of its network. */
+static int run_cluster(recorders *r, uint64_t seconds) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    alarm((unsigned)seconds + EXTRA_S);
+    int status = recorders_open(r);
+    if (status != 0)
+        return status;
+    if (r->violations == 0)
+        run(r, seconds);
+    recorders_close(r);
+    bool grows = tell_memories(r);
+    recorders_report(r);
+    return r->violations > 0 || grows ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+
+static int await_cluster(recorders *r, uint64_t seconds) {
+    int status = 0;
+    pid_t pid = fork();
+    if (pid == 0)
+        exit(run_cluster(r, seconds));
+    if (pid < 0 || waitpid(pid, &status, 0) != pid)
+        return EXIT_FAILURE;
+    if (WIFSIGNALED(status))
+        fprintf(stderr, "the cluster's process was ended by signal %d\n", WTERMSIG(status));
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
+}
+
+int main(int count, char **values) {
+    static recorders r = { .messages_per_s = 500, .steady = STEADY, .long_one_in = 2 };
+    uint64_t minutes = 0;
+    uint64_t each = EACH_S;
+    if (count == 3 && strcmp(values[1], RECORDERS_ARGUMENT) == 0)
+        return recorders_main(values[2]);
+    if (!recorders_options(&r, count, values,
+                           (recorders_number){ "minutes", MINUTES_MAX, &minutes },
+                           (recorders_number){ "each", MINUTES_MAX * 60, &each })) {
+        fputs("usage: sh tests/soak.sh --minutes M [--each SECONDS] " RECORDERS_USAGE "\n", stderr);
+        return 2;
+    }
+    int status = 0;
+    unsigned failed = 0;
+    for (uint64_t left = minutes * 60; left > 0 && status != NETWORK_SKIPPED; r.seed++) {
+        uint64_t seconds = left < each ? left : each;
+        status = await_cluster(&r, seconds);
+        if (status != EXIT_SUCCESS && status != NETWORK_SKIPPED) {
+            failed++;
+            printf("FAILED: repeat it with --minutes %" PRIu64 " --each %" PRIu64 " --seed %" PRIu64
+                   "\n",
+                   (seconds + 59) / 60, seconds, r.seed);
+        }
+        fflush(stdout);
+        left -= seconds;
+    }
+    printf("clusters failed: %u\n", failed);
+    return status == NETWORK_SKIPPED ? status : failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { mkdtempSync, rmSync } from 'node:fs';
 import http from 'node:http';
+import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { raw } from './client.mjs';
@@ -11,10 +12,11 @@ import { root, scenario } from './replica.mjs';
 const program = process.env.THIN_CLIENT || `${root}build/examples/thin-client/thin-client`;
 
 async function service(world, ...more) {
+  const { descriptors = 4096 } = typeof more.at(-1) === 'object' ? more.pop() : {};
   const alpha = await world.replica({ name: 'alpha' });
   const directory = mkdtempSync(join(tmpdir(), 'wsfan-thin-'));
   world.closing(() => rmSync(directory, { recursive: true, force: true }));
-  const child = world.run(program, ['--store', join(directory, 'store'), '--sockets', 'ws://127.0.0.1:1',
+  const child = world.run('sh', ['-c', `ulimit -n ${descriptors} && exec "$0" "$@"`, program, '--store', join(directory, 'store'), '--sockets', 'ws://127.0.0.1:1',
     '--listen', '0', '--mesh', 'tcp://127.0.0.1:*', '--join', alpha.mesh, ...more]);
   const [, page] = await child.printed(/^ready: page (\S+)$/m);
   const ask = (path, { method = 'GET', headers = {}, body } = {}) => new Promise((resolve, reject) => {
@@ -64,7 +66,40 @@ scenario('only JSON is taken, and only pages of its own may post it', async (wor
     assert.equal((await post(item('x'), headers)).status, status, JSON.stringify(headers));
   for (const path of ['', 'items?chat=c', 'about'])
     assert.equal((await ask(path, { headers: { host: 'evil.example' } })).status, 421);
+  for (const path of ['/?%0a', '/items?chat=c%0a', '/about?%0a', '/about?%0aHost:127.0.0.1', '/about?%0ahttp/1.1'])
+    assert.match(await raw(port, `GET ${path} HTTP/1.1\r\nHost: evil.example\r\n\r\n`, 20000),
+      /^HTTP\/1\.\d (400|421) /, path);
   assert.equal((await items('c')).length, 6);
+  await end();
+});
+
+scenario('a list that is long comes in parts', async (world) => {
+  const { ask, post, end } = await service(world);
+  for (let i = 0; i < 30; i++) await post(item(`${i}${'\u0001'.repeat(4000)}`));
+  const texts = [];
+  for (let after = 0, part = null; part === null || part.length > 0;) {
+    const { text } = await ask(`items?chat=c&after=${after}`);
+    assert.ok(text.length < 128 * 1024);
+    part = JSON.parse(text);
+    for (const one of part) texts.push(parseInt(one.text, 10));
+    after = part.at(-1)?.item;
+  }
+  assert.deepEqual(texts, Array.from({ length: 30 }, (_, i) => i));
+  await end();
+});
+
+scenario('at its limit of descriptors others wait', async (world) => {
+  const { port, post, end } = await service(world, { descriptors: 64 });
+  const sockets = [];
+  for (let i = 0; i < 100; i++) {
+    const socket = net.connect(port, '127.0.0.1');
+    world.closing(() => socket.destroy());
+    socket.on('error', () => {});
+    sockets.push(socket);
+  }
+  const posted = post(item('x'));
+  for (const socket of sockets) socket.destroy();
+  assert.equal((await posted).status, 201);
   await end();
 });
 

@@ -26,6 +26,7 @@ typedef struct {
     wsfan_peer_event event_of[NODES_MAX]; /* of the peer "n<i>" */
     unsigned messages;
     unsigned joined;
+    unsigned troubles; /* peers that were silent or down */
 } replica;
 
 static replica replicas[NODES_MAX];
@@ -46,6 +47,8 @@ static void on_joined(void *user, const wsfan_joined *joined) {
 }
 
 static void on_peer(void *user, const wsfan_peer *peer) {
+    ((replica *)user)->troubles += peer->event == WSFAN_PEER_SILENT ||
+                                   peer->event == WSFAN_PEER_DOWN;
     if (peer->event != WSFAN_PEER_REFUSED && peer->name[0] == 'n')
         ((replica *)user)->event_of[peer->name[1] - '0'] = peer->event;
 }
@@ -58,7 +61,7 @@ static wsfan_options asking_options(const char *endpoint) {
     return options;
 }
 
-static void start(int i, wsfan_options options, const char *peer) {
+static void start_peers(int i, wsfan_options options, const char *const *peers, size_t count) {
     static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
                                                .on_message = on_message,
                                                .on_joined = on_joined,
@@ -68,12 +71,16 @@ static void start(int i, wsfan_options options, const char *peer) {
     memset(r, 0, sizeof *r);
     snprintf(name, sizeof name, "n%d", i);
     options.name = name;
-    options.peers = peer != NULL ? &peer : NULL;
-    options.peers_count = peer != NULL;
+    options.peers = peers;
+    options.peers_count = count;
     ck_assert_int_eq(wsfan_node_open(&r->node, &options), WSFAN_OK);
     ck_assert_int_eq(wsfan_loop_open(&r->loop, r->node, &callbacks, r), WSFAN_OK);
     live[i] = r->loop;
     ck_assert_int_eq(wsfan_session_open(&r->session, r->loop, wsfan_string(name), NULL), WSFAN_OK);
+}
+
+static void start(int i, wsfan_options options, const char *peer) {
+    start_peers(i, options, &peer, peer != NULL);
 }
 
 /* The node under test, which knows a name only. */
@@ -386,11 +393,128 @@ START_TEST(a_resolv_conf_that_changes_is_read_again) {
 }
 END_TEST
 
-START_TEST(closing_does_not_wait_for_an_answer) {
+START_TEST(names_are_written_with_tcp_too_and_there_may_be_many) {
+    enum { NAMES = 20 };
+    char text[NAMES][32];
+    const char *names[NAMES];
+    FILE *file = fopen(scratch("hosts"), "w");
+    ck_assert_ptr_nonnull(file);
+    for (int i = 0; i < NAMES; i++) {
+        fprintf(file, "127.0.1.%d chat-%d.test\n", i + 1, i);
+        snprintf(text[i], sizeof text[i], "%s://chat-%d.test:7000", i % 3 == 0 ? "dns" : "tcp", i);
+        names[i] = text[i];
+    }
+    ck_assert_int_eq(fclose(file), 0);
+    start_dnsmasq();
+    wsfan_options options = asking_options("tcp://127.0.0.1:7000");
+    options.name = "n0";
+    options.peers = names;
+    options.peers_count = NAMES;
+    start_at(1, "tcp://127.0.1.1:7000");
+    start_at(2, "tcp://127.0.1.20:7000");
+    ck_assert_int_eq(wsfan_node_open(&replicas[0].node, &options), WSFAN_OK);
+    WAIT(replicas[1].event_of[0] == WSFAN_PEER_UP && replicas[2].event_of[0] == WSFAN_PEER_UP);
+    WAIT(stats_of(0).endpoints == NAMES);
+    ck_assert_int_eq(wsfan_node_close(replicas[0].node), WSFAN_OK);
+    replicas[0].node = NULL;
+    end();
+}
+END_TEST
+
+static void set_peers(unsigned source, const char *a, const char *b) {
+    const char *endpoints[] = { a, b };
+    size_t count = (a != NULL) + (size_t)(b != NULL);
+    ck_assert_int_eq(wsfan_node_set_peers_from(replicas[0].node, source, endpoints, count),
+                     WSFAN_OK);
+}
+
+START_TEST(names_may_be_named_while_the_node_runs_by_each_source) {
+    begin("127.0.1.1 mesh.test\n127.0.1.2 other.test\n127.0.1.3 other.test\n");
+    start_at(0, "tcp://127.0.0.1:7000"); /* no name so far */
+    start_at(1, "tcp://127.0.1.1:7000");
+    start_at(2, "tcp://127.0.1.2:7000");
+    set_peers(0, "tcp://mesh.test:7000", "tcp://127.0.9.9:7000");
+    WAIT(up(0, 1) && stats_of(0).endpoints == 2);
+    set_peers(7, "tcp://other.test:7000", NULL);
+    WAIT(up(0, 2) && stats_of(0).endpoints == 4);
+    set_peers(0, "tcp://other.test:7000",
+              "tcp://mesh.test:7000"); /* one of them is known already */
+    WAIT(stats_of(0).endpoints == 3);
+    set_peers(7, NULL, NULL);
+    set_peers(0, "tcp://mesh.test:7000", "tcp://mesh.test:7000");
+    WAIT(stats_of(0).endpoints == 1);
+    set_peers(0, NULL, NULL);
+    WAIT(stats_of(0).endpoints == 0);
+    uint64_t answers = stats_of(0).dns_answers;
+    set_peers(3, "dns://mesh.test:7000", NULL);
+    WAIT(stats_of(0).dns_answers > answers && stats_of(0).endpoints == 1);
+    ck_assert(up(0, 1) && up(0, 2));
+    end();
+}
+END_TEST
+
+/* A name server that never answers. */
+static int listen_silently(void) {
     struct sockaddr_in at = { .sin_family = AF_INET, .sin_port = htons(53) };
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int silent = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0); /* a server that never answers */
+    int silent = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     ck_assert_int_eq(bind(silent, (struct sockaddr *)&at, sizeof at), 0);
+    return silent;
+}
+
+static bool was_asked(int silent) {
+    char question[512];
+    return recv(silent, question, sizeof question, MSG_DONTWAIT) > 0;
+}
+
+/* A join and a message in each direction. */
+static void talk(void) {
+    for (int i = 0; i < 2; i++) {
+        replica *from = &replicas[i];
+        replica *to = &replicas[1 - i];
+        unsigned joined = to->joined;
+        unsigned messages = to->messages;
+        ck_assert_int_eq(wsfan_session_join(to->loop, to->session, wsfan_string("c")), WSFAN_OK);
+        WAIT(to->joined > joined);
+        ck_assert_int_eq(
+            wsfan_broadcast(from->node, wsfan_string("c"), wsfan_string("hello"), NULL), WSFAN_OK);
+        WAIT(to->messages > messages);
+        ck_assert_int_eq(wsfan_session_leave(to->loop, to->session, wsfan_string("c")), WSFAN_OK);
+    }
+}
+
+START_TEST(a_silent_name_server_holds_up_no_message_no_link_and_no_close) {
+    static const char *const peers[] = { "tcp://127.0.1.1:7000", "tcp://mesh.test:7000" };
+    int silent = listen_silently();
+    wsfan_options options = asking_options("tcp://127.0.0.1:7000");
+    options.silent_ms = 1000;
+    options.down_ms = 2000;
+    options.close_ms_max = 1000;
+    start_at(1, "tcp://127.0.1.1:7000");
+    start_peers(0, options, peers, 2);
+    WAIT(up(0, 1));
+    for (int asked = 0; asked < 3;) { /* long after down_ms: c-ares waits 2 s, and then 4 */
+        talk();
+        asked += was_asked(silent);
+        ck_assert_uint_eq(replicas[0].troubles + replicas[1].troubles, 0);
+    }
+    set_peers(0, "tcp://late.test:7000", NULL);
+    set_peers(0, "dns://later.test:7000", NULL); /* while the first one is asked for */
+    for (int asked = 0; asked < 4;) {
+        talk();
+        asked += was_asked(silent);
+        ck_assert_uint_eq(replicas[0].troubles + replicas[1].troubles, 0);
+    }
+    int64_t begin_ms = now_ms();
+    stop(0);
+    ck_assert_int_lt(now_ms() - begin_ms, 1500); /* close_ms_max and 200 ms: the contract */
+    close(silent);
+    end();
+}
+END_TEST
+
+START_TEST(closing_does_not_wait_for_an_answer) {
+    int silent = listen_silently();
     start_asking("dns://mesh.test:7000");
     char question[512];
     ck_assert_int_gt(recv(silent, question, sizeof question, 0), 0);
@@ -414,7 +538,7 @@ END_TEST
 
 START_TEST(nodes_meet_over_ip6_alone) {
     begin("fd00::1 mesh.test\n");
-    start(0, asking_options("tcp://[::1]:7000"), "dns://mesh.test:7000");
+    start(0, asking_options("tcp://[::1]:7000"), "tcp://mesh.test:7000");
     start_at(1, "tcp://[fd00::1]:7000");
     WAIT(up(0, 1));
     ck_assert_str_eq(wsfan_node_endpoint(replicas[1].node), "tcp://[fd00::1]:7000");
@@ -430,6 +554,10 @@ SUITE_MAIN("dns", addresses_of_both_families_are_joined,
            no_such_name_no_address_no_server_and_no_answer_keep_the_last_set,
            a_name_without_an_address_and_one_that_is_refused_are_harmless,
            a_server_that_comes_up_later_is_asked_long_before_the_interval_is_over,
-           a_resolv_conf_that_changes_is_read_again, closing_does_not_wait_for_an_answer,
+           a_resolv_conf_that_changes_is_read_again,
+           names_are_written_with_tcp_too_and_there_may_be_many,
+           names_may_be_named_while_the_node_runs_by_each_source,
+           a_silent_name_server_holds_up_no_message_no_link_and_no_close,
+           closing_does_not_wait_for_an_answer,
            a_node_that_only_asks_for_names_opens_and_closes_at_once_many_times,
            nodes_meet_over_ip6_alone)

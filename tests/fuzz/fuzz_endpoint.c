@@ -12,12 +12,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         wsf_endpoint_to_bind(text, bound);
         CHECK(wsf_endpoint_valid(bound, strlen(bound), true));
         CHECK(wsf_endpoint_is_local(bound) == wsf_endpoint_is_local(text));
-        CHECK(!wsf_endpoint_valid_dns(text, size));
     }
-    if (wsf_endpoint_valid_dns(text, size)) {
+    bool resolve;
+    if (wsf_endpoint_to_tell(text, size))
+        CHECK(wsf_endpoint_to_dial(text, size, &resolve) && !resolve);
+    if (wsf_endpoint_to_dial(text, size, &resolve) && resolve) {
         char host[WSF_ENDPOINT_SIZE_MAX + 1];
         unsigned port;
-        wsf_endpoint_split_dns(text, host, &port);
+        wsf_endpoint_split(text, host, &port);
         CHECK(host[0] != '\0' && port >= 1 && port <= 65535);
     }
     free(text);

@@ -38,6 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     hello.cluster = take_bytes(&data, &size, WSF_CLUSTER_SIZE_MAX);
     hello.name = take_bytes(&data, &size, WSF_NAME_SIZE_MAX);
     hello.endpoint = take_bytes(&data, &size, WSF_ENDPOINT_SIZE_MAX);
+    hello.met = head.sender % 3 == 0;
     wsf_write_head(&writer, 9, &head);
     wsf_write_hello(&writer, &hello);
     wsf_seal(&writer);
@@ -54,6 +55,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         CHECK(entry.type == WSF_HELLO);
         CHECK(same(entry.hello.cluster, hello.cluster) && same(entry.hello.name, hello.name) &&
               same(entry.hello.endpoint, hello.endpoint));
+        CHECK(entry.hello.met == hello.met);
         CHECK(entry.hello.epoch == hello.epoch && entry.hello.incarnation == hello.incarnation);
     }
     CHECK(wsf_reader_next(reader, &entry) == 0);

@@ -56,6 +56,8 @@ static int expected(const struct pieces *pieces, const char *key, char *value) {
             goes_on = true;
         } else if (memchr(bytes->data, '=', bytes->size) != NULL) {
             goes_on = false;
+        } else if (goes_on && bytes->size == 1 && *(const char *)bytes->data == '/') {
+            return ARGUMENT_AMBIGUOUS;
         } else if (goes_on) {
             value[size++] = ';';
         }

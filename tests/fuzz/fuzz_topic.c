@@ -8,7 +8,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     switch (wsf_read_topic(data, size, &introduction)) {
     case WSF_TOPIC_INTRODUCTION:
         CHECK(strlen(introduction.cluster) <= WSF_CLUSTER_SIZE_MAX);
-        CHECK(wsf_endpoint_valid(introduction.endpoint, strlen(introduction.endpoint), false));
+        CHECK(wsf_endpoint_to_tell(introduction.endpoint, strlen(introduction.endpoint)));
         CHECK(wsf_write_introduction(again, &introduction) <= size);
         break;
     case WSF_TOPIC_INBOX:

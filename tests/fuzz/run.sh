@@ -36,7 +36,7 @@ done
 # shellcheck source=examples/debian.sh
 . examples/debian.sh
 # shellcheck disable=SC2086 # a list of words
-need_packages $echo_chat_packages clang libclang-rt-14-dev || exit 1
+need_packages $echo_chat_packages clang libclang-rt-dev || exit 1
 
 mkdir -p $build/found
 # shellcheck disable=SC2046 # a list of words

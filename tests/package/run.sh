@@ -38,8 +38,9 @@ echo "pkg-config, shared and static"
 {
     quiet cc -std=c11 -D_GNU_SOURCE "$here/host.c" $(pkg-config --cflags --libs wsfan) -pthread \
         -o "$work/shared"
-    quiet cc -std=c11 -D_GNU_SOURCE "$here/host.c" $(pkg-config --cflags wsfan) "${library%.so}.a" \
-        $(pkg-config --static --libs-only-l wsfan | sed 's/-lwsfan//') -pthread -o "$work/static"
+    mkdir "$work/archive" && cp "${library%.so}.a" "$work/archive" # where no shared one is found first
+    quiet cc -std=c11 -D_GNU_SOURCE "$here/host.c" -L"$work/archive" \
+        $(pkg-config --cflags --static --libs wsfan) -o "$work/static"
     quiet c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror "$here/cplusplus.cpp" \
         $(pkg-config --cflags --libs wsfan) -o "$work/cplusplus"
 }
@@ -57,10 +58,38 @@ quiet cmake -S "$source" -B "$work/build_static" -DWSFAN_BUILD_TESTS=OFF -DWSFAN
 quiet cmake --build "$work/build_static" --parallel 2
 quiet cmake --install "$work/build_static"
 [ -z "$(find "$work/only_static" -name '*.so*')" ] || { echo "a shared library, too"; exit 1; }
-# shellcheck disable=SC2046 # a list of words
-quiet cc -std=c11 -D_GNU_SOURCE "$here/host.c" -pthread -o "$work/only_static/host" \
-    $(PKG_CONFIG_PATH=$work/only_static/absolute/pkgconfig pkg-config --cflags --libs wsfan)
-runs env LD_LIBRARY_PATH= "$work/only_static/host"
+# archives FLAG...: libraries whose archives are installed as these. Not libzmq: Debian's requires
+# Kerberos, of which there is no archive, and what libxml2 requires, without depending on its package.
+archives() {
+    for flag in "$@"; do
+        file=
+        case $flag in
+        -lzmq) ;;
+        -l*) file=$(cc -print-file-name="lib${flag#-l}.a") ;;
+        esac
+        case $file in
+        /*) echo "$file" ;;
+        *) echo "$flag" ;;
+        esac
+    done
+}
+# shellcheck disable=SC2046 # lists of words
+(
+    PKG_CONFIG_PATH=$work/only_static/absolute/pkgconfig
+    for static in "" --static; do
+        quiet cc -std=c11 -D_GNU_SOURCE "$here/host.c" -o "$work/only_static/host$static" \
+            $(pkg-config $static --cflags --libs wsfan)
+    done
+    quiet cc -std=c11 -D_GNU_SOURCE "$here/host.c" -o "$work/only_static/host-archives" \
+        $(pkg-config --cflags wsfan) $(archives $(pkg-config --static --libs wsfan))
+)
+for program in host host--static host-archives; do
+    runs env LD_LIBRARY_PATH= "$work/only_static/$program"
+done
+if readelf -d "$work/only_static/host-archives" | grep -E 'NEEDED.*lib(wsfan|msgpack|sodium|cares)'; then
+    echo "a program of archives must not need the shared libraries"
+    exit 1
+fi
 cp "$here/host.c" "$work/only_static/" # a consumer whose wsfan::wsfan is the static one
 cat >"$work/only_static/CMakeLists.txt" <<'END'
 cmake_minimum_required(VERSION 3.20)
@@ -135,9 +164,9 @@ same_symbols "$beacon" beacon.h
 {
     quiet cc -std=c99 -Wall -Wextra -Wpedantic -Werror "$here/beacon.c" \
         $(pkg-config --cflags --libs wsfan-beacon) -o "$work/beacon"
-    quiet cc -std=c99 "$here/beacon.c" $(pkg-config --cflags wsfan-beacon) "${beacon%.so}.a" \
-        "${library%.so}.a" $(pkg-config --static --libs-only-l wsfan-beacon |
-            sed 's/-lwsfan-beacon//; s/-lwsfan//') -pthread -o "$work/beacon-static"
+    cp "${beacon%.so}.a" "$work/archive"
+    quiet cc -std=c99 "$here/beacon.c" -L"$work/archive" \
+        $(pkg-config --cflags --static --libs wsfan-beacon) -o "$work/beacon-static"
     quiet c++ -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror "$here/beacon.c" \
         $(pkg-config --cflags --libs wsfan-beacon) -o "$work/beacon-cplusplus"
 }

@@ -219,3 +219,8 @@ void hosts_check_asks(hosts *h, unsigned node, uint64_t frozen_ms) {
 void hosts_check_answers(hosts *h) {
     claims_check_end(h->claims);
 }
+
+void hosts_forget(hosts *h) {
+    claims_forget(h->claims);
+    h->mistaken = h->mistaken_of = WORLD_NODES_MAX;
+}

@@ -53,11 +53,19 @@ claims *claims_new(ledger *l) {
     return c;
 }
 
-void claims_destroy(claims *c) {
+void claims_forget(claims *c) {
     for (uint32_t i = 0; i < c->count; i++) {
         free(c->list[i].done);
         free(c->list[i].listed);
+        c->list[i].done = c->list[i].listed = NULL;
+        c->list[i].done_count = c->list[i].listed_count = 0;
+        c->list[i].answered = true; /* or its life is over, whose number another one may get */
     }
+    c->first_open = c->count;
+}
+
+void claims_destroy(claims *c) {
+    claims_forget(c);
     free(c->list);
     free(c);
 }

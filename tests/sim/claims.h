@@ -35,4 +35,7 @@ void claims_check_time(claims *c, uint32_t life, uint64_t frozen_ms);
 void claims_reply(claims *c, const wsfan_reply *reply);
 void claims_check_end(const claims *c);
 
+/* After that, when it goes on: whatever was asked so far is settled. */
+void claims_forget(claims *c);
+
 #endif

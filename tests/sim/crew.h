@@ -60,6 +60,9 @@ struct hosts {
     world *world;
     unsigned loops;
     unsigned used; /* no node from here on was ever started */
+    /* The node that was last made to take another one for not interested; WORLD_NODES_MAX: none. */
+    unsigned mistaken;
+    unsigned mistaken_of;
     wsf_hash_key key;
     uint8_t pattern[PATTERN_PERIOD + PAYLOAD_SIZE_MAX]; /* what payloads are cut from */
     host hosts[WORLD_NODES_MAX];

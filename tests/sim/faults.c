@@ -95,10 +95,6 @@ static void start_at(faults *f, unsigned replica, unsigned node) {
     hosts_start(f->hosts, node, name, f->named, 0);
 }
 
-void faults_start_node(faults *f, unsigned replica) {
-    start_at(f, replica, f->place[replica]);
-}
-
 /* Ends whatever runs there: a replica, or a stranger. */
 static void vacate(faults *f, unsigned node) {
     if (!world_alive(f->world, node))
@@ -115,6 +111,12 @@ static void restart(faults *f, unsigned replica, unsigned node) {
         vacate(f, f->place[replica]);
     vacate(f, node);
     start_at(f, replica, node);
+}
+
+void faults_start(faults *f) {
+    for (unsigned r = 0; r < f->nodes; r++)
+        if (!f->up[r])
+            restart(f, r, f->place[r]);
 }
 
 /* A node that nobody has heard of, at an address that somebody had. */
@@ -164,7 +166,7 @@ static void block_both(faults *f, unsigned a, unsigned b, bool blocked) {
 }
 
 static bool in(uint64_t set, unsigned node) {
-    return (set >> node & 1) != 0;
+    return (set >> node % 64 & 1) != 0;
 }
 
 /* Whether a partition of this kind separates two addresses; set says which side is which. */
@@ -317,6 +319,10 @@ static bool strike(faults *f, fault_kind kind, unsigned replica) {
     case FAULT_BREAK:
         world_break(f->world, node, f->place[random_below(f, f->nodes)]);
         return true;
+    case FAULT_DEAF: /* in one direction, and only of a node that runs */
+        if (world_alive(f->world, node))
+            world_deafen(f->world, node, f->place[random_below(f, f->nodes)]);
+        return true;
     case FAULT_CRASH:
         vacate(f, node);
         return true;
@@ -394,7 +400,25 @@ void faults_tick(faults *f) {
     }
 }
 
-void faults_heal(faults *f) {
+/* Strangers that were left behind go first, then the last of the replicas. */
+static void make_room(faults *f, unsigned living_max) {
+    unsigned living = 0;
+    for (unsigned i = 0; i < 2 * f->nodes; i++)
+        living += world_alive(f->world, i);
+    for (unsigned i = 0; i < 2 * f->nodes && living > living_max; i++) {
+        bool stranger = world_alive(f->world, i);
+        for (unsigned r = 0; r < f->nodes; r++)
+            stranger = stranger && f->place[r] != i;
+        if (stranger) {
+            vacate(f, i);
+            living--;
+        }
+    }
+    for (unsigned r = f->nodes; r-- > 0 && living > living_max; living--)
+        vacate(f, f->place[r]);
+}
+
+void faults_heal(faults *f, unsigned living_max) {
     ledger_trace(f->ledger, "heal");
     while (f->active_count > 0)
         end(f, 0);
@@ -407,8 +431,7 @@ void faults_heal(faults *f) {
         if (world_alive(f->world, i) && world_frozen(f->world, i))
             world_freeze(f->world, i, false);
     }
-    for (unsigned r = 0; r < f->nodes; r++)
-        if (!f->up[r])
-            restart(f, r, f->place[r]);
+    faults_start(f);
+    make_room(f, living_max);
     f->counts[FAULT_REORDER] += world_counted(f->world).reordered;
 }

@@ -13,6 +13,7 @@
     X(FAULT_BIT_FLIPS, "bit_flips")                                                                \
     X(FAULT_TRUNCATION, "truncation")                                                              \
     X(FAULT_BREAK, "connection_break")                                                             \
+    X(FAULT_DEAF, "dead_connection")                                                               \
     X(FAULT_ONE_WAY, "one_way_block")                                                              \
     X(FAULT_HALVES, "partition_halves")                                                            \
     X(FAULT_RING, "partition_ring")                                                                \
@@ -46,14 +47,16 @@ typedef struct faults faults;
 faults *faults_new(world *w, hosts *h, ledger *l, unsigned nodes, uint64_t *counts);
 void faults_destroy(faults *f);
 
-/* Starts replica `replica` at its own address. */
-void faults_start_node(faults *f, unsigned replica);
+/* Starts every replica that does not run, at its own address. */
+void faults_start(faults *f);
 
 /* A random node that runs; false: none was found. */
 bool faults_any_node(faults *f, unsigned *node);
 
 void faults_begin_one(faults *f); /* of a random kind */
 void faults_tick(faults *f);      /* ends what has lasted long enough */
-void faults_heal(faults *f);      /* ends everything, starts what is down */
+
+/* Ends everything. Then all replicas run, or as many nodes as may live. */
+void faults_heal(faults *f, unsigned living_max);
 
 #endif

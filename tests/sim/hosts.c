@@ -13,6 +13,7 @@ hosts *hosts_new(ledger *l, unsigned loops) {
     h->claims = claims_new(l);
     h->rollbook = rollbook_new(l);
     h->loops = loops;
+    h->mistaken = h->mistaken_of = WORLD_NODES_MAX;
     for (size_t i = 0; i < sizeof h->pattern; i++)
         h->pattern[i] = (uint8_t)i;
     return h;
@@ -80,8 +81,10 @@ static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
                  events[peer->event], (int)peer->reason);
     if (peer->event == WSFAN_PEER_UP)
         ledger_up(h->ledger, h->hosts[node].life, peer->node);
-    if (peer->event == WSFAN_PEER_DOWN)
+    if (peer->event == WSFAN_PEER_DOWN) {
         ledger_away(h->ledger, h->hosts[node].life, peer->node);
+        rollbook_down(h->rollbook, node, peer->node);
+    }
 }
 
 static uint64_t links_with(const wsf_core *core, uint64_t peer) {
@@ -91,6 +94,33 @@ static uint64_t links_with(const wsf_core *core, uint64_t peer) {
     return 0;
 }
 
+static const wsf_core *core_of_node(hosts *h, uint64_t node) {
+    for (unsigned n = 0; n < h->used; n++)
+        if (world_core(h->world, n) != NULL && world_node_id(h->world, n) == node)
+            return world_core(h->world, n);
+    return NULL;
+}
+
+static bool has_lost_count(const wsf_core *core) {
+    return core->forgotten_count > WSF_FORGOTTEN_MAX;
+}
+
+static bool has_met(const wsf_core *core, uint64_t node) {
+    bool noted = links_with(core, node) > 1;
+    for (unsigned i = 0; i < WSF_FORGOTTEN_MAX; i++)
+        noted = noted || core->forgotten[i] == node;
+    return noted;
+}
+
+/* A first meeting may look like another one where the receiver has given up more links than it can name,
+ * and the publisher too, unless it knows that there was one. */
+static bool may_be_away(hosts *h, const wsf_core *core, uint64_t node) {
+    const wsf_core *other = core_of_node(h, node);
+    return links_with(core, node) > 1 ||
+           (has_lost_count(core) && other != NULL &&
+            (has_lost_count(other) || has_met(other, core->config.node)));
+}
+
 static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
     hosts *h = user;
     ledger_set_time(h->ledger, world_ms(h->world));
@@ -98,7 +128,7 @@ static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
                  (unsigned long long)gap->count, gap->name, (int)gap->reason);
     uint32_t life = h->hosts[node].life;
     h->hosts[node].gaps += gap->count;
-    if (links_with(world_core(h->world, node), gap->node) > 1)
+    if (may_be_away(h, world_core(h->world, node), gap->node))
         ledger_away(h->ledger, life, gap->node);
     ledger_gap(h->ledger, life, gap->node, gap->count);
 }
@@ -108,7 +138,8 @@ static void on_result(void *user, unsigned node, const wsfan_result *result) {
     if (h->hosts[node].dying)
         return;
     if (result->peers != result->peers_acknowledged + result->peers_behind + result->peers_lost ||
-        result->missing_count != result->peers_behind + result->peers_lost ||
+        result->missing_count !=
+            result->peers_refusing + result->peers_behind + result->peers_lost ||
         result->loops_lost + result->loops_behind > result->loops)
         ledger_violation(h->ledger, "a result that does not add up");
     ledger_result(h->ledger, (uint32_t)(uintptr_t)result->result_user, result->status == WSFAN_OK);
@@ -191,7 +222,9 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
     const wsf_core *core = core_of(from);
     for (unsigned n = 0; n < h->used; n++) {
         const wsf_core *other = world_core(h->world, n);
-        for (unsigned p = 0; other != NULL && other != core && p < WSF_PEERS_MAX; p++) {
+        bool mistaken = n == h->mistaken && from->node == h->mistaken_of;
+        for (unsigned p = 0; other != NULL && other != core && !mistaken && p < WSF_PEERS_MAX;
+             p++) {
             const wsf_peer *us = &other->peers[p];
             uint64_t loops;
             uint64_t peers;
@@ -347,12 +380,13 @@ static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool presen
     wsfan_target target = chat_target(&chat);
     uint64_t hash = wsf_hash_target(&h->key, &target);
     ledger_join(h->ledger, who->number, chat);
+    uint32_t number = 0;
     if (present) {
         who->present |= 1u << chat;
-        rollbook_add(h->rollbook, node, who->loop, chat, (unsigned)who->user);
+        number = rollbook_add(h->rollbook, node, who->loop, chat, (unsigned)who->user);
     }
     int error = present ? wsf_members_join_present(members, who->handle, &target, hash,
-                                                   (wsfan_bytes){ &who->number, 1 })
+                                                   (wsfan_bytes){ &number, sizeof number })
                         : wsf_members_join(members, who->handle, &target, hash);
     if (error != WSFAN_OK)
         ledger_violation(h->ledger, "an open session cannot join");
@@ -406,7 +440,7 @@ static const uint8_t *rest_of_payload(const hosts *h, uint32_t number) {
 static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, bool may_ask) {
     enum { APART_EVERY = 3 }; /* whatever its size */
     wsf_core *core = world_core(h->world, node);
-    size_t size = sizeof(uint32_t) + world_random(h->world, size_max);
+    size_t size = sizeof(uint32_t) + (size_t)world_random(h->world, size_max);
     bool asked = may_ask && c->ledger.slot == 0 && world_random(h->world, 8) == 0;
     uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &c->ledger, size, asked);
     uint8_t payload[PAYLOAD_SIZE_MAX];
@@ -430,8 +464,7 @@ bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
         return false; /* the mesh thread would not take it: WSFAN_EAGAIN */
     choice chosen;
     choice_make(h, chats, &chosen);
-    bool one_chat = chosen.count == 1 && chosen.targets[0].kind == WSFAN_CHAT &&
-                    chosen.except.node == 0;
+    bool one_chat = chosen.count == 1 && chosen.targets[0].kind == WSFAN_CHAT;
     if (one_chat && world_random(h->world, 6) == 0) /* a latest value, of one of two keys */
         chosen.ledger.slot = chosen.ledger.chats * 2 + (uint32_t)world_random(h->world, 2);
     publish(h, node, &chosen, size_max, true);
@@ -448,6 +481,43 @@ void hosts_greet(hosts *h, unsigned chat) {
         choice_make_chat(chat, &one);
         publish(h, node, &one, SIZE_MAX_SMALL, false); /* it may be too late for results */
     }
+}
+
+static unsigned find_node(const hosts *h, uint64_t id) {
+    for (unsigned n = 0; n < h->used; n++)
+        if (h->hosts[n].running && world_node_id(h->world, n) == id)
+            return n;
+    return WORLD_NODES_MAX;
+}
+
+unsigned hosts_mistake(hosts *h, unsigned node) {
+    enum { COUNT = 3, SIZE_MAX_SMALL = 20 };
+    wsf_core *core = world_core(h->world, node);
+    for (uint8_t chat = 0; chat < LEDGER_CHATS_MAX; chat++) {
+        wsfan_target target = chat_target(&chat);
+        uint64_t hash = wsf_hash_target(&h->key, &target);
+        uint64_t loops;
+        uint64_t peers;
+        wsf_interest_find(&core->interest, hash, &loops, &peers);
+        peers &= core->complete;
+        if (peers == 0)
+            continue;
+        unsigned index = 0;
+        while ((peers >> index & 1) == 0)
+            index++;
+        unsigned other = find_node(h, core->peers[index].node);
+        h->mistaken = node;
+        h->mistaken_of = other;
+        wsf_interest_remove_peer(&core->interest, hash, index);
+        ledger_away(h->ledger, h->hosts[other].life, core->config.node);
+        for (unsigned i = 0; i < COUNT; i++) {
+            choice one;
+            choice_make_chat(chat, &one);
+            publish(h, node, &one, SIZE_MAX_SMALL, false);
+        }
+        return other;
+    }
+    return WORLD_NODES_MAX;
 }
 
 void hosts_fill_inboxes(hosts *h, unsigned node, unsigned one_in) {

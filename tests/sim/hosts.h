@@ -30,10 +30,15 @@ void hosts_move(hosts *h, unsigned node,
                 unsigned to); /* a session goes to another node, by its user */
 bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max); /* false: congested */
 
+/* The node takes a peer for not interested in a chat that it is in, which nothing that happens to frames is
+ * known to do, and publishes there. Returns the peer's node; WORLD_NODES_MAX: there is none. */
+unsigned hosts_mistake(hosts *h, unsigned node);
+
 void hosts_ask(hosts *h, unsigned node, unsigned chats); /* a command, a list, a message to nodes */
 void hosts_check_asks(hosts *h, unsigned node,
                       uint64_t frozen_ms); /* that is still to be answered */
-void hosts_check_answers(hosts *h);        /* at the end */
+void hosts_check_answers(hosts *h);        /* when all is at rest; */
+void hosts_forget(hosts *h);               /* what was asked; after that, when it goes on */
 
 /* While it is so, one in so many messages finds the inbox full; 0: none. */
 void hosts_fill_inboxes(hosts *h, unsigned node, unsigned one_in);

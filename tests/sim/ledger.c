@@ -37,7 +37,9 @@ typedef struct {
     uint32_t membership[LEDGER_CHATS_MAX]; /* its number, while it is one */
     uint32_t chats;                        /* bits: a member */
     uint32_t joined;                       /* bits: and on_joined has said so */
+    uint32_t promised;                     /* bits: though on_joined has not said so */
     uint32_t joining;                      /* bits: on_joined is awaited */
+    uint32_t without[LEDGER_LIVES_MAX];    /* bits: joined, but need not hear this publisher */
     uint64_t join_ms[LEDGER_CHATS_MAX];    /* since when */
     uint32_t latest[LEDGER_LIVES_MAX];     /* the last number of each publisher */
     struct latest *keyed;                  /* the last of each slot, */
@@ -89,7 +91,7 @@ struct ledger {
     uint32_t sessions_capacity;
     uint64_t deliveries;
     uint64_t explained;
-    char violations[LEDGER_VIOLATIONS_MAX][200];
+    char violations[LEDGER_VIOLATIONS_MAX][240];
     size_t violations_count;
 };
 
@@ -182,7 +184,7 @@ uint32_t ledger_lives_left(const ledger *l) {
     return LEDGER_LIVES_MAX - l->lives_count;
 }
 
-static uint32_t life_of(const ledger *l, uint64_t node) {
+uint32_t ledger_find(const ledger *l, uint64_t node) {
     for (uint32_t i = l->lives_count; i-- > 0;)
         if (l->lives[i].node == node && !l->lives[i].forgotten)
             return i;
@@ -194,7 +196,7 @@ bool ledger_alive(const ledger *l, uint32_t life) {
 }
 
 void ledger_up(ledger *l, uint32_t life, uint64_t peer) {
-    uint32_t other = life_of(l, peer);
+    uint32_t other = ledger_find(l, peer);
     if (other == UINT32_MAX)
         return;
     l->met[life][other] = true;
@@ -203,7 +205,7 @@ void ledger_up(ledger *l, uint32_t life, uint64_t peer) {
 }
 
 void ledger_away(ledger *l, uint32_t life, uint64_t peer) {
-    uint32_t other = life_of(l, peer);
+    uint32_t other = ledger_find(l, peer);
     if (other != UINT32_MAX)
         l->away[life][other] = AWAY_GAPS;
 }
@@ -214,7 +216,7 @@ static void add_gap(ledger *l, gap *g, uint64_t count) {
 }
 
 void ledger_gap(ledger *l, uint32_t life, uint64_t peer, uint64_t count) {
-    uint32_t other = life_of(l, peer);
+    uint32_t other = ledger_find(l, peer);
     if (other == UINT32_MAX) {
         ledger_violation(l, "a gap of a node that never was");
         return;
@@ -280,7 +282,7 @@ static bool addressed(const ledger *l, const session_row *s, const ledger_target
 static bool wanted(const ledger *l, const session_row *s, const message_row *m) {
     ledger_targets t = m->targets;
     t.user = -1;
-    return addressed(l, s, &t, s->joined);
+    return addressed(l, s, &t, s->joined & ~s->without[m->life]);
 }
 
 static message_row *message(const ledger *l, uint32_t number) {
@@ -310,9 +312,12 @@ void ledger_close(ledger *l, uint32_t session) {
 }
 
 void ledger_join(ledger *l, uint32_t session, unsigned chat) {
+    for (uint32_t life = 0; life < l->lives_count; life++)
+        l->sessions[session]->without[life] &= ~(1u << chat);
     l->sessions[session]->membership[chat] = ++l->sessions[session]->memberships;
     l->sessions[session]->chats |= 1u << chat;
     l->sessions[session]->joining |= 1u << chat;
+    l->sessions[session]->promised &= ~(1u << chat);
     l->sessions[session]->join_ms[chat] = l->ms;
     release(l, l->sessions[session], wanted); /* what is for all but this chat */
 }
@@ -357,7 +362,16 @@ bool ledger_told(const ledger *l, uint32_t session, unsigned chat) {
 }
 
 void ledger_promise(ledger *l, uint32_t session, unsigned chat) {
-    l->sessions[session]->joined |= 1u << chat;
+    session_row *s = l->sessions[session];
+    if (s == NULL)
+        return;
+    s->joined |= 1u << chat;
+    s->promised |= 1u << chat;
+}
+
+void ledger_excuse(ledger *l, uint32_t session, unsigned chat, uint32_t life) {
+    if (l->sessions[session] != NULL)
+        l->sessions[session]->without[life] |= 1u << chat;
 }
 
 void ledger_set_handle(ledger *l, uint32_t session, uint64_t handle) {
@@ -365,11 +379,11 @@ void ledger_set_handle(ledger *l, uint32_t session, uint64_t handle) {
 }
 
 uint64_t ledger_handle(const ledger *l, uint32_t session) {
-    return l->sessions[session]->handle;
+    return l->sessions[session] != NULL ? l->sessions[session]->handle : 0;
 }
 
 uint32_t ledger_life(const ledger *l, uint32_t session) {
-    return l->sessions[session]->life;
+    return l->sessions[session] != NULL ? l->sessions[session]->life : UINT32_MAX;
 }
 
 uint32_t ledger_sessions(const ledger *l) {
@@ -377,7 +391,8 @@ uint32_t ledger_sessions(const ledger *l) {
 }
 
 bool ledger_at(const ledger *l, uint32_t session, uint32_t life) {
-    return l->sessions[session]->open && l->sessions[session]->life == life;
+    const session_row *s = l->sessions[session];
+    return s != NULL && s->open && s->life == life;
 }
 
 unsigned ledger_loop(const ledger *l, uint32_t session) {
@@ -584,7 +599,13 @@ static uint64_t count_missing(ledger *l, uint32_t life, unsigned loop, uint32_t 
             *was_seen = 1;
             count++;
             if (m->whole && l->inbox_gaps[life][loop].count == 0)
-                ledger_violation(l, "message %u did not arrive, and was said to", s->pending[p]);
+                ledger_violation(
+                    l,
+                    "message %u of life %u, of %llu ms and for chats %x, did not arrive "
+                    "at session %u of life %u, which is in %x (%x of them in part), and was said "
+                    "to",
+                    s->pending[p], publisher, (unsigned long long)m->ms, m->targets.chats,
+                    l->lives[life].open[i], life, s->joined, s->promised);
             *latest_ms = m->ms > *latest_ms ? m->ms : *latest_ms;
         }
     }
@@ -601,9 +622,11 @@ static void check_pair(ledger *l, uint32_t life, unsigned loop, uint32_t publish
         return;
     uint64_t told_ms = g->last_ms > own->last_ms ? g->last_ms : own->last_ms;
     if (missing > g->count + own->count)
-        ledger_violation(l, "%llu messages of life %u are missing at life %u, %llu were reported",
-                         (unsigned long long)missing, publisher, life,
-                         (unsigned long long)(g->count + own->count));
+        ledger_violation(l,
+                         "%llu messages of life %u, the last of %llu ms, are missing at life %u, "
+                         "%llu were reported",
+                         (unsigned long long)missing, publisher, (unsigned long long)latest_ms,
+                         life, (unsigned long long)(g->count + own->count));
     else if (told_ms < latest_ms)
         ledger_violation(l, "a message of %llu ms is missing, the last report is of %llu ms",
                          (unsigned long long)latest_ms, (unsigned long long)told_ms);
@@ -630,6 +653,7 @@ void ledger_check(ledger *l) {
 static void forget_publisher(session_row *s, uint32_t life) {
     uint32_t kept = 0;
     s->latest[life] = 0;
+    s->without[life] = 0;
     for (uint32_t i = 0; i < s->keyed_count; i++)
         if (s->keyed[i].life != life)
             s->keyed[kept++] = s->keyed[i];

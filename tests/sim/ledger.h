@@ -53,6 +53,7 @@ uint32_t ledger_born(ledger *l, uint64_t node, unsigned kind);
 uint32_t ledger_lives_left(const ledger *l); /* so many more can be born */
 void ledger_died(ledger *l, uint32_t life);
 bool ledger_alive(const ledger *l, uint32_t life);
+uint32_t ledger_find(const ledger *l, uint64_t node); /* UINT32_MAX: no life that is remembered */
 void ledger_up(ledger *l, uint32_t life, uint64_t peer);
 void ledger_away(ledger *l, uint32_t life,
                  uint64_t peer); /* it is down, or its link is a new one */
@@ -62,7 +63,7 @@ void ledger_inbox_gap(ledger *l, uint32_t life, unsigned loop, uint64_t count);
 /* Sessions. */
 uint32_t ledger_open(ledger *l, uint32_t life, unsigned loop, int user);
 void ledger_set_handle(ledger *l, uint32_t session, uint64_t handle);
-uint64_t ledger_handle(const ledger *l, uint32_t session);
+uint64_t ledger_handle(const ledger *l, uint32_t session); /* 0: it is forgotten */
 void ledger_close(ledger *l, uint32_t session);
 void ledger_join(ledger *l, uint32_t session, unsigned chat);
 void ledger_joined(ledger *l, uint32_t session, unsigned chat, bool whole);
@@ -77,8 +78,11 @@ bool ledger_told(const ledger *l, uint32_t session, unsigned chat); /* on_joined
 /* From now on every broadcast to the chat must reach it, whatever on_joined said. */
 void ledger_promise(ledger *l, uint32_t session, unsigned chat);
 
+/* Until it joins the chat again, those of that publisher need not. */
+void ledger_excuse(ledger *l, uint32_t session, unsigned chat, uint32_t life);
+
 uint32_t ledger_sessions(const ledger *l);
-uint32_t ledger_life(const ledger *l, uint32_t session);
+uint32_t ledger_life(const ledger *l, uint32_t session);          /* UINT32_MAX: the same */
 bool ledger_at(const ledger *l, uint32_t session, uint32_t life); /* open there */
 unsigned ledger_loop(const ledger *l, uint32_t session);
 bool ledger_addresses(const ledger *l, uint32_t session, const ledger_targets *targets);

@@ -27,15 +27,17 @@ static failure failures[FAILURES_MAX];
 static size_t failures_count;
 
 static void usage(FILE *out) {
-    fputs("usage: wsfan-sim --seeds A..B [--nodes N] [--minutes M]\n"
+    fputs("usage: wsfan-sim --seeds A..B [--nodes N] [--minutes M] [--rounds R]\n"
           "                 [--stop] [--verbose] [--trace] [--json]\n"
           "\n"
           "Runs nodes of the library's core against each other on a virtual clock, in a network\n"
           "that a seed makes hostile, and checks after every step what docs/reliability.md lists.\n"
           "\n"
           "  --seeds A..B  one run for each seed from A to B\n"
-          "  --nodes N     2 to 64 nodes [the seed chooses]\n"
+          "  --nodes N     2 to 80 nodes [the seed chooses]\n"
           "  --minutes M   of simulated load and faults, 1 to 1000 [the seed chooses]\n"
+          "  --rounds R    so many times, each until all has healed, 1 to 1000 [1; with small\n"
+          "                tables the seed chooses]\n"
           "  --stop        at the first seed that fails\n"
           "  --verbose     a line for each seed\n"
           "  --trace       what happens, to standard error\n"
@@ -67,15 +69,11 @@ static bool parse_seeds(const char *text, arguments *a) {
 
 static bool parse(int count, char **values, arguments *a) {
     static const struct option options[] = {
-        { "seeds", required_argument, NULL, 's' },
-        { "nodes", required_argument, NULL, 'n' },
-        { "minutes", required_argument, NULL, 'm' },
-        { "stop", no_argument, NULL, 'x' },
-        { "verbose", no_argument, NULL, 'v' },
-        { "trace", no_argument, NULL, 't' },
-        { "json", no_argument, NULL, 'j' },
-        { "help", no_argument, NULL, 'h' },
-        { NULL, 0, NULL, 0 },
+        { "seeds", required_argument, NULL, 's' },   { "nodes", required_argument, NULL, 'n' },
+        { "minutes", required_argument, NULL, 'm' }, { "rounds", required_argument, NULL, 'r' },
+        { "stop", no_argument, NULL, 'x' },          { "verbose", no_argument, NULL, 'v' },
+        { "trace", no_argument, NULL, 't' },         { "json", no_argument, NULL, 'j' },
+        { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
     };
     bool seeds = false;
     int option;
@@ -88,6 +86,8 @@ static bool parse(int count, char **values, arguments *a) {
             ok = parse_number(optarg, 2, SIM_NODES_MAX, &number), a->sim.nodes = (unsigned)number;
         else if (option == 'm')
             ok = parse_number(optarg, 1, 1000, &number), a->sim.minutes = (unsigned)number;
+        else if (option == 'r')
+            ok = parse_number(optarg, 1, 1000, &number), a->sim.rounds = (unsigned)number;
         else if (option == 'x')
             a->stop = true;
         else if (option == 'v')
@@ -123,6 +123,8 @@ static void tell_failure(uint64_t seed, const arguments *a, const sim_report *re
         fprintf(out, " --nodes %u", a->sim.nodes);
     if (a->sim.minutes != 0)
         fprintf(out, " --minutes %u", a->sim.minutes);
+    if (a->sim.rounds != 0)
+        fprintf(out, " --rounds %u", a->sim.rounds);
     fputc('\n', out);
     for (size_t i = 0; i < report->violations_count; i++)
         fprintf(out, "  %s\n", report->violations[i]);

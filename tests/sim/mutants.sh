@@ -1,14 +1,21 @@
 #!/bin/sh
 # Proves that the simulator can fail: each file in mutants/ puts one fault into the library, and the
 # simulator must find it within a number of seeds.
-#   sh tests/sim/mutants.sh BUILD-FOLDER LIBRARY SIMULATOR-OBJECTS [SEEDS [MUTANT...]]
+#   sh tests/sim/mutants.sh [--small] BUILD-FOLDER LIBRARY SIMULATOR-OBJECTS [SEEDS [MUTANT...]]
 # LIBRARY is libwsfan.a, SIMULATOR-OBJECTS a list of what wsfan-sim is linked from, separated by
-# semicolons. CC and CFLAGS as usual.
+# semicolons. CC and CFLAGS as usual. --small: those in mutants/small, which only wsfan-sim-small finds;
+# LIBRARY and SIMULATOR-OBJECTS are those of it.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
+mutants=$root/tests/sim/mutants
+if [ "$1" = --small ]; then
+    mutants=$mutants/small
+    CFLAGS="${CFLAGS-} -DWSF_SMALL_TABLES"
+    shift
+fi
 build=$1 library=$2 objects=$(printf '%s' "$3" | tr ';' ' ') seeds=${4:-1000}
 shift $(($# < 4 ? $# : 4))
-[ $# -gt 0 ] || set -- $(cd "$root/tests/sim/mutants" && ls ./*.patch | sed 's|^\./||; s|\.patch$||')
+[ $# -gt 0 ] || set -- $(cd "$mutants" && ls ./*.patch | sed 's|^\./||; s|\.patch$||')
 
 flags="-std=c11 -D_GNU_SOURCE -O1 ${CFLAGS-} -I$root/include"
 libraries=$(pkg-config --libs libsodium && { pkg-config --libs msgpack-c || pkg-config --libs msgpack; } 2>/dev/null)
@@ -31,12 +38,12 @@ for mutant in "$@"; do
     tree=$build/$mutant
     mkdir -p "$tree"
     cp -r "$root/lib" "$tree/lib"
-    if ! patch -s -d "$tree" -p1 <"$root/tests/sim/mutants/$mutant.patch"; then
+    if ! patch -s -d "$tree" -p1 <"$mutants/$mutant.patch"; then
         echo "$mutant: does not fit the source any more"
         failed=1
         continue
     fi
-    source=$(sed -n 's|^+++ b/||p' "$root/tests/sim/mutants/$mutant.patch")
+    source=$(sed -n 's|^+++ b/||p' "$mutants/$mutant.patch")
     # shellcheck disable=SC2086
     if ! { ${CC:-cc} $flags -I"$tree/lib" -c "$tree/$source" -o "$tree/fault.o" &&
         link "$tree" "$tree/fault.o"; }; then

@@ -8,14 +8,19 @@
 
 typedef struct {
     uint32_t sessions[LEDGER_LOOPS_MAX][ROLLBOOK_USERS_MAX]; /* that are there */
+    uint32_t
+        stay[ROLLBOOK_USERS_MAX];    /* the join that it began with, until its last session goes */
     uint32_t told[LEDGER_LOOPS_MAX]; /* bits: users that the loop thinks are there */
     bool large[LEDGER_LOOPS_MAX];
+    /* The stay of a user at another node that this one was told of, since when that was not down. */
+    uint32_t met[ROLLBOOK_USERS_MAX][WORLD_NODES_MAX];
 } page;
 
 struct rollbook {
     ledger *ledger;
     world *world;
     wsf_hash_key key;
+    uint32_t joins;
     page pages[WORLD_NODES_MAX][LEDGER_CHATS_MAX];
 };
 
@@ -50,8 +55,13 @@ static uint32_t sessions_of_user(const page *p, unsigned user) {
     return count;
 }
 
-void rollbook_add(rollbook *r, unsigned node, unsigned loop, unsigned chat, unsigned user) {
-    r->pages[node][chat].sessions[loop][user]++;
+uint32_t rollbook_add(rollbook *r, unsigned node, unsigned loop, unsigned chat, unsigned user) {
+    page *p = &r->pages[node][chat];
+    r->joins++;
+    if (sessions_of_user(p, user) == 0)
+        p->stay[user] = r->joins;
+    p->sessions[loop][user]++;
+    return r->joins;
 }
 
 void rollbook_remove(rollbook *r, unsigned node, unsigned loop, unsigned chat, unsigned user) {
@@ -65,6 +75,14 @@ void rollbook_remove(rollbook *r, unsigned node, unsigned loop, unsigned chat, u
 
 void rollbook_crash(rollbook *r, unsigned node) {
     memset(r->pages[node], 0, sizeof r->pages[node]);
+}
+
+void rollbook_down(rollbook *r, unsigned node, uint64_t peer) {
+    for (unsigned n = 0; n < WORLD_NODES_MAX; n++)
+        for (unsigned chat = 0; chat < LEDGER_CHATS_MAX && world_node_id(r->world, n) == peer;
+             chat++)
+            for (unsigned user = 0; user < ROLLBOOK_USERS_MAX; user++)
+                r->pages[node][chat].met[user][n] = 0;
 }
 
 static uint64_t hash_of(const rollbook *r, unsigned chat) {
@@ -104,7 +122,23 @@ static void check_leave(rollbook *r, unsigned node, unsigned chat, unsigned user
         if (n == node || must_know(r, core, other, chat))
             ledger_violation(r->ledger, "user %u leaves chat %u at node %u, and is at node %u",
                              user, chat, node, n);
+        const wsf_peer *from = peer_of(core, other);
+        bool overflow = from != NULL && (from->presence_overflow || from->interest_overflow);
+        if (r->pages[node][chat].met[user][n] == r->pages[n][chat].stay[user] && !overflow)
+            ledger_violation(r->ledger, "user %u leaves chat %u at node %u, and stayed at node %u",
+                             user, chat, node, n);
     }
+}
+
+/* What is told may be late, and of an earlier stay: its metadata is the number of a join. */
+static void meet(rollbook *r, unsigned node, unsigned chat, unsigned user,
+                 const wsfan_place *place) {
+    uint32_t join;
+    memcpy(&join, place->metadata.data, sizeof join);
+    for (unsigned n = 0; n < WORLD_NODES_MAX; n++)
+        if (world_alive(r->world, n) && world_node_id(r->world, n) == place->node &&
+            sessions_of_user(&r->pages[n][chat], user) > 0 && join >= r->pages[n][chat].stay[user])
+            r->pages[node][chat].met[user][n] = r->pages[n][chat].stay[user];
 }
 
 void rollbook_told(rollbook *r, unsigned node, unsigned loop, const wsfan_presence *presence) {
@@ -123,6 +157,8 @@ void rollbook_told(rollbook *r, unsigned node, unsigned loop, const wsfan_presen
         uint64_t sessions = 0;
         for (size_t place = 0; place < member->places_count; place++)
             sessions += member->places[place].sessions;
+        for (size_t place = 0; place < member->places_count; place++)
+            meet(r, node, chat, user, &member->places[place]);
         if (sessions != member->sessions)
             ledger_violation(r->ledger, "a member's places do not add up");
         if (known == (member->event == WSFAN_MEMBER_JOIN))

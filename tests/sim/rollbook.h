@@ -14,10 +14,13 @@ rollbook *rollbook_new(ledger *l);
 void rollbook_destroy(rollbook *r);
 void rollbook_attach(rollbook *r, world *w);
 
-/* A session of a user is present in a chat from now on, or no more. */
-void rollbook_add(rollbook *r, unsigned node, unsigned loop, unsigned chat, unsigned user);
+/* A session of a user is present in a chat from now on, with the result as its metadata, or no more. */
+uint32_t rollbook_add(rollbook *r, unsigned node, unsigned loop, unsigned chat, unsigned user);
 void rollbook_remove(rollbook *r, unsigned node, unsigned loop, unsigned chat, unsigned user);
 void rollbook_crash(rollbook *r, unsigned node);
+
+/* What a node knew of another ends: that is down. */
+void rollbook_down(rollbook *r, unsigned node, uint64_t peer);
 
 void rollbook_told(rollbook *r, unsigned node, unsigned loop, const wsfan_presence *presence);
 

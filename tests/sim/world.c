@@ -17,7 +17,8 @@
 enum {
     REDIAL_MS = 100,
     BREAKS_MS = 6000, /* as the heartbeat timeout of the real sockets */
-    SLOW_FRAMES = 4   /* that a slow node handles at a time */
+    ENDED_MAX = 4 * WORLD_NODES_MAX,
+    SLOW_FRAMES = 4 /* that a slow node handles at a time */
 };
 
 typedef struct frame {
@@ -29,6 +30,8 @@ typedef struct frame {
 typedef struct {
     bool wanted;
     bool up;
+    bool dead;          /* it does not come up any more */
+    bool anybody;       /* it is dialled at WORLD_VIRTUAL */
     unsigned publisher; /* the node at its endpoint, which may not be there */
     uint64_t retry_ms;
     uint64_t last_at_ms; /* arrivals do not overtake each other */
@@ -56,6 +59,9 @@ typedef struct {
     bool quiet; /* asked for, not done */
     bool drained;
     int drained_status;
+    unsigned ended_count;
+    uint64_t
+        ended[ENDED_MAX]; /* subscribers whose connection is gone, which the core is yet to see */
     conn conns[WORLD_CONNECTIONS_MAX];
 } node;
 
@@ -68,6 +74,7 @@ struct world {
     uint32_t delay_ms_max;
     world_counts counts;
     unsigned nodes_used;
+    unsigned leads_to;                                        /* WORLD_VIRTUAL */
     uint64_t blocked_since[WORLD_NODES_MAX][WORLD_NODES_MAX]; /* [from][to]; 0: open */
     node nodes[WORLD_NODES_MAX];
 };
@@ -125,17 +132,36 @@ static bool open_between(const world *w, unsigned a, unsigned b) {
     return w->blocked_since[a][b] == 0 && w->blocked_since[b][a] == 0;
 }
 
-static void subscribe(world *w, unsigned publisher, unsigned subscriber, bool on) {
+static void subscribe(world *w, unsigned publisher, unsigned subscriber) {
     node *p = &w->nodes[publisher];
-    if (p->core == NULL)
-        return;
     uint8_t inbox[WSF_TOPIC_SIZE];
     uint8_t introduction[WSF_INTRODUCTION_SIZE_MAX];
     const node *s = &w->nodes[subscriber];
     wsf_write_inbox(inbox, s->id);
     size_t size = wsf_core_introduction(s->core, introduction);
-    wsf_core_subscription(p->core, on, introduction, size, world_now(w, publisher));
-    wsf_core_subscription(p->core, on, inbox, sizeof inbox, world_now(w, publisher));
+    wsf_core_subscription(p->core, true, introduction, size, world_now(w, publisher));
+    wsf_core_subscription(p->core, true, inbox, sizeof inbox, world_now(w, publisher));
+    world_touch(w, publisher);
+}
+
+static void see_ended(node *n, uint64_t subscriber) {
+    uint8_t inbox[WSF_TOPIC_SIZE];
+    wsf_write_inbox(inbox, subscriber);
+    wsf_core_subscription(n->core, false, inbox, sizeof inbox, world_now(n->world, n->index));
+    world_touch(n->world, n->index);
+}
+
+/* A node that is frozen sees it later, and so does one that has hung up on itself: its core is at work. */
+static void unsubscribe(world *w, unsigned publisher, unsigned subscriber) {
+    node *p = &w->nodes[publisher];
+    if (p->core == NULL)
+        return;
+    if (!p->frozen && publisher != subscriber) {
+        see_ended(p, w->nodes[subscriber].id);
+        return;
+    }
+    assert(p->ended_count < ENDED_MAX);
+    p->ended[p->ended_count++] = w->nodes[subscriber].id;
     world_touch(w, publisher);
 }
 
@@ -200,18 +226,21 @@ static void bring_down(world *w, unsigned subscriber, conn *c) {
         cut_frames(w, c);
     else
         drop_frames(c); /* none of it has come through */
-    subscribe(w, c->publisher, subscriber, false);
+    unsubscribe(w, c->publisher, subscriber);
     touch_connections(w, subscriber);
 }
 
 static void bring_up(world *w, unsigned subscriber, conn *c) {
-    unsigned p = c->publisher;
     c->retry_ms = w->ms + REDIAL_MS;
-    if (p >= WORLD_NODES_MAX || w->nodes[p].core == NULL || w->nodes[p].frozen ||
+    if (c->anybody)
+        c->publisher = w->leads_to < WORLD_NODES_MAX ? w->leads_to
+                                                     : (unsigned)world_random(w, w->nodes_used);
+    unsigned p = c->publisher;
+    if (c->dead || p >= WORLD_NODES_MAX || w->nodes[p].core == NULL || w->nodes[p].frozen ||
         !open_between(w, p, subscriber))
         return;
     c->up = true;
-    subscribe(w, p, subscriber, true);
+    subscribe(w, p, subscriber);
 }
 
 static void on_connect(void *user, uint32_t connection, const char *endpoint, uint32_t identity) {
@@ -219,7 +248,10 @@ static void on_connect(void *user, uint32_t connection, const char *endpoint, ui
     node *n = user;
     conn *c = &n->conns[connection];
     assert(!c->wanted && c->head == NULL);
-    *c = (conn){ .wanted = true, .publisher = slot_of(endpoint), .retry_ms = n->world->ms + 1 };
+    *c = (conn){ .wanted = true,
+                 .anybody = strcmp(endpoint, WORLD_VIRTUAL) == 0,
+                 .publisher = slot_of(endpoint),
+                 .retry_ms = n->world->ms + 1 };
     if (connection >= n->conns_used)
         n->conns_used = connection + 1;
     touch_connections(n->world, n->index);
@@ -414,6 +446,8 @@ static void run_core(node *n) {
         for (; n->news_done[loop] > 0; n->news_done[loop]--)
             wsf_core_news_done(n->core, loop);
     n->core_ms = UINT64_MAX;
+    while (n->ended_count > 0)
+        see_ended(n, n->ended[--n->ended_count]);
     if (n->quiet)
         wsf_core_quiet(n->core);
     n->quiet = false;
@@ -429,6 +463,7 @@ world *world_new(uint64_t seed, const world_watcher *watcher) {
     w->random = seed;
     w->ms = 1000;
     w->delay_ms_max = 3;
+    w->leads_to = WORLD_NODES_MAX;
     if (watcher != NULL)
         w->watcher = *watcher;
     w->config = (wsf_core_config){
@@ -538,6 +573,7 @@ void world_crash(world *w, unsigned i) {
     n->sessions = 0;
     n->shed_permille = 0;
     n->quiet = n->drained = false;
+    n->ended_count = 0;
     n->frozen = false;
     n->slow_ms = 0;
     memset(n->news_done, 0, sizeof n->news_done);
@@ -660,6 +696,20 @@ static void break_one(world *w, unsigned subscriber, unsigned publisher) {
 void world_break(world *w, unsigned a, unsigned b) {
     break_one(w, a, b);
     break_one(w, b, a);
+}
+
+void world_deafen(world *w, unsigned i, unsigned to) {
+    node *n = &w->nodes[i];
+    for (unsigned c = 0; c < n->conns_used; c++) {
+        if (!n->conns[c].wanted || n->conns[c].publisher != to)
+            continue;
+        bring_down(w, i, &n->conns[c]);
+        n->conns[c].dead = true;
+    }
+}
+
+void world_lead(world *w, unsigned i) {
+    w->leads_to = i;
 }
 
 void world_lose(world *w, uint32_t per_million) {

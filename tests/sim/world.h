@@ -5,7 +5,10 @@
 
 #include "core.h"
 
-enum { WORLD_NODES_MAX = 128, WORLD_CONNECTIONS_MAX = 256 };
+enum { WORLD_NODES_MAX = 160, WORLD_CONNECTIONS_MAX = 256 };
+
+/* One address in front of all nodes. */
+#define WORLD_VIRTUAL "tcp://10.1.0.1:7000"
 
 typedef struct world world;
 
@@ -84,6 +87,13 @@ uint64_t world_payload(const wsfan_message *message); /* as given to world_publi
 void world_block(world *w, unsigned from, unsigned to, bool blocked);
 bool world_blocked(const world *w, unsigned from, unsigned to);
 void world_break(world *w, unsigned a, unsigned b); /* both connections, once; they redial */
+
+/* A node's connections to another, or to whom they are to lead, once: the node does not notice, and they
+ * do not redial by themselves any more. */
+void world_deafen(world *w, unsigned node, unsigned to);
+
+/* Where WORLD_VIRTUAL leads from now on; WORLD_NODES_MAX: to anybody, by chance. */
+void world_lead(world *w, unsigned node);
 
 /* From now on, of a million frames. */
 void world_lose(world *w, uint32_t per_million);

@@ -298,6 +298,64 @@ START_TEST(a_node_is_at_so_many_requests_and_refuses_one_more) {
 }
 END_TEST
 
+START_TEST(what_a_peer_asks_must_be_within_our_limits) {
+    static const uint32_t codes[] = { 0,    999,  1004, 1005,  1006,
+                                      1015, 2999, 5000, 70000, 65536 + 1000 };
+    unsigned told = 0;
+    begin(11, 2);
+    memset(errands, 0, sizeof errands);
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        ask(0, WSFAN_REQUEST_CLOSE, message_to(WSFAN_ALL, NOTHING, 1), codes[i]);
+        await(++told);
+        ck_assert_msg(answer_of(1)->status == WSFAN_ETOOBIG, "%u", codes[i]);
+    }
+    wsf_hash_key key;
+    wsf_hash_key_init(&key, world_config(w)->cluster);
+    wsfan_target all = { WSFAN_ALL, NOTHING };
+    wsf_message_parts parts = { .targets = &all,
+                                .targets_count = 1,
+                                .payload = wsfan_string("\xff") };
+    ask(0, WSFAN_REQUEST_CLOSE, wsf_message_new(&key, &parts), 1000);
+    await(++told);
+    ck_assert_int_eq(answer_of(1)->status, WSFAN_ETOOBIG);
+    ck_assert_uint_eq(errands[1], 0);
+    ask(0, WSFAN_REQUEST_CLOSE, message_to(WSFAN_ALL, NOTHING, 1), 1012);
+    await(++told);
+    ck_assert_int_eq(answer_of(1)->status, WSFAN_OK);
+    ck_assert_uint_eq(errands[1], 1);
+    end();
+}
+END_TEST
+
+static void expect_name_size(void *user, const wsfan_reply *reply) {
+    ck_assert_uint_eq(reply->rows_count, 1);
+    ck_assert_uint_eq(reply->rows[0].address.node, 7);
+    ck_assert_uint_eq(reply->rows[0].name.size, *(size_t *)user);
+}
+
+START_TEST(names_in_lists_of_nodes_are_printable) {
+    static const char *const names[] = { "n7", "a\r\nb", "\x1b[2J", "\xff" };
+    begin(12, 1);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        wsf_ask *request = wsf_ask_new(WSFAN_REQUEST_NODES, message_to(WSFAN_ALL, NOTHING, 0), 10,
+                                       1000);
+        uint8_t key[8] = { 0, 0, 0, 0, 0, 0, 0, 7 };
+        wsf_answer answer;
+        wsf_answer_init(&answer, 10);
+        wsf_rows_add(&answer.rows, (wsfan_bytes){ key, sizeof key }, NOTHING,
+                     wsfan_string(names[i]), 1);
+        request->nodes[0].node = 7;
+        request->nodes[0].open = true;
+        request->open_count = 1;
+        ck_assert(wsf_ask_answer(request, 0, &answer));
+        size_t size = i == 0 ? strlen(names[i]) : 0;
+        wsf_ask_tell(request, expect_name_size, &size);
+        wsf_ask_free(request);
+    }
+    end();
+}
+END_TEST
+
 START_TEST(what_a_peer_does_not_take_is_answered_too_big) {
     world_watcher watcher = { .errand = on_errand, .reply = on_reply };
     replies = 0;
@@ -371,6 +429,7 @@ SUITE_MAIN("ask", only_nodes_with_somebody_concerned_are_asked,
            a_peer_that_goes_for_good_is_not_waited_for,
            a_kind_of_a_later_version_is_answered_unsupported_not_by_silence,
            a_node_is_at_so_many_requests_and_refuses_one_more,
+           what_a_peer_asks_must_be_within_our_limits, names_in_lists_of_nodes_are_printable,
            what_a_peer_does_not_take_is_answered_too_big,
            a_peer_that_says_ok_and_names_somebody_as_missing_is_not_believed,
            requests_pass_a_network_that_loses_and_doubles_frames_once)

@@ -514,7 +514,7 @@ START_TEST(noise_from_a_peer_is_counted_and_harms_nobody) {
     world_run(w, 100);
     for (int round = 0; round < 20000; round++) {
         uint8_t noise[200];
-        size_t size = next_random(&random) % sizeof noise;
+        size_t size = (size_t)(next_random(&random) % sizeof noise);
         wsf_writer writer = { noise, sizeof noise, 0 };
         wsf_frame_head head = { .version = 1,
                                 .sender = round % 2 == 0 ? world_node_id(w, 0)
@@ -602,9 +602,42 @@ START_TEST(a_wrong_idea_of_a_peers_interest_is_found_and_mended) {
     world_run(w, 3000);
     ck_assert_uint_eq(delivered(0, 1), 0);
     ck_assert_uint_eq(peer_of(1, 0)->stats.interest_mended, 1);
+    ck_assert_uint_eq(away_count[0], 1); /* it may have missed what it was taken not to want */
+    ck_assert_uint_eq(away_count[1], 0);
     world_publish(w, 1, 100, 2);
     world_run(w, 100);
     ck_assert_uint_eq(delivered(0, 2), 1);
+    end();
+}
+END_TEST
+
+static bool interest_known(void *user) {
+    (void)user;
+    const wsf_core *core = world_core(w, 1);
+    return (core->complete & wsf_peer_bit(core, peer_of(1, 0))) != 0;
+}
+
+static bool told_once(void *user) {
+    (void)user;
+    return away_count[0] == 1;
+}
+
+START_TEST(a_resync_that_is_lost_is_said_again) {
+    begin(34);
+    start_mesh(2);
+    world_join(w, 0, 100);
+    world_run(w, 100);
+    wsf_core *core = world_core(w, 1);
+    unsigned index = (unsigned)(peer_of(1, 0) - core->peers);
+    wsf_interest_remove_peer(&core->interest, world_chat_hash(w, 100), index);
+    world_block(w, 1, 0, true); /* the RESYNC comes as far as the connection, which breaks */
+    while (interest_known(NULL))
+        world_run(w, 10);
+    world_break(w, 0, 1);
+    world_block(w, 1, 0, false);
+    ck_assert(world_run_until(w, interest_known, NULL, TEN_S));
+    ck_assert_uint_eq(peer_of(1, 0)->stats.interest_mended, 1);
+    ck_assert(world_run_until(w, told_once, NULL, 100));
     end();
 }
 END_TEST
@@ -843,7 +876,7 @@ SUITE_MAIN("core", one_reachable_peer_is_enough_for_a_full_mesh,
            our_own_long_sleep_is_not_taken_for_the_death_of_others,
            noise_from_a_peer_is_counted_and_harms_nobody, the_same_seed_gives_the_same_run,
            many_joins_complete_each_once, a_wrong_idea_of_a_peers_interest_is_found_and_mended,
-           two_nodes_with_one_id_are_refused_and_each_is_told,
+           a_resync_that_is_lost_is_said_again, two_nodes_with_one_id_are_refused_and_each_is_told,
            a_publisher_that_waits_while_its_peer_is_congested_loses_nothing,
            a_peer_that_was_taken_for_replaced_is_missed_when_it_is_back,
            a_node_that_reaches_itself_is_told_so,

@@ -8,7 +8,13 @@
 #include "suite.h"
 #include "world.h"
 
-enum { TEN_S = 10000, FORGET_MS = 120000, DNS = WSF_SOURCE_DNS, HOST = WSF_SOURCE_HOST };
+enum {
+    TEN_S = 10000,
+    DOWN_MS = 10000,
+    FORGET_MS = 120000,
+    DNS = WSF_SOURCE_DNS,
+    HOST = WSF_SOURCE_HOST
+};
 
 static const char *const NODE_0 = "tcp://10.0.0.1:7000"; /* as the world has it */
 static const char *const ALIAS = "tcp://[fd00::1]:7000";
@@ -65,7 +71,8 @@ static bool rests(unsigned node, const char *endpoint) {
 static void answers(unsigned at_node, const char *endpoint, uint64_t node) {
     wsf_core *core = world_core(w, at_node);
     ck_assert(dialled(at_node, endpoint));
-    wsf_dial_identify(core, (uint32_t)(at(at_node, endpoint) - core->connections), node);
+    wsf_dial_identify(core, (uint32_t)(at(at_node, endpoint) - core->connections), node,
+                      world_now(w, at_node));
 }
 
 static wsfan_stats stats_of(unsigned node) {
@@ -174,36 +181,154 @@ START_TEST(where_nobody_ever_answered_is_given_up_when_nobody_names_it) {
 }
 END_TEST
 
-START_TEST(our_own_endpoint_rests_while_it_is_named) {
+static bool alias_is_dialled(void *user) {
+    return dialled(*(unsigned *)user, ALIAS);
+}
+
+/* An alias rests, whatever is named, until it is tried again: not too soon, and not too late. */
+static void expect_rest(unsigned node, const char *other) {
+    uint64_t begin_ms = world_ms(w);
+    ck_assert(rests(node, ALIAS));
+    name(node, DNS, other, ALIAS);
+    world_run(w, DOWN_MS / 2 - 1);
+    ck_assert(rests(node, ALIAS));
+    name(node, DNS, other, ALIAS);
+    ck_assert(rests(node, ALIAS));
+    ck_assert(world_run_until(w, alias_is_dialled, &node, TEN_S));
+    ck_assert_uint_le(world_ms(w) - begin_ms, DOWN_MS);
+}
+
+START_TEST(our_own_endpoint_rests_while_it_is_named_and_is_tried_again) {
     begin();
     world_start(w, 0, 0);
     name(0, DNS, NODE_0, ALIAS); /* the first is known to be ours, the second is found to be */
     ck_assert(at(0, NODE_0) == NULL);
-    answers(0, ALIAS, world_node_id(w, 0));
-    for (int i = 0; i < 10; i++) {
-        ck_assert(rests(0, ALIAS));
-        name(0, DNS, NODE_0, ALIAS);
-        world_run(w, 5000);
+    for (int i = 0; i < 5; i++) {
+        answers(0, ALIAS, world_node_id(w, 0));
+        expect_rest(0, NODE_0);
     }
+    answers(0, ALIAS, world_node_id(w, 0));
     name(0, DNS, NODE_0, NULL);
     ck_assert(at(0, ALIAS) == NULL);
     end();
 }
 END_TEST
 
-START_TEST(a_second_endpoint_of_a_peer_rests_and_is_not_dialled_at_each_naming) {
+START_TEST(a_second_endpoint_of_a_peer_rests_and_is_tried_again) {
     begin_pair(DNS);
-    for (int i = 0; i < 10; i++) {
-        name(1, DNS, NODE_0, ALIAS);
-        if (i == 0)
-            answers(1, ALIAS, world_node_id(w, 0));
-        ck_assert(rests(1, ALIAS));
+    name(1, DNS, NODE_0, ALIAS);
+    for (int i = 0; i < 5; i++) {
+        answers(1, ALIAS, world_node_id(w, 0));
         ck_assert(dialled(1, NODE_0));
-        world_run(w, 5000);
+        expect_rest(1, NODE_0);
     }
+    answers(1, ALIAS, world_node_id(w, 0));
     name(1, DNS, NODE_0, NULL);
     ck_assert(at(1, ALIAS) == NULL);
     ck_assert(dialled(1, NODE_0));
+    end();
+}
+END_TEST
+
+/* A node that knows one address in front of all of them, which leads to a given one just now. */
+static void start_behind(unsigned node, unsigned leads_to) {
+    world_lead(w, leads_to);
+    world_start(w, node, 0);
+    name(node, HOST, WORLD_VIRTUAL, NULL);
+    world_run(w, 1000);
+}
+
+START_TEST(nodes_behind_one_address_meet_though_it_leads_each_to_itself_at_first) {
+    begin();
+    for (unsigned i = 0; i < 5; i++)
+        start_behind(i, i);
+    ck_assert_uint_eq(stats_of(0).peers_up, 0);
+    world_lead(w, WORLD_NODES_MAX);
+    ck_assert(world_run_until(w, meshed, NULL, 20 * DOWN_MS));
+    end();
+}
+END_TEST
+
+START_TEST(two_clusters_behind_one_address_become_one) {
+    begin();
+    start_behind(0, 1);
+    start_behind(1, 0);
+    start_behind(2, 3);
+    start_behind(3, 2);
+    world_lead(w, WORLD_NODES_MAX);
+    ck_assert_uint_eq(stats_of(0).peers_up, 1);
+    ck_assert_uint_eq(stats_of(2).peers_up, 1);
+    ck_assert(world_run_until(w, meshed, NULL, 20 * DOWN_MS));
+    end();
+}
+END_TEST
+
+static unsigned refusals;
+
+static void count_refusals(void *user, unsigned node, const wsfan_peer *peer) {
+    (void)user;
+    refusals += node == 1 && peer->event == WSFAN_PEER_REFUSED;
+}
+
+START_TEST(that_an_endpoint_leads_to_ourselves_is_said_once) {
+    world_watcher watcher = { .peer = count_refusals };
+    refusals = 0;
+    w = world_new(1, &watcher);
+    start_behind(1, 1);
+    world_run(w, 10 * DOWN_MS);
+    ck_assert_uint_eq(refusals, 1);
+    end();
+}
+END_TEST
+
+static bool others_meet(void *user) {
+    (void)user;
+    return state_of(0, 1) == WSFAN_PEER_UP && state_of(1, 0) == WSFAN_PEER_UP;
+}
+
+START_TEST(a_node_that_was_refused_for_its_name_gets_in_when_the_other_has_gone) {
+    begin();
+    world_start(w, 0, 0);
+    world_start_as(w, 1, "twin", 0, 1, 1);
+    world_run(w, 1000);
+    world_start_as(w, 2, "twin", 0, 1, 1); /* the newer one */
+    world_run(w, 4 * DOWN_MS);
+    ck_assert(state_of(0, 1) != WSFAN_PEER_UP);
+    wsf_core_say_bye(world_core(w, 2), world_now(w, 2));
+    world_run(w, 10);
+    world_crash(w, 2);
+    ck_assert(world_run_until(w, others_meet, NULL, DOWN_MS));
+    end();
+}
+END_TEST
+
+START_TEST(a_connection_that_dies_unnoticed_is_made_anew_and_nobody_is_down) {
+    begin_pair(HOST);
+    for (unsigned i = 0; i < 10; i++) {
+        world_deafen(w, i % 2, 1 - i % 2);
+        for (unsigned ms = 0; ms < DOWN_MS; ms += 10) {
+            world_run(w, 10);
+            ck_assert(state_of(0, 1) != WSFAN_PEER_DOWN && state_of(1, 0) != WSFAN_PEER_DOWN);
+        }
+        ck_assert(world_all_up(w));
+    }
+    end();
+}
+END_TEST
+
+START_TEST(whatever_happens_to_connections_while_a_peer_is_down_it_is_dialled_anew) {
+    begin_pair(HOST);
+    world_block(w, 0, 1, true);
+    world_block(w, 1, 0, true);
+    ck_assert(world_run_until(w, is_down, NULL, 2 * DOWN_MS));
+    for (unsigned i = 0; i < 20; i++) { /* whichever socket it is */
+        world_run(w, 1000);
+        world_deafen(w, 0, 1);
+        world_deafen(w, 1, 0);
+    }
+    world_block(w, 0, 1, false);
+    world_block(w, 1, 0, false);
+    ck_assert(world_run_until(w, meshed, NULL, DOWN_MS));
     end();
 }
 END_TEST
@@ -377,8 +502,14 @@ SUITE_MAIN("dial", a_set_replaces_that_of_its_own_source_and_no_other,
            a_dead_peer_that_is_not_named_is_forgotten_and_never_dialled_again,
            a_peer_that_said_goodbye_and_is_not_named_is_not_dialled,
            where_nobody_ever_answered_is_given_up_when_nobody_names_it,
-           our_own_endpoint_rests_while_it_is_named,
-           a_second_endpoint_of_a_peer_rests_and_is_not_dialled_at_each_naming,
+           our_own_endpoint_rests_while_it_is_named_and_is_tried_again,
+           a_second_endpoint_of_a_peer_rests_and_is_tried_again,
+           nodes_behind_one_address_meet_though_it_leads_each_to_itself_at_first,
+           two_clusters_behind_one_address_become_one,
+           that_an_endpoint_leads_to_ourselves_is_said_once,
+           a_node_that_was_refused_for_its_name_gets_in_when_the_other_has_gone,
+           a_connection_that_dies_unnoticed_is_made_anew_and_nobody_is_down,
+           whatever_happens_to_connections_while_a_peer_is_down_it_is_dialled_anew,
            a_peer_that_is_down_is_tried_at_all_its_endpoints_and_the_one_that_works_stays,
            a_forgotten_peer_s_second_endpoint_is_dialled_again,
            another_node_at_the_first_endpoint_wakes_the_second,

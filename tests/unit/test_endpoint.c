@@ -7,7 +7,8 @@
 START_TEST(good_endpoints_are_accepted) {
     static const char *const good[] = { "tcp://127.0.0.1:7000",   "tcp://chat-0.chat.svc:1",
                                         "tcp://a_b:65535",        "tcp://[::1]:7000",
-                                        "tcp://[fe80::1%eth0]:9", "ipc:///run/wsfan.sock" };
+                                        "tcp://[fe80::1%eth0]:9", "ipc:///run/wsfan.sock",
+                                        "ipc:///run/näh 1" };
     for (size_t i = 0; i < sizeof good / sizeof *good; i++)
         ck_assert_msg(wsf_endpoint_valid(good[i], strlen(good[i]), false), "%s", good[i]);
 }
@@ -38,7 +39,10 @@ START_TEST(everything_else_is_refused) {
                                        "udp://host:1",
                                        "inproc://x",
                                        "host:1",
-                                       "ipc://" };
+                                       "ipc://",
+                                       "ipc:///tmp/a\nb",
+                                       "ipc:///tmp/\x1b[2J",
+                                       "ipc:///tmp/\xff" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         ck_assert_msg(!wsf_endpoint_valid(bad[i], strlen(bad[i]), true), "%s", bad[i]);
     ck_assert(!wsf_endpoint_valid("tcp://a\0b:1", 11, true));
@@ -100,23 +104,65 @@ START_TEST(localhost_is_bound_as_an_address_and_all_else_as_it_is_written) {
 }
 END_TEST
 
-START_TEST(a_name_for_dns_is_checked_and_taken_apart) {
-    static const char *const good[] = { "dns://chat:7000", "dns://chat.default.svc:1",
-                                        "dns://a_b:65535", "dns://192.0.2.1:80" };
-    static const char *const bad[] = { "dns://",         "dns://chat",  "dns://chat:0",
-                                       "dns://chat:*",   "dns://*:1",   "dns://[::1]:1",
-                                       "dns://chat:1:2", "dns://:7000", "tcp://chat:1" };
-    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        ck_assert_msg(wsf_endpoint_valid_dns(good[i], strlen(good[i])), "%s", good[i]);
-        ck_assert_msg(!wsf_endpoint_valid(good[i], strlen(good[i]), true), "%s", good[i]);
-    }
+static bool to_dial(const char *text, bool *resolve) {
+    return wsf_endpoint_to_dial(text, strlen(text), resolve);
+}
+
+START_TEST(what_the_host_names_goes_to_dns_unless_it_is_an_address) {
+    static const char *const names[] = { "dns://chat:7000",      "tcp://chat.default.svc:1",
+                                         "dns://a_b:65535",      "dns://192.0.2.1:80",
+                                         "tcp://localhost:7000", "tcp://1.example:1",
+                                         "tcp://cafe:1" };
+    static const char *const addresses[] = { "tcp://192.0.2.1:80", "tcp://[2001:db8::1]:80",
+                                             "tcp://[::ffff:192.0.2.1]:80",
+                                             "tcp://[fe80::1%eth0]:9", "ipc:///run/chat.example" };
+    static const char *const bad[] = { "dns://",
+                                       "dns://chat",
+                                       "dns://chat:0",
+                                       "dns://chat:*",
+                                       "dns://*:1",
+                                       "dns://[::1]:1",
+                                       "dns://chat:1:2",
+                                       "dns://:7000",
+                                       "tcp://*:1",
+                                       "tcp://chat:*",
+                                       "tcp://[chat]:1",
+                                       "tcp://[fe80::1%]:1",
+                                       "tcp://10.0.0.256:1",
+                                       "tcp://127.1:1",
+                                       "tcp://2130706433:1",
+                                       "tcp://[1.2.3.4]:1",
+                                       "udp://chat:1" };
+    bool resolve;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        ck_assert_msg(to_dial(names[i], &resolve) && resolve, "%s", names[i]);
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++)
+        ck_assert_msg(to_dial(addresses[i], &resolve) && !resolve, "%s", addresses[i]);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        ck_assert_msg(!wsf_endpoint_valid_dns(bad[i], strlen(bad[i])), "%s", bad[i]);
+        ck_assert_msg(!to_dial(bad[i], &resolve), "%s", bad[i]);
     char host[WSF_ENDPOINT_SIZE_MAX + 1];
     unsigned port;
-    wsf_endpoint_split_dns("dns://chat.default.svc:65535", host, &port);
+    wsf_endpoint_split("dns://chat.default.svc:65535", host, &port);
     ck_assert_str_eq(host, "chat.default.svc");
     ck_assert_uint_eq(port, 65535);
+}
+END_TEST
+
+START_TEST(what_is_told_to_peers_is_an_address_of_one_node) {
+    static const char *const good[] = { "tcp://192.0.2.1:80",          "tcp://[2001:db8::1]:80",
+                                        "tcp://127.0.0.1:7000",        "tcp://[::1]:7000",
+                                        "tcp://[::ffff:192.0.2.1]:80", "ipc:///run/wsfan.sock" };
+    static const char *const bad[] = {
+        "tcp://chat:7000",        "tcp://localhost:7000", "dns://chat:7000",
+        "tcp://[fe80::1%eth0]:9", "tcp://127.1:7000",     "tcp://0.0.0.0:7000",
+        "tcp://0.1.2.3:1",        "tcp://224.0.0.1:7000", "tcp://255.255.255.255:7000",
+        "tcp://[::]:7000",        "tcp://[ff02::1]:7000", "tcp://*:7000",
+        "tcp://192.0.2.1:*",      "tcp://[chat]:1"
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        ck_assert_msg(wsf_endpoint_to_tell(good[i], strlen(good[i])), "%s", good[i]);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(!wsf_endpoint_to_tell(bad[i], strlen(bad[i])), "%s", bad[i]);
 }
 END_TEST
 
@@ -124,4 +170,5 @@ SUITE_MAIN("endpoint", good_endpoints_are_accepted, wildcards_are_for_binding_on
            everything_else_is_refused, the_size_limit_holds,
            loopback_is_known_however_it_is_written,
            localhost_is_bound_as_an_address_and_all_else_as_it_is_written,
-           a_name_for_dns_is_checked_and_taken_apart)
+           what_the_host_names_goes_to_dns_unless_it_is_an_address,
+           what_is_told_to_peers_is_an_address_of_one_node)

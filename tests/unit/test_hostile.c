@@ -76,6 +76,52 @@ START_TEST(a_flood_of_introductions_keeps_no_honest_node_out) {
 }
 END_TEST
 
+static unsigned count_connections(void) {
+    unsigned count = 0;
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+        count += world_core(w, 0)->connections[i].used;
+    return count;
+}
+
+START_TEST(names_that_others_say_are_counted_and_never_dialled) {
+    static const char *const names[] = { "tcp://chat.example:7000", "tcp://localhost:7000",
+                                         "tcp://[fe80::1%eth0]:7000", "tcp://0.0.0.0:7000" };
+    begin();
+    unsigned connections = count_connections();
+    uint64_t before = dropped(WSFAN_DROP_MALFORMED);
+    for (uint32_t i = 0; i < 4; i++) {
+        uint8_t topic[WSF_INTRODUCTION_SIZE_MAX];
+        wsf_introduction introduction = { .protocol_min = WSF_PROTOCOL_MIN,
+                                          .protocol_max = WSF_PROTOCOL_MAX,
+                                          .node = id_of(100 + LIAR, 1000 + i) };
+        strcpy(introduction.cluster, world_config(w)->cluster);
+        strcpy(introduction.endpoint, names[i]);
+        size_t size = wsf_write_introduction(topic, &introduction);
+        wsf_core_subscription(world_core(w, 0), true, topic, size, world_now(w, 0));
+
+        wsf_known_peer known = { id_of(200, i + 1), wsfan_string(names[i]) };
+        frame f = begin_frame(0, 0);
+        wsf_write_peers(writer_of(&f), &known, 1);
+        send(&f);
+
+        wsf_hello hello = { .protocol_min = WSF_PROTOCOL_MIN,
+                            .protocol_max = WSF_PROTOCOL_MAX,
+                            .cluster = wsfan_string(world_config(w)->cluster),
+                            .name = wsfan_string("n1"),
+                            .incarnation = 1,
+                            .endpoint = wsfan_string(names[i]),
+                            .epoch = 1,
+                            .frame_size_max = 1 << 20 };
+        f = begin_frame(0, 0);
+        wsf_write_hello(writer_of(&f), &hello);
+        send(&f);
+    }
+    ck_assert_uint_eq(dropped(WSFAN_DROP_MALFORMED) - before, 12);
+    ck_assert_uint_eq(count_connections(), connections);
+    end();
+}
+END_TEST
+
 START_TEST(a_flood_of_addresses_keeps_no_honest_node_out) {
     begin();
     for (uint32_t i = 0; i < 2000; i++) {
@@ -211,6 +257,53 @@ START_TEST(greetings_again_and_again_cost_nothing_that_stays) {
 }
 END_TEST
 
+static void say_standing(const char *address) {
+    wsf_standing standing = { WSF_STANDING_READY, 100, wsfan_string(address) };
+    frame f = begin_frame(next_number(), 0);
+    wsf_write_standing(writer_of(&f), &standing);
+    send(&f);
+}
+
+static void say_hello_as(const char *name, const char *endpoint) {
+    frame f = begin_frame(0, 0);
+    wsf_hello hello = { .protocol_min = WSF_PROTOCOL_MIN,
+                        .protocol_max = WSF_PROTOCOL_MAX,
+                        .cluster = wsfan_string(world_config(w)->cluster),
+                        .name = wsfan_string(name),
+                        .incarnation = 1,
+                        .endpoint = wsfan_string(endpoint),
+                        .epoch = peer_at(0, LIAR)->link.in_epoch + 1,
+                        .frame_size_max = 1 << 20 };
+    wsf_write_hello(writer_of(&f), &hello);
+    send(&f);
+}
+
+START_TEST(texts_that_would_break_a_line_are_shown_to_nobody) {
+    static const char *const addresses[] = { "http://a\r\nSet-Cookie: b=1", "http://a b", "\x7f",
+                                             "http://\xff\xfe", "\t" };
+    begin();
+    say_standing("http://one.example/");
+    ck_assert_str_eq(peer_at(0, LIAR)->address, "http://one.example/");
+    for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
+        uint64_t before = dropped(WSFAN_DROP_MALFORMED);
+        say_standing(addresses[i]);
+        ck_assert_str_eq(peer_at(0, LIAR)->address, "");
+        ck_assert_uint_eq(dropped(WSFAN_DROP_MALFORMED) - before, 1);
+        ck_assert_uint_eq(gap[0], 0); /* all else that it says of itself counts */
+    }
+    uint64_t before = dropped(WSFAN_DROP_MALFORMED);
+    uint64_t epoch = peer_at(0, LIAR)->link.in_epoch;
+    say_hello_as("a\r\nb", "tcp://10.0.0.2:7000");
+    say_hello_as("\x1b[2J", "tcp://10.0.0.2:7000");
+    say_hello_as("\xff", "tcp://10.0.0.2:7000");
+    say_hello_as("n1", "ipc:///tmp/\x1b[2J");
+    ck_assert_uint_eq(dropped(WSFAN_DROP_MALFORMED) - before, 4);
+    ck_assert_str_eq(peer_at(0, LIAR)->name, "n1");
+    ck_assert_uint_eq(peer_at(0, LIAR)->link.in_epoch, epoch);
+    end();
+}
+END_TEST
+
 START_TEST(nobody_takes_the_name_of_a_live_node_with_another_key) {
     begin();
     frame f = begin_frame(0, 0);
@@ -262,11 +355,13 @@ END_TEST
 SUITE_MAIN("hostile", lies_in_acknowledgements_are_counted_and_change_nothing,
            a_flood_of_nacks_costs_a_window_now_and_then,
            a_flood_of_introductions_keeps_no_honest_node_out,
+           names_that_others_say_are_counted_and_never_dialled,
            a_flood_of_addresses_keeps_no_honest_node_out,
            a_peer_that_wants_every_chat_there_is_gets_everything_and_the_others_what_they_want,
            messages_beyond_the_limits_are_counted_and_not_delivered,
            a_clock_from_the_far_future_does_not_carry_ours_away,
            numbers_that_were_never_used_are_asked_for_at_a_bounded_rate,
            greetings_again_and_again_cost_nothing_that_stays,
+           texts_that_would_break_a_line_are_shown_to_nobody,
            nobody_takes_the_name_of_a_live_node_with_another_key,
            a_peer_that_is_expelled_is_down_at_once_and_the_others_are_not)

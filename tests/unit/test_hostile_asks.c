@@ -143,6 +143,39 @@ START_TEST(who_wants_everything_again_and_again_gets_it_now_and_then) {
 }
 END_TEST
 
+START_TEST(rows_that_are_to_be_forgotten_are_missed_until_all_is_told_again) {
+    uint32_t grace_ms;
+    begin();
+    grace_ms = world_config(w)->presence.grace_ms;
+    attend(0, 'a', CHAT);
+    attend(LIAR, 'l', CHAT);
+    world_run(w, 1000);
+    ck_assert_int_eq(count_at(0).complete, 1);
+    uint64_t before = next_number() - 1;
+    uint64_t heard = world_core(w, 0)->interest.serial + 1;
+    frame f = begin_frame(next_number(), 0);
+    wsf_write_presence(writer_of(&f), WSF_PRESENCE_FORGET, heard, NULL, 0);
+    send(&f);
+    f = begin_frame(0, 0); /* that it has told all, of before */
+    wsf_write_presence_sum(writer_of(&f), &(wsf_presence_sum){ before, heard, 0 });
+    send(&f);
+    ck_assert_int_eq(count_at(0).complete, 0);
+    ck_assert_uint_eq(count_at(0).sessions, 1);
+    world_freeze(w, LIAR, true);
+    world_run(w, grace_ms + 1000);
+    ck_assert_uint_eq(count_at(0).users, 2); /* nobody has said that it left */
+    world_freeze(w, LIAR, false);
+    for (uint64_t i = 0; i < 2;
+         i++) { /* the true one knows nothing of that frame: its next is lost */
+        world_publish(w, LIAR, CHAT, i);
+        world_run(w, 2000);
+    }
+    ck_assert_int_eq(count_at(0).complete, 1);
+    ck_assert_uint_eq(count_at(0).sessions, 2);
+    end();
+}
+END_TEST
+
 /* ------------------------------------------------------------------------------------- requests */
 
 static wsfan_message *message_to(wsfan_target_kind kind, wsfan_bytes name, size_t size) {
@@ -295,6 +328,7 @@ END_TEST
 
 SUITE_MAIN("hostile_asks", a_flood_of_rows_leaves_room_for_those_of_others,
            rows_that_nobody_may_say_are_counted_and_not_kept,
+           rows_that_are_to_be_forgotten_are_missed_until_all_is_told_again,
            sums_that_are_wrong_are_counted_and_answered_now_and_then,
            who_wants_everything_again_and_again_gets_it_now_and_then,
            a_flood_of_requests_leaves_room_for_those_of_others,

@@ -136,6 +136,34 @@ START_TEST(texts_are_checked_at_both_ends) {
 }
 END_TEST
 
+START_TEST(texts_that_would_break_a_line_are_refused) {
+    static const char *const no_names[] = {
+        "a\r\nb", "a\tb", "\x1b[2J", "\x7f", "\xff", "\xc2\x9b"
+    };
+    static const char *const no_addresses[] = { "http://a\r\nSet-Cookie: b=1", "http://a b", "\x7f",
+                                                "http://\xff\xfe", "http://ä" };
+    wsfan_options options = defaults();
+    for (size_t i = 0; i < sizeof no_names / sizeof *no_names; i++) {
+        options.name = no_names[i];
+        ck_assert_msg(read_options(&options) == WSFAN_EINVAL, "name %zu", i);
+        options.name = NULL;
+        options.cluster = no_names[i];
+        ck_assert_msg(read_options(&options) == WSFAN_EINVAL, "cluster %zu", i);
+        options.cluster = "wsfan";
+    }
+    options.name = "Nürnberg 2";
+    ck_assert_int_eq(read_options(&options), WSFAN_OK);
+    for (size_t i = 0; i < sizeof no_addresses / sizeof *no_addresses; i++) {
+        options.public_address = no_addresses[i];
+        ck_assert_msg(read_options(&options) == WSFAN_EINVAL, "address %zu", i);
+    }
+    options.public_address = "https://[2001:db8::1]:8443/~chat?x=%20!";
+    ck_assert_int_eq(read_options(&options), WSFAN_OK);
+    options.endpoint = "ipc:///tmp/a\nb";
+    ck_assert_int_eq(read_options(&options), WSFAN_EENDPOINT);
+}
+END_TEST
+
 START_TEST(addresses_are_checked) {
     const char *peers[65];
     wsfan_options options = defaults();
@@ -152,16 +180,22 @@ START_TEST(addresses_are_checked) {
     ck_assert_int_eq(read_options(&options), WSFAN_EENDPOINT);
     peers[0] = NULL;
     ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
-    for (int i = 0; i < 17; i++)
-        peers[i] = "dns://chat:7000";
-    options.peers_count = 16;
+    for (int i = 0; i < 64; i++)
+        peers[i] = i % 2 == 0 ? "dns://chat:7000" : "tcp://chat:7000";
+    options.peers_count = 64;
     ck_assert_int_eq(read_options(&options), WSFAN_OK);
-    options.peers_count = 17;
-    ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
     options.peers_count = 1;
     peers[0] = "dns://chat";
     ck_assert_int_eq(read_options(&options), WSFAN_EENDPOINT);
     peers[0] = "tcp://127.0.0.1:7000";
+    static const char *const told[] = { "tcp://chat:7000", "dns://chat:7000",
+                                        "tcp://localhost:7000", "tcp://0.0.0.0:7000",
+                                        "tcp://[fe80::1%lo]:7000" };
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        options.advertise = told[i]; /* peers take addresses alone, of one node */
+        ck_assert_int_eq(read_options(&options), WSFAN_EENDPOINT);
+    }
+    options.advertise = NULL;
     options.endpoint = NULL; /* peers without a mesh */
     ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
     options.endpoint = "127.0.0.1:7000";
@@ -325,7 +359,8 @@ START_TEST(every_code_and_reason_has_a_text) {
 END_TEST
 
 SUITE_MAIN("limits", each_number_is_checked_at_both_ends, texts_are_checked_at_both_ends,
-           addresses_are_checked, an_older_and_shorter_struct_gets_defaults_for_the_rest,
+           texts_that_would_break_a_line_are_refused, addresses_are_checked,
+           an_older_and_shorter_struct_gets_defaults_for_the_rest,
            names_payloads_and_targets_hold_at_the_limit_and_no_further,
            loops_sessions_and_chats_hold_at_the_limit_and_no_further,
            a_full_publish_queue_says_try_again_and_nothing_is_lost,

@@ -402,6 +402,9 @@ START_TEST(another_cluster_is_refused_on_both_sides) {
     start(1, options, wsfan_node_endpoint(replicas[0].node));
     WAIT(replicas[0].refused > 0 && replicas[1].refused > 0);
     ck_assert_uint_eq(stats_of(0).peers_up, 0);
+    WAIT(wsfan_node_ready(replicas[1].node) == WSFAN_EREFUSED);
+    ck_assert_int_eq(wsfan_node_ready(replicas[0].node),
+                     WSFAN_READY_MET); /* it was told of nobody */
     stop_all();
 }
 END_TEST
@@ -535,7 +538,7 @@ START_TEST(noise_at_the_mesh_port_is_survived) {
         bytes[0] = (uint8_t)(i % 3);
         if (i % 4 == 0)
             memcpy(bytes + 1, "WSFI", 4);
-        zmq_send(stranger, bytes, 1 + next_random(&random) % 249, 0);
+        zmq_send(stranger, bytes, 1 + (size_t)(next_random(&random) % 249), 0);
     }
     WAIT(stats_of(0).connections_ended >= 5); /* it comes again, and is turned out again */
     int linger = 0;

@@ -1,4 +1,5 @@
 /* The bounded queue for hosts: limits, policies, latest values, and that every item is accounted for. */
+#include <stdbool.h>
 #include <string.h>
 #include <wsfan/outbound.h>
 
@@ -139,6 +140,54 @@ START_TEST(a_latest_value_that_became_too_large_is_a_matter_of_the_policy) {
 }
 END_TEST
 
+START_TEST(the_newest_value_of_a_key_survives_the_drop_of_the_oldest) {
+    wsfan_outbound *q = open_queue(WSFAN_OUTBOUND_OLDEST, 10, 100);
+    wsfan_outbound_push(q, &items[1], 10, 7); /* the oldest of all */
+    wsfan_outbound_push(q, &items[2], 80, 0);
+    wsfan_outbound_push(q, &items[3], 5, 0);
+    ck_assert_int_eq(wsfan_outbound_push(q, &items[4], 30, 7), WSFAN_OK);
+    ck_assert_uint_eq(released[1], 1);
+    ck_assert_uint_eq(released[2], 1);
+    wsfan_outbound_stats stats = stats_of(q);
+    ck_assert_uint_eq(stats.dropped[WSFAN_OUTBOUND_DROP_REPLACED], 1);
+    ck_assert_uint_eq(stats.dropped[WSFAN_OUTBOUND_DROP_OLDEST], 1);
+    ck_assert_uint_eq(stats.count, 2);
+    ck_assert_uint_eq(stats.bytes, 35);
+    ck_assert_int_eq(wsfan_outbound_push(q, &items[5], 1000, 7), WSFAN_OK); /* alone, of any size */
+    ck_assert_uint_eq(take(q), 5);
+    ck_assert_uint_eq(take(q), 999);
+    ck_assert_uint_eq(stats_of(q).bytes, 0);
+    wsfan_outbound_close(q);
+}
+END_TEST
+
+START_TEST(sizes_at_the_end_of_their_range_are_added_up) {
+    for (int policy = WSFAN_OUTBOUND_NEWEST; policy <= WSFAN_OUTBOUND_OLDEST; policy++) {
+        bool oldest = policy == WSFAN_OUTBOUND_OLDEST;
+        wsfan_outbound *q = open_queue((wsfan_outbound_policy)policy, 10, UINT64_MAX);
+        ck_assert_int_eq(wsfan_outbound_push(q, &items[1], SIZE_MAX - 5, 0), WSFAN_OK);
+        ck_assert_int_eq(wsfan_outbound_push(q, &items[2], 5, 9), WSFAN_OK);
+        ck_assert_uint_eq(stats_of(q).bytes, UINT64_MAX);
+        ck_assert_int_eq(wsfan_outbound_push(q, &items[3], SIZE_MAX, 9),
+                         oldest ? WSFAN_OK : WSFAN_EAGAIN);
+        ck_assert_uint_eq(stats_of(q).bytes, UINT64_MAX);
+        ck_assert_uint_eq(stats_of(q).count, oldest ? 1 : 2);
+        ck_assert_int_eq(wsfan_outbound_push(q, &items[4], 1, 0), oldest ? WSFAN_OK : WSFAN_EAGAIN);
+        ck_assert_uint_eq(take(q), oldest ? 4 : 1);
+        ck_assert_uint_eq(stats_of(q).bytes, oldest ? 0 : 5);
+        wsfan_outbound_close(q);
+    }
+}
+END_TEST
+
+static bool waits(const wsfan_outbound *q, const void *item) {
+    const void *waiting;
+    for (uint32_t i = 0; (waiting = wsfan_outbound_peek(q, i, NULL)) != NULL; i++)
+        if (waiting == item)
+            return true;
+    return false;
+}
+
 START_TEST(every_item_is_taken_or_released_once_whatever_happens) {
     for (uint64_t seed = 1; seed <= 200; seed++) {
         uint64_t state = seed;
@@ -149,8 +198,12 @@ START_TEST(every_item_is_taken_or_released_once_whatever_happens) {
         uint64_t number[256] = { 0 };
         for (unsigned i = 0; i < 256; i++) {
             uint64_t key = next_random(&state) % 4;
-            if (wsfan_outbound_push(q, &items[i], 1 + next_random(&state) % 100, key) == WSFAN_OK)
+            if (wsfan_outbound_push(q, &items[i], 1 + (size_t)(next_random(&state) % 100), key) ==
+                WSFAN_OK)
                 held[i] = 1;
+            ck_assert_int_eq(waits(q, &items[i]), held[i]);
+            wsfan_outbound_stats stats = stats_of(q);
+            ck_assert(stats.bytes <= 500 || stats.count == 1);
             number[i] = key;
             if (next_random(&state) % 3 != 0)
                 continue;
@@ -196,4 +249,6 @@ SUITE_MAIN("outbound", items_leave_in_the_order_in_which_they_came,
            an_empty_queue_takes_an_item_of_any_size,
            of_one_key_only_the_newest_waits_in_the_place_of_the_first,
            a_latest_value_that_became_too_large_is_a_matter_of_the_policy,
+           the_newest_value_of_a_key_survives_the_drop_of_the_oldest,
+           sizes_at_the_end_of_their_range_are_added_up,
            every_item_is_taken_or_released_once_whatever_happens, bad_options_are_refused)

@@ -13,8 +13,9 @@
 
 enum { DEADLINE_MS = 20000, USERS_MAX = 64 };
 
-typedef struct {
+typedef struct seen {
     wsfan_loop *loop;
+    void (*then)(struct seen *s, const wsfan_presence *presence); /* at the end of on_presence */
     unsigned calls;
     unsigned anew;
     bool large;
@@ -55,6 +56,8 @@ static void on_presence(void *user, const wsfan_presence *presence) {
             memcpy(s->metadata, member->places[0].metadata.data, member->places[0].metadata.size);
         }
     }
+    if (s->then != NULL)
+        s->then(s, presence);
 }
 
 static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
@@ -272,6 +275,73 @@ START_TEST(a_loop_is_told_of_everyone_when_its_first_session_comes) {
 }
 END_TEST
 
+static wsfan_session restless;
+
+static void close_restless(seen *s, const wsfan_presence *presence) {
+    (void)presence;
+    ck_assert_int_eq(wsfan_session_close(s->loop, restless), WSFAN_OK);
+}
+
+static void be_told_of_a_and_b(seen s[2]) {
+    restless = open_user(&s[0], "u0");
+    present(&s[0], restless, "a", "");
+    present(&s[0], restless, "b", "");
+    WAIT(&s[0], s[0].joins == 2);
+    wsfan_session other = open_user(&s[1], "u1");
+    present(&s[1], other, "a", "");
+    present(&s[1], other, "b", "");
+    WAIT(&s[1], s[1].joins == 4); /* the first loop's news are on their way too */
+}
+
+START_TEST(nothing_is_told_after_the_last_session_has_closed) {
+    seen s[2];
+    open_node(1000, 50);
+    open_loop(&s[0]);
+    open_loop(&s[1]);
+    be_told_of_a_and_b(s);
+    unsigned calls = s[0].calls;
+    s[0].then = close_restless;
+    WAIT(&s[0], s[0].calls > calls);
+    present(&s[1], open_user(&s[1], "u2"), "a", "");
+    WAIT(&s[1], s[1].sessions[2] == 1);
+    serve(&s[0]);
+    ck_assert_uint_eq(s[0].calls, calls + 1);
+    close_all(s, 2);
+}
+END_TEST
+
+static bool began_anew[2]; /* "a", "b" */
+
+static void expect_anew_first(seen *s, const wsfan_presence *presence) {
+    (void)s;
+    bool *anew = &began_anew[*(const char *)presence->chat.data - 'a'];
+    *anew = *anew || (presence->flags & WSFAN_PRESENCE_ANEW) != 0;
+    ck_assert(*anew);
+}
+
+static void leave_and_join_again(seen *s, const wsfan_presence *presence) {
+    (void)presence;
+    for (int i = 0; i < 2; i++) {
+        const char *chat = i == 0 ? "a" : "b";
+        ck_assert_int_eq(wsfan_session_leave(s->loop, restless, wsfan_string(chat)), WSFAN_OK);
+        ck_assert_int_eq(present(s, restless, chat, ""), WSFAN_OK);
+    }
+    s->then = expect_anew_first;
+}
+
+START_TEST(who_joins_again_is_told_of_everyone_before_any_change) {
+    seen s[2];
+    open_node(1000, 50);
+    open_loop(&s[0]);
+    open_loop(&s[1]);
+    be_told_of_a_and_b(s);
+    began_anew[0] = began_anew[1] = false;
+    s[0].then = leave_and_join_again;
+    WAIT(&s[0], began_anew[0] && began_anew[1]);
+    close_all(s, 2);
+}
+END_TEST
+
 static void on_member(void *user, const wsfan_member *member) {
     unsigned *met = user;
     met[number_of(member->user)] += (unsigned)member->sessions;
@@ -380,6 +450,52 @@ static wsfan_count world_count(world *w, unsigned n, uint64_t chat) {
     return count;
 }
 
+typedef struct {
+    unsigned last; /* value */
+    unsigned values;
+} reader;
+
+static void on_value(void *user, wsfan_message *message, const wsfan_recipient *recipients,
+                     size_t count) {
+    (void)user;
+    unsigned value = (unsigned)atoi(wsfan_message_payload(message).data);
+    for (size_t i = 0; i < count; i++) {
+        reader *r = recipients[i].session_user;
+        ck_assert_uint_gt(value, r->last);
+        r->last = value;
+        r->values++;
+    }
+}
+
+START_TEST(values_that_leave_somebody_out_are_not_overtaken_by_their_own_key) {
+    static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
+                                               .on_message = on_value };
+    seen s = { 0 };
+    reader readers[2] = { 0 };
+    wsfan_session sessions[2];
+    open_node(1000, 50);
+    ck_assert_int_eq(wsfan_loop_open(&s.loop, node, &callbacks, &s), WSFAN_OK);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(wsfan_session_open(&sessions[i], s.loop, wsfan_string("u"), &readers[i]),
+                         WSFAN_OK);
+        ck_assert_int_eq(wsfan_session_join(s.loop, sessions[i], wsfan_string("chat")), WSFAN_OK);
+    }
+    for (int value = 1; value <= 3; value++) {
+        char text[2] = { (char)('0' + value), 0 };
+        wsfan_publish_options options = { .struct_size = sizeof options,
+                                          .key = wsfan_string("place") };
+        if (value == 2)
+            options.except = wsfan_session_address(s.loop, sessions[1]);
+        ck_assert_int_eq(
+            wsfan_broadcast(node, wsfan_string("chat"), (wsfan_bytes){ text, 2 }, &options),
+            WSFAN_OK);
+    }
+    WAIT(&s, readers[0].last == 3 && readers[1].last == 3);
+    ck_assert_uint_eq(readers[1].values, 2); /* 1 is the latest before 3 that is for it */
+    close_all(&s, 1);
+}
+END_TEST
+
 START_TEST(a_count_names_whom_it_lacks) {
     world *w = world_new(1, NULL);
     world_start(w, 0, 0);
@@ -411,6 +527,55 @@ START_TEST(a_count_names_whom_it_lacks) {
     world_run(w, world_config(w)->presence.grace_ms);
     ck_assert_uint_eq(world_count(w, 0, 7).users, 1);
     world_destroy(w);
+}
+END_TEST
+
+static unsigned leaves_told;
+
+static void count_leaves(void *user, unsigned n, unsigned loop, const wsfan_presence *presence) {
+    (void)user, (void)n, (void)loop;
+    for (size_t i = 0; i < presence->members_count; i++)
+        leaves_told += presence->members[i].event == WSFAN_MEMBER_LEAVE;
+}
+
+static void end_attendance(world *w, unsigned n, wsf_attendance *a, uint64_t chat) {
+    a->closes = true;
+    wsf_core_absent(world_core(w, n), a, world_now(w, n));
+    world_leave(w, n, chat);
+}
+
+/* The peer is cut off so long, from the moment when we join the chat again. */
+static void come_again(uint32_t cut_off_ms) {
+    static const world_watcher watcher = { .presence = count_leaves };
+    world *w = world_new(1, &watcher);
+    leaves_told = 0;
+    world_start(w, 0, 0);
+    world_start(w, 1, 1);
+    world_run(w, 2000);
+    wsf_attendance *first = attend(w, 0, "ann", 7);
+    attend(w, 1, "ben", 7);
+    world_run(w, 500);
+    ck_assert_uint_eq(world_count(w, 0, 7).users, 2);
+    end_attendance(w, 0, first, 7);
+    world_run(w, 500);
+    world_freeze(w, 1, true);
+    attend(w, 0, "ann", 7);
+    world_run(w, cut_off_ms);
+    if (cut_off_ms > world_config(w)->down_ms) {
+        ck_assert_uint_eq(leaves_told, 1);
+    } else {
+        ck_assert_uint_eq(leaves_told, 0);
+        world_freeze(w, 1, false);
+        world_run(w, 2000 + world_config(w)->presence.grace_ms);
+        ck_assert_uint_eq(world_count(w, 0, 7).sessions, 2);
+        ck_assert_uint_eq(leaves_told, 0);
+    }
+    world_destroy(w);
+}
+
+START_TEST(who_stayed_on_a_peer_does_not_leave_before_the_peer_was_heard_or_is_down) {
+    come_again(7000); /* more than the grace time */
+    come_again(17000);
 }
 END_TEST
 
@@ -515,7 +680,7 @@ START_TEST(an_oversleep_makes_only_those_grace_times_longer_that_it_was_in) {
     ck_assert_int_eq(wsf_presence_begin(&p, first), WSFAN_OK);
     ck_assert_int_eq(wsf_presence_begin(&p, second), WSFAN_OK);
     ck_assert_int_eq(wsf_presence_begin(&p, attendance_of(3)), WSFAN_OK);
-    wsf_presence_tick(&p, 1000);
+    wsf_presence_tick(&p, 1000, NULL);
     wsf_presence_end(&p, first);
     ck_assert_uint_eq(wsf_presence_deadline(&p), 1000 + GRACE_MS);
     p.now_ms = 1000 +
@@ -523,12 +688,12 @@ START_TEST(an_oversleep_makes_only_those_grace_times_longer_that_it_was_in) {
     wsf_presence_end(&p, second);
     wsf_presence_overslept(&p, SLEPT_MS - 1000);
     ck_assert_uint_eq(wsf_presence_deadline(&p), 1000 + GRACE_MS + SLEPT_MS - 1000);
-    wsf_presence_tick(&p, 1000 + GRACE_MS + SLEPT_MS - 1001);
+    wsf_presence_tick(&p, 1000 + GRACE_MS + SLEPT_MS - 1001, NULL);
     ck_assert_uint_eq(p.chats[0].users, 3);
-    wsf_presence_tick(&p, 1000 + GRACE_MS + SLEPT_MS - 1000);
+    wsf_presence_tick(&p, 1000 + GRACE_MS + SLEPT_MS - 1000, NULL);
     ck_assert_uint_eq(p.chats[0].users, 2);
     ck_assert_uint_eq(wsf_presence_deadline(&p), 1000 + SLEPT_MS + GRACE_MS); /* no longer */
-    wsf_presence_tick(&p, 1000 + SLEPT_MS + GRACE_MS);
+    wsf_presence_tick(&p, 1000 + SLEPT_MS + GRACE_MS, NULL);
     ck_assert_uint_eq(p.chats[0].users, 1);
     ck_assert_uint_eq(wsf_presence_deadline(&p), UINT64_MAX);
     wsf_presence_overslept(&p, SLEPT_MS); /* with nobody in a grace time nothing happens */
@@ -537,34 +702,86 @@ START_TEST(an_oversleep_makes_only_those_grace_times_longer_that_it_was_in) {
 }
 END_TEST
 
-START_TEST(a_loop_that_takes_nothing_costs_a_bounded_number_of_members) {
-    enum { USERS = 150000, GONE_MAX = 65536 };
+static bool always(void *user, uint64_t chat_hash) {
+    ++*(unsigned *)user;
+    return chat_hash == 7;
+}
+
+/* A peer may never say that it has told all. */
+START_TEST(a_doubt_that_nobody_ends_ends_after_a_minute) {
+    enum { GRACE_MS = 5000, DOUBT_MS = 60000 };
     static wsf_presence p;
-    wsf_presence_limits limits = { .grace_ms = 0, .members_count_max = 1000 };
-    uint64_t nodes[64] = { 0 };
+    unsigned asked = 0;
+    wsf_presence_doubt doubt = { &asked, always };
+    wsf_presence_limits limits = { .grace_ms = GRACE_MS, .members_count_max = 1000 };
     wsf_roster_init(&p, &limits, 1);
-    wsf_roster_open_chat(&p, 7, 3); /* two peers take nothing either */
-    ck_assert_int_eq(wsf_presence_begin(&p, attendance_of(1)), WSFAN_OK);
-    uint64_t now = 1;
-    for (uint64_t user = 2; user < USERS; user++) {
-        wsf_attendance *a = attendance_of(user);
-        ck_assert_int_eq(wsf_presence_begin(&p, a), WSFAN_OK);
-        wsf_presence_end(&p, a);
-        wsf_presence_tick(&p, ++now);
-        ck_assert_uint_le(p.members_count, GONE_MAX + 16);
-        ck_assert_uint_le(p.loop_queues[0].count, GONE_MAX + 16);
-        ck_assert_uint_le(p.peer_queues[1].count, GONE_MAX + 16);
+    wsf_roster_open_chat(&p, 7, 0);
+    wsf_attendance *first = attendance_of(1);
+    wsf_attendance *second = attendance_of(2);
+    ck_assert_int_eq(wsf_presence_begin(&p, first), WSFAN_OK);
+    ck_assert_int_eq(wsf_presence_begin(&p, second), WSFAN_OK);
+    wsf_presence_tick(&p, 1000, &doubt);
+    wsf_presence_end(&p, first);
+    wsf_presence_tick(&p, 2000, &doubt);
+    wsf_presence_end(&p, second);
+    while (wsf_presence_deadline(&p) < 2000 + GRACE_MS + DOUBT_MS) {
+        wsf_presence_tick(&p, wsf_presence_deadline(&p), &doubt);
+        ck_assert_uint_eq(p.chats[0].users, p.now_ms < 1000 + GRACE_MS + DOUBT_MS ? 2 : 1);
     }
+    ck_assert_uint_eq(asked, 2 * 60);
+    wsf_presence_tick(&p, wsf_presence_deadline(&p), &doubt);
+    ck_assert_uint_eq(p.chats[0].users, 0);
+    ck_assert_uint_eq(wsf_presence_deadline(&p), UINT64_MAX);
+    /* Who comes back is in no list. */
+    first = attendance_of(1);
+    ck_assert_int_eq(wsf_presence_begin(&p, first), WSFAN_OK);
+    wsf_presence_end(&p, first);
+    wsf_presence_tick(&p, wsf_presence_deadline(&p), &doubt);
+    ck_assert_int_eq(wsf_presence_begin(&p, attendance_of(1)), WSFAN_OK);
+    ck_assert_uint_eq(wsf_presence_deadline(&p), UINT64_MAX);
+    wsf_roster_destroy(&p);
+}
+END_TEST
+
+/* Takes everything that a loop is owed: one member, after the order to forget. */
+static void take_one_member(wsf_presence *p, unsigned loop) {
+    uint64_t nodes[64] = { 0 };
     unsigned members = 0;
     unsigned anew = 0;
     wsf_news *news;
-    while ((news = wsf_presence_news(&p, 0, nodes, 1)) != NULL) {
+    while ((news = wsf_presence_news(p, loop, nodes, 1)) != NULL) {
         members += (unsigned)news->presence.members_count;
         anew += (news->presence.flags & WSFAN_PRESENCE_ANEW) != 0;
         free(news);
     }
     ck_assert_uint_eq(members, 1); /* who came and went is not told */
     ck_assert_uint_eq(anew, 1);
+}
+
+START_TEST(loops_that_take_nothing_cost_a_bounded_number_of_members) {
+    enum { USERS = 150000, GONE_MAX = 65536 };
+    static wsf_presence p;
+    wsf_presence_limits limits = { .grace_ms = 0, .members_count_max = 1000 };
+    wsf_roster_init(&p, &limits, 1);
+    wsf_roster_open_chat(&p, 7, 3); /* two peers take nothing either */
+    for (uint8_t loop = 0; loop < 2; loop++) {
+        wsf_attendance *stays = attendance_of(1);
+        stays->loop = loop;
+        ck_assert_int_eq(wsf_presence_begin(&p, stays), WSFAN_OK);
+    }
+    uint64_t now = 1;
+    for (uint64_t user = 2; user < USERS; user++) {
+        wsf_attendance *a = attendance_of(user);
+        ck_assert_int_eq(wsf_presence_begin(&p, a), WSFAN_OK);
+        wsf_presence_end(&p, a);
+        wsf_presence_tick(&p, ++now, NULL);
+        ck_assert_uint_le(p.members_count, GONE_MAX + 16);
+        ck_assert_uint_le(p.loop_queues[0].count, GONE_MAX + 16);
+        ck_assert_uint_le(p.loop_queues[1].count, GONE_MAX + 16);
+        ck_assert_uint_le(p.peer_queues[1].count, GONE_MAX + 16);
+    }
+    take_one_member(&p, 0);
+    take_one_member(&p, 1);
     wsf_presence_row row;
     for (unsigned peer = 0; peer < 2; peer++) {
         unsigned rows = 0;
@@ -572,7 +789,7 @@ START_TEST(a_loop_that_takes_nothing_costs_a_bounded_number_of_members) {
         for (uint32_t i = 0; i < owed; i++)
             if (wsf_presence_owed_row(&p, peer, i, &row))
                 rows += row.sessions;
-        ck_assert_uint_eq(rows, 1);
+        ck_assert_uint_eq(rows, 2);
         wsf_presence_sent(&p, peer, owed);
     }
     ck_assert_uint_eq(p.members_count, 1);
@@ -585,10 +802,16 @@ SUITE_MAIN("presence", a_member_joins_with_its_first_session_and_leaves_with_its
            who_comes_back_within_the_grace_time_has_not_left, other_metadata_is_an_update,
            a_large_chat_is_told_in_numbers_until_it_is_half_as_large,
            a_loop_is_told_of_everyone_when_its_first_session_comes,
+           nothing_is_told_after_the_last_session_has_closed,
+           who_joins_again_is_told_of_everyone_before_any_change,
            members_are_visited_once_each_in_pages_of_any_size,
-           of_one_key_only_the_newest_waits_in_an_inbox, a_count_names_whom_it_lacks,
+           of_one_key_only_the_newest_waits_in_an_inbox,
+           values_that_leave_somebody_out_are_not_overtaken_by_their_own_key,
+           a_count_names_whom_it_lacks,
+           who_stayed_on_a_peer_does_not_leave_before_the_peer_was_heard_or_is_down,
+           a_doubt_that_nobody_ends_ends_after_a_minute,
            more_rows_than_the_limit_make_a_count_incomplete,
            the_end_of_a_row_that_found_no_room_leaves_no_chat_behind,
            a_row_that_went_wrong_is_found_and_mended,
            an_oversleep_makes_only_those_grace_times_longer_that_it_was_in,
-           a_loop_that_takes_nothing_costs_a_bounded_number_of_members)
+           loops_that_take_nothing_cost_a_bounded_number_of_members)

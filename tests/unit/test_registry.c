@@ -251,7 +251,7 @@ START_TEST(it_agrees_with_a_model_under_random_change) {
     for (uintptr_t s = 0; s < SESSIONS; s++)
         sessions[s] = open_session(s);
     for (int step = 0; step < STEPS; step++) {
-        uint64_t s = next_random(&random) % SESSIONS;
+        uintptr_t s = (uintptr_t)(next_random(&random) % SESSIONS);
         uint64_t c = next_random(&random) % CHATS;
         snprintf(name, sizeof name, "%u", (unsigned)c);
         if (next_random(&random) % 50 == 0) {

@@ -246,6 +246,28 @@ START_TEST(a_close_reaches_the_host_with_its_code_and_reason) {
 }
 END_TEST
 
+START_TEST(only_codes_that_a_close_frame_may_carry_are_taken) {
+    static const struct {
+        uint16_t from, to; /* RFC 6455, section 7.4, and IANA's registry */
+        bool good;
+    } ranges[] = { { 0, 999, false },     { 1000, 1003, true },  { 1004, 1006, false },
+                   { 1007, 1014, true },  { 1015, 2999, false }, { 3000, 4999, true },
+                   { 5000, 65535, false } };
+    begin(1);
+    wsfan_target nobody = of(WSFAN_USER, "nobody");
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        for (uint32_t code = ranges[i].from; code <= ranges[i].to; code++) {
+            int error;
+            do { /* until the mesh thread has taken those before it */
+                error = wsfan_remote_close(node, &nobody, 1, (uint16_t)code, wsfan_string(""),
+                                           NULL);
+            } while (error == WSFAN_EAGAIN);
+            ck_assert_msg(error == (ranges[i].good ? WSFAN_OK : WSFAN_EINVAL), "%u", code);
+        }
+    end();
+}
+END_TEST
+
 START_TEST(a_host_that_cannot_be_asked_says_so) {
     static const wsfan_callbacks some = { .struct_size = sizeof some, .on_reply = on_reply };
     wsfan_options defaults;
@@ -453,8 +475,10 @@ START_TEST(arguments_of_requests_are_checked) {
     wsfan_bytes reason = { bytes, 123 };
     ck_assert_int_eq(wsfan_remote_close(node, &all, 1, 1000, reason, &o), WSFAN_OK);
     ck_assert_int_eq(wsfan_remote_close(node, &all, 1, 4999, reason, &o), WSFAN_OK);
-    ck_assert_int_eq(wsfan_remote_close(node, &all, 1, 999, reason, &o), WSFAN_EINVAL);
-    ck_assert_int_eq(wsfan_remote_close(node, &all, 1, 5000, reason, &o), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_remote_close(node, &all, 1, 1000, wsfan_string("\xff"), &o),
+                     WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_remote_close(node, &all, 1, 1000, (wsfan_bytes){ NULL, 1 }, &o),
+                     WSFAN_EINVAL);
     reason.size = 124;
     ck_assert_int_eq(wsfan_remote_close(node, &all, 1, 1000, reason, &o), WSFAN_ETOOBIG);
     ck_assert_int_eq(wsfan_node_send(node, 0, (wsfan_bytes){ bytes, 1000 }, &o), WSFAN_OK);
@@ -481,7 +505,8 @@ END_TEST
 
 SUITE_MAIN("requests", a_users_sessions_on_every_loop_join_and_hear_the_chat_and_leave_it,
            a_join_counts_the_sessions_that_reached_a_limit,
-           a_close_reaches_the_host_with_its_code_and_reason, a_host_that_cannot_be_asked_says_so,
+           a_close_reaches_the_host_with_its_code_and_reason,
+           only_codes_that_a_close_frame_may_carry_are_taken, a_host_that_cannot_be_asked_says_so,
            lists_show_sessions_chats_and_nodes, a_list_goes_on_where_its_page_ended,
            a_message_to_a_node_is_answered_or_its_silence_is_told_in_time,
            a_loop_that_stalls_is_a_node_that_is_silent_and_then_does_not_begin,

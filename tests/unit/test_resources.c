@@ -44,7 +44,7 @@ static bool live(void) {
     wsfan_callbacks callbacks = { .struct_size = sizeof callbacks };
     wsfan_node *node;
     wsfan_loop *loops[3] = { NULL };
-    const char *peers[] = { "tcp://127.0.0.1:1", "dns://localhost:2" };
+    const char *peers[] = { "tcp://127.0.0.1:1", "dns://127.0.0.1:2" };
     wsfan_options_init(&options);
     options.endpoint = "tcp://127.0.0.1:*";
     options.peers = peers;

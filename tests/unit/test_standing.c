@@ -10,6 +10,8 @@ enum { TEN_S = 10000, CHATS = 500 };
 static world *w;
 static unsigned joined[8];
 static int joined_status[8];
+static uint32_t missing_count[8];
+static uint64_t missing[8]; /* the first */
 static uint64_t gaps[8];
 static unsigned delivered[8];
 
@@ -23,6 +25,8 @@ static bool on_joined(void *user, unsigned node, wsf_ticket *ticket) {
     (void)user;
     joined[node]++;
     joined_status[node] = ticket->status;
+    missing_count[node] = ticket->missing_count;
+    missing[node] = ticket->missing_count > 0 ? ticket->missing[0] : 0;
     return false;
 }
 
@@ -126,6 +130,86 @@ START_TEST(peers_that_do_not_answer_are_waited_for_only_so_long) {
     ck_assert_uint_eq(owner_of(0, 1), 0);
     world_run(w, 200);
     ck_assert(wsf_core_ready(world_core(w, 0)));
+    end();
+}
+END_TEST
+
+static int readiness(unsigned node) {
+    return wsf_core_readiness(world_core(w, node), world_now(w, node));
+}
+
+static void join_and_wait(unsigned node, uint64_t chat) {
+    unsigned before = joined[node];
+    world_join(w, node, chat);
+    world_run(w, 1000);
+    ck_assert_uint_eq(joined[node], before + 1);
+}
+
+START_TEST(met_alone_and_refused_are_told_apart) {
+    begin(20);
+    world_start(w, 0, 1); /* nobody else is named */
+    world_config(w)->peers_count_max = 1;
+    world_start(w, 1, 0);
+    world_start(w, 2, 2);
+    world_start(w, 4, 1 << 5); /* which never starts */
+    ck_assert_int_eq(readiness(4), 0);
+    world_run(w, 6000);
+    ck_assert_int_eq(readiness(0), WSFAN_READY_MET);
+    ck_assert_int_eq(readiness(2), WSFAN_READY_MET);
+    ck_assert_int_eq(readiness(4), WSFAN_READY_ALONE);
+    world_start(w, 3, 2); /* node 1 has no room for it */
+    world_run(w, 1000);
+    ck_assert_int_eq(readiness(3), WSFAN_EREFUSED);
+    join_and_wait(3, 7);
+    ck_assert_int_eq(joined_status[3], WSFAN_EPARTIAL);
+    ck_assert_uint_eq(missing_count[3], 1);
+    ck_assert_uint_eq(missing[3], world_node_id(w, 1));
+    world_crash(w, 2);
+    world_run(w, 3 * TEN_S); /* it is asked again */
+    ck_assert_int_eq(readiness(3), WSFAN_READY_MET);
+    join_and_wait(3, 8);
+    ck_assert_int_eq(joined_status[3], WSFAN_OK);
+    world_crash(w, 1);
+    world_run(w, 3 * TEN_S);
+    ck_assert_int_eq(readiness(3), WSFAN_READY_MET); /* whatever becomes of its peers */
+    end();
+}
+END_TEST
+
+START_TEST(who_refused_and_is_gone_is_not_held_against_a_join) {
+    begin(21);
+    world_config(w)->peers_count_max = 1;
+    world_start(w, 0, 0);
+    world_start(w, 1, 1);
+    world_run(w, 2000);
+    world_start(w, 2, 1);
+    world_run(w, 2000);
+    ck_assert_int_eq(readiness(2), WSFAN_EREFUSED);
+    world_crash(w, 0);
+    world_crash(w, 1);
+    world_run(w, 4 * TEN_S);
+    ck_assert_int_eq(readiness(2), WSFAN_READY_ALONE);
+    join_and_wait(2, 7);
+    ck_assert_int_eq(joined_status[2], WSFAN_OK);
+    end();
+}
+END_TEST
+
+START_TEST(another_cluster_is_missing_from_a_join_only_where_nobody_else_is) {
+    begin(22);
+    world_start(w, 0, 0);
+    world_config(w)->cluster = "another";
+    world_start(w, 1, 1);
+    world_run(w, 2000);
+    ck_assert_int_eq(readiness(1), WSFAN_EREFUSED);
+    join_and_wait(1, 7);
+    ck_assert_int_eq(joined_status[1], WSFAN_EPARTIAL);
+    ck_assert_uint_eq(missing[1], world_node_id(w, 0));
+    world_start(w, 2, 2);
+    world_run(w, 2000);
+    ck_assert_int_eq(readiness(1), WSFAN_READY_MET);
+    join_and_wait(1, 8);
+    ck_assert_int_eq(joined_status[1], WSFAN_OK);
     end();
 }
 END_TEST
@@ -340,6 +424,8 @@ SUITE_MAIN("standing", a_node_that_is_alone_is_ready_at_once,
            a_list_that_names_only_oneself_is_being_alone,
            a_node_is_ready_when_it_knows_what_its_peers_want_and_they_know_it,
            peers_that_do_not_answer_are_waited_for_only_so_long,
+           met_alone_and_refused_are_told_apart, who_refused_and_is_gone_is_not_held_against_a_join,
+           another_cluster_is_missing_from_a_join_only_where_nobody_else_is,
            losing_every_peer_leaves_a_node_ready,
            all_nodes_name_the_same_owners_and_a_dead_node_s_chats_alone_move,
            weights_addresses_and_roles_reach_the_peers,

@@ -93,11 +93,12 @@ static void write_everything(wsf_writer *writer) {
                         wsfan_string("cluster"),
                         wsfan_string("name"),
                         1234,
-                        wsfan_string("tcp://h:1"),
+                        wsfan_string("ipc://h:1"),
                         99,
-                        100000 };
+                        100000,
+                        true };
     wsfan_target targets[] = { { WSFAN_CHAT, wsfan_string("room") }, { WSFAN_ALL, { NULL, 0 } } };
-    wsf_known_peer peers[] = { { 5, wsfan_string("tcp://a:1") }, { 6, wsfan_string("tcp://b:2") } };
+    wsf_known_peer peers[] = { { 5, wsfan_string("ipc://a:1") }, { 6, wsfan_string("ipc://b:2") } };
     wsfan_message *message = message_of(targets, 2, wsfan_string("payload"));
     wsf_write_hello(writer, &hello);
     wsf_write_number(writer, WSF_HELLO_ACK, 99);
@@ -178,9 +179,10 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_mem_eq(e.hello.cluster.data, "cluster", 7);
     ck_assert_mem_eq(e.hello.name.data, "name", 4);
     ck_assert_uint_eq(e.hello.incarnation, 1234);
-    ck_assert_mem_eq(e.hello.endpoint.data, "tcp://h:1", 9);
+    ck_assert_mem_eq(e.hello.endpoint.data, "ipc://h:1", 9);
     ck_assert_uint_eq(e.hello.epoch, 99);
     ck_assert_uint_eq(e.hello.frame_size_max, 100000);
+    ck_assert(e.hello.met);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_uint_eq(e.hello_ack, 99);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
@@ -210,7 +212,7 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_uint_eq(e.peers.count, 2);
     ck_assert_uint_eq(e.peers.list[1].node, 6);
-    ck_assert_mem_eq(e.peers.list[1].endpoint.data, "tcp://b:2", 9);
+    ck_assert_mem_eq(e.peers.list[1].endpoint.data, "ipc://b:2", 9);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_uint_eq(e.heartbeat.newest, 8);
     ck_assert(e.heartbeat.has_digest);
@@ -257,6 +259,36 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_uint_eq(e.interest.serial, 12);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 0);
     wsf_reader_destroy(reader);
+}
+END_TEST
+
+static bool read_met(wsf_writer *writer) {
+    wsf_reader *reader = wsf_reader_new();
+    wsf_frame_head head;
+    wsf_entry e;
+    wsf_seal(writer);
+    ck_assert_int_eq(open_bytes(reader, bytes, writer->size, RECEIVER, &head), WSFAN_OK);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_HELLO);
+    bool met = e.hello.met;
+    wsf_reader_destroy(reader);
+    return met;
+}
+
+START_TEST(a_hello_without_the_word_that_its_sender_is_new_is_not_of_a_new_one) {
+    wsf_hello hello = { .protocol_min = 1,
+                        .protocol_max = 1,
+                        .name = wsfan_string("name"),
+                        .endpoint = wsfan_string("tcp://192.0.2.1:1"),
+                        .epoch = 99 };
+    wsf_writer writer = begin();
+    size_t at = writer.size;
+    wsf_write_hello(&writer, &hello);
+    ck_assert(!read_met(&writer));
+    ck_assert_uint_eq(bytes[at], 0x9b); /* an array of 11 */
+    bytes[at] = 0x9a;
+    writer.size--;
+    ck_assert(read_met(&writer));
 }
 END_TEST
 
@@ -376,7 +408,7 @@ START_TEST(flipped_bits_and_noise_with_a_good_seal_never_do_harm) {
             for (size_t i = fixed; i < writer.size; i++)
                 copy[i] = (uint8_t)next_random(&random);
         for (int flip = 0; flip < 4; flip++) {
-            size_t at = fixed + next_random(&random) % (writer.size - fixed);
+            size_t at = fixed + (size_t)(next_random(&random) % (writer.size - fixed));
             copy[at] ^= (uint8_t)(1u << (next_random(&random) % 8));
         }
         seal(copy, writer.size);
@@ -828,7 +860,8 @@ START_TEST(heads_and_control_entries_fit_their_bounds) {
                         UINT64_MAX,
                         { text, WSF_ENDPOINT_SIZE_MAX },
                         UINT64_MAX,
-                        UINT64_MAX };
+                        UINT64_MAX,
+                        true };
     uint64_t digest = UINT64_MAX;
     wsf_writer writer = { bytes, WSF_FRAME_HEAD_BOUND, 0 }; /* writing asserts that it fits */
     wsf_write_head(&writer, UINT64_MAX, &head);
@@ -906,6 +939,7 @@ START_TEST(a_topic_of_noise_is_neither) {
 END_TEST
 
 SUITE_MAIN("wire", every_entry_comes_back_as_it_was_written,
+           a_hello_without_the_word_that_its_sender_is_new_is_not_of_a_new_one,
            bytes_are_those_of_the_protocols_example, a_frame_for_another_node_is_refused,
            a_frame_that_was_damaged_anywhere_is_refused,
            a_cut_frame_with_a_good_seal_is_refused_or_ends_early_at_every_length,

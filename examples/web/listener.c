@@ -3,18 +3,18 @@
  * libwebsockets' own listener, at the limit of descriptors, fails in accept() and tries again for ever. This
  * one pauses: a further connection waits in the system's queue and costs nothing. It goes on when a
  * connection has ended, or, if others of the process took the last descriptors, after a while. */
-#include "echo_chat.h"
+#include "web.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
-#include <stdio.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { PAUSE_MS = 100, ACCEPTS_AT_ONCE_MAX = 64 };
+enum { PAUSE_MS = 100, ACCEPTS_AT_ONCE_MAX = 64, DESCRIPTORS_MAX = 1048576 };
 
 /* ------------------------------------------------------------------------------------- listen */
 
@@ -69,51 +69,74 @@ static int listen_on(const struct sockaddr_storage *address) {
     return -1;
 }
 
-int listener_open(struct server *server, const struct options *options) {
+const char *web_listen(struct web_listener *listener, struct lws_vhost *vhost, const char *protocol,
+                       const char *host, int port) {
     struct sockaddr_storage address = { 0 };
     socklen_t size = sizeof address;
-    bool found = find_address(options->listen_host, options->listen_port, &address);
-    int fd = found ? listen_on(&address) : -1;
-    if (fd < 0 || getsockname(fd, (struct sockaddr *)&address, &size) != 0) {
-        fprintf(stderr, "echo-chat: cannot listen on %s port %d: %s\n", options->listen_host,
-                options->listen_port, found ? strerror(errno) : "not an address of this machine");
-        return -1;
-    }
-    server->listen_port = ntohs(address.ss_family == AF_INET
-                                    ? ((struct sockaddr_in *)&address)->sin_port
-                                    : ((struct sockaddr_in6 *)&address)->sin6_port);
-    server->listener = server_watch(server, fd, "listener");
-    return server->listener != NULL ? 0 : -1;
+    if (!find_address(host, port, &address))
+        return "not an address of this machine";
+    int fd = listen_on(&address);
+    if (fd < 0 || getsockname(fd, (struct sockaddr *)&address, &size) != 0)
+        return strerror(errno);
+    listener->port = ntohs(address.ss_family == AF_INET
+                               ? ((struct sockaddr_in *)&address)->sin_port
+                               : ((struct sockaddr_in6 *)&address)->sin6_port);
+    listener->vhost = vhost;
+    listener->wsi = web_watch(vhost, fd, protocol);
+    return listener->wsi != NULL ? NULL : "out of memory";
+}
+
+struct lws *web_watch(struct lws_vhost *vhost, int fd, const char *protocol) {
+    lws_sock_file_fd_type descriptor = { .filefd = fd };
+    return fd < 0 ? NULL
+                  : lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_RAW_FILE_DESC, descriptor, protocol,
+                                               NULL);
 }
 
 /* ------------------------------------------------------------------------------------- accept */
 
 static void go_on(lws_sorted_usec_list_t *timer) {
-    struct server *server = lws_container_of(timer, struct server, accept_again);
-    server->accept_paused = false;
-    lws_rx_flow_control(server->listener, 1);
+    lws_rx_flow_control(lws_container_of(timer, struct web_listener, again)->wsi, 1);
 }
 
-static void pause_accepting(struct server *server) {
-    server->accept_paused = true;
-    lws_rx_flow_control(server->listener, 0);
-    lws_sul_schedule(server->context, 0, &server->accept_again, go_on, PAUSE_MS * LWS_US_PER_MS);
+static void pause_accepting(struct web_listener *listener) {
+    lws_rx_flow_control(listener->wsi, 0);
+    lws_sul_schedule(lws_get_context(listener->wsi), 0, &listener->again, go_on,
+                     PAUSE_MS * LWS_US_PER_MS);
 }
 
-void listener_readable(struct server *server) {
+void web_accept(struct web_listener *listener) {
     for (int i = 0; i < ACCEPTS_AT_ONCE_MAX; i++) {
-        if (server->connections_count >= server->connections_max) {
-            pause_accepting(server);
+        if (listener->connections_count >= listener->connections_max) {
+            pause_accepting(listener);
             return;
         }
-        int fd = accept4(lws_get_socket_fd(server->listener), NULL, NULL,
+        int fd = accept4(lws_get_socket_fd(listener->wsi), NULL, NULL,
                          SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            lws_adopt_socket_vhost(server->vhost, fd); /* or it has closed it */
+            lws_adopt_socket_vhost(listener->vhost, fd); /* or it has closed it */
             continue;
         }
         if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-            pause_accepting(server);
+            pause_accepting(listener);
         return;
     }
+}
+
+/* -------------------------------------------------------------------------------- descriptors */
+
+static unsigned at_most(unsigned count, unsigned most) {
+    return count < most ? count : most;
+}
+
+unsigned web_reserve_descriptors(unsigned connections, unsigned others) {
+    unsigned wanted = at_most(connections, DESCRIPTORS_MAX) + others;
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
+        return 0;
+    /* No more than that: libwebsockets makes its tables as large as the limit. */
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+    setrlimit(RLIMIT_NOFILE, &limit);
+    unsigned have = (unsigned)limit.rlim_cur;
+    return have - at_most(others, have / 2);
 }
