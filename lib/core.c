@@ -460,7 +460,7 @@ void wsf_core_stats(const wsf_core *core, wsfan_stats *stats) {
     stats->peers_refusing = wsf_dial_refusers(core, (wsf_now){ core->last_ms, 0 }, refusers);
 }
 
-_Static_assert(WSF_KNOWN_MAX == WSF_PEERS_MAX + WSF_SUBSCRIBERS_MAX, "both are told of");
+_Static_assert(WSF_KNOWN_MAX >= WSF_PEERS_MAX + WSF_SUBSCRIBERS_MAX, "both are told of");
 
 static void fill_peer(const wsf_core *core, const wsf_peer *peer, wsfan_peer_stats *out) {
     bool fresh = core->last_ms < peer->heard_ms + core->config.silent_ms;
