@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
@@ -16,14 +17,14 @@
 enum {
     KEY_BYTES = 32,
     PART_SIZE_MAX = 256, /* of a request; the largest that ZeroMQ makes is an address */
-    SHARE_COUNT = 64
+    SHARE_COUNT = 64,
+    SHUT_OUT_MS = 1000
 };
 
 struct wsf_auth {
     void *socket;
     const wsf_keys *keys;
-    uint32_t last;
-    uint64_t serial;
+    uint64_t shut_out_until_ms[WSF_KEYS_MAX]; /* by place; 0: not */
 };
 
 int wsf_auth_complete(wsf_certificate *certificate) {
@@ -71,7 +72,19 @@ void wsf_auth_close(wsf_auth *auth) {
 
 void wsf_auth_set_keys(wsf_auth *auth, const wsf_keys *keys) {
     auth->keys = keys;
-    auth->last = 0;
+    memset(auth->shut_out_until_ms, 0, sizeof auth->shut_out_until_ms);
+}
+
+static uint64_t now_ms(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
+void wsf_auth_shut_out(wsf_auth *auth, const char *key) {
+    int place = wsf_keys_find(auth->keys, key);
+    if (place >= 0)
+        auth->shut_out_until_ms[place] = now_ms() + SHUT_OUT_MS;
 }
 
 bool wsf_auth_listen(const wsf_auth *auth, void *socket) {
@@ -92,11 +105,6 @@ bool wsf_auth_dial(const wsf_auth *auth, void *socket, const char *key) {
 
 void *wsf_auth_socket(const wsf_auth *auth) {
     return auth->socket;
-}
-
-uint32_t wsf_auth_last(const wsf_auth *auth, uint64_t *serial) {
-    *serial = auth->serial;
-    return auth->last;
 }
 
 /* ------------------------------------------------------------------------------------- requests */
@@ -142,7 +150,8 @@ static int judge(const wsf_auth *auth, const request *r) {
         !part_is(r, MECHANISM, "CURVE") || r->sizes[PARTS_BEFORE_KEY] != KEY_BYTES ||
         zmq_z85_encode(key.text, r->data[PARTS_BEFORE_KEY], KEY_BYTES) == NULL)
         return -1;
-    return wsf_keys_find(auth->keys, key.text);
+    int place = wsf_keys_find(auth->keys, key.text);
+    return place >= 0 && now_ms() < auth->shut_out_until_ms[place] ? -1 : place;
 }
 
 static void send_part(void *socket, const void *data, size_t size, bool last) {
@@ -170,12 +179,7 @@ bool wsf_auth_answer(wsf_auth *auth) {
         if (r.count < REQUEST + 1 || r.sizes[ASKER] > PART_SIZE_MAX ||
             r.sizes[REQUEST] > PART_SIZE_MAX)
             continue; /* nobody to answer to */
-        int place = judge(auth, &r);
-        if (place >= 0) {
-            auth->last = (uint32_t)place;
-            auth->serial++;
-        }
-        reply(auth, &r, place);
+        reply(auth, &r, judge(auth, &r));
     }
     return count == SHARE_COUNT;
 }

@@ -17,6 +17,9 @@ void wsf_auth_close(wsf_auth *auth); /* NULL is allowed */
 
 void wsf_auth_set_keys(wsf_auth *auth, const wsf_keys *keys);
 
+/* Whoever has this key did what no peer does: for a second nobody comes in with it. */
+void wsf_auth_shut_out(wsf_auth *auth, const char *key);
+
 /* Makes a socket, before it is bound or connected, answer only to who is let in / talk only to the
  * node with that key. Both false: the socket must not be used. */
 bool wsf_auth_listen(const wsf_auth *auth, void *socket);
@@ -25,8 +28,5 @@ bool wsf_auth_dial(const wsf_auth *auth, void *socket, const char *key);
 /* Readable while there is something to answer. */
 void *wsf_auth_socket(const wsf_auth *auth);
 bool wsf_auth_answer(wsf_auth *auth); /* whether there may be more */
-
-/* The place in keys->allowed of the last one that was let in, and how many were. */
-uint32_t wsf_auth_last(const wsf_auth *auth, uint64_t *serial);
 
 #endif

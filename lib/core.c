@@ -449,10 +449,9 @@ void wsf_core_count_drop(wsf_core *core, wsfan_drop reason, uint64_t count) {
 
 void wsf_core_stats(const wsf_core *core, wsfan_stats *stats) {
     *stats = core->stats;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        stats->peers += core->peers[i].node != 0;
+    stats->peers = (uint32_t)wsf_core_peers(core, NULL, 0);
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
         stats->peers_up += core->peers[i].node != 0 && core->peers[i].state == WSFAN_PEER_UP;
-    }
     for (uint64_t bits = core->loops; bits != 0; bits &= bits - 1)
         stats->loops++;
     stats->chats = core->interest.local_count;
@@ -468,24 +467,47 @@ void wsf_core_stats(const wsf_core *core, wsfan_stats *stats) {
     stats->peers_refusing = wsf_dial_refusers(core, (wsf_now){ core->last_ms, 0 }, refusers);
 }
 
+_Static_assert(WSF_KNOWN_MAX >= WSF_PEERS_MAX + WSF_SUBSCRIBERS_MAX, "both are told of");
+
+static void fill_peer(const wsf_core *core, const wsf_peer *peer, wsfan_peer_stats *out) {
+    bool fresh = core->last_ms < peer->heard_ms + core->config.silent_ms;
+    *out = peer->stats;
+    out->node = peer->node;
+    memcpy(out->name, peer->name, sizeof out->name);
+    memcpy(out->endpoint, peer->endpoint, sizeof out->endpoint);
+    out->state = peer->state;
+    out->queue_count = peer->link.queue.count;
+    out->queue_bytes = peer->link.queue_bytes;
+    out->window_bytes = peer->link.sent_bytes;
+    out->held_bytes = peer->link.held_bytes;
+    out->we_hear = fresh && wsf_dial_connected(core, peer->node);
+    out->hears_us = peer->reachable;
+}
+
+/* Whether it is no peer, for now: it may be one that was given up as long as it could not be heard. */
+static bool is_subscriber_only(const wsf_core *core, uint64_t node) {
+    if (node == 0 || node == core->config.node)
+        return false;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (core->peers[i].node == node)
+            return false;
+    return true;
+}
+
 size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capacity) {
     size_t count = 0;
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
-        if (peer->node == 0 || !peer->linked || peer->state == 0)
+        if (core->peers[i].node == 0)
             continue;
-        if (count < capacity) {
-            wsfan_peer_stats *out = &peers[count];
-            *out = peer->stats;
-            out->node = peer->node;
-            memcpy(out->name, peer->name, sizeof out->name);
-            memcpy(out->endpoint, peer->endpoint, sizeof out->endpoint);
-            out->state = peer->state;
-            out->queue_count = peer->link.queue.count;
-            out->queue_bytes = peer->link.queue_bytes;
-            out->window_bytes = peer->link.sent_bytes;
-            out->held_bytes = peer->link.held_bytes;
-        }
+        if (count < capacity)
+            fill_peer(core, &core->peers[i], &peers[count]);
+        count++;
+    }
+    for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX; i++) {
+        if (!is_subscriber_only(core, core->subscribers[i].node))
+            continue;
+        if (count < capacity)
+            peers[count] = (wsfan_peer_stats){ .node = core->subscribers[i].node, .hears_us = 1 };
         count++;
     }
     return count;

@@ -9,7 +9,10 @@
 #include "placement.h"
 #include "wire.h"
 
-enum { WSF_LOOPS_MAX = 64 }; /* of a node, one bit each */
+enum {
+    WSF_LOOPS_MAX = 64, /* of a node, one bit each */
+    WSF_KNOWN_MAX = 320 /* peers, and others that are connected to us */
+};
 
 typedef struct wsf_core wsf_core;
 
@@ -80,8 +83,11 @@ typedef struct {
 /* What the core wants done, at once and in this order. None of these may call the core. */
 typedef struct {
     void *user;
-    void (*connect)(void *user, uint32_t connection, const char *endpoint);
+    /* identity: of the key to try first there; 0: not known */
+    void (*connect)(void *user, uint32_t connection, const char *endpoint, uint32_t identity);
     void (*disconnect)(void *user, uint32_t connection);
+    /* Another node may be there by now, perhaps this one; the connection stands until one answers. */
+    void (*seek)(void *user, uint32_t connection, uint32_t identity);
     void (*send)(void *user, wsf_buffer *frame); /* frame is borrowed */
     /* takes over a reference to the message; false: the loop has no room for it */
     bool (*deliver)(void *user, unsigned loop, wsfan_message *message);
@@ -207,6 +213,7 @@ void wsf_core_count_drop(wsf_core *core, wsfan_drop reason, uint64_t count);
 
 /* Fills what the core knows of. */
 void wsf_core_stats(const wsf_core *core, wsfan_stats *stats);
+/* At most WSF_KNOWN_MAX. */
 size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capacity);
 
 #endif

@@ -30,7 +30,12 @@ static void dial(wsf_core *core, wsf_connection *connection) {
     connection->node = 0;
     connection->again_ms = 0;
     core->effects.connect(core->effects.user, (uint32_t)(connection - core->connections),
-                          connection->endpoint);
+                          connection->endpoint, wsf_identity_of(connection->likely));
+}
+
+static void seek(wsf_core *core, const wsf_connection *connection, uint64_t node) {
+    core->effects.seek(core->effects.user, (uint32_t)(connection - core->connections),
+                       wsf_identity_of(node));
 }
 
 static void forget(wsf_core *core, wsf_connection *connection) {
@@ -69,11 +74,14 @@ static wsf_connection *place(wsf_core *core, bool urgent) {
     return oldest;
 }
 
-static bool add(wsf_core *core, const char *endpoint, uint32_t named, bool urgent, wsf_now now) {
+static bool add(wsf_core *core, const char *endpoint, uint64_t likely, uint32_t named, bool urgent,
+                wsf_now now) {
     wsf_connection *connection = place(core, urgent);
     if (connection == NULL)
         return false;
-    *connection = (wsf_connection){ .used = true, .named = named, .since_ms = now.ms };
+    *connection = (wsf_connection){
+        .used = true, .named = named, .likely = likely, .since_ms = now.ms
+    };
     wsf_copy_text(connection->endpoint, sizeof connection->endpoint, wsfan_string(endpoint));
     dial(core, connection);
     return true;
@@ -123,17 +131,25 @@ void wsf_dial_name(wsf_core *core, unsigned source, const char *const *endpoints
     core->surplus[source] = 0;
     for (size_t i = 0; i < count; i++)
         if (strcmp(endpoints[i], core->endpoint) != 0 && find(core, endpoints[i]) == NULL &&
-            !add(core, endpoints[i], bit, true, now))
+            !add(core, endpoints[i], 0, bit, true, now))
             core->surplus[source]++;
 }
 
-bool wsf_dial_hearsay(wsf_core *core, const char *endpoint, bool own_word, wsf_now now) {
-    if (find(core, endpoint) != NULL)
+bool wsf_dial_hearsay(wsf_core *core, const char *endpoint, uint64_t node, bool own_word,
+                      wsf_now now) {
+    wsf_connection *known = find(core, endpoint);
+    if (known != NULL) {
+        const wsf_peer *peer = wsf_peer_find(core, known->node);
+        if (known->dialled && (peer == NULL || peer->state != WSFAN_PEER_UP)) {
+            known->likely = node;
+            seek(core, known, node);
+        }
         return true;
+    }
     uint32_t pending = 0;
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
         pending += abandoned(&core->connections[i]);
-    return (own_word || pending < WSF_HEARSAY_MAX) && add(core, endpoint, 0, own_word, now);
+    return (own_word || pending < WSF_HEARSAY_MAX) && add(core, endpoint, node, 0, own_word, now);
 }
 
 /* ---------------------------------------------------------------------------------------- nodes */
@@ -174,6 +190,7 @@ void wsf_dial_identify(wsf_core *core, uint32_t number, uint64_t node, wsf_now n
         connection->again_ms = now.ms + quiet_ms(core);
     if (before == node)
         return;
+    connection->likely = node;
     if (node == core->config.node) {
         rest(core, connection, node);
     } else {
@@ -203,14 +220,21 @@ void wsf_dial_linked(wsf_core *core, const wsf_peer *peer, wsf_now now) {
             continue;
         connection->refused = WSFAN_REASON_NONE;
         if (connection->dialled && !is_own_word(peer, connection))
-            wsf_dial_hearsay(core, peer->endpoint, true, now);
+            wsf_dial_hearsay(core, peer->endpoint, peer->node, true, now);
     }
 }
 
 static void redial(wsf_core *core, uint32_t number) {
     core->connections[number].again_ms = 0;
     core->effects.disconnect(core->effects.user, number);
-    core->effects.connect(core->effects.user, number, core->connections[number].endpoint);
+    core->effects.connect(core->effects.user, number, core->connections[number].endpoint,
+                          wsf_identity_of(core->connections[number].likely));
+}
+
+void wsf_dial_doubt(wsf_core *core, uint64_t node) {
+    for (uint32_t i = 0; i < core->connections_count; i++)
+        if (core->connections[i].dialled && core->connections[i].node == node)
+            seek(core, &core->connections[i], 0);
 }
 
 void wsf_dial_again(wsf_core *core, uint64_t node) {
@@ -236,6 +260,8 @@ void wsf_dial_release(wsf_core *core, uint64_t node) {
             forget(core, connection);
         else if (!connection->dialled)
             dial(core, connection);
+        else
+            seek(core, connection, 0);
     }
 }
 

@@ -8,10 +8,11 @@
 void wsf_dial_name(wsf_core *core, unsigned source, const char *const *endpoints, size_t count,
                    wsf_now now);
 
-/* Dials an endpoint that no source names, unless it is known already. own_word: the node there has
- * just introduced itself; else somebody else told of it, who is not believed without end. False:
- * there is no place for it. */
-bool wsf_dial_hearsay(wsf_core *core, const char *endpoint, bool own_word, wsf_now now);
+/* A node lives at an endpoint. One that is not known yet is dialled; at one that is, and where no
+ * live peer answers, that node is looked for. own_word: the node has just introduced itself; else
+ * somebody else told of it, who is not believed without end. False: there is no place for it. */
+bool wsf_dial_hearsay(wsf_core *core, const char *endpoint, uint64_t node, bool own_word,
+                      wsf_now now);
 
 /* Whether a connection carries what this node says. */
 bool wsf_dial_connected(const wsf_core *core, uint64_t node);
@@ -21,6 +22,9 @@ void wsf_dial_identify(wsf_core *core, uint32_t connection, uint64_t node, wsf_n
 
 /* A link with a peer is established, and with it known where the peer itself says that it is. */
 void wsf_dial_linked(wsf_core *core, const wsf_peer *peer, wsf_now now);
+
+/* Its connection to us has ended: perhaps it has too, and another is where it was. */
+void wsf_dial_doubt(wsf_core *core, uint64_t node);
 
 /* Dials a node again, at every endpoint that is known to lead to it. */
 void wsf_dial_again(wsf_core *core, uint64_t node);

@@ -276,6 +276,7 @@ void wsf_greet_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_no
         if (peer == NULL)
             return;
         peer->reachable = false;
+        wsf_dial_doubt(core, node);
         if (peer->linked && peer->state == WSFAN_PEER_UP)
             set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
     }
@@ -318,7 +319,7 @@ void wsf_greet_introduction(wsf_core *core, const wsf_introduction *introduction
     if (peer == NULL && (peer = add_peer(core, node, introduction->endpoint, now)) == NULL)
         return;
     if (!wsf_dial_connected(core, node) &&
-        !wsf_dial_hearsay(core, introduction->endpoint, true, now)) {
+        !wsf_dial_hearsay(core, introduction->endpoint, node, true, now)) {
         refuse(core, node, peer->name, introduction->endpoint, WSFAN_REASON_LIMIT);
         return;
     }
@@ -338,7 +339,8 @@ void wsf_greet_known(wsf_core *core, const wsf_known_peer *known, wsf_now now) {
         return;
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     wsf_copy_text(endpoint, sizeof endpoint, known->endpoint);
-    (void)wsf_dial_hearsay(core, endpoint, false, now); /* else the peer tells of it again */
+    /* Without a place for it now, the peer tells of it again. */
+    (void)wsf_dial_hearsay(core, endpoint, known->node, false, now);
 }
 
 /* --------------------------------------------------------------------------------------- hello */

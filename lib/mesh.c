@@ -86,8 +86,8 @@ static void free_reply(wsf_mesh_reply *reply) {
 static bool may_subscribe(void *user, uint32_t identity, const void *topic, size_t size) {
     wsf_introduction introduction;
     bool known = wsf_read_topic(topic, size, &introduction) != WSF_TOPIC_OTHER;
-    bool own = known && introduction.node >> 32 == identity;
-    if (!own)
+    bool own = known && (identity == 0 || introduction.node >> 32 == identity);
+    if (!own && identity != 0)
         wsf_core_count_drop(((wsf_mesh *)user)->out.core, WSFAN_DROP_FORGED, 1);
     return own;
 }
@@ -619,6 +619,8 @@ void wsf_mesh_set_keys(wsf_mesh *mesh, wsf_keys *keys) {
 void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats) {
     pthread_mutex_lock(&mesh->lock);
     wsf_core_stats(mesh->out.core, stats);
+    if (mesh->out.sockets != NULL)
+        stats->connections_ended = wsf_sockets_ended(mesh->out.sockets);
     pthread_mutex_unlock(&mesh->lock);
     stats->dropped[WSFAN_DROP_PUBLISH_QUEUE] = atomic_load(&mesh->refused);
     wsf_queue_depth(&mesh->mailbox.queue, &stats->publish_queue_count, &stats->publish_queue_bytes);

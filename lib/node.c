@@ -591,10 +591,10 @@ int wsfan_node_peers(wsfan_node *node, wsfan_peer_stats *peers, size_t capacity,
     if (count == NULL || (capacity > 0 && (peers == NULL || peers[0].struct_size == 0 ||
                                            peers[0].struct_size > sizeof *peers)))
         return WSFAN_EINVAL;
-    wsfan_peer_stats *all = wsf_alloc_zero(PEERS_MAX, sizeof *all);
+    wsfan_peer_stats *all = wsf_alloc_zero(WSF_KNOWN_MAX, sizeof *all);
     if (all == NULL)
         return WSFAN_ENOMEM;
-    *count = wsf_mesh_peers(node->mesh, all, PEERS_MAX);
+    *count = wsf_mesh_peers(node->mesh, all, WSF_KNOWN_MAX);
     size_t stride = capacity > 0 ? peers[0].struct_size : 0;
     for (size_t i = 0; i < *count && i < capacity; i++) {
         all[i].struct_size = stride;

@@ -1,12 +1,16 @@
 /* Answers for carrying out what the core decides, whoever runs it. Never waits for a loop. */
 #include "outlets.h"
 
-static void on_connect(void *user, uint32_t connection, const char *endpoint) {
-    wsf_sockets_connect(((wsf_outlets *)user)->sockets, connection, endpoint);
+static void on_connect(void *user, uint32_t connection, const char *endpoint, uint32_t identity) {
+    wsf_sockets_connect(((wsf_outlets *)user)->sockets, connection, endpoint, identity);
 }
 
 static void on_disconnect(void *user, uint32_t connection) {
     wsf_sockets_disconnect(((wsf_outlets *)user)->sockets, connection);
+}
+
+static void on_seek(void *user, uint32_t connection, uint32_t identity) {
+    wsf_sockets_seek(((wsf_outlets *)user)->sockets, connection, identity);
 }
 
 static void on_send(void *user, wsf_buffer *frame) {
@@ -137,9 +141,10 @@ static void on_probe(void *user, uint64_t node, const char *endpoint) {
 }
 
 wsf_effects wsf_outlets_effects(wsf_outlets *out) {
-    return (wsf_effects){ out,     on_connect, on_disconnect, on_send,     on_deliver, on_joined,
-                          on_peer, on_gap,     on_result,     on_presence, on_errand,  on_reply,
-                          on_view, on_shed,    on_sessions,   on_quiet,    on_drained, on_probe };
+    return (wsf_effects){ out,         on_connect, on_disconnect, on_seek, on_send,
+                          on_deliver,  on_joined,  on_peer,       on_gap,  on_result,
+                          on_presence, on_errand,  on_reply,      on_view, on_shed,
+                          on_sessions, on_quiet,   on_drained,    on_probe };
 }
 
 void wsf_outlets_add_loop(wsf_outlets *out, unsigned loop, wsf_inbox *inbox) {

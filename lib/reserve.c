@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <wsfan/wsfan.h>
 
@@ -50,4 +51,11 @@ int wsf_reserve_check(unsigned descriptors, unsigned threads) {
     assert(descriptors <= DESCRIPTORS_MAX && threads <= THREADS_MAX);
     int error = check_descriptors(descriptors);
     return error == WSFAN_OK ? check_threads(threads) : error;
+}
+
+unsigned wsf_reserve_share(unsigned part, unsigned max) {
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / part >= max)
+        return max;
+    return limit.rlim_cur >= part ? (unsigned)(limit.rlim_cur / part) : 1;
 }

@@ -7,4 +7,7 @@
  * WSFAN_OK. */
 int wsf_reserve_check(unsigned descriptors, unsigned threads);
 
+/* One in `part` of the descriptors that the process may have at present: 1..max. */
+unsigned wsf_reserve_share(unsigned part, unsigned max);
+
 #endif

@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
@@ -29,6 +30,7 @@
 #include <zmq.h>
 
 #include "connection.h"
+#include "door.h"
 #include "hash.h"
 #include "interfaces.h"
 #include "knock.h"
@@ -42,14 +44,17 @@ enum {
     HEARTBEAT_INTERVAL_MS = 2000,
     HEARTBEAT_TIMEOUT_MS = 6000,
     DENIED_COUNT = 256,
-    CONTEXT_DESCRIPTORS = 16, /* of the context, its threads, our sockets and the port; with some to
-                                 spare for the first connections */
-    CONTEXT_THREADS = 3,      /* reaper, I/O, and the mesh thread that follows */
-    WATCHED_MAX = WSF_WATCH_KNOCKS + WSF_KNOCKS_MAX
+    CONTEXT_DESCRIPTORS =
+        24,              /* of the context, its threads, our sockets, the port and its door; with
+                                 some to spare for the first connections */
+    CONTEXT_THREADS = 4, /* reaper, I/O, the door's, and the mesh thread that follows */
+    RECEIVED_BYTES_MAX = 2 * 1024, /* of a connection to our port, in the kernel, not read yet */
+    WATCHED_MAX = WSF_WATCH_KNOCKS + WSF_KNOCKS_MAX + WSF_TRIALS_MAX
 };
 
 struct wsf_sockets {
     void *publisher;
+    wsf_door *door;                /* NULL: for ipc, whose files say who may connect */
     bool publisher_unread;         /* there may be something to read, */
     bool auth_unread;              /* and the same */
     uint32_t denied[DENIED_COUNT]; /* subscriptions, by a hash of their topic */
@@ -109,17 +114,18 @@ static int check_path(const char *endpoint) {
 }
 
 /* What peers may be told: "" where no address that is bound is of use to them. */
-static void find_own_endpoint(wsf_sockets *sockets) {
+static void find_own_endpoint(wsf_sockets *sockets, uint16_t *port) {
     char bound[256];
     char host[WSF_INTERFACE_HOST_SIZE];
     size_t size = sizeof bound;
     if (zmq_getsockopt(sockets->publisher, ZMQ_LAST_ENDPOINT, bound, &size) != 0)
         bound[0] = '\0';
+    const char *colon = strrchr(bound, ':');
+    *port = colon != NULL ? (uint16_t)strtoul(colon + 1, NULL, 10) : 0;
     bool all4 = strncmp(bound, "tcp://0.0.0.0:", 14) == 0;
     bool all = strncmp(bound, "tcp://[::]:", 11) == 0; /* of both families */
     if ((all4 || all) && wsf_interfaces_address(NULL, all, host))
-        snprintf(sockets->endpoint, sizeof sockets->endpoint, "tcp://%s%s", host,
-                 strrchr(bound, ':'));
+        snprintf(sockets->endpoint, sizeof sockets->endpoint, "tcp://%s%s", host, colon);
     else if (wsf_endpoint_to_tell(bound, strlen(bound)))
         snprintf(sockets->endpoint, sizeof sockets->endpoint, "%.*s", WSF_ENDPOINT_SIZE_MAX, bound);
 }
@@ -153,15 +159,21 @@ static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
     wsf_zmq_set_int(sockets->publisher, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
     /* The other side hangs up too when it hears nothing for so long. */
     wsf_zmq_set_int(sockets->publisher, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
+    wsf_zmq_set_int(sockets->publisher, ZMQ_RCVBUF, RECEIVED_BYTES_MAX);
     zmq_setsockopt(sockets->publisher, ZMQ_ZAP_DOMAIN, "wsfan", 5);
     if (shared->auth != NULL && !wsf_auth_listen(shared->auth, sockets->publisher))
         return WSFAN_ESYSTEM;
     if ((error = check_path(endpoint)) != WSFAN_OK)
         return error;
+    bool tcp = strncmp(endpoint, "tcp:", 4) == 0;
+    if (tcp &&
+        (error = wsf_door_open(&sockets->door, shared->context, sockets->publisher)) != WSFAN_OK)
+        return error;
     if (zmq_bind(sockets->publisher, to_bind) != 0)
         return bind_error();
-    find_own_endpoint(sockets);
-    return WSFAN_OK;
+    uint16_t port;
+    find_own_endpoint(sockets, &port);
+    return tcp ? wsf_door_watch(sockets->door, port) : WSFAN_OK;
 }
 
 /* The handler is there before anybody can connect. */
@@ -197,6 +209,7 @@ int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_siz
     wsf_connections *shared = &sockets->connections;
     shared->frame_size_max = (int64_t)frame_size_max;
     shared->keys = keys;
+    shared->trials_max = wsf_reserve_share(WSF_TRIALS_PART, WSF_TRIALS_MAX);
     shared->watch_fd = epoll_create1(EPOLL_CLOEXEC);
     sockets->knocks.watch_fd = shared->watch_fd;
     sockets->knocks.watch_number = WSF_WATCH_KNOCKS;
@@ -233,6 +246,7 @@ void wsf_sockets_close(wsf_sockets *sockets, int linger_ms) {
     wsf_knocks_end(&sockets->knocks);
     if (sockets->received != NULL)
         wsf_buffer_unref(sockets->received);
+    wsf_door_close(sockets->door);
     if (sockets->publisher != NULL) {
         wsf_zmq_set_int(sockets->publisher, ZMQ_LINGER, linger_ms);
         zmq_close(sockets->publisher);
@@ -244,6 +258,10 @@ void wsf_sockets_close(wsf_sockets *sockets, int linger_ms) {
     if (shared->watch_fd >= 0)
         close(shared->watch_fd);
     wsf_free(sockets);
+}
+
+uint64_t wsf_sockets_ended(const wsf_sockets *sockets) {
+    return sockets->door != NULL ? wsf_door_ended(sockets->door) : 0;
 }
 
 const char *wsf_sockets_endpoint(const wsf_sockets *sockets) {
@@ -262,8 +280,13 @@ void wsf_sockets_subscribe_to(wsf_sockets *sockets, const void *inbox, size_t in
     shared->introduction_size = introduction_size;
 }
 
-void wsf_sockets_connect(wsf_sockets *sockets, uint32_t number, const char *endpoint) {
-    wsf_connections_dial(&sockets->connections, number, endpoint);
+void wsf_sockets_connect(wsf_sockets *sockets, uint32_t number, const char *endpoint,
+                         uint32_t identity) {
+    wsf_connections_dial(&sockets->connections, number, endpoint, identity);
+}
+
+void wsf_sockets_seek(wsf_sockets *sockets, uint32_t number, uint32_t identity) {
+    wsf_connections_seek(&sockets->connections, number, identity);
 }
 
 void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t number) {
@@ -363,31 +386,54 @@ static uint32_t *denials(wsf_sockets *sockets, const uint8_t *topic, size_t size
     return &sockets->denied[hash % DENIED_COUNT];
 }
 
+/* Whether a peer may subscribe to that, and may go on doing so by this connection. */
+static bool is_in_order(wsf_sockets *sockets, zmq_msg_t *notice, const char *user,
+                        const wsf_sockets_handler *handler) {
+    const uint8_t *data = zmq_msg_data(notice);
+    uint32_t identity = user != NULL ? wsf_hash_identity(user) : 0;
+    bool known = user == NULL || wsf_keys_find(sockets->connections.keys, user) >= 0;
+    bool in_order = known && handler->may_subscribe(handler->user, identity, data + 1,
+                                                    zmq_msg_size(notice) - 1);
+    if (sockets->door == NULL || data[0] == 0)
+        return in_order;
+    int descriptor = zmq_msg_get(notice, ZMQ_SRCFD);
+    wsf_door_verdict verdict = wsf_door_judge(sockets->door, descriptor, identity, in_order);
+    if (verdict == WSF_DOOR_OFFENDS && user != NULL)
+        wsf_auth_shut_out(sockets->connections.auth, user);
+    return verdict == WSF_DOOR_COUNTS;
+}
+
 /* Whether the notice counts. Where there are keys the publisher's socket leaves it to us whom it
  * sends a topic, so that nobody reads what is for somebody else. */
 static bool admit(wsf_sockets *sockets, zmq_msg_t *notice, const wsf_sockets_handler *handler) {
     const uint8_t *data = zmq_msg_data(notice);
     const uint8_t *topic = data + 1;
     size_t size = zmq_msg_size(notice) - 1;
+    bool keyed = sockets->connections.auth != NULL;
     const char *user = zmq_msg_gets(notice, "User-Id");
     uint32_t *denied = denials(sockets, topic, size);
     bool subscribed = data[0] == 1;
-    if (user == NULL) {
+    if (zmq_msg_gets(notice, "Socket-Type") == NULL) { /* its connection has ended */
         if (subscribed || *denied == 0)
             return !subscribed;
         --*denied;
         return false;
     }
-    bool allowed = wsf_keys_find(sockets->connections.keys, user) >= 0 &&
-                   handler->may_subscribe(handler->user, wsf_hash_identity(user), topic, size);
+    bool allowed = (user != NULL) == keyed && is_in_order(sockets, notice, user, handler);
     int option = subscribed ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE;
-    if (allowed)
+    if (allowed && keyed)
         allowed = zmq_setsockopt(sockets->publisher, option, topic, size) == 0;
     if (!allowed && subscribed && *denied < UINT32_MAX)
         ++*denied;
     else if (!allowed && !subscribed && *denied > 0)
         --*denied;
     return allowed;
+}
+
+/* What is no subscription no peer sends. */
+static void turn_out(wsf_sockets *sockets, zmq_msg_t *message) {
+    if (sockets->door != NULL && zmq_msg_gets(message, "Socket-Type") != NULL)
+        wsf_door_judge(sockets->door, zmq_msg_get(message, ZMQ_SRCFD), 0, false);
 }
 
 static void receive_subscriptions(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
@@ -398,10 +444,13 @@ static void receive_subscriptions(wsf_sockets *sockets, const wsf_sockets_handle
         const uint8_t *data = zmq_msg_data(&message);
         size_t size = zmq_msg_size(&message);
         bool notice = size > 0 && data[0] <= 1;
-        if (notice && (sockets->connections.auth == NULL || admit(sockets, &message, handler)))
+        if (notice && admit(sockets, &message, handler)) {
             handler->subscription(handler->user, data[0] == 1, data + 1, size - 1);
-        else
+        } else {
             handler->stray(handler->user);
+            if (!notice)
+                turn_out(sockets, &message);
+        }
         count++;
     }
     zmq_msg_close(&message);
@@ -477,7 +526,7 @@ static bool receive_frame(wsf_sockets *sockets, void *socket, uint32_t number,
     if (!receive_part(frame, socket))
         return false;
     wsf_connection *from = &sockets->connections.list[number];
-    from->proven = true;
+    wsf_connections_heard(from);
     if (receive_rest(frame, socket))
         handler->frame(handler->user, number, from->identity, &frame->buffer);
     else

@@ -13,7 +13,7 @@ typedef struct wsf_sockets wsf_sockets;
 
 typedef struct {
     void *user;
-    /* Whether the node with this identity may subscribe; asked where there are keys. */
+    /* Whether a node with this identity may subscribe; 0: there are no keys. */
     bool (*may_subscribe)(void *user, uint32_t identity, const void *topic, size_t size);
     void (*subscription)(void *user, bool subscribed, const void *topic, size_t size);
     /* frame is borrowed; identity: of the key of the node that sent it, 0: there are no keys */
@@ -40,18 +40,26 @@ void wsf_sockets_close(wsf_sockets *sockets, int linger_ms);
  * address of this machine that others can use. "": none. */
 const char *wsf_sockets_endpoint(const wsf_sockets *sockets);
 
+/* How many connections to the endpoint were ended, see wsfan_stats. [any] */
+uint64_t wsf_sockets_ended(const wsf_sockets *sockets);
+
 /* What each connection subscribes to; once, before the first. Copied. */
 void wsf_sockets_subscribe_to(wsf_sockets *sockets, const void *inbox, size_t inbox_size,
                               const void *introduction, size_t introduction_size);
 
 /* Connections are numbered by the caller, 0..255. A socket that cannot be had now is tried
- * again. */
-void wsf_sockets_connect(wsf_sockets *sockets, uint32_t connection, const char *endpoint);
+ * again. identity: of the key to try first; 0: not known. */
+void wsf_sockets_connect(wsf_sockets *sockets, uint32_t connection, const char *endpoint,
+                         uint32_t identity);
 void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t connection);
 
 /* Asks whether anybody takes connections at an endpoint with an address, and tells the handler with the
  * node's id: a connection, or a refusal; nothing where there is no answer. One question for each node. */
 void wsf_sockets_probe(wsf_sockets *sockets, uint64_t node, const char *endpoint);
+
+/* Where there are keys: looks for who else may be at the endpoint, this identity first, while the
+ * connection stands. */
+void wsf_sockets_seek(wsf_sockets *sockets, uint32_t connection, uint32_t identity);
 
 /* Sends a frame, keeping a reference until it has left. Never blocks; a frame that nobody is
  * subscribed to is dropped. */

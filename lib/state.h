@@ -125,6 +125,8 @@ typedef struct {
     uint32_t named; /* bits of the sources that name it */
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     uint64_t node; /* who answered there last; 0: nobody yet */
+    uint64_t
+        likely; /* who answered or is said to live there, whose key is tried first; 0: nobody */
     uint64_t since_ms;
     uint64_t again_ms;    /* it is dialled anew then, unless a peer is heard by it; 0: to be set */
     wsfan_reason refused; /* why that node will not have us, until it will */

@@ -11,12 +11,12 @@ rows request
 roster presence news entry wire reader registry interest link placement
 core.h state rollcall results asks dial probe standing greet route frame plan sender tasks receiver core attendance members
 moves perform
-mailbox inbox auth knock connection socket outlets mesh discovery loop
+mailbox inbox auth knock connection door socket outlets mesh discovery loop
 options node requests
 "
 
 # Who may see a library, and nobody else.
-OWNERS="zmq.h:socket,auth,connection msgpack.h:wire,reader xxhash.h:wire sodium/:hash ares.h:discovery"
+OWNERS="zmq.h:socket,auth,connection,door msgpack.h:wire,reader xxhash.h:wire sodium/:hash ares.h:discovery"
 
 # check DIR: prints what is wrong
 check() {

@@ -133,6 +133,8 @@ static void stats_peers(struct server *server, struct writer *json) {
         writer_format(json, ",\"endpoint\":");
         writer_string(json, peer->endpoint);
         writer_format(json, ",\"state\":\"%s\"", peers_state(peer->state));
+        writer_format(json, ",\"we_hear\":%s,\"hears_us\":%s", peer->we_hear ? "true" : "false",
+                      peer->hears_us ? "true" : "false");
 #define FIELD(name) writer_format(json, ",\"" #name "\":%" PRIu64, peer->name)
         FIELD(messages_in), FIELD(messages_out);
         FIELD(payload_bytes_in), FIELD(payload_bytes_out);

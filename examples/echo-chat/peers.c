@@ -6,12 +6,13 @@
 #include <stdlib.h>
 
 enum {
-    PEERS_COUNT_MAX = 64, /* the library's limit */
+    PEERS_COUNT_MAX = 64, /* the library's limit; who is no peer yet comes behind these */
     MEET_S = 5
 };
 
 const char *peers_state(wsfan_peer_event event) {
-    return event == WSFAN_PEER_UP ? "up" : event == WSFAN_PEER_SILENT ? "silent" : "down";
+    static const char *const texts[] = { "meeting", "up", "silent", "down" };
+    return event <= WSFAN_PEER_DOWN ? texts[event] : "refused";
 }
 
 wsfan_peer_stats *peers_list(const struct server *server, size_t *count) {
@@ -54,10 +55,13 @@ void peers_welcome(struct client *client) {
     writer_format(&json, ",\"id\":\"%016" PRIx64 "\",\"node\":", wsfan_node_id(node));
     writer_string(&json, wsfan_node_name(node));
     writer_format(&json, ",\"replicas\":[");
+    const char *comma = "";
     for (size_t i = 0; i < count; i++) {
-        writer_format(&json,
-                      "%s{\"id\":\"%016" PRIx64 "\",\"state\":\"%s\",\"node\":", i == 0 ? "" : ",",
+        if (peers[i].state == WSFAN_PEER_MEETING)
+            continue;
+        writer_format(&json, "%s{\"id\":\"%016" PRIx64 "\",\"state\":\"%s\",\"node\":", comma,
                       peers[i].node, peers_state(peers[i].state));
+        comma = ",";
         writer_string(&json, peers[i].name);
         writer_format(&json, "}");
     }

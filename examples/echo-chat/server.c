@@ -13,7 +13,9 @@ enum {
     PING_S = 20,             /* without any traffic, so that no balancer thinks a client idle */
     HANG_UP_S = 30,
     OTHERS_COUNT = 24, /* standard streams, log, poll, event, signal and library descriptors */
-    MESH_COUNT = 256,  /* 64 peers, in and out, twice as many while connections are made anew */
+    /* 63 peers with four each, 128 for tries of keys, 256 that strangers may hold at its port, and some
+       of its own. */
+    MESH_COUNT = 656,
     HTTP_COUNT = 1024, /* connections that are no clients (yet) */
     CLIENTS_COUNT_MAX = 1048576
 };

@@ -81,7 +81,7 @@ static void node_name(const struct server *server, struct writer *json, uint64_t
     if (node == wsfan_node_id(server->node))
         name = wsfan_node_name(server->node);
     for (size_t i = 0; i < count; i++)
-        if (peers[i].node == node)
+        if (peers[i].node == node && peers[i].name[0] != '\0')
             name = peers[i].name;
     writer_string(json, name != NULL ? name : wsfan_address_text((wsfan_address){ node, 0 }, id));
     free(peers);

@@ -503,10 +503,11 @@ typedef struct {
 } wsfan_joined;
 
 typedef enum {
-    WSFAN_PEER_UP = 1,     /* the link works: new, or again after silent or down */
-    WSFAN_PEER_SILENT = 2, /* nothing heard for silent_ms, or its connection broke */
-    WSFAN_PEER_DOWN = 3,   /* gone, see the reason; barriers do not wait for it */
-    WSFAN_PEER_REFUSED = 4 /* it may not be a peer, see the reason; it is asked again at the latest
+    WSFAN_PEER_MEETING = 0, /* no link with it so far; in wsfan_peer_stats only */
+    WSFAN_PEER_UP = 1,      /* the link works: new, or again after silent or down */
+    WSFAN_PEER_SILENT = 2,  /* nothing heard for silent_ms, or its connection broke */
+    WSFAN_PEER_DOWN = 3,    /* gone, see the reason; barriers do not wait for it */
+    WSFAN_PEER_REFUSED = 4  /* it may not be a peer, see the reason; it is asked again at the latest
                               every down_ms, as long as it is named */
 } wsfan_peer_event;
 
@@ -1046,7 +1047,7 @@ WSFAN_API const char *wsfan_drop_text(wsfan_drop reason);
 typedef struct wsfan_stats {
     size_t struct_size; /* sizeof(wsfan_stats), set by the caller; only so much is filled */
     uint32_t loops;
-    uint32_t peers; /* known */
+    uint32_t peers; /* known: as many as wsfan_node_peers() tells of */
     uint32_t peers_up;
     uint64_t sessions;        /* open, of all loops */
     uint64_t chats;           /* chats and users with a session here */
@@ -1074,6 +1075,9 @@ typedef struct wsfan_stats {
     uint64_t presence_rows;     /* users in these, each once on each node */
     uint64_t presence_mended;   /* times that what we held of a peer's rows was not what it has */
     uint64_t peers_refusing;    /* nodes that refuse this one, as wsfan_result counts them */
+    uint64_t
+        connections_ended; /* of others to our endpoint: strangers that did not become peers within
+                                   10 s, or were too many; whoever sent what no peer sends */
 } wsfan_stats;
 
 typedef struct wsfan_peer_stats {
@@ -1081,7 +1085,7 @@ typedef struct wsfan_peer_stats {
     uint64_t node;
     char name[65];
     char endpoint[129];
-    wsfan_peer_event state; /* UP, SILENT or DOWN */
+    wsfan_peer_event state; /* MEETING, UP, SILENT or DOWN */
     uint64_t links;         /* begun with it, more than one where it or we had given one up */
     uint64_t messages_in, messages_out;
     uint64_t payload_bytes_in, payload_bytes_out; /* of those messages */
@@ -1095,6 +1099,8 @@ typedef struct wsfan_peer_stats {
     uint64_t queue_bytes;
     uint64_t window_bytes; /* sent and not acknowledged */
     uint64_t held_bytes;   /* received out of order */
+    uint32_t we_hear;      /* 1: by a connection of ours it was heard within silent_ms; else 0 */
+    uint32_t hears_us;     /* 1: it has a connection to our endpoint; else 0. A link takes both */
 } wsfan_peer_stats;
 
 typedef struct wsfan_loop_stats {
@@ -1114,8 +1120,10 @@ typedef struct wsfan_loop_stats {
  * library's), WSFAN_EFORK. [any] */
 WSFAN_API int wsfan_node_stats(wsfan_node *node, wsfan_stats *stats);
 
-/* Fills at most `capacity` elements of `peers` and sets *count to the number of known peers. peers
- * may be NULL when capacity is 0. */
+/* Fills at most `capacity` elements of `peers` and sets *count to the number of known peers, which is
+ * wsfan_stats.peers: those that we have, had, or try to have a link with, and those that are connected to our
+ * endpoint, to which ours may not lead (name and endpoint are "" where they are not known). peers may be
+ * NULL when capacity is 0. */
 WSFAN_API int wsfan_node_peers(wsfan_node *node, wsfan_peer_stats *peers, size_t capacity,
                                size_t *count);
 

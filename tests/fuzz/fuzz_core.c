@@ -19,10 +19,17 @@ enum {
 
 /* ------------------------------------------------------------------------------------- effects */
 
-static void on_connect(void *user, uint32_t connection, const char *endpoint) {
+static void on_connect(void *user, uint32_t connection, const char *endpoint, uint32_t identity) {
+    (void)identity;
     state *s = user;
     CHECK(connection < 256 && !s->connected[connection] && endpoint[0] != '\0');
     s->connected[connection] = true;
+}
+
+static void on_seek(void *user, uint32_t connection, uint32_t identity) {
+    state *s = user;
+    (void)identity;
+    CHECK(connection < 256 && s->connected[connection]);
 }
 
 static void on_disconnect(void *user, uint32_t connection) {
@@ -384,10 +391,10 @@ static void check_presence(const wsf_presence *p) {
 }
 
 static void check_bounds(const state *s) {
-    wsfan_peer_stats peers[64];
+    static wsfan_peer_stats peers[WSF_KNOWN_MAX];
     wsfan_stats stats;
-    size_t count = wsf_core_peers(s->core, peers, 64);
-    CHECK(count <= 64);
+    size_t count = wsf_core_peers(s->core, peers, WSF_KNOWN_MAX);
+    CHECK(count <= WSF_KNOWN_MAX);
     for (size_t i = 0; i < count; i++) {
         CHECK(peers[i].window_bytes <= WINDOW + CONTROL && peers[i].held_bytes <= WINDOW);
         CHECK(peers[i].queue_count <= QUEUE_COUNT);
@@ -395,7 +402,7 @@ static void check_bounds(const state *s) {
     for (unsigned i = 0; i < 3; i++)
         CHECK(s->core->peers[i].link.talk_bytes <= QUEUE_BYTES);
     wsf_core_stats(s->core, &stats);
-    CHECK(stats.chats <= CHATS && stats.peers <= 3 && stats.chats_remote <= REMOTE_CHATS);
+    CHECK(stats.chats <= CHATS && stats.peers == count && stats.chats_remote <= REMOTE_CHATS);
     CHECK(stats.joins_pending == s->tickets_out - s->tickets_back);
     CHECK(stats.requests_pending == s->asks_out - s->asks_back);
     CHECK(s->core->tasks_count <= REQUESTS);
@@ -544,9 +551,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                .protocol_min = WSF_PROTOCOL_MIN,
                                .protocol_max = WSF_PROTOCOL_MAX,
                                .slow_peer = size % 2 == 0 ? WSFAN_SLOW_DROP : WSFAN_SLOW_CUT };
-    wsf_effects effects = { &s,      on_connect, on_disconnect, on_send,     on_deliver, on_joined,
-                            on_peer, on_gap,     on_result,     on_presence, on_errand,  on_reply,
-                            on_view, on_shed,    on_sessions,   on_quiet,    on_drained, on_probe };
+    wsf_effects effects = { &s,          on_connect, on_disconnect, on_seek, on_send,
+                            on_deliver,  on_joined,  on_peer,       on_gap,  on_result,
+                            on_presence, on_errand,  on_reply,      on_view, on_shed,
+                            on_sessions, on_quiet,   on_drained,    on_probe };
     for (unsigned i = 0; i < SPEAKERS; i++)
         s.speakers[i].epoch = 100 * (i + 1);
     static wsf_reader *reader;

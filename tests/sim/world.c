@@ -252,7 +252,8 @@ static void bring_up(world *w, unsigned subscriber, conn *c) {
     subscribe(w, p, subscriber);
 }
 
-static void on_connect(void *user, uint32_t connection, const char *endpoint) {
+static void on_connect(void *user, uint32_t connection, const char *endpoint, uint32_t identity) {
+    (void)identity;
     node *n = user;
     conn *c = &n->conns[connection];
     assert(!c->wanted && c->head == NULL);
@@ -272,6 +273,13 @@ static void on_disconnect(void *user, uint32_t connection) {
     c->wanted = false;
     bring_down(n->world, n->index, c); /* calls another node's core, never the one at work */
     drop_frames(c);
+}
+
+/* The world has no keys: whoever is at an endpoint answers. */
+static void on_seek(void *user, uint32_t connection, uint32_t identity) {
+    (void)user;
+    (void)connection;
+    (void)identity;
 }
 
 /* Bytes are counted through both parts. */
@@ -543,9 +551,10 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
                     uint64_t peers) {
     node *n = &w->nodes[i];
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    wsf_effects effects = { n,       on_connect, on_disconnect, on_send,     on_deliver, on_joined,
-                            on_peer, on_gap,     on_result,     on_presence, on_errand,  on_reply,
-                            on_view, on_shed,    on_sessions,   on_quiet,    on_drained, on_probe };
+    wsf_effects effects = { n,           on_connect, on_disconnect, on_seek, on_send,
+                            on_deliver,  on_joined,  on_peer,       on_gap,  on_result,
+                            on_presence, on_errand,  on_reply,      on_view, on_shed,
+                            on_sessions, on_quiet,   on_drained,    on_probe };
     assert(n->core == NULL);
     endpoint_of(i, endpoint);
     wsf_core_config config = w->config;

@@ -771,7 +771,7 @@ END_TEST
 START_TEST(a_node_that_reaches_itself_is_told_so) {
     begin(27);
     world_start(w, 0, 0);
-    wsf_dial_hearsay(world_core(w, 0), "tcp://10.0.0.1:7000", true, world_now(w, 0));
+    wsf_dial_hearsay(world_core(w, 0), "tcp://10.0.0.1:7000", 1, true, world_now(w, 0));
     world_run(w, 1000);
     ck_assert_int_eq(last_reason[0], WSFAN_REASON_SELF);
     ck_assert_uint_eq(world_core(w, 0)->linked, 0);

@@ -386,13 +386,93 @@ START_TEST(a_node_that_may_not_be_a_peer_is_let_go_with_its_last_name) {
 }
 END_TEST
 
+START_TEST(who_is_said_to_live_at_an_endpoint_is_expected_there_unless_a_live_peer_answers) {
+    enum { SOMEBODY = 7 };
+    begin_pair(DNS);
+    name(1, HOST, NOWHERE, NULL);
+    ck_assert_uint_eq(at(1, NOWHERE)->likely, 0);
+    wsf_dial_hearsay(world_core(w, 1), NOWHERE, SOMEBODY, true, world_now(w, 1));
+    ck_assert_uint_eq(at(1, NOWHERE)->likely, SOMEBODY);
+    wsf_dial_hearsay(world_core(w, 1), NODE_0, SOMEBODY, true, world_now(w, 1));
+    ck_assert_uint_eq(at(1, NODE_0)->likely, world_node_id(w, 0));
+    world_crash(w, 0);
+    ck_assert(world_run_until(w, is_down, NULL, 2 * TEN_S));
+    wsf_dial_hearsay(world_core(w, 1), NODE_0, SOMEBODY, true, world_now(w, 1));
+    ck_assert_uint_eq(at(1, NODE_0)->likely, SOMEBODY);
+    ck_assert(dialled(1, NODE_0));
+    end();
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------- who hears whom */
+
+/* What node `node` tells of its only peer, by both calls. NULL: it has none. */
+static const wsfan_peer_stats *only_peer(unsigned node) {
+    static wsfan_peer_stats peers[2];
+    size_t count = wsf_core_peers(world_core(w, node), peers, 2);
+    ck_assert_uint_eq(stats_of(node).peers, count);
+    ck_assert_uint_le(count, 1);
+    return count == 1 ? &peers[0] : NULL;
+}
+
+static void subscribe(unsigned at_node, bool subscribed, uint64_t node) {
+    uint8_t topic[WSF_TOPIC_SIZE];
+    wsf_write_inbox(topic, node);
+    wsf_core_subscription(world_core(w, at_node), subscribed, topic, sizeof topic,
+                          world_now(w, at_node));
+    world_touch(w, at_node);
+}
+
+START_TEST(a_node_that_is_connected_to_us_and_cannot_be_reached_is_told_of) {
+    uint8_t topic[WSF_INTRODUCTION_SIZE_MAX];
+    begin();
+    world_start(w, 0, 0);
+    world_start(w, 1, 0);
+    uint64_t other = world_node_id(w, 1);
+    size_t size = wsf_core_introduction(world_core(w, 1), topic);
+    world_crash(w, 1);
+    ck_assert_ptr_null(only_peer(0));
+    subscribe(0, true, other);
+    wsf_core_subscription(world_core(w, 0), true, topic, size, world_now(w, 0));
+    for (int i = 0; i < 3; i++) { /* also when it has been given up as a peer */
+        const wsfan_peer_stats *peer = only_peer(0);
+        ck_assert_ptr_nonnull(peer);
+        ck_assert_uint_eq(peer->node, other);
+        ck_assert_int_eq(peer->state, WSFAN_PEER_MEETING);
+        ck_assert_uint_eq(peer->hears_us, 1);
+        ck_assert_uint_eq(peer->we_hear, 0);
+        world_run(w, TEN_S);
+    }
+    ck_assert_ptr_null(wsf_peer_find(world_core(w, 0), other));
+    subscribe(0, false, other);
+    ck_assert_ptr_null(only_peer(0));
+    end();
+}
+END_TEST
+
+START_TEST(of_a_link_that_lost_a_direction_it_is_told_which) {
+    begin_pair(DNS);
+    ck_assert(only_peer(1)->we_hear == 1 && only_peer(1)->hears_us == 1);
+    subscribe(1, false, world_node_id(w, 0));
+    ck_assert_int_eq(only_peer(1)->state, WSFAN_PEER_SILENT);
+    ck_assert(only_peer(1)->we_hear == 1 && only_peer(1)->hears_us == 0);
+    subscribe(1, true, world_node_id(w, 0));
+    world_block(w, 0, 1, true); /* shorter than a connection bears */
+    world_run(w, 4000);
+    ck_assert_int_eq(only_peer(1)->state, WSFAN_PEER_SILENT);
+    ck_assert(only_peer(1)->we_hear == 0 && only_peer(1)->hears_us == 1);
+    world_block(w, 0, 1, false);
+    end();
+}
+END_TEST
+
 START_TEST(more_endpoints_than_connections_are_counted_and_dialled_when_there_is_room) {
     enum { COUNT = WSF_CONNECTIONS_MAX + 44 };
     static char text[COUNT][32];
     const char *endpoints[COUNT];
     begin();
     world_start(w, 0, 0);
-    wsf_dial_hearsay(world_core(w, 0), NOWHERE, true, world_now(w, 0));
+    wsf_dial_hearsay(world_core(w, 0), NOWHERE, 1, true, world_now(w, 0));
     for (int i = 0; i < COUNT; i++) {
         snprintf(text[i], sizeof text[i], "tcp://10.8.%d.%d:1", i / 256, i % 256);
         endpoints[i] = text[i];
@@ -434,4 +514,7 @@ SUITE_MAIN("dial", a_set_replaces_that_of_its_own_source_and_no_other,
            a_forgotten_peer_s_second_endpoint_is_dialled_again,
            another_node_at_the_first_endpoint_wakes_the_second,
            a_node_that_may_not_be_a_peer_is_let_go_with_its_last_name,
+           who_is_said_to_live_at_an_endpoint_is_expected_there_unless_a_live_peer_answers,
+           a_node_that_is_connected_to_us_and_cannot_be_reached_is_told_of,
+           of_a_link_that_lost_a_direction_it_is_told_which,
            more_endpoints_than_connections_are_counted_and_dialled_when_there_is_room)

@@ -574,7 +574,7 @@ START_TEST(noise_at_the_mesh_port_is_survived) {
             memcpy(bytes + 1, "WSFI", 4);
         zmq_send(stranger, bytes, 1 + (size_t)(next_random(&random) % 249), 0);
     }
-    WAIT(stats_of(0).dropped[WSFAN_DROP_MALFORMED] >= 50);
+    WAIT(stats_of(0).connections_ended >= 5); /* it comes again, and is turned out again */
     int linger = 0;
     zmq_setsockopt(stranger, ZMQ_LINGER, &linger, sizeof linger);
     zmq_close(stranger);

@@ -1,12 +1,19 @@
 /* Nodes with keys, and whoever else comes, on real sockets. */
 #include <poll.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/epoll.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
+#include "connection.h"
+#include "keys.h"
 #include "live.h"
 #include "suite.h"
 #include "wire.h"
@@ -31,6 +38,60 @@ typedef struct {
 
 static replica replicas[NODES_MAX];
 static pair pairs[NODES_MAX + 1]; /* the last is nobody's */
+static uint32_t down_ms;
+
+/* ------------------------------------------------------------------- which key is tried where */
+
+enum { TRIES_MAX = 4096 };
+
+typedef struct {
+    char endpoint[64];
+    char key[KEY_SIZE + 1];
+} try;
+
+static pthread_mutex_t tries_lock = PTHREAD_MUTEX_INITIALIZER;
+static try tries[TRIES_MAX];
+static size_t tries_count;
+static _Thread_local char next_key[KEY_SIZE + 1]; /* of the socket that connects next */
+
+int __real_zmq_setsockopt(void *socket, int option, const void *value, size_t size);
+int __wrap_zmq_setsockopt(void *socket, int option, const void *value, size_t size);
+int __real_zmq_connect(void *socket, const char *endpoint);
+int __wrap_zmq_connect(void *socket, const char *endpoint);
+
+int __wrap_zmq_setsockopt(void *socket, int option, const void *value, size_t size) {
+    if (option == ZMQ_CURVE_SERVERKEY)
+        memcpy(next_key, value, sizeof next_key);
+    return __real_zmq_setsockopt(socket, option, value, size);
+}
+
+int __wrap_zmq_connect(void *socket, const char *endpoint) {
+    pthread_mutex_lock(&tries_lock);
+    try *t = &tries[tries_count < TRIES_MAX ? tries_count++ : 0];
+    snprintf(t->endpoint, sizeof t->endpoint, "%s", endpoint);
+    memcpy(t->key, next_key, sizeof t->key);
+    pthread_mutex_unlock(&tries_lock);
+    return __real_zmq_connect(socket, endpoint);
+}
+
+static void forget_tries(void) {
+    pthread_mutex_lock(&tries_lock);
+    tries_count = 0;
+    pthread_mutex_unlock(&tries_lock);
+}
+
+/* The key that was tried first at an endpoint since they were forgotten; "": none. */
+static const char *first_key_at(const char *endpoint) {
+    const char *key = "";
+    pthread_mutex_lock(&tries_lock);
+    for (size_t i = tries_count; i-- > 0;)
+        if (strcmp(tries[i].endpoint, endpoint) == 0)
+            key = tries[i].key;
+    pthread_mutex_unlock(&tries_lock);
+    return key;
+}
+
+/* ------------------------------------------------------------------------------------- replicas */
 
 static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
                        size_t count) {
@@ -53,6 +114,7 @@ static void on_peer(void *user, const wsfan_peer *peer) {
 }
 
 static void make_pairs(void) {
+    down_ms = 1500;
     for (int i = 0; i <= NODES_MAX; i++)
         ck_assert_int_eq(zmq_curve_keypair(pairs[i].public_key, pairs[i].secret_key), 0);
 }
@@ -78,16 +140,29 @@ static void start(int i, wsfan_options options, const char *peer) {
     WAIT(r->joined == 1);
 }
 
-/* Node i with its own pair, that lets in the owners of the pairs in the bit set `friends`. */
-static void start_keyed(int i, unsigned friends, const char *peer) {
-    wsfan_options options = quick_options("tcp://127.0.0.1:*");
-    const char *allow[NODES_MAX + 1];
+/* Node i at an endpoint, with its own pair; it lets in so many others, and then the owners of the
+ * pairs in the bit set `friends`. */
+static void start_keyed_at(int i, const char *endpoint, size_t others, unsigned friends,
+                           const char *peer) {
+    static pair strangers[WSF_KEYS_MAX];
+    wsfan_options options = quick_options(endpoint);
+    const char *allow[WSF_KEYS_MAX];
+    for (size_t k = 0; k < others; k++) {
+        ck_assert_int_eq(zmq_curve_keypair(strangers[k].public_key, strangers[k].secret_key), 0);
+        allow[options.allow_count++] = strangers[k].public_key;
+    }
     for (int k = 0; k <= NODES_MAX; k++)
         if ((friends >> k & 1) != 0)
             allow[options.allow_count++] = pairs[k].public_key;
     options.secret_key = pairs[i].secret_key;
     options.allow = allow;
+    options.down_ms = down_ms;
+    options.forget_ms = down_ms > options.forget_ms ? 2 * down_ms : options.forget_ms;
     start(i, options, peer);
+}
+
+static void start_keyed(int i, unsigned friends, const char *peer) {
+    start_keyed_at(i, "tcp://127.0.0.1:*", 0, friends, peer);
 }
 
 static void stop(int i) {
@@ -173,6 +248,151 @@ START_TEST(nodes_that_know_each_others_keys_relay) {
         broadcast(i);
     WAIT(replicas[0].messages == 3 && replicas[1].messages == 3 && replicas[2].messages == 3);
     stop_all();
+}
+END_TEST
+
+/* All but our own and the two that are here are of nobody. */
+enum { STRANGERS = WSF_KEYS_MAX - 3 };
+
+START_TEST(two_nodes_meet_among_as_many_keys_as_there_may_be) {
+    make_pairs();
+    start_keyed_at(0, "tcp://127.0.0.1:*", STRANGERS, 6, NULL);
+    start_keyed_at(1, "tcp://127.0.0.1:*", STRANGERS, 5,
+                   endpoint_of(0)); /* 0's is the last but one */
+    WAIT(up(0, 1) && up(1, 0));
+    /* 1 has said which key it has: 0 does not guess. */
+    ck_assert_str_eq(first_key_at(endpoint_of(1)), pairs[1].public_key);
+    stop_all();
+}
+END_TEST
+
+START_TEST(a_node_that_a_peer_tells_of_is_dialled_with_its_key) {
+    make_pairs();
+    start_keyed_at(0, "tcp://127.0.0.1:*", STRANGERS, 6, NULL);
+    start_keyed(1, 1, endpoint_of(0)); /* it does not let 2 in, so does not introduce itself */
+    WAIT(up(0, 1) && up(1, 0));
+    forget_tries();
+    start_keyed_at(2, "tcp://127.0.0.1:*", STRANGERS, 3, endpoint_of(0));
+    WAIT(up(0, 2) && up(2, 0));
+    WAIT(first_key_at(endpoint_of(1))[0] != '\0');
+    ck_assert_str_eq(first_key_at(endpoint_of(1)), pairs[1].public_key);
+    stop_all();
+}
+END_TEST
+
+START_TEST(a_node_that_comes_back_is_found_by_the_key_that_worked) {
+    char port[128];
+    make_pairs();
+    start_keyed(1, 5, NULL);
+    snprintf(port, sizeof port, "%s", endpoint_of(1));
+    start_keyed_at(0, "tcp://127.0.0.1:*", STRANGERS, 6, port);
+    WAIT(up(0, 1) && up(1, 0));
+    stop(1);
+    WAIT(replicas[0].event_of[1] == WSFAN_PEER_DOWN);
+    forget_tries();
+    start_keyed_at(1, port, STRANGERS, 5, NULL);
+    WAIT(up(0, 1) && up(1, 0));
+    ck_assert_str_eq(first_key_at(endpoint_of(0)), pairs[0].public_key);
+    stop_all();
+}
+END_TEST
+
+/* The place of the key that was tried last; -1: none yet. */
+static int last_place(const wsf_keys *keys) {
+    pthread_mutex_lock(&tries_lock);
+    int place = tries_count > 0 ? wsf_keys_find(keys, tries[tries_count - 1].key) : -1;
+    pthread_mutex_unlock(&tries_lock);
+    return place;
+}
+
+START_TEST(a_search_for_a_key_goes_on_where_an_endpoint_is_dialled_again) {
+    enum { FAR = 6 };
+    static wsf_connections connections = { .trials_max = 1 };
+    static wsf_keys keys;
+    const char *nowhere = "tcp://127.0.0.1:1";
+    pair own;
+    make_pairs();
+    own = pairs[0];
+    memcpy(keys.secret_key.text, own.secret_key, KEY_SIZE + 1);
+    ck_assert_int_eq(wsf_keys_allow(&keys, own.public_key), WSFAN_OK);
+    while (keys.count < WSF_KEYS_MAX) {
+        ck_assert_int_eq(zmq_curve_keypair(own.public_key, own.secret_key), 0);
+        ck_assert_int_eq(wsf_keys_allow(&keys, own.public_key), WSFAN_OK);
+    }
+    connections.context = zmq_ctx_new();
+    connections.keys = &keys;
+    connections.watch_fd = epoll_create1(0);
+    ck_assert_int_eq(wsf_auth_open(&connections.auth, connections.context, &keys), WSFAN_OK);
+    wsf_connections_dial(&connections, 0, nowhere, 0);
+    while (last_place(&keys) < FAR)
+        wsf_connections_renew(&connections);
+    wsf_connections_hang_up(&connections, 0);
+    forget_tries();
+    wsf_connections_dial(&connections, 0, nowhere, 0);
+    ck_assert_int_eq(last_place(&keys), 0); /* the likeliest first, */
+    while (last_place(&keys) == 0)
+        wsf_connections_renew(&connections);
+    ck_assert_int_eq(last_place(&keys), FAR + 1);
+    wsf_connections_hang_up(&connections, 0);
+    wsf_auth_close(connections.auth);
+    zmq_ctx_term(connections.context);
+    close(connections.watch_fd);
+}
+END_TEST
+
+START_TEST(the_address_of_a_node_that_left_is_another_ones_with_another_key) {
+    char port[128];
+    make_pairs();
+    start_keyed(1, 5, NULL);
+    snprintf(port, sizeof port, "%s", endpoint_of(1));
+    start_keyed_at(0, "tcp://127.0.0.1:*", STRANGERS, 6, port);
+    WAIT(up(0, 1) && up(1, 0));
+    stop(1);
+    start_keyed_at(2, port, 0, 3, NULL); /* it knows nobody */
+    WAIT(up(0, 2) && up(2, 0));
+    stop_all();
+}
+END_TEST
+
+/* A node in a process of its own, with the pair of node 1. Writes its endpoint, and waits to be killed. */
+static void run_victim(int fd) {
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
+    const char *allow[] = { pairs[0].public_key };
+    wsfan_node *node;
+    options.name = "n1";
+    options.secret_key = pairs[1].secret_key;
+    options.allow = allow;
+    options.allow_count = 1;
+    if (wsfan_node_open(&node, &options) != WSFAN_OK)
+        _exit(1);
+    const char *endpoint = wsfan_node_endpoint(node);
+    if (write(fd, endpoint, strlen(endpoint) + 1) < 0)
+        _exit(1);
+    alarm(120);
+    for (;;)
+        pause();
+}
+
+START_TEST(the_address_of_a_node_that_died_is_another_ones_before_the_dead_one_is_down) {
+    int fds[2];
+    char port[128];
+    make_pairs();
+    ck_assert_int_eq(pipe(fds), 0);
+    pid_t victim = fork();
+    ck_assert_int_ge(victim, 0);
+    if (victim == 0)
+        run_victim(fds[1]);
+    ck_assert_int_gt(read(fds[0], port, sizeof port), 0);
+    down_ms = 2 * DEADLINE_MS; /* nobody waits for that */
+    start_keyed_at(0, "tcp://127.0.0.1:*", STRANGERS, 6, port);
+    WAIT(up(0, 1));
+    ck_assert_int_eq(kill(victim, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(victim, NULL, 0), victim);
+    start_keyed_at(2, port, 0, 3, NULL);
+    WAIT(up(0, 2) && up(2, 0));
+    stop_all();
+    close(fds[0]);
+    close(fds[1]);
 }
 END_TEST
 
@@ -501,7 +721,14 @@ START_TEST(halves_of_two_pairs_are_no_key) {
 }
 END_TEST
 
-SUITE_MAIN("security", nodes_that_know_each_others_keys_relay, nodes_that_share_a_key_need_no_list,
+SUITE_MAIN("security", nodes_that_know_each_others_keys_relay,
+           two_nodes_meet_among_as_many_keys_as_there_may_be,
+           a_node_that_a_peer_tells_of_is_dialled_with_its_key,
+           a_node_that_comes_back_is_found_by_the_key_that_worked,
+           a_search_for_a_key_goes_on_where_an_endpoint_is_dialled_again,
+           the_address_of_a_node_that_left_is_another_ones_with_another_key,
+           the_address_of_a_node_that_died_is_another_ones_before_the_dead_one_is_down,
+           nodes_that_share_a_key_need_no_list,
            who_has_no_allowed_key_gets_nothing_and_learns_nothing,
            a_node_with_a_key_that_is_not_allowed_stays_outside_until_it_is,
            a_peer_whose_key_is_withdrawn_gets_nothing_more,
