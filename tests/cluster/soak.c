@@ -112,6 +112,8 @@ static int await_cluster(recorders *r, uint64_t seconds) {
         exit(run_cluster(r, seconds));
     if (pid < 0 || waitpid(pid, &status, 0) != pid)
         return EXIT_FAILURE;
+    while (waitpid(-1, NULL, WNOHANG) > 0)
+        continue; /* what it left, where this process is the first of its namespace */
     if (WIFSIGNALED(status))
         fprintf(stderr, "the cluster's process was ended by signal %d\n", WTERMSIG(status));
     return WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_FAILURE;
