@@ -139,7 +139,7 @@ int main(int count, char **values) {
         if (status != EXIT_SUCCESS && status != NETWORK_SKIPPED) {
             failed++;
             printf("FAILED: repeat it with --minutes %" PRIu64 " --each %" PRIu64 " --seed %" PRIu64
-                   "\n",
+                   ", the rest as it was\n",
                    (seconds + 59) / 60, seconds, r.seed);
         }
         fflush(stdout);
