@@ -107,7 +107,7 @@ static bool make_files(void) {
         mount("tmpfs", "/tmp", "tmpfs", 0, "size=1m") != 0 ||
         (file = fopen("/tmp/resolv.conf", "w")) == NULL)
         return false;
-    fprintf(file, "nameserver 10.99.0.%d\noptions timeout:1 attempts:2\n", NAME_SERVER);
+    fprintf(file, "nameserver 10.99.0.%d\n", NAME_SERVER);
     return fclose(file) == 0 &&
            mount("/tmp/resolv.conf", "/etc/resolv.conf", NULL, MS_BIND, NULL) == 0;
 }

@@ -25,7 +25,7 @@ enum {
     X(NAMING_ADDRESSES, "addresses") /* every host's are named, */                                 \
     X(NAMING_TWO, "two")             /* or those of two hosts */                                   \
     X(NAMING_DNS, "dns")             /* one name has the addresses of all */                       \
-    X(NAMING_NAMES, "names")         /* each node has a name */                                    \
+    X(NAMING_NAMES, "names")         /* each host has a name */                                    \
     X(NAMING_SERVICE, "service")     /* one address leads to any of them */
 
 #define KEYS_LIST(X)                                                                               \

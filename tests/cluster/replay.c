@@ -11,11 +11,12 @@
 enum {
     JOIN_SLACK_MS = 3000,
     LOOK_MS = 500,
-    DEAD_MS = 180000,    /* so long after its end peers may tell something of a node */
-    EXCERPT_MS = 20000,  /* so much is told of every node where something is wrong, */
-    EXCERPT_LINES = 30,  /* these are the latest, */
-    EXCERPT_EVENTS = 12, /* and so many of all kinds of the node that showed it */
-    SEARCHED = 1 << 15   /* events of a log at most */
+    DEAD_MS = 180000,               /* so long after its end peers may tell something of a node */
+    CALM_MS = 8 * RECORDER_DOWN_MS, /* by then all links have healed */
+    EXCERPT_MS = 20000,             /* so much is told of every node where something is wrong, */
+    EXCERPT_LINES = 30,             /* these are the latest, */
+    EXCERPT_EVENTS = 12,            /* and so many of all kinds of the node that showed it */
+    SEARCHED = 1 << 15              /* events of a log at most */
 };
 
 /* From a recorder's numbers to the ledger's; those below `first` are forgotten. */
@@ -49,6 +50,8 @@ struct replay {
     unsigned count;
     unsigned capacity;
     replay_totals totals;
+    bool trouble;
+    uint64_t calm_ms;  /* since when there is none; of the ledger's clock */
     uint64_t shown_by; /* the node whose event was the first that may not be; 0: none */
     unsigned shown_at; /* behind that event */
 };
@@ -125,7 +128,17 @@ static void play_gap(replay *r, const reader *at, const event *e) {
     ledger_gap(r->ledger, at->life, e->id, e->count);
 }
 
+/* Names and wall clocks that fail take no link down. */
+static void check_down(replay *r, const reader *at, const event *e) {
+    if (e->number == WSFAN_PEER_DOWN && e->count == WSFAN_REASON_TIMEOUT && !r->trouble &&
+        r->calm_ms + CALM_MS <= r->ms)
+        ledger_violation(r->ledger,
+                         "life %u is told that %llx is down, and nothing was done to them",
+                         at->life, (unsigned long long)e->id);
+}
+
 static void play_peer(replay *r, const reader *at, const event *e) {
+    check_down(r, at, e);
     uint32_t peer = ledger_find(r->ledger, e->id);
     ledger_trace(r->ledger, "life %u: peer %llx is in state %u", at->life,
                  (unsigned long long)e->id, e->number);
@@ -240,6 +253,7 @@ static void play(replay *r, reader *at, const event *e) {
     case EVENT_SLEPT:
         ledger_postpone_joins(l, at->life, e->count);
         presence_slept(r->presence, at->life);
+        r->calm_ms = r->ms; /* stopped, or on a machine that is busy with other things */
         break;
     case EVENT_BROKEN:
         play_broken(r, at, e);
@@ -370,6 +384,12 @@ void replay_forget(replay *r) {
     }
     r->count = kept;
     ledger_forget(r->ledger, DEAD_MS);
+}
+
+void replay_set_trouble(replay *r, bool trouble) {
+    if (r->trouble && !trouble)
+        r->calm_ms = 1 + (recorder_ns() - r->began_ns) / 1000000;
+    r->trouble = trouble;
 }
 
 void replay_check(replay *r) {

@@ -126,6 +126,14 @@ static fault_kind choose_kind(recorders *r) {
     return count == 0 ? FAULT_COUNT : kinds[recorders_below(r, count)];
 }
 
+/* Names and wall clocks are no reason for anything. */
+static void tell_trouble(const recorders *r) {
+    bool trouble = false;
+    for (unsigned i = 0; i < r->active_count; i++)
+        trouble = trouble || r->active[i].kind < CLOCK;
+    replay_set_trouble(r->replay, trouble);
+}
+
 void recorders_break(recorders *r) {
     fault f;
     fault_kind kind = choose_kind(r);
@@ -138,6 +146,7 @@ void recorders_break(recorders *r) {
     r->counts[kind]++;
     tell(r, "begins", &f);
     r->active[r->active_count++] = f;
+    tell_trouble(r);
     fault_set_wires(r->active, r->active_count, r->count);
     apply(r, &f, true);
 }
@@ -150,6 +159,7 @@ void recorders_mend(recorders *r, bool all) {
         r->active[i] = r->active[--r->active_count];
         fault_set_wires(r->active, r->active_count, r->count);
         apply(r, &f, false);
+        tell_trouble(r);
         tell(r, "ends", &f);
     }
 }
