@@ -4,8 +4,9 @@
 #include <wsfan/wsfan.h>
 
 static const char *const STATES[] = { "", "up", "silent", "down", "refused" };
-static const char *const REASONS[] = { "",     "timeout", "bye", "replaced", "cluster", "version",
-                                       "name", "limit",   "id",  "self",     "slow",    "key" };
+static const char *const REASONS[] = { "",        "timeout", "bye",   "replaced", "cluster",
+                                       "version", "name",    "limit", "id",       "self",
+                                       "slow",    "key",     "ended" };
 
 bool excerpt_tells(const event *e) {
     switch ((event_kind)e->kind) {

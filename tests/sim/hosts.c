@@ -113,12 +113,12 @@ static bool has_met(const wsf_core *core, uint64_t node) {
 }
 
 /* A first meeting may look like another one where the receiver has given up more links than it can name,
- * and the publisher too, unless it knows that there was one. */
+ * and the publisher too, unless it knows that there was one; a publisher that has ended cannot be asked. */
 static bool may_be_away(hosts *h, const wsf_core *core, uint64_t node) {
     const wsf_core *other = core_of_node(h, node);
     return links_with(core, node) > 1 ||
-           (has_lost_count(core) && other != NULL &&
-            (has_lost_count(other) || has_met(other, core->config.node)));
+           (has_lost_count(core) &&
+            (other == NULL || has_lost_count(other) || has_met(other, core->config.node)));
 }
 
 static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
