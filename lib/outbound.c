@@ -1,5 +1,6 @@
 /* A ring of items, and an index of those with a key. Keyed items are found by their place, counted from
  * the first that ever waited. Knows nothing of the rest of the library. */
+#include <assert.h>
 #include <wsfan/outbound.h>
 
 #include <stdbool.h>
@@ -183,7 +184,8 @@ static entry *make_room_instead(wsfan_outbound *outbound, entry *waiting, size_t
         }
         entry first = *waiting;
         (void)pop(outbound);
-        waiting = append(outbound, first); /* not NULL: the ring has the room of what was popped */
+        waiting = append(outbound, first);
+        assert(waiting != NULL); /* the ring has the room of what was popped */
     }
     return waiting;
 }

@@ -123,7 +123,7 @@ gate_abi() {
 gate_reproducible() {
     for place in one two/deeper; do
         mkdir -p "$work/$place"
-        cp -r CMakeLists.txt lib include pkgconfig "$work/$place"
+        cp -r CMakeLists.txt lib include pkgconfig tools "$work/$place"
         (cd "$work/$place" && cmake -S . -B build -DCMAKE_BUILD_TYPE=Release \
             -DWSFAN_BUILD_TESTS=OFF -DWSFAN_BUILD_EXAMPLES=OFF &&
             cmake --build build --parallel 2) >"$work/log" 2>&1 || { tail -20 "$work/log"; return 1; }
