@@ -77,7 +77,7 @@ static const life_log *dated_by; /* NULL: by the system alone */
 int clock_gettime(clockid_t clock, struct timespec *at) {
     int status = (int)syscall(SYS_clock_gettime, clock, at);
     if (status == 0 && clock == CLOCK_REALTIME && dated_by != NULL)
-        at->tv_sec += atomic_load(&dated_by->wall_s);
+        at->tv_sec += (time_t)atomic_load(&dated_by->wall_s);
     return status;
 }
 

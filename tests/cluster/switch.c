@@ -155,7 +155,7 @@ static void forward(unsigned from, unsigned to, uint8_t *bytes, size_t size) {
     }
     if (packet_is_tcp(bytes) && packet_payload_bytes(bytes, size) > 0 &&
         dice_ppm(&self.dice, w->flip_ppm)) {
-        packet_flip(bytes, size, dice_below(&self.dice, PACKET_SIZE_MAX * 8));
+        packet_flip(bytes, size, (size_t)dice_below(&self.dice, PACKET_SIZE_MAX * 8));
         self.counts.flipped++;
     }
     due_ns += w->delay_ms * UINT64_C(1000000);

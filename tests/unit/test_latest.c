@@ -39,7 +39,7 @@ static wsfan_message *random_message(uint64_t *dice, uint64_t number) {
     for (uint64_t r = 0; r < RECEIVERS; r++)
         if (r != except)
             seen.published[slot][r] = number;
-    return message_of(number, 1 + slot, except, sizeof number + next_random(dice) % 100);
+    return message_of(number, 1 + slot, except, (size_t)(sizeof number + next_random(dice) % 100));
 }
 
 static void receive(const wsfan_message *message) {
