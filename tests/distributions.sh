@@ -72,6 +72,8 @@ enter() {
     root=$folders/$1
     shift
     cp -L /etc/resolv.conf "$root/etc/resolv.conf"
+    # Every installed Debian has it; debootstrap leaves it to the installer.
+    [ -s "$root/etc/hosts" ] || printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
     mkdir -p "$root/source" "$root/build"
     # shellcheck disable=SC2016 # words of the inner shell
     unshare --mount sh -euc 'root=$1 source=$2

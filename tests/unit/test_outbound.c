@@ -164,13 +164,13 @@ END_TEST
 START_TEST(sizes_at_the_end_of_their_range_are_added_up) {
     for (int policy = WSFAN_OUTBOUND_NEWEST; policy <= WSFAN_OUTBOUND_OLDEST; policy++) {
         bool oldest = policy == WSFAN_OUTBOUND_OLDEST;
-        wsfan_outbound *q = open_queue((wsfan_outbound_policy)policy, 10, UINT64_MAX);
+        wsfan_outbound *q = open_queue((wsfan_outbound_policy)policy, 10, SIZE_MAX);
         ck_assert_int_eq(wsfan_outbound_push(q, &items[1], SIZE_MAX - 5, 0), WSFAN_OK);
         ck_assert_int_eq(wsfan_outbound_push(q, &items[2], 5, 9), WSFAN_OK);
-        ck_assert_uint_eq(stats_of(q).bytes, UINT64_MAX);
+        ck_assert_uint_eq(stats_of(q).bytes, SIZE_MAX);
         ck_assert_int_eq(wsfan_outbound_push(q, &items[3], SIZE_MAX, 9),
                          oldest ? WSFAN_OK : WSFAN_EAGAIN);
-        ck_assert_uint_eq(stats_of(q).bytes, UINT64_MAX);
+        ck_assert_uint_eq(stats_of(q).bytes, SIZE_MAX);
         ck_assert_uint_eq(stats_of(q).count, oldest ? 1 : 2);
         ck_assert_int_eq(wsfan_outbound_push(q, &items[4], 1, 0), oldest ? WSFAN_OK : WSFAN_EAGAIN);
         ck_assert_uint_eq(take(q), oldest ? 4 : 1);
