@@ -17,7 +17,7 @@ void wsf_auth_close(wsf_auth *auth); /* NULL is allowed */
 
 void wsf_auth_set_keys(wsf_auth *auth, const wsf_keys *keys);
 
-/* Whoever has this key did what no peer does: for a second nobody comes in with it. */
+/* A connection with this key did what no peer does: for a second the key lets nobody in. */
 void wsf_auth_shut_out(wsf_auth *auth, const char *key);
 
 /* Makes a socket, before it is bound or connected, answer only to who is let in / talk only to the

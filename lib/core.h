@@ -188,7 +188,7 @@ void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, ws
 void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, size_t size,
                            wsf_now now);
 
-/* What came of a probe: a connection, or a refusal. */
+/* A probe has ended: with a connection, or with a refusal. */
 void wsf_core_probed(wsf_core *core, uint64_t node, bool refused, wsf_now now);
 
 /* Sends what is due. Call it after any number of inputs, and at wsf_core_deadline(). */

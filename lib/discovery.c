@@ -467,7 +467,7 @@ void wsf_questions_free(wsf_question *questions) {
     free_list(questions);
 }
 
-/* What is known of the same name stays known. */
+/* Addresses that are known of a name stay known when it is named again. */
 static void inherit(question *from, question *list) {
     for (question *q = list; q != NULL; q = q->next) {
         if (q->addresses != NULL || q->port != from->port || strcmp(q->host, from->host) != 0)

@@ -7,7 +7,7 @@
 typedef struct wsf_discovery wsf_discovery;
 typedef struct wsf_question wsf_question;
 
-/* What is found goes to the mesh. WSFAN_ENOMEM, WSFAN_ESYSTEM, or WSFAN_OK. */
+/* Addresses that are found go to the mesh. WSFAN_ENOMEM, WSFAN_ESYSTEM, or WSFAN_OK. */
 int wsf_discovery_open(wsf_discovery **discovery, wsf_mesh *mesh, uint32_t interval_ms,
                        uint64_t seed);
 

@@ -238,7 +238,7 @@ static void tell_typing(struct client *client) {
     writer_free(&json);
 }
 
-/* What a page sends besides texts begins with a NUL, which nobody types. */
+/* A command of the page begins with a NUL, which nobody types: so it is no text. */
 static void command(struct client *client, const char *text, size_t size) {
     if (is_command(text, size, "typing"))
         tell_typing(client);

@@ -6,7 +6,7 @@
  *   options.c  the command line
  *   server.c   libwebsockets: one thread, one event loop, its sockets and descriptors
  *   http.c     the page, /healthz and /stats
- *   who.c      /chats, /users/USER, /nodes and /kick: questions to the whole cluster
+ *   who.c      /chats, /users, /nodes and /kick: questions to the whole cluster
  *   door.c     who may come in, and how fast
  *   client.c   one WebSocket client: what it says, and its bounded queue
  *   frame.c    a WebSocket message that many queues share

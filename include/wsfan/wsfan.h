@@ -368,7 +368,7 @@ WSFAN_API int wsfan_node_open(wsfan_node **node, const wsfan_options *options);
  * Errors: WSFAN_EBUSY (a loop is open), WSFAN_EFORK. [owner] */
 WSFAN_API int wsfan_node_close(wsfan_node *node);
 
-/* What wsfan_node_ready() says of a node that is ready. */
+/* wsfan_node_ready() returns one of these for a node that is ready. */
 enum {
     WSFAN_READY_MET = 1, /* it has met peers, or there are none that it was told of */
     WSFAN_READY_ALONE =
