@@ -129,13 +129,14 @@ static bool barrier_passed(const wsf_core *core, uint64_t serial) {
     return true;
 }
 
-/* A peer that is down does not hold up joins. When it is back, it may have published what these
- * sessions should have got, and nobody will know how much: see wsf_receiver_take(). */
+/* A peer that is down holds up no join, and is not named by one that is partial without others. When it is
+ * back, it may have published what these sessions should have got, and nobody will know how much: see
+ * take_acknowledgement() in receiver.c. */
 static void note_skipped(wsf_core *core, uint64_t serial) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         wsf_peer *peer = &core->peers[i];
-        if (peer->linked && !is_quiet(peer) && peer->serial_acked < serial &&
-            peer->serial_skipped < serial)
+        if (peer->linked && !wsf_peer_live(peer) && !is_quiet(peer) &&
+            peer->serial_acked < serial && peer->serial_skipped < serial)
             peer->serial_skipped = serial;
     }
 }
@@ -164,8 +165,7 @@ static void move_barriers(wsf_core *core, wsf_now now) {
         bool passed = barrier_passed(core, ticket->serial);
         if (!passed && now.ms < ticket->deadline_ms)
             return;
-        if (passed)
-            note_skipped(core, ticket->serial);
+        note_skipped(core, ticket->serial);
         if (!passed || count > 0)
             name_missing(core, ticket, refusers, count);
         hand_back_first(core, passed && count == 0 ? WSFAN_OK : WSFAN_EPARTIAL);

@@ -94,6 +94,13 @@ typedef struct {
     unsigned payload_size_max;
 } recorder_config;
 
+/* What a node has to wait for; all 0 at rest. */
+typedef struct {
+    atomic_uint results; /* not told yet */
+    atomic_ullong queue_count, window_bytes, held_bytes; /* of all peers together */
+    atomic_ullong node;                                  /* a peer that something waits for, or 0 */
+} recorder_waits;
+
 /* One life of a recorder: what the test tells it, what it tells the test. */
 typedef struct {
     recorder_config config;
@@ -101,7 +108,7 @@ typedef struct {
     atomic_bool finish;  /* by the test: tell the end and go */
     atomic_llong wall_s; /* by the test: so much is added to the clock that tells the date */
     atomic_uint peers_up;
-    atomic_bool busy; /* something waits, or results are due */
+    recorder_waits waits;
     atomic_bool ready;
     atomic_uint looks; /* at all of this, each after it has dispatched everything */
     chat_count chats[EVENTS_CHATS];

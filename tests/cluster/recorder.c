@@ -66,6 +66,8 @@ typedef struct recorder {
     uint32_t published;
     uint64_t accepted;
     unsigned results_due;
+    uint64_t rested[PEERS_MAX]; /* nodes for which nothing waited at a look since it is quiet */
+    unsigned rested_count;
     uint64_t looked_ns;
 } recorder;
 
@@ -384,11 +386,26 @@ static void publish(recorder *r) {
 
 /* ------------------------------------------------------------------------------------- counters */
 
+/* Peers tell each other of peers for ever, so that a window is not empty for long; what they were sent
+ * before it was quiet they have once it was. */
+static bool has_rested(recorder *r, const wsfan_peer_stats *peer) {
+    for (unsigned i = 0; i < r->rested_count; i++)
+        if (r->rested[i] == peer->node)
+            return true;
+    if (peer->queue_count > 0 || peer->window_bytes > 0 || peer->held_bytes > 0)
+        return false;
+    if (r->rested_count < PEERS_MAX)
+        r->rested[r->rested_count++] = peer->node;
+    return true;
+}
+
 static void look_at_peers(recorder *r) {
     wsfan_peer_stats peers[PEERS_MAX] = { { .struct_size = sizeof peers[0] } };
     size_t count = 0;
     unsigned up = 0;
-    bool busy = r->results_due > 0;
+    if (!atomic_load(&r->log->quiet))
+        r->rested_count = 0;
+    wsfan_peer_stats all = { .node = 0 };
     if (wsfan_node_peers(r->node, peers, PEERS_MAX, &count) != WSFAN_OK)
         broken(r, BROKEN_CALL, 6);
     for (size_t i = 0; i < count && i < PEERS_MAX; i++) {
@@ -401,10 +418,20 @@ static void look_at_peers(recorder *r) {
         if (peer->held_bytes > WINDOW_BYTES)
             broken(r, BROKEN_HELD, peer->held_bytes);
         up += peer->state == WSFAN_PEER_UP;
-        busy = busy || peer->queue_count > 0 || peer->window_bytes > 0 || peer->held_bytes > 0;
+        if (has_rested(r, peer))
+            continue;
+        all.queue_count += peer->queue_count;
+        all.window_bytes += peer->window_bytes;
+        all.held_bytes += peer->held_bytes;
+        all.node = peer->node;
     }
     atomic_store(&r->log->peers_up, up);
-    atomic_store(&r->log->busy, busy);
+    recorder_waits *waits = &r->log->waits;
+    atomic_store(&waits->results, r->results_due);
+    atomic_store(&waits->queue_count, all.queue_count);
+    atomic_store(&waits->window_bytes, all.window_bytes);
+    atomic_store(&waits->held_bytes, all.held_bytes);
+    atomic_store(&waits->node, all.node);
 }
 
 /* Who is where, for the test to compare between nodes. */

@@ -159,8 +159,14 @@ static bool counts_all(const recorders *r, unsigned node, unsigned chat) {
 
 static void tell_unrest(const recorders *r, unsigned node) {
     const life_log *log = r->nodes[node].log;
-    fprintf(stderr, "  node %u has %u peers up, and %s\n", node, atomic_load(&log->peers_up),
-            atomic_load(&log->busy) ? "something waits" : "nothing waits");
+    const recorder_waits *waits = &log->waits;
+    fprintf(
+        stderr,
+        "  node %u has %u peers up; %u results are due; %llu messages are queued, %llu bytes sent "
+        "and not acknowledged, %llu out of order (of %016llx)\n",
+        node, atomic_load(&log->peers_up), atomic_load(&waits->results),
+        atomic_load(&waits->queue_count), atomic_load(&waits->window_bytes),
+        atomic_load(&waits->held_bytes), atomic_load(&waits->node));
     for (unsigned chat = 0; chat < EVENTS_CHATS; chat++) {
         const chat_count *here = &log->chats[chat];
         unsigned sessions;
@@ -174,8 +180,12 @@ static void tell_unrest(const recorders *r, unsigned node) {
     }
 }
 
+static bool waits(const life_log *log) {
+    return atomic_load(&log->waits.results) > 0 || atomic_load(&log->waits.node) != 0;
+}
+
 static bool at_rest(const recorders *r, unsigned node) {
-    if (!ready(r, node) || atomic_load(&r->nodes[node].log->busy))
+    if (!ready(r, node) || waits(r->nodes[node].log))
         return false;
     for (unsigned chat = 0; chat < EVENTS_CHATS; chat++)
         if (!counts_all(r, node, chat))

@@ -137,7 +137,7 @@ static void expect_rows(hosts *h, unsigned node, uint32_t number, uint32_t chats
             !counts_on(h, ledger_node(h->ledger, there), world_node_id(h->world, node)))
             continue;
         for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++)
-            if ((chats >> chat & 1) != 0 && ledger_told(h->ledger, s, chat))
+            if ((chats >> chat & 1) != 0 && ledger_told(h->ledger, s, chat, life))
                 claims_must_list(h->claims, number, s, chat);
     }
 }

@@ -208,13 +208,28 @@ static void on_ready(void *user) {
     (void)user; /* every dispatch looks */
 }
 
+/* A join that is partial is with the peers that it does not name. */
+static void promise_in_part(ledger *l, uint32_t session, unsigned chat,
+                            const wsfan_joined *joined) {
+    if (joined->status != WSFAN_EPARTIAL || joined->missing_count == 0)
+        return;
+    for (size_t i = 0; i < joined->missing_count; i++) {
+        uint32_t life = ledger_find(l, joined->missing[i]);
+        if (life != UINT32_MAX) /* else it ended long ago */
+            ledger_excuse(l, session, chat, life);
+    }
+    ledger_promise(l, session, chat);
+}
+
 static void on_session_joined(void *user, const wsfan_joined *joined) {
     loop *from = user;
     const client *who = joined->session_user;
     unsigned chat = *(const uint8_t *)joined->chat.data;
     ledger_joined(from->owner->ledger, who->number, chat, joined->status == WSFAN_OK);
-    if (joined->status != WSFAN_OK)
+    if (joined->status != WSFAN_OK) {
+        promise_in_part(from->owner->ledger, who->number, chat, joined);
         return;
+    }
     /* Every live peer must know now: it has the hash, or it sends us everything. */
     hosts *h = from->owner;
     wsfan_target target = { WSFAN_CHAT, joined->chat };

@@ -55,8 +55,15 @@ typedef struct {
 enum { AWAY_GAPS = 2 };
 
 typedef struct {
+    uint64_t ms;
     uint64_t count;
-    uint64_t last_ms;      /* of the latest gap of a known size */
+} report;
+
+typedef struct {
+    report *reports; /* gaps of a known size, in order of time */
+    uint32_t reports_count;
+    uint32_t reports_capacity;
+    uint64_t count;        /* of all of them */
     uint64_t forgotten_ms; /* of the latest gap of unknown size */
 } gap;
 
@@ -119,12 +126,21 @@ static void free_session(session_row *s) {
     free(s);
 }
 
+static void forget_gaps(gap *gaps, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        free(gaps[i].reports);
+    memset(gaps, 0, count * sizeof *gaps);
+}
+
 void ledger_destroy(ledger *l) {
     for (uint32_t i = 0; i < l->sessions_count; i++)
         if (l->sessions[i] != NULL)
             free_session(l->sessions[i]);
-    for (uint32_t i = 0; i < l->lives_count; i++)
+    for (uint32_t i = 0; i < l->lives_count; i++) {
         free(l->lives[i].open);
+        forget_gaps(l->gaps[i], LEDGER_LIVES_MAX);
+        forget_gaps(l->inbox_gaps[i], LEDGER_LOOPS_MAX);
+    }
     free(l->sessions);
     free(l->messages);
     free(l);
@@ -211,8 +227,13 @@ void ledger_away(ledger *l, uint32_t life, uint64_t peer) {
 }
 
 static void add_gap(ledger *l, gap *g, uint64_t count) {
+    if (count == 0) {
+        g->forgotten_ms = l->ms;
+        return;
+    }
+    g->reports = grow(g->reports, g->reports_count, &g->reports_capacity, sizeof *g->reports);
+    g->reports[g->reports_count++] = (report){ l->ms, count };
     g->count += count;
-    *(count > 0 ? &g->last_ms : &g->forgotten_ms) = l->ms;
 }
 
 void ledger_gap(ledger *l, uint32_t life, uint64_t peer, uint64_t count) {
@@ -357,8 +378,9 @@ uint32_t ledger_membership(const ledger *l, uint32_t session, unsigned chat) {
     return (s->chats >> chat & 1) != 0 ? s->membership[chat] : 0;
 }
 
-bool ledger_told(const ledger *l, uint32_t session, unsigned chat) {
-    return (l->sessions[session]->joined >> chat & 1) != 0;
+bool ledger_told(const ledger *l, uint32_t session, unsigned chat, uint32_t life) {
+    const session_row *s = l->sessions[session];
+    return ((s->joined & ~s->without[life]) >> chat & 1) != 0;
 }
 
 void ledger_promise(ledger *l, uint32_t session, unsigned chat) {
@@ -584,54 +606,74 @@ uint64_t ledger_accepted(const ledger *l, uint32_t life) {
 
 /* ------------------------------------------------------------------------------------- the end */
 
-/* The messages of one publisher that sessions of one loop lack. */
-static uint64_t count_missing(ledger *l, uint32_t life, unsigned loop, uint32_t publisher,
-                              uint64_t after_ms, uint64_t *latest_ms) {
-    uint8_t *seen = need(calloc(l->messages_count - l->messages_settled + 1, 1));
+static void check_result(ledger *l, uint32_t number, uint32_t session) {
+    const message_row *m = message(l, number);
+    const session_row *s = l->sessions[session];
+    if (m->whole && l->inbox_gaps[s->life][s->loop].count == 0)
+        ledger_violation(
+            l,
+            "message %u of life %u, of %llu ms and for chats %x, did not arrive at "
+            "session %u of life %u, which is in %x (%x of them in part), and was said to",
+            number, m->life, (unsigned long long)m->ms, m->targets.chats, session, s->life,
+            s->joined, s->promised);
+}
+
+/* Marks the messages of one publisher that sessions of one loop lack. */
+static uint64_t mark_missing(ledger *l, uint32_t life, unsigned loop, uint32_t publisher,
+                             uint8_t *missing) {
+    uint64_t after_ms = l->gaps[life][publisher].forgotten_ms;
     uint64_t count = 0;
     for (uint32_t i = 0; i < l->lives[life].open_count; i++) {
-        const session_row *s = l->sessions[l->lives[life].open[i]];
+        uint32_t session = l->lives[life].open[i];
+        const session_row *s = l->sessions[session];
         for (uint32_t p = 0; s->loop == loop && p < s->pending_count; p++) {
             const message_row *m = message(l, s->pending[p]);
-            uint8_t *was_seen = &seen[s->pending[p] - l->messages_settled];
-            if (m->life != publisher || m->ms <= after_ms || *was_seen)
+            uint8_t *mark = &missing[s->pending[p] - l->messages_settled];
+            if (m->life != publisher || m->ms <= after_ms || *mark)
                 continue;
-            *was_seen = 1;
+            *mark = 1;
             count++;
-            if (m->whole && l->inbox_gaps[life][loop].count == 0)
-                ledger_violation(
-                    l,
-                    "message %u of life %u, of %llu ms and for chats %x, did not arrive "
-                    "at session %u of life %u, which is in %x (%x of them in part), and was said "
-                    "to",
-                    s->pending[p], publisher, (unsigned long long)m->ms, m->targets.chats,
-                    l->lives[life].open[i], life, s->joined, s->promised);
-            *latest_ms = m->ms > *latest_ms ? m->ms : *latest_ms;
+            check_result(l, s->pending[p], session);
         }
     }
-    free(seen);
     return count;
 }
 
+/* Adds what was told at that time or later, from the end of the list. */
+static uint64_t told_since(const gap *g, uint64_t ms, uint32_t *left) {
+    uint64_t count = 0;
+    while (*left > 0 && g->reports[*left - 1].ms >= ms)
+        count += g->reports[--*left].count;
+    return count;
+}
+
+/* A gap is told after everything that it covers was published: of whatever is missing since some time, as
+ * much was told since. */
 static void check_pair(ledger *l, uint32_t life, unsigned loop, uint32_t publisher) {
-    const gap *g = &l->gaps[life][publisher];
-    const gap *own = &l->inbox_gaps[life][loop];
-    uint64_t latest_ms = 0;
-    uint64_t missing = count_missing(l, life, loop, publisher, g->forgotten_ms, &latest_ms);
-    if (missing == 0)
-        return;
-    uint64_t told_ms = g->last_ms > own->last_ms ? g->last_ms : own->last_ms;
-    if (missing > g->count + own->count)
-        ledger_violation(l,
-                         "%llu messages of life %u, the last of %llu ms, are missing at life %u, "
-                         "%llu were reported",
-                         (unsigned long long)missing, publisher, (unsigned long long)latest_ms,
-                         life, (unsigned long long)(g->count + own->count));
-    else if (told_ms < latest_ms)
-        ledger_violation(l, "a message of %llu ms is missing, the last report is of %llu ms",
-                         (unsigned long long)latest_ms, (unsigned long long)told_ms);
-    else
-        l->explained += missing;
+    const gap *gaps[2] = { &l->gaps[life][publisher], &l->inbox_gaps[life][loop] };
+    uint32_t left[2] = { gaps[0]->reports_count, gaps[1]->reports_count };
+    uint32_t messages = l->messages_count - l->messages_settled;
+    uint8_t *missing = need(calloc(messages + 1, 1));
+    uint64_t total = mark_missing(l, life, loop, publisher, missing);
+    uint64_t count = 0;
+    uint64_t told = 0;
+    for (uint32_t i = messages; i-- > 0 && count < total && count <= told;) {
+        if (!missing[i])
+            continue;
+        uint64_t ms = l->messages[i].ms;
+        count++;
+        told += told_since(gaps[0], ms, &left[0]) + told_since(gaps[1], ms, &left[1]);
+        if (count > told)
+            ledger_violation(
+                l,
+                "of %llu messages of life %u that are missing at life %u, %llu are of %llu "
+                "ms and later, and %llu were reported since",
+                (unsigned long long)total, publisher, life, (unsigned long long)count,
+                (unsigned long long)ms, (unsigned long long)told);
+    }
+    if (count <= told)
+        l->explained += total;
+    free(missing);
 }
 
 void ledger_check(ledger *l) {
@@ -687,8 +729,8 @@ void ledger_forget(ledger *l, uint64_t dead_ms) {
     for (uint32_t i = 0; i < l->lives_count; i++) {
         life_row *life = &l->lives[i];
         life->settled = life->accepted;
-        memset(l->gaps[i], 0, sizeof l->gaps[i]);
-        memset(l->inbox_gaps[i], 0, sizeof l->inbox_gaps[i]);
+        forget_gaps(l->gaps[i], LEDGER_LIVES_MAX);
+        forget_gaps(l->inbox_gaps[i], LEDGER_LOOPS_MAX);
         if (!life->forgotten && !life->alive && l->ms > life->died_ms + dead_ms)
             forget_life(l, i);
     }

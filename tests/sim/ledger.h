@@ -73,7 +73,8 @@ bool ledger_open_since(const ledger *l, uint32_t session, uint64_t ms); /* it wa
 
 /* Which of a session's memberships of a chat this one is; 0: it is not in it. */
 uint32_t ledger_membership(const ledger *l, uint32_t session, unsigned chat);
-bool ledger_told(const ledger *l, uint32_t session, unsigned chat); /* on_joined said so */
+/* on_joined said that it hears that publisher. */
+bool ledger_told(const ledger *l, uint32_t session, unsigned chat, uint32_t life);
 
 /* From now on every broadcast to the chat must reach it, whatever on_joined said. */
 void ledger_promise(ledger *l, uint32_t session, unsigned chat);

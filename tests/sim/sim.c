@@ -28,6 +28,7 @@ typedef struct {
     unsigned chats;
     size_t size_max;
     unsigned fault_one_in; /* slices */
+    unsigned changes_one_in;
     uint64_t published;
     bool storm;
     uint64_t seen_ms[WORLD_NODES_MAX];
@@ -67,6 +68,14 @@ static void choose_limits(sim *s) {
     config->presence.members_count_max = random_below(s, 4) == 0 ? 2 : 1000;
     config->presence.remote_count_max = random_below(s, 8) == 0 ? 6 : 100000;
     config->slow_peer = random_below(s, 3) == 0 ? WSFAN_SLOW_CUT : WSFAN_SLOW_DROP;
+    if (random_below(s, 2) == 0) { /* peers are soon down, and many joins are partial */
+        config->heartbeat_ms = 300;
+        config->silent_ms = 900;
+        config->down_ms = 2000;
+        config->join_ms_max = 500;
+    }
+    /* Where there are many, what one join should tell the next one does. */
+    s->changes_one_in = random_below(s, 2) == 0 ? 1 : 16;
     s->chats = 1 + (unsigned)random_below(s, 16);
     s->size_max = random_below(s, 4) == 0 ? 20000 : 200;
     s->fault_one_in = 8u << random_below(s, 6);
@@ -220,6 +229,23 @@ static void check_agreement(sim *s) {
 
 /* ----------------------------------------------------------------------------------------- load */
 
+static void change(sim *s, unsigned node) {
+    uint64_t dice = random_below(s, 40);
+    if (dice < 20) {
+        hosts_join(s->hosts, node, s->chats);
+    } else if (dice < 28) {
+        hosts_leave(s->hosts, node);
+    } else if (dice < 35) {
+        hosts_open(s->hosts, node);
+    } else if (dice < 37) {
+        unsigned to;
+        if (faults_any_node(s->faults, &to) && !world_frozen(s->world, to))
+            hosts_move(s->hosts, node, to);
+    } else {
+        hosts_close(s->hosts, node);
+    }
+}
+
 static void act(sim *s) {
     unsigned node;
     if (!faults_any_node(s->faults, &node) || world_frozen(s->world, node))
@@ -231,18 +257,8 @@ static void act(sim *s) {
         uint64_t burst = random_below(s, 40) == 0 ? random_below(s, 400) : random_below(s, 4);
         for (uint64_t i = 0; i <= burst; i++)
             s->published += hosts_publish(s->hosts, node, s->chats, s->size_max);
-    } else if (dice < 80) {
-        hosts_join(s->hosts, node, s->chats);
-    } else if (dice < 88) {
-        hosts_leave(s->hosts, node);
-    } else if (dice < 95) {
-        hosts_open(s->hosts, node);
-    } else if (dice < 97) {
-        unsigned to;
-        if (faults_any_node(s->faults, &to) && !world_frozen(s->world, to))
-            hosts_move(s->hosts, node, to);
-    } else {
-        hosts_close(s->hosts, node);
+    } else if (random_below(s, s->changes_one_in) == 0) {
+        change(s, node);
     }
 }
 

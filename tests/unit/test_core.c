@@ -229,6 +229,31 @@ START_TEST(a_join_that_waits_too_long_is_partial_and_names_who_is_missing) {
 }
 END_TEST
 
+START_TEST(a_join_that_is_partial_without_one_peer_still_owes_the_gap_of_another_that_is_down) {
+    begin(6);
+    world_config(w)->join_ms_max = 1000;
+    start_mesh(3);
+    world_block(w, 0, 1, true);
+    world_block(w, 1, 0, true);
+    world_run(w, 11000);
+    ck_assert_int_eq(last_event[0][1], WSFAN_PEER_DOWN);
+    world_freeze(w, 2, true);
+    world_join(w, 0, 100);
+    world_run(w, 1100);
+    ck_assert_int_eq(joined_status[0], WSFAN_EPARTIAL);
+    ck_assert_uint_eq(joined_missing[0], 1); /* the frozen one: it hears the other again */
+    world_publish(w, 1, 100, 7);
+    world_block(w, 0, 1, false);
+    world_block(w, 1, 0, false);
+    world_freeze(w, 2, false);
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+    world_run(w, 100);
+    ck_assert_uint_eq(delivered(0, 7), 0);
+    ck_assert_uint_eq(away_count[0], 1);
+    end();
+}
+END_TEST
+
 START_TEST(a_peer_that_goes_down_leaves_the_barrier) {
     begin(7);
     world_config(w)->join_ms_max = 60000;
@@ -912,6 +937,7 @@ SUITE_MAIN("core", one_reachable_peer_is_enough_for_a_full_mesh,
            messages_of_a_publisher_arrive_in_order_with_rising_ids,
            a_join_completes_when_every_peer_knows_and_not_before,
            a_join_that_waits_too_long_is_partial_and_names_who_is_missing,
+           a_join_that_is_partial_without_one_peer_still_owes_the_gap_of_another_that_is_down,
            a_peer_that_goes_down_leaves_the_barrier,
            a_killed_peer_is_silent_at_once_soon_down_and_then_forgotten,
            a_peer_that_is_frozen_or_cut_off_is_down_after_down_ms_and_not_before,
