@@ -312,7 +312,8 @@ typedef struct wsfan_options {
                                 join_ms_max, or a join that is partial looks like silence [6000] */
 
     /* Presence */
-    uint32_t presence_metadata_bytes_max; /* of one join, 0..4096 [256] */
+    uint32_t presence_metadata_bytes_max; /* of one join here, 0..4096 [256]; of a peer's up to 4096
+                                             are taken */
     uint32_t presence_members_count_max;  /* a chat with more members is large: on_presence tells
                                              only their number, until they are half as many.
                                              1..16777216 [1000] */
@@ -494,7 +495,9 @@ typedef struct {
     int status;              /* WSFAN_OK: every live peer acknowledged, so each broadcast issued
                                      from now on, anywhere, reaches the session. WSFAN_EPARTIAL: the
                                      peers in `missing` had not within join_ms_max, or refuse this
-                                     node: WSFAN_PEER_REFUSED told why. Those of another cluster
+                                     node: WSFAN_PEER_REFUSED told why; the others had. What a peer
+                                     that is down publishes is missing until it is back, which
+                                     WSFAN_GAP_AWAY tells. Those of another cluster
                                      or version are named only where no peer lives.
                                      WSFAN_ENOMEM: the node could not note the interest; leave and
                                      join again. */
@@ -539,13 +542,15 @@ typedef struct {
 } wsfan_peer;
 
 typedef enum {
-    WSFAN_GAP_PEER_QUEUE = 1, /* the peer dropped them: its queue for us was full and lost the oldest,
+    WSFAN_GAP_PEER_QUEUE = 1, /* the peer dropped them: its queue for us was full, lost the oldest,
                                  or it began the link anew and gave up what was under way */
     WSFAN_GAP_LINK = 2,       /* frames of the peer are missing and cannot be had again */
     WSFAN_GAP_TOO_BIG = 3,    /* the peer has larger limits than this node accepts */
-    WSFAN_GAP_INBOX = 4,      /* this loop was too slow: its inbox was full, or out of memory */
+    WSFAN_GAP_INBOX = 4,      /* this loop was too slow: its inbox was full, or out of memory. Where
+                                 4096 notices wait, further gaps of peers are added to this one,
+                                 those that nobody counted as 1 */
     WSFAN_GAP_AWAY = 5        /* the peer is back: its link had been given up (forget_ms, or
-                                 WSFAN_SLOW_CUT), or joins completed without it while it was down; or it
+                                 WSFAN_SLOW_CUT), or joins ended without it while it was down; or it
                                  had a wrong idea of what this node wants. What it published meanwhile
                                  may be missing, nobody counted it */
 } wsfan_gap_reason;

@@ -84,6 +84,7 @@ struct world {
     world_counts counts;
     unsigned nodes_used;
     unsigned leads_to;                                        /* WORLD_VIRTUAL */
+    unsigned turn;                                            /* the same */
     uint64_t blocked_since[WORLD_NODES_MAX][WORLD_NODES_MAX]; /* [from][to]; 0: open */
     node nodes[WORLD_NODES_MAX];
 };
@@ -239,11 +240,16 @@ static void bring_down(world *w, unsigned subscriber, conn *c) {
     touch_connections(w, subscriber);
 }
 
+static unsigned behind_virtual(world *w) {
+    if (w->leads_to == WORLD_IN_TURN)
+        return w->turn++ % w->nodes_used;
+    return w->leads_to < WORLD_NODES_MAX ? w->leads_to : (unsigned)world_random(w, w->nodes_used);
+}
+
 static void bring_up(world *w, unsigned subscriber, conn *c) {
     c->retry_ms = w->ms + REDIAL_MS;
     if (c->anybody)
-        c->publisher = w->leads_to < WORLD_NODES_MAX ? w->leads_to
-                                                     : (unsigned)world_random(w, w->nodes_used);
+        c->publisher = behind_virtual(w);
     unsigned p = c->publisher;
     if (c->dead || p >= WORLD_NODES_MAX || w->nodes[p].core == NULL || w->nodes[p].frozen ||
         w->nodes[p].refusing || !open_between(w, p, subscriber))

@@ -97,7 +97,8 @@ void world_deafen(world *w, unsigned node, unsigned to);
  * as it does when the node does not run. Its own connections to others stand. */
 void world_refuse(world *w, unsigned node, bool refused);
 
-/* Where WORLD_VIRTUAL leads from now on; WORLD_NODES_MAX: to anybody, by chance. */
+/* Where WORLD_VIRTUAL leads from now on: to a node, to anybody by chance (WORLD_NODES_MAX), or to each in turn. */
+enum { WORLD_IN_TURN = WORLD_NODES_MAX + 1 };
 void world_lead(world *w, unsigned node);
 
 /* From now on, of a million frames. */
