@@ -10,6 +10,11 @@ work=$build/gates/$1
 rm -rf "$work"
 mkdir -p "$work"
 
+# Of libwsfan itself.
+sources() {
+    find lib -name '*.c' ! -path 'lib/beacon/*' | sort
+}
+
 # ------------------------------------------------------------------------------ static analysis
 
 # Styles of comments about single lines stand in the sources, with their reason. Later versions
@@ -18,12 +23,12 @@ gate_cppcheck() {
     cppcheck --enable=warning,performance,portability --inline-suppr --quiet --error-exitcode=1 \
         --std=c11 --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -D_GNU_SOURCE \
         -D__GNUC__ -Iinclude -Ilib \
-        lib lib/beacon tools
+        lib tools
 }
 
 # The checks and why others are not among them: .clang-tidy
 gate_tidy() {
-    printf '%s\n' lib/*.c tools/*.c |
+    printf '%s\n' $(sources) tools/*.c |
         xargs -P 2 -n 4 clang-tidy -p "$build" --quiet >"$work/out" 2>"$work/err" || {
         grep -E 'warning:|error:' "$work/out"
         return 1
@@ -36,12 +41,12 @@ gate_tidy() {
 # of an array that has as many as its count says; in rows.c, bytes of which there are none. What gcc 14
 # takes for uninitialized in node.c and outbound.c is the padding of structs that are copied.
 gate_analyzer() {
-    for file in lib/*.c; do
+    for file in $(sources); do
         options=-Wno-analyzer-malloc-leak
         case $file in
-        lib/link.c | lib/registry.c) options="$options -Wno-analyzer-null-dereference" ;;
-        lib/node.c | lib/outbound.c) options="$options -Wno-analyzer-use-of-uninitialized-value" ;;
-        lib/rows.c) options="$options -Wno-analyzer-null-argument" ;;
+        lib/core/link/link.c | lib/loop/registry.c) options="$options -Wno-analyzer-null-dereference" ;;
+        lib/api/node.c | lib/outbound/outbound.c) options="$options -Wno-analyzer-use-of-uninitialized-value" ;;
+        lib/message/rows.c) options="$options -Wno-analyzer-null-argument" ;;
         esac
         echo "$options $file"
     done | xargs -P 2 -L 1 gcc -std=c11 -D_GNU_SOURCE -O2 -fanalyzer -Iinclude -Ilib -c -o /dev/null \

@@ -24,7 +24,10 @@ static void on_gap(void *user, const wsfan_gap *gap) {
     die("%llu messages are lost, reason %d", (unsigned long long)gap->count, (int)gap->reason);
 }
 
-const wsfan_callbacks crowd_callbacks = { .struct_size = sizeof crowd_callbacks, .on_message = on_message, .on_joined = on_joined, .on_gap = on_gap };
+const wsfan_callbacks crowd_callbacks = { .struct_size = sizeof crowd_callbacks,
+                                          .on_message = on_message,
+                                          .on_joined = on_joined,
+                                          .on_gap = on_gap };
 
 wsfan_node *crowd_node(void) {
     wsfan_node *node;

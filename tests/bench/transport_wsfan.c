@@ -89,7 +89,11 @@ static void on_gap(void *user, const wsfan_gap *gap) {
 
 /* With all peers there, the join is a barrier: the publisher knows when on_joined comes. */
 static void *subscriber(struct stage *stage, const struct job *job) {
-    static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks, .on_message = on_message, .on_joined = on_joined, .on_peer = on_peer, .on_gap = on_gap };
+    static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
+                                               .on_message = on_message,
+                                               .on_joined = on_joined,
+                                               .on_peer = on_peer,
+                                               .on_gap = on_gap };
     struct subscriber *self = calloc(1, sizeof *self);
     if (self == NULL)
         die("out of memory");

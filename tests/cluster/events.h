@@ -96,7 +96,7 @@ typedef struct {
 
 /* What a node has to wait for; all 0 at rest. */
 typedef struct {
-    atomic_uint results; /* not told yet */
+    atomic_uint results;                                 /* not told yet */
     atomic_ullong queue_count, window_bytes, held_bytes; /* of all peers together */
     atomic_ullong node;                                  /* a peer that something waits for, or 0 */
 } recorder_waits;

@@ -1,7 +1,7 @@
 /* Peers that say anything to the core under test, right or wrong. They know what it said to them, so
  * that the bytes reach established links. */
+#include "base/memory.h"
 #include "core_world.h"
-#include "memory.h"
 
 enum { ENTRIES_MAX = 8192, ROWS_MAX = 6 };
 
@@ -188,13 +188,13 @@ static void write_sum(const state *s, input *in, unsigned i, wsf_writer *writer)
 
 static void write_request(const state *s, input *in, wsf_writer *writer) {
     wsfan_bytes payload = take_bytes(in, take(in) % 32);
-    wsf_ask *ask = wsf_ask_new(WSFAN_REQUEST_JOIN, take_message(s, in, payload), take(in) * 16u,
-                               take(in) * 8u);
+    wsf_request *ask = wsf_request_new(WSFAN_REQUEST_JOIN, take_message(s, in, payload),
+                                       take(in) * 16u, take(in) * 8u);
     CHECK(ask != NULL);
     ask->id = take(in) % 8;
     ask->kind = (wsfan_request_kind)(take(in) % 9);
     wsf_write_request(writer, ask);
-    wsf_ask_free(ask);
+    wsf_request_free(ask);
 }
 
 static void write_reply(const state *s, input *in, unsigned i, wsf_writer *writer) {
@@ -222,10 +222,10 @@ static void write_reply(const state *s, input *in, unsigned i, wsf_writer *write
 
 static void write_standing(input *in, wsf_writer *writer) {
     uint8_t how = take(in);
-    wsf_standing standing = { how % 32, take(in) * 8u, { NULL, 0 } };
+    wsf_status standing = { how % 32, take(in) * 8u, { NULL, 0 } };
     if ((how & 32) != 0)
         standing.address = wsfan_string("wss://chat.example/");
-    wsf_write_standing(writer, &standing);
+    wsf_write_status(writer, &standing);
 }
 
 static void write_message(const state *s, input *in, wsf_writer *writer) {

@@ -2,7 +2,8 @@
 #ifndef CORE_WORLD_H
 #define CORE_WORLD_H
 
-#include "state.h"
+#include "core/core.h"
+#include "core/state.h"
 #include "target.h"
 
 enum { SPEAKERS = 4, CHATS = 8, USERS = 4, LOOPS = 2, SESSIONS = 16, ERRANDS = 32, TARGETS = 3 };
@@ -30,9 +31,9 @@ typedef struct {
     speaker speakers[SPEAKERS];
     uint32_t loops; /* open, as bits */
     bool joined[LOOPS][CHATS];
-    wsf_attendance *sessions[SESSIONS]; /* that are present; NULL: free */
-    uint32_t news_out[LOOPS];
-    wsf_errand *errands[ERRANDS]; /* that loops are at */
+    wsf_presence_session *sessions[SESSIONS]; /* that are present; NULL: free */
+    uint32_t events_out[LOOPS];
+    wsf_loop_call *errands[ERRANDS]; /* that loops are at */
     unsigned errands_loop[ERRANDS];
     uint64_t tokens[ERRANDS]; /* of requests that the host was told of; a ring */
     unsigned tokens_next;

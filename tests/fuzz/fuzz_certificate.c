@@ -1,5 +1,5 @@
 /* The text of a key file. */
-#include "keys.h"
+#include "base/keys.h"
 #include "target.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

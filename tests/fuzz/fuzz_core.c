@@ -2,8 +2,8 @@
  * host that joins, leaves, publishes, is present, asks, answers and drains. What must hold: nothing
  * is handed to a loop that is not open, no queue, count or table exceeds its limit, presence adds up,
  * and every ticket, receipt and request comes back exactly once. */
+#include "base/memory.h"
 #include "core_world.h"
-#include "memory.h"
 
 enum {
     WINDOW = 64 * 1024,
@@ -14,7 +14,7 @@ enum {
     REMOTE_ROWS = 8,
     REQUESTS = 4,
     ASKS = 8,    /* that the host has under way */
-    NEWS_OUT = 4 /* see rollcall.c */
+    NEWS_OUT = 4 /* see sync.c */
 };
 
 /* ------------------------------------------------------------------------------------- effects */
@@ -103,10 +103,10 @@ static void on_result(void *user, wsf_receipt *receipt) {
     wsf_receipt_unref(receipt);
 }
 
-static void on_presence(void *user, wsf_news *news) {
+static void on_presence(void *user, wsf_presence_events *news) {
     state *s = user;
     CHECK(news->loop < LOOPS && (s->loops >> news->loop & 1) != 0);
-    CHECK(++s->news_out[news->loop] <= NEWS_OUT);
+    CHECK(++s->events_out[news->loop] <= NEWS_OUT);
     for (size_t i = 0; i < news->presence.members_count; i++) {
         const wsfan_member *member = &news->presence.members[i];
         CHECK(member->event >= WSFAN_MEMBER_JOIN && member->event <= WSFAN_MEMBER_LEAVE);
@@ -117,7 +117,7 @@ static void on_presence(void *user, wsf_news *news) {
 }
 
 /* A loop has it for a while. */
-static void on_errand(void *user, unsigned loop, wsf_errand *errand) {
+static void on_errand(void *user, unsigned loop, wsf_loop_call *errand) {
     state *s = user;
     CHECK((s->loops >> loop & 1) != 0);
     for (unsigned i = 0; i < ERRANDS; i++) {
@@ -127,7 +127,7 @@ static void on_errand(void *user, unsigned loop, wsf_errand *errand) {
         s->errands_loop[i] = loop;
         return;
     }
-    wsf_task_unref(wsf_errand_end(errand)); /* or is gone; then the core is never behind */
+    wsf_call_unref(wsf_loop_call_end(errand)); /* or is gone; then the core is never behind */
 }
 
 static void check_reply(void *user, const wsfan_reply *reply) {
@@ -138,11 +138,11 @@ static void check_reply(void *user, const wsfan_reply *reply) {
     CHECK(reply->rows_count <= WSF_ROWS_COUNT_MAX);
 }
 
-static void on_reply(void *user, wsf_ask *ask) {
+static void on_reply(void *user, wsf_request *ask) {
     ((state *)user)->asks_back++;
     CHECK(ask->open_count == 0);
-    wsf_ask_tell(ask, check_reply, NULL);
-    wsf_ask_free(ask);
+    wsf_request_tell(ask, check_reply, NULL);
+    wsf_request_free(ask);
 }
 
 static void on_view(void *user, wsf_view *view) {
@@ -195,7 +195,7 @@ static unsigned count_present(const state *s, unsigned loop, uint64_t chat_hash)
 }
 
 static void be_absent(state *s, unsigned i) {
-    wsf_attendance *attendance = s->sessions[i];
+    wsf_presence_session *attendance = s->sessions[i];
     s->sessions[i] = NULL;
     attendance->closes = count_present(s, attendance->loop, attendance->chat_hash) == 0;
     wsf_core_absent(s->core, attendance, s->now);
@@ -219,10 +219,10 @@ static void host(state *s, input *in) {
     wsf_core_leave(s->core, hash, loop);
 }
 
-static wsf_attendance *new_attendance(state *s, input *in, unsigned loop, unsigned chat) {
+static wsf_presence_session *new_attendance(state *s, input *in, unsigned loop, unsigned chat) {
     unsigned user = take(in) % USERS;
     wsfan_bytes metadata = take_bytes(in, take(in) % 16);
-    wsf_attendance *attendance = wsf_alloc_zero(1, sizeof *attendance + 2 + metadata.size);
+    wsf_presence_session *attendance = wsf_alloc_zero(1, sizeof *attendance + 2 + metadata.size);
     CHECK(attendance != NULL);
     attendance->chat_hash = hash_of(s, WSFAN_CHAT, chat);
     attendance->user_hash = hash_of(s, WSFAN_USER, user);
@@ -242,7 +242,7 @@ static void attend(state *s, input *in) {
     unsigned how = take(in);
     unsigned loop = how % LOOPS;
     unsigned chat = how / LOOPS % CHATS;
-    wsf_attendance *old = s->sessions[i];
+    wsf_presence_session *old = s->sessions[i];
     if (old != NULL && how >= 128) {
         be_absent(s, i);
     } else if (old != NULL) {
@@ -258,12 +258,12 @@ static void attend(state *s, input *in) {
     }
 }
 
-static void dispatch_news(state *s, input *in) {
+static void dispatch_presence(state *s, input *in) {
     unsigned loop = take(in) % LOOPS;
-    if (s->news_out[loop] == 0)
+    if (s->events_out[loop] == 0)
         return;
-    s->news_out[loop]--;
-    wsf_core_news_done(s->core, loop);
+    s->events_out[loop]--;
+    wsf_core_events_done(s->core, loop);
 }
 
 static void publish(state *s, input *in) {
@@ -292,23 +292,24 @@ static void ask(state *s, input *in) {
     wsfan_bytes payload = names ? wsfan_string("b") : take_bytes(in, take(in) % 24);
     if (s->asks_out - s->asks_back >= ASKS)
         return;
-    wsf_ask *ask = wsf_ask_new(kind, take_message(s, in, payload), number, 1 + take(in) * 4u);
+    wsf_request *ask = wsf_request_new(kind, take_message(s, in, payload), number,
+                                       1 + take(in) * 4u);
     CHECK(ask != NULL);
     s->asks_out++;
-    wsf_core_ask(s->core, ask, s->now);
+    wsf_core_request(s->core, ask, s->now);
 }
 
 /* A loop is through with its share of a request. */
 static void end_errand(state *s, unsigned i, uint64_t sessions) {
-    wsf_errand *errand = s->errands[i];
+    wsf_loop_call *errand = s->errands[i];
     s->errands[i] = NULL;
     errand->answer.sessions = sessions;
     wsf_answer_name_peer(&errand->answer, sessions);
-    if (errand->task->kind == WSFAN_REQUEST_SEND)
-        s->tokens[s->tokens_next++ % ERRANDS] = errand->task->token;
-    wsf_task *task = wsf_errand_end(errand);
+    if (errand->call->kind == WSFAN_REQUEST_SEND)
+        s->tokens[s->tokens_next++ % ERRANDS] = errand->call->token;
+    wsf_call *task = wsf_loop_call_end(errand);
     if (task != NULL)
-        wsf_core_task_through(s->core, task);
+        wsf_core_call_through(s->core, task);
 }
 
 static void work_off(state *s, input *in) {
@@ -341,7 +342,7 @@ static void change_loop(state *s, input *in) {
             s->sessions[i] = NULL; /* the core's */
     wsf_core_remove_loop(s->core, loop);
     s->loops &= ~(1u << loop);
-    s->news_out[loop] = 0;
+    s->events_out[loop] = 0;
     memset(s->joined[loop], 0, sizeof s->joined[loop]);
 }
 
@@ -359,7 +360,7 @@ static void check_member(const wsf_presence *p, uint32_t i, uint64_t *rows) {
     CHECK(m->sessions == (uint32_t)sessions);
     CHECK(m->own != NULL || m->own_sessions == 0);
     CHECK(m->sessions == 0 || m->leave_ms == 0);
-    CHECK(!wsf_roster_gone(m) || m->peers_owed != 0 || m->loops_owed != 0);
+    CHECK(!wsf_presence_store_gone(m) || m->peers_owed != 0 || m->loops_owed != 0);
 }
 
 /* What is summed up is what is there. */
@@ -380,7 +381,7 @@ static void check_presence(const wsf_presence *p) {
             check_member(p, i, &rows);
             sessions += p->members[i].sessions;
             users += p->members[i].sessions > 0 || p->members[i].leave_ms != 0;
-            gone += wsf_roster_gone(&p->members[i]);
+            gone += wsf_presence_store_gone(&p->members[i]);
             members++;
         }
         CHECK(chat->sessions == sessions && chat->users == users);
@@ -405,7 +406,7 @@ static void check_bounds(const state *s) {
     CHECK(stats.chats <= CHATS && stats.peers == count && stats.chats_remote <= REMOTE_CHATS);
     CHECK(stats.joins_pending == s->tickets_out - s->tickets_back);
     CHECK(stats.requests_pending == s->asks_out - s->asks_back);
-    CHECK(s->core->tasks_count <= REQUESTS);
+    CHECK(s->core->calls_count <= REQUESTS);
     check_presence(&s->core->presence);
     wsfan_count counted = { .struct_size = sizeof counted };
     wsf_core_count(s->core, hash_of(s, WSFAN_CHAT, 0), &counted);
@@ -459,7 +460,7 @@ static void step_host(state *s, input *in, unsigned operation) {
         attend(s, in);
         break;
     case 8:
-        dispatch_news(s, in);
+        dispatch_presence(s, in);
         break;
     case 9:
     case 10:
@@ -577,7 +578,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     wsf_core_destroy(s.core);
     for (unsigned i = 0; i < ERRANDS; i++)
         if (s.errands[i] != NULL)
-            wsf_task_unref(wsf_errand_end(s.errands[i]));
+            wsf_call_unref(wsf_loop_call_end(s.errands[i]));
     CHECK(s.tickets_back == s.tickets_out && s.receipts_back == s.receipts_out);
     CHECK(s.asks_back == s.asks_out);
     return 0;

@@ -1,5 +1,5 @@
 /* Endpoints as hosts and peers name them. */
-#include "endpoint.h"
+#include "base/endpoint.h"
 #include "target.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

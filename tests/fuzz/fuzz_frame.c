@@ -2,7 +2,7 @@
  * topic and checksum, or also the head, so that the rest are entries; or that with a second part, which
  * is the second half of the bytes. */
 #include "target.h"
-#include "reader.h"
+#include "wire/decode.h"
 
 static const uint64_t RECEIVER = 0x0123456789abcdef;
 
@@ -34,7 +34,7 @@ static uint64_t sum_entry(const wsf_entry *entry, size_t frame_size) {
         CHECK(entry->interest.adds.size % 8 == 0 && entry->interest.removes.size % 8 == 0);
         return sum_bytes(entry->interest.adds) + sum_bytes(entry->interest.removes);
     case WSF_PEERS:
-        CHECK(entry->peers.count <= WSF_PEERS_ENTRY_COUNT_MAX);
+        CHECK(entry->peers.count <= WSF_PEERS_MAX);
         for (uint32_t i = 0; i < entry->peers.count; i++) {
             CHECK(entry->peers.list[i].endpoint.size <= WSF_ENDPOINT_SIZE_MAX);
             sum += sum_bytes(entry->peers.list[i].endpoint);

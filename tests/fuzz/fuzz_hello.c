@@ -1,6 +1,6 @@
 /* What is written is read as it was, or refused; and the other way round. */
-#include "reader.h"
 #include "target.h"
+#include "wire/decode.h"
 
 static uint64_t take_u64(const uint8_t **data, size_t *size) {
     uint64_t value = 0;

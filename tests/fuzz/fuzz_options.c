@@ -1,6 +1,6 @@
 /* Options with any numbers and strings: what passes is within its bounds. */
-#include "keyring.h"
-#include "options.h"
+#include "api/options.h"
+#include "mesh/keyring.h"
 #include "target.h"
 
 /* The next string up to a NUL, or what is left. */

@@ -1,6 +1,6 @@
 /* A topic that somebody subscribed to: an introduction that is understood is written as it came. */
 #include "target.h"
-#include "wire.h"
+#include "wire/encode.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     wsf_introduction introduction;

@@ -1,10 +1,11 @@
-/* Requests of host processes, and what their loops do when they are asked: the shipped performer, whose
+/* Requests of host processes, and what their loops do when they are asked: the shipped executor, whose
  * every effect is told to the ledger. */
 #include <string.h>
 
+#include "base/memory.h"
+#include "core/core.h"
+#include "core/state.h"
 #include "crew.h"
-#include "memory.h"
-#include "state.h"
 
 static wsf_core *core_of(const loop *of) {
     return world_core(of->owner->world, of->node);
@@ -47,24 +48,24 @@ static void on_request(void *user, const wsfan_request *request) {
     wsf_core_reply(core_of(at), request->token, echo, 2 * sizeof *echo);
 }
 
-static void on_end(void *user, wsf_errand *errand) {
+static void on_end(void *user, wsf_loop_call *errand) {
     loop *at = user;
-    wsf_task *task = wsf_errand_end(errand);
+    wsf_call *task = wsf_loop_call_end(errand);
     if (host_of(at)->dying) {
-        wsf_task_unref(task);
+        wsf_call_unref(task);
         return;
     }
     if (task != NULL)
-        wsf_core_task_through(core_of(at), task);
+        wsf_core_call_through(core_of(at), task);
     world_touch(at->owner->world, at->node);
 }
 
-wsf_performer_effects asking_effects(loop *of) {
-    return (wsf_performer_effects){ of, on_left, on_close, on_request, on_end };
+wsf_executor_effects asking_effects(loop *of) {
+    return (wsf_executor_effects){ of, on_left, on_close, on_request, on_end };
 }
 
 /* Tells the ledger what this loop is about to do: all that are addressed, and nobody else. */
-static void note_done(loop *at, const wsf_task *task) {
+static void note_done(loop *at, const wsf_call *task) {
     hosts *h = at->owner;
     uint32_t number = claims_find(h->claims, task->asker, task->id);
     if (number == UINT32_MAX) {
@@ -86,11 +87,11 @@ static void note_done(loop *at, const wsf_task *task) {
     }
 }
 
-void asking_perform(loop *at, wsf_errand *errand) {
-    const wsf_task *task = errand->task;
+void asking_perform(loop *at, wsf_loop_call *errand) {
+    const wsf_call *task = errand->call;
     if (!task->expired && task->kind <= WSFAN_REQUEST_CLOSE)
         note_done(at, task);
-    if (!wsf_perform(&at->performer, errand))
+    if (!wsf_perform(&at->executor, errand))
         asking_put_errand(at, errand);
 }
 
@@ -191,9 +192,9 @@ void hosts_ask(hosts *h, unsigned node, unsigned chats) {
         wsf_message_new(&h->key, &(wsf_message_parts){ .targets = chosen.targets,
                                                        .targets_count = (uint32_t)chosen.count,
                                                        .payload = payload }));
-    wsf_ask *ask = need(wsf_ask_new(kind, message, argument, ms_max));
+    wsf_request *ask = need(wsf_request_new(kind, message, argument, ms_max));
     ask->reply_user = (void *)(uintptr_t)number;
-    wsf_core_ask(world_core(h->world, node), ask, world_now(h->world, node));
+    wsf_core_request(world_core(h->world, node), ask, world_now(h->world, node));
     claims_named(h->claims, number, ask->id);
     world_touch(h->world, node);
 }
@@ -207,9 +208,9 @@ static void tell(void *user, const wsfan_reply *reply) {
         hosts_greet(h, claims_chat(h->claims, number));
 }
 
-void asking_reply(loop *at, wsf_ask *ask) {
-    wsf_ask_tell(ask, tell, at);
-    wsf_ask_free(ask);
+void asking_reply(loop *at, wsf_request *ask) {
+    wsf_request_tell(ask, tell, at);
+    wsf_request_free(ask);
 }
 
 void hosts_check_asks(hosts *h, unsigned node, uint64_t frozen_ms) {

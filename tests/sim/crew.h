@@ -6,7 +6,7 @@
 
 #include "claims.h"
 #include "hosts.h"
-#include "perform.h"
+#include "loop/executor.h"
 #include "rollbook.h"
 
 enum { INBOX_MESSAGE, INBOX_TICKET, INBOX_ERRAND, INBOX_REPLY };
@@ -16,15 +16,15 @@ typedef struct item {
     int kind;
     wsfan_message *message;
     wsf_ticket *ticket;
-    wsf_errand *errand;
-    wsf_ask *ask;
+    wsf_loop_call *errand;
+    wsf_request *ask;
 } item;
 
 typedef struct {
     hosts *owner;
     unsigned node;
-    wsf_members members;
-    wsf_performer performer;
+    wsf_subscriptions subscriptions;
+    wsf_executor executor;
     item *head;
     item *tail;
 } loop;
@@ -97,9 +97,9 @@ void hosts_close_one(hosts *h, unsigned node, client *who);
 void hosts_end_presence(hosts *h, unsigned node, client *who, unsigned chat);
 
 /* Requests, as a loop carries them out and gets them back. */
-wsf_performer_effects asking_effects(loop *of);
-void asking_perform(loop *at, wsf_errand *errand);
-void asking_reply(loop *at, wsf_ask *ask);
-void asking_put_errand(loop *at, wsf_errand *errand);
+wsf_executor_effects asking_effects(loop *of);
+void asking_perform(loop *at, wsf_loop_call *errand);
+void asking_reply(loop *at, wsf_request *ask);
+void asking_put_errand(loop *at, wsf_loop_call *errand);
 
 #endif

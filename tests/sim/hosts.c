@@ -3,9 +3,10 @@
 
 #include <string.h>
 
-#include "memory.h"
+#include "base/memory.h"
+#include "core/core.h"
+#include "core/state.h"
 #include "rollbook.h"
-#include "state.h"
 
 hosts *hosts_new(ledger *l, unsigned loops) {
     hosts *h = need(calloc(1, sizeof *h));
@@ -145,7 +146,7 @@ static void on_result(void *user, unsigned node, const wsfan_result *result) {
     ledger_result(h->ledger, (uint32_t)(uintptr_t)result->result_user, result->status == WSFAN_OK);
 }
 
-static bool on_errand(void *user, unsigned node, unsigned loop_index, wsf_errand *errand) {
+static bool on_errand(void *user, unsigned node, unsigned loop_index, wsf_loop_call *errand) {
     hosts *h = user;
     if (h->hosts[node].dying)
         return false;
@@ -153,7 +154,7 @@ static bool on_errand(void *user, unsigned node, unsigned loop_index, wsf_errand
     return true;
 }
 
-static bool on_reply(void *user, unsigned node, wsf_ask *ask) {
+static bool on_reply(void *user, unsigned node, wsf_request *ask) {
     hosts *h = user;
     if (h->hosts[node].dying)
         return false;
@@ -161,7 +162,7 @@ static bool on_reply(void *user, unsigned node, wsf_ask *ask) {
     return true;
 }
 
-void asking_put_errand(loop *at, wsf_errand *errand) {
+void asking_put_errand(loop *at, wsf_loop_call *errand) {
     put(at, (item){ .kind = INBOX_ERRAND, .errand = errand });
 }
 
@@ -192,13 +193,13 @@ static void on_withdraw(void *user, wsf_ticket *ticket) {
     wsf_free(ticket);
 }
 
-static void on_present(void *user, wsf_attendance *attendance) {
+static void on_present(void *user, wsf_presence_session *attendance) {
     loop *from = user;
     wsf_core_present(core_of(from), attendance, now_of(from));
     world_touch(from->owner->world, from->node);
 }
 
-static void on_absent(void *user, wsf_attendance *attendance) {
+static void on_absent(void *user, wsf_presence_session *attendance) {
     loop *from = user;
     wsf_core_absent(core_of(from), attendance, now_of(from));
     world_touch(from->owner->world, from->node);
@@ -269,13 +270,14 @@ void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsi
                   .life = ledger_born(h->ledger, world_node_id(h->world, node), kind) };
     for (unsigned i = 0; i < h->loops; i++) {
         loop *new_loop = &at->loops[i];
-        wsf_members_effects effects = { new_loop,          on_announce, on_withdraw, on_ready,
-                                        on_session_joined, on_present,  on_absent };
+        wsf_subscriptions_effects effects = { new_loop,          on_announce, on_withdraw, on_ready,
+                                              on_session_joined, on_present,  on_absent };
         *new_loop = (loop){ .owner = h, .node = node };
-        wsf_members_init(&new_loop->members, &limits, i, world_random(h->world, 0), &effects);
-        wsf_performer_effects performing = asking_effects(new_loop);
-        wsf_performer_init(&new_loop->performer, &new_loop->members, &h->key,
-                           world_node_id(h->world, node), &performing);
+        wsf_subscriptions_init(&new_loop->subscriptions, &limits, i, world_random(h->world, 0),
+                               &effects);
+        wsf_executor_effects performing = asking_effects(new_loop);
+        wsf_executor_init(&new_loop->executor, &new_loop->subscriptions, &h->key,
+                          world_node_id(h->world, node), &performing);
     }
 }
 
@@ -288,9 +290,9 @@ static void drop_inbox(loop *of) {
         else if (first->kind == INBOX_TICKET)
             wsf_free(first->ticket);
         else if (first->kind == INBOX_ERRAND)
-            wsf_task_unref(wsf_errand_end(first->errand));
+            wsf_call_unref(wsf_loop_call_end(first->errand));
         else
-            wsf_ask_free(first->ask);
+            wsf_request_free(first->ask);
         free(first);
     }
     of->tail = NULL;
@@ -304,8 +306,8 @@ void hosts_crash(hosts *h, unsigned node) {
     world_crash(h->world, node);
     for (unsigned i = 0; i < h->loops; i++) {
         drop_inbox(&at->loops[i]);
-        wsf_performer_close(&at->loops[i].performer);
-        wsf_members_destroy(&at->loops[i].members);
+        wsf_executor_close(&at->loops[i].executor);
+        wsf_subscriptions_destroy(&at->loops[i].subscriptions);
     }
     for (uint32_t i = 0; i < at->clients_count; i++)
         free(at->clients[i]);
@@ -347,9 +349,9 @@ static client *open_client(hosts *h, unsigned node, int user) {
     wsfan_target target = user_target(&name);
     new_client->loop = (unsigned)world_random(h->world, h->loops);
     new_client->number = ledger_open(h->ledger, at->life, new_client->loop, user);
-    if (wsf_members_open(&at->loops[new_client->loop].members, new_client,
-                         user >= 0 ? &target : NULL, wsf_hash_target(&h->key, &target),
-                         &new_client->handle) != WSFAN_OK)
+    if (wsf_subscriptions_open(&at->loops[new_client->loop].subscriptions, new_client,
+                               user >= 0 ? &target : NULL, wsf_hash_target(&h->key, &target),
+                               &new_client->handle) != WSFAN_OK)
         abort();
     ledger_set_handle(h->ledger, new_client->number, new_client->handle.id);
     at->clients = need(realloc(at->clients, (at->clients_count + 1) * sizeof(client *)));
@@ -375,7 +377,7 @@ void hosts_close_one(hosts *h, unsigned node, client *old) {
     ledger_close(h->ledger, old->number);
     for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++)
         hosts_end_presence(h, node, old, chat);
-    if (wsf_members_close(&at->loops[old->loop].members, old->handle) != WSFAN_OK)
+    if (wsf_subscriptions_close(&at->loops[old->loop].subscriptions, old->handle) != WSFAN_OK)
         ledger_violation(h->ledger, "an open session cannot be closed");
     at->clients[i] = at->clients[--at->clients_count];
     free(old);
@@ -391,7 +393,7 @@ void hosts_close(hosts *h, unsigned node) {
 }
 
 static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool present) {
-    wsf_members *members = &h->hosts[node].loops[who->loop].members;
+    wsf_subscriptions *subscriptions = &h->hosts[node].loops[who->loop].subscriptions;
     wsfan_target target = chat_target(&chat);
     uint64_t hash = wsf_hash_target(&h->key, &target);
     ledger_join(h->ledger, who->number, chat);
@@ -400,9 +402,9 @@ static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool presen
         who->present |= 1u << chat;
         number = rollbook_add(h->rollbook, node, who->loop, chat, (unsigned)who->user);
     }
-    int error = present ? wsf_members_join_present(members, who->handle, &target, hash,
-                                                   (wsfan_bytes){ &number, sizeof number })
-                        : wsf_members_join(members, who->handle, &target, hash);
+    int error = present ? wsf_subscriptions_join_present(subscriptions, who->handle, &target, hash,
+                                                         (wsfan_bytes){ &number, sizeof number })
+                        : wsf_subscriptions_join(subscriptions, who->handle, &target, hash);
     if (error != WSFAN_OK)
         ledger_violation(h->ledger, "an open session cannot join");
 }
@@ -440,8 +442,8 @@ void hosts_leave(hosts *h, unsigned node) {
     wsfan_target target = chat_target(&chat);
     ledger_leave(h->ledger, who->number, chat);
     hosts_end_presence(h, node, who, chat);
-    if (wsf_members_leave(&h->hosts[node].loops[who->loop].members, who->handle, &target,
-                          wsf_hash_target(&h->key, &target)) != WSFAN_OK)
+    if (wsf_subscriptions_leave(&h->hosts[node].loops[who->loop].subscriptions, who->handle, &target,
+                                wsf_hash_target(&h->key, &target)) != WSFAN_OK)
         ledger_violation(h->ledger, "a member cannot leave");
 }
 
@@ -557,7 +559,7 @@ static void dispatch_message(loop *at, wsfan_message *message) {
     memcpy(&number, wsfan_message_payload(message).data, sizeof number);
     check_payload(h, message, number);
     const wsfan_recipient *recipients;
-    size_t count = wsf_registry_select(&at->members.registry, message,
+    size_t count = wsf_registry_select(&at->subscriptions.registry, message,
                                        world_node_id(h->world, at->node), &recipients);
     for (size_t i = 0; i < count; i++)
         ledger_delivered(h->ledger, ((client *)recipients[i].session_user)->number, number);
@@ -574,8 +576,8 @@ static void dispatch_item(loop *at, const item *first) {
         dispatch_message(at, first->message);
         break;
     case INBOX_TICKET:
-        wsf_perform_ticket_back(&at->performer, first->ticket);
-        wsf_members_ticket_back(&at->members, first->ticket);
+        wsf_executor_ticket_back(&at->executor, first->ticket);
+        wsf_subscriptions_ticket_back(&at->subscriptions, first->ticket);
         break;
     case INBOX_ERRAND:
         asking_perform(at, first->errand);
@@ -595,7 +597,7 @@ static void dispatch_loop(loop *at) {
         dispatch_item(at, first);
         free(first);
     }
-    wsf_members_tell_ready(&at->members, UINT32_MAX);
+    wsf_subscriptions_tell_ready(&at->subscriptions, UINT32_MAX);
 }
 
 void hosts_dispatch(hosts *h) {
@@ -637,7 +639,7 @@ void hosts_check_interest(hosts *h, unsigned node) {
             uint64_t hash = wsf_hash_target(&h->key, &target);
             uint64_t held = 0;
             for (unsigned i = 0; i < h->loops; i++) {
-                const wsf_registry *registry = &h->hosts[node].loops[i].members.registry;
+                const wsf_registry *registry = &h->hosts[node].loops[i].subscriptions.registry;
                 uint32_t cursor = 0;
                 if (wsf_table_next(&registry->index, hash, &cursor) != WSF_TABLE_NONE)
                     held |= UINT64_C(1) << i;

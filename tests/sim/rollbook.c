@@ -4,7 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state.h"
+#include "core/core.h"
+#include "core/state.h"
 
 typedef struct {
     uint32_t sessions[LEDGER_LOOPS_MAX][ROLLBOOK_USERS_MAX]; /* that are there */

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "state.h"
+#include "core/core.h"
+#include "core/state.h"
 
 enum {
     SMALL_TABLES = WSF_SIZE(0, 1),
@@ -204,8 +205,8 @@ static void check_owners(sim *s) {
             ledger_violation(s->ledger, "%s is not ready", name);
         for (uint64_t chat = 0; first != NULL && chat < s->chats; chat++) {
             uint64_t hash = world_chat_hash(s->world, chat);
-            const wsf_place *a = wsf_view_owner(first, hash);
-            const wsf_place *b = wsf_view_owner(view, hash);
+            const wsf_placement_node *a = wsf_view_owner(first, hash);
+            const wsf_placement_node *b = wsf_view_owner(view, hash);
             if (a == NULL || b == NULL || a->node != b->node)
                 ledger_violation(s->ledger, "%s sees another owner of chat %u", name,
                                  (unsigned)chat);

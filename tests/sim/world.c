@@ -11,8 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "memory.h"
-#include "state.h"
+#include "base/memory.h"
+#include "core/core.h"
+#include "core/state.h"
 
 enum {
     REDIAL_MS = 100,
@@ -449,21 +450,21 @@ static void on_probe(void *user, uint64_t node_id, const char *endpoint) {
 }
 
 /* Without anybody who carries it out it is done, and nothing came of it. */
-static void on_errand(void *user, unsigned loop, wsf_errand *errand) {
+static void on_errand(void *user, unsigned loop, wsf_loop_call *errand) {
     node *n = user;
     const world_watcher *watcher = &n->world->watcher;
     if (watcher->errand == NULL || !watcher->errand(watcher->user, n->index, loop, errand))
-        wsf_task_unref(wsf_errand_end(errand));
+        wsf_call_unref(wsf_loop_call_end(errand));
 }
 
-static void on_reply(void *user, wsf_ask *ask) {
+static void on_reply(void *user, wsf_request *ask) {
     node *n = user;
     const world_watcher *watcher = &n->world->watcher;
     if (watcher->reply == NULL || !watcher->reply(watcher->user, n->index, ask))
-        wsf_ask_free(ask);
+        wsf_request_free(ask);
 }
 
-static void on_presence(void *user, wsf_news *news) {
+static void on_presence(void *user, wsf_presence_events *news) {
     node *n = user;
     const world_watcher *watcher = &n->world->watcher;
     if (watcher->presence != NULL)
@@ -476,7 +477,7 @@ static void on_presence(void *user, wsf_news *news) {
 static void run_core(node *n) {
     for (unsigned loop = 0; loop < sizeof n->news_done; loop++)
         for (; n->news_done[loop] > 0; n->news_done[loop]--)
-            wsf_core_news_done(n->core, loop);
+            wsf_core_events_done(n->core, loop);
     n->core_ms = UINT64_MAX;
     while (n->ended_count > 0)
         see_ended(n, n->ended[--n->ended_count]);

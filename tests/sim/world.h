@@ -3,7 +3,7 @@
 #ifndef WORLD_H
 #define WORLD_H
 
-#include "core.h"
+#include "core/core.h"
 
 enum { WORLD_NODES_MAX = 160, WORLD_CONNECTIONS_MAX = 256 };
 
@@ -20,8 +20,8 @@ typedef struct {
     void (*peer)(void *user, unsigned node, const wsfan_peer *peer);
     void (*gap)(void *user, unsigned node, const wsfan_gap *gap);
     void (*result)(void *user, unsigned node, const wsfan_result *result);
-    bool (*errand)(void *user, unsigned node, unsigned loop, wsf_errand *errand); /* the same */
-    bool (*reply)(void *user, unsigned node, wsf_ask *ask);
+    bool (*errand)(void *user, unsigned node, unsigned loop, wsf_loop_call *errand); /* the same */
+    bool (*reply)(void *user, unsigned node, wsf_request *ask);
     void (*presence)(void *user, unsigned node, unsigned loop, const wsfan_presence *presence);
 } world_watcher;
 

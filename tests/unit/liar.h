@@ -6,9 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "inbox.h"
-#include "memory.h"
-#include "state.h"
+#include "base/memory.h"
+#include "core/core.h"
+#include "core/state.h"
+#include "exchange/inbox.h"
 #include "suite.h"
 #include "world.h"
 
@@ -19,7 +20,8 @@ static unsigned delivered[4]; /* by node */
 static uint64_t gap[4];
 static unsigned refused;
 static unsigned downs[4];
-static wsf_errand *held[HELD_MAX]; /* of the liar's requests, and of those that it should answer */
+static wsf_loop_call
+    *held[HELD_MAX]; /* of the liar's requests, and of those that it should answer */
 static unsigned held_count;
 static unsigned replies;
 static wsfan_reply reply;        /* the last one, without what it points to */
@@ -47,9 +49,9 @@ static inline void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
         downs[node]++;
 }
 
-static inline bool on_errand(void *user, unsigned node, unsigned loop, wsf_errand *errand) {
+static inline bool on_errand(void *user, unsigned node, unsigned loop, wsf_loop_call *errand) {
     (void)user, (void)loop;
-    if (node != LIAR && errand->task->asker != world_node_id(w, LIAR))
+    if (node != LIAR && errand->call->asker != world_node_id(w, LIAR))
         return false;
     ck_assert_uint_lt(held_count, HELD_MAX);
     held[held_count++] = errand;
@@ -62,10 +64,10 @@ static inline void keep_reply(void *user, const wsfan_reply *told) {
     replies++;
 }
 
-static inline bool on_reply(void *user, unsigned node, wsf_ask *ask) {
+static inline bool on_reply(void *user, unsigned node, wsf_request *ask) {
     (void)node;
-    wsf_ask_tell(ask, keep_reply, user);
-    wsf_ask_free(ask);
+    wsf_request_tell(ask, keep_reply, user);
+    wsf_request_free(ask);
     return true;
 }
 
@@ -119,7 +121,7 @@ static inline void end(void) {
     ck_assert_uint_eq(delivered[2] - before2, 100);
     world_destroy(w);
     while (held_count > 0)
-        wsf_task_unref(wsf_errand_end(held[--held_count]));
+        wsf_call_unref(wsf_loop_call_end(held[--held_count]));
 }
 
 static inline wsf_peer *peer_at(unsigned node, unsigned of) {

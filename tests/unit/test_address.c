@@ -1,7 +1,7 @@
 /* Addresses as text, and what a target may be named. */
 #include <string.h>
 
-#include "message.h"
+#include "message/message.h"
 #include "suite.h"
 
 static int parse(const char *text, wsfan_address *address) {

@@ -1,4 +1,4 @@
-#include "buffer.h"
+#include "message/buffer.h"
 
 #include <string.h>
 

@@ -2,8 +2,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "dial.h"
-#include "greet.h"
+#include "core/dialer.h"
+#include "core/handshake.h"
 #include "suite.h"
 #include "world.h"
 
@@ -774,7 +774,7 @@ START_TEST(a_peer_that_was_taken_for_replaced_is_missed_when_it_is_back) {
                        .incarnation = UINT64_MAX >> 1, /* that of a clock that was wrong */
                        .epoch = 1,
                        .frame_size_max = 1 << 20 };
-    wsf_greet_hello(world_core(w, 0), 999, &late, world_now(w, 0));
+    wsf_handshake_hello(world_core(w, 0), 999, &late, world_now(w, 0));
     world_touch(w, 0);
     while (!world_all_up(w)) { /* it has to notice first that nobody answers it */
         world_publish(w, 1, 100, published++);
@@ -796,7 +796,7 @@ END_TEST
 START_TEST(a_node_that_reaches_itself_is_told_so) {
     begin(27);
     world_start(w, 0, 0);
-    wsf_dial_hearsay(world_core(w, 0), "tcp://10.0.0.1:7000", 1, true, world_now(w, 0));
+    wsf_dialer_gossip(world_core(w, 0), "tcp://10.0.0.1:7000", 1, true, world_now(w, 0));
     world_run(w, 1000);
     ck_assert_int_eq(last_reason[0], WSFAN_REASON_SELF);
     ck_assert_uint_eq(world_core(w, 0)->linked, 0);

@@ -1,4 +1,4 @@
-#include "deque.h"
+#include "base/deque.h"
 
 #include "suite.h"
 

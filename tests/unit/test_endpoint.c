@@ -1,4 +1,4 @@
-#include "endpoint.h"
+#include "base/endpoint.h"
 
 #include <string.h>
 

@@ -1,5 +1,5 @@
 /* What nodes compare with each other is the same number on every machine, whatever its byte order. */
-#include "hash.h"
+#include "base/hash.h"
 
 #include "suite.h"
 

@@ -135,7 +135,7 @@ START_TEST(a_flood_of_addresses_keeps_no_honest_node_out) {
     unsigned dialled = 0;
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
         dialled += world_core(w, 0)->connections[i].dialled;
-    ck_assert_uint_le(dialled, 2 + WSF_HEARSAY_MAX);
+    ck_assert_uint_le(dialled, 2 + WSF_GOSSIP_MAX);
     world_start_as(w, 3, "n3", id_of(103, 4), 1, 1);
     world_run(w, 3000);
     ck_assert(peer_at(0, 3) != NULL && peer_at(0, 3)->linked && peer_at(3, 0)->linked);
@@ -258,9 +258,9 @@ START_TEST(greetings_again_and_again_cost_nothing_that_stays) {
 END_TEST
 
 static void say_standing(const char *address) {
-    wsf_standing standing = { WSF_STANDING_READY, 100, wsfan_string(address) };
+    wsf_status standing = { WSF_STATUS_READY, 100, wsfan_string(address) };
     frame f = begin_frame(next_number(), 0);
-    wsf_write_standing(writer_of(&f), &standing);
+    wsf_write_status(writer_of(&f), &standing);
     send(&f);
 }
 

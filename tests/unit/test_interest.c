@@ -1,4 +1,4 @@
-#include "interest.h"
+#include "core/routing/interest.h"
 
 #include <string.h>
 #include <wsfan/wsfan.h>

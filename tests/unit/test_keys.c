@@ -1,5 +1,5 @@
 /* What keys and certificates may look like. */
-#include "keyring.h"
+#include "mesh/keyring.h"
 
 #include <stdio.h>
 #include <string.h>

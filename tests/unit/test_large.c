@@ -5,7 +5,7 @@
 
 #include "live.h"
 #include "suite.h"
-#include "wire.h"
+#include "wire/encode.h"
 
 enum { NODES = 3, HEADROOM = 20, KEPT_MAX = 64 };
 

@@ -3,8 +3,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "inbox.h"
-#include "link.h"
+#include "core/link/link.h"
+#include "exchange/inbox.h"
 #include "suite.h"
 
 enum { RECEIVERS = 3, SLOTS = 2, SEEDS = 300, PUBLISHED = 200, NODE = 7 };

@@ -5,7 +5,7 @@
 #include <string.h>
 #include <wsfan/wsfan.h>
 
-#include "options.h"
+#include "api/options.h"
 #include "suite.h"
 
 static wsfan_options defaults(void) {

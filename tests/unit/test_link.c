@@ -1,4 +1,4 @@
-#include "link.h"
+#include "core/link/link.h"
 
 #include <string.h>
 

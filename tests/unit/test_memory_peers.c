@@ -2,9 +2,10 @@
  * in turn, and two nodes with sockets and threads. */
 #include <poll.h>
 
+#include "base/memory.h"
+#include "core/core.h"
+#include "core/state.h"
 #include "failing.h"
-#include "memory.h"
-#include "state.h"
 #include "world.h"
 
 typedef struct {
@@ -90,7 +91,7 @@ typedef struct {
     unsigned asks_out, asks_back;
     unsigned probes[2];
     unsigned probe;
-    wsf_attendance *present[2]; /* one session on each node */
+    wsf_presence_session *present[2]; /* one session on each node */
 } pair;
 
 enum { PROBES = 1000000 }; /* payloads from here on are probes */
@@ -133,11 +134,11 @@ static void see_reply(void *user, const wsfan_reply *reply) {
               reply->status == WSFAN_ENOMEM);
 }
 
-static bool pair_reply(void *user, unsigned node, wsf_ask *ask) {
+static bool pair_reply(void *user, unsigned node, wsf_request *ask) {
     (void)node;
     ((pair *)user)->asks_back++;
-    wsf_ask_tell(ask, see_reply, NULL);
-    wsf_ask_free(ask);
+    wsf_request_tell(ask, see_reply, NULL);
+    wsf_request_free(ask);
     return true;
 }
 
@@ -146,7 +147,7 @@ static void pair_join(pair *p, unsigned node, uint64_t chat) {
 }
 
 static void be_present(pair *p, unsigned node) {
-    wsf_attendance *a = wsf_alloc_zero(1, sizeof *a + 3);
+    wsf_presence_session *a = wsf_alloc_zero(1, sizeof *a + 3);
     if (a == NULL)
         return;
     const char user = (char)('a' + node);
@@ -161,7 +162,7 @@ static void be_present(pair *p, unsigned node) {
 }
 
 static void be_absent(pair *p, unsigned node) {
-    wsf_attendance *a = p->present[node];
+    wsf_presence_session *a = p->present[node];
     if (a == NULL)
         return;
     p->present[node] = NULL;
@@ -191,13 +192,13 @@ static void pair_ask(pair *p, unsigned node, wsfan_request_kind kind, wsfan_byte
     wsfan_target all = { WSFAN_ALL, { NULL, 0 } };
     wsf_message_parts parts = { .targets = &all, .targets_count = 1, .payload = payload };
     wsfan_message *message = wsf_message_new(&p->key, &parts);
-    wsf_ask *ask = message != NULL ? wsf_ask_new(kind, message, number, 1000) : NULL;
+    wsf_request *ask = message != NULL ? wsf_request_new(kind, message, number, 1000) : NULL;
     if (ask == NULL) {
         wsfan_message_unref(message);
         return;
     }
     p->asks_out++;
-    wsf_core_ask(world_core(p->w, node), ask, world_now(p->w, node));
+    wsf_core_request(world_core(p->w, node), ask, world_now(p->w, node));
     world_touch(p->w, node);
 }
 

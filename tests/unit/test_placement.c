@@ -2,7 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "placement.h"
+#include "core/routing/placement.h"
 #include "suite.h"
 
 enum { CHATS = 20000 };
@@ -21,16 +21,16 @@ static wsf_view *view_of(unsigned first, unsigned count, const uint32_t *weights
     wsf_hash_key_init(&key, "placement");
     wsf_view *view = wsf_view_new(count);
     for (unsigned i = 0; i < count; i++) {
-        wsf_place *place = &view->places[i];
+        wsf_placement_node *place = &view->places[i];
         snprintf(place->name, sizeof place->name, "n%u", first + i);
         place->node = 1000 - i;
-        place->hash = wsf_place_hash(&key, place->name);
+        place->hash = wsf_placement_hash(&key, place->name);
         place->weight = weights != NULL ? weights[i] : 100;
     }
     return view;
 }
 
-static unsigned number_of(const wsf_place *place) {
+static unsigned number_of(const wsf_placement_node *place) {
     return (unsigned)strtoul(place->name + 1, NULL, 10);
 }
 

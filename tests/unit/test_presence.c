@@ -7,7 +7,8 @@
 #include <string.h>
 #include <wsfan/wsfan.h>
 
-#include "state.h"
+#include "core/core.h"
+#include "core/state.h"
 #include "suite.h"
 #include "world.h"
 
@@ -428,8 +429,8 @@ END_TEST
 
 /* ------------------------------------------------------------------------------------- two nodes */
 
-static wsf_attendance *attend(world *w, unsigned n, const char *user, uint64_t chat) {
-    wsf_attendance *a = calloc(1, sizeof *a + 16);
+static wsf_presence_session *attend(world *w, unsigned n, const char *user, uint64_t chat) {
+    wsf_presence_session *a = calloc(1, sizeof *a + 16);
     wsfan_target target = { WSFAN_USER, wsfan_string(user) };
     wsf_hash_key key;
     wsf_hash_key_init(&key, world_config(w)->cluster);
@@ -539,7 +540,7 @@ static void count_leaves(void *user, unsigned n, unsigned loop, const wsfan_pres
         leaves_told += presence->members[i].event == WSFAN_MEMBER_LEAVE;
 }
 
-static void end_attendance(world *w, unsigned n, wsf_attendance *a, uint64_t chat) {
+static void end_attendance(world *w, unsigned n, wsf_presence_session *a, uint64_t chat) {
     a->closes = true;
     wsf_core_absent(world_core(w, n), a, world_now(w, n));
     world_leave(w, n, chat);
@@ -553,7 +554,7 @@ static void come_again(uint32_t cut_off_ms) {
     world_start(w, 0, 0);
     world_start(w, 1, 1);
     world_run(w, 2000);
-    wsf_attendance *first = attend(w, 0, "ann", 7);
+    wsf_presence_session *first = attend(w, 0, "ann", 7);
     attend(w, 1, "ben", 7);
     world_run(w, 500);
     ck_assert_uint_eq(world_count(w, 0, 7).users, 2);
@@ -611,8 +612,8 @@ START_TEST(the_end_of_a_row_that_found_no_room_leaves_no_chat_behind) {
     attend(w, 0, "ann", 7);
     world_join(w, 0, 8);
     world_join(w, 0, 9);
-    wsf_attendance *kept = attend(w, 1, "ben", 8);
-    wsf_attendance *refused = attend(w, 1, "ben", 9);
+    wsf_presence_session *kept = attend(w, 1, "ben", 8);
+    wsf_presence_session *refused = attend(w, 1, "ben", 9);
     world_run(w, 3000);
     wsfan_stats stats;
     wsf_core_stats(world_core(w, 0), &stats);
@@ -659,8 +660,8 @@ END_TEST
 
 /* ---------------------------------------------------------------------------------- the structure */
 
-static wsf_attendance *attendance_of(uint64_t user) {
-    wsf_attendance *a = calloc(1, sizeof *a + 16);
+static wsf_presence_session *attendance_of(uint64_t user) {
+    wsf_presence_session *a = calloc(1, sizeof *a + 16);
     a->chat_hash = 7;
     a->user_hash = user;
     a->chat_size = 1;
@@ -674,10 +675,10 @@ START_TEST(an_oversleep_makes_only_those_grace_times_longer_that_it_was_in) {
     enum { GRACE_MS = 5000, SLEPT_MS = 4000 };
     static wsf_presence p;
     wsf_presence_limits limits = { .grace_ms = GRACE_MS, .members_count_max = 1000 };
-    wsf_roster_init(&p, &limits, 1);
-    wsf_roster_open_chat(&p, 7, 0);
-    wsf_attendance *first = attendance_of(1);
-    wsf_attendance *second = attendance_of(2);
+    wsf_presence_store_init(&p, &limits, 1);
+    wsf_presence_store_open_chat(&p, 7, 0);
+    wsf_presence_session *first = attendance_of(1);
+    wsf_presence_session *second = attendance_of(2);
     ck_assert_int_eq(wsf_presence_begin(&p, first), WSFAN_OK);
     ck_assert_int_eq(wsf_presence_begin(&p, second), WSFAN_OK);
     ck_assert_int_eq(wsf_presence_begin(&p, attendance_of(3)), WSFAN_OK);
@@ -699,7 +700,7 @@ START_TEST(an_oversleep_makes_only_those_grace_times_longer_that_it_was_in) {
     ck_assert_uint_eq(wsf_presence_deadline(&p), UINT64_MAX);
     wsf_presence_overslept(&p, SLEPT_MS); /* with nobody in a grace time nothing happens */
     ck_assert_uint_eq(wsf_presence_deadline(&p), UINT64_MAX);
-    wsf_roster_destroy(&p);
+    wsf_presence_store_destroy(&p);
 }
 END_TEST
 
@@ -715,10 +716,10 @@ START_TEST(a_doubt_that_nobody_ends_ends_after_a_minute) {
     unsigned asked = 0;
     wsf_presence_doubt doubt = { &asked, always };
     wsf_presence_limits limits = { .grace_ms = GRACE_MS, .members_count_max = 1000 };
-    wsf_roster_init(&p, &limits, 1);
-    wsf_roster_open_chat(&p, 7, 0);
-    wsf_attendance *first = attendance_of(1);
-    wsf_attendance *second = attendance_of(2);
+    wsf_presence_store_init(&p, &limits, 1);
+    wsf_presence_store_open_chat(&p, 7, 0);
+    wsf_presence_session *first = attendance_of(1);
+    wsf_presence_session *second = attendance_of(2);
     ck_assert_int_eq(wsf_presence_begin(&p, first), WSFAN_OK);
     ck_assert_int_eq(wsf_presence_begin(&p, second), WSFAN_OK);
     wsf_presence_tick(&p, 1000, &doubt);
@@ -740,7 +741,7 @@ START_TEST(a_doubt_that_nobody_ends_ends_after_a_minute) {
     wsf_presence_tick(&p, wsf_presence_deadline(&p), &doubt);
     ck_assert_int_eq(wsf_presence_begin(&p, attendance_of(1)), WSFAN_OK);
     ck_assert_uint_eq(wsf_presence_deadline(&p), UINT64_MAX);
-    wsf_roster_destroy(&p);
+    wsf_presence_store_destroy(&p);
 }
 END_TEST
 
@@ -749,8 +750,8 @@ static void take_one_member(wsf_presence *p, unsigned loop) {
     uint64_t nodes[64] = { 0 };
     unsigned members = 0;
     unsigned anew = 0;
-    wsf_news *news;
-    while ((news = wsf_presence_news(p, loop, nodes, 1)) != NULL) {
+    wsf_presence_events *news;
+    while ((news = wsf_presence_events_take(p, loop, nodes, 1)) != NULL) {
         members += (unsigned)news->presence.members_count;
         anew += (news->presence.flags & WSFAN_PRESENCE_ANEW) != 0;
         free(news);
@@ -763,16 +764,16 @@ START_TEST(loops_that_take_nothing_cost_a_bounded_number_of_members) {
     enum { USERS = 150000, GONE_MAX = 65536 };
     static wsf_presence p;
     wsf_presence_limits limits = { .grace_ms = 0, .members_count_max = 1000 };
-    wsf_roster_init(&p, &limits, 1);
-    wsf_roster_open_chat(&p, 7, 3); /* two peers take nothing either */
+    wsf_presence_store_init(&p, &limits, 1);
+    wsf_presence_store_open_chat(&p, 7, 3); /* two peers take nothing either */
     for (uint8_t loop = 0; loop < 2; loop++) {
-        wsf_attendance *stays = attendance_of(1);
+        wsf_presence_session *stays = attendance_of(1);
         stays->loop = loop;
         ck_assert_int_eq(wsf_presence_begin(&p, stays), WSFAN_OK);
     }
     uint64_t now = 1;
     for (uint64_t user = 2; user < USERS; user++) {
-        wsf_attendance *a = attendance_of(user);
+        wsf_presence_session *a = attendance_of(user);
         ck_assert_int_eq(wsf_presence_begin(&p, a), WSFAN_OK);
         wsf_presence_end(&p, a);
         wsf_presence_tick(&p, ++now, NULL);
@@ -795,7 +796,7 @@ START_TEST(loops_that_take_nothing_cost_a_bounded_number_of_members) {
     }
     ck_assert_uint_eq(p.members_count, 1);
     ck_assert_uint_eq(p.gone_count, 0);
-    wsf_roster_destroy(&p);
+    wsf_presence_store_destroy(&p);
 }
 END_TEST
 

@@ -1,4 +1,4 @@
-#include "registry.h"
+#include "loop/registry.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -1,7 +1,7 @@
 /* Pages of lists: order, limits, and pages that are put together. */
 #include <string.h>
 
-#include "request.h"
+#include "message/request.h"
 #include "suite.h"
 
 static const wsfan_bytes NONE = { NULL, 0 };
@@ -149,7 +149,7 @@ START_TEST(a_reply_names_who_is_silent_and_who_has_not_acknowledged) {
     wsfan_message *message = wsf_message_new(
         &key, &(wsf_message_parts){
                   .targets = &target, .targets_count = 1, .payload = wsfan_string("chat") });
-    wsf_ask *ask = wsf_ask_new(WSFAN_REQUEST_JOIN, message, 0, 1000);
+    wsf_request *ask = wsf_request_new(WSFAN_REQUEST_JOIN, message, 0, 1000);
     for (uint32_t i = 0; i < 3; i++) {
         ask->nodes[i].node = 10 + i * 10;
         ask->nodes[i].open = true;
@@ -158,22 +158,22 @@ START_TEST(a_reply_names_who_is_silent_and_who_has_not_acknowledged) {
     wsf_answer answer;
     wsf_answer_init(&answer, 64);
     answer.sessions = 5;
-    ck_assert(wsf_ask_answer(ask, 0, &answer));
-    ck_assert(!wsf_ask_answer(ask, 0, &answer)); /* twice */
+    ck_assert(wsf_request_answer(ask, 0, &answer));
+    ck_assert(!wsf_request_answer(ask, 0, &answer)); /* twice */
     wsf_answer_init(&answer, 64);
     answer.status = WSFAN_ESILENT;
-    ck_assert(wsf_ask_answer(ask, 1, &answer));
+    ck_assert(wsf_request_answer(ask, 1, &answer));
     wsf_answer_init(&answer, 64);
     answer.status = WSFAN_EPARTIAL;
     answer.sessions = 2;
     answer.sessions_failed = 1;
     wsf_answer_name_peer(&answer, 40);
     wsf_answer_name_peer(&answer, 20);
-    ck_assert(wsf_ask_answer(ask, 2, &answer));
+    ck_assert(wsf_request_answer(ask, 2, &answer));
     ck_assert_uint_eq(ask->open_count, 0);
-    wsf_ask_tell(ask, check_partial, &told);
+    wsf_request_tell(ask, check_partial, &told);
     ck_assert_uint_eq(told, 1);
-    wsf_ask_free(ask);
+    wsf_request_free(ask);
 }
 END_TEST
 

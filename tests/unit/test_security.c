@@ -12,11 +12,11 @@
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
-#include "connection.h"
-#include "keys.h"
+#include "base/keys.h"
 #include "live.h"
+#include "mesh/connection.h"
 #include "suite.h"
-#include "wire.h"
+#include "wire/encode.h"
 
 enum { NODES_MAX = 3, KEY_SIZE = 40 };
 

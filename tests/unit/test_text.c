@@ -1,5 +1,5 @@
 /* Which bytes pass for text. */
-#include "text.h"
+#include "base/text.h"
 
 #include <string.h>
 

@@ -1,4 +1,4 @@
-#include "reader.h"
+#include "wire/decode.h"
 
 #include <msgpack.h>
 #include <string.h>
@@ -32,11 +32,11 @@ static wsfan_message *message_of(const wsfan_target *targets, uint32_t count, ws
 static void write_request(wsf_writer *writer) {
     wsfan_target targets[] = { { WSFAN_USER, wsfan_string("ann") },
                                { WSFAN_NOT_CHAT, wsfan_string("room") } };
-    wsf_ask *ask = wsf_ask_new(WSFAN_REQUEST_CLOSE, message_of(targets, 2, wsfan_string("why")),
-                               4999, 6000);
+    wsf_request *ask = wsf_request_new(WSFAN_REQUEST_CLOSE,
+                                       message_of(targets, 2, wsfan_string("why")), 4999, 6000);
     ask->id = UINT64_MAX;
     wsf_write_request(writer, ask);
-    wsf_ask_free(ask);
+    wsf_request_free(ask);
 }
 
 static void write_reply(wsf_writer *writer) {
@@ -115,7 +115,7 @@ static void write_everything(wsf_writer *writer) {
     wsf_write_lost(writer, 17, WSFAN_GAP_PEER_QUEUE);
     write_request(writer);
     write_reply(writer);
-    wsf_write_standing(writer, &(wsf_standing){ 5, 1000, wsfan_string("http://a/") });
+    wsf_write_status(writer, &(wsf_status){ 5, 1000, wsfan_string("http://a/") });
     wsf_write_type(writer, WSF_RESYNC);
     wsf_write_type(writer, WSF_BYE);
     wsf_presence_row rows[] = {
@@ -227,11 +227,11 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_uint_eq(e.lost.reason, WSFAN_GAP_PEER_QUEUE);
     check_talk(reader);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
-    ck_assert_int_eq(e.type, WSF_STANDING);
-    ck_assert_uint_eq(e.standing.flags, 5);
-    ck_assert_uint_eq(e.standing.weight, 1000);
-    ck_assert_uint_eq(e.standing.address.size, 9);
-    ck_assert_mem_eq(e.standing.address.data, "http://a/", 9);
+    ck_assert_int_eq(e.type, WSF_STATUS);
+    ck_assert_uint_eq(e.node_status.flags, 5);
+    ck_assert_uint_eq(e.node_status.weight, 1000);
+    ck_assert_uint_eq(e.node_status.address.size, 9);
+    ck_assert_mem_eq(e.node_status.address.data, "http://a/", 9);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_int_eq(e.type, WSF_RESYNC);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
@@ -888,13 +888,13 @@ START_TEST(heads_and_control_entries_fit_their_bounds) {
     wsf_write_reply(&writer, UINT64_MAX, &answer);
     wsf_answer_destroy(&answer);
     wsfan_target all = { WSFAN_ALL, { NULL, 0 } };
-    wsf_ask *ask = wsf_ask_new(WSFAN_REQUEST_SEND,
-                               message_of(&all, 1, (wsfan_bytes){ large, 70000 }), UINT32_MAX,
-                               UINT32_MAX);
+    wsf_request *ask = wsf_request_new(WSFAN_REQUEST_SEND,
+                                       message_of(&all, 1, (wsfan_bytes){ large, 70000 }),
+                                       UINT32_MAX, UINT32_MAX);
     ask->id = UINT64_MAX;
     writer = (wsf_writer){ out, wsf_message_bound(ask->message), 0 };
     wsf_write_request(&writer, ask);
-    wsf_ask_free(ask);
+    wsf_request_free(ask);
 }
 END_TEST
 

@@ -1,0 +1,604 @@
+/* The public functions of a node: checks of arguments, and glue between options, mesh and loops. */
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+#include <time.h>
+
+#include "api/node.h"
+#include "api/options.h"
+#include "base/endpoint.h"
+#include "base/memory.h"
+#include "mesh/auth.h"
+#include "mesh/discovery.h"
+
+_Static_assert(WSFAN_SOURCES_MAX == WSF_HOST_SOURCES_MAX, "sources of the host");
+
+struct wsfan_node {
+    wsfan_options options; /* its pointers are dead after open */
+    char name[WSF_NAME_SIZE_MAX + 1];
+    char cluster[WSF_CLUSTER_SIZE_MAX + 1];
+    uint64_t id;
+    wsf_hash_key key;
+    wsf_guard guard;
+    wsf_mesh *mesh;
+    uint64_t seed;            /* of what needs one later */
+    wsf_discovery *discovery; /* NULL: nothing to ask DNS for so far */
+    wsf_keyring *keyring;     /* NULL: plain text */
+    pthread_mutex_t lock;     /* of discovery, loops and keyring */
+    wsfan_loop *loops[WSF_LOOPS_MAX];
+    bool draining; /* guarded by the lock */
+};
+
+/* ------------------------------------------------------------------------------- open and close */
+
+static int random_u64(uint64_t *value) {
+    do {
+        if (getrandom(value, sizeof *value, 0) != (ssize_t)sizeof *value)
+            return WSFAN_ESYSTEM;
+    } while (*value == 0);
+    return WSFAN_OK;
+}
+
+/* Endpoints that the host named, all valid: those with an address, and those with a name. */
+typedef struct {
+    size_t addresses_count;
+    size_t names_count;
+    const char *addresses[WSFAN_ENDPOINTS_MAX];
+    const char *names[WSFAN_ENDPOINTS_MAX];
+} endpoint_set;
+
+/* False: one is not valid. */
+static bool sort_endpoints(endpoint_set *set, const char *const *endpoints, size_t count) {
+    set->addresses_count = set->names_count = 0;
+    for (size_t i = 0; i < count; i++) {
+        bool resolve;
+        if (!wsf_endpoint_to_dial(endpoints[i], strlen(endpoints[i]), &resolve))
+            return false;
+        if (resolve)
+            set->names[set->names_count++] = endpoints[i];
+        else
+            set->addresses[set->addresses_count++] = endpoints[i];
+    }
+    return true;
+}
+
+/* The thread that asks DNS runs from the first name on. The lock is held, or nobody else has the node
+ * yet. */
+static int need_discovery(wsfan_node *node, size_t names_count) {
+    if (names_count == 0 || node->discovery != NULL)
+        return WSFAN_OK;
+    return wsf_discovery_open(&node->discovery, node->mesh, node->options.dns_interval_ms,
+                              node->seed);
+}
+
+static int open_mesh(wsfan_node *node) {
+    const wsfan_options *o = &node->options;
+    struct timespec wall;
+    uint64_t seed;
+    if (random_u64(&seed) != WSFAN_OK)
+        return WSFAN_ESYSTEM;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    wsf_core_config core = {
+        .node = node->id,
+        .incarnation = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000,
+        .seed = seed,
+        .cluster = o->cluster,
+        .name = node->name,
+        .headroom_bytes = o->headroom_bytes,
+        .payload_bytes_max = o->payload_bytes_max,
+        .name_bytes_max = o->name_bytes_max,
+        .targets_count_max = o->targets_count_max,
+        .peers_count_max = o->peers_count_max,
+        .remote_chats_count_max = o->remote_chats_count_max,
+        .interest_log_count_max = o->interest_log_count_max,
+        .link = { .window_bytes = o->link_window_bytes,
+                  .queue_bytes_max = o->link_queue_bytes_max,
+                  .queue_count_max = o->link_queue_count_max },
+        .presence = { .grace_ms = o->presence_grace_ms,
+                      .members_count_max = o->presence_members_count_max,
+                      .remote_count_max = o->presence_remote_count_max },
+        .heartbeat_ms = o->heartbeat_ms,
+        .silent_ms = o->silent_ms,
+        .down_ms = o->down_ms,
+        .forget_ms = o->forget_ms,
+        .join_ms_max = o->join_ms_max,
+        .result_ms_max = o->result_ms_max,
+        .requests_count_max = o->requests_count_max,
+        .request_ms_max = o->request_ms_max,
+        .protocol_min = WSF_PROTOCOL_MIN,
+        .protocol_max = WSF_PROTOCOL_MAX,
+        .slow_peer = o->slow_peer,
+        .ready_ms_max = o->ready_ms_max,
+        .weight = o->placement_weight,
+        .public_address = o->public_address,
+        .publisher_only = o->publisher_only != 0,
+    };
+    endpoint_set peers;
+    sort_endpoints(&peers, o->peers, o->peers_count);
+    core.names_awaited = peers.names_count > 0;
+    node->seed = ~seed;
+    wsf_mesh_config mesh = {
+        .endpoint = o->endpoint,
+        .advertise = o->advertise,
+        .peers = peers.addresses,
+        .peers_count = peers.addresses_count,
+        .publish_queue_bytes_max = o->publish_queue_bytes_max,
+        .publish_queue_count_max = o->publish_queue_count_max,
+        .close_ms_max = o->close_ms_max,
+    };
+    int error = node->keyring != NULL ? wsf_keyring_read(node->keyring, &mesh.keys) : WSFAN_OK;
+    if (error == WSFAN_OK && (error = wsf_mesh_open(&node->mesh, &mesh, &core)) != WSFAN_OK)
+        wsf_keyring_free_keys(mesh.keys);
+    if (error != WSFAN_OK)
+        return error;
+    wsf_question *questions;
+    error = wsf_questions_new(&questions, peers.names, peers.names_count);
+    if (error == WSFAN_OK)
+        error = need_discovery(node, peers.names_count);
+    if (error == WSFAN_OK && node->discovery != NULL)
+        wsf_discovery_ask(node->discovery, WSF_SOURCE_OPTIONS, questions);
+    if (error != WSFAN_OK) {
+        wsf_questions_free(questions);
+        wsf_mesh_close(node->mesh);
+    }
+    return error;
+}
+
+/* With keys, an id shows whose it is. */
+static int open_identity(wsfan_node *node) {
+    int error = random_u64(&node->id);
+    if (error == WSFAN_OK)
+        error = wsf_keyring_open(&node->keyring, &node->options);
+    if (error != WSFAN_OK || node->keyring == NULL)
+        return error;
+    error = wsf_auth_complete(&node->keyring->own);
+    uint64_t identity = wsf_hash_identity(node->keyring->own.public_key.text);
+    node->id = identity << 32 | (node->id & UINT32_MAX);
+    return error;
+}
+
+int wsfan_node_open(wsfan_node **out, const wsfan_options *given) {
+    wsfan_options options;
+    if (out == NULL)
+        return WSFAN_EINVAL;
+    int error = wsf_options_read(&options, given);
+    if (error != WSFAN_OK)
+        return error;
+    error = wsf_memory_use(options.allocator);
+    if (error != WSFAN_OK)
+        return error;
+    wsfan_node *node = wsf_alloc_zero(1, sizeof *node);
+    if (node == NULL)
+        return WSFAN_ENOMEM;
+    node->options = options;
+    if ((error = open_identity(node)) != WSFAN_OK ||
+        (error = wsf_guard_open(&node->guard)) != WSFAN_OK)
+        goto free_node;
+    if (options.name != NULL)
+        snprintf(node->name, sizeof node->name, "%s", options.name);
+    else
+        snprintf(node->name, sizeof node->name, "node-%016llx", (unsigned long long)node->id);
+    snprintf(node->cluster, sizeof node->cluster, "%s", options.cluster);
+    wsf_hash_key_init(&node->key, options.cluster);
+    if (pthread_mutex_init(&node->lock, NULL) != 0) {
+        error = WSFAN_ESYSTEM;
+        goto close_guard;
+    }
+    error = open_mesh(node);
+    if (error != WSFAN_OK)
+        goto destroy_lock;
+    *out = node;
+    return WSFAN_OK;
+
+destroy_lock:
+    pthread_mutex_destroy(&node->lock);
+close_guard:
+    wsf_guard_close(&node->guard);
+free_node:
+    wsf_keyring_close(node->keyring);
+    wsf_free(node);
+    return error;
+}
+
+static int check(const wsfan_node *node) {
+    if (node == NULL)
+        return WSFAN_EINVAL;
+    return wsf_guard_forked(&node->guard) ? WSFAN_EFORK : WSFAN_OK;
+}
+
+int wsfan_node_close(wsfan_node *node) {
+    if (node == NULL)
+        return WSFAN_OK;
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    pthread_mutex_lock(&node->lock);
+    for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
+        if (node->loops[i] != NULL)
+            error = WSFAN_EBUSY;
+    pthread_mutex_unlock(&node->lock);
+    if (error != WSFAN_OK)
+        return error;
+    wsf_discovery_close(node->discovery);
+    wsf_mesh_close(node->mesh);
+    pthread_mutex_destroy(&node->lock);
+    wsf_guard_close(&node->guard);
+    wsf_keyring_close(node->keyring);
+    wsf_free(node);
+    return WSFAN_OK;
+}
+
+uint64_t wsfan_node_id(const wsfan_node *node) {
+    return node->id;
+}
+
+const char *wsfan_node_name(const wsfan_node *node) {
+    return node->name;
+}
+
+const char *wsfan_node_endpoint(const wsfan_node *node) {
+    return wsf_mesh_endpoint(node->mesh);
+}
+
+const char *wsfan_node_cluster(const wsfan_node *node) {
+    return node->cluster;
+}
+
+const char *wsfan_node_public_key(const wsfan_node *node) {
+    return node->keyring != NULL ? node->keyring->own.public_key.text : "";
+}
+
+/* list: keys replace those that the host listed. */
+static int renew_keys(wsfan_node *node, bool list, const char *const *keys, size_t count) {
+    wsf_keys *all;
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    if (node->keyring == NULL)
+        return WSFAN_EINVAL;
+    pthread_mutex_lock(&node->lock);
+    error = list ? wsf_keyring_relist(node->keyring, keys, count, &all)
+                 : wsf_keyring_read(node->keyring, &all);
+    if (error == WSFAN_OK)
+        wsf_mesh_set_keys(node->mesh, all);
+    pthread_mutex_unlock(&node->lock);
+    return error;
+}
+
+int wsfan_node_reload_keys(wsfan_node *node) {
+    return renew_keys(node, false, NULL, 0);
+}
+
+int wsfan_node_allow_keys(wsfan_node *node, const char *const *keys, size_t count) {
+    return renew_keys(node, true, keys, count);
+}
+
+int wsfan_node_set_peers_from(wsfan_node *node, unsigned source, const char *const *endpoints,
+                              size_t count) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    if (source >= WSFAN_SOURCES_MAX || (endpoints == NULL && count > 0) ||
+        wsf_mesh_endpoint(node->mesh)[0] == '\0')
+        return WSFAN_EINVAL;
+    if (count > WSFAN_ENDPOINTS_MAX)
+        return WSFAN_ELIMIT;
+    for (size_t i = 0; i < count; i++)
+        if (endpoints[i] == NULL)
+            return WSFAN_EINVAL;
+    endpoint_set set;
+    if (!sort_endpoints(&set, endpoints, count))
+        return WSFAN_EENDPOINT;
+    wsf_question *questions;
+    if ((error = wsf_questions_new(&questions, set.names, set.names_count)) != WSFAN_OK)
+        return error;
+    pthread_mutex_lock(&node->lock);
+    error = need_discovery(node, set.names_count);
+    if (error == WSFAN_OK)
+        error = wsf_mesh_name_endpoints(node->mesh, WSF_SOURCE_HOST + source, set.addresses,
+                                        set.addresses_count);
+    if (error == WSFAN_OK && node->discovery != NULL)
+        wsf_discovery_ask(node->discovery, WSF_SOURCE_HOST + source, questions);
+    else
+        wsf_questions_free(questions);
+    pthread_mutex_unlock(&node->lock);
+    return error;
+}
+
+int wsfan_node_set_peers(wsfan_node *node, const char *const *endpoints, size_t count) {
+    return wsfan_node_set_peers_from(node, 0, endpoints, count);
+}
+
+int wsf_node_check(const wsfan_node *node) {
+    return check(node);
+}
+
+const wsfan_options *wsf_node_options(const wsfan_node *node) {
+    return &node->options;
+}
+
+const wsf_hash_key *wsf_node_key(const wsfan_node *node) {
+    return &node->key;
+}
+
+wsf_mesh *wsf_node_mesh(const wsfan_node *node) {
+    return node->mesh;
+}
+
+/* ---------------------------------------------------------------------------------------- loops */
+
+int wsfan_loop_open(wsfan_loop **out, wsfan_node *node, const wsfan_callbacks *callbacks,
+                    void *loop_user) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    if (out == NULL || callbacks == NULL || callbacks->struct_size == 0 ||
+        callbacks->struct_size > sizeof *callbacks)
+        return WSFAN_EINVAL;
+    wsfan_callbacks known = { 0 };
+    memcpy(&known, callbacks, callbacks->struct_size);
+    uint64_t seed;
+    if ((error = random_u64(&seed)) != WSFAN_OK)
+        return error;
+    const wsfan_options *o = &node->options;
+    wsf_loop_config config = {
+        .inbox_bytes_max = o->inbox_bytes_max,
+        .inbox_count_max = o->inbox_count_max,
+        .name_bytes_max = o->name_bytes_max,
+        .publisher_only = o->publisher_only != 0,
+        .metadata_bytes_max = o->presence_metadata_bytes_max,
+        .registry = { .sessions_count_max = o->sessions_count_max,
+                      .audiences_count_max = o->chats_count_max,
+                      .chats_per_session_count_max = o->chats_per_session_count_max },
+    };
+    wsf_loop_node own = { node, node->mesh, &node->guard, &node->key, node->id, node->name };
+
+    pthread_mutex_lock(&node->lock);
+    unsigned index = 0;
+    while (index < o->loops_count_max && node->loops[index] != NULL)
+        index++;
+    error = node->draining ? WSFAN_ECLOSED : WSFAN_ELIMIT;
+    if (index < o->loops_count_max && !node->draining)
+        error = wsf_loop_new(&node->loops[index], &config, &own, index, seed, &known, loop_user);
+    if (error == WSFAN_OK)
+        *out = node->loops[index];
+    pthread_mutex_unlock(&node->lock);
+    return error;
+}
+
+int wsfan_loop_close(wsfan_loop *loop) {
+    if (loop == NULL)
+        return WSFAN_OK;
+    wsfan_node *node = wsf_loop_owner(loop);
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    if (wsf_loop_dispatching(loop))
+        return WSFAN_EINVAL;
+    pthread_mutex_lock(&node->lock);
+    node->loops[wsf_loop_index(loop)] = NULL;
+    wsf_loop_destroy(loop);
+    pthread_mutex_unlock(&node->lock);
+    return WSFAN_OK;
+}
+
+/* ------------------------------------------------------------------------- readiness, placement */
+
+int wsfan_node_ready(wsfan_node *node) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    return wsf_mesh_ready(node->mesh);
+}
+
+int wsfan_node_drain(wsfan_node *node, uint32_t drain_ms_max) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    pthread_mutex_lock(&node->lock);
+    error = wsf_mesh_drain(node->mesh, drain_ms_max);
+    for (unsigned i = 0; i < WSF_LOOPS_MAX && error == WSFAN_OK; i++)
+        if (node->loops[i] != NULL)
+            wsf_loop_drain(node->loops[i]);
+    node->draining = node->draining || error == WSFAN_OK;
+    pthread_mutex_unlock(&node->lock);
+    return error;
+}
+
+int wsfan_node_owner(wsfan_node *node, wsfan_bytes chat, wsfan_owner *owner) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    if (chat.data == NULL || chat.size == 0 || owner == NULL || owner->struct_size == 0 ||
+        owner->struct_size > sizeof *owner)
+        return WSFAN_EINVAL;
+    if (chat.size > node->options.name_bytes_max)
+        return WSFAN_ETOOBIG;
+    wsf_view *view = wsf_mesh_view(node->mesh);
+    if (view == NULL)
+        return WSFAN_ENOMEM;
+    wsfan_target target = { WSFAN_CHAT, chat };
+    const wsf_placement_node *place = wsf_view_owner(view, wsf_hash_target(&node->key, &target));
+    wsfan_owner all = { .struct_size = owner->struct_size };
+    if (place != NULL) {
+        all.node = place->node;
+        all.here = place->node == node->id;
+        all.up = place->up;
+        memcpy(all.name, place->name, sizeof all.name);
+        memcpy(all.public_address, place->address, sizeof all.public_address);
+    }
+    wsf_view_unref(view);
+    memcpy(owner, &all, all.struct_size);
+    return WSFAN_OK;
+}
+
+/* ------------------------------------------------------------------------------------- presence */
+
+static int check_chat(const wsfan_node *node, wsfan_bytes chat, uint64_t *hash) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    if (chat.size == 0 || chat.data == NULL)
+        return WSFAN_EINVAL;
+    if (chat.size > node->options.name_bytes_max)
+        return WSFAN_ETOOBIG;
+    *hash = wsf_hash_target(&node->key, &(wsfan_target){ WSFAN_CHAT, chat });
+    return WSFAN_OK;
+}
+
+int wsfan_chat_count(wsfan_node *node, wsfan_bytes chat, wsfan_count *count) {
+    uint64_t hash;
+    int error = check_chat(node, chat, &hash);
+    if (error != WSFAN_OK)
+        return error;
+    if (count == NULL || count->struct_size == 0 || count->struct_size > sizeof *count)
+        return WSFAN_EINVAL;
+    if (count->struct_size == sizeof *count) {
+        wsf_mesh_count(node->mesh, hash, count);
+        return WSFAN_OK;
+    }
+    wsfan_count all = { .struct_size = count->struct_size };
+    wsf_mesh_count(node->mesh, hash, &all);
+    memcpy(count, &all, count->struct_size);
+    return WSFAN_OK;
+}
+
+int wsfan_chat_members(wsfan_node *node, wsfan_bytes chat, uint64_t *cursor, uint32_t max,
+                       void (*each)(void *user, const wsfan_member *member), void *user) {
+    uint64_t hash;
+    int error = check_chat(node, chat, &hash);
+    if (error != WSFAN_OK)
+        return error;
+    if (cursor == NULL || max == 0 || each == NULL)
+        return WSFAN_EINVAL;
+    wsf_mesh_visit(node->mesh, hash, cursor, max, each, user);
+    return WSFAN_OK;
+}
+
+/* -------------------------------------------------------------------------------------- publish */
+
+int wsf_node_check_targets(const wsfan_node *node, const wsfan_target *targets, size_t count) {
+    bool anyone = false;
+    if (targets == NULL || count == 0)
+        return WSFAN_EINVAL;
+    if (count > node->options.targets_count_max)
+        return WSFAN_ELIMIT;
+    for (size_t i = 0; i < count; i++) {
+        wsfan_target_kind kind = wsf_kind_without_not(targets[i].kind);
+        if (!wsf_target_valid(&targets[i]))
+            return WSFAN_EINVAL;
+        if ((kind == WSFAN_CHAT || kind == WSFAN_USER) &&
+            targets[i].name.size > node->options.name_bytes_max)
+            return WSFAN_ETOOBIG;
+        anyone = anyone || !wsf_kind_is_not(targets[i].kind);
+    }
+    return anyone ? WSFAN_OK : WSFAN_EINVAL;
+}
+
+/* Of a latest value: the key with all the targets. */
+static uint64_t slot_of(const wsfan_node *node, const wsf_message_parts *parts, wsfan_bytes key) {
+    uint64_t slot[3] = { wsf_hash_bytes(&node->key, key) };
+    for (uint32_t i = 0; i < parts->targets_count; i++) {
+        slot[1] = parts->targets[i].kind;
+        slot[2] = wsf_hash_bytes(&node->key, parts->targets[i].name);
+        slot[0] = wsf_hash_bytes(&node->key, (wsfan_bytes){ slot, sizeof slot });
+    }
+    return slot[0];
+}
+
+int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
+                  wsfan_bytes payload, const wsfan_publish_options *given) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    wsfan_publish_options options = { 0 };
+    if (given != NULL) {
+        if (given->struct_size == 0 || given->struct_size > sizeof options)
+            return WSFAN_EINVAL;
+        memcpy(&options, given, given->struct_size);
+    }
+    if ((options.flags & ~WSFAN_BINARY) != 0 || (payload.data == NULL && payload.size > 0) ||
+        (options.key.data == NULL && options.key.size > 0) ||
+        (options.result_loop != NULL &&
+         (wsf_loop_owner(options.result_loop) != node || options.key.size > 0)))
+        return WSFAN_EINVAL;
+    if ((error = wsf_node_check_targets(node, targets, targets_count)) != WSFAN_OK)
+        return error;
+    if (options.key.size > node->options.name_bytes_max)
+        return WSFAN_ETOOBIG;
+    if (payload.size > node->options.payload_bytes_max)
+        return WSFAN_ETOOBIG;
+
+    wsf_message_parts parts = { .targets = targets,
+                                .targets_count = (uint32_t)targets_count,
+                                .headroom_size = node->options.headroom_bytes,
+                                .payload = payload,
+                                .flags = options.flags,
+                                .except = options.except,
+                                .apart = payload.size >= WSF_APART_MIN };
+    if (options.key.size > 0)
+        parts.slot = slot_of(node, &parts, options.key);
+    wsf_receipt *receipt = NULL;
+    if (options.result_loop != NULL) {
+        error = wsf_loop_new_receipt(options.result_loop, node->options.results_count_max,
+                                     options.result_user, &receipt);
+        if (error != WSFAN_OK)
+            return error;
+    }
+    error = wsf_mesh_publish(node->mesh, &parts, receipt);
+    if (error != WSFAN_OK && options.result_loop != NULL)
+        wsf_loop_revoke_receipt(options.result_loop);
+    return error;
+}
+
+int wsfan_broadcast(wsfan_node *node, wsfan_bytes chat, wsfan_bytes payload,
+                    const wsfan_publish_options *options) {
+    return wsfan_publish(node, &(wsfan_target){ WSFAN_CHAT, chat }, 1, payload, options);
+}
+
+int wsfan_broadcast_all(wsfan_node *node, wsfan_bytes payload,
+                        const wsfan_publish_options *options) {
+    return wsfan_publish(node, &(wsfan_target){ WSFAN_ALL, { NULL, 0 } }, 1, payload, options);
+}
+
+/* ----------------------------------------------------------------------------------- statistics */
+
+int wsfan_node_stats(wsfan_node *node, wsfan_stats *stats) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    if (stats == NULL || stats->struct_size == 0 || stats->struct_size > sizeof *stats)
+        return WSFAN_EINVAL;
+    wsfan_stats all;
+    wsf_mesh_stats(node->mesh, &all);
+    all.struct_size = stats->struct_size;
+    pthread_mutex_lock(&node->lock);
+    wsf_discovery_stats(node->discovery, &all);
+    for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
+        if (node->loops[i] != NULL)
+            all.sessions += wsf_loop_sessions(node->loops[i]);
+    pthread_mutex_unlock(&node->lock);
+    memcpy(stats, &all, all.struct_size);
+    return WSFAN_OK;
+}
+
+int wsfan_node_peers(wsfan_node *node, wsfan_peer_stats *peers, size_t capacity, size_t *count) {
+    int error = check(node);
+    if (error != WSFAN_OK)
+        return error;
+    if (count == NULL || (capacity > 0 && (peers == NULL || peers[0].struct_size == 0 ||
+                                           peers[0].struct_size > sizeof *peers)))
+        return WSFAN_EINVAL;
+    wsfan_peer_stats *all = wsf_alloc_zero(WSF_KNOWN_MAX, sizeof *all);
+    if (all == NULL)
+        return WSFAN_ENOMEM;
+    *count = wsf_mesh_peers(node->mesh, all, WSF_KNOWN_MAX);
+    size_t stride = capacity > 0 ? peers[0].struct_size : 0;
+    for (size_t i = 0; i < *count && i < capacity; i++) {
+        all[i].struct_size = stride;
+        memcpy((uint8_t *)peers + i * stride, &all[i], stride);
+    }
+    wsf_free(all);
+    return WSFAN_OK;
+}

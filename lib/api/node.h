@@ -1,0 +1,13 @@
+/* What the other public functions of a node need of it. */
+#ifndef WSF_API_NODE_H
+#define WSF_API_NODE_H
+
+#include "loop/loop.h"
+
+int wsf_node_check(const wsfan_node *node); /* WSFAN_EINVAL: NULL; WSFAN_EFORK */
+int wsf_node_check_targets(const wsfan_node *node, const wsfan_target *targets, size_t count);
+const wsfan_options *wsf_node_options(const wsfan_node *node); /* its pointers are dead */
+const wsf_hash_key *wsf_node_key(const wsfan_node *node);
+wsf_mesh *wsf_node_mesh(const wsfan_node *node);
+
+#endif

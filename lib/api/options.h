@@ -1,0 +1,11 @@
+/* The defaults of wsfan_options and the ranges of its fields. */
+#ifndef WSF_API_OPTIONS_H
+#define WSF_API_OPTIONS_H
+
+#include <wsfan/wsfan.h>
+
+/* Copies what the caller's version of the struct has over the defaults, and checks every field.
+ * WSFAN_OK, WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_EENDPOINT. */
+int wsf_options_read(wsfan_options *options, const wsfan_options *given);
+
+#endif

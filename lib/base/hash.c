@@ -1,0 +1,42 @@
+/* Answers for the hashes that peers exchange. A collision of two names costs bytes (a message that
+ * nobody wants is sent), never a wrong delivery: receivers compare the full name. */
+#include "base/hash.h"
+
+#include <sodium/crypto_generichash.h>
+#include <sodium/crypto_shorthash.h>
+
+_Static_assert(sizeof(wsf_hash_key) == crypto_shorthash_KEYBYTES, "SipHash takes 16 bytes of key");
+
+void wsf_hash_key_init(wsf_hash_key *key, const char *cluster) {
+    wsfan_bytes name = wsfan_string(cluster);
+    crypto_generichash(key->bytes, sizeof key->bytes, name.data, name.size, NULL, 0);
+}
+
+uint32_t wsf_hash_identity(const char *public_key) {
+    uint8_t out[crypto_generichash_BYTES_MIN];
+    uint32_t identity = 0;
+    crypto_generichash(out, sizeof out, (const uint8_t *)public_key, strlen(public_key), NULL, 0);
+    for (size_t i = 0; i < sizeof identity; i++)
+        identity = identity << 8 | out[i];
+    return identity != 0 ? identity : 1;
+}
+
+static uint64_t hash_of_kind(const wsf_hash_key *key, uint8_t kind, wsfan_bytes bytes) {
+    wsf_hash_key kind_key = *key;
+    uint8_t out[crypto_shorthash_BYTES];
+    uint64_t hash = 0;
+
+    kind_key.bytes[0] ^= kind;
+    crypto_shorthash(out, bytes.data, bytes.size, kind_key.bytes);
+    for (size_t i = 0; i < sizeof out; i++)
+        hash = hash << 8 | out[i];
+    return hash != 0 ? hash : 1;
+}
+
+uint64_t wsf_hash_target(const wsf_hash_key *key, const wsfan_target *target) {
+    return hash_of_kind(key, (uint8_t)target->kind, target->name);
+}
+
+uint64_t wsf_hash_bytes(const wsf_hash_key *key, wsfan_bytes bytes) {
+    return hash_of_kind(key, 0xff, bytes);
+}

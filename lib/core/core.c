@@ -1,0 +1,516 @@
+/* The core's inputs: what loops ask for, what peers send, and the passing of time. Answers for the
+ * order of messages and for the join barrier; how nodes meet is in handshake.c, what they say in
+ * sender.c and receiver.c.
+ *
+ * Every message takes one path: stamped here, then to the loops and the links that want it, so each
+ * loop of a node sees the messages of a chat in the same order. */
+#include "core/core.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "core/dialer.h"
+#include "core/handshake.h"
+#include "core/link/batch.h"
+#include "core/link/receiver.h"
+#include "core/link/sender.h"
+#include "core/presence/sync.h"
+#include "core/probe.h"
+#include "core/routing/delivery.h"
+#include "core/routing/router.h"
+#include "core/rpc/client.h"
+#include "core/rpc/server.h"
+#include "core/status.h"
+
+enum { FRAME_SIZE_MIN = 128 * 1024 }; /* room for any frame without messages */
+
+int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effects *effects,
+                 wsf_now now) {
+    wsf_core *core = wsf_alloc_zero(1, sizeof *core);
+    if (core == NULL)
+        return WSFAN_ENOMEM;
+    core->config = *config;
+    core->config.link.frames = &core->frames;
+    wsf_copy_text(core->cluster, sizeof core->cluster, wsfan_string(config->cluster));
+    wsf_copy_text(core->name, sizeof core->name, wsfan_string(config->name));
+    if (config->endpoint != NULL)
+        wsf_copy_text(core->endpoint, sizeof core->endpoint, wsfan_string(config->endpoint));
+    core->effects = *effects;
+    core->random = config->seed;
+    core->epoch = wsf_random(core) >> 1;
+    core->last_ms = now.ms;
+    wsf_hash_key_init(&core->key, core->cluster);
+    core->frame_size_max = wsf_core_frame_size_max(config);
+    wsf_presence_store_init(&core->presence, &config->presence, wsf_random(core));
+    core->presence.now_ms = now.ms;
+    core->reader = wsf_reader_new();
+    core->batch = wsf_batch_new();
+    if (core->reader == NULL || core->batch == NULL ||
+        wsf_interest_init(&core->interest, config->remote_chats_count_max,
+                          config->interest_log_count_max, wsf_random(core)) != WSFAN_OK) {
+        wsf_reader_destroy(core->reader);
+        wsf_free(core->batch);
+        wsf_free(core);
+        return WSFAN_ENOMEM;
+    }
+    wsf_status_init(core, now);
+    *out = core;
+    return WSFAN_OK;
+}
+
+uint64_t wsf_core_frame_size_max(const wsf_core_config *config) {
+    uint64_t size_max = wsf_frame_bound(config->payload_bytes_max, config->name_bytes_max,
+                                        config->targets_count_max);
+    return size_max > FRAME_SIZE_MIN ? size_max : FRAME_SIZE_MIN;
+}
+
+const char *wsf_core_endpoint(const wsf_core *core) {
+    return core->endpoint;
+}
+
+size_t wsf_core_introduction(const wsf_core *core, uint8_t topic[WSF_INTRODUCTION_SIZE_MAX]) {
+    wsf_introduction introduction = {
+        .protocol_min = (uint8_t)core->config.protocol_min,
+        .protocol_max = (uint8_t)core->config.protocol_max,
+        .node = core->config.node,
+    };
+    memcpy(introduction.cluster, core->cluster, sizeof introduction.cluster);
+    memcpy(introduction.endpoint, core->endpoint, sizeof introduction.endpoint);
+    return wsf_write_introduction(topic, &introduction);
+}
+
+void wsf_core_name_endpoints(wsf_core *core, unsigned source, const char *const *endpoints,
+                             size_t count, wsf_now now) {
+    wsf_dialer_name(core, source, endpoints, count, now);
+}
+
+void wsf_core_names_known(wsf_core *core) {
+    core->names_awaited = false;
+}
+
+/* ------------------------------------------------------------------------------- join barrier */
+
+static wsf_ticket *first_ticket(const wsf_core *core) {
+    return (wsf_ticket *)core->tickets_head;
+}
+
+static void append_ticket(wsf_core *core, wsf_ticket *ticket) {
+    ticket->item.next = NULL;
+    if (core->tickets_tail != NULL)
+        core->tickets_tail->next = &ticket->item;
+    else
+        core->tickets_head = &ticket->item;
+    core->tickets_tail = &ticket->item;
+    core->tickets_count++;
+}
+
+static void hand_back_first(wsf_core *core, int status) {
+    wsf_ticket *ticket = first_ticket(core);
+    core->tickets_head = ticket->item.next;
+    if (core->tickets_head == NULL)
+        core->tickets_tail = NULL;
+    core->tickets_count--;
+    ticket->status = (int8_t)status;
+    core->effects.joined(core->effects.user, ticket);
+}
+
+/* One that will publish nothing more need not know. */
+static bool is_quiet(const wsf_peer *peer) {
+    return (peer->status_flags & WSF_STATUS_QUIET) != 0;
+}
+
+static bool acknowledged(const wsf_peer *peer, uint64_t serial) {
+    return !wsf_peer_live(peer) || is_quiet(peer) || peer->serial_acked >= serial;
+}
+
+static bool barrier_passed(const wsf_core *core, uint64_t serial) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (!acknowledged(&core->peers[i], serial))
+            return false;
+    return true;
+}
+
+/* A peer that is down holds up no join, and is not named by one that is partial without others. When it is
+ * back, it may have published what these sessions should have got, and nobody will know how much: see
+ * take_acknowledgement() in receiver.c. */
+static void note_skipped(wsf_core *core, uint64_t serial) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        wsf_peer *peer = &core->peers[i];
+        if (peer->linked && !wsf_peer_live(peer) && !is_quiet(peer) &&
+            peer->serial_acked < serial && peer->serial_skipped < serial)
+            peer->serial_skipped = serial;
+    }
+}
+
+/* Those that have not acknowledged, then those that refuse us; WSF_PEERS_MAX at most. Out of memory leaves
+ * the list empty: the status still says that somebody is missing. */
+static void name_missing(const wsf_core *core, wsf_ticket *ticket, const uint64_t *refusers,
+                         uint32_t refusers_count) {
+    ticket->missing = wsf_alloc(WSF_PEERS_MAX * sizeof *ticket->missing);
+    if (ticket->missing == NULL)
+        return;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (!acknowledged(&core->peers[i], ticket->serial))
+            ticket->missing[ticket->missing_count++] = core->peers[i].node;
+    for (uint32_t i = 0; i < refusers_count && ticket->missing_count < WSF_PEERS_MAX; i++)
+        ticket->missing[ticket->missing_count++] = refusers[i];
+}
+
+/* Serials may repeat or step back (an audience that another loop announced before), so the first
+ * ticket may hold back a later one that has passed; but never beyond the first's deadline. */
+static void move_barriers(wsf_core *core, wsf_now now) {
+    uint64_t refusers[WSF_PEERS_MAX];
+    uint32_t count = core->tickets_head != NULL ? wsf_dialer_refusers(core, now, refusers) : 0;
+    while (core->tickets_head != NULL) {
+        wsf_ticket *ticket = first_ticket(core);
+        bool passed = barrier_passed(core, ticket->serial);
+        if (!passed && now.ms < ticket->deadline_ms)
+            return;
+        note_skipped(core, ticket->serial);
+        if (!passed || count > 0)
+            name_missing(core, ticket, refusers, count);
+        hand_back_first(core, passed && count == 0 ? WSFAN_OK : WSFAN_EPARTIAL);
+    }
+}
+
+void wsf_core_join(wsf_core *core, wsf_ticket *ticket, wsf_now now) {
+    ticket->missing = NULL;
+    ticket->missing_count = 0;
+    ticket->deadline_ms = now.ms + core->config.join_ms_max;
+    int error = wsf_interest_add_loop(&core->interest, ticket->hash, ticket->loop, &ticket->serial);
+    if (error != WSFAN_OK) {
+        ticket->status = (int8_t)error;
+        core->effects.joined(core->effects.user, ticket);
+        return;
+    }
+    append_ticket(core, ticket);
+}
+
+void wsf_core_leave(wsf_core *core, uint64_t hash, unsigned loop) {
+    wsf_interest_remove_loop(&core->interest, hash, loop);
+    wsf_presence_sync_left(core, hash);
+}
+
+void wsf_core_present(wsf_core *core, wsf_presence_session *presence_session, wsf_now now) {
+    core->presence.now_ms = now.ms;
+    wsf_presence_sync_begin(core, presence_session);
+}
+
+void wsf_core_absent(wsf_core *core, wsf_presence_session *presence_session, wsf_now now) {
+    core->presence.now_ms = now.ms;
+    wsf_presence_sync_end(core, presence_session);
+}
+
+void wsf_core_events_done(wsf_core *core, unsigned loop) {
+    core->events_out[loop] -= core->events_out[loop] > 0; /* it may be of an earlier loop */
+}
+
+void wsf_core_count(const wsf_core *core, uint64_t chat_hash, wsfan_count *count) {
+    wsf_presence_sync_count(core, chat_hash, count);
+}
+
+void wsf_core_visit(const wsf_core *core, uint64_t chat_hash, uint64_t *cursor, uint32_t max,
+                    void (*each)(void *user, const wsfan_member *member), void *user) {
+    uint64_t nodes[WSF_PEERS_MAX];
+    for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
+        nodes[i] = core->peers[i].node;
+    wsf_presence_visit(&core->presence, chat_hash, nodes, core->config.node, cursor, max, each,
+                       user);
+}
+
+void wsf_core_add_loop(wsf_core *core, unsigned loop) {
+    core->loops |= UINT64_C(1) << loop;
+    wsf_handshake_tell_loop(core, loop);
+}
+
+void wsf_core_remove_loop(wsf_core *core, unsigned loop) {
+    core->loops &= ~(UINT64_C(1) << loop);
+    wsf_interest_forget_loop(&core->interest, loop);
+    wsf_presence_sync_forget_loop(core, loop);
+
+    wsf_item *item = core->tickets_head;
+    core->tickets_head = core->tickets_tail = NULL;
+    core->tickets_count = 0;
+    while (item != NULL) {
+        wsf_ticket *ticket = (wsf_ticket *)item;
+        item = item->next;
+        if (ticket->loop != loop) {
+            append_ticket(core, ticket);
+            continue;
+        }
+        ticket->status = WSFAN_ECLOSED;
+        core->effects.joined(core->effects.user, ticket);
+    }
+}
+
+void wsf_core_destroy(wsf_core *core) {
+    if (core == NULL)
+        return;
+    while (core->tickets_head != NULL)
+        hand_back_first(core, WSFAN_ECLOSED);
+    wsf_delivery_end(core);
+    wsf_rpc_server_end(core);
+    wsf_rpc_client_end(core);
+    for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
+        if (core->peers[i].node != 0)
+            wsf_link_destroy(&core->peers[i].link);
+    wsf_buffer_cache_empty(&core->frames);
+    wsf_message_bin_empty(&core->bin);
+    wsf_message_pool_close(&core->pool);
+    wsf_interest_destroy(&core->interest);
+    wsf_presence_store_destroy(&core->presence);
+    wsf_reader_destroy(core->reader);
+    wsf_free(core->batch);
+    wsf_free(core);
+}
+
+/* ------------------------------------------------------------------------------------- publish */
+
+void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
+    uint64_t physical = now.wall_ms << 16;
+    core->clock = core->clock < physical ? physical : core->clock + 1;
+    message->id = (wsfan_message_id){ core->clock, core->config.node };
+    core->stats.published++;
+    core->stats.published_bytes += message->payload_size;
+
+    uint64_t loops;
+    uint64_t peers;
+    wsf_sender_entry entry = { NULL, 0 };
+    wsf_router_find(core, message, &loops, &peers);
+    for (unsigned i = 0; peers != 0; i++, peers >>= 1)
+        if ((peers & 1) != 0)
+            wsf_sender_enqueue(core, &core->peers[i], message, &entry, now);
+    wsf_receipt *receipt = message->receipt;
+    if (receipt == NULL) {
+        wsf_router_deliver(core, message, loops);
+        return;
+    }
+    receipt->result.id = message->id;
+    receipt->refusing_count = wsf_router_keep(message, receipt->missing,
+                                              wsf_dialer_refusers(core, now, receipt->missing));
+    wsf_router_deliver(core, wsfan_message_ref(message), loops);
+    wsf_delivery_add(core, receipt, now);
+    wsfan_message_unref(message);
+}
+
+void wsf_core_loops_done(wsf_core *core, wsf_receipt *receipt) {
+    wsf_delivery_loops_done(core, receipt);
+}
+
+void wsf_core_request(wsf_core *core, wsf_request *request, wsf_now now) {
+    wsf_rpc_server_ask(core, request, now);
+}
+
+void wsf_core_call_through(wsf_core *core, wsf_call *call) {
+    wsf_rpc_server_through(core, call);
+}
+
+void wsf_core_reply(wsf_core *core, uint64_t token, void *payload, size_t size) {
+    wsf_rpc_server_reply(core, token, payload, size);
+}
+
+bool wsf_core_congested(const wsf_core *core) {
+    return core->congested != 0;
+}
+
+/* ------------------------------------------------------------------------------------- network */
+
+void wsf_core_expect(wsf_core *core, uint32_t identity) {
+    core->expected_identity = identity;
+}
+
+void wsf_core_expel(wsf_core *core, bool (*may)(void *user, uint32_t identity), void *user) {
+    wsf_handshake_expel(core, may, user);
+}
+
+void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, wsf_now now) {
+    assert(connection < WSF_CONNECTIONS_MAX);
+    core->presence.now_ms = now.ms;
+    if (!core->connections[connection].dialled)
+        return; /* what was on its way when we hung up */
+    wsf_frame_head head;
+    if (wsf_reader_open(core->reader, frame, core->config.node, &head) != WSFAN_OK) {
+        wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
+        return;
+    }
+    if (core->expected_identity != 0 && wsf_identity_of(head.sender) != core->expected_identity) {
+        wsf_count_drop(core, WSFAN_DROP_FORGED, 1);
+        return;
+    }
+    if (head.sender == core->config.node)
+        wsf_handshake_own_id(core, connection);
+    wsf_dialer_identify(core, connection, head.sender, now);
+    if (head.sender != core->config.node)
+        wsf_receiver_take(core, connection, &head, frame, now);
+}
+
+void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, size_t size,
+                           wsf_now now) {
+    wsf_introduction introduction;
+    switch (wsf_read_topic(topic, size, &introduction)) {
+    case WSF_TOPIC_INBOX:
+        wsf_handshake_subscriber(core, introduction.node, subscribed, now);
+        break;
+    case WSF_TOPIC_INTRODUCTION:
+        if (subscribed)
+            wsf_handshake_introduction(core, &introduction, now);
+        break;
+    case WSF_TOPIC_OTHER:
+        if (subscribed)
+            wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
+        break;
+    }
+}
+
+void wsf_core_probed(wsf_core *core, uint64_t node, bool refused, wsf_now now) {
+    wsf_peer *peer = wsf_peer_find(core, node);
+    if (peer != NULL && wsf_probe_answer(core, peer, refused, now))
+        wsf_handshake_down(core, peer, WSFAN_REASON_ENDED);
+}
+
+/* ---------------------------------------------------------------------------------------- time */
+
+void wsf_core_flush(wsf_core *core, wsf_now now) {
+    core->presence.now_ms = now.ms;
+    wsf_handshake_tick(core, now);
+    wsf_status_tick(core, now);
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (core->peers[i].node != 0)
+            wsf_sender_flush(core, &core->peers[i], now);
+    wsf_message_bin_empty(&core->bin);
+    if (now.ms >= core->trim_ms) {
+        core->trim_ms = now.ms + core->config.heartbeat_ms;
+        wsf_buffer_cache_trim(&core->frames);
+        wsf_message_pool_trim(&core->pool);
+    }
+    move_barriers(core, now);
+    wsf_delivery_tick(core, now);
+    wsf_status_finish(core, wsf_core_drained(core), now);
+    wsf_rpc_server_tick(core, now);
+    wsf_rpc_client_tick(core, now);
+    wsf_presence_sync_tick(core, now);
+}
+
+uint64_t wsf_core_deadline(const wsf_core *core) {
+    uint64_t at = wsf_handshake_deadline(core);
+    uint64_t others[] = { wsf_delivery_deadline(core), wsf_status_deadline(core),
+                          wsf_rpc_server_deadline(core), wsf_rpc_client_deadline(core),
+                          wsf_presence_deadline(&core->presence) };
+    for (unsigned i = 0; i < sizeof others / sizeof *others; i++)
+        at = others[i] < at ? others[i] : at;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        if (core->peers[i].node == 0)
+            continue;
+        uint64_t stream_at = wsf_sender_deadline(core, &core->peers[i]);
+        at = at < stream_at ? at : stream_at;
+    }
+    if (core->tickets_head != NULL && first_ticket(core)->deadline_ms < at)
+        at = first_ticket(core)->deadline_ms;
+    return at;
+}
+
+bool wsf_core_ready(const wsf_core *core) {
+    return core->ready;
+}
+
+int wsf_core_readiness(const wsf_core *core, wsf_now now) {
+    return wsf_status_readiness(core, now);
+}
+
+void wsf_core_drain(wsf_core *core, uint32_t ms_max, wsf_now now) {
+    wsf_status_drain(core, ms_max, now);
+}
+
+void wsf_core_quiet(wsf_core *core) {
+    wsf_status_quiet(core);
+}
+
+bool wsf_core_drained(const wsf_core *core) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (peer->node != 0 && wsf_peer_live(peer) && peer->reachable &&
+            (peer->link.queue.count > 0 || peer->link.open.messages > 0 ||
+             peer->link.talk.count > 0 || peer->link.sent.count > 0))
+            return false;
+    }
+    return true;
+}
+
+void wsf_core_say_bye(wsf_core *core, wsf_now now) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (core->peers[i].node != 0)
+            wsf_sender_bye(core, &core->peers[i], now);
+}
+
+/* ---------------------------------------------------------------------------------- statistics */
+
+void wsf_core_count_drop(wsf_core *core, wsfan_drop reason, uint64_t count) {
+    wsf_count_drop(core, reason, count);
+}
+
+void wsf_core_stats(const wsf_core *core, wsfan_stats *stats) {
+    *stats = core->stats;
+    stats->peers = (uint32_t)wsf_core_peers(core, NULL, 0);
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        stats->peers_up += core->peers[i].node != 0 && core->peers[i].state == WSFAN_PEER_UP;
+    for (uint64_t bits = core->loops; bits != 0; bits &= bits - 1)
+        stats->loops++;
+    stats->chats = core->interest.local_count;
+    stats->chats_remote = core->interest.remote_count;
+    stats->joins_pending = core->tickets_count;
+    stats->presence_chats = core->presence.chats_count;
+    stats->presence_rows = core->presence.rows_count;
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+        stats->endpoints += core->connections[i].used && core->connections[i].named != 0;
+    for (unsigned i = 0; i < WSF_DIALER_SOURCES_MAX; i++)
+        stats->endpoints_surplus += core->surplus[i];
+    uint64_t refusers[WSF_PEERS_MAX];
+    stats->peers_refusing = wsf_dialer_refusers(core, (wsf_now){ core->last_ms, 0 }, refusers);
+}
+
+_Static_assert(WSF_KNOWN_MAX >= WSF_PEERS_MAX + WSF_SUBSCRIBERS_MAX, "both are told of");
+
+static void fill_peer(const wsf_core *core, const wsf_peer *peer, wsfan_peer_stats *out) {
+    bool fresh = core->last_ms < peer->heard_ms + core->config.silent_ms;
+    *out = peer->stats;
+    out->node = peer->node;
+    memcpy(out->name, peer->name, sizeof out->name);
+    memcpy(out->endpoint, peer->endpoint, sizeof out->endpoint);
+    out->state = peer->state;
+    out->queue_count = peer->link.queue.count;
+    out->queue_bytes = peer->link.queue_bytes;
+    out->window_bytes = peer->link.sent_bytes;
+    out->held_bytes = peer->link.held_bytes;
+    out->we_hear = fresh && wsf_dialer_connected(core, peer->node);
+    out->hears_us = peer->reachable;
+}
+
+/* Whether it is no peer, for now: it may be one that was given up as long as it could not be heard. */
+static bool is_subscriber_only(const wsf_core *core, uint64_t node) {
+    if (node == 0 || node == core->config.node)
+        return false;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (core->peers[i].node == node)
+            return false;
+    return true;
+}
+
+size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capacity) {
+    size_t count = 0;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        if (core->peers[i].node == 0)
+            continue;
+        if (count < capacity)
+            fill_peer(core, &core->peers[i], &peers[count]);
+        count++;
+    }
+    for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX; i++) {
+        if (!is_subscriber_only(core, core->subscribers[i].node))
+            continue;
+        if (count < capacity)
+            peers[count] = (wsfan_peer_stats){ .node = core->subscribers[i].node, .hears_us = 1 };
+        count++;
+    }
+    return count;
+}

@@ -1,0 +1,357 @@
+/* Answers for the table of endpoints: which are dialled, which rest, and when one is given up.
+ *
+ * An endpoint stays while a source names it, or while a peer lives behind it. So a set that becomes
+ * smaller, or empty, takes no connection away from a peer; and what nobody names is not dialled for
+ * ever. A named endpoint that leads to ourselves, or to a node that another connection reaches,
+ * rests: it is remembered, so that naming it again does not dial it again.
+ *
+ * No answer holds for ever. There may be one address in front of all nodes, whoever refused us may
+ * change its mind, and a connection may be dead at one end only. So where no linked peer is heard an
+ * endpoint is dialled anew at the latest after down_ms, with jitter, whether it rests or not; and where
+ * one was heard when it has been silent for a while. Of two endpoints of a peer the one that the peer
+ * itself tells stays, so that the other one, which may be anybody's, is among those that rest.
+ *
+ * Invariant: an endpoint rests only while its node is ourselves or has another connection. */
+#include "core/dialer.h"
+
+#include <assert.h>
+#include <string.h>
+
+_Static_assert(WSFAN_ENDPOINTS_MAX == WSF_CONNECTIONS_MAX, "as wsfan.h says");
+
+static void hang_up(wsf_core *core, wsf_dialer_endpoint *connection) {
+    connection->dialled = false;
+    connection->again_ms = 0;
+    core->effects.disconnect(core->effects.user, (uint32_t)(connection - core->connections));
+}
+
+static void dial(wsf_core *core, wsf_dialer_endpoint *connection) {
+    connection->dialled = true;
+    connection->node = 0;
+    connection->again_ms = 0;
+    core->effects.connect(core->effects.user, (uint32_t)(connection - core->connections),
+                          connection->endpoint, wsf_identity_of(connection->likely));
+}
+
+static void seek(wsf_core *core, const wsf_dialer_endpoint *connection, uint64_t node) {
+    core->effects.seek(core->effects.user, (uint32_t)(connection - core->connections),
+                       wsf_identity_of(node));
+}
+
+static void forget(wsf_core *core, wsf_dialer_endpoint *connection) {
+    connection->used = false;
+    if (connection->dialled)
+        hang_up(core, connection);
+}
+
+static wsf_dialer_endpoint *find(wsf_core *core, const char *endpoint) {
+    for (uint32_t i = 0; i < core->connections_count; i++)
+        if (core->connections[i].used && strcmp(core->connections[i].endpoint, endpoint) == 0)
+            return &core->connections[i];
+    return NULL;
+}
+
+static bool abandoned(const wsf_dialer_endpoint *connection) {
+    return connection->used && connection->named == 0 &&
+           (connection->node == 0 || connection->refused != WSFAN_REASON_NONE);
+}
+
+/* A free place; where it is urgent, also that of one which nobody names or answers at. */
+static wsf_dialer_endpoint *place(wsf_core *core, bool urgent) {
+    wsf_dialer_endpoint *oldest = NULL;
+    for (uint32_t i = 0; i < core->connections_count; i++) {
+        wsf_dialer_endpoint *connection = &core->connections[i];
+        if (!connection->used)
+            return connection;
+        if (urgent && abandoned(connection) &&
+            (oldest == NULL || connection->since_ms < oldest->since_ms))
+            oldest = connection;
+    }
+    if (core->connections_count < WSF_CONNECTIONS_MAX)
+        return &core->connections[core->connections_count++];
+    if (oldest != NULL)
+        forget(core, oldest);
+    return oldest;
+}
+
+static bool add(wsf_core *core, const char *endpoint, uint64_t likely, uint32_t named, bool urgent,
+                wsf_now now) {
+    wsf_dialer_endpoint *connection = place(core, urgent);
+    if (connection == NULL)
+        return false;
+    *connection = (wsf_dialer_endpoint){
+        .used = true, .named = named, .likely = likely, .since_ms = now.ms
+    };
+    wsf_copy_text(connection->endpoint, sizeof connection->endpoint, wsfan_string(endpoint));
+    dial(core, connection);
+    return true;
+}
+
+/* --------------------------------------------------------------------------------------- naming */
+
+/* The connection that reached a node is gone or somebody else's. */
+static void wake_resting(wsf_core *core, uint64_t node) {
+    for (uint32_t i = 0; i < core->connections_count; i++) {
+        wsf_dialer_endpoint *connection = &core->connections[i];
+        if (connection->used && !connection->dialled && connection->node == node)
+            dial(core, connection);
+    }
+}
+
+/* It is not named any more. */
+static void let_go(wsf_core *core, wsf_dialer_endpoint *connection) {
+    bool peer = connection->node != 0 && wsf_peer_find(core, connection->node) != NULL;
+    /* Resting, or a node that may not be our peer. Where nobody has answered yet somebody may be
+     * about to: wsf_dialer_tick() gives up. */
+    if (connection->dialled && (connection->node == 0 || peer))
+        return;
+    bool reached = connection->dialled;
+    forget(core, connection);
+    if (reached)
+        wake_resting(core, connection->node);
+}
+
+void wsf_dialer_name(wsf_core *core, unsigned source, const char *const *endpoints, size_t count,
+                     wsf_now now) {
+    assert(source < WSF_DIALER_SOURCES_MAX);
+    uint32_t bit = UINT32_C(1) << source;
+    uint32_t before[WSF_CONNECTIONS_MAX] = { 0 };
+    for (uint32_t i = 0; i < core->connections_count; i++) {
+        before[i] = core->connections[i].used ? core->connections[i].named : 0;
+        core->connections[i].named &= ~bit;
+    }
+    for (size_t i = 0; i < count; i++) {
+        wsf_dialer_endpoint *known = find(core, endpoints[i]);
+        if (known != NULL)
+            known->named |= bit;
+    }
+    for (uint32_t i = 0; i < core->connections_count; i++) /* first make room */
+        if (core->connections[i].used && before[i] != 0 && core->connections[i].named == 0)
+            let_go(core, &core->connections[i]);
+    core->surplus[source] = 0;
+    for (size_t i = 0; i < count; i++)
+        if (strcmp(endpoints[i], core->endpoint) != 0 && find(core, endpoints[i]) == NULL &&
+            !add(core, endpoints[i], 0, bit, true, now))
+            core->surplus[source]++;
+}
+
+bool wsf_dialer_gossip(wsf_core *core, const char *endpoint, uint64_t node, bool own_word,
+                       wsf_now now) {
+    wsf_dialer_endpoint *known = find(core, endpoint);
+    if (known != NULL) {
+        const wsf_peer *peer = wsf_peer_find(core, known->node);
+        if (known->dialled && (peer == NULL || peer->state != WSFAN_PEER_UP)) {
+            known->likely = node;
+            seek(core, known, node);
+        }
+        return true;
+    }
+    uint32_t pending = 0;
+    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+        pending += abandoned(&core->connections[i]);
+    return (own_word || pending < WSF_GOSSIP_MAX) && add(core, endpoint, node, 0, own_word, now);
+}
+
+/* ---------------------------------------------------------------------------------------- nodes */
+
+bool wsf_dialer_connected(const wsf_core *core, uint64_t node) {
+    for (uint32_t i = 0; i < core->connections_count; i++)
+        if (core->connections[i].dialled && core->connections[i].node == node)
+            return true;
+    return false;
+}
+
+/* It leads where another connection leads, or to ourselves. */
+static void rest(wsf_core *core, wsf_dialer_endpoint *connection, uint64_t node) {
+    if (connection->named == 0) {
+        forget(core, connection);
+        return;
+    }
+    hang_up(core, connection);
+    connection->node = node;
+    connection->refused = WSFAN_REASON_NONE;
+}
+
+/* How long a linked peer, which sends heartbeats, may say nothing by its connection. */
+static uint64_t quiet_ms(const wsf_core *core) {
+    uint64_t ms = (uint64_t)core->config.silent_ms + core->config.heartbeat_ms;
+    return ms < core->config.down_ms ? ms : core->config.down_ms;
+}
+
+static bool is_own_word(const wsf_peer *peer, const wsf_dialer_endpoint *connection) {
+    return peer != NULL && strcmp(peer->endpoint, connection->endpoint) == 0;
+}
+
+void wsf_dialer_identify(wsf_core *core, uint32_t number, uint64_t node, wsf_now now) {
+    wsf_dialer_endpoint *connection = &core->connections[number];
+    uint64_t before = connection->node;
+    const wsf_peer *peer = wsf_peer_find(core, node);
+    if (peer != NULL && peer->linked)
+        connection->again_ms = now.ms + quiet_ms(core);
+    if (before == node)
+        return;
+    connection->likely = node;
+    if (node == core->config.node) {
+        rest(core, connection, node);
+    } else {
+        /* One connection to a node is enough; two would bring every frame twice. Of a peer that was
+         * down, the one that brought a frame is the one that works. */
+        bool better = is_own_word(peer, connection) ||
+                      (peer != NULL && peer->state == WSFAN_PEER_DOWN);
+        connection->node = node;
+        connection->self_told = false;
+        connection->refused = WSFAN_REASON_NONE;
+        for (uint32_t i = 0; i < core->connections_count; i++) {
+            wsf_dialer_endpoint *other = &core->connections[i];
+            if (i == number || !other->dialled || other->node != node)
+                continue;
+            rest(core, better ? other : connection, node);
+            break;
+        }
+    }
+    if (before != 0)
+        wake_resting(core, before);
+}
+
+void wsf_dialer_linked(wsf_core *core, const wsf_peer *peer, wsf_now now) {
+    for (uint32_t i = 0; i < core->connections_count; i++) {
+        wsf_dialer_endpoint *connection = &core->connections[i];
+        if (!connection->used || connection->node != peer->node)
+            continue;
+        connection->refused = WSFAN_REASON_NONE;
+        if (connection->dialled && !is_own_word(peer, connection))
+            wsf_dialer_gossip(core, peer->endpoint, peer->node, true, now);
+    }
+}
+
+static void redial(wsf_core *core, uint32_t number) {
+    core->connections[number].again_ms = 0;
+    core->effects.disconnect(core->effects.user, number);
+    core->effects.connect(core->effects.user, number, core->connections[number].endpoint,
+                          wsf_identity_of(core->connections[number].likely));
+}
+
+void wsf_dialer_doubt(wsf_core *core, uint64_t node) {
+    for (uint32_t i = 0; i < core->connections_count; i++)
+        if (core->connections[i].dialled && core->connections[i].node == node)
+            seek(core, &core->connections[i], 0);
+}
+
+void wsf_dialer_again(wsf_core *core, uint64_t node) {
+    for (uint32_t i = 0; i < core->connections_count; i++) {
+        wsf_dialer_endpoint *connection = &core->connections[i];
+        if (!connection->used || connection->node != node)
+            continue;
+        if (!connection->dialled) {
+            dial(core, connection);
+            continue;
+        }
+        redial(core, i);
+    }
+}
+
+void wsf_dialer_release(wsf_core *core, uint64_t node) {
+    for (uint32_t i = 0; i < core->connections_count; i++) {
+        wsf_dialer_endpoint *connection = &core->connections[i];
+        if (!connection->used || connection->node != node)
+            continue;
+        connection->node = 0;
+        if (connection->named == 0)
+            forget(core, connection);
+        else if (!connection->dialled)
+            dial(core, connection);
+        else
+            seek(core, connection, 0);
+    }
+}
+
+/* ------------------------------------------------------------------------------------- refusals */
+
+enum { REFUSAL_TIMES = 3 }; /* down_ms: two answers in a row may be lost */
+
+/* The node, or with 0 any peer. */
+static bool lives(const wsf_core *core, uint64_t node) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (peer->node != 0 && (node == 0 || peer->node == node) && wsf_peer_live(peer))
+            return true;
+    }
+    return false;
+}
+
+static bool refuses(const wsf_core *core, const wsf_dialer_endpoint *connection, wsf_now now) {
+    return connection->used && connection->dialled && connection->refused != WSFAN_REASON_NONE &&
+           now.ms - connection->refusal_ms < REFUSAL_TIMES * (uint64_t)core->config.down_ms &&
+           !lives(core, connection->refuser);
+}
+
+uint32_t wsf_dialer_refusers(const wsf_core *core, wsf_now now, uint64_t nodes[WSF_PEERS_MAX]) {
+    uint32_t count = 0;
+    bool alone = !lives(core, 0);
+    for (uint32_t i = 0; i < core->connections_count && count < WSF_PEERS_MAX; i++) {
+        const wsf_dialer_endpoint *connection = &core->connections[i];
+        bool foreign = connection->refused == WSFAN_REASON_CLUSTER ||
+                       connection->refused == WSFAN_REASON_VERSION;
+        bool counts = refuses(core, connection, now) && (alone || !foreign);
+        for (uint32_t n = 0; n < count && counts; n++)
+            counts = nodes[n] != connection->refuser;
+        if (counts)
+            nodes[count++] = connection->refuser;
+    }
+    return count;
+}
+
+bool wsf_dialer_refused(const wsf_core *core, wsf_now now) {
+    uint64_t nodes[WSF_PEERS_MAX];
+    return !lives(core, 0) && wsf_dialer_refusers(core, now, nodes) > 0;
+}
+
+/* ----------------------------------------------------------------------------------------- time */
+
+/* At the latest after down_ms, with the time that an answer takes. Nodes behind one address that a balancer
+ * gives to each in turn would get to themselves for ever if they dialled in turn, too: times that differ
+ * much change who is next. Whoever has no peer is in a hurry. */
+static uint64_t jittered_ms(wsf_core *core) {
+    uint64_t ms = lives(core, 0) ? core->config.down_ms : core->config.down_ms / 2;
+    return ms / 8 + wsf_random(core) % (ms * 13 / 16 + 1);
+}
+
+static void tick_connection(wsf_core *core, uint32_t number, uint64_t overslept_ms, wsf_now now) {
+    wsf_dialer_endpoint *connection = &core->connections[number];
+    if (abandoned(connection) && now.ms - connection->since_ms >= core->config.forget_ms) {
+        forget(core, connection);
+        return;
+    }
+    if (connection->again_ms != 0 && now.ms >= connection->again_ms + overslept_ms) {
+        if (connection->dialled)
+            redial(core, number);
+        else
+            dial(core, connection);
+    }
+    if (connection->again_ms == 0)
+        connection->again_ms = now.ms + jittered_ms(core);
+    else
+        connection->again_ms += overslept_ms;
+}
+
+void wsf_dialer_tick(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
+    for (uint32_t i = 0; i < core->connections_count; i++)
+        if (core->connections[i].used)
+            tick_connection(core, i, overslept_ms, now);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+uint64_t wsf_dialer_deadline(const wsf_core *core) {
+    uint64_t at = UINT64_MAX;
+    for (uint32_t i = 0; i < core->connections_count; i++) {
+        const wsf_dialer_endpoint *connection = &core->connections[i];
+        if (abandoned(connection))
+            at = earlier(at, connection->since_ms + core->config.forget_ms);
+        if (connection->used)
+            at = earlier(at, connection->again_ms);
+    }
+    return at;
+}

@@ -1,0 +1,595 @@
+/* Answers for who is a peer and whether it lives. Identity is the node id; endpoints are hints.
+ *
+ * A node connects its SUB to a peer's XPUB and subscribes to its own inbox and to an introduction.
+ * The peer reads both, connects back, and each says HELLO into the other's inbox until that is
+ * acknowledged. Only then is the link established and anything else counted.
+ *
+ * Each side numbers a stream of its own, which has an epoch. A link is a pair of them: established
+ * when the peer's hello has named its epoch and the peer, of that epoch, has acknowledged ours. A
+ * peer with a new epoch has forgotten the link. We take a new one too, if it could have received
+ * anything of the old; otherwise two nodes that meet would go on renewing for ever. */
+#include "core/handshake.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "core/dialer.h"
+#include "core/presence/sync.h"
+#include "core/probe.h"
+#include "core/routing/delivery.h"
+#include "core/rpc/client.h"
+#include "core/status.h"
+
+wsf_peer *wsf_handshake_find(wsf_core *core, uint64_t node) {
+    return wsf_peer_find(core, node);
+}
+
+static void tell_host(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
+                      wsfan_peer_event event, wsfan_reason reason) {
+    wsfan_peer peer = { node, name, endpoint, event, reason };
+    core->effects.peer(core->effects.user, core->loops, &peer);
+}
+
+static void set_state(wsf_core *core, wsf_peer *peer, wsfan_peer_event state, wsfan_reason reason) {
+    if (peer->state == state)
+        return;
+    peer->reason = reason;
+    if (peer->state == WSFAN_PEER_DOWN || state == WSFAN_PEER_DOWN)
+        wsf_presence_sync_set_down(core, peer, state == WSFAN_PEER_DOWN);
+    peer->state = state;
+    core->view_stale = true;
+    tell_host(core, peer->node, peer->name, peer->endpoint, state, reason);
+}
+
+void wsf_handshake_tell_loop(wsf_core *core, unsigned loop) {
+    uint64_t bit = UINT64_C(1) << loop;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (peer->node == 0 || !peer->linked || peer->state == 0)
+            continue; /* of a link that works in one direction so far there is nothing to tell */
+        wsfan_peer known = { peer->node, peer->name, peer->endpoint, peer->state, peer->reason };
+        core->effects.peer(core->effects.user, bit, &known);
+    }
+    for (uint32_t i = 0; i < core->connections_count; i++) {
+        const wsf_dialer_endpoint *connection = &core->connections[i];
+        if (!connection->used || connection->refused == WSFAN_REASON_NONE)
+            continue;
+        wsfan_peer refused = { connection->refuser, "", connection->endpoint, WSFAN_PEER_REFUSED,
+                               connection->refused };
+        core->effects.peer(core->effects.user, bit, &refused);
+    }
+}
+
+/* --------------------------------------------------------------------------------- peers' lives */
+
+static wsf_subscriber *find_subscriber(wsf_core *core, uint64_t node) {
+    for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX; i++)
+        if (core->subscribers[i].node == node)
+            return &core->subscribers[i];
+    return NULL;
+}
+
+static unsigned count_peers(const wsf_core *core, uint32_t identity) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        count += core->peers[i].node != 0 && wsf_identity_of(core->peers[i].node) == identity;
+    return count;
+}
+
+/* Nobody takes all the room with one key: of the key with the most peers one makes way for a key with
+ * fewer, the one that has no link rather than one that has. */
+static wsf_peer *crowding_peer(wsf_core *core, uint32_t identity) {
+    wsf_peer *found = NULL;
+    unsigned most = count_peers(core, identity) + 1;
+    for (unsigned i = 0; i < core->config.peers_count_max && core->config.authenticated; i++) {
+        wsf_peer *peer = &core->peers[i];
+        unsigned count = count_peers(core, wsf_identity_of(peer->node));
+        if (count > most || (count == most && found != NULL && found->linked && !peer->linked)) {
+            found = peer;
+            most = count;
+        }
+    }
+    return found;
+}
+
+/* Room for one more; of those that are down, the one that has been so longest makes way. */
+static wsf_peer *free_peer(wsf_core *core, uint64_t node) {
+    wsf_peer *oldest = NULL;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        wsf_peer *peer = &core->peers[i];
+        if (peer->node == 0)
+            return peer;
+        if (peer->state == WSFAN_PEER_DOWN && (oldest == NULL || peer->heard_ms < oldest->heard_ms))
+            oldest = peer;
+    }
+    if (oldest == NULL)
+        oldest = crowding_peer(core, wsf_identity_of(node));
+    if (oldest != NULL)
+        wsf_handshake_drop(core, oldest, WSFAN_REASON_LIMIT);
+    return oldest;
+}
+
+/* A new link owes a gap of unknown size if there was an earlier one that this node has given up and of
+ * which nothing but the node's id is left. Ids are noted in a ring. Once an older one was overwritten,
+ * anybody may be meant; so each node says in its hello whether it may have met the receiver, and a gap is
+ * told only where both say so. A node that has just started has met nobody, and knows that. */
+
+static bool is_noted(const wsf_core *core, uint64_t node) {
+    for (unsigned i = 0; i < WSF_FORGOTTEN_MAX; i++)
+        if (core->forgotten[i] == node)
+            return true;
+    return false;
+}
+
+static void note_forgotten(wsf_core *core, uint64_t node) {
+    if (!is_noted(core, node))
+        core->forgotten[core->forgotten_count++ % WSF_FORGOTTEN_MAX] = node;
+}
+
+/* Before the link that there may be now. False: for sure not. */
+static bool may_have_met(const wsf_core *core, uint64_t node) {
+    return core->forgotten_count > WSF_FORGOTTEN_MAX || is_noted(core, node);
+}
+
+static void refuse(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
+                   wsfan_reason reason) {
+    tell_host(core, node, name, endpoint, WSFAN_PEER_REFUSED, reason);
+    wsf_handshake_send_number(core, node, 0, WSF_REFUSE, (uint64_t)reason);
+}
+
+static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, wsf_now now) {
+    wsf_peer *peer = free_peer(core, node);
+    if (peer == NULL) {
+        refuse(core, node, "", endpoint, WSFAN_REASON_LIMIT); /* it will ask again */
+        return NULL;
+    }
+    memset(peer, 0, sizeof *peer);
+    peer->node = node;
+    peer->heard_ms = now.ms;
+    peer->ack_ms = UINT64_MAX;
+    peer->nack_interval_ms = WSF_NACK_INTERVAL_MS;
+    peer->version = core->config.protocol_min;
+    peer->reachable = find_subscriber(core, node) != NULL;
+    wsf_copy_text(peer->endpoint, sizeof peer->endpoint, wsfan_string(endpoint));
+    wsf_link_init(&peer->link, &core->config.link, ++core->epoch, wsf_peer_index(core, peer));
+    for (unsigned i = 0; i < WSF_PEERS_MAX; i++) /* a new bearer of this bit */
+        core->peers[i].told_peers &= ~wsf_peer_bit(core, peer);
+    wsf_presence_sync_set_down(core, peer, false);
+    return peer;
+}
+
+static void unlink_peer(wsf_core *core, wsf_peer *peer) {
+    if (!peer->linked)
+        return;
+    peer->linked = false;
+    core->linked &= ~wsf_peer_bit(core, peer);
+    core->complete &= ~wsf_peer_bit(core, peer);
+    core->congested &= ~wsf_peer_bit(core, peer);
+    wsf_interest_forget_peer(&core->interest, wsf_peer_index(core, peer));
+    wsf_link_drop_talk(&peer->link);
+    wsf_rpc_client_lose(core, peer);
+    wsf_presence_sync_unlink(core, peer);
+}
+
+void wsf_handshake_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
+    bool was_known = peer->linked || peer->state != 0;
+    unlink_peer(core, peer);
+    if (was_known && reason != WSFAN_REASON_BYE) /* it may live, and be back */
+        note_forgotten(core, peer->node);
+    if (was_known)
+        set_state(core, peer, WSFAN_PEER_DOWN, reason);
+    wsf_dialer_release(core, peer->node);
+    wsf_delivery_lose(core, peer, true);
+    wsf_status_forget(core, peer);
+    wsf_link_destroy(&peer->link);
+    peer->node = 0;
+}
+
+void wsf_handshake_expel(wsf_core *core, bool (*may)(void *user, uint32_t identity), void *user) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        wsf_peer *peer = &core->peers[i];
+        if (peer->node != 0 && !may(user, wsf_identity_of(peer->node)))
+            wsf_handshake_drop(core, peer, WSFAN_REASON_KEY);
+    }
+    for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX; i++) {
+        wsf_subscriber *subscriber = &core->subscribers[i];
+        if (subscriber->node != 0 && !may(user, wsf_identity_of(subscriber->node)))
+            *subscriber = (wsf_subscriber){ 0 };
+    }
+}
+
+void wsf_handshake_heard(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    peer->heard_ms = now.ms;
+    if (peer->linked && peer->reachable)
+        set_state(core, peer, WSFAN_PEER_UP, WSFAN_REASON_NONE);
+}
+
+static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    if (peer->linked)
+        return;
+    peer->linked = true;
+    peer->stats.links++;
+    core->linked |= wsf_peer_bit(core, peer);
+    for (uint32_t i = 0; i < core->connections_count; i++)
+        if (core->connections[i].refuser == peer->node)
+            core->connections[i].refused = WSFAN_REASON_NONE;
+    wsf_dialer_linked(core, peer, now);
+    core->complete &= ~wsf_peer_bit(core, peer);
+    /* Until it has our snapshot it sends us everything, so what is in the log so far is known. */
+    peer->log_serial = core->interest.serial;
+    peer->serial_acked = core->interest.serial;
+    peer->serial_skipped = 0;
+    peer->snapshot_begun = peer->snapshot_done = false;
+    peer->snapshot_cursor = 0;
+    peer->snapshot_number = 0;
+    peer->status_told = 0;
+    peer->told_peers = 0;
+    wsf_handshake_heard(core, peer, now);
+}
+
+/* ------------------------------------------------------------------------------- introductions */
+
+static wsfan_reason judge(const wsf_core *core, uint32_t protocol_min, uint32_t protocol_max,
+                          wsfan_bytes cluster) {
+    if (cluster.size != strlen(core->cluster) ||
+        memcmp(cluster.data, core->cluster, cluster.size) != 0)
+        return WSFAN_REASON_CLUSTER;
+    if (protocol_min > core->config.protocol_max || protocol_max < core->config.protocol_min)
+        return WSFAN_REASON_VERSION;
+    return WSFAN_REASON_NONE;
+}
+
+/* Where nodes have keys, half of the room is the most for one of them. */
+static bool may_note_subscriber(const wsf_core *core, uint64_t node) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX && core->config.authenticated; i++)
+        count += core->subscribers[i].node != 0 &&
+                 wsf_identity_of(core->subscribers[i].node) == wsf_identity_of(node);
+    return count < WSF_SUBSCRIBERS_MAX / 2;
+}
+
+void wsf_handshake_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_now now) {
+    wsf_subscriber *subscriber = find_subscriber(core, node);
+    wsf_peer *peer = wsf_handshake_find(core, node);
+    if (subscribed) {
+        if (subscriber == NULL && may_note_subscriber(core, node))
+            subscriber = find_subscriber(core, 0);
+        if (subscriber == NULL) { /* it will subscribe again */
+            wsf_count_drop(core, WSFAN_DROP_STRANGER, 1);
+            refuse(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
+                   WSFAN_REASON_LIMIT);
+            return;
+        }
+        subscriber->node = node;
+        subscriber->count++;
+        if (peer == NULL)
+            return;
+        /* A new connection: what the old one still held is gone. A heartbeat shows the peer what is
+         * missing, at once. */
+        peer->reachable = true;
+        peer->ack_ms = 0;
+        if (!peer->hello_acked)
+            wsf_handshake_send_hello(core, peer, now);
+    } else if (subscriber != NULL && --subscriber->count == 0) {
+        subscriber->node = 0;
+        if (peer == NULL)
+            return;
+        peer->reachable = false;
+        wsf_dialer_doubt(core, node);
+        if (peer->linked && peer->state == WSFAN_PEER_UP)
+            set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
+    }
+}
+
+/* Whoever dials us has our id: ourselves, or a copy of us. The answer tells by which connection. */
+static void greet_own_id(wsf_core *core, const wsf_introduction *introduction) {
+    if (strcmp(introduction->endpoint, core->endpoint) == 0)
+        wsf_handshake_send_number(core, core->config.node, 0, WSF_HELLO_ACK, 0);
+    else
+        refuse(core, core->config.node, "", introduction->endpoint, WSFAN_REASON_ID);
+}
+
+void wsf_handshake_own_id(wsf_core *core, uint32_t connection) {
+    wsf_entry entry;
+    wsfan_reason reason = WSFAN_REASON_SELF;
+    int more;
+    while ((more = wsf_reader_next(core->reader, &entry)) != 0)
+        if (more == 1 && entry.type == WSF_REFUSE)
+            reason = WSFAN_REASON_ID;
+    if (!core->connections[connection].self_told) /* it is dialled again and again */
+        tell_host(core, core->config.node, "", core->connections[connection].endpoint,
+                  WSFAN_PEER_REFUSED, reason);
+    core->connections[connection].self_told = true;
+}
+
+void wsf_handshake_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now) {
+    uint64_t node = introduction->node;
+    if (node == core->config.node) {
+        greet_own_id(core, introduction);
+        return;
+    }
+    wsfan_reason reason = judge(core, introduction->protocol_min, introduction->protocol_max,
+                                wsfan_string(introduction->cluster));
+    if (reason != WSFAN_REASON_NONE) {
+        refuse(core, node, "", introduction->endpoint, reason);
+        return;
+    }
+    wsf_peer *peer = wsf_handshake_find(core, node);
+    if (peer == NULL && (peer = add_peer(core, node, introduction->endpoint, now)) == NULL)
+        return;
+    if (!wsf_dialer_connected(core, node) &&
+        !wsf_dialer_gossip(core, introduction->endpoint, node, true, now)) {
+        refuse(core, node, peer->name, introduction->endpoint, WSFAN_REASON_LIMIT);
+        return;
+    }
+    if (!peer->hello_acked)
+        wsf_handshake_send_hello(core, peer, now);
+}
+
+void wsf_handshake_stranger(wsf_core *core, uint32_t connection, uint64_t node, wsf_now now) {
+    wsf_count_drop(core, WSFAN_DROP_STRANGER, 1);
+    wsf_peer *peer = add_peer(core, node, core->connections[connection].endpoint, now);
+    if (peer != NULL)
+        wsf_handshake_send_hello(core, peer, now);
+}
+
+void wsf_handshake_known(wsf_core *core, const wsf_known_peer *known, wsf_now now) {
+    if (known->node == core->config.node || wsf_handshake_find(core, known->node) != NULL)
+        return;
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
+    wsf_copy_text(endpoint, sizeof endpoint, known->endpoint);
+    /* Without a place for it now, the peer tells of it again. */
+    (void)wsf_dialer_gossip(core, endpoint, known->node, false, now);
+}
+
+/* --------------------------------------------------------------------------------------- hello */
+
+static wsf_buffer *loose_frame(wsf_core *core, uint64_t receiver, uint64_t epoch,
+                               wsf_writer *writer, size_t size) {
+    wsf_buffer *frame = wsf_buffer_new((uint32_t)(WSF_FRAME_HEAD_BOUND + size));
+    if (frame == NULL)
+        return NULL; /* these frames are repeated until they are answered */
+    *writer = (wsf_writer){ frame->data, frame->capacity, 0 };
+    /* Every version reads greetings of every version. */
+    wsf_frame_head head = { .version = core->config.protocol_max,
+                            .sender = core->config.node,
+                            .epoch = epoch };
+    wsf_write_head(writer, receiver, &head);
+    return frame;
+}
+
+static void send_loose(wsf_core *core, wsf_buffer *frame, wsf_writer *writer) {
+    wsf_seal(writer);
+    frame->size = (uint32_t)writer->size;
+    core->effects.send(core->effects.user, frame);
+    wsf_buffer_unref(frame);
+}
+
+void wsf_handshake_send_number(wsf_core *core, uint64_t node, uint64_t epoch, wsf_entry_type type,
+                               uint64_t number) {
+    wsf_writer writer;
+    wsf_buffer *frame = loose_frame(core, node, epoch, &writer, WSF_ENTRY_BOUND);
+    if (frame == NULL)
+        return;
+    wsf_write_number(&writer, type, number);
+    send_loose(core, frame, &writer);
+}
+
+void wsf_handshake_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    peer->hello_ms = now.ms;
+    if (!peer->reachable)
+        return;
+    wsf_writer writer;
+    wsf_buffer *frame = loose_frame(core, peer->node, peer->link.epoch, &writer, WSF_HELLO_BOUND);
+    if (frame == NULL)
+        return;
+    wsf_hello hello = {
+        .protocol_min = core->config.protocol_min,
+        .protocol_max = core->config.protocol_max,
+        .cluster = wsfan_string(core->cluster),
+        .name = wsfan_string(core->name),
+        .incarnation = core->config.incarnation,
+        .endpoint = wsfan_string(core->endpoint),
+        .epoch = peer->link.epoch,
+        .frame_size_max = core->frame_size_max,
+        .met = peer->stats.links > 0 || may_have_met(core, peer->node),
+    };
+    wsf_write_hello(&writer, &hello);
+    send_loose(core, frame, &writer);
+}
+
+/* The same name again, which a node with another key never gets from one that lives: a peer that is
+ * not up any more makes way, as it does for its own restart; of two that live the newer incarnation
+ * wins. Wall clocks jump, so its number alone says little. */
+static bool name_is_free(wsf_core *core, uint64_t sender, const wsf_hello *hello,
+                         const char *name) {
+    if (strcmp(name, core->name) == 0)
+        return false;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        wsf_peer *other = &core->peers[i];
+        if (other->node == 0 || other->node == sender || strcmp(other->name, name) != 0)
+            continue;
+        bool newer = other->incarnation > hello->incarnation ||
+                     (other->incarnation == hello->incarnation && other->node > sender);
+        bool foreign = core->config.authenticated &&
+                       wsf_identity_of(other->node) != wsf_identity_of(sender);
+        if ((newer || foreign) && other->state == WSFAN_PEER_UP)
+            return false;
+        wsf_handshake_drop(core, other, WSFAN_REASON_REPLACED);
+    }
+    return true;
+}
+
+/* The link is given up, here or there. in_epoch: the peer's new stream; 0: it has none yet. */
+static void begin_anew(wsf_core *core, wsf_peer *peer, uint64_t in_epoch) {
+    unlink_peer(core, peer);
+    if (peer->state == WSFAN_PEER_UP)
+        set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
+    if (peer->link.next > 1) {
+        wsf_delivery_lose(core, peer, false);
+        wsf_link_restart_out(&peer->link, ++core->epoch);
+    }
+    wsf_link_restart_in(&peer->link, in_epoch);
+    peer->hello_acked = false;
+    peer->ack_ms = UINT64_MAX;
+    peer->nack_interval_ms = WSF_NACK_INTERVAL_MS;
+    /* What it publishes until there is a link again is not for us. */
+    peer->forgotten = peer->forgotten || peer->stats.links > 0;
+}
+
+uint64_t wsf_handshake_cut(wsf_core *core, wsf_peer *peer) {
+    uint64_t dropped = wsf_link_drop_queue(&peer->link);
+    begin_anew(core, peer, 0);
+    peer->hello_received = false;
+    set_state(core, peer, WSFAN_PEER_DOWN, WSFAN_REASON_SLOW);
+    return dropped;
+}
+
+void wsf_handshake_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello, wsf_now now) {
+    char name[WSF_NAME_SIZE_MAX + 1];
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
+    wsf_copy_text(name, sizeof name, hello->name);
+    wsf_copy_text(endpoint, sizeof endpoint, hello->endpoint);
+
+    wsf_peer *peer = wsf_handshake_find(core, sender);
+    wsfan_reason reason = judge(core, hello->protocol_min, hello->protocol_max, hello->cluster);
+    if (reason == WSFAN_REASON_NONE && peer != NULL && peer->hello_received &&
+        (peer->incarnation != hello->incarnation || strcmp(peer->name, name) != 0))
+        reason = WSFAN_REASON_ID;
+    if (reason == WSFAN_REASON_NONE && !name_is_free(core, sender, hello, name))
+        reason = WSFAN_REASON_NAME;
+    if (reason != WSFAN_REASON_NONE) {
+        if (peer != NULL && !peer->linked && reason != WSFAN_REASON_ID)
+            wsf_handshake_drop(core, peer, reason);
+        refuse(core, sender, name, endpoint, reason);
+        return;
+    }
+    if (peer == NULL && (peer = add_peer(core, sender, endpoint, now)) == NULL)
+        return;
+
+    if (hello->epoch < peer->link.in_epoch)
+        return; /* an old one, late or twice */
+    if (hello->epoch != peer->link.in_epoch)
+        begin_anew(core, peer, hello->epoch);
+    if (peer->stats.links == 0) /* else begin_anew() has seen to it */
+        peer->forgotten = hello->met && may_have_met(core, sender);
+    peer->hello_received = true;
+    peer->incarnation = hello->incarnation;
+    peer->frame_size_max = hello->frame_size_max;
+    peer->version = hello->protocol_max < core->config.protocol_max ? hello->protocol_max
+                                                                    : core->config.protocol_max;
+    memcpy(peer->name, name, sizeof name);
+    memcpy(peer->endpoint, endpoint, sizeof endpoint);
+    wsf_handshake_send_number(core, sender, peer->link.epoch, WSF_HELLO_ACK, hello->epoch);
+    if (!peer->hello_acked)
+        wsf_handshake_send_hello(core, peer, now);
+}
+
+void wsf_handshake_hello_ack(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
+                             uint64_t epoch, wsf_now now) {
+    if (!peer->hello_received || head->epoch != peer->link.in_epoch || epoch != peer->link.epoch)
+        return; /* of another pair of streams */
+    peer->hello_acked = true;
+    establish(core, peer, now);
+}
+
+void wsf_handshake_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t reason,
+                           wsf_now now) {
+    if (peer != NULL && peer->linked)
+        return; /* an old answer; if not, the peer is silent otherwise, and will be down */
+    wsfan_reason known = reason <= WSFAN_REASON_KEY ? (wsfan_reason)reason : WSFAN_REASON_NONE;
+    bool told = false; /* it is asked again and again */
+    for (uint32_t i = 0; i < core->connections_count; i++) {
+        wsf_dialer_endpoint *connection = &core->connections[i];
+        if (!connection->used || connection->node != node)
+            continue;
+        told = told || connection->refused == known;
+        connection->refused = known;
+        connection->refuser = node;
+        connection->refusal_ms = now.ms;
+    }
+    if (!told)
+        tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
+                  WSFAN_PEER_REFUSED, known);
+    if (peer != NULL && known == WSFAN_REASON_LIMIT)
+        wsf_handshake_drop(core, peer, WSFAN_REASON_LIMIT); /* until we introduce ourselves again */
+}
+
+/* ------------------------------------------------------------------------------------ liveness */
+
+/* How long nothing may be heard of a peer: one that never had a link is soon given up. */
+static uint64_t keep_ms(const wsf_core *core, const wsf_peer *peer) {
+    return peer->state != 0 ? core->config.forget_ms : core->config.down_ms;
+}
+
+void wsf_handshake_down(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
+    set_state(core, peer, WSFAN_PEER_DOWN, reason);
+    wsf_dialer_again(core, peer->node);
+    wsf_rpc_client_lose(core, peer);
+}
+
+static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    uint64_t quiet_ms = now.ms - peer->heard_ms;
+    if (quiet_ms >= keep_ms(core, peer)) {
+        wsf_handshake_drop(core, peer, WSFAN_REASON_TIMEOUT);
+        return;
+    }
+    bool known = peer->state != 0; /* it had a link, perhaps has none just now */
+    if (known && quiet_ms >= core->config.down_ms) {
+        if (peer->state != WSFAN_PEER_DOWN)
+            wsf_handshake_down(core, peer, WSFAN_REASON_TIMEOUT);
+    } else if (known && peer->state == WSFAN_PEER_UP && quiet_ms >= core->config.silent_ms) {
+        set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
+    }
+    wsf_probe_tick(core, peer, now);
+    if (!peer->hello_acked && now.ms - peer->hello_ms >= WSF_HELLO_INTERVAL_MS)
+        wsf_handshake_send_hello(core, peer, now);
+}
+
+void wsf_handshake_tick(wsf_core *core, wsf_now now) {
+    /* We ask to be run once a heartbeat. Where that was missed nobody could be heard, and the
+     * deadlines move. */
+    uint64_t slept_ms = now.ms - core->last_ms;
+    uint64_t heartbeat_ms = core->config.heartbeat_ms;
+    uint64_t overslept_ms = slept_ms >= 2 * heartbeat_ms ? slept_ms - heartbeat_ms : 0;
+    core->last_ms = now.ms;
+    wsf_presence_overslept(&core->presence, overslept_ms);
+
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        wsf_peer *peer = &core->peers[i];
+        if (peer->node == 0)
+            continue;
+        peer->heard_ms += overslept_ms;
+        if (peer->heard_ms > now.ms)
+            peer->heard_ms = now.ms;
+        tick_peer(core, peer, now);
+    }
+    wsf_dialer_tick(core, core->linked != 0 ? overslept_ms : 0, now);
+}
+
+static uint64_t earlier(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static uint64_t peer_deadline(const wsf_core *core, const wsf_peer *peer) {
+    const wsf_core_config *config = &core->config;
+    uint64_t at = peer->heard_ms + keep_ms(core, peer);
+    if (peer->state != 0 && peer->state != WSFAN_PEER_DOWN) {
+        at = earlier(at, peer->heard_ms + config->down_ms);
+        if (peer->state != WSFAN_PEER_SILENT)
+            at = earlier(at, peer->heard_ms + config->silent_ms);
+    }
+    if (!peer->hello_acked)
+        at = earlier(at, peer->hello_ms + WSF_HELLO_INTERVAL_MS);
+    at = earlier(at, wsf_probe_deadline(core, peer));
+    return at;
+}
+
+uint64_t wsf_handshake_deadline(const wsf_core *core) {
+    uint64_t at = core->linked != 0 ? core->last_ms + core->config.heartbeat_ms : UINT64_MAX;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (core->peers[i].node != 0)
+            at = earlier(at, peer_deadline(core, &core->peers[i]));
+    return earlier(at, wsf_dialer_deadline(core));
+}

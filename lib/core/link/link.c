@@ -1,0 +1,371 @@
+/* Answers for numbers, the window, what is kept for repair and what waits for its turn. Does not
+ * know what is in a frame.
+ *
+ * ZeroMQ delivers in order while a connection lasts and loses silently when it breaks. The receiver
+ * sees what is missing by the numbers, asks for it by range, and keeps what came too early.
+ * Unacknowledged bytes never exceed the window, which keeps ZeroMQ's own queues below it too. */
+#include "core/link/link.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/limits.h"
+
+void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch, unsigned peer) {
+    memset(link, 0, sizeof *link);
+    link->limits = *limits;
+    link->peer = peer;
+    link->epoch = epoch;
+    link->next = 1;
+    link->again_from = 1;
+    link->in_expected = 1;
+    wsf_deque_init(&link->sent, sizeof(wsf_sent_frame));
+    wsf_deque_init(&link->held, sizeof(wsf_buffer *));
+    wsf_deque_init(&link->queue, sizeof(wsfan_message *));
+    wsf_deque_init(&link->talk, sizeof(wsf_buffer *));
+    wsf_table_init(&link->latest, epoch);
+}
+
+static void drop_first_sent(wsf_link *link) {
+    wsf_sent_frame *first = wsf_deque_at(&link->sent, 0);
+    link->again_count -= first->again;
+    link->sent_bytes -= wsf_buffer_cost(first->frame);
+    wsf_buffer_cache_put(link->limits.frames, first->frame);
+    wsf_deque_pop_front(&link->sent);
+}
+
+static void drop_held(wsf_link *link) {
+    for (; link->held.count > 0; wsf_deque_pop_front(&link->held))
+        wsf_buffer_unref(*(wsf_buffer **)wsf_deque_at(&link->held, 0));
+    link->held_bytes = 0;
+}
+
+static void drop_open(wsf_link *link) {
+    wsf_buffer_cache_put(link->limits.frames, link->open.frame);
+    link->open = (wsf_open_frame){ 0 };
+}
+
+void wsf_link_destroy(wsf_link *link) {
+    drop_open(link);
+    while (link->sent.count > 0)
+        drop_first_sent(link);
+    drop_held(link);
+    wsf_deque_destroy(&link->held);
+    while (link->queue.count > 0)
+        wsf_link_dequeue(link);
+    wsf_link_drop_talk(link);
+    wsf_deque_destroy(&link->sent);
+    wsf_deque_destroy(&link->queue);
+    wsf_deque_destroy(&link->talk);
+    wsf_table_destroy(&link->latest);
+}
+
+void wsf_link_restart_out(wsf_link *link, uint64_t epoch) {
+    while (link->sent.count > 0) {
+        link->lost += ((wsf_sent_frame *)wsf_deque_at(&link->sent, 0))->messages;
+        drop_first_sent(link);
+    }
+    link->lost += link->open.messages;
+    drop_open(link);
+    link->epoch = epoch;
+    link->next = 1;
+    link->acked = 0;
+    link->again_from = 1;
+}
+
+void wsf_link_restart_in(wsf_link *link, uint64_t epoch) {
+    link->in_epoch = epoch;
+    link->in_expected = 1;
+    link->in_newest = 0;
+    drop_held(link);
+}
+
+/* -------------------------------------------------------------------------------------- sending */
+
+bool wsf_link_fits(const wsf_link *link, const wsfan_message *message) {
+    return link->queue.count == 0 ||
+           (link->queue.count < link->limits.queue_count_max &&
+            link->queue_bytes + wsf_message_size(message) <= link->limits.queue_bytes_max);
+}
+
+/* The place of a slot's newest value, or WSF_TABLE_NONE. */
+static uint32_t find_latest(const wsf_link *link, uint64_t slot) {
+    uint32_t cursor = 0;
+    uint32_t place;
+    while ((place = wsf_table_next(&link->latest, slot, &cursor)) != WSF_TABLE_NONE) {
+        wsfan_message **waiting = wsf_deque_at(&link->queue, place - link->queue_taken);
+        if ((*waiting)->slot == slot)
+            break;
+    }
+    return place;
+}
+
+/* The last of the queue is a slot's newest value. Without memory for the index it is not found, and so
+ * not replaced. */
+static void note_latest(wsf_link *link, uint64_t slot, uint32_t older) {
+    uint32_t place = link->queue_taken + link->queue.count - 1;
+    if (older != WSF_TABLE_NONE)
+        wsf_table_remove(&link->latest, slot, older);
+    if (place != WSF_TABLE_NONE)
+        (void)wsf_table_insert(&link->latest, slot, place);
+}
+
+static void note_lost(wsf_link *link, wsfan_message *message) {
+    if (message->receipt != NULL)
+        message->receipt->lost |= UINT64_C(1) << link->peer;
+}
+
+static void drop_first_queued(wsf_link *link) {
+    note_lost(link, wsf_link_front(link));
+    wsf_link_dequeue(link);
+}
+
+uint64_t wsf_link_drop_queue(wsf_link *link) {
+    uint64_t dropped = link->queue.count;
+    while (link->queue.count > 0)
+        drop_first_queued(link);
+    link->lost += dropped;
+    return dropped;
+}
+
+bool wsf_link_replace(wsf_link *link, wsfan_message *message) {
+    uint32_t place = message->slot != 0 ? find_latest(link, message->slot) : WSF_TABLE_NONE;
+    if (place == WSF_TABLE_NONE)
+        return false;
+    wsfan_message **waiting = wsf_deque_at(&link->queue, place - link->queue_taken);
+    uint64_t bytes = link->queue_bytes - wsf_message_size(*waiting) + wsf_message_size(message);
+    if (!wsf_except_covers(message->except, (*waiting)->except) ||
+        (link->queue.count > 1 && bytes > link->limits.queue_bytes_max))
+        return false;
+    wsfan_message_unref(*waiting);
+    *waiting = wsfan_message_ref(message);
+    link->queue_bytes = bytes;
+    return true;
+}
+
+uint64_t wsf_link_enqueue(wsf_link *link, wsfan_message *message) {
+    uint64_t dropped = 0;
+    while (!wsf_link_fits(link, message)) {
+        drop_first_queued(link);
+        dropped++;
+    }
+    uint32_t older = message->slot != 0 ? find_latest(link, message->slot) : WSF_TABLE_NONE;
+    wsfan_message **place = wsf_deque_push(&link->queue);
+    if (place != NULL) {
+        *place = wsfan_message_ref(message);
+        link->queue_bytes += wsf_message_size(message);
+        if (message->slot != 0)
+            note_latest(link, message->slot, older);
+    } else {
+        note_lost(link, message);
+        dropped++;
+    }
+    link->lost += dropped;
+    return dropped;
+}
+
+wsfan_message *wsf_link_front(const wsf_link *link) {
+    return link->queue.count > 0 ? *(wsfan_message **)wsf_deque_at(&link->queue, 0) : NULL;
+}
+
+void wsf_link_dequeue(wsf_link *link) {
+    wsfan_message *message = wsf_link_front(link);
+    assert(message != NULL);
+    link->queue_bytes -= wsf_message_size(message);
+    if (message->slot != 0 && find_latest(link, message->slot) == link->queue_taken)
+        wsf_table_remove(&link->latest, message->slot, link->queue_taken);
+    wsf_deque_pop_front(&link->queue);
+    link->queue_taken++;
+    wsfan_message_unref(message);
+}
+
+static uint64_t talk_cost(const wsf_buffer *entry) {
+    return sizeof *entry + entry->capacity;
+}
+
+bool wsf_link_talk(wsf_link *link, wsf_buffer *entry) {
+    if (link->talk.count > 0 && link->talk_bytes + talk_cost(entry) > link->limits.queue_bytes_max)
+        return false;
+    wsf_buffer **place = wsf_deque_push(&link->talk);
+    if (place == NULL)
+        return false;
+    *place = wsf_buffer_ref(entry);
+    link->talk_bytes += talk_cost(entry);
+    return true;
+}
+
+void wsf_link_talked(wsf_link *link) {
+    wsf_buffer *entry = *(wsf_buffer **)wsf_deque_at(&link->talk, 0);
+    link->talk_bytes -= talk_cost(entry);
+    wsf_deque_pop_front(&link->talk);
+    wsf_buffer_unref(entry);
+}
+
+void wsf_link_drop_talk(wsf_link *link) {
+    while (link->talk.count > 0)
+        wsf_link_talked(link);
+}
+
+bool wsf_link_crowded(const wsf_link *link) {
+    return link->queue.count > link->limits.queue_count_max / 2 ||
+           link->queue_bytes > link->limits.queue_bytes_max / 2;
+}
+
+bool wsf_link_has_room(const wsf_link *link, size_t frame_size) {
+    return link->sent_bytes == 0 || link->sent_bytes + frame_size <= link->limits.window_bytes;
+}
+
+int wsf_link_keep(wsf_link *link, wsf_buffer *frame, uint64_t serial, uint32_t messages,
+                  bool receipts) {
+    wsf_sent_frame *place = wsf_deque_push(&link->sent);
+    if (place == NULL)
+        return WSFAN_ENOMEM;
+    *place = (wsf_sent_frame){ wsf_buffer_ref(frame), serial, messages, false, receipts };
+    link->sent_bytes += wsf_buffer_cost(frame);
+    link->next++;
+    return WSFAN_OK;
+}
+
+bool wsf_link_acknowledge(wsf_link *link, uint64_t epoch, uint64_t number, uint64_t *serial) {
+    if (epoch != link->epoch)
+        return true; /* of an earlier stream, or none yet */
+    if (number >= link->next)
+        return false;
+    while (link->acked < number) {
+        wsf_sent_frame *first = wsf_deque_at(&link->sent, 0);
+        if (*serial < first->serial)
+            *serial = first->serial;
+        link->receipts_acked = link->receipts_acked || first->receipts;
+        drop_first_sent(link);
+        link->acked++;
+    }
+    return true;
+}
+
+void wsf_link_ask_again(wsf_link *link, wsf_range range) {
+    uint64_t from = range.from > link->acked ? range.from : link->acked + 1;
+    for (uint64_t number = from; number < link->next && number <= range.to; number++) {
+        wsf_sent_frame *sent = wsf_deque_at(&link->sent, (uint32_t)(number - link->acked - 1));
+        link->again_count += !sent->again;
+        sent->again = true;
+    }
+    if (from < link->again_from)
+        link->again_from = from;
+}
+
+wsf_buffer *wsf_link_next_again(wsf_link *link) {
+    if (link->again_from <= link->acked)
+        link->again_from = link->acked + 1;
+    while (link->again_count > 0) {
+        assert(link->again_from < link->next);
+        wsf_sent_frame *sent = wsf_deque_at(&link->sent,
+                                            (uint32_t)(link->again_from++ - link->acked - 1));
+        if (!sent->again)
+            continue;
+        sent->again = false;
+        link->again_count--;
+        return sent->frame;
+    }
+    link->again_from = link->next;
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------------------ receiving */
+
+enum {
+    /* A frame that finds no room is dropped, and asked for again. */
+    HELD_COUNT_MAX = WSF_SIZE(65536, 8),
+    HELD_SIZE_MIN = 8192
+};
+
+/* Numbers that nobody has used yet are not held: a frame is at most a window ahead. */
+static bool hold(wsf_link *link, uint64_t number, wsf_buffer *frame) {
+    uint64_t place = number - link->in_expected;
+    if (place >= HELD_COUNT_MAX ||
+        link->held_bytes + wsf_buffer_bytes(frame) > link->limits.window_bytes)
+        return false;
+    /* A small one may lie in memory that ZeroMQ received many in. */
+    frame = frame->size < HELD_SIZE_MIN ? wsf_buffer_copy(frame) : wsf_buffer_ref(frame);
+    if (frame == NULL)
+        return false;
+    while (link->held.count <= place) {
+        wsf_buffer **slot = wsf_deque_push(&link->held);
+        if (slot == NULL) {
+            wsf_buffer_unref(frame);
+            return false;
+        }
+        *slot = NULL;
+    }
+    link->held_bytes += wsf_buffer_bytes(frame);
+    *(wsf_buffer **)wsf_deque_at(&link->held, (uint32_t)place) = frame;
+    return true;
+}
+
+static bool is_held(const wsf_link *link, uint64_t number) {
+    uint64_t place = number - link->in_expected;
+    return place < link->held.count &&
+           *(wsf_buffer **)wsf_deque_at(&link->held, (uint32_t)place) != NULL;
+}
+
+static void advance(wsf_link *link) {
+    link->in_expected++;
+    if (link->held.count > 0)
+        wsf_deque_pop_front(&link->held);
+}
+
+wsf_receive wsf_link_receive(wsf_link *link, uint64_t epoch, uint64_t number, wsf_buffer *frame) {
+    if (epoch != link->in_epoch || epoch == 0)
+        return WSF_RECEIVE_FOREIGN;
+    if (number < link->in_expected || is_held(link, number))
+        return WSF_RECEIVE_DUPLICATE;
+    wsf_link_note_newest(link, number);
+    if (number > link->in_expected)
+        return hold(link, number, frame) ? WSF_RECEIVE_HELD : WSF_RECEIVE_NO_ROOM;
+    advance(link);
+    return WSF_RECEIVE_NEXT;
+}
+
+wsf_buffer *wsf_link_held(const wsf_link *link) {
+    return link->held.count > 0 ? *(wsf_buffer **)wsf_deque_at(&link->held, 0) : NULL;
+}
+
+void wsf_link_drop_held(wsf_link *link) {
+    wsf_buffer **first = wsf_deque_at(&link->held, 0);
+    link->held_bytes -= wsf_buffer_bytes(*first);
+    wsf_buffer_unref(*first);
+    *first = NULL;
+}
+
+void wsf_link_take_held(wsf_link *link) {
+    wsf_link_drop_held(link);
+    advance(link);
+}
+
+void wsf_link_note_newest(wsf_link *link, uint64_t newest) {
+    if (link->in_newest < newest)
+        link->in_newest = newest;
+}
+
+bool wsf_link_complete(const wsf_link *link) {
+    return link->in_newest < link->in_expected;
+}
+
+uint32_t wsf_link_missing(const wsf_link *link, wsf_range ranges[WSF_NACK_RANGES_MAX]) {
+    uint32_t count = 0;
+    uint64_t number = link->in_expected;
+    uint64_t held_end = link->in_expected + link->held.count; /* behind the last that is held */
+    while (count < WSF_NACK_RANGES_MAX && number <= link->in_newest) {
+        if (is_held(link, number)) {
+            number++;
+            continue;
+        }
+        wsf_range *range = &ranges[count++];
+        range->from = number++;
+        while (number < held_end && !is_held(link, number))
+            number++;
+        if (number >= held_end)
+            number = link->in_newest + 1; /* all the rest */
+        range->to = number - 1;
+    }
+    return count;
+}

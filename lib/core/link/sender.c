@@ -1,0 +1,381 @@
+/* Answers for when frames leave, and for the messages that need not wait for a plan.
+ *
+ * Numbered frames carry what must not be lost: messages, interest, peers, lost, bye. Frames without
+ * a number carry what is repeated until it has worked: hello, acknowledgements, nacks, heartbeats. */
+#include "core/link/sender.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "core/handshake.h"
+#include "core/link/batch.h"
+#include "core/presence/sync.h"
+#include "core/status.h"
+
+/* ------------------------------------------------------------------------------------- sending */
+
+static void send_frame(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf_now now) {
+    peer->stats.frames_out++;
+    peer->stats.bytes_out += wsf_buffer_bytes(frame);
+    peer->spoken_ms = now.ms;
+    core->effects.send(core->effects.user, frame);
+}
+
+/* ---------------------------------------------------------------------------------- open frame */
+
+/* A message that need not wait is written into the frame that leaves next: no queue, no reference.
+ * The head, of which the receiver's acknowledgement is a part, is written when the frame leaves, so
+ * that it ends where the entries begin. */
+
+static void note_sent(const wsf_peer *peer, const wsfan_message *message, uint64_t number) {
+    if (message->receipt == NULL)
+        return;
+    message->receipt->sent |= UINT64_C(1) << peer->link.peer;
+    message->receipt->numbers[peer->link.peer] = number;
+}
+
+static bool open_frame(wsf_core *core, wsf_peer *peer, size_t bound, size_t apart) {
+    wsf_link *link = &peer->link;
+    /* Of few sizes, so that memory can be used again. */
+    size_t need = WSF_FRAME_HEAD_BOUND + bound;
+    size_t target = wsf_frame_target(link);
+    size_t capacity = (need + target - 1) / target * target;
+    if (capacity > peer->frame_size_max)
+        capacity = need;
+    if (!wsf_link_has_room(link, capacity + apart))
+        return false;
+    if (link->open.frame != NULL && link->open.frame->capacity != capacity) {
+        wsf_buffer_cache_put(&core->frames, link->open.frame);
+        link->open.frame = NULL;
+    }
+    if (link->open.frame == NULL)
+        link->open.frame = wsf_buffer_cache_take(&core->frames, (uint32_t)capacity);
+    if (link->open.frame == NULL)
+        return false;
+    link->open.frame->size = WSF_FRAME_HEAD_BOUND;
+    return true;
+}
+
+/* What is small goes in memory that is no larger, and the frame is filled again. */
+static wsf_buffer *take_open(wsf_link *link) {
+    enum { SMALL_SHARE = 2 };
+    wsf_buffer *frame = link->open.frame;
+    if (frame->size < frame->capacity / SMALL_SHARE)
+        return wsf_buffer_copy(frame);
+    link->open.frame = NULL;
+    return frame;
+}
+
+/* False: out of memory; it stays open. */
+static bool send_open(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    wsf_link *link = &peer->link;
+    if (link->open.messages == 0)
+        return true;
+    wsf_buffer *frame = take_open(link);
+    if (frame == NULL)
+        return false;
+    uint8_t head_bytes[WSF_FRAME_HEAD_BOUND];
+    wsf_writer head_writer = { head_bytes, sizeof head_bytes, 0 };
+    wsf_frame_head head = wsf_frame_head_of(core, peer, link->next);
+    wsf_frame_tell_rest(&head, frame->rest, link->open.rest_room);
+    wsf_write_head(&head_writer, peer->node, &head);
+    size_t spare = WSF_FRAME_HEAD_BOUND - head_writer.size;
+    memcpy(frame->data + spare, head_bytes, head_writer.size);
+    frame->data += spare;
+    frame->size -= (uint32_t)spare;
+    wsf_writer writer = { frame->data, frame->size, frame->size };
+    wsf_seal(&writer);
+    if (wsf_link_keep(link, frame, peer->log_serial, link->open.messages, link->open.receipts) !=
+        WSFAN_OK) {
+        frame->data -= spare;
+        frame->size += (uint32_t)spare;
+        if (link->open.frame == NULL)
+            link->open.frame = wsf_buffer_ref(frame);
+        wsf_buffer_unref(frame);
+        return false;
+    }
+    peer->stats.messages_out += link->open.messages;
+    peer->stats.payload_bytes_out += link->open.payload_bytes;
+    peer->ack_ms = UINT64_MAX;
+    link->open = (wsf_open_frame){ .frame = link->open.frame };
+    if (link->open.frame != NULL)
+        wsf_buffer_drop_rest(link->open.frame);
+    send_frame(core, peer, frame, now);
+    wsf_buffer_unref(frame);
+    return true;
+}
+
+/* Only what nothing else has to go before. */
+static bool append_now(wsf_core *core, wsf_peer *peer, wsfan_message *message,
+                       wsf_sender_entry *entry, wsf_now now) {
+    wsf_link *link = &peer->link;
+    if (!peer->reachable || link->queue.count > 0 || link->lost > 0 || link->lost_too_big > 0 ||
+        link->lost_unknown || link->next == 1)
+        return false;
+    wsf_open_frame *open = &link->open;
+    size_t bound = wsf_message_entry_bound(message);
+    size_t apart = wsf_frame_apart_size(message);
+    if (open->messages > 0 &&
+        (open->frame->size + bound > open->frame->capacity || apart > 0 ||
+         open->frame->rest != NULL) &&
+        !send_open(core, peer, now))
+        return false;
+    if (open->messages == 0 && !open_frame(core, peer, bound, apart))
+        return false;
+    if (apart > 0) {
+        open->frame->rest = wsf_frame_second_part(peer, message);
+        if (open->frame->rest == NULL)
+            return false;
+        open->rest_room = wsf_frame_room_in(open->frame->rest, message);
+    }
+    uint8_t *at = open->frame->data + open->frame->size;
+    if (entry->data != NULL) {
+        memcpy(at, entry->data, entry->size);
+    } else {
+        wsf_writer writer = { at, bound, 0 };
+        wsf_write_message(&writer, message);
+        *entry = (wsf_sender_entry){ at, writer.size };
+    }
+    open->frame->size += (uint32_t)entry->size;
+    open->messages++;
+    open->payload_bytes += message->payload_size;
+    open->receipts = open->receipts || message->receipt != NULL;
+    note_sent(peer, message, link->next);
+    return true;
+}
+
+/* ------------------------------------------------------------------------------------- queueing */
+
+static void count_lost(wsf_core *core, wsf_peer *peer, wsfan_drop reason, uint64_t count) {
+    peer->stats.gap_out += count;
+    wsf_count_drop(core, reason, count);
+}
+
+/* A queue that fills while its peer keeps acknowledging means that we publish faster than it can
+ * take: publishing waits. A peer that has stalled is not waited for; its queue drops the oldest. */
+static void judge_congestion(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    uint64_t bit = wsf_peer_bit(core, peer);
+    bool keeps_up = peer->reachable && now.ms - peer->progress_ms < WSF_STALL_MS;
+    if (keeps_up && wsf_link_crowded(&peer->link))
+        core->congested |= bit;
+    else
+        core->congested &= ~bit;
+}
+
+void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
+                        wsf_sender_entry *entry, wsf_now now) {
+    if (peer->link.queue.count == 0 && peer->link.sent.count == 0)
+        peer->progress_ms = now.ms;
+    uint64_t bit = wsf_peer_bit(core, peer);
+    if (message->receipt != NULL) {
+        message->receipt->addressed |= bit;
+        message->receipt->nodes[wsf_peer_index(core, peer)] = peer->node;
+    }
+    if (WSF_FRAME_HEAD_BOUND + wsf_message_bound(message) > peer->frame_size_max) {
+        peer->link.lost_too_big++;
+        if (message->receipt != NULL)
+            message->receipt->lost |= bit;
+        count_lost(core, peer, WSFAN_DROP_TOO_BIG, 1);
+        return;
+    }
+    if (wsf_link_replace(&peer->link, message)) {
+        wsf_count_drop(core, WSFAN_DROP_REPLACED, 1);
+        return;
+    }
+    if (append_now(core, peer, message, entry, now))
+        return;
+    if (core->config.slow_peer == WSFAN_SLOW_CUT && !wsf_link_fits(&peer->link, message)) {
+        /* It gets the message, or the news that it is missing, when it is back. */
+        count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_handshake_cut(core, peer));
+        peer->link.lost++;
+        if (message->receipt != NULL)
+            message->receipt->lost |= bit;
+        count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, 1);
+        return;
+    }
+    count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_link_enqueue(&peer->link, message));
+    judge_congestion(core, peer, now);
+}
+
+int wsf_sender_talk(wsf_peer *peer, wsf_buffer *entry) {
+    if (WSF_FRAME_HEAD_BOUND + (uint64_t)entry->size > peer->frame_size_max)
+        return WSFAN_ETOOBIG;
+    return wsf_link_talk(&peer->link, entry) ? WSFAN_OK : WSFAN_ELIMIT;
+}
+
+/* -------------------------------------------------------------------------------------- frames */
+
+static bool nack_due(const wsf_peer *peer, wsf_now now) {
+    return !wsf_link_complete(&peer->link) && now.ms >= peer->nack_ms;
+}
+
+/* A peer that has nothing new to give is asked less and less often. */
+static void write_nack(wsf_peer *peer, wsf_writer *writer, wsf_now now) {
+    wsf_range ranges[WSF_NACK_RANGES_MAX];
+    uint32_t count = wsf_link_missing(&peer->link, ranges);
+    wsf_write_nack(writer, ranges, count);
+    peer->nack_ms = now.ms + peer->nack_interval_ms;
+    peer->nack_interval_ms *= 2;
+    if (peer->nack_interval_ms > WSF_NACK_INTERVAL_MS_MAX)
+        peer->nack_interval_ms = WSF_NACK_INTERVAL_MS_MAX;
+}
+
+/* A frame without a number: acknowledgement, nack and heartbeat in one. */
+static void send_heartbeat(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    wsf_buffer *frame = wsf_buffer_new(WSF_FRAME_HEAD_BOUND + 2 * WSF_ENTRY_BOUND + WSF_NACK_BOUND);
+    if (frame == NULL)
+        return;
+    wsf_writer writer = { frame->data, frame->capacity, 0 };
+    wsf_frame_head head = wsf_frame_head_of(core, peer, 0);
+    bool told_all = peer->snapshot_done && peer->log_serial == core->interest.serial;
+    wsf_write_head(&writer, peer->node, &head);
+    wsf_write_heartbeat(&writer, peer->link.next - 1,
+                        told_all ? &core->interest.local_digest : NULL);
+    wsf_presence_sum sum;
+    if (wsf_presence_sync_sum(core, peer, &sum)) {
+        wsf_write_presence_sum(&writer, &sum);
+        peer->presence_say = false;
+    }
+    if (nack_due(peer, now))
+        write_nack(peer, &writer, now);
+    wsf_seal(&writer);
+    frame->size = (uint32_t)writer.size;
+    send_frame(core, peer, frame, now);
+    wsf_buffer_unref(frame);
+    peer->ack_ms = UINT64_MAX;
+}
+
+void wsf_sender_ask_again(wsf_core *core, wsf_peer *peer, wsf_entry_type type, wsf_now now) {
+    wsf_buffer *frame = wsf_buffer_new(WSF_FRAME_HEAD_BOUND + WSF_ENTRY_BOUND);
+    if (frame == NULL)
+        return; /* the next heartbeat shows the difference again */
+    wsf_writer writer = { frame->data, frame->capacity, 0 };
+    wsf_frame_head head = wsf_frame_head_of(core, peer, 0);
+    wsf_write_head(&writer, peer->node, &head);
+    wsf_write_type(&writer, type);
+    wsf_seal(&writer);
+    frame->size = (uint32_t)writer.size;
+    send_frame(core, peer, frame, now);
+    wsf_buffer_unref(frame);
+}
+
+static bool has_receipts(const wsf_peer *peer, uint32_t count) {
+    for (uint32_t i = 0; i < count; i++)
+        if ((*(wsfan_message **)wsf_deque_at(&peer->link.queue, i))->receipt != NULL)
+            return true;
+    return false;
+}
+
+/* Out of memory: nothing has changed, and the next flush tries again. */
+static bool send_numbered(wsf_core *core, wsf_peer *peer, const wsf_batch *p, wsf_now now) {
+    uint64_t payload_bytes;
+    wsf_buffer *frame = wsf_batch_write(core, peer, p, &payload_bytes);
+    if (frame == NULL)
+        return false;
+    bool receipts = has_receipts(peer, p->messages_count);
+    if (wsf_link_keep(&peer->link, frame, p->log_serial, p->messages_count, receipts) != WSFAN_OK) {
+        wsf_buffer_unref(frame);
+        return false;
+    }
+    for (uint32_t i = 0; i < p->talk_count; i++)
+        wsf_link_talked(&peer->link);
+    for (uint32_t i = 0; i < p->messages_count; i++) {
+        if (receipts)
+            note_sent(peer, wsf_link_front(&peer->link), peer->link.next - 1);
+        wsf_link_dequeue(&peer->link);
+    }
+    peer->link.lost -= p->lost;
+    peer->link.lost_too_big -= p->lost_too_big;
+    peer->link.lost_unknown = peer->link.lost_unknown && !p->lost_unknown;
+    peer->log_serial = p->log_serial;
+    peer->snapshot_cursor = p->snapshot_cursor;
+    if ((p->interest_flags & WSF_SNAPSHOT_BEGIN) != 0)
+        peer->snapshot_begun = true;
+    if ((p->interest_flags & WSF_SNAPSHOT_END) != 0) {
+        peer->snapshot_done = true;
+        peer->snapshot_number = peer->link.next - 1;
+    }
+    if (p->node_status)
+        peer->status_told = core->status_serial;
+    if (p->interest_serial && p->interest)
+        peer->presence_asked = true;
+    if (p->presence) {
+        core->presence.peers_anew &= ~wsf_peer_bit(core, peer);
+        wsf_presence_sent(&core->presence, wsf_peer_index(core, peer), p->rows_taken);
+    }
+    peer->told_peers = p->told_peers;
+    peer->stats.messages_out += p->messages_count;
+    peer->stats.payload_bytes_out += payload_bytes;
+    peer->ack_ms = UINT64_MAX;
+    send_frame(core, peer, frame, now);
+    wsf_buffer_unref(frame);
+    return true;
+}
+
+/* Two peers that have forgotten each other, and nobody else has, learn of each other by this. */
+static void tell_peers_again(const wsf_core *core, wsf_peer *peer, wsf_now now) {
+    if (now.ms - peer->told_ms < core->config.forget_ms / 4)
+        return;
+    peer->told_ms = now.ms;
+    peer->told_peers = 0;
+}
+
+static bool is_to_be_told_anew(const wsf_peer *peer) {
+    return peer->interest_again || peer->presence_again;
+}
+
+/* What costs us all that we have, and the peer that wants it nothing, not at its pace. */
+static void tell_anew(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    if (!is_to_be_told_anew(peer) || now.ms < peer->anew_ms)
+        return;
+    peer->anew_ms = now.ms + WSF_ANEW_INTERVAL_MS;
+    if (peer->interest_again)
+        wsf_batch_restart_interest(peer);
+    if (peer->presence_again)
+        wsf_presence_sync_tell_anew(core, peer);
+    peer->interest_again = peer->presence_again = false;
+}
+
+void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    if (!peer->linked || !peer->reachable) {
+        core->congested &= ~wsf_peer_bit(core, peer);
+        return;
+    }
+    tell_peers_again(core, peer, now);
+    tell_anew(core, peer, now);
+    wsf_buffer *again;
+    while ((again = wsf_link_next_again(&peer->link)) != NULL) {
+        peer->stats.frames_resent++;
+        send_frame(core, peer, again, now);
+    }
+    if (send_open(core, peer, now))
+        do
+            wsf_presence_owed(&core->presence, wsf_peer_index(core, peer));
+        while (wsf_batch_frame(core, peer, false, core->batch) &&
+               send_numbered(core, peer, core->batch, now));
+    wsf_presence_sum sum;
+    bool say = peer->presence_say && wsf_presence_sync_sum(core, peer, &sum);
+    if (nack_due(peer, now) || peer->ack_ms <= now.ms || say ||
+        now.ms - peer->spoken_ms >= core->config.heartbeat_ms)
+        send_heartbeat(core, peer, now);
+    judge_congestion(core, peer, now);
+}
+
+void wsf_sender_bye(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    if (peer->linked && peer->reachable && send_open(core, peer, now) &&
+        wsf_batch_frame(core, peer, true, core->batch))
+        send_numbered(core, peer, core->batch, now);
+}
+
+uint64_t wsf_sender_deadline(const wsf_core *core, const wsf_peer *peer) {
+    if (!peer->linked || !peer->reachable)
+        return UINT64_MAX;
+    uint64_t at = peer->spoken_ms + core->config.heartbeat_ms;
+    if ((core->congested & wsf_peer_bit(core, peer)) != 0 && peer->progress_ms + WSF_STALL_MS < at)
+        at = peer->progress_ms + WSF_STALL_MS;
+    if (!wsf_link_complete(&peer->link) && peer->nack_ms < at)
+        at = peer->nack_ms;
+    if (is_to_be_told_anew(peer) && peer->anew_ms < at)
+        at = peer->anew_ms;
+    return at < peer->ack_ms ? at : peer->ack_ms;
+}

@@ -1,0 +1,24 @@
+/* How members of chats are shown to the host. */
+#ifndef WSF_CORE_PRESENCE_EVENTS_H
+#define WSF_CORE_PRESENCE_EVENTS_H
+
+#include "core/presence/presence.h"
+
+/* What a loop is owed of one chat, in one block; what it points to lies behind it. */
+typedef struct {
+    wsf_item item;
+    unsigned loop;
+    uint64_t chat_hash;
+    wsfan_presence presence;
+} wsf_presence_events;
+
+/* nodes: ids of the peers, self: our own. The news are to be freed. NULL: none, or no memory. */
+wsf_presence_events *wsf_presence_events_take(wsf_presence *presence, unsigned loop,
+                                              const uint64_t *nodes, uint64_t self);
+
+/* Visits up to max members; *cursor begins with 0 and is 0 again at the end. */
+void wsf_presence_visit(const wsf_presence *presence, uint64_t chat_hash, const uint64_t *nodes,
+                        uint64_t self, uint64_t *cursor, uint32_t max,
+                        void (*each)(void *user, const wsfan_member *member), void *user);
+
+#endif

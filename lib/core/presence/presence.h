@@ -1,0 +1,53 @@
+/* Who is in which chat, on all nodes: what the rows of this node's own sessions and those that peers
+ * sent make together, and what peers and loops have not been told of it yet. */
+#ifndef WSF_CORE_PRESENCE_PRESENCE_H
+#define WSF_CORE_PRESENCE_PRESENCE_H
+
+#include "core/presence/store.h"
+#include "wire/encode.h"
+
+/* This node's own sessions, in chats that are known. begin takes the attendance over; WSFAN_ENOMEM: it
+ * is not noted. end frees it. */
+int wsf_presence_begin(wsf_presence *presence, wsf_presence_session *presence_session);
+void wsf_presence_end(wsf_presence *presence, wsf_presence_session *presence_session);
+void wsf_presence_forget_loop(wsf_presence *presence, unsigned loop);
+
+/* What a peer said. The chat must be known. WSFAN_ELIMIT, WSFAN_ENOMEM: not noted. */
+int wsf_presence_put(wsf_presence *presence, unsigned peer, const wsf_presence_row *row,
+                     uint64_t user_hash);
+void wsf_presence_forget_rows(wsf_presence *presence, unsigned peer);
+void wsf_presence_set_away(wsf_presence *presence, unsigned peer, bool away);
+
+/* No session of this node is in the chat any more: what peers said of it is not kept up. */
+void wsf_presence_forget_chat(wsf_presence *presence, uint64_t chat_hash);
+
+/* Which peers are told of our rows in which chats. want: from the start. */
+void wsf_presence_want(wsf_presence *presence, unsigned peer, uint64_t chat_hash);
+void wsf_presence_unwant(wsf_presence *presence, unsigned peer, uint64_t chat_hash);
+void wsf_presence_unwant_all(wsf_presence *presence, unsigned peer);
+
+/* The peer is told everything again, beginning with the order to forget. */
+void wsf_presence_tell_anew(wsf_presence *presence, unsigned peer);
+
+/* What a peer is owed: the i-th row of its queue (false: nothing any more), and then that the first
+ * `count` of them were sent. */
+uint32_t wsf_presence_owed(wsf_presence *presence, unsigned peer);
+bool wsf_presence_owed_row(const wsf_presence *presence, unsigned peer, uint32_t i,
+                           wsf_presence_row *row);
+void wsf_presence_sent(wsf_presence *presence, unsigned peer, uint32_t count);
+
+/* Nobody could be heard for so long: grace times end later. */
+void wsf_presence_overslept(wsf_presence *presence, uint64_t ms);
+
+/* Whether somebody may be in a chat of whom we were not told: a member that seems to have left it stays
+ * then, for a minute at most. */
+typedef struct {
+    void *user;
+    bool (*is_in)(void *user, uint64_t chat_hash);
+} wsf_presence_doubt;
+
+/* doubt: NULL: never. */
+void wsf_presence_tick(wsf_presence *presence, uint64_t now_ms, const wsf_presence_doubt *doubt);
+uint64_t wsf_presence_deadline(const wsf_presence *presence); /* UINT64_MAX: none */
+
+#endif

@@ -1,0 +1,295 @@
+/* Answers for who is told of which rows, and for what a count is worth.
+ *
+ * A node sends its rows of a chat to peers that have a session in it, which it knows by their
+ * interest, and that ask for presence at all. A peer asks by putting the serial of its interest log
+ * into INTEREST. When everything that it is to know has gone out, it is told so, with the serial up to
+ * which its interest was known then: what we hold of a chat is whole as soon as every live peer with a
+ * session in it has said so of a serial that is not before that of our own interest. The same words
+ * carry a digest, by which the two compare what one holds of the other. */
+#include "core/presence/sync.h"
+
+#include "base/limits.h"
+
+/* Blocks that a loop has not dispatched. What comes meanwhile waits, and is merged. */
+enum { NEWS_OUT_MAX = WSF_SIZE(4, 1) };
+
+static uint64_t wanted_by(const wsf_core *core, uint64_t hash) {
+    uint64_t loops;
+    uint64_t peers;
+    wsf_interest_find(&core->interest, hash, &loops, &peers);
+    return peers & core->askers;
+}
+
+/* ------------------------------------------------------------------------------- our own sessions */
+
+static int note_attendance(wsf_core *core, wsf_presence_session *presence_session) {
+    /* begin() sees for itself whether there was memory for the chat. */
+    (void)wsf_presence_store_open_chat(&core->presence, presence_session->chat_hash,
+                                       wanted_by(core, presence_session->chat_hash));
+    return wsf_presence_begin(&core->presence, presence_session);
+}
+
+void wsf_presence_sync_begin(wsf_core *core, wsf_presence_session *presence_session) {
+    core->presence_used = true;
+    (void)note_attendance(core, presence_session); /* else it is tried again, see note_the_rest() */
+}
+
+/* While one of our sessions has found no memory nobody may think that we tell all, ourselves neither. */
+static bool is_lame(const wsf_core *core) {
+    return core->presence.unnoted != NULL;
+}
+
+static void note_the_rest(wsf_core *core) {
+    wsf_presence_session *presence_session;
+    while ((presence_session = core->presence.unnoted) != NULL) {
+        core->presence.unnoted = presence_session->older;
+        if (note_attendance(core, presence_session) != WSFAN_OK)
+            return; /* it is in the list again */
+    }
+}
+
+void wsf_presence_sync_end(wsf_core *core, wsf_presence_session *presence_session) {
+    wsf_presence_end(&core->presence, presence_session);
+}
+
+void wsf_presence_sync_left(wsf_core *core, uint64_t hash) {
+    if (core->presence_used && wsf_interest_told(&core->interest, hash) == UINT64_MAX)
+        wsf_presence_forget_chat(&core->presence, hash);
+}
+
+void wsf_presence_sync_forget_loop(wsf_core *core, unsigned loop) {
+    core->events_out[loop] = 0;
+    if (!core->presence_used)
+        return;
+    wsf_presence_forget_loop(&core->presence, loop);
+    for (uint32_t c = 0; c < core->presence.chats_used; c++)
+        if (core->presence.chats[c].used)
+            wsf_presence_sync_left(core, core->presence.chats[c].hash);
+}
+
+/* --------------------------------------------------------------------------------------- peers */
+
+static void begin_to_ask(wsf_core *core, wsf_peer *peer) {
+    core->askers |= wsf_peer_bit(core, peer);
+    for (uint32_t c = 0; c < core->presence.chats_used; c++) {
+        const wsf_presence_chat *chat = &core->presence.chats[c];
+        if (chat->used && (wanted_by(core, chat->hash) & wsf_peer_bit(core, peer)) != 0)
+            wsf_presence_want(&core->presence, wsf_peer_index(core, peer), chat->hash);
+    }
+}
+
+void wsf_presence_sync_take_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *entry) {
+    unsigned index = wsf_peer_index(core, peer);
+    const uint8_t *adds = entry->interest.adds.data;
+    const uint8_t *removes = entry->interest.removes.data;
+    if ((entry->interest.flags & WSF_SNAPSHOT_BEGIN) != 0) {
+        wsf_presence_unwant_all(&core->presence, index);
+        peer->presence_heard = 0;
+        if ((core->askers & wsf_peer_bit(core, peer)) != 0) /* what ended is not told any more */
+            wsf_presence_tell_anew(&core->presence, index);
+    }
+    if ((core->askers & wsf_peer_bit(core, peer)) != 0) {
+        for (size_t i = 0; i < entry->interest.adds.size; i += 8)
+            wsf_presence_want(&core->presence, index, wsf_get_u64(adds + i));
+        for (size_t i = 0; i < entry->interest.removes.size; i += 8)
+            wsf_presence_unwant(&core->presence, index, wsf_get_u64(removes + i));
+    } else if (entry->interest.has_serial) {
+        begin_to_ask(core, peer);
+    }
+    if (entry->interest.has_serial) {
+        peer->presence_heard = entry->interest.serial + 1;
+        peer->presence_say = true;
+    }
+}
+
+static bool acceptable(const wsf_core *core, const wsf_presence_row *row) {
+    /* So that the sessions of one user on all nodes can be added up. */
+    enum { METADATA_MAX = 4096, SESSIONS_MAX = 1 << 25 };
+    return row->sessions <= SESSIONS_MAX && row->user.size <= core->config.name_bytes_max &&
+           row->metadata.size <= METADATA_MAX;
+}
+
+/* A chat that is known only for a row which is not kept does not stay. */
+static int note_row(wsf_core *core, unsigned peer, const wsf_presence_row *row) {
+    wsf_presence *presence = &core->presence;
+    wsfan_target user = { WSFAN_USER, row->user };
+    int error = wsf_presence_store_open_chat(presence, row->chat_hash,
+                                             wanted_by(core, row->chat_hash));
+    if (error == WSFAN_OK)
+        error = wsf_presence_put(presence, peer, row, wsf_hash_target(&core->key, &user));
+    uint32_t chat = error != WSFAN_OK || row->sessions == 0
+                        ? wsf_presence_store_find_chat(presence, row->chat_hash)
+                        : WSF_TABLE_NONE;
+    if (chat != WSF_TABLE_NONE)
+        wsf_presence_store_close_chat(presence, chat);
+    return error;
+}
+
+void wsf_presence_sync_take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry *entry) {
+    unsigned index = wsf_peer_index(core, peer);
+    if ((entry->presence.flags & WSF_PRESENCE_FORGET) != 0) {
+        wsf_presence_forget_rows(&core->presence, index);
+        peer->presence_known = 0;
+        peer->presence_anew = peer->link.in_expected - 1; /* the frame in hand */
+        peer->presence_overflow = peer->presence_refused = false;
+    }
+    /* Not what was on its way when our last session left, or since before the first one came: then the
+     * peer tells it again. */
+    bool wanted = false;
+    for (uint32_t i = 0; i < entry->presence.count; i++) {
+        const wsf_presence_row *row = &entry->presence.rows[i];
+        if (i == 0 || row->chat_hash != entry->presence.rows[i - 1].chat_hash)
+            wanted = wsf_interest_told(&core->interest, row->chat_hash) < entry->presence.heard;
+        if (!wanted)
+            continue;
+        bool possible = acceptable(core, row);
+        if (possible && note_row(core, index, row) == WSFAN_OK)
+            continue;
+        wsf_count_drop(core, WSFAN_DROP_LIMIT, 1);
+        peer->presence_refused = peer->presence_refused || !possible;
+        peer->presence_overflow = true;
+        peer->presence_known = 0;
+    }
+}
+
+bool wsf_presence_sync_take_sum(wsf_core *core, wsf_peer *peer, const wsf_presence_sum *sum) {
+    const wsf_presence *presence = &core->presence;
+    if (sum->newest >= peer->link.in_expected || sum->newest < peer->presence_anew)
+        return true; /* some of it is still to come, or it came late */
+    if (peer->presence_overflow) {
+        /* Once there is room again, from the start; see wsf_presence_sync_take_rows(). */
+        return peer->presence_refused ||
+               presence->rows_count > presence->limits.remote_count_max / 2;
+    }
+    peer->presence_known = sum->heard;
+    if (sum->newest != peer->link.in_expected - 1 || sum->heard != core->interest.serial + 1 ||
+        presence->peer_digests[wsf_peer_index(core, peer)] == sum->digest)
+        return true;
+    peer->presence_known = 0;
+    core->stats.presence_mended++;
+    return false;
+}
+
+void wsf_presence_sync_tell_anew(wsf_core *core, wsf_peer *peer) {
+    wsf_presence_tell_anew(&core->presence, wsf_peer_index(core, peer));
+    peer->presence_say = true;
+}
+
+void wsf_presence_sync_unlink(wsf_core *core, wsf_peer *peer) {
+    unsigned index = wsf_peer_index(core, peer);
+    wsf_presence_unwant_all(&core->presence, index);
+    wsf_presence_forget_rows(&core->presence, index);
+    wsf_presence_set_away(&core->presence, index, false);
+    core->askers &= ~wsf_peer_bit(core, peer);
+    peer->presence_heard = peer->presence_known = peer->presence_anew = 0;
+    peer->presence_asked = peer->presence_say = false;
+    peer->presence_overflow = peer->presence_refused = false;
+    peer->interest_again = peer->presence_again = false;
+}
+
+void wsf_presence_sync_set_down(wsf_core *core, const wsf_peer *peer, bool down) {
+    wsf_presence_set_away(&core->presence, wsf_peer_index(core, peer), down);
+}
+
+bool wsf_presence_sync_sum(const wsf_core *core, const wsf_peer *peer, wsf_presence_sum *sum) {
+    unsigned index = wsf_peer_index(core, peer);
+    uint64_t bit = wsf_peer_bit(core, peer);
+    const wsf_presence *presence = &core->presence;
+    if ((core->askers & bit) == 0 || (core->complete & bit) == 0 || peer->presence_heard == 0 ||
+        presence->peer_queues[index].count > 0 || (presence->peers_anew & bit) != 0 ||
+        is_lame(core))
+        return false;
+    *sum = (wsf_presence_sum){ peer->link.next - 1, peer->presence_heard,
+                               presence->told_digests[index] };
+    return true;
+}
+
+/* -------------------------------------------------------------------------------------- counting */
+
+static bool lives(const wsf_peer *peer) {
+    return peer->node != 0 && peer->state != 0 && peer->state != WSFAN_PEER_DOWN;
+}
+
+/* Whether the peer may have rows of the chat that it has not told us on this link. */
+static bool untold(const wsf_core *core, const wsf_peer *peer, uint64_t interested,
+                   uint64_t serial) {
+    uint64_t bit = wsf_peer_bit(core, peer);
+    if ((interested & bit) == 0)
+        return (core->complete & bit) == 0;
+    return serial == UINT64_MAX || peer->presence_known <= serial;
+}
+
+/* Whether what we hold of the chat lacks the peer's part, or may lack it. */
+static bool lacks(const wsf_core *core, const wsf_peer *peer, uint64_t interested,
+                  uint64_t serial) {
+    if (!lives(peer))
+        return false;
+    return !peer->linked || peer->state != WSFAN_PEER_UP || untold(core, peer, interested, serial);
+}
+
+/* Rows that we held of a peer are gone when we left the chat, when it told us to forget them, and with
+ * its link; then its members are not told to leave before it has told us who is there now. Not for a
+ * peer that has more than we can note: it may never tell us all. */
+static bool is_in_doubt(void *user, uint64_t hash) {
+    const wsf_core *core = user;
+    uint64_t serial = wsf_interest_told(&core->interest, hash);
+    uint64_t loops;
+    uint64_t peers;
+    if (serial == UINT64_MAX)
+        return false; /* nobody here is told */
+    wsf_interest_find(&core->interest, hash, &loops, &peers);
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (lives(peer) && !peer->presence_overflow && !peer->interest_overflow &&
+            untold(core, peer, peers, serial))
+            return true;
+    }
+    return false;
+}
+
+void wsf_presence_sync_count(const wsf_core *core, uint64_t hash, wsfan_count *count) {
+    const wsf_presence_chat *chat = wsf_presence_store_find(&core->presence, hash);
+    count->sessions = chat != NULL ? chat->sessions : 0;
+    count->users = chat != NULL ? chat->users : 0;
+    count->missing_count = 0;
+    uint64_t loops;
+    uint64_t peers;
+    wsf_interest_find(&core->interest, hash, &loops, &peers);
+    uint64_t serial = wsf_interest_told(&core->interest, hash);
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (lacks(core, &core->peers[i], peers, serial))
+            count->missing[count->missing_count++] = core->peers[i].node;
+    if (is_lame(core) && count->missing_count < WSF_PEERS_MAX)
+        count->missing[count->missing_count++] = core->config.node;
+    count->complete = count->missing_count == 0;
+}
+
+/* ------------------------------------------------------------------------------------------ time */
+
+static void tell_loop(wsf_core *core, unsigned loop) {
+    uint64_t nodes[WSF_PEERS_MAX];
+    for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
+        nodes[i] = core->peers[i].node;
+    while (core->events_out[loop] < NEWS_OUT_MAX) {
+        wsf_presence_events *events = wsf_presence_events_take(&core->presence, loop, nodes,
+                                                               core->config.node);
+        if (events == NULL)
+            return;
+        core->events_out[loop]++;
+        core->effects.presence(core->effects.user, events);
+    }
+}
+
+void wsf_presence_sync_tick(wsf_core *core, wsf_now now) {
+    if (!core->presence_used)
+        return;
+    note_the_rest(core);
+    wsf_presence_tick(&core->presence, now.ms, &(wsf_presence_doubt){ core, is_in_doubt });
+    for (unsigned loop = 0; loop < WSF_LOOPS_MAX; loop++)
+        if ((core->loops >> loop & 1) != 0 && core->presence.loop_queues[loop].count > 0)
+            tell_loop(core, loop);
+    if (core->presence.failures > 0) {
+        wsf_count_drop(core, WSFAN_DROP_EVENT, core->presence.failures);
+        core->presence.failures = 0;
+    }
+}

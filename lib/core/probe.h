@@ -1,0 +1,14 @@
+/* Whether the process of a peer that has fallen silent has ended: then its address refuses connections. */
+#ifndef WSF_CORE_PROBE_H
+#define WSF_CORE_PROBE_H
+
+#include "core/state.h"
+
+/* Asks for a connection to the peer where it is due. */
+void wsf_probe_tick(wsf_core *core, wsf_peer *peer, wsf_now now);
+uint64_t wsf_probe_deadline(const wsf_core *core, const wsf_peer *peer);
+
+/* What came of it. True: the process has ended. */
+bool wsf_probe_answer(const wsf_core *core, wsf_peer *peer, bool refused, wsf_now now);
+
+#endif

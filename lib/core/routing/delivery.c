@@ -1,0 +1,101 @@
+/* Answers for telling each publisher that asked, once and in bounded time, what became of its
+ * message. Costs nothing where nobody asks. */
+#include "core/routing/delivery.h"
+
+static unsigned count_bits(uint64_t bits) {
+    unsigned count = 0;
+    for (; bits != 0; bits &= bits - 1)
+        count++;
+    return count;
+}
+
+void wsf_delivery_add(wsf_core *core, wsf_receipt *receipt, wsf_now now) {
+    receipt->deadline_ms = now.ms + core->config.result_ms_max;
+    receipt->next = NULL;
+    wsf_receipt_ref(receipt);
+    if (core->receipts_tail != NULL)
+        core->receipts_tail->next = receipt;
+    else
+        core->receipts_head = receipt;
+    core->receipts_tail = receipt;
+    core->receipts_dirty = true;
+    /* Only now could it run out: until here the core counted as one more loop. */
+    if (wsf_receipt_loop_done(receipt, 0))
+        receipt->loops_done = true;
+}
+
+void wsf_delivery_loops_done(wsf_core *core, wsf_receipt *receipt) {
+    receipt->loops_done = true;
+    core->receipts_dirty = true;
+}
+
+void wsf_delivery_lose(wsf_core *core, const wsf_peer *peer, bool queued_too) {
+    uint64_t bit = wsf_peer_bit(core, peer);
+    for (wsf_receipt *receipt = core->receipts_head; receipt != NULL; receipt = receipt->next) {
+        uint64_t open = receipt->addressed & ~receipt->acknowledged;
+        if (!queued_too)
+            open &= receipt->sent;
+        receipt->lost |= open & bit;
+    }
+    core->receipts_dirty = true;
+}
+
+static void look_for_acknowledgements(const wsf_core *core, wsf_receipt *receipt) {
+    uint64_t open = receipt->sent & ~receipt->acknowledged & ~receipt->lost;
+    for (unsigned i = 0; open != 0; i++, open >>= 1)
+        if ((open & 1) != 0 && core->peers[i].link.acked >= receipt->numbers[i])
+            receipt->acknowledged |= UINT64_C(1) << i;
+}
+
+static void hand_back(wsf_core *core, wsf_receipt *receipt) {
+    wsfan_result *result = &receipt->result;
+    uint64_t behind = receipt->addressed & ~receipt->acknowledged & ~receipt->lost;
+    result->sessions = atomic_load(&receipt->sessions);
+    result->loops_behind = atomic_load(&receipt->loops_left);
+    result->peers = count_bits(receipt->addressed);
+    result->peers_acknowledged = count_bits(receipt->acknowledged);
+    result->peers_behind = count_bits(behind);
+    result->peers_lost = count_bits(receipt->lost);
+    result->peers_refusing = receipt->refusing_count;
+    result->missing_count = receipt->refusing_count;
+    for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
+        if (((behind | receipt->lost) >> i & 1) != 0)
+            receipt->missing[result->missing_count++] = receipt->nodes[i];
+    bool whole = result->missing_count == 0 && result->loops_behind == 0 && result->loops_lost == 0;
+    result->status = whole ? WSFAN_OK : WSFAN_EPARTIAL;
+    core->effects.result(core->effects.user, receipt);
+}
+
+/* They are in order of publishing, so also of deadline. */
+void wsf_delivery_tick(wsf_core *core, wsf_now now) {
+    if (!core->receipts_dirty && now.ms < wsf_delivery_deadline(core))
+        return;
+    core->receipts_dirty = false;
+    wsf_receipt **link = &core->receipts_head;
+    core->receipts_tail = NULL;
+    while (*link != NULL) {
+        wsf_receipt *receipt = *link;
+        look_for_acknowledgements(core, receipt);
+        bool settled = (receipt->addressed & ~receipt->acknowledged & ~receipt->lost) == 0;
+        if ((settled && receipt->loops_done) || now.ms >= receipt->deadline_ms) {
+            *link = receipt->next;
+            hand_back(core, receipt);
+        } else {
+            core->receipts_tail = receipt;
+            link = &receipt->next;
+        }
+    }
+}
+
+uint64_t wsf_delivery_deadline(const wsf_core *core) {
+    return core->receipts_head != NULL ? core->receipts_head->deadline_ms : UINT64_MAX;
+}
+
+void wsf_delivery_end(wsf_core *core) {
+    while (core->receipts_head != NULL) {
+        wsf_receipt *receipt = core->receipts_head;
+        core->receipts_head = receipt->next;
+        hand_back(core, receipt);
+    }
+    core->receipts_tail = NULL;
+}

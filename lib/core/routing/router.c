@@ -1,0 +1,179 @@
+/* Answers for who gets a message or a request: those that want one of its targets, and for chats and
+ * users also the peers of which we do not know yet what they want. */
+#include "core/routing/router.h"
+
+#include "base/handle.h"
+
+static bool is_last(const wsf_last_route *last, const wsfan_message *message,
+                    const wsf_message_target *target) {
+    return last->hash != 0 && last->name_size == target->name_size && last->kind == target->kind &&
+           wsf_same_bytes(last->name, (const uint8_t *)message + target->name_offset,
+                          target->name_size);
+}
+
+static void find_row(wsf_core *core, wsfan_message *message, wsf_message_target *target,
+                     uint64_t *loops, uint64_t *peers) {
+    wsf_last_route *last = &core->last_route;
+    if (!is_last(last, message, target)) {
+        wsfan_target named = wsf_message_target_of(message, target);
+        wsf_message_know(message, (uint32_t)(target - message->targets), &core->key);
+        if (named.name.size > sizeof last->name) {
+            wsf_interest_find(&core->interest, target->hash, loops, peers);
+            return;
+        }
+        last->hash = target->hash;
+        last->name_size = target->name_size;
+        last->kind = target->kind;
+        memcpy(last->name, named.name.data, named.name.size);
+        last->changes = core->interest.changes - 1;
+    }
+    if (last->changes != core->interest.changes) {
+        wsf_interest_find(&core->interest, last->hash, &last->loops, &last->peers);
+        last->changes = core->interest.changes;
+    }
+    target->hash = last->hash;
+    *loops = last->loops;
+    *peers = last->peers;
+}
+
+/* The one node that has a session, or is named itself. */
+static void find_node(const wsf_core *core, const wsfan_message *message, uint32_t i,
+                      uint64_t *loops, uint64_t *peers) {
+    uint64_t node = message->targets[i].hash;
+    *loops = *peers = 0;
+    if (node == core->config.node) {
+        wsfan_address address = { 0, 0 };
+        wsfan_address_parse(&address, wsfan_message_target(message, i).name);
+        *loops = address.session != 0 ? UINT64_C(1) << wsf_handle_loop(address.session)
+                                      : UINT64_MAX;
+        return;
+    }
+    for (unsigned p = 0; p < core->config.peers_count_max; p++)
+        if (core->peers[p].node == node)
+            *peers = UINT64_C(1) << p;
+}
+
+/* doubtful: peers that may have somebody in any chat, whatever we know. */
+static void find(wsf_core *core, wsfan_message *message, uint64_t doubtful, uint64_t *loops,
+                 uint64_t *peers) {
+    uint64_t not_loops = 0;
+    uint64_t not_peers = 0;
+    *loops = *peers = 0;
+    for (uint32_t i = 0; i < message->targets_count; i++) {
+        uint64_t more_loops = UINT64_MAX;
+        uint64_t more_peers = UINT64_MAX;
+        wsfan_target_kind kind = (wsfan_target_kind)message->targets[i].kind;
+        if (kind != WSFAN_CHAT && kind != WSFAN_USER) /* for these there may be a shorter way */
+            wsf_message_know(message, i, &core->key);
+        switch (kind) {
+        case WSFAN_ALL:
+            break;
+        case WSFAN_CHAT:
+        case WSFAN_USER:
+            find_row(core, message, &message->targets[i], &more_loops, &more_peers);
+            more_peers |= doubtful;
+            break;
+        case WSFAN_SESSION:
+        case WSFAN_NODE:
+            find_node(core, message, i, &more_loops, &more_peers);
+            break;
+        case WSFAN_NOT_NODE:
+            find_node(core, message, i, &more_loops, &more_peers);
+            not_loops |= more_loops;
+            not_peers |= more_peers;
+            continue;
+        default: /* those leave out sessions; whether all of a node's, it must say itself */
+            continue;
+        }
+        *loops |= more_loops;
+        *peers |= more_peers;
+    }
+    *loops &= core->loops & ~not_loops;
+    *peers &= ~not_peers;
+}
+
+void wsf_router_find(wsf_core *core, wsfan_message *message, uint64_t *loops, uint64_t *peers) {
+    find(core, message, ~core->complete, loops, peers);
+    *peers &= core->linked & ~core->publishers; /* they have no session that it could be for */
+}
+
+void wsf_router_find_known(wsf_core *core, wsfan_message *message, uint64_t *loops,
+                           uint64_t *peers) {
+    uint64_t known = 0;
+    uint64_t doubtful = ~core->complete;
+    for (unsigned p = 0; p < core->config.peers_count_max; p++) {
+        if (core->peers[p].node == 0 || core->peers[p].state == 0)
+            continue; /* one that never had a link is none yet */
+        known |= UINT64_C(1) << p;
+        /* Joins there may have been completed without us. */
+        if (core->peers[p].state != WSFAN_PEER_UP)
+            doubtful |= UINT64_C(1) << p;
+    }
+    find(core, message, doubtful, loops, peers);
+    *peers &= known;
+}
+
+/* What a node without a link wants is not known. */
+static bool may_be_for(const wsfan_message *message, uint64_t node) {
+    bool named = false;
+    for (uint32_t i = 0; i < message->targets_count; i++) {
+        const wsf_message_target *target = &message->targets[i];
+        wsfan_target_kind kind = (wsfan_target_kind)target->kind;
+        if (kind == WSFAN_NOT_NODE && target->hash == node)
+            return false;
+        if (kind == WSFAN_SESSION || kind == WSFAN_NODE)
+            named = named || target->hash == node;
+        else
+            named = named || !wsf_kind_is_not(kind);
+    }
+    return named;
+}
+
+uint32_t wsf_router_keep(const wsfan_message *message, uint64_t *nodes, uint32_t count) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < count; i++)
+        if (may_be_for(message, nodes[i]))
+            nodes[kept++] = nodes[i];
+    return kept;
+}
+
+bool wsf_router_acceptable(const wsf_core *core, const wsfan_target *targets,
+                           uint32_t targets_count, size_t payload_size) {
+    if (payload_size > core->config.payload_bytes_max ||
+        targets_count > core->config.targets_count_max)
+        return false;
+    for (uint32_t i = 0; i < targets_count; i++) {
+        wsfan_target_kind kind = wsf_kind_without_not(targets[i].kind);
+        if ((kind == WSFAN_CHAT || kind == WSFAN_USER) &&
+            targets[i].name.size > core->config.name_bytes_max)
+            return false;
+    }
+    return true;
+}
+
+static void deliver(wsf_core *core, wsfan_message *message, wsf_receipt *receipt, unsigned loop) {
+    if (receipt != NULL) {
+        atomic_fetch_add(&receipt->loops_left, 1);
+        receipt->result.loops++;
+    }
+    if (core->effects.deliver(core->effects.user, loop, message)) {
+        core->stats.delivered++;
+        return;
+    }
+    wsf_count_drop(core, WSFAN_DROP_INBOX, 1);
+    if (receipt != NULL) {
+        receipt->result.loops_lost++;
+        wsf_receipt_loop_done(receipt, 0);
+    }
+}
+
+void wsf_router_deliver(wsf_core *core, wsfan_message *message, uint64_t loops) {
+    wsf_receipt *receipt = message->receipt; /* its publisher holds it */
+    if (loops == 0) {
+        wsf_message_bin_add(&core->bin, message);
+        return;
+    }
+    for (unsigned loop = 0; loops != 0; loop++, loops >>= 1)
+        if ((loops & 1) != 0)
+            deliver(core, loops == 1 ? message : wsfan_message_ref(message), receipt, loop);
+}

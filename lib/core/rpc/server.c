@@ -1,0 +1,345 @@
+/* Answers for handing requests to the loops that they are for, and what came of them to whoever asked;
+ * and that those which a node is at are bounded, however many loops stall. */
+#include "core/rpc/server.h"
+
+#include "base/memory.h"
+#include "core/link/sender.h"
+#include "core/routing/router.h"
+#include "core/rpc/client.h"
+
+/* Whoever asked, and what; a peer's or our own. */
+typedef struct {
+    uint64_t asker;
+    uint64_t id;
+    uint32_t kind;
+    uint32_t number;
+    uint32_t ms_max;
+    wsfan_message *message;
+    uint64_t loops;
+} call_parts;
+
+/* ------------------------------------------------------------------------------------ answering */
+
+static void send_answer(wsf_core *core, wsf_peer *peer, uint64_t id, const wsf_answer *answer) {
+    wsf_buffer *entry = wsf_buffer_new((uint32_t)wsf_reply_bound(answer));
+    if (entry == NULL)
+        return; /* silence it is */
+    wsf_writer writer = { entry->data, entry->capacity, 0 };
+    wsf_write_reply(&writer, id, answer);
+    entry->size = (uint32_t)writer.size;
+    int error = wsf_sender_talk(peer, entry);
+    wsf_buffer_unref(entry);
+    if (error == WSFAN_ETOOBIG && answer->status != WSFAN_ETOOBIG) {
+        wsf_answer refusal;
+        wsf_answer_init(&refusal, 0);
+        refusal.status = WSFAN_ETOOBIG;
+        send_answer(core, peer, id, &refusal);
+    } else if (error != WSFAN_OK) {
+        core->stats.requests_refused++;
+    }
+}
+
+/* Takes the answer over. */
+static void give_answer(wsf_core *core, uint64_t asker, uint64_t id, wsf_answer *answer) {
+    if (asker == core->config.node) {
+        wsf_rpc_client_answer(core, WSF_REQUEST_OWN, asker, id, answer);
+        return;
+    }
+    wsf_peer *peer = wsf_peer_find(core, asker);
+    if (peer != NULL && peer->linked)
+        send_answer(core, peer, id, answer);
+    wsf_answer_destroy(answer);
+}
+
+static void give_status(wsf_core *core, uint64_t asker, uint64_t id, int status) {
+    wsf_answer answer;
+    wsf_answer_init(&answer, 0);
+    answer.status = status;
+    give_answer(core, asker, id, &answer);
+}
+
+/* -------------------------------------------------------------------------------------- tasks */
+
+/* It counts until nobody waits for it and no loop has it. */
+static void settle(wsf_core *core, const wsf_call *call) {
+    if (call->waiting || !call->done)
+        return;
+    core->calls_count--;
+    wsf_peer *peer = wsf_peer_find(core, call->asker);
+    uint64_t bytes = wsf_message_size(call->message);
+    if (peer == NULL || peer->calls_count == 0 || peer->calls_bytes < bytes)
+        return; /* it was forgotten meanwhile, and begins anew */
+    peer->calls_count--;
+    peer->calls_bytes -= bytes;
+}
+
+static void stop_waiting(wsf_core *core, wsf_call *call) {
+    wsf_call **link = &core->calls;
+    while (*link != call)
+        link = &(*link)->next;
+    *link = call->next;
+    call->waiting = false;
+    settle(core, call);
+    wsf_call_unref(call);
+}
+
+static void through(wsf_core *core, wsf_call *call) {
+    call->done = true;
+    if (!call->waiting) {
+        settle(core, call);
+        return;
+    }
+    if (call->kind == WSFAN_REQUEST_SEND && call->answer.status == WSFAN_OK)
+        return; /* the host answers */
+    wsf_answer answer = call->answer;
+    wsf_answer_init(&call->answer, 0);
+    uint64_t asker = call->asker;
+    uint64_t id = call->id;
+    stop_waiting(core, call);
+    give_answer(core, asker, id, &answer);
+}
+
+void wsf_rpc_server_through(wsf_core *core, wsf_call *call) {
+    through(core, call);
+    wsf_call_unref(call);
+}
+
+/* Which loops have a share in it. */
+static uint64_t loops_for(const wsf_core *core, const call_parts *r) {
+    if (r->kind == WSFAN_REQUEST_SEND)
+        return core->loops & (~core->loops + 1); /* the lowest */
+    return r->kind == WSFAN_REQUEST_NODES ? core->loops : r->loops;
+}
+
+static void hand_out(wsf_core *core, wsf_call *call, uint64_t loops) {
+    wsf_loop_call *loop_calls[WSF_LOOPS_MAX] = { NULL };
+    for (unsigned loop = 0; loop < WSF_LOOPS_MAX; loop++)
+        if ((loops >> loop & 1) != 0 && (loop_calls[loop] = wsf_loop_call_new(call)) == NULL)
+            call->answer.status = WSFAN_ENOMEM;
+    for (unsigned loop = 0; loop < WSF_LOOPS_MAX; loop++)
+        if (loop_calls[loop] != NULL) /* from now on the answer is the loops' */
+            core->effects.loop_call(core->effects.user, loop, loop_calls[loop]);
+    if (wsf_call_loop_through(call))
+        through(core, call);
+}
+
+/* A node without loops is one too. */
+static void note_node(const wsf_core *core, wsf_call *call) {
+    static const wsfan_bytes none = { NULL, 0 };
+    uint8_t bytes[8];
+    wsfan_bytes key = { bytes, sizeof bytes };
+    wsf_put_u64(bytes, core->config.node);
+    if (wsf_key_compare(key, none, wsfan_message_payload(call->message)) > 0)
+        wsf_rows_add(&call->answer.rows, key, none, wsfan_string(core->name), 0);
+    if (call->answer.rows.failed)
+        call->answer.status = WSFAN_ENOMEM;
+}
+
+/* What one peer has here is at most four times what is left, so that nobody takes all the room; and not
+ * more in bytes than may wait for it. peer NULL: we ask ourselves. */
+static bool has_room(const wsf_core *core, const wsf_peer *peer, const wsfan_message *message) {
+    uint64_t left = core->config.requests_count_max - core->calls_count;
+    if (left == 0 || peer == NULL)
+        return left > 0;
+    return peer->calls_count <= 4 * left &&
+           (peer->calls_count == 0 ||
+            peer->calls_bytes + wsf_message_size(message) <= core->config.link.queue_bytes_max);
+}
+
+static void begin(wsf_core *core, const call_parts *r, wsf_now now) {
+    wsf_peer *peer = wsf_peer_find(core, r->asker);
+    wsf_call *call = NULL;
+    int status = WSFAN_ENOMEM;
+    if (r->kind < WSFAN_REQUEST_JOIN || r->kind > WSFAN_REQUEST_SEND)
+        status = WSFAN_ENOTSUP;
+    else if (!has_room(core, peer, r->message))
+        status = WSFAN_ELIMIT;
+    else
+        call = wsf_call_new((wsfan_request_kind)r->kind, r->message, r->number);
+    if (call == NULL) {
+        core->stats.requests_refused++;
+        give_status(core, r->asker, r->id, status);
+        return;
+    }
+    core->stats.requests_taken++;
+    core->calls_count++;
+    if (peer != NULL) {
+        peer->calls_count++;
+        peer->calls_bytes += wsf_message_size(r->message);
+    }
+    call->token = ++core->tokens;
+    call->asker = r->asker;
+    call->id = r->id;
+    call->deadline_ms = now.ms + r->ms_max;
+    call->waiting = true;
+    call->next = core->calls;
+    core->calls = call;
+    uint64_t loops = loops_for(core, r);
+    if (call->kind == WSFAN_REQUEST_SEND && loops == 0)
+        call->answer.status = WSFAN_ENOTSUP;
+    if (call->kind == WSFAN_REQUEST_NODES)
+        note_node(core, call);
+    hand_out(core, call, loops);
+}
+
+/* -------------------------------------------------------------------------------------- asking */
+
+static wsf_buffer *write_request(const wsf_request *request) {
+    wsf_buffer *entry = wsf_buffer_new((uint32_t)wsf_message_bound(request->message));
+    if (entry == NULL)
+        return NULL;
+    wsf_writer writer = { entry->data, entry->capacity, 0 };
+    wsf_write_request(&writer, request);
+    entry->size = (uint32_t)writer.size;
+    return entry;
+}
+
+static void note_asked(wsf_request *request, uint32_t place, uint64_t node, int status) {
+    wsf_asked_node *asked = &request->nodes[place];
+    asked->node = node;
+    wsf_answer_init(&asked->answer, 0);
+    asked->answer.status = status;
+    asked->open = status == WSFAN_OK;
+    request->open_count += asked->open;
+}
+
+/* Sessions and nodes that are named and that we know nothing of. */
+static void note_strangers(const wsf_core *core, wsf_request *request) {
+    uint32_t place = WSF_REQUEST_OWN + 1;
+    for (uint32_t i = 0; i < request->message->targets_count; i++) {
+        const wsf_message_target *target = &request->message->targets[i];
+        bool known = target->hash == core->config.node;
+        if (target->kind != WSFAN_SESSION && target->kind != WSFAN_NODE)
+            continue;
+        for (uint32_t p = 0; p < place && !known; p++)
+            known = request->nodes[p].node == target->hash;
+        if (!known)
+            note_asked(request, place++, target->hash, WSFAN_ESILENT);
+    }
+}
+
+void wsf_rpc_server_ask(wsf_core *core, wsf_request *request, wsf_now now) {
+    uint64_t loops;
+    uint64_t peers;
+    wsf_buffer *entry = NULL;
+    request->id = ++core->request_ids;
+    wsf_router_find_known(core, request->message, &loops, &peers);
+    for (unsigned i = 0; peers != 0; i++, peers >>= 1) {
+        wsf_peer *peer = &core->peers[i];
+        if ((peers & 1) == 0)
+            continue;
+        int status = WSFAN_ESILENT;
+        if (wsf_peer_live(peer)) {
+            if (entry == NULL)
+                entry = write_request(request);
+            status = entry != NULL ? wsf_sender_talk(peer, entry) : WSFAN_ENOMEM;
+        }
+        note_asked(request, i, peer->node, status);
+    }
+    wsf_buffer_unref(entry);
+    bool every_node = request->kind == WSFAN_REQUEST_NODES || request->kind == WSFAN_REQUEST_SEND;
+    const wsf_message_target *first = &request->message->targets[0];
+    bool own = every_node ? first->kind == WSFAN_ALL || first->hash == core->config.node
+                          : loops != 0;
+    if (own)
+        note_asked(request, WSF_REQUEST_OWN, core->config.node, WSFAN_OK);
+    note_strangers(core, request);
+    call_parts r = { core->config.node, request->id,      request->kind, request->number,
+                     request->ms_max,   request->message, loops };
+    wsfan_message_ref(request->message);
+    wsf_rpc_client_add(core, request, now);
+    if (own)
+        begin(core, &r, now);
+    wsfan_message_unref(r.message);
+}
+
+/* What the loops take for granted. */
+static bool acceptable(const wsf_core *core, const wsf_entry *entry) {
+    size_t size = entry->request.payload.size;
+    uint32_t number = entry->request.number;
+    switch (entry->request.kind) {
+    case WSFAN_REQUEST_JOIN:
+    case WSFAN_REQUEST_LEAVE:
+        return size >= 1 && size <= core->config.name_bytes_max;
+    case WSFAN_REQUEST_CLOSE:
+        return wsf_close_valid(number, entry->request.payload);
+    case WSFAN_REQUEST_SESSIONS:
+    case WSFAN_REQUEST_CHATS:
+    case WSFAN_REQUEST_NODES:
+        return number >= 1 && number <= WSF_ROWS_COUNT_MAX;
+    default:
+        return true;
+    }
+}
+
+void wsf_rpc_server_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *entry,
+                         wsf_now now) {
+    call_parts r = { .asker = peer->node,
+                     .id = entry->request.id,
+                     .kind = entry->request.kind,
+                     .number = entry->request.number,
+                     .ms_max = entry->request.ms_max };
+    if (!acceptable(core, entry) ||
+        !wsf_router_acceptable(core, entry->request.targets, entry->request.targets_count,
+                               entry->request.payload.size)) {
+        core->stats.requests_refused++;
+        give_status(core, r.asker, r.id, WSFAN_ETOOBIG);
+        return;
+    }
+    if (r.ms_max > core->config.request_ms_max)
+        r.ms_max = core->config.request_ms_max;
+    r.message = wsf_message_new(&core->key,
+                                &(wsf_message_parts){ .targets = entry->request.targets,
+                                                      .targets_count = entry->request.targets_count,
+                                                      .payload = entry->request.payload });
+    if (r.message == NULL) {
+        core->stats.requests_refused++;
+        give_status(core, r.asker, r.id, WSFAN_ENOMEM);
+        return;
+    }
+    uint64_t peers;
+    wsf_router_find_known(core, r.message, &r.loops, &peers);
+    begin(core, &r, now);
+    wsfan_message_unref(r.message);
+}
+
+void wsf_rpc_server_reply(wsf_core *core, uint64_t token, void *payload, size_t size) {
+    for (wsf_call *call = core->calls; call != NULL; call = call->next) {
+        if (call->token != token || call->kind != WSFAN_REQUEST_SEND)
+            continue;
+        wsf_answer answer;
+        wsf_answer_init(&answer, 0);
+        answer.payload = payload;
+        answer.payload_size = size;
+        uint64_t asker = call->asker;
+        uint64_t id = call->id;
+        stop_waiting(core, call);
+        give_answer(core, asker, id, &answer);
+        return;
+    }
+    wsf_free(payload); /* too late */
+}
+
+/* ---------------------------------------------------------------------------------------- time */
+
+void wsf_rpc_server_tick(wsf_core *core, wsf_now now) {
+    for (wsf_call *call = core->calls, *next; call != NULL; call = next) {
+        next = call->next;
+        if (now.ms < call->deadline_ms)
+            continue;
+        atomic_store(&call->expired, true);
+        stop_waiting(core, call);
+    }
+}
+
+uint64_t wsf_rpc_server_deadline(const wsf_core *core) {
+    uint64_t at = UINT64_MAX;
+    for (const wsf_call *call = core->calls; call != NULL; call = call->next)
+        at = call->deadline_ms < at ? call->deadline_ms : at;
+    return at;
+}
+
+void wsf_rpc_server_end(wsf_core *core) {
+    while (core->calls != NULL)
+        stop_waiting(core, core->calls);
+}

@@ -1,0 +1,110 @@
+/* What goes into the core and comes out of it: its configuration, the tickets of joins, and its effects. */
+#ifndef WSF_CORE_TYPES_H
+#define WSF_CORE_TYPES_H
+
+#include "core/link/link.h"
+#include "core/presence/events.h"
+#include "core/routing/interest.h"
+#include "core/routing/placement.h"
+#include "wire/encode.h"
+
+enum { WSF_KNOWN_MAX = 320 }; /* peers, and others that are connected to us */
+
+/* Who names endpoints: the options, and the host's own discoveries. Of each, what the names stand for that
+ * it gave is a source of its own: source + WSF_SOURCE_DNS. */
+enum {
+    WSF_SOURCE_OPTIONS = 0,
+    WSF_SOURCE_HOST = 1,
+    WSF_HOST_SOURCES_MAX = 8,
+    WSF_SOURCE_DNS = WSF_SOURCE_HOST + WSF_HOST_SOURCES_MAX,
+    WSF_DIALER_SOURCES_MAX = 2 * WSF_SOURCE_DNS /* one bit each in 32 */
+};
+
+typedef struct {
+    uint64_t ms;      /* monotonic */
+    uint64_t wall_ms; /* since 1970; may jump */
+} wsf_now;
+
+typedef struct {
+    uint64_t node;
+    uint64_t incarnation; /* wall clock at the start, in milliseconds */
+    uint64_t seed;
+    const char *cluster; /* strings are copied */
+    const char *name;
+    const char *endpoint; /* as advertised; NULL: no peers */
+    uint32_t headroom_bytes;
+    uint32_t payload_bytes_max;
+    uint32_t name_bytes_max;
+    uint32_t targets_count_max;
+    uint32_t peers_count_max;
+    uint32_t remote_chats_count_max;
+    uint32_t interest_log_count_max;
+    wsf_link_limits link;
+    wsf_presence_limits presence;
+    uint32_t heartbeat_ms;
+    uint32_t silent_ms;
+    uint32_t down_ms;
+    uint32_t forget_ms;
+    uint32_t join_ms_max;
+    uint32_t result_ms_max;
+    uint32_t requests_count_max;
+    uint32_t request_ms_max;
+    uint32_t protocol_min; /* WSF_PROTOCOL_MIN, except in tests */
+    uint32_t protocol_max;
+    wsfan_slow_peer slow_peer;
+    uint32_t ready_ms_max;
+    bool names_awaited;         /* not ready before wsf_core_names_known() */
+    uint32_t weight;            /* 0: owns no chats */
+    const char *public_address; /* NULL: none */
+    bool publisher_only;
+    bool authenticated; /* the upper 32 bits of a node's id are of its key */
+} wsf_core_config;
+
+/* Travels from a loop to the core and back: "tell the peers that this loop has a session in this
+ * chat". One exists for each audience of a loop, so there may be millions: 56 bytes. */
+typedef struct {
+    wsf_item item;
+    uint64_t hash;
+    uint64_t serial; /* peers that acknowledged the log up to here know */
+    uint64_t deadline_ms;
+    uint64_t *missing; /* node ids of the peers that do not, when partial; the receiver frees it */
+    uint32_t audience; /* the loop's own number for it */
+    uint8_t missing_count;
+    uint8_t loop;
+    int8_t status; /* an error code */
+} wsf_ticket;
+
+/* What the core wants done, at once and in this order. None of these may call the core. */
+typedef struct {
+    void *user;
+    /* identity: of the key to try first there; 0: not known */
+    void (*connect)(void *user, uint32_t connection, const char *endpoint, uint32_t identity);
+    void (*disconnect)(void *user, uint32_t connection);
+    /* Another node may be there by now, perhaps this one; the connection stands until one answers. */
+    void (*seek)(void *user, uint32_t connection, uint32_t identity);
+    void (*send)(void *user, wsf_buffer *frame); /* frame is borrowed */
+    /* takes over a reference to the message; false: the loop has no room for it */
+    bool (*deliver)(void *user, unsigned loop, wsfan_message *message);
+    void (*joined)(void *user, wsf_ticket *ticket);                   /* hands it back */
+    void (*peer)(void *user, uint64_t loops, const wsfan_peer *peer); /* for these, as bits */
+    void (*gap)(void *user, const wsfan_gap *gap);
+    void (*result)(void *user, wsf_receipt *receipt); /* hands it and its inbox back */
+    void (*presence)(
+        void *user,
+        wsf_presence_events *events); /* hands it over; wsf_core_events_done() follows */
+    void (*loop_call)(void *user, unsigned loop, wsf_loop_call *loop_call); /* hands it over */
+    void (*reply)(void *user, wsf_request *request); /* hands it and its inbox back */
+    void (*view)(void *user, wsf_view *view);        /* a new one; borrowed */
+
+    /* Of a drain: */
+    void (*shed)(void *user, uint32_t permille); /* of the sessions there were should go by now */
+    uint64_t (*sessions)(void *user);            /* how many there are */
+    void (*quiet)(void *user); /* let nobody publish any more, then call wsf_core_quiet() */
+    void (*drained)(void *user, int status);
+
+    /* Ask whether anybody takes connections at an endpoint, without using one: wsf_core_probed() follows,
+     * or nothing where there is no answer. */
+    void (*probe)(void *user, uint64_t node, const char *endpoint);
+} wsf_effects;
+
+#endif

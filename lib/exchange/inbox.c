@@ -1,0 +1,320 @@
+/* Messages are bounded by count and bytes, notices by count, tickets by the number of audiences.
+ * Whatever finds no room is counted here, so that the loop can say so to its host. */
+#include "exchange/inbox.h"
+
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { NOTICES_COUNT_MAX = 4096 };
+
+wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error) {
+    wsf_inbox *inbox = wsf_alloc_zero(1, sizeof *inbox);
+    *error = WSFAN_ENOMEM;
+    if (inbox == NULL)
+        return NULL;
+    *error = wsf_mailbox_init(&inbox->mailbox, count_max, bytes_max);
+    if (*error != WSFAN_OK) {
+        wsf_free(inbox);
+        return NULL;
+    }
+    atomic_init(&inbox->refs, 1);
+    wsf_table_init(&inbox->latest_index, (uint64_t)(uintptr_t)inbox);
+    wsf_deque_init(&inbox->latest, sizeof(wsf_inbox_latest));
+    return inbox;
+}
+
+wsf_inbox *wsf_inbox_ref(wsf_inbox *inbox) {
+    atomic_fetch_add_explicit(&inbox->refs, 1, memory_order_relaxed);
+    return inbox;
+}
+
+void wsf_inbox_unref(wsf_inbox *inbox) {
+    if (inbox == NULL || atomic_fetch_sub_explicit(&inbox->refs, 1, memory_order_acq_rel) != 1)
+        return;
+    wsf_item *item = wsf_queue_take(&inbox->mailbox.queue, NULL, NULL);
+    while (item != NULL) {
+        wsf_item *next = item->next;
+        wsf_inbox_free_item(item);
+        item = next;
+    }
+    wsf_view_unref(atomic_load(&inbox->view));
+    wsf_mailbox_destroy(&inbox->mailbox);
+    wsf_table_destroy(&inbox->latest_index);
+    wsf_deque_destroy(&inbox->latest);
+    wsf_free(inbox);
+}
+
+void wsf_ticket_free(wsf_ticket *ticket) {
+    if (ticket != NULL)
+        wsf_free(ticket->missing);
+    wsf_free(ticket);
+}
+
+wsfan_message *wsf_inbox_message(wsf_item *item) {
+    return item->kind == WSF_INBOX_MESSAGE ? (wsfan_message *)item
+                                           : ((wsf_inbox_shared *)item)->message;
+}
+
+void wsf_inbox_free_item(wsf_item *item) {
+    switch ((wsf_inbox_kind)item->kind) {
+    case WSF_INBOX_MESSAGE:
+        wsfan_message_unref((wsfan_message *)item);
+        break;
+    case WSF_INBOX_SHARED:
+        wsfan_message_unref(((wsf_inbox_shared *)item)->message);
+        wsf_free(item);
+        break;
+    case WSF_INBOX_JOINED:
+        wsf_ticket_free((wsf_ticket *)item);
+        break;
+    case WSF_INBOX_PEER:
+    case WSF_INBOX_GAP:
+    case WSF_INBOX_PRESENCE:
+        wsf_free(item);
+        break;
+    case WSF_INBOX_RESULT:
+        wsf_receipt_unref((wsf_receipt *)item);
+        break;
+    case WSF_INBOX_CALL: /* the loop ends them before it closes */
+        wsf_call_unref(wsf_loop_call_end((wsf_loop_call *)item));
+        break;
+    case WSF_INBOX_REPLY:
+        wsf_request_free((wsf_request *)item);
+        break;
+    }
+}
+
+void wsf_inbox_note_gap(wsf_inbox *inbox, uint64_t count) {
+    atomic_fetch_add(&inbox->gap, count);
+    wsf_mailbox_wake(&inbox->mailbox);
+}
+
+/* A message goes into its first inbox by itself, which is all there is for most: no memory is taken
+ * on one thread to be given back on another. */
+static wsf_item *item_for(wsfan_message *message) {
+    if (!message->in_inbox && message->slot == 0) {
+        message->in_inbox = true;
+        message->item.kind = WSF_INBOX_MESSAGE;
+        return &message->item;
+    }
+    wsf_inbox_shared *shared = wsf_alloc(sizeof *shared);
+    if (shared == NULL)
+        return NULL;
+    shared->item.kind = WSF_INBOX_SHARED;
+    shared->message = message;
+    return &shared->item;
+}
+
+static bool fits(const wsf_inbox *inbox, uint64_t bytes) {
+    const wsf_queue *queue = &inbox->mailbox.queue;
+    return inbox->count_seen == 0 ||
+           (inbox->count_seen < queue->count_max && inbox->bytes_seen + bytes <= queue->bytes_max);
+}
+
+/* Nobody else puts messages in, so there is at least the room that was seen last. */
+static bool has_room(wsf_inbox *inbox, uint64_t bytes) {
+    if (fits(inbox, bytes))
+        return true;
+    wsf_queue_depth(&inbox->mailbox.queue, &inbox->count_seen, &inbox->bytes_seen);
+    inbox->count_seen += inbox->head_count;
+    inbox->bytes_seen += inbox->head_bytes;
+    return fits(inbox, bytes);
+}
+
+static uint32_t bytes_of(const wsfan_message *message) {
+    size_t bytes = sizeof(wsf_inbox_shared) + wsf_message_size(message);
+    return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
+}
+
+static bool append(wsf_inbox *inbox, wsfan_message *message) {
+    uint32_t bytes = bytes_of(message);
+    wsf_item *item = has_room(inbox, bytes) ? item_for(message) : NULL;
+    if (item == NULL) {
+        wsfan_message_unref(message);
+        wsf_inbox_note_gap(inbox, 1);
+        return false;
+    }
+    item->bytes = bytes;
+    item->next = NULL;
+    if (inbox->head == NULL)
+        inbox->head = item;
+    else
+        inbox->tail->next = item;
+    inbox->tail = item;
+    inbox->head_count++;
+    inbox->head_bytes += bytes;
+    inbox->count_seen++;
+    inbox->bytes_seen += bytes;
+    return true;
+}
+
+void wsf_inbox_flush(wsf_inbox *inbox) {
+    wsf_item *item = inbox->head;
+    if (item == NULL)
+        return;
+    int error = wsf_mailbox_post_chain(&inbox->mailbox, item, inbox->tail, inbox->head_count,
+                                       inbox->head_bytes);
+    inbox->head = inbox->tail = NULL;
+    inbox->head_count = inbox->head_bytes = 0;
+    while (error != WSFAN_OK && item != NULL) { /* the loop is closed */
+        wsf_item *next = item->next;
+        wsf_inbox_free_item(item);
+        item = next;
+    }
+}
+
+static void exchange(wsf_item *item, void *user) {
+    wsfan_message **message = user;
+    wsfan_message *older = ((wsf_inbox_shared *)item)->message;
+    ((wsf_inbox_shared *)item)->message = *message;
+    *message = older;
+}
+
+/* NULL: no value of its slot waits. */
+static wsf_inbox_latest *find_latest(wsf_inbox *inbox, const wsfan_message *message) {
+    uint64_t takes = wsf_queue_takes(&inbox->mailbox.queue);
+    if (takes != inbox->takes) { /* nothing that was noted waits any more */
+        inbox->takes = takes;
+        wsf_deque_destroy(&inbox->latest);
+        wsf_table_destroy(&inbox->latest_index);
+    }
+    uint32_t cursor = 0;
+    uint32_t i;
+    while ((i = wsf_table_next(&inbox->latest_index, message->slot, &cursor)) != WSF_TABLE_NONE) {
+        wsf_inbox_latest *latest = wsf_deque_at(&inbox->latest, i);
+        if (latest->slot == message->slot && latest->origin == message->id.origin)
+            return latest;
+    }
+    return NULL;
+}
+
+/* Whether a newer message could be put in the place of an older one that the loop has not taken. */
+static bool replace(wsf_inbox *inbox, wsf_inbox_latest *latest, wsfan_message *message) {
+    uint32_t bytes = bytes_of(message);
+    wsfan_address except = message->except;
+    if (!wsf_except_covers(except, latest->except) ||
+        !wsf_queue_change(&inbox->mailbox.queue, inbox->takes, &latest->shared->item, bytes,
+                          exchange, &message))
+        return false;
+    latest->except = except;
+    inbox->bytes_seen += bytes;   /* at most */
+    wsfan_message_unref(message); /* it is the older one now */
+    inbox->replaced++;
+    return true;
+}
+
+/* Without memory it will not be found, and so not be replaced. */
+static void note_latest(wsf_inbox *inbox, wsf_inbox_latest latest) {
+    wsf_inbox_latest *place = wsf_deque_push(&inbox->latest);
+    if (place == NULL)
+        return;
+    *place = latest;
+    (void)wsf_table_insert(&inbox->latest_index, latest.slot, inbox->latest.count - 1);
+}
+
+/* A latest value goes to the mailbox by itself: what is noted of one is of one in there. */
+static bool put_latest(wsf_inbox *inbox, wsfan_message *message) {
+    wsf_inbox_latest latest = { message->slot, message->id.origin, message->except, NULL };
+    wsf_inbox_flush(inbox);
+    wsf_inbox_latest *older = find_latest(inbox, message);
+    if (older != NULL && replace(inbox, older, message))
+        return true;
+    if (!append(inbox, message))
+        return false;
+    latest.shared = (wsf_inbox_shared *)inbox->tail;
+    wsf_inbox_flush(inbox);
+    if (older != NULL)
+        *older = latest;
+    else
+        note_latest(inbox, latest);
+    return true;
+}
+
+bool wsf_inbox_put_message(wsf_inbox *inbox, wsfan_message *message) {
+    return message->slot != 0 ? put_latest(inbox, message) : append(inbox, message);
+}
+
+void wsf_inbox_put_ticket(wsf_inbox *inbox, wsf_ticket *ticket) {
+    ticket->item.kind = WSF_INBOX_JOINED;
+    wsf_inbox_flush(inbox);
+    if (wsf_mailbox_post(&inbox->mailbox, &ticket->item) != WSFAN_OK)
+        wsf_ticket_free(ticket); /* the loop is closed */
+}
+
+static bool put_notice(wsf_inbox *inbox, wsf_inbox_kind kind, const wsfan_peer *peer,
+                       const wsfan_gap *gap) {
+    if (atomic_load(&inbox->notices) >= NOTICES_COUNT_MAX)
+        return false;
+    wsf_inbox_notice *notice = wsf_alloc_zero(1, sizeof *notice);
+    if (notice == NULL)
+        return false;
+    notice->item.kind = kind;
+    const char *name = kind == WSF_INBOX_PEER ? peer->name : gap->name;
+    strncpy(notice->name, name, sizeof notice->name - 1);
+    if (kind == WSF_INBOX_PEER) {
+        strncpy(notice->endpoint, peer->endpoint, sizeof notice->endpoint - 1);
+        notice->peer = *peer;
+        notice->peer.name = notice->name;
+        notice->peer.endpoint = notice->endpoint;
+    } else {
+        notice->gap = *gap;
+        notice->gap.name = notice->name;
+    }
+    atomic_fetch_add(&inbox->notices, 1);
+    wsf_inbox_flush(inbox);
+    if (wsf_mailbox_post(&inbox->mailbox, &notice->item) != WSFAN_OK)
+        wsf_free(notice); /* the loop is closed */
+    return true;
+}
+
+bool wsf_inbox_put_peer(wsf_inbox *inbox, const wsfan_peer *peer) {
+    return put_notice(inbox, WSF_INBOX_PEER, peer, NULL);
+}
+
+bool wsf_inbox_put_gap(wsf_inbox *inbox, const wsfan_gap *gap) {
+    if (put_notice(inbox, WSF_INBOX_GAP, NULL, gap))
+        return true;
+    wsf_inbox_note_gap(inbox, gap->count > 0 ? gap->count : 1);
+    return false;
+}
+
+void wsf_inbox_put_presence(wsf_inbox *inbox, wsf_presence_events *events) {
+    events->item.kind = WSF_INBOX_PRESENCE;
+    if (wsf_mailbox_post(&inbox->mailbox, &events->item) != WSFAN_OK)
+        wsf_free(events); /* the loop is closed */
+}
+
+void wsf_inbox_put_result(wsf_inbox *inbox, wsf_receipt *receipt) {
+    receipt->item.kind = WSF_INBOX_RESULT;
+    wsf_inbox_flush(inbox);
+    if (wsf_mailbox_post(&inbox->mailbox, &receipt->item) != WSFAN_OK)
+        wsf_receipt_unref(receipt); /* the loop is closed */
+}
+
+void wsf_inbox_put_view(wsf_inbox *inbox, wsf_view *view) {
+    wsf_view_unref(atomic_exchange(&inbox->view, wsf_view_ref(view)));
+    wsf_mailbox_wake(&inbox->mailbox);
+}
+
+void wsf_inbox_put_shed(wsf_inbox *inbox, uint32_t permille) {
+    atomic_store(&inbox->shed_permille, permille);
+    wsf_mailbox_wake(&inbox->mailbox);
+}
+
+void wsf_inbox_put_drained(wsf_inbox *inbox, int status) {
+    atomic_store(&inbox->drained_status, status);
+    atomic_store(&inbox->drained, 1);
+    wsf_mailbox_wake(&inbox->mailbox);
+}
+
+bool wsf_inbox_put_call(wsf_inbox *inbox, wsf_loop_call *loop_call) {
+    loop_call->item.kind = WSF_INBOX_CALL;
+    return wsf_mailbox_post(&inbox->mailbox, &loop_call->item) == WSFAN_OK;
+}
+
+void wsf_inbox_put_reply(wsf_inbox *inbox, wsf_request *request) {
+    request->item.kind = WSF_INBOX_REPLY;
+    if (wsf_mailbox_post(&inbox->mailbox, &request->item) != WSFAN_OK)
+        wsf_request_free(request); /* the loop is closed */
+}

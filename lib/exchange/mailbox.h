@@ -1,0 +1,28 @@
+/* A queue with a descriptor that is readable while there is something to do for its consumer. */
+#ifndef WSF_EXCHANGE_MAILBOX_H
+#define WSF_EXCHANGE_MAILBOX_H
+
+#include "base/queue.h"
+
+typedef struct {
+    wsf_queue queue;
+    int fd;
+} wsf_mailbox;
+
+int wsf_mailbox_init(wsf_mailbox *mailbox, uint64_t count_max, uint64_t bytes_max);
+void wsf_mailbox_destroy(wsf_mailbox *mailbox); /* not the items in it */
+
+/* As the functions of the queue, and wake the consumer when it waits. */
+int wsf_mailbox_post(wsf_mailbox *mailbox, wsf_item *item);
+int wsf_mailbox_post_chain(wsf_mailbox *mailbox, wsf_item *head, wsf_item *tail, uint64_t count,
+                           uint64_t bytes);
+
+/* Makes the descriptor readable; and not, for a consumer that will look for items now. */
+void wsf_mailbox_wake(wsf_mailbox *mailbox);
+void wsf_mailbox_clear(wsf_mailbox *mailbox);
+
+/* All items. When there are none the descriptor is not readable any more, and will be when
+ * something is posted. A consumer that got items must take again before it waits. */
+wsf_item *wsf_mailbox_take(wsf_mailbox *mailbox);
+
+#endif

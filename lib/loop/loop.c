@@ -1,0 +1,586 @@
+/* Answers for what the host's loop thread does: carrying tickets between its members and the mesh,
+ * and running callbacks. Touches no lock but the mailboxes'. */
+#include "loop/loop.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "loop/executor.h"
+
+struct wsfan_loop {
+    wsf_loop_node node;
+    wsf_inbox *inbox;
+    wsf_subscriptions subscriptions;
+    wsf_rebalance rebalance;
+    bool publisher_only;
+    atomic_bool draining;
+    wsf_executor executor;
+    wsfan_callbacks callbacks;
+    void *user;
+    unsigned index;
+    uint32_t name_bytes_max;
+    uint32_t metadata_bytes_max;
+    bool dispatching;
+    wsf_mesh_command *goodbye; /* made at the start, so that closing needs no memory */
+    wsf_item *todo;            /* taken from the inbox and not handled */
+    wsf_message_bin bin;       /* messages that were dispatched */
+    uint64_t released_count;   /* of the inbox's bounds, not yet given back */
+    uint64_t released_bytes;
+    uint64_t messages;
+    uint64_t recipients;
+    uint64_t gap;
+    uint8_t shown[]; /* name_bytes_max bytes, see show_name() */
+};
+
+/* ------------------------------------------------------------------------------- open and close */
+
+static wsf_mesh_command *new_command(wsf_mesh_kind kind, unsigned loop) {
+    wsf_mesh_command *command = wsf_alloc_zero(1, sizeof *command);
+    if (command != NULL) {
+        command->item.kind = kind;
+        command->loop = loop;
+    }
+    return command;
+}
+
+static void on_announce(void *user, wsf_ticket *ticket) {
+    ticket->item.kind = WSF_MESH_JOIN;
+    wsf_mesh_post(((wsfan_loop *)user)->node.mesh, &ticket->item);
+}
+
+static void on_withdraw(void *user, wsf_ticket *ticket) {
+    ticket->item.kind = WSF_MESH_LEAVE;
+    wsf_mesh_post(((wsfan_loop *)user)->node.mesh, &ticket->item);
+}
+
+static void on_ready(void *user) {
+    wsf_mailbox_wake(&((wsfan_loop *)user)->inbox->mailbox);
+}
+
+/* A chat's name, for the time of one callback: the registry's own moves when somebody joins the chat,
+ * and goes with its last member, both of which the callback may bring about. */
+static wsfan_bytes show_name(wsfan_loop *loop, wsfan_bytes name) {
+    assert(name.size <= loop->name_bytes_max);
+    memcpy(loop->shown, name.data, name.size);
+    return (wsfan_bytes){ loop->shown, name.size };
+}
+
+static void on_joined(void *user, const wsfan_joined *joined) {
+    wsfan_loop *loop = user;
+    if (loop->callbacks.on_joined == NULL)
+        return;
+    wsfan_joined shown = *joined;
+    shown.chat = show_name(loop, joined->chat);
+    loop->callbacks.on_joined(loop->user, &shown);
+}
+
+static void on_left(void *user, const wsfan_left *left) {
+    wsfan_loop *loop = user;
+    loop->callbacks.on_left(loop->user, left);
+}
+
+static void on_close(void *user, const wsfan_close *close) {
+    wsfan_loop *loop = user;
+    loop->callbacks.on_close(loop->user, close);
+}
+
+static void on_request(void *user, const wsfan_request *request) {
+    wsfan_loop *loop = user;
+    loop->callbacks.on_request(loop->user, request);
+}
+
+static void on_end(void *user, wsf_loop_call *loop_call) {
+    wsf_call *call = wsf_loop_call_end(loop_call);
+    if (call == NULL)
+        return;
+    call->item.kind = WSF_MESH_THROUGH;
+    wsf_mesh_post(((wsfan_loop *)user)->node.mesh, &call->item);
+}
+
+static void init_performer(wsfan_loop *loop) {
+    const wsfan_callbacks *callbacks = &loop->callbacks;
+    wsf_executor_effects effects = { loop, callbacks->on_left != NULL ? on_left : NULL,
+                                     callbacks->on_close != NULL ? on_close : NULL,
+                                     callbacks->on_request != NULL ? on_request : NULL, on_end };
+    wsf_executor_init(&loop->executor, &loop->subscriptions, loop->node.key, loop->node.node,
+                      &effects);
+}
+
+static void on_present(void *user, wsf_presence_session *presence_session) {
+    presence_session->begin.kind = WSF_MESH_PRESENT;
+    wsf_mesh_post(((wsfan_loop *)user)->node.mesh, &presence_session->begin);
+}
+
+static void on_absent(void *user, wsf_presence_session *presence_session) {
+    presence_session->end.kind = WSF_MESH_ABSENT;
+    wsf_mesh_post(((wsfan_loop *)user)->node.mesh, &presence_session->end);
+}
+
+int wsf_loop_new(wsfan_loop **out, const wsf_loop_config *config, const wsf_loop_node *node,
+                 unsigned index, uint64_t seed, const wsfan_callbacks *callbacks, void *loop_user) {
+    int error = WSFAN_ENOMEM;
+    wsf_mesh_command *hello = new_command(WSF_MESH_ADD_LOOP, index);
+    wsf_mesh_command *goodbye = new_command(WSF_MESH_REMOVE_LOOP, index);
+    wsfan_loop *loop = wsf_alloc_zero(1, sizeof *loop + config->name_bytes_max);
+    if (loop == NULL || hello == NULL || goodbye == NULL)
+        goto fail;
+    loop->inbox = wsf_inbox_new(config->inbox_count_max, config->inbox_bytes_max, &error);
+    if (loop->inbox == NULL)
+        goto fail;
+    loop->node = *node;
+    loop->callbacks = *callbacks;
+    loop->user = loop_user;
+    loop->index = index;
+    loop->name_bytes_max = config->name_bytes_max;
+    loop->publisher_only = config->publisher_only;
+    loop->metadata_bytes_max = config->metadata_bytes_max;
+    loop->goodbye = goodbye;
+    wsf_subscriptions_effects effects = { loop,      on_announce, on_withdraw, on_ready,
+                                          on_joined, on_present,  on_absent };
+    wsf_subscriptions_init(&loop->subscriptions, &config->registry, index, seed, &effects);
+    init_performer(loop);
+    hello->inbox = wsf_inbox_ref(loop->inbox);
+    wsf_mesh_post(node->mesh, &hello->item);
+    *out = loop;
+    return WSFAN_OK;
+
+fail:
+    wsf_free(loop);
+    wsf_free(goodbye);
+    wsf_free(hello);
+    return error;
+}
+
+/* Whoever asked something of this loop is told: it has no sessions any more. */
+static void drop_items(wsfan_loop *loop, wsf_item *item) {
+    while (item != NULL) {
+        wsf_item *next = item->next;
+        if (item->kind == WSF_INBOX_CALL)
+            on_end(loop, (wsf_loop_call *)item);
+        else
+            wsf_inbox_free_item(item);
+        item = next;
+    }
+}
+
+void wsf_loop_destroy(wsfan_loop *loop) {
+    wsf_queue_close(&loop->inbox->mailbox.queue);
+    drop_items(loop, loop->todo);
+    drop_items(loop, wsf_mailbox_take(&loop->inbox->mailbox));
+    wsf_executor_close(&loop->executor);
+    wsf_mesh_post(loop->node.mesh, &loop->goodbye->item);
+    wsf_rebalance_destroy(&loop->rebalance);
+    wsf_subscriptions_destroy(&loop->subscriptions);
+    wsf_inbox_unref(loop->inbox);
+    wsf_free(loop);
+}
+
+wsfan_node *wsf_loop_owner(const wsfan_loop *loop) {
+    return loop->node.owner;
+}
+
+bool wsf_loop_dispatching(const wsfan_loop *loop) {
+    return loop->dispatching;
+}
+
+unsigned wsf_loop_index(const wsfan_loop *loop) {
+    return loop->index;
+}
+
+int wsf_loop_new_receipt(wsfan_loop *loop, uint32_t count_max, void *user, wsf_receipt **receipt) {
+    if (atomic_fetch_add(&loop->inbox->results, 1) >= count_max) {
+        atomic_fetch_sub(&loop->inbox->results, 1);
+        return WSFAN_ELIMIT;
+    }
+    *receipt = wsf_receipt_new(loop->inbox, user);
+    if (*receipt == NULL) {
+        atomic_fetch_sub(&loop->inbox->results, 1);
+        return WSFAN_ENOMEM;
+    }
+    wsf_inbox_ref(loop->inbox);
+    return WSFAN_OK;
+}
+
+void wsf_loop_revoke_receipt(wsfan_loop *loop) {
+    atomic_fetch_sub(&loop->inbox->results, 1);
+    wsf_inbox_unref(loop->inbox);
+}
+
+int wsf_loop_expect_reply(wsfan_loop *loop, uint32_t count_max, wsf_request *request) {
+    if (atomic_fetch_add(&loop->inbox->requests, 1) >= count_max) {
+        atomic_fetch_sub(&loop->inbox->requests, 1);
+        return WSFAN_ELIMIT;
+    }
+    request->inbox = wsf_inbox_ref(loop->inbox);
+    return WSFAN_OK;
+}
+
+void wsf_loop_revoke_reply(wsfan_loop *loop) {
+    atomic_fetch_sub(&loop->inbox->requests, 1);
+    wsf_inbox_unref(loop->inbox);
+}
+
+uint64_t wsf_loop_sessions(const wsfan_loop *loop) {
+    return atomic_load(&loop->inbox->sessions);
+}
+
+void wsf_loop_drain(wsfan_loop *loop) {
+    atomic_store(&loop->draining, true);
+}
+
+/* ------------------------------------------------------------------------------------- sessions */
+
+/* What every call on a loop checks first. */
+static int check(const wsfan_loop *loop) {
+    if (loop == NULL)
+        return WSFAN_EINVAL;
+    return wsf_guard_forked(loop->node.guard) ? WSFAN_EFORK : WSFAN_OK;
+}
+
+static int check_name(const wsfan_loop *loop, wsfan_bytes name) {
+    if (name.data == NULL && name.size > 0)
+        return WSFAN_EINVAL;
+    return name.size > loop->name_bytes_max ? WSFAN_ETOOBIG : WSFAN_OK;
+}
+
+int wsfan_session_open(wsfan_session *session, wsfan_loop *loop, wsfan_bytes user,
+                       void *session_user) {
+    int error = check(loop);
+    if (error != WSFAN_OK)
+        return error;
+    if (session == NULL || loop->publisher_only)
+        return WSFAN_EINVAL;
+    if (atomic_load(&loop->draining))
+        return WSFAN_ECLOSED;
+    if ((error = check_name(loop, user)) != WSFAN_OK)
+        return error;
+
+    wsfan_target target = { WSFAN_USER, user };
+    uint64_t hash = user.size > 0 ? wsf_hash_target(loop->node.key, &target) : 0;
+    error = wsf_subscriptions_open(&loop->subscriptions, session_user,
+                                   user.size > 0 ? &target : NULL, hash, session);
+    atomic_store(&loop->inbox->sessions, loop->subscriptions.registry.sessions_count);
+    return error;
+}
+
+int wsfan_session_close(wsfan_loop *loop, wsfan_session session) {
+    int error = check(loop);
+    if (error == WSFAN_OK)
+        error = wsf_subscriptions_close(&loop->subscriptions, session);
+    if (error == WSFAN_OK)
+        atomic_store(&loop->inbox->sessions, loop->subscriptions.registry.sessions_count);
+    return error;
+}
+
+static int check_chat(const wsfan_loop *loop, wsfan_bytes chat) {
+    int error = check(loop);
+    if (error != WSFAN_OK)
+        return error;
+    return chat.size == 0 ? WSFAN_EINVAL : check_name(loop, chat);
+}
+
+static int check_metadata(const wsfan_loop *loop, wsfan_bytes metadata) {
+    if (metadata.data == NULL && metadata.size > 0)
+        return WSFAN_EINVAL;
+    return metadata.size > loop->metadata_bytes_max ? WSFAN_ETOOBIG : WSFAN_OK;
+}
+
+int wsfan_session_join(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat) {
+    return wsfan_session_join_with(loop, session, chat, NULL);
+}
+
+int wsfan_session_join_with(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat,
+                            const wsfan_join_options *given) {
+    wsfan_join_options options = { 0 };
+    int error = check_chat(loop, chat);
+    if (error != WSFAN_OK)
+        return error;
+    if (given != NULL) {
+        if (given->struct_size == 0 || given->struct_size > sizeof options)
+            return WSFAN_EINVAL;
+        memcpy(&options, given, given->struct_size);
+    }
+    if ((options.flags & ~WSFAN_PRESENCE) != 0)
+        return WSFAN_EINVAL;
+    if ((error = check_metadata(loop, options.metadata)) != WSFAN_OK)
+        return error;
+    if (atomic_load(&loop->draining))
+        return WSFAN_ECLOSED;
+    wsfan_target target = { WSFAN_CHAT, chat };
+    uint64_t hash = wsf_hash_target(loop->node.key, &target);
+    if ((options.flags & WSFAN_PRESENCE) == 0)
+        return wsf_subscriptions_join(&loop->subscriptions, session, &target, hash);
+    return wsf_subscriptions_join_present(&loop->subscriptions, session, &target, hash,
+                                          options.metadata);
+}
+
+int wsfan_session_set_metadata(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat,
+                               wsfan_bytes metadata) {
+    int error = check_chat(loop, chat);
+    if (error == WSFAN_OK)
+        error = check_metadata(loop, metadata);
+    if (error != WSFAN_OK)
+        return error;
+    wsfan_target target = { WSFAN_CHAT, chat };
+    return wsf_subscriptions_set_metadata(&loop->subscriptions, session, &target,
+                                          wsf_hash_target(loop->node.key, &target), metadata);
+}
+
+int wsfan_session_leave(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat) {
+    int error = check(loop);
+    if (error != WSFAN_OK)
+        return error;
+    if (chat.size == 0 || chat.data == NULL)
+        return WSFAN_EINVAL;
+    wsfan_target target = { WSFAN_CHAT, chat };
+    return wsf_subscriptions_leave(&loop->subscriptions, session, &target,
+                                   wsf_hash_target(loop->node.key, &target));
+}
+
+wsfan_address wsfan_session_address(const wsfan_loop *loop, wsfan_session session) {
+    return (wsfan_address){ loop->node.node, session.id };
+}
+
+/* ------------------------------------------------------------------------------------- dispatch */
+
+static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
+    wsfan_message *message = wsf_inbox_message(item);
+    const wsfan_recipient *recipients;
+    size_t count = wsf_registry_select(&loop->subscriptions.registry, message, loop->node.node,
+                                       &recipients);
+    loop->released_count++;
+    loop->released_bytes += item->bytes;
+    loop->messages++;
+    loop->recipients += count;
+    if (count > 0 && loop->callbacks.on_message != NULL)
+        loop->callbacks.on_message(loop->user, message, recipients, count);
+    if (message->receipt != NULL && wsf_receipt_loop_done(message->receipt, count)) {
+        message->receipt->loops_item.kind = WSF_MESH_LOOPS_DONE;
+        wsf_mesh_post(loop->node.mesh, &wsf_receipt_ref(message->receipt)->loops_item);
+    }
+    if (item->kind == WSF_INBOX_MESSAGE)
+        wsf_message_bin_add(&loop->bin, message);
+    else
+        wsf_inbox_free_item(item);
+}
+
+static void dispatch_notice(wsfan_loop *loop, wsf_inbox_notice *notice) {
+    atomic_fetch_sub(&loop->inbox->notices, 1);
+    if (notice->item.kind == WSF_INBOX_PEER) {
+        if (loop->callbacks.on_peer != NULL)
+            loop->callbacks.on_peer(loop->user, &notice->peer);
+    } else if (loop->callbacks.on_gap != NULL) {
+        loop->callbacks.on_gap(loop->user, &notice->gap);
+    }
+    wsf_inbox_free_item(&notice->item);
+}
+
+static void dispatch_result(wsfan_loop *loop, wsf_receipt *receipt) {
+    atomic_fetch_sub(&loop->inbox->results, 1);
+    if (loop->callbacks.on_result != NULL)
+        loop->callbacks.on_result(loop->user, &receipt->result);
+    wsf_receipt_unref(receipt);
+}
+
+static void tell_reply(void *user, const wsfan_reply *reply) {
+    wsfan_loop *loop = user;
+    if (loop->callbacks.on_reply != NULL)
+        loop->callbacks.on_reply(loop->user, reply);
+}
+
+static void dispatch_reply(wsfan_loop *loop, wsf_request *request) {
+    atomic_fetch_sub(&loop->inbox->requests, 1);
+    wsf_request_tell(request, tell_reply, loop);
+    wsf_request_free(request);
+}
+
+/* A list goes on behind what has come meanwhile. The inbox cannot be closed: we are in dispatch. */
+static void dispatch_call(wsfan_loop *loop, wsf_loop_call *loop_call) {
+    if (!wsf_perform(&loop->executor, loop_call))
+        wsf_inbox_put_call(loop->inbox, loop_call);
+}
+
+static void dispatch_presence(wsfan_loop *loop, wsf_presence_events *events) {
+    if (loop->callbacks.on_presence != NULL &&
+        wsf_subscriptions_show(&loop->subscriptions, &events->presence, events->chat_hash))
+        loop->callbacks.on_presence(loop->user, &events->presence);
+    events->item.kind = WSF_MESH_NEWS_DONE;
+    wsf_mesh_post(loop->node.mesh, &events->item);
+}
+
+static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
+    switch ((wsf_inbox_kind)item->kind) {
+    case WSF_INBOX_MESSAGE:
+    case WSF_INBOX_SHARED:
+        dispatch_message(loop, item);
+        break;
+    case WSF_INBOX_JOINED:
+        wsf_executor_ticket_back(&loop->executor, (wsf_ticket *)item);
+        wsf_subscriptions_ticket_back(&loop->subscriptions, (wsf_ticket *)item);
+        break;
+    case WSF_INBOX_PEER:
+    case WSF_INBOX_GAP:
+        dispatch_notice(loop, (wsf_inbox_notice *)item);
+        break;
+    case WSF_INBOX_RESULT:
+        dispatch_result(loop, (wsf_receipt *)item);
+        break;
+    case WSF_INBOX_CALL:
+        dispatch_call(loop, (wsf_loop_call *)item);
+        break;
+    case WSF_INBOX_REPLY:
+        dispatch_reply(loop, (wsf_request *)item);
+        break;
+    case WSF_INBOX_PRESENCE:
+        dispatch_presence(loop, (wsf_presence_events *)item);
+        break;
+    }
+}
+
+static uint32_t dispatch_own_gap(wsfan_loop *loop) {
+    uint64_t count = atomic_exchange(&loop->inbox->gap, 0);
+    if (count == 0)
+        return 0;
+    loop->gap += count;
+    wsfan_gap gap = { loop->node.node, loop->node.name, count, WSFAN_GAP_INBOX };
+    if (loop->callbacks.on_gap != NULL)
+        loop->callbacks.on_gap(loop->user, &gap);
+    return 1;
+}
+
+static void dispatch_owner(wsfan_loop *loop, const wsf_audience *audience, uint32_t i,
+                           const wsf_placement_node *owner) {
+    wsfan_moved moved = { .name = "", .public_address = "" };
+    moved.chat = show_name(loop, wsf_audience_name(audience));
+    if (owner != NULL) {
+        moved.node = owner->node;
+        moved.name = owner->name;
+        moved.public_address = owner->address;
+        moved.here = owner->node == loop->node.node;
+    }
+    moved.sessions_count = wsf_registry_collect_audience(&loop->subscriptions.registry, i,
+                                                         &moved.sessions);
+    loop->callbacks.on_owner(loop->user, &moved);
+}
+
+/* At most so many chats are looked at, whatever is left: a large loop gets to its sockets between. */
+static uint32_t dispatch_moves(wsfan_loop *loop, uint32_t max) {
+    enum { LOOKS_MAX = 4096 };
+    uint32_t looks = LOOKS_MAX;
+    uint32_t told = 0;
+    const wsf_registry *registry = &loop->subscriptions.registry;
+    wsf_view *view = atomic_exchange(&loop->inbox->view, NULL);
+    if (view != NULL)
+        wsf_rebalance_see(&loop->rebalance, view);
+    while (told < max) {
+        const wsf_placement_node *owner;
+        uint32_t i;
+        const wsf_audience *audience = wsf_rebalance_next(&loop->rebalance, registry, &looks,
+                                                          &owner, &i);
+        if (audience == NULL)
+            break;
+        looks--;
+        told++;
+        if (loop->callbacks.on_owner != NULL)
+            dispatch_owner(loop, audience, i, owner);
+    }
+    return told;
+}
+
+static uint32_t dispatch_drain(wsfan_loop *loop, uint32_t max) {
+    wsfan_recipient sessions[WSF_SHED_BATCH];
+    uint32_t told = 0;
+    size_t count;
+    uint32_t permille = atomic_load(&loop->inbox->shed_permille);
+    if (permille > loop->rebalance.shed_permille || permille == 0)
+        wsf_rebalance_shed(&loop->rebalance, &loop->subscriptions.registry, permille);
+    while (told < max && (count = wsf_rebalance_shed_next(
+                              &loop->rebalance, &loop->subscriptions.registry, sessions)) > 0) {
+        told += (uint32_t)count;
+        if (loop->callbacks.on_drain != NULL)
+            loop->callbacks.on_drain(loop->user, sessions, count);
+    }
+    if (atomic_exchange(&loop->inbox->drained, 0) == 0)
+        return told;
+    if (loop->callbacks.on_drained != NULL)
+        loop->callbacks.on_drained(loop->user, atomic_load(&loop->inbox->drained_status));
+    return told + 1;
+}
+
+static void release_inbox(wsfan_loop *loop) {
+    wsf_queue_release(&loop->inbox->mailbox.queue, loop->released_count, loop->released_bytes);
+    loop->released_count = loop->released_bytes = 0;
+}
+
+/* Whether there is something to do besides what the mailbox knows of. */
+static bool has_more(const wsfan_loop *loop) {
+    const wsf_inbox *inbox = loop->inbox;
+    return loop->subscriptions.ready.count > 0 || atomic_load(&inbox->gap) > 0 ||
+           atomic_load(&inbox->view) != NULL || wsf_rebalance_pending(&loop->rebalance) ||
+           (atomic_load(&loop->draining) &&
+            (atomic_load(&inbox->drained) != 0 ||
+             atomic_load(&inbox->shed_permille) > loop->rebalance.shed_permille));
+}
+
+int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
+    enum { HANDLED_MAX = 1 << 30, RELEASE_COUNT = 256 };
+    int error = check(loop);
+    if (error != WSFAN_OK)
+        return error;
+    if (loop->dispatching)
+        return WSFAN_EINVAL;
+    if (max == 0 || max > HANDLED_MAX)
+        max = HANDLED_MAX;
+    loop->dispatching = true;
+    if (loop->todo == NULL)
+        loop->todo = wsf_mailbox_take(&loop->inbox->mailbox);
+    uint32_t handled = dispatch_own_gap(loop);
+    while (loop->todo != NULL && handled < max) {
+        wsf_item *item = loop->todo;
+        loop->todo = item->next;
+        dispatch_item(loop, item);
+        handled++;
+        if (loop->released_count == RELEASE_COUNT)
+            release_inbox(loop);
+    }
+    if (handled < max)
+        handled += wsf_subscriptions_tell_ready(&loop->subscriptions, max - handled);
+    if (handled < max)
+        handled += dispatch_moves(loop, max - handled);
+    if (atomic_load(&loop->draining) && handled < max)
+        handled += dispatch_drain(loop, max - handled);
+    wsf_message_bin_empty(&loop->bin);
+    release_inbox(loop);
+    loop->dispatching = false;
+    /* The descriptor stays readable while there is more; taking nothing is what clears it. */
+    if (loop->todo == NULL)
+        loop->todo = wsf_mailbox_take(&loop->inbox->mailbox);
+    if (handled == max || has_more(loop))
+        wsf_mailbox_wake(&loop->inbox->mailbox);
+    return (int)handled;
+}
+
+int wsfan_loop_fd(const wsfan_loop *loop) {
+    return loop->inbox->mailbox.fd;
+}
+
+int wsfan_loop_get_stats(wsfan_loop *loop, wsfan_loop_stats *stats) {
+    int error = check(loop);
+    if (error != WSFAN_OK)
+        return error;
+    if (stats == NULL || stats->struct_size == 0 || stats->struct_size > sizeof *stats)
+        return WSFAN_EINVAL;
+    wsfan_loop_stats all = {
+        .struct_size = stats->struct_size,
+        .sessions = loop->subscriptions.registry.sessions_count,
+        .chats = loop->subscriptions.registry.audiences_count,
+        .memberships = loop->subscriptions.registry.memberships_count,
+        .messages = loop->messages,
+        .recipients = loop->recipients,
+        .gap = loop->gap,
+    };
+    wsf_queue_depth(&loop->inbox->mailbox.queue, &all.inbox_count, &all.inbox_bytes);
+    memcpy(stats, &all, stats->struct_size);
+    return WSFAN_OK;
+}

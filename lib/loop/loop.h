@@ -1,0 +1,53 @@
+/* One event-loop thread of the host: its sessions and the dispatch of its callbacks. */
+#ifndef WSF_LOOP_LOOP_H
+#define WSF_LOOP_LOOP_H
+
+#include "base/guard.h"
+#include "loop/rebalance.h"
+#include "loop/subscriptions.h"
+#include "mesh/mesh.h"
+
+typedef struct {
+    uint64_t inbox_bytes_max;
+    uint32_t inbox_count_max;
+    uint32_t name_bytes_max;
+    bool publisher_only; /* no sessions */
+    uint32_t metadata_bytes_max;
+    wsf_registry_limits registry;
+} wsf_loop_config;
+
+/* What a loop needs of its node, which outlives it. */
+typedef struct {
+    wsfan_node *owner; /* opaque here */
+    wsf_mesh *mesh;
+    const wsf_guard *guard;
+    const wsf_hash_key *key;
+    uint64_t node;
+    const char *name;
+} wsf_loop_node;
+
+int wsf_loop_new(wsfan_loop **loop, const wsf_loop_config *config, const wsf_loop_node *node,
+                 unsigned index, uint64_t seed, const wsfan_callbacks *callbacks, void *loop_user);
+
+/* Takes the loop out of the mesh and frees it. Never fails, does not wait. */
+void wsf_loop_destroy(wsfan_loop *loop);
+
+wsfan_node *wsf_loop_owner(const wsfan_loop *loop);
+
+/* [any] A receipt that comes back by on_result, one of at most count_max under way: WSFAN_ELIMIT,
+ * WSFAN_ENOMEM. Revoke it when its message is not published after all. */
+int wsf_loop_new_receipt(wsfan_loop *loop, uint32_t count_max, void *user, wsf_receipt **receipt);
+void wsf_loop_revoke_receipt(wsfan_loop *loop);
+
+void wsf_loop_drain(wsfan_loop *loop); /* [any] no more sessions, no more joins */
+
+/* [any] A request's reply comes back by on_reply, one of at most count_max under way: WSFAN_ELIMIT. Revoke
+ * it when the request is not made after all. */
+int wsf_loop_expect_reply(wsfan_loop *loop, uint32_t count_max, wsf_request *request);
+void wsf_loop_revoke_reply(wsfan_loop *loop);
+
+bool wsf_loop_dispatching(const wsfan_loop *loop);
+unsigned wsf_loop_index(const wsfan_loop *loop);
+uint64_t wsf_loop_sessions(const wsfan_loop *loop); /* [any] */
+
+#endif

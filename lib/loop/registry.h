@@ -1,0 +1,137 @@
+/* The sessions of one loop and what they belong to. */
+#ifndef WSF_LOOP_REGISTRY_H
+#define WSF_LOOP_REGISTRY_H
+
+#include <stdbool.h>
+
+#include "base/table.h"
+#include "message/message.h"
+
+/* An audience: the sessions that one target addresses, those in a chat or those of a user. */
+typedef struct {
+    uint64_t hash;
+    wsfan_recipient *members; /* in one block with what registry.c keeps of each, and the name */
+    wsf_item *ticket; /* allocated with the audience, so that no later step can lack memory */
+    uint32_t members_count;
+    uint32_t members_capacity;
+    uint32_t attending; /* the owner's: members that are present */
+    uint16_t name_size;
+    uint8_t kind; /* a wsfan_target_kind */
+    /* The owner's notes on telling the peers about this audience. */
+    bool ticket_away : 1; /* it is on its way to the mesh or back */
+    bool announced : 1;   /* the peers were told */
+    bool settled : 1;     /* every live peer acknowledged */
+    bool unseen : 1;      /* no news of presence has been shown since somebody is present again */
+} wsf_audience;
+
+typedef struct {
+    uint32_t audience;
+    uint32_t position : 31; /* in the audience's members */
+    uint32_t pending : 1;   /* on_joined is still to come */
+} wsf_subscriptionship;
+
+/* A million of each of these is not unusual: half a cache line. */
+typedef struct {
+    union {
+        void *user;         /* of an open slot */
+        uint32_t next_free; /* of a free one */
+    };
+    union {
+        wsf_subscriptionship *memberships;
+        wsf_subscriptionship only; /* while the capacity is 1 */
+    };
+    uint32_t generation; /* 0 is never used */
+    uint32_t mark;       /* round of the last collection that had it */
+    uint32_t memberships_count;
+    uint32_t memberships_capacity : 31; /* from 1 */
+    uint32_t open : 1;
+} wsf_session_slot;
+
+typedef struct {
+    uint32_t sessions_count_max;
+    uint32_t audiences_count_max;
+    uint32_t chats_per_session_count_max;
+} wsf_registry_limits;
+
+typedef struct {
+    wsf_registry_limits limits;
+    uint8_t loop; /* index, part of every handle */
+    wsf_session_slot *sessions;
+    uint32_t sessions_used; /* slots ever used */
+    uint32_t sessions_capacity;
+    uint32_t sessions_free; /* first of the free list */
+    uint32_t sessions_count;
+    wsf_audience *audiences;
+    uint32_t audiences_used;
+    uint32_t audiences_capacity;
+    uint32_t audiences_free; /* linked by members_count */
+    uint32_t audiences_count;
+    uint64_t memberships_count;
+    wsf_table index;          /* of audiences */
+    uint32_t last_audience;   /* that was found: often it is asked for again */
+    wsfan_recipient *scratch; /* always room for every open session */
+    wsfan_recipient *lent;    /* what the last collection returned */
+    uint32_t scratch_capacity;
+    uint32_t round;
+} wsf_registry;
+
+void wsf_registry_init(wsf_registry *registry, const wsf_registry_limits *limits, uint8_t loop,
+                       uint64_t seed);
+void wsf_registry_destroy(wsf_registry *registry);
+
+int wsf_registry_open(wsf_registry *registry, void *user, wsfan_session *session);
+/* WSFAN_ESTALE: it is closed, or {0}. WSFAN_EINVAL: it is another loop's. Join and leave say the same. */
+int wsf_registry_check(const wsf_registry *registry, wsfan_session session);
+
+/* The session in a slot; false: there is none. */
+bool wsf_registry_at(const wsf_registry *registry, uint32_t slot, wsfan_recipient *recipient);
+/* The audience of the session's user; WSF_TABLE_NONE: it has none, or is closed. */
+uint32_t wsf_registry_user(const wsf_registry *registry, wsfan_session session);
+
+/* The session must have left everything. */
+void wsf_registry_close(wsf_registry *registry, wsfan_session session);
+
+/* Adds a membership; *audience says to what. A new audience has no ticket. */
+int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan_target *target,
+                      uint64_t hash, uint32_t *audience);
+
+/* Ends a membership; *audience may have no members afterwards and is then the caller's to drop. */
+int wsf_registry_leave(wsf_registry *registry, wsfan_session session, const wsfan_target *target,
+                       uint64_t hash, uint32_t *audience);
+
+/* Ends the latest membership of the session; false when it has none. */
+bool wsf_registry_leave_any(wsf_registry *registry, wsfan_session session, uint32_t *audience);
+
+wsf_audience *wsf_registry_audience(const wsf_registry *registry, uint32_t audience);
+wsfan_bytes wsf_audience_name(const wsf_audience *audience);
+void wsf_registry_drop_audience(wsf_registry *registry, uint32_t audience); /* has no members */
+
+/* Whether another audience has the same hash: peers know only hashes. */
+bool wsf_registry_has_twin(const wsf_registry *registry, uint32_t audience);
+
+/* Marks that on_joined is still to come; whether it is; and takes the mark back: true when session
+ * is still a member and was marked. */
+void wsf_registry_expect(wsf_registry *registry, wsfan_session session, uint32_t audience);
+bool wsf_registry_expected(const wsf_registry *registry, wsfan_session session, uint32_t audience);
+bool wsf_registry_told(wsf_registry *registry, wsfan_session session, uint32_t audience);
+
+/* A member for whom on_joined is still to come, in an audience that is settled; fills recipient. */
+bool wsf_registry_settled(const wsf_registry *registry, wsfan_session session, uint32_t audience,
+                          wsfan_recipient *recipient);
+
+/* An audience by its name, or WSF_TABLE_NONE. */
+uint32_t wsf_registry_find(const wsf_registry *registry, const wsfan_target *target, uint64_t hash);
+
+/* For walking: the session in a slot below sessions_used, {0} where there is none; the audience of a
+ * session's i-th membership, WSF_TABLE_NONE behind the last. */
+wsfan_session wsf_registry_session_at(const wsf_registry *registry, uint32_t slot);
+uint32_t wsf_registry_membership(const wsf_registry *registry, wsfan_session session, uint32_t i);
+
+/* The sessions of one audience, or those that a message is for, each once. *recipients is valid
+ * until the next collection, whatever is opened or closed meanwhile. Never fails. */
+size_t wsf_registry_collect_audience(wsf_registry *registry, uint32_t audience,
+                                     const wsfan_recipient **recipients);
+size_t wsf_registry_select(wsf_registry *registry, const wsfan_message *message, uint64_t node,
+                           const wsfan_recipient **recipients); /* node: this one */
+
+#endif

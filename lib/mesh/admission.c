@@ -1,0 +1,408 @@
+/* Answers for who stands at the port of the mesh: strangers that say nothing or not enough, peers that
+ * say too much, and more of them than there are descriptors for. Does not know what a subscription means.
+ *
+ * ZeroMQ accepts without end, keeps what is subscribed to without end, and cannot be told to end one
+ * connection. So this file learns of each connection by a socket monitor, keeps a descriptor of its own of
+ * it (a duplicate, so that nobody else's can be meant), and shuts it down where that is due: ZeroMQ then
+ * finds it ended, as if the peer had gone.
+ * - A peer connects, greets, makes two subscriptions, and from then on only answers heartbeats. Each
+ *   connection has an allowance of bytes for that, which the kernel counts. It has to be looked at in a
+ *   thread of its own: while subscriptions pour in, a call of ZeroMQ's does not return to the mesh thread.
+ * - A connection without a subscription in order is pending. Pending ones are few, and for some seconds;
+ *   of more the oldest goes.
+ * - Where the process has no descriptor left, ZeroMQ tries to accept for ever. A spare one is given up
+ *   then, so that it can, and whoever comes in by it is turned away.
+ *
+ * Invariant: a slot's descriptor is of a connection to our port. `lock` guards everything but the thread. */
+#include "mesh/admission.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+#include <wsfan/wsfan.h>
+#include <zmq.h>
+
+#include "base/memory.h"
+#include "base/preflight.h"
+
+enum {
+    CONNECTIONS_MAX = 256,
+    CONNECTIONS_PART = 4, /* of the descriptors, at most; each has two, ZeroMQ's and ours: a half */
+    PENDING_PART = 8,
+    PENDING_MAX = 128,
+    PENDING_MS = 10 * 1000, /* for a handshake and a subscription */
+    SUBSCRIPTIONS_MAX = 4,  /* a peer makes two: of its inbox, and to introduce itself */
+    BURST_BYTES = 2 * 1024, /* a greeting, a handshake and these: less than 1 KiB */
+    BYTES_PER_S = 512,      /* answers to heartbeats: some 60 bytes in 2 s */
+    EVENTS_MAX = 64,
+    TICK_MS = 250,
+    IDLE_MS = 5000,
+    NAP_MS = 10
+};
+
+static const char MONITOR[] = "inproc://wsfan-admission";
+
+typedef struct {
+    int fd;       /* ours; -1: free */
+    int zmq_fd;   /* as ZeroMQ calls it; it may be another's by now */
+    bool pending; /* nothing in order was subscribed to yet */
+    bool ended;   /* by us */
+    uint32_t identity;
+    uint32_t subscriptions;
+    uint64_t since_ms;
+    int64_t allowance; /* bytes that may come, */
+    uint64_t allowed_ms;
+    uint64_t received; /* and those that have */
+} slot;
+
+struct wsf_admission {
+    void *socket;  /* that is watched */
+    void *monitor; /* its events */
+    pthread_t thread;
+    pthread_mutex_t lock;
+    int epoll_fd;
+    int wake_fd;
+    int spare_fd; /* -1: given up */
+    int grip_fd;  /* for what there is no other descriptor for */
+    atomic_uint_fast64_t ended;
+    bool stop;
+    bool threaded;
+    uint16_t port; /* network byte order */
+    unsigned connections_max;
+    unsigned pending_max;
+    slot slots[CONNECTIONS_MAX];
+};
+
+static uint64_t now_ms(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
+/* ---------------------------------------------------------------------------------------- slots */
+
+static void end(wsf_admission *admission, slot *s) {
+    atomic_fetch_add_explicit(&admission->ended, 1, memory_order_relaxed);
+    s->ended = true;
+    shutdown(s->fd, SHUT_RDWR);
+}
+
+static void release_slot(slot *s) {
+    close(s->fd);
+    s->fd = -1;
+}
+
+static slot *find(wsf_admission *admission, int zmq_fd) {
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
+        if (admission->slots[i].fd >= 0 && admission->slots[i].zmq_fd == zmq_fd)
+            return &admission->slots[i];
+    return NULL;
+}
+
+/* Whether the descriptor is of a connection to our port, and not of what has its number by now. */
+static bool is_ours(const wsf_admission *admission, int fd) {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in ip4;
+        struct sockaddr_in6 ip6;
+    } own;
+    socklen_t size = sizeof own;
+    int listens = 0;
+    socklen_t listens_size = sizeof listens;
+    if (getsockname(fd, &own.any, &size) != 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &listens_size) != 0 || listens != 0)
+        return false;
+    return (own.any.sa_family == AF_INET && own.ip4.sin_port == admission->port) ||
+           (own.any.sa_family == AF_INET6 && own.ip6.sin6_port == admission->port);
+}
+
+/* No slot or descriptor for it: it is ended at once. */
+static void turn_away(wsf_admission *admission, int zmq_fd) {
+    if (dup3(zmq_fd, admission->grip_fd, O_CLOEXEC) < 0)
+        return; /* it has gone already */
+    if (is_ours(admission, admission->grip_fd)) {
+        shutdown(admission->grip_fd, SHUT_RDWR);
+        atomic_fetch_add_explicit(&admission->ended, 1, memory_order_relaxed);
+    }
+    dup3(admission->wake_fd, admission->grip_fd, O_CLOEXEC);
+}
+
+/* The oldest pending one, which makes way. */
+static slot *oldest_pending(wsf_admission *admission, unsigned *pending, unsigned *all) {
+    slot *oldest = NULL;
+    *pending = *all = 0;
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+        slot *s = &admission->slots[i];
+        if (s->fd < 0)
+            continue;
+        ++*all;
+        if (!s->pending || s->ended)
+            continue;
+        ++*pending;
+        if (oldest == NULL || s->since_ms < oldest->since_ms)
+            oldest = s;
+    }
+    return oldest;
+}
+
+static void on_accepted(wsf_admission *admission, int zmq_fd) {
+    unsigned pending;
+    unsigned all;
+    slot *known = find(admission, zmq_fd);
+    if (known != NULL)
+        release_slot(known); /* its number is another's now */
+    slot *oldest = oldest_pending(admission, &pending, &all);
+    if (oldest != NULL && (pending >= admission->pending_max || all >= admission->connections_max))
+        end(admission, oldest);
+    int fd = all < admission->connections_max ? fcntl(zmq_fd, F_DUPFD_CLOEXEC, 0) : -1;
+    if (fd < 0) {
+        turn_away(admission, zmq_fd);
+        return;
+    }
+    slot *s = admission->slots;
+    while (s->fd >= 0)
+        s++;
+    uint64_t ms = now_ms();
+    *s = (slot){ .fd = fd,
+                 .zmq_fd = zmq_fd,
+                 .pending = true,
+                 .since_ms = ms,
+                 .allowance = BURST_BYTES,
+                 .allowed_ms = ms };
+    struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET,
+                                 .data.u32 = (uint32_t)(s - admission->slots) };
+    if (!is_ours(admission, fd) || epoll_ctl(admission->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
+        release_slot(s);
+}
+
+/* ------------------------------------------------------------------------------------ the events */
+
+static void give_way(wsf_admission *admission) {
+    if (admission->spare_fd >= 0)
+        close(admission->spare_fd);
+    admission->spare_fd = -1;
+}
+
+/* False: ZeroMQ goes on trying to accept in vain. */
+static bool read_events(wsf_admission *admission) {
+    struct {
+        uint16_t event;
+        uint32_t value;
+    } e;
+    bool in_vain = false;
+    uint8_t data[sizeof e.event + sizeof e.value];
+    char address[256];
+    int size;
+    while ((size = zmq_recv(admission->monitor, data, sizeof data, ZMQ_DONTWAIT)) >= 0) {
+        zmq_recv(admission->monitor, address, sizeof address, 0);
+        if (size != sizeof data)
+            continue;
+        memcpy(&e.event, data, sizeof e.event);
+        memcpy(&e.value, data + sizeof e.event, sizeof e.value);
+        slot *s = e.event == ZMQ_EVENT_DISCONNECTED ? find(admission, (int)e.value) : NULL;
+        if (s != NULL) {
+            release_slot(s);
+        } else if (e.event == ZMQ_EVENT_ACCEPTED) {
+            on_accepted(admission, (int)e.value);
+            in_vain = false;
+        } else if (e.event == ZMQ_EVENT_ACCEPT_FAILED && (e.value == EMFILE || e.value == ENFILE)) {
+            in_vain = admission->spare_fd < 0;
+            give_way(admission);
+        }
+    }
+    return !in_vain;
+}
+
+/* What has come by a connection, against what may have. */
+static void count_bytes(wsf_admission *admission, slot *s) {
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    memset(&info, 0, sizeof info);
+    if (s->ended || getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
+        return;
+    uint64_t ms = now_ms();
+    s->allowance += (int64_t)((ms - s->allowed_ms) * BYTES_PER_S / 1000);
+    if (s->allowance > BURST_BYTES)
+        s->allowance = BURST_BYTES;
+    s->allowed_ms = ms;
+    s->allowance -= (int64_t)(info.tcpi_bytes_received - s->received);
+    s->received = info.tcpi_bytes_received;
+    if (s->allowance < 0)
+        end(admission, s);
+}
+
+/* Ends those whose time is up. Returns how long to wait: the mesh thread may take the events of new ones
+ * in our place. */
+static int tick(wsf_admission *admission) {
+    uint64_t ms = now_ms();
+    bool waiting = false;
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
+        slot *s = &admission->slots[i];
+        if (s->fd < 0 || !s->pending || s->ended)
+            continue;
+        if (ms - s->since_ms >= PENDING_MS)
+            end(admission, s);
+        else
+            waiting = true;
+    }
+    if (admission->spare_fd < 0)
+        admission->spare_fd = fcntl(admission->wake_fd, F_DUPFD_CLOEXEC, 0);
+    return waiting || admission->spare_fd < 0 ? TICK_MS : IDLE_MS;
+}
+
+static void *run(void *user) {
+    wsf_admission *admission = user;
+    struct epoll_event events[EVENTS_MAX];
+    int timeout_ms = TICK_MS;
+    for (bool stop = false; !stop;) {
+        int count = epoll_wait(admission->epoll_fd, events, EVENTS_MAX, timeout_ms);
+        pthread_mutex_lock(&admission->lock);
+        for (int i = 0; i < count; i++) {
+            slot *s = events[i].data.u32 < CONNECTIONS_MAX ? &admission->slots[events[i].data.u32]
+                                                           : NULL;
+            if (s == NULL || s->fd < 0)
+                continue;
+            if ((events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
+                release_slot(s);
+            else
+                count_bytes(admission, s);
+        }
+        bool in_vain = !read_events(admission);
+        timeout_ms = tick(admission);
+        stop = admission->stop;
+        pthread_mutex_unlock(&admission->lock);
+        if (in_vain) /* the host has taken the spare one: no need to look at each failure */
+            poll(NULL, 0, NAP_MS);
+    }
+    return NULL;
+}
+
+/* ------------------------------------------------------------------------------- open and close */
+
+static int open_monitor(wsf_admission *admission, void *context) {
+    int zero = 0;
+    int fd;
+    size_t size = sizeof fd;
+    struct epoll_event event = { .events = EPOLLIN, .data.u32 = CONNECTIONS_MAX };
+    admission->monitor = zmq_socket(context, ZMQ_PAIR);
+    if (admission->monitor == NULL ||
+        zmq_socket_monitor(admission->socket, MONITOR,
+                           ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_ACCEPT_FAILED | ZMQ_EVENT_DISCONNECTED) !=
+            0 ||
+        zmq_setsockopt(admission->monitor, ZMQ_LINGER, &zero, sizeof zero) != 0 ||
+        /* ZeroMQ's I/O thread must not wait for us. */
+        zmq_setsockopt(admission->monitor, ZMQ_RCVHWM, &zero, sizeof zero) != 0 ||
+        zmq_connect(admission->monitor, MONITOR) != 0 ||
+        zmq_getsockopt(admission->monitor, ZMQ_FD, &fd, &size) != 0 ||
+        epoll_ctl(admission->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0 ||
+        epoll_ctl(admission->epoll_fd, EPOLL_CTL_ADD, admission->wake_fd, &event) != 0)
+        return WSFAN_ESYSTEM;
+    return WSFAN_OK;
+}
+
+int wsf_admission_open(wsf_admission **out, void *context, void *socket) {
+    wsf_admission *admission = wsf_alloc_zero(1, sizeof *admission);
+    if (admission == NULL)
+        return WSFAN_ENOMEM;
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
+        admission->slots[i].fd = -1;
+    admission->socket = socket;
+    admission->connections_max = wsf_preflight_share(CONNECTIONS_PART, CONNECTIONS_MAX);
+    admission->pending_max = wsf_preflight_share(PENDING_PART, PENDING_MAX);
+    admission->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    admission->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    admission->spare_fd = fcntl(admission->wake_fd, F_DUPFD_CLOEXEC, 0);
+    admission->grip_fd = fcntl(admission->wake_fd, F_DUPFD_CLOEXEC, 0);
+    pthread_mutex_init(&admission->lock, NULL);
+    int error = WSFAN_ESYSTEM;
+    if (admission->epoll_fd >= 0 && admission->wake_fd >= 0 && admission->spare_fd >= 0 &&
+        admission->grip_fd >= 0)
+        error = open_monitor(admission, context);
+    if (error != WSFAN_OK) {
+        int reason = errno;
+        wsf_admission_close(admission);
+        errno = reason;
+        return error;
+    }
+    *out = admission;
+    return WSFAN_OK;
+}
+
+int wsf_admission_watch(wsf_admission *admission, uint16_t port) {
+    admission->port = htons(port);
+    admission->threaded = pthread_create(&admission->thread, NULL, run, admission) == 0;
+    return admission->threaded ? WSFAN_OK : WSFAN_ESYSTEM;
+}
+
+void wsf_admission_close(wsf_admission *admission) {
+    if (admission == NULL)
+        return;
+    if (admission->threaded) {
+        pthread_mutex_lock(&admission->lock);
+        admission->stop = true;
+        pthread_mutex_unlock(&admission->lock);
+        eventfd_write(admission->wake_fd, 1);
+        pthread_join(admission->thread, NULL);
+    }
+    zmq_socket_monitor(admission->socket, NULL, 0);
+    if (admission->monitor != NULL)
+        zmq_close(admission->monitor);
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
+        if (admission->slots[i].fd >= 0)
+            release_slot(&admission->slots[i]);
+    int fds[] = { admission->epoll_fd, admission->wake_fd, admission->spare_fd,
+                  admission->grip_fd };
+    for (unsigned i = 0; i < sizeof fds / sizeof *fds; i++)
+        if (fds[i] >= 0)
+            close(fds[i]);
+    pthread_mutex_destroy(&admission->lock);
+    wsf_free(admission);
+}
+
+uint64_t wsf_admission_ended(const wsf_admission *admission) {
+    return atomic_load_explicit(&admission->ended, memory_order_relaxed);
+}
+
+/* -------------------------------------------------------------------------------- subscriptions */
+
+/* Nobody takes all the room with one key. */
+static bool crowds(const wsf_admission *admission, uint32_t identity) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
+        count += admission->slots[i].fd >= 0 && !admission->slots[i].pending &&
+                 admission->slots[i].identity == identity;
+    return identity != 0 && count >= admission->connections_max * 3 / 4;
+}
+
+wsf_admission_verdict wsf_admission_judge(wsf_admission *admission, int descriptor,
+                                          uint32_t identity, bool in_order) {
+    wsf_admission_verdict verdict;
+    pthread_mutex_lock(&admission->lock);
+    read_events(
+        admission); /* a number may be another connection's by now; it is known before it speaks */
+    slot *s = find(admission, descriptor);
+    if (s == NULL || s->ended) {
+        verdict = in_order ? WSF_ADMISSION_LATE : WSF_ADMISSION_OFFENDS;
+    } else if (!in_order || s->subscriptions == SUBSCRIPTIONS_MAX ||
+               (s->pending && crowds(admission, identity))) {
+        end(admission, s);
+        verdict = WSF_ADMISSION_OFFENDS;
+    } else {
+        s->subscriptions++;
+        s->pending = false;
+        s->identity = identity;
+        verdict = WSF_ADMISSION_COUNTS;
+    }
+    pthread_mutex_unlock(&admission->lock);
+    return verdict;
+}

@@ -1,0 +1,33 @@
+/* The connections that others make to our port: how many there may be, and what they may send. */
+#ifndef WSF_MESH_ADMISSION_H
+#define WSF_MESH_ADMISSION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct wsf_admission wsf_admission;
+
+/* For a socket that is not bound yet. WSFAN_ESYSTEM, WSFAN_ENOMEM. */
+int wsf_admission_open(wsf_admission **admission, void *context, void *socket);
+
+/* The socket is bound to this port: begins to watch who connects, in a thread of its own.
+ * WSFAN_ESYSTEM. */
+int wsf_admission_watch(wsf_admission *admission, uint16_t port);
+void wsf_admission_close(
+    wsf_admission *admission); /* before the socket is closed; NULL is allowed */
+
+typedef enum {
+    WSF_ADMISSION_COUNTS,
+    WSF_ADMISSION_LATE,   /* its connection has ended */
+    WSF_ADMISSION_OFFENDS /* it is not in order, or there are too many; its connection ends */
+} wsf_admission_verdict;
+
+/* How many connections were ended. [any] */
+uint64_t wsf_admission_ended(const wsf_admission *admission);
+
+/* A subscription came by the connection with this descriptor (of ZeroMQ), of a node with this identity
+ * (0: there are no keys). in_order: whether a peer may subscribe to that. */
+wsf_admission_verdict wsf_admission_judge(wsf_admission *admission, int descriptor,
+                                          uint32_t identity, bool in_order);
+
+#endif

@@ -1,0 +1,362 @@
+/* Answers for dialling: which key, when anew. What comes by a connection is socket.c's. */
+#include "mesh/connection.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <time.h>
+#include <zmq.h>
+
+#include "base/hash.h"
+
+enum {
+    RECONNECT_MS = 100,
+    RECONNECT_MS_MAX = 2000,
+    RETRY_MS = 1000,
+    SILENT_MS = 5000, /* a socket by which nothing has ever come is made anew */
+
+    HEAD_START_MS = 250, /* of the likeliest key, so that the others are not tried in vain */
+    TRIAL_MS = 300,      /* for the round trips of a handshake, a greeting and its answer: five; */
+    TRIAL_DOUBLINGS_MAX = 2, /* more with each round, for slower networks */
+    LATE_MS = 50             /* what a dead node has sent is read by then */
+};
+
+uint64_t wsf_monotonic_ms(void) {
+    struct timespec time;
+    clock_gettime(CLOCK_MONOTONIC, &time);
+    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
+}
+
+/* ------------------------------------------------------------------------------------ any socket */
+
+void wsf_zmq_set_int(void *socket, int option, int value) {
+    int result = zmq_setsockopt(socket, option, &value, sizeof value);
+    assert(result == 0);
+    (void)result;
+}
+
+void wsf_zmq_set_common(void *socket, int64_t size_max, const char *endpoint) {
+    int result = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &size_max, sizeof size_max);
+    assert(result == 0);
+    (void)result;
+    wsf_zmq_set_int(socket, ZMQ_LINGER, 0);
+    wsf_zmq_set_int(socket, ZMQ_SNDHWM, 0);
+    wsf_zmq_set_int(socket, ZMQ_RCVHWM, 0);
+    bool all = strncmp(endpoint, "tcp://*:", 8) == 0; /* bound for both families then */
+    wsf_zmq_set_int(socket, ZMQ_IPV6, all || strchr(endpoint, '[') != NULL);
+}
+
+static int descriptor_of(void *socket) {
+    int fd = -1;
+    size_t size = sizeof fd;
+    return zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0 ? fd : -1;
+}
+
+bool wsf_zmq_watch(int watch_fd, void *socket, uint32_t number) {
+    struct epoll_event event = { .events = EPOLLIN, .data.u32 = number };
+    return epoll_ctl(watch_fd, EPOLL_CTL_ADD, descriptor_of(socket), &event) == 0;
+}
+
+/* ZeroMQ closes the descriptor some time later. */
+void wsf_zmq_close(int watch_fd, void *socket) {
+    epoll_ctl(watch_fd, EPOLL_CTL_DEL, descriptor_of(socket), NULL);
+    zmq_close(socket);
+}
+
+bool wsf_zmq_readable(void *socket) {
+    int events = 0;
+    size_t size = sizeof events;
+    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
+}
+
+/* ---------------------------------------------------------------------------------- connections */
+
+static bool set_up(const wsf_connections *connections, const char *endpoint, uint32_t key,
+                   void *socket) {
+    wsf_zmq_set_common(socket, connections->frame_size_max, endpoint);
+    wsf_zmq_set_int(socket, ZMQ_RECONNECT_IVL, RECONNECT_MS);
+    wsf_zmq_set_int(socket, ZMQ_RECONNECT_IVL_MAX, RECONNECT_MS_MAX);
+    return (connections->auth == NULL ||
+            wsf_auth_dial(connections->auth, socket, connections->keys->allowed[key].text)) &&
+           zmq_setsockopt(socket, ZMQ_SUBSCRIBE, connections->inbox, connections->inbox_size) ==
+               0 &&
+           zmq_setsockopt(socket, ZMQ_SUBSCRIBE, connections->introduction,
+                          connections->introduction_size) == 0 &&
+           zmq_connect(socket, endpoint) == 0;
+}
+
+/* NULL: not now. */
+static void *open_socket(wsf_connections *connections, const char *endpoint, uint32_t key,
+                         uint32_t watch_number) {
+    void *socket = zmq_socket(connections->context, ZMQ_SUB);
+    if (socket != NULL && set_up(connections, endpoint, key, socket) &&
+        wsf_zmq_watch(connections->watch_fd, socket, watch_number))
+        return socket;
+    if (socket != NULL)
+        zmq_close(socket);
+    connections->retry_at_ms = wsf_monotonic_ms() + RETRY_MS;
+    return NULL;
+}
+
+static void set_key(const wsf_connections *connections, wsf_connection *to, uint32_t key) {
+    to->key = key;
+    to->identity = wsf_hash_identity(connections->keys->allowed[key].text);
+}
+
+static void seek_anew(wsf_connection *to, uint64_t ms) {
+    to->round = to->next = 0;
+    to->seek_at_ms = ms + HEAD_START_MS;
+}
+
+static void try_dial(wsf_connections *connections, wsf_connection *to) {
+    uint32_t number = (uint32_t)(to - connections->list);
+    to->proven = false;
+    to->proof_at_ms = 0;
+    to->silent_at_ms = wsf_monotonic_ms() + SILENT_MS;
+    to->socket = open_socket(connections, to->endpoint, to->key, number);
+    to->unread = to->socket != NULL;
+}
+
+static int place_of(const wsf_keys *keys, uint32_t identity) {
+    for (uint32_t i = 0; i < keys->count && identity != 0; i++)
+        if (wsf_hash_identity(keys->allowed[i].text) == identity)
+            return (int)i;
+    return -1;
+}
+
+void wsf_connections_dial(wsf_connections *connections, uint32_t number, const char *endpoint,
+                          uint32_t identity) {
+    wsf_connection *to = &connections->list[number];
+    assert(number < WSF_CONNECTIONS_COUNT_MAX && !to->dialled);
+    bool again = strcmp(to->endpoint, endpoint) == 0;
+    if (!again) {
+        *to = (wsf_connection){ .hint = -1 };
+        snprintf(to->endpoint, sizeof to->endpoint, "%s", endpoint);
+    }
+    to->dialled = true;
+    if (connections->used <= number)
+        connections->used = number + 1;
+    if (connections->auth != NULL) {
+        int place = place_of(connections->keys, identity);
+        if (place >= 0 || !again)
+            set_key(connections, to, place >= 0 ? (uint32_t)place : 0);
+        if (!again || to->proven) /* else the search goes on */
+            to->round = to->next = 0;
+        to->seek_at_ms = wsf_monotonic_ms() + HEAD_START_MS;
+    }
+    try_dial(connections, to);
+}
+
+static void close_socket(wsf_connections *connections, wsf_connection *from) {
+    if (from->socket != NULL)
+        wsf_zmq_close(connections->watch_fd, from->socket);
+    from->socket = NULL;
+    from->unread = false;
+}
+
+static void end_trial(wsf_connections *connections, wsf_trial *trial) {
+    wsf_zmq_close(connections->watch_fd, trial->socket);
+    trial->socket = NULL;
+    connections->trials_count--;
+}
+
+static void end_trials(wsf_connections *connections, uint32_t number) {
+    for (uint32_t i = 0; i < WSF_TRIALS_MAX && connections->trials_count > 0; i++)
+        if (connections->trials[i].socket != NULL && connections->trials[i].connection == number)
+            end_trial(connections, &connections->trials[i]);
+}
+
+void wsf_connections_hang_up(wsf_connections *connections, uint32_t number) {
+    wsf_connection *from = &connections->list[number];
+    close_socket(connections, from);
+    end_trials(connections, number);
+    from->dialled = false;
+}
+
+static void dial_anew(wsf_connections *connections, wsf_connection *to) {
+    close_socket(connections, to);
+    try_dial(connections, to);
+}
+
+void wsf_connections_seek(wsf_connections *connections, uint32_t number, uint32_t identity) {
+    wsf_connection *to = &connections->list[number];
+    if (connections->auth == NULL || !to->dialled)
+        return;
+    uint64_t ms = wsf_monotonic_ms();
+    if (to->proven) {
+        to->proven = false;
+        to->silent_at_ms = ms + SILENT_MS;
+        to->proof_at_ms = ms + LATE_MS;
+        seek_anew(to, ms);
+    }
+    int place = place_of(connections->keys, identity);
+    if (place < 0)
+        return;
+    to->hint = place;
+    to->seek_at_ms = ms;
+}
+
+void wsf_connections_heard(wsf_connection *connection) {
+    if (!connection->proven)
+        connection->proven = wsf_monotonic_ms() >= connection->proof_at_ms;
+}
+
+void wsf_connections_set_keys(wsf_connections *connections, const wsf_keys *keys) {
+    const wsf_keys *before = connections->keys;
+    uint64_t ms = wsf_monotonic_ms();
+    connections->keys = keys;
+    for (uint32_t i = 0; i < connections->used; i++) {
+        wsf_connection *to = &connections->list[i];
+        if (to->endpoint[0] == '\0')
+            continue;
+        end_trials(connections, i); /* their places are of the old keys */
+        seek_anew(to, ms);
+        to->hint = -1;
+        int place = wsf_keys_find(keys, before->allowed[to->key].text);
+        set_key(connections, to, place >= 0 ? (uint32_t)place : 0);
+        if (place < 0 && to->socket != NULL)
+            dial_anew(connections, to);
+    }
+}
+
+/* --------------------------------------------------------------------------------------- trials */
+
+/* Which node answers at an endpoint is not known, so nor is its key. The likeliest has the connection's
+ * socket; the others are tried beside it, many at a time: a wrong one costs the node there a TCP
+ * connection, and nobody a word. What has led nowhere for a round leaves half of the room to others. */
+static bool may_try(const wsf_connections *connections, const wsf_connection *to) {
+    uint32_t max = to->round == 0 || to->hint >= 0 ? connections->trials_max
+                                                   : connections->trials_max / 2;
+    return to->dialled && !to->proven && connections->keys->count > 1 &&
+           connections->trials_count < max;
+}
+
+/* Whose turn it is; of those that wait, one that has waited through fewer rounds. NULL: nobody's. */
+static wsf_connection *next_seeker(wsf_connections *connections, uint64_t ms) {
+    wsf_connection *found = NULL;
+    for (uint32_t i = 0; i < connections->used; i++) {
+        wsf_connection *to = &connections->list[(connections->trials_next + i) % connections->used];
+        if (ms >= to->seek_at_ms && may_try(connections, to) &&
+            (found == NULL || to->round < found->round))
+            found = to;
+    }
+    return found;
+}
+
+static wsf_trial *free_trial(wsf_connections *connections) {
+    for (uint32_t i = 0; i < WSF_TRIALS_MAX; i++)
+        if (connections->trials[i].socket == NULL)
+            return &connections->trials[i];
+    return NULL;
+}
+
+/* Chooses the key, which is not that of the connection's socket; and when the one after it has its
+ * turn: at once, or after a round when its last trial has ended. */
+static void begin_trial(wsf_connections *connections, wsf_connection *to, uint64_t ms) {
+    uint32_t doublings = to->round < TRIAL_DOUBLINGS_MAX ? to->round : TRIAL_DOUBLINGS_MAX;
+    uint64_t end_ms = ms + ((uint64_t)TRIAL_MS << doublings);
+    uint32_t key;
+    if (to->hint >= 0) {
+        key = (uint32_t)to->hint;
+        to->hint = -1;
+        end_ms = ms + SILENT_MS;
+    } else {
+        to->next += to->next == to->key;
+        if (to->next >= connections->keys->count) {
+            to->next = 0;
+            to->round++;
+            to->seek_at_ms = ms + ((uint64_t)TRIAL_MS << doublings);
+            return;
+        }
+        key = to->next++;
+    }
+    wsf_trial *trial = free_trial(connections);
+    trial->socket = open_socket(connections, to->endpoint, key, WSF_WATCH_TRIAL);
+    if (trial->socket == NULL)
+        return;
+    trial->connection = (uint32_t)(to - connections->list);
+    trial->key = key;
+    trial->end_ms = end_ms;
+    connections->trials_count++;
+    connections->trials_next = trial->connection + 1;
+}
+
+static void win_trial(wsf_connections *connections, wsf_trial *trial) {
+    struct epoll_event event = { .events = EPOLLIN, .data.u32 = trial->connection };
+    wsf_connection *to = &connections->list[trial->connection];
+    close_socket(connections, to);
+    epoll_ctl(connections->watch_fd, EPOLL_CTL_MOD, descriptor_of(trial->socket), &event);
+    to->socket = trial->socket;
+    to->unread = to->proven = true;
+    set_key(connections, to, trial->key);
+    trial->socket = NULL;
+    connections->trials_count--;
+    end_trials(connections, event.data.u32);
+}
+
+static void renew_trials(wsf_connections *connections, uint64_t ms) {
+    for (uint32_t i = 0; i < WSF_TRIALS_MAX && connections->trials_count > 0; i++) {
+        wsf_trial *trial = &connections->trials[i];
+        if (trial->socket == NULL)
+            continue;
+        bool needless = connections->list[trial->connection].proven;
+        if (!needless && wsf_zmq_readable(trial->socket))
+            win_trial(connections, trial);
+        else if (needless || ms >= trial->end_ms)
+            end_trial(connections, trial);
+    }
+    wsf_connection *seeker;
+    while (connections->retry_at_ms == 0 && connections->trials_count < connections->trials_max &&
+           (seeker = next_seeker(connections, ms)) != NULL)
+        begin_trial(connections, seeker, ms);
+}
+
+static uint64_t trials_deadline(const wsf_connections *connections) {
+    uint64_t at = UINT64_MAX;
+    for (uint32_t i = 0; i < WSF_TRIALS_MAX; i++)
+        if (connections->trials[i].socket != NULL && connections->trials[i].end_ms < at)
+            at = connections->trials[i].end_ms;
+    for (uint32_t i = 0; i < connections->used && connections->retry_at_ms == 0; i++)
+        if (may_try(connections, &connections->list[i]) && connections->list[i].seek_at_ms < at)
+            at = connections->list[i].seek_at_ms;
+    return at;
+}
+
+/* ----------------------------------------------------------------------------------------- time */
+
+/* Whatever is at the other end, we have not been understood there. What came while this thread did
+ * not run may not have been looked at. */
+static bool is_silent(wsf_connection *to, uint64_t ms) {
+    if (to->proven || to->unread || ms < to->silent_at_ms)
+        return false;
+    to->unread = wsf_zmq_readable(to->socket);
+    return !to->unread;
+}
+
+void wsf_connections_renew(wsf_connections *connections) {
+    uint64_t ms = wsf_monotonic_ms();
+    bool retry = connections->retry_at_ms != 0 && ms >= connections->retry_at_ms;
+    if (retry)
+        connections->retry_at_ms = 0;
+    for (uint32_t i = 0; i < connections->used; i++) {
+        wsf_connection *to = &connections->list[i];
+        if (to->socket != NULL && is_silent(to, ms))
+            dial_anew(connections, to);
+        else if (to->socket == NULL && retry && to->dialled)
+            try_dial(connections, to);
+    }
+    if (connections->auth != NULL)
+        renew_trials(connections, ms);
+}
+
+uint64_t wsf_connections_deadline(const wsf_connections *connections) {
+    uint64_t at = connections->retry_at_ms != 0 ? connections->retry_at_ms : UINT64_MAX;
+    for (uint32_t i = 0; i < connections->used; i++) {
+        const wsf_connection *to = &connections->list[i];
+        if (to->socket != NULL && !to->proven && to->silent_at_ms < at)
+            at = to->silent_at_ms;
+    }
+    uint64_t trials_at = connections->auth != NULL ? trials_deadline(connections) : UINT64_MAX;
+    return trials_at < at ? trials_at : at;
+}

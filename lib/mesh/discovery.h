@@ -1,0 +1,28 @@
+/* Asks DNS for the peers that the host names by a name, in a thread of its own. */
+#ifndef WSF_MESH_DISCOVERY_H
+#define WSF_MESH_DISCOVERY_H
+
+#include "mesh/mesh.h"
+
+typedef struct wsf_discovery wsf_discovery;
+typedef struct wsf_question wsf_question;
+
+/* Addresses that are found go to the mesh. WSFAN_ENOMEM, WSFAN_ESYSTEM, or WSFAN_OK. */
+int wsf_discovery_open(wsf_discovery **discovery, wsf_mesh *mesh, uint32_t interval_ms,
+                       uint64_t seed);
+
+/* Does not wait for answers that are due. NULL is allowed. The mesh is still open. */
+void wsf_discovery_close(wsf_discovery *discovery);
+
+/* A list of names, each from an endpoint that is to be resolved; copied. WSFAN_ENOMEM, or WSFAN_OK; NULL
+ * is the list of none. */
+int wsf_questions_new(wsf_question **questions, const char *const *names, size_t count);
+void wsf_questions_free(wsf_question *questions);
+
+/* [any] Replaces the names of a source, one of those of the options and the host. Takes the list over. */
+void wsf_discovery_ask(wsf_discovery *discovery, unsigned source, wsf_question *questions);
+
+/* [any] Fills what discovery knows of. NULL is allowed. */
+void wsf_discovery_stats(wsf_discovery *discovery, wsfan_stats *stats);
+
+#endif

@@ -1,0 +1,162 @@
+/* Answers for carrying out what the core decides, whoever runs it. Never waits for a loop. */
+#include "mesh/effects.h"
+
+static void on_connect(void *user, uint32_t connection, const char *endpoint, uint32_t identity) {
+    wsf_sockets_connect(((wsf_mesh_effects *)user)->sockets, connection, endpoint, identity);
+}
+
+static void on_disconnect(void *user, uint32_t connection) {
+    wsf_sockets_disconnect(((wsf_mesh_effects *)user)->sockets, connection);
+}
+
+static void on_seek(void *user, uint32_t connection, uint32_t identity) {
+    wsf_sockets_seek(((wsf_mesh_effects *)user)->sockets, connection, identity);
+}
+
+static void on_send(void *user, wsf_buffer *frame) {
+    wsf_sockets_send(((wsf_mesh_effects *)user)->sockets, frame);
+}
+
+static bool deliver(const wsf_mesh_effects *out, wsf_inbox *inbox, wsfan_message *message) {
+    if (out->headroom_bytes == 0 || (!message->taken && !message->shared)) {
+        message->taken = true;
+        return wsf_inbox_put_message(inbox, message);
+    }
+    /* The headroom is written by the loop that has it, and not while peers are sent it: another loop
+     * gets a copy. */
+    wsfan_message *copy = wsf_message_clone(message);
+    wsfan_message_unref(message);
+    if (copy != NULL)
+        return wsf_inbox_put_message(inbox, copy);
+    wsf_inbox_note_gap(inbox, 1);
+    return false;
+}
+
+static bool on_deliver(void *user, unsigned loop, wsfan_message *message) {
+    wsf_mesh_effects *out = user;
+    wsf_inbox *inbox = out->inboxes[loop];
+    out->fresh |= UINT64_C(1) << loop;
+    uint64_t replaced = inbox->replaced;
+    bool taken = deliver(out, inbox, message);
+    wsf_core_count_drop(out->core, WSFAN_DROP_REPLACED, inbox->replaced - replaced);
+    return taken;
+}
+
+void wsf_mesh_effects_flush(wsf_mesh_effects *out) {
+    for (unsigned i = 0; out->fresh != 0; i++, out->fresh >>= 1)
+        if ((out->fresh & 1) != 0 && out->inboxes[i] != NULL)
+            wsf_inbox_flush(out->inboxes[i]);
+}
+
+static void on_joined(void *user, wsf_ticket *ticket) {
+    wsf_mesh_effects *out = user;
+    if (out->inboxes[ticket->loop] != NULL)
+        wsf_inbox_put_ticket(out->inboxes[ticket->loop], ticket);
+    else
+        wsf_ticket_free(ticket);
+}
+
+static void on_peer(void *user, uint64_t loops, const wsfan_peer *peer) {
+    wsf_mesh_effects *out = user;
+    for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
+        if ((loops >> i & 1) != 0 && !wsf_inbox_put_peer(out->inboxes[i], peer))
+            wsf_core_count_drop(out->core, WSFAN_DROP_EVENT, 1);
+}
+
+static void on_gap(void *user, const wsfan_gap *gap) {
+    wsf_mesh_effects *out = user;
+    for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
+        if (out->inboxes[i] != NULL && !wsf_inbox_put_gap(out->inboxes[i], gap))
+            wsf_core_count_drop(out->core, WSFAN_DROP_EVENT, 1);
+}
+
+static void on_result(void *user, wsf_receipt *receipt) {
+    wsf_inbox *inbox = receipt->inbox;
+    (void)user;
+    wsf_inbox_put_result(inbox, receipt);
+    wsf_inbox_unref(inbox);
+}
+
+static void on_view(void *user, wsf_view *view) {
+    wsf_mesh_effects *out = user;
+    wsf_view_unref(out->view);
+    out->view = wsf_view_ref(view);
+    for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
+        if (out->inboxes[i] != NULL)
+            wsf_inbox_put_view(out->inboxes[i], view);
+}
+
+static void on_shed(void *user, uint32_t permille) {
+    wsf_mesh_effects *out = user;
+    for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
+        if (out->inboxes[i] != NULL)
+            wsf_inbox_put_shed(out->inboxes[i], permille);
+}
+
+static uint64_t on_sessions(void *user) {
+    wsf_mesh_effects *out = user;
+    uint64_t sessions = 0;
+    for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
+        if (out->inboxes[i] != NULL)
+            sessions += atomic_load(&out->inboxes[i]->sessions);
+    return sessions;
+}
+
+/* What was accepted before stands before this command in the queue. */
+static void on_quiet(void *user) {
+    wsf_mesh_effects *out = user;
+    wsf_queue_close_bounded(&out->mailbox->queue);
+    wsf_mailbox_post(out->mailbox, out->quiet);
+}
+
+static void on_drained(void *user, int status) {
+    wsf_mesh_effects *out = user;
+    for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
+        if (out->inboxes[i] != NULL)
+            wsf_inbox_put_drained(out->inboxes[i], status);
+}
+
+static void on_errand(void *user, unsigned loop, wsf_loop_call *loop_call) {
+    wsf_mesh_effects *out = user;
+    if (!wsf_inbox_put_call(out->inboxes[loop], loop_call))
+        wsf_call_unref(wsf_loop_call_end(loop_call)); /* its sessions are gone */
+}
+
+static void on_reply(void *user, wsf_request *request) {
+    wsf_inbox *inbox = request->inbox;
+    (void)user;
+    if (inbox != NULL)
+        wsf_inbox_put_reply(inbox, request);
+    else
+        wsf_request_free(request);
+    wsf_inbox_unref(inbox);
+}
+
+static void on_presence(void *user, wsf_presence_events *events) {
+    wsf_inbox_put_presence(((wsf_mesh_effects *)user)->inboxes[events->loop], events);
+}
+
+static void on_probe(void *user, uint64_t node, const char *endpoint) {
+    wsf_sockets_probe(((wsf_mesh_effects *)user)->sockets, node, endpoint);
+}
+
+wsf_effects wsf_mesh_effects_effects(wsf_mesh_effects *out) {
+    return (wsf_effects){ out,         on_connect, on_disconnect, on_seek, on_send,
+                          on_deliver,  on_joined,  on_peer,       on_gap,  on_result,
+                          on_presence, on_errand,  on_reply,      on_view, on_shed,
+                          on_sessions, on_quiet,   on_drained,    on_probe };
+}
+
+void wsf_mesh_effects_add_loop(wsf_mesh_effects *out, unsigned loop, wsf_inbox *inbox) {
+    out->inboxes[loop] = inbox;
+    if (out->view != NULL)
+        wsf_inbox_put_view(inbox, out->view);
+    wsf_core_add_loop(out->core, loop);
+}
+
+void wsf_mesh_effects_remove_loop(wsf_mesh_effects *out, unsigned loop) {
+    wsf_core_remove_loop(out->core, loop);
+    wsf_inbox_flush(out->inboxes[loop]);
+    wsf_inbox_unref(out->inboxes[loop]);
+    out->inboxes[loop] = NULL;
+}

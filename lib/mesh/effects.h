@@ -1,0 +1,29 @@
+/* Where the core's effects go: to the sockets, and to the inboxes of loops. Under the lock of the mesh. */
+#ifndef WSF_MESH_EFFECTS_H
+#define WSF_MESH_EFFECTS_H
+
+#include "core/core.h"
+#include "exchange/inbox.h"
+#include "mesh/socket.h"
+
+typedef struct {
+    wsf_core *core;
+    wsf_sockets *sockets; /* NULL: local only */
+    wsf_inbox *inboxes[WSF_LOOPS_MAX];
+    uint64_t fresh; /* bits of inboxes with something to flush */
+    uint32_t headroom_bytes;
+    wsf_view *view;       /* the newest; NULL: none yet */
+    wsf_mailbox *mailbox; /* of the mesh: */
+    wsf_item *quiet;      /* what is posted there when nothing is accepted any more */
+} wsf_mesh_effects;
+
+wsf_effects wsf_mesh_effects_effects(wsf_mesh_effects *outlets);
+
+/* Loops get what came for them in one step. */
+void wsf_mesh_effects_flush(wsf_mesh_effects *outlets);
+
+/* Takes over a reference to the inbox. */
+void wsf_mesh_effects_add_loop(wsf_mesh_effects *outlets, unsigned loop, wsf_inbox *inbox);
+void wsf_mesh_effects_remove_loop(wsf_mesh_effects *outlets, unsigned loop);
+
+#endif

@@ -1,0 +1,100 @@
+/* The mesh thread of a node: runs the core under a clock and real sockets. */
+#ifndef WSF_MESH_MESH_H
+#define WSF_MESH_MESH_H
+
+#include "core/core.h"
+#include "exchange/inbox.h"
+#include "mesh/keyring.h"
+
+typedef struct wsf_mesh wsf_mesh;
+
+typedef struct {
+    const char *endpoint;     /* NULL: no sockets */
+    const char *advertise;    /* NULL: found out */
+    const char *const *peers; /* addresses, no names */
+    size_t peers_count;
+    uint64_t publish_queue_bytes_max;
+    uint32_t publish_queue_count_max;
+    uint32_t close_ms_max;
+    wsf_keys *keys; /* NULL: plain text; else taken over by the mesh once it is open */
+} wsf_mesh_config;
+
+/* What loops post. PUBLISH is a wsfan_message, JOIN and LEAVE a wsf_ticket, the rest a
+ * wsf_mesh_command. The mesh thread takes over what it is sent; a JOIN comes back by the inbox. */
+typedef enum {
+    WSF_MESH_PUBLISH,
+    WSF_MESH_JOIN,
+    WSF_MESH_LEAVE,
+    WSF_MESH_ADD_LOOP,
+    WSF_MESH_REMOVE_LOOP,
+    WSF_MESH_DRAIN,      /* in wsf_mesh_command.ms */
+    WSF_MESH_QUIET,      /* behind the last publish */
+    WSF_MESH_LOOPS_DONE, /* the loops_item of a wsf_receipt, with a reference to it */
+    WSF_MESH_ASK,        /* a wsf_request */
+    WSF_MESH_THROUGH,    /* a wsf_call, with a reference to it */
+    WSF_MESH_REPLY,      /* a wsf_mesh_reply */
+    WSF_MESH_PRESENT,    /* a wsf_presence_session by its `begin`, */
+    WSF_MESH_ABSENT,     /* and by its `end` */
+    WSF_MESH_NEWS_DONE,  /* a wsf_presence_events that was dispatched */
+    WSF_MESH_STOP
+} wsf_mesh_kind;
+
+typedef struct {
+    wsf_item item;
+    wsf_inbox *inbox; /* of ADD_LOOP: a reference for the mesh */
+    unsigned loop;
+    uint32_t ms;
+} wsf_mesh_command;
+
+/* The host's answer to a request. */
+typedef struct {
+    wsf_item item;
+    uint64_t token;
+    void *payload; /* from wsf_alloc() */
+    size_t payload_size;
+} wsf_mesh_reply;
+
+/* core: its endpoint is set here. WSFAN_OK, or what sockets and threads may refuse. */
+int wsf_mesh_open(wsf_mesh **mesh, const wsf_mesh_config *config, const wsf_core_config *core);
+
+/* Blocks until everything is delivered and goodbye is said, bounded by close_ms_max and 200 ms. All
+ * loops have been removed. */
+void wsf_mesh_close(wsf_mesh *mesh);
+
+const char *wsf_mesh_endpoint(const wsf_mesh *mesh); /* "" without sockets */
+
+/* [any] Never fails: what is posted is bounded by what exists. */
+void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item);
+
+/* [any] Makes a message of its parts and takes it in. receipt: taken over, also on error; NULL: none.
+ * WSFAN_EAGAIN, WSFAN_ECLOSED: refused. WSFAN_ENOMEM. */
+int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt);
+
+/* [any] Take it over. WSFAN_EAGAIN: refused, and released. */
+int wsf_mesh_ask(wsf_mesh *mesh, wsf_request *request);
+int wsf_mesh_reply_to(wsf_mesh *mesh, wsf_mesh_reply *reply);
+
+/* [any] Names the endpoints of one source, see wsf_core_name_endpoints(). Copied; a set that the mesh
+ * thread has not taken yet is replaced. WSFAN_ENOMEM, or WSFAN_OK. */
+int wsf_mesh_name_endpoints(wsf_mesh *mesh, unsigned source, const char *const *endpoints,
+                            size_t count);
+
+/* [any] See wsf_core_names_known(); after the set that they led to. */
+void wsf_mesh_names_known(wsf_mesh *mesh);
+
+/* [any] Begins to drain; WSFAN_ENOMEM. */
+int wsf_mesh_drain(wsf_mesh *mesh, uint32_t ms);
+int wsf_mesh_ready(wsf_mesh *mesh);
+wsf_view *wsf_mesh_view(wsf_mesh *mesh); /* a reference; NULL: out of memory */
+/* [any] Takes over the keys, which a newer set may replace before they are used. The mesh was opened
+ * with keys, and its own is the same. */
+void wsf_mesh_set_keys(wsf_mesh *mesh, wsf_keys *keys);
+
+/* [any] */
+void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats);
+size_t wsf_mesh_peers(wsf_mesh *mesh, wsfan_peer_stats *peers, size_t capacity);
+void wsf_mesh_count(wsf_mesh *mesh, uint64_t chat_hash, wsfan_count *count);
+void wsf_mesh_visit(wsf_mesh *mesh, uint64_t chat_hash, uint64_t *cursor, uint32_t max,
+                    void (*each)(void *user, const wsfan_member *member), void *user);
+
+#endif

@@ -1,0 +1,570 @@
+/* The only file that knows ZeroMQ, besides auth.c. Hazards of libzmq 4.3.4 that shape it:
+ * - A connecting SUB with a heartbeat of its own aborts the process when it reaches RCVHWM. So only
+ *   the XPUB has one, and no socket has a high-water mark: links bound what is under way.
+ * - With the default linger zmq_ctx_term() blocks for ever.
+ * - A peer that speaks ZMTP 1.0 (any bytes that do not begin with 0xff look like one) can abort the
+ *   process in zmtp_engine.cpp, "Resource temporarily unavailable", because a subscription is made
+ *   up for it that may find no pipe. With a ZAP domain set such peers are turned away first.
+ * - zmq_bind() removes what stands at the path of an ipc endpoint, be it a file or the socket of a
+ *   node that is alive.
+ * - A connection whose handshake failed (another key, a stranger at the other end) is never tried
+ *   again by libzmq. So we make a new socket where nothing has come for a while.
+ * - Where libzmq finds no descriptor or thread for its own threads it ends the process.
+ * - A half-sent message of two parts is thrown away when its connection ends, or the process is where
+ *   that cannot be done: see docs/design.md.
+ * - I/O threads inherit the signal mask of the thread that makes the first socket. */
+#include "mesh/socket.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <wsfan/wsfan.h>
+#include <zmq.h>
+
+#include "base/hash.h"
+#include "base/interfaces.h"
+#include "base/memory.h"
+#include "base/preflight.h"
+#include "mesh/admission.h"
+#include "mesh/connection.h"
+#include "mesh/tcp_probe.h"
+
+enum {
+    SUBSCRIPTION_SIZE_MAX = 256, /* what an XPUB takes in */
+    INITIATE_SIZE_MAX = 512, /* the same with keys: the handshake of CURVE has a command of 285 */
+    SHARE_COUNT = 64,        /* frames of one socket before the next has its turn */
+    HEARTBEAT_INTERVAL_MS = 2000,
+    HEARTBEAT_TIMEOUT_MS = 6000,
+    DENIED_COUNT = 256,
+    CONTEXT_DESCRIPTORS =
+        24,              /* of the context, its threads, our sockets, the port and its door; with
+                                 some to spare for the first connections */
+    CONTEXT_THREADS = 4, /* reaper, I/O, the door's, and the mesh thread that follows */
+    RECEIVED_BYTES_MAX = 2 * 1024, /* of a connection to our port, in the kernel, not read yet */
+    WATCHED_MAX = WSF_WATCH_KNOCKS + WSF_TCP_PROBES_MAX + WSF_TRIALS_MAX
+};
+
+struct wsf_sockets {
+    void *publisher;
+    wsf_admission *admission;      /* NULL: for ipc, whose files say who may connect */
+    bool publisher_unread;         /* there may be something to read, */
+    bool auth_unread;              /* and the same */
+    uint32_t denied[DENIED_COUNT]; /* subscriptions, by a hash of their topic */
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
+    void *received; /* the next frame is read into this; NULL: not made yet */
+    wsf_connections connections;
+    wsf_tcp_probes knocks;
+    int events_count; /* found by the wait, and not noted yet; the waiting thread's alone */
+    struct epoll_event events[WATCHED_MAX];
+};
+
+/* -------------------------------------------------------------------------------------- opening */
+
+static int bind_error(void) {
+    switch (errno) {
+    case EADDRINUSE:
+        return WSFAN_EADDRINUSE;
+    case EADDRNOTAVAIL:
+    case ENODEV:
+    case EACCES:
+    case ENOENT:
+    case ENOTDIR:
+    case ENAMETOOLONG:
+        return WSFAN_EADDR;
+    case EINVAL:
+    case EPROTONOSUPPORT:
+        return WSFAN_EENDPOINT;
+    case ENOMEM:
+        return WSFAN_ENOMEM;
+    default:
+        return WSFAN_ESYSTEM;
+    }
+}
+
+/* Whether an ipc endpoint may be bound: nothing is at its path, or a socket that nobody listens at
+ * any more. Two nodes that start at the very same time may both be told yes. */
+static int check_path(const char *endpoint) {
+    enum { SCHEME_SIZE = 6 };
+    struct sockaddr_un address = { .sun_family = AF_UNIX };
+    const char *path = endpoint + SCHEME_SIZE;
+    size_t size = strlen(endpoint) - SCHEME_SIZE;
+    struct stat status;
+    if (strncmp(endpoint, "ipc://", SCHEME_SIZE) != 0 || *path == '@' || lstat(path, &status) != 0)
+        return WSFAN_OK;
+    if (!S_ISSOCK(status.st_mode) || size >= sizeof address.sun_path)
+        return WSFAN_EADDR;
+    memcpy(address.sun_path, path, size);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return WSFAN_ESYSTEM;
+    int result = connect(fd, (const struct sockaddr *)&address, sizeof address);
+    int reason = result == 0 ? 0 : errno;
+    close(fd);
+    if (reason == ECONNREFUSED || reason == ENOENT)
+        return WSFAN_OK;
+    return reason == EACCES ? WSFAN_EADDR : WSFAN_EADDRINUSE;
+}
+
+/* What peers may be told: "" where no address that is bound is of use to them. */
+static void find_own_endpoint(wsf_sockets *sockets, uint16_t *port) {
+    char bound[256];
+    char host[WSF_INTERFACE_HOST_SIZE];
+    size_t size = sizeof bound;
+    if (zmq_getsockopt(sockets->publisher, ZMQ_LAST_ENDPOINT, bound, &size) != 0)
+        bound[0] = '\0';
+    const char *colon = strrchr(bound, ':');
+    *port = colon != NULL ? (uint16_t)strtoul(colon + 1, NULL, 10) : 0;
+    bool all4 = strncmp(bound, "tcp://0.0.0.0:", 14) == 0;
+    bool all = strncmp(bound, "tcp://[::]:", 11) == 0; /* of both families */
+    if ((all4 || all) && wsf_interfaces_address(NULL, all, host))
+        snprintf(sockets->endpoint, sizeof sockets->endpoint, "tcp://%s%s", host, colon);
+    else if (wsf_endpoint_to_tell(bound, strlen(bound)))
+        snprintf(sockets->endpoint, sizeof sockets->endpoint, "%.*s", WSF_ENDPOINT_SIZE_MAX, bound);
+}
+
+/* An interface is bound by its address. */
+static int write_to_bind(const char *endpoint, char to_bind[WSF_ENDPOINT_SIZE_MAX + 1]) {
+    char name[WSF_ENDPOINT_SIZE_MAX + 1];
+    char host[WSF_INTERFACE_HOST_SIZE];
+    wsf_endpoint_to_bind(endpoint, to_bind);
+    if (!wsf_endpoint_names_host(to_bind, name) || !wsf_interfaces_has(name))
+        return WSFAN_OK;
+    if (!wsf_interfaces_address(name, true, host))
+        return WSFAN_EADDR;
+    snprintf(to_bind, WSF_ENDPOINT_SIZE_MAX + 1, "tcp://%s%s", host, strrchr(endpoint, ':'));
+    return WSFAN_OK;
+}
+
+static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
+    const wsf_connections *shared = &sockets->connections;
+    sockets->publisher = zmq_socket(shared->context, ZMQ_XPUB);
+    if (sockets->publisher == NULL)
+        return errno == ENOMEM ? WSFAN_ENOMEM : WSFAN_ESYSTEM;
+    char to_bind[WSF_ENDPOINT_SIZE_MAX + 1];
+    int error = write_to_bind(endpoint, to_bind);
+    if (error != WSFAN_OK)
+        return error;
+    wsf_zmq_set_common(sockets->publisher,
+                       shared->auth != NULL ? INITIATE_SIZE_MAX : SUBSCRIPTION_SIZE_MAX, to_bind);
+    wsf_zmq_set_int(sockets->publisher, ZMQ_XPUB_VERBOSER, 1);
+    wsf_zmq_set_int(sockets->publisher, ZMQ_HEARTBEAT_IVL, HEARTBEAT_INTERVAL_MS);
+    wsf_zmq_set_int(sockets->publisher, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
+    /* The other side hangs up too when it hears nothing for so long. */
+    wsf_zmq_set_int(sockets->publisher, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
+    wsf_zmq_set_int(sockets->publisher, ZMQ_RCVBUF, RECEIVED_BYTES_MAX);
+    zmq_setsockopt(sockets->publisher, ZMQ_ZAP_DOMAIN, "wsfan", 5);
+    if (shared->auth != NULL && !wsf_auth_listen(shared->auth, sockets->publisher))
+        return WSFAN_ESYSTEM;
+    if ((error = check_path(endpoint)) != WSFAN_OK)
+        return error;
+    bool tcp = strncmp(endpoint, "tcp:", 4) == 0;
+    if (tcp && (error = wsf_admission_open(&sockets->admission, shared->context,
+                                           sockets->publisher)) != WSFAN_OK)
+        return error;
+    if (zmq_bind(sockets->publisher, to_bind) != 0)
+        return bind_error();
+    uint16_t port;
+    find_own_endpoint(sockets, &port);
+    return tcp ? wsf_admission_watch(sockets->admission, port) : WSFAN_OK;
+}
+
+/* The handler is there before anybody can connect. */
+static int open_context(wsf_connections *shared) {
+    int error = wsf_preflight_check(CONTEXT_DESCRIPTORS, CONTEXT_THREADS);
+    if (error != WSFAN_OK)
+        return error;
+    shared->context = zmq_ctx_new();
+    if (shared->context == NULL)
+        return errno == ENOMEM ? WSFAN_ENOMEM : WSFAN_ESYSTEM;
+    if (shared->keys == NULL)
+        return WSFAN_OK;
+    return wsf_auth_open(&shared->auth, shared->context, shared->keys);
+}
+
+static int watch_all(wsf_sockets *sockets, int wake_fd) {
+    const wsf_connections *shared = &sockets->connections;
+    struct epoll_event wake = { .events = EPOLLIN, .data.u32 = WSF_WATCH_WAKE };
+    bool watched = epoll_ctl(shared->watch_fd, EPOLL_CTL_ADD, wake_fd, &wake) == 0 &&
+                   wsf_zmq_watch(shared->watch_fd, sockets->publisher, WSF_WATCH_PUBLISHER) &&
+                   (shared->auth == NULL ||
+                    wsf_zmq_watch(shared->watch_fd, wsf_auth_socket(shared->auth), WSF_WATCH_AUTH));
+    sockets->publisher_unread = true;
+    sockets->auth_unread = shared->auth != NULL;
+    return watched ? WSFAN_OK : WSFAN_ESYSTEM;
+}
+
+int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_size_max,
+                     const wsf_keys *keys, int wake_fd) {
+    wsf_sockets *sockets = wsf_alloc_zero(1, sizeof *sockets);
+    if (sockets == NULL)
+        return WSFAN_ENOMEM;
+    wsf_connections *shared = &sockets->connections;
+    shared->frame_size_max = (int64_t)frame_size_max;
+    shared->keys = keys;
+    shared->trials_max = wsf_preflight_share(WSF_TRIALS_PART, WSF_TRIALS_MAX);
+    shared->watch_fd = epoll_create1(EPOLL_CLOEXEC);
+    sockets->knocks.watch_fd = shared->watch_fd;
+    sockets->knocks.watch_number = WSF_WATCH_KNOCKS;
+    int error = shared->watch_fd >= 0 ? WSFAN_OK : WSFAN_ESYSTEM;
+
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, &before);
+    if (error == WSFAN_OK)
+        error = open_context(shared);
+    if (error == WSFAN_OK)
+        error = open_publisher(sockets, endpoint);
+    if (error == WSFAN_OK)
+        error = watch_all(sockets, wake_fd);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+
+    if (error != WSFAN_OK) {
+        int saved = errno;
+        wsf_sockets_close(sockets, 0);
+        errno = saved;
+        return error;
+    }
+    *out = sockets;
+    return WSFAN_OK;
+}
+
+void wsf_sockets_close(wsf_sockets *sockets, int linger_ms) {
+    if (sockets == NULL)
+        return;
+    wsf_connections *shared = &sockets->connections;
+    for (uint32_t i = 0; i < shared->used; i++)
+        wsf_connections_hang_up(shared, i);
+    wsf_tcp_probes_end(&sockets->knocks);
+    if (sockets->received != NULL)
+        wsf_buffer_unref(sockets->received);
+    wsf_admission_close(sockets->admission);
+    if (sockets->publisher != NULL) {
+        wsf_zmq_set_int(sockets->publisher, ZMQ_LINGER, linger_ms);
+        zmq_close(sockets->publisher);
+    }
+    wsf_auth_close(shared->auth);
+    if (shared->context != NULL)
+        while (zmq_ctx_term(shared->context) != 0 && errno == EINTR)
+            continue;
+    if (shared->watch_fd >= 0)
+        close(shared->watch_fd);
+    wsf_free(sockets);
+}
+
+uint64_t wsf_sockets_ended(const wsf_sockets *sockets) {
+    return sockets->admission != NULL ? wsf_admission_ended(sockets->admission) : 0;
+}
+
+const char *wsf_sockets_endpoint(const wsf_sockets *sockets) {
+    return sockets->endpoint;
+}
+
+/* ---------------------------------------------------------------------------------- connections */
+
+void wsf_sockets_subscribe_to(wsf_sockets *sockets, const void *inbox, size_t inbox_size,
+                              const void *introduction, size_t introduction_size) {
+    wsf_connections *shared = &sockets->connections;
+    assert(inbox_size <= WSF_SUBSCRIBED_SIZE_MAX && introduction_size <= WSF_SUBSCRIBED_SIZE_MAX);
+    memcpy(shared->inbox, inbox, inbox_size);
+    memcpy(shared->introduction, introduction, introduction_size);
+    shared->inbox_size = inbox_size;
+    shared->introduction_size = introduction_size;
+}
+
+void wsf_sockets_connect(wsf_sockets *sockets, uint32_t number, const char *endpoint,
+                         uint32_t identity) {
+    wsf_connections_dial(&sockets->connections, number, endpoint, identity);
+}
+
+void wsf_sockets_seek(wsf_sockets *sockets, uint32_t number, uint32_t identity) {
+    wsf_connections_seek(&sockets->connections, number, identity);
+}
+
+void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t number) {
+    wsf_connections_hang_up(&sockets->connections, number);
+}
+
+void wsf_sockets_probe(wsf_sockets *sockets, uint64_t node, const char *endpoint) {
+    wsf_tcp_probes_begin(&sockets->knocks, node, endpoint, wsf_monotonic_ms());
+}
+
+void wsf_sockets_set_keys(wsf_sockets *sockets, const wsf_keys *keys) {
+    wsf_auth_set_keys(sockets->connections.auth, keys);
+    wsf_connections_set_keys(&sockets->connections, keys);
+}
+
+/* -------------------------------------------------------------------------------------- traffic */
+
+static void give_back(void *data, void *frame) {
+    (void)data;
+    wsf_buffer_unref(frame);
+}
+
+/* False: nothing was sent. Without memory an empty part goes in the place of the second, so that
+ * there is one: the receiver drops the frame, and asks for it. */
+static bool send_part(wsf_sockets *sockets, wsf_buffer *part, int flags, bool needed) {
+    zmq_msg_t message;
+    wsf_buffer_ref(part);
+    if (zmq_msg_init_data(&message, part->data, part->size, give_back, part) != 0) {
+        wsf_buffer_unref(part);
+        if (!needed)
+            return false;
+        zmq_msg_init(&message);
+    }
+    if (zmq_msg_send(&message, sockets->publisher, ZMQ_DONTWAIT | flags) >= 0)
+        return true;
+    zmq_msg_close(&message);
+    return false;
+}
+
+void wsf_sockets_send(wsf_sockets *sockets, wsf_buffer *frame) {
+    sockets->publisher_unread = true; /* in sending ZeroMQ looks at what has come */
+    if (send_part(sockets, frame, frame->rest != NULL ? ZMQ_SNDMORE : 0, false) &&
+        frame->rest != NULL)
+        send_part(sockets, frame->rest, 0, true);
+}
+
+/* ------------------------------------------------------------------------------------- waiting */
+
+uint64_t wsf_sockets_deadline(wsf_sockets *sockets) {
+    const wsf_connections *connections = &sockets->connections;
+    if (sockets->publisher_unread)
+        sockets->publisher_unread = wsf_zmq_readable(sockets->publisher);
+    if (sockets->publisher_unread || sockets->auth_unread)
+        return 0;
+    for (uint32_t i = 0; i < connections->used; i++)
+        if (connections->list[i].unread)
+            return 0;
+    uint64_t knocks_ms = wsf_tcp_probes_deadline(&sockets->knocks);
+    uint64_t connections_ms = wsf_connections_deadline(connections);
+    return knocks_ms < connections_ms ? knocks_ms : connections_ms;
+}
+
+bool wsf_sockets_wait(wsf_sockets *sockets, int timeout_ms) {
+    bool woken = false;
+    int count = epoll_wait(sockets->connections.watch_fd, sockets->events, WATCHED_MAX, timeout_ms);
+    sockets->events_count = count > 0 ? count : 0;
+    for (int i = 0; i < count; i++)
+        woken = woken || sockets->events[i].data.u32 == WSF_WATCH_WAKE;
+    return woken;
+}
+
+/* A connection may be another by now: then it is looked at in vain. */
+static void note_events(wsf_sockets *sockets) {
+    for (int i = 0; i < sockets->events_count; i++) {
+        uint32_t number = sockets->events[i].data.u32;
+        if (number == WSF_WATCH_PUBLISHER)
+            sockets->publisher_unread = true;
+        else if (number == WSF_WATCH_AUTH)
+            sockets->auth_unread = true;
+        else if (number < WSF_CONNECTIONS_COUNT_MAX)
+            sockets->connections.list[number].unread = true;
+        else if (number >= WSF_WATCH_KNOCKS)
+            wsf_tcp_probes_note(&sockets->knocks, number - WSF_WATCH_KNOCKS);
+    }
+    sockets->events_count = 0;
+}
+
+/* ------------------------------------------------------------------------------------ receiving */
+
+/* A notice without a user is of a connection that has ended, and may be about a subscription that
+ * was denied. A malicious peer with denied ones can make us miss that another's connection has
+ * ended, which its silence tells a little later; it cannot make us think so. */
+static uint32_t *denials(wsf_sockets *sockets, const uint8_t *topic, size_t size) {
+    uint32_t hash = 2166136261; /* FNV-1a (Fowler, Noll, Vo) */
+    for (size_t i = 0; i < size; i++)
+        hash = (hash ^ topic[i]) * 16777619;
+    return &sockets->denied[hash % DENIED_COUNT];
+}
+
+/* Whether a peer may subscribe to that, and may go on doing so by this connection. */
+static bool is_in_order(wsf_sockets *sockets, zmq_msg_t *notice, const char *user,
+                        const wsf_sockets_handler *handler) {
+    const uint8_t *data = zmq_msg_data(notice);
+    uint32_t identity = user != NULL ? wsf_hash_identity(user) : 0;
+    bool known = user == NULL || wsf_keys_find(sockets->connections.keys, user) >= 0;
+    bool in_order = known && handler->may_subscribe(handler->user, identity, data + 1,
+                                                    zmq_msg_size(notice) - 1);
+    if (sockets->admission == NULL || data[0] == 0)
+        return in_order;
+    int descriptor = zmq_msg_get(notice, ZMQ_SRCFD);
+    wsf_admission_verdict verdict = wsf_admission_judge(sockets->admission, descriptor, identity,
+                                                        in_order);
+    if (verdict == WSF_ADMISSION_OFFENDS && user != NULL)
+        wsf_auth_shut_out(sockets->connections.auth, user);
+    return verdict == WSF_ADMISSION_COUNTS;
+}
+
+/* Whether the notice counts. Where there are keys the publisher's socket leaves it to us whom it
+ * sends a topic, so that nobody reads what is for somebody else. */
+static bool admit(wsf_sockets *sockets, zmq_msg_t *notice, const wsf_sockets_handler *handler) {
+    const uint8_t *data = zmq_msg_data(notice);
+    const uint8_t *topic = data + 1;
+    size_t size = zmq_msg_size(notice) - 1;
+    bool keyed = sockets->connections.auth != NULL;
+    const char *user = zmq_msg_gets(notice, "User-Id");
+    uint32_t *denied = denials(sockets, topic, size);
+    bool subscribed = data[0] == 1;
+    if (zmq_msg_gets(notice, "Socket-Type") == NULL) { /* its connection has ended */
+        if (subscribed || *denied == 0)
+            return !subscribed;
+        --*denied;
+        return false;
+    }
+    bool allowed = (user != NULL) == keyed && is_in_order(sockets, notice, user, handler);
+    int option = subscribed ? ZMQ_SUBSCRIBE : ZMQ_UNSUBSCRIBE;
+    if (allowed && keyed)
+        allowed = zmq_setsockopt(sockets->publisher, option, topic, size) == 0;
+    if (!allowed && subscribed && *denied < UINT32_MAX)
+        ++*denied;
+    else if (!allowed && !subscribed && *denied > 0)
+        --*denied;
+    return allowed;
+}
+
+/* What is no subscription no peer sends. */
+static void turn_out(wsf_sockets *sockets, zmq_msg_t *message) {
+    if (sockets->admission != NULL && zmq_msg_gets(message, "Socket-Type") != NULL)
+        wsf_admission_judge(sockets->admission, zmq_msg_get(message, ZMQ_SRCFD), 0, false);
+}
+
+static void receive_subscriptions(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
+    zmq_msg_t message;
+    zmq_msg_init(&message);
+    int count = 0;
+    while (count < SHARE_COUNT && zmq_msg_recv(&message, sockets->publisher, ZMQ_DONTWAIT) >= 0) {
+        const uint8_t *data = zmq_msg_data(&message);
+        size_t size = zmq_msg_size(&message);
+        bool notice = size > 0 && data[0] <= 1;
+        if (notice && admit(sockets, &message, handler)) {
+            handler->subscription(handler->user, data[0] == 1, data + 1, size - 1);
+        } else {
+            handler->stray(handler->user);
+            if (!notice)
+                turn_out(sockets, &message);
+        }
+        count++;
+    }
+    zmq_msg_close(&message);
+    sockets->publisher_unread = count == SHARE_COUNT;
+}
+
+/* A frame in the memory that ZeroMQ received it into. */
+typedef struct {
+    wsf_buffer buffer;
+    zmq_msg_t message;
+} received;
+
+static void release_received(wsf_buffer *buffer) {
+    received *frame = (received *)buffer;
+    zmq_msg_close(&frame->message);
+    wsf_free(frame);
+}
+
+static received *new_received(void) {
+    received *part = wsf_alloc(sizeof *part);
+    if (part == NULL)
+        return NULL;
+    memset(&part->buffer, 0, sizeof part->buffer);
+    atomic_init(&part->buffer.refs, 1);
+    part->buffer.release = release_received;
+    zmq_msg_init(&part->message);
+    return part;
+}
+
+static bool receive_part(received *part, void *socket) {
+    if (zmq_msg_recv(&part->message, socket, ZMQ_DONTWAIT) < 0)
+        return false;
+    part->buffer.data = zmq_msg_data(&part->message);
+    part->buffer.size = part->buffer.capacity = (uint32_t)zmq_msg_size(&part->message);
+    return true;
+}
+
+/* Reads what is left of a message. */
+static void drain(void *socket) {
+    zmq_msg_t part;
+    zmq_msg_init(&part);
+    while (zmq_msg_recv(&part, socket, ZMQ_DONTWAIT) >= 0 && zmq_msg_more(&part))
+        continue;
+    zmq_msg_close(&part);
+}
+
+/* The second part, if there is one: ZeroMQ has all parts before it gives the first. False: there are
+ * more, or there is no memory; the frame is void then. */
+static bool receive_rest(received *frame, void *socket) {
+    if (!zmq_msg_more(&frame->message))
+        return true;
+    received *rest = new_received();
+    if (rest != NULL && receive_part(rest, socket)) {
+        frame->buffer.rest = &rest->buffer;
+        if (!zmq_msg_more(&rest->message))
+            return true;
+    } else if (rest != NULL) {
+        wsf_buffer_unref(&rest->buffer);
+    }
+    drain(socket);
+    return false;
+}
+
+/* Whether there was one. What the handler did not keep is read into again. */
+static bool receive_frame(wsf_sockets *sockets, void *socket, uint32_t number,
+                          const wsf_sockets_handler *handler) {
+    received *frame = sockets->received;
+    if (frame == NULL) {
+        frame = sockets->received = new_received();
+        if (frame == NULL)
+            return false; /* it waits until there is memory */
+    }
+    if (!receive_part(frame, socket))
+        return false;
+    wsf_connection *from = &sockets->connections.list[number];
+    wsf_connections_heard(from);
+    if (receive_rest(frame, socket))
+        handler->frame(handler->user, number, from->identity, &frame->buffer);
+    else
+        handler->stray(handler->user);
+    if (atomic_load(&frame->buffer.refs) > 1) {
+        wsf_buffer_unref(&frame->buffer);
+        sockets->received = NULL;
+    } else {
+        wsf_buffer_drop_rest(&frame->buffer);
+        zmq_msg_close(&frame->message);
+        zmq_msg_init(&frame->message);
+    }
+    return true;
+}
+
+static void receive_frames(wsf_sockets *sockets, uint32_t number,
+                           const wsf_sockets_handler *handler) {
+    /* The handler may hang up, and dial again, while we read. */
+    wsf_connection *from = &sockets->connections.list[number];
+    void *socket = from->socket;
+    int count = 0;
+    while (count < SHARE_COUNT && socket != NULL && from->socket == socket &&
+           receive_frame(sockets, socket, number, handler))
+        count++;
+    if (from->socket == socket) /* without memory for the next one it stays unread too */
+        from->unread = count == SHARE_COUNT || sockets->received == NULL;
+}
+
+void wsf_sockets_receive(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
+    note_events(sockets);
+    if (sockets->auth_unread)
+        sockets->auth_unread = wsf_auth_answer(sockets->connections.auth);
+    if (sockets->publisher_unread)
+        receive_subscriptions(sockets, handler);
+    for (uint32_t i = 0; i < sockets->connections.used; i++)
+        if (sockets->connections.list[i].unread)
+            receive_frames(sockets, i, handler);
+    wsf_connections_renew(&sockets->connections);
+    wsf_tcp_probes_tell(&sockets->knocks, wsf_monotonic_ms(), handler->probed, handler->user);
+}

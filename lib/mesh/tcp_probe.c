@@ -1,0 +1,123 @@
+/* Answers for finding out whether anybody listens at an address, without waiting. What is refused at once,
+ * as on the same machine, is told later too: whoever asks is not told while it asks. */
+#include "mesh/tcp_probe.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "base/endpoint.h"
+
+enum { ANSWER_MS = 1000, SCHEME_SIZE = 6 };
+
+/* False: it is no address. */
+static bool read_address(const char *endpoint, struct sockaddr_storage *address, socklen_t *size) {
+    char host[WSF_ENDPOINT_SIZE_MAX + 1];
+    char port[8];
+    unsigned number;
+    struct addrinfo *found;
+    struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV,
+                                .ai_socktype = SOCK_STREAM };
+    memset(address, 0, sizeof *address);
+    if (strncmp(endpoint, "ipc://", SCHEME_SIZE) == 0) {
+        struct sockaddr_un *path = (struct sockaddr_un *)(void *)address;
+        size_t length = strlen(endpoint + SCHEME_SIZE);
+        if (length >= sizeof path->sun_path)
+            return false;
+        path->sun_family = AF_UNIX;
+        memcpy(path->sun_path, endpoint + SCHEME_SIZE, length);
+        bool abstract = path->sun_path[0] == '@'; /* as ZeroMQ has it */
+        if (abstract)
+            path->sun_path[0] = '\0';
+        *size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + !abstract);
+        return true;
+    }
+    wsf_endpoint_split(endpoint, host, &number);
+    snprintf(port, sizeof port, "%u", number);
+    if (getaddrinfo(host, port, &numeric, &found) != 0) /* asks nobody */
+        return false;
+    memcpy(address, found->ai_addr, found->ai_addrlen);
+    *size = found->ai_addrlen;
+    freeaddrinfo(found);
+    return true;
+}
+
+static void end(wsf_tcp_probe *knock) {
+    if (knock->fd >= 0)
+        close(knock->fd); /* which ends that it is watched */
+    *knock = (wsf_tcp_probe){ .fd = -1 };
+}
+
+void wsf_tcp_probes_begin(wsf_tcp_probes *knocks, uint64_t node, const char *endpoint,
+                          uint64_t ms) {
+    struct sockaddr_storage address;
+    socklen_t size;
+    uint32_t number = WSF_TCP_PROBES_MAX;
+    for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++) {
+        if (knocks->list[i].node == node)
+            return;
+        if (knocks->list[i].node == 0)
+            number = i;
+    }
+    if (number == WSF_TCP_PROBES_MAX || !read_address(endpoint, &address, &size))
+        return;
+    int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return;
+    wsf_tcp_probe *knock = &knocks->list[number];
+    *knock = (wsf_tcp_probe){ .node = node, .fd = fd, .until_ms = ms + ANSWER_MS };
+    knock->error = connect(fd, (struct sockaddr *)&address, size) == 0 ? 0 : errno;
+    knock->ready = knock->error != EINPROGRESS;
+    struct epoll_event event = { .events = EPOLLOUT, .data.u32 = knocks->watch_number + number };
+    if (!knock->ready && epoll_ctl(knocks->watch_fd, EPOLL_CTL_ADD, fd, &event) != 0)
+        end(knock);
+}
+
+void wsf_tcp_probes_note(wsf_tcp_probes *knocks, uint32_t number) {
+    wsf_tcp_probe *knock = &knocks->list[number];
+    socklen_t size = sizeof knock->error;
+    if (knock->node == 0 || knock->ready)
+        return; /* of an earlier one */
+    if (getsockopt(knock->fd, SOL_SOCKET, SO_ERROR, &knock->error, &size) == 0)
+        knock->ready = true;
+}
+
+/* ENOENT: the path of ipc is gone. What else may go wrong on the way is no answer. */
+static bool is_refusal(int error) {
+    return error == ECONNREFUSED || error == ENOENT;
+}
+
+void wsf_tcp_probes_tell(wsf_tcp_probes *knocks, uint64_t ms,
+                         void (*answered)(void *user, uint64_t node, bool refused), void *user) {
+    for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++) {
+        wsf_tcp_probe knock = knocks->list[i];
+        if (knock.node == 0 || (!knock.ready && ms < knock.until_ms))
+            continue;
+        end(&knocks->list[i]);
+        if (knock.ready && (knock.error == 0 || is_refusal(knock.error)))
+            answered(user, knock.node, knock.error != 0);
+    }
+}
+
+uint64_t wsf_tcp_probes_deadline(const wsf_tcp_probes *knocks) {
+    uint64_t at = UINT64_MAX;
+    for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++) {
+        const wsf_tcp_probe *knock = &knocks->list[i];
+        if (knock->node != 0 && knock->ready)
+            return 0;
+        if (knock->node != 0 && knock->until_ms < at)
+            at = knock->until_ms;
+    }
+    return at;
+}
+
+void wsf_tcp_probes_end(wsf_tcp_probes *knocks) {
+    for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++)
+        if (knocks->list[i].node != 0)
+            end(&knocks->list[i]);
+}

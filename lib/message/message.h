@@ -1,0 +1,144 @@
+/* The immutable, reference-counted message: copied once when it is made, never again on one loop. */
+#ifndef WSF_MESSAGE_MESSAGE_H
+#define WSF_MESSAGE_MESSAGE_H
+
+#include <stdatomic.h>
+
+#include "base/hash.h"
+#include "message/buffer.h"
+#include "message/receipt.h"
+#include "message/slab.h"
+
+enum { WSF_NOT = 16 }; /* the bit in a kind that tells WSFAN_NOT_CHAT from WSFAN_CHAT */
+
+static inline wsfan_target_kind wsf_kind_without_not(wsfan_target_kind kind) {
+    return (wsfan_target_kind)((unsigned)kind & ~(unsigned)WSF_NOT);
+}
+
+static inline bool wsf_kind_is_not(wsfan_target_kind kind) {
+    return ((unsigned)kind & WSF_NOT) != 0;
+}
+
+/* Whether the kind is one, and the name such as the kind wants it. Its length is not looked at. */
+bool wsf_target_valid(const wsfan_target *target);
+
+typedef struct {
+    uint64_t hash; /* wsf_hash_target() for chats and users, the node for sessions and nodes; 0: not
+                      known yet, see wsf_message_know(); or WSFAN_ALL */
+    uint32_t name_offset;
+    uint16_t name_size;
+    uint8_t kind;
+} wsf_message_target;
+
+struct wsfan_message {
+    wsf_item item;        /* its place in the publish queue, later in the inbox of one loop */
+    uint8_t *payload;     /* behind this struct, or in `frame` */
+    wsf_receipt *receipt; /* a reference; NULL: nobody asked what becomes of it */
+    wsf_buffer *frame;    /* a reference; NULL: the payload is in here */
+    wsfan_message_id id;  /* stamped by the core, before anyone else sees the message */
+    wsfan_address except;
+    uint64_t slot;         /* of a latest value: hash of its targets and key; 0: it is none */
+    uint32_t block_offset; /* from the start of its block */
+    uint32_t payload_size;
+    uint32_t size; /* what it takes in memory, with the payload */
+    uint16_t targets_count;
+    uint16_t headroom_size;
+    uint8_t flags;
+    bool taken;                   /* a loop has it; only the mesh thread looks, */
+    bool in_inbox;                /* and whether `item` is in an inbox; */
+    bool shared;                  /* or peers are sent it with its headroom */
+    wsf_message_target targets[]; /* then the names, the headroom, the payload */
+};
+
+/* Whether a latest value may take the place of an older one of its slot: whoever the older one is for
+ * gets the newer one too. */
+static inline bool wsf_except_covers(wsfan_address newer, wsfan_address older) {
+    return newer.node == 0 || (newer.node == older.node && newer.session == older.session);
+}
+
+/* What a message is made of. */
+typedef struct {
+    const wsfan_target *targets;
+    uint32_t targets_count;
+    uint32_t headroom_size;
+    wsfan_bytes payload;
+    uint32_t flags;
+    wsfan_address except;
+    uint64_t slot;
+    bool apart; /* the payload, which is not empty, gets a buffer that all peers are sent */
+} wsf_message_parts;
+
+/* From this size on a payload is sent as the second part of a frame, from the memory that it was
+ * copied to when it was published. */
+enum { WSF_APART_MIN = 48 * 1024 };
+
+/* A message in memory of its own. Copies everything and knows the hashes. Sizes have been checked.
+ * NULL: out of memory. */
+wsfan_message *wsf_message_new(const wsf_hash_key *key, const wsf_message_parts *parts);
+
+enum { WSF_SLICE_MIN = 4096 }; /* a smaller payload is copied */
+
+/* The same with the payload in a received frame, which stays as long as the message. The bytes
+ * before the payload serve as headroom, and must be as many: nobody may read them afterwards. */
+wsfan_message *wsf_message_slice(const wsf_hash_key *key, const wsf_message_parts *parts,
+                                 wsf_buffer *frame);
+
+/* Whether peers are sent its payload from where it is. Asked of what is published, not received. */
+static inline bool wsf_message_is_apart(const wsfan_message *message) {
+    return message->frame != NULL;
+}
+
+/* Finds out the hash of a target, where it is not known yet. */
+void wsf_message_know(wsfan_message *message, uint32_t target, const wsf_hash_key *key);
+
+/* A message of its own with the same content. NULL: out of memory. */
+wsfan_message *wsf_message_clone(const wsfan_message *message);
+
+/* ------------------------------------------------------------------------------------ in blocks */
+
+/* Small messages are made in blocks: memory is taken and given back once for several of them, and
+ * whoever keeps one keeps no more than its block. For one thread at a time. */
+typedef struct {
+    wsf_depot *depot; /* NULL: none yet */
+    wsf_slab *slab;   /* with room for more; NULL: none */
+    uint32_t used;
+    uint32_t count; /* of messages made in it */
+    wsfan_message *last;
+} wsf_message_pool;
+
+enum { WSF_MESSAGE_SMALL = 1008 }; /* so that a block holds four at least */
+
+/* What a message of these parts takes in memory. */
+size_t wsf_message_need(const wsf_message_parts *parts);
+
+/* For those that need no more than WSF_MESSAGE_SMALL; need: so much. Does not know the hashes. */
+wsfan_message *wsf_message_make(wsf_message_pool *pool, const wsf_message_parts *parts,
+                                size_t need);
+
+/* One like the last of this pool, in all but the payload and what is stamped. NULL: there is no room
+ * in its block. */
+wsfan_message *wsf_message_repeat(wsf_message_pool *pool, wsfan_bytes payload);
+void wsf_message_pool_close(wsf_message_pool *pool);
+void wsf_message_pool_trim(wsf_message_pool *pool); /* frees blocks that were not needed lately */
+
+/* Gives references back in one step for neighbours in a block. Empty it before it rests. */
+typedef struct {
+    wsf_slab *slab;
+    uint32_t count;
+} wsf_message_bin;
+
+void wsf_message_bin_add(wsf_message_bin *bin, wsfan_message *message);
+void wsf_message_bin_empty(wsf_message_bin *bin);
+
+static inline wsfan_target wsf_message_target_of(const wsfan_message *message,
+                                                 const wsf_message_target *target) {
+    return (wsfan_target){ (wsfan_target_kind)target->kind,
+                           { (const uint8_t *)message + target->name_offset, target->name_size } };
+}
+
+/* What it takes in memory. */
+static inline size_t wsf_message_size(const wsfan_message *message) {
+    return message->size;
+}
+
+#endif

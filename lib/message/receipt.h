@@ -1,0 +1,49 @@
+/* What became of one message, for a publisher that asked. Shared by the core, which follows the
+ * peers, and the loops, which count sessions; the last one to leave frees it. */
+#ifndef WSF_MESSAGE_RECEIPT_H
+#define WSF_MESSAGE_RECEIPT_H
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <wsfan/wsfan.h>
+
+#include "base/limits.h"
+#include "base/queue.h"
+
+typedef struct wsf_receipt {
+    wsf_item item;       /* its place in the inbox of the loop that asked */
+    wsf_item loops_item; /* tells the core that every loop has dispatched the message */
+    struct wsf_receipt *next;
+    atomic_uint refs;
+    atomic_uint loops_left; /* that have not dispatched it, and one for the core while it counts */
+    atomic_uint_fast64_t sessions;
+    void *inbox; /* a reference, given back with the result */
+    uint64_t deadline_ms;
+
+    /* The core's: one bit for each peer. */
+    uint64_t addressed;
+    uint64_t sent; /* of these the frame's number is known */
+    uint64_t acknowledged;
+    uint64_t lost;
+    uint64_t numbers[WSF_PEERS_MAX];
+    uint64_t nodes[WSF_PEERS_MAX];
+    bool loops_done;
+
+    uint32_t refusing_count; /* of nodes that refused this one when it was published */
+
+    wsfan_result result;                 /* `missing` points to the next field */
+    uint64_t missing[2 * WSF_PEERS_MAX]; /* those that refuse come first */
+} wsf_receipt;
+
+wsf_receipt *wsf_receipt_new(void *inbox, void *user); /* NULL: out of memory */
+wsf_receipt *wsf_receipt_ref(wsf_receipt *receipt);
+void wsf_receipt_unref(wsf_receipt *receipt);
+
+/* [any] One loop fewer to wait for. True: it was the last; the caller posts loops_item. */
+bool wsf_receipt_loop_done(wsf_receipt *receipt, uint64_t sessions);
+
+static inline wsf_receipt *wsf_receipt_of_loops_item(wsf_item *item) {
+    return (wsf_receipt *)((char *)item - offsetof(wsf_receipt, loops_item));
+}
+
+#endif

@@ -1,0 +1,118 @@
+/* What is asked of nodes and answered by them: commands, lists, and the host's own messages. A
+ * request (wsf_request) is the core's that asks, and goes back to its loop with the answers. A task is
+ * the core's that is asked, and goes as one errand to each loop concerned. */
+#ifndef WSF_MESSAGE_REQUEST_H
+#define WSF_MESSAGE_REQUEST_H
+
+#include <pthread.h>
+
+#include "message/message.h"
+#include "message/rows.h"
+
+enum {
+    WSF_REQUEST_OWN = WSF_PEERS_MAX, /* the place of this node itself in a request's nodes */
+    WSF_CLOSE_REASON_SIZE_MAX = 123, /* RFC 6455, section 5.5: a control frame has at most 125 */
+    WSF_ROWS_COUNT_MAX = WSFAN_ROWS_COUNT_MAX
+};
+
+/* Whether a close frame may carry it: 1000..1014 but for those that RFC 6455, section 7.4.1, reserves
+ * (1004, 1005, 1006), and 3000..4999. 1012..1014 stand in IANA's registry; 1015 and 1016..2999 do not. */
+bool wsf_close_valid(uint32_t code, wsfan_bytes reason);
+
+/* What one loop, and then one node, has to say. */
+typedef struct {
+    int status;
+    uint64_t sessions;
+    uint64_t sessions_failed;
+    wsf_rows rows; /* of a join: the peers that have not acknowledged, with their ids as keys */
+    void *payload; /* from wsf_alloc() */
+    size_t payload_size;
+} wsf_answer;
+
+void wsf_answer_init(wsf_answer *answer, uint32_t rows_count_max);
+void wsf_answer_destroy(wsf_answer *answer);
+void wsf_answer_merge(wsf_answer *into, const wsf_answer *from); /* not the payload */
+void wsf_answer_name_peer(wsf_answer *answer, uint64_t node);    /* it has not acknowledged */
+
+/* ------------------------------------------------------------------------------------- asking */
+
+typedef struct {
+    uint64_t node; /* 0: nobody was asked in this place */
+    bool open;     /* it has not answered */
+    wsf_answer answer;
+} wsf_asked_node;
+
+typedef struct wsf_request {
+    wsf_item item;
+    struct wsf_request *next;
+    uint64_t id;
+    wsfan_request_kind kind;
+    uint32_t number; /* of a close: its code; of a list: the rows of a page */
+    uint32_t ms_max;
+    uint64_t deadline_ms;
+    uint32_t open_count;
+    wsfan_message *message; /* whom, and what: a chat, a reason, the key to go on after, bytes */
+    void *inbox;            /* a reference; NULL: nobody wants to know */
+    void *reply_user;
+    uint32_t nodes_count;
+    wsf_asked_node nodes[]; /* one for each peer, this node, one for each address in the targets */
+} wsf_request;
+
+/* Takes over the message. NULL: out of memory. */
+wsf_request *wsf_request_new(wsfan_request_kind kind, wsfan_message *message, uint32_t number,
+                             uint32_t ms_max);
+void wsf_request_free(wsf_request *request); /* not its inbox */
+
+/* Takes over the answer. False: nobody waits for it there, it is released. */
+bool wsf_request_answer(wsf_request *request, uint32_t place, wsf_answer *answer);
+
+/* Puts the answers together for the host, and calls. */
+void wsf_request_tell(wsf_request *request, void (*tell)(void *user, const wsfan_reply *reply),
+                      void *user);
+
+/* --------------------------------------------------------------------------------- being asked */
+
+typedef struct wsf_call {
+    wsf_item item; /* goes to the core when every loop is through */
+    struct wsf_call *next;
+    atomic_uint refs;
+    atomic_uint loops_left; /* that are not through, and one for the core while it hands out */
+    atomic_bool expired;    /* whoever asked has given up: do not begin */
+    pthread_mutex_t lock;   /* of answer, until the loops are through */
+    wsf_answer answer;
+    wsfan_request_kind kind;
+    uint32_t number;
+    wsfan_message *message;
+
+    /* The core's. */
+    uint64_t token;
+    uint64_t asker; /* node */
+    uint64_t id;    /* the asker's */
+    uint64_t deadline_ms;
+    bool waiting; /* the asker still wants an answer */
+    bool done;    /* the loops are through */
+} wsf_call;
+
+/* One loop's share. */
+typedef struct wsf_loop_call {
+    wsf_item item;
+    struct wsf_loop_call *next; /* of those that wait for an audience */
+    wsf_call *call;             /* a reference */
+    wsf_answer answer;
+    uint32_t cursor; /* how far a list has come */
+    uint32_t audience;
+} wsf_loop_call;
+
+/* Takes a reference to the message. NULL: out of memory. */
+wsf_call *wsf_call_new(wsfan_request_kind kind, wsfan_message *message, uint32_t number);
+void wsf_call_unref(wsf_call *call);
+wsf_loop_call *wsf_loop_call_new(wsf_call *call); /* NULL: out of memory */
+
+/* One loop fewer to wait for. True: it was the last; a reference to the task goes to the core. */
+bool wsf_call_loop_through(wsf_call *call);
+
+/* [any] Adds an errand's answer to its task's and frees the errand. The task, with a reference, where
+ * this was the last loop, else NULL. */
+wsf_call *wsf_loop_call_end(wsf_loop_call *loop_call);
+
+#endif

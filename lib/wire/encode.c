@@ -1,0 +1,326 @@
+/* Answers for every byte that leaves, and for the topics that peers subscribe to. A frame is
+ *     inbox topic | checksum | head: [version, sender, epoch, number, ack epoch, ack] | entry ...
+ * in MessagePack, where an entry is an array that begins with its type. The checksum turns a frame
+ * that was damaged on its way (TCP's is 16 bits) into one that is missing, which is repaired. A large
+ * payload is a second part, the same bytes for all receivers; the head has its size and checksum. */
+#include "wire/encode.h"
+
+#include <assert.h>
+#include <msgpack.h>
+#include <string.h>
+
+#define XXH_INLINE_ALL
+#include <xxhash.h>
+
+static const uint8_t INBOX_MAGIC[4] = { 'W', 'S', 'F', 'N' };
+static const uint8_t INTRODUCTION_MAGIC[4] = { 'W', 'S', 'F', 'I' };
+
+/* ------------------------------------------------------------------------------------- writing */
+
+static int put(void *data, const char *bytes, size_t size) {
+    wsf_writer *writer = data;
+    assert(size <= writer->capacity - writer->size);
+    memcpy(writer->data + writer->size, bytes, size);
+    writer->size += size;
+    return 0;
+}
+
+static msgpack_packer packer_of(wsf_writer *writer) {
+    msgpack_packer packer;
+    msgpack_packer_init(&packer, writer, put);
+    return packer;
+}
+
+static void pack_bin(msgpack_packer *packer, wsfan_bytes bytes) {
+    msgpack_pack_bin(packer, bytes.size);
+    if (bytes.size > 0)
+        msgpack_pack_bin_body(packer, bytes.data, bytes.size);
+}
+
+void wsf_write_inbox(uint8_t topic[WSF_TOPIC_SIZE], uint64_t node) {
+    memcpy(topic, INBOX_MAGIC, sizeof INBOX_MAGIC);
+    wsf_put_u64(topic + sizeof INBOX_MAGIC, node);
+}
+
+void wsf_write_head(wsf_writer *writer, uint64_t receiver, const wsf_frame_head *head) {
+    uint8_t topic[WSF_TOPIC_SIZE];
+    wsf_write_inbox(topic, receiver);
+    static const char unsealed[WSF_CHECKSUM_SIZE];
+    put(writer, (const char *)topic, sizeof topic);
+    put(writer, unsealed, sizeof unsealed);
+
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, head->rest_size > 0 ? 9 : 6);
+    msgpack_pack_uint32(&packer, head->version);
+    msgpack_pack_uint64(&packer, head->sender);
+    msgpack_pack_uint64(&packer, head->epoch);
+    msgpack_pack_uint64(&packer, head->number);
+    msgpack_pack_uint64(&packer, head->ack_epoch);
+    msgpack_pack_uint64(&packer, head->ack);
+    if (head->rest_size == 0)
+        return;
+    msgpack_pack_uint32(&packer, head->rest_size);
+    msgpack_pack_uint32(&packer, head->rest_room);
+    msgpack_pack_uint64(&packer, head->rest_checksum);
+}
+
+uint64_t wsf_frame_checksum(const uint8_t *frame, size_t size) {
+    uint64_t receiver = wsf_get_u64(frame + sizeof INBOX_MAGIC);
+    return XXH3_64bits_withSeed(frame + WSF_BODY_OFFSET, size - WSF_BODY_OFFSET, receiver);
+}
+
+void wsf_seal(wsf_writer *writer) {
+    wsf_put_u64(writer->data + WSF_TOPIC_SIZE, wsf_frame_checksum(writer->data, writer->size));
+}
+
+/* Once for all receivers: the first part, whose seal covers this, is for one. */
+uint64_t wsf_payload_checksum(const void *payload, size_t size) {
+    return XXH3_64bits(payload, size);
+}
+
+void wsf_write_hello(wsf_writer *writer, const wsf_hello *hello) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 11);
+    msgpack_pack_uint32(&packer, WSF_HELLO);
+    msgpack_pack_uint32(&packer, hello->protocol_min);
+    msgpack_pack_uint32(&packer, hello->protocol_max);
+    msgpack_pack_uint64(&packer, hello->features);
+    pack_bin(&packer, hello->cluster);
+    pack_bin(&packer, hello->name);
+    msgpack_pack_uint64(&packer, hello->incarnation);
+    pack_bin(&packer, hello->endpoint);
+    msgpack_pack_uint64(&packer, hello->epoch);
+    msgpack_pack_uint64(&packer, hello->frame_size_max);
+    msgpack_pack_uint32(&packer, hello->met);
+}
+
+void wsf_write_number(wsf_writer *writer, wsf_entry_type type, uint64_t number) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 2);
+    msgpack_pack_uint32(&packer, type);
+    msgpack_pack_uint64(&packer, number);
+}
+
+void wsf_write_heartbeat(wsf_writer *writer, uint64_t newest, const uint64_t *digest) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, digest != NULL ? 3 : 2);
+    msgpack_pack_uint32(&packer, WSF_HEARTBEAT);
+    msgpack_pack_uint64(&packer, newest);
+    if (digest != NULL)
+        msgpack_pack_uint64(&packer, *digest);
+}
+
+void wsf_write_nack(wsf_writer *writer, const wsf_range *ranges, uint32_t count) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 2);
+    msgpack_pack_uint32(&packer, WSF_NACK);
+    msgpack_pack_array(&packer, (size_t)count * 2);
+    for (uint32_t i = 0; i < count; i++) {
+        msgpack_pack_uint64(&packer, ranges[i].from);
+        msgpack_pack_uint64(&packer, ranges[i].to);
+    }
+}
+
+static void pack_targets(msgpack_packer *packer, const wsfan_message *message) {
+    msgpack_pack_array(packer, (size_t)message->targets_count * 2);
+    for (uint32_t i = 0; i < message->targets_count; i++) {
+        wsfan_target target = wsfan_message_target(message, i);
+        msgpack_pack_uint32(packer, target.kind);
+        pack_bin(packer, target.name);
+    }
+}
+
+void wsf_write_message(wsf_writer *writer, const wsfan_message *message) {
+    assert(wsf_message_entry_bound(message) <= writer->capacity - writer->size);
+    uint8_t *end = wsf_entry_write(writer->data + writer->size, message);
+    writer->size = (size_t)(end - writer->data);
+}
+
+void wsf_write_entry(wsf_writer *writer, const void *entry, size_t size) {
+    put(writer, entry, size);
+}
+
+void wsf_write_request(wsf_writer *writer, const wsf_request *request) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 7);
+    msgpack_pack_uint32(&packer, WSF_REQUEST);
+    msgpack_pack_uint64(&packer, request->id);
+    msgpack_pack_uint32(&packer, request->kind);
+    msgpack_pack_uint32(&packer, request->ms_max);
+    msgpack_pack_uint32(&packer, request->number);
+    pack_targets(&packer, request->message);
+    pack_bin(&packer, wsfan_message_payload(request->message));
+}
+
+void wsf_write_reply(wsf_writer *writer, uint64_t id, const wsf_answer *answer) {
+    const wsf_rows *rows = &answer->rows;
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 8);
+    msgpack_pack_uint32(&packer, WSF_REPLY);
+    msgpack_pack_uint64(&packer, id);
+    msgpack_pack_uint32(&packer, (uint32_t)-answer->status);
+    msgpack_pack_uint64(&packer, answer->sessions);
+    msgpack_pack_uint64(&packer, answer->sessions_failed);
+    msgpack_pack_uint32(&packer, rows->more);
+    msgpack_pack_array(&packer, (size_t)rows->count * 3);
+    for (uint32_t i = 0; i < rows->count; i++) {
+        pack_bin(&packer, wsf_row_key(rows->list[i]));
+        pack_bin(&packer, wsf_row_text(rows->list[i]));
+        msgpack_pack_uint64(&packer, rows->list[i]->count);
+    }
+    pack_bin(&packer, (wsfan_bytes){ answer->payload, answer->payload_size });
+}
+
+void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes,
+                        const uint64_t *serial) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, serial != NULL ? 5 : 4);
+    msgpack_pack_uint32(&packer, WSF_INTEREST);
+    msgpack_pack_uint32(&packer, flags);
+    pack_bin(&packer, adds);
+    pack_bin(&packer, removes);
+    if (serial != NULL)
+        msgpack_pack_uint64(&packer, *serial);
+}
+
+void wsf_write_presence(wsf_writer *writer, uint32_t flags, uint64_t heard,
+                        const wsf_presence_row *rows, uint32_t count) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 4);
+    msgpack_pack_uint32(&packer, WSF_PRESENCE);
+    msgpack_pack_uint32(&packer, flags);
+    msgpack_pack_uint64(&packer, heard);
+    msgpack_pack_array(&packer, (size_t)count * 4);
+    for (uint32_t i = 0; i < count; i++) {
+        /* 0: the chat of the row before, as it is in most. */
+        bool same = i > 0 && rows[i].chat_hash == rows[i - 1].chat_hash;
+        msgpack_pack_uint64(&packer, same ? 0 : rows[i].chat_hash);
+        msgpack_pack_uint32(&packer, rows[i].sessions);
+        pack_bin(&packer, rows[i].user);
+        pack_bin(&packer, rows[i].metadata);
+    }
+}
+
+void wsf_write_presence_sum(wsf_writer *writer, const wsf_presence_sum *sum) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 4);
+    msgpack_pack_uint32(&packer, WSF_PRESENCE_SUM);
+    msgpack_pack_uint64(&packer, sum->newest);
+    msgpack_pack_uint64(&packer, sum->heard);
+    msgpack_pack_uint64(&packer, sum->digest);
+}
+
+void wsf_write_peers(wsf_writer *writer, const wsf_known_peer *peers, uint32_t count) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 2);
+    msgpack_pack_uint32(&packer, WSF_PEERS);
+    msgpack_pack_array(&packer, (size_t)count * 2);
+    for (uint32_t i = 0; i < count; i++) {
+        msgpack_pack_uint64(&packer, peers[i].node);
+        pack_bin(&packer, peers[i].endpoint);
+    }
+}
+
+void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 3);
+    msgpack_pack_uint32(&packer, WSF_LOST);
+    msgpack_pack_uint64(&packer, count);
+    msgpack_pack_uint64(&packer, reason);
+}
+
+void wsf_write_status(wsf_writer *writer, const wsf_status *status) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 4);
+    msgpack_pack_uint32(&packer, WSF_STATUS);
+    msgpack_pack_uint32(&packer, status->flags);
+    msgpack_pack_uint32(&packer, status->weight);
+    pack_bin(&packer, status->address);
+}
+
+void wsf_write_type(wsf_writer *writer, wsf_entry_type type) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 1);
+    msgpack_pack_uint32(&packer, type);
+}
+
+enum { TARGET_BOUND = 8 }; /* kind and length of one target's name */
+
+size_t wsf_message_bound(const wsfan_message *message) {
+    size_t bound = WSF_ENTRY_BOUND + message->payload_size;
+    for (uint32_t i = 0; i < message->targets_count; i++)
+        bound += TARGET_BOUND + message->targets[i].name_size;
+    return bound;
+}
+
+size_t wsf_message_entry_bound(const wsfan_message *message) {
+    return wsf_message_bound(message) - (wsf_message_is_apart(message) ? message->payload_size : 0);
+}
+
+size_t wsf_reply_bound(const wsf_answer *answer) {
+    enum { ROW_BOUND = 20 }; /* two lengths and a number */
+    size_t bound = WSF_ENTRY_BOUND + answer->payload_size;
+    for (uint32_t i = 0; i < answer->rows.count; i++)
+        bound += ROW_BOUND + wsf_row_key(answer->rows.list[i]).size +
+                 wsf_row_text(answer->rows.list[i]).size;
+    return bound;
+}
+
+size_t wsf_frame_bound(size_t payload_size_max, size_t name_size_max, size_t targets_count_max) {
+    return WSF_FRAME_HEAD_BOUND + WSF_ENTRY_BOUND + payload_size_max +
+           targets_count_max * (TARGET_BOUND + name_size_max);
+}
+
+/* ------------------------------------------------------------------------------- introductions */
+
+size_t wsf_write_introduction(uint8_t topic[WSF_INTRODUCTION_SIZE_MAX],
+                              const wsf_introduction *introduction) {
+    size_t cluster_size = strlen(introduction->cluster);
+    size_t endpoint_size = strlen(introduction->endpoint);
+    uint8_t *at = topic;
+    memcpy(at, INTRODUCTION_MAGIC, sizeof INTRODUCTION_MAGIC);
+    at += sizeof INTRODUCTION_MAGIC;
+    *at++ = introduction->protocol_min;
+    *at++ = introduction->protocol_max;
+    wsf_put_u64(at, introduction->node);
+    at += 8;
+    *at++ = (uint8_t)cluster_size;
+    memcpy(at, introduction->cluster, cluster_size);
+    at += cluster_size;
+    *at++ = (uint8_t)endpoint_size;
+    memcpy(at, introduction->endpoint, endpoint_size);
+    at += endpoint_size;
+    return (size_t)(at - topic);
+}
+
+static bool take_text(const uint8_t **at, const uint8_t *end, char *out, size_t size_max) {
+    size_t size = *at < end ? **at : SIZE_MAX;
+    if (size > size_max || (size_t)(end - *at) < 1 + size || memchr(*at + 1, '\0', size) != NULL)
+        return false;
+    memcpy(out, *at + 1, size);
+    out[size] = '\0';
+    *at += 1 + size;
+    return true;
+}
+
+wsf_topic_kind wsf_read_topic(const void *data, size_t size, wsf_introduction *introduction) {
+    const uint8_t *at = data;
+    const uint8_t *end = at + size;
+    if (size == WSF_TOPIC_SIZE && memcmp(at, INBOX_MAGIC, sizeof INBOX_MAGIC) == 0) {
+        introduction->node = wsf_get_u64(at + sizeof INBOX_MAGIC);
+        return introduction->node != 0 ? WSF_TOPIC_INBOX : WSF_TOPIC_OTHER;
+    }
+    enum { FIXED_SIZE = 4 + 2 + 8 };
+    if (size < FIXED_SIZE || memcmp(at, INTRODUCTION_MAGIC, sizeof INTRODUCTION_MAGIC) != 0)
+        return WSF_TOPIC_OTHER;
+    introduction->protocol_min = at[4];
+    introduction->protocol_max = at[5];
+    introduction->node = wsf_get_u64(at + 6);
+    at += FIXED_SIZE;
+    /* What a later version appends is not ours to judge. */
+    bool valid = introduction->node != 0 &&
+                 take_text(&at, end, introduction->cluster, WSF_CLUSTER_SIZE_MAX) &&
+                 take_text(&at, end, introduction->endpoint, WSF_ENDPOINT_SIZE_MAX) &&
+                 wsf_endpoint_to_tell(introduction->endpoint, strlen(introduction->endpoint));
+    return valid ? WSF_TOPIC_INTRODUCTION : WSF_TOPIC_OTHER;
+}

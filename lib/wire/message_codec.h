@@ -1,0 +1,58 @@
+/* The entry that a link carries millions of: a message to one target. A part of the work of encode.c and
+ * decode.c; what an entry looks like is in docs/protocol.md. */
+#ifndef WSF_WIRE_MESSAGE_CODEC_H
+#define WSF_WIRE_MESSAGE_CODEC_H
+
+#include "message/message.h"
+
+enum { WSF_ENTRY_MESSAGE = 4, WSF_ENTRY_APART = 15 }; /* its types */
+
+typedef struct {
+    uint64_t clock;
+    uint32_t flags;
+    uint32_t targets_count;
+    wsfan_address except;
+    const wsfan_target *targets;
+    wsfan_bytes payload;
+    uint64_t slot;      /* of a latest value; 0: it is none */
+    uint32_t head_size; /* of the bytes before the payload that only this entry needs, its names
+                           included, or that nobody needs; 0: not known */
+    bool repeated;      /* flags, except and targets are those of the message before */
+    bool apart;         /* the payload is in the second part of the frame */
+} wsf_message_entry;
+
+/* What neighbours have in common: everything from behind the clock to before the payload. */
+typedef struct {
+    const uint8_t *head; /* behind the clock; NULL: there was no such message before */
+    size_t size;
+} wsf_common_head;
+
+/* Writes a message with any number of targets, without its payload where that is apart; returns where
+ * it ends. */
+uint8_t *wsf_entry_write(uint8_t *at, const wsfan_message *message);
+
+/* Reads an entry that ends before `end` and moves *from behind it; fills `target`, to which the entry
+ * then points. Only the clock and the payload of `entry` change where it is like the one before,
+ * which was read into the same. False: it is something else, or not all there. */
+bool wsf_entry_parse(const uint8_t **from, const uint8_t *end, wsf_common_head *before,
+                     wsf_message_entry *entry, wsfan_target *target);
+
+/* Big endian. Written out, because compilers make one instruction of that. */
+static inline void wsf_put_u64(uint8_t *out, uint64_t value) {
+    out[0] = (uint8_t)(value >> 56);
+    out[1] = (uint8_t)(value >> 48);
+    out[2] = (uint8_t)(value >> 40);
+    out[3] = (uint8_t)(value >> 32);
+    out[4] = (uint8_t)(value >> 24);
+    out[5] = (uint8_t)(value >> 16);
+    out[6] = (uint8_t)(value >> 8);
+    out[7] = (uint8_t)value;
+}
+
+static inline uint64_t wsf_get_u64(const uint8_t *in) {
+    return (uint64_t)in[0] << 56 | (uint64_t)in[1] << 48 | (uint64_t)in[2] << 40 |
+           (uint64_t)in[3] << 32 | (uint64_t)in[4] << 24 | (uint64_t)in[5] << 16 |
+           (uint64_t)in[6] << 8 | in[7];
+}
+
+#endif
