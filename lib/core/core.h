@@ -43,7 +43,7 @@ bool wsf_core_congested(const wsf_core *core);
 void wsf_core_join(wsf_core *core, wsf_ticket *ticket, wsf_now now);
 void wsf_core_leave(wsf_core *core, uint64_t hash, unsigned loop);
 
-/* A session of a loop begins and ends to be present in a chat. Both take the attendance over; begin
+/* A session of a loop begins and ends to be present in a chat. Both take the presence session over; begin
  * comes before the join of an audience that is new, end before its leave. */
 void wsf_core_present(wsf_core *core, wsf_presence_session *presence_session, wsf_now now);
 void wsf_core_absent(wsf_core *core, wsf_presence_session *presence_session, wsf_now now);
@@ -66,7 +66,7 @@ void wsf_core_loops_done(wsf_core *core, wsf_receipt *receipt);
 /* Asks whom it concerns. Takes the request over; it comes back once, by effects->reply. */
 void wsf_core_request(wsf_core *core, wsf_request *request, wsf_now now);
 
-/* Every loop is through with a task; takes over the reference. The host's answer to a request that it
+/* Every loop is through with a call; takes over the reference. The host's answer to a request that it
  * was told the token of; takes over the payload, which is from wsf_alloc(). */
 void wsf_core_call_through(wsf_core *core, wsf_call *call);
 void wsf_core_reply(wsf_core *core, uint64_t token, void *payload, size_t size);

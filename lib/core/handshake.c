@@ -283,7 +283,7 @@ void wsf_handshake_subscriber(wsf_core *core, uint64_t node, bool subscribed, ws
 }
 
 /* Whoever dials us has our id: ourselves, or a copy of us. The answer tells by which connection. */
-static void greet_own_id(wsf_core *core, const wsf_introduction *introduction) {
+static void answer_own_id(wsf_core *core, const wsf_introduction *introduction) {
     if (strcmp(introduction->endpoint, core->endpoint) == 0)
         wsf_handshake_send_number(core, core->config.node, 0, WSF_HELLO_ACK, 0);
     else
@@ -306,7 +306,7 @@ void wsf_handshake_own_id(wsf_core *core, uint32_t connection) {
 void wsf_handshake_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now) {
     uint64_t node = introduction->node;
     if (node == core->config.node) {
-        greet_own_id(core, introduction);
+        answer_own_id(core, introduction);
         return;
     }
     wsfan_reason reason = judge(core, introduction->protocol_min, introduction->protocol_max,
@@ -327,7 +327,7 @@ void wsf_handshake_introduction(wsf_core *core, const wsf_introduction *introduc
         wsf_handshake_send_hello(core, peer, now);
 }
 
-void wsf_handshake_stranger(wsf_core *core, uint32_t connection, uint64_t node, wsf_now now) {
+void wsf_handshake_unknown(wsf_core *core, uint32_t connection, uint64_t node, wsf_now now) {
     wsf_count_drop(core, WSFAN_DROP_STRANGER, 1);
     wsf_peer *peer = add_peer(core, node, core->connections[connection].endpoint, now);
     if (peer != NULL)

@@ -10,7 +10,7 @@ void wsf_handshake_subscriber(wsf_core *core, uint64_t node, bool subscribed, ws
 void wsf_handshake_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now);
 
 /* A node that we do not know and that does not introduce itself sent a frame. */
-void wsf_handshake_stranger(wsf_core *core, uint32_t connection, uint64_t node, wsf_now now);
+void wsf_handshake_unknown(wsf_core *core, uint32_t connection, uint64_t node, wsf_now now);
 
 /* Entries of frames that are not part of the stream. peer may be NULL for the first hello. */
 void wsf_handshake_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello, wsf_now now);
@@ -43,7 +43,7 @@ void wsf_handshake_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason);
 /* Takes a peer for down; what is heard of it takes that back. */
 void wsf_handshake_down(wsf_core *core, wsf_peer *peer, wsfan_reason reason);
 
-/* Gives a peer's link up because it is too slow: it is down until it greets again. Returns how many
+/* Gives a peer's link up because it is too slow: it is down until its next hello. Returns how many
  * queued messages were dropped; all that is missing is counted in its link and told then. */
 uint64_t wsf_handshake_cut(wsf_core *core, wsf_peer *peer);
 

@@ -27,7 +27,7 @@ void wsf_executor_init(wsf_executor *executor, wsf_subscriptions *subscriptions,
 /* Hands back what waits. */
 void wsf_executor_close(wsf_executor *executor);
 
-/* Takes the errand over. False: there is more to do; call it again with it, after other work. */
+/* Takes the loop call over. False: there is more to do; call it again with it, after other work. */
 bool wsf_perform(wsf_executor *executor, wsf_loop_call *loop_call);
 
 /* A ticket is back; call this before wsf_subscriptions_ticket_back(). */

@@ -98,11 +98,15 @@ static void on_end(void *user, wsf_loop_call *loop_call) {
     wsf_mesh_post(((wsfan_loop *)user)->node.mesh, &call->item);
 }
 
-static void init_performer(wsfan_loop *loop) {
+static void init_executor(wsfan_loop *loop) {
     const wsfan_callbacks *callbacks = &loop->callbacks;
-    wsf_executor_effects effects = { loop, callbacks->on_left != NULL ? on_left : NULL,
-                                     callbacks->on_close != NULL ? on_close : NULL,
-                                     callbacks->on_request != NULL ? on_request : NULL, on_end };
+    wsf_executor_effects effects = {
+        .user = loop,
+        .left = callbacks->on_left != NULL ? on_left : NULL,
+        .close = callbacks->on_close != NULL ? on_close : NULL,
+        .request = callbacks->on_request != NULL ? on_request : NULL,
+        .end = on_end,
+    };
     wsf_executor_init(&loop->executor, &loop->subscriptions, loop->node.key, loop->node.node,
                       &effects);
 }
@@ -136,10 +140,17 @@ int wsf_loop_new(wsfan_loop **out, const wsf_loop_config *config, const wsf_loop
     loop->publisher_only = config->publisher_only;
     loop->metadata_bytes_max = config->metadata_bytes_max;
     loop->goodbye = goodbye;
-    wsf_subscriptions_effects effects = { loop,      on_announce, on_withdraw, on_ready,
-                                          on_joined, on_present,  on_absent };
+    wsf_subscriptions_effects effects = {
+        .user = loop,
+        .announce = on_announce,
+        .withdraw = on_withdraw,
+        .ready = on_ready,
+        .joined = on_joined,
+        .present = on_present,
+        .absent = on_absent,
+    };
     wsf_subscriptions_init(&loop->subscriptions, &config->registry, index, seed, &effects);
-    init_performer(loop);
+    init_executor(loop);
     hello->inbox = wsf_inbox_ref(loop->inbox);
     wsf_mesh_post(node->mesh, &hello->item);
     *out = loop;

@@ -21,7 +21,7 @@ typedef struct {
     bool ticket_away : 1; /* it is on its way to the mesh or back */
     bool announced : 1;   /* the peers were told */
     bool settled : 1;     /* every live peer acknowledged */
-    bool unseen : 1;      /* no news of presence has been shown since somebody is present again */
+    bool unseen : 1;      /* no event of presence has been shown since somebody is present again */
 } wsf_audience;
 
 typedef struct {

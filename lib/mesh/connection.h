@@ -66,7 +66,7 @@ enum {
     WSF_WATCH_PUBLISHER,
     WSF_WATCH_AUTH,
     WSF_WATCH_TRIAL,
-    WSF_WATCH_KNOCKS /* the first of these */
+    WSF_WATCH_TCP_PROBES /* the first of these */
 };
 
 void wsf_zmq_set_int(void *socket, int option, int value);

@@ -116,7 +116,7 @@ static void on_drained(void *user, int status) {
             wsf_inbox_put_drained(out->inboxes[i], status);
 }
 
-static void on_errand(void *user, unsigned loop, wsf_loop_call *loop_call) {
+static void on_call(void *user, unsigned loop, wsf_loop_call *loop_call) {
     wsf_mesh_effects *out = user;
     if (!wsf_inbox_put_call(out->inboxes[loop], loop_call))
         wsf_call_unref(wsf_loop_call_end(loop_call)); /* its sessions are gone */
@@ -141,10 +141,27 @@ static void on_probe(void *user, uint64_t node, const char *endpoint) {
 }
 
 wsf_effects wsf_mesh_effects_effects(wsf_mesh_effects *out) {
-    return (wsf_effects){ out,         on_connect, on_disconnect, on_seek, on_send,
-                          on_deliver,  on_joined,  on_peer,       on_gap,  on_result,
-                          on_presence, on_errand,  on_reply,      on_view, on_shed,
-                          on_sessions, on_quiet,   on_drained,    on_probe };
+    return (wsf_effects){
+        .user = out,
+        .connect = on_connect,
+        .disconnect = on_disconnect,
+        .seek = on_seek,
+        .send = on_send,
+        .deliver = on_deliver,
+        .joined = on_joined,
+        .peer = on_peer,
+        .gap = on_gap,
+        .result = on_result,
+        .presence = on_presence,
+        .loop_call = on_call,
+        .reply = on_reply,
+        .view = on_view,
+        .shed = on_shed,
+        .sessions = on_sessions,
+        .quiet = on_quiet,
+        .drained = on_drained,
+        .probe = on_probe,
+    };
 }
 
 void wsf_mesh_effects_add_loop(wsf_mesh_effects *out, unsigned loop, wsf_inbox *inbox) {

@@ -17,13 +17,13 @@ typedef struct {
     wsf_item *quiet;      /* what is posted there when nothing is accepted any more */
 } wsf_mesh_effects;
 
-wsf_effects wsf_mesh_effects_effects(wsf_mesh_effects *outlets);
+wsf_effects wsf_mesh_effects_effects(wsf_mesh_effects *effects);
 
 /* Loops get what came for them in one step. */
-void wsf_mesh_effects_flush(wsf_mesh_effects *outlets);
+void wsf_mesh_effects_flush(wsf_mesh_effects *effects);
 
 /* Takes over a reference to the inbox. */
-void wsf_mesh_effects_add_loop(wsf_mesh_effects *outlets, unsigned loop, wsf_inbox *inbox);
-void wsf_mesh_effects_remove_loop(wsf_mesh_effects *outlets, unsigned loop);
+void wsf_mesh_effects_add_loop(wsf_mesh_effects *effects, unsigned loop, wsf_inbox *inbox);
+void wsf_mesh_effects_remove_loop(wsf_mesh_effects *effects, unsigned loop);
 
 #endif

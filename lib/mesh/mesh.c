@@ -258,8 +258,14 @@ static void trim(wsf_mesh *mesh, wsf_now at) {
 
 /* One round: everything that is there, then everything that is due. Returns how long to wait. */
 static int work(wsf_mesh *mesh) {
-    wsf_sockets_handler handler = { mesh,     may_subscribe, on_subscription,
-                                    on_frame, on_stray,      on_probed };
+    wsf_sockets_handler handler = {
+        .user = mesh,
+        .may_subscribe = may_subscribe,
+        .subscription = on_subscription,
+        .frame = on_frame,
+        .stray = on_stray,
+        .probed = on_probed,
+    };
     bool more = handle_commands(mesh);
     take_named(mesh);
     if (mesh->out.sockets != NULL)
@@ -511,7 +517,7 @@ static int post_bounded(wsf_mesh *mesh, wsf_item *item) {
     return error;
 }
 
-/* Small messages are made under the lock of the queue, in blocks that all publishers share. */
+/* Small messages are made under the lock of the queue, in slabs that all publishers share. */
 int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt) {
     wsfan_message *message = NULL;
     size_t bytes = wsf_message_need(parts);

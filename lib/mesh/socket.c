@@ -45,11 +45,11 @@ enum {
     HEARTBEAT_TIMEOUT_MS = 6000,
     DENIED_COUNT = 256,
     CONTEXT_DESCRIPTORS =
-        24,              /* of the context, its threads, our sockets, the port and its door; with
+        24, /* of the context, its threads, our sockets, the port and its admission; with
                                  some to spare for the first connections */
-    CONTEXT_THREADS = 4, /* reaper, I/O, the door's, and the mesh thread that follows */
+    CONTEXT_THREADS = 4,           /* reaper, I/O, admission's, and the mesh thread that follows */
     RECEIVED_BYTES_MAX = 2 * 1024, /* of a connection to our port, in the kernel, not read yet */
-    WATCHED_MAX = WSF_WATCH_KNOCKS + WSF_TCP_PROBES_MAX + WSF_TRIALS_MAX
+    WATCHED_MAX = WSF_WATCH_TCP_PROBES + WSF_TCP_PROBES_MAX + WSF_TRIALS_MAX
 };
 
 struct wsf_sockets {
@@ -61,7 +61,7 @@ struct wsf_sockets {
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     void *received; /* the next frame is read into this; NULL: not made yet */
     wsf_connections connections;
-    wsf_tcp_probes knocks;
+    wsf_tcp_probes tcp_probes;
     int events_count; /* found by the wait, and not noted yet; the waiting thread's alone */
     struct epoll_event events[WATCHED_MAX];
 };
@@ -211,8 +211,8 @@ int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_siz
     shared->keys = keys;
     shared->trials_max = wsf_preflight_share(WSF_TRIALS_PART, WSF_TRIALS_MAX);
     shared->watch_fd = epoll_create1(EPOLL_CLOEXEC);
-    sockets->knocks.watch_fd = shared->watch_fd;
-    sockets->knocks.watch_number = WSF_WATCH_KNOCKS;
+    sockets->tcp_probes.watch_fd = shared->watch_fd;
+    sockets->tcp_probes.watch_number = WSF_WATCH_TCP_PROBES;
     int error = shared->watch_fd >= 0 ? WSFAN_OK : WSFAN_ESYSTEM;
 
     sigset_t all;
@@ -243,7 +243,7 @@ void wsf_sockets_close(wsf_sockets *sockets, int linger_ms) {
     wsf_connections *shared = &sockets->connections;
     for (uint32_t i = 0; i < shared->used; i++)
         wsf_connections_hang_up(shared, i);
-    wsf_tcp_probes_end(&sockets->knocks);
+    wsf_tcp_probes_end(&sockets->tcp_probes);
     if (sockets->received != NULL)
         wsf_buffer_unref(sockets->received);
     wsf_admission_close(sockets->admission);
@@ -294,7 +294,7 @@ void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t number) {
 }
 
 void wsf_sockets_probe(wsf_sockets *sockets, uint64_t node, const char *endpoint) {
-    wsf_tcp_probes_begin(&sockets->knocks, node, endpoint, wsf_monotonic_ms());
+    wsf_tcp_probes_begin(&sockets->tcp_probes, node, endpoint, wsf_monotonic_ms());
 }
 
 void wsf_sockets_set_keys(wsf_sockets *sockets, const wsf_keys *keys) {
@@ -344,9 +344,9 @@ uint64_t wsf_sockets_deadline(wsf_sockets *sockets) {
     for (uint32_t i = 0; i < connections->used; i++)
         if (connections->list[i].unread)
             return 0;
-    uint64_t knocks_ms = wsf_tcp_probes_deadline(&sockets->knocks);
+    uint64_t tcp_probes_ms = wsf_tcp_probes_deadline(&sockets->tcp_probes);
     uint64_t connections_ms = wsf_connections_deadline(connections);
-    return knocks_ms < connections_ms ? knocks_ms : connections_ms;
+    return tcp_probes_ms < connections_ms ? tcp_probes_ms : connections_ms;
 }
 
 bool wsf_sockets_wait(wsf_sockets *sockets, int timeout_ms) {
@@ -368,8 +368,8 @@ static void note_events(wsf_sockets *sockets) {
             sockets->auth_unread = true;
         else if (number < WSF_CONNECTIONS_COUNT_MAX)
             sockets->connections.list[number].unread = true;
-        else if (number >= WSF_WATCH_KNOCKS)
-            wsf_tcp_probes_note(&sockets->knocks, number - WSF_WATCH_KNOCKS);
+        else if (number >= WSF_WATCH_TCP_PROBES)
+            wsf_tcp_probes_note(&sockets->tcp_probes, number - WSF_WATCH_TCP_PROBES);
     }
     sockets->events_count = 0;
 }
@@ -566,5 +566,5 @@ void wsf_sockets_receive(wsf_sockets *sockets, const wsf_sockets_handler *handle
         if (sockets->connections.list[i].unread)
             receive_frames(sockets, i, handler);
     wsf_connections_renew(&sockets->connections);
-    wsf_tcp_probes_tell(&sockets->knocks, wsf_monotonic_ms(), handler->probed, handler->user);
+    wsf_tcp_probes_tell(&sockets->tcp_probes, wsf_monotonic_ms(), handler->probed, handler->user);
 }

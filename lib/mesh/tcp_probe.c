@@ -47,21 +47,21 @@ static bool read_address(const char *endpoint, struct sockaddr_storage *address,
     return true;
 }
 
-static void end(wsf_tcp_probe *knock) {
-    if (knock->fd >= 0)
-        close(knock->fd); /* which ends that it is watched */
-    *knock = (wsf_tcp_probe){ .fd = -1 };
+static void end(wsf_tcp_probe *probe) {
+    if (probe->fd >= 0)
+        close(probe->fd); /* which ends that it is watched */
+    *probe = (wsf_tcp_probe){ .fd = -1 };
 }
 
-void wsf_tcp_probes_begin(wsf_tcp_probes *knocks, uint64_t node, const char *endpoint,
+void wsf_tcp_probes_begin(wsf_tcp_probes *probes, uint64_t node, const char *endpoint,
                           uint64_t ms) {
     struct sockaddr_storage address;
     socklen_t size;
     uint32_t number = WSF_TCP_PROBES_MAX;
     for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++) {
-        if (knocks->list[i].node == node)
+        if (probes->list[i].node == node)
             return;
-        if (knocks->list[i].node == 0)
+        if (probes->list[i].node == 0)
             number = i;
     }
     if (number == WSF_TCP_PROBES_MAX || !read_address(endpoint, &address, &size))
@@ -69,22 +69,22 @@ void wsf_tcp_probes_begin(wsf_tcp_probes *knocks, uint64_t node, const char *end
     int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
-    wsf_tcp_probe *knock = &knocks->list[number];
-    *knock = (wsf_tcp_probe){ .node = node, .fd = fd, .until_ms = ms + ANSWER_MS };
-    knock->error = connect(fd, (struct sockaddr *)&address, size) == 0 ? 0 : errno;
-    knock->ready = knock->error != EINPROGRESS;
-    struct epoll_event event = { .events = EPOLLOUT, .data.u32 = knocks->watch_number + number };
-    if (!knock->ready && epoll_ctl(knocks->watch_fd, EPOLL_CTL_ADD, fd, &event) != 0)
-        end(knock);
+    wsf_tcp_probe *probe = &probes->list[number];
+    *probe = (wsf_tcp_probe){ .node = node, .fd = fd, .until_ms = ms + ANSWER_MS };
+    probe->error = connect(fd, (struct sockaddr *)&address, size) == 0 ? 0 : errno;
+    probe->ready = probe->error != EINPROGRESS;
+    struct epoll_event event = { .events = EPOLLOUT, .data.u32 = probes->watch_number + number };
+    if (!probe->ready && epoll_ctl(probes->watch_fd, EPOLL_CTL_ADD, fd, &event) != 0)
+        end(probe);
 }
 
-void wsf_tcp_probes_note(wsf_tcp_probes *knocks, uint32_t number) {
-    wsf_tcp_probe *knock = &knocks->list[number];
-    socklen_t size = sizeof knock->error;
-    if (knock->node == 0 || knock->ready)
+void wsf_tcp_probes_note(wsf_tcp_probes *probes, uint32_t number) {
+    wsf_tcp_probe *probe = &probes->list[number];
+    socklen_t size = sizeof probe->error;
+    if (probe->node == 0 || probe->ready)
         return; /* of an earlier one */
-    if (getsockopt(knock->fd, SOL_SOCKET, SO_ERROR, &knock->error, &size) == 0)
-        knock->ready = true;
+    if (getsockopt(probe->fd, SOL_SOCKET, SO_ERROR, &probe->error, &size) == 0)
+        probe->ready = true;
 }
 
 /* ENOENT: the path of ipc is gone. What else may go wrong on the way is no answer. */
@@ -92,32 +92,32 @@ static bool is_refusal(int error) {
     return error == ECONNREFUSED || error == ENOENT;
 }
 
-void wsf_tcp_probes_tell(wsf_tcp_probes *knocks, uint64_t ms,
+void wsf_tcp_probes_tell(wsf_tcp_probes *probes, uint64_t ms,
                          void (*answered)(void *user, uint64_t node, bool refused), void *user) {
     for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++) {
-        wsf_tcp_probe knock = knocks->list[i];
-        if (knock.node == 0 || (!knock.ready && ms < knock.until_ms))
+        wsf_tcp_probe probe = probes->list[i];
+        if (probe.node == 0 || (!probe.ready && ms < probe.until_ms))
             continue;
-        end(&knocks->list[i]);
-        if (knock.ready && (knock.error == 0 || is_refusal(knock.error)))
-            answered(user, knock.node, knock.error != 0);
+        end(&probes->list[i]);
+        if (probe.ready && (probe.error == 0 || is_refusal(probe.error)))
+            answered(user, probe.node, probe.error != 0);
     }
 }
 
-uint64_t wsf_tcp_probes_deadline(const wsf_tcp_probes *knocks) {
+uint64_t wsf_tcp_probes_deadline(const wsf_tcp_probes *probes) {
     uint64_t at = UINT64_MAX;
     for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++) {
-        const wsf_tcp_probe *knock = &knocks->list[i];
-        if (knock->node != 0 && knock->ready)
+        const wsf_tcp_probe *probe = &probes->list[i];
+        if (probe->node != 0 && probe->ready)
             return 0;
-        if (knock->node != 0 && knock->until_ms < at)
-            at = knock->until_ms;
+        if (probe->node != 0 && probe->until_ms < at)
+            at = probe->until_ms;
     }
     return at;
 }
 
-void wsf_tcp_probes_end(wsf_tcp_probes *knocks) {
+void wsf_tcp_probes_end(wsf_tcp_probes *probes) {
     for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++)
-        if (knocks->list[i].node != 0)
-            end(&knocks->list[i]);
+        if (probes->list[i].node != 0)
+            end(&probes->list[i]);
 }

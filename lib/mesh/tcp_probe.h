@@ -23,15 +23,15 @@ typedef struct {
 
 /* Asks at an endpoint with an address. Where it cannot be asked, or the node is being asked, it is as
  * though nobody answered. */
-void wsf_tcp_probes_begin(wsf_tcp_probes *knocks, uint64_t node, const char *endpoint, uint64_t ms);
+void wsf_tcp_probes_begin(wsf_tcp_probes *probes, uint64_t node, const char *endpoint, uint64_t ms);
 
-void wsf_tcp_probes_note(wsf_tcp_probes *knocks, uint32_t number); /* the descriptor is ready */
+void wsf_tcp_probes_note(wsf_tcp_probes *probes, uint32_t number); /* the descriptor is ready */
 
 /* Tells what has been answered, once. */
-void wsf_tcp_probes_tell(wsf_tcp_probes *knocks, uint64_t ms,
+void wsf_tcp_probes_tell(wsf_tcp_probes *probes, uint64_t ms,
                          void (*answered)(void *user, uint64_t node, bool refused), void *user);
 
-uint64_t wsf_tcp_probes_deadline(const wsf_tcp_probes *knocks); /* 0: now; UINT64_MAX: never */
-void wsf_tcp_probes_end(wsf_tcp_probes *knocks);
+uint64_t wsf_tcp_probes_deadline(const wsf_tcp_probes *probes); /* 0: now; UINT64_MAX: never */
+void wsf_tcp_probes_end(wsf_tcp_probes *probes);
 
 #endif

@@ -1,7 +1,7 @@
-/* Layout: struct | targets | names | padding | headroom | payload. One message alone in a block, or
- * several small ones, one after another. References count per block, so a block goes when none of
+/* Layout: struct | targets | names | padding | headroom | payload. One message alone in a slab, or
+ * several small ones, one after another. References count per slab, so a slab goes when none of
  * its messages is left. What a message refers to besides (a receipt, a frame) only those that are
- * alone have: it goes with the block.
+ * alone have: it goes with the slab.
  *
  * A payload can be in a buffer instead: a received one in its frame, a large one that is published in
  * a buffer of its own (padding | headroom | payload). */
@@ -12,7 +12,7 @@
 
 #include "base/memory.h"
 
-enum { OPEN_REFS = 1 << 16 }; /* of a block in which messages are made: more than it can hold */
+enum { OPEN_REFS = 1 << 16 }; /* of a slab in which messages are made: more than it can hold */
 
 bool wsf_target_valid(const wsfan_target *target) {
     wsfan_address address;
@@ -64,8 +64,8 @@ static inline layout layout_of(const wsf_message_parts *parts, bool with_payload
     return (layout){ payload_offset, payload_offset + parts->payload.size };
 }
 
-static inline wsfan_message *fill(uint8_t *at, uint32_t block_offset,
-                                  const wsf_message_parts *parts, layout where) {
+static inline wsfan_message *fill(uint8_t *at, uint32_t slab_offset, const wsf_message_parts *parts,
+                                  layout where) {
     wsfan_message *message = (wsfan_message *)(void *)at;
     assert(where.size + parts->payload.size <= UINT32_MAX);
     message->item = (wsf_item){ NULL, 0, (uint32_t)where.size };
@@ -75,7 +75,7 @@ static inline wsfan_message *fill(uint8_t *at, uint32_t block_offset,
     message->id = (wsfan_message_id){ 0, 0 };
     message->except = parts->except;
     message->slot = parts->slot;
-    message->block_offset = block_offset;
+    message->slab_offset = slab_offset;
     message->payload_size = (uint32_t)parts->payload.size;
     message->size = (uint32_t)where.size;
     message->targets_count = (uint16_t)parts->targets_count;
@@ -113,7 +113,7 @@ static wsfan_message *new_alone(const wsf_hash_key *key, const wsf_message_parts
     if (slab == NULL)
         return NULL;
     atomic_init(&slab->refs, 1);
-    slab->depot = NULL;
+    slab->cache = NULL;
     wsfan_message *message = fill((uint8_t *)(slab + 1), sizeof *slab, parts, where);
     for (uint32_t i = 0; i < parts->targets_count; i++)
         message->targets[i].hash = hash_of(key, &parts->targets[i]);
@@ -176,7 +176,7 @@ wsfan_message *wsf_message_slice(const wsf_hash_key *key, const wsf_message_part
 }
 
 static wsf_slab *block_of(const wsfan_message *message) {
-    return (wsf_slab *)(void *)((uint8_t *)message - message->block_offset);
+    return (wsf_slab *)(void *)((uint8_t *)message - message->slab_offset);
 }
 
 wsfan_message *wsf_message_clone(const wsfan_message *message) {
@@ -189,12 +189,12 @@ wsfan_message *wsf_message_clone(const wsfan_message *message) {
     if (slab == NULL)
         return NULL;
     atomic_init(&slab->refs, 1);
-    slab->depot = NULL;
+    slab->cache = NULL;
     wsfan_message *clone = (wsfan_message *)(void *)(slab + 1);
     memcpy(clone, message, head);
     clone->receipt = wsf_receipt_ref(message->receipt);
     clone->frame = NULL;
-    clone->block_offset = sizeof *slab;
+    clone->slab_offset = sizeof *slab;
     clone->payload = (uint8_t *)clone + payload_offset;
     clone->size = clone->item.bytes = (uint32_t)size;
     clone->taken = clone->in_inbox = clone->shared = false;
@@ -202,7 +202,7 @@ wsfan_message *wsf_message_clone(const wsfan_message *message) {
     return clone;
 }
 
-/* ------------------------------------------------------------------------------------ in blocks */
+/* ------------------------------------------------------------------------------------ in slabs */
 
 size_t wsf_message_need(const wsf_message_parts *parts) {
     if (parts->apart)
@@ -220,20 +220,20 @@ static void close_block(wsf_message_pool *pool) {
 
 void wsf_message_pool_close(wsf_message_pool *pool) {
     close_block(pool);
-    wsf_depot_close(pool->depot);
-    pool->depot = NULL;
+    wsf_slab_cache_close(pool->cache);
+    pool->cache = NULL;
 }
 
 void wsf_message_pool_trim(wsf_message_pool *pool) {
-    if (pool->depot != NULL)
-        wsf_depot_trim(pool->depot);
+    if (pool->cache != NULL)
+        wsf_slab_cache_trim(pool->cache);
 }
 
 static bool open_block(wsf_message_pool *pool) {
-    if (pool->depot == NULL)
-        pool->depot = wsf_depot_new();
-    if (pool->depot != NULL)
-        pool->slab = wsf_depot_take(pool->depot, OPEN_REFS);
+    if (pool->cache == NULL)
+        pool->cache = wsf_slab_cache_new();
+    if (pool->cache != NULL)
+        pool->slab = wsf_slab_cache_take(pool->cache, OPEN_REFS);
     pool->used = sizeof(wsf_slab);
     return pool->slab != NULL;
 }
@@ -266,7 +266,7 @@ wsfan_message *wsf_message_repeat(wsf_message_pool *pool, wsfan_bytes payload) {
     /* Not its headroom, which may be in use; and at most the rounding above the names. */
     memcpy(message, last, head - last->headroom_size);
     message->payload = (uint8_t *)message + head;
-    message->block_offset = pool->used;
+    message->slab_offset = pool->used;
     message->payload_size = (uint32_t)payload.size;
     message->size = message->item.bytes = (uint32_t)size;
     message->taken = message->in_inbox = false;
@@ -306,7 +306,7 @@ void wsfan_message_unref(wsfan_message *message) {
     if (message == NULL)
         return;
     wsf_slab *slab = block_of(message);
-    if (slab->depot != NULL) {
+    if (slab->cache != NULL) {
         wsf_slab_unref(slab, 1);
     } else if (atomic_fetch_sub_explicit(&slab->refs, 1, memory_order_acq_rel) == 1) {
         wsf_receipt_unref(message->receipt);

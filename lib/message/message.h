@@ -37,8 +37,8 @@ struct wsfan_message {
     wsf_buffer *frame;    /* a reference; NULL: the payload is in here */
     wsfan_message_id id;  /* stamped by the core, before anyone else sees the message */
     wsfan_address except;
-    uint64_t slot;         /* of a latest value: hash of its targets and key; 0: it is none */
-    uint32_t block_offset; /* from the start of its block */
+    uint64_t slot;        /* of a latest value: hash of its targets and key; 0: it is none */
+    uint32_t slab_offset; /* from the start of its slab */
     uint32_t payload_size;
     uint32_t size; /* what it takes in memory, with the payload */
     uint16_t targets_count;
@@ -94,19 +94,19 @@ void wsf_message_know(wsfan_message *message, uint32_t target, const wsf_hash_ke
 /* A message of its own with the same content. NULL: out of memory. */
 wsfan_message *wsf_message_clone(const wsfan_message *message);
 
-/* ------------------------------------------------------------------------------------ in blocks */
+/* ------------------------------------------------------------------------------------ in slabs */
 
-/* Small messages are made in blocks: memory is taken and given back once for several of them, and
- * whoever keeps one keeps no more than its block. For one thread at a time. */
+/* Small messages are made in slabs: memory is taken and given back once for several of them, and
+ * whoever keeps one keeps no more than its slab. For one thread at a time. */
 typedef struct {
-    wsf_depot *depot; /* NULL: none yet */
-    wsf_slab *slab;   /* with room for more; NULL: none */
+    wsf_slab_cache *cache; /* NULL: none yet */
+    wsf_slab *slab;        /* with room for more; NULL: none */
     uint32_t used;
     uint32_t count; /* of messages made in it */
     wsfan_message *last;
 } wsf_message_pool;
 
-enum { WSF_MESSAGE_SMALL = 1008 }; /* so that a block holds four at least */
+enum { WSF_MESSAGE_SMALL = 1008 }; /* so that a slab holds four at least */
 
 /* What a message of these parts takes in memory. */
 size_t wsf_message_need(const wsf_message_parts *parts);
@@ -116,12 +116,12 @@ wsfan_message *wsf_message_make(wsf_message_pool *pool, const wsf_message_parts 
                                 size_t need);
 
 /* One like the last of this pool, in all but the payload and what is stamped. NULL: there is no room
- * in its block. */
+ * in its slab. */
 wsfan_message *wsf_message_repeat(wsf_message_pool *pool, wsfan_bytes payload);
 void wsf_message_pool_close(wsf_message_pool *pool);
-void wsf_message_pool_trim(wsf_message_pool *pool); /* frees blocks that were not needed lately */
+void wsf_message_pool_trim(wsf_message_pool *pool); /* frees slabs that were not needed lately */
 
-/* Gives references back in one step for neighbours in a block. Empty it before it rests. */
+/* Gives references back in one step for neighbours in a slab. Empty it before it rests. */
 typedef struct {
     wsf_slab *slab;
     uint32_t count;

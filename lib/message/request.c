@@ -1,4 +1,4 @@
-/* Answers for what requests, tasks and errands own, and for putting answers together. */
+/* Answers for what requests, calls and loop calls own, and for putting answers together. */
 #include "message/request.h"
 
 #include <string.h>

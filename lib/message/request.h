@@ -1,6 +1,6 @@
 /* What is asked of nodes and answered by them: commands, lists, and the host's own messages. A
- * request (wsf_request) is the core's that asks, and goes back to its loop with the answers. A task is
- * the core's that is asked, and goes as one errand to each loop concerned. */
+ * request (wsf_request) is the core's that asks, and goes back to its loop with the answers. A call is
+ * the core's that is asked, and goes as one loop call to each loop concerned. */
 #ifndef WSF_MESSAGE_REQUEST_H
 #define WSF_MESSAGE_REQUEST_H
 
@@ -108,10 +108,10 @@ wsf_call *wsf_call_new(wsfan_request_kind kind, wsfan_message *message, uint32_t
 void wsf_call_unref(wsf_call *call);
 wsf_loop_call *wsf_loop_call_new(wsf_call *call); /* NULL: out of memory */
 
-/* One loop fewer to wait for. True: it was the last; a reference to the task goes to the core. */
+/* One loop fewer to wait for. True: it was the last; a reference to the call goes to the core. */
 bool wsf_call_loop_through(wsf_call *call);
 
-/* [any] Adds an errand's answer to its task's and frees the errand. The task, with a reference, where
+/* [any] Adds a loop call's answer to its call's and frees the loop call. The call, with a reference, where
  * this was the last loop, else NULL. */
 wsf_call *wsf_loop_call_end(wsf_loop_call *loop_call);
 

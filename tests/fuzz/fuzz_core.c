@@ -117,7 +117,7 @@ static void on_presence(void *user, wsf_presence_events *news) {
 }
 
 /* A loop has it for a while. */
-static void on_errand(void *user, unsigned loop, wsf_loop_call *errand) {
+static void on_call(void *user, unsigned loop, wsf_loop_call *errand) {
     state *s = user;
     CHECK((s->loops >> loop & 1) != 0);
     for (unsigned i = 0; i < ERRANDS; i++) {
@@ -552,10 +552,27 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                .protocol_min = WSF_PROTOCOL_MIN,
                                .protocol_max = WSF_PROTOCOL_MAX,
                                .slow_peer = size % 2 == 0 ? WSFAN_SLOW_DROP : WSFAN_SLOW_CUT };
-    wsf_effects effects = { &s,          on_connect, on_disconnect, on_seek, on_send,
-                            on_deliver,  on_joined,  on_peer,       on_gap,  on_result,
-                            on_presence, on_errand,  on_reply,      on_view, on_shed,
-                            on_sessions, on_quiet,   on_drained,    on_probe };
+    wsf_effects effects = {
+        .user = &s,
+        .connect = on_connect,
+        .disconnect = on_disconnect,
+        .seek = on_seek,
+        .send = on_send,
+        .deliver = on_deliver,
+        .joined = on_joined,
+        .peer = on_peer,
+        .gap = on_gap,
+        .result = on_result,
+        .presence = on_presence,
+        .loop_call = on_call,
+        .reply = on_reply,
+        .view = on_view,
+        .shed = on_shed,
+        .sessions = on_sessions,
+        .quiet = on_quiet,
+        .drained = on_drained,
+        .probe = on_probe,
+    };
     for (unsigned i = 0; i < SPEAKERS; i++)
         s.speakers[i].epoch = 100 * (i + 1);
     static wsf_reader *reader;

@@ -146,7 +146,7 @@ static void on_result(void *user, unsigned node, const wsfan_result *result) {
     ledger_result(h->ledger, (uint32_t)(uintptr_t)result->result_user, result->status == WSFAN_OK);
 }
 
-static bool on_errand(void *user, unsigned node, unsigned loop_index, wsf_loop_call *errand) {
+static bool on_call(void *user, unsigned node, unsigned loop_index, wsf_loop_call *errand) {
     hosts *h = user;
     if (h->hosts[node].dying)
         return false;
@@ -175,7 +175,7 @@ static void on_presence(void *user, unsigned node, unsigned loop_index,
 
 world_watcher hosts_watcher(hosts *h) {
     return (world_watcher){ h,         on_deliver, on_joined, on_peer,    on_gap,
-                            on_result, on_errand,  on_reply,  on_presence };
+                            on_result, on_call,    on_reply,  on_presence };
 }
 
 /* ----------------------------------------------------------------------------- loops' requests */
@@ -270,8 +270,15 @@ void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsi
                   .life = ledger_born(h->ledger, world_node_id(h->world, node), kind) };
     for (unsigned i = 0; i < h->loops; i++) {
         loop *new_loop = &at->loops[i];
-        wsf_subscriptions_effects effects = { new_loop,          on_announce, on_withdraw, on_ready,
-                                              on_session_joined, on_present,  on_absent };
+        wsf_subscriptions_effects effects = {
+            .user = new_loop,
+            .announce = on_announce,
+            .withdraw = on_withdraw,
+            .ready = on_ready,
+            .joined = on_session_joined,
+            .present = on_present,
+            .absent = on_absent,
+        };
         *new_loop = (loop){ .owner = h, .node = node };
         wsf_subscriptions_init(&new_loop->subscriptions, &limits, i, world_random(h->world, 0),
                                &effects);
@@ -442,8 +449,8 @@ void hosts_leave(hosts *h, unsigned node) {
     wsfan_target target = chat_target(&chat);
     ledger_leave(h->ledger, who->number, chat);
     hosts_end_presence(h, node, who, chat);
-    if (wsf_subscriptions_leave(&h->hosts[node].loops[who->loop].subscriptions, who->handle, &target,
-                                wsf_hash_target(&h->key, &target)) != WSFAN_OK)
+    if (wsf_subscriptions_leave(&h->hosts[node].loops[who->loop].subscriptions, who->handle,
+                                &target, wsf_hash_target(&h->key, &target)) != WSFAN_OK)
         ledger_violation(h->ledger, "a member cannot leave");
 }
 

@@ -450,7 +450,7 @@ static void on_probe(void *user, uint64_t node_id, const char *endpoint) {
 }
 
 /* Without anybody who carries it out it is done, and nothing came of it. */
-static void on_errand(void *user, unsigned loop, wsf_loop_call *errand) {
+static void on_call(void *user, unsigned loop, wsf_loop_call *errand) {
     node *n = user;
     const world_watcher *watcher = &n->world->watcher;
     if (watcher->errand == NULL || !watcher->errand(watcher->user, n->index, loop, errand))
@@ -558,10 +558,27 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
                     uint64_t peers) {
     node *n = &w->nodes[i];
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    wsf_effects effects = { n,           on_connect, on_disconnect, on_seek, on_send,
-                            on_deliver,  on_joined,  on_peer,       on_gap,  on_result,
-                            on_presence, on_errand,  on_reply,      on_view, on_shed,
-                            on_sessions, on_quiet,   on_drained,    on_probe };
+    wsf_effects effects = {
+        .user = n,
+        .connect = on_connect,
+        .disconnect = on_disconnect,
+        .seek = on_seek,
+        .send = on_send,
+        .deliver = on_deliver,
+        .joined = on_joined,
+        .peer = on_peer,
+        .gap = on_gap,
+        .result = on_result,
+        .presence = on_presence,
+        .loop_call = on_call,
+        .reply = on_reply,
+        .view = on_view,
+        .shed = on_shed,
+        .sessions = on_sessions,
+        .quiet = on_quiet,
+        .drained = on_drained,
+        .probe = on_probe,
+    };
     assert(n->core == NULL);
     endpoint_of(i, endpoint);
     wsf_core_config config = w->config;

@@ -49,7 +49,7 @@ static inline void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
         downs[node]++;
 }
 
-static inline bool on_errand(void *user, unsigned node, unsigned loop, wsf_loop_call *errand) {
+static inline bool on_call(void *user, unsigned node, unsigned loop, wsf_loop_call *errand) {
     (void)user, (void)loop;
     if (node != LIAR && errand->call->asker != world_node_id(w, LIAR))
         return false;
@@ -83,7 +83,7 @@ static inline void begin(void) {
     static const world_watcher watcher = { .deliver = on_deliver,
                                            .peer = on_peer,
                                            .gap = on_gap,
-                                           .errand = on_errand,
+                                           .errand = on_call,
                                            .reply = on_reply };
     memset(delivered, 0, sizeof delivered);
     memset(gap, 0, sizeof gap);

@@ -28,7 +28,7 @@ static bool on_deliver(void *user, unsigned node, unsigned loop, wsfan_message *
     return true;
 }
 
-static bool on_errand(void *user, unsigned node, unsigned loop, wsf_loop_call *errand) {
+static bool on_call(void *user, unsigned node, unsigned loop, wsf_loop_call *errand) {
     (void)user, (void)loop;
     errands[node]++;
     if (hold)
@@ -68,7 +68,7 @@ static bool answered(void *user) {
 }
 
 static void begin(uint64_t seed, unsigned count) {
-    world_watcher watcher = { .deliver = on_deliver, .errand = on_errand, .reply = on_reply };
+    world_watcher watcher = { .deliver = on_deliver, .errand = on_call, .reply = on_reply };
     memset(errands, 0, sizeof errands);
     memset(deliveries, 0, sizeof deliveries);
     hold = false;
@@ -358,7 +358,7 @@ START_TEST(names_in_lists_of_nodes_are_printable) {
 END_TEST
 
 START_TEST(what_a_peer_does_not_take_is_answered_too_big) {
-    world_watcher watcher = { .errand = on_errand, .reply = on_reply };
+    world_watcher watcher = { .errand = on_call, .reply = on_reply };
     replies = 0;
     hold = false;
     w = world_new(8, &watcher);

@@ -43,10 +43,10 @@ wsf_batch *wsf_batch_new(void);
 void wsf_batch_restart_interest(wsf_peer *peer);
 
 /* bye: it ends with that. False: nothing to say, or no room to say it. */
-bool wsf_batch_frame(const wsf_core *core, wsf_peer *peer, bool bye, wsf_batch *plan);
+bool wsf_batch_frame(const wsf_core *core, wsf_peer *peer, bool bye, wsf_batch *batch);
 
 /* The frame, sealed, with the bytes of the payloads in it. NULL: out of memory. */
-wsf_buffer *wsf_batch_write(const wsf_core *core, wsf_peer *peer, const wsf_batch *plan,
+wsf_buffer *wsf_batch_write(const wsf_core *core, wsf_peer *peer, const wsf_batch *batch,
                             uint64_t *payload_bytes);
 
 #endif

@@ -255,17 +255,17 @@ static void take_loose(wsf_core *core, uint32_t connection, const wsf_frame_head
                        wsf_now now) {
     wsf_entry entry;
     int more;
-    bool greeted = false;
+    bool introduced = false;
     while ((more = wsf_reader_next(core->reader, &entry)) != 0) {
         if (more != 1) {
             wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
             continue;
         }
-        greeted = greeted || entry.type == WSF_HELLO || entry.type == WSF_REFUSE;
+        introduced = introduced || entry.type == WSF_HELLO || entry.type == WSF_REFUSE;
         take_loose_entry(core, head, &entry, now);
     }
-    if (!greeted && wsf_handshake_find(core, head->sender) == NULL)
-        wsf_handshake_stranger(core, connection, head->sender, now);
+    if (!introduced && wsf_handshake_find(core, head->sender) == NULL)
+        wsf_handshake_unknown(core, connection, head->sender, now);
 }
 
 static void take_acknowledgement(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
@@ -322,7 +322,7 @@ void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head
         return;
     }
     if (peer == NULL) {
-        wsf_handshake_stranger(core, connection, head->sender, now);
+        wsf_handshake_unknown(core, connection, head->sender, now);
         return;
     }
     if (!speaks(core, head)) {

@@ -1,4 +1,4 @@
-/* Answers for when frames leave, and for the messages that need not wait for a plan.
+/* Answers for when frames leave, and for the messages that need no batch.
  *
  * Numbered frames carry what must not be lost: messages, interest, peers, lost, bye. Frames without
  * a number carry what is repeated until it has worked: hello, acknowledgements, nacks, heartbeats. */
@@ -185,7 +185,7 @@ void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
     if (append_now(core, peer, message, entry, now))
         return;
     if (core->config.slow_peer == WSFAN_SLOW_CUT && !wsf_link_fits(&peer->link, message)) {
-        /* It gets the message, or the news that it is missing, when it is back. */
+        /* It gets the message, or is told that it is missing, when it is back. */
         count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_handshake_cut(core, peer));
         peer->link.lost++;
         if (message->receipt != NULL)

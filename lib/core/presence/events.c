@@ -1,4 +1,4 @@
-/* Answers for how members are shown to the host: news of a chat in one block of memory, and visits. */
+/* Answers for how members are shown to the host: events of a chat in one block of memory, and visits. */
 #include "core/presence/events.h"
 
 #include <string.h>
@@ -36,7 +36,7 @@ static size_t places_of(const wsf_presence *p, const wsf_presence_member *m, con
     return count;
 }
 
-/* ---------------------------------------------------------------------------------------- news */
+/* -------------------------------------------------------------------------------------- events */
 
 static uint32_t entry_at(const wsf_deque *queue, uint32_t i) {
     return *(const uint32_t *)wsf_deque_at(queue, i);
@@ -46,7 +46,7 @@ static bool is_chat(uint32_t entry) {
     return (entry & (uint32_t)WSF_PRESENCE_EVENTS_OF_CHAT) != 0;
 }
 
-/* The chat that an entry is of, or WSF_TABLE_NONE: it is no news any more. */
+/* The chat that an entry is of, or WSF_TABLE_NONE: there is nothing to tell any more. */
 static uint32_t chat_of(const wsf_presence *p, uint32_t entry, uint64_t loop) {
     if (is_chat(entry)) {
         uint32_t c = entry & ~(uint32_t)WSF_PRESENCE_EVENTS_OF_CHAT;
@@ -95,7 +95,7 @@ typedef struct {
     size_t bytes;
 } outline;
 
-static outline plan(const wsf_presence *p, unsigned loop, const uint64_t *nodes) {
+static outline outline_of(const wsf_presence *p, unsigned loop, const uint64_t *nodes) {
     const wsf_deque *queue = &p->loop_queues[loop];
     uint64_t bit = UINT64_C(1) << loop;
     outline o = { .chat = WSF_TABLE_NONE };
@@ -135,7 +135,7 @@ static wsfan_bytes put(uint8_t **at, wsfan_bytes from) {
 wsf_presence_events *wsf_presence_events_take(wsf_presence *p, unsigned loop, const uint64_t *nodes,
                                               uint64_t self) {
     uint64_t bit = UINT64_C(1) << loop;
-    outline o = plan(p, loop, nodes);
+    outline o = outline_of(p, loop, nodes);
     if (o.chat == WSF_TABLE_NONE) {
         while (o.entries-- > 0)
             drop_entry(p, loop);

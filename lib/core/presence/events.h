@@ -12,7 +12,7 @@ typedef struct {
     wsfan_presence presence;
 } wsf_presence_events;
 
-/* nodes: ids of the peers, self: our own. The news are to be freed. NULL: none, or no memory. */
+/* nodes: ids of the peers, self: our own. The events are to be freed. NULL: none, or no memory. */
 wsf_presence_events *wsf_presence_events_take(wsf_presence *presence, unsigned loop,
                                               const uint64_t *nodes, uint64_t self);
 

@@ -66,7 +66,7 @@ static void owe_loop(wsf_presence *p, uint32_t i, unsigned loop) {
         m->loops_owed |= bit(loop);
 }
 
-/* The chat as such is news. */
+/* The chat as such is to be told. */
 static void owe_chat(wsf_presence *p, uint32_t c, uint64_t loops) {
     wsf_presence_chat *chat = &p->chats[c];
     loops &= chat->loops & ~chat->notify;

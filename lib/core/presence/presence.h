@@ -6,7 +6,7 @@
 #include "core/presence/store.h"
 #include "wire/encode.h"
 
-/* This node's own sessions, in chats that are known. begin takes the attendance over; WSFAN_ENOMEM: it
+/* This node's own sessions, in chats that are known. begin takes the presence session over; WSFAN_ENOMEM: it
  * is not noted. end frees it. */
 int wsf_presence_begin(wsf_presence *presence, wsf_presence_session *presence_session);
 void wsf_presence_end(wsf_presence *presence, wsf_presence_session *presence_session);

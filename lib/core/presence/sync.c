@@ -22,7 +22,7 @@ static uint64_t wanted_by(const wsf_core *core, uint64_t hash) {
 
 /* ------------------------------------------------------------------------------- our own sessions */
 
-static int note_attendance(wsf_core *core, wsf_presence_session *presence_session) {
+static int note_session(wsf_core *core, wsf_presence_session *presence_session) {
     /* begin() sees for itself whether there was memory for the chat. */
     (void)wsf_presence_store_open_chat(&core->presence, presence_session->chat_hash,
                                        wanted_by(core, presence_session->chat_hash));
@@ -31,7 +31,7 @@ static int note_attendance(wsf_core *core, wsf_presence_session *presence_sessio
 
 void wsf_presence_sync_begin(wsf_core *core, wsf_presence_session *presence_session) {
     core->presence_used = true;
-    (void)note_attendance(core, presence_session); /* else it is tried again, see note_the_rest() */
+    (void)note_session(core, presence_session); /* else it is tried again, see note_the_rest() */
 }
 
 /* While one of our sessions has found no memory nobody may think that we tell all, ourselves neither. */
@@ -43,7 +43,7 @@ static void note_the_rest(wsf_core *core) {
     wsf_presence_session *presence_session;
     while ((presence_session = core->presence.unnoted) != NULL) {
         core->presence.unnoted = presence_session->older;
-        if (note_attendance(core, presence_session) != WSFAN_OK)
+        if (note_session(core, presence_session) != WSFAN_OK)
             return; /* it is in the list again */
     }
 }

@@ -29,7 +29,7 @@ bool wsf_presence_sync_sum(const wsf_core *core, const wsf_peer *peer, wsf_prese
 
 void wsf_presence_sync_count(const wsf_core *core, uint64_t hash, wsfan_count *count);
 
-/* Ends grace times, hands news to the loops. */
+/* Ends grace times, hands events to the loops. */
 void wsf_presence_sync_tick(wsf_core *core, wsf_now now);
 
 #endif

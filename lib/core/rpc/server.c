@@ -58,7 +58,7 @@ static void give_status(wsf_core *core, uint64_t asker, uint64_t id, int status)
     give_answer(core, asker, id, &answer);
 }
 
-/* -------------------------------------------------------------------------------------- tasks */
+/* ------------------------------------------------------------------------------------- calls */
 
 /* It counts until nobody waits for it and no loop has it. */
 static void settle(wsf_core *core, const wsf_call *call) {
