@@ -86,42 +86,42 @@ void wsf_core_name_endpoints(wsf_core *core, unsigned source, const char *const 
 }
 
 void wsf_core_names_known(wsf_core *core) {
-    core->names_awaited = false;
+    core->status.names_awaited = false;
 }
 
 /* ------------------------------------------------------------------------------- join barrier */
 
 static wsf_ticket *first_ticket(const wsf_core *core) {
-    return (wsf_ticket *)core->tickets_head;
+    return (wsf_ticket *)core->join.head;
 }
 
 static void append_ticket(wsf_core *core, wsf_ticket *ticket) {
     ticket->item.next = NULL;
-    if (core->tickets_tail != NULL)
-        core->tickets_tail->next = &ticket->item;
+    if (core->join.tail != NULL)
+        core->join.tail->next = &ticket->item;
     else
-        core->tickets_head = &ticket->item;
-    core->tickets_tail = &ticket->item;
-    core->tickets_count++;
+        core->join.head = &ticket->item;
+    core->join.tail = &ticket->item;
+    core->join.count++;
 }
 
 static void hand_back_first(wsf_core *core, int status) {
     wsf_ticket *ticket = first_ticket(core);
-    core->tickets_head = ticket->item.next;
-    if (core->tickets_head == NULL)
-        core->tickets_tail = NULL;
-    core->tickets_count--;
+    core->join.head = ticket->item.next;
+    if (core->join.head == NULL)
+        core->join.tail = NULL;
+    core->join.count--;
     ticket->status = (int8_t)status;
     core->effects.joined(core->effects.user, ticket);
 }
 
 /* One that will publish nothing more need not know. */
 static bool is_quiet(const wsf_peer *peer) {
-    return (peer->status_flags & WSF_STATUS_QUIET) != 0;
+    return (peer->status.flags & WSF_STATUS_QUIET) != 0;
 }
 
 static bool acknowledged(const wsf_peer *peer, uint64_t serial) {
-    return !wsf_peer_live(peer) || is_quiet(peer) || peer->serial_acked >= serial;
+    return !wsf_peer_live(peer) || is_quiet(peer) || peer->subscription.serial_acked >= serial;
 }
 
 static bool barrier_passed(const wsf_core *core, uint64_t serial) {
@@ -138,8 +138,8 @@ static void note_skipped(wsf_core *core, uint64_t serial) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         wsf_peer *peer = &core->peers[i];
         if (peer->linked && !wsf_peer_live(peer) && !is_quiet(peer) &&
-            peer->serial_acked < serial && peer->serial_skipped < serial)
-            peer->serial_skipped = serial;
+            peer->subscription.serial_acked < serial && peer->subscription.serial_skipped < serial)
+            peer->subscription.serial_skipped = serial;
     }
 }
 
@@ -161,8 +161,8 @@ static void name_missing(const wsf_core *core, wsf_ticket *ticket, const uint64_
  * ticket may hold back a later one that has passed; but never beyond the first's deadline. */
 static void move_barriers(wsf_core *core, wsf_now now) {
     uint64_t refusers[WSF_PEERS_MAX];
-    uint32_t count = core->tickets_head != NULL ? wsf_dialer_refusers(core, now, refusers) : 0;
-    while (core->tickets_head != NULL) {
+    uint32_t count = core->join.head != NULL ? wsf_dialer_refusers(core, now, refusers) : 0;
+    while (core->join.head != NULL) {
         wsf_ticket *ticket = first_ticket(core);
         bool passed = barrier_passed(core, ticket->serial);
         if (!passed && now.ms < ticket->deadline_ms)
@@ -203,7 +203,8 @@ void wsf_core_absent(wsf_core *core, wsf_presence_session *presence_session, wsf
 }
 
 void wsf_core_events_done(wsf_core *core, unsigned loop) {
-    core->events_out[loop] -= core->events_out[loop] > 0; /* it may be of an earlier loop */
+    core->sync.events_out[loop] -= core->sync.events_out[loop] >
+                                   0; /* it may be of an earlier loop */
 }
 
 void wsf_core_count(const wsf_core *core, uint64_t chat_hash, wsfan_count *count) {
@@ -229,9 +230,9 @@ void wsf_core_remove_loop(wsf_core *core, unsigned loop) {
     wsf_interest_forget_loop(&core->interest, loop);
     wsf_presence_sync_forget_loop(core, loop);
 
-    wsf_item *item = core->tickets_head;
-    core->tickets_head = core->tickets_tail = NULL;
-    core->tickets_count = 0;
+    wsf_item *item = core->join.head;
+    core->join.head = core->join.tail = NULL;
+    core->join.count = 0;
     while (item != NULL) {
         wsf_ticket *ticket = (wsf_ticket *)item;
         item = item->next;
@@ -247,7 +248,7 @@ void wsf_core_remove_loop(wsf_core *core, unsigned loop) {
 void wsf_core_destroy(wsf_core *core) {
     if (core == NULL)
         return;
-    while (core->tickets_head != NULL)
+    while (core->join.head != NULL)
         hand_back_first(core, WSFAN_ECLOSED);
     wsf_delivery_end(core);
     wsf_rpc_server_end(core);
@@ -327,7 +328,7 @@ void wsf_core_expel(wsf_core *core, bool (*may)(void *user, uint32_t identity), 
 void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, wsf_now now) {
     assert(connection < WSF_CONNECTIONS_MAX);
     core->presence.now_ms = now.ms;
-    if (!core->connections[connection].dialled)
+    if (!core->dialer.endpoints[connection].dialled)
         return; /* what was on its way when we hung up */
     wsf_frame_head head;
     if (wsf_reader_open(core->reader, frame, core->config.node, &head) != WSFAN_OK) {
@@ -405,13 +406,13 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
         uint64_t stream_at = wsf_sender_deadline(core, &core->peers[i]);
         at = at < stream_at ? at : stream_at;
     }
-    if (core->tickets_head != NULL && first_ticket(core)->deadline_ms < at)
+    if (core->join.head != NULL && first_ticket(core)->deadline_ms < at)
         at = first_ticket(core)->deadline_ms;
     return at;
 }
 
 bool wsf_core_ready(const wsf_core *core) {
-    return core->ready;
+    return core->status.ready;
 }
 
 int wsf_core_readiness(const wsf_core *core, wsf_now now) {
@@ -458,13 +459,13 @@ void wsf_core_stats(const wsf_core *core, wsfan_stats *stats) {
         stats->loops++;
     stats->chats = core->interest.local_count;
     stats->chats_remote = core->interest.remote_count;
-    stats->joins_pending = core->tickets_count;
+    stats->joins_pending = core->join.count;
     stats->presence_chats = core->presence.chats_count;
     stats->presence_rows = core->presence.rows_count;
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
-        stats->endpoints += core->connections[i].used && core->connections[i].named != 0;
+        stats->endpoints += core->dialer.endpoints[i].used && core->dialer.endpoints[i].named != 0;
     for (unsigned i = 0; i < WSF_DIALER_SOURCES_MAX; i++)
-        stats->endpoints_surplus += core->surplus[i];
+        stats->endpoints_surplus += core->dialer.surplus[i];
     uint64_t refusers[WSF_PEERS_MAX];
     stats->peers_refusing = wsf_dialer_refusers(core, (wsf_now){ core->last_ms, 0 }, refusers);
 }
@@ -506,10 +507,11 @@ size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capa
         count++;
     }
     for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX; i++) {
-        if (!is_subscriber_only(core, core->subscribers[i].node))
+        if (!is_subscriber_only(core, core->handshake.subscribers[i].node))
             continue;
         if (count < capacity)
-            peers[count] = (wsfan_peer_stats){ .node = core->subscribers[i].node, .hears_us = 1 };
+            peers[count] = (wsfan_peer_stats){ .node = core->handshake.subscribers[i].node,
+                                               .hears_us = 1 };
         count++;
     }
     return count;

@@ -22,19 +22,19 @@ _Static_assert(WSFAN_ENDPOINTS_MAX == WSF_CONNECTIONS_MAX, "as wsfan.h says");
 static void hang_up(wsf_core *core, wsf_dialer_endpoint *connection) {
     connection->dialled = false;
     connection->again_ms = 0;
-    core->effects.disconnect(core->effects.user, (uint32_t)(connection - core->connections));
+    core->effects.disconnect(core->effects.user, (uint32_t)(connection - core->dialer.endpoints));
 }
 
 static void dial(wsf_core *core, wsf_dialer_endpoint *connection) {
     connection->dialled = true;
     connection->node = 0;
     connection->again_ms = 0;
-    core->effects.connect(core->effects.user, (uint32_t)(connection - core->connections),
+    core->effects.connect(core->effects.user, (uint32_t)(connection - core->dialer.endpoints),
                           connection->endpoint, wsf_identity_of(connection->likely));
 }
 
 static void seek(wsf_core *core, const wsf_dialer_endpoint *connection, uint64_t node) {
-    core->effects.seek(core->effects.user, (uint32_t)(connection - core->connections),
+    core->effects.seek(core->effects.user, (uint32_t)(connection - core->dialer.endpoints),
                        wsf_identity_of(node));
 }
 
@@ -45,9 +45,10 @@ static void forget(wsf_core *core, wsf_dialer_endpoint *connection) {
 }
 
 static wsf_dialer_endpoint *find(wsf_core *core, const char *endpoint) {
-    for (uint32_t i = 0; i < core->connections_count; i++)
-        if (core->connections[i].used && strcmp(core->connections[i].endpoint, endpoint) == 0)
-            return &core->connections[i];
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
+        if (core->dialer.endpoints[i].used &&
+            strcmp(core->dialer.endpoints[i].endpoint, endpoint) == 0)
+            return &core->dialer.endpoints[i];
     return NULL;
 }
 
@@ -59,16 +60,16 @@ static bool abandoned(const wsf_dialer_endpoint *connection) {
 /* A free place; where it is urgent, also that of one which nobody names or answers at. */
 static wsf_dialer_endpoint *place(wsf_core *core, bool urgent) {
     wsf_dialer_endpoint *oldest = NULL;
-    for (uint32_t i = 0; i < core->connections_count; i++) {
-        wsf_dialer_endpoint *connection = &core->connections[i];
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
+        wsf_dialer_endpoint *connection = &core->dialer.endpoints[i];
         if (!connection->used)
             return connection;
         if (urgent && abandoned(connection) &&
             (oldest == NULL || connection->since_ms < oldest->since_ms))
             oldest = connection;
     }
-    if (core->connections_count < WSF_CONNECTIONS_MAX)
-        return &core->connections[core->connections_count++];
+    if (core->dialer.endpoints_count < WSF_CONNECTIONS_MAX)
+        return &core->dialer.endpoints[core->dialer.endpoints_count++];
     if (oldest != NULL)
         forget(core, oldest);
     return oldest;
@@ -91,8 +92,8 @@ static bool add(wsf_core *core, const char *endpoint, uint64_t likely, uint32_t 
 
 /* The connection that reached a node is gone or somebody else's. */
 static void wake_resting(wsf_core *core, uint64_t node) {
-    for (uint32_t i = 0; i < core->connections_count; i++) {
-        wsf_dialer_endpoint *connection = &core->connections[i];
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
+        wsf_dialer_endpoint *connection = &core->dialer.endpoints[i];
         if (connection->used && !connection->dialled && connection->node == node)
             dial(core, connection);
     }
@@ -116,23 +117,24 @@ void wsf_dialer_name(wsf_core *core, unsigned source, const char *const *endpoin
     assert(source < WSF_DIALER_SOURCES_MAX);
     uint32_t bit = UINT32_C(1) << source;
     uint32_t before[WSF_CONNECTIONS_MAX] = { 0 };
-    for (uint32_t i = 0; i < core->connections_count; i++) {
-        before[i] = core->connections[i].used ? core->connections[i].named : 0;
-        core->connections[i].named &= ~bit;
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
+        before[i] = core->dialer.endpoints[i].used ? core->dialer.endpoints[i].named : 0;
+        core->dialer.endpoints[i].named &= ~bit;
     }
     for (size_t i = 0; i < count; i++) {
         wsf_dialer_endpoint *known = find(core, endpoints[i]);
         if (known != NULL)
             known->named |= bit;
     }
-    for (uint32_t i = 0; i < core->connections_count; i++) /* first make room */
-        if (core->connections[i].used && before[i] != 0 && core->connections[i].named == 0)
-            let_go(core, &core->connections[i]);
-    core->surplus[source] = 0;
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) /* first make room */
+        if (core->dialer.endpoints[i].used && before[i] != 0 &&
+            core->dialer.endpoints[i].named == 0)
+            let_go(core, &core->dialer.endpoints[i]);
+    core->dialer.surplus[source] = 0;
     for (size_t i = 0; i < count; i++)
         if (strcmp(endpoints[i], core->endpoint) != 0 && find(core, endpoints[i]) == NULL &&
             !add(core, endpoints[i], 0, bit, true, now))
-            core->surplus[source]++;
+            core->dialer.surplus[source]++;
 }
 
 bool wsf_dialer_gossip(wsf_core *core, const char *endpoint, uint64_t node, bool own_word,
@@ -148,15 +150,15 @@ bool wsf_dialer_gossip(wsf_core *core, const char *endpoint, uint64_t node, bool
     }
     uint32_t pending = 0;
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
-        pending += abandoned(&core->connections[i]);
+        pending += abandoned(&core->dialer.endpoints[i]);
     return (own_word || pending < WSF_GOSSIP_MAX) && add(core, endpoint, node, 0, own_word, now);
 }
 
 /* ---------------------------------------------------------------------------------------- nodes */
 
 bool wsf_dialer_connected(const wsf_core *core, uint64_t node) {
-    for (uint32_t i = 0; i < core->connections_count; i++)
-        if (core->connections[i].dialled && core->connections[i].node == node)
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
+        if (core->dialer.endpoints[i].dialled && core->dialer.endpoints[i].node == node)
             return true;
     return false;
 }
@@ -183,7 +185,7 @@ static bool is_own_word(const wsf_peer *peer, const wsf_dialer_endpoint *connect
 }
 
 void wsf_dialer_identify(wsf_core *core, uint32_t number, uint64_t node, wsf_now now) {
-    wsf_dialer_endpoint *connection = &core->connections[number];
+    wsf_dialer_endpoint *connection = &core->dialer.endpoints[number];
     uint64_t before = connection->node;
     const wsf_peer *peer = wsf_peer_find(core, node);
     if (peer != NULL && peer->linked)
@@ -201,8 +203,8 @@ void wsf_dialer_identify(wsf_core *core, uint32_t number, uint64_t node, wsf_now
         connection->node = node;
         connection->self_told = false;
         connection->refused = WSFAN_REASON_NONE;
-        for (uint32_t i = 0; i < core->connections_count; i++) {
-            wsf_dialer_endpoint *other = &core->connections[i];
+        for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
+            wsf_dialer_endpoint *other = &core->dialer.endpoints[i];
             if (i == number || !other->dialled || other->node != node)
                 continue;
             rest(core, better ? other : connection, node);
@@ -214,8 +216,8 @@ void wsf_dialer_identify(wsf_core *core, uint32_t number, uint64_t node, wsf_now
 }
 
 void wsf_dialer_linked(wsf_core *core, const wsf_peer *peer, wsf_now now) {
-    for (uint32_t i = 0; i < core->connections_count; i++) {
-        wsf_dialer_endpoint *connection = &core->connections[i];
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
+        wsf_dialer_endpoint *connection = &core->dialer.endpoints[i];
         if (!connection->used || connection->node != peer->node)
             continue;
         connection->refused = WSFAN_REASON_NONE;
@@ -225,21 +227,21 @@ void wsf_dialer_linked(wsf_core *core, const wsf_peer *peer, wsf_now now) {
 }
 
 static void redial(wsf_core *core, uint32_t number) {
-    core->connections[number].again_ms = 0;
+    core->dialer.endpoints[number].again_ms = 0;
     core->effects.disconnect(core->effects.user, number);
-    core->effects.connect(core->effects.user, number, core->connections[number].endpoint,
-                          wsf_identity_of(core->connections[number].likely));
+    core->effects.connect(core->effects.user, number, core->dialer.endpoints[number].endpoint,
+                          wsf_identity_of(core->dialer.endpoints[number].likely));
 }
 
 void wsf_dialer_doubt(wsf_core *core, uint64_t node) {
-    for (uint32_t i = 0; i < core->connections_count; i++)
-        if (core->connections[i].dialled && core->connections[i].node == node)
-            seek(core, &core->connections[i], 0);
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
+        if (core->dialer.endpoints[i].dialled && core->dialer.endpoints[i].node == node)
+            seek(core, &core->dialer.endpoints[i], 0);
 }
 
 void wsf_dialer_again(wsf_core *core, uint64_t node) {
-    for (uint32_t i = 0; i < core->connections_count; i++) {
-        wsf_dialer_endpoint *connection = &core->connections[i];
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
+        wsf_dialer_endpoint *connection = &core->dialer.endpoints[i];
         if (!connection->used || connection->node != node)
             continue;
         if (!connection->dialled) {
@@ -251,8 +253,8 @@ void wsf_dialer_again(wsf_core *core, uint64_t node) {
 }
 
 void wsf_dialer_release(wsf_core *core, uint64_t node) {
-    for (uint32_t i = 0; i < core->connections_count; i++) {
-        wsf_dialer_endpoint *connection = &core->connections[i];
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
+        wsf_dialer_endpoint *connection = &core->dialer.endpoints[i];
         if (!connection->used || connection->node != node)
             continue;
         connection->node = 0;
@@ -288,8 +290,8 @@ static bool refuses(const wsf_core *core, const wsf_dialer_endpoint *connection,
 uint32_t wsf_dialer_refusers(const wsf_core *core, wsf_now now, uint64_t nodes[WSF_PEERS_MAX]) {
     uint32_t count = 0;
     bool alone = !lives(core, 0);
-    for (uint32_t i = 0; i < core->connections_count && count < WSF_PEERS_MAX; i++) {
-        const wsf_dialer_endpoint *connection = &core->connections[i];
+    for (uint32_t i = 0; i < core->dialer.endpoints_count && count < WSF_PEERS_MAX; i++) {
+        const wsf_dialer_endpoint *connection = &core->dialer.endpoints[i];
         bool foreign = connection->refused == WSFAN_REASON_CLUSTER ||
                        connection->refused == WSFAN_REASON_VERSION;
         bool counts = refuses(core, connection, now) && (alone || !foreign);
@@ -317,7 +319,7 @@ static uint64_t jittered_ms(wsf_core *core) {
 }
 
 static void tick_connection(wsf_core *core, uint32_t number, uint64_t overslept_ms, wsf_now now) {
-    wsf_dialer_endpoint *connection = &core->connections[number];
+    wsf_dialer_endpoint *connection = &core->dialer.endpoints[number];
     if (abandoned(connection) && now.ms - connection->since_ms >= core->config.forget_ms) {
         forget(core, connection);
         return;
@@ -335,8 +337,8 @@ static void tick_connection(wsf_core *core, uint32_t number, uint64_t overslept_
 }
 
 void wsf_dialer_tick(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
-    for (uint32_t i = 0; i < core->connections_count; i++)
-        if (core->connections[i].used)
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
+        if (core->dialer.endpoints[i].used)
             tick_connection(core, i, overslept_ms, now);
 }
 
@@ -346,8 +348,8 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
 
 uint64_t wsf_dialer_deadline(const wsf_core *core) {
     uint64_t at = UINT64_MAX;
-    for (uint32_t i = 0; i < core->connections_count; i++) {
-        const wsf_dialer_endpoint *connection = &core->connections[i];
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
+        const wsf_dialer_endpoint *connection = &core->dialer.endpoints[i];
         if (abandoned(connection))
             at = earlier(at, connection->since_ms + core->config.forget_ms);
         if (connection->used)

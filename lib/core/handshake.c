@@ -38,7 +38,7 @@ static void set_state(wsf_core *core, wsf_peer *peer, wsfan_peer_event state, ws
     if (peer->state == WSFAN_PEER_DOWN || state == WSFAN_PEER_DOWN)
         wsf_presence_sync_set_down(core, peer, state == WSFAN_PEER_DOWN);
     peer->state = state;
-    core->view_stale = true;
+    core->status.view_stale = true;
     tell_host(core, peer->node, peer->name, peer->endpoint, state, reason);
 }
 
@@ -51,8 +51,8 @@ void wsf_handshake_tell_loop(wsf_core *core, unsigned loop) {
         wsfan_peer known = { peer->node, peer->name, peer->endpoint, peer->state, peer->reason };
         core->effects.peer(core->effects.user, bit, &known);
     }
-    for (uint32_t i = 0; i < core->connections_count; i++) {
-        const wsf_dialer_endpoint *connection = &core->connections[i];
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
+        const wsf_dialer_endpoint *connection = &core->dialer.endpoints[i];
         if (!connection->used || connection->refused == WSFAN_REASON_NONE)
             continue;
         wsfan_peer refused = { connection->refuser, "", connection->endpoint, WSFAN_PEER_REFUSED,
@@ -65,8 +65,8 @@ void wsf_handshake_tell_loop(wsf_core *core, unsigned loop) {
 
 static wsf_subscriber *find_subscriber(wsf_core *core, uint64_t node) {
     for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX; i++)
-        if (core->subscribers[i].node == node)
-            return &core->subscribers[i];
+        if (core->handshake.subscribers[i].node == node)
+            return &core->handshake.subscribers[i];
     return NULL;
 }
 
@@ -117,19 +117,19 @@ static wsf_peer *free_peer(wsf_core *core, uint64_t node) {
 
 static bool is_noted(const wsf_core *core, uint64_t node) {
     for (unsigned i = 0; i < WSF_FORGOTTEN_MAX; i++)
-        if (core->forgotten[i] == node)
+        if (core->handshake.forgotten[i] == node)
             return true;
     return false;
 }
 
 static void note_forgotten(wsf_core *core, uint64_t node) {
     if (!is_noted(core, node))
-        core->forgotten[core->forgotten_count++ % WSF_FORGOTTEN_MAX] = node;
+        core->handshake.forgotten[core->handshake.forgotten_count++ % WSF_FORGOTTEN_MAX] = node;
 }
 
 /* Before the link that there may be now. False: for sure not. */
 static bool may_have_met(const wsf_core *core, uint64_t node) {
-    return core->forgotten_count > WSF_FORGOTTEN_MAX || is_noted(core, node);
+    return core->handshake.forgotten_count > WSF_FORGOTTEN_MAX || is_noted(core, node);
 }
 
 static void refuse(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
@@ -154,7 +154,7 @@ static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, w
     wsf_copy_text(peer->endpoint, sizeof peer->endpoint, wsfan_string(endpoint));
     wsf_link_init(&peer->link, &core->config.link, ++core->epoch, wsf_peer_index(core, peer));
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++) /* a new bearer of this bit */
-        core->peers[i].told_peers &= ~wsf_peer_bit(core, peer);
+        core->peers[i].gossip.told &= ~wsf_peer_bit(core, peer);
     wsf_presence_sync_set_down(core, peer, false);
     return peer;
 }
@@ -193,7 +193,7 @@ void wsf_handshake_expel(wsf_core *core, bool (*may)(void *user, uint32_t identi
             wsf_handshake_drop(core, peer, WSFAN_REASON_KEY);
     }
     for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX; i++) {
-        wsf_subscriber *subscriber = &core->subscribers[i];
+        wsf_subscriber *subscriber = &core->handshake.subscribers[i];
         if (subscriber->node != 0 && !may(user, wsf_identity_of(subscriber->node)))
             *subscriber = (wsf_subscriber){ 0 };
     }
@@ -211,20 +211,20 @@ static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
     peer->linked = true;
     peer->stats.links++;
     core->linked |= wsf_peer_bit(core, peer);
-    for (uint32_t i = 0; i < core->connections_count; i++)
-        if (core->connections[i].refuser == peer->node)
-            core->connections[i].refused = WSFAN_REASON_NONE;
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
+        if (core->dialer.endpoints[i].refuser == peer->node)
+            core->dialer.endpoints[i].refused = WSFAN_REASON_NONE;
     wsf_dialer_linked(core, peer, now);
     core->complete &= ~wsf_peer_bit(core, peer);
     /* Until it has our snapshot it sends us everything, so what is in the log so far is known. */
-    peer->log_serial = core->interest.serial;
-    peer->serial_acked = core->interest.serial;
-    peer->serial_skipped = 0;
-    peer->snapshot_begun = peer->snapshot_done = false;
-    peer->snapshot_cursor = 0;
-    peer->snapshot_number = 0;
-    peer->status_told = 0;
-    peer->told_peers = 0;
+    peer->subscription.log_serial = core->interest.serial;
+    peer->subscription.serial_acked = core->interest.serial;
+    peer->subscription.serial_skipped = 0;
+    peer->subscription.snapshot_begun = peer->subscription.snapshot_done = false;
+    peer->subscription.snapshot_cursor = 0;
+    peer->subscription.snapshot_number = 0;
+    peer->status.told = 0;
+    peer->gossip.told = 0;
     wsf_handshake_heard(core, peer, now);
 }
 
@@ -244,8 +244,8 @@ static wsfan_reason judge(const wsf_core *core, uint32_t protocol_min, uint32_t 
 static bool may_note_subscriber(const wsf_core *core, uint64_t node) {
     unsigned count = 0;
     for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX && core->config.authenticated; i++)
-        count += core->subscribers[i].node != 0 &&
-                 wsf_identity_of(core->subscribers[i].node) == wsf_identity_of(node);
+        count += core->handshake.subscribers[i].node != 0 &&
+                 wsf_identity_of(core->handshake.subscribers[i].node) == wsf_identity_of(node);
     return count < WSF_SUBSCRIBERS_MAX / 2;
 }
 
@@ -269,7 +269,7 @@ void wsf_handshake_subscriber(wsf_core *core, uint64_t node, bool subscribed, ws
          * missing, at once. */
         peer->reachable = true;
         peer->ack_ms = 0;
-        if (!peer->hello_acked)
+        if (!peer->handshake.acked)
             wsf_handshake_send_hello(core, peer, now);
     } else if (subscriber != NULL && --subscriber->count == 0) {
         subscriber->node = 0;
@@ -297,10 +297,10 @@ void wsf_handshake_own_id(wsf_core *core, uint32_t connection) {
     while ((more = wsf_reader_next(core->reader, &entry)) != 0)
         if (more == 1 && entry.type == WSF_REFUSE)
             reason = WSFAN_REASON_ID;
-    if (!core->connections[connection].self_told) /* it is dialled again and again */
-        tell_host(core, core->config.node, "", core->connections[connection].endpoint,
+    if (!core->dialer.endpoints[connection].self_told) /* it is dialled again and again */
+        tell_host(core, core->config.node, "", core->dialer.endpoints[connection].endpoint,
                   WSFAN_PEER_REFUSED, reason);
-    core->connections[connection].self_told = true;
+    core->dialer.endpoints[connection].self_told = true;
 }
 
 void wsf_handshake_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now) {
@@ -323,13 +323,13 @@ void wsf_handshake_introduction(wsf_core *core, const wsf_introduction *introduc
         refuse(core, node, peer->name, introduction->endpoint, WSFAN_REASON_LIMIT);
         return;
     }
-    if (!peer->hello_acked)
+    if (!peer->handshake.acked)
         wsf_handshake_send_hello(core, peer, now);
 }
 
 void wsf_handshake_unknown(wsf_core *core, uint32_t connection, uint64_t node, wsf_now now) {
     wsf_count_drop(core, WSFAN_DROP_STRANGER, 1);
-    wsf_peer *peer = add_peer(core, node, core->connections[connection].endpoint, now);
+    wsf_peer *peer = add_peer(core, node, core->dialer.endpoints[connection].endpoint, now);
     if (peer != NULL)
         wsf_handshake_send_hello(core, peer, now);
 }
@@ -377,7 +377,7 @@ void wsf_handshake_send_number(wsf_core *core, uint64_t node, uint64_t epoch, ws
 }
 
 void wsf_handshake_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now) {
-    peer->hello_ms = now.ms;
+    peer->handshake.sent_ms = now.ms;
     if (!peer->reachable)
         return;
     wsf_writer writer;
@@ -410,8 +410,8 @@ static bool name_is_free(wsf_core *core, uint64_t sender, const wsf_hello *hello
         wsf_peer *other = &core->peers[i];
         if (other->node == 0 || other->node == sender || strcmp(other->name, name) != 0)
             continue;
-        bool newer = other->incarnation > hello->incarnation ||
-                     (other->incarnation == hello->incarnation && other->node > sender);
+        bool newer = other->handshake.incarnation > hello->incarnation ||
+                     (other->handshake.incarnation == hello->incarnation && other->node > sender);
         bool foreign = core->config.authenticated &&
                        wsf_identity_of(other->node) != wsf_identity_of(sender);
         if ((newer || foreign) && other->state == WSFAN_PEER_UP)
@@ -431,7 +431,7 @@ static void begin_anew(wsf_core *core, wsf_peer *peer, uint64_t in_epoch) {
         wsf_link_restart_out(&peer->link, ++core->epoch);
     }
     wsf_link_restart_in(&peer->link, in_epoch);
-    peer->hello_acked = false;
+    peer->handshake.acked = false;
     peer->ack_ms = UINT64_MAX;
     peer->nack_interval_ms = WSF_NACK_INTERVAL_MS;
     /* What it publishes until there is a link again is not for us. */
@@ -441,7 +441,7 @@ static void begin_anew(wsf_core *core, wsf_peer *peer, uint64_t in_epoch) {
 uint64_t wsf_handshake_cut(wsf_core *core, wsf_peer *peer) {
     uint64_t dropped = wsf_link_drop_queue(&peer->link);
     begin_anew(core, peer, 0);
-    peer->hello_received = false;
+    peer->handshake.received = false;
     set_state(core, peer, WSFAN_PEER_DOWN, WSFAN_REASON_SLOW);
     return dropped;
 }
@@ -454,8 +454,8 @@ void wsf_handshake_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello
 
     wsf_peer *peer = wsf_handshake_find(core, sender);
     wsfan_reason reason = judge(core, hello->protocol_min, hello->protocol_max, hello->cluster);
-    if (reason == WSFAN_REASON_NONE && peer != NULL && peer->hello_received &&
-        (peer->incarnation != hello->incarnation || strcmp(peer->name, name) != 0))
+    if (reason == WSFAN_REASON_NONE && peer != NULL && peer->handshake.received &&
+        (peer->handshake.incarnation != hello->incarnation || strcmp(peer->name, name) != 0))
         reason = WSFAN_REASON_ID;
     if (reason == WSFAN_REASON_NONE && !name_is_free(core, sender, hello, name))
         reason = WSFAN_REASON_NAME;
@@ -474,23 +474,24 @@ void wsf_handshake_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello
         begin_anew(core, peer, hello->epoch);
     if (peer->stats.links == 0) /* else begin_anew() has seen to it */
         peer->forgotten = hello->met && may_have_met(core, sender);
-    peer->hello_received = true;
-    peer->incarnation = hello->incarnation;
+    peer->handshake.received = true;
+    peer->handshake.incarnation = hello->incarnation;
     peer->frame_size_max = hello->frame_size_max;
     peer->version = hello->protocol_max < core->config.protocol_max ? hello->protocol_max
                                                                     : core->config.protocol_max;
     memcpy(peer->name, name, sizeof name);
     memcpy(peer->endpoint, endpoint, sizeof endpoint);
     wsf_handshake_send_number(core, sender, peer->link.epoch, WSF_HELLO_ACK, hello->epoch);
-    if (!peer->hello_acked)
+    if (!peer->handshake.acked)
         wsf_handshake_send_hello(core, peer, now);
 }
 
 void wsf_handshake_hello_ack(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
                              uint64_t epoch, wsf_now now) {
-    if (!peer->hello_received || head->epoch != peer->link.in_epoch || epoch != peer->link.epoch)
+    if (!peer->handshake.received || head->epoch != peer->link.in_epoch ||
+        epoch != peer->link.epoch)
         return; /* of another pair of streams */
-    peer->hello_acked = true;
+    peer->handshake.acked = true;
     establish(core, peer, now);
 }
 
@@ -500,8 +501,8 @@ void wsf_handshake_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64
         return; /* an old answer; if not, the peer is silent otherwise, and will be down */
     wsfan_reason known = reason <= WSFAN_REASON_KEY ? (wsfan_reason)reason : WSFAN_REASON_NONE;
     bool told = false; /* it is asked again and again */
-    for (uint32_t i = 0; i < core->connections_count; i++) {
-        wsf_dialer_endpoint *connection = &core->connections[i];
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
+        wsf_dialer_endpoint *connection = &core->dialer.endpoints[i];
         if (!connection->used || connection->node != node)
             continue;
         told = told || connection->refused == known;
@@ -543,7 +544,7 @@ static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
         set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
     }
     wsf_probe_tick(core, peer, now);
-    if (!peer->hello_acked && now.ms - peer->hello_ms >= WSF_HELLO_INTERVAL_MS)
+    if (!peer->handshake.acked && now.ms - peer->handshake.sent_ms >= WSF_HELLO_INTERVAL_MS)
         wsf_handshake_send_hello(core, peer, now);
 }
 
@@ -580,8 +581,8 @@ static uint64_t peer_deadline(const wsf_core *core, const wsf_peer *peer) {
         if (peer->state != WSFAN_PEER_SILENT)
             at = earlier(at, peer->heard_ms + config->silent_ms);
     }
-    if (!peer->hello_acked)
-        at = earlier(at, peer->hello_ms + WSF_HELLO_INTERVAL_MS);
+    if (!peer->handshake.acked)
+        at = earlier(at, peer->handshake.sent_ms + WSF_HELLO_INTERVAL_MS);
     at = earlier(at, wsf_probe_deadline(core, peer));
     return at;
 }

@@ -17,41 +17,41 @@ static uint64_t doubt_ms(const wsf_core *core, const wsf_peer *peer) {
 
 /* Where it was heard; a peer is not always reached where it says. */
 static const char *endpoint_of(const wsf_core *core, const wsf_peer *peer) {
-    for (uint32_t i = 0; i < core->connections_count; i++)
-        if (core->connections[i].dialled && core->connections[i].node == peer->node)
-            return core->connections[i].endpoint;
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
+        if (core->dialer.endpoints[i].dialled && core->dialer.endpoints[i].node == peer->node)
+            return core->dialer.endpoints[i].endpoint;
     return peer->endpoint;
 }
 
 void wsf_probe_tick(wsf_core *core, wsf_peer *peer, wsf_now now) {
     if (now.ms < doubt_ms(core, peer)) {
-        peer->refusals = 0;
+        peer->probe.refusals = 0;
         return;
     }
-    if (now.ms < peer->probe_ms)
+    if (now.ms < peer->probe.next_ms)
         return;
-    peer->probe_ms = now.ms + core->config.heartbeat_ms;
+    peer->probe.next_ms = now.ms + core->config.heartbeat_ms;
     core->effects.probe(core->effects.user, peer->node, endpoint_of(core, peer));
 }
 
 uint64_t wsf_probe_deadline(const wsf_core *core, const wsf_peer *peer) {
     uint64_t doubt = doubt_ms(core, peer);
-    return doubt > peer->probe_ms ? doubt : peer->probe_ms;
+    return doubt > peer->probe.next_ms ? doubt : peer->probe.next_ms;
 }
 
 bool wsf_probe_answer(const wsf_core *core, wsf_peer *peer, bool refused, wsf_now now) {
     if (!refused || now.ms < doubt_ms(core, peer) ||
-        (peer->refusals > 0 && peer->heard_ms > peer->refused_ms)) {
-        peer->refusals = 0;
+        (peer->probe.refusals > 0 && peer->heard_ms > peer->probe.refused_ms)) {
+        peer->probe.refusals = 0;
         return false;
     }
-    if (peer->refusals++ == 0)
-        peer->refused_ms = now.ms;
-    if (peer->refusals < REFUSALS) {
-        if (now.ms + AGAIN_MS < peer->probe_ms)
-            peer->probe_ms = now.ms + AGAIN_MS;
+    if (peer->probe.refusals++ == 0)
+        peer->probe.refused_ms = now.ms;
+    if (peer->probe.refusals < REFUSALS) {
+        if (now.ms + AGAIN_MS < peer->probe.next_ms)
+            peer->probe.next_ms = now.ms + AGAIN_MS;
         return false;
     }
-    peer->refusals = 0;
+    peer->probe.refusals = 0;
     return true;
 }

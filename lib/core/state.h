@@ -44,73 +44,90 @@ typedef enum {
     WSF_DRAIN_DONE
 } wsf_drain_phase;
 
+/* A peer. Each slice is written by the file that it is named after, and by nobody else, except that a link
+ * which begins sets it back. */
 typedef struct {
-    uint64_t node; /* 0: free */
-    uint64_t incarnation;
+    uint64_t node;                    /* 0: free */
     char name[WSF_NAME_SIZE_MAX + 1]; /* "" until its hello */
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    bool hello_received;
-    bool hello_acked; /* by the stream of the hello that was received: the link is established */
-    bool linked;      /* established, and the rest of the core knows */
+    bool linked;    /* established, and the rest of the core knows */
     bool forgotten; /* an earlier link was given up: the host is to be told with the first frame */
     bool reachable; /* it subscribes to its inbox at our socket */
     wsfan_peer_event state;
     wsfan_reason reason; /* of its state */
     uint64_t heard_ms;
     uint64_t spoken_ms; /* last frame to it */
-    uint64_t hello_ms;  /* last hello to it */
     uint64_t frame_size_max;
     uint32_t version; /* of the frames that it is sent */
     wsf_link link;
 
-    /* Of probe.c. */
-    uint32_t refusals;   /* of connections, in a row */
-    uint64_t refused_ms; /* the first of them */
-    uint64_t probe_ms;   /* the next one is asked for then, if there is doubt */
-
-    /* Our interest, as far as this peer was told. */
-    uint64_t log_serial;     /* log entries up to here are in frames */
-    uint64_t serial_acked;   /* and up to here it acknowledged */
-    uint64_t serial_skipped; /* joins up to here were complete without it; 0: none */
-    uint32_t snapshot_cursor;
-    bool snapshot_begun;
-    bool snapshot_done;
-    uint64_t snapshot_number; /* of the frame that ended it */
-
-    /* What it is good for, by its own word; see status.c. */
-    uint32_t status_flags; /* 0 until it has said so */
-    uint32_t weight;
-    uint64_t place_hash;
-    char address[WSF_PUBLIC_SIZE_MAX + 1];
-    uint64_t status_told; /* the serial of ours that it was told of */
-
-    /* What it is owed. */
-    uint64_t told_peers; /* bits of peers that it was told of, since told_ms */
-    uint64_t told_ms;
+    /* Acknowledgements and repair; see sender.c and receiver.c. */
     uint64_t progress_ms; /* it last acknowledged something new, or had nothing to */
     uint64_t ack_ms;      /* an acknowledgement is due then; UINT64_MAX: not */
     uint64_t nack_ms;     /* a nack may be sent from then on */
     uint64_t nack_interval_ms;
     uint64_t repair_ms;     /* nacks are heard again from then on */
     uint64_t unacked_bytes; /* received since the last prompt acknowledgement */
-    bool interest_overflow; /* more than we can note; see core->complete */
-    bool interest_again;    /* it wants to be told ours from the start, */
-    bool presence_again;    /* or our presence, */
-    uint64_t anew_ms;       /* and is, from then on */
+    uint64_t anew_ms;       /* it may be told everything from the start from then on */
     uint64_t ask_again_ms;  /* it may be asked for the same from then on */
 
-    /* Requests of it that we are at. */
-    uint32_t calls_count;
-    uint64_t calls_bytes;
+    struct {
+        bool received;
+        bool acked; /* by the stream of the hello that was received: the link is established */
+        uint64_t incarnation;
+        uint64_t sent_ms; /* last hello to it */
+    } handshake;
 
-    /* Presence; see sync.c. Serials here are greater by one, so that 0 is none. */
-    bool presence_asked;     /* we ask it: it has seen a serial of ours */
-    bool presence_say;       /* it is to be told when it was told everything */
-    bool presence_overflow;  /* it has more rows than we can note, */
-    bool presence_refused;   /* or such as we never do */
-    uint64_t presence_heard; /* up to here we know its interest, */
-    uint64_t presence_known; /* and up to here it knew ours when it had told us everything, */
-    uint64_t presence_anew;  /* with this frame or a later one: there it began anew */
+    struct {
+        uint32_t refusals;   /* of connections, in a row */
+        uint64_t refused_ms; /* the first of them */
+        uint64_t next_ms;    /* the next probe is asked for then, if there is doubt */
+    } probe;
+
+    /* Our interest, as far as this peer was told, and its own. */
+    struct {
+        uint64_t log_serial;     /* log entries up to here are in frames */
+        uint64_t serial_acked;   /* and up to here it acknowledged */
+        uint64_t serial_skipped; /* joins up to here ended without it; 0: none */
+        uint32_t snapshot_cursor;
+        bool snapshot_begun;
+        bool snapshot_done;
+        uint64_t snapshot_number; /* of the frame that ended it */
+        bool again;               /* it wants to be told from the start */
+        bool overflow;            /* it has more than we can note; see core->complete */
+    } subscription;
+
+    /* What it is good for, by its own word. */
+    struct {
+        uint32_t flags; /* 0 until it has said so */
+        uint32_t weight;
+        uint64_t place_hash;
+        char address[WSF_PUBLIC_SIZE_MAX + 1];
+        uint64_t told; /* the serial of ours that it was told of */
+    } status;
+
+    struct {
+        uint64_t told;    /* bits of peers that it was told of, */
+        uint64_t told_ms; /* since then */
+    } gossip;
+
+    /* Calls of it that we are at. */
+    struct {
+        uint32_t calls_count;
+        uint64_t calls_bytes;
+    } rpc;
+
+    /* See sync.c. Serials here are greater by one, so that 0 is none. */
+    struct {
+        bool asked;     /* we ask it: it has seen a serial of ours */
+        bool say;       /* it is to be told when it was told everything */
+        bool again;     /* it wants to be told from the start */
+        bool overflow;  /* it has more rows than we can note, */
+        bool refused;   /* or such as we never do */
+        uint64_t heard; /* up to here we know its interest, */
+        uint64_t known; /* and up to here it knew ours when it had told us everything, */
+        uint64_t anew;  /* with this frame or a later one: there it began anew */
+    } presence;
 
     wsfan_peer_stats stats;
 } wsf_peer;
@@ -176,47 +193,68 @@ struct wsf_core {
     uint64_t complete;  /* bits of peers whose interest we know whole */
     uint64_t congested; /* bits of peers that keep up, but with a queue that is half full */
     wsf_peer peers[WSF_PEERS_MAX];
-    wsf_dialer_endpoint connections[WSF_CONNECTIONS_MAX];
-    uint32_t connections_count;               /* none from here on was ever used */
-    uint32_t surplus[WSF_DIALER_SOURCES_MAX]; /* endpoints of a set that found no connection */
-    wsf_subscriber subscribers[WSF_SUBSCRIBERS_MAX];
-    uint64_t forgotten[WSF_FORGOTTEN_MAX]; /* nodes whose links were given up; a ring */
-    uint64_t forgotten_count;              /* that were ever noted in it */
     wsf_presence presence;
-    bool presence_used;                 /* a session of ours was present somewhere */
-    uint64_t askers;                    /* bits of peers that ask for presence */
-    uint32_t events_out[WSF_LOOPS_MAX]; /* blocks that the loop has not dispatched */
-    wsf_receipt *receipts_head;         /* in order of deadline */
-    wsf_receipt *receipts_tail;
-    bool receipts_dirty;    /* one of them may be decided */
-    wsf_item *tickets_head; /* in order of deadline */
-    wsf_item *tickets_tail;
-    uint64_t tickets_count;
-    wsf_request *requests;
-    bool requests_dirty; /* one of them may be answered */
-    uint64_t requests_deadline_ms;
-    uint64_t request_ids;
-    wsf_call *calls;      /* that somebody waits for */
-    uint32_t calls_count; /* those, and what loops are still at */
-    uint64_t tokens;
     uint64_t frame_size_max; /* that we take */
     wsfan_stats stats;
 
-    /* Of status.c. */
-    char address[WSF_PUBLIC_SIZE_MAX + 1];
-    uint64_t place_hash;
-    uint64_t status_serial; /* rises with each change of our standing */
-    uint64_t started_ms;
-    bool names_awaited;
-    bool ready;
-    bool met; /* a peer, ever: interest was exchanged with it */
-    bool view_stale;
-    uint64_t publishers; /* bits of peers that never have sessions */
-    wsf_drain_phase drain;
-    bool quiet; /* nothing more will be published */
-    uint64_t drain_from_ms;
-    uint64_t drain_until_ms;
-    uint64_t shed_ms; /* the next step */
+    struct {
+        wsf_dialer_endpoint endpoints[WSF_CONNECTIONS_MAX];
+        uint32_t endpoints_count;                 /* none from here on was ever used */
+        uint32_t surplus[WSF_DIALER_SOURCES_MAX]; /* endpoints of a set that found no connection */
+    } dialer;
+
+    struct {
+        wsf_subscriber subscribers[WSF_SUBSCRIBERS_MAX];
+        uint64_t forgotten[WSF_FORGOTTEN_MAX]; /* nodes whose links were given up; a ring */
+        uint64_t forgotten_count;              /* that were ever noted in it */
+    } handshake;
+
+    /* Tickets of joins, in order of deadline. */
+    struct {
+        wsf_item *head;
+        wsf_item *tail;
+        uint64_t count;
+    } join;
+
+    /* Receipts, in order of deadline. */
+    struct {
+        wsf_receipt *head;
+        wsf_receipt *tail;
+        bool dirty; /* one of them may be decided */
+    } delivery;
+
+    struct {
+        wsf_request *requests;
+        bool requests_dirty; /* one of them may be answered */
+        uint64_t requests_deadline_ms;
+        uint64_t request_ids;
+        wsf_call *calls;      /* that somebody waits for */
+        uint32_t calls_count; /* those, and what loops are still at */
+        uint64_t tokens;
+    } rpc;
+
+    struct {
+        bool used;                          /* a session of ours was present somewhere */
+        uint64_t askers;                    /* bits of peers that ask for presence */
+        uint32_t events_out[WSF_LOOPS_MAX]; /* that the loop has not dispatched */
+    } sync;
+
+    struct {
+        char address[WSF_PUBLIC_SIZE_MAX + 1];
+        uint64_t place_hash;
+        uint64_t serial; /* rises with each change of our status */
+        uint64_t started_ms;
+        bool names_awaited;
+        bool ready;
+        bool met; /* a peer, ever: interest was exchanged with it */
+        bool view_stale;
+        uint64_t publishers; /* bits of peers that never have sessions */
+        wsf_drain_phase drain;
+        bool quiet; /* nothing more will be published */
+        uint64_t drain_from_ms;
+        uint64_t drain_until_ms;
+        uint64_t shed_ms; /* the next step */
+    } status;
 };
 
 /* As a C string; the readers of options and of the wire have checked that it fits. */

@@ -17,60 +17,61 @@
 enum { SHED_STEPS = 200, SHED_STEP_MS_MIN = 10 };
 
 void wsf_status_init(wsf_core *core, wsf_now now) {
-    core->started_ms = now.ms;
-    core->names_awaited = core->config.names_awaited;
+    core->status.started_ms = now.ms;
+    core->status.names_awaited = core->config.names_awaited;
     if (core->config.public_address != NULL)
-        wsf_copy_text(core->address, sizeof core->address,
+        wsf_copy_text(core->status.address, sizeof core->status.address,
                       wsfan_string(core->config.public_address));
-    core->place_hash = wsf_placement_hash(&core->key, core->name);
-    core->status_serial = 1;
-    core->view_stale = true;
+    core->status.place_hash = wsf_placement_hash(&core->key, core->name);
+    core->status.serial = 1;
+    core->status.view_stale = true;
 }
 
 wsf_status wsf_status_own(const wsf_core *core) {
-    uint32_t flags = core->ready ? WSF_STATUS_READY : 0;
-    if (core->drain != WSF_DRAIN_NONE)
+    uint32_t flags = core->status.ready ? WSF_STATUS_READY : 0;
+    if (core->status.drain != WSF_DRAIN_NONE)
         flags |= WSF_STATUS_DRAINING;
-    if (core->quiet)
+    if (core->status.quiet)
         flags |= WSF_STATUS_QUIET;
     if (core->config.publisher_only)
         flags |= WSF_STATUS_PUBLISHER;
-    return (wsf_status){ flags, core->config.weight, wsfan_string(core->address) };
+    return (wsf_status){ flags, core->config.weight, wsfan_string(core->status.address) };
 }
 
 void wsf_status_take(wsf_core *core, wsf_peer *peer, const wsf_status *status) {
-    peer->status_flags = status->flags;
-    peer->weight = status->weight;
-    peer->place_hash = wsf_placement_hash(&core->key, peer->name);
+    peer->status.flags = status->flags;
+    peer->status.weight = status->weight;
+    peer->status.place_hash = wsf_placement_hash(&core->key, peer->name);
     wsfan_bytes address = status->address;
     if (!wsf_text_is_visible(address.data, address.size)) {
         wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
         address.size = 0;
     }
-    wsf_copy_text(peer->address, sizeof peer->address, address);
+    wsf_copy_text(peer->status.address, sizeof peer->status.address, address);
     uint64_t bit = wsf_peer_bit(core, peer);
     if ((status->flags & WSF_STATUS_PUBLISHER) != 0)
-        core->publishers |= bit;
+        core->status.publishers |= bit;
     else
-        core->publishers &= ~bit;
-    core->view_stale = true;
+        core->status.publishers &= ~bit;
+    core->status.view_stale = true;
 }
 
 void wsf_status_forget(wsf_core *core, wsf_peer *peer) {
-    core->publishers &= ~wsf_peer_bit(core, peer);
-    core->view_stale = true;
+    core->status.publishers &= ~wsf_peer_bit(core, peer);
+    core->status.view_stale = true;
 }
 
 static void changed(wsf_core *core) {
-    core->status_serial++;
-    core->view_stale = true;
+    core->status.serial++;
+    core->status.view_stale = true;
 }
 
 /* ---------------------------------------------------------------------------------------- ready */
 
 static bool synced(const wsf_core *core, const wsf_peer *peer) {
     return peer->linked && (core->complete & wsf_peer_bit(core, peer)) != 0 &&
-           peer->snapshot_done && peer->link.acked >= peer->snapshot_number;
+           peer->subscription.snapshot_done &&
+           peer->link.acked >= peer->subscription.snapshot_number;
 }
 
 static bool is_dialled(const wsf_dialer_endpoint *connection) {
@@ -80,17 +81,17 @@ static bool is_dialled(const wsf_dialer_endpoint *connection) {
 /* Somewhere nobody has answered yet. */
 static bool awaits_somebody(const wsf_core *core) {
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
-        if (is_dialled(&core->connections[i]) && core->connections[i].node == 0)
+        if (is_dialled(&core->dialer.endpoints[i]) && core->dialer.endpoints[i].node == 0)
             return true;
-    return core->names_awaited;
+    return core->status.names_awaited;
 }
 
 /* An endpoint that is not its own: at those this node does not stay connected. */
 static bool was_told_of_somebody(const wsf_core *core) {
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
-        if (is_dialled(&core->connections[i]) && core->connections[i].named != 0)
+        if (is_dialled(&core->dialer.endpoints[i]) && core->dialer.endpoints[i].named != 0)
             return true;
-    return core->names_awaited;
+    return core->status.names_awaited;
 }
 
 static bool met_anyone(const wsf_core *core) {
@@ -112,76 +113,76 @@ static bool met_everyone(const wsf_core *core) {
 }
 
 static uint64_t ready_ms(const wsf_core *core) {
-    return core->started_ms + core->config.ready_ms_max;
+    return core->status.started_ms + core->config.ready_ms_max;
 }
 
 int wsf_status_readiness(const wsf_core *core, wsf_now now) {
-    if (!core->ready)
+    if (!core->status.ready)
         return 0;
-    if (!core->met && wsf_dialer_refused(core, now))
+    if (!core->status.met && wsf_dialer_refused(core, now))
         return WSFAN_EREFUSED;
-    return core->met || !was_told_of_somebody(core) ? WSFAN_READY_MET : WSFAN_READY_ALONE;
+    return core->status.met || !was_told_of_somebody(core) ? WSFAN_READY_MET : WSFAN_READY_ALONE;
 }
 
 static void tick_ready(wsf_core *core, wsf_now now) {
-    core->met = core->met || met_anyone(core);
-    if (core->ready || (now.ms < ready_ms(core) && !met_everyone(core)))
+    core->status.met = core->status.met || met_anyone(core);
+    if (core->status.ready || (now.ms < ready_ms(core) && !met_everyone(core)))
         return;
-    core->ready = true;
+    core->status.ready = true;
     changed(core);
 }
 
 /* ---------------------------------------------------------------------------------------- drain */
 
 void wsf_status_drain(wsf_core *core, uint32_t ms_max, wsf_now now) {
-    if (core->drain != WSF_DRAIN_NONE) { /* again: at most sooner */
-        if (now.ms + ms_max < core->drain_until_ms)
-            core->drain_until_ms = now.ms + ms_max;
+    if (core->status.drain != WSF_DRAIN_NONE) { /* again: at most sooner */
+        if (now.ms + ms_max < core->status.drain_until_ms)
+            core->status.drain_until_ms = now.ms + ms_max;
         return;
     }
-    core->drain = WSF_DRAIN_SHED;
-    core->drain_from_ms = now.ms;
-    core->drain_until_ms = now.ms + ms_max;
-    core->shed_ms = now.ms;
+    core->status.drain = WSF_DRAIN_SHED;
+    core->status.drain_from_ms = now.ms;
+    core->status.drain_until_ms = now.ms + ms_max;
+    core->status.shed_ms = now.ms;
     changed(core);
 }
 
 void wsf_status_quiet(wsf_core *core) {
-    core->quiet = true;
-    core->status_serial++;
-    if (core->drain == WSF_DRAIN_LAST)
-        core->drain = WSF_DRAIN_QUIET;
+    core->status.quiet = true;
+    core->status.serial++;
+    if (core->status.drain == WSF_DRAIN_LAST)
+        core->status.drain = WSF_DRAIN_QUIET;
 }
 
 static uint64_t drain_ms(const wsf_core *core) {
-    return core->drain_until_ms - core->drain_from_ms;
+    return core->status.drain_until_ms - core->status.drain_from_ms;
 }
 
 /* Three quarters of the time for shedding, then an eighth for close handshakes, and an eighth until
  * the peers have acknowledged. */
 static void tick_shed(wsf_core *core, wsf_now now) {
     uint64_t spread_ms = drain_ms(core) * 3 / 4;
-    uint64_t passed_ms = now.ms - core->drain_from_ms;
-    if (now.ms >= core->shed_ms) {
+    uint64_t passed_ms = now.ms - core->status.drain_from_ms;
+    if (now.ms >= core->status.shed_ms) {
         uint64_t step_ms = spread_ms / SHED_STEPS;
-        core->shed_ms = now.ms + (step_ms > SHED_STEP_MS_MIN ? step_ms : SHED_STEP_MS_MIN);
+        core->status.shed_ms = now.ms + (step_ms > SHED_STEP_MS_MIN ? step_ms : SHED_STEP_MS_MIN);
         core->effects.shed(core->effects.user,
                            passed_ms < spread_ms ? (uint32_t)(passed_ms * 1000 / spread_ms) : 1000);
     }
     if (core->effects.sessions(core->effects.user) > 0 && passed_ms < drain_ms(core) * 7 / 8)
         return;
-    core->drain = WSF_DRAIN_LAST;
+    core->status.drain = WSF_DRAIN_LAST;
     core->effects.quiet(core->effects.user);
 }
 
 void wsf_status_finish(wsf_core *core, bool acknowledged, wsf_now now) {
-    bool over = core->drain == WSF_DRAIN_QUIET && acknowledged;
-    bool late = core->drain != WSF_DRAIN_NONE && now.ms >= core->drain_until_ms;
-    if (core->drain == WSF_DRAIN_DONE || (!over && !late))
+    bool over = core->status.drain == WSF_DRAIN_QUIET && acknowledged;
+    bool late = core->status.drain != WSF_DRAIN_NONE && now.ms >= core->status.drain_until_ms;
+    if (core->status.drain == WSF_DRAIN_DONE || (!over && !late))
         return;
-    if (core->drain == WSF_DRAIN_SHED)
+    if (core->status.drain == WSF_DRAIN_SHED)
         core->effects.quiet(core->effects.user);
-    core->drain = WSF_DRAIN_DONE;
+    core->status.drain = WSF_DRAIN_DONE;
     bool whole = over && core->effects.sessions(core->effects.user) == 0;
     core->effects.drained(core->effects.user, whole ? WSFAN_OK : WSFAN_EPARTIAL);
 }
@@ -202,14 +203,14 @@ static void add_place(wsf_view *view, const wsf_placement_node *place) {
 
 static void add_peer(wsf_view *view, const wsf_peer *peer) {
     if (peer->node == 0 || peer->state == 0 || peer->state == WSFAN_PEER_DOWN ||
-        !may_own(peer->status_flags, peer->weight))
+        !may_own(peer->status.flags, peer->status.weight))
         return;
     wsf_placement_node place = { .node = peer->node,
-                                 .hash = peer->place_hash,
-                                 .weight = peer->weight };
+                                 .hash = peer->status.place_hash,
+                                 .weight = peer->status.weight };
     place.up = peer->state == WSFAN_PEER_UP;
     memcpy(place.name, peer->name, sizeof place.name);
-    memcpy(place.address, peer->address, sizeof place.address);
+    memcpy(place.address, peer->status.address, sizeof place.address);
     add_place(view, &place);
 }
 
@@ -220,16 +221,17 @@ static void renew_view(wsf_core *core) {
     view->count = 0;
     wsf_status own = wsf_status_own(core);
     if (may_own(own.flags, own.weight)) {
-        wsf_placement_node place = {
-            .node = core->config.node, .hash = core->place_hash, .weight = own.weight, .up = true
-        };
+        wsf_placement_node place = { .node = core->config.node,
+                                     .hash = core->status.place_hash,
+                                     .weight = own.weight,
+                                     .up = true };
         memcpy(place.name, core->name, sizeof place.name);
-        memcpy(place.address, core->address, sizeof place.address);
+        memcpy(place.address, core->status.address, sizeof place.address);
         add_place(view, &place);
     }
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         add_peer(view, &core->peers[i]);
-    core->view_stale = false;
+    core->status.view_stale = false;
     core->effects.view(core->effects.user, view);
     wsf_view_unref(view);
 }
@@ -238,16 +240,17 @@ static void renew_view(wsf_core *core) {
 
 void wsf_status_tick(wsf_core *core, wsf_now now) {
     tick_ready(core, now);
-    if (core->drain == WSF_DRAIN_SHED)
+    if (core->status.drain == WSF_DRAIN_SHED)
         tick_shed(core, now);
-    if (core->view_stale)
+    if (core->status.view_stale)
         renew_view(core);
 }
 
 uint64_t wsf_status_deadline(const wsf_core *core) {
-    uint64_t at = core->ready ? UINT64_MAX : ready_ms(core);
-    if (core->drain == WSF_DRAIN_NONE || core->drain == WSF_DRAIN_DONE)
+    uint64_t at = core->status.ready ? UINT64_MAX : ready_ms(core);
+    if (core->status.drain == WSF_DRAIN_NONE || core->status.drain == WSF_DRAIN_DONE)
         return at;
-    at = core->drain_until_ms < at ? core->drain_until_ms : at;
-    return core->drain == WSF_DRAIN_SHED && core->shed_ms < at ? core->shed_ms : at;
+    at = core->status.drain_until_ms < at ? core->status.drain_until_ms : at;
+    return core->status.drain == WSF_DRAIN_SHED && core->status.shed_ms < at ? core->status.shed_ms
+                                                                             : at;
 }

@@ -406,7 +406,7 @@ static void check_bounds(const state *s) {
     CHECK(stats.chats <= CHATS && stats.peers == count && stats.chats_remote <= REMOTE_CHATS);
     CHECK(stats.joins_pending == s->tickets_out - s->tickets_back);
     CHECK(stats.requests_pending == s->asks_out - s->asks_back);
-    CHECK(s->core->calls_count <= REQUESTS);
+    CHECK(s->core->rpc.calls_count <= REQUESTS);
     check_presence(&s->core->presence);
     wsfan_count counted = { .struct_size = sizeof counted };
     wsf_core_count(s->core, hash_of(s, WSFAN_CHAT, 0), &counted);

@@ -122,7 +122,8 @@ static bool counts_on(hosts *h, uint64_t node, uint64_t asker) {
             continue;
         for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
             if (core->peers[p].node == asker)
-                return wsf_peer_live(&core->peers[p]) && core->peers[p].serial_skipped == 0;
+                return wsf_peer_live(&core->peers[p]) &&
+                       core->peers[p].subscription.serial_skipped == 0;
         return node == asker;
     }
     return false;

@@ -103,13 +103,13 @@ static const wsf_core *core_of_node(hosts *h, uint64_t node) {
 }
 
 static bool has_lost_count(const wsf_core *core) {
-    return core->forgotten_count > WSF_FORGOTTEN_MAX;
+    return core->handshake.forgotten_count > WSF_FORGOTTEN_MAX;
 }
 
 static bool has_met(const wsf_core *core, uint64_t node) {
     bool noted = links_with(core, node) > 1;
     for (unsigned i = 0; i < WSF_FORGOTTEN_MAX; i++)
-        noted = noted || core->forgotten[i] == node;
+        noted = noted || core->handshake.forgotten[i] == node;
     return noted;
 }
 
@@ -249,9 +249,10 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
             wsf_interest_find(&other->interest, hash, &loops, &peers);
             for (unsigned q = 0; q < WSF_PEERS_MAX; q++)
                 if (core->peers[q].node == other->config.node && wsf_peer_live(&core->peers[q]) &&
-                    core->peers[q].serial_skipped == 0 && /* else it was down, and a gap follows */
-                    core->peers[q].link.epoch == us->link.in_epoch && (peers >> p & 1) == 0 &&
-                    (other->complete >> p & 1) != 0)
+                    core->peers[q].subscription.serial_skipped ==
+                        0 && /* else it was down, and a gap follows */
+                    core->peers[q].link.epoch == us->link.in_epoch &&
+                    (peers >> p & 1) == 0 && (other->complete >> p & 1) != 0)
                     ledger_violation(h->ledger, "node %u does not know of a completed join", n);
         }
     }

@@ -112,7 +112,7 @@ static bool must_know(const rollbook *r, const wsf_core *core, const wsf_core *o
     unsigned index = (unsigned)(to - other->peers);
     return other->presence.peer_queues[index].count == 0 &&
            (other->presence.peers_anew >> index & 1) == 0 &&
-           from->presence_known > wsf_interest_told(&core->interest, hash_of(r, chat));
+           from->presence.known > wsf_interest_told(&core->interest, hash_of(r, chat));
 }
 
 static void check_leave(rollbook *r, unsigned node, unsigned chat, unsigned user) {
@@ -125,7 +125,7 @@ static void check_leave(rollbook *r, unsigned node, unsigned chat, unsigned user
             ledger_violation(r->ledger, "user %u leaves chat %u at node %u, and is at node %u",
                              user, chat, node, n);
         const wsf_peer *from = peer_of(core, other);
-        bool overflow = from != NULL && (from->presence_overflow || from->interest_overflow);
+        bool overflow = from != NULL && (from->presence.overflow || from->subscription.overflow);
         if (r->pages[node][chat].met[user][n] == r->pages[n][chat].stay[user] && !overflow)
             ledger_violation(r->ledger, "user %u leaves chat %u at node %u, and stayed at node %u",
                              user, chat, node, n);
@@ -200,7 +200,8 @@ static bool explained(const rollbook *r, const wsf_core *core, const wsfan_count
                 continue;
             const wsf_peer *from = peer_of(core, other);
             const wsf_peer *to = peer_of(other, core);
-            found = from->presence_overflow || from->interest_overflow || to->interest_overflow;
+            found = from->presence.overflow || from->subscription.overflow ||
+                    to->subscription.overflow;
         }
         if (!found)
             return false;

@@ -131,7 +131,7 @@ static inline wsf_peer *peer_at(unsigned node, unsigned of) {
 static inline uint32_t connection_at(unsigned node, unsigned of) {
     const wsf_core *core = world_core(w, node);
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
-        if (core->connections[i].dialled && core->connections[i].node == world_node_id(w, of))
+        if (core->dialer.endpoints[i].dialled && core->dialer.endpoints[i].node == world_node_id(w, of))
             return i;
     ck_abort_msg("no connection");
     return 0;

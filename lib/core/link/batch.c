@@ -48,27 +48,28 @@ static void plan_snapshot(const wsf_core *core, wsf_batch *p) {
 }
 
 void wsf_batch_restart_interest(wsf_peer *peer) {
-    peer->snapshot_begun = peer->snapshot_done = false;
-    peer->snapshot_cursor = 0;
+    peer->subscription.snapshot_begun = peer->subscription.snapshot_done = false;
+    peer->subscription.snapshot_cursor = 0;
 }
 
 static void plan_interest(const wsf_core *core, wsf_peer *peer, wsf_batch *p) {
-    if (!wsf_interest_log_has(&core->interest, peer->log_serial)) {
+    if (!wsf_interest_log_has(&core->interest, peer->subscription.log_serial)) {
         wsf_batch_restart_interest(peer);
         p->snapshot_cursor = 0;
     }
-    if (!peer->snapshot_begun) {
+    if (!peer->subscription.snapshot_begun) {
         p->interest_flags |= WSF_SNAPSHOT_BEGIN;
         p->log_serial = core->interest.serial;
         p->interest = true;
     }
     plan_deltas(core, p);
     /* A long snapshot leaves half of the window to messages. */
-    if (!peer->snapshot_done && peer->link.sent_bytes < peer->link.limits.window_bytes / 2)
+    if (!peer->subscription.snapshot_done &&
+        peer->link.sent_bytes < peer->link.limits.window_bytes / 2)
         plan_snapshot(core, p);
-    bool told_all = peer->snapshot_done || (p->interest_flags & WSF_SNAPSHOT_END) != 0;
-    p->interest_serial = core->presence_used && told_all;
-    if (p->interest_serial && !peer->presence_asked)
+    bool told_all = peer->subscription.snapshot_done || (p->interest_flags & WSF_SNAPSHOT_END) != 0;
+    p->interest_serial = core->sync.used && told_all;
+    if (p->interest_serial && !peer->presence.asked)
         p->interest = true;
     if (p->interest)
         p->bound += WSF_ENTRY_BOUND + 8 * ((size_t)p->adds_count + p->removes_count);
@@ -76,7 +77,7 @@ static void plan_interest(const wsf_core *core, wsf_peer *peer, wsf_batch *p) {
 
 static void plan_presence(const wsf_core *core, const wsf_peer *peer, wsf_batch *p) {
     unsigned index = wsf_peer_index(core, peer);
-    if (peer->presence_heard == 0)
+    if (peer->presence.heard == 0)
         return; /* it would not take them: see wsf_presence_sync_take_rows() */
     uint32_t owed = core->presence.peer_queues[index].count;
     size_t bytes = 0;
@@ -97,7 +98,7 @@ static void plan_presence(const wsf_core *core, const wsf_peer *peer, wsf_batch 
 }
 
 static void plan_known(const wsf_core *core, const wsf_peer *peer, wsf_batch *p) {
-    uint64_t untold = core->linked & ~peer->told_peers & ~wsf_peer_bit(core, peer);
+    uint64_t untold = core->linked & ~peer->gossip.told & ~wsf_peer_bit(core, peer);
     for (unsigned i = 0; i < WSF_PEERS_MAX && untold >> i != 0; i++) {
         const wsf_peer *other = &core->peers[i];
         uint64_t bit = UINT64_C(1) << i;
@@ -113,7 +114,8 @@ static void plan_known(const wsf_core *core, const wsf_peer *peer, wsf_batch *p)
 
 /* That we publish nothing more may be known only behind the last message. */
 static bool status_due(const wsf_core *core, const wsf_peer *peer) {
-    return peer->status_told < core->status_serial && (!core->quiet || peer->link.queue.count == 0);
+    return peer->status.told < core->status.serial &&
+           (!core->status.quiet || peer->link.queue.count == 0);
 }
 
 /* Whether so much more goes into this frame, and its second part. A frame of its own takes anything. */
@@ -155,9 +157,9 @@ bool wsf_batch_frame(const wsf_core *core, wsf_peer *peer, bool bye, wsf_batch *
     p->bound = WSF_FRAME_HEAD_BOUND;
     p->bye = bye;
     p->node_status = false;
-    p->log_serial = peer->log_serial;
-    p->snapshot_cursor = peer->snapshot_cursor;
-    p->told_peers = peer->told_peers;
+    p->log_serial = peer->subscription.log_serial;
+    p->snapshot_cursor = peer->subscription.snapshot_cursor;
+    p->told_peers = peer->gossip.told;
     const wsf_link *link = &peer->link;
     if (link->sent_bytes < link->limits.window_bytes + CONTROL_RESERVE_BYTES) {
         p->lost = link->lost;
@@ -227,7 +229,7 @@ wsf_buffer *wsf_batch_write(const wsf_core *core, wsf_peer *peer, const wsf_batc
         wsf_write_presence(
             &writer,
             (core->presence.peers_anew & wsf_peer_bit(core, peer)) != 0 ? WSF_PRESENCE_FORGET : 0,
-            peer->presence_heard, p->rows, p->rows_count);
+            peer->presence.heard, p->rows, p->rows_count);
     if (p->known_count > 0)
         wsf_write_peers(&writer, p->known, p->known_count);
     for (uint32_t i = 0; i < p->talk_count; i++) {

@@ -97,20 +97,20 @@ static void take_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *entry
     if ((entry->interest.flags & WSF_SNAPSHOT_BEGIN) != 0) {
         wsf_interest_forget_peer(&core->interest, index);
         core->complete &= ~wsf_peer_bit(core, peer);
-        peer->interest_overflow = false;
+        peer->subscription.overflow = false;
     }
     for (size_t i = 0; i < entry->interest.adds.size; i += 8) {
         uint64_t hash = wsf_get_u64(adds + i);
         if (hash == 0 || wsf_interest_add_peer(&core->interest, hash, index) == WSFAN_OK)
             continue;
         wsf_count_drop(core, WSFAN_DROP_LIMIT, 1);
-        peer->interest_overflow = true; /* it is sent everything instead */
+        peer->subscription.overflow = true; /* it is sent everything instead */
     }
     for (size_t i = 0; i < entry->interest.removes.size; i += 8)
         wsf_interest_remove_peer(&core->interest, wsf_get_u64(removes + i), index);
     if ((entry->interest.flags & WSF_SNAPSHOT_END) != 0)
         core->complete |= wsf_peer_bit(core, peer);
-    if (peer->interest_overflow)
+    if (peer->subscription.overflow)
         core->complete &= ~wsf_peer_bit(core, peer);
     wsf_presence_sync_take_interest(core, peer, entry);
     peer->ack_ms = 0; /* a join waits for this acknowledgement */
@@ -193,7 +193,7 @@ static void compare_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *en
     bool complete = (core->complete & wsf_peer_bit(core, peer)) != 0;
     bool told_all = entry->heartbeat.has_digest &&
                     entry->heartbeat.newest == peer->link.in_expected - 1;
-    if (peer->interest_overflow) {
+    if (peer->subscription.overflow) {
         if (core->interest.remote_count > core->interest.remote_count_max / 2)
             return; /* it is sent everything until there is room again */
     } else if (!told_all || (complete && digest == entry->heartbeat.digest)) {
@@ -201,7 +201,7 @@ static void compare_interest(wsf_core *core, wsf_peer *peer, const wsf_entry *en
     }
     if (!may_ask_again(peer, now))
         return;
-    peer->interest_overflow = false;
+    peer->subscription.overflow = false;
     peer->stats.interest_mended += complete;
     if (complete)
         peer->link.lost_unknown = true; /* it may have lacked what went to others until now */
@@ -237,7 +237,7 @@ static void take_loose_entry(wsf_core *core, const wsf_frame_head *head, const w
             peer->repair_ms = now.ms + WSF_REPAIR_INTERVAL_MS;
     } else if (peer != NULL && peer->linked && head->ack_epoch == peer->link.epoch &&
                entry->type == WSF_RESYNC) {
-        peer->interest_again = true;
+        peer->subscription.again = true;
     } else if (peer != NULL && peer->linked && head->epoch == peer->link.in_epoch &&
                entry->type == WSF_PRESENCE_SUM) {
         if (!wsf_presence_sync_take_sum(core, peer, &entry->presence_sum) &&
@@ -245,7 +245,7 @@ static void take_loose_entry(wsf_core *core, const wsf_frame_head *head, const w
             wsf_sender_ask_again(core, peer, WSF_PRESENCE_RESYNC, now);
     } else if (peer != NULL && peer->linked && head->ack_epoch == peer->link.epoch &&
                entry->type == WSF_PRESENCE_RESYNC) {
-        peer->presence_again = true;
+        peer->presence.again = true;
     } else {
         wsf_count_drop(core, WSFAN_DROP_STRANGER, 1);
     }
@@ -273,15 +273,17 @@ static void take_acknowledgement(wsf_core *core, wsf_peer *peer, const wsf_frame
     uint64_t before = peer->link.acked;
     if (!peer->linked)
         return;
-    if (!wsf_link_acknowledge(&peer->link, head->ack_epoch, head->ack, &peer->serial_acked))
+    if (!wsf_link_acknowledge(&peer->link, head->ack_epoch, head->ack,
+                              &peer->subscription.serial_acked))
         wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
     if (peer->link.acked > before)
         peer->progress_ms = now.ms;
-    if (peer->serial_skipped != 0 && peer->serial_acked >= peer->serial_skipped) {
-        peer->serial_skipped = 0;
+    if (peer->subscription.serial_skipped != 0 &&
+        peer->subscription.serial_acked >= peer->subscription.serial_skipped) {
+        peer->subscription.serial_skipped = 0;
         tell_gap(core, peer, 0, WSFAN_GAP_AWAY);
     }
-    core->receipts_dirty = core->receipts_dirty || peer->link.receipts_acked;
+    core->delivery.dirty = core->delivery.dirty || peer->link.receipts_acked;
     peer->link.receipts_acked = false;
 }
 

@@ -85,8 +85,8 @@ static bool send_open(wsf_core *core, wsf_peer *peer, wsf_now now) {
     frame->size -= (uint32_t)spare;
     wsf_writer writer = { frame->data, frame->size, frame->size };
     wsf_seal(&writer);
-    if (wsf_link_keep(link, frame, peer->log_serial, link->open.messages, link->open.receipts) !=
-        WSFAN_OK) {
+    if (wsf_link_keep(link, frame, peer->subscription.log_serial, link->open.messages,
+                      link->open.receipts) != WSFAN_OK) {
         frame->data -= spare;
         frame->size += (uint32_t)spare;
         if (link->open.frame == NULL)
@@ -227,14 +227,15 @@ static void send_heartbeat(wsf_core *core, wsf_peer *peer, wsf_now now) {
         return;
     wsf_writer writer = { frame->data, frame->capacity, 0 };
     wsf_frame_head head = wsf_frame_head_of(core, peer, 0);
-    bool told_all = peer->snapshot_done && peer->log_serial == core->interest.serial;
+    bool told_all = peer->subscription.snapshot_done &&
+                    peer->subscription.log_serial == core->interest.serial;
     wsf_write_head(&writer, peer->node, &head);
     wsf_write_heartbeat(&writer, peer->link.next - 1,
                         told_all ? &core->interest.local_digest : NULL);
     wsf_presence_sum sum;
     if (wsf_presence_sync_sum(core, peer, &sum)) {
         wsf_write_presence_sum(&writer, &sum);
-        peer->presence_say = false;
+        peer->presence.say = false;
     }
     if (nack_due(peer, now))
         write_nack(peer, &writer, now);
@@ -287,23 +288,23 @@ static bool send_numbered(wsf_core *core, wsf_peer *peer, const wsf_batch *p, ws
     peer->link.lost -= p->lost;
     peer->link.lost_too_big -= p->lost_too_big;
     peer->link.lost_unknown = peer->link.lost_unknown && !p->lost_unknown;
-    peer->log_serial = p->log_serial;
-    peer->snapshot_cursor = p->snapshot_cursor;
+    peer->subscription.log_serial = p->log_serial;
+    peer->subscription.snapshot_cursor = p->snapshot_cursor;
     if ((p->interest_flags & WSF_SNAPSHOT_BEGIN) != 0)
-        peer->snapshot_begun = true;
+        peer->subscription.snapshot_begun = true;
     if ((p->interest_flags & WSF_SNAPSHOT_END) != 0) {
-        peer->snapshot_done = true;
-        peer->snapshot_number = peer->link.next - 1;
+        peer->subscription.snapshot_done = true;
+        peer->subscription.snapshot_number = peer->link.next - 1;
     }
     if (p->node_status)
-        peer->status_told = core->status_serial;
+        peer->status.told = core->status.serial;
     if (p->interest_serial && p->interest)
-        peer->presence_asked = true;
+        peer->presence.asked = true;
     if (p->presence) {
         core->presence.peers_anew &= ~wsf_peer_bit(core, peer);
         wsf_presence_sent(&core->presence, wsf_peer_index(core, peer), p->rows_taken);
     }
-    peer->told_peers = p->told_peers;
+    peer->gossip.told = p->told_peers;
     peer->stats.messages_out += p->messages_count;
     peer->stats.payload_bytes_out += payload_bytes;
     peer->ack_ms = UINT64_MAX;
@@ -314,14 +315,14 @@ static bool send_numbered(wsf_core *core, wsf_peer *peer, const wsf_batch *p, ws
 
 /* Two peers that have forgotten each other, and nobody else has, learn of each other by this. */
 static void tell_peers_again(const wsf_core *core, wsf_peer *peer, wsf_now now) {
-    if (now.ms - peer->told_ms < core->config.forget_ms / 4)
+    if (now.ms - peer->gossip.told_ms < core->config.forget_ms / 4)
         return;
-    peer->told_ms = now.ms;
-    peer->told_peers = 0;
+    peer->gossip.told_ms = now.ms;
+    peer->gossip.told = 0;
 }
 
 static bool is_to_be_told_anew(const wsf_peer *peer) {
-    return peer->interest_again || peer->presence_again;
+    return peer->subscription.again || peer->presence.again;
 }
 
 /* What costs us all that we have, and the peer that wants it nothing, not at its pace. */
@@ -329,11 +330,11 @@ static void tell_anew(wsf_core *core, wsf_peer *peer, wsf_now now) {
     if (!is_to_be_told_anew(peer) || now.ms < peer->anew_ms)
         return;
     peer->anew_ms = now.ms + WSF_ANEW_INTERVAL_MS;
-    if (peer->interest_again)
+    if (peer->subscription.again)
         wsf_batch_restart_interest(peer);
-    if (peer->presence_again)
+    if (peer->presence.again)
         wsf_presence_sync_tell_anew(core, peer);
-    peer->interest_again = peer->presence_again = false;
+    peer->subscription.again = peer->presence.again = false;
 }
 
 void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
@@ -354,7 +355,7 @@ void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
         while (wsf_batch_frame(core, peer, false, core->batch) &&
                send_numbered(core, peer, core->batch, now));
     wsf_presence_sum sum;
-    bool say = peer->presence_say && wsf_presence_sync_sum(core, peer, &sum);
+    bool say = peer->presence.say && wsf_presence_sync_sum(core, peer, &sum);
     if (nack_due(peer, now) || peer->ack_ms <= now.ms || say ||
         now.ms - peer->spoken_ms >= core->config.heartbeat_ms)
         send_heartbeat(core, peer, now);

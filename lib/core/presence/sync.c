@@ -17,7 +17,7 @@ static uint64_t wanted_by(const wsf_core *core, uint64_t hash) {
     uint64_t loops;
     uint64_t peers;
     wsf_interest_find(&core->interest, hash, &loops, &peers);
-    return peers & core->askers;
+    return peers & core->sync.askers;
 }
 
 /* ------------------------------------------------------------------------------- our own sessions */
@@ -30,7 +30,7 @@ static int note_session(wsf_core *core, wsf_presence_session *presence_session) 
 }
 
 void wsf_presence_sync_begin(wsf_core *core, wsf_presence_session *presence_session) {
-    core->presence_used = true;
+    core->sync.used = true;
     (void)note_session(core, presence_session); /* else it is tried again, see note_the_rest() */
 }
 
@@ -53,13 +53,13 @@ void wsf_presence_sync_end(wsf_core *core, wsf_presence_session *presence_sessio
 }
 
 void wsf_presence_sync_left(wsf_core *core, uint64_t hash) {
-    if (core->presence_used && wsf_interest_told(&core->interest, hash) == UINT64_MAX)
+    if (core->sync.used && wsf_interest_told(&core->interest, hash) == UINT64_MAX)
         wsf_presence_forget_chat(&core->presence, hash);
 }
 
 void wsf_presence_sync_forget_loop(wsf_core *core, unsigned loop) {
-    core->events_out[loop] = 0;
-    if (!core->presence_used)
+    core->sync.events_out[loop] = 0;
+    if (!core->sync.used)
         return;
     wsf_presence_forget_loop(&core->presence, loop);
     for (uint32_t c = 0; c < core->presence.chats_used; c++)
@@ -70,7 +70,7 @@ void wsf_presence_sync_forget_loop(wsf_core *core, unsigned loop) {
 /* --------------------------------------------------------------------------------------- peers */
 
 static void begin_to_ask(wsf_core *core, wsf_peer *peer) {
-    core->askers |= wsf_peer_bit(core, peer);
+    core->sync.askers |= wsf_peer_bit(core, peer);
     for (uint32_t c = 0; c < core->presence.chats_used; c++) {
         const wsf_presence_chat *chat = &core->presence.chats[c];
         if (chat->used && (wanted_by(core, chat->hash) & wsf_peer_bit(core, peer)) != 0)
@@ -84,11 +84,12 @@ void wsf_presence_sync_take_interest(wsf_core *core, wsf_peer *peer, const wsf_e
     const uint8_t *removes = entry->interest.removes.data;
     if ((entry->interest.flags & WSF_SNAPSHOT_BEGIN) != 0) {
         wsf_presence_unwant_all(&core->presence, index);
-        peer->presence_heard = 0;
-        if ((core->askers & wsf_peer_bit(core, peer)) != 0) /* what ended is not told any more */
+        peer->presence.heard = 0;
+        if ((core->sync.askers & wsf_peer_bit(core, peer)) !=
+            0) /* what ended is not told any more */
             wsf_presence_tell_anew(&core->presence, index);
     }
-    if ((core->askers & wsf_peer_bit(core, peer)) != 0) {
+    if ((core->sync.askers & wsf_peer_bit(core, peer)) != 0) {
         for (size_t i = 0; i < entry->interest.adds.size; i += 8)
             wsf_presence_want(&core->presence, index, wsf_get_u64(adds + i));
         for (size_t i = 0; i < entry->interest.removes.size; i += 8)
@@ -97,8 +98,8 @@ void wsf_presence_sync_take_interest(wsf_core *core, wsf_peer *peer, const wsf_e
         begin_to_ask(core, peer);
     }
     if (entry->interest.has_serial) {
-        peer->presence_heard = entry->interest.serial + 1;
-        peer->presence_say = true;
+        peer->presence.heard = entry->interest.serial + 1;
+        peer->presence.say = true;
     }
 }
 
@@ -129,9 +130,9 @@ void wsf_presence_sync_take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry
     unsigned index = wsf_peer_index(core, peer);
     if ((entry->presence.flags & WSF_PRESENCE_FORGET) != 0) {
         wsf_presence_forget_rows(&core->presence, index);
-        peer->presence_known = 0;
-        peer->presence_anew = peer->link.in_expected - 1; /* the frame in hand */
-        peer->presence_overflow = peer->presence_refused = false;
+        peer->presence.known = 0;
+        peer->presence.anew = peer->link.in_expected - 1; /* the frame in hand */
+        peer->presence.overflow = peer->presence.refused = false;
     }
     /* Not what was on its way when our last session left, or since before the first one came: then the
      * peer tells it again. */
@@ -146,33 +147,33 @@ void wsf_presence_sync_take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry
         if (possible && note_row(core, index, row) == WSFAN_OK)
             continue;
         wsf_count_drop(core, WSFAN_DROP_LIMIT, 1);
-        peer->presence_refused = peer->presence_refused || !possible;
-        peer->presence_overflow = true;
-        peer->presence_known = 0;
+        peer->presence.refused = peer->presence.refused || !possible;
+        peer->presence.overflow = true;
+        peer->presence.known = 0;
     }
 }
 
 bool wsf_presence_sync_take_sum(wsf_core *core, wsf_peer *peer, const wsf_presence_sum *sum) {
     const wsf_presence *presence = &core->presence;
-    if (sum->newest >= peer->link.in_expected || sum->newest < peer->presence_anew)
+    if (sum->newest >= peer->link.in_expected || sum->newest < peer->presence.anew)
         return true; /* some of it is still to come, or it came late */
-    if (peer->presence_overflow) {
+    if (peer->presence.overflow) {
         /* Once there is room again, from the start; see wsf_presence_sync_take_rows(). */
-        return peer->presence_refused ||
+        return peer->presence.refused ||
                presence->rows_count > presence->limits.remote_count_max / 2;
     }
-    peer->presence_known = sum->heard;
+    peer->presence.known = sum->heard;
     if (sum->newest != peer->link.in_expected - 1 || sum->heard != core->interest.serial + 1 ||
         presence->peer_digests[wsf_peer_index(core, peer)] == sum->digest)
         return true;
-    peer->presence_known = 0;
+    peer->presence.known = 0;
     core->stats.presence_mended++;
     return false;
 }
 
 void wsf_presence_sync_tell_anew(wsf_core *core, wsf_peer *peer) {
     wsf_presence_tell_anew(&core->presence, wsf_peer_index(core, peer));
-    peer->presence_say = true;
+    peer->presence.say = true;
 }
 
 void wsf_presence_sync_unlink(wsf_core *core, wsf_peer *peer) {
@@ -180,11 +181,11 @@ void wsf_presence_sync_unlink(wsf_core *core, wsf_peer *peer) {
     wsf_presence_unwant_all(&core->presence, index);
     wsf_presence_forget_rows(&core->presence, index);
     wsf_presence_set_away(&core->presence, index, false);
-    core->askers &= ~wsf_peer_bit(core, peer);
-    peer->presence_heard = peer->presence_known = peer->presence_anew = 0;
-    peer->presence_asked = peer->presence_say = false;
-    peer->presence_overflow = peer->presence_refused = false;
-    peer->interest_again = peer->presence_again = false;
+    core->sync.askers &= ~wsf_peer_bit(core, peer);
+    peer->presence.heard = peer->presence.known = peer->presence.anew = 0;
+    peer->presence.asked = peer->presence.say = false;
+    peer->presence.overflow = peer->presence.refused = false;
+    peer->subscription.again = peer->presence.again = false;
 }
 
 void wsf_presence_sync_set_down(wsf_core *core, const wsf_peer *peer, bool down) {
@@ -195,11 +196,11 @@ bool wsf_presence_sync_sum(const wsf_core *core, const wsf_peer *peer, wsf_prese
     unsigned index = wsf_peer_index(core, peer);
     uint64_t bit = wsf_peer_bit(core, peer);
     const wsf_presence *presence = &core->presence;
-    if ((core->askers & bit) == 0 || (core->complete & bit) == 0 || peer->presence_heard == 0 ||
-        presence->peer_queues[index].count > 0 || (presence->peers_anew & bit) != 0 ||
-        is_lame(core))
+    if ((core->sync.askers & bit) == 0 || (core->complete & bit) == 0 ||
+        peer->presence.heard == 0 || presence->peer_queues[index].count > 0 ||
+        (presence->peers_anew & bit) != 0 || is_lame(core))
         return false;
-    *sum = (wsf_presence_sum){ peer->link.next - 1, peer->presence_heard,
+    *sum = (wsf_presence_sum){ peer->link.next - 1, peer->presence.heard,
                                presence->told_digests[index] };
     return true;
 }
@@ -216,7 +217,7 @@ static bool untold(const wsf_core *core, const wsf_peer *peer, uint64_t interest
     uint64_t bit = wsf_peer_bit(core, peer);
     if ((interested & bit) == 0)
         return (core->complete & bit) == 0;
-    return serial == UINT64_MAX || peer->presence_known <= serial;
+    return serial == UINT64_MAX || peer->presence.known <= serial;
 }
 
 /* Whether what we hold of the chat lacks the peer's part, or may lack it. */
@@ -240,7 +241,7 @@ static bool is_in_doubt(void *user, uint64_t hash) {
     wsf_interest_find(&core->interest, hash, &loops, &peers);
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         const wsf_peer *peer = &core->peers[i];
-        if (lives(peer) && !peer->presence_overflow && !peer->interest_overflow &&
+        if (lives(peer) && !peer->presence.overflow && !peer->subscription.overflow &&
             untold(core, peer, peers, serial))
             return true;
     }
@@ -270,18 +271,18 @@ static void tell_loop(wsf_core *core, unsigned loop) {
     uint64_t nodes[WSF_PEERS_MAX];
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
         nodes[i] = core->peers[i].node;
-    while (core->events_out[loop] < NEWS_OUT_MAX) {
+    while (core->sync.events_out[loop] < NEWS_OUT_MAX) {
         wsf_presence_events *events = wsf_presence_events_take(&core->presence, loop, nodes,
                                                                core->config.node);
         if (events == NULL)
             return;
-        core->events_out[loop]++;
+        core->sync.events_out[loop]++;
         core->effects.presence(core->effects.user, events);
     }
 }
 
 void wsf_presence_sync_tick(wsf_core *core, wsf_now now) {
-    if (!core->presence_used)
+    if (!core->sync.used)
         return;
     note_the_rest(core);
     wsf_presence_tick(&core->presence, now.ms, &(wsf_presence_doubt){ core, is_in_doubt });

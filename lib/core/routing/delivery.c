@@ -13,12 +13,12 @@ void wsf_delivery_add(wsf_core *core, wsf_receipt *receipt, wsf_now now) {
     receipt->deadline_ms = now.ms + core->config.result_ms_max;
     receipt->next = NULL;
     wsf_receipt_ref(receipt);
-    if (core->receipts_tail != NULL)
-        core->receipts_tail->next = receipt;
+    if (core->delivery.tail != NULL)
+        core->delivery.tail->next = receipt;
     else
-        core->receipts_head = receipt;
-    core->receipts_tail = receipt;
-    core->receipts_dirty = true;
+        core->delivery.head = receipt;
+    core->delivery.tail = receipt;
+    core->delivery.dirty = true;
     /* Only now could it run out: until here the core counted as one more loop. */
     if (wsf_receipt_loop_done(receipt, 0))
         receipt->loops_done = true;
@@ -26,18 +26,18 @@ void wsf_delivery_add(wsf_core *core, wsf_receipt *receipt, wsf_now now) {
 
 void wsf_delivery_loops_done(wsf_core *core, wsf_receipt *receipt) {
     receipt->loops_done = true;
-    core->receipts_dirty = true;
+    core->delivery.dirty = true;
 }
 
 void wsf_delivery_lose(wsf_core *core, const wsf_peer *peer, bool queued_too) {
     uint64_t bit = wsf_peer_bit(core, peer);
-    for (wsf_receipt *receipt = core->receipts_head; receipt != NULL; receipt = receipt->next) {
+    for (wsf_receipt *receipt = core->delivery.head; receipt != NULL; receipt = receipt->next) {
         uint64_t open = receipt->addressed & ~receipt->acknowledged;
         if (!queued_too)
             open &= receipt->sent;
         receipt->lost |= open & bit;
     }
-    core->receipts_dirty = true;
+    core->delivery.dirty = true;
 }
 
 static void look_for_acknowledgements(const wsf_core *core, wsf_receipt *receipt) {
@@ -68,11 +68,11 @@ static void hand_back(wsf_core *core, wsf_receipt *receipt) {
 
 /* They are in order of publishing, so also of deadline. */
 void wsf_delivery_tick(wsf_core *core, wsf_now now) {
-    if (!core->receipts_dirty && now.ms < wsf_delivery_deadline(core))
+    if (!core->delivery.dirty && now.ms < wsf_delivery_deadline(core))
         return;
-    core->receipts_dirty = false;
-    wsf_receipt **link = &core->receipts_head;
-    core->receipts_tail = NULL;
+    core->delivery.dirty = false;
+    wsf_receipt **link = &core->delivery.head;
+    core->delivery.tail = NULL;
     while (*link != NULL) {
         wsf_receipt *receipt = *link;
         look_for_acknowledgements(core, receipt);
@@ -81,21 +81,21 @@ void wsf_delivery_tick(wsf_core *core, wsf_now now) {
             *link = receipt->next;
             hand_back(core, receipt);
         } else {
-            core->receipts_tail = receipt;
+            core->delivery.tail = receipt;
             link = &receipt->next;
         }
     }
 }
 
 uint64_t wsf_delivery_deadline(const wsf_core *core) {
-    return core->receipts_head != NULL ? core->receipts_head->deadline_ms : UINT64_MAX;
+    return core->delivery.head != NULL ? core->delivery.head->deadline_ms : UINT64_MAX;
 }
 
 void wsf_delivery_end(wsf_core *core) {
-    while (core->receipts_head != NULL) {
-        wsf_receipt *receipt = core->receipts_head;
-        core->receipts_head = receipt->next;
+    while (core->delivery.head != NULL) {
+        wsf_receipt *receipt = core->delivery.head;
+        core->delivery.head = receipt->next;
         hand_back(core, receipt);
     }
-    core->receipts_tail = NULL;
+    core->delivery.tail = NULL;
 }

@@ -94,7 +94,8 @@ static void find(wsf_core *core, wsfan_message *message, uint64_t doubtful, uint
 
 void wsf_router_find(wsf_core *core, wsfan_message *message, uint64_t *loops, uint64_t *peers) {
     find(core, message, ~core->complete, loops, peers);
-    *peers &= core->linked & ~core->publishers; /* they have no session that it could be for */
+    *peers &= core->linked &
+              ~core->status.publishers; /* they have no session that it could be for */
 }
 
 void wsf_router_find_known(wsf_core *core, wsfan_message *message, uint64_t *loops,

@@ -8,16 +8,16 @@
 
 void wsf_rpc_client_add(wsf_core *core, wsf_request *request, wsf_now now) {
     request->deadline_ms = now.ms + request->ms_max;
-    request->next = core->requests;
-    core->requests = request;
-    core->requests_dirty = true;
+    request->next = core->rpc.requests;
+    core->rpc.requests = request;
+    core->rpc.requests_dirty = true;
     core->stats.requests++;
     core->stats.requests_pending++;
 }
 
 /* The request that waits for this answer; NULL: none, or not any more. */
 static wsf_request *find(const wsf_core *core, uint32_t place, uint64_t node, uint64_t id) {
-    for (wsf_request *request = core->requests; request != NULL; request = request->next)
+    for (wsf_request *request = core->rpc.requests; request != NULL; request = request->next)
         if (request->id == id)
             return request->nodes[place].node == node && request->nodes[place].open ? request
                                                                                     : NULL;
@@ -26,7 +26,7 @@ static wsf_request *find(const wsf_core *core, uint32_t place, uint64_t node, ui
 
 static void take_answer(wsf_core *core, wsf_request *request, uint32_t place, wsf_answer *answer) {
     if (wsf_request_answer(request, place, answer) && request->open_count == 0)
-        core->requests_dirty = true;
+        core->rpc.requests_dirty = true;
 }
 
 void wsf_rpc_client_answer(wsf_core *core, uint32_t place, uint64_t node, uint64_t id,
@@ -88,10 +88,10 @@ static void fall_silent(wsf_request *request, uint32_t place) {
 
 void wsf_rpc_client_lose(wsf_core *core, const wsf_peer *peer) {
     uint32_t place = wsf_peer_index(core, peer);
-    for (wsf_request *request = core->requests; request != NULL; request = request->next)
+    for (wsf_request *request = core->rpc.requests; request != NULL; request = request->next)
         if (request->nodes[place].node == peer->node)
             fall_silent(request, place);
-    core->requests_dirty = true;
+    core->rpc.requests_dirty = true;
 }
 
 static void hand_back(wsf_core *core, wsf_request *request) {
@@ -108,11 +108,11 @@ static void hand_back(wsf_core *core, wsf_request *request) {
 }
 
 void wsf_rpc_client_tick(wsf_core *core, wsf_now now) {
-    if (!core->requests_dirty && now.ms < core->requests_deadline_ms)
+    if (!core->rpc.requests_dirty && now.ms < core->rpc.requests_deadline_ms)
         return;
-    core->requests_dirty = false;
-    core->requests_deadline_ms = UINT64_MAX;
-    wsf_request **link = &core->requests;
+    core->rpc.requests_dirty = false;
+    core->rpc.requests_deadline_ms = UINT64_MAX;
+    wsf_request **link = &core->rpc.requests;
     while (*link != NULL) {
         wsf_request *request = *link;
         if (request->open_count == 0 || now.ms >= request->deadline_ms) {
@@ -120,22 +120,22 @@ void wsf_rpc_client_tick(wsf_core *core, wsf_now now) {
             hand_back(core, request);
             continue;
         }
-        if (request->deadline_ms < core->requests_deadline_ms)
-            core->requests_deadline_ms = request->deadline_ms;
+        if (request->deadline_ms < core->rpc.requests_deadline_ms)
+            core->rpc.requests_deadline_ms = request->deadline_ms;
         link = &request->next;
     }
 }
 
 uint64_t wsf_rpc_client_deadline(const wsf_core *core) {
-    if (core->requests == NULL)
+    if (core->rpc.requests == NULL)
         return UINT64_MAX;
-    return core->requests_dirty ? 0 : core->requests_deadline_ms;
+    return core->rpc.requests_dirty ? 0 : core->rpc.requests_deadline_ms;
 }
 
 void wsf_rpc_client_end(wsf_core *core) {
-    while (core->requests != NULL) {
-        wsf_request *request = core->requests;
-        core->requests = request->next;
+    while (core->rpc.requests != NULL) {
+        wsf_request *request = core->rpc.requests;
+        core->rpc.requests = request->next;
         hand_back(core, request);
     }
 }

@@ -64,17 +64,17 @@ static void give_status(wsf_core *core, uint64_t asker, uint64_t id, int status)
 static void settle(wsf_core *core, const wsf_call *call) {
     if (call->waiting || !call->done)
         return;
-    core->calls_count--;
+    core->rpc.calls_count--;
     wsf_peer *peer = wsf_peer_find(core, call->asker);
     uint64_t bytes = wsf_message_size(call->message);
-    if (peer == NULL || peer->calls_count == 0 || peer->calls_bytes < bytes)
+    if (peer == NULL || peer->rpc.calls_count == 0 || peer->rpc.calls_bytes < bytes)
         return; /* it was forgotten meanwhile, and begins anew */
-    peer->calls_count--;
-    peer->calls_bytes -= bytes;
+    peer->rpc.calls_count--;
+    peer->rpc.calls_bytes -= bytes;
 }
 
 static void stop_waiting(wsf_core *core, wsf_call *call) {
-    wsf_call **link = &core->calls;
+    wsf_call **link = &core->rpc.calls;
     while (*link != call)
         link = &(*link)->next;
     *link = call->next;
@@ -138,12 +138,12 @@ static void note_node(const wsf_core *core, wsf_call *call) {
 /* What one peer has here is at most four times what is left, so that nobody takes all the room; and not
  * more in bytes than may wait for it. peer NULL: we ask ourselves. */
 static bool has_room(const wsf_core *core, const wsf_peer *peer, const wsfan_message *message) {
-    uint64_t left = core->config.requests_count_max - core->calls_count;
+    uint64_t left = core->config.requests_count_max - core->rpc.calls_count;
     if (left == 0 || peer == NULL)
         return left > 0;
-    return peer->calls_count <= 4 * left &&
-           (peer->calls_count == 0 ||
-            peer->calls_bytes + wsf_message_size(message) <= core->config.link.queue_bytes_max);
+    return peer->rpc.calls_count <= 4 * left &&
+           (peer->rpc.calls_count == 0 ||
+            peer->rpc.calls_bytes + wsf_message_size(message) <= core->config.link.queue_bytes_max);
 }
 
 static void begin(wsf_core *core, const call_parts *r, wsf_now now) {
@@ -162,18 +162,18 @@ static void begin(wsf_core *core, const call_parts *r, wsf_now now) {
         return;
     }
     core->stats.requests_taken++;
-    core->calls_count++;
+    core->rpc.calls_count++;
     if (peer != NULL) {
-        peer->calls_count++;
-        peer->calls_bytes += wsf_message_size(r->message);
+        peer->rpc.calls_count++;
+        peer->rpc.calls_bytes += wsf_message_size(r->message);
     }
-    call->token = ++core->tokens;
+    call->token = ++core->rpc.tokens;
     call->asker = r->asker;
     call->id = r->id;
     call->deadline_ms = now.ms + r->ms_max;
     call->waiting = true;
-    call->next = core->calls;
-    core->calls = call;
+    call->next = core->rpc.calls;
+    core->rpc.calls = call;
     uint64_t loops = loops_for(core, r);
     if (call->kind == WSFAN_REQUEST_SEND && loops == 0)
         call->answer.status = WSFAN_ENOTSUP;
@@ -222,7 +222,7 @@ void wsf_rpc_server_ask(wsf_core *core, wsf_request *request, wsf_now now) {
     uint64_t loops;
     uint64_t peers;
     wsf_buffer *entry = NULL;
-    request->id = ++core->request_ids;
+    request->id = ++core->rpc.request_ids;
     wsf_router_find_known(core, request->message, &loops, &peers);
     for (unsigned i = 0; peers != 0; i++, peers >>= 1) {
         wsf_peer *peer = &core->peers[i];
@@ -304,7 +304,7 @@ void wsf_rpc_server_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *
 }
 
 void wsf_rpc_server_reply(wsf_core *core, uint64_t token, void *payload, size_t size) {
-    for (wsf_call *call = core->calls; call != NULL; call = call->next) {
+    for (wsf_call *call = core->rpc.calls; call != NULL; call = call->next) {
         if (call->token != token || call->kind != WSFAN_REQUEST_SEND)
             continue;
         wsf_answer answer;
@@ -323,7 +323,7 @@ void wsf_rpc_server_reply(wsf_core *core, uint64_t token, void *payload, size_t 
 /* ---------------------------------------------------------------------------------------- time */
 
 void wsf_rpc_server_tick(wsf_core *core, wsf_now now) {
-    for (wsf_call *call = core->calls, *next; call != NULL; call = next) {
+    for (wsf_call *call = core->rpc.calls, *next; call != NULL; call = next) {
         next = call->next;
         if (now.ms < call->deadline_ms)
             continue;
@@ -334,12 +334,12 @@ void wsf_rpc_server_tick(wsf_core *core, wsf_now now) {
 
 uint64_t wsf_rpc_server_deadline(const wsf_core *core) {
     uint64_t at = UINT64_MAX;
-    for (const wsf_call *call = core->calls; call != NULL; call = call->next)
+    for (const wsf_call *call = core->rpc.calls; call != NULL; call = call->next)
         at = call->deadline_ms < at ? call->deadline_ms : at;
     return at;
 }
 
 void wsf_rpc_server_end(wsf_core *core) {
-    while (core->calls != NULL)
-        stop_waiting(core, core->calls);
+    while (core->rpc.calls != NULL)
+        stop_waiting(core, core->rpc.calls);
 }

@@ -139,7 +139,7 @@ START_TEST(a_mesh_forms_from_a_list_that_names_everyone_and_oneself) {
     world_run(w, 1000);
     unsigned connections = 0;
     for (unsigned c = 0; c < WSF_CONNECTIONS_MAX; c++)
-        connections += world_core(w, 0)->connections[c].used;
+        connections += world_core(w, 0)->dialer.endpoints[c].used;
     ck_assert_uint_eq(connections, 2); /* not to itself, and none twice */
     end();
 }

@@ -54,8 +54,9 @@ static void name(unsigned node, unsigned source, const char *a, const char *b) {
 static const wsf_dialer_endpoint *at(unsigned node, const char *endpoint) {
     const wsf_core *core = world_core(w, node);
     for (unsigned i = 0; i < WSF_CONNECTIONS_MAX; i++)
-        if (core->connections[i].used && strcmp(core->connections[i].endpoint, endpoint) == 0)
-            return &core->connections[i];
+        if (core->dialer.endpoints[i].used &&
+            strcmp(core->dialer.endpoints[i].endpoint, endpoint) == 0)
+            return &core->dialer.endpoints[i];
     return NULL;
 }
 
@@ -71,7 +72,7 @@ static bool rests(unsigned node, const char *endpoint) {
 static void answers(unsigned at_node, const char *endpoint, uint64_t node) {
     wsf_core *core = world_core(w, at_node);
     ck_assert(dialled(at_node, endpoint));
-    wsf_dialer_identify(core, (uint32_t)(at(at_node, endpoint) - core->connections), node,
+    wsf_dialer_identify(core, (uint32_t)(at(at_node, endpoint) - core->dialer.endpoints), node,
                         world_now(w, at_node));
 }
 

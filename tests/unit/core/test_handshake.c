@@ -157,7 +157,7 @@ START_TEST(a_node_that_was_forgotten_twice_is_noted_once) {
     }
     ck_assert(world_run_until(w, meshed, NULL, 3 * TEN_S));
     world_run(w, 100);
-    ck_assert_uint_eq(world_core(w, 0)->forgotten_count, 1);
+    ck_assert_uint_eq(world_core(w, 0)->handshake.forgotten_count, 1);
     ck_assert_uint_eq(away_count[0], 3);
     end();
 }

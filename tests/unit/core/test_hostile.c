@@ -79,7 +79,7 @@ END_TEST
 static unsigned count_connections(void) {
     unsigned count = 0;
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
-        count += world_core(w, 0)->connections[i].used;
+        count += world_core(w, 0)->dialer.endpoints[i].used;
     return count;
 }
 
@@ -134,7 +134,7 @@ START_TEST(a_flood_of_addresses_keeps_no_honest_node_out) {
     }
     unsigned dialled = 0;
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
-        dialled += world_core(w, 0)->connections[i].dialled;
+        dialled += world_core(w, 0)->dialer.endpoints[i].dialled;
     ck_assert_uint_le(dialled, 2 + WSF_GOSSIP_MAX);
     world_start_as(w, 3, "n3", id_of(103, 4), 1, 1);
     world_run(w, 3000);
@@ -235,7 +235,7 @@ START_TEST(greetings_again_and_again_cost_nothing_that_stays) {
                             .protocol_max = WSF_PROTOCOL_MAX,
                             .cluster = wsfan_string(world_config(w)->cluster),
                             .name = wsfan_string("n1"),
-                            .incarnation = peer_at(0, LIAR)->incarnation,
+                            .handshake.incarnation = peer_at(0, LIAR)->incarnation,
                             .endpoint = wsfan_string("tcp://10.0.0.2:7000"),
                             .epoch = peer_at(0, LIAR)->link.in_epoch + 1 + i % 2,
                             .frame_size_max = i % 3 == 0   ? 0
@@ -283,11 +283,11 @@ START_TEST(texts_that_would_break_a_line_are_shown_to_nobody) {
                                              "http://\xff\xfe", "\t" };
     begin();
     say_standing("http://one.example/");
-    ck_assert_str_eq(peer_at(0, LIAR)->address, "http://one.example/");
+    ck_assert_str_eq(peer_at(0, LIAR)->status.address, "http://one.example/");
     for (size_t i = 0; i < sizeof addresses / sizeof *addresses; i++) {
         uint64_t before = dropped(WSFAN_DROP_MALFORMED);
         say_standing(addresses[i]);
-        ck_assert_str_eq(peer_at(0, LIAR)->address, "");
+        ck_assert_str_eq(peer_at(0, LIAR)->status.address, "");
         ck_assert_uint_eq(dropped(WSFAN_DROP_MALFORMED) - before, 1);
         ck_assert_uint_eq(gap[0], 0); /* all else that it says of itself counts */
     }
@@ -323,7 +323,7 @@ START_TEST(nobody_takes_the_name_of_a_live_node_with_another_key) {
     wsf_core_name_endpoints(world_core(w, 0), WSF_SOURCE_HOST,
                             &(const char *){ "tcp://10.9.9.9:7000" }, 1, world_now(w, 0));
     uint32_t other = 0;
-    while (strcmp(world_core(w, 0)->connections[other].endpoint, "tcp://10.9.9.9:7000") != 0)
+    while (strcmp(world_core(w, 0)->dialer.endpoints[other].endpoint, "tcp://10.9.9.9:7000") != 0)
         other++;
     wsf_seal(&f.writer);
     world_inject(w, 0, other, f.data, f.writer.size);
@@ -345,7 +345,7 @@ START_TEST(a_peer_that_is_expelled_is_down_at_once_and_the_others_are_not) {
     ck_assert_ptr_null(peer_at(0, LIAR));
     ck_assert_uint_eq(downs[0], 1);
     for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX; i++)
-        ck_assert_uint_ne(world_core(w, 0)->subscribers[i].node, world_node_id(w, LIAR));
+        ck_assert_uint_ne(world_core(w, 0)->handshake.subscribers[i].node, world_node_id(w, LIAR));
     ck_assert_int_eq(peer_at(0, 2)->state, WSFAN_PEER_UP);
     world_crash(w, LIAR);
     end();

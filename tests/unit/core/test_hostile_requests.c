@@ -216,7 +216,7 @@ START_TEST(a_flood_of_requests_leaves_room_for_those_of_others) {
     begin();
     flood_with_requests(FLOOD, 1);
     const wsf_core *core = world_core(w, 0);
-    ck_assert_uint_le(core->calls_count, TASKS_MAX * 4 / 5 + 1);
+    ck_assert_uint_le(core->rpc.calls_count, TASKS_MAX * 4 / 5 + 1);
     ck_assert_uint_le(held_count, TASKS_MAX * 4 / 5 + 1);
     ck_assert_uint_ge(core->stats.requests_refused, FLOOD - TASKS_MAX);
     ck_assert_uint_le(peer_at(0, LIAR)->link.talk_bytes, world_config(w)->link.queue_bytes_max);
@@ -240,8 +240,8 @@ START_TEST(requests_take_no_more_memory_than_may_wait_for_a_peer) {
     queue_bytes_max = 16384;
     begin();
     flood_with_requests(200, 3000);
-    ck_assert_uint_gt(peer_at(0, LIAR)->calls_count, 1);
-    ck_assert_uint_le(peer_at(0, LIAR)->calls_bytes, queue_bytes_max);
+    ck_assert_uint_gt(peer_at(0, LIAR)->rpc.calls_count, 1);
+    ck_assert_uint_le(peer_at(0, LIAR)->rpc.calls_bytes, queue_bytes_max);
     queue_bytes_max = 0;
     end();
 }

@@ -231,7 +231,7 @@ START_TEST(a_peer_that_goes_for_good_is_not_waited_for) {
         wsf_call *task = wsf_loop_call_end(held[i]);
         for (unsigned n = 0; n < 3; n++)
             if (n != 1)
-                for (wsf_call *t = world_core(w, n)->calls; t != NULL; t = t->next)
+                for (wsf_call *t = world_core(w, n)->rpc.calls; t != NULL; t = t->next)
                     if (t == task) {
                         wsf_core_call_through(world_core(w, n), task);
                         world_touch(w, n);
