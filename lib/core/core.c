@@ -11,19 +11,30 @@
 
 #include "base/memory.h"
 #include "core/dialer.h"
+#include "core/gossip.h"
 #include "core/handshake.h"
 #include "core/link/batch.h"
+#include "core/link/gaps.h"
 #include "core/link/receiver.h"
 #include "core/link/sender.h"
 #include "core/presence/sync.h"
 #include "core/probe.h"
 #include "core/routing/delivery.h"
+#include "core/routing/messages.h"
 #include "core/routing/router.h"
+#include "core/routing/subscription.h"
 #include "core/rpc/client.h"
 #include "core/rpc/server.h"
 #include "core/status.h"
 
 enum { FRAME_SIZE_MIN = 128 * 1024 }; /* room for any frame without messages */
+
+/* In this order their entries stand in a frame. That a message is missing is told before later ones, and what
+ * is asked of a peer before messages. */
+static const wsf_part *const PARTS[] = { &wsf_gaps_part,     &wsf_subscription_part,
+                                         &wsf_status_part,   &wsf_presence_part,
+                                         &wsf_gossip_part,   &wsf_rpc_part,
+                                         &wsf_messages_part, NULL };
 
 int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effects *effects,
                  wsf_now now) {
@@ -37,6 +48,7 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
     if (config->endpoint != NULL)
         wsf_copy_text(core->endpoint, sizeof core->endpoint, wsfan_string(config->endpoint));
     core->effects = *effects;
+    core->parts = PARTS;
     core->random = config->seed;
     core->epoch = wsf_random(core) >> 1;
     core->last_ms = now.ms;
@@ -388,18 +400,20 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     move_barriers(core, now);
     wsf_delivery_tick(core, now);
     wsf_status_finish(core, wsf_core_drained(core), now);
-    wsf_rpc_server_tick(core, now);
-    wsf_rpc_client_tick(core, now);
-    wsf_presence_sync_tick(core, now);
+    for (unsigned i = 0; core->parts[i] != NULL; i++)
+        if (core->parts[i]->tick != NULL)
+            core->parts[i]->tick(core, now);
 }
 
 uint64_t wsf_core_deadline(const wsf_core *core) {
     uint64_t at = wsf_handshake_deadline(core);
-    uint64_t others[] = { wsf_delivery_deadline(core), wsf_status_deadline(core),
-                          wsf_rpc_server_deadline(core), wsf_rpc_client_deadline(core),
-                          wsf_presence_deadline(&core->presence) };
-    for (unsigned i = 0; i < sizeof others / sizeof *others; i++)
-        at = others[i] < at ? others[i] : at;
+    uint64_t delivery_at = wsf_delivery_deadline(core);
+    at = delivery_at < at ? delivery_at : at;
+    for (unsigned i = 0; core->parts[i] != NULL; i++) {
+        uint64_t part_at = core->parts[i]->deadline != NULL ? core->parts[i]->deadline(core)
+                                                            : UINT64_MAX;
+        at = part_at < at ? part_at : at;
+    }
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         if (core->peers[i].node == 0)
             continue;

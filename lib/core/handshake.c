@@ -15,7 +15,7 @@
 #include <string.h>
 
 #include "core/dialer.h"
-#include "core/presence/sync.h"
+#include "core/part.h"
 #include "core/probe.h"
 #include "core/routing/delivery.h"
 #include "core/rpc/client.h"
@@ -31,12 +31,18 @@ static void tell_host(wsf_core *core, uint64_t node, const char *name, const cha
     core->effects.peer(core->effects.user, core->loops, &peer);
 }
 
+static void tell_down(wsf_core *core, const wsf_peer *peer, bool down) {
+    for (unsigned i = 0; core->parts[i] != NULL; i++)
+        if (core->parts[i]->down != NULL)
+            core->parts[i]->down(core, peer, down);
+}
+
 static void set_state(wsf_core *core, wsf_peer *peer, wsfan_peer_event state, wsfan_reason reason) {
     if (peer->state == state)
         return;
     peer->reason = reason;
     if (peer->state == WSFAN_PEER_DOWN || state == WSFAN_PEER_DOWN)
-        wsf_presence_sync_set_down(core, peer, state == WSFAN_PEER_DOWN);
+        tell_down(core, peer, state == WSFAN_PEER_DOWN);
     peer->state = state;
     core->status.view_stale = true;
     tell_host(core, peer->node, peer->name, peer->endpoint, state, reason);
@@ -155,7 +161,7 @@ static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, w
     wsf_link_init(&peer->link, &core->config.link, ++core->epoch, wsf_peer_index(core, peer));
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++) /* a new bearer of this bit */
         core->peers[i].gossip.told &= ~wsf_peer_bit(core, peer);
-    wsf_presence_sync_set_down(core, peer, false);
+    tell_down(core, peer, false);
     return peer;
 }
 
@@ -163,13 +169,12 @@ static void unlink_peer(wsf_core *core, wsf_peer *peer) {
     if (!peer->linked)
         return;
     peer->linked = false;
+    peer->anew = 0;
     core->linked &= ~wsf_peer_bit(core, peer);
-    core->complete &= ~wsf_peer_bit(core, peer);
     core->congested &= ~wsf_peer_bit(core, peer);
-    wsf_interest_forget_peer(&core->interest, wsf_peer_index(core, peer));
-    wsf_link_drop_talk(&peer->link);
-    wsf_rpc_client_lose(core, peer);
-    wsf_presence_sync_unlink(core, peer);
+    for (unsigned i = 0; core->parts[i] != NULL; i++)
+        if (core->parts[i]->unlink != NULL)
+            core->parts[i]->unlink(core, peer);
 }
 
 void wsf_handshake_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
@@ -215,16 +220,9 @@ static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
         if (core->dialer.endpoints[i].refuser == peer->node)
             core->dialer.endpoints[i].refused = WSFAN_REASON_NONE;
     wsf_dialer_linked(core, peer, now);
-    core->complete &= ~wsf_peer_bit(core, peer);
-    /* Until it has our snapshot it sends us everything, so what is in the log so far is known. */
-    peer->subscription.log_serial = core->interest.serial;
-    peer->subscription.serial_acked = core->interest.serial;
-    peer->subscription.serial_skipped = 0;
-    peer->subscription.snapshot_begun = peer->subscription.snapshot_done = false;
-    peer->subscription.snapshot_cursor = 0;
-    peer->subscription.snapshot_number = 0;
-    peer->status.told = 0;
-    peer->gossip.told = 0;
+    for (unsigned i = 0; core->parts[i] != NULL; i++)
+        if (core->parts[i]->link != NULL)
+            core->parts[i]->link(core, peer);
     wsf_handshake_heard(core, peer, now);
 }
 
@@ -332,15 +330,6 @@ void wsf_handshake_unknown(wsf_core *core, uint32_t connection, uint64_t node, w
     wsf_peer *peer = add_peer(core, node, core->dialer.endpoints[connection].endpoint, now);
     if (peer != NULL)
         wsf_handshake_send_hello(core, peer, now);
-}
-
-void wsf_handshake_known(wsf_core *core, const wsf_known_peer *known, wsf_now now) {
-    if (known->node == core->config.node || wsf_handshake_find(core, known->node) != NULL)
-        return;
-    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    wsf_copy_text(endpoint, sizeof endpoint, known->endpoint);
-    /* Without a place for it now, the peer tells of it again. */
-    (void)wsf_dialer_gossip(core, endpoint, known->node, false, now);
 }
 
 /* --------------------------------------------------------------------------------------- hello */

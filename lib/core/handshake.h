@@ -22,9 +22,6 @@ void wsf_handshake_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64
 /* A frame with our own id: from ourselves, or from a node that has the same. */
 void wsf_handshake_own_id(wsf_core *core, uint32_t connection);
 
-/* A peer that passed on another one's address. */
-void wsf_handshake_known(wsf_core *core, const wsf_known_peer *known, wsf_now now);
-
 /* Tells a new loop what the others were told before. */
 void wsf_handshake_tell_loop(wsf_core *core, unsigned loop);
 

@@ -35,6 +35,7 @@ enum {
 
 typedef struct wsf_core wsf_core;
 typedef struct wsf_batch wsf_batch;
+typedef struct wsf_part wsf_part;
 
 typedef enum {
     WSF_DRAIN_NONE,
@@ -68,7 +69,8 @@ typedef struct {
     uint64_t nack_interval_ms;
     uint64_t repair_ms;     /* nacks are heard again from then on */
     uint64_t unacked_bytes; /* received since the last prompt acknowledgement */
-    uint64_t anew_ms;       /* it may be told everything from the start from then on */
+    uint32_t anew;          /* bits of parts that it wants to be told from the start, */
+    uint64_t anew_ms;       /* and is, from then on */
     uint64_t ask_again_ms;  /* it may be asked for the same from then on */
 
     struct {
@@ -93,7 +95,6 @@ typedef struct {
         bool snapshot_begun;
         bool snapshot_done;
         uint64_t snapshot_number; /* of the frame that ended it */
-        bool again;               /* it wants to be told from the start */
         bool overflow;            /* it has more than we can note; see core->complete */
     } subscription;
 
@@ -121,7 +122,6 @@ typedef struct {
     struct {
         bool asked;     /* we ask it: it has seen a serial of ours */
         bool say;       /* it is to be told when it was told everything */
-        bool again;     /* it wants to be told from the start */
         bool overflow;  /* it has more rows than we can note, */
         bool refused;   /* or such as we never do */
         uint64_t heard; /* up to here we know its interest, */
@@ -172,13 +172,14 @@ struct wsf_core {
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     wsf_hash_key key;
     wsf_last_route last_route;
-    wsf_batch *batch;        /* of the frame that is being written */
-    wsf_message_pool pool;   /* of received messages */
-    bool repeats;            /* its last one is the message that was read last, */
-    uint64_t repeats_loops;  /* and went to these */
-    wsf_buffer_cache frames; /* that peers have acknowledged */
-    uint64_t trim_ms;        /* when it is looked through again */
-    wsf_message_bin bin;     /* of messages that went nowhere, or have been sent */
+    const wsf_part *const *parts; /* in the order of their entries in a frame; NULL is the last */
+    wsf_batch *batch;             /* of the frame that is being written */
+    wsf_message_pool pool;        /* of received messages */
+    bool repeats;                 /* its last one is the message that was read last, */
+    uint64_t repeats_loops;       /* and went to these */
+    wsf_buffer_cache frames;      /* that peers have acknowledged */
+    uint64_t trim_ms;             /* when it is looked through again */
+    wsf_message_bin bin;          /* of messages that went nowhere, or have been sent */
     wsf_effects effects;
     uint64_t random;
     uint64_t epoch; /* of the newest stream; they rise, so that an old hello is known as such */

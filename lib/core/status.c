@@ -38,7 +38,7 @@ wsf_status wsf_status_own(const wsf_core *core) {
     return (wsf_status){ flags, core->config.weight, wsfan_string(core->status.address) };
 }
 
-void wsf_status_take(wsf_core *core, wsf_peer *peer, const wsf_status *status) {
+static void take_status(wsf_core *core, wsf_peer *peer, const wsf_status *status) {
     peer->status.flags = status->flags;
     peer->status.weight = status->weight;
     peer->status.place_hash = wsf_placement_hash(&core->key, peer->name);
@@ -254,3 +254,51 @@ uint64_t wsf_status_deadline(const wsf_core *core) {
     return core->status.drain == WSF_DRAIN_SHED && core->status.shed_ms < at ? core->status.shed_ms
                                                                              : at;
 }
+
+/* --------------------------------------------------------------------------------------- stream */
+
+static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,
+                 wsf_now now) {
+    (void)frame;
+    (void)now;
+    take_status(core, peer, &entry->node_status);
+    return true;
+}
+
+/* That we publish nothing more may be known only behind the last message. */
+static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
+    bool due = peer->status.told < core->status.serial &&
+               (!core->status.quiet || peer->link.queue.count == 0);
+    if (due)
+        batch->bound += WSF_STATUS_BOUND;
+    return due;
+}
+
+static void write(const wsf_core *core, const wsf_peer *peer, const wsf_batch *batch,
+                  wsf_writer *writer) {
+    (void)peer;
+    (void)batch;
+    wsf_status own = wsf_status_own(core);
+    wsf_write_status(writer, &own);
+}
+
+static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
+    (void)batch;
+    peer->status.told = core->status.serial;
+}
+
+static void link(wsf_core *core, wsf_peer *peer) {
+    (void)core;
+    peer->status.told = 0;
+}
+
+const wsf_part wsf_status_part = {
+    .types = UINT32_C(1) << WSF_STATUS,
+    .take = take,
+    .reserve_bytes = WSF_PART_CONTROL,
+    .plan = plan,
+    .write = write,
+    .commit = commit,
+    .link = link,
+    .deadline = wsf_status_deadline,
+};

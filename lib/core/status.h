@@ -2,12 +2,12 @@
 #ifndef WSF_CORE_STATUS_H
 #define WSF_CORE_STATUS_H
 
-#include "core/state.h"
+#include "core/part.h"
+
+extern const wsf_part wsf_status_part;
 
 /* At the start, and when a peer's standing is told. */
 void wsf_status_init(wsf_core *core, wsf_now now);
-void wsf_status_take(wsf_core *core, wsf_peer *peer, const wsf_status *status);
-
 /* A peer is gone. */
 void wsf_status_forget(wsf_core *core, wsf_peer *peer);
 

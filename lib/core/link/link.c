@@ -215,6 +215,13 @@ bool wsf_link_has_room(const wsf_link *link, size_t frame_size) {
     return link->sent_bytes == 0 || link->sent_bytes + frame_size <= link->limits.window_bytes;
 }
 
+void wsf_link_note_sent(const wsf_link *link, const wsfan_message *message, uint64_t number) {
+    if (message->receipt == NULL)
+        return;
+    message->receipt->sent |= UINT64_C(1) << link->peer;
+    message->receipt->numbers[link->peer] = number;
+}
+
 int wsf_link_keep(wsf_link *link, wsf_buffer *frame, uint64_t serial, uint32_t messages,
                   bool receipts) {
     wsf_sent_frame *place = wsf_deque_push(&link->sent);

@@ -108,6 +108,9 @@ bool wsf_link_crowded(const wsf_link *link);
 /* Whether a frame may be sent now. An empty window takes one of any size. */
 bool wsf_link_has_room(const wsf_link *link, size_t frame_size);
 
+/* Notes in the message's receipt, if it has one, by which frame it goes. */
+void wsf_link_note_sent(const wsf_link *link, const wsfan_message *message, uint64_t number);
+
 /* Keeps the frame that was numbered link->next until it is acknowledged. WSFAN_ENOMEM: it may not
  * be sent. */
 int wsf_link_keep(wsf_link *link, wsf_buffer *frame, uint64_t serial, uint32_t messages,

@@ -9,8 +9,7 @@
 
 #include "core/handshake.h"
 #include "core/link/batch.h"
-#include "core/presence/sync.h"
-#include "core/status.h"
+#include "core/link/frame.h"
 
 /* ------------------------------------------------------------------------------------- sending */
 
@@ -26,13 +25,6 @@ static void send_frame(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf_no
 /* A message that need not wait is written into the frame that leaves next: no queue, no reference.
  * The head, of which the receiver's acknowledgement is a part, is written when the frame leaves, so
  * that it ends where the entries begin. */
-
-static void note_sent(const wsf_peer *peer, const wsfan_message *message, uint64_t number) {
-    if (message->receipt == NULL)
-        return;
-    message->receipt->sent |= UINT64_C(1) << peer->link.peer;
-    message->receipt->numbers[peer->link.peer] = number;
-}
 
 static bool open_frame(wsf_core *core, wsf_peer *peer, size_t bound, size_t apart) {
     wsf_link *link = &peer->link;
@@ -140,7 +132,7 @@ static bool append_now(wsf_core *core, wsf_peer *peer, wsfan_message *message,
     open->messages++;
     open->payload_bytes += message->payload_size;
     open->receipts = open->receipts || message->receipt != NULL;
-    note_sent(peer, message, link->next);
+    wsf_link_note_sent(link, message, link->next);
     return true;
 }
 
@@ -232,11 +224,9 @@ static void send_heartbeat(wsf_core *core, wsf_peer *peer, wsf_now now) {
     wsf_write_head(&writer, peer->node, &head);
     wsf_write_heartbeat(&writer, peer->link.next - 1,
                         told_all ? &core->interest.local_digest : NULL);
-    wsf_presence_sum sum;
-    if (wsf_presence_sync_sum(core, peer, &sum)) {
-        wsf_write_presence_sum(&writer, &sum);
-        peer->presence.say = false;
-    }
+    for (unsigned i = 0; core->parts[i] != NULL; i++)
+        if (core->parts[i]->write_heartbeat != NULL)
+            core->parts[i]->write_heartbeat(core, peer, &writer);
     if (nack_due(peer, now))
         write_nack(peer, &writer, now);
     wsf_seal(&writer);
@@ -244,6 +234,13 @@ static void send_heartbeat(wsf_core *core, wsf_peer *peer, wsf_now now) {
     send_frame(core, peer, frame, now);
     wsf_buffer_unref(frame);
     peer->ack_ms = UINT64_MAX;
+}
+
+bool wsf_sender_may_ask_again(wsf_peer *peer, wsf_now now) {
+    if (now.ms < peer->ask_again_ms)
+        return false; /* the next heartbeat shows the difference again */
+    peer->ask_again_ms = now.ms + WSF_ANEW_INTERVAL_MS;
+    return true;
 }
 
 void wsf_sender_ask_again(wsf_core *core, wsf_peer *peer, wsf_entry_type type, wsf_now now) {
@@ -260,81 +257,41 @@ void wsf_sender_ask_again(wsf_core *core, wsf_peer *peer, wsf_entry_type type, w
     wsf_buffer_unref(frame);
 }
 
-static bool has_receipts(const wsf_peer *peer, uint32_t count) {
-    for (uint32_t i = 0; i < count; i++)
-        if ((*(wsfan_message **)wsf_deque_at(&peer->link.queue, i))->receipt != NULL)
-            return true;
-    return false;
-}
-
 /* Out of memory: nothing has changed, and the next flush tries again. */
-static bool send_numbered(wsf_core *core, wsf_peer *peer, const wsf_batch *p, wsf_now now) {
-    uint64_t payload_bytes;
-    wsf_buffer *frame = wsf_batch_write(core, peer, p, &payload_bytes);
+static bool send_numbered(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    const wsf_batch *batch = core->batch;
+    wsf_buffer *frame = wsf_batch_write(core, peer);
     if (frame == NULL)
         return false;
-    bool receipts = has_receipts(peer, p->messages_count);
-    if (wsf_link_keep(&peer->link, frame, p->log_serial, p->messages_count, receipts) != WSFAN_OK) {
+    if (wsf_link_keep(&peer->link, frame, batch->subscription.log_serial, batch->messages.count,
+                      batch->messages.receipts) != WSFAN_OK) {
         wsf_buffer_unref(frame);
         return false;
     }
-    for (uint32_t i = 0; i < p->talk_count; i++)
-        wsf_link_talked(&peer->link);
-    for (uint32_t i = 0; i < p->messages_count; i++) {
-        if (receipts)
-            note_sent(peer, wsf_link_front(&peer->link), peer->link.next - 1);
-        wsf_link_dequeue(&peer->link);
-    }
-    peer->link.lost -= p->lost;
-    peer->link.lost_too_big -= p->lost_too_big;
-    peer->link.lost_unknown = peer->link.lost_unknown && !p->lost_unknown;
-    peer->subscription.log_serial = p->log_serial;
-    peer->subscription.snapshot_cursor = p->snapshot_cursor;
-    if ((p->interest_flags & WSF_SNAPSHOT_BEGIN) != 0)
-        peer->subscription.snapshot_begun = true;
-    if ((p->interest_flags & WSF_SNAPSHOT_END) != 0) {
-        peer->subscription.snapshot_done = true;
-        peer->subscription.snapshot_number = peer->link.next - 1;
-    }
-    if (p->node_status)
-        peer->status.told = core->status.serial;
-    if (p->interest_serial && p->interest)
-        peer->presence.asked = true;
-    if (p->presence) {
-        core->presence.peers_anew &= ~wsf_peer_bit(core, peer);
-        wsf_presence_sent(&core->presence, wsf_peer_index(core, peer), p->rows_taken);
-    }
-    peer->gossip.told = p->told_peers;
-    peer->stats.messages_out += p->messages_count;
-    peer->stats.payload_bytes_out += payload_bytes;
+    wsf_batch_commit(core, peer);
     peer->ack_ms = UINT64_MAX;
     send_frame(core, peer, frame, now);
     wsf_buffer_unref(frame);
     return true;
 }
 
-/* Two peers that have forgotten each other, and nobody else has, learn of each other by this. */
-static void tell_peers_again(const wsf_core *core, wsf_peer *peer, wsf_now now) {
-    if (now.ms - peer->gossip.told_ms < core->config.forget_ms / 4)
-        return;
-    peer->gossip.told_ms = now.ms;
-    peer->gossip.told = 0;
-}
-
-static bool is_to_be_told_anew(const wsf_peer *peer) {
-    return peer->subscription.again || peer->presence.again;
-}
-
 /* What costs us all that we have, and the peer that wants it nothing, not at its pace. */
 static void tell_anew(wsf_core *core, wsf_peer *peer, wsf_now now) {
-    if (!is_to_be_told_anew(peer) || now.ms < peer->anew_ms)
+    if (peer->anew == 0 || now.ms < peer->anew_ms)
         return;
     peer->anew_ms = now.ms + WSF_ANEW_INTERVAL_MS;
-    if (peer->subscription.again)
-        wsf_batch_restart_interest(peer);
-    if (peer->presence.again)
-        wsf_presence_sync_tell_anew(core, peer);
-    peer->subscription.again = peer->presence.again = false;
+    for (unsigned i = 0; core->parts[i] != NULL; i++)
+        if ((peer->anew >> i & 1) != 0)
+            core->parts[i]->restart(core, peer);
+    peer->anew = 0;
+}
+
+static bool heartbeat_due(const wsf_core *core, const wsf_peer *peer, wsf_now now) {
+    bool due = nack_due(peer, now) || peer->ack_ms <= now.ms ||
+               now.ms - peer->spoken_ms >= core->config.heartbeat_ms;
+    for (unsigned i = 0; core->parts[i] != NULL && !due; i++)
+        due = core->parts[i]->heartbeat_due != NULL && core->parts[i]->heartbeat_due(core, peer);
+    return due;
 }
 
 void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
@@ -342,30 +299,24 @@ void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
         core->congested &= ~wsf_peer_bit(core, peer);
         return;
     }
-    tell_peers_again(core, peer, now);
     tell_anew(core, peer, now);
     wsf_buffer *again;
     while ((again = wsf_link_next_again(&peer->link)) != NULL) {
         peer->stats.frames_resent++;
         send_frame(core, peer, again, now);
     }
-    if (send_open(core, peer, now))
-        do
-            wsf_presence_owed(&core->presence, wsf_peer_index(core, peer));
-        while (wsf_batch_frame(core, peer, false, core->batch) &&
-               send_numbered(core, peer, core->batch, now));
-    wsf_presence_sum sum;
-    bool say = peer->presence.say && wsf_presence_sync_sum(core, peer, &sum);
-    if (nack_due(peer, now) || peer->ack_ms <= now.ms || say ||
-        now.ms - peer->spoken_ms >= core->config.heartbeat_ms)
+    bool more = send_open(core, peer, now);
+    while (more && wsf_batch_plan(core, peer, false))
+        more = send_numbered(core, peer, now);
+    if (heartbeat_due(core, peer, now))
         send_heartbeat(core, peer, now);
     judge_congestion(core, peer, now);
 }
 
 void wsf_sender_bye(wsf_core *core, wsf_peer *peer, wsf_now now) {
     if (peer->linked && peer->reachable && send_open(core, peer, now) &&
-        wsf_batch_frame(core, peer, true, core->batch))
-        send_numbered(core, peer, core->batch, now);
+        wsf_batch_plan(core, peer, true))
+        send_numbered(core, peer, now);
 }
 
 uint64_t wsf_sender_deadline(const wsf_core *core, const wsf_peer *peer) {
@@ -376,7 +327,7 @@ uint64_t wsf_sender_deadline(const wsf_core *core, const wsf_peer *peer) {
         at = peer->progress_ms + WSF_STALL_MS;
     if (!wsf_link_complete(&peer->link) && peer->nack_ms < at)
         at = peer->nack_ms;
-    if (is_to_be_told_anew(peer) && peer->anew_ms < at)
+    if (peer->anew != 0 && peer->anew_ms < at)
         at = peer->anew_ms;
     return at < peer->ack_ms ? at : peer->ack_ms;
 }

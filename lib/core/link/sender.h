@@ -23,7 +23,9 @@ int wsf_sender_talk(wsf_peer *peer, wsf_buffer *entry);
 void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now);
 uint64_t wsf_sender_deadline(const wsf_core *core, const wsf_peer *peer);
 
-/* Asks the peer for its interest or its presence from the start: RESYNC or PRESENCE_RESYNC. */
+/* Asks the peer to tell everything of a part from the start: its RESYNC. That is a lot, and may be wrong again:
+ * may_ask_again says whether enough time has passed, and counts it as used. */
+bool wsf_sender_may_ask_again(wsf_peer *peer, wsf_now now);
 void wsf_sender_ask_again(wsf_core *core, wsf_peer *peer, wsf_entry_type type, wsf_now now);
 
 /* Queues the goodbye behind everything else that fits, and sends. */

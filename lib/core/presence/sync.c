@@ -9,9 +9,12 @@
 #include "core/presence/sync.h"
 
 #include "base/limits.h"
+#include "core/link/sender.h"
 
 /* Blocks that a loop has not dispatched. What comes meanwhile waits, and is merged. */
-enum { NEWS_OUT_MAX = WSF_SIZE(4, 1) };
+enum { EVENTS_OUT_MAX = WSF_SIZE(4, 1) };
+
+enum { ROWS_BYTES = 32 * 1024 }; /* in one frame, so that messages have a share of it */
 
 static uint64_t wanted_by(const wsf_core *core, uint64_t hash) {
     uint64_t loops;
@@ -126,7 +129,7 @@ static int note_row(wsf_core *core, unsigned peer, const wsf_presence_row *row) 
     return error;
 }
 
-void wsf_presence_sync_take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry *entry) {
+static void take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry *entry) {
     unsigned index = wsf_peer_index(core, peer);
     if ((entry->presence.flags & WSF_PRESENCE_FORGET) != 0) {
         wsf_presence_forget_rows(&core->presence, index);
@@ -153,12 +156,12 @@ void wsf_presence_sync_take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry
     }
 }
 
-bool wsf_presence_sync_take_sum(wsf_core *core, wsf_peer *peer, const wsf_presence_sum *sum) {
+static bool take_sum(wsf_core *core, wsf_peer *peer, const wsf_presence_sum *sum) {
     const wsf_presence *presence = &core->presence;
     if (sum->newest >= peer->link.in_expected || sum->newest < peer->presence.anew)
         return true; /* some of it is still to come, or it came late */
     if (peer->presence.overflow) {
-        /* Once there is room again, from the start; see wsf_presence_sync_take_rows(). */
+        /* Once there is room again, from the start; see take_rows(). */
         return peer->presence.refused ||
                presence->rows_count > presence->limits.remote_count_max / 2;
     }
@@ -171,12 +174,12 @@ bool wsf_presence_sync_take_sum(wsf_core *core, wsf_peer *peer, const wsf_presen
     return false;
 }
 
-void wsf_presence_sync_tell_anew(wsf_core *core, wsf_peer *peer) {
+static void restart(wsf_core *core, wsf_peer *peer) {
     wsf_presence_tell_anew(&core->presence, wsf_peer_index(core, peer));
     peer->presence.say = true;
 }
 
-void wsf_presence_sync_unlink(wsf_core *core, wsf_peer *peer) {
+static void unlink(wsf_core *core, wsf_peer *peer) {
     unsigned index = wsf_peer_index(core, peer);
     wsf_presence_unwant_all(&core->presence, index);
     wsf_presence_forget_rows(&core->presence, index);
@@ -185,14 +188,13 @@ void wsf_presence_sync_unlink(wsf_core *core, wsf_peer *peer) {
     peer->presence.heard = peer->presence.known = peer->presence.anew = 0;
     peer->presence.asked = peer->presence.say = false;
     peer->presence.overflow = peer->presence.refused = false;
-    peer->subscription.again = peer->presence.again = false;
 }
 
-void wsf_presence_sync_set_down(wsf_core *core, const wsf_peer *peer, bool down) {
+static void set_down(wsf_core *core, const wsf_peer *peer, bool down) {
     wsf_presence_set_away(&core->presence, wsf_peer_index(core, peer), down);
 }
 
-bool wsf_presence_sync_sum(const wsf_core *core, const wsf_peer *peer, wsf_presence_sum *sum) {
+static bool sum_of(const wsf_core *core, const wsf_peer *peer, wsf_presence_sum *sum) {
     unsigned index = wsf_peer_index(core, peer);
     uint64_t bit = wsf_peer_bit(core, peer);
     const wsf_presence *presence = &core->presence;
@@ -271,7 +273,7 @@ static void tell_loop(wsf_core *core, unsigned loop) {
     uint64_t nodes[WSF_PEERS_MAX];
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
         nodes[i] = core->peers[i].node;
-    while (core->sync.events_out[loop] < NEWS_OUT_MAX) {
+    while (core->sync.events_out[loop] < EVENTS_OUT_MAX) {
         wsf_presence_events *events = wsf_presence_events_take(&core->presence, loop, nodes,
                                                                core->config.node);
         if (events == NULL)
@@ -281,7 +283,7 @@ static void tell_loop(wsf_core *core, unsigned loop) {
     }
 }
 
-void wsf_presence_sync_tick(wsf_core *core, wsf_now now) {
+static void tick(wsf_core *core, wsf_now now) {
     if (!core->sync.used)
         return;
     note_the_rest(core);
@@ -294,3 +296,93 @@ void wsf_presence_sync_tick(wsf_core *core, wsf_now now) {
         core->presence.failures = 0;
     }
 }
+
+static uint64_t deadline(const wsf_core *core) {
+    return wsf_presence_deadline(&core->presence);
+}
+
+/* --------------------------------------------------------------------------------------- stream */
+
+static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,
+                 wsf_now now) {
+    (void)frame;
+    (void)now;
+    take_rows(core, peer, entry);
+    return true;
+}
+
+static void take_loose(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
+    if (!take_sum(core, peer, &entry->presence_sum) && wsf_sender_may_ask_again(peer, now))
+        wsf_sender_ask_again(core, peer, WSF_PRESENCE_RESYNC, now);
+}
+
+static bool is_anew(const wsf_core *core, const wsf_peer *peer) {
+    return (core->presence.peers_anew & wsf_peer_bit(core, peer)) != 0;
+}
+
+static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
+    unsigned index = wsf_peer_index(core, peer);
+    uint32_t owed = wsf_presence_owed(&core->presence, index);
+    size_t bytes = 0;
+    batch->presence.rows_count = batch->presence.rows_taken = 0;
+    if (peer->presence.heard == 0)
+        return false; /* it would not take them: see take_rows() */
+    while (batch->presence.rows_taken < owed &&
+           batch->presence.rows_count < WSF_PRESENCE_ROWS_MAX) {
+        wsf_presence_row *row = &batch->presence.rows[batch->presence.rows_count];
+        if (wsf_presence_owed_row(&core->presence, index, batch->presence.rows_taken, row)) {
+            size_t more = WSF_ROW_BOUND + row->user.size + row->metadata.size;
+            if (batch->presence.rows_count > 0 && bytes + more > ROWS_BYTES)
+                break;
+            bytes += more;
+            batch->presence.rows_count++;
+        }
+        batch->presence.rows_taken++;
+    }
+    if (batch->presence.rows_count == 0 && !is_anew(core, peer))
+        return false;
+    batch->bound += WSF_ENTRY_BOUND + bytes;
+    return true;
+}
+
+static void write(const wsf_core *core, const wsf_peer *peer, const wsf_batch *batch,
+                  wsf_writer *writer) {
+    wsf_write_presence(writer, is_anew(core, peer) ? WSF_PRESENCE_FORGET : 0, peer->presence.heard,
+                       batch->presence.rows, batch->presence.rows_count);
+}
+
+static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
+    core->presence.peers_anew &= ~wsf_peer_bit(core, peer);
+    wsf_presence_sent(&core->presence, wsf_peer_index(core, peer), batch->presence.rows_taken);
+}
+
+static bool heartbeat_due(const wsf_core *core, const wsf_peer *peer) {
+    wsf_presence_sum sum;
+    return peer->presence.say && sum_of(core, peer, &sum);
+}
+
+static void write_heartbeat(wsf_core *core, wsf_peer *peer, wsf_writer *writer) {
+    wsf_presence_sum sum;
+    if (!sum_of(core, peer, &sum))
+        return;
+    wsf_write_presence_sum(writer, &sum);
+    peer->presence.say = false;
+}
+
+const wsf_part wsf_presence_part = {
+    .types = UINT32_C(1) << WSF_PRESENCE,
+    .take = take,
+    .loose_types = UINT32_C(1) << WSF_PRESENCE_SUM,
+    .take_loose = take_loose,
+    .plan = plan,
+    .write = write,
+    .commit = commit,
+    .resync = WSF_PRESENCE_RESYNC,
+    .restart = restart,
+    .heartbeat_due = heartbeat_due,
+    .write_heartbeat = write_heartbeat,
+    .unlink = unlink,
+    .down = set_down,
+    .tick = tick,
+    .deadline = deadline,
+};

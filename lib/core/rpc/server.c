@@ -3,6 +3,7 @@
 #include "core/rpc/server.h"
 
 #include "base/memory.h"
+#include "core/link/batch.h"
 #include "core/link/sender.h"
 #include "core/routing/router.h"
 #include "core/rpc/client.h"
@@ -272,7 +273,7 @@ static bool acceptable(const wsf_core *core, const wsf_entry *entry) {
     }
 }
 
-void wsf_rpc_server_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *entry,
+static void take_request(wsf_core *core, const wsf_peer *peer, const wsf_entry *entry,
                          wsf_now now) {
     call_parts r = { .asker = peer->node,
                      .id = entry->request.id,
@@ -322,7 +323,7 @@ void wsf_rpc_server_reply(wsf_core *core, uint64_t token, void *payload, size_t 
 
 /* ---------------------------------------------------------------------------------------- time */
 
-void wsf_rpc_server_tick(wsf_core *core, wsf_now now) {
+static void tick_calls(wsf_core *core, wsf_now now) {
     for (wsf_call *call = core->rpc.calls, *next; call != NULL; call = next) {
         next = call->next;
         if (now.ms < call->deadline_ms)
@@ -332,7 +333,7 @@ void wsf_rpc_server_tick(wsf_core *core, wsf_now now) {
     }
 }
 
-uint64_t wsf_rpc_server_deadline(const wsf_core *core) {
+static uint64_t calls_deadline(const wsf_core *core) {
     uint64_t at = UINT64_MAX;
     for (const wsf_call *call = core->rpc.calls; call != NULL; call = call->next)
         at = call->deadline_ms < at ? call->deadline_ms : at;
@@ -343,3 +344,68 @@ void wsf_rpc_server_end(wsf_core *core) {
     while (core->rpc.calls != NULL)
         stop_waiting(core, core->rpc.calls);
 }
+
+/* --------------------------------------------------------------------------------------- stream */
+
+static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,
+                 wsf_now now) {
+    (void)frame;
+    if (entry->type == WSF_REQUEST)
+        take_request(core, peer, entry, now);
+    else
+        wsf_rpc_client_take(core, peer, entry);
+    return true;
+}
+
+static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
+    (void)core;
+    const wsf_deque *talk = &peer->link.talk;
+    while (
+        batch->rpc.count < talk->count &&
+        wsf_batch_add(peer, batch, (*(wsf_buffer **)wsf_deque_at(talk, batch->rpc.count))->size, 0))
+        batch->rpc.count++;
+    return batch->rpc.count > 0;
+}
+
+static void write(const wsf_core *core, const wsf_peer *peer, const wsf_batch *batch,
+                  wsf_writer *writer) {
+    (void)core;
+    for (uint32_t i = 0; i < batch->rpc.count; i++) {
+        const wsf_buffer *entry = *(wsf_buffer **)wsf_deque_at(&peer->link.talk, i);
+        wsf_write_entry(writer, entry->data, entry->size);
+    }
+}
+
+static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
+    (void)core;
+    for (uint32_t i = 0; i < batch->rpc.count; i++)
+        wsf_link_talked(&peer->link);
+}
+
+static void unlink(wsf_core *core, wsf_peer *peer) {
+    wsf_link_drop_talk(&peer->link);
+    wsf_rpc_client_lose(core, peer);
+}
+
+static void tick(wsf_core *core, wsf_now now) {
+    tick_calls(core, now);
+    wsf_rpc_client_tick(core, now);
+}
+
+static uint64_t deadline(const wsf_core *core) {
+    uint64_t calls_ms = calls_deadline(core);
+    uint64_t requests_ms = wsf_rpc_client_deadline(core);
+    return calls_ms < requests_ms ? calls_ms : requests_ms;
+}
+
+const wsf_part wsf_rpc_part = {
+    .types = UINT32_C(1) << WSF_REQUEST | UINT32_C(1) << WSF_REPLY,
+    .take = take,
+    .reserve_bytes = WSF_PART_ANYWAY,
+    .plan = plan,
+    .write = write,
+    .commit = commit,
+    .unlink = unlink,
+    .tick = tick,
+    .deadline = deadline,
+};

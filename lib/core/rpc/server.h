@@ -2,23 +2,19 @@
 #ifndef WSF_CORE_RPC_SERVER_H
 #define WSF_CORE_RPC_SERVER_H
 
-#include "core/state.h"
+#include "core/part.h"
+
+/* With the requests of rpc/client.h. */
+extern const wsf_part wsf_rpc_part;
 
 /* Asks whom it concerns: peers by their links, ourselves at once. Takes the request over. */
 void wsf_rpc_server_ask(wsf_core *core, wsf_request *request, wsf_now now);
-
-/* A peer's request. */
-void wsf_rpc_server_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *entry, wsf_now now);
 
 /* Every loop is through with it. Takes over the reference. */
 void wsf_rpc_server_through(wsf_core *core, wsf_call *call);
 
 /* The host's answer. Takes the payload over. */
 void wsf_rpc_server_reply(wsf_core *core, uint64_t token, void *payload, size_t size);
-
-/* Ends those whose asker has given up. */
-void wsf_rpc_server_tick(wsf_core *core, wsf_now now);
-uint64_t wsf_rpc_server_deadline(const wsf_core *core); /* UINT64_MAX: none */
 
 void wsf_rpc_server_end(wsf_core *core);
 

@@ -235,7 +235,7 @@ START_TEST(greetings_again_and_again_cost_nothing_that_stays) {
                             .protocol_max = WSF_PROTOCOL_MAX,
                             .cluster = wsfan_string(world_config(w)->cluster),
                             .name = wsfan_string("n1"),
-                            .handshake.incarnation = peer_at(0, LIAR)->incarnation,
+                            .incarnation = peer_at(0, LIAR)->handshake.incarnation,
                             .endpoint = wsfan_string("tcp://10.0.0.2:7000"),
                             .epoch = peer_at(0, LIAR)->link.in_epoch + 1 + i % 2,
                             .frame_size_max = i % 3 == 0   ? 0

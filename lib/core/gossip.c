@@ -1,0 +1,84 @@
+/* Answers for PEERS: each peer is told once of each other that is up, and again after some time. */
+#include "core/gossip.h"
+
+#include "core/dialer.h"
+
+/* What a peer tells of another one is a reason to dial it, no more. */
+static void take_one(wsf_core *core, const wsf_known_peer *known, wsf_now now) {
+    if (known->node == core->config.node || wsf_peer_find(core, known->node) != NULL)
+        return;
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
+    wsf_copy_text(endpoint, sizeof endpoint, known->endpoint);
+    /* Without a place for it now, the peer tells of it again. */
+    (void)wsf_dialer_gossip(core, endpoint, known->node, false, now);
+}
+
+static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,
+                 wsf_now now) {
+    (void)peer;
+    (void)frame;
+    for (uint32_t i = 0; i < entry->peers.count; i++)
+        take_one(core, &entry->peers.list[i], now);
+    return true;
+}
+
+static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
+    uint64_t untold = core->linked & ~peer->gossip.told & ~wsf_peer_bit(core, peer);
+    batch->gossip.told = peer->gossip.told;
+    batch->gossip.count = 0;
+    for (unsigned i = 0; i < WSF_PEERS_MAX && untold >> i != 0; i++) {
+        const wsf_peer *other = &core->peers[i];
+        uint64_t bit = UINT64_C(1) << i;
+        if ((untold & bit) == 0 || other->state != WSFAN_PEER_UP)
+            continue;
+        batch->gossip.list[batch->gossip.count++] = (wsf_known_peer){
+            other->node, wsfan_string(other->endpoint)
+        };
+        batch->gossip.told |= bit;
+        batch->bound += WSF_KNOWN_PEER_BOUND;
+    }
+    if (batch->gossip.count == 0)
+        return false;
+    batch->bound += WSF_ENTRY_BOUND;
+    return true;
+}
+
+static void write(const wsf_core *core, const wsf_peer *peer, const wsf_batch *batch,
+                  wsf_writer *writer) {
+    (void)core;
+    (void)peer;
+    wsf_write_peers(writer, batch->gossip.list, batch->gossip.count);
+}
+
+static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
+    (void)core;
+    peer->gossip.told = batch->gossip.told;
+}
+
+static void link(wsf_core *core, wsf_peer *peer) {
+    (void)core;
+    peer->gossip.told = 0;
+}
+
+/* Two peers that have forgotten each other, and nobody else has, learn of each other by this. */
+static void tick(wsf_core *core, wsf_now now) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        wsf_peer *peer = &core->peers[i];
+        if (!peer->linked || !peer->reachable ||
+            now.ms - peer->gossip.told_ms < core->config.forget_ms / 4)
+            continue;
+        peer->gossip.told_ms = now.ms;
+        peer->gossip.told = 0;
+    }
+}
+
+const wsf_part wsf_gossip_part = {
+    .types = UINT32_C(1) << WSF_PEERS,
+    .take = take,
+    .reserve_bytes = WSF_PART_CONTROL,
+    .plan = plan,
+    .write = write,
+    .commit = commit,
+    .link = link,
+    .tick = tick,
+};

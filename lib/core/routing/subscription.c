@@ -1,0 +1,192 @@
+/* Answers for INTEREST: a snapshot when a link begins, and then what changes; a peer's, noted; and heartbeats,
+ * by which the two compare what one holds of the other's. */
+#include "core/routing/subscription.h"
+
+#include "core/link/sender.h"
+#include "core/presence/sync.h"
+
+enum { HASHES_COUNT_MAX = WSF_BATCH_HASHES_COUNT_MAX };
+
+/* -------------------------------------------------------------------------------------- our own */
+
+static void plan_deltas(const wsf_core *core, wsf_batch *batch) {
+    const wsf_interest *interest = &core->interest;
+    while (batch->subscription.log_serial < interest->serial &&
+           batch->subscription.adds_count < HASHES_COUNT_MAX &&
+           batch->subscription.removes_count < HASHES_COUNT_MAX) {
+        uint64_t hash = wsf_interest_log_at(interest, ++batch->subscription.log_serial);
+        uint64_t loops;
+        uint64_t peers;
+        /* What holds now, not what held then: a later entry of the same hash says the same. */
+        wsf_interest_find(interest, hash, &loops, &peers);
+        if (loops != 0)
+            wsf_put_u64(batch->subscription.adds + 8 * batch->subscription.adds_count++, hash);
+        else
+            wsf_put_u64(batch->subscription.removes + 8 * batch->subscription.removes_count++,
+                        hash);
+    }
+}
+
+static void plan_snapshot(const wsf_core *core, wsf_batch *batch) {
+    while (batch->subscription.adds_count < HASHES_COUNT_MAX) {
+        uint64_t hash = wsf_interest_next_local(&core->interest,
+                                                &batch->subscription.snapshot_cursor);
+        if (hash == 0) {
+            batch->subscription.flags |= WSF_SNAPSHOT_END;
+            break;
+        }
+        wsf_put_u64(batch->subscription.adds + 8 * batch->subscription.adds_count++, hash);
+    }
+}
+
+static void restart(wsf_core *core, wsf_peer *peer) {
+    (void)core;
+    peer->subscription.snapshot_begun = peer->subscription.snapshot_done = false;
+    peer->subscription.snapshot_cursor = 0;
+}
+
+static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
+    if (!wsf_interest_log_has(&core->interest, peer->subscription.log_serial))
+        restart(core, peer);
+    batch->subscription.log_serial = peer->subscription.log_serial;
+    batch->subscription.snapshot_cursor = peer->subscription.snapshot_cursor;
+    batch->subscription.flags = 0;
+    batch->subscription.adds_count = batch->subscription.removes_count = 0;
+    if (!peer->subscription.snapshot_begun) {
+        batch->subscription.flags |= WSF_SNAPSHOT_BEGIN;
+        batch->subscription.log_serial = core->interest.serial;
+    }
+    plan_deltas(core, batch);
+    bool any = batch->subscription.flags != 0 ||
+               batch->subscription.adds_count + batch->subscription.removes_count > 0;
+    /* A long snapshot leaves half of the window to messages. */
+    if (!peer->subscription.snapshot_done &&
+        peer->link.sent_bytes < peer->link.limits.window_bytes / 2) {
+        plan_snapshot(core, batch);
+        any = true;
+    }
+    bool told_all = peer->subscription.snapshot_done ||
+                    (batch->subscription.flags & WSF_SNAPSHOT_END) != 0;
+    batch->subscription.with_serial = core->sync.used && told_all;
+    if (!any && (!batch->subscription.with_serial || peer->presence.asked))
+        return false;
+    batch->bound += WSF_ENTRY_BOUND + 8 * ((size_t)batch->subscription.adds_count +
+                                           batch->subscription.removes_count);
+    return true;
+}
+
+static void write(const wsf_core *core, const wsf_peer *peer, const wsf_batch *batch,
+                  wsf_writer *writer) {
+    (void)core;
+    (void)peer;
+    wsf_write_interest(
+        writer, batch->subscription.flags,
+        (wsfan_bytes){ batch->subscription.adds, (size_t)8 * batch->subscription.adds_count },
+        (wsfan_bytes){ batch->subscription.removes, (size_t)8 * batch->subscription.removes_count },
+        batch->subscription.with_serial ? &batch->subscription.log_serial : NULL);
+}
+
+static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
+    (void)core;
+    peer->subscription.log_serial = batch->subscription.log_serial;
+    peer->subscription.snapshot_cursor = batch->subscription.snapshot_cursor;
+    if ((batch->subscription.flags & WSF_SNAPSHOT_BEGIN) != 0)
+        peer->subscription.snapshot_begun = true;
+    if ((batch->subscription.flags & WSF_SNAPSHOT_END) != 0) {
+        peer->subscription.snapshot_done = true;
+        peer->subscription.snapshot_number = peer->link.next - 1;
+    }
+    if (batch->subscription.with_serial)
+        peer->presence.asked = true;
+}
+
+bool wsf_subscription_told_all(const wsf_core *core, const wsf_peer *peer) {
+    return peer->subscription.snapshot_done &&
+           peer->subscription.log_serial == core->interest.serial;
+}
+
+/* ------------------------------------------------------------------------------------- a peer's */
+
+static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,
+                 wsf_now now) {
+    (void)frame;
+    (void)now;
+    unsigned index = wsf_peer_index(core, peer);
+    const uint8_t *adds = entry->interest.adds.data;
+    const uint8_t *removes = entry->interest.removes.data;
+    if ((entry->interest.flags & WSF_SNAPSHOT_BEGIN) != 0) {
+        wsf_interest_forget_peer(&core->interest, index);
+        core->complete &= ~wsf_peer_bit(core, peer);
+        peer->subscription.overflow = false;
+    }
+    for (size_t i = 0; i < entry->interest.adds.size; i += 8) {
+        uint64_t hash = wsf_get_u64(adds + i);
+        if (hash == 0 || wsf_interest_add_peer(&core->interest, hash, index) == WSFAN_OK)
+            continue;
+        wsf_count_drop(core, WSFAN_DROP_LIMIT, 1);
+        peer->subscription.overflow = true; /* it is sent everything instead */
+    }
+    for (size_t i = 0; i < entry->interest.removes.size; i += 8)
+        wsf_interest_remove_peer(&core->interest, wsf_get_u64(removes + i), index);
+    if ((entry->interest.flags & WSF_SNAPSHOT_END) != 0)
+        core->complete |= wsf_peer_bit(core, peer);
+    if (peer->subscription.overflow)
+        core->complete &= ~wsf_peer_bit(core, peer);
+    wsf_presence_sync_take_interest(core, peer, entry);
+    peer->ack_ms = 0; /* a join waits for this acknowledgement */
+    return true;
+}
+
+/* A heartbeat says that the peer has told us everything up to its newest frame. Where we have that frame, what
+ * we hold of its interest is what it has, or something went wrong that nobody noticed. A RESYNC may be lost:
+ * the interest stays incomplete, so the next heartbeat is reason enough for another one. */
+static void compare(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
+    uint64_t digest = core->interest.peer_digests[wsf_peer_index(core, peer)];
+    bool complete = (core->complete & wsf_peer_bit(core, peer)) != 0;
+    bool told_all = entry->heartbeat.has_digest &&
+                    entry->heartbeat.newest == peer->link.in_expected - 1;
+    if (peer->subscription.overflow) {
+        if (core->interest.remote_count > core->interest.remote_count_max / 2)
+            return; /* it is sent everything until there is room again */
+    } else if (!told_all || (complete && digest == entry->heartbeat.digest)) {
+        return;
+    }
+    if (!wsf_sender_may_ask_again(peer, now))
+        return;
+    peer->subscription.overflow = false;
+    peer->stats.interest_mended += complete;
+    if (complete)
+        peer->link.lost_unknown = true; /* it may have lacked what went to others until now */
+    core->complete &= ~wsf_peer_bit(core, peer); /* until it has told us, it is sent everything */
+    wsf_sender_ask_again(core, peer, WSF_RESYNC, now);
+}
+
+/* Until it has our snapshot it sends us everything, so what is in the log so far is known. */
+static void link(wsf_core *core, wsf_peer *peer) {
+    core->complete &= ~wsf_peer_bit(core, peer);
+    restart(core, peer);
+    peer->subscription.log_serial = core->interest.serial;
+    peer->subscription.serial_acked = core->interest.serial;
+    peer->subscription.serial_skipped = 0;
+    peer->subscription.snapshot_number = 0;
+}
+
+static void unlink(wsf_core *core, wsf_peer *peer) {
+    core->complete &= ~wsf_peer_bit(core, peer);
+    wsf_interest_forget_peer(&core->interest, wsf_peer_index(core, peer));
+}
+
+const wsf_part wsf_subscription_part = {
+    .types = UINT32_C(1) << WSF_INTEREST,
+    .take = take,
+    .loose_types = UINT32_C(1) << WSF_HEARTBEAT,
+    .take_loose = compare,
+    .reserve_bytes = WSF_PART_CONTROL,
+    .plan = plan,
+    .write = write,
+    .commit = commit,
+    .resync = WSF_RESYNC,
+    .restart = restart,
+    .link = link,
+    .unlink = unlink,
+};
