@@ -9,6 +9,7 @@
 #include "api/options.h"
 #include "base/endpoint.h"
 #include "base/memory.h"
+#include "base/sized.h"
 #include "mesh/auth.h"
 #include "mesh/discovery.h"
 
@@ -333,8 +334,7 @@ int wsfan_loop_open(wsfan_loop **out, wsfan_node *node, const wsfan_callbacks *c
     int error = check(node);
     if (error != WSFAN_OK)
         return error;
-    if (out == NULL || callbacks == NULL || callbacks->struct_size == 0 ||
-        callbacks->struct_size > sizeof *callbacks)
+    if (out == NULL || !WSF_IS_SIZED(callbacks))
         return WSFAN_EINVAL;
     wsfan_callbacks known = { 0 };
     memcpy(&known, callbacks, callbacks->struct_size);
@@ -410,8 +410,7 @@ int wsfan_node_owner(wsfan_node *node, wsfan_bytes chat, wsfan_owner *owner) {
     int error = check(node);
     if (error != WSFAN_OK)
         return error;
-    if (chat.data == NULL || chat.size == 0 || owner == NULL || owner->struct_size == 0 ||
-        owner->struct_size > sizeof *owner)
+    if (chat.data == NULL || chat.size == 0 || !WSF_IS_SIZED(owner))
         return WSFAN_EINVAL;
     if (chat.size > node->options.name_bytes_max)
         return WSFAN_ETOOBIG;
@@ -452,7 +451,7 @@ int wsfan_chat_count(wsfan_node *node, wsfan_bytes chat, wsfan_count *count) {
     int error = check_chat(node, chat, &hash);
     if (error != WSFAN_OK)
         return error;
-    if (count == NULL || count->struct_size == 0 || count->struct_size > sizeof *count)
+    if (!WSF_IS_SIZED(count))
         return WSFAN_EINVAL;
     if (count->struct_size == sizeof *count) {
         wsf_mesh_count(node->mesh, hash, count);
@@ -514,7 +513,7 @@ int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_
         return error;
     wsfan_publish_options options = { 0 };
     if (given != NULL) {
-        if (given->struct_size == 0 || given->struct_size > sizeof options)
+        if (!WSF_IS_SIZED(given))
             return WSFAN_EINVAL;
         memcpy(&options, given, given->struct_size);
     }
@@ -568,7 +567,7 @@ int wsfan_node_stats(wsfan_node *node, wsfan_stats *stats) {
     int error = check(node);
     if (error != WSFAN_OK)
         return error;
-    if (stats == NULL || stats->struct_size == 0 || stats->struct_size > sizeof *stats)
+    if (!WSF_IS_SIZED(stats))
         return WSFAN_EINVAL;
     wsfan_stats all;
     wsf_mesh_stats(node->mesh, &all);

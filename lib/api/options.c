@@ -6,6 +6,7 @@
 
 #include "base/endpoint.h"
 #include "base/limits.h"
+#include "base/sized.h"
 #include "base/text.h"
 #include "core/core.h"
 
@@ -135,7 +136,7 @@ static int check_exposure(const wsfan_options *o) {
 
 int wsf_options_read(wsfan_options *options, const wsfan_options *given) {
     wsfan_options_init(options);
-    if (given == NULL || given->struct_size == 0 || given->struct_size > sizeof *options)
+    if (!WSF_IS_SIZED(given))
         return WSFAN_EINVAL;
     memcpy(options, given, given->struct_size);
     options->struct_size = sizeof *options;

@@ -3,6 +3,7 @@
 
 #include "api/node.h"
 #include "base/memory.h"
+#include "base/sized.h"
 
 enum { ROWS_COUNT_DEFAULT = 100 };
 
@@ -24,7 +25,7 @@ static int read_options(const wsfan_node *node, const draft *d, wsfan_request_op
     bool list = is_list(d);
     memset(options, 0, sizeof *options);
     if (given != NULL) {
-        if (given->struct_size == 0 || given->struct_size > sizeof *options)
+        if (!WSF_IS_SIZED(given))
             return WSFAN_EINVAL;
         memcpy(options, given, given->struct_size);
     }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/sized.h"
 #include "loop/executor.h"
 
 struct wsfan_loop {
@@ -308,7 +309,7 @@ int wsfan_session_join_with(wsfan_loop *loop, wsfan_session session, wsfan_bytes
     if (error != WSFAN_OK)
         return error;
     if (given != NULL) {
-        if (given->struct_size == 0 || given->struct_size > sizeof options)
+        if (!WSF_IS_SIZED(given))
             return WSFAN_EINVAL;
         memcpy(&options, given, given->struct_size);
     }
@@ -580,7 +581,7 @@ int wsfan_loop_get_stats(wsfan_loop *loop, wsfan_loop_stats *stats) {
     int error = check(loop);
     if (error != WSFAN_OK)
         return error;
-    if (stats == NULL || stats->struct_size == 0 || stats->struct_size > sizeof *stats)
+    if (!WSF_IS_SIZED(stats))
         return WSFAN_EINVAL;
     wsfan_loop_stats all = {
         .struct_size = stats->struct_size,

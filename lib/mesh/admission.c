@@ -27,11 +27,11 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/preflight.h"
 
@@ -82,12 +82,6 @@ struct wsf_admission {
     unsigned pending_max;
     slot slots[CONNECTIONS_MAX];
 };
-
-static uint64_t now_ms(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-}
 
 /* ---------------------------------------------------------------------------------------- slots */
 
@@ -172,7 +166,7 @@ static void on_accepted(wsf_admission *admission, int zmq_fd) {
     slot *s = admission->slots;
     while (s->fd >= 0)
         s++;
-    uint64_t ms = now_ms();
+    uint64_t ms = wsf_clock_ms();
     *s = (slot){ .fd = fd,
                  .zmq_fd = zmq_fd,
                  .pending = true,
@@ -230,7 +224,7 @@ static void count_bytes(wsf_admission *admission, slot *s) {
     memset(&info, 0, sizeof info);
     if (s->ended || getsockopt(s->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0)
         return;
-    uint64_t ms = now_ms();
+    uint64_t ms = wsf_clock_ms();
     s->allowance += (int64_t)((ms - s->allowed_ms) * BYTES_PER_S / 1000);
     if (s->allowance > BURST_BYTES)
         s->allowance = BURST_BYTES;
@@ -244,7 +238,7 @@ static void count_bytes(wsf_admission *admission, slot *s) {
 /* Ends those whose time is up. Returns how long to wait: the mesh thread may take the events of new ones
  * in our place. */
 static int tick(wsf_admission *admission) {
-    uint64_t ms = now_ms();
+    uint64_t ms = wsf_clock_ms();
     bool waiting = false;
     for (unsigned i = 0; i < CONNECTIONS_MAX; i++) {
         slot *s = &admission->slots[i];

@@ -8,10 +8,10 @@
 
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 
 enum {
@@ -75,16 +75,10 @@ void wsf_auth_set_keys(wsf_auth *auth, const wsf_keys *keys) {
     memset(auth->shut_out_until_ms, 0, sizeof auth->shut_out_until_ms);
 }
 
-static uint64_t now_ms(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-}
-
 void wsf_auth_shut_out(wsf_auth *auth, const char *key) {
     int place = wsf_keys_find(auth->keys, key);
     if (place >= 0)
-        auth->shut_out_until_ms[place] = now_ms() + SHUT_OUT_MS;
+        auth->shut_out_until_ms[place] = wsf_clock_ms() + SHUT_OUT_MS;
 }
 
 bool wsf_auth_listen(const wsf_auth *auth, void *socket) {
@@ -151,7 +145,7 @@ static int judge(const wsf_auth *auth, const request *r) {
         zmq_z85_encode(key.text, r->data[PARTS_BEFORE_KEY], KEY_BYTES) == NULL)
         return -1;
     int place = wsf_keys_find(auth->keys, key.text);
-    return place >= 0 && now_ms() < auth->shut_out_until_ms[place] ? -1 : place;
+    return place >= 0 && wsf_clock_ms() < auth->shut_out_until_ms[place] ? -1 : place;
 }
 
 static void send_part(void *socket, const void *data, size_t size, bool last) {

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 #include <zmq.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 
 enum {
@@ -21,12 +21,6 @@ enum {
     TRIAL_DOUBLINGS_MAX = 2, /* more with each round, for slower networks */
     LATE_MS = 50             /* what a dead node has sent is read by then */
 };
-
-uint64_t wsf_monotonic_ms(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000 + (uint64_t)time.tv_nsec / 1000000;
-}
 
 /* ------------------------------------------------------------------------------------ any socket */
 
@@ -95,7 +89,7 @@ static void *open_socket(wsf_connections *connections, const char *endpoint, uin
         return socket;
     if (socket != NULL)
         zmq_close(socket);
-    connections->retry_at_ms = wsf_monotonic_ms() + RETRY_MS;
+    connections->retry_at_ms = wsf_clock_ms() + RETRY_MS;
     return NULL;
 }
 
@@ -113,7 +107,7 @@ static void try_dial(wsf_connections *connections, wsf_connection *to) {
     uint32_t number = (uint32_t)(to - connections->list);
     to->proven = false;
     to->proof_at_ms = 0;
-    to->silent_at_ms = wsf_monotonic_ms() + SILENT_MS;
+    to->silent_at_ms = wsf_clock_ms() + SILENT_MS;
     to->socket = open_socket(connections, to->endpoint, to->key, number);
     to->unread = to->socket != NULL;
 }
@@ -143,7 +137,7 @@ void wsf_connections_dial(wsf_connections *connections, uint32_t number, const c
             set_key(connections, to, place >= 0 ? (uint32_t)place : 0);
         if (!again || to->proven) /* else the search goes on */
             to->round = to->next = 0;
-        to->seek_at_ms = wsf_monotonic_ms() + HEAD_START_MS;
+        to->seek_at_ms = wsf_clock_ms() + HEAD_START_MS;
     }
     try_dial(connections, to);
 }
@@ -183,7 +177,7 @@ void wsf_connections_seek(wsf_connections *connections, uint32_t number, uint32_
     wsf_connection *to = &connections->list[number];
     if (connections->auth == NULL || !to->dialled)
         return;
-    uint64_t ms = wsf_monotonic_ms();
+    uint64_t ms = wsf_clock_ms();
     if (to->proven) {
         to->proven = false;
         to->silent_at_ms = ms + SILENT_MS;
@@ -199,12 +193,12 @@ void wsf_connections_seek(wsf_connections *connections, uint32_t number, uint32_
 
 void wsf_connections_heard(wsf_connection *connection) {
     if (!connection->proven)
-        connection->proven = wsf_monotonic_ms() >= connection->proof_at_ms;
+        connection->proven = wsf_clock_ms() >= connection->proof_at_ms;
 }
 
 void wsf_connections_set_keys(wsf_connections *connections, const wsf_keys *keys) {
     const wsf_keys *before = connections->keys;
-    uint64_t ms = wsf_monotonic_ms();
+    uint64_t ms = wsf_clock_ms();
     connections->keys = keys;
     for (uint32_t i = 0; i < connections->used; i++) {
         wsf_connection *to = &connections->list[i];
@@ -335,7 +329,7 @@ static bool is_silent(wsf_connection *to, uint64_t ms) {
 }
 
 void wsf_connections_renew(wsf_connections *connections) {
-    uint64_t ms = wsf_monotonic_ms();
+    uint64_t ms = wsf_clock_ms();
     bool retry = connections->retry_at_ms != 0 && ms >= connections->retry_at_ms;
     if (retry)
         connections->retry_at_ms = 0;

@@ -95,6 +95,4 @@ void wsf_connections_set_keys(wsf_connections *connections, const wsf_keys *keys
 void wsf_connections_renew(wsf_connections *connections);
 uint64_t wsf_connections_deadline(const wsf_connections *connections);
 
-uint64_t wsf_monotonic_ms(void);
-
 #endif

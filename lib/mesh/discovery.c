@@ -14,16 +14,16 @@
 #include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
+#include "base/thread.h"
 
 enum {
     ADDRESSES_MAX = WSFAN_ENDPOINTS_MAX, /* of one name, and of all names of a source */
@@ -73,12 +73,6 @@ struct wsf_discovery {
     atomic_uint_fast64_t failures;
     atomic_uint_fast64_t surplus;
 };
-
-static uint64_t now_ms(void) {
-    struct timespec at;
-    clock_gettime(CLOCK_MONOTONIC, &at);
-    return (uint64_t)at.tv_sec * 1000 + (uint64_t)at.tv_nsec / 1000000;
-}
 
 /* Nodes that start together shall not ask together for ever. */
 static uint64_t jittered(wsf_discovery *d, uint32_t ms) {
@@ -252,7 +246,7 @@ static void on_failure(question *q) {
     wsf_discovery *d = q->discovery;
     atomic_fetch_add(&d->failures, 1);
     uint32_t wait_ms = q->addresses != NULL ? d->interval_ms : q->retry_ms;
-    q->due_ms = now_ms() + jittered(d, wait_ms);
+    q->due_ms = wsf_clock_ms() + jittered(d, wait_ms);
     q->retry_ms = q->retry_ms < d->interval_ms / 2 ? q->retry_ms * 2 : d->interval_ms;
 }
 
@@ -276,7 +270,7 @@ static void on_answer(void *user, int status, int timeouts, struct ares_addrinfo
     } else if (status == ARES_EDESTRUCTION || status == ARES_ECANCELLED) {
         q->due_ms = 0; /* it is asked again at once */
     } else if (status == ARES_SUCCESS && take_addresses(q, answer->nodes)) {
-        q->due_ms = now_ms() + jittered(d, d->interval_ms);
+        q->due_ms = wsf_clock_ms() + jittered(d, d->interval_ms);
         d->stale |= UINT32_C(1) << q->source;
         atomic_fetch_add(&d->answers, 1);
     } else {
@@ -330,13 +324,13 @@ static int ask_due(wsf_discovery *d) {
     question *due;
     take_back(d);
     pthread_mutex_lock(&d->lock);
-    while ((due = first_due(d, now_ms())) != NULL) {
+    while ((due = first_due(d, wsf_clock_ms())) != NULL) {
         due->asked = true;
         pthread_mutex_unlock(&d->lock);
         ask(d, due);
         pthread_mutex_lock(&d->lock);
     }
-    uint64_t at_ms = now_ms();
+    uint64_t at_ms = wsf_clock_ms();
     uint64_t wait_ms = tell_stale(d) ? 3600000 : FIRST_RETRY_MS;
     for (const question *q = d->questions; q != NULL; q = q->next) {
         uint64_t left_ms = q->due_ms > at_ms ? q->due_ms - at_ms : 0;
@@ -378,16 +372,6 @@ static void *run(void *user) {
     return NULL;
 }
 
-static int start_thread(wsf_discovery *d) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    int result = pthread_create(&d->thread, NULL, run, d);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return result == 0 ? WSFAN_OK : WSFAN_ESYSTEM;
-}
-
 /* ------------------------------------------------------------------------------ open and close */
 
 static void free_list(question *q) {
@@ -422,7 +406,7 @@ int wsf_discovery_open(wsf_discovery **out, wsf_mesh *mesh, uint32_t interval_ms
     int error = WSFAN_ESYSTEM;
     d->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     if (d->wake_fd >= 0 && (error = open_channel(d)) == WSFAN_OK)
-        error = start_thread(d);
+        error = wsf_thread_start(&d->thread, run, d);
     if (error != WSFAN_OK) {
         release(d);
         return error;

@@ -9,11 +9,11 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <string.h>
-#include <time.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
+#include "base/thread.h"
 #include "mesh/effects.h"
 
 enum {
@@ -54,26 +54,18 @@ struct wsf_mesh {
 };
 
 static wsf_now now(void) {
-    struct timespec mono;
     struct timespec wall;
-    clock_gettime(CLOCK_MONOTONIC, &mono);
     clock_gettime(CLOCK_REALTIME, &wall);
-    return (wsf_now){ (uint64_t)mono.tv_sec * 1000 + (uint64_t)mono.tv_nsec / 1000000,
+    return (wsf_now){ wsf_clock_ms(),
                       (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000 };
 }
 
-static uint64_t now_ns(void) {
-    struct timespec time;
-    clock_gettime(CLOCK_MONOTONIC, &time);
-    return (uint64_t)time.tv_sec * 1000000000 + (uint64_t)time.tv_nsec;
-}
-
 static void note_work(wsf_mesh *mesh) {
-    atomic_store_explicit(&mesh->worked_ns, now_ns(), memory_order_relaxed);
+    atomic_store_explicit(&mesh->worked_ns, wsf_clock_ns(), memory_order_relaxed);
 }
 
 static bool has_rested(wsf_mesh *mesh) {
-    return now_ns() - atomic_load_explicit(&mesh->worked_ns, memory_order_relaxed) >= REST_NS;
+    return wsf_clock_ns() - atomic_load_explicit(&mesh->worked_ns, memory_order_relaxed) >= REST_NS;
 }
 
 /* --------------------------------------------------------------------------------------- inputs */
@@ -361,14 +353,9 @@ static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
 
 /* The lock is held, or nobody else has the mesh yet. */
 static int start_thread(wsf_mesh *mesh) {
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
-    int result = pthread_create(&mesh->thread, NULL, run, mesh);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    mesh->threaded = result == 0;
-    return result == 0 ? WSFAN_OK : WSFAN_ESYSTEM;
+    int error = wsf_thread_start(&mesh->thread, run, mesh);
+    mesh->threaded = error == WSFAN_OK;
+    return error;
 }
 
 int wsf_mesh_open(wsf_mesh **out, const wsf_mesh_config *config, const wsf_core_config *core) {
@@ -472,11 +459,9 @@ void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item) {
  * meanwhile leaves together. Nobody waits for anybody: who does not get the lock wakes its owner. The
  * conditions are those of the mesh thread: no signal interrupts, and the caller is not cancelled. */
 static void send_here(wsf_mesh *mesh) {
-    sigset_t all;
     sigset_t before;
     int cancel;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
+    wsf_thread_block_signals(&before);
     pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
     bool wake = true;
     if (pthread_mutex_trylock(&mesh->lock) == 0) {
@@ -492,7 +477,7 @@ static void send_here(wsf_mesh *mesh) {
     if (wake)
         wsf_mailbox_wake(&mesh->mailbox);
     pthread_setcancelstate(cancel, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    wsf_thread_restore_signals(&before);
 }
 
 /* What wsf_queue_begin() has begun. NULL: the item could not be made. */

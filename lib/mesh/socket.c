@@ -17,7 +17,6 @@
 
 #include <assert.h>
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -29,10 +28,12 @@
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
+#include "base/clock.h"
 #include "base/hash.h"
 #include "base/interfaces.h"
 #include "base/memory.h"
 #include "base/preflight.h"
+#include "base/thread.h"
 #include "mesh/admission.h"
 #include "mesh/connection.h"
 #include "mesh/tcp_probe.h"
@@ -215,17 +216,15 @@ int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_siz
     sockets->tcp_probes.watch_number = WSF_WATCH_TCP_PROBES;
     int error = shared->watch_fd >= 0 ? WSFAN_OK : WSFAN_ESYSTEM;
 
-    sigset_t all;
     sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_BLOCK, &all, &before);
+    wsf_thread_block_signals(&before);
     if (error == WSFAN_OK)
         error = open_context(shared);
     if (error == WSFAN_OK)
         error = open_publisher(sockets, endpoint);
     if (error == WSFAN_OK)
         error = watch_all(sockets, wake_fd);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    wsf_thread_restore_signals(&before);
 
     if (error != WSFAN_OK) {
         int saved = errno;
@@ -294,7 +293,7 @@ void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t number) {
 }
 
 void wsf_sockets_probe(wsf_sockets *sockets, uint64_t node, const char *endpoint) {
-    wsf_tcp_probes_begin(&sockets->tcp_probes, node, endpoint, wsf_monotonic_ms());
+    wsf_tcp_probes_begin(&sockets->tcp_probes, node, endpoint, wsf_clock_ms());
 }
 
 void wsf_sockets_set_keys(wsf_sockets *sockets, const wsf_keys *keys) {
@@ -566,5 +565,5 @@ void wsf_sockets_receive(wsf_sockets *sockets, const wsf_sockets_handler *handle
         if (sockets->connections.list[i].unread)
             receive_frames(sockets, i, handler);
     wsf_connections_renew(&sockets->connections);
-    wsf_tcp_probes_tell(&sockets->tcp_probes, wsf_monotonic_ms(), handler->probed, handler->user);
+    wsf_tcp_probes_tell(&sockets->tcp_probes, wsf_clock_ms(), handler->probed, handler->user);
 }

@@ -8,6 +8,7 @@
 
 #include "base/deque.h"
 #include "base/memory.h"
+#include "base/sized.h"
 #include "base/table.h"
 
 enum { MI = 1024 * 1024 };
@@ -54,8 +55,7 @@ void wsfan_outbound_options_init(wsfan_outbound_options *options) {
 
 int wsfan_outbound_open(wsfan_outbound **out, const wsfan_outbound_options *given) {
     wsfan_outbound_options options;
-    if (out == NULL || given == NULL || given->struct_size == 0 ||
-        given->struct_size > sizeof options)
+    if (out == NULL || !WSF_IS_SIZED(given))
         return WSFAN_EINVAL;
     wsfan_outbound_options_init(&options);
     memcpy(&options, given, given->struct_size);
@@ -238,8 +238,7 @@ void *wsfan_outbound_take(wsfan_outbound *outbound) {
 }
 
 int wsfan_outbound_get_stats(const wsfan_outbound *outbound, wsfan_outbound_stats *stats) {
-    if (outbound == NULL || stats == NULL || stats->struct_size == 0 ||
-        stats->struct_size > sizeof *stats)
+    if (outbound == NULL || !WSF_IS_SIZED(stats))
         return WSFAN_EINVAL;
     wsfan_outbound_stats all = {
         .struct_size = stats->struct_size,
