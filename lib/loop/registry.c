@@ -280,7 +280,7 @@ bool wsf_registry_has_twin(const wsf_registry *registry, uint32_t audience) {
 
 /* --------------------------------------------------------------------------------- memberships */
 
-static wsf_subscriptionship *memberships_of(wsf_session_slot *slot) {
+static wsf_membership *memberships_of(wsf_session_slot *slot) {
     return slot->memberships_capacity > 1 ? slot->memberships : &slot->only;
 }
 
@@ -289,7 +289,7 @@ static int reserve_membership(wsf_session_slot *slot) {
         return WSFAN_OK;
     bool first = slot->memberships_capacity == 1;
     uint32_t capacity = first ? 3 : larger_than(slot->memberships_capacity);
-    wsf_subscriptionship *array = wsf_realloc(first ? NULL : slot->memberships,
+    wsf_membership *array = wsf_realloc(first ? NULL : slot->memberships,
                                               capacity * sizeof *array);
     if (array == NULL)
         return WSFAN_ENOMEM;
@@ -301,10 +301,10 @@ static int reserve_membership(wsf_session_slot *slot) {
 }
 
 /* Looks through the session's chats or the chat's sessions, whichever are fewer. */
-static wsf_subscriptionship *find_membership(const wsf_registry *registry, wsf_session_slot *slot,
+static wsf_membership *find_membership(const wsf_registry *registry, wsf_session_slot *slot,
                                              uint32_t i) {
     const wsf_audience *audience = &registry->audiences[i];
-    wsf_subscriptionship *memberships = memberships_of(slot);
+    wsf_membership *memberships = memberships_of(slot);
     if (audience->members_count < slot->memberships_count) {
         uint64_t id = handle_of(registry, (uint32_t)(slot - registry->sessions)).id;
         for (uint32_t m = 0; m < audience->members_count; m++)
@@ -360,7 +360,7 @@ int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan
     }
     audience->members[audience->members_count] = (wsfan_recipient){ session, slot->user };
     places_of(audience)[audience->members_count] = slot->memberships_count;
-    memberships_of(slot)[slot->memberships_count++] = (wsf_subscriptionship){
+    memberships_of(slot)[slot->memberships_count++] = (wsf_membership){
         .audience = i, .position = audience->members_count++ & 0x7fffffff
     };
     registry->memberships_count++;
@@ -370,7 +370,7 @@ int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan
 
 /* The last of each array takes the hole, and is told where it stands now. The user stays first. */
 static void remove_membership(wsf_registry *registry, wsf_session_slot *slot, uint32_t m) {
-    wsf_subscriptionship *memberships = memberships_of(slot);
+    wsf_membership *memberships = memberships_of(slot);
     wsf_audience *audience = &registry->audiences[memberships[m].audience];
     uint32_t position = memberships[m].position;
 
@@ -385,7 +385,7 @@ static void remove_membership(wsf_registry *registry, wsf_session_slot *slot, ui
     }
     last = --slot->memberships_count;
     if (m != last) {
-        wsf_subscriptionship moved = memberships[last];
+        wsf_membership moved = memberships[last];
         memberships[m] = moved;
         places_of(&registry->audiences[moved.audience])[moved.position] = m;
     }
@@ -398,7 +398,7 @@ int wsf_registry_leave(wsf_registry *registry, wsfan_session session, const wsfa
     if (slot == NULL)
         return why_not_found(registry, session);
     uint32_t i = find_audience(registry, target->kind, target->name, hash);
-    wsf_subscriptionship *membership = i == WSF_TABLE_NONE ? NULL
+    wsf_membership *membership = i == WSF_TABLE_NONE ? NULL
                                                            : find_membership(registry, slot, i);
     if (membership == NULL)
         return WSFAN_ENOENT;
@@ -421,12 +421,12 @@ void wsf_registry_expect(wsf_registry *registry, wsfan_session session, uint32_t
 }
 
 /* The audience may have been dropped since: then its place is free, or another's. */
-static wsf_subscriptionship *find_expected(const wsf_registry *registry, wsfan_session session,
+static wsf_membership *find_expected(const wsf_registry *registry, wsfan_session session,
                                            uint32_t audience) {
     wsf_session_slot *slot = find_session(registry, session);
     if (slot == NULL || wsf_registry_audience(registry, audience)->members == NULL)
         return NULL;
-    wsf_subscriptionship *membership = find_membership(registry, slot, audience);
+    wsf_membership *membership = find_membership(registry, slot, audience);
     return membership != NULL && membership->pending ? membership : NULL;
 }
 
@@ -435,7 +435,7 @@ bool wsf_registry_expected(const wsf_registry *registry, wsfan_session session, 
 }
 
 bool wsf_registry_told(wsf_registry *registry, wsfan_session session, uint32_t audience) {
-    wsf_subscriptionship *membership = find_expected(registry, session, audience);
+    wsf_membership *membership = find_expected(registry, session, audience);
     if (membership == NULL)
         return false;
     membership->pending = 0;
@@ -511,7 +511,7 @@ static size_t copy_members(const wsf_registry *registry, uint32_t i, uint64_t ex
                            wsfan_recipient *out) {
     const wsf_audience *audience = &registry->audiences[i];
     wsf_session_slot *slot = except == 0 ? NULL : find_session(registry, (wsfan_session){ except });
-    const wsf_subscriptionship *without = slot == NULL ? NULL : find_membership(registry, slot, i);
+    const wsf_membership *without = slot == NULL ? NULL : find_membership(registry, slot, i);
     uint32_t before = without == NULL ? audience->members_count : without->position;
     uint32_t after = without == NULL ? 0 : audience->members_count - before - 1;
     if (before == 1)

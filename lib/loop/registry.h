@@ -28,7 +28,7 @@ typedef struct {
     uint32_t audience;
     uint32_t position : 31; /* in the audience's members */
     uint32_t pending : 1;   /* on_joined is still to come */
-} wsf_subscriptionship;
+} wsf_membership;
 
 /* A million of each of these is not unusual: half a cache line. */
 typedef struct {
@@ -37,8 +37,8 @@ typedef struct {
         uint32_t next_free; /* of a free one */
     };
     union {
-        wsf_subscriptionship *memberships;
-        wsf_subscriptionship only; /* while the capacity is 1 */
+        wsf_membership *memberships;
+        wsf_membership only; /* while the capacity is 1 */
     };
     uint32_t generation; /* 0 is never used */
     uint32_t mark;       /* round of the last collection that had it */
