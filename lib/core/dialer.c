@@ -310,11 +310,16 @@ bool wsf_dialer_refused(const wsf_core *core, wsf_now now) {
 
 /* ----------------------------------------------------------------------------------------- time */
 
-/* At the latest after down_ms, with the time that an answer takes. Nodes behind one address that a balancer
- * gives to each in turn would get to themselves for ever if they dialled in turn, too: times that differ
- * much change who is next. Whoever has no peer is in a hurry. */
-static uint64_t jittered_ms(wsf_core *core) {
-    uint64_t ms = lives(core, 0) ? core->config.down_ms : core->config.down_ms / 2;
+/* At the latest after down_ms, with the time that an answer takes. What is dialled has most of that time: a
+ * handshake, trials of keys and two hellos. What rests does not: nodes behind one address that a balancer gives to
+ * each in turn would get to themselves for ever if they dialled in turn, too; times that differ much change who
+ * is next. Whoever has no peer is in a hurry. */
+static uint64_t jittered_ms(wsf_core *core, bool dialled) {
+    uint64_t ms = core->config.down_ms;
+    if (dialled)
+        return ms * 3 / 4 + wsf_random(core) % (ms * 3 / 16 + 1);
+    if (!lives(core, 0))
+        ms /= 2;
     return ms / 8 + wsf_random(core) % (ms * 13 / 16 + 1);
 }
 
@@ -331,7 +336,7 @@ static void tick_connection(wsf_core *core, uint32_t number, uint64_t overslept_
             dial(core, connection);
     }
     if (connection->again_ms == 0)
-        connection->again_ms = now.ms + jittered_ms(core);
+        connection->again_ms = now.ms + jittered_ms(core, connection->dialled);
     else
         connection->again_ms += overslept_ms;
 }
