@@ -101,6 +101,13 @@ typedef struct {
     atomic_ullong node;                                  /* a peer that something waits for, or 0 */
 } recorder_waits;
 
+/* A peer with which a node has no link: whether it hears it, and is heard. */
+typedef struct {
+    atomic_ullong node; /* 0: there is none */
+    atomic_bool we_hear, hears_us;
+    atomic_ullong ended; /* connections to this node that it has ended */
+} recorder_apart;
+
 /* One life of a recorder: what the test tells it, what it tells the test. */
 typedef struct {
     recorder_config config;
@@ -109,6 +116,7 @@ typedef struct {
     atomic_llong wall_s; /* by the test: so much is added to the clock that tells the date */
     atomic_uint peers_up;
     recorder_waits waits;
+    recorder_apart apart;
     atomic_bool ready;
     atomic_uint looks; /* at all of this, each after it has dispatched everything */
     chat_count chats[EVENTS_CHATS];

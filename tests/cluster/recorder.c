@@ -406,6 +406,8 @@ static void look_at_peers(recorder *r) {
     if (!atomic_load(&r->log->quiet))
         r->rested_count = 0;
     wsfan_peer_stats all = { .node = 0 };
+    wsfan_peer_stats apart = { .node = 0 };
+    wsfan_stats stats = { .struct_size = sizeof stats };
     if (wsfan_node_peers(r->node, peers, PEERS_MAX, &count) != WSFAN_OK)
         broken(r, BROKEN_CALL, 6);
     for (size_t i = 0; i < count && i < PEERS_MAX; i++) {
@@ -418,6 +420,8 @@ static void look_at_peers(recorder *r) {
         if (peer->held_bytes > WINDOW_BYTES)
             broken(r, BROKEN_HELD, peer->held_bytes);
         up += peer->state == WSFAN_PEER_UP;
+        if (peer->state != WSFAN_PEER_UP)
+            apart = *peer;
         if (has_rested(r, peer))
             continue;
         all.queue_count += peer->queue_count;
@@ -432,6 +436,12 @@ static void look_at_peers(recorder *r) {
     atomic_store(&waits->window_bytes, all.window_bytes);
     atomic_store(&waits->held_bytes, all.held_bytes);
     atomic_store(&waits->node, all.node);
+    if (wsfan_node_stats(r->node, &stats) != WSFAN_OK)
+        broken(r, BROKEN_CALL, 10);
+    atomic_store(&r->log->apart.node, apart.node);
+    atomic_store(&r->log->apart.we_hear, apart.we_hear == 1);
+    atomic_store(&r->log->apart.hears_us, apart.hears_us == 1);
+    atomic_store(&r->log->apart.ended, stats.connections_ended);
 }
 
 /* Who is where, for the test to compare between nodes. */

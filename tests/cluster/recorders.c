@@ -157,7 +157,21 @@ static bool counts_all(const recorders *r, unsigned node, unsigned chat) {
            atomic_load(&here->users) == users;
 }
 
+static void tell_apart(const recorders *r) {
+    for (unsigned i = 0; i < r->count; i++) {
+        const recorder_apart *apart = &r->nodes[i].log->apart;
+        if (atomic_load(&apart->node) != 0)
+            fprintf(stderr,
+                    "  node %u has no link with %016llx: %s it, %s; ended %llu connections\n", i,
+                    atomic_load(&apart->node),
+                    atomic_load(&apart->we_hear) ? "hears" : "does not hear",
+                    atomic_load(&apart->hears_us) ? "and is heard" : "and is not heard",
+                    atomic_load(&apart->ended));
+    }
+}
+
 static void tell_unrest(const recorders *r, unsigned node) {
+    tell_apart(r);
     const life_log *log = r->nodes[node].log;
     const recorder_waits *waits = &log->waits;
     fprintf(
