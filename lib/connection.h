@@ -3,7 +3,7 @@
 #ifndef WSF_CONNECTION_H
 #define WSF_CONNECTION_H
 
-#include <wsfan/wsfan.h>
+#include <wsfan/peers.h>
 
 #include "auth.h"
 #include "endpoint.h"

@@ -3,6 +3,8 @@
 #ifndef WSF_CORE_H
 #define WSF_CORE_H
 
+#include <wsfan/stats.h>
+
 #include "interest.h"
 #include "link.h"
 #include "news.h"
@@ -155,7 +157,7 @@ void wsf_core_absent(wsf_core *core, wsf_attendance *attendance, wsf_now now);
 /* A loop has dispatched what it was told of presence. */
 void wsf_core_news_done(wsf_core *core, unsigned loop);
 
-/* See wsfan_chat_count() and wsfan_chat_members(). */
+/* See wsfan_chat_get_count() and wsfan_chat_members(). */
 void wsf_core_count(const wsf_core *core, uint64_t chat_hash, wsfan_count *count);
 void wsf_core_visit(const wsf_core *core, uint64_t chat_hash, uint64_t *cursor, uint32_t max,
                     void (*each)(void *user, const wsfan_member *member), void *user);

@@ -4,6 +4,7 @@
 
 #include <assert.h>
 #include <string.h>
+#include <wsfan/placement.h>
 
 #include "memory.h"
 #include "perform.h"

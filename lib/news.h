@@ -2,6 +2,8 @@
 #ifndef WSF_NEWS_H
 #define WSF_NEWS_H
 
+#include <wsfan/presence.h>
+
 #include "presence.h"
 
 /* What a loop is owed of one chat, in one block; what it points to lies behind it. */

@@ -10,6 +10,11 @@
 
 enum { KI = 1024, MI = 1024 * 1024 };
 
+_Static_assert(WSFAN_PEERS_MAX == WSF_PEERS_ENTRY_COUNT_MAX, "as options.h says");
+_Static_assert(WSFAN_NODE_NAME_SIZE == WSF_NAME_SIZE_MAX + 1, "as options.h says");
+_Static_assert(WSFAN_ENDPOINT_SIZE == WSF_ENDPOINT_SIZE_MAX + 1, "as options.h says");
+_Static_assert(WSFAN_PUBLIC_ADDRESS_SIZE == WSF_PUBLIC_SIZE_MAX + 1, "as options.h says");
+
 void wsfan_options_init(wsfan_options *options) {
     *options = (wsfan_options){
         .struct_size = sizeof *options,
@@ -60,7 +65,7 @@ static int check_counts(const wsfan_options *o) {
     bool ok = within(o->headroom_bytes, 0, 4096) && within(o->payload_bytes_max, 1, 64 * MI) &&
               within(o->name_bytes_max, 1, 65535) &&
               within(o->targets_count_max, 1, WSF_TARGETS_COUNT_MAX) &&
-              within(o->loops_count_max, 1, 64) && within(o->peers_count_max, 1, 64) &&
+              within(o->loops_count_max, 1, 64) && within(o->peers_count_max, 1, WSFAN_PEERS_MAX) &&
               within(o->sessions_count_max, 1, 16777215) &&
               within(o->chats_count_max, 1, 16777215) &&
               within(o->chats_per_session_count_max, 1, 65535) &&

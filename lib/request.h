@@ -5,6 +5,7 @@
 #define WSF_REQUEST_H
 
 #include <pthread.h>
+#include <wsfan/requests.h>
 
 #include "message.h"
 #include "rows.h"

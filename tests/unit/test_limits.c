@@ -3,6 +3,11 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <wsfan/outbound.h>
+#include <wsfan/peers.h>
+#include <wsfan/presence.h>
+#include <wsfan/requests.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
 #include "options.h"
@@ -299,10 +304,10 @@ START_TEST(loops_sessions_and_chats_hold_at_the_limit_and_no_further) {
     ck_assert_int_eq(wsfan_session_join(loops[0], sessions[1], wsfan_string("d")), WSFAN_ELIMIT);
     ck_assert_int_eq(wsfan_session_join(loops[0], sessions[1], wsfan_string("a")), WSFAN_OK);
     wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_stats(node, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_stats(node, &stats), WSFAN_OK);
     ck_assert_uint_eq(stats.sessions, 2);
     stats.struct_size = sizeof stats + 1;
-    ck_assert_int_eq(wsfan_node_stats(node, &stats), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_node_get_stats(node, &stats), WSFAN_EINVAL);
     for (int i = 0; i < 2; i++)
         ck_assert_int_eq(wsfan_loop_close(loops[i]), WSFAN_OK);
     ck_assert_int_eq(wsfan_node_close(node), WSFAN_OK);
@@ -324,7 +329,7 @@ static void fill_and_drain(wsfan_options options) {
     }
     wsfan_stats stats = { .struct_size = sizeof stats };
     do {
-        ck_assert_int_eq(wsfan_node_stats(node, &stats), WSFAN_OK);
+        ck_assert_int_eq(wsfan_node_get_stats(node, &stats), WSFAN_OK);
         ck_assert_uint_le(stats.publish_queue_count, options.publish_queue_count_max);
     } while (stats.publish_queue_count > 0 || stats.published < accepted);
     ck_assert_uint_eq(stats.published, accepted);
@@ -344,13 +349,34 @@ START_TEST(a_full_publish_queue_says_try_again_and_nothing_is_lost) {
 }
 END_TEST
 
+/* Each of first..last has a text of its own, and the numbers before and behind them have `unknown`. */
+#define HAVE_TEXTS(text, type, first, last, unknown)                                               \
+    do {                                                                                           \
+        for (int i = (first); i <= (int)(last); i++) {                                             \
+            ck_assert_str_ne(text((type)i), unknown);                                              \
+            for (int j = (first); j < i; j++)                                                      \
+                ck_assert_str_ne(text((type)i), text((type)j));                                    \
+        }                                                                                          \
+        ck_assert_str_eq(text((type)((int)(first)-1)), unknown);                                   \
+        ck_assert_str_eq(text((type)((int)(last) + 1)), unknown);                                  \
+    } while (0)
+
 START_TEST(every_code_and_reason_has_a_text) {
-    for (int error = WSFAN_ENOTSUP; error <= WSFAN_OK; error++)
+    for (int error = WSFAN_EREFUSED; error <= WSFAN_OK; error++)
         ck_assert_str_ne(wsfan_error_text(error), "unknown error");
     ck_assert_str_eq(wsfan_error_text(1), "unknown error");
-    for (int reason = 0; reason < WSFAN_DROP_COUNT; reason++)
-        ck_assert_str_ne(wsfan_drop_text((wsfan_drop)reason), "unknown reason");
-    ck_assert_uint_le(WSFAN_DROP_COUNT, sizeof((wsfan_stats *)0)->dropped / sizeof(uint64_t));
+    ck_assert_str_eq(wsfan_error_text(WSFAN_EREFUSED - 1), "unknown error");
+    HAVE_TEXTS(wsfan_drop_text, wsfan_drop, 0, WSFAN_DROP_LIMIT, "unknown reason");
+    HAVE_TEXTS(wsfan_drop_name, wsfan_drop, 0, WSFAN_DROP_LIMIT, "unknown");
+    HAVE_TEXTS(wsfan_outbound_drop_text, wsfan_outbound_drop, 0, WSFAN_OUTBOUND_DROP_MEMORY,
+               "unknown reason");
+    HAVE_TEXTS(wsfan_outbound_drop_name, wsfan_outbound_drop, 0, WSFAN_OUTBOUND_DROP_MEMORY,
+               "unknown");
+    HAVE_TEXTS(wsfan_peer_event_text, wsfan_peer_event, 0, WSFAN_PEER_REFUSED, "unknown");
+    HAVE_TEXTS(wsfan_reason_text, wsfan_reason, 0, WSFAN_REASON_ENDED, "unknown reason");
+    HAVE_TEXTS(wsfan_gap_reason_text, wsfan_gap_reason, 1, WSFAN_GAP_AWAY, "unknown reason");
+    HAVE_TEXTS(wsfan_member_event_text, wsfan_member_event, 1, WSFAN_MEMBER_LEAVE, "unknown");
+    HAVE_TEXTS(wsfan_request_kind_text, wsfan_request_kind, 1, WSFAN_REQUEST_SEND, "unknown");
     char version[32];
     snprintf(version, sizeof version, "%d.%d.%d", WSFAN_VERSION_MAJOR, WSFAN_VERSION_MINOR,
              WSFAN_VERSION_PATCH);
