@@ -9,7 +9,8 @@
 /** What an int of a function says, where it is no success. */
 enum wsfan_error {
     WSFAN_OK = 0, /**< no error */
-    /** An argument is NULL, out of its range, of another loop, or not for a node with these options */
+    /** An argument is NULL, out of its range, of another loop, or not for a node with these options; of
+     * options, wsfan_options_check() names the field */
     WSFAN_EINVAL = -1,
     WSFAN_ENOMEM = -2,  /**< out of memory */
     WSFAN_ETOOBIG = -3, /**< a name or payload is larger than its limit */

@@ -28,7 +28,8 @@
  * Every function is tagged. [any]: any thread, at any time while the object lives. [loop]: one thread at
  * a time, and while callbacks run only the thread that dispatches. [owner]: one thread, with no other
  * call on the object at the same time. So a loop usually belongs to one thread; a host may hand it to
- * another, or lock a mutex of its own around each [loop] call that it does not make within a callback.
+ * another, or lock a mutex of its own around each [loop] call that it does not make within a callback. A
+ * library that is built without NDEBUG finds a [loop] call that breaks this, and aborts with its name.
  * @par
  * Callbacks run only inside wsfan_loop_dispatch(), on its thread, and may call every [any] function,
  * and every [loop] function of their own loop except wsfan_loop_dispatch() and wsfan_loop_close(). No
@@ -192,11 +193,18 @@ typedef struct wsfan_recipient {
 /** Sets every field to its default. options must not be NULL. [any] */
 WSFAN_API void wsfan_options_init(wsfan_options *options);
 
+/** Tells what wsfan_node_open() would say of these options, as far as that does not depend on this machine
+ * and its files, and of which field.
+ *
+ * @param field receives the name of a field, a constant, or NULL; may be NULL.
+ * @return WSFAN_OK, or WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_EENDPOINT, WSFAN_EINSECURE. [any] */
+WSFAN_API int wsfan_options_check(const wsfan_options *options, const char **field);
+
 /** Opens a node: binds options->endpoint (unless NULL), starts the mesh thread, begins to connect.
  *
  * @param node receives the node; the caller closes it with wsfan_node_close(). Untouched on error.
  * @param options not NULL.
- * @return WSFAN_OK, or WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_EENDPOINT, WSFAN_EINSECURE, WSFAN_EADDRINUSE, WSFAN_EADDR, WSFAN_EKEY,
+ * @return WSFAN_OK, or an error of wsfan_options_check(), or WSFAN_EADDRINUSE, WSFAN_EADDR, WSFAN_EKEY,
  * WSFAN_ELIMIT (more than WSFAN_KEYS_MAX), WSFAN_EBUSY (another allocator is in use), WSFAN_ESYSTEM,
  * WSFAN_ENOMEM. A peer that cannot be reached is no error: it is tried again until it can. [any] */
 WSFAN_API int wsfan_node_open(wsfan_node **node, const wsfan_options *options);
