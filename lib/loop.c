@@ -6,10 +6,12 @@
 #include <string.h>
 #include <wsfan/placement.h>
 
+#include "alone.h"
 #include "memory.h"
 #include "perform.h"
 
 struct wsfan_loop {
+    WSF_ALONE_FIELD
     wsf_loop_node node;
     wsf_inbox *inbox;
     wsf_members members;
@@ -180,7 +182,8 @@ wsfan_node *wsf_loop_owner(const wsfan_loop *loop) {
     return loop->node.owner;
 }
 
-bool wsf_loop_dispatching(const wsfan_loop *loop) {
+bool wsf_loop_dispatching(wsfan_loop *loop) {
+    WSF_ALONE(loop, "wsfan_loop_close()");
     return loop->dispatching;
 }
 
@@ -249,6 +252,7 @@ int wsfan_session_open(wsfan_session *session, wsfan_loop *loop, wsfan_bytes use
     int error = check(loop);
     if (error != WSFAN_OK)
         return error;
+    WSF_ALONE(loop, "wsfan_session_open()");
     if (session == NULL || loop->publisher_only)
         return WSFAN_EINVAL;
     if (atomic_load(&loop->draining))
@@ -266,8 +270,10 @@ int wsfan_session_open(wsfan_session *session, wsfan_loop *loop, wsfan_bytes use
 
 int wsfan_session_close(wsfan_loop *loop, wsfan_session session) {
     int error = check(loop);
-    if (error == WSFAN_OK)
-        error = wsf_members_close(&loop->members, session);
+    if (error != WSFAN_OK)
+        return error;
+    WSF_ALONE(loop, "wsfan_session_close()");
+    error = wsf_members_close(&loop->members, session);
     if (error == WSFAN_OK)
         atomic_store(&loop->inbox->sessions, loop->members.registry.sessions_count);
     return error;
@@ -296,6 +302,7 @@ int wsfan_session_join_with(wsfan_loop *loop, wsfan_session session, wsfan_bytes
     int error = check_chat(loop, chat);
     if (error != WSFAN_OK)
         return error;
+    WSF_ALONE(loop, "wsfan_session_join()");
     if (given != NULL) {
         if (given->struct_size == 0 || given->struct_size > sizeof options)
             return WSFAN_EINVAL;
@@ -321,6 +328,7 @@ int wsfan_session_set_metadata(wsfan_loop *loop, wsfan_session session, wsfan_by
         error = check_metadata(loop, metadata);
     if (error != WSFAN_OK)
         return error;
+    WSF_ALONE(loop, "wsfan_session_set_metadata()");
     wsfan_target target = { WSFAN_CHAT, chat };
     return wsf_members_set_metadata(&loop->members, session, &target,
                                     wsf_hash_target(loop->node.key, &target), metadata);
@@ -332,6 +340,7 @@ int wsfan_session_leave(wsfan_loop *loop, wsfan_session session, wsfan_bytes cha
         return error;
     if (chat.size == 0 || chat.data == NULL)
         return WSFAN_EINVAL;
+    WSF_ALONE(loop, "wsfan_session_leave()");
     wsfan_target target = { WSFAN_CHAT, chat };
     return wsf_members_leave(&loop->members, session, &target,
                              wsf_hash_target(loop->node.key, &target));
@@ -526,6 +535,7 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     int error = check(loop);
     if (error != WSFAN_OK)
         return error;
+    WSF_ALONE(loop, "wsfan_loop_dispatch()");
     if (loop->dispatching)
         return WSFAN_EINVAL;
     if (max == 0 || max > HANDLED_MAX)
@@ -569,6 +579,7 @@ int wsfan_loop_get_stats(wsfan_loop *loop, wsfan_loop_stats *stats) {
         return error;
     if (stats == NULL || stats->struct_size == 0 || stats->struct_size > sizeof *stats)
         return WSFAN_EINVAL;
+    WSF_ALONE(loop, "wsfan_loop_get_stats()");
     wsfan_loop_stats all = {
         .struct_size = stats->struct_size,
         .sessions = loop->members.registry.sessions_count,

@@ -46,7 +46,7 @@ void wsf_loop_drain(wsfan_loop *loop); /* [any] no more sessions, no more joins 
 int wsf_loop_expect_reply(wsfan_loop *loop, uint32_t count_max, wsf_ask *ask);
 void wsf_loop_revoke_reply(wsfan_loop *loop);
 
-bool wsf_loop_dispatching(const wsfan_loop *loop);
+bool wsf_loop_dispatching(wsfan_loop *loop); /* [loop] */
 unsigned wsf_loop_index(const wsfan_loop *loop);
 uint64_t wsf_loop_sessions(const wsfan_loop *loop); /* [any] */
 

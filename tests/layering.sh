@@ -6,7 +6,7 @@ set -u
 
 # Lowest first. A name stands for NAME.c and NAME.h.
 ORDER="
-size error labels memory hash block buffer table deque outbound queue receipt text endpoint guard reserve interfaces keys keyring address message
+size error labels memory hash block buffer table deque outbound queue receipt text endpoint guard alone reserve interfaces keys keyring address message
 rows request
 roster presence news entry wire reader registry interest link placement
 core.h state rollcall results asks dial probe standing greet route frame plan sender tasks receiver core attendance members

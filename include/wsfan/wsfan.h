@@ -29,7 +29,7 @@
  * a time, and while callbacks run only the thread that dispatches. [owner]: one thread, with no other
  * call on the object at the same time. So a loop usually belongs to one thread; a host may hand it to
  * another, or lock a mutex of its own around each [loop] call that it does not make within a callback. A
- * library that is built without NDEBUG finds a [loop] call that breaks this, and aborts with its name.
+ * library that is built without NDEBUG finds a call with a loop that breaks this, and aborts with its name.
  * @par
  * Callbacks run only inside wsfan_loop_dispatch(), on its thread, and may call every [any] function,
  * and every [loop] function of their own loop except wsfan_loop_dispatch() and wsfan_loop_close(). No
