@@ -350,6 +350,15 @@ wsfan_address wsfan_session_address(const wsfan_loop *loop, wsfan_session sessio
     return (wsfan_address){ loop->node.node, session.id };
 }
 
+int wsf_loop_look_in(wsfan_loop *loop, wsf_loop_look *look) {
+    int error = check(loop);
+    if (error != WSFAN_OK)
+        return error;
+    WSF_ALONE(loop, "a function of wsfan/registry.h");
+    *look = (wsf_loop_look){ &loop->members.registry, loop->node.key, loop->name_bytes_max };
+    return WSFAN_OK;
+}
+
 /* ------------------------------------------------------------------------------------- dispatch */
 
 static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
@@ -410,9 +419,10 @@ static void dispatch_errand(wsfan_loop *loop, wsf_errand *errand) {
 }
 
 static void dispatch_news(wsfan_loop *loop, wsf_news *news) {
+    wsfan_presence shown = news->presence;
     if (loop->callbacks.on_presence != NULL &&
-        wsf_members_show(&loop->members, &news->presence, news->chat_hash))
-        loop->callbacks.on_presence(loop->user, &news->presence);
+        wsf_members_show(&loop->members, &shown, news->chat_hash))
+        loop->callbacks.on_presence(loop->user, &shown);
     news->item.kind = WSF_MESH_NEWS_DONE;
     wsf_mesh_post(loop->node.mesh, &news->item);
 }

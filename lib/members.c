@@ -196,7 +196,22 @@ static void end_presence(wsf_members *members, wsfan_session session, uint32_t l
     members->effects.absent(members->effects.user, old);
 }
 
-bool wsf_members_show(wsf_members *members, const wsfan_presence *presence, uint64_t hash) {
+/* The sessions in a chat that joined it with presence. */
+static void collect_attending(wsf_members *members, uint32_t i, wsfan_presence *presence) {
+    const wsf_audience *audience = audience_at(members, i);
+    size_t count = wsf_registry_collect_audience(&members->registry, i, &presence->recipients);
+    if (audience->attending < count) {
+        wsfan_recipient *kept = members->registry.lent; /* where they are */
+        for (size_t m = 0; m < count; m++)
+            if (wsf_attendances_find(&members->attendances, presence->recipients[m].session,
+                                     audience->hash) != NULL)
+                *kept++ = presence->recipients[m];
+        count = (size_t)(kept - members->registry.lent);
+    }
+    presence->recipients_count = count;
+}
+
+bool wsf_members_show(wsf_members *members, wsfan_presence *presence, uint64_t hash) {
     wsfan_target chat = { WSFAN_CHAT, presence->chat };
     uint32_t i = wsf_registry_find(&members->registry, &chat, hash);
     if (i == WSF_TABLE_NONE || audience_at(members, i)->attending == 0)
@@ -205,6 +220,7 @@ bool wsf_members_show(wsf_members *members, const wsfan_presence *presence, uint
     if (audience->unseen && (presence->flags & WSFAN_PRESENCE_ANEW) == 0)
         return false;
     audience->unseen = false;
+    collect_attending(members, i, presence);
     return true;
 }
 

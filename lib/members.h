@@ -53,9 +53,10 @@ int wsf_members_join_present(wsf_members *members, wsfan_session session, const 
 int wsf_members_set_metadata(wsf_members *members, wsfan_session session, const wsfan_target *chat,
                              uint64_t hash, wsfan_bytes metadata);
 
-/* Whether the host is to see news of a chat with this hash. Not those that were on their way when its last
+/* Whether the host is to see news of a chat with this hash; then its recipients are filled in, valid until
+ * the registry's next collection. Not those that were on their way when its last
  * present session left; and when one is present again, not before those that begin anew. */
-bool wsf_members_show(wsf_members *members, const wsfan_presence *presence, uint64_t hash);
+bool wsf_members_show(wsf_members *members, wsfan_presence *presence, uint64_t hash);
 
 /* A ticket is back: the peers have been told, or that took too long. */
 void wsf_members_ticket_back(wsf_members *members, wsf_ticket *ticket);

@@ -11,7 +11,7 @@ rows request
 roster presence news entry wire reader registry interest link placement
 core.h state rollcall results asks dial probe standing greet route frame plan sender tasks receiver core attendance members
 moves perform
-mailbox inbox auth knock connection door socket outlets mesh discovery loop
+mailbox inbox auth knock connection door socket outlets mesh discovery loop query
 options node requests
 "
 

@@ -135,9 +135,9 @@ static struct news news_of(struct server *server, const wsfan_presence *presence
 void members_changed(void *loop_user, const wsfan_presence *presence) {
     struct server *server = loop_user;
     struct news news = news_of(server, presence);
-    for (struct client *client = server->clients; client != NULL; client = client->next) {
-        if (client->close_status != 0 || strlen(client->chat) != presence->chat.size ||
-            memcmp(client->chat, presence->chat.data, presence->chat.size) != 0)
+    for (size_t i = 0; i < presence->recipients_count; i++) {
+        struct client *client = presence->recipients[i].session_user;
+        if (client->close_status != 0)
             continue;
         client->large = news.full == NULL || (client->large && !news.anew);
         client_send(client, client->large ? news.totals : news.full, 0);

@@ -59,6 +59,9 @@ struct wsfan_presence {
     uint64_t users;              /**< its members, those within their grace time too */
     const wsfan_member *members; /**< that changed */
     size_t members_count;        /**< of `members` */
+    /** This loop's sessions in the chat that joined with WSFAN_PRESENCE: who is to be told */
+    const wsfan_recipient *recipients;
+    size_t recipients_count; /**< of `recipients`, at least 1 */
 };
 
 /** A flag of wsfan_join_options: show who the session is to the other members, and be shown them, see

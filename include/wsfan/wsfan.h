@@ -3,7 +3,7 @@
  *
  * This header is all that a simple server includes; wsfan/options.h and wsfan/error.h, which it includes,
  * have the options of a node and the error codes. What else there is has headers of its own: wsfan/peers.h,
- * presence.h, requests.h, placement.h, stats.h, outbound.h, and, of libwsfan-beacon, beacon.h.
+ * registry.h, presence.h, requests.h, placement.h, stats.h, outbound.h, and, of libwsfan-beacon, beacon.h.
  *
  * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
  *

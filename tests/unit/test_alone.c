@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <wsfan/presence.h>
+#include <wsfan/registry.h>
 #include <wsfan/stats.h>
 
 #include "live.h"
@@ -166,6 +167,7 @@ INTRUDER(joins, wsfan_session_join(loop, own, wsfan_string("other")))
 INTRUDER(leaves, wsfan_session_leave(loop, own, wsfan_string("chat")))
 INTRUDER(tells, wsfan_session_set_metadata(loop, own, wsfan_string("chat"), wsfan_string("")))
 INTRUDER(counts, wsfan_loop_get_stats(loop, &own_stats))
+INTRUDER(asks, wsfan_session_is_in(loop, own, wsfan_string("chat")))
 INTRUDER(dispatches, wsfan_loop_dispatch(loop, 0))
 INTRUDER(ends, wsfan_loop_close(loop))
 INTRUDER(may, wsfan_broadcast(node, wsfan_string("nobody"), wsfan_string("hi"), NULL))
@@ -175,10 +177,15 @@ START_TEST(a_call_from_another_thread_during_a_callback_is_found) {
         void *(*calls)(void *);
         const char *function;
     } intruders[] = {
-        { opens, "wsfan_session_open()" },         { closes, "wsfan_session_close()" },
-        { joins, "wsfan_session_join()" },         { leaves, "wsfan_session_leave()" },
-        { tells, "wsfan_session_set_metadata()" }, { counts, "wsfan_loop_get_stats()" },
-        { dispatches, "wsfan_loop_dispatch()" },   { ends, "wsfan_loop_close()" },
+        { opens, "wsfan_session_open()" },
+        { closes, "wsfan_session_close()" },
+        { joins, "wsfan_session_join()" },
+        { leaves, "wsfan_session_leave()" },
+        { tells, "wsfan_session_set_metadata()" },
+        { counts, "wsfan_loop_get_stats()" },
+        { asks, "wsfan/registry.h" },
+        { dispatches, "wsfan_loop_dispatch()" },
+        { ends, "wsfan_loop_close()" },
     };
     char said[SAID_SIZE];
     for (size_t i = 0; i < sizeof intruders / sizeof *intruders; i++) {
