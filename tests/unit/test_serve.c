@@ -391,9 +391,11 @@ START_TEST(a_drain_of_no_time_is_over_at_once) {
     ck_assert_int_eq(wsfan_broadcast_all(replicas[0].node, wsfan_string("x"), NULL), WSFAN_ECLOSED);
     ck_assert_int_eq(wsfan_node_drain(NULL, 0), WSFAN_EINVAL);
     wsfan_owner owner = { 0 };
-    ck_assert_int_eq(wsfan_node_get_owner(replicas[0].node, wsfan_string("c"), &owner), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_node_get_owner(replicas[0].node, wsfan_string("c"), &owner),
+                     WSFAN_EINVAL);
     owner = (wsfan_owner){ .struct_size = sizeof owner };
-    ck_assert_int_eq(wsfan_node_get_owner(replicas[0].node, wsfan_string(""), &owner), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_node_get_owner(replicas[0].node, wsfan_string(""), &owner),
+                     WSFAN_EINVAL);
     ck_assert_int_eq(wsfan_node_get_owner(replicas[0].node, wsfan_string("c"), &owner), WSFAN_OK);
     ck_assert_uint_eq(owner.node, 0);
     stop(0);
