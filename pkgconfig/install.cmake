@@ -2,7 +2,9 @@
 include(CMakePackageConfigHelpers)
 
 install(TARGETS ${libraries} EXPORT wsfanTargets)
-install(FILES include/wsfan/wsfan.h include/wsfan/outbound.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsfan)
+foreach(header wsfan error options peers registry presence requests placement stats outbound)
+    install(FILES include/wsfan/${header}.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsfan)
+endforeach()
 if(WSFAN_BUILD_TOOLS)
     install(TARGETS wsfan-keygen DESTINATION ${CMAKE_INSTALL_BINDIR})
 endif()

@@ -21,7 +21,7 @@ fields() {
 }
 
 count=0
-for field in $(fields include/wsfan/wsfan.h wsfan_options) \
+for field in $(fields include/wsfan/options.h wsfan_options) \
     $(fields include/wsfan/outbound.h wsfan_outbound_options); do
     count=$((count + 1))
     grep -q "\`$field\`" docs/operations.md || missing "docs/operations.md lacks $field"

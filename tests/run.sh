@@ -12,7 +12,7 @@ cd "$(dirname "$0")/.." || exit 1
 # shellcheck disable=SC2046,SC2086 # lists of words
 need_packages $echo_chat_packages patch \
     libczmq-dev libsqlite3-dev check clang \
-    libclang-rt-dev clang-tidy cppcheck valgrind abigail-tools openssl \
+    libclang-rt-dev clang-tidy cppcheck valgrind abigail-tools doxygen openssl \
     haproxy nginx-light chromium \
     util-linux iproute2 dnsmasq-base \
     libhiredis-dev libnats-dev redis-server nats-server curl \

@@ -32,6 +32,11 @@
 #include <libwebsockets.h>
 #include <web.h>
 #include <wsfan/outbound.h>
+#include <wsfan/peers.h>
+#include <wsfan/placement.h>
+#include <wsfan/presence.h>
+#include <wsfan/requests.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
 enum {
@@ -259,7 +264,6 @@ void peers_welcome(struct client *client);
 void peers_joined(void *loop_user, const wsfan_joined *joined);
 void peers_event(void *loop_user, const wsfan_peer *peer);
 void peers_gap(void *loop_user, const wsfan_gap *gap);
-const char *peers_state(wsfan_peer_event event);
 /* The peers; to be freed. NULL and 0 without memory. */
 wsfan_peer_stats *peers_list(const struct server *server, size_t *count);
 

@@ -97,7 +97,7 @@ static void owner(struct server *server, struct lws *wsi, struct response *respo
     wsfan_owner owner = { .struct_size = sizeof owner };
     struct arguments arguments = http_arguments(wsi);
     if (argument_name(&arguments, "chat", chat, CHAT_BYTES_MAX) < 0 ||
-        wsfan_node_owner(server->node, wsfan_string(chat), &owner) != WSFAN_OK) {
+        wsfan_node_get_owner(server->node, wsfan_string(chat), &owner) != WSFAN_OK) {
         plain(response, HTTP_STATUS_BAD_REQUEST, "the URL names no chat: /owner?chat=CHAT");
         return;
     }
@@ -132,7 +132,7 @@ static void stats_peers(struct server *server, struct writer *json) {
         writer_string(json, peer->name);
         writer_format(json, ",\"endpoint\":");
         writer_string(json, peer->endpoint);
-        writer_format(json, ",\"state\":\"%s\"", peers_state(peer->state));
+        writer_format(json, ",\"state\":\"%s\"", wsfan_peer_event_text(peer->state));
         writer_format(json, ",\"we_hear\":%s,\"hears_us\":%s", peer->we_hear ? "true" : "false",
                       peer->hears_us ? "true" : "false");
 #define FIELD(name) writer_format(json, ",\"" #name "\":%" PRIu64, peer->name)
@@ -148,28 +148,14 @@ static void stats_peers(struct server *server, struct writer *json) {
     free(peers);
 }
 
-static void put_reason(struct writer *json, const char *name, uint64_t count) {
-    writer_format(json, "\"");
-    for (const char *c = name; *c != '\0'; c++)
-        writer_format(json, "%c", *c >= 'A' && *c <= 'Z' ? *c - 'A' + 'a' : *c);
-    writer_format(json, "\":%" PRIu64, count);
-}
-
 static void stats_dropped(struct writer *json, const wsfan_stats *stats) {
-#define DROP_NAME(name, text) #name,
-    static const char *const names[] = { WSFAN_DROP_LIST(DROP_NAME) };
-#undef DROP_NAME
-    for (size_t i = 0; i < WSFAN_DROP_COUNT; i++) {
-        writer_format(json, "%s", i == 0 ? "" : ",");
-        put_reason(json, names[i] + sizeof "WSFAN_DROP_" - 1, stats->dropped[i]);
-    }
+    for (unsigned i = 0; i < WSFAN_DROP_COUNT; i++)
+        writer_format(json, "%s\"%s\":%" PRIu64, i == 0 ? "" : ",", wsfan_drop_name((wsfan_drop)i),
+                      stats->dropped[i]);
 }
 
 /* What clients were not sent, by reason. */
 static void stats_outbound(struct server *server, struct writer *json) {
-#define DROP_NAME(name, text) #name,
-    static const char *const names[] = { WSFAN_OUTBOUND_DROP_LIST(DROP_NAME) };
-#undef DROP_NAME
     uint64_t dropped[WSFAN_OUTBOUND_DROP_COUNT];
     memcpy(dropped, server->outbound_dropped, sizeof dropped);
     for (struct client *client = server->clients; client != NULL; client = client->next) {
@@ -180,10 +166,9 @@ static void stats_outbound(struct server *server, struct writer *json) {
             dropped[i] += stats.dropped[i];
     }
     writer_format(json, ",\"outbound\":{");
-    for (size_t i = 0; i < WSFAN_OUTBOUND_DROP_COUNT; i++) {
-        writer_format(json, "%s", i == 0 ? "" : ",");
-        put_reason(json, names[i] + sizeof "WSFAN_OUTBOUND_DROP_" - 1, dropped[i]);
-    }
+    for (unsigned i = 0; i < WSFAN_OUTBOUND_DROP_COUNT; i++)
+        writer_format(json, "%s\"%s\":%" PRIu64, i == 0 ? "" : ",",
+                      wsfan_outbound_drop_name((wsfan_outbound_drop)i), dropped[i]);
     writer_format(json, "}");
 }
 
@@ -192,7 +177,7 @@ static void statistics(struct server *server, struct response *response) {
     wsfan_stats stats = { .struct_size = sizeof stats };
     response->status = HTTP_STATUS_OK;
     response->type = "application/json";
-    if (wsfan_node_stats(server->node, &stats) != WSFAN_OK)
+    if (wsfan_node_get_stats(server->node, &stats) != WSFAN_OK)
         json->failed = true;
     writer_format(json, "{\"id\":\"%016" PRIx64 "\",\"name\":", wsfan_node_id(server->node));
     writer_string(json, wsfan_node_name(server->node));

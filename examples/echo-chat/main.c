@@ -48,8 +48,11 @@ static int explain(int error, const struct options *options) {
     }
     for (size_t i = 0; i < options->cluster.peers_count; i++)
         fprintf(stderr, " --join %s", options->cluster.peers[i]);
-    fprintf(stderr, ": %s%s\n", error == WSFAN_ESYSTEM ? strerror(reason) : wsfan_error_text(error),
-            bad_argument || error == WSFAN_EADDR ? "; see --help" : "");
+    fprintf(stderr, ": %s", error == WSFAN_ESYSTEM ? strerror(reason) : wsfan_error_text(error));
+    const char *field;
+    if (wsfan_options_check(&options->cluster, &field) != WSFAN_OK)
+        fprintf(stderr, " (%s)", field);
+    fprintf(stderr, "%s\n", bad_argument || error == WSFAN_EADDR ? "; see --help" : "");
     return bad_argument ? 2 : 1;
 }
 

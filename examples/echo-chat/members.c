@@ -18,9 +18,9 @@ enum {
 };
 
 static void put_member(struct writer *json, const wsfan_member *member) {
-    static const char *const events[] = { "", "join", "update", "leave" };
     bool first = json->size > 0 && ((char *)json->data)[LWS_PRE + json->size - 1] == '[';
-    writer_format(json, "%s{\"event\":\"%s\",\"user\":", first ? "" : ",", events[member->event]);
+    writer_format(json, "%s{\"event\":\"%s\",\"user\":", first ? "" : ",",
+                  wsfan_member_event_text(member->event));
     writer_string_sized(json, member->user.data, member->user.size);
     writer_format(json, ",\"sessions\":%" PRIu64 ",\"places\":[", member->sessions);
     for (size_t i = 0; i < member->places_count; i++) {
@@ -42,7 +42,7 @@ static void put_visited(void *json, const wsfan_member *member) {
 static bool begin(struct server *server, struct writer *json, wsfan_bytes chat, bool anew,
                   bool large) {
     wsfan_count count = { .struct_size = sizeof count };
-    if (wsfan_chat_count(server->node, chat, &count) != WSFAN_OK)
+    if (wsfan_chat_get_count(server->node, chat, &count) != WSFAN_OK)
         json->failed = true;
     writer_format(json, "{\"type\":\"members\",\"anew\":%s,\"large\":%s", anew ? "true" : "false",
                   large ? "true" : "false");
@@ -88,7 +88,7 @@ void members_welcome(struct client *client) {
     uint64_t cursor = 0;
     bool complete = false;
     struct writer json = { 0 };
-    wsfan_chat_count(client->server->node, chat, &count);
+    wsfan_chat_get_count(client->server->node, chat, &count);
     client->large = count.users > MEMBERS_COUNT_MAX;
     if (!client->large) {
         complete = begin(client->server, &json, chat, true, false);
@@ -135,9 +135,9 @@ static struct news news_of(struct server *server, const wsfan_presence *presence
 void members_changed(void *loop_user, const wsfan_presence *presence) {
     struct server *server = loop_user;
     struct news news = news_of(server, presence);
-    for (struct client *client = server->clients; client != NULL; client = client->next) {
-        if (client->close_status != 0 || strlen(client->chat) != presence->chat.size ||
-            memcmp(client->chat, presence->chat.data, presence->chat.size) != 0)
+    for (size_t i = 0; i < presence->recipients_count; i++) {
+        struct client *client = presence->recipients[i].session_user;
+        if (client->close_status != 0)
             continue;
         client->large = news.full == NULL || (client->large && !news.anew);
         client_send(client, client->large ? news.totals : news.full, 0);

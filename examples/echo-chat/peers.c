@@ -5,26 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    PEERS_COUNT_MAX = 64, /* the library's limit; who is no peer yet comes behind these */
-    MEET_S = 5
-};
+enum { MEET_S = 5 };
 
-const char *peers_state(wsfan_peer_event event) {
-    static const char *const texts[] = { "meeting", "up", "silent", "down" };
-    return event <= WSFAN_PEER_DOWN ? texts[event] : "refused";
-}
-
+/* At most so many as may be peers; who is no peer yet comes behind these. */
 wsfan_peer_stats *peers_list(const struct server *server, size_t *count) {
-    wsfan_peer_stats *peers = calloc(PEERS_COUNT_MAX, sizeof *peers);
+    wsfan_peer_stats *peers = calloc(WSFAN_PEERS_MAX, sizeof *peers);
     *count = 0;
     if (peers == NULL)
         return NULL;
     peers[0].struct_size = sizeof *peers;
-    if (wsfan_node_peers(server->node, peers, PEERS_COUNT_MAX, count) != WSFAN_OK)
+    if (wsfan_node_get_peers(server->node, peers, WSFAN_PEERS_MAX, count) != WSFAN_OK)
         *count = 0;
-    if (*count > PEERS_COUNT_MAX)
-        *count = PEERS_COUNT_MAX;
+    if (*count > WSFAN_PEERS_MAX)
+        *count = WSFAN_PEERS_MAX;
     return peers;
 }
 
@@ -60,7 +53,7 @@ void peers_welcome(struct client *client) {
         if (peers[i].state == WSFAN_PEER_MEETING)
             continue;
         writer_format(&json, "%s{\"id\":\"%016" PRIx64 "\",\"state\":\"%s\",\"node\":", comma,
-                      peers[i].node, peers_state(peers[i].state));
+                      peers[i].node, wsfan_peer_event_text(peers[i].state));
         comma = ",";
         writer_string(&json, peers[i].name);
         writer_format(&json, "}");
@@ -87,22 +80,6 @@ void peers_joined(void *loop_user, const wsfan_joined *joined) {
     members_welcome(client);
 }
 
-/* For who starts replicas: these do not heal by themselves. */
-static const char *reason_text(wsfan_reason reason) {
-    switch (reason) {
-    case WSFAN_REASON_CLUSTER:
-        return "it is of another cluster";
-    case WSFAN_REASON_VERSION:
-        return "it speaks no version of the protocol that we do";
-    case WSFAN_REASON_NAME:
-        return "two replicas have the same name";
-    case WSFAN_REASON_LIMIT:
-        return "there are too many peers";
-    default:
-        return "it said so";
-    }
-}
-
 /* A peer that cannot be reached is no error, it may start later; but a mistyped one looks alike. */
 static void on_meet_deadline(lws_sorted_usec_list_t *deadline) {
     if (!lws_container_of(deadline, struct server, meet_deadline)->met)
@@ -123,7 +100,7 @@ void peers_event(void *loop_user, const wsfan_peer *peer) {
     server->met = server->met || peer->event == WSFAN_PEER_UP || peer->event == WSFAN_PEER_REFUSED;
     if (peer->event == WSFAN_PEER_REFUSED)
         fprintf(stderr, "echo-chat: the node %s at %s cannot be a peer: %s\n", peer->name,
-                peer->endpoint, reason_text(peer->reason));
+                peer->endpoint, wsfan_reason_text(peer->reason));
     if (peer->event == WSFAN_PEER_REFUSED || peer->name[0] == '\0')
         return;
     bool left = peer->event == WSFAN_PEER_DOWN && peer->reason == WSFAN_REASON_BYE;
@@ -131,7 +108,7 @@ void peers_event(void *loop_user, const wsfan_peer *peer) {
     writer_format(&json,
                   "{\"type\":\"replica\",\"id\":\"%016" PRIx64
                   "\",\"state\":\"%s\",\"left\":%s,\"node\":",
-                  peer->node, peers_state(peer->event), left ? "true" : "false");
+                  peer->node, wsfan_peer_event_text(peer->event), left ? "true" : "false");
     writer_string(&json, peer->name);
     writer_format(&json, "}");
     send_json_to_all(server, &json);

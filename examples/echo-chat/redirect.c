@@ -21,7 +21,7 @@ static bool usable(const char *address) {
 static bool find(const struct server *server, const char *chat, wsfan_owner *owner) {
     *owner = (wsfan_owner){ .struct_size = sizeof *owner };
     return server->redirect &&
-           wsfan_node_owner(server->node, wsfan_string(chat), owner) == WSFAN_OK &&
+           wsfan_node_get_owner(server->node, wsfan_string(chat), owner) == WSFAN_OK &&
            owner->node != 0 && !owner->here && owner->up && usable(owner->public_address);
 }
 

@@ -1,6 +1,5 @@
-/* beacon.h - nodes of one local network find each other by UDP broadcast; an addition to wsfan.h
- *
- * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
+/** @file beacon.h
+ * Nodes of one local network find each other by UDP broadcast; an addition to wsfan.h.
  *
  * A library of its own, libwsfan-beacon, because czmq, whose zbeacon does the work, takes over a
  * part of the process:
@@ -15,6 +14,8 @@
  *
  * Anyone in the local network can announce anything: a beacon only says where to try. Who may be a
  * peer is decided as for every endpoint. IPv4 only, as zbeacon is.
+ *
+ * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
  */
 #ifndef WSFAN_BEACON_H
 #define WSFAN_BEACON_H
@@ -25,50 +26,53 @@
 extern "C" {
 #endif
 
-typedef struct wsfan_beacon wsfan_beacon;
+typedef struct wsfan_beacon wsfan_beacon; /**< A beacon, from wsfan_beacon_open(). */
 
-/* wsfan_beacon_options_init() sets the defaults in brackets. Strings are copied. */
+/** How a beacon announces and listens. wsfan_beacon_options_init() sets the defaults in brackets.
+ * Strings are copied. */
 typedef struct wsfan_beacon_options {
-    size_t struct_size;    /* set by wsfan_beacon_options_init(); fields are only ever appended */
-    const char *interface; /* of the network, such as "eth0"; "*": all; at most 15 bytes. The same
-                              for all beacons that are open in the process [NULL: the one before, or
-                              ZSYS_INTERFACE, or the first that can broadcast] */
-    uint16_t port;         /* of UDP, the same on all nodes; 1.. [5671] */
-    uint16_t source;       /* for wsfan_node_set_peers_from(); 0..7 [7] */
-    uint32_t interval_ms;  /* between two beacons of ours, 100..60000 [1000] */
-    uint32_t expiry_ms;    /* an endpoint that was not announced for so long is no longer named,
-                              interval_ms.. [10000] */
+    size_t struct_size; /**< set by wsfan_beacon_options_init(); fields are only ever appended */
+    /** Of the network, such as "eth0"; "*": all; at most 15 bytes. The same for all beacons that are
+     * open in the process [NULL: the one before, or ZSYS_INTERFACE, or the first that can broadcast] */
+    const char *interface;
+    uint16_t port;        /**< of UDP, the same on all nodes; 1.. [5671] */
+    uint16_t source;      /**< for wsfan_node_set_peers_from(); 0..7 [7] */
+    uint32_t interval_ms; /**< between two beacons of ours, 100..60000 [1000] */
+    /** An endpoint that was not announced for so long is no longer named, interval_ms.. [10000] */
+    uint32_t expiry_ms;
 } wsfan_beacon_options;
 
-/* Sets every field to its default. options must not be NULL. [any] */
+/** Sets every field to its default. options must not be NULL. [any] */
 WSFAN_API void wsfan_beacon_options_init(wsfan_beacon_options *options);
 
-/* Announces the node's endpoint, listens for others of its cluster, at most 64, and names their
- * endpoints to the node, in a thread of its own with every signal blocked.
+/** Announces the node's endpoint, listens for others of its cluster, at most 64, and names their
+ * endpoints to the node, in a thread of its own with every signal blocked. Blocks for a moment, until
+ * the socket is bound or not.
  *
- * beacon   receives the beacon; the caller closes it with wsfan_beacon_close() before the node.
- *          Untouched on error.
- * node     with a mesh, and tcp://ADDRESS:PORT as its endpoint: an address, not a name.
- * options  may be NULL: the defaults.
- * Blocks for a moment, until the socket is bound or not.
- * Errors: WSFAN_EINVAL (a NULL, a field out of its range, a node without a mesh), WSFAN_EENDPOINT
- * (of the node), WSFAN_EADDR (no such interface, none that can broadcast, or the port cannot be
- * bound), WSFAN_ENOMEM, WSFAN_EFORK. [owner], and no two opens at a time. */
+ * @param beacon receives the beacon; the caller closes it with wsfan_beacon_close() before the node.
+ * Untouched on error.
+ * @param node with a mesh, and tcp://ADDRESS:PORT as its endpoint: an address, not a name.
+ * @param options may be NULL: the defaults.
+ * @return WSFAN_OK, or WSFAN_EINVAL (a NULL, a field out of its range, a node without a mesh),
+ * WSFAN_EENDPOINT (of the node), WSFAN_EADDR (no such interface, none that can broadcast, or the port
+ * cannot be bound), WSFAN_ENOMEM, WSFAN_EFORK. [owner], and no two opens at a time. */
 WSFAN_API int wsfan_beacon_open(wsfan_beacon **beacon, wsfan_node *node,
                                 const wsfan_beacon_options *options);
 
-/* Stops announcing; what was found is no longer named. Peers that live stay. NULL is allowed.
- * Errors: WSFAN_EFORK. [owner] */
+/** Stops announcing; what was found is no longer named. Peers that live stay. NULL is allowed.
+ * @return WSFAN_OK, or WSFAN_EFORK. [owner] */
 WSFAN_API int wsfan_beacon_close(wsfan_beacon *beacon);
 
+/** What a beacon counts. */
 typedef struct wsfan_beacon_stats {
-    size_t struct_size; /* sizeof(wsfan_beacon_stats), set by the caller */
-    uint64_t endpoints; /* that are announced now */
-    uint64_t heard;     /* beacons of other nodes of the cluster */
-    uint64_t refused;   /* beacons that are malformed, of another cluster, or over 64 endpoints */
+    size_t struct_size; /**< sizeof(wsfan_beacon_stats), set by the caller */
+    uint64_t endpoints; /**< that are announced now */
+    uint64_t heard;     /**< beacons of other nodes of the cluster */
+    uint64_t refused;   /**< beacons that are malformed, of another cluster, or over 64 endpoints */
 } wsfan_beacon_stats;
 
-/* Errors: WSFAN_EINVAL (NULL, struct_size is 0 or above the library's). [any] */
+/** Fills `stats`.
+ * @return WSFAN_OK, or WSFAN_EINVAL (NULL, struct_size is 0 or above the library's). [any] */
 WSFAN_API int wsfan_beacon_get_stats(const wsfan_beacon *beacon, wsfan_beacon_stats *stats);
 
 #ifdef __cplusplus

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/random.h>
 #include <time.h>
+#include <wsfan/placement.h>
 
 #include "api/node.h"
 #include "api/options.h"
@@ -406,7 +407,7 @@ int wsfan_node_drain(wsfan_node *node, uint32_t drain_ms_max) {
     return error;
 }
 
-int wsfan_node_owner(wsfan_node *node, wsfan_bytes chat, wsfan_owner *owner) {
+int wsfan_node_get_owner(wsfan_node *node, wsfan_bytes chat, wsfan_owner *owner) {
     int error = check(node);
     if (error != WSFAN_OK)
         return error;
@@ -446,7 +447,7 @@ static int check_chat(const wsfan_node *node, wsfan_bytes chat, uint64_t *hash) 
     return WSFAN_OK;
 }
 
-int wsfan_chat_count(wsfan_node *node, wsfan_bytes chat, wsfan_count *count) {
+int wsfan_chat_get_count(wsfan_node *node, wsfan_bytes chat, wsfan_count *count) {
     uint64_t hash;
     int error = check_chat(node, chat, &hash);
     if (error != WSFAN_OK)
@@ -563,7 +564,7 @@ int wsfan_broadcast_all(wsfan_node *node, wsfan_bytes payload,
 
 /* ----------------------------------------------------------------------------------- statistics */
 
-int wsfan_node_stats(wsfan_node *node, wsfan_stats *stats) {
+int wsfan_node_get_stats(wsfan_node *node, wsfan_stats *stats) {
     int error = check(node);
     if (error != WSFAN_OK)
         return error;
@@ -582,7 +583,8 @@ int wsfan_node_stats(wsfan_node *node, wsfan_stats *stats) {
     return WSFAN_OK;
 }
 
-int wsfan_node_peers(wsfan_node *node, wsfan_peer_stats *peers, size_t capacity, size_t *count) {
+int wsfan_node_get_peers(wsfan_node *node, wsfan_peer_stats *peers, size_t capacity,
+                         size_t *count) {
     int error = check(node);
     if (error != WSFAN_OK)
         return error;

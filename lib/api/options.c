@@ -2,6 +2,7 @@
 #include "api/options.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
 
 #include "base/endpoint.h"
@@ -11,6 +12,11 @@
 #include "core/core.h"
 
 enum { KI = 1024, MI = 1024 * 1024 };
+
+_Static_assert(WSFAN_PEERS_MAX == WSF_PEERS_MAX, "as options.h says");
+_Static_assert(WSFAN_NODE_NAME_SIZE == WSF_NAME_SIZE_MAX + 1, "as options.h says");
+_Static_assert(WSFAN_ENDPOINT_SIZE == WSF_ENDPOINT_SIZE_MAX + 1, "as options.h says");
+_Static_assert(WSFAN_PUBLIC_ADDRESS_SIZE == WSF_PUBLIC_SIZE_MAX + 1, "as options.h says");
 
 void wsfan_options_init(wsfan_options *options) {
     *options = (wsfan_options){
@@ -54,106 +60,184 @@ void wsfan_options_init(wsfan_options *options) {
     };
 }
 
-static bool within(uint64_t value, uint64_t min, uint64_t max) {
-    return value >= min && value <= max;
+/* The range of a number. */
+typedef struct {
+    const char *field;
+    size_t offset;
+    size_t size;
+    uint64_t min;
+    uint64_t max;
+} range;
+
+#define RANGE(field, min, max)                                                                     \
+    { #field, offsetof(wsfan_options, field), sizeof(((wsfan_options *)0)->field), min, max }
+
+static const range RANGES[] = {
+    RANGE(headroom_bytes, 0, 4096),
+    RANGE(payload_bytes_max, 1, 64 * MI),
+    RANGE(name_bytes_max, 1, 65535),
+    RANGE(targets_count_max, 1, WSF_TARGETS_COUNT_MAX),
+    RANGE(loops_count_max, 1, WSF_LOOPS_MAX),
+    RANGE(peers_count_max, 1, WSF_PEERS_MAX),
+    RANGE(sessions_count_max, 1, 16777215),
+    RANGE(chats_count_max, 1, 16777215),
+    RANGE(chats_per_session_count_max, 1, 65535),
+    RANGE(remote_chats_count_max, 1, 268435456),
+    RANGE(publish_queue_count_max, 1, UINT32_MAX),
+    RANGE(publish_queue_bytes_max, 1, UINT64_MAX),
+    RANGE(inbox_count_max, 1, UINT32_MAX),
+    RANGE(inbox_bytes_max, 1, UINT64_MAX),
+    RANGE(link_window_bytes, 64 * KI, UINT32_MAX),
+    RANGE(link_queue_count_max, 1, UINT32_MAX),
+    RANGE(link_queue_bytes_max, 1, UINT64_MAX),
+    RANGE(slow_peer, WSFAN_SLOW_DROP, WSFAN_SLOW_CUT),
+    RANGE(results_count_max, 1, UINT32_MAX),
+    RANGE(interest_log_count_max, 64, 16777216),
+    RANGE(heartbeat_ms, 10, UINT32_MAX),
+    RANGE(join_ms_max, 1, UINT32_MAX),
+    RANGE(result_ms_max, 1, UINT32_MAX),
+    RANGE(dns_interval_ms, 100, 3600000),
+    RANGE(placement_weight, 0, WSF_WEIGHT_MAX),
+    RANGE(publisher_only, 0, 1),
+    RANGE(requests_count_max, 1, 64 * KI),
+    RANGE(request_ms_max, 1, UINT32_MAX),
+    RANGE(presence_metadata_bytes_max, 0, 4096),
+    RANGE(presence_members_count_max, 1, 16777216),
+    RANGE(presence_remote_count_max, 1, 268435456),
+    RANGE(presence_grace_ms, 0, 600000),
+    RANGE(allow_insecure, 0, 1),
+};
+
+/* What is wrong: an error and the field it is about. */
+typedef struct {
+    int error;
+    const char *field; /* NULL: nothing is wrong */
+} fault;
+
+static const fault NOTHING = { WSFAN_OK, NULL };
+
+static uint64_t value_of(const wsfan_options *o, const range *r) {
+    uint32_t narrow;
+    uint64_t wide;
+    const char *at = (const char *)o + r->offset;
+    if (r->size == sizeof wide)
+        return memcpy(&wide, at, sizeof wide), wide;
+    return memcpy(&narrow, at, sizeof narrow), narrow;
 }
 
-static int check_counts(const wsfan_options *o) {
-    bool ok = within(o->headroom_bytes, 0, 4096) && within(o->payload_bytes_max, 1, 64 * MI) &&
-              within(o->name_bytes_max, 1, 65535) &&
-              within(o->targets_count_max, 1, WSF_TARGETS_COUNT_MAX) &&
-              within(o->loops_count_max, 1, WSF_LOOPS_MAX) &&
-              within(o->peers_count_max, 1, WSF_PEERS_MAX) &&
-              within(o->sessions_count_max, 1, 16777215) &&
-              within(o->chats_count_max, 1, 16777215) &&
-              within(o->chats_per_session_count_max, 1, 65535) &&
-              within(o->remote_chats_count_max, 1, 268435456) &&
-              within(o->publish_queue_count_max, 1, UINT32_MAX) &&
-              within(o->publish_queue_bytes_max, 1, UINT64_MAX) &&
-              within(o->inbox_count_max, 1, UINT32_MAX) &&
-              within(o->inbox_bytes_max, 1, UINT64_MAX) &&
-              within(o->link_window_bytes, 64 * KI, UINT32_MAX) &&
-              within(o->link_queue_count_max, 1, UINT32_MAX) &&
-              within(o->link_queue_bytes_max, 1, UINT64_MAX) &&
-              (o->slow_peer == WSFAN_SLOW_DROP || o->slow_peer == WSFAN_SLOW_CUT) &&
-              within(o->results_count_max, 1, UINT32_MAX) &&
-              within(o->placement_weight, 0, WSF_WEIGHT_MAX) && o->publisher_only <= 1 &&
-              within(o->requests_count_max, 1, 64 * KI) &&
-              within(o->presence_metadata_bytes_max, 0, 4096) &&
-              within(o->presence_members_count_max, 1, 16777216) &&
-              within(o->presence_remote_count_max, 1, 268435456) &&
-              within(o->presence_grace_ms, 0, 600000) &&
-              within(o->interest_log_count_max, 64, 16777216) &&
-              (o->interest_log_count_max & (o->interest_log_count_max - 1)) == 0;
-    return ok ? WSFAN_OK : WSFAN_EINVAL;
+static fault check_numbers(const wsfan_options *o) {
+    for (size_t i = 0; i < sizeof RANGES / sizeof *RANGES; i++) {
+        uint64_t value = value_of(o, &RANGES[i]);
+        if (value < RANGES[i].min || value > RANGES[i].max)
+            return (fault){ WSFAN_EINVAL, RANGES[i].field };
+    }
+    if ((o->interest_log_count_max & (o->interest_log_count_max - 1)) != 0)
+        return (fault){ WSFAN_EINVAL, "interest_log_count_max" };
+    if (o->silent_ms <= o->heartbeat_ms)
+        return (fault){ WSFAN_EINVAL, "silent_ms" };
+    if (o->down_ms <= o->silent_ms)
+        return (fault){ WSFAN_EINVAL, "down_ms" };
+    if (o->forget_ms <= o->down_ms)
+        return (fault){ WSFAN_EINVAL, "forget_ms" };
+    return NOTHING;
 }
 
-static int check_times(const wsfan_options *o) {
-    bool ok = o->heartbeat_ms >= 10 && o->silent_ms > o->heartbeat_ms &&
-              o->down_ms > o->silent_ms && o->forget_ms > o->down_ms && o->join_ms_max >= 1 &&
-              o->result_ms_max >= 1 && o->request_ms_max >= 1 &&
-              within(o->dns_interval_ms, 100, 3600000);
-    return ok ? WSFAN_OK : WSFAN_EINVAL;
-}
-
-static int check_text(const char *text, size_t size_max, bool (*valid)(const void *, size_t)) {
+static fault check_text(const char *field, const char *text, size_t size_max,
+                        bool (*valid)(const void *, size_t)) {
     size_t size = strlen(text);
     if (size > size_max)
-        return WSFAN_ETOOBIG;
-    return size > 0 && valid(text, size) ? WSFAN_OK : WSFAN_EINVAL;
+        return (fault){ WSFAN_ETOOBIG, field };
+    return size > 0 && valid(text, size) ? NOTHING : (fault){ WSFAN_EINVAL, field };
 }
 
-static int check_addresses(const wsfan_options *o) {
+static fault check_texts(const wsfan_options *o) {
+    if (o->cluster == NULL)
+        return (fault){ WSFAN_EINVAL, "cluster" };
+    fault f = check_text("cluster", o->cluster, WSF_CLUSTER_SIZE_MAX, wsf_text_is_printable);
+    if (f.error == WSFAN_OK && o->name != NULL)
+        f = check_text("name", o->name, WSF_NAME_SIZE_MAX, wsf_text_is_printable);
+    if (f.error == WSFAN_OK && o->public_address != NULL)
+        f = check_text("public_address", o->public_address, WSF_PUBLIC_SIZE_MAX,
+                       wsf_text_is_visible);
+    return f;
+}
+
+static fault check_addresses(const wsfan_options *o) {
     if (o->peers_count > 0 && o->peers == NULL)
-        return WSFAN_EINVAL;
+        return (fault){ WSFAN_EINVAL, "peers" };
     if (o->peers_count > o->peers_count_max)
-        return WSFAN_EINVAL;
-    if (o->endpoint == NULL) /* local only: nothing else may be asked of the mesh */
-        return o->advertise == NULL && o->peers_count == 0 ? WSFAN_OK : WSFAN_EINVAL;
-    if (!wsf_endpoint_valid(o->endpoint, strlen(o->endpoint), true) ||
-        (o->advertise != NULL && !wsf_endpoint_to_tell(o->advertise, strlen(o->advertise))))
-        return WSFAN_EENDPOINT;
+        return (fault){ WSFAN_EINVAL, "peers_count" };
+    if (o->endpoint == NULL) { /* local only: nothing else may be asked of the mesh */
+        if (o->advertise != NULL)
+            return (fault){ WSFAN_EINVAL, "advertise" };
+        return o->peers_count == 0 ? NOTHING : (fault){ WSFAN_EINVAL, "peers_count" };
+    }
+    if (!wsf_endpoint_valid(o->endpoint, strlen(o->endpoint), true))
+        return (fault){ WSFAN_EENDPOINT, "endpoint" };
+    if (o->advertise != NULL && !wsf_endpoint_to_tell(o->advertise, strlen(o->advertise)))
+        return (fault){ WSFAN_EENDPOINT, "advertise" };
     for (size_t i = 0; i < o->peers_count; i++) {
         bool resolve;
         if (o->peers[i] == NULL)
-            return WSFAN_EINVAL;
+            return (fault){ WSFAN_EINVAL, "peers" };
         if (!wsf_endpoint_to_dial(o->peers[i], strlen(o->peers[i]), &resolve))
-            return WSFAN_EENDPOINT;
+            return (fault){ WSFAN_EENDPOINT, "peers" };
     }
-    return WSFAN_OK;
+    return NOTHING;
 }
 
-/* Nobody shall listen to a network in plain text by mistake. */
-static int check_exposure(const wsfan_options *o) {
-    if (o->allow_insecure > 1)
-        return WSFAN_EINVAL;
+/* Nobody shall listen to a network in plain text by mistake; and who names friends, and has no key to know
+ * them by, is not as safe as he thinks. What keys and files hold is for the keyring to see. */
+static fault check_security(const wsfan_options *o) {
     bool keyed = o->secret_key != NULL || o->key_file != NULL;
-    return keyed || o->allow_insecure == 1 || o->endpoint == NULL ||
-                   wsf_endpoint_is_local(o->endpoint)
-               ? WSFAN_OK
-               : WSFAN_EINSECURE;
+    if (o->secret_key != NULL && o->key_file != NULL)
+        return (fault){ WSFAN_EINVAL, "key_file" };
+    if (!keyed && o->allow_count > 0)
+        return (fault){ WSFAN_EINVAL, "allow_count" };
+    if (!keyed && o->allow_path != NULL)
+        return (fault){ WSFAN_EINVAL, "allow_path" };
+    for (size_t i = 0; i < o->allow_count && i < WSFAN_KEYS_MAX; i++)
+        if (o->allow == NULL || o->allow[i] == NULL)
+            return (fault){ WSFAN_EINVAL, "allow" };
+    if (!keyed && o->allow_insecure == 0 && o->endpoint != NULL &&
+        !wsf_endpoint_is_local(o->endpoint))
+        return (fault){ WSFAN_EINSECURE, "endpoint" };
+    return NOTHING;
+}
+
+static fault check_allocator(const wsfan_options *o) {
+    const wsfan_allocator *a = o->allocator;
+    bool whole = a == NULL || (a->alloc != NULL && a->realloc != NULL && a->free != NULL);
+    return whole ? NOTHING : (fault){ WSFAN_EINVAL, "allocator" };
+}
+
+static fault check(const wsfan_options *o) {
+    static fault (*const checks[])(const wsfan_options *) = {
+        check_texts, check_numbers, check_addresses, check_security, check_allocator,
+    };
+    fault f = NOTHING;
+    for (size_t i = 0; i < sizeof checks / sizeof *checks && f.error == WSFAN_OK; i++)
+        f = checks[i](o);
+    return f;
+}
+
+static fault read_options(wsfan_options *options, const wsfan_options *given) {
+    wsfan_options_init(options);
+    if (given == NULL || given->struct_size == 0 || given->struct_size > sizeof *options)
+        return (fault){ WSFAN_EINVAL, "struct_size" };
+    memcpy(options, given, given->struct_size);
+    options->struct_size = sizeof *options;
+    return check(options);
 }
 
 int wsf_options_read(wsfan_options *options, const wsfan_options *given) {
-    wsfan_options_init(options);
-    if (!WSF_IS_SIZED(given))
-        return WSFAN_EINVAL;
-    memcpy(options, given, given->struct_size);
-    options->struct_size = sizeof *options;
-    if (options->cluster == NULL)
-        return WSFAN_EINVAL;
-    int error = check_text(options->cluster, WSF_CLUSTER_SIZE_MAX, wsf_text_is_printable);
-    if (error == WSFAN_OK && options->name != NULL)
-        error = check_text(options->name, WSF_NAME_SIZE_MAX, wsf_text_is_printable);
-    if (error == WSFAN_OK && options->public_address != NULL)
-        error = check_text(options->public_address, WSF_PUBLIC_SIZE_MAX, wsf_text_is_visible);
-    if (error == WSFAN_OK)
-        error = check_counts(options);
-    if (error == WSFAN_OK)
-        error = check_times(options);
-    if (error == WSFAN_OK)
-        error = check_addresses(options);
-    if (error == WSFAN_OK)
-        error = check_exposure(options);
-    return error;
+    return read_options(options, given).error;
+}
+
+int wsfan_options_check(const wsfan_options *options, const char **field) {
+    wsfan_options read;
+    fault f = read_options(&read, options);
+    if (field != NULL)
+        *field = f.field;
+    return f.error;
 }

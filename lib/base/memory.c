@@ -25,9 +25,6 @@ int wsf_memory_use(const wsfan_allocator *allocator) {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static bool settled;
     int error = WSFAN_OK;
-    if (allocator != NULL &&
-        (allocator->alloc == NULL || allocator->realloc == NULL || allocator->free == NULL))
-        return WSFAN_EINVAL;
     pthread_mutex_lock(&lock);
     if (!settled && allocator != NULL)
         wsf_allocator = *allocator;

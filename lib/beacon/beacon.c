@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <wsfan/beacon.h>
+#include <wsfan/peers.h>
 
 #include "packet.h"
 

@@ -51,7 +51,7 @@ void wsf_core_absent(wsf_core *core, wsf_presence_session *presence_session, wsf
 /* A loop has dispatched what it was told of presence. */
 void wsf_core_events_done(wsf_core *core, unsigned loop);
 
-/* See wsfan_chat_count() and wsfan_chat_members(). */
+/* See wsfan_chat_get_count() and wsfan_chat_members(). */
 void wsf_core_count(const wsf_core *core, uint64_t chat_hash, wsfan_count *count);
 void wsf_core_visit(const wsf_core *core, uint64_t chat_hash, uint64_t *cursor, uint32_t max,
                     void (*each)(void *user, const wsfan_member *member), void *user);

@@ -95,7 +95,7 @@ struct wsf_part {
 };
 
 /* For `reserve_bytes`: what the protocol cannot do without; and what looks at the window itself. */
-enum { WSF_PART_CONTROL = 128 * 1024, WSF_PART_ANYWAY = UINT32_MAX };
+enum { WSF_PART_CONTROL = 128 * 1024, WSF_PART_ANYWAY = INT32_MAX };
 
 static inline uint32_t wsf_part_type(wsf_entry_type type) {
     return UINT32_C(1) << type;

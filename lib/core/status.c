@@ -11,6 +11,8 @@
  * message, and stop waiting for this node in joins; when they have acknowledged that, it is over. */
 #include "core/status.h"
 
+#include <wsfan/placement.h>
+
 #include "base/text.h"
 #include "core/dialer.h"
 

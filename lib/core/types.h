@@ -2,6 +2,8 @@
 #ifndef WSF_CORE_TYPES_H
 #define WSF_CORE_TYPES_H
 
+#include <wsfan/stats.h>
+
 #include "core/link/link.h"
 #include "core/presence/events.h"
 #include "core/routing/interest.h"

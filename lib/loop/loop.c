@@ -4,12 +4,15 @@
 
 #include <assert.h>
 #include <string.h>
+#include <wsfan/placement.h>
 
+#include "base/alone.h"
 #include "base/memory.h"
 #include "base/sized.h"
 #include "loop/executor.h"
 
 struct wsfan_loop {
+    WSF_ALONE_FIELD
     wsf_loop_node node;
     wsf_inbox *inbox;
     wsf_subscriptions subscriptions;
@@ -192,7 +195,8 @@ wsfan_node *wsf_loop_owner(const wsfan_loop *loop) {
     return loop->node.owner;
 }
 
-bool wsf_loop_dispatching(const wsfan_loop *loop) {
+bool wsf_loop_dispatching(wsfan_loop *loop) {
+    WSF_ALONE(loop, "wsfan_loop_close()");
     return loop->dispatching;
 }
 
@@ -261,6 +265,7 @@ int wsfan_session_open(wsfan_session *session, wsfan_loop *loop, wsfan_bytes use
     int error = check(loop);
     if (error != WSFAN_OK)
         return error;
+    WSF_ALONE(loop, "wsfan_session_open()");
     if (session == NULL || loop->publisher_only)
         return WSFAN_EINVAL;
     if (atomic_load(&loop->draining))
@@ -278,8 +283,10 @@ int wsfan_session_open(wsfan_session *session, wsfan_loop *loop, wsfan_bytes use
 
 int wsfan_session_close(wsfan_loop *loop, wsfan_session session) {
     int error = check(loop);
-    if (error == WSFAN_OK)
-        error = wsf_subscriptions_close(&loop->subscriptions, session);
+    if (error != WSFAN_OK)
+        return error;
+    WSF_ALONE(loop, "wsfan_session_close()");
+    error = wsf_subscriptions_close(&loop->subscriptions, session);
     if (error == WSFAN_OK)
         atomic_store(&loop->inbox->sessions, loop->subscriptions.registry.sessions_count);
     return error;
@@ -308,6 +315,7 @@ int wsfan_session_join_with(wsfan_loop *loop, wsfan_session session, wsfan_bytes
     int error = check_chat(loop, chat);
     if (error != WSFAN_OK)
         return error;
+    WSF_ALONE(loop, "wsfan_session_join()");
     if (given != NULL) {
         if (!WSF_IS_SIZED(given))
             return WSFAN_EINVAL;
@@ -334,6 +342,7 @@ int wsfan_session_set_metadata(wsfan_loop *loop, wsfan_session session, wsfan_by
         error = check_metadata(loop, metadata);
     if (error != WSFAN_OK)
         return error;
+    WSF_ALONE(loop, "wsfan_session_set_metadata()");
     wsfan_target target = { WSFAN_CHAT, chat };
     return wsf_subscriptions_set_metadata(&loop->subscriptions, session, &target,
                                           wsf_hash_target(loop->node.key, &target), metadata);
@@ -345,6 +354,7 @@ int wsfan_session_leave(wsfan_loop *loop, wsfan_session session, wsfan_bytes cha
         return error;
     if (chat.size == 0 || chat.data == NULL)
         return WSFAN_EINVAL;
+    WSF_ALONE(loop, "wsfan_session_leave()");
     wsfan_target target = { WSFAN_CHAT, chat };
     return wsf_subscriptions_leave(&loop->subscriptions, session, &target,
                                    wsf_hash_target(loop->node.key, &target));
@@ -352,6 +362,15 @@ int wsfan_session_leave(wsfan_loop *loop, wsfan_session session, wsfan_bytes cha
 
 wsfan_address wsfan_session_address(const wsfan_loop *loop, wsfan_session session) {
     return (wsfan_address){ loop->node.node, session.id };
+}
+
+int wsf_loop_look_in(wsfan_loop *loop, wsf_loop_look *look) {
+    int error = check(loop);
+    if (error != WSFAN_OK)
+        return error;
+    WSF_ALONE(loop, "a function of wsfan/registry.h");
+    *look = (wsf_loop_look){ &loop->subscriptions.registry, loop->node.key, loop->name_bytes_max };
+    return WSFAN_OK;
 }
 
 /* ------------------------------------------------------------------------------------- dispatch */
@@ -414,9 +433,10 @@ static void dispatch_call(wsfan_loop *loop, wsf_loop_call *loop_call) {
 }
 
 static void dispatch_presence(wsfan_loop *loop, wsf_presence_events *events) {
+    wsfan_presence shown = events->presence;
     if (loop->callbacks.on_presence != NULL &&
-        wsf_subscriptions_show(&loop->subscriptions, &events->presence, events->chat_hash))
-        loop->callbacks.on_presence(loop->user, &events->presence);
+        wsf_subscriptions_show(&loop->subscriptions, &shown, events->chat_hash))
+        loop->callbacks.on_presence(loop->user, &shown);
     events->item.kind = WSF_MESH_NEWS_DONE;
     wsf_mesh_post(loop->node.mesh, &events->item);
 }
@@ -540,6 +560,7 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     int error = check(loop);
     if (error != WSFAN_OK)
         return error;
+    WSF_ALONE(loop, "wsfan_loop_dispatch()");
     if (loop->dispatching)
         return WSFAN_EINVAL;
     if (max == 0 || max > HANDLED_MAX)
@@ -583,6 +604,7 @@ int wsfan_loop_get_stats(wsfan_loop *loop, wsfan_loop_stats *stats) {
         return error;
     if (!WSF_IS_SIZED(stats))
         return WSFAN_EINVAL;
+    WSF_ALONE(loop, "wsfan_loop_get_stats()");
     wsfan_loop_stats all = {
         .struct_size = stats->struct_size,
         .sessions = loop->subscriptions.registry.sessions_count,

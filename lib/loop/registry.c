@@ -140,6 +140,10 @@ int wsf_registry_check(const wsf_registry *registry, wsfan_session session) {
     return find_session(registry, session) != NULL ? WSFAN_OK : why_not_found(registry, session);
 }
 
+void *wsf_registry_pointer(const wsf_registry *registry, wsfan_session session) {
+    return find_session(registry, session)->user;
+}
+
 bool wsf_registry_at(const wsf_registry *registry, uint32_t slot, wsfan_recipient *recipient) {
     assert(slot < registry->sessions_used);
     if (!registry->sessions[slot].open)

@@ -83,6 +83,8 @@ int wsf_registry_open(wsf_registry *registry, void *user, wsfan_session *session
 /* WSFAN_ESTALE: it is closed, or {0}. WSFAN_EINVAL: it is another loop's. Join and leave say the same. */
 int wsf_registry_check(const wsf_registry *registry, wsfan_session session);
 
+void *wsf_registry_pointer(const wsf_registry *registry, wsfan_session session); /* it is open */
+
 /* The session in a slot; false: there is none. */
 bool wsf_registry_at(const wsf_registry *registry, uint32_t slot, wsfan_recipient *recipient);
 /* The audience of the session's user; WSF_TABLE_NONE: it has none, or is closed. */

@@ -199,7 +199,24 @@ static void end_presence(wsf_subscriptions *subscriptions, wsfan_session session
     subscriptions->effects.absent(subscriptions->effects.user, old);
 }
 
-bool wsf_subscriptions_show(wsf_subscriptions *subscriptions, const wsfan_presence *presence,
+/* The sessions in a chat that joined it with presence. */
+static void collect_attending(wsf_subscriptions *subscriptions, uint32_t i,
+                              wsfan_presence *presence) {
+    const wsf_audience *audience = audience_at(subscriptions, i);
+    size_t count =
+        wsf_registry_collect_audience(&subscriptions->registry, i, &presence->recipients);
+    if (audience->attending < count) {
+        wsfan_recipient *kept = subscriptions->registry.lent; /* where they are */
+        for (size_t m = 0; m < count; m++)
+            if (wsf_presence_sessions_find(&subscriptions->presence_sessions,
+                                           presence->recipients[m].session, audience->hash) != NULL)
+                *kept++ = presence->recipients[m];
+        count = (size_t)(kept - subscriptions->registry.lent);
+    }
+    presence->recipients_count = count;
+}
+
+bool wsf_subscriptions_show(wsf_subscriptions *subscriptions, wsfan_presence *presence,
                             uint64_t hash) {
     wsfan_target chat = { WSFAN_CHAT, presence->chat };
     uint32_t i = wsf_registry_find(&subscriptions->registry, &chat, hash);
@@ -209,6 +226,7 @@ bool wsf_subscriptions_show(wsf_subscriptions *subscriptions, const wsfan_presen
     if (audience->unseen && (presence->flags & WSFAN_PRESENCE_ANEW) == 0)
         return false;
     audience->unseen = false;
+    collect_attending(subscriptions, i, presence);
     return true;
 }
 

@@ -55,9 +55,10 @@ int wsf_subscriptions_join_present(wsf_subscriptions *subscriptions, wsfan_sessi
 int wsf_subscriptions_set_metadata(wsf_subscriptions *subscriptions, wsfan_session session,
                                    const wsfan_target *chat, uint64_t hash, wsfan_bytes metadata);
 
-/* Whether the host is to see events of a chat with this hash. Not those that were on their way when its last
+/* Whether the host is to see events of a chat with this hash; then its recipients are filled in, valid until
+ * the registry's next collection. Not those that were on their way when its last
  * present session left; and when one is present again, not before those that begin anew. */
-bool wsf_subscriptions_show(wsf_subscriptions *subscriptions, const wsfan_presence *presence,
+bool wsf_subscriptions_show(wsf_subscriptions *subscriptions, wsfan_presence *presence,
                             uint64_t hash);
 
 /* A ticket is back: the peers have been told, or that took too long. */

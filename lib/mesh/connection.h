@@ -3,7 +3,7 @@
 #ifndef WSF_MESH_CONNECTION_H
 #define WSF_MESH_CONNECTION_H
 
-#include <wsfan/wsfan.h>
+#include <wsfan/peers.h>
 
 #include "base/endpoint.h"
 #include "mesh/auth.h"

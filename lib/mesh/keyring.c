@@ -36,12 +36,8 @@ static char *copy_text(const char *text) {
 
 int wsf_keyring_open(wsf_keyring **out, const wsfan_options *options) {
     *out = NULL;
-    bool has_key = options->secret_key != NULL || options->key_file != NULL;
-    bool allows = options->allow_count > 0 || options->allow_path != NULL;
-    if (options->secret_key != NULL && options->key_file != NULL)
-        return WSFAN_EINVAL;
-    if (!has_key) /* who names friends, and has no key to know them by, is not safe as he thinks */
-        return allows ? WSFAN_EINVAL : WSFAN_OK;
+    if (options->secret_key == NULL && options->key_file == NULL)
+        return WSFAN_OK;
     wsf_keyring *keyring = wsf_alloc_zero(1, sizeof *keyring);
     if (keyring == NULL)
         return WSFAN_ENOMEM;

@@ -5,6 +5,7 @@
 #define WSF_MESSAGE_REQUEST_H
 
 #include <pthread.h>
+#include <wsfan/requests.h>
 
 #include "message/message.h"
 #include "message/rows.h"

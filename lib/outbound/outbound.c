@@ -31,17 +31,27 @@ struct wsfan_outbound {
     uint64_t dropped[WSFAN_OUTBOUND_DROP_COUNT];
 };
 
+static const struct {
+    const char *name;
+    const char *text;
+} DROPS[] = {
+    [WSFAN_OUTBOUND_DROP_CLOSED] = { "closed",
+                                     "the queue was full, or had been: close the connection" },
+    [WSFAN_OUTBOUND_DROP_NEWEST] = { "newest", "the queue was full: the newest item" },
+    [WSFAN_OUTBOUND_DROP_OLDEST] = { "oldest", "the queue was full: the oldest item" },
+    [WSFAN_OUTBOUND_DROP_REPLACED] = { "replaced",
+                                       "a newer item with the same key took its place" },
+    [WSFAN_OUTBOUND_DROP_MEMORY] = { "memory", "out of memory" },
+};
+
+_Static_assert(sizeof DROPS / sizeof *DROPS == WSFAN_OUTBOUND_DROP_COUNT, "each drop has a text");
+
 const char *wsfan_outbound_drop_text(wsfan_outbound_drop reason) {
-#define CASE(name, text)                                                                           \
-    case name:                                                                                     \
-        return text;
-    switch (reason) {
-        WSFAN_OUTBOUND_DROP_LIST(CASE)
-    case WSFAN_OUTBOUND_DROP_COUNT:
-    default:
-        return "unknown reason";
-    }
-#undef CASE
+    return (unsigned)reason < WSFAN_OUTBOUND_DROP_COUNT ? DROPS[reason].text : "unknown reason";
+}
+
+const char *wsfan_outbound_drop_name(wsfan_outbound_drop reason) {
+    return (unsigned)reason < WSFAN_OUTBOUND_DROP_COUNT ? DROPS[reason].name : "unknown";
 }
 
 void wsfan_outbound_options_init(wsfan_outbound_options *options) {

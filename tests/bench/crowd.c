@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <wsfan/stats.h>
 
 static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
                        size_t count) {

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <unistd.h>
+#include <wsfan/stats.h>
 
 enum {
     RUNS = 5,

@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <wsfan/stats.h>
 
 enum { NODES = 3, SESSIONS = 100000, SESSIONS_QUICK = 1000, RUNS = 3, RUN_S = 5, SETTLE_MS = 1500 };
 
@@ -32,7 +33,7 @@ static void run_node(struct stage *stage, struct worker *self, const void *argum
     wsfan_stats stats = { .struct_size = sizeof stats };
     do {
         serve_loop(crowd.loop, 10);
-        must(wsfan_node_stats(crowd.node, &stats), "statistics");
+        must(wsfan_node_get_stats(crowd.node, &stats), "statistics");
     } while (stats.chats_remote < (NODES - 1) * task->sessions);
     worker_phase(self, PHASE_READY);
     while (atomic_load(&stage->command) != COMMAND_QUIT)

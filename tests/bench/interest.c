@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <wsfan/stats.h>
 
 enum { CHATS = 1000000, CHATS_QUICK = 5000, RUNS = 3, RATE = 5000, QUIET_MS = 1500, SIZE = 64 };
 enum { HOLDER, QUIET, NEWCOMER };
@@ -55,7 +56,7 @@ static void run_quiet(struct stage *stage, struct worker *self, const void *argu
     sink_init(&sink, SIZE, true, self);
     do {
         pause_us(1000);
-        must(wsfan_node_stats(subscriber_node(subscriber), &stats), "statistics");
+        must(wsfan_node_get_stats(subscriber_node(subscriber), &stats), "statistics");
     } while (stats.chats_remote < task->chats);
     worker_phase(self, PHASE_READY);
     while (atomic_load(&stage->command) != COMMAND_QUIT) {
@@ -80,7 +81,7 @@ static void run_newcomer(struct stage *stage, struct worker *self, const void *a
     wsfan_node *node = open_node(stage->address, "newcomer");
     do {
         pause_us(1000);
-        must(wsfan_node_stats(node, &stats), "statistics");
+        must(wsfan_node_get_stats(node, &stats), "statistics");
         if (up_ns == 0 && stats.peers_up > 0)
             up_ns = now_ns();
     } while (stats.chats_remote < task->chats);

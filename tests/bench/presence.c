@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wsfan/presence.h>
 
 enum {
     NODES = 3,
@@ -44,7 +45,7 @@ static void join_present(struct crowd *crowd, wsfan_session session, const char 
 
 static bool whole(wsfan_node *node, uint64_t members) {
     wsfan_count count = { .struct_size = sizeof count };
-    must(wsfan_chat_count(node, wsfan_string(CHAT), &count), "count");
+    must(wsfan_chat_get_count(node, wsfan_string(CHAT), &count), "count");
     return count.complete && count.users == members && count.sessions == members;
 }
 
@@ -143,7 +144,7 @@ static void run_weighed(struct stage *stage, struct worker *self, const void *ar
     uint64_t counts = task->members < MEMBERS ? COUNTS / 100 : COUNTS;
     int64_t begin_ns = now_ns();
     for (uint64_t i = 0; i < counts; i++)
-        must(wsfan_chat_count(node, wsfan_string(CHAT), &count), "count");
+        must(wsfan_chat_get_count(node, wsfan_string(CHAT), &count), "count");
     self->values[COUNTS_PER_S] = (double)counts * 1e9 / (double)(now_ns() - begin_ns);
     if (count.users != task->members + 1)
         die("%llu users", (unsigned long long)count.users);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+#include <wsfan/stats.h>
 
 enum {
     RUNS = 3,
@@ -122,7 +123,7 @@ static void weigh_remote(struct stage *stage, struct worker *self, const void *a
     worker_phase(self, PHASE_ADDRESSED);
     do {
         pause_us(1000);
-        must(wsfan_node_stats(node, &stats), "statistics");
+        must(wsfan_node_get_stats(node, &stats), "statistics");
     } while (stats.chats_remote < task->sessions);
     pause_us(100000); /* for what is still in buffers */
     self->values[BYTES_PER_REMOTE_CHAT] = (heap_bytes() - before) / (double)task->sessions;

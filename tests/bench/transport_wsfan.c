@@ -3,6 +3,8 @@
 
 #include <poll.h>
 #include <stdlib.h>
+#include <wsfan/peers.h>
+#include <wsfan/stats.h>
 
 struct subscriber {
     wsfan_node *node;
@@ -29,7 +31,7 @@ void await_peers(wsfan_node *node, unsigned peers) {
     wsfan_stats stats = { .struct_size = sizeof stats };
     do {
         pause_us(500);
-        must(wsfan_node_stats(node, &stats), "statistics");
+        must(wsfan_node_get_stats(node, &stats), "statistics");
     } while (stats.peers_up < peers);
 }
 

@@ -8,6 +8,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
 #include "hold.h"
@@ -37,7 +38,7 @@ static void run_publisher(int orders, int answers) {
     options.peers_count = 1;
     check(wsfan_node_open(&node, &options) == WSFAN_OK, "a publisher opens");
     while (stats.chats_remote == 0) {
-        check(wsfan_node_stats(node, &stats) == WSFAN_OK, "it tells what it counts");
+        check(wsfan_node_get_stats(node, &stats) == WSFAN_OK, "it tells what it counts");
         sleep_ms(STEP_MS);
     }
     check(write(answers, "", 1) == 1, "it says that it knows of the chat");

@@ -1,12 +1,8 @@
 #include "excerpt.h"
 
 #include <inttypes.h>
-#include <wsfan/wsfan.h>
-
-static const char *const STATES[] = { "", "up", "silent", "down", "refused" };
-static const char *const REASONS[] = { "",        "timeout", "bye",   "replaced", "cluster",
-                                       "version", "name",    "limit", "id",       "self",
-                                       "slow",    "key",     "ended" };
+#include <wsfan/peers.h>
+#include <wsfan/presence.h>
 
 bool excerpt_tells(const event *e) {
     switch ((event_kind)e->kind) {
@@ -28,9 +24,9 @@ bool excerpt_tells(const event *e) {
 }
 
 static void write_peer(FILE *out, const event *e, const char *name) {
-    const char *reason = e->count < sizeof REASONS / sizeof *REASONS ? REASONS[e->count] : "?";
-    fprintf(out, "peer %s (%016" PRIx64 ") is %s %s\n", name, e->id,
-            e->number < sizeof STATES / sizeof *STATES ? STATES[e->number] : "?", reason);
+    fprintf(out, "peer %s (%016" PRIx64 ") is %s: %s\n", name, e->id,
+            wsfan_peer_event_text((wsfan_peer_event)e->number),
+            wsfan_reason_text((wsfan_reason)e->count));
 }
 
 static void write_publish(FILE *out, const event *e) {
@@ -43,9 +39,8 @@ static void write_publish(FILE *out, const event *e) {
 }
 
 static void write_member(FILE *out, const event *e) {
-    static const char *const texts[] = { "", "joins", "changes", "leaves" };
-    fprintf(out, "loop %u: user %d %s in chat %u, %" PRIu64 " sessions\n", e->loop, e->user,
-            texts[e->number & 3], e->chat, e->count);
+    fprintf(out, "loop %u: %s of user %d in chat %u, %" PRIu64 " sessions\n", e->loop,
+            wsfan_member_event_text((wsfan_member_event)e->number), e->user, e->chat, e->count);
 }
 
 void excerpt_write(FILE *out, const event *e, uint64_t began_ns,

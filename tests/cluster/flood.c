@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
 enum {
@@ -168,7 +169,7 @@ static void run_peer(const test *t, unsigned index) {
         poll(&fd, 1, STEP_MS);
         need(wsfan_loop_dispatch(loop, 0));
         wsfan_stats stats = { .struct_size = sizeof stats };
-        need(wsfan_node_stats(node, &stats));
+        need(wsfan_node_get_stats(node, &stats));
         atomic_store(&r.report->peers_up, stats.peers_up);
         if (joined || stats.peers_up < PEERS)
             continue;
@@ -185,7 +186,7 @@ static void run_peer(const test *t, unsigned index) {
 static void look(shared *s, wsfan_node *node) {
     wsfan_peer_stats peers[PEERS] = { { .struct_size = sizeof peers[0] } };
     size_t count;
-    need(wsfan_node_peers(node, peers, PEERS, &count));
+    need(wsfan_node_get_peers(node, peers, PEERS, &count));
     for (size_t i = 0; i < count && i < PEERS; i++) {
         raise_to(&s->window_max, peers[i].window_bytes);
         raise_to(&s->queue_max, peers[i].queue_bytes);

@@ -96,7 +96,7 @@ scenario('a --join that nobody answers is told, and met when it is there', async
 scenario('two replicas of the same name are told so, and live on', async (world) => {
   const one = await world.replica({ name: 'twin' });
   const two = await world.replica({ name: 'twin', joins: [one.mesh] });
-  const told = /^echo-chat: the node .* cannot be a peer: two replicas have the same name$/m;
+  const told = /^echo-chat: the node .* cannot be a peer: two nodes have the same name$/m;
   await until('both say it', () => told.test(one.stderr) && told.test(two.stderr));
   for (const replica of [one, two]) {
     await healthy(replica);

@@ -13,6 +13,7 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
@@ -38,7 +39,7 @@ static void run_node(const char *peer) {
     options.peers_count = 1;
     check(wsfan_node_open(&node, &options) == WSFAN_OK, "a node opens");
     while (stats.dropped[WSFAN_DROP_MALFORMED] < FRAMES) {
-        check(wsfan_node_stats(node, &stats) == WSFAN_OK, "it tells what it counts");
+        check(wsfan_node_get_stats(node, &stats) == WSFAN_OK, "it tells what it counts");
         sleep_ms(STEP_MS);
     }
     check(wsfan_node_close(node) == WSFAN_OK, "it closes");

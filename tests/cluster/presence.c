@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <wsfan/peers.h>
+#include <wsfan/presence.h>
 #include <wsfan/wsfan.h>
 
 #include "recorder.h"

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wsfan/peers.h>
 #include <wsfan/wsfan.h>
 
 enum { LINE_BYTES = 65536, STEP_MS = 10 };

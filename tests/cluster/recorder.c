@@ -1,4 +1,4 @@
-/* Uses wsfan.h alone, as a host would: one thread, two loops, sessions that come, join, leave and go,
+/* Uses the public headers alone, as a host would: one thread, two loops, sessions that come, join, leave and go,
  * and messages to one chat, to two, to a chat and a user, and to everyone.
  *
  * Whatever others may see of an act is written down before the act. */
@@ -11,6 +11,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include <wsfan/peers.h>
+#include <wsfan/presence.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
 #include "dice.h"
@@ -199,7 +202,7 @@ static void on_presence(void *user, const wsfan_presence *presence) {
 static uint32_t links_with(recorder *r, uint64_t node) {
     wsfan_peer_stats peers[PEERS_MAX] = { { .struct_size = sizeof peers[0] } };
     size_t count = 0;
-    if (wsfan_node_peers(r->node, peers, PEERS_MAX, &count) != WSFAN_OK)
+    if (wsfan_node_get_peers(r->node, peers, PEERS_MAX, &count) != WSFAN_OK)
         broken(r, BROKEN_CALL, 0);
     for (size_t i = 0; i < count && i < PEERS_MAX; i++)
         if (peers[i].node == node)
@@ -408,7 +411,7 @@ static void look_at_peers(recorder *r) {
     wsfan_peer_stats all = { .node = 0 };
     wsfan_peer_stats apart = { .node = 0 };
     wsfan_stats stats = { .struct_size = sizeof stats };
-    if (wsfan_node_peers(r->node, peers, PEERS_MAX, &count) != WSFAN_OK)
+    if (wsfan_node_get_peers(r->node, peers, PEERS_MAX, &count) != WSFAN_OK)
         broken(r, BROKEN_CALL, 6);
     for (size_t i = 0; i < count && i < PEERS_MAX; i++) {
         const wsfan_peer_stats *peer = &peers[i];
@@ -436,7 +439,7 @@ static void look_at_peers(recorder *r) {
     atomic_store(&waits->window_bytes, all.window_bytes);
     atomic_store(&waits->held_bytes, all.held_bytes);
     atomic_store(&waits->node, all.node);
-    if (wsfan_node_stats(r->node, &stats) != WSFAN_OK)
+    if (wsfan_node_get_stats(r->node, &stats) != WSFAN_OK)
         broken(r, BROKEN_CALL, 10);
     atomic_store(&r->log->apart.node, apart.node);
     atomic_store(&r->log->apart.we_hear, apart.we_hear == 1);
@@ -455,7 +458,7 @@ static void look_at_chats(recorder *r) {
         for (unsigned user = 0; user < EVENTS_USERS; user++)
             atomic_store(&out->own[user], own[user]);
         wsfan_count count = { .struct_size = sizeof count };
-        if (wsfan_chat_count(r->node, name_of(&chat), &count) != WSFAN_OK)
+        if (wsfan_chat_get_count(r->node, name_of(&chat), &count) != WSFAN_OK)
             broken(r, BROKEN_CALL, 9);
         atomic_store(&out->sessions, (unsigned)count.sessions);
         atomic_store(&out->users, (unsigned)count.users);
@@ -467,7 +470,7 @@ static void look_at_chats(recorder *r) {
 static void look_at_the_end(recorder *r) {
     wsfan_stats stats = { .struct_size = sizeof stats };
     uint64_t dispatched = 0;
-    if (wsfan_node_stats(r->node, &stats) != WSFAN_OK)
+    if (wsfan_node_get_stats(r->node, &stats) != WSFAN_OK)
         broken(r, BROKEN_CALL, 7);
     for (unsigned i = 0; i < EVENTS_LOOPS; i++) {
         wsfan_loop_stats loop = { .struct_size = sizeof loop };

@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <wsfan/peers.h>
 #include <wsfan/wsfan.h>
 
 #include "excerpt.h"

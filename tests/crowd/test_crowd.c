@@ -14,6 +14,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <wsfan/presence.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
 enum {
@@ -141,7 +143,7 @@ static void open_sessions(child *c, int of, int count) {
 
 static bool counts(child *c, const char *chat, uint64_t sessions, uint64_t users) {
     wsfan_count count = { .struct_size = sizeof count };
-    must(wsfan_chat_count(c->node, wsfan_string(chat), &count), "count");
+    must(wsfan_chat_get_count(c->node, wsfan_string(chat), &count), "count");
     if (count.complete && count.sessions == sessions && count.users == users)
         return true;
     snprintf(shared->last[c->number], sizeof shared->last[c->number],
@@ -195,7 +197,7 @@ static void run(int number) {
         if (reached >= phase)
             continue;
         wsfan_stats stats = { .struct_size = sizeof stats };
-        must(wsfan_node_stats(c.node, &stats), "statistics");
+        must(wsfan_node_get_stats(c.node, &stats), "statistics");
         bool done = false;
         if (phase == 2)
             done = stats.peers_up == NODES - 1;

@@ -13,6 +13,8 @@
 #include <time.h>
 #include <unistd.h>
 #include <wsfan/beacon.h>
+#include <wsfan/peers.h>
+#include <wsfan/stats.h>
 
 #include "live.h"
 #include "packet.h"
@@ -81,7 +83,7 @@ static wsfan_beacon_stats beacon_stats(int i) {
 
 static uint64_t endpoints_of(int i) {
     wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_stats(replicas[i].node, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_stats(replicas[i].node, &stats), WSFAN_OK);
     return stats.endpoints;
 }
 

@@ -12,6 +12,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <wsfan/peers.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
 #include "live.h"
@@ -101,13 +103,13 @@ static void stop(int i) {
 
 static wsfan_stats stats_of(int i) {
     wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_stats(replicas[i].node, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_stats(replicas[i].node, &stats), WSFAN_OK);
     return stats;
 }
 
 static size_t count_peers(int i) {
     size_t count;
-    ck_assert_int_eq(wsfan_node_peers(replicas[i].node, NULL, 0, &count), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_peers(replicas[i].node, NULL, 0, &count), WSFAN_OK);
     return count;
 }
 

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
 #include "live.h"
@@ -55,7 +56,7 @@ static bool all_up(unsigned peers) {
         wsfan_stats stats = { .struct_size = sizeof stats };
         if (nodes[i] == NULL)
             continue;
-        ck_assert_int_eq(wsfan_node_stats(nodes[i], &stats), WSFAN_OK);
+        ck_assert_int_eq(wsfan_node_get_stats(nodes[i], &stats), WSFAN_OK);
         if (stats.peers_up != peers)
             return false;
     }

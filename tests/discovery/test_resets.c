@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wsfan/peers.h>
 #include <wsfan/wsfan.h>
 
 #include "live.h"

@@ -45,7 +45,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     options.allow_count = data[1] % 3;
     options.allow_path = NULL;
     options.public_address = next_text(&rest, end);
-    if (wsf_options_read(&read, &options) == WSFAN_OK) {
+    const char *field;
+    int error = wsfan_options_check(&options, &field);
+    CHECK((error == WSFAN_OK) == (field == NULL));
+    CHECK(wsf_options_read(&read, &options) == error);
+    if (error == WSFAN_OK) {
         wsf_keyring *keyring;
         CHECK(read.heartbeat_ms < read.silent_ms && read.silent_ms < read.down_ms);
         CHECK(read.headroom_bytes <= 4096 && read.peers_count <= read.peers_count_max);

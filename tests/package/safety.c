@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
 enum { LOCAL_COUNT = 10000, SOCKETS_COUNT = 300, WARM_COUNT = 20, GROWTH_MAX = 64 * 1024 };
@@ -45,7 +46,7 @@ static library load(void *handle) {
     *(void **)&l.options_init = symbol(handle, "wsfan_options_init");
     *(void **)&l.node_open = symbol(handle, "wsfan_node_open");
     *(void **)&l.node_close = symbol(handle, "wsfan_node_close");
-    *(void **)&l.node_stats = symbol(handle, "wsfan_node_stats");
+    *(void **)&l.node_stats = symbol(handle, "wsfan_node_get_stats");
     *(void **)&l.loop_open = symbol(handle, "wsfan_loop_open");
     *(void **)&l.loop_close = symbol(handle, "wsfan_loop_close");
     *(void **)&l.broadcast_all = symbol(handle, "wsfan_broadcast_all");

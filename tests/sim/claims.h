@@ -4,6 +4,7 @@
 #ifndef CLAIMS_H
 #define CLAIMS_H
 
+#include <wsfan/requests.h>
 #include <wsfan/wsfan.h>
 
 #include "ledger.h"

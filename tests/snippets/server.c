@@ -6,6 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <wsfan/peers.h>
+#include <wsfan/placement.h>
+#include <wsfan/stats.h>
 
 enum { DEADLINE_S = 60, FLOOD = 2000 };
 
@@ -74,7 +77,7 @@ static void turn(void) {
 
 static wsfan_stats stats_of(int i) {
     wsfan_stats stats = { .struct_size = sizeof stats };
-    check_error(wsfan_node_stats(servers[i].node, &stats));
+    check_error(wsfan_node_get_stats(servers[i].node, &stats));
     return stats;
 }
 

@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <wsfan/requests.h>
 #include <wsfan/wsfan.h>
 
 static unsigned replies;

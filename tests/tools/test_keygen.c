@@ -8,6 +8,8 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wsfan/peers.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
 #ifdef WITH_CZMQ
@@ -139,7 +141,7 @@ static wsfan_node *open_node(const char *key, const char *allow, const char *pee
 
 static uint32_t peers_up(wsfan_node *node) {
     wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_stats(node, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_stats(node, &stats), WSFAN_OK);
     return stats.peers_up;
 }
 

@@ -2,6 +2,8 @@
 #ifndef WSF_CORE_PRESENCE_EVENTS_H
 #define WSF_CORE_PRESENCE_EVENTS_H
 
+#include <wsfan/presence.h>
+
 #include "core/presence/presence.h"
 
 /* What a loop is owed of one chat, in one block; what it points to lies behind it. */

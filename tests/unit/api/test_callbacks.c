@@ -3,6 +3,11 @@
  * ASan sees what has been freed; any build sees what has changed. */
 #include <stdbool.h>
 #include <string.h>
+#include <wsfan/peers.h>
+#include <wsfan/placement.h>
+#include <wsfan/presence.h>
+#include <wsfan/requests.h>
+#include <wsfan/stats.h>
 
 #include "live.h"
 #include "suite.h"
@@ -173,12 +178,12 @@ static void inquire(host *h) {
     wsfan_peer_stats peer = { .struct_size = sizeof peer };
     uint64_t cursor = 0;
     size_t peers;
-    ck_assert_int_eq(wsfan_chat_count(h->node, any_chat(), &count), WSFAN_OK);
-    ck_assert_int_eq(wsfan_node_owner(h->node, any_chat(), &owner), WSFAN_OK);
+    ck_assert_int_eq(wsfan_chat_get_count(h->node, any_chat(), &count), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_owner(h->node, any_chat(), &owner), WSFAN_OK);
     ck_assert_int_eq(wsfan_chat_members(h->node, any_chat(), &cursor, 5, visit, NULL), WSFAN_OK);
-    ck_assert_int_eq(wsfan_node_stats(h->node, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_stats(h->node, &stats), WSFAN_OK);
     ck_assert_int_eq(wsfan_loop_get_stats(h->loop, &loop_stats), WSFAN_OK);
-    ck_assert_int_eq(wsfan_node_peers(h->node, &peer, 1, &peers), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_peers(h->node, &peer, 1, &peers), WSFAN_OK);
 }
 
 static void do_anything(host *h) {
@@ -402,7 +407,7 @@ static void stop(int from, int to) {
 
 static bool linked(int i) {
     wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_stats(hosts[i].node, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_stats(hosts[i].node, &stats), WSFAN_OK);
     return stats.peers_up == 1;
 }
 

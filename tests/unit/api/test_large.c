@@ -1,6 +1,8 @@
 /* Payloads that are the second part of a frame, between nodes of one process on real sockets. */
 #include <stdlib.h>
 #include <string.h>
+#include <wsfan/peers.h>
+#include <wsfan/stats.h>
 #include <zmq.h>
 
 #include "live.h"
@@ -129,7 +131,7 @@ static void stop_all(void) {
 
 static uint64_t malformed(int i) {
     wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_stats(replicas[i].node, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_stats(replicas[i].node, &stats), WSFAN_OK);
     return stats.dropped[WSFAN_DROP_MALFORMED];
 }
 

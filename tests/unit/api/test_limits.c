@@ -1,8 +1,14 @@
 /* Every option: its range at both ends, and what it bounds at the limit and one above. */
 #include <poll.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <wsfan/outbound.h>
+#include <wsfan/peers.h>
+#include <wsfan/presence.h>
+#include <wsfan/requests.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
 #include "api/options.h"
@@ -36,6 +42,23 @@ static void set(wsfan_options *options, const range *r, uint64_t value) {
         memcpy((char *)options + r->offset, &narrow, sizeof narrow);
     else
         memcpy((char *)options + r->offset, &value, sizeof value);
+}
+
+/* Which field wsfan_options_check() names. */
+static const char *faulty(const wsfan_options *options, int error) {
+    const char *field = "nothing was told";
+    ck_assert_int_eq(wsfan_options_check(options, NULL), error);
+    ck_assert_int_eq(wsfan_options_check(options, &field), error);
+    return field;
+}
+
+/* Of two times of which one must be above the other, the later field is named. */
+static const char *pair_of(const char *field, bool above) {
+    static const char *const times[] = { "heartbeat_ms", "silent_ms", "down_ms", "forget_ms" };
+    for (size_t i = 0; i + 1 < sizeof times / sizeof *times; i++)
+        if (above && strcmp(field, times[i]) == 0)
+            return times[i + 1];
+    return field;
 }
 
 START_TEST(each_number_is_checked_at_both_ends) {
@@ -85,15 +108,73 @@ START_TEST(each_number_is_checked_at_both_ends) {
         if (r->min > 0) {
             set(&options, r, r->min - 1);
             ck_assert_msg(read_options(&options) == WSFAN_EINVAL, "%s below", r->name);
+            ck_assert_str_eq(faulty(&options, WSFAN_EINVAL), pair_of(r->name, false));
         }
         if (r->max < type_max) {
             set(&options, r, r->max + 1);
             ck_assert_msg(read_options(&options) == WSFAN_EINVAL, "%s above", r->name);
+            ck_assert_str_eq(faulty(&options, WSFAN_EINVAL), pair_of(r->name, true));
         }
     }
     wsfan_options options = defaults();
     options.interest_log_count_max = 100; /* no power of two */
-    ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
+    ck_assert_str_eq(faulty(&options, WSFAN_EINVAL), "interest_log_count_max");
+}
+END_TEST
+
+/* Sets one field to what is not right, and checks that it is named. */
+#define IS_NAMED(field, value, error)                                                              \
+    do {                                                                                           \
+        wsfan_options wrong = options;                                                             \
+        wrong.field = (value);                                                                     \
+        ck_assert_str_eq(faulty(&wrong, error), #field);                                           \
+    } while (0)
+
+START_TEST(what_is_wrong_is_named) {
+    static const char *const peers[] = { "tcp://127.0.0.1:7000", "127.0.0.1:7000" };
+    static const char *const allow[] = { NULL };
+    static const wsfan_allocator part = { NULL, NULL, NULL, NULL };
+    char long_text[300];
+    memset(long_text, 'x', sizeof long_text);
+    long_text[sizeof long_text - 1] = '\0';
+    wsfan_options options = defaults();
+    options.endpoint = "tcp://127.0.0.1:*";
+    options.peers = peers;
+    options.peers_count = 1;
+    options.secret_key = "of which the keyring judges";
+    ck_assert_ptr_null(faulty(&options, WSFAN_OK));
+    ck_assert_str_eq(faulty(NULL, WSFAN_EINVAL), "struct_size");
+    IS_NAMED(struct_size, 0, WSFAN_EINVAL);
+    IS_NAMED(struct_size, sizeof options + 1, WSFAN_EINVAL);
+    IS_NAMED(cluster, NULL, WSFAN_EINVAL);
+    IS_NAMED(cluster, long_text, WSFAN_ETOOBIG);
+    IS_NAMED(name, "a\nb", WSFAN_EINVAL);
+    IS_NAMED(name, long_text, WSFAN_ETOOBIG);
+    IS_NAMED(public_address, "a b", WSFAN_EINVAL);
+    IS_NAMED(public_address, long_text, WSFAN_ETOOBIG);
+    IS_NAMED(endpoint, "127.0.0.1:1", WSFAN_EENDPOINT);
+    IS_NAMED(advertise, "tcp://name:1", WSFAN_EENDPOINT);
+    IS_NAMED(peers, NULL, WSFAN_EINVAL);
+    IS_NAMED(peers, allow, WSFAN_EINVAL);
+    IS_NAMED(peers, peers + 1, WSFAN_EENDPOINT);
+    IS_NAMED(peers_count, 65, WSFAN_EINVAL);
+    IS_NAMED(slow_peer, (wsfan_slow_peer)2, WSFAN_EINVAL);
+    IS_NAMED(result_ms_max, 0, WSFAN_EINVAL);
+    IS_NAMED(key_file, "mesh.key", WSFAN_EINVAL); /* which of the two keys? */
+    IS_NAMED(allocator, &part, WSFAN_EINVAL);
+    options.allow_count = 1;
+    IS_NAMED(allow, NULL, WSFAN_EINVAL);
+    IS_NAMED(allow, allow, WSFAN_EINVAL);
+    options.secret_key = NULL; /* friends, and no key to know them by */
+    IS_NAMED(allow_count, 1, WSFAN_EINVAL);
+    options.allow_count = 0;
+    IS_NAMED(allow_path, "allowed", WSFAN_EINVAL);
+    IS_NAMED(allow_insecure, 2, WSFAN_EINVAL);
+    IS_NAMED(endpoint, "tcp://*:7000", WSFAN_EINSECURE);
+    options.endpoint = NULL; /* nothing of a mesh */
+    IS_NAMED(peers_count, 1, WSFAN_EINVAL);
+    options.peers_count = 0;
+    IS_NAMED(advertise, "tcp://127.0.0.1:1", WSFAN_EINVAL);
 }
 END_TEST
 
@@ -299,10 +380,10 @@ START_TEST(loops_sessions_and_chats_hold_at_the_limit_and_no_further) {
     ck_assert_int_eq(wsfan_session_join(loops[0], sessions[1], wsfan_string("d")), WSFAN_ELIMIT);
     ck_assert_int_eq(wsfan_session_join(loops[0], sessions[1], wsfan_string("a")), WSFAN_OK);
     wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_stats(node, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_stats(node, &stats), WSFAN_OK);
     ck_assert_uint_eq(stats.sessions, 2);
     stats.struct_size = sizeof stats + 1;
-    ck_assert_int_eq(wsfan_node_stats(node, &stats), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_node_get_stats(node, &stats), WSFAN_EINVAL);
     for (int i = 0; i < 2; i++)
         ck_assert_int_eq(wsfan_loop_close(loops[i]), WSFAN_OK);
     ck_assert_int_eq(wsfan_node_close(node), WSFAN_OK);
@@ -324,7 +405,7 @@ static void fill_and_drain(wsfan_options options) {
     }
     wsfan_stats stats = { .struct_size = sizeof stats };
     do {
-        ck_assert_int_eq(wsfan_node_stats(node, &stats), WSFAN_OK);
+        ck_assert_int_eq(wsfan_node_get_stats(node, &stats), WSFAN_OK);
         ck_assert_uint_le(stats.publish_queue_count, options.publish_queue_count_max);
     } while (stats.publish_queue_count > 0 || stats.published < accepted);
     ck_assert_uint_eq(stats.published, accepted);
@@ -344,13 +425,34 @@ START_TEST(a_full_publish_queue_says_try_again_and_nothing_is_lost) {
 }
 END_TEST
 
+/* Each of first..last has a text of its own, and the numbers before and behind them have `unknown`. */
+#define HAVE_TEXTS(text, type, first, last, unknown)                                               \
+    do {                                                                                           \
+        for (int i = (first); i <= (int)(last); i++) {                                             \
+            ck_assert_str_ne(text((type)i), unknown);                                              \
+            for (int j = (first); j < i; j++)                                                      \
+                ck_assert_str_ne(text((type)i), text((type)j));                                    \
+        }                                                                                          \
+        ck_assert_str_eq(text((type)((int)(first)-1)), unknown);                                   \
+        ck_assert_str_eq(text((type)((int)(last) + 1)), unknown);                                  \
+    } while (0)
+
 START_TEST(every_code_and_reason_has_a_text) {
-    for (int error = WSFAN_ENOTSUP; error <= WSFAN_OK; error++)
+    for (int error = WSFAN_EREFUSED; error <= WSFAN_OK; error++)
         ck_assert_str_ne(wsfan_error_text(error), "unknown error");
     ck_assert_str_eq(wsfan_error_text(1), "unknown error");
-    for (int reason = 0; reason < WSFAN_DROP_COUNT; reason++)
-        ck_assert_str_ne(wsfan_drop_text((wsfan_drop)reason), "unknown reason");
-    ck_assert_uint_le(WSFAN_DROP_COUNT, sizeof((wsfan_stats *)0)->dropped / sizeof(uint64_t));
+    ck_assert_str_eq(wsfan_error_text(WSFAN_EREFUSED - 1), "unknown error");
+    HAVE_TEXTS(wsfan_drop_text, wsfan_drop, 0, WSFAN_DROP_LIMIT, "unknown reason");
+    HAVE_TEXTS(wsfan_drop_name, wsfan_drop, 0, WSFAN_DROP_LIMIT, "unknown");
+    HAVE_TEXTS(wsfan_outbound_drop_text, wsfan_outbound_drop, 0, WSFAN_OUTBOUND_DROP_MEMORY,
+               "unknown reason");
+    HAVE_TEXTS(wsfan_outbound_drop_name, wsfan_outbound_drop, 0, WSFAN_OUTBOUND_DROP_MEMORY,
+               "unknown");
+    HAVE_TEXTS(wsfan_peer_event_text, wsfan_peer_event, 0, WSFAN_PEER_REFUSED, "unknown");
+    HAVE_TEXTS(wsfan_reason_text, wsfan_reason, 0, WSFAN_REASON_ENDED, "unknown reason");
+    HAVE_TEXTS(wsfan_gap_reason_text, wsfan_gap_reason, 1, WSFAN_GAP_AWAY, "unknown reason");
+    HAVE_TEXTS(wsfan_member_event_text, wsfan_member_event, 1, WSFAN_MEMBER_LEAVE, "unknown");
+    HAVE_TEXTS(wsfan_request_kind_text, wsfan_request_kind, 1, WSFAN_REQUEST_SEND, "unknown");
     char version[32];
     snprintf(version, sizeof version, "%d.%d.%d", WSFAN_VERSION_MAJOR, WSFAN_VERSION_MINOR,
              WSFAN_VERSION_PATCH);
@@ -359,7 +461,7 @@ START_TEST(every_code_and_reason_has_a_text) {
 END_TEST
 
 SUITE_MAIN("limits", each_number_is_checked_at_both_ends, texts_are_checked_at_both_ends,
-           texts_that_would_break_a_line_are_refused, addresses_are_checked,
+           texts_that_would_break_a_line_are_refused, addresses_are_checked, what_is_wrong_is_named,
            an_older_and_shorter_struct_gets_defaults_for_the_rest,
            names_payloads_and_targets_hold_at_the_limit_and_no_further,
            loops_sessions_and_chats_hold_at_the_limit_and_no_further,

@@ -3,6 +3,11 @@
 #include <sys/wait.h>
 #include <unistd.h>
 #include <wsfan/outbound.h>
+#include <wsfan/peers.h>
+#include <wsfan/placement.h>
+#include <wsfan/presence.h>
+#include <wsfan/requests.h>
+#include <wsfan/stats.h>
 
 #include "failing.h"
 
@@ -227,11 +232,11 @@ static void ask_about_node(wsfan_node *node) {
     size_t count;
     peers[0].struct_size = sizeof *peers;
     all_or_no_memory(wsfan_node_set_peers(node, named, 3));
-    all_or_no_memory(wsfan_node_peers(node, peers, 4, &count));
-    all_or_no_memory(wsfan_node_stats(node, &stats));
-    all_or_no_memory(wsfan_node_owner(node, wsfan_string("c0"), &owner));
+    all_or_no_memory(wsfan_node_get_peers(node, peers, 4, &count));
+    all_or_no_memory(wsfan_node_get_stats(node, &stats));
+    all_or_no_memory(wsfan_node_get_owner(node, wsfan_string("c0"), &owner));
     ck_assert_int_ge(wsfan_node_ready(node), 0);
-    ck_assert_int_eq(wsfan_chat_count(node, wsfan_string("c0"), &counted), WSFAN_OK);
+    ck_assert_int_eq(wsfan_chat_get_count(node, wsfan_string("c0"), &counted), WSFAN_OK);
     do
         ck_assert_int_eq(wsfan_chat_members(node, wsfan_string("c0"), &cursor, 2, visit, NULL),
                          WSFAN_OK);
@@ -428,7 +433,7 @@ static void probe(seen *a, seen *b, uint64_t number) {
 
 static bool is_up(wsfan_node *node) {
     wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_stats(node, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_stats(node, &stats), WSFAN_OK);
     return stats.peers_up == 1;
 }
 
@@ -530,7 +535,7 @@ START_TEST(any_one_allocation_may_fail_while_peers_are_named) {
             bool set = all_or_no_memory(wsfan_node_set_peers(node, named, 3));
             wsfan_stats stats = { .struct_size = sizeof stats };
             do /* the name, too, is asked for until there is an answer that can be kept */
-                ck_assert(wsfan_node_stats(node, &stats) == WSFAN_OK);
+                ck_assert(wsfan_node_get_stats(node, &stats) == WSFAN_OK);
             while (stats.dns_answers == 0 || stats.endpoints < (set ? 5 : 2));
             ck_assert(wsfan_node_close(node) == WSFAN_OK);
         }

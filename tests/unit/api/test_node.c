@@ -14,6 +14,10 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <wsfan/peers.h>
+#include <wsfan/placement.h>
+#include <wsfan/requests.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
@@ -154,14 +158,14 @@ static void join(int i, const char *chat) {
 
 static wsfan_stats stats_of(int i) {
     wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_stats(replicas[i].node, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_stats(replicas[i].node, &stats), WSFAN_OK);
     return stats;
 }
 
 static wsfan_peer_stats peer_stats(int i, int of) {
     wsfan_peer_stats peers[NODES_MAX] = { { .struct_size = sizeof *peers } };
     size_t count;
-    ck_assert_int_eq(wsfan_node_peers(replicas[i].node, peers, NODES_MAX, &count), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_peers(replicas[i].node, peers, NODES_MAX, &count), WSFAN_OK);
     for (size_t p = 0; p < count; p++)
         if (peers[p].node == wsfan_node_id(replicas[of].node))
             return peers[p];
@@ -369,7 +373,7 @@ static pid_t start_other_process(const char *listen) {
         for (;;)
             dispatch_all();
     }
-    char endpoint[129] = "";
+    char endpoint[WSFAN_ENDPOINT_SIZE] = "";
     ck_assert_int_gt(read(ready[0], endpoint, sizeof endpoint - 1), 0);
     close(ready[0]);
     close(ready[1]);
@@ -610,7 +614,7 @@ START_TEST(a_forked_child_gets_errors_and_the_parent_goes_on) {
                    wsfan_session_join(r->loop, r->session, wsfan_string("x")) == WSFAN_EFORK &&
                    wsfan_session_leave(r->loop, r->session, wsfan_string("x")) == WSFAN_EFORK &&
                    wsfan_session_close(r->loop, r->session) == WSFAN_EFORK &&
-                   wsfan_node_stats(r->node, &stats) == WSFAN_EFORK &&
+                   wsfan_node_get_stats(r->node, &stats) == WSFAN_EFORK &&
                    wsfan_loop_close(r->loop) == WSFAN_EFORK &&
                    wsfan_node_close(r->node) == WSFAN_EFORK;
         _exit(all ? 0 : 1);

@@ -3,6 +3,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <wsfan/requests.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
 #include "suite.h"
@@ -437,7 +439,7 @@ START_TEST(no_more_requests_are_open_than_allowed) {
     ck_assert_int_eq(wsfan_node_send(node, 0, wsfan_string("no reply"), &request), WSFAN_OK);
     wait_for(&seen.replies, 3);
     wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_stats(node, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_stats(node, &stats), WSFAN_OK);
     ck_assert_uint_eq(stats.requests, 4);
     ck_assert_uint_eq(stats.requests_taken, 3);
     ck_assert_uint_eq(stats.requests_refused, 1);

@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <wsfan/peers.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
@@ -199,13 +201,13 @@ static void pass_ms(int64_t ms) {
 
 static uint64_t dropped(int i, wsfan_drop reason) {
     wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_stats(replicas[i].node, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_stats(replicas[i].node, &stats), WSFAN_OK);
     return stats.dropped[reason];
 }
 
 static uint32_t known_peers(int i) {
     wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_stats(replicas[i].node, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_stats(replicas[i].node, &stats), WSFAN_OK);
     return stats.peers;
 }
 

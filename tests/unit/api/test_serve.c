@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#include <wsfan/placement.h>
 #include <wsfan/wsfan.h>
 
 #include "live.h"
@@ -105,7 +106,7 @@ static void stop(int i) {
 
 static wsfan_owner owner_of(int i, const char *chat) {
     wsfan_owner owner = { .struct_size = sizeof owner };
-    ck_assert_int_eq(wsfan_node_owner(replicas[i].node, wsfan_string(chat), &owner), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_owner(replicas[i].node, wsfan_string(chat), &owner), WSFAN_OK);
     return owner;
 }
 
@@ -390,10 +391,12 @@ START_TEST(a_drain_of_no_time_is_over_at_once) {
     ck_assert_int_eq(wsfan_broadcast_all(replicas[0].node, wsfan_string("x"), NULL), WSFAN_ECLOSED);
     ck_assert_int_eq(wsfan_node_drain(NULL, 0), WSFAN_EINVAL);
     wsfan_owner owner = { 0 };
-    ck_assert_int_eq(wsfan_node_owner(replicas[0].node, wsfan_string("c"), &owner), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_node_get_owner(replicas[0].node, wsfan_string("c"), &owner),
+                     WSFAN_EINVAL);
     owner = (wsfan_owner){ .struct_size = sizeof owner };
-    ck_assert_int_eq(wsfan_node_owner(replicas[0].node, wsfan_string(""), &owner), WSFAN_EINVAL);
-    ck_assert_int_eq(wsfan_node_owner(replicas[0].node, wsfan_string("c"), &owner), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_owner(replicas[0].node, wsfan_string(""), &owner),
+                     WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_node_get_owner(replicas[0].node, wsfan_string("c"), &owner), WSFAN_OK);
     ck_assert_uint_eq(owner.node, 0);
     stop(0);
 }

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <wsfan/peers.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
 #include "live.h"
@@ -54,7 +56,7 @@ static bool up(int i, int j) {
 
 static wsfan_stats stats_of(int i) {
     wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_stats(replicas[i].node, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_stats(replicas[i].node, &stats), WSFAN_OK);
     return stats;
 }
 

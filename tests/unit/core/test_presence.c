@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wsfan/presence.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
 #include "core/core.h"
@@ -122,7 +124,7 @@ static int present(seen *s, wsfan_session session, const char *chat, const char 
 
 static wsfan_count count_of(const char *chat) {
     wsfan_count count = { .struct_size = sizeof count };
-    ck_assert_int_eq(wsfan_chat_count(node, wsfan_string(chat), &count), WSFAN_OK);
+    ck_assert_int_eq(wsfan_chat_get_count(node, wsfan_string(chat), &count), WSFAN_OK);
     return count;
 }
 
@@ -377,7 +379,7 @@ START_TEST(members_are_visited_once_each_in_pages_of_any_size) {
     ck_assert_int_eq(wsfan_chat_members(node, wsfan_string(""), &cursor, 1, on_member, NULL),
                      WSFAN_EINVAL);
     wsfan_count count = { .struct_size = 0 };
-    ck_assert_int_eq(wsfan_chat_count(node, wsfan_string("even"), &count), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_chat_get_count(node, wsfan_string("even"), &count), WSFAN_EINVAL);
     close_all(&s, 1);
 }
 END_TEST
@@ -404,7 +406,7 @@ START_TEST(of_one_key_only_the_newest_waits_in_an_inbox) {
     }
     ck_assert_int_eq(say("plain", ""), WSFAN_OK);
     do /* the loop does not dispatch meanwhile */
-        ck_assert_int_eq(wsfan_node_stats(node, &stats), WSFAN_OK);
+        ck_assert_int_eq(wsfan_node_get_stats(node, &stats), WSFAN_OK);
     while (stats.delivered < published + 1);
     WAIT(&s, s.messages == 3);
     ck_assert_uint_eq(stats.dropped[WSFAN_DROP_REPLACED], 198);

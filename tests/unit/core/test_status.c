@@ -1,5 +1,6 @@
 /* Readiness, draining and views of cores on a virtual clock. */
 #include <string.h>
+#include <wsfan/placement.h>
 
 #include "core/status.h"
 #include "suite.h"

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 #include <unistd.h>
+#include <wsfan/presence.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
 #include "suite.h"
@@ -339,7 +341,7 @@ START_TEST(a_loop_that_does_not_dispatch_loses_with_a_count_and_the_other_does_n
     }
     settle(fast);
     wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_stats(node, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_stats(node, &stats), WSFAN_OK);
     ck_assert_uint_eq(stats.dropped[WSFAN_DROP_INBOX], 40);
     while (slow->messages < 10)
         wsfan_loop_dispatch(slow->loop, 0);
@@ -463,7 +465,7 @@ START_TEST(a_loop_closes_with_sessions_joins_and_messages_under_way) {
     }
     wsfan_stats stats = { .struct_size = sizeof stats };
     do
-        wsfan_node_stats(node, &stats);
+        wsfan_node_get_stats(node, &stats);
     while (stats.loops > 0);
     ck_assert_uint_eq(stats.chats, 0);
     ck_assert_uint_eq(stats.joins_pending, 0);

@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <wsfan/peers.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
@@ -328,7 +330,7 @@ START_TEST(a_flood_of_topics_ends_with_its_connection_and_holds_nobody_up) {
     }
     WAIT(has_happened(&p, ZMQ_EVENT_DISCONNECTED));
     wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_stats(replicas[0].node, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_stats(replicas[0].node, &stats), WSFAN_OK);
     ck_assert_uint_lt(stats.dropped[WSFAN_DROP_FORGED], TOPICS / 2);
     expect_relay();
     close_false_peer(&p);
