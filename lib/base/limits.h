@@ -14,9 +14,10 @@
 enum {
     /* One bit each in a word. wsfan_loop_open() says WSFAN_ELIMIT for more. */
     WSF_LOOPS_MAX = 64,
-    /* One bit each in an interest row. Over peers_count_max a peer that is down makes way, or one of the key
-     * that has most; else the newcomer is refused with WSFAN_REASON_LIMIT, here and there, and asks again every
-     * down_ms. What a peer that made way publishes until it is back is covered by a gap. */
+    /* A multiple of 64: the width of wsf_peers, and so of an interest row. Over peers_count_max a peer that is
+     * down makes way, or one of the key that has most; else the newcomer is refused with WSFAN_REASON_LIMIT,
+     * here and there, and asks again every down_ms. What a peer that made way publishes until it is back is
+     * covered by a gap. */
     WSF_PEERS_MAX = 64
 };
 

@@ -288,12 +288,11 @@ void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
     core->stats.published_bytes += message->payload_size;
 
     uint64_t loops;
-    uint64_t peers;
+    wsf_peers peers;
     wsf_sender_entry entry = { NULL, 0 };
     wsf_router_find(core, message, &loops, &peers);
-    for (unsigned i = 0; peers != 0; i++, peers >>= 1)
-        if ((peers & 1) != 0)
-            wsf_sender_enqueue(core, &core->peers[i], message, &entry, now);
+    for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;)
+        wsf_sender_enqueue(core, &core->peers[i], message, &entry, now);
     wsf_receipt *receipt = message->receipt;
     if (receipt == NULL) {
         wsf_router_deliver(core, message, loops);
@@ -324,7 +323,7 @@ void wsf_core_reply(wsf_core *core, uint64_t token, void *payload, size_t size) 
 }
 
 bool wsf_core_congested(const wsf_core *core) {
-    return core->congested != 0;
+    return !wsf_peers_is_empty(core->congested);
 }
 
 /* ------------------------------------------------------------------------------------- network */

@@ -23,18 +23,17 @@ static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buf
 }
 
 static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
-    uint64_t untold = core->linked & ~peer->gossip.told & ~wsf_peer_bit(core, peer);
+    wsf_peers untold = wsf_peers_difference(core->linked, peer->gossip.told);
     batch->gossip.told = peer->gossip.told;
     batch->gossip.count = 0;
-    for (unsigned i = 0; i < WSF_PEERS_MAX && untold >> i != 0; i++) {
+    for (unsigned i; (i = wsf_peers_pop(&untold)) < WSF_PEERS_MAX;) {
         const wsf_peer *other = &core->peers[i];
-        uint64_t bit = UINT64_C(1) << i;
-        if ((untold & bit) == 0 || other->state != WSFAN_PEER_UP)
+        if (other == peer || other->state != WSFAN_PEER_UP)
             continue;
         batch->gossip.list[batch->gossip.count++] = (wsf_known_peer){
             other->node, wsfan_string(other->endpoint)
         };
-        batch->gossip.told |= bit;
+        wsf_peers_add(&batch->gossip.told, i);
         batch->bound += WSF_KNOWN_PEER_BOUND;
     }
     if (batch->gossip.count == 0)
@@ -57,7 +56,7 @@ static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
 
 static void link(wsf_core *core, wsf_peer *peer) {
     (void)core;
-    peer->gossip.told = 0;
+    peer->gossip.told = (wsf_peers){ 0 };
 }
 
 /* Two peers that have forgotten each other, and nobody else has, learn of each other by this. */
@@ -68,7 +67,7 @@ static void tick(wsf_core *core, wsf_now now) {
             now.ms - peer->gossip.told_ms < core->config.forget_ms / 4)
             continue;
         peer->gossip.told_ms = now.ms;
-        peer->gossip.told = 0;
+        peer->gossip.told = (wsf_peers){ 0 };
     }
 }
 

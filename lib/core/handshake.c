@@ -159,8 +159,8 @@ static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, w
     peer->reachable = find_subscriber(core, node) != NULL;
     wsf_copy_text(peer->endpoint, sizeof peer->endpoint, wsfan_string(endpoint));
     wsf_link_init(&peer->link, &core->config.link, ++core->epoch, wsf_peer_index(core, peer));
-    for (unsigned i = 0; i < WSF_PEERS_MAX; i++) /* a new bearer of this bit */
-        core->peers[i].gossip.told &= ~wsf_peer_bit(core, peer);
+    for (unsigned i = 0; i < WSF_PEERS_MAX; i++) /* a new bearer of this number */
+        wsf_peers_remove(&core->peers[i].gossip.told, wsf_peer_index(core, peer));
     tell_down(core, peer, false);
     return peer;
 }
@@ -170,8 +170,8 @@ static void unlink_peer(wsf_core *core, wsf_peer *peer) {
         return;
     peer->linked = false;
     peer->anew = 0;
-    core->linked &= ~wsf_peer_bit(core, peer);
-    core->congested &= ~wsf_peer_bit(core, peer);
+    wsf_peers_remove(&core->linked, wsf_peer_index(core, peer));
+    wsf_peers_remove(&core->congested, wsf_peer_index(core, peer));
     for (unsigned i = 0; core->parts[i] != NULL; i++)
         if (core->parts[i]->unlink != NULL)
             core->parts[i]->unlink(core, peer);
@@ -215,7 +215,7 @@ static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
         return;
     peer->linked = true;
     peer->stats.links++;
-    core->linked |= wsf_peer_bit(core, peer);
+    wsf_peers_add(&core->linked, wsf_peer_index(core, peer));
     for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
         if (core->dialer.endpoints[i].refuser == peer->node)
             core->dialer.endpoints[i].refused = WSFAN_REASON_NONE;
@@ -555,7 +555,7 @@ void wsf_handshake_tick(wsf_core *core, wsf_now now) {
             peer->heard_ms = now.ms;
         tick_peer(core, peer, now);
     }
-    wsf_dialer_tick(core, core->linked != 0 ? overslept_ms : 0, now);
+    wsf_dialer_tick(core, wsf_peers_is_empty(core->linked) ? 0 : overslept_ms, now);
 }
 
 static uint64_t earlier(uint64_t a, uint64_t b) {
@@ -577,7 +577,8 @@ static uint64_t peer_deadline(const wsf_core *core, const wsf_peer *peer) {
 }
 
 uint64_t wsf_handshake_deadline(const wsf_core *core) {
-    uint64_t at = core->linked != 0 ? core->last_ms + core->config.heartbeat_ms : UINT64_MAX;
+    uint64_t at = wsf_peers_is_empty(core->linked) ? UINT64_MAX
+                                                   : core->last_ms + core->config.heartbeat_ms;
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (core->peers[i].node != 0)
             at = earlier(at, peer_deadline(core, &core->peers[i]));

@@ -39,7 +39,7 @@ struct wsf_batch {
     } presence;
 
     struct {
-        uint64_t told;
+        wsf_peers told;
         uint32_t count;
         wsf_known_peer list[WSF_PEERS_MAX];
     } gossip;

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "base/limits.h"
+#include "base/peers.h"
 #include "core/types.h"
 #include "wire/decode.h"
 
@@ -108,7 +108,7 @@ typedef struct {
     } status;
 
     struct {
-        uint64_t told;    /* bits of peers that it was told of, */
+        wsf_peers told;   /* peers that it was told of, */
         uint64_t told_ms; /* since then */
     } gossip;
 
@@ -157,9 +157,9 @@ typedef struct {
  * not. */
 typedef struct {
     uint64_t hash;    /* 0: none yet */
-    uint64_t changes; /* of the interest, for which the bits hold */
+    uint64_t changes; /* of the interest, for which loops and peers hold */
     uint64_t loops;
-    uint64_t peers;
+    wsf_peers peers;
     uint32_t name_size;
     uint8_t kind;
     uint8_t name[64];
@@ -189,10 +189,10 @@ struct wsf_core {
     bool closing;
     wsf_reader *reader;
     wsf_interest interest;
-    uint64_t loops;     /* bits of loops that are open */
-    uint64_t linked;    /* bits of peers with an established link */
-    uint64_t complete;  /* bits of peers whose interest we know whole */
-    uint64_t congested; /* bits of peers that keep up, but with a queue that is half full */
+    uint64_t loops;      /* bits of loops that are open */
+    wsf_peers linked;    /* peers with an established link */
+    wsf_peers complete;  /* peers whose interest we know whole */
+    wsf_peers congested; /* peers that keep up, but with a queue that is half full */
     wsf_peer peers[WSF_PEERS_MAX];
     wsf_presence presence;
     uint64_t frame_size_max; /* that we take */
@@ -236,7 +236,7 @@ struct wsf_core {
 
     struct {
         bool used;                          /* a session of ours was present somewhere */
-        uint64_t askers;                    /* bits of peers that ask for presence */
+        wsf_peers askers;                   /* peers that ask for presence */
         uint32_t events_out[WSF_LOOPS_MAX]; /* that the loop has not dispatched */
     } sync;
 
@@ -249,7 +249,7 @@ struct wsf_core {
         bool ready;
         bool met; /* a peer, ever: interest was exchanged with it */
         bool view_stale;
-        uint64_t publishers; /* bits of peers that never have sessions */
+        wsf_peers publishers; /* peers that never have sessions */
         wsf_drain_phase drain;
         bool quiet; /* nothing more will be published */
         uint64_t drain_from_ms;
@@ -288,10 +288,6 @@ static inline void wsf_count_drop(wsf_core *core, wsfan_drop reason, uint64_t co
 
 static inline unsigned wsf_peer_index(const wsf_core *core, const wsf_peer *peer) {
     return (unsigned)(peer - core->peers);
-}
-
-static inline uint64_t wsf_peer_bit(const wsf_core *core, const wsf_peer *peer) {
-    return UINT64_C(1) << wsf_peer_index(core, peer);
 }
 
 static inline wsf_peer *wsf_peer_find(wsf_core *core, uint64_t node) {

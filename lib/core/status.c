@@ -50,16 +50,13 @@ static void take_status(wsf_core *core, wsf_peer *peer, const wsf_status *status
         address.size = 0;
     }
     wsf_copy_text(peer->status.address, sizeof peer->status.address, address);
-    uint64_t bit = wsf_peer_bit(core, peer);
-    if ((status->flags & WSF_STATUS_PUBLISHER) != 0)
-        core->status.publishers |= bit;
-    else
-        core->status.publishers &= ~bit;
+    wsf_peers_put(&core->status.publishers, wsf_peer_index(core, peer),
+                  (status->flags & WSF_STATUS_PUBLISHER) != 0);
     core->status.view_stale = true;
 }
 
 void wsf_status_forget(wsf_core *core, wsf_peer *peer) {
-    core->status.publishers &= ~wsf_peer_bit(core, peer);
+    wsf_peers_remove(&core->status.publishers, wsf_peer_index(core, peer));
     core->status.view_stale = true;
 }
 
@@ -71,7 +68,7 @@ static void changed(wsf_core *core) {
 /* ---------------------------------------------------------------------------------------- ready */
 
 static bool synced(const wsf_core *core, const wsf_peer *peer) {
-    return peer->linked && (core->complete & wsf_peer_bit(core, peer)) != 0 &&
+    return peer->linked && wsf_peers_has(core->complete, wsf_peer_index(core, peer)) &&
            peer->subscription.snapshot_done &&
            peer->link.acked >= peer->subscription.snapshot_number;
 }

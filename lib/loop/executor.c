@@ -219,7 +219,7 @@ static bool count_sessions(wsf_executor *executor, wsf_loop_call *loop_call) {
     return end(executor, loop_call);
 }
 
-bool wsf_perform(wsf_executor *executor, wsf_loop_call *loop_call) {
+bool wsf_executor_run(wsf_executor *executor, wsf_loop_call *loop_call) {
     if (atomic_load(&loop_call->call->expired))
         return end(executor, loop_call); /* whoever asked was told that we are silent */
     switch (loop_call->call->kind) {

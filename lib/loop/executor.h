@@ -28,7 +28,7 @@ void wsf_executor_init(wsf_executor *executor, wsf_subscriptions *subscriptions,
 void wsf_executor_close(wsf_executor *executor);
 
 /* Takes the loop call over. False: there is more to do; call it again with it, after other work. */
-bool wsf_perform(wsf_executor *executor, wsf_loop_call *loop_call);
+bool wsf_executor_run(wsf_executor *executor, wsf_loop_call *loop_call);
 
 /* A ticket is back; call this before wsf_subscriptions_ticket_back(). */
 void wsf_executor_ticket_back(wsf_executor *executor, const wsf_ticket *ticket);

@@ -428,7 +428,7 @@ static void dispatch_reply(wsfan_loop *loop, wsf_request *request) {
 
 /* A list goes on behind what has come meanwhile. The inbox cannot be closed: we are in dispatch. */
 static void dispatch_call(wsfan_loop *loop, wsf_loop_call *loop_call) {
-    if (!wsf_perform(&loop->executor, loop_call))
+    if (!wsf_executor_run(&loop->executor, loop_call))
         wsf_inbox_put_call(loop->inbox, loop_call);
 }
 

@@ -3,7 +3,7 @@
 #include <string.h>
 #include <wsfan/registry.h>
 
-#include "loop.h"
+#include "loop/loop.h"
 
 static int find(const wsf_loop_look *look, wsfan_target_kind kind, wsfan_bytes name,
                 uint32_t *audience) {

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <wsfan/wsfan.h>
 
-#include "base/limits.h"
+#include "base/peers.h"
 #include "base/queue.h"
 
 typedef struct wsf_receipt {
@@ -20,11 +20,11 @@ typedef struct wsf_receipt {
     void *inbox; /* a reference, given back with the result */
     uint64_t deadline_ms;
 
-    /* The core's: one bit for each peer. */
-    uint64_t addressed;
-    uint64_t sent; /* of these the frame's number is known */
-    uint64_t acknowledged;
-    uint64_t lost;
+    /* The core's. */
+    wsf_peers addressed;
+    wsf_peers sent; /* of these the frame's number is known */
+    wsf_peers acknowledged;
+    wsf_peers lost;
     uint64_t numbers[WSF_PEERS_MAX];
     uint64_t nodes[WSF_PEERS_MAX];
     bool loops_done;

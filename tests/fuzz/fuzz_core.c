@@ -353,14 +353,14 @@ static void check_member(const wsf_presence *p, uint32_t i, uint64_t *rows) {
     uint64_t sessions = m->own_sessions;
     for (uint32_t r = m->rows; r != WSF_TABLE_NONE; r = p->rows[r].next) {
         CHECK(p->rows[r].used && p->rows[r].member == i && p->rows[r].sessions > 0);
-        if ((p->peers_away >> p->rows[r].peer & 1) == 0)
+        if (!wsf_peers_has(p->peers_away, p->rows[r].peer))
             sessions += p->rows[r].sessions;
         ++*rows;
     }
     CHECK(m->sessions == (uint32_t)sessions);
     CHECK(m->own != NULL || m->own_sessions == 0);
     CHECK(m->sessions == 0 || m->leave_ms == 0);
-    CHECK(!wsf_presence_store_gone(m) || m->peers_owed != 0 || m->loops_owed != 0);
+    CHECK(!wsf_presence_store_gone(m) || !wsf_peers_is_empty(m->peers_owed) || m->loops_owed != 0);
 }
 
 /* What is summed up is what is there. */

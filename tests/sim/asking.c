@@ -91,7 +91,7 @@ void asking_perform(loop *at, wsf_loop_call *errand) {
     const wsf_call *task = errand->call;
     if (!task->expired && task->kind <= WSFAN_REQUEST_CLOSE)
         note_done(at, task);
-    if (!wsf_perform(&at->executor, errand))
+    if (!wsf_executor_run(&at->executor, errand))
         asking_put_errand(at, errand);
 }
 

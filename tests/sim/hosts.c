@@ -243,7 +243,7 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
              p++) {
             const wsf_peer *us = &other->peers[p];
             uint64_t loops;
-            uint64_t peers;
+            wsf_peers peers;
             if (us->node != core->config.node || !us->linked)
                 continue;
             wsf_interest_find(&other->interest, hash, &loops, &peers);
@@ -252,7 +252,7 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
                     core->peers[q].subscription.serial_skipped ==
                         0 && /* else it was down, and a gap follows */
                     core->peers[q].link.epoch == us->link.in_epoch &&
-                    (peers >> p & 1) == 0 && (other->complete >> p & 1) != 0)
+                    !wsf_peers_has(peers, p) && wsf_peers_has(other->complete, p))
                     ledger_violation(h->ledger, "node %u does not know of a completed join", n);
         }
     }
@@ -522,14 +522,12 @@ unsigned hosts_mistake(hosts *h, unsigned node) {
         wsfan_target target = chat_target(&chat);
         uint64_t hash = wsf_hash_target(&h->key, &target);
         uint64_t loops;
-        uint64_t peers;
+        wsf_peers peers;
         wsf_interest_find(&core->interest, hash, &loops, &peers);
-        peers &= core->complete;
-        if (peers == 0)
+        peers = wsf_peers_intersection(peers, core->complete);
+        unsigned index = wsf_peers_pop(&peers);
+        if (index == WSF_PEERS_MAX)
             continue;
-        unsigned index = 0;
-        while ((peers >> index & 1) == 0)
-            index++;
         unsigned other = find_node(h, core->peers[index].node);
         if (other >= WORLD_NODES_MAX)
             continue; /* that node has ended, and is still a peer */
@@ -638,7 +636,7 @@ void hosts_check_presence(hosts *h, unsigned node) {
 
 void hosts_check_interest(hosts *h, unsigned node) {
     uint64_t loops;
-    uint64_t peers;
+    wsf_peers peers;
     const wsf_interest *interest = &world_core(h->world, node)->interest;
     uint32_t count = 0;
     for (unsigned kind = WSFAN_CHAT; kind <= WSFAN_USER; kind++)

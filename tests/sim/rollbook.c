@@ -111,7 +111,7 @@ static bool must_know(const rollbook *r, const wsf_core *core, const wsf_core *o
         return false;
     unsigned index = (unsigned)(to - other->peers);
     return other->presence.peer_queues[index].count == 0 &&
-           (other->presence.peers_anew >> index & 1) == 0 &&
+           !wsf_peers_has(other->presence.peers_anew, index) &&
            from->presence.known > wsf_interest_told(&core->interest, hash_of(r, chat));
 }
 

@@ -174,7 +174,7 @@ static void check_pair(sim *s, unsigned i, unsigned j) {
         return;
     }
     unsigned index = (unsigned)(back - to->peers);
-    bool whole = (to->complete >> index & 1) != 0;
+    bool whole = wsf_peers_has(to->complete, index);
     if (whole && to->interest.peer_digests[index] != from->interest.local_digest)
         ledger_violation(s->ledger, "%s has another idea of %s's interest", to->name, from->name);
     if (!whole && to->interest.remote_count <= to->config.remote_chats_count_max / 2)
@@ -282,7 +282,7 @@ static bool knows_interest(const wsf_core *core) {
     bool whole = true;
     for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
         whole = whole && (core->peers[p].node == 0 || core->peers[p].state != WSFAN_PEER_UP ||
-                          (core->complete >> p & 1) != 0);
+                          wsf_peers_has(core->complete, p));
     return whole || core->interest.remote_count > core->config.remote_chats_count_max / 2;
 }
 

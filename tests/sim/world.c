@@ -967,7 +967,7 @@ static bool all_linked(const world *w, bool whole) {
         unsigned ready = 0;
         for (unsigned p = 0; core != NULL && p < WSF_PEERS_MAX; p++)
             ready += core->peers[p].node != 0 && core->peers[p].state == WSFAN_PEER_UP &&
-                     (!whole || (core->complete >> p & 1) != 0);
+                     (!whole || wsf_peers_has(core->complete, p));
         if (core != NULL && ready != alive - 1)
             return false;
     }

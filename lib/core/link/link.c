@@ -112,7 +112,7 @@ static void note_latest(wsf_link *link, uint64_t slot, uint32_t older) {
 
 static void note_lost(wsf_link *link, wsfan_message *message) {
     if (message->receipt != NULL)
-        message->receipt->lost |= UINT64_C(1) << link->peer;
+        wsf_peers_add(&message->receipt->lost, link->peer);
 }
 
 static void drop_first_queued(wsf_link *link) {
@@ -218,7 +218,7 @@ bool wsf_link_has_room(const wsf_link *link, size_t frame_size) {
 void wsf_link_note_sent(const wsf_link *link, const wsfan_message *message, uint64_t number) {
     if (message->receipt == NULL)
         return;
-    message->receipt->sent |= UINT64_C(1) << link->peer;
+    wsf_peers_add(&message->receipt->sent, link->peer);
     message->receipt->numbers[link->peer] = number;
 }
 

@@ -40,7 +40,7 @@ typedef struct {
 
 typedef struct {
     wsf_link_limits limits;
-    unsigned peer; /* its bit in receipts */
+    unsigned peer; /* in receipts */
 
     /* Outgoing. Frames acked+1 .. next-1 are in `sent`. */
     uint64_t epoch;

@@ -146,27 +146,24 @@ static void count_lost(wsf_core *core, wsf_peer *peer, wsfan_drop reason, uint64
 /* A queue that fills while its peer keeps acknowledging means that we publish faster than it can
  * take: publishing waits. A peer that has stalled is not waited for; its queue drops the oldest. */
 static void judge_congestion(wsf_core *core, wsf_peer *peer, wsf_now now) {
-    uint64_t bit = wsf_peer_bit(core, peer);
     bool keeps_up = peer->reachable && now.ms - peer->progress_ms < WSF_STALL_MS;
-    if (keeps_up && wsf_link_crowded(&peer->link))
-        core->congested |= bit;
-    else
-        core->congested &= ~bit;
+    wsf_peers_put(&core->congested, wsf_peer_index(core, peer),
+                  keeps_up && wsf_link_crowded(&peer->link));
 }
 
 void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
                         wsf_sender_entry *entry, wsf_now now) {
     if (peer->link.queue.count == 0 && peer->link.sent.count == 0)
         peer->progress_ms = now.ms;
-    uint64_t bit = wsf_peer_bit(core, peer);
+    unsigned index = wsf_peer_index(core, peer);
     if (message->receipt != NULL) {
-        message->receipt->addressed |= bit;
-        message->receipt->nodes[wsf_peer_index(core, peer)] = peer->node;
+        wsf_peers_add(&message->receipt->addressed, index);
+        message->receipt->nodes[index] = peer->node;
     }
     if (WSF_FRAME_HEAD_BOUND + wsf_message_bound(message) > peer->frame_size_max) {
         peer->link.lost_too_big++;
         if (message->receipt != NULL)
-            message->receipt->lost |= bit;
+            wsf_peers_add(&message->receipt->lost, index);
         count_lost(core, peer, WSFAN_DROP_TOO_BIG, 1);
         return;
     }
@@ -181,7 +178,7 @@ void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
         count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_handshake_cut(core, peer));
         peer->link.lost++;
         if (message->receipt != NULL)
-            message->receipt->lost |= bit;
+            wsf_peers_add(&message->receipt->lost, index);
         count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, 1);
         return;
     }
@@ -296,7 +293,7 @@ static bool heartbeat_due(const wsf_core *core, const wsf_peer *peer, wsf_now no
 
 void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
     if (!peer->linked || !peer->reachable) {
-        core->congested &= ~wsf_peer_bit(core, peer);
+        wsf_peers_remove(&core->congested, wsf_peer_index(core, peer));
         return;
     }
     tell_anew(core, peer, now);
@@ -323,7 +320,8 @@ uint64_t wsf_sender_deadline(const wsf_core *core, const wsf_peer *peer) {
     if (!peer->linked || !peer->reachable)
         return UINT64_MAX;
     uint64_t at = peer->spoken_ms + core->config.heartbeat_ms;
-    if ((core->congested & wsf_peer_bit(core, peer)) != 0 && peer->progress_ms + WSF_STALL_MS < at)
+    if (wsf_peers_has(core->congested, wsf_peer_index(core, peer)) &&
+        peer->progress_ms + WSF_STALL_MS < at)
         at = peer->progress_ms + WSF_STALL_MS;
     if (!wsf_link_complete(&peer->link) && peer->nack_ms < at)
         at = peer->nack_ms;

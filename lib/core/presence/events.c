@@ -28,7 +28,7 @@ static size_t places_of(const wsf_presence *p, const wsf_presence_member *m, con
         places[count++] = (wsfan_place){ self, m->own_sessions, metadata_of(m->own) };
     for (uint32_t r = m->rows; r != WSF_TABLE_NONE && count < PLACES_MAX; r = p->rows[r].next) {
         const wsf_presence_held *row = &p->rows[r];
-        if ((p->peers_away >> row->peer & 1) == 0)
+        if (!wsf_peers_has(p->peers_away, row->peer))
             places[count++] = (wsfan_place){ nodes[row->peer],
                                              row->sessions,
                                              { row->metadata, row->metadata_size } };

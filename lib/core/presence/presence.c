@@ -55,9 +55,9 @@ static bool enqueue(wsf_presence *p, wsf_deque *queue, uint32_t value) {
 
 static void owe_peer(wsf_presence *p, uint32_t i, unsigned peer) {
     wsf_presence_member *m = &p->members[i];
-    if ((m->peers_owed & bit(peer)) == 0 && (p->peers_wait & bit(peer)) == 0 &&
+    if (!wsf_peers_has(m->peers_owed, peer) && !wsf_peers_has(p->peers_wait, peer) &&
         enqueue(p, &p->peer_queues[peer], i))
-        m->peers_owed |= bit(peer);
+        wsf_peers_add(&m->peers_owed, peer);
 }
 
 static void owe_loop(wsf_presence *p, uint32_t i, unsigned loop) {
@@ -80,10 +80,8 @@ static void owe_chat(wsf_presence *p, uint32_t c, uint64_t loops) {
 static void tell_peers(wsf_presence *p, uint32_t i, uint64_t digest_change) {
     wsf_presence_chat *chat = &p->chats[p->members[i].chat];
     chat->own_digest += digest_change;
-    uint64_t peers = chat->wanted;
-    for (unsigned peer = 0; peers != 0; peer++, peers >>= 1) {
-        if ((peers & 1) == 0)
-            continue;
+    wsf_peers peers = chat->wanted;
+    for (unsigned peer; (peer = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;) {
         p->told_digests[peer] += digest_change;
         owe_peer(p, i, peer);
     }
@@ -430,7 +428,7 @@ static void remove_row(wsf_presence *p, uint32_t *link) {
     uint32_t i = row->member;
     uint32_t before = p->members[i].sessions;
     p->peer_digests[peer] -= row_digest(p, row);
-    if ((p->peers_away & bit(row->peer)) == 0)
+    if (!wsf_peers_has(p->peers_away, row->peer))
         p->members[i].sessions -= row->sessions;
     *link = row->next;
     wsf_free(row->metadata);
@@ -498,7 +496,7 @@ int wsf_presence_put(wsf_presence *p, unsigned peer, const wsf_presence_row *row
     wsf_presence_held *held = &p->rows[r];
     uint32_t before = p->members[i].sessions;
     p->peer_digests[peer] -= row_digest(p, held);
-    if ((p->peers_away & bit(peer)) == 0)
+    if (!wsf_peers_has(p->peers_away, peer))
         p->members[i].sessions += row->sessions - held->sessions;
     wsf_free(held->metadata);
     held->sessions = row->sessions;
@@ -516,9 +514,9 @@ void wsf_presence_forget_rows(wsf_presence *p, unsigned peer) {
 }
 
 void wsf_presence_set_away(wsf_presence *p, unsigned peer, bool away) {
-    if (away == ((p->peers_away & bit(peer)) != 0))
+    if (away == wsf_peers_has(p->peers_away, peer))
         return;
-    p->peers_away ^= bit(peer);
+    wsf_peers_put(&p->peers_away, peer, away);
     for (uint32_t r = 0; r < p->rows_used; r++) {
         if (!p->rows[r].used || p->rows[r].peer != peer)
             continue;
@@ -555,16 +553,16 @@ void wsf_presence_want(wsf_presence *p, unsigned peer, uint64_t chat_hash) {
     uint32_t c = wsf_presence_store_find_chat(p, chat_hash);
     if (c == WSF_TABLE_NONE)
         return;
-    if ((p->chats[c].wanted & bit(peer)) == 0)
+    if (!wsf_peers_has(p->chats[c].wanted, peer))
         p->told_digests[peer] += p->chats[c].own_digest;
-    p->chats[c].wanted |= bit(peer);
+    wsf_peers_add(&p->chats[c].wanted, peer);
     owe_own_rows(p, c, peer);
 }
 
 static void unwant(wsf_presence *p, unsigned peer, uint32_t c) {
-    if ((p->chats[c].wanted & bit(peer)) != 0)
+    if (wsf_peers_has(p->chats[c].wanted, peer))
         p->told_digests[peer] -= p->chats[c].own_digest;
-    p->chats[c].wanted &= ~bit(peer);
+    wsf_peers_remove(&p->chats[c].wanted, peer);
 }
 
 void wsf_presence_unwant(wsf_presence *p, unsigned peer, uint64_t chat_hash) {
@@ -583,21 +581,21 @@ void wsf_presence_unwant_all(wsf_presence *p, unsigned peer) {
         if (p->chats[c].used)
             unwant(p, peer, c);
     clear_queue(p, peer);
-    p->peers_anew &= ~bit(peer);
-    p->peers_wait &= ~bit(peer);
+    wsf_peers_remove(&p->peers_anew, peer);
+    wsf_peers_remove(&p->peers_wait, peer);
 }
 
 void wsf_presence_tell_anew(wsf_presence *p, unsigned peer) {
     clear_queue(p, peer);
-    p->peers_anew |= bit(peer);
-    p->peers_wait |= bit(peer);
+    wsf_peers_add(&p->peers_anew, peer);
+    wsf_peers_add(&p->peers_wait, peer);
 }
 
 uint32_t wsf_presence_owed(wsf_presence *p, unsigned peer) {
-    if ((p->peers_wait & bit(peer)) != 0) { /* it has room now, or nobody would ask */
-        p->peers_wait &= ~bit(peer);
+    if (wsf_peers_has(p->peers_wait, peer)) { /* it has room now, or nobody would ask */
+        wsf_peers_remove(&p->peers_wait, peer);
         for (uint32_t c = 0; c < p->chats_used; c++)
-            if (p->chats[c].used && (p->chats[c].wanted & bit(peer)) != 0)
+            if (p->chats[c].used && wsf_peers_has(p->chats[c].wanted, peer))
                 owe_own_rows(p, c, peer);
     }
     wsf_presence_row row;
@@ -609,7 +607,7 @@ uint32_t wsf_presence_owed(wsf_presence *p, unsigned peer) {
 bool wsf_presence_owed_row(const wsf_presence *p, unsigned peer, uint32_t i,
                            wsf_presence_row *row) {
     const wsf_presence_member *m = &p->members[*(uint32_t *)wsf_deque_at(&p->peer_queues[peer], i)];
-    if ((m->peers_owed & bit(peer)) == 0 || (p->chats[m->chat].wanted & bit(peer)) == 0)
+    if (!wsf_peers_has(m->peers_owed, peer) || !wsf_peers_has(p->chats[m->chat].wanted, peer))
         return false;
     *row = (wsf_presence_row){ .chat_hash = p->chats[m->chat].hash,
                                .sessions = m->own_sessions,
@@ -624,9 +622,9 @@ void wsf_presence_sent(wsf_presence *p, unsigned peer, uint32_t count) {
     for (; count > 0; count--) {
         uint32_t i = *(uint32_t *)wsf_deque_at(&p->peer_queues[peer], 0);
         wsf_deque_pop_front(&p->peer_queues[peer]);
-        if ((p->members[i].peers_owed & bit(peer)) == 0)
+        if (!wsf_peers_has(p->members[i].peers_owed, peer))
             continue;
-        p->members[i].peers_owed &= ~bit(peer);
+        wsf_peers_remove(&p->members[i].peers_owed, peer);
         wsf_presence_store_settle(p, i);
     }
 }

@@ -92,7 +92,7 @@ const wsf_presence_chat *wsf_presence_store_find(const wsf_presence *p, uint64_t
     return i != WSF_TABLE_NONE ? &p->chats[i] : NULL;
 }
 
-int wsf_presence_store_open_chat(wsf_presence *p, uint64_t hash, uint64_t wanted) {
+int wsf_presence_store_open_chat(wsf_presence *p, uint64_t hash, wsf_peers wanted) {
     if (wsf_presence_store_find_chat(p, hash) != WSF_TABLE_NONE)
         return WSFAN_OK;
     bool reused = p->chats_free != WSF_TABLE_NONE;
@@ -177,7 +177,8 @@ bool wsf_presence_store_gone(const wsf_presence_member *m) {
 
 void wsf_presence_store_settle(wsf_presence *p, uint32_t i) {
     wsf_presence_member *m = &p->members[i];
-    if (!m->used || !wsf_presence_store_gone(m) || m->peers_owed != 0 || m->loops_owed != 0)
+    if (!m->used || !wsf_presence_store_gone(m) || !wsf_peers_is_empty(m->peers_owed) ||
+        m->loops_owed != 0)
         return;
     uint32_t c = m->chat;
     wsf_table_remove(&p->member_index, wsf_presence_store_mix(p->chats[c].hash, m->hash), i);

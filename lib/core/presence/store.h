@@ -6,7 +6,7 @@
 #include <wsfan/wsfan.h>
 
 #include "base/deque.h"
-#include "base/limits.h"
+#include "base/peers.h"
 #include "base/queue.h"
 #include "base/table.h"
 
@@ -43,13 +43,14 @@ typedef struct {
     bool used;
     uint8_t *metadata;
 } wsf_presence_held;
+_Static_assert(WSF_PEERS_MAX <= UINT8_MAX + 1, "a row's peer is a byte");
 
 /* A user in a chat, wherever its sessions are. */
 typedef struct {
     uint64_t hash; /* of the user */
     uint8_t *name;
     wsf_presence_session *own; /* newest first */
-    uint64_t peers_owed;       /* bits: in the queue of that peer */
+    wsf_peers peers_owed;      /* it is in the queues of these */
     uint64_t loops_owed;
     uint64_t loops_told; /* bits: the loop thinks it is there */
     uint64_t
@@ -69,7 +70,7 @@ typedef struct {
 typedef struct {
     uint64_t hash;
     uint8_t *name;       /* NULL: no loop has told it yet, so none is to be told of it */
-    uint64_t wanted;     /* bits of peers that are told of our rows */
+    wsf_peers wanted;    /* peers that are told of our rows */
     uint64_t loops;      /* bits of loops that are told of everyone's */
     uint64_t notify;     /* of these, to be told of the chat as such, */
     uint64_t anew;       /* and to forget what they were told before */
@@ -119,10 +120,10 @@ typedef struct {
     uint32_t peer_rows[WSF_PEERS_MAX];    /* that we hold of each */
     uint64_t peer_digests[WSF_PEERS_MAX]; /* of these */
     uint64_t told_digests[WSF_PEERS_MAX]; /* of what each is to hold of us */
-    uint64_t peers_away;
-    uint64_t peers_anew; /* bits: are to forget our rows before they are told more, */
-    uint64_t peers_wait; /* and have fallen so far behind that nothing is queued for them */
-    uint64_t failures;   /* changes that found no memory */
+    wsf_peers peers_away;
+    wsf_peers peers_anew; /* are to forget our rows before they are told more, */
+    wsf_peers peers_wait; /* and have fallen so far behind that nothing is queued for them */
+    uint64_t failures;    /* changes that found no memory */
     wsf_presence_session *unnoted;
 } wsf_presence;
 
@@ -139,7 +140,7 @@ uint32_t wsf_presence_store_find_member(const wsf_presence *presence, uint32_t c
                                         uint64_t user_hash);
 
 /* Makes a chat known; wanted as in wsf_presence_chat. WSFAN_OK, or WSFAN_ENOMEM. */
-int wsf_presence_store_open_chat(wsf_presence *presence, uint64_t chat_hash, uint64_t wanted);
+int wsf_presence_store_open_chat(wsf_presence *presence, uint64_t chat_hash, wsf_peers wanted);
 void wsf_presence_store_close_chat(wsf_presence *presence, uint32_t chat); /* if nothing keeps it */
 
 /* A member without a session; settle: ends it if nothing keeps it, and its chat likewise. */

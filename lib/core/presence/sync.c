@@ -16,11 +16,11 @@ enum { EVENTS_OUT_MAX = WSF_SIZE(4, 1) };
 
 enum { ROWS_BYTES = 32 * 1024 }; /* in one frame, so that messages have a share of it */
 
-static uint64_t wanted_by(const wsf_core *core, uint64_t hash) {
+static wsf_peers wanted_by(const wsf_core *core, uint64_t hash) {
     uint64_t loops;
-    uint64_t peers;
+    wsf_peers peers;
     wsf_interest_find(&core->interest, hash, &loops, &peers);
-    return peers & core->sync.askers;
+    return wsf_peers_intersection(peers, core->sync.askers);
 }
 
 /* ------------------------------------------------------------------------------- our own sessions */
@@ -72,12 +72,12 @@ void wsf_presence_sync_forget_loop(wsf_core *core, unsigned loop) {
 
 /* --------------------------------------------------------------------------------------- peers */
 
-static void begin_to_ask(wsf_core *core, wsf_peer *peer) {
-    core->sync.askers |= wsf_peer_bit(core, peer);
+static void begin_to_ask(wsf_core *core, unsigned index) {
+    wsf_peers_add(&core->sync.askers, index);
     for (uint32_t c = 0; c < core->presence.chats_used; c++) {
         const wsf_presence_chat *chat = &core->presence.chats[c];
-        if (chat->used && (wanted_by(core, chat->hash) & wsf_peer_bit(core, peer)) != 0)
-            wsf_presence_want(&core->presence, wsf_peer_index(core, peer), chat->hash);
+        if (chat->used && wsf_peers_has(wanted_by(core, chat->hash), index))
+            wsf_presence_want(&core->presence, index, chat->hash);
     }
 }
 
@@ -88,17 +88,16 @@ void wsf_presence_sync_take_interest(wsf_core *core, wsf_peer *peer, const wsf_e
     if ((entry->interest.flags & WSF_SNAPSHOT_BEGIN) != 0) {
         wsf_presence_unwant_all(&core->presence, index);
         peer->presence.heard = 0;
-        if ((core->sync.askers & wsf_peer_bit(core, peer)) !=
-            0) /* what ended is not told any more */
+        if (wsf_peers_has(core->sync.askers, index)) /* what ended is not told any more */
             wsf_presence_tell_anew(&core->presence, index);
     }
-    if ((core->sync.askers & wsf_peer_bit(core, peer)) != 0) {
+    if (wsf_peers_has(core->sync.askers, index)) {
         for (size_t i = 0; i < entry->interest.adds.size; i += 8)
             wsf_presence_want(&core->presence, index, wsf_get_u64(adds + i));
         for (size_t i = 0; i < entry->interest.removes.size; i += 8)
             wsf_presence_unwant(&core->presence, index, wsf_get_u64(removes + i));
     } else if (entry->interest.has_serial) {
-        begin_to_ask(core, peer);
+        begin_to_ask(core, index);
     }
     if (entry->interest.has_serial) {
         peer->presence.heard = entry->interest.serial + 1;
@@ -184,7 +183,7 @@ static void unlink(wsf_core *core, wsf_peer *peer) {
     wsf_presence_unwant_all(&core->presence, index);
     wsf_presence_forget_rows(&core->presence, index);
     wsf_presence_set_away(&core->presence, index, false);
-    core->sync.askers &= ~wsf_peer_bit(core, peer);
+    wsf_peers_remove(&core->sync.askers, index);
     peer->presence.heard = peer->presence.known = peer->presence.anew = 0;
     peer->presence.asked = peer->presence.say = false;
     peer->presence.overflow = peer->presence.refused = false;
@@ -196,11 +195,10 @@ static void set_down(wsf_core *core, const wsf_peer *peer, bool down) {
 
 static bool sum_of(const wsf_core *core, const wsf_peer *peer, wsf_presence_sum *sum) {
     unsigned index = wsf_peer_index(core, peer);
-    uint64_t bit = wsf_peer_bit(core, peer);
     const wsf_presence *presence = &core->presence;
-    if ((core->sync.askers & bit) == 0 || (core->complete & bit) == 0 ||
+    if (!wsf_peers_has(core->sync.askers, index) || !wsf_peers_has(core->complete, index) ||
         peer->presence.heard == 0 || presence->peer_queues[index].count > 0 ||
-        (presence->peers_anew & bit) != 0 || is_lame(core))
+        wsf_peers_has(presence->peers_anew, index) || is_lame(core))
         return false;
     *sum = (wsf_presence_sum){ peer->link.next - 1, peer->presence.heard,
                                presence->told_digests[index] };
@@ -214,16 +212,16 @@ static bool lives(const wsf_peer *peer) {
 }
 
 /* Whether the peer may have rows of the chat that it has not told us on this link. */
-static bool untold(const wsf_core *core, const wsf_peer *peer, uint64_t interested,
+static bool untold(const wsf_core *core, const wsf_peer *peer, wsf_peers interested,
                    uint64_t serial) {
-    uint64_t bit = wsf_peer_bit(core, peer);
-    if ((interested & bit) == 0)
-        return (core->complete & bit) == 0;
+    unsigned index = wsf_peer_index(core, peer);
+    if (!wsf_peers_has(interested, index))
+        return !wsf_peers_has(core->complete, index);
     return serial == UINT64_MAX || peer->presence.known <= serial;
 }
 
 /* Whether what we hold of the chat lacks the peer's part, or may lack it. */
-static bool lacks(const wsf_core *core, const wsf_peer *peer, uint64_t interested,
+static bool lacks(const wsf_core *core, const wsf_peer *peer, wsf_peers interested,
                   uint64_t serial) {
     if (!lives(peer))
         return false;
@@ -237,7 +235,7 @@ static bool is_in_doubt(void *user, uint64_t hash) {
     const wsf_core *core = user;
     uint64_t serial = wsf_interest_told(&core->interest, hash);
     uint64_t loops;
-    uint64_t peers;
+    wsf_peers peers;
     if (serial == UINT64_MAX)
         return false; /* nobody here is told */
     wsf_interest_find(&core->interest, hash, &loops, &peers);
@@ -251,12 +249,13 @@ static bool is_in_doubt(void *user, uint64_t hash) {
 }
 
 void wsf_presence_sync_count(const wsf_core *core, uint64_t hash, wsfan_count *count) {
+    _Static_assert(sizeof count->missing >= WSF_PEERS_MAX * sizeof *count->missing, "all fit");
     const wsf_presence_chat *chat = wsf_presence_store_find(&core->presence, hash);
     count->sessions = chat != NULL ? chat->sessions : 0;
     count->users = chat != NULL ? chat->users : 0;
     count->missing_count = 0;
     uint64_t loops;
-    uint64_t peers;
+    wsf_peers peers;
     wsf_interest_find(&core->interest, hash, &loops, &peers);
     uint64_t serial = wsf_interest_told(&core->interest, hash);
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
@@ -317,7 +316,7 @@ static void take_loose(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, w
 }
 
 static bool is_anew(const wsf_core *core, const wsf_peer *peer) {
-    return (core->presence.peers_anew & wsf_peer_bit(core, peer)) != 0;
+    return wsf_peers_has(core->presence.peers_anew, wsf_peer_index(core, peer));
 }
 
 static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
@@ -352,8 +351,9 @@ static void write(const wsf_core *core, const wsf_peer *peer, const wsf_batch *b
 }
 
 static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
-    core->presence.peers_anew &= ~wsf_peer_bit(core, peer);
-    wsf_presence_sent(&core->presence, wsf_peer_index(core, peer), batch->presence.rows_taken);
+    unsigned index = wsf_peer_index(core, peer);
+    wsf_peers_remove(&core->presence.peers_anew, index);
+    wsf_presence_sent(&core->presence, index, batch->presence.rows_taken);
 }
 
 static bool heartbeat_due(const wsf_core *core, const wsf_peer *peer) {

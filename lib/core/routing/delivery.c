@@ -2,11 +2,10 @@
  * message. Costs nothing where nobody asks. */
 #include "core/routing/delivery.h"
 
-static unsigned count_bits(uint64_t bits) {
-    unsigned count = 0;
-    for (; bits != 0; bits &= bits - 1)
-        count++;
-    return count;
+/* Peers whose part is not decided. */
+static wsf_peers open_of(const wsf_receipt *receipt) {
+    return wsf_peers_difference(wsf_peers_difference(receipt->addressed, receipt->acknowledged),
+                                receipt->lost);
 }
 
 void wsf_delivery_add(wsf_core *core, wsf_receipt *receipt, wsf_now now) {
@@ -30,37 +29,35 @@ void wsf_delivery_loops_done(wsf_core *core, wsf_receipt *receipt) {
 }
 
 void wsf_delivery_lose(wsf_core *core, const wsf_peer *peer, bool queued_too) {
-    uint64_t bit = wsf_peer_bit(core, peer);
-    for (wsf_receipt *receipt = core->delivery.head; receipt != NULL; receipt = receipt->next) {
-        uint64_t open = receipt->addressed & ~receipt->acknowledged;
-        if (!queued_too)
-            open &= receipt->sent;
-        receipt->lost |= open & bit;
-    }
+    unsigned index = wsf_peer_index(core, peer);
+    for (wsf_receipt *receipt = core->delivery.head; receipt != NULL; receipt = receipt->next)
+        if (wsf_peers_has(open_of(receipt), index) &&
+            (queued_too || wsf_peers_has(receipt->sent, index)))
+            wsf_peers_add(&receipt->lost, index);
     core->delivery.dirty = true;
 }
 
 static void look_for_acknowledgements(const wsf_core *core, wsf_receipt *receipt) {
-    uint64_t open = receipt->sent & ~receipt->acknowledged & ~receipt->lost;
-    for (unsigned i = 0; open != 0; i++, open >>= 1)
-        if ((open & 1) != 0 && core->peers[i].link.acked >= receipt->numbers[i])
-            receipt->acknowledged |= UINT64_C(1) << i;
+    wsf_peers open = wsf_peers_intersection(open_of(receipt), receipt->sent);
+    for (unsigned i; (i = wsf_peers_pop(&open)) < WSF_PEERS_MAX;)
+        if (core->peers[i].link.acked >= receipt->numbers[i])
+            wsf_peers_add(&receipt->acknowledged, i);
 }
 
 static void hand_back(wsf_core *core, wsf_receipt *receipt) {
     wsfan_result *result = &receipt->result;
-    uint64_t behind = receipt->addressed & ~receipt->acknowledged & ~receipt->lost;
+    wsf_peers behind = open_of(receipt);
+    wsf_peers missing = wsf_peers_union(behind, receipt->lost);
     result->sessions = atomic_load(&receipt->sessions);
     result->loops_behind = atomic_load(&receipt->loops_left);
-    result->peers = count_bits(receipt->addressed);
-    result->peers_acknowledged = count_bits(receipt->acknowledged);
-    result->peers_behind = count_bits(behind);
-    result->peers_lost = count_bits(receipt->lost);
+    result->peers = wsf_peers_count(receipt->addressed);
+    result->peers_acknowledged = wsf_peers_count(receipt->acknowledged);
+    result->peers_behind = wsf_peers_count(behind);
+    result->peers_lost = wsf_peers_count(receipt->lost);
     result->peers_refusing = receipt->refusing_count;
     result->missing_count = receipt->refusing_count;
-    for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
-        if (((behind | receipt->lost) >> i & 1) != 0)
-            receipt->missing[result->missing_count++] = receipt->nodes[i];
+    for (unsigned i; (i = wsf_peers_pop(&missing)) < WSF_PEERS_MAX;)
+        receipt->missing[result->missing_count++] = receipt->nodes[i];
     bool whole = result->missing_count == 0 && result->loops_behind == 0 && result->loops_lost == 0;
     result->status = whole ? WSFAN_OK : WSFAN_EPARTIAL;
     core->effects.result(core->effects.user, receipt);
@@ -76,7 +73,7 @@ void wsf_delivery_tick(wsf_core *core, wsf_now now) {
     while (*link != NULL) {
         wsf_receipt *receipt = *link;
         look_for_acknowledgements(core, receipt);
-        bool settled = (receipt->addressed & ~receipt->acknowledged & ~receipt->lost) == 0;
+        bool settled = wsf_peers_is_empty(open_of(receipt));
         if ((settled && receipt->loops_done) || now.ms >= receipt->deadline_ms) {
             *link = receipt->next;
             hand_back(core, receipt);

@@ -50,10 +50,10 @@ static wsf_interest_row *find(const wsf_interest *interest, uint64_t hash) {
 }
 
 void wsf_interest_find(const wsf_interest *interest, uint64_t hash, uint64_t *loops,
-                       uint64_t *peers) {
+                       wsf_peers *peers) {
     const wsf_interest_row *row = find(interest, hash);
     *loops = row != NULL ? row->loops : 0;
-    *peers = row != NULL ? row->peers : 0;
+    *peers = row != NULL ? row->peers : (wsf_peers){ 0 };
 }
 
 /* The newest that it may be: too new, if there were 2^32 changes since. */
@@ -103,7 +103,7 @@ static int find_or_add(wsf_interest *interest, uint64_t hash, wsf_interest_row *
 
 static void drop_if_unwanted(wsf_interest *interest, uint32_t i) {
     wsf_interest_row *row = row_at(interest, i);
-    if (row->loops != 0 || row->peers != 0)
+    if (row->loops != 0 || !wsf_peers_is_empty(row->peers))
         return;
     wsf_table_remove(&interest->index, row->hash, i);
     *row = (wsf_interest_row){ .serial = interest->rows_free };
@@ -160,33 +160,35 @@ void wsf_interest_forget_loop(wsf_interest *interest, unsigned loop) {
 
 /* The limit is on what peers announce; local rows are bounded by the loops' registries. */
 int wsf_interest_add_peer(wsf_interest *interest, uint64_t hash, unsigned peer) {
-    uint64_t bit = UINT64_C(1) << peer;
     wsf_interest_row *row = find(interest, hash);
-    if (row != NULL && (row->peers & bit) != 0)
+    /* A copy: the row is packed, so nothing may point into it. */
+    wsf_peers peers = row != NULL ? row->peers : (wsf_peers){ 0 };
+    bool first = wsf_peers_is_empty(peers);
+    if (wsf_peers_has(peers, peer))
         return WSFAN_OK;
-    if ((row == NULL || row->peers == 0) && interest->remote_count >= interest->remote_count_max)
+    if (first && interest->remote_count >= interest->remote_count_max)
         return WSFAN_ELIMIT;
     int error = find_or_add(interest, hash, &row);
     if (error != WSFAN_OK)
         return error;
-    if (row->peers == 0)
-        interest->remote_count++;
+    interest->remote_count += first;
     interest->peer_digests[peer] += hash;
-    row->peers |= bit;
+    wsf_peers_add(&peers, peer);
+    row->peers = peers;
     interest->changes++;
     return WSFAN_OK;
 }
 
 static void clear_peer(wsf_interest *interest, uint32_t i, unsigned peer) {
     wsf_interest_row *row = row_at(interest, i);
-    uint64_t bit = UINT64_C(1) << peer;
-    if ((row->peers & bit) == 0)
+    wsf_peers peers = row->peers;
+    if (!wsf_peers_has(peers, peer))
         return;
-    row->peers &= ~bit;
+    wsf_peers_remove(&peers, peer);
+    row->peers = peers;
     interest->changes++;
     interest->peer_digests[peer] -= row->hash;
-    if (row->peers == 0)
-        interest->remote_count--;
+    interest->remote_count -= wsf_peers_is_empty(peers);
     drop_if_unwanted(interest, i);
 }
 

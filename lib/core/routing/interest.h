@@ -5,12 +5,13 @@
 
 #include <stdbool.h>
 
+#include "base/peers.h"
 #include "base/table.h"
 
 typedef struct __attribute__((packed, aligned(4))) {
     uint64_t hash;  /* 0: a free row */
     uint64_t loops; /* one bit each */
-    uint64_t peers;
+    wsf_peers peers;
     uint32_t serial; /* of the last change of the local side, modulo 2^32; links the free rows */
 } wsf_interest_row;
 
@@ -24,9 +25,9 @@ typedef struct {
     uint32_t remote_count; /* rows with a peer */
     /* A peer that has a hash over it is sent everything until there is room. */
     uint32_t remote_count_max;
-    uint64_t changes;      /* of any row's bits: while it stays, so does what was found */
+    uint64_t changes;      /* of any row's loops or peers: while it stays, so does what was found */
     uint64_t local_digest; /* sum of the hashes with a loop; the same set, the same digest */
-    uint64_t peer_digests[64];
+    uint64_t peer_digests[WSF_PEERS_MAX];
     wsf_table index;
     uint64_t *log;         /* hashes; entry s stands at s modulo its capacity */
     uint32_t log_capacity; /* a link that has not read what is overwritten tells a new snapshot */
@@ -38,9 +39,9 @@ int wsf_interest_init(wsf_interest *interest, uint32_t remote_count_max, uint32_
                       uint64_t seed);
 void wsf_interest_destroy(wsf_interest *interest);
 
-/* The bits of a hash; both 0 when nobody wants it. */
+/* Who wants a hash: loops, as bits, and peers; none of either when nobody does. */
 void wsf_interest_find(const wsf_interest *interest, uint64_t hash, uint64_t *loops,
-                       uint64_t *peers);
+                       wsf_peers *peers);
 
 /* The log entry that told of a hash with a loop; UINT64_MAX: there is none. */
 uint64_t wsf_interest_told(const wsf_interest *interest, uint64_t hash);

@@ -114,7 +114,7 @@ static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
     message->id = (wsfan_message_id){ entry->message.clock, peer->node };
     core->repeats = message == core->pool.last && message->slot == 0;
     if (!repeated) { /* else nothing has changed in between */
-        uint64_t peers;
+        wsf_peers peers;
         wsf_router_find(core, message, &core->repeats_loops, &peers);
     }
     if (core->repeats_loops == 0)

@@ -12,7 +12,7 @@ static bool is_last(const wsf_last_route *last, const wsfan_message *message,
 }
 
 static void find_row(wsf_core *core, wsfan_message *message, wsf_message_target *target,
-                     uint64_t *loops, uint64_t *peers) {
+                     uint64_t *loops, wsf_peers *peers) {
     wsf_last_route *last = &core->last_route;
     if (!is_last(last, message, target)) {
         wsfan_target named = wsf_message_target_of(message, target);
@@ -38,9 +38,10 @@ static void find_row(wsf_core *core, wsfan_message *message, wsf_message_target 
 
 /* The one node that has a session, or is named itself. */
 static void find_node(const wsf_core *core, const wsfan_message *message, uint32_t i,
-                      uint64_t *loops, uint64_t *peers) {
+                      uint64_t *loops, wsf_peers *peers) {
     uint64_t node = message->targets[i].hash;
-    *loops = *peers = 0;
+    *loops = 0;
+    *peers = (wsf_peers){ 0 };
     if (node == core->config.node) {
         wsfan_address address = { 0, 0 };
         wsfan_address_parse(&address, wsfan_message_target(message, i).name);
@@ -50,18 +51,19 @@ static void find_node(const wsf_core *core, const wsfan_message *message, uint32
     }
     for (unsigned p = 0; p < core->config.peers_count_max; p++)
         if (core->peers[p].node == node)
-            *peers = UINT64_C(1) << p;
+            wsf_peers_add(peers, p);
 }
 
-/* doubtful: peers that may have somebody in any chat, whatever we know. */
-static void find(wsf_core *core, wsfan_message *message, uint64_t doubtful, uint64_t *loops,
-                 uint64_t *peers) {
+/* known: peers that a message may be for; doubtful: those of them that may have somebody in any chat. */
+static void find(wsf_core *core, wsfan_message *message, wsf_peers known, wsf_peers doubtful,
+                 uint64_t *loops, wsf_peers *peers) {
     uint64_t not_loops = 0;
-    uint64_t not_peers = 0;
-    *loops = *peers = 0;
+    wsf_peers not_peers = { 0 };
+    *loops = 0;
+    *peers = (wsf_peers){ 0 };
     for (uint32_t i = 0; i < message->targets_count; i++) {
         uint64_t more_loops = UINT64_MAX;
-        uint64_t more_peers = UINT64_MAX;
+        wsf_peers more_peers = known;
         wsfan_target_kind kind = (wsfan_target_kind)message->targets[i].kind;
         if (kind != WSFAN_CHAT && kind != WSFAN_USER) /* for these there may be a shorter way */
             wsf_message_know(message, i, &core->key);
@@ -71,7 +73,7 @@ static void find(wsf_core *core, wsfan_message *message, uint64_t doubtful, uint
         case WSFAN_CHAT:
         case WSFAN_USER:
             find_row(core, message, &message->targets[i], &more_loops, &more_peers);
-            more_peers |= doubtful;
+            more_peers = wsf_peers_union(more_peers, doubtful);
             break;
         case WSFAN_SESSION:
         case WSFAN_NODE:
@@ -80,38 +82,37 @@ static void find(wsf_core *core, wsfan_message *message, uint64_t doubtful, uint
         case WSFAN_NOT_NODE:
             find_node(core, message, i, &more_loops, &more_peers);
             not_loops |= more_loops;
-            not_peers |= more_peers;
+            not_peers = wsf_peers_union(not_peers, more_peers);
             continue;
         default: /* those leave out sessions; whether all of a node's, it must say itself */
             continue;
         }
         *loops |= more_loops;
-        *peers |= more_peers;
+        *peers = wsf_peers_union(*peers, more_peers);
     }
     *loops &= core->loops & ~not_loops;
-    *peers &= ~not_peers;
+    *peers = wsf_peers_intersection(wsf_peers_difference(*peers, not_peers), known);
 }
 
-void wsf_router_find(wsf_core *core, wsfan_message *message, uint64_t *loops, uint64_t *peers) {
-    find(core, message, ~core->complete, loops, peers);
-    *peers &= core->linked &
-              ~core->status.publishers; /* they have no session that it could be for */
+void wsf_router_find(wsf_core *core, wsfan_message *message, uint64_t *loops, wsf_peers *peers) {
+    /* Publishers have no session that it could be for. */
+    wsf_peers known = wsf_peers_difference(core->linked, core->status.publishers);
+    find(core, message, known, wsf_peers_difference(known, core->complete), loops, peers);
 }
 
 void wsf_router_find_known(wsf_core *core, wsfan_message *message, uint64_t *loops,
-                           uint64_t *peers) {
-    uint64_t known = 0;
-    uint64_t doubtful = ~core->complete;
+                           wsf_peers *peers) {
+    wsf_peers known = { 0 };
+    wsf_peers doubtful = { 0 };
     for (unsigned p = 0; p < core->config.peers_count_max; p++) {
         if (core->peers[p].node == 0 || core->peers[p].state == 0)
             continue; /* one that never had a link is none yet */
-        known |= UINT64_C(1) << p;
+        wsf_peers_add(&known, p);
         /* Joins there may have been completed without us. */
-        if (core->peers[p].state != WSFAN_PEER_UP)
-            doubtful |= UINT64_C(1) << p;
+        if (core->peers[p].state != WSFAN_PEER_UP || !wsf_peers_has(core->complete, p))
+            wsf_peers_add(&doubtful, p);
     }
-    find(core, message, doubtful, loops, peers);
-    *peers &= known;
+    find(core, message, known, doubtful, loops, peers);
 }
 
 /* What a node without a link wants is not known. */

@@ -4,13 +4,13 @@
 
 #include "core/state.h"
 
-/* The loops and the peers that a message is for, as bits. */
-void wsf_router_find(wsf_core *core, wsfan_message *message, uint64_t *loops, uint64_t *peers);
+/* The loops (as bits) and the peers that a message is for. */
+void wsf_router_find(wsf_core *core, wsfan_message *message, uint64_t *loops, wsf_peers *peers);
 
 /* The same for those who must not be left out: also every peer that is not up, with a link or without,
  * as what it told us of its chats may be old. */
 void wsf_router_find_known(wsf_core *core, wsfan_message *message, uint64_t *loops,
-                           uint64_t *peers);
+                           wsf_peers *peers);
 
 /* Of `count` nodes without a link keeps those that the message may be for, and returns how many. */
 uint32_t wsf_router_keep(const wsfan_message *message, uint64_t *nodes, uint32_t count);

@@ -16,7 +16,7 @@ static void plan_deltas(const wsf_core *core, wsf_batch *batch) {
            batch->subscription.removes_count < HASHES_COUNT_MAX) {
         uint64_t hash = wsf_interest_log_at(interest, ++batch->subscription.log_serial);
         uint64_t loops;
-        uint64_t peers;
+        wsf_peers peers;
         /* What holds now, not what held then: a later entry of the same hash says the same. */
         wsf_interest_find(interest, hash, &loops, &peers);
         if (loops != 0)
@@ -116,7 +116,7 @@ static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buf
     const uint8_t *removes = entry->interest.removes.data;
     if ((entry->interest.flags & WSF_SNAPSHOT_BEGIN) != 0) {
         wsf_interest_forget_peer(&core->interest, index);
-        core->complete &= ~wsf_peer_bit(core, peer);
+        wsf_peers_remove(&core->complete, index);
         peer->subscription.overflow = false;
     }
     for (size_t i = 0; i < entry->interest.adds.size; i += 8) {
@@ -128,10 +128,8 @@ static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buf
     }
     for (size_t i = 0; i < entry->interest.removes.size; i += 8)
         wsf_interest_remove_peer(&core->interest, wsf_get_u64(removes + i), index);
-    if ((entry->interest.flags & WSF_SNAPSHOT_END) != 0)
-        core->complete |= wsf_peer_bit(core, peer);
-    if (peer->subscription.overflow)
-        core->complete &= ~wsf_peer_bit(core, peer);
+    if (peer->subscription.overflow || (entry->interest.flags & WSF_SNAPSHOT_END) != 0)
+        wsf_peers_put(&core->complete, index, !peer->subscription.overflow);
     wsf_presence_sync_take_interest(core, peer, entry);
     peer->ack_ms = 0; /* a join waits for this acknowledgement */
     return true;
@@ -141,8 +139,9 @@ static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buf
  * we hold of its interest is what it has, or something went wrong that nobody noticed. A RESYNC may be lost:
  * the interest stays incomplete, so the next heartbeat is reason enough for another one. */
 static void compare(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
-    uint64_t digest = core->interest.peer_digests[wsf_peer_index(core, peer)];
-    bool complete = (core->complete & wsf_peer_bit(core, peer)) != 0;
+    unsigned index = wsf_peer_index(core, peer);
+    uint64_t digest = core->interest.peer_digests[index];
+    bool complete = wsf_peers_has(core->complete, index);
     bool told_all = entry->heartbeat.has_digest &&
                     entry->heartbeat.newest == peer->link.in_expected - 1;
     if (peer->subscription.overflow) {
@@ -156,14 +155,14 @@ static void compare(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_
     peer->subscription.overflow = false;
     peer->stats.interest_mended += complete;
     if (complete)
-        peer->link.lost_unknown = true; /* it may have lacked what went to others until now */
-    core->complete &= ~wsf_peer_bit(core, peer); /* until it has told us, it is sent everything */
+        peer->link.lost_unknown = true;       /* it may have lacked what went to others until now */
+    wsf_peers_remove(&core->complete, index); /* until it has told us, it is sent everything */
     wsf_sender_ask_again(core, peer, WSF_RESYNC, now);
 }
 
 /* Until it has our snapshot it sends us everything, so what is in the log so far is known. */
 static void link(wsf_core *core, wsf_peer *peer) {
-    core->complete &= ~wsf_peer_bit(core, peer);
+    wsf_peers_remove(&core->complete, wsf_peer_index(core, peer));
     restart(core, peer);
     peer->subscription.log_serial = core->interest.serial;
     peer->subscription.serial_acked = core->interest.serial;
@@ -172,7 +171,7 @@ static void link(wsf_core *core, wsf_peer *peer) {
 }
 
 static void unlink(wsf_core *core, wsf_peer *peer) {
-    core->complete &= ~wsf_peer_bit(core, peer);
+    wsf_peers_remove(&core->complete, wsf_peer_index(core, peer));
     wsf_interest_forget_peer(&core->interest, wsf_peer_index(core, peer));
 }
 

@@ -221,14 +221,12 @@ static void note_strangers(const wsf_core *core, wsf_request *request) {
 
 void wsf_rpc_server_ask(wsf_core *core, wsf_request *request, wsf_now now) {
     uint64_t loops;
-    uint64_t peers;
+    wsf_peers peers;
     wsf_buffer *entry = NULL;
     request->id = ++core->rpc.request_ids;
     wsf_router_find_known(core, request->message, &loops, &peers);
-    for (unsigned i = 0; peers != 0; i++, peers >>= 1) {
+    for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;) {
         wsf_peer *peer = &core->peers[i];
-        if ((peers & 1) == 0)
-            continue;
         int status = WSFAN_ESILENT;
         if (wsf_peer_live(peer)) {
             if (entry == NULL)
@@ -298,7 +296,7 @@ static void take_request(wsf_core *core, const wsf_peer *peer, const wsf_entry *
         give_status(core, r.asker, r.id, WSFAN_ENOMEM);
         return;
     }
-    uint64_t peers;
+    wsf_peers peers;
     wsf_router_find_known(core, r.message, &r.loops, &peers);
     begin(core, &r, now);
     wsfan_message_unref(r.message);

@@ -9,14 +9,14 @@ static wsf_interest interest;
 
 static uint64_t loops_of(uint64_t hash) {
     uint64_t loops;
-    uint64_t peers;
+    wsf_peers peers;
     wsf_interest_find(&interest, hash, &loops, &peers);
     return loops;
 }
 
-static uint64_t peers_of(uint64_t hash) {
+static wsf_peers peers_of(uint64_t hash) {
     uint64_t loops;
-    uint64_t peers;
+    wsf_peers peers;
     wsf_interest_find(&interest, hash, &loops, &peers);
     return peers;
 }
@@ -78,7 +78,8 @@ START_TEST(forgetting_a_peer_or_loop_leaves_the_others) {
     wsf_interest_forget_peer(&interest, 0);
     ck_assert_uint_eq(interest.remote_count, 100);
     for (uint64_t hash = 1; hash <= 200; hash++) {
-        ck_assert_uint_eq(peers_of(hash), hash % 2 == 1 ? 2 : 0);
+        ck_assert_uint_eq(wsf_peers_count(peers_of(hash)), hash % 2);
+        ck_assert_uint_eq(wsf_peers_has(peers_of(hash), 1), hash % 2);
         ck_assert_uint_eq(loops_of(hash), hash % 5 == 0 ? 1 : 0);
     }
     wsf_interest_forget_loop(&interest, 0);

@@ -678,7 +678,7 @@ START_TEST(an_oversleep_makes_only_those_grace_times_longer_that_it_was_in) {
     static wsf_presence p;
     wsf_presence_limits limits = { .grace_ms = GRACE_MS, .members_count_max = 1000 };
     wsf_presence_store_init(&p, &limits, 1);
-    wsf_presence_store_open_chat(&p, 7, 0);
+    wsf_presence_store_open_chat(&p, 7, (wsf_peers){ 0 });
     wsf_presence_session *first = attendance_of(1);
     wsf_presence_session *second = attendance_of(2);
     ck_assert_int_eq(wsf_presence_begin(&p, first), WSFAN_OK);
@@ -719,7 +719,7 @@ START_TEST(a_doubt_that_nobody_ends_ends_after_a_minute) {
     wsf_presence_doubt doubt = { &asked, always };
     wsf_presence_limits limits = { .grace_ms = GRACE_MS, .members_count_max = 1000 };
     wsf_presence_store_init(&p, &limits, 1);
-    wsf_presence_store_open_chat(&p, 7, 0);
+    wsf_presence_store_open_chat(&p, 7, (wsf_peers){ 0 });
     wsf_presence_session *first = attendance_of(1);
     wsf_presence_session *second = attendance_of(2);
     ck_assert_int_eq(wsf_presence_begin(&p, first), WSFAN_OK);
@@ -767,7 +767,9 @@ START_TEST(loops_that_take_nothing_cost_a_bounded_number_of_members) {
     static wsf_presence p;
     wsf_presence_limits limits = { .grace_ms = 0, .members_count_max = 1000 };
     wsf_presence_store_init(&p, &limits, 1);
-    wsf_presence_store_open_chat(&p, 7, 3); /* two peers take nothing either */
+    wsf_presence_store_open_chat(&p, 7, (wsf_peers){ 0 });
+    for (unsigned peer = 0; peer < 2; peer++) /* they take nothing either */
+        wsf_presence_want(&p, peer, 7);
     for (uint8_t loop = 0; loop < 2; loop++) {
         wsf_presence_session *stays = attendance_of(1);
         stays->loop = loop;

@@ -117,7 +117,7 @@ START_TEST(a_node_is_ready_when_it_knows_what_its_peers_want_and_they_know_it) {
             if (other->peers[p].node == world_node_id(w, 2))
                 peer = &other->peers[p];
         ck_assert_ptr_nonnull(peer);
-        ck_assert((other->complete & wsf_peer_bit(other, peer)) != 0);
+        ck_assert(wsf_peers_has(other->complete, wsf_peer_index(other, peer)));
     }
     end();
 }

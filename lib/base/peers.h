@@ -1,0 +1,82 @@
+/* Sets of peers. A peer is a number below WSF_PEERS_MAX: its place in the core's table. How wide a set is,
+ * only this file knows. */
+#ifndef WSF_BASE_PEERS_H
+#define WSF_BASE_PEERS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/limits.h"
+
+enum { WSF_PEERS_WORDS = WSF_PEERS_MAX / 64 };
+_Static_assert(WSF_PEERS_MAX % 64 == 0, "a set is of whole words");
+
+typedef struct {
+    uint64_t words[WSF_PEERS_WORDS]; /* all 0: nobody */
+} wsf_peers;
+
+static inline bool wsf_peers_has(wsf_peers set, unsigned peer) {
+    return (set.words[peer / 64] >> peer % 64 & 1) != 0;
+}
+
+static inline void wsf_peers_add(wsf_peers *set, unsigned peer) {
+    set->words[peer / 64] |= UINT64_C(1) << peer % 64;
+}
+
+static inline void wsf_peers_remove(wsf_peers *set, unsigned peer) {
+    set->words[peer / 64] &= ~(UINT64_C(1) << peer % 64);
+}
+
+static inline void wsf_peers_put(wsf_peers *set, unsigned peer, bool in) {
+    if (in)
+        wsf_peers_add(set, peer);
+    else
+        wsf_peers_remove(set, peer);
+}
+
+static inline bool wsf_peers_is_empty(wsf_peers set) {
+    uint64_t any = 0;
+    for (unsigned i = 0; i < WSF_PEERS_WORDS; i++)
+        any |= set.words[i];
+    return any == 0;
+}
+
+static inline unsigned wsf_peers_count(wsf_peers set) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < WSF_PEERS_WORDS; i++)
+        count += (unsigned)__builtin_popcountll(set.words[i]);
+    return count;
+}
+
+static inline wsf_peers wsf_peers_union(wsf_peers a, wsf_peers b) {
+    for (unsigned i = 0; i < WSF_PEERS_WORDS; i++)
+        a.words[i] |= b.words[i];
+    return a;
+}
+
+static inline wsf_peers wsf_peers_intersection(wsf_peers a, wsf_peers b) {
+    for (unsigned i = 0; i < WSF_PEERS_WORDS; i++)
+        a.words[i] &= b.words[i];
+    return a;
+}
+
+/* Those of `a` that are not in `b`. */
+static inline wsf_peers wsf_peers_difference(wsf_peers a, wsf_peers b) {
+    for (unsigned i = 0; i < WSF_PEERS_WORDS; i++)
+        a.words[i] &= ~b.words[i];
+    return a;
+}
+
+/* Takes the lowest peer out of the set; WSF_PEERS_MAX: it is empty. So a copy is walked, in order. */
+static inline unsigned wsf_peers_pop(wsf_peers *set) {
+    for (unsigned i = 0; i < WSF_PEERS_WORDS; i++) {
+        uint64_t word = set->words[i];
+        if (word == 0)
+            continue;
+        set->words[i] = word & (word - 1);
+        return 64 * i + (unsigned)__builtin_ctzll(word);
+    }
+    return WSF_PEERS_MAX;
+}
+
+#endif
