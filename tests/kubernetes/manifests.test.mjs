@@ -120,7 +120,7 @@ test('probes, drain and grace fit together, and memory covers the bounds of the 
   assert.ok(sleep > container().readinessProbe.periodSeconds);
   assert.equal(find('PodDisruptionBudget').spec.maxUnavailable, 1);
   const MI = 1024 * 1024;
-  const options = readFileSync(`${root}lib/options.c`, 'utf8');
+  const options = readFileSync(`${root}lib/api/options.c`, 'utf8');
   const bytes = (name) => {
     const [, count] = new RegExp(`\\.${name} = (\\d+) \\* MI`).exec(options);
     return Number(count) * MI;
