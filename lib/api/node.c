@@ -433,49 +433,6 @@ int wsfan_node_get_owner(wsfan_node *node, wsfan_bytes chat, wsfan_owner *owner)
     return WSFAN_OK;
 }
 
-/* ------------------------------------------------------------------------------------- presence */
-
-static int check_chat(const wsfan_node *node, wsfan_bytes chat, uint64_t *hash) {
-    int error = check(node);
-    if (error != WSFAN_OK)
-        return error;
-    if (chat.size == 0 || chat.data == NULL)
-        return WSFAN_EINVAL;
-    if (chat.size > node->options.name_bytes_max)
-        return WSFAN_ETOOBIG;
-    *hash = wsf_hash_target(&node->key, &(wsfan_target){ WSFAN_CHAT, chat });
-    return WSFAN_OK;
-}
-
-int wsfan_chat_get_count(wsfan_node *node, wsfan_bytes chat, wsfan_count *count) {
-    uint64_t hash;
-    int error = check_chat(node, chat, &hash);
-    if (error != WSFAN_OK)
-        return error;
-    if (!WSF_IS_SIZED(count))
-        return WSFAN_EINVAL;
-    if (count->struct_size == sizeof *count) {
-        wsf_mesh_count(node->mesh, hash, count);
-        return WSFAN_OK;
-    }
-    wsfan_count all = { .struct_size = count->struct_size };
-    wsf_mesh_count(node->mesh, hash, &all);
-    memcpy(count, &all, count->struct_size);
-    return WSFAN_OK;
-}
-
-int wsfan_chat_members(wsfan_node *node, wsfan_bytes chat, uint64_t *cursor, uint32_t max,
-                       void (*each)(void *user, const wsfan_member *member), void *user) {
-    uint64_t hash;
-    int error = check_chat(node, chat, &hash);
-    if (error != WSFAN_OK)
-        return error;
-    if (cursor == NULL || max == 0 || each == NULL)
-        return WSFAN_EINVAL;
-    wsf_mesh_visit(node->mesh, hash, cursor, max, each, user);
-    return WSFAN_OK;
-}
-
 /* -------------------------------------------------------------------------------------- publish */
 
 int wsf_node_check_targets(const wsfan_node *node, const wsfan_target *targets, size_t count) {

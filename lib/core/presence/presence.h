@@ -21,21 +21,6 @@ void wsf_presence_set_away(wsf_presence *presence, unsigned peer, bool away);
 /* No session of this node is in the chat any more: what peers said of it is not kept up. */
 void wsf_presence_forget_chat(wsf_presence *presence, uint64_t chat_hash);
 
-/* Which peers are told of our rows in which chats. want: from the start. */
-void wsf_presence_want(wsf_presence *presence, unsigned peer, uint64_t chat_hash);
-void wsf_presence_unwant(wsf_presence *presence, unsigned peer, uint64_t chat_hash);
-void wsf_presence_unwant_all(wsf_presence *presence, unsigned peer);
-
-/* The peer is told everything again, beginning with the order to forget. */
-void wsf_presence_tell_anew(wsf_presence *presence, unsigned peer);
-
-/* What a peer is owed: the i-th row of its queue (false: nothing any more), and then that the first
- * `count` of them were sent. */
-uint32_t wsf_presence_owed(wsf_presence *presence, unsigned peer);
-bool wsf_presence_owed_row(const wsf_presence *presence, unsigned peer, uint32_t i,
-                           wsf_presence_row *row);
-void wsf_presence_sent(wsf_presence *presence, unsigned peer, uint32_t count);
-
 /* Nobody could be heard for so long: grace times end later. */
 void wsf_presence_overslept(wsf_presence *presence, uint64_t ms);
 

@@ -196,3 +196,13 @@ void wsf_presence_store_settle(wsf_presence *p, uint32_t i) {
     p->chats[c].members_count--;
     wsf_presence_store_close_chat(p, c);
 }
+
+bool wsf_presence_store_enqueue(wsf_presence *p, wsf_deque *queue, uint32_t value) {
+    uint32_t *place = wsf_deque_push(queue);
+    if (place == NULL) {
+        p->failures++;
+        return false;
+    }
+    *place = value;
+    return true;
+}

@@ -154,4 +154,7 @@ int wsf_presence_store_reserve(void **array, uint32_t *capacity, uint32_t used, 
 uint8_t *wsf_presence_store_copy(const void *data, size_t size);
 uint64_t wsf_presence_store_mix(uint64_t a, uint64_t b);
 
+/* Without memory a failure is counted, and the value is not queued. */
+bool wsf_presence_store_enqueue(wsf_presence *p, wsf_deque *queue, uint32_t value);
+
 #endif

@@ -10,6 +10,7 @@
 
 #include "base/limits.h"
 #include "core/link/sender.h"
+#include "core/presence/owed.h"
 
 /* Blocks that a loop has not dispatched. What comes meanwhile waits, and is merged. */
 enum { EVENTS_OUT_MAX = WSF_SIZE(4, 1) };

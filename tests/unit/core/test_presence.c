@@ -10,6 +10,7 @@
 #include <wsfan/wsfan.h>
 
 #include "core/core.h"
+#include "core/presence/owed.h"
 #include "core/state.h"
 #include "suite.h"
 #include "world.h"
