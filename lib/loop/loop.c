@@ -6,36 +6,8 @@
 #include <string.h>
 #include <wsfan/placement.h>
 
-#include "base/alone.h"
 #include "base/memory.h"
 #include "base/sized.h"
-#include "loop/executor.h"
-
-struct wsfan_loop {
-    WSF_ALONE_FIELD
-    wsf_loop_node node;
-    wsf_inbox *inbox;
-    wsf_subscriptions subscriptions;
-    wsf_rebalance rebalance;
-    bool publisher_only;
-    atomic_bool draining;
-    wsf_executor executor;
-    wsfan_callbacks callbacks;
-    void *user;
-    unsigned index;
-    uint32_t name_bytes_max;
-    uint32_t metadata_bytes_max;
-    bool dispatching;
-    wsf_mesh_command *goodbye; /* made at the start, so that closing needs no memory */
-    wsf_item *todo;            /* taken from the inbox and not handled */
-    wsf_message_bin bin;       /* messages that were dispatched */
-    uint64_t released_count;   /* of the inbox's bounds, not yet given back */
-    uint64_t released_bytes;
-    uint64_t messages;
-    uint64_t recipients;
-    uint64_t gap;
-    uint8_t shown[]; /* name_bytes_max bytes, see show_name() */
-};
 
 /* ------------------------------------------------------------------------------- open and close */
 
@@ -245,127 +217,14 @@ void wsf_loop_drain(wsfan_loop *loop) {
     atomic_store(&loop->draining, true);
 }
 
-/* ------------------------------------------------------------------------------------- sessions */
-
-/* What every call on a loop checks first. */
-static int check(const wsfan_loop *loop) {
+int wsf_loop_check(const wsfan_loop *loop) {
     if (loop == NULL)
         return WSFAN_EINVAL;
     return wsf_guard_forked(loop->node.guard) ? WSFAN_EFORK : WSFAN_OK;
 }
 
-static int check_name(const wsfan_loop *loop, wsfan_bytes name) {
-    if (name.data == NULL && name.size > 0)
-        return WSFAN_EINVAL;
-    return name.size > loop->name_bytes_max ? WSFAN_ETOOBIG : WSFAN_OK;
-}
-
-int wsfan_session_open(wsfan_session *session, wsfan_loop *loop, wsfan_bytes user,
-                       void *session_user) {
-    int error = check(loop);
-    if (error != WSFAN_OK)
-        return error;
-    WSF_ALONE(loop, "wsfan_session_open()");
-    if (session == NULL || loop->publisher_only)
-        return WSFAN_EINVAL;
-    if (atomic_load(&loop->draining))
-        return WSFAN_ECLOSED;
-    if ((error = check_name(loop, user)) != WSFAN_OK)
-        return error;
-
-    wsfan_target target = { WSFAN_USER, user };
-    uint64_t hash = user.size > 0 ? wsf_hash_target(loop->node.key, &target) : 0;
-    error = wsf_subscriptions_open(&loop->subscriptions, session_user,
-                                   user.size > 0 ? &target : NULL, hash, session);
-    atomic_store(&loop->inbox->sessions, loop->subscriptions.registry.sessions_count);
-    return error;
-}
-
-int wsfan_session_close(wsfan_loop *loop, wsfan_session session) {
-    int error = check(loop);
-    if (error != WSFAN_OK)
-        return error;
-    WSF_ALONE(loop, "wsfan_session_close()");
-    error = wsf_subscriptions_close(&loop->subscriptions, session);
-    if (error == WSFAN_OK)
-        atomic_store(&loop->inbox->sessions, loop->subscriptions.registry.sessions_count);
-    return error;
-}
-
-static int check_chat(const wsfan_loop *loop, wsfan_bytes chat) {
-    int error = check(loop);
-    if (error != WSFAN_OK)
-        return error;
-    return chat.size == 0 ? WSFAN_EINVAL : check_name(loop, chat);
-}
-
-static int check_metadata(const wsfan_loop *loop, wsfan_bytes metadata) {
-    if (metadata.data == NULL && metadata.size > 0)
-        return WSFAN_EINVAL;
-    return metadata.size > loop->metadata_bytes_max ? WSFAN_ETOOBIG : WSFAN_OK;
-}
-
-int wsfan_session_join(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat) {
-    return wsfan_session_join_with(loop, session, chat, NULL);
-}
-
-int wsfan_session_join_with(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat,
-                            const wsfan_join_options *given) {
-    wsfan_join_options options = { 0 };
-    int error = check_chat(loop, chat);
-    if (error != WSFAN_OK)
-        return error;
-    WSF_ALONE(loop, "wsfan_session_join()");
-    if (given != NULL) {
-        if (!WSF_IS_SIZED(given))
-            return WSFAN_EINVAL;
-        memcpy(&options, given, given->struct_size);
-    }
-    if ((options.flags & ~WSFAN_PRESENCE) != 0)
-        return WSFAN_EINVAL;
-    if ((error = check_metadata(loop, options.metadata)) != WSFAN_OK)
-        return error;
-    if (atomic_load(&loop->draining))
-        return WSFAN_ECLOSED;
-    wsfan_target target = { WSFAN_CHAT, chat };
-    uint64_t hash = wsf_hash_target(loop->node.key, &target);
-    if ((options.flags & WSFAN_PRESENCE) == 0)
-        return wsf_subscriptions_join(&loop->subscriptions, session, &target, hash);
-    return wsf_subscriptions_join_present(&loop->subscriptions, session, &target, hash,
-                                          options.metadata);
-}
-
-int wsfan_session_set_metadata(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat,
-                               wsfan_bytes metadata) {
-    int error = check_chat(loop, chat);
-    if (error == WSFAN_OK)
-        error = check_metadata(loop, metadata);
-    if (error != WSFAN_OK)
-        return error;
-    WSF_ALONE(loop, "wsfan_session_set_metadata()");
-    wsfan_target target = { WSFAN_CHAT, chat };
-    return wsf_subscriptions_set_metadata(&loop->subscriptions, session, &target,
-                                          wsf_hash_target(loop->node.key, &target), metadata);
-}
-
-int wsfan_session_leave(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat) {
-    int error = check(loop);
-    if (error != WSFAN_OK)
-        return error;
-    if (chat.size == 0 || chat.data == NULL)
-        return WSFAN_EINVAL;
-    WSF_ALONE(loop, "wsfan_session_leave()");
-    wsfan_target target = { WSFAN_CHAT, chat };
-    return wsf_subscriptions_leave(&loop->subscriptions, session, &target,
-                                   wsf_hash_target(loop->node.key, &target));
-}
-
-wsfan_address wsfan_session_address(const wsfan_loop *loop, wsfan_session session) {
-    return (wsfan_address){ loop->node.node, session.id };
-}
-
 int wsf_loop_look_in(wsfan_loop *loop, wsf_loop_look *look) {
-    int error = check(loop);
+    int error = wsf_loop_check(loop);
     if (error != WSFAN_OK)
         return error;
     WSF_ALONE(loop, "a function of wsfan/registry.h");
@@ -557,7 +416,7 @@ static bool has_more(const wsfan_loop *loop) {
 
 int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     enum { HANDLED_MAX = 1 << 30, RELEASE_COUNT = 256 };
-    int error = check(loop);
+    int error = wsf_loop_check(loop);
     if (error != WSFAN_OK)
         return error;
     WSF_ALONE(loop, "wsfan_loop_dispatch()");
@@ -599,7 +458,7 @@ int wsfan_loop_fd(const wsfan_loop *loop) {
 }
 
 int wsfan_loop_get_stats(wsfan_loop *loop, wsfan_loop_stats *stats) {
-    int error = check(loop);
+    int error = wsf_loop_check(loop);
     if (error != WSFAN_OK)
         return error;
     if (!WSF_IS_SIZED(stats))

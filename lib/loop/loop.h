@@ -2,10 +2,7 @@
 #ifndef WSF_LOOP_LOOP_H
 #define WSF_LOOP_LOOP_H
 
-#include "base/guard.h"
-#include "loop/rebalance.h"
-#include "loop/subscriptions.h"
-#include "mesh/mesh.h"
+#include "loop/state.h"
 
 typedef struct {
     uint64_t inbox_bytes_max;
@@ -15,16 +12,6 @@ typedef struct {
     uint32_t metadata_bytes_max;
     wsf_registry_limits registry;
 } wsf_loop_config;
-
-/* What a loop needs of its node, which outlives it. */
-typedef struct {
-    wsfan_node *owner; /* opaque here */
-    wsf_mesh *mesh;
-    const wsf_guard *guard;
-    const wsf_hash_key *key;
-    uint64_t node;
-    const char *name;
-} wsf_loop_node;
 
 int wsf_loop_new(wsfan_loop **loop, const wsf_loop_config *config, const wsf_loop_node *node,
                  unsigned index, uint64_t seed, const wsfan_callbacks *callbacks, void *loop_user);

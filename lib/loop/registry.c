@@ -293,8 +293,7 @@ static int reserve_membership(wsf_session_slot *slot) {
         return WSFAN_OK;
     bool first = slot->memberships_capacity == 1;
     uint32_t capacity = first ? 3 : larger_than(slot->memberships_capacity);
-    wsf_membership *array = wsf_realloc(first ? NULL : slot->memberships,
-                                              capacity * sizeof *array);
+    wsf_membership *array = wsf_realloc(first ? NULL : slot->memberships, capacity * sizeof *array);
     if (array == NULL)
         return WSFAN_ENOMEM;
     if (first)
@@ -306,7 +305,7 @@ static int reserve_membership(wsf_session_slot *slot) {
 
 /* Looks through the session's chats or the chat's sessions, whichever are fewer. */
 static wsf_membership *find_membership(const wsf_registry *registry, wsf_session_slot *slot,
-                                             uint32_t i) {
+                                       uint32_t i) {
     const wsf_audience *audience = &registry->audiences[i];
     wsf_membership *memberships = memberships_of(slot);
     if (audience->members_count < slot->memberships_count) {
@@ -402,8 +401,7 @@ int wsf_registry_leave(wsf_registry *registry, wsfan_session session, const wsfa
     if (slot == NULL)
         return why_not_found(registry, session);
     uint32_t i = find_audience(registry, target->kind, target->name, hash);
-    wsf_membership *membership = i == WSF_TABLE_NONE ? NULL
-                                                           : find_membership(registry, slot, i);
+    wsf_membership *membership = i == WSF_TABLE_NONE ? NULL : find_membership(registry, slot, i);
     if (membership == NULL)
         return WSFAN_ENOENT;
     remove_membership(registry, slot, (uint32_t)(membership - memberships_of(slot)));
@@ -426,7 +424,7 @@ void wsf_registry_expect(wsf_registry *registry, wsfan_session session, uint32_t
 
 /* The audience may have been dropped since: then its place is free, or another's. */
 static wsf_membership *find_expected(const wsf_registry *registry, wsfan_session session,
-                                           uint32_t audience) {
+                                     uint32_t audience) {
     wsf_session_slot *slot = find_session(registry, session);
     if (slot == NULL || wsf_registry_audience(registry, audience)->members == NULL)
         return NULL;

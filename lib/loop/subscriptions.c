@@ -203,8 +203,8 @@ static void end_presence(wsf_subscriptions *subscriptions, wsfan_session session
 static void collect_attending(wsf_subscriptions *subscriptions, uint32_t i,
                               wsfan_presence *presence) {
     const wsf_audience *audience = audience_at(subscriptions, i);
-    size_t count =
-        wsf_registry_collect_audience(&subscriptions->registry, i, &presence->recipients);
+    size_t count = wsf_registry_collect_audience(&subscriptions->registry, i,
+                                                 &presence->recipients);
     if (audience->attending < count) {
         wsfan_recipient *kept = subscriptions->registry.lent; /* where they are */
         for (size_t m = 0; m < count; m++)

@@ -1,0 +1,51 @@
+/* What the files of a loop share. */
+#ifndef WSF_LOOP_STATE_H
+#define WSF_LOOP_STATE_H
+
+#include "base/alone.h"
+#include "base/guard.h"
+#include "loop/executor.h"
+#include "loop/rebalance.h"
+#include "loop/subscriptions.h"
+#include "mesh/mesh.h"
+
+/* What a loop needs of its node, which outlives it. */
+typedef struct {
+    wsfan_node *owner; /* opaque here */
+    wsf_mesh *mesh;
+    const wsf_guard *guard;
+    const wsf_hash_key *key;
+    uint64_t node;
+    const char *name;
+} wsf_loop_node;
+
+struct wsfan_loop {
+    WSF_ALONE_FIELD
+    wsf_loop_node node;
+    wsf_inbox *inbox;
+    wsf_subscriptions subscriptions;
+    wsf_rebalance rebalance;
+    bool publisher_only;
+    atomic_bool draining;
+    wsf_executor executor;
+    wsfan_callbacks callbacks;
+    void *user;
+    unsigned index;
+    uint32_t name_bytes_max;
+    uint32_t metadata_bytes_max;
+    bool dispatching;
+    wsf_mesh_command *goodbye; /* made at the start, so that closing needs no memory */
+    wsf_item *todo;            /* taken from the inbox and not handled */
+    wsf_message_bin bin;       /* messages that were dispatched */
+    uint64_t released_count;   /* of the inbox's bounds, not yet given back */
+    uint64_t released_bytes;
+    uint64_t messages;
+    uint64_t recipients;
+    uint64_t gap;
+    uint8_t shown[]; /* name_bytes_max bytes, see show_name() */
+};
+
+/* WSFAN_EINVAL: NULL; WSFAN_EFORK. */
+int wsf_loop_check(const wsfan_loop *loop);
+
+#endif
