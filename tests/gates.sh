@@ -140,7 +140,7 @@ gate_reproducible() {
 # The pure modules, the core and hostile peers; what needs real sockets runs under the sanitizers.
 gate_valgrind() {
     # The longest first.
-    printf '%s\n' registry wire table deque hostile hostile_asks queue message endpoint interest link \
+    printf '%s\n' registry wire table deque hostile hostile_requests queue message endpoint interest link \
         keys packet | xargs -P 2 -I TEST sh -c 'CK_FORK=no valgrind --quiet --error-exitcode=9 \
             --leak-check=full --errors-for-leak-kinds=definite,possible \
             "$0/tests/unit/test_TEST" >"$1/TEST" 2>&1 || { cat "$1/TEST"; exit 1; }' \

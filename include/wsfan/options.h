@@ -91,7 +91,7 @@ typedef struct wsfan_options {
      * announces more is sent every message */
     uint32_t remote_chats_count_max;
 
-    /* Queues: the first limit that is reached counts. */
+    /* Queues: the first limit that is reached counts. Each at least 1, where nothing else is said. */
     uint32_t publish_queue_count_max; /**< publishes that the mesh thread has not taken [65536] */
     uint64_t publish_queue_bytes_max; /**< [64 Mi]; over it: WSFAN_EAGAIN */
     uint32_t inbox_count_max;         /**< messages that a loop has not dispatched [65536] */
@@ -107,7 +107,7 @@ typedef struct wsfan_options {
      * snapshot */
     uint32_t interest_log_count_max;
 
-    /* Times: heartbeat < silent < down < forget */
+    /* Times: heartbeat_ms < silent_ms < down_ms < forget_ms, or WSFAN_EINVAL */
     uint32_t heartbeat_ms; /**< 10.. [1000] */
     uint32_t silent_ms;    /**< nothing heard: WSFAN_PEER_SILENT [3000] */
     /** Nothing heard: WSFAN_PEER_DOWN, joins do not wait for it; within a second of its end where the

@@ -17,7 +17,7 @@ typedef enum wsfan_peer_event {
     WSFAN_PEER_MEETING = 0, /**< no link with it so far; in wsfan_peer_stats only */
     WSFAN_PEER_UP = 1,      /**< the link works: new, or again after silent or down */
     WSFAN_PEER_SILENT = 2,  /**< nothing heard for silent_ms, or its connection broke */
-    WSFAN_PEER_DOWN = 3,    /**< gone, see the reason; barriers do not wait for it */
+    WSFAN_PEER_DOWN = 3,    /**< gone, see the reason; joins do not wait for it */
     /** It may not be a peer, see the reason; it is asked again at the latest every down_ms, as long as
      * it is named */
     WSFAN_PEER_REFUSED = 4

@@ -37,11 +37,10 @@ WSFAN_API int wsfan_node_ready(wsfan_node *node);
  *     the node owns no chat any more, here and, as soon as they hear of it, for its peers.
  *   - 3/4 of it: on_drain names the sessions of each loop a few at a time, evenly over this time: close
  *     them, and their clients come back elsewhere not all at once.
- *   - then, when no session is left, or at 7/8: wsfan_publish() returns WSFAN_ECLOSED, and peers no
- *     longer wait for this node in joins; what was accepted goes out.
+ *   - then, when no session is left, or at 7/8: wsfan_publish(), requests and wsfan_node_reply() return
+ *     WSFAN_ECLOSED, and peers no longer wait for this node in joins; what was accepted goes out.
  *   - the end, when every live peer has acknowledged everything, or drain_ms_max has passed:
- * on_drained.
- *     Then close the loops and the node, which says goodbye.
+ *     on_drained. Then close the loops and the node, which says goodbye.
  *
  * Returns at once. There is no way back. A second call can only make it end sooner.
  *

@@ -16,8 +16,7 @@
 extern "C" {
 #endif
 
-/** What on_left tells: a session left a chat because somebody asked for that by wsfan_remote_leave().
- * */
+/** What on_left tells: a session left a chat because somebody asked for that by wsfan_remote_leave(). */
 struct wsfan_left {
     wsfan_session session; /**< of this loop */
     void *session_user;    /**< as given to wsfan_session_open() */
@@ -118,12 +117,14 @@ typedef struct wsfan_request_options {
  * @param chat 1..name_bytes_max bytes.
  * @param options may be NULL: nobody is told what came of it.
  * @return of all requests: WSFAN_OK, or WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_ELIMIT (targets_count_max,
- * requests_count_max), WSFAN_EAGAIN (nothing was queued), WSFAN_ENOMEM, WSFAN_EFORK. [any] */
+ * requests_count_max), WSFAN_EAGAIN (nothing was queued), WSFAN_ECLOSED (at the end of a drain),
+ * WSFAN_ENOMEM, WSFAN_EFORK. [any] */
 WSFAN_API int wsfan_remote_join(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
                                 wsfan_bytes chat, const wsfan_request_options *options);
 
-/** Makes sessions anywhere leave a chat. Their hosts are told by on_left. Its parameters and errors
- * are those of wsfan_remote_join(). [any] */
+/** Makes sessions anywhere leave a chat. Their hosts are told by on_left. Its parameters are those of
+ * wsfan_remote_join().
+ * @return as wsfan_remote_join(). [any] */
 WSFAN_API int wsfan_remote_leave(wsfan_node *node, const wsfan_target *targets,
                                  size_t targets_count, wsfan_bytes chat,
                                  const wsfan_request_options *options);
@@ -140,30 +141,38 @@ WSFAN_API int wsfan_remote_close(wsfan_node *node, const wsfan_target *targets,
                                  const wsfan_request_options *options);
 
 /** The sessions that targets name, with the user of each and its chats: one row for each chat of a
- * session, or one with an empty name. [any] */
+ * session, or one with an empty name.
+ *
+ * @param options not NULL, with a reply_loop; so for every list.
+ * @return as wsfan_remote_join(). [any] */
 WSFAN_API int wsfan_list_sessions(wsfan_node *node, const wsfan_target *targets,
                                   size_t targets_count, const wsfan_request_options *options);
 
 /** The chats that the sessions named by targets are in, each with how many of them: a user's, or with
  * WSFAN_ALL all chats. Each page costs every loop a look at all chats that it has, in slices between
- * its other work. [any] */
+ * its other work.
+ * @return as wsfan_remote_join(). [any] */
 WSFAN_API int wsfan_list_chats(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
                                const wsfan_request_options *options);
 
-/** The nodes, each with how many sessions it has. [any] */
+/** The nodes, each with how many sessions it has.
+ * @return as wsfan_remote_join(). [any] */
 WSFAN_API int wsfan_list_nodes(wsfan_node *node, const wsfan_request_options *options);
 
 /** Sends bytes of the host to other nodes, where on_request gets them; replies are in the answers.
  *
  * @param to a node's id; 0: every node, this one too.
- * @param payload 0..payload_bytes_max bytes. [any] */
+ * @param payload 0..payload_bytes_max bytes.
+ * @return as wsfan_remote_join(). [any] */
 WSFAN_API int wsfan_node_send(wsfan_node *node, uint64_t to, wsfan_bytes payload,
                               const wsfan_request_options *options);
 
 /** Answers an on_request, once; too late, it goes nowhere.
  *
  * @param token of the request.
- * @param payload 0..payload_bytes_max bytes. [any] */
+ * @param payload 0..payload_bytes_max bytes.
+ * @return WSFAN_OK (also too late), or WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_EAGAIN (nothing was queued),
+ * WSFAN_ECLOSED (at the end of a drain), WSFAN_ENOMEM, WSFAN_EFORK. [any] */
 WSFAN_API int wsfan_node_reply(wsfan_node *node, uint64_t token, wsfan_bytes payload);
 
 #ifdef __cplusplus

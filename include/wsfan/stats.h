@@ -57,13 +57,13 @@ typedef struct wsfan_stats {
     uint64_t gaps;            /**< messages that peers' gaps cover */
     uint64_t publish_queue_count;      /**< publishes that the mesh thread has not taken */
     uint64_t publish_queue_bytes;      /**< of these */
-    uint64_t joins_pending;            /**< barriers that are not complete */
+    uint64_t joins_pending;            /**< joins that are not complete */
     uint64_t dropped[WSFAN_DROPS_MAX]; /**< by wsfan_drop */
     uint64_t endpoints;                /**< that options, DNS or the host name */
     uint64_t endpoints_surplus;        /**< named, but over WSFAN_ENDPOINTS_MAX: not dialled */
     uint64_t dns_answers;              /**< with at least one address */
     uint64_t dns_failures;     /**< no such name, no address, no answer: the last answer stands */
-    uint64_t dns_surplus;      /**< addresses over 256 in the last answers */
+    uint64_t dns_surplus;      /**< addresses over WSFAN_ENDPOINTS_MAX in the last answers */
     uint64_t requests;         /**< asked here */
     uint64_t requests_pending; /**< of these, not answered */
     uint64_t requests_partial; /**< of these, answered without some nodes */
@@ -129,7 +129,7 @@ WSFAN_API int wsfan_node_get_stats(wsfan_node *node, wsfan_stats *stats);
  * wsfan_stats.peers: those that we have, had, or try to have a link with, and those that are
  * connected to our endpoint, to which ours may not lead (name and endpoint are "" where they are not
  * known). peers may be NULL when capacity is 0. Waits as wsfan_node_get_stats() does.
- * @return as wsfan_node_get_stats(). [any] */
+ * @return as wsfan_node_get_stats(), or WSFAN_ENOMEM. [any] */
 WSFAN_API int wsfan_node_get_peers(wsfan_node *node, wsfan_peer_stats *peers, size_t capacity,
                                    size_t *count);
 

@@ -17,8 +17,7 @@
  *   - chat: a name that sessions join; a broadcast to it reaches every member on every node.
  *   - message: an immutable, reference-counted payload on its way to sessions.
  *   - target: whom a message or a request is for, or whom it leaves out.
- *   - request: what is asked of other nodes: a command, a list, a message of the host; each has a
- * reply.
+ *   - request: what is asked of other nodes: a command, a list, a message of the host; each has a reply.
  *   - interest: what a node tells its peers: "I have a session in this chat, or of this user".
  *   - owner: the one node that placement gives a chat to; messages reach members wherever they are.
  *   - presence: who is in a chat, on all nodes, for sessions that joined with WSFAN_PRESENCE.
@@ -59,14 +58,12 @@
  *     installs no signal handler, reads no environment variable, prints nothing, and registers no
  *     atexit or fork hook. One exception: from the first endpoint with a name on that the host names
  *     (wsfan_options.peers, wsfan_node_set_peers()), a second thread, with every signal blocked too,
- * asks
- *     the name servers of /etc/resolv.conf, and the resolver (c-ares) reads LOCALDOMAIN and
+ *     asks the name servers of /etc/resolv.conf, and the resolver (c-ares) reads LOCALDOMAIN and
  *     RES_OPTIONS, as libc's does, in that call and when resolv.conf has changed.
  *   - A node does not survive fork(): in the child every call that takes a node or a loop returns
  *     WSFAN_EFORK, and nothing is released.
  *   - Without a key (wsfan_options.secret_key, wsfan_options.key_file) the mesh carries plain text,
- * and is
- *     bound to loopback only unless you insist (wsfan_options.allow_insecure).
+ *     and is bound to loopback only unless you insist (wsfan_options.allow_insecure).
  */
 #ifndef WSFAN_H
 #define WSFAN_H
@@ -341,8 +338,8 @@ typedef struct wsfan_callbacks {
      * this host cannot be asked to, and says so (WSFAN_ENOTSUP). */
     void (*on_close)(void *loop_user, const wsfan_close *close);
 
-    /** A message for this node; of its loops, the one that was opened first gets them all. Answer it by
-     * wsfan_node_reply(), now or later. NULL: the sender is told WSFAN_ENOTSUP. */
+    /** A message for this node; one of its loops gets them all: the first, as long as it is open. Answer it
+     * by wsfan_node_reply(), now or later. NULL: the sender is told WSFAN_ENOTSUP. */
     void (*on_request)(void *loop_user, const wsfan_request *request);
 
     /** Once for every request that named this loop as reply_loop and returned WSFAN_OK, within its time
@@ -366,7 +363,7 @@ WSFAN_API int wsfan_loop_open(wsfan_loop **loop, wsfan_node *node, const wsfan_c
                               void *loop_user);
 
 /** Closes the loop and its sessions. No callback runs any more. NULL is allowed.
- * @return WSFAN_OK, or WSFAN_EFORK. [loop] */
+ * @return WSFAN_OK, or WSFAN_EINVAL (in a callback), WSFAN_EFORK. [loop] */
 WSFAN_API int wsfan_loop_close(wsfan_loop *loop);
 
 /** A descriptor that is readable while wsfan_loop_dispatch() has work: add it, level-triggered, to
@@ -377,7 +374,7 @@ WSFAN_API int wsfan_loop_fd(const wsfan_loop *loop);
  *
  * @param max how many messages and notices to handle at most, 0 for all that are there now. With work
  * left, wsfan_loop_fd() stays readable.
- * @return how many were handled, or WSFAN_EINVAL, WSFAN_EFORK. [loop] */
+ * @return how many were handled, or WSFAN_EINVAL (NULL, or in a callback), WSFAN_EFORK. [loop] */
 WSFAN_API int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max);
 
 /* ------------------------------------------------------------------------------------ session */

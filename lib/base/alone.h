@@ -3,8 +3,8 @@
  *
  * Memory order is relaxed: with any other the check itself would order what two threads do, and hide from
  * ThreadSanitizer that their host does not. */
-#ifndef WSF_ALONE_H
-#define WSF_ALONE_H
+#ifndef WSF_BASE_ALONE_H
+#define WSF_BASE_ALONE_H
 
 #ifdef NDEBUG
 

@@ -1,6 +1,6 @@
 /* Every byte of a beacon. */
-#ifndef WSF_PACKET_H
-#define WSF_PACKET_H
+#ifndef WSF_BEACON_PACKET_H
+#define WSF_BEACON_PACKET_H
 
 #include <stdbool.h>
 #include <stddef.h>

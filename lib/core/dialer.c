@@ -17,7 +17,7 @@
 #include <assert.h>
 #include <string.h>
 
-_Static_assert(WSFAN_ENDPOINTS_MAX == WSF_CONNECTIONS_MAX, "as wsfan.h says");
+_Static_assert(WSFAN_ENDPOINTS_MAX == WSF_CONNECTIONS_MAX, "as wsfan/peers.h says");
 
 static void hang_up(wsf_core *core, wsf_dialer_endpoint *connection) {
     connection->dialled = false;

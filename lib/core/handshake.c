@@ -340,7 +340,7 @@ static wsf_buffer *loose_frame(wsf_core *core, uint64_t receiver, uint64_t epoch
     if (frame == NULL)
         return NULL; /* these frames are repeated until they are answered */
     *writer = (wsf_writer){ frame->data, frame->capacity, 0 };
-    /* Every version reads greetings of every version. */
+    /* Every version reads the hello of every version. */
     wsf_frame_head head = { .version = core->config.protocol_max,
                             .sender = core->config.node,
                             .epoch = epoch };

@@ -94,7 +94,7 @@ struct wsf_part {
     uint64_t (*deadline)(const wsf_core *core); /* UINT64_MAX: none */
 };
 
-/* For `reserve_bytes`: what the protocol cannot do without; and what looks at the window itself. */
+/* Values of reserve_bytes: of what the protocol cannot do without; of a part that looks at the window itself. */
 enum { WSF_PART_CONTROL = 128 * 1024, WSF_PART_ANYWAY = INT32_MAX };
 
 static inline uint32_t wsf_part_type(wsf_entry_type type) {

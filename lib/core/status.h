@@ -6,7 +6,7 @@
 
 extern const wsf_part wsf_status_part;
 
-/* At the start, and when a peer's standing is told. */
+/* At the start, and when a peer's status is told. */
 void wsf_status_init(wsf_core *core, wsf_now now);
 /* A peer is gone. */
 void wsf_status_forget(wsf_core *core, wsf_peer *peer);

@@ -296,7 +296,7 @@ static void dispatch_presence(wsfan_loop *loop, wsf_presence_events *events) {
     if (loop->callbacks.on_presence != NULL &&
         wsf_subscriptions_show(&loop->subscriptions, &shown, events->chat_hash))
         loop->callbacks.on_presence(loop->user, &shown);
-    events->item.kind = WSF_MESH_NEWS_DONE;
+    events->item.kind = WSF_MESH_EVENTS_DONE;
     wsf_mesh_post(loop->node.mesh, &events->item);
 }
 
@@ -356,7 +356,7 @@ static void dispatch_owner(wsfan_loop *loop, const wsf_audience *audience, uint3
 }
 
 /* At most so many chats are looked at, whatever is left: a large loop gets to its sockets between. */
-static uint32_t dispatch_moves(wsfan_loop *loop, uint32_t max) {
+static uint32_t dispatch_moved(wsfan_loop *loop, uint32_t max) {
     enum { LOOKS_MAX = 4096 };
     uint32_t looks = LOOKS_MAX;
     uint32_t told = 0;
@@ -439,7 +439,7 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     if (handled < max)
         handled += wsf_subscriptions_tell_ready(&loop->subscriptions, max - handled);
     if (handled < max)
-        handled += dispatch_moves(loop, max - handled);
+        handled += dispatch_moved(loop, max - handled);
     if (atomic_load(&loop->draining) && handled < max)
         handled += dispatch_drain(loop, max - handled);
     wsf_message_bin_empty(&loop->bin);

@@ -14,7 +14,7 @@ typedef struct {
     wsf_item *ticket; /* allocated with the audience, so that no later step can lack memory */
     uint32_t members_count;
     uint32_t members_capacity;
-    uint32_t attending; /* the owner's: members that are present */
+    uint32_t present_count; /* the owner's: members that joined with presence */
     uint16_t name_size;
     uint8_t kind; /* a wsfan_target_kind */
     /* The owner's notes on telling the peers about this audience. */

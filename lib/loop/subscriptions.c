@@ -115,7 +115,7 @@ static int join(wsf_subscriptions *subscriptions, wsfan_session session, const w
     if (target->kind == WSFAN_CHAT)
         wsf_registry_expect(registry, session, i);
     if (presence_session != NULL) {
-        if (audience->attending++ == 0)
+        if (audience->present_count++ == 0)
             audience->unseen = true;
         subscriptions->effects.present(subscriptions->effects.user, presence_session);
     }
@@ -136,8 +136,9 @@ int wsf_subscriptions_join(wsf_subscriptions *subscriptions, wsfan_session sessi
 
 /* ------------------------------------------------------------------------------------- presence */
 
-static int attend(wsf_subscriptions *subscriptions, wsfan_session session, const wsfan_target *chat,
-                  uint64_t hash, wsfan_bytes metadata, wsf_presence_session **presence_session) {
+static int add_presence_session(wsf_subscriptions *subscriptions, wsfan_session session,
+                                const wsfan_target *chat, uint64_t hash, wsfan_bytes metadata,
+                                wsf_presence_session **presence_session) {
     uint32_t user = wsf_registry_user(&subscriptions->registry, session);
     if (user == WSF_TABLE_NONE)
         return WSFAN_EINVAL;
@@ -155,7 +156,8 @@ int wsf_subscriptions_join_present(wsf_subscriptions *subscriptions, wsfan_sessi
     wsf_presence_session *presence_session;
     int error = wsf_registry_check(&subscriptions->registry, session);
     if (error == WSFAN_OK)
-        error = attend(subscriptions, session, chat, hash, metadata, &presence_session);
+        error = add_presence_session(subscriptions, session, chat, hash, metadata,
+                                     &presence_session);
     if (error != WSFAN_OK)
         return error;
     error = join(subscriptions, session, chat, hash, presence_session);
@@ -176,7 +178,7 @@ int wsf_subscriptions_set_metadata(wsf_subscriptions *subscriptions, wsfan_sessi
     if (old == NULL)
         return WSFAN_ENOENT;
     wsf_presence_session *presence_session;
-    error = attend(subscriptions, session, chat, hash, metadata, &presence_session);
+    error = add_presence_session(subscriptions, session, chat, hash, metadata, &presence_session);
     if (error != WSFAN_OK)
         return error;
     subscriptions->effects.present(subscriptions->effects.user, presence_session);
@@ -195,17 +197,17 @@ static void end_presence(wsf_subscriptions *subscriptions, wsfan_session session
     if (old == NULL)
         return;
     wsf_presence_sessions_remove(&subscriptions->presence_sessions, old);
-    old->closes = --audience->attending == 0;
+    old->closes = --audience->present_count == 0;
     subscriptions->effects.absent(subscriptions->effects.user, old);
 }
 
 /* The sessions in a chat that joined it with presence. */
-static void collect_attending(wsf_subscriptions *subscriptions, uint32_t i,
-                              wsfan_presence *presence) {
+static void collect_present(wsf_subscriptions *subscriptions, uint32_t i,
+                            wsfan_presence *presence) {
     const wsf_audience *audience = audience_at(subscriptions, i);
     size_t count = wsf_registry_collect_audience(&subscriptions->registry, i,
                                                  &presence->recipients);
-    if (audience->attending < count) {
+    if (audience->present_count < count) {
         wsfan_recipient *kept = subscriptions->registry.lent; /* where they are */
         for (size_t m = 0; m < count; m++)
             if (wsf_presence_sessions_find(&subscriptions->presence_sessions,
@@ -220,13 +222,13 @@ bool wsf_subscriptions_show(wsf_subscriptions *subscriptions, wsfan_presence *pr
                             uint64_t hash) {
     wsfan_target chat = { WSFAN_CHAT, presence->chat };
     uint32_t i = wsf_registry_find(&subscriptions->registry, &chat, hash);
-    if (i == WSF_TABLE_NONE || audience_at(subscriptions, i)->attending == 0)
+    if (i == WSF_TABLE_NONE || audience_at(subscriptions, i)->present_count == 0)
         return false;
     wsf_audience *audience = audience_at(subscriptions, i);
     if (audience->unseen && (presence->flags & WSFAN_PRESENCE_ANEW) == 0)
         return false;
     audience->unseen = false;
-    collect_attending(subscriptions, i, presence);
+    collect_present(subscriptions, i, presence);
     return true;
 }
 

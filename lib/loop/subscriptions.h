@@ -56,8 +56,8 @@ int wsf_subscriptions_set_metadata(wsf_subscriptions *subscriptions, wsfan_sessi
                                    const wsfan_target *chat, uint64_t hash, wsfan_bytes metadata);
 
 /* Whether the host is to see events of a chat with this hash; then its recipients are filled in, valid until
- * the registry's next collection. Not those that were on their way when its last
- * present session left; and when one is present again, not before those that begin anew. */
+ * the registry's next collection. Not those that were on their way when its last present session left; and when
+ * one is present again, not before those that begin anew. */
 bool wsf_subscriptions_show(wsf_subscriptions *subscriptions, wsfan_presence *presence,
                             uint64_t hash);
 

@@ -1,5 +1,5 @@
 /* Answers for who passes the handshake, and under which name: the user id of a connection is its
- * public key. Whatever is not understood is refused. With socket.c the only file that knows ZeroMQ.
+ * public key. Whatever is not understood is refused.
  *
  * ZeroMQ looks for the handler in the context of the socket, at one fixed inproc address, so one in
  * our own context does not meet the host's. Without a handler it lets everybody in; so ours is there

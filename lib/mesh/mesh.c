@@ -1,4 +1,4 @@
-/* Answers for the one thread that keeps the sockets, and for carrying out the core's effects. A
+/* Answers for the one thread that keeps the sockets and runs the core; its effects go through effects.c. A
  * host loop that stalls cannot stop it; it never waits for a loop.
  *
  * The core and the sockets are guarded by a lock that the thread holds while it works and not while it
@@ -152,7 +152,7 @@ static void handle(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
     case WSF_MESH_ABSENT:
         wsf_core_absent(mesh->out.core, wsf_presence_session_of_end(item), now());
         break;
-    case WSF_MESH_NEWS_DONE:
+    case WSF_MESH_EVENTS_DONE:
         wsf_core_events_done(mesh->out.core, ((wsf_presence_events *)item)->loop);
         wsf_free(item);
         break;

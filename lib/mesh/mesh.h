@@ -27,15 +27,15 @@ typedef enum {
     WSF_MESH_LEAVE,
     WSF_MESH_ADD_LOOP,
     WSF_MESH_REMOVE_LOOP,
-    WSF_MESH_DRAIN,      /* in wsf_mesh_command.ms */
-    WSF_MESH_QUIET,      /* behind the last publish */
-    WSF_MESH_LOOPS_DONE, /* the loops_item of a wsf_receipt, with a reference to it */
-    WSF_MESH_ASK,        /* a wsf_request */
-    WSF_MESH_THROUGH,    /* a wsf_call, with a reference to it */
-    WSF_MESH_REPLY,      /* a wsf_mesh_reply */
-    WSF_MESH_PRESENT,    /* a wsf_presence_session by its `begin`, */
-    WSF_MESH_ABSENT,     /* and by its `end` */
-    WSF_MESH_NEWS_DONE,  /* a wsf_presence_events that was dispatched */
+    WSF_MESH_DRAIN,       /* in wsf_mesh_command.ms */
+    WSF_MESH_QUIET,       /* behind the last publish */
+    WSF_MESH_LOOPS_DONE,  /* the loops_item of a wsf_receipt, with a reference to it */
+    WSF_MESH_ASK,         /* a wsf_request */
+    WSF_MESH_THROUGH,     /* a wsf_call, with a reference to it */
+    WSF_MESH_REPLY,       /* a wsf_mesh_reply */
+    WSF_MESH_PRESENT,     /* a wsf_presence_session by its `begin`, */
+    WSF_MESH_ABSENT,      /* and by its `end` */
+    WSF_MESH_EVENTS_DONE, /* a wsf_presence_events that was dispatched */
     WSF_MESH_STOP
 } wsf_mesh_kind;
 

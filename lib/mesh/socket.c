@@ -1,4 +1,5 @@
-/* The only file that knows ZeroMQ, besides auth.c. Hazards of libzmq 4.3.4 that shape it:
+/* What is sent and received by ZeroMQ, which only auth.c, connection.c and admission.c know besides. Hazards
+ * of libzmq 4.3.4 that shape it:
  * - A connecting SUB with a heartbeat of its own aborts the process when it reaches RCVHWM. So only
  *   the XPUB has one, and no socket has a high-water mark: links bound what is under way.
  * - With the default linger zmq_ctx_term() blocks for ever.

@@ -69,8 +69,7 @@ void wsf_sockets_send(wsf_sockets *sockets, wsf_buffer *frame);
  * never. Asked before each wait. */
 uint64_t wsf_sockets_deadline(wsf_sockets *sockets);
 
-/* Waits until there is something to receive, or timeout_ms (-1: for
- * ever) has passed. Whether it was wake_fd. */
+/* Waits until there is something to receive, or timeout_ms (-1: for ever) has passed. Whether it was wake_fd. */
 bool wsf_sockets_wait(wsf_sockets *sockets, int timeout_ms);
 
 /* Reads what is there, up to a fair share of each socket. The handler may connect and disconnect. */

@@ -175,7 +175,7 @@ wsfan_message *wsf_message_slice(const wsf_hash_key *key, const wsf_message_part
     return message;
 }
 
-static wsf_slab *block_of(const wsfan_message *message) {
+static wsf_slab *slab_of(const wsfan_message *message) {
     return (wsf_slab *)(void *)((uint8_t *)message - message->slab_offset);
 }
 
@@ -210,7 +210,7 @@ size_t wsf_message_need(const wsf_message_parts *parts) {
     return layout_of(parts, true).size;
 }
 
-static void close_block(wsf_message_pool *pool) {
+static void close_slab(wsf_message_pool *pool) {
     if (pool->slab != NULL)
         wsf_slab_unref(pool->slab, OPEN_REFS - pool->count);
     pool->slab = NULL;
@@ -219,7 +219,7 @@ static void close_block(wsf_message_pool *pool) {
 }
 
 void wsf_message_pool_close(wsf_message_pool *pool) {
-    close_block(pool);
+    close_slab(pool);
     wsf_slab_cache_close(pool->cache);
     pool->cache = NULL;
 }
@@ -229,7 +229,7 @@ void wsf_message_pool_trim(wsf_message_pool *pool) {
         wsf_slab_cache_trim(pool->cache);
 }
 
-static bool open_block(wsf_message_pool *pool) {
+static bool open_slab(wsf_message_pool *pool) {
     if (pool->cache == NULL)
         pool->cache = wsf_slab_cache_new();
     if (pool->cache != NULL)
@@ -243,8 +243,8 @@ wsfan_message *wsf_message_make(wsf_message_pool *pool, const wsf_message_parts 
     layout where = { need - parts->payload.size, need };
     assert(need <= WSF_MESSAGE_SMALL);
     if (pool->slab != NULL && pool->used + where.size > WSF_SLAB_BYTES)
-        close_block(pool);
-    if (pool->slab == NULL && !open_block(pool))
+        close_slab(pool);
+    if (pool->slab == NULL && !open_slab(pool))
         return NULL;
     wsfan_message *message = fill((uint8_t *)pool->slab + pool->used, pool->used, parts, where);
     copy_payload(message, parts->payload);
@@ -286,7 +286,7 @@ void wsf_message_bin_empty(wsf_message_bin *bin) {
 }
 
 void wsf_message_bin_add(wsf_message_bin *bin, wsfan_message *message) {
-    wsf_slab *slab = block_of(message);
+    wsf_slab *slab = slab_of(message);
     if (message->receipt != NULL || message->frame != NULL) {
         wsfan_message_unref(message);
         return;
@@ -298,14 +298,14 @@ void wsf_message_bin_add(wsf_message_bin *bin, wsfan_message *message) {
 }
 
 wsfan_message *wsfan_message_ref(wsfan_message *message) {
-    atomic_fetch_add_explicit(&block_of(message)->refs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&slab_of(message)->refs, 1, memory_order_relaxed);
     return message;
 }
 
 void wsfan_message_unref(wsfan_message *message) {
     if (message == NULL)
         return;
-    wsf_slab *slab = block_of(message);
+    wsf_slab *slab = slab_of(message);
     if (slab->cache != NULL) {
         wsf_slab_unref(slab, 1);
     } else if (atomic_fetch_sub_explicit(&slab->refs, 1, memory_order_acq_rel) == 1) {

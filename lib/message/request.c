@@ -233,7 +233,7 @@ wsf_call *wsf_call_new(wsfan_request_kind kind, wsfan_message *message, uint32_t
     return call;
 }
 
-static wsf_call *task_ref(wsf_call *call) {
+static wsf_call *call_ref(wsf_call *call) {
     atomic_fetch_add_explicit(&call->refs, 1, memory_order_relaxed);
     return call;
 }
@@ -251,7 +251,7 @@ wsf_loop_call *wsf_loop_call_new(wsf_call *call) {
     wsf_loop_call *loop_call = wsf_alloc_zero(1, sizeof *loop_call);
     if (loop_call == NULL)
         return NULL;
-    loop_call->call = task_ref(call);
+    loop_call->call = call_ref(call);
     wsf_answer_init(&loop_call->answer, call->answer.rows.count_max);
     atomic_fetch_add(&call->loops_left, 1);
     return loop_call;

@@ -1,4 +1,4 @@
-/* Blocks of 4 KiB for small things, and where they wait to be used again: to take such memory on one
+/* Slabs of 4 KiB for small things, and where they wait to be used again: to take such memory on one
  * thread and to give it back on another costs more than to fill it. */
 #ifndef WSF_MESSAGE_SLAB_H
 #define WSF_MESSAGE_SLAB_H

@@ -100,7 +100,7 @@ void say_raw_entries(state *s, input *in, unsigned i, bool loose) {
     say(s, in, i, loose ? 0 : next_number(s, in, i), entries, bytes.size);
 }
 
-void greet(state *s, input *in, unsigned i) {
+void introduce(state *s, input *in, unsigned i) {
     uint8_t entries[512];
     char name[16];
     char endpoint[64];
@@ -220,12 +220,12 @@ static void write_reply(const state *s, input *in, unsigned i, wsf_writer *write
     wsf_answer_destroy(&answer);
 }
 
-static void write_standing(input *in, wsf_writer *writer) {
+static void write_status(input *in, wsf_writer *writer) {
     uint8_t how = take(in);
-    wsf_status standing = { how % 32, take(in) * 8u, { NULL, 0 } };
+    wsf_status status = { how % 32, take(in) * 8u, { NULL, 0 } };
     if ((how & 32) != 0)
-        standing.address = wsfan_string("wss://chat.example/");
-    wsf_write_status(writer, &standing);
+        status.address = wsfan_string("wss://chat.example/");
+    wsf_write_status(writer, &status);
 }
 
 static void write_message(const state *s, input *in, wsf_writer *writer) {
@@ -275,7 +275,7 @@ static void write_numbered(const state *s, input *in, unsigned i, wsf_writer *wr
         write_reply(s, in, i, writer);
         break;
     case 4:
-        write_standing(in, writer);
+        write_status(in, writer);
         break;
     case 5:
     case 6:

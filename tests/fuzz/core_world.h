@@ -6,7 +6,7 @@
 #include "core/state.h"
 #include "target.h"
 
-enum { SPEAKERS = 4, CHATS = 8, USERS = 4, LOOPS = 2, SESSIONS = 16, ERRANDS = 32, TARGETS = 3 };
+enum { SPEAKERS = 4, CHATS = 8, USERS = 4, LOOPS = 2, SESSIONS = 16, LOOP_CALLS = 32, TARGETS = 3 };
 
 typedef struct {
     uint64_t epoch;      /* its own stream */
@@ -33,9 +33,9 @@ typedef struct {
     bool joined[LOOPS][CHATS];
     wsf_presence_session *sessions[SESSIONS]; /* that are present; NULL: free */
     uint32_t events_out[LOOPS];
-    wsf_loop_call *errands[ERRANDS]; /* that loops are at */
-    unsigned errands_loop[ERRANDS];
-    uint64_t tokens[ERRANDS]; /* of requests that the host was told of; a ring */
+    wsf_loop_call *loop_calls[LOOP_CALLS]; /* that loops are at */
+    unsigned loop_calls_loop[LOOP_CALLS];
+    uint64_t tokens[LOOP_CALLS]; /* of requests that the host was told of; a ring */
     unsigned tokens_next;
     uint64_t tickets_out;
     uint64_t tickets_back;
@@ -84,9 +84,9 @@ static inline uint64_t hash_of(const state *s, wsfan_target_kind kind, unsigned 
 /* A message to 1..TARGETS targets of any kind, whose names are valid. */
 wsfan_message *take_message(const state *s, input *in, wsfan_bytes payload);
 
-/* What peers do: subscribe, greet, say entries that mean something, or any bytes. */
+/* What peers do: subscribe, introduce themselves, say entries that mean something, or any bytes. */
 void subscribe(state *s, input *in, unsigned i);
-void greet(state *s, input *in, unsigned i);
+void introduce(state *s, input *in, unsigned i);
 void say_entry(state *s, input *in, unsigned i);
 void say_raw_entries(state *s, input *in, unsigned i, bool loose);
 

@@ -7,14 +7,14 @@
 
 enum {
     WINDOW = 64 * 1024,
-    CONTROL = 128 * 1024, /* beyond the window, for what is no message: see sender.c */
+    CONTROL = 128 * 1024, /* beyond the window, for what is no message: see part.h */
     QUEUE_COUNT = 32,
     QUEUE_BYTES = 8192,
     REMOTE_CHATS = 16,
     REMOTE_ROWS = 8,
     REQUESTS = 4,
-    ASKS = 8,    /* that the host has under way */
-    NEWS_OUT = 4 /* see sync.c */
+    ASKS = 8,      /* that the host has under way */
+    EVENTS_OUT = 4 /* see sync.c */
 };
 
 /* ------------------------------------------------------------------------------------- effects */
@@ -103,31 +103,31 @@ static void on_result(void *user, wsf_receipt *receipt) {
     wsf_receipt_unref(receipt);
 }
 
-static void on_presence(void *user, wsf_presence_events *news) {
+static void on_presence(void *user, wsf_presence_events *events) {
     state *s = user;
-    CHECK(news->loop < LOOPS && (s->loops >> news->loop & 1) != 0);
-    CHECK(++s->events_out[news->loop] <= NEWS_OUT);
-    for (size_t i = 0; i < news->presence.members_count; i++) {
-        const wsfan_member *member = &news->presence.members[i];
+    CHECK(events->loop < LOOPS && (s->loops >> events->loop & 1) != 0);
+    CHECK(++s->events_out[events->loop] <= EVENTS_OUT);
+    for (size_t i = 0; i < events->presence.members_count; i++) {
+        const wsfan_member *member = &events->presence.members[i];
         CHECK(member->event >= WSFAN_MEMBER_JOIN && member->event <= WSFAN_MEMBER_LEAVE);
         CHECK(member->user.size >= 1 && member->places_count <= 1 + SPEAKERS);
         CHECK(member->event != WSFAN_MEMBER_LEAVE || member->sessions == 0);
     }
-    wsf_free(news);
+    wsf_free(events);
 }
 
 /* A loop has it for a while. */
-static void on_call(void *user, unsigned loop, wsf_loop_call *errand) {
+static void on_call(void *user, unsigned loop, wsf_loop_call *loop_call) {
     state *s = user;
     CHECK((s->loops >> loop & 1) != 0);
-    for (unsigned i = 0; i < ERRANDS; i++) {
-        if (s->errands[i] != NULL)
+    for (unsigned i = 0; i < LOOP_CALLS; i++) {
+        if (s->loop_calls[i] != NULL)
             continue;
-        s->errands[i] = errand;
-        s->errands_loop[i] = loop;
+        s->loop_calls[i] = loop_call;
+        s->loop_calls_loop[i] = loop;
         return;
     }
-    wsf_call_unref(wsf_loop_call_end(errand)); /* or is gone; then the core is never behind */
+    wsf_call_unref(wsf_loop_call_end(loop_call)); /* or is gone; then the core is never behind */
 }
 
 static void check_reply(void *user, const wsfan_reply *reply) {
@@ -195,10 +195,11 @@ static unsigned count_present(const state *s, unsigned loop, uint64_t chat_hash)
 }
 
 static void be_absent(state *s, unsigned i) {
-    wsf_presence_session *attendance = s->sessions[i];
+    wsf_presence_session *presence_session = s->sessions[i];
     s->sessions[i] = NULL;
-    attendance->closes = count_present(s, attendance->loop, attendance->chat_hash) == 0;
-    wsf_core_absent(s->core, attendance, s->now);
+    presence_session->closes = count_present(s, presence_session->loop,
+                                             presence_session->chat_hash) == 0;
+    wsf_core_absent(s->core, presence_session, s->now);
 }
 
 static void host(state *s, input *in) {
@@ -219,21 +220,23 @@ static void host(state *s, input *in) {
     wsf_core_leave(s->core, hash, loop);
 }
 
-static wsf_presence_session *new_attendance(state *s, input *in, unsigned loop, unsigned chat) {
+static wsf_presence_session *new_presence_session(state *s, input *in, unsigned loop,
+                                                  unsigned chat) {
     unsigned user = take(in) % USERS;
     wsfan_bytes metadata = take_bytes(in, take(in) % 16);
-    wsf_presence_session *attendance = wsf_alloc_zero(1, sizeof *attendance + 2 + metadata.size);
-    CHECK(attendance != NULL);
-    attendance->chat_hash = hash_of(s, WSFAN_CHAT, chat);
-    attendance->user_hash = hash_of(s, WSFAN_USER, user);
-    attendance->chat_size = attendance->user_size = 1;
-    attendance->metadata_size = (uint16_t)metadata.size;
-    attendance->loop = (uint8_t)loop;
-    attendance->bytes[0] = (uint8_t)('a' + chat);
-    attendance->bytes[1] = (uint8_t)('a' + user);
+    wsf_presence_session *presence_session = wsf_alloc_zero(1, sizeof *presence_session + 2 +
+                                                                   metadata.size);
+    CHECK(presence_session != NULL);
+    presence_session->chat_hash = hash_of(s, WSFAN_CHAT, chat);
+    presence_session->user_hash = hash_of(s, WSFAN_USER, user);
+    presence_session->chat_size = presence_session->user_size = 1;
+    presence_session->metadata_size = (uint16_t)metadata.size;
+    presence_session->loop = (uint8_t)loop;
+    presence_session->bytes[0] = (uint8_t)('a' + chat);
+    presence_session->bytes[1] = (uint8_t)('a' + user);
     if (metadata.size > 0)
-        memcpy(attendance->bytes + 2, metadata.data, metadata.size);
-    return attendance;
+        memcpy(presence_session->bytes + 2, metadata.data, metadata.size);
+    return presence_session;
 }
 
 /* One session more that is present, one fewer, or one with other metadata. */
@@ -247,11 +250,11 @@ static void attend(state *s, input *in) {
         be_absent(s, i);
     } else if (old != NULL) {
         unsigned same = old->bytes[0] - (unsigned)'a';
-        s->sessions[i] = new_attendance(s, in, old->loop, same);
+        s->sessions[i] = new_presence_session(s, in, old->loop, same);
         wsf_core_present(s->core, s->sessions[i], s->now);
         wsf_core_absent(s->core, old, s->now);
     } else if ((s->loops >> loop & 1) != 0) {
-        s->sessions[i] = new_attendance(s, in, loop, chat);
+        s->sessions[i] = new_presence_session(s, in, loop, chat);
         wsf_core_present(s->core, s->sessions[i], s->now);
         if (!s->joined[loop][chat])
             join(s, loop, chat);
@@ -300,22 +303,22 @@ static void ask(state *s, input *in) {
 }
 
 /* A loop is through with its share of a request. */
-static void end_errand(state *s, unsigned i, uint64_t sessions) {
-    wsf_loop_call *errand = s->errands[i];
-    s->errands[i] = NULL;
-    errand->answer.sessions = sessions;
-    wsf_answer_name_peer(&errand->answer, sessions);
-    if (errand->call->kind == WSFAN_REQUEST_SEND)
-        s->tokens[s->tokens_next++ % ERRANDS] = errand->call->token;
-    wsf_call *task = wsf_loop_call_end(errand);
-    if (task != NULL)
-        wsf_core_call_through(s->core, task);
+static void end_loop_call(state *s, unsigned i, uint64_t sessions) {
+    wsf_loop_call *loop_call = s->loop_calls[i];
+    s->loop_calls[i] = NULL;
+    loop_call->answer.sessions = sessions;
+    wsf_answer_name_peer(&loop_call->answer, sessions);
+    if (loop_call->call->kind == WSFAN_REQUEST_SEND)
+        s->tokens[s->tokens_next++ % LOOP_CALLS] = loop_call->call->token;
+    wsf_call *call = wsf_loop_call_end(loop_call);
+    if (call != NULL)
+        wsf_core_call_through(s->core, call);
 }
 
 static void work_off(state *s, input *in) {
-    unsigned i = take(in) % ERRANDS;
-    if (s->errands[i] != NULL)
-        end_errand(s, i, take(in));
+    unsigned i = take(in) % LOOP_CALLS;
+    if (s->loop_calls[i] != NULL)
+        end_loop_call(s, i, take(in));
 }
 
 static void answer(state *s, input *in) {
@@ -324,7 +327,7 @@ static void answer(state *s, input *in) {
     void *copy = payload.size > 0 ? wsf_alloc(payload.size) : NULL;
     if (copy != NULL)
         memcpy(copy, payload.data, payload.size);
-    wsf_core_reply(s->core, s->tokens[how % ERRANDS], copy, payload.size);
+    wsf_core_reply(s->core, s->tokens[how % LOOP_CALLS], copy, payload.size);
 }
 
 static void change_loop(state *s, input *in) {
@@ -334,9 +337,9 @@ static void change_loop(state *s, input *in) {
         wsf_core_add_loop(s->core, loop);
         return;
     }
-    for (unsigned i = 0; i < ERRANDS; i++)
-        if (s->errands[i] != NULL && s->errands_loop[i] == loop)
-            end_errand(s, i, 0);
+    for (unsigned i = 0; i < LOOP_CALLS; i++)
+        if (s->loop_calls[i] != NULL && s->loop_calls_loop[i] == loop)
+            end_loop_call(s, i, 0);
     for (unsigned i = 0; i < SESSIONS; i++)
         if (s->sessions[i] != NULL && s->sessions[i]->loop == loop)
             s->sessions[i] = NULL; /* the core's */
@@ -500,7 +503,7 @@ static void step(state *s, input *in) {
         subscribe(s, in, i);
         break;
     case 4:
-        greet(s, in, i);
+        introduce(s, in, i);
         break;
     case 5:
     case 6:
@@ -593,9 +596,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     wsf_core_flush(s.core, s.now);
     wsf_core_say_bye(s.core, s.now);
     wsf_core_destroy(s.core);
-    for (unsigned i = 0; i < ERRANDS; i++)
-        if (s.errands[i] != NULL)
-            wsf_call_unref(wsf_loop_call_end(s.errands[i]));
+    for (unsigned i = 0; i < LOOP_CALLS; i++)
+        if (s.loop_calls[i] != NULL)
+            wsf_call_unref(wsf_loop_call_end(s.loop_calls[i]));
     CHECK(s.tickets_back == s.tickets_out && s.receipts_back == s.receipts_out);
     CHECK(s.asks_back == s.asks_out);
     return 0;

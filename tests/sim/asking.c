@@ -48,15 +48,15 @@ static void on_request(void *user, const wsfan_request *request) {
     wsf_core_reply(core_of(at), request->token, echo, 2 * sizeof *echo);
 }
 
-static void on_end(void *user, wsf_loop_call *errand) {
+static void on_end(void *user, wsf_loop_call *loop_call) {
     loop *at = user;
-    wsf_call *task = wsf_loop_call_end(errand);
+    wsf_call *call = wsf_loop_call_end(loop_call);
     if (host_of(at)->dying) {
-        wsf_call_unref(task);
+        wsf_call_unref(call);
         return;
     }
-    if (task != NULL)
-        wsf_core_call_through(core_of(at), task);
+    if (call != NULL)
+        wsf_core_call_through(core_of(at), call);
     world_touch(at->owner->world, at->node);
 }
 
@@ -65,9 +65,9 @@ wsf_executor_effects asking_effects(loop *of) {
 }
 
 /* Tells the ledger what this loop is about to do: all that are addressed, and nobody else. */
-static void note_done(loop *at, const wsf_call *task) {
+static void note_done(loop *at, const wsf_call *call) {
     hosts *h = at->owner;
-    uint32_t number = claims_find(h->claims, task->asker, task->id);
+    uint32_t number = claims_find(h->claims, call->asker, call->id);
     if (number == UINT32_MAX) {
         ledger_violation(h->ledger, "a request that nobody made");
         return;
@@ -79,20 +79,20 @@ static void note_done(loop *at, const wsf_call *task) {
         bool is_in = (ledger_chats(h->ledger, who->number) >> chat & 1) != 0;
         if (&host_of(at)->loops[who->loop] != at ||
             !ledger_addresses(h->ledger, who->number, claims_targets(h->claims, number)) ||
-            (task->kind == WSFAN_REQUEST_LEAVE && !is_in))
+            (call->kind == WSFAN_REQUEST_LEAVE && !is_in))
             continue;
-        if (task->kind == WSFAN_REQUEST_JOIN && !is_in)
+        if (call->kind == WSFAN_REQUEST_JOIN && !is_in)
             ledger_join(h->ledger, who->number, chat);
         claims_done(h->claims, number, life, who->number);
     }
 }
 
-void asking_perform(loop *at, wsf_loop_call *errand) {
-    const wsf_call *task = errand->call;
-    if (!task->expired && task->kind <= WSFAN_REQUEST_CLOSE)
-        note_done(at, task);
-    if (!wsf_executor_run(&at->executor, errand))
-        asking_put_errand(at, errand);
+void asking_perform(loop *at, wsf_loop_call *loop_call) {
+    const wsf_call *call = loop_call->call;
+    if (!call->expired && call->kind <= WSFAN_REQUEST_CLOSE)
+        note_done(at, call);
+    if (!wsf_executor_run(&at->executor, loop_call))
+        asking_put_loop_call(at, loop_call);
 }
 
 /* --------------------------------------------------------------------------------------- asking */

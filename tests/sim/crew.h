@@ -9,14 +9,14 @@
 #include "loop/executor.h"
 #include "rollbook.h"
 
-enum { INBOX_MESSAGE, INBOX_TICKET, INBOX_ERRAND, INBOX_REPLY };
+enum { INBOX_MESSAGE, INBOX_TICKET, INBOX_CALL, INBOX_REPLY };
 
 typedef struct item {
     struct item *next;
     int kind;
     wsfan_message *message;
     wsf_ticket *ticket;
-    wsf_loop_call *errand;
+    wsf_loop_call *loop_call;
     wsf_request *ask;
 } item;
 
@@ -98,8 +98,8 @@ void hosts_end_presence(hosts *h, unsigned node, client *who, unsigned chat);
 
 /* Requests, as a loop carries them out and gets them back. */
 wsf_executor_effects asking_effects(loop *of);
-void asking_perform(loop *at, wsf_loop_call *errand);
+void asking_perform(loop *at, wsf_loop_call *loop_call);
 void asking_reply(loop *at, wsf_request *ask);
-void asking_put_errand(loop *at, wsf_loop_call *errand);
+void asking_put_loop_call(loop *at, wsf_loop_call *loop_call);
 
 #endif

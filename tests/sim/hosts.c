@@ -1,4 +1,4 @@
-/* The shipped members and registry under the shipped core; only threads and mailboxes are played. */
+/* The shipped subscriptions and registry under the shipped core; only threads and mailboxes are played. */
 #include "crew.h"
 
 #include <string.h>
@@ -146,11 +146,11 @@ static void on_result(void *user, unsigned node, const wsfan_result *result) {
     ledger_result(h->ledger, (uint32_t)(uintptr_t)result->result_user, result->status == WSFAN_OK);
 }
 
-static bool on_call(void *user, unsigned node, unsigned loop_index, wsf_loop_call *errand) {
+static bool on_call(void *user, unsigned node, unsigned loop_index, wsf_loop_call *loop_call) {
     hosts *h = user;
     if (h->hosts[node].dying)
         return false;
-    asking_put_errand(&h->hosts[node].loops[loop_index], errand);
+    asking_put_loop_call(&h->hosts[node].loops[loop_index], loop_call);
     return true;
 }
 
@@ -162,8 +162,8 @@ static bool on_reply(void *user, unsigned node, wsf_request *ask) {
     return true;
 }
 
-void asking_put_errand(loop *at, wsf_loop_call *errand) {
-    put(at, (item){ .kind = INBOX_ERRAND, .errand = errand });
+void asking_put_loop_call(loop *at, wsf_loop_call *loop_call) {
+    put(at, (item){ .kind = INBOX_CALL, .loop_call = loop_call });
 }
 
 static void on_presence(void *user, unsigned node, unsigned loop_index,
@@ -193,15 +193,15 @@ static void on_withdraw(void *user, wsf_ticket *ticket) {
     wsf_free(ticket);
 }
 
-static void on_present(void *user, wsf_presence_session *attendance) {
+static void on_present(void *user, wsf_presence_session *presence_session) {
     loop *from = user;
-    wsf_core_present(core_of(from), attendance, now_of(from));
+    wsf_core_present(core_of(from), presence_session, now_of(from));
     world_touch(from->owner->world, from->node);
 }
 
-static void on_absent(void *user, wsf_presence_session *attendance) {
+static void on_absent(void *user, wsf_presence_session *presence_session) {
     loop *from = user;
-    wsf_core_absent(core_of(from), attendance, now_of(from));
+    wsf_core_absent(core_of(from), presence_session, now_of(from));
     world_touch(from->owner->world, from->node);
 }
 
@@ -297,8 +297,8 @@ static void drop_inbox(loop *of) {
             wsfan_message_unref(first->message);
         else if (first->kind == INBOX_TICKET)
             wsf_free(first->ticket);
-        else if (first->kind == INBOX_ERRAND)
-            wsf_call_unref(wsf_loop_call_end(first->errand));
+        else if (first->kind == INBOX_CALL)
+            wsf_call_unref(wsf_loop_call_end(first->loop_call));
         else
             wsf_request_free(first->ask);
         free(first);
@@ -585,8 +585,8 @@ static void dispatch_item(loop *at, const item *first) {
         wsf_executor_ticket_back(&at->executor, first->ticket);
         wsf_subscriptions_ticket_back(&at->subscriptions, first->ticket);
         break;
-    case INBOX_ERRAND:
-        asking_perform(at, first->errand);
+    case INBOX_CALL:
+        asking_perform(at, first->loop_call);
         break;
     case INBOX_REPLY:
         asking_reply(at, first->ask);

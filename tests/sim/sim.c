@@ -13,7 +13,7 @@
 enum {
     SMALL_TABLES = WSF_SIZE(0, 1),
     ROUNDS_SMALL = 4,
-    CONTROL_RESERVE = 128 * 1024, /* as in sender.c */
+    CONTROL_RESERVE = 128 * 1024, /* WSF_PART_CONTROL of part.h */
     FRAME_MAX = 128 * 1024,       /* one frame of any kind, with these limits */
     QUIET_MS_MAX = 60000,         /* after healing, until all agree */
     BARRIER_SLACK_MS = 3000,

@@ -59,9 +59,9 @@ typedef struct {
     uint32_t slow_ms;
     uint64_t busy_ms; /* a slow node takes nothing before */
     int64_t jumped_ms;
-    uint64_t core_ms;      /* when the core is to be run */
-    uint64_t conn_ms;      /* when one of the connections has something to do */
-    uint8_t news_done[64]; /* of each loop, since the core ran */
+    uint64_t core_ms;        /* when the core is to be run */
+    uint64_t conn_ms;        /* when one of the connections has something to do */
+    uint8_t events_done[64]; /* of each loop, since the core ran */
     unsigned conns_used;
     wsf_view *view;
     uint64_t sessions; /* as far as a drain is concerned */
@@ -450,11 +450,11 @@ static void on_probe(void *user, uint64_t node_id, const char *endpoint) {
 }
 
 /* Without anybody who carries it out it is done, and nothing came of it. */
-static void on_call(void *user, unsigned loop, wsf_loop_call *errand) {
+static void on_call(void *user, unsigned loop, wsf_loop_call *loop_call) {
     node *n = user;
     const world_watcher *watcher = &n->world->watcher;
-    if (watcher->errand == NULL || !watcher->errand(watcher->user, n->index, loop, errand))
-        wsf_call_unref(wsf_loop_call_end(errand));
+    if (watcher->loop_call == NULL || !watcher->loop_call(watcher->user, n->index, loop, loop_call))
+        wsf_call_unref(wsf_loop_call_end(loop_call));
 }
 
 static void on_reply(void *user, wsf_request *ask) {
@@ -464,19 +464,19 @@ static void on_reply(void *user, wsf_request *ask) {
         wsf_request_free(ask);
 }
 
-static void on_presence(void *user, wsf_presence_events *news) {
+static void on_presence(void *user, wsf_presence_events *events) {
     node *n = user;
     const world_watcher *watcher = &n->world->watcher;
     if (watcher->presence != NULL)
-        watcher->presence(watcher->user, n->index, news->loop, &news->presence);
-    n->news_done[news->loop]++;
+        watcher->presence(watcher->user, n->index, events->loop, &events->presence);
+    n->events_done[events->loop]++;
     world_touch(n->world, n->index);
-    wsf_free(news);
+    wsf_free(events);
 }
 
 static void run_core(node *n) {
-    for (unsigned loop = 0; loop < sizeof n->news_done; loop++)
-        for (; n->news_done[loop] > 0; n->news_done[loop]--)
+    for (unsigned loop = 0; loop < sizeof n->events_done; loop++)
+        for (; n->events_done[loop] > 0; n->events_done[loop]--)
             wsf_core_events_done(n->core, loop);
     n->core_ms = UINT64_MAX;
     while (n->ended_count > 0)
@@ -628,7 +628,7 @@ void world_crash(world *w, unsigned i) {
     memset(n->probes, 0, sizeof n->probes);
     n->frozen = false;
     n->slow_ms = 0;
-    memset(n->news_done, 0, sizeof n->news_done);
+    memset(n->events_done, 0, sizeof n->events_done);
     n->conns_used = 0;
     for (unsigned s = 0; s < w->nodes_used; s++)
         for (unsigned c = 0; c < w->nodes[s].conns_used; c++)

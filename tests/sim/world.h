@@ -20,7 +20,8 @@ typedef struct {
     void (*peer)(void *user, unsigned node, const wsfan_peer *peer);
     void (*gap)(void *user, unsigned node, const wsfan_gap *gap);
     void (*result)(void *user, unsigned node, const wsfan_result *result);
-    bool (*errand)(void *user, unsigned node, unsigned loop, wsf_loop_call *errand); /* the same */
+    bool (*loop_call)(void *user, unsigned node, unsigned loop,
+                      wsf_loop_call *loop_call); /* the same */
     bool (*reply)(void *user, unsigned node, wsf_request *ask);
     void (*presence)(void *user, unsigned node, unsigned loop, const wsfan_presence *presence);
 } world_watcher;

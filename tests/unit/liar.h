@@ -49,12 +49,12 @@ static inline void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
         downs[node]++;
 }
 
-static inline bool on_call(void *user, unsigned node, unsigned loop, wsf_loop_call *errand) {
+static inline bool on_call(void *user, unsigned node, unsigned loop, wsf_loop_call *loop_call) {
     (void)user, (void)loop;
-    if (node != LIAR && errand->call->asker != world_node_id(w, LIAR))
+    if (node != LIAR && loop_call->call->asker != world_node_id(w, LIAR))
         return false;
     ck_assert_uint_lt(held_count, HELD_MAX);
-    held[held_count++] = errand;
+    held[held_count++] = loop_call;
     return true;
 }
 
@@ -83,7 +83,7 @@ static inline void begin(void) {
     static const world_watcher watcher = { .deliver = on_deliver,
                                            .peer = on_peer,
                                            .gap = on_gap,
-                                           .errand = on_call,
+                                           .loop_call = on_call,
                                            .reply = on_reply };
     memset(delivered, 0, sizeof delivered);
     memset(gap, 0, sizeof gap);
@@ -131,7 +131,8 @@ static inline wsf_peer *peer_at(unsigned node, unsigned of) {
 static inline uint32_t connection_at(unsigned node, unsigned of) {
     const wsf_core *core = world_core(w, node);
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
-        if (core->dialer.endpoints[i].dialled && core->dialer.endpoints[i].node == world_node_id(w, of))
+        if (core->dialer.endpoints[i].dialled &&
+            core->dialer.endpoints[i].node == world_node_id(w, of))
             return i;
     ck_abort_msg("no connection");
     return 0;

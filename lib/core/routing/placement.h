@@ -27,7 +27,7 @@ void wsf_view_unref(wsf_view *view); /* NULL is allowed */
 
 uint64_t wsf_placement_hash(const wsf_hash_key *key, const char *name);
 
-/* The owner of a chat, by its wsf_hash_target(). NULL: there is no place. */
+/* The owner of a chat, by its wsf_hash_target(). NULL: no node may own it. */
 const wsf_placement_node *wsf_view_owner(const wsf_view *view, uint64_t chat);
 
 /* Whether both views give every chat to the same node. */

@@ -4,7 +4,7 @@
 
 #include "core/part.h"
 
-/* With the requests of rpc/client.h. */
+/* The row of both files: calls, and the requests of rpc/client.h. */
 extern const wsf_part wsf_rpc_part;
 
 /* Asks whom it concerns: peers by their links, ourselves at once. Takes the request over. */

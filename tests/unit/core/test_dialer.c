@@ -510,7 +510,7 @@ START_TEST(more_endpoints_than_connections_are_counted_and_dialled_when_there_is
 }
 END_TEST
 
-SUITE_MAIN("dial", a_set_replaces_that_of_its_own_source_and_no_other,
+SUITE_MAIN("dialer", a_set_replaces_that_of_its_own_source_and_no_other,
            a_live_peer_keeps_its_connection_when_nobody_names_it_any_more,
            a_dead_peer_is_dialled_for_ever_while_it_is_named,
            a_dead_peer_that_is_not_named_is_forgotten_and_never_dialled_again,

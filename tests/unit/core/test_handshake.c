@@ -315,7 +315,7 @@ START_TEST(a_node_for_which_there_is_no_room_is_told_so_of_each_message) {
 }
 END_TEST
 
-SUITE_MAIN("greet", a_gap_is_told_however_many_nodes_were_forgotten_since,
+SUITE_MAIN("handshake", a_gap_is_told_however_many_nodes_were_forgotten_since,
            a_node_that_has_just_started_was_never_away,
            a_node_that_was_forgotten_twice_is_noted_once,
            a_subscriber_that_found_no_room_is_told_and_comes_again,

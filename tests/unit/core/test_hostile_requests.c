@@ -326,7 +326,7 @@ START_TEST(a_flood_of_latest_values_fills_an_inbox_and_no_more) {
 }
 END_TEST
 
-SUITE_MAIN("hostile_asks", a_flood_of_rows_leaves_room_for_those_of_others,
+SUITE_MAIN("hostile_requests", a_flood_of_rows_leaves_room_for_those_of_others,
            rows_that_nobody_may_say_are_counted_and_not_kept,
            rows_that_are_to_be_forgotten_are_missed_until_all_is_told_again,
            sums_that_are_wrong_are_counted_and_answered_now_and_then,

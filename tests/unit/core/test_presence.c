@@ -543,7 +543,7 @@ static void count_leaves(void *user, unsigned n, unsigned loop, const wsfan_pres
         leaves_told += presence->members[i].event == WSFAN_MEMBER_LEAVE;
 }
 
-static void end_attendance(world *w, unsigned n, wsf_presence_session *a, uint64_t chat) {
+static void end_presence_session(world *w, unsigned n, wsf_presence_session *a, uint64_t chat) {
     a->closes = true;
     wsf_core_absent(world_core(w, n), a, world_now(w, n));
     world_leave(w, n, chat);
@@ -561,7 +561,7 @@ static void come_again(uint32_t cut_off_ms) {
     attend(w, 1, "ben", 7);
     world_run(w, 500);
     ck_assert_uint_eq(world_count(w, 0, 7).users, 2);
-    end_attendance(w, 0, first, 7);
+    end_presence_session(w, 0, first, 7);
     world_run(w, 500);
     world_freeze(w, 1, true);
     attend(w, 0, "ann", 7);
@@ -663,7 +663,7 @@ END_TEST
 
 /* ---------------------------------------------------------------------------------- the structure */
 
-static wsf_presence_session *attendance_of(uint64_t user) {
+static wsf_presence_session *presence_session_of(uint64_t user) {
     wsf_presence_session *a = calloc(1, sizeof *a + 16);
     a->chat_hash = 7;
     a->user_hash = user;
@@ -680,11 +680,11 @@ START_TEST(an_oversleep_makes_only_those_grace_times_longer_that_it_was_in) {
     wsf_presence_limits limits = { .grace_ms = GRACE_MS, .members_count_max = 1000 };
     wsf_presence_store_init(&p, &limits, 1);
     wsf_presence_store_open_chat(&p, 7, (wsf_peers){ 0 });
-    wsf_presence_session *first = attendance_of(1);
-    wsf_presence_session *second = attendance_of(2);
+    wsf_presence_session *first = presence_session_of(1);
+    wsf_presence_session *second = presence_session_of(2);
     ck_assert_int_eq(wsf_presence_begin(&p, first), WSFAN_OK);
     ck_assert_int_eq(wsf_presence_begin(&p, second), WSFAN_OK);
-    ck_assert_int_eq(wsf_presence_begin(&p, attendance_of(3)), WSFAN_OK);
+    ck_assert_int_eq(wsf_presence_begin(&p, presence_session_of(3)), WSFAN_OK);
     wsf_presence_tick(&p, 1000, NULL);
     wsf_presence_end(&p, first);
     ck_assert_uint_eq(wsf_presence_deadline(&p), 1000 + GRACE_MS);
@@ -721,8 +721,8 @@ START_TEST(a_doubt_that_nobody_ends_ends_after_a_minute) {
     wsf_presence_limits limits = { .grace_ms = GRACE_MS, .members_count_max = 1000 };
     wsf_presence_store_init(&p, &limits, 1);
     wsf_presence_store_open_chat(&p, 7, (wsf_peers){ 0 });
-    wsf_presence_session *first = attendance_of(1);
-    wsf_presence_session *second = attendance_of(2);
+    wsf_presence_session *first = presence_session_of(1);
+    wsf_presence_session *second = presence_session_of(2);
     ck_assert_int_eq(wsf_presence_begin(&p, first), WSFAN_OK);
     ck_assert_int_eq(wsf_presence_begin(&p, second), WSFAN_OK);
     wsf_presence_tick(&p, 1000, &doubt);
@@ -738,11 +738,11 @@ START_TEST(a_doubt_that_nobody_ends_ends_after_a_minute) {
     ck_assert_uint_eq(p.chats[0].users, 0);
     ck_assert_uint_eq(wsf_presence_deadline(&p), UINT64_MAX);
     /* Who comes back is in no list. */
-    first = attendance_of(1);
+    first = presence_session_of(1);
     ck_assert_int_eq(wsf_presence_begin(&p, first), WSFAN_OK);
     wsf_presence_end(&p, first);
     wsf_presence_tick(&p, wsf_presence_deadline(&p), &doubt);
-    ck_assert_int_eq(wsf_presence_begin(&p, attendance_of(1)), WSFAN_OK);
+    ck_assert_int_eq(wsf_presence_begin(&p, presence_session_of(1)), WSFAN_OK);
     ck_assert_uint_eq(wsf_presence_deadline(&p), UINT64_MAX);
     wsf_presence_store_destroy(&p);
 }
@@ -753,11 +753,11 @@ static void take_one_member(wsf_presence *p, unsigned loop) {
     uint64_t nodes[64] = { 0 };
     unsigned members = 0;
     unsigned anew = 0;
-    wsf_presence_events *news;
-    while ((news = wsf_presence_events_take(p, loop, nodes, 1)) != NULL) {
-        members += (unsigned)news->presence.members_count;
-        anew += (news->presence.flags & WSFAN_PRESENCE_ANEW) != 0;
-        free(news);
+    wsf_presence_events *events;
+    while ((events = wsf_presence_events_take(p, loop, nodes, 1)) != NULL) {
+        members += (unsigned)events->presence.members_count;
+        anew += (events->presence.flags & WSFAN_PRESENCE_ANEW) != 0;
+        free(events);
     }
     ck_assert_uint_eq(members, 1); /* who came and went is not told */
     ck_assert_uint_eq(anew, 1);
@@ -772,13 +772,13 @@ START_TEST(loops_that_take_nothing_cost_a_bounded_number_of_members) {
     for (unsigned peer = 0; peer < 2; peer++) /* they take nothing either */
         wsf_presence_want(&p, peer, 7);
     for (uint8_t loop = 0; loop < 2; loop++) {
-        wsf_presence_session *stays = attendance_of(1);
+        wsf_presence_session *stays = presence_session_of(1);
         stays->loop = loop;
         ck_assert_int_eq(wsf_presence_begin(&p, stays), WSFAN_OK);
     }
     uint64_t now = 1;
     for (uint64_t user = 2; user < USERS; user++) {
-        wsf_presence_session *a = attendance_of(user);
+        wsf_presence_session *a = presence_session_of(user);
         ck_assert_int_eq(wsf_presence_begin(&p, a), WSFAN_OK);
         wsf_presence_end(&p, a);
         wsf_presence_tick(&p, ++now, NULL);

@@ -9,8 +9,8 @@
 enum { TEN_S = 10000, ANSWERS_MAX = 8 };
 
 static world *w;
-static unsigned errands[8];
-static bool hold;             /* errands stay with the loop */
+static unsigned loop_calls[8];
+static bool hold;             /* loop calls stay with the loop */
 static uint64_t named;        /* 0, or whom a node says to be missing though all is well */
 static unsigned requests_max; /* 0: as ever */
 static wsf_loop_call *held[64];
@@ -28,14 +28,14 @@ static bool on_deliver(void *user, unsigned node, unsigned loop, wsfan_message *
     return true;
 }
 
-static bool on_call(void *user, unsigned node, unsigned loop, wsf_loop_call *errand) {
+static bool on_call(void *user, unsigned node, unsigned loop, wsf_loop_call *loop_call) {
     (void)user, (void)loop;
-    errands[node]++;
+    loop_calls[node]++;
     if (hold)
-        held[held_count++] = errand;
-    errand->answer.sessions = 10 + node;
+        held[held_count++] = loop_call;
+    loop_call->answer.sessions = 10 + node;
     if (named != 0)
-        wsf_answer_name_peer(&errand->answer, named);
+        wsf_answer_name_peer(&loop_call->answer, named);
     return hold;
 }
 
@@ -68,8 +68,8 @@ static bool answered(void *user) {
 }
 
 static void begin(uint64_t seed, unsigned count) {
-    world_watcher watcher = { .deliver = on_deliver, .errand = on_call, .reply = on_reply };
-    memset(errands, 0, sizeof errands);
+    world_watcher watcher = { .deliver = on_deliver, .loop_call = on_call, .reply = on_reply };
+    memset(loop_calls, 0, sizeof loop_calls);
     memset(deliveries, 0, sizeof deliveries);
     hold = false;
     held_count = replies = 0;
@@ -133,7 +133,7 @@ START_TEST(only_nodes_with_somebody_concerned_are_asked) {
     ck_assert_int_eq(last.status, WSFAN_OK);
     ck_assert_uint_eq(last.answers_count, 1);
     ck_assert_uint_eq(answer_of(1)->sessions, 11);
-    ck_assert_uint_eq(errands[0] + errands[2] + errands[3], 0);
+    ck_assert_uint_eq(loop_calls[0] + loop_calls[2] + loop_calls[3], 0);
     ask(0, WSFAN_REQUEST_LEAVE, message_to(WSFAN_CHAT, chat(7), 1), 0);
     await(2);
     ck_assert_int_eq(last.status, WSFAN_OK); /* nobody is in it */
@@ -213,7 +213,7 @@ START_TEST(a_node_that_is_down_is_named_at_once_even_for_a_chat_it_was_not_known
     ck_assert_uint_le(reply_ms, began_ms + 100);
     ck_assert_int_eq(last.status, WSFAN_EPARTIAL);
     ck_assert_uint_eq(missing[0], world_node_id(w, 1));
-    ck_assert_uint_eq(errands[2], 0); /* up, and without anybody in it */
+    ck_assert_uint_eq(loop_calls[2], 0); /* up, and without anybody in it */
     end();
 }
 END_TEST
@@ -228,17 +228,17 @@ START_TEST(a_peer_that_goes_for_good_is_not_waited_for) {
     world_touch(w, 1);
     for (unsigned i = 0; i < held_count; i++) {
         /* In order of arrival: our own first, then the peers' in either order. */
-        wsf_call *task = wsf_loop_call_end(held[i]);
+        wsf_call *call = wsf_loop_call_end(held[i]);
         for (unsigned n = 0; n < 3; n++)
             if (n != 1)
                 for (wsf_call *t = world_core(w, n)->rpc.calls; t != NULL; t = t->next)
-                    if (t == task) {
-                        wsf_core_call_through(world_core(w, n), task);
+                    if (t == call) {
+                        wsf_core_call_through(world_core(w, n), call);
                         world_touch(w, n);
-                        task = NULL;
+                        call = NULL;
                         break;
                     }
-        wsf_call_unref(task);
+        wsf_call_unref(call);
     }
     held_count = 0;
     uint64_t began_ms = world_ms(w);
@@ -257,7 +257,7 @@ START_TEST(a_kind_of_a_later_version_is_answered_unsupported_not_by_silence) {
     await(1);
     ck_assert_uint_le(reply_ms, began_ms + 100);
     ck_assert_int_eq(answer_of(1)->status, WSFAN_ENOTSUP);
-    ck_assert_uint_eq(errands[1], 0);
+    ck_assert_uint_eq(loop_calls[1], 0);
     end();
 }
 END_TEST
@@ -274,7 +274,7 @@ START_TEST(a_node_is_at_so_many_requests_and_refuses_one_more) {
         ask(0, WSFAN_REQUEST_LEAVE, message_to(WSFAN_NODE, wsfan_string(name), 1), 0);
     world_run(w, 100);
     ck_assert_uint_eq(replies, 0);
-    ck_assert_uint_eq(errands[1], limit);
+    ck_assert_uint_eq(loop_calls[1], limit);
     ask(0, WSFAN_REQUEST_LEAVE, message_to(WSFAN_NODE, wsfan_string(name), 1), 0);
     await(1);
     ck_assert_int_eq(answer_of(1)->status, WSFAN_ELIMIT);
@@ -285,10 +285,10 @@ START_TEST(a_node_is_at_so_many_requests_and_refuses_one_more) {
     await(limit + 2);
     ck_assert_int_eq(answer_of(1)->status, WSFAN_ELIMIT);
     for (unsigned i = 0; i < limit; i++) {
-        wsf_call *task = wsf_loop_call_end(held[i]);
-        ck_assert_ptr_nonnull(task);
-        ck_assert(atomic_load(&task->expired));
-        wsf_core_call_through(world_core(w, 1), task);
+        wsf_call *call = wsf_loop_call_end(held[i]);
+        ck_assert_ptr_nonnull(call);
+        ck_assert(atomic_load(&call->expired));
+        wsf_core_call_through(world_core(w, 1), call);
     }
     held_count = 0;
     hold = false;
@@ -304,7 +304,7 @@ START_TEST(what_a_peer_asks_must_be_within_our_limits) {
                                       1015, 2999, 5000, 70000, 65536 + 1000 };
     unsigned told = 0;
     begin(11, 2);
-    memset(errands, 0, sizeof errands);
+    memset(loop_calls, 0, sizeof loop_calls);
     for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
         ask(0, WSFAN_REQUEST_CLOSE, message_to(WSFAN_ALL, NOTHING, 1), codes[i]);
         await(++told);
@@ -319,11 +319,11 @@ START_TEST(what_a_peer_asks_must_be_within_our_limits) {
     ask(0, WSFAN_REQUEST_CLOSE, wsf_message_new(&key, &parts), 1000);
     await(++told);
     ck_assert_int_eq(answer_of(1)->status, WSFAN_ETOOBIG);
-    ck_assert_uint_eq(errands[1], 0);
+    ck_assert_uint_eq(loop_calls[1], 0);
     ask(0, WSFAN_REQUEST_CLOSE, message_to(WSFAN_ALL, NOTHING, 1), 1012);
     await(++told);
     ck_assert_int_eq(answer_of(1)->status, WSFAN_OK);
-    ck_assert_uint_eq(errands[1], 1);
+    ck_assert_uint_eq(loop_calls[1], 1);
     end();
 }
 END_TEST
@@ -358,7 +358,7 @@ START_TEST(names_in_lists_of_nodes_are_printable) {
 END_TEST
 
 START_TEST(what_a_peer_does_not_take_is_answered_too_big) {
-    world_watcher watcher = { .errand = on_call, .reply = on_reply };
+    world_watcher watcher = { .loop_call = on_call, .reply = on_reply };
     replies = 0;
     hold = false;
     w = world_new(8, &watcher);
@@ -367,17 +367,17 @@ START_TEST(what_a_peer_does_not_take_is_answered_too_big) {
     world_config(w)->name_bytes_max = 8;
     world_start(w, 1, 1);
     ck_assert(world_run_until(w, meshed, NULL, TEN_S));
-    memset(errands, 0, sizeof errands);
+    memset(loop_calls, 0, sizeof loop_calls);
     ask(0, WSFAN_REQUEST_SEND, message_to(WSFAN_ALL, NOTHING, 1000), 0);
     world_run(w, 100);
-    ck_assert_uint_eq(errands[1], 1);
+    ck_assert_uint_eq(loop_calls[1], 1);
     ask(0, WSFAN_REQUEST_SEND, message_to(WSFAN_ALL, NOTHING, 1001), 0);
     world_run(w, 100);
-    ck_assert_uint_eq(errands[1], 1);
+    ck_assert_uint_eq(loop_calls[1], 1);
     ask(0, WSFAN_REQUEST_SEND, message_to(WSFAN_ALL, NOTHING, 150000),
         0); /* than any frame it takes */
     world_run(w, 100);
-    ck_assert_uint_eq(errands[1], 1);
+    ck_assert_uint_eq(loop_calls[1], 1);
     await(3);
     ck_assert_int_eq(answer_of(1)->status, WSFAN_ETOOBIG);
     /* Names and numbers that its loops must not see. */
@@ -389,7 +389,7 @@ START_TEST(what_a_peer_does_not_take_is_answered_too_big) {
     ask(0, WSFAN_REQUEST_CHATS, message_to(WSFAN_ALL, NOTHING, 1), 0);
     ask(0, WSFAN_REQUEST_CHATS, message_to(WSFAN_ALL, NOTHING, 1), WSF_ROWS_COUNT_MAX + 1);
     await(8);
-    ck_assert_uint_eq(errands[1], 1);
+    ck_assert_uint_eq(loop_calls[1], 1);
     end();
 }
 END_TEST
@@ -416,14 +416,14 @@ START_TEST(requests_pass_a_network_that_loses_and_doubles_frames_once) {
     }
     await(50);
     for (unsigned i = 0; i < 3; i++)
-        ck_assert_uint_le(errands[i], 50);
-    ck_assert_uint_eq(errands[0], 50);
-    ck_assert_uint_ge(errands[1], 40); /* some come when nobody waits any more */
+        ck_assert_uint_le(loop_calls[i], 50);
+    ck_assert_uint_eq(loop_calls[0], 50);
+    ck_assert_uint_ge(loop_calls[1], 40); /* some come when nobody waits any more */
     end();
 }
 END_TEST
 
-SUITE_MAIN("ask", only_nodes_with_somebody_concerned_are_asked,
+SUITE_MAIN("rpc", only_nodes_with_somebody_concerned_are_asked,
            a_session_and_a_node_are_reached_there_and_nowhere_else,
            a_silent_node_costs_the_time_limit_and_is_named,
            a_node_that_is_down_is_named_at_once_even_for_a_chat_it_was_not_known_to_have,

@@ -421,7 +421,7 @@ START_TEST(a_drain_waits_for_what_is_not_acknowledged) {
 }
 END_TEST
 
-SUITE_MAIN("standing", a_node_that_is_alone_is_ready_at_once,
+SUITE_MAIN("status", a_node_that_is_alone_is_ready_at_once,
            a_list_that_names_only_oneself_is_being_alone,
            a_node_is_ready_when_it_knows_what_its_peers_want_and_they_know_it,
            peers_that_do_not_answer_are_waited_for_only_so_long,

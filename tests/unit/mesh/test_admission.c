@@ -350,7 +350,7 @@ START_TEST(what_is_no_subscription_ends_a_connection) {
 }
 END_TEST
 
-SUITE_MAIN("door", silent_strangers_take_a_bounded_number_of_descriptors,
+SUITE_MAIN("admission", silent_strangers_take_a_bounded_number_of_descriptors,
            so_do_those_that_begin_to_greet_where_there_are_no_keys,
            without_descriptors_strangers_are_turned_away_and_peers_come_in_later,
            who_subscribes_to_more_than_a_peer_does_is_turned_out,

@@ -85,8 +85,8 @@ static wsf_message_parts parts_of(const wsfan_target *target, wsfan_bytes payloa
                                 .except = { 7, 8 } };
 }
 
-/* Any of them may go first, and the block stays for the rest: a sanitizer watches. */
-START_TEST(messages_of_one_block_live_and_end_by_themselves) {
+/* Any of them may go first, and the slab stays for the rest: a sanitizer watches. */
+START_TEST(messages_of_one_slab_live_and_end_by_themselves) {
     enum { COUNT = 100 };
     wsf_message_pool pool = { 0 };
     wsfan_message *messages[COUNT];
@@ -134,7 +134,7 @@ START_TEST(a_repeated_message_differs_in_its_payload_alone) {
     ck_assert_mem_eq(wsfan_message_headroom(first, 4), "headfirst", 9);
     static char large[WSF_MESSAGE_SMALL];
     ck_assert_ptr_null(wsf_message_repeat(&pool, (wsfan_bytes){ large, sizeof large }));
-    unsigned more = 0; /* until the block is full */
+    unsigned more = 0; /* until the slab is full */
     wsfan_message *last;
     while ((last = wsf_message_repeat(&pool, (wsfan_bytes){ large, 500 })) != NULL) {
         wsfan_message_unref(last);
@@ -214,7 +214,7 @@ END_TEST
 SUITE_MAIN("message", it_keeps_copies_of_all_that_it_was_made_of,
            the_headroom_ends_where_the_payload_begins,
            a_clone_has_the_same_content_and_its_own_headroom,
-           messages_of_one_block_live_and_end_by_themselves,
+           messages_of_one_slab_live_and_end_by_themselves,
            a_repeated_message_differs_in_its_payload_alone,
            a_slice_keeps_its_frame_and_a_clone_of_it_does_not,
            a_payload_apart_has_a_buffer_of_its_own_with_the_headroom_in_it,
