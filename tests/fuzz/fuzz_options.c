@@ -44,6 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     options.allow = allow;
     options.allow_count = data[1] % 3;
     options.allow_path = NULL;
+    options.allocator = NULL;
     options.public_address = next_text(&rest, end);
     const char *field;
     int error = wsfan_options_check(&options, &field);

@@ -490,7 +490,7 @@ bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
     choice chosen;
     choice_make(h, chats, &chosen);
     bool one_chat = chosen.count == 1 && chosen.targets[0].kind == WSFAN_CHAT;
-    if (one_chat && world_random(h->world, 6) == 0) /* a latest value, of one of two keys */
+    if (one_chat && world_random(h->world, 3) == 0) /* a latest value, of one of two keys */
         chosen.ledger.slot = chosen.ledger.chats * 2 + (uint32_t)world_random(h->world, 2);
     publish(h, node, &chosen, size_max, true);
     return true;

@@ -73,11 +73,11 @@ static void choose_limits(sim *s) {
         config->heartbeat_ms = 300;
         config->silent_ms = 900;
         config->down_ms = 2000;
-        config->join_ms_max = 500;
+        config->join_ms_max = 150;
     }
     /* Where there are many, what one join should tell the next one does. */
-    s->changes_one_in = random_below(s, 2) == 0 ? 1 : 16;
-    s->chats = 1 + (unsigned)random_below(s, 16);
+    s->changes_one_in = 1u << (3 * random_below(s, 3));
+    s->chats = 1 + (unsigned)random_below(s, 32);
     s->size_max = random_below(s, 4) == 0 ? 20000 : 200;
     s->fault_one_in = 8u << random_below(s, 6);
 }
