@@ -3,10 +3,11 @@
  *
  * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
  */
+/* Before the guard: wsfan.h includes this header ahead of stats.h, which needs it. */
+#include <wsfan/wsfan.h>
+
 #ifndef WSFAN_PEERS_H
 #define WSFAN_PEERS_H
-
-#include <wsfan/wsfan.h>
 
 #ifdef __cplusplus
 extern "C" {

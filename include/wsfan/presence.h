@@ -56,6 +56,9 @@ struct wsfan_presence {
     uint32_t flags;   /**< 0, or of WSFAN_PRESENCE_ANEW and WSFAN_PRESENCE_LARGE */
     /** Of the chat, as far as this node knows; wsfan_chat_get_count() says how far */
     uint64_t sessions;
+
+/** The same, by its name until now. */
+#define wsfan_chat_count wsfan_chat_get_count
     uint64_t users;              /**< its members, those within their grace time too */
     const wsfan_member *members; /**< that changed */
     size_t members_count;        /**< of `members` */

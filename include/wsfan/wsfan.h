@@ -1,9 +1,9 @@
 /** @file wsfan.h
  * A cluster-aware session registry for C WebSocket servers.
  *
- * This header is all that a simple server includes; wsfan/options.h and wsfan/error.h, which it includes,
- * have the options of a node and the error codes. What else there is has headers of its own: wsfan/peers.h,
- * registry.h, presence.h, requests.h, placement.h, stats.h, outbound.h, and, of libwsfan-beacon, beacon.h.
+ * This header has all that a simple server needs. What else there is stands in headers that it includes
+ * (options.h, error.h; at its end peers.h, registry.h, presence.h, requests.h, placement.h, stats.h), and in
+ * two that it does not: outbound.h and, of libwsfan-beacon, beacon.h.
  *
  * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
  *
@@ -32,9 +32,8 @@
  * @par
  * Callbacks run only inside wsfan_loop_dispatch(), on its thread, and may call every [any] function,
  * and every [loop] function of their own loop except wsfan_loop_dispatch() and wsfan_loop_close(). No
- * function blocks unless its comment says so. A thread that publishes or asks while the mesh thread
- * sleeps sends by itself: some microseconds, with signals blocked and not cancelled; it waits for no
- * lock that is held meanwhile.
+ * function blocks unless its comment says so. A thread that publishes or asks while the mesh thread sleeps
+ * sends by itself: some microseconds, with signals blocked and not cancelled, waiting for no lock.
  *
  * @par Memory
  * Every string and buffer that is passed in is copied before the call returns. Everything passed to a
@@ -48,18 +47,16 @@
  *
  * @par Names
  * A function that copies what the library knows into a struct of the caller has "get" in its name; so
- * has wsfan_message_get_id(), as wsfan_message_id is a type. One that returns what it tells has just
- * the name of that. SIZE in a macro: bytes of an array of char, with the NUL. MAX: how many there can
- * be.
+ * has wsfan_message_get_id(), as wsfan_message_id is a type. One that returns what it tells has just the
+ * name of that. SIZE in a macro: bytes of an array of char, with the NUL. MAX: how many there can be.
  *
  * @par Caveats
  *   - One mesh thread per node reads all sockets. It runs with every signal blocked. A node without a
  *     mesh has no thread until there is something to wait for: a result, or a drain. The library
  *     installs no signal handler, reads no environment variable, prints nothing, and registers no
  *     atexit or fork hook. One exception: from the first endpoint with a name on that the host names
- *     (wsfan_options.peers, wsfan_node_set_peers()), a second thread, with every signal blocked too,
- *     asks the name servers of /etc/resolv.conf, and the resolver (c-ares) reads LOCALDOMAIN and
- *     RES_OPTIONS, as libc's does, in that call and when resolv.conf has changed.
+ *     (wsfan_options.peers, wsfan_node_set_peers()), a second thread, with every signal blocked too, asks
+ *     the name servers of /etc/resolv.conf; c-ares reads LOCALDOMAIN and RES_OPTIONS, as libc does.
  *   - A node does not survive fork(): in the child every call that takes a node or a loop returns
  *     WSFAN_EFORK, and nothing is released.
  *   - Without a key (wsfan_options.secret_key, wsfan_options.key_file) the mesh carries plain text,
@@ -494,4 +491,10 @@ WSFAN_API void *wsfan_message_headroom(wsfan_message *message, size_t size);
 #ifdef __cplusplus
 }
 #endif
+#include <wsfan/peers.h>
+#include <wsfan/placement.h>
+#include <wsfan/presence.h>
+#include <wsfan/registry.h>
+#include <wsfan/requests.h>
+#include <wsfan/stats.h>
 #endif

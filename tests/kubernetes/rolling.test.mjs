@@ -30,7 +30,7 @@ class Cluster {
     writeFileSync(join(SCRATCH, 'resolv.conf'), `nameserver ${GATEWAY}\n`);
     this.dns = world.run('dnsmasq', ['--keep-in-foreground', '--no-resolv', '--no-hosts',
       '--conf-file=/dev/null', '--user=root', '--pid-file=', `--listen-address=${GATEWAY}`,
-      '--bind-interfaces', `--addn-hosts=${this.hosts}`, '--local-ttl=1', '--local=/chat-mesh/'], { env });
+      '--bind-interfaces', `--addn-hosts=${this.hosts}`, '--local-ttl=1', '--local=/chat-mesh/', '--log-facility=-'], { env });
     writeFileSync(join(SCRATCH, 'haproxy.cfg'), `
 global
   maxconn 2000
@@ -60,6 +60,13 @@ backend pods
   server-template pod 5 chat-mesh:8080 check resolvers cluster init-addr none
 `);
     this.service = world.run('haproxy', ['-db', '-f', join(SCRATCH, 'haproxy.cfg')], { env });
+  }
+
+  // Before dnsmasq has started SIGHUP ends it.
+  static async open(world) {
+    const cluster = new Cluster(world);
+    await until('dnsmasq has started', () => cluster.dns.exit || /started, version/.test(cluster.dns.stderr));
+    return cluster;
   }
 
   // What the headless service answers: all pods, ready or not.
@@ -209,7 +216,7 @@ function check(users) {
 
 scenario('a rolling restart under load strands nobody and loses nothing between the connected',
   async (world) => {
-    const cluster = new Cluster(world);
+    const cluster = await Cluster.open(world);
     const names = ['chat-0', 'chat-1', 'chat-2'];
     for (const name of names) cluster.start(name); // all at once, as podManagementPolicy: Parallel
     for (const name of names) await cluster.ready(name);
@@ -262,7 +269,7 @@ scenario('a rolling restart under load strands nobody and loses nothing between 
 
 scenario('pods that come and go with new addresses leave nothing behind', async (world) => {
   sh('ip link delete br0 && umount /run/netns');
-  const cluster = new Cluster(world);
+  const cluster = await Cluster.open(world);
   cluster.start('chat-0'); // the first one is alone, and its name leads to itself
   await cluster.ready('chat-0');
   cluster.start('chat-1');
