@@ -71,9 +71,6 @@ typedef struct wsfan_owner {
  * [any] */
 WSFAN_API int wsfan_node_get_owner(wsfan_node *node, wsfan_bytes chat, wsfan_owner *owner);
 
-/** The same, by its name until now. */
-#define wsfan_node_owner wsfan_node_get_owner
-
 /** What on_owner tells: a chat with sessions on this loop has got another owner. */
 struct wsfan_moved {
     wsfan_bytes chat;                /**< its name */

@@ -57,8 +57,6 @@ struct wsfan_presence {
     /** Of the chat, as far as this node knows; wsfan_chat_get_count() says how far */
     uint64_t sessions;
 
-/** The same, by its name until now. */
-#define wsfan_chat_count wsfan_chat_get_count
     uint64_t users;              /**< its members, those within their grace time too */
     const wsfan_member *members; /**< that changed */
     size_t members_count;        /**< of `members` */

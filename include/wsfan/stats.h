@@ -77,8 +77,6 @@ typedef struct wsfan_stats {
      * too many; whoever sent what no peer sends. */
     uint64_t connections_ended;
 
-/** The same, by its name until now. */
-#define wsfan_node_peers wsfan_node_get_peers
 } wsfan_stats;
 
 /** What is known of a peer; counters are of the time since it is known. */
@@ -127,9 +125,6 @@ typedef struct wsfan_loop_stats {
  * @return WSFAN_OK, or WSFAN_EINVAL (NULL, struct_size is 0 or above the library's), WSFAN_EFORK.
  * [any] */
 WSFAN_API int wsfan_node_get_stats(wsfan_node *node, wsfan_stats *stats);
-
-/** The same, by its name until now. */
-#define wsfan_node_stats wsfan_node_get_stats
 
 /** Fills at most `capacity` elements of `peers` and sets *count to the number of known peers, which is
  * wsfan_stats.peers: those that we have, had, or try to have a link with, and those that are
