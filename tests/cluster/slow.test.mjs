@@ -36,7 +36,7 @@ scenario('a client that never reads is closed with 1013 and counted; the others 
       close.toString('latin1') + reason);
 
     speaker.say('the end');
-    await reader.frame((frame) => frame.text === 'the end');
+    for (const client of [reader, speaker]) await client.frame(({ text: last }) => last === 'the end');
     assert.equal(reader.messages.length, said + 1);
     assert.equal(speaker.messages.length, said + 1);
     await until('the others see it leave', () => !reader.people().includes('sleeper@alpha'));
