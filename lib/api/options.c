@@ -108,7 +108,7 @@ static const range RANGES[] = {
     RANGE(allow_insecure, 0, 1),
 };
 
-/* What is wrong: an error and the field it is about. */
+/* A wrong option: the error, and the field that it is about. */
 typedef struct {
     int error;
     const char *field; /* NULL: nothing is wrong */

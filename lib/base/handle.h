@@ -1,4 +1,4 @@
-/* What the number of a session says. */
+/* A session's handle, taken apart. */
 #ifndef WSF_BASE_HANDLE_H
 #define WSF_BASE_HANDLE_H
 

@@ -60,7 +60,7 @@ static inline wsf_peers wsf_peers_intersection(wsf_peers a, wsf_peers b) {
     return a;
 }
 
-/* Those of `a` that are not in `b`. */
+/* The peers of `a` that are not in `b`. */
 static inline wsf_peers wsf_peers_difference(wsf_peers a, wsf_peers b) {
     for (unsigned i = 0; i < WSF_PEERS_WORDS; i++)
         a.words[i] &= ~b.words[i];

@@ -19,7 +19,7 @@ uint64_t wsf_core_frame_size_max(const wsf_core_config *config);
 
 const char *wsf_core_endpoint(const wsf_core *core); /* "" without peers */
 
-/* What this node subscribes to besides its inbox. Returns its size. */
+/* The topic that this node subscribes to besides its inbox. Returns its size. */
 size_t wsf_core_introduction(const wsf_core *core, uint8_t topic[WSF_INTRODUCTION_SIZE_MAX]);
 
 /* The endpoints to introduce ourselves to, as far as one source knows them: they replace those that
@@ -71,13 +71,13 @@ void wsf_core_request(wsf_core *core, wsf_request *request, wsf_now now);
 void wsf_core_call_through(wsf_core *core, wsf_call *call);
 void wsf_core_reply(wsf_core *core, uint64_t token, void *payload, size_t size);
 
-/* What comes in from now on is of nodes with this identity; 0: of anybody. */
+/* Frames that come in from now on are of nodes with this identity; 0: of anybody. */
 void wsf_core_expect(wsf_core *core, uint32_t identity);
 
 /* Parts with every peer that may not be one any more. */
 void wsf_core_expel(wsf_core *core, bool (*may)(void *user, uint32_t identity), void *user);
 
-/* What came by a connection as one frame. Borrowed; large messages keep a reference to it. */
+/* A frame came by a connection. Borrowed; large messages keep a reference to it. */
 void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, wsf_now now);
 
 /* Somebody subscribed to a topic at our socket, or no longer does. */

@@ -75,7 +75,8 @@ struct wsf_part {
                   wsf_writer *writer);
     void (*commit)(wsf_core *core, wsf_peer *peer, const wsf_batch *batch);
 
-    /* By this entry, without a number, a peer wants to be told everything again, which restart() sees to. */
+    /* By this entry, without a number, a peer wants to be told everything again, which restart() sees to. 0: there
+     * is none, and no entry has that type. */
     wsf_entry_type resync;
     void (*restart)(wsf_core *core, wsf_peer *peer);
 

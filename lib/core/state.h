@@ -45,8 +45,9 @@ typedef enum {
     WSF_DRAIN_DONE
 } wsf_drain_phase;
 
-/* A peer. Each slice is written by the file that it is named after, and by nobody else, except that a link
- * which begins sets it back. */
+/* A peer. Each slice is written by the file that it is named after. Two exceptions: handshake.c takes a peer that has
+ * made way out of what others were told (gossip), and the join barrier, in core.c and receiver.c, keeps
+ * subscription.serial_skipped. */
 typedef struct {
     uint64_t node;                    /* 0: free */
     char name[WSF_NAME_SIZE_MAX + 1]; /* "" until its hello */
@@ -95,6 +96,7 @@ typedef struct {
         bool snapshot_begun;
         bool snapshot_done;
         uint64_t snapshot_number; /* of the frame that ended it */
+        bool asked;               /* it has seen a serial of ours, by which we ask for presence */
         bool overflow;            /* it has more than we can note; see core->complete */
     } subscription;
 
@@ -120,7 +122,6 @@ typedef struct {
 
     /* See sync.c. Serials here are greater by one, so that 0 is none. */
     struct {
-        bool asked;     /* we ask it: it has seen a serial of ours */
         bool say;       /* it is to be told when it was told everything */
         bool overflow;  /* it has more rows than we can note, */
         bool refused;   /* or such as we never do */

@@ -186,7 +186,7 @@ static void unlink(wsf_core *core, wsf_peer *peer) {
     wsf_presence_set_away(&core->presence, index, false);
     wsf_peers_remove(&core->sync.askers, index);
     peer->presence.heard = peer->presence.known = peer->presence.anew = 0;
-    peer->presence.asked = peer->presence.say = false;
+    peer->presence.say = false;
     peer->presence.overflow = peer->presence.refused = false;
 }
 

@@ -68,7 +68,7 @@ static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
     bool told_all = peer->subscription.snapshot_done ||
                     (batch->subscription.flags & WSF_SNAPSHOT_END) != 0;
     batch->subscription.with_serial = core->sync.used && told_all;
-    if (!any && (!batch->subscription.with_serial || peer->presence.asked))
+    if (!any && (!batch->subscription.with_serial || peer->subscription.asked))
         return false;
     batch->bound += WSF_ENTRY_BOUND + 8 * ((size_t)batch->subscription.adds_count +
                                            batch->subscription.removes_count);
@@ -97,7 +97,7 @@ static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
         peer->subscription.snapshot_number = peer->link.next - 1;
     }
     if (batch->subscription.with_serial)
-        peer->presence.asked = true;
+        peer->subscription.asked = true;
 }
 
 bool wsf_subscription_told_all(const wsf_core *core, const wsf_peer *peer) {
@@ -168,6 +168,7 @@ static void link(wsf_core *core, wsf_peer *peer) {
     peer->subscription.serial_acked = core->interest.serial;
     peer->subscription.serial_skipped = 0;
     peer->subscription.snapshot_number = 0;
+    peer->subscription.asked = false;
 }
 
 static void unlink(wsf_core *core, wsf_peer *peer) {
