@@ -223,15 +223,6 @@ int wsf_loop_check(const wsfan_loop *loop) {
     return wsf_guard_forked(loop->node.guard) ? WSFAN_EFORK : WSFAN_OK;
 }
 
-int wsf_loop_look_in(wsfan_loop *loop, wsf_loop_look *look) {
-    int error = wsf_loop_check(loop);
-    if (error != WSFAN_OK)
-        return error;
-    WSF_ALONE(loop, "a function of wsfan/registry.h");
-    *look = (wsf_loop_look){ &loop->subscriptions.registry, loop->node.key, loop->name_bytes_max };
-    return WSFAN_OK;
-}
-
 /* ------------------------------------------------------------------------------------- dispatch */
 
 static void dispatch_message(wsfan_loop *loop, wsf_item *item) {

@@ -33,15 +33,6 @@ void wsf_loop_drain(wsfan_loop *loop); /* [any] no more sessions, no more joins 
 int wsf_loop_expect_reply(wsfan_loop *loop, uint32_t count_max, wsf_request *request);
 void wsf_loop_revoke_reply(wsfan_loop *loop);
 
-/* What queries read. */
-typedef struct {
-    const wsf_registry *registry;
-    const wsf_hash_key *key;
-    uint32_t name_bytes_max;
-} wsf_loop_look;
-
-int wsf_loop_look_in(wsfan_loop *loop, wsf_loop_look *look); /* [loop] WSFAN_EINVAL, WSFAN_EFORK */
-
 bool wsf_loop_dispatching(wsfan_loop *loop); /* [loop] */
 unsigned wsf_loop_index(const wsfan_loop *loop);
 uint64_t wsf_loop_sessions(const wsfan_loop *loop); /* [any] */

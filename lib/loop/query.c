@@ -5,14 +5,15 @@
 
 #include "loop/loop.h"
 
-static int find(const wsf_loop_look *look, wsfan_target_kind kind, wsfan_bytes name,
+static int find(const wsfan_loop *loop, wsfan_target_kind kind, wsfan_bytes name,
                 uint32_t *audience) {
     if (name.size == 0 || name.data == NULL)
         return WSFAN_EINVAL;
-    if (name.size > look->name_bytes_max)
+    if (name.size > loop->name_bytes_max)
         return WSFAN_ETOOBIG;
     wsfan_target target = { kind, name };
-    *audience = wsf_registry_find(look->registry, &target, wsf_hash_target(look->key, &target));
+    *audience = wsf_registry_find(&loop->subscriptions.registry, &target,
+                                  wsf_hash_target(loop->node.key, &target));
     return WSFAN_OK;
 }
 
@@ -37,51 +38,55 @@ static size_t copy_audience(const wsf_registry *registry, uint32_t i, wsfan_reci
 
 int wsfan_loop_get_sessions(wsfan_loop *loop, const wsfan_target *target, wsfan_recipient *sessions,
                             size_t capacity, size_t *count) {
-    wsf_loop_look look;
     uint32_t audience;
-    int error = wsf_loop_look_in(loop, &look);
+    int error = wsf_loop_check(loop);
     if (error != WSFAN_OK)
         return error;
+    WSF_ALONE(loop, "wsfan_loop_get_sessions()");
     if (target == NULL || count == NULL || (sessions == NULL && capacity > 0))
         return WSFAN_EINVAL;
     if (target->kind == WSFAN_ALL && target->name.size == 0) {
-        *count = copy_all(look.registry, sessions, capacity);
+        *count = copy_all(&loop->subscriptions.registry, sessions, capacity);
         return WSFAN_OK;
     }
     if (target->kind != WSFAN_CHAT && target->kind != WSFAN_USER)
         return WSFAN_EINVAL;
-    error = find(&look, target->kind, target->name, &audience);
+    error = find(loop, target->kind, target->name, &audience);
     if (error == WSFAN_OK)
-        *count = copy_audience(look.registry, audience, sessions, capacity);
+        *count = copy_audience(&loop->subscriptions.registry, audience, sessions, capacity);
     return error;
 }
 
 int wsfan_session_is_in(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat) {
-    wsf_loop_look look;
     uint32_t audience;
     uint32_t member_of;
-    int error = wsf_loop_look_in(loop, &look);
+    int error = wsf_loop_check(loop);
+    if (error != WSFAN_OK)
+        return error;
+    WSF_ALONE(loop, "wsfan_session_is_in()");
+    error = find(loop, WSFAN_CHAT, chat, &audience);
     if (error == WSFAN_OK)
-        error = find(&look, WSFAN_CHAT, chat, &audience);
-    if (error == WSFAN_OK)
-        error = wsf_registry_check(look.registry, session);
+        error = wsf_registry_check(&loop->subscriptions.registry, session);
     if (error != WSFAN_OK)
         return error;
     uint32_t i = 0;
-    while ((member_of = wsf_registry_membership(look.registry, session, i)) != WSF_TABLE_NONE &&
+    while ((member_of = wsf_registry_membership(&loop->subscriptions.registry, session, i)) !=
+               WSF_TABLE_NONE &&
            member_of != audience)
         i++;
     return member_of != WSF_TABLE_NONE ? WSFAN_OK : WSFAN_ENOENT;
 }
 
 int wsfan_session_get_pointer(wsfan_loop *loop, wsfan_session session, void **session_user) {
-    wsf_loop_look look;
-    int error = wsf_loop_look_in(loop, &look);
-    if (error == WSFAN_OK && session_user == NULL)
+    int error = wsf_loop_check(loop);
+    if (error != WSFAN_OK)
+        return error;
+    WSF_ALONE(loop, "wsfan_session_get_pointer()");
+    if (session_user == NULL)
         error = WSFAN_EINVAL;
     if (error == WSFAN_OK)
-        error = wsf_registry_check(look.registry, session);
+        error = wsf_registry_check(&loop->subscriptions.registry, session);
     if (error == WSFAN_OK)
-        *session_user = wsf_registry_pointer(look.registry, session);
+        *session_user = wsf_registry_pointer(&loop->subscriptions.registry, session);
     return error;
 }

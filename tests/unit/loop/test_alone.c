@@ -183,7 +183,7 @@ START_TEST(a_call_from_another_thread_during_a_callback_is_found) {
         { leaves, "wsfan_session_leave()" },
         { tells, "wsfan_session_set_metadata()" },
         { counts, "wsfan_loop_get_stats()" },
-        { asks, "wsfan/registry.h" },
+        { asks, "wsfan_session_is_in()" },
         { dispatches, "wsfan_loop_dispatch()" },
         { ends, "wsfan_loop_close()" },
     };
