@@ -36,6 +36,14 @@ static const wsf_part *const PARTS[] = { &wsf_gaps_part,     &wsf_subscription_p
                                          &wsf_gossip_part,   &wsf_rpc_part,
                                          &wsf_messages_part, NULL };
 
+static void set_parts(wsf_core *core) {
+    core->parts = PARTS;
+    for (unsigned i = 0; PARTS[i] != NULL; i++)
+        for (unsigned type = 0; type < sizeof core->takers / sizeof *core->takers; type++)
+            if ((PARTS[i]->types & wsf_part_type((wsf_entry_type)type)) != 0)
+                core->takers[type] = PARTS[i];
+}
+
 int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effects *effects,
                  wsf_now now) {
     wsf_core *core = wsf_alloc_zero(1, sizeof *core);
@@ -48,7 +56,7 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
     if (config->endpoint != NULL)
         wsf_copy_text(core->endpoint, sizeof core->endpoint, wsfan_string(config->endpoint));
     core->effects = *effects;
-    core->parts = PARTS;
+    set_parts(core);
     core->random = config->seed;
     core->epoch = wsf_random(core) >> 1;
     core->last_ms = now.ms;

@@ -174,6 +174,7 @@ struct wsf_core {
     wsf_hash_key key;
     wsf_last_route last_route;
     const wsf_part *const *parts; /* in the order of their entries in a frame; NULL is the last */
+    const wsf_part *takers[32];   /* of numbered entries, by type */
     wsf_batch *batch;             /* of the frame that is being written */
     wsf_message_pool pool;        /* of received messages */
     bool repeats;                 /* its last one is the message that was read last, */

@@ -5,13 +5,6 @@
 #include "core/link/gaps.h"
 #include "core/part.h"
 
-static const wsf_part *part_for(const wsf_core *core, wsf_entry_type type) {
-    for (unsigned i = 0; core->parts[i] != NULL; i++)
-        if ((core->parts[i]->types & wsf_part_type(type)) != 0)
-            return core->parts[i];
-    return NULL;
-}
-
 /* False when the peer is gone after this entry. */
 static bool take_numbered_entry(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
                                 wsf_buffer *frame, wsf_now now) {
@@ -19,7 +12,7 @@ static bool take_numbered_entry(wsf_core *core, wsf_peer *peer, const wsf_entry 
         wsf_handshake_drop(core, peer, WSFAN_REASON_BYE);
         return false;
     }
-    const wsf_part *part = part_for(core, entry->type);
+    const wsf_part *part = core->takers[entry->type]; /* the reader gives known types only */
     if (part != NULL)
         return part->take(core, peer, entry, frame, now);
     wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
