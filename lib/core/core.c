@@ -481,8 +481,8 @@ void wsf_core_stats(const wsf_core *core, wsfan_stats *stats) {
     stats->chats = core->interest.local_count;
     stats->chats_remote = core->interest.remote_count;
     stats->joins_pending = core->join.count;
-    stats->presence_chats = core->presence.chats_count;
-    stats->presence_rows = core->presence.rows_count;
+    stats->presence_chats = core->presence.chat_slots.count;
+    stats->presence_rows = core->presence.row_slots.count;
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
         stats->endpoints += core->dialer.endpoints[i].used && core->dialer.endpoints[i].named != 0;
     for (unsigned i = 0; i < WSF_DIALER_SOURCES_MAX; i++)

@@ -56,7 +56,7 @@ static bool join(wsf_executor *executor, wsf_loop_call *loop_call) {
     }
     if (loop_call->answer.sessions == 0)
         return end(executor, loop_call);
-    loop_call->audience = wsf_registry_find(&subscriptions->registry, &chat, hash);
+    loop_call->audience = wsf_audiences_find(&subscriptions->registry.audiences, &chat, hash);
     if (!wsf_subscriptions_unsettled(subscriptions, loop_call->audience))
         return end(executor, loop_call);
     loop_call->next = executor->waiting;
@@ -151,7 +151,7 @@ static void note_session(wsf_executor *executor, wsf_loop_call *loop_call, wsfan
     wsf_put_u64(key + 8, session.id);
     for (uint32_t i = 0; (a = wsf_registry_membership(registry, session, i)) != WSF_TABLE_NONE;
          i++) {
-        const wsf_audience *audience = wsf_registry_audience(registry, a);
+        const wsf_audience *audience = wsf_audiences_at(&registry->audiences, a);
         if (audience->kind == WSFAN_USER) { /* the first, if there is one */
             user = wsf_audience_name(audience);
             continue;
@@ -168,7 +168,7 @@ static void note_chats_of(wsf_executor *executor, wsf_loop_call *loop_call, wsfa
     uint32_t a;
     for (uint32_t i = 0; (a = wsf_registry_membership(registry, session, i)) != WSF_TABLE_NONE;
          i++) {
-        const wsf_audience *audience = wsf_registry_audience(registry, a);
+        const wsf_audience *audience = wsf_audiences_at(&registry->audiences, a);
         if (audience->kind == WSFAN_CHAT)
             note_row(loop_call, wsf_audience_name(audience), NOTHING, NOTHING, 1);
     }
@@ -177,13 +177,14 @@ static void note_chats_of(wsf_executor *executor, wsf_loop_call *loop_call, wsfa
 static bool list_slice(wsf_executor *executor, wsf_loop_call *loop_call) {
     const wsf_registry *registry = &executor->subscriptions->registry;
     bool chats = loop_call->call->kind == WSFAN_REQUEST_CHATS;
-    uint32_t all = chats ? registry->audiences_used : registry->sessions_used;
+    uint32_t all = chats ? registry->audiences.slots.used : registry->session_slots.used;
     uint32_t until = all - loop_call->cursor > SLICE_COUNT && loop_call->cursor < all
                          ? loop_call->cursor + SLICE_COUNT
                          : all;
     for (; loop_call->cursor < until; loop_call->cursor++) {
         if (chats) {
-            const wsf_audience *audience = wsf_registry_audience(registry, loop_call->cursor);
+            const wsf_audience *audience = wsf_audiences_at(&registry->audiences,
+                                                            loop_call->cursor);
             if (audience->kind == WSFAN_CHAT && audience->members_count > 0)
                 note_row(loop_call, wsf_audience_name(audience), NOTHING, NOTHING,
                          audience->members_count);
@@ -215,7 +216,7 @@ static bool count_sessions(wsf_executor *executor, wsf_loop_call *loop_call) {
     uint8_t key[8];
     wsf_put_u64(key, executor->node);
     note_row(loop_call, (wsfan_bytes){ key, sizeof key }, NOTHING, NOTHING,
-             executor->subscriptions->registry.sessions_count);
+             executor->subscriptions->registry.session_slots.count);
     return end(executor, loop_call);
 }
 

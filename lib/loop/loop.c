@@ -457,8 +457,8 @@ int wsfan_loop_get_stats(wsfan_loop *loop, wsfan_loop_stats *stats) {
     WSF_ALONE(loop, "wsfan_loop_get_stats()");
     wsfan_loop_stats all = {
         .struct_size = stats->struct_size,
-        .sessions = loop->subscriptions.registry.sessions_count,
-        .chats = loop->subscriptions.registry.audiences_count,
+        .sessions = loop->subscriptions.registry.session_slots.count,
+        .chats = loop->subscriptions.registry.audiences.slots.count,
         .memberships = loop->subscriptions.registry.memberships_count,
         .messages = loop->messages,
         .recipients = loop->recipients,

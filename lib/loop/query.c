@@ -12,24 +12,24 @@ static int find(const wsfan_loop *loop, wsfan_target_kind kind, wsfan_bytes name
     if (name.size > loop->name_bytes_max)
         return WSFAN_ETOOBIG;
     wsfan_target target = { kind, name };
-    *audience = wsf_registry_find(&loop->subscriptions.registry, &target,
-                                  wsf_hash_target(loop->node.key, &target));
+    *audience = wsf_audiences_find(&loop->subscriptions.registry.audiences, &target,
+                                   wsf_hash_target(loop->node.key, &target));
     return WSFAN_OK;
 }
 
 static size_t copy_all(const wsf_registry *registry, wsfan_recipient *sessions, size_t capacity) {
     size_t count = 0;
-    for (uint32_t slot = 0; slot < registry->sessions_used && count < capacity; slot++)
+    for (uint32_t slot = 0; slot < registry->session_slots.used && count < capacity; slot++)
         if (wsf_registry_at(registry, slot, &sessions[count]))
             count++;
-    return registry->sessions_count;
+    return registry->session_slots.count;
 }
 
 static size_t copy_audience(const wsf_registry *registry, uint32_t i, wsfan_recipient *sessions,
                             size_t capacity) {
     if (i == WSF_TABLE_NONE)
         return 0;
-    const wsf_audience *audience = wsf_registry_audience(registry, i);
+    const wsf_audience *audience = wsf_audiences_at(&registry->audiences, i);
     size_t count = audience->members_count < capacity ? audience->members_count : capacity;
     if (count > 0)
         memcpy(sessions, audience->members, count * sizeof *sessions);

@@ -51,12 +51,12 @@ const wsf_audience *wsf_rebalance_next(wsf_rebalance *rebalance, const wsf_regis
                                        uint32_t *looks, const wsf_placement_node **owner,
                                        uint32_t *audience) {
     for (; rebalance->to != NULL && *looks > 0; (*looks)--) {
-        if (rebalance->cursor >= registry->audiences_used) {
+        if (rebalance->cursor >= registry->audiences.slots.used) {
             finish(rebalance);
             continue;
         }
         *audience = rebalance->cursor++;
-        const wsf_audience *at = wsf_registry_audience(registry, *audience);
+        const wsf_audience *at = wsf_audiences_at(&registry->audiences, *audience);
         if (at->kind == WSFAN_CHAT && at->members_count > 0 && moved(rebalance, at, owner))
             return at;
     }
@@ -65,7 +65,7 @@ const wsf_audience *wsf_rebalance_next(wsf_rebalance *rebalance, const wsf_regis
 
 void wsf_rebalance_shed(wsf_rebalance *rebalance, const wsf_registry *registry, uint32_t permille) {
     if (rebalance->shed_permille == 0 && rebalance->shed_cursor == 0)
-        rebalance->shed_total = registry->sessions_count;
+        rebalance->shed_total = registry->session_slots.count;
     rebalance->shed_permille = permille;
 }
 
@@ -74,7 +74,7 @@ size_t wsf_rebalance_shed_next(wsf_rebalance *rebalance, const wsf_registry *reg
                                wsfan_recipient sessions[WSF_SHED_BATCH]) {
     uint64_t due = (rebalance->shed_total * rebalance->shed_permille + 999) / 1000;
     size_t count = 0;
-    while (count < WSF_SHED_BATCH && rebalance->shed_cursor < registry->sessions_used &&
+    while (count < WSF_SHED_BATCH && rebalance->shed_cursor < registry->session_slots.used &&
            rebalance->shed_asked < due) {
         wsfan_recipient recipient;
         if (!wsf_registry_at(registry, rebalance->shed_cursor++, &recipient))

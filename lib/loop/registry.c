@@ -1,11 +1,8 @@
 /* Answers for who is in what on one loop. Used by that loop's thread alone, without locks. Knows
  * nothing of peers.
  *
- * The members of an audience are one block: an array of recipients, which a delivery copies as it
- * is, an array that says where in its session's memberships each of them stands, and the name.
- *
- * Invariants: a member and its membership point at each other by index; an indexed audience is not
- * freed while it has members; scratch has room for every open session, so that a delivery never
+ * Invariants: a member and its membership point at each other by index; an audience is not
+ * dropped while it has members; scratch has room for every open session, so that a delivery never
  * needs memory. */
 #include "loop/registry.h"
 
@@ -26,33 +23,13 @@ static wsfan_session handle_of(const wsf_registry *registry, uint32_t slot) {
                             (uint64_t)registry->sessions[slot].generation << SLOT_BITS | slot };
 }
 
-/* Large arrays grow by less: what is spare is then a tenth of them, on average. */
-static uint32_t larger_than(uint32_t capacity) {
-    return capacity < 64 ? capacity + capacity / 2 + 1 : capacity + capacity / 4;
-}
-
-/* Makes room for one more element than `count`. */
-static int reserve(void **array, uint32_t *capacity, uint32_t count, size_t element_size,
-                   uint32_t capacity_min) {
-    if (count < *capacity)
-        return WSFAN_OK;
-    uint32_t larger = *capacity < capacity_min ? capacity_min : larger_than(*capacity);
-    void *grown = wsf_realloc(*array, (size_t)larger * element_size);
-    if (grown == NULL)
-        return WSFAN_ENOMEM;
-    *array = grown;
-    *capacity = larger;
-    return WSFAN_OK;
-}
-
 void wsf_registry_init(wsf_registry *registry, const wsf_registry_limits *limits, uint8_t loop,
                        uint64_t seed) {
     memset(registry, 0, sizeof *registry);
     registry->limits = *limits;
     registry->loop = loop;
-    registry->sessions_free = WSF_TABLE_NONE;
-    registry->audiences_free = WSF_TABLE_NONE;
-    wsf_table_init(&registry->index, seed);
+    wsf_slots_init(&registry->session_slots);
+    wsf_audiences_init(&registry->audiences, limits->audiences_count_max, seed);
 }
 
 static void free_memberships(wsf_session_slot *slot) {
@@ -62,26 +39,20 @@ static void free_memberships(wsf_session_slot *slot) {
 }
 
 void wsf_registry_destroy(wsf_registry *registry) {
-    for (uint32_t i = 0; i < registry->sessions_used; i++)
+    for (uint32_t i = 0; i < registry->session_slots.used; i++)
         free_memberships(&registry->sessions[i]);
-    for (uint32_t i = 0; i < registry->audiences_used; i++) {
-        wsf_free(registry->audiences[i].members);
-        if (!registry->audiences[i].ticket_away) /* else it belongs to whoever has it */
-            wsf_free(registry->audiences[i].ticket);
-    }
     wsf_free(registry->sessions);
-    wsf_free(registry->audiences);
     if (registry->lent != registry->scratch)
         wsf_free(registry->lent);
     wsf_free(registry->scratch);
-    wsf_table_destroy(&registry->index);
+    wsf_audiences_destroy(&registry->audiences);
 }
 
 /* ------------------------------------------------------------------------------------ sessions */
 
 /* What a callback may still be reading (lent) stays until the next collection. */
 static int reserve_scratch(wsf_registry *registry) {
-    if (registry->sessions_count < registry->scratch_capacity)
+    if (registry->session_slots.count < registry->scratch_capacity)
         return WSFAN_OK;
     uint32_t capacity = registry->scratch_capacity < 16 ? 16 : registry->scratch_capacity * 2;
     wsfan_recipient *larger = wsf_alloc(capacity * sizeof *larger);
@@ -95,36 +66,31 @@ static int reserve_scratch(wsf_registry *registry) {
 }
 
 int wsf_registry_open(wsf_registry *registry, void *user, wsfan_session *session) {
-    if (registry->sessions_count >= registry->limits.sessions_count_max)
+    if (registry->session_slots.count >= registry->limits.sessions_count_max)
         return WSFAN_ELIMIT;
     int error = reserve_scratch(registry);
     if (error != WSFAN_OK)
         return error;
 
-    uint32_t slot = registry->sessions_free;
-    if (slot != WSF_TABLE_NONE) {
-        registry->sessions_free = registry->sessions[slot].next_free;
-    } else {
-        error = reserve((void **)&registry->sessions, &registry->sessions_capacity,
-                        registry->sessions_used, sizeof *registry->sessions, 16);
-        if (error != WSFAN_OK)
-            return error;
-        slot = registry->sessions_used++;
-        memset(&registry->sessions[slot], 0, sizeof registry->sessions[slot]);
-        registry->sessions[slot].generation = 1;
-        registry->sessions[slot].memberships_capacity = 1;
-    }
-    registry->sessions[slot].user = user;
-    registry->sessions[slot].open = true;
-    registry->sessions[slot].mark = 0;
-    registry->sessions_count++;
+    wsf_session_slot *sessions = wsf_slots_reserve(&registry->session_slots, registry->sessions,
+                                                   sizeof *sessions);
+    if (sessions == NULL)
+        return WSFAN_ENOMEM;
+    registry->sessions = sessions;
+    uint32_t slot = wsf_slots_take(&registry->session_slots, sessions, sizeof *sessions);
+    sessions[slot].user = user;
+    sessions[slot].open = true;
+    sessions[slot].mark = 0;
+    sessions[slot].memberships_capacity = 1;
+    if (++sessions[slot].generation == 0)
+        sessions[slot].generation = 1;
     *session = handle_of(registry, slot);
     return WSFAN_OK;
 }
 
 static wsf_session_slot *find_session(const wsf_registry *registry, wsfan_session session) {
     uint32_t slot = slot_of(session);
-    if (slot >= registry->sessions_used || !registry->sessions[slot].open ||
+    if (slot >= registry->session_slots.used || !registry->sessions[slot].open ||
         handle_of(registry, slot).id != session.id)
         return NULL;
     return &registry->sessions[slot];
@@ -145,7 +111,7 @@ void *wsf_registry_pointer(const wsf_registry *registry, wsfan_session session) 
 }
 
 bool wsf_registry_at(const wsf_registry *registry, uint32_t slot, wsfan_recipient *recipient) {
-    assert(slot < registry->sessions_used);
+    assert(slot < registry->session_slots.used);
     if (!registry->sessions[slot].open)
         return false;
     *recipient = (wsfan_recipient){ handle_of(registry, slot), registry->sessions[slot].user };
@@ -157,129 +123,7 @@ void wsf_registry_close(wsf_registry *registry, wsfan_session session) {
     assert(slot != NULL && slot->memberships_count == 0);
     free_memberships(slot);
     slot->open = false;
-    if (++slot->generation == 0)
-        slot->generation = 1;
-    slot->next_free = registry->sessions_free;
-    registry->sessions_free = slot_of(session);
-    registry->sessions_count--;
-}
-
-/* ----------------------------------------------------------------------------------- audiences */
-
-wsf_audience *wsf_registry_audience(const wsf_registry *registry, uint32_t audience) {
-    assert(audience < registry->audiences_used);
-    return &registry->audiences[audience];
-}
-
-/* The block of an audience: members, then a place for each, then the name. */
-static size_t places_offset(uint32_t capacity) {
-    return capacity * sizeof(wsfan_recipient);
-}
-
-static size_t name_offset(uint32_t capacity) {
-    return places_offset(capacity) + capacity * sizeof(uint32_t);
-}
-
-/* Where in its session's memberships a member's stands. */
-static uint32_t *places_of(const wsf_audience *audience) {
-    return (uint32_t *)(audience->members + audience->members_capacity);
-}
-
-wsfan_bytes wsf_audience_name(const wsf_audience *audience) {
-    return (wsfan_bytes){ (uint8_t *)audience->members + name_offset(audience->members_capacity),
-                          audience->name_size };
-}
-
-static int reserve_member(wsf_audience *audience) {
-    uint32_t capacity = audience->members_capacity;
-    if (audience->members_count < capacity)
-        return WSFAN_OK;
-    uint32_t larger = larger_than(capacity);
-    uint8_t *block = wsf_realloc(audience->members, name_offset(larger) + audience->name_size);
-    if (block == NULL)
-        return WSFAN_ENOMEM;
-    memmove(block + name_offset(larger), block + name_offset(capacity), audience->name_size);
-    memmove(block + places_offset(larger), block + places_offset(capacity),
-            capacity * sizeof(uint32_t));
-    audience->members = (wsfan_recipient *)(void *)block;
-    audience->members_capacity = larger;
-    return WSFAN_OK;
-}
-
-static bool is_audience(const wsf_audience *audience, wsfan_target_kind kind, wsfan_bytes name,
-                        uint64_t hash) {
-    return audience->hash == hash && audience->kind == kind && audience->name_size == name.size &&
-           wsf_same_bytes(wsf_audience_name(audience).data, name.data, name.size);
-}
-
-static uint32_t find_audience(const wsf_registry *registry, wsfan_target_kind kind,
-                              wsfan_bytes name, uint64_t hash) {
-    uint32_t cursor = 0;
-    uint32_t i;
-    while ((i = wsf_table_next(&registry->index, hash, &cursor)) != WSF_TABLE_NONE)
-        if (is_audience(&registry->audiences[i], kind, name, hash))
-            break;
-    return i;
-}
-
-static int add_audience(wsf_registry *registry, const wsfan_target *target, uint64_t hash,
-                        uint32_t *added) {
-    if (registry->audiences_count >= registry->limits.audiences_count_max)
-        return WSFAN_ELIMIT;
-    if (registry->audiences_free == WSF_TABLE_NONE) {
-        int error = reserve((void **)&registry->audiences, &registry->audiences_capacity,
-                            registry->audiences_used, sizeof *registry->audiences, 16);
-        if (error != WSFAN_OK)
-            return error;
-    }
-    assert(target->name.size <= UINT16_MAX);
-    uint8_t *block = wsf_alloc(name_offset(1) + target->name.size);
-    if (block == NULL)
-        return WSFAN_ENOMEM;
-    memcpy(block + name_offset(1), target->name.data, target->name.size);
-
-    bool reused = registry->audiences_free != WSF_TABLE_NONE;
-    uint32_t i = reused ? registry->audiences_free : registry->audiences_used;
-    if (wsf_table_insert(&registry->index, hash, i) != WSFAN_OK) {
-        wsf_free(block);
-        return WSFAN_ENOMEM;
-    }
-    if (reused)
-        registry->audiences_free = registry->audiences[i].members_count;
-    else
-        registry->audiences_used++;
-    registry->audiences[i] = (wsf_audience){
-        .hash = hash,
-        .members = (wsfan_recipient *)(void *)block,
-        .members_capacity = 1,
-        .name_size = (uint16_t)target->name.size,
-        .kind = (uint8_t)target->kind,
-    };
-    registry->audiences_count++;
-    *added = i;
-    return WSFAN_OK;
-}
-
-void wsf_registry_drop_audience(wsf_registry *registry, uint32_t audience) {
-    wsf_audience *dropped = wsf_registry_audience(registry, audience);
-    assert(dropped->members_count == 0 && !dropped->ticket_away);
-    wsf_table_remove(&registry->index, dropped->hash, audience);
-    wsf_free(dropped->members);
-    wsf_free(dropped->ticket);
-    memset(dropped, 0, sizeof *dropped);
-    dropped->members_count = registry->audiences_free;
-    registry->audiences_free = audience;
-    registry->audiences_count--;
-}
-
-bool wsf_registry_has_twin(const wsf_registry *registry, uint32_t audience) {
-    uint64_t hash = wsf_registry_audience(registry, audience)->hash;
-    uint32_t cursor = 0;
-    uint32_t i;
-    while ((i = wsf_table_next(&registry->index, hash, &cursor)) != WSF_TABLE_NONE)
-        if (i != audience && registry->audiences[i].hash == hash)
-            return true;
-    return false;
+    wsf_slots_free(&registry->session_slots, registry->sessions, sizeof *slot, slot_of(session));
 }
 
 /* --------------------------------------------------------------------------------- memberships */
@@ -292,7 +136,7 @@ static int reserve_membership(wsf_session_slot *slot) {
     if (slot->memberships_count < slot->memberships_capacity)
         return WSFAN_OK;
     bool first = slot->memberships_capacity == 1;
-    uint32_t capacity = first ? 3 : larger_than(slot->memberships_capacity);
+    uint32_t capacity = first ? 3 : wsf_larger_capacity(slot->memberships_capacity);
     wsf_membership *array = wsf_realloc(first ? NULL : slot->memberships, capacity * sizeof *array);
     if (array == NULL)
         return WSFAN_ENOMEM;
@@ -306,13 +150,13 @@ static int reserve_membership(wsf_session_slot *slot) {
 /* Looks through the session's chats or the chat's sessions, whichever are fewer. */
 static wsf_membership *find_membership(const wsf_registry *registry, wsf_session_slot *slot,
                                        uint32_t i) {
-    const wsf_audience *audience = &registry->audiences[i];
+    const wsf_audience *audience = &registry->audiences.array[i];
     wsf_membership *memberships = memberships_of(slot);
     if (audience->members_count < slot->memberships_count) {
         uint64_t id = handle_of(registry, (uint32_t)(slot - registry->sessions)).id;
         for (uint32_t m = 0; m < audience->members_count; m++)
             if (audience->members[m].session.id == id)
-                return &memberships[places_of(audience)[m]];
+                return &memberships[wsf_audience_places(audience)[m]];
         return NULL;
     }
     for (uint32_t m = 0; m < slot->memberships_count; m++)
@@ -326,13 +170,13 @@ uint32_t wsf_registry_user(const wsf_registry *registry, wsfan_session session) 
     if (slot == NULL || slot->memberships_count == 0)
         return WSF_TABLE_NONE;
     uint32_t first = memberships_of(slot)->audience; /* a user is what a session joins first */
-    return registry->audiences[first].kind == WSFAN_USER ? first : WSF_TABLE_NONE;
+    return registry->audiences.array[first].kind == WSFAN_USER ? first : WSF_TABLE_NONE;
 }
 
 static uint32_t count_chats(const wsf_registry *registry, wsf_session_slot *slot) {
     /* A user, if any, is what a session joins first. */
     bool has_user = slot->memberships_count > 0 &&
-                    registry->audiences[memberships_of(slot)->audience].kind == WSFAN_USER;
+                    registry->audiences.array[memberships_of(slot)->audience].kind == WSFAN_USER;
     return slot->memberships_count - (has_user ? 1 : 0);
 }
 
@@ -341,7 +185,7 @@ int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan
     wsf_session_slot *slot = find_session(registry, session);
     if (slot == NULL)
         return why_not_found(registry, session);
-    uint32_t i = find_audience(registry, target->kind, target->name, hash);
+    uint32_t i = wsf_audiences_find(&registry->audiences, target, hash);
     if (i != WSF_TABLE_NONE && find_membership(registry, slot, i) != NULL)
         return WSFAN_EEXIST;
     if (target->kind == WSFAN_CHAT &&
@@ -352,17 +196,17 @@ int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan
     if (error != WSFAN_OK)
         return error;
     bool added = i == WSF_TABLE_NONE;
-    if (added && (error = add_audience(registry, target, hash, &i)) != WSFAN_OK)
+    if (added && (error = wsf_audiences_add(&registry->audiences, target, hash, &i)) != WSFAN_OK)
         return error;
-    wsf_audience *audience = &registry->audiences[i];
-    error = reserve_member(audience);
+    wsf_audience *audience = &registry->audiences.array[i];
+    error = wsf_audience_reserve(audience);
     if (error != WSFAN_OK) {
         if (added)
-            wsf_registry_drop_audience(registry, i);
+            wsf_audiences_drop(&registry->audiences, i);
         return error;
     }
     audience->members[audience->members_count] = (wsfan_recipient){ session, slot->user };
-    places_of(audience)[audience->members_count] = slot->memberships_count;
+    wsf_audience_places(audience)[audience->members_count] = slot->memberships_count;
     memberships_of(slot)[slot->memberships_count++] = (wsf_membership){
         .audience = i, .position = audience->members_count++ & 0x7fffffff
     };
@@ -374,15 +218,15 @@ int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan
 /* The last of each array takes the hole, and is told where it stands now. The user stays first. */
 static void remove_membership(wsf_registry *registry, wsf_session_slot *slot, uint32_t m) {
     wsf_membership *memberships = memberships_of(slot);
-    wsf_audience *audience = &registry->audiences[memberships[m].audience];
+    wsf_audience *audience = &registry->audiences.array[memberships[m].audience];
     uint32_t position = memberships[m].position;
 
     uint32_t last = --audience->members_count;
     if (position != last) {
         wsfan_recipient moved = audience->members[last];
-        uint32_t place = places_of(audience)[last];
+        uint32_t place = wsf_audience_places(audience)[last];
         audience->members[position] = moved;
-        places_of(audience)[position] = place;
+        wsf_audience_places(audience)[position] = place;
         wsf_session_slot *owner = &registry->sessions[slot_of(moved.session)];
         memberships_of(owner)[place].position = position & 0x7fffffff;
     }
@@ -390,7 +234,7 @@ static void remove_membership(wsf_registry *registry, wsf_session_slot *slot, ui
     if (m != last) {
         wsf_membership moved = memberships[last];
         memberships[m] = moved;
-        places_of(&registry->audiences[moved.audience])[moved.position] = m;
+        wsf_audience_places(&registry->audiences.array[moved.audience])[moved.position] = m;
     }
     registry->memberships_count--;
 }
@@ -400,7 +244,7 @@ int wsf_registry_leave(wsf_registry *registry, wsfan_session session, const wsfa
     wsf_session_slot *slot = find_session(registry, session);
     if (slot == NULL)
         return why_not_found(registry, session);
-    uint32_t i = find_audience(registry, target->kind, target->name, hash);
+    uint32_t i = wsf_audiences_find(&registry->audiences, target, hash);
     wsf_membership *membership = i == WSF_TABLE_NONE ? NULL : find_membership(registry, slot, i);
     if (membership == NULL)
         return WSFAN_ENOENT;
@@ -426,7 +270,7 @@ void wsf_registry_expect(wsf_registry *registry, wsfan_session session, uint32_t
 static wsf_membership *find_expected(const wsf_registry *registry, wsfan_session session,
                                      uint32_t audience) {
     wsf_session_slot *slot = find_session(registry, session);
-    if (slot == NULL || wsf_registry_audience(registry, audience)->members == NULL)
+    if (slot == NULL || wsf_audiences_at(&registry->audiences, audience)->members == NULL)
         return NULL;
     wsf_membership *membership = find_membership(registry, slot, audience);
     return membership != NULL && membership->pending ? membership : NULL;
@@ -447,18 +291,13 @@ bool wsf_registry_told(wsf_registry *registry, wsfan_session session, uint32_t a
 bool wsf_registry_settled(const wsf_registry *registry, wsfan_session session, uint32_t audience,
                           wsfan_recipient *recipient) {
     if (!wsf_registry_expected(registry, session, audience) ||
-        !wsf_registry_audience(registry, audience)->settled)
+        !wsf_audiences_at(&registry->audiences, audience)->settled)
         return false;
     *recipient = (wsfan_recipient){ session, find_session(registry, session)->user };
     return true;
 }
 
 /* -------------------------------------------------------------------------------------- walking */
-
-uint32_t wsf_registry_find(const wsf_registry *registry, const wsfan_target *target,
-                           uint64_t hash) {
-    return find_audience(registry, target->kind, target->name, hash);
-}
 
 wsfan_session wsf_registry_session_at(const wsf_registry *registry, uint32_t slot) {
     return registry->sessions[slot].open ? handle_of(registry, slot) : (wsfan_session){ 0 };
@@ -481,7 +320,7 @@ static wsfan_recipient *lend_scratch(wsf_registry *registry) {
 
 size_t wsf_registry_collect_audience(wsf_registry *registry, uint32_t audience,
                                      const wsfan_recipient **recipients) {
-    const wsf_audience *from = wsf_registry_audience(registry, audience);
+    const wsf_audience *from = wsf_audiences_at(&registry->audiences, audience);
     wsfan_recipient *scratch = lend_scratch(registry);
     memcpy(scratch, from->members, from->members_count * sizeof *scratch);
     *recipients = scratch;
@@ -490,7 +329,7 @@ size_t wsf_registry_collect_audience(wsf_registry *registry, uint32_t audience,
 
 static void next_round(wsf_registry *registry) {
     if (++registry->round == 0) {
-        for (uint32_t i = 0; i < registry->sessions_used; i++)
+        for (uint32_t i = 0; i < registry->session_slots.used; i++)
             registry->sessions[i].mark = 0;
         registry->round = 1;
     }
@@ -499,7 +338,7 @@ static void next_round(wsf_registry *registry) {
 static size_t collect_all(const wsf_registry *registry, uint64_t except, bool once,
                           wsfan_recipient *out) {
     size_t count = 0;
-    for (uint32_t i = 0; i < registry->sessions_used; i++) {
+    for (uint32_t i = 0; i < registry->session_slots.used; i++) {
         wsfan_session session = handle_of(registry, i);
         if (registry->sessions[i].open && session.id != except &&
             (once || registry->sessions[i].mark != registry->round))
@@ -511,7 +350,7 @@ static size_t collect_all(const wsf_registry *registry, uint64_t except, bool on
 /* Nobody is in `out` twice, so there is nothing to compare. */
 static size_t copy_members(const wsf_registry *registry, uint32_t i, uint64_t except,
                            wsfan_recipient *out) {
-    const wsf_audience *audience = &registry->audiences[i];
+    const wsf_audience *audience = &registry->audiences.array[i];
     wsf_session_slot *slot = except == 0 ? NULL : find_session(registry, (wsfan_session){ except });
     const wsf_membership *without = slot == NULL ? NULL : find_membership(registry, slot, i);
     uint32_t before = without == NULL ? audience->members_count : without->position;
@@ -528,7 +367,7 @@ static size_t copy_members(const wsf_registry *registry, uint32_t i, uint64_t ex
 /* Those that have not been collected in this round. */
 static size_t mark_members(wsf_registry *registry, uint32_t i, uint64_t except,
                            wsfan_recipient *out) {
-    const wsf_audience *audience = &registry->audiences[i];
+    const wsf_audience *audience = &registry->audiences.array[i];
     size_t count = 0;
     for (uint32_t m = 0; m < audience->members_count; m++) {
         wsfan_recipient recipient = audience->members[m];
@@ -546,10 +385,10 @@ static uint32_t find_addressed(wsf_registry *registry, const wsfan_message *mess
     wsfan_target named = wsf_message_target_of(message, target);
     named.kind = wsf_kind_without_not(named.kind);
     uint32_t last = registry->last_audience;
-    if (last < registry->audiences_used &&
-        is_audience(&registry->audiences[last], named.kind, named.name, target->hash))
+    if (last < registry->audiences.slots.used &&
+        wsf_audience_is(&registry->audiences.array[last], &named, target->hash))
         return last;
-    uint32_t i = find_audience(registry, named.kind, named.name, target->hash);
+    uint32_t i = wsf_audiences_find(&registry->audiences, &named, target->hash);
     if (i != WSF_TABLE_NONE)
         registry->last_audience = i;
     return i;
@@ -563,8 +402,8 @@ static size_t mark_address(wsf_registry *registry, wsfan_bytes name, uint64_t no
         return 0;
     size_t count = 0;
     uint32_t first = address.session == 0 ? 0 : slot_of((wsfan_session){ address.session });
-    uint32_t end = address.session == 0 ? registry->sessions_used : first + 1;
-    for (uint32_t i = first; i < end && i < registry->sessions_used; i++) {
+    uint32_t end = address.session == 0 ? registry->session_slots.used : first + 1;
+    for (uint32_t i = first; i < end && i < registry->session_slots.used; i++) {
         wsf_session_slot *slot = &registry->sessions[i];
         wsfan_session session = handle_of(registry, i);
         if (!slot->open || session.id == except || slot->mark == registry->round ||

@@ -4,25 +4,8 @@
 
 #include <stdbool.h>
 
-#include "base/table.h"
-#include "message/message.h"
-
-/* An audience: the sessions that one target addresses, those in a chat or those of a user. */
-typedef struct {
-    uint64_t hash;
-    wsfan_recipient *members; /* in one block with what registry.c keeps of each, and the name */
-    wsf_item *ticket; /* allocated with the audience, so that no later step can lack memory */
-    uint32_t members_count;
-    uint32_t members_capacity;
-    uint32_t present_count; /* the owner's: members that joined with presence */
-    uint16_t name_size;
-    uint8_t kind; /* a wsfan_target_kind */
-    /* The owner's notes on telling the peers about this audience. */
-    bool ticket_away : 1; /* it is on its way to the mesh or back */
-    bool announced : 1;   /* the peers were told */
-    bool settled : 1;     /* every live peer acknowledged */
-    bool unseen : 1;      /* no event of presence has been shown since somebody is present again */
-} wsf_audience;
+#include "base/slots.h"
+#include "loop/audience.h"
 
 typedef struct {
     uint32_t audience;
@@ -32,10 +15,7 @@ typedef struct {
 
 /* A million of each of these is not unusual: half a cache line. */
 typedef struct {
-    union {
-        void *user;         /* of an open slot */
-        uint32_t next_free; /* of a free one */
-    };
+    void *user; /* the host's; of a free one, what wsf_slots_free() wrote */
     union {
         wsf_membership *memberships;
         wsf_membership only; /* while the capacity is 1 */
@@ -57,17 +37,9 @@ typedef struct {
     wsf_registry_limits limits;
     uint8_t loop; /* index, part of every handle */
     wsf_session_slot *sessions;
-    uint32_t sessions_used; /* slots ever used */
-    uint32_t sessions_capacity;
-    uint32_t sessions_free; /* first of the free list */
-    uint32_t sessions_count;
-    wsf_audience *audiences;
-    uint32_t audiences_used;
-    uint32_t audiences_capacity;
-    uint32_t audiences_free; /* linked by members_count */
-    uint32_t audiences_count;
+    wsf_slots session_slots;
+    wsf_audiences audiences;
     uint64_t memberships_count;
-    wsf_table index;          /* of audiences */
     uint32_t last_audience;   /* that was found: often it is asked for again */
     wsfan_recipient *scratch; /* always room for every open session */
     wsfan_recipient *lent;    /* what the last collection returned */
@@ -97,19 +69,13 @@ void wsf_registry_close(wsf_registry *registry, wsfan_session session);
 int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan_target *target,
                       uint64_t hash, uint32_t *audience);
 
-/* Ends a membership; *audience may have no members afterwards and is then the caller's to drop. */
+/* Ends a membership; *audience may have no members afterwards; then the caller drops it by
+ * wsf_audiences_drop(). */
 int wsf_registry_leave(wsf_registry *registry, wsfan_session session, const wsfan_target *target,
                        uint64_t hash, uint32_t *audience);
 
 /* Ends the latest membership of the session; false when it has none. */
 bool wsf_registry_leave_any(wsf_registry *registry, wsfan_session session, uint32_t *audience);
-
-wsf_audience *wsf_registry_audience(const wsf_registry *registry, uint32_t audience);
-wsfan_bytes wsf_audience_name(const wsf_audience *audience);
-void wsf_registry_drop_audience(wsf_registry *registry, uint32_t audience); /* has no members */
-
-/* Whether another audience has the same hash: peers know only hashes. */
-bool wsf_registry_has_twin(const wsf_registry *registry, uint32_t audience);
 
 /* Marks that on_joined is still to come; whether it is; and takes the mark back: true when session
  * is still a member and was marked. */
@@ -121,10 +87,7 @@ bool wsf_registry_told(wsf_registry *registry, wsfan_session session, uint32_t a
 bool wsf_registry_settled(const wsf_registry *registry, wsfan_session session, uint32_t audience,
                           wsfan_recipient *recipient);
 
-/* An audience by its name, or WSF_TABLE_NONE. */
-uint32_t wsf_registry_find(const wsf_registry *registry, const wsfan_target *target, uint64_t hash);
-
-/* For walking: the session in a slot below sessions_used, {0} where there is none; the audience of a
+/* For walking: the session in a slot below session_slots.used, {0} where there is none; the audience of a
  * session's i-th membership, WSF_TABLE_NONE behind the last. */
 wsfan_session wsf_registry_session_at(const wsf_registry *registry, uint32_t slot);
 uint32_t wsf_registry_membership(const wsf_registry *registry, wsfan_session session, uint32_t i);

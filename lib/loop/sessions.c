@@ -27,7 +27,7 @@ int wsfan_session_open(wsfan_session *session, wsfan_loop *loop, wsfan_bytes use
     uint64_t hash = user.size > 0 ? wsf_hash_target(loop->node.key, &target) : 0;
     error = wsf_subscriptions_open(&loop->subscriptions, session_user,
                                    user.size > 0 ? &target : NULL, hash, session);
-    atomic_store(&loop->inbox->sessions, loop->subscriptions.registry.sessions_count);
+    atomic_store(&loop->inbox->sessions, loop->subscriptions.registry.session_slots.count);
     return error;
 }
 
@@ -38,7 +38,7 @@ int wsfan_session_close(wsfan_loop *loop, wsfan_session session) {
     WSF_ALONE(loop, "wsfan_session_close()");
     error = wsf_subscriptions_close(&loop->subscriptions, session);
     if (error == WSFAN_OK)
-        atomic_store(&loop->inbox->sessions, loop->subscriptions.registry.sessions_count);
+        atomic_store(&loop->inbox->sessions, loop->subscriptions.registry.session_slots.count);
     return error;
 }
 

@@ -34,7 +34,7 @@ void wsf_subscriptions_destroy(wsf_subscriptions *subscriptions) {
 /* ------------------------------------------------------------------------------------ audiences */
 
 static wsf_audience *audience_at(const wsf_subscriptions *subscriptions, uint32_t i) {
-    return wsf_registry_audience(&subscriptions->registry, i);
+    return wsf_audiences_at(&subscriptions->registry.audiences, i);
 }
 
 static void announce(wsf_subscriptions *subscriptions, wsf_audience *audience) {
@@ -61,12 +61,12 @@ static void retire(wsf_subscriptions *subscriptions, uint32_t i) {
         return;
     /* Peers know hashes: while another name with the same one is wanted, they keep it. */
     if (audience->ticket != NULL && audience->announced &&
-        !wsf_registry_has_twin(&subscriptions->registry, i)) {
+        !wsf_audiences_has_twin(&subscriptions->registry.audiences, i)) {
         wsf_ticket *ticket = (wsf_ticket *)audience->ticket;
         audience->ticket = NULL;
         subscriptions->effects.withdraw(subscriptions->effects.user, ticket);
     }
-    wsf_registry_drop_audience(&subscriptions->registry, i);
+    wsf_audiences_drop(&subscriptions->registry.audiences, i);
 }
 
 bool wsf_subscriptions_unsettled(wsf_subscriptions *subscriptions, uint32_t i) {
@@ -221,7 +221,7 @@ static void collect_present(wsf_subscriptions *subscriptions, uint32_t i,
 bool wsf_subscriptions_show(wsf_subscriptions *subscriptions, wsfan_presence *presence,
                             uint64_t hash) {
     wsfan_target chat = { WSFAN_CHAT, presence->chat };
-    uint32_t i = wsf_registry_find(&subscriptions->registry, &chat, hash);
+    uint32_t i = wsf_audiences_find(&subscriptions->registry.audiences, &chat, hash);
     if (i == WSF_TABLE_NONE || audience_at(subscriptions, i)->present_count == 0)
         return false;
     wsf_audience *audience = audience_at(subscriptions, i);

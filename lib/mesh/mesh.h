@@ -3,10 +3,8 @@
 #define WSF_MESH_MESH_H
 
 #include "core/core.h"
-#include "exchange/inbox.h"
 #include "mesh/keyring.h"
-
-typedef struct wsf_mesh wsf_mesh;
+#include "mesh/types.h"
 
 typedef struct {
     const char *endpoint;     /* NULL: no sockets */
@@ -18,41 +16,6 @@ typedef struct {
     uint32_t close_ms_max;
     wsf_keys *keys; /* NULL: plain text; else taken over by the mesh once it is open */
 } wsf_mesh_config;
-
-/* What loops post. PUBLISH is a wsfan_message, JOIN and LEAVE a wsf_ticket, the rest a
- * wsf_mesh_command. The mesh thread takes over what it is sent; a JOIN comes back by the inbox. */
-typedef enum {
-    WSF_MESH_PUBLISH,
-    WSF_MESH_JOIN,
-    WSF_MESH_LEAVE,
-    WSF_MESH_ADD_LOOP,
-    WSF_MESH_REMOVE_LOOP,
-    WSF_MESH_DRAIN,       /* in wsf_mesh_command.ms */
-    WSF_MESH_QUIET,       /* behind the last publish */
-    WSF_MESH_LOOPS_DONE,  /* the loops_item of a wsf_receipt, with a reference to it */
-    WSF_MESH_ASK,         /* a wsf_request */
-    WSF_MESH_THROUGH,     /* a wsf_call, with a reference to it */
-    WSF_MESH_REPLY,       /* a wsf_mesh_reply */
-    WSF_MESH_PRESENT,     /* a wsf_presence_session by its `begin`, */
-    WSF_MESH_ABSENT,      /* and by its `end` */
-    WSF_MESH_EVENTS_DONE, /* a wsf_presence_events that was dispatched */
-    WSF_MESH_STOP
-} wsf_mesh_kind;
-
-typedef struct {
-    wsf_item item;
-    wsf_inbox *inbox; /* of ADD_LOOP: a reference for the mesh */
-    unsigned loop;
-    uint32_t ms;
-} wsf_mesh_command;
-
-/* The host's answer to a request. */
-typedef struct {
-    wsf_item item;
-    uint64_t token;
-    void *payload; /* from wsf_alloc() */
-    size_t payload_size;
-} wsf_mesh_reply;
 
 /* core: its endpoint is set here. WSFAN_OK, or what sockets and threads may refuse. */
 int wsf_mesh_open(wsf_mesh **mesh, const wsf_mesh_config *config, const wsf_core_config *core);

@@ -371,7 +371,7 @@ static void check_presence(const wsf_presence *p) {
     uint64_t rows = 0;
     uint32_t gone = 0;
     uint32_t chats = 0;
-    for (uint32_t c = 0; c < p->chats_used; c++) {
+    for (uint32_t c = 0; c < p->chat_slots.used; c++) {
         const wsf_presence_chat *chat = &p->chats[c];
         uint64_t sessions = 0;
         uint32_t users = 0;
@@ -390,8 +390,8 @@ static void check_presence(const wsf_presence *p) {
         CHECK(chat->sessions == sessions && chat->users == users);
         CHECK(chat->members_count == members && (members > 0 || chat->loops != 0 || chat->paced));
     }
-    CHECK(p->rows_count == rows && rows <= REMOTE_ROWS);
-    CHECK(p->gone_count == gone && p->chats_count == chats && chats <= CHATS);
+    CHECK(p->row_slots.count == rows && rows <= REMOTE_ROWS);
+    CHECK(p->gone_count == gone && p->chat_slots.count == chats && chats <= CHATS);
 }
 
 static void check_bounds(const state *s) {

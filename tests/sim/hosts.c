@@ -647,7 +647,7 @@ void hosts_check_interest(hosts *h, unsigned node) {
             for (unsigned i = 0; i < h->loops; i++) {
                 const wsf_registry *registry = &h->hosts[node].loops[i].subscriptions.registry;
                 uint32_t cursor = 0;
-                if (wsf_table_next(&registry->index, hash, &cursor) != WSF_TABLE_NONE)
+                if (wsf_table_next(&registry->audiences.index, hash, &cursor) != WSF_TABLE_NONE)
                     held |= UINT64_C(1) << i;
             }
             wsf_interest_find(interest, hash, &loops, &peers);

@@ -217,13 +217,13 @@ void wsf_presence_visit(const wsf_presence *p, uint64_t chat_hash, const uint64_
     /* Slots do not move: whoever stays is met once. */
     uint32_t c = (uint32_t)(chat - p->chats);
     uint64_t end = *cursor + (uint64_t)max * SLOTS_PER_MEMBER_MAX;
-    for (; *cursor < p->members_used && *cursor < end && max > 0; ++*cursor) {
+    for (; *cursor < p->member_slots.used && *cursor < end && max > 0; ++*cursor) {
         const wsf_presence_member *m = &p->members[*cursor];
         if (!m->used || m->chat != c || !visible(m))
             continue;
         show(&v, m);
         max--;
     }
-    if (*cursor >= p->members_used)
+    if (*cursor >= p->member_slots.used)
         *cursor = 0;
 }

@@ -43,7 +43,7 @@ static void clear_queue(wsf_presence *p, unsigned peer) {
 }
 
 void wsf_presence_unwant_all(wsf_presence *p, unsigned peer) {
-    for (uint32_t c = 0; c < p->chats_used; c++)
+    for (uint32_t c = 0; c < p->chat_slots.used; c++)
         if (p->chats[c].used)
             unwant(p, peer, c);
     clear_queue(p, peer);
@@ -60,7 +60,7 @@ void wsf_presence_tell_anew(wsf_presence *p, unsigned peer) {
 uint32_t wsf_presence_owed(wsf_presence *p, unsigned peer) {
     if (wsf_peers_has(p->peers_wait, peer)) { /* it has room now, or nobody would ask */
         wsf_peers_remove(&p->peers_wait, peer);
-        for (uint32_t c = 0; c < p->chats_used; c++)
+        for (uint32_t c = 0; c < p->chat_slots.used; c++)
             if (p->chats[c].used && wsf_peers_has(p->chats[c].wanted, peer))
                 owe_own_rows(p, c, peer);
     }

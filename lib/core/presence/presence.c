@@ -184,7 +184,7 @@ static void note(wsf_presence *p, uint32_t i, bool was_gone, uint32_t sessions_b
 /* A loop that has fallen far behind is told everything again, instead of all that came and went. */
 static void tell_loop_anew(wsf_presence *p, unsigned loop) {
     wsf_deque_destroy(&p->loop_queues[loop]);
-    for (uint32_t c = 0; c < p->chats_used; c++) {
+    for (uint32_t c = 0; c < p->chat_slots.used; c++) {
         if (!p->chats[c].used || (p->chats[c].loops & bit(loop)) == 0)
             continue;
         p->chats[c].notify &= ~bit(loop);
@@ -381,10 +381,10 @@ static void end_all_of(wsf_presence *p, wsf_presence_session *first, unsigned lo
 }
 
 void wsf_presence_forget_loop(wsf_presence *p, unsigned loop) {
-    for (uint32_t i = 0; i < p->members_used; i++)
+    for (uint32_t i = 0; i < p->member_slots.used; i++)
         end_all_of(p, p->members[i].own, loop); /* NULL in a free slot */
     end_all_of(p, p->unnoted, loop);
-    for (uint32_t c = 0; c < p->chats_used; c++)
+    for (uint32_t c = 0; c < p->chat_slots.used; c++)
         if (p->chats[c].used && (p->chats[c].loops & bit(loop)) != 0)
             close_loop(p, c, bit(loop));
     wsf_deque_destroy(&p->loop_queues[loop]);
@@ -417,36 +417,31 @@ static void remove_row(wsf_presence *p, uint32_t *link) {
         p->members[i].sessions -= row->sessions;
     *link = row->next;
     wsf_free(row->metadata);
-    *row = (wsf_presence_held){ .member = p->rows_free };
-    p->rows_free = r;
-    p->rows_count--;
+    *row = (wsf_presence_held){ 0 };
+    wsf_slots_free(&p->row_slots, p->rows, sizeof *row, r);
     p->peer_rows[peer]--;
     note(p, i, false, before);
 }
 
 /* Nobody takes all the room: what one peer has is at most four times what is left. */
 static bool has_room(const wsf_presence *p, unsigned peer) {
-    uint64_t left = p->rows_count < p->limits.remote_count_max
-                        ? p->limits.remote_count_max - p->rows_count
-                        : 0;
+    uint32_t count = p->row_slots.count;
+    uint64_t left = count < p->limits.remote_count_max ? p->limits.remote_count_max - count : 0;
     return left > 0 && p->peer_rows[peer] <= 4 * left;
 }
 
 static int add_row(wsf_presence *p, uint32_t member, unsigned peer, uint32_t *added) {
     if (!has_room(p, peer))
         return WSFAN_ELIMIT;
-    bool reused = p->rows_free != WSF_TABLE_NONE;
-    if (!reused && wsf_presence_store_reserve((void **)&p->rows, &p->rows_capacity, p->rows_used,
-                                              sizeof *p->rows) != WSFAN_OK)
+    wsf_presence_held *rows = wsf_slots_reserve(&p->row_slots, p->rows, sizeof *rows);
+    if (rows == NULL)
         return WSFAN_ENOMEM;
-    uint32_t r = reused ? p->rows_free : p->rows_used++;
-    if (reused)
-        p->rows_free = p->rows[r].member;
-    p->rows[r] = (wsf_presence_held){
+    p->rows = rows;
+    uint32_t r = wsf_slots_take(&p->row_slots, rows, sizeof *rows);
+    rows[r] = (wsf_presence_held){
         .member = member, .next = p->members[member].rows, .peer = (uint8_t)peer, .used = true
     };
     p->members[member].rows = r;
-    p->rows_count++;
     p->peer_rows[peer]++;
     *added = r;
     return WSFAN_OK;
@@ -493,7 +488,7 @@ int wsf_presence_put(wsf_presence *p, unsigned peer, const wsf_presence_row *row
 }
 
 void wsf_presence_forget_rows(wsf_presence *p, unsigned peer) {
-    for (uint32_t r = 0; r < p->rows_used; r++)
+    for (uint32_t r = 0; r < p->row_slots.used; r++)
         if (p->rows[r].used && p->rows[r].peer == peer)
             remove_row(p, find_row(p, p->rows[r].member, peer));
 }
@@ -502,7 +497,7 @@ void wsf_presence_set_away(wsf_presence *p, unsigned peer, bool away) {
     if (away == wsf_peers_has(p->peers_away, peer))
         return;
     wsf_peers_put(&p->peers_away, peer, away);
-    for (uint32_t r = 0; r < p->rows_used; r++) {
+    for (uint32_t r = 0; r < p->row_slots.used; r++) {
         if (!p->rows[r].used || p->rows[r].peer != peer)
             continue;
         wsf_presence_member *m = &p->members[p->rows[r].member];

@@ -16,7 +16,9 @@ uint64_t wsf_presence_store_mix(uint64_t a, uint64_t b) {
 void wsf_presence_store_init(wsf_presence *p, const wsf_presence_limits *limits, uint64_t seed) {
     memset(p, 0, sizeof *p);
     p->limits = *limits;
-    p->chats_free = p->members_free = p->rows_free = WSF_TABLE_NONE;
+    wsf_slots_init(&p->chat_slots);
+    wsf_slots_init(&p->member_slots);
+    wsf_slots_init(&p->row_slots);
     for (unsigned i = 0; i < 2; i++)
         p->leaving[i] = (wsf_leave_list){ WSF_TABLE_NONE, WSF_TABLE_NONE };
     wsf_table_init(&p->chat_index, seed);
@@ -29,7 +31,7 @@ void wsf_presence_store_init(wsf_presence *p, const wsf_presence_limits *limits,
 }
 
 void wsf_presence_store_destroy(wsf_presence *p) {
-    for (uint32_t i = 0; i < p->members_used; i++) {
+    for (uint32_t i = 0; i < p->member_slots.used; i++) {
         wsf_free(p->members[i].name);
         for (wsf_presence_session *own = p->members[i].own; own != NULL;) {
             wsf_presence_session *older = own->older;
@@ -42,9 +44,9 @@ void wsf_presence_store_destroy(wsf_presence *p) {
         wsf_free(p->unnoted);
         p->unnoted = older;
     }
-    for (uint32_t i = 0; i < p->rows_used; i++)
+    for (uint32_t i = 0; i < p->row_slots.used; i++)
         wsf_free(p->rows[i].metadata);
-    for (uint32_t i = 0; i < p->chats_used; i++)
+    for (uint32_t i = 0; i < p->chat_slots.used; i++)
         wsf_free(p->chats[i].name);
     wsf_free(p->members);
     wsf_free(p->rows);
@@ -56,19 +58,6 @@ void wsf_presence_store_destroy(wsf_presence *p) {
         wsf_deque_destroy(&p->peer_queues[i]);
     for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
         wsf_deque_destroy(&p->loop_queues[i]);
-}
-
-/* Room for one more slot than are used. */
-int wsf_presence_store_reserve(void **array, uint32_t *capacity, uint32_t used, size_t size) {
-    if (used < *capacity)
-        return WSFAN_OK;
-    uint32_t larger = *capacity + *capacity / 4 + 16;
-    void *grown = wsf_realloc(*array, larger * size);
-    if (grown == NULL)
-        return WSFAN_ENOMEM;
-    *array = grown;
-    *capacity = larger;
-    return WSFAN_OK;
 }
 
 uint8_t *wsf_presence_store_copy(const void *data, size_t size) {
@@ -95,21 +84,18 @@ const wsf_presence_chat *wsf_presence_store_find(const wsf_presence *p, uint64_t
 int wsf_presence_store_open_chat(wsf_presence *p, uint64_t hash, wsf_peers wanted) {
     if (wsf_presence_store_find_chat(p, hash) != WSF_TABLE_NONE)
         return WSFAN_OK;
-    bool reused = p->chats_free != WSF_TABLE_NONE;
-    if (!reused && wsf_presence_store_reserve((void **)&p->chats, &p->chats_capacity, p->chats_used,
-                                              sizeof *p->chats) != WSFAN_OK)
+    wsf_presence_chat *chats = wsf_slots_reserve(&p->chat_slots, p->chats, sizeof *chats);
+    if (chats == NULL)
         return WSFAN_ENOMEM;
-    uint32_t i = reused ? p->chats_free : p->chats_used;
-    if (wsf_table_insert(&p->chat_index, hash, i) != WSFAN_OK)
+    p->chats = chats;
+    uint32_t i = wsf_slots_take(&p->chat_slots, chats, sizeof *chats);
+    if (wsf_table_insert(&p->chat_index, hash, i) != WSFAN_OK) {
+        wsf_slots_free(&p->chat_slots, chats, sizeof *chats, i);
         return WSFAN_ENOMEM;
-    if (reused)
-        p->chats_free = p->chats[i].members;
-    else
-        p->chats_used++;
-    p->chats[i] = (wsf_presence_chat){
+    }
+    chats[i] = (wsf_presence_chat){
         .hash = hash, .wanted = wanted, .members = WSF_TABLE_NONE, .used = true
     };
-    p->chats_count++;
     return WSFAN_OK;
 }
 
@@ -119,9 +105,8 @@ void wsf_presence_store_close_chat(wsf_presence *p, uint32_t i) {
         return;
     wsf_table_remove(&p->chat_index, chat->hash, i);
     wsf_free(chat->name);
-    *chat = (wsf_presence_chat){ .members = p->chats_free };
-    p->chats_free = i;
-    p->chats_count--;
+    *chat = (wsf_presence_chat){ 0 };
+    wsf_slots_free(&p->chat_slots, p->chats, sizeof *chat, i);
 }
 
 uint32_t wsf_presence_store_find_member(const wsf_presence *p, uint32_t chat, uint64_t user_hash) {
@@ -136,22 +121,20 @@ uint32_t wsf_presence_store_find_member(const wsf_presence *p, uint32_t chat, ui
 
 int wsf_presence_store_add_member(wsf_presence *p, uint32_t c, uint64_t user_hash, wsfan_bytes user,
                                   uint32_t *added) {
-    bool reused = p->members_free != WSF_TABLE_NONE;
-    if (!reused && wsf_presence_store_reserve((void **)&p->members, &p->members_capacity,
-                                              p->members_used, sizeof *p->members) != WSFAN_OK)
+    wsf_presence_member *members = wsf_slots_reserve(&p->member_slots, p->members, sizeof *members);
+    if (members == NULL)
         return WSFAN_ENOMEM;
-    uint32_t i = reused ? p->members_free : p->members_used;
+    p->members = members;
     uint8_t *name = wsf_presence_store_copy(user.data, user.size);
-    if (name == NULL ||
-        wsf_table_insert(&p->member_index, wsf_presence_store_mix(p->chats[c].hash, user_hash),
-                         i) != WSFAN_OK) {
+    if (name == NULL)
+        return WSFAN_ENOMEM;
+    uint32_t i = wsf_slots_take(&p->member_slots, members, sizeof *members);
+    uint64_t key = wsf_presence_store_mix(p->chats[c].hash, user_hash);
+    if (wsf_table_insert(&p->member_index, key, i) != WSFAN_OK) {
+        wsf_slots_free(&p->member_slots, members, sizeof *members, i);
         wsf_free(name);
         return WSFAN_ENOMEM;
     }
-    if (reused)
-        p->members_free = p->members[i].next;
-    else
-        p->members_used++;
     wsf_presence_chat *chat = &p->chats[c];
     p->members[i] = (wsf_presence_member){ .hash = user_hash,
                                            .name = name,
@@ -165,7 +148,6 @@ int wsf_presence_store_add_member(wsf_presence *p, uint32_t c, uint64_t user_has
         p->members[chat->members].prev = i;
     chat->members = i;
     chat->members_count++;
-    p->members_count++;
     p->gone_count++; /* until it has a session */
     *added = i;
     return WSFAN_OK;
@@ -189,9 +171,8 @@ void wsf_presence_store_settle(wsf_presence *p, uint32_t i) {
     if (m->next != WSF_TABLE_NONE)
         p->members[m->next].prev = m->prev;
     wsf_free(m->name);
-    *m = (wsf_presence_member){ .next = p->members_free };
-    p->members_free = i;
-    p->members_count--;
+    *m = (wsf_presence_member){ 0 };
+    wsf_slots_free(&p->member_slots, p->members, sizeof *m, i);
     p->gone_count--;
     p->chats[c].members_count--;
     wsf_presence_store_close_chat(p, c);

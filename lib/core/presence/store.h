@@ -8,6 +8,7 @@
 #include "base/deque.h"
 #include "base/peers.h"
 #include "base/queue.h"
+#include "base/slots.h"
 #include "base/table.h"
 
 /* One session of this node in one chat. Made with the join, it goes to the core twice, by `begin` and
@@ -35,8 +36,8 @@ static inline wsf_presence_session *wsf_presence_session_of_end(wsf_item *item) 
 
 /* A user's sessions in a chat on one peer. */
 typedef struct {
-    uint32_t member; /* of a free row: the next one */
-    uint32_t next;   /* of the same member */
+    uint32_t member;
+    uint32_t next; /* of the same member */
     uint32_t sessions;
     uint16_t metadata_size;
     uint8_t peer;
@@ -77,7 +78,7 @@ typedef struct {
     uint64_t own_digest; /* sum over our rows */
     uint64_t sessions;
     uint32_t users;   /* with a session, or within their grace time */
-    uint32_t members; /* first of the list; of a free chat: the next one */
+    uint32_t members; /* first of the list */
     uint32_t members_count;
     uint16_t name_size;
     bool used;
@@ -106,11 +107,11 @@ typedef struct {
     wsf_presence_limits limits;
     uint64_t now_ms; /* as of the last wsf_presence_tick() */
     wsf_presence_chat *chats;
-    uint32_t chats_used, chats_capacity, chats_free, chats_count;
+    wsf_slots chat_slots;
     wsf_presence_member *members;
-    uint32_t members_used, members_capacity, members_free, members_count;
+    wsf_slots member_slots;
     wsf_presence_held *rows;
-    uint32_t rows_used, rows_capacity, rows_free, rows_count;
+    wsf_slots row_slots;
     wsf_table chat_index, member_index;
     wsf_leave_list leaving[2]; /* within their grace time; and over it, but in doubt */
     uint32_t gone_count;       /* members that are kept only until somebody was told so */
@@ -149,8 +150,7 @@ int wsf_presence_store_add_member(wsf_presence *presence, uint32_t chat, uint64_
 bool wsf_presence_store_gone(const wsf_presence_member *member); /* kept only to be told of */
 void wsf_presence_store_settle(wsf_presence *presence, uint32_t member);
 
-/* Room for one more slot than are used: WSFAN_OK or WSFAN_ENOMEM. A copy, or NULL. A hash of two. */
-int wsf_presence_store_reserve(void **array, uint32_t *capacity, uint32_t used, size_t size);
+/* A copy, or NULL. A hash of two. */
 uint8_t *wsf_presence_store_copy(const void *data, size_t size);
 uint64_t wsf_presence_store_mix(uint64_t a, uint64_t b);
 

@@ -66,7 +66,7 @@ void wsf_presence_sync_forget_loop(wsf_core *core, unsigned loop) {
     if (!core->sync.used)
         return;
     wsf_presence_forget_loop(&core->presence, loop);
-    for (uint32_t c = 0; c < core->presence.chats_used; c++)
+    for (uint32_t c = 0; c < core->presence.chat_slots.used; c++)
         if (core->presence.chats[c].used)
             wsf_presence_sync_left(core, core->presence.chats[c].hash);
 }
@@ -75,7 +75,7 @@ void wsf_presence_sync_forget_loop(wsf_core *core, unsigned loop) {
 
 static void begin_to_ask(wsf_core *core, unsigned index) {
     wsf_peers_add(&core->sync.askers, index);
-    for (uint32_t c = 0; c < core->presence.chats_used; c++) {
+    for (uint32_t c = 0; c < core->presence.chat_slots.used; c++) {
         const wsf_presence_chat *chat = &core->presence.chats[c];
         if (chat->used && wsf_peers_has(wanted_by(core, chat->hash), index))
             wsf_presence_want(&core->presence, index, chat->hash);
@@ -163,7 +163,7 @@ static bool take_sum(wsf_core *core, wsf_peer *peer, const wsf_presence_sum *sum
     if (peer->presence.overflow) {
         /* Once there is room again, from the start; see take_rows(). */
         return peer->presence.refused ||
-               presence->rows_count > presence->limits.remote_count_max / 2;
+               presence->row_slots.count > presence->limits.remote_count_max / 2;
     }
     peer->presence.known = sum->heard;
     if (sum->newest != peer->link.in_expected - 1 || sum->heard != core->interest.serial + 1 ||

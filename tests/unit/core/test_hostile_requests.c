@@ -47,8 +47,8 @@ START_TEST(a_flood_of_rows_leaves_room_for_those_of_others) {
         say_rows(&row, 1);
     }
     const wsf_presence *presence = &world_core(w, 0)->presence;
-    ck_assert_uint_le(presence->rows_count, ROWS_MAX * 4 / 5 + 1);
-    ck_assert_uint_le(presence->members_count, presence->rows_count + 1);
+    ck_assert_uint_le(presence->row_slots.count, ROWS_MAX * 4 / 5 + 1);
+    ck_assert_uint_le(presence->member_slots.count, presence->row_slots.count + 1);
     ck_assert_uint_ge(dropped(WSFAN_DROP_LIMIT), FLOOD - ROWS_MAX);
     attend(2, 'h', CHAT);
     world_run(w, 1000);
@@ -80,8 +80,8 @@ START_TEST(rows_that_nobody_may_say_are_counted_and_not_kept) {
         row.sessions = 0;
         say_rows(&row, 1);
     }
-    ck_assert_uint_eq(world_core(w, 0)->presence.rows_count, 0);
-    ck_assert_uint_eq(world_core(w, 0)->presence.chats_count, 1);
+    ck_assert_uint_eq(world_core(w, 0)->presence.row_slots.count, 0);
+    ck_assert_uint_eq(world_core(w, 0)->presence.chat_slots.count, 1);
     ck_assert_uint_eq(count_at(0).sessions, 1);
     end();
 }

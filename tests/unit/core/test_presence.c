@@ -601,7 +601,7 @@ START_TEST(more_rows_than_the_limit_make_a_count_incomplete) {
     world_run(w, 3000);
     ck_assert_int_eq(world_count(w, 0, 7).complete, 0);
     ck_assert_uint_eq(world_count(w, 0, 7).missing[0], world_node_id(w, 1));
-    ck_assert_uint_eq(world_core(w, 0)->presence.rows_count, 3);
+    ck_assert_uint_eq(world_core(w, 0)->presence.row_slots.count, 3);
     world_destroy(w);
 }
 END_TEST
@@ -782,7 +782,7 @@ START_TEST(loops_that_take_nothing_cost_a_bounded_number_of_members) {
         ck_assert_int_eq(wsf_presence_begin(&p, a), WSFAN_OK);
         wsf_presence_end(&p, a);
         wsf_presence_tick(&p, ++now, NULL);
-        ck_assert_uint_le(p.members_count, GONE_MAX + 16);
+        ck_assert_uint_le(p.member_slots.count, GONE_MAX + 16);
         ck_assert_uint_le(p.loop_queues[0].count, GONE_MAX + 16);
         ck_assert_uint_le(p.loop_queues[1].count, GONE_MAX + 16);
         ck_assert_uint_le(p.peer_queues[1].count, GONE_MAX + 16);
@@ -799,7 +799,7 @@ START_TEST(loops_that_take_nothing_cost_a_bounded_number_of_members) {
         ck_assert_uint_eq(rows, 2);
         wsf_presence_sent(&p, peer, owed);
     }
-    ck_assert_uint_eq(p.members_count, 1);
+    ck_assert_uint_eq(p.member_slots.count, 1);
     ck_assert_uint_eq(p.gone_count, 0);
     wsf_presence_store_destroy(&p);
 }

@@ -32,16 +32,16 @@ static int leave(wsfan_session session, const char *name) {
     uint32_t audience;
     int error = wsf_registry_leave(&registry, session, &target, wsf_hash_target(&key, &target),
                                    &audience);
-    if (error == WSFAN_OK && wsf_registry_audience(&registry, audience)->members_count == 0)
-        wsf_registry_drop_audience(&registry, audience);
+    if (error == WSFAN_OK && wsf_audiences_at(&registry.audiences, audience)->members_count == 0)
+        wsf_audiences_drop(&registry.audiences, audience);
     return error;
 }
 
 static void close_session(wsfan_session session) {
     uint32_t audience;
     while (wsf_registry_leave_any(&registry, session, &audience))
-        if (wsf_registry_audience(&registry, audience)->members_count == 0)
-            wsf_registry_drop_audience(&registry, audience);
+        if (wsf_audiences_at(&registry.audiences, audience)->members_count == 0)
+            wsf_audiences_drop(&registry.audiences, audience);
     wsf_registry_close(&registry, session);
 }
 
@@ -187,10 +187,10 @@ START_TEST(two_names_with_one_hash_are_twins_and_stay_apart) {
     wsfan_target y = { WSFAN_CHAT, wsfan_string("y") };
     uint64_t hash = wsf_hash_target(&key, &x);
     wsf_registry_join(&registry, a, &x, hash, &first);
-    ck_assert(!wsf_registry_has_twin(&registry, first));
+    ck_assert(!wsf_audiences_has_twin(&registry.audiences, first));
     wsf_registry_join(&registry, a, &y, hash, &second);
     ck_assert_uint_ne(first, second);
-    ck_assert(wsf_registry_has_twin(&registry, first));
+    ck_assert(wsf_audiences_has_twin(&registry.audiences, first));
     ck_assert_uint_eq(members("x", &r), 1);
     wsf_registry_destroy(&registry);
 }
@@ -285,7 +285,7 @@ START_TEST(it_agrees_with_a_model_under_random_change) {
             any = any || in[s][c];
         chats += any;
     }
-    ck_assert_uint_eq(registry.audiences_count, chats);
+    ck_assert_uint_eq(registry.audiences.slots.count, chats);
     wsf_registry_destroy(&registry);
 }
 END_TEST

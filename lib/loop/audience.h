@@ -1,0 +1,64 @@
+/* Audiences of one loop: the sessions that one target addresses, those in a chat or those of a user. */
+#ifndef WSF_LOOP_AUDIENCE_H
+#define WSF_LOOP_AUDIENCE_H
+
+#include <assert.h>
+#include <stdbool.h>
+
+#include "base/slots.h"
+#include "base/table.h"
+#include "message/message.h"
+
+typedef struct {
+    uint64_t hash;
+    wsfan_recipient *members; /* in one block with a place for each, and the name; NULL: dropped */
+    wsf_item *ticket; /* allocated with the audience, so that no later step can lack memory */
+    uint32_t members_count;
+    uint32_t members_capacity;
+    uint32_t present_count; /* the owner's: members that joined with presence */
+    uint16_t name_size;
+    uint8_t kind; /* a wsfan_target_kind */
+    /* The owner's notes on telling the peers about this audience. */
+    bool ticket_away : 1; /* it is on its way to the mesh or back */
+    bool announced : 1;   /* the peers were told */
+    bool settled : 1;     /* every live peer acknowledged */
+    bool unseen : 1;      /* no event of presence has been shown since somebody is present again */
+} wsf_audience;
+
+typedef struct {
+    wsf_audience *array;
+    wsf_slots slots;
+    wsf_table index; /* by hash */
+    uint32_t count_max;
+} wsf_audiences;
+
+void wsf_audiences_init(wsf_audiences *audiences, uint32_t count_max, uint64_t seed);
+/* Tickets that are away belong to whoever has them. */
+void wsf_audiences_destroy(wsf_audiences *audiences);
+
+static inline wsf_audience *wsf_audiences_at(const wsf_audiences *audiences, uint32_t number) {
+    assert(number < audiences->slots.used);
+    return &audiences->array[number];
+}
+
+/* The number of an audience, or WSF_TABLE_NONE. */
+uint32_t wsf_audiences_find(const wsf_audiences *audiences, const wsfan_target *target,
+                            uint64_t hash);
+
+/* Adds an audience without members and without a ticket. WSFAN_OK, or WSFAN_ELIMIT, WSFAN_ENOMEM. */
+int wsf_audiences_add(wsf_audiences *audiences, const wsfan_target *target, uint64_t hash,
+                      uint32_t *added);
+void wsf_audiences_drop(wsf_audiences *audiences, uint32_t number); /* has no members */
+
+/* Whether another audience has the same hash: peers know only hashes. */
+bool wsf_audiences_has_twin(const wsf_audiences *audiences, uint32_t number);
+
+bool wsf_audience_is(const wsf_audience *audience, const wsfan_target *target, uint64_t hash);
+wsfan_bytes wsf_audience_name(const wsf_audience *audience);
+
+/* Makes room for one member more. WSFAN_OK or WSFAN_ENOMEM. */
+int wsf_audience_reserve(wsf_audience *audience);
+/* For each member, where in its session's memberships this audience stands. */
+uint32_t *wsf_audience_places(const wsf_audience *audience);
+
+#endif

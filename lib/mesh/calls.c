@@ -1,0 +1,239 @@
+/* Answers for the calls that any thread makes to the mesh thread: what is left for it in the mailbox, what the
+ * caller does in its place, and what is read under its lock. */
+#include "mesh/mesh.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/memory.h"
+#include "base/thread.h"
+#include "mesh/state.h"
+
+enum { REST_NS = 100 * 1000 }; /* without work for so long, a publisher sends by itself */
+
+static bool has_rested(wsf_mesh *mesh) {
+    return wsf_clock_ns() - atomic_load_explicit(&mesh->worked_ns, memory_order_relaxed) >= REST_NS;
+}
+
+static void free_reply(wsf_mesh_reply *reply) {
+    wsf_free(reply->payload);
+    wsf_free(reply);
+}
+
+/* Without sockets there is nothing to wait for: what is posted is done at once, by whoever posts it,
+ * under the lock that keeps it in order. Only when the core has set itself a time, a thread is started
+ * to keep it, and from then on does all of it. True: done by the caller, who has the lock now, until
+ * finish_here(). */
+static bool begin_here(wsf_mesh *mesh) {
+    if (mesh->out.sockets != NULL)
+        return false;
+    pthread_mutex_lock(&mesh->lock);
+    if (!mesh->threaded)
+        return true;
+    pthread_mutex_unlock(&mesh->lock);
+    return false;
+}
+
+static void finish_here(wsf_mesh *mesh) {
+    while (wsf_mesh_handle_commands(mesh))
+        continue;
+    wsf_core_flush(mesh->out.core, wsf_mesh_now());
+    wsf_mesh_effects_flush(&mesh->out);
+    if (wsf_core_deadline(mesh->out.core) != UINT64_MAX && !mesh->closing)
+        wsf_mesh_start(mesh); /* if it cannot be, the next call is in time, or late */
+    pthread_mutex_unlock(&mesh->lock);
+}
+
+void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item) {
+    bool here = begin_here(mesh);
+    bool wake;
+    int error = here ? wsf_queue_push(&mesh->mailbox.queue, item, &wake)
+                     : wsf_mailbox_post(&mesh->mailbox, item);
+    assert(error == WSFAN_OK);
+    (void)error;
+    if (here)
+        finish_here(mesh);
+}
+
+/* While the mesh thread sleeps, and has for a moment, the thread that publishes sends by itself: it
+ * has one thread less to wake. With more to come the mesh thread is woken, so that what is published
+ * meanwhile leaves together. Nobody waits for anybody: who does not get the lock wakes its owner. The
+ * conditions are those of the mesh thread: no signal interrupts, and the caller is not cancelled. */
+static void send_here(wsf_mesh *mesh) {
+    sigset_t before;
+    int cancel;
+    wsf_thread_block_signals(&before);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    bool wake = true;
+    if (pthread_mutex_trylock(&mesh->lock) == 0) {
+        wake = wsf_mesh_handle_commands(mesh);
+        wsf_core_flush(mesh->out.core, wsf_mesh_now());
+        wsf_mesh_effects_flush(&mesh->out);
+        wsf_mesh_note_work(mesh);
+        wake = wake || mesh->todo != NULL || mesh->closing ||
+               wsf_sockets_deadline(mesh->out.sockets) < mesh->wake_ms ||
+               wsf_core_deadline(mesh->out.core) < mesh->wake_ms;
+        pthread_mutex_unlock(&mesh->lock);
+    }
+    if (wake)
+        wsf_mailbox_wake(&mesh->mailbox);
+    pthread_setcancelstate(cancel, NULL);
+    wsf_thread_restore_signals(&before);
+}
+
+/* What wsf_queue_begin() has begun. NULL: the item could not be made. */
+static void commit(wsf_mesh *mesh, bool here, wsf_item *item) {
+    bool wake;
+    wsf_queue_commit(&mesh->mailbox.queue, item, &wake);
+    if (here || !wake)
+        return;
+    if (mesh->out.sockets != NULL && has_rested(mesh))
+        send_here(mesh);
+    else
+        wsf_mailbox_wake(&mesh->mailbox);
+}
+
+static int post_bounded(wsf_mesh *mesh, wsf_item *item) {
+    bool here = begin_here(mesh);
+    int error = wsf_queue_begin(&mesh->mailbox.queue, item->bytes);
+    if (error == WSFAN_OK)
+        commit(mesh, here, item);
+    if (here)
+        finish_here(mesh);
+    return error;
+}
+
+/* Small messages are made under the lock of the queue, in slabs that all publishers share. */
+int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt) {
+    wsfan_message *message = NULL;
+    size_t bytes = wsf_message_need(parts);
+    bool small = receipt == NULL && !parts->apart && bytes <= WSF_MESSAGE_SMALL;
+    if (!small) {
+        message = wsf_message_new(&mesh->key, parts);
+        if (message == NULL) {
+            wsf_receipt_unref(receipt);
+            return WSFAN_ENOMEM;
+        }
+        message->receipt = receipt;
+    }
+    bool here = begin_here(mesh);
+    int error = wsf_queue_begin(&mesh->mailbox.queue, bytes);
+    if (error == WSFAN_OK) {
+        if (small)
+            message = wsf_message_make(&mesh->pool, parts, bytes);
+        if (message != NULL)
+            message->item.kind = WSF_MESH_PUBLISH;
+        error = message != NULL ? WSFAN_OK : WSFAN_ENOMEM;
+        commit(mesh, here, message != NULL ? &message->item : NULL);
+    } else {
+        wsfan_message_unref(message);
+        atomic_fetch_add_explicit(&mesh->refused, error == WSFAN_EAGAIN, memory_order_relaxed);
+    }
+    if (here)
+        finish_here(mesh);
+    return error;
+}
+
+int wsf_mesh_drain(wsf_mesh *mesh, uint32_t ms) {
+    wsf_mesh_command *command = wsf_alloc_zero(1, sizeof *command);
+    if (command == NULL)
+        return WSFAN_ENOMEM;
+    command->item.kind = WSF_MESH_DRAIN;
+    command->ms = ms;
+    wsf_mesh_post(mesh, &command->item);
+    return WSFAN_OK;
+}
+
+int wsf_mesh_ready(wsf_mesh *mesh) {
+    pthread_mutex_lock(&mesh->lock);
+    int ready = wsf_core_readiness(mesh->out.core, wsf_mesh_now());
+    pthread_mutex_unlock(&mesh->lock);
+    return ready;
+}
+
+wsf_view *wsf_mesh_view(wsf_mesh *mesh) {
+    pthread_mutex_lock(&mesh->lock);
+    wsf_view *view = mesh->out.view != NULL ? wsf_view_ref(mesh->out.view) : NULL;
+    pthread_mutex_unlock(&mesh->lock);
+    return view;
+}
+
+int wsf_mesh_ask(wsf_mesh *mesh, wsf_request *request) {
+    request->item.kind = WSF_MESH_ASK;
+    request->item.bytes = request->message->item.bytes;
+    int error = post_bounded(mesh, &request->item);
+    if (error != WSFAN_OK)
+        wsf_request_free(request);
+    return error;
+}
+
+int wsf_mesh_reply_to(wsf_mesh *mesh, wsf_mesh_reply *reply) {
+    reply->item.kind = WSF_MESH_REPLY;
+    reply->item.bytes = (uint32_t)(sizeof *reply + reply->payload_size);
+    int error = post_bounded(mesh, &reply->item);
+    if (error != WSFAN_OK)
+        free_reply(reply);
+    return error;
+}
+
+int wsf_mesh_name_endpoints(wsf_mesh *mesh, unsigned source, const char *const *endpoints,
+                            size_t count) {
+    size_t size = sizeof(named_set) + count * sizeof(char *);
+    for (size_t i = 0; i < count; i++)
+        size += strlen(endpoints[i]) + 1;
+    named_set *set = wsf_alloc(size);
+    if (set == NULL)
+        return WSFAN_ENOMEM;
+    char *text = (char *)(set->endpoints + count);
+    set->count = count;
+    for (size_t i = 0; i < count; i++) {
+        set->endpoints[i] = text;
+        text = stpcpy(text, endpoints[i]) + 1;
+    }
+    wsf_free(atomic_exchange(&mesh->named[source], set));
+    atomic_store(&mesh->named_any, true);
+    wsf_mailbox_wake(&mesh->mailbox);
+    return WSFAN_OK;
+}
+
+void wsf_mesh_names_known(wsf_mesh *mesh) {
+    atomic_store(&mesh->names_known, true);
+    atomic_store(&mesh->named_any, true);
+    wsf_mailbox_wake(&mesh->mailbox);
+}
+
+void wsf_mesh_set_keys(wsf_mesh *mesh, wsf_keys *keys) {
+    wsf_keyring_free_keys(atomic_exchange(&mesh->keys_next, keys));
+    atomic_store(&mesh->named_any, true);
+    wsf_mailbox_wake(&mesh->mailbox);
+}
+
+void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats) {
+    pthread_mutex_lock(&mesh->lock);
+    wsf_core_stats(mesh->out.core, stats);
+    if (mesh->out.sockets != NULL)
+        stats->connections_ended = wsf_sockets_ended(mesh->out.sockets);
+    pthread_mutex_unlock(&mesh->lock);
+    stats->dropped[WSFAN_DROP_PUBLISH_QUEUE] = atomic_load(&mesh->refused);
+    wsf_queue_depth(&mesh->mailbox.queue, &stats->publish_queue_count, &stats->publish_queue_bytes);
+}
+
+size_t wsf_mesh_peers(wsf_mesh *mesh, wsfan_peer_stats *peers, size_t capacity) {
+    pthread_mutex_lock(&mesh->lock);
+    size_t count = wsf_core_peers(mesh->out.core, peers, capacity);
+    pthread_mutex_unlock(&mesh->lock);
+    return count;
+}
+
+void wsf_mesh_count(wsf_mesh *mesh, uint64_t chat_hash, wsfan_count *count) {
+    pthread_mutex_lock(&mesh->lock);
+    wsf_core_count(mesh->out.core, chat_hash, count);
+    pthread_mutex_unlock(&mesh->lock);
+}
+
+void wsf_mesh_visit(wsf_mesh *mesh, uint64_t chat_hash, uint64_t *cursor, uint32_t max,
+                    void (*each)(void *user, const wsfan_member *member), void *user) {
+    pthread_mutex_lock(&mesh->lock);
+    wsf_core_visit(mesh->out.core, chat_hash, cursor, max, each, user);
+    pthread_mutex_unlock(&mesh->lock);
+}
