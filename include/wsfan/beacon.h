@@ -42,8 +42,16 @@ typedef struct wsfan_beacon_options {
     uint32_t expiry_ms;
 } wsfan_beacon_options;
 
+/** Sets every field to its default, in a struct of the size that its program was compiled with.
+ *
+ * @param options not NULL.
+ * @param struct_size sizeof(wsfan_beacon_options), which its field struct_size becomes. [any] */
+WSFAN_API void wsfan_beacon_options_init_sized(wsfan_beacon_options *options, size_t struct_size);
+
 /** Sets every field to its default. options must not be NULL. [any] */
-WSFAN_API void wsfan_beacon_options_init(wsfan_beacon_options *options);
+static inline void wsfan_beacon_options_init(wsfan_beacon_options *options) {
+    wsfan_beacon_options_init_sized(options, sizeof *options);
+}
 
 /** Announces the node's endpoint, listens for others of its cluster, at most 64, and names their
  * endpoints to the node, in a thread of its own with every signal blocked. Blocks for a moment, until
@@ -72,7 +80,7 @@ typedef struct wsfan_beacon_stats {
 } wsfan_beacon_stats;
 
 /** Fills `stats`.
- * @return WSFAN_OK, or WSFAN_EINVAL (NULL, struct_size is 0 or above the library's). [any] */
+ * @return WSFAN_OK, or WSFAN_EINVAL (NULL, no struct_size). [any] */
 WSFAN_API int wsfan_beacon_get_stats(const wsfan_beacon *beacon, wsfan_beacon_stats *stats);
 
 #ifdef __cplusplus

@@ -1,10 +1,20 @@
 /** @file error.h
- * The error codes of wsfan.h, which includes this.
+ * The error codes, and the macro before each function; wsfan.h includes this.
  *
  * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
  */
 #ifndef WSFAN_ERROR_H
 #define WSFAN_ERROR_H
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(WSFAN_STATIC) || !defined(__GNUC__)
+#define WSFAN_API /**< An exported function. */
+#else
+#define WSFAN_API __attribute__((visibility("default")))
+#endif
 
 /** What an int of a function says, where it is no success. */
 enum wsfan_error {
@@ -40,4 +50,10 @@ enum wsfan_error {
     WSFAN_EREFUSED = -21 /**< every node that was found refuses this one; on_peer tells why */
 };
 
+/** The text of an error code or a status, a constant phrase; "unknown error" for any other. [any] */
+WSFAN_API const char *wsfan_error_text(int error);
+
+#ifdef __cplusplus
+}
+#endif
 #endif

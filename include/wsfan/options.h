@@ -8,6 +8,11 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <wsfan/error.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
 
 /** Nodes that a node may have as peers. */
 #define WSFAN_PEERS_MAX 64
@@ -177,5 +182,20 @@ typedef struct wsfan_options {
      * [NULL: the one in use, or malloc()] */
     const wsfan_allocator *allocator;
 } wsfan_options;
+
+/** Sets every field to its default, in a struct of the size that its program was compiled with.
+ *
+ * @param options not NULL.
+ * @param struct_size sizeof(wsfan_options), which its field struct_size becomes. [any] */
+WSFAN_API void wsfan_options_init_sized(wsfan_options *options, size_t struct_size);
+
+/** Sets every field to its default. options must not be NULL. [any] */
+static inline void wsfan_options_init(wsfan_options *options) {
+    wsfan_options_init_sized(options, sizeof *options);
+}
+
+#ifdef __cplusplus
+}
+#endif
 
 #endif

@@ -60,8 +60,17 @@ typedef struct wsfan_outbound_options {
     void (*release)(void *item);
 } wsfan_outbound_options;
 
+/** Sets every field to its default, in a struct of the size that its program was compiled with.
+ *
+ * @param options not NULL.
+ * @param struct_size sizeof(wsfan_outbound_options), which its field struct_size becomes. [any] */
+WSFAN_API void wsfan_outbound_options_init_sized(wsfan_outbound_options *options,
+                                                 size_t struct_size);
+
 /** Sets every field to its default. options must not be NULL. [any] */
-WSFAN_API void wsfan_outbound_options_init(wsfan_outbound_options *options);
+static inline void wsfan_outbound_options_init(wsfan_outbound_options *options) {
+    wsfan_outbound_options_init_sized(options, sizeof *options);
+}
 
 /** Opens an empty queue, about 160 bytes.
  *
@@ -107,7 +116,7 @@ typedef struct wsfan_outbound_stats {
 } wsfan_outbound_stats;
 
 /** Fills `stats`.
- * @return WSFAN_OK, or WSFAN_EINVAL (NULL, struct_size is 0 or above the library's). [owner] */
+ * @return WSFAN_OK, or WSFAN_EINVAL (NULL, no struct_size). [owner] */
 WSFAN_API int wsfan_outbound_get_stats(const wsfan_outbound *outbound, wsfan_outbound_stats *stats);
 
 #ifdef __cplusplus

@@ -122,7 +122,7 @@ typedef struct wsfan_loop_stats {
 
 /** Fills `stats`. Waits for a lock that is held while the mesh works, never while it waits: usually
  * microseconds.
- * @return WSFAN_OK, or WSFAN_EINVAL (NULL, struct_size is 0 or above the library's), WSFAN_EFORK.
+ * @return WSFAN_OK, or WSFAN_EINVAL (NULL, no struct_size), WSFAN_EFORK.
  * [any] */
 WSFAN_API int wsfan_node_get_stats(wsfan_node *node, wsfan_stats *stats);
 

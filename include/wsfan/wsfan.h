@@ -45,6 +45,11 @@
  * that fails has changed nothing. Three return more than WSFAN_OK: wsfan_loop_dispatch() a count,
  * wsfan_loop_fd() a descriptor, and wsfan_node_ready() one of wsfan_readiness.
  *
+ * @par Versions
+ * A struct that begins with struct_size only ever gets more fields, at its end. A program and a library of
+ * different versions work together: a field that the program does not have is at its default; one that the
+ * library does not know is 0 where the library fills it in, and WSFAN_EINVAL where the program sets it.
+ *
  * @par Names
  * A function that copies what the library knows into a struct of the caller has "get" in its name; so
  * has wsfan_message_get_id(), as wsfan_message_id is a type. One that returns what it tells has just the
@@ -76,21 +81,12 @@
 extern "C" {
 #endif
 
-#if defined(WSFAN_STATIC) || !defined(__GNUC__)
-#define WSFAN_API /**< An exported function. */
-#else
-#define WSFAN_API __attribute__((visibility("default")))
-#endif
-
 /** Of this header; wsfan_version() is the library's. */
 #define WSFAN_VERSION_MAJOR 0
 /** Of this header; before 1.0 another one may have another API. */
 #define WSFAN_VERSION_MINOR 1
 /** Of this header. */
 #define WSFAN_VERSION_PATCH 0
-
-/** The text of an error code or a status, a constant phrase; "unknown error" for any other. [any] */
-WSFAN_API const char *wsfan_error_text(int error);
 
 /** The version of the library that is linked, such as "0.1.0". [any] */
 WSFAN_API const char *wsfan_version(void);
@@ -183,9 +179,6 @@ typedef struct wsfan_recipient {
 } wsfan_recipient;
 
 /* --------------------------------------------------------------------------------------- node */
-
-/** Sets every field to its default. options must not be NULL. [any] */
-WSFAN_API void wsfan_options_init(wsfan_options *options);
 
 /** Tells what wsfan_node_open() would say of these options, as far as that does not depend on this machine
  * and its files, and of which field.

@@ -335,10 +335,9 @@ int wsfan_loop_open(wsfan_loop **out, wsfan_node *node, const wsfan_callbacks *c
     int error = check(node);
     if (error != WSFAN_OK)
         return error;
-    if (out == NULL || !WSF_IS_SIZED(callbacks))
-        return WSFAN_EINVAL;
     wsfan_callbacks known = { 0 };
-    memcpy(&known, callbacks, callbacks->struct_size);
+    if (out == NULL || !wsf_read_sized(&known, sizeof known, callbacks))
+        return WSFAN_EINVAL;
     uint64_t seed;
     if ((error = random_u64(&seed)) != WSFAN_OK)
         return error;
@@ -429,7 +428,7 @@ int wsfan_node_get_owner(wsfan_node *node, wsfan_bytes chat, wsfan_owner *owner)
         memcpy(all.public_address, place->address, sizeof all.public_address);
     }
     wsf_view_unref(view);
-    memcpy(owner, &all, all.struct_size);
+    wsf_fill_sized(owner, all.struct_size, &all, sizeof all);
     return WSFAN_OK;
 }
 
@@ -470,11 +469,8 @@ int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_
     if (error != WSFAN_OK)
         return error;
     wsfan_publish_options options = { 0 };
-    if (given != NULL) {
-        if (!WSF_IS_SIZED(given))
-            return WSFAN_EINVAL;
-        memcpy(&options, given, given->struct_size);
-    }
+    if (given != NULL && !wsf_read_sized(&options, sizeof options, given))
+        return WSFAN_EINVAL;
     if ((options.flags & ~WSFAN_BINARY) != 0 || (payload.data == NULL && payload.size > 0) ||
         (options.key.data == NULL && options.key.size > 0) ||
         (options.result_loop != NULL &&
@@ -536,7 +532,7 @@ int wsfan_node_get_stats(wsfan_node *node, wsfan_stats *stats) {
         if (node->loops[i] != NULL)
             all.sessions += wsf_loop_sessions(node->loops[i]);
     pthread_mutex_unlock(&node->lock);
-    memcpy(stats, &all, all.struct_size);
+    wsf_fill_sized(stats, all.struct_size, &all, sizeof all);
     return WSFAN_OK;
 }
 
@@ -545,8 +541,7 @@ int wsfan_node_get_peers(wsfan_node *node, wsfan_peer_stats *peers, size_t capac
     int error = check(node);
     if (error != WSFAN_OK)
         return error;
-    if (count == NULL || (capacity > 0 && (peers == NULL || peers[0].struct_size == 0 ||
-                                           peers[0].struct_size > sizeof *peers)))
+    if (count == NULL || (capacity > 0 && !WSF_IS_SIZED(peers)))
         return WSFAN_EINVAL;
     wsfan_peer_stats *all = wsf_alloc_zero(WSF_KNOWN_MAX, sizeof *all);
     if (all == NULL)
@@ -555,7 +550,7 @@ int wsfan_node_get_peers(wsfan_node *node, wsfan_peer_stats *peers, size_t capac
     size_t stride = capacity > 0 ? peers[0].struct_size : 0;
     for (size_t i = 0; i < *count && i < capacity; i++) {
         all[i].struct_size = stride;
-        memcpy((uint8_t *)peers + i * stride, &all[i], stride);
+        wsf_fill_sized((uint8_t *)peers + i * stride, stride, &all[i], sizeof all[i]);
     }
     wsf_free(all);
     return WSFAN_OK;

@@ -18,9 +18,9 @@ _Static_assert(WSFAN_NODE_NAME_SIZE == WSF_NAME_SIZE_MAX + 1, "as options.h says
 _Static_assert(WSFAN_ENDPOINT_SIZE == WSF_ENDPOINT_SIZE_MAX + 1, "as options.h says");
 _Static_assert(WSFAN_PUBLIC_ADDRESS_SIZE == WSF_PUBLIC_SIZE_MAX + 1, "as options.h says");
 
-void wsfan_options_init(wsfan_options *options) {
-    *options = (wsfan_options){
-        .struct_size = sizeof *options,
+void wsfan_options_init_sized(wsfan_options *options, size_t struct_size) {
+    const wsfan_options defaults = {
+        .struct_size = struct_size,
         .cluster = "wsfan",
         .payload_bytes_max = MI,
         .name_bytes_max = 256,
@@ -58,6 +58,7 @@ void wsfan_options_init(wsfan_options *options) {
         .presence_remote_count_max = 4 * MI,
         .presence_grace_ms = 5000,
     };
+    wsf_fill_sized(options, struct_size, &defaults, sizeof defaults);
 }
 
 /* The range of a number. */
@@ -223,9 +224,8 @@ static fault check(const wsfan_options *o) {
 
 static fault read_options(wsfan_options *options, const wsfan_options *given) {
     wsfan_options_init(options);
-    if (given == NULL || given->struct_size == 0 || given->struct_size > sizeof *options)
+    if (!wsf_read_sized(options, sizeof *options, given))
         return (fault){ WSFAN_EINVAL, "struct_size" };
-    memcpy(options, given, given->struct_size);
     options->struct_size = sizeof *options;
     return check(options);
 }

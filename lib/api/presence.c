@@ -30,7 +30,7 @@ int wsfan_chat_get_count(wsfan_node *node, wsfan_bytes chat, wsfan_count *count)
     }
     wsfan_count all = { .struct_size = count->struct_size };
     wsf_mesh_count(wsf_node_mesh(node), hash, &all);
-    memcpy(count, &all, count->struct_size);
+    wsf_fill_sized(count, all.struct_size, &all, sizeof all);
     return WSFAN_OK;
 }
 

@@ -24,11 +24,8 @@ static int read_options(const wsfan_node *node, const draft *d, wsfan_request_op
                         const wsfan_request_options *given) {
     bool list = is_list(d);
     memset(options, 0, sizeof *options);
-    if (given != NULL) {
-        if (!WSF_IS_SIZED(given))
-            return WSFAN_EINVAL;
-        memcpy(options, given, given->struct_size);
-    }
+    if (given != NULL && !wsf_read_sized(options, sizeof *options, given))
+        return WSFAN_EINVAL;
     if ((options->reply_loop != NULL && wsf_loop_owner(options->reply_loop) != node) ||
         (options->reply_loop == NULL && list) ||
         options->ms_max > wsf_node_options(node)->request_ms_max ||

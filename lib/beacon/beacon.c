@@ -10,6 +10,7 @@
 #include <wsfan/beacon.h>
 #include <wsfan/peers.h>
 
+#include "base/sized.h"
 #include "packet.h"
 
 enum { ENDPOINTS_MAX = 64, INTERFACE_SIZE_MAX = 15, RETRY_MS = 1000 };
@@ -151,23 +152,23 @@ static void stop(wsfan_beacon *b) {
 
 /* ------------------------------------------------------------------------------ open and close */
 
-void wsfan_beacon_options_init(wsfan_beacon_options *options) {
-    *options = (wsfan_beacon_options){
-        .struct_size = sizeof *options,
+void wsfan_beacon_options_init_sized(wsfan_beacon_options *options, size_t struct_size) {
+    const wsfan_beacon_options defaults = {
+        .struct_size = struct_size,
         .port = 5671,
         .source = 7,
         .interval_ms = 1000,
         .expiry_ms = 10000,
     };
+    wsf_fill_sized(options, struct_size, &defaults, sizeof defaults);
 }
 
 static int read_options(wsfan_beacon_options *o, const wsfan_beacon_options *given) {
     wsfan_beacon_options_init(o);
     if (given == NULL)
         return WSFAN_OK;
-    if (given->struct_size == 0 || given->struct_size > sizeof *o)
+    if (!wsf_read_sized(o, sizeof *o, given))
         return WSFAN_EINVAL;
-    memcpy(o, given, given->struct_size);
     bool ok = o->port > 0 && o->source < WSFAN_SOURCES_MAX && o->interval_ms >= 100 &&
               o->interval_ms <= 60000 && o->expiry_ms >= o->interval_ms &&
               (o->interface == NULL ||
@@ -232,7 +233,7 @@ int wsfan_beacon_close(wsfan_beacon *b) {
 }
 
 int wsfan_beacon_get_stats(const wsfan_beacon *b, wsfan_beacon_stats *stats) {
-    if (b == NULL || stats == NULL || stats->struct_size == 0 || stats->struct_size > sizeof *stats)
+    if (b == NULL || !WSF_IS_SIZED(stats))
         return WSFAN_EINVAL;
     wsfan_beacon_stats all = {
         .struct_size = stats->struct_size,
@@ -240,6 +241,6 @@ int wsfan_beacon_get_stats(const wsfan_beacon *b, wsfan_beacon_stats *stats) {
         .heard = atomic_load(&b->heard),
         .refused = atomic_load(&b->refused),
     };
-    memcpy(stats, &all, all.struct_size);
+    wsf_fill_sized(stats, all.struct_size, &all, sizeof all);
     return WSFAN_OK;
 }

@@ -465,6 +465,6 @@ int wsfan_loop_get_stats(wsfan_loop *loop, wsfan_loop_stats *stats) {
         .gap = loop->gap,
     };
     wsf_queue_depth(&loop->inbox->mailbox.queue, &all.inbox_count, &all.inbox_bytes);
-    memcpy(stats, &all, stats->struct_size);
+    wsf_fill_sized(stats, all.struct_size, &all, sizeof all);
     return WSFAN_OK;
 }

@@ -66,11 +66,8 @@ int wsfan_session_join_with(wsfan_loop *loop, wsfan_session session, wsfan_bytes
     if (error != WSFAN_OK)
         return error;
     WSF_ALONE(loop, "wsfan_session_join()");
-    if (given != NULL) {
-        if (!WSF_IS_SIZED(given))
-            return WSFAN_EINVAL;
-        memcpy(&options, given, given->struct_size);
-    }
+    if (given != NULL && !wsf_read_sized(&options, sizeof options, given))
+        return WSFAN_EINVAL;
     if ((options.flags & ~WSFAN_PRESENCE) != 0)
         return WSFAN_EINVAL;
     if ((error = check_metadata(loop, options.metadata)) != WSFAN_OK)

@@ -54,21 +54,21 @@ const char *wsfan_outbound_drop_name(wsfan_outbound_drop reason) {
     return (unsigned)reason < WSFAN_OUTBOUND_DROP_COUNT ? DROPS[reason].name : "unknown";
 }
 
-void wsfan_outbound_options_init(wsfan_outbound_options *options) {
-    *options = (wsfan_outbound_options){
-        .struct_size = sizeof *options,
+void wsfan_outbound_options_init_sized(wsfan_outbound_options *options, size_t struct_size) {
+    const wsfan_outbound_options defaults = {
+        .struct_size = struct_size,
         .policy = WSFAN_OUTBOUND_CLOSE,
         .count_max = 1024,
         .bytes_max = MI,
     };
+    wsf_fill_sized(options, struct_size, &defaults, sizeof defaults);
 }
 
 int wsfan_outbound_open(wsfan_outbound **out, const wsfan_outbound_options *given) {
     wsfan_outbound_options options;
-    if (out == NULL || !WSF_IS_SIZED(given))
-        return WSFAN_EINVAL;
     wsfan_outbound_options_init(&options);
-    memcpy(&options, given, given->struct_size);
+    if (out == NULL || !wsf_read_sized(&options, sizeof options, given))
+        return WSFAN_EINVAL;
     if (options.policy > WSFAN_OUTBOUND_OLDEST || options.count_max < 1 ||
         options.count_max > 16 * MI || options.bytes_max < 1)
         return WSFAN_EINVAL;
@@ -258,6 +258,6 @@ int wsfan_outbound_get_stats(const wsfan_outbound *outbound, wsfan_outbound_stat
         .taken = outbound->taken,
     };
     memcpy(all.dropped, outbound->dropped, sizeof outbound->dropped);
-    memcpy(stats, &all, stats->struct_size);
+    wsf_fill_sized(stats, all.struct_size, &all, sizeof all);
     return WSFAN_OK;
 }

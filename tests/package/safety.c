@@ -24,7 +24,7 @@ enum { LOCAL_COUNT = 10000, SOCKETS_COUNT = 300, WARM_COUNT = 20, GROWTH_MAX = 6
     } while (0)
 
 typedef struct {
-    void (*options_init)(wsfan_options *options);
+    void (*options_init)(wsfan_options *options, size_t struct_size);
     int (*node_open)(wsfan_node **node, const wsfan_options *options);
     int (*node_close)(wsfan_node *node);
     int (*node_stats)(wsfan_node *node, wsfan_stats *stats);
@@ -43,7 +43,7 @@ static void *symbol(void *handle, const char *name) {
 
 static library load(void *handle) {
     library l;
-    *(void **)&l.options_init = symbol(handle, "wsfan_options_init");
+    *(void **)&l.options_init = symbol(handle, "wsfan_options_init_sized");
     *(void **)&l.node_open = symbol(handle, "wsfan_node_open");
     *(void **)&l.node_close = symbol(handle, "wsfan_node_close");
     *(void **)&l.node_stats = symbol(handle, "wsfan_node_get_stats");
@@ -68,7 +68,7 @@ static void use(const library *l, const char *endpoint) {
     wsfan_callbacks callbacks = { .struct_size = sizeof callbacks };
     wsfan_node *node;
     wsfan_loop *loop;
-    l->options_init(&options);
+    l->options_init(&options, sizeof options);
     options.endpoint = endpoint;
     options.close_ms_max = 0;
     CHECK(l->node_open(&node, &options) == WSFAN_OK);
@@ -100,7 +100,7 @@ static void fork_with(const library *l) {
     wsfan_options options;
     wsfan_node *node;
     int status;
-    l->options_init(&options);
+    l->options_init(&options, sizeof options);
     options.endpoint = "tcp://127.0.0.1:*";
     CHECK(l->node_open(&node, &options) == WSFAN_OK);
     pid_t child = fork();

@@ -145,7 +145,7 @@ START_TEST(what_is_wrong_is_named) {
     ck_assert_ptr_null(faulty(&options, WSFAN_OK));
     ck_assert_str_eq(faulty(NULL, WSFAN_EINVAL), "struct_size");
     IS_NAMED(struct_size, 0, WSFAN_EINVAL);
-    IS_NAMED(struct_size, sizeof options + 1, WSFAN_EINVAL);
+    IS_NAMED(struct_size, SIZE_MAX, WSFAN_EINVAL);
     IS_NAMED(cluster, NULL, WSFAN_EINVAL);
     IS_NAMED(cluster, long_text, WSFAN_ETOOBIG);
     IS_NAMED(name, "a\nb", WSFAN_EINVAL);
@@ -293,9 +293,38 @@ START_TEST(an_older_and_shorter_struct_gets_defaults_for_the_rest) {
     ck_assert_uint_eq(read.down_ms, 10000);
     options.struct_size = 0;
     ck_assert_int_eq(wsf_options_read(&read, &options), WSFAN_EINVAL);
-    options.struct_size = sizeof options + 1;
+    options.struct_size = 100000;
     ck_assert_int_eq(wsf_options_read(&read, &options), WSFAN_EINVAL);
     ck_assert_int_eq(wsf_options_read(&read, NULL), WSFAN_EINVAL);
+}
+END_TEST
+
+START_TEST(a_newer_and_longer_struct_is_taken_unless_something_new_is_set) {
+    struct {
+        wsfan_options known;
+        uint64_t later;
+    } newer;
+    wsfan_options read;
+    memset(&newer, 0xff, sizeof newer);
+    wsfan_options_init_sized(&newer.known, sizeof newer);
+    ck_assert_uint_eq(newer.known.struct_size, sizeof newer);
+    ck_assert_uint_eq(newer.later, 0);
+    newer.known.down_ms = 20000;
+    ck_assert_int_eq(wsf_options_read(&read, &newer.known), WSFAN_OK);
+    ck_assert_uint_eq(read.down_ms, 20000);
+    newer.later = 1;
+    ck_assert_int_eq(wsf_options_read(&read, &newer.known), WSFAN_EINVAL);
+}
+END_TEST
+
+START_TEST(a_program_with_an_older_struct_gets_no_byte_written_behind_it) {
+    wsfan_options options;
+    memset(&options, 0xee, sizeof options);
+    wsfan_options_init_sized(&options, offsetof(wsfan_options, heartbeat_ms));
+    ck_assert_uint_eq(options.struct_size, offsetof(wsfan_options, heartbeat_ms));
+    ck_assert_str_eq(options.cluster, "wsfan");
+    for (size_t i = offsetof(wsfan_options, heartbeat_ms); i < sizeof options; i++)
+        ck_assert_uint_eq(((unsigned char *)&options)[i], 0xee);
 }
 END_TEST
 
@@ -379,11 +408,15 @@ START_TEST(loops_sessions_and_chats_hold_at_the_limit_and_no_further) {
     /* One user and three chats are the four that this loop may have. */
     ck_assert_int_eq(wsfan_session_join(loops[0], sessions[1], wsfan_string("d")), WSFAN_ELIMIT);
     ck_assert_int_eq(wsfan_session_join(loops[0], sessions[1], wsfan_string("a")), WSFAN_OK);
-    wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_get_stats(node, &stats), WSFAN_OK);
-    ck_assert_uint_eq(stats.sessions, 2);
-    stats.struct_size = sizeof stats + 1;
-    ck_assert_int_eq(wsfan_node_get_stats(node, &stats), WSFAN_EINVAL);
+    struct {
+        wsfan_stats known;
+        uint64_t later; /* than this library */
+    } stats = { { .struct_size = sizeof stats }, 7 };
+    ck_assert_int_eq(wsfan_node_get_stats(node, &stats.known), WSFAN_OK);
+    ck_assert_uint_eq(stats.known.sessions, 2);
+    ck_assert_uint_eq(stats.later, 0);
+    stats.known.struct_size = SIZE_MAX;
+    ck_assert_int_eq(wsfan_node_get_stats(node, &stats.known), WSFAN_EINVAL);
     for (int i = 0; i < 2; i++)
         ck_assert_int_eq(wsfan_loop_close(loops[i]), WSFAN_OK);
     ck_assert_int_eq(wsfan_node_close(node), WSFAN_OK);
@@ -463,6 +496,8 @@ END_TEST
 SUITE_MAIN("limits", each_number_is_checked_at_both_ends, texts_are_checked_at_both_ends,
            texts_that_would_break_a_line_are_refused, addresses_are_checked, what_is_wrong_is_named,
            an_older_and_shorter_struct_gets_defaults_for_the_rest,
+           a_newer_and_longer_struct_is_taken_unless_something_new_is_set,
+           a_program_with_an_older_struct_gets_no_byte_written_behind_it,
            names_payloads_and_targets_hold_at_the_limit_and_no_further,
            loops_sessions_and_chats_hold_at_the_limit_and_no_further,
            a_full_publish_queue_says_try_again_and_nothing_is_lost,
