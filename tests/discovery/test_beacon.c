@@ -16,43 +16,23 @@
 #include <wsfan/peers.h>
 #include <wsfan/stats.h>
 
-#include "live.h"
 #include "packet.h"
+#include "replica.h"
 #include "suite.h"
 
-enum { NODES_MAX = 2, PORT = 5671 };
+enum { PORT = 5671 };
 
-typedef struct {
-    wsfan_node *node;
-    wsfan_loop *loop;
-    wsfan_beacon *beacon;
-    wsfan_peer_event event_of[NODES_MAX]; /* of the peer "n<i>" */
-} replica;
-
-static replica replicas[NODES_MAX];
-
-static void on_peer(void *user, const wsfan_peer *peer) {
-    if (peer->event != WSFAN_PEER_REFUSED && peer->name[0] == 'n')
-        ((replica *)user)->event_of[peer->name[1] - '0'] = peer->event;
-}
+static wsfan_beacon *beacons[2]; /* of these replicas */
 
 static void command(const char *text) {
     ck_assert_msg(system(text) == 0, "%s", text);
 }
 
 static void start_node(int i, const char *cluster, const char *endpoint) {
-    replica *r = &replicas[i];
-    wsfan_callbacks callbacks = { .struct_size = sizeof callbacks, .on_peer = on_peer };
-    char name[8];
     wsfan_options options = quick_options(endpoint);
-    memset(r, 0, sizeof *r);
-    snprintf(name, sizeof name, "n%d", i);
     options.cluster = cluster;
-    options.name = name;
     options.allow_insecure = 1; /* in a network of our own */
-    ck_assert_int_eq(wsfan_node_open(&r->node, &options), WSFAN_OK);
-    ck_assert_int_eq(wsfan_loop_open(&r->loop, r->node, &callbacks, r), WSFAN_OK);
-    live[i] = r->loop;
+    replica_start(i, options, NULL, 0, NULL);
 }
 
 static void start(int i, const char *cluster, const char *endpoint, const char *interface) {
@@ -62,33 +42,21 @@ static void start(int i, const char *cluster, const char *endpoint, const char *
     options.interval_ms = 100;
     options.expiry_ms = 1000;
     start_node(i, cluster, endpoint);
-    ck_assert_int_eq(wsfan_beacon_open(&replicas[i].beacon, replicas[i].node, &options), WSFAN_OK);
+    ck_assert_int_eq(wsfan_beacon_open(&beacons[i], replicas[i].node, &options), WSFAN_OK);
 }
 
 static void stop_all(void) {
-    for (int i = 0; i < NODES_MAX; i++) {
-        ck_assert_int_eq(wsfan_beacon_close(replicas[i].beacon), WSFAN_OK);
-        ck_assert_int_eq(wsfan_loop_close(replicas[i].loop), WSFAN_OK);
-        ck_assert_int_eq(wsfan_node_close(replicas[i].node), WSFAN_OK);
-        live[i] = NULL;
-        memset(&replicas[i], 0, sizeof replicas[i]);
+    for (int i = 0; i < 2; i++) {
+        ck_assert_int_eq(wsfan_beacon_close(beacons[i]), WSFAN_OK);
+        beacons[i] = NULL;
     }
+    replicas_stop();
 }
 
 static wsfan_beacon_stats beacon_stats(int i) {
     wsfan_beacon_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_beacon_get_stats(replicas[i].beacon, &stats), WSFAN_OK);
+    ck_assert_int_eq(wsfan_beacon_get_stats(beacons[i], &stats), WSFAN_OK);
     return stats;
-}
-
-static uint64_t endpoints_of(int i) {
-    wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_get_stats(replicas[i].node, &stats), WSFAN_OK);
-    return stats.endpoints;
-}
-
-static bool up(int i, int j) {
-    return replicas[i].event_of[j] == WSFAN_PEER_UP;
 }
 
 /* A cable whose other end nobody listens at. Check runs each test in a process of its own, in the
@@ -131,12 +99,12 @@ START_TEST(two_hosts_find_each_other_and_one_that_dies_is_no_longer_named) {
     ck_assert_int_eq(write(plugged[1], &byte, 1), 1);
 
     start(0, "wsfan", "tcp://10.77.0.1:7000", "cable0");
-    WAIT(up(0, 1));
-    WAIT(beacon_stats(0).endpoints == 1 && endpoints_of(0) == 1);
+    WAIT(replica_up(0, 1));
+    WAIT(beacon_stats(0).endpoints == 1 && replica_stats(0).endpoints == 1);
     ck_assert_int_eq(kill(child, SIGKILL), 0);
     ck_assert_int_eq(waitpid(child, NULL, 0), child);
     WAIT(replicas[0].event_of[1] == WSFAN_PEER_DOWN);
-    WAIT(beacon_stats(0).endpoints == 0 && endpoints_of(0) == 0);
+    WAIT(beacon_stats(0).endpoints == 0 && replica_stats(0).endpoints == 0);
     ck_assert_uint_gt(beacon_stats(0).heard, 0);
     ck_assert_uint_eq(beacon_stats(0).refused, 0);
     for (int i = 0; i < 2; i++) {
@@ -151,11 +119,11 @@ START_TEST(a_peer_that_no_longer_announces_itself_stays) {
     make_lan();
     start(0, "wsfan", "tcp://10.78.0.1:7000", "lan");
     start(1, "wsfan", "tcp://10.78.0.2:7000", "lan");
-    WAIT(up(0, 1) && up(1, 0) && endpoints_of(0) == 1);
-    ck_assert_int_eq(wsfan_beacon_close(replicas[1].beacon), WSFAN_OK);
-    replicas[1].beacon = NULL;
-    WAIT(endpoints_of(0) == 0 && endpoints_of(1) == 0);
-    ck_assert(up(0, 1) && up(1, 0));
+    WAIT(replica_up(0, 1) && replica_up(1, 0) && replica_stats(0).endpoints == 1);
+    ck_assert_int_eq(wsfan_beacon_close(beacons[1]), WSFAN_OK);
+    beacons[1] = NULL;
+    WAIT(replica_stats(0).endpoints == 0 && replica_stats(1).endpoints == 0);
+    ck_assert(replica_up(0, 1) && replica_up(1, 0));
     stop_all();
 }
 END_TEST
@@ -186,8 +154,8 @@ START_TEST(other_clusters_and_noise_are_refused) {
         ck_assert_int_ge(sendto(fd, bytes, size, 0, (struct sockaddr *)&all, sizeof all), 0);
     }
     WAIT(beacon_stats(0).heard == 64);
-    WAIT(endpoints_of(0) == 64);
-    WAIT(beacon_stats(0).endpoints == 0 && endpoints_of(0) == 0);
+    WAIT(replica_stats(0).endpoints == 64);
+    WAIT(beacon_stats(0).endpoints == 0 && replica_stats(0).endpoints == 0);
     close(fd);
     stop_all();
 }

@@ -16,44 +16,14 @@
 #include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
-#include "live.h"
+#include "replica.h"
 #include "suite.h"
 
 enum { NODES_MAX = 4 };
 
-typedef struct {
-    wsfan_node *node;
-    wsfan_loop *loop;
-    wsfan_session session;
-    wsfan_peer_event event_of[NODES_MAX]; /* of the peer "n<i>" */
-    unsigned messages;
-    unsigned joined;
-    unsigned troubles; /* peers that were silent or down */
-} replica;
-
-static replica replicas[NODES_MAX];
 static pid_t dnsmasq;
 
 /* ------------------------------------------------------------------------------------- replicas */
-
-static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
-                       size_t count) {
-    (void)message;
-    (void)recipients;
-    ((replica *)user)->messages += (unsigned)count;
-}
-
-static void on_joined(void *user, const wsfan_joined *joined) {
-    (void)joined;
-    ((replica *)user)->joined++;
-}
-
-static void on_peer(void *user, const wsfan_peer *peer) {
-    ((replica *)user)->troubles += peer->event == WSFAN_PEER_SILENT ||
-                                   peer->event == WSFAN_PEER_DOWN;
-    if (peer->event != WSFAN_PEER_REFUSED && peer->name[0] == 'n')
-        ((replica *)user)->event_of[peer->name[1] - '0'] = peer->event;
-}
 
 static wsfan_options asking_options(const char *endpoint) {
     wsfan_options options = quick_options(endpoint);
@@ -63,26 +33,8 @@ static wsfan_options asking_options(const char *endpoint) {
     return options;
 }
 
-static void start_peers(int i, wsfan_options options, const char *const *peers, size_t count) {
-    static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
-                                               .on_message = on_message,
-                                               .on_joined = on_joined,
-                                               .on_peer = on_peer };
-    replica *r = &replicas[i];
-    char name[8];
-    memset(r, 0, sizeof *r);
-    snprintf(name, sizeof name, "n%d", i);
-    options.name = name;
-    options.peers = peers;
-    options.peers_count = count;
-    ck_assert_int_eq(wsfan_node_open(&r->node, &options), WSFAN_OK);
-    ck_assert_int_eq(wsfan_loop_open(&r->loop, r->node, &callbacks, r), WSFAN_OK);
-    live[i] = r->loop;
-    ck_assert_int_eq(wsfan_session_open(&r->session, r->loop, wsfan_string(name), NULL), WSFAN_OK);
-}
-
 static void start(int i, wsfan_options options, const char *peer) {
-    start_peers(i, options, &peer, peer != NULL);
+    replica_start(i, options, &peer, peer != NULL, NULL);
 }
 
 /* The node under test, which knows a name only. */
@@ -94,19 +46,6 @@ static void start_at(int i, const char *endpoint) {
     start(i, asking_options(endpoint), NULL);
 }
 
-static void stop(int i) {
-    ck_assert_int_eq(wsfan_loop_close(replicas[i].loop), WSFAN_OK);
-    replicas[i].loop = live[i] = NULL;
-    ck_assert_int_eq(wsfan_node_close(replicas[i].node), WSFAN_OK);
-    replicas[i].node = NULL;
-}
-
-static wsfan_stats stats_of(int i) {
-    wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_get_stats(replicas[i].node, &stats), WSFAN_OK);
-    return stats;
-}
-
 static size_t count_peers(int i) {
     size_t count;
     ck_assert_int_eq(wsfan_node_get_peers(replicas[i].node, NULL, 0, &count), WSFAN_OK);
@@ -114,17 +53,17 @@ static size_t count_peers(int i) {
 }
 
 static bool up(int i, int j) {
-    return replicas[i].event_of[j] == WSFAN_PEER_UP && replicas[j].event_of[i] == WSFAN_PEER_UP;
+    return replica_up(i, j) && replica_up(j, i);
 }
 
 static void wait_for_answers(unsigned count) {
-    uint64_t before = stats_of(0).dns_answers;
-    WAIT(stats_of(0).dns_answers >= before + count);
+    uint64_t before = replica_stats(0).dns_answers;
+    WAIT(replica_stats(0).dns_answers >= before + count);
 }
 
 static void wait_for_failures(unsigned count) {
-    uint64_t before = stats_of(0).dns_failures;
-    WAIT(stats_of(0).dns_failures >= before + count);
+    uint64_t before = replica_stats(0).dns_failures;
+    WAIT(replica_stats(0).dns_failures >= before + count);
 }
 
 /* -------------------------------------------------------------------------------------- dnsmasq */
@@ -194,7 +133,7 @@ static void begin(const char *hosts) {
 static void end(void) {
     for (int i = 0; i < NODES_MAX; i++)
         if (replicas[i].node != NULL)
-            stop(i);
+            replica_stop(i);
     stop_dnsmasq();
 }
 
@@ -206,7 +145,7 @@ START_TEST(addresses_of_both_families_are_joined) {
     start_at(1, "tcp://127.0.1.1:7000");
     start_at(2, "tcp://[fd00::1]:7000");
     WAIT(up(0, 1) && up(0, 2) && up(1, 2));
-    ck_assert_uint_eq(stats_of(0).endpoints, 2); /* its own is left out */
+    ck_assert_uint_eq(replica_stats(0).endpoints, 2); /* its own is left out */
     end();
 }
 END_TEST
@@ -221,7 +160,7 @@ START_TEST(an_address_that_is_added_is_joined_and_one_that_is_removed_keeps_its_
     records("127.0.1.2 mesh.test\n");
     WAIT(up(0, 2));
     wait_for_answers(2);
-    ck_assert_uint_eq(stats_of(0).endpoints, 1);
+    ck_assert_uint_eq(replica_stats(0).endpoints, 1);
     int64_t begin_ms = now_ms();
     WAIT(now_ms() - begin_ms > 4000); /* more than forget_ms */
     ck_assert(up(0, 1));
@@ -287,7 +226,7 @@ START_TEST(a_peer_that_is_dead_and_no_longer_named_is_hung_up_on_and_not_dialled
             caller = next;
         }
     }
-    ck_assert_uint_eq(stats_of(0).endpoints, 1);
+    ck_assert_uint_eq(replica_stats(0).endpoints, 1);
     /* Longer than the longest pause between two dials, 2 s. */
     struct pollfd item = { .fd = listener, .events = POLLIN };
     ck_assert_int_eq(poll(&item, 1, 5000), 0);
@@ -312,9 +251,9 @@ START_TEST(a_hundred_addresses_come_by_tcp_and_none_is_missing) {
     start_asking("dns://mesh.test:7000");
     start_at(1, "tcp://127.0.2.2:7000");
     start_at(2, "tcp://127.0.2.101:7000");
-    WAIT(stats_of(0).endpoints == 100);
+    WAIT(replica_stats(0).endpoints == 100);
     WAIT(up(0, 1) && up(0, 2));
-    ck_assert_uint_eq(stats_of(0).dns_surplus, 0);
+    ck_assert_uint_eq(replica_stats(0).dns_surplus, 0);
     end();
 }
 END_TEST
@@ -323,8 +262,8 @@ START_TEST(more_addresses_than_are_taken_are_counted) {
     many_records(300);
     start_dnsmasq();
     start_asking("dns://mesh.test:7000");
-    WAIT(stats_of(0).endpoints == 256);
-    WAIT(stats_of(0).dns_surplus == 44);
+    WAIT(replica_stats(0).endpoints == 256);
+    WAIT(replica_stats(0).dns_surplus == 44);
     end();
 }
 END_TEST
@@ -333,7 +272,7 @@ START_TEST(no_such_name_no_address_no_server_and_no_answer_keep_the_last_set) {
     begin("127.0.1.1 mesh.test\n127.0.1.2 mesh.test\n");
     start_asking("dns://mesh.test:7000");
     start_at(1, "tcp://127.0.1.1:7000");
-    WAIT(up(0, 1) && stats_of(0).endpoints == 2);
+    WAIT(up(0, 1) && replica_stats(0).endpoints == 2);
 
     records("");
     wait_for_failures(3);
@@ -343,14 +282,14 @@ START_TEST(no_such_name_no_address_no_server_and_no_answer_keep_the_last_set) {
     wait_for_failures(1);
     stop_dnsmasq();
     wait_for_failures(3);
-    ck_assert_uint_eq(stats_of(0).endpoints, 2);
+    ck_assert_uint_eq(replica_stats(0).endpoints, 2);
     ck_assert(up(0, 1));
 
     records("127.0.1.3 mesh.test\n");
     start_dnsmasq();
     start_at(2, "tcp://127.0.1.3:7000");
     WAIT(up(0, 2));
-    ck_assert_uint_eq(stats_of(0).endpoints, 1);
+    ck_assert_uint_eq(replica_stats(0).endpoints, 1);
     ck_assert(up(0, 1));
     end();
 }
@@ -369,7 +308,7 @@ START_TEST(a_name_without_an_address_and_one_that_is_refused_are_harmless) {
     WAIT(replicas[1].event_of[0] == WSFAN_PEER_UP);
     wait_for_failures(4);
     wait_for_answers(2);
-    ck_assert_uint_eq(stats_of(0).endpoints, 1);
+    ck_assert_uint_eq(replica_stats(0).endpoints, 1);
     ck_assert_int_eq(wsfan_node_close(replicas[0].node), WSFAN_OK);
     replicas[0].node = NULL;
     end();
@@ -382,7 +321,7 @@ START_TEST(a_server_that_comes_up_later_is_asked_long_before_the_interval_is_ove
     records("127.0.1.1 mesh.test\n");
     start(0, options, "dns://mesh.test:7000");
     start_at(1, "tcp://127.0.1.1:7000");
-    WAIT(stats_of(0).dns_failures >= 3);
+    WAIT(replica_stats(0).dns_failures >= 3);
     start_dnsmasq();
     WAIT(up(0, 1));
     end();
@@ -423,7 +362,7 @@ START_TEST(names_are_written_with_tcp_too_and_there_may_be_many) {
     start_at(2, "tcp://127.0.1.20:7000");
     ck_assert_int_eq(wsfan_node_open(&replicas[0].node, &options), WSFAN_OK);
     WAIT(replicas[1].event_of[0] == WSFAN_PEER_UP && replicas[2].event_of[0] == WSFAN_PEER_UP);
-    WAIT(stats_of(0).endpoints == NAMES);
+    WAIT(replica_stats(0).endpoints == NAMES);
     ck_assert_int_eq(wsfan_node_close(replicas[0].node), WSFAN_OK);
     replicas[0].node = NULL;
     end();
@@ -443,20 +382,20 @@ START_TEST(names_may_be_named_while_the_node_runs_by_each_source) {
     start_at(1, "tcp://127.0.1.1:7000");
     start_at(2, "tcp://127.0.1.2:7000");
     set_peers(0, "tcp://mesh.test:7000", "tcp://127.0.9.9:7000");
-    WAIT(up(0, 1) && stats_of(0).endpoints == 2);
+    WAIT(up(0, 1) && replica_stats(0).endpoints == 2);
     set_peers(7, "tcp://other.test:7000", NULL);
-    WAIT(up(0, 2) && stats_of(0).endpoints == 4);
+    WAIT(up(0, 2) && replica_stats(0).endpoints == 4);
     set_peers(0, "tcp://other.test:7000",
               "tcp://mesh.test:7000"); /* one of them is known already */
-    WAIT(stats_of(0).endpoints == 3);
+    WAIT(replica_stats(0).endpoints == 3);
     set_peers(7, NULL, NULL);
     set_peers(0, "tcp://mesh.test:7000", "tcp://mesh.test:7000");
-    WAIT(stats_of(0).endpoints == 1);
+    WAIT(replica_stats(0).endpoints == 1);
     set_peers(0, NULL, NULL);
-    WAIT(stats_of(0).endpoints == 0);
-    uint64_t answers = stats_of(0).dns_answers;
+    WAIT(replica_stats(0).endpoints == 0);
+    uint64_t answers = replica_stats(0).dns_answers;
     set_peers(3, "dns://mesh.test:7000", NULL);
-    WAIT(stats_of(0).dns_answers > answers && stats_of(0).endpoints == 1);
+    WAIT(replica_stats(0).dns_answers > answers && replica_stats(0).endpoints == 1);
     ck_assert(up(0, 1) && up(0, 2));
     end();
 }
@@ -500,7 +439,7 @@ START_TEST(a_silent_name_server_holds_up_no_message_no_link_and_no_close) {
     options.down_ms = 2000;
     options.close_ms_max = 1000;
     start_at(1, "tcp://127.0.1.1:7000");
-    start_peers(0, options, peers, 2);
+    replica_start(0, options, peers, 2, NULL);
     WAIT(up(0, 1));
     for (int asked = 0; asked < 3;) { /* long after down_ms: c-ares waits 2 s, and then 4 */
         talk();
@@ -515,7 +454,7 @@ START_TEST(a_silent_name_server_holds_up_no_message_no_link_and_no_close) {
         ck_assert_uint_eq(replicas[0].troubles + replicas[1].troubles, 0);
     }
     int64_t begin_ms = now_ms();
-    stop(0);
+    replica_stop(0);
     ck_assert_int_lt(now_ms() - begin_ms, 1500); /* close_ms_max and 200 ms: the contract */
     close(silent);
     end();
@@ -528,7 +467,7 @@ START_TEST(closing_does_not_wait_for_an_answer) {
     char question[512];
     ck_assert_int_gt(recv(silent, question, sizeof question, 0), 0);
     int64_t begin_ms = now_ms();
-    stop(0);
+    replica_stop(0);
     ck_assert_int_lt(now_ms() - begin_ms, 1500); /* an answer is waited for 2 s, and then 4 */
     close(silent);
     end();
@@ -539,7 +478,7 @@ START_TEST(a_node_that_only_asks_for_names_opens_and_closes_at_once_many_times) 
     begin("127.0.1.1 mesh.test\n");
     for (int i = 0; i < 50; i++) {
         start_asking("dns://mesh.test:7000");
-        stop(0);
+        replica_stop(0);
     }
     end();
 }

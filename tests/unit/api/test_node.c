@@ -21,23 +21,13 @@
 #include <wsfan/wsfan.h>
 #include <zmq.h>
 
-#include "live.h"
+#include "replica.h"
 #include "suite.h"
 
 enum { NODES_MAX = 4 };
 
+/* What replicas were told beside what replica.h notes. */
 typedef struct {
-    wsfan_node *node;
-    wsfan_loop *loop;
-    wsfan_session session;
-    char name[16];
-    unsigned messages;
-    unsigned joined;
-    wsfan_peer_event event_of[8]; /* of the peer "n<i>" */
-    wsfan_reason reason_of[8];
-    unsigned refused;
-    uint64_t gap;
-    char last[32];
     unsigned results;
     wsfan_result result; /* without what it points to */
     unsigned replies;
@@ -45,50 +35,24 @@ typedef struct {
     uint64_t missing;
     char payloads[64]; /* of all answers */
     unsigned closed;
-} replica;
+} outcome;
 
-static replica replicas[NODES_MAX];
+static outcome outcomes[NODES_MAX];
 
-static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
-                       size_t count) {
-    replica *r = user;
-    wsfan_bytes payload = wsfan_message_payload(message);
-    (void)recipients;
-    r->messages += (unsigned)count;
-    memset(r->last, 0, sizeof r->last);
-    memcpy(r->last, payload.data, payload.size < 31 ? payload.size : 31);
-}
-
-static void on_joined(void *user, const wsfan_joined *joined) {
-    replica *r = user;
-    ck_assert_int_eq(joined->status, WSFAN_OK);
-    r->joined++;
-}
-
-static void on_peer(void *user, const wsfan_peer *peer) {
-    replica *r = user;
-    if (peer->event == WSFAN_PEER_REFUSED) {
-        r->refused++;
-    } else if (peer->name[0] == 'n') {
-        r->event_of[peer->name[1] - '0'] = peer->event;
-        r->reason_of[peer->name[1] - '0'] = peer->reason;
-    }
-}
-
-static void on_gap(void *user, const wsfan_gap *gap) {
-    ((replica *)user)->gap += gap->count;
+static outcome *outcome_of(void *user) {
+    return &outcomes[(replica *)user - replicas];
 }
 
 static void on_result(void *user, const wsfan_result *result) {
-    ((replica *)user)->results++;
-    ((replica *)user)->result = *result;
+    outcome_of(user)->results++;
+    outcome_of(user)->result = *result;
 }
 
 static void on_close(void *user, const wsfan_close *close) {
     replica *r = user;
     ck_assert_uint_eq(close->code, 4000);
     ck_assert_uint_eq(close->session.id, r->session.id);
-    r->closed++;
+    outcome_of(user)->closed++;
     ck_assert_int_eq(wsfan_session_close(r->loop, close->session), WSFAN_OK);
 }
 
@@ -98,7 +62,7 @@ static void on_request(void *user, const wsfan_request *request) {
 }
 
 static void on_reply(void *user, const wsfan_reply *reply) {
-    replica *r = user;
+    outcome *r = outcome_of(user);
     r->replies++;
     r->reply = *reply;
     r->missing = reply->missing_count == 1 ? reply->missing[0] : 0;
@@ -113,53 +77,18 @@ static void on_reply(void *user, const wsfan_reply *reply) {
 }
 
 static void start(int i, wsfan_options options, const char *peer) {
-    replica *r = &replicas[i];
-    const char *peers[] = { peer };
     static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
-                                               .on_message = on_message,
-                                               .on_joined = on_joined,
-                                               .on_peer = on_peer,
-                                               .on_gap = on_gap,
                                                .on_result = on_result,
                                                .on_close = on_close,
                                                .on_request = on_request,
                                                .on_reply = on_reply };
-    memset(r, 0, sizeof *r);
-    snprintf(r->name, sizeof r->name, "n%d", i);
-    options.name = r->name;
-    options.peers = peer != NULL ? peers : NULL;
-    options.peers_count = peer != NULL;
-    ck_assert_int_eq(wsfan_node_open(&r->node, &options), WSFAN_OK);
-    ck_assert_int_eq(wsfan_loop_open(&r->loop, r->node, &callbacks, r), WSFAN_OK);
-    live[i] = r->loop;
-    ck_assert_int_eq(wsfan_session_open(&r->session, r->loop, wsfan_string(r->name), NULL),
-                     WSFAN_OK);
-}
-
-static void stop(int i) {
-    ck_assert_int_eq(wsfan_loop_close(replicas[i].loop), WSFAN_OK);
-    replicas[i].loop = live[i] = NULL;
-    ck_assert_int_eq(wsfan_node_close(replicas[i].node), WSFAN_OK);
-    replicas[i].node = NULL;
-}
-
-static void stop_all(void) {
-    for (int i = 0; i < NODES_MAX; i++)
-        if (replicas[i].node != NULL)
-            stop(i);
+    memset(&outcomes[i], 0, sizeof outcomes[i]);
+    replica_start(i, options, &peer, peer != NULL, &callbacks);
 }
 
 static void join(int i, const char *chat) {
-    unsigned before = replicas[i].joined;
-    ck_assert_int_eq(wsfan_session_join(replicas[i].loop, replicas[i].session, wsfan_string(chat)),
-                     WSFAN_OK);
-    WAIT(replicas[i].joined > before);
-}
-
-static wsfan_stats stats_of(int i) {
-    wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_get_stats(replicas[i].node, &stats), WSFAN_OK);
-    return stats;
+    replica_join(i, chat);
+    ck_assert_int_eq(replicas[i].joined_status, WSFAN_OK);
 }
 
 static wsfan_peer_stats peer_stats(int i, int of) {
@@ -204,7 +133,7 @@ START_TEST(three_nodes_that_know_the_first_hear_each_other) {
              replicas[2].messages == i + 1);
     }
     ck_assert_str_eq(replicas[2].last, "hello");
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -218,7 +147,7 @@ START_TEST(after_on_joined_nothing_that_anyone_broadcasts_is_missed) {
         say(2, chat, "x", NULL);
         WAIT(replicas[0].messages == 2 * (round + 1));
     }
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -227,7 +156,7 @@ START_TEST(a_node_without_members_gets_no_byte_of_a_chat) {
     join(0, "chat");
     join(1, "chat");
     join(2, "elsewhere");
-    WAIT(stats_of(0).chats_remote >= 3 && stats_of(1).chats_remote >= 3);
+    WAIT(replica_stats(0).chats_remote >= 3 && replica_stats(1).chats_remote >= 3);
     uint64_t before = peer_stats(2, 0).payload_bytes_in;
     for (int i = 0; i < 100; i++)
         say(0, "chat", "payload", NULL);
@@ -236,7 +165,7 @@ START_TEST(a_node_without_members_gets_no_byte_of_a_chat) {
     WAIT(replicas[2].messages == 1);
     ck_assert_uint_eq(peer_stats(2, 0).payload_bytes_in - before, 3);
     ck_assert_uint_eq(peer_stats(1, 0).payload_bytes_in, 700);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -250,19 +179,19 @@ START_TEST(except_is_honoured_on_the_node_that_has_the_session) {
     say(0, "chat", "for all", NULL);
     WAIT(replicas[1].messages == 1 && replicas[2].messages == 2 && replicas[0].messages == 2);
     ck_assert_str_eq(replicas[1].last, "for all");
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
 START_TEST(a_user_is_reached_wherever_the_sessions_are) {
     start_mesh(3);
-    WAIT(stats_of(0).chats_remote == 2);
+    WAIT(replica_stats(0).chats_remote == 2);
     wsfan_target target = { WSFAN_USER, wsfan_string("n2") };
     ck_assert_int_eq(wsfan_publish(replicas[0].node, &target, 1, wsfan_string("you"), NULL),
                      WSFAN_OK);
     ck_assert_int_eq(wsfan_broadcast_all(replicas[0].node, wsfan_string("all"), NULL), WSFAN_OK);
     WAIT(replicas[0].messages == 1 && replicas[1].messages == 1 && replicas[2].messages == 2);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -280,7 +209,7 @@ START_TEST(large_and_empty_payloads_arrive_whole) {
     WAIT(replicas[1].messages == 21);
     ck_assert_uint_eq(replicas[1].gap, 0);
     free(large);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -310,10 +239,10 @@ START_TEST(a_publisher_that_is_too_fast_is_told_to_wait) {
     }
     WAIT(replicas[1].messages + replicas[1].gap == COUNT);
     ck_assert_uint_gt(refused, 0);
-    ck_assert_uint_eq(replicas[1].gap, stats_of(0).dropped[WSFAN_DROP_LINK_QUEUE] +
-                                           stats_of(1).dropped[WSFAN_DROP_INBOX]);
-    ck_assert_uint_eq(stats_of(0).dropped[WSFAN_DROP_PUBLISH_QUEUE], refused);
-    stop_all();
+    ck_assert_uint_eq(replicas[1].gap, replica_stats(0).dropped[WSFAN_DROP_LINK_QUEUE] +
+                                           replica_stats(1).dropped[WSFAN_DROP_INBOX]);
+    ck_assert_uint_eq(replica_stats(0).dropped[WSFAN_DROP_PUBLISH_QUEUE], refused);
+    replicas_stop();
 }
 END_TEST
 
@@ -322,11 +251,11 @@ START_TEST(what_was_accepted_before_close_is_delivered_and_goodbye_is_heard) {
     join(1, "chat");
     for (int i = 0; i < 5000; i++)
         say(0, "chat", "last words", NULL);
-    stop(0);
+    replica_stop(0);
     WAIT(replicas[1].messages == 5000);
     WAIT(replicas[1].event_of[0] == WSFAN_PEER_DOWN && replicas[2].event_of[0] == WSFAN_PEER_DOWN);
     ck_assert_int_eq(replicas[1].reason_of[0], WSFAN_REASON_BYE);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -335,7 +264,7 @@ START_TEST(a_node_restarts_on_its_address_and_the_others_do_nothing) {
     char endpoint[64];
     snprintf(endpoint, sizeof endpoint, "%s", wsfan_node_endpoint(replicas[0].node));
     join(1, "chat");
-    stop(0);
+    replica_stop(0);
     WAIT(replicas[1].event_of[0] == WSFAN_PEER_DOWN && replicas[2].event_of[0] == WSFAN_PEER_DOWN);
     wsfan_options options = quick_options("tcp://127.0.0.1:*");
     options.endpoint = endpoint;
@@ -343,7 +272,7 @@ START_TEST(a_node_restarts_on_its_address_and_the_others_do_nothing) {
     WAIT(meshed());
     say(0, "chat", "back", NULL);
     WAIT(replicas[1].messages == 1);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -355,7 +284,7 @@ START_TEST(a_stalled_host_loop_is_not_a_dead_node) {
     /* Longer than down_ms, in heartbeats that arrived. */
     WAIT(peer_stats(0, 1).frames_in >= before + 40 && now_ms() - begin > 2000);
     ck_assert_int_eq(replicas[0].event_of[1], WSFAN_PEER_UP);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -397,7 +326,7 @@ START_TEST(a_killed_process_is_down_long_before_down_ms_and_no_join_waits_for_it
         join(0, "c");
         WAIT(replicas[0].event_of[1] == WSFAN_PEER_DOWN);
         ck_assert_int_eq(replicas[0].reason_of[1], WSFAN_REASON_ENDED);
-        stop_all();
+        replicas_stop();
     }
     unlink("/tmp/wsfan-test-killed");
 }
@@ -415,7 +344,7 @@ START_TEST(a_stopped_process_is_not_taken_for_one_that_has_ended) {
     ck_assert_int_eq(kill(child, SIGKILL), 0);
     ck_assert_int_eq(waitpid(child, NULL, 0), child);
     WAIT(replicas[0].event_of[1] == WSFAN_PEER_DOWN);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -424,12 +353,12 @@ START_TEST(a_loop_that_opens_late_is_told_of_the_peers_there_are) {
     ck_assert_int_eq(wsfan_loop_close(replicas[0].loop), WSFAN_OK);
     live[0] = NULL;
     replicas[0].event_of[1] = 0;
-    wsfan_callbacks callbacks = { .struct_size = sizeof callbacks, .on_peer = on_peer };
+    wsfan_callbacks callbacks = { .struct_size = sizeof callbacks, .on_peer = replica_on_peer };
     ck_assert_int_eq(wsfan_loop_open(&replicas[0].loop, replicas[0].node, &callbacks, &replicas[0]),
                      WSFAN_OK);
     live[0] = replicas[0].loop;
     WAIT(replicas[0].event_of[1] == WSFAN_PEER_UP);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -439,11 +368,11 @@ START_TEST(another_cluster_is_refused_on_both_sides) {
     options.cluster = "elsewhere";
     start(1, options, wsfan_node_endpoint(replicas[0].node));
     WAIT(replicas[0].refused > 0 && replicas[1].refused > 0);
-    ck_assert_uint_eq(stats_of(0).peers_up, 0);
+    ck_assert_uint_eq(replica_stats(0).peers_up, 0);
     WAIT(wsfan_node_ready(replicas[1].node) == WSFAN_EREFUSED);
     ck_assert_int_eq(wsfan_node_ready(replicas[0].node),
                      WSFAN_READY_MET); /* it was told of nobody */
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -471,7 +400,7 @@ START_TEST(an_ipc_endpoint_takes_nobodys_place) {
     start(1, quick_options("tcp://127.0.0.1:*"),
           endpoint); /* the first one is still there to be met */
     WAIT(replicas[0].event_of[1] == WSFAN_PEER_UP && replicas[1].event_of[0] == WSFAN_PEER_UP);
-    stop_all();
+    replicas_stop();
 
     /* A socket that was left behind, as by a process that was killed. */
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
@@ -481,7 +410,7 @@ START_TEST(an_ipc_endpoint_takes_nobodys_place) {
     ck_assert(fd >= 0 && bind(fd, (const struct sockaddr *)&address, sizeof address) == 0);
     close(fd);
     start(0, options, NULL);
-    stop_all();
+    replicas_stop();
     unlink(path);
     ck_assert_int_eq(rmdir(directory), 0);
 }
@@ -510,7 +439,7 @@ START_TEST(a_bad_endpoint_gives_an_error_that_says_which) {
     options = quick_options("tcp://127.0.0.1:*");
     options.advertise = "tcp://*:7000";
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EENDPOINT);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -522,7 +451,7 @@ START_TEST(nodes_at_localhost_meet) {
     snprintf(named, sizeof named, "tcp://localhost%s", strrchr(endpoint, ':'));
     start(1, quick_options("tcp://LOCALHOST:*"), named);
     WAIT(meshed());
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -536,7 +465,7 @@ START_TEST(a_wildcard_is_advertised_as_an_address_that_peers_can_use) {
                   endpoint);
     start(1, quick_options("tcp://127.0.0.1:*"), endpoint);
     WAIT(meshed());
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -563,7 +492,7 @@ static void write_noise(uint16_t port, bool greeting, uint64_t *random) {
  * the node does for a while: so each call is another one. Returns whether it was turned out. */
 static bool is_turned_out(uint64_t *random) {
     enum { PATIENCE_MS = 2000 };
-    uint64_t before = stats_of(0).connections_ended;
+    uint64_t before = replica_stats(0).connections_ended;
     int linger = 0;
     void *context = zmq_ctx_new();
     void *stranger = zmq_socket(context, ZMQ_XSUB);
@@ -578,12 +507,12 @@ static bool is_turned_out(uint64_t *random) {
         zmq_send(stranger, bytes, 1 + (size_t)(next_random(random) % 249), 0);
     }
     for (int64_t deadline = now_ms() + PATIENCE_MS;
-         stats_of(0).connections_ended == before && now_ms() < deadline;)
+         replica_stats(0).connections_ended == before && now_ms() < deadline;)
         dispatch_all();
     zmq_setsockopt(stranger, ZMQ_LINGER, &linger, sizeof linger);
     zmq_close(stranger);
     zmq_ctx_term(context);
-    return stats_of(0).connections_ended > before;
+    return replica_stats(0).connections_ended > before;
 }
 
 START_TEST(noise_at_the_mesh_port_is_survived) {
@@ -595,7 +524,7 @@ START_TEST(noise_at_the_mesh_port_is_survived) {
     WAIT(is_turned_out(&random));
     say(0, "chat", "alive", NULL);
     WAIT(replicas[1].messages == 1);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -624,7 +553,7 @@ START_TEST(a_forked_child_gets_errors_and_the_parent_goes_on) {
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     say(0, "chat", "still here", NULL);
     WAIT(replicas[1].messages == 1);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -637,16 +566,16 @@ START_TEST(a_publisher_that_asks_is_told_which_peers_have_its_message) {
     ck_assert_int_eq(
         wsfan_broadcast(replicas[0].node, wsfan_string("chat"), wsfan_string("?"), &options),
         WSFAN_OK);
-    WAIT(replicas[0].results == 1);
-    ck_assert_int_eq(replicas[0].result.status, WSFAN_OK);
-    ck_assert_uint_eq(replicas[0].result.loops, 0);
-    ck_assert_uint_eq(replicas[0].result.peers, 2);
-    ck_assert_uint_eq(replicas[0].result.peers_acknowledged, 2);
+    WAIT(outcomes[0].results == 1);
+    ck_assert_int_eq(outcomes[0].result.status, WSFAN_OK);
+    ck_assert_uint_eq(outcomes[0].result.loops, 0);
+    ck_assert_uint_eq(outcomes[0].result.peers, 2);
+    ck_assert_uint_eq(outcomes[0].result.peers_acknowledged, 2);
     options.result_loop = replicas[1].loop; /* of another node */
     ck_assert_int_eq(
         wsfan_broadcast(replicas[0].node, wsfan_string("chat"), wsfan_string("?"), &options),
         WSFAN_EINVAL);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -665,29 +594,29 @@ START_TEST(a_session_is_made_to_join_leave_and_close_from_another_node) {
     wsfan_request_options options = ask_as(0);
     wsfan_target n1 = { WSFAN_USER, wsfan_string("n1") };
     wsfan_bytes chat = wsfan_string("chat");
-    WAIT(stats_of(0).chats_remote >= 2); /* users of the others */
+    WAIT(replica_stats(0).chats_remote >= 2); /* users of the others */
     ck_assert_int_eq(wsfan_remote_join(replicas[0].node, &n1, 1, chat, &options), WSFAN_OK);
-    WAIT(replicas[0].replies == 1);
-    ck_assert_int_eq(replicas[0].reply.status, WSFAN_OK);
-    ck_assert_uint_eq(replicas[0].reply.sessions, 1);
+    WAIT(outcomes[0].replies == 1);
+    ck_assert_int_eq(outcomes[0].reply.status, WSFAN_OK);
+    ck_assert_uint_eq(outcomes[0].reply.sessions, 1);
     /* Now a broadcast reaches it from anywhere, also from a node that had no part in this. */
     say(2, "chat", "hello", NULL);
     WAIT(replicas[1].messages == 1);
     char name[WSFAN_ADDRESS_TEXT_SIZE];
     wsfan_target on_n1 = node_target(1, name);
     ck_assert_int_eq(wsfan_list_chats(replicas[0].node, &on_n1, 1, &options), WSFAN_OK);
-    WAIT(replicas[0].replies == 2);
-    ck_assert_int_eq(replicas[0].reply.status, WSFAN_OK);
-    ck_assert_uint_eq(replicas[0].reply.rows_count, 1);
+    WAIT(outcomes[0].replies == 2);
+    ck_assert_int_eq(outcomes[0].reply.status, WSFAN_OK);
+    ck_assert_uint_eq(outcomes[0].reply.rows_count, 1);
     ck_assert_int_eq(wsfan_remote_leave(replicas[0].node, &n1, 1, chat, &options), WSFAN_OK);
-    WAIT(replicas[0].replies == 3);
-    ck_assert_uint_eq(replicas[0].reply.sessions, 1);
+    WAIT(outcomes[0].replies == 3);
+    ck_assert_uint_eq(outcomes[0].reply.sessions, 1);
     ck_assert_int_eq(wsfan_remote_close(replicas[0].node, &n1, 1, 4000, chat, &options), WSFAN_OK);
-    WAIT(replicas[0].replies == 4);
-    ck_assert_uint_eq(replicas[0].reply.sessions, 1);
-    ck_assert_uint_eq(replicas[1].closed, 1);
-    ck_assert_uint_eq(replicas[0].closed + replicas[2].closed, 0);
-    stop_all();
+    WAIT(outcomes[0].replies == 4);
+    ck_assert_uint_eq(outcomes[0].reply.sessions, 1);
+    ck_assert_uint_eq(outcomes[1].closed, 1);
+    ck_assert_uint_eq(outcomes[0].closed + outcomes[2].closed, 0);
+    replicas_stop();
 }
 END_TEST
 
@@ -695,26 +624,26 @@ START_TEST(every_node_answers_and_one_whose_host_stalls_is_named_in_time) {
     start_mesh(3);
     wsfan_request_options options = ask_as(0);
     ck_assert_int_eq(wsfan_node_send(replicas[0].node, 0, wsfan_string("?"), &options), WSFAN_OK);
-    WAIT(replicas[0].replies == 1);
-    ck_assert_int_eq(replicas[0].reply.status, WSFAN_OK);
-    ck_assert_uint_eq(replicas[0].reply.answers_count, 3);
+    WAIT(outcomes[0].replies == 1);
+    ck_assert_int_eq(outcomes[0].reply.status, WSFAN_OK);
+    ck_assert_uint_eq(outcomes[0].reply.answers_count, 3);
     for (int i = 0; i < 3; i++)
-        ck_assert_ptr_nonnull(strstr(replicas[0].payloads, replicas[i].name));
+        ck_assert_ptr_nonnull(strstr(outcomes[0].payloads, replicas[i].name));
     live[2] = NULL;
     options.ms_max = 300;
     int64_t began_ms = now_ms();
     ck_assert_int_eq(wsfan_list_nodes(replicas[0].node, &options), WSFAN_OK);
-    WAIT(replicas[0].replies == 2);
+    WAIT(outcomes[0].replies == 2);
     ck_assert_int_ge(now_ms() - began_ms, 299);
-    ck_assert_int_eq(replicas[0].reply.status, WSFAN_EPARTIAL);
-    ck_assert_uint_eq(replicas[0].reply.rows_count, 2);
-    ck_assert_uint_eq(replicas[0].missing, wsfan_node_id(replicas[2].node));
+    ck_assert_int_eq(outcomes[0].reply.status, WSFAN_EPARTIAL);
+    ck_assert_uint_eq(outcomes[0].reply.rows_count, 2);
+    ck_assert_uint_eq(outcomes[0].missing, wsfan_node_id(replicas[2].node));
     live[2] = replicas[2].loop;
     ck_assert_int_eq(wsfan_list_nodes(replicas[0].node, &options), WSFAN_OK);
-    WAIT(replicas[0].replies == 3);
-    ck_assert_int_eq(replicas[0].reply.status, WSFAN_OK);
-    ck_assert_uint_eq(replicas[0].reply.rows_count, 3);
-    stop_all();
+    WAIT(outcomes[0].replies == 3);
+    ck_assert_int_eq(outcomes[0].reply.status, WSFAN_OK);
+    ck_assert_uint_eq(outcomes[0].reply.rows_count, 3);
+    replicas_stop();
 }
 END_TEST
 
@@ -738,7 +667,7 @@ START_TEST(a_session_a_node_and_all_but_these_are_addressed_across_nodes) {
     ck_assert_int_eq(wsfan_publish(replicas[0].node, others, 1, text, NULL), WSFAN_OK);
     WAIT(replicas[1].messages == 2 && replicas[2].messages == 2); /* only the last one came */
     ck_assert_uint_eq(peer_stats(0, 2).messages_out, before + 1);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -749,7 +678,7 @@ START_TEST(a_thread_that_publishes_keeps_its_signals_and_may_be_cancelled_as_bef
     int cancel;
     start_mesh(2);
     join(1, "chat");
-    WAIT(stats_of(0).chats_remote >= 2);
+    WAIT(replica_stats(0).chats_remote >= 2);
     sigemptyset(&given);
     sigaddset(&given, SIGUSR1);
     ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, &given, NULL), 0);
@@ -763,7 +692,7 @@ START_TEST(a_thread_that_publishes_keeps_its_signals_and_may_be_cancelled_as_bef
         WAIT(replicas[1].messages == i);
         dispatch_all(); /* nothing is there: for 10 ms the mesh has nothing to do */
     }
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 

@@ -15,8 +15,8 @@
 #include <zmq.h>
 
 #include "base/keys.h"
-#include "live.h"
 #include "mesh/connection.h"
+#include "replica.h"
 #include "suite.h"
 #include "wire/encode.h"
 
@@ -27,18 +27,6 @@ typedef struct {
     char secret_key[KEY_SIZE + 1];
 } pair;
 
-typedef struct {
-    wsfan_node *node;
-    wsfan_loop *loop;
-    wsfan_session session;
-    char name[16];
-    unsigned messages;
-    unsigned joined;
-    wsfan_peer_event event_of[NODES_MAX];
-    wsfan_reason reason_of[NODES_MAX];
-} replica;
-
-static replica replicas[NODES_MAX];
 static pair pairs[NODES_MAX + 1]; /* the last is nobody's */
 static uint32_t down_ms;
 
@@ -95,26 +83,6 @@ static const char *first_key_at(const char *endpoint) {
 
 /* ------------------------------------------------------------------------------------- replicas */
 
-static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
-                       size_t count) {
-    (void)message;
-    (void)recipients;
-    ((replica *)user)->messages += (unsigned)count;
-}
-
-static void on_joined(void *user, const wsfan_joined *joined) {
-    (void)joined;
-    ((replica *)user)->joined++;
-}
-
-static void on_peer(void *user, const wsfan_peer *peer) {
-    replica *r = user;
-    if (peer->name[0] == 'n' && peer->event != WSFAN_PEER_REFUSED) {
-        r->event_of[peer->name[1] - '0'] = peer->event;
-        r->reason_of[peer->name[1] - '0'] = peer->reason;
-    }
-}
-
 static void make_pairs(void) {
     down_ms = 1500;
     for (int i = 0; i <= NODES_MAX; i++)
@@ -122,24 +90,8 @@ static void make_pairs(void) {
 }
 
 static void start(int i, wsfan_options options, const char *peer) {
-    replica *r = &replicas[i];
-    const char *peers[] = { peer };
-    static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
-                                               .on_message = on_message,
-                                               .on_joined = on_joined,
-                                               .on_peer = on_peer };
-    memset(r, 0, sizeof *r);
-    snprintf(r->name, sizeof r->name, "n%d", i);
-    options.name = r->name;
-    options.peers = peer != NULL ? peers : NULL;
-    options.peers_count = peer != NULL;
-    ck_assert_int_eq(wsfan_node_open(&r->node, &options), WSFAN_OK);
-    ck_assert_int_eq(wsfan_loop_open(&r->loop, r->node, &callbacks, r), WSFAN_OK);
-    live[i] = r->loop;
-    ck_assert_int_eq(wsfan_session_open(&r->session, r->loop, wsfan_string(r->name), NULL),
-                     WSFAN_OK);
-    ck_assert_int_eq(wsfan_session_join(r->loop, r->session, wsfan_string("chat")), WSFAN_OK);
-    WAIT(r->joined == 1);
+    replica_start(i, options, &peer, peer != NULL, NULL);
+    replica_join(i, "chat");
 }
 
 /* Node i at an endpoint, with its own pair; it lets in so many others, and then the owners of the
@@ -165,33 +117,6 @@ static void start_keyed_at(int i, const char *endpoint, size_t others, unsigned 
 
 static void start_keyed(int i, unsigned friends, const char *peer) {
     start_keyed_at(i, "tcp://127.0.0.1:*", 0, friends, peer);
-}
-
-static void stop(int i) {
-    ck_assert_int_eq(wsfan_loop_close(replicas[i].loop), WSFAN_OK);
-    replicas[i].loop = live[i] = NULL;
-    ck_assert_int_eq(wsfan_node_close(replicas[i].node), WSFAN_OK);
-    replicas[i].node = NULL;
-}
-
-static void stop_all(void) {
-    for (int i = 0; i < NODES_MAX; i++)
-        if (replicas[i].node != NULL)
-            stop(i);
-}
-
-static const char *endpoint_of(int i) {
-    return wsfan_node_endpoint(replicas[i].node);
-}
-
-static bool up(int i, int of) {
-    return replicas[i].event_of[of] == WSFAN_PEER_UP;
-}
-
-static void broadcast(int i) {
-    ck_assert_int_eq(
-        wsfan_broadcast(replicas[i].node, wsfan_string("chat"), wsfan_string("secret"), NULL),
-        WSFAN_OK);
 }
 
 static void pass_ms(int64_t ms) {
@@ -242,14 +167,15 @@ static void expect_nothing(void *socket) {
 START_TEST(nodes_that_know_each_others_keys_relay) {
     make_pairs();
     start_keyed(0, 6, NULL);
-    start_keyed(1, 5, endpoint_of(0));
-    start_keyed(2, 3, endpoint_of(0)); /* introduced to 1 by 0 */
+    start_keyed(1, 5, replica_endpoint(0));
+    start_keyed(2, 3, replica_endpoint(0)); /* introduced to 1 by 0 */
     ck_assert_str_eq(wsfan_node_public_key(replicas[1].node), pairs[1].public_key);
-    WAIT(up(0, 1) && up(1, 0) && up(0, 2) && up(2, 0) && up(1, 2) && up(2, 1));
+    WAIT(replica_up(0, 1) && replica_up(1, 0) && replica_up(0, 2) && replica_up(2, 0) &&
+         replica_up(1, 2) && replica_up(2, 1));
     for (int i = 0; i < 3; i++)
-        broadcast(i);
+        replica_broadcast(i, "chat", "secret");
     WAIT(replicas[0].messages == 3 && replicas[1].messages == 3 && replicas[2].messages == 3);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -260,25 +186,25 @@ START_TEST(two_nodes_meet_among_as_many_keys_as_there_may_be) {
     make_pairs();
     start_keyed_at(0, "tcp://127.0.0.1:*", STRANGERS, 6, NULL);
     start_keyed_at(1, "tcp://127.0.0.1:*", STRANGERS, 5,
-                   endpoint_of(0)); /* 0's is the last but one */
-    WAIT(up(0, 1) && up(1, 0));
+                   replica_endpoint(0)); /* 0's is the last but one */
+    WAIT(replica_up(0, 1) && replica_up(1, 0));
     /* 1 has said which key it has: 0 does not guess. */
-    ck_assert_str_eq(first_key_at(endpoint_of(1)), pairs[1].public_key);
-    stop_all();
+    ck_assert_str_eq(first_key_at(replica_endpoint(1)), pairs[1].public_key);
+    replicas_stop();
 }
 END_TEST
 
 START_TEST(a_node_that_a_peer_tells_of_is_dialled_with_its_key) {
     make_pairs();
     start_keyed_at(0, "tcp://127.0.0.1:*", STRANGERS, 6, NULL);
-    start_keyed(1, 1, endpoint_of(0)); /* it does not let 2 in, so does not introduce itself */
-    WAIT(up(0, 1) && up(1, 0));
+    start_keyed(1, 1, replica_endpoint(0)); /* it does not let 2 in, so does not introduce itself */
+    WAIT(replica_up(0, 1) && replica_up(1, 0));
     forget_tries();
-    start_keyed_at(2, "tcp://127.0.0.1:*", STRANGERS, 3, endpoint_of(0));
-    WAIT(up(0, 2) && up(2, 0));
-    WAIT(first_key_at(endpoint_of(1))[0] != '\0');
-    ck_assert_str_eq(first_key_at(endpoint_of(1)), pairs[1].public_key);
-    stop_all();
+    start_keyed_at(2, "tcp://127.0.0.1:*", STRANGERS, 3, replica_endpoint(0));
+    WAIT(replica_up(0, 2) && replica_up(2, 0));
+    WAIT(first_key_at(replica_endpoint(1))[0] != '\0');
+    ck_assert_str_eq(first_key_at(replica_endpoint(1)), pairs[1].public_key);
+    replicas_stop();
 }
 END_TEST
 
@@ -286,16 +212,16 @@ START_TEST(a_node_that_comes_back_is_found_by_the_key_that_worked) {
     char port[128];
     make_pairs();
     start_keyed(1, 5, NULL);
-    snprintf(port, sizeof port, "%s", endpoint_of(1));
+    snprintf(port, sizeof port, "%s", replica_endpoint(1));
     start_keyed_at(0, "tcp://127.0.0.1:*", STRANGERS, 6, port);
-    WAIT(up(0, 1) && up(1, 0));
-    stop(1);
+    WAIT(replica_up(0, 1) && replica_up(1, 0));
+    replica_stop(1);
     WAIT(replicas[0].event_of[1] == WSFAN_PEER_DOWN);
     forget_tries();
     start_keyed_at(1, port, STRANGERS, 5, NULL);
-    WAIT(up(0, 1) && up(1, 0));
-    ck_assert_str_eq(first_key_at(endpoint_of(0)), pairs[0].public_key);
-    stop_all();
+    WAIT(replica_up(0, 1) && replica_up(1, 0));
+    ck_assert_str_eq(first_key_at(replica_endpoint(0)), pairs[0].public_key);
+    replicas_stop();
 }
 END_TEST
 
@@ -346,13 +272,13 @@ START_TEST(the_address_of_a_node_that_left_is_another_ones_with_another_key) {
     char port[128];
     make_pairs();
     start_keyed(1, 5, NULL);
-    snprintf(port, sizeof port, "%s", endpoint_of(1));
+    snprintf(port, sizeof port, "%s", replica_endpoint(1));
     start_keyed_at(0, "tcp://127.0.0.1:*", STRANGERS, 6, port);
-    WAIT(up(0, 1) && up(1, 0));
-    stop(1);
+    WAIT(replica_up(0, 1) && replica_up(1, 0));
+    replica_stop(1);
     start_keyed_at(2, port, 0, 3, NULL); /* it knows nobody */
-    WAIT(up(0, 2) && up(2, 0));
-    stop_all();
+    WAIT(replica_up(0, 2) && replica_up(2, 0));
+    replicas_stop();
 }
 END_TEST
 
@@ -387,12 +313,12 @@ START_TEST(the_address_of_a_node_that_died_is_another_ones_before_the_dead_one_i
     ck_assert_int_gt(read(fds[0], port, sizeof port), 0);
     down_ms = 2 * DEADLINE_MS; /* nobody waits for that */
     start_keyed_at(0, "tcp://127.0.0.1:*", STRANGERS, 6, port);
-    WAIT(up(0, 1));
+    WAIT(replica_up(0, 1));
     ck_assert_int_eq(kill(victim, SIGKILL), 0);
     ck_assert_int_eq(waitpid(victim, NULL, 0), victim);
     start_keyed_at(2, port, 0, 3, NULL);
-    WAIT(up(0, 2) && up(2, 0));
-    stop_all();
+    WAIT(replica_up(0, 2) && replica_up(2, 0));
+    replicas_stop();
     close(fds[0]);
     close(fds[1]);
 }
@@ -402,11 +328,11 @@ START_TEST(nodes_that_share_a_key_need_no_list) {
     make_pairs();
     pairs[1] = pairs[0];
     start_keyed(0, 0, NULL);
-    start_keyed(1, 0, endpoint_of(0));
-    WAIT(up(0, 1) && up(1, 0));
-    broadcast(0);
+    start_keyed(1, 0, replica_endpoint(0));
+    WAIT(replica_up(0, 1) && replica_up(1, 0));
+    replica_broadcast(0, "chat", "secret");
     WAIT(replicas[1].messages == 1);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -414,14 +340,14 @@ START_TEST(who_has_no_allowed_key_gets_nothing_and_learns_nothing) {
     void *context = zmq_ctx_new();
     make_pairs();
     start_keyed(0, 2, NULL);
-    start_keyed(1, 1, endpoint_of(0));
-    WAIT(up(0, 1) && up(1, 0));
-    void *plain = spy(context, endpoint_of(0), NULL, NULL);
-    void *wrong = spy(context, endpoint_of(0), &pairs[NODES_MAX], &pairs[0]);
-    void *lost = spy(context, endpoint_of(0), &pairs[1], &pairs[NODES_MAX]);
-    start(2, quick_options("tcp://127.0.0.1:*"), endpoint_of(0)); /* a node without a key */
+    start_keyed(1, 1, replica_endpoint(0));
+    WAIT(replica_up(0, 1) && replica_up(1, 0));
+    void *plain = spy(context, replica_endpoint(0), NULL, NULL);
+    void *wrong = spy(context, replica_endpoint(0), &pairs[NODES_MAX], &pairs[0]);
+    void *lost = spy(context, replica_endpoint(0), &pairs[1], &pairs[NODES_MAX]);
+    start(2, quick_options("tcp://127.0.0.1:*"), replica_endpoint(0)); /* a node without a key */
     for (int i = 0; i < 20; i++) {
-        broadcast(0);
+        replica_broadcast(0, "chat", "secret");
         pass_ms(50);
     }
     WAIT(replicas[1].messages == 20);
@@ -432,45 +358,46 @@ START_TEST(who_has_no_allowed_key_gets_nothing_and_learns_nothing) {
     expect_nothing(wrong);
     expect_nothing(lost);
     zmq_ctx_term(context);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
 START_TEST(a_node_with_a_key_that_is_not_allowed_stays_outside_until_it_is) {
     make_pairs();
     start_keyed(0, 2, NULL);
-    start_keyed(1, 1, endpoint_of(0));
-    start_keyed(2, 3, endpoint_of(0));
-    WAIT(up(0, 1) && up(1, 0));
+    start_keyed(1, 1, replica_endpoint(0));
+    start_keyed(2, 3, replica_endpoint(0));
+    WAIT(replica_up(0, 1) && replica_up(1, 0));
     for (int i = 0; i < 20; i++) {
-        broadcast(0);
+        replica_broadcast(0, "chat", "secret");
         pass_ms(50);
     }
     ck_assert_uint_eq(replicas[2].messages, 0);
     ck_assert_uint_eq(known_peers(2), 0);
     const char *allow[] = { pairs[1].public_key, pairs[2].public_key };
     ck_assert_int_eq(wsfan_node_allow_keys(replicas[0].node, allow, 2), WSFAN_OK);
-    WAIT(up(0, 2) && up(2, 0));
-    broadcast(0);
+    WAIT(replica_up(0, 2) && replica_up(2, 0));
+    replica_broadcast(0, "chat", "secret");
     WAIT(replicas[2].messages == 1);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
 START_TEST(a_peer_whose_key_is_withdrawn_gets_nothing_more) {
     make_pairs();
     start_keyed(0, 6, NULL);
-    start_keyed(1, 5, endpoint_of(0));
-    start_keyed(2, 3, endpoint_of(0));
-    WAIT(up(0, 1) && up(1, 0) && up(0, 2) && up(2, 0) && up(1, 2) && up(2, 1));
+    start_keyed(1, 5, replica_endpoint(0));
+    start_keyed(2, 3, replica_endpoint(0));
+    WAIT(replica_up(0, 1) && replica_up(1, 0) && replica_up(0, 2) && replica_up(2, 0) &&
+         replica_up(1, 2) && replica_up(2, 1));
     const char *allow[] = { pairs[1].public_key };
     ck_assert_int_eq(wsfan_node_allow_keys(replicas[0].node, allow, 1), WSFAN_OK);
     WAIT(replicas[0].event_of[2] == WSFAN_PEER_DOWN);
     ck_assert_int_eq(replicas[0].reason_of[2], WSFAN_REASON_KEY);
     unsigned before = replicas[2].messages;
     for (int i = 0; i < 50; i++) {
-        broadcast(0);
-        broadcast(2);
+        replica_broadcast(0, "chat", "secret");
+        replica_broadcast(2, "chat", "secret");
         pass_ms(50);
     }
     WAIT(replicas[1].messages >= 100);
@@ -479,10 +406,10 @@ START_TEST(a_peer_whose_key_is_withdrawn_gets_nothing_more) {
     ck_assert_uint_eq(replicas[0].messages, 50);
     const char *both[] = { pairs[1].public_key, pairs[2].public_key };
     ck_assert_int_eq(wsfan_node_allow_keys(replicas[0].node, both, 2), WSFAN_OK);
-    WAIT(up(0, 2) && up(2, 0));
-    broadcast(0);
+    WAIT(replica_up(0, 2) && replica_up(2, 0));
+    replica_broadcast(0, "chat", "secret");
     WAIT(replicas[2].messages - before == 51);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -490,22 +417,22 @@ START_TEST(an_allowed_peer_cannot_subscribe_to_what_is_for_another) {
     void *context = zmq_ctx_new();
     make_pairs();
     start_keyed(0, 6, NULL); /* lets 2 in, which is nobody but the spy */
-    start_keyed(1, 1, endpoint_of(0));
-    WAIT(up(0, 1) && up(1, 0));
-    void *socket = spy(context, endpoint_of(0), &pairs[2], &pairs[0]);
+    start_keyed(1, 1, replica_endpoint(0));
+    WAIT(replica_up(0, 1) && replica_up(1, 0));
+    void *socket = spy(context, replica_endpoint(0), &pairs[2], &pairs[0]);
     WAIT(dropped(0, WSFAN_DROP_FORGED) >= 3); /* two inboxes, and everything */
     for (int i = 0; i < 20; i++) {
-        broadcast(0);
+        replica_broadcast(0, "chat", "secret");
         pass_ms(20);
     }
     WAIT(replicas[1].messages == 20);
     expect_nothing(socket); /* its leaving takes nothing away from 1 */
     pass_ms(200);
-    ck_assert(up(0, 1));
-    broadcast(0);
+    ck_assert(replica_up(0, 1));
+    replica_broadcast(0, "chat", "secret");
     WAIT(replicas[1].messages == 21);
     zmq_ctx_term(context);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
@@ -531,8 +458,8 @@ START_TEST(an_allowed_peer_cannot_speak_for_another) {
     void *context = zmq_ctx_new();
     make_pairs();
     start_keyed(0, 6, NULL);
-    start_keyed(1, 1, endpoint_of(0));
-    WAIT(up(0, 1) && up(1, 0));
+    start_keyed(1, 1, replica_endpoint(0));
+    WAIT(replica_up(0, 1) && replica_up(1, 0));
     /* 2 is a publisher that says what it likes. */
     void *liar = zmq_socket(context, ZMQ_XPUB);
     int one = 1;
@@ -553,37 +480,37 @@ START_TEST(an_allowed_peer_cannot_speak_for_another) {
         send_hello_as(liar, victim, wsfan_node_id(replicas[0].node));
         pass_ms(20);
     }
-    ck_assert(up(0, 1));
-    broadcast(1);
+    ck_assert(replica_up(0, 1));
+    replica_broadcast(1, "chat", "secret");
     WAIT(replicas[0].messages == 1);
     zmq_close(liar);
     zmq_ctx_term(context);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 
 START_TEST(keys_are_rotated_one_node_after_another) {
     make_pairs();
     start_keyed(0, 2, NULL);
-    start_keyed(1, 1, endpoint_of(0));
-    WAIT(up(0, 1) && up(1, 0));
+    start_keyed(1, 1, replica_endpoint(0));
+    WAIT(replica_up(0, 1) && replica_up(1, 0));
     char port[128];
-    snprintf(port, sizeof port, "%s", endpoint_of(1));
+    snprintf(port, sizeof port, "%s", replica_endpoint(1));
     /* First everybody is told of the next key, and takes the old one as well. */
     const char *both[] = { pairs[1].public_key, pairs[2].public_key };
     ck_assert_int_eq(wsfan_node_allow_keys(replicas[0].node, both, 2), WSFAN_OK);
-    stop(1);
+    replica_stop(1);
     WAIT(replicas[0].event_of[1] == WSFAN_PEER_DOWN);
     pairs[1] = pairs[2];
-    start_keyed(1, 1, endpoint_of(0));
-    WAIT(up(0, 1) && up(1, 0));
+    start_keyed(1, 1, replica_endpoint(0));
+    WAIT(replica_up(0, 1) && replica_up(1, 0));
     const char *next[] = { pairs[2].public_key };
     ck_assert_int_eq(wsfan_node_allow_keys(replicas[0].node, next, 1), WSFAN_OK);
-    broadcast(0);
+    replica_broadcast(0, "chat", "secret");
     WAIT(replicas[1].messages == 1);
     pass_ms(200);
-    ck_assert(up(0, 1));
-    stop_all();
+    ck_assert(replica_up(0, 1));
+    replicas_stop();
 }
 END_TEST
 
@@ -610,22 +537,22 @@ START_TEST(keys_come_from_files_that_are_read_again) {
     options.key_file = own;
     options.allow_path = directory;
     start(0, options, NULL);
-    start_keyed(1, 1, endpoint_of(0));
+    start_keyed(1, 1, replica_endpoint(0));
     pass_ms(500);
     ck_assert_uint_eq(known_peers(0), 0);
     write_certificate(other, &pairs[1], false);
     ck_assert_int_eq(wsfan_node_reload_keys(replicas[0].node), WSFAN_OK);
-    WAIT(up(0, 1) && up(1, 0));
+    WAIT(replica_up(0, 1) && replica_up(1, 0));
     FILE *file = fopen(other, "w"); /* spoilt: what was known stays in force */
     fputs("curve\n", file);
     fclose(file);
     ck_assert_int_eq(wsfan_node_reload_keys(replicas[0].node), WSFAN_EKEY);
-    broadcast(0);
+    replica_broadcast(0, "chat", "secret");
     WAIT(replicas[1].messages == 1);
     ck_assert_int_eq(remove(other), 0);
     ck_assert_int_eq(wsfan_node_reload_keys(replicas[0].node), WSFAN_OK);
     WAIT(replicas[0].event_of[1] == WSFAN_PEER_DOWN);
-    stop_all();
+    replicas_stop();
     snprintf(own, sizeof own, "%s/own_secret", directory);
     ck_assert_int_eq(remove(own), 0);
     ck_assert_int_eq(remove(directory), 0);
@@ -638,8 +565,8 @@ START_TEST(a_host_with_a_handler_of_its_own_is_not_disturbed) {
     ck_assert_int_eq(zmq_bind(handler, "inproc://zeromq.zap.01"), 0);
     make_pairs();
     start_keyed(0, 2, NULL);
-    start_keyed(1, 1, endpoint_of(0));
-    WAIT(up(0, 1) && up(1, 0));
+    start_keyed(1, 1, replica_endpoint(0));
+    WAIT(replica_up(0, 1) && replica_up(1, 0));
     char byte;
     ck_assert_int_eq(zmq_recv(handler, &byte, 1, ZMQ_DONTWAIT), -1); /* we do not ask it */
     /* And it serves its own sockets: a request for one of them comes to it. */
@@ -656,13 +583,13 @@ START_TEST(a_host_with_a_handler_of_its_own_is_not_disturbed) {
     ck_assert_int_eq(zmq_getsockopt(server, ZMQ_LAST_ENDPOINT, endpoint, &size), 0);
     void *client = spy(context, endpoint, &pairs[NODES_MAX], &pairs[2]);
     WAIT(zmq_recv(handler, &byte, 1, ZMQ_DONTWAIT) >= 0);
-    broadcast(0);
+    replica_broadcast(0, "chat", "secret");
     WAIT(replicas[1].messages == 1);
     zmq_close(client);
     zmq_close(server);
     zmq_close(handler);
     zmq_ctx_term(context);
-    stop_all();
+    replicas_stop();
 }
 END_TEST
 

@@ -96,6 +96,15 @@ static void start_mesh(unsigned count) {
     ck_assert(world_run_until(w, meshed, NULL, TEN_S));
 }
 
+/* A mesh in which the nodes of the bits `members` have a session each in the chat 100, and all know. */
+static void start_chat(unsigned count, unsigned members) {
+    start_mesh(count);
+    for (unsigned i = 0; i < count; i++)
+        if ((members >> i & 1) != 0)
+            world_join(w, i, 100);
+    world_run(w, 100);
+}
+
 static unsigned delivered(unsigned node, uint64_t payload) {
     unsigned count = 0;
     for (unsigned i = 0; i < deliveries_count; i++)
@@ -147,10 +156,7 @@ END_TEST
 
 START_TEST(a_broadcast_reaches_every_node_with_members_once_and_no_other) {
     begin(3);
-    start_mesh(3);
-    world_join(w, 0, 100);
-    world_join(w, 1, 100);
-    world_run(w, 100);
+    start_chat(3, 3);
     for (uint64_t i = 0; i < 50; i++)
         world_publish(w, 0, 100, i);
     world_run(w, 100);
@@ -167,10 +173,7 @@ END_TEST
 
 START_TEST(messages_of_a_publisher_arrive_in_order_with_rising_ids) {
     begin(4);
-    start_mesh(3);
-    for (unsigned i = 0; i < 3; i++)
-        world_join(w, i, 100);
-    world_run(w, 100);
+    start_chat(3, 7);
     for (uint64_t i = 0; i < 300; i++) {
         world_publish(w, (unsigned)(i % 3), 100, i);
         if (i % 7 == 0)
@@ -384,10 +387,7 @@ END_TEST
 
 START_TEST(a_broken_connection_loses_and_doubles_nothing) {
     begin(12);
-    start_mesh(3);
-    for (unsigned i = 0; i < 3; i++)
-        world_join(w, i, 100);
-    world_run(w, 100);
+    start_chat(3, 7);
     for (uint64_t i = 0; i < 1000; i++) {
         world_publish(w, (unsigned)(i % 3), 100, i);
         if (i % 100 == 50)
@@ -404,9 +404,7 @@ END_TEST
 
 START_TEST(frames_that_vanish_are_asked_for_again) {
     begin(13);
-    start_mesh(2);
-    world_join(w, 1, 100);
-    world_run(w, 100);
+    start_chat(2, 2);
     world_lose(w, 200000); /* one in five */
     for (uint64_t i = 0; i < 500; i++) {
         world_publish(w, 0, 100, i);
@@ -428,9 +426,7 @@ END_TEST
 START_TEST(what_a_full_queue_drops_is_reported_at_the_peer_exactly) {
     begin(14);
     world_config(w)->link.queue_count_max = 100;
-    start_mesh(2);
-    world_join(w, 1, 100);
-    world_run(w, 100);
+    start_chat(2, 2);
     world_block(w, 0, 1, true);
     world_run(w, 6500); /* the connection breaks: nothing leaves any more */
     enum { SENT = 1000 };
@@ -552,9 +548,7 @@ END_TEST
 
 START_TEST(a_loop_without_room_costs_a_count_and_no_one_else) {
     begin(18);
-    start_mesh(2);
-    world_join(w, 1, 100);
-    world_run(w, 100);
+    start_chat(2, 2);
     refuse_deliveries = true;
     world_publish(w, 0, 100, 1);
     world_run(w, 100);
@@ -585,9 +579,7 @@ END_TEST
 START_TEST(noise_from_a_peer_is_counted_and_harms_nobody) {
     uint64_t random = 7;
     begin(20);
-    start_mesh(2);
-    world_join(w, 1, 100);
-    world_run(w, 100);
+    start_chat(2, 2);
     for (int round = 0; round < 20000; round++) {
         uint8_t noise[200];
         size_t size = (size_t)(next_random(&random) % sizeof noise);
@@ -667,9 +659,7 @@ END_TEST
 
 START_TEST(a_wrong_idea_of_a_peers_interest_is_found_and_mended) {
     begin(25);
-    start_mesh(2);
-    world_join(w, 0, 100);
-    world_run(w, 100);
+    start_chat(2, 1);
     /* What no protocol fault is known to do. */
     wsf_core *core = world_core(w, 1);
     unsigned index = (unsigned)(peer_of(1, 0) - core->peers);
@@ -700,9 +690,7 @@ static bool told_once(void *user) {
 
 START_TEST(a_resync_that_is_lost_is_said_again) {
     begin(34);
-    start_mesh(2);
-    world_join(w, 0, 100);
-    world_run(w, 100);
+    start_chat(2, 1);
     wsf_core *core = world_core(w, 1);
     unsigned index = (unsigned)(peer_of(1, 0) - core->peers);
     wsf_interest_remove_peer(&core->interest, world_chat_hash(w, 100), index);
@@ -739,9 +727,7 @@ START_TEST(a_publisher_that_waits_while_its_peer_is_congested_loses_nothing) {
     begin(30);
     world_config(w)->link.window_bytes = 65536;
     world_config(w)->link.queue_count_max = 1000;
-    start_mesh(2);
-    world_join(w, 0, 100);
-    world_run(w, 100);
+    start_chat(2, 1);
     for (uint64_t i = 0; i < COUNT;) {
         if (wsf_core_congested(world_core(w, 1))) {
             waited++;
@@ -763,9 +749,7 @@ END_TEST
 START_TEST(a_peer_that_was_taken_for_replaced_is_missed_when_it_is_back) {
     uint64_t published = 0;
     begin(29);
-    start_mesh(2);
-    world_join(w, 0, 100);
-    world_run(w, 100);
+    start_chat(2, 1);
     wsf_hello late = { .protocol_min = WSF_PROTOCOL_MIN,
                        .protocol_max = WSF_PROTOCOL_MAX,
                        .cluster = wsfan_string(world_config(w)->cluster),
@@ -848,9 +832,7 @@ START_TEST(a_slow_peer_is_cut_where_that_is_the_policy_and_told_what_it_missed) 
     begin(30);
     world_config(w)->link.queue_count_max = 100;
     world_config(w)->slow_peer = WSFAN_SLOW_CUT;
-    start_mesh(2);
-    world_join(w, 1, 100);
-    world_run(w, 100);
+    start_chat(2, 2);
     world_freeze(w, 1, true);
     world_run(w, 6500);
     for (uint64_t i = 0; i < 150; i++)
