@@ -82,10 +82,10 @@ static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
                  events[peer->event], (int)peer->reason);
     if (peer->event == WSFAN_PEER_UP)
         ledger_up(h->ledger, h->hosts[node].life, peer->node);
-    if (peer->event == WSFAN_PEER_DOWN) {
+    if (peer->event == WSFAN_PEER_DOWN)
         ledger_away(h->ledger, h->hosts[node].life, peer->node);
-        rollbook_down(h->rollbook, node, peer->node);
-    }
+    if (peer->event != WSFAN_PEER_REFUSED)
+        rollbook_peer(h->rollbook, node, peer);
 }
 
 static uint64_t links_with(const wsf_core *core, uint64_t peer) {

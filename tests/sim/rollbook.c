@@ -22,6 +22,8 @@ struct rollbook {
     world *world;
     wsf_hash_key key;
     uint32_t joins;
+    /* When a node was told that another one is silent, for which it still is; 0: it is not. */
+    uint64_t silent_ms[WORLD_NODES_MAX][WORLD_NODES_MAX];
     page pages[WORLD_NODES_MAX][LEDGER_CHATS_MAX];
 };
 
@@ -76,14 +78,26 @@ void rollbook_remove(rollbook *r, unsigned node, unsigned loop, unsigned chat, u
 
 void rollbook_crash(rollbook *r, unsigned node) {
     memset(r->pages[node], 0, sizeof r->pages[node]);
+    memset(r->silent_ms[node], 0, sizeof r->silent_ms[node]);
 }
 
-void rollbook_down(rollbook *r, unsigned node, uint64_t peer) {
-    for (unsigned n = 0; n < WORLD_NODES_MAX; n++)
-        for (unsigned chat = 0; chat < LEDGER_CHATS_MAX && world_node_id(r->world, n) == peer;
-             chat++)
+void rollbook_peer(rollbook *r, unsigned node, const wsfan_peer *peer) {
+    for (unsigned n = 0; n < WORLD_NODES_MAX; n++) {
+        if (world_node_id(r->world, n) != peer->node)
+            continue;
+        r->silent_ms[node][n] = peer->event == WSFAN_PEER_SILENT ? world_ms(r->world) : 0;
+        /* What a node knew of another ends when that is down. */
+        for (unsigned chat = 0; chat < LEDGER_CHATS_MAX && peer->event == WSFAN_PEER_DOWN; chat++)
             for (unsigned user = 0; user < ROLLBOOK_USERS_MAX; user++)
                 r->pages[node][chat].met[user][n] = 0;
+    }
+}
+
+/* A leave waits for a silent node to say who is there, but not for ever. */
+static bool waited(const rollbook *r, unsigned node, unsigned other) {
+    enum { WAIT_MS_MAX = 60 * 1000 };
+    uint64_t silent_ms = r->silent_ms[node][other];
+    return silent_ms != 0 && world_ms(r->world) - silent_ms >= WAIT_MS_MAX;
 }
 
 static uint64_t hash_of(const rollbook *r, unsigned chat) {
@@ -126,7 +140,8 @@ static void check_leave(rollbook *r, unsigned node, unsigned chat, unsigned user
                              user, chat, node, n);
         const wsf_peer *from = peer_of(core, other);
         bool overflow = from != NULL && (from->presence.overflow || from->subscription.overflow);
-        if (r->pages[node][chat].met[user][n] == r->pages[n][chat].stay[user] && !overflow)
+        if (r->pages[node][chat].met[user][n] == r->pages[n][chat].stay[user] && !overflow &&
+            !waited(r, node, n))
             ledger_violation(r->ledger, "user %u leaves chat %u at node %u, and stayed at node %u",
                              user, chat, node, n);
     }

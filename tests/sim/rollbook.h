@@ -19,8 +19,8 @@ uint32_t rollbook_add(rollbook *r, unsigned node, unsigned loop, unsigned chat, 
 void rollbook_remove(rollbook *r, unsigned node, unsigned loop, unsigned chat, unsigned user);
 void rollbook_crash(rollbook *r, unsigned node);
 
-/* What a node knew of another ends: that is down. */
-void rollbook_down(rollbook *r, unsigned node, uint64_t peer);
+/* A node was told of another one that it is up, silent or down. */
+void rollbook_peer(rollbook *r, unsigned node, const wsfan_peer *peer);
 
 void rollbook_told(rollbook *r, unsigned node, unsigned loop, const wsfan_presence *presence);
 
