@@ -1,9 +1,8 @@
-/* The core's inputs: what loops ask for, what peers send, and the passing of time. Answers for the
- * order of messages and for the join barrier; how nodes meet is in handshake.c, what they say in
- * sender.c and receiver.c.
+/* The core's inputs: what loops ask for, what peers send, and the passing of time. Answers for the order of
+ * messages and for the join barrier; how nodes meet is in handshake.c, frames are in sender.c and receiver.c.
  *
- * Every message takes one path: stamped here, then to the loops and the links that want it, so each
- * loop of a node sees the messages of a chat in the same order. */
+ * Every message takes one path: stamped here, then to the loops and the links that want it, so each loop
+ * of a node sees the messages of a chat in the same order. */
 #include "core/core.h"
 
 #include <assert.h>
@@ -27,10 +26,10 @@
 #include "core/rpc/server.h"
 #include "core/status.h"
 
-enum { FRAME_SIZE_MIN = 128 * 1024 }; /* room for any frame without messages */
+enum { FRAME_SIZE_MIN = 128 * 1024 }; /* bytes; any frame without messages fits */
 
-/* In this order their entries stand in a frame. That a message is missing is told before later ones, and what
- * is asked of a peer before messages. */
+/* The order of their entries in a frame: lost messages are told before later ones, requests before
+ * messages. */
 static const wsf_part *const PARTS[] = { &wsf_gaps_part,     &wsf_subscription_part,
                                          &wsf_status_part,   &wsf_presence_part,
                                          &wsf_gossip_part,   &wsf_rpc_part,
@@ -135,7 +134,7 @@ static void hand_back_first(wsf_core *core, int status) {
     core->effects.joined(core->effects.user, ticket);
 }
 
-/* One that will publish nothing more need not know. */
+/* A join need not wait for a quiet peer: it publishes nothing more that the session could miss. */
 static bool is_quiet(const wsf_peer *peer) {
     return (peer->status.flags & WSF_STATUS_QUIET) != 0;
 }
@@ -151,9 +150,9 @@ static bool barrier_passed(const wsf_core *core, uint64_t serial) {
     return true;
 }
 
-/* A peer that is down holds up no join, and is not named by one that is partial without others. When it is
- * back, it may have published what these sessions should have got, and nobody will know how much: see
- * take_acknowledgement() in receiver.c. */
+/* A join neither waits for a peer that is down nor names it as missing. That peer may have published
+ * meanwhile what the session should have got: by serial_skipped take_acknowledgement() in receiver.c knows of
+ * the gap. */
 static void note_skipped(wsf_core *core, uint64_t serial) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         wsf_peer *peer = &core->peers[i];
@@ -163,8 +162,8 @@ static void note_skipped(wsf_core *core, uint64_t serial) {
     }
 }
 
-/* Those that have not acknowledged, then those that refuse us; WSF_PEERS_MAX at most. Out of memory leaves
- * the list empty: the status still says that somebody is missing. */
+/* Lists the peers that have not acknowledged, then the nodes that refuse this one; WSF_PEERS_MAX at most.
+ * Out of memory leaves the list empty: the ticket's status still says that some node is missing. */
 static void name_missing(const wsf_core *core, wsf_ticket *ticket, const uint64_t *refusers,
                          uint32_t refusers_count) {
     ticket->missing = wsf_alloc(WSF_PEERS_MAX * sizeof *ticket->missing);
@@ -177,8 +176,8 @@ static void name_missing(const wsf_core *core, wsf_ticket *ticket, const uint64_
         ticket->missing[ticket->missing_count++] = refusers[i];
 }
 
-/* Serials may repeat or step back (an audience that another loop announced before), so the first
- * ticket may hold back a later one that has passed; but never beyond the first's deadline. */
+/* Tickets are handed back in order. Serials may step back (an audience that another loop announced before),
+ * so the first ticket may hold back a later one that has passed, until its own deadline. */
 static void move_barriers(wsf_core *core, wsf_now now) {
     uint64_t refusers[WSF_PEERS_MAX];
     uint32_t count = core->join.head != NULL ? wsf_dialer_refusers(core, now, refusers) : 0;
@@ -223,8 +222,8 @@ void wsf_core_absent(wsf_core *core, wsf_presence_session *presence_session, wsf
 }
 
 void wsf_core_events_done(wsf_core *core, unsigned loop) {
-    core->sync.events_out[loop] -= core->sync.events_out[loop] >
-                                   0; /* it may be of an earlier loop */
+    /* 0: the block was for an earlier loop of this number. */
+    core->sync.events_out[loop] -= core->sync.events_out[loop] > 0;
 }
 
 void wsf_core_count(const wsf_core *core, uint64_t chat_hash, wsfan_count *count) {
@@ -348,7 +347,7 @@ void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, ws
     assert(connection < WSF_CONNECTIONS_MAX);
     core->presence.now_ms = now.ms;
     if (!core->dialer.endpoints[connection].dialled)
-        return; /* what was on its way when we hung up */
+        return; /* was under way when this node hung up */
     wsf_frame_head head;
     if (wsf_reader_open(core->reader, frame, core->config.node, &head) != WSFAN_OK) {
         wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
@@ -508,7 +507,7 @@ static void fill_peer(const wsf_core *core, const wsf_peer *peer, wsfan_peer_sta
     out->hears_us = peer->reachable;
 }
 
-/* Whether it is no peer, for now: it may be one that was given up as long as it could not be heard. */
+/* Whether the node only subscribes here: it is no peer yet, or was given up because it could not be heard. */
 static bool is_subscriber_only(const wsf_core *core, uint64_t node) {
     if (node == 0 || node == core->config.node)
         return false;

@@ -11,7 +11,7 @@ typedef struct wsf_core wsf_core;
 int wsf_core_new(wsf_core **core, const wsf_core_config *config, const wsf_effects *effects,
                  wsf_now now);
 
-/* Waiting tickets of loops that are still there are handed back, with WSFAN_ECLOSED. */
+/* Waiting tickets are handed back with WSFAN_ECLOSED. */
 void wsf_core_destroy(wsf_core *core);
 
 /* The largest frame that a node with these limits takes, in bytes. */
@@ -22,33 +22,31 @@ const char *wsf_core_endpoint(const wsf_core *core); /* "" without peers */
 /* The topic that this node subscribes to besides its inbox. Returns its size. */
 size_t wsf_core_introduction(const wsf_core *core, uint8_t topic[WSF_INTRODUCTION_SIZE_MAX]);
 
-/* The endpoints to introduce ourselves to, as far as one source knows them: they replace those that
- * it named before. All are valid. Our own may be among them; a peer that lives keeps its connection
- * whatever is named. Of more endpoints than there are connections the rest is counted. */
+/* Replaces the endpoints that one source names and this node dials; its own may be among them. All are valid.
+ * A live peer keeps its connection whatever is named. Endpoints that find no connection are counted. */
 void wsf_core_name_endpoints(wsf_core *core, unsigned source, const char *const *endpoints,
                              size_t count, wsf_now now);
 
-/* Every name among the endpoints of the options has led to addresses. */
+/* DNS has resolved every name among the endpoints of the options. */
 void wsf_core_names_known(wsf_core *core);
 
-/* Takes over the caller's reference. The message's receipt, if any, comes back once, by
- * effects->result. */
+/* Takes over the caller's reference. The message's receipt comes back once, by effects->result. */
 void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now);
 
-/* Whether publishing should wait: a peer that keeps up has a queue that is more than half full. Look
- * again after the next input or flush. */
+/* Whether publishing should wait: a peer that keeps up has a queue more than half full. Any input may change
+ * it. */
 bool wsf_core_congested(const wsf_core *core);
 
 /* The ticket comes back by effects->joined, perhaps at once. */
 void wsf_core_join(wsf_core *core, wsf_ticket *ticket, wsf_now now);
 void wsf_core_leave(wsf_core *core, uint64_t hash, unsigned loop);
 
-/* A session of a loop begins and ends to be present in a chat. Both take the presence session over; begin
- * comes before the join of an audience that is new, end before its leave. */
+/* A session becomes present in a chat, and stops being so. Both take the presence session over. present
+ * comes before the join of a new audience, absent before its leave. */
 void wsf_core_present(wsf_core *core, wsf_presence_session *presence_session, wsf_now now);
 void wsf_core_absent(wsf_core *core, wsf_presence_session *presence_session, wsf_now now);
 
-/* A loop has dispatched what it was told of presence. */
+/* A loop has dispatched one block of presence events. */
 void wsf_core_events_done(wsf_core *core, unsigned loop);
 
 /* See wsfan_chat_get_count() and wsfan_chat_members(). */
@@ -56,31 +54,31 @@ void wsf_core_count(const wsf_core *core, uint64_t chat_hash, wsfan_count *count
 void wsf_core_visit(const wsf_core *core, uint64_t chat_hash, uint64_t *cursor, uint32_t max,
                     void (*each)(void *user, const wsfan_member *member), void *user);
 
-/* A new loop is told of the peers that are known, and of those that refused us. */
+/* A new loop is told of the known peers, and of the nodes that refused this one. */
 void wsf_core_add_loop(wsf_core *core, unsigned loop);
 void wsf_core_remove_loop(wsf_core *core, unsigned loop);
 
 /* Every loop has dispatched the receipt's message. */
 void wsf_core_loops_done(wsf_core *core, wsf_receipt *receipt);
 
-/* Asks whom it concerns. Takes the request over; it comes back once, by effects->reply. */
+/* Asks the nodes that the request is for. Takes the request over; it comes back once, by effects->reply. */
 void wsf_core_request(wsf_core *core, wsf_request *request, wsf_now now);
 
-/* Every loop is through with a call; takes over the reference. The host's answer to a request that it
- * was told the token of; takes over the payload, which is from wsf_alloc(). */
+/* through: every loop has finished the call; takes over the reference. reply: the host's answer to the
+ * call with this token; takes over the payload, which is from wsf_alloc(). */
 void wsf_core_call_through(wsf_core *core, wsf_call *call);
 void wsf_core_reply(wsf_core *core, uint64_t token, void *payload, size_t size);
 
-/* Frames that come in from now on are of nodes with this identity; 0: of anybody. */
+/* Frames that come in from now on must be of nodes with this identity; 0: of any node. */
 void wsf_core_expect(wsf_core *core, uint32_t identity);
 
-/* Parts with every peer that may not be one any more. */
+/* Drops every peer whose identity may() refuses. */
 void wsf_core_expel(wsf_core *core, bool (*may)(void *user, uint32_t identity), void *user);
 
-/* A frame came by a connection. Borrowed; large messages keep a reference to it. */
+/* A frame came by a connection. The frame is borrowed; large messages keep a reference to it. */
 void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, wsf_now now);
 
-/* Somebody subscribed to a topic at our socket, or no longer does. */
+/* A node subscribed to a topic at this node's socket, or unsubscribed. */
 void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, size_t size,
                            wsf_now now);
 
@@ -91,13 +89,13 @@ void wsf_core_probed(wsf_core *core, uint64_t node, bool refused, wsf_now now);
 void wsf_core_flush(wsf_core *core, wsf_now now);
 uint64_t wsf_core_deadline(const wsf_core *core); /* UINT64_MAX: none */
 
-/* Whether it has met its peers, or waited for them long enough. Once ready it stays so. */
+/* Whether this node has met its peers, or waited for them long enough. Once ready it stays so. */
 bool wsf_core_ready(const wsf_core *core);
 
-/* The same as wsfan_node_ready() says it. */
+/* What wsfan_node_ready() returns. */
 int wsf_core_readiness(const wsf_core *core, wsf_now now);
 
-/* Begins to drain, or lets a drain end sooner. effects->drained tells when it is over. */
+/* Begins a drain, or shortens the one under way. effects->drained tells when it is over. */
 void wsf_core_drain(wsf_core *core, uint32_t ms_max, wsf_now now);
 void wsf_core_quiet(wsf_core *core);
 
@@ -107,9 +105,9 @@ void wsf_core_say_bye(wsf_core *core, wsf_now now);
 
 void wsf_core_count_drop(wsf_core *core, wsfan_drop reason, uint64_t count);
 
-/* Fills what the core knows of. */
+/* Overwrites *stats with what the core counts. */
 void wsf_core_stats(const wsf_core *core, wsfan_stats *stats);
-/* At most WSF_KNOWN_MAX. */
+/* Peers, then other subscribers; `capacity` of them. Returns how many there are, WSF_KNOWN_MAX at most. */
 size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capacity);
 
 #endif

@@ -1,17 +1,17 @@
 /* Answers for the table of endpoints: which are dialled, which rest, and when one is given up.
  *
- * An endpoint stays while a source names it, or while a peer lives behind it. So a set that becomes
- * smaller, or empty, takes no connection away from a peer; and what nobody names is not dialled for
- * ever. A named endpoint that leads to ourselves, or to a node that another connection reaches,
- * rests: it is remembered, so that naming it again does not dial it again.
+ * An endpoint stays while a source names it, or while a peer is reached by it. So a set that becomes smaller,
+ * or empty, takes no connection away from a peer; and an endpoint that no source names is not dialled for
+ * ever. A named endpoint that leads to this node, or to a node that another connection reaches, rests: it
+ * stays in the table, so that naming it again does not dial it again.
  *
- * No answer holds for ever. There may be one address in front of all nodes, whoever refused us may
- * change its mind, and a connection may be dead at one end only. So where no linked peer is heard an
- * endpoint is dialled anew at the latest after down_ms, with jitter, whether it rests or not; and where
- * one was heard when it has been silent for a while. Of two endpoints of a peer the one that the peer
- * itself tells stays, so that the other one, which may be anybody's, is among those that rest.
+ * What an endpoint leads to may change: a balancer may stand in front of all nodes, a node that refused may
+ * accept later, and a connection may be dead at one end only. So an endpoint by which no linked peer is heard
+ * is redialled within down_ms, with jitter, whether it rests or not; one by which a peer was heard, when that
+ * peer has been silent for quiet_ms(). Of two endpoints of a peer the one that the peer itself tells stays;
+ * the other may be another node's by now, and rests.
  *
- * Invariant: an endpoint rests only while its node is ourselves or has another connection. */
+ * Invariant: an endpoint rests only while its node is this one or has another connection. */
 #include "core/dialer.h"
 
 #include <assert.h>
@@ -57,7 +57,7 @@ static bool abandoned(const wsf_dialer_endpoint *connection) {
            (connection->node == 0 || connection->refused != WSFAN_REASON_NONE);
 }
 
-/* A free place; where it is urgent, also that of one which nobody names or answers at. */
+/* A free place; if there is none and it is urgent, that of the oldest abandoned endpoint. */
 static wsf_dialer_endpoint *place(wsf_core *core, bool urgent) {
     wsf_dialer_endpoint *oldest = NULL;
     for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
@@ -90,7 +90,7 @@ static bool add(wsf_core *core, const char *endpoint, uint64_t likely, uint32_t 
 
 /* --------------------------------------------------------------------------------------- naming */
 
-/* The connection that reached a node is gone or somebody else's. */
+/* No connection reaches the node any more: its resting endpoints are dialled. */
 static void wake_resting(wsf_core *core, uint64_t node) {
     for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
         wsf_dialer_endpoint *connection = &core->dialer.endpoints[i];
@@ -99,11 +99,10 @@ static void wake_resting(wsf_core *core, uint64_t node) {
     }
 }
 
-/* It is not named any more. */
+/* No source names the endpoint any more. */
 static void let_go(wsf_core *core, wsf_dialer_endpoint *connection) {
     bool peer = connection->node != 0 && wsf_peer_find(core, connection->node) != NULL;
-    /* Resting, or a node that may not be our peer. Where nobody has answered yet somebody may be
-     * about to: wsf_dialer_tick() gives up. */
+    /* A connection to a peer stays, and one without any answer yet: wsf_dialer_tick() gives that up. */
     if (connection->dialled && (connection->node == 0 || peer))
         return;
     bool reached = connection->dialled;
@@ -163,7 +162,7 @@ bool wsf_dialer_connected(const wsf_core *core, uint64_t node) {
     return false;
 }
 
-/* It leads where another connection leads, or to ourselves. */
+/* The endpoint leads to this node, or where another connection leads. */
 static void rest(wsf_core *core, wsf_dialer_endpoint *connection, uint64_t node) {
     if (connection->named == 0) {
         forget(core, connection);
@@ -196,8 +195,8 @@ void wsf_dialer_identify(wsf_core *core, uint32_t number, uint64_t node, wsf_now
     if (node == core->config.node) {
         rest(core, connection, node);
     } else {
-        /* One connection to a node is enough; two would bring every frame twice. Of a peer that was
-         * down, the one that brought a frame is the one that works. */
+        /* Two connections to a node would bring every frame twice. Of a peer that was down, this one
+         * works. */
         bool better = is_own_word(peer, connection) ||
                       (peer != NULL && peer->state == WSFAN_PEER_DOWN);
         connection->node = node;
@@ -269,9 +268,9 @@ void wsf_dialer_release(wsf_core *core, uint64_t node) {
 
 /* ------------------------------------------------------------------------------------- refusals */
 
-enum { REFUSAL_TIMES = 3 }; /* down_ms: two answers in a row may be lost */
+enum { REFUSAL_TIMES = 3 }; /* times down_ms: two refusals in a row may be lost */
 
-/* The node, or with 0 any peer. */
+/* Whether the node is a live peer; 0: whether any is. */
 static bool lives(const wsf_core *core, uint64_t node) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         const wsf_peer *peer = &core->peers[i];
@@ -310,10 +309,10 @@ bool wsf_dialer_refused(const wsf_core *core, wsf_now now) {
 
 /* ----------------------------------------------------------------------------------------- time */
 
-/* At the latest after down_ms, with the time that an answer takes. What is dialled has most of that time: a
- * handshake, trials of keys and two hellos. What rests does not: nodes behind one address that a balancer gives to
- * each in turn would get to themselves for ever if they dialled in turn, too; times that differ much change who
- * is next. Whoever has no peer is in a hurry. */
+/* Time until an endpoint is redialled: down_ms at most, with the time for an answer. A dialled one has
+ * most of that, 3/4 to 15/16, for a handshake, trials of keys and two hellos. A resting one has 1/8 to
+ * 15/16: behind a balancer that serves its nodes in turn, nodes that also redial in turn would reach
+ * themselves for ever; times that differ much change the order. A node without a live peer halves these. */
 static uint64_t jittered_ms(wsf_core *core, bool dialled) {
     uint64_t ms = core->config.down_ms;
     if (dialled)

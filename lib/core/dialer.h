@@ -1,4 +1,4 @@
-/* Which endpoints this node is connected to, and on whose word. */
+/* Which endpoints this node dials, and which sources name them. */
 #ifndef WSF_CORE_DIALER_H
 #define WSF_CORE_DIALER_H
 
@@ -8,40 +8,40 @@
 void wsf_dialer_name(wsf_core *core, unsigned source, const char *const *endpoints, size_t count,
                      wsf_now now);
 
-/* A node lives at an endpoint. One that is not known yet is dialled; at one that is, and where no
- * live peer answers, that node is looked for. own_word: the node has just introduced itself; else
- * somebody else told of it, who is not believed without end. False: there is no place for it. */
+/* A node is said to live at an endpoint. A new endpoint is dialled; at a known one where no peer is up,
+ * the node's key is tried. own_word: the node has just introduced itself; else a peer tells of it, and
+ * such endpoints are bounded by WSF_GOSSIP_MAX. False: there is no place for it. */
 bool wsf_dialer_gossip(wsf_core *core, const char *endpoint, uint64_t node, bool own_word,
                        wsf_now now);
 
-/* Whether a connection carries what this node says. */
+/* Whether the node's frames come by some connection. */
 bool wsf_dialer_connected(const wsf_core *core, uint64_t node);
 
 /* Notes which node answered at a connection. */
 void wsf_dialer_identify(wsf_core *core, uint32_t connection, uint64_t node, wsf_now now);
 
-/* A link with a peer is established, and with it known where the peer itself says that it is. */
+/* A link is established, so the endpoint is known that the peer itself tells. */
 void wsf_dialer_linked(wsf_core *core, const wsf_peer *peer, wsf_now now);
 
-/* Its connection to us has ended: perhaps it has too, and another is where it was. */
+/* The node's connection to this one has ended: another node may be at its endpoints by now. */
 void wsf_dialer_doubt(wsf_core *core, uint64_t node);
 
 /* Dials a node again, at every endpoint that is known to lead to it. */
 void wsf_dialer_again(wsf_core *core, uint64_t node);
 
-/* The node is no peer any more: somebody else may answer at its endpoints, or nobody. */
+/* The node is no peer any more: another node may answer at its endpoints, or none. */
 void wsf_dialer_release(wsf_core *core, uint64_t node);
 
-/* Whether this node is in no mesh: no peer lives, and a node that it dials has refused it lately. Refusals of
- * old may be out of date; who refuses is asked again. */
+/* Whether this node is in no mesh: no peer lives, and a node that it dials has refused it lately. Older
+ * refusals do not count: a node that refuses is asked again, and refuses again. */
 bool wsf_dialer_refused(const wsf_core *core, wsf_now now);
 
-/* Nodes that have refused this one lately and that neither joins nor messages reach, each once; at most WSF_PEERS_MAX.
- * Nodes of another cluster or version are among them only where no peer lives. */
+/* Nodes that have refused this one lately, which neither joins nor messages reach, each once;
+ * WSF_PEERS_MAX at most. Nodes of another cluster or version count only while no peer lives. */
 uint32_t wsf_dialer_refusers(const wsf_core *core, wsf_now now, uint64_t nodes[WSF_PEERS_MAX]);
 
-/* Gives up connections that no source names and behind which nobody answers, and dials anew where no
- * peer has been heard for a while. Deadlines move by overslept_ms. */
+/* Gives up endpoints that no source names and where no node answers, and redials where no peer has been
+ * heard for a while. Deadlines move by overslept_ms. */
 void wsf_dialer_tick(wsf_core *core, uint64_t overslept_ms, wsf_now now);
 uint64_t wsf_dialer_deadline(const wsf_core *core);
 

@@ -3,13 +3,13 @@
 
 #include "core/dialer.h"
 
-/* What a peer tells of another one is a reason to dial it, no more. */
+/* A peer's word is a reason to dial the node that it tells of, no more. */
 static void take_one(wsf_core *core, const wsf_known_peer *known, wsf_now now) {
     if (known->node == core->config.node || wsf_peer_find(core, known->node) != NULL)
         return;
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     wsf_copy_text(endpoint, sizeof endpoint, known->endpoint);
-    /* Without a place for it now, the peer tells of it again. */
+    /* If the table is full, the peer tells of it again. */
     (void)wsf_dialer_gossip(core, endpoint, known->node, false, now);
 }
 
@@ -59,7 +59,7 @@ static void link(wsf_core *core, wsf_peer *peer) {
     peer->gossip.told = (wsf_peers){ 0 };
 }
 
-/* Two peers that have forgotten each other, and nobody else has, learn of each other by this. */
+/* Peers are told all again from time to time: two nodes that have forgotten only each other meet again. */
 static void tick(wsf_core *core, wsf_now now) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         wsf_peer *peer = &core->peers[i];

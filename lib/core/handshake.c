@@ -1,13 +1,13 @@
-/* Answers for who is a peer and whether it lives. Identity is the node id; endpoints are hints.
+/* Answers for which nodes are peers and whether they live. Identity is the node id; endpoints are hints.
  *
- * A node connects its SUB to a peer's XPUB and subscribes to its own inbox and to an introduction.
- * The peer reads both, connects back, and each says HELLO into the other's inbox until that is
- * acknowledged. Only then is the link established and anything else counted.
+ * A node connects its SUB to a peer's XPUB and subscribes to its own inbox and to an introduction. The peer
+ * reads both, connects back, and each says HELLO into the other's inbox until that is acknowledged. Only then
+ * is the link established and anything else counted.
  *
- * Each side numbers a stream of its own, which has an epoch. A link is a pair of them: established
- * when the peer's hello has named its epoch and the peer, of that epoch, has acknowledged ours. A
- * peer with a new epoch has forgotten the link. We take a new one too, if it could have received
- * anything of the old; otherwise two nodes that meet would go on renewing for ever. */
+ * Each side numbers a stream of its own, which has an epoch. A link is a pair of them: established when
+ * the peer's hello has named its epoch and the peer, of that epoch, has acknowledged ours. A peer with a
+ * new epoch has forgotten the link. This node then takes a new epoch too, but only if the peer could have
+ * received a frame of the old one: otherwise two nodes that meet would go on renewing for ever. */
 #include "core/handshake.h"
 
 #include <assert.h>
@@ -53,7 +53,7 @@ void wsf_handshake_tell_loop(wsf_core *core, unsigned loop) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         const wsf_peer *peer = &core->peers[i];
         if (peer->node == 0 || !peer->linked || peer->state == 0)
-            continue; /* of a link that works in one direction so far there is nothing to tell */
+            continue; /* the host was told nothing before the link was established */
         wsfan_peer known = { peer->node, peer->name, peer->endpoint, peer->state, peer->reason };
         core->effects.peer(core->effects.user, bit, &known);
     }
@@ -83,8 +83,8 @@ static unsigned count_peers(const wsf_core *core, uint32_t identity) {
     return count;
 }
 
-/* Nobody takes all the room with one key: of the key with the most peers one makes way for a key with
- * fewer, the one that has no link rather than one that has. */
+/* One key must not fill the table: a peer of the key with the most peers makes way for a node whose key
+ * has fewer, a peer without a link before one with a link. */
 static wsf_peer *crowding_peer(wsf_core *core, uint32_t identity) {
     wsf_peer *found = NULL;
     unsigned most = count_peers(core, identity) + 1;
@@ -99,7 +99,7 @@ static wsf_peer *crowding_peer(wsf_core *core, uint32_t identity) {
     return found;
 }
 
-/* Room for one more; of those that are down, the one that has been so longest makes way. */
+/* A free place; if there is none, that of the peer that has been down for longest, or of a crowding one. */
 static wsf_peer *free_peer(wsf_core *core, uint64_t node) {
     wsf_peer *oldest = NULL;
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
@@ -116,10 +116,10 @@ static wsf_peer *free_peer(wsf_core *core, uint64_t node) {
     return oldest;
 }
 
-/* A new link owes a gap of unknown size if there was an earlier one that this node has given up and of
- * which nothing but the node's id is left. Ids are noted in a ring. Once an older one was overwritten,
- * anybody may be meant; so each node says in its hello whether it may have met the receiver, and a gap is
- * told only where both say so. A node that has just started has met nobody, and knows that. */
+/* A new link owes a gap of unknown size if an earlier one was given up, of which nothing but the node's id
+ * is left, in a ring. Once the ring has overwritten an id, this node may have met any node. So each node
+ * says in its hello whether it may have met the receiver, and a gap is told only if both say so: a node
+ * that has just started knows that it has met none. */
 
 static bool is_noted(const wsf_core *core, uint64_t node) {
     for (unsigned i = 0; i < WSF_FORGOTTEN_MAX; i++)
@@ -133,7 +133,7 @@ static void note_forgotten(wsf_core *core, uint64_t node) {
         core->handshake.forgotten[core->handshake.forgotten_count++ % WSF_FORGOTTEN_MAX] = node;
 }
 
-/* Before the link that there may be now. False: for sure not. */
+/* Whether there may have been a link with the node before the present one. False: certainly not. */
 static bool may_have_met(const wsf_core *core, uint64_t node) {
     return core->handshake.forgotten_count > WSF_FORGOTTEN_MAX || is_noted(core, node);
 }
@@ -147,7 +147,7 @@ static void refuse(wsf_core *core, uint64_t node, const char *name, const char *
 static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, wsf_now now) {
     wsf_peer *peer = free_peer(core, node);
     if (peer == NULL) {
-        refuse(core, node, "", endpoint, WSFAN_REASON_LIMIT); /* it will ask again */
+        refuse(core, node, "", endpoint, WSFAN_REASON_LIMIT); /* the node will ask again */
         return NULL;
     }
     memset(peer, 0, sizeof *peer);
@@ -159,7 +159,7 @@ static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, w
     peer->reachable = find_subscriber(core, node) != NULL;
     wsf_copy_text(peer->endpoint, sizeof peer->endpoint, wsfan_string(endpoint));
     wsf_link_init(&peer->link, &core->config.link, ++core->epoch, wsf_peer_index(core, peer));
-    for (unsigned i = 0; i < WSF_PEERS_MAX; i++) /* a new bearer of this number */
+    for (unsigned i = 0; i < WSF_PEERS_MAX; i++) /* the number has another peer now */
         wsf_peers_remove(&core->peers[i].gossip.told, wsf_peer_index(core, peer));
     tell_down(core, peer, false);
     return peer;
@@ -180,7 +180,7 @@ static void unlink_peer(wsf_core *core, wsf_peer *peer) {
 void wsf_handshake_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
     bool was_known = peer->linked || peer->state != 0;
     unlink_peer(core, peer);
-    if (was_known && reason != WSFAN_REASON_BYE) /* it may live, and be back */
+    if (was_known && reason != WSFAN_REASON_BYE) /* the node may live, and be back */
         note_forgotten(core, peer->node);
     if (was_known)
         set_state(core, peer, WSFAN_PEER_DOWN, reason);
@@ -238,7 +238,7 @@ static wsfan_reason judge(const wsf_core *core, uint32_t protocol_min, uint32_t 
     return WSFAN_REASON_NONE;
 }
 
-/* Where nodes have keys, half of the room is the most for one of them. */
+/* Where nodes have keys, one key takes half of the table at most. */
 static bool may_note_subscriber(const wsf_core *core, uint64_t node) {
     unsigned count = 0;
     for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX && core->config.authenticated; i++)
@@ -253,7 +253,7 @@ void wsf_handshake_subscriber(wsf_core *core, uint64_t node, bool subscribed, ws
     if (subscribed) {
         if (subscriber == NULL && may_note_subscriber(core, node))
             subscriber = find_subscriber(core, 0);
-        if (subscriber == NULL) { /* it will subscribe again */
+        if (subscriber == NULL) { /* the node will subscribe again */
             wsf_count_drop(core, WSFAN_DROP_STRANGER, 1);
             refuse(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
                    WSFAN_REASON_LIMIT);
@@ -263,8 +263,7 @@ void wsf_handshake_subscriber(wsf_core *core, uint64_t node, bool subscribed, ws
         subscriber->count++;
         if (peer == NULL)
             return;
-        /* A new connection: what the old one still held is gone. A heartbeat shows the peer what is
-         * missing, at once. */
+        /* A new connection: frames in the old one are lost. A heartbeat at once shows the peer which. */
         peer->reachable = true;
         peer->ack_ms = 0;
         if (!peer->handshake.acked)
@@ -280,7 +279,7 @@ void wsf_handshake_subscriber(wsf_core *core, uint64_t node, bool subscribed, ws
     }
 }
 
-/* Whoever dials us has our id: ourselves, or a copy of us. The answer tells by which connection. */
+/* The node that dials has our id: it is this node, or a copy. The answer shows by which connection. */
 static void answer_own_id(wsf_core *core, const wsf_introduction *introduction) {
     if (strcmp(introduction->endpoint, core->endpoint) == 0)
         wsf_handshake_send_number(core, core->config.node, 0, WSF_HELLO_ACK, 0);
@@ -295,7 +294,7 @@ void wsf_handshake_own_id(wsf_core *core, uint32_t connection) {
     while ((more = wsf_reader_next(core->reader, &entry)) != 0)
         if (more == 1 && entry.type == WSF_REFUSE)
             reason = WSFAN_REASON_ID;
-    if (!core->dialer.endpoints[connection].self_told) /* it is dialled again and again */
+    if (!core->dialer.endpoints[connection].self_told) /* redials come here again */
         tell_host(core, core->config.node, "", core->dialer.endpoints[connection].endpoint,
                   WSFAN_PEER_REFUSED, reason);
     core->dialer.endpoints[connection].self_told = true;
@@ -338,7 +337,7 @@ static wsf_buffer *loose_frame(wsf_core *core, uint64_t receiver, uint64_t epoch
                                wsf_writer *writer, size_t size) {
     wsf_buffer *frame = wsf_buffer_new((uint32_t)(WSF_FRAME_HEAD_BOUND + size));
     if (frame == NULL)
-        return NULL; /* these frames are repeated until they are answered */
+        return NULL; /* such frames are repeated until they are answered */
     *writer = (wsf_writer){ frame->data, frame->capacity, 0 };
     /* Every version reads the hello of every version. */
     wsf_frame_head head = { .version = core->config.protocol_max,
@@ -388,11 +387,10 @@ void wsf_handshake_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now) {
     send_loose(core, frame, &writer);
 }
 
-/* The same name again, which a node with another key never gets from one that lives: a peer that is
- * not up any more makes way, as it does for its own restart; of two that live the newer incarnation
- * wins. Wall clocks jump, so its number alone says little. */
-static bool name_is_free(wsf_core *core, uint64_t sender, const wsf_hello *hello,
-                         const char *name) {
+/* Gives `name` to the sender. A peer that has the name and is not up is dropped, as for its own restart; one
+ * that is up only for a newer incarnation with the same key. False: this node or a peer keeps the name.
+ * Incarnations are wall clock times, which jump, so alone they say little. */
+static bool claim_name(wsf_core *core, uint64_t sender, const wsf_hello *hello, const char *name) {
     if (strcmp(name, core->name) == 0)
         return false;
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
@@ -410,8 +408,8 @@ static bool name_is_free(wsf_core *core, uint64_t sender, const wsf_hello *hello
     return true;
 }
 
-/* The link is given up, here or there. in_epoch: the peer's new stream; 0: it has none yet. */
-static void begin_anew(wsf_core *core, wsf_peer *peer, uint64_t in_epoch) {
+/* Gives the link up, for a new one. in_epoch: of the peer's new stream; 0: it has none yet. */
+static void renew_link(wsf_core *core, wsf_peer *peer, uint64_t in_epoch) {
     unlink_peer(core, peer);
     if (peer->state == WSFAN_PEER_UP)
         set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
@@ -423,13 +421,13 @@ static void begin_anew(wsf_core *core, wsf_peer *peer, uint64_t in_epoch) {
     peer->handshake.acked = false;
     peer->ack_ms = UINT64_MAX;
     peer->nack_interval_ms = WSF_NACK_INTERVAL_MS;
-    /* What it publishes until there is a link again is not for us. */
+    /* What the peer publishes before the next link is not sent to this node. */
     peer->forgotten = peer->forgotten || peer->stats.links > 0;
 }
 
 uint64_t wsf_handshake_cut(wsf_core *core, wsf_peer *peer) {
     uint64_t dropped = wsf_link_drop_queue(&peer->link);
-    begin_anew(core, peer, 0);
+    renew_link(core, peer, 0);
     peer->handshake.received = false;
     set_state(core, peer, WSFAN_PEER_DOWN, WSFAN_REASON_SLOW);
     return dropped;
@@ -446,7 +444,7 @@ void wsf_handshake_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello
     if (reason == WSFAN_REASON_NONE && peer != NULL && peer->handshake.received &&
         (peer->handshake.incarnation != hello->incarnation || strcmp(peer->name, name) != 0))
         reason = WSFAN_REASON_ID;
-    if (reason == WSFAN_REASON_NONE && !name_is_free(core, sender, hello, name))
+    if (reason == WSFAN_REASON_NONE && !claim_name(core, sender, hello, name))
         reason = WSFAN_REASON_NAME;
     if (reason != WSFAN_REASON_NONE) {
         if (peer != NULL && !peer->linked && reason != WSFAN_REASON_ID)
@@ -458,10 +456,10 @@ void wsf_handshake_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello
         return;
 
     if (hello->epoch < peer->link.in_epoch)
-        return; /* an old one, late or twice */
+        return; /* of an earlier stream: late */
     if (hello->epoch != peer->link.in_epoch)
-        begin_anew(core, peer, hello->epoch);
-    if (peer->stats.links == 0) /* else begin_anew() has seen to it */
+        renew_link(core, peer, hello->epoch);
+    if (peer->stats.links == 0) /* else renew_link() has set it */
         peer->forgotten = hello->met && may_have_met(core, sender);
     peer->handshake.received = true;
     peer->handshake.incarnation = hello->incarnation;
@@ -487,9 +485,9 @@ void wsf_handshake_hello_ack(wsf_core *core, wsf_peer *peer, const wsf_frame_hea
 void wsf_handshake_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t reason,
                            wsf_now now) {
     if (peer != NULL && peer->linked)
-        return; /* an old answer; if not, the peer is silent otherwise, and will be down */
+        return; /* a late refusal; a peer that does refuse falls silent, and goes down */
     wsfan_reason known = reason <= WSFAN_REASON_KEY ? (wsfan_reason)reason : WSFAN_REASON_NONE;
-    bool told = false; /* it is asked again and again */
+    bool told = false; /* redials are refused again: the host is told once */
     for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
         wsf_dialer_endpoint *connection = &core->dialer.endpoints[i];
         if (!connection->used || connection->node != node)
@@ -503,12 +501,12 @@ void wsf_handshake_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64
         tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
                   WSFAN_PEER_REFUSED, known);
     if (peer != NULL && known == WSFAN_REASON_LIMIT)
-        wsf_handshake_drop(core, peer, WSFAN_REASON_LIMIT); /* until we introduce ourselves again */
+        wsf_handshake_drop(core, peer, WSFAN_REASON_LIMIT); /* until our next introduction */
 }
 
 /* ------------------------------------------------------------------------------------ liveness */
 
-/* How long nothing may be heard of a peer: one that never had a link is soon given up. */
+/* How long a peer is kept that is not heard; one that never had a link is soon given up. */
 static uint64_t keep_ms(const wsf_core *core, const wsf_peer *peer) {
     return peer->state != 0 ? core->config.forget_ms : core->config.down_ms;
 }
@@ -525,7 +523,7 @@ static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
         wsf_handshake_drop(core, peer, WSFAN_REASON_TIMEOUT);
         return;
     }
-    bool known = peer->state != 0; /* it had a link, perhaps has none just now */
+    bool known = peer->state != 0; /* it had a link, if it has none now */
     if (known && quiet_ms >= core->config.down_ms) {
         if (peer->state != WSFAN_PEER_DOWN)
             wsf_handshake_down(core, peer, WSFAN_REASON_TIMEOUT);
@@ -538,8 +536,7 @@ static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
 }
 
 void wsf_handshake_tick(wsf_core *core, wsf_now now) {
-    /* We ask to be run once a heartbeat. Where that was missed nobody could be heard, and the
-     * deadlines move. */
+    /* A tick is due once a heartbeat. A node that slept longer could hear no peer: deadlines move. */
     uint64_t slept_ms = now.ms - core->last_ms;
     uint64_t heartbeat_ms = core->config.heartbeat_ms;
     uint64_t overslept_ms = slept_ms >= 2 * heartbeat_ms ? slept_ms - heartbeat_ms : 0;

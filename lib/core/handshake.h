@@ -9,46 +9,45 @@ wsf_peer *wsf_handshake_find(wsf_core *core, uint64_t node);
 void wsf_handshake_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_now now);
 void wsf_handshake_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now);
 
-/* A node that we do not know and that does not introduce itself sent a frame. */
+/* A frame came from a node that is no peer and did not introduce itself. */
 void wsf_handshake_unknown(wsf_core *core, uint32_t connection, uint64_t node, wsf_now now);
 
-/* Entries of frames that are not part of the stream. peer may be NULL for the first hello. */
+/* Entries of frames without a number. peer may be NULL. */
 void wsf_handshake_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello, wsf_now now);
 void wsf_handshake_hello_ack(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
                              uint64_t epoch, wsf_now now);
 void wsf_handshake_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64_t reason,
                            wsf_now now);
 
-/* A frame with our own id: from ourselves, or from a node that has the same. */
+/* A frame with this node's own id: from itself, or from a node that has the same. */
 void wsf_handshake_own_id(wsf_core *core, uint32_t connection);
 
-/* Tells a new loop what the others were told before. */
+/* Tells a new loop of peers and refusals what the other loops were told before. */
 void wsf_handshake_tell_loop(wsf_core *core, unsigned loop);
 
-/* It lives: something valid came from it. */
+/* A valid frame came from the peer: it lives. */
 void wsf_handshake_heard(wsf_core *core, wsf_peer *peer, wsf_now now);
 
-/* Sends a frame that is not part of the stream, with one hello or one number in it. */
+/* Sends a frame without a number, with one hello or one number in it. */
 void wsf_handshake_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now);
-/* epoch is that of our stream to it; 0: none. */
+/* epoch: of our stream to the node; 0: none. */
 void wsf_handshake_send_number(wsf_core *core, uint64_t node, uint64_t epoch, wsf_entry_type type,
                                uint64_t number);
 
 /* Ends a peer for good and tells the host. */
 void wsf_handshake_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason);
 
-/* Takes a peer for down; what is heard of it takes that back. */
+/* Takes a peer for down; the next frame of the peer undoes that. */
 void wsf_handshake_down(wsf_core *core, wsf_peer *peer, wsfan_reason reason);
 
-/* Gives a peer's link up because it is too slow: it is down until its next hello. Returns how many
- * queued messages were dropped; all that is missing is counted in its link and told then. */
+/* Gives a peer's link up because the peer is too slow: it is down until its next hello. Returns how many
+ * queued messages were dropped; all lost messages are counted in the link, and told then. */
 uint64_t wsf_handshake_cut(wsf_core *core, wsf_peer *peer);
 
-/* Parts with every peer whose key may() refuses. */
+/* Drops every peer and subscriber whose key may() refuses. */
 void wsf_handshake_expel(wsf_core *core, bool (*may)(void *user, uint32_t identity), void *user);
 
-/* Moves the liveness of every peer to `now`, says hello again where it is due, gives up on
- * connections behind which nobody answers. */
+/* Judges the liveness of every peer, repeats hellos that are due, and runs wsf_dialer_tick(). */
 void wsf_handshake_tick(wsf_core *core, wsf_now now);
 uint64_t wsf_handshake_deadline(const wsf_core *core);
 

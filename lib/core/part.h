@@ -1,19 +1,20 @@
-/* What puts entries into the stream to a peer, and takes them out of a peer's. A new kind of entry is a file
- * with such a row, its codec in wire/, and the row's place in the table of core.c: see lib/README.md. */
+/* A part of the core writes entries of some types into the stream to each peer, and takes those of a peer's.
+ * A new kind of entry is a file with such a row, its codec in wire/, and its place in PARTS: see
+ * lib/README.md. */
 #ifndef WSF_CORE_PART_H
 #define WSF_CORE_PART_H
 
 #include "base/limits.h"
 #include "core/state.h"
 
-/* In one frame, so that messages have a share of it; the next frame tells the rest. */
+/* Hashes in one frame, 16 KiB, so that messages have a share of it; the next frame tells the rest. */
 enum { WSF_BATCH_HASHES_COUNT_MAX = WSF_SIZE(2048, 3) };
 
-/* Each slice is of the part that it is named after, and holds from its plan() to its commit(). */
+/* The next numbered frame to a peer. A slice belongs to the part of its name, from plan() to commit(). */
 struct wsf_batch {
-    uint32_t parts; /* bits of those that have something to say */
-    size_t bound;   /* of the frame's size */
-    bool bye;       /* it ends with that */
+    uint32_t parts; /* bits of the parts that will write */
+    size_t bound;   /* of the frame's size, in bytes */
+    bool bye;       /* a BYE ends the frame */
 
     struct {
         uint64_t lost;
@@ -22,7 +23,7 @@ struct wsf_batch {
     } gaps;
 
     struct {
-        uint64_t log_serial; /* as of this frame */
+        uint64_t log_serial; /* with this frame the peer is told the log up to here */
         uint32_t snapshot_cursor;
         uint32_t flags;
         bool with_serial;
@@ -33,7 +34,7 @@ struct wsf_batch {
     } subscription;
 
     struct {
-        uint32_t rows_taken; /* of the peer's queue, with those that are nothing any more */
+        uint32_t rows_taken; /* from the front of the peer's queue, void ones included */
         uint32_t rows_count;
         wsf_presence_row rows[WSF_PRESENCE_ROWS_MAX];
     } presence;
@@ -45,57 +46,58 @@ struct wsf_batch {
     } gossip;
 
     struct {
-        uint32_t count; /* from the front of what waits to be asked and answered */
+        uint32_t count; /* entries from the front of link.talk */
     } rpc;
 
     struct {
-        uint32_t count; /* from the front of the queue */
-        bool receipts;  /* one of them has one */
+        uint32_t count; /* messages from the front of link.queue */
+        bool receipts;  /* a message among them has a receipt */
         uint64_t payload_bytes;
-        wsfan_message *apart; /* the last of them, if the second part is its payload; or NULL */
+        wsfan_message *apart; /* the last message, if its payload is the second part; or NULL */
     } messages;
 };
 
 struct wsf_part {
-    /* Numbered entries of these types, as bits, in the order of the stream. False: the peer has parted. */
+    /* take() gets numbered entries of these types (bits), in stream order. False: the peer was dropped. */
     uint32_t types;
     bool (*take)(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,
                  wsf_now now);
 
-    /* Entries without a number, of the peer's present stream. */
+    /* take_loose() gets the loose entries (those of frames without a number) of the peer's present stream. */
     uint32_t loose_types;
     void (*take_loose)(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_now now);
 
-    /* What of this part the next numbered frame to a peer will hold: plan() adds its size to batch->bound, and
-     * says whether there is anything. Where the frame is made, write() and then commit() follow, and nothing
-     * has changed in between. Only as long as no more than the window and so many bytes are under way. */
+    /* plan() notes in its slice what the next numbered frame to a peer will hold, adds its size to
+     * batch->bound, and says whether there is anything. If the frame is made, write() and commit() follow,
+     * with no other input between. No plan() while more than the window and reserve_bytes are
+     * unacknowledged. */
     uint32_t reserve_bytes;
     bool (*plan)(wsf_core *core, wsf_peer *peer, wsf_batch *batch);
     void (*write)(const wsf_core *core, const wsf_peer *peer, const wsf_batch *batch,
                   wsf_writer *writer);
     void (*commit)(wsf_core *core, wsf_peer *peer, const wsf_batch *batch);
 
-    /* By this entry, without a number, a peer wants to be told everything again, which restart() sees to. 0: there
-     * is none, and no entry has that type. */
+    /* A loose entry of this type asks for everything again, for which restart() prepares. 0: none. */
     wsf_entry_type resync;
     void (*restart)(wsf_core *core, wsf_peer *peer);
 
-    /* What a heartbeat says besides, and whether it is due for that. */
+    /* Whether the part needs a heartbeat now; and what the part adds to every heartbeat. */
     bool (*heartbeat_due)(const wsf_core *core, const wsf_peer *peer);
     void (*write_heartbeat)(wsf_core *core, wsf_peer *peer, wsf_writer *writer);
 
-    /* A link with the peer begins: it was told nothing. It is given up. */
+    /* link(): a link with the peer begins, on which it was told nothing. unlink(): the link is given up. */
     void (*link)(wsf_core *core, wsf_peer *peer);
     void (*unlink)(wsf_core *core, wsf_peer *peer);
 
-    /* The peer is down, or is not any more. */
+    /* The peer is down, or no longer down. */
     void (*down)(wsf_core *core, const wsf_peer *peer, bool down);
 
     void (*tick)(wsf_core *core, wsf_now now);
     uint64_t (*deadline)(const wsf_core *core); /* UINT64_MAX: none */
 };
 
-/* Values of reserve_bytes: of what the protocol cannot do without; of a part that looks at the window itself. */
+/* Values of reserve_bytes: CONTROL lets what the protocol cannot do without exceed the window, by one
+ * frame; a part with ANYWAY looks at the window itself (wsf_batch_add()). */
 enum { WSF_PART_CONTROL = 128 * 1024, WSF_PART_ANYWAY = INT32_MAX };
 
 static inline uint32_t wsf_part_type(wsf_entry_type type) {

@@ -1,13 +1,13 @@
-/* Answers for when a peer's address is asked for a connection, and what a refusal means.
+/* Answers for when a peer's address is probed by a TCP connection, and for what a refusal means.
  *
- * Where a process is killed its host ends its connections, so that the peer does not subscribe to us any
- * more, and refuses new ones. A process that is frozen, or cut off, takes them or does not answer. A
- * refusal alone proves little: a firewall refuses, and so does an address between two lives of a process.
- * So it counts only of a peer that gives reason for doubt, twice in a row, with nothing heard in between;
- * and it makes the peer no more than down, which a frame takes back. */
+ * When a process is killed, its host closes its connections, so that the peer no longer subscribes here,
+ * and refuses new ones. The host of a frozen process accepts them; a host that is cut off does not answer.
+ * One refusal proves little: a firewall refuses, and so does an address while a process restarts. So
+ * refusals count only for a peer in doubt, twice in a row with nothing heard in between; and they make the
+ * peer no more than down, which a frame undoes. */
 #include "core/probe.h"
 
-enum { REFUSALS = 2, AGAIN_MS = 100 };
+enum { REFUSALS = 2, AGAIN_MS = 100 }; /* in a row; ms until the second probe */
 
 static uint64_t doubt_ms(const wsf_core *core, const wsf_peer *peer) {
     if (peer->state == 0 || peer->state == WSFAN_PEER_DOWN)
@@ -15,7 +15,7 @@ static uint64_t doubt_ms(const wsf_core *core, const wsf_peer *peer) {
     return peer->reachable ? peer->heard_ms + 2 * (uint64_t)core->config.heartbeat_ms : 0;
 }
 
-/* Where it was heard; a peer is not always reached where it says. */
+/* The endpoint by which the peer was heard; the one that it tells may not lead to it. */
 static const char *endpoint_of(const wsf_core *core, const wsf_peer *peer) {
     for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
         if (core->dialer.endpoints[i].dialled && core->dialer.endpoints[i].node == peer->node)

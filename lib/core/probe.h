@@ -4,11 +4,11 @@
 
 #include "core/state.h"
 
-/* Asks for a connection to the peer where it is due. */
+/* Probes the peer if that is due. */
 void wsf_probe_tick(wsf_core *core, wsf_peer *peer, wsf_now now);
 uint64_t wsf_probe_deadline(const wsf_core *core, const wsf_peer *peer);
 
-/* What came of it. True: the process has ended. */
+/* Takes the result of a probe. True: the process has ended. */
 bool wsf_probe_answer(const wsf_core *core, wsf_peer *peer, bool refused, wsf_now now);
 
 #endif

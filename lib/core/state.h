@@ -10,27 +10,27 @@
 
 /* Tables, and what is promised when one is full. */
 enum {
-    /* Named endpoints over it are counted (endpoints_surplus) and not dialled before they are named again.
-     * A node that introduces itself and finds no place is refused with WSFAN_REASON_LIMIT, as above. */
+    /* Endpoints. Named ones over it are counted (endpoints_surplus) and not dialled before they are named
+     * again. A node that introduces itself and finds no place is refused with WSFAN_REASON_LIMIT. */
     WSF_CONNECTIONS_MAX = 256,
     /* A node whose subscription finds no place is refused with WSFAN_REASON_LIMIT and subscribes again. */
     WSF_SUBSCRIBERS_MAX = WSF_SIZE(256, 10),
-    /* Connections that only peers told of and where nobody answers. What peers tell beyond is passed over: they
-     * tell it again within forget_ms / 4, and a node that lives introduces itself. */
+    /* Endpoints that only peers told of and where no node answers. Further ones are ignored: peers tell of
+     * them again within forget_ms / 4, and a live node introduces itself. */
     WSF_GOSSIP_MAX = WSF_SIZE(64, 4),
-    /* Nodes whose links were given up. Over it the oldest goes, and this node cannot say any more of anybody
-     * that they have not met: see may_have_met() in handshake.c. A gap is told all the same. */
+    /* Nodes whose links were given up. Over it the oldest goes, and may_have_met() in handshake.c must be
+     * true of every node. Gaps are told all the same. */
     WSF_FORGOTTEN_MAX = WSF_SIZE(64, 3)
 };
 
 enum {
-    WSF_ACK_DELAY_MS = 10,
-    WSF_NACK_INTERVAL_MS = 50, /* doubles while nothing comes of it */
+    WSF_ACK_DELAY_MS = 10,     /* one acknowledgement for many frames */
+    WSF_NACK_INTERVAL_MS = 50, /* doubles while no missing frame comes */
     WSF_NACK_INTERVAL_MS_MAX = 1000,
-    WSF_REPAIR_INTERVAL_MS = 25, /* nobody who keeps to the protocol asks so often */
-    WSF_ANEW_INTERVAL_MS = 250,  /* the same, for everything from the start */
+    WSF_REPAIR_INTERVAL_MS = 25, /* nacks that come sooner are ignored; a correct peer sends none */
+    WSF_ANEW_INTERVAL_MS = 250,  /* least time between two RESYNCs, sent or followed */
     WSF_HELLO_INTERVAL_MS = 250,
-    WSF_STALL_MS = 250 /* a peer that acknowledges nothing for so long holds nobody up */
+    WSF_STALL_MS = 250 /* publishing does not wait for a peer that is so long without progress */
 };
 
 typedef struct wsf_core wsf_core;
@@ -40,94 +40,94 @@ typedef struct wsf_part wsf_part;
 typedef enum {
     WSF_DRAIN_NONE,
     WSF_DRAIN_SHED,  /* sessions are asked to go */
-    WSF_DRAIN_LAST,  /* what was accepted for publishing is still to come */
-    WSF_DRAIN_QUIET, /* the peers are to acknowledge everything */
+    WSF_DRAIN_LAST,  /* messages that were accepted are still to be sent */
+    WSF_DRAIN_QUIET, /* until the peers have acknowledged everything */
     WSF_DRAIN_DONE
 } wsf_drain_phase;
 
-/* A peer. Each slice is written by the file that it is named after. Two exceptions: handshake.c takes a peer that has
- * made way out of what others were told (gossip), and the join barrier, in core.c and receiver.c, keeps
- * subscription.serial_skipped. */
+/* A peer. Each slice is written by the file that it is named after, with two exceptions: handshake.c takes
+ * a peer that was dropped out of gossip.told of the others, and the join barrier, in core.c and
+ * receiver.c, keeps subscription.serial_skipped. */
 typedef struct {
     uint64_t node;                    /* 0: free */
     char name[WSF_NAME_SIZE_MAX + 1]; /* "" until its hello */
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    bool linked;    /* established, and the rest of the core knows */
-    bool forgotten; /* an earlier link was given up: the host is to be told with the first frame */
-    bool reachable; /* it subscribes to its inbox at our socket */
+    bool linked;    /* the link is established, and every part knows */
+    bool forgotten; /* an earlier link was given up: the gap is told with the first frame */
+    bool reachable; /* the peer subscribes to its inbox at this node's socket */
     wsfan_peer_event state;
-    wsfan_reason reason; /* of its state */
+    wsfan_reason reason; /* of `state` */
     uint64_t heard_ms;
-    uint64_t spoken_ms; /* last frame to it */
+    uint64_t spoken_ms; /* of the last frame to the peer */
     uint64_t frame_size_max;
-    uint32_t version; /* of the frames that it is sent */
+    uint32_t version; /* of the frames to the peer */
     wsf_link link;
 
     /* Acknowledgements and repair; see sender.c and receiver.c. */
-    uint64_t progress_ms; /* it last acknowledged something new, or had nothing to */
+    uint64_t progress_ms; /* the peer last acknowledged something new, or had nothing to */
     uint64_t ack_ms;      /* an acknowledgement is due then; UINT64_MAX: not */
     uint64_t nack_ms;     /* a nack may be sent from then on */
     uint64_t nack_interval_ms;
-    uint64_t repair_ms;     /* nacks are heard again from then on */
+    uint64_t repair_ms;     /* nacks of the peer are ignored until then */
     uint64_t unacked_bytes; /* received since the last prompt acknowledgement */
-    uint32_t anew;          /* bits of parts that it wants to be told from the start, */
-    uint64_t anew_ms;       /* and is, from then on */
-    uint64_t ask_again_ms;  /* it may be asked for the same from then on */
+    uint32_t anew;          /* bits of parts that the peer asks to restart, */
+    uint64_t anew_ms;       /* which is done at the earliest then */
+    uint64_t ask_again_ms;  /* the peer may be sent a RESYNC from then on */
 
     struct {
         bool received;
-        bool acked; /* by the stream of the hello that was received: the link is established */
+        bool acked; /* the peer acknowledged our hello: the link is established */
         uint64_t incarnation;
-        uint64_t sent_ms; /* last hello to it */
+        uint64_t sent_ms; /* of the last hello to the peer */
     } handshake;
 
     struct {
         uint32_t refusals;   /* of connections, in a row */
         uint64_t refused_ms; /* the first of them */
-        uint64_t next_ms;    /* the next probe is asked for then, if there is doubt */
+        uint64_t next_ms;    /* of the next probe, if there is doubt */
     } probe;
 
-    /* Our interest, as far as this peer was told, and its own. */
+    /* Our interest, as far as the peer was told; and the peer's. */
     struct {
         uint64_t log_serial;     /* log entries up to here are in frames */
-        uint64_t serial_acked;   /* and up to here it acknowledged */
-        uint64_t serial_skipped; /* joins up to here ended without it; 0: none */
+        uint64_t serial_acked;   /* and up to here acknowledged */
+        uint64_t serial_skipped; /* joins up to here did not wait for the peer; 0: none */
         uint32_t snapshot_cursor;
         bool snapshot_begun;
         bool snapshot_done;
-        uint64_t snapshot_number; /* of the frame that ended it */
-        bool asked;               /* it has seen a serial of ours, by which we ask for presence */
-        bool overflow;            /* it has more than we can note; see core->complete */
+        uint64_t snapshot_number; /* of the frame that ended the snapshot */
+        bool asked;               /* the peer was sent our serial, which asks for presence */
+        bool overflow;            /* the peer has more than we can note; see core->complete */
     } subscription;
 
-    /* What it is good for, by its own word. */
+    /* The peer's status, as told by itself. */
     struct {
-        uint32_t flags; /* 0 until it has said so */
+        uint32_t flags; /* 0 until told */
         uint32_t weight;
         uint64_t place_hash;
         char address[WSF_PUBLIC_SIZE_MAX + 1];
-        uint64_t told; /* the serial of ours that it was told of */
+        uint64_t told; /* the serial of our status that the peer was told */
     } status;
 
     struct {
-        wsf_peers told;   /* peers that it was told of, */
+        wsf_peers told;   /* peers that this peer was told of, */
         uint64_t told_ms; /* since then */
     } gossip;
 
-    /* Calls of it that we are at. */
+    /* Unfinished calls of the peer. */
     struct {
         uint32_t calls_count;
         uint64_t calls_bytes;
     } rpc;
 
-    /* See sync.c. Serials here are greater by one, so that 0 is none. */
+    /* See sync.c. Serials are stored plus one, so that 0 is none. */
     struct {
-        bool say;       /* it is to be told when it was told everything */
-        bool overflow;  /* it has more rows than we can note, */
-        bool refused;   /* or such as we never do */
-        uint64_t heard; /* up to here we know its interest, */
-        uint64_t known; /* and up to here it knew ours when it had told us everything, */
-        uint64_t anew;  /* with this frame or a later one: there it began anew */
+        bool say;       /* a sum is to be sent when all rows were */
+        bool overflow;  /* the peer has more rows than we can note, */
+        bool refused;   /* or rows over a fixed limit */
+        uint64_t heard; /* serial of the peer's interest that we know */
+        uint64_t known; /* serial of ours that the peer knew when it had told all its rows */
+        uint64_t anew;  /* number of the frame with the peer's last FORGET */
     } presence;
 
     wsfan_peer_stats stats;
@@ -135,17 +135,16 @@ typedef struct {
 
 typedef struct {
     bool used;
-    bool dialled;   /* else it rests: it led where another one leads, or to ourselves */
-    bool self_told; /* the host knows that it led to ourselves */
+    bool dialled;   /* else it rests: see dialer.c */
+    bool self_told; /* the host was told that it leads to this node */
     uint32_t named; /* bits of the sources that name it */
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
-    uint64_t node; /* who answered there last; 0: nobody yet */
-    uint64_t
-        likely; /* who answered or is said to live there, whose key is tried first; 0: nobody */
+    uint64_t node;   /* that answered there last; 0: none yet */
+    uint64_t likely; /* the node expected there, whose key is tried first; 0: none */
     uint64_t since_ms;
-    uint64_t again_ms;    /* it is dialled anew then, unless a peer is heard by it; 0: to be set */
-    wsfan_reason refused; /* why that node will not have us, until it will */
-    uint64_t refuser;     /* who said so last, */
+    uint64_t again_ms;    /* redialled then, unless a peer is heard by it; 0: to be set */
+    wsfan_reason refused; /* why `refuser` refuses this node; NONE: it does not */
+    uint64_t refuser;     /* the node that refused last, */
     uint64_t refusal_ms;  /* and when */
 } wsf_dialer_endpoint;
 
@@ -154,11 +153,10 @@ typedef struct {
     uint32_t count; /* subscriptions */
 } wsf_subscriber;
 
-/* The last target that was looked up: one message after another is for the same, more often than
- * not. */
+/* The last target that was looked up: consecutive messages are mostly for the same one. */
 typedef struct {
     uint64_t hash;    /* 0: none yet */
-    uint64_t changes; /* of the interest, for which loops and peers hold */
+    uint64_t changes; /* interest.changes, for which loops and peers hold */
     uint64_t loops;
     wsf_peers peers;
     uint32_t name_size;
@@ -177,17 +175,17 @@ struct wsf_core {
     const wsf_part *takers[32];   /* of numbered entries, by type */
     wsf_batch *batch;             /* of the frame that is being written */
     wsf_message_pool pool;        /* of received messages */
-    bool repeats;                 /* its last one is the message that was read last, */
-    uint64_t repeats_loops;       /* and went to these */
-    wsf_buffer_cache frames;      /* that peers have acknowledged */
-    uint64_t trim_ms;             /* when it is looked through again */
+    bool repeats;                 /* pool.last is the message that was read last, */
+    uint64_t repeats_loops;       /* and went to these loops */
+    wsf_buffer_cache frames;      /* memory of frames that peers have acknowledged */
+    uint64_t trim_ms;             /* when `frames` and `pool` are trimmed */
     wsf_message_bin bin;          /* of messages that went nowhere, or have been sent */
     wsf_effects effects;
     uint64_t random;
-    uint64_t epoch; /* of the newest stream; they rise, so that an old hello is known as such */
+    uint64_t epoch; /* of the newest stream; epochs rise, so an old hello is recognized */
     uint64_t clock; /* hybrid logical */
     uint64_t last_ms;
-    uint32_t expected_identity; /* of whoever sends what is being received; 0: anybody */
+    uint32_t expected_identity; /* of the sender of a received frame; 0: any */
     bool closing;
     wsf_reader *reader;
     wsf_interest interest;
@@ -197,7 +195,7 @@ struct wsf_core {
     wsf_peers congested; /* peers that keep up, but with a queue that is half full */
     wsf_peer peers[WSF_PEERS_MAX];
     wsf_presence presence;
-    uint64_t frame_size_max; /* that we take */
+    uint64_t frame_size_max; /* of a frame to this node, in bytes */
     wsfan_stats stats;
 
     struct {
@@ -209,7 +207,7 @@ struct wsf_core {
     struct {
         wsf_subscriber subscribers[WSF_SUBSCRIBERS_MAX];
         uint64_t forgotten[WSF_FORGOTTEN_MAX]; /* nodes whose links were given up; a ring */
-        uint64_t forgotten_count;              /* that were ever noted in it */
+        uint64_t forgotten_count;              /* nodes that were ever noted in the ring */
     } handshake;
 
     /* Tickets of joins, in order of deadline. */
@@ -223,23 +221,23 @@ struct wsf_core {
     struct {
         wsf_receipt *head;
         wsf_receipt *tail;
-        bool dirty; /* one of them may be decided */
+        bool dirty; /* a receipt may be decided */
     } delivery;
 
     struct {
         wsf_request *requests;
-        bool requests_dirty; /* one of them may be answered */
+        bool requests_dirty; /* a request may be answered */
         uint64_t requests_deadline_ms;
         uint64_t request_ids;
-        wsf_call *calls;      /* that somebody waits for */
-        uint32_t calls_count; /* those, and what loops are still at */
+        wsf_call *calls;      /* calls whose asker still waits */
+        uint32_t calls_count; /* these, and those that loops still work on */
         uint64_t tokens;
     } rpc;
 
     struct {
-        bool used;                          /* a session of ours was present somewhere */
+        bool used;                          /* a session of this node was ever present in a chat */
         wsf_peers askers;                   /* peers that ask for presence */
-        uint32_t events_out[WSF_LOOPS_MAX]; /* that the loop has not dispatched */
+        uint32_t events_out[WSF_LOOPS_MAX]; /* blocks that the loop has not dispatched */
     } sync;
 
     struct {
@@ -249,18 +247,18 @@ struct wsf_core {
         uint64_t started_ms;
         bool names_awaited;
         bool ready;
-        bool met; /* a peer, ever: interest was exchanged with it */
+        bool met; /* interest was exchanged with a peer, ever */
         bool view_stale;
         wsf_peers publishers; /* peers that never have sessions */
         wsf_drain_phase drain;
         bool quiet; /* nothing more will be published */
         uint64_t drain_from_ms;
         uint64_t drain_until_ms;
-        uint64_t shed_ms; /* the next step */
+        uint64_t shed_ms; /* of the next step of shedding */
     } status;
 };
 
-/* As a C string; the readers of options and of the wire have checked that it fits. */
+/* Copies a text as a C string; the readers of options and of the wire have checked that it fits. */
 static inline void wsf_copy_text(char *out, size_t capacity, wsfan_bytes text) {
     size_t size = text.size < capacity ? text.size : capacity - 1;
     memcpy(out, text.data, size);
@@ -279,7 +277,7 @@ static inline uint64_t wsf_random(wsf_core *core) {
     return z;
 }
 
-/* Of the key that a node has, where nodes have keys. */
+/* The identity of a node's key, where nodes have keys. */
 static inline uint32_t wsf_identity_of(uint64_t node) {
     return (uint32_t)(node >> 32);
 }

@@ -1,14 +1,13 @@
-/* Answers for what this node and its peers are good for: who is ready, who drains, who may own
- * chats. Does not know what an owner is chosen for.
+/* Answers for the status of nodes: which are ready, which drain, which may own chats. Which of these owns a
+ * chat is for placement.c to say.
  *
- * A node is ready once it has met whom it was told of: every endpoint leads somewhere, and with
- * every peer the interest is exchanged, so that what its sessions miss is missed by none. It waits
- * for that only so long, and never stops to be ready when peers go: a cluster that loses one node
- * must not take the others out of service.
+ * A node is ready once it has met its peers: every endpoint leads somewhere, and interest is exchanged with
+ * every peer, so that its sessions miss no message. It waits ready_ms_max for that at most, and stays ready
+ * when peers go: a cluster that loses one node must not take the others out of service.
  *
- * A drain has phases: sessions are shed, evenly over most of the time; when none is left, or their
- * time is up, nothing more is published (quiet) and peers hear so in the stream, behind the last
- * message, and stop waiting for this node in joins; when they have acknowledged that, it is over. */
+ * A drain has phases. Sessions are shed, evenly over most of the time. When none is left, or their time is
+ * up, nothing more is published (quiet); peers are told so in the stream, behind the last message, and
+ * stop waiting for this node in joins. When they have acknowledged that, the drain is over. */
 #include "core/status.h"
 
 #include <wsfan/placement.h>
@@ -77,7 +76,7 @@ static bool is_dialled(const wsf_dialer_endpoint *connection) {
     return connection->used && connection->dialled;
 }
 
-/* Somewhere nobody has answered yet. */
+/* Whether some endpoint has not been answered yet. */
 static bool awaits_somebody(const wsf_core *core) {
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
         if (is_dialled(&core->dialer.endpoints[i]) && core->dialer.endpoints[i].node == 0)
@@ -85,7 +84,7 @@ static bool awaits_somebody(const wsf_core *core) {
     return core->status.names_awaited;
 }
 
-/* An endpoint that is not its own: at those this node does not stay connected. */
+/* Whether another node's endpoint is named: to its own ones this node does not stay connected. */
 static bool was_told_of_somebody(const wsf_core *core) {
     for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
         if (is_dialled(&core->dialer.endpoints[i]) && core->dialer.endpoints[i].named != 0)
@@ -134,7 +133,7 @@ static void tick_ready(wsf_core *core, wsf_now now) {
 /* ---------------------------------------------------------------------------------------- drain */
 
 void wsf_status_drain(wsf_core *core, uint32_t ms_max, wsf_now now) {
-    if (core->status.drain != WSF_DRAIN_NONE) { /* again: at most sooner */
+    if (core->status.drain != WSF_DRAIN_NONE) { /* a second call can only shorten the drain */
         if (now.ms + ms_max < core->status.drain_until_ms)
             core->status.drain_until_ms = now.ms + ms_max;
         return;
@@ -216,7 +215,7 @@ static void add_peer(wsf_view *view, const wsf_peer *peer) {
 static void renew_view(wsf_core *core) {
     wsf_view *view = wsf_view_new(1 + core->config.peers_count_max);
     if (view == NULL)
-        return; /* it stays stale */
+        return; /* the view stays stale */
     view->count = 0;
     wsf_status own = wsf_status_own(core);
     if (may_own(own.flags, own.weight)) {
@@ -264,7 +263,7 @@ static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buf
     return true;
 }
 
-/* That we publish nothing more may be known only behind the last message. */
+/* A quiet status may stand only behind the last message. */
 static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
     bool due = peer->status.told < core->status.serial &&
                (!core->status.quiet || peer->link.queue.count == 0);

@@ -1,4 +1,4 @@
-/* What this node is good for, what its peers are, and so which of them may own chats. */
+/* The status of this node and of its peers, and so which of them may own chats. */
 #ifndef WSF_CORE_STATUS_H
 #define WSF_CORE_STATUS_H
 
@@ -6,9 +6,8 @@
 
 extern const wsf_part wsf_status_part;
 
-/* At the start, and when a peer's status is told. */
 void wsf_status_init(wsf_core *core, wsf_now now);
-/* A peer is gone. */
+/* The peer is dropped. */
 void wsf_status_forget(wsf_core *core, wsf_peer *peer);
 
 wsf_status wsf_status_own(const wsf_core *core);

@@ -10,10 +10,10 @@
 #include "core/routing/placement.h"
 #include "wire/encode.h"
 
-enum { WSF_KNOWN_MAX = 320 }; /* peers, and others that are connected to us */
+enum { WSF_KNOWN_MAX = 320 }; /* peers and other subscribers */
 
-/* Who names endpoints: the options, and the host's own discoveries. Of each, what the names stand for that
- * it gave is a source of its own: source + WSF_SOURCE_DNS. */
+/* Sources of endpoints: the options, and the host's own discoveries. The addresses that DNS gives for the
+ * names of a source are a source of their own: source + WSF_SOURCE_DNS. */
 enum {
     WSF_SOURCE_OPTIONS = 0,
     WSF_SOURCE_HOST = 1,
@@ -67,10 +67,10 @@ typedef struct {
 typedef struct {
     wsf_item item;
     uint64_t hash;
-    uint64_t serial; /* peers that acknowledged the log up to here know */
+    uint64_t serial; /* peers that acknowledged the log up to here know the hash */
     uint64_t deadline_ms;
-    uint64_t *missing; /* node ids of the peers that do not, when partial; the receiver frees it */
-    uint32_t audience; /* the loop's own number for it */
+    uint64_t *missing; /* ids of nodes that do not know it, when partial; the receiver frees it */
+    uint32_t audience; /* the loop's number of the audience */
     uint8_t missing_count;
     uint8_t loop;
     int8_t status; /* an error code */
@@ -82,30 +82,29 @@ typedef struct {
     /* identity: of the key to try first there; 0: not known */
     void (*connect)(void *user, uint32_t connection, const char *endpoint, uint32_t identity);
     void (*disconnect)(void *user, uint32_t connection);
-    /* Another node may be there by now, perhaps this one; the connection stands until one answers. */
+    /* Looks for another node at the endpoint, by this key first (0: any), while the connection stands. */
     void (*seek)(void *user, uint32_t connection, uint32_t identity);
     void (*send)(void *user, wsf_buffer *frame); /* frame is borrowed */
-    /* takes over a reference to the message; false: the loop has no room for it */
+    /* takes over a reference to the message; false: the loop's inbox has no room */
     bool (*deliver)(void *user, unsigned loop, wsfan_message *message);
     void (*joined)(void *user, wsf_ticket *ticket);                   /* hands it back */
-    void (*peer)(void *user, uint64_t loops, const wsfan_peer *peer); /* for these, as bits */
+    void (*peer)(void *user, uint64_t loops, const wsfan_peer *peer); /* loops: bits */
     void (*gap)(void *user, const wsfan_gap *gap);
     void (*result)(void *user, wsf_receipt *receipt); /* hands it and its inbox back */
-    void (*presence)(
-        void *user,
-        wsf_presence_events *events); /* hands it over; wsf_core_events_done() follows */
+    /* hands the events over; wsf_core_events_done() follows */
+    void (*presence)(void *user, wsf_presence_events *events);
     void (*loop_call)(void *user, unsigned loop, wsf_loop_call *loop_call); /* hands it over */
     void (*reply)(void *user, wsf_request *request); /* hands it and its inbox back */
     void (*view)(void *user, wsf_view *view);        /* a new one; borrowed */
 
     /* Of a drain: */
-    void (*shed)(void *user, uint32_t permille); /* of the sessions there were should go by now */
-    uint64_t (*sessions)(void *user);            /* how many there are */
-    void (*quiet)(void *user); /* let nobody publish any more, then call wsf_core_quiet() */
+    /* permille: of the sessions at the drain's start that should be gone by now */
+    void (*shed)(void *user, uint32_t permille);
+    uint64_t (*sessions)(void *user); /* of this node */
+    void (*quiet)(void *user);        /* refuse to publish any more, then call wsf_core_quiet() */
     void (*drained)(void *user, int status);
 
-    /* Ask whether anybody takes connections at an endpoint, without using one: wsf_core_probed() follows,
-     * or nothing where there is no answer. */
+    /* Tries a TCP connection, without using it; wsf_core_probed() follows, or nothing without an answer. */
     void (*probe)(void *user, uint64_t node, const char *endpoint);
 } wsf_effects;
 

@@ -59,13 +59,13 @@ wsf_buffer *wsf_buffer_behind(wsf_buffer *buffer, uint32_t offset) {
         return NULL;
     behind->data = buffer->data + offset;
     behind->size = behind->capacity = buffer->size - offset;
-    behind->rest = wsf_buffer_ref(buffer); /* it goes with this */
+    behind->rest = wsf_buffer_ref(buffer); /* holds the memory of `data`; no second part */
     return behind;
 }
 
 /* ---------------------------------------------------------------------------------------- cache */
 
-enum { KEPT_CAPACITY_MIN = 32 * 1024 }; /* malloc() is good at what is smaller */
+enum { KEPT_CAPACITY_MIN = 32 * 1024 }; /* malloc() is fast below */
 
 static wsf_buffer *remove_at(wsf_buffer_cache *cache, uint32_t i) {
     wsf_buffer *buffer = cache->buffers[i];
@@ -103,7 +103,7 @@ void wsf_buffer_cache_put(wsf_buffer_cache *cache, wsf_buffer *buffer) {
 
 void wsf_buffer_cache_trim(wsf_buffer_cache *cache) {
     for (uint32_t n = cache->unused; n > 0; n--)
-        wsf_buffer_unref(remove_at(cache, 0)); /* the first have been there for longest */
+        wsf_buffer_unref(remove_at(cache, 0)); /* the oldest */
     cache->unused = cache->count;
 }
 

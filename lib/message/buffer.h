@@ -13,23 +13,22 @@ typedef struct wsf_buffer {
     uint8_t *data;
     void (*release)(struct wsf_buffer *buffer); /* when the last reference goes */
     struct wsf_buffer *rest; /* a reference: the second part of a frame; NULL: it has none */
-    uint64_t checksum;       /* of the payload in it; 0: nobody has asked */
+    uint64_t checksum;       /* of the payload in it; 0: not computed yet */
 } wsf_buffer;
 
 wsf_buffer *wsf_buffer_new(uint32_t capacity); /* NULL: out of memory */
 wsf_buffer *wsf_buffer_ref(wsf_buffer *buffer);
 void wsf_buffer_unref(wsf_buffer *buffer);
 
-/* The same bytes in memory of their own, no more than they need; a second part is shared. NULL: out
- * of memory. */
+/* A copy in memory of just its size; a second part is shared. NULL: out of memory. */
 wsf_buffer *wsf_buffer_copy(const wsf_buffer *buffer);
 
-/* The bytes from `offset` on, where they are. NULL: out of memory. */
+/* A buffer for the bytes from `offset` on, in the same memory. NULL: out of memory. */
 wsf_buffer *wsf_buffer_behind(wsf_buffer *buffer, uint32_t offset);
 
 void wsf_buffer_drop_rest(wsf_buffer *buffer);
 
-/* Both parts: the bytes, and what they take in memory. */
+/* Of both parts: bytes, and bytes of memory. */
 static inline uint64_t wsf_buffer_bytes(const wsf_buffer *buffer) {
     return (uint64_t)buffer->size + (buffer->rest != NULL ? buffer->rest->size : 0);
 }
@@ -38,26 +37,24 @@ static inline uint64_t wsf_buffer_cost(const wsf_buffer *buffer) {
     return (uint64_t)buffer->capacity + (buffer->rest != NULL ? buffer->rest->capacity : 0);
 }
 
-/* Buffers that wait to be used again: to take such memory and give it back costs more than to fill
- * it. For one thread. Begins as {0}. */
-/* Over these a frame is freed at once. */
+/* Buffers that are kept to be used again: to allocate and free such memory costs more than to fill it. For
+ * one thread. Begins as {0}. Over these limits a buffer is freed at once. */
 enum { WSF_BUFFER_CACHE_COUNT = 64, WSF_BUFFER_CACHE_BYTES = 4 * 1024 * 1024 };
 
 typedef struct {
     size_t bytes;
     uint32_t count;
-    uint32_t unused; /* so many were there all the time since the last trim */
+    uint32_t unused; /* the lowest count since the last trim */
     wsf_buffer *buffers[WSF_BUFFER_CACHE_COUNT];
 } wsf_buffer_cache;
 
-/* One of just this capacity. NULL: out of memory. */
+/* A buffer of just this capacity. NULL: out of memory. */
 wsf_buffer *wsf_buffer_cache_take(wsf_buffer_cache *cache, uint32_t capacity);
 
-/* Gives a reference back; the last one of a buffer that is not too small to be kept keeps it here.
- * cache NULL: none. */
+/* Gives a reference back. With the last one a buffer that is large enough is kept. cache NULL: none. */
 void wsf_buffer_cache_put(wsf_buffer_cache *cache, wsf_buffer *buffer);
 
-/* Frees what was not used since the last time; and all of it. */
+/* trim: frees what was not used since the last trim. empty: frees everything. */
 void wsf_buffer_cache_trim(wsf_buffer_cache *cache);
 void wsf_buffer_cache_empty(wsf_buffer_cache *cache);
 

@@ -1,10 +1,9 @@
-/* Layout: struct | targets | names | padding | headroom | payload. One message alone in a slab, or
- * several small ones, one after another. References count per slab, so a slab goes when none of
- * its messages is left. What a message refers to besides (a receipt, a frame) only those that are
- * alone have: it goes with the slab.
+/* Layout: struct | targets | names | padding | headroom | payload. A slab has one message alone, or several
+ * small ones, one after another. References count per slab, so a slab goes when none of its messages is left.
+ * Only a message that is alone may have a receipt or a frame, which go with the slab.
  *
- * A payload can be in a buffer instead: a received one in its frame, a large one that is published in
- * a buffer of its own (padding | headroom | payload). */
+ * A payload can be in a buffer instead: a received one in its frame, a large one that is published in a
+ * buffer of its own (padding | headroom | payload). */
 #include "message/message.h"
 
 #include <assert.h>
@@ -12,7 +11,7 @@
 
 #include "base/memory.h"
 
-enum { OPEN_REFS = 1 << 16 }; /* of a slab in which messages are made: more than it can hold */
+enum { OPEN_REFS = 1 << 16 }; /* of a slab that is being filled: more than it can hold messages */
 
 bool wsf_target_valid(const wsfan_target *target) {
     wsfan_address address;
@@ -120,13 +119,13 @@ static wsfan_message *new_alone(const wsf_hash_key *key, const wsf_message_parts
     return message;
 }
 
-/* So that the payload is aligned behind it. */
+/* Headroom that keeps the payload behind it aligned. */
 static uint32_t room_of(const wsf_message_parts *parts) {
     return (parts->headroom_size + 15) & ~15u;
 }
 
 static wsfan_message *new_apart(const wsf_hash_key *key, const wsf_message_parts *parts) {
-    assert(parts->payload.size > 0); /* there would be no second part */
+    assert(parts->payload.size > 0); /* an empty one could be no second part */
     uint32_t room = room_of(parts);
     wsf_buffer *bytes = wsf_buffer_new(room + (uint32_t)parts->payload.size);
     if (bytes == NULL)
@@ -136,7 +135,7 @@ static wsfan_message *new_apart(const wsf_hash_key *key, const wsf_message_parts
         wsf_buffer_unref(bytes);
         return NULL;
     }
-    memset(bytes->data, 0, room); /* peers may be sent it */
+    memset(bytes->data, 0, room); /* peers may be sent these bytes */
     bytes->size = bytes->capacity;
     message->frame = bytes;
     message->payload = bytes->data + room;
@@ -263,7 +262,7 @@ wsfan_message *wsf_message_repeat(wsf_message_pool *pool, wsfan_bytes payload) {
     if (size > WSF_MESSAGE_SMALL || pool->used + size > WSF_SLAB_BYTES)
         return NULL;
     wsfan_message *message = (wsfan_message *)(void *)((uint8_t *)pool->slab + pool->used);
-    /* Not its headroom, which may be in use; and at most the rounding above the names. */
+    /* Not the headroom of `last`, which a loop may be writing. */
     memcpy(message, last, head - last->headroom_size);
     message->payload = (uint8_t *)message + head;
     message->slab_offset = pool->used;

@@ -19,7 +19,7 @@ static inline bool wsf_kind_is_not(wsfan_target_kind kind) {
     return ((unsigned)kind & WSF_NOT) != 0;
 }
 
-/* Whether the kind is one, and the name such as the kind wants it. Its length is not looked at. */
+/* Whether the kind is known, and the name as that kind wants it. The length of a name is not limited here. */
 bool wsf_target_valid(const wsfan_target *target);
 
 typedef struct {
@@ -33,25 +33,24 @@ typedef struct {
 struct wsfan_message {
     wsf_item item;        /* its place in the publish queue, later in the inbox of one loop */
     uint8_t *payload;     /* behind this struct, or in `frame` */
-    wsf_receipt *receipt; /* a reference; NULL: nobody asked what becomes of it */
-    wsf_buffer *frame;    /* a reference; NULL: the payload is in here */
+    wsf_receipt *receipt; /* a reference; NULL: the publisher did not ask for a result */
+    wsf_buffer *frame;    /* a reference; NULL: the payload is behind this struct */
     wsfan_message_id id;  /* stamped by the core, before anyone else sees the message */
     wsfan_address except;
-    uint64_t slot;        /* of a latest value: hash of its targets and key; 0: it is none */
+    uint64_t slot;        /* of a latest value: hash of its targets and key; 0: no latest value */
     uint32_t slab_offset; /* from the start of its slab */
     uint32_t payload_size;
-    uint32_t size; /* what it takes in memory, with the payload */
+    uint32_t size; /* bytes in memory, with the payload */
     uint16_t targets_count;
     uint16_t headroom_size;
     uint8_t flags;
-    bool taken;                   /* a loop has it; only the mesh thread looks, */
-    bool in_inbox;                /* and whether `item` is in an inbox; */
-    bool shared;                  /* or peers are sent it with its headroom */
+    bool taken;                   /* a loop has the message; only the mesh thread looks, */
+    bool in_inbox;                /* `item` is in an inbox; */
+    bool shared;                  /* peers are sent its headroom with it */
     wsf_message_target targets[]; /* then the names, the headroom, the payload */
 };
 
-/* Whether a latest value may take the place of an older one of its slot: whoever the older one is for
- * gets the newer one too. */
+/* Whether a latest value may replace an older one of its slot: it is for all sessions of the older one. */
 static inline bool wsf_except_covers(wsfan_address newer, wsfan_address older) {
     return newer.node == 0 || (newer.node == older.node && newer.session == older.session);
 }
@@ -65,39 +64,38 @@ typedef struct {
     uint32_t flags;
     wsfan_address except;
     uint64_t slot;
-    bool apart; /* the payload, which is not empty, gets a buffer that all peers are sent */
+    bool apart; /* the payload, not empty, is in a buffer that all peers are sent */
 } wsf_message_parts;
 
-/* From this size on a payload is sent as the second part of a frame, from the memory that it was
- * copied to when it was published. */
+/* From this size on a payload is sent as a second part, from the memory of its first copy. */
 enum { WSF_APART_MIN = 48 * 1024 };
 
-/* A message in memory of its own. Copies everything and knows the hashes. Sizes have been checked.
- * NULL: out of memory. */
+/* A message in memory of its own. Copies everything, knows the hashes. Sizes were checked. NULL: no
+ * memory. */
 wsfan_message *wsf_message_new(const wsf_hash_key *key, const wsf_message_parts *parts);
 
 enum { WSF_SLICE_MIN = 4096 }; /* a smaller payload is copied */
 
-/* The same with the payload in a received frame, which stays as long as the message. The bytes
- * before the payload serve as headroom, and must be as many: nobody may read them afterwards. */
+/* The same with the payload in a received frame, which stays as long as the message. The bytes before the
+ * payload serve as headroom: there must be enough, and they must not be read afterwards. */
 wsfan_message *wsf_message_slice(const wsf_hash_key *key, const wsf_message_parts *parts,
                                  wsf_buffer *frame);
 
-/* Whether peers are sent its payload from where it is. Asked of what is published, not received. */
+/* Whether the payload is sent as a second part. For messages that are published, not received. */
 static inline bool wsf_message_is_apart(const wsfan_message *message) {
     return message->frame != NULL;
 }
 
-/* Finds out the hash of a target, where it is not known yet. */
+/* Computes the hash of a target, if it is not known yet. */
 void wsf_message_know(wsfan_message *message, uint32_t target, const wsf_hash_key *key);
 
-/* A message of its own with the same content. NULL: out of memory. */
+/* A separate message with the same content. NULL: out of memory. */
 wsfan_message *wsf_message_clone(const wsfan_message *message);
 
 /* ------------------------------------------------------------------------------------ in slabs */
 
-/* Small messages are made in slabs: memory is taken and given back once for several of them, and
- * whoever keeps one keeps no more than its slab. For one thread at a time. */
+/* Small messages are made in slabs: memory is taken and given back once for several of them, and a message
+ * that is kept keeps no more than its slab. For one thread at a time. */
 typedef struct {
     wsf_slab_cache *cache; /* NULL: none yet */
     wsf_slab *slab;        /* with room for more; NULL: none */
@@ -108,20 +106,19 @@ typedef struct {
 
 enum { WSF_MESSAGE_SMALL = 1008 }; /* so that a slab holds four at least */
 
-/* What a message of these parts takes in memory. */
+/* Bytes of memory for a message of these parts. */
 size_t wsf_message_need(const wsf_message_parts *parts);
 
-/* For those that need no more than WSF_MESSAGE_SMALL; need: so much. Does not know the hashes. */
+/* Makes a message of `need` bytes, WSF_MESSAGE_SMALL at most, without the hashes. NULL: out of memory. */
 wsfan_message *wsf_message_make(wsf_message_pool *pool, const wsf_message_parts *parts,
                                 size_t need);
 
-/* One like the last of this pool, in all but the payload and what is stamped. NULL: there is no room
- * in its slab. */
+/* A message like the last one of the pool but for the payload and the stamp. NULL: no room in its slab. */
 wsfan_message *wsf_message_repeat(wsf_message_pool *pool, wsfan_bytes payload);
 void wsf_message_pool_close(wsf_message_pool *pool);
 void wsf_message_pool_trim(wsf_message_pool *pool); /* frees slabs that were not needed lately */
 
-/* Gives references back in one step for neighbours in a slab. Empty it before it rests. */
+/* Gives references to messages of one slab back in one step. Must be empty when its thread sleeps. */
 typedef struct {
     wsf_slab *slab;
     uint32_t count;
@@ -136,7 +133,7 @@ static inline wsfan_target wsf_message_target_of(const wsfan_message *message,
                            { (const uint8_t *)message + target->name_offset, target->name_size } };
 }
 
-/* What it takes in memory. */
+/* Bytes in memory. */
 static inline size_t wsf_message_size(const wsfan_message *message) {
     return message->size;
 }

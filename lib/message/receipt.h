@@ -1,5 +1,5 @@
-/* What became of one message, for a publisher that asked. Shared by the core, which follows the
- * peers, and the loops, which count sessions; the last one to leave frees it. */
+/* What became of one message, for a publisher that asked. Shared by the core, which follows the peers, and
+ * the loops, which count sessions; freed with the last reference. */
 #ifndef WSF_MESSAGE_RECEIPT_H
 #define WSF_MESSAGE_RECEIPT_H
 
@@ -15,14 +15,14 @@ typedef struct wsf_receipt {
     wsf_item loops_item; /* tells the core that every loop has dispatched the message */
     struct wsf_receipt *next;
     atomic_uint refs;
-    atomic_uint loops_left; /* that have not dispatched it, and one for the core while it counts */
+    atomic_uint loops_left; /* that have not dispatched it, plus one while the core adds loops */
     atomic_uint_fast64_t sessions;
     void *inbox; /* a reference, given back with the result */
     uint64_t deadline_ms;
 
     /* The core's. */
     wsf_peers addressed;
-    wsf_peers sent; /* of these the frame's number is known */
+    wsf_peers sent; /* peers whose frame number is in `numbers` */
     wsf_peers acknowledged;
     wsf_peers lost;
     uint64_t numbers[WSF_PEERS_MAX];

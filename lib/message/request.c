@@ -120,11 +120,11 @@ static wsfan_row public_row(wsfan_request_kind kind, const wsf_row *row) {
     }
     size_t address_size = kind == WSFAN_REQUEST_SESSIONS ? 16 : 8;
     if (key.size < address_size)
-        return out; /* a peer's nonsense */
+        return out; /* malformed, by a peer */
     out.address.node = read_u64(row->bytes);
     if (kind == WSFAN_REQUEST_NODES) {
         wsfan_bytes name = wsf_row_text(row);
-        if (wsf_text_is_printable(name.data, name.size)) /* else a peer's nonsense */
+        if (wsf_text_is_printable(name.data, name.size)) /* else malformed, by a peer */
             out.name = name;
         return out;
     }
@@ -134,7 +134,7 @@ static wsfan_row public_row(wsfan_request_kind kind, const wsf_row *row) {
     return out;
 }
 
-/* The arrays of a reply, which live as long as the call. */
+/* The arrays of a reply, for the time of the callback. */
 typedef struct {
     wsf_rows rows;
     wsfan_row *public_rows;
@@ -168,7 +168,7 @@ static void name_missing(const wsf_request *request, const wsf_asked_node *asked
         (asked->answer.status != WSFAN_EPARTIAL || request->kind != WSFAN_REQUEST_JOIN))
         add_node(missing, asked->node);
     if (request->kind != WSFAN_REQUEST_JOIN || asked->answer.status == WSFAN_OK)
-        return; /* rows of a peer that says that nobody is missing are nonsense */
+        return; /* a peer that names missing peers but says OK is malformed */
     for (uint32_t i = 0; i < rows->count; i++)
         if (rows->list[i]->key_size == 8)
             add_node(missing, read_u64(rows->list[i]->bytes));

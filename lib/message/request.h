@@ -1,6 +1,6 @@
-/* What is asked of nodes and answered by them: commands, lists, and the host's own messages. A
- * request (wsf_request) is the core's that asks, and goes back to its loop with the answers. A call is
- * the core's that is asked, and goes as one loop call to each loop concerned. */
+/* What is asked of nodes and answered by them: commands, lists, and the host's own messages. A request
+ * (wsf_request) belongs to the core of the node that asks, and goes back to its loop with the answers. A
+ * call belongs to the core of a node that is asked, and goes as one loop call to each loop concerned. */
 #ifndef WSF_MESSAGE_REQUEST_H
 #define WSF_MESSAGE_REQUEST_H
 
@@ -16,11 +16,12 @@ enum {
     WSF_ROWS_COUNT_MAX = WSFAN_ROWS_COUNT_MAX
 };
 
-/* Whether a close frame may carry it: 1000..1014 but for those that RFC 6455, section 7.4.1, reserves
- * (1004, 1005, 1006), and 3000..4999. 1012..1014 stand in IANA's registry; 1015 and 1016..2999 do not. */
+/* Whether a close frame may carry code and reason: 1000..1014 but for those that RFC 6455, section 7.4.1,
+ * reserves (1004, 1005, 1006), and 3000..4999. IANA's registry has 1012..1014, but not 1015 and
+ * 1016..2999. */
 bool wsf_close_valid(uint32_t code, wsfan_bytes reason);
 
-/* What one loop, and then one node, has to say. */
+/* The answer of one loop, and put together, of one node. */
 typedef struct {
     int status;
     uint64_t sessions;
@@ -33,13 +34,13 @@ typedef struct {
 void wsf_answer_init(wsf_answer *answer, uint32_t rows_count_max);
 void wsf_answer_destroy(wsf_answer *answer);
 void wsf_answer_merge(wsf_answer *into, const wsf_answer *from); /* not the payload */
-void wsf_answer_name_peer(wsf_answer *answer, uint64_t node);    /* it has not acknowledged */
+void wsf_answer_name_peer(wsf_answer *answer, uint64_t node);    /* `node` has not acknowledged */
 
 /* ------------------------------------------------------------------------------------- asking */
 
 typedef struct {
-    uint64_t node; /* 0: nobody was asked in this place */
-    bool open;     /* it has not answered */
+    uint64_t node; /* 0: no node was asked in this place */
+    bool open;     /* no answer yet */
     wsf_answer answer;
 } wsf_asked_node;
 
@@ -52,8 +53,8 @@ typedef struct wsf_request {
     uint32_t ms_max;
     uint64_t deadline_ms;
     uint32_t open_count;
-    wsfan_message *message; /* whom, and what: a chat, a reason, the key to go on after, bytes */
-    void *inbox;            /* a reference; NULL: nobody wants to know */
+    wsfan_message *message; /* targets; payload: a chat, a reason, a key to go on after, bytes */
+    void *inbox;            /* a reference; NULL: no reply is wanted */
     void *reply_user;
     uint32_t nodes_count;
     wsf_asked_node nodes[]; /* one for each peer, this node, one for each address in the targets */
@@ -64,7 +65,7 @@ wsf_request *wsf_request_new(wsfan_request_kind kind, wsfan_message *message, ui
                              uint32_t ms_max);
 void wsf_request_free(wsf_request *request); /* not its inbox */
 
-/* Takes over the answer. False: nobody waits for it there, it is released. */
+/* Takes over the answer. False: no answer is awaited in that place; it is released. */
 bool wsf_request_answer(wsf_request *request, uint32_t place, wsf_answer *answer);
 
 /* Puts the answers together for the host, and calls. */
@@ -74,12 +75,12 @@ void wsf_request_tell(wsf_request *request, void (*tell)(void *user, const wsfan
 /* --------------------------------------------------------------------------------- being asked */
 
 typedef struct wsf_call {
-    wsf_item item; /* goes to the core when every loop is through */
+    wsf_item item; /* goes to the core when every loop is done */
     struct wsf_call *next;
     atomic_uint refs;
-    atomic_uint loops_left; /* that are not through, and one for the core while it hands out */
-    atomic_bool expired;    /* whoever asked has given up: do not begin */
-    pthread_mutex_t lock;   /* of answer, until the loops are through */
+    atomic_uint loops_left; /* that are not done, plus one while the core hands out */
+    atomic_bool expired;    /* the asker has given up: do not begin */
+    pthread_mutex_t lock;   /* of answer, until the loops are done */
     wsf_answer answer;
     wsfan_request_kind kind;
     uint32_t number;
@@ -90,17 +91,17 @@ typedef struct wsf_call {
     uint64_t asker; /* node */
     uint64_t id;    /* the asker's */
     uint64_t deadline_ms;
-    bool waiting; /* the asker still wants an answer */
-    bool done;    /* the loops are through */
+    bool waiting; /* the asker still waits */
+    bool done;    /* the loops are done */
 } wsf_call;
 
-/* One loop's share. */
+/* One loop's share of a call. */
 typedef struct wsf_loop_call {
     wsf_item item;
     struct wsf_loop_call *next; /* of those that wait for an audience */
     wsf_call *call;             /* a reference */
     wsf_answer answer;
-    uint32_t cursor; /* how far a list has come */
+    uint32_t cursor; /* where a list goes on */
     uint32_t audience;
 } wsf_loop_call;
 
@@ -109,11 +110,11 @@ wsf_call *wsf_call_new(wsfan_request_kind kind, wsfan_message *message, uint32_t
 void wsf_call_unref(wsf_call *call);
 wsf_loop_call *wsf_loop_call_new(wsf_call *call); /* NULL: out of memory */
 
-/* One loop fewer to wait for. True: it was the last; a reference to the call goes to the core. */
+/* One loop fewer to wait for. True: it was the last; the caller's reference goes to the core. */
 bool wsf_call_loop_through(wsf_call *call);
 
-/* [any] Adds a loop call's answer to its call's and frees the loop call. The call, with a reference, where
- * this was the last loop, else NULL. */
+/* [any] Adds a loop call's answer to that of the call and frees the loop call. Returns the call, with a
+ * reference, if this was the last loop; else NULL. */
 wsf_call *wsf_loop_call_end(wsf_loop_call *loop_call);
 
 #endif

@@ -1,6 +1,6 @@
-/* Answers for a page being the first rows of all that there are, whoever has them: what was cut off,
- * here or on another node, stands behind the last row, and so does everything that comes later and
- * belongs there. That is what lets pages of several loops and nodes be merged, and go on by key. */
+/* Answers for a page being the first rows of a whole list, over all loops and nodes: a row that was cut
+ * off anywhere has a key behind the last row of the page, and later rows there are left out, too. So pages
+ * of several loops and nodes can be merged, and a list goes on behind a key. */
 #include "message/rows.h"
 
 #include <string.h>
@@ -50,7 +50,7 @@ static void drop_last(wsf_rows *rows) {
     rows->more = true;
 }
 
-/* Where the key stands or would stand. */
+/* The index of the key, or where it would be inserted. */
 static uint32_t find(const wsf_rows *rows, wsfan_bytes head, wsfan_bytes tail, bool *there) {
     uint32_t from = 0;
     uint32_t to = rows->count;
@@ -135,7 +135,7 @@ static bool stands_behind(const wsf_row *row, const wsf_row *last) {
 void wsf_rows_merge(wsf_rows *into, const wsf_rows *from) {
     static const wsfan_bytes none = { NULL, 0 };
     bool more = into->more || from->more;
-    /* Of what stands behind the last row of either, that one may have more than it says. */
+    /* A page with `more` may lack rows behind its last: those of the other page from there on are cut off. */
     uint32_t count = from->count;
     while (into->more && into->count > 0 && count > 0 &&
            stands_behind(from->list[count - 1], last_of(into)))

@@ -5,11 +5,11 @@
 #include <stdbool.h>
 #include <wsfan/wsfan.h>
 
-/* Of the rows of one page; a single row may be larger. What stands behind is on the next page. */
+/* Bytes of the rows of one page; a single row may be larger. Further rows are on the next page. */
 enum { WSF_PAGE_BYTES_MAX = 64 * 1024 };
 
 typedef struct {
-    uint64_t count; /* rows with the same key add theirs up */
+    uint64_t count; /* summed over rows with the same key */
     uint32_t key_size;
     uint32_t text_size;
     uint8_t bytes[]; /* key, text */
@@ -21,21 +21,21 @@ typedef struct {
     uint32_t capacity;
     uint32_t count_max;
     size_t bytes;
-    bool more;   /* something stands behind the last row */
-    bool failed; /* something is missing for want of memory */
+    bool more;   /* there are rows behind the last one */
+    bool failed; /* a row is missing for want of memory */
 } wsf_rows;
 
 void wsf_rows_init(wsf_rows *rows, uint32_t count_max);
 void wsf_rows_destroy(wsf_rows *rows);
 
-/* Notes a row whose key is `head` followed by `tail`, if it stands on this page. Each may be empty. */
+/* Adds a row whose key is `head` followed by `tail`, if it belongs to this page. Either may be empty. */
 void wsf_rows_add(wsf_rows *rows, wsfan_bytes head, wsfan_bytes tail, wsfan_bytes text,
                   uint64_t count);
 
-/* Both are the first rows of their lists; `into` becomes that of the two lists together. */
+/* Merges two pages, each the first rows of its list: `into` becomes the first rows of both lists together. */
 void wsf_rows_merge(wsf_rows *into, const wsf_rows *from);
 
-/* How `head` followed by `tail` stands to a key: below 0, 0 or above. */
+/* Compares `head` followed by `tail` with a key: below 0, 0 or above. */
 int wsf_key_compare(wsfan_bytes head, wsfan_bytes tail, wsfan_bytes key);
 
 static inline wsfan_bytes wsf_row_key(const wsf_row *row) {

@@ -1,5 +1,5 @@
-/* A stack that every thread pushes to, and one takes whole: so no slab is popped twice, and there is
- * nothing to confuse an old head with. */
+/* A stack without a lock: every thread pushes, and the owner takes all of it. No slab is popped alone, so
+ * an old head cannot be taken for a new one (the ABA problem). */
 #include "message/slab.h"
 
 #include <stddef.h>
@@ -7,11 +7,11 @@
 #include "base/memory.h"
 
 struct wsf_slab_cache {
-    atomic_uint refs; /* its owner's, and one for each slab that is out */
+    atomic_uint refs; /* the owner's, and one for each slab that is out */
     atomic_uint kept; /* slabs in here */
     _Atomic(wsf_slab *) returned;
     wsf_slab *spare; /* the owner's, from `returned` */
-    uint32_t unused; /* so many were here all the time since the last trim */
+    uint32_t unused; /* the lowest `kept` since the last trim */
 };
 
 wsf_slab_cache *wsf_slab_cache_new(void) {
@@ -67,7 +67,7 @@ void wsf_slab_cache_trim(wsf_slab_cache *cache) {
     for (; cache->unused > 0; cache->unused--) {
         wsf_slab *slab = pop(cache);
         if (slab == NULL)
-            break; /* it is counted, and pushed in a moment */
+            break; /* counted by another thread, which pushes it in a moment */
         wsf_free(slab);
     }
     cache->unused = atomic_load_explicit(&cache->kept, memory_order_relaxed);

@@ -1,7 +1,7 @@
-/* Answers for what is taken for a frame, and for what is read in it.
+/* Answers for what counts as a frame, and for what is read in it.
  *
- * msgpack-c allocates what a length claims, so nothing reaches it before scan() has found that every
- * claim is covered by bytes that are there. Entries are then unpacked one at a time into one zone. */
+ * msgpack-c allocates what a length claims, so nothing reaches it before scan() has found that every claim
+ * is covered by bytes that are there. Entries are then unpacked one at a time into one zone. */
 #include "wire/decode.h"
 
 #include <msgpack.h>
@@ -10,7 +10,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 
-/* More than any entry of ours has: 1024 rows of presence are the most. */
+/* The largest entry, 1024 rows of presence, has some 4100 objects. */
 enum { DEPTH_MAX = 4, OBJECTS_COUNT_MAX = 8192, ZONE_CHUNK_BYTES = 8192 };
 
 typedef struct {
@@ -32,7 +32,7 @@ static bool take(scanner *scan, size_t width, uint64_t *value) {
 typedef struct {
     uint8_t length_width; /* bytes of a length that follows */
     uint8_t extra;        /* bytes besides: an extension's type, a number's value */
-    uint32_t length;      /* where it stands in the first byte itself */
+    uint32_t length;      /* if it is in the first byte itself */
     uint8_t children;     /* 0: the length counts bytes; 1 or 2: objects for each element */
     bool valid;
 } format;
@@ -109,10 +109,10 @@ struct wsf_reader {
     const uint8_t *data;
     size_t size;
     size_t offset;
-    wsfan_bytes rest;       /* the payload that is apart; NULL: none, or it has its message */
+    wsfan_bytes rest;       /* payload of the second part; NULL: none, or a message has it */
     uint32_t rest_room;     /* bytes before it */
-    wsf_common_head before; /* of the message that was read last, */
-    const wsf_entry *last;  /* and is still in here */
+    wsf_common_head before; /* of the message that was read last */
+    const wsf_entry *last;  /* the entry that it was read into */
     wsfan_target targets[WSF_TARGETS_COUNT_MAX];
     wsf_known_peer peers[WSF_PEERS_MAX];
     wsf_range ranges[WSF_NACK_RANGES_MAX];
@@ -150,7 +150,7 @@ static const msgpack_object_array *unpack_array(wsf_reader *reader, msgpack_obje
         *error = WSFAN_EINVAL;
     if (*error == WSFAN_EINVAL && result != MSGPACK_UNPACK_SUCCESS &&
         result != MSGPACK_UNPACK_EXTRA_BYTES)
-        reader->offset = reader->size; /* there is no telling where the next entry begins */
+        reader->offset = reader->size; /* where the next entry begins is unknown */
     return *error == WSFAN_OK ? &object->via.array : NULL;
 }
 
@@ -185,7 +185,7 @@ static bool get_text(const msgpack_object_array *array, uint32_t i, size_t size_
            (bytes->size == 0 || memchr(bytes->data, '\0', bytes->size) == NULL);
 }
 
-/* False: there is something else where a second part is told of. */
+/* False: the fields of a second part are malformed. */
 static bool read_rest(const msgpack_object_array *array, wsf_frame_head *head) {
     head->rest_size = head->rest_room = 0;
     head->rest_checksum = 0;
@@ -234,7 +234,7 @@ int wsf_reader_open(wsf_reader *reader, const wsf_buffer *frame, uint64_t receiv
 
 static bool read_hello(const msgpack_object_array *array, wsf_hello *hello) {
     uint64_t met = 1;
-    hello->met = !get_u64(array, 10, &met) || met != 0; /* who does not say may have */
+    hello->met = !get_u64(array, 10, &met) || met != 0; /* a node that does not say may have */
     return get_u32(array, 1, &hello->protocol_min) && get_u32(array, 2, &hello->protocol_max) &&
            get_u64(array, 3, &hello->features) &&
            get_text(array, 4, WSF_CLUSTER_SIZE_MAX, &hello->cluster) &&
@@ -247,7 +247,7 @@ static bool read_hello(const msgpack_object_array *array, wsf_hello *hello) {
            get_u64(array, 9, &hello->frame_size_max);
 }
 
-/* An array within the array; NULL: there is something else. */
+/* An array within the array; NULL: there is none. */
 static const msgpack_object_array *get_array(const msgpack_object_array *array, uint32_t i) {
     if (i >= array->size || array->ptr[i].type != MSGPACK_OBJECT_ARRAY)
         return NULL;
@@ -274,10 +274,9 @@ static bool read_targets(wsf_reader *reader, const msgpack_object_array *list,
     return true;
 }
 
-/* The payload is the second part's, for the first that says so: two messages must not have the same
- * headroom. */
+/* An apart payload is the second part's, for one entry only: two messages must not have the same headroom. */
 static bool read_payload(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
-    entry->message.head_size = 0; /* nobody has looked */
+    entry->message.head_size = 0; /* not known */
     if (!entry->message.apart)
         return get_bin(array, 6, UINT32_MAX, &entry->message.payload);
     entry->message.payload = reader->rest;

@@ -9,10 +9,9 @@ typedef struct wsf_reader wsf_reader;
 wsf_reader *wsf_reader_new(void); /* NULL: out of memory */
 void wsf_reader_destroy(wsf_reader *reader);
 
-/* Checks the whole frame for its checksums, structure and bounds, and that its second part is the one
- * that the head tells of, if any; then reads the head; the version in it is for the caller to judge. The
- * frame must stay until it has been read. WSFAN_EINVAL: not a valid frame for this receiver.
- * WSFAN_ENOMEM. */
+/* Checks the whole frame for its checksums, structure and bounds, and that its second part is the one that
+ * the head tells of; then reads the head, whose version is for the caller to judge. The frame must stay until
+ * it has been read. WSFAN_EINVAL: not a valid frame for this receiver. WSFAN_ENOMEM. */
 int wsf_reader_open(wsf_reader *reader, const wsf_buffer *frame, uint64_t receiver,
                     wsf_frame_head *head);
 

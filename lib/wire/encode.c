@@ -73,7 +73,7 @@ void wsf_seal(wsf_writer *writer) {
     wsf_put_u64(writer->data + WSF_TOPIC_SIZE, wsf_frame_checksum(writer->data, writer->size));
 }
 
-/* Once for all receivers: the first part, whose seal covers this, is for one. */
+/* Without a seed, so that it is computed once for all receivers. It is in the head, which the seal covers. */
 uint64_t wsf_payload_checksum(const void *payload, size_t size) {
     return XXH3_64bits(payload, size);
 }
@@ -192,7 +192,7 @@ void wsf_write_presence(wsf_writer *writer, uint32_t flags, uint64_t heard,
     msgpack_pack_uint64(&packer, heard);
     msgpack_pack_array(&packer, (size_t)count * 4);
     for (uint32_t i = 0; i < count; i++) {
-        /* 0: the chat of the row before, as it is in most. */
+        /* 0 stands for the chat of the row before, which is usual. */
         bool same = i > 0 && rows[i].chat_hash == rows[i - 1].chat_hash;
         msgpack_pack_uint64(&packer, same ? 0 : rows[i].chat_hash);
         msgpack_pack_uint32(&packer, rows[i].sessions);
@@ -317,7 +317,7 @@ wsf_topic_kind wsf_read_topic(const void *data, size_t size, wsf_introduction *i
     introduction->protocol_max = at[5];
     introduction->node = wsf_get_u64(at + 6);
     at += FIXED_SIZE;
-    /* What a later version appends is not ours to judge. */
+    /* Bytes that a later version appends are passed over. */
     bool valid = introduction->node != 0 &&
                  take_text(&at, end, introduction->cluster, WSF_CLUSTER_SIZE_MAX) &&
                  take_text(&at, end, introduction->endpoint, WSF_ENDPOINT_SIZE_MAX) &&

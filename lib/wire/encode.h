@@ -20,7 +20,7 @@ enum {
     WSF_ENTRY_BOUND = 64, /* of an entry besides its names, payload or hashes */
     WSF_HELLO_BOUND = 320,
     WSF_NACK_BOUND = 320,
-    WSF_NACK_RANGES_MAX = WSF_SIZE(16, 2), /* the oldest; the others are asked for next time */
+    WSF_NACK_RANGES_MAX = WSF_SIZE(16, 2), /* the oldest; the next nack asks for others */
     WSF_KNOWN_PEER_BOUND = 140,            /* of one peer in WSF_PEERS */
     WSF_CLUSTER_SIZE_MAX = 32,
     WSF_NAME_SIZE_MAX = 64,
@@ -54,20 +54,20 @@ typedef enum {
 } wsf_entry_type;
 
 enum { WSF_SNAPSHOT_BEGIN = 1, WSF_SNAPSHOT_END = 2 }; /* flags of WSF_INTEREST */
-enum { WSF_PRESENCE_FORGET = 1 }; /* flag of WSF_PRESENCE: what was said before counts no more */
+enum { WSF_PRESENCE_FORGET = 1 }; /* flag of WSF_PRESENCE: rows told before are void */
 
-/* One row on its way to or from a peer. */
+/* A row of presence, to or from a peer. */
 typedef struct {
     uint64_t chat_hash;
-    uint32_t sessions; /* 0: no more */
+    uint32_t sessions; /* 0: the row has ended */
     wsfan_bytes user;
     wsfan_bytes metadata;
 } wsf_presence_row;
 
-/* How far a node has told its presence. */
+/* How far a node has told its rows of presence. */
 typedef struct {
-    uint64_t newest; /* all of it, in frames up to this one */
-    uint64_t heard;  /* to a peer whose interest is known up to this serial */
+    uint64_t newest; /* all rows are in frames up to this one, */
+    uint64_t heard;  /* as of the receiver's interest up to this serial, plus one */
     uint64_t digest;
 } wsf_presence_sum;
 
@@ -87,11 +87,10 @@ typedef struct {
     uint64_t ack_epoch; /* of the receiver's stream; 0: none received yet */
     uint64_t ack;       /* all frames up to this arrived */
 
-    /* What the second part is: bytes that mean nothing, then a payload, which is the only thing in
-     * a frame that is the same for all receivers. */
+    /* The second part: bytes without meaning (headroom), then a payload, the same for all receivers. */
     uint32_t rest_size;     /* 0: there is none */
-    uint32_t rest_room;     /* so many that mean nothing */
-    uint64_t rest_checksum; /* of the others */
+    uint32_t rest_room;     /* bytes before the payload */
+    uint64_t rest_checksum; /* of the payload */
 } wsf_frame_head;
 
 typedef struct {
@@ -102,9 +101,9 @@ typedef struct {
     wsfan_bytes name;
     uint64_t incarnation; /* milliseconds since 1970 at the node's start */
     wsfan_bytes endpoint;
-    uint64_t epoch; /* of the stream that its sender will number */
+    uint64_t epoch; /* of the stream that the sender will number */
     uint64_t frame_size_max;
-    bool met; /* its sender may have had a link with the receiver before */
+    bool met; /* the sender may have had a link with the receiver before */
 } wsf_hello;
 
 typedef struct {
@@ -112,7 +111,7 @@ typedef struct {
     wsfan_bytes endpoint;
 } wsf_known_peer;
 
-/* What a node is good for just now. */
+/* The status of a node. */
 typedef struct {
     uint32_t flags;
     uint32_t weight;
@@ -142,12 +141,12 @@ typedef struct {
             uint32_t flags;
             wsfan_bytes adds; /* hashes, 8 bytes each, big endian */
             wsfan_bytes removes;
-            uint64_t serial; /* this tells all of the sender's interest up to here, */
-            bool has_serial; /* and it asks for presence */
+            uint64_t serial; /* all of the sender's interest up to here is told, */
+            bool has_serial; /* and the sender asks for presence */
         } interest;
         struct {
             uint32_t flags;
-            uint64_t heard; /* said when the peer's interest was known up to this serial */
+            uint64_t heard; /* the receiver's interest was known up to this serial, plus one */
             const wsf_presence_row *rows;
             uint32_t count;
         } presence;
@@ -162,7 +161,7 @@ typedef struct {
             bool has_digest;
         } heartbeat;
         struct {
-            const wsf_range *ranges; /* what is missing */
+            const wsf_range *ranges; /* missing frames */
             uint32_t count;
         } nack;
         struct {
@@ -173,7 +172,7 @@ typedef struct {
         struct {
             uint64_t id;     /* the sender's */
             uint32_t kind;   /* a wsfan_request_kind, or one of a later version */
-            uint32_t ms_max; /* the sender waits so long */
+            uint32_t ms_max; /* how long the sender waits */
             uint32_t number; /* of a close: its code; of a list: the rows of a page */
             const wsfan_target *targets;
             uint32_t targets_count;
@@ -206,13 +205,13 @@ typedef struct {
 void wsf_write_head(wsf_writer *writer, uint64_t receiver, const wsf_frame_head *head);
 void wsf_seal(wsf_writer *writer);
 
-/* Of a frame, what its seal holds: the receiver is the seed, so that the topic is covered too. */
+/* The checksum of a frame, for its seal: the receiver is the seed, so that the topic is covered too. */
 uint64_t wsf_frame_checksum(const uint8_t *frame, size_t size);
 uint64_t wsf_payload_checksum(const void *payload, size_t size);
 
 void wsf_write_hello(wsf_writer *writer, const wsf_hello *hello);
-void wsf_write_number(wsf_writer *writer, wsf_entry_type type, uint64_t number); /* HELLO_ACK,
-                                                                    REFUSE: one number */
+/* HELLO_ACK and REFUSE: one number. */
+void wsf_write_number(wsf_writer *writer, wsf_entry_type type, uint64_t number);
 void wsf_write_heartbeat(wsf_writer *writer, uint64_t newest,
                          const uint64_t *digest); /* NULL: none */
 void wsf_write_nack(wsf_writer *writer, const wsf_range *ranges, uint32_t count);
@@ -231,13 +230,12 @@ void wsf_write_entry(wsf_writer *writer, const void *entry, size_t size); /* wri
 void wsf_write_request(wsf_writer *writer, const wsf_request *request);
 void wsf_write_reply(wsf_writer *writer, uint64_t id, const wsf_answer *answer);
 
-/* At least as many bytes as the entry of the message takes, or that of a request with it; and as that
- * of a reply. */
+/* Upper bounds of the size of a message's entry, or of a request with it; and of a reply's. */
 size_t wsf_message_bound(const wsfan_message *message);
-size_t wsf_message_entry_bound(const wsfan_message *message); /* without a payload that is apart */
+size_t wsf_message_entry_bound(const wsfan_message *message); /* without a second part */
 size_t wsf_reply_bound(const wsf_answer *answer);
 
-/* At least as many bytes as the frame of the largest message that these limits allow takes. */
+/* Upper bound of the frame of the largest message that these limits allow. */
 size_t wsf_frame_bound(size_t payload_size_max, size_t name_size_max, size_t targets_count_max);
 
 /* ------------------------------------------------------------------------------- introductions */
@@ -257,7 +255,7 @@ size_t wsf_write_introduction(uint8_t topic[WSF_INTRODUCTION_SIZE_MAX],
 
 typedef enum { WSF_TOPIC_OTHER, WSF_TOPIC_INBOX, WSF_TOPIC_INTRODUCTION } wsf_topic_kind;
 
-/* Reads a topic that somebody subscribed to; fills introduction->node for both known kinds. */
+/* Reads a topic that a node subscribed to; fills introduction->node for both known kinds. */
 wsf_topic_kind wsf_read_topic(const void *data, size_t size, wsf_introduction *introduction);
 
 #endif

@@ -1,6 +1,5 @@
 /* MessagePack as msgpack-c would write it (the shortest form of each value) and with the bounds of
- * decode.c, but without a call and an object for every few bytes. Reads only what it knows; for
- * everything else there is the general way, which decides. */
+ * decode.c, but without a call and an object for every few bytes. Any other form is left to decode.c. */
 #include "wire/message_codec.h"
 
 #include <string.h>
@@ -115,8 +114,7 @@ static inline bool parse_bin(const uint8_t **at, const uint8_t *end, wsfan_bytes
     return true;
 }
 
-/* The usual message, of seven fields and one target, without msgpack-c. False: it is something
- * else, or not all there; the general way will tell. */
+/* The usual message, of seven fields and one target. False: something else, or not complete. */
 static bool parse_usual(const uint8_t **from, const uint8_t *end, wsf_message_entry *entry,
                         wsfan_target *target) {
     enum { FIXED_BOUND = 2 + 4 * 9 + 2 };
@@ -148,8 +146,8 @@ static bool parse_usual(const uint8_t **from, const uint8_t *end, wsf_message_en
 
 enum { CLOCK_END = 11 }; /* 0x97, type, 0xcf, eight bytes */
 
-/* A message that may stay in its frame is no example for the next: a loop that has it already writes
- * headroom over the bytes before its payload. */
+/* A message whose payload may stay in the frame is not compared with the next: a loop that has it already
+ * may write headroom over the bytes before its payload. */
 bool wsf_entry_parse(const uint8_t **from, const uint8_t *end, wsf_common_head *before,
                      wsf_message_entry *entry, wsfan_target *target) {
     const uint8_t *at = *from;

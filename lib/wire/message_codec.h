@@ -1,11 +1,10 @@
-/* The entry that a link carries millions of: a message to one target. A part of the work of encode.c and
- * decode.c; what an entry looks like is in docs/protocol.md. */
+/* MESSAGE entries, the most frequent ones; a part of encode.c and decode.c. Format: docs/protocol.md. */
 #ifndef WSF_WIRE_MESSAGE_CODEC_H
 #define WSF_WIRE_MESSAGE_CODEC_H
 
 #include "message/message.h"
 
-enum { WSF_ENTRY_MESSAGE = 4, WSF_ENTRY_APART = 15 }; /* its types */
+enum { WSF_ENTRY_MESSAGE = 4, WSF_ENTRY_APART = 15 }; /* types of its entries */
 
 typedef struct {
     uint64_t clock;
@@ -14,11 +13,11 @@ typedef struct {
     wsfan_address except;
     const wsfan_target *targets;
     wsfan_bytes payload;
-    uint64_t slot;      /* of a latest value; 0: it is none */
-    uint32_t head_size; /* of the bytes before the payload that only this entry needs, its names
-                           included, or that nobody needs; 0: not known */
-    bool repeated;      /* flags, except and targets are those of the message before */
-    bool apart;         /* the payload is in the second part of the frame */
+    uint64_t slot; /* of a latest value; 0: no latest value */
+    /* bytes before the payload that may be overwritten once the entry was taken; 0: not known */
+    uint32_t head_size;
+    bool repeated; /* flags, except and targets are those of the message before */
+    bool apart;    /* the payload is in the second part of the frame */
 } wsf_message_entry;
 
 /* What neighbours have in common: everything from behind the clock to before the payload. */
@@ -27,13 +26,12 @@ typedef struct {
     size_t size;
 } wsf_common_head;
 
-/* Writes a message with any number of targets, without its payload where that is apart; returns where
- * it ends. */
+/* Writes a message with any number of targets, without a second part; returns where the entry ends. */
 uint8_t *wsf_entry_write(uint8_t *at, const wsfan_message *message);
 
-/* Reads an entry that ends before `end` and moves *from behind it; fills `target`, to which the entry
- * then points. Only the clock and the payload of `entry` change where it is like the one before,
- * which was read into the same. False: it is something else, or not all there. */
+/* Reads an entry that ends before `end` and moves *from behind it; fills `target`, to which the entry then
+ * points. If its head is that of the entry before, which was read into the same `entry`, only clock and
+ * payload change. False: something else, or not complete. */
 bool wsf_entry_parse(const uint8_t **from, const uint8_t *end, wsf_common_head *before,
                      wsf_message_entry *entry, wsfan_target *target);
 

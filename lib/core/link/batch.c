@@ -1,5 +1,6 @@
-/* Answers for what goes into a numbered frame: gathered first, so that the memory for it is taken once. Knows
- * no entry but the goodbye; what else there is the parts know. */
+/* Answers for a numbered frame, in three steps. plan: the parts say what they will write, so that memory is
+ * taken once. write: they write it. commit: they note it as sent, once the link keeps the frame. A frame
+ * without memory is given up before commit, and planned again later. Knows no entry but BYE. */
 #include "core/link/batch.h"
 
 #include <assert.h>
@@ -11,7 +12,7 @@ wsf_batch *wsf_batch_new(void) {
     return wsf_alloc(sizeof(wsf_batch));
 }
 
-/* Those that the frame will have, lowest bit first. NULL: no more. */
+/* Takes the lowest bit out of *parts and returns its part. NULL: none is left. */
 static const wsf_part *next_part(const wsf_core *core, uint32_t *parts) {
     if (*parts == 0)
         return NULL;
@@ -55,14 +56,14 @@ wsf_buffer *wsf_batch_write(const wsf_core *core, const wsf_peer *peer) {
     if (frame == NULL)
         return NULL;
     wsf_frame_head head = wsf_frame_head_of(core, peer, peer->link.next);
-    wsfan_message *apart = batch->messages.apart;
-    if (apart != NULL) {
-        frame->rest = wsf_frame_second_part(peer, apart);
+    wsfan_message *last = batch->messages.apart;
+    if (last != NULL) {
+        frame->rest = wsf_frame_second_part(peer, last);
         if (frame->rest == NULL) {
             wsf_buffer_unref(frame);
             return NULL;
         }
-        wsf_frame_tell_rest(&head, frame->rest, wsf_frame_room_in(frame->rest, apart));
+        wsf_frame_tell_rest(&head, frame->rest, wsf_frame_room_in(frame->rest, last));
     }
     wsf_writer writer = { frame->data, frame->capacity, 0 };
     wsf_write_head(&writer, peer->node, &head);

@@ -3,8 +3,8 @@
 #include "core/link/frame.h"
 
 enum {
-    TARGET_BYTES = 128 * 1024,
-    COUNT_MIN = 4 /* that a window holds */
+    TARGET_BYTES = 128 * 1024, /* smaller frames wake threads too often, larger ones gain nothing */
+    COUNT_MIN = 4 /* frames in a window, so that one is acknowledged while others are sent */
 };
 
 size_t wsf_frame_target(const wsf_link *link) {

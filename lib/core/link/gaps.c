@@ -1,5 +1,5 @@
-/* Answers for LOST: what this node did not send, told where the stream has room for it, and what a peer did
- * not send, told to the host. */
+/* Answers for LOST: messages that this node did not send, told to the peer, and those of a peer, to the
+ * host. */
 #include "core/link/gaps.h"
 
 void wsf_gaps_tell(wsf_core *core, wsf_peer *peer, uint64_t count, uint64_t reason) {

@@ -1,4 +1,4 @@
-/* Messages that did not reach a peer, and what a peer says of ours. */
+/* Messages that did not reach a peer, and those of a peer that did not reach this node. */
 #ifndef WSF_CORE_LINK_GAPS_H
 #define WSF_CORE_LINK_GAPS_H
 
@@ -6,8 +6,8 @@
 
 extern const wsf_part wsf_gaps_part;
 
-/* Tells the host that so many messages of the peer did not arrive; 0: nobody counted. reason: a
- * wsfan_gap_reason, as the peer says it. */
+/* Tells the host that `count` messages of the peer did not arrive; 0: an unknown number. reason: a
+ * wsfan_gap_reason, or any number that a peer sent. */
 void wsf_gaps_tell(wsf_core *core, wsf_peer *peer, uint64_t count, uint64_t reason);
 
 #endif

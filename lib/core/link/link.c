@@ -100,8 +100,7 @@ static uint32_t find_latest(const wsf_link *link, uint64_t slot) {
     return place;
 }
 
-/* The last of the queue is a slot's newest value. Without memory for the index it is not found, and so
- * not replaced. */
+/* Puts the last of the queue into the index, for `older`. Without memory it is not found, nor replaced. */
 static void note_latest(wsf_link *link, uint64_t slot, uint32_t older) {
     uint32_t place = link->queue_taken + link->queue.count - 1;
     if (older != WSF_TABLE_NONE)
@@ -280,18 +279,18 @@ wsf_buffer *wsf_link_next_again(wsf_link *link) {
 /* ------------------------------------------------------------------------------------ receiving */
 
 enum {
-    /* A frame that finds no room is dropped, and asked for again. */
+    /* Frames that are held. A further one is dropped, and asked for again. */
     HELD_COUNT_MAX = WSF_SIZE(65536, 8),
     HELD_SIZE_MIN = 8192
 };
 
-/* Numbers that nobody has used yet are not held: a frame is at most a window ahead. */
+/* Keeps a frame that came early. False: too far ahead, the window is full, or out of memory. */
 static bool hold(wsf_link *link, uint64_t number, wsf_buffer *frame) {
     uint64_t place = number - link->in_expected;
     if (place >= HELD_COUNT_MAX ||
         link->held_bytes + wsf_buffer_bytes(frame) > link->limits.window_bytes)
         return false;
-    /* A small one may lie in memory that ZeroMQ received many in. */
+    /* A small frame is copied: it may lie in memory that ZeroMQ received many frames in. */
     frame = frame->size < HELD_SIZE_MIN ? wsf_buffer_copy(frame) : wsf_buffer_ref(frame);
     if (frame == NULL)
         return false;
@@ -360,7 +359,7 @@ bool wsf_link_complete(const wsf_link *link) {
 uint32_t wsf_link_missing(const wsf_link *link, wsf_range ranges[WSF_NACK_RANGES_MAX]) {
     uint32_t count = 0;
     uint64_t number = link->in_expected;
-    uint64_t held_end = link->in_expected + link->held.count; /* behind the last that is held */
+    uint64_t held_end = link->in_expected + link->held.count; /* one past the last held frame */
     while (count < WSF_NACK_RANGES_MAX && number <= link->in_newest) {
         if (is_held(link, number)) {
             number++;
@@ -371,7 +370,7 @@ uint32_t wsf_link_missing(const wsf_link *link, wsf_range ranges[WSF_NACK_RANGES
         while (number < held_end && !is_held(link, number))
             number++;
         if (number >= held_end)
-            number = link->in_newest + 1; /* all the rest */
+            number = link->in_newest + 1; /* no later frame is held */
         range->to = number - 1;
     }
     return count;

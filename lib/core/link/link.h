@@ -11,36 +11,37 @@
 #include "wire/encode.h"
 
 typedef struct {
-    /* Sent and not acknowledged: over it messages wait in the queue. And received before its turn: over
-     * it frames have to come again. */
+    /* Bytes of frames that are sent and not acknowledged; over it messages wait in the queue. Also bytes
+     * of frames that came early; over it they are dropped, and must come again. */
     uint64_t window_bytes;
-    /* Waiting for room in the window: over it the oldest go, or the link is given up, and the peer is told
-     * how many. As much again for requests and replies, which are refused over it. */
+    /* Messages that wait for room in the window; over either the oldest are dropped, or the link is given up
+     * (wsfan_slow_peer), and the peer is told how many. As many bytes again for requests and replies, over
+     * which they are refused. */
     uint64_t queue_bytes_max;
     uint32_t queue_count_max;
-    wsf_buffer_cache *frames; /* where they go when they are not needed any more; NULL: nowhere */
+    wsf_buffer_cache *frames; /* takes frames that are not needed any more; NULL: they are freed */
 } wsf_link_limits;
 
 typedef struct {
     wsf_buffer *frame;
-    uint64_t serial;   /* of the interest log, up to which the peer knows after this frame */
-    uint32_t messages; /* in this frame */
-    bool again;        /* it is to be sent once more */
-    bool receipts;     /* somebody asked what becomes of a message in it */
+    uint64_t serial;   /* the peer knows the interest log up to here after this frame */
+    uint32_t messages; /* how many are in it */
+    bool again;        /* to be sent again */
+    bool receipts;     /* a message in it has a receipt */
 } wsf_sent_frame;
 
-/* A frame that is being filled. It goes before everything that waits. */
+/* A frame that is being filled with messages. It is sent before the queue. */
 typedef struct {
-    wsf_buffer *frame; /* NULL: none begun; size counts from the room for the head on */
+    wsf_buffer *frame; /* NULL: none begun; its size includes the room for the head */
     uint64_t payload_bytes;
     uint32_t messages;
-    uint32_t rest_room; /* of its second part; with that it is full */
+    uint32_t rest_room; /* bytes before the payload of its second part, which makes it full */
     bool receipts;
 } wsf_open_frame;
 
 typedef struct {
     wsf_link_limits limits;
-    unsigned peer; /* in receipts */
+    unsigned peer; /* the peer's number in receipts */
 
     /* Outgoing. Frames acked+1 .. next-1 are in `sent`. */
     uint64_t epoch;
@@ -48,19 +49,19 @@ typedef struct {
     uint64_t acked;
     wsf_deque sent;
     uint64_t sent_bytes;
-    uint64_t again_from;  /* no frame before this one is to be sent again, */
-    uint32_t again_count; /* but so many in all */
+    uint64_t again_from;  /* the oldest frame that may be sent again */
+    uint32_t again_count; /* frames to be sent again */
     wsf_open_frame open;
     wsf_deque queue; /* wsfan_message *, oldest first */
     uint64_t queue_bytes;
     wsf_deque talk; /* wsf_buffer *: requests and replies, whole entries, oldest first */
     uint64_t talk_bytes;
-    uint32_t queue_taken; /* messages that have left it at the front, modulo 2^32 */
+    uint32_t queue_taken; /* messages taken from its front, modulo 2^32 */
     wsf_table latest; /* slot -> place of its newest value in the queue, counted from the start */
     uint64_t lost;    /* messages that were dropped and not yet reported, */
-    uint64_t lost_too_big; /* those that the peer would not take, */
-    bool lost_unknown;     /* and perhaps others, which nobody counted */
-    bool receipts_acked;   /* a frame with receipts was acknowledged; the user clears it */
+    uint64_t lost_too_big; /* those over the peer's frame_size_max, */
+    bool lost_unknown;     /* and perhaps others, an unknown number */
+    bool receipts_acked;   /* a frame with receipts was acknowledged; the caller clears it */
 
     /* Incoming. */
     uint64_t in_epoch;    /* 0: the peer has not said hello */
@@ -73,28 +74,27 @@ typedef struct {
 void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch, unsigned peer);
 void wsf_link_destroy(wsf_link *link);
 
-/* A new outgoing stream. What was sent and not acknowledged counts as lost, because nobody can tell
- * whether it arrived, and so does what is in the open frame; what waits goes on waiting. */
+/* Begins a new outgoing stream. Unacknowledged frames count as lost, since they may have arrived or not,
+ * and so does the open frame; the queue stays. */
 void wsf_link_restart_out(wsf_link *link, uint64_t epoch);
 
 /* A new incoming stream; 0: none. */
 void wsf_link_restart_in(wsf_link *link, uint64_t epoch);
 
-/* Drops what waits and counts it as lost. Returns how many messages. */
+/* Drops the queue and counts it as lost. Returns how many messages. */
 uint64_t wsf_link_drop_queue(wsf_link *link);
 
-/* A latest value takes the place of the newest of its slot that waits. False: none does, or it is for
- * somebody whom the newer one leaves out, or there is no room for the newer one: it is to be appended. */
+/* Puts a latest value in the place of the queued one of its slot. False, it is to be appended: none is
+ * queued, or that is for a session that the new one leaves out, or there is no room for a larger one. */
 bool wsf_link_replace(wsf_link *link, wsfan_message *message);
 
-/* Appends a message, taking a reference. Over the limits the oldest go; returns how many messages
- * were dropped, this one among them where there is no memory. They are added to `lost`. */
+/* Appends a message, taking a reference. Over the limits the oldest are dropped; returns how many messages
+ * were, this one among them if there is no memory. They are added to `lost`. */
 uint64_t wsf_link_enqueue(wsf_link *link, wsfan_message *message);
 wsfan_message *wsf_link_front(const wsf_link *link); /* NULL: none waits */
 void wsf_link_dequeue(wsf_link *link);               /* gives the reference back */
 
-/* Appends an entry, taking a reference; it goes before messages that wait. False: no room for it, or
- * no memory. */
+/* Queues a request or reply before messages, taking a reference. False: no room for it, or no memory. */
 bool wsf_link_talk(wsf_link *link, wsf_buffer *entry);
 void wsf_link_talked(wsf_link *link); /* gives the front's reference back */
 void wsf_link_drop_talk(wsf_link *link);
@@ -108,34 +108,33 @@ bool wsf_link_crowded(const wsf_link *link);
 /* Whether a frame may be sent now. An empty window takes one of any size. */
 bool wsf_link_has_room(const wsf_link *link, size_t frame_size);
 
-/* Notes in the message's receipt, if it has one, by which frame it goes. */
+/* Notes the number of the message's frame in its receipt, if it has one. */
 void wsf_link_note_sent(const wsf_link *link, const wsfan_message *message, uint64_t number);
 
-/* Keeps the frame that was numbered link->next until it is acknowledged. WSFAN_ENOMEM: it may not
- * be sent. */
+/* Keeps frame number link->next until it is acknowledged. WSFAN_ENOMEM: it may not be sent. */
 int wsf_link_keep(wsf_link *link, wsf_buffer *frame, uint64_t serial, uint32_t messages,
                   bool receipts);
 
-/* The peer has everything up to `number`. Returns false when that cannot be. *serial grows to that
- * of the last acknowledged frame. */
+/* The peer has every frame up to `number`; *serial grows to that of the last one. False: no such frame was
+ * sent. */
 bool wsf_link_acknowledge(wsf_link *link, uint64_t epoch, uint64_t number, uint64_t *serial);
 
-/* These frames go again, as far as they are not acknowledged. */
+/* Marks unacknowledged frames of the range to be sent again. next_again takes the oldest marked one. */
 void wsf_link_ask_again(wsf_link *link, wsf_range range);
 wsf_buffer *wsf_link_next_again(wsf_link *link); /* NULL: nothing to send again */
 
 typedef enum {
-    WSF_RECEIVE_NEXT,      /* the expected one; those of wsf_link_held() may follow */
-    WSF_RECEIVE_DUPLICATE, /* was here before */
+    WSF_RECEIVE_NEXT,      /* the expected one; wsf_link_held() may give the next */
+    WSF_RECEIVE_DUPLICATE, /* received before */
     WSF_RECEIVE_HELD,      /* frames before it are missing; it waits for them */
-    WSF_RECEIVE_NO_ROOM,   /* the same, but it cannot be kept; it will have to come again */
+    WSF_RECEIVE_NO_ROOM,   /* the same, but it is dropped, and must come again */
     WSF_RECEIVE_FOREIGN    /* of another epoch */
 } wsf_receive;
 
 /* Keeps the frame, or a copy, when it has to wait. */
 wsf_receive wsf_link_receive(wsf_link *link, uint64_t epoch, uint64_t number, wsf_buffer *frame);
 
-/* The expected frame, if it is here already; NULL: it is not. Take it, or let it be missing. */
+/* The expected frame, if it is held, or NULL. take_held() accepts it, drop_held() lets it be missing. */
 wsf_buffer *wsf_link_held(const wsf_link *link);
 void wsf_link_take_held(wsf_link *link);
 void wsf_link_drop_held(wsf_link *link);

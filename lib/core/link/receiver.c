@@ -1,11 +1,11 @@
-/* Answers for what comes out of frames, in the order of their numbers. */
+/* Answers for received frames: numbered ones in the order of their numbers, loose ones (number 0) at once. */
 #include "core/link/receiver.h"
 
 #include "core/handshake.h"
 #include "core/link/gaps.h"
 #include "core/part.h"
 
-/* False when the peer is gone after this entry. */
+/* False: the peer was dropped. */
 static bool take_numbered_entry(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
                                 wsf_buffer *frame, wsf_now now) {
     if (entry->type == WSF_BYE) {
@@ -27,7 +27,7 @@ static void take_numbered(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf
     peer->unacked_bytes += wsf_buffer_bytes(frame);
     if (peer->unacked_bytes >= core->config.link.window_bytes / 8) {
         peer->unacked_bytes = 0;
-        peer->ack_ms = 0; /* the sender's window may be smaller than what waits for the delay */
+        peer->ack_ms = 0; /* during the delay the peer's window might fill up */
     }
     while ((more = wsf_reader_next(core->reader, &entry)) != 0) {
         if (more == 1) {
@@ -35,13 +35,14 @@ static void take_numbered(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf
                 return;
             continue;
         }
-        /* The frame counts as received, so what this entry held is lost, and said to be. */
+        /* The frame counts as received, so what this entry held is lost, and the host is told so. */
         wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
         wsf_gaps_tell(core, peer, 1, WSFAN_GAP_LINK);
     }
 }
 
-/* It may ask for a whole window each time, which costs it nothing. */
+/* Nacks are followed at intervals only: one costs the peer nothing, and this node up to a window of
+ * frames. */
 static void take_nack(wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
     if (now.ms < peer->repair_ms)
         return;
@@ -50,9 +51,10 @@ static void take_nack(wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
     peer->repair_ms = now.ms + WSF_REPAIR_INTERVAL_MS;
 }
 
-/* About the stream that the peer sends us. False: it is not. */
-static bool take_of_its_stream(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
-                               const wsf_entry *entry, wsf_now now) {
+/* Takes a loose entry about the stream from the peer. False: it is none, or of another epoch; a heartbeat may
+ * be of another epoch, and is ignored then. */
+static bool take_about_incoming(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
+                                const wsf_entry *entry, wsf_now now) {
     uint32_t type = wsf_part_type(entry->type);
     bool present = head->epoch == peer->link.in_epoch;
     if (present && entry->type == WSF_HEARTBEAT)
@@ -62,14 +64,14 @@ static bool take_of_its_stream(wsf_core *core, wsf_peer *peer, const wsf_frame_h
             continue;
         if (present)
             core->parts[i]->take_loose(core, peer, entry, now);
-        return present || entry->type == WSF_HEARTBEAT; /* heartbeats of an old one are usual */
+        return present || entry->type == WSF_HEARTBEAT;
     }
     return false;
 }
 
-/* About the stream that we send the peer. False: it is not. */
-static bool take_of_our_stream(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
-                               const wsf_entry *entry, wsf_now now) {
+/* Takes a nack or resync of the stream to the peer. False: the entry is neither, or of another epoch. */
+static bool take_about_outgoing(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
+                                const wsf_entry *entry, wsf_now now) {
     if (head->ack_epoch != peer->link.epoch)
         return false;
     if (entry->type == WSF_NACK) {
@@ -85,6 +87,7 @@ static bool take_of_our_stream(wsf_core *core, wsf_peer *peer, const wsf_frame_h
     return false;
 }
 
+/* Handshake entries need no link. Any other is about one of a link's two streams, and dropped without one. */
 static void take_loose_entry(wsf_core *core, const wsf_frame_head *head, const wsf_entry *entry,
                              wsf_now now) {
     wsf_peer *peer = wsf_handshake_find(core, head->sender);
@@ -95,8 +98,8 @@ static void take_loose_entry(wsf_core *core, const wsf_frame_head *head, const w
     else if (peer != NULL && entry->type == WSF_HELLO_ACK)
         wsf_handshake_hello_ack(core, peer, head, entry->hello_ack, now);
     else if (peer == NULL || !peer->linked ||
-             (!take_of_its_stream(core, peer, head, entry, now) &&
-              !take_of_our_stream(core, peer, head, entry, now)))
+             (!take_about_incoming(core, peer, head, entry, now) &&
+              !take_about_outgoing(core, peer, head, entry, now)))
         wsf_count_drop(core, WSFAN_DROP_STRANGER, 1);
 }
 
@@ -136,7 +139,8 @@ static void take_acknowledgement(wsf_core *core, wsf_peer *peer, const wsf_frame
     peer->link.receipts_acked = false;
 }
 
-/* Whose turn has come by the frame that was just taken. The peer may part in any of them. */
+/* Takes held frames that follow the one just taken. Any frame may drop the peer, so it is looked up each
+ * time. */
 static void take_held(wsf_core *core, uint64_t node, wsf_now now) {
     wsf_peer *peer;
     wsf_buffer *frame;
@@ -144,7 +148,7 @@ static void take_held(wsf_core *core, uint64_t node, wsf_now now) {
            (frame = wsf_link_held(&peer->link)) != NULL) {
         wsf_frame_head head;
         if (wsf_reader_open(core->reader, frame, core->config.node, &head) != WSFAN_OK) {
-            wsf_link_drop_held(&peer->link); /* no memory to read it: it will come again */
+            wsf_link_drop_held(&peer->link); /* no memory to read it: it must come again */
             return;
         }
         wsf_buffer_ref(frame);
@@ -165,7 +169,7 @@ void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head
         peer->stats.frames_in++;
         peer->stats.bytes_in += wsf_buffer_bytes(frame);
         take_acknowledgement(core, peer, head, now);
-        if (head->epoch != 0) /* else it has no link with us: it refuses */
+        if (head->epoch != 0) /* 0: the sender has no link with this node, and refuses */
             wsf_handshake_heard(core, peer, now);
     }
     if (head->number == 0) {
@@ -186,7 +190,7 @@ void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head
     switch (verdict) {
     case WSF_RECEIVE_NEXT:
         peer->nack_interval_ms = WSF_NACK_INTERVAL_MS;
-        if (peer->forgotten) /* only from the first frame on it publishes for us again */
+        if (peer->forgotten) /* the gap ends with the first frame of the new link */
             wsf_gaps_tell(core, peer, 0, WSFAN_GAP_AWAY);
         peer->forgotten = false;
         take_numbered(core, peer, frame, now);

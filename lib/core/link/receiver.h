@@ -1,4 +1,4 @@
-/* What peers say: the frames that come in, and what is in them. */
+/* Frames that come in, and their entries. */
 #ifndef WSF_CORE_LINK_RECEIVER_H
 #define WSF_CORE_LINK_RECEIVER_H
 

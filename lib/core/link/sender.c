@@ -22,19 +22,18 @@ static void send_frame(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf_no
 
 /* ---------------------------------------------------------------------------------- open frame */
 
-/* A message that need not wait is written into the frame that leaves next: no queue, no reference.
- * The head, of which the receiver's acknowledgement is a part, is written when the frame leaves, so
- * that it ends where the entries begin. */
+/* A message that need not wait is written into the open frame: no queue, no reference. The head, which has
+ * the newest acknowledgement, is written when the frame leaves, to end where the entries begin. */
 
-static bool open_frame(wsf_core *core, wsf_peer *peer, size_t bound, size_t apart) {
+static bool open_frame(wsf_core *core, wsf_peer *peer, size_t bound, size_t second_part) {
     wsf_link *link = &peer->link;
-    /* Of few sizes, so that memory can be used again. */
+    /* Few different capacities, so that memory can be used again. */
     size_t need = WSF_FRAME_HEAD_BOUND + bound;
     size_t target = wsf_frame_target(link);
     size_t capacity = (need + target - 1) / target * target;
     if (capacity > peer->frame_size_max)
         capacity = need;
-    if (!wsf_link_has_room(link, capacity + apart))
+    if (!wsf_link_has_room(link, capacity + second_part))
         return false;
     if (link->open.frame != NULL && link->open.frame->capacity != capacity) {
         wsf_buffer_cache_put(&core->frames, link->open.frame);
@@ -48,7 +47,7 @@ static bool open_frame(wsf_core *core, wsf_peer *peer, size_t bound, size_t apar
     return true;
 }
 
-/* What is small goes in memory that is no larger, and the frame is filled again. */
+/* The open frame, to be sent. One that is not half full is copied to memory of its size and filled again. */
 static wsf_buffer *take_open(wsf_link *link) {
     enum { SMALL_SHARE = 2 };
     wsf_buffer *frame = link->open.frame;
@@ -58,7 +57,7 @@ static wsf_buffer *take_open(wsf_link *link) {
     return frame;
 }
 
-/* False: out of memory; it stays open. */
+/* Sends the open frame. False: out of memory; the frame stays open. */
 static bool send_open(wsf_core *core, wsf_peer *peer, wsf_now now) {
     wsf_link *link = &peer->link;
     if (link->open.messages == 0)
@@ -97,7 +96,8 @@ static bool send_open(wsf_core *core, wsf_peer *peer, wsf_now now) {
     return true;
 }
 
-/* Only what nothing else has to go before. */
+/* Writes a message into the open frame. False: out of memory, or something must precede the message (the
+ * queue, an unreported loss, the first frame of the link), or the window is full. */
 static bool append_now(wsf_core *core, wsf_peer *peer, wsfan_message *message,
                        wsf_sender_entry *entry, wsf_now now) {
     wsf_link *link = &peer->link;
@@ -106,15 +106,15 @@ static bool append_now(wsf_core *core, wsf_peer *peer, wsfan_message *message,
         return false;
     wsf_open_frame *open = &link->open;
     size_t bound = wsf_message_entry_bound(message);
-    size_t apart = wsf_frame_apart_size(message);
+    size_t second_part = wsf_frame_apart_size(message);
     if (open->messages > 0 &&
-        (open->frame->size + bound > open->frame->capacity || apart > 0 ||
+        (open->frame->size + bound > open->frame->capacity || second_part > 0 ||
          open->frame->rest != NULL) &&
         !send_open(core, peer, now))
         return false;
-    if (open->messages == 0 && !open_frame(core, peer, bound, apart))
+    if (open->messages == 0 && !open_frame(core, peer, bound, second_part))
         return false;
-    if (apart > 0) {
+    if (second_part > 0) {
         open->frame->rest = wsf_frame_second_part(peer, message);
         if (open->frame->rest == NULL)
             return false;
@@ -143,8 +143,8 @@ static void count_lost(wsf_core *core, wsf_peer *peer, wsfan_drop reason, uint64
     wsf_count_drop(core, reason, count);
 }
 
-/* A queue that fills while its peer keeps acknowledging means that we publish faster than it can
- * take: publishing waits. A peer that has stalled is not waited for; its queue drops the oldest. */
+/* A queue that fills while its peer keeps acknowledging means that this node publishes faster than the peer
+ * can take: publishing waits. It does not wait for a stalled peer, whose queue drops the oldest. */
 static void judge_congestion(wsf_core *core, wsf_peer *peer, wsf_now now) {
     bool keeps_up = peer->reachable && now.ms - peer->progress_ms < WSF_STALL_MS;
     wsf_peers_put(&core->congested, wsf_peer_index(core, peer),
@@ -174,7 +174,7 @@ void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
     if (append_now(core, peer, message, entry, now))
         return;
     if (core->config.slow_peer == WSFAN_SLOW_CUT && !wsf_link_fits(&peer->link, message)) {
-        /* It gets the message, or is told that it is missing, when it is back. */
+        /* The message counts as lost, which the peer is told when it is back. */
         count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_handshake_cut(core, peer));
         peer->link.lost++;
         if (message->receipt != NULL)
@@ -198,7 +198,7 @@ static bool nack_due(const wsf_peer *peer, wsf_now now) {
     return !wsf_link_complete(&peer->link) && now.ms >= peer->nack_ms;
 }
 
-/* A peer that has nothing new to give is asked less and less often. */
+/* The interval between nacks doubles while no missing frame comes. */
 static void write_nack(wsf_peer *peer, wsf_writer *writer, wsf_now now) {
     wsf_range ranges[WSF_NACK_RANGES_MAX];
     uint32_t count = wsf_link_missing(&peer->link, ranges);
@@ -254,7 +254,7 @@ void wsf_sender_ask_again(wsf_core *core, wsf_peer *peer, wsf_entry_type type, w
     wsf_buffer_unref(frame);
 }
 
-/* Out of memory: nothing has changed, and the next flush tries again. */
+/* Sends the planned frame. False: out of memory; nothing has changed, and the next flush tries again. */
 static bool send_numbered(wsf_core *core, wsf_peer *peer, wsf_now now) {
     const wsf_batch *batch = core->batch;
     wsf_buffer *frame = wsf_batch_write(core, peer);
@@ -272,8 +272,8 @@ static bool send_numbered(wsf_core *core, wsf_peer *peer, wsf_now now) {
     return true;
 }
 
-/* What costs us all that we have, and the peer that wants it nothing, not at its pace. */
-static void tell_anew(wsf_core *core, wsf_peer *peer, wsf_now now) {
+/* Restarts the parts that the peer asks for, at intervals only: asking is cheap, telling all again is not. */
+static void restart_parts(wsf_core *core, wsf_peer *peer, wsf_now now) {
     if (peer->anew == 0 || now.ms < peer->anew_ms)
         return;
     peer->anew_ms = now.ms + WSF_ANEW_INTERVAL_MS;
@@ -296,7 +296,7 @@ void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
         wsf_peers_remove(&core->congested, wsf_peer_index(core, peer));
         return;
     }
-    tell_anew(core, peer, now);
+    restart_parts(core, peer, now);
     wsf_buffer *again;
     while ((again = wsf_link_next_again(&peer->link)) != NULL) {
         peer->stats.frames_resent++;

@@ -7,9 +7,9 @@
 #include "base/memory.h"
 
 enum {
-    MEMBERS_MAX = WSF_SIZE(512, 2), /* in one block; the next one has the rest */
+    MEMBERS_MAX = WSF_SIZE(512, 2), /* in one block; the next block has the rest */
     PLACES_MAX = WSF_PEERS_MAX + 1, /* all peers and this node */
-    SLOTS_PER_MEMBER_MAX = 64       /* that a visit looks at for each one that it may show */
+    SLOTS_PER_MEMBER_MAX = 64       /* examined for each member that a visit may show */
 };
 
 static bool visible(const wsf_presence_member *m) {
@@ -20,7 +20,7 @@ static wsfan_bytes metadata_of(const wsf_presence_session *own) {
     return (wsfan_bytes){ own->bytes + own->chat_size + own->user_size, own->metadata_size };
 }
 
-/* Fills at most PLACES_MAX. Not those of peers that are away. */
+/* Fills in the member's places, PLACES_MAX at most; peers that are away have none. */
 static size_t places_of(const wsf_presence *p, const wsf_presence_member *m, const uint64_t *nodes,
                         uint64_t self, wsfan_place *places) {
     size_t count = 0;
@@ -46,7 +46,7 @@ static bool is_chat(uint32_t entry) {
     return (entry & (uint32_t)WSF_PRESENCE_EVENTS_OF_CHAT) != 0;
 }
 
-/* The chat that an entry is of, or WSF_TABLE_NONE: there is nothing to tell any more. */
+/* The chat of a queue entry; WSF_TABLE_NONE: the entry is void. */
 static uint32_t chat_of(const wsf_presence *p, uint32_t entry, uint64_t loop) {
     if (is_chat(entry)) {
         uint32_t c = entry & ~(uint32_t)WSF_PRESENCE_EVENTS_OF_CHAT;
@@ -56,7 +56,7 @@ static uint32_t chat_of(const wsf_presence *p, uint32_t entry, uint64_t loop) {
     return (m->loops_owed & loop) != 0 ? m->chat : WSF_TABLE_NONE;
 }
 
-/* What there is to tell of a member; 0: nothing. */
+/* What is to be told of a member; 0: nothing. */
 static int event_of(const wsf_presence_member *m, uint64_t loop) {
     bool told = (m->loops_told & loop) != 0;
     if (!visible(m))
@@ -86,7 +86,10 @@ static void drop_entry(wsf_presence *p, unsigned loop) {
     wsf_presence_store_settle(p, entry);
 }
 
-/* What the next block will hold: entries of one chat from the front of the queue. */
+/* What the next block will hold: entries of one chat from the front of the queue. Pass 1, outline_of(),
+ * counts them, and pass 2, wsf_presence_events_take(), copies them; both must judge an entry alike
+ * (chat_of(), event_of(), places_of()). A member that is queued twice is counted twice and copied once: the
+ * block is large enough. */
 typedef struct {
     uint32_t chat;
     uint32_t entries;
@@ -214,7 +217,7 @@ void wsf_presence_visit(const wsf_presence *p, uint64_t chat_hash, const uint64_
                 show(&v, &p->members[i]);
         return;
     }
-    /* Slots do not move: whoever stays is met once. */
+    /* Slots do not move: a member that stays is shown once. */
     uint32_t c = (uint32_t)(chat - p->chats);
     uint64_t end = *cursor + (uint64_t)max * SLOTS_PER_MEMBER_MAX;
     for (; *cursor < p->member_slots.used && *cursor < end && max > 0; ++*cursor) {

@@ -6,7 +6,7 @@
 
 #include "core/presence/presence.h"
 
-/* What a loop is owed of one chat, in one block; what it points to lies behind it. */
+/* Events of one chat for one loop, in one block of memory with all that they point to. */
 typedef struct {
     wsf_item item;
     unsigned loop;
@@ -14,7 +14,7 @@ typedef struct {
     wsfan_presence presence;
 } wsf_presence_events;
 
-/* nodes: ids of the peers, self: our own. The events are to be freed. NULL: none, or no memory. */
+/* nodes: ids of the peers, self: this node's own. The events are to be freed. NULL: none, or no memory. */
 wsf_presence_events *wsf_presence_events_take(wsf_presence *presence, unsigned loop,
                                               const uint64_t *nodes, uint64_t self);
 

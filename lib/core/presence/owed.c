@@ -1,5 +1,5 @@
-/* Answers for the queues of what peers are owed: a member stands in a peer's queue once, however often it changes,
- * and is told as it is when its turn comes. */
+/* Answers for the queues of what peers are owed: a member is in a peer's queue once, however often it
+ * changes, and its state at its turn is told. */
 #include "core/presence/owed.h"
 
 void wsf_presence_owe_peer(wsf_presence *p, uint32_t i, unsigned peer) {
@@ -58,7 +58,7 @@ void wsf_presence_tell_anew(wsf_presence *p, unsigned peer) {
 }
 
 uint32_t wsf_presence_owed(wsf_presence *p, unsigned peer) {
-    if (wsf_peers_has(p->peers_wait, peer)) { /* it has room now, or nobody would ask */
+    if (wsf_peers_has(p->peers_wait, peer)) { /* the frame that is planned has room */
         wsf_peers_remove(&p->peers_wait, peer);
         for (uint32_t c = 0; c < p->chat_slots.used; c++)
             if (p->chats[c].used && wsf_peers_has(p->chats[c].wanted, peer))
@@ -66,7 +66,7 @@ uint32_t wsf_presence_owed(wsf_presence *p, unsigned peer) {
     }
     wsf_presence_row row;
     while (p->peer_queues[peer].count > 0 && !wsf_presence_owed_row(p, peer, 0, &row))
-        wsf_presence_sent(p, peer, 1); /* nobody wants it any more */
+        wsf_presence_sent(p, peer, 1); /* skip a void row */
     return p->peer_queues[peer].count;
 }
 

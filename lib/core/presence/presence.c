@@ -1,10 +1,10 @@
-/* Answers for the rows of presence and the view that they make. Each node owns the rows of its own
- * sessions and tells them to peers that have a session in the chat; nobody else changes them.
+/* Answers for the rows of presence and the view that they make. Each node owns the rows of its own sessions
+ * and tells them to peers that have a session in the chat; no other node changes them.
  *
- * A member is a user in a chat; it has a list of our own sessions, a row for each peer that has some,
- * and marks for whom it is owed to. What is owed is what holds when it is told: a member that comes
- * and goes many times is one entry in each queue. Loops are told nothing while a member is within its
- * grace time, so that a reload is at most an update.
+ * A member is a user in a chat. It has a list of this node's own sessions, a row for each peer that has some,
+ * and marks (peers_owed, loops_owed) for the queues that it is in. A queue holds members, not changes: what
+ * is told is the state at that time, so a member that comes and goes many times is one entry in each queue.
+ * Loops are told nothing while a member is within its grace time, so a reload is at most an update.
  *
  * Invariants: a queue of a peer or loop may hold more than what is marked, never less; a member with a
  * mark, a session, a row or a grace time is kept. */
@@ -18,11 +18,10 @@
 #include "core/presence/owed.h"
 
 enum {
-    PACE_MS = 250,   /* between two counts of a large chat */
-    DOUBT_MS = 1000, /* until it is asked again whether a member may have gone, */
-    DOUBTS_MAX = 60, /* so often: a peer that never tells all must not keep the dead alive */
-    /* Members kept for peers and loops that do not take what they are owed. Over it these are told everything
-     * from the start instead. */
+    PACE_MS = 250,   /* between two reports of a large chat's counts */
+    DOUBT_MS = 1000, /* between two checks whether a member may have gone, */
+    DOUBTS_MAX = 60, /* at most: a peer that never tells all must not keep the dead alive */
+    /* Gone members, kept until every peer and loop knows. Over it slow ones are told everything again. */
     GONE_MAX = WSF_SIZE(64 * 1024, 4)
 };
 
@@ -42,7 +41,7 @@ static uint64_t digest_of(uint64_t chat_hash, uint64_t user_hash, uint32_t sessi
     return digest;
 }
 
-/* ----------------------------------------------------------------------------- who is to be told */
+/* ---------------------------------------------------------------------------- what is to be told */
 
 static void owe_loop(wsf_presence *p, uint32_t i, unsigned loop) {
     wsf_presence_member *m = &p->members[i];
@@ -50,7 +49,7 @@ static void owe_loop(wsf_presence *p, uint32_t i, unsigned loop) {
         m->loops_owed |= bit(loop);
 }
 
-/* The chat as such is to be told. */
+/* Queues the chat itself: its counts, and whether it is large. */
 static void owe_chat(wsf_presence *p, uint32_t c, uint64_t loops) {
     wsf_presence_chat *chat = &p->chats[c];
     loops &= chat->loops & ~chat->notify;
@@ -61,7 +60,7 @@ static void owe_chat(wsf_presence *p, uint32_t c, uint64_t loops) {
             chat->notify |= bit(loop);
 }
 
-/* Our own row of a member is another than its digest was. */
+/* Our own row of a member has changed. digest_change: the new digest minus the old one. */
 static void tell_peers(wsf_presence *p, uint32_t i, uint64_t digest_change) {
     wsf_presence_chat *chat = &p->chats[p->members[i].chat];
     chat->own_digest += digest_change;
@@ -92,18 +91,18 @@ static void tell_loops(wsf_presence *p, uint32_t i) {
     }
 }
 
-/* What a loop was told of a chat's members counts no more. */
+/* Clears what loops were told, and are owed, of a chat's members. */
 static void forget_told(wsf_presence *p, uint32_t c, uint64_t loops) {
     uint32_t next;
     for (uint32_t i = p->chats[c].members; i != WSF_TABLE_NONE; i = next) {
         next = p->members[i].next;
         p->members[i].loops_told &= ~loops;
         p->members[i].loops_owed &= ~loops;
-        wsf_presence_store_settle(p, i); /* with its last member the chat may go */
+        wsf_presence_store_settle(p, i); /* may free the chat with its last member */
     }
 }
 
-/* To loops that were told nothing yet, or forget it: a member that is gone is kept for others. */
+/* Queues the chat and its members, but for gone ones, for loops that are told everything from the start. */
 static void owe_all(wsf_presence *p, uint32_t c, uint64_t loops) {
     p->chats[c].anew |= loops;
     owe_chat(p, c, loops);
@@ -114,8 +113,8 @@ static void owe_all(wsf_presence *p, uint32_t c, uint64_t loops) {
                 owe_loop(p, i, loop);
 }
 
-/* A chat becomes large or small by the number of its members; with a gap between, so that one who
- * comes and goes does not make it both. */
+/* A chat is large over members_count_max members, and small again from half of that down: so a member that
+ * comes and goes does not switch it each time. */
 static void judge_size(wsf_presence *p, uint32_t c) {
     wsf_presence_chat *chat = &p->chats[c];
     bool large = chat->users >
@@ -157,8 +156,9 @@ static void begin_grace(wsf_presence *p, uint32_t i, uint8_t doubts) {
     list->tail = i;
 }
 
-/* After every change of a member: was_gone and sessions_before are as of before it. The member may not
- * be there any more afterwards. */
+/* To be called after every change of a member's sessions or rows, with its state before. Brings the counts
+ * of the chat and the grace time up to date, queues what loops are to be told, and frees the member if
+ * nothing keeps it: it must not be used afterwards. */
 static void note(wsf_presence *p, uint32_t i, bool was_gone, uint32_t sessions_before) {
     wsf_presence_member *m = &p->members[i];
     uint32_t c = m->chat;
@@ -175,14 +175,14 @@ static void note(wsf_presence *p, uint32_t i, bool was_gone, uint32_t sessions_b
     }
     if (was_gone != wsf_presence_store_gone(m))
         p->gone_count += was_gone ? UINT32_MAX : 1;
-    if (m->leave_ms == 0 || chat->large) /* else it may be back soon */
+    if (m->leave_ms == 0 || chat->large) /* else its leave is told after the grace time */
         tell_loops(p, i);
     judge_size(p, c);
     wsf_presence_store_settle(p, i);
 }
 
-/* A loop that has fallen far behind is told everything again, instead of all that came and went. */
-static void tell_loop_anew(wsf_presence *p, unsigned loop) {
+/* A loop that has fallen far behind is told everything again, instead of every change. */
+static void restart_loop(wsf_presence *p, unsigned loop) {
     wsf_deque_destroy(&p->loop_queues[loop]);
     for (uint32_t c = 0; c < p->chat_slots.used; c++) {
         if (!p->chats[c].used || (p->chats[c].loops & bit(loop)) == 0)
@@ -237,11 +237,11 @@ void wsf_presence_tick(wsf_presence *p, uint64_t now_ms, const wsf_presence_doub
             wsf_presence_tell_anew(p, peer);
     for (unsigned loop = 0; loop < WSF_LOOPS_MAX; loop++)
         if (p->loop_queues[loop].count > 0)
-            tell_loop_anew(p, loop);
+            restart_loop(p, loop);
 }
 
 void wsf_presence_overslept(wsf_presence *p, uint64_t ms) {
-    /* Not longer than from now on: a grace time may have begun after we woke up. */
+    /* At most one grace time from now: it may have begun after this node woke up. */
     uint64_t latest_ms = p->now_ms + p->limits.grace_ms + 1;
     for (uint32_t i = ms > 0 ? p->leaving[0].head : WSF_TABLE_NONE; i != WSF_TABLE_NONE;
          i = p->members[i].leave_next) {
@@ -273,7 +273,7 @@ static uint64_t own_digest(const wsf_presence *p, const wsf_presence_member *m) 
                      newest->bytes + newest->chat_size + newest->user_size, newest->metadata_size);
 }
 
-/* The member that it is of, made where need be. */
+/* The member of a presence session, added if there is none. */
 static int find_or_add(wsf_presence *p, uint32_t c, const wsf_presence_session *presence_session,
                        uint32_t *i) {
     if (c == WSF_TABLE_NONE)
@@ -423,7 +423,7 @@ static void remove_row(wsf_presence *p, uint32_t *link) {
     note(p, i, false, before);
 }
 
-/* Nobody takes all the room: what one peer has is at most four times what is left. */
+/* One peer must not take all the room: it has at most four times what is left. */
 static bool has_room(const wsf_presence *p, unsigned peer) {
     uint32_t count = p->row_slots.count;
     uint64_t left = count < p->limits.remote_count_max ? p->limits.remote_count_max - count : 0;

@@ -1,5 +1,5 @@
-/* Answers for where chats, members and rows stand in memory, and when they go. Slots do not move while
- * they are in use; a member is kept while it has a session, a row, a grace time, or is owed to somebody. */
+/* Answers for where chats, members and rows are in memory, and when they are freed. Slots do not move
+ * while they are in use. A member is kept while it has a session, a row or a grace time, or is in a queue. */
 #include "core/presence/store.h"
 
 #include <string.h>

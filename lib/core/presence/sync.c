@@ -1,21 +1,21 @@
-/* Answers for who is told of which rows, and for what a count is worth.
+/* Answers for which peers are told of which rows, and for whether a count is complete.
  *
- * A node sends its rows of a chat to peers that have a session in it, which it knows by their
- * interest, and that ask for presence at all. A peer asks by putting the serial of its interest log
- * into INTEREST. When everything that it is to know has gone out, it is told so, with the serial up to
- * which its interest was known then: what we hold of a chat is whole as soon as every live peer with a
- * session in it has said so of a serial that is not before that of our own interest. The same words
- * carry a digest, by which the two compare what one holds of the other. */
+ * A node sends its rows of a chat to peers that have a session in it, by their interest, and that ask for
+ * presence. A peer asks by putting the serial of its interest log into INTEREST. When all rows for a peer
+ * have been sent, a PRESENCE_SUM says so, with the serial up to which the peer's interest was known then. So
+ * a chat is completely known as soon as every live peer with a session in it has sent a sum whose serial is
+ * not before that of this node's interest in it. By the digest in the sum the receiver checks the rows that
+ * it holds. */
 #include "core/presence/sync.h"
 
 #include "base/limits.h"
 #include "core/link/sender.h"
 #include "core/presence/owed.h"
 
-/* Blocks that a loop has not dispatched. What comes meanwhile waits, and is merged. */
+/* Blocks that a loop has not dispatched. Later events wait, and are merged. */
 enum { EVENTS_OUT_MAX = WSF_SIZE(4, 1) };
 
-enum { ROWS_BYTES = 32 * 1024 }; /* in one frame, so that messages have a share of it */
+enum { ROWS_BYTES = 32 * 1024 }; /* of one frame, so that messages have a share of it */
 
 static wsf_peers wanted_by(const wsf_core *core, uint64_t hash) {
     uint64_t loops;
@@ -27,7 +27,7 @@ static wsf_peers wanted_by(const wsf_core *core, uint64_t hash) {
 /* ------------------------------------------------------------------------------- our own sessions */
 
 static int note_session(wsf_core *core, wsf_presence_session *presence_session) {
-    /* begin() sees for itself whether there was memory for the chat. */
+    /* Without memory for the chat begin fails, too. */
     (void)wsf_presence_store_open_chat(&core->presence, presence_session->chat_hash,
                                        wanted_by(core, presence_session->chat_hash));
     return wsf_presence_begin(&core->presence, presence_session);
@@ -35,15 +35,15 @@ static int note_session(wsf_core *core, wsf_presence_session *presence_session) 
 
 void wsf_presence_sync_begin(wsf_core *core, wsf_presence_session *presence_session) {
     core->sync.used = true;
-    (void)note_session(core, presence_session); /* else it is tried again, see note_the_rest() */
+    (void)note_session(core, presence_session); /* else retry_unnoted() tries again */
 }
 
-/* While one of our sessions has found no memory nobody may think that we tell all, ourselves neither. */
-static bool is_lame(const wsf_core *core) {
+/* While a session of this node has found no memory, no sum is sent, and its own counts are incomplete. */
+static bool has_unnoted(const wsf_core *core) {
     return core->presence.unnoted != NULL;
 }
 
-static void note_the_rest(wsf_core *core) {
+static void retry_unnoted(wsf_core *core) {
     wsf_presence_session *presence_session;
     while ((presence_session = core->presence.unnoted) != NULL) {
         core->presence.unnoted = presence_session->older;
@@ -89,7 +89,7 @@ void wsf_presence_sync_take_interest(wsf_core *core, wsf_peer *peer, const wsf_e
     if ((entry->interest.flags & WSF_SNAPSHOT_BEGIN) != 0) {
         wsf_presence_unwant_all(&core->presence, index);
         peer->presence.heard = 0;
-        if (wsf_peers_has(core->sync.askers, index)) /* what ended is not told any more */
+        if (wsf_peers_has(core->sync.askers, index)) /* for ends of rows that were dropped */
             wsf_presence_tell_anew(&core->presence, index);
     }
     if (wsf_peers_has(core->sync.askers, index)) {
@@ -107,13 +107,13 @@ void wsf_presence_sync_take_interest(wsf_core *core, wsf_peer *peer, const wsf_e
 }
 
 static bool acceptable(const wsf_core *core, const wsf_presence_row *row) {
-    /* So that the sessions of one user on all nodes can be added up. */
+    /* The sum of SESSIONS_MAX over all nodes must fit into 32 bits. */
     enum { METADATA_MAX = 4096, SESSIONS_MAX = 1 << 25 };
     return row->sessions <= SESSIONS_MAX && row->user.size <= core->config.name_bytes_max &&
            row->metadata.size <= METADATA_MAX;
 }
 
-/* A chat that is known only for a row which is not kept does not stay. */
+/* Notes a peer's row. A chat that was opened for a row which is not kept is closed again. */
 static int note_row(wsf_core *core, unsigned peer, const wsf_presence_row *row) {
     wsf_presence *presence = &core->presence;
     wsfan_target user = { WSFAN_USER, row->user };
@@ -137,8 +137,8 @@ static void take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry *entry) {
         peer->presence.anew = peer->link.in_expected - 1; /* the frame in hand */
         peer->presence.overflow = peer->presence.refused = false;
     }
-    /* Not what was on its way when our last session left, or since before the first one came: then the
-     * peer tells it again. */
+    /* Rows that the peer sent before it knew our present interest in the chat (`heard`) are of an earlier
+     * one, or late: they are ignored, and the peer tells them again. */
     bool wanted = false;
     for (uint32_t i = 0; i < entry->presence.count; i++) {
         const wsf_presence_row *row = &entry->presence.rows[i];
@@ -159,9 +159,9 @@ static void take_rows(wsf_core *core, wsf_peer *peer, const wsf_entry *entry) {
 static bool take_sum(wsf_core *core, wsf_peer *peer, const wsf_presence_sum *sum) {
     const wsf_presence *presence = &core->presence;
     if (sum->newest >= peer->link.in_expected || sum->newest < peer->presence.anew)
-        return true; /* some of it is still to come, or it came late */
+        return true; /* frames up to it are missing, or the last FORGET is newer */
     if (peer->presence.overflow) {
-        /* Once there is room again, from the start; see take_rows(). */
+        /* Everything is asked for again once half of the room is free; not for rows over a fixed limit. */
         return peer->presence.refused ||
                presence->row_slots.count > presence->limits.remote_count_max / 2;
     }
@@ -199,7 +199,7 @@ static bool sum_of(const wsf_core *core, const wsf_peer *peer, wsf_presence_sum 
     const wsf_presence *presence = &core->presence;
     if (!wsf_peers_has(core->sync.askers, index) || !wsf_peers_has(core->complete, index) ||
         peer->presence.heard == 0 || presence->peer_queues[index].count > 0 ||
-        wsf_peers_has(presence->peers_anew, index) || is_lame(core))
+        wsf_peers_has(presence->peers_anew, index) || has_unnoted(core))
         return false;
     *sum = (wsf_presence_sum){ peer->link.next - 1, peer->presence.heard,
                                presence->told_digests[index] };
@@ -229,16 +229,16 @@ static bool lacks(const wsf_core *core, const wsf_peer *peer, wsf_peers interest
     return !peer->linked || peer->state != WSFAN_PEER_UP || untold(core, peer, interested, serial);
 }
 
-/* Rows that we held of a peer are gone when we left the chat, when it told us to forget them, and with
- * its link; then its members are not told to leave before it has told us who is there now. Not for a
- * peer that has more than we can note: it may never tell us all. */
+/* Rows of a peer are dropped when this node leaves the chat, when the peer says FORGET, and with its link.
+ * Their members stay in doubt until the peer has told its rows again; not for a peer that may never tell all,
+ * having more than this node can note. */
 static bool is_in_doubt(void *user, uint64_t hash) {
     const wsf_core *core = user;
     uint64_t serial = wsf_interest_told(&core->interest, hash);
     uint64_t loops;
     wsf_peers peers;
     if (serial == UINT64_MAX)
-        return false; /* nobody here is told */
+        return false; /* no loop here is told */
     wsf_interest_find(&core->interest, hash, &loops, &peers);
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         const wsf_peer *peer = &core->peers[i];
@@ -262,7 +262,7 @@ void wsf_presence_sync_count(const wsf_core *core, uint64_t hash, wsfan_count *c
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (lacks(core, &core->peers[i], peers, serial))
             count->missing[count->missing_count++] = core->peers[i].node;
-    if (is_lame(core) && count->missing_count < WSF_PEERS_MAX)
+    if (has_unnoted(core) && count->missing_count < WSF_PEERS_MAX)
         count->missing[count->missing_count++] = core->config.node;
     count->complete = count->missing_count == 0;
 }
@@ -286,7 +286,7 @@ static void tell_loop(wsf_core *core, unsigned loop) {
 static void tick(wsf_core *core, wsf_now now) {
     if (!core->sync.used)
         return;
-    note_the_rest(core);
+    retry_unnoted(core);
     wsf_presence_tick(&core->presence, now.ms, &(wsf_presence_doubt){ core, is_in_doubt });
     for (unsigned loop = 0; loop < WSF_LOOPS_MAX; loop++)
         if ((core->loops >> loop & 1) != 0 && core->presence.loop_queues[loop].count > 0)
@@ -316,7 +316,7 @@ static void take_loose(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, w
         wsf_sender_ask_again(core, peer, WSF_PRESENCE_RESYNC, now);
 }
 
-static bool is_anew(const wsf_core *core, const wsf_peer *peer) {
+static bool must_forget_first(const wsf_core *core, const wsf_peer *peer) {
     return wsf_peers_has(core->presence.peers_anew, wsf_peer_index(core, peer));
 }
 
@@ -326,7 +326,7 @@ static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
     size_t bytes = 0;
     batch->presence.rows_count = batch->presence.rows_taken = 0;
     if (peer->presence.heard == 0)
-        return false; /* it would not take them: see take_rows() */
+        return false; /* the peer would ignore the rows: see take_rows() */
     while (batch->presence.rows_taken < owed &&
            batch->presence.rows_count < WSF_PRESENCE_ROWS_MAX) {
         wsf_presence_row *row = &batch->presence.rows[batch->presence.rows_count];
@@ -339,7 +339,7 @@ static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
         }
         batch->presence.rows_taken++;
     }
-    if (batch->presence.rows_count == 0 && !is_anew(core, peer))
+    if (batch->presence.rows_count == 0 && !must_forget_first(core, peer))
         return false;
     batch->bound += WSF_ENTRY_BOUND + bytes;
     return true;
@@ -347,8 +347,8 @@ static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
 
 static void write(const wsf_core *core, const wsf_peer *peer, const wsf_batch *batch,
                   wsf_writer *writer) {
-    wsf_write_presence(writer, is_anew(core, peer) ? WSF_PRESENCE_FORGET : 0, peer->presence.heard,
-                       batch->presence.rows, batch->presence.rows_count);
+    wsf_write_presence(writer, must_forget_first(core, peer) ? WSF_PRESENCE_FORGET : 0,
+                       peer->presence.heard, batch->presence.rows, batch->presence.rows_count);
 }
 
 static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {

@@ -1,4 +1,4 @@
-/* Presence between nodes: who is told of which rows, and what a count is worth. */
+/* Presence between nodes: which peers are told of which rows, and whether a count is complete. */
 #ifndef WSF_CORE_PRESENCE_SYNC_H
 #define WSF_CORE_PRESENCE_SYNC_H
 
@@ -6,12 +6,12 @@
 
 extern const wsf_part wsf_presence_part;
 
-/* A session of ours begins or ends to be present in a chat; see wsf_presence_session. */
+/* A session of this node becomes present in a chat, or stops being so; see wsf_presence_session. */
 void wsf_presence_sync_begin(wsf_core *core, wsf_presence_session *presence_session);
 void wsf_presence_sync_end(wsf_core *core, wsf_presence_session *presence_session);
 void wsf_presence_sync_forget_loop(wsf_core *core, unsigned loop);
 
-/* No loop of ours wants this hash any more: what peers said of it counts no longer. */
+/* If no loop of this node wants this hash any more, drops what peers told of it. */
 void wsf_presence_sync_left(wsf_core *core, uint64_t hash);
 
 /* What a peer's interest means for presence, after it was noted. */

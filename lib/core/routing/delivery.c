@@ -1,8 +1,8 @@
-/* Answers for telling each publisher that asked, once and in bounded time, what became of its
- * message. Costs nothing where nobody asks. */
+/* Answers for telling each publisher that asked, once and in bounded time, what became of its message.
+ * Costs nothing for messages without a receipt. */
 #include "core/routing/delivery.h"
 
-/* Peers whose part is not decided. */
+/* Peers that have not acknowledged the message, and that may still do so. */
 static wsf_peers open_of(const wsf_receipt *receipt) {
     return wsf_peers_difference(wsf_peers_difference(receipt->addressed, receipt->acknowledged),
                                 receipt->lost);
@@ -18,7 +18,7 @@ void wsf_delivery_add(wsf_core *core, wsf_receipt *receipt, wsf_now now) {
         core->delivery.head = receipt;
     core->delivery.tail = receipt;
     core->delivery.dirty = true;
-    /* Only now could it run out: until here the core counted as one more loop. */
+    /* loops_left counted the core as one more loop until here, so that it could not reach 0. */
     if (wsf_receipt_loop_done(receipt, 0))
         receipt->loops_done = true;
 }
@@ -63,7 +63,7 @@ static void hand_back(wsf_core *core, wsf_receipt *receipt) {
     core->effects.result(core->effects.user, receipt);
 }
 
-/* They are in order of publishing, so also of deadline. */
+/* Receipts are in order of publishing, so also of deadline. */
 void wsf_delivery_tick(wsf_core *core, wsf_now now) {
     if (!core->delivery.dirty && now.ms < wsf_delivery_deadline(core))
         return;

@@ -1,5 +1,5 @@
-/* One table for both sides, so that routing a message is one look-up for each target. Rows keep
- * their numbers: a snapshot walks them while they change. */
+/* One table for loops and peers, so that routing a message is one look-up for each target. Rows keep their
+ * numbers: a snapshot walks them while they change. */
 #include "core/routing/interest.h"
 
 #include <assert.h>
@@ -56,7 +56,7 @@ void wsf_interest_find(const wsf_interest *interest, uint64_t hash, uint64_t *lo
     *peers = row != NULL ? row->peers : (wsf_peers){ 0 };
 }
 
-/* The newest that it may be: too new, if there were 2^32 changes since. */
+/* The newest serial with the row's 32 bits: too new, if there were 2^32 changes since. */
 static uint64_t serial_of(const wsf_interest *interest, const wsf_interest_row *row) {
     return interest->serial - ((uint32_t)interest->serial - row->serial);
 }

@@ -1,5 +1,5 @@
-/* Who wants what: for each hash of a chat or user name, the loops here and the peers that have a
- * session in it. And the log of local changes, from which every link reads at its own pace. */
+/* Interest: for each hash of a chat or user name, the loops here and the peers that have a session in it.
+ * And the log of local changes, from which every link reads at its own pace. */
 #ifndef WSF_CORE_ROUTING_INTEREST_H
 #define WSF_CORE_ROUTING_INTEREST_H
 
@@ -12,7 +12,7 @@ typedef struct __attribute__((packed, aligned(4))) {
     uint64_t hash;  /* 0: a free row */
     uint64_t loops; /* one bit each */
     wsf_peers peers;
-    uint32_t serial; /* of the last change of the local side, modulo 2^32; links the free rows */
+    uint32_t serial; /* of the last local change, modulo 2^32; in a free row: the next free one */
 } wsf_interest_row;
 
 typedef struct {
@@ -23,14 +23,14 @@ typedef struct {
     uint32_t rows_count;
     uint32_t local_count;  /* rows with a loop */
     uint32_t remote_count; /* rows with a peer */
-    /* A peer that has a hash over it is sent everything until there is room. */
+    /* A peer with a hash over it is sent every message until there is room. */
     uint32_t remote_count_max;
-    uint64_t changes;      /* of any row's loops or peers: while it stays, so does what was found */
+    uint64_t changes;      /* changes of any row; until the next one, what was found holds */
     uint64_t local_digest; /* sum of the hashes with a loop; the same set, the same digest */
     uint64_t peer_digests[WSF_PEERS_MAX];
     wsf_table index;
     uint64_t *log;         /* hashes; entry s stands at s modulo its capacity */
-    uint32_t log_capacity; /* a link that has not read what is overwritten tells a new snapshot */
+    uint32_t log_capacity; /* a link that falls further behind sends a new snapshot */
     uint64_t serial;       /* of the newest entry; the first is 1 */
 } wsf_interest;
 
@@ -39,15 +39,14 @@ int wsf_interest_init(wsf_interest *interest, uint32_t remote_count_max, uint32_
                       uint64_t seed);
 void wsf_interest_destroy(wsf_interest *interest);
 
-/* Who wants a hash: loops, as bits, and peers; none of either when nobody does. */
+/* The loops (bits) and peers that want a hash. */
 void wsf_interest_find(const wsf_interest *interest, uint64_t hash, uint64_t *loops,
                        wsf_peers *peers);
 
-/* The log entry that told of a hash with a loop; UINT64_MAX: there is none. */
+/* The serial of the log entry that told of a hash with a loop; UINT64_MAX: no loop wants it. */
 uint64_t wsf_interest_told(const wsf_interest *interest, uint64_t hash);
 
-/* *serial receives the log entry that told of this hash: peers that acknowledged it know.
- * WSFAN_ENOMEM: nothing was changed. */
+/* *serial: of the log entry that peers must acknowledge. WSFAN_ENOMEM: nothing was changed. */
 int wsf_interest_add_loop(wsf_interest *interest, uint64_t hash, unsigned loop, uint64_t *serial);
 void wsf_interest_remove_loop(wsf_interest *interest, uint64_t hash, unsigned loop);
 void wsf_interest_forget_loop(wsf_interest *interest, unsigned loop);

@@ -1,5 +1,4 @@
-/* Answers for MESSAGE: what waits in a peer's queue goes into its frames as far as they have room; what comes is
- * routed to the loops here. */
+/* Answers for MESSAGE: queued ones go into the peer's frames, received ones to the loops here. */
 #include "core/routing/messages.h"
 
 #include "core/link/batch.h"
@@ -15,17 +14,17 @@ static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
     batch->messages.receipts = false;
     batch->messages.payload_bytes = 0;
     if (batch->rpc.count < link->talk.count)
-        return false; /* what waits there goes first */
+        return false; /* requests and replies go first */
     while (batch->messages.count < link->queue.count && batch->messages.apart == NULL) {
         wsfan_message *message = *(wsfan_message **)wsf_deque_at(&link->queue,
                                                                  batch->messages.count);
-        size_t apart = wsf_frame_apart_size(message);
-        if (!wsf_batch_add(peer, batch, wsf_message_entry_bound(message), apart))
+        size_t second_part = wsf_frame_apart_size(message);
+        if (!wsf_batch_add(peer, batch, wsf_message_entry_bound(message), second_part))
             break;
         batch->messages.count++;
         batch->messages.receipts = batch->messages.receipts || message->receipt != NULL;
         batch->messages.payload_bytes += message->payload_size;
-        if (apart > 0)
+        if (second_part > 0)
             batch->messages.apart = message;
     }
     return batch->messages.count > 0;
@@ -57,8 +56,8 @@ static void merge_clock(wsf_core *core, uint64_t clock, wsf_now now) {
         core->clock = clock;
 }
 
-/* A large payload stays where it is, unless it would keep a frame of many messages, or the bytes
- * before it are too few for what the host writes there. A second part has no other message in it. */
+/* Whether a received message refers to its payload in the frame: not if it would keep a frame of many
+ * messages, or the bytes before it are too few for headroom. A second part has no other message in it. */
 static bool stays_in_frame(const wsf_core *core, const wsf_entry *entry, const wsf_buffer *frame) {
     enum { SHARE_MIN = 16 };
     return (entry->message.apart || (entry->message.payload.size >= WSF_SLICE_MIN &&
@@ -84,6 +83,8 @@ static wsfan_message *make_message(wsf_core *core, const wsf_entry *entry, wsf_b
     return wsf_message_new(&core->key, &parts);
 }
 
+/* A repeated message has the flags, except and targets of the one before. If that is still the pool's last
+ * one it is copied, and the message takes the same route (repeats_loops). */
 static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,
                          wsf_now now) {
     core->stats.received++;
@@ -92,7 +93,7 @@ static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
     merge_clock(core, entry->message.clock, now);
     bool repeated = entry->message.repeated && core->repeats;
     core->repeats = false;
-    /* Of a repeated one the targets were acceptable a moment ago. */
+    /* Targets of a repeated one were checked with the message before. */
     if (entry->message.payload.size > core->config.payload_bytes_max ||
         (!repeated &&
          !wsf_router_acceptable(core, entry->message.targets, entry->message.targets_count, 0))) {
@@ -113,7 +114,7 @@ static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
     }
     message->id = (wsfan_message_id){ entry->message.clock, peer->node };
     core->repeats = message == core->pool.last && message->slot == 0;
-    if (!repeated) { /* else nothing has changed in between */
+    if (!repeated) { /* the route of a repeated one is still known */
         wsf_peers peers;
         wsf_router_find(core, message, &core->repeats_loops, &peers);
     }

@@ -10,7 +10,7 @@
 
 #include "base/memory.h"
 
-enum { LOG_BITS = 24 }; /* behind the point */
+enum { LOG_BITS = 24 }; /* binary places of a logarithm */
 
 wsf_view *wsf_view_new(uint32_t count) {
     wsf_view *view = wsf_alloc_zero(1, sizeof *view + count * sizeof(wsf_placement_node));

@@ -9,7 +9,7 @@ typedef struct {
     uint64_t node;
     uint64_t hash;   /* of its name: a restart under the same name gets its chats back */
     uint32_t weight; /* 1..WSF_WEIGHT_MAX */
-    bool up;         /* not silent just now; does not count for the answer */
+    bool up;         /* not silent just now; does not change who owns */
     char name[WSF_NAME_SIZE_MAX + 1];
     char address[WSF_PUBLIC_SIZE_MAX + 1]; /* for clients */
 } wsf_placement_node;

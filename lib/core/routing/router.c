@@ -1,5 +1,5 @@
-/* Answers for who gets a message or a request: those that want one of its targets, and for chats and
- * users also the peers of which we do not know yet what they want. */
+/* Answers for which loops and peers get a message or a request: those that want one of its targets, and
+ * for chats and users also the peers whose interest is not completely known. */
 #include "core/routing/router.h"
 
 #include "base/handle.h"
@@ -36,7 +36,7 @@ static void find_row(wsf_core *core, wsfan_message *message, wsf_message_target 
     *peers = last->peers;
 }
 
-/* The one node that has a session, or is named itself. */
+/* The loops or the peer of the node that a target names, itself or by a session. */
 static void find_node(const wsf_core *core, const wsfan_message *message, uint32_t i,
                       uint64_t *loops, wsf_peers *peers) {
     uint64_t node = message->targets[i].hash;
@@ -54,7 +54,7 @@ static void find_node(const wsf_core *core, const wsfan_message *message, uint32
             wsf_peers_add(peers, p);
 }
 
-/* known: peers that a message may be for; doubtful: those of them that may have somebody in any chat. */
+/* known: peers that a message may be for; doubtful: those of them that may have sessions in any chat. */
 static void find(wsf_core *core, wsfan_message *message, wsf_peers known, wsf_peers doubtful,
                  uint64_t *loops, wsf_peers *peers) {
     uint64_t not_loops = 0;
@@ -65,7 +65,7 @@ static void find(wsf_core *core, wsfan_message *message, wsf_peers known, wsf_pe
         uint64_t more_loops = UINT64_MAX;
         wsf_peers more_peers = known;
         wsfan_target_kind kind = (wsfan_target_kind)message->targets[i].kind;
-        if (kind != WSFAN_CHAT && kind != WSFAN_USER) /* for these there may be a shorter way */
+        if (kind != WSFAN_CHAT && kind != WSFAN_USER) /* find_row() may know their hash */
             wsf_message_know(message, i, &core->key);
         switch (kind) {
         case WSFAN_ALL:
@@ -84,7 +84,7 @@ static void find(wsf_core *core, wsfan_message *message, wsf_peers known, wsf_pe
             not_loops |= more_loops;
             not_peers = wsf_peers_union(not_peers, more_peers);
             continue;
-        default: /* those leave out sessions; whether all of a node's, it must say itself */
+        default: /* these leave out sessions: their own node must judge that */
             continue;
         }
         *loops |= more_loops;
@@ -95,7 +95,7 @@ static void find(wsf_core *core, wsfan_message *message, wsf_peers known, wsf_pe
 }
 
 void wsf_router_find(wsf_core *core, wsfan_message *message, uint64_t *loops, wsf_peers *peers) {
-    /* Publishers have no session that it could be for. */
+    /* Publishers have no sessions. */
     wsf_peers known = wsf_peers_difference(core->linked, core->status.publishers);
     find(core, message, known, wsf_peers_difference(known, core->complete), loops, peers);
 }
@@ -106,16 +106,16 @@ void wsf_router_find_known(wsf_core *core, wsfan_message *message, uint64_t *loo
     wsf_peers doubtful = { 0 };
     for (unsigned p = 0; p < core->config.peers_count_max; p++) {
         if (core->peers[p].node == 0 || core->peers[p].state == 0)
-            continue; /* one that never had a link is none yet */
+            continue; /* never had a link: no peer yet */
         wsf_peers_add(&known, p);
-        /* Joins there may have been completed without us. */
+        /* Joins there may have been completed without this node. */
         if (core->peers[p].state != WSFAN_PEER_UP || !wsf_peers_has(core->complete, p))
             wsf_peers_add(&doubtful, p);
     }
     find(core, message, known, doubtful, loops, peers);
 }
 
-/* What a node without a link wants is not known. */
+/* The interest of a node without a link is not known: only targets that name nodes leave it out. */
 static bool may_be_for(const wsfan_message *message, uint64_t node) {
     bool named = false;
     for (uint32_t i = 0; i < message->targets_count; i++) {
@@ -170,7 +170,7 @@ static void deliver(wsf_core *core, wsfan_message *message, wsf_receipt *receipt
 }
 
 void wsf_router_deliver(wsf_core *core, wsfan_message *message, uint64_t loops) {
-    wsf_receipt *receipt = message->receipt; /* its publisher holds it */
+    wsf_receipt *receipt = message->receipt; /* the core holds it */
     if (loops == 0) {
         wsf_message_bin_add(&core->bin, message);
         return;

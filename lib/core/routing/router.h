@@ -1,4 +1,4 @@
-/* Whom a message is for, and the way to the loops. */
+/* Which loops and peers a message is for, and the way to the loops. */
 #ifndef WSF_CORE_ROUTING_ROUTER_H
 #define WSF_CORE_ROUTING_ROUTER_H
 
@@ -7,15 +7,15 @@
 /* The loops (as bits) and the peers that a message is for. */
 void wsf_router_find(wsf_core *core, wsfan_message *message, uint64_t *loops, wsf_peers *peers);
 
-/* The same for those who must not be left out: also every peer that is not up, with a link or without,
- * as what it told us of its chats may be old. */
+/* The same for requests, which must reach every node concerned: also every peer that is not up, with a
+ * link or without, since what is known of its interest may be old. */
 void wsf_router_find_known(wsf_core *core, wsfan_message *message, uint64_t *loops,
                            wsf_peers *peers);
 
 /* Of `count` nodes without a link keeps those that the message may be for, and returns how many. */
 uint32_t wsf_router_keep(const wsfan_message *message, uint64_t *nodes, uint32_t count);
 
-/* Whether what a peer sent is within the limits here. */
+/* Whether targets and a payload from a peer are within the limits of this node. */
 bool wsf_router_acceptable(const wsf_core *core, const wsfan_target *targets,
                            uint32_t targets_count, size_t payload_size);
 

@@ -1,5 +1,5 @@
-/* Answers for INTEREST: a snapshot when a link begins, and then what changes; a peer's, noted; and heartbeats,
- * by which the two compare what one holds of the other's. */
+/* Answers for INTEREST. A peer is sent a snapshot when a link begins, and then the changes; the interest
+ * of a peer is noted. Heartbeats carry a digest, by which the receiver checks what it holds. */
 #include "core/routing/subscription.h"
 
 #include "core/link/sender.h"
@@ -17,7 +17,7 @@ static void plan_deltas(const wsf_core *core, wsf_batch *batch) {
         uint64_t hash = wsf_interest_log_at(interest, ++batch->subscription.log_serial);
         uint64_t loops;
         wsf_peers peers;
-        /* What holds now, not what held then: a later entry of the same hash says the same. */
+        /* The present state, not that of the entry: a later entry of the same hash says the same. */
         wsf_interest_find(interest, hash, &loops, &peers);
         if (loops != 0)
             wsf_put_u64(batch->subscription.adds + 8 * batch->subscription.adds_count++, hash);
@@ -124,7 +124,7 @@ static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buf
         if (hash == 0 || wsf_interest_add_peer(&core->interest, hash, index) == WSFAN_OK)
             continue;
         wsf_count_drop(core, WSFAN_DROP_LIMIT, 1);
-        peer->subscription.overflow = true; /* it is sent everything instead */
+        peer->subscription.overflow = true; /* the peer is sent every message instead */
     }
     for (size_t i = 0; i < entry->interest.removes.size; i += 8)
         wsf_interest_remove_peer(&core->interest, wsf_get_u64(removes + i), index);
@@ -135,9 +135,9 @@ static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buf
     return true;
 }
 
-/* A heartbeat says that the peer has told us everything up to its newest frame. Where we have that frame, what
- * we hold of its interest is what it has, or something went wrong that nobody noticed. A RESYNC may be lost:
- * the interest stays incomplete, so the next heartbeat is reason enough for another one. */
+/* A heartbeat with a digest says that the peer's interest is completely told in frames up to its newest.
+ * If all these have arrived and the digests differ, an error went unnoticed: RESYNC asks for a snapshot. A
+ * lost RESYNC is repeated, since the interest stays incomplete until then and each heartbeat leads here. */
 static void compare(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
     unsigned index = wsf_peer_index(core, peer);
     uint64_t digest = core->interest.peer_digests[index];
@@ -146,7 +146,7 @@ static void compare(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_
                     entry->heartbeat.newest == peer->link.in_expected - 1;
     if (peer->subscription.overflow) {
         if (core->interest.remote_count > core->interest.remote_count_max / 2)
-            return; /* it is sent everything until there is room again */
+            return; /* the peer is sent every message until there is room again */
     } else if (!told_all || (complete && digest == entry->heartbeat.digest)) {
         return;
     }
@@ -155,12 +155,12 @@ static void compare(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_
     peer->subscription.overflow = false;
     peer->stats.interest_mended += complete;
     if (complete)
-        peer->link.lost_unknown = true;       /* it may have lacked what went to others until now */
-    wsf_peers_remove(&core->complete, index); /* until it has told us, it is sent everything */
+        peer->link.lost_unknown = true;       /* the peer may have missed messages */
+    wsf_peers_remove(&core->complete, index); /* every message is sent until then */
     wsf_sender_ask_again(core, peer, WSF_RESYNC, now);
 }
 
-/* Until it has our snapshot it sends us everything, so what is in the log so far is known. */
+/* Until the peer has our snapshot it sends every message, so the log up to now counts as acknowledged. */
 static void link(wsf_core *core, wsf_peer *peer) {
     wsf_peers_remove(&core->complete, wsf_peer_index(core, peer));
     restart(core, peer);

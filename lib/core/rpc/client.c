@@ -15,7 +15,7 @@ void wsf_rpc_client_add(wsf_core *core, wsf_request *request, wsf_now now) {
     core->stats.requests_pending++;
 }
 
-/* The request that waits for this answer; NULL: none, or not any more. */
+/* The request that waits for this answer; NULL: none does. */
 static wsf_request *find(const wsf_core *core, uint32_t place, uint64_t node, uint64_t id) {
     for (wsf_request *request = core->rpc.requests; request != NULL; request = request->next)
         if (request->id == id)
@@ -60,14 +60,14 @@ void wsf_rpc_client_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *
     }
     wsf_answer answer;
     wsf_answer_init(&answer, WSF_ROWS_COUNT_MAX);
-    /* A status of a later version is none that our host knows. */
+    /* A status of a later version is unknown to this host. */
     answer.status = entry->reply.status <= (uint32_t)-WSFAN_ENOTSUP ? -(int)entry->reply.status
                                                                     : WSFAN_ENOTSUP;
     answer.sessions = entry->reply.sessions;
     answer.sessions_failed = entry->reply.sessions_failed;
     if (entry->reply.payload.size > core->config.payload_bytes_max)
         answer.status = WSFAN_ETOOBIG;
-    else if (request->kind == WSFAN_REQUEST_SEND) /* the others have none */
+    else if (request->kind == WSFAN_REQUEST_SEND) /* other kinds have no payload */
         take_payload(&answer, entry->reply.payload);
     for (uint32_t i = 0; i < entry->reply.rows_count; i++) {
         const wsf_reply_row *row = &entry->reply.rows[i];

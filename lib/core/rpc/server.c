@@ -1,5 +1,5 @@
-/* Answers for handing requests to the loops that they are for, and what came of them to whoever asked;
- * and that those which a node is at are bounded, however many loops stall. */
+/* Answers for handing calls to the loops that they are for, and the answers to the nodes that asked; and
+ * for a bound on unfinished calls, however many loops stall. */
 #include "core/rpc/server.h"
 
 #include "base/memory.h"
@@ -8,7 +8,7 @@
 #include "core/routing/router.h"
 #include "core/rpc/client.h"
 
-/* Whoever asked, and what; a peer's or our own. */
+/* A request and the node that asks, a peer or this one. */
 typedef struct {
     uint64_t asker;
     uint64_t id;
@@ -24,7 +24,7 @@ typedef struct {
 static void send_answer(wsf_core *core, wsf_peer *peer, uint64_t id, const wsf_answer *answer) {
     wsf_buffer *entry = wsf_buffer_new((uint32_t)wsf_reply_bound(answer));
     if (entry == NULL)
-        return; /* silence it is */
+        return; /* the asker will report silence */
     wsf_writer writer = { entry->data, entry->capacity, 0 };
     wsf_write_reply(&writer, id, answer);
     entry->size = (uint32_t)writer.size;
@@ -61,7 +61,7 @@ static void give_status(wsf_core *core, uint64_t asker, uint64_t id, int status)
 
 /* ------------------------------------------------------------------------------------- calls */
 
-/* It counts until nobody waits for it and no loop has it. */
+/* A call counts until its asker does not wait any more and its loops are done. */
 static void settle(wsf_core *core, const wsf_call *call) {
     if (call->waiting || !call->done)
         return;
@@ -69,7 +69,7 @@ static void settle(wsf_core *core, const wsf_call *call) {
     wsf_peer *peer = wsf_peer_find(core, call->asker);
     uint64_t bytes = wsf_message_size(call->message);
     if (peer == NULL || peer->rpc.calls_count == 0 || peer->rpc.calls_bytes < bytes)
-        return; /* it was forgotten meanwhile, and begins anew */
+        return; /* the peer was forgotten meanwhile, and its counts began anew */
     peer->rpc.calls_count--;
     peer->rpc.calls_bytes -= bytes;
 }
@@ -84,14 +84,14 @@ static void stop_waiting(wsf_core *core, wsf_call *call) {
     wsf_call_unref(call);
 }
 
-static void through(wsf_core *core, wsf_call *call) {
+static void finish(wsf_core *core, wsf_call *call) {
     call->done = true;
     if (!call->waiting) {
         settle(core, call);
         return;
     }
     if (call->kind == WSFAN_REQUEST_SEND && call->answer.status == WSFAN_OK)
-        return; /* the host answers */
+        return; /* the host answers, by wsf_rpc_server_reply() */
     wsf_answer answer = call->answer;
     wsf_answer_init(&call->answer, 0);
     uint64_t asker = call->asker;
@@ -101,11 +101,11 @@ static void through(wsf_core *core, wsf_call *call) {
 }
 
 void wsf_rpc_server_through(wsf_core *core, wsf_call *call) {
-    through(core, call);
+    finish(core, call);
     wsf_call_unref(call);
 }
 
-/* Which loops have a share in it. */
+/* The loops that get a share of the call. */
 static uint64_t loops_for(const wsf_core *core, const call_parts *r) {
     if (r->kind == WSFAN_REQUEST_SEND)
         return core->loops & (~core->loops + 1); /* the lowest */
@@ -118,13 +118,13 @@ static void hand_out(wsf_core *core, wsf_call *call, uint64_t loops) {
         if ((loops >> loop & 1) != 0 && (loop_calls[loop] = wsf_loop_call_new(call)) == NULL)
             call->answer.status = WSFAN_ENOMEM;
     for (unsigned loop = 0; loop < WSF_LOOPS_MAX; loop++)
-        if (loop_calls[loop] != NULL) /* from now on the answer is the loops' */
+        if (loop_calls[loop] != NULL) /* from now on only the loops write call->answer */
             core->effects.loop_call(core->effects.user, loop, loop_calls[loop]);
     if (wsf_call_loop_through(call))
-        through(core, call);
+        finish(core, call);
 }
 
-/* A node without loops is one too. */
+/* The core names this node itself, which may have no loops. */
 static void note_node(const wsf_core *core, wsf_call *call) {
     static const wsfan_bytes none = { NULL, 0 };
     uint8_t bytes[8];
@@ -136,8 +136,8 @@ static void note_node(const wsf_core *core, wsf_call *call) {
         call->answer.status = WSFAN_ENOMEM;
 }
 
-/* What one peer has here is at most four times what is left, so that nobody takes all the room; and not
- * more in bytes than may wait for it. peer NULL: we ask ourselves. */
+/* One peer must not take all the room: it has at most four times as many calls as are free, and no more
+ * bytes than its queue may have. peer NULL: this node asks. */
 static bool has_room(const wsf_core *core, const wsf_peer *peer, const wsfan_message *message) {
     uint64_t left = core->config.requests_count_max - core->rpc.calls_count;
     if (left == 0 || peer == NULL)
@@ -204,8 +204,8 @@ static void note_asked(wsf_request *request, uint32_t place, uint64_t node, int 
     request->open_count += asked->open;
 }
 
-/* Sessions and nodes that are named and that we know nothing of. */
-static void note_strangers(const wsf_core *core, wsf_request *request) {
+/* Nodes of targets that this node does not know count as silent. */
+static void note_unknown(const wsf_core *core, wsf_request *request) {
     uint32_t place = WSF_REQUEST_OWN + 1;
     for (uint32_t i = 0; i < request->message->targets_count; i++) {
         const wsf_message_target *target = &request->message->targets[i];
@@ -242,7 +242,7 @@ void wsf_rpc_server_ask(wsf_core *core, wsf_request *request, wsf_now now) {
                           : loops != 0;
     if (own)
         note_asked(request, WSF_REQUEST_OWN, core->config.node, WSFAN_OK);
-    note_strangers(core, request);
+    note_unknown(core, request);
     call_parts r = { core->config.node, request->id,      request->kind, request->number,
                      request->ms_max,   request->message, loops };
     wsfan_message_ref(request->message);
@@ -252,7 +252,7 @@ void wsf_rpc_server_ask(wsf_core *core, wsf_request *request, wsf_now now) {
     wsfan_message_unref(r.message);
 }
 
-/* What the loops take for granted. */
+/* Whether the entry has what the loops take for granted. */
 static bool acceptable(const wsf_core *core, const wsf_entry *entry) {
     size_t size = entry->request.payload.size;
     uint32_t number = entry->request.number;
