@@ -65,8 +65,7 @@ static bool sort_endpoints(endpoint_set *set, const char *const *endpoints, size
     return true;
 }
 
-/* Starts the thread that asks DNS, with the first name. The caller holds the lock, or is still opening the
- * node. */
+/* Starts the thread that asks DNS, with the first name. Needs the lock, but not while the node is opened. */
 static int need_discovery(wsfan_node *node, size_t names_count) {
     if (names_count == 0 || node->discovery != NULL)
         return WSFAN_OK;

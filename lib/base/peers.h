@@ -1,5 +1,5 @@
-/* Sets of peers. A peer is a number below WSF_PEERS_MAX: its place in the core's table. Only this file knows
- * how wide a set is. */
+/* Sets of peers. A peer is a number below WSF_PEERS_MAX, its place in the core. Only this file knows the
+ * width. */
 #ifndef WSF_BASE_PEERS_H
 #define WSF_BASE_PEERS_H
 

@@ -49,8 +49,7 @@ int wsf_queue_push_chain(wsf_queue *queue, wsf_item *head, wsf_item *tail, uint6
 
 /* Takes all items, first to last, linked by `next`. NULL: none, and the next push sets *wake. After a take
  * with items no push does: the consumer takes again by itself. Bounded items count until wsf_queue_release(),
- * so that items in the hands of the consumer are bounded too. idle: called under the lock when there are
- * none; may be NULL. */
+ * so that the consumer's are bounded too. idle: called under the lock when there are none; may be NULL. */
 wsf_item *wsf_queue_take(wsf_queue *queue, void (*idle)(void *user), void *user);
 void wsf_queue_release(wsf_queue *queue, uint64_t count, uint64_t bytes);
 

@@ -13,16 +13,14 @@ typedef struct {
     uint32_t first_free; /* of a list that goes through the first four bytes of each free element */
 } wsf_slots;
 
-/* The next capacity of a full array. From 64 on an array grows by a quarter: about a tenth is spare, on
- * average. */
+/* The next capacity of a full array. From 64 on it is a quarter larger: on average about a tenth is spare. */
 static inline uint32_t wsf_larger_capacity(uint32_t capacity) {
     return capacity < 64 ? capacity + capacity / 2 + 1 : capacity + capacity / 4;
 }
 
 void wsf_slots_init(wsf_slots *slots);
 
-/* Makes room for one more element. Returns the array, moved or not. NULL: no memory; the array is
- * unchanged. */
+/* Makes room for one more element. Returns the array, perhaps moved. NULL: no memory; it is unchanged. */
 void *wsf_slots_reserve(wsf_slots *slots, void *array, size_t element_size);
 
 /* Takes an element, after wsf_slots_reserve(), and returns its number. An element that was never taken is

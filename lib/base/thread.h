@@ -1,5 +1,4 @@
-/* Threads of the library in the host's process: signals are blocked in them, so that the host's threads get
- * them. */
+/* Threads of the library in the host's process. Only threads of the host get signals. */
 #ifndef WSF_BASE_THREAD_H
 #define WSF_BASE_THREAD_H
 

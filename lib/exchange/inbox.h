@@ -74,8 +74,8 @@ wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error);
 wsf_inbox *wsf_inbox_ref(wsf_inbox *inbox);
 void wsf_inbox_unref(wsf_inbox *inbox);
 
-/* Takes over the caller's reference. True: wsf_inbox_flush() hands the message to the loop. False: no room; a
- * gap is noted for the loop. */
+/* Takes over a reference. True: the loop gets the message by wsf_inbox_flush(). False: no room; a gap is
+ * noted. */
 bool wsf_inbox_put_message(wsf_inbox *inbox, wsfan_message *message);
 void wsf_inbox_flush(wsf_inbox *inbox);
 

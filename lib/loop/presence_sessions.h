@@ -18,7 +18,7 @@ void wsf_presence_sessions_init(wsf_presence_sessions *presence_sessions, uint64
 void wsf_presence_sessions_destroy(
     wsf_presence_sessions *presence_sessions); /* not the sessions that the core has taken over */
 
-/* Makes and indexes a presence session; the caller hands it to the core, or removes and frees it. WSFAN_OK,
+/* Makes and indexes a presence session. The caller hands it to the core, or removes and frees it. WSFAN_OK,
  * or WSFAN_ENOMEM. */
 int wsf_presence_sessions_add(wsf_presence_sessions *presence_sessions, wsfan_session session,
                               const wsfan_target *chat, uint64_t chat_hash, wsfan_bytes user,

@@ -43,8 +43,7 @@ int wsf_subscriptions_join(wsf_subscriptions *subscriptions, wsfan_session sessi
 int wsf_subscriptions_leave(wsf_subscriptions *subscriptions, wsfan_session session,
                             const wsfan_target *target, uint64_t hash);
 
-/* Whether peers have not acknowledged an audience with members. Then its ticket is away, now at the latest,
- * and will be back. */
+/* Whether peers have not acknowledged an audience with members. Its ticket is away then, and will be back. */
 bool wsf_subscriptions_unsettled(wsf_subscriptions *subscriptions, uint32_t audience);
 /* A join with presence; and other metadata for such a join. */
 int wsf_subscriptions_join_present(wsf_subscriptions *subscriptions, wsfan_session session,

@@ -226,8 +226,7 @@ static bool may_try(const wsf_connections *connections, const wsf_connection *to
            connections->trials_count < max;
 }
 
-/* The connection that begins a trial next: of those that are due, one with the fewest rounds. NULL: none is
- * due. */
+/* The connection to begin a trial next: of those that are due, one with the fewest rounds. NULL: none is. */
 static wsf_connection *next_seeker(wsf_connections *connections, uint64_t ms) {
     wsf_connection *found = NULL;
     for (uint32_t i = 0; i < connections->used; i++) {

@@ -19,8 +19,7 @@ void wsf_discovery_close(wsf_discovery *discovery);
 int wsf_questions_new(wsf_question **questions, const char *const *names, size_t count);
 void wsf_questions_free(wsf_question *questions);
 
-/* [any] Replaces the questions of a source (WSF_SOURCE_OPTIONS, or one of the host), and takes the list
- * over. */
+/* [any] Replaces the questions of a source (WSF_SOURCE_OPTIONS, or of the host). Takes the list over. */
 void wsf_discovery_ask(wsf_discovery *discovery, unsigned source, wsf_question *questions);
 
 /* [any] Fills what discovery knows of. NULL is allowed. */

@@ -1,5 +1,4 @@
-/* Answers for which keys options, host and files allow. Secrets are wiped before their memory is given
- * back. */
+/* Answers for which keys options, host and files allow. Secrets are wiped before they are freed. */
 #include "mesh/keyring.h"
 
 #include <errno.h>

@@ -68,7 +68,7 @@ void wsf_sockets_send(wsf_sockets *sockets, wsf_buffer *frame);
  * never. Asked before each wait. */
 uint64_t wsf_sockets_deadline(wsf_sockets *sockets);
 
-/* Waits until there is something to receive, or timeout_ms (-1: for ever) has passed. Whether wake_fd is
+/* Waits until there is something to receive, or for timeout_ms (-1: for ever). Whether wake_fd is
  * readable. */
 bool wsf_sockets_wait(wsf_sockets *sockets, int timeout_ms);
 

@@ -1,6 +1,5 @@
-/* Answers for finding out, without blocking, whether a process listens at an address. A refusal may come at
- * once, as on the same machine: wsf_tcp_probes_tell() tells it later all the same, because the core must not
- * be called while it asks. */
+/* Answers for finding out, without blocking, whether a process listens at an address. wsf_tcp_probes_tell()
+ * tells even a refusal that came at once, because the core must not be called while it asks. */
 #include "mesh/tcp_probe.h"
 
 #include <errno.h>

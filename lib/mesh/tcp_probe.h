@@ -21,8 +21,8 @@ typedef struct {
     wsf_tcp_probe list[WSF_TCP_PROBES_MAX];
 } wsf_tcp_probes;
 
-/* Begins a probe of an endpoint with an address. One that cannot be begun, or is of a node that is being
- * probed, is never told. */
+/* Begins a probe of an endpoint with an address; not if the node is being probed, or if that is not
+ * possible. */
 void wsf_tcp_probes_begin(wsf_tcp_probes *probes, uint64_t node, const char *endpoint, uint64_t ms);
 
 void wsf_tcp_probes_note(wsf_tcp_probes *probes, uint32_t number); /* the descriptor is ready */

@@ -1,5 +1,4 @@
-/* Requests that host processes make, and what their loops do with calls: the shipped executor, whose every
- * effect is told to the ledger. */
+/* Requests of host processes, and what their loops do with calls. The ledger hears of every effect. */
 #include <string.h>
 
 #include "base/memory.h"
@@ -64,8 +63,7 @@ wsf_executor_effects asking_effects(loop *of) {
     return (wsf_executor_effects){ of, on_left, on_close, on_request, on_end };
 }
 
-/* Tells the ledger what this loop is about to do: it acts for every session that is addressed, and for no
- * other. */
+/* Tells the ledger what this loop is about to do, for every session that is addressed and for no other. */
 static void note_done(loop *at, const wsf_call *call) {
     hosts *h = at->owner;
     uint32_t number = claims_find(h->claims, call->asker, call->id);

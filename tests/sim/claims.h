@@ -1,6 +1,5 @@
-/* Requests, what nodes did for them, and what the answers say. Checks that requests end in time, that a node
- * has done what its answer says, that sessions that joined can be relied on, and that a list is complete if
- * it is said to be. */
+/* Requests, what nodes did for them, and what answers say: that requests end in time, that a node has done
+ * what it says, that joined sessions can be relied on, that lists are complete if they are said to be. */
 #ifndef CLAIMS_H
 #define CLAIMS_H
 

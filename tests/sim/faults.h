@@ -1,5 +1,4 @@
-/* The faults of a run: begins faults of every kind, ends each after a while, and ends all of them for
- * healing. */
+/* The faults of a run: begins faults of every kind, ends each after a while, and all for healing. */
 #ifndef FAULTS_H
 #define FAULTS_H
 
@@ -43,8 +42,7 @@ const char *fault_text(fault_kind kind);
 
 typedef struct faults faults;
 
-/* Replicas are named by 0..nodes-1; addresses nodes..2*nodes-1 are spare. counts has FAULT_COUNT elements and
- * is added to. */
+/* Replicas are 0..nodes-1; addresses nodes..2*nodes-1 are spare. Adds to counts, of FAULT_COUNT elements. */
 faults *faults_new(world *w, hosts *h, ledger *l, unsigned nodes, uint64_t *counts);
 void faults_destroy(faults *f);
 

@@ -1,5 +1,4 @@
-/* The shipped subscriptions and registry under the shipped core; this file stands in for threads and
- * mailboxes only. */
+/* The shipped subscriptions and registry under the shipped core; only threads and mailboxes are imitated. */
 #include "crew.h"
 
 #include <string.h>

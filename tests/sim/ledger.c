@@ -509,8 +509,7 @@ uint32_t ledger_publish(ledger *l, uint32_t life, const ledger_targets *targets,
     return number;
 }
 
-/* Checks a latest value: values of one slot never go back, and none comes twice; they may overtake other
- * messages. */
+/* Checks a latest value: values of a slot never go back or come twice, but may overtake other messages. */
 static void note_latest(ledger *l, session_row *s, uint32_t index, const message_row *m) {
     for (uint32_t i = 0; i < s->keyed_count; i++) {
         latest *last = &s->keyed[i];

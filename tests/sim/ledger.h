@@ -111,8 +111,7 @@ void ledger_take_back(ledger *l, uint32_t message);
 void ledger_check(ledger *l);
 
 /* Forgets messages, what is missing and the gaps that explain it, closed sessions, and lives that ended more
- * than `dead_ms` ago, so that a run can go on for long after ledger_check(). Only the numbers of forgotten
- * lives are used again. */
+ * than `dead_ms` ago, so that a run can go on after ledger_check(). Only numbers of lives are used again. */
 void ledger_forget(ledger *l, uint64_t dead_ms);
 uint64_t ledger_deliveries(const ledger *l);
 uint64_t ledger_explained(const ledger *l); /* missing messages that gaps explain */

@@ -14,8 +14,7 @@ rollbook *rollbook_new(ledger *l);
 void rollbook_destroy(rollbook *r);
 void rollbook_attach(rollbook *r, world *w);
 
-/* A session of a user is present in a chat from now on, or no more. Its metadata is what rollbook_add()
- * returns. */
+/* A session of a user is present in a chat from now on (with the result as its metadata), or no more. */
 uint32_t rollbook_add(rollbook *r, unsigned node, unsigned loop, unsigned chat, unsigned user);
 void rollbook_remove(rollbook *r, unsigned node, unsigned loop, unsigned chat, unsigned user);
 void rollbook_crash(rollbook *r, unsigned node);

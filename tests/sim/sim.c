@@ -1,6 +1,5 @@
-/* Load and faults in slices of a few milliseconds. Then everything heals, and within a bound all nodes must
- * agree, and nothing may be missing that was not reported. A run may have more rounds, with the nodes that
- * still live. */
+/* Load and faults in slices of a few milliseconds. Then everything heals: within a bound all nodes must
+ * agree, and nothing may be missing that was not reported. Perhaps again, with the nodes that still live. */
 #include "sim.h"
 
 #include <stdio.h>

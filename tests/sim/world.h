@@ -93,8 +93,8 @@ void world_break(world *w, unsigned a, unsigned b); /* both connections, once; t
  * and does not redial by itself. */
 void world_deafen(world *w, unsigned node, unsigned to);
 
-/* A node refuses connections from now on, as if it did not run, and those to it break. Its own connections to
- * others stand. */
+/* A node refuses connections from now on, as if it did not run; those to it break, its own to others
+ * stand. */
 void world_refuse(world *w, unsigned node, bool refused);
 
 /* Where WORLD_VIRTUAL leads from now on: to a node, to a random one (WORLD_NODES_MAX), or to each in turn. */
@@ -122,8 +122,7 @@ void world_run(world *w, uint64_t ms);
 /* Runs until condition() holds; false when it does not within ms_max. */
 bool world_run_until(world *w, bool (*condition)(void *user), void *user, uint64_t ms_max);
 
-/* Whether every two living nodes have an established link; and whether they also know each other's
- * interest. */
+/* Whether every two living nodes have an established link; and also know each other's interest. */
 bool world_all_up(const world *w);
 bool world_meshed(const world *w);
 
