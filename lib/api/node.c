@@ -17,19 +17,19 @@
 _Static_assert(WSFAN_SOURCES_MAX == WSF_HOST_SOURCES_MAX, "sources of the host");
 
 struct wsfan_node {
-    wsfan_options options; /* its pointers are dead after open */
+    wsfan_options options; /* pointers in it are not valid after open */
     char name[WSF_NAME_SIZE_MAX + 1];
     char cluster[WSF_CLUSTER_SIZE_MAX + 1];
     uint64_t id;
     wsf_hash_key key;
     wsf_guard guard;
     wsf_mesh *mesh;
-    uint64_t seed;            /* of what needs one later */
-    wsf_discovery *discovery; /* NULL: nothing to ask DNS for so far */
+    uint64_t seed;            /* for discovery, which may begin later */
+    wsf_discovery *discovery; /* NULL: no name to ask DNS for so far */
     wsf_keyring *keyring;     /* NULL: plain text */
-    pthread_mutex_t lock;     /* of discovery, loops and keyring */
+    pthread_mutex_t lock;     /* guards discovery, loops, keyring and draining */
     wsfan_loop *loops[WSF_LOOPS_MAX];
-    bool draining; /* guarded by the lock */
+    bool draining;
 };
 
 /* ------------------------------------------------------------------------------- open and close */
@@ -50,7 +50,7 @@ typedef struct {
     const char *names[WSFAN_ENDPOINTS_MAX];
 } endpoint_set;
 
-/* False: one is not valid. */
+/* False: an endpoint is not valid. */
 static bool sort_endpoints(endpoint_set *set, const char *const *endpoints, size_t count) {
     set->addresses_count = set->names_count = 0;
     for (size_t i = 0; i < count; i++) {
@@ -65,8 +65,7 @@ static bool sort_endpoints(endpoint_set *set, const char *const *endpoints, size
     return true;
 }
 
-/* The thread that asks DNS runs from the first name on. The lock is held, or nobody else has the node
- * yet. */
+/* Starts the thread that asks DNS, with the first name. Needs the lock, but not while the node is opened. */
 static int need_discovery(wsfan_node *node, size_t names_count) {
     if (names_count == 0 || node->discovery != NULL)
         return WSFAN_OK;
@@ -74,6 +73,7 @@ static int need_discovery(wsfan_node *node, size_t names_count) {
                               node->seed);
 }
 
+/* Opens the mesh with the peers that have an address, and discovery for those that have a name. */
 static int open_mesh(wsfan_node *node) {
     const wsfan_options *o = &node->options;
     struct timespec wall;
@@ -147,7 +147,7 @@ static int open_mesh(wsfan_node *node) {
     return error;
 }
 
-/* With keys, an id shows whose it is. */
+/* With keys, the upper 32 bits of a node's id are the identity of its key. */
 static int open_identity(wsfan_node *node) {
     int error = random_u64(&node->id);
     if (error == WSFAN_OK)
@@ -251,7 +251,7 @@ const char *wsfan_node_public_key(const wsfan_node *node) {
     return node->keyring != NULL ? node->keyring->own.public_key.text : "";
 }
 
-/* list: keys replace those that the host listed. */
+/* list: `keys` replace those that the host listed before. Files are read again in any case. */
 static int renew_keys(wsfan_node *node, bool list, const char *const *keys, size_t count) {
     wsf_keys *all;
     int error = check(node);
@@ -452,7 +452,7 @@ int wsf_node_check_targets(const wsfan_node *node, const wsfan_target *targets, 
     return anyone ? WSFAN_OK : WSFAN_EINVAL;
 }
 
-/* Of a latest value: the key with all the targets. */
+/* The slot of a latest value: a hash of its key and all its targets. */
 static uint64_t slot_of(const wsfan_node *node, const wsf_message_parts *parts, wsfan_bytes key) {
     uint64_t slot[3] = { wsf_hash_bytes(&node->key, key) };
     for (uint32_t i = 0; i < parts->targets_count; i++) {

@@ -1,5 +1,5 @@
-/* Answers for how an address is written: NODE-SESSION, sixteen hexadecimal digits each, and a node's
- * own NODE alone. One way to write each, so that texts compare as the addresses do. */
+/* Answers for how an address is written: NODE-SESSION, sixteen hexadecimal digits each, or NODE alone for a
+ * node. Each address has exactly one text, so that texts compare as addresses do. */
 #include <stdbool.h>
 #include <stddef.h>
 #include <wsfan/wsfan.h>

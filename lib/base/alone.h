@@ -1,8 +1,8 @@
-/* Finds, in builds with assertions, who breaks the rule of [loop] functions: a thread that calls one while
- * another is inside the same loop, above all in its callbacks. Without assertions there is nothing of it.
+/* In builds with assertions, aborts when a thread calls a [loop] function while another thread is inside the
+ * same loop, for example in one of its callbacks. With NDEBUG the macros are empty.
  *
- * Memory order is relaxed: with any other the check itself would order what two threads do, and hide from
- * ThreadSanitizer that their host does not. */
+ * Memory order is relaxed: a stronger order would synchronize the two threads, and so hide their race from
+ * ThreadSanitizer. */
 #ifndef WSF_BASE_ALONE_H
 #define WSF_BASE_ALONE_H
 
@@ -20,7 +20,7 @@
 
 typedef struct {
     _Atomic(pthread_t) holder; /* the thread that is inside, or 0 */
-    unsigned depth;            /* of calls within callbacks; the holder's */
+    unsigned depth;            /* nested calls of the holder, made in callbacks */
 } wsf_alone;
 
 /* NULL: another thread is inside. */
@@ -42,7 +42,7 @@ static inline void wsf_alone_leave(wsf_alone **alone) {
 
 #define WSF_ALONE_FIELD wsf_alone alone;
 
-/* Until the end of the block this thread is inside. */
+/* Marks the object as entered by this thread until the end of the block. */
 #define WSF_ALONE(object, function)                                                                \
     wsf_alone *alone_                                                                              \
         __attribute__((cleanup(wsf_alone_leave))) = wsf_alone_enter(&(object)->alone);             \

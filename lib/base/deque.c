@@ -1,5 +1,5 @@
-/* Grows by doubling. Gives its memory back when it runs empty after having been large, so that one
- * burst does not stay for ever. */
+/* A full ring doubles. A ring of more than CAPACITY_KEPT elements is freed when it becomes empty, so that the
+ * memory of one burst is not kept. */
 #include "base/deque.h"
 
 #include <assert.h>

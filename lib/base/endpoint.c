@@ -1,4 +1,5 @@
-/* Endpoints come from options and from peers: nothing else may reach the socket layer. */
+/* Answers for which endpoints are valid. Endpoints come from options and from peers; what these checks refuse
+ * must not reach the socket layer. */
 #include "base/endpoint.h"
 
 #include <arpa/inet.h>
@@ -9,7 +10,7 @@
 
 #include "base/text.h"
 
-/* Names, IPv4 and bracketed IPv6 addresses with an optional zone. */
+/* A host is a name, an IPv4 address, or an IPv6 address in brackets with an optional zone. */
 static bool host_valid(const char *host, size_t size, bool wildcard) {
     if (size == 1 && host[0] == '*')
         return wildcard;
@@ -100,7 +101,7 @@ bool wsf_endpoint_is_local(const char *text) {
     copy_host(text, host);
     if (is_localhost(host) || strcmp(host, "lo") == 0)
         return true;
-    if (inet_aton(host, &address) != 0) /* short forms too, which the system takes as well: 127.1 */
+    if (inet_aton(host, &address) != 0) /* short forms too, as the system: 127.1 */
         return is_loopback4(address);
     return inet_pton(AF_INET6, host, &address6) == 1 && is_loopback6(&address6);
 }
@@ -122,7 +123,7 @@ static size_t zone_size(const char *host) {
     return zone != NULL ? strlen(zone) : 0;
 }
 
-/* Whether a host without its brackets is an address: then nobody asks DNS for it. */
+/* Whether a host without its brackets is an address: no name for DNS to resolve. */
 static bool is_address(const char *host, bool bracketed, bool zone_too) {
     char text[WSF_ENDPOINT_SIZE_MAX + 1];
     struct in_addr ip4;
@@ -173,8 +174,8 @@ bool wsf_endpoint_to_dial(const char *text, size_t size, bool *resolve) {
            (!is_bracketed(plain) && (!ends_in_number(host) || is_address(host, false, false)));
 }
 
-/* Nobody can be called at these: no address, or that of many. */
-static bool is_nobody(const char *host, bool ip6) {
+/* Whether host is an address that cannot be dialled: unspecified, multicast or reserved. */
+static bool is_undialable(const char *host, bool ip6) {
     struct in_addr address;
     struct in6_addr address6;
     if (ip6)
@@ -195,7 +196,7 @@ bool wsf_endpoint_to_tell(const char *text, size_t size) {
         return true;
     copy_host(plain, host);
     bool ip6 = is_bracketed(plain);
-    return is_address(host, ip6, false) && !is_nobody(host, ip6);
+    return is_address(host, ip6, false) && !is_undialable(host, ip6);
 }
 
 void wsf_endpoint_split(const char *text, char host[WSF_ENDPOINT_SIZE_MAX + 1], unsigned *port) {

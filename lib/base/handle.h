@@ -1,4 +1,4 @@
-/* A session's handle, taken apart. */
+/* The parts of a session handle. */
 #ifndef WSF_BASE_HANDLE_H
 #define WSF_BASE_HANDLE_H
 
@@ -6,7 +6,7 @@
 
 #include "base/limits.h"
 
-/* The loop that has a session of this node, as its handle says. */
+/* The index of the loop that owns a session of this node, read from the session's handle. */
 static inline unsigned wsf_handle_loop(uint64_t session) {
     return (unsigned)(session >> 56) & (WSF_LOOPS_MAX - 1);
 }

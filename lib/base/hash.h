@@ -13,13 +13,13 @@ typedef struct {
 /* The key that all nodes of `cluster` share. */
 void wsf_hash_key_init(wsf_hash_key *key, const char *cluster);
 
-/* What the ids of all nodes with this public key begin with; never 0. */
+/* The upper 32 bits of the id of every node with this public key; never 0. */
 uint32_t wsf_hash_identity(const char *public_key);
 
 /* SipHash-2-4 of the name, under a key of its own for each kind; never 0. */
 uint64_t wsf_hash_target(const wsf_hash_key *key, const wsfan_target *target);
 
-/* memcmp() == 0 without a call, for names and what is about as short. */
+/* memcmp() == 0 without a call, for names and other short strings. */
 static inline bool wsf_same_bytes(const void *a, const void *b, size_t size) {
     const uint8_t *p = a;
     const uint8_t *q = b;
@@ -33,7 +33,7 @@ static inline bool wsf_same_bytes(const void *a, const void *b, size_t size) {
     }
     for (size_t i = 0;; i += sizeof x) {
         if (i > size - sizeof x)
-            i = size - sizeof x; /* the last ones once more */
+            i = size - sizeof x; /* the last 8 bytes, some of them again */
         memcpy(&x, p + i, sizeof x);
         memcpy(&y, q + i, sizeof y);
         if (x != y)
@@ -42,7 +42,7 @@ static inline bool wsf_same_bytes(const void *a, const void *b, size_t size) {
             return true;
     }
 }
-/* Of any bytes, apart from all names; never 0. */
+/* Hash of any bytes, under another key than every kind of target; never 0. */
 uint64_t wsf_hash_bytes(const wsf_hash_key *key, wsfan_bytes bytes);
 
 #endif

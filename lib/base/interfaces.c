@@ -1,4 +1,4 @@
-/* Answers for the address that stands for an interface, or for all of them. */
+/* Answers for the address that peers are told for an interface, or for all interfaces. */
 #include "base/interfaces.h"
 
 #include <arpa/inet.h>
@@ -22,14 +22,14 @@ static bool write_host(const struct sockaddr *address, char host[WSF_INTERFACE_H
     }
     const struct sockaddr_in6 *ip = (const struct sockaddr_in6 *)(const void *)address;
     if (IN6_IS_ADDR_LINKLOCAL(&ip->sin6_addr))
-        return false; /* it means nothing without the name of the interface, which is another there */
+        return false; /* useless without a zone, which means something else on another machine */
     inet_ntop(AF_INET6, &ip->sin6_addr, text, sizeof text);
     snprintf(host, WSF_INTERFACE_HOST_SIZE, "[%s]", text);
     return true;
 }
 
-/* The system lists the oldest IPv4 address of an interface first, and the oldest IPv6 address last: before
- * it are those that are made for a day (RFC 8981). */
+/* getifaddrs() lists the oldest IPv4 address of an interface first and the oldest IPv6 address last, after
+ * the temporary ones (RFC 8981): the first IPv4 or the last IPv6 address is taken. */
 static bool find(const struct ifaddrs *list, const char *name, sa_family_t family,
                  char host[WSF_INTERFACE_HOST_SIZE]) {
     const char *found = NULL;
@@ -47,8 +47,8 @@ static bool find(const struct ifaddrs *list, const char *name, sa_family_t famil
     return found != NULL;
 }
 
-/* Whether loopback works and no other interface does: one that does, and has no address that can be used,
- * may have one later, and then loopback is not where others are. */
+/* Whether loopback is up and no other interface is running. A running interface without a usable address may
+ * get one later, and peers would not be on loopback then. */
 static bool is_loopback_alone(const struct ifaddrs *list) {
     bool loopback = false;
     for (const struct ifaddrs *i = list; i != NULL; i = i->ifa_next) {

@@ -1,5 +1,5 @@
-/* Answers for what a key and a certificate may look like. Knows no cryptography: whether two halves
- * belong together is found out where the keys are used. */
+/* Answers for the format of keys and certificates. Knows no cryptography: wsf_auth_complete() checks that a
+ * public and a secret key are a pair. */
 #include "base/keys.h"
 
 #include <dirent.h>
@@ -52,7 +52,7 @@ static bool is(span text, const char *word) {
     return (size_t)(text.end - text.begin) == size && memcmp(text.begin, word, size) == 0;
 }
 
-/* A quoted value ends at its quote, another one at a space or comment. */
+/* A quoted value ends at its quote, an unquoted one at a blank or comment. */
 static span value_of(span text) {
     text = trim(text);
     if (text.begin < text.end && (*text.begin == '"' || *text.begin == '\'')) {
@@ -68,7 +68,7 @@ static span value_of(span text) {
 
 static int read_key(wsf_key *key, span value) {
     if (key->text[0] != '\0' || !wsf_key_valid(value.begin, (size_t)(value.end - value.begin)))
-        return WSFAN_EKEY; /* twice, or no key */
+        return WSFAN_EKEY; /* a second key, or not a valid one */
     memcpy(key->text, value.begin, WSF_KEY_SIZE);
     key->text[WSF_KEY_SIZE] = '\0';
     return WSFAN_OK;
@@ -109,7 +109,7 @@ int wsf_certificate_read(wsf_certificate *certificate, const char *text, size_t 
     return error;
 }
 
-/* Fails on what is no file, and on what is larger than capacity. */
+/* False: not a regular file, larger than capacity, or not readable. */
 static bool read_file(const char *path, char *text, size_t capacity, size_t *size) {
     struct stat status;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
@@ -150,7 +150,7 @@ int wsf_certificate_load(wsf_certificate *certificate, const char *path, bool se
     return error;
 }
 
-/* ------------------------------------------------------------------------------ who is let in */
+/* ------------------------------------------------------------------------------- allowed keys */
 
 int wsf_keys_find(const wsf_keys *keys, const char *text) {
     for (uint32_t i = 0; i < keys->count; i++)

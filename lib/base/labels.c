@@ -1,5 +1,5 @@
-/* Texts and names of what callbacks and statistics tell. None is NULL; a number that has none, as one of a
- * later version, is "unknown". */
+/* Texts and names of events, reasons and drops. None is NULL: a number without a text, as from a later
+ * version, is "unknown". */
 #include <wsfan/peers.h>
 #include <wsfan/presence.h>
 #include <wsfan/requests.h>

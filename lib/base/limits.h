@@ -1,7 +1,7 @@
-/* Sizes of fixed tables. Beside each table stands what is promised when it is full.
+/* Sizes of fixed tables; the comment of each says what happens when it is full.
  *
- * A library that is built with WSF_SMALL_TABLES is for the simulator, which then sees each of those tables
- * full within a minute of simulated time. */
+ * The simulator builds the library with WSF_SMALL_TABLES, so that each of those tables fills within a minute
+ * of simulated time. */
 #ifndef WSF_BASE_LIMITS_H
 #define WSF_BASE_LIMITS_H
 
@@ -12,12 +12,12 @@
 #endif
 
 enum {
-    /* One bit each in a word. wsfan_loop_open() says WSFAN_ELIMIT for more. */
+    /* A set of loops is one 64-bit word. Beyond it wsfan_loop_open() returns WSFAN_ELIMIT. */
     WSF_LOOPS_MAX = 64,
-    /* A multiple of 64: the width of wsf_peers, and so of an interest row. Over peers_count_max a peer that is
-     * down makes way, or one of the key that has most; else the newcomer is refused with WSFAN_REASON_LIMIT,
-     * here and there, and asks again every down_ms. What a peer that made way publishes until it is back is
-     * covered by a gap. */
+    /* A multiple of 64: the bits of a wsf_peers, and so of an interest row. A new peer beyond peers_count_max
+     * takes the place of a peer that is down, or of one of the key with the most peers. Otherwise both nodes
+     * report WSFAN_REASON_LIMIT, and the new peer tries again every down_ms. What a peer that lost its place
+     * publishes until it is back is covered by a gap. */
     WSF_PEERS_MAX = 64
 };
 

@@ -1,4 +1,4 @@
-/* Where the library's memory comes from: malloc(), or what the host gives instead. */
+/* Where the library's memory comes from: malloc(), or the host's allocator. */
 #ifndef WSF_BASE_MEMORY_H
 #define WSF_BASE_MEMORY_H
 
@@ -6,11 +6,11 @@
 #include <string.h>
 #include <wsfan/wsfan.h>
 
-/* Of the whole process, because messages pass between its nodes. */
+/* One for the whole process, because messages pass between its nodes. */
 extern wsfan_allocator wsf_allocator;
 
-/* Comes before the first allocation. NULL: whatever is used already, or malloc(). WSFAN_EBUSY: another
- * one is. */
+/* Sets the allocator, before the first allocation. NULL: keeps the one in use, at first malloc().
+ * WSFAN_EBUSY: another one is in use. */
 int wsf_memory_use(const wsfan_allocator *allocator);
 
 /* NULL: out of memory. */

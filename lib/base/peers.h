@@ -1,5 +1,5 @@
-/* Sets of peers. A peer is a number below WSF_PEERS_MAX: its place in the core's table. How wide a set is,
- * only this file knows. */
+/* Sets of peers. A peer is a number below WSF_PEERS_MAX, its place in the core. Only this file knows the
+ * width. */
 #ifndef WSF_BASE_PEERS_H
 #define WSF_BASE_PEERS_H
 
@@ -12,7 +12,7 @@ enum { WSF_PEERS_WORDS = WSF_PEERS_MAX / 64 };
 _Static_assert(WSF_PEERS_MAX % 64 == 0, "a set is of whole words");
 
 typedef struct {
-    uint64_t words[WSF_PEERS_WORDS]; /* all 0: nobody */
+    uint64_t words[WSF_PEERS_WORDS]; /* all 0: empty */
 } wsf_peers;
 
 static inline bool wsf_peers_has(wsf_peers set, unsigned peer) {
@@ -67,7 +67,7 @@ static inline wsf_peers wsf_peers_difference(wsf_peers a, wsf_peers b) {
     return a;
 }
 
-/* Takes the lowest peer out of the set; WSF_PEERS_MAX: it is empty. So a copy is walked, in order. */
+/* Removes and returns the lowest peer; WSF_PEERS_MAX: the set is empty. Popping from a copy walks a set. */
 static inline unsigned wsf_peers_pop(wsf_peers *set) {
     for (unsigned i = 0; i < WSF_PEERS_WORDS; i++) {
         uint64_t word = set->words[i];

@@ -1,5 +1,5 @@
-/* Takes them, all at the same time, and gives them back. Another thread of the host may take them
- * before they are used, so this makes the end of the process unlikely, not impossible. */
+/* wsf_preflight_check() takes all descriptors and threads at the same time, and releases them. Another thread
+ * of the host may take them before ZeroMQ does: an end of the process becomes unlikely, not impossible. */
 #include "base/preflight.h"
 
 #include <assert.h>

@@ -1,13 +1,11 @@
-/* What a part of the process that cannot say no will take: ZeroMQ ends the process where it finds no
- * descriptor or thread for itself. */
+/* Checks for descriptors and threads on behalf of ZeroMQ, which ends the process if it gets none. */
 #ifndef WSF_BASE_PREFLIGHT_H
 #define WSF_BASE_PREFLIGHT_H
 
-/* Whether so many descriptors and threads are to be had at this moment. WSFAN_ESYSTEM with errno, or
- * WSFAN_OK. */
+/* Whether this many descriptors and threads can be had now. WSFAN_OK, or WSFAN_ESYSTEM with errno. */
 int wsf_preflight_check(unsigned descriptors, unsigned threads);
 
-/* One in `part` of the descriptors that the process may have at present: 1..max. */
+/* 1/part of the descriptors that the process may have (RLIMIT_NOFILE), from 1 to max. */
 unsigned wsf_preflight_share(unsigned part, unsigned max);
 
 #endif

@@ -1,5 +1,5 @@
-/* A mutex and a linked list: the consumer holds the lock for two assignments however long the
- * queue is. Does not know who is woken or how. */
+/* A mutex and a linked list: the consumer takes the whole list, so it holds the lock briefly, however long
+ * the queue is. Does not know how the consumer is woken. */
 #include "base/queue.h"
 
 #include <assert.h>
@@ -7,7 +7,7 @@
 #include <string.h>
 #include <wsfan/wsfan.h>
 
-/* Producers hold the lock for a moment at a time: it is worth a short wait before going to sleep. */
+/* Producers hold the lock briefly, so an adaptive mutex, which spins before it sleeps, is cheaper. */
 static int init_mutex(pthread_mutex_t *mutex) {
     pthread_mutexattr_t attributes;
     if (pthread_mutexattr_init(&attributes) != 0)

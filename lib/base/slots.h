@@ -13,20 +13,18 @@ typedef struct {
     uint32_t first_free; /* of a list that goes through the first four bytes of each free element */
 } wsf_slots;
 
-/* To what an array grows that holds `capacity` elements and is full. A large one grows by a quarter, so that a
- * tenth of it is spare, on average. */
+/* The next capacity of a full array. From 64 on it is a quarter larger: on average about a tenth is spare. */
 static inline uint32_t wsf_larger_capacity(uint32_t capacity) {
     return capacity < 64 ? capacity + capacity / 2 + 1 : capacity + capacity / 4;
 }
 
 void wsf_slots_init(wsf_slots *slots);
 
-/* Makes room for one element more. Returns the array, moved or not; NULL: no memory, and the array is as it
- * was. */
+/* Makes room for one more element. Returns the array, perhaps moved. NULL: no memory; it is unchanged. */
 void *wsf_slots_reserve(wsf_slots *slots, void *array, size_t element_size);
 
-/* Takes an element, for which there is room, and returns its number. One that was never taken is zero; one
- * that was is what wsf_slots_free() left of it. */
+/* Takes an element, after wsf_slots_reserve(), and returns its number. An element that was never taken is
+ * zero; another is as wsf_slots_free() left it. */
 uint32_t wsf_slots_take(wsf_slots *slots, void *array, size_t element_size);
 
 /* Gives an element back. Overwrites its first four bytes. */

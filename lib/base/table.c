@@ -21,7 +21,7 @@ void wsf_table_destroy(wsf_table *table) {
     table->count = 0;
 }
 
-/* Multiplication by a secret odd number; its upper half depends on all lower bits. */
+/* Multiplies by a secret odd number: the upper half of the product depends on all lower bits. */
 static uint32_t tag_of(const wsf_table *table, uint64_t hash) {
     return (uint32_t)(((hash ^ hash >> 32) * table->seed) >> 32);
 }

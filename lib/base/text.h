@@ -1,4 +1,4 @@
-/* What a text may hold that hosts and tools print, wherever it comes from. Sizes are in bytes. */
+/* What texts that hosts and tools print may hold. Sizes are in bytes. */
 #ifndef WSF_BASE_TEXT_H
 #define WSF_BASE_TEXT_H
 
@@ -8,11 +8,11 @@
 /* Whether text is UTF-8 (RFC 3629): no overlong form, no surrogate, nothing above U+10FFFF. */
 bool wsf_text_is_utf8(const void *text, size_t size);
 
-/* Whether it is UTF-8 without control characters (U+0000..U+001F, U+007F..U+009F), so that it cannot
- * break a line of a log or steer a terminal. */
+/* Whether text is UTF-8 without control characters (U+0000..U+001F, U+007F..U+009F), so that it cannot break
+ * a line of a log or control a terminal. */
 bool wsf_text_is_printable(const void *text, size_t size);
 
-/* Whether it is visible ASCII, 0x21..0x7E: what may stand in a header of HTTP as it is. */
+/* Whether text is visible ASCII, 0x21..0x7E, which an HTTP header can hold as it is. */
 bool wsf_text_is_visible(const void *text, size_t size);
 
 #endif

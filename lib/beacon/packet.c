@@ -1,7 +1,7 @@
 /* magic | version | node id, 8 bytes, big end first | size, cluster | size, endpoint
  *
- * It comes by UDP from anyone. Names are not accepted as hosts: whoever sends a beacon must not
- * make every node ask DNS for what he likes. */
+ * A beacon comes by UDP from anyone. Its endpoint has an address and no name: a sender must not be able to
+ * make every node ask DNS for a name of its choice. */
 #include "packet.h"
 
 #include <arpa/inet.h>
@@ -22,7 +22,7 @@ static bool port_valid(const char *port) {
 
 bool wsf_packet_endpoint_valid(const char *endpoint) {
     char host[WSF_PACKET_ENDPOINT_MAX + 1];
-    struct in6_addr address; /* the larger of the two */
+    struct in6_addr address; /* large enough for IPv4 as well */
     const char *colon = strrchr(endpoint, ':');
     size_t size = strlen(endpoint);
     if (size > WSF_PACKET_ENDPOINT_MAX || strncmp(endpoint, "tcp://", 6) != 0 ||
@@ -57,7 +57,7 @@ size_t wsf_packet_write(const wsf_packet *packet, uint8_t out[WSF_PACKET_SIZE_MA
     return (size_t)(at - out);
 }
 
-/* Moves on; NULL when there is less than that says, or a NUL in it. */
+/* Reads a size and a text; returns where the text ends. NULL: truncated, empty, too large, or with a NUL. */
 static const uint8_t *read_text(const uint8_t *at, const uint8_t *end, char *out, size_t size_max) {
     if (at == NULL || at == end)
         return NULL;

@@ -28,7 +28,7 @@ bool wsf_packet_endpoint_valid(const char *endpoint);
 /* Returns the size. */
 size_t wsf_packet_write(const wsf_packet *packet, uint8_t out[WSF_PACKET_SIZE_MAX]);
 
-/* False: it is no beacon. */
+/* False: not a beacon. */
 bool wsf_packet_read(wsf_packet *packet, const void *data, size_t size);
 
 #endif

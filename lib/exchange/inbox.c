@@ -1,5 +1,5 @@
-/* Messages are bounded by count and bytes, notices by count, tickets by the number of audiences.
- * Whatever finds no room is counted here, so that the loop can say so to its host. */
+/* Messages are bounded by count and bytes, notices by count, tickets by the number of audiences. Messages
+ * without room are counted, so that the loop can report a gap to its host. */
 #include "exchange/inbox.h"
 
 #include <string.h>
@@ -76,7 +76,7 @@ void wsf_inbox_free_item(wsf_item *item) {
     case WSF_INBOX_RESULT:
         wsf_receipt_unref((wsf_receipt *)item);
         break;
-    case WSF_INBOX_CALL: /* the loop ends them before it closes */
+    case WSF_INBOX_CALL: /* the loop ends its calls before it closes */
         wsf_call_unref(wsf_loop_call_end((wsf_loop_call *)item));
         break;
     case WSF_INBOX_REPLY:
@@ -90,8 +90,8 @@ void wsf_inbox_note_gap(wsf_inbox *inbox, uint64_t count) {
     wsf_mailbox_wake(&inbox->mailbox);
 }
 
-/* A message goes into its first inbox by itself, which is all there is for most: no memory is taken
- * on one thread to be given back on another. */
+/* The first inbox that a message goes into takes the message's own item. Most messages go into one only: no
+ * memory is taken on the mesh thread to be given back on the loop's. */
 static wsf_item *item_for(wsfan_message *message) {
     if (!message->in_inbox && message->slot == 0) {
         message->in_inbox = true;
@@ -112,7 +112,7 @@ static bool fits(const wsf_inbox *inbox, uint64_t bytes) {
            (inbox->count_seen < queue->count_max && inbox->bytes_seen + bytes <= queue->bytes_max);
 }
 
-/* Nobody else puts messages in, so there is at least the room that was seen last. */
+/* Only the mesh thread adds messages, so there is at least the room that it saw last. */
 static bool has_room(wsf_inbox *inbox, uint64_t bytes) {
     if (fits(inbox, bytes))
         return true;
@@ -171,10 +171,10 @@ static void exchange(wsf_item *item, void *user) {
     *message = older;
 }
 
-/* NULL: no value of its slot waits. */
+/* The value noted for a message's slot and origin; NULL: none that may still wait. */
 static wsf_inbox_latest *find_latest(wsf_inbox *inbox, const wsfan_message *message) {
     uint64_t takes = wsf_queue_takes(&inbox->mailbox.queue);
-    if (takes != inbox->takes) { /* nothing that was noted waits any more */
+    if (takes != inbox->takes) { /* the loop has taken all values that were noted */
         inbox->takes = takes;
         wsf_deque_destroy(&inbox->latest);
         wsf_table_destroy(&inbox->latest_index);
@@ -189,7 +189,8 @@ static wsf_inbox_latest *find_latest(wsf_inbox *inbox, const wsfan_message *mess
     return NULL;
 }
 
-/* Whether a newer message could be put in the place of an older one that the loop has not taken. */
+/* Puts a newer message in the place of an older one. False: the loop may have taken the older one, or the
+ * newer one is not for all that the older one is for, or too large. */
 static bool replace(wsf_inbox *inbox, wsf_inbox_latest *latest, wsfan_message *message) {
     uint32_t bytes = bytes_of(message);
     wsfan_address except = message->except;
@@ -198,13 +199,13 @@ static bool replace(wsf_inbox *inbox, wsf_inbox_latest *latest, wsfan_message *m
                           exchange, &message))
         return false;
     latest->except = except;
-    inbox->bytes_seen += bytes;   /* at most */
-    wsfan_message_unref(message); /* it is the older one now */
+    inbox->bytes_seen += bytes;   /* an upper bound */
+    wsfan_message_unref(message); /* exchange() has put the older one here */
     inbox->replaced++;
     return true;
 }
 
-/* Without memory it will not be found, and so not be replaced. */
+/* Without memory the value is not noted, and so not replaced later. */
 static void note_latest(wsf_inbox *inbox, wsf_inbox_latest latest) {
     wsf_inbox_latest *place = wsf_deque_push(&inbox->latest);
     if (place == NULL)
@@ -213,7 +214,7 @@ static void note_latest(wsf_inbox *inbox, wsf_inbox_latest latest) {
     (void)wsf_table_insert(&inbox->latest_index, latest.slot, inbox->latest.count - 1);
 }
 
-/* A latest value goes to the mailbox by itself: what is noted of one is of one in there. */
+/* A latest value is flushed at once, because wsf_queue_change() needs it in the mailbox. */
 static bool put_latest(wsf_inbox *inbox, wsfan_message *message) {
     wsf_inbox_latest latest = { message->slot, message->id.origin, message->except, NULL };
     wsf_inbox_flush(inbox);

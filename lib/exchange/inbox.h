@@ -1,4 +1,4 @@
-/* What the mesh thread puts down for one loop. Shared by both; the last one to leave frees it. */
+/* What the mesh thread leaves for one loop. Both have a reference. */
 #ifndef WSF_EXCHANGE_INBOX_H
 #define WSF_EXCHANGE_INBOX_H
 
@@ -11,7 +11,7 @@
 
 typedef enum {
     WSF_INBOX_MESSAGE, /* the message's own item */
-    WSF_INBOX_SHARED,  /* one that is in the inbox of another loop too, or a latest value */
+    WSF_INBOX_SHARED,  /* a message that is in another inbox too, or a latest value */
     WSF_INBOX_JOINED,
     WSF_INBOX_PEER,
     WSF_INBOX_GAP,
@@ -26,7 +26,7 @@ typedef struct {
     wsfan_message *message;
 } wsf_inbox_shared;
 
-/* The newest value of a slot that waits, unless the loop has taken it meanwhile. */
+/* The newest value of a slot, which waits unless the loop has taken it since. */
 typedef struct {
     uint64_t slot;
     uint64_t origin;
@@ -46,27 +46,26 @@ typedef struct {
     wsf_mailbox mailbox;
     atomic_uint refs;
     atomic_uint notices;           /* waiting */
-    atomic_uint results;           /* asked for and not dispatched */
-    atomic_uint requests;          /* the same */
-    atomic_uint_fast64_t gap;      /* messages that found no room and were not reported yet */
+    atomic_uint results;           /* results that the loop waits for */
+    atomic_uint requests;          /* replies that the loop waits for */
+    atomic_uint_fast64_t gap;      /* messages that had no room and were not reported yet */
     atomic_uint_fast64_t sessions; /* of the loop; the mesh reads it during a drain */
-    _Atomic(wsf_view *) view;      /* the newest that the loop has not seen; NULL: none */
+    _Atomic(wsf_view *) view;      /* the newest that the loop has not taken; NULL: none */
     atomic_uint shed_permille;     /* see wsf_effects */
-    atomic_int drained;            /* 1: the drain is over; the status is the next */
+    atomic_int drained;            /* 1: the drain is over, with drained_status */
     atomic_int drained_status;
 
-    /* The mesh thread's: messages on their way to the mailbox, which they reach together. */
+    /* Used by the mesh thread alone. First the batch of messages that wsf_inbox_flush() posts together: */
     wsf_item *head;
     wsf_item *tail;
     uint64_t head_count;
     uint64_t head_bytes;
-    uint64_t
-        count_seen; /* in here and in the mailbox, at most: the loop may have taken some since */
+    uint64_t count_seen; /* in the batch and the mailbox, at most: the loop takes some meanwhile */
     uint64_t bytes_seen;
 
-    /* The mesh thread's. */
-    uint64_t replaced; /* latest values that made way for newer ones */
-    uint64_t takes;    /* as often the loop had taken what waits, when the rest of this was noted */
+    /* Then the latest values in the mailbox: */
+    uint64_t replaced; /* values that made way for newer ones */
+    uint64_t takes;    /* wsf_queue_takes() when the values below were noted */
     wsf_table latest_index;
     wsf_deque latest; /* wsf_inbox_latest */
 } wsf_inbox;
@@ -75,41 +74,42 @@ wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error);
 wsf_inbox *wsf_inbox_ref(wsf_inbox *inbox);
 void wsf_inbox_unref(wsf_inbox *inbox);
 
-/* Takes over the caller's reference. False: no room; the gap is noted for the loop. True: it is
- * there with the next flush, or with whatever else is put in. */
+/* Takes over a reference. True: the loop gets the message by wsf_inbox_flush(). False: no room; a gap is
+ * noted. */
 bool wsf_inbox_put_message(wsf_inbox *inbox, wsfan_message *message);
 void wsf_inbox_flush(wsf_inbox *inbox);
 
-/* A message that could not even be made. */
+/* Notes messages that are lost to the loop. */
 void wsf_inbox_note_gap(wsf_inbox *inbox, uint64_t count);
 
 void wsf_inbox_put_ticket(wsf_inbox *inbox, wsf_ticket *ticket);
 
-/* False: the notice was dropped, because the loop does not dispatch or for want of memory. A gap
+/* False: the notice was dropped, because the loop does not dispatch or for want of memory. Of a gap the count
  * is then noted as the loop's own. */
 bool wsf_inbox_put_peer(wsf_inbox *inbox, const wsfan_peer *peer);
 bool wsf_inbox_put_gap(wsf_inbox *inbox, const wsfan_gap *gap);
 
-/* Neither can fail: what the loop has not seen is replaced. The view is borrowed. */
+/* Cannot fail: a value that the loop has not seen is replaced. The view is borrowed. */
 void wsf_inbox_put_view(wsf_inbox *inbox, wsf_view *view);
 void wsf_inbox_put_shed(wsf_inbox *inbox, uint32_t permille);
 void wsf_inbox_put_drained(wsf_inbox *inbox, int status);
+/* Takes over the events. */
 void wsf_inbox_put_presence(wsf_inbox *inbox, wsf_presence_events *events);
 
-/* The message of an item of either kind. */
+/* The message of a WSF_INBOX_MESSAGE or WSF_INBOX_SHARED. */
 wsfan_message *wsf_inbox_message(wsf_item *item);
 
 /* Frees an item that came out of the mailbox, and what it holds. */
 void wsf_inbox_free_item(wsf_item *item);
 void wsf_ticket_free(wsf_ticket *ticket);
 
-/* Takes over the caller's reference to the receipt, not the inbox in it. */
+/* Takes over the caller's reference to the receipt, but not the receipt's to the inbox. */
 void wsf_inbox_put_result(wsf_inbox *inbox, wsf_receipt *receipt);
 
-/* Takes it over. False: the loop is closed, and it is the caller's again. */
+/* Takes over the loop call. False: the loop is closed, and the loop call is the caller's again. */
 bool wsf_inbox_put_call(wsf_inbox *inbox, wsf_loop_call *loop_call);
 
-/* Takes the request over, not the inbox in it. */
+/* Takes over the request, but not its reference to the inbox. */
 void wsf_inbox_put_reply(wsf_inbox *inbox, wsf_request *request);
 
 #endif

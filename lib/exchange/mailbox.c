@@ -23,7 +23,7 @@ void wsf_mailbox_destroy(wsf_mailbox *mailbox) {
 }
 
 void wsf_mailbox_wake(wsf_mailbox *mailbox) {
-    /* It can fail only when the counter is full, and then the descriptor is readable. */
+    /* write() fails only when the counter is full, and then the descriptor is readable. */
     ssize_t written = write(mailbox->fd, &(uint64_t){ 1 }, sizeof(uint64_t));
     (void)written;
 }
@@ -51,8 +51,8 @@ void wsf_mailbox_clear(wsf_mailbox *mailbox) {
     (void)cleared;
 }
 
-/* Under the queue's lock: a post comes before, and is taken, or after, and wakes. One whose wake is
- * still on its way wakes for nothing. */
+/* Under the queue's lock: a post before this is taken, a post after it wakes the consumer. A producer whose
+ * write() is late wakes the consumer in vain. */
 static void clear(void *user) {
     wsf_mailbox_clear(user);
 }

@@ -17,12 +17,12 @@ int wsf_mailbox_post(wsf_mailbox *mailbox, wsf_item *item);
 int wsf_mailbox_post_chain(wsf_mailbox *mailbox, wsf_item *head, wsf_item *tail, uint64_t count,
                            uint64_t bytes);
 
-/* Makes the descriptor readable; and not, for a consumer that will look for items now. */
+/* wake makes the descriptor readable. clear makes it unreadable, for a consumer that takes next. */
 void wsf_mailbox_wake(wsf_mailbox *mailbox);
 void wsf_mailbox_clear(wsf_mailbox *mailbox);
 
-/* All items. When there are none the descriptor is not readable any more, and will be when
- * something is posted. A consumer that got items must take again before it waits. */
+/* Takes all items. NULL: none, and the descriptor is not readable until the next post. A consumer that got
+ * items takes again before it waits. */
 wsf_item *wsf_mailbox_take(wsf_mailbox *mailbox);
 
 #endif

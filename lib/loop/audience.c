@@ -1,5 +1,5 @@
-/* Answers for which audiences there are, and for the memory of each: one block with the members, an array
- * that a delivery copies as it is, a place for each member, and the name. Who is a member is decided by
+/* Answers for the audiences of a loop and the memory of each: one block with the members (an array that a
+ * delivery copies as it is), a place for each member, and the name. Members are added and removed by
  * registry.c. */
 #include "loop/audience.h"
 

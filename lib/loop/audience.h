@@ -15,14 +15,14 @@ typedef struct {
     wsf_item *ticket; /* allocated with the audience, so that no later step can lack memory */
     uint32_t members_count;
     uint32_t members_capacity;
-    uint32_t present_count; /* the owner's: members that joined with presence */
+    uint32_t present_count; /* members that joined with presence; kept by subscriptions.c */
     uint16_t name_size;
     uint8_t kind; /* a wsfan_target_kind */
-    /* The owner's notes on telling the peers about this audience. */
-    bool ticket_away : 1; /* it is on its way to the mesh or back */
-    bool announced : 1;   /* the peers were told */
-    bool settled : 1;     /* every live peer acknowledged */
-    bool unseen : 1;      /* no event of presence has been shown since somebody is present again */
+    /* State of subscriptions.c: what the peers were told of this audience. */
+    bool ticket_away : 1; /* the mesh has the ticket, or it is on its way there or back */
+    bool announced : 1;   /* the peers were told of the audience */
+    bool settled : 1;     /* every live peer acknowledged that */
+    bool unseen : 1;      /* no presence event was shown since present_count left 0 */
 } wsf_audience;
 
 typedef struct {
@@ -33,7 +33,7 @@ typedef struct {
 } wsf_audiences;
 
 void wsf_audiences_init(wsf_audiences *audiences, uint32_t count_max, uint64_t seed);
-/* Tickets that are away belong to whoever has them. */
+/* Leaves tickets that are away to their owners, the mesh or an inbox. */
 void wsf_audiences_destroy(wsf_audiences *audiences);
 
 static inline wsf_audience *wsf_audiences_at(const wsf_audiences *audiences, uint32_t number) {

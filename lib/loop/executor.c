@@ -1,11 +1,11 @@
-/* Answers for doing to each session that a request names, once, what it asks, and for saying no more
- * than was done. A join ends when the peers know of it, as on_joined does. Lists of all chats or all
- * sessions are made in slices. */
+/* Answers for carrying out a call once on each session of this loop that it is for, and for an answer that
+ * counts only what was done. A join is answered when the peers know of it, as on_joined is called. Lists of
+ * all chats or all sessions are made in slices. */
 #include "loop/executor.h"
 
 #include <string.h>
 
-enum { SLICE_COUNT = 8192 }; /* audiences or sessions that are looked at in one go */
+enum { SLICE_COUNT = 8192 }; /* audiences or sessions; between slices other items have their turn */
 
 static const wsfan_bytes NOTHING = { NULL, 0 };
 
@@ -109,7 +109,7 @@ static bool close_sessions(wsf_executor *executor, wsf_loop_call *loop_call) {
                               (uint16_t)loop_call->call->number,
                               wsfan_message_payload(loop_call->call->message) };
         if (!still_open(executor, close.session))
-            continue; /* closed with one before it */
+            continue; /* on_close of an earlier session closed this one too */
         loop_call->answer.sessions++;
         executor->effects.close(executor->effects.user, &close);
     }
@@ -152,7 +152,7 @@ static void note_session(wsf_executor *executor, wsf_loop_call *loop_call, wsfan
     for (uint32_t i = 0; (a = wsf_registry_membership(registry, session, i)) != WSF_TABLE_NONE;
          i++) {
         const wsf_audience *audience = wsf_audiences_at(&registry->audiences, a);
-        if (audience->kind == WSFAN_USER) { /* the first, if there is one */
+        if (audience->kind == WSFAN_USER) { /* the first membership, if there is a user */
             user = wsf_audience_name(audience);
             continue;
         }
@@ -222,7 +222,7 @@ static bool count_sessions(wsf_executor *executor, wsf_loop_call *loop_call) {
 
 bool wsf_executor_run(wsf_executor *executor, wsf_loop_call *loop_call) {
     if (atomic_load(&loop_call->call->expired))
-        return end(executor, loop_call); /* whoever asked was told that we are silent */
+        return end(executor, loop_call); /* the asker was told already that this node is silent */
     switch (loop_call->call->kind) {
     case WSFAN_REQUEST_JOIN:
         return join(executor, loop_call);

@@ -1,5 +1,5 @@
-/* Answers for what the host's loop thread does: carrying tickets between its members and the mesh,
- * and running callbacks. Touches no lock but the mailboxes'. */
+/* Answers for the host's loop thread: dispatches the items of the inbox, runs callbacks, and posts tickets
+ * and commands to the mesh. Has no lock of its own. */
 #include "loop/loop.h"
 
 #include <assert.h>
@@ -34,8 +34,8 @@ static void on_ready(void *user) {
     wsf_mailbox_wake(&((wsfan_loop *)user)->inbox->mailbox);
 }
 
-/* A chat's name, for the time of one callback: the registry's own moves when somebody joins the chat,
- * and goes with its last member, both of which the callback may bring about. */
+/* Copies a chat's name for one callback. The callback may add a member to the chat, which moves the
+ * registry's copy, or remove the last one, which frees it. */
 static wsfan_bytes show_name(wsfan_loop *loop, wsfan_bytes name) {
     assert(name.size <= loop->name_bytes_max);
     memcpy(loop->shown, name.data, name.size);
@@ -139,7 +139,7 @@ fail:
     return error;
 }
 
-/* Whoever asked something of this loop is told: it has no sessions any more. */
+/* Ends the calls among the items, so that their askers are answered, and frees the other items. */
 static void drop_items(wsfan_loop *loop, wsf_item *item) {
     while (item != NULL) {
         wsf_item *next = item->next;
@@ -276,7 +276,7 @@ static void dispatch_reply(wsfan_loop *loop, wsf_request *request) {
     wsf_request_free(request);
 }
 
-/* A list goes on behind what has come meanwhile. The inbox cannot be closed: we are in dispatch. */
+/* An unfinished list goes to the end of the inbox. The inbox is open, because the loop is in dispatch. */
 static void dispatch_call(wsfan_loop *loop, wsf_loop_call *loop_call) {
     if (!wsf_executor_run(&loop->executor, loop_call))
         wsf_inbox_put_call(loop->inbox, loop_call);
@@ -346,7 +346,7 @@ static void dispatch_owner(wsfan_loop *loop, const wsf_audience *audience, uint3
     loop->callbacks.on_owner(loop->user, &moved);
 }
 
-/* At most so many chats are looked at, whatever is left: a large loop gets to its sockets between. */
+/* Looks at LOOKS_MAX audiences at most, so that the host serves its sockets in between. */
 static uint32_t dispatch_moved(wsfan_loop *loop, uint32_t max) {
     enum { LOOKS_MAX = 4096 };
     uint32_t looks = LOOKS_MAX;
@@ -395,7 +395,7 @@ static void release_inbox(wsfan_loop *loop) {
     loop->released_count = loop->released_bytes = 0;
 }
 
-/* Whether there is something to do besides what the mailbox knows of. */
+/* Whether there is work that is not an item of the mailbox. */
 static bool has_more(const wsfan_loop *loop) {
     const wsf_inbox *inbox = loop->inbox;
     return loop->subscriptions.ready.count > 0 || atomic_load(&inbox->gap) > 0 ||
@@ -436,7 +436,7 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     wsf_message_bin_empty(&loop->bin);
     release_inbox(loop);
     loop->dispatching = false;
-    /* The descriptor stays readable while there is more; taking nothing is what clears it. */
+    /* The descriptor stays readable while there is more: only a take without items clears it. */
     if (loop->todo == NULL)
         loop->todo = wsf_mailbox_take(&loop->inbox->mailbox);
     if (handled == max || has_more(loop))

@@ -21,14 +21,14 @@ void wsf_loop_destroy(wsfan_loop *loop);
 
 wsfan_node *wsf_loop_owner(const wsfan_loop *loop);
 
-/* [any] A receipt that comes back by on_result, one of at most count_max under way: WSFAN_ELIMIT,
+/* [any] Makes a receipt that comes back by on_result; at most count_max are under way: WSFAN_ELIMIT,
  * WSFAN_ENOMEM. Revoke it when its message is not published after all. */
 int wsf_loop_new_receipt(wsfan_loop *loop, uint32_t count_max, void *user, wsf_receipt **receipt);
 void wsf_loop_revoke_receipt(wsfan_loop *loop);
 
 void wsf_loop_drain(wsfan_loop *loop); /* [any] no more sessions, no more joins */
 
-/* [any] A request's reply comes back by on_reply, one of at most count_max under way: WSFAN_ELIMIT. Revoke
+/* [any] Lets a request's reply come back by on_reply; at most count_max are under way: WSFAN_ELIMIT. Revoke
  * it when the request is not made after all. */
 int wsf_loop_expect_reply(wsfan_loop *loop, uint32_t count_max, wsf_request *request);
 void wsf_loop_revoke_reply(wsfan_loop *loop);

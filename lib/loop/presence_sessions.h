@@ -16,10 +16,10 @@ typedef struct {
 
 void wsf_presence_sessions_init(wsf_presence_sessions *presence_sessions, uint64_t seed);
 void wsf_presence_sessions_destroy(
-    wsf_presence_sessions *presence_sessions); /* not what the core has taken over */
+    wsf_presence_sessions *presence_sessions); /* not the sessions that the core has taken over */
 
-/* Makes one and notes it. WSFAN_OK, or WSFAN_ENOMEM. It is the caller's, to hand to the core, or to
- * remove and free. */
+/* Makes and indexes a presence session. The caller hands it to the core, or removes and frees it. WSFAN_OK,
+ * or WSFAN_ENOMEM. */
 int wsf_presence_sessions_add(wsf_presence_sessions *presence_sessions, wsfan_session session,
                               const wsfan_target *chat, uint64_t chat_hash, wsfan_bytes user,
                               uint64_t user_hash, wsfan_bytes metadata,
@@ -27,7 +27,7 @@ int wsf_presence_sessions_add(wsf_presence_sessions *presence_sessions, wsfan_se
 void wsf_presence_sessions_remove(wsf_presence_sessions *presence_sessions,
                                   const wsf_presence_session *presence_session);
 
-/* NULL: the session is not present there. */
+/* NULL: the session did not join this chat with presence. */
 wsf_presence_session *wsf_presence_sessions_find(const wsf_presence_sessions *presence_sessions,
                                                  wsfan_session session, uint64_t chat_hash);
 

@@ -1,4 +1,4 @@
-/* Answers for what a host asks about the sessions of its own loop, without asking the mesh. Changes
+/* Answers for what a host asks about the sessions of its own loop, from the registry alone. Changes
  * nothing. */
 #include <string.h>
 #include <wsfan/registry.h>

@@ -1,5 +1,5 @@
-/* Answers for going through a loop's chats and sessions a few at a time, however many there are: a
- * view that comes while an older one is gone through waits, and of several only the newest. */
+/* Answers for walks over a loop's chats and sessions, a few at a time. A view that comes during a walk waits
+ * for its end; of several that wait only the newest is kept. */
 #include "loop/rebalance.h"
 
 void wsf_rebalance_destroy(wsf_rebalance *rebalance) {
@@ -69,7 +69,8 @@ void wsf_rebalance_shed(wsf_rebalance *rebalance, const wsf_registry *registry, 
     rebalance->shed_permille = permille;
 }
 
-/* Nobody comes any more. Who goes unasked makes it end sooner. */
+/* No session opens during a drain, so one pass over the slots suffices; closed slots are skipped. Sessions
+ * that close unasked let the pass end before `due` is reached. */
 size_t wsf_rebalance_shed_next(wsf_rebalance *rebalance, const wsf_registry *registry,
                                wsfan_recipient sessions[WSF_SHED_BATCH]) {
     uint64_t due = (rebalance->shed_total * rebalance->shed_permille + 999) / 1000;

@@ -1,9 +1,8 @@
-/* Answers for who is in what on one loop. Used by that loop's thread alone, without locks. Knows
- * nothing of peers.
+/* Answers for the sessions of one loop and the audiences that each is in. Used by that loop's thread alone,
+ * without locks. Knows nothing of peers.
  *
- * Invariants: a member and its membership point at each other by index; an audience is not
- * dropped while it has members; scratch has room for every open session, so that a delivery never
- * needs memory. */
+ * Invariants: a member and its membership point at each other by index; an audience is not dropped while it
+ * has members; scratch has room for every open session, so that a delivery never needs memory. */
 #include "loop/registry.h"
 
 #include <assert.h>
@@ -50,7 +49,7 @@ void wsf_registry_destroy(wsf_registry *registry) {
 
 /* ------------------------------------------------------------------------------------ sessions */
 
-/* What a callback may still be reading (lent) stays until the next collection. */
+/* A callback may still be reading `lent`, which therefore stays until the next collection. */
 static int reserve_scratch(wsf_registry *registry) {
     if (registry->session_slots.count < registry->scratch_capacity)
         return WSFAN_OK;
@@ -96,7 +95,7 @@ static wsf_session_slot *find_session(const wsf_registry *registry, wsfan_sessio
     return &registry->sessions[slot];
 }
 
-/* Why find_session() found nothing. A session of another loop may well be open; {0} is none. */
+/* The error where find_session() finds nothing. A session of another loop may be open; {0} is none. */
 static int why_not_found(const wsf_registry *registry, wsfan_session session) {
     return session.id != 0 && wsf_handle_loop(session.id) != registry->loop ? WSFAN_EINVAL
                                                                             : WSFAN_ESTALE;
@@ -169,12 +168,12 @@ uint32_t wsf_registry_user(const wsf_registry *registry, wsfan_session session) 
     wsf_session_slot *slot = find_session(registry, session);
     if (slot == NULL || slot->memberships_count == 0)
         return WSF_TABLE_NONE;
-    uint32_t first = memberships_of(slot)->audience; /* a user is what a session joins first */
+    uint32_t first = memberships_of(slot)->audience; /* a session joins its user first */
     return registry->audiences.array[first].kind == WSFAN_USER ? first : WSF_TABLE_NONE;
 }
 
 static uint32_t count_chats(const wsf_registry *registry, wsf_session_slot *slot) {
-    /* A user, if any, is what a session joins first. */
+    /* A session joins its user, if any, first. */
     bool has_user = slot->memberships_count > 0 &&
                     registry->audiences.array[memberships_of(slot)->audience].kind == WSFAN_USER;
     return slot->memberships_count - (has_user ? 1 : 0);
@@ -215,7 +214,7 @@ int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan
     return WSFAN_OK;
 }
 
-/* The last of each array takes the hole, and is told where it stands now. The user stays first. */
+/* The last element of each array fills the hole, and its counterpart is updated. The user stays first. */
 static void remove_membership(wsf_registry *registry, wsf_session_slot *slot, uint32_t m) {
     wsf_membership *memberships = memberships_of(slot);
     wsf_audience *audience = &registry->audiences.array[memberships[m].audience];
@@ -266,7 +265,7 @@ void wsf_registry_expect(wsf_registry *registry, wsfan_session session, uint32_t
     find_membership(registry, find_session(registry, session), audience)->pending = 1;
 }
 
-/* The audience may have been dropped since: then its place is free, or another's. */
+/* The audience may have been dropped since; then its number is free, or of another audience. */
 static wsf_membership *find_expected(const wsf_registry *registry, wsfan_session session,
                                      uint32_t audience) {
     wsf_session_slot *slot = find_session(registry, session);
@@ -347,7 +346,7 @@ static size_t collect_all(const wsf_registry *registry, uint64_t except, bool on
     return count;
 }
 
-/* Nobody is in `out` twice, so there is nothing to compare. */
+/* Copies the members but `except`. A session is in an audience once, so no marks are compared. */
 static size_t copy_members(const wsf_registry *registry, uint32_t i, uint64_t except,
                            wsfan_recipient *out) {
     const wsf_audience *audience = &registry->audiences.array[i];
@@ -364,7 +363,7 @@ static size_t copy_members(const wsf_registry *registry, uint32_t i, uint64_t ex
     return before + after;
 }
 
-/* Those that have not been collected in this round. */
+/* Collects and marks the members that are not marked in this round. */
 static size_t mark_members(wsf_registry *registry, uint32_t i, uint64_t except,
                            wsfan_recipient *out) {
     const wsf_audience *audience = &registry->audiences.array[i];
@@ -394,7 +393,7 @@ static uint32_t find_addressed(wsf_registry *registry, const wsfan_message *mess
     return i;
 }
 
-/* The session that a target names, or everyone where it names this node; else nobody. */
+/* Collects and marks the session of an address, or all sessions where the address is this node itself. */
 static size_t mark_address(wsf_registry *registry, wsfan_bytes name, uint64_t node, uint64_t except,
                            wsfan_recipient *out) {
     wsfan_address address;
@@ -415,7 +414,7 @@ static size_t mark_address(wsf_registry *registry, wsfan_bytes name, uint64_t no
     return count;
 }
 
-/* Those of one target, each once in a round. */
+/* Collects and marks the sessions of one target that are not marked in this round. */
 static size_t mark_target(wsf_registry *registry, const wsfan_message *message, uint32_t t,
                           uint64_t node, uint64_t except, wsfan_recipient *out) {
     wsfan_target target = wsfan_message_target(message, t);
@@ -432,7 +431,7 @@ size_t wsf_registry_select(wsf_registry *registry, const wsfan_message *message,
     uint64_t except = message->except.node == node ? message->except.session : 0;
     size_t count = 0;
     *recipients = scratch;
-    /* With one target nobody can be named twice. */
+    /* One target selects no session twice, so no marks are needed. */
     if (message->targets_count == 1 && message->targets[0].kind == WSFAN_ALL)
         return collect_all(registry, except, true, scratch);
     if (message->targets_count == 1 && message->targets[0].kind <= WSFAN_USER) {
@@ -440,7 +439,7 @@ size_t wsf_registry_select(wsf_registry *registry, const wsfan_message *message,
         return i == WSF_TABLE_NONE ? 0 : copy_members(registry, i, except, scratch);
     }
 
-    /* Who is left out counts as collected, which is written over at once. */
+    /* Pass 1 marks the excluded sessions as collected in this round, and pass 2 overwrites its output. */
     next_round(registry);
     for (uint32_t t = 0; t < message->targets_count; t++)
         if (wsf_kind_is_not(message->targets[t].kind))

@@ -1,4 +1,4 @@
-/* The sessions of one loop and what they belong to. */
+/* The sessions of one loop and the audiences that they are in. */
 #ifndef WSF_LOOP_REGISTRY_H
 #define WSF_LOOP_REGISTRY_H
 
@@ -13,17 +13,17 @@ typedef struct {
     uint32_t pending : 1;   /* on_joined is still to come */
 } wsf_membership;
 
-/* A million of each of these is not unusual: half a cache line. */
+/* 32 bytes, half a cache line: a million sessions are not unusual. */
 typedef struct {
-    void *user; /* the host's; of a free one, what wsf_slots_free() wrote */
+    void *user; /* the host's; in a free slot what wsf_slots_free() wrote */
     union {
         wsf_membership *memberships;
         wsf_membership only; /* while the capacity is 1 */
     };
     uint32_t generation; /* 0 is never used */
-    uint32_t mark;       /* round of the last collection that had it */
+    uint32_t mark;       /* the last round in which the session was collected */
     uint32_t memberships_count;
-    uint32_t memberships_capacity : 31; /* from 1 */
+    uint32_t memberships_capacity : 31; /* >= 1 */
     uint32_t open : 1;
 } wsf_session_slot;
 
@@ -40,7 +40,7 @@ typedef struct {
     wsf_slots session_slots;
     wsf_audiences audiences;
     uint64_t memberships_count;
-    uint32_t last_audience;   /* that was found: often it is asked for again */
+    uint32_t last_audience;   /* that was found; the next message is often for the same one */
     wsfan_recipient *scratch; /* always room for every open session */
     wsfan_recipient *lent;    /* what the last collection returned */
     uint32_t scratch_capacity;
@@ -52,24 +52,25 @@ void wsf_registry_init(wsf_registry *registry, const wsf_registry_limits *limits
 void wsf_registry_destroy(wsf_registry *registry);
 
 int wsf_registry_open(wsf_registry *registry, void *user, wsfan_session *session);
-/* WSFAN_ESTALE: it is closed, or {0}. WSFAN_EINVAL: it is another loop's. Join and leave say the same. */
+/* WSFAN_ESTALE: closed, or {0}. WSFAN_EINVAL: of another loop. Join and leave return the same. */
 int wsf_registry_check(const wsf_registry *registry, wsfan_session session);
 
-void *wsf_registry_pointer(const wsf_registry *registry, wsfan_session session); /* it is open */
+/* The host's pointer of a session, which is open. */
+void *wsf_registry_pointer(const wsf_registry *registry, wsfan_session session);
 
 /* The session in a slot; false: there is none. */
 bool wsf_registry_at(const wsf_registry *registry, uint32_t slot, wsfan_recipient *recipient);
-/* The audience of the session's user; WSF_TABLE_NONE: it has none, or is closed. */
+/* The audience of the session's user; WSF_TABLE_NONE: no user, or the session is closed. */
 uint32_t wsf_registry_user(const wsf_registry *registry, wsfan_session session);
 
-/* The session must have left everything. */
+/* The session has left all its audiences. */
 void wsf_registry_close(wsf_registry *registry, wsfan_session session);
 
-/* Adds a membership; *audience says to what. A new audience has no ticket. */
+/* Adds a membership; *audience: the one that was joined. A new audience has no ticket. */
 int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan_target *target,
                       uint64_t hash, uint32_t *audience);
 
-/* Ends a membership; *audience may have no members afterwards; then the caller drops it by
+/* Ends a membership; *audience: the one that was left. The caller drops an audience without members by
  * wsf_audiences_drop(). */
 int wsf_registry_leave(wsf_registry *registry, wsfan_session session, const wsfan_target *target,
                        uint64_t hash, uint32_t *audience);
@@ -77,13 +78,13 @@ int wsf_registry_leave(wsf_registry *registry, wsfan_session session, const wsfa
 /* Ends the latest membership of the session; false when it has none. */
 bool wsf_registry_leave_any(wsf_registry *registry, wsfan_session session, uint32_t *audience);
 
-/* Marks that on_joined is still to come; whether it is; and takes the mark back: true when session
- * is still a member and was marked. */
+/* _expect() marks a membership: on_joined is still to come. _expected(): whether it is marked. _told() takes
+ * the mark back; true: session is still a member and was marked. */
 void wsf_registry_expect(wsf_registry *registry, wsfan_session session, uint32_t audience);
 bool wsf_registry_expected(const wsf_registry *registry, wsfan_session session, uint32_t audience);
 bool wsf_registry_told(wsf_registry *registry, wsfan_session session, uint32_t audience);
 
-/* A member for whom on_joined is still to come, in an audience that is settled; fills recipient. */
+/* Whether session is a member of a settled audience, with on_joined still to come; fills recipient. */
 bool wsf_registry_settled(const wsf_registry *registry, wsfan_session session, uint32_t audience,
                           wsfan_recipient *recipient);
 
@@ -97,6 +98,6 @@ uint32_t wsf_registry_membership(const wsf_registry *registry, wsfan_session ses
 size_t wsf_registry_collect_audience(wsf_registry *registry, uint32_t audience,
                                      const wsfan_recipient **recipients);
 size_t wsf_registry_select(wsf_registry *registry, const wsfan_message *message, uint64_t node,
-                           const wsfan_recipient **recipients); /* node: this one */
+                           const wsfan_recipient **recipients); /* node: the id of this node */
 
 #endif

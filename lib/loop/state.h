@@ -9,7 +9,7 @@
 #include "loop/subscriptions.h"
 #include "mesh/mesh.h"
 
-/* What a loop needs of its node, which outlives it. */
+/* What a loop needs of its node. The node outlives its loops. */
 typedef struct {
     wsfan_node *owner; /* opaque here */
     wsf_mesh *mesh;
@@ -36,8 +36,8 @@ struct wsfan_loop {
     bool dispatching;
     wsf_mesh_command *goodbye; /* made at the start, so that closing needs no memory */
     wsf_item *todo;            /* taken from the inbox and not handled */
-    wsf_message_bin bin;       /* messages that were dispatched */
-    uint64_t released_count;   /* of the inbox's bounds, not yet given back */
+    wsf_message_bin bin;       /* dispatched messages, given back together */
+    uint64_t released_count;   /* dispatched messages that still count in the inbox */
     uint64_t released_bytes;
     uint64_t messages;
     uint64_t recipients;

@@ -1,9 +1,9 @@
-/* Answers for telling the peers about audiences that begin and end, and the host when a join is
- * complete. Does not know how tickets travel.
+/* Answers for telling the peers about audiences that begin and end, and the host when a join is complete.
+ * Does not know how tickets travel.
  *
- * An audience has one ticket. It goes to the core when the audience begins, comes back when the
- * peers know, and goes for good when the audience has ended. While it is away an audience without
- * members stays, so that nothing here can come out of order or lack memory. */
+ * An audience has one ticket. The ticket goes to the core when the audience begins, comes back when the peers
+ * know, and goes for good when the audience has ended. While the ticket is away even an audience without
+ * members stays, so that nothing is told out of order or lacks memory. */
 #include "loop/subscriptions.h"
 
 #include <assert.h>
@@ -54,12 +54,12 @@ static int make_ticket(wsf_subscriptions *subscriptions, uint32_t i) {
     return WSFAN_OK;
 }
 
-/* An audience that has lost its last member. */
+/* Ends an audience without members; while its ticket is away, wsf_subscriptions_ticket_back() does so. */
 static void retire(wsf_subscriptions *subscriptions, uint32_t i) {
     wsf_audience *audience = audience_at(subscriptions, i);
     if (audience->members_count > 0 || audience->ticket_away)
         return;
-    /* Peers know hashes: while another name with the same one is wanted, they keep it. */
+    /* Peers know only hashes: while another audience has the same hash, the interest stays. */
     if (audience->ticket != NULL && audience->announced &&
         !wsf_audiences_has_twin(&subscriptions->registry.audiences, i)) {
         wsf_ticket *ticket = (wsf_ticket *)audience->ticket;
@@ -78,7 +78,7 @@ bool wsf_subscriptions_unsettled(wsf_subscriptions *subscriptions, uint32_t i) {
     return true;
 }
 
-/* Joins whose session has left since stay in `ready` until they are due; they may not pile up. */
+/* A join whose session has left stays in `ready` until its turn: purging such joins bounds `ready`. */
 static void purge_ready(wsf_subscriptions *subscriptions) {
     enum { SLACK = 1024 };
     wsf_deque *ready = &subscriptions->ready;
@@ -121,7 +121,7 @@ static int join(wsf_subscriptions *subscriptions, wsfan_session session, const w
     }
     if (ready != NULL) {
         *ready = (ready_join){ session, i };
-        if (subscriptions->ready.count == 1) /* with more, it was told, or is at it */
+        if (subscriptions->ready.count == 1) /* with more it was called already */
             subscriptions->effects.ready(subscriptions->effects.user);
     }
     if (!audience->settled && !audience->ticket_away)
@@ -187,7 +187,7 @@ int wsf_subscriptions_set_metadata(wsf_subscriptions *subscriptions, wsfan_sessi
     return WSFAN_OK;
 }
 
-/* The session is not in this audience any more. */
+/* Ends the presence of a session in an audience that it has left. */
 static void end_presence(wsf_subscriptions *subscriptions, wsfan_session session, uint32_t left) {
     if (subscriptions->presence_sessions.count == 0)
         return;
@@ -201,14 +201,14 @@ static void end_presence(wsf_subscriptions *subscriptions, wsfan_session session
     subscriptions->effects.absent(subscriptions->effects.user, old);
 }
 
-/* The sessions in a chat that joined it with presence. */
+/* Fills in the sessions that joined a chat with presence. */
 static void collect_present(wsf_subscriptions *subscriptions, uint32_t i,
                             wsfan_presence *presence) {
     const wsf_audience *audience = audience_at(subscriptions, i);
     size_t count = wsf_registry_collect_audience(&subscriptions->registry, i,
                                                  &presence->recipients);
     if (audience->present_count < count) {
-        wsfan_recipient *kept = subscriptions->registry.lent; /* where they are */
+        wsfan_recipient *kept = subscriptions->registry.lent; /* presence->recipients, writable */
         for (size_t m = 0; m < count; m++)
             if (wsf_presence_sessions_find(&subscriptions->presence_sessions,
                                            presence->recipients[m].session, audience->hash) != NULL)
@@ -294,7 +294,7 @@ void wsf_subscriptions_ticket_back(wsf_subscriptions *subscriptions, wsf_ticket 
     wsf_registry *registry = &subscriptions->registry;
     wsf_audience *audience = audience_at(subscriptions, i);
     assert(audience->ticket == &ticket->item && audience->ticket_away);
-    /* It stays away while callbacks run, which keeps the audience. */
+    /* ticket_away stays set while callbacks run, which keeps the audience. */
     audience->announced = ticket->status == WSFAN_OK || ticket->status == WSFAN_EPARTIAL;
     audience->settled = ticket->status == WSFAN_OK;
     const wsfan_recipient *recipients;
@@ -306,7 +306,7 @@ void wsf_subscriptions_ticket_back(wsf_subscriptions *subscriptions, wsf_ticket 
     ticket->missing = NULL;
     audience = audience_at(subscriptions, i); /* callbacks may have moved the array */
     audience->ticket_away = false;
-    /* Who joined meanwhile, when not every peer knows, starts another round. */
+    /* A session that joined meanwhile needs another round, unless every peer knows. */
     bool again = false;
     for (uint32_t m = 0; m < audience->members_count && !audience->settled && !again; m++)
         again = wsf_registry_expected(registry, audience->members[m].session, i);
@@ -318,7 +318,7 @@ void wsf_subscriptions_ticket_back(wsf_subscriptions *subscriptions, wsf_ticket 
 uint32_t wsf_subscriptions_tell_ready(wsf_subscriptions *subscriptions, uint32_t max) {
     uint32_t told = 0;
     wsf_deque *ready = &subscriptions->ready;
-    /* Not those that callbacks add: a callback that joins again and again must not keep us here. */
+    /* Joins that callbacks add wait for the next dispatch: joining again and again must not keep us here. */
     for (uint32_t n = ready->count; n > 0 && told < max && ready->count > 0; n--) {
         ready_join join = *(ready_join *)wsf_deque_at(ready, 0);
         wsf_deque_pop_front(ready);

@@ -1,5 +1,5 @@
-/* The sessions of one loop and their audiences, and what the peers must be told of them. Used by the
- * loop's thread alone. */
+/* The sessions of one loop and their audiences, and what the peers must be told of them. Used by the loop's
+ * thread alone. */
 #ifndef WSF_LOOP_SUBSCRIPTIONS_H
 #define WSF_LOOP_SUBSCRIPTIONS_H
 
@@ -8,19 +8,16 @@
 #include "loop/presence_sessions.h"
 #include "loop/registry.h"
 
-/* What it wants done, at once. None of these may call it, except `joined`, as a host would. */
+/* Called at once. Only `joined`, a callback of the host, may call subscriptions. */
 typedef struct {
     void *user;
     void (*announce)(void *user,
-                     wsf_ticket *ticket); /* to the core: wsf_core_join(). It comes back */
-    void (*withdraw)(void *user,
-                     wsf_ticket *ticket); /* to the core: wsf_core_leave(). It does not */
-    void (*ready)(void *user);            /* wsf_subscriptions_tell_ready() has something to do */
+                     wsf_ticket *ticket); /* to wsf_core_join(); the ticket comes back */
+    void (*withdraw)(void *user, wsf_ticket *ticket); /* to wsf_core_leave(), for good */
+    void (*ready)(void *user); /* wsf_subscriptions_tell_ready() has something to do */
     void (*joined)(void *user, const wsfan_joined *joined);
-    void (*present)(void *user,
-                    wsf_presence_session *presence_session); /* to the core: wsf_core_present() */
-    void (*absent)(void *user,
-                   wsf_presence_session *presence_session); /* to the core: wsf_core_absent() */
+    void (*present)(void *user, wsf_presence_session *presence_session); /* to wsf_core_present() */
+    void (*absent)(void *user, wsf_presence_session *presence_session);  /* to wsf_core_absent() */
 } wsf_subscriptions_effects;
 
 typedef struct {
@@ -34,10 +31,10 @@ typedef struct {
 void wsf_subscriptions_init(wsf_subscriptions *subscriptions, const wsf_registry_limits *limits,
                             unsigned loop, uint64_t seed, const wsf_subscriptions_effects *effects);
 
-/* Tickets that are away belong to whoever has them. */
+/* Leaves tickets that are away to their owners, the mesh or an inbox. */
 void wsf_subscriptions_destroy(wsf_subscriptions *subscriptions);
 
-/* As the functions of wsfan.h, with arguments that were checked. target of open: its user, or NULL. */
+/* As the functions of wsfan.h, with arguments that were checked. user: of the session; NULL: none. */
 int wsf_subscriptions_open(wsf_subscriptions *subscriptions, void *session_user,
                            const wsfan_target *user, uint64_t hash, wsfan_session *session);
 int wsf_subscriptions_close(wsf_subscriptions *subscriptions, wsfan_session session);
@@ -46,25 +43,24 @@ int wsf_subscriptions_join(wsf_subscriptions *subscriptions, wsfan_session sessi
 int wsf_subscriptions_leave(wsf_subscriptions *subscriptions, wsfan_session session,
                             const wsfan_target *target, uint64_t hash);
 
-/* Whether the peers are still to be told of an audience with members; then its ticket is away, and will
- * be back. */
+/* Whether peers have not acknowledged an audience with members. Its ticket is away then, and will be back. */
 bool wsf_subscriptions_unsettled(wsf_subscriptions *subscriptions, uint32_t audience);
-/* A join with presence; and other metadata for one. */
+/* A join with presence; and other metadata for such a join. */
 int wsf_subscriptions_join_present(wsf_subscriptions *subscriptions, wsfan_session session,
                                    const wsfan_target *chat, uint64_t hash, wsfan_bytes metadata);
 int wsf_subscriptions_set_metadata(wsf_subscriptions *subscriptions, wsfan_session session,
                                    const wsfan_target *chat, uint64_t hash, wsfan_bytes metadata);
 
-/* Whether the host is to see events of a chat with this hash; then its recipients are filled in, valid until
- * the registry's next collection. Not those that were on their way when its last present session left; and when
- * one is present again, not before those that begin anew. */
+/* Whether the host is to see these events of the chat with this hash; fills in their recipients, valid until
+ * the registry's next collection. False: the last present session left while they were on their way; or a
+ * session is present again, and no event with WSFAN_PRESENCE_ANEW was seen since. */
 bool wsf_subscriptions_show(wsf_subscriptions *subscriptions, wsfan_presence *presence,
                             uint64_t hash);
 
-/* A ticket is back: the peers have been told, or that took too long. */
+/* A ticket is back: all peers have acknowledged, or the time for that is over. */
 void wsf_subscriptions_ticket_back(wsf_subscriptions *subscriptions, wsf_ticket *ticket);
 
-/* Tells those whose audience the peers know already; at most max. Returns how many. */
+/* Calls `joined` for the joins in `ready`, at most max. Returns how many. */
 uint32_t wsf_subscriptions_tell_ready(wsf_subscriptions *subscriptions, uint32_t max);
 
 #endif

@@ -1,17 +1,17 @@
-/* Answers for who stands at the port of the mesh: strangers that say nothing or not enough, peers that
- * say too much, and more of them than there are descriptors for. Does not know what a subscription means.
+/* Answers for the connections to the port of the mesh: how many there may be, how long one may stay without a
+ * valid subscription, and how many bytes each may send. Does not know what a subscription means.
  *
- * ZeroMQ accepts without end, keeps what is subscribed to without end, and cannot be told to end one
- * connection. So this file learns of each connection by a socket monitor, keeps a descriptor of its own of
- * it (a duplicate, so that nobody else's can be meant), and shuts it down where that is due: ZeroMQ then
- * finds it ended, as if the peer had gone.
+ * ZeroMQ accepts connections and keeps subscriptions without a limit, and cannot be told to end one
+ * connection. So this file learns of each connection from a socket monitor, duplicates its descriptor (a
+ * duplicate cannot come to mean another connection), and ends a connection by shutdown(): to ZeroMQ it looks
+ * as if the peer had gone.
  * - A peer connects, greets, makes two subscriptions, and from then on only answers heartbeats. Each
- *   connection has an allowance of bytes for that, which the kernel counts. It has to be looked at in a
- *   thread of its own: while subscriptions pour in, a call of ZeroMQ's does not return to the mesh thread.
- * - A connection without a subscription in order is pending. Pending ones are few, and for some seconds;
- *   of more the oldest goes.
- * - Where the process has no descriptor left, ZeroMQ tries to accept for ever. A spare one is given up
- *   then, so that it can, and whoever comes in by it is turned away.
+ *   connection has an allowance of bytes for that, which the kernel counts. A thread of its own checks the
+ *   allowances: while subscriptions pour in, a call of ZeroMQ's does not return to the mesh thread.
+ * - A connection without a valid subscription is pending, for PENDING_MS at most. Of too many that are
+ *   pending the oldest is ended.
+ * - When the process has no descriptor left, ZeroMQ retries accept() for ever. Then the spare descriptor is
+ *   closed, so that accept() succeeds, and the connection is ended.
  *
  * Invariant: a slot's descriptor is of a connection to our port. `lock` guards everything but the thread. */
 #include "mesh/admission.h"
@@ -37,43 +37,43 @@
 
 enum {
     CONNECTIONS_MAX = 256,
-    CONNECTIONS_PART = 4, /* of the descriptors, at most; each has two, ZeroMQ's and ours: a half */
+    CONNECTIONS_PART = 4, /* one in 4 descriptors; each takes two, ZeroMQ's and ours: a half */
     PENDING_PART = 8,
     PENDING_MAX = 128,
-    PENDING_MS = 10 * 1000, /* for a handshake and a subscription */
-    SUBSCRIPTIONS_MAX = 4,  /* a peer makes two: of its inbox, and to introduce itself */
-    BURST_BYTES = 2 * 1024, /* a greeting, a handshake and these: less than 1 KiB */
+    PENDING_MS = 10 * 1000, /* time for a handshake and a subscription */
+    SUBSCRIPTIONS_MAX = 4,  /* a peer makes two: its inbox and its introduction */
+    BURST_BYTES = 2 * 1024, /* a greeting, a handshake and the subscriptions: less than 1 KiB */
     BYTES_PER_S = 512,      /* answers to heartbeats: some 60 bytes in 2 s */
     EVENTS_MAX = 64,
-    TICK_MS = 250,
-    IDLE_MS = 5000,
-    NAP_MS = 10
+    TICK_MS = 250,  /* between checks while a connection is pending or the spare is missing */
+    IDLE_MS = 5000, /* between checks else */
+    NAP_MS = 10     /* between failures of accept() */
 };
 
 static const char MONITOR[] = "inproc://wsfan-admission";
 
 typedef struct {
-    int fd;       /* ours; -1: free */
-    int zmq_fd;   /* as ZeroMQ calls it; it may be another's by now */
-    bool pending; /* nothing in order was subscribed to yet */
-    bool ended;   /* by us */
+    int fd;       /* the duplicate; -1: the slot is free */
+    int zmq_fd;   /* ZeroMQ's own, whose number may be another descriptor's by now */
+    bool pending; /* no valid subscription was made yet */
+    bool ended;   /* by end() */
     uint32_t identity;
     uint32_t subscriptions;
     uint64_t since_ms;
-    int64_t allowance; /* bytes that may come, */
+    int64_t allowance; /* bytes that could still come at allowed_ms */
     uint64_t allowed_ms;
-    uint64_t received; /* and those that have */
+    uint64_t received; /* bytes that have come */
 } slot;
 
 struct wsf_admission {
-    void *socket;  /* that is watched */
-    void *monitor; /* its events */
+    void *socket;  /* whose connections are watched */
+    void *monitor; /* the socket's events */
     pthread_t thread;
     pthread_mutex_t lock;
     int epoll_fd;
     int wake_fd;
-    int spare_fd; /* -1: given up */
-    int grip_fd;  /* for what there is no other descriptor for */
+    int spare_fd; /* -1: closed, so that accept() succeeds */
+    int grip_fd;  /* duplicates a connection that gets no descriptor of its own */
     atomic_uint_fast64_t ended;
     bool stop;
     bool threaded;
@@ -103,7 +103,7 @@ static slot *find(wsf_admission *admission, int zmq_fd) {
     return NULL;
 }
 
-/* Whether the descriptor is of a connection to our port, and not of what has its number by now. */
+/* Whether fd is of a connection to our port: the number that ZeroMQ told may be reused by now. */
 static bool is_ours(const wsf_admission *admission, int fd) {
     union {
         struct sockaddr any;
@@ -120,10 +120,10 @@ static bool is_ours(const wsf_admission *admission, int fd) {
            (own.any.sa_family == AF_INET6 && own.ip6.sin6_port == admission->port);
 }
 
-/* No slot or descriptor for it: it is ended at once. */
+/* Ends a connection for which there is no slot or no descriptor. */
 static void turn_away(wsf_admission *admission, int zmq_fd) {
     if (dup3(zmq_fd, admission->grip_fd, O_CLOEXEC) < 0)
-        return; /* it has gone already */
+        return; /* ZeroMQ has closed the connection */
     if (is_ours(admission, admission->grip_fd)) {
         shutdown(admission->grip_fd, SHUT_RDWR);
         atomic_fetch_add_explicit(&admission->ended, 1, memory_order_relaxed);
@@ -131,7 +131,7 @@ static void turn_away(wsf_admission *admission, int zmq_fd) {
     dup3(admission->wake_fd, admission->grip_fd, O_CLOEXEC);
 }
 
-/* The oldest pending one, which makes way. */
+/* The oldest pending connection, and how many are pending and there are in all. */
 static slot *oldest_pending(wsf_admission *admission, unsigned *pending, unsigned *all) {
     slot *oldest = NULL;
     *pending = *all = 0;
@@ -154,7 +154,7 @@ static void on_accepted(wsf_admission *admission, int zmq_fd) {
     unsigned all;
     slot *known = find(admission, zmq_fd);
     if (known != NULL)
-        release_slot(known); /* its number is another's now */
+        release_slot(known); /* the number was reused */
     slot *oldest = oldest_pending(admission, &pending, &all);
     if (oldest != NULL && (pending >= admission->pending_max || all >= admission->connections_max))
         end(admission, oldest);
@@ -181,13 +181,13 @@ static void on_accepted(wsf_admission *admission, int zmq_fd) {
 
 /* ------------------------------------------------------------------------------------ the events */
 
-static void give_way(wsf_admission *admission) {
+static void close_spare(wsf_admission *admission) {
     if (admission->spare_fd >= 0)
         close(admission->spare_fd);
     admission->spare_fd = -1;
 }
 
-/* False: ZeroMQ goes on trying to accept in vain. */
+/* False: accept() fails still, and there is no spare descriptor to close. */
 static bool read_events(wsf_admission *admission) {
     struct {
         uint16_t event;
@@ -211,13 +211,13 @@ static bool read_events(wsf_admission *admission) {
             in_vain = false;
         } else if (e.event == ZMQ_EVENT_ACCEPT_FAILED && (e.value == EMFILE || e.value == ENFILE)) {
             in_vain = admission->spare_fd < 0;
-            give_way(admission);
+            close_spare(admission);
         }
     }
     return !in_vain;
 }
 
-/* What has come by a connection, against what may have. */
+/* Takes the bytes that have come from the allowance of a connection; ends it when they are more. */
 static void count_bytes(wsf_admission *admission, slot *s) {
     struct tcp_info info;
     socklen_t size = sizeof info;
@@ -235,8 +235,8 @@ static void count_bytes(wsf_admission *admission, slot *s) {
         end(admission, s);
 }
 
-/* Ends those whose time is up. Returns how long to wait: the mesh thread may take the events of new ones
- * in our place. */
+/* Ends connections that are pending for too long. Returns how long to wait in ms, never for ever: the mesh
+ * thread may read the events of new connections, and this thread is not woken then. */
 static int tick(wsf_admission *admission) {
     uint64_t ms = wsf_clock_ms();
     bool waiting = false;
@@ -275,7 +275,7 @@ static void *run(void *user) {
         timeout_ms = tick(admission);
         stop = admission->stop;
         pthread_mutex_unlock(&admission->lock);
-        if (in_vain) /* the host has taken the spare one: no need to look at each failure */
+        if (in_vain) /* accept() fails at once, again and again: do not look at each failure */
             poll(NULL, 0, NAP_MS);
     }
     return NULL;
@@ -294,7 +294,7 @@ static int open_monitor(wsf_admission *admission, void *context) {
                            ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_ACCEPT_FAILED | ZMQ_EVENT_DISCONNECTED) !=
             0 ||
         zmq_setsockopt(admission->monitor, ZMQ_LINGER, &zero, sizeof zero) != 0 ||
-        /* ZeroMQ's I/O thread must not wait for us. */
+        /* no limit: ZeroMQ's I/O thread must not wait for this one */
         zmq_setsockopt(admission->monitor, ZMQ_RCVHWM, &zero, sizeof zero) != 0 ||
         zmq_connect(admission->monitor, MONITOR) != 0 ||
         zmq_getsockopt(admission->monitor, ZMQ_FD, &fd, &size) != 0 ||
@@ -369,7 +369,7 @@ uint64_t wsf_admission_ended(const wsf_admission *admission) {
 
 /* -------------------------------------------------------------------------------- subscriptions */
 
-/* Nobody takes all the room with one key. */
+/* Whether one key has three quarters of the connections. The rest is for other keys. */
 static bool crowds(const wsf_admission *admission, uint32_t identity) {
     unsigned count = 0;
     for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
@@ -382,8 +382,8 @@ wsf_admission_verdict wsf_admission_judge(wsf_admission *admission, int descript
                                           uint32_t identity, bool in_order) {
     wsf_admission_verdict verdict;
     pthread_mutex_lock(&admission->lock);
-    read_events(
-        admission); /* a number may be another connection's by now; it is known before it speaks */
+    /* The number may be a new connection's: its event comes before its first subscription. */
+    read_events(admission);
     slot *s = find(admission, descriptor);
     if (s == NULL || s->ended) {
         verdict = in_order ? WSF_ADMISSION_LATE : WSF_ADMISSION_OFFENDS;

@@ -18,15 +18,15 @@ void wsf_admission_close(
 
 typedef enum {
     WSF_ADMISSION_COUNTS,
-    WSF_ADMISSION_LATE,   /* its connection has ended */
-    WSF_ADMISSION_OFFENDS /* it is not in order, or there are too many; its connection ends */
+    WSF_ADMISSION_LATE,   /* the connection has ended already */
+    WSF_ADMISSION_OFFENDS /* not in order, or one too many; the connection is ended */
 } wsf_admission_verdict;
 
 /* How many connections were ended. [any] */
 uint64_t wsf_admission_ended(const wsf_admission *admission);
 
-/* A subscription came by the connection with this descriptor (of ZeroMQ), of a node with this identity
- * (0: there are no keys). in_order: whether a peer may subscribe to that. */
+/* A subscription came by the connection with this descriptor (of ZeroMQ), of a node with this identity (0:
+ * there are no keys). in_order: a peer may make this subscription. */
 wsf_admission_verdict wsf_admission_judge(wsf_admission *admission, int descriptor,
                                           uint32_t identity, bool in_order);
 

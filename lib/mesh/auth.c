@@ -1,9 +1,9 @@
-/* Answers for who passes the handshake, and under which name: the user id of a connection is its
- * public key. Whatever is not understood is refused.
+/* Answers for which keys pass the handshake. The user id of a connection is its public key. A request that is
+ * not understood is refused.
  *
- * ZeroMQ looks for the handler in the context of the socket, at one fixed inproc address, so one in
- * our own context does not meet the host's. Without a handler it lets everybody in; so ours is there
- * before the first socket is bound, and leaves after the last is closed. */
+ * ZeroMQ looks for the handler at one fixed inproc address in the context of the socket, so the handler in
+ * our own context does not meet the host's. Without a handler ZeroMQ lets everybody in; so ours opens before
+ * the first socket is bound, and closes after the last socket. */
 #include "mesh/auth.h"
 
 #include <errno.h>
@@ -16,7 +16,7 @@
 
 enum {
     KEY_BYTES = 32,
-    PART_SIZE_MAX = 256, /* of a request; the largest that ZeroMQ makes is an address */
+    PART_SIZE_MAX = 256, /* of a part; the largest that ZeroMQ sends is an address */
     SHARE_COUNT = 64,
     SHUT_OUT_MS = 1000
 };
@@ -24,7 +24,7 @@ enum {
 struct wsf_auth {
     void *socket;
     const wsf_keys *keys;
-    uint64_t shut_out_until_ms[WSF_KEYS_MAX]; /* by place; 0: not */
+    uint64_t shut_out_until_ms[WSF_KEYS_MAX]; /* by index in keys->allowed; 0: not shut out */
 };
 
 int wsf_auth_complete(wsf_certificate *certificate) {
@@ -103,7 +103,7 @@ void *wsf_auth_socket(const wsf_auth *auth) {
 
 /* ------------------------------------------------------------------------------------- requests */
 
-/* As the router socket hands it out: who asks, an empty part, then the request. */
+/* A request as the ROUTER socket receives it: the asker, an empty part, then the parts of ZAP. */
 enum { ASKER, EMPTY, VERSION, REQUEST, DOMAIN, ADDRESS, IDENTITY, MECHANISM, PARTS_BEFORE_KEY };
 
 typedef struct {
@@ -117,14 +117,14 @@ static bool read_request(void *socket, request *r) {
     int more = 1;
     memset(r, 0, sizeof *r);
     while (more) {
-        uint8_t rest[PART_SIZE_MAX];
+        uint8_t ignored[PART_SIZE_MAX];
         bool kept = r->count <= PARTS_BEFORE_KEY;
-        int size = zmq_recv(socket, kept ? r->data[r->count] : rest, PART_SIZE_MAX,
+        int size = zmq_recv(socket, kept ? r->data[r->count] : ignored, PART_SIZE_MAX,
                             r->count == 0 ? ZMQ_DONTWAIT : 0);
         if (size < 0)
             return false;
         if (kept)
-            r->sizes[r->count] = (size_t)size; /* above the maximum it was cut, and is refused */
+            r->sizes[r->count] = (size_t)size; /* a larger part was truncated, and is refused */
         r->count++;
         size_t more_size = sizeof more;
         if (zmq_getsockopt(socket, ZMQ_RCVMORE, &more, &more_size) != 0)
@@ -137,7 +137,7 @@ static bool part_is(const request *r, int part, const char *text) {
     return r->sizes[part] == strlen(text) && memcmp(r->data[part], text, r->sizes[part]) == 0;
 }
 
-/* The place of its key, or -1. */
+/* The index of the key in keys->allowed, or -1: refused. */
 static int judge(const wsf_auth *auth, const request *r) {
     wsf_key key;
     if (r->count != PARTS_BEFORE_KEY + 1 || !part_is(r, VERSION, "1.0") ||
@@ -172,7 +172,7 @@ bool wsf_auth_answer(wsf_auth *auth) {
     for (; count < SHARE_COUNT && read_request(auth->socket, &r); count++) {
         if (r.count < REQUEST + 1 || r.sizes[ASKER] > PART_SIZE_MAX ||
             r.sizes[REQUEST] > PART_SIZE_MAX)
-            continue; /* nobody to answer to */
+            continue; /* the asker or the request is not known: no answer is possible */
         reply(auth, &r, judge(auth, &r));
     }
     return count == SHARE_COUNT;

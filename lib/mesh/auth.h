@@ -7,7 +7,7 @@
 
 typedef struct wsf_auth wsf_auth;
 
-/* Fills in the public half, or checks it. WSFAN_EKEY: the halves are not of one pair. WSFAN_ESYSTEM:
+/* Derives the public key from the secret one, or checks it. WSFAN_EKEY: they are not a pair. WSFAN_ESYSTEM:
  * libzmq was built without CURVE. */
 int wsf_auth_complete(wsf_certificate *certificate);
 
@@ -17,11 +17,11 @@ void wsf_auth_close(wsf_auth *auth); /* NULL is allowed */
 
 void wsf_auth_set_keys(wsf_auth *auth, const wsf_keys *keys);
 
-/* A connection with this key did what no peer does: for a second the key lets nobody in. */
+/* Refuses a key for a second: a connection with it did what no peer does. */
 void wsf_auth_shut_out(wsf_auth *auth, const char *key);
 
-/* Makes a socket, before it is bound or connected, answer only to who is let in / talk only to the
- * node with that key. Both false: the socket must not be used. */
+/* Set up a socket before it is bound or connected: listen to allowed keys only, dial only the node with
+ * `key`. False: the socket must not be used. */
 bool wsf_auth_listen(const wsf_auth *auth, void *socket);
 bool wsf_auth_dial(const wsf_auth *auth, void *socket, const char *key);
 

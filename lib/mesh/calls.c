@@ -1,5 +1,5 @@
-/* Answers for the calls that any thread makes to the mesh thread: what is left for it in the mailbox, what the
- * caller does in its place, and what is read under its lock. */
+/* Answers for the calls of other threads to the mesh: commands that are left in the mailbox, work that the
+ * caller does in place of the mesh thread, and what is read under the lock of the mesh. */
 #include "mesh/mesh.h"
 
 #include <assert.h>
@@ -9,7 +9,7 @@
 #include "base/thread.h"
 #include "mesh/state.h"
 
-enum { REST_NS = 100 * 1000 }; /* without work for so long, a publisher sends by itself */
+enum { REST_NS = 100 * 1000 }; /* after so long without work a publisher sends by itself */
 
 static bool has_rested(wsf_mesh *mesh) {
     return wsf_clock_ns() - atomic_load_explicit(&mesh->worked_ns, memory_order_relaxed) >= REST_NS;
@@ -20,10 +20,9 @@ static void free_reply(wsf_mesh_reply *reply) {
     wsf_free(reply);
 }
 
-/* Without sockets there is nothing to wait for: what is posted is done at once, by whoever posts it,
- * under the lock that keeps it in order. Only when the core has set itself a time, a thread is started
- * to keep it, and from then on does all of it. True: done by the caller, who has the lock now, until
- * finish_here(). */
+/* A mesh without sockets begins without a thread: each caller carries out what it posts, under the lock,
+ * which keeps the order. finish_here() starts the thread when the core has a deadline; from then on the
+ * thread does all work. True: the caller does the work, and has the lock until finish_here(). */
 static bool begin_here(wsf_mesh *mesh) {
     if (mesh->out.sockets != NULL)
         return false;
@@ -40,7 +39,7 @@ static void finish_here(wsf_mesh *mesh) {
     wsf_core_flush(mesh->out.core, wsf_mesh_now());
     wsf_mesh_effects_flush(&mesh->out);
     if (wsf_core_deadline(mesh->out.core) != UINT64_MAX && !mesh->closing)
-        wsf_mesh_start(mesh); /* if it cannot be, the next call is in time, or late */
+        wsf_mesh_start(mesh); /* without a thread the next call does what is due, perhaps late */
     pthread_mutex_unlock(&mesh->lock);
 }
 
@@ -55,10 +54,10 @@ void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item) {
         finish_here(mesh);
 }
 
-/* While the mesh thread sleeps, and has for a moment, the thread that publishes sends by itself: it
- * has one thread less to wake. With more to come the mesh thread is woken, so that what is published
- * meanwhile leaves together. Nobody waits for anybody: who does not get the lock wakes its owner. The
- * conditions are those of the mesh thread: no signal interrupts, and the caller is not cancelled. */
+/* Sends on the publishing thread while the mesh thread sleeps, which saves waking it. When more is left to
+ * do, the mesh thread is woken, so that what is published meanwhile leaves together. The caller never waits
+ * for the lock: without the lock it wakes the mesh thread. As on the mesh thread, signals are blocked and the
+ * caller cannot be cancelled. */
 static void send_here(wsf_mesh *mesh) {
     sigset_t before;
     int cancel;
@@ -81,7 +80,7 @@ static void send_here(wsf_mesh *mesh) {
     wsf_thread_restore_signals(&before);
 }
 
-/* What wsf_queue_begin() has begun. NULL: the item could not be made. */
+/* Ends what wsf_queue_begin() began, and sends, or wakes the mesh thread. item NULL: it could not be made. */
 static void commit(wsf_mesh *mesh, bool here, wsf_item *item) {
     bool wake;
     wsf_queue_commit(&mesh->mailbox.queue, item, &wake);

@@ -1,9 +1,10 @@
-/* Answers for what the mesh thread does with the commands, endpoints and keys that other threads leave for it. */
+/* Answers for carrying out, on the mesh thread, the commands that other threads post, and for passing on the
+ * endpoints and keys that they set. */
 #include "base/memory.h"
 #include "mesh/keyring.h"
 #include "mesh/state.h"
 
-enum { COMMANDS_SHARE = 1024 }; /* carried out before loops and sockets have their turn */
+enum { COMMANDS_SHARE = 1024 }; /* commands before loops and sockets have their turn */
 
 static void carry_out(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
     wsf_ticket *ticket = (wsf_ticket *)item;

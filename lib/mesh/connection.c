@@ -1,4 +1,4 @@
-/* Answers for dialling: which key, when anew. What comes by a connection is socket.c's. */
+/* Answers for dialling: with which key, and when with a new socket. Frames are read by socket.c. */
 #include "mesh/connection.h"
 
 #include <assert.h>
@@ -14,12 +14,12 @@ enum {
     RECONNECT_MS = 100,
     RECONNECT_MS_MAX = 2000,
     RETRY_MS = 1000,
-    SILENT_MS = 5000, /* a socket by which nothing has ever come is made anew */
+    SILENT_MS = 5000, /* a socket that never received anything is replaced */
 
-    HEAD_START_MS = 250, /* of the likeliest key, so that the others are not tried in vain */
-    TRIAL_MS = 300,      /* for the round trips of a handshake, a greeting and its answer: five; */
-    TRIAL_DOUBLINGS_MAX = 2, /* more with each round, for slower networks */
-    LATE_MS = 50             /* what a dead node has sent is read by then */
+    HEAD_START_MS = 250,     /* of the likeliest key, before trials of others */
+    TRIAL_MS = 300,          /* five round trips: a handshake, a greeting and its answer */
+    TRIAL_DOUBLINGS_MAX = 2, /* TRIAL_MS doubles with each round, for slower networks */
+    LATE_MS = 50             /* what a dead node has sent was read by then */
 };
 
 /* ------------------------------------------------------------------------------------ any socket */
@@ -37,7 +37,7 @@ void wsf_zmq_set_common(void *socket, int64_t size_max, const char *endpoint) {
     wsf_zmq_set_int(socket, ZMQ_LINGER, 0);
     wsf_zmq_set_int(socket, ZMQ_SNDHWM, 0);
     wsf_zmq_set_int(socket, ZMQ_RCVHWM, 0);
-    bool all = strncmp(endpoint, "tcp://*:", 8) == 0; /* bound for both families then */
+    bool all = strncmp(endpoint, "tcp://*:", 8) == 0; /* bound for IPv4 and IPv6 */
     wsf_zmq_set_int(socket, ZMQ_IPV6, all || strchr(endpoint, '[') != NULL);
 }
 
@@ -52,7 +52,7 @@ bool wsf_zmq_watch(int watch_fd, void *socket, uint32_t number) {
     return epoll_ctl(watch_fd, EPOLL_CTL_ADD, descriptor_of(socket), &event) == 0;
 }
 
-/* ZeroMQ closes the descriptor some time later. */
+/* Stops watching first, because ZeroMQ closes the descriptor some time later. */
 void wsf_zmq_close(int watch_fd, void *socket) {
     epoll_ctl(watch_fd, EPOLL_CTL_DEL, descriptor_of(socket), NULL);
     zmq_close(socket);
@@ -80,7 +80,7 @@ static bool set_up(const wsf_connections *connections, const char *endpoint, uin
            zmq_connect(socket, endpoint) == 0;
 }
 
-/* NULL: not now. */
+/* NULL: not now; retry_at_ms is set. */
 static void *open_socket(wsf_connections *connections, const char *endpoint, uint32_t key,
                          uint32_t watch_number) {
     void *socket = zmq_socket(connections->context, ZMQ_SUB);
@@ -98,7 +98,7 @@ static void set_key(const wsf_connections *connections, wsf_connection *to, uint
     to->identity = wsf_hash_identity(connections->keys->allowed[key].text);
 }
 
-static void seek_anew(wsf_connection *to, uint64_t ms) {
+static void restart_seek(wsf_connection *to, uint64_t ms) {
     to->round = to->next = 0;
     to->seek_at_ms = ms + HEAD_START_MS;
 }
@@ -168,7 +168,7 @@ void wsf_connections_hang_up(wsf_connections *connections, uint32_t number) {
     from->dialled = false;
 }
 
-static void dial_anew(wsf_connections *connections, wsf_connection *to) {
+static void redial(wsf_connections *connections, wsf_connection *to) {
     close_socket(connections, to);
     try_dial(connections, to);
 }
@@ -182,7 +182,7 @@ void wsf_connections_seek(wsf_connections *connections, uint32_t number, uint32_
         to->proven = false;
         to->silent_at_ms = ms + SILENT_MS;
         to->proof_at_ms = ms + LATE_MS;
-        seek_anew(to, ms);
+        restart_seek(to, ms);
     }
     int place = place_of(connections->keys, identity);
     if (place < 0)
@@ -204,21 +204,21 @@ void wsf_connections_set_keys(wsf_connections *connections, const wsf_keys *keys
         wsf_connection *to = &connections->list[i];
         if (to->endpoint[0] == '\0')
             continue;
-        end_trials(connections, i); /* their places are of the old keys */
-        seek_anew(to, ms);
+        end_trials(connections, i); /* trials have indices of the old keys */
+        restart_seek(to, ms);
         to->hint = -1;
         int place = wsf_keys_find(keys, before->allowed[to->key].text);
         set_key(connections, to, place >= 0 ? (uint32_t)place : 0);
         if (place < 0 && to->socket != NULL)
-            dial_anew(connections, to);
+            redial(connections, to);
     }
 }
 
 /* --------------------------------------------------------------------------------------- trials */
 
-/* Which node answers at an endpoint is not known, so nor is its key. The likeliest has the connection's
- * socket; the others are tried beside it, many at a time: a wrong one costs the node there a TCP
- * connection, and nobody a word. What has led nowhere for a round leaves half of the room to others. */
+/* The node at an endpoint, and so its key, is not known before it answers. The socket of the connection has
+ * the likeliest key; trials of the others run beside it, many at a time: a wrong key costs the node there a
+ * TCP connection. A connection whose first round found nothing leaves half of the trials to others. */
 static bool may_try(const wsf_connections *connections, const wsf_connection *to) {
     uint32_t max = to->round == 0 || to->hint >= 0 ? connections->trials_max
                                                    : connections->trials_max / 2;
@@ -226,7 +226,7 @@ static bool may_try(const wsf_connections *connections, const wsf_connection *to
            connections->trials_count < max;
 }
 
-/* Whose turn it is; of those that wait, one that has waited through fewer rounds. NULL: nobody's. */
+/* The connection to begin a trial next: of those that are due, one with the fewest rounds. NULL: none is. */
 static wsf_connection *next_seeker(wsf_connections *connections, uint64_t ms) {
     wsf_connection *found = NULL;
     for (uint32_t i = 0; i < connections->used; i++) {
@@ -245,8 +245,8 @@ static wsf_trial *free_trial(wsf_connections *connections) {
     return NULL;
 }
 
-/* Chooses the key, which is not that of the connection's socket; and when the one after it has its
- * turn: at once, or after a round when its last trial has ended. */
+/* Begins a trial of the next key but that of the connection's socket. At the end of a round none begins, and
+ * the next round begins when the last trial has ended. */
 static void begin_trial(wsf_connections *connections, wsf_connection *to, uint64_t ms) {
     uint32_t doublings = to->round < TRIAL_DOUBLINGS_MAX ? to->round : TRIAL_DOUBLINGS_MAX;
     uint64_t end_ms = ms + ((uint64_t)TRIAL_MS << doublings);
@@ -319,8 +319,8 @@ static uint64_t trials_deadline(const wsf_connections *connections) {
 
 /* ----------------------------------------------------------------------------------------- time */
 
-/* Whatever is at the other end, we have not been understood there. What came while this thread did
- * not run may not have been looked at. */
+/* Whether the node at the other end did not understand us: nothing came in time. What came while this thread
+ * did not run counts. */
 static bool is_silent(wsf_connection *to, uint64_t ms) {
     if (to->proven || to->unread || ms < to->silent_at_ms)
         return false;
@@ -336,7 +336,7 @@ void wsf_connections_renew(wsf_connections *connections) {
     for (uint32_t i = 0; i < connections->used; i++) {
         wsf_connection *to = &connections->list[i];
         if (to->socket != NULL && is_silent(to, ms))
-            dial_anew(connections, to);
+            redial(connections, to);
         else if (to->socket == NULL && retry && to->dialled)
             try_dial(connections, to);
     }

@@ -1,12 +1,12 @@
-/* The only file that knows the resolver, c-ares. Answers for when a name is asked for and which
- * answers count: only one with an address replaces the addresses of its name. Whatever else comes -
- * no such name, no address, an error, nothing - leaves the last ones as they are. The mesh is told, of
- * each source, the addresses of all its names together.
+/* Answers for when a name is resolved and which answers count: an answer with an address replaces the
+ * addresses of its name. Any other (no such name, no address, an error, a time-out) leaves them as they are.
+ * The mesh is told the addresses of all names of a source together. The only file that knows the resolver,
+ * c-ares.
  *
- * c-ares never blocks, so that closing does not wait for a name server. What to know of it:
+ * c-ares never blocks, so closing does not wait for a name server. Facts to know of c-ares:
  * - ares_library_init() does nothing on Linux but count, without a lock: it is not called.
- * - A channel reads resolv.conf and the environment when it is made: once on the thread of the host
- *   that names the first name, and again only when resolv.conf has changed.
+ * - A channel reads resolv.conf and the environment when it is made: once on the thread of the host that
+ *   names the first name, and again only when resolv.conf has changed.
  * - Without ARES_AI_NOSORT it opens a socket for each address to find out which is nearest. */
 #include "mesh/discovery.h"
 
@@ -45,8 +45,8 @@ typedef struct wsf_question {
     char host[WSF_ENDPOINT_SIZE_MAX + 1];
     unsigned port;
     unsigned source;
-    bool asked; /* c-ares has it, and calls on_answer() */
-    bool gone;  /* its source does not name it any more; freed when c-ares has given it back */
+    bool asked; /* c-ares has the question, and will call on_answer() */
+    bool gone;  /* no longer named by its source; freed by on_answer() */
     uint32_t retry_ms;
     uint64_t due_ms;
     uint64_t surplus;   /* addresses over the limit */
@@ -74,7 +74,7 @@ struct wsf_discovery {
     atomic_uint_fast64_t surplus;
 };
 
-/* Nodes that start together shall not ask together for ever. */
+/* Spread by a tenth: nodes that start together shall not go on asking together. */
 static uint64_t jittered(wsf_discovery *d, uint32_t ms) {
     return ms - ms / 10 + (uint64_t)rand_r(&d->seed) % (ms / 5 + 1);
 }
@@ -113,7 +113,7 @@ static bool same_file(const struct stat *a, const struct stat *b) {
            a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* A channel that reads resolv.conf as it is now. */
+/* Makes a channel that reads resolv.conf as it is now. */
 static int open_channel(wsf_discovery *d) {
     static char lookups[] = "fb"; /* the hosts file, then DNS */
     struct ares_options options = {
@@ -127,7 +127,7 @@ static int open_channel(wsf_discovery *d) {
     int set = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS |
               ARES_OPT_SOCK_STATE_CB | ARES_OPT_NOROTATE;
 #ifdef ARES_OPT_QUERY_CACHE
-    set |= ARES_OPT_QUERY_CACHE; /* of no entries: we ask because we want to know */
+    set |= ARES_OPT_QUERY_CACHE; /* of no entries: each question goes to a server */
 #endif
     if (d->channel != NULL)
         ares_destroy(d->channel);
@@ -137,7 +137,7 @@ static int open_channel(wsf_discovery *d) {
     int status = ares_init_options(&channel, &options, set);
     if (status == ARES_SUCCESS)
         d->channel = channel;
-    return status == ARES_ENOMEM ? WSFAN_ENOMEM : WSFAN_OK; /* for the rest we try again */
+    return status == ARES_ENOMEM ? WSFAN_ENOMEM : WSFAN_OK; /* else ask() tries again */
 }
 
 /* ------------------------------------------------------------------------------------- answers */
@@ -162,8 +162,8 @@ static int compare(const void *a, const void *b) {
     return strcmp(a, b);
 }
 
-/* Sorts, because servers rotate their answers: all nodes shall keep the same of too many. Returns how
- * many are left, which are those at the beginning. */
+/* Sorts and removes duplicates; returns how many are left. Servers rotate their answers, and all nodes shall
+ * keep the same of too many. */
 static size_t sort_unique(address *all, size_t count) {
     size_t kept = 0;
     qsort(all, count, sizeof *all, compare);
@@ -197,7 +197,7 @@ static bool take_addresses(question *q, const struct ares_addrinfo_node *first) 
     return true;
 }
 
-/* The lock is held. The addresses of all names of a source; false: no memory. */
+/* Tells the mesh the addresses of all names of a source. The lock is held. False: no memory. */
 static bool tell_mesh(wsf_discovery *d, unsigned source) {
     size_t count = 0;
     bool known = true;
@@ -229,7 +229,7 @@ static bool tell_mesh(wsf_discovery *d, unsigned source) {
     return told;
 }
 
-/* The lock is held. False: there was no memory for all of it. */
+/* Tells the mesh of all stale sources. The lock is held. False: no memory for some. */
 static bool tell_stale(wsf_discovery *d) {
     uint64_t surplus = 0;
     for (unsigned i = 0; i < WSF_SOURCE_DNS; i++) {
@@ -268,7 +268,7 @@ static void on_answer(void *user, int status, int timeouts, struct ares_addrinfo
         *at = q->next;
         free_question(q);
     } else if (status == ARES_EDESTRUCTION || status == ARES_ECANCELLED) {
-        q->due_ms = 0; /* it is asked again at once */
+        q->due_ms = 0; /* asked again at once */
     } else if (status == ARES_SUCCESS && take_addresses(q, answer->nodes)) {
         q->due_ms = wsf_clock_ms() + jittered(d, d->interval_ms);
         d->stale |= UINT32_C(1) << q->source;
@@ -307,8 +307,8 @@ static question *first_due(wsf_discovery *d, uint64_t at_ms) {
     return q;
 }
 
-/* c-ares gives back what nobody wants to know any more only with all the rest. */
-static void take_back(wsf_discovery *d) {
+/* c-ares cancels all questions or none: those that are not gone are asked again. */
+static void cancel_gone(wsf_discovery *d) {
     pthread_mutex_lock(&d->lock);
     const question *q = d->questions;
     while (q != NULL && !q->gone)
@@ -318,11 +318,10 @@ static void take_back(wsf_discovery *d) {
         ares_cancel(d->channel);
 }
 
-/* Asks what is due, and tells the mesh what has been answered. Returns how long to wait at most,
- * without regard to sockets. */
+/* Asks what is due, and tells the mesh what was answered. Returns how long to wait for sockets, in ms. */
 static int ask_due(wsf_discovery *d) {
     question *due;
-    take_back(d);
+    cancel_gone(d);
     pthread_mutex_lock(&d->lock);
     while ((due = first_due(d, wsf_clock_ms())) != NULL) {
         due->asked = true;
@@ -366,7 +365,7 @@ static void *run(void *user) {
                 ares_process_fd(d->channel, in ? ready[i].fd : ARES_SOCKET_BAD,
                                 out ? ready[i].fd : ARES_SOCKET_BAD);
         }
-        if (d->channel != NULL) /* what has timed out */
+        if (d->channel != NULL) /* handles time-outs */
             ares_process_fd(d->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     }
     return NULL;
@@ -384,7 +383,7 @@ static void free_list(question *q) {
 
 static void release(wsf_discovery *d) {
     if (d->channel != NULL)
-        ares_destroy(d->channel); /* gives back what it was asked */
+        ares_destroy(d->channel); /* calls on_answer() for open questions */
     free_list(d->questions);
     if (d->wake_fd >= 0)
         close(d->wake_fd);
@@ -417,7 +416,7 @@ int wsf_discovery_open(wsf_discovery **out, wsf_mesh *mesh, uint32_t interval_ms
 
 static void wake(wsf_discovery *d) {
     ssize_t written = write(d->wake_fd, &(uint64_t){ 1 }, sizeof(uint64_t));
-    (void)written; /* it is woken already */
+    (void)written; /* fails only when the thread is woken already */
 }
 
 void wsf_discovery_close(wsf_discovery *d) {
@@ -451,7 +450,7 @@ void wsf_questions_free(wsf_question *questions) {
     free_list(questions);
 }
 
-/* Addresses that are known of a name stay known when it is named again. */
+/* Addresses known of a name stay known when its source names it again. */
 static void inherit(question *from, question *list) {
     for (question *q = list; q != NULL; q = q->next) {
         if (q->addresses != NULL || q->port != from->port || strcmp(q->host, from->host) != 0)

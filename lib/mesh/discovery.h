@@ -11,15 +11,15 @@ typedef struct wsf_question wsf_question;
 int wsf_discovery_open(wsf_discovery **discovery, wsf_mesh *mesh, uint32_t interval_ms,
                        uint64_t seed);
 
-/* Does not wait for answers that are due. NULL is allowed. The mesh is still open. */
+/* Does not wait for answers. NULL is allowed. The mesh is still open. */
 void wsf_discovery_close(wsf_discovery *discovery);
 
-/* A list of names, each from an endpoint that is to be resolved; copied. WSFAN_ENOMEM, or WSFAN_OK; NULL
- * is the list of none. */
+/* Makes a list of questions, one for each endpoint with a name; copies the names. *questions is NULL where
+ * there are none. WSFAN_ENOMEM, or WSFAN_OK. */
 int wsf_questions_new(wsf_question **questions, const char *const *names, size_t count);
 void wsf_questions_free(wsf_question *questions);
 
-/* [any] Replaces the names of a source, one of those of the options and the host. Takes the list over. */
+/* [any] Replaces the questions of a source (WSF_SOURCE_OPTIONS, or of the host). Takes the list over. */
 void wsf_discovery_ask(wsf_discovery *discovery, unsigned source, wsf_question *questions);
 
 /* [any] Fills what discovery knows of. NULL is allowed. */

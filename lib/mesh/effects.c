@@ -1,4 +1,4 @@
-/* Answers for carrying out what the core decides, whoever runs it. Never waits for a loop. */
+/* Answers for carrying out the effects of the core, on any thread that runs it. Never waits for a loop. */
 #include "mesh/effects.h"
 
 static void on_connect(void *user, uint32_t connection, const char *endpoint, uint32_t identity) {
@@ -22,8 +22,7 @@ static bool deliver(const wsf_mesh_effects *out, wsf_inbox *inbox, wsfan_message
         message->taken = true;
         return wsf_inbox_put_message(inbox, message);
     }
-    /* The headroom is written by the loop that has it, and not while peers are sent it: another loop
-     * gets a copy. */
+    /* One loop writes the headroom, and none while the message is sent to peers: other loops get copies. */
     wsfan_message *copy = wsf_message_clone(message);
     wsfan_message_unref(message);
     if (copy != NULL)
@@ -102,7 +101,7 @@ static uint64_t on_sessions(void *user) {
     return sessions;
 }
 
-/* What was accepted before stands before this command in the queue. */
+/* Refuses further publishes. Those that were accepted are before this command in the queue. */
 static void on_quiet(void *user) {
     wsf_mesh_effects *out = user;
     wsf_queue_close_bounded(&out->mailbox->queue);
@@ -119,7 +118,7 @@ static void on_drained(void *user, int status) {
 static void on_call(void *user, unsigned loop, wsf_loop_call *loop_call) {
     wsf_mesh_effects *out = user;
     if (!wsf_inbox_put_call(out->inboxes[loop], loop_call))
-        wsf_call_unref(wsf_loop_call_end(loop_call)); /* its sessions are gone */
+        wsf_call_unref(wsf_loop_call_end(loop_call)); /* the loop is closed */
 }
 
 static void on_reply(void *user, wsf_request *request) {

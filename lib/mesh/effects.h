@@ -8,18 +8,18 @@
 
 typedef struct {
     wsf_core *core;
-    wsf_sockets *sockets; /* NULL: local only */
+    wsf_sockets *sockets; /* NULL: no peers */
     wsf_inbox *inboxes[WSF_LOOPS_MAX];
     uint64_t fresh; /* bits of inboxes with something to flush */
     uint32_t headroom_bytes;
     wsf_view *view;       /* the newest; NULL: none yet */
-    wsf_mailbox *mailbox; /* of the mesh: */
-    wsf_item *quiet;      /* what is posted there when nothing is accepted any more */
+    wsf_mailbox *mailbox; /* of the mesh */
+    wsf_item *quiet;      /* WSF_MESH_QUIET, posted there when further publishes are refused */
 } wsf_mesh_effects;
 
 wsf_effects wsf_mesh_effects_effects(wsf_mesh_effects *effects);
 
-/* Loops get what came for them in one step. */
+/* Hands each loop the messages that were delivered since the last flush, in one step. */
 void wsf_mesh_effects_flush(wsf_mesh_effects *effects);
 
 /* Takes over a reference to the inbox. */

@@ -1,5 +1,4 @@
-/* Answers for who may be a peer, as far as options, host and files say; not for what becomes of it.
- * Secrets are wiped before their memory is given back. */
+/* Answers for which keys options, host and files allow. Secrets are wiped before they are freed. */
 #include "mesh/keyring.h"
 
 #include <errno.h>

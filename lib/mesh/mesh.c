@@ -1,8 +1,8 @@
-/* Answers for the one thread that keeps the sockets and runs the core; its effects go through effects.c. A
- * host loop that stalls cannot stop it; it never waits for a loop.
+/* Answers for the mesh thread, which has the sockets and runs the core; effects.c carries out the core's
+ * effects. The thread never waits for a loop, so a loop that stalls cannot stop it.
  *
- * The core and the sockets are guarded by a lock that the thread holds while it works and not while it
- * waits, so that statistics can be read from any thread, and a thread that publishes can send. */
+ * A lock guards the core and the sockets. The thread holds the lock while it works and not while it waits, so
+ * that any thread can read statistics, and a thread that publishes can send. */
 #include "mesh/mesh.h"
 
 #include <limits.h>
@@ -54,7 +54,7 @@ static int timeout_until(uint64_t deadline_ms, wsf_now at) {
     return deadline_ms - at.ms < INT_MAX ? (int)(deadline_ms - at.ms) : INT_MAX;
 }
 
-/* Memory that publishing does not need any more. A queue that is full is in use. */
+/* Gives back memory that publishing does not need now. A queue that is full needs all of it. */
 static void trim(wsf_mesh *mesh, wsf_now at) {
     bool wake;
     if (at.ms < mesh->trim_ms || wsf_queue_begin(&mesh->mailbox.queue, 0) != WSFAN_OK)
@@ -64,7 +64,7 @@ static void trim(wsf_mesh *mesh, wsf_now at) {
     mesh->trim_ms = at.ms + TRIM_MS;
 }
 
-/* One round: everything that is there, then everything that is due. Returns how long to wait. */
+/* One round: everything that is there, then everything that is due. Returns how long to wait in ms. */
 static int work(wsf_mesh *mesh) {
     wsf_sockets_handler handler = {
         .user = mesh,
@@ -82,7 +82,7 @@ static int work(wsf_mesh *mesh) {
     wsf_mesh_effects_flush(&mesh->out);
     trim(mesh, wsf_mesh_now());
     wsf_mesh_note_work(mesh);
-    /* What was congested may not be so any more. */
+    /* The core may not be congested any more. */
     if (wsf_mesh_can_handle(mesh) || more || atomic_load(&mesh->named_any))
         return 0;
     mesh->wake_ms = wsf_core_deadline(mesh->out.core);
@@ -101,7 +101,7 @@ static void wait_for_work(wsf_mesh *mesh, int timeout_ms) {
         wsf_mailbox_clear(&mesh->mailbox);
 }
 
-/* Whether the mesh has delivered everything that it was given, or the time for that is over. */
+/* Whether the mesh has delivered everything that it was given, or close_ms_max is over. */
 static bool is_done(wsf_mesh *mesh, uint64_t *close_at_ms, int *timeout_ms) {
     uint64_t now_ms = wsf_mesh_now().ms;
     if (*close_at_ms == UINT64_MAX)
@@ -191,12 +191,12 @@ int wsf_mesh_open(wsf_mesh **out, const wsf_mesh_config *config, const wsf_core_
         error = WSFAN_ESYSTEM;
         goto free_mailbox;
     }
-    mesh->keys = config->keys; /* the caller's still, if opening fails */
+    mesh->keys = config->keys; /* still the caller's if opening fails */
     if ((error = open_core(mesh, config, core)) != WSFAN_OK ||
         (mesh->out.sockets != NULL && (error = wsf_mesh_start(mesh)) != WSFAN_OK))
         goto free_core;
     if (mesh->out.sockets == NULL)
-        wsf_core_flush(mesh->out.core, wsf_mesh_now()); /* a node that is alone is ready */
+        wsf_core_flush(mesh->out.core, wsf_mesh_now()); /* a node without peers is ready */
     *out = mesh;
     return WSFAN_OK;
 

@@ -8,7 +8,7 @@
 
 typedef struct {
     const char *endpoint;     /* NULL: no sockets */
-    const char *advertise;    /* NULL: found out */
+    const char *advertise;    /* NULL: the endpoint as it is bound */
     const char *const *peers; /* addresses, no names */
     size_t peers_count;
     uint64_t publish_queue_bytes_max;
@@ -17,7 +17,7 @@ typedef struct {
     wsf_keys *keys; /* NULL: plain text; else taken over by the mesh once it is open */
 } wsf_mesh_config;
 
-/* core: its endpoint is set here. WSFAN_OK, or what sockets and threads may refuse. */
+/* core->endpoint is set here. WSFAN_OK, or an error of sockets or threads. */
 int wsf_mesh_open(wsf_mesh **mesh, const wsf_mesh_config *config, const wsf_core_config *core);
 
 /* Blocks until everything is delivered and goodbye is said, bounded by close_ms_max and 200 ms. All
@@ -26,14 +26,14 @@ void wsf_mesh_close(wsf_mesh *mesh);
 
 const char *wsf_mesh_endpoint(const wsf_mesh *mesh); /* "" without sockets */
 
-/* [any] Never fails: what is posted is bounded by what exists. */
+/* [any] Never fails: every item is part of an object whose number is bounded. */
 void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item);
 
-/* [any] Makes a message of its parts and takes it in. receipt: taken over, also on error; NULL: none.
+/* [any] Makes a message of its parts and queues it. receipt: taken over, also on error; NULL: none.
  * WSFAN_EAGAIN, WSFAN_ECLOSED: refused. WSFAN_ENOMEM. */
 int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt);
 
-/* [any] Take it over. WSFAN_EAGAIN: refused, and released. */
+/* [any] Take the request or reply over, and free it on an error. WSFAN_EAGAIN, WSFAN_ECLOSED: refused. */
 int wsf_mesh_ask(wsf_mesh *mesh, wsf_request *request);
 int wsf_mesh_reply_to(wsf_mesh *mesh, wsf_mesh_reply *reply);
 
@@ -42,15 +42,15 @@ int wsf_mesh_reply_to(wsf_mesh *mesh, wsf_mesh_reply *reply);
 int wsf_mesh_name_endpoints(wsf_mesh *mesh, unsigned source, const char *const *endpoints,
                             size_t count);
 
-/* [any] See wsf_core_names_known(); after the set that they led to. */
+/* [any] See wsf_core_names_known(). Comes after the endpoints that the names led to. */
 void wsf_mesh_names_known(wsf_mesh *mesh);
 
 /* [any] Begins to drain; WSFAN_ENOMEM. */
 int wsf_mesh_drain(wsf_mesh *mesh, uint32_t ms);
 int wsf_mesh_ready(wsf_mesh *mesh);
 wsf_view *wsf_mesh_view(wsf_mesh *mesh); /* a reference; NULL: out of memory */
-/* [any] Takes over the keys, which a newer set may replace before they are used. The mesh was opened
- * with keys, and its own is the same. */
+/* [any] Takes over the keys, which a newer set may replace before they are used. The mesh was opened with
+ * keys, and the node's own key is the same. */
 void wsf_mesh_set_keys(wsf_mesh *mesh, wsf_keys *keys);
 
 /* [any] */

@@ -1,18 +1,17 @@
-/* What is sent and received by ZeroMQ, which only auth.c, connection.c and admission.c know besides. Hazards
- * of libzmq 4.3.4 that shape it:
- * - A connecting SUB with a heartbeat of its own aborts the process when it reaches RCVHWM. So only
- *   the XPUB has one, and no socket has a high-water mark: links bound what is under way.
+/* Answers for what is sent and received by ZeroMQ; auth.c, connection.c and admission.c are the only other
+ * files that know ZeroMQ. Hazards of libzmq 4.3.4 that shape this file:
+ * - A connecting SUB with a heartbeat of its own aborts the process when it reaches RCVHWM. So only the XPUB
+ *   has one, and no socket has a high-water mark: links bound what is under way.
  * - With the default linger zmq_ctx_term() blocks for ever.
- * - A peer that speaks ZMTP 1.0 (any bytes that do not begin with 0xff look like one) can abort the
- *   process in zmtp_engine.cpp, "Resource temporarily unavailable", because a subscription is made
- *   up for it that may find no pipe. With a ZAP domain set such peers are turned away first.
- * - zmq_bind() removes what stands at the path of an ipc endpoint, be it a file or the socket of a
- *   node that is alive.
- * - A connection whose handshake failed (another key, a stranger at the other end) is never tried
- *   again by libzmq. So we make a new socket where nothing has come for a while.
+ * - A peer that speaks ZMTP 1.0 (any bytes that do not begin with 0xff look like one) can abort the process
+ *   in zmtp_engine.cpp, "Resource temporarily unavailable", because a subscription is made up for it that may
+ *   find no pipe. With a ZAP domain set such peers are turned away first.
+ * - zmq_bind() removes what is at the path of an ipc endpoint, be it a file or the socket of a live node.
+ * - A connection whose handshake failed (another key, a stranger at the other end) is never tried again by
+ *   libzmq. So connection.c makes a new socket where nothing has come for a while.
  * - Where libzmq finds no descriptor or thread for its own threads it ends the process.
- * - A half-sent message of two parts is thrown away when its connection ends, or the process is where
- *   that cannot be done: see docs/design.md.
+ * - When a connection ends, libzmq throws away a half-sent message of two parts; where it cannot, it ends the
+ *   process: see docs/design.md.
  * - I/O threads inherit the signal mask of the thread that makes the first socket. */
 #include "mesh/socket.h"
 
@@ -40,15 +39,14 @@
 #include "mesh/tcp_probe.h"
 
 enum {
-    SUBSCRIPTION_SIZE_MAX = 256, /* what an XPUB takes in */
+    SUBSCRIPTION_SIZE_MAX = 256, /* bytes of a message that the XPUB accepts */
     INITIATE_SIZE_MAX = 512, /* the same with keys: the handshake of CURVE has a command of 285 */
     SHARE_COUNT = 64,        /* frames of one socket before the next has its turn */
     HEARTBEAT_INTERVAL_MS = 2000,
     HEARTBEAT_TIMEOUT_MS = 6000,
     DENIED_COUNT = 256,
-    CONTEXT_DESCRIPTORS =
-        24, /* of the context, its threads, our sockets, the port and its admission; with
-                                 some to spare for the first connections */
+    /* The context, its threads, our sockets, the port and its admission, and the first connections. */
+    CONTEXT_DESCRIPTORS = 24,
     CONTEXT_THREADS = 4,           /* reaper, I/O, admission's, and the mesh thread that follows */
     RECEIVED_BYTES_MAX = 2 * 1024, /* of a connection to our port, in the kernel, not read yet */
     WATCHED_MAX = WSF_WATCH_TCP_PROBES + WSF_TCP_PROBES_MAX + WSF_TRIALS_MAX
@@ -57,14 +55,14 @@ enum {
 struct wsf_sockets {
     void *publisher;
     wsf_admission *admission;      /* NULL: for ipc, whose files say who may connect */
-    bool publisher_unread;         /* there may be something to read, */
-    bool auth_unread;              /* and the same */
-    uint32_t denied[DENIED_COUNT]; /* subscriptions, by a hash of their topic */
+    bool publisher_unread;         /* there may be something to read */
+    bool auth_unread;              /* the same, for wsf_auth_answer() */
+    uint32_t denied[DENIED_COUNT]; /* subscriptions, counted by a hash of the topic */
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     void *received; /* the next frame is read into this; NULL: not made yet */
     wsf_connections connections;
     wsf_tcp_probes tcp_probes;
-    int events_count; /* found by the wait, and not noted yet; the waiting thread's alone */
+    int events_count; /* found by wsf_sockets_wait(), not noted yet; the mesh thread's alone */
     struct epoll_event events[WATCHED_MAX];
 };
 
@@ -91,8 +89,8 @@ static int bind_error(void) {
     }
 }
 
-/* Whether an ipc endpoint may be bound: nothing is at its path, or a socket that nobody listens at
- * any more. Two nodes that start at the very same time may both be told yes. */
+/* Whether an ipc endpoint may be bound: nothing is at its path, or a socket without a listener. Two nodes
+ * that start at the very same time may both be told yes. */
 static int check_path(const char *endpoint) {
     enum { SCHEME_SIZE = 6 };
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -115,7 +113,7 @@ static int check_path(const char *endpoint) {
     return reason == EACCES ? WSFAN_EADDR : WSFAN_EADDRINUSE;
 }
 
-/* What peers may be told: "" where no address that is bound is of use to them. */
+/* Finds the endpoint that peers are told; "": no address that is bound is of use to them. */
 static void find_own_endpoint(wsf_sockets *sockets, uint16_t *port) {
     char bound[256];
     char host[WSF_INTERFACE_HOST_SIZE];
@@ -132,7 +130,7 @@ static void find_own_endpoint(wsf_sockets *sockets, uint16_t *port) {
         snprintf(sockets->endpoint, sizeof sockets->endpoint, "%.*s", WSF_ENDPOINT_SIZE_MAX, bound);
 }
 
-/* An interface is bound by its address. */
+/* Writes the endpoint for zmq_bind(), with an address in place of an interface. */
 static int write_to_bind(const char *endpoint, char to_bind[WSF_ENDPOINT_SIZE_MAX + 1]) {
     char name[WSF_ENDPOINT_SIZE_MAX + 1];
     char host[WSF_INTERFACE_HOST_SIZE];
@@ -178,7 +176,7 @@ static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
     return tcp ? wsf_admission_watch(sockets->admission, port) : WSFAN_OK;
 }
 
-/* The handler is there before anybody can connect. */
+/* Opens the handler of ZAP as well, which has to be there before anybody can connect. */
 static int open_context(wsf_connections *shared) {
     int error = wsf_preflight_check(CONTEXT_DESCRIPTORS, CONTEXT_THREADS);
     if (error != WSFAN_OK)
@@ -309,8 +307,8 @@ static void give_back(void *data, void *frame) {
     wsf_buffer_unref(frame);
 }
 
-/* False: nothing was sent. Without memory an empty part goes in the place of the second, so that
- * there is one: the receiver drops the frame, and asks for it. */
+/* False: nothing was sent. needed: the first part was sent, so without memory an empty part goes in place of
+ * the second; the receiver drops the frame, and asks for it again. */
 static bool send_part(wsf_sockets *sockets, wsf_buffer *part, int flags, bool needed) {
     zmq_msg_t message;
     wsf_buffer_ref(part);
@@ -327,7 +325,7 @@ static bool send_part(wsf_sockets *sockets, wsf_buffer *part, int flags, bool ne
 }
 
 void wsf_sockets_send(wsf_sockets *sockets, wsf_buffer *frame) {
-    sockets->publisher_unread = true; /* in sending ZeroMQ looks at what has come */
+    sockets->publisher_unread = true; /* zmq_msg_send() handles events, and clears the descriptor */
     if (send_part(sockets, frame, frame->rest != NULL ? ZMQ_SNDMORE : 0, false) &&
         frame->rest != NULL)
         send_part(sockets, frame->rest, 0, true);
@@ -358,7 +356,7 @@ bool wsf_sockets_wait(wsf_sockets *sockets, int timeout_ms) {
     return woken;
 }
 
-/* A connection may be another by now: then it is looked at in vain. */
+/* The event may be of a socket that was replaced: then reading finds nothing. */
 static void note_events(wsf_sockets *sockets) {
     for (int i = 0; i < sockets->events_count; i++) {
         uint32_t number = sockets->events[i].data.u32;
@@ -376,9 +374,9 @@ static void note_events(wsf_sockets *sockets) {
 
 /* ------------------------------------------------------------------------------------ receiving */
 
-/* A notice without a user is of a connection that has ended, and may be about a subscription that
- * was denied. A malicious peer with denied ones can make us miss that another's connection has
- * ended, which its silence tells a little later; it cannot make us think so. */
+/* A notice of a connection that has ended has no user, and may be about a subscription that was denied; so
+ * denied ones are counted. A malicious peer with denied subscriptions can hide the end of another's
+ * connection, which silence tells a little later; it cannot make a live connection seem ended. */
 static uint32_t *denials(wsf_sockets *sockets, const uint8_t *topic, size_t size) {
     uint32_t hash = 2166136261; /* FNV-1a (Fowler, Noll, Vo) */
     for (size_t i = 0; i < size; i++)
@@ -386,7 +384,7 @@ static uint32_t *denials(wsf_sockets *sockets, const uint8_t *topic, size_t size
     return &sockets->denied[hash % DENIED_COUNT];
 }
 
-/* Whether a peer may subscribe to that, and may go on doing so by this connection. */
+/* Whether a peer may make this subscription, and its connection may make another one. */
 static bool is_in_order(wsf_sockets *sockets, zmq_msg_t *notice, const char *user,
                         const wsf_sockets_handler *handler) {
     const uint8_t *data = zmq_msg_data(notice);
@@ -404,8 +402,8 @@ static bool is_in_order(wsf_sockets *sockets, zmq_msg_t *notice, const char *use
     return verdict == WSF_ADMISSION_COUNTS;
 }
 
-/* Whether the notice counts. Where there are keys the publisher's socket leaves it to us whom it
- * sends a topic, so that nobody reads what is for somebody else. */
+/* Whether the notice counts. With keys the XPUB is manual: it sends a topic only to subscribers that were
+ * confirmed here, so that no peer reads what is for another. */
 static bool admit(wsf_sockets *sockets, zmq_msg_t *notice, const wsf_sockets_handler *handler) {
     const uint8_t *data = zmq_msg_data(notice);
     const uint8_t *topic = data + 1;
@@ -414,7 +412,7 @@ static bool admit(wsf_sockets *sockets, zmq_msg_t *notice, const wsf_sockets_han
     const char *user = zmq_msg_gets(notice, "User-Id");
     uint32_t *denied = denials(sockets, topic, size);
     bool subscribed = data[0] == 1;
-    if (zmq_msg_gets(notice, "Socket-Type") == NULL) { /* its connection has ended */
+    if (zmq_msg_gets(notice, "Socket-Type") == NULL) { /* the connection has ended */
         if (subscribed || *denied == 0)
             return !subscribed;
         --*denied;
@@ -431,7 +429,7 @@ static bool admit(wsf_sockets *sockets, zmq_msg_t *notice, const wsf_sockets_han
     return allowed;
 }
 
-/* What is no subscription no peer sends. */
+/* Ends the connection of a message that is not a subscription: no peer sends one. */
 static void turn_out(wsf_sockets *sockets, zmq_msg_t *message) {
     if (sockets->admission != NULL && zmq_msg_gets(message, "Socket-Type") != NULL)
         wsf_admission_judge(sockets->admission, zmq_msg_get(message, ZMQ_SRCFD), 0, false);
@@ -498,37 +496,37 @@ static void drain(void *socket) {
     zmq_msg_close(&part);
 }
 
-/* The second part, if there is one: ZeroMQ has all parts before it gives the first. False: there are
- * more, or there is no memory; the frame is void then. */
-static bool receive_rest(received *frame, void *socket) {
+/* Reads the second part, if there is one: ZeroMQ has all parts before it gives the first. False: there are
+ * more parts, or there is no memory, and the frame is void. */
+static bool receive_second(received *frame, void *socket) {
     if (!zmq_msg_more(&frame->message))
         return true;
-    received *rest = new_received();
-    if (rest != NULL && receive_part(rest, socket)) {
-        frame->buffer.rest = &rest->buffer;
-        if (!zmq_msg_more(&rest->message))
+    received *second = new_received();
+    if (second != NULL && receive_part(second, socket)) {
+        frame->buffer.rest = &second->buffer;
+        if (!zmq_msg_more(&second->message))
             return true;
-    } else if (rest != NULL) {
-        wsf_buffer_unref(&rest->buffer);
+    } else if (second != NULL) {
+        wsf_buffer_unref(&second->buffer);
     }
     drain(socket);
     return false;
 }
 
-/* Whether there was one. What the handler did not keep is read into again. */
+/* Whether there was a frame. Memory that the handler did not keep is used for the next frame. */
 static bool receive_frame(wsf_sockets *sockets, void *socket, uint32_t number,
                           const wsf_sockets_handler *handler) {
     received *frame = sockets->received;
     if (frame == NULL) {
         frame = sockets->received = new_received();
         if (frame == NULL)
-            return false; /* it waits until there is memory */
+            return false; /* the frame waits until there is memory */
     }
     if (!receive_part(frame, socket))
         return false;
     wsf_connection *from = &sockets->connections.list[number];
     wsf_connections_heard(from);
-    if (receive_rest(frame, socket))
+    if (receive_second(frame, socket))
         handler->frame(handler->user, number, from->identity, &frame->buffer);
     else
         handler->stray(handler->user);
@@ -552,7 +550,7 @@ static void receive_frames(wsf_sockets *sockets, uint32_t number,
     while (count < SHARE_COUNT && socket != NULL && from->socket == socket &&
            receive_frame(sockets, socket, number, handler))
         count++;
-    if (from->socket == socket) /* without memory for the next one it stays unread too */
+    if (from->socket == socket) /* without memory for the next frame the socket stays unread */
         from->unread = count == SHARE_COUNT || sockets->received == NULL;
 }
 

@@ -8,7 +8,7 @@
 #include "mesh/effects.h"
 #include "mesh/types.h"
 
-/* A set on its way to the core. The strings lie behind the pointers. */
+/* A set of endpoints on its way to the core. The strings lie behind the pointers. */
 typedef struct {
     size_t count;
     const char *endpoints[];
@@ -19,14 +19,14 @@ struct wsf_mesh {
     wsf_message_pool pool; /* of small publishes; guarded by the mailbox's lock */
     wsf_hash_key key;
     _Atomic(named_set *) named[WSF_DIALER_SOURCES_MAX]; /* not taken yet; NULL: none */
-    atomic_bool named_any;                              /* or names_known, or keys_next */
+    atomic_bool named_any; /* one of named, names_known, keys_next was set */
     atomic_bool names_known;
     _Atomic(wsf_keys *) keys_next; /* not taken yet; NULL: none */
     wsf_keys *keys;                /* in force; NULL: plain text */
     pthread_t thread;
     pthread_mutex_t lock;
     wsf_mesh_effects out;           /* with the core and the sockets; guarded by the lock */
-    atomic_uint_fast64_t refused;   /* publishes */
+    atomic_uint_fast64_t refused;   /* publishes that got WSFAN_EAGAIN */
     atomic_uint_fast64_t worked_ns; /* when there was work last, by the monotonic clock */
     uint64_t trim_ms;
     uint64_t wake_ms; /* when the thread wakes if nothing comes */
@@ -49,14 +49,13 @@ static inline void wsf_mesh_note_work(wsf_mesh *mesh) {
     atomic_store_explicit(&mesh->worked_ns, wsf_clock_ns(), memory_order_relaxed);
 }
 
-/* All of these need the lock. */
+/* The caller of each function below holds the lock. */
 
 /* Starts the thread. */
 int wsf_mesh_start(wsf_mesh *mesh);
 
-/* Carries out a share of the commands in the mailbox. Returns whether there is more that can be carried out
- * now. While a peer is behind, commands wait: the publish queue fills, and the publisher is told so by
- * WSFAN_EAGAIN. */
+/* Carries out a share of the commands in the mailbox. Returns whether more can be carried out now. While the
+ * core is congested commands wait: the publish queue fills, and publishers get WSFAN_EAGAIN. */
 bool wsf_mesh_handle_commands(wsf_mesh *mesh);
 /* Whether a command can be carried out now. */
 bool wsf_mesh_can_handle(wsf_mesh *mesh);

@@ -1,5 +1,5 @@
-/* Answers for finding out whether anybody listens at an address, without waiting. What is refused at once,
- * as on the same machine, is told later too: whoever asks is not told while it asks. */
+/* Answers for finding out, without blocking, whether a process listens at an address. wsf_tcp_probes_tell()
+ * tells even a refusal that came at once, because the core must not be called while it asks. */
 #include "mesh/tcp_probe.h"
 
 #include <errno.h>
@@ -15,7 +15,7 @@
 
 enum { ANSWER_MS = 1000, SCHEME_SIZE = 6 };
 
-/* False: it is no address. */
+/* False: not an address. */
 static bool read_address(const char *endpoint, struct sockaddr_storage *address, socklen_t *size) {
     char host[WSF_ENDPOINT_SIZE_MAX + 1];
     char port[8];
@@ -31,7 +31,7 @@ static bool read_address(const char *endpoint, struct sockaddr_storage *address,
             return false;
         path->sun_family = AF_UNIX;
         memcpy(path->sun_path, endpoint + SCHEME_SIZE, length);
-        bool abstract = path->sun_path[0] == '@'; /* as ZeroMQ has it */
+        bool abstract = path->sun_path[0] == '@'; /* as ZeroMQ writes abstract paths */
         if (abstract)
             path->sun_path[0] = '\0';
         *size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + !abstract);
@@ -39,7 +39,7 @@ static bool read_address(const char *endpoint, struct sockaddr_storage *address,
     }
     wsf_endpoint_split(endpoint, host, &number);
     snprintf(port, sizeof port, "%u", number);
-    if (getaddrinfo(host, port, &numeric, &found) != 0) /* asks nobody */
+    if (getaddrinfo(host, port, &numeric, &found) != 0) /* AI_NUMERICHOST: does not ask DNS */
         return false;
     memcpy(address, found->ai_addr, found->ai_addrlen);
     *size = found->ai_addrlen;
@@ -49,7 +49,7 @@ static bool read_address(const char *endpoint, struct sockaddr_storage *address,
 
 static void end(wsf_tcp_probe *probe) {
     if (probe->fd >= 0)
-        close(probe->fd); /* which ends that it is watched */
+        close(probe->fd); /* epoll stops watching it, too */
     *probe = (wsf_tcp_probe){ .fd = -1 };
 }
 
@@ -82,12 +82,12 @@ void wsf_tcp_probes_note(wsf_tcp_probes *probes, uint32_t number) {
     wsf_tcp_probe *probe = &probes->list[number];
     socklen_t size = sizeof probe->error;
     if (probe->node == 0 || probe->ready)
-        return; /* of an earlier one */
+        return; /* the event is of an earlier probe */
     if (getsockopt(probe->fd, SOL_SOCKET, SO_ERROR, &probe->error, &size) == 0)
         probe->ready = true;
 }
 
-/* ENOENT: the path of ipc is gone. What else may go wrong on the way is no answer. */
+/* ENOENT: the path of ipc is gone. Other errors do not say whether a process listens. */
 static bool is_refusal(int error) {
     return error == ECONNREFUSED || error == ENOENT;
 }

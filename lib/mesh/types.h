@@ -6,22 +6,22 @@
 
 typedef struct wsf_mesh wsf_mesh;
 
-/* What loops post. PUBLISH is a wsfan_message, JOIN and LEAVE a wsf_ticket, the rest a
- * wsf_mesh_command. The mesh thread takes over what it is sent; a JOIN comes back by the inbox. */
+/* The kinds of items in the mailbox of the mesh, which takes them over. PUBLISH is a wsfan_message, JOIN and
+ * LEAVE a wsf_ticket (that of a JOIN comes back by the inbox); others are a wsf_mesh_command unless noted. */
 typedef enum {
     WSF_MESH_PUBLISH,
     WSF_MESH_JOIN,
     WSF_MESH_LEAVE,
     WSF_MESH_ADD_LOOP,
     WSF_MESH_REMOVE_LOOP,
-    WSF_MESH_DRAIN,       /* in wsf_mesh_command.ms */
-    WSF_MESH_QUIET,       /* behind the last publish */
+    WSF_MESH_DRAIN,       /* within wsf_mesh_command.ms */
+    WSF_MESH_QUIET,       /* comes after the last publish */
     WSF_MESH_LOOPS_DONE,  /* the loops_item of a wsf_receipt, with a reference to it */
     WSF_MESH_ASK,         /* a wsf_request */
     WSF_MESH_THROUGH,     /* a wsf_call, with a reference to it */
     WSF_MESH_REPLY,       /* a wsf_mesh_reply */
-    WSF_MESH_PRESENT,     /* a wsf_presence_session by its `begin`, */
-    WSF_MESH_ABSENT,      /* and by its `end` */
+    WSF_MESH_PRESENT,     /* the `begin` of a wsf_presence_session */
+    WSF_MESH_ABSENT,      /* the `end` of a wsf_presence_session */
     WSF_MESH_EVENTS_DONE, /* a wsf_presence_events that was dispatched */
     WSF_MESH_STOP
 } wsf_mesh_kind;

@@ -1,5 +1,4 @@
-/* Requests of host processes, and what their loops do when they are asked: the shipped executor, whose
- * every effect is told to the ledger. */
+/* Requests of host processes, and what their loops do with calls. The ledger hears of every effect. */
 #include <string.h>
 
 #include "base/memory.h"
@@ -15,7 +14,7 @@ static host *host_of(const loop *of) {
     return &of->owner->hosts[of->node];
 }
 
-/* ---------------------------------------------------------------------------------- being asked */
+/* ---------------------------------------------------------------------------------------- calls */
 
 static void on_left(void *user, const wsfan_left *left) {
     loop *at = user;
@@ -25,7 +24,7 @@ static void on_left(void *user, const wsfan_left *left) {
     hosts_end_presence(at->owner, at->node, who, chat);
 }
 
-/* Most hosts close the connection at once, some never come to it. */
+/* Most hosts close the connection at once; some never do. */
 static void on_close(void *user, const wsfan_close *close) {
     loop *at = user;
     if (close->code != 4000 || close->reason.size != 3)
@@ -64,7 +63,7 @@ wsf_executor_effects asking_effects(loop *of) {
     return (wsf_executor_effects){ of, on_left, on_close, on_request, on_end };
 }
 
-/* Tells the ledger what this loop is about to do: all that are addressed, and nobody else. */
+/* Tells the ledger what this loop is about to do, for every session that is addressed and for no other. */
 static void note_done(loop *at, const wsf_call *call) {
     hosts *h = at->owner;
     uint32_t number = claims_find(h->claims, call->asker, call->id);
@@ -95,7 +94,7 @@ void asking_perform(loop *at, wsf_loop_call *loop_call) {
         asking_put_loop_call(at, loop_call);
 }
 
-/* --------------------------------------------------------------------------------------- asking */
+/* ------------------------------------------------------------------------------------- requests */
 
 static wsfan_request_kind choose_kind(hosts *h) {
     static const wsfan_request_kind kinds[] = { WSFAN_REQUEST_JOIN,     WSFAN_REQUEST_JOIN,
@@ -113,8 +112,8 @@ static bool knows(const wsf_core *core, uint64_t node) {
     return core->config.node == node;
 }
 
-/* Whether what a node's joins waited for includes this asker: not one that was down for it, while it
- * was up for the asker. */
+/* Whether the joins of `node` waited for `asker`: not while `asker` was down for `node`, though `node` was up
+ * for `asker`. */
 static bool counts_on(hosts *h, uint64_t node, uint64_t asker) {
     for (unsigned n = 0; n < h->used; n++) {
         const wsf_core *core = world_core(h->world, n);
@@ -129,7 +128,7 @@ static bool counts_on(hosts *h, uint64_t node, uint64_t asker) {
     return false;
 }
 
-/* Whom a complete list must show: those that were told that all know of them. */
+/* Notes the sessions that a complete list must show: their on_joined said that every peer knows of them. */
 static void expect_rows(hosts *h, unsigned node, uint32_t number, uint32_t chats) {
     uint32_t life = h->hosts[node].life;
     for (uint32_t s = 0; s < ledger_sessions(h->ledger); s++) {
@@ -152,7 +151,7 @@ static void choose_targets(hosts *h, wsfan_request_kind kind, unsigned chats, ch
         return;
     }
     choice_make(h, chats, c);
-    c->ledger.except = UINT32_MAX; /* requests have targets for that */
+    c->ledger.except = UINT32_MAX; /* requests leave sessions out by targets */
     if (!all)
         return;
     *c = (choice){ .ledger = ledger_nobody(), .count = 1 };

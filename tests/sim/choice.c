@@ -1,4 +1,4 @@
-/* Whom to address, at random: everything that can be said, in any combination. */
+/* Random targets: everything that a message or a request can say, in any combination. */
 #include "crew.h"
 
 static void add_name(choice *c, wsfan_target_kind kind, uint64_t name) {
@@ -13,7 +13,7 @@ static void add_address(choice *c, wsfan_target_kind kind, wsfan_address address
     c->count++;
 }
 
-/* A running node and a session on it; false: not this time. */
+/* A running node and a session on it; false: the chosen place has none. */
 static bool any_address(hosts *h, unsigned *node, const client **who, wsfan_address *address) {
     *node = (unsigned)world_random(h->world, h->used);
     for (unsigned i = 0; i < h->used && !h->hosts[*node].running; i++)
@@ -25,7 +25,7 @@ static bool any_address(hosts *h, unsigned *node, const client **who, wsfan_addr
     return true;
 }
 
-/* One chat mostly; or everyone, another chat or a user besides, one session, one node. */
+/* Mostly one chat; else everyone, another chat or a user besides, one session, or one node. */
 static void choose_named(hosts *h, unsigned chats, choice *c) {
     uint64_t dice = world_random(h->world, 20);
     unsigned node;
@@ -55,7 +55,7 @@ static void choose_named(hosts *h, unsigned chats, choice *c) {
     }
 }
 
-/* Nobody mostly; else one session by `except`, or whatever else can be said. */
+/* Mostly leaves nobody out; else one session by `except`, or any other targets. */
 static void choose_left_out(hosts *h, unsigned chats, choice *c) {
     unsigned node;
     const client *who;

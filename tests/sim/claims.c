@@ -5,12 +5,12 @@
 
 enum { SLACK_MS = 500 };
 
-/* A session that did something, or that a list must show. */
+/* A session that did what was asked, or that a list must show. */
 typedef struct {
     uint32_t session;
     uint32_t life;
     unsigned chat;
-    uint32_t membership; /* of the chat; 0: of none */
+    uint32_t membership; /* which membership of the chat; 0: none */
 } record;
 
 typedef struct {
@@ -33,7 +33,7 @@ struct claims {
     ledger *ledger;
     claim *list;
     uint32_t count;
-    uint32_t first_open; /* all before it are answered */
+    uint32_t first_open; /* requests before this one are answered */
 };
 
 static void *grown(void *array, uint32_t count, size_t size) {
@@ -59,7 +59,7 @@ void claims_forget(claims *c) {
         free(c->list[i].listed);
         c->list[i].done = c->list[i].listed = NULL;
         c->list[i].done_count = c->list[i].listed_count = 0;
-        c->list[i].answered = true; /* or its life is over, whose number another one may get */
+        c->list[i].answered = true; /* if open, of a life whose number may be reused */
     }
     c->first_open = c->count;
 }
@@ -157,7 +157,7 @@ static void check_answer(claims *c, uint32_t number, const wsfan_reply *reply,
         if (ledger_node(c->ledger, r->life) != answer->node)
             continue;
         count++;
-        /* From now on they hear everything, if they are still in it. */
+        /* From now on the session hears every broadcast, if it is in the chat still. */
         if (joined && answer->status == WSFAN_OK &&
             ledger_membership(c->ledger, r->session, k->chat) == r->membership)
             ledger_promise(c->ledger, r->session, k->chat);
@@ -174,7 +174,7 @@ static void check_answer(claims *c, uint32_t number, const wsfan_reply *reply,
         ledger_violation(c->ledger, "request %u got another's answer", number);
 }
 
-/* The session of a row; UINT32_MAX: there never was one. */
+/* The session of a row; UINT32_MAX: no such session ever was. */
 static uint32_t session_of(const claims *c, wsfan_address address) {
     for (uint32_t s = ledger_sessions(c->ledger); s-- > 0;)
         if (ledger_handle(c->ledger, s) == address.session &&

@@ -30,7 +30,7 @@ typedef struct {
 } loop;
 
 typedef struct {
-    uint32_t number; /* the ledger's */
+    uint32_t number; /* the ledger's number */
     unsigned loop;
     int user;         /* -1: none */
     uint32_t present; /* chats, as bits */
@@ -45,7 +45,7 @@ typedef struct {
     unsigned full_one_in;
     uint64_t taken; /* messages, by all inboxes */
     uint64_t refused;
-    uint64_t gaps; /* messages that it was told are missing */
+    uint64_t gaps; /* messages that gaps told this node of */
     loop loops[LEDGER_LOOPS_MAX];
     client **clients;
     uint32_t clients_count;
@@ -59,8 +59,8 @@ struct hosts {
     rollbook *rollbook;
     world *world;
     unsigned loops;
-    unsigned used; /* no node from here on was ever started */
-    /* The node that was last made to take another one for not interested; WORLD_NODES_MAX: none. */
+    unsigned used; /* nodes below were started at some time */
+    /* Node `mistaken` was last made to take node `mistaken_of` for not interested; WORLD_NODES_MAX: none. */
     unsigned mistaken;
     unsigned mistaken_of;
     wsf_hash_key key;
@@ -70,7 +70,7 @@ struct hosts {
 
 enum { TARGETS_MAX = 1 + LEDGER_OUT_MAX };
 
-/* Whom something is for, as the library and as the ledger want to know it. */
+/* Targets, as the library and as the ledger want to know them. */
 typedef struct {
     ledger_targets ledger;
     wsfan_target targets[TARGETS_MAX];
@@ -85,18 +85,18 @@ static inline void *need(void *memory) {
     return memory;
 }
 
-/* Random ones. A session: NULL where the node has none. */
+/* Random sessions and targets. NULL: the node has no session. */
 client *hosts_any(hosts *h, unsigned node);
 void choice_make(hosts *h, unsigned chats, choice *c);
 void choice_make_chat(unsigned chat, choice *c);
-void choice_make_session(hosts *h, choice *c); /* one session, or nobody: count is 0 */
+void choice_make_session(hosts *h, choice *c); /* one session; count is 0 where there is none */
 
-/* Publishes in a chat, here and there. */
+/* Publishes in a chat on some nodes. */
 void hosts_greet(hosts *h, unsigned chat);
 void hosts_close_one(hosts *h, unsigned node, client *who);
 void hosts_end_presence(hosts *h, unsigned node, client *who, unsigned chat);
 
-/* Requests, as a loop carries them out and gets them back. */
+/* Requests and calls, as a loop makes them and carries them out. */
 wsf_executor_effects asking_effects(loop *of);
 void asking_perform(loop *at, wsf_loop_call *loop_call);
 void asking_reply(loop *at, wsf_request *ask);

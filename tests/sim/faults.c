@@ -1,6 +1,6 @@
-/* A replica is a name; a node of the world is an address. Replica r starts at address r and may
- * come back at another one. Every static list names all addresses, or just the first three; then
- * the replicas that have these stay there, so that there is always somebody to be introduced by. */
+/* A replica is a name; a node of the world is an address. Replica r starts at address r and may come back at
+ * another address. Every static list has all addresses, or only the first three; then the replicas at these
+ * stay there, so that new nodes always find one to introduce them. */
 #include "faults.h"
 
 #include <stdio.h>
@@ -11,23 +11,23 @@ enum {
     ACTIVE_MAX = 16,
     NAMED = 3,
     LINKS_MAX = 24,   /* of a swizzle */
-    GOODBYE_MS = 200, /* as the mesh thread gives it */
-    /* start_newer() starts nodes that speak the one between. */
+    GOODBYE_MS = 200, /* as GOODBYE_LINGER_MS of the mesh thread */
+    /* The version between is that of start_newer(). */
     FOREIGN_VERSION = WSF_PROTOCOL_MAX + 2,
     KIND_VERSION = 1,
-    KIND_CLUSTER = 2 /* and up: each of those is in a cluster of its own */
+    KIND_CLUSTER = 2 /* and up: a cluster for each foreign node */
 };
 
 typedef struct {
     fault_kind kind;
     uint64_t until_ms;
-    uint64_t next_ms; /* of what comes in turns */
+    uint64_t next_ms; /* of the next step of a fault with steps */
     uint64_t set;     /* nodes */
     unsigned node;
     unsigned other;
-    unsigned links_count; /* of a swizzle, */
-    unsigned links_done;  /* each twice */
-    uint64_t links_ms;    /* between two of them */
+    unsigned links_count; /* of a swizzle */
+    unsigned links_done;  /* each link is stopped and restored */
+    uint64_t links_ms;    /* between two steps */
     unsigned links[LINKS_MAX][2];
 } active;
 
@@ -37,14 +37,14 @@ struct faults {
     ledger *ledger;
     unsigned nodes;
     uint64_t *counts;
-    unsigned named; /* the first so many addresses are in every static list */
+    unsigned named; /* static lists have so many addresses */
     active active[ACTIVE_MAX];
     unsigned active_count;
-    unsigned place[WORLD_NODES_MAX]; /* of each replica */
-    bool up[WORLD_NODES_MAX];        /* of each replica */
-    unsigned strangers;              /* other nodes at an address, so far */
-    bool foreign[WORLD_NODES_MAX];   /* the node there may not be a peer */
-    unsigned clusters;               /* other ones, so far */
+    unsigned place[WORLD_NODES_MAX]; /* address of each replica */
+    bool up[WORLD_NODES_MAX];        /* whether each replica runs */
+    unsigned strangers;              /* nodes so far that took the address of another */
+    bool foreign[WORLD_NODES_MAX];   /* the node at this address may not be a peer */
+    unsigned clusters;               /* foreign clusters so far */
 };
 
 #define FAULT_TEXT(name, text) text,
@@ -80,7 +80,7 @@ static unsigned other_address(const faults *f, unsigned node) {
 
 bool faults_any_node(faults *f, unsigned *node) {
     *node = f->place[random_below(f, f->nodes)];
-    if (random_below(f, 16) == 0) /* a foreign one, or a stranger that was left behind */
+    if (random_below(f, 16) == 0) /* a foreign node, or a stranger that was left behind */
         *node = other_address(f, *node);
     return world_alive(f->world, *node);
 }
@@ -95,7 +95,7 @@ static void start_at(faults *f, unsigned replica, unsigned node) {
     hosts_start(f->hosts, node, name, f->named, 0);
 }
 
-/* Ends whatever runs there: a replica, or a stranger. */
+/* Ends the node at an address: a replica, or a stranger. */
 static void vacate(faults *f, unsigned node) {
     if (!world_alive(f->world, node))
         return;
@@ -119,7 +119,7 @@ void faults_start(faults *f) {
             restart(f, r, f->place[r]);
 }
 
-/* A node that nobody has heard of, at an address that somebody had. */
+/* Starts a stranger, a node with a new name, at an address that a replica had. */
 static void take_over(faults *f, unsigned replica) {
     char name[16];
     unsigned node = f->place[replica];
@@ -128,7 +128,7 @@ static void take_over(faults *f, unsigned replica) {
     hosts_start(f->hosts, node, name, f->named, 0);
 }
 
-/* A node of the next version, which speaks this one too. */
+/* Starts a node of the next version, which speaks this version too. */
 static void start_newer(faults *f, unsigned replica) {
     wsf_core_config *config = world_config(f->world);
     config->protocol_max = WSF_PROTOCOL_MAX + 1;
@@ -136,7 +136,7 @@ static void start_newer(faults *f, unsigned replica) {
     config->protocol_max = WSF_PROTOCOL_MAX;
 }
 
-/* A node that nobody can talk to: it speaks other versions only, or is of another cluster. */
+/* Starts a node that can be no peer: it speaks other versions only, or is of another cluster. */
 static void start_foreign(faults *f, unsigned node) {
     char name[16];
     char cluster[16];
@@ -169,16 +169,16 @@ static bool in(uint64_t set, unsigned node) {
     return (set >> node % 64 & 1) != 0;
 }
 
-/* Whether a partition of this kind separates two addresses; set says which side is which. */
+/* Whether a partition of this kind separates two addresses; `set` says which side each is on. */
 static bool separates(const active *a, unsigned nodes, unsigned i, unsigned j) {
     unsigned x = i % nodes;
     unsigned y = j % nodes;
     switch (a->kind) {
     case FAULT_HALVES:
         return in(a->set, x) != in(a->set, y);
-    case FAULT_RING: /* each reaches its neighbours only */
+    case FAULT_RING: /* each node reaches its neighbours only */
         return x != y && (x + 1) % nodes != y && (y + 1) % nodes != x;
-    case FAULT_BRIDGE: /* two halves, and one that reaches both */
+    case FAULT_BRIDGE: /* two halves, and a node that reaches both */
         return in(a->set, x) != in(a->set, y) && x != a->node && y != a->node;
     case FAULT_SINGLE:
         return x != y && (x == a->node || y == a->node);
@@ -244,7 +244,7 @@ static void step(faults *f, active *a) {
     }
 }
 
-/* A node that is closed does nothing any more while its goodbye is on its way. */
+/* A node that has closed does nothing more while its goodbye is under way. */
 static void say_goodbye(faults *f, active *a, bool on) {
     if (!on) {
         if (world_alive(f->world, a->node) && world_node_id(f->world, a->node) == a->set)
@@ -295,7 +295,7 @@ static void apply(faults *f, active *a, bool on) {
             break;
         world_freeze(w, a->node, on);
         break;
-    case FAULT_REFUSED: /* though the node lives */
+    case FAULT_REFUSED: /* refused while the node lives */
         if (world_alive(w, a->node))
             world_refuse(w, a->node, on);
         break;
@@ -316,14 +316,14 @@ static void apply(faults *f, active *a, bool on) {
 
 /* -------------------------------------------------------------------------------------- at once */
 
-/* True: the fault has no duration. */
+/* Carries out a fault without a duration. False: this fault has one. */
 static bool strike(faults *f, fault_kind kind, unsigned replica) {
     unsigned node = f->place[replica];
     switch (kind) {
     case FAULT_BREAK:
         world_break(f->world, node, f->place[random_below(f, f->nodes)]);
         return true;
-    case FAULT_DEAF: /* in one direction, and only of a node that runs */
+    case FAULT_DEAF: /* one direction of a node that runs */
         if (world_alive(f->world, node))
             world_deafen(f->world, node, f->place[random_below(f, f->nodes)]);
         return true;
@@ -353,7 +353,7 @@ static bool strike(faults *f, fault_kind kind, unsigned replica) {
     }
 }
 
-/* Nodes that are gone in a run are what a ledger has room for; healing needs some of it. */
+/* Whether such a fault must not end another life: the ledger has room for so many, and healing needs some. */
 static bool too_many_lives(const faults *f, fault_kind kind) {
     return (kind == FAULT_RESTART || kind == FAULT_MOVE || kind == FAULT_TAKEOVER ||
             kind == FAULT_VERSION || kind == FAULT_FOREIGN) &&
@@ -371,7 +371,7 @@ void faults_begin_one(faults *f) {
     ledger_trace(f->ledger, "%s at address %u", fault_text(kind), f->place[replica]);
     if (strike(f, kind, replica))
         return;
-    /* Short mostly; now and then long enough that peers are forgotten. */
+    /* Mostly short; now and then long enough that peers are forgotten. */
     uint64_t ms = 10u << random_below(f, random_below(f, 4) == 0 ? 14 : 10);
     if (kind == FAULT_GOODBYE)
         ms = GOODBYE_MS;
@@ -404,7 +404,7 @@ void faults_tick(faults *f) {
     }
 }
 
-/* Strangers that were left behind go first, then the last of the replicas. */
+/* Ends strangers first, then the last replicas, until no more than living_max nodes live. */
 static void make_room(faults *f, unsigned living_max) {
     unsigned living = 0;
     for (unsigned i = 0; i < 2 * f->nodes; i++)

@@ -1,5 +1,4 @@
-/* What goes wrong in a run: begins faults of every kind, ends each after a while, and all of them
- * when it is time to heal. */
+/* The faults of a run: begins faults of every kind, ends each after a while, and all for healing. */
 #ifndef FAULTS_H
 #define FAULTS_H
 
@@ -43,8 +42,7 @@ const char *fault_text(fault_kind kind);
 
 typedef struct faults faults;
 
-/* Nodes 0..nodes-1 have names, addresses nodes..2*nodes-1 are spare. counts has FAULT_COUNT
- * elements and is added to. */
+/* Replicas are 0..nodes-1; addresses nodes..2*nodes-1 are spare. Adds to counts, of FAULT_COUNT elements. */
 faults *faults_new(world *w, hosts *h, ledger *l, unsigned nodes, uint64_t *counts);
 void faults_destroy(faults *f);
 
@@ -55,9 +53,9 @@ void faults_start(faults *f);
 bool faults_any_node(faults *f, unsigned *node);
 
 void faults_begin_one(faults *f); /* of a random kind */
-void faults_tick(faults *f);      /* ends what has lasted long enough */
+void faults_tick(faults *f);      /* ends faults that have lasted long enough */
 
-/* Ends everything. Then all replicas run, or as many nodes as may live. */
+/* Ends all faults. Then all replicas run, or as many nodes as may live. */
 void faults_heal(faults *f, unsigned living_max);
 
 #endif

@@ -1,4 +1,4 @@
-/* The shipped subscriptions and registry under the shipped core; only threads and mailboxes are played. */
+/* The shipped subscriptions and registry under the shipped core; only threads and mailboxes are imitated. */
 #include "crew.h"
 
 #include <string.h>
@@ -113,8 +113,9 @@ static bool has_met(const wsf_core *core, uint64_t node) {
     return noted;
 }
 
-/* A first meeting may look like another one where the receiver has given up more links than it can name,
- * and the publisher too, unless it knows that there was one; a publisher that has ended cannot be asked. */
+/* Whether a gap may say that the publisher was away: the two had a link before, or neither can tell. A
+ * receiver that has given up more links than it can name takes a first link for a later one; so does such a
+ * publisher, unless it has noted the receiver. A publisher that has ended cannot be asked. */
 static bool may_be_away(hosts *h, const wsf_core *core, uint64_t node) {
     const wsf_core *other = core_of_node(h, node);
     return links_with(core, node) > 1 ||
@@ -206,17 +207,17 @@ static void on_absent(void *user, wsf_presence_session *presence_session) {
 }
 
 static void on_ready(void *user) {
-    (void)user; /* every dispatch looks */
+    (void)user; /* hosts_dispatch() looks at every loop */
 }
 
-/* A join that is partial is with the peers that it does not name. */
+/* A partial join must hear the peers that it does not name. */
 static void promise_in_part(ledger *l, uint32_t session, unsigned chat,
                             const wsfan_joined *joined) {
     if (joined->status != WSFAN_EPARTIAL || joined->missing_count == 0)
         return;
     for (size_t i = 0; i < joined->missing_count; i++) {
         uint32_t life = ledger_find(l, joined->missing[i]);
-        if (life != UINT32_MAX) /* else it ended long ago */
+        if (life != UINT32_MAX) /* otherwise the peer ended long ago */
             ledger_excuse(l, session, chat, life);
     }
     ledger_promise(l, session, chat);
@@ -231,7 +232,7 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
         promise_in_part(from->owner->ledger, who->number, chat, joined);
         return;
     }
-    /* Every live peer must know now: it has the hash, or it sends us everything. */
+    /* Every live peer must know of the join now: it has the hash, or sends this node everything. */
     hosts *h = from->owner;
     wsfan_target target = { WSFAN_CHAT, joined->chat };
     uint64_t hash = wsf_hash_target(&h->key, &target);
@@ -249,10 +250,10 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
             wsf_interest_find(&other->interest, hash, &loops, &peers);
             for (unsigned q = 0; q < WSF_PEERS_MAX; q++)
                 if (core->peers[q].node == other->config.node && wsf_peer_live(&core->peers[q]) &&
-                    core->peers[q].subscription.serial_skipped ==
-                        0 && /* else it was down, and a gap follows */
-                    core->peers[q].link.epoch == us->link.in_epoch &&
-                    !wsf_peers_has(peers, p) && wsf_peers_has(other->complete, p))
+                    /* else the peer was down, and a gap follows */
+                    core->peers[q].subscription.serial_skipped == 0 &&
+                    core->peers[q].link.epoch == us->link.in_epoch && !wsf_peers_has(peers, p) &&
+                    wsf_peers_has(other->complete, p))
                     ledger_violation(h->ledger, "node %u does not know of a completed join", n);
         }
     }
@@ -457,13 +458,13 @@ void hosts_leave(hosts *h, unsigned node) {
 
 /* -------------------------------------------------------------------------------------- publish */
 
-/* A payload is the message's number, then bytes that follow from it. */
+/* A payload is the number of the message, then bytes that follow from the number. */
 static const uint8_t *rest_of_payload(const hosts *h, uint32_t number) {
     return &h->pattern[number * 31 % PATTERN_PERIOD];
 }
 
 static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, bool may_ask) {
-    enum { APART_EVERY = 3 }; /* whatever its size */
+    enum { APART_EVERY = 3 }; /* of any size */
     wsf_core *core = world_core(h->world, node);
     size_t size = sizeof(uint32_t) + (size_t)world_random(h->world, size_max);
     bool asked = may_ask && c->ledger.slot == 0 && world_random(h->world, 8) == 0;
@@ -486,11 +487,11 @@ static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, b
 
 bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
     if (wsf_core_congested(world_core(h->world, node)))
-        return false; /* the mesh thread would not take it: WSFAN_EAGAIN */
+        return false; /* the mesh thread would refuse the message: WSFAN_EAGAIN */
     choice chosen;
     choice_make(h, chats, &chosen);
     bool one_chat = chosen.count == 1 && chosen.targets[0].kind == WSFAN_CHAT;
-    if (one_chat && world_random(h->world, 3) == 0) /* a latest value, of one of two keys */
+    if (one_chat && world_random(h->world, 3) == 0) /* a latest value, with one of two keys */
         chosen.ledger.slot = chosen.ledger.chats * 2 + (uint32_t)world_random(h->world, 2);
     publish(h, node, &chosen, size_max, true);
     return true;
@@ -504,7 +505,7 @@ void hosts_greet(hosts *h, unsigned chat) {
             wsf_core_congested(world_core(h->world, node)) || world_random(h->world, 4) != 0)
             continue;
         choice_make_chat(chat, &one);
-        publish(h, node, &one, SIZE_MAX_SMALL, false); /* it may be too late for results */
+        publish(h, node, &one, SIZE_MAX_SMALL, false); /* a result may come too late */
     }
 }
 
@@ -530,7 +531,7 @@ unsigned hosts_mistake(hosts *h, unsigned node) {
             continue;
         unsigned other = find_node(h, core->peers[index].node);
         if (other >= WORLD_NODES_MAX)
-            continue; /* that node has ended, and is still a peer */
+            continue; /* the peer's node has ended */
         h->mistaken = node;
         h->mistaken_of = other;
         wsf_interest_remove_peer(&core->interest, hash, index);

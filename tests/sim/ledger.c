@@ -1,6 +1,6 @@
-/* A message that a session must get is an expectation. It ends when the message arrives, when the
- * session leaves, or when one of the two nodes dies; what is left at the end must be covered by gaps
- * that the session's loop was told of after the message was published. */
+/* A message that a session must get is an expectation. It ends when the message arrives, when the session
+ * leaves, or when one of the two nodes dies. Expectations left at the end must be covered by gaps that the
+ * session's loop was told of after the message was published. */
 #include "ledger.h"
 
 #include <stdarg.h>
@@ -10,13 +10,13 @@
 
 typedef struct {
     uint32_t life;
-    uint32_t number; /* of its publisher's, from 1 */
+    uint32_t number; /* among the messages of its publisher, from 1 */
     uint64_t ms;
     uint32_t size;
     ledger_targets targets;
     bool asked;
     bool answered;
-    bool whole; /* the publisher was told that everyone has it */
+    bool whole; /* the publisher was told that every addressee has the message */
 } message_row;
 
 typedef struct latest {
@@ -32,17 +32,17 @@ typedef struct {
     int user;
     bool open;
     uint64_t closed_ms;
-    uint32_t place;                        /* among its life's open ones */
+    uint32_t place;                        /* index in `open` of its life */
     uint32_t memberships;                  /* so far */
-    uint32_t membership[LEDGER_CHATS_MAX]; /* its number, while it is one */
+    uint32_t membership[LEDGER_CHATS_MAX]; /* the number of the membership, while it lasts */
     uint32_t chats;                        /* bits: a member */
-    uint32_t joined;                       /* bits: and on_joined has said so */
-    uint32_t promised;                     /* bits: though on_joined has not said so */
+    uint32_t joined;                       /* bits: a member, and on_joined has said so */
+    uint32_t promised;                     /* bits: ledger_promise() was called instead */
     uint32_t joining;                      /* bits: on_joined is awaited */
-    uint32_t without[LEDGER_LIVES_MAX];    /* bits: joined, but need not hear this publisher */
-    uint64_t join_ms[LEDGER_CHATS_MAX];    /* since when */
-    uint32_t latest[LEDGER_LIVES_MAX];     /* the last number of each publisher */
-    struct latest *keyed;                  /* the last of each slot, */
+    uint32_t without[LEDGER_LIVES_MAX];    /* bits: joined, but not to hear this publisher */
+    uint64_t join_ms[LEDGER_CHATS_MAX];    /* when each join began */
+    uint32_t latest[LEDGER_LIVES_MAX];     /* the number of the last message from each publisher */
+    struct latest *keyed;                  /* the last value of each slot */
     uint32_t keyed_count;
     uint32_t keyed_capacity;
     uint32_t *pending; /* messages, in order of publishing */
@@ -50,8 +50,8 @@ typedef struct {
     uint32_t pending_capacity;
 } session_row;
 
-/* Of a peer that was away a gap may tell that its link is a new one, and another that joins were
- * complete without it. */
+/* A gap of a peer that was away says that its link is a new one; another may say that joins were complete
+ * without it. */
 enum { AWAY_GAPS = 2 };
 
 typedef struct {
@@ -63,7 +63,7 @@ typedef struct {
     report *reports; /* gaps of a known size, in order of time */
     uint32_t reports_count;
     uint32_t reports_capacity;
-    uint64_t count;        /* of all of them */
+    uint64_t count;        /* of all reports */
     uint64_t forgotten_ms; /* of the latest gap of unknown size */
 } gap;
 
@@ -71,10 +71,10 @@ typedef struct {
     uint64_t node;
     unsigned kind; /* only nodes of one kind are peers */
     bool alive;
-    bool forgotten; /* its place is free */
+    bool forgotten; /* the number may be taken by another life */
     uint64_t died_ms;
     uint32_t accepted;
-    uint32_t settled; /* of these, were published before everything was last forgotten */
+    uint32_t settled; /* messages that ledger_forget() has forgotten, of these */
     uint32_t *open;   /* sessions */
     uint32_t open_count;
     uint32_t open_capacity;
@@ -85,7 +85,7 @@ struct ledger {
     bool trace;
     uint32_t lives_count;
     life_row lives[LEDGER_LIVES_MAX];
-    bool met[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX];     /* [who][whom]: was told that it is up */
+    bool met[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX];     /* [life][peer]: told that it is up */
     uint8_t away[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* so many gaps of unknown size may follow */
     gap gaps[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX];     /* [receiver][publisher] */
     gap inbox_gaps[LEDGER_LIVES_MAX][LEDGER_LOOPS_MAX];
@@ -108,7 +108,7 @@ static void *need(void *memory) {
     return memory;
 }
 
-/* Room for one more. */
+/* Makes room for one more. */
 static void *grow(void *array, uint32_t count, uint32_t *capacity, size_t size) {
     if (count < *capacity)
         return array;
@@ -291,7 +291,7 @@ static bool left_out(const ledger *l, const session_row *s, const ledger_targets
            t->not_life == s->life;
 }
 
-/* Whether it is for this session, which is in these chats. */
+/* Whether the targets address this session, if it is in these chats. */
 static bool addressed(const ledger *l, const session_row *s, const ledger_targets *t,
                       uint32_t chats) {
     bool named = t->all || (t->chats & chats) != 0 || (t->user >= 0 && t->user == s->user) ||
@@ -299,7 +299,8 @@ static bool addressed(const ledger *l, const session_row *s, const ledger_target
     return named && !left_out(l, s, t);
 }
 
-/* It must get it: what a user's interest is nobody says when it is known. */
+/* Whether the session must get the message. Targets that are a user do not count: on_joined does not say when
+ * the interest in a user is known. */
 static bool wanted(const ledger *l, const session_row *s, const message_row *m) {
     ledger_targets t = m->targets;
     t.user = -1;
@@ -310,7 +311,7 @@ static message_row *message(const ledger *l, uint32_t number) {
     return &l->messages[number - l->messages_settled];
 }
 
-/* Forgets what the session had to get, as far as keep() does not want it. */
+/* Ends the expectations of a session but those that keep() returns true for. */
 static void release(const ledger *l, session_row *s,
                     bool (*keep)(const ledger *l, const session_row *s, const message_row *m)) {
     uint32_t kept = 0;
@@ -340,7 +341,7 @@ void ledger_join(ledger *l, uint32_t session, unsigned chat) {
     l->sessions[session]->joining |= 1u << chat;
     l->sessions[session]->promised &= ~(1u << chat);
     l->sessions[session]->join_ms[chat] = l->ms;
-    release(l, l->sessions[session], wanted); /* what is for all but this chat */
+    release(l, l->sessions[session], wanted); /* ends what was for this chat alone */
 }
 
 void ledger_joined(ledger *l, uint32_t session, unsigned chat, bool whole) {
@@ -465,7 +466,7 @@ void ledger_postpone_joins(ledger *l, uint32_t life, uint64_t ms) {
 
 /* ------------------------------------------------------------------------------------ messages */
 
-/* An older value that has not arrived need not arrive any more. */
+/* Ends the expectation of older values of a slot. */
 static void make_way(const ledger *l, session_row *s, const message_row *newer) {
     uint32_t kept = 0;
     for (uint32_t i = 0; i < s->pending_count; i++) {
@@ -508,7 +509,7 @@ uint32_t ledger_publish(ledger *l, uint32_t life, const ledger_targets *targets,
     return number;
 }
 
-/* Values of one slot never go back, and none comes twice; they may overtake other messages. */
+/* Checks a latest value: values of a slot never go back or come twice, but may overtake other messages. */
 static void note_latest(ledger *l, session_row *s, uint32_t index, const message_row *m) {
     for (uint32_t i = 0; i < s->keyed_count; i++) {
         latest *last = &s->keyed[i];
@@ -639,7 +640,7 @@ static uint64_t mark_missing(ledger *l, uint32_t life, unsigned loop, uint32_t p
     return count;
 }
 
-/* Adds what was told at that time or later, from the end of the list. */
+/* Adds up the reports since `ms`, from the end of the list. */
 static uint64_t told_since(const gap *g, uint64_t ms, uint32_t *left) {
     uint64_t count = 0;
     while (*left > 0 && g->reports[*left - 1].ms >= ms)
@@ -647,8 +648,8 @@ static uint64_t told_since(const gap *g, uint64_t ms, uint32_t *left) {
     return count;
 }
 
-/* A gap is told after everything that it covers was published: of whatever is missing since some time, as
- * much was told since. */
+/* A gap is told after all messages that it covers were published. So the reports since any time are at least
+ * as many as the missing messages published since then. */
 static void check_pair(ledger *l, uint32_t life, unsigned loop, uint32_t publisher) {
     const gap *gaps[2] = { &l->gaps[life][publisher], &l->inbox_gaps[life][loop] };
     uint32_t left[2] = { gaps[0]->reports_count, gaps[1]->reports_count };
@@ -702,7 +703,7 @@ static void forget_publisher(session_row *s, uint32_t life) {
     s->keyed_count = kept;
 }
 
-/* A place that another life may take: nothing of the old one may be left. */
+/* Removes all traces of a life, because another life may take its number. */
 static void forget_life(ledger *l, uint32_t life) {
     for (uint32_t other = 0; other < l->lives_count; other++) {
         l->met[life][other] = l->met[other][life] = false;

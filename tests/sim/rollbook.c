@@ -8,12 +8,12 @@
 #include "core/state.h"
 
 typedef struct {
-    uint32_t sessions[LEDGER_LOOPS_MAX][ROLLBOOK_USERS_MAX]; /* that are there */
-    uint32_t
-        stay[ROLLBOOK_USERS_MAX];    /* the join that it began with, until its last session goes */
-    uint32_t told[LEDGER_LOOPS_MAX]; /* bits: users that the loop thinks are there */
+    uint32_t sessions[LEDGER_LOOPS_MAX][ROLLBOOK_USERS_MAX]; /* sessions that are present */
+    /* A stay lasts until the user's last session goes. Its number is that of the join that began it. */
+    uint32_t stay[ROLLBOOK_USERS_MAX];
+    uint32_t told[LEDGER_LOOPS_MAX]; /* bits: users that the loop was told are there */
     bool large[LEDGER_LOOPS_MAX];
-    /* The stay of a user at another node that this one was told of, since when that was not down. */
+    /* The stay of a user at another node, as this node was told of it since that node was last down. */
     uint32_t met[ROLLBOOK_USERS_MAX][WORLD_NODES_MAX];
 } page;
 
@@ -70,7 +70,7 @@ uint32_t rollbook_add(rollbook *r, unsigned node, unsigned loop, unsigned chat, 
 void rollbook_remove(rollbook *r, unsigned node, unsigned loop, unsigned chat, unsigned user) {
     page *p = &r->pages[node][chat];
     p->sessions[loop][user]--;
-    if (sessions_of_loop(p, loop) == 0) { /* nothing more is told */
+    if (sessions_of_loop(p, loop) == 0) { /* the loop is told nothing more */
         p->told[loop] = 0;
         p->large[loop] = false;
     }
@@ -113,8 +113,8 @@ static const wsf_peer *peer_of(const wsf_core *core, const wsf_core *other) {
     return NULL;
 }
 
-/* Whether a node must know everything that another one has of the chat: the link stands at both ends,
- * nothing is under way in it, and the one says that it holds all of the other's. */
+/* Whether a node must know all members that another node has in the chat: the link stands at both ends, has
+ * nothing under way, and the node says that it holds all members of the other. */
 static bool must_know(const rollbook *r, const wsf_core *core, const wsf_core *other,
                       unsigned chat) {
     const wsf_peer *from = peer_of(core, other);
@@ -147,7 +147,8 @@ static void check_leave(rollbook *r, unsigned node, unsigned chat, unsigned user
     }
 }
 
-/* What is told may be late, and of an earlier stay: its metadata is the number of a join. */
+/* Notes the stay that a member was told with. What is told may be late, and of an earlier stay: its metadata
+ * is the number of a join. */
 static void meet(rollbook *r, unsigned node, unsigned chat, unsigned user,
                  const wsfan_place *place) {
     uint32_t join;
@@ -205,7 +206,7 @@ static void count_all(const rollbook *r, unsigned chat, uint64_t *sessions, uint
     }
 }
 
-/* A peer may be missing for good only where one of the two could not note what the other has. */
+/* Whether each peer that is missing is explained: one of the two could not note what the other has. */
 static bool explained(const rollbook *r, const wsf_core *core, const wsfan_count *count) {
     for (uint32_t i = 0; i < count->missing_count; i++) {
         bool found = false;

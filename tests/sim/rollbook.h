@@ -1,4 +1,4 @@
-/* What loops are told of presence, against who is there: the invariants of presence in
+/* Checks what loops are told of presence against the sessions that are there: the invariants of presence in
  * docs/reliability.md. */
 #ifndef ROLLBOOK_H
 #define ROLLBOOK_H
@@ -14,7 +14,7 @@ rollbook *rollbook_new(ledger *l);
 void rollbook_destroy(rollbook *r);
 void rollbook_attach(rollbook *r, world *w);
 
-/* A session of a user is present in a chat from now on, with the result as its metadata, or no more. */
+/* A session of a user is present in a chat from now on (with the result as its metadata), or no more. */
 uint32_t rollbook_add(rollbook *r, unsigned node, unsigned loop, unsigned chat, unsigned user);
 void rollbook_remove(rollbook *r, unsigned node, unsigned loop, unsigned chat, unsigned user);
 void rollbook_crash(rollbook *r, unsigned node);

@@ -1,6 +1,5 @@
-/* Load and faults in slices of a few milliseconds; then everything heals, and within a bound all
- * nodes must be of one mind and nothing may be missing that was not reported. Perhaps again, with those
- * that still live. */
+/* Load and faults in slices of a few milliseconds. Then everything heals: within a bound all nodes must
+ * agree, and nothing may be missing that was not reported. Perhaps again, with the nodes that still live. */
 #include "sim.h"
 
 #include <stdio.h>
@@ -14,10 +13,10 @@ enum {
     SMALL_TABLES = WSF_SIZE(0, 1),
     ROUNDS_SMALL = 4,
     CONTROL_RESERVE = 128 * 1024, /* WSF_PART_CONTROL of part.h */
-    FRAME_MAX = 128 * 1024,       /* one frame of any kind, with these limits */
-    QUIET_MS_MAX = 60000,         /* after healing, until all agree */
+    FRAME_MAX = 128 * 1024,       /* bytes of a frame of any kind, with these limits */
+    QUIET_MS_MAX = 60000,         /* after healing, until all nodes agree */
     BARRIER_SLACK_MS = 3000,
-    FRAMES_PER_SLICE_MAX = 200000 /* a storm that feeds itself, rather than a load */
+    FRAMES_PER_SLICE_MAX = 200000 /* more is no load, but a storm that feeds itself */
 };
 
 typedef struct {
@@ -33,7 +32,7 @@ typedef struct {
     uint64_t published;
     bool storm;
     uint64_t seen_ms[WORLD_NODES_MAX];
-    /* The node that was given a wrong idea of another one's interest; WORLD_NODES_MAX: none. */
+    /* Node `mistaken` was given a wrong idea of the interest of `mistaken_of`; WORLD_NODES_MAX: none. */
     unsigned mistaken;
     unsigned mistaken_of;
 } sim;
@@ -44,7 +43,7 @@ static uint64_t random_below(sim *s, uint64_t below) {
 
 /* --------------------------------------------------------------------------------------- set-up */
 
-/* Few mostly: they show as much, and many more runs of them fit into the same time. */
+/* Mostly few nodes: they show as much, and more of such runs fit into the same time. */
 static unsigned choose_nodes(sim *s) {
     if (SMALL_TABLES)
         return 3 + (unsigned)random_below(s, 7);
@@ -69,20 +68,20 @@ static void choose_limits(sim *s) {
     config->presence.members_count_max = random_below(s, 4) == 0 ? 2 : 1000;
     config->presence.remote_count_max = random_below(s, 8) == 0 ? 6 : 100000;
     config->slow_peer = random_below(s, 3) == 0 ? WSFAN_SLOW_CUT : WSFAN_SLOW_DROP;
-    if (random_below(s, 2) == 0) { /* peers are soon down, and many joins are partial */
+    if (random_below(s, 2) == 0) { /* peers are down soon, and many joins are partial */
         config->heartbeat_ms = 300;
         config->silent_ms = 900;
         config->down_ms = 2000;
         config->join_ms_max = 150;
     }
-    /* Where there are many, what one join should tell the next one does. */
+    /* Many joins hide a fault: what one join fails to tell the next one tells. */
     s->changes_one_in = 1u << (3 * random_below(s, 3));
     s->chats = 1 + (unsigned)random_below(s, 32);
     s->size_max = random_below(s, 4) == 0 ? 20000 : 200;
     s->fault_one_in = 8u << random_below(s, 6);
 }
 
-/* Some have room for fewer peers than there are: the others stand outside until somebody is gone. */
+/* Some nodes have room for fewer peers than there are: other nodes must wait until a peer is gone. */
 static void choose_small_limits(sim *s) {
     wsf_core_config *config = world_config(s->world);
     config->peers_count_max = s->nodes - 1 - (unsigned)random_below(s, (s->nodes + 1) / 2);
@@ -93,7 +92,7 @@ static void choose_small_limits(sim *s) {
     config->forget_ms = 15000;
 }
 
-/* So many have room for all others. */
+/* How many nodes can all have room for each other. */
 static unsigned living_max(const sim *s) {
     unsigned room = world_config(s->world)->peers_count_max + 1;
     return SMALL_TABLES || s->nodes > room ? room : 2 * s->nodes;
@@ -101,7 +100,7 @@ static unsigned living_max(const sim *s) {
 
 /* ---------------------------------------------------------------------------------- invariants */
 
-/* Nothing outgrows what was configured. */
+/* Checks that nothing outgrows what was configured. */
 static void check_memory(sim *s, unsigned node) {
     const wsf_core *core = world_core(s->world, node);
     const wsf_link_limits *limits = &core->config.link;
@@ -124,7 +123,7 @@ static void check_memory(sim *s, unsigned node) {
         ledger_violation(s->ledger, "node %u has %u rows of interest", node, interest->rows_count);
 }
 
-/* Joins and requests end in time, counted while the node runs. */
+/* Checks that joins and requests end in time, counted while the node runs. */
 static void check_barriers(sim *s, unsigned node) {
     uint32_t life = hosts_life(s->hosts, node);
     const wsf_core_config *config = &world_core(s->world, node)->config;
@@ -147,7 +146,7 @@ static void check_all(sim *s) {
     }
 }
 
-/* It is what the peer says; or it was made wrong, and that was noticed once, unless the peer left the chat. */
+/* Checks that a peer's interest was mended only where hosts_mistake() made it wrong, and once. */
 static void check_mended(sim *s, unsigned i, unsigned j, wsf_peer *out) {
     unsigned expected = i == s->mistaken && j == s->mistaken_of;
     if (out->stats.interest_mended > expected)
@@ -157,7 +156,7 @@ static void check_mended(sim *s, unsigned i, unsigned j, wsf_peer *out) {
     out->stats.interest_mended = 0;
 }
 
-/* What was sent to a peer since both met is what it got and what it was told is missing. */
+/* Checks both ends of a link: what was sent since the two met is what arrived and what gaps told. */
 static void check_pair(sim *s, unsigned i, unsigned j) {
     wsf_core *from = world_core(s->world, i);
     const wsf_core *to = world_core(s->world, j);
@@ -193,7 +192,7 @@ static void check_pair(sim *s, unsigned i, unsigned j) {
                          (unsigned long long)back->stats.gap_in);
 }
 
-/* Who is ready and sees the same nodes names the same owners. */
+/* Checks that ready nodes with the same view name the same owners. */
 static void check_owners(sim *s) {
     const wsf_view *first = NULL;
     for (unsigned i = 0; i < 2 * s->nodes; i++) {
@@ -277,7 +276,7 @@ static void slice(sim *s) {
     check_all(s);
 }
 
-/* Whether it knows the whole interest of all peers that are up, as far as there is room for it. */
+/* Whether a node knows the whole interest of all peers that are up, as far as it has room. */
 static bool knows_interest(const wsf_core *core) {
     bool whole = true;
     for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
@@ -297,7 +296,8 @@ static bool agreed(sim *s) {
     return world_all_up(s->world);
 }
 
-/* A dead node may still be silent for one and down for another, who heard of it earlier. */
+/* Whether all nodes have the same view. A dead node may be silent for one node and down for another, which
+ * heard of the dead one earlier. */
 static bool views_agree(sim *s) {
     const wsf_view *first = NULL;
     for (unsigned i = 0; i < 2 * s->nodes; i++) {
@@ -310,7 +310,7 @@ static bool views_agree(sim *s) {
     return true;
 }
 
-/* At rest, so that nothing else would have mended it. */
+/* Makes one node wrong about another at rest, when nothing else would mend that. */
 static void make_a_mistake(sim *s) {
     s->mistaken = s->mistaken_of = WORLD_NODES_MAX;
     unsigned node = (unsigned)random_below(s, 2 * s->nodes);
@@ -329,19 +329,20 @@ static void settle(sim *s) {
     if (!agreed(s))
         ledger_violation(s->ledger, "no agreement within %u ms of quiet", (unsigned)QUIET_MS_MAX);
     make_a_mistake(s);
-    /* A heartbeat or two more shows a lost tail and compares what all know; results come in. */
+    /* A heartbeat or two more shows a lost tail and compares interest; results come in. */
     until = world_ms(s->world) + world_config(s->world)->result_ms_max + 3000;
     uint64_t presence_ms = world_ms(s->world) + 2000 + world_config(s->world)->down_ms +
                            world_config(s->world)->presence.grace_ms +
                            world_config(s->world)->request_ms_max; /* that may close a session */
-    until = until > presence_ms ? until : presence_ms; /* of nodes that have just died */
+    until = until > presence_ms ? until : presence_ms; /* for nodes that have just died */
     while (!s->storm && world_ms(s->world) < until)
         slice(s);
     until = world_ms(s->world) + world_config(s->world)->down_ms;
     while (!s->storm && !views_agree(s) && world_ms(s->world) < until)
         slice(s);
-    until = world_ms(s->world) + QUIET_MS_MAX; /* until what nodes tell each other now and then */
-    while (!s->storm && !agreed(s) && world_ms(s->world) < until) /* is not just under way */
+    /* What nodes tell each other now and then may be under way just now. */
+    until = world_ms(s->world) + QUIET_MS_MAX;
+    while (!s->storm && !agreed(s) && world_ms(s->world) < until)
         slice(s);
 }
 
@@ -365,7 +366,7 @@ static void run_round(sim *s, unsigned minutes) {
     hosts_check_answers(s->hosts);
 }
 
-/* What was is settled; nodes, links and sessions live on. */
+/* Settles the round; nodes, links and sessions live on. */
 static void forget_round(sim *s) {
     ledger_forget(s->ledger, 0);
     hosts_forget(s->hosts);

@@ -4,13 +4,13 @@
 
 #include "faults.h"
 
-enum { SIM_NODES_MAX = WORLD_NODES_MAX / 2 }; /* each may come back at another address */
+enum { SIM_NODES_MAX = WORLD_NODES_MAX / 2 }; /* a replica may come back at another address */
 
 typedef struct {
     unsigned nodes;   /* 0: the seed chooses */
-    unsigned minutes; /* of load and faults; 0: half a minute to two, the seed chooses */
+    unsigned minutes; /* minutes of load and faults; 0: the seed chooses from half to two */
     unsigned rounds; /* of these, each until all has healed; 0: one, with small tables up to four */
-    bool trace;      /* faults and what nodes hear of each other, to stderr */
+    bool trace;      /* prints faults and what nodes hear of each other to stderr */
 } sim_options;
 
 typedef struct {

@@ -1,9 +1,9 @@
-/* The network model: each SUB connection is a FIFO of frames with a delay; it comes up when its
- * endpoint has a living node behind it and both directions pass, and the publisher then sees the
- * subscriptions. A break loses what is in flight and shows the unsubscriptions.
+/* The network model: each SUB connection is a FIFO of frames with a delay. A connection comes up when its
+ * endpoint has a living node behind it and both directions pass; the publisher then sees the subscriptions. A
+ * break loses the frames under way and shows the unsubscriptions.
  *
- * Time jumps from one event to the next. Each node keeps the time of its next one, so that a step
- * looks at nodes only. */
+ * Time jumps from one event to the next. Each node keeps the time of its next event, so that a step looks at
+ * nodes only. */
 #include "world.h"
 
 #include <assert.h>
@@ -19,7 +19,7 @@ enum {
     REDIAL_MS = 100,
     BREAKS_MS = 6000, /* as the heartbeat timeout of the real sockets */
     ENDED_MAX = 4 * WORLD_NODES_MAX,
-    SLOW_FRAMES = 4 /* that a slow node handles at a time */
+    SLOW_FRAMES = 4 /* frames that a slow node handles at a time */
 };
 
 typedef struct frame {
@@ -31,16 +31,16 @@ typedef struct frame {
 typedef struct {
     bool wanted;
     bool up;
-    bool dead;          /* it does not come up any more */
-    bool anybody;       /* it is dialled at WORLD_VIRTUAL */
-    unsigned publisher; /* the node at its endpoint, which may not be there */
+    bool dead;          /* never comes up again */
+    bool anybody;       /* was dialled at WORLD_VIRTUAL */
+    unsigned publisher; /* the node at its endpoint, which may not run */
     uint64_t retry_ms;
-    uint64_t last_at_ms; /* arrivals do not overtake each other */
+    uint64_t last_at_ms; /* of the last frame: arrivals do not overtake each other */
     frame *head;
     frame *tail;
 } conn;
 
-/* A question whether somebody takes connections. */
+/* A TCP probe that is under way. */
 typedef struct {
     uint64_t node; /* 0: none */
     unsigned publisher;
@@ -57,16 +57,16 @@ typedef struct {
     probe probes[WSF_PEERS_MAX];
     uint64_t frozen_since_ms;
     uint32_t slow_ms;
-    uint64_t busy_ms; /* a slow node takes nothing before */
+    uint64_t busy_ms; /* a slow node takes no frame before */
     int64_t jumped_ms;
     uint64_t core_ms;        /* when the core is to be run */
     uint64_t conn_ms;        /* when one of the connections has something to do */
     uint8_t events_done[64]; /* of each loop, since the core ran */
     unsigned conns_used;
     wsf_view *view;
-    uint64_t sessions; /* as far as a drain is concerned */
+    uint64_t sessions; /* set by world_set_sessions(), for a drain */
     uint32_t shed_permille;
-    bool quiet; /* asked for, not done */
+    bool quiet; /* asked for by the core, not done yet */
     bool drained;
     int drained_status;
     unsigned ended_count;
@@ -162,7 +162,8 @@ static void see_ended(node *n, uint64_t subscriber) {
     world_touch(n->world, n->index);
 }
 
-/* A node that is frozen sees it later, and so does one that has hung up on itself: its core is at work. */
+/* Shows a publisher that a subscriber's connection is gone: later to a frozen node, and to one that hung up
+ * on itself, whose core is at work. */
 static void unsubscribe(world *w, unsigned publisher, unsigned subscriber) {
     node *p = &w->nodes[publisher];
     if (p->core == NULL)
@@ -194,8 +195,8 @@ static void drop_frames(conn *c) {
         free_frame(pop_frame(c));
 }
 
-/* What the receiver has in its buffers still arrives, the rest does not; now and then the two ends
- * of it change places, as when a new connection is faster than an old one. */
+/* Loses the frames under way but those in the buffers of the receiver. Now and then two of these change
+ * places, as when a new connection is faster than an old one. */
 static void cut_frames(world *w, conn *c) {
     unsigned count = 0;
     for (const frame *f = c->head; f != NULL; f = f->next)
@@ -236,7 +237,7 @@ static void bring_down(world *w, unsigned subscriber, conn *c) {
     if (w->blocked_since[c->publisher][subscriber] == 0)
         cut_frames(w, c);
     else
-        drop_frames(c); /* none of it has come through */
+        drop_frames(c); /* no frame has come through */
     unsubscribe(w, c->publisher, subscriber);
     touch_connections(w, subscriber);
 }
@@ -282,14 +283,14 @@ static void on_disconnect(void *user, uint32_t connection) {
     drop_frames(c);
 }
 
-/* The world has no keys: whoever is at an endpoint answers. */
+/* The world has no keys: any node at an endpoint answers. */
 static void on_seek(void *user, uint32_t connection, uint32_t identity) {
     (void)user;
     (void)connection;
     (void)identity;
 }
 
-/* Bytes are counted through both parts. */
+/* Byte i of a frame, counted through both parts. */
 static uint8_t *byte_of(wsf_buffer *bytes, uint64_t i) {
     return i < bytes->size ? &bytes->data[i] : &bytes->rest->data[i - bytes->size];
 }
@@ -309,13 +310,13 @@ static void put_frame(world *w, unsigned subscriber, conn *c, const wsf_buffer *
     if (f == NULL || bytes == NULL) {
         wsf_buffer_unref(bytes);
         free(f);
-        return; /* a test of failing memory: lost on the way */
+        return; /* in a test of failing memory: the frame is lost */
     }
     f->bytes = bytes;
-    if (bytes->rest != NULL) { /* memory of its own for that too: it may be damaged below */
+    if (bytes->rest != NULL) { /* the second part is copied too, because it may be damaged below */
         wsf_buffer *rest = wsf_buffer_copy(bytes->rest);
         wsf_buffer_drop_rest(bytes);
-        bytes->rest = rest; /* no memory: lost on the way */
+        bytes->rest = rest; /* no memory: the part is lost */
     }
     f->next = NULL;
     f->at_ms = w->ms + 1 + world_random(w, w->delay_ms_max);
@@ -432,7 +433,7 @@ static void on_drained(void *user, int status) {
     ((node *)user)->drained_status = status;
 }
 
-/* A peer is asked one thing at a time. */
+/* One probe of a node at a time. */
 static void on_probe(void *user, uint64_t node_id, const char *endpoint) {
     node *n = user;
     probe *free_place = NULL;
@@ -449,7 +450,7 @@ static void on_probe(void *user, uint64_t node_id, const char *endpoint) {
     touch_connections(n->world, n->index);
 }
 
-/* Without anybody who carries it out it is done, and nothing came of it. */
+/* A call that no watcher takes ends at once, without an answer. */
 static void on_call(void *user, unsigned loop, wsf_loop_call *loop_call) {
     node *n = user;
     const world_watcher *watcher = &n->world->watcher;
@@ -538,7 +539,7 @@ void world_destroy(world *w) {
     free(w);
 }
 
-/* The first `first` nodes, and those of the set. */
+/* Names the endpoints of the first `first` nodes and of those in the set. */
 static void name_nodes(world *w, unsigned i, uint64_t set, unsigned first) {
     char named[WORLD_NODES_MAX][WSF_ENDPOINT_SIZE_MAX + 1];
     const char *endpoints[WORLD_NODES_MAX];
@@ -827,7 +828,7 @@ void world_inject(world *w, unsigned i, uint32_t connection, const void *data, s
 
 /* ---------------------------------------------------------------------------------------- time */
 
-/* When a connection that is up breaks because nothing passes; UINT64_MAX: not. */
+/* When a connection that is up breaks because nothing passes; UINT64_MAX: never. */
 static uint64_t breaks_ms(const world *w, const node *n, unsigned publisher) {
     uint64_t since = UINT64_MAX;
     uint64_t there = w->blocked_since[publisher][n->index];
@@ -871,7 +872,7 @@ static void step_connection(world *w, node *n, unsigned i, unsigned *budget) {
         bring_up(w, n->index, c);
 }
 
-/* Nothing comes back where nothing passes. A frozen node's host takes connections for it. */
+/* Answers probes, where bytes pass. The host of a frozen node takes connections for it. */
 static void answer_probes(world *w, node *n) {
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++) {
         probe asked = n->probes[i];
