@@ -1,10 +1,6 @@
-<<<<<<< HEAD
 /* Structs of the host that say their size in their first field, so that later versions can add to them. A
  * program and a library of different versions work together as long as the program uses nothing that the
  * library does not know. */
-=======
-/* Structs of the host that begin with their size, so that later versions can add fields. */
->>>>>>> help-words-rest
 #ifndef WSF_BASE_SIZED_H
 #define WSF_BASE_SIZED_H
 
@@ -12,14 +8,10 @@
 #include <stddef.h>
 #include <string.h>
 
-<<<<<<< HEAD
 /* Larger is a mistake: a field that was not set. */
 enum { WSF_SIZED_MAX = 4096 };
 
 /* Whether there is a struct that says its size. */
-=======
-/* Whether `given` is not NULL and has a struct_size that this version knows. */
->>>>>>> help-words-rest
 #define WSF_IS_SIZED(given)                                                                        \
     ((given) != NULL && (given)->struct_size >= sizeof(size_t) &&                                  \
      (given)->struct_size <= WSF_SIZED_MAX)
