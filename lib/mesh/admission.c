@@ -53,10 +53,11 @@ enum {
 static const char MONITOR[] = "inproc://wsfan-admission";
 
 typedef struct {
-    int fd;       /* the duplicate; -1: the slot is free */
-    int zmq_fd;   /* ZeroMQ's own, whose number may be another descriptor's by now */
-    bool pending; /* no valid subscription was made yet */
-    bool ended;   /* by end() */
+    int fd;          /* the duplicate; -1: the slot is free */
+    int zmq_fd;      /* ZeroMQ's own, whose number may be another descriptor's by now */
+    bool pending;    /* no valid subscription was made yet */
+    bool ended;      /* by end() */
+    uint32_t number; /* of the connection, in epoll's events */
     uint32_t identity;
     uint32_t subscriptions;
     uint64_t since_ms;
@@ -77,7 +78,8 @@ struct wsf_admission {
     atomic_uint_fast64_t ended;
     bool stop;
     bool threaded;
-    uint16_t port; /* network byte order */
+    uint16_t port;    /* network byte order */
+    uint32_t numbers; /* given to connections so far */
     unsigned connections_max;
     unsigned pending_max;
     slot slots[CONNECTIONS_MAX];
@@ -91,7 +93,9 @@ static void end(wsf_admission *admission, slot *s) {
     shutdown(s->fd, SHUT_RDWR);
 }
 
-static void release_slot(slot *s) {
+/* epoll watches the connection, of which ZeroMQ has a descriptor still, and not our descriptor. */
+static void release_slot(wsf_admission *admission, slot *s) {
+    epoll_ctl(admission->epoll_fd, EPOLL_CTL_DEL, s->fd, NULL);
     close(s->fd);
     s->fd = -1;
 }
@@ -154,7 +158,7 @@ static void on_accepted(wsf_admission *admission, int zmq_fd) {
     unsigned all;
     slot *known = find(admission, zmq_fd);
     if (known != NULL)
-        release_slot(known); /* the number was reused */
+        release_slot(admission, known); /* the number was reused */
     slot *oldest = oldest_pending(admission, &pending, &all);
     if (oldest != NULL && (pending >= admission->pending_max || all >= admission->connections_max))
         end(admission, oldest);
@@ -170,13 +174,15 @@ static void on_accepted(wsf_admission *admission, int zmq_fd) {
     *s = (slot){ .fd = fd,
                  .zmq_fd = zmq_fd,
                  .pending = true,
+                 .number = ++admission->numbers,
                  .since_ms = ms,
                  .allowance = BURST_BYTES,
                  .allowed_ms = ms };
     struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET,
-                                 .data.u32 = (uint32_t)(s - admission->slots) };
+                                 .data.u64 = (uint64_t)s->number << 32 |
+                                             (uint64_t)(s - admission->slots) };
     if (!is_ours(admission, fd) || epoll_ctl(admission->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
-        release_slot(s);
+        release_slot(admission, s);
 }
 
 /* ------------------------------------------------------------------------------------ the events */
@@ -205,7 +211,7 @@ static bool read_events(wsf_admission *admission) {
         memcpy(&e.value, data + sizeof e.event, sizeof e.value);
         slot *s = e.event == ZMQ_EVENT_DISCONNECTED ? find(admission, (int)e.value) : NULL;
         if (s != NULL) {
-            release_slot(s);
+            release_slot(admission, s);
         } else if (e.event == ZMQ_EVENT_ACCEPTED) {
             on_accepted(admission, (int)e.value);
             in_vain = false;
@@ -254,6 +260,13 @@ static int tick(wsf_admission *admission) {
     return waiting || admission->spare_fd < 0 ? TICK_MS : IDLE_MS;
 }
 
+/* The slot that an event of epoll is about; NULL: of none, or of a connection that had the slot before. */
+static slot *slot_of(wsf_admission *admission, uint64_t data) {
+    uint32_t i = (uint32_t)data;
+    slot *s = i < CONNECTIONS_MAX ? &admission->slots[i] : NULL;
+    return s != NULL && s->fd >= 0 && s->number == data >> 32 ? s : NULL;
+}
+
 static void *run(void *user) {
     wsf_admission *admission = user;
     struct epoll_event events[EVENTS_MAX];
@@ -262,12 +275,11 @@ static void *run(void *user) {
         int count = epoll_wait(admission->epoll_fd, events, EVENTS_MAX, timeout_ms);
         pthread_mutex_lock(&admission->lock);
         for (int i = 0; i < count; i++) {
-            slot *s = events[i].data.u32 < CONNECTIONS_MAX ? &admission->slots[events[i].data.u32]
-                                                           : NULL;
-            if (s == NULL || s->fd < 0)
+            slot *s = slot_of(admission, events[i].data.u64);
+            if (s == NULL)
                 continue;
             if ((events[i].events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0)
-                release_slot(s);
+                release_slot(admission, s);
             else
                 count_bytes(admission, s);
         }
@@ -287,7 +299,7 @@ static int open_monitor(wsf_admission *admission, void *context) {
     int zero = 0;
     int fd;
     size_t size = sizeof fd;
-    struct epoll_event event = { .events = EPOLLIN, .data.u32 = CONNECTIONS_MAX };
+    struct epoll_event event = { .events = EPOLLIN, .data.u64 = CONNECTIONS_MAX };
     admission->monitor = zmq_socket(context, ZMQ_PAIR);
     if (admission->monitor == NULL ||
         zmq_socket_monitor(admission->socket, MONITOR,
@@ -353,7 +365,7 @@ void wsf_admission_close(wsf_admission *admission) {
         zmq_close(admission->monitor);
     for (unsigned i = 0; i < CONNECTIONS_MAX; i++)
         if (admission->slots[i].fd >= 0)
-            release_slot(&admission->slots[i]);
+            release_slot(admission, &admission->slots[i]);
     int fds[] = { admission->epoll_fd, admission->wake_fd, admission->spare_fd,
                   admission->grip_fd };
     for (unsigned i = 0; i < sizeof fds / sizeof *fds; i++)

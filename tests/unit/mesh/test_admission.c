@@ -350,10 +350,91 @@ START_TEST(what_is_no_subscription_ends_a_connection) {
 }
 END_TEST
 
+/* ---------------------------------------------------------------------------- a node that was frozen */
+
+/* A process with a node, which writes its port and then stops whenever it is told to. */
+static pid_t fork_node(int *port) {
+    int ready[2];
+    ck_assert_int_eq(pipe(ready), 0);
+    pid_t process = fork();
+    ck_assert_int_ge(process, 0);
+    if (process == 0) {
+        alarm(120);
+        start(0, false, NULL);
+        *port = atoi(strrchr(wsfan_node_endpoint(replicas[0].node), ':') + 1);
+        if (write(ready[1], port, sizeof *port) != sizeof *port)
+            _exit(1);
+        for (;;)
+            dispatch_all();
+    }
+    ck_assert_int_eq(read(ready[0], port, sizeof *port), sizeof *port);
+    close(ready[0]);
+    close(ready[1]);
+    return process;
+}
+
+/* As one does that looks whether anybody listens. */
+static void touch_port(int port) {
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)port),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    close(fd);
+}
+
+/* The two subscriptions of a node that nobody has heard of yet. */
+static void introduce(void *socket, uint64_t node) {
+    uint8_t inbox[1 + WSF_TOPIC_SIZE] = { 1 };
+    uint8_t topic[1 + WSF_INTRODUCTION_SIZE_MAX] = { 1 };
+    wsf_introduction introduction = { .protocol_min = WSF_PROTOCOL_MIN,
+                                      .protocol_max = WSF_PROTOCOL_MAX,
+                                      .node = node,
+                                      .cluster = "wsfan",
+                                      .endpoint = "tcp://127.0.0.1:1" };
+    wsf_write_inbox(inbox + 1, node);
+    size_t size = 1 + wsf_write_introduction(topic + 1, &introduction);
+    ck_assert_int_eq(zmq_send(socket, inbox, sizeof inbox, 0), sizeof inbox);
+    ck_assert_int_eq(zmq_send(socket, topic, size, 0), (int)size);
+}
+
+START_TEST(a_peer_that_waited_while_the_node_was_frozen_is_answered) {
+    enum { ROUNDS = 20, TOUCHES = 6, TIMEOUT_MS = 30000 };
+    int port;
+    int zero = 0;
+    int timeout_ms = TIMEOUT_MS;
+    char endpoint[64];
+    pid_t process = fork_node(&port);
+    void *context = zmq_ctx_new();
+    snprintf(endpoint, sizeof endpoint, "tcp://127.0.0.1:%d", port);
+    for (uint64_t round = 1; round <= ROUNDS; round++) {
+        char frame[1024];
+        void *socket = zmq_socket(context, ZMQ_XSUB);
+        zmq_setsockopt(socket, ZMQ_LINGER, &zero, sizeof zero);
+        zmq_setsockopt(socket, ZMQ_RCVTIMEO, &timeout_ms, sizeof timeout_ms);
+        ck_assert_int_eq(kill(process, SIGSTOP), 0);
+        ck_assert_int_eq(waitpid(process, NULL, WUNTRACED), process);
+        for (int i = 0; i < TOUCHES; i++)
+            touch_port(port);
+        ck_assert_int_eq(zmq_connect(socket, endpoint), 0);
+        introduce(socket, round);
+        for (int i = 0; i < TOUCHES; i++)
+            touch_port(port);
+        ck_assert_int_eq(kill(process, SIGCONT), 0);
+        ck_assert_int_gt(zmq_recv(socket, frame, sizeof frame, 0), 0);
+        zmq_close(socket);
+    }
+    zmq_ctx_term(context);
+    ck_assert_int_eq(kill(process, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(process, NULL, 0), process);
+}
+END_TEST
+
 SUITE_MAIN("admission", silent_strangers_take_a_bounded_number_of_descriptors,
            so_do_those_that_begin_to_greet_where_there_are_no_keys,
            without_descriptors_strangers_are_turned_away_and_peers_come_in_later,
            who_subscribes_to_more_than_a_peer_does_is_turned_out,
            who_does_so_without_a_key_is_turned_out_too,
            a_flood_of_topics_ends_with_its_connection_and_holds_nobody_up,
-           what_is_no_subscription_ends_a_connection)
+           what_is_no_subscription_ends_a_connection,
+           a_peer_that_waited_while_the_node_was_frozen_is_answered)
