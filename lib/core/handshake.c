@@ -365,7 +365,7 @@ void wsf_handshake_send_number(wsf_core *core, uint64_t node, uint64_t epoch, ws
 }
 
 void wsf_handshake_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now) {
-    peer->handshake.sent_ms = now.ms;
+    peer->handshake.again_ms = now.ms + WSF_HELLO_INTERVAL_MS;
     if (!peer->reachable)
         return;
     wsf_writer writer;
@@ -500,6 +500,8 @@ void wsf_handshake_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64
     if (!told)
         tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
                   WSFAN_PEER_REFUSED, known);
+    if (peer != NULL) /* its host is told of each hello that it refuses */
+        peer->handshake.again_ms = now.ms + core->config.silent_ms;
     if (peer != NULL && known == WSFAN_REASON_LIMIT)
         wsf_handshake_drop(core, peer, WSFAN_REASON_LIMIT); /* until our next introduction */
 }
@@ -531,7 +533,7 @@ static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
         set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
     }
     wsf_probe_tick(core, peer, now);
-    if (!peer->handshake.acked && now.ms - peer->handshake.sent_ms >= WSF_HELLO_INTERVAL_MS)
+    if (!peer->handshake.acked && now.ms >= peer->handshake.again_ms)
         wsf_handshake_send_hello(core, peer, now);
 }
 
@@ -568,7 +570,7 @@ static uint64_t peer_deadline(const wsf_core *core, const wsf_peer *peer) {
             at = earlier(at, peer->heard_ms + config->silent_ms);
     }
     if (!peer->handshake.acked)
-        at = earlier(at, peer->handshake.sent_ms + WSF_HELLO_INTERVAL_MS);
+        at = earlier(at, peer->handshake.again_ms);
     at = earlier(at, wsf_probe_deadline(core, peer));
     return at;
 }

@@ -78,7 +78,7 @@ typedef struct {
         bool received;
         bool acked; /* the peer acknowledged our hello: the link is established */
         uint64_t incarnation;
-        uint64_t sent_ms; /* of the last hello to the peer */
+        uint64_t again_ms; /* the next hello to a peer that acknowledged none is due then */
     } handshake;
 
     struct {

@@ -113,7 +113,10 @@ static void take_loose(wsf_core *core, uint32_t connection, const wsf_frame_head
             wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
             continue;
         }
-        introduced = introduced || entry.type == WSF_HELLO || entry.type == WSF_REFUSE;
+        /* A HELLO_ACK is an answer: one that comes late, from a node that was refused since, is none to answer, or
+         * two nodes would do so for ever. */
+        introduced = introduced || entry.type == WSF_HELLO || entry.type == WSF_HELLO_ACK ||
+                     entry.type == WSF_REFUSE;
         take_loose_entry(core, head, &entry, now);
     }
     if (!introduced && wsf_handshake_find(core, head->sender) == NULL)

@@ -295,6 +295,19 @@ START_TEST(that_an_endpoint_leads_to_ourselves_is_said_once) {
 }
 END_TEST
 
+START_TEST(so_it_is_where_the_endpoint_leads_to_others_in_between) {
+    world_watcher watcher = { .peer = count_refusals };
+    refusals = 0;
+    w = world_new(1, &watcher);
+    start_behind(0, 0);
+    start_behind(1, 1);
+    world_lead(w, WORLD_IN_TURN);
+    world_run(w, 30 * DOWN_MS);
+    ck_assert_uint_eq(refusals, 1);
+    end();
+}
+END_TEST
+
 static bool others_meet(void *user) {
     (void)user;
     return state_of(0, 1) == WSFAN_PEER_UP && state_of(1, 0) == WSFAN_PEER_UP;
@@ -522,6 +535,7 @@ SUITE_MAIN("dialer", a_set_replaces_that_of_its_own_source_and_no_other,
            two_nodes_behind_an_address_that_leads_to_each_in_turn_meet_soon,
            two_clusters_behind_one_address_become_one,
            that_an_endpoint_leads_to_ourselves_is_said_once,
+           so_it_is_where_the_endpoint_leads_to_others_in_between,
            a_node_that_was_refused_for_its_name_gets_in_when_the_other_has_gone,
            a_connection_that_dies_unnoticed_is_made_anew_and_nobody_is_down,
            whatever_happens_to_connections_while_a_peer_is_down_it_is_dialled_anew,

@@ -15,6 +15,7 @@ static unsigned delivered[NODES_MAX];
 static unsigned away_count[NODES_MAX]; /* gaps of unknown size that the node was told, */
 static uint64_t away_of[NODES_MAX];    /* the last of them of this publisher */
 static wsfan_reason refused[NODES_MAX];
+static unsigned refused_count[NODES_MAX];
 static unsigned results_count;
 static wsfan_result last_result;
 static uint64_t last_missing[NODES_MAX];
@@ -35,8 +36,10 @@ static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
 
 static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
     (void)user;
-    if (peer->event == WSFAN_PEER_REFUSED)
-        refused[node] = peer->reason;
+    if (peer->event != WSFAN_PEER_REFUSED)
+        return;
+    refused[node] = peer->reason;
+    refused_count[node]++;
 }
 
 static void on_result(void *user, unsigned node, const wsfan_result *result) {
@@ -56,6 +59,7 @@ static void begin(uint64_t seed) {
     memset(away_count, 0, sizeof away_count);
     memset(away_of, 0, sizeof away_of);
     memset(refused, 0, sizeof refused);
+    memset(refused_count, 0, sizeof refused_count);
     w = world_new(seed, &watcher);
 }
 
@@ -291,6 +295,32 @@ START_TEST(a_node_that_was_replaced_is_told_so_of_each_message_until_it_is_back)
 }
 END_TEST
 
+/* Two nodes of one name, of which the newer one wins at node 0. Frames come late, and some twice: so answers
+ * come from a node that has been refused since. */
+START_TEST(a_node_that_is_refused_for_its_name_asks_at_its_pace) {
+    enum {
+        MINUTE_MS = 60000,
+        ASKED_MAX = 30,   /* every three seconds, and as often as it dials */
+        FRAMES_MAX = 3000 /* three nodes, twice a second and pair; without twins it is 700 */
+    };
+    for (uint64_t seed = 1; seed <= 20; seed++) {
+        begin(seed);
+        world_start_as(w, 0, "n0", 0, 1, 2);
+        world_start_as(w, 1, "n1", 0, 1, 1);
+        world_run(w, 2000);
+        world_delay(w, 300);
+        world_duplicate(w, 300000);
+        world_start_as(w, 2, "n1", 0, 1, 3);
+        uint64_t before = world_counted(w).sent;
+        world_run(w, MINUTE_MS);
+        ck_assert_int_eq(refused[0], WSFAN_REASON_NAME);
+        ck_assert_uint_le(refused_count[0], ASKED_MAX * 3); /* some come twice */
+        ck_assert_uint_le(world_counted(w).sent - before, FRAMES_MAX);
+        end();
+    }
+}
+END_TEST
+
 START_TEST(a_node_for_which_there_is_no_room_is_told_so_of_each_message) {
     const wsfan_target room = { WSFAN_CHAT, wsfan_string("room") };
     begin(41);
@@ -322,4 +352,5 @@ SUITE_MAIN("handshake", a_gap_is_told_however_many_nodes_were_forgotten_since,
            a_node_for_whose_endpoint_there_is_no_place_is_told_and_comes_again,
            who_refuses_asks_again_where_the_other_one_does_not_know_where_to,
            a_node_that_was_replaced_is_told_so_of_each_message_until_it_is_back,
+           a_node_that_is_refused_for_its_name_asks_at_its_pace,
            a_node_for_which_there_is_no_room_is_told_so_of_each_message)
