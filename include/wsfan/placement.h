@@ -67,8 +67,7 @@ typedef struct wsfan_owner {
  *
  * @param chat 1..name_bytes_max bytes.
  * @param owner filled.
- * @return WSFAN_OK, or WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_ENOMEM (at the start only), WSFAN_EFORK.
- * [any] */
+ * @return WSFAN_OK, or WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_EFORK. [any] */
 WSFAN_API int wsfan_node_get_owner(wsfan_node *node, wsfan_bytes chat, wsfan_owner *owner);
 
 /** What on_owner tells: a chat with sessions on this loop has got another owner. */

@@ -415,10 +415,10 @@ int wsfan_node_get_owner(wsfan_node *node, wsfan_bytes chat, wsfan_owner *owner)
     if (chat.size > node->options.name_bytes_max)
         return WSFAN_ETOOBIG;
     wsf_view *view = wsf_mesh_view(node->mesh);
-    if (view == NULL)
-        return WSFAN_ENOMEM;
     wsfan_target target = { WSFAN_CHAT, chat };
-    const wsf_placement_node *place = wsf_view_owner(view, wsf_hash_target(&node->key, &target));
+    const wsf_placement_node *place = view != NULL ? wsf_view_owner(
+                                                         view, wsf_hash_target(&node->key, &target))
+                                                   : NULL;
     wsfan_owner all = { .struct_size = owner->struct_size };
     if (place != NULL) {
         all.node = place->node;

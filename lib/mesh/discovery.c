@@ -323,7 +323,7 @@ static int ask_due(wsf_discovery *d) {
     question *due;
     cancel_gone(d);
     pthread_mutex_lock(&d->lock);
-    while ((due = first_due(d, wsf_clock_ms())) != NULL) {
+    while (!atomic_load(&d->stop) && (due = first_due(d, wsf_clock_ms())) != NULL) {
         due->asked = true;
         pthread_mutex_unlock(&d->lock);
         ask(d, due);

@@ -48,7 +48,7 @@ void wsf_mesh_names_known(wsf_mesh *mesh);
 /* [any] Begins to drain; WSFAN_ENOMEM. */
 int wsf_mesh_drain(wsf_mesh *mesh, uint32_t ms);
 int wsf_mesh_ready(wsf_mesh *mesh);
-wsf_view *wsf_mesh_view(wsf_mesh *mesh); /* a reference; NULL: out of memory */
+wsf_view *wsf_mesh_view(wsf_mesh *mesh); /* a reference; NULL: no node is ready yet */
 /* [any] Takes over the keys, which a newer set may replace before they are used. The mesh was opened with
  * keys, and the node's own key is the same. */
 void wsf_mesh_set_keys(wsf_mesh *mesh, wsf_keys *keys);

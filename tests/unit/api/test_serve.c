@@ -192,6 +192,19 @@ static unsigned count_sockets(void) {
     return count;
 }
 
+START_TEST(nobody_owns_a_chat_at_a_node_that_has_just_opened) {
+    for (int round = 0; round < 50; round++) {
+        wsfan_node *node;
+        wsfan_owner owner = { .struct_size = sizeof owner, .node = 7 };
+        wsfan_options options = quick_options("tcp://127.0.0.1:*");
+        ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_OK);
+        ck_assert_int_eq(wsfan_node_get_owner(node, wsfan_string("c"), &owner), WSFAN_OK);
+        ck_assert(owner.node == 0 || owner.node == wsfan_node_id(node)); /* not yet, or just now */
+        ck_assert_int_eq(wsfan_node_close(node), WSFAN_OK);
+    }
+}
+END_TEST
+
 START_TEST(a_node_without_a_mesh_has_no_socket_and_no_thread_and_delivers) {
     wsfan_options options = quick_options("tcp://127.0.0.1:*");
     options.endpoint = NULL;
@@ -402,7 +415,8 @@ START_TEST(a_drain_of_no_time_is_over_at_once) {
 }
 END_TEST
 
-SUITE_MAIN("serve", a_node_without_a_mesh_has_no_socket_and_no_thread_and_delivers,
+SUITE_MAIN("serve", nobody_owns_a_chat_at_a_node_that_has_just_opened,
+           a_node_without_a_mesh_has_no_socket_and_no_thread_and_delivers,
            a_node_without_a_mesh_gives_results_in_time_though_a_loop_is_stalled,
            nodes_agree_on_owners_and_tell_their_public_addresses,
            a_loop_is_told_when_a_chat_of_its_sessions_moves_and_of_no_other,
