@@ -144,12 +144,11 @@ static void refuse(wsf_core *core, uint64_t node, const char *name, const char *
     wsf_handshake_send_number(core, node, 0, WSF_REFUSE, (uint64_t)reason);
 }
 
+/* NULL: there is no room, and the node is to be refused; it will ask again. */
 static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, wsf_now now) {
     wsf_peer *peer = free_peer(core, node);
-    if (peer == NULL) {
-        refuse(core, node, "", endpoint, WSFAN_REASON_LIMIT); /* the node will ask again */
+    if (peer == NULL)
         return NULL;
-    }
     memset(peer, 0, sizeof *peer);
     peer->node = node;
     peer->heard_ms = now.ms;
@@ -238,6 +237,75 @@ static wsfan_reason judge(const wsf_core *core, uint32_t protocol_min, uint32_t 
     return WSFAN_REASON_NONE;
 }
 
+void wsf_handshake_own_id(wsf_core *core, uint32_t connection) {
+    wsf_entry entry;
+    wsfan_reason reason = WSFAN_REASON_SELF;
+    int more;
+    while ((more = wsf_reader_next(core->reader, &entry)) != 0)
+        if (more == 1 && entry.type == WSF_REFUSE)
+            reason = WSFAN_REASON_ID;
+    if (!core->dialer.endpoints[connection].self_told) /* redials come here again */
+        tell_host(core, core->config.node, "", core->dialer.endpoints[connection].endpoint,
+                  WSFAN_PEER_REFUSED, reason);
+    core->dialer.endpoints[connection].self_told = true;
+}
+
+/* Why the node is refused; NONE: it is not. */
+static wsfan_reason introduce(wsf_core *core, const wsf_introduction *introduction, wsf_now now) {
+    uint64_t node = introduction->node;
+    wsfan_reason reason = judge(core, introduction->protocol_min, introduction->protocol_max,
+                                wsfan_string(introduction->cluster));
+    if (reason != WSFAN_REASON_NONE)
+        return reason;
+    wsf_peer *peer = wsf_handshake_find(core, node);
+    if (peer == NULL && (peer = add_peer(core, node, introduction->endpoint, now)) == NULL)
+        return WSFAN_REASON_LIMIT;
+    if (!wsf_dialer_connected(core, node) &&
+        !wsf_dialer_gossip(core, introduction->endpoint, node, true, now))
+        return WSFAN_REASON_LIMIT;
+    if (!peer->handshake.acked)
+        wsf_handshake_send_hello(core, peer, now);
+    return WSFAN_REASON_NONE;
+}
+
+static void answer(wsf_core *core, uint64_t node, wsfan_reason reason) {
+    if (reason == WSFAN_REASON_SELF)
+        wsf_handshake_send_number(core, node, 0, WSF_HELLO_ACK, 0);
+    else
+        wsf_handshake_send_number(core, node, 0, WSF_REFUSE, (uint64_t)reason);
+}
+
+void wsf_handshake_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now) {
+    uint64_t node = introduction->node;
+    wsfan_reason reason;
+    /* With our id it is this node, or a copy. The answer shows by which connection. */
+    if (node == core->config.node)
+        reason = strcmp(introduction->endpoint, core->endpoint) == 0 ? WSFAN_REASON_SELF
+                                                                     : WSFAN_REASON_ID;
+    else
+        reason = introduce(core, introduction, now);
+    if (reason == WSFAN_REASON_NONE)
+        return;
+    if (reason != WSFAN_REASON_SELF)
+        tell_host(core, node, "", introduction->endpoint, WSFAN_PEER_REFUSED, reason);
+    answer(core, node, reason);
+    if (find_subscriber(core, node) != NULL)
+        return;
+    /* Nothing comes through before the inbox is subscribed to, of which ZeroMQ may tell later. */
+    uint32_t i = core->handshake.answers_count++ % WSF_ANSWERS_MAX;
+    core->handshake.answers[i].node = node;
+    core->handshake.answers[i].reason = reason;
+}
+
+void wsf_handshake_unknown(wsf_core *core, uint32_t connection, uint64_t node, wsf_now now) {
+    wsf_count_drop(core, WSFAN_DROP_STRANGER, 1);
+    wsf_peer *peer = add_peer(core, node, core->dialer.endpoints[connection].endpoint, now);
+    if (peer != NULL)
+        wsf_handshake_send_hello(core, peer, now);
+    else
+        refuse(core, node, "", core->dialer.endpoints[connection].endpoint, WSFAN_REASON_LIMIT);
+}
+
 /* Where nodes have keys, one key takes half of the table at most. */
 static bool may_note_subscriber(const wsf_core *core, uint64_t node) {
     unsigned count = 0;
@@ -245,6 +313,15 @@ static bool may_note_subscriber(const wsf_core *core, uint64_t node) {
         count += core->handshake.subscribers[i].node != 0 &&
                  wsf_identity_of(core->handshake.subscribers[i].node) == wsf_identity_of(node);
     return count < WSF_SUBSCRIBERS_MAX / 2;
+}
+
+static void say_answers(wsf_core *core, uint64_t node) {
+    for (uint32_t i = 0; i < WSF_ANSWERS_MAX; i++) {
+        if (core->handshake.answers[i].node != node)
+            continue;
+        core->handshake.answers[i].node = 0;
+        answer(core, node, core->handshake.answers[i].reason);
+    }
 }
 
 void wsf_handshake_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_now now) {
@@ -261,6 +338,7 @@ void wsf_handshake_subscriber(wsf_core *core, uint64_t node, bool subscribed, ws
         }
         subscriber->node = node;
         subscriber->count++;
+        say_answers(core, node);
         if (peer == NULL)
             return;
         /* A new connection: frames in the old one are lost. A heartbeat at once shows the peer which. */
@@ -277,58 +355,6 @@ void wsf_handshake_subscriber(wsf_core *core, uint64_t node, bool subscribed, ws
         if (peer->linked && peer->state == WSFAN_PEER_UP)
             set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
     }
-}
-
-/* The node that dials has our id: it is this node, or a copy. The answer shows by which connection. */
-static void answer_own_id(wsf_core *core, const wsf_introduction *introduction) {
-    if (strcmp(introduction->endpoint, core->endpoint) == 0)
-        wsf_handshake_send_number(core, core->config.node, 0, WSF_HELLO_ACK, 0);
-    else
-        refuse(core, core->config.node, "", introduction->endpoint, WSFAN_REASON_ID);
-}
-
-void wsf_handshake_own_id(wsf_core *core, uint32_t connection) {
-    wsf_entry entry;
-    wsfan_reason reason = WSFAN_REASON_SELF;
-    int more;
-    while ((more = wsf_reader_next(core->reader, &entry)) != 0)
-        if (more == 1 && entry.type == WSF_REFUSE)
-            reason = WSFAN_REASON_ID;
-    if (!core->dialer.endpoints[connection].self_told) /* redials come here again */
-        tell_host(core, core->config.node, "", core->dialer.endpoints[connection].endpoint,
-                  WSFAN_PEER_REFUSED, reason);
-    core->dialer.endpoints[connection].self_told = true;
-}
-
-void wsf_handshake_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now) {
-    uint64_t node = introduction->node;
-    if (node == core->config.node) {
-        answer_own_id(core, introduction);
-        return;
-    }
-    wsfan_reason reason = judge(core, introduction->protocol_min, introduction->protocol_max,
-                                wsfan_string(introduction->cluster));
-    if (reason != WSFAN_REASON_NONE) {
-        refuse(core, node, "", introduction->endpoint, reason);
-        return;
-    }
-    wsf_peer *peer = wsf_handshake_find(core, node);
-    if (peer == NULL && (peer = add_peer(core, node, introduction->endpoint, now)) == NULL)
-        return;
-    if (!wsf_dialer_connected(core, node) &&
-        !wsf_dialer_gossip(core, introduction->endpoint, node, true, now)) {
-        refuse(core, node, peer->name, introduction->endpoint, WSFAN_REASON_LIMIT);
-        return;
-    }
-    if (!peer->handshake.acked)
-        wsf_handshake_send_hello(core, peer, now);
-}
-
-void wsf_handshake_unknown(wsf_core *core, uint32_t connection, uint64_t node, wsf_now now) {
-    wsf_count_drop(core, WSFAN_DROP_STRANGER, 1);
-    wsf_peer *peer = add_peer(core, node, core->dialer.endpoints[connection].endpoint, now);
-    if (peer != NULL)
-        wsf_handshake_send_hello(core, peer, now);
 }
 
 /* --------------------------------------------------------------------------------------- hello */
@@ -452,8 +478,10 @@ void wsf_handshake_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello
         refuse(core, sender, name, endpoint, reason);
         return;
     }
-    if (peer == NULL && (peer = add_peer(core, sender, endpoint, now)) == NULL)
+    if (peer == NULL && (peer = add_peer(core, sender, endpoint, now)) == NULL) {
+        refuse(core, sender, name, endpoint, WSFAN_REASON_LIMIT);
         return;
+    }
 
     if (hello->epoch < peer->link.in_epoch)
         return; /* of an earlier stream: late */

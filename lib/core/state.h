@@ -20,7 +20,10 @@ enum {
     WSF_GOSSIP_MAX = WSF_SIZE(64, 4),
     /* Nodes whose links were given up. Over it the oldest goes, and may_have_met() in handshake.c must be
      * true of every node. Gaps are told all the same. */
-    WSF_FORGOTTEN_MAX = WSF_SIZE(64, 3)
+    WSF_FORGOTTEN_MAX = WSF_SIZE(64, 3),
+    /* Answers that wait for an inbox. Both subscriptions of a connection come at once; where more connections
+     * begin in that moment, a node whose answer is overwritten asks again. */
+    WSF_ANSWERS_MAX = WSF_SIZE(16, 2)
 };
 
 enum {
@@ -208,6 +211,12 @@ struct wsf_core {
         wsf_subscriber subscribers[WSF_SUBSCRIBERS_MAX];
         uint64_t forgotten[WSF_FORGOTTEN_MAX]; /* nodes whose links were given up; a ring */
         uint64_t forgotten_count;              /* nodes that were ever noted in the ring */
+        /* Answers to introductions of nodes that had not subscribed to their inbox; a ring. */
+        struct {
+            uint64_t node; /* 0: answered */
+            wsfan_reason reason;
+        } answers[WSF_ANSWERS_MAX];
+        uint32_t answers_count; /* that were ever noted */
     } handshake;
 
     /* Tickets of joins, in order of deadline. */

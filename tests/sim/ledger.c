@@ -51,7 +51,7 @@ typedef struct {
 } session_row;
 
 /* A gap of a peer that was away says that its link is a new one; another may say that joins were complete
- * without it. */
+ * without this node, which the peer took for away, with reason or without. */
 enum { AWAY_GAPS = 2 };
 
 typedef struct {
@@ -223,7 +223,7 @@ void ledger_up(ledger *l, uint32_t life, uint64_t peer) {
 void ledger_away(ledger *l, uint32_t life, uint64_t peer) {
     uint32_t other = ledger_find(l, peer);
     if (other != UINT32_MAX)
-        l->away[life][other] = AWAY_GAPS;
+        l->away[life][other] = l->away[other][life] = AWAY_GAPS;
 }
 
 static void add_gap(ledger *l, gap *g, uint64_t count) {

@@ -143,7 +143,8 @@ static bool open_between(const world *w, unsigned a, unsigned b) {
     return w->blocked_since[a][b] == 0 && w->blocked_since[b][a] == 0;
 }
 
-static void subscribe(world *w, unsigned publisher, unsigned subscriber) {
+/* A frame comes through once the inbox is subscribed to, which may be seen after the introduction. */
+static void subscribe(world *w, unsigned publisher, unsigned subscriber, conn *c) {
     node *p = &w->nodes[publisher];
     uint8_t inbox[WSF_TOPIC_SIZE];
     uint8_t introduction[WSF_INTRODUCTION_SIZE_MAX];
@@ -151,6 +152,7 @@ static void subscribe(world *w, unsigned publisher, unsigned subscriber) {
     wsf_write_inbox(inbox, s->id);
     size_t size = wsf_core_introduction(s->core, introduction);
     wsf_core_subscription(p->core, true, introduction, size, world_now(w, publisher));
+    c->up = true;
     wsf_core_subscription(p->core, true, inbox, sizeof inbox, world_now(w, publisher));
     world_touch(w, publisher);
 }
@@ -256,8 +258,7 @@ static void bring_up(world *w, unsigned subscriber, conn *c) {
     if (c->dead || p >= WORLD_NODES_MAX || w->nodes[p].core == NULL || w->nodes[p].frozen ||
         w->nodes[p].refusing || !open_between(w, p, subscriber))
         return;
-    c->up = true;
-    subscribe(w, p, subscriber);
+    subscribe(w, p, subscriber, c);
 }
 
 static void on_connect(void *user, uint32_t connection, const char *endpoint, uint32_t identity) {
