@@ -362,6 +362,31 @@ START_TEST(who_has_no_allowed_key_gets_nothing_and_learns_nothing) {
 }
 END_TEST
 
+/* Where a connection of the peer's is taken for one of a stranger's, its subscriptions are strays, and the nodes
+ * meet seconds later, when it dials again. */
+START_TEST(who_has_another_key_keeps_nobody_from_meeting) {
+    enum { ROUNDS = 10, SPIES = 4 };
+    void *context = zmq_ctx_new();
+    make_pairs();
+    pairs[1] = pairs[0];
+    for (int round = 0; round < ROUNDS; round++) {
+        void *spies[SPIES];
+        start_keyed(0, 0, NULL);
+        start_keyed(2, 0, replica_endpoint(0));
+        for (int i = 0; i < SPIES; i++)
+            spies[i] = spy(context, replica_endpoint(0), &pairs[NODES_MAX], &pairs[i % 3]);
+        start_keyed(1, 0, replica_endpoint(0));
+        WAIT(replica_up(0, 1) && replica_up(1, 0));
+        ck_assert_uint_eq(dropped(0, WSFAN_DROP_MALFORMED), 0);
+        ck_assert_uint_eq(dropped(1, WSFAN_DROP_MALFORMED), 0);
+        for (int i = 0; i < SPIES; i++)
+            expect_nothing(spies[i]);
+        replicas_stop();
+    }
+    zmq_ctx_term(context);
+}
+END_TEST
+
 START_TEST(a_node_with_a_key_that_is_not_allowed_stays_outside_until_it_is) {
     make_pairs();
     start_keyed(0, 2, NULL);
@@ -659,6 +684,7 @@ SUITE_MAIN("security", nodes_that_know_each_others_keys_relay,
            the_address_of_a_node_that_died_is_another_ones_before_the_dead_one_is_down,
            nodes_that_share_a_key_need_no_list,
            who_has_no_allowed_key_gets_nothing_and_learns_nothing,
+           who_has_another_key_keeps_nobody_from_meeting,
            a_node_with_a_key_that_is_not_allowed_stays_outside_until_it_is,
            a_peer_whose_key_is_withdrawn_gets_nothing_more,
            an_allowed_peer_cannot_subscribe_to_what_is_for_another,
