@@ -76,7 +76,12 @@ typedef struct wsfan_stats {
     /** Connections of others to our endpoint: strangers that did not become peers within 10 s, or were
      * too many; whoever sent what no peer sends. */
     uint64_t connections_ended;
-
+    /** Handshakes of others with our tcp endpoint that failed for a key: of nodes whose key is not allowed
+     * here (or was not for a second, after one with it did what no peer does), of nodes that take ours for
+     * another, of nodes without a key, and where we have none of those with keys. Nodes keep trying, so it
+     * goes on rising, though of the last two kinds not each is seen. Nodes that share a key add nothing
+     * to it; those with a key of their own do while they look for the one that is ours. */
+    uint64_t handshakes_refused;
 } wsfan_stats;
 
 /** What is known of a peer; counters are of the time since it is known. */

@@ -76,6 +76,7 @@ struct wsf_admission {
     int spare_fd; /* -1: closed, so that accept() succeeds */
     int grip_fd;  /* duplicates a connection that gets no descriptor of its own */
     atomic_uint_fast64_t ended;
+    atomic_uint_fast64_t refused; /* handshakes */
     bool stop;
     bool threaded;
     uint16_t port;    /* network byte order */
@@ -193,6 +194,15 @@ static void close_spare(wsf_admission *admission) {
     admission->spare_fd = -1;
 }
 
+/* Whether a handshake failed for a key. ZAP asks auth.c about a client's key only; a client that takes the node
+ * for another, or has no key, fails before. */
+static bool is_refusal(uint16_t event, uint32_t value) {
+    return event == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH ||
+           (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL &&
+            (value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC ||
+             value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH));
+}
+
 /* False: accept() fails still, and there is no spare descriptor to close. */
 static bool read_events(wsf_admission *admission) {
     struct {
@@ -218,6 +228,8 @@ static bool read_events(wsf_admission *admission) {
         } else if (e.event == ZMQ_EVENT_ACCEPT_FAILED && (e.value == EMFILE || e.value == ENFILE)) {
             in_vain = admission->spare_fd < 0;
             close_spare(admission);
+        } else if (is_refusal(e.event, e.value)) {
+            atomic_fetch_add_explicit(&admission->refused, 1, memory_order_relaxed);
         }
     }
     return !in_vain;
@@ -303,8 +315,9 @@ static int open_monitor(wsf_admission *admission, void *context) {
     admission->monitor = zmq_socket(context, ZMQ_PAIR);
     if (admission->monitor == NULL ||
         zmq_socket_monitor(admission->socket, MONITOR,
-                           ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_ACCEPT_FAILED | ZMQ_EVENT_DISCONNECTED) !=
-            0 ||
+                           ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_ACCEPT_FAILED | ZMQ_EVENT_DISCONNECTED |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_AUTH |
+                               ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) != 0 ||
         zmq_setsockopt(admission->monitor, ZMQ_LINGER, &zero, sizeof zero) != 0 ||
         /* no limit: ZeroMQ's I/O thread must not wait for this one */
         zmq_setsockopt(admission->monitor, ZMQ_RCVHWM, &zero, sizeof zero) != 0 ||
@@ -377,6 +390,10 @@ void wsf_admission_close(wsf_admission *admission) {
 
 uint64_t wsf_admission_ended(const wsf_admission *admission) {
     return atomic_load_explicit(&admission->ended, memory_order_relaxed);
+}
+
+uint64_t wsf_admission_refused(const wsf_admission *admission) {
+    return atomic_load_explicit(&admission->refused, memory_order_relaxed);
 }
 
 /* -------------------------------------------------------------------------------- subscriptions */

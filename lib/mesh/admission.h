@@ -25,6 +25,9 @@ typedef enum {
 /* How many connections were ended. [any] */
 uint64_t wsf_admission_ended(const wsf_admission *admission);
 
+/* How many handshakes failed for a key, see wsfan_stats. [any] */
+uint64_t wsf_admission_refused(const wsf_admission *admission);
+
 /* A subscription came by the connection with this descriptor (of ZeroMQ), of a node with this identity (0:
  * there are no keys). in_order: a peer may make this subscription. */
 wsf_admission_verdict wsf_admission_judge(wsf_admission *admission, int descriptor,

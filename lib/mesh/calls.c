@@ -210,8 +210,10 @@ void wsf_mesh_set_keys(wsf_mesh *mesh, wsf_keys *keys) {
 void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats) {
     pthread_mutex_lock(&mesh->lock);
     wsf_core_stats(mesh->out.core, stats);
-    if (mesh->out.sockets != NULL)
+    if (mesh->out.sockets != NULL) {
         stats->connections_ended = wsf_sockets_ended(mesh->out.sockets);
+        stats->handshakes_refused = wsf_sockets_refused(mesh->out.sockets);
+    }
     pthread_mutex_unlock(&mesh->lock);
     stats->dropped[WSFAN_DROP_PUBLISH_QUEUE] = atomic_load(&mesh->refused);
     wsf_queue_depth(&mesh->mailbox.queue, &stats->publish_queue_count, &stats->publish_queue_bytes);

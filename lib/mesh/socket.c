@@ -262,6 +262,10 @@ uint64_t wsf_sockets_ended(const wsf_sockets *sockets) {
     return sockets->admission != NULL ? wsf_admission_ended(sockets->admission) : 0;
 }
 
+uint64_t wsf_sockets_refused(const wsf_sockets *sockets) {
+    return sockets->admission != NULL ? wsf_admission_refused(sockets->admission) : 0;
+}
+
 const char *wsf_sockets_endpoint(const wsf_sockets *sockets) {
     return sockets->endpoint;
 }

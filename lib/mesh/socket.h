@@ -40,8 +40,9 @@ void wsf_sockets_close(wsf_sockets *sockets, int linger_ms);
  * this machine that peers can use. "": none. */
 const char *wsf_sockets_endpoint(const wsf_sockets *sockets);
 
-/* How many connections to the endpoint were ended, see wsfan_stats. [any] */
+/* How many connections to the endpoint were ended, and how many handshakes refused, see wsfan_stats. [any] */
 uint64_t wsf_sockets_ended(const wsf_sockets *sockets);
+uint64_t wsf_sockets_refused(const wsf_sockets *sockets);
 
 /* What each connection subscribes to; once, before the first. Copied. */
 void wsf_sockets_subscribe_to(wsf_sockets *sockets, const void *inbox, size_t inbox_size,

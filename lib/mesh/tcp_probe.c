@@ -47,9 +47,12 @@ static bool read_address(const char *endpoint, struct sockaddr_storage *address,
     return true;
 }
 
-static void end(wsf_tcp_probe *probe) {
-    if (probe->fd >= 0)
-        close(probe->fd); /* epoll stops watching it, too */
+/* Stops watching first: after close() epoll watches on while a forked child of the host has the descriptor. */
+static void end(const wsf_tcp_probes *probes, wsf_tcp_probe *probe) {
+    if (probe->fd >= 0) {
+        epoll_ctl(probes->watch_fd, EPOLL_CTL_DEL, probe->fd, NULL);
+        close(probe->fd);
+    }
     *probe = (wsf_tcp_probe){ .fd = -1 };
 }
 
@@ -75,7 +78,7 @@ void wsf_tcp_probes_begin(wsf_tcp_probes *probes, uint64_t node, const char *end
     probe->ready = probe->error != EINPROGRESS;
     struct epoll_event event = { .events = EPOLLOUT, .data.u32 = probes->watch_number + number };
     if (!probe->ready && epoll_ctl(probes->watch_fd, EPOLL_CTL_ADD, fd, &event) != 0)
-        end(probe);
+        end(probes, probe);
 }
 
 void wsf_tcp_probes_note(wsf_tcp_probes *probes, uint32_t number) {
@@ -98,7 +101,7 @@ void wsf_tcp_probes_tell(wsf_tcp_probes *probes, uint64_t ms,
         wsf_tcp_probe probe = probes->list[i];
         if (probe.node == 0 || (!probe.ready && ms < probe.until_ms))
             continue;
-        end(&probes->list[i]);
+        end(probes, &probes->list[i]);
         if (probe.ready && (probe.error == 0 || is_refusal(probe.error)))
             answered(user, probe.node, probe.error != 0);
     }
@@ -119,5 +122,5 @@ uint64_t wsf_tcp_probes_deadline(const wsf_tcp_probes *probes) {
 void wsf_tcp_probes_end(wsf_tcp_probes *probes) {
     for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++)
         if (probes->list[i].node != 0)
-            end(&probes->list[i]);
+            end(probes, &probes->list[i]);
 }

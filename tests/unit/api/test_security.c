@@ -1,4 +1,5 @@
 /* Nodes with keys, and whoever else comes, on real sockets. */
+#include <arpa/inet.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
@@ -6,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -362,6 +364,76 @@ START_TEST(who_has_no_allowed_key_gets_nothing_and_learns_nothing) {
 }
 END_TEST
 
+/* Waits until node 0 has refused a handshake of a spy with its pair. */
+static void expect_a_refusal(const pair *own, const pair *server) {
+    void *context = zmq_ctx_new();
+    uint64_t before = replica_stats(0).handshakes_refused;
+    void *socket = spy(context, replica_endpoint(0), own, server);
+    WAIT(replica_stats(0).handshakes_refused > before);
+    expect_nothing(socket);
+    zmq_ctx_term(context);
+}
+
+/* The same of one that greets (ZMTP 3, ZeroMQ RFC 23) with a mechanism, and does not hang up: a spy may see sooner
+ * than the node that theirs differ. */
+static void expect_a_refusal_of(const char *mechanism) {
+    enum { GREETING_SIZE = 64, VERSION = 10, MECHANISM = 12 };
+    char greeting[GREETING_SIZE] = { '\xff', [VERSION - 1] = 0x7f, [VERSION] = 3 };
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    address.sin_port = htons((uint16_t)atoi(strrchr(replica_endpoint(0), ':') + 1));
+    memcpy(greeting + MECHANISM, mechanism, strlen(mechanism));
+    uint64_t before = replica_stats(0).handshakes_refused;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    ck_assert_int_eq(send(fd, greeting, sizeof greeting, MSG_NOSIGNAL), sizeof greeting);
+    WAIT(replica_stats(0).handshakes_refused > before);
+    close(fd);
+}
+
+START_TEST(handshakes_that_fail_for_a_key_are_counted) {
+    make_pairs();
+    pairs[1] = pairs[0];
+    start_keyed(0, 0, NULL);
+    start_keyed(1, 0, replica_endpoint(0));
+    WAIT(replica_up(0, 1) && replica_up(1, 0));
+    ck_assert_uint_eq(replica_stats(0).handshakes_refused, 0);
+    ck_assert_uint_eq(replica_stats(1).handshakes_refused, 0);
+    expect_a_refusal(&pairs[NODES_MAX], &pairs[0]);
+    expect_a_refusal(&pairs[0], &pairs[NODES_MAX]);
+    expect_a_refusal_of("NULL");
+    replicas_stop();
+    start(0, quick_options("tcp://127.0.0.1:*"), NULL);
+    expect_a_refusal_of("CURVE");
+    replicas_stop();
+}
+END_TEST
+
+/* Where a connection of the peer's is taken for one of a stranger's, its subscriptions are strays, and the nodes
+ * meet seconds later, when it dials again. */
+START_TEST(who_has_another_key_keeps_nobody_from_meeting) {
+    enum { ROUNDS = 10, SPIES = 4 };
+    void *context = zmq_ctx_new();
+    make_pairs();
+    pairs[1] = pairs[0];
+    for (int round = 0; round < ROUNDS; round++) {
+        void *spies[SPIES];
+        start_keyed(0, 0, NULL);
+        start_keyed(2, 0, replica_endpoint(0));
+        for (int i = 0; i < SPIES; i++)
+            spies[i] = spy(context, replica_endpoint(0), &pairs[NODES_MAX], &pairs[i % 3]);
+        start_keyed(1, 0, replica_endpoint(0));
+        WAIT(replica_up(0, 1) && replica_up(1, 0));
+        ck_assert_uint_eq(dropped(0, WSFAN_DROP_MALFORMED), 0);
+        ck_assert_uint_eq(dropped(1, WSFAN_DROP_MALFORMED), 0);
+        for (int i = 0; i < SPIES; i++)
+            expect_nothing(spies[i]);
+        replicas_stop();
+    }
+    zmq_ctx_term(context);
+}
+END_TEST
+
 START_TEST(a_node_with_a_key_that_is_not_allowed_stays_outside_until_it_is) {
     make_pairs();
     start_keyed(0, 2, NULL);
@@ -659,6 +731,8 @@ SUITE_MAIN("security", nodes_that_know_each_others_keys_relay,
            the_address_of_a_node_that_died_is_another_ones_before_the_dead_one_is_down,
            nodes_that_share_a_key_need_no_list,
            who_has_no_allowed_key_gets_nothing_and_learns_nothing,
+           handshakes_that_fail_for_a_key_are_counted,
+           who_has_another_key_keeps_nobody_from_meeting,
            a_node_with_a_key_that_is_not_allowed_stays_outside_until_it_is,
            a_peer_whose_key_is_withdrawn_gets_nothing_more,
            an_allowed_peer_cannot_subscribe_to_what_is_for_another,
