@@ -16,6 +16,7 @@
 #include "core/link/gaps.h"
 #include "core/link/receiver.h"
 #include "core/link/sender.h"
+#include "core/liveness.h"
 #include "core/presence/sync.h"
 #include "core/probe.h"
 #include "core/routing/delivery.h"
@@ -392,7 +393,7 @@ void wsf_core_probed(wsf_core *core, uint64_t node, bool refused, wsf_now now) {
 
 void wsf_core_flush(wsf_core *core, wsf_now now) {
     core->presence.now_ms = now.ms;
-    wsf_handshake_tick(core, now);
+    wsf_liveness_tick(core, now);
     wsf_status_tick(core, now);
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (core->peers[i].node != 0)
@@ -412,7 +413,7 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
 }
 
 uint64_t wsf_core_deadline(const wsf_core *core) {
-    uint64_t at = wsf_handshake_deadline(core);
+    uint64_t at = wsf_liveness_deadline(core);
     uint64_t delivery_at = wsf_delivery_deadline(core);
     at = delivery_at < at ? delivery_at : at;
     for (unsigned i = 0; core->parts[i] != NULL; i++) {

@@ -203,6 +203,16 @@ void wsf_handshake_expel(wsf_core *core, bool (*may)(void *user, uint32_t identi
     }
 }
 
+void wsf_handshake_silent(wsf_core *core, wsf_peer *peer) {
+    set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
+}
+
+void wsf_handshake_down(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
+    set_state(core, peer, WSFAN_PEER_DOWN, reason);
+    wsf_dialer_again(core, peer->node);
+    wsf_rpc_client_lose(core, peer);
+}
+
 void wsf_handshake_heard(wsf_core *core, wsf_peer *peer, wsf_now now) {
     peer->heard_ms = now.ms;
     if (peer->linked && peer->reachable)
@@ -532,82 +542,4 @@ void wsf_handshake_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64
         peer->handshake.again_ms = now.ms + core->config.silent_ms;
     if (peer != NULL && known == WSFAN_REASON_LIMIT)
         wsf_handshake_drop(core, peer, WSFAN_REASON_LIMIT); /* until our next introduction */
-}
-
-/* ------------------------------------------------------------------------------------ liveness */
-
-/* How long a peer is kept that is not heard; one that never had a link is soon given up. */
-static uint64_t keep_ms(const wsf_core *core, const wsf_peer *peer) {
-    return peer->state != 0 ? core->config.forget_ms : core->config.down_ms;
-}
-
-void wsf_handshake_down(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
-    set_state(core, peer, WSFAN_PEER_DOWN, reason);
-    wsf_dialer_again(core, peer->node);
-    wsf_rpc_client_lose(core, peer);
-}
-
-static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
-    uint64_t quiet_ms = now.ms - peer->heard_ms;
-    if (quiet_ms >= keep_ms(core, peer)) {
-        wsf_handshake_drop(core, peer, WSFAN_REASON_TIMEOUT);
-        return;
-    }
-    bool known = peer->state != 0; /* it had a link, if it has none now */
-    if (known && quiet_ms >= core->config.down_ms) {
-        if (peer->state != WSFAN_PEER_DOWN)
-            wsf_handshake_down(core, peer, WSFAN_REASON_TIMEOUT);
-    } else if (known && peer->state == WSFAN_PEER_UP && quiet_ms >= core->config.silent_ms) {
-        set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
-    }
-    wsf_probe_tick(core, peer, now);
-    if (!peer->handshake.acked && now.ms >= peer->handshake.again_ms)
-        wsf_handshake_send_hello(core, peer, now);
-}
-
-void wsf_handshake_tick(wsf_core *core, wsf_now now) {
-    /* A tick is due once a heartbeat. A node that slept longer could hear no peer: deadlines move. */
-    uint64_t slept_ms = now.ms - core->last_ms;
-    uint64_t heartbeat_ms = core->config.heartbeat_ms;
-    uint64_t overslept_ms = slept_ms >= 2 * heartbeat_ms ? slept_ms - heartbeat_ms : 0;
-    core->last_ms = now.ms;
-    wsf_presence_overslept(&core->presence, overslept_ms);
-
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        wsf_peer *peer = &core->peers[i];
-        if (peer->node == 0)
-            continue;
-        peer->heard_ms += overslept_ms;
-        if (peer->heard_ms > now.ms)
-            peer->heard_ms = now.ms;
-        tick_peer(core, peer, now);
-    }
-    wsf_dialer_tick(core, wsf_peers_is_empty(core->linked) ? 0 : overslept_ms, now);
-}
-
-static uint64_t earlier(uint64_t a, uint64_t b) {
-    return a < b ? a : b;
-}
-
-static uint64_t peer_deadline(const wsf_core *core, const wsf_peer *peer) {
-    const wsf_core_config *config = &core->config;
-    uint64_t at = peer->heard_ms + keep_ms(core, peer);
-    if (peer->state != 0 && peer->state != WSFAN_PEER_DOWN) {
-        at = earlier(at, peer->heard_ms + config->down_ms);
-        if (peer->state != WSFAN_PEER_SILENT)
-            at = earlier(at, peer->heard_ms + config->silent_ms);
-    }
-    if (!peer->handshake.acked)
-        at = earlier(at, peer->handshake.again_ms);
-    at = earlier(at, wsf_probe_deadline(core, peer));
-    return at;
-}
-
-uint64_t wsf_handshake_deadline(const wsf_core *core) {
-    uint64_t at = wsf_peers_is_empty(core->linked) ? UINT64_MAX
-                                                   : core->last_ms + core->config.heartbeat_ms;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (core->peers[i].node != 0)
-            at = earlier(at, peer_deadline(core, &core->peers[i]));
-    return earlier(at, wsf_dialer_deadline(core));
 }

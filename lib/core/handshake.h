@@ -1,4 +1,4 @@
-/* How nodes meet and part: introductions, hello, refusal, liveness. */
+/* How nodes meet and part: introductions, hello, refusal. */
 #ifndef WSF_CORE_HANDSHAKE_H
 #define WSF_CORE_HANDSHAKE_H
 
@@ -37,6 +37,8 @@ void wsf_handshake_send_number(wsf_core *core, uint64_t node, uint64_t epoch, ws
 /* Ends a peer for good and tells the host. */
 void wsf_handshake_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason);
 
+/* Takes a peer for silent. */
+void wsf_handshake_silent(wsf_core *core, wsf_peer *peer);
 /* Takes a peer for down; the next frame of the peer undoes that. */
 void wsf_handshake_down(wsf_core *core, wsf_peer *peer, wsfan_reason reason);
 
@@ -46,9 +48,5 @@ uint64_t wsf_handshake_cut(wsf_core *core, wsf_peer *peer);
 
 /* Drops every peer and subscriber whose key may() refuses. */
 void wsf_handshake_expel(wsf_core *core, bool (*may)(void *user, uint32_t identity), void *user);
-
-/* Judges the liveness of every peer, repeats hellos that are due, and runs wsf_dialer_tick(). */
-void wsf_handshake_tick(wsf_core *core, wsf_now now);
-uint64_t wsf_handshake_deadline(const wsf_core *core);
 
 #endif

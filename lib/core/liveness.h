@@ -1,0 +1,11 @@
+/* Who is heard, and who is not. */
+#ifndef WSF_CORE_LIVENESS_H
+#define WSF_CORE_LIVENESS_H
+
+#include "core/state.h"
+
+/* Judges the liveness of every peer, repeats hellos that are due, and runs wsf_dialer_tick(). */
+void wsf_liveness_tick(wsf_core *core, wsf_now now);
+uint64_t wsf_liveness_deadline(const wsf_core *core);
+
+#endif
