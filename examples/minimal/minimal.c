@@ -14,7 +14,7 @@
 struct client { /* one connection; libwebsockets gives it zeroed memory */
     struct lws *wsi;
     wsfan_session session;
-    wsfan_outbound *queue;          /* messages that it has yet to be sent */
+    wsfan_outbound *queue;          /* yet to be sent; for lines of yours: of a struct of yours */
     char chat[64], text[BYTES_MAX]; /* what it is saying, */
     size_t size;                    /* as far as it has come */
 };

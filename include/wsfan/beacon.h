@@ -35,10 +35,10 @@ typedef struct wsfan_beacon_options {
     /** Of the network, such as "eth0"; "*": all; at most 15 bytes. The same for all beacons that are
      * open in the process [NULL: the one before, or ZSYS_INTERFACE, or the first that can broadcast] */
     const char *interface;
-    uint16_t port;        /**< of UDP, the same on all nodes; 1.. [5671] */
+    uint16_t port;        /**< of UDP, the same on all nodes; at least 1 [5671] */
     uint16_t source;      /**< for wsfan_node_set_peers_from(); 0..7 [7] */
     uint32_t interval_ms; /**< between two beacons of ours, 100..60000 [1000] */
-    /** An endpoint that was not announced for so long is no longer named, interval_ms.. [10000] */
+    /** An endpoint that was not announced for so long is no longer named, at least interval_ms [10000] */
     uint32_t expiry_ms;
 } wsfan_beacon_options;
 

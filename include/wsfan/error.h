@@ -19,8 +19,8 @@ extern "C" {
 /** What an int of a function says, where it is no success. */
 enum wsfan_error {
     WSFAN_OK = 0, /**< no error */
-    /** An argument is NULL, out of its range, of another loop, or not for a node with these options; of
-     * options, wsfan_options_check() names the field */
+    /** An argument is NULL, out of its range, of another loop, or not for a node with these options, or the
+     * struct_size of a struct is not set; of wsfan_options, wsfan_options_check() names the field */
     WSFAN_EINVAL = -1,
     WSFAN_ENOMEM = -2,  /**< out of memory */
     WSFAN_ETOOBIG = -3, /**< a name or payload is larger than its limit */
@@ -40,12 +40,13 @@ enum wsfan_error {
     WSFAN_EBUSY = -13,    /**< the node has open loops, or the allocator is another */
     WSFAN_ECLOSED = -14,  /**< the node drains or closes, or the outbound queue was full */
     WSFAN_EFORK = -15,    /**< the node was opened before fork(); it is unusable in the child */
-    WSFAN_EPARTIAL = -16, /**< some live peers did not acknowledge, or not in time */
+    WSFAN_EPARTIAL = -16, /**< some nodes have not done it, or not in time: see missing */
     WSFAN_ESILENT = -17,  /**< the node did not answer in time, or is gone */
     WSFAN_ENOTSUP = -18,  /**< the node does not know how to do this */
     /** A mesh without keys may be bound to loopback only; see key_file and allow_insecure */
     WSFAN_EINSECURE = -19,
-    /** A key or certificate is not valid, or its file cannot be read, see errno; wsfan-keygen makes one */
+    /** A key or certificate is not valid, or its file cannot be read, see errno; wsfan-keygen makes one.
+     * Where wsfan_options_check() finds nothing, it is that of key_file or allow_path */
     WSFAN_EKEY = -20,
     WSFAN_EREFUSED = -21 /**< every node that was found refuses this one; on_peer tells why */
 };

@@ -78,7 +78,7 @@ typedef struct wsfan_options {
      * address, or a name, for which every address counts that DNS or /etc/hosts has (A and AAAA, at
      * most 256), asked again every dns_interval_ms. "dns://HOST:PORT" is the same [NULL] */
     const char *const *peers;
-    size_t peers_count; /**< 0..peers_count_max [0] */
+    size_t peers_count; /**< 0..peers_count_max; above 0 needs an endpoint [0] */
 
     /* Messages */
     uint32_t headroom_bytes;    /**< writable bytes before each payload, 0..4096 [0] */
@@ -101,27 +101,27 @@ typedef struct wsfan_options {
     uint64_t publish_queue_bytes_max; /**< [64 Mi]; over it: WSFAN_EAGAIN */
     uint32_t inbox_count_max;         /**< messages that a loop has not dispatched [65536] */
     uint64_t inbox_bytes_max;         /**< [64 Mi]; over it: dropped for this loop, on_gap */
-    uint64_t link_window_bytes;       /**< sent to a peer and not acknowledged, 64 Ki.. [4 Mi] */
-    uint32_t link_queue_count_max;    /**< messages that wait for room in the window [65536] */
+    uint64_t link_window_bytes; /**< sent to a peer and not acknowledged, at least 64 Ki [4 Mi] */
+    uint32_t link_queue_count_max; /**< messages that wait for room in the window [65536] */
     /** [16 Mi]; over it: see slow_peer. As much again for requests and replies, which say WSFAN_ELIMIT
      * over it */
     uint64_t link_queue_bytes_max;
     wsfan_slow_peer slow_peer;  /**< [WSFAN_SLOW_DROP] */
-    uint32_t results_count_max; /**< on_result calls that a loop waits for, 1.. [4096] */
+    uint32_t results_count_max; /**< on_result calls that a loop waits for, at least 1 [4096] */
     /** Changes of interest kept for slow peers, a power of two in 64..16777216 [65536]; over it: a new
      * snapshot */
     uint32_t interest_log_count_max;
 
     /* Times: heartbeat_ms < silent_ms < down_ms < forget_ms, or WSFAN_EINVAL */
-    uint32_t heartbeat_ms; /**< 10.. [1000] */
+    uint32_t heartbeat_ms; /**< at least 10 [1000] */
     uint32_t silent_ms;    /**< nothing heard: WSFAN_PEER_SILENT [3000] */
     /** Nothing heard: WSFAN_PEER_DOWN, joins do not wait for it; within a second of its end where the
      * address of a killed process refuses connections, as on a host that lives (WSFAN_REASON_ENDED). An
      * endpoint that leads to no peer is dialled again at least so often [10000] */
     uint32_t down_ms;
     uint32_t forget_ms;     /**< nothing heard: its state and queue are released [120000] */
-    uint32_t join_ms_max;   /**< a join completes as partial after this, 1.. [5000] */
-    uint32_t result_ms_max; /**< on_result comes after this at the latest, 1.. [5000] */
+    uint32_t join_ms_max;   /**< a join completes as partial after this, at least 1 [5000] */
+    uint32_t result_ms_max; /**< on_result comes after this at the latest, at least 1 [5000] */
     uint32_t close_ms_max;  /**< wsfan_node_close() delivers what was accepted, so long [1000] */
 
     /** Between questions for a name; sooner, from 250 ms on, until the first answer with an address.
@@ -143,8 +143,8 @@ typedef struct wsfan_options {
     /** on_reply calls that a loop waits for; requests that this node is at, its own and those of peers,
      * of which one peer alone leaves a fifth to the others. 1..65536 [1024] */
     uint32_t requests_count_max;
-    /** on_reply comes after this at the latest, 1..; longer than join_ms_max, or a join that is partial
-     * looks like silence [6000] */
+    /** on_reply comes after this at the latest, at least 1; longer than join_ms_max, or a join that is
+     * partial looks like silence [6000] */
     uint32_t request_ms_max;
 
     /* Presence */
@@ -168,9 +168,9 @@ typedef struct wsfan_options {
     /** Public keys of nodes that may be peers; our own always is, so that nodes that share a key need
      * nothing here [NULL] */
     const char *const *allow;
-    size_t allow_count; /**< 0..WSFAN_KEYS_MAX [0] */
+    size_t allow_count; /**< 0..WSFAN_KEYS_MAX; above 0 needs a key of our own [0] */
     /** A certificate, or a directory of them (names that begin with "." or end with "_secret" are passed
-     * over): as many more [NULL] */
+     * over): as many more; needs a key of our own [NULL] */
     const char *allow_path;
     /** 1: plain text may be bound to more than loopback (127.0.0.0/8, ::1, lo, ipc). 0: that is
      * WSFAN_EINSECURE [0] */

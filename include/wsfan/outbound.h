@@ -94,8 +94,8 @@ WSFAN_API void wsfan_outbound_close(wsfan_outbound *outbound);
  * much larger that there is no room is a matter of the policy: by WSFAN_OUTBOUND_OLDEST others are
  * dropped, oldest first, and those behind its place only when there are none before it, where it
  * goes to the end; by the other two it is dropped itself, and the older value still waits.
- * @return WSFAN_OK, or WSFAN_EAGAIN (dropped by WSFAN_OUTBOUND_NEWEST), WSFAN_ECLOSED (by
- * WSFAN_OUTBOUND_CLOSE: this and every later item), WSFAN_ENOMEM. [owner] */
+ * @return WSFAN_OK, or WSFAN_EINVAL (a NULL), WSFAN_EAGAIN (dropped by WSFAN_OUTBOUND_NEWEST),
+ * WSFAN_ECLOSED (by WSFAN_OUTBOUND_CLOSE: this and every later item), WSFAN_ENOMEM. [owner] */
 WSFAN_API int wsfan_outbound_push(wsfan_outbound *outbound, void *item, size_t size, uint64_t key);
 
 /** The i-th item that waits, oldest first, or NULL. size may be NULL. [owner] */

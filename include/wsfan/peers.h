@@ -26,13 +26,17 @@ typedef enum wsfan_peer_event {
 
 /** Why a peer is down or refused. */
 typedef enum wsfan_reason {
-    WSFAN_REASON_NONE = 0,     /**< of up and silent */
-    WSFAN_REASON_TIMEOUT = 1,  /**< nothing heard for down_ms */
-    WSFAN_REASON_BYE = 2,      /**< it said goodbye */
-    WSFAN_REASON_REPLACED = 3, /**< a newer node took its name */
-    WSFAN_REASON_CLUSTER = 4,  /**< another cluster name */
-    WSFAN_REASON_VERSION = 5,  /**< no protocol version in common */
-    WSFAN_REASON_NAME = 6,     /**< an older node with a name that is taken by a newer one */
+    WSFAN_REASON_NONE = 0,    /**< of up and silent */
+    WSFAN_REASON_TIMEOUT = 1, /**< nothing heard for down_ms */
+    WSFAN_REASON_BYE = 2,     /**< it said goodbye */
+    /** A newer node took its name; the node itself, if it lives, is told WSFAN_REASON_NAME */
+    WSFAN_REASON_REPLACED = 3,
+    WSFAN_REASON_CLUSTER = 4, /**< another cluster name */
+    WSFAN_REASON_VERSION = 5, /**< no protocol version in common */
+    /** Two live nodes have one name. Both are told, and so is each node that meets both: it keeps the newer
+     * one as its peer, or where their keys differ the one that was up. The other one stays ready if it was.
+     * Joins on either are WSFAN_EPARTIAL while both live */
+    WSFAN_REASON_NAME = 6,
     /** peers_count_max or another limit is reached, here or there; it is tried again every down_ms */
     WSFAN_REASON_LIMIT = 7,
     WSFAN_REASON_ID = 8, /**< another node has the same id: a copy of a running machine? */

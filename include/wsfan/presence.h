@@ -66,19 +66,22 @@ struct wsfan_presence {
 };
 
 /** A flag of wsfan_join_options: show who the session is to the other members, and be shown them, see
- * on_presence. Counts of a chat are of sessions that joined so. */
+ * on_presence: the first such session of a loop in the chat is shown everyone, a later one what changes.
+ * Counts of a chat are of sessions that joined so. */
 #define WSFAN_PRESENCE 1u
 
 /** How a session joins a chat. */
 typedef struct wsfan_join_options {
-    size_t struct_size;   /**< sizeof(wsfan_join_options) */
-    uint32_t flags;       /**< 0 or WSFAN_PRESENCE */
-    wsfan_bytes metadata; /**< shown with WSFAN_PRESENCE, at most presence_metadata_bytes_max */
+    size_t struct_size; /**< sizeof(wsfan_join_options) */
+    uint32_t flags;     /**< 0 or WSFAN_PRESENCE */
+    /** Shown with WSFAN_PRESENCE, without it ignored; at most presence_metadata_bytes_max */
+    wsfan_bytes metadata;
 } wsfan_join_options;
 
 /** wsfan_session_join() with options; NULL: none. Users are told apart by 64-bit hashes of their names.
  * @return as wsfan_session_join(); WSFAN_EINVAL also for WSFAN_PRESENCE of a session without a user,
- * WSFAN_ETOOBIG also for the metadata. [loop] */
+ * WSFAN_ETOOBIG also for the metadata, WSFAN_EEXIST also for WSFAN_PRESENCE in a chat that was joined
+ * without: leave and join again. [loop] */
 WSFAN_API int wsfan_session_join_with(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat,
                                       const wsfan_join_options *options);
 
@@ -115,7 +118,8 @@ WSFAN_API int wsfan_chat_get_count(wsfan_node *node, wsfan_bytes chat, wsfan_cou
  * Who comes or goes between two calls may be visited or not; everyone else is, once.
  * @param max how many to visit, at least 1: the mesh waits meanwhile, so not all of a large chat at
  * once.
- * @param each is called within this call and must not call the library; event is WSFAN_MEMBER_JOIN.
+ * @param each is called within this call and must not call the library, which may wait for itself then, for
+ * ever; built without NDEBUG it aborts where it would. event is WSFAN_MEMBER_JOIN.
  * @return WSFAN_OK, or WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_EFORK. [any] */
 WSFAN_API int wsfan_chat_members(wsfan_node *node, wsfan_bytes chat, uint64_t *cursor, uint32_t max,
                                  void (*each)(void *user, const wsfan_member *member), void *user);

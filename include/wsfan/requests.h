@@ -86,7 +86,8 @@ struct wsfan_reply {
     uint64_t sessions_failed;    /**< of all nodes */
     const wsfan_answer *answers; /**< one for each node that was asked */
     size_t answers_count;        /**< of `answers` */
-    /** ids of nodes whose answer is missing; of a join, also of those that had not acknowledged it */
+    /** ids of nodes that did not answer, or with an error; of a join, also of those that had not
+     * acknowledged it */
     const uint64_t *missing;
     size_t missing_count;  /**< of `missing` */
     const wsfan_row *rows; /**< in order of address and name */

@@ -50,7 +50,7 @@ typedef struct wsfan_stats {
     uint64_t sessions;        /**< open, of all loops */
     uint64_t chats;           /**< chats and users with a session here */
     uint64_t chats_remote;    /**< chats and users that a peer has a session in */
-    uint64_t published;       /**< messages accepted */
+    uint64_t published;       /**< messages accepted and taken by the mesh thread */
     uint64_t published_bytes; /**< their payloads */
     uint64_t delivered;       /**< messages put into inboxes, once per loop */
     uint64_t received;        /**< messages from peers */
@@ -134,7 +134,8 @@ WSFAN_API int wsfan_node_get_stats(wsfan_node *node, wsfan_stats *stats);
 /** Fills at most `capacity` elements of `peers` and sets *count to the number of known peers, which is
  * wsfan_stats.peers: those that we have, had, or try to have a link with, and those that are
  * connected to our endpoint, to which ours may not lead (name and endpoint are "" where they are not
- * known). peers may be NULL when capacity is 0. Waits as wsfan_node_get_stats() does.
+ * known). A node that refuses this one, or is refused, is among them as MEETING, SILENT or DOWN; only
+ * on_peer tells that it is. peers may be NULL when capacity is 0. Waits as wsfan_node_get_stats() does.
  * @return as wsfan_node_get_stats(), or WSFAN_ENOMEM. [any] */
 WSFAN_API int wsfan_node_get_peers(wsfan_node *node, wsfan_peer_stats *peers, size_t capacity,
                                    size_t *count);

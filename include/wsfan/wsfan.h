@@ -41,7 +41,8 @@
  * with wsfan_message_ref(). Each queue and table is bounded by a field of wsfan_options.
  *
  * @par Errors
- * A function that returns int returns WSFAN_OK (0) or one of the negative codes of wsfan_error. A call
+ * A function that returns int returns WSFAN_OK (0) or one of the negative codes of wsfan_error, of which
+ * WSFAN_EINVAL is for a NULL too; any other function takes no NULL unless its comment says so. A call
  * that fails has changed nothing. Three return more than WSFAN_OK: wsfan_loop_dispatch() a count,
  * wsfan_loop_fd() a descriptor, and wsfan_node_ready() one of wsfan_readiness.
  *
@@ -62,8 +63,8 @@
  *     atexit or fork hook. One exception: from the first endpoint with a name on that the host names
  *     (wsfan_options.peers, wsfan_node_set_peers()), a second thread, with every signal blocked too, asks
  *     the name servers of /etc/resolv.conf; c-ares reads LOCALDOMAIN and RES_OPTIONS, as libc does.
- *   - A node does not survive fork(): in the child every call that takes a node or a loop returns
- *     WSFAN_EFORK, and nothing is released.
+ *   - A node does not survive fork(): in the child every function that returns int and takes a node or a
+ *     loop returns WSFAN_EFORK, and nothing is released.
  *   - Without a key (wsfan_options.secret_key, wsfan_options.key_file) the mesh carries plain text,
  *     and is bound to loopback only unless you insist (wsfan_options.allow_insecure).
  */
@@ -184,7 +185,8 @@ typedef struct wsfan_recipient {
  * and its files, and of which field.
  *
  * @param field receives the name of a field, a constant, or NULL; may be NULL.
- * @return WSFAN_OK, or WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_EENDPOINT, WSFAN_EINSECURE. [any] */
+ * @return WSFAN_OK, or WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_ELIMIT, WSFAN_EENDPOINT, WSFAN_EINSECURE,
+ * WSFAN_EKEY. [any] */
 WSFAN_API int wsfan_options_check(const wsfan_options *options, const char **field);
 
 /** Opens a node: binds options->endpoint (unless NULL), starts the mesh thread, begins to connect.
@@ -202,7 +204,7 @@ WSFAN_API int wsfan_node_open(wsfan_node **node, const wsfan_options *options);
  * @return WSFAN_OK, or WSFAN_EBUSY (a loop is open), WSFAN_EFORK. [owner] */
 WSFAN_API int wsfan_node_close(wsfan_node *node);
 
-/** The node's id: random at each open, never 0. [any] */
+/** The node's id: random at each open, never 0; with a key its first 8 digits of 16 are the key's. [any] */
 WSFAN_API uint64_t wsfan_node_id(const wsfan_node *node);
 
 /** The node's name; valid while the node is open. [any] */
@@ -337,8 +339,9 @@ typedef struct wsfan_callbacks {
     void (*on_reply)(void *loop_user, const wsfan_reply *reply);
 
     /** Who comes, changes and goes in a chat, on all nodes. Told to each loop while it has a session in
-     * the chat that joined with WSFAN_PRESENCE; first of everyone who is there. When the last such
-     * session leaves nothing more is told, not even that the others leave. */
+     * the chat that joined with WSFAN_PRESENCE; first, of everyone who is there, once for the loop: a
+     * session that joins later is shown the changes from then on: wsfan_chat_members() lists the others.
+     * When the last such session leaves nothing more is told, not even that the others leave. */
     void (*on_presence)(void *loop_user, const wsfan_presence *presence);
 } wsfan_callbacks;
 
@@ -357,7 +360,8 @@ WSFAN_API int wsfan_loop_open(wsfan_loop **loop, wsfan_node *node, const wsfan_c
 WSFAN_API int wsfan_loop_close(wsfan_loop *loop);
 
 /** A descriptor that is readable while wsfan_loop_dispatch() has work: add it, level-triggered, to
- * your event loop. Owned by the loop: do not read or close it. [any] */
+ * your event loop. Owned by the loop: do not read or close it.
+ * @return it, or WSFAN_EINVAL (NULL), WSFAN_EFORK. [any] */
 WSFAN_API int wsfan_loop_fd(const wsfan_loop *loop);
 
 /** Runs the callbacks that are due. The only place where callbacks run.
@@ -411,7 +415,7 @@ WSFAN_API wsfan_address wsfan_session_address(const wsfan_loop *loop, wsfan_sess
 typedef struct wsfan_publish_options {
     size_t struct_size; /**< sizeof(wsfan_publish_options) */
     uint32_t flags;     /**< 0 or WSFAN_BINARY */
-    /** This session gets nothing, wherever it is; {0, 0}: nobody is left out */
+    /** This session gets nothing, wherever it is; {0, 0}: nobody is left out. A node's is WSFAN_EINVAL */
     wsfan_address except;
     /** Of this node, open: its on_result tells what became of the message; NULL: do not ask, which costs
      * nothing */

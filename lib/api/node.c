@@ -473,6 +473,7 @@ int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_
         return WSFAN_EINVAL;
     if ((options.flags & ~WSFAN_BINARY) != 0 || (payload.data == NULL && payload.size > 0) ||
         (options.key.data == NULL && options.key.size > 0) ||
+        (options.except.node == 0) != (options.except.session == 0) ||
         (options.result_loop != NULL &&
          (wsf_loop_owner(options.result_loop) != node || options.key.size > 0)))
         return WSFAN_EINVAL;

@@ -1,11 +1,13 @@
 /* Answers for which options a node may be opened with. */
 #include "api/options.h"
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
 
 #include "base/endpoint.h"
+#include "base/keys.h"
 #include "base/limits.h"
 #include "base/sized.h"
 #include "base/text.h"
@@ -14,6 +16,7 @@
 enum { KI = 1024, MI = 1024 * 1024 };
 
 _Static_assert(WSFAN_PEERS_MAX == WSF_PEERS_MAX, "as options.h says");
+_Static_assert(WSFAN_KEYS_MAX == WSF_KEYS_MAX, "as options.h says");
 _Static_assert(WSFAN_NODE_NAME_SIZE == WSF_NAME_SIZE_MAX + 1, "as options.h says");
 _Static_assert(WSFAN_ENDPOINT_SIZE == WSF_ENDPOINT_SIZE_MAX + 1, "as options.h says");
 _Static_assert(WSFAN_PUBLIC_ADDRESS_SIZE == WSF_PUBLIC_SIZE_MAX + 1, "as options.h says");
@@ -187,8 +190,28 @@ static fault check_addresses(const wsfan_options *o) {
     return NOTHING;
 }
 
+static fault check_key(const char *field, const char *key) {
+    if (wsf_key_valid(key, strlen(key)))
+        return NOTHING;
+    errno =
+        EINVAL; /* with WSFAN_EKEY it tells a key that is not valid from a file that cannot be read */
+    return (fault){ WSFAN_EKEY, field };
+}
+
+static fault check_keys(const wsfan_options *o) {
+    fault f = o->secret_key != NULL ? check_key("secret_key", o->secret_key) : NOTHING;
+    if (f.error == WSFAN_OK && o->allow_count > WSFAN_KEYS_MAX)
+        return (fault){ WSFAN_ELIMIT, "allow_count" };
+    for (size_t i = 0; i < o->allow_count && f.error == WSFAN_OK; i++) {
+        if (o->allow == NULL || o->allow[i] == NULL)
+            return (fault){ WSFAN_EINVAL, "allow" };
+        f = check_key("allow", o->allow[i]);
+    }
+    return f;
+}
+
 /* Nobody shall listen to a network in plain text by mistake; and who names friends, and has no key to know
- * them by, is not as safe as he thinks. What keys and files hold is for the keyring to see. */
+ * them by, is not as safe as he thinks. What key_file and allow_path hold is for the keyring to see. */
 static fault check_security(const wsfan_options *o) {
     bool keyed = o->secret_key != NULL || o->key_file != NULL;
     if (o->secret_key != NULL && o->key_file != NULL)
@@ -197,13 +220,10 @@ static fault check_security(const wsfan_options *o) {
         return (fault){ WSFAN_EINVAL, "allow_count" };
     if (!keyed && o->allow_path != NULL)
         return (fault){ WSFAN_EINVAL, "allow_path" };
-    for (size_t i = 0; i < o->allow_count && i < WSFAN_KEYS_MAX; i++)
-        if (o->allow == NULL || o->allow[i] == NULL)
-            return (fault){ WSFAN_EINVAL, "allow" };
     if (!keyed && o->allow_insecure == 0 && o->endpoint != NULL &&
         !wsf_endpoint_is_local(o->endpoint))
         return (fault){ WSFAN_EINSECURE, "endpoint" };
-    return NOTHING;
+    return check_keys(o);
 }
 
 static fault check_allocator(const wsfan_options *o) {

@@ -1,5 +1,6 @@
 /* In builds with assertions, aborts when a thread calls a [loop] function while another thread is inside the
- * same loop, for example in one of its callbacks. With NDEBUG the macros are empty.
+ * same loop, for example in one of its callbacks. The first bytes of a loop are `alone`, which malloc() writes
+ * over when the loop is closed, so most calls with a closed loop abort too. With NDEBUG the macros are empty.
  *
  * Memory order is relaxed: a stronger order would synchronize the two threads, and so hide their race from
  * ThreadSanitizer. */
@@ -46,7 +47,7 @@ static inline void wsf_alone_leave(wsf_alone **alone) {
 #define WSF_ALONE(object, function)                                                                \
     wsf_alone *alone_                                                                              \
         __attribute__((cleanup(wsf_alone_leave))) = wsf_alone_enter(&(object)->alone);             \
-    assert(alone_ != NULL && function " is [loop], and another thread is inside this loop")
+    assert(alone_ != NULL && function " is [loop]: another thread is in it, or it is closed")
 
 #endif
 #endif

@@ -7,7 +7,7 @@ const char *wsfan_error_text(int error) {
         return "no error";
     case WSFAN_EINVAL:
         return "an argument is NULL, out of its range, of another loop, or not for a node with "
-               "these options";
+               "these options, or a struct_size is not set";
     case WSFAN_ENOMEM:
         return "out of memory";
     case WSFAN_ETOOBIG:
@@ -40,7 +40,7 @@ const char *wsfan_error_text(int error) {
     case WSFAN_EFORK:
         return "the node was opened before fork(); it is unusable in the child";
     case WSFAN_EPARTIAL:
-        return "some live peers did not acknowledge, or not in time";
+        return "some nodes have not done it, or not in time: see missing";
     case WSFAN_ESILENT:
         return "the node did not answer in time, or is gone";
     case WSFAN_ENOTSUP:

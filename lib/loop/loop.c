@@ -445,6 +445,9 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
 }
 
 int wsfan_loop_fd(const wsfan_loop *loop) {
+    int error = wsf_loop_check(loop);
+    if (error != WSFAN_OK)
+        return error;
     return loop->inbox->mailbox.fd;
 }
 

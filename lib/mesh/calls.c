@@ -11,6 +11,14 @@
 
 enum { REST_NS = 100 * 1000 }; /* after so long without work a publisher sends by itself */
 
+/* Every callback of the host but `each` of wsfan_chat_members() is called without the lock, so only a call in
+ * `each` finds the lock with its own thread. With assertions the lock says so, see init_lock(). */
+static void lock(wsf_mesh *mesh) {
+    int error = pthread_mutex_lock(&mesh->lock);
+    assert(error == 0 && "`each` of wsfan_chat_members() must not call the library");
+    (void)error;
+}
+
 static bool has_rested(wsf_mesh *mesh) {
     return wsf_clock_ns() - atomic_load_explicit(&mesh->worked_ns, memory_order_relaxed) >= REST_NS;
 }
@@ -26,7 +34,7 @@ static void free_reply(wsf_mesh_reply *reply) {
 static bool begin_here(wsf_mesh *mesh) {
     if (mesh->out.sockets != NULL)
         return false;
-    pthread_mutex_lock(&mesh->lock);
+    lock(mesh);
     if (!mesh->threaded)
         return true;
     pthread_mutex_unlock(&mesh->lock);
@@ -144,14 +152,14 @@ int wsf_mesh_drain(wsf_mesh *mesh, uint32_t ms) {
 }
 
 int wsf_mesh_ready(wsf_mesh *mesh) {
-    pthread_mutex_lock(&mesh->lock);
+    lock(mesh);
     int ready = wsf_core_readiness(mesh->out.core, wsf_mesh_now());
     pthread_mutex_unlock(&mesh->lock);
     return ready;
 }
 
 wsf_view *wsf_mesh_view(wsf_mesh *mesh) {
-    pthread_mutex_lock(&mesh->lock);
+    lock(mesh);
     wsf_view *view = mesh->out.view != NULL ? wsf_view_ref(mesh->out.view) : NULL;
     pthread_mutex_unlock(&mesh->lock);
     return view;
@@ -208,7 +216,7 @@ void wsf_mesh_set_keys(wsf_mesh *mesh, wsf_keys *keys) {
 }
 
 void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats) {
-    pthread_mutex_lock(&mesh->lock);
+    lock(mesh);
     wsf_core_stats(mesh->out.core, stats);
     if (mesh->out.sockets != NULL) {
         stats->connections_ended = wsf_sockets_ended(mesh->out.sockets);
@@ -220,21 +228,21 @@ void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats) {
 }
 
 size_t wsf_mesh_peers(wsf_mesh *mesh, wsfan_peer_stats *peers, size_t capacity) {
-    pthread_mutex_lock(&mesh->lock);
+    lock(mesh);
     size_t count = wsf_core_peers(mesh->out.core, peers, capacity);
     pthread_mutex_unlock(&mesh->lock);
     return count;
 }
 
 void wsf_mesh_count(wsf_mesh *mesh, uint64_t chat_hash, wsfan_count *count) {
-    pthread_mutex_lock(&mesh->lock);
+    lock(mesh);
     wsf_core_count(mesh->out.core, chat_hash, count);
     pthread_mutex_unlock(&mesh->lock);
 }
 
 void wsf_mesh_visit(wsf_mesh *mesh, uint64_t chat_hash, uint64_t *cursor, uint32_t max,
                     void (*each)(void *user, const wsfan_member *member), void *user) {
-    pthread_mutex_lock(&mesh->lock);
+    lock(mesh);
     wsf_core_visit(mesh->out.core, chat_hash, cursor, max, each, user);
     pthread_mutex_unlock(&mesh->lock);
 }

@@ -1,6 +1,7 @@
 /* Answers for which keys options, host and files allow. Secrets are wiped before they are freed. */
 #include "mesh/keyring.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
@@ -45,11 +46,9 @@ int wsf_keyring_open(wsf_keyring **out, const wsfan_options *options) {
         error = wsf_certificate_load(&keyring->own, options->key_file, true);
         if (error == WSFAN_OK && keyring->own.secret_key.text[0] == '\0')
             error = WSFAN_EKEY;
-    } else if (wsf_key_valid(options->secret_key, strlen(options->secret_key))) {
-        memcpy(keyring->own.secret_key.text, options->secret_key, WSF_KEY_SIZE);
     } else {
-        errno = EINVAL;
-        error = WSFAN_EKEY;
+        assert(wsf_key_valid(options->secret_key, strlen(options->secret_key)));
+        memcpy(keyring->own.secret_key.text, options->secret_key, WSF_KEY_SIZE);
     }
     if (error == WSFAN_OK && options->allow_path != NULL &&
         (keyring->path = copy_text(options->allow_path)) == NULL)

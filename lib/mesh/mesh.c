@@ -173,6 +173,18 @@ int wsf_mesh_start(wsf_mesh *mesh) {
     return error;
 }
 
+static int init_lock(pthread_mutex_t *lock) {
+    pthread_mutexattr_t attributes;
+    if (pthread_mutexattr_init(&attributes) != 0)
+        return WSFAN_ESYSTEM;
+#ifndef NDEBUG
+    pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ERRORCHECK);
+#endif
+    int error = pthread_mutex_init(lock, &attributes);
+    pthread_mutexattr_destroy(&attributes);
+    return error == 0 ? WSFAN_OK : WSFAN_ESYSTEM;
+}
+
 int wsf_mesh_open(wsf_mesh **out, const wsf_mesh_config *config, const wsf_core_config *core) {
     wsf_mesh *mesh = wsf_alloc_zero(1, sizeof *mesh);
     if (mesh == NULL)
@@ -187,10 +199,8 @@ int wsf_mesh_open(wsf_mesh **out, const wsf_mesh_config *config, const wsf_core_
                                  config->publish_queue_bytes_max);
     if (error != WSFAN_OK)
         goto free_mesh;
-    if (pthread_mutex_init(&mesh->lock, NULL) != 0) {
-        error = WSFAN_ESYSTEM;
+    if ((error = init_lock(&mesh->lock)) != WSFAN_OK)
         goto free_mailbox;
-    }
     mesh->keys = config->keys; /* still the caller's if opening fails */
     if ((error = open_core(mesh, config, core)) != WSFAN_OK ||
         (mesh->out.sockets != NULL && (error = wsf_mesh_start(mesh)) != WSFAN_OK))

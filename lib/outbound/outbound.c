@@ -218,6 +218,8 @@ static bool replace(wsfan_outbound *outbound, void *item, size_t size, uint64_t 
 }
 
 int wsfan_outbound_push(wsfan_outbound *outbound, void *item, size_t size, uint64_t key) {
+    if (outbound == NULL || item == NULL)
+        return WSFAN_EINVAL;
     if (replace(outbound, item, size, key))
         return WSFAN_OK;
     int error = make_room(outbound, size);

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Installs the manual pages and checks that each function that a library of BUILD exports has one; and that a
-# function without a comment ends the build.
+# Installs the manual pages and checks that each function that a library of BUILD exports has one, and that no
+# text is cut; and that a function without a comment ends the build.
 #   sh tests/package/manuals.sh SOURCE BUILD WORK
 set -eu
 source=$1
@@ -46,6 +46,8 @@ echo "$count functions"
 [ "$count" -gt 0 ]
 ! has_page wsfan_nothing
 find "$work/prefix" -name wsfan_8h.html | grep -q . || { echo "no HTML"; failed=yes; }
+# Doxygen takes the second dot of "10.. " for the end of a sentence.
+! grep -n '\\&\. \\&\.' "$pages"/* || { echo "a text is cut within a range"; failed=yes; }
 for page in "$pages"/*; do
     case ${page##*/} in
     wsfan*.3 | WSFAN*.3) ;;

@@ -1,4 +1,5 @@
 /* Every option: its range at both ends, and what it bounds at the limit and one above. */
+#include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -130,9 +131,12 @@ END_TEST
         ck_assert_str_eq(faulty(&wrong, error), #field);                                           \
     } while (0)
 
+#define KEY "0123456789012345678901234567890123456789" /* no pair is made of it here */
+
 START_TEST(what_is_wrong_is_named) {
     static const char *const peers[] = { "tcp://127.0.0.1:7000", "127.0.0.1:7000" };
     static const char *const allow[] = { NULL };
+    static const char *const keys[] = { KEY, "short" };
     static const wsfan_allocator part = { NULL, NULL, NULL, NULL };
     char long_text[300];
     memset(long_text, 'x', sizeof long_text);
@@ -141,7 +145,7 @@ START_TEST(what_is_wrong_is_named) {
     options.endpoint = "tcp://127.0.0.1:*";
     options.peers = peers;
     options.peers_count = 1;
-    options.secret_key = "of which the keyring judges";
+    options.secret_key = KEY;
     ck_assert_ptr_null(faulty(&options, WSFAN_OK));
     ck_assert_str_eq(faulty(NULL, WSFAN_EINVAL), "struct_size");
     IS_NAMED(struct_size, 0, WSFAN_EINVAL);
@@ -165,6 +169,14 @@ START_TEST(what_is_wrong_is_named) {
     options.allow_count = 1;
     IS_NAMED(allow, NULL, WSFAN_EINVAL);
     IS_NAMED(allow, allow, WSFAN_EINVAL);
+    IS_NAMED(allow, keys + 1, WSFAN_EKEY);
+    IS_NAMED(secret_key, "", WSFAN_EKEY);
+    IS_NAMED(secret_key, "short", WSFAN_EKEY);
+    IS_NAMED(secret_key, KEY "0", WSFAN_EKEY);
+    options.allow = keys;
+    ck_assert_ptr_null(faulty(&options, WSFAN_OK));
+    IS_NAMED(allow, keys + 1, WSFAN_EKEY);
+    IS_NAMED(allow_count, WSFAN_KEYS_MAX + 1, WSFAN_ELIMIT);
     options.secret_key = NULL; /* friends, and no key to know them by */
     IS_NAMED(allow_count, 1, WSFAN_EINVAL);
     options.allow_count = 0;
@@ -175,6 +187,25 @@ START_TEST(what_is_wrong_is_named) {
     IS_NAMED(peers_count, 1, WSFAN_EINVAL);
     options.peers_count = 0;
     IS_NAMED(advertise, "tcp://127.0.0.1:1", WSFAN_EINVAL);
+}
+END_TEST
+
+START_TEST(a_node_that_is_not_opened_for_a_key_says_what_the_check_says) {
+    static const char *const allow[] = { "short" };
+    wsfan_node *node;
+    wsfan_options options = defaults();
+    options.secret_key = "short";
+    errno = 0;
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EKEY);
+    ck_assert_int_eq(errno, EINVAL);
+    options.secret_key = KEY;
+    options.allow = allow;
+    options.allow_count = 1;
+    errno = 0;
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EKEY);
+    ck_assert_int_eq(errno, EINVAL);
+    options.allow_count = WSFAN_KEYS_MAX + 1;
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_ELIMIT);
 }
 END_TEST
 
@@ -365,8 +396,11 @@ START_TEST(names_payloads_and_targets_hold_at_the_limit_and_no_further) {
     ck_assert_int_eq(wsfan_broadcast(NULL, name, payload, NULL), WSFAN_EINVAL);
     wsfan_publish_options bad = { .struct_size = sizeof bad, .flags = 2 };
     ck_assert_int_eq(wsfan_broadcast(node, name, payload, &bad), WSFAN_EINVAL);
-    bad = (wsfan_publish_options){ .struct_size = sizeof bad + 1 };
-    ck_assert_int_eq(wsfan_broadcast(node, name, payload, &bad), WSFAN_EINVAL);
+    struct {
+        wsfan_publish_options known;
+        uint64_t later;
+    } newer = { { .struct_size = sizeof newer }, 1 };
+    ck_assert_int_eq(wsfan_broadcast(node, name, payload, &newer.known), WSFAN_EINVAL);
     wsfan_target targets[4];
     for (int i = 0; i < 4; i++)
         targets[i] = (wsfan_target){ WSFAN_CHAT, name };
@@ -493,11 +527,90 @@ START_TEST(every_code_and_reason_has_a_text) {
 }
 END_TEST
 
+static void visit(void *user, const wsfan_member *member) {
+    (void)user;
+    (void)member;
+}
+
+START_TEST(null_in_place_of_an_object_is_an_error_where_a_function_returns_one) {
+    const wsfan_session none = { 0 };
+    const wsfan_bytes x = wsfan_string("x");
+    const wsfan_target to = { WSFAN_CHAT, x };
+    const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks };
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    wsfan_loop_stats loop_stats = { .struct_size = sizeof loop_stats };
+    wsfan_outbound_stats outbound_stats = { .struct_size = sizeof outbound_stats };
+    wsfan_owner owner = { .struct_size = sizeof owner };
+    wsfan_count number = { .struct_size = sizeof number };
+    wsfan_session session;
+    wsfan_loop *loop;
+    void *pointer;
+    size_t count;
+    uint64_t cursor = 0;
+    int item;
+    const int errors[] = {
+        wsfan_options_check(NULL, NULL),
+        wsfan_node_open(NULL, NULL),
+        wsfan_node_reload_keys(NULL),
+        wsfan_node_allow_keys(NULL, NULL, 0),
+        wsfan_node_set_peers(NULL, NULL, 0),
+        wsfan_node_set_peers_from(NULL, 0, NULL, 0),
+        wsfan_node_ready(NULL),
+        wsfan_node_drain(NULL, 0),
+        wsfan_node_get_owner(NULL, x, &owner),
+        wsfan_node_get_stats(NULL, &stats),
+        wsfan_node_get_peers(NULL, NULL, 0, &count),
+        wsfan_node_send(NULL, 0, x, NULL),
+        wsfan_node_reply(NULL, 1, x),
+        wsfan_remote_join(NULL, &to, 1, x, NULL),
+        wsfan_remote_leave(NULL, &to, 1, x, NULL),
+        wsfan_remote_close(NULL, &to, 1, 1000, x, NULL),
+        wsfan_list_sessions(NULL, &to, 1, NULL),
+        wsfan_list_chats(NULL, &to, 1, NULL),
+        wsfan_list_nodes(NULL, NULL),
+        wsfan_publish(NULL, &to, 1, x, NULL),
+        wsfan_broadcast(NULL, x, x, NULL),
+        wsfan_broadcast_all(NULL, x, NULL),
+        wsfan_chat_get_count(NULL, x, &number),
+        wsfan_chat_members(NULL, x, &cursor, 1, visit, NULL),
+        wsfan_loop_open(&loop, NULL, &callbacks, NULL),
+        wsfan_loop_fd(NULL),
+        wsfan_loop_dispatch(NULL, 0),
+        wsfan_loop_get_stats(NULL, &loop_stats),
+        wsfan_loop_get_sessions(NULL, &to, NULL, 0, &count),
+        wsfan_session_open(&session, NULL, x, NULL),
+        wsfan_session_close(NULL, none),
+        wsfan_session_join(NULL, none, x),
+        wsfan_session_join_with(NULL, none, x, NULL),
+        wsfan_session_leave(NULL, none, x),
+        wsfan_session_set_metadata(NULL, none, x, x),
+        wsfan_session_is_in(NULL, none, x),
+        wsfan_session_get_pointer(NULL, none, &pointer),
+        wsfan_outbound_open(NULL, NULL),
+        wsfan_outbound_push(NULL, &item, 1, 0),
+        wsfan_outbound_get_stats(NULL, &outbound_stats),
+        wsfan_address_parse(NULL, x),
+    };
+    for (size_t i = 0; i < sizeof errors / sizeof *errors; i++)
+        ck_assert_msg(errors[i] == WSFAN_EINVAL, "call %zu", i);
+}
+END_TEST
+
+/* What on_joined and the calls of a beginner return most often tells where to look. */
+START_TEST(texts_name_the_likeliest_cause) {
+    ck_assert_ptr_nonnull(strstr(wsfan_error_text(WSFAN_EINVAL), "struct_size"));
+    ck_assert_ptr_nonnull(strstr(wsfan_error_text(WSFAN_EPARTIAL), "missing"));
+}
+END_TEST
+
 SUITE_MAIN("limits", each_number_is_checked_at_both_ends, texts_are_checked_at_both_ends,
            texts_that_would_break_a_line_are_refused, addresses_are_checked, what_is_wrong_is_named,
+           a_node_that_is_not_opened_for_a_key_says_what_the_check_says,
            an_older_and_shorter_struct_gets_defaults_for_the_rest,
            a_newer_and_longer_struct_is_taken_unless_something_new_is_set,
            a_program_with_an_older_struct_gets_no_byte_written_behind_it,
+           null_in_place_of_an_object_is_an_error_where_a_function_returns_one,
+           texts_name_the_likeliest_cause,
            names_payloads_and_targets_hold_at_the_limit_and_no_further,
            loops_sessions_and_chats_hold_at_the_limit_and_no_further,
            a_full_publish_queue_says_try_again_and_nothing_is_lost,

@@ -539,6 +539,7 @@ START_TEST(a_forked_child_gets_errors_and_the_parent_goes_on) {
         bool all = wsfan_broadcast(r->node, wsfan_string("chat"), wsfan_string("x"), NULL) ==
                        WSFAN_EFORK &&
                    wsfan_loop_dispatch(r->loop, 0) == WSFAN_EFORK &&
+                   wsfan_loop_fd(r->loop) == WSFAN_EFORK &&
                    wsfan_session_open(&session, r->loop, wsfan_string("u"), NULL) == WSFAN_EFORK &&
                    wsfan_session_join(r->loop, r->session, wsfan_string("x")) == WSFAN_EFORK &&
                    wsfan_session_leave(r->loop, r->session, wsfan_string("x")) == WSFAN_EFORK &&

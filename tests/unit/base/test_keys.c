@@ -169,9 +169,6 @@ START_TEST(a_list_is_replaced_whole_or_stays) {
     ck_assert_ptr_null(ring);
     options.allow = list;
     options.allow_count = 1;
-    options.secret_key = "no key";
-    ck_assert_int_eq(wsf_keyring_open(&ring, &options), WSFAN_EKEY);
-    options.secret_key = NULL;
     options.key_file = "/nonexistent";
     ck_assert_int_eq(wsf_keyring_open(&ring, &options), WSFAN_EKEY);
     options.secret_key = SECRET;

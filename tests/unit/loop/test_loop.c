@@ -184,6 +184,11 @@ START_TEST(one_delivery_per_session_however_many_targets) {
     ck_assert_int_eq(wsfan_publish(node, targets, 3, wsfan_string("m"), &options), WSFAN_OK);
     settle(r);
     ck_assert_uint_eq(r->recipients, 3);
+    /* Half an address is neither a session nor nobody. */
+    options.except = wsfan_session_address(r->loop, (wsfan_session){ 0 });
+    ck_assert_int_eq(wsfan_publish(node, targets, 3, wsfan_string("m"), &options), WSFAN_EINVAL);
+    options.except = (wsfan_address){ 0, a.id };
+    ck_assert_int_eq(wsfan_publish(node, targets, 3, wsfan_string("m"), &options), WSFAN_EINVAL);
     close_recorder(r);
     close_node();
 }

@@ -57,6 +57,21 @@ START_TEST(items_leave_in_the_order_in_which_they_came) {
 }
 END_TEST
 
+/* For the one that takes, NULL is the end of the queue. */
+START_TEST(null_is_no_item) {
+    wsfan_outbound *q = open_queue(WSFAN_OUTBOUND_CLOSE, 1, 1);
+    ck_assert_int_eq(wsfan_outbound_push(q, NULL, 1, 0), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_outbound_push(q, NULL, 1, 7), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_outbound_push(NULL, &items[1], 1, 0), WSFAN_EINVAL);
+    ck_assert_uint_eq(stats_of(q).pushed, 0);
+    ck_assert_int_eq(wsfan_outbound_push(q, &items[1], 1, 0), WSFAN_OK);
+    ck_assert_int_eq(wsfan_outbound_push(q, NULL, 1, 0),
+                     WSFAN_EINVAL); /* and the queue stays open */
+    ck_assert_uint_eq(stats_of(q).dropped[WSFAN_OUTBOUND_DROP_CLOSED], 0);
+    wsfan_outbound_close(q);
+}
+END_TEST
+
 START_TEST(at_the_limit_everything_fits_and_over_it_the_policy_decides) {
     for (int policy = WSFAN_OUTBOUND_CLOSE; policy <= WSFAN_OUTBOUND_OLDEST; policy++)
         for (int by_count = 0; by_count < 2; by_count++) {
@@ -243,7 +258,7 @@ START_TEST(bad_options_are_refused) {
 }
 END_TEST
 
-SUITE_MAIN("outbound", items_leave_in_the_order_in_which_they_came,
+SUITE_MAIN("outbound", items_leave_in_the_order_in_which_they_came, null_is_no_item,
            at_the_limit_everything_fits_and_over_it_the_policy_decides,
            the_text_of_a_refusal_is_not_about_another_queue,
            an_empty_queue_takes_an_item_of_any_size,
