@@ -10,7 +10,7 @@ LAYERS="base outbound message wire core exchange mesh loop api"
 
 # Who may see a library, and nobody else.
 OWNERS="zmq.h:mesh/socket,mesh/auth,mesh/connection,mesh/admission msgpack.h:wire/encode,wire/decode
-xxhash.h:wire/encode sodium/:base/hash ares.h:mesh/discovery"
+xxhash.h:wire/checksum,wire/checksum_avx2 sodium/:base/hash ares.h:mesh/discovery"
 
 # includes FILE: what it includes of ours
 includes() {

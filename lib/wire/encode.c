@@ -9,8 +9,7 @@
 #include <msgpack.h>
 #include <string.h>
 
-#define XXH_INLINE_ALL
-#include <xxhash.h>
+#include "wire/checksum.h"
 
 static const uint8_t INBOX_MAGIC[4] = { 'W', 'S', 'F', 'N' };
 static const uint8_t INTRODUCTION_MAGIC[4] = { 'W', 'S', 'F', 'I' };
@@ -66,7 +65,7 @@ void wsf_write_head(wsf_writer *writer, uint64_t receiver, const wsf_frame_head 
 
 uint64_t wsf_frame_checksum(const uint8_t *frame, size_t size) {
     uint64_t receiver = wsf_get_u64(frame + sizeof INBOX_MAGIC);
-    return XXH3_64bits_withSeed(frame + WSF_BODY_OFFSET, size - WSF_BODY_OFFSET, receiver);
+    return wsf_checksum(frame + WSF_BODY_OFFSET, size - WSF_BODY_OFFSET, receiver);
 }
 
 void wsf_seal(wsf_writer *writer) {
@@ -75,7 +74,7 @@ void wsf_seal(wsf_writer *writer) {
 
 /* Without a seed, so that it is computed once for all receivers. It is in the head, which the seal covers. */
 uint64_t wsf_payload_checksum(const void *payload, size_t size) {
-    return XXH3_64bits(payload, size);
+    return wsf_checksum(payload, size, 0);
 }
 
 void wsf_write_hello(wsf_writer *writer, const wsf_hello *hello) {
