@@ -5,7 +5,7 @@
  * connection. So this file learns of each connection from a socket monitor, duplicates its descriptor (a
  * duplicate cannot come to mean another connection), and ends a connection by shutdown(): to ZeroMQ it looks
  * as if the peer had gone.
- * - A peer connects, greets, makes two subscriptions, and from then on only answers heartbeats. Each
+ * - A peer connects, greets, makes two subscriptions, and says nothing more. Each
  *   connection has an allowance of bytes for that, which the kernel counts. A thread of its own checks the
  *   allowances: while subscriptions pour in, a call of ZeroMQ's does not return to the mesh thread.
  * - A connection without a valid subscription is pending, for PENDING_MS at most. Of too many that are
@@ -43,7 +43,7 @@ enum {
     PENDING_MS = 10 * 1000, /* time for a handshake and a subscription */
     SUBSCRIPTIONS_MAX = 4,  /* a peer makes two: its inbox and its introduction */
     BURST_BYTES = 2 * 1024, /* a greeting, a handshake and the subscriptions: less than 1 KiB */
-    BYTES_PER_S = 512,      /* answers to heartbeats: some 60 bytes in 2 s */
+    BYTES_PER_S = 512,      /* more than a peer has to say */
     EVENTS_MAX = 64,
     TICK_MS = 250,  /* between checks while a connection is pending or the spare is missing */
     IDLE_MS = 5000, /* between checks else */

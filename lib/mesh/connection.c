@@ -19,7 +19,13 @@ enum {
     HEAD_START_MS = 250,     /* of the likeliest key, before trials of others */
     TRIAL_MS = 300,          /* five round trips: a handshake, a greeting and its answer */
     TRIAL_DOUBLINGS_MAX = 2, /* TRIAL_MS doubles with each round, for slower networks */
-    LATE_MS = 50             /* what a dead node has sent was read by then */
+    LATE_MS = 50,            /* what a dead node has sent was read by then */
+
+    /* A connection whose other end is gone ends after some six seconds, idle or not: sooner than down_ms. */
+    KEEPALIVE_IDLE_S = 2,
+    KEEPALIVE_INTERVAL_S = 1,
+    KEEPALIVE_COUNT = 4,
+    UNACKNOWLEDGED_MS_MAX = 6000
 };
 
 /* ------------------------------------------------------------------------------------ any socket */
@@ -39,6 +45,13 @@ void wsf_zmq_set_common(void *socket, int64_t size_max, const char *endpoint) {
     wsf_zmq_set_int(socket, ZMQ_RCVHWM, 0);
     bool all = strncmp(endpoint, "tcp://*:", 8) == 0; /* bound for IPv4 and IPv6 */
     wsf_zmq_set_int(socket, ZMQ_IPV6, all || strchr(endpoint, '[') != NULL);
+    /* TCP finds a dead connection, and no heartbeat of ZeroMQ: a heartbeat that is due on a connection which ends
+     * just then aborts the process (libzmq's issue 4364, "Assertion failed: !_io_error"). */
+    wsf_zmq_set_int(socket, ZMQ_TCP_KEEPALIVE, 1);
+    wsf_zmq_set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S);
+    wsf_zmq_set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_INTERVAL_S);
+    wsf_zmq_set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_COUNT);
+    wsf_zmq_set_int(socket, ZMQ_TCP_MAXRT, UNACKNOWLEDGED_MS_MAX);
 }
 
 static int descriptor_of(void *socket) {

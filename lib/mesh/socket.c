@@ -42,8 +42,6 @@ enum {
     SUBSCRIPTION_SIZE_MAX = 256, /* bytes of a message that the XPUB accepts */
     INITIATE_SIZE_MAX = 512, /* the same with keys: the handshake of CURVE has a command of 285 */
     SHARE_COUNT = 64,        /* frames of one socket before the next has its turn */
-    HEARTBEAT_INTERVAL_MS = 2000,
-    HEARTBEAT_TIMEOUT_MS = 6000,
     DENIED_COUNT = 256,
     /* The context, its threads, our sockets, the port and its admission, and the first connections. */
     CONTEXT_DESCRIPTORS = 24,
@@ -155,10 +153,6 @@ static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
     wsf_zmq_set_common(sockets->publisher,
                        shared->auth != NULL ? INITIATE_SIZE_MAX : SUBSCRIPTION_SIZE_MAX, to_bind);
     wsf_zmq_set_int(sockets->publisher, ZMQ_XPUB_VERBOSER, 1);
-    wsf_zmq_set_int(sockets->publisher, ZMQ_HEARTBEAT_IVL, HEARTBEAT_INTERVAL_MS);
-    wsf_zmq_set_int(sockets->publisher, ZMQ_HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT_MS);
-    /* The other side hangs up too when it hears nothing for so long. */
-    wsf_zmq_set_int(sockets->publisher, ZMQ_HEARTBEAT_TTL, HEARTBEAT_TIMEOUT_MS);
     wsf_zmq_set_int(sockets->publisher, ZMQ_RCVBUF, RECEIVED_BYTES_MAX);
     zmq_setsockopt(sockets->publisher, ZMQ_ZAP_DOMAIN, "wsfan", 5);
     if (shared->auth != NULL && !wsf_auth_listen(shared->auth, sockets->publisher))
