@@ -4,7 +4,7 @@
  *
  *   listener.c  the listening socket, which accepts only what there are descriptors for
  *   exchange.c  one request and its answer, after which the connection ends
- *   query.c     the arguments of a URL
+ *   arguments.c the arguments of a URL
  *   origin.c    the host names and origins that are this server's own
  *   text.c      UTF-8, and strings of a JSON object that C can keep whole
  *

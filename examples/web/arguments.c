@@ -1,4 +1,4 @@
-/* query.c - the arguments of a URL. libwebsockets takes a query string apart and decodes each piece; what
+/* arguments.c - the arguments of a URL. libwebsockets takes a query string apart and decodes each piece; what
  * is made of the pieces is here, and knows nothing of it, so that it can be given any bytes: zeros,
  * no "=", no UTF-8. */
 #include "web.h"
