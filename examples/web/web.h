@@ -6,7 +6,8 @@
  *   exchange.c  one request and its answer, after which the connection ends
  *   arguments.c the arguments of a URL
  *   origin.c    the host names and origins that are this server's own
- *   text.c      UTF-8, and strings of a JSON object that C can keep whole
+ *   text.c      strings of a JSON object that C can keep whole
+ *   utf8.c      UTF-8
  *
  * Nothing here is locked: a server calls it on the thread of its event loop.
  */
@@ -19,6 +20,8 @@
 
 #include <jansson.h>
 #include <libwebsockets.h>
+
+#include "utf8.h"
 
 /* ---------------------------------------------------------------------------------- listener */
 
@@ -135,10 +138,6 @@ bool web_own_page(const struct web_names *names, struct lws *wsi);
 bool web_allowed_page(const struct web_names *names, struct lws *wsi);
 
 /* -------------------------------------------------------------------------------------- text */
-
-bool utf8_valid(const char *text, size_t size);
-/* The size of the UTF-8 character at `text`, 0 where there is none (RFC 3629, section 4). */
-size_t utf8_size(const char *text, size_t size);
 
 /* A JSON text of one value, every string of it whole: in UTF-8, without NUL. NULL, and the HTTP status to
  * refuse it with: 400 for what is no JSON, 422 for strings that cannot be kept, and keys twice. */
