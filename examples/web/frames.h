@@ -5,7 +5,7 @@
  * Pure: no clock, no socket. Sizes are in bytes. Allocates only the buffer of a message that came in several reads.
  * Own code, because wslay costs 8 KB a client and refuses the close codes 1012 to 1014.
  *
- * Everything is judged at the byte that decides it: a bad first byte needs no second, a text that is no
+ * Refused early: a bad first byte needs no second, a size that is too large no payload, a text that is no
  * UTF-8 no end. Choices, where the standard leaves one or `ws` does otherwise:
  *   - a size that is not in its shortest form, or above 63 bits, is 1002 (section 5.2; `ws` takes the first, and
  *     says 1009 to the second);
@@ -50,13 +50,13 @@ struct frames {
     size_t message_size; /* the message so far */
     size_t buffer_size;
     struct utf8 utf8; /* of the message */
-    uint32_t mask;    /* turned so that its next byte is the first in memory */
     uint8_t state;
-    uint8_t opcode;       /* of this frame; of a continuation, of its message */
-    uint8_t message;      /* opcode of the message that is not complete, 0: none */
-    bool final;           /* this frame has FIN */
-    uint8_t head_size;    /* bytes of the head that are in `head` */
-    uint8_t control_size; /* the same of `control` */
+    uint8_t opcode;        /* of this frame; of a continuation, of its message */
+    uint8_t message;       /* opcode of the message that is not complete, 0: none */
+    bool final;            /* this frame has FIN */
+    uint8_t head_size;     /* bytes of the head that are in `head` */
+    uint8_t control_size;  /* the same of `control` */
+    unsigned char mask[4]; /* turned so that its first byte is the next payload byte's */
     unsigned char head[14];
     unsigned char control[FRAMES_CONTROL_PAYLOAD_MAX];
 };
