@@ -24,10 +24,21 @@ bool slice_is_nocase(struct slice slice, const char *text);
 /* Without the spaces and tabs at both ends (OWS, RFC 9110, section 5.6.3). */
 struct slice slice_trim(struct slice slice);
 
-/* tchar (RFC 9110, section 5.6.2): what methods, field names and other tokens consist of. */
-bool syntax_is_tchar(unsigned char c);
-/* field-vchar, SP and HTAB (RFC 9110, section 5.5), so everything but the other control characters. */
-bool syntax_is_field(unsigned char c);
+/* Classes of characters. SYNTAX_TCHAR: what methods, field names and other tokens consist of (RFC 9110, section
+ * 5.6.2). SYNTAX_FIELD: field-vchar, SP and HTAB, so all but the other control characters (section 5.5).
+ * SYNTAX_TARGET: see target.h. SYNTAX_NAME: unreserved and sub-delims (RFC 3986, section 2). */
+enum { SYNTAX_TCHAR = 1, SYNTAX_FIELD = 2, SYNTAX_TARGET = 4, SYNTAX_NAME = 8 };
+
+extern const unsigned char syntax_classes[256];
+
+static inline bool syntax_is_tchar(unsigned char c) {
+    return (syntax_classes[c] & SYNTAX_TCHAR) != 0;
+}
+
+static inline bool syntax_is_field(unsigned char c) {
+    return (syntax_classes[c] & SYNTAX_FIELD) != 0;
+}
+
 /* Whether the slice is a token: not empty, and of tchar alone. */
 bool syntax_is_token(struct slice slice);
 /* The value of a hexadecimal digit, -1: it is none. */

@@ -36,7 +36,9 @@ struct target {
 };
 
 /* Whether the character may stand in a target. */
-bool target_is_char(unsigned char c);
+static inline bool target_is_char(unsigned char c) {
+    return (syntax_classes[c] & SYNTAX_TARGET) != 0;
+}
 
 /* Takes a target apart. Returns false where it is none of the forms, or has characters that are not for it. "*"
  * is a form here; for which method it may stand is the caller's to judge. */
