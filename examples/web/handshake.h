@@ -10,14 +10,17 @@
  *   - A handshake has no body (400).
  *   - No extension is accepted, permessage-deflate neither: each client that has it keeps some 40 KB of windows,
  *     and a message could no longer be framed once for all. Extensions that are no list of extensions
- *     are 400 (RFC 6455, section 9.1), and subprotocols that are no list of different tokens as well, as `ws` does.
+ *     are 400 (RFC 6455, section 9.1; an empty value is none), and subprotocols that are no list of different tokens as well, as `ws` does.
  */
 #ifndef HANDSHAKE_H
 #define HANDSHAKE_H
 
 #include "head.h"
 
-enum { HANDSHAKE_ACCEPT_SIZE = 28 };
+enum {
+    HANDSHAKE_ACCEPT_SIZE = 28,
+    HANDSHAKE_PROTOCOLS_COUNT_MAX = 64 /* that a client may offer; more: 400 */
+};
 
 enum handshake_result {
     HANDSHAKE_NONE, /* the request does not ask for WebSocket: it is one as any other */
