@@ -37,6 +37,8 @@ void frames_open(struct frames *frames, size_t message_max) {
 
 void frames_close(struct frames *frames) {
     free_buffer(frames);
+    frames->message = 0;
+    frames->message_size = 0;
     frames->state = ENDED;
 }
 
