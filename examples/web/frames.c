@@ -109,9 +109,7 @@ static void begin_payload(struct frames *frames) {
     frames->head_size = 0;
     frames->control_size = 0;
     frames->opcode = (uint8_t)opcode;
-    if (opcode == FRAMES_OP_CONTINUATION)
-        frames->opcode = frames->message;
-    else if ((opcode & CONTROL) == 0)
+    if (opcode == FRAMES_OP_TEXT || opcode == FRAMES_OP_BINARY)
         frames->message = (uint8_t)opcode;
 }
 
@@ -189,11 +187,10 @@ static enum frames_kind end_message(struct frames *frames, const unsigned char *
     bool text = frames->message == FRAMES_OP_TEXT;
     if (text && !utf8_complete(&frames->utf8))
         return fail(frames, event, FRAMES_NOT_UTF8, "a text ends within a character"); /* 8.1 */
-    event->data = size > 0 ? data : (const unsigned char *)"";
+    event->data = data;
     event->size = size;
     frames->message = 0;
     frames->message_size = 0;
-    frames->utf8 = (struct utf8){ 0 };
     return text ? FRAMES_TEXT : FRAMES_BINARY;
 }
 
@@ -242,7 +239,7 @@ static enum frames_kind read_control(struct frames *frames, const unsigned char 
         return FRAMES_MORE;
     if (frames->opcode == FRAMES_OP_CLOSE)
         return end_close(frames, bytes, size, event);
-    event->data = size > 0 ? bytes : (const unsigned char *)"";
+    event->data = bytes;
     event->size = size;
     return frames->opcode == FRAMES_OP_PING ? FRAMES_PING : FRAMES_PONG;
 }

@@ -51,7 +51,7 @@ struct frames {
     size_t buffer_size;
     struct utf8 utf8; /* of the message */
     uint8_t state;
-    uint8_t opcode;        /* of this frame; of a continuation, of its message */
+    uint8_t opcode;        /* of this frame */
     uint8_t message;       /* opcode of the message that is not complete, 0: none */
     bool final;            /* this frame has FIN */
     uint8_t head_size;     /* bytes of the head that are in `head` */

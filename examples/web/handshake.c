@@ -110,7 +110,7 @@ static bool is_value(struct slice value) {
         return syntax_is_token(value);
     for (size_t i = 1; i < value.size - 1; i++) {
         i += value.data[i] == '\\';
-        if (i == value.size - 1 || !syntax_is_tchar((unsigned char)value.data[i]))
+        if (!syntax_is_tchar((unsigned char)value.data[i]))
             return false;
     }
     return value.data[value.size - 1] == '"';

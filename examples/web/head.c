@@ -110,7 +110,7 @@ static const struct problem *read_target(struct head_reader *reader, const char 
         return &long_target; /* 3 */
     if (reader->at == size)
         return NULL;
-    if (bytes[reader->at] != ' ' || reader->target_size == 0)
+    if (bytes[reader->at] != ' ')
         return &no_line;
     reader->target_at = reader->start;
     enter(reader, VERSION);

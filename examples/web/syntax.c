@@ -120,7 +120,7 @@ bool syntax_is_authority(struct slice slice) {
     unsigned port = 0;
     if (i == slice.size)
         return true;
-    if ((ipv6 && i == 0) || slice.data[i] != ':')
+    if (slice.data[i] != ':')
         return false;
     for (i++; i < slice.size; i++) {
         if (slice.data[i] < '0' || slice.data[i] > '9')

@@ -12,20 +12,25 @@ struct piece {
     int key_size, value_size; /* -1: badly encoded; value -2: there is no '=' */
 };
 
+/* 16: it is none. */
+static unsigned digit_of(char c) {
+    static const char digits[] = "00112233445566778899aAbBcCdDeEfF";
+    unsigned i = 0;
+    while (i < 32 && digits[i] != c)
+        i++;
+    return i / 2;
+}
+
 static int decode(char *out, const char *text, size_t size) {
     int used = 0;
     for (size_t i = 0; i < size; i++) {
         unsigned byte = (unsigned char)text[i];
-        char digits[3] = { 0 };
         if (byte == '+')
             byte = ' ';
         if (byte == '%') {
-            if (size - i < 3)
+            if (size - i < 3 || digit_of(text[i + 1]) == 16 || digit_of(text[i + 2]) == 16)
                 return -1;
-            memcpy(digits, text + i + 1, 2);
-            if (strspn(digits, "0123456789abcdefABCDEF") != 2)
-                return -1;
-            byte = (unsigned)strtoul(digits, NULL, 16);
+            byte = digit_of(text[i + 1]) << 4 | digit_of(text[i + 2]);
             i += 2;
         }
         out[used++] = (char)byte;

@@ -111,6 +111,7 @@ static const struct example examples[] = {
     { "9.1 a parameter that is no token", EXTENSIONS "a;b c\r\n", 400, NULL },
     { "9.1 an empty value of a parameter", EXTENSIONS "a;b=\r\n", 400, NULL },
     { "9.1 empty quotes", EXTENSIONS "a;b=\"\"\r\n", 400, NULL },
+    { "9.1 quotes without end, longer", EXTENSIONS "a;b=\"cd\r\n", 400, NULL },
     { "9.1 quotes without end", EXTENSIONS "a;b=\"c\r\n", 400, NULL },
     { "9.1 quotes that hold no token", EXTENSIONS "a;b=\"c d\"\r\n", 400, NULL },
     { "9.1 a comma in quotes", EXTENSIONS "a;b=\"c,d\"\r\n", 400, NULL },

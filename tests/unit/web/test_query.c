@@ -65,6 +65,7 @@ static const struct example names[] = {
     { "chat=%6", NULL, QUERY_NO_TEXT },
     { "chat=%zz", NULL, QUERY_NO_TEXT },
     { "chat=%6z", NULL, QUERY_NO_TEXT },
+    { "chat=a%gf", NULL, QUERY_NO_TEXT },
     { "chat=%%61", NULL, QUERY_NO_TEXT },
     { "chat=%6&user=1", NULL, QUERY_NO_TEXT },
     { "chat=a&chat=b", NULL, QUERY_AMBIGUOUS },
@@ -173,6 +174,7 @@ START_TEST(encoding_is_judged_over_all) {
     ck_assert(query_is_encoded(slice_of("a=b&c=%25%ff%00")));
     ck_assert(!query_is_encoded(slice_of("a=b&c=%zz")));
     ck_assert(!query_is_encoded(slice_of("a=b&%")));
+    ck_assert(!query_is_encoded(slice_of("a=%gf")));
     ck_assert(!query_is_encoded(slice_of("%4&4=1")));
 }
 END_TEST

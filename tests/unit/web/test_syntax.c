@@ -112,6 +112,8 @@ START_TEST(an_authority_is_a_host_and_perhaps_a_port) {
                                        "a%",
                                        "a%4",
                                        "a%zz",
+                                       "a%z4",
+                                       "a%4z",
                                        "a[::1]",
                                        "\xc3\xa9",
                                        "a\x7f",

@@ -79,6 +79,7 @@ START_TEST(targets_are_taken_apart_as_the_standard_says) {
     }
     struct target target;
     ck_assert(!target_read(&target, (struct slice){ "/a\0b", 4 }));
+    ck_assert(!target_read(&target, (struct slice){ NULL, 0 }));
 }
 END_TEST
 
@@ -101,6 +102,7 @@ static const struct {
     { "2.1", "/%6", NULL },
     { "2.1", "/%6g", NULL },
     { "2.1", "/%g6", NULL },
+    { "2.1", "/%g1%80%80%80", NULL },
     { "2.1", "/%%61", NULL },
     { "2.1", "/a%", NULL },
     { "7.3 NUL", "/%00", NULL },
