@@ -20,6 +20,14 @@ static void on_readable(uv_poll_t *cluster, int status, int events) {
     wsfan_loop_dispatch(server->loop, 256);
 }
 
+/* What clients of this thread have just said is there by now: no need to sleep before it goes out. */
+static void on_polled(uv_check_t *polled) {
+    struct server *server = polled->data;
+    if (server->said)
+        wsfan_loop_dispatch(server->loop, 256);
+    server->said = false;
+}
+
 static int open_loop(struct server *server) {
     static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
                                                .on_message = on_message,
@@ -34,7 +42,9 @@ static int open_loop(struct server *server) {
                                                .on_close = who_close,
                                                .on_reply = who_reply };
     server->node = server->replica->node;
-    server->cluster.data = server;
+    server->cluster.data = server->polled.data = server;
+    uv_check_init(web_loop(server->web), &server->polled);
+    uv_check_start(&server->polled, on_polled);
     int error = wsfan_loop_open(&server->loop, server->node, &callbacks, server);
     if (error != WSFAN_OK)
         return error;
@@ -70,6 +80,7 @@ void cluster_leave(struct client *client) {
 }
 
 int cluster_broadcast(struct client *client, wsfan_bytes payload) {
+    client->server->said = true;
     return wsfan_broadcast(client->server->node, wsfan_string(client->chat), payload, NULL);
 }
 

@@ -147,8 +147,10 @@ struct server {
     wsfan_node *node; /* the replica's */
     struct web_thread *web;
     wsfan_loop *loop;
-    uv_thread_t thread;      /* of all but the first */
-    uv_poll_t cluster;       /* the descriptor of its loop */
+    uv_thread_t thread; /* of all but the first */
+    uv_poll_t cluster;  /* the descriptor of its loop */
+    uv_check_t polled;
+    bool said;               /* a client has said something in this turn */
     struct client *clients;  /* a list */
     struct waiting *waiting; /* HTTP requests that wait for the cluster, a list */
     bool drained;

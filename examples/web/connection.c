@@ -221,7 +221,7 @@ static void begin_upgrade(struct web_connection *connection) {
 static void begin_request(struct web_connection *connection, const char *bytes, bool more,
                           const struct head *head) {
     bool head_only = head->method == HEAD_HEAD;
-    struct handshake handshake;
+    struct handshake handshake = { .status = 0 };
     struct web_request *request = request_new(connection, bytes, head);
     connection->begun = false;
     connection->keep_alive = head->keep_alive;

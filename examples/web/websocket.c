@@ -243,7 +243,7 @@ void socket_receive(struct web_socket *socket, char *data, size_t size) {
     if (!coming)
         socket->message_s = 0;
     else if (socket->message_s == 0)
-        socket->message_s = now_of(socket);
+        socket->message_s = now_of(socket); /* never 0: the system has been up for a second */
 }
 
 /* ----------------------------------------------------------------------------------------- time */
@@ -251,33 +251,35 @@ void socket_receive(struct web_socket *socket, char *data, size_t size) {
 void socket_expired(struct web_socket *socket) {
     struct web_connection *connection = socket->connection;
     uint32_t silent_s = now_of(socket) - socket->heard_s;
-    bool late = socket->message_s != 0 && now_of(socket) - socket->message_s >= MESSAGE_S;
-    if (socket->closing || late || silent_s >= HANG_UP_S) {
+    uint32_t coming_s = socket->message_s != 0 ? now_of(socket) - socket->message_s : 0;
+    if (socket->closing || silent_s >= HANG_UP_S || coming_s >= MESSAGE_S) {
         connection_fail(connection);
-    } else if (silent_s >= PING_S) {
-        web_send(socket, connection->thread->ping, 0);
-        connection_set_deadline(connection, HANG_UP_S - silent_s);
-    } else {
-        connection_set_deadline(connection, PING_S - silent_s);
+        return;
     }
+    if (silent_s >= PING_S)
+        web_send(socket, connection->thread->ping, 0);
+    uint32_t next_s = (silent_s >= PING_S ? HANG_UP_S : PING_S) - silent_s;
+    connection_set_deadline(connection,
+                            next_s < MESSAGE_S - coming_s ? next_s : MESSAGE_S - coming_s);
 }
 
 /* ----------------------------------------------------------------------------------------- open */
 
 static struct web_frame *new_acceptance(const struct web_request *request) {
+    static const char end[] = "\r\n\r\n";
     static const char head[] = "HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n"
                                "connection: Upgrade\r\nsec-websocket-accept: ";
     struct handshake handshake;
     if (handshake_read(&request->head, NULL, &handshake) != HANDSHAKE_GOOD)
         return NULL;
-    struct web_frame *frame = frame_alloc(sizeof head - 1 + HANDSHAKE_ACCEPT_SIZE + 4);
+    struct web_frame *frame = frame_alloc(sizeof head + HANDSHAKE_ACCEPT_SIZE + sizeof end - 2);
     if (frame == NULL)
         return NULL;
     unsigned char *at = frame->bytes;
     memcpy(at, head, sizeof head - 1);
     at += sizeof head - 1;
     memcpy(at, handshake.accept, HANDSHAKE_ACCEPT_SIZE);
-    memcpy(at + HANDSHAKE_ACCEPT_SIZE, "\r\n\r\n", 4);
+    memcpy(at + HANDSHAKE_ACCEPT_SIZE, end, sizeof end - 1);
     return frame;
 }
 
