@@ -130,13 +130,14 @@ static void begin_trailer(struct body *body, char c) {
 }
 
 static void match_name(struct body *body, char c) {
-    if (body->framing > 0) {
-        char lower = c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
-        if (framings[body->framing - 1][body->matched] == lower)
-            body->matched++;
-        else
-            body->framing = 0;
-    }
+    if (body->framing == 0)
+        return;
+    struct slice byte = { &c, 1 };
+    char expected[2] = { framings[body->framing - 1][body->matched], '\0' };
+    if (slice_is_nocase(byte, expected))
+        body->matched++;
+    else
+        body->framing = 0;
 }
 
 /* 5, 7.1.2: one character of a trailer line. */

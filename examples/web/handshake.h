@@ -10,7 +10,8 @@
  *   - A handshake has no body (400).
  *   - No extension is accepted, permessage-deflate neither: each client that has it keeps some 40 KB of windows,
  *     and a message could no longer be framed once for all. Extensions that are no list of extensions
- *     are 400 (RFC 6455, section 9.1; an empty value is none), and subprotocols that are no list of different tokens as well, as `ws` does.
+ *     are 400 (RFC 6455, section 9.1; an empty value is none), and so are subprotocols that are no list of different
+ *     tokens, as with `ws`.
  */
 #ifndef HANDSHAKE_H
 #define HANDSHAKE_H

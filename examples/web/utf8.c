@@ -1,7 +1,7 @@
 /* utf8.c - whether bytes are UTF-8 (RFC 3629, section 4), as a whole or piece by piece.
  *
- * Invariant of struct utf8: while a byte is missing, `low` and `high` bound the next one, so that each byte is judged when it
- * is there. Only the second byte of a character has bounds of its own; the rest are 80 to BF. */
+ * Invariant of struct utf8: while a byte is missing, `low` and `high` bound the next one, so that each byte is
+ * judged when it is there. Only the second byte of a character has bounds of its own; the rest are 80 to BF. */
 #include "utf8.h"
 
 #include <string.h>

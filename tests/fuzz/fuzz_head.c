@@ -1,5 +1,5 @@
-/* A request, its body, its handshake: any bytes are read the same in one piece and in many, and what is taken has nothing in it
- * that another reader may take for something else. An odd first byte: the rest is a chunked body. */
+/* A request, its body, its handshake: any bytes are read the same in one piece and in many, and what is taken has
+ * nothing in it that another reader may take for something else. An odd first byte: the rest is a chunked body. */
 #include "body.h"
 #include "handshake.h"
 #include "pieces.h"

@@ -1,5 +1,5 @@
-/* The target of a request: a path that is taken has no dot segments, is UTF-8, and means the same when it is written in another way:
- * every byte encoded. */
+/* The target of a request: a path that is taken has no dot segments, is UTF-8, and means the same when it is written
+ * in another way: every byte encoded. */
 #include "head.h" /* and with it the target.h of the servers; the next one is beside this file */
 #include "target.h"
 #include "utf8.h"
