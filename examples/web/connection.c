@@ -19,7 +19,7 @@ enum {
     BODY_S = 30,   /* of a body */
     WAIT_S = 60,   /* of the server */
     ANSWER_S = 30, /* until the other side has taken it */
-    LINGER_S = 2
+    LINGER_S = 5
 };
 
 enum { HTTP_READ_BYTES_MAX = 16 * 1024 };
