@@ -4,7 +4,7 @@
 
 # What the library and echo-chat are built with.
 echo_chat_packages="build-essential cmake pkg-config libzmq3-dev libmsgpack-dev libsodium-dev
-    libxxhash-dev libc-ares-dev libwebsockets-dev libjansson-dev"
+    libxxhash-dev libc-ares-dev libuv1-dev libssl-dev libjansson-dev"
 
 # node_packages: the packages of node; none where there is one already, if it is not Debian's.
 node_packages() {

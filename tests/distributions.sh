@@ -90,7 +90,7 @@ enter() {
 
 # install_packages: what the build needs; libraries of the machine that is emulated
 install_packages() {
-    packages="$echo_chat_packages patch libczmq-dev libsqlite3-dev libhiredis-dev libnats-dev check"
+    packages="$echo_chat_packages libwebsockets-dev patch libczmq-dev libsqlite3-dev libhiredis-dev libnats-dev check"
     if [ -n "$triplet" ]; then
         dpkg --add-architecture "$name"
         # In Debian 13 libmsgpack-dev is an empty package, of no machine.
@@ -113,6 +113,8 @@ write_versions() {
     echo "libzmq $(pkg-config --modversion libzmq)," \
         "msgpack-c $(pkg-config --modversion msgpack-c 2>/dev/null ||
             pkg-config --modversion msgpack)," \
+        "libuv $(pkg-config --modversion libuv)," \
+        "OpenSSL $(pkg-config --modversion openssl)," \
         "libwebsockets $(pkg-config --modversion libwebsockets | sed 's/-.*//')," \
         "gcc $("${triplet:+$triplet-}gcc" -dumpfullversion)" >/build/versions
 }

@@ -10,6 +10,11 @@ work=$build/gates/$1
 rm -rf "$work"
 mkdir -p "$work"
 
+# Of the example servers.
+examples() {
+    find examples/web examples/echo-chat examples/thin-client -name '*.c' | sort
+}
+
 # Of libwsfan itself.
 sources() {
     find lib -name '*.c' ! -path 'lib/beacon/*' | sort
@@ -22,13 +27,13 @@ sources() {
 gate_cppcheck() {
     cppcheck --enable=warning,performance,portability --inline-suppr --quiet --error-exitcode=1 \
         --std=c11 --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -D_GNU_SOURCE \
-        -D__GNUC__ -Iinclude -Ilib \
-        lib tools
+        -D__GNUC__ -Iinclude -Ilib -Iexamples/web \
+        lib tools examples/web examples/echo-chat examples/thin-client
 }
 
 # The checks and why others are not among them: .clang-tidy
 gate_tidy() {
-    printf '%s\n' $(sources) tools/*.c |
+    printf '%s\n' $(sources) $(examples) tools/*.c |
         xargs -P 2 -n 4 clang-tidy -p "$build" --quiet >"$work/out" 2>"$work/err" || {
         grep -E 'warning:|error:' "$work/out"
         return 1

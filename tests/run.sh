@@ -10,7 +10,7 @@ cd "$(dirname "$0")/.." || exit 1
 . examples/debian.sh
 
 # shellcheck disable=SC2046,SC2086 # lists of words
-need_packages $echo_chat_packages patch \
+need_packages $echo_chat_packages libwebsockets-dev patch \
     libczmq-dev libsqlite3-dev check clang \
     libclang-rt-dev clang-tidy cppcheck valgrind abigail-tools doxygen openssl \
     haproxy nginx-light chromium \

@@ -3,19 +3,32 @@
 #include "echo_chat.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 static void on_message(void *loop_user, wsfan_message *message, const wsfan_recipient *recipients,
                        size_t recipients_count) {
     (void)loop_user;
-    struct frame *frame = frame_from_message(message);
+    struct web_frame *frame = frame_from_message(message);
     uint64_t key = frame_key(message);
     for (size_t i = 0; i < recipients_count; i++)
         client_send(recipients[i].session_user, frame, key);
-    frame_release(frame);
+    web_frame_release(frame);
 }
 
-int cluster_open(struct server *server, wsfan_options *options) {
+static void on_readable(uv_poll_t *cluster, int status, int events) {
+    struct server *server = cluster->data;
+    (void)status, (void)events;
+    wsfan_loop_dispatch(server->loop, 256);
+}
+
+/* What clients of this thread have just said is there by now: no need to sleep before it goes out. */
+static void on_polled(uv_check_t *polled) {
+    struct server *server = polled->data;
+    if (server->said)
+        wsfan_loop_dispatch(server->loop, 256);
+    server->said = false;
+}
+
+static int open_loop(struct server *server) {
     static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
                                                .on_message = on_message,
                                                .on_joined = peers_joined,
@@ -28,18 +41,25 @@ int cluster_open(struct server *server, wsfan_options *options) {
                                                .on_drained = drain_done,
                                                .on_close = who_close,
                                                .on_reply = who_reply };
-    int error = wsfan_node_open(&server->node, options);
-    if (error == WSFAN_OK)
-        error = wsfan_loop_open(&server->loop, server->node, &callbacks, server);
-    /* A duplicate, because libwebsockets closes what it watches. */
-    if (error == WSFAN_OK &&
-        web_watch(server->vhost, dup(wsfan_loop_fd(server->loop)), "wsfan") == NULL)
-        error = WSFAN_ESYSTEM;
-    return error;
+    server->node = server->replica->node;
+    server->cluster.data = server->polled.data = server;
+    uv_check_init(web_loop(server->web), &server->polled);
+    uv_check_start(&server->polled, on_polled);
+    int error = wsfan_loop_open(&server->loop, server->node, &callbacks, server);
+    if (error != WSFAN_OK)
+        return error;
+    return uv_poll_init(web_loop(server->web), &server->cluster, wsfan_loop_fd(server->loop)) ==
+                       0 &&
+                   uv_poll_start(&server->cluster, UV_READABLE, on_readable) == 0
+               ? WSFAN_OK
+               : WSFAN_ESYSTEM;
 }
 
-void cluster_readable(struct server *server) {
-    wsfan_loop_dispatch(server->loop, 256);
+int cluster_open(struct replica *replica, const wsfan_options *options) {
+    int error = wsfan_node_open(&replica->node, options);
+    for (unsigned i = 0; i < replica->servers_count && error == WSFAN_OK; i++)
+        error = open_loop(&replica->servers[i]);
+    return error;
 }
 
 int cluster_join(struct client *client) {
@@ -60,6 +80,7 @@ void cluster_leave(struct client *client) {
 }
 
 int cluster_broadcast(struct client *client, wsfan_bytes payload) {
+    client->server->said = true;
     return wsfan_broadcast(client->server->node, wsfan_string(client->chat), payload, NULL);
 }
 
@@ -71,17 +92,17 @@ int cluster_broadcast_latest(struct client *client, wsfan_bytes payload, wsfan_b
     return wsfan_broadcast(client->server->node, wsfan_string(client->chat), payload, &options);
 }
 
-void cluster_reload_keys(struct server *server) {
-    if (!server->keys_reloadable)
+void cluster_reload_keys(struct replica *replica) {
+    if (!replica->keys_reloadable)
         return;
-    int error = wsfan_node_reload_keys(server->node);
+    int error = wsfan_node_reload_keys(replica->node);
     if (error != WSFAN_OK)
         fprintf(stderr, "echo-chat: the keys stay as they are: %s\n", wsfan_error_text(error));
 }
 
 /* After the last client: each leaves when its connection ends. */
-void cluster_close(struct server *server) {
-    wsfan_loop_close(server->loop);
-    who_end(server);
-    wsfan_node_close(server->node);
+void cluster_close(struct replica *replica) {
+    for (unsigned i = 0; i < replica->servers_count; i++)
+        wsfan_loop_close(replica->servers[i].loop);
+    wsfan_node_close(replica->node);
 }

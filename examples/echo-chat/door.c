@@ -4,10 +4,11 @@
  * way to say no. What a client does later ends with a close frame. */
 #include "echo_chat.h"
 
+#include <openssl/crypto.h>
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
-enum { HEADER_BYTES_MAX = 512 };
+enum { US_PER_S = 1000000 };
 
 /* ------------------------------------------------------------------------------------- tokens */
 
@@ -29,45 +30,35 @@ int token_read(struct token *token, const char *flag, const char *path) {
 }
 
 static bool same_token(const struct token *token, const char *text, size_t size) {
-    return size == token->size && lws_timingsafe_bcmp(text, token->text, token->size) == 0;
+    return size == token->size && CRYPTO_memcmp(text, token->text, token->size) == 0;
 }
 
-bool token_in_header(const struct token *token, struct lws *wsi) {
-    static const char scheme[] = "Bearer ";
-    size_t scheme_size = sizeof scheme - 1;
-    char text[HEADER_BYTES_MAX];
-    int size = lws_hdr_copy(wsi, text, sizeof text, WSI_TOKEN_HTTP_AUTHORIZATION);
-    return size > (int)scheme_size && strncasecmp(text, scheme, scheme_size) == 0 &&
-           same_token(token, text + scheme_size, (size_t)size - scheme_size);
+bool token_in_header(const struct token *token, const struct web_request *request) {
+    struct slice value;
+    if (!web_field(request, "authorization", &value) || value.size < sizeof "Bearer " - 1 ||
+        !slice_is_nocase((struct slice){ value.data, sizeof "Bearer " - 1 }, "Bearer "))
+        return false;
+    size_t skipped = sizeof "Bearer " - 1;
+    return same_token(token, value.data + skipped, value.size - skipped);
 }
 
-int door_open(struct server *server, const struct door_options *options) {
-    server->door.options = *options;
+int door_open(struct door *door, const struct door_options *options) {
+    door->options = *options;
+    uv_mutex_init(&door->lock);
     if (options->token_file == NULL)
         return 0;
-    server->door.options.names.any_host = true; /* only who has the token gets in, by any name */
-    return token_read(&server->door.token, "--token", options->token_file);
+    door->options.names.any_host = true; /* only who has the token gets in, by any name */
+    return token_read(&door->token, "--token", options->token_file);
 }
 
 /* Scripts in browsers cannot set a header of a handshake: hence token=... in the URL. */
-bool door_has_token(const struct server *server, struct lws *wsi) {
-    const struct token *token = &server->door.token;
-    if (token->size == 0 || token_in_header(token, wsi))
+bool door_has_token(const struct door *door, const struct web_request *request) {
+    if (door->token.size == 0 || token_in_header(&door->token, request))
         return true;
     char text[TOKEN_BYTES_MAX + 1];
-    struct arguments arguments = http_arguments(wsi);
-    int size = argument_find(&arguments, "token", text, TOKEN_BYTES_MAX);
-    return size > 0 && same_token(token, text, (size_t)size);
-}
-
-/* -------------------------------------------------------------------------------------- pages */
-
-bool door_knows_host(const struct server *server, struct lws *wsi) {
-    return web_own_host(&server->door.options.names, wsi);
-}
-
-bool door_own_page(const struct server *server, struct lws *wsi) {
-    return web_own_page(&server->door.options.names, wsi);
+    struct query query = http_query(request);
+    int size = query_find(&query, "token", text, TOKEN_BYTES_MAX);
+    return size > 0 && same_token(&door->token, text, (size_t)size);
 }
 
 /* -------------------------------------------------------------------------------------- rates */
@@ -76,46 +67,57 @@ bool door_own_page(const struct server *server, struct lws *wsi) {
 bool bucket_take(struct bucket *bucket, uint32_t per_second, uint64_t now_us) {
     if (per_second == 0)
         return true;
-    uint64_t full = (uint64_t)per_second * LWS_US_PER_SEC;
+    uint64_t full = (uint64_t)per_second * US_PER_S;
     uint64_t passed = now_us - bucket->at_us;
-    uint64_t filled = bucket->level + (passed < LWS_US_PER_SEC ? passed * per_second : full);
+    uint64_t filled = bucket->level + (passed < US_PER_S ? passed * per_second : full);
     if (bucket->at_us == 0 || filled > full)
         filled = full;
     bucket->at_us = now_us;
     bucket->level = filled;
-    if (filled < LWS_US_PER_SEC)
+    if (filled < US_PER_S)
         return false;
-    bucket->level -= LWS_US_PER_SEC;
+    bucket->level -= US_PER_S;
     return true;
 }
 
-bool door_message(struct client *client) {
-    return bucket_take(&client->messages, client->server->door.options.messages_per_second,
-                       (uint64_t)lws_now_usecs());
+static uint64_t now_us(void) {
+    return uv_hrtime() / 1000;
 }
 
-unsigned door_refuses(struct server *server, struct lws *wsi, const char **reason) {
-    struct door *door = &server->door;
+bool door_message(struct client *client) {
+    uint32_t per_second = client->server->replica->door.options.messages_per_second;
+    return per_second == 0 || bucket_take(&client->messages, per_second, now_us());
+}
+
+static bool take_handshake(struct door *door) {
+    uv_mutex_lock(&door->lock);
+    bool taken = bucket_take(&door->handshakes, door->options.handshakes_per_second, now_us());
+    uv_mutex_unlock(&door->lock);
+    return taken;
+}
+
+unsigned door_refuses(struct replica *replica, const struct web_request *request,
+                      const char **reason) {
+    struct door *door = &replica->door;
     unsigned status = 0;
-    if (!web_allowed_page(&door->options.names, wsi)) {
+    if (!web_allowed_page(&door->options.names, request)) {
         *reason = "pages of this origin may not connect: --origin and --host say which may";
-        status = HTTP_STATUS_FORBIDDEN;
-    } else if (!door_has_token(server, wsi)) {
+        status = 403;
+    } else if (!door_has_token(door, request)) {
         *reason = "the token is missing or wrong";
-        status = HTTP_STATUS_UNAUTHORIZED;
-    } else if (server->stopping) {
+        status = 401;
+    } else if (replica->stopping) {
         *reason = "this replica is shutting down";
-        status = HTTP_STATUS_SERVICE_UNAVAILABLE;
+        status = 503;
     } else if (door->options.clients_max > 0 &&
-               server->clients_count >= door->options.clients_max) {
+               replica->clients_count >= door->options.clients_max) {
         *reason = "this replica has all the clients that it takes";
-        status = HTTP_STATUS_SERVICE_UNAVAILABLE;
-    } else if (!bucket_take(&door->handshakes, door->options.handshakes_per_second,
-                            (uint64_t)lws_now_usecs())) {
+        status = 503;
+    } else if (!take_handshake(door)) {
         *reason = "too many handshakes in this second";
-        status = HTTP_STATUS_SERVICE_UNAVAILABLE;
+        status = 503;
     }
     if (status != 0)
-        server->clients_refused++;
+        replica->clients_refused++;
     return status;
 }

@@ -1,8 +1,4 @@
-/* frame.c - one message for many clients: the bytes exist once, queues share them.
- *
- * A server does not mask, so the header of a WebSocket message is the same for every client: it is
- * written here, once. libwebsockets then sends bytes as they are, which lets client.c put many
- * messages into one write.
+/* frame.c - messages of libwsfan, as clients get them: one frame for all of them.
  *
  * What is published is a whole value, so that any program may publish and any may read. The library
  * stamps a message's id when it is published, so the id is put into the JSON object here. */
@@ -12,48 +8,23 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum {
-    TEXT = 0x81, /* in one fragment (RFC 6455, section 5.2) */
-    BINARY = 0x82,
-    ID_TEXT_BYTES = sizeof "{\"id\":\"\"," - 1 + ID_BYTES
-};
+enum { ID_TEXT_BYTES = sizeof "{\"id\":\"\"," - 1 + ID_BYTES };
 
-unsigned char *frame_start(struct frame *frame) {
-    return frame->room + LWS_PRE;
-}
-
-/* A frame with its header. *payload: where its payload goes. */
-static struct frame *frame_new(unsigned char kind, size_t size, char **payload) {
-    size_t head = size < 126 ? 2 : size <= UINT16_MAX ? 4 : 10;
-    struct frame *frame = malloc(sizeof *frame + LWS_PRE + head + size);
-    if (frame == NULL)
-        return NULL;
-    unsigned char *start = frame_start(frame);
-    frame->references = 1;
-    frame->size = head + size;
-    *payload = (char *)start + head;
-    start[0] = kind;
-    start[1] = (unsigned char)(head == 2 ? size : head == 4 ? 126 : 127);
-    for (size_t i = head; i > 2; i--, size >>= 8)
-        start[i - 1] = (unsigned char)size;
-    return frame;
-}
-
-static struct frame *frame_of(unsigned char kind, const char *data, size_t size) {
+static struct web_frame *frame_of(bool is_text, const char *data, size_t size) {
     char *payload;
-    struct frame *frame = frame_new(kind, size, &payload);
+    struct web_frame *frame = web_frame_new(is_text, size, &payload);
     if (frame != NULL && size > 0)
         memcpy(payload, data, size);
     return frame;
 }
 
 /* The object with the id before its first member. `text` begins with the brace. */
-static struct frame *with_id(const char *text, size_t size, bool is_empty, const char *id) {
+static struct web_frame *with_id(const char *text, size_t size, bool is_empty, const char *id) {
     char *payload;
     char prefix[ID_TEXT_BYTES + 1];
     size_t prefix_size = (size_t)snprintf(prefix, sizeof prefix, "{\"id\":\"%s\"%s", id,
                                           is_empty ? "" : ",");
-    struct frame *frame = frame_new(TEXT, prefix_size + size - 1, &payload);
+    struct web_frame *frame = web_frame_new(true, prefix_size + size - 1, &payload);
     if (frame == NULL)
         return NULL;
     memcpy(payload, prefix, prefix_size);
@@ -62,16 +33,16 @@ static struct frame *with_id(const char *text, size_t size, bool is_empty, const
 }
 
 /* Another program's object has an id of its own, and a page would take the last of two. */
-static struct frame *with_id_instead(json_t *object, const char *id) {
+static struct web_frame *with_id_instead(json_t *object, const char *id) {
     json_object_set_new(object, "id", json_string(id));
     char *text = json_dumps(object, JSON_COMPACT);
-    struct frame *frame = text == NULL ? NULL : frame_of(TEXT, text, strlen(text));
+    struct web_frame *frame = text == NULL ? NULL : frame_of(true, text, strlen(text));
     free(text);
     return frame;
 }
 
 /* Another program's text that is no JSON object, as if somebody without a name had said it. */
-static struct frame *as_said(const wsfan_message *message, const char *id) {
+static struct web_frame *as_said(const wsfan_message *message, const char *id) {
     wsfan_bytes text = wsfan_message_payload(message);
     wsfan_target to = wsfan_message_target(message, 0);
     struct writer json = { 0 };
@@ -83,15 +54,15 @@ static struct frame *as_said(const wsfan_message *message, const char *id) {
     return frame_from_json(&json);
 }
 
-struct frame *frame_from_message(const wsfan_message *message) {
+struct web_frame *frame_from_message(const wsfan_message *message) {
     wsfan_bytes payload = wsfan_message_payload(message);
     wsfan_message_id number = wsfan_message_get_id(message);
     char id[ID_BYTES + 1];
-    struct frame *frame;
+    struct web_frame *frame;
     snprintf(id, sizeof id, "%016" PRIx64 "-%016" PRIx64, number.clock, number.origin);
     if ((wsfan_message_flags(message) & WSFAN_BINARY) != 0 ||
         !utf8_valid(payload.data, payload.size))
-        return frame_of(BINARY, payload.data, payload.size);
+        return frame_of(false, payload.data, payload.size);
     json_t *object = json_loadb(payload.data, payload.size, JSON_ALLOW_NUL, NULL);
     if (!json_is_object(object)) {
         frame = as_said(message, id);
@@ -118,14 +89,9 @@ uint64_t frame_key(const wsfan_message *message) {
     return key;
 }
 
-struct frame *frame_from_json(struct writer *json) {
+struct web_frame *frame_from_json(struct writer *json) {
     wsfan_bytes text = writer_text(json);
-    struct frame *frame = json->failed ? NULL : frame_of(TEXT, text.data, text.size);
+    struct web_frame *frame = json->failed ? NULL : frame_of(true, text.data, text.size);
     writer_free(json);
     return frame;
-}
-
-void frame_release(struct frame *frame) {
-    if (frame != NULL && --frame->references == 0)
-        free(frame);
 }

@@ -1,125 +1,144 @@
-/* http.c - what is served over HTTP: the page, /healthz, /stats. Small answers, made at once. */
+/* http.c - what is served over HTTP: the page, /healthz, /stats. Small answers, made at once; and requests
+ * that wait for the cluster. */
 #include "echo_chat.h"
 
 #include <inttypes.h>
+#include <openssl/rand.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <strings.h>
+#include <string.h>
 
-enum { NONCE_BYTES = 32 };
+enum { NONCE_BYTES = 16 };
 
-struct response {
-    unsigned status;
-    const char *type;
-    const char *headers[5]; /* name:, value, name:, value; NULL ends them */
-    struct writer body;     /* any text; a writer has the room that libwebsockets wants before it */
-};
-
-/* Frees the body. Always -1. */
-static int send_response(struct lws *wsi, struct response *response, bool head_only) {
-    wsfan_bytes body = writer_text(&response->body);
-    int result = -1; /* without an answer, if it did not fit into memory */
-    if (!response->body.failed)
-        result = web_answer(wsi, response->status, response->type, response->headers, body.data,
-                            body.size, head_only);
-    writer_free(&response->body);
-    return result;
-}
-
-int http_answer(struct lws *wsi, unsigned status, struct writer *body, const char *const *headers,
-                bool head_only) {
-    struct response response = { .status = status, .type = "application/json", .body = *body };
-    memset(body, 0, sizeof *body);
-    for (int i = 0; headers != NULL && headers[i] != NULL && i < 4; i++)
-        response.headers[i] = headers[i];
-    return send_response(wsi, &response, head_only);
-}
-
-struct arguments http_arguments(struct lws *wsi) {
+struct query http_query(const struct web_request *request) {
     static const char *const keys[] = { "chat", "user", "token", "hops", "session", "after", NULL };
-    return web_arguments(wsi, keys);
+    return (struct query){ request->head.target.query, keys };
 }
 
-static void plain(struct response *response, unsigned status, const char *text) {
-    response->status = status;
-    response->type = "text/plain; charset=utf-8";
-    writer_format(&response->body, "%s\n", text);
+/* ------------------------------------------------------------------------------------- answers */
+
+/* Frees the body. */
+static void answer(struct web_request *request, unsigned status, const char *type,
+                   const char *const *headers, struct writer *body) {
+    if (body->failed)
+        web_answer(request, 503, "text/plain", NULL, NULL, 0);
+    else
+        web_answer(request, status, type, headers, body->data, body->size);
+    writer_free(body);
+}
+
+void http_answer(struct web_request *request, unsigned status, struct writer *body,
+                 const char *const *headers) {
+    answer(request, status, "application/json", headers, body);
+}
+
+void http_plain(struct web_request *request, unsigned status, const char *text,
+                const char *const *headers) {
+    struct writer body = { 0 };
+    writer_format(&body, "%s\n", text);
+    answer(request, status, "text/plain; charset=utf-8", headers, &body);
+}
+
+struct waiting *wait_begin(struct server *server, struct web_request *request) {
+    struct waiting *waiting = calloc(1, sizeof *waiting);
+    if (waiting == NULL)
+        return NULL;
+    *waiting = (struct waiting){
+        .server = server, .request = request, .next = server->waiting, .link = &server->waiting
+    };
+    if (waiting->next != NULL)
+        waiting->next->link = &waiting->next;
+    server->waiting = waiting;
+    return waiting;
+}
+
+void wait_end(struct waiting *waiting) {
+    *waiting->link = waiting->next;
+    if (waiting->next != NULL)
+        waiting->next->link = waiting->link;
+    free(waiting);
+}
+
+void wait_give_up(struct server *server) {
+    while (server->waiting != NULL) {
+        http_plain(server->waiting->request, 503, "this replica is shutting down", NULL);
+        wait_end(server->waiting);
+    }
 }
 
 /* ---------------------------------------------------------------------------------- the page */
 
 /* The page has its script and style inline. A nonce, new for each answer, lets just these two
  * run: markup that got into the page by any other way would not. */
-static void page(struct server *server, struct response *response, char *policy,
-                 size_t policy_size) {
+static void page(struct web_request *request) {
     static const char placeholder[] = "nonce=\"00000000000000000000000000000000\"";
-    char nonce[NONCE_BYTES + 1];
-    lws_hex_random(server->context, nonce, sizeof nonce);
-    snprintf(policy, policy_size,
+    unsigned char random[NONCE_BYTES];
+    char nonce[2 * NONCE_BYTES + 1], policy[512];
+    struct writer body = { 0 };
+    if (RAND_bytes(random, sizeof random) != 1)
+        body.failed = true;
+    for (size_t i = 0; i < sizeof random; i++)
+        snprintf(nonce + 2 * i, 3, "%02x", random[i]);
+    snprintf(policy, sizeof policy,
              "default-src 'none'; script-src 'nonce-%s'; style-src 'nonce-%s'; img-src data:; "
              "connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; "
              "frame-ancestors 'none'",
              nonce, nonce);
-    response->status = HTTP_STATUS_OK;
-    response->type = "text/html; charset=utf-8";
-    response->headers[0] = "content-security-policy:";
-    response->headers[1] = policy;
-    response->headers[2] = "referrer-policy:";
-    response->headers[3] = "no-referrer";
-    writer_raw(&response->body, (const char *)page_html, page_html_size);
-    writer_raw(&response->body, "", 1); /* ends the text for strstr() */
-    if (response->body.failed)
-        return;
-    response->body.size--;
-    char *place = response->body.data + LWS_PRE;
-    while ((place = strstr(place, placeholder)) != NULL) {
-        place = strchr(place, '"') + 1;
-        memcpy(place, nonce, NONCE_BYTES);
+    const char *const headers[] = { "content-security-policy", policy, "referrer-policy",
+                                    "no-referrer", NULL };
+    writer_raw(&body, (const char *)page_html, page_html_size);
+    writer_raw(&body, "", 1); /* ends the text for strstr() */
+    if (!body.failed) {
+        body.size--;
+        for (char *place = body.data; (place = strstr(place, placeholder)) != NULL;) {
+            place = strchr(place, '"') + 1;
+            memcpy(place, nonce, sizeof nonce - 1);
+        }
     }
+    answer(request, 200, "text/html; charset=utf-8", headers, &body);
 }
 
 /* -------------------------------------------------------------------------------- statistics */
 
 /* Whether a balancer should send clients here; /healthz tells whether the process works. A replica that
  * drains answers 404: by that HAProxy sends nobody new and lets go on who is there (disable-on-404). */
-static void readiness(struct server *server, struct response *response) {
-    bool ready = !server->stopping && wsfan_node_ready(server->node) > 0;
-    response->status = ready              ? HTTP_STATUS_OK
-                       : server->stopping ? HTTP_STATUS_NOT_FOUND
-                                          : HTTP_STATUS_SERVICE_UNAVAILABLE;
-    response->type = "application/json";
-    writer_format(&response->body, "{\"ready\":%s}\n", ready ? "true" : "false");
+static void readiness(struct server *server, struct web_request *request) {
+    bool stopping = server->replica->stopping;
+    bool ready = !stopping && wsfan_node_ready(server->node) > 0;
+    struct writer json = { 0 };
+    writer_format(&json, "{\"ready\":%s}\n", ready ? "true" : "false");
+    http_answer(request, ready ? 200 : stopping ? 404 : 503, &json, NULL);
 }
 
 /* Where the clients of a chat belong. */
-static void owner(struct server *server, struct lws *wsi, struct response *response) {
+static void owner(struct server *server, struct web_request *request) {
     char chat[CHAT_BYTES_MAX + 1];
     wsfan_owner owner = { .struct_size = sizeof owner };
-    struct arguments arguments = http_arguments(wsi);
-    if (argument_name(&arguments, "chat", chat, CHAT_BYTES_MAX) < 0 ||
+    struct query query = http_query(request);
+    struct writer json = { 0 };
+    if (query_name(&query, "chat", chat, CHAT_BYTES_MAX) < 0 ||
         wsfan_node_get_owner(server->node, wsfan_string(chat), &owner) != WSFAN_OK) {
-        plain(response, HTTP_STATUS_BAD_REQUEST, "the URL names no chat: /owner?chat=CHAT");
+        http_plain(request, 400, "the URL names no chat: /owner?chat=CHAT", NULL);
         return;
     }
-    response->status = HTTP_STATUS_OK;
-    response->type = "application/json";
-    writer_format(&response->body, "{\"chat\":");
-    writer_string(&response->body, chat);
-    writer_format(&response->body, ",\"node\":");
-    writer_string(&response->body, owner.name);
-    writer_format(&response->body, ",\"address\":");
-    writer_string(&response->body, owner.public_address);
-    writer_format(&response->body, ",\"here\":%s,\"up\":%s}\n", owner.here ? "true" : "false",
+    writer_format(&json, "{\"chat\":");
+    writer_string(&json, chat);
+    writer_format(&json, ",\"node\":");
+    writer_string(&json, owner.name);
+    writer_format(&json, ",\"address\":");
+    writer_string(&json, owner.public_address);
+    writer_format(&json, ",\"here\":%s,\"up\":%s}\n", owner.here ? "true" : "false",
                   owner.up ? "true" : "false");
+    http_answer(request, 200, &json, NULL);
 }
 
-static void health(struct server *server, struct response *response) {
-    response->status = HTTP_STATUS_OK;
-    response->type = "application/json";
-    writer_format(&response->body,
-                  "{\"status\":\"%s\",\"node\":", server->stopping ? "stopping" : "ok");
-    writer_string(&response->body, wsfan_node_name(server->node));
-    writer_format(&response->body, "}\n");
+static void health(struct server *server, struct web_request *request) {
+    struct writer json = { 0 };
+    writer_format(&json,
+                  "{\"status\":\"%s\",\"node\":", server->replica->stopping ? "stopping" : "ok");
+    writer_string(&json, wsfan_node_name(server->node));
+    writer_format(&json, "}\n");
+    http_answer(request, 200, &json, NULL);
 }
 
 static void stats_peers(struct server *server, struct writer *json) {
@@ -155,41 +174,36 @@ static void stats_dropped(struct writer *json, const wsfan_stats *stats) {
 }
 
 /* What clients were not sent, by reason. */
-static void stats_outbound(struct server *server, struct writer *json) {
-    uint64_t dropped[WSFAN_OUTBOUND_DROP_COUNT];
-    memcpy(dropped, server->outbound_dropped, sizeof dropped);
-    for (struct client *client = server->clients; client != NULL; client = client->next) {
-        wsfan_outbound_stats stats = { .struct_size = sizeof stats };
-        if (wsfan_outbound_get_stats(client->queue, &stats) != WSFAN_OK)
-            continue; /* it has left */
-        for (unsigned i = 0; i < WSFAN_OUTBOUND_DROP_COUNT; i++)
-            dropped[i] += stats.dropped[i];
-    }
+static void stats_outbound(const struct replica *replica, struct writer *json) {
     writer_format(json, ",\"outbound\":{");
-    for (unsigned i = 0; i < WSFAN_OUTBOUND_DROP_COUNT; i++)
+    for (unsigned i = 0; i < WSFAN_OUTBOUND_DROP_COUNT; i++) {
+        uint64_t dropped = 0;
+        for (unsigned n = 0; n < replica->servers_count; n++)
+            dropped += web_counts(replica->servers[n].web)->dropped[i];
         writer_format(json, "%s\"%s\":%" PRIu64, i == 0 ? "" : ",",
-                      wsfan_outbound_drop_name((wsfan_outbound_drop)i), dropped[i]);
+                      wsfan_outbound_drop_name((wsfan_outbound_drop)i), dropped);
+    }
     writer_format(json, "}");
 }
 
-static void statistics(struct server *server, struct response *response) {
-    struct writer *json = &response->body;
+static void statistics(struct server *server, struct web_request *request) {
+    const struct replica *replica = server->replica;
+    struct writer text = { 0 }, *json = &text;
     wsfan_stats stats = { .struct_size = sizeof stats };
-    response->status = HTTP_STATUS_OK;
-    response->type = "application/json";
     if (wsfan_node_get_stats(server->node, &stats) != WSFAN_OK)
         json->failed = true;
     writer_format(json, "{\"id\":\"%016" PRIx64 "\",\"name\":", wsfan_node_id(server->node));
     writer_string(json, wsfan_node_name(server->node));
     writer_format(json, ",\"endpoint\":");
     writer_string(json, wsfan_node_endpoint(server->node));
-    writer_format(json, ",\"clients\":{\"open\":%" PRIu64 ",\"max\":%" PRIu32,
-                  server->clients_count, server->door.options.clients_max);
-    writer_format(json, ",\"slow\":%" PRIu64, server->clients_slow);
-    writer_format(json, ",\"refused\":%" PRIu64 ",\"moved\":%" PRIu64 "}", server->clients_refused,
-                  server->clients_moved);
-    writer_format(json, ",\"connections\":%u", server->listener.connections_count);
-    stats_outbound(server, json);
+    writer_format(json, ",\"clients\":{\"open\":%u,\"max\":%" PRIu32, replica->clients_count,
+                  replica->door.options.clients_max);
+    writer_format(json, ",\"slow\":%" PRIuFAST64 ",\"refused\":%" PRIuFAST64, replica->clients_slow,
+                  replica->clients_refused);
+    writer_format(json, ",\"moved\":%" PRIuFAST64 "},\"connections\":%u,\"threads\":%u",
+                  replica->clients_moved, replica->descriptors.connections_count,
+                  replica->servers_count);
+    stats_outbound(replica, json);
 #define FIELD(name) writer_format(json, ",\"" #name "\":%" PRIu64, (uint64_t)stats.name)
     FIELD(sessions), FIELD(chats), FIELD(chats_remote), FIELD(peers_up);
     FIELD(published), FIELD(published_bytes), FIELD(delivered), FIELD(received), FIELD(gaps);
@@ -201,135 +215,105 @@ static void statistics(struct server *server, struct response *response) {
     writer_format(json, "},\"peers\":[");
     stats_peers(server, json);
     writer_format(json, "]}\n");
+    http_answer(request, 200, json, NULL);
 }
 
 /* ------------------------------------------------------------------------------------- routes */
 
-static void refuse_token(struct response *response) {
-    plain(response, HTTP_STATUS_UNAUTHORIZED, "the token is missing or wrong");
+static const char *const allow_reading[] = { "allow", "GET, HEAD", NULL };
+static const char *const allow_post[] = { "allow", "POST", NULL };
+
+static bool needs_token(const char *path) {
+    static const char *const paths[] = { "/ws", "/stats", "/kick" };
+    for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
+        if (strcmp(path, paths[i]) == 0)
+            return true;
+    return who_serves(path, false);
 }
 
-/* A question to the cluster, or a kick. Returns whether it is answered later. */
-static bool ask(struct server *server, struct lws *wsi, const char *path, int method,
-                struct response *response) {
-    if (!door_has_token(server, wsi)) {
-        refuse_token(response);
-        return false;
-    }
-    unsigned status = who_request(server, wsi, path, method == LWSHUMETH_POST,
-                                  method == LWSHUMETH_HEAD);
-    if (status == HTTP_STATUS_BAD_REQUEST)
-        plain(response, status,
-              strcmp(path, "/kick") == 0 ? "whom: /kick?session=ID or /kick?user=USER"
-              : strncmp(path, "/users", 6) == 0
-                  ? "whom: /users?user=USER; after: what an answer gave as next"
-                  : "after: it must be what an answer gave as next");
+/* A question to the cluster, or a kick. */
+static void ask(struct web_request *request) {
+    const char *path = request->path;
+    unsigned status = who_request(request);
+    if (status == 400)
+        http_plain(request, status,
+                   strcmp(path, "/kick") == 0 ? "whom: /kick?session=ID or /kick?user=USER"
+                   : strncmp(path, "/users", 6) == 0
+                       ? "whom: /users?user=USER; after: what an answer gave as next"
+                       : "after: it must be what an answer gave as next",
+                   NULL);
     else if (status != 0)
-        plain(response, status, "the request was not made; try again");
-    return status == 0;
+        http_plain(request, status, "the request was not made; try again", NULL);
 }
 
-static void get(struct server *server, struct lws *wsi, const char *path, char *policy,
-                size_t policy_size, struct response *response) {
-    if (strcmp(path, "/") == 0) {
-        page(server, response, policy, policy_size);
-    } else if (strcmp(path, "/owner") == 0) {
-        owner(server, wsi, response);
-    } else if ((strcmp(path, "/stats") == 0 || strcmp(path, "/ws") == 0) &&
-               !door_has_token(server, wsi)) {
-        refuse_token(response);
-    } else if (strcmp(path, "/stats") == 0) {
-        statistics(server, response);
-    } else if (strcmp(path, "/ws") == 0) {
-        plain(response, 426, "this is for WebSocket clients: /ws?chat=CHAT&user=USER");
-        response->headers[0] = "upgrade:";
-        response->headers[1] = "websocket";
-    } else {
-        plain(response, HTTP_STATUS_NOT_FOUND,
-              "there is /, /ws, /owner, /publish, /healthz, /readyz, /stats, /chats, "
-              "/users?user=USER, "
-              "/nodes and /kick");
-    }
+static void get(struct server *server, struct web_request *request) {
+    static const char *const upgrade[] = { "upgrade", "websocket", NULL };
+    const char *path = request->path;
+    if (strcmp(path, "/") == 0)
+        page(request);
+    else if (strcmp(path, "/owner") == 0)
+        owner(server, request);
+    else if (strcmp(path, "/stats") == 0)
+        statistics(server, request);
+    else if (strcmp(path, "/ws") == 0)
+        http_plain(request, 426, "this is for WebSocket clients: /ws?chat=CHAT&user=USER", upgrade);
+    else if (strcmp(path, "/kick") == 0)
+        http_plain(request, 405, "only POST kicks", allow_post);
+    else
+        http_plain(request, 404,
+                   "there is /, /ws, /owner, /publish, /healthz, /readyz, /stats, /chats, "
+                   "/users?user=USER, /nodes and /kick",
+                   NULL);
 }
 
-int http_request(struct server *server, struct lws *wsi) {
-    char policy[512];
-    char *path = NULL;
-    int path_size = 0;
-    int method = lws_http_get_uri_and_method(wsi, &path, &path_size);
-    struct response response = { 0 };
-    const char *reason;
-    uint64_t body_size;
-    bool read = method == LWSHUMETH_GET || method == LWSHUMETH_HEAD;
-    unsigned status = web_judge(wsi, &body_size, &reason);
-    if (status != 0)
-        plain(&response, status, reason);
-    else if (strcmp(path, "/publish") == 0)
-        return publish_request(server, wsi, method == LWSHUMETH_POST, body_size);
-    else if (read && strcmp(path, "/healthz") == 0)
-        health(server, &response);
-    else if (read && strcmp(path, "/readyz") == 0)
-        readiness(server, &response);
-    else if (!door_knows_host(server, wsi))
-        plain(&response, 421, "this server does not know that name: start it with --host NAME");
-    else if ((read || method == LWSHUMETH_POST) && who_serves(path, !read)) {
-        if (ask(server, wsi, path, method, &response))
-            return 0;
-    } else if (read && strcmp(path, "/kick") == 0) {
-        plain(&response, HTTP_STATUS_METHOD_NOT_ALLOWED, "only POST kicks");
-        response.headers[0] = "allow:";
-        response.headers[1] = "POST";
-    } else if (read) {
-        get(server, wsi, path, policy, sizeof policy, &response);
-    } else {
-        plain(&response, HTTP_STATUS_METHOD_NOT_ALLOWED, "only GET and HEAD are served here");
-        response.headers[0] = "allow:";
-        response.headers[1] = "GET, HEAD";
-    }
-    return send_response(wsi, &response, method == LWSHUMETH_HEAD);
+static void on_request(struct web_request *request) {
+    struct server *server = request->user;
+    const struct door *door = &server->replica->door;
+    const char *path = request->path;
+    bool reads = web_reads(request), posts = request->head.method == HEAD_POST;
+    if (strcmp(path, "/publish") == 0)
+        publish_request(request);
+    else if (reads && strcmp(path, "/healthz") == 0)
+        health(server, request);
+    else if (reads && strcmp(path, "/readyz") == 0)
+        readiness(server, request);
+    else if (!web_own_host(&door->options.names, request))
+        http_plain(request, 421, "this server does not know that name: start it with --host NAME",
+                   NULL);
+    else if (!reads && !(posts && who_serves(path, true)))
+        http_plain(request, 405, "only GET and HEAD are served here", allow_reading);
+    else if (needs_token(path) && !door_has_token(door, request))
+        http_plain(request, 401, "the token is missing or wrong", NULL);
+    else if (who_serves(path, posts))
+        ask(request);
+    else
+        get(server, request);
 }
 
-/* Asks what libwebsockets does not (RFC 6455, section 4.2.1). Returns the HTTP status to refuse with. */
-static unsigned judge_handshake(struct lws *wsi, const char **reason) {
-    enum { KEY_CHARACTERS = 24 }; /* of 16 bytes in base64 */
-    char version[4];
-    uint64_t body_size;
-    unsigned status = web_judge(wsi, &body_size, reason);
-    if (status != 0)
-        return status;
-    *reason = "WebSocket is spoken in version 13 here";
-    if (lws_hdr_copy(wsi, version, sizeof version, WSI_TOKEN_VERSION) <= 0 ||
-        strcmp(version, "13") != 0)
-        return 426;
-    *reason = "a handshake has a key of 16 bytes, and no body";
-    return body_size == 0 && lws_hdr_total_length(wsi, WSI_TOKEN_KEY) == KEY_CHARACTERS
-               ? 0
-               : HTTP_STATUS_BAD_REQUEST;
+static size_t on_head(struct web_request *request) {
+    return strcmp(request->path, "/publish") == 0 ? publish_head(request) : WEB_BODY_BYTES_USUAL;
 }
 
-int http_upgrade(struct server *server, struct lws *wsi, const char *protocol) {
-    char *path = NULL;
-    int path_size = 0;
+static void on_upgrade(struct web_request *request) {
+    struct server *server = request->user;
     char location[PUBLIC_BYTES_MAX + 3 * (CHAT_BYTES_MAX + USER_BYTES_MAX) + 64];
-    struct response response = { 0 };
-    const char *reason = "WebSocket clients go to /ws?chat=CHAT&user=USER";
-    bool known = strcasecmp(protocol, "websocket") == 0 &&
-                 lws_http_get_uri_and_method(wsi, &path, &path_size) == LWSHUMETH_GET &&
-                 strcmp(path, "/ws") == 0;
-    unsigned status = known ? judge_handshake(wsi, &reason) : HTTP_STATUS_NOT_FOUND;
-    if (status == 0)
-        status = door_refuses(server, wsi, &reason);
-    if (status != 0) {
-        plain(&response, status, reason);
-        response.headers[0] = status == 426 ? "sec-websocket-version:" : NULL;
-        response.headers[1] = "13";
-    } else if (redirect_before(server, wsi, location, sizeof location)) {
-        plain(&response, 307, "another replica has this chat");
-        response.headers[0] = "location:";
-        response.headers[1] = location;
-        server->clients_moved++;
+    const char *reason;
+    unsigned status;
+    if (strcmp(request->path, "/ws") != 0) {
+        http_plain(request, 404, "WebSocket clients go to /ws?chat=CHAT&user=USER", NULL);
+    } else if ((status = door_refuses(server->replica, request, &reason)) != 0) {
+        http_plain(request, status, reason, NULL);
+    } else if (redirect_before(server, request, location, sizeof location)) {
+        const char *const headers[] = { "location", location, NULL };
+        server->replica->clients_moved++;
+        http_plain(request, 307, "another replica has this chat", headers);
     } else {
-        return 0;
+        client_open(server, request);
     }
-    return send_response(wsi, &response, false);
 }
+
+const struct web_handlers http_handlers = { .on_head = on_head,
+                                            .on_request = on_request,
+                                            .on_upgrade = on_upgrade,
+                                            .on_message = client_receive,
+                                            .on_close = client_closed };

@@ -5,19 +5,24 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
+#include <string.h>
 
-/* Signals to end arrive as something readable, so that they are handled in the event loop. Blocked
- * before any thread exists, and so in all of them. */
-static int open_signals(void) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP);
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+static void on_signal(uv_signal_t *signal, int number) {
+    struct replica *replica = signal->data;
+    if (number == SIGHUP)
+        cluster_reload_keys(replica);
+    else
+        drain_begin(replica);
+}
+
+/* On the first thread. */
+static void watch_signals(struct replica *replica, uv_signal_t signals[3]) {
+    static const int numbers[] = { SIGTERM, SIGINT, SIGHUP };
+    for (size_t i = 0; i < sizeof numbers / sizeof numbers[0]; i++) {
+        uv_signal_init(web_loop(replica->servers[0].web), &signals[i]);
+        signals[i].data = replica;
+        uv_signal_start(&signals[i], on_signal, numbers[i]);
+    }
 }
 
 static void explain_key(const wsfan_options *options, int reason) {
@@ -56,43 +61,44 @@ static int explain(int error, const struct options *options) {
     return bad_argument ? 2 : 1;
 }
 
-static void announce(const struct server *server, const struct options *options) {
+static void announce(const struct replica *replica, const struct options *options) {
     const char *host = options->listen_host;
-    const char *mesh = wsfan_node_endpoint(server->node);
+    const char *mesh = wsfan_node_endpoint(replica->node);
     bool ipv6 = strchr(host, ':') != NULL;
-    printf("ready: node %s, page http%s://%s%s%s:%d/, mesh %s\n", wsfan_node_name(server->node),
+    printf("ready: node %s, page http%s://%s%s%s:%d/, mesh %s\n", wsfan_node_name(replica->node),
            options->tls_cert != NULL ? "s" : "", ipv6 ? "[" : "", host, ipv6 ? "]" : "",
-           server->listener.port, *mesh != '\0' ? mesh : "none");
+           web_port(replica->servers[0].web), *mesh != '\0' ? mesh : "none");
     fflush(stdout);
 }
 
 int main(int argc, char **argv) {
     struct options options;
-    struct server server = { 0 };
+    static struct replica replica;
+    uv_signal_t signals[3];
     options_read(&options, argc, argv);
-    int signals = open_signals();
-    server_reserve(&server, &options);
-    if (door_open(&server, &options.door) != 0 || server_open(&server, &options) != 0)
+    replica_reserve(&replica, &options);
+    replica.drain_ms = options.drain_s * 1000;
+    replica.redirect = options.redirect;
+    replica.keys_reloadable = options.cluster.allow_path != NULL;
+    if (door_open(&replica.door, &options.door) != 0 || replica_open(&replica, &options) != 0)
         return 1;
-    server.drain_ms = options.drain_s * 1000;
-    server.redirect = options.redirect;
-    server.keys_reloadable = options.cluster.allow_path != NULL;
+    watch_signals(&replica, signals);
     int status = 1;
-    int error = cluster_open(&server, &options.cluster);
+    int error = cluster_open(&replica, &options.cluster);
     if (error != WSFAN_OK) {
         status = explain(error, &options);
-    } else if (options.publish_token != NULL && publish_open(&server, options.publish_token) != 0) {
+    } else if (options.publish_token != NULL &&
+               publish_open(&replica, options.publish_token) != 0) {
         status = 2;
-    } else if (web_watch(server.vhost, signals, "signal") == NULL) {
-        fprintf(stderr, "echo-chat: cannot watch for signals\n");
     } else {
-        announce(&server, &options);
-        peers_expect(&server, options.cluster.peers_count);
-        server_run(&server);
+        announce(&replica, &options);
+        peers_expect(replica.servers, options.cluster.peers_count);
+        replica_run(&replica);
         status = 0;
     }
-    server_close(&server);
-    cluster_close(&server);
-    publish_close(&server);
+    replica_close(&replica);
+    cluster_close(&replica);
+    publish_close(&replica);
+    free(replica.servers);
     return status;
 }

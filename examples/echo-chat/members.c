@@ -14,11 +14,11 @@ enum {
     MEMBERS_BYTES_MAX = 128 *
                         1024, /* of the frame that names them, an eighth of a client's queue */
     PLACE_BYTES_MAX = 64,     /* of a replica's name; other programs may tell anything */
-    RECOUNT_S = 1
+    RECOUNT_MS = 1000
 };
 
 static void put_member(struct writer *json, const wsfan_member *member) {
-    bool first = json->size > 0 && ((char *)json->data)[LWS_PRE + json->size - 1] == '[';
+    bool first = json->size > 0 && json->data[json->size - 1] == '[';
     writer_format(json, "%s{\"event\":\"%s\",\"user\":", first ? "" : ",",
                   wsfan_member_event_text(member->event));
     writer_string_sized(json, member->user.data, member->user.size);
@@ -54,8 +54,8 @@ static bool begin(struct server *server, struct writer *json, wsfan_bytes chat, 
 }
 
 /* A replica that is only just being asked answers before long, with nobody to show perhaps. */
-static void on_recount(lws_sorted_usec_list_t *timer) {
-    struct server *server = lws_container_of(timer, struct server, recount);
+static void on_recount(uv_timer_t *timer) {
+    struct server *server = timer->data;
     for (struct client *client = server->clients; client != NULL; client = client->next)
         if (client->incomplete)
             members_recount(client);
@@ -64,8 +64,7 @@ static void on_recount(lws_sorted_usec_list_t *timer) {
 static void expect_recount(struct client *client, bool complete) {
     client->incomplete = !complete;
     if (!complete)
-        lws_sul_schedule(client->server->context, 0, &client->server->recount, on_recount,
-                         RECOUNT_S * LWS_US_PER_SEC);
+        uv_timer_start(&client->server->recount, on_recount, RECOUNT_MS, 0);
 }
 
 /* Only the numbers. */
@@ -107,8 +106,8 @@ void members_welcome(struct client *client) {
 
 /* The news of a chat, in full and in numbers. */
 struct news {
-    struct frame *full; /* NULL: too large */
-    struct frame *totals;
+    struct web_frame *full; /* NULL: too large */
+    struct web_frame *totals;
     bool anew;
     bool complete;
 };
@@ -137,12 +136,12 @@ void members_changed(void *loop_user, const wsfan_presence *presence) {
     struct news news = news_of(server, presence);
     for (size_t i = 0; i < presence->recipients_count; i++) {
         struct client *client = presence->recipients[i].session_user;
-        if (client->close_status != 0)
+        if (client->closing)
             continue;
         client->large = news.full == NULL || (client->large && !news.anew);
         client_send(client, client->large ? news.totals : news.full, 0);
         expect_recount(client, news.complete);
     }
-    frame_release(news.full);
-    frame_release(news.totals);
+    web_frame_release(news.full);
+    web_frame_release(news.totals);
 }

@@ -4,6 +4,7 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { JOINS_COUNT_MAX = 64, NAME_BYTES_MAX = 64, ENDPOINT_BYTES_MAX = 128 };
 
@@ -15,6 +16,7 @@ static const char usage_of_replicas[] =
     "\n"
     "  --listen HOST:PORT  serve the page and its WebSocket here; port 0: any free one\n"
     "                      of it, 0.0.0.0 for all addresses [127.0.0.1:8080]\n"
+    "  --threads N         that serve clients, each for its share of them, 1 to 64 [1]\n"
     "  --help              print this and exit\n"
     "\n"
     "Replicas\n"
@@ -78,7 +80,7 @@ static const char usage_of_clients[] =
     "SIGTERM and SIGINT end it: clients are told to go elsewhere; SIGHUP reads --allow again.\n"
     "Exit status: 0 ended by a signal, 1 it could not start, 2 a bad argument.\n";
 
-LWS_FORMAT(1) static void bad(const char *format, ...) {
+__attribute__((format(printf, 1, 2))) static void bad(const char *format, ...) {
     char text[512];
     va_list arguments;
     va_start(arguments, format);
@@ -174,8 +176,17 @@ enum {
     MESSAGES,
     HOST,
     DOWN,
-    GRACE
+    GRACE,
+    THREADS
 };
+
+static uint32_t read_threads(const char *argument) {
+    char *end;
+    long threads = strtol(argument, &end, 10);
+    if (*argument < '0' || *argument > '9' || *end != '\0' || threads < 1 || threads > 64)
+        bad("--threads %.20s: it must be a number from 1 to 64", argument);
+    return (uint32_t)threads;
+}
 
 static uint32_t read_count(const char *flag, const char *argument) {
     char *end;
@@ -247,11 +258,12 @@ void options_read(struct options *options, int argc, char **argv) {
         { "messages", required_argument, NULL, MESSAGES },
         { "down", required_argument, NULL, DOWN },
         { "grace", required_argument, NULL, GRACE },
+        { "threads", required_argument, NULL, THREADS },
         { NULL, 0, NULL, 0 },
     };
     static const char *joins[JOINS_COUNT_MAX];
     bool standalone = false;
-    *options = (struct options){ .drain_s = 3 };
+    *options = (struct options){ .threads = 1, .drain_s = 3 };
     options->door = (struct door_options){ .clients_max = 65536, .handshakes_per_second = 10000 };
     read_listen(options, "127.0.0.1:8080");
     wsfan_options_init(&options->cluster);
@@ -297,6 +309,9 @@ void options_read(struct options *options, int argc, char **argv) {
             break;
         case GRACE:
             options->cluster.presence_grace_ms = read_seconds("--grace", optarg, 0, 600) * 1000;
+            break;
+        case THREADS:
+            options->threads = read_threads(optarg);
             break;
         case CERT:
             options->cluster.key_file = optarg;

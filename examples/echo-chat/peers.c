@@ -24,16 +24,16 @@ wsfan_peer_stats *peers_list(const struct server *server, size_t *count) {
 /* ----------------------------------------------------------------------------------- sending */
 
 void send_json(struct client *client, struct writer *json) {
-    struct frame *frame = frame_from_json(json);
+    struct web_frame *frame = frame_from_json(json);
     client_send(client, frame, 0);
-    frame_release(frame);
+    web_frame_release(frame);
 }
 
 static void send_json_to_all(struct server *server, struct writer *json) {
-    struct frame *frame = frame_from_json(json);
+    struct web_frame *frame = frame_from_json(json);
     for (struct client *client = server->clients; client != NULL; client = client->next)
         client_send(client, frame, 0);
-    frame_release(frame);
+    web_frame_release(frame);
 }
 
 /* The first frame that a client gets: where it is, and which replicas there are. */
@@ -81,8 +81,9 @@ void peers_joined(void *loop_user, const wsfan_joined *joined) {
 }
 
 /* A peer that cannot be reached is no error, it may start later; but a mistyped one looks alike. */
-static void on_meet_deadline(lws_sorted_usec_list_t *deadline) {
-    if (!lws_container_of(deadline, struct server, meet_deadline)->met)
+static void on_meet_deadline(uv_timer_t *deadline) {
+    const struct server *server = deadline->data;
+    if (!server->met)
         fprintf(stderr,
                 "echo-chat: no --join has answered for %d s: does it run, with this --cert or an "
                 "--allow for it, and does it reach this --mesh or --advertise? Trying on\n",
@@ -91,14 +92,13 @@ static void on_meet_deadline(lws_sorted_usec_list_t *deadline) {
 
 void peers_expect(struct server *server, size_t named_count) {
     if (named_count > 0)
-        lws_sul_schedule(server->context, 0, &server->meet_deadline, on_meet_deadline,
-                         MEET_S * LWS_US_PER_SEC);
+        uv_timer_start(&server->meet_deadline, on_meet_deadline, MEET_S * 1000, 0);
 }
 
 void peers_event(void *loop_user, const wsfan_peer *peer) {
     struct server *server = loop_user;
     server->met = server->met || peer->event == WSFAN_PEER_UP || peer->event == WSFAN_PEER_REFUSED;
-    if (peer->event == WSFAN_PEER_REFUSED)
+    if (peer->event == WSFAN_PEER_REFUSED && server == server->replica->servers) /* told once */
         fprintf(stderr, "echo-chat: the node %s at %s cannot be a peer: %s\n", peer->name,
                 peer->endpoint, wsfan_reason_text(peer->reason));
     if (peer->event == WSFAN_PEER_REFUSED || peer->name[0] == '\0')

@@ -9,189 +9,106 @@
 #include "echo_chat.h"
 
 #include <inttypes.h>
+#include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
-enum {
-    KEY_BYTES_MAX = 128,
-    KEYS_COUNT_MAX = 1024,
-    BODY_BYTES_MAX = 64 * 1024,
-    REQUESTS_COUNT_MAX = 256, /* of those with the token */
-    ANSWER_S = 30,            /* more than the library takes to know */
-    DIGEST_BYTES = 20
-};
+enum { KEY_BYTES_MAX = 128, KEYS_COUNT_MAX = 1024, BODY_BYTES_MAX = 64 * 1024, DIGEST_BYTES = 32 };
 
 /* A key that was used, and what came of it. */
 struct past {
-    char key[KEY_BYTES_MAX + 1];        /* "": free */
+    uint64_t serial; /* of the request that used it first; 0: free */
+    char key[KEY_BYTES_MAX + 1];
     unsigned char digest[DIGEST_BYTES]; /* of the body */
     char *answer;                       /* NULL: it is still under way */
 };
 
-struct request {
-    struct request *next;
-    struct lws *wsi;     /* NULL: the other side has hung up */
-    unsigned status;     /* of the answer; 0: there is none yet */
-    lws_usec_t until_us; /* when its body must be here */
-    struct writer answer;
-    const char *headers[3]; /* as of web_answer() */
-    struct past *past;      /* NULL: it has no key */
-    bool admitted;          /* it brought the token, and has one of the places */
-    bool published;         /* its result is still to come */
-    char key[KEY_BYTES_MAX + 1];
-    size_t size;
-    size_t size_announced;
-    char *body; /* NULL until the first of it comes */
-};
-
 struct publisher {
     struct token token;
-    struct request *requests;
-    unsigned admitted_count;
+    uv_mutex_t lock;                  /* of what follows: all threads publish */
     struct past past[KEYS_COUNT_MAX]; /* a ring */
-    unsigned past_next;
+    uint64_t serial;                  /* of the newest in it */
 };
 
-int publish_open(struct server *server, const char *token_file) {
+int publish_open(struct replica *replica, const char *token_file) {
     struct publisher *publisher = calloc(1, sizeof *publisher);
     if (publisher == NULL || token_read(&publisher->token, "--publish-token", token_file) != 0) {
         free(publisher);
         return -1;
     }
-    server->publisher = publisher;
+    uv_mutex_init(&publisher->lock);
+    replica->publisher = publisher;
     return 0;
 }
 
-static void end_request(struct publisher *publisher, struct request *request) {
-    struct request **link = &publisher->requests;
-    while (*link != request)
-        link = &(*link)->next;
-    *link = request->next;
-    if (request->admitted)
-        publisher->admitted_count--;
-    writer_free(&request->answer);
-    free(request->body);
-    free(request);
-}
-
-void publish_close(struct server *server) {
-    struct publisher *publisher = server->publisher;
+void publish_close(struct replica *replica) {
+    struct publisher *publisher = replica->publisher;
     if (publisher == NULL)
         return;
-    while (publisher->requests != NULL)
-        end_request(publisher, publisher->requests);
     for (unsigned i = 0; i < KEYS_COUNT_MAX; i++)
         free(publisher->past[i].answer);
+    uv_mutex_destroy(&publisher->lock);
     free(publisher);
-    server->publisher = NULL;
-}
-
-static struct request *find(const struct server *server, const struct lws *wsi) {
-    struct request *request = server->publisher != NULL ? server->publisher->requests : NULL;
-    while (request != NULL && request->wsi != wsi)
-        request = request->next;
-    return request;
+    replica->publisher = NULL;
 }
 
 /* ------------------------------------------------------------------------------------- answers */
 
-static void fail(struct request *request, unsigned status, const char *text) {
-    writer_free(&request->answer);
-    request->status = status;
-    writer_format(&request->answer, "{\"error\":");
-    writer_string(&request->answer, text);
-    writer_format(&request->answer, "}\n");
-}
+static const char *const later[] = { "retry-after", "1", NULL };
 
-static int fail_now(struct lws *wsi, unsigned status, const char *text,
-                    const char *const *headers) {
+static void fail_with(struct web_request *request, unsigned status, const char *text,
+                      const char *const *headers) {
     struct writer body = { 0 };
     writer_format(&body, "{\"error\":");
     writer_string(&body, text);
     writer_format(&body, "}\n");
-    return http_answer(wsi, status, &body, headers, false);
+    http_answer(request, status, &body, headers);
 }
 
-static int send_answer(struct publisher *publisher, struct request *request) {
-    int result = http_answer(request->wsi, request->status, &request->answer, request->headers,
-                             false);
-    request->wsi = NULL;
-    if (!request->published)
-        end_request(publisher, request);
-    return result;
+static void fail(struct web_request *request, unsigned status, const char *text) {
+    fail_with(request, status, text, NULL);
 }
 
 /* ----------------------------------------------------------------------------- what was asked */
 
-/* -1: too long, or with a NUL */
-static int read_key(struct lws *wsi, char key[KEY_BYTES_MAX + 1]) {
-    static const char name[] = "idempotency-key:";
-    int name_size = (int)sizeof name - 1;
-    int size = lws_hdr_custom_length(wsi, name, name_size);
-    if (size <= 0)
-        return 0;
-    return size > KEY_BYTES_MAX ||
-                   lws_hdr_custom_copy(wsi, key, KEY_BYTES_MAX + 1, name, name_size) < 0 ||
-                   strlen(key) != (size_t)size
-               ? -1
-               : 0;
+/* The Idempotency-Key, "" where there is none. false: too long, or there twice. */
+static bool read_key(const struct web_request *request, char key[KEY_BYTES_MAX + 1]) {
+    struct slice value;
+    key[0] = '\0';
+    if (head_count(&request->head, "idempotency-key") == 0)
+        return true;
+    if (!web_field(request, "idempotency-key", &value) || value.size > KEY_BYTES_MAX)
+        return false;
+    memcpy(key, value.data, value.size);
+    key[value.size] = '\0';
+    return true;
 }
 
-/* Asks for what may be wrong before the body has come. A client that is still sending may not read an
- * answer, so it is told at the end of the body; a body that is too large is not waited for. */
-int publish_request(struct server *server, struct lws *wsi, bool post, uint64_t body_size) {
-    static const char *const allow[] = { "allow:", "POST", NULL };
-    static const char *const bearer[] = { "www-authenticate:", "Bearer", NULL };
-    static const char *const later[] = { "retry-after:", "1", NULL };
-    struct publisher *publisher = server->publisher;
+/* What can be wrong before the body has come. false: it is answered. */
+static bool judge(struct web_request *request) {
+    static const char *const allow[] = { "allow", "POST", NULL };
+    static const char *const bearer[] = { "www-authenticate", "Bearer", NULL };
+    const struct server *server = request->user;
+    const struct publisher *publisher = server->replica->publisher;
+    char key[KEY_BYTES_MAX + 1];
     if (publisher == NULL)
-        return fail_now(wsi, HTTP_STATUS_NOT_FOUND, "this replica has no --publish-token", NULL);
-    if (!post)
-        return fail_now(wsi, HTTP_STATUS_METHOD_NOT_ALLOWED, "only POST publishes", allow);
-    if (body_size == 0)
-        return fail_now(wsi, HTTP_STATUS_LENGTH_REQUIRED, "there is no body with a length", NULL);
-    if (body_size > BODY_BYTES_MAX)
-        return fail_now(wsi, HTTP_STATUS_REQ_ENTITY_TOO_LARGE,
-                        "the body is longer than 65536 bytes", NULL);
-    bool admitted = token_in_header(&publisher->token, wsi);
-    if (admitted && publisher->admitted_count == REQUESTS_COUNT_MAX)
-        return fail_now(wsi, HTTP_STATUS_SERVICE_UNAVAILABLE, "too many requests at once", later);
-    struct request *request = calloc(1, sizeof *request);
-    if (request == NULL)
-        return fail_now(wsi, HTTP_STATUS_SERVICE_UNAVAILABLE, "out of memory", later);
-    request->wsi = wsi;
-    request->until_us = lws_now_usecs() + ANSWER_S * LWS_US_PER_SEC;
-    request->size_announced = (size_t)body_size;
-    request->admitted = admitted;
-    request->next = publisher->requests;
-    publisher->requests = request;
-    publisher->admitted_count += admitted ? 1 : 0;
-    if (!admitted) {
-        fail(request, HTTP_STATUS_UNAUTHORIZED, "the bearer token is missing or wrong");
-        memcpy(request->headers, bearer, sizeof bearer);
-    } else if (read_key(wsi, request->key) != 0) {
-        fail(request, HTTP_STATUS_BAD_REQUEST,
-             "the Idempotency-Key is longer than 128 bytes, or has a NUL");
-    }
-    lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, ANSWER_S);
-    return 0;
+        fail(request, 404, "this replica has no --publish-token");
+    else if (request->head.method != HEAD_POST)
+        fail_with(request, 405, "only POST publishes", allow);
+    else if (!token_in_header(&publisher->token, request))
+        fail_with(request, 401, "the bearer token is missing or wrong", bearer);
+    else if (request->head.body_size > BODY_BYTES_MAX)
+        fail(request, 413, "the body is longer than 65536 bytes");
+    else if (!read_key(request, key))
+        fail(request, 400, "the Idempotency-Key is longer than 128 bytes, or there twice");
+    else
+        return true;
+    return false;
 }
 
-int publish_body(struct server *server, struct lws *wsi, const char *data, size_t size) {
-    struct request *request = find(server, wsi);
-    if (request != NULL && lws_now_usecs() > request->until_us)
-        return -1; /* libwebsockets' own time limit begins anew with each piece */
-    if (request == NULL || request->status != 0)
-        return 0; /* read and forgotten: it is answered at its end */
-    if (request->body == NULL)
-        request->body = malloc(request->size_announced);
-    if (request->body == NULL || size > request->size_announced - request->size) {
-        fail(request, HTTP_STATUS_SERVICE_UNAVAILABLE, "out of memory");
-        return 0;
-    }
-    memcpy(request->body + request->size, data, size);
-    request->size += size;
-    return 0;
+size_t publish_head(struct web_request *request) {
+    return judge(request) ? BODY_BYTES_MAX : 0;
 }
 
 /* A text member of the body. "" where it is missing; NULL where it is wrong. */
@@ -204,166 +121,196 @@ static const char *text_of(const json_t *body, const char *name, size_t size_max
     return text == NULL || size == 0 || size > size_max ? NULL : text;
 }
 
-static void publish(struct server *server, struct request *request, const wsfan_target *target,
-                    const char *from, const char *text) {
-    struct writer json = { 0 };
-    writer_format(&json, "{\"type\":\"message\",\"session\":\"%016x-%016x\",\"chat\":", 0, 0);
-    writer_string_sized(&json, target->kind == WSFAN_CHAT ? target->name.data : "",
-                        target->kind == WSFAN_CHAT ? target->name.size : 0);
-    writer_format(&json, ",\"user\":");
-    writer_string(&json, from);
-    writer_format(&json, ",\"text\":");
-    writer_string(&json, text);
-    writer_format(&json, ",\"node\":");
-    writer_string(&json, wsfan_node_name(server->node));
-    writer_format(&json, "}");
-    wsfan_publish_options options = { .struct_size = sizeof options,
-                                      .result_loop = server->loop,
-                                      .result_user = request };
-    int error = json.failed ? WSFAN_ENOMEM
-                            : wsfan_publish(server->node, target, 1, writer_text(&json), &options);
-    writer_free(&json);
-    request->published = error == WSFAN_OK;
-    if (error == WSFAN_OK)
-        return;
-    fail(request, HTTP_STATUS_SERVICE_UNAVAILABLE, wsfan_error_text(error));
-    request->headers[0] = "retry-after:";
-    request->headers[1] = "1";
-}
+struct publication {
+    wsfan_target target;
+    const char *from;
+    const char *text;
+};
 
-static void read_and_publish(struct server *server, struct request *request, const json_t *body) {
+/* What is wrong with the body, or NULL. The publication points into it. */
+static const char *read_body(const json_t *body, struct publication *publication) {
     const char *chat = text_of(body, "chat", CHAT_BYTES_MAX);
     const char *user = text_of(body, "user", USER_BYTES_MAX);
     const char *text = text_of(body, "text", TEXT_BYTES_MAX);
     const char *from = text_of(body, "from", USER_BYTES_MAX);
     const json_t *everyone = json_object_get(body, "everyone");
-    if (!json_is_object(body)) {
-        fail(request, 422, "the body is no JSON object");
-    } else if (chat == NULL) {
-        fail(request, 422, "chat: it must be UTF-8 text of 1 to 128 bytes");
-    } else if (user == NULL) {
-        fail(request, 422, "user: it must be UTF-8 text of 1 to 64 bytes");
-    } else if (text == NULL || *text == '\0') {
-        fail(request, 422, "text: it must be UTF-8 text of 1 to 16384 bytes");
-    } else if (from == NULL) {
-        fail(request, 422, "from: it must be UTF-8 text of 1 to 64 bytes");
-    } else if ((everyone != NULL && !json_is_true(everyone)) ||
-               (*chat != '\0') + (*user != '\0') + (everyone != NULL) != 1) {
-        fail(request, 422, "it must name one of chat, user, and everyone, which can only be true");
-    } else {
-        wsfan_target target = { WSFAN_ALL, { NULL, 0 } };
-        if (everyone == NULL)
-            target = *chat != '\0' ? (wsfan_target){ WSFAN_CHAT, wsfan_string(chat) }
-                                   : (wsfan_target){ WSFAN_USER, wsfan_string(user) };
-        publish(server, request, &target, *from != '\0' ? from : "publisher", text);
+    if (!json_is_object(body))
+        return "the body is no JSON object";
+    if (chat == NULL)
+        return "chat: it must be UTF-8 text of 1 to 128 bytes";
+    if (user == NULL)
+        return "user: it must be UTF-8 text of 1 to 64 bytes";
+    if (text == NULL || *text == '\0')
+        return "text: it must be UTF-8 text of 1 to 16384 bytes";
+    if (from == NULL)
+        return "from: it must be UTF-8 text of 1 to 64 bytes";
+    if ((everyone != NULL && !json_is_true(everyone)) ||
+        (*chat != '\0') + (*user != '\0') + (everyone != NULL) != 1)
+        return "it must name one of chat, user, and everyone, which can only be true";
+    publication->target = (wsfan_target){ WSFAN_ALL, { NULL, 0 } };
+    if (*chat != '\0')
+        publication->target = (wsfan_target){ WSFAN_CHAT, wsfan_string(chat) };
+    else if (*user != '\0')
+        publication->target = (wsfan_target){ WSFAN_USER, wsfan_string(user) };
+    publication->from = *from != '\0' ? from : "publisher";
+    publication->text = text;
+    return NULL;
+}
+
+/* Returns WSFAN_OK, and the request is answered when the result is there; or an error. */
+static int publish(struct web_request *request, const struct publication *publication,
+                   uint64_t serial) {
+    struct server *server = request->user;
+    const wsfan_target *target = &publication->target;
+    struct writer json = { 0 };
+    writer_format(&json, "{\"type\":\"message\",\"session\":\"%016x-%016x\",\"chat\":", 0, 0);
+    writer_string_sized(&json, target->kind == WSFAN_CHAT ? target->name.data : "",
+                        target->kind == WSFAN_CHAT ? target->name.size : 0);
+    writer_format(&json, ",\"user\":");
+    writer_string(&json, publication->from);
+    writer_format(&json, ",\"text\":");
+    writer_string(&json, publication->text);
+    writer_format(&json, ",\"node\":");
+    writer_string(&json, wsfan_node_name(server->node));
+    writer_format(&json, "}");
+    struct waiting *waiting = json.failed ? NULL : wait_begin(server, request);
+    int error = WSFAN_ENOMEM;
+    if (waiting != NULL) {
+        wsfan_publish_options options = { .struct_size = sizeof options,
+                                          .result_loop = server->loop,
+                                          .result_user = waiting };
+        waiting->key_serial = serial;
+        error = wsfan_publish(server->node, target, 1, writer_text(&json), &options);
+        if (error != WSFAN_OK)
+            wait_end(waiting);
     }
+    writer_free(&json);
+    return error;
+}
+
+/* Returns whether something was published; else the request is answered. */
+static bool read_and_publish(struct web_request *request, uint64_t serial) {
+    unsigned status = 422;
+    struct publication publication;
+    json_t *body = web_json(request->body.data, request->body.size, &status);
+    const char *problem = body != NULL ? read_body(body, &publication)
+                          : status == 422
+                              ? "the body has a text with NUL or not in Unicode, or a name twice"
+                              : "the body is no JSON";
+    int error = WSFAN_OK;
+    if (problem != NULL)
+        fail(request, body != NULL ? 422 : status, problem);
+    else if ((error = publish(request, &publication, serial)) != WSFAN_OK)
+        fail_with(request, 503, wsfan_error_text(error), later);
+    json_decref(body);
+    return problem == NULL && error == WSFAN_OK;
 }
 
 /* ------------------------------------------------------------------------------------- the key */
 
-static void forget(struct request *request) {
-    if (request->past != NULL)
-        memset(request->past, 0, sizeof *request->past);
-    request->past = NULL;
+/* The place of a key, if nobody else has got it since: a thousand came, and its answer is not kept. */
+static struct past *past_of(struct publisher *publisher, uint64_t serial) {
+    struct past *past = &publisher->past[serial % KEYS_COUNT_MAX];
+    return serial != 0 && past->serial == serial ? past : NULL;
 }
 
-/* Notes the key, or answers from what is known of it. */
-static void look_up(struct publisher *publisher, struct request *request) {
-    unsigned char digest[DIGEST_BYTES];
-    lws_SHA1((const unsigned char *)request->body, request->size, digest);
-    for (unsigned i = 0; i < KEYS_COUNT_MAX; i++) {
-        const struct past *past = &publisher->past[i];
-        if (strcmp(past->key, request->key) != 0)
-            continue;
-        if (memcmp(past->digest, digest, sizeof digest) != 0) {
-            fail(request, 422, "this Idempotency-Key was used for something else");
-        } else if (past->answer == NULL) {
-            fail(request, HTTP_STATUS_CONFLICT, "the first request with this key is under way");
-        } else {
-            request->status = HTTP_STATUS_OK;
-            writer_raw(&request->answer, past->answer, strlen(past->answer));
-        }
+static void forget(struct publisher *publisher, uint64_t serial) {
+    uv_mutex_lock(&publisher->lock);
+    struct past *past = past_of(publisher, serial);
+    if (past != NULL)
+        *past = (struct past){ .serial = 0 };
+    uv_mutex_unlock(&publisher->lock);
+}
+
+static struct past *find_key(struct publisher *publisher, const char *key) {
+    for (unsigned i = 0; i < KEYS_COUNT_MAX; i++)
+        if (publisher->past[i].serial != 0 && strcmp(publisher->past[i].key, key) == 0)
+            return &publisher->past[i];
+    return NULL;
+}
+
+/* Notes a new key, and returns its serial; or answers from what is known of it, and returns 0. */
+static uint64_t look_up(struct publisher *publisher, struct web_request *request, const char *key) {
+    unsigned char digest[DIGEST_BYTES] = { 0 };
+    struct writer answer = { 0 };
+    uint64_t serial = 0;
+    EVP_Digest(request->body.data, request->body.size, digest, NULL, EVP_sha256(), NULL);
+    uv_mutex_lock(&publisher->lock);
+    struct past *past = find_key(publisher, key);
+    bool same = past != NULL && memcmp(past->digest, digest, sizeof digest) == 0;
+    bool known = same && past->answer != NULL;
+    if (known)
+        writer_raw(&answer, past->answer, strlen(past->answer));
+    if (past == NULL) {
+        serial = ++publisher->serial;
+        past = &publisher->past[serial % KEYS_COUNT_MAX];
+        free(past->answer);
+        *past = (struct past){ .serial = serial };
+        memcpy(past->key, key, strlen(key));
+        memcpy(past->digest, digest, sizeof digest);
+    }
+    uv_mutex_unlock(&publisher->lock);
+    if (serial != 0)
+        return serial;
+    if (known)
+        http_answer(request, 200, &answer, NULL);
+    else if (same)
+        fail(request, 409, "the first request with this key is under way");
+    else
+        fail(request, 422, "this Idempotency-Key was used for something else");
+    return 0;
+}
+
+void publish_request(struct web_request *request) {
+    const struct server *server = request->user;
+    struct publisher *publisher = server->replica->publisher;
+    char key[KEY_BYTES_MAX + 1];
+    uint64_t serial = 0;
+    if (!judge(request))
+        return;
+    read_key(request, key);
+    if (request->body.size == 0) {
+        fail(request, 411, "there is no body");
         return;
     }
-    struct past *past = &publisher->past[publisher->past_next % KEYS_COUNT_MAX];
-    for (struct request *other = publisher->requests; other != NULL; other = other->next)
-        if (other->past == past)
-            other->past = NULL; /* a thousand came since: its answer will not be kept */
-    publisher->past_next++;
-    free(past->answer);
-    *past = (struct past){ .answer = NULL };
-    memcpy(past->key, request->key, sizeof past->key);
-    memcpy(past->digest, digest, sizeof digest);
-    request->past = past;
-}
-
-int publish_complete(struct server *server, struct lws *wsi) {
-    struct request *request = find(server, wsi);
-    if (request == NULL)
-        return 0; /* of another request, which who.c answers */
-    if (request->status == 0 && request->key[0] != '\0')
-        look_up(server->publisher, request);
-    if (request->status == 0) {
-        unsigned status;
-        json_t *body = web_json(request->body, request->size, &status);
-        if (body == NULL)
-            fail(request, status,
-                 status == 422 ? "the body has a text with NUL or not in Unicode, or a name twice"
-                               : "the body is no JSON");
-        else
-            read_and_publish(server, request, body);
-        json_decref(body);
-        if (request->status != 0)
-            forget(request); /* nothing was published, so it may be tried again */
-    }
-    if (request->status != 0)
-        return send_answer(server->publisher, request);
-    web_defer(wsi);
-    lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT, ANSWER_S);
-    return 0;
+    if (key[0] != '\0' && (serial = look_up(publisher, request, key)) == 0)
+        return;
+    if (!read_and_publish(request, serial))
+        forget(publisher, serial); /* nothing was published, so it may be tried again */
 }
 
 /* ---------------------------------------------------------------------------- what came of it */
 
+/* Keeps the answer for repetitions. */
+static void remember(struct publisher *publisher, uint64_t serial, const struct writer *json) {
+    uv_mutex_lock(&publisher->lock);
+    struct past *past = past_of(publisher, serial);
+    if (past != NULL && (past->answer = strndup(json->data, json->size)) == NULL)
+        past->serial = 0;
+    uv_mutex_unlock(&publisher->lock);
+}
+
 void publish_result(void *loop_user, const wsfan_result *result) {
     struct server *server = loop_user;
-    struct request *request = result->result_user;
-    struct writer *json = &request->answer;
-    request->published = false;
-    request->status = HTTP_STATUS_OK;
-    writer_format(json, "{\"id\":\"%016" PRIx64 "-%016" PRIx64 "\",\"complete\":%s",
+    struct publisher *publisher = server->replica->publisher;
+    struct waiting *waiting = result->result_user;
+    struct writer json = { 0 };
+    writer_format(&json, "{\"id\":\"%016" PRIx64 "-%016" PRIx64 "\",\"complete\":%s",
                   result->id.clock, result->id.origin,
                   result->status == WSFAN_OK ? "true" : "false");
-    writer_format(json, ",\"sessions_here\":%" PRIu64 ",\"replicas\":{\"addressed\":%u",
+    writer_format(&json, ",\"sessions_here\":%" PRIu64 ",\"replicas\":{\"addressed\":%u",
                   result->sessions, result->peers);
-    writer_format(json, ",\"acknowledged\":%u,\"behind\":%u,\"lost\":%u,\"refusing\":%u}}\n",
+    writer_format(&json, ",\"acknowledged\":%u,\"behind\":%u,\"lost\":%u,\"refusing\":%u}}\n",
                   result->peers_acknowledged, result->peers_behind, result->peers_lost,
                   result->peers_refusing);
-    if (json->failed) {
-        forget(request);
-        fail(request, HTTP_STATUS_INTERNAL_SERVER_ERROR, "published, but out of memory");
-    } else if (request->past != NULL) {
-        wsfan_bytes text = writer_text(json);
-        request->past->answer = strndup(text.data, text.size);
-        if (request->past->answer == NULL)
-            forget(request);
+    if (json.failed) {
+        writer_free(&json);
+        forget(publisher, waiting->key_serial);
+        fail(waiting->request, 500, "published, but out of memory");
+    } else {
+        if (waiting->key_serial != 0)
+            remember(publisher, waiting->key_serial, &json);
+        http_answer(waiting->request, 200, &json, NULL);
     }
-    if (request->wsi != NULL)
-        web_resume(request->wsi);
-    else
-        end_request(server->publisher, request);
-}
-
-int publish_writable(struct server *server, struct lws *wsi) {
-    struct request *request = find(server, wsi);
-    return request == NULL || request->status == 0 ? 0 : send_answer(server->publisher, request);
-}
-
-void publish_hung_up(struct server *server, struct lws *wsi) {
-    struct request *request = find(server, wsi);
-    if (request == NULL)
-        return;
-    request->wsi = NULL;
-    if (!request->published)
-        end_request(server->publisher, request);
+    wait_end(waiting);
 }

@@ -7,7 +7,7 @@
 #include "echo_chat.h"
 
 #include <stdio.h>
-#include <stdlib.h>
+#include <string.h>
 
 enum { HOPS_MAX = 2 };
 
@@ -20,47 +20,65 @@ static bool usable(const char *address) {
 /* Whether a chat belongs elsewhere, and there is somewhere to send its clients to. */
 static bool find(const struct server *server, const char *chat, wsfan_owner *owner) {
     *owner = (wsfan_owner){ .struct_size = sizeof *owner };
-    return server->redirect &&
+    return server->replica->redirect &&
            wsfan_node_get_owner(server->node, wsfan_string(chat), owner) == WSFAN_OK &&
            owner->node != 0 && !owner->here && owner->up && usable(owner->public_address);
 }
 
-bool redirect_before(const struct server *server, struct lws *wsi, char *location, size_t size) {
+/* %-encodes all but unreserved characters (RFC 3986, section 2.3). escaped: three times the room. */
+static void escape(char *escaped, const char *text) {
+    static const char digits[] = "0123456789ABCDEF";
+    static const char unreserved[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
+    for (; *text != '\0'; text++) {
+        if (strchr(unreserved, *text) != NULL) {
+            *escaped++ = *text;
+            continue;
+        }
+        *escaped++ = '%';
+        *escaped++ = digits[(unsigned char)*text >> 4];
+        *escaped++ = digits[(unsigned char)*text & 15];
+    }
+    *escaped = '\0';
+}
+
+bool redirect_before(const struct server *server, const struct web_request *request, char *location,
+                     size_t size) {
     char chat[CHAT_BYTES_MAX + 1], user[USER_BYTES_MAX + 1];
     char chat_escaped[3 * sizeof chat], user_escaped[3 * sizeof user];
     wsfan_owner owner;
-    struct arguments arguments = http_arguments(wsi);
-    unsigned hops = argument_digit(&arguments, "hops");
-    if (hops >= HOPS_MAX || lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) > 0 ||
-        argument_name(&arguments, "chat", chat, CHAT_BYTES_MAX) < 0 ||
-        argument_name(&arguments, "user", user, USER_BYTES_MAX) < 0 || !find(server, chat, &owner))
+    struct query query = http_query(request);
+    unsigned hops = query_digit(&query, "hops");
+    if (hops >= HOPS_MAX || head_count(&request->head, "origin") > 0 ||
+        query_name(&query, "chat", chat, CHAT_BYTES_MAX) < 0 ||
+        query_name(&query, "user", user, USER_BYTES_MAX) < 0 || !find(server, chat, &owner))
         return false;
-    lws_urlencode(chat_escaped, chat, sizeof chat_escaped);
-    lws_urlencode(user_escaped, user, sizeof user_escaped);
+    escape(chat_escaped, chat);
+    escape(user_escaped, user);
     int length = snprintf(location, size, "%s/ws?chat=%s&user=%s&hops=%u", owner.public_address,
                           chat_escaped, user_escaped, hops + 1);
     return length > 0 && (size_t)length < size;
 }
 
 static void send_on(struct client *client, const char *address) {
-    snprintf(client->moved_to, sizeof client->moved_to, "moved to %.*s", PUBLIC_BYTES_MAX, address);
-    client_close(client, CLOSE_MOVED, client->moved_to);
-    client->server->clients_moved++;
+    char reason[REASON_BYTES_MAX + 1];
+    snprintf(reason, sizeof reason, "moved to %.*s", PUBLIC_BYTES_MAX, address);
+    client_close(client, CLOSE_MOVED, reason);
+    client->server->replica->clients_moved++;
 }
 
-bool redirect_after(struct client *client) {
+bool redirect_after(struct client *client, const struct web_request *request) {
     wsfan_owner owner;
-    struct arguments arguments = http_arguments(client->wsi);
-    if (argument_digit(&arguments, "hops") >= HOPS_MAX ||
-        !find(client->server, client->chat, &owner))
+    struct query query = http_query(request);
+    if (query_digit(&query, "hops") >= HOPS_MAX || !find(client->server, client->chat, &owner))
         return false;
     send_on(client, owner.public_address);
     return true;
 }
 
 void redirect_owner(void *loop_user, const wsfan_moved *moved) {
-    struct server *server = loop_user;
-    if (!server->redirect || server->stopping || moved->here || !usable(moved->public_address))
+    const struct replica *replica = ((struct server *)loop_user)->replica;
+    if (!replica->redirect || replica->stopping || moved->here || !usable(moved->public_address))
         return;
     for (size_t i = 0; i < moved->sessions_count; i++)
         send_on(moved->sessions[i].session_user, moved->public_address);

@@ -1,18 +1,12 @@
-/* server.c - libwebsockets on one thread: connections, and foreign descriptors: the listening socket,
- * libwsfan's loop, and the one for signals. */
+/* server.c - the threads: each has connections, a loop of libuv, and a loop of libwsfan that it watches. */
 #include "echo_chat.h"
 
-#include <signal.h>
 #include <stdio.h>
-#include <sys/signalfd.h>
-#include <unistd.h>
+#include <stdlib.h>
 
 enum {
-    RECEIVE_BYTES = 4096,    /* of a message at a time; client.c puts the pieces together */
-    SEND_BYTES = 128 * 1024, /* at least one frame, or libwebsockets copies what is beyond it */
-    PING_S = 20,             /* without any traffic, so that no balancer thinks a client idle */
-    HANG_UP_S = 30,
-    OTHERS_COUNT = 24, /* standard streams, log, poll, event, signal and library descriptors */
+    OTHERS_COUNT = 24, /* standard streams, log, signal and library descriptors */
+    THREAD_COUNT = 8,  /* of each thread: poll, event, pipe and listening descriptors */
     /* 63 peers with four each, 128 for tries of keys, 256 that strangers may hold at its port, and some
        of its own. */
     MESH_COUNT = 656,
@@ -20,106 +14,14 @@ enum {
     CLIENTS_COUNT_MAX = 1048576
 };
 
-static struct server *server_of(struct lws *wsi) {
-    return lws_context_user(lws_get_context(wsi));
-}
-
-static int on_connection(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-                         size_t size) {
-    struct client *client = user;
-    switch (reason) {
-    case LWS_CALLBACK_WSI_CREATE:
-        server_of(wsi)->listener.connections_count++;
-        return 0;
-    case LWS_CALLBACK_WSI_DESTROY:
-        server_of(wsi)->listener.connections_count--;
-        return 0;
-    case LWS_CALLBACK_HTTP:
-        return http_request(server_of(wsi), wsi);
-    case LWS_CALLBACK_HTTP_BODY:
-        return publish_body(server_of(wsi), wsi, in, size);
-    case LWS_CALLBACK_HTTP_BODY_COMPLETION:
-        return publish_complete(server_of(wsi), wsi);
-    case LWS_CALLBACK_HTTP_WRITEABLE:
-        return publish_writable(server_of(wsi), wsi) != 0 ? -1 : who_writable(wsi);
-    case LWS_CALLBACK_CLOSED_HTTP:
-        publish_hung_up(server_of(wsi), wsi);
-        who_closed(wsi);
-        return 0;
-    case LWS_CALLBACK_HTTP_CONFIRM_UPGRADE:
-        return http_upgrade(server_of(wsi), wsi, in);
-    case LWS_CALLBACK_ESTABLISHED:
-        client_open(client, server_of(wsi), wsi);
-        return 0;
-    case LWS_CALLBACK_RECEIVE:
-        return client_receive(client, in, size);
-    case LWS_CALLBACK_SERVER_WRITEABLE:
-        return client_writable(client);
-    case LWS_CALLBACK_CLOSED:
-        client_closed(client);
-        return 0;
-    default:
-        return 0;
-    }
-}
-
-/* The protocols of descriptors. To libwebsockets they are WebSocket protocols too, which a client
- * may ask for: not here. */
-static int on_descriptor(enum lws_callback_reasons reason) {
-    return reason == LWS_CALLBACK_FILTER_PROTOCOL_CONNECTION ? -1 : 0;
-}
-
-static int on_listener(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-                       size_t size) {
-    (void)user, (void)in, (void)size;
-    if (reason == LWS_CALLBACK_RAW_RX_FILE)
-        web_accept(&server_of(wsi)->listener);
-    return on_descriptor(reason);
-}
-
-static int on_cluster(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-                      size_t size) {
-    (void)user, (void)in, (void)size;
-    if (reason == LWS_CALLBACK_RAW_RX_FILE)
-        cluster_readable(server_of(wsi));
-    return on_descriptor(reason);
-}
-
-/* ------------------------------------------------------------------------------------ the end */
-
-static int on_signal(struct lws *wsi, enum lws_callback_reasons reason, void *user, void *in,
-                     size_t size) {
-    (void)user, (void)in, (void)size;
-    struct signalfd_siginfo signal;
-    if (reason == LWS_CALLBACK_RAW_RX_FILE &&
-        read(lws_get_socket_fd(wsi), &signal, sizeof signal) == (ssize_t)sizeof signal) {
-        if (signal.ssi_signo == SIGHUP)
-            cluster_reload_keys(server_of(wsi));
-        else
-            drain_begin(server_of(wsi));
-    }
-    return on_descriptor(reason);
-}
-
-/* ------------------------------------------------------------------------------ open and run */
-
-static const struct lws_protocols protocols[] = {
-    { "echo-chat", on_connection, sizeof(struct client), RECEIVE_BYTES, 0, NULL, SEND_BYTES },
-    { "listener", on_listener, 0, 0, 0, NULL, 0 },
-    { "wsfan", on_cluster, 0, 0, 0, NULL, 0 },
-    { "signal", on_signal, 0, 0, 0, NULL, 0 },
-    { NULL, NULL, 0, 0, 0, NULL, 0 },
-};
-
-void server_reserve(struct server *server, struct options *options) {
+void replica_reserve(struct replica *replica, struct options *options) {
     struct door_options *door = &options->door;
     unsigned asked = door->clients_max > 0 ? door->clients_max : CLIENTS_COUNT_MAX;
     unsigned clients = asked < CLIENTS_COUNT_MAX ? asked : CLIENTS_COUNT_MAX;
-    unsigned mesh = options->cluster.endpoint != NULL ? MESH_COUNT : 0;
-    unsigned share = web_reserve_descriptors(clients + HTTP_COUNT, mesh + OTHERS_COUNT);
-    if (share == 0)
-        return;
-    server->listener.connections_max = share;
+    unsigned others = OTHERS_COUNT + (options->threads - 1) * THREAD_COUNT +
+                      (options->cluster.endpoint != NULL ? MESH_COUNT : 0);
+    web_reserve_descriptors(&replica->descriptors, clients + HTTP_COUNT, others);
+    unsigned share = replica->descriptors.connections_max;
     unsigned room = share - (share / 4 < HTTP_COUNT ? share / 4 : HTTP_COUNT);
     if (asked <= room)
         return;
@@ -127,59 +29,95 @@ void server_reserve(struct server *server, struct options *options) {
         fprintf(stderr,
                 "echo-chat: --clients %u: there are descriptors for %u; raise the hard limit "
                 "(ulimit -Hn %u)\n",
-                asked, room, clients + HTTP_COUNT + mesh + OTHERS_COUNT);
+                asked, room, clients + HTTP_COUNT + others);
     door->clients_max = room;
 }
 
-int server_open(struct server *server, const struct options *options) {
-    static const lws_retry_bo_t idle = { .secs_since_valid_ping = PING_S,
-                                         .secs_since_valid_hangup = HANG_UP_S };
-    struct lws_context_creation_info info = {
-        .port = CONTEXT_PORT_NO_LISTEN_SERVER,
-        .protocols = protocols,
-        .options = LWS_SERVER_OPTION_EXPLICIT_VHOSTS,
-        /* A WebSocket over HTTP/2 would come in by no callback that asks the door. */
-        .alpn = "http/1.1",
-        .retry_and_idle_policy = &idle,
-        .server_string = "echo-chat",
-        .user = server,
-    };
-    if (options->tls_cert != NULL) {
-        info.ssl_cert_filepath = options->tls_cert;
-        info.ssl_private_key_filepath = options->tls_key;
-        info.options |= LWS_SERVER_OPTION_DO_SSL_GLOBAL_INIT;
+/* ---------------------------------------------------------------------------------------- open */
+
+static void on_end(uv_async_t *end) {
+    struct server *server = end->data;
+    web_stop(server->web);
+}
+
+/* port: of the first thread, for the others. */
+static const char *open_thread(struct server *server, const struct options *options, int port) {
+    struct web_options web = { .host = options->listen_host,
+                               .port = port,
+                               .sharing = options->threads == 1                ? WEB_PORT_ALONE
+                                          : server == server->replica->servers ? WEB_PORT_SHARED
+                                                                               : WEB_PORT_JOINED,
+                               .tls = server->replica->tls,
+                               .descriptors = &server->replica->descriptors,
+                               .message_bytes_max = TEXT_BYTES_MAX,
+                               .queue_count_max = QUEUE_COUNT_MAX,
+                               .queue_bytes_max = QUEUE_BYTES_MAX,
+                               .handlers = &http_handlers,
+                               .user = server };
+    const char *problem = web_open(&server->web, &web);
+    if (problem != NULL)
+        return problem;
+    uv_loop_t *loop = web_loop(server->web);
+    uv_timer_t *timers[] = { &server->stop_deadline, &server->meet_deadline, &server->recount };
+    for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
+        uv_timer_init(loop, timers[i]);
+        timers[i]->data = server;
     }
-    /* libwebsockets logs what clients do wrong as its own errors; /stats counts that instead. */
-    lws_set_log_level(0, NULL);
-    server->context = lws_create_context(&info);
-    if (server->context == NULL) {
-        fprintf(stderr, "echo-chat: cannot start libwebsockets\n");
-        return -1;
-    }
-    server->vhost = lws_create_vhost(server->context, &info);
-    const char *problem = NULL;
-    if (server->vhost == NULL)
+    server->end.data = server;
+    return uv_async_init(loop, &server->end, on_end) == 0 ? NULL : "out of memory";
+}
+
+int replica_open(struct replica *replica, const struct options *options) {
+    if (options->tls_cert != NULL &&
+        (replica->tls = web_tls_open(options->tls_cert, options->tls_key)) == NULL) {
         fprintf(stderr, "echo-chat: cannot use --tls-cert %s with --tls-key %s\n",
                 options->tls_cert, options->tls_key);
-    else if ((problem = web_listen(&server->listener, server->vhost, "listener",
-                                   options->listen_host, options->listen_port)) != NULL)
-        fprintf(stderr, "echo-chat: cannot listen on %s port %d: %s\n", options->listen_host,
-                options->listen_port, problem);
-    else
+        return -1;
+    }
+    replica->servers = calloc(options->threads, sizeof *replica->servers);
+    const char *problem = replica->servers == NULL ? "out of memory" : NULL;
+    int port = options->listen_port;
+    while (problem == NULL && replica->servers_count < options->threads) {
+        struct server *server = &replica->servers[replica->servers_count++];
+        server->replica = replica;
+        problem = open_thread(server, options, port);
+        if (problem == NULL)
+            port = web_port(server->web);
+    }
+    if (problem == NULL)
         return 0;
-    lws_context_destroy(server->context);
+    fprintf(stderr, "echo-chat: cannot listen on %s port %d: %s\n", options->listen_host,
+            options->listen_port, problem);
     return -1;
 }
 
-void server_run(struct server *server) {
-    while (!drain_over(server) && lws_service(server->context, 0) >= 0)
-        continue;
-    lws_sul_cancel(&server->listener.again);
-    lws_sul_cancel(&server->stop_deadline);
-    lws_sul_cancel(&server->meet_deadline);
-    lws_sul_cancel(&server->recount);
+/* ----------------------------------------------------------------------------------------- run */
+
+static void run(void *server) {
+    web_run(((struct server *)server)->web);
 }
 
-void server_close(struct server *server) {
-    lws_context_destroy(server->context);
+void replica_run(struct replica *replica) {
+    unsigned started = 1;
+    while (started < replica->servers_count &&
+           uv_thread_create(&replica->servers[started].thread, run, &replica->servers[started]) ==
+               0)
+        started++;
+    if (started < replica->servers_count)
+        fprintf(stderr, "echo-chat: only %u of the threads can be had\n", started);
+    else
+        run(replica->servers);
+    for (unsigned i = 1; i < started; i++) {
+        if (started < replica->servers_count)
+            uv_async_send(&replica->servers[i].end);
+        uv_thread_join(&replica->servers[i].thread);
+    }
+}
+
+void replica_close(struct replica *replica) {
+    for (unsigned i = 0; i < replica->servers_count; i++) {
+        wait_give_up(&replica->servers[i]);
+        web_close(replica->servers[i].web);
+    }
+    web_tls_close(replica->tls);
 }

@@ -5,70 +5,14 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     ANSWER_MS = 1000,
-    ROWS_MAX = 128, /* of an answer, which is then within WEB_ANSWER_BYTES_MAX */
+    ROWS_MAX = 128, /* of an answer */
     AFTER_BYTES_MAX = 16 + CHAT_BYTES_MAX,
     WHO_BYTES_MAX = USER_BYTES_MAX > ID_BYTES ? USER_BYTES_MAX : ID_BYTES
 };
-
-/* An HTTP request that waits for the cluster. */
-struct query {
-    struct server *server;
-    struct query *next;
-    struct query **link; /* what points to this one */
-    struct lws *wsi;     /* NULL: it has gone */
-    bool head_only;
-    unsigned status; /* 0: no answer yet */
-    struct writer body;
-};
-
-static void query_free(struct query *query) {
-    *query->link = query->next;
-    if (query->next != NULL)
-        query->next->link = query->link;
-    if (query->wsi != NULL)
-        lws_set_opaque_user_data(query->wsi, NULL);
-    writer_free(&query->body);
-    free(query);
-}
-
-static struct query *query_new(struct server *server, struct lws *wsi, bool head_only) {
-    struct query *query = calloc(1, sizeof *query);
-    if (query == NULL)
-        return NULL;
-    query->server = server;
-    query->wsi = wsi;
-    query->head_only = head_only;
-    query->next = server->queries;
-    query->link = &server->queries;
-    if (query->next != NULL)
-        query->next->link = &query->next;
-    server->queries = query;
-    lws_set_opaque_user_data(wsi, query);
-    return query;
-}
-
-void who_end(struct server *server) {
-    while (server->queries != NULL)
-        query_free(server->queries);
-}
-
-void who_closed(struct lws *wsi) {
-    struct query *query = lws_get_opaque_user_data(wsi);
-    if (query != NULL)
-        query->wsi = NULL; /* freed when the cluster has answered */
-}
-
-int who_writable(struct lws *wsi) {
-    struct query *query = lws_get_opaque_user_data(wsi);
-    if (query == NULL || query->status == 0)
-        return 0;
-    int result = http_answer(wsi, query->status, &query->body, NULL, query->head_only);
-    query_free(query);
-    return result;
-}
 
 /* -------------------------------------------------------------------------------- the answers */
 
@@ -154,44 +98,40 @@ static void rest(const struct server *server, struct writer *json, const wsfan_r
 
 void who_reply(void *loop_user, const wsfan_reply *reply) {
     struct server *server = loop_user;
-    struct query *query = reply->reply_user;
-    struct writer *json = &query->body;
-    if (query->wsi == NULL) {
-        query_free(query);
-        return;
-    }
-    query->status = HTTP_STATUS_OK;
-    writer_format(json, "{");
+    struct waiting *waiting = reply->reply_user;
+    struct writer json = { 0 };
+    writer_format(&json, "{");
     if (reply->kind == WSFAN_REQUEST_CHATS)
-        rows_of_chats(json, reply);
+        rows_of_chats(&json, reply);
     else if (reply->kind == WSFAN_REQUEST_NODES)
-        rows_of_nodes(json, reply);
+        rows_of_nodes(&json, reply);
     else if (reply->kind == WSFAN_REQUEST_SESSIONS)
-        rows_of_sessions(server, json, reply);
+        rows_of_sessions(server, &json, reply);
     else
-        writer_format(json, "\"sessions\":%" PRIu64, reply->sessions);
-    rest(server, json, reply);
-    web_resume(query->wsi);
+        writer_format(&json, "\"sessions\":%" PRIu64, reply->sessions);
+    rest(server, &json, reply);
+    http_answer(waiting->request, 200, &json, NULL);
+    wait_end(waiting);
 }
 
 void who_close(void *loop_user, const wsfan_close *close) {
+    char reason[REASON_BYTES_MAX + 1];
     (void)loop_user;
-    struct client *client = close->session_user;
-    memcpy(client->kick_reason, close->reason.data, close->reason.size);
-    client->kick_reason[close->reason.size] = '\0';
-    client_close(client, (enum close_status)close->code, client->kick_reason);
+    snprintf(reason, sizeof reason, "%.*s", (int)close->reason.size,
+             (const char *)close->reason.data);
+    client_close(close->session_user, (enum close_status)close->code, reason);
 }
 
 /* ------------------------------------------------------------------------------- the questions */
 
-static int kick(struct server *server, const struct arguments *arguments,
+static int kick(struct server *server, const struct query *query,
                 const wsfan_request_options *options) {
     char name[WHO_BYTES_MAX + 1];
     wsfan_target_kind kind = WSFAN_SESSION;
-    int size = argument_find(arguments, "session", name, WHO_BYTES_MAX);
-    if (size == ARGUMENT_MISSING) {
+    int size = query_find(query, "session", name, WHO_BYTES_MAX);
+    if (size == QUERY_MISSING) {
         kind = WSFAN_USER;
-        size = argument_name(arguments, "user", name, USER_BYTES_MAX);
+        size = query_name(query, "user", name, USER_BYTES_MAX);
     }
     if (size <= 0)
         return WSFAN_EINVAL;
@@ -200,34 +140,40 @@ static int kick(struct server *server, const struct arguments *arguments,
                               options);
 }
 
-static int ask(struct server *server, struct lws *wsi, const char *path,
-               wsfan_request_options *options) {
+static int list_sessions(struct server *server, const struct web_request *request,
+                         const struct query *query, const wsfan_request_options *options) {
     static const char users[] = "/users/";
-    unsigned char after[AFTER_BYTES_MAX];
-    wsfan_target all = { WSFAN_ALL, { NULL, 0 } };
-    struct arguments arguments = http_arguments(wsi);
-    if (strcmp(path, "/kick") == 0)
-        return kick(server, &arguments, options);
-    int size = argument_hex(&arguments, "after", after, sizeof after); /* as we wrote it */
-    if (size < 0 && size != ARGUMENT_MISSING)
-        return WSFAN_EINVAL;
-    options->after.data = after;
-    options->after.size = size > 0 ? (size_t)size : 0;
-    if (strcmp(path, "/chats") == 0)
-        return wsfan_list_chats(server->node, &all, 1, options);
-    if (strcmp(path, "/nodes") == 0)
-        return wsfan_list_nodes(server->node, options);
-    char name[USER_BYTES_MAX + 1] = "";
+    char name[USER_BYTES_MAX + 1];
+    const char *path = request->path;
+    int size;
     if (strcmp(path, "/users") == 0)
-        size = argument_name(&arguments, "user", name, USER_BYTES_MAX);
-    else if (strlen(path + sizeof users - 1) <= USER_BYTES_MAX)
-        size = (int)strlen(strcpy(name, path + sizeof users - 1));
-    /* libwebsockets makes one path of "a//b", "a/./b" and "a/b", however they were written. */
-    if (size <= 0 || !utf8_valid(name, strlen(name)) ||
+        size = query_name(query, "user", name, USER_BYTES_MAX);
+    else
+        size = snprintf(name, sizeof name, "%s", path + sizeof users - 1);
+    if (size <= 0 || size > USER_BYTES_MAX ||
         (strcmp(path, "/users") != 0 && strchr(name, '/') != NULL))
         return WSFAN_EINVAL;
     wsfan_target user = { WSFAN_USER, wsfan_string(name) };
     return wsfan_list_sessions(server->node, &user, 1, options);
+}
+
+static int ask(struct server *server, const struct web_request *request,
+               wsfan_request_options *options) {
+    unsigned char after[AFTER_BYTES_MAX];
+    wsfan_target all = { WSFAN_ALL, { NULL, 0 } };
+    struct query query = http_query(request);
+    if (strcmp(request->path, "/kick") == 0)
+        return kick(server, &query, options);
+    int size = query_hex(&query, "after", after, sizeof after); /* as we wrote it */
+    if (size < 0 && size != QUERY_MISSING)
+        return WSFAN_EINVAL;
+    options->after.data = after;
+    options->after.size = size > 0 ? (size_t)size : 0;
+    if (strcmp(request->path, "/chats") == 0)
+        return wsfan_list_chats(server->node, &all, 1, options);
+    if (strcmp(request->path, "/nodes") == 0)
+        return wsfan_list_nodes(server->node, options);
+    return list_sessions(server, request, &query, options);
 }
 
 bool who_serves(const char *path, bool post) {
@@ -237,24 +183,21 @@ bool who_serves(const char *path, bool post) {
            strcmp(path, "/users") == 0 || strncmp(path, "/users/", sizeof "/users/" - 1) == 0;
 }
 
-unsigned who_request(struct server *server, struct lws *wsi, const char *path, bool post,
-                     bool head_only) {
-    if (post && !door_own_page(server, wsi))
-        return HTTP_STATUS_FORBIDDEN;
-    struct query *query = query_new(server, wsi, head_only);
-    if (query == NULL)
-        return HTTP_STATUS_INTERNAL_SERVER_ERROR;
+unsigned who_request(struct web_request *request) {
+    struct server *server = request->user;
+    if (!web_reads(request) && !web_own_page(&server->replica->door.options.names, request))
+        return 403;
+    struct waiting *waiting = wait_begin(server, request);
+    if (waiting == NULL)
+        return 500;
     wsfan_request_options options = { .struct_size = sizeof options,
                                       .reply_loop = server->loop,
-                                      .reply_user = query,
+                                      .reply_user = waiting,
                                       .ms_max = ANSWER_MS,
                                       .rows_max = ROWS_MAX };
-    int error = ask(server, wsi, path, &options);
-    if (error == WSFAN_OK) {
-        web_defer(wsi);
+    int error = ask(server, request, &options);
+    if (error == WSFAN_OK)
         return 0;
-    }
-    query_free(query);
-    return error == WSFAN_EINVAL || error == WSFAN_ETOOBIG ? HTTP_STATUS_BAD_REQUEST
-                                                           : HTTP_STATUS_SERVICE_UNAVAILABLE;
+    wait_end(waiting);
+    return error == WSFAN_EINVAL || error == WSFAN_ETOOBIG ? 400 : 503;
 }

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 static bool reserve(struct writer *json, size_t more) {
-    size_t needed = LWS_PRE + json->size + more;
+    size_t needed = json->size + more;
     if (json->failed || needed <= json->capacity)
         return !json->failed;
     size_t capacity = json->capacity == 0 ? 256 : json->capacity;
@@ -24,7 +24,7 @@ static bool reserve(struct writer *json, size_t more) {
 void writer_raw(struct writer *json, const char *text, size_t size) {
     if (!reserve(json, size))
         return;
-    memcpy(json->data + LWS_PRE + json->size, text, size);
+    memcpy(json->data + json->size, text, size);
     json->size += size;
 }
 
@@ -34,8 +34,7 @@ void writer_free(struct writer *json) {
 }
 
 wsfan_bytes writer_text(const struct writer *json) {
-    wsfan_bytes text = { json->data == NULL ? NULL : json->data + LWS_PRE, json->size };
-    return text;
+    return (wsfan_bytes){ json->data, json->size };
 }
 
 void writer_format(struct writer *json, const char *format, ...) {

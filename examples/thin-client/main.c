@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
 
 static const char usage[] =
     "usage: thin-client --store FILE --sockets URL --mesh ENDPOINT --join ENDPOINT [--listen "
@@ -97,40 +96,37 @@ static void read_arguments(struct settings *settings, int argc, char **argv) {
     exit(2);
 }
 
-static int open_signals(void) {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGTERM);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGHUP); /* ends it as those do */
-    sigprocmask(SIG_BLOCK, &signals, NULL);
-    signal(SIGPIPE, SIG_IGN);
-    return signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
+static void on_signal(uv_signal_t *signal, int number) {
+    struct service *service = signal->data;
+    (void)number;
+    web_stop(service->thread);
 }
 
 int main(int argc, char **argv) {
+    static const int ends[] = { SIGTERM, SIGINT, SIGHUP };
     struct settings settings = { .store = NULL };
-    struct service service = { .context = NULL };
+    struct service service = { .thread = NULL };
+    uv_signal_t signals[sizeof ends / sizeof ends[0]];
     read_arguments(&settings, argc, argv);
     settings.cluster.peers = &settings.join;
     settings.cluster.peers_count = 1;
     service.sockets = settings.sockets;
     service.names = settings.names;
-    int signals = open_signals();
     int status = 1;
     if (http_open(&service, "127.0.0.1", settings.port) == 0 &&
         store_open(&service, settings.store) == 0 &&
-        publisher_open(&service, &settings.cluster) == 0 &&
-        web_watch(service.vhost, signals, "signal") != NULL) {
-        printf("ready: page http://127.0.0.1:%d/\n", service.listener.port);
+        publisher_open(&service, &settings.cluster) == 0) {
+        for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
+            uv_signal_init(web_loop(service.thread), &signals[i]);
+            signals[i].data = &service;
+            uv_signal_start(&signals[i], on_signal, ends[i]);
+        }
+        printf("ready: page http://127.0.0.1:%d/\n", web_port(service.thread));
         fflush(stdout);
-        while (!service.stopped && lws_service(service.context, 0) >= 0)
-            continue;
+        web_run(service.thread);
         status = 0;
     }
-    lws_sul_cancel(&service.listener.again);
-    if (service.context != NULL)
-        lws_context_destroy(service.context);
+    web_close(service.thread);
     publisher_close(&service);
     store_close(&service);
     return status;

@@ -2,7 +2,6 @@
 #include "thin_client.h"
 
 #include <stdio.h>
-#include <unistd.h>
 
 static void on_result(void *loop_user, const wsfan_result *result) {
     struct service *service = loop_user;
@@ -12,6 +11,12 @@ static void on_result(void *loop_user, const wsfan_result *result) {
         service->told_partly++;
 }
 
+static void on_cluster(uv_poll_t *cluster, int status, int events) {
+    struct service *service = cluster->data;
+    (void)status, (void)events;
+    wsfan_loop_dispatch(service->loop, 256);
+}
+
 int publisher_open(struct service *service, wsfan_options *options) {
     static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
                                                .on_result = on_result };
@@ -19,8 +24,11 @@ int publisher_open(struct service *service, wsfan_options *options) {
     int error = wsfan_node_open(&service->node, options);
     if (error == WSFAN_OK)
         error = wsfan_loop_open(&service->loop, service->node, &callbacks, service);
+    service->cluster.data = service;
     if (error == WSFAN_OK &&
-        web_watch(service->vhost, dup(wsfan_loop_fd(service->loop)), "wsfan") != NULL)
+        uv_poll_init(web_loop(service->thread), &service->cluster, wsfan_loop_fd(service->loop)) ==
+            0 &&
+        uv_poll_start(&service->cluster, UV_READABLE, on_cluster) == 0)
         return 0;
     fprintf(stderr, "thin-client: cannot open the node: %s\n", wsfan_error_text(error));
     return -1;

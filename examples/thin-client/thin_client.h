@@ -3,7 +3,7 @@
  * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
  *
  *   main.c       the command line, start and end
- *   http.c       libwebsockets: GET / and /items, POST /items
+ *   http.c       GET / and /items, POST /items
  *   store.c      SQLite: the one place where messages are
  *   publisher.c  libwsfan: a node without sessions, which tells that something changed
  *
@@ -12,7 +12,6 @@
 #ifndef THIN_CLIENT_H
 #define THIN_CLIENT_H
 
-#include <libwebsockets.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -28,9 +27,8 @@ enum {
 };
 
 struct service {
-    struct lws_context *context;
-    struct lws_vhost *vhost;
-    struct web_listener listener;
+    struct web_thread *thread;
+    struct web_descriptors descriptors;
     sqlite3 *database;
     sqlite3_stmt *insert;
     sqlite3_stmt *select;
@@ -40,8 +38,8 @@ struct service {
     struct web_names names; /* what browsers call this service */
     uint64_t told;          /* changes that every replica concerned has heard of */
     uint64_t told_partly;
-    uint64_t untold; /* refused by the library: pages find them when they fetch */
-    bool stopped;
+    uint64_t untold;   /* refused by the library: pages find them when they fetch */
+    uv_poll_t cluster; /* the loop's descriptor */
 };
 
 /* Both return 0, or -1 and a message on stderr. */

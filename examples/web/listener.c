@@ -1,15 +1,17 @@
 /* listener.c - the listening socket, which accepts only what there are descriptors for.
  *
- * libwebsockets' own listener, at the limit of descriptors, fails in accept() and tries again for ever. This
- * one pauses: a further connection waits in the system's queue and costs nothing. It goes on when a
- * connection has ended, or, if others of the process took the last descriptors, after a while. */
-#include "web.h"
+ * At the limit of descriptors a further connection waits in the system's queue and costs nothing. The listener
+ * goes on after a while: when a connection of any thread has ended, or others of the process took the last
+ * descriptors. */
+#include "connection.h"
 
 #include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,15 +55,19 @@ static bool find_address(const char *host, int port, struct sockaddr_storage *ad
     return true;
 }
 
-static int listen_on(const struct sockaddr_storage *address) {
+/* A socket that is bound, or -1 and errno. */
+static int bind_to(const struct sockaddr_storage *address, bool shared) {
     socklen_t size = address->ss_family == AF_INET ? sizeof(struct sockaddr_in)
                                                    : sizeof(struct sockaddr_in6);
     int yes = 1;
     int fd = socket(address->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
+    /* Connections have TCP_NODELAY of it. */
     if (setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &yes, sizeof yes) == 0 &&
-        bind(fd, (const struct sockaddr *)address, size) == 0 && listen(fd, SOMAXCONN) == 0)
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes) == 0 &&
+        (!shared || setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0) &&
+        bind(fd, (const struct sockaddr *)address, size) == 0)
         return fd;
     int error = errno;
     close(fd);
@@ -69,74 +75,114 @@ static int listen_on(const struct sockaddr_storage *address) {
     return -1;
 }
 
-const char *web_listen(struct web_listener *listener, struct lws_vhost *vhost, const char *protocol,
-                       const char *host, int port) {
-    struct sockaddr_storage address = { 0 };
-    socklen_t size = sizeof address;
-    if (!find_address(host, port, &address))
-        return "not an address of this machine";
-    int fd = listen_on(&address);
-    if (fd < 0 || getsockname(fd, (struct sockaddr *)&address, &size) != 0)
-        return strerror(errno);
-    listener->port = ntohs(address.ss_family == AF_INET
-                               ? ((struct sockaddr_in *)&address)->sin_port
-                               : ((struct sockaddr_in6 *)&address)->sin6_port);
-    listener->vhost = vhost;
-    listener->wsi = web_watch(vhost, fd, protocol);
-    return listener->wsi != NULL ? NULL : "out of memory";
-}
-
-struct lws *web_watch(struct lws_vhost *vhost, int fd, const char *protocol) {
-    lws_sock_file_fd_type descriptor = { .filefd = fd };
-    return fd < 0 ? NULL
-                  : lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_RAW_FILE_DESC, descriptor, protocol,
-                                               NULL);
+/* A port that may be shared could be shared with another program: so the first of its threads asks for it alone
+ * before. */
+static int listen_on(const struct sockaddr_storage *address, enum web_sharing sharing) {
+    if (sharing == WEB_PORT_SHARED) {
+        int fd = bind_to(address, false);
+        if (fd < 0 || listen(fd, 1) != 0) {
+            int error = errno;
+            if (fd >= 0)
+                close(fd);
+            errno = error;
+            return -1;
+        }
+        close(fd);
+    }
+    int fd = bind_to(address, sharing != WEB_PORT_ALONE);
+    if (fd < 0 || listen(fd, SOMAXCONN) == 0)
+        return fd;
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
 }
 
 /* ------------------------------------------------------------------------------------- accept */
 
-static void go_on(lws_sorted_usec_list_t *timer) {
-    lws_rx_flow_control(lws_container_of(timer, struct web_listener, again)->wsi, 1);
+static void on_connections(uv_poll_t *poll, int status, int events);
+
+static void go_on(uv_timer_t *timer) {
+    struct listener *listener = timer->data;
+    uv_poll_start(&listener->poll, UV_READABLE, on_connections);
 }
 
-static void pause_accepting(struct web_listener *listener) {
-    lws_rx_flow_control(listener->wsi, 0);
-    lws_sul_schedule(lws_get_context(listener->wsi), 0, &listener->again, go_on,
-                     PAUSE_MS * LWS_US_PER_MS);
+static void pause_accepting(struct listener *listener) {
+    uv_poll_stop(&listener->poll);
+    uv_timer_start(&listener->again, go_on, PAUSE_MS, 0);
 }
 
-void web_accept(struct web_listener *listener) {
+/* Counts the connection, if there may be one more. */
+static bool reserve(struct web_descriptors *descriptors) {
+    if (atomic_fetch_add(&descriptors->connections_count, 1) < descriptors->connections_max)
+        return true;
+    atomic_fetch_sub(&descriptors->connections_count, 1);
+    return false;
+}
+
+static void on_connections(uv_poll_t *poll, int status, int events) {
+    struct listener *listener = poll->data;
+    struct web_descriptors *descriptors = listener->thread->options.descriptors;
+    (void)status, (void)events;
     for (int i = 0; i < ACCEPTS_AT_ONCE_MAX; i++) {
-        if (listener->connections_count >= listener->connections_max) {
+        if (!reserve(descriptors)) {
             pause_accepting(listener);
             return;
         }
-        int fd = accept4(lws_get_socket_fd(listener->wsi), NULL, NULL,
-                         SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd >= 0) {
-            lws_adopt_socket_vhost(listener->vhost, fd); /* or it has closed it */
+        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd >= 0 && connection_open(listener->thread, fd))
             continue;
-        }
-        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS)
-            pause_accepting(listener);
-        return;
+        atomic_fetch_sub(&descriptors->connections_count, 1);
+        if (fd < 0 && errno != EAGAIN && errno != ECONNABORTED && errno != EINTR)
+            pause_accepting(listener); /* EMFILE, ENFILE, ENOMEM, ENOBUFS ... */
+        if (fd < 0)
+            return;
     }
+}
+
+/* --------------------------------------------------------------------------------------- open */
+
+const char *listener_open(struct listener *listener, struct web_thread *thread) {
+    const struct web_options *options = &thread->options;
+    struct sockaddr_storage address = { 0 };
+    socklen_t size = sizeof address;
+    listener->thread = thread;
+    listener->fd = -1;
+    if (!find_address(options->host, options->port, &address))
+        return "not an address of this machine";
+    listener->fd = listen_on(&address, options->sharing);
+    if (listener->fd < 0 || getsockname(listener->fd, (struct sockaddr *)&address, &size) != 0)
+        return strerror(errno);
+    listener->port = ntohs(address.ss_family == AF_INET
+                               ? ((struct sockaddr_in *)&address)->sin_port
+                               : ((struct sockaddr_in6 *)&address)->sin6_port);
+    listener->poll.data = listener->again.data = listener;
+    uv_timer_init(&thread->loop, &listener->again);
+    int error = uv_poll_init(&thread->loop, &listener->poll, listener->fd);
+    if (error == 0)
+        error = uv_poll_start(&listener->poll, UV_READABLE, on_connections);
+    return error == 0 ? NULL : uv_strerror(error);
+}
+
+void listener_close(struct listener *listener) {
+    if (listener->fd >= 0)
+        close(listener->fd);
 }
 
 /* -------------------------------------------------------------------------------- descriptors */
 
-static unsigned at_most(unsigned count, unsigned most) {
-    return count < most ? count : most;
+static unsigned at_most(rlim_t count, unsigned most) {
+    return count < most ? (unsigned)count : most;
 }
 
-unsigned web_reserve_descriptors(unsigned connections, unsigned others) {
-    unsigned wanted = at_most(connections, DESCRIPTORS_MAX) + others;
-    struct rlimit limit;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0)
-        return 0;
-    /* No more than that: libwebsockets makes its tables as large as the limit. */
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    unsigned have = (unsigned)limit.rlim_cur;
-    return have - at_most(others, have / 2);
+void web_reserve_descriptors(struct web_descriptors *descriptors, unsigned connections,
+                             unsigned others) {
+    struct rlimit limit = { 0 };
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+        getrlimit(RLIMIT_NOFILE, &limit);
+    }
+    unsigned have = at_most(limit.rlim_cur, DESCRIPTORS_MAX);
+    descriptors->connections_max = at_most(connections, have - at_most(others, have / 2));
 }

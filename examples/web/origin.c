@@ -6,6 +6,8 @@
 
 #include <arpa/inet.h>
 #include <stdlib.h>
+#include <string.h>
+#include <strings.h>
 
 enum { NAME_BYTES_MAX = 512 };
 
@@ -60,9 +62,18 @@ bool web_is_origin(const char *text) {
     return strcmp(text, "*") == 0 || read_origin(text, &authority);
 }
 
-/* false: it is missing or longer than any that is ours. */
-static bool copy_header(struct lws *wsi, enum lws_token_indexes header, char text[NAME_BYTES_MAX]) {
-    return lws_hdr_copy(wsi, text, NAME_BYTES_MAX, header) > 0;
+/* false: it is missing, or longer than any that is ours. */
+static bool copy(struct slice value, char text[NAME_BYTES_MAX]) {
+    if (value.size == 0 || value.size >= NAME_BYTES_MAX)
+        return false;
+    memcpy(text, value.data, value.size);
+    text[value.size] = '\0';
+    return true;
+}
+
+static bool copy_origin(const struct web_request *request, char text[NAME_BYTES_MAX]) {
+    struct slice value;
+    return web_field(request, "origin", &value) && copy(value, text);
 }
 
 /* --------------------------------------------------------------------------------------- host */
@@ -100,35 +111,35 @@ static bool is_named(const struct web_names *names, const struct authority *host
            same_host(host, own.host, own.size);
 }
 
-bool web_own_host(const struct web_names *names, struct lws *wsi) {
+bool web_own_host(const struct web_names *names, const struct web_request *request) {
     char text[NAME_BYTES_MAX];
     struct authority host;
-    if (names->any_host || lws_hdr_total_length(wsi, WSI_TOKEN_HOST) == 0)
+    if (names->any_host || request->head.host.size == 0)
         return true; /* without a Host it is no browser */
-    return copy_header(wsi, WSI_TOKEN_HOST, text) && read_authority(text, 0, &host) &&
+    return copy(request->head.host, text) && read_authority(text, 0, &host) &&
            (is_address(&host) || is_localhost(&host) || is_named(names, &host));
 }
 
 /* ------------------------------------------------------------------------------------- origin */
 
-bool web_own_page(const struct web_names *names, struct lws *wsi) {
+bool web_own_page(const struct web_names *names, const struct web_request *request) {
     char origin[NAME_BYTES_MAX], text[NAME_BYTES_MAX];
     struct authority page, host;
-    if (lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) == 0)
+    if (head_count(&request->head, "origin") == 0)
         return true;
-    return copy_header(wsi, WSI_TOKEN_ORIGIN, origin) && copy_header(wsi, WSI_TOKEN_HOST, text) &&
+    return copy_origin(request, origin) && copy(request->head.host, text) &&
            read_origin(origin, &page) && read_authority(text, usual_port(origin), &host) &&
            page.port == host.port && same_host(&page, host.host, host.size) &&
-           web_own_host(names, wsi);
+           web_own_host(names, request);
 }
 
 /* A browser names the page that a script is from. Without a list it must be our own, so that another
  * page cannot use what a user may do here; programs that are no browsers name none. */
-bool web_allowed_page(const struct web_names *names, struct lws *wsi) {
+bool web_allowed_page(const struct web_names *names, const struct web_request *request) {
     char origin[NAME_BYTES_MAX];
-    if (names->origins_count == 0 || lws_hdr_total_length(wsi, WSI_TOKEN_ORIGIN) == 0)
-        return web_own_page(names, wsi);
-    if (!copy_header(wsi, WSI_TOKEN_ORIGIN, origin))
+    if (names->origins_count == 0 || head_count(&request->head, "origin") == 0)
+        return web_own_page(names, request);
+    if (!copy_origin(request, origin))
         return false;
     for (unsigned i = 0; i < names->origins_count; i++)
         if (strcmp(names->origins[i], "*") == 0 || same_origin(names->origins[i], origin))

@@ -1,118 +1,149 @@
-/* query.c - the arguments of a URL. libwebsockets takes a query string apart and decodes each piece; what
- * is made of the pieces is here, and knows nothing of it, so that it can be given any bytes: zeros,
- * no "=", no UTF-8. */
-#include "web.h"
+/* query.c - the arguments in the query of a target (URL Standard, section 5.1). Pieces are decoded byte by byte where
+ * they are compared or written, so nothing has to be kept. */
+#include "query.h"
 
-/* Whether the piece is KEY=... */
-static bool has_key(const char *piece, int size, const char *key) {
-    size_t key_size = strlen(key);
-    return size > (int)key_size && memcmp(piece, key, key_size) == 0 && piece[key_size] == '=';
-}
+#include <limits.h>
+#include <string.h>
 
-struct value {
-    char *text; /* with room for bytes_max, and a NUL */
-    size_t size;
-    size_t bytes_max;
-    bool too_long;
-};
+#include "utf8.h"
 
-static void append(struct value *value, const char *text, size_t size) {
-    value->too_long = value->too_long || size > value->bytes_max - value->size;
-    if (value->too_long)
-        return;
-    memcpy(value->text + value->size, text, size);
-    value->size += size;
-}
+enum { END = -1, BAD = -2 };
 
-/* Appends ';' and each piece without a key that follows piece i. Returns the whole size, or a problem. */
-static int append_rest(const struct arguments *arguments, int i, struct value *value) {
-    char piece[ARGUMENT_BYTES_MAX + 1];
-    for (;;) {
-        int got = arguments->piece(arguments->from, ++i, piece, sizeof piece);
-        if (got < 0 || memchr(piece, '=', (size_t)got) != NULL)
-            break;
-        if (got == 1 && piece[0] == '/')
-            return ARGUMENT_AMBIGUOUS; /* what libwebsockets makes of "&" or ";" at the end */
-        append(value, ";", 1);
-        append(value, piece, (size_t)got);
+/* Takes the next byte off the encoded text, decoded. END: there is none. BAD: a '%' without two digits. */
+static int next_byte(struct slice *text) {
+    if (text->size == 0)
+        return END;
+    int byte = (unsigned char)text->data[0];
+    size_t size = 1;
+    if (byte == '+') {
+        byte = ' ';
+    } else if (byte == '%') {
+        int high = text->size > 2 ? syntax_hex((unsigned char)text->data[1]) : -1;
+        int low = text->size > 2 ? syntax_hex((unsigned char)text->data[2]) : -1;
+        if (high < 0 || low < 0)
+            return BAD;
+        byte = high * 16 + low;
+        size = 3;
     }
-    if (value->too_long)
-        return ARGUMENT_TOO_LONG;
-    value->text[value->size] = '\0';
-    return (int)value->size;
+    text->data += size;
+    text->size -= size;
+    return byte;
 }
 
-int argument_find(const struct arguments *arguments, const char *key, char *text,
-                  size_t bytes_max) {
-    char piece[ARGUMENT_BYTES_MAX + 1];
-    size_t start = strlen(key) + 1;
-    int found = ARGUMENT_MISSING;
-    int got = 0;
-    for (int i = 0; got >= 0; i++) {
-        struct value value = { .text = text, .bytes_max = bytes_max };
-        got = arguments->piece(arguments->from, i, piece, sizeof piece);
-        if (!has_key(piece, got, key))
-            continue;
-        if (found != ARGUMENT_MISSING)
-            return ARGUMENT_AMBIGUOUS;
-        append(&value, piece + start, (size_t)got - start);
-        found = append_rest(arguments, i, &value);
-    }
-    return found;
+bool query_is_encoded(struct slice text) {
+    int byte;
+    while ((byte = next_byte(&text)) >= 0)
+        ;
+    return byte == END;
 }
 
-/* Whether each piece that has a key has one that the server knows. */
-static bool all_known(const struct arguments *arguments) {
-    char piece[ARGUMENT_BYTES_MAX + 1];
-    int got = 0;
-    for (int i = 0; got >= 0; i++) {
-        got = arguments->piece(arguments->from, i, piece, sizeof piece);
-        bool known = got < 0 || memchr(piece, '=', (size_t)got) == NULL;
-        for (const char *const *key = arguments->keys; !known && *key != NULL; key++)
-            known = has_key(piece, got, *key);
-        if (!known)
-            return false;
+/* Takes the next piece off the text: its key, and its value, NULL without '='. false: there is none. */
+static bool next_piece(struct slice *text, struct slice *key, struct slice *value) {
+    if (text->data == NULL)
+        return false;
+    const char *end = text->size > 0 ? memchr(text->data, '&', text->size) : NULL;
+    struct slice piece = { text->data, end != NULL ? (size_t)(end - text->data) : text->size };
+    *text = end != NULL ? (struct slice){ end + 1, text->size - piece.size - 1 }
+                        : (struct slice){ NULL, 0 };
+    const char *equals = piece.size > 0 ? memchr(piece.data, '=', piece.size) : NULL;
+    *key = piece;
+    *value = (struct slice){ NULL, 0 };
+    if (equals != NULL) {
+        key->size = (size_t)(equals - piece.data);
+        *value = (struct slice){ equals + 1, piece.size - key->size - 1 };
     }
     return true;
 }
 
-int argument_name(const struct arguments *arguments, const char *key, char *name,
-                  size_t bytes_max) {
-    int size = argument_find(arguments, key, name, bytes_max);
-    if (size <= 0)
-        return size == 0 ? ARGUMENT_MISSING : size;
-    if (!utf8_valid(name, (size_t)size) || memchr(name, '\0', (size_t)size) != NULL)
-        return ARGUMENT_NO_TEXT;
-    return all_known(arguments) ? size : ARGUMENT_AMBIGUOUS;
+static bool is_key(struct slice encoded, const char *key) {
+    int byte;
+    while ((byte = next_byte(&encoded)) >= 0 && byte == (unsigned char)*key && *key != '\0')
+        key++;
+    return byte == END && *key == '\0';
 }
 
-static int digit(char c) {
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-int argument_hex(const struct arguments *arguments, const char *key, unsigned char *bytes,
-                 size_t bytes_max) {
-    char text[ARGUMENT_BYTES_MAX + 1];
-    int size = argument_find(arguments, key, text, ARGUMENT_BYTES_MAX);
-    if (size < 0)
-        return size;
-    if (size % 2 != 0)
-        return ARGUMENT_NO_TEXT;
-    if ((size_t)size / 2 > bytes_max)
-        return ARGUMENT_TOO_LONG;
-    for (int i = 0; i < size / 2; i++) {
-        int high = digit(text[2 * i]), low = digit(text[2 * i + 1]);
-        if (high < 0 || low < 0)
-            return ARGUMENT_NO_TEXT;
-        bytes[i] = (unsigned char)(high * 16 + low);
+/* The only value of the key, still encoded. Returns 0, or a problem. */
+static int find(const struct query *query, const char *key, struct slice *value) {
+    struct slice rest = query->text, name, other;
+    int found = QUERY_MISSING;
+    while (next_piece(&rest, &name, &other)) {
+        if (other.data == NULL || !is_key(name, key))
+            continue;
+        if (found == 0)
+            return QUERY_AMBIGUOUS;
+        *value = other;
+        found = 0;
     }
-    return size / 2;
+    return found;
 }
 
-unsigned argument_digit(const struct arguments *arguments, const char *key) {
+int query_find(const struct query *query, const char *key, char *text, size_t bytes_max) {
+    struct slice value;
+    size_t size = 0;
+    int byte, problem = find(query, key, &value);
+    if (problem != 0)
+        return problem;
+    if (!query_is_encoded(value))
+        return QUERY_NO_TEXT;
+    if (bytes_max > INT_MAX)
+        bytes_max = INT_MAX;
+    while ((byte = next_byte(&value)) >= 0) {
+        if (size == bytes_max)
+            return QUERY_TOO_LONG;
+        text[size++] = (char)byte;
+    }
+    text[size] = '\0';
+    return (int)size;
+}
+
+static bool is_known(const struct query *query, struct slice name) {
+    for (const char *const *key = query->keys; *key != NULL; key++)
+        if (is_key(name, *key))
+            return true;
+    return false;
+}
+
+static bool all_known(const struct query *query) {
+    struct slice rest = query->text, name, value;
+    while (next_piece(&rest, &name, &value))
+        if (value.data == NULL || !is_known(query, name))
+            return false;
+    return true;
+}
+
+int query_name(const struct query *query, const char *key, char *name, size_t bytes_max) {
+    int size = query_find(query, key, name, bytes_max);
+    if (size <= 0)
+        return size == 0 ? QUERY_MISSING : size;
+    if (!utf8_valid(name, (size_t)size) || memchr(name, '\0', (size_t)size) != NULL)
+        return QUERY_NO_TEXT;
+    return all_known(query) ? size : QUERY_AMBIGUOUS;
+}
+
+/* The value of a digit as we write it; -1: it is none. */
+static int lower_hex(int byte) {
+    return byte >= 'A' && byte <= 'F' ? -1 : byte < 0 ? -1 : syntax_hex((unsigned char)byte);
+}
+
+int query_hex(const struct query *query, const char *key, unsigned char *bytes, size_t bytes_max) {
+    struct slice value;
+    size_t size = 0;
+    int problem = find(query, key, &value);
+    if (problem != 0)
+        return problem;
+    while (value.size > 0) {
+        int high = lower_hex(next_byte(&value)), low = lower_hex(next_byte(&value));
+        if (high < 0 || low < 0)
+            return QUERY_NO_TEXT;
+        if (size == bytes_max || size == INT_MAX)
+            return QUERY_TOO_LONG;
+        bytes[size++] = (unsigned char)(high * 16 + low);
+    }
+    return (int)size;
+}
+
+unsigned query_digit(const struct query *query, const char *key) {
     char text[2];
-    bool one = argument_find(arguments, key, text, 1) == 1;
+    bool one = query_find(query, key, text, 1) == 1;
     return one && text[0] >= '0' && text[0] <= '9' ? (unsigned)(text[0] - '0') : 0;
 }

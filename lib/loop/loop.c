@@ -213,8 +213,11 @@ uint64_t wsf_loop_sessions(const wsfan_loop *loop) {
     return atomic_load(&loop->inbox->sessions);
 }
 
+/* The wake is for a thread that looked before this, found the mesh's word that the drain is over, and
+ * could make nothing of it. */
 void wsf_loop_drain(wsfan_loop *loop) {
     atomic_store(&loop->draining, true);
+    wsf_mailbox_wake(&loop->inbox->mailbox);
 }
 
 int wsf_loop_check(const wsfan_loop *loop) {

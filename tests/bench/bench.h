@@ -34,6 +34,7 @@ enum {
     SAMPLES_MAX = 65536,
     VALUES_MAX = 32,
     RUNS_MAX = 32,
+    REPLICAS_MAX = 8,
     PAYLOAD_SIZE_MIN = 16,
     TRANSPORTS_MAX = 8
 };
@@ -51,7 +52,9 @@ struct settings {
     uint64_t messages;
     unsigned rate; /* messages per second where time is measured */
     uint64_t sessions;
-    bool quick; /* small counts: to see that it works, not how fast it is */
+    unsigned replicas;  /* of echo-chat; 0: three */
+    unsigned chat_size; /* clients in each chat; 0: all in one, and six */
+    bool quick;         /* small counts: to see that it works, not how fast it is */
     bool json;
     const char *echo_chat; /* the program */
 };

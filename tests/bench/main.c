@@ -15,7 +15,7 @@ static const char usage[] =
     "  registry   memory, joins and leaves\n"
     "  interest   a peer that is new learns of a million chats\n"
     "  idle       what a cluster costs that has nothing to do\n"
-    "  websocket  clients on three replicas of echo-chat\n"
+    "  websocket  clients on replicas of echo-chat\n"
     "\n"
     "  --against LIST   of raw,packed,redis,nats; \"\": none  [all; latency: without packed]\n"
     "  --size BYTES     of a payload, from 16  [128]\n"
@@ -23,10 +23,12 @@ static const char usage[] =
     "  --runs N         of each, of which the median counts, 1 to 32  [5]\n"
     "  --messages N     in a run\n"
     "  --rate N         messages a second, where latency is measured\n"
-    "  --sessions N     of a node, or WebSocket clients\n"
+    "  --sessions N     of a node, or WebSocket clients (--clients)\n"
     "  --quick          small counts: does it work? Its figures mean nothing\n"
     "  --json           one JSON object\n"
     "  --echo-chat PATH the program that `websocket` starts\n"
+    "  --replicas N     of it, 1 to 8  [3]\n"
+    "  --chat-size N    WebSocket clients in each chat  [all of them; then 6]\n"
     "\n"
     "Everything happens on loopback. Exit status: 0, or 1 when something did not work or arrived\n"
     "wrong, 2 for a bad argument.\n";
@@ -91,6 +93,9 @@ static void read_options(struct settings *settings, int argc, char **argv) {
         { "json", no_argument, NULL, 'j' },
         { "help", no_argument, NULL, 'h' },
         { "echo-chat", required_argument, NULL, 'e' },
+        { "replicas", required_argument, NULL, 'c' },
+        { "chat-size", required_argument, NULL, 'z' },
+        { "clients", required_argument, NULL, 'n' },
         { NULL, 0, NULL, 0 },
     };
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
@@ -124,6 +129,12 @@ static void read_options(struct settings *settings, int argc, char **argv) {
             break;
         case 'e':
             settings->echo_chat = optarg;
+            break;
+        case 'c':
+            settings->replicas = (unsigned)read_number("--replicas", optarg, 1, REPLICAS_MAX);
+            break;
+        case 'z':
+            settings->chat_size = (unsigned)read_number("--chat-size", optarg, 1, 1 << 20);
             break;
         case 'h':
             fputs(usage, stdout);

@@ -1,8 +1,8 @@
-/* websocket.c - WebSocket clients on three replicas of echo-chat: the whole way, from the frame
+/* websocket.c - WebSocket clients on replicas of echo-chat: the whole way, from the frame
  * that one client sends to those that all members of its chat get.
  *
  * A load runs twice: at a small rate, where latency means something, and with a number of messages
- * on their way at any time, as fast as they go. The CPU time is that of the three replicas. */
+ * on their way at any time, as fast as they go. The CPU time is that of all replicas. */
 #include "bench.h"
 
 #include <fcntl.h>
@@ -11,12 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "ws_client.h"
 
 enum {
-    REPLICAS = 3,
+    REPLICAS_USUAL = 3,
     CLIENTS = 300,
     CLIENTS_QUICK = 12,
     MEMBERS_OF_MANY = 6, /* of each chat, in the load with many chats */
@@ -46,7 +47,8 @@ struct member {
 };
 
 struct load {
-    struct replica replicas[REPLICAS];
+    struct replica replicas[REPLICAS_MAX];
+    unsigned replicas_count;
     struct member *members;
     unsigned members_count;
     unsigned chats_count;
@@ -90,7 +92,7 @@ static void start_replica(struct replica *replica, const char *program, const ch
 
 static double replicas_cpu_s(const struct load *load) {
     double sum = 0;
-    for (unsigned i = 0; i < REPLICAS; i++)
+    for (unsigned i = 0; i < load->replicas_count; i++)
         sum += cpu_s(load->replicas[i].pid);
     return sum;
 }
@@ -214,6 +216,7 @@ static void open_load(struct load *load, const struct settings *settings, unsign
                       unsigned chats_count) {
     memset(load, 0, sizeof *load);
     load->members_count = members_count;
+    load->replicas_count = settings->replicas > 0 ? settings->replicas : REPLICAS_USUAL;
     load->chats_count = chats_count;
     load->senders_count = members_count < SENDERS_MAX ? members_count : SENDERS_MAX;
     load->size = settings->size > HEAD_SIZE ? settings->size : SIZE;
@@ -227,7 +230,7 @@ static void open_load(struct load *load, const struct settings *settings, unsign
         die("out of memory");
     for (size_t i = 0; i < load->size; i++)
         load->text[i] = (char)('a' + i % 26);
-    for (unsigned i = 0; i < REPLICAS; i++)
+    for (unsigned i = 0; i < load->replicas_count; i++)
         start_replica(&load->replicas[i], settings->echo_chat,
                       i == 0 ? NULL : load->replicas[0].mesh);
 }
@@ -241,7 +244,7 @@ static void open_members(struct load *load) {
         member->chat = i % load->chats_count;
         member->client.user = member;
         /* Neighbours in a chat are on different replicas. */
-        unsigned replica = i / load->chats_count % REPLICAS;
+        unsigned replica = i / load->chats_count % load->replicas_count;
         snprintf(path, sizeof path, "/ws?chat=chat-%u&user=user-%u", member->chat, i);
         ws_open(&member->client, load->replicas[replica].port, path);
         struct epoll_event event = { .events = EPOLLIN, .data.ptr = &member->client };
@@ -257,9 +260,9 @@ static void open_members(struct load *load) {
 static void close_load(struct load *load) {
     for (unsigned i = 0; i < load->members_count; i++)
         close(load->members[i].client.fd);
-    for (unsigned i = 0; i < REPLICAS; i++)
+    for (unsigned i = 0; i < load->replicas_count; i++)
         kill(load->replicas[i].pid, SIGTERM);
-    for (unsigned i = 0; i < REPLICAS; i++)
+    for (unsigned i = 0; i < load->replicas_count; i++)
         reap(load->replicas[i].pid, SIGTERM);
     close(load->epoll);
     free(load->members);
@@ -298,15 +301,22 @@ static void measure(const struct settings *settings, const char *name, unsigned 
 }
 
 int websocket_main(const struct settings *settings) {
+    struct rlimit limit;
     unsigned clients = settings->sessions > 0 ? (unsigned)settings->sessions
                        : settings->quick      ? CLIENTS_QUICK
                                               : CLIENTS;
-    unsigned chats = clients > MEMBERS_OF_MANY ? clients / MEMBERS_OF_MANY : 1;
-    report_number(REPLICAS, "replicas");
+    unsigned many = settings->chat_size > 0 ? settings->chat_size : MEMBERS_OF_MANY;
+    unsigned chats = clients > many ? clients / many : 1;
+    if (getrlimit(RLIMIT_NOFILE, &limit) == 0) {
+        limit.rlim_cur = limit.rlim_max;
+        setrlimit(RLIMIT_NOFILE, &limit);
+    }
+    report_number(settings->replicas > 0 ? settings->replicas : REPLICAS_USUAL, "replicas");
     report_number(clients, "clients");
     report_number(settings->size > HEAD_SIZE ? (double)settings->size : (double)SIZE, "size");
     report_number(chats, "many_chats");
-    measure(settings, "one_chat", clients, 1);
+    if (settings->chat_size == 0)
+        measure(settings, "one_chat", clients, 1);
     measure(settings, "many_chats", clients, chats);
     return 0;
 }

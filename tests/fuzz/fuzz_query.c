@@ -1,125 +1,134 @@
-/* The query strings of the example servers: pieces, divided by & and by ;, with any bytes, as libwebsockets
- * hands them over. */
+/* The arguments of a URL: what is found is what another reader finds, who decodes everything first. */
+#include "query.h"
 #include "target.h"
-#include "web.h"
-
-#include <wsfan/wsfan.h>
+#include "utf8.h"
 
 static const char *const keys[] = { "chat", "user", "token", "session", "after", "hops", NULL };
 
-struct pieces {
-    int count;
-    wsfan_bytes list[ARGUMENT_BYTES_MAX + 1];
+enum { BYTES_MAX = 4096 };
+
+struct piece {
+    char key[BYTES_MAX + 1], value[BYTES_MAX + 1];
+    int key_size, value_size; /* -1: badly encoded; value -2: there is no '=' */
 };
 
-static void divide(struct pieces *pieces, const char *at, size_t size) {
-    const char *end = at + size;
-    pieces->count = 0;
-    for (;;) {
-        const char *stop = at;
-        while (stop < end && *stop != '&' && *stop != ';')
-            stop++;
-        pieces->list[pieces->count++] = (wsfan_bytes){ at, (size_t)(stop - at) };
-        if (stop == end)
-            return;
-        at = stop + 1;
-    }
+/* 16: it is none. */
+static unsigned digit_of(char c) {
+    static const char digits[] = "00112233445566778899aAbBcCdDeEfF";
+    unsigned i = 0;
+    while (i < 32 && digits[i] != c)
+        i++;
+    return i / 2;
 }
 
-/* As lws_hdr_copy_fragment() does. */
-static int piece(void *from, int i, char *text, int size) {
-    const struct pieces *pieces = from;
-    if (i >= pieces->count || pieces->list[i].size >= (size_t)size)
-        return -1;
-    memcpy(text, pieces->list[i].data, pieces->list[i].size);
-    text[pieces->list[i].size] = '\0';
-    return (int)pieces->list[i].size;
-}
-
-static bool begins(const wsfan_bytes *bytes, const char *key) {
-    char start[16];
-    int size = snprintf(start, sizeof start, "%s=", key);
-    return bytes->size >= (size_t)size && memcmp(bytes->data, start, (size_t)size) == 0;
-}
-
-/* What a query string says of a key, found in another way: its only value, as a text with room for all. */
-static int expected(const struct pieces *pieces, const char *key, char *value) {
-    int size = ARGUMENT_MISSING;
-    bool goes_on = false;
-    for (int i = 0; i < pieces->count; i++) {
-        const wsfan_bytes *bytes = &pieces->list[i];
-        size_t skipped = begins(bytes, key) ? strlen(key) + 1 : 0;
-        if (skipped > 0) {
-            if (size != ARGUMENT_MISSING)
-                return ARGUMENT_AMBIGUOUS;
-            size = 0;
-            goes_on = true;
-        } else if (memchr(bytes->data, '=', bytes->size) != NULL) {
-            goes_on = false;
-        } else if (goes_on && bytes->size == 1 && *(const char *)bytes->data == '/') {
-            return ARGUMENT_AMBIGUOUS;
-        } else if (goes_on) {
-            value[size++] = ';';
+static int decode(char *out, const char *text, size_t size) {
+    int used = 0;
+    for (size_t i = 0; i < size; i++) {
+        unsigned byte = (unsigned char)text[i];
+        if (byte == '+')
+            byte = ' ';
+        if (byte == '%') {
+            if (size - i < 3 || digit_of(text[i + 1]) == 16 || digit_of(text[i + 2]) == 16)
+                return -1;
+            byte = digit_of(text[i + 1]) << 4 | digit_of(text[i + 2]);
+            i += 2;
         }
-        if (goes_on) {
-            memcpy(value + size, (const char *)bytes->data + skipped, bytes->size - skipped);
-            size += (int)(bytes->size - skipped);
-        }
+        out[used++] = (char)byte;
     }
-    return size;
+    return used;
 }
 
-static bool all_known(const struct pieces *pieces) {
-    for (int i = 0; i < pieces->count; i++) {
-        bool known = memchr(pieces->list[i].data, '=', pieces->list[i].size) == NULL;
-        for (size_t k = 0; keys[k] != NULL; k++)
-            known = known || begins(&pieces->list[i], keys[k]);
-        if (!known)
-            return false;
+/* The piece at text, which ends before `size`. */
+static void read_piece(struct piece *piece, const char *text, size_t size) {
+    size_t key = 0;
+    while (key < size && text[key] != '=')
+        key++;
+    piece->key_size = decode(piece->key, text, key);
+    piece->value_size = key < size ? decode(piece->value, text + key + 1, size - key - 1) : -2;
+}
+
+static bool has_key(const struct piece *piece, const char *key) {
+    return piece->key_size == (int)strlen(key) && memcmp(piece->key, key, strlen(key)) == 0;
+}
+
+struct expected {
+    int size; /* or a problem */
+    bool known;
+    char value[BYTES_MAX + 1];
+};
+
+static void expect(struct expected *expected, const char *text, size_t size, const char *key) {
+    static struct piece piece;
+    expected->size = QUERY_MISSING;
+    expected->known = true;
+    for (size_t at = 0, end; at <= size; at = end + 1) {
+        bool known = false;
+        for (end = at; end < size && text[end] != '&';)
+            end++;
+        read_piece(&piece, text + at, end - at);
+        for (size_t i = 0; keys[i] != NULL; i++)
+            known = known || (piece.value_size != -2 && has_key(&piece, keys[i]));
+        expected->known = expected->known && known;
+        if (piece.value_size == -2 || !has_key(&piece, key) || expected->size == QUERY_AMBIGUOUS)
+            continue;
+        if (expected->size != QUERY_MISSING) {
+            expected->size = QUERY_AMBIGUOUS;
+            continue;
+        }
+        expected->size = piece.value_size == -1 ? QUERY_NO_TEXT : piece.value_size;
+        if (piece.value_size > 0)
+            memcpy(expected->value, piece.value, (size_t)piece.value_size);
     }
-    return true;
 }
 
 /* Whether the bytes, written again, are the same text. */
-static void check_hex(const struct arguments *arguments, const char *key, const char *bytes,
-                      int count) {
+static void check_hex(const struct expected *expected, const unsigned char *bytes, int count) {
     static const char digits[] = "0123456789abcdef";
-    char text[ARGUMENT_BYTES_MAX + 1];
-    CHECK(argument_find(arguments, key, text, ARGUMENT_BYTES_MAX) == 2 * count);
-    for (int i = 0; i < count; i++) {
-        unsigned char byte = (unsigned char)bytes[i];
-        CHECK(text[2 * i] == digits[byte >> 4] && text[2 * i + 1] == digits[byte & 15]);
-    }
+    CHECK(expected->size == 2 * count);
+    for (int i = 0; i < count; i++)
+        CHECK(expected->value[2 * i] == digits[bytes[i] >> 4] &&
+              expected->value[2 * i + 1] == digits[bytes[i] & 15]);
 }
 
 /* With room for exactly `room` bytes, so that a write behind the end is seen. */
-static void check_key(const struct pieces *pieces, const char *key, size_t room) {
-    static char whole[2 * ARGUMENT_BYTES_MAX];
-    struct arguments arguments = { piece, (void *)(uintptr_t)pieces, keys };
+static void check_key(const struct query *query, const char *key, size_t room) {
+    static struct expected expected;
+    expect(&expected, query->text.data, query->text.size, key);
     char *value = malloc(room + 1);
     CHECK(value != NULL);
-    int size = expected(pieces, key, whole);
-    int found = argument_find(&arguments, key, value, room);
-    CHECK(found == (size > (int)room ? ARGUMENT_TOO_LONG : size));
-    CHECK(found < 0 || (memcmp(value, whole, (size_t)found) == 0 && value[found] == '\0'));
-    int named = argument_name(&arguments, key, value, room);
-    CHECK(named < 0 || (named > 0 && named == found && strlen(value) == (size_t)named));
-    CHECK(named < 0 || (utf8_valid(value, (size_t)named) && all_known(pieces)));
-    CHECK(argument_digit(&arguments, key) <= 9);
-    int bytes = argument_hex(&arguments, key, (unsigned char *)value, room);
+    int found = query_find(query, key, value, room);
+    CHECK(found == (expected.size > (int)room ? QUERY_TOO_LONG : expected.size));
+    CHECK(found < 0 || (memcmp(value, expected.value, (size_t)found) == 0 && value[found] == '\0'));
+    int named = query_name(query, key, value, room);
+    if (found <= 0)
+        CHECK(named == (found == 0 ? QUERY_MISSING : found));
+    else if (!utf8_valid(expected.value, (size_t)found) ||
+             memchr(expected.value, '\0', (size_t)found) != NULL)
+        CHECK(named == QUERY_NO_TEXT);
+    else
+        CHECK(named == (expected.known ? found : QUERY_AMBIGUOUS));
+    int bytes = query_hex(query, key, (unsigned char *)value, room);
     CHECK(bytes <= (int)room);
-    CHECK(found < 0 || bytes < 0 || bytes * 2 == found);
-    if (found >= 0 && bytes > 0)
-        check_hex(&arguments, key, value, bytes);
+    if (bytes >= 0)
+        check_hex(&expected, (unsigned char *)value, bytes);
+    unsigned digit = query_digit(query, key);
+    CHECK(digit <= 9 &&
+          (digit == 0 || (expected.size == 1 && expected.value[0] == (char)('0' + digit))));
     free(value);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    static struct pieces pieces; /* too large for the stack of a sanitizer */
-    if (size > ARGUMENT_BYTES_MAX)
-        return 0; /* libwebsockets refuses it */
-    divide(&pieces, data != NULL ? (const char *)data : "", size);
+    if (size > BYTES_MAX)
+        return 0;
+    char *text = malloc(size > 0 ? size : 1), *decoded = malloc(size + 1);
+    CHECK(text != NULL && decoded != NULL);
+    if (size > 0)
+        memcpy(text, data, size);
+    struct query query = { { text, size }, keys };
+    CHECK(query_is_encoded(query.text) == (decode(decoded, text, size) >= 0));
     for (size_t i = 0; keys[i] != NULL; i++)
-        check_key(&pieces, keys[i], i < 2 ? 64 : 8 * i);
+        check_key(&query, keys[i], i < 2 ? 64 : 8 * i);
+    free(text);
+    free(decoded);
     return 0;
 }

@@ -1,6 +1,8 @@
 /* Placement, readiness, draining and nodes without a mesh, by the public functions alone. */
 #include <dirent.h>
 #include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -415,6 +417,53 @@ START_TEST(a_drain_of_no_time_is_over_at_once) {
 }
 END_TEST
 
+struct served {
+    wsfan_loop *loop;
+    bool told; /* that the drain is over */
+};
+
+static void on_told(void *user, int status) {
+    (void)status;
+    ((struct served *)user)->told = true;
+}
+
+/* As an event loop does it: dispatches when the descriptor says so, and at no other time. */
+static void *serve(void *user) {
+    struct served *served = user;
+    struct pollfd item = { wsfan_loop_fd(served->loop), POLLIN, 0 };
+    while (!served->told && poll(&item, 1, DEADLINE_MS) > 0)
+        wsfan_loop_dispatch(served->loop, 0);
+    return NULL;
+}
+
+/* The mesh may be done before wsfan_node_drain() has told the last loop that there is a drain. */
+START_TEST(each_thread_is_told_that_a_drain_is_over_however_soon) {
+    enum { ROUNDS = 100, THREADS = 3 };
+    static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
+                                               .on_drained = on_told };
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
+    for (int round = 0; round < ROUNDS; round++) {
+        wsfan_node *node;
+        pthread_t threads[THREADS];
+        struct served served[THREADS];
+        ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_OK);
+        for (int i = 0; i < THREADS; i++) {
+            served[i] = (struct served){ .told = false };
+            ck_assert_int_eq(wsfan_loop_open(&served[i].loop, node, &callbacks, &served[i]),
+                             WSFAN_OK);
+            ck_assert_int_eq(pthread_create(&threads[i], NULL, serve, &served[i]), 0);
+        }
+        ck_assert_int_eq(wsfan_node_drain(node, 0), WSFAN_OK);
+        for (int i = 0; i < THREADS; i++) {
+            pthread_join(threads[i], NULL);
+            ck_assert(served[i].told);
+            ck_assert_int_eq(wsfan_loop_close(served[i].loop), WSFAN_OK);
+        }
+        ck_assert_int_eq(wsfan_node_close(node), WSFAN_OK);
+    }
+}
+END_TEST
+
 SUITE_MAIN("serve", nobody_owns_a_chat_at_a_node_that_has_just_opened,
            a_node_without_a_mesh_has_no_socket_and_no_thread_and_delivers,
            a_node_without_a_mesh_gives_results_in_time_though_a_loop_is_stalled,
@@ -422,4 +471,5 @@ SUITE_MAIN("serve", nobody_owns_a_chat_at_a_node_that_has_just_opened,
            a_loop_is_told_when_a_chat_of_its_sessions_moves_and_of_no_other,
            a_publisher_only_node_publishes_learns_the_result_and_has_no_sessions,
            a_drain_closes_sessions_a_few_at_a_time_loses_nothing_and_ends,
-           a_node_without_a_mesh_drains_too, a_drain_of_no_time_is_over_at_once)
+           a_node_without_a_mesh_drains_too, a_drain_of_no_time_is_over_at_once,
+           each_thread_is_told_that_a_drain_is_over_however_soon)
