@@ -1,0 +1,74 @@
+// A TCP or TLS connection to a server under test. Pieces are written one by one, so that each is a packet
+// of its own as far as the system lets it; all that comes back is kept.
+
+import net from 'node:net';
+import tls from 'node:tls';
+
+export class Connection {
+  #parts = [];
+  #watchers = new Set();
+  ended = false; // the server sends no more: it has closed, or reset the connection
+
+  constructor({ hostname, port, secure }) {
+    const options = { host: hostname, port, allowHalfOpen: true, noDelay: true };
+    this.socket = secure ? tls.connect({ ...options, rejectUnauthorized: false }) : net.connect(options);
+    this.socket.setNoDelay(true);
+    this.socket.on(secure ? 'secureConnect' : 'connect', () => { this.opened = true; this.#changed(); });
+    this.socket.on('data', (data) => { this.#parts.push(data); this.#changed(); });
+    this.socket.on('error', () => {}); // a reset ends it, as 'close' tells
+    for (const event of ['end', 'close'])
+      this.socket.on(event, () => { this.ended = true; this.#changed(); });
+  }
+
+  get received() {
+    if (this.#parts.length > 1) this.#parts = [Buffer.concat(this.#parts)];
+    return this.#parts[0] ?? Buffer.alloc(0);
+  }
+
+  #changed() {
+    for (const watcher of [...this.#watchers]) watcher();
+  }
+
+  // Whether `condition` came true before the deadline and the end.
+  until(condition, deadlineMs) {
+    return new Promise((resolve) => {
+      const finish = (value) => {
+        clearTimeout(timer);
+        this.#watchers.delete(watcher);
+        resolve(value);
+      };
+      const watcher = () => {
+        if (condition()) finish(true);
+        else if (this.ended) finish(false);
+      };
+      const timer = setTimeout(() => finish(false), deadlineMs);
+      this.#watchers.add(watcher);
+      watcher();
+    });
+  }
+
+  // pieces: strings of one byte a character, buffers; functions are awaited with the connection.
+  async send(pieces) {
+    for (const piece of pieces) {
+      if (this.ended) return;
+      if (typeof piece === 'function') await piece(this);
+      else this.socket.write(Buffer.from(piece, 'latin1'));
+      await new Promise(setImmediate);
+    }
+  }
+
+  destroy() {
+    this.socket.destroy();
+  }
+}
+
+// ---------------------------------------------------------------------------- pieces, for tables
+
+// Pieces that end the client's direction, or wait for something of the server.
+export const halfClose = (connection) => { connection.socket.end(); };
+
+export const cut = (bytes, at) => {
+  const data = Buffer.from(bytes, 'latin1');
+  return [data.subarray(0, at), data.subarray(at)];
+};
+export const oneByOne = (bytes) => Array.from(Buffer.from(bytes, 'latin1'), (byte) => Buffer.from([byte]));

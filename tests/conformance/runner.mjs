@@ -1,0 +1,47 @@
+// Runs cases against a server, so many at a time, and judges what came back.
+//
+// A case: { name, section, send, must, should, ways, ... } (README.md). What is seen of it, its outcome, is a
+// string for HTTP ("200 404": the statuses, then the end of the connection) and an object for WebSocket.
+// It is right when `must` allows it, and good when `should` does, too.
+
+import { runHandshake, runRequest } from './http.mjs';
+import { Room, runFrames } from './websocket.mjs';
+
+const RUN = { http: runRequest, handshake: runHandshake, websocket: runFrames };
+const CONNECTIONS = 24;
+export const DEADLINE_MS = 20000;
+
+// server: { host, port, secure, path ... } (servers.mjs); table: { kind, cases(server) }.
+// Returns { name, section, verdict: 'good' | 'advice' | 'wrong', seen, expected } of each case.
+export async function runTables(server, tables, { way = 'plain', deadlineMs = DEADLINE_MS, only } = {}) {
+  const queue = [];
+  for (const { kind, ways = ['plain', 'tls'], cases } of tables)
+    for (const one of cases(server))
+      if ((one.ways ?? ways).includes(way) && (!only || one.name.includes(only))) queue.push({ kind, ...one });
+  const results = [];
+  await Promise.all(Array.from({ length: CONNECTIONS }, async (_, number) => {
+    const room = new Room(server, `${way}-${process.pid}-${number}`, deadlineMs);
+    for (let one = queue.shift(); one; one = queue.shift())
+      results.push(await runCase({ server, room, deadlineMs }, one));
+    room.close();
+  }));
+  return results;
+}
+
+async function runCase(context, one) {
+  const { name, section, must, should } = one;
+  const { seen, problem, advice, matches } = await RUN[one.kind](context, one);
+  const allowed = (expected) => expected.some((each) => matches(each));
+  const verdict = problem || !allowed(must) ? 'wrong' : advice || (should && !allowed(should)) ? 'advice' : 'good';
+  const expected = (verdict === 'advice' && should ? should : must).map(String).join(' | ');
+  const remark = problem ?? advice;
+  return { name, section, verdict, seen: remark ? `${seen} (${remark})` : seen, expected };
+}
+
+export const tell = ({ name, section, verdict, seen, expected }) =>
+  `${verdict}: ${name} [${section}]\n    seen:     ${seen}\n    expected: ${expected}`;
+
+export function summary(results) {
+  const count = (verdict) => results.filter((result) => result.verdict === verdict).length;
+  return `${results.length} cases: ${count('wrong')} wrong, ${count('advice')} against advice`;
+}
