@@ -16,7 +16,9 @@ for (const [name, table] of Object.entries(all)) {
   const begin = performance.now();
   const results = await runTables(server, [table], { ...values, deadlineMs: Number(values.deadline) });
   for (const result of results) if (values.all || result.verdict !== 'good') console.log(tell(result));
-  console.log(`== ${name}: ${summary(results)}; ${((performance.now() - begin) / 1000).toFixed(1)} s`);
+  const { ms, name: slowest } = results.reduce((one, other) => (other.ms > one.ms ? other : one));
+  console.log(`== ${name}: ${summary(results)}; ${((performance.now() - begin) / 1000).toFixed(1)} s, ` +
+    `of these ${(ms / 1000).toFixed(1)} for ${slowest}`);
   failed ||= results.some(({ verdict }) => verdict === 'wrong');
 }
 process.exitCode = failed ? 1 : 0;

@@ -30,12 +30,14 @@ export async function runTables(server, tables, { way = 'plain', deadlineMs = DE
 
 async function runCase(context, one) {
   const { name, section, must, should } = one;
+  const begin = performance.now();
   const { seen, problem, advice, matches } = await RUN[one.kind](context, one);
   const allowed = (expected) => expected.some((each) => matches(each));
   const verdict = problem || !allowed(must) ? 'wrong' : advice || (should && !allowed(should)) ? 'advice' : 'good';
   const expected = (verdict === 'advice' && should ? should : must).map(String).join(' | ');
   const remark = problem ?? advice;
-  return { name, section, verdict, seen: remark ? `${seen} (${remark})` : seen, expected };
+  const ms = performance.now() - begin;
+  return { name, section, verdict, ms, seen: remark ? `${seen} (${remark})` : seen, expected };
 }
 
 export const tell = ({ name, section, verdict, seen, expected }) =>

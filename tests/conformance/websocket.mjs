@@ -28,10 +28,11 @@ class Client {
     this.connection = new Connection(server);
   }
 
-  async open(deadlineMs) {
+  // early: bytes in the packet of the request, behind it
+  async open(deadlineMs, early = '') {
     const { connection } = this;
     await connection.until(() => connection.opened, deadlineMs);
-    await connection.send([upgrade(this.server, this.chat)]);
+    await connection.send([Buffer.concat([Buffer.from(upgrade(this.server, this.chat)), Buffer.from(early)])]);
     await connection.until(() => connection.received.includes('\r\n\r\n'), deadlineMs);
     const head = connection.received.indexOf('\r\n\r\n');
     if (!connection.received.toString('latin1', 0, 12).startsWith('HTTP/1.1 101')) return false;
@@ -92,14 +93,14 @@ export class Room {
     Object.assign(this, { server, chat, deadlineMs });
   }
 
-  async enter() {
+  async enter(early) {
     if (!this.witness || this.witness.connection.ended) {
       this.witness = new Client(this.server, this.chat);
       await this.witness.open(this.deadlineMs);
     }
     this.witness.texts.length = 0;
     const client = new Client(this.server, this.chat);
-    client.opened = await client.open(this.deadlineMs);
+    client.opened = await client.open(this.deadlineMs, early);
     return client;
   }
 
@@ -127,8 +128,9 @@ const short = (text) => (text.length > 60 ? `${JSON.stringify(text.slice(0, 40))
   : JSON.stringify(text));
 
 // closes: the case itself sends the Close frame. last: false where the case leaves no room for a ping.
-export async function runFrames({ room, deadlineMs }, { send, closes = false, last = !closes }) {
-  const client = await room.enter();
+// early: what is in the packet of the handshake.
+export async function runFrames({ room, deadlineMs }, { send, early, closes = false, last = !closes }) {
+  const client = await room.enter(early);
   if (!client.opened) {
     client.connection.destroy();
     return { seen: 'no handshake', matches: () => false };

@@ -156,5 +156,19 @@ function pings() {
   return list;
 }
 
-export const cases = (server) => [...masking(), ...reservedBits(), ...opcodes(), ...controlFrames(),
+// A client may not know yet that it is accepted, but a writer that gathers makes it so.
+function early() {
+  const list = [];
+  const first = { 'a text': text('early'), 'a ping': ping('early'), 'a text and a ping': Buffer.concat([text('early'), ping('early')]) };
+  for (const [what, bytes] of Object.entries(first))
+    for (let at = 1; at <= bytes.length; at += at < 7 ? 1 : 4)
+      list.push({ name: `${at} bytes of ${what} in the packet of the handshake`, section: '4.1', early: bytes.subarray(0, at),
+        send: bytes.subarray(at), ways: ['plain', 'tls'],
+        ...stays(what.includes('text') ? ['early'] : [], what.includes('ping') ? ['early'] : []) });
+  list.push({ name: 'an unmasked text in the packet of the handshake', section: '5.1', ways: ['plain', 'tls'],
+    early: text('early', { mask: null }), send: [], ...fails([1002]) });
+  return list;
+}
+
+export const cases = (server) => [...early(), ...masking(), ...reservedBits(), ...opcodes(), ...controlFrames(),
   ...lengths(server), ...packets(), ...pings()];
