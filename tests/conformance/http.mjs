@@ -6,7 +6,7 @@
 
 import { createHash } from 'node:crypto';
 import { Connection } from './connection.mjs';
-import { incomplete, Malformed, readResponses, tokens, undated } from './responses.mjs';
+import { incomplete, Malformed, readResponses, tokens } from './responses.mjs';
 
 export const sentinel = ({ get, host }) => `GET ${get} HTTP/1.1\r\nHost: ${host}\r\nConnection: close\r\n\r\n`;
 
@@ -36,7 +36,7 @@ export async function runRequest({ server, deadlineMs }, { send, methods, sentin
   const seen = words.join(' ');
   return {
     seen: seen || 'closed',
-    problem: problem ?? undated(responses) ?? (whole && !silent ? check?.(responses) : undefined),
+    problem: problem ?? (whole && !silent ? check?.(responses) : undefined),
     advice: incomplete(responses),
     matches: (expected) => expected === (seen || 'closed'),
   };

@@ -76,14 +76,7 @@ export function readResponses(data, { methods = [], ended = false } = {}) {
   return { responses, whole: true };
 }
 
-// What responses lack that they must have, or undefined.
-export function undated(responses) {
-  const found = responses.find(({ status, fields }) => status >= 200 && status < 300 &&
-    !/^\w{3}, \d\d \w{3} \d{4} \d\d:\d\d:\d\d GMT$/.test(fields.get('date')));
-  return found && `${found.status} without a Date (RFC 9110, 6.6.1)`;
-}
-
-// ws answers 405 without Allow, so that this is advice.
+// What a response lacks that it must have, or undefined. ws answers 405 without Allow, so that this is advice.
 export function incomplete(responses) {
   const found = responses.find(({ status, fields }) => NEEDS[status] && !fields.has(NEEDS[status]));
   return found && `${found.status} without ${NEEDS[found.status]} (RFC 9110, 15.5)`;
