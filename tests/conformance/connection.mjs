@@ -47,11 +47,11 @@ export class Connection {
     });
   }
 
-  // pieces: strings of one byte a character, buffers; functions are awaited with the connection.
-  async send(pieces) {
+  // pieces: strings of one byte a character, buffers; functions are awaited, with the connection.
+  async send(pieces, deadlineMs) {
     for (const piece of pieces) {
       if (this.ended) return;
-      if (typeof piece === 'function') await piece(this);
+      if (typeof piece === 'function') await piece(this, deadlineMs);
       else this.socket.write(Buffer.from(piece, 'latin1'));
       await new Promise(setImmediate);
     }

@@ -24,7 +24,7 @@ function read(connection, methods) {
 export async function runRequest({ server, deadlineMs }, { send, methods, sentinel: ends = true, check }) {
   const connection = new Connection(server);
   await connection.until(() => connection.opened, deadlineMs);
-  await connection.send([send].flat(9));
+  await connection.send([send].flat(9), deadlineMs);
   if (ends) await connection.send([sentinel(server)]);
   await connection.until(() => connection.ended, deadlineMs);
   const { responses, whole, problem } = read(connection, methods);

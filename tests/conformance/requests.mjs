@@ -15,6 +15,9 @@ export const chunked = (server, ...parts) =>
 export const kept = (...statuses) => statuses.flatMap((status) => [`${status} 200`, `${status}`]);
 export const last = (...statuses) => statuses.map(String);
 
+// A refusal of much more than a server reads: the reset that follows may overtake the answer.
+export const overrun = (...statuses) => ({ must: [...last(...statuses), 'closed'], should: last(...statuses) });
+
 // All beginnings of the answers to requests in a pipeline: in order, or closed after one of them.
 export function inOrder(...allowed) {
   let all = [''];

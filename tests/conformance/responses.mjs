@@ -1,6 +1,6 @@
 // Reads HTTP/1.1 responses, and says what no server may send (RFC 9110, RFC 9112).
 
-const STATUS_LINE = /^HTTP\/1\.1 ([1-9]\d\d) [\t\x20-\x7e\x80-\xff]*$/;
+const STATUS_LINE = /^HTTP\/(1\.[01]) ([1-9]\d\d) [\t\x20-\x7e\x80-\xff]*$/;
 const FIELD_LINE = /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([\t\x20-\x7e\x80-\xff]*?)[ \t]*$/;
 const NEEDS = { 401: 'www-authenticate', 405: 'allow', 426: 'upgrade' }; // RFC 9110, 15.5
 
@@ -17,7 +17,7 @@ function readHead(textual) {
     const name = field[1].toLowerCase();
     fields.set(name, fields.has(name) ? `${fields.get(name)}, ${field[2]}` : field[2]);
   }
-  return { status: Number(status[1]), fields };
+  return { version: status[1], status: Number(status[2]), fields };
 }
 
 // The bytes of a chunked body and where it ends, or null when it is not whole.
@@ -78,6 +78,7 @@ export function readResponses(data, { methods = [], ended = false } = {}) {
 
 // What a response lacks that it must have, or undefined. ws answers 405 without Allow, so that this is advice.
 export function incomplete(responses) {
+  if (responses.some(({ version }) => version !== '1.1')) return 'the version is not 1.1 (RFC 9110, 2.5)';
   const found = responses.find(({ status, fields }) => NEEDS[status] && !fields.has(NEEDS[status]));
   return found && `${found.status} without ${NEEDS[found.status]} (RFC 9110, 15.5)`;
 }

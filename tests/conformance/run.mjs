@@ -14,8 +14,10 @@ let failed = false;
 for (const [name, table] of Object.entries(all)) {
   if (values.table && values.table !== name) continue;
   const begin = performance.now();
-  const results = await runTables(server, [table], { ...values, deadlineMs: Number(values.deadline) });
+  const results = await runTables(server, [table], { way: values.way, deadlineMs: Number(values.deadline),
+    only: values.only && (({ name: which }) => which.includes(values.only)) });
   for (const result of results) if (values.all || result.verdict !== 'good') console.log(tell(result));
+  if (results.length === 0) continue;
   const { ms, name: slowest } = results.reduce((one, other) => (other.ms > one.ms ? other : one));
   console.log(`== ${name}: ${summary(results)}; ${((performance.now() - begin) / 1000).toFixed(1)} s, ` +
     `of these ${(ms / 1000).toFixed(1)} for ${slowest}`);

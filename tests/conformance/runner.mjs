@@ -11,13 +11,13 @@ const RUN = { http: runRequest, handshake: runHandshake, websocket: runFrames };
 const CONNECTIONS = 24;
 export const DEADLINE_MS = 20000;
 
-// server: { host, port, secure, path ... } (servers.mjs); table: { kind, cases(server) }.
+// server: of servers.mjs; tables: { kind, cases(server) }; only(case): which of them.
 // Returns { name, section, verdict: 'good' | 'advice' | 'wrong', seen, expected } of each case.
 export async function runTables(server, tables, { way = 'plain', deadlineMs = DEADLINE_MS, only } = {}) {
   const queue = [];
   for (const { kind, ways = ['plain', 'tls'], cases } of tables)
     for (const one of cases(server))
-      if ((one.ways ?? ways).includes(way) && (!only || one.name.includes(only))) queue.push({ kind, ...one });
+      if ((one.ways ?? ways).includes(way) && (only?.(one) ?? true)) queue.push({ kind, ...one });
   const results = [];
   await Promise.all(Array.from({ length: CONNECTIONS }, async (_, number) => {
     const room = new Room(server, `${way}-${process.pid}-${number}`, deadlineMs);

@@ -8,6 +8,8 @@ import { Connection } from './connection.mjs';
 import { CLOSE, close, closePayload, PING, PONG, ping, readFrames, TEXT, text } from './frames.mjs';
 
 const LAST = 'the last ping';
+const WORD = 'the word of the witness, ';
+const isWord = (text) => text.startsWith(WORD);
 const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 // The upgrade request that every frame case begins with.
@@ -107,14 +109,14 @@ export class Room {
   // Returns what was delivered, now that nothing more can be, and the witness's word that ended it.
   async delivered() {
     const { witness } = this;
-    const word = `end ${this.chat} ${this.#count++}`;
+    const word = `${WORD}${this.#count++}`;
     await witness.connection.send([text(word)]);
     const found = await witness.until(() => witness.texts.at(-1) === word, this.deadlineMs);
     if (!found) {
       witness.connection.destroy();
       witness.connection.ended = true;
     }
-    return { word, texts: found ? witness.texts.slice(0, -1) : null };
+    return { word, texts: found ? witness.texts.slice(0, -1).filter((one) => !isWord(one)) : null };
   }
 
   close() {
@@ -147,13 +149,13 @@ export async function runFrames({ room, deadlineMs }, { send, early, closes = fa
   const open = client.pongs.at(-1) === LAST && !connection.ended;
   const { word, texts } = await room.delivered();
   if (open) await client.until(() => client.texts.at(-1) === word, deadlineMs);
-  const outcome = outcomeOf(client, open, word, texts);
+  const outcome = outcomeOf(client, open, texts);
   connection.destroy();
   return { seen: describe(outcome), problem: outcome.problem, matches: (expected) => expected.allows(outcome) };
 }
 
-function outcomeOf(client, open, word, texts) {
-  const own = client.texts.filter((one) => one !== word);
+function outcomeOf(client, open, texts) {
+  const own = client.texts.filter((one) => !isWord(one));
   let { problem } = client;
   if (texts === null) problem ??= 'the witness was not served';
   else if (open ? !same(own, texts) : !isPrefix(own, texts)) problem ??= `the sender saw ${own.map(short)}`;

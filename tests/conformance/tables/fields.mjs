@@ -1,7 +1,7 @@
 // RFC 9112, sections 2.2, 3.2 and 5: Host, the syntax of field lines, line ends. RFC 9110, section 5.
 
 import { cut } from '../connection.mjs';
-import { get, head, kept, last } from '../requests.mjs';
+import { get, head, kept, last, overrun } from '../requests.mjs';
 
 export const kind = 'http';
 const hexadecimal = (code) => `0x${code.toString(16).padStart(2, '0')}`;
@@ -88,10 +88,11 @@ function values(server) {
   for (const code of [128, 160, 195, 233, 254, 255]) add(`${hexadecimal(code)} in a value`, `X: a${String.fromCharCode(code)}b`, [...kept(200), '400'], kept(200));
   for (const size of [1000, 3000, 4000]) add(`a value of ${size} bytes`, `X: ${'v'.repeat(size)}`, [...kept(200), ...last(431)], kept(200));
   for (const size of [5000, 8000, 12000]) add(`a value of ${size} bytes`, `X: ${'v'.repeat(size)}`, [...kept(200), ...last(431)]);
-  for (const size of [16385, 20000, 65536, 100000, 200000]) add(`a value of ${size} bytes`, `X: ${'v'.repeat(size)}`, [...last(431, 400), ...kept(200)], [...last(431), ...kept(200)]);
+  for (const size of [16385, 20000, 65536, 100000, 200000])
+    add(`a value of ${size} bytes`, `X: ${'v'.repeat(size)}`, [...last(431, 400), ...kept(200), ...(size > 20000 ? ['closed'] : [])], [...last(431), ...kept(200)]);
   for (const count of [50, 100]) add(`${count} fields`, Array.from({ length: count }, (_, i) => `X-${i}: b`), [...kept(200), ...last(431)], kept(200));
-  for (const count of [500, 1000, 2000, 10000]) add(`${count} fields`, Array(count).fill('X: b'), [...kept(200), ...last(431, 400)]);
-  list.push({ name: 'a head without end', section: '9110 5.4', sentinel: false, must: last(431, 400), should: last(431),
+  for (const count of [500, 1000, 2000, 10000]) add(`${count} fields`, Array(count).fill('X: b'), [...kept(200), ...last(431, 400), ...(count > 2000 ? ['closed'] : [])], [...kept(200), ...last(431, 400)]);
+  list.push({ name: 'a head without end', section: '9110 5.4', sentinel: false, ...overrun(431),
     send: [`GET ${server.get} HTTP/1.1\r\nHost: ${server.host}\r\n`, ...Array.from({ length: 20 }, (_, i) => `X-${i}: ${'v'.repeat(10000)}\r\n`)] });
   add('a field twice', ['X: a', 'X: b'], kept(200));
   add('all that a browser sends', ['User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)', 'Accept: text/html,*/*;q=0.8',

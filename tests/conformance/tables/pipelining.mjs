@@ -69,9 +69,8 @@ function pairs(server) {
 }
 
 // A paced row: each request is sent when the one before it is answered.
-const answers = (count) => async (connection) => {
-  await connection.until(() => connection.received.toString('latin1').split('HTTP/1.1 ').length > count, 20000);
-};
+const answers = (count) => (connection, deadlineMs) =>
+  connection.until(() => connection.received.toString('latin1').split('HTTP/1.1 ').length > count, deadlineMs);
 
 function rows(server) {
   const list = [];
