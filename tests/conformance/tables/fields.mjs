@@ -110,6 +110,9 @@ function folds(server) {
   for (const space of [' ', '\t', '   ', ' \t'])
     for (const folded of [`X: a\r\n${space}b`, `X:\r\n${space}b`, `X: a\r\n${space}`, `X: a\r\n${space}b\r\n${space}c`])
       add(`a folded line ${JSON.stringify(folded)}`, '9112 5.2', [host, folded], [...kept(200), '400'], last(400));
+  for (const name of ['Accept', 'Accept-Language', 'Cookie', 'User-Agent', 'Referer', 'Origin', 'Authorization', 'Content-Type', 'Pragma', 'Cache-Control', 'X-Forwarded-For', 'Sec-Fetch-Mode', 'A'])
+    for (const folded of ['a\r\n b', '\r\n b', 'a,\r\n\tb'])
+      add(`${name}: ${JSON.stringify(folded)}`, '9112 5.2', [host, `${name}: ${folded}`], [...kept(200, 403), '400'], last(400));
   add('Host folded', '9112 5.2', [`Host:\r\n ${server.host}`], [...kept(200), '400'], last(400));
   for (const space of [' ', '\t', ' \t ']) {
     add(`${JSON.stringify(space)} before the first field`, '9112 2.2', [`${space}X: b`, host], [...kept(200), '400'], last(400));

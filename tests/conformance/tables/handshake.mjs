@@ -44,6 +44,13 @@ function taken(server) {
   return list;
 }
 
+// RFC 9112, 5.2: refused, or taken for spaces.
+function folded(server) {
+  return ['X', 'Sec-WebSocket-Protocol', 'Sec-WebSocket-Extensions', 'Origin', 'Cookie', 'User-Agent', 'Accept', 'Sec', 'Upgrades', 'Connections', 'Pragma', 'Cache-Control']
+    .flatMap((name) => ['a\r\n b', '\r\n\tb', 'a\r\n '].map((value) => ({ name: `with ${name}: ${JSON.stringify(value)}`, section: '9112 5.2', key: KEY, send: request(server, { [name]: value }),
+      protocols: ['a b', 'a', 'b'], must: ['400', '101', '403'], should: ['400'] })));
+}
+
 function subprotocolsAndExtensions(server) {
   const list = [];
   for (const value of ['soap', 'soap, wamp', 'wsfan', 'signal', 'http', 'listener', 'chat, superchat'])
@@ -144,6 +151,6 @@ function bodies(server) {
   return list;
 }
 
-export const cases = (server) => [...taken(server), ...subprotocolsAndExtensions(server), ...refusedFields(server),
+export const cases = (server) => [...taken(server), ...folded(server), ...subprotocolsAndExtensions(server), ...refusedFields(server),
   ...versions(server), ...lines(server), ...packets(server), ...bodies(server)]
   .map((one) => ({ ...one, name: `a handshake ${one.name}` }));
