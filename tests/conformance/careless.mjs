@@ -20,7 +20,8 @@ function firstFrame(data) {
   const key = masked ? data.subarray(at, at + 4) : [0, 0, 0, 0];
   at += masked ? 4 : 0;
   if (data.length < at + size) return null;
-  return { opcode: data[0] & 0x0f, payload: data.subarray(at, at + size).map((byte, i) => byte ^ key[i & 3]), end: at + size };
+  return { opcode: data[0] & 0x0f, payload: data.subarray(at, at + size).map((byte, i) => byte ^ key[i & 3]),
+    end: at + size };
 }
 
 function onFrames(connection, chat) {
@@ -33,7 +34,8 @@ function onFrames(connection, chat) {
     closed ||= one.opcode === CLOSE;
     if (one.opcode === CLOSE) connection.socket.write(frame(CLOSE, one.payload, { mask: null }));
     else if (one.opcode === TEXT)
-      for (const member of chat) member.write(text(JSON.stringify({ type: 'message', text: one.payload.toString() }), { mask: null }));
+      for (const member of chat) member.write(text(JSON.stringify({ type: 'message',
+        text: one.payload.toString() }), { mask: null }));
   }
   if (closed) connection.socket.end();
 }

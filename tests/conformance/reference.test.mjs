@@ -25,7 +25,8 @@ test('node and ws do all that must be', async (t) => {
 });
 
 test('there are many cases, each named once, and each of a section', () => {
-  const all = Object.values(tables).flatMap(({ kind, cases }) => cases(chatAt('http://127.0.0.1:1/')).map((one) => ({ kind, ...one })));
+  const all = Object.values(tables).flatMap(({ kind, cases }) =>
+    cases(chatAt('http://127.0.0.1:1/')).map((one) => ({ kind, ...one })));
   const names = all.map(({ name }) => name);
   const twice = names.filter((name, i) => names.indexOf(name) !== i);
   assert.deepEqual(twice, []);
@@ -35,11 +36,16 @@ test('there are many cases, each named once, and each of a section', () => {
 });
 
 // Of each kind of fault one case that must find it.
-const FAULTS = ['an unmasked text of 5 bytes', 'after Close text, in one packet', '3 pings in one packet', 'a Close of one byte, 3', 'a reason: ff',
-  'Close 1005', 'a handshake version 99', 'a handshake a key of 3 bytes', 'reserved bits 1 on text', 'opcode 3, fin true, 1 bytes, outside a message', 'a text within a text, fin true, 1 bytes',
-  'invalid: U+d800, whole', 'a text of 16385 bytes, too long', '5 fragments in one packet', 'method get', 'version "XTTP/1.1"', 'a space in the target "/a b"', 'a folded line "X: a\\r\\n b"',
-  'POST with the length "abc"', 'two lengths, 5 and 6', 'Host" "before the colon', 'a chunked body', 'CONNECT HOST HTTP/1.1', 'no Host', 'two of Host, ["HOST","HOST"]', 'LF alone within a value', '0x00 in a value',
-  'chunked plain, a length of 0 first', 'HEAD', 'the Date of GET /', 'POST, then GET of nothing', 'GET, then no request'];
+const FAULTS = ['an unmasked text of 5 bytes', 'after Close text, in one packet', '3 pings in one packet',
+  'a Close of one byte, 3', 'a reason: ff',
+  'Close 1005', 'a handshake version 99', 'a handshake a key of 3 bytes', 'reserved bits 1 on text',
+  'opcode 3, fin true, 1 bytes, outside a message', 'a text within a text, fin true, 1 bytes',
+  'invalid: U+d800, whole', 'a text of 16385 bytes, too long', '5 fragments in one packet', 'method get',
+  'version "XTTP/1.1"', 'a space in the target "/a b"', 'a folded line "X: a\\r\\n b"',
+  'POST with the length "abc"', 'two lengths, 5 and 6', 'Host" "before the colon', 'a chunked body',
+  'CONNECT HOST HTTP/1.1', 'no Host', 'two of Host, ["HOST","HOST"]', 'LF alone within a value', '0x00 in a value',
+  'chunked plain, a length of 0 first', 'HEAD', 'the Date of GET /', 'POST, then GET of nothing',
+  'GET, then no request'];
 
 test('a careless server is found out', async (t) => {
   const server = await careless();

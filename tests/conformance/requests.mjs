@@ -5,7 +5,8 @@ export const get = (server, ...lines) => head(`GET ${server.get} HTTP/1.1`, [`Ho
 
 // A POST whose body the server takes, framed by `lines`; body: as it is on the wire.
 export const post = (server, lines, body) =>
-  head(`POST ${server.post} HTTP/1.1`, [`Host: ${server.host}`, ...server.fields.split('\r\n').filter(Boolean), ...lines]) + body;
+  head(`POST ${server.post} HTTP/1.1`, [`Host: ${server.host}`, ...server.fields.split('\r\n').filter(Boolean),
+    ...lines]) + body;
 export const posted = (server) => post(server, [`Content-Length: ${server.body.length}`], server.body);
 export const chunks = (...parts) => parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join('');
 export const chunked = (server, ...parts) =>

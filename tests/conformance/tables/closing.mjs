@@ -8,10 +8,12 @@ import { INVALID, VALID } from './utf8_texts.mjs';
 export const kind = 'websocket';
 export const ways = ['plain', 'tls', 'haproxy', 'nginx'];
 
-const VALID_CODES = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3001, 3999, 4000, 4001,
+const VALID_CODES = [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014, 3000, 3001, 3999,
+  4000, 4001,
   4307, 4998, 4999];
 // Reserved, never on the wire, or of no meaning (7.4.1, 7.4.2).
-const INVALID_CODES = [0, 1, 255, 256, 999, 1004, 1005, 1006, 1015, 1016, 1017, 1099, 1100, 1999, 2000, 2500, 2999, 5000,
+const INVALID_CODES = [0, 1, 255, 256, 999, 1004, 1005, 1006, 1015, 1016, 1017, 1099, 1100, 1999, 2000, 2500, 2999,
+  5000,
   5001, 10000, 32767, 32768, 65534, 65535];
 const range = (from, to) => Array.from({ length: to - from + 1 }, (_, i) => from + i);
 const hex = (digits) => Buffer.from(digits, 'hex');
@@ -25,15 +27,18 @@ function answered() {
     add(`Close ${code}`, '7.4', close(code), code);
     add(`Close ${code} with a reason`, '7.4', close(code, 'a reason'), code);
   }
-  for (const size of [1, 2, 10, 64, 122, 123]) add(`a reason of ${size} bytes`, '5.5.1', close(1000, 'r'.repeat(size)), 1000);
+  for (const size of [1, 2, 10, 64, 122, 123]) add(`a reason of ${size} bytes`, '5.5.1',
+    close(1000, 'r'.repeat(size)), 1000);
   for (const [what, digits] of Object.entries(VALID)) add(`a reason: ${what}`, '5.5.1', close(1000, hex(digits)), 1000);
   const bytes = close(1001, 'gone');
-  for (const at of range(1, bytes.length - 1)) add(`a Close in packets of ${at} and the rest`, '5.5.1', cut(bytes, at), 1001);
+  for (const at of range(1, bytes.length - 1)) add(`a Close in packets of ${at} and the rest`, '5.5.1',
+    cut(bytes, at), 1001);
   add('a Close byte by byte', '5.5.1', oneByOne(bytes), 1001);
   add('a text and a Close in one packet', '5.5.1', Buffer.concat([text('before'), close(1000)]), 1000, ['before']);
   add('a ping and a Close in one packet', '5.5.1', Buffer.concat([ping('p'), close(1000)]), 1000, [], ['p']);
   add('ten texts and a Close in one packet', '5.5.1',
-    Buffer.concat([...range(1, 10).map((i) => text(`text ${i}`)), close(1000)]), 1000, range(1, 10).map((i) => `text ${i}`));
+    Buffer.concat([...range(1, 10).map((i) => text(`text ${i}`)), close(1000)]), 1000,
+      range(1, 10).map((i) => `text ${i}`));
   add('a Close within a message', '5.4', [text('half', { fin: false }), close(1000)], 1000);
   return list;
 }
@@ -43,9 +48,11 @@ function answered() {
 function nothingAfter() {
   const list = [];
   const late = { text: text('late'), 'two texts': Buffer.concat([text('late'), text('later')]), ping: ping('late'),
-    'a Close': close(1001), 'a bad Close': close(1005), 'an empty Close': frame(CLOSE), 'an unmasked text': text('late', { mask: null }),
+    'a Close': close(1001), 'a bad Close': close(1005), 'an empty Close': frame(CLOSE),
+    'an unmasked text': text('late', { mask: null }),
     'a reserved opcode': frame(3, 'late'), 'bad UTF-8': text(hex('ff')), 'a long text': text('x'.repeat(20000)),
-    'a continuation': more('late'), garbage: Buffer.alloc(100, 0xff), 'a request': 'GET / HTTP/1.1\r\nHost: x\r\n\r\n' };
+    'a continuation': more('late'), garbage: Buffer.alloc(100, 0xff),
+    'a request': 'GET / HTTP/1.1\r\nHost: x\r\n\r\n' };
   for (const [what, bytes] of Object.entries(late))
     for (const [how, send] of [['in one packet', Buffer.concat([close(1000), Buffer.from(bytes)])],
       ['in two packets', [close(1000), bytes]]])
@@ -57,15 +64,18 @@ function nothingAfter() {
 
 function refused() {
   const list = [];
-  const add = (name, section, send, codes) => list.push({ name, section, send: [send, text('late'), ping('late')], ...fails(codes) });
-  for (const byte of [0x00, 0x03, 0x41, 0xff]) add(`a Close of one byte, ${byte}`, '5.5.1', frame(CLOSE, Buffer.from([byte])), [1002]);
+  const add = (name, section, send, codes) => list.push({ name, section, send: [send, text('late'), ping('late')],
+    ...fails(codes) });
+  for (const byte of [0x00, 0x03, 0x41, 0xff]) add(`a Close of one byte, ${byte}`, '5.5.1',
+    frame(CLOSE, Buffer.from([byte])), [1002]);
   for (const code of INVALID_CODES) {
     add(`Close ${code}`, '7.4', close(code), [1002]);
     add(`Close ${code} with a reason`, '7.4', close(code, 'a reason'), [1002]);
   }
   for (const [what, digits] of Object.entries(INVALID)) {
     add(`a reason: ${what}`, '5.5.1', close(1000, hex(digits)), [1007, 1002]);
-    add(`a reason: text and ${what}`, '5.5.1', close(1000, Buffer.concat([Buffer.from('text'), hex(digits)])), [1007, 1002]);
+    add(`a reason: text and ${what}`, '5.5.1', close(1000, Buffer.concat([Buffer.from('text'), hex(digits)])),
+      [1007, 1002]);
   }
   add('a reason of 124 bytes', '5.5', close(1000, 'r'.repeat(124)), [1002]);
   add('a bad code and a reason that is not UTF-8', '5.5.1', close(999, hex('ff')), [1002, 1007]);
@@ -75,7 +85,8 @@ function refused() {
 
 function halves() {
   const list = [];
-  const add = (name, send, expected) => list.push({ name, section: '7.1', ways: ['plain'], last: false, closes: true, send, ...expected });
+  const add = (name, send, expected) => list.push({ name, section: '7.1', ways: ['plain'], last: false,
+    closes: true, send, ...expected });
   add('a Close, then the end of the client\'s direction', [close(1000), halfClose], closed(1000));
   add('a text and a Close, then the end', [text('before'), close(1000), halfClose], closed(1000, ['before']));
   add('the end without a Close', [halfClose], { ...fails([1000, 1001, 1002, 1005]), should: undefined });

@@ -20,7 +20,8 @@ function masking() {
   for (const [name, opcode] of Object.entries(OPCODES))
     for (const size of name === 'close' ? [0, 2] : [0, 1, 5, 125])
       list.push({ name: `an unmasked ${name} of ${size} bytes`, section: '5.1',
-        send: [frame(opcode, opcode === CLOSE ? payload(name).subarray(0, size) : filled(size), { mask: null }), text('behind it')],
+        send: [frame(opcode, opcode === CLOSE ? payload(name).subarray(0, size) : filled(size), { mask: null }),
+          text('behind it')],
         ...fails([1002]) });
   for (const size of [126, 1000, 16384])
     list.push({ name: `an unmasked text of ${size} bytes`, section: '5.1',
@@ -71,7 +72,8 @@ function controlFrames() {
         send: [frame(opcode, payload(name).subarray(0, size), { fin: false }), text('behind it')], ...fails([1002]) });
     for (const size of [126, 127, 128, 1000])
       list.push({ name: `a ${name} of ${size} bytes`, section: '5.5',
-        send: [frame(opcode, Buffer.concat([payload(name), Buffer.alloc(size - payload(name).length, 'r')])), text('behind it')],
+        send: [frame(opcode, Buffer.concat([payload(name), Buffer.alloc(size - payload(name).length, 'r')])),
+          text('behind it')],
         ...fails([1002]) });
     for (const form of [16, 64]) {
       const body = opcode === CLOSE ? payload(name) : filled(5);
@@ -90,7 +92,8 @@ function lengths({ bytesMax }) {
   for (const size of whole)
     list.push({ name: `a text of ${size} bytes`, section: '5.2', send: text(filled(size)), ...stays([filled(size)]) });
   for (const size of [bytesMax + 1, 20000, 65535, 65536, 100000])
-    list.push({ name: `a text of ${size} bytes, too long`, section: '7.4.1', send: text(filled(size)), ...fails([1009]) });
+    list.push({ name: `a text of ${size} bytes, too long`, section: '7.4.1', send: text(filled(size)),
+      ...fails([1009]) });
   for (const size of [0, 1, 125, 126, 1000])
     for (const form of [16, 64])
       if (form === 64 || size < 126)
@@ -100,7 +103,8 @@ function lengths({ bytesMax }) {
   for (const length of [2n ** 63n, 2n ** 63n + 5n, 2n ** 64n - 1n, 2n ** 63n + 2n ** 32n])
     list.push({ name: `a length of ${length}, whose highest bit is set`, section: '5.2',
       send: text('hello', { length, form: 64 }), ...fails([1002, 1009]) });
-  for (const length of [2n ** 63n - 1n, 2n ** 62n, 2n ** 53n, 2n ** 40n, 2n ** 32n + 5n, 2n ** 32n, 2n ** 31n, 2n ** 24n])
+  for (const length of [2n ** 63n - 1n, 2n ** 62n, 2n ** 53n, 2n ** 40n, 2n ** 32n + 5n, 2n ** 32n, 2n ** 31n,
+    2n ** 24n])
     list.push({ name: `a length of ${length}`, section: '5.2, 7.4.1',
       send: text('hello', { length, form: 64 }), ...fails([1009, 1002]) });
   return list;
@@ -132,37 +136,44 @@ function packets() {
 function pings() {
   const list = [];
   for (const size of [...range(0, 20), 31, 32, 33, 63, 64, 65, 100, 124, 125])
-    list.push({ name: `a ping of ${size} bytes`, section: '5.5.2', send: ping(filled(size)), ...stays([], [filled(size)]) });
-  list.push({ name: 'a ping of all bytes', section: '5.5.2', send: [ping(Buffer.from(range(0, 124))), ping(Buffer.from(range(131, 255)))],
+    list.push({ name: `a ping of ${size} bytes`, section: '5.5.2', send: ping(filled(size)),
+      ...stays([], [filled(size)]) });
+  list.push({ name: 'a ping of all bytes', section: '5.5.2',
+    send: [ping(Buffer.from(range(0, 124))), ping(Buffer.from(range(131, 255)))],
     ...stays([], [range(0, 124), range(131, 255)].map((one) => Buffer.from(one).toString('latin1'))) });
   for (const count of [2, 3, 10, 100, 500]) {
     const names = range(1, count).map((i) => `ping ${i}`);
     const frames = names.map((one) => ping(one));
-    list.push({ name: `${count} pings in one packet`, section: '5.5.2', send: Buffer.concat(frames), ...stays([], names) });
+    list.push({ name: `${count} pings in one packet`, section: '5.5.2', send: Buffer.concat(frames),
+      ...stays([], names) });
     list.push({ name: `${count} pings, each a packet`, section: '5.5.2', send: frames, ...stays([], names) });
   }
   const few = Buffer.concat([ping('one'), ping(''), ping('three')]);
   for (const at of range(1, few.length - 1))
     list.push({ name: `three pings in packets of ${at} and the rest`, section: '5.5.2', send: cut(few, at),
       ...stays([], ['one', '', 'three']) });
-  list.push({ name: 'three pings byte by byte', section: '5.5.2', send: oneByOne(few), ...stays([], ['one', '', 'three']) });
+  list.push({ name: 'three pings byte by byte', section: '5.5.2', send: oneByOne(few),
+    ...stays([], ['one', '', 'three']) });
   for (const size of [0, 1, 125])
     list.push({ name: `an unsolicited pong of ${size} bytes`, section: '5.5.3',
       send: [pong(filled(size)), text('after')], ...stays(['after']) });
   list.push({ name: '100 unsolicited pongs', section: '5.5.3',
     send: [Buffer.concat(range(1, 100).map(() => pong('x'))), ping('p')], ...stays([], ['p']) });
   list.push({ name: 'pings between texts', section: '5.5.2',
-    send: Buffer.concat([ping('1'), text('a'), ping('2'), text('b'), ping('3')]), ...stays(['a', 'b'], ['1', '2', '3']) });
+    send: Buffer.concat([ping('1'), text('a'), ping('2'), text('b'), ping('3')]),
+      ...stays(['a', 'b'], ['1', '2', '3']) });
   return list;
 }
 
 // A client may not know yet that it is accepted, but a writer that gathers makes it so.
 function early() {
   const list = [];
-  const first = { 'a text': text('early'), 'a ping': ping('early'), 'a text and a ping': Buffer.concat([text('early'), ping('early')]) };
+  const first = { 'a text': text('early'), 'a ping': ping('early'),
+    'a text and a ping': Buffer.concat([text('early'), ping('early')]) };
   for (const [what, bytes] of Object.entries(first))
     for (let at = 1; at <= bytes.length; at += at < 7 ? 1 : 4)
-      list.push({ name: `${at} bytes of ${what} in the packet of the handshake`, section: '4.1', early: bytes.subarray(0, at),
+      list.push({ name: `${at} bytes of ${what} in the packet of the handshake`, section: '4.1',
+        early: bytes.subarray(0, at),
         send: bytes.subarray(at), ways: ['plain', 'tls'],
         ...stays(what.includes('text') ? ['early'] : [], what.includes('ping') ? ['early'] : []) });
   list.push({ name: 'an unmasked text in the packet of the handshake', section: '5.1', ways: ['plain', 'tls'],

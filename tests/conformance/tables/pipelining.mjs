@@ -20,18 +20,22 @@ function requests(server) {
     HEAD: { send: line(`HEAD ${server.get} HTTP/1.1`), statuses: [200], method: 'HEAD', ways: EVERY_WAY },
     'GET with a query': { send: line(`GET ${server.get}?a=b HTTP/1.1`), statuses: [200], ways: EVERY_WAY },
     'GET in absolute form': { send: line(`GET http://${server.host}${server.get} HTTP/1.1`), statuses: [200] },
-    'GET with a body': { send: line(`GET ${server.get} HTTP/1.1`, 'Content-Length: 5') + 'abcde', statuses: [200, 400, 413] },
+    'GET with a body': { send: line(`GET ${server.get} HTTP/1.1`, 'Content-Length: 5') + 'abcde',
+    statuses: [200, 400, 413] },
     POST: { send: posted(server), statuses: [ok] },
     'POST in chunks': { send: chunked(server, server.body.slice(0, 9), server.body.slice(9)), statuses: [ok] },
     'POST with trailers': { send: chunked(server).replace(/\r\n$/, 'X: a\r\n\r\n'), statuses: [ok] },
     'POST without a length': { send: post(server, [], ''), statuses: [400, 411, 422] },
     'POST of what is unfit': { send: post(server, ['Content-Length: 5'], 'abcde'), statuses: server.unfit },
-    'POST to nothing': { send: line(`POST ${server.missing} HTTP/1.1`, 'Content-Length: 5') + 'abcde', statuses: [404, 405] },
-    'POST that expects 100': { send: post(server, [`Content-Length: ${server.body.length}`, 'Expect: 100-continue'], server.body), statuses: [ok, `100 ${ok}`, 417] },
+    'POST to nothing': { send: line(`POST ${server.missing} HTTP/1.1`, 'Content-Length: 5') + 'abcde',
+    statuses: [404, 405] },
+    'POST that expects 100': { send: post(server, [`Content-Length: ${server.body.length}`,
+    'Expect: 100-continue'], server.body), statuses: [ok, `100 ${ok}`, 417] },
     PUT: { send: line(`PUT ${server.get} HTTP/1.1`, 'Content-Length: 5') + 'abcde', statuses: [405, 501] },
     DELETE: { send: line(`DELETE ${server.get} HTTP/1.1`), statuses: [405, 501] },
     'OPTIONS *': { send: line('OPTIONS * HTTP/1.1'), statuses: [200, 204, 405, 501] },
-    'GET in HTTP/1.0 that is kept': { send: head(`GET ${server.get} HTTP/1.0`, [host, 'Connection: keep-alive']), statuses: [200] },
+    'GET in HTTP/1.0 that is kept': { send: head(`GET ${server.get} HTTP/1.0`, [host, 'Connection: keep-alive']),
+    statuses: [200] },
   };
 }
 
@@ -43,7 +47,8 @@ function endings(server) {
     'no request': { send: 'hello\r\n\r\n', statuses: [400] },
     'GET without Host': { send: head(`GET ${server.get} HTTP/1.1`), statuses: [400] },
     'POST with a bad length': { send: post(server, ['Content-Length: x'], server.body), statuses: [400] },
-    'POST with two framings': { send: post(server, ['Content-Length: 5', 'Transfer-Encoding: chunked'], '0\r\n\r\n'), statuses: [400, 501] },
+    'POST with two framings': { send: post(server, ['Content-Length: 5', 'Transfer-Encoding: chunked'],
+    '0\r\n\r\n'), statuses: [400, 501] },
     'GET in HTTP/2.1': { send: head(`GET ${server.get} HTTP/2.1`, [host]), statuses: [400, 505] },
     'a bad chunk': { send: post(server, ['Transfer-Encoding: chunked'], 'x\r\n\r\n'), statuses: [400] },
   };
@@ -54,17 +59,21 @@ function pairs(server) {
   const all = Object.entries(requests(server));
   for (const [one, first] of all) {
     for (const [two, second] of all)
-      list.push({ name: `${one}, then ${two}`, section, send: first.send + second.send, methods: [first.method, second.method],
+      list.push({ name: `${one}, then ${two}`, section, send: first.send + second.send,
+        methods: [first.method, second.method],
         ways: first.ways && second.ways ? EVERY_WAY : DIRECT, must: inOrder(first.statuses, second.statuses) });
     // node may give up an answer that it has not begun when it finds an error behind the request.
     for (const [two, { send, statuses }] of Object.entries(endings(server)))
-      list.push({ name: `${one}, then ${two}`, section, send: first.send + send, methods: [first.method], sentinel: two !== 'GET that closes',
-        must: [...first.statuses.flatMap((before) => [`${before}`, ...statuses.map((after) => `${before} ${after}`)]), '400', '100 400'],
+      list.push({ name: `${one}, then ${two}`, section, send: first.send + send, methods: [first.method],
+        sentinel: two !== 'GET that closes',
+        must: [...first.statuses.flatMap((before) =>
+          [`${before}`, ...statuses.map((after) => `${before} ${after}`)]), '400', '100 400'],
         should: first.statuses.flatMap((before) => [`${before}`, ...statuses.map((after) => `${before} ${after}`)]) });
   }
   for (const [one, { send, statuses }] of Object.entries(endings(server)))
     for (const [two, second] of all)
-      list.push({ name: `${one}, then ${two}`, section, send: send + second.send, must: [...statuses.map(String), '400'], should: statuses.map(String) });
+      list.push({ name: `${one}, then ${two}`, section, send: send + second.send,
+        must: [...statuses.map(String), '400'], should: statuses.map(String) });
   return list;
 }
 
@@ -77,17 +86,23 @@ function rows(server) {
   const all = Object.values(requests(server)).filter(({ statuses }) => !statuses.includes(404));
   for (const [what, one] of Object.entries(requests(server))) {
     for (const count of [3, 10])
-      list.push({ name: `${count} times ${what}`, section, send: one.send.repeat(count), methods: Array(count).fill(one.method), ways: one.ways ?? DIRECT,
+      list.push({ name: `${count} times ${what}`, section, send: one.send.repeat(count),
+        methods: Array(count).fill(one.method), ways: one.ways ?? DIRECT,
         must: Array.from({ length: count + 1 }, (_, i) => i).flatMap((i) => {
           const [some] = one.statuses;
           return i === count ? [`${Array(count).fill(some).join(' ')} 200`] : [Array(i + 1).fill(some).join(' ')];
-        }).concat(one.statuses.slice(1).flatMap((status) => Array.from({ length: count }, (_, i) => Array(i + 1).fill(status).join(' ')).concat(`${Array(count).fill(status).join(' ')} 200`))) });
-    list.push({ name: `${what}, five times, each when the one before is answered`, section, send: Array.from({ length: 5 }, (_, i) => [one.send, answers(i + 1)]), methods: Array(5).fill(one.method), ways: one.ways ?? DIRECT,
-      must: one.statuses.flatMap((status) => Array.from({ length: 5 }, (_, i) => Array(i + 1).fill(status).join(' ')).concat(`${Array(5).fill(status).join(' ')} 200`)) });
+        }).concat(one.statuses.slice(1).flatMap((status) =>
+          Array.from({ length: count }, (_, i) => Array(i + 1).fill(status).join(' ')).concat(`${Array(count).fill(status).join(' ')} 200`))) });
+    list.push({ name: `${what}, five times, each when the one before is answered`, section,
+      send: Array.from({ length: 5 }, (_, i) => [one.send, answers(i + 1)]), methods: Array(5).fill(one.method),
+      ways: one.ways ?? DIRECT,
+      must: one.statuses.flatMap((status) => Array.from({ length: 5 }, (_, i) =>
+        Array(i + 1).fill(status).join(' ')).concat(`${Array(5).fill(status).join(' ')} 200`)) });
   }
   list.push({ name: '100 times GET', section, send: get(server).repeat(100), ways: EVERY_WAY,
     must: Array.from({ length: 101 }, (_, i) => Array(i + 1).fill(200).join(' ')) });
-  list.push({ name: 'one of each', section, send: all.map(({ send }) => send).join(''), methods: all.map(({ method }) => method), must: inOrderOf(all) });
+  list.push({ name: 'one of each', section, send: all.map(({ send }) => send).join(''),
+    methods: all.map(({ method }) => method), must: inOrderOf(all) });
   return list;
 }
 

@@ -15,7 +15,8 @@ function valid() {
   for (const [what, hex] of Object.entries(VALID)) {
     const bytes = Buffer.from(hex, 'hex');
     const said = bytes.toString();
-    const add = (name, send, pongs) => list.push({ name: `valid: ${what}, ${name}`, section, send, ...stays([said], pongs) });
+    const add = (name, send, pongs) => list.push({ name: `valid: ${what}, ${name}`, section, send,
+      ...stays([said], pongs) });
     add('whole', text(bytes));
     add('byte by byte', oneByOne(text(bytes)));
     add('each byte a fragment', fragments(Array.from(bytes, (byte) => Buffer.from([byte]))));
@@ -41,7 +42,8 @@ function invalid() {
     add('byte by byte', oneByOne(text(bytes)));
     add('in the last of two fragments', fragments(['a', bytes]));
     add('in the middle of three fragments', fragments(['a', bytes, 'b']));
-    for (const at of positions(bytes).slice(1, -1)) add(`in fragments of ${at} and the rest`, fragments(cut(bytes, at)));
+    for (const at of positions(bytes).slice(1, -1)) add(`in fragments of ${at} and the rest`,
+      fragments(cut(bytes, at)));
     list.push({ name: `invalid: ${what}, in a first fragment, found at once`, section,
       send: text(inside, { fin: false }),
       must: [...fails([1007]).must, ...stays().must], should: fails([1007]).should });

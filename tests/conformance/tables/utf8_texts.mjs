@@ -6,7 +6,8 @@ export const VALID = {
   'Greek, kosme': 'cebae1bdb9cf83cebcceb5',
   'all sizes': '24c2a2e282acf09f9880',
   'NUL within': '610062',
-  ...Object.fromEntries([0x7f, 0x80, 0x7ff, 0x800, 0xfff, 0x1000, 0xcfff, 0xd000, 0xd7ff, 0xe000, 0xfdd0, 0xfeff, 0xfffd,
+  ...Object.fromEntries([0x7f, 0x80, 0x7ff, 0x800, 0xfff, 0x1000, 0xcfff, 0xd000, 0xd7ff, 0xe000, 0xfdd0, 0xfeff,
+    0xfffd,
     0xfffe, 0xffff, 0x10000, 0x1fffe, 0x3ffff, 0x40000, 0xfffff, 0x100000, 0x10ffff]
     .map((code) => [`U+${code.toString(16)}`, point(code)])),
 };
@@ -17,7 +18,8 @@ export const INVALID = {
   'overlong slash of 2': 'c0af', 'overlong slash of 3': 'e080af', 'overlong slash of 4': 'f08080af',
   'overlong NUL': 'c080', 'the last overlong of 2': 'c1bf', 'the last overlong of 3': 'e09fbf',
   'the last overlong of 4': 'f08fbfbf', '5 bytes': 'f888808080', '6 bytes': 'fc8480808080',
-  'U+d800': 'eda080', 'U+dbff': 'edafbf', 'U+dc00': 'edb080', 'U+dfff': 'edbfbf', 'a pair of surrogates': 'eda080edb080',
+  'U+d800': 'eda080', 'U+dbff': 'edafbf', 'U+dc00': 'edb080', 'U+dfff': 'edbfbf',
+  'a pair of surrogates': 'eda080edb080',
   'U+110000': 'f4908080', 'U+1fffff': 'f7bfbfbf', 'f4 and a byte too large': 'f490',
   '1 of 2 bytes': 'ce', '1 of 3 bytes': 'e1', '2 of 3 bytes': 'e1bd', '1 of 4 bytes': 'f0', '2 of 4 bytes': 'f09f',
   '3 of 4 bytes': 'f09f98', '1 of 2 bytes, then ASCII': 'ce61', '2 of 3 bytes, then ASCII': 'e1bd61',
