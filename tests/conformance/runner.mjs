@@ -14,22 +14,33 @@ export const DEADLINE_MS = 20000;
 // server: of servers.mjs; tables: { kind, cases(server) }; only(case): which of them.
 // Returns { name, section, verdict: 'good' | 'advice' | 'wrong', seen, expected } of each case.
 export async function runTables(server, tables, { way = 'plain', deadlineMs = DEADLINE_MS, only } = {}) {
-  const queue = [];
+  let queue = [];
   for (const { kind, ways = ['plain', 'tls'], cases } of tables)
     for (const one of cases(server))
       if ((one.ways ?? ways).includes(way) && (only?.(one) ?? true)) queue.push({ kind, ...one });
+  queue = inPackets(queue);
   const results = [];
   await Promise.all(Array.from({ length: CONNECTIONS }, async (_, number) => {
     const room = new Room(server, `${way}-${process.pid}-${number}`, deadlineMs);
     for (let one = queue.shift(); one; one = queue.shift())
-      results.push(await runCase({ server, room, deadlineMs }, one));
+      results.push(await runCase({ server, room, deadlineMs, advised: way !== 'nginx' }, one));
     room.close();
   }));
   return results;
 }
 
+// Those of many packets first and together: a packet is sent in a turn of the event loop, which is long while
+// connections are made.
+function inPackets(queue) {
+  const many = ({ send }) => [send].flat(9).length > 8;
+  return [...queue.filter(many), ...queue.filter((one) => !many(one))];
+}
+
+// advised: not through nginx, which ends a connection by a reset where the client still sends, so that the server's
+// Close may be lost.
 async function runCase(context, one) {
-  const { name, section, must, should } = one;
+  const { name, section, must } = one;
+  const should = context.advised ? one.should : undefined;
   const begin = performance.now();
   const { seen, problem, advice, matches } = await RUN[one.kind](context, one);
   const allowed = (expected) => expected.some((each) => matches(each));
