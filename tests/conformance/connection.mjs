@@ -4,6 +4,8 @@
 import net from 'node:net';
 import tls from 'node:tls';
 
+const secureContext = tls.createSecureContext(); // costs more than a handshake
+
 export class Connection {
   #parts = [];
   #watchers = new Set();
@@ -11,7 +13,7 @@ export class Connection {
 
   constructor({ hostname, port, secure }) {
     const options = { host: hostname, port, allowHalfOpen: true, noDelay: true };
-    this.socket = secure ? tls.connect({ ...options, rejectUnauthorized: false }) : net.connect(options);
+    this.socket = secure ? tls.connect({ ...options, secureContext, rejectUnauthorized: false }) : net.connect(options);
     this.socket.setNoDelay(true);
     this.socket.on(secure ? 'secureConnect' : 'connect', () => { this.opened = true; this.#changed(); });
     this.socket.on('data', (data) => { this.#parts.push(data); this.#changed(); });

@@ -20,9 +20,10 @@ function answer(response, status, type, body, headers = {}) {
 
 const plain = (response, status, text, headers) => answer(response, status, 'text/plain', `${text}\n`, headers);
 
+const isRefused = ({ method, url, headers }) =>
+  method === 'POST' && url === '/publish' && headers.authorization !== `Bearer ${TOKEN}`;
+
 function publish(request, response, body) {
-  if (request.headers.authorization !== `Bearer ${TOKEN}`)
-    return plain(response, 401, 'no token', { 'www-authenticate': 'Bearer' });
   try {
     JSON.parse(body);
   } catch {
@@ -55,6 +56,7 @@ function serve(request, response, body) {
 }
 
 async function onRequest(request, response) {
+  if (isRefused(request)) return plain(response, 401, 'no token', { 'www-authenticate': 'Bearer' });
   const parts = [];
   let size = Number(request.headers['content-length'] ?? 0);
   if (size <= BODY_BYTES_MAX) {

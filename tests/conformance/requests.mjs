@@ -7,6 +7,8 @@ export const get = (server, ...lines) => head(`GET ${server.get} HTTP/1.1`, [`Ho
 export const post = (server, lines, body) =>
   head(`POST ${server.post} HTTP/1.1`, [`Host: ${server.host}`, ...server.fields.split('\r\n').filter(Boolean),
     ...lines]) + body;
+// The same, refused by its head.
+export const refusedPost = ({ refusing, ...server }, lines, body) => post({ ...server, fields: refusing }, lines, body);
 export const posted = (server) => post(server, [`Content-Length: ${server.body.length}`], server.body);
 export const chunks = (...parts) => parts.map((part) => `${part.length.toString(16)}\r\n${part}\r\n`).join('');
 export const chunked = (server, ...parts) =>

@@ -28,12 +28,17 @@ function taken(server) {
   for (const value of ['Upgrade', 'upgrade', 'UPGRADE', 'keep-alive, Upgrade', 'Upgrade, keep-alive',
     'keep-alive,Upgrade',
     'foo , Upgrade ,bar', '\tUpgrade ', ',Upgrade,']) add(`Connection: ${value}`, '4.2.1 (4)', { Connection: value });
+  add('Upgrade in two lines', '4.2.1 (3)', { Upgrade: ['foo', 'websocket'] }, { must: ['101', ...NO_WEBSOCKET] });
   add('Connection in two lines', '4.2.1 (4)', { Connection: ['keep-alive', 'Upgrade'] });
   for (const value of ['foo, websocket', 'websocket, foo', 'h2c, websocket'])
     add(`Upgrade: ${value}`, '4.2.1 (3)', { Upgrade: value }, { must: ['101', ...NO_WEBSOCKET] });
   for (const key of ['AAAAAAAAAAAAAAAAAAAAAA==', '/////////////////////w==', '+/+/+/+/+/+/+/+/+/+/+w==',
     'AQIDBAUGBwgJCgsMDQ4PEA=='])
     add(`key ${key}`, '4.2.1 (5)', { 'Sec-WebSocket-Key': key }, { key, ways: EVERY_WAY });
+  for (const value of [` ${KEY}`, `${KEY} `, `\t${KEY}\t`]) add(`a key as ${JSON.stringify(value)}`, '9110 5.5', { 'Sec-WebSocket-Key': value });
+  // The last digit has bits that no byte has (RFC 4648, 3.5).
+  for (const key of ['AAAAAAAAAAAAAAAAAAAAAB==', '/////////////////////x=='])
+    add(`a key whose last bits are not zero, ${key}`, '4.2.1 (5)', { 'Sec-WebSocket-Key': key }, { key, must: ['101', '400'] });
   for (const [name, section, changes] of [['field names in lower case', '4.2.1', (one) => one.toLowerCase()],
     ['field names in upper case', '4.2.1', (one) => one.toUpperCase()]]) {
     const [line, ...lines] = request(server).split('\r\n');

@@ -1,7 +1,7 @@
 // RFC 9112, section 6: bodies by Content-Length. RFC 9110, sections 8.6 and 10.1.1: Content-Length, Expect.
 
 import { cut, halfClose, oneByOne } from '../connection.mjs';
-import { get, head, kept, last, post, posted } from '../requests.mjs';
+import { get, head, kept, last, post, posted, refusedPost } from '../requests.mjs';
 
 export const kind = 'http';
 
@@ -43,6 +43,26 @@ function good(server) {
   const bytes = posted(server);
   add('a body byte by byte', '9112 6.2', oneByOne(bytes), kept(ok));
   for (let at = bytes.length - length - 6; at < bytes.length; at += 3) add(`a body in packets of ${at} and the rest`, '9112 6.2', cut(bytes, at), kept(ok));
+  return list;
+}
+
+// The answer may be known before the body has come: it is still a body.
+function refusedByHead(server) {
+  const list = [];
+  const add = (name, send) => list.push({ name: `a POST refused by its head, ${name}`, section: '9112 6', send,
+    must: kept(...server.refused) });
+  const inner = get(server);
+  const chunksOf = `${inner.length.toString(16)}\r\n${inner}\r\n0\r\n\r\n`;
+  for (const [what, lines, body] of [['a body', [`Content-Length: ${server.body.length}`], server.body],
+    ['a body that is a request', [`Content-Length: ${inner.length}`], inner],
+    ['a chunked body', ['Transfer-Encoding: chunked'], `5\r\nabcde\r\n0\r\n\r\n`],
+    ['a chunked body that is a request', ['Transfer-Encoding: chunked'], chunksOf],
+    ['a body of 10,000 bytes', ['Content-Length: 10000'], inner.repeat(1000).slice(0, 10000)]]) {
+    add(what, refusedPost(server, lines, body));
+    add(`${what} in another packet`, [refusedPost(server, lines, ''), body]);
+    add(`${what} when the answer is there`, [refusedPost(server, lines, ''), answered, body]);
+    add(`${what} in two packets`, cut(refusedPost(server, lines, body), refusedPost(server, lines, '').length + 10));
+  }
   return list;
 }
 
@@ -166,5 +186,5 @@ function expectations(server) {
   return list;
 }
 
-export const cases = (server) => [...good(server), ...invalid(server), ...tooLarge(server), ...cutOff(server),
+export const cases = (server) => [...good(server), ...refusedByHead(server), ...invalid(server), ...tooLarge(server), ...cutOff(server),
   ...expectations(server)];

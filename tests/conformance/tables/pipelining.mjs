@@ -1,6 +1,7 @@
 // RFC 9112, section 9.3.2: requests sent before the answers to those before them: answered in order, or the
 // connection is closed behind one of the answers. Every pair of a set of requests, and some long rows.
 
+import { upgrade } from '../websocket.mjs';
 import { chunked, get, head, inOrder, post, posted } from '../requests.mjs';
 
 export const kind = 'http';
@@ -77,6 +78,18 @@ function pairs(server) {
   return list;
 }
 
+// An upgrade has its turn, too; what follows it is frames, of which the sentinel is none. node upgrades
+// before the answer.
+function upgrades(server) {
+  if (!server.websocket) return [];
+  const list = [];
+  for (const [what, { send, statuses, method }] of Object.entries(requests(server)))
+    list.push({ name: `${what}, then an upgrade`, section: '9110 7.8', send: send + upgrade(server, 'pipeline'),
+      methods: [method], must: [...statuses.flatMap((status) => [`${status}`, `${status} 101`]), '101', '100 101'],
+      should: statuses.flatMap((status) => [`${status}`, `${status} 101`]) });
+  return list;
+}
+
 // A paced row: each request is sent when the one before it is answered.
 const answers = (count) => (connection, deadlineMs) =>
   connection.until(() => connection.received.toString('latin1').split('HTTP/1.1 ').length > count, deadlineMs);
@@ -99,8 +112,9 @@ function rows(server) {
       must: one.statuses.flatMap((status) => Array.from({ length: 5 }, (_, i) =>
         Array(i + 1).fill(status).join(' ')).concat(`${Array(5).fill(status).join(' ')} 200`)) });
   }
-  list.push({ name: '100 times GET', section, send: get(server).repeat(100), ways: EVERY_WAY,
-    must: Array.from({ length: 101 }, (_, i) => Array(i + 1).fill(200).join(' ')) });
+  for (const count of [100, 400])
+    list.push({ name: `${count} times GET`, section, send: get(server).repeat(count), ways: EVERY_WAY,
+      must: Array.from({ length: count + 1 }, (_, i) => Array(i + 1).fill(200).join(' ')) });
   list.push({ name: 'one of each', section, send: all.map(({ send }) => send).join(''),
     methods: all.map(({ method }) => method), must: inOrderOf(all) });
   return list;
@@ -112,4 +126,4 @@ function inOrderOf(all) {
   return inOrder(...firsts);
 }
 
-export const cases = (server) => [...pairs(server), ...rows(server)];
+export const cases = (server) => [...pairs(server), ...upgrades(server), ...rows(server)];
