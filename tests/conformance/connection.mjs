@@ -66,6 +66,8 @@ export class Connection {
 
 // ---------------------------------------------------------------------------- pieces, for tables
 
+const BYTES_DIVIDED_MAX = 1000;
+
 // Pieces that end the client's direction, or wait for something of the server.
 export const halfClose = (connection) => { connection.socket.end(); };
 
@@ -73,4 +75,16 @@ export const cut = (bytes, at) => {
   const data = Buffer.from(bytes, 'latin1');
   return [data.subarray(0, at), data.subarray(at)];
 };
+// The same bytes otherwise divided: 'bytes' each by itself, unless there are many; 'gathered' what waits for nothing.
+export function divided(pieces, how) {
+  const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (how === undefined || (how === 'bytes' && size > BYTES_DIVIDED_MAX)) return pieces;
+  if (how === 'bytes') return pieces.flatMap((piece) => (typeof piece === 'function' ? [piece] : oneByOne(piece)));
+  const result = [];
+  for (const piece of pieces)
+    if (typeof piece === 'function' || typeof (result.at(-1) ?? halfClose) === 'function') result.push(piece);
+    else result.push(Buffer.concat([result.pop(), piece].map((one) => Buffer.from(one, 'latin1'))));
+  return result;
+}
+
 export const oneByOne = (bytes) => Array.from(Buffer.from(bytes, 'latin1'), (byte) => Buffer.from([byte]));

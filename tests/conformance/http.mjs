@@ -20,7 +20,10 @@ function read(connection, methods) {
   }
 }
 
+// must, should: outcomes, or regular expressions of them.
 // `sentinel`: false where the case itself ends the connection. `check(responses)` returns a problem.
+const agrees = (expected, seen) => (expected instanceof RegExp ? expected.test(seen) : expected === seen);
+
 export async function runRequest({ server, deadlineMs }, { send, methods, sentinel: ends = true, check }) {
   const connection = new Connection(server);
   await connection.until(() => connection.opened, deadlineMs);
@@ -38,7 +41,7 @@ export async function runRequest({ server, deadlineMs }, { send, methods, sentin
     seen: seen || 'closed',
     problem: problem ?? (whole && !silent ? check?.(responses) : undefined),
     advice: incomplete(responses),
-    matches: (expected) => expected === (seen || 'closed'),
+    matches: (expected) => agrees(expected, seen || 'closed'),
   };
 }
 

@@ -4,6 +4,7 @@
 // string for HTTP ("200 404": the statuses, then the end of the connection) and an object for WebSocket.
 // It is right when `must` allows it, and good when `should` does, too.
 
+import { divided } from './connection.mjs';
 import { runHandshake, runRequest } from './http.mjs';
 import { Room, runFrames } from './websocket.mjs';
 
@@ -11,13 +12,14 @@ const RUN = { http: runRequest, handshake: runHandshake, websocket: runFrames };
 const CONNECTIONS = 24;
 export const DEADLINE_MS = 20000;
 
-// server: of servers.mjs; tables: { kind, cases(server) }; only(case): which of them.
+// server: of servers.mjs; tables: { kind, cases(server) }; only(case): which of them; packets: 'bytes' or 'gathered', not as
+// the cases say: what is right is the same.
 // Returns { name, section, verdict: 'good' | 'advice' | 'wrong', seen, expected } of each case.
-export async function runTables(server, tables, { way = 'plain', deadlineMs = DEADLINE_MS, only } = {}) {
+export async function runTables(server, tables, { way = 'plain', deadlineMs = DEADLINE_MS, only, packets } = {}) {
   let queue = [];
   for (const { kind, ways = ['plain', 'tls'], cases } of tables)
     for (const one of cases(server))
-      if ((one.ways ?? ways).includes(way) && (only?.(one) ?? true)) queue.push({ kind, ...one });
+      if ((one.ways ?? ways).includes(way) && (only?.(one) ?? true)) queue.push({ kind, ...one, send: divided([one.send].flat(9), packets) });
   queue = inPackets(queue);
   const results = [];
   await Promise.all(Array.from({ length: CONNECTIONS }, async (_, number) => {
@@ -32,7 +34,7 @@ export async function runTables(server, tables, { way = 'plain', deadlineMs = DE
 // Those of many packets first and together: a packet is sent in a turn of the event loop, which is long while
 // connections are made.
 function inPackets(queue) {
-  const many = ({ send }) => [send].flat(9).length > 8;
+  const many = ({ send }) => send.length > 8;
   return [...queue.filter(many), ...queue.filter((one) => !many(one))];
 }
 
