@@ -20,6 +20,13 @@ function read(connection, methods) {
   }
 }
 
+// RFC 9112, 9.6: the last answer SHOULD tell that the connection ends.
+function unannounced(responses) {
+  const last = responses.at(-1);
+  return last && last.status !== 101 && !tokens(last.fields.get('connection')).includes('close')
+    ? 'the end is not announced (RFC 9112, 9.6)' : undefined;
+}
+
 // must, should: outcomes, or regular expressions of them.
 // `sentinel`: false where the case itself ends the connection. `check(responses)` returns a problem.
 const agrees = (expected, seen) => (expected instanceof RegExp ? expected.test(seen) : expected === seen);
@@ -40,7 +47,7 @@ export async function runRequest({ server, deadlineMs }, { send, methods, sentin
   return {
     seen: seen || 'closed',
     problem: problem ?? (whole && !silent ? check?.(responses) : undefined),
-    advice: incomplete(responses),
+    advice: incomplete(responses) ?? (ends && !silent ? unannounced(responses) : undefined),
     matches: (expected) => agrees(expected, seen || 'closed'),
   };
 }
