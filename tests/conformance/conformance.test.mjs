@@ -20,7 +20,7 @@ function folder(world) {
   return path;
 }
 
-export function certificate(path) {
+function certificate(path) {
   const [cert, key] = [join(path, 'cert.pem'), join(path, 'key.pem')];
   execFileSync('openssl', ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes',
     '-keyout', key, '-out', cert, '-days', '1', '-subj', '/CN=localhost'], { stdio: 'ignore' });
@@ -41,8 +41,8 @@ async function thin(world) {
   return { page, end: async () => assert.deepEqual(await child.kill('SIGTERM'), { code: 0, signal: null }) };
 }
 
-async function hold(server, which, way) {
-  const results = await runTables(server, Object.values(which), { way });
+async function hold(server, which, way, packets) {
+  const results = await runTables(server, Object.values(which), { way, packets });
   const against = results.filter(({ verdict }) => verdict !== 'good');
   console.log(`${way}: ${summary(results)}`);
   assert.ok(against.length === 0, `\n${against.map(tell).join('\n')}\n${summary(results)}`);
@@ -52,6 +52,14 @@ scenario('echo-chat keeps the standards', async (world) => {
   const { page } = await chat(world);
   await hold(chatAt(page), tables, 'plain');
 });
+
+// However the bytes are divided, they mean the same; with two threads, too.
+for (const [packets, threads] of [['bytes', '1'], ['gathered', '2']])
+  scenario(`echo-chat keeps the standards, ${packets === 'bytes' ? 'each byte a packet' : 'all in one packet'}, ` +
+    `threads: ${threads}`, async (world) => {
+    const { page } = await chat(world, ['--threads', threads]);
+    await hold(chatAt(page), tables, 'plain', packets);
+  });
 
 scenario('echo-chat keeps the standards over TLS', async (world) => {
   const [cert, key] = certificate(folder(world));

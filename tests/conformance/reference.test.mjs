@@ -47,6 +47,25 @@ const FAULTS = ['an unmasked text of 5 bytes', 'after Close text, in one packet'
   'chunked plain, a length of 0 first', 'HEAD', 'the Date of GET /', 'POST, then GET of nothing',
   'GET, then no request'];
 
+// node and ws told to be lenient, and what finds them.
+const LENIENT = [
+  [{ websocket: { skipUTF8Validation: true } }, ['invalid: U+d800, whole', 'invalid: ff, in the last of two fragments']],
+  [{ websocket: { autoPong: false } }, ['a ping of 5 bytes', '5 fragments, a ping between each, in one packet']],
+  [{ websocket: { maxPayload: 0 } }, ['a text of 16385 bytes, too long', 'fragments of 16384,1 bytes, too long together']],
+  [{ http: { requireHostHeader: false } }, ['no Host', 'no Host beside other fields']],
+  [{ http: { insecureHTTPParser: true } }, ['chunked plain, a length of 0 first', '0x00 in a value']],
+  [{ http: { maxHeaderSize: 1 << 20 } }, ['a head without end']],
+];
+
+for (const [options, names] of LENIENT)
+  test(`the tables find ${JSON.stringify(options)}`, async (t) => {
+    const server = await reference(options);
+    t.after(server.close);
+    const { results, wrong } = await against(server, { deadlineMs: SOON_MS, only: ({ name }) => names.includes(name) });
+    assert.equal(results.length, names.length);
+    assert.equal(wrong.length, names.length, results.map(tell).join('\n'));
+  });
+
 test('a careless server is found out', async (t) => {
   const server = await careless();
   t.after(server.close);

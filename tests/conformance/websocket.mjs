@@ -131,7 +131,8 @@ const short = (text) => (text.length > 60 ? `${JSON.stringify(text.slice(0, 40))
 
 // closes: the case itself sends the Close frame. last: false where the case leaves no room for a ping.
 // early: what is in the packet of the handshake.
-export async function runFrames({ room, deadlineMs }, { send, early, closes = false, last = !closes }) {
+// deaf: the client does not answer the server's Close, which ends the connection all the same (7.1.1).
+export async function runFrames({ room, deadlineMs }, { send, early, closes = false, deaf = closes, last = !closes }) {
   const client = await room.enter(early);
   if (!client.opened) {
     client.connection.destroy();
@@ -142,7 +143,7 @@ export async function runFrames({ room, deadlineMs }, { send, early, closes = fa
   if (last) await connection.send([ping(LAST)]);
   await client.until(() => client.pongs.at(-1) === LAST || client.close !== undefined, deadlineMs);
   if (client.close !== undefined) {
-    if (!closes) await connection.send([close(client.close >= 1000 && client.close !== 1005 ? client.close : 1000)]);
+    if (!deaf) await connection.send([close(client.close >= 1000 && client.close !== 1005 ? client.close : 1000)]);
     await client.until(() => false, deadlineMs); // to the end
   }
   client.read();

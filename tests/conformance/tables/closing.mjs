@@ -95,4 +95,16 @@ function halves() {
   return list;
 }
 
-export const cases = () => [...answered(), ...nothingAfter(), ...refused(), ...halves()];
+// A client that does not answer the Close which tells of its fault.
+function deaf() {
+  const list = [];
+  const first = { 'a reserved opcode': [frame(3, 'x'), 1002], 'an unmasked text': [text('x', { mask: null }), 1002],
+    'bad UTF-8': [text(hex('ff')), 1007], 'a long text': [text('x'.repeat(20000)), 1009],
+    'a bad Close': [close(1005), 1002] };
+  for (const [what, [bytes, code]] of Object.entries(first))
+    list.push({ name: `${what}, and the client answers no Close`, section: '7.1.1, 7.1.7', send: bytes, deaf: true, last: false,
+      ...fails([code]) });
+  return list;
+}
+
+export const cases = () => [...answered(), ...deaf(), ...nothingAfter(), ...refused(), ...halves()];
