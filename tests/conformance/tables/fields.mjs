@@ -25,6 +25,8 @@ function hosts(server) {
     list.push({ name, section, send: head(`GET ${server.get} HTTP/1.1`, lines), must, should });
   add('no Host', '9112 3.2', [], last(400));
   add('no Host beside other fields', '9112 3.2', ['X: y', 'Accept: */*'], last(400));
+  add('no Host, and a body announced', '9112 3.2', ['Content-Length: 5'], last(400));
+  add('no Host, and a chunked body announced', '9112 3.2', ['Transfer-Encoding: chunked'], last(400));
   add('Host in the name of another field', '9112 3.2', ['X-Host: x', 'Hos: x', 'Hostt: x'], last(400));
   // 3.2: 400 for more than one, and for an invalid value. node takes these, the last ones excepted.
   for (const two of [[server.host, server.host], [server.host, 'other.example'], ['other.example', server.host],
@@ -180,6 +182,8 @@ function lineEnds(server) {
   add('CR alone within a value', `${line}\r\n${host}\r\nX: a\rb\r\n\r\n`, lenient, last(400));
   add('CR alone before a value', `${line}\r\n${host}\r\nX:\rb\r\n\r\n`, lenient, last(400));
   add('CR alone at the end of a value', `${line}\r\n${host}\r\nX: a\r\r\n\r\n`, lenient, last(400));
+  add('CR alone before a name', `${line}\r\n${host}\r\n\rX: b\r\n\r\n`);
+  add('CR alone before the empty line', `${line}\r\n${host}\r\n\r\r\n\r\n`);
   add('CR alone in a name', `${line}\r\n${host}\r\nX\rY: a\r\n\r\n`);
   add('CR alone in the target', `GET ${server.get}\rx HTTP/1.1\r\n${host}\r\n\r\n`);
   add('LF alone in the target', `GET ${server.get}\nx HTTP/1.1\r\n${host}\r\n\r\n`, [...last(400, 505)]);
