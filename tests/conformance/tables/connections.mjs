@@ -91,6 +91,21 @@ function heads(server) {
   return list;
 }
 
+// An answer to HEAD has no body, whatever it tells.
+function refusedHeads(server) {
+  const line = (target, version, ...lines) => head(`HEAD ${target} ${version}`, lines);
+  const host = `Host: ${server.host}`;
+  return [['without Host', line(server.get, 'HTTP/1.1'), last(400)],
+    ['with a bad length', line(server.get, 'HTTP/1.1', host, 'Content-Length: x'), last(400)],
+    ['with a bad field', line(server.get, 'HTTP/1.1', host, 'X : y'), last(400)],
+    ['in HTTP/2.1', line(server.get, 'HTTP/2.1', host), last(400, 505)],
+    ['of a long target', line(`${server.get}?${'x'.repeat(20000)}`, 'HTTP/1.1', host), [...last(400, 414, 431), ...kept(200)]],
+    ['of a path not decoded', line('/%zz', 'HTTP/1.1', host), kept(400, 404)],
+    ['of what takes POST alone', line(server.post, 'HTTP/1.1', host), kept(200, 400, 405)],
+    ['that expects something', line(server.get, 'HTTP/1.1', host, 'Expect: x'), kept(200, 417)]]
+    .map(([what, send, must]) => ({ name: `HEAD ${what}`, section: '9110 9.3.2', methods: ['HEAD'], send, must }));
+}
+
 const DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d GMT$/;
 
 // 6.6.1: an origin server with a clock MUST send a Date in 2xx, 3xx and 4xx.
@@ -104,4 +119,4 @@ function dates(server) {
       check: ([{ fields }]) => (DATE.test(fields.get('date')) ? undefined : `Date: ${fields.get('date')}`) }));
 }
 
-export const cases = (server) => [...dates(server), ...ending(server), ...upgrades(server), ...heads(server)];
+export const cases = (server) => [...dates(server), ...refusedHeads(server), ...ending(server), ...upgrades(server), ...heads(server)];
