@@ -66,7 +66,7 @@ function refused() {
   const list = [];
   const add = (name, section, send, codes) => list.push({ name, section, send: [send, text('late'), ping('late')],
     ...fails(codes) });
-  for (const byte of [0x00, 0x03, 0x41, 0xff]) add(`a Close of one byte, ${byte}`, '5.5.1',
+  for (const byte of [0x00, 0x03, 0x0c, 0x0f, 0x13, 0x41, 0xff]) add(`a Close of one byte, ${byte}`, '5.5.1',
     frame(CLOSE, Buffer.from([byte])), [1002]);
   for (const code of INVALID_CODES) {
     add(`Close ${code}`, '7.4', close(code), [1002]);
