@@ -66,7 +66,13 @@ export class Connection {
 
 // ---------------------------------------------------------------------------- pieces, for tables
 
-const BYTES_DIVIDED_MAX = 1000;
+const PACKETS_MAX = 64;
+const FEW = 20;
+
+function parts(bytes, size) {
+  const data = Buffer.from(bytes, 'latin1');
+  return Array.from({ length: Math.ceil(data.length / size) }, (_, i) => data.subarray(i * size, (i + 1) * size));
+}
 
 // Pieces that end the client's direction, or wait for something of the server.
 export const halfClose = (connection) => { connection.socket.end(); };
@@ -75,11 +81,14 @@ export const cut = (bytes, at) => {
   const data = Buffer.from(bytes, 'latin1');
   return [data.subarray(0, at), data.subarray(at)];
 };
-// The same bytes otherwise divided: 'bytes' each by itself, unless there are many; 'gathered' what waits for nothing.
+// The same bytes otherwise divided: 'bytes' one by one, or a few where there are many, so that a busy machine sends
+// them within the time limits of a server; 'gathered' what waits for nothing.
 export function divided(pieces, how) {
-  const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
-  if (how === undefined || (how === 'bytes' && size > BYTES_DIVIDED_MAX)) return pieces;
-  if (how === 'bytes') return pieces.flatMap((piece) => (typeof piece === 'function' ? [piece] : oneByOne(piece)));
+  if (how === undefined) return pieces;
+  if (how === 'bytes') {
+    const size = Math.ceil(pieces.reduce((sum, piece) => sum + piece.length, 0) / PACKETS_MAX);
+    return size > FEW ? pieces : pieces.flatMap((piece) => (typeof piece === 'function' ? [piece] : parts(piece, size)));
+  }
   const result = [];
   for (const piece of pieces)
     if (typeof piece === 'function' || typeof (result.at(-1) ?? halfClose) === 'function') result.push(piece);

@@ -49,9 +49,11 @@ const FAULTS = ['an unmasked text of 5 bytes', 'after Close text, in one packet'
 
 // node and ws told to be lenient, and what finds them.
 const LENIENT = [
-  [{ websocket: { skipUTF8Validation: true } }, ['invalid: U+d800, whole', 'invalid: ff, in the last of two fragments']],
+  [{ websocket: { skipUTF8Validation: true } }, ['invalid: U+d800, whole',
+    'invalid: ff, in the last of two fragments']],
   [{ websocket: { autoPong: false } }, ['a ping of 5 bytes', '5 fragments, a ping between each, in one packet']],
-  [{ websocket: { maxPayload: 0 } }, ['a text of 16385 bytes, too long', 'fragments of 16384,1 bytes, too long together']],
+  [{ websocket: { maxPayload: 0 } }, ['a text of 16385 bytes, too long',
+  'fragments of 16384,1 bytes, too long together']],
   [{ http: { requireHostHeader: false } }, ['no Host', 'no Host beside other fields']],
   [{ http: { insecureHTTPParser: true } }, ['chunked plain, a length of 0 first', '0x00 in a value']],
   [{ http: { maxHeaderSize: 1 << 20 } }, ['a head without end']],

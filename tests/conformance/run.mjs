@@ -16,7 +16,8 @@ let failed = false;
 for (const [name, table] of Object.entries(all)) {
   if (values.table && values.table !== name) continue;
   const begin = performance.now();
-  const results = await runTables(server, [table], { way: values.way, packets: values.packets, deadlineMs: Number(values.deadline),
+  const results = await runTables(server, [table],
+    { way: values.way, packets: values.packets, deadlineMs: Number(values.deadline),
     only: values.only && (({ name: which }) => which.includes(values.only)) });
   for (const result of results) if (values.all || result.verdict !== 'good') console.log(tell(result));
   if (results.length === 0) continue;

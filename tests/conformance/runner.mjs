@@ -19,7 +19,8 @@ export async function runTables(server, tables, { way = 'plain', deadlineMs = DE
   let queue = [];
   for (const { kind, ways = ['plain', 'tls'], cases } of tables)
     for (const one of cases(server))
-      if ((one.ways ?? ways).includes(way) && (only?.(one) ?? true)) queue.push({ kind, ...one, send: divided([one.send].flat(9), packets) });
+      if ((one.ways ?? ways).includes(way) && (only?.(one) ?? true)) queue.push({ kind, ...one,
+        send: divided([one.send].flat(9), packets) });
   queue = inPackets(queue);
   const results = [];
   await Promise.all(Array.from({ length: CONNECTIONS }, async (_, number) => {

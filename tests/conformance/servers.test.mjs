@@ -55,7 +55,7 @@ scenario('echo-chat keeps the standards', async (world) => {
 
 // However the bytes are divided, they mean the same; with two threads, too.
 for (const [packets, threads] of [['bytes', '1'], ['gathered', '2']])
-  scenario(`echo-chat keeps the standards, ${packets === 'bytes' ? 'each byte a packet' : 'all in one packet'}, ` +
+  scenario(`echo-chat keeps the standards, ${packets === 'bytes' ? 'in packets of few bytes' : 'all in one packet'}, ` +
     `threads: ${threads}`, async (world) => {
     const { page } = await chat(world, ['--threads', threads]);
     await hold(chatAt(page), tables, 'plain', packets);

@@ -102,7 +102,8 @@ function deaf() {
     'bad UTF-8': [text(hex('ff')), 1007], 'a long text': [text('x'.repeat(20000)), 1009],
     'a bad Close': [close(1005), 1002] };
   for (const [what, [bytes, code]] of Object.entries(first))
-    list.push({ name: `${what}, and the client answers no Close`, section: '7.1.1, 7.1.7', send: bytes, deaf: true, last: false,
+    list.push({ name: `${what}, and the client answers no Close`, section: '7.1.1, 7.1.7', send: bytes, deaf: true,
+      last: false,
       ...fails([code]) });
   return list;
 }

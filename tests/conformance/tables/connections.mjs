@@ -99,7 +99,8 @@ function refusedHeads(server) {
     ['with a bad length', line(server.get, 'HTTP/1.1', host, 'Content-Length: x'), last(400)],
     ['with a bad field', line(server.get, 'HTTP/1.1', host, 'X : y'), last(400)],
     ['in HTTP/2.1', line(server.get, 'HTTP/2.1', host), last(400, 505)],
-    ['of a long target', line(`${server.get}?${'x'.repeat(20000)}`, 'HTTP/1.1', host), [...last(400, 414, 431), ...kept(200)]],
+    ['of a long target', line(`${server.get}?${'x'.repeat(20000)}`, 'HTTP/1.1', host),
+    [...last(400, 414, 431), ...kept(200)]],
     ['of a path not decoded', line('/%zz', 'HTTP/1.1', host), kept(400, 404)],
     ['of what takes POST alone', line(server.post, 'HTTP/1.1', host), kept(200, 400, 405)],
     ['that expects something', line(server.get, 'HTTP/1.1', host, 'Expect: x'), kept(200, 417)]]
@@ -119,4 +120,5 @@ function dates(server) {
       check: ([{ fields }]) => (DATE.test(fields.get('date')) ? undefined : `Date: ${fields.get('date')}`) }));
 }
 
-export const cases = (server) => [...dates(server), ...refusedHeads(server), ...ending(server), ...upgrades(server), ...heads(server)];
+export const cases = (server) => [...dates(server), ...refusedHeads(server), ...ending(server),
+  ...upgrades(server), ...heads(server)];

@@ -35,10 +35,12 @@ function taken(server) {
   for (const key of ['AAAAAAAAAAAAAAAAAAAAAA==', '/////////////////////w==', '+/+/+/+/+/+/+/+/+/+/+w==',
     'AQIDBAUGBwgJCgsMDQ4PEA=='])
     add(`key ${key}`, '4.2.1 (5)', { 'Sec-WebSocket-Key': key }, { key, ways: EVERY_WAY });
-  for (const value of [` ${KEY}`, `${KEY} `, `\t${KEY}\t`]) add(`a key as ${JSON.stringify(value)}`, '9110 5.5', { 'Sec-WebSocket-Key': value });
+  for (const value of [` ${KEY}`, `${KEY} `, `\t${KEY}\t`]) add(`a key as ${JSON.stringify(value)}`, '9110 5.5',
+    { 'Sec-WebSocket-Key': value });
   // The last digit has bits that no byte has (RFC 4648, 3.5).
   for (const key of ['AAAAAAAAAAAAAAAAAAAAAB==', '/////////////////////x=='])
-    add(`a key whose last bits are not zero, ${key}`, '4.2.1 (5)', { 'Sec-WebSocket-Key': key }, { key, must: ['101', '400'] });
+    add(`a key whose last bits are not zero, ${key}`, '4.2.1 (5)', { 'Sec-WebSocket-Key': key },
+      { key, must: ['101', '400'] });
   for (const [name, section, changes] of [['field names in lower case', '4.2.1', (one) => one.toLowerCase()],
     ['field names in upper case', '4.2.1', (one) => one.toUpperCase()]]) {
     const [line, ...lines] = request(server).split('\r\n');

@@ -186,5 +186,6 @@ function expectations(server) {
   return list;
 }
 
-export const cases = (server) => [...good(server), ...refusedByHead(server), ...invalid(server), ...tooLarge(server), ...cutOff(server),
+export const cases = (server) => [...good(server), ...refusedByHead(server), ...invalid(server),
+  ...tooLarge(server), ...cutOff(server),
   ...expectations(server)];

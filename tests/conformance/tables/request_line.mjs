@@ -90,7 +90,8 @@ function spaces(server) {
       last(400));
   add('no target', 'GET HTTP/1.1');
   add('an empty target', 'GET  HTTP/1.1');
-  for (const end of ['', ' ', '  ', '\t']) add(`a target, ${JSON.stringify(end)} and no version`, `GET ${path}${end}`, [...last(400, 505), ...kept(200)],
+  for (const end of ['', ' ', '  ', '\t']) add(`a target, ${JSON.stringify(end)} and no version`,
+    `GET ${path}${end}`, [...last(400, 505), ...kept(200)],
     last(400, 505)); // node takes the first for HTTP/0.9
   add('a method alone', 'GET');
   add('words only', 'hello');
