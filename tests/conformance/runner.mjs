@@ -10,6 +10,7 @@ import { Room, runFrames } from './websocket.mjs';
 
 const RUN = { http: runRequest, handshake: runHandshake, websocket: runFrames };
 const CONNECTIONS = 24;
+const LATE_MS = 5000;
 export const DEADLINE_MS = 20000;
 
 // server: of servers.mjs; tables: { kind, cases(server) }; only(case): which of them; packets: 'bytes' or 'gathered', not as
@@ -26,10 +27,19 @@ export async function runTables(server, tables, { way = 'plain', deadlineMs = DE
   await Promise.all(Array.from({ length: CONNECTIONS }, async (_, number) => {
     const room = new Room(server, `${way}-${process.pid}-${number}`, deadlineMs);
     for (let one = queue.shift(); one; one = queue.shift())
-      results.push(await runCase({ server, room, deadlineMs, advised: way === 'plain' || way === 'tls' }, one));
+      results.push(await runInTime({ server, room, deadlineMs, advised: way === 'plain' || way === 'tls' }, one));
     room.close();
   }));
   return results;
+}
+
+// A busy machine may stop this process for longer than a server waits for a request. Such a case says nothing, and
+// is run again.
+async function runInTime(context, one) {
+  let result = await runCase(context, one);
+  for (let tries = 1; tries < 4 && result.verdict === 'wrong' && /\b408\b/.test(result.seen) && result.ms > LATE_MS; tries++)
+    result = await runCase(context, one);
+  return result;
 }
 
 // Those of many packets first and together: a packet is sent in a turn of the event loop, which is long while
