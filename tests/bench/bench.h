@@ -11,7 +11,7 @@
  *   broker.c            starts the servers that some of them need
  *   job.c               what is to be done: chats, which subscriber has which, keys
  *   contest.c           the same work for every transport, in turn
- *   relay.c latency.c fanout.c registry.c presence.c interest.c idle.c websocket.c
+ *   relay.c latency.c path.c fanout.c registry.c presence.c interest.c idle.c websocket.c
  *                       the subcommands
  *   crowd.c             a node with many sessions, in this process
  *   ws_client.c         a WebSocket client that is only good enough for a load
@@ -67,6 +67,7 @@ struct settings {
 /* Each returns the exit status. */
 int relay_main(const struct settings *settings);
 int latency_main(const struct settings *settings);
+int path_main(const struct settings *settings);
 int fanout_main(const struct settings *settings);
 int registry_main(const struct settings *settings);
 void presence_report(const struct settings *settings, unsigned runs); /* a part of it */

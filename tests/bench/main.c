@@ -11,6 +11,7 @@ static const char usage[] =
     "\n"
     "  relay      messages a second from one process to others\n"
     "  latency    from publish to receipt, at a small rate\n"
+    "  path       publish to receipt in one process and by turns: for tests/bench/instructions.sh\n"
     "  fanout     delivery to the sessions of one node\n"
     "  registry   memory, joins and leaves\n"
     "  interest   a peer that is new learns of a million chats\n"
@@ -46,9 +47,9 @@ static const struct {
     const char *name;
     int (*run)(const struct settings *settings);
 } commands[] = {
-    { "relay", relay_main },         { "latency", latency_main },   { "fanout", fanout_main },
-    { "registry", registry_main },   { "interest", interest_main }, { "idle", idle_main },
-    { "websocket", websocket_main },
+    { "relay", relay_main },   { "latency", latency_main },     { "path", path_main },
+    { "fanout", fanout_main }, { "registry", registry_main },   { "interest", interest_main },
+    { "idle", idle_main },     { "websocket", websocket_main },
 };
 
 static const struct transport *const others[] = { &transport_raw, &transport_packed,

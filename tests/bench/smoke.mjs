@@ -34,6 +34,7 @@ const expected = {
     ['', 'raw_', 'redis_', 'nats_'].flatMap((prefix) => spread(`${prefix}${name}_us`)))
     .concat(['raw', 'redis', 'nats'].flatMap((name) =>
       [`p50_ratio_vs_${name}`, `p99_ratio_vs_${name}`].flatMap(spread))),
+  path: ['messages_in_a_round', ...spread('cpu_ns_per_message')],
   fanout: ['ns_per_recipient_1000', 'cpu_ns_per_broadcast_few', 'growth', 'two_loops_scale'],
   registry: ['bytes_per_session', 'bytes_per_membership', 'bytes_per_remote_chat', 'joins_per_s',
     'joins_of_new_chats_per_s', 'close_ns_per_chat_of_200', 'rss_bytes_sessions_in_own_chats',
@@ -49,7 +50,7 @@ const expected = {
 const refused = ['relay --chats 0', 'relay --chats 10001', 'relay --chats 1x', 'relay --publishers 0',
   'relay --publishers 17', 'relay --split --peers 1', 'relay --split --chats 3',
   'relay --publishers 2 --against raw', 'relay --curve --against redis', 'relay --curve --against raw,nats',
-  'latency --curve', 'fanout --chats 2', 'idle --split', 'relay --against zmq'];
+  'latency --curve', 'fanout --chats 2', 'path --publishers 2', 'idle --split', 'relay --against zmq'];
 
 const [program, wanted] = process.argv.slice(2);
 if (wanted === 'arguments') {
