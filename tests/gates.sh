@@ -1,7 +1,7 @@
 #!/bin/sh
 # What the sources and the built library must hold, beside the tests:
 #   sh tests/gates.sh GATE BUILD-DIRECTORY
-# GATE: cppcheck tidy analyzer coverage hardening abi reproducible valgrind. Each prints what is
+# GATE: cppcheck tidy analyzer coverage hardening abi reproducible valgrind instructions. Each prints what is
 # wrong, or its figures, and is a ctest of the plain build.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -152,7 +152,23 @@ gate_valgrind() {
         "$build" "$work"
 }
 
+# What a message of 128 bytes costs, in instructions. The figure that is stored is of one compiler, which
+# stands beside it.
+gate_instructions() {
+    read -r _ compiler <tests/bench/instructions.txt
+    found="gcc $(gcc -dumpversion) $(uname -m)"
+    [ "$found" = "$compiler" ] || { echo "stored for $compiler, here is $found"; return 77; }
+    command -v valgrind >/dev/null || { echo "no valgrind"; return 77; }
+    cmake -S . -B "$build/instructions" -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_COMPILER=gcc \
+        -DWSFAN_BUILD_TESTS=OFF -DWSFAN_BUILD_BENCH=ON >"$work/log" 2>&1 &&
+        cmake --build "$build/instructions" --parallel 2 --target wsfan-bench >>"$work/log" 2>&1 || {
+        tail -20 "$work/log"
+        return 1
+    }
+    sh tests/bench/instructions.sh "$build/instructions/tests/bench/wsfan-bench" gate
+}
+
 case $1 in
-cppcheck | tidy | analyzer | coverage | hardening | abi | reproducible | valgrind) "gate_$1" ;;
+cppcheck | tidy | analyzer | coverage | hardening | abi | reproducible | valgrind | instructions) "gate_$1" ;;
 *) sed -n '2,6p' "$0"; exit 2 ;;
 esac

@@ -9,8 +9,10 @@
  *   payload.c           what is sent, and the check of every byte that arrives
  *   transport_*.c       libwsfan and what it is compared with, behind one interface
  *   broker.c            starts the servers that some of them need
+ *   job.c               what is to be done: chats, which subscriber has which, keys
  *   contest.c           the same work for every transport, in turn
- *   relay.c latency.c fanout.c registry.c presence.c interest.c idle.c websocket.c   the subcommands
+ *   relay.c latency.c path.c fanout.c registry.c presence.c interest.c idle.c websocket.c
+ *                       the subcommands
  *   crowd.c             a node with many sessions, in this process
  *   ws_client.c         a WebSocket client that is only good enough for a load
  *
@@ -36,7 +38,9 @@ enum {
     RUNS_MAX = 32,
     REPLICAS_MAX = 8,
     PAYLOAD_SIZE_MIN = 16,
-    TRANSPORTS_MAX = 8
+    TRANSPORTS_MAX = 8,
+    CHATS_MAX = 10000,
+    PUBLISHERS_MAX = 16
 };
 
 /* ---------------------------------------------------------------------------------- settings */
@@ -54,7 +58,11 @@ struct settings {
     uint64_t sessions;
     unsigned replicas;  /* of echo-chat; 0: three */
     unsigned chat_size; /* clients in each chat; 0: all in one, and six */
-    bool quick;         /* small counts: to see that it works, not how fast it is */
+    unsigned chats;      /* 0: the subcommand's own; the messages go to one after another */
+    unsigned publishers; /* threads in the publishing process */
+    bool split;          /* each chat has one subscriber instead of all */
+    bool curve;
+    bool quick; /* small counts: to see that it works, not how fast it is */
     bool json;
     const char *echo_chat; /* the program */
 };
@@ -62,6 +70,7 @@ struct settings {
 /* Each returns the exit status. */
 int relay_main(const struct settings *settings);
 int latency_main(const struct settings *settings);
+int path_main(const struct settings *settings);
 int fanout_main(const struct settings *settings);
 int registry_main(const struct settings *settings);
 void presence_report(const struct settings *settings, unsigned runs); /* a part of it */
@@ -128,7 +137,6 @@ struct summary {
 };
 
 struct summary summarise(const double *values, size_t count);
-double median_of(const double *values, size_t count);
 void sort_samples(uint32_t *samples, size_t count);
 double percentile(const uint32_t *sorted, size_t count, double percent);
 
@@ -139,11 +147,15 @@ void report_number(double value, const char *name, ...) __attribute__((format(pr
 void report_text(const char *value, const char *name);
 void report_summary(const struct summary *summary, const char *name, ...)
     __attribute__((format(printf, 2, 3)));
+/* The median of runs, and the least and the greatest as name_min and name_max. */
+void report_median(const double *values, size_t count, const char *name, ...)
+    __attribute__((format(printf, 3, 4)));
 void report_print(const struct settings *settings);
 
 /* ------------------------------------------------------------------------------------- payload */
 
-/* A payload is its number, the time when it was sent, and bytes that follow from the number. */
+/* A payload is its number, the time when it was sent, and bytes that follow from the number. The
+ * uppermost byte of a number tells the publishing thread; each counts by itself. */
 struct source {
     size_t size;
     uint8_t *variants;
@@ -151,27 +163,60 @@ struct source {
 
 struct sink {
     struct source expected;
-    uint64_t count; /* the next number */
-    bool timed;     /* samples are taken */
+    uint64_t next[PUBLISHERS_MAX]; /* number, of each publishing thread */
+    uint64_t step;                 /* from a number to the next that is for this sink */
+    uint64_t count;                /* payloads taken */
+    bool timed;                    /* samples are taken */
     struct worker *worker;
 };
 
 void source_init(struct source *source, size_t size);
+uint64_t payload_number(unsigned publisher, uint64_t count);
 const uint8_t *source_make(struct source *source, uint64_t number, int64_t time_ns);
+/* Expects all numbers. */
 void sink_init(struct sink *sink, size_t size, bool timed, struct worker *worker);
-/* Ends the process unless it is the next payload, byte by byte. */
+/* Of each publishing thread, every `step`-th number from `first`. */
+void sink_expect(struct sink *sink, uint64_t first, uint64_t step);
+/* Ends the process unless it is the next payload of its thread, byte by byte. */
 void sink_take(struct sink *sink, const void *data, size_t size);
 void sample_add(struct worker *worker, int64_t ns);
 
-/* ---------------------------------------------------------------------------------- transports */
+/* ----------------------------------------------------------------------------------------- job */
+
+struct chat {
+    char name[16]; /* in one job, all names have the same size */
+    size_t size;
+    unsigned part; /* the subscribers that have it: those whose number modulo job.parts is this */
+};
+
+/* As Z85 text, with the 0 at its end. */
+struct keys {
+    char public_key[41];
+    char secret_key[41];
+};
 
 struct job {
+    const char *name; /* in the report */
     const struct transport *transport;
     size_t size;
     unsigned peers;
-    uint64_t messages;
-    unsigned rate; /* per second; 0: as fast as they go */
+    unsigned publishers;
+    uint64_t messages; /* of all publishing threads; a multiple of publishers * parts */
+    unsigned rate;     /* per second; 0: as fast as they go */
+    struct chat *chats;
+    unsigned chats_count;
+    unsigned parts;    /* 1: every subscriber has all chats */
+    struct keys *keys; /* of all processes; NULL: plain text */
 };
+
+/* Chats, keys and publishing threads as the settings say. Rounds job->messages up. */
+void job_init(struct job *job, const struct settings *settings);
+/* Chat `first + i * job->parts` for each i is one that subscriber `number` has. */
+unsigned job_first_chat(const struct job *job, unsigned number);
+/* One job for each transport of settings->against; returns how many. */
+unsigned job_for_each(const struct job *job, const struct settings *settings, struct job *jobs);
+
+/* ---------------------------------------------------------------------------------- transports */
 
 /* A publisher and its subscribers are processes of their own. Functions that fail do not return. */
 struct transport {
@@ -179,11 +224,14 @@ struct transport {
     void (*broker)(struct stage *stage); /* NULL: needs none. Sets stage->broker and ->address */
     bool no_back_pressure; /* drops what subscribers do not take: the benchmark holds it back */
     void *(*publisher)(struct stage *stage, const struct job *job); /* may set stage->address */
-    void (*gather)(void *publisher, unsigned peers);                /* NULL: nothing to wait for */
-    void (*publish)(void *publisher, const void *data, size_t size);
+    void (*gather)(void *publisher, const struct job *job);         /* NULL: nothing to wait for */
+    void (*publish)(void *publisher, const struct chat *chat, const void *data, size_t size);
     void (*flush)(void *publisher); /* NULL: nothing is held back */
-    void *(*subscriber)(struct stage *stage, const struct job *job); /* returns when it is one */
+    /* Subscribes to the chats of subscriber `number`, and returns when that has been done. */
+    void *(*subscriber)(struct stage *stage, const struct job *job, unsigned number);
     void (*receive)(void *subscriber, struct sink *sink); /* what is there; waits, not for long */
+    bool curve;                                           /* knows job->keys */
+    bool threads; /* publish may be called by several at a time */
 };
 
 extern const struct transport transport_wsfan;
@@ -201,6 +249,8 @@ void await_peers(wsfan_node *node, unsigned peers);
 /* Waits for the loop's descriptor, and dispatches. */
 int serve_loop(wsfan_loop *loop, int timeout_ms);
 
+void make_keys(struct keys *keys);
+
 void broker_redis(struct stage *stage);
 void broker_nats(struct stage *stage);
 
@@ -212,8 +262,8 @@ struct outcome {
     double p50_us, p90_us, p99_us, p999_us; /* of jobs with a rate */
 };
 
-/* Round after round, each transport once a round. outcomes[transport * RUNS_MAX + round]. */
-void contest(const struct settings *settings, const struct job *job, unsigned rounds,
+/* Round after round, each job once a round. outcomes[job * RUNS_MAX + round]. */
+void contest(const struct job *jobs, unsigned jobs_count, unsigned rounds,
              struct outcome *outcomes);
 uint64_t messages_of(const struct settings *settings, size_t size, uint64_t count_max);
 

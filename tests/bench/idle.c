@@ -65,10 +65,9 @@ int idle_main(const struct settings *settings) {
         percents[r] = (stage_cpu_s(stage) - before) / (double)NODES / elapsed_s * 100;
     }
     stage_close(stage);
-    struct summary percent = summarise(percents, runs);
     report_number(NODES, "nodes");
     report_number((double)task.sessions, "sessions");
     report_number(runs, "runs");
-    report_summary(&percent, "cpu_percent_per_node");
+    report_median(percents, runs, "cpu_percent_per_node");
     return 0;
 }

@@ -48,11 +48,13 @@ static void run_holder(struct stage *stage, struct worker *self, const void *arg
  * is busy go to the newcomer. */
 static void run_quiet(struct stage *stage, struct worker *self, const void *argument) {
     const struct task *task = argument;
+    struct settings settings = { .publishers = 1 };
     struct job job = { .transport = &transport_wsfan, .size = SIZE, .peers = 1 };
     wsfan_stats stats = { .struct_size = sizeof stats };
     struct sink sink;
     struct worker *newcomer = &stage->workers[NEWCOMER];
-    void *subscriber = transport_wsfan.subscriber(stage, &job);
+    job_init(&job, &settings);
+    void *subscriber = transport_wsfan.subscriber(stage, &job, 0);
     sink_init(&sink, SIZE, true, self);
     do {
         pause_us(1000);
@@ -144,8 +146,7 @@ int interest_main(const struct settings *settings) {
         double values[RUNS_MAX];
         for (unsigned r = 0; r < runs; r++)
             memcpy(&values[r], (const double *)&results[r] + f, sizeof values[r]);
-        struct summary summary = summarise(values, runs);
-        report_summary(&summary, "%s", names[f]);
+        report_median(values, runs, "%s", names[f]);
     }
     return 0;
 }

@@ -6,12 +6,12 @@
 
 enum { SIZE = 128, RUNS = 5, RATE = 1000, COUNT = 3000, COUNT_QUICK = 100 };
 
-static void report(const struct settings *settings, unsigned rounds,
+static void report(const struct job *jobs, unsigned jobs_count, unsigned rounds,
                    const struct outcome *outcomes) {
-    for (unsigned i = 0; settings->against[i] != NULL; i++) {
+    for (unsigned i = 0; i < jobs_count; i++) {
         double p50[RUNS_MAX], p90[RUNS_MAX], p99[RUNS_MAX], p999[RUNS_MAX];
         double ratio50[RUNS_MAX], ratio99[RUNS_MAX];
-        const char *name = settings->against[i]->name;
+        const char *name = jobs[i].name;
         for (unsigned r = 0; r < rounds; r++) {
             const struct outcome *ours = &outcomes[r];
             const struct outcome *theirs = &outcomes[i * RUNS_MAX + r];
@@ -24,19 +24,19 @@ static void report(const struct settings *settings, unsigned rounds,
         }
         const char *prefix = i == 0 ? "" : name;
         const char *dash = i == 0 ? "" : "_";
-        report_number(median_of(p50, rounds), "%s%sp50_us", prefix, dash);
-        report_number(median_of(p90, rounds), "%s%sp90_us", prefix, dash);
-        struct summary tail = summarise(p99, rounds);
-        report_summary(&tail, "%s%sp99_us", prefix, dash);
-        report_number(median_of(p999, rounds), "%s%sp999_us", prefix, dash);
+        report_median(p50, rounds, "%s%sp50_us", prefix, dash);
+        report_median(p90, rounds, "%s%sp90_us", prefix, dash);
+        report_median(p99, rounds, "%s%sp99_us", prefix, dash);
+        report_median(p999, rounds, "%s%sp999_us", prefix, dash);
         if (i == 0)
             continue;
-        report_number(median_of(ratio50, rounds), "p50_ratio_vs_%s", name);
-        report_number(median_of(ratio99, rounds), "p99_ratio_vs_%s", name);
+        report_median(ratio50, rounds, "p50_ratio_vs_%s", name);
+        report_median(ratio99, rounds, "p99_ratio_vs_%s", name);
     }
 }
 
 int latency_main(const struct settings *settings) {
+    struct job jobs[TRANSPORTS_MAX];
     struct outcome *outcomes = calloc((size_t)TRANSPORTS_MAX * RUNS_MAX, sizeof *outcomes);
     if (outcomes == NULL)
         die("out of memory");
@@ -51,13 +51,15 @@ int latency_main(const struct settings *settings) {
     };
     if (job.messages > SAMPLES_MAX)
         die("--messages: at most %d where each is timed", SAMPLES_MAX);
-    contest(settings, &job, rounds, outcomes);
+    job_init(&job, settings);
+    unsigned jobs_count = job_for_each(&job, settings, jobs);
+    contest(jobs, jobs_count, rounds, outcomes);
     report_number((double)job.size, "size");
     report_number(job.peers, "peers");
     report_number(job.rate, "rate");
     report_number((double)job.messages, "messages");
     report_number(rounds, "runs");
-    report(settings, rounds, outcomes);
+    report(jobs, jobs_count, rounds, outcomes);
     free(outcomes);
     return 0;
 }

@@ -11,6 +11,7 @@ static const char usage[] =
     "\n"
     "  relay      messages a second from one process to others\n"
     "  latency    from publish to receipt, at a small rate\n"
+    "  path       publish to receipt in one process and by turns: for tests/bench/instructions.sh\n"
     "  fanout     delivery to the sessions of one node\n"
     "  registry   memory, joins and leaves\n"
     "  interest   a peer that is new learns of a million chats\n"
@@ -24,6 +25,17 @@ static const char usage[] =
     "  --messages N     in a run\n"
     "  --rate N         messages a second, where latency is measured\n"
     "  --sessions N     of a node, or WebSocket clients (--clients)\n"
+    "\n"
+    "Of relay:\n"
+    "  --chats N        each message goes to the next of N chats, 1 to 10000  [1]\n"
+    "  --split          each chat has one subscriber, and each subscriber as many chats; --chats "
+    "is\n"
+    "                   a multiple of --peers  [--peers]\n"
+    "  --publishers N   threads that publish into one node, 1 to 16; above 1 against one thread, "
+    "and\n"
+    "                   nothing else  [1]\n"
+    "  --curve          CURVE on all connections, against raw and packed, which have it too\n"
+    "\n"
     "  --quick          small counts: does it work? Its figures mean nothing\n"
     "  --json           one JSON object\n"
     "  --echo-chat PATH the program that `websocket` starts\n"
@@ -37,9 +49,9 @@ static const struct {
     const char *name;
     int (*run)(const struct settings *settings);
 } commands[] = {
-    { "relay", relay_main },         { "latency", latency_main },   { "fanout", fanout_main },
-    { "registry", registry_main },   { "interest", interest_main }, { "idle", idle_main },
-    { "websocket", websocket_main },
+    { "relay", relay_main },   { "latency", latency_main },     { "path", path_main },
+    { "fanout", fanout_main }, { "registry", registry_main },   { "interest", interest_main },
+    { "idle", idle_main },     { "websocket", websocket_main },
 };
 
 static const struct transport *const others[] = { &transport_raw, &transport_packed,
@@ -73,14 +85,13 @@ static void read_against(struct settings *settings, char *list) {
 }
 
 static void set_defaults(struct settings *settings) {
-    unsigned count = 0;
-    *settings = (struct settings){ .peers = 2, .echo_chat = ECHO_CHAT };
-    settings->against[count++] = &transport_wsfan;
-    for (unsigned i = 0; i < OTHERS_COUNT; i++)
-        settings->against[count++] = others[i];
+    *settings = (struct settings){ .peers = 2, .publishers = 1, .echo_chat = ECHO_CHAT };
+    settings->against[0] = &transport_wsfan;
 }
 
-static void read_options(struct settings *settings, int argc, char **argv) {
+/* Returns the list of --against, or NULL. */
+static char *read_options(struct settings *settings, int argc, char **argv) {
+    char *against = NULL;
     static const struct option known[] = {
         { "against", required_argument, NULL, 'a' },
         { "size", required_argument, NULL, 's' },
@@ -89,6 +100,10 @@ static void read_options(struct settings *settings, int argc, char **argv) {
         { "messages", required_argument, NULL, 'm' },
         { "rate", required_argument, NULL, 't' },
         { "sessions", required_argument, NULL, 'n' },
+        { "chats", required_argument, NULL, 'c' },
+        { "publishers", required_argument, NULL, 'u' },
+        { "split", no_argument, NULL, 'l' },
+        { "curve", no_argument, NULL, 'k' },
         { "quick", no_argument, NULL, 'q' },
         { "json", no_argument, NULL, 'j' },
         { "help", no_argument, NULL, 'h' },
@@ -101,7 +116,7 @@ static void read_options(struct settings *settings, int argc, char **argv) {
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
         switch (option) {
         case 'a':
-            read_against(settings, optarg);
+            against = optarg;
             break;
         case 's':
             settings->size = (size_t)read_number("--size", optarg, PAYLOAD_SIZE_MIN, 1 << 20);
@@ -120,6 +135,18 @@ static void read_options(struct settings *settings, int argc, char **argv) {
             break;
         case 'n':
             settings->sessions = read_number("--sessions", optarg, 1, 1 << 20);
+            break;
+        case 'c':
+            settings->chats = (unsigned)read_number("--chats", optarg, 1, CHATS_MAX);
+            break;
+        case 'u':
+            settings->publishers = (unsigned)read_number("--publishers", optarg, 1, PUBLISHERS_MAX);
+            break;
+        case 'l':
+            settings->split = true;
+            break;
+        case 'k':
+            settings->curve = true;
             break;
         case 'q':
             settings->quick = true;
@@ -143,17 +170,49 @@ static void read_options(struct settings *settings, int argc, char **argv) {
             exit(2);
         }
     }
+    return against;
+}
+
+static void read_default_against(struct settings *settings) {
+    if (settings->publishers > 1)
+        read_against(settings, (char[]){ "" });
+    else if (settings->curve)
+        read_against(settings, (char[]){ "raw,packed" });
+    else if (strcmp(settings->command, "latency") == 0)
+        read_against(settings, (char[]){ "raw,redis,nats" });
+    else
+        read_against(settings, (char[]){ "raw,packed,redis,nats" });
+}
+
+static void check_relay_options(const struct settings *settings) {
+    bool any = settings->chats > 0 || settings->split || settings->publishers > 1 ||
+               settings->curve;
+    if (any && strcmp(settings->command, "relay") != 0)
+        bad("an option of relay with", settings->command);
+    if (settings->split && settings->peers < 2)
+        bad("--split", "needs two peers");
+    if (settings->split && settings->chats % settings->peers != 0)
+        bad("--split", "needs as many chats for each peer");
+    for (unsigned i = 0; settings->against[i] != NULL; i++) {
+        if (settings->curve && !settings->against[i]->curve)
+            bad("--curve: not against", settings->against[i]->name);
+        if (settings->publishers > 1 && !settings->against[i]->threads)
+            bad("--publishers: not against", settings->against[i]->name);
+    }
 }
 
 int main(int argc, char **argv) {
     struct settings settings;
     set_defaults(&settings);
-    if (argc > 1 && strcmp(argv[1], "latency") == 0)
-        read_against(&settings, (char[]){ "raw,redis,nats" });
-    read_options(&settings, argc, argv);
+    char *against = read_options(&settings, argc, argv);
     if (optind + 1 != argc)
         bad("usage:", optind < argc ? argv[optind + 1] : "wsfan-bench COMMAND");
     settings.command = argv[optind];
+    if (against != NULL)
+        read_against(&settings, against);
+    else
+        read_default_against(&settings);
+    check_relay_options(&settings);
     for (size_t i = 0; i < sizeof commands / sizeof commands[0]; i++) {
         if (strcmp(commands[i].name, settings.command) != 0)
             continue;

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { VARIANTS = 16, HEAD_SIZE = 16 };
+enum { VARIANTS = 16, HEAD_SIZE = 16, PUBLISHER_SHIFT = 56 };
 
 void source_init(struct source *source, size_t size) {
     source->size = size;
@@ -27,6 +27,10 @@ static uint8_t *variant_of(const struct source *source, uint64_t number) {
     return source->variants + number % VARIANTS * source->size;
 }
 
+uint64_t payload_number(unsigned publisher, uint64_t count) {
+    return (uint64_t)publisher << PUBLISHER_SHIFT | count;
+}
+
 const uint8_t *source_make(struct source *source, uint64_t number, int64_t time_ns) {
     uint8_t *payload = variant_of(source, number);
     memcpy(payload, &number, 8);
@@ -39,6 +43,13 @@ void sink_init(struct sink *sink, size_t size, bool timed, struct worker *worker
     source_init(&sink->expected, size);
     sink->timed = timed;
     sink->worker = worker;
+    sink_expect(sink, 0, 1);
+}
+
+void sink_expect(struct sink *sink, uint64_t first, uint64_t step) {
+    for (unsigned i = 0; i < PUBLISHERS_MAX; i++)
+        sink->next[i] = payload_number(i, first);
+    sink->step = step;
 }
 
 void sample_add(struct worker *worker, int64_t ns) {
@@ -58,12 +69,16 @@ void sink_take(struct sink *sink, const void *data, size_t size) {
     memcpy(&time_ns, bytes + 8, 8);
     if (sink->timed)
         sample_add(sink->worker, now_ns() - time_ns);
-    if (number != sink->count)
+    uint64_t publisher = number >> PUBLISHER_SHIFT;
+    if (publisher >= PUBLISHERS_MAX)
+        die("payload %llu is of nobody", (unsigned long long)number);
+    if (number != sink->next[publisher])
         die("payload %llu instead of %llu", (unsigned long long)number,
-            (unsigned long long)sink->count);
+            (unsigned long long)sink->next[publisher]);
     if (memcmp(bytes + HEAD_SIZE, variant_of(&sink->expected, number) + HEAD_SIZE,
                size - HEAD_SIZE) != 0)
         die("payload %llu has wrong bytes", (unsigned long long)number);
+    sink->next[publisher] += sink->step;
     sink->count++;
     atomic_store_explicit(&sink->worker->received, sink->count, memory_order_release);
 }

@@ -235,8 +235,7 @@ static void report(double values[RUNS_MAX][VALUES_COUNT], unsigned runs) {
         double of_runs[RUNS_MAX];
         for (unsigned r = 0; r < runs; r++)
             of_runs[r] = values[r][v];
-        struct summary summary = summarise(of_runs, runs);
-        report_summary(&summary, "%s", names[v]);
+        report_median(of_runs, runs, "%s", names[v]);
     }
 }
 

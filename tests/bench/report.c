@@ -62,20 +62,34 @@ void report_text(const char *value, const char *name) {
     add_text(value, "%s", name);
 }
 
-void report_summary(const struct summary *summary, const char *name, ...) {
+static void add_summary(const struct summary *summary, const char *format, va_list arguments) {
     char base[NAME_BYTES];
-    va_list arguments;
-    va_start(arguments, name);
-    vsnprintf(base, sizeof base, name, arguments);
-    va_end(arguments);
+    char min[TEXT_BYTES], max[TEXT_BYTES]; /* copies: gcc takes figures for one object */
+    vsnprintf(base, sizeof base, format, arguments);
     report_number(summary->median, "%s", base);
     struct figure *median = &figures[figures_count - 1];
     report_number(summary->min, "%s_min", base);
     report_number(summary->max, "%s_max", base);
     median[1].silent = median[2].silent = true;
+    snprintf(min, sizeof min, "%s", median[1].text);
+    snprintf(max, sizeof max, "%s", median[2].text);
     if (summary->min < summary->max)
-        snprintf(median->note, sizeof median->note, "  (%.30s to %.30s)", median[1].text,
-                 median[2].text);
+        snprintf(median->note, sizeof median->note, "  (%.30s to %.30s)", min, max);
+}
+
+void report_summary(const struct summary *summary, const char *name, ...) {
+    va_list arguments;
+    va_start(arguments, name);
+    add_summary(summary, name, arguments);
+    va_end(arguments);
+}
+
+void report_median(const double *values, size_t count, const char *name, ...) {
+    struct summary summary = summarise(values, count);
+    va_list arguments;
+    va_start(arguments, name);
+    add_summary(&summary, name, arguments);
+    va_end(arguments);
 }
 
 static void read_processor(char *text, size_t capacity) {

@@ -37,6 +37,14 @@ measure() {
 for size in 16 128 1024 16384 262144; do
     measure "relay-$size" relay --size "$size" "$@"
 done
+for chats in 100 1000; do
+    measure "chats-$chats" relay --chats "$chats" "$@"
+done
+measure split relay --chats 100 --split "$@"
+measure publishers relay --publishers 4 "$@"
+for size in 128 1024 262144 1048576; do
+    measure "curve-$size" relay --size "$size" --curve "$@"
+done
 for command in latency fanout registry interest idle websocket; do
     measure "$command" "$command" "$@"
 done

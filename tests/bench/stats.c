@@ -26,10 +26,6 @@ struct summary summarise(const double *values, size_t count) {
                              sorted[count - 1] };
 }
 
-double median_of(const double *values, size_t count) {
-    return summarise(values, count).median;
-}
-
 void sort_samples(uint32_t *samples, size_t count) {
     qsort(samples, count, sizeof *samples, compare_samples);
 }

@@ -9,10 +9,42 @@
 
 enum { SIZE = 200 };
 
-enum mistake { NONE, ONE_BIT, SHORT, LONG, SKIPPED, TWICE, OF_ANOTHER, MISTAKES };
+enum mistake {
+    NONE,
+    ONE_BIT,
+    SHORT,
+    LONG,
+    SKIPPED,
+    TWICE,
+    OF_ANOTHER,
+    OF_ANOTHER_SINK,
+    OF_ANOTHER_THREAD,
+    OF_NO_THREAD,
+    MISTAKES
+};
 
-static const char *const names[MISTAKES] = { "none",    "one bit", "too short",       "too long",
-                                             "skipped", "twice",   "bytes of another" };
+static const char *const names[MISTAKES] = { "none",
+                                             "one bit",
+                                             "too short",
+                                             "too long",
+                                             "skipped",
+                                             "twice",
+                                             "bytes of another",
+                                             "for another sink",
+                                             "ahead of its thread",
+                                             "of a thread that there is not" };
+
+/* The numbers of two threads by turns, each counted by itself; of these the odd ones are for the sink. */
+static uint64_t number_of(enum mistake mistake, uint64_t i) {
+    uint64_t count = i / 2 * 2 + 1;
+    if (mistake == OF_ANOTHER_SINK && i == 10)
+        count--;
+    if (mistake == OF_ANOTHER_THREAD && i == 10)
+        return payload_number(2, count);
+    if (mistake == OF_NO_THREAD && i == 10)
+        return payload_number(PUBLISHERS_MAX, count);
+    return payload_number((unsigned)i % 2, count);
+}
 
 static void take_with(enum mistake mistake) {
     static struct worker worker;
@@ -21,14 +53,15 @@ static void take_with(enum mistake mistake) {
     uint8_t payload[SIZE + 1] = { 0 };
     source_init(&source, SIZE);
     sink_init(&sink, SIZE, false, &worker);
+    sink_expect(&sink, 1, 2);
     for (uint64_t i = 0; i < 20; i++) {
         if (mistake == SKIPPED && i == 10)
             continue;
-        memcpy(payload, source_make(&source, i, 0), SIZE);
+        memcpy(payload, source_make(&source, number_of(mistake, i), 0), SIZE);
         if (mistake == ONE_BIT && i == 10)
             payload[SIZE - 1] ^= 1;
         if (mistake == OF_ANOTHER && i == 10)
-            memcpy(payload + 100, source_make(&source, 11, 0) + 100, 100);
+            memcpy(payload + 100, source_make(&source, number_of(mistake, i) + 1, 0) + 100, 100);
         sink_take(&sink, payload, mistake == SHORT ? SIZE - 1 : mistake == LONG ? SIZE + 1 : SIZE);
         if (mistake == TWICE)
             sink_take(&sink, payload, SIZE);

@@ -4,6 +4,11 @@
 #include <nats/nats.h>
 #include <stdlib.h>
 
+struct subscriber {
+    natsSubscription **subscriptions; /* of each chat */
+    unsigned count;
+};
+
 static void check(natsStatus status, const char *what) {
     if (status != NATS_OK)
         die("nats: %s: %s", what, natsStatus_GetText(status));
@@ -25,23 +30,31 @@ static void *publisher(struct stage *stage, const struct job *job) {
     return connect_to(stage->address, job->rate > 0);
 }
 
-static void publish(void *self, const void *data, size_t size) {
-    check(natsConnection_Publish(self, TRANSPORT_CHAT, data, (int)size), "publish");
+static void publish(void *self, const struct chat *chat, const void *data, size_t size) {
+    check(natsConnection_Publish(self, chat->name, data, (int)size), "publish");
 }
 
-static void *subscriber(struct stage *stage, const struct job *job) {
-    (void)job;
+static void *subscriber(struct stage *stage, const struct job *job, unsigned number) {
     natsConnection *nats = connect_to(stage->address, false);
-    natsSubscription *subscription;
-    check(natsConnection_SubscribeSync(&subscription, nats, TRANSPORT_CHAT), "subscribe");
-    check(natsSubscription_SetPendingLimits(subscription, -1, -1), "limits");
+    struct subscriber *self = calloc(1, sizeof *self);
+    if (self == NULL ||
+        (self->subscriptions = calloc(job->chats_count, sizeof(natsSubscription *))) == NULL)
+        die("out of memory");
+    for (unsigned i = job_first_chat(job, number); i < job->chats_count; i += job->parts) {
+        natsSubscription **added = &self->subscriptions[self->count++];
+        check(natsConnection_SubscribeSync(added, nats, job->chats[i].name), "subscribe");
+        check(natsSubscription_SetPendingLimits(*added, -1, -1), "limits");
+    }
     check(natsConnection_Flush(nats), "flush");
-    return subscription;
+    return self;
 }
 
-static void receive(void *self, struct sink *sink) {
+/* Chats take turns, so the next message is known to be of the next. */
+static void receive(void *user, struct sink *sink) {
+    struct subscriber *self = user;
     natsMsg *message;
-    natsStatus status = natsSubscription_NextMsg(&message, self, 100);
+    natsSubscription *next = self->subscriptions[sink->count % self->count];
+    natsStatus status = natsSubscription_NextMsg(&message, next, 100);
     if (status == NATS_TIMEOUT)
         return;
     check(status, "receive");

@@ -45,22 +45,24 @@ static void *publisher(struct stage *stage, const struct job *job) {
     return self;
 }
 
-static void publish(void *user, const void *data, size_t size) {
+static void publish(void *user, const struct chat *chat, const void *data, size_t size) {
     struct publisher *self = user;
-    const char *arguments[3] = { "PUBLISH", TRANSPORT_CHAT, data };
-    size_t sizes[3] = { 7, sizeof TRANSPORT_CHAT - 1, size };
+    const char *arguments[3] = { "PUBLISH", chat->name, data };
+    size_t sizes[3] = { 7, chat->size, size };
     if (redisAppendCommandArgv(self->redis, 3, arguments, sizes) != REDIS_OK)
         die("redis: %s", self->redis->errstr);
     if (++self->unanswered == PIPELINE)
         flush(self);
 }
 
-static void *subscriber(struct stage *stage, const struct job *job) {
-    (void)job;
+static void *subscriber(struct stage *stage, const struct job *job, unsigned number) {
     redisContext *redis = connect_to(stage->address);
-    if (redisAppendCommand(redis, "SUBSCRIBE " TRANSPORT_CHAT) != REDIS_OK)
-        die("redis: %s", redis->errstr);
-    freeReplyObject(read_reply(redis));
+    unsigned first = job_first_chat(job, number);
+    for (unsigned i = first; i < job->chats_count; i += job->parts)
+        if (redisAppendCommand(redis, "SUBSCRIBE %s", job->chats[i].name) != REDIS_OK)
+            die("redis: %s", redis->errstr);
+    for (unsigned i = first; i < job->chats_count; i += job->parts)
+        freeReplyObject(read_reply(redis));
     return redis;
 }
 

@@ -11,10 +11,10 @@ struct subscriber {
     wsfan_loop *loop;
     struct sink *sink;
     unsigned peers_up;
-    bool joined;
+    unsigned joined;
 };
 
-wsfan_node *open_node(const char *peer, const char *name) {
+static wsfan_node *open_with(const struct keys *keys, const char *peer, const char *name) {
     wsfan_node *node;
     wsfan_options options;
     wsfan_options_init(&options);
@@ -23,8 +23,13 @@ wsfan_node *open_node(const char *peer, const char *name) {
     options.peers = &peer;
     options.peers_count = peer != NULL;
     options.chats_per_session_count_max = 65535;
+    options.secret_key = keys != NULL ? keys->secret_key : NULL;
     must(wsfan_node_open(&node, &options), "open a node");
     return node;
+}
+
+wsfan_node *open_node(const char *peer, const char *name) {
+    return open_with(NULL, peer, name);
 }
 
 void await_peers(wsfan_node *node, unsigned peers) {
@@ -43,21 +48,20 @@ int serve_loop(wsfan_loop *loop, int timeout_ms) {
 /* ------------------------------------------------------------------------------------ publisher */
 
 static void *publisher(struct stage *stage, const struct job *job) {
-    (void)job;
-    wsfan_node *node = open_node(NULL, "publisher");
+    wsfan_node *node = open_with(job->keys, NULL, "publisher");
     strcpy(stage->address, wsfan_node_endpoint(node));
     return node;
 }
 
-static void gather(void *self, unsigned peers) {
-    await_peers(self, peers);
+static void gather(void *self, const struct job *job) {
+    await_peers(self, job->peers);
 }
 
-static void publish(void *self, const void *data, size_t size) {
+static void publish(void *self, const struct chat *chat, const void *data, size_t size) {
+    wsfan_bytes name = { chat->name, chat->size };
     wsfan_bytes payload = { data, size };
     int error;
-    while ((error = wsfan_broadcast(self, wsfan_string(TRANSPORT_CHAT), payload, NULL)) ==
-           WSFAN_EAGAIN)
+    while ((error = wsfan_broadcast(self, name, payload, NULL)) == WSFAN_EAGAIN)
         pause_us(200);
     must(error, "broadcast");
 }
@@ -76,7 +80,7 @@ static void on_message(void *user, wsfan_message *message, const wsfan_recipient
 
 static void on_joined(void *user, const wsfan_joined *joined) {
     must(joined->status, "join");
-    ((struct subscriber *)user)->joined = true;
+    ((struct subscriber *)user)->joined++;
 }
 
 static void on_peer(void *user, const wsfan_peer *peer) {
@@ -89,8 +93,8 @@ static void on_gap(void *user, const wsfan_gap *gap) {
     die("%llu messages are lost, reason %d", (unsigned long long)gap->count, (int)gap->reason);
 }
 
-/* With all peers there, the join is a barrier: the publisher knows when on_joined comes. */
-static void *subscriber(struct stage *stage, const struct job *job) {
+/* With all peers there, a join is a barrier: the publisher knows when on_joined comes. */
+static void *subscriber(struct stage *stage, const struct job *job, unsigned number) {
     static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
                                                .on_message = on_message,
                                                .on_joined = on_joined,
@@ -99,14 +103,19 @@ static void *subscriber(struct stage *stage, const struct job *job) {
     struct subscriber *self = calloc(1, sizeof *self);
     if (self == NULL)
         die("out of memory");
-    self->node = open_node(stage->address, NULL);
+    self->node = open_with(job->keys, stage->address, NULL);
     must(wsfan_loop_open(&self->loop, self->node, &callbacks, self), "open a loop");
     while (self->peers_up < job->peers)
         serve_loop(self->loop, 100);
     wsfan_session session;
     must(wsfan_session_open(&session, self->loop, wsfan_string(""), NULL), "open a session");
-    must(wsfan_session_join(self->loop, session, wsfan_string(TRANSPORT_CHAT)), "join");
-    while (!self->joined)
+    unsigned joins = 0;
+    for (unsigned i = job_first_chat(job, number); i < job->chats_count; i += job->parts) {
+        wsfan_bytes name = { job->chats[i].name, job->chats[i].size };
+        must(wsfan_session_join(self->loop, session, name), "join");
+        joins++;
+    }
+    while (self->joined < joins)
         serve_loop(self->loop, 100);
     return self;
 }
@@ -131,4 +140,6 @@ const struct transport transport_wsfan = {
     .publish = publish,
     .subscriber = subscriber,
     .receive = receive,
+    .curve = true,
+    .threads = true,
 };

@@ -295,8 +295,7 @@ static void measure(const struct settings *settings, const char *name, unsigned 
         "full_deliveries_per_s",  "full_cpu_us_per_delivery",  "full_p50_us",  "full_p99_us"
     };
     for (unsigned v = 0; v < 8; v++) {
-        struct summary summary = summarise(values[v], runs);
-        report_summary(&summary, "%s_%s", name, names[v]);
+        report_median(values[v], runs, "%s_%s", name, names[v]);
     }
 }
 
