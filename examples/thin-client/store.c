@@ -3,6 +3,9 @@
 
 #include <stdio.h>
 
+/* While another process writes, nobody else is served. */
+enum { BUSY_MS = 200 };
+
 static const char schema[] =
     "PRAGMA journal_mode = WAL;"
     "CREATE TABLE IF NOT EXISTS items (item INTEGER PRIMARY KEY AUTOINCREMENT, chat TEXT NOT NULL,"
@@ -11,7 +14,7 @@ static const char schema[] =
 
 int store_open(struct service *service, const char *file) {
     if (sqlite3_open(file, &service->database) == SQLITE_OK &&
-        sqlite3_busy_timeout(service->database, 5000) == SQLITE_OK && /* another process writes */
+        sqlite3_busy_timeout(service->database, BUSY_MS) == SQLITE_OK &&
         sqlite3_exec(service->database, schema, NULL, NULL, NULL) == SQLITE_OK &&
         sqlite3_prepare_v2(service->database,
                            "INSERT INTO items (chat, user, text) VALUES (?, ?, ?)", -1,

@@ -350,6 +350,7 @@ static void written(struct web_connection *connection) {
         connection_linger(connection);
     } else if (connection->state == STATE_ANSWER) {
         connection->state = STATE_HEAD;
+        connection->resumed = true;
         connection_set_deadline(connection, IDLE_S);
     }
 }
@@ -391,6 +392,7 @@ static void turn(struct web_connection *connection, bool readable) {
     char *buffer = connection->thread->buffer;
     size_t size = fill(connection, buffer, readable);
     size_t used = 0;
+    connection->resumed = false;
     while (takes_input(connection)) {
         uint8_t state = connection->state;
         size_t taken = step(connection, buffer + used, size - used);
@@ -425,10 +427,9 @@ static void watch(struct web_connection *connection) {
 }
 
 void connection_visit(struct web_connection *connection) {
-    bool answers = connection->state == STATE_ANSWER;
     if (!connection->failed && !connection->blocked)
         flush(connection);
-    if (answers && connection->state == STATE_HEAD && connection->kept_size > 0)
+    if (connection->resumed && connection->state == STATE_HEAD && connection->kept_size > 0)
         turn(connection, false); /* what came behind the request */
     if (connection->failed)
         connection_close(connection);
@@ -438,7 +439,9 @@ void connection_visit(struct web_connection *connection) {
 
 static void on_event(uv_poll_t *poll, int status, int events) {
     struct web_connection *connection = poll->data;
-    (void)status;
+    if (status <
+        0) /* libuv has stopped watching: what is there is read first, the error after it */
+        connection->watched = 0;
     if (connection->blocked && (status < 0 || (events & UV_WRITABLE) != 0))
         flush(connection);
     if (status < 0 || (events & UV_READABLE) != 0 || connection->read_writes)

@@ -121,6 +121,7 @@ struct web_connection {
     bool failed;      /* to be closed when it is ready */
     bool keep_alive;  /* after the answer */
     bool begun;       /* some of a head has come */
+    bool resumed;     /* an answer was written since what was kept was looked at */
     struct head_reader head;
     char *kept; /* what came and could not be taken yet */
     size_t kept_size;

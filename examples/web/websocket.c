@@ -217,10 +217,12 @@ static void take_event(struct web_socket *socket, enum frames_kind kind,
         begin_close(socket, event->code, (const char *)event->data, event->size, true);
         socket_end(socket, 0);
         break;
-    case FRAMES_ERROR:
+    case FRAMES_ERROR: { /* what comes behind our close frame is refused no more */
+        unsigned refused = socket->closing ? 0 : event->code;
         begin_close(socket, event->code, event->text, strlen(event->text), true);
-        socket_end(socket, event->code);
+        socket_end(socket, refused);
         break;
+    }
     default:
         break;
     }
@@ -237,6 +239,8 @@ void socket_receive(struct web_socket *socket, char *data, size_t size) {
         kind = frames_read(&socket->frames, (unsigned char *)data, size, &taken, &event);
         data += taken;
         size -= taken;
+        if (kind == FRAMES_TEXT || kind == FRAMES_BINARY)
+            socket->message_s = 0;
         take_event(socket, kind, &event);
     } while (kind != FRAMES_MORE && !socket->connection->failed);
     bool coming = left > 0 || socket->frames.message != 0;

@@ -108,7 +108,7 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
         { "json", no_argument, NULL, 'j' },
         { "help", no_argument, NULL, 'h' },
         { "echo-chat", required_argument, NULL, 'e' },
-        { "replicas", required_argument, NULL, 'c' },
+        { "replicas", required_argument, NULL, 'o' },
         { "chat-size", required_argument, NULL, 'z' },
         { "clients", required_argument, NULL, 'n' },
         { NULL, 0, NULL, 0 },
@@ -157,7 +157,7 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
         case 'e':
             settings->echo_chat = optarg;
             break;
-        case 'c':
+        case 'o':
             settings->replicas = (unsigned)read_number("--replicas", optarg, 1, REPLICAS_MAX);
             break;
         case 'z':

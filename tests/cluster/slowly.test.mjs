@@ -65,6 +65,18 @@ scenario('what does not come in time is ended, and nobody else waits for it', as
   frame.socket.on('close', () => { frame.ended = true; });
   follow(world, frame, masked, letters);
   slow.frame = frame;
+  // One that is busy all the time is ended by none of these limits, wherever its packets end.
+  const busy = { answer: '', ended: false, socket: await handshake(world, alpha.address('busy', 'busy')) };
+  busy.socket.on('close', () => { busy.ended = true; });
+  const text = Buffer.from([0x81, 0x80 | 4, 0, 0, 0, 0, ...Buffer.from('busy')]);
+  const texts = Buffer.concat(Array(50).fill(text));
+  let written = 0;
+  const timer = setInterval(() => {
+    const begin = written % text.length;
+    if (!busy.ended) busy.socket.write(texts.subarray(begin, begin + text.length + 3));
+    written += text.length + 3;
+  }, 200);
+  world.closing(() => { clearInterval(timer); busy.socket.destroy(); });
   const idle = Array.from({ length: 300 }, () => trickle(world, port, '', letters.subarray(0, 0)));
   const [one, two] = [await Client.join(world, alpha, 'lobby', 'one'), await Client.join(world, alpha, 'lobby', 'two')];
   let said = 0;
@@ -77,5 +89,27 @@ scenario('what does not come in time is ended, and nobody else waits for it', as
   assert.deepEqual(Object.fromEntries(['nothing', 'head', 'second', 'body', 'chunks'].map((name) => [name, statuses(name)])),
     { nothing: [], head: [408], second: [200, 408], body: [408], chunks: [408] });
   assert.equal(one.closed, null);
-  await until('their places are free', async () => (await alpha.stats()).connections <= 4);
+  assert.equal(busy.ended, false);
+  await until('their places are free', async () => (await alpha.stats()).connections <= 5);
+});
+
+scenario('requests behind an answer that waited for its reader are answered', async (world) => {
+  const COUNT = 400; // the page each: more than a socket takes at once
+  const alpha = await world.replica({ name: 'alpha' });
+  const socket = net.connect({ port: Number(new URL(alpha.page).port), host: '127.0.0.1' });
+  world.closing(() => socket.destroy());
+  let answers = 0;
+  let other = '';
+  socket.pause();
+  socket.write('GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n'.repeat(COUNT));
+  await until('the server waits for its reader', async () => (await alpha.stats()).connections === 2);
+  socket.on('data', (data) => {
+    for (const [, status] of data.toString('latin1').matchAll(/HTTP\/1\.1 (\d+)/g)) {
+      if (status === '200') answers++;
+      else other = status;
+    }
+  });
+  socket.resume();
+  await until('all are answered', async () => answers >= COUNT - 20 || other !== ''); // a status line may be cut in two
+  assert.equal(other, '');
 });
