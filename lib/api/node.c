@@ -73,15 +73,12 @@ static int need_discovery(wsfan_node *node, size_t names_count) {
                               node->seed);
 }
 
-/* Opens the mesh with the peers that have an address, and discovery for those that have a name. */
-static int open_mesh(wsfan_node *node) {
+/* The part of the options that the core needs. */
+static wsf_core_config core_config(const wsfan_node *node, uint64_t seed) {
     const wsfan_options *o = &node->options;
     struct timespec wall;
-    uint64_t seed;
-    if (random_u64(&seed) != WSFAN_OK)
-        return WSFAN_ESYSTEM;
     clock_gettime(CLOCK_REALTIME, &wall);
-    wsf_core_config core = {
+    return (wsf_core_config){
         .node = node->id,
         .incarnation = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000,
         .seed = seed,
@@ -116,6 +113,15 @@ static int open_mesh(wsfan_node *node) {
         .public_address = o->public_address,
         .publisher_only = o->publisher_only != 0,
     };
+}
+
+/* Opens the mesh with the peers that have an address, and discovery for those that have a name. */
+static int open_mesh(wsfan_node *node) {
+    const wsfan_options *o = &node->options;
+    uint64_t seed;
+    if (random_u64(&seed) != WSFAN_OK)
+        return WSFAN_ESYSTEM;
+    wsf_core_config core = core_config(node, seed);
     endpoint_set peers;
     sort_endpoints(&peers, o->peers, o->peers_count);
     core.names_awaited = peers.names_count > 0;

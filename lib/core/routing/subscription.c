@@ -100,11 +100,6 @@ static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
         peer->subscription.asked = true;
 }
 
-bool wsf_subscription_told_all(const wsf_core *core, const wsf_peer *peer) {
-    return peer->subscription.snapshot_done &&
-           peer->subscription.log_serial == core->interest.serial;
-}
-
 /* ------------------------------------------------------------------------------------- a peer's */
 
 static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,

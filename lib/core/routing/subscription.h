@@ -6,7 +6,4 @@
 
 extern const wsf_part wsf_subscription_part;
 
-/* Whether the peer was told all of our interest up to now. */
-bool wsf_subscription_told_all(const wsf_core *core, const wsf_peer *peer);
-
 #endif
