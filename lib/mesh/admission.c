@@ -407,6 +407,8 @@ static bool crowds(const wsf_admission *admission, uint32_t identity) {
     return identity != 0 && count >= admission->connections_max * 3 / 4;
 }
 
+/* A descriptor's number is all that tells which connection a message came by. What one sent before it ended may be
+ * judged when its number is another's: that one is ended in its place, and dials again. */
 wsf_admission_verdict wsf_admission_judge(wsf_admission *admission, int descriptor,
                                           uint32_t identity, bool in_order) {
     wsf_admission_verdict verdict;

@@ -499,7 +499,7 @@ START_TEST(arguments_of_requests_are_checked) {
     ck_assert_int_eq(wsfan_list_nodes(node, &o), WSFAN_EINVAL);
     ck_assert_int_eq(wsfan_list_nodes(node, NULL), WSFAN_EINVAL);
     ck_assert_int_eq(wsfan_remote_leave(node, &all, 1, chat, NULL), WSFAN_OK);
-    o.struct_size++;
+    o.struct_size = SIZE_MAX;
     ck_assert_int_eq(wsfan_remote_leave(node, &all, 1, chat, &o), WSFAN_EINVAL);
     end();
 }
