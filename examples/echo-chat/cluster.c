@@ -20,7 +20,7 @@ static void on_readable(uv_poll_t *cluster, int status, int events) {
     wsfan_loop_dispatch(server->loop, 256);
 }
 
-/* What clients of this thread have just said is there by now: no need to sleep before it goes out. */
+/* Dispatches once more before the thread sleeps: messages of its own clients are in the inbox by then. */
 static void on_polled(uv_check_t *polled) {
     struct server *server = polled->data;
     if (server->said)

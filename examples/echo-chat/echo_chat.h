@@ -122,7 +122,7 @@ struct door {
 
 /* ----------------------------------------------------------------------- replica and servers */
 
-/* What the threads share. */
+/* The state of a replica that its threads share. */
 struct replica {
     wsfan_node *node;
     struct web_tls *tls;

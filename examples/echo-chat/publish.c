@@ -85,7 +85,7 @@ static bool read_key(const struct web_request *request, char key[KEY_BYTES_MAX +
     return true;
 }
 
-/* What can be wrong before the body has come. false: it is answered. */
+/* Checks a request before its body has come. false: the request has been answered. */
 static bool judge(struct web_request *request) {
     static const char *const allow[] = { "allow", "POST", NULL };
     static const char *const bearer[] = { "www-authenticate", "Bearer", NULL };
@@ -127,7 +127,7 @@ struct publication {
     const char *text;
 };
 
-/* What is wrong with the body, or NULL. The publication points into it. */
+/* Reads the body into the publication, which points into it. Returns the reason to refuse it, or NULL. */
 static const char *read_body(const json_t *body, struct publication *publication) {
     const char *chat = text_of(body, "chat", CHAT_BYTES_MAX);
     const char *user = text_of(body, "user", USER_BYTES_MAX);

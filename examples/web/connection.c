@@ -342,7 +342,7 @@ static void keep(struct web_connection *connection, const char *bytes, size_t si
     }
 }
 
-/* What an answer that is written, or a close frame, leads to. */
+/* The state that follows when an answer or a close frame has been written. */
 static void written(struct web_connection *connection) {
     if (connection->state == STATE_SOCKET) {
         socket_written(connection->socket);

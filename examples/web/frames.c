@@ -51,7 +51,7 @@ static enum frames_kind fail(struct frames *frames, struct frames_event *event, 
 
 /* --------------------------------------------------------------------------------------- head */
 
-/* What is wrong with the first byte of a head, or NULL. */
+/* Checks the first byte of a frame's head. Returns the reason to refuse it, or NULL. */
 static const char *judge_first(const struct frames *frames, unsigned byte) {
     unsigned opcode = byte & OPCODE;
     if ((byte & RSV) != 0)

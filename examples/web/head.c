@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-/* What is wrong with a request. */
+/* The status and the reason that a request is refused with. */
 struct problem {
     unsigned status;
     const char *reason;

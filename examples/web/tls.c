@@ -171,7 +171,7 @@ SSL *tls_new(struct web_tls *tls, int fd) {
 
 /* -------------------------------------------------------------------------------- read and write */
 
-/* What a call that did not succeed means: IO_AGAIN or IO_END. */
+/* Reads the error of an OpenSSL call that did not succeed. Returns IO_AGAIN or IO_END. */
 static ssize_t outcome(SSL *ssl, int result, bool *wants_write) {
     int error = SSL_get_error(ssl, result);
     ERR_clear_error();

@@ -285,9 +285,17 @@ static void answer(wsf_core *core, uint64_t node, wsfan_reason reason) {
         wsf_handshake_send_number(core, node, 0, WSF_REFUSE, (uint64_t)reason);
 }
 
+/* Answers to earlier introductions of the node, whose inbox never came. */
+static void forget_answers(wsf_core *core, uint64_t node) {
+    for (uint32_t i = 0; i < WSF_ANSWERS_MAX; i++)
+        if (core->handshake.answers[i].node == node)
+            core->handshake.answers[i].node = 0;
+}
+
 void wsf_handshake_introduction(wsf_core *core, const wsf_introduction *introduction, wsf_now now) {
     uint64_t node = introduction->node;
     wsfan_reason reason;
+    forget_answers(core, node);
     /* With our id it is this node, or a copy. The answer shows by which connection. */
     if (node == core->config.node)
         reason = strcmp(introduction->endpoint, core->endpoint) == 0 ? WSFAN_REASON_SELF

@@ -295,6 +295,28 @@ START_TEST(a_node_that_was_replaced_is_told_so_of_each_message_until_it_is_back)
 }
 END_TEST
 
+/* The connection of the first introduction ended before its inbox was subscribed to. */
+START_TEST(an_answer_to_an_earlier_introduction_is_not_said_to_a_later_one) {
+    const uint64_t id = 77;
+    uint8_t topic[WSF_INTRODUCTION_SIZE_MAX];
+    wsf_introduction introduction = { .protocol_min = WSF_PROTOCOL_MIN,
+                                      .protocol_max = WSF_PROTOCOL_MAX,
+                                      .node = id,
+                                      .cluster = "elsewhere",
+                                      .endpoint = "tcp://10.9.9.9:1" };
+    begin(51);
+    world_start(w, 0, 0);
+    world_run(w, 100);
+    size_t size = wsf_write_introduction(topic, &introduction);
+    wsf_core_subscription(world_core(w, 0), true, topic, size, world_now(w, 0));
+    ck_assert_int_eq(refused[0], WSFAN_REASON_CLUSTER);
+    world_start_as(w, 1, "n1", id, 1, 1);
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+    ck_assert_int_eq(refused[1], WSFAN_REASON_NONE);
+    end();
+}
+END_TEST
+
 /* Two nodes of one name, of which the newer one wins at node 0. Frames come late, and some twice: so answers
  * come from a node that has been refused since. */
 START_TEST(a_node_that_is_refused_for_its_name_asks_at_its_pace) {
@@ -352,5 +374,6 @@ SUITE_MAIN("handshake", a_gap_is_told_however_many_nodes_were_forgotten_since,
            a_node_for_whose_endpoint_there_is_no_place_is_told_and_comes_again,
            who_refuses_asks_again_where_the_other_one_does_not_know_where_to,
            a_node_that_was_replaced_is_told_so_of_each_message_until_it_is_back,
+           an_answer_to_an_earlier_introduction_is_not_said_to_a_later_one,
            a_node_that_is_refused_for_its_name_asks_at_its_pace,
            a_node_for_which_there_is_no_room_is_told_so_of_each_message)
