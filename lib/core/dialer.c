@@ -90,17 +90,19 @@ static bool add(wsf_core *core, const char *endpoint, uint64_t likely, uint32_t 
 
 /* --------------------------------------------------------------------------------------- naming */
 
-/* No connection reaches the node any more: its resting endpoints are dialled. */
-static void wake_resting(wsf_core *core, uint64_t node) {
+/* A connection does not reach the node any more: its resting endpoints are dialled, and that which the peer
+ * itself tells, which is not in the table while it is not named and another connection reaches the peer. */
+static void reach(wsf_core *core, uint64_t node, wsf_now now) {
     for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
         wsf_dialer_endpoint *connection = &core->dialer.endpoints[i];
         if (connection->used && !connection->dialled && connection->node == node)
             dial(core, connection);
     }
+    wsf_dialer_reach(core, node, now);
 }
 
 /* No source names the endpoint any more. */
-static void let_go(wsf_core *core, wsf_dialer_endpoint *connection) {
+static void let_go(wsf_core *core, wsf_dialer_endpoint *connection, wsf_now now) {
     bool peer = connection->node != 0 && wsf_peer_find(core, connection->node) != NULL;
     /* A connection to a peer stays, and one without any answer yet: wsf_dialer_tick() gives that up. */
     if (connection->dialled && (connection->node == 0 || peer))
@@ -108,7 +110,7 @@ static void let_go(wsf_core *core, wsf_dialer_endpoint *connection) {
     bool reached = connection->dialled;
     forget(core, connection);
     if (reached)
-        wake_resting(core, connection->node);
+        reach(core, connection->node, now);
 }
 
 void wsf_dialer_name(wsf_core *core, unsigned source, const char *const *endpoints, size_t count,
@@ -128,7 +130,7 @@ void wsf_dialer_name(wsf_core *core, unsigned source, const char *const *endpoin
     for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) /* first make room */
         if (core->dialer.endpoints[i].used && before[i] != 0 &&
             core->dialer.endpoints[i].named == 0)
-            let_go(core, &core->dialer.endpoints[i]);
+            let_go(core, &core->dialer.endpoints[i], now);
     core->dialer.surplus[source] = 0;
     for (size_t i = 0; i < count; i++)
         if (strcmp(endpoints[i], core->endpoint) != 0 && find(core, endpoints[i]) == NULL &&
@@ -160,6 +162,12 @@ bool wsf_dialer_connected(const wsf_core *core, uint64_t node) {
         if (core->dialer.endpoints[i].dialled && core->dialer.endpoints[i].node == node)
             return true;
     return false;
+}
+
+void wsf_dialer_reach(wsf_core *core, uint64_t node, wsf_now now) {
+    const wsf_peer *peer = wsf_peer_find(core, node);
+    if (peer != NULL && peer->endpoint[0] != '\0' && !wsf_dialer_connected(core, node))
+        wsf_dialer_gossip(core, peer->endpoint, node, true, now);
 }
 
 /* The endpoint leads to this node, or where another connection leads. */
@@ -210,7 +218,7 @@ void wsf_dialer_identify(wsf_core *core, uint32_t number, uint64_t node, wsf_now
         }
     }
     if (before != 0)
-        wake_resting(core, before);
+        reach(core, before, now);
 }
 
 void wsf_dialer_linked(wsf_core *core, const wsf_peer *peer, wsf_now now) {

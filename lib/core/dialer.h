@@ -17,6 +17,9 @@ bool wsf_dialer_gossip(wsf_core *core, const char *endpoint, uint64_t node, bool
 /* Whether the node's frames come by some connection. */
 bool wsf_dialer_connected(const wsf_core *core, uint64_t node);
 
+/* Dials the endpoint that the peer itself tells, if no connection reaches the peer. */
+void wsf_dialer_reach(wsf_core *core, uint64_t node, wsf_now now);
+
 /* Notes which node answered at a connection. */
 void wsf_dialer_identify(wsf_core *core, uint32_t connection, uint64_t node, wsf_now now);
 

@@ -37,7 +37,7 @@ struct faults {
     ledger *ledger;
     unsigned nodes;
     uint64_t *counts;
-    unsigned named; /* static lists have so many addresses */
+    unsigned named; /* static lists have so many addresses; 0: one address in front of all nodes */
     active active[ACTIVE_MAX];
     unsigned active_count;
     unsigned place[WORLD_NODES_MAX]; /* address of each replica */
@@ -62,7 +62,8 @@ faults *faults_new(world *w, hosts *h, ledger *l, unsigned nodes, uint64_t *coun
     *f = (faults){ .world = w, .hosts = h, .ledger = l, .nodes = nodes, .counts = counts };
     for (unsigned i = 0; i < nodes; i++)
         f->place[i] = i;
-    f->named = world_random(w, 2) == 0 ? 2 * nodes : NAMED;
+    const unsigned named[] = { 2 * nodes, NAMED, 0 };
+    f->named = named[world_random(w, 3)];
     return f;
 }
 

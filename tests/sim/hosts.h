@@ -15,7 +15,7 @@ void hosts_destroy(hosts *h); /* before the world */
 void hosts_attach(hosts *h, world *w);
 world_watcher hosts_watcher(hosts *h);
 
-/* Starts a node whose static list has the endpoints of the first `named` nodes. Nodes of another kind may not
+/* Starts a node whose static list has the endpoints of the first `named` nodes; 0: one that leads to any node. Nodes of another kind may not
  * be peers of nodes of kind 0. */
 void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsigned kind);
 void hosts_crash(hosts *h, unsigned node);

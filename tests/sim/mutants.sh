@@ -13,7 +13,7 @@ if [ "$1" = --small ]; then
     CFLAGS="${CFLAGS-} -DWSF_SMALL_TABLES"
     shift
 fi
-build=$1 library=$2 objects=$(printf '%s' "$3" | tr ';' ' ') seeds=${4:-1000}
+build=$1 library=$2 objects=$(printf '%s' "$3" | tr ';' ' ') seeds=${4:-2000}
 shift $(($# < 4 ? $# : 4))
 [ $# -gt 0 ] || set -- $(cd "$mutants" && ls ./*.patch | sed 's|^\./||; s|\.patch$||')
 

@@ -14,7 +14,7 @@ enum {
     ROUNDS_SMALL = 4,
     CONTROL_RESERVE = 128 * 1024, /* WSF_PART_CONTROL of part.h */
     FRAME_MAX = 128 * 1024,       /* bytes of a frame of any kind, with these limits */
-    QUIET_MS_MAX = 60000,         /* after healing, until all nodes agree */
+    QUIET_MS_MAX = 120000, /* after healing, until all nodes agree: two clusters may have to meet */
     BARRIER_SLACK_MS = 3000,
     FRAMES_PER_SLICE_MAX = 200000 /* more is no load, but a storm that feeds itself */
 };

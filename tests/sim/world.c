@@ -16,7 +16,8 @@
 #include "core/state.h"
 
 enum {
-    REDIAL_MS = 100,
+    REDIAL_MS = 100, /* doubles with each attempt in vain, as TCP's own attempts do */
+    REDIAL_DOUBLINGS_MAX = 5,
     BREAKS_MS = 6000, /* as the heartbeat timeout of the real sockets */
     ENDED_MAX = 4 * WORLD_NODES_MAX,
     SLOW_FRAMES = 4 /* frames that a slow node handles at a time */
@@ -35,6 +36,7 @@ typedef struct {
     bool anybody;       /* was dialled at WORLD_VIRTUAL */
     unsigned publisher; /* the node at its endpoint, which may not run */
     uint64_t retry_ms;
+    unsigned attempts;   /* in vain, in a row */
     uint64_t last_at_ms; /* of the last frame: arrivals do not overtake each other */
     frame *head;
     frame *tail;
@@ -244,20 +246,32 @@ static void bring_down(world *w, unsigned subscriber, conn *c) {
     touch_connections(w, subscriber);
 }
 
+static unsigned any_living(world *w) {
+    unsigned living[WORLD_NODES_MAX];
+    unsigned count = 0;
+    for (unsigned i = 0; i < w->nodes_used; i++)
+        if (w->nodes[i].core != NULL)
+            living[count++] = i;
+    return living[world_random(w, count)];
+}
+
 static unsigned behind_virtual(world *w) {
     if (w->leads_to == WORLD_IN_TURN)
         return w->turn++ % w->nodes_used;
-    return w->leads_to < WORLD_NODES_MAX ? w->leads_to : (unsigned)world_random(w, w->nodes_used);
+    return w->leads_to < WORLD_NODES_MAX ? w->leads_to : any_living(w);
 }
 
 static void bring_up(world *w, unsigned subscriber, conn *c) {
-    c->retry_ms = w->ms + REDIAL_MS;
+    c->retry_ms = w->ms + ((uint64_t)REDIAL_MS << c->attempts);
+    if (c->attempts < REDIAL_DOUBLINGS_MAX)
+        c->attempts++;
     if (c->anybody)
         c->publisher = behind_virtual(w);
     unsigned p = c->publisher;
     if (c->dead || p >= WORLD_NODES_MAX || w->nodes[p].core == NULL || w->nodes[p].frozen ||
         w->nodes[p].refusing || !open_between(w, p, subscriber))
         return;
+    c->attempts = 0;
     subscribe(w, p, subscriber, c);
 }
 
@@ -600,7 +614,11 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
 }
 
 void world_name(world *w, unsigned i, unsigned count) {
-    name_nodes(w, i, 0, count);
+    static const char *const any = WORLD_VIRTUAL;
+    if (count > 0)
+        name_nodes(w, i, 0, count);
+    else
+        wsf_core_name_endpoints(w->nodes[i].core, WSF_SOURCE_OPTIONS, &any, 1, world_now(w, i));
     world_touch(w, i);
 }
 

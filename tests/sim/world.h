@@ -55,7 +55,7 @@ void world_start(world *w, unsigned node, uint64_t peers);
 /* The same under another name, with a given id (0: a new one) and number of loops. */
 void world_start_as(world *w, unsigned node, const char *name, uint64_t id, unsigned loops,
                     uint64_t peers);
-/* From now on the static list of a node has the endpoints of the first `count` nodes. */
+/* From now on the static list of a node has the endpoints of the first `count` nodes; 0: WORLD_VIRTUAL. */
 void world_name(world *w, unsigned node, unsigned count);
 void world_crash(world *w, unsigned node); /* its connections break at once */
 bool world_alive(const world *w, unsigned node);

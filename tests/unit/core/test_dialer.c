@@ -399,6 +399,20 @@ START_TEST(another_node_at_the_first_endpoint_wakes_the_second) {
 }
 END_TEST
 
+/* NODE_0 is named by nobody: it is known from node 0 itself. */
+START_TEST(another_node_at_the_first_endpoint_brings_back_that_which_the_peer_tells) {
+    begin_pair(DNS);
+    name(1, DNS, ALIAS, NULL);
+    world_freeze(w, 0, true);
+    ck_assert(world_run_until(w, is_down, NULL, 2 * TEN_S));
+    answers(1, ALIAS, world_node_id(w, 0));
+    ck_assert(at(1, NODE_0) == NULL);
+    answers(1, ALIAS, 4711);
+    ck_assert(dialled(1, NODE_0));
+    end();
+}
+END_TEST
+
 START_TEST(a_node_that_may_not_be_a_peer_is_let_go_with_its_last_name) {
     begin();
     world_start(w, 0, 0);
@@ -542,6 +556,7 @@ SUITE_MAIN("dialer", a_set_replaces_that_of_its_own_source_and_no_other,
            a_peer_that_is_down_is_tried_at_all_its_endpoints_and_the_one_that_works_stays,
            a_forgotten_peer_s_second_endpoint_is_dialled_again,
            another_node_at_the_first_endpoint_wakes_the_second,
+           another_node_at_the_first_endpoint_brings_back_that_which_the_peer_tells,
            a_node_that_may_not_be_a_peer_is_let_go_with_its_last_name,
            who_is_said_to_live_at_an_endpoint_is_expected_there_unless_a_live_peer_answers,
            a_node_that_is_connected_to_us_and_cannot_be_reached_is_told_of,
