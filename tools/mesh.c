@@ -242,6 +242,8 @@ static int ask(struct mesh *mesh, wsfan_request_kind kind, const wsfan_target *t
         return wsfan_list_sessions(mesh->node, target, 1, &options);
     case WSFAN_REQUEST_CHATS:
         return wsfan_list_chats(mesh->node, target, 1, &options);
+    case WSFAN_REQUEST_STATS:
+        return wsfan_list_stats(mesh->node, &options);
     default:
         return wsfan_list_nodes(mesh->node, &options);
     }

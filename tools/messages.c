@@ -1,8 +1,10 @@
 /* messages.c - wsfan publish and wsfan tail. */
 #include <inttypes.h>
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "tool.h"
 
@@ -44,14 +46,45 @@ static bool publish(struct publisher *publisher, const char *chat, const char *t
     return true;
 }
 
-static bool publish_lines(struct publisher *publisher, const char *chat) {
-    char *line = NULL;
-    size_t capacity = 0;
-    ssize_t size;
+/* Whole lines; the last one may have no end. */
+static bool publish_whole(struct publisher *publisher, const char *chat, char *text, size_t *size,
+                          bool last) {
+    char *from = text;
+    char *end;
     bool ok = true;
-    while (ok && !stopped && (size = getline(&line, &capacity, stdin)) >= 0)
-        ok = publish(publisher, chat, line, (size_t)size - (line[size - 1] == '\n'));
-    free(line);
+    while (ok && (end = memchr(from, '\n', *size)) != NULL) {
+        ok = publish(publisher, chat, from, (size_t)(end - from));
+        *size -= (size_t)(end + 1 - from);
+        from = end + 1;
+    }
+    if (ok && last && *size > 0)
+        ok = publish(publisher, chat, from, *size);
+    memmove(text, from, *size);
+    return ok;
+}
+
+/* Goes on as a node while it waits for input: others ask it, too. */
+static bool publish_lines(struct publisher *publisher, const char *chat) {
+    enum { SHARE = 65536 };
+    char *text = NULL;
+    size_t size = 0;
+    bool ok = true;
+    bool more = true;
+    while (ok && more && !stopped) {
+        struct pollfd items[] = { { STDIN_FILENO, POLLIN, 0 },
+                                  { wsfan_loop_fd(publisher->mesh.loop), POLLIN, 0 } };
+        poll(items, 2, -1);
+        if (items[1].revents != 0)
+            mesh_step(&publisher->mesh, 0);
+        if (items[0].revents == 0)
+            continue;
+        text = make_room(text, size + SHARE, 1);
+        ssize_t got = read(STDIN_FILENO, text + size, SHARE);
+        more = got > 0;
+        size += more ? (size_t)got : 0;
+        ok = publish_whole(publisher, chat, text, &size, !more);
+    }
+    free(text);
     return ok;
 }
 

@@ -49,7 +49,7 @@ scenario('lists tell of every node, chat, user and session', async (world) => {
 scenario('a message is published and comes out of tail; what is no text harms no terminal', async (world) => {
   const nodes = await three(world);
   const tail = start(world, 'tail', 'lobby', 'den', '--json', '--join', nodes[0].endpoint);
-  const plain = start(world, 'tail', 'lobby', '--count', '2', '--join', nodes[0].endpoint);
+  const plain = start(world, 'tail', 'lobby', '--count', '3', '--join', nodes[0].endpoint);
   await until('they listen', () => /listening/.test(tail.stderr) && /listening/.test(plain.stderr));
   const sent = await wsfan(world, 'publish', 'lobby', 'hello \u001b[2J "you"', '--join', nodes[2].endpoint);
   assert.equal(sent.exit.code, 0, sent.story());
@@ -64,7 +64,7 @@ scenario('a message is published and comes out of tail; what is no text harms no
     ['lobby', 'hello \u001b[2J "you"'], ['lobby', 'one'], ['lobby', '//4=']]);
   assert.match(told[0].time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
   assert.equal((await plain.exited).code, 0);
-  assert.match(plain.stdout, /^\d\d:\d\d:\d\d\.\d{3} {2}lobby {2}hello \\x1b\[2J "you"\n.* {2}one\n$/);
+  assert.match(plain.stdout, /^\d\d:\d\d:\d\d\.\d{3} {2}lobby {2}hello \\x1b\[2J "you"\n.* {2}one\n.* {2}\\xff\\xfe\n$/);
   assert.deepEqual(await tail.kill('SIGTERM'), { code: 0, signal: null });
   const nobody = await wsfan(world, 'publish', 'nowhere', 'x', '--join', nodes[0].endpoint);
   assert.equal(nobody.exit.code, 0);
@@ -133,4 +133,36 @@ scenario('where nobody is, or an argument is wrong, it says so', async (world) =
     assert.match(more.stdout, new RegExp(`^usage: wsfan ${command[1]} `));
     assert.ok(more.stdout.split('\n').every((line) => line.length <= 100), more.stdout);
   }
+});
+
+scenario('top shows every node and every link, with what goes over it, in 80 columns', async (world) => {
+  const nodes = await three(world);
+  const join = ['--join', nodes[0].endpoint];
+  const feed = start(world, 'publish', 'den', '-', ...join);
+  const lines = setInterval(() => feed.process.stdin.write('x\n'.repeat(20)), 20);
+  world.closing(() => clearInterval(lines));
+  await nodes[2].printed(/^message x$/m);
+  const child = await wsfan(world, 'top', '--once', '--json', ...join);
+  assert.equal(child.exit.code, 0, child.story());
+  const told = objects(child);
+  const shown = told.filter((one) => one.node);
+  assert.deepEqual(shown.map(({ node: name, sessions }) => [name.replace(/-[0-9a-f]{8}$/, ''), sessions]),
+    [['alpha', 3], ['beta', 1], ['gamma', 1], ['wsfan-publish', 0]]);
+  assert.ok(shown.every((one) => one.round_trip_ms > 0));
+  assert.ok(shown[3].published > 0 && shown[2].received > 0 && shown[2].delivered > 0);
+  const links = told.filter((one) => one.from);
+  assert.equal(links.length, 12);
+  assert.ok(links.every((one) => one.link === 'up'));
+  const [busiest] = links.sort((a, b) => b.messages_per_second - a.messages_per_second);
+  assert.match(busiest.from, /^wsfan-publish-/);
+  assert.equal(busiest.to, 'gamma'); // nobody else has a session in the chat
+  assert.ok(links[1].messages_per_second === 0 && busiest.messages_per_second > 0);
+  const screen = await wsfan(world, 'top', '--once', ...join);
+  assert.match(screen.stdout, /^wsfan top .* cluster wsfan: 4 nodes, 12 of 12 links up$/m);
+  assert.match(screen.stdout, /^wsfan-publish > gamma +up /m);
+  assert.ok(screen.stdout.split('\n').every((line) => line.length < 80), screen.stdout);
+  clearInterval(lines);
+  feed.process.stdin.end();
+  assert.equal((await feed.exited).code, 0);
+  await end(...nodes);
 });
