@@ -252,6 +252,18 @@ void table_print_to(struct table *table, FILE *out) {
     table->count = 0;
 }
 
+static int by_first(const void *one, const void *two) {
+    char *const *a = one;
+    char *const *b = two;
+    return strcmp(*a, *b);
+}
+
+void table_sort(struct table *table) {
+    if (table->count > 0)
+        qsort(table->cells, table->count / table->columns, table->columns * sizeof *table->cells,
+              by_first);
+}
+
 void table_print(struct table *table) {
     table_print_to(table, stdout);
 }
