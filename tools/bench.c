@@ -20,11 +20,13 @@ enum {
 
 static const char CHAT_NAME[] = "wsfan bench"; /* of those that serve */
 
-/* A message: a magic, its kind, a number, and bytes without meaning. */
+static const char MAGIC[4] = { 'w', 'f', 'b', '1' };
+
+/* A message: the magic, its kind, a number, and bytes without meaning. */
 enum kind { PING = 'P', LOAD = 'L', PONG = 'p', CONFIRM = 'c' };
 
 static void write_head(uint8_t *message, enum kind kind, uint64_t number) {
-    memcpy(message, "wfb1", 4);
+    memcpy(message, MAGIC, sizeof MAGIC);
     message[4] = (uint8_t)kind;
     for (int i = 0; i < 8; i++)
         message[5 + i] = (uint8_t)(number >> (56 - 8 * i));
@@ -32,7 +34,7 @@ static void write_head(uint8_t *message, enum kind kind, uint64_t number) {
 
 static bool read_head(wsfan_bytes bytes, enum kind *kind, uint64_t *number) {
     const uint8_t *message = bytes.data;
-    if (bytes.size < HEAD_SIZE || memcmp(message, "wfb1", 4) != 0)
+    if (bytes.size < HEAD_SIZE || memcmp(message, MAGIC, sizeof MAGIC) != 0)
         return false;
     *kind = (enum kind)message[4];
     *number = 0;
@@ -113,7 +115,7 @@ static int open_session(struct mesh *mesh, const char *chat) {
 
 static int serve(const struct options *options) {
     struct server server = { 0 };
-    struct mesh_storage storage;
+    struct mesh_storage storage = { 0 };
     wsfan_options node;
     mesh_options(&node, options, &storage);
     node.publisher_only = 0;

@@ -232,7 +232,7 @@ static bool look(struct meeting *meeting, struct known *node, bool *hears_us) {
 /* As the host's node is one, but for its name. A mesh in plain text is met wherever it is. */
 static int open_node(struct meeting *meeting) {
     struct options options = *meeting->doctor->options;
-    struct mesh_storage storage;
+    struct mesh_storage storage = { 0 };
     wsfan_options node;
     options.joins[0] = meeting->endpoint;
     options.joins_count = 1;

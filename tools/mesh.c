@@ -187,7 +187,7 @@ void mesh_step(struct mesh *mesh, int ms) {
 int mesh_join(struct mesh *mesh, const struct options *options, wsfan_callbacks callbacks,
               void *user) {
     wsfan_options node;
-    struct mesh_storage storage;
+    struct mesh_storage storage = { 0 };
     mesh_options(&node, options, &storage);
     if (options->command == TAIL || options->command == BENCH)
         node.publisher_only = 0;

@@ -154,8 +154,8 @@ static void print_base64(wsfan_bytes bytes) {
                          (left > 2 ? data[i + 2] : 0u);
         text[size++] = digits[group >> 18];
         text[size++] = digits[group >> 12 & 63];
-        text[size++] = left > 1 ? digits[group >> 6 & 63] : '=';
-        text[size++] = left > 2 ? digits[group & 63] : '=';
+        text[size++] = (char)(left > 1 ? digits[group >> 6 & 63] : '=');
+        text[size++] = (char)(left > 2 ? digits[group & 63] : '=');
     }
     json_text("base64", text, size);
     free(text);

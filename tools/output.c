@@ -228,7 +228,7 @@ static void print_objects(const struct table *table) {
         char name[32];
         snprintf(name, sizeof name, "%s", title + number);
         for (char *c = name; *c != '\0'; c++)
-            *c = *c == ' ' ? '_' : (char)tolower((unsigned char)*c);
+            *c = (char)(*c == ' ' ? '_' : tolower((unsigned char)*c));
         if (column == 0)
             json_begin();
         if (number && table->cells[i][0] != '\0')
