@@ -201,7 +201,10 @@ static void on_message(void *user, wsfan_message *message, const wsfan_recipient
     localtime_r(&seconds, &tm);
     strftime(text, sizeof text, "%H:%M:%S", &tm);
     printf("%s.%03u  ", text, (unsigned)(ms % 1000));
-    print_text(stdout, chat.data, chat.size);
+    if (chat.size > 0)
+        print_text(stdout, chat.data, chat.size);
+    else
+        fputs("(everyone)", stdout);
     fputs("  ", stdout);
     print_text(stdout, wsfan_message_payload(message).data, wsfan_message_payload(message).size);
     putchar('\n');
