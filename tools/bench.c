@@ -319,13 +319,22 @@ static void tell_messages(const struct bench *bench, uint64_t sent, double took_
            bench->servers_count);
 }
 
+static void on_serving(void *user, const wsfan_row *row) {
+    unsigned *serving = user;
+    *serving += row->name.size == strlen(CHAT_NAME) &&
+                memcmp(row->name.data, CHAT_NAME, row->name.size) == 0;
+}
+
 static int measure(struct bench *bench) {
+    wsfan_target target = { WSFAN_CHAT, wsfan_string(CHAT_NAME) };
+    unsigned serving = 0; /* in this mesh: who serves may know others that do */
     uint64_t sent = 0;
     double took_s = 0;
     int status = open_session(&bench->mesh, NULL);
     if (status != STATUS_OK)
         return status;
-    if (!round_trip(bench, 0, (unsigned)bench->options->joins_count)) {
+    mesh_list(&bench->mesh, WSFAN_REQUEST_SESSIONS, &target, on_serving, &serving);
+    if (serving < bench->options->joins_count || !round_trip(bench, 0, serving)) {
         complain("%u of %zu answer: is `wsfan bench --serve` running there?", bench->pongs,
                  bench->options->joins_count);
         return STATUS_NOBODY;

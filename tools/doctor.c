@@ -74,11 +74,21 @@ static bool read_keys(struct doctor *doctor) {
 
 /* ----------------------------------------------------------------------------------------------- approach */
 
+static const char *carrier(const char *endpoint) {
+    return strncmp(endpoint, "ipc:", 4) == 0 ? "ipc" : "tcp";
+}
+
 static void no_connection(struct doctor *doctor, const char *endpoint, int error) {
     struct report *report = &doctor->report;
     const char *text = strerror(error);
-    report_step(report, ILL, "tcp", "%s", error == ETIMEDOUT ? "no answer" : text);
-    if (error == ECONNREFUSED || error == ENOENT) {
+    report_step(report, ILL, carrier(endpoint), "%s", error == ETIMEDOUT ? "no answer" : text);
+    if (strcmp(carrier(endpoint), "ipc") == 0) {
+        report_cause(report, FOUND_REFUSED, "Nobody listens at %s that this user may connect to.",
+                     endpoint);
+        report_cure(report,
+                    "Is the node running on this machine, with this path as its endpoint? May "
+                    "this user write to it?");
+    } else if (error == ECONNREFUSED) {
         report_cause(report, FOUND_REFUSED, "Nobody listens at %s. The host is there, and refuses.",
                      endpoint);
         report_cure(report,
@@ -210,8 +220,8 @@ bool doctor_approach(struct doctor *doctor, const struct address *address) {
         no_connection(doctor, address->endpoint, errno);
         return false;
     }
-    report_step(&doctor->report, WELL, "tcp", "%s answers after %.1f ms", address->endpoint,
-                (now_s() - began) * 1000);
+    report_step(&doctor->report, WELL, carrier(address->endpoint), "%s answers after %.1f ms",
+                address->endpoint, (now_s() - began) * 1000);
     probe_greet(fd, &greeting, doctor->options->timeout_ms);
     close(fd);
     return greeted(doctor, address->endpoint, &greeting) &&

@@ -206,6 +206,7 @@ int list_run(const struct options *options) {
         status = STATUS_BAD_ARGUMENT;
     }
     free(list.peers);
+    status = mesh_status(&list.mesh, status);
     mesh_close(&list.mesh);
     return status;
 }

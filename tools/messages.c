@@ -100,6 +100,7 @@ int publish_run(const struct options *options) {
                                      : publish(&publisher, chat, text, strlen(text));
     while (publisher.settled < publisher.accepted && !stopped)
         mesh_step(&publisher.mesh, STEP_MS);
+    status = mesh_status(&publisher.mesh, STATUS_OK);
     mesh_close(&publisher.mesh);
     if (!ok || publisher.settled < publisher.accepted)
         return STATUS_FAILED;
@@ -110,7 +111,7 @@ int publish_run(const struct options *options) {
     }
     if (publisher.accepted == 1 && publisher.nodes == 0)
         complain("no node has a session in %s: nobody got it", chat);
-    return STATUS_OK;
+    return status;
 }
 
 /* -------------------------------------------------------------------------------------------------- tail */
