@@ -297,10 +297,10 @@ void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
 
     uint64_t loops;
     wsf_peers peers;
-    wsf_sender_entry entry = { NULL, 0 };
     wsf_router_find(core, message, &loops, &peers);
+    wsf_router_know_head(core, message);
     for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;)
-        wsf_sender_enqueue(core, &core->peers[i], message, &entry, now);
+        wsf_sender_enqueue(core, &core->peers[i], message, now);
     wsf_receipt *receipt = message->receipt;
     if (receipt == NULL) {
         wsf_router_deliver(core, message, loops);

@@ -162,8 +162,12 @@ typedef struct {
     uint64_t changes; /* interest.changes, for which loops and peers hold */
     uint64_t loops;
     wsf_peers peers;
-    uint32_t name_size;
+    uint32_t head; /* of messages with this target, `flags` and `except`; 0: none yet */
+    uint32_t heads;
+    wsfan_address except;
+    uint8_t flags;
     uint8_t kind;
+    uint32_t name_size;
     uint8_t name[64];
 } wsf_last_route;
 

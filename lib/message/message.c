@@ -83,6 +83,7 @@ static inline wsfan_message *fill(uint8_t *at, uint32_t slab_offset, const wsf_m
     message->taken = false;
     message->in_inbox = false;
     message->shared = false;
+    message->head = 0;
 
     size_t offset = sizeof *message + parts->targets_count * sizeof(wsf_message_target);
     for (uint32_t i = 0; i < parts->targets_count; i++) {

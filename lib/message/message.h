@@ -44,9 +44,11 @@ struct wsfan_message {
     uint16_t targets_count;
     uint16_t headroom_size;
     uint8_t flags;
-    bool taken;                   /* a loop has the message; only the mesh thread looks, */
-    bool in_inbox;                /* `item` is in an inbox; */
-    bool shared;                  /* peers are sent its headroom with it */
+    bool taken;    /* a loop has the message; only the mesh thread looks, */
+    bool in_inbox; /* `item` is in an inbox; */
+    bool shared;   /* peers are sent its headroom with it */
+    uint32_t
+        head; /* messages with the same one have the same flags, except and target; 0: not known */
     wsf_message_target targets[]; /* then the names, the headroom, the payload */
 };
 
@@ -84,6 +86,13 @@ wsfan_message *wsf_message_slice(const wsf_hash_key *key, const wsf_message_part
 /* Whether the payload is sent as a second part. For messages that are published, not received. */
 static inline bool wsf_message_is_apart(const wsfan_message *message) {
     return message->frame != NULL;
+}
+
+/* Whether a message differs from the one before it in a frame by its payload and clock only, and may be written
+ * as its repeat. */
+static inline bool wsf_message_repeats(const wsfan_message *message, const wsfan_message *before) {
+    return message->head != 0 && message->head == before->head &&
+           before->payload_size < WSF_SLICE_MIN;
 }
 
 /* Computes the hash of a target, if it is not known yet. */

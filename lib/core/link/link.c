@@ -128,7 +128,7 @@ uint64_t wsf_link_drop_queue(wsf_link *link) {
 }
 
 bool wsf_link_replace(wsf_link *link, wsfan_message *message) {
-    uint32_t place = message->slot != 0 ? find_latest(link, message->slot) : WSF_TABLE_NONE;
+    uint32_t place = find_latest(link, message->slot);
     if (place == WSF_TABLE_NONE)
         return false;
     wsfan_message **waiting = wsf_deque_at(&link->queue, place - link->queue_taken);
