@@ -163,6 +163,7 @@ static struct web_request *request_new(struct web_connection *connection, const 
         return NULL;
     *request = (struct web_request){ .thread = connection->thread,
                                      .user = connection->thread->options.user,
+                                     .secure = connection->ssl != NULL,
                                      .connection = connection };
     memcpy(request->bytes, bytes, head->size);
     struct head_reader reader = { 0 };

@@ -66,6 +66,7 @@ void web_reserve_descriptors(struct web_descriptors *descriptors, unsigned conne
 struct web_request {
     struct web_thread *thread;
     void *user;        /* of the thread */
+    bool secure;       /* it came by TLS of this server */
     struct head head;  /* method, query, header fields */
     const char *path;  /* decoded and normalised (target.h) */
     struct slice body; /* empty until on_request() */
@@ -196,7 +197,8 @@ bool web_is_origin(const char *text);
  * ("DNS rebinding"). */
 bool web_own_host(const struct web_names *names, const struct web_request *request);
 /* Whether the request is from a page of this server, or not from a page at all. A page of another site
- * may send a browser here, but not in our name. */
+ * may send a browser here, but not in our name. What comes by TLS is of a page that came by TLS; what comes
+ * without may be either, for a proxy may stand before that ends TLS: `origins` says which, where it matters. */
 bool web_own_page(const struct web_names *names, const struct web_request *request);
 /* Whether the request is from a page that may connect, or not from a page at all. */
 bool web_allowed_page(const struct web_names *names, const struct web_request *request);
