@@ -13,12 +13,10 @@ void client_send(struct client *client, struct web_frame *frame, uint64_t key) {
     if (client->closing)
         return;
     unsigned status = frame != NULL ? web_send(client->socket, frame, key) : WEB_CLOSE_MEMORY;
-    if (status == WEB_CLOSE_SLOW) {
-        client->server->replica->clients_slow++;
+    if (status == WEB_CLOSE_SLOW)
         client_close(client, CLOSE_TRY_AGAIN_LATER, "this client reads too slowly");
-    } else if (status != 0) {
+    else if (status != 0)
         client_close(client, CLOSE_INTERNAL_ERROR, "out of memory");
-    }
 }
 
 /* ---------------------------------------------------------------------------- open and close */

@@ -136,7 +136,6 @@ struct replica {
     uint32_t drain_ms;
     atomic_bool stopping;
     atomic_uint clients_count;
-    atomic_uint_fast64_t clients_slow;    /* closed with 1013 since the start */
     atomic_uint_fast64_t clients_refused; /* closed for what they did, or not let in */
     atomic_uint_fast64_t clients_moved;   /* closed with 4307 */
 };

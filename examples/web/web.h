@@ -155,6 +155,7 @@ struct web_options {
 
 /* What a thread counts. To be read by any thread. */
 struct web_counts {
+    atomic_uint_fast64_t slow; /* sockets that were closed with WEB_CLOSE_SLOW */
     atomic_uint_fast64_t
         dropped[WSFAN_OUTBOUND_DROPS_MAX]; /* by queues that have emptied or gone */
 };
