@@ -113,8 +113,8 @@ unsigned web_send(struct web_socket *socket, struct web_frame *frame, uint64_t k
 
 /* Closes: what waits is sent, then a close frame; with WEB_CLOSE_SLOW what waits is dropped. Nothing more is
  * received; on_close() comes when the other side has answered, or after some seconds.
- * reason: at most 123 bytes of UTF-8; copied. */
-void web_close_socket(struct web_socket *socket, unsigned status, const char *reason);
+ * reason: UTF-8 of `size` bytes; copied. What is over 123 is cut off where a character ends. */
+void web_close_socket(struct web_socket *socket, unsigned status, const char *reason, size_t size);
 
 /* ------------------------------------------------------------------------------------ threads */
 

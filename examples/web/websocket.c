@@ -167,12 +167,12 @@ static void begin_close(struct web_socket *socket, unsigned code, const char *re
     connection_ready(connection);
 }
 
-void web_close_socket(struct web_socket *socket, unsigned status, const char *reason) {
+void web_close_socket(struct web_socket *socket, unsigned status, const char *reason, size_t size) {
     if (socket->closing)
         return;
     if (status == WEB_CLOSE_SLOW)
         close_queue(socket);
-    begin_close(socket, status, reason, strlen(reason), false);
+    begin_close(socket, status, reason, size, false);
 }
 
 void socket_written(struct web_socket *socket) {
@@ -198,8 +198,9 @@ static void send_control(struct web_socket *socket, struct web_frame *frame) {
     unsigned status = frame != NULL ? web_send(socket, frame, 0) : WEB_CLOSE_MEMORY;
     if (status == 0)
         return;
-    web_close_socket(socket, status,
-                     status == WEB_CLOSE_SLOW ? "this client reads too slowly" : "out of memory");
+    const char *reason = status == WEB_CLOSE_SLOW ? "this client reads too slowly"
+                                                  : "out of memory";
+    web_close_socket(socket, status, reason, strlen(reason));
     socket_end(socket, 0);
 }
 
