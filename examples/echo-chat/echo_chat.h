@@ -136,7 +136,6 @@ struct replica {
     uint32_t drain_ms;
     atomic_bool stopping;
     atomic_uint clients_count;
-    atomic_uint_fast64_t clients_slow;    /* closed with 1013 since the start */
     atomic_uint_fast64_t clients_refused; /* closed for what they did, or not let in */
     atomic_uint_fast64_t clients_moved;   /* closed with 4307 */
 };
@@ -227,8 +226,9 @@ void client_send(struct client *client, struct web_frame *frame, uint64_t key);
 void send_json(struct client *client, struct writer *json);
 /* "<node>-<session>" in hex, the name of a client in the whole cluster. */
 void client_session(const struct client *client, char text[ID_BYTES + 1]);
-/* Leaves the cluster at once; the close frame goes out as soon as the socket takes it. */
-void client_close(struct client *client, enum close_status status, const char *reason);
+/* Leaves the cluster at once; the close frame goes out as soon as the socket takes it. reason: as of
+ * web_close_socket(). */
+void client_close(struct client *client, enum close_status status, wsfan_bytes reason);
 
 /* ----------------------------------------------------------------------------------- cluster */
 

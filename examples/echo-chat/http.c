@@ -173,6 +173,13 @@ static void stats_dropped(struct writer *json, const wsfan_stats *stats) {
                       stats->dropped[i]);
 }
 
+static uint64_t clients_slow(const struct replica *replica) {
+    uint64_t count = 0;
+    for (unsigned n = 0; n < replica->servers_count; n++)
+        count += web_counts(replica->servers[n].web)->slow;
+    return count;
+}
+
 /* What clients were not sent, by reason. */
 static void stats_outbound(const struct replica *replica, struct writer *json) {
     writer_format(json, ",\"outbound\":{");
@@ -198,7 +205,7 @@ static void statistics(struct server *server, struct web_request *request) {
     writer_string(json, wsfan_node_endpoint(server->node));
     writer_format(json, ",\"clients\":{\"open\":%u,\"max\":%" PRIu32, replica->clients_count,
                   replica->door.options.clients_max);
-    writer_format(json, ",\"slow\":%" PRIuFAST64 ",\"refused\":%" PRIuFAST64, replica->clients_slow,
+    writer_format(json, ",\"slow\":%" PRIu64 ",\"refused\":%" PRIuFAST64, clients_slow(replica),
                   replica->clients_refused);
     writer_format(json, ",\"moved\":%" PRIuFAST64 "},\"connections\":%u,\"threads\":%u",
                   replica->clients_moved, replica->descriptors.connections_count,
