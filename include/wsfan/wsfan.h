@@ -57,12 +57,12 @@
  * name of that. SIZE in a macro: bytes of an array of char, with the NUL. MAX: how many there can be.
  *
  * @par Caveats
- *   - One mesh thread per node reads all sockets. It runs with every signal blocked. A node without a
- *     mesh has no thread until there is something to wait for: a result, or a drain. The library
- *     installs no signal handler, reads no environment variable, prints nothing, and registers no
- *     atexit or fork hook. One exception: from the first endpoint with a name on that the host names
- *     (wsfan_options.peers, wsfan_node_set_peers()), a second thread, with every signal blocked too, asks
- *     the name servers of /etc/resolv.conf; c-ares reads LOCALDOMAIN and RES_OPTIONS, as libc does.
+ *   - One mesh thread per node reads all sockets, another one watches who connects to its port, and
+ *     libzmq has two; a node without a mesh has none until there is something to wait for: a result, or a
+ *     drain. From the first endpoint with a name on that the host names (wsfan_options.peers,
+ *     wsfan_node_set_peers()), one more asks the name servers of /etc/resolv.conf. All of them run with
+ *     every signal blocked. The library installs no signal handler, prints nothing, registers no atexit
+ *     or fork hook, and reads no environment variable; c-ares reads LOCALDOMAIN and RES_OPTIONS for names.
  *   - A node does not survive fork(): in the child every function that returns int and takes a node or a
  *     loop returns WSFAN_EFORK, and nothing is released.
  *   - Without a key (wsfan_options.secret_key, wsfan_options.key_file) the mesh carries plain text,
