@@ -166,7 +166,8 @@ bool wsf_dialer_connected(const wsf_core *core, uint64_t node) {
 
 void wsf_dialer_reach(wsf_core *core, uint64_t node, wsf_now now) {
     const wsf_peer *peer = wsf_peer_find(core, node);
-    if (peer != NULL && peer->endpoint[0] != '\0' && !wsf_dialer_connected(core, node))
+    if (peer != NULL && peer->endpoint[0] != '\0' && strcmp(peer->endpoint, core->endpoint) != 0 &&
+        !wsf_dialer_connected(core, node))
         wsf_dialer_gossip(core, peer->endpoint, node, true, now);
 }
 

@@ -62,6 +62,7 @@ typedef struct {
     wsfan_reason reason; /* of `state` */
     uint64_t heard_ms;
     uint64_t spoken_ms; /* of the last frame to the peer */
+    uint64_t reach_ms;  /* while it is not up, its own endpoint may be dialled again then */
     uint64_t frame_size_max;
     uint32_t version; /* of the frames to the peer */
     wsf_link link;
