@@ -113,7 +113,7 @@ typedef struct {
     wsfan_message *last;
 } wsf_message_pool;
 
-enum { WSF_MESSAGE_SMALL = 1008 }; /* so that a slab holds four at least */
+enum { WSF_MESSAGE_SMALL = 1344 }; /* so that a slab holds three at least, of 1 KiB */
 
 /* Bytes of memory for a message of these parts. */
 size_t wsf_message_need(const wsf_message_parts *parts);
