@@ -15,14 +15,14 @@ enum { NODE = 7, PATIENCE_MS = 30000 };
 
 typedef struct {
     unsigned count;
-    bool refused;
+    wsf_tcp_outcome outcome;
 } answers;
 
-static void on_answer(void *user, uint64_t node, bool refused) {
+static void on_answer(void *user, uint64_t node, wsf_tcp_outcome outcome) {
     answers *a = user;
     ck_assert_uint_eq(node, NODE);
     a->count++;
-    a->refused = refused;
+    a->outcome = outcome;
 }
 
 /* A bound socket, and its endpoint. */
@@ -43,14 +43,14 @@ static void probe(wsf_tcp_probes *probes, const char *endpoint) {
     if (wsf_tcp_probes_deadline(probes) == 0)
         return; /* the answer came at once */
     ck_assert_int_eq(epoll_wait(probes->watch_fd, &event, 1, PATIENCE_MS), 1);
-    wsf_tcp_probes_note(probes, event.data.u32 - probes->watch_number);
+    wsf_tcp_probes_note(probes, event.data.u32 - probes->watch_number, 0);
 }
 
-static void expect_answer(wsf_tcp_probes *probes, bool refused) {
+static void expect_answer(wsf_tcp_probes *probes, wsf_tcp_outcome outcome) {
     answers a = { 0 };
     wsf_tcp_probes_tell(probes, 0, on_answer, &a);
     ck_assert_uint_eq(a.count, 1);
-    ck_assert(a.refused == refused);
+    ck_assert_int_eq(a.outcome, outcome);
     ck_assert_uint_eq(wsf_tcp_probes_deadline(probes), UINT64_MAX);
 }
 
@@ -59,10 +59,10 @@ START_TEST(who_listens_is_told_from_who_does_not) {
     int fd = bind_somewhere(endpoint);
     wsf_tcp_probes probes = { .watch_fd = epoll_create1(EPOLL_CLOEXEC) };
     probe(&probes, endpoint);
-    expect_answer(&probes, true);
+    expect_answer(&probes, WSF_TCP_REFUSED);
     ck_assert_int_eq(listen(fd, 1), 0);
     probe(&probes, endpoint);
-    expect_answer(&probes, false);
+    expect_answer(&probes, WSF_TCP_ACCEPTED);
     close(fd);
     close(probes.watch_fd);
 }
@@ -83,7 +83,7 @@ START_TEST(a_probe_that_has_ended_is_not_watched_any_more) {
         pause();
         _exit(0);
     }
-    expect_answer(&probes, false);
+    expect_answer(&probes, WSF_TCP_ACCEPTED);
     ck_assert_int_eq(epoll_wait(probes.watch_fd, &event, 1, 0), 0);
     ck_assert_int_eq(kill(child, SIGKILL), 0);
     ck_assert_int_eq(waitpid(child, NULL, 0), child);
