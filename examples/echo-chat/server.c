@@ -58,7 +58,7 @@ static const char *open_thread(struct server *server, const struct options *opti
     if (problem != NULL)
         return problem;
     uv_loop_t *loop = web_loop(server->web);
-    uv_timer_t *timers[] = { &server->stop_deadline, &server->meet_deadline, &server->recount };
+    uv_timer_t *timers[] = { &server->stop_deadline, &server->recount };
     for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
         uv_timer_init(loop, timers[i]);
         timers[i]->data = server;

@@ -244,7 +244,7 @@ static void begin_trial(wsf_connections *connections, wsf_connection *to, uint64
         end_ms = ms + SILENT_MS;
     } else {
         if (to->next == 0 && to->round > 0 && to->shut && !to->unknown_there)
-            to->found = WSFAN_ENDPOINT_KEY_UNKNOWN_HERE; /* no key has opened it */
+            to->probe_at_ms = ms; /* no key has opened it */
         to->next += to->next == to->key;
         if (to->next >= connections->keys->count) {
             to->next = 0;
@@ -316,8 +316,7 @@ static void probe(wsf_connections *connections, wsf_connection *to, uint64_t ms)
 }
 
 /* What the monitor of the connection's socket, or of a trial, has found. */
-static void take_news(wsf_connections *connections, wsf_connection *to, wsf_monitor_news news,
-                      bool trial) {
+static void take_news(wsf_connection *to, wsf_monitor_news news, bool trial) {
     uint64_t ms = wsf_clock_ms();
     to->attempts += news.retries;
     to->reached = to->reached || news.reached;
@@ -328,10 +327,9 @@ static void take_news(wsf_connections *connections, wsf_connection *to, wsf_moni
     case WSFAN_ENDPOINT_DIALLING:
         return;
     case WSFAN_ENDPOINT_KEY_UNKNOWN_HERE:
-        to->shut = true;
-        to->probe_at_ms = UINT64_MAX;
-        if (connections->keys->count == 1 && !to->unknown_there)
-            to->found = news.found;
+        to->shut = true; /* or the node there speaks plain text, which a greeting shows */
+        if (!trial)
+            to->probe_at_ms = ms;
         return;
     case WSFAN_ENDPOINT_KEY_UNKNOWN_THERE:
         to->unknown_there = true;
@@ -358,7 +356,7 @@ static void read_monitors(wsf_connections *connections) {
         wsf_connection *to = &connections->list[i];
         if (to->monitor.reader == NULL)
             continue;
-        take_news(connections, to, wsf_monitor_read(&to->monitor, keyed), false);
+        take_news(to, wsf_monitor_read(&to->monitor, keyed), false);
         if (to->proven) {
             to->found = WSFAN_ENDPOINT_DIALLING; /* the core has heard the node itself */
             watch_no_more(connections, &to->monitor);
@@ -367,7 +365,7 @@ static void read_monitors(wsf_connections *connections) {
     for (uint32_t i = 0; i < WSF_TRIALS_MAX && connections->trials_count > 0; i++) {
         wsf_trial *trial = &connections->trials[i];
         if (trial->socket != NULL && trial->monitor.reader != NULL)
-            take_news(connections, &connections->list[trial->connection],
+            take_news(&connections->list[trial->connection],
                       wsf_monitor_read(&trial->monitor, keyed), true);
     }
 }
@@ -396,7 +394,13 @@ static void on_probed(void *user, uint64_t number, wsf_tcp_outcome outcome) {
     wsf_connection *to = &connections->list[number - 1];
     if (!to->dialled || to->proven)
         return;
+    bool all_tried = connections->keys != NULL &&
+                     (connections->keys->count == 1 || to->round > 0);
     wsfan_endpoint_state found = state_of(connections, outcome);
+    if (found == WSFAN_ENDPOINT_DIALLING) /* a node as it should be */
+        to->probe_at_ms = UINT64_MAX;
+    if (outcome == WSF_TCP_KEYED && to->shut && !to->unknown_there && all_tried)
+        found = WSFAN_ENDPOINT_KEY_UNKNOWN_HERE;
     if (found != WSFAN_ENDPOINT_DIALLING)
         to->found = found;
 }

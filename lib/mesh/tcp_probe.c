@@ -121,6 +121,7 @@ static void on_connected(wsf_tcp_probes *probes, wsf_tcp_probe *probe, uint64_t 
     }
     probe->connected = true;
     probe->rest_at_ms = ms + PAUSE_MS;
+    probe->until_ms = ms + ANSWER_MS;
     if (!send_greeting(probes, probe, SIGNATURE_SIZE) ||
         (epoll_ctl(probes->watch_fd, EPOLL_CTL_MOD, probe->fd, &event) != 0 &&
          epoll_ctl(probes->watch_fd, EPOLL_CTL_ADD, probe->fd, &event) != 0))

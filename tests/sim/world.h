@@ -18,13 +18,13 @@ typedef struct {
     bool (*deliver)(void *user, unsigned node, unsigned loop, wsfan_message *message);
     bool (*joined)(void *user, unsigned node, wsf_ticket *ticket); /* true: takes the ticket over */
     void (*peer)(void *user, unsigned node, const wsfan_peer *peer);
-    void (*event)(void *user, unsigned node, const wsfan_event *event);
     void (*gap)(void *user, unsigned node, const wsfan_gap *gap);
     void (*result)(void *user, unsigned node, const wsfan_result *result);
     bool (*loop_call)(void *user, unsigned node, unsigned loop,
                       wsf_loop_call *loop_call); /* true: takes the loop call over */
     bool (*reply)(void *user, unsigned node, wsf_request *ask);
     void (*presence)(void *user, unsigned node, unsigned loop, const wsfan_presence *presence);
+    void (*event)(void *user, unsigned node, const wsfan_event *event);
 } world_watcher;
 
 /* What the network did to frames, and how often. */
