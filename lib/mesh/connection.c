@@ -107,7 +107,8 @@ void wsf_connections_dial(wsf_connections *connections, uint32_t number, const c
     assert(number < WSF_CONNECTIONS_COUNT_MAX && !to->dialled);
     bool again = strcmp(to->endpoint, endpoint) == 0;
     if (!again) {
-        *to = (wsf_connection){ .hint = -1 };
+        wsf_tcp_probes_cancel(&connections->probes, (uint64_t)number + 1);
+        *to = (wsf_connection){ .hint = -1, .found = WSFAN_ENDPOINT_DIALLING };
         snprintf(to->endpoint, sizeof to->endpoint, "%s", endpoint);
     }
     to->dialled = true;
@@ -394,8 +395,7 @@ static void on_probed(void *user, uint64_t number, wsf_tcp_outcome outcome) {
     wsf_connection *to = &connections->list[number - 1];
     if (!to->dialled || to->proven)
         return;
-    bool all_tried = connections->keys != NULL &&
-                     (connections->keys->count == 1 || to->round > 0);
+    bool all_tried = connections->keys != NULL && (connections->keys->count == 1 || to->round > 0);
     wsfan_endpoint_state found = state_of(connections, outcome);
     if (found == WSFAN_ENDPOINT_DIALLING) /* a node as it should be */
         to->probe_at_ms = UINT64_MAX;

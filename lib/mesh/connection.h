@@ -14,8 +14,8 @@ enum {
     WSF_CONNECTIONS_COUNT_MAX = WSFAN_ENDPOINTS_MAX,
     WSF_SUBSCRIBED_SIZE_MAX = 200,
     WSF_TRIALS_MAX = 64,
-    WSF_TRIALS_PART = 16, /* one in 16 descriptors; a trial takes two: an eighth */
-    WSF_MONITORS_MAX = WSF_CONNECTIONS_COUNT_MAX + WSF_TRIALS_MAX,
+    WSF_TRIALS_PART = 16,  /* one in 16 descriptors; a trial takes two: an eighth */
+    WSF_MONITORS_MAX = 64, /* of connections and trials; without one only a probe tells why */
     WSF_MONITORS_PART = 16 /* the same */
 };
 

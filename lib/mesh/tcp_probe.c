@@ -92,7 +92,7 @@ static wsf_tcp_outcome judge(const wsf_tcp_probe *probe) {
     if (data[0] != 0xff || (probe->received_size >= SIGNATURE_SIZE && (data[9] & 1) == 0))
         return WSF_TCP_FOREIGN;
     if (probe->received_size < MECHANISM_OFFSET + 5)
-        return WSF_TCP_NONE; /* a node, most likely; it did not say more */
+        return WSF_TCP_MUTE; /* a node, most likely; it did not say more */
     return memcmp(data + MECHANISM_OFFSET, "CURVE", 5) == 0 ? WSF_TCP_KEYED : WSF_TCP_PLAIN;
 }
 
@@ -164,6 +164,12 @@ void wsf_tcp_probes_begin(wsf_tcp_probes *probes, uint64_t number, const char *e
         take_error(probes, probe, error, ms);
     else if (epoll_ctl(probes->watch_fd, EPOLL_CTL_ADD, fd, &event) != 0)
         end(probes, probe);
+}
+
+void wsf_tcp_probes_cancel(wsf_tcp_probes *probes, uint64_t number) {
+    for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++)
+        if (probes->list[i].number == number)
+            end(probes, &probes->list[i]);
 }
 
 void wsf_tcp_probes_note(wsf_tcp_probes *probes, uint32_t i, uint64_t ms) {

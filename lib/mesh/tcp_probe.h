@@ -48,6 +48,8 @@ typedef struct {
 void wsf_tcp_probes_begin(wsf_tcp_probes *probes, uint64_t number, const char *endpoint,
                           uint64_t ms);
 
+void wsf_tcp_probes_cancel(wsf_tcp_probes *probes, uint64_t number); /* if there is one */
+
 /* The descriptor is ready. i: of the probe in the list. */
 void wsf_tcp_probes_note(wsf_tcp_probes *probes, uint32_t i, uint64_t ms);
 

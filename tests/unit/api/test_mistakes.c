@@ -481,7 +481,7 @@ START_TEST(every_state_has_a_name_and_a_text) {
 }
 END_TEST
 
-SUITE_MAIN("diagnosis", a_mesh_that_works_says_so_and_nothing_else,
+SUITE_MAIN("mistakes", a_mesh_that_works_says_so_and_nothing_else,
            a_wrong_port_is_told_to_who_dials_it,
            a_port_of_something_else_is_told_from_one_of_nobody,
            a_key_that_is_not_allowed_is_told_to_both, a_key_that_nobody_expects_is_told_to_both,
