@@ -12,6 +12,7 @@
  *   frame.c    messages of libwsfan, as clients get them
  *   cluster.c  libwsfan: every call that the chat itself needs
  *   members.c  who is in a chat, on which replica
+ *   log.c      what happens in the mesh, on stderr
  *   peers.c    the other replicas, and what the library says of them
  *   writer.c   writes JSON text
  *   redirect.c sends clients to the replica that owns their chat (--placement redirect)
@@ -30,6 +31,7 @@
 #include <stdint.h>
 
 #include <web.h>
+#include <wsfan/diagnosis.h>
 #include <wsfan/outbound.h>
 #include <wsfan/peers.h>
 #include <wsfan/placement.h>
@@ -120,6 +122,15 @@ struct door {
     struct bucket handshakes;
 };
 
+/* ---------------------------------------------------------------------------------------- log */
+
+struct log_options {
+    int level; /* the least wsfan_level that is logged; above them all: nothing */
+    bool json;
+};
+
+void log_event(void *loop_user, const wsfan_event *event);
+
 /* ----------------------------------------------------------------------- replica and servers */
 
 /* The state of a replica that its threads share. */
@@ -128,6 +139,7 @@ struct replica {
     struct web_tls *tls;
     struct web_descriptors descriptors;
     struct door door;
+    struct log_options log;
     struct publisher *publisher; /* NULL: nobody may publish over HTTP */
     struct server *servers;      /* one for each thread */
     unsigned servers_count;
@@ -153,10 +165,8 @@ struct server {
     struct client *clients;  /* a list */
     struct waiting *waiting; /* HTTP requests that wait for the cluster, a list */
     bool drained;
-    bool met; /* another replica has answered */
     uv_async_t end;
     uv_timer_t stop_deadline;
-    uv_timer_t meet_deadline;
     uv_timer_t recount; /* of members, for clients whose count is not complete */
 };
 
@@ -170,6 +180,7 @@ struct options {
     const char *tls_cert;      /* files in PEM; NULL, both of them: plain text */
     const char *tls_key;
     struct door_options door;
+    struct log_options log;
     bool clients_asked; /* by --clients */
     wsfan_options cluster;
 };
@@ -247,8 +258,6 @@ void members_welcome(struct client *client);
 void members_recount(struct client *client);
 void members_changed(void *loop_user, const wsfan_presence *presence);
 
-/* Tells on stderr when none of the replicas that were named has answered after a while. */
-void peers_expect(struct server *server, size_t named_count);
 void peers_welcome(struct client *client);
 void peers_joined(void *loop_user, const wsfan_joined *joined);
 void peers_event(void *loop_user, const wsfan_peer *peer);

@@ -2,8 +2,7 @@
  * A cluster-aware session registry for C WebSocket servers.
  *
  * This header has all that a simple server needs. What else there is stands in headers that it includes
- * (options.h, error.h; at its end peers.h, registry.h, presence.h, requests.h, placement.h, stats.h), and in
- * two that it does not: outbound.h and, of libwsfan-beacon, beacon.h.
+ * (options.h, error.h; at its end peers.h and others), and in two more: outbound.h, beacon.h.
  *
  * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
  *
@@ -100,6 +99,7 @@ typedef struct wsfan_message wsfan_message; /**< A message, from on_message. */
 
 /* What callbacks are given; the structs are in the header of their part. */
 typedef struct wsfan_peer wsfan_peer;         /**< See wsfan/peers.h. */
+typedef struct wsfan_event wsfan_event;       /**< See wsfan/diagnosis.h. */
 typedef struct wsfan_moved wsfan_moved;       /**< See wsfan/placement.h. */
 typedef struct wsfan_left wsfan_left;         /**< See wsfan/requests.h. */
 typedef struct wsfan_close wsfan_close;       /**< See wsfan/requests.h. */
@@ -343,6 +343,9 @@ typedef struct wsfan_callbacks {
      * session that joins later is shown the changes from then on: wsfan_chat_members() lists the others.
      * When the last such session leaves nothing more is told, not even that the others leave. */
     void (*on_presence)(void *loop_user, const wsfan_presence *presence);
+
+    /** What changed in the mesh, and why, in words to log; of all loops set it for one. First what holds. */
+    void (*on_event)(void *loop_user, const wsfan_event *event);
 } wsfan_callbacks;
 
 /** Opens a loop.
@@ -488,7 +491,7 @@ WSFAN_API void *wsfan_message_headroom(wsfan_message *message, size_t size);
 #ifdef __cplusplus
 }
 #endif
-#include <wsfan/peers.h>
+#include <wsfan/diagnosis.h> /* includes wsfan/peers.h */
 #include <wsfan/placement.h>
 #include <wsfan/presence.h>
 #include <wsfan/registry.h>

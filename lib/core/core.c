@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "core/diagnosis.h"
 #include "core/dialer.h"
 #include "core/gossip.h"
 #include "core/handshake.h"
@@ -75,6 +76,7 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
         return WSFAN_ENOMEM;
     }
     wsf_status_init(core, now);
+    wsf_diagnosis_init(core);
     *out = core;
     return WSFAN_OK;
 }
@@ -243,6 +245,7 @@ void wsf_core_visit(const wsf_core *core, uint64_t chat_hash, uint64_t *cursor, 
 void wsf_core_add_loop(wsf_core *core, unsigned loop) {
     core->loops |= UINT64_C(1) << loop;
     wsf_handshake_tell_loop(core, loop);
+    wsf_diagnosis_tell_loop(core, loop);
 }
 
 void wsf_core_remove_loop(wsf_core *core, unsigned loop) {
@@ -282,6 +285,7 @@ void wsf_core_destroy(wsf_core *core) {
     wsf_interest_destroy(&core->interest);
     wsf_presence_store_destroy(&core->presence);
     wsf_reader_destroy(core->reader);
+    wsf_names_free(core->diagnosis.names);
     wsf_free(core->batch);
     wsf_free(core);
 }
@@ -389,6 +393,34 @@ void wsf_core_probed(wsf_core *core, uint64_t node, bool refused, wsf_now now) {
         wsf_handshake_down(core, peer, WSFAN_REASON_ENDED);
 }
 
+/* ------------------------------------------------------------------------------------ diagnosis */
+
+void wsf_core_carrier(wsf_core *core, uint32_t connection, wsfan_endpoint_state found,
+                      uint32_t attempts) {
+    wsf_diagnosis_carrier(core, connection, found, attempts);
+}
+
+void wsf_core_caller(wsf_core *core, const char *address, wsfan_endpoint_state cause, wsf_now now) {
+    wsf_diagnosis_caller(core, address, cause, now);
+}
+
+void wsf_core_set_names(wsf_core *core, wsf_name *names, wsf_now now) {
+    wsf_diagnosis_set_names(core, names, now);
+}
+
+size_t wsf_core_endpoints(const wsf_core *core, wsfan_endpoint *endpoints, size_t capacity,
+                          wsf_now now) {
+    return wsf_diagnosis_endpoints(core, endpoints, capacity, now);
+}
+
+size_t wsf_core_callers(const wsf_core *core, wsfan_caller *callers, size_t capacity, wsf_now now) {
+    return wsf_diagnosis_callers(core, callers, capacity, now);
+}
+
+void wsf_core_state(const wsf_core *core, wsfan_node_state *state, wsf_now now) {
+    wsf_diagnosis_state(core, state, now);
+}
+
 /* ---------------------------------------------------------------------------------------- time */
 
 void wsf_core_flush(wsf_core *core, wsf_now now) {
@@ -407,6 +439,7 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     move_barriers(core, now);
     wsf_delivery_tick(core, now);
     wsf_status_finish(core, wsf_core_drained(core), now);
+    wsf_diagnosis_tick(core, now);
     for (unsigned i = 0; core->parts[i] != NULL; i++)
         if (core->parts[i]->tick != NULL)
             core->parts[i]->tick(core, now);
@@ -416,6 +449,7 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
     uint64_t at = wsf_liveness_deadline(core);
     uint64_t delivery_at = wsf_delivery_deadline(core);
     at = delivery_at < at ? delivery_at : at;
+    at = core->diagnosis.at_ms < at ? core->diagnosis.at_ms : at;
     for (unsigned i = 0; core->parts[i] != NULL; i++) {
         uint64_t part_at = core->parts[i]->deadline != NULL ? core->parts[i]->deadline(core)
                                                             : UINT64_MAX;

@@ -150,7 +150,25 @@ typedef struct {
     wsfan_reason refused; /* why `refuser` refuses this node; NONE: it does not */
     uint64_t refuser;     /* the node that refused last, */
     uint64_t refusal_ms;  /* and when */
+
+    /* See diagnosis.c. */
+    wsfan_endpoint_state
+        carrier;           /* what the carrier of the frames found, since a frame came by it */
+    wsfan_reason rejected; /* why this node refuses `node`; NONE: it does not */
+    uint64_t attempts;
+    uint64_t heard_ms;          /* `node` is heard there since then */
+    wsfan_endpoint_state state; /* as the host was told last */
+    wsfan_reason state_reason;
+    uint64_t state_ms;
 } wsf_dialer_endpoint;
+
+/* Who tried to become a peer, and did not; see wsfan_caller. */
+typedef struct {
+    wsfan_caller caller; /* count 0: free; its times are not set */
+    uint64_t first_ms;
+    uint64_t last_ms;
+    uint64_t told_ms;
+} wsf_caller;
 
 typedef struct {
     uint64_t node;  /* 0: free */
@@ -211,6 +229,16 @@ struct wsf_core {
         uint32_t endpoints_count;                 /* none from here on was ever used */
         uint32_t surplus[WSF_DIALER_SOURCES_MAX]; /* endpoints of a set that found no connection */
     } dialer;
+
+    struct {
+        bool due;       /* something may have changed since the last look */
+        uint64_t at_ms; /* time changes something then; UINT64_MAX: never */
+        wsf_name *names;
+        wsfan_node_phase phase;
+        wsf_caller callers[WSFAN_CALLERS_MAX];
+        uint64_t callers_from_ms; /* new callers are counted since then, */
+        uint32_t callers_told;    /* of which so many were told */
+    } diagnosis;
 
     struct {
         wsf_subscriber subscribers[WSF_SUBSCRIBERS_MAX];

@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/sized.h"
+#include "loop/event.h"
 
 /* ------------------------------------------------------------------------------- open and close */
 
@@ -108,6 +109,7 @@ int wsf_loop_new(wsfan_loop **out, const wsf_loop_config *config, const wsf_loop
     loop->inbox = wsf_inbox_new(config->inbox_count_max, config->inbox_bytes_max, &error);
     if (loop->inbox == NULL)
         goto fail;
+    loop->inbox->wants_events = callbacks->on_event != NULL;
     loop->node = *node;
     loop->callbacks = *callbacks;
     loop->user = loop_user;
@@ -260,6 +262,15 @@ static void dispatch_notice(wsfan_loop *loop, wsf_inbox_notice *notice) {
     wsf_inbox_free_item(&notice->item);
 }
 
+static void dispatch_event(wsfan_loop *loop, wsf_inbox_event *event) {
+    char text[WSF_EVENT_TEXT_SIZE];
+    char code[WSF_EVENT_CODE_SIZE];
+    atomic_fetch_sub(&loop->inbox->events, 1);
+    wsf_event_describe(&event->event, code, text);
+    loop->callbacks.on_event(loop->user, &event->event);
+    wsf_inbox_free_item(&event->item);
+}
+
 static void dispatch_result(wsfan_loop *loop, wsf_receipt *receipt) {
     atomic_fetch_sub(&loop->inbox->results, 1);
     if (loop->callbacks.on_result != NULL)
@@ -319,6 +330,9 @@ static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
         break;
     case WSF_INBOX_PRESENCE:
         dispatch_presence(loop, (wsf_presence_events *)item);
+        break;
+    case WSF_INBOX_EVENT:
+        dispatch_event(loop, (wsf_inbox_event *)item);
         break;
     }
 }

@@ -209,6 +209,14 @@ void wsf_mesh_names_known(wsf_mesh *mesh) {
     wsf_mailbox_wake(&mesh->mailbox);
 }
 
+/* The list is taken as one with the flag, by the mesh thread alone. */
+void wsf_mesh_set_names(wsf_mesh *mesh, wsf_name *names) {
+    wsf_names_free(atomic_exchange(&mesh->names_next, names));
+    atomic_store(&mesh->names_told, true);
+    atomic_store(&mesh->named_any, true);
+    wsf_mailbox_wake(&mesh->mailbox);
+}
+
 void wsf_mesh_set_keys(wsf_mesh *mesh, wsf_keys *keys) {
     wsf_keyring_free_keys(atomic_exchange(&mesh->keys_next, keys));
     atomic_store(&mesh->named_any, true);
@@ -232,6 +240,26 @@ size_t wsf_mesh_peers(wsf_mesh *mesh, wsfan_peer_stats *peers, size_t capacity) 
     size_t count = wsf_core_peers(mesh->out.core, peers, capacity);
     pthread_mutex_unlock(&mesh->lock);
     return count;
+}
+
+size_t wsf_mesh_endpoints(wsf_mesh *mesh, wsfan_endpoint *endpoints, size_t capacity) {
+    lock(mesh);
+    size_t count = wsf_core_endpoints(mesh->out.core, endpoints, capacity, wsf_mesh_now());
+    pthread_mutex_unlock(&mesh->lock);
+    return count;
+}
+
+size_t wsf_mesh_callers(wsf_mesh *mesh, wsfan_caller *callers, size_t capacity) {
+    lock(mesh);
+    size_t count = wsf_core_callers(mesh->out.core, callers, capacity, wsf_mesh_now());
+    pthread_mutex_unlock(&mesh->lock);
+    return count;
+}
+
+void wsf_mesh_state(wsf_mesh *mesh, wsfan_node_state *state) {
+    lock(mesh);
+    wsf_core_state(mesh->out.core, state, wsf_mesh_now());
+    pthread_mutex_unlock(&mesh->lock);
 }
 
 void wsf_mesh_count(wsf_mesh *mesh, uint64_t chat_hash, wsfan_count *count) {
