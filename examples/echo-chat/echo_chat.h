@@ -6,6 +6,7 @@
  *   options.c  the command line
  *   server.c   a thread: its connections, its loop of libwsfan
  *   http.c     the page, /healthz and /stats; requests that wait for the cluster
+ *   metrics.c  /metrics, for Prometheus
  *   who.c      /chats, /users, /nodes and /kick: questions to the whole cluster
  *   door.c     who may come in, and how fast
  *   client.c   one WebSocket client, and what it says
@@ -298,6 +299,8 @@ void http_plain(struct web_request *request, unsigned status, const char *text,
 struct waiting *wait_begin(struct server *server, struct web_request *request);
 void wait_end(struct waiting *waiting); /* its request has been answered, or will be now */
 void wait_give_up(struct server *server);
+
+void metrics_request(struct server *server, struct web_request *request);
 
 /* ------------------------------------------------------------------------------------ publish */
 

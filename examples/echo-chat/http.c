@@ -303,7 +303,7 @@ static const char *const allow_reading[] = { "allow", "GET, HEAD", NULL };
 static const char *const allow_post[] = { "allow", "POST", NULL };
 
 static bool needs_token(const char *path) {
-    static const char *const paths[] = { "/ws", "/stats", "/kick" };
+    static const char *const paths[] = { "/ws", "/stats", "/metrics", "/kick" };
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         if (strcmp(path, paths[i]) == 0)
             return true;
@@ -334,14 +334,16 @@ static void get(struct server *server, struct web_request *request) {
         owner(server, request);
     else if (strcmp(path, "/stats") == 0)
         statistics(server, request);
+    else if (strcmp(path, "/metrics") == 0)
+        metrics_request(server, request);
     else if (strcmp(path, "/ws") == 0)
         http_plain(request, 426, "this is for WebSocket clients: /ws?chat=CHAT&user=USER", upgrade);
     else if (strcmp(path, "/kick") == 0)
         http_plain(request, 405, "only POST kicks", allow_post);
     else
         http_plain(request, 404,
-                   "there is /, /ws, /owner, /publish, /healthz, /readyz, /stats, /chats, "
-                   "/users?user=USER, /nodes and /kick",
+                   "there is /, /ws, /owner, /publish, /healthz, /readyz, /stats, /metrics, "
+                   "/chats, /users?user=USER, /nodes and /kick",
                    NULL);
 }
 

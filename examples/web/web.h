@@ -10,6 +10,7 @@
  *   websocket.c   what a connection becomes after the upgrade
  *   tls.c         OpenSSL
  *   origin.c      the host names and origins that are this server's own
+ *   metrics.c     GET /metrics (metrics.h)
  *   text.c        strings of a JSON object that C can keep whole
  *
  * The bytes themselves are read by files that know no socket and no clock: utf8, head, body, target, query,

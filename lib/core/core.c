@@ -190,6 +190,8 @@ static void move_barriers(wsf_core *core, wsf_now now) {
         if (!passed && now.ms < ticket->deadline_ms)
             return;
         note_skipped(core, ticket->serial);
+        wsf_histogram_add(&core->join.took,
+                          now.ms - (ticket->deadline_ms - core->config.join_ms_max), 1);
         if (!passed || count > 0)
             name_missing(core, ticket, refusers, count);
         hand_back_first(core, passed && count == 0 ? WSFAN_OK : WSFAN_EPARTIAL);
@@ -570,4 +572,18 @@ size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capa
         count++;
     }
     return count;
+}
+
+void wsf_core_measure(const wsf_core *core, wsf_core_metrics *metrics) {
+    wsf_histogram_read(&core->join.took, &metrics->join);
+    wsf_histogram_read(&core->repair, &metrics->repair);
+    metrics->peers_count = 0;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (peer->node == 0 || peer->name[0] == '\0')
+            continue;
+        wsf_peer_metrics *out = &metrics->peers[metrics->peers_count++];
+        fill_peer(core, peer, &out->stats);
+        wsf_histogram_read(&peer->round_trip, &out->round_trip);
+    }
 }

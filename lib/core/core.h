@@ -126,5 +126,6 @@ void wsf_core_count_drop(wsf_core *core, wsfan_drop reason, uint64_t count);
 void wsf_core_stats(const wsf_core *core, wsfan_stats *stats);
 /* Peers, then other subscribers; `capacity` of them. Returns how many there are, WSF_KNOWN_MAX at most. */
 size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capacity);
+void wsf_core_measure(const wsf_core *core, wsf_core_metrics *metrics);
 
 #endif

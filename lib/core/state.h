@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/counter.h"
 #include "base/peers.h"
 #include "core/types.h"
 #include "wire/decode.h"
@@ -134,6 +135,7 @@ typedef struct {
         uint64_t anew;  /* number of the frame with the peer's last FORGET */
     } presence;
 
+    wsf_histogram round_trip; /* ms */
     wsfan_peer_stats stats;
 } wsf_peer;
 
@@ -223,6 +225,7 @@ struct wsf_core {
     wsf_presence presence;
     uint64_t frame_size_max; /* of a frame to this node, in bytes */
     wsfan_stats stats;
+    wsf_histogram repair; /* ms for which frames of a peer were missing */
 
     struct {
         wsf_dialer_endpoint endpoints[WSF_CONNECTIONS_MAX];
@@ -257,6 +260,7 @@ struct wsf_core {
         wsf_item *head;
         wsf_item *tail;
         uint64_t count;
+        wsf_histogram took; /* ms until a join was complete, or its time was over */
     } join;
 
     /* Receipts, in order of deadline. */

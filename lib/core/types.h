@@ -5,6 +5,8 @@
 #include <wsfan/diagnosis.h>
 #include <wsfan/stats.h>
 
+#include "base/counter.h"
+#include "base/limits.h"
 #include "core/link/link.h"
 #include "core/presence/events.h"
 #include "core/routing/interest.h"
@@ -80,6 +82,19 @@ typedef struct {
     uint8_t loop;
     int8_t status; /* an error code */
 } wsf_ticket;
+
+/* What the core measures beside the statistics. Times are in ms. */
+typedef struct {
+    wsfan_peer_stats stats;
+    wsf_histogram_counts round_trip;
+} wsf_peer_metrics;
+
+typedef struct {
+    wsf_histogram_counts join;
+    wsf_histogram_counts repair;
+    uint32_t peers_count;
+    wsf_peer_metrics peers[WSF_PEERS_MAX]; /* those whose name is known */
+} wsf_core_metrics;
 
 /* What the core wants done, at once and in this order. None of these may call the core. */
 typedef struct {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <wsfan/placement.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
 #include "base/sized.h"
 #include "loop/event.h"
@@ -230,6 +231,11 @@ int wsf_loop_check(const wsfan_loop *loop) {
 
 /* ------------------------------------------------------------------------------------- dispatch */
 
+static void note_time(wsfan_loop *loop, const wsfan_message *message) {
+    uint32_t us = wsf_clock_stamp(wsf_clock_ns()) - message->published;
+    wsf_histogram_add(&loop->dispatch, us, WSF_DISPATCH_FIRST_US);
+}
+
 static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
     wsfan_message *message = wsf_inbox_message(item);
     const wsfan_recipient *recipients;
@@ -237,8 +243,10 @@ static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
                                        &recipients);
     loop->released_count++;
     loop->released_bytes += item->bytes;
-    loop->messages++;
-    loop->recipients += count;
+    wsf_counter_add(&loop->messages, 1);
+    wsf_counter_add(&loop->recipients, count);
+    if (message->published != 0)
+        note_time(loop, message);
     if (count > 0 && loop->callbacks.on_message != NULL)
         loop->callbacks.on_message(loop->user, message, recipients, count);
     if (message->receipt != NULL && wsf_receipt_loop_done(message->receipt, count)) {
@@ -341,7 +349,7 @@ static uint32_t dispatch_own_gap(wsfan_loop *loop) {
     uint64_t count = atomic_exchange(&loop->inbox->gap, 0);
     if (count == 0)
         return 0;
-    loop->gap += count;
+    wsf_counter_add(&loop->gap, count);
     wsfan_gap gap = { loop->node.node, loop->node.name, count, WSFAN_GAP_INBOX };
     if (loop->callbacks.on_gap != NULL)
         loop->callbacks.on_gap(loop->user, &gap);
@@ -452,6 +460,7 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
         handled += dispatch_drain(loop, max - handled);
     wsf_message_bin_empty(&loop->bin);
     release_inbox(loop);
+    wsf_loop_tell_counts(loop);
     loop->dispatching = false;
     /* The descriptor stays readable while there is more: only a take without items clears it. */
     if (loop->todo == NULL)
@@ -468,6 +477,25 @@ int wsfan_loop_fd(const wsfan_loop *loop) {
     return loop->inbox->mailbox.fd;
 }
 
+void wsf_loop_tell_counts(wsfan_loop *loop) {
+    const wsf_registry *registry = &loop->subscriptions.registry;
+    wsf_counter_set(&loop->inbox->sessions, registry->session_slots.count);
+    wsf_counter_set(&loop->chats, registry->audiences.slots.count);
+    wsf_counter_set(&loop->memberships, registry->memberships_count);
+}
+
+static void read_stats(wsfan_loop *loop, wsfan_loop_stats *stats) {
+    *stats = (wsfan_loop_stats){
+        .sessions = atomic_load(&loop->inbox->sessions),
+        .chats = wsf_counter_read(&loop->chats),
+        .memberships = wsf_counter_read(&loop->memberships),
+        .messages = wsf_counter_read(&loop->messages),
+        .recipients = wsf_counter_read(&loop->recipients),
+        .gap = wsf_counter_read(&loop->gap),
+    };
+    wsf_queue_depth(&loop->inbox->mailbox.queue, &stats->inbox_count, &stats->inbox_bytes);
+}
+
 int wsfan_loop_get_stats(wsfan_loop *loop, wsfan_loop_stats *stats) {
     int error = wsf_loop_check(loop);
     if (error != WSFAN_OK)
@@ -475,16 +503,16 @@ int wsfan_loop_get_stats(wsfan_loop *loop, wsfan_loop_stats *stats) {
     if (!WSF_IS_SIZED(stats))
         return WSFAN_EINVAL;
     WSF_ALONE(loop, "wsfan_loop_get_stats()");
-    wsfan_loop_stats all = {
-        .struct_size = stats->struct_size,
-        .sessions = loop->subscriptions.registry.session_slots.count,
-        .chats = loop->subscriptions.registry.audiences.slots.count,
-        .memberships = loop->subscriptions.registry.memberships_count,
-        .messages = loop->messages,
-        .recipients = loop->recipients,
-        .gap = loop->gap,
-    };
-    wsf_queue_depth(&loop->inbox->mailbox.queue, &all.inbox_count, &all.inbox_bytes);
+    wsfan_loop_stats all;
+    wsf_loop_tell_counts(loop);
+    read_stats(loop, &all);
+    all.struct_size = stats->struct_size;
     wsf_fill_sized(stats, all.struct_size, &all, sizeof all);
     return WSFAN_OK;
+}
+
+void wsf_loop_measure(wsfan_loop *loop, wsf_loop_metrics *metrics) {
+    metrics->loop = loop->index;
+    read_stats(loop, &metrics->stats);
+    wsf_histogram_read(&loop->dispatch, &metrics->dispatch);
 }

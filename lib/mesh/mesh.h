@@ -62,6 +62,7 @@ size_t wsf_mesh_peers(wsf_mesh *mesh, wsfan_peer_stats *peers, size_t capacity);
 size_t wsf_mesh_endpoints(wsf_mesh *mesh, wsfan_endpoint *endpoints, size_t capacity);
 size_t wsf_mesh_callers(wsf_mesh *mesh, wsfan_caller *callers, size_t capacity);
 void wsf_mesh_state(wsf_mesh *mesh, wsfan_node_state *state);
+void wsf_mesh_measure(wsf_mesh *mesh, wsf_core_metrics *metrics);
 void wsf_mesh_count(wsf_mesh *mesh, uint64_t chat_hash, wsfan_count *count);
 void wsf_mesh_visit(wsf_mesh *mesh, uint64_t chat_hash, uint64_t *cursor, uint32_t max,
                     void (*each)(void *user, const wsfan_member *member), void *user);

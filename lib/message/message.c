@@ -77,6 +77,7 @@ static inline wsfan_message *fill(uint8_t *at, uint32_t slab_offset, const wsf_m
     message->slab_offset = slab_offset;
     message->payload_size = (uint32_t)parts->payload.size;
     message->size = (uint32_t)where.size;
+    message->published = 0;
     message->targets_count = (uint16_t)parts->targets_count;
     message->headroom_size = (uint16_t)parts->headroom_size;
     message->flags = (uint8_t)parts->flags;

@@ -40,7 +40,8 @@ struct wsfan_message {
     uint64_t slot;        /* of a latest value: hash of its targets and key; 0: no latest value */
     uint32_t slab_offset; /* from the start of its slab */
     uint32_t payload_size;
-    uint32_t size; /* bytes in memory, with the payload */
+    uint32_t size;      /* bytes in memory, with the payload */
+    uint32_t published; /* wsf_clock_stamp(), if it is timed; 0: it is not */
     uint16_t targets_count;
     uint16_t headroom_size;
     uint8_t flags;

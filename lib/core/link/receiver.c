@@ -51,14 +51,23 @@ static void take_nack(wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
     peer->repair_ms = now.ms + WSF_REPAIR_INTERVAL_MS;
 }
 
+/* Times how long frames of the peer are missing. */
+static void note_missing(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    uint64_t ms;
+    if (wsf_link_repaired(&peer->link, now.ms, &ms))
+        wsf_histogram_add(&core->repair, ms, 1);
+}
+
 /* Takes a loose entry about the stream from the peer. False: it is none, or of another epoch; a heartbeat may
  * be of another epoch, and is ignored then. */
 static bool take_about_incoming(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
                                 const wsf_entry *entry, wsf_now now) {
     uint32_t type = wsf_part_type(entry->type);
     bool present = head->epoch == peer->link.in_epoch;
-    if (present && entry->type == WSF_HEARTBEAT)
+    if (present && entry->type == WSF_HEARTBEAT) {
         wsf_link_note_newest(&peer->link, entry->heartbeat.newest);
+        note_missing(core, peer, now);
+    }
     for (unsigned i = 0; core->parts[i] != NULL; i++) {
         if ((core->parts[i]->loose_types & type) == 0)
             continue;
@@ -133,6 +142,9 @@ static void take_acknowledgement(wsf_core *core, wsf_peer *peer, const wsf_frame
         wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
     if (peer->link.acked > before)
         peer->progress_ms = now.ms;
+    uint64_t ms;
+    if (wsf_link_time_end(&peer->link, now.ms, &ms))
+        wsf_histogram_add(&peer->round_trip, ms, 1);
     if (peer->subscription.serial_skipped != 0 &&
         peer->subscription.serial_acked >= peer->subscription.serial_skipped) {
         peer->subscription.serial_skipped = 0;
@@ -152,13 +164,15 @@ static void take_held(wsf_core *core, uint64_t node, wsf_now now) {
         wsf_frame_head head;
         if (wsf_reader_open(core->reader, frame, core->config.node, &head) != WSFAN_OK) {
             wsf_link_drop_held(&peer->link); /* no memory to read it: it must come again */
-            return;
+            break;
         }
         wsf_buffer_ref(frame);
         wsf_link_take_held(&peer->link);
         take_numbered(core, peer, frame, now);
         wsf_buffer_unref(frame);
     }
+    if (peer != NULL)
+        note_missing(core, peer, now);
 }
 
 static bool speaks(const wsf_core *core, const wsf_frame_head *head) {
@@ -204,9 +218,11 @@ void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head
         peer->ack_ms = 0; /* our acknowledgement was lost */
         break;
     case WSF_RECEIVE_HELD:
+        note_missing(core, peer, now);
         break;
     case WSF_RECEIVE_NO_ROOM:
         wsf_count_drop(core, WSFAN_DROP_GAP, 1);
+        note_missing(core, peer, now);
         break;
     case WSF_RECEIVE_FOREIGN:
         wsf_count_drop(core, WSFAN_DROP_STRANGER, 1);

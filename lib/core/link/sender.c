@@ -85,6 +85,7 @@ static bool send_open(wsf_core *core, wsf_peer *peer, wsf_now now) {
         wsf_buffer_unref(frame);
         return false;
     }
+    wsf_link_time_begin(link, now.ms);
     peer->stats.messages_out += link->open.messages;
     peer->stats.payload_bytes_out += link->open.payload_bytes;
     peer->ack_ms = UINT64_MAX;
@@ -277,6 +278,7 @@ static bool send_numbered(wsf_core *core, wsf_peer *peer, wsf_now now) {
         wsf_buffer_unref(frame);
         return false;
     }
+    wsf_link_time_begin(&peer->link, now.ms);
     wsf_batch_commit(core, peer);
     peer->ack_ms = UINT64_MAX;
     send_frame(core, peer, frame, now);
