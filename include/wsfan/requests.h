@@ -46,7 +46,8 @@ typedef enum wsfan_request_kind {
     WSFAN_REQUEST_SESSIONS = 4, /**< wsfan_list_sessions() */
     WSFAN_REQUEST_CHATS = 5,    /**< wsfan_list_chats() */
     WSFAN_REQUEST_NODES = 6,    /**< wsfan_list_nodes() */
-    WSFAN_REQUEST_SEND = 7      /**< wsfan_node_send() */
+    WSFAN_REQUEST_SEND = 7,     /**< wsfan_node_send() */
+    WSFAN_REQUEST_STATS = 8     /**< wsfan_list_stats() */
 } wsfan_request_kind;
 
 /** The text of a request's kind, a constant word such as "join"; "unknown" for any other number. What
@@ -69,7 +70,7 @@ typedef struct wsfan_answer {
 
 /** One row of a list. */
 typedef struct wsfan_row {
-    wsfan_address address; /**< sessions: of the session; nodes: of the node, session 0 */
+    wsfan_address address; /**< sessions: of the session; nodes: of the node, session 0; stats: see there */
     wsfan_bytes user;      /**< sessions: its user, or empty */
     wsfan_bytes name;      /**< sessions, chats: of a chat; nodes: of the node */
     uint64_t sessions; /**< chats: of those asked for, how many are in it; nodes: how many it has */
@@ -159,6 +160,14 @@ WSFAN_API int wsfan_list_chats(wsfan_node *node, const wsfan_target *targets, si
 /** The nodes, each with how many sessions it has.
  * @return as wsfan_remote_join(). [any] */
 WSFAN_API int wsfan_list_nodes(wsfan_node *node, const wsfan_request_options *options);
+
+/** What the nodes count: a row for each statistic of a node or of one of its peers. Of a row, `address` has
+ * the node and, as session, the id of its peer, or 0; `user` the peer's name; `name` that of a field of
+ * wsfan_stats or wsfan_peer_stats, such as "published" and "queue_count", or "dropped_" and a
+ * wsfan_drop_name(); `sessions` the number. A node answers without its loops. Each node tells some 30 of
+ * itself and 16 of each peer; a later version may tell more.
+ * @return as wsfan_remote_join(). [any] */
+WSFAN_API int wsfan_list_stats(wsfan_node *node, const wsfan_request_options *options);
 
 /** Sends bytes of the host to other nodes, where on_request gets them; replies are in the answers.
  *

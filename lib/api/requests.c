@@ -17,7 +17,8 @@ typedef struct {
 } draft;
 
 static bool is_list(const draft *d) {
-    return d->kind >= WSFAN_REQUEST_SESSIONS && d->kind <= WSFAN_REQUEST_NODES;
+    return (d->kind >= WSFAN_REQUEST_SESSIONS && d->kind <= WSFAN_REQUEST_NODES) ||
+           d->kind == WSFAN_REQUEST_STATS;
 }
 
 static int read_options(const wsfan_node *node, const draft *d, wsfan_request_options *options,
@@ -134,6 +135,12 @@ int wsfan_list_chats(wsfan_node *node, const wsfan_target *targets, size_t targe
 int wsfan_list_nodes(wsfan_node *node, const wsfan_request_options *options) {
     wsfan_target all = { WSFAN_ALL, { NULL, 0 } };
     draft d = { WSFAN_REQUEST_NODES, &all, 1, { NULL, 0 }, 0 };
+    return ask_of(node, &d, options);
+}
+
+int wsfan_list_stats(wsfan_node *node, const wsfan_request_options *options) {
+    wsfan_target all = { WSFAN_ALL, { NULL, 0 } };
+    draft d = { WSFAN_REQUEST_STATS, &all, 1, { NULL, 0 }, 0 };
     return ask_of(node, &d, options);
 }
 

@@ -132,6 +132,8 @@ const char *wsfan_request_kind_text(wsfan_request_kind kind) {
         return "nodes";
     case WSFAN_REQUEST_SEND:
         return "send";
+    case WSFAN_REQUEST_STATS:
+        return "stats";
     }
     return "unknown";
 }

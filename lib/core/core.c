@@ -26,6 +26,7 @@
 #include "core/routing/subscription.h"
 #include "core/rpc/client.h"
 #include "core/rpc/server.h"
+#include "core/statistics.h"
 #include "core/status.h"
 
 enum { FRAME_SIZE_MIN = 128 * 1024 }; /* bytes; any frame without messages fits */
@@ -508,70 +509,11 @@ void wsf_core_count_drop(wsf_core *core, wsfan_drop reason, uint64_t count) {
 }
 
 void wsf_core_stats(const wsf_core *core, wsfan_stats *stats) {
-    *stats = core->stats;
-    stats->peers = (uint32_t)wsf_core_peers(core, NULL, 0);
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        stats->peers_up += core->peers[i].node != 0 && core->peers[i].state == WSFAN_PEER_UP;
-    for (uint64_t bits = core->loops; bits != 0; bits &= bits - 1)
-        stats->loops++;
-    stats->chats = core->interest.local_count;
-    stats->chats_remote = core->interest.remote_count;
-    stats->joins_pending = core->join.count;
-    stats->presence_chats = core->presence.chat_slots.count;
-    stats->presence_rows = core->presence.row_slots.count;
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
-        stats->endpoints += core->dialer.endpoints[i].used && core->dialer.endpoints[i].named != 0;
-    for (unsigned i = 0; i < WSF_DIALER_SOURCES_MAX; i++)
-        stats->endpoints_surplus += core->dialer.surplus[i];
-    uint64_t refusers[WSF_PEERS_MAX];
-    stats->peers_refusing = wsf_dialer_refusers(core, (wsf_now){ core->last_ms, 0 }, refusers);
-}
-
-_Static_assert(WSF_KNOWN_MAX >= WSF_PEERS_MAX + WSF_SUBSCRIBERS_MAX, "both are told of");
-
-static void fill_peer(const wsf_core *core, const wsf_peer *peer, wsfan_peer_stats *out) {
-    bool fresh = core->last_ms < peer->heard_ms + core->config.silent_ms;
-    *out = peer->stats;
-    out->node = peer->node;
-    memcpy(out->name, peer->name, sizeof out->name);
-    memcpy(out->endpoint, peer->endpoint, sizeof out->endpoint);
-    out->state = peer->state;
-    out->queue_count = peer->link.queue.count;
-    out->queue_bytes = peer->link.queue_bytes;
-    out->window_bytes = peer->link.sent_bytes;
-    out->held_bytes = peer->link.held_bytes;
-    out->we_hear = fresh && wsf_dialer_connected(core, peer->node);
-    out->hears_us = peer->reachable;
-}
-
-/* Whether the node only subscribes here: it is no peer yet, or was given up because it could not be heard. */
-static bool is_subscriber_only(const wsf_core *core, uint64_t node) {
-    if (node == 0 || node == core->config.node)
-        return false;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (core->peers[i].node == node)
-            return false;
-    return true;
+    wsf_statistics_node(core, stats);
 }
 
 size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capacity) {
-    size_t count = 0;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        if (core->peers[i].node == 0)
-            continue;
-        if (count < capacity)
-            fill_peer(core, &core->peers[i], &peers[count]);
-        count++;
-    }
-    for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX; i++) {
-        if (!is_subscriber_only(core, core->handshake.subscribers[i].node))
-            continue;
-        if (count < capacity)
-            peers[count] = (wsfan_peer_stats){ .node = core->handshake.subscribers[i].node,
-                                               .hears_us = 1 };
-        count++;
-    }
-    return count;
+    return wsf_statistics_peers(core, peers, capacity);
 }
 
 void wsf_core_measure(const wsf_core *core, wsf_core_metrics *metrics) {

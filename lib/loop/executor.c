@@ -237,6 +237,8 @@ bool wsf_executor_run(wsf_executor *executor, wsf_loop_call *loop_call) {
         return count_sessions(executor, loop_call);
     case WSFAN_REQUEST_SEND:
         return give_to_host(executor, loop_call);
+    case WSFAN_REQUEST_STATS:
+        break; /* no loop is asked */
     }
     return end(executor, loop_call);
 }

@@ -108,7 +108,7 @@ static void add_node(node_set *set, uint64_t node) {
 
 static bool is_list(wsfan_request_kind kind) {
     return kind == WSFAN_REQUEST_SESSIONS || kind == WSFAN_REQUEST_CHATS ||
-           kind == WSFAN_REQUEST_NODES;
+           kind == WSFAN_REQUEST_NODES || kind == WSFAN_REQUEST_STATS;
 }
 
 static wsfan_row public_row(wsfan_request_kind kind, const wsf_row *row) {
@@ -118,7 +118,7 @@ static wsfan_row public_row(wsfan_request_kind kind, const wsf_row *row) {
         out.name = key;
         return out;
     }
-    size_t address_size = kind == WSFAN_REQUEST_SESSIONS ? 16 : 8;
+    size_t address_size = kind == WSFAN_REQUEST_NODES ? 8 : 16;
     if (key.size < address_size)
         return out; /* malformed, by a peer */
     out.address.node = read_u64(row->bytes);
@@ -131,6 +131,9 @@ static wsfan_row public_row(wsfan_request_kind kind, const wsf_row *row) {
     out.address.session = read_u64(row->bytes + 8);
     out.name = (wsfan_bytes){ row->bytes + address_size, key.size - address_size };
     out.user = wsf_row_text(row);
+    if (kind == WSFAN_REQUEST_STATS && !(wsf_text_is_printable(out.name.data, out.name.size) &&
+                                         wsf_text_is_printable(out.user.data, out.user.size)))
+        out.name = out.user = (wsfan_bytes){ NULL, 0 }; /* malformed, by a peer */
     return out;
 }
 

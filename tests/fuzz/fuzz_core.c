@@ -287,9 +287,9 @@ static void publish(state *s, input *in) {
 }
 
 static void ask(state *s, input *in) {
-    wsfan_request_kind kind = (wsfan_request_kind)(WSFAN_REQUEST_JOIN + take(in) % 7);
+    wsfan_request_kind kind = (wsfan_request_kind)(WSFAN_REQUEST_JOIN + take(in) % 8);
     bool list = kind == WSFAN_REQUEST_SESSIONS || kind == WSFAN_REQUEST_CHATS ||
-                kind == WSFAN_REQUEST_NODES;
+                kind == WSFAN_REQUEST_NODES || kind == WSFAN_REQUEST_STATS;
     uint32_t number = list ? 1 + take(in) % 8u : kind == WSFAN_REQUEST_CLOSE ? 1000 : 0;
     bool names = kind == WSFAN_REQUEST_JOIN || kind == WSFAN_REQUEST_LEAVE;
     wsfan_bytes payload = names ? wsfan_string("b") : take_bytes(in, take(in) % 24);

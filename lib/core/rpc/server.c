@@ -7,6 +7,7 @@
 #include "core/link/sender.h"
 #include "core/routing/router.h"
 #include "core/rpc/client.h"
+#include "core/statistics.h"
 
 /* A request and the node that asks, a peer or this one. */
 typedef struct {
@@ -109,6 +110,8 @@ void wsf_rpc_server_through(wsf_core *core, wsf_call *call) {
 static uint64_t loops_for(const wsf_core *core, const call_parts *r) {
     if (r->kind == WSFAN_REQUEST_SEND)
         return core->loops & (~core->loops + 1); /* the lowest */
+    if (r->kind == WSFAN_REQUEST_STATS)
+        return 0; /* the core answers */
     return r->kind == WSFAN_REQUEST_NODES ? core->loops : r->loops;
 }
 
@@ -151,7 +154,7 @@ static void begin(wsf_core *core, const call_parts *r, wsf_now now) {
     wsf_peer *peer = wsf_peer_find(core, r->asker);
     wsf_call *call = NULL;
     int status = WSFAN_ENOMEM;
-    if (r->kind < WSFAN_REQUEST_JOIN || r->kind > WSFAN_REQUEST_SEND)
+    if (r->kind < WSFAN_REQUEST_JOIN || r->kind > WSFAN_REQUEST_STATS)
         status = WSFAN_ENOTSUP;
     else if (!has_room(core, peer, r->message))
         status = WSFAN_ELIMIT;
@@ -180,6 +183,8 @@ static void begin(wsf_core *core, const call_parts *r, wsf_now now) {
         call->answer.status = WSFAN_ENOTSUP;
     if (call->kind == WSFAN_REQUEST_NODES)
         note_node(core, call);
+    if (call->kind == WSFAN_REQUEST_STATS)
+        wsf_statistics_note(core, call);
     hand_out(core, call, loops);
 }
 
@@ -236,7 +241,8 @@ void wsf_rpc_server_ask(wsf_core *core, wsf_request *request, wsf_now now) {
         note_asked(request, i, peer->node, status);
     }
     wsf_buffer_unref(entry);
-    bool every_node = request->kind == WSFAN_REQUEST_NODES || request->kind == WSFAN_REQUEST_SEND;
+    bool every_node = request->kind == WSFAN_REQUEST_NODES || request->kind == WSFAN_REQUEST_SEND ||
+                      request->kind == WSFAN_REQUEST_STATS;
     const wsf_message_target *first = &request->message->targets[0];
     bool own = every_node ? first->kind == WSFAN_ALL || first->hash == core->config.node
                           : loops != 0;
@@ -265,6 +271,7 @@ static bool acceptable(const wsf_core *core, const wsf_entry *entry) {
     case WSFAN_REQUEST_SESSIONS:
     case WSFAN_REQUEST_CHATS:
     case WSFAN_REQUEST_NODES:
+    case WSFAN_REQUEST_STATS:
         return number >= 1 && number <= WSF_ROWS_COUNT_MAX;
     default:
         return true;

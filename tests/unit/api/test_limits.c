@@ -519,7 +519,7 @@ START_TEST(every_code_and_reason_has_a_text) {
     HAVE_TEXTS(wsfan_reason_text, wsfan_reason, 0, WSFAN_REASON_ENDED, "unknown reason");
     HAVE_TEXTS(wsfan_gap_reason_text, wsfan_gap_reason, 1, WSFAN_GAP_AWAY, "unknown reason");
     HAVE_TEXTS(wsfan_member_event_text, wsfan_member_event, 1, WSFAN_MEMBER_LEAVE, "unknown");
-    HAVE_TEXTS(wsfan_request_kind_text, wsfan_request_kind, 1, WSFAN_REQUEST_SEND, "unknown");
+    HAVE_TEXTS(wsfan_request_kind_text, wsfan_request_kind, 1, WSFAN_REQUEST_STATS, "unknown");
     char version[32];
     snprintf(version, sizeof version, "%d.%d.%d", WSFAN_VERSION_MAJOR, WSFAN_VERSION_MINOR,
              WSFAN_VERSION_PATCH);

@@ -39,11 +39,18 @@ static bool on_call(void *user, unsigned node, unsigned loop, wsf_loop_call *loo
     return hold;
 }
 
+static uint8_t next[64]; /* of the last reply's page */
+static size_t next_size;
+
 static void keep_reply(void *user, const wsfan_reply *reply) {
     (void)user;
     replies++;
     last = *reply;
     reply_ms = world_ms(w);
+    ck_assert_uint_le(reply->next.size, sizeof next);
+    next_size = reply->next.size;
+    if (next_size > 0)
+        memcpy(next, reply->next.data, next_size);
     ck_assert_uint_le(reply->answers_count, ANSWERS_MAX);
     if (reply->answers_count > 0)
         memcpy(answers, reply->answers, reply->answers_count * sizeof *answers);
@@ -51,9 +58,11 @@ static void keep_reply(void *user, const wsfan_reply *reply) {
         memcpy(missing, reply->missing, reply->missing_count * sizeof *missing);
 }
 
+static void (*tell)(void *user, const wsfan_reply *reply) = keep_reply;
+
 static bool on_reply(void *user, unsigned node, wsf_request *ask) {
     (void)node;
-    wsf_request_tell(ask, keep_reply, user);
+    wsf_request_tell(ask, tell, user);
     wsf_request_free(ask);
     return true;
 }
@@ -101,6 +110,16 @@ static void ask(unsigned node, int kind, wsfan_message *message, uint32_t number
     wsf_request *request = wsf_request_new((wsfan_request_kind)kind, message, number, 2000);
     wsf_core_request(world_core(w, node), request, world_now(w, node));
     world_touch(w, node);
+}
+
+static void ask_after(unsigned node, int kind, wsfan_bytes after, uint32_t number) {
+    wsf_hash_key key;
+    wsf_hash_key_init(&key, world_config(w)->cluster);
+    wsfan_message *message = wsf_message_new(
+        &key, &(wsf_message_parts){ .targets = &(wsfan_target){ WSFAN_ALL, { NULL, 0 } },
+                                    .targets_count = 1,
+                                    .payload = after });
+    ask(node, kind, message, number);
 }
 
 static void await(unsigned count) {
@@ -188,6 +207,58 @@ START_TEST(a_silent_node_costs_the_time_limit_and_is_named) {
     ask(0, WSFAN_REQUEST_NODES, message_to(WSFAN_ALL, NOTHING, 0), 100);
     await(2);
     ck_assert_int_eq(last.status, WSFAN_OK);
+    end();
+}
+END_TEST
+
+static uint64_t published_of[3];
+static uint64_t messages_between;
+
+static void keep_statistics(void *user, const wsfan_reply *reply) {
+    keep_reply(user, reply);
+    for (size_t r = 0; r < reply->rows_count; r++) {
+        const wsfan_row *row = &reply->rows[r];
+        for (unsigned i = 0; i < 3; i++)
+            if (row->address.node == world_node_id(w, i) && row->address.session == 0 &&
+                row->name.size == strlen("published") &&
+                memcmp(row->name.data, "published", row->name.size) == 0)
+                published_of[i] = row->sessions;
+        if (row->address.node == world_node_id(w, 1) &&
+            row->address.session == world_node_id(w, 2) &&
+            row->name.size == strlen("messages_out") &&
+            memcmp(row->name.data, "messages_out", row->name.size) == 0)
+            messages_between = row->sessions;
+    }
+}
+
+START_TEST(every_node_tells_its_statistics_and_those_of_its_peers_page_by_page) {
+    begin(6, 3);
+    world_join(w, 2, 5);
+    world_run(w, 100);
+    for (unsigned i = 0; i < 4; i++)
+        wsf_core_publish(world_core(w, 1), message_to(WSFAN_CHAT, chat(5), 10), world_now(w, 1));
+    world_touch(w, 1);
+    world_run(w, 100);
+    tell = keep_statistics;
+    unsigned rows = 0;
+    unsigned pages = 0;
+    for (wsfan_bytes after = NOTHING;; after = (wsfan_bytes){ next, next_size }) {
+        ask_after(0, WSFAN_REQUEST_STATS, after, 40);
+        await(++pages);
+        ck_assert_int_eq(last.status, WSFAN_OK);
+        ck_assert_uint_eq(last.answers_count, 3);
+        ck_assert_uint_le(last.rows_count, 40);
+        rows += (unsigned)last.rows_count;
+        if (next_size == 0)
+            break;
+    }
+    tell = keep_reply;
+    ck_assert_uint_gt(pages, 3);
+    ck_assert_uint_gt(rows, 3 * (27 + 2 * 16) - 1); /* 27 of a node, and 16 of each of its peers */
+    ck_assert_uint_eq(published_of[0], 0);
+    ck_assert_uint_eq(published_of[1], 4);
+    ck_assert_uint_eq(messages_between, 4);
+    ck_assert_uint_eq(loop_calls[0] + loop_calls[1] + loop_calls[2], 0);
     end();
 }
 END_TEST
@@ -426,6 +497,7 @@ END_TEST
 SUITE_MAIN("rpc", only_nodes_with_somebody_concerned_are_asked,
            a_session_and_a_node_are_reached_there_and_nowhere_else,
            a_silent_node_costs_the_time_limit_and_is_named,
+           every_node_tells_its_statistics_and_those_of_its_peers_page_by_page,
            a_node_that_is_down_is_named_at_once_even_for_a_chat_it_was_not_known_to_have,
            a_peer_that_goes_for_good_is_not_waited_for,
            a_kind_of_a_later_version_is_answered_unsupported_not_by_silence,

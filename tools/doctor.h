@@ -1,0 +1,42 @@
+/* What the files of the doctor share. */
+#ifndef WSFAN_DOCTOR_H
+#define WSFAN_DOCTOR_H
+
+#include "probe.h"
+#include "report.h"
+#include "tool.h"
+
+enum { KNOWN_COUNT_MAX = WSFAN_PEERS_MAX, KEYS_COUNT_MAX = 256 };
+
+struct known {
+    uint64_t id;
+    char name[WSFAN_NODE_NAME_SIZE];
+    char endpoint[WSFAN_ENDPOINT_SIZE];
+};
+
+/* A node that was examined. */
+struct patient {
+    char endpoint[WSFAN_ENDPOINT_SIZE + 32]; /* as it was dialled */
+    struct known self;
+    struct known known[KNOWN_COUNT_MAX]; /* the nodes that it has met */
+    unsigned known_count;
+};
+
+struct doctor {
+    const struct options *options;
+    struct report report;
+    char public_key[KEY_TEXT_SIZE]; /* "": none */
+    char secret_key[KEY_TEXT_SIZE];
+    char keys[KEYS_COUNT_MAX][KEY_TEXT_SIZE]; /* that nodes may have; the first is our own */
+    unsigned keys_count;
+    struct patient *patients;
+    unsigned patients_count;
+};
+
+/* The steps from here to an address, up to its key. True: a node with a key that we know may be there. */
+bool doctor_approach(struct doctor *doctor, const struct address *address);
+
+/* The rest: meets the node, as another node would. */
+void doctor_meet(struct doctor *doctor, const char *endpoint);
+
+#endif
