@@ -195,7 +195,8 @@ WSFAN_API int wsfan_options_check(const wsfan_options *options, const char **fie
  * @param options not NULL.
  * @return WSFAN_OK, or an error of wsfan_options_check(), or WSFAN_EADDRINUSE, WSFAN_EADDR, WSFAN_EKEY,
  * WSFAN_ELIMIT (more than WSFAN_KEYS_MAX), WSFAN_EBUSY (another allocator is in use), WSFAN_ESYSTEM,
- * WSFAN_ENOMEM. A peer that cannot be reached is no error: it is tried again until it can. [any] */
+ * WSFAN_ENOMEM. A peer that cannot be reached is no error: it is tried again until it can. May block on
+ * the file system, where keys come from files. [any] */
 WSFAN_API int wsfan_node_open(wsfan_node **node, const wsfan_options *options);
 
 /** Says goodbye to the peers and releases the node. Waits until everything that was accepted is
