@@ -293,6 +293,8 @@ struct query http_query(const struct web_request *request);
 /* Answers with JSON text, which is freed; headers as of web_answer(). */
 void http_answer(struct web_request *request, unsigned status, struct writer *body,
                  const char *const *headers);
+/* Clients that were closed since the start because they read too slowly. */
+uint64_t clients_slow(const struct replica *replica);
 void http_plain(struct web_request *request, unsigned status, const char *text,
                 const char *const *headers);
 /* NULL: out of memory. */

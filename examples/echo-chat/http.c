@@ -182,7 +182,7 @@ static void stats_dropped(struct writer *json, const wsfan_stats *stats) {
                       stats->dropped[i]);
 }
 
-static uint64_t clients_slow(const struct replica *replica) {
+uint64_t clients_slow(const struct replica *replica) {
     uint64_t count = 0;
     for (unsigned n = 0; n < replica->servers_count; n++)
         count += web_counts(replica->servers[n].web)->slow;

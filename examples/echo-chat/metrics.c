@@ -33,7 +33,7 @@ void metrics_request(struct server *server, struct web_request *request) {
                     replica->descriptors.connections_max);
     web_metrics_add(&page, WEB_COUNTER, "echo_chat_slow_clients",
                     "Clients that were closed because too much waited for them.",
-                    replica->clients_slow);
+                    clients_slow(replica));
     web_metrics_add(&page, WEB_COUNTER, "echo_chat_refused_clients",
                     "Clients that were closed for what they did, or not let in.",
                     replica->clients_refused);

@@ -478,8 +478,7 @@ WSFAN_API wsfan_message_id wsfan_message_get_id(const wsfan_message *message);
 /** How many targets the publisher named, at least one. [any] */
 WSFAN_API size_t wsfan_message_targets_count(const wsfan_message *message);
 
-/** The target i, below wsfan_message_targets_count(). The name is valid while you hold a reference.
- * [any] */
+/** Target i of wsfan_message_targets_count(). Its name is valid while you hold a reference. [any] */
 WSFAN_API wsfan_target wsfan_message_target(const wsfan_message *message, size_t i);
 
 /** The last `size` bytes before the payload, to write a frame header into, so that header and
