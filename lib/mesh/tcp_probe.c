@@ -60,7 +60,8 @@ static bool read_address(const char *endpoint, struct sockaddr_storage *address,
 }
 
 /* Stops watching first: after close() epoll watches on while a forked child of the host has the descriptor. */
-static void end(const wsf_tcp_probes *probes, wsf_tcp_probe *probe) {
+static void end(wsf_tcp_probes *probes, wsf_tcp_probe *probe) {
+    probes->count--;
     if (probe->fd >= 0) {
         epoll_ctl(probes->watch_fd, EPOLL_CTL_DEL, probe->fd, NULL);
         close(probe->fd);
@@ -156,6 +157,7 @@ void wsf_tcp_probes_begin(wsf_tcp_probes *probes, uint64_t number, const char *e
         return;
     uint32_t answer_ms = probes->answer_ms != 0 ? probes->answer_ms : ANSWER_MS;
     wsf_tcp_probe *probe = &probes->list[free_place];
+    probes->count++;
     *probe = (wsf_tcp_probe){ .number = number, .fd = fd, .until_ms = ms + answer_ms };
     int error = connect(fd, (struct sockaddr *)&address, size) == 0 ? 0 : errno;
     struct epoll_event event = { .events = EPOLLOUT,
@@ -198,6 +200,8 @@ static void send_rest(wsf_tcp_probes *probes, uint64_t ms) {
 void wsf_tcp_probes_tell(wsf_tcp_probes *probes, uint64_t ms,
                          void (*answered)(void *user, uint64_t number, wsf_tcp_outcome outcome),
                          void *user) {
+    if (probes->count == 0)
+        return;
     send_rest(probes, ms);
     for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++) {
         wsf_tcp_probe probe = probes->list[i];
@@ -212,7 +216,7 @@ void wsf_tcp_probes_tell(wsf_tcp_probes *probes, uint64_t ms,
 
 uint64_t wsf_tcp_probes_deadline(const wsf_tcp_probes *probes) {
     uint64_t at = UINT64_MAX;
-    for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++) {
+    for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX && probes->count > 0; i++) {
         const wsf_tcp_probe *probe = &probes->list[i];
         if (probe->number == 0)
             continue;

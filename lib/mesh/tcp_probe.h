@@ -40,6 +40,7 @@ typedef struct {
     uint32_t answer_ms;    /* time for an answer; 0: 1000 */
     bool greets;           /* exchanges greetings, */
     bool keyed;            /* as a node with a key does */
+    uint32_t count;        /* of the list, in use */
     wsf_tcp_probe list[WSF_TCP_PROBES_MAX];
 } wsf_tcp_probes;
 

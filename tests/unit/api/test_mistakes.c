@@ -13,7 +13,7 @@
 #include "live.h"
 #include "suite.h"
 
-enum { CODES_MAX = 512, ENDPOINTS_MAX = 64 };
+enum { CODES_MAX = 1024, ENDPOINTS_MAX = 64 };
 
 typedef struct {
     wsfan_node *node;
@@ -22,7 +22,7 @@ typedef struct {
     char texts[CODES_MAX][256];
     char addresses[CODES_MAX][64];
     unsigned codes_count;
-    wsfan_stats before;
+    uint64_t lost;
 } member;
 
 static member members[2];
@@ -38,6 +38,7 @@ static void on_event(void *user, const wsfan_event *event) {
     snprintf(m->texts[m->codes_count], sizeof m->texts[0], "%s", event->text);
     snprintf(m->addresses[m->codes_count], sizeof m->addresses[0], "%s", event->address);
     m->codes_count++;
+    m->lost += event->lost;
 }
 
 static wsfan_stats stats_of(int i) {
@@ -441,6 +442,33 @@ START_TEST(a_loop_that_opens_late_is_told_what_holds) {
 }
 END_TEST
 
+/* A loop that does not dispatch costs a bounded queue, and is told how much it missed. */
+START_TEST(events_without_room_are_counted_and_told) {
+    static char texts[WSFAN_ENDPOINTS_MAX][32];
+    const char *nobody[WSFAN_ENDPOINTS_MAX];
+    for (unsigned i = 0; i < WSFAN_ENDPOINTS_MAX; i++) {
+        snprintf(texts[i], sizeof texts[i], "tcp://127.0.0.2:%u", i + 1);
+        nobody[i] = texts[i];
+    }
+    start(0, options_of("a"), NULL);
+    WAIT(saw(0, "node.alone"));
+    ck_assert_int_eq(wsfan_node_set_peers(members[0].node, nobody, WSFAN_ENDPOINTS_MAX), WSFAN_OK);
+    int64_t until_ms = now_ms() + DEADLINE_MS;
+    while (stats_of(0).dropped[WSFAN_DROP_EVENT] == 0) { /* without dispatching */
+        ck_assert_int_lt(now_ms(), until_ms);
+        poll(NULL, 0, 10);
+    }
+    uint64_t dropped = stats_of(0).dropped[WSFAN_DROP_EVENT];
+    unsigned before = members[0].codes_count;
+    dispatch_all();
+    ck_assert_uint_ge(members[0].codes_count - before, 256);
+    ck_assert_int_eq(wsfan_node_drain(members[0].node, 1000), WSFAN_OK);
+    WAIT(saw(0, "node.draining"));
+    ck_assert_uint_ge(members[0].lost, dropped);
+    stop();
+}
+END_TEST
+
 START_TEST(arguments_are_checked) {
     size_t count;
     wsfan_endpoint endpoint = { .struct_size = 0 };
@@ -491,4 +519,5 @@ SUITE_MAIN("mistakes", a_mesh_that_works_says_so_and_nothing_else,
            another_cluster_is_told_to_both, a_name_of_two_nodes_is_told_to_both,
            a_forgotten_peers_count_leaves_a_node_that_says_it_is_alone,
            what_a_mistake_was_is_over_when_it_is_mended, a_loop_that_opens_late_is_told_what_holds,
-           arguments_are_checked, every_state_has_a_name_and_a_text)
+           events_without_room_are_counted_and_told, arguments_are_checked,
+           every_state_has_a_name_and_a_text)

@@ -175,6 +175,8 @@ START_TEST(names_have_states_of_their_own) {
     wsf_core *core;
     begin();
     core = world_core(w, 0);
+    world_run(w, 100); /* it is ready, and alone */
+    ck_assert_int_eq(last.state, WSFAN_NODE_ALONE);
     wsf_core_set_names(core, name_in(WSFAN_ENDPOINT_RESOLVING, 1), world_now(w, 0));
     ck_assert_uint_eq(endpoint_events, 0);
     wsf_core_set_names(core, name_in(WSFAN_ENDPOINT_NO_NAME, 1), world_now(w, 0));
