@@ -45,6 +45,10 @@ static const wsf_metrics_row NODE_ROWS[] = {
             "Connections to the mesh endpoint that were ended."),
     COUNTER(handshakes_refused, "handshakes_refused",
             "Handshakes at the mesh endpoint that failed for a key."),
+    COUNTER(endpoint_failures, "endpoint_failures",
+            "Times that an endpoint was found not to lead to a peer."),
+    COUNTER(caller_failures, "caller_failures",
+            "Times that somebody tried to become a peer and did not."),
 };
 #undef COUNTER
 #undef GAUGE
