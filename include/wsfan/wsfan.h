@@ -3,7 +3,7 @@
  *
  * This header has all that a simple server needs. What else there is stands in headers that it includes
  * (options.h, error.h; at its end peers.h, registry.h, presence.h, requests.h, placement.h, stats.h), and in
- * two that it does not: outbound.h and, of libwsfan-beacon, beacon.h.
+ * three that it does not: metrics.h, outbound.h and, of libwsfan-beacon, beacon.h.
  *
  * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
  *
