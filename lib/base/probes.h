@@ -18,6 +18,9 @@
 #include <stdint.h>
 
 #ifdef WSF_HAS_USDT
+#ifdef __clang__ /* the macros of sys/sdt.h call one with no argument for its "..." */
+#pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#endif
 #include <sys/sdt.h>
 #define WSF_PROBE3(name, a, b, c)                                                                  \
     DTRACE_PROBE3(wsfan, name, (uint64_t)(a), (uint64_t)(b), (uint64_t)(c))
