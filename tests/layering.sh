@@ -9,7 +9,7 @@ set -u
 LAYERS="base outbound message wire core exchange mesh loop api"
 
 # Who may see a library, and nobody else.
-OWNERS="zmq.h:mesh/socket,mesh/auth,mesh/connection,mesh/admission msgpack.h:wire/encode,wire/decode
+OWNERS="zmq.h:mesh/zmq,mesh/socket,mesh/auth,mesh/connection,mesh/admission,mesh/monitor msgpack.h:wire/encode,wire/decode
 xxhash.h:wire/checksum,wire/checksum_avx2 sodium/:base/hash ares.h:mesh/discovery"
 
 # includes FILE: what it includes of ours

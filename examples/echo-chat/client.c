@@ -13,12 +13,10 @@ void client_send(struct client *client, struct web_frame *frame, uint64_t key) {
     if (client->closing)
         return;
     unsigned status = frame != NULL ? web_send(client->socket, frame, key) : WEB_CLOSE_MEMORY;
-    if (status == WEB_CLOSE_SLOW) {
-        client->server->replica->clients_slow++;
-        client_close(client, CLOSE_TRY_AGAIN_LATER, "this client reads too slowly");
-    } else if (status != 0) {
-        client_close(client, CLOSE_INTERNAL_ERROR, "out of memory");
-    }
+    if (status == WEB_CLOSE_SLOW)
+        client_close(client, CLOSE_TRY_AGAIN_LATER, wsfan_string("this client reads too slowly"));
+    else if (status != 0)
+        client_close(client, CLOSE_INTERNAL_ERROR, wsfan_string("out of memory"));
 }
 
 /* ---------------------------------------------------------------------------- open and close */
@@ -45,7 +43,7 @@ static const char *read_names(struct client *client, const struct web_request *r
 
 static void refuse(struct client *client, enum close_status status, const char *reason) {
     client->server->replica->clients_refused++;
-    client_close(client, status, reason);
+    client_close(client, status, wsfan_string(reason));
 }
 
 static void begin(struct client *client, const struct web_request *request) {
@@ -60,7 +58,7 @@ static void begin(struct client *client, const struct web_request *request) {
         return;
     int error = cluster_join(client);
     if (error != WSFAN_OK)
-        client_close(client, CLOSE_TRY_AGAIN_LATER, wsfan_error_text(error));
+        client_close(client, CLOSE_TRY_AGAIN_LATER, wsfan_string(wsfan_error_text(error)));
     else
         peers_welcome(client);
 }
@@ -84,12 +82,12 @@ void client_open(struct server *server, struct web_request *request) {
     begin(client, request);
 }
 
-void client_close(struct client *client, enum close_status status, const char *reason) {
+void client_close(struct client *client, enum close_status status, wsfan_bytes reason) {
     if (client->closing)
         return;
     client->closing = true;
     cluster_leave(client);
-    web_close_socket(client->socket, status, reason);
+    web_close_socket(client->socket, status, reason.data, reason.size);
 }
 
 void client_closed(struct web_socket *socket, unsigned refused) {

@@ -29,7 +29,7 @@ static void on_polled(uv_check_t *polled) {
 }
 
 static int open_loop(struct server *server) {
-    static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
+    wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
                                                .on_message = on_message,
                                                .on_joined = peers_joined,
                                                .on_peer = peers_event,
@@ -41,6 +41,8 @@ static int open_loop(struct server *server) {
                                                .on_drained = drain_done,
                                                .on_close = who_close,
                                                .on_reply = who_reply };
+    if (server == server->replica->servers) /* the log has each event once */
+        callbacks.on_event = log_event;
     server->node = server->replica->node;
     server->cluster.data = server->polled.data = server;
     uv_check_init(web_loop(server->web), &server->polled);

@@ -18,7 +18,8 @@ void drain_begin(struct replica *replica) {
 void drain_sessions(void *loop_user, const wsfan_recipient *sessions, size_t count) {
     (void)loop_user;
     for (size_t i = 0; i < count; i++)
-        client_close(sessions[i].session_user, CLOSE_GOING_AWAY, "this replica is shutting down");
+        client_close(sessions[i].session_user, CLOSE_GOING_AWAY,
+                     wsfan_string("this replica is shutting down"));
 }
 
 static void on_deadline(uv_timer_t *deadline) {
@@ -31,7 +32,7 @@ void drain_done(void *loop_user, int status) {
     struct server *server = loop_user;
     (void)status; /* who is still there is sent away now */
     for (struct client *client = server->clients; client != NULL; client = client->next)
-        client_close(client, CLOSE_GOING_AWAY, "this replica is shutting down");
+        client_close(client, CLOSE_GOING_AWAY, wsfan_string("this replica is shutting down"));
     server->drained = true;
     uv_timer_start(&server->stop_deadline, on_deadline, CLOSE_MS, 0);
     drain_look(server);

@@ -6,12 +6,14 @@
  *   options.c  the command line
  *   server.c   a thread: its connections, its loop of libwsfan
  *   http.c     the page, /healthz and /stats; requests that wait for the cluster
+ *   metrics.c  /metrics, for Prometheus
  *   who.c      /chats, /users, /nodes and /kick: questions to the whole cluster
  *   door.c     who may come in, and how fast
  *   client.c   one WebSocket client, and what it says
  *   frame.c    messages of libwsfan, as clients get them
  *   cluster.c  libwsfan: every call that the chat itself needs
  *   members.c  who is in a chat, on which replica
+ *   log.c      what happens in the mesh, on stderr
  *   peers.c    the other replicas, and what the library says of them
  *   writer.c   writes JSON text
  *   redirect.c sends clients to the replica that owns their chat (--placement redirect)
@@ -30,6 +32,7 @@
 #include <stdint.h>
 
 #include <web.h>
+#include <wsfan/diagnosis.h>
 #include <wsfan/outbound.h>
 #include <wsfan/peers.h>
 #include <wsfan/placement.h>
@@ -120,6 +123,15 @@ struct door {
     struct bucket handshakes;
 };
 
+/* ---------------------------------------------------------------------------------------- log */
+
+struct log_options {
+    int level; /* the least wsfan_level that is logged; above them all: nothing */
+    bool json;
+};
+
+void log_event(void *loop_user, const wsfan_event *event);
+
 /* ----------------------------------------------------------------------- replica and servers */
 
 /* The state of a replica that its threads share. */
@@ -128,6 +140,7 @@ struct replica {
     struct web_tls *tls;
     struct web_descriptors descriptors;
     struct door door;
+    struct log_options log;
     struct publisher *publisher; /* NULL: nobody may publish over HTTP */
     struct server *servers;      /* one for each thread */
     unsigned servers_count;
@@ -136,7 +149,6 @@ struct replica {
     uint32_t drain_ms;
     atomic_bool stopping;
     atomic_uint clients_count;
-    atomic_uint_fast64_t clients_slow;    /* closed with 1013 since the start */
     atomic_uint_fast64_t clients_refused; /* closed for what they did, or not let in */
     atomic_uint_fast64_t clients_moved;   /* closed with 4307 */
 };
@@ -154,10 +166,8 @@ struct server {
     struct client *clients;  /* a list */
     struct waiting *waiting; /* HTTP requests that wait for the cluster, a list */
     bool drained;
-    bool met; /* another replica has answered */
     uv_async_t end;
     uv_timer_t stop_deadline;
-    uv_timer_t meet_deadline;
     uv_timer_t recount; /* of members, for clients whose count is not complete */
 };
 
@@ -171,6 +181,7 @@ struct options {
     const char *tls_cert;      /* files in PEM; NULL, both of them: plain text */
     const char *tls_key;
     struct door_options door;
+    struct log_options log;
     bool clients_asked; /* by --clients */
     wsfan_options cluster;
 };
@@ -227,8 +238,9 @@ void client_send(struct client *client, struct web_frame *frame, uint64_t key);
 void send_json(struct client *client, struct writer *json);
 /* "<node>-<session>" in hex, the name of a client in the whole cluster. */
 void client_session(const struct client *client, char text[ID_BYTES + 1]);
-/* Leaves the cluster at once; the close frame goes out as soon as the socket takes it. */
-void client_close(struct client *client, enum close_status status, const char *reason);
+/* Leaves the cluster at once; the close frame goes out as soon as the socket takes it. reason: as of
+ * web_close_socket(). */
+void client_close(struct client *client, enum close_status status, wsfan_bytes reason);
 
 /* ----------------------------------------------------------------------------------- cluster */
 
@@ -247,8 +259,6 @@ void members_welcome(struct client *client);
 void members_recount(struct client *client);
 void members_changed(void *loop_user, const wsfan_presence *presence);
 
-/* Tells on stderr when none of the replicas that were named has answered after a while. */
-void peers_expect(struct server *server, size_t named_count);
 void peers_welcome(struct client *client);
 void peers_joined(void *loop_user, const wsfan_joined *joined);
 void peers_event(void *loop_user, const wsfan_peer *peer);
@@ -283,12 +293,16 @@ struct query http_query(const struct web_request *request);
 /* Answers with JSON text, which is freed; headers as of web_answer(). */
 void http_answer(struct web_request *request, unsigned status, struct writer *body,
                  const char *const *headers);
+/* Clients that were closed since the start because they read too slowly. */
+uint64_t clients_slow(const struct replica *replica);
 void http_plain(struct web_request *request, unsigned status, const char *text,
                 const char *const *headers);
 /* NULL: out of memory. */
 struct waiting *wait_begin(struct server *server, struct web_request *request);
 void wait_end(struct waiting *waiting); /* its request has been answered, or will be now */
 void wait_give_up(struct server *server);
+
+void metrics_request(struct server *server, struct web_request *request);
 
 /* ------------------------------------------------------------------------------------ publish */
 

@@ -105,8 +105,17 @@ static void page(struct web_request *request) {
 static void readiness(struct server *server, struct web_request *request) {
     bool stopping = server->replica->stopping;
     bool ready = !stopping && wsfan_node_ready(server->node) > 0;
+    wsfan_node_state state = { .struct_size = sizeof state };
     struct writer json = { 0 };
-    writer_format(&json, "{\"ready\":%s}\n", ready ? "true" : "false");
+    wsfan_node_get_state(server->node, &state);
+    writer_format(&json, "{\"ready\":%s,\"state\":\"%s\",\"peers\":%u,\"endpoints_failing\":%u",
+                  ready ? "true" : "false", wsfan_node_phase_name(state.phase),
+                  (unsigned)state.peers, (unsigned)state.endpoints_failing);
+    if (state.phase == WSFAN_NODE_REFUSED) {
+        writer_format(&json, ",\"reason\":");
+        writer_string(&json, wsfan_reason_text(state.reason));
+    }
+    writer_format(&json, "}\n");
     http_answer(request, ready ? 200 : stopping ? 404 : 503, &json, NULL);
 }
 
@@ -173,6 +182,13 @@ static void stats_dropped(struct writer *json, const wsfan_stats *stats) {
                       stats->dropped[i]);
 }
 
+uint64_t clients_slow(const struct replica *replica) {
+    uint64_t count = 0;
+    for (unsigned n = 0; n < replica->servers_count; n++)
+        count += web_counts(replica->servers[n].web)->slow;
+    return count;
+}
+
 /* What clients were not sent, by reason. */
 static void stats_outbound(const struct replica *replica, struct writer *json) {
     writer_format(json, ",\"outbound\":{");
@@ -184,6 +200,67 @@ static void stats_outbound(const struct replica *replica, struct writer *json) {
                       wsfan_outbound_drop_name((wsfan_outbound_drop)i), dropped);
     }
     writer_format(json, "}");
+}
+
+static void stats_endpoints(struct server *server, struct writer *json) {
+    size_t count = 0;
+    wsfan_endpoint *endpoints = calloc(WSFAN_ENDPOINTS_MAX, sizeof *endpoints);
+    if (endpoints == NULL)
+        return;
+    endpoints[0].struct_size = sizeof *endpoints;
+    wsfan_node_get_endpoints(server->node, endpoints, WSFAN_ENDPOINTS_MAX, &count);
+    for (size_t i = 0; i < count && i < WSFAN_ENDPOINTS_MAX; i++) {
+        const wsfan_endpoint *e = &endpoints[i];
+        writer_format(json, "%s{\"endpoint\":", i == 0 ? "" : ",");
+        writer_string(json, e->endpoint);
+        writer_format(json, ",\"via\":");
+        writer_string(json, e->via);
+        writer_format(json, ",\"state\":\"%s\",\"node\":\"%016" PRIx64 "\",\"hears_us\":%s",
+                      wsfan_endpoint_state_name(e->state), e->node, e->hears_us ? "true" : "false");
+        if (e->reason != WSFAN_REASON_NONE) {
+            writer_format(json, ",\"reason\":");
+            writer_string(json, wsfan_reason_text(e->reason));
+        }
+        writer_format(json, ",\"attempts\":%" PRIu64 ",\"since_ms\":%" PRIu64 "}", e->attempts,
+                      e->since_ms);
+    }
+    free(endpoints);
+}
+
+static void stats_callers(struct server *server, struct writer *json) {
+    size_t count = 0;
+    wsfan_caller *callers = calloc(WSFAN_CALLERS_MAX, sizeof *callers);
+    if (callers == NULL)
+        return;
+    callers[0].struct_size = sizeof *callers;
+    wsfan_node_get_callers(server->node, callers, WSFAN_CALLERS_MAX, &count);
+    for (size_t i = 0; i < count; i++) {
+        const wsfan_caller *c = &callers[i];
+        writer_format(json, "%s{\"address\":\"%s\",\"name\":", i == 0 ? "" : ",", c->address);
+        writer_string(json, c->name);
+        writer_format(json, ",\"endpoint\":");
+        writer_string(json, c->endpoint);
+        writer_format(json, ",\"cause\":\"%s\",\"count\":%" PRIu64 ",\"last_ms\":%" PRIu64,
+                      wsfan_endpoint_state_name(c->cause), c->count, c->last_ms);
+        if (c->reason != WSFAN_REASON_NONE) {
+            writer_format(json, ",\"reason\":");
+            writer_string(json, wsfan_reason_text(c->reason));
+        }
+        writer_format(json, "}");
+    }
+    free(callers);
+}
+
+/* Why this replica and others do or do not see each other. */
+static void stats_diagnosis(struct server *server, struct writer *json) {
+    wsfan_node_state state = { .struct_size = sizeof state };
+    wsfan_node_get_state(server->node, &state);
+    writer_format(json, "\"state\":\"%s\",\"endpoints_failing\":%u,\"endpoints\":[",
+                  wsfan_node_phase_name(state.phase), (unsigned)state.endpoints_failing);
+    stats_endpoints(server, json);
+    writer_format(json, "],\"callers\":[");
+    stats_callers(server, json);
+    writer_format(json, "]");
 }
 
 static void statistics(struct server *server, struct web_request *request) {
@@ -198,7 +275,7 @@ static void statistics(struct server *server, struct web_request *request) {
     writer_string(json, wsfan_node_endpoint(server->node));
     writer_format(json, ",\"clients\":{\"open\":%u,\"max\":%" PRIu32, replica->clients_count,
                   replica->door.options.clients_max);
-    writer_format(json, ",\"slow\":%" PRIuFAST64 ",\"refused\":%" PRIuFAST64, replica->clients_slow,
+    writer_format(json, ",\"slow\":%" PRIu64 ",\"refused\":%" PRIuFAST64, clients_slow(replica),
                   replica->clients_refused);
     writer_format(json, ",\"moved\":%" PRIuFAST64 "},\"connections\":%u,\"threads\":%u",
                   replica->clients_moved, replica->descriptors.connections_count,
@@ -214,7 +291,9 @@ static void statistics(struct server *server, struct web_request *request) {
     stats_dropped(json, &stats);
     writer_format(json, "},\"peers\":[");
     stats_peers(server, json);
-    writer_format(json, "]}\n");
+    writer_format(json, "],\"diagnosis\":{");
+    stats_diagnosis(server, json);
+    writer_format(json, "}}\n");
     http_answer(request, 200, json, NULL);
 }
 
@@ -224,7 +303,7 @@ static const char *const allow_reading[] = { "allow", "GET, HEAD", NULL };
 static const char *const allow_post[] = { "allow", "POST", NULL };
 
 static bool needs_token(const char *path) {
-    static const char *const paths[] = { "/ws", "/stats", "/kick" };
+    static const char *const paths[] = { "/ws", "/stats", "/metrics", "/kick" };
     for (size_t i = 0; i < sizeof paths / sizeof paths[0]; i++)
         if (strcmp(path, paths[i]) == 0)
             return true;
@@ -255,14 +334,16 @@ static void get(struct server *server, struct web_request *request) {
         owner(server, request);
     else if (strcmp(path, "/stats") == 0)
         statistics(server, request);
+    else if (strcmp(path, "/metrics") == 0)
+        metrics_request(server, request);
     else if (strcmp(path, "/ws") == 0)
         http_plain(request, 426, "this is for WebSocket clients: /ws?chat=CHAT&user=USER", upgrade);
     else if (strcmp(path, "/kick") == 0)
         http_plain(request, 405, "only POST kicks", allow_post);
     else
         http_plain(request, 404,
-                   "there is /, /ws, /owner, /publish, /healthz, /readyz, /stats, /chats, "
-                   "/users?user=USER, /nodes and /kick",
+                   "there is /, /ws, /owner, /publish, /healthz, /readyz, /stats, /metrics, "
+                   "/chats, /users?user=USER, /nodes and /kick",
                    NULL);
 }
 

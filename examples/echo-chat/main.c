@@ -79,6 +79,7 @@ int main(int argc, char **argv) {
     replica_reserve(&replica, &options);
     replica.drain_ms = options.drain_s * 1000;
     replica.redirect = options.redirect;
+    replica.log = options.log;
     replica.keys_reloadable = options.cluster.allow_path != NULL;
     if (door_open(&replica.door, &options.door) != 0 || replica_open(&replica, &options) != 0)
         return 1;
@@ -92,7 +93,6 @@ int main(int argc, char **argv) {
         status = 2;
     } else {
         announce(&replica, &options);
-        peers_expect(replica.servers, options.cluster.peers_count);
         replica_run(&replica);
         status = 0;
     }

@@ -17,6 +17,9 @@ static const char usage_of_replicas[] =
     "  --listen HOST:PORT  serve the page and its WebSocket here; port 0: any free one\n"
     "                      of it, 0.0.0.0 for all addresses [127.0.0.1:8080]\n"
     "  --threads N         that serve clients, each for its share of them, 1 to 64 [1]\n"
+    "  --log-level LEVEL   what happens in the mesh goes to stderr, a line each, from this level\n"
+    "                      on: debug, info, warning, error, none [warning]\n"
+    "  --log-format FORMAT text, or json [text]\n"
     "  --help              print this and exit\n"
     "\n"
     "Replicas\n"
@@ -177,8 +180,25 @@ enum {
     HOST,
     DOWN,
     GRACE,
-    THREADS
+    THREADS,
+    LOG_LEVEL,
+    LOG_FORMAT
 };
+
+static void read_log(struct log_options *log, int option, const char *argument) {
+    if (option == LOG_FORMAT) {
+        log->json = strcmp(argument, "json") == 0;
+        if (!log->json && strcmp(argument, "text") != 0)
+            bad("--log-format %.20s: it must be text or json", argument);
+        return;
+    }
+    log->level = WSFAN_LEVEL_DEBUG;
+    while (log->level <= WSFAN_LEVEL_ERROR &&
+           strcmp(argument, wsfan_level_name((wsfan_level)log->level)) != 0)
+        log->level++;
+    if (log->level > WSFAN_LEVEL_ERROR && strcmp(argument, "none") != 0)
+        bad("--log-level %.20s: it must be debug, info, warning, error or none", argument);
+}
 
 static uint32_t read_threads(const char *argument) {
     char *end;
@@ -259,11 +279,13 @@ void options_read(struct options *options, int argc, char **argv) {
         { "down", required_argument, NULL, DOWN },
         { "grace", required_argument, NULL, GRACE },
         { "threads", required_argument, NULL, THREADS },
+        { "log-level", required_argument, NULL, LOG_LEVEL },
+        { "log-format", required_argument, NULL, LOG_FORMAT },
         { NULL, 0, NULL, 0 },
     };
     static const char *joins[JOINS_COUNT_MAX];
     bool standalone = false;
-    *options = (struct options){ .threads = 1, .drain_s = 3 };
+    *options = (struct options){ .threads = 1, .drain_s = 3, .log = { WSFAN_LEVEL_WARNING, false } };
     options->door = (struct door_options){ .clients_max = 65536, .handshakes_per_second = 10000 };
     read_listen(options, "127.0.0.1:8080");
     wsfan_options_init(&options->cluster);
@@ -312,6 +334,10 @@ void options_read(struct options *options, int argc, char **argv) {
             break;
         case THREADS:
             options->threads = read_threads(optarg);
+            break;
+        case LOG_LEVEL:
+        case LOG_FORMAT:
+            read_log(&options->log, option, optarg);
             break;
         case CERT:
             options->cluster.key_file = optarg;

@@ -2,10 +2,7 @@
 #include "echo_chat.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-enum { MEET_S = 5 };
 
 /* At most so many as may be peers; who is no peer yet comes behind these. */
 wsfan_peer_stats *peers_list(const struct server *server, size_t *count) {
@@ -80,27 +77,8 @@ void peers_joined(void *loop_user, const wsfan_joined *joined) {
     members_welcome(client);
 }
 
-/* A peer that cannot be reached is no error, it may start later; but a mistyped one looks alike. */
-static void on_meet_deadline(uv_timer_t *deadline) {
-    const struct server *server = deadline->data;
-    if (!server->met)
-        fprintf(stderr,
-                "echo-chat: no --join has answered for %d s: does it run, with this --cert or an "
-                "--allow for it, and does it reach this --mesh or --advertise? Trying on\n",
-                MEET_S);
-}
-
-void peers_expect(struct server *server, size_t named_count) {
-    if (named_count > 0)
-        uv_timer_start(&server->meet_deadline, on_meet_deadline, MEET_S * 1000, 0);
-}
-
 void peers_event(void *loop_user, const wsfan_peer *peer) {
     struct server *server = loop_user;
-    server->met = server->met || peer->event == WSFAN_PEER_UP || peer->event == WSFAN_PEER_REFUSED;
-    if (peer->event == WSFAN_PEER_REFUSED && server == server->replica->servers) /* told once */
-        fprintf(stderr, "echo-chat: the node %s at %s cannot be a peer: %s\n", peer->name,
-                peer->endpoint, wsfan_reason_text(peer->reason));
     if (peer->event == WSFAN_PEER_REFUSED || peer->name[0] == '\0')
         return;
     bool left = peer->event == WSFAN_PEER_DOWN && peer->reason == WSFAN_REASON_BYE;

@@ -63,7 +63,7 @@ bool redirect_before(const struct server *server, const struct web_request *requ
 static void send_on(struct client *client, const char *address) {
     char reason[REASON_BYTES_MAX + 1];
     snprintf(reason, sizeof reason, "moved to %.*s", PUBLIC_BYTES_MAX, address);
-    client_close(client, CLOSE_MOVED, reason);
+    client_close(client, CLOSE_MOVED, wsfan_string(reason));
     client->server->replica->clients_moved++;
 }
 

@@ -7,9 +7,9 @@
 enum {
     OTHERS_COUNT = 24, /* standard streams, log, signal and library descriptors */
     THREAD_COUNT = 8,  /* of each thread: poll, event, pipe and listening descriptors */
-    /* 63 peers with four each, 128 for tries of keys, 256 that strangers may hold at its port, and some
-       of its own. */
-    MESH_COUNT = 656,
+    /* 63 peers with four each, 128 for tries of keys, as many for what ZeroMQ tells of them, 64 to probe
+       addresses, 256 that strangers may hold at its port, and some of its own. */
+    MESH_COUNT = 848,
     HTTP_COUNT = 1024, /* connections that are no clients (yet) */
     CLIENTS_COUNT_MAX = 1048576
 };
@@ -58,7 +58,7 @@ static const char *open_thread(struct server *server, const struct options *opti
     if (problem != NULL)
         return problem;
     uv_loop_t *loop = web_loop(server->web);
-    uv_timer_t *timers[] = { &server->stop_deadline, &server->meet_deadline, &server->recount };
+    uv_timer_t *timers[] = { &server->stop_deadline, &server->recount };
     for (size_t i = 0; i < sizeof timers / sizeof timers[0]; i++) {
         uv_timer_init(loop, timers[i]);
         timers[i]->data = server;

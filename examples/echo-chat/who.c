@@ -115,11 +115,8 @@ void who_reply(void *loop_user, const wsfan_reply *reply) {
 }
 
 void who_close(void *loop_user, const wsfan_close *close) {
-    char reason[REASON_BYTES_MAX + 1];
     (void)loop_user;
-    snprintf(reason, sizeof reason, "%.*s", (int)close->reason.size,
-             (const char *)close->reason.data);
-    client_close(close->session_user, (enum close_status)close->code, reason);
+    client_close(close->session_user, (enum close_status)close->code, close->reason);
 }
 
 /* ------------------------------------------------------------------------------- the questions */

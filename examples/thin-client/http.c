@@ -1,6 +1,7 @@
 /* http.c - what is served over HTTP. Requests are small and answered at once. */
 #include "thin_client.h"
 
+#include <metrics.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -68,6 +69,17 @@ static void get_about(struct service *service, struct web_request *request) {
               json_pack("{sssIsIsI}", "sockets", service->sockets, "told",
                         (json_int_t)service->told, "told_partly", (json_int_t)service->told_partly,
                         "untold", (json_int_t)service->untold));
+}
+
+static void get_metrics(struct service *service, struct web_request *request) {
+    static const char name[] = "thin_client_changes";
+    struct web_metrics page;
+    web_metrics_begin(&page, request, service->node);
+    web_metrics_family(&page, WEB_COUNTER, name, "Changes, by whether the replicas heard of them.");
+    web_metrics_sample(&page, WEB_COUNTER, name, "{told=\"all\"}", service->told);
+    web_metrics_sample(&page, WEB_COUNTER, name, "{told=\"some\"}", service->told_partly);
+    web_metrics_sample(&page, WEB_COUNTER, name, "{told=\"none\"}", service->untold);
+    web_metrics_answer(&page, request);
 }
 
 /* Whether the body is announced as JSON, or not announced. A page of another origin can send JSON only if
@@ -149,10 +161,12 @@ static void on_request(struct web_request *request) {
         get_items(service, request);
     } else if (strcmp(request->path, "/about") == 0) {
         get_about(service, request);
+    } else if (strcmp(request->path, "/metrics") == 0) {
+        get_metrics(service, request);
     } else if (strcmp(request->path, "/") == 0) {
         send_bytes(request, 200, "text/html; charset=utf-8", page_html, page_html_size);
     } else {
-        send_error(request, 404, "there is /, /items and /about");
+        send_error(request, 404, "there is /, /items, /about and /metrics");
     }
 }
 

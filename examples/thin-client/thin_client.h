@@ -3,7 +3,7 @@
  * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
  *
  *   main.c       the command line, start and end
- *   http.c       GET / and /items, POST /items
+ *   http.c       GET /, /items and /metrics, POST /items
  *   store.c      SQLite: the one place where messages are
  *   publisher.c  libwsfan: a node without sessions, which tells that something changed
  *

@@ -121,13 +121,13 @@ static void send_answer(struct web_connection *connection, struct web_frame *ans
 }
 
 void connection_refuse(struct web_connection *connection, unsigned status, const char *reason,
-                       const char *const *headers, bool head_only) {
+                       const char *const *headers) {
     char text[256];
     int size = snprintf(text, sizeof text, "%s\n", reason);
     drop_request(connection);
     connection->keep_alive = false;
     send_answer(connection, answer_new(connection->thread, status, "text/plain; charset=utf-8",
-                                       headers, text, (size_t)size, head_only, false));
+                                       headers, text, (size_t)size, connection->head_only, false));
 }
 
 void web_answer(struct web_request *request, unsigned status, const char *type,
@@ -137,9 +137,8 @@ void web_answer(struct web_request *request, unsigned status, const char *type,
         if (connection->state == STATE_BODY)
             connection->keep_alive = false; /* the rest of the body is dropped */
         connection->request = NULL;
-        send_answer(connection,
-                    answer_new(connection->thread, status, type, headers, body, size,
-                               request->head.method == HEAD_HEAD, connection->keep_alive));
+        send_answer(connection, answer_new(connection->thread, status, type, headers, body, size,
+                                           connection->head_only, connection->keep_alive));
     }
     request_free(request);
 }
@@ -163,6 +162,7 @@ static struct web_request *request_new(struct web_connection *connection, const 
         return NULL;
     *request = (struct web_request){ .thread = connection->thread,
                                      .user = connection->thread->options.user,
+                                     .secure = connection->ssl != NULL,
                                      .connection = connection };
     memcpy(request->bytes, bytes, head->size);
     struct head_reader reader = { 0 };
@@ -193,7 +193,7 @@ static void begin_body(struct web_connection *connection, bool more) {
     if (connection->state != STATE_BODY)
         return; /* it has been answered, and is no more */
     if (body_start(&request->reader, &request->head, bytes_max) != 0) {
-        connection_refuse(connection, 413, "the body is too long", NULL, false);
+        connection_refuse(connection, 413, "the body is too long", NULL);
         return;
     }
     if (!expected)
@@ -220,25 +220,23 @@ static void begin_upgrade(struct web_connection *connection) {
 
 static void begin_request(struct web_connection *connection, const char *bytes, bool more,
                           const struct head *head) {
-    bool head_only = head->method == HEAD_HEAD;
     struct handshake handshake = { .status = 0 };
     struct web_request *request = request_new(connection, bytes, head);
     connection->begun = false;
     connection->keep_alive = head->keep_alive;
     if (request == NULL) {
-        connection_refuse(connection, 503, "out of memory", NULL, head_only);
+        connection_refuse(connection, 503, "out of memory", NULL);
         return;
     }
     if (request->path == NULL) {
-        connection_refuse(connection, 400, "the path is not by the rules", NULL, head_only);
+        connection_refuse(connection, 400, "the path is not by the rules", NULL);
         return;
     }
     enum handshake_result upgrade = HANDSHAKE_NONE;
     if (connection->thread->options.handlers->on_upgrade != NULL)
         upgrade = handshake_read(head, NULL, &handshake);
     if (upgrade == HANDSHAKE_REFUSED)
-        connection_refuse(connection, handshake.status, handshake.reason, handshake.headers,
-                          head_only);
+        connection_refuse(connection, handshake.status, handshake.reason, handshake.headers);
     else if (upgrade == HANDSHAKE_GOOD)
         begin_upgrade(connection);
     else if (head->body == HEAD_BODY_NONE)
@@ -252,12 +250,14 @@ static void begin_request(struct web_connection *connection, const char *bytes, 
 /* Each takes some of what has come, and returns how much; 0: more must come first. */
 static size_t read_head(struct web_connection *connection, const char *bytes, size_t size) {
     struct head head;
-    switch (head_read(&connection->head, bytes, size, &head)) {
+    enum head_result result = head_read(&connection->head, bytes, size, &head);
+    connection->head_only = head.method == HEAD_HEAD;
+    switch (result) {
     case HEAD_DONE:
         begin_request(connection, bytes, size > head.size, &head);
         return head.size;
     case HEAD_REFUSED:
-        connection_refuse(connection, head.status, head.reason, NULL, head.method == HEAD_HEAD);
+        connection_refuse(connection, head.status, head.reason, NULL);
         return size;
     default:
         return 0;
@@ -287,21 +287,19 @@ static bool append(struct web_request *request, struct slice data) {
 
 static size_t read_body(struct web_connection *connection, const char *bytes, size_t size) {
     struct web_request *request = connection->request;
-    bool head_only = request->head.method == HEAD_HEAD;
     struct slice data;
     unsigned status;
     size_t taken = 0;
     switch (body_read(&request->reader, bytes, size, &taken, &data, &status)) {
     case BODY_DATA:
         if (!append(request, data))
-            connection_refuse(connection, 503, "there is no room for the body", NULL, head_only);
+            connection_refuse(connection, 503, "there is no room for the body", NULL);
         break;
     case BODY_END:
         begin_wait(connection);
         break;
     case BODY_REFUSED:
-        connection_refuse(connection, status, "the body is too long, or not by the rules", NULL,
-                          head_only);
+        connection_refuse(connection, status, "the body is too long, or not by the rules", NULL);
         break;
     default:
         break;
@@ -371,7 +369,7 @@ static bool takes_input(const struct web_connection *connection) {
 static void end_of_input(struct web_connection *connection) {
     connection->keep_alive = false;
     if (connection->state == STATE_HEAD && connection->kept_size > 0 && !connection->failed)
-        connection_refuse(connection, 400, "the request is not whole", NULL, false);
+        connection_refuse(connection, 400, "the request is not whole", NULL);
     else if (connection->state != STATE_WAIT && connection->state != STATE_ANSWER)
         connection_fail(connection);
 }
@@ -455,9 +453,9 @@ void connection_expired(struct web_connection *connection) {
     if (connection->state == STATE_SOCKET)
         socket_expired(connection->socket);
     else if (connection->state == STATE_WAIT)
-        connection_refuse(connection, 503, "there was no answer in time", NULL, false);
+        connection_refuse(connection, 503, "there was no answer in time", NULL);
     else if (begun)
-        connection_refuse(connection, 408, "the request did not come in time", NULL, false);
+        connection_refuse(connection, 408, "the request did not come in time", NULL);
     else
         connection_fail(connection);
 }

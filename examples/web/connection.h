@@ -121,7 +121,8 @@ struct web_connection {
     bool failed;      /* to be closed when it is ready */
     bool keep_alive;  /* after the answer */
     bool begun;       /* some of a head has come */
-    bool resumed;     /* an answer was written since what was kept was looked at */
+    bool head_only; /* the request, as far as it has come, is a HEAD: no answer to it has a body */
+    bool resumed;   /* an answer was written since what was kept was looked at */
     struct head_reader head;
     char *kept; /* what came and could not be taken yet */
     size_t kept_size;
@@ -147,7 +148,7 @@ void connection_fail(struct web_connection *connection);
 void connection_linger(struct web_connection *connection);
 /* Sends an answer to a request that is none, and then the end. */
 void connection_refuse(struct web_connection *connection, unsigned status, const char *reason,
-                       const char *const *headers, bool head_only);
+                       const char *const *headers);
 void request_free(struct web_request *request);
 
 /* --------------------------------------------------------------------------------------- answer */

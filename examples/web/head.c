@@ -407,13 +407,15 @@ enum head_result head_read(struct head_reader *reader, const char *bytes, size_t
         problem = step(reader, bytes, end, &done);
     if (problem == NULL && !done && reader->at == HEAD_BYTES_MAX)
         problem = &long_head;
-    if (problem != NULL) {
-        *head = (struct head){ .status = problem->status, .reason = problem->reason };
-        head->method = reader->method == HEAD_HEAD ? HEAD_HEAD : HEAD_GET;
-    } else if (done) {
+    if (problem == NULL && done)
         fill(reader, bytes, head);
-    } else {
+    else
+        *head = (struct head){ .method = reader->method == HEAD_HEAD ? HEAD_HEAD : HEAD_GET };
+    if (problem == NULL && !done)
         return HEAD_MORE;
+    if (problem != NULL) {
+        head->status = problem->status;
+        head->reason = problem->reason;
     }
     *reader = (struct head_reader){ 0 };
     return problem != NULL ? HEAD_REFUSED : HEAD_DONE;

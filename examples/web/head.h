@@ -49,8 +49,8 @@ enum head_body { HEAD_BODY_NONE, HEAD_BODY_LENGTH, HEAD_BODY_CHUNKED };
 
 /* A request. Slices are of the bytes that head_read() was given last. */
 struct head {
-    enum head_method
-        method;     /* of a refused one: HEAD_HEAD if it is that, so that its answer has no body */
+    /* Of one that is refused or has not come whole: HEAD_HEAD if it is that, so that its answer has no body. */
+    enum head_method method;
     unsigned minor; /* of HTTP/1.x: 0 or 1 */
     struct target target;
     struct slice
@@ -88,9 +88,9 @@ enum head_result { HEAD_MORE, HEAD_DONE, HEAD_REFUSED };
 
 /* Reads on. bytes: all that came so far, from the first byte of the head on; they may have moved since the
  * last call, but not changed. size: how many; those read before are not read again. HEAD_MORE: come back when
- * there are more. HEAD_DONE: *head is filled. HEAD_REFUSED: status, reason and method of *head are; answer, and
- * end the connection, for nobody knows where the next request would begin. After either, the reader
- * is at the start again. */
+ * there are more; method of *head is filled. HEAD_DONE: *head is filled. HEAD_REFUSED: status, reason and method of
+ * *head are; answer, and end the connection, for nobody knows where the next request would begin. After
+ * either of the last two, the reader is at the start again. */
 enum head_result head_read(struct head_reader *reader, const char *bytes, size_t size,
                            struct head *head);
 

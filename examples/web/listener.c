@@ -75,22 +75,17 @@ static int bind_to(const struct sockaddr_storage *address, bool shared) {
     return -1;
 }
 
-/* A port that may be shared could be shared with another program: so the first of its threads asks for it alone
- * before. */
+/* A port that may be shared could be shared with another program. So the first of its threads listens on it alone,
+ * which fails where anybody listens, and lets others in only then: the others of its process, and whoever asks for a
+ * shared port without such a first one. */
 static int listen_on(const struct sockaddr_storage *address, enum web_sharing sharing) {
-    if (sharing == WEB_PORT_SHARED) {
-        int fd = bind_to(address, false);
-        if (fd < 0 || listen(fd, 1) != 0) {
-            int error = errno;
-            if (fd >= 0)
-                close(fd);
-            errno = error;
-            return -1;
-        }
-        close(fd);
-    }
-    int fd = bind_to(address, sharing != WEB_PORT_ALONE);
-    if (fd < 0 || listen(fd, SOMAXCONN) == 0)
+    int yes = 1;
+    int fd = bind_to(address, sharing == WEB_PORT_JOINED);
+    if (fd < 0)
+        return -1;
+    if (listen(fd, SOMAXCONN) == 0 &&
+        (sharing != WEB_PORT_SHARED ||
+         setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &yes, sizeof yes) == 0))
         return fd;
     int error = errno;
     close(fd);

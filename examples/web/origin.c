@@ -36,9 +36,11 @@ static bool read_authority(const char *text, unsigned usual_port, struct authori
            authority->port <= 65535;
 }
 
+enum { HTTP_PORT = 80, HTTPS_PORT = 443 };
+
 static unsigned usual_port(const char *origin) {
-    return strncasecmp(origin, "http://", 7) == 0    ? 80
-           : strncasecmp(origin, "https://", 8) == 0 ? 443
+    return strncasecmp(origin, "http://", 7) == 0    ? HTTP_PORT
+           : strncasecmp(origin, "https://", 8) == 0 ? HTTPS_PORT
                                                      : 0;
 }
 
@@ -129,8 +131,8 @@ bool web_own_page(const struct web_names *names, const struct web_request *reque
         return true;
     return copy_origin(request, origin) && copy(request->head.host, text) &&
            read_origin(origin, &page) && read_authority(text, usual_port(origin), &host) &&
-           page.port == host.port && same_host(&page, host.host, host.size) &&
-           web_own_host(names, request);
+           (!request->secure || usual_port(origin) == HTTPS_PORT) && page.port == host.port &&
+           same_host(&page, host.host, host.size) && web_own_host(names, request);
 }
 
 /* A browser names the page that a script is from. Without a list it must be our own, so that another

@@ -10,6 +10,7 @@
  *   websocket.c   what a connection becomes after the upgrade
  *   tls.c         OpenSSL
  *   origin.c      the host names and origins that are this server's own
+ *   metrics.c     GET /metrics (metrics.h)
  *   text.c        strings of a JSON object that C can keep whole
  *
  * The bytes themselves are read by files that know no socket and no clock: utf8, head, body, target, query,
@@ -66,6 +67,7 @@ void web_reserve_descriptors(struct web_descriptors *descriptors, unsigned conne
 struct web_request {
     struct web_thread *thread;
     void *user;        /* of the thread */
+    bool secure;       /* it came by TLS of this server */
     struct head head;  /* method, query, header fields */
     const char *path;  /* decoded and normalised (target.h) */
     struct slice body; /* empty until on_request() */
@@ -112,8 +114,8 @@ unsigned web_send(struct web_socket *socket, struct web_frame *frame, uint64_t k
 
 /* Closes: what waits is sent, then a close frame; with WEB_CLOSE_SLOW what waits is dropped. Nothing more is
  * received; on_close() comes when the other side has answered, or after some seconds.
- * reason: at most 123 bytes of UTF-8; copied. */
-void web_close_socket(struct web_socket *socket, unsigned status, const char *reason);
+ * reason: UTF-8 of `size` bytes; copied. What is over 123 is cut off where a character ends. */
+void web_close_socket(struct web_socket *socket, unsigned status, const char *reason, size_t size);
 
 /* ------------------------------------------------------------------------------------ threads */
 
@@ -154,6 +156,7 @@ struct web_options {
 
 /* What a thread counts. To be read by any thread. */
 struct web_counts {
+    atomic_uint_fast64_t slow; /* sockets that were closed with WEB_CLOSE_SLOW */
     atomic_uint_fast64_t
         dropped[WSFAN_OUTBOUND_DROPS_MAX]; /* by queues that have emptied or gone */
 };
@@ -196,7 +199,8 @@ bool web_is_origin(const char *text);
  * ("DNS rebinding"). */
 bool web_own_host(const struct web_names *names, const struct web_request *request);
 /* Whether the request is from a page of this server, or not from a page at all. A page of another site
- * may send a browser here, but not in our name. */
+ * may send a browser here, but not in our name. What comes by TLS is of a page that came by TLS; what comes
+ * without may be either, for a proxy may stand before that ends TLS: `origins` says which, where it matters. */
 bool web_own_page(const struct web_names *names, const struct web_request *request);
 /* Whether the request is from a page that may connect, or not from a page at all. */
 bool web_allowed_page(const struct web_names *names, const struct web_request *request);

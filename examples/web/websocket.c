@@ -129,6 +129,8 @@ static unsigned push(struct web_socket *socket, struct web_frame *frame, uint64_
         error = wsfan_outbound_push(socket->queue, frame, frame->size, key);
     if (error == WSFAN_OK)
         frame->references++;
+    else if (error != WSFAN_ENOMEM)
+        atomic_fetch_add(&socket->connection->thread->counts.slow, 1);
     return error == WSFAN_OK ? 0 : error == WSFAN_ENOMEM ? WEB_CLOSE_MEMORY : WEB_CLOSE_SLOW;
 }
 
@@ -165,12 +167,12 @@ static void begin_close(struct web_socket *socket, unsigned code, const char *re
     connection_ready(connection);
 }
 
-void web_close_socket(struct web_socket *socket, unsigned status, const char *reason) {
+void web_close_socket(struct web_socket *socket, unsigned status, const char *reason, size_t size) {
     if (socket->closing)
         return;
     if (status == WEB_CLOSE_SLOW)
         close_queue(socket);
-    begin_close(socket, status, reason, strlen(reason), false);
+    begin_close(socket, status, reason, size, false);
 }
 
 void socket_written(struct web_socket *socket) {
@@ -191,12 +193,21 @@ void socket_end(struct web_socket *socket, unsigned refused) {
         handlers->on_close(socket, refused);
 }
 
+/* A ping or pong; NULL: out of memory. It waits as other frames do, with the same bounds. */
+static void send_control(struct web_socket *socket, struct web_frame *frame) {
+    unsigned status = frame != NULL ? web_send(socket, frame, 0) : WEB_CLOSE_MEMORY;
+    if (status == 0)
+        return;
+    const char *reason = status == WEB_CLOSE_SLOW ? "this client reads too slowly"
+                                                  : "out of memory";
+    web_close_socket(socket, status, reason, strlen(reason));
+    socket_end(socket, 0);
+}
+
 static void answer_ping(struct web_socket *socket, const struct frames_event *event) {
     struct web_frame *pong = new_pong(event->data, event->size);
-    unsigned status = pong != NULL ? web_send(socket, pong, 0) : WEB_CLOSE_MEMORY;
+    send_control(socket, pong);
     web_frame_release(pong);
-    if (status != 0)
-        web_close_socket(socket, status, "this client reads too slowly");
 }
 
 static void take_event(struct web_socket *socket, enum frames_kind kind,
@@ -261,7 +272,7 @@ void socket_expired(struct web_socket *socket) {
         return;
     }
     if (silent_s >= PING_S)
-        web_send(socket, connection->thread->ping, 0);
+        send_control(socket, connection->thread->ping);
     uint32_t next_s = (silent_s >= PING_S ? HANG_UP_S : PING_S) - silent_s;
     connection_set_deadline(connection,
                             next_s < MESSAGE_S - coming_s ? next_s : MESSAGE_S - coming_s);

@@ -33,9 +33,10 @@ typedef enum wsfan_reason {
     WSFAN_REASON_REPLACED = 3,
     WSFAN_REASON_CLUSTER = 4, /**< another cluster name */
     WSFAN_REASON_VERSION = 5, /**< no protocol version in common */
-    /** Two live nodes have one name. Both are told, and so is each node that meets both: it keeps the newer
-     * one as its peer, or where their keys differ the one that was up. The other one stays ready if it was.
-     * Joins on either are WSFAN_EPARTIAL while both live */
+    /** Two live nodes have one name. A node that meets both keeps the newer one as its peer, or where their
+     * keys differ the one that was up, and refuses the other one, of which it and that one are told; nodes
+     * of one name that meet refuse each other. As long as a node is refused, its joins are WSFAN_EPARTIAL;
+     * it stays ready if it was */
     WSFAN_REASON_NAME = 6,
     /** peers_count_max or another limit is reached, here or there; it is tried again every down_ms */
     WSFAN_REASON_LIMIT = 7,

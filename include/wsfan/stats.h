@@ -82,6 +82,10 @@ typedef struct wsfan_stats {
      * goes on rising, though of the last two kinds not each is seen. Nodes that share a key add nothing
      * to it; those with a key of their own do while they look for the one that is ours. */
     uint64_t handshakes_refused;
+    /** Times that an endpoint was found not to lead to a peer, see wsfan_endpoint_state_fails() */
+    uint64_t endpoint_failures;
+    /** Times that somebody tried to become a peer and did not, see wsfan_caller. */
+    uint64_t caller_failures;
 } wsfan_stats;
 
 /** What is known of a peer; counters are of the time since it is known. */

@@ -2,8 +2,7 @@
  * A cluster-aware session registry for C WebSocket servers.
  *
  * This header has all that a simple server needs. What else there is stands in headers that it includes
- * (options.h, error.h; at its end peers.h, registry.h, presence.h, requests.h, placement.h, stats.h), and in
- * two that it does not: outbound.h and, of libwsfan-beacon, beacon.h.
+ * (options.h, error.h; at its end peers.h and others), and in three more: metrics.h, outbound.h, beacon.h.
  *
  * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
  *
@@ -57,12 +56,12 @@
  * name of that. SIZE in a macro: bytes of an array of char, with the NUL. MAX: how many there can be.
  *
  * @par Caveats
- *   - One mesh thread per node reads all sockets. It runs with every signal blocked. A node without a
- *     mesh has no thread until there is something to wait for: a result, or a drain. The library
- *     installs no signal handler, reads no environment variable, prints nothing, and registers no
- *     atexit or fork hook. One exception: from the first endpoint with a name on that the host names
- *     (wsfan_options.peers, wsfan_node_set_peers()), a second thread, with every signal blocked too, asks
- *     the name servers of /etc/resolv.conf; c-ares reads LOCALDOMAIN and RES_OPTIONS, as libc does.
+ *   - One mesh thread per node reads all sockets, another one watches who connects to its port, and
+ *     libzmq has two; a node without a mesh has none until there is something to wait for: a result, or a
+ *     drain. From the first endpoint with a name on that the host names (wsfan_options.peers,
+ *     wsfan_node_set_peers()), one more asks the name servers of /etc/resolv.conf. All of them run with
+ *     every signal blocked. The library installs no signal handler, prints nothing, registers no atexit
+ *     or fork hook, and reads no environment variable; c-ares reads LOCALDOMAIN and RES_OPTIONS for names.
  *   - A node does not survive fork(): in the child every function that returns int and takes a node or a
  *     loop returns WSFAN_EFORK, and nothing is released.
  *   - Without a key (wsfan_options.secret_key, wsfan_options.key_file) the mesh carries plain text,
@@ -100,6 +99,7 @@ typedef struct wsfan_message wsfan_message; /**< A message, from on_message. */
 
 /* What callbacks are given; the structs are in the header of their part. */
 typedef struct wsfan_peer wsfan_peer;         /**< See wsfan/peers.h. */
+typedef struct wsfan_event wsfan_event;       /**< See wsfan/diagnosis.h. */
 typedef struct wsfan_moved wsfan_moved;       /**< See wsfan/placement.h. */
 typedef struct wsfan_left wsfan_left;         /**< See wsfan/requests.h. */
 typedef struct wsfan_close wsfan_close;       /**< See wsfan/requests.h. */
@@ -195,7 +195,8 @@ WSFAN_API int wsfan_options_check(const wsfan_options *options, const char **fie
  * @param options not NULL.
  * @return WSFAN_OK, or an error of wsfan_options_check(), or WSFAN_EADDRINUSE, WSFAN_EADDR, WSFAN_EKEY,
  * WSFAN_ELIMIT (more than WSFAN_KEYS_MAX), WSFAN_EBUSY (another allocator is in use), WSFAN_ESYSTEM,
- * WSFAN_ENOMEM. A peer that cannot be reached is no error: it is tried again until it can. [any] */
+ * WSFAN_ENOMEM. A peer that cannot be reached is no error: it is tried again until it can. May block on
+ * the file system, where keys come from files. [any] */
 WSFAN_API int wsfan_node_open(wsfan_node **node, const wsfan_options *options);
 
 /** Says goodbye to the peers and releases the node. Waits until everything that was accepted is
@@ -343,6 +344,9 @@ typedef struct wsfan_callbacks {
      * session that joins later is shown the changes from then on: wsfan_chat_members() lists the others.
      * When the last such session leaves nothing more is told, not even that the others leave. */
     void (*on_presence)(void *loop_user, const wsfan_presence *presence);
+
+    /** What changed in the mesh, and why, in words to log; of all loops set it for one. First what holds. */
+    void (*on_event)(void *loop_user, const wsfan_event *event);
 } wsfan_callbacks;
 
 /** Opens a loop.
@@ -474,8 +478,7 @@ WSFAN_API wsfan_message_id wsfan_message_get_id(const wsfan_message *message);
 /** How many targets the publisher named, at least one. [any] */
 WSFAN_API size_t wsfan_message_targets_count(const wsfan_message *message);
 
-/** The target i, below wsfan_message_targets_count(). The name is valid while you hold a reference.
- * [any] */
+/** Target i of wsfan_message_targets_count(). Its name is valid while you hold a reference. [any] */
 WSFAN_API wsfan_target wsfan_message_target(const wsfan_message *message, size_t i);
 
 /** The last `size` bytes before the payload, to write a frame header into, so that header and
@@ -488,7 +491,7 @@ WSFAN_API void *wsfan_message_headroom(wsfan_message *message, size_t size);
 #ifdef __cplusplus
 }
 #endif
-#include <wsfan/peers.h>
+#include <wsfan/diagnosis.h> /* includes wsfan/peers.h */
 #include <wsfan/placement.h>
 #include <wsfan/presence.h>
 #include <wsfan/registry.h>

@@ -389,6 +389,16 @@ int wsfan_loop_close(wsfan_loop *loop) {
     return WSFAN_OK;
 }
 
+uint32_t wsf_node_measure_loops(wsfan_node *node, wsf_loop_metrics *loops) {
+    uint32_t count = 0;
+    pthread_mutex_lock(&node->lock);
+    for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
+        if (node->loops[i] != NULL)
+            wsf_loop_measure(node->loops[i], &loops[count++]);
+    pthread_mutex_unlock(&node->lock);
+    return count;
+}
+
 /* ------------------------------------------------------------------------- readiness, placement */
 
 int wsfan_node_ready(wsfan_node *node) {

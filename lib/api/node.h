@@ -10,4 +10,7 @@ const wsfan_options *wsf_node_options(const wsfan_node *node); /* pointers in it
 const wsf_hash_key *wsf_node_key(const wsfan_node *node);
 wsf_mesh *wsf_node_mesh(const wsfan_node *node);
 
+/* Measures the loops that are open, WSF_LOOPS_MAX at most. Returns how many. */
+uint32_t wsf_node_measure_loops(wsfan_node *node, wsf_loop_metrics *loops);
+
 #endif

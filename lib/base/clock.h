@@ -15,4 +15,10 @@ static inline uint64_t wsf_clock_ms(void) {
     return wsf_clock_ns() / 1000000;
 }
 
+/* A stamp of 32 bits that is never 0: microseconds, which begin anew every 71 minutes. */
+static inline uint32_t wsf_clock_stamp(uint64_t ns) {
+    uint32_t us = (uint32_t)(ns / 1000);
+    return us + (us == 0);
+}
+
 #endif

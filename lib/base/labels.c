@@ -1,5 +1,7 @@
 /* Texts and names of events, reasons and drops. None is NULL: a number without a text, as from a later
  * version, is "unknown". */
+#include <stdbool.h>
+#include <wsfan/diagnosis.h>
 #include <wsfan/peers.h>
 #include <wsfan/presence.h>
 #include <wsfan/requests.h>
@@ -134,4 +136,71 @@ const char *wsfan_request_kind_text(wsfan_request_kind kind) {
         return "stats";
     }
     return "unknown";
+}
+
+static const struct {
+    const char *name;
+    const char *text;
+    bool fails;
+} ENDPOINT_STATES[] = {
+    [WSFAN_ENDPOINT_DIALLING] = { "dialling", "nothing is known yet", false },
+    [WSFAN_ENDPOINT_RESOLVING] = { "resolving", "no name server has answered yet", false },
+    [WSFAN_ENDPOINT_NO_NAME] = { "no_name", "there is no such name, or it has no address", true },
+    [WSFAN_ENDPOINT_DNS_SILENT] = { "dns_silent", "no name server gives an answer", true },
+    [WSFAN_ENDPOINT_RESOLVED] = { "resolved", "the name has addresses", false },
+    [WSFAN_ENDPOINT_REFUSED_TCP] = { "refused_tcp",
+                                     "the address refuses connections: no node listens there",
+                                     true },
+    [WSFAN_ENDPOINT_NO_ANSWER] = { "no_answer",
+                                   "the address does not answer: it is wrong, or packets are "
+                                   "filtered",
+                                   true },
+    [WSFAN_ENDPOINT_MUTE] = { "mute",
+                              "it takes connections and says nothing: a frozen process, or no node",
+                              true },
+    [WSFAN_ENDPOINT_FOREIGN] = { "foreign", "it speaks another protocol than a node's", true },
+    [WSFAN_ENDPOINT_KEY_UNKNOWN_HERE] = { "key_unknown_here",
+                                          "the other node has a key that is not allowed here",
+                                          true },
+    [WSFAN_ENDPOINT_KEY_UNKNOWN_THERE] = { "key_unknown_there",
+                                           "the other node does not know this node's key", true },
+    [WSFAN_ENDPOINT_PLAIN_THERE] = { "plain_there",
+                                     "the other node has no key and speaks plain text", true },
+    [WSFAN_ENDPOINT_PLAIN_HERE] = { "plain_here",
+                                    "the other node has a key, and this one speaks plain text",
+                                    true },
+    [WSFAN_ENDPOINT_INTRODUCED] = { "introduced", "this node waits to be answered", false },
+    [WSFAN_ENDPOINT_NOT_DIALLED_BACK] = { "not_dialled_back",
+                                          "it hears this node and does not reach the endpoint that "
+                                          "this node advertises",
+                                          true },
+    [WSFAN_ENDPOINT_REFUSED] = { "refused", "refused", true },
+    [WSFAN_ENDPOINT_SELF] = { "self", "it leads back to this node", false },
+    [WSFAN_ENDPOINT_LINKED] = { "linked", "it leads to a live peer", false },
+    [WSFAN_ENDPOINT_LOST] = { "lost", "the peer there is silent or down", true },
+};
+
+enum { ENDPOINT_STATES_COUNT = sizeof ENDPOINT_STATES / sizeof *ENDPOINT_STATES };
+
+const char *wsfan_endpoint_state_name(wsfan_endpoint_state state) {
+    return (unsigned)state < ENDPOINT_STATES_COUNT ? ENDPOINT_STATES[state].name : "unknown";
+}
+
+const char *wsfan_endpoint_state_text(wsfan_endpoint_state state) {
+    return (unsigned)state < ENDPOINT_STATES_COUNT ? ENDPOINT_STATES[state].text : "unknown state";
+}
+
+int wsfan_endpoint_state_fails(wsfan_endpoint_state state) {
+    return (unsigned)state < ENDPOINT_STATES_COUNT && ENDPOINT_STATES[state].fails;
+}
+
+const char *wsfan_node_phase_name(wsfan_node_phase phase) {
+    static const char *const NAMES[] = { "starting", "local",   "alone",   "searching",
+                                         "mesh",     "refused", "draining" };
+    return (unsigned)phase < sizeof NAMES / sizeof *NAMES ? NAMES[phase] : "unknown";
+}
+
+const char *wsfan_level_name(wsfan_level level) {
+    static const char *const NAMES[] = { "debug", "info", "warning", "error" };
+    return (unsigned)level < sizeof NAMES / sizeof *NAMES ? NAMES[level] : "unknown";
 }

@@ -4,6 +4,7 @@
 
 #include <pthread.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* The first member of everything that is queued. */
@@ -41,6 +42,11 @@ int wsf_queue_push_bounded(wsf_queue *queue, wsf_item *item, bool *wake);
  * until wsf_queue_commit(). item NULL: it could not be made. */
 int wsf_queue_begin(wsf_queue *queue, uint64_t bytes);
 void wsf_queue_commit(wsf_queue *queue, wsf_item *item, bool *wake);
+
+/* Between the two: whether the item will be the first since the last take. */
+static inline bool wsf_queue_is_empty(const wsf_queue *queue) {
+    return queue->head == NULL;
+}
 
 /* Appends linked bounded items without a check: the caller is the only producer of bounded items, and found
  * room with wsf_queue_depth(). */

@@ -9,6 +9,8 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/probes.h"
+#include "core/diagnosis.h"
 #include "core/dialer.h"
 #include "core/gossip.h"
 #include "core/handshake.h"
@@ -76,6 +78,7 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
         return WSFAN_ENOMEM;
     }
     wsf_status_init(core, now);
+    wsf_diagnosis_init(core);
     *out = core;
     return WSFAN_OK;
 }
@@ -189,6 +192,8 @@ static void move_barriers(wsf_core *core, wsf_now now) {
         if (!passed && now.ms < ticket->deadline_ms)
             return;
         note_skipped(core, ticket->serial);
+        wsf_histogram_add(&core->join.took,
+                          now.ms - (ticket->deadline_ms - core->config.join_ms_max), 1);
         if (!passed || count > 0)
             name_missing(core, ticket, refusers, count);
         hand_back_first(core, passed && count == 0 ? WSFAN_OK : WSFAN_EPARTIAL);
@@ -244,6 +249,7 @@ void wsf_core_visit(const wsf_core *core, uint64_t chat_hash, uint64_t *cursor, 
 void wsf_core_add_loop(wsf_core *core, unsigned loop) {
     core->loops |= UINT64_C(1) << loop;
     wsf_handshake_tell_loop(core, loop);
+    wsf_diagnosis_tell_loop(core, loop);
 }
 
 void wsf_core_remove_loop(wsf_core *core, unsigned loop) {
@@ -283,6 +289,7 @@ void wsf_core_destroy(wsf_core *core) {
     wsf_interest_destroy(&core->interest);
     wsf_presence_store_destroy(&core->presence);
     wsf_reader_destroy(core->reader);
+    wsf_names_free(core->diagnosis.names);
     wsf_free(core->batch);
     wsf_free(core);
 }
@@ -295,13 +302,14 @@ void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
     message->id = (wsfan_message_id){ core->clock, core->config.node };
     core->stats.published++;
     core->stats.published_bytes += message->payload_size;
+    WSF_PROBE3(publish, core->config.node, core->clock, message->payload_size);
 
     uint64_t loops;
     wsf_peers peers;
-    wsf_sender_entry entry = { NULL, 0 };
     wsf_router_find(core, message, &loops, &peers);
+    wsf_router_know_head(core, message);
     for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;)
-        wsf_sender_enqueue(core, &core->peers[i], message, &entry, now);
+        wsf_sender_enqueue(core, &core->peers[i], message, now);
     wsf_receipt *receipt = message->receipt;
     if (receipt == NULL) {
         wsf_router_deliver(core, message, loops);
@@ -390,6 +398,34 @@ void wsf_core_probed(wsf_core *core, uint64_t node, bool refused, wsf_now now) {
         wsf_handshake_down(core, peer, WSFAN_REASON_ENDED);
 }
 
+/* ------------------------------------------------------------------------------------ diagnosis */
+
+void wsf_core_carrier(wsf_core *core, uint32_t connection, wsfan_endpoint_state found,
+                      uint32_t attempts) {
+    wsf_diagnosis_carrier(core, connection, found, attempts);
+}
+
+void wsf_core_caller(wsf_core *core, const char *address, wsfan_endpoint_state cause, wsf_now now) {
+    wsf_diagnosis_caller(core, address, cause, now);
+}
+
+void wsf_core_set_names(wsf_core *core, wsf_name *names, wsf_now now) {
+    wsf_diagnosis_set_names(core, names, now);
+}
+
+size_t wsf_core_endpoints(const wsf_core *core, wsfan_endpoint *endpoints, size_t capacity,
+                          wsf_now now) {
+    return wsf_diagnosis_endpoints(core, endpoints, capacity, now);
+}
+
+size_t wsf_core_callers(const wsf_core *core, wsfan_caller *callers, size_t capacity, wsf_now now) {
+    return wsf_diagnosis_callers(core, callers, capacity, now);
+}
+
+void wsf_core_state(const wsf_core *core, wsfan_node_state *state, wsf_now now) {
+    wsf_diagnosis_state(core, state, now);
+}
+
 /* ---------------------------------------------------------------------------------------- time */
 
 void wsf_core_flush(wsf_core *core, wsf_now now) {
@@ -408,6 +444,7 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     move_barriers(core, now);
     wsf_delivery_tick(core, now);
     wsf_status_finish(core, wsf_core_drained(core), now);
+    wsf_diagnosis_tick(core, now);
     for (unsigned i = 0; core->parts[i] != NULL; i++)
         if (core->parts[i]->tick != NULL)
             core->parts[i]->tick(core, now);
@@ -417,6 +454,7 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
     uint64_t at = wsf_liveness_deadline(core);
     uint64_t delivery_at = wsf_delivery_deadline(core);
     at = delivery_at < at ? delivery_at : at;
+    at = core->diagnosis.at_ms < at ? core->diagnosis.at_ms : at;
     for (unsigned i = 0; core->parts[i] != NULL; i++) {
         uint64_t part_at = core->parts[i]->deadline != NULL ? core->parts[i]->deadline(core)
                                                             : UINT64_MAX;
@@ -478,4 +516,8 @@ void wsf_core_stats(const wsf_core *core, wsfan_stats *stats) {
 
 size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capacity) {
     return wsf_statistics_peers(core, peers, capacity);
+}
+
+void wsf_core_measure(const wsf_core *core, wsf_core_metrics *metrics) {
+    wsf_statistics_measure(core, metrics);
 }

@@ -85,6 +85,23 @@ void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, s
 /* A probe has ended: with a connection, or with a refusal. */
 void wsf_core_probed(wsf_core *core, uint64_t node, bool refused, wsf_now now);
 
+/* What the carrier found of a connection that it was asked for: DIALLING (nothing new, it tried again), INTRODUCED,
+ * or a state that fails. attempts: of the carrier's own, since the last call. */
+void wsf_core_carrier(wsf_core *core, uint32_t connection, wsfan_endpoint_state found,
+                      uint32_t attempts);
+
+/* Somebody came to this node's socket, and was turned away by the carrier. address: "" where not known. */
+void wsf_core_caller(wsf_core *core, const char *address, wsfan_endpoint_state cause, wsf_now now);
+
+/* Replaces the names that the host gave as endpoints. Takes the list over. */
+void wsf_core_set_names(wsf_core *core, wsf_name *names, wsf_now now);
+
+/* See wsfan_node_get_endpoints(), _callers() and _state(); struct_size is not set. Returns how many there are. */
+size_t wsf_core_endpoints(const wsf_core *core, wsfan_endpoint *endpoints, size_t capacity,
+                          wsf_now now);
+size_t wsf_core_callers(const wsf_core *core, wsfan_caller *callers, size_t capacity, wsf_now now);
+void wsf_core_state(const wsf_core *core, wsfan_node_state *state, wsf_now now);
+
 /* Sends what is due. Call it after any number of inputs, and at wsf_core_deadline(). */
 void wsf_core_flush(wsf_core *core, wsf_now now);
 uint64_t wsf_core_deadline(const wsf_core *core); /* UINT64_MAX: none */
@@ -109,5 +126,6 @@ void wsf_core_count_drop(wsf_core *core, wsfan_drop reason, uint64_t count);
 void wsf_core_stats(const wsf_core *core, wsfan_stats *stats);
 /* Peers, then other subscribers; `capacity` of them. Returns how many there are, WSF_KNOWN_MAX at most. */
 size_t wsf_core_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capacity);
+void wsf_core_measure(const wsf_core *core, wsf_core_metrics *metrics);
 
 #endif

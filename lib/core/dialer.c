@@ -22,6 +22,7 @@ _Static_assert(WSFAN_ENDPOINTS_MAX == WSF_CONNECTIONS_MAX, "as wsfan/peers.h say
 static void hang_up(wsf_core *core, wsf_dialer_endpoint *connection) {
     connection->dialled = false;
     connection->again_ms = 0;
+    core->diagnosis.due = true;
     core->effects.disconnect(core->effects.user, (uint32_t)(connection - core->dialer.endpoints));
 }
 
@@ -29,6 +30,8 @@ static void dial(wsf_core *core, wsf_dialer_endpoint *connection) {
     connection->dialled = true;
     connection->node = 0;
     connection->again_ms = 0;
+    connection->attempts++;
+    core->diagnosis.due = true;
     core->effects.connect(core->effects.user, (uint32_t)(connection - core->dialer.endpoints),
                           connection->endpoint, wsf_identity_of(connection->likely));
 }
@@ -40,6 +43,7 @@ static void seek(wsf_core *core, const wsf_dialer_endpoint *connection, uint64_t
 
 static void forget(wsf_core *core, wsf_dialer_endpoint *connection) {
     connection->used = false;
+    core->diagnosis.due = true;
     if (connection->dialled)
         hang_up(core, connection);
 }
@@ -166,7 +170,8 @@ bool wsf_dialer_connected(const wsf_core *core, uint64_t node) {
 
 void wsf_dialer_reach(wsf_core *core, uint64_t node, wsf_now now) {
     const wsf_peer *peer = wsf_peer_find(core, node);
-    if (peer != NULL && peer->endpoint[0] != '\0' && !wsf_dialer_connected(core, node))
+    if (peer != NULL && peer->endpoint[0] != '\0' && strcmp(peer->endpoint, core->endpoint) != 0 &&
+        !wsf_dialer_connected(core, node))
         wsf_dialer_gossip(core, peer->endpoint, node, true, now);
 }
 
@@ -200,6 +205,10 @@ void wsf_dialer_identify(wsf_core *core, uint32_t number, uint64_t node, wsf_now
     if (before == node)
         return;
     connection->likely = node;
+    connection->heard_ms = now.ms;
+    connection->carrier = WSFAN_ENDPOINT_INTRODUCED;
+    connection->rejected = WSFAN_REASON_NONE;
+    core->diagnosis.due = true;
     if (node == core->config.node) {
         rest(core, connection, node);
     } else {
@@ -234,6 +243,7 @@ void wsf_dialer_linked(wsf_core *core, const wsf_peer *peer, wsf_now now) {
 
 static void redial(wsf_core *core, uint32_t number) {
     core->dialer.endpoints[number].again_ms = 0;
+    core->dialer.endpoints[number].attempts++;
     core->effects.disconnect(core->effects.user, number);
     core->effects.connect(core->effects.user, number, core->dialer.endpoints[number].endpoint,
                           wsf_identity_of(core->dialer.endpoints[number].likely));
@@ -264,6 +274,7 @@ void wsf_dialer_release(wsf_core *core, uint64_t node) {
         if (!connection->used || connection->node != node)
             continue;
         connection->node = 0;
+        core->diagnosis.due = true;
         if (connection->named == 0)
             forget(core, connection);
         else if (!connection->dialled)

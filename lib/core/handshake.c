@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "core/diagnosis.h"
 #include "core/dialer.h"
 #include "core/part.h"
 #include "core/probe.h"
@@ -44,6 +45,7 @@ static void set_state(wsf_core *core, wsf_peer *peer, wsfan_peer_event state, ws
     if (peer->state == WSFAN_PEER_DOWN || state == WSFAN_PEER_DOWN)
         tell_down(core, peer, state == WSFAN_PEER_DOWN);
     peer->state = state;
+    core->diagnosis.due = true;
     core->status.view_stale = true;
     tell_host(core, peer->node, peer->name, peer->endpoint, state, reason);
 }
@@ -141,6 +143,7 @@ static bool may_have_met(const wsf_core *core, uint64_t node) {
 static void refuse(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
                    wsfan_reason reason) {
     tell_host(core, node, name, endpoint, WSFAN_PEER_REFUSED, reason);
+    wsf_diagnosis_rejected(core, node, name, endpoint, reason);
     wsf_handshake_send_number(core, node, 0, WSF_REFUSE, (uint64_t)reason);
 }
 
@@ -150,6 +153,7 @@ static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, w
     if (peer == NULL)
         return NULL;
     memset(peer, 0, sizeof *peer);
+    core->diagnosis.due = true;
     peer->node = node;
     peer->heard_ms = now.ms;
     peer->ack_ms = UINT64_MAX;
@@ -228,6 +232,7 @@ static void establish(wsf_core *core, wsf_peer *peer, wsf_now now) {
     for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
         if (core->dialer.endpoints[i].refuser == peer->node)
             core->dialer.endpoints[i].refused = WSFAN_REASON_NONE;
+    core->diagnosis.due = true;
     wsf_dialer_linked(core, peer, now);
     for (unsigned i = 0; core->parts[i] != NULL; i++)
         if (core->parts[i]->link != NULL)
@@ -304,8 +309,10 @@ void wsf_handshake_introduction(wsf_core *core, const wsf_introduction *introduc
         reason = introduce(core, introduction, now);
     if (reason == WSFAN_REASON_NONE)
         return;
-    if (reason != WSFAN_REASON_SELF)
+    if (reason != WSFAN_REASON_SELF) {
         tell_host(core, node, "", introduction->endpoint, WSFAN_PEER_REFUSED, reason);
+        wsf_diagnosis_rejected(core, node, "", introduction->endpoint, reason);
+    }
     answer(core, node, reason);
     if (find_subscriber(core, node) != NULL)
         return;
@@ -345,6 +352,7 @@ static void say_answers(wsf_core *core, uint64_t node) {
 void wsf_handshake_subscriber(wsf_core *core, uint64_t node, bool subscribed, wsf_now now) {
     wsf_subscriber *subscriber = find_subscriber(core, node);
     wsf_peer *peer = wsf_handshake_find(core, node);
+    core->diagnosis.due = true;
     if (subscribed) {
         if (subscriber == NULL && may_note_subscriber(core, node))
             subscriber = find_subscriber(core, 0);
@@ -543,6 +551,8 @@ void wsf_handshake_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64
         connection->refuser = node;
         connection->refusal_ms = now.ms;
     }
+    core->diagnosis.due = true;
+    core->stats.endpoint_failures++;
     if (!told)
         tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
                   WSFAN_PEER_REFUSED, known);

@@ -25,8 +25,10 @@ static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
     } else if (known && peer->state == WSFAN_PEER_UP && quiet_ms >= core->config.silent_ms) {
         wsf_handshake_silent(core, peer);
     }
-    if (known && peer->state != WSFAN_PEER_UP)
+    if (known && peer->state != WSFAN_PEER_UP && now.ms >= peer->reach_ms) {
+        peer->reach_ms = now.ms + core->config.down_ms;
         wsf_dialer_reach(core, peer->node, now);
+    }
     wsf_probe_tick(core, peer, now);
     if (!peer->handshake.acked && now.ms >= peer->handshake.again_ms)
         wsf_handshake_send_hello(core, peer, now);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "base/counter.h"
 #include "base/peers.h"
 #include "core/types.h"
 #include "wire/decode.h"
@@ -62,6 +63,7 @@ typedef struct {
     wsfan_reason reason; /* of `state` */
     uint64_t heard_ms;
     uint64_t spoken_ms; /* of the last frame to the peer */
+    uint64_t reach_ms;  /* while it is not up, its own endpoint may be dialled again then */
     uint64_t frame_size_max;
     uint32_t version; /* of the frames to the peer */
     wsf_link link;
@@ -133,6 +135,7 @@ typedef struct {
         uint64_t anew;  /* number of the frame with the peer's last FORGET */
     } presence;
 
+    wsf_histogram round_trip; /* ms */
     wsfan_peer_stats stats;
 } wsf_peer;
 
@@ -149,7 +152,25 @@ typedef struct {
     wsfan_reason refused; /* why `refuser` refuses this node; NONE: it does not */
     uint64_t refuser;     /* the node that refused last, */
     uint64_t refusal_ms;  /* and when */
+
+    /* See diagnosis.c. */
+    wsfan_endpoint_state
+        carrier;           /* what the carrier of the frames found, since a frame came by it */
+    wsfan_reason rejected; /* why this node refuses `node`; NONE: it does not */
+    uint64_t attempts;
+    uint64_t heard_ms;          /* `node` is heard there since then */
+    wsfan_endpoint_state state; /* as the host was told last */
+    wsfan_reason state_reason;
+    uint64_t state_ms;
 } wsf_dialer_endpoint;
+
+/* Who tried to become a peer, and did not; see wsfan_caller. */
+typedef struct {
+    wsfan_caller caller; /* count 0: free; its times are not set */
+    uint64_t first_ms;
+    uint64_t last_ms;
+    uint64_t told_ms;
+} wsf_caller;
 
 typedef struct {
     uint64_t node;  /* 0: free */
@@ -162,8 +183,12 @@ typedef struct {
     uint64_t changes; /* interest.changes, for which loops and peers hold */
     uint64_t loops;
     wsf_peers peers;
-    uint32_t name_size;
+    uint32_t head; /* of messages with this target, `flags` and `except`; 0: none yet */
+    uint32_t heads;
+    wsfan_address except;
+    uint8_t flags;
     uint8_t kind;
+    uint32_t name_size;
     uint8_t name[64];
 } wsf_last_route;
 
@@ -200,12 +225,23 @@ struct wsf_core {
     wsf_presence presence;
     uint64_t frame_size_max; /* of a frame to this node, in bytes */
     wsfan_stats stats;
+    wsf_histogram repair; /* ms for which frames of a peer were missing */
 
     struct {
         wsf_dialer_endpoint endpoints[WSF_CONNECTIONS_MAX];
         uint32_t endpoints_count;                 /* none from here on was ever used */
         uint32_t surplus[WSF_DIALER_SOURCES_MAX]; /* endpoints of a set that found no connection */
     } dialer;
+
+    struct {
+        bool due;       /* something may have changed since the last look */
+        uint64_t at_ms; /* time changes something then; UINT64_MAX: never */
+        wsf_name *names;
+        wsfan_node_phase phase;
+        wsf_caller callers[WSFAN_CALLERS_MAX];
+        uint64_t callers_from_ms; /* new callers are counted since then, */
+        uint32_t callers_told;    /* of which so many were told */
+    } diagnosis;
 
     struct {
         wsf_subscriber subscribers[WSF_SUBSCRIBERS_MAX];
@@ -224,6 +260,7 @@ struct wsf_core {
         wsf_item *head;
         wsf_item *tail;
         uint64_t count;
+        wsf_histogram took; /* ms until a join was complete, or its time was over */
     } join;
 
     /* Receipts, in order of deadline. */

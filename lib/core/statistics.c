@@ -78,6 +78,20 @@ size_t wsf_statistics_peers(const wsf_core *core, wsfan_peer_stats *peers, size_
     return count;
 }
 
+void wsf_statistics_measure(const wsf_core *core, wsf_core_metrics *metrics) {
+    wsf_histogram_read(&core->join.took, &metrics->join);
+    wsf_histogram_read(&core->repair, &metrics->repair);
+    metrics->peers_count = 0;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (peer->node == 0 || peer->name[0] == '\0')
+            continue;
+        wsf_peer_metrics *out = &metrics->peers[metrics->peers_count++];
+        fill_peer(core, peer, &out->stats);
+        wsf_histogram_read(&peer->round_trip, &out->round_trip);
+    }
+}
+
 /* ---------------------------------------------------------------------------------------- rows */
 
 typedef struct {

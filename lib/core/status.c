@@ -60,6 +60,7 @@ void wsf_status_forget(wsf_core *core, wsf_peer *peer) {
 }
 
 static void changed(wsf_core *core) {
+    core->diagnosis.due = true;
     core->status.serial++;
     core->status.view_stale = true;
 }

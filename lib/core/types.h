@@ -2,8 +2,11 @@
 #ifndef WSF_CORE_TYPES_H
 #define WSF_CORE_TYPES_H
 
+#include <wsfan/diagnosis.h>
 #include <wsfan/stats.h>
 
+#include "base/counter.h"
+#include "base/limits.h"
 #include "core/link/link.h"
 #include "core/presence/events.h"
 #include "core/routing/interest.h"
@@ -11,6 +14,10 @@
 #include "wire/encode.h"
 
 enum { WSF_KNOWN_MAX = 320 }; /* peers and other subscribers */
+
+enum {
+    WSF_NAME_ADDRESS_SIZE = 64
+}; /* of an endpoint with an address that DNS gave, with its NUL */
 
 /* Sources of endpoints: the options, and the host's own discoveries. The addresses that DNS gives for the
  * names of a source are a source of their own: source + WSF_SOURCE_DNS. */
@@ -76,6 +83,19 @@ typedef struct {
     int8_t status; /* an error code */
 } wsf_ticket;
 
+/* What the core measures beside the statistics. Times are in ms. */
+typedef struct {
+    wsfan_peer_stats stats;
+    wsf_histogram_counts round_trip;
+} wsf_peer_metrics;
+
+typedef struct {
+    wsf_histogram_counts join;
+    wsf_histogram_counts repair;
+    uint32_t peers_count;
+    wsf_peer_metrics peers[WSF_PEERS_MAX]; /* those whose name is known */
+} wsf_core_metrics;
+
 /* What the core wants done, at once and in this order. None of these may call the core. */
 typedef struct {
     void *user;
@@ -106,6 +126,23 @@ typedef struct {
 
     /* Tries a TCP connection, without using it; wsf_core_probed() follows, or nothing without an answer. */
     void (*probe)(void *user, uint64_t node, const char *endpoint);
+
+    /* loops: bits; level, code, text and lost are not set */
+    void (*event)(void *user, uint64_t loops, const wsfan_event *event);
 } wsf_effects;
+
+/* A name that the host gave as an endpoint, as discovery knows it. */
+typedef struct wsf_name {
+    struct wsf_name *next;
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
+    unsigned source; /* WSF_SOURCE_OPTIONS, or of the host */
+    wsfan_endpoint_state state;
+    uint64_t since_ms; /* set by the core */
+    uint64_t questions;
+    uint32_t addresses_count;
+    char addresses[][WSF_NAME_ADDRESS_SIZE]; /* endpoints */
+} wsf_name;
+
+void wsf_names_free(wsf_name *names); /* a list; NULL is allowed */
 
 #endif

@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 
-enum { NOTICES_COUNT_MAX = 4096 };
+enum { NOTICES_COUNT_MAX = 4096, EVENTS_COUNT_MAX = 256 };
 
 wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error) {
     wsf_inbox *inbox = wsf_alloc_zero(1, sizeof *inbox);
@@ -71,6 +71,7 @@ void wsf_inbox_free_item(wsf_item *item) {
     case WSF_INBOX_PEER:
     case WSF_INBOX_GAP:
     case WSF_INBOX_PRESENCE:
+    case WSF_INBOX_EVENT:
         wsf_free(item);
         break;
     case WSF_INBOX_RESULT:
@@ -278,6 +279,32 @@ bool wsf_inbox_put_gap(wsf_inbox *inbox, const wsfan_gap *gap) {
         return true;
     wsf_inbox_note_gap(inbox, gap->count > 0 ? gap->count : 1);
     return false;
+}
+
+bool wsf_inbox_put_event(wsf_inbox *inbox, const wsfan_event *event) {
+    if (!inbox->wants_events)
+        return true;
+    wsf_inbox_event *copy = atomic_load(&inbox->events) < EVENTS_COUNT_MAX
+                                ? wsf_alloc_zero(1, sizeof *copy)
+                                : NULL;
+    if (copy == NULL) {
+        atomic_fetch_add(&inbox->events_lost, 1);
+        return false;
+    }
+    copy->item.kind = WSF_INBOX_EVENT;
+    copy->event = *event;
+    strncpy(copy->name, event->name, sizeof copy->name - 1);
+    strncpy(copy->endpoint, event->endpoint, sizeof copy->endpoint - 1);
+    strncpy(copy->address, event->address, sizeof copy->address - 1);
+    copy->event.name = copy->name;
+    copy->event.endpoint = copy->endpoint;
+    copy->event.address = copy->address;
+    copy->event.lost = atomic_exchange(&inbox->events_lost, 0);
+    atomic_fetch_add(&inbox->events, 1);
+    wsf_inbox_flush(inbox);
+    if (wsf_mailbox_post(&inbox->mailbox, &copy->item) != WSFAN_OK)
+        wsf_free(copy); /* the loop is closed */
+    return true;
 }
 
 void wsf_inbox_put_presence(wsf_inbox *inbox, wsf_presence_events *events) {

@@ -15,10 +15,11 @@ typedef enum {
     WSF_INBOX_JOINED,
     WSF_INBOX_PEER,
     WSF_INBOX_GAP,
-    WSF_INBOX_RESULT,  /* a wsf_receipt */
-    WSF_INBOX_CALL,    /* a wsf_loop_call */
-    WSF_INBOX_REPLY,   /* a wsf_request */
-    WSF_INBOX_PRESENCE /* a wsf_presence_events */
+    WSF_INBOX_RESULT,   /* a wsf_receipt */
+    WSF_INBOX_CALL,     /* a wsf_loop_call */
+    WSF_INBOX_REPLY,    /* a wsf_request */
+    WSF_INBOX_PRESENCE, /* a wsf_presence_events */
+    WSF_INBOX_EVENT
 } wsf_inbox_kind;
 
 typedef struct {
@@ -43,7 +44,18 @@ typedef struct {
 } wsf_inbox_notice;
 
 typedef struct {
+    wsf_item item;
+    wsfan_event event;
+    char name[WSF_NAME_SIZE_MAX + 1];
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
+    char address[WSFAN_CALLER_ADDRESS_SIZE];
+} wsf_inbox_event;
+
+typedef struct {
     wsf_mailbox mailbox;
+    bool wants_events;                /* set once, before the mesh knows the inbox */
+    atomic_uint events;               /* waiting */
+    atomic_uint_fast64_t events_lost; /* that had no room and were not reported yet */
     atomic_uint refs;
     atomic_uint notices;           /* waiting */
     atomic_uint results;           /* results that the loop waits for */
@@ -88,6 +100,9 @@ void wsf_inbox_put_ticket(wsf_inbox *inbox, wsf_ticket *ticket);
  * is then noted as the loop's own. */
 bool wsf_inbox_put_peer(wsf_inbox *inbox, const wsfan_peer *peer);
 bool wsf_inbox_put_gap(wsf_inbox *inbox, const wsfan_gap *gap);
+
+/* False: there was no room for the event, which is counted. */
+bool wsf_inbox_put_event(wsf_inbox *inbox, const wsfan_event *event);
 
 /* Cannot fail: a value that the loop has not seen is replaced. The view is borrowed. */
 void wsf_inbox_put_view(wsf_inbox *inbox, wsf_view *view);

@@ -6,8 +6,11 @@
 #include <string.h>
 #include <wsfan/placement.h>
 
+#include "base/clock.h"
 #include "base/memory.h"
+#include "base/probes.h"
 #include "base/sized.h"
+#include "loop/event.h"
 
 /* ------------------------------------------------------------------------------- open and close */
 
@@ -108,6 +111,7 @@ int wsf_loop_new(wsfan_loop **out, const wsf_loop_config *config, const wsf_loop
     loop->inbox = wsf_inbox_new(config->inbox_count_max, config->inbox_bytes_max, &error);
     if (loop->inbox == NULL)
         goto fail;
+    loop->inbox->wants_events = callbacks->on_event != NULL;
     loop->node = *node;
     loop->callbacks = *callbacks;
     loop->user = loop_user;
@@ -228,6 +232,11 @@ int wsf_loop_check(const wsfan_loop *loop) {
 
 /* ------------------------------------------------------------------------------------- dispatch */
 
+static void note_time(wsfan_loop *loop, const wsfan_message *message) {
+    uint32_t us = wsf_clock_stamp(wsf_clock_ns()) - message->published;
+    wsf_histogram_add(&loop->dispatch, us, WSF_DISPATCH_FIRST_US);
+}
+
 static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
     wsfan_message *message = wsf_inbox_message(item);
     const wsfan_recipient *recipients;
@@ -235,8 +244,11 @@ static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
                                        &recipients);
     loop->released_count++;
     loop->released_bytes += item->bytes;
-    loop->messages++;
-    loop->recipients += count;
+    wsf_counter_add(&loop->messages, 1);
+    wsf_counter_add(&loop->recipients, count);
+    if (message->published != 0)
+        note_time(loop, message);
+    WSF_PROBE3(dispatch, message->id.origin, message->id.clock, count);
     if (count > 0 && loop->callbacks.on_message != NULL)
         loop->callbacks.on_message(loop->user, message, recipients, count);
     if (message->receipt != NULL && wsf_receipt_loop_done(message->receipt, count)) {
@@ -258,6 +270,15 @@ static void dispatch_notice(wsfan_loop *loop, wsf_inbox_notice *notice) {
         loop->callbacks.on_gap(loop->user, &notice->gap);
     }
     wsf_inbox_free_item(&notice->item);
+}
+
+static void dispatch_event(wsfan_loop *loop, wsf_inbox_event *event) {
+    char text[WSF_EVENT_TEXT_SIZE];
+    char code[WSF_EVENT_CODE_SIZE];
+    atomic_fetch_sub(&loop->inbox->events, 1);
+    wsf_event_describe(&event->event, code, text);
+    loop->callbacks.on_event(loop->user, &event->event);
+    wsf_inbox_free_item(&event->item);
 }
 
 static void dispatch_result(wsfan_loop *loop, wsf_receipt *receipt) {
@@ -320,6 +341,9 @@ static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
     case WSF_INBOX_PRESENCE:
         dispatch_presence(loop, (wsf_presence_events *)item);
         break;
+    case WSF_INBOX_EVENT:
+        dispatch_event(loop, (wsf_inbox_event *)item);
+        break;
     }
 }
 
@@ -327,7 +351,8 @@ static uint32_t dispatch_own_gap(wsfan_loop *loop) {
     uint64_t count = atomic_exchange(&loop->inbox->gap, 0);
     if (count == 0)
         return 0;
-    loop->gap += count;
+    wsf_counter_add(&loop->gap, count);
+    WSF_PROBE4(gap, loop->node.node, loop->node.node, count, WSFAN_GAP_INBOX);
     wsfan_gap gap = { loop->node.node, loop->node.name, count, WSFAN_GAP_INBOX };
     if (loop->callbacks.on_gap != NULL)
         loop->callbacks.on_gap(loop->user, &gap);
@@ -438,6 +463,7 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
         handled += dispatch_drain(loop, max - handled);
     wsf_message_bin_empty(&loop->bin);
     release_inbox(loop);
+    wsf_loop_tell_counts(loop);
     loop->dispatching = false;
     /* The descriptor stays readable while there is more: only a take without items clears it. */
     if (loop->todo == NULL)
@@ -454,6 +480,25 @@ int wsfan_loop_fd(const wsfan_loop *loop) {
     return loop->inbox->mailbox.fd;
 }
 
+void wsf_loop_tell_counts(wsfan_loop *loop) {
+    const wsf_registry *registry = &loop->subscriptions.registry;
+    wsf_counter_set(&loop->inbox->sessions, registry->session_slots.count);
+    wsf_counter_set(&loop->chats, registry->audiences.slots.count);
+    wsf_counter_set(&loop->memberships, registry->memberships_count);
+}
+
+static void read_stats(wsfan_loop *loop, wsfan_loop_stats *stats) {
+    *stats = (wsfan_loop_stats){
+        .sessions = atomic_load(&loop->inbox->sessions),
+        .chats = wsf_counter_read(&loop->chats),
+        .memberships = wsf_counter_read(&loop->memberships),
+        .messages = wsf_counter_read(&loop->messages),
+        .recipients = wsf_counter_read(&loop->recipients),
+        .gap = wsf_counter_read(&loop->gap),
+    };
+    wsf_queue_depth(&loop->inbox->mailbox.queue, &stats->inbox_count, &stats->inbox_bytes);
+}
+
 int wsfan_loop_get_stats(wsfan_loop *loop, wsfan_loop_stats *stats) {
     int error = wsf_loop_check(loop);
     if (error != WSFAN_OK)
@@ -461,16 +506,16 @@ int wsfan_loop_get_stats(wsfan_loop *loop, wsfan_loop_stats *stats) {
     if (!WSF_IS_SIZED(stats))
         return WSFAN_EINVAL;
     WSF_ALONE(loop, "wsfan_loop_get_stats()");
-    wsfan_loop_stats all = {
-        .struct_size = stats->struct_size,
-        .sessions = loop->subscriptions.registry.session_slots.count,
-        .chats = loop->subscriptions.registry.audiences.slots.count,
-        .memberships = loop->subscriptions.registry.memberships_count,
-        .messages = loop->messages,
-        .recipients = loop->recipients,
-        .gap = loop->gap,
-    };
-    wsf_queue_depth(&loop->inbox->mailbox.queue, &all.inbox_count, &all.inbox_bytes);
+    wsfan_loop_stats all;
+    wsf_loop_tell_counts(loop);
+    read_stats(loop, &all);
+    all.struct_size = stats->struct_size;
     wsf_fill_sized(stats, all.struct_size, &all, sizeof all);
     return WSFAN_OK;
+}
+
+void wsf_loop_measure(wsfan_loop *loop, wsf_loop_metrics *metrics) {
+    metrics->loop = loop->index;
+    read_stats(loop, &metrics->stats);
+    wsf_histogram_read(&loop->dispatch, &metrics->dispatch);
 }

@@ -33,6 +33,18 @@ void wsf_loop_drain(wsfan_loop *loop); /* [any] no more sessions, no more joins 
 int wsf_loop_expect_reply(wsfan_loop *loop, uint32_t count_max, wsf_request *request);
 void wsf_loop_revoke_reply(wsfan_loop *loop);
 
+/* Buckets of wsf_loop_metrics.dispatch, see wsf_histogram_add(). */
+enum { WSF_DISPATCH_FIRST_US = 16 };
+
+typedef struct {
+    unsigned loop;
+    wsfan_loop_stats stats;
+    wsf_histogram_counts dispatch; /* us */
+} wsf_loop_metrics;
+
+/* [any] What the loop counts, as other threads see it: perhaps not all of one moment. The loop stays open. */
+void wsf_loop_measure(wsfan_loop *loop, wsf_loop_metrics *metrics);
+
 bool wsf_loop_dispatching(wsfan_loop *loop); /* [loop] */
 unsigned wsf_loop_index(const wsfan_loop *loop);
 uint64_t wsf_loop_sessions(const wsfan_loop *loop); /* [any] */

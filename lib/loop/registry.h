@@ -40,7 +40,6 @@ typedef struct {
     wsf_slots session_slots;
     wsf_audiences audiences;
     uint64_t memberships_count;
-    uint32_t last_audience;   /* that was found; the next message is often for the same one */
     wsfan_recipient *scratch; /* always room for every open session */
     wsfan_recipient *lent;    /* what the last collection returned */
     uint32_t scratch_capacity;

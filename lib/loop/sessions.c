@@ -27,7 +27,7 @@ int wsfan_session_open(wsfan_session *session, wsfan_loop *loop, wsfan_bytes use
     uint64_t hash = user.size > 0 ? wsf_hash_target(loop->node.key, &target) : 0;
     error = wsf_subscriptions_open(&loop->subscriptions, session_user,
                                    user.size > 0 ? &target : NULL, hash, session);
-    atomic_store(&loop->inbox->sessions, loop->subscriptions.registry.session_slots.count);
+    wsf_loop_tell_counts(loop);
     return error;
 }
 
@@ -37,8 +37,7 @@ int wsfan_session_close(wsfan_loop *loop, wsfan_session session) {
         return error;
     WSF_ALONE(loop, "wsfan_session_close()");
     error = wsf_subscriptions_close(&loop->subscriptions, session);
-    if (error == WSFAN_OK)
-        atomic_store(&loop->inbox->sessions, loop->subscriptions.registry.session_slots.count);
+    wsf_loop_tell_counts(loop);
     return error;
 }
 
@@ -77,9 +76,12 @@ int wsfan_session_join_with(wsfan_loop *loop, wsfan_session session, wsfan_bytes
     wsfan_target target = { WSFAN_CHAT, chat };
     uint64_t hash = wsf_hash_target(loop->node.key, &target);
     if ((options.flags & WSFAN_PRESENCE) == 0)
-        return wsf_subscriptions_join(&loop->subscriptions, session, &target, hash);
-    return wsf_subscriptions_join_present(&loop->subscriptions, session, &target, hash,
-                                          options.metadata);
+        error = wsf_subscriptions_join(&loop->subscriptions, session, &target, hash);
+    else
+        error = wsf_subscriptions_join_present(&loop->subscriptions, session, &target, hash,
+                                               options.metadata);
+    wsf_loop_tell_counts(loop);
+    return error;
 }
 
 int wsfan_session_set_metadata(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat,
@@ -103,8 +105,10 @@ int wsfan_session_leave(wsfan_loop *loop, wsfan_session session, wsfan_bytes cha
         return WSFAN_EINVAL;
     WSF_ALONE(loop, "wsfan_session_leave()");
     wsfan_target target = { WSFAN_CHAT, chat };
-    return wsf_subscriptions_leave(&loop->subscriptions, session, &target,
-                                   wsf_hash_target(loop->node.key, &target));
+    error = wsf_subscriptions_leave(&loop->subscriptions, session, &target,
+                                    wsf_hash_target(loop->node.key, &target));
+    wsf_loop_tell_counts(loop);
+    return error;
 }
 
 wsfan_address wsfan_session_address(const wsfan_loop *loop, wsfan_session session) {

@@ -3,6 +3,7 @@
 #define WSF_LOOP_STATE_H
 
 #include "base/alone.h"
+#include "base/counter.h"
 #include "base/guard.h"
 #include "loop/executor.h"
 #include "loop/rebalance.h"
@@ -39,13 +40,19 @@ struct wsfan_loop {
     wsf_message_bin bin;       /* dispatched messages, given back together */
     uint64_t released_count;   /* dispatched messages that still count in the inbox */
     uint64_t released_bytes;
-    uint64_t messages;
-    uint64_t recipients;
-    uint64_t gap;
-    uint8_t shown[]; /* name_bytes_max bytes, see show_name() */
+    wsf_counter messages;
+    wsf_counter recipients;
+    wsf_counter gap;
+    wsf_counter chats; /* as of wsf_loop_tell_counts() */
+    wsf_counter memberships;
+    wsf_histogram dispatch; /* us from publish to dispatch, of timed messages */
+    uint8_t shown[];        /* name_bytes_max bytes, see show_name() */
 };
 
 /* WSFAN_EINVAL: NULL; WSFAN_EFORK. */
 int wsf_loop_check(const wsfan_loop *loop);
+
+/* Tells other threads how many sessions, chats and memberships there are. */
+void wsf_loop_tell_counts(wsfan_loop *loop);
 
 #endif

@@ -16,6 +16,7 @@
  * Invariant: a slot's descriptor is of a connection to our port. `lock` guards everything but the thread. */
 #include "mesh/admission.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/tcp.h>
@@ -23,6 +24,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -47,7 +49,9 @@ enum {
     EVENTS_MAX = 64,
     TICK_MS = 250,  /* between checks while a connection is pending or the spare is missing */
     IDLE_MS = 5000, /* between checks else */
-    NAP_MS = 10     /* between failures of accept() */
+    NAP_MS = 10,    /* between failures of accept() */
+    REPORTS_MAX = 32,
+    ADDRESSES_COUNT = 256
 };
 
 static const char MONITOR[] = "inproc://wsfan-admission";
@@ -66,6 +70,17 @@ typedef struct {
     uint64_t received; /* bytes that have come */
 } slot;
 
+/* Where a connection came from. It outlives the slot: ZeroMQ tells why a connection failed when it is gone. */
+typedef struct {
+    int zmq_fd; /* 0: none, a descriptor that no connection has here */
+    char text[WSFAN_CALLER_ADDRESS_SIZE];
+} origin;
+
+typedef struct {
+    char address[WSFAN_CALLER_ADDRESS_SIZE];
+    wsfan_endpoint_state cause;
+} report;
+
 struct wsf_admission {
     void *socket;  /* whose connections are watched */
     void *monitor; /* the socket's events */
@@ -83,12 +98,50 @@ struct wsf_admission {
     uint32_t numbers; /* given to connections so far */
     unsigned connections_max;
     unsigned pending_max;
+    bool keyed;
+    int told_fd;                     /* written after a report */
+    wsfan_endpoint_state failure;    /* of the connection whose end comes next; DIALLING: none */
+    origin origins[ADDRESSES_COUNT]; /* by descriptor */
+    report reports[REPORTS_MAX];     /* a ring; the newest are dropped */
+    unsigned reports_first;
+    unsigned reports_count;
+    atomic_uint reported; /* reports_count, to be read without the lock */
     slot slots[CONNECTIONS_MAX];
 };
 
 /* ---------------------------------------------------------------------------------------- slots */
 
-static void end(wsf_admission *admission, slot *s) {
+static void tell(wsf_admission *admission, int zmq_fd, wsfan_endpoint_state cause) {
+    const origin *from = &admission->origins[(unsigned)zmq_fd % ADDRESSES_COUNT];
+    if (admission->reports_count == REPORTS_MAX)
+        return; /* counted all the same, by `ended` and `refused` */
+    report *r =
+        &admission->reports[(admission->reports_first + admission->reports_count++) % REPORTS_MAX];
+    r->cause = cause;
+    snprintf(r->address, sizeof r->address, "%s", from->zmq_fd == zmq_fd ? from->text : "");
+    atomic_store_explicit(&admission->reported, admission->reports_count, memory_order_relaxed);
+    eventfd_write(admission->told_fd, 1);
+}
+
+/* fd: a duplicate; ZeroMQ's own may be another's by now. */
+static void note_origin(wsf_admission *admission, int zmq_fd, int fd) {
+    union {
+        struct sockaddr any;
+        struct sockaddr_in ip4;
+        struct sockaddr_in6 ip6;
+    } peer;
+    socklen_t size = sizeof peer;
+    origin *from = &admission->origins[(unsigned)zmq_fd % ADDRESSES_COUNT];
+    *from = (origin){ .zmq_fd = zmq_fd };
+    if (getpeername(fd, &peer.any, &size) != 0)
+        return;
+    const void *ip = peer.any.sa_family == AF_INET ? (const void *)&peer.ip4.sin_addr
+                                                   : &peer.ip6.sin6_addr;
+    inet_ntop(peer.any.sa_family, ip, from->text, sizeof from->text);
+}
+
+static void end(wsf_admission *admission, slot *s, wsfan_endpoint_state cause) {
+    tell(admission, s->zmq_fd, cause);
     atomic_fetch_add_explicit(&admission->ended, 1, memory_order_relaxed);
     s->ended = true;
     shutdown(s->fd, SHUT_RDWR);
@@ -162,7 +215,7 @@ static void on_accepted(wsf_admission *admission, int zmq_fd) {
         release_slot(admission, known); /* the number was reused */
     slot *oldest = oldest_pending(admission, &pending, &all);
     if (oldest != NULL && (pending >= admission->pending_max || all >= admission->connections_max))
-        end(admission, oldest);
+        end(admission, oldest, WSFAN_ENDPOINT_MUTE);
     int fd = all < admission->connections_max ? fcntl(zmq_fd, F_DUPFD_CLOEXEC, 0) : -1;
     if (fd < 0) {
         turn_away(admission, zmq_fd);
@@ -182,7 +235,13 @@ static void on_accepted(wsf_admission *admission, int zmq_fd) {
     struct epoll_event event = { .events = EPOLLIN | EPOLLRDHUP | EPOLLET,
                                  .data.u64 = (uint64_t)s->number << 32 |
                                              (uint64_t)(s - admission->slots) };
-    if (!is_ours(admission, fd) || epoll_ctl(admission->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
+    if (!is_ours(admission, fd)) {
+        admission->origins[(unsigned)zmq_fd % ADDRESSES_COUNT].zmq_fd = 0;
+        release_slot(admission, s);
+        return;
+    }
+    note_origin(admission, zmq_fd, fd);
+    if (epoll_ctl(admission->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
         release_slot(admission, s);
 }
 
@@ -203,6 +262,30 @@ static bool is_refusal(uint16_t event, uint32_t value) {
              value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH));
 }
 
+/* Why a handshake failed, which ZeroMQ tells just before the end of its connection. auth.c knows best of keys that
+ * are not allowed. */
+static void note_failure(wsf_admission *admission, uint16_t event, uint32_t value) {
+    if (event == ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL) {
+        admission->failure = WSFAN_ENDPOINT_FOREIGN;
+        if (value == ZMQ_PROTOCOL_ERROR_ZMTP_CRYPTOGRAPHIC)
+            admission->failure = WSFAN_ENDPOINT_KEY_UNKNOWN_THERE;
+        else if (value == ZMQ_PROTOCOL_ERROR_ZMTP_MECHANISM_MISMATCH)
+            admission->failure = admission->keyed ? WSFAN_ENDPOINT_PLAIN_THERE
+                                                  : WSFAN_ENDPOINT_PLAIN_HERE;
+    }
+    if (is_refusal(event, value))
+        atomic_fetch_add_explicit(&admission->refused, 1, memory_order_relaxed);
+}
+
+static void note_end(wsf_admission *admission, int zmq_fd) {
+    slot *s = find(admission, zmq_fd);
+    if (admission->failure != WSFAN_ENDPOINT_DIALLING)
+        tell(admission, zmq_fd, admission->failure);
+    admission->failure = WSFAN_ENDPOINT_DIALLING;
+    if (s != NULL)
+        release_slot(admission, s);
+}
+
 /* False: accept() fails still, and there is no spare descriptor to close. */
 static bool read_events(wsf_admission *admission) {
     struct {
@@ -219,17 +302,16 @@ static bool read_events(wsf_admission *admission) {
             continue;
         memcpy(&e.event, data, sizeof e.event);
         memcpy(&e.value, data + sizeof e.event, sizeof e.value);
-        slot *s = e.event == ZMQ_EVENT_DISCONNECTED ? find(admission, (int)e.value) : NULL;
-        if (s != NULL) {
-            release_slot(admission, s);
+        if (e.event == ZMQ_EVENT_DISCONNECTED) {
+            note_end(admission, (int)e.value);
         } else if (e.event == ZMQ_EVENT_ACCEPTED) {
             on_accepted(admission, (int)e.value);
             in_vain = false;
         } else if (e.event == ZMQ_EVENT_ACCEPT_FAILED && (e.value == EMFILE || e.value == ENFILE)) {
             in_vain = admission->spare_fd < 0;
             close_spare(admission);
-        } else if (is_refusal(e.event, e.value)) {
-            atomic_fetch_add_explicit(&admission->refused, 1, memory_order_relaxed);
+        } else {
+            note_failure(admission, e.event, e.value);
         }
     }
     return !in_vain;
@@ -250,7 +332,7 @@ static void count_bytes(wsf_admission *admission, slot *s) {
     s->allowance -= (int64_t)(info.tcpi_bytes_received - s->received);
     s->received = info.tcpi_bytes_received;
     if (s->allowance < 0)
-        end(admission, s);
+        end(admission, s, WSFAN_ENDPOINT_FOREIGN);
 }
 
 /* Ends connections that are pending for too long. Returns how long to wait in ms, never for ever: the mesh
@@ -263,7 +345,7 @@ static int tick(wsf_admission *admission) {
         if (s->fd < 0 || !s->pending || s->ended)
             continue;
         if (ms - s->since_ms >= PENDING_MS)
-            end(admission, s);
+            end(admission, s, WSFAN_ENDPOINT_MUTE);
         else
             waiting = true;
     }
@@ -357,8 +439,10 @@ int wsf_admission_open(wsf_admission **out, void *context, void *socket) {
     return WSFAN_OK;
 }
 
-int wsf_admission_watch(wsf_admission *admission, uint16_t port) {
+int wsf_admission_watch(wsf_admission *admission, uint16_t port, bool keyed, int wake_fd) {
     admission->port = htons(port);
+    admission->keyed = keyed;
+    admission->told_fd = wake_fd;
     admission->threaded = pthread_create(&admission->thread, NULL, run, admission) == 0;
     return admission->threaded ? WSFAN_OK : WSFAN_ESYSTEM;
 }
@@ -386,6 +470,24 @@ void wsf_admission_close(wsf_admission *admission) {
             close(fds[i]);
     pthread_mutex_destroy(&admission->lock);
     wsf_free(admission);
+}
+
+bool wsf_admission_take(wsf_admission *admission, char address[WSFAN_CALLER_ADDRESS_SIZE],
+                        wsfan_endpoint_state *cause) {
+    if (atomic_load_explicit(&admission->reported, memory_order_relaxed) == 0)
+        return false;
+    pthread_mutex_lock(&admission->lock);
+    bool any = admission->reports_count > 0;
+    if (any) {
+        const report *r = &admission->reports[admission->reports_first];
+        memcpy(address, r->address, sizeof r->address);
+        *cause = r->cause;
+        admission->reports_first = (admission->reports_first + 1) % REPORTS_MAX;
+        admission->reports_count--;
+    }
+    atomic_store_explicit(&admission->reported, admission->reports_count, memory_order_relaxed);
+    pthread_mutex_unlock(&admission->lock);
+    return any;
 }
 
 uint64_t wsf_admission_ended(const wsf_admission *admission) {
@@ -420,7 +522,7 @@ wsf_admission_verdict wsf_admission_judge(wsf_admission *admission, int descript
         verdict = in_order ? WSF_ADMISSION_LATE : WSF_ADMISSION_OFFENDS;
     } else if (!in_order || s->subscriptions == SUBSCRIPTIONS_MAX ||
                (s->pending && crowds(admission, identity))) {
-        end(admission, s);
+        end(admission, s, WSFAN_ENDPOINT_FOREIGN);
         verdict = WSF_ADMISSION_OFFENDS;
     } else {
         s->subscriptions++;

@@ -18,6 +18,7 @@ enum {
     KEY_BYTES = 32,
     PART_SIZE_MAX = 256, /* of a part; the largest that ZeroMQ sends is an address */
     SHARE_COUNT = 64,
+    REFUSED_MAX = 32,
     SHUT_OUT_MS = 1000
 };
 
@@ -25,6 +26,9 @@ struct wsf_auth {
     void *socket;
     const wsf_keys *keys;
     uint64_t shut_out_until_ms[WSF_KEYS_MAX]; /* by index in keys->allowed; 0: not shut out */
+    char refused[REFUSED_MAX][WSFAN_CALLER_ADDRESS_SIZE]; /* a ring; the newest are dropped */
+    unsigned refused_first;
+    unsigned refused_count;
 };
 
 int wsf_auth_complete(wsf_certificate *certificate) {
@@ -166,6 +170,25 @@ static void reply(wsf_auth *auth, const request *r, int place) {
     send_part(auth->socket, "", 0, true);
 }
 
+static void note_refused(wsf_auth *auth, const request *r) {
+    if (auth->refused_count == REFUSED_MAX)
+        return; /* admission.c counts them all */
+    char *address = auth->refused[(auth->refused_first + auth->refused_count++) % REFUSED_MAX];
+    size_t size = r->count > ADDRESS ? r->sizes[ADDRESS] : 0;
+    size = size < WSFAN_CALLER_ADDRESS_SIZE ? size : WSFAN_CALLER_ADDRESS_SIZE - 1;
+    memcpy(address, r->data[ADDRESS], size);
+    address[size] = '\0';
+}
+
+bool wsf_auth_take(wsf_auth *auth, char address[WSFAN_CALLER_ADDRESS_SIZE]) {
+    if (auth->refused_count == 0)
+        return false;
+    memcpy(address, auth->refused[auth->refused_first], WSFAN_CALLER_ADDRESS_SIZE);
+    auth->refused_first = (auth->refused_first + 1) % REFUSED_MAX;
+    auth->refused_count--;
+    return true;
+}
+
 bool wsf_auth_answer(wsf_auth *auth) {
     request r;
     int count = 0;
@@ -173,7 +196,10 @@ bool wsf_auth_answer(wsf_auth *auth) {
         if (r.count < REQUEST + 1 || r.sizes[ASKER] > PART_SIZE_MAX ||
             r.sizes[REQUEST] > PART_SIZE_MAX)
             continue; /* the asker or the request is not known: no answer is possible */
-        reply(auth, &r, judge(auth, &r));
+        int place = judge(auth, &r);
+        if (place < 0)
+            note_refused(auth, &r);
+        reply(auth, &r, place);
     }
     return count == SHARE_COUNT;
 }

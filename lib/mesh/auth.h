@@ -3,6 +3,8 @@
 #ifndef WSF_MESH_AUTH_H
 #define WSF_MESH_AUTH_H
 
+#include <wsfan/diagnosis.h>
+
 #include "base/keys.h"
 
 typedef struct wsf_auth wsf_auth;
@@ -28,5 +30,8 @@ bool wsf_auth_dial(const wsf_auth *auth, void *socket, const char *key);
 /* Readable while there is something to answer. */
 void *wsf_auth_socket(const wsf_auth *auth);
 bool wsf_auth_answer(wsf_auth *auth); /* whether there may be more */
+
+/* Takes the oldest of those whose key was refused: where it came from. False: there is none. */
+bool wsf_auth_take(wsf_auth *auth, char address[WSFAN_CALLER_ADDRESS_SIZE]);
 
 #endif

@@ -19,8 +19,8 @@ static void lock(wsf_mesh *mesh) {
     (void)error;
 }
 
-static bool has_rested(wsf_mesh *mesh) {
-    return wsf_clock_ns() - atomic_load_explicit(&mesh->worked_ns, memory_order_relaxed) >= REST_NS;
+static bool has_rested(wsf_mesh *mesh, uint64_t now_ns) {
+    return now_ns - atomic_load_explicit(&mesh->worked_ns, memory_order_relaxed) >= REST_NS;
 }
 
 static void free_reply(wsf_mesh_reply *reply) {
@@ -88,13 +88,14 @@ static void send_here(wsf_mesh *mesh) {
     wsf_thread_restore_signals(&before);
 }
 
-/* Ends what wsf_queue_begin() began, and sends, or wakes the mesh thread. item NULL: it could not be made. */
-static void commit(wsf_mesh *mesh, bool here, wsf_item *item) {
+/* Ends what wsf_queue_begin() began, and sends, or wakes the mesh thread. item NULL: it could not be made.
+ * now_ns: the time, if the caller has read the clock; or 0. */
+static void commit(wsf_mesh *mesh, bool here, wsf_item *item, uint64_t now_ns) {
     bool wake;
     wsf_queue_commit(&mesh->mailbox.queue, item, &wake);
     if (here || !wake)
         return;
-    if (mesh->out.sockets != NULL && has_rested(mesh))
+    if (mesh->out.sockets != NULL && has_rested(mesh, now_ns != 0 ? now_ns : wsf_clock_ns()))
         send_here(mesh);
     else
         wsf_mailbox_wake(&mesh->mailbox);
@@ -104,10 +105,20 @@ static int post_bounded(wsf_mesh *mesh, wsf_item *item) {
     bool here = begin_here(mesh);
     int error = wsf_queue_begin(&mesh->mailbox.queue, item->bytes);
     if (error == WSFAN_OK)
-        commit(mesh, here, item);
+        commit(mesh, here, item, 0);
     if (here)
         finish_here(mesh);
     return error;
+}
+
+/* Times one message of each batch that the mesh thread takes: the first, whose publisher wakes the thread, and
+ * for that reads the clock anyway. Returns the time; 0: the message is not timed. The queue is locked. */
+static uint64_t time_message(wsf_mesh *mesh, wsfan_message *message) {
+    if (!wsf_queue_is_empty(&mesh->mailbox.queue))
+        return 0;
+    uint64_t now_ns = wsf_clock_ns();
+    message->published = wsf_clock_stamp(now_ns);
+    return now_ns;
 }
 
 /* Small messages are made under the lock of the queue, in slabs that all publishers share. */
@@ -130,8 +141,9 @@ int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt
             message = wsf_message_make(&mesh->pool, parts, bytes);
         if (message != NULL)
             message->item.kind = WSF_MESH_PUBLISH;
+        uint64_t now_ns = message != NULL ? time_message(mesh, message) : 0;
         error = message != NULL ? WSFAN_OK : WSFAN_ENOMEM;
-        commit(mesh, here, message != NULL ? &message->item : NULL);
+        commit(mesh, here, message != NULL ? &message->item : NULL, now_ns);
     } else {
         wsfan_message_unref(message);
         atomic_fetch_add_explicit(&mesh->refused, error == WSFAN_EAGAIN, memory_order_relaxed);
@@ -209,6 +221,14 @@ void wsf_mesh_names_known(wsf_mesh *mesh) {
     wsf_mailbox_wake(&mesh->mailbox);
 }
 
+/* The list is taken as one with the flag, by the mesh thread alone. */
+void wsf_mesh_set_names(wsf_mesh *mesh, wsf_name *names) {
+    wsf_names_free(atomic_exchange(&mesh->names_next, names));
+    atomic_store(&mesh->names_told, true);
+    atomic_store(&mesh->named_any, true);
+    wsf_mailbox_wake(&mesh->mailbox);
+}
+
 void wsf_mesh_set_keys(wsf_mesh *mesh, wsf_keys *keys) {
     wsf_keyring_free_keys(atomic_exchange(&mesh->keys_next, keys));
     atomic_store(&mesh->named_any, true);
@@ -232,6 +252,32 @@ size_t wsf_mesh_peers(wsf_mesh *mesh, wsfan_peer_stats *peers, size_t capacity) 
     size_t count = wsf_core_peers(mesh->out.core, peers, capacity);
     pthread_mutex_unlock(&mesh->lock);
     return count;
+}
+
+size_t wsf_mesh_endpoints(wsf_mesh *mesh, wsfan_endpoint *endpoints, size_t capacity) {
+    lock(mesh);
+    size_t count = wsf_core_endpoints(mesh->out.core, endpoints, capacity, wsf_mesh_now());
+    pthread_mutex_unlock(&mesh->lock);
+    return count;
+}
+
+size_t wsf_mesh_callers(wsf_mesh *mesh, wsfan_caller *callers, size_t capacity) {
+    lock(mesh);
+    size_t count = wsf_core_callers(mesh->out.core, callers, capacity, wsf_mesh_now());
+    pthread_mutex_unlock(&mesh->lock);
+    return count;
+}
+
+void wsf_mesh_state(wsf_mesh *mesh, wsfan_node_state *state) {
+    lock(mesh);
+    wsf_core_state(mesh->out.core, state, wsf_mesh_now());
+    pthread_mutex_unlock(&mesh->lock);
+}
+
+void wsf_mesh_measure(wsf_mesh *mesh, wsf_core_metrics *metrics) {
+    lock(mesh);
+    wsf_core_measure(mesh->out.core, metrics);
+    pthread_mutex_unlock(&mesh->lock);
 }
 
 void wsf_mesh_count(wsf_mesh *mesh, uint64_t chat_hash, wsfan_count *count) {

@@ -95,6 +95,9 @@ void wsf_mesh_take_settings(wsf_mesh *mesh) {
             wsf_core_name_endpoints(mesh->out.core, i, set->endpoints, set->count, wsf_mesh_now());
         wsf_free(set);
     }
+    if (atomic_exchange(&mesh->names_told, false))
+        wsf_core_set_names(mesh->out.core, atomic_exchange(&mesh->names_next, NULL),
+                           wsf_mesh_now());
     if (names_known)
         wsf_core_names_known(mesh->out.core);
 }

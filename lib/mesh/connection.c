@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "mesh/zmq.h"
 
 enum {
     RECONNECT_MS = 100,
@@ -21,61 +22,10 @@ enum {
     TRIAL_DOUBLINGS_MAX = 2, /* TRIAL_MS doubles with each round, for slower networks */
     LATE_MS = 50,            /* what a dead node has sent was read by then */
 
-    /* A connection whose other end is gone ends after some six seconds, idle or not: sooner than down_ms. */
-    KEEPALIVE_IDLE_S = 2,
-    KEEPALIVE_INTERVAL_S = 1,
-    KEEPALIVE_COUNT = 4,
-    UNACKNOWLEDGED_MS_MAX = 6000
+    /* An address that answers does so within a round trip. */
+    UNREACHED_MS = 500, /* without a handshake the address is probed, and again */
+    PROBE_AGAIN_MS = 2000
 };
-
-/* ------------------------------------------------------------------------------------ any socket */
-
-void wsf_zmq_set_int(void *socket, int option, int value) {
-    int result = zmq_setsockopt(socket, option, &value, sizeof value);
-    assert(result == 0);
-    (void)result;
-}
-
-void wsf_zmq_set_common(void *socket, int64_t size_max, const char *endpoint) {
-    int result = zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &size_max, sizeof size_max);
-    assert(result == 0);
-    (void)result;
-    wsf_zmq_set_int(socket, ZMQ_LINGER, 0);
-    wsf_zmq_set_int(socket, ZMQ_SNDHWM, 0);
-    wsf_zmq_set_int(socket, ZMQ_RCVHWM, 0);
-    bool all = strncmp(endpoint, "tcp://*:", 8) == 0; /* bound for IPv4 and IPv6 */
-    wsf_zmq_set_int(socket, ZMQ_IPV6, all || strchr(endpoint, '[') != NULL);
-    /* TCP finds a dead connection, and no heartbeat of ZeroMQ: a heartbeat that is due on a connection which ends
-     * just then aborts the process (libzmq's issue 4364, "Assertion failed: !_io_error"). */
-    wsf_zmq_set_int(socket, ZMQ_TCP_KEEPALIVE, 1);
-    wsf_zmq_set_int(socket, ZMQ_TCP_KEEPALIVE_IDLE, KEEPALIVE_IDLE_S);
-    wsf_zmq_set_int(socket, ZMQ_TCP_KEEPALIVE_INTVL, KEEPALIVE_INTERVAL_S);
-    wsf_zmq_set_int(socket, ZMQ_TCP_KEEPALIVE_CNT, KEEPALIVE_COUNT);
-    wsf_zmq_set_int(socket, ZMQ_TCP_MAXRT, UNACKNOWLEDGED_MS_MAX);
-}
-
-static int descriptor_of(void *socket) {
-    int fd = -1;
-    size_t size = sizeof fd;
-    return zmq_getsockopt(socket, ZMQ_FD, &fd, &size) == 0 ? fd : -1;
-}
-
-bool wsf_zmq_watch(int watch_fd, void *socket, uint32_t number) {
-    struct epoll_event event = { .events = EPOLLIN, .data.u32 = number };
-    return epoll_ctl(watch_fd, EPOLL_CTL_ADD, descriptor_of(socket), &event) == 0;
-}
-
-/* Stops watching first, because ZeroMQ closes the descriptor some time later. */
-void wsf_zmq_close(int watch_fd, void *socket) {
-    epoll_ctl(watch_fd, EPOLL_CTL_DEL, descriptor_of(socket), NULL);
-    zmq_close(socket);
-}
-
-bool wsf_zmq_readable(void *socket) {
-    int events = 0;
-    size_t size = sizeof events;
-    return zmq_getsockopt(socket, ZMQ_EVENTS, &events, &size) == 0 && (events & ZMQ_POLLIN) != 0;
-}
 
 /* ---------------------------------------------------------------------------------- connections */
 
@@ -93,13 +43,30 @@ static bool set_up(const wsf_connections *connections, const char *endpoint, uin
            zmq_connect(socket, endpoint) == 0;
 }
 
+static void watch_over(wsf_connections *connections, wsf_monitor *monitor, void *socket) {
+    if (connections->monitors_count < connections->monitors_max &&
+        wsf_monitor_open(monitor, connections->context, socket, ++connections->monitors_opened,
+                         connections->watch_fd, WSF_WATCH_MONITOR)) {
+        connections->monitors_count++;
+        connections->monitors_unread = true;
+    }
+}
+
+static void watch_no_more(wsf_connections *connections, wsf_monitor *monitor) {
+    connections->monitors_count -= monitor->reader != NULL;
+    wsf_monitor_close(monitor, connections->watch_fd);
+}
+
 /* NULL: not now; retry_at_ms is set. */
 static void *open_socket(wsf_connections *connections, const char *endpoint, uint32_t key,
-                         uint32_t watch_number) {
+                         uint32_t watch_number, wsf_monitor *monitor) {
     void *socket = zmq_socket(connections->context, ZMQ_SUB);
+    if (socket != NULL)
+        watch_over(connections, monitor, socket);
     if (socket != NULL && set_up(connections, endpoint, key, socket) &&
         wsf_zmq_watch(connections->watch_fd, socket, watch_number))
         return socket;
+    watch_no_more(connections, monitor);
     if (socket != NULL)
         zmq_close(socket);
     connections->retry_at_ms = wsf_clock_ms() + RETRY_MS;
@@ -121,7 +88,9 @@ static void try_dial(wsf_connections *connections, wsf_connection *to) {
     to->proven = false;
     to->proof_at_ms = 0;
     to->silent_at_ms = wsf_clock_ms() + SILENT_MS;
-    to->socket = open_socket(connections, to->endpoint, to->key, number);
+    to->reached = false;
+    to->probe_at_ms = wsf_clock_ms() + UNREACHED_MS;
+    to->socket = open_socket(connections, to->endpoint, to->key, number, &to->monitor);
     to->unread = to->socket != NULL;
 }
 
@@ -138,7 +107,8 @@ void wsf_connections_dial(wsf_connections *connections, uint32_t number, const c
     assert(number < WSF_CONNECTIONS_COUNT_MAX && !to->dialled);
     bool again = strcmp(to->endpoint, endpoint) == 0;
     if (!again) {
-        *to = (wsf_connection){ .hint = -1 };
+        wsf_tcp_probes_cancel(&connections->probes, (uint64_t)number + 1);
+        *to = (wsf_connection){ .hint = -1, .found = WSFAN_ENDPOINT_DIALLING };
         snprintf(to->endpoint, sizeof to->endpoint, "%s", endpoint);
     }
     to->dialled = true;
@@ -156,6 +126,7 @@ void wsf_connections_dial(wsf_connections *connections, uint32_t number, const c
 }
 
 static void close_socket(wsf_connections *connections, wsf_connection *from) {
+    watch_no_more(connections, &from->monitor);
     if (from->socket != NULL)
         wsf_zmq_close(connections->watch_fd, from->socket);
     from->socket = NULL;
@@ -163,6 +134,7 @@ static void close_socket(wsf_connections *connections, wsf_connection *from) {
 }
 
 static void end_trial(wsf_connections *connections, wsf_trial *trial) {
+    watch_no_more(connections, &trial->monitor);
     wsf_zmq_close(connections->watch_fd, trial->socket);
     trial->socket = NULL;
     connections->trials_count--;
@@ -204,9 +176,11 @@ void wsf_connections_seek(wsf_connections *connections, uint32_t number, uint32_
     to->seek_at_ms = ms;
 }
 
-void wsf_connections_heard(wsf_connection *connection) {
-    if (!connection->proven)
-        connection->proven = wsf_clock_ms() >= connection->proof_at_ms;
+void wsf_connections_heard(wsf_connections *connections, wsf_connection *connection) {
+    if (connection->proven)
+        return;
+    connection->proven = wsf_clock_ms() >= connection->proof_at_ms;
+    connections->monitors_unread = true; /* reads, and closes, the connection's */
 }
 
 void wsf_connections_set_keys(wsf_connections *connections, const wsf_keys *keys) {
@@ -220,6 +194,7 @@ void wsf_connections_set_keys(wsf_connections *connections, const wsf_keys *keys
         end_trials(connections, i); /* trials have indices of the old keys */
         restart_seek(to, ms);
         to->hint = -1;
+        to->shut = to->unknown_there = false;
         int place = wsf_keys_find(keys, before->allowed[to->key].text);
         set_key(connections, to, place >= 0 ? (uint32_t)place : 0);
         if (place < 0 && to->socket != NULL)
@@ -269,6 +244,8 @@ static void begin_trial(wsf_connections *connections, wsf_connection *to, uint64
         to->hint = -1;
         end_ms = ms + SILENT_MS;
     } else {
+        if (to->next == 0 && to->round > 0 && to->shut && !to->unknown_there)
+            to->probe_at_ms = ms; /* no key has opened it */
         to->next += to->next == to->key;
         if (to->next >= connections->keys->count) {
             to->next = 0;
@@ -279,7 +256,7 @@ static void begin_trial(wsf_connections *connections, wsf_connection *to, uint64
         key = to->next++;
     }
     wsf_trial *trial = free_trial(connections);
-    trial->socket = open_socket(connections, to->endpoint, key, WSF_WATCH_TRIAL);
+    trial->socket = open_socket(connections, to->endpoint, key, WSF_WATCH_TRIAL, &trial->monitor);
     if (trial->socket == NULL)
         return;
     trial->connection = (uint32_t)(to - connections->list);
@@ -293,7 +270,8 @@ static void win_trial(wsf_connections *connections, wsf_trial *trial) {
     struct epoll_event event = { .events = EPOLLIN, .data.u32 = trial->connection };
     wsf_connection *to = &connections->list[trial->connection];
     close_socket(connections, to);
-    epoll_ctl(connections->watch_fd, EPOLL_CTL_MOD, descriptor_of(trial->socket), &event);
+    watch_no_more(connections, &trial->monitor);
+    epoll_ctl(connections->watch_fd, EPOLL_CTL_MOD, wsf_zmq_descriptor(trial->socket), &event);
     to->socket = trial->socket;
     to->unread = to->proven = true;
     set_key(connections, to, trial->key);
@@ -330,6 +308,126 @@ static uint64_t trials_deadline(const wsf_connections *connections) {
     return at;
 }
 
+/* ------------------------------------------------------------------------------------ diagnosis */
+
+static void probe(wsf_connections *connections, wsf_connection *to, uint64_t ms) {
+    to->probe_at_ms = ms + PROBE_AGAIN_MS;
+    wsf_tcp_probes_begin(&connections->probes, (uint64_t)(to - connections->list) + 1, to->endpoint,
+                         ms);
+}
+
+/* What the monitor of the connection's socket, or of a trial, has found. */
+static void take_news(wsf_connection *to, wsf_monitor_news news, bool trial) {
+    uint64_t ms = wsf_clock_ms();
+    to->attempts += news.retries;
+    to->reached = to->reached || news.reached;
+    if (news.retries > 0 && !to->reached && !trial && to->probe_at_ms > ms &&
+        to->probe_at_ms <= ms + UNREACHED_MS)
+        to->probe_at_ms = ms; /* the first attempt has failed: ask why */
+    switch (news.found) {
+    case WSFAN_ENDPOINT_DIALLING:
+        return;
+    case WSFAN_ENDPOINT_KEY_UNKNOWN_HERE:
+        to->shut = true; /* or the node there speaks plain text, which a greeting shows */
+        if (!trial)
+            to->probe_at_ms = ms;
+        return;
+    case WSFAN_ENDPOINT_KEY_UNKNOWN_THERE:
+        to->unknown_there = true;
+        to->probe_at_ms = UINT64_MAX;
+        break;
+    case WSFAN_ENDPOINT_INTRODUCED:
+        to->shut = to->unknown_there = false;
+        to->probe_at_ms = UINT64_MAX;
+        break;
+    default: /* a greeting finds out what is there, and shows the other side ours */
+        if (!trial)
+            to->probe_at_ms = ms;
+        if (news.found == WSFAN_ENDPOINT_MUTE)
+            return;
+        break;
+    }
+    to->found = news.found;
+}
+
+static void read_monitors(wsf_connections *connections) {
+    bool keyed = connections->auth != NULL;
+    connections->monitors_unread = false;
+    for (uint32_t i = 0; i < connections->used; i++) {
+        wsf_connection *to = &connections->list[i];
+        if (to->monitor.reader == NULL)
+            continue;
+        take_news(to, wsf_monitor_read(&to->monitor, keyed), false);
+        if (to->proven) {
+            to->found = WSFAN_ENDPOINT_DIALLING; /* the core has heard the node itself */
+            watch_no_more(connections, &to->monitor);
+        }
+    }
+    for (uint32_t i = 0; i < WSF_TRIALS_MAX && connections->trials_count > 0; i++) {
+        wsf_trial *trial = &connections->trials[i];
+        if (trial->socket != NULL && trial->monitor.reader != NULL)
+            take_news(&connections->list[trial->connection],
+                      wsf_monitor_read(&trial->monitor, keyed), true);
+    }
+}
+
+static wsfan_endpoint_state state_of(const wsf_connections *connections, wsf_tcp_outcome outcome) {
+    switch (outcome) {
+    case WSF_TCP_REFUSED:
+        return WSFAN_ENDPOINT_REFUSED_TCP;
+    case WSF_TCP_MUTE:
+        return WSFAN_ENDPOINT_MUTE;
+    case WSF_TCP_FOREIGN:
+        return WSFAN_ENDPOINT_FOREIGN;
+    case WSF_TCP_PLAIN:
+        return connections->auth != NULL ? WSFAN_ENDPOINT_PLAIN_THERE : WSFAN_ENDPOINT_DIALLING;
+    case WSF_TCP_KEYED:
+        return connections->auth == NULL ? WSFAN_ENDPOINT_PLAIN_HERE : WSFAN_ENDPOINT_DIALLING;
+    case WSF_TCP_NONE:
+    case WSF_TCP_ACCEPTED:
+        break;
+    }
+    return WSFAN_ENDPOINT_NO_ANSWER;
+}
+
+static void on_probed(void *user, uint64_t number, wsf_tcp_outcome outcome) {
+    wsf_connections *connections = user;
+    wsf_connection *to = &connections->list[number - 1];
+    if (!to->dialled || to->proven)
+        return;
+    bool all_tried = connections->keys != NULL && (connections->keys->count == 1 || to->round > 0);
+    wsfan_endpoint_state found = state_of(connections, outcome);
+    if (found == WSFAN_ENDPOINT_DIALLING) /* a node as it should be */
+        to->probe_at_ms = UINT64_MAX;
+    if (outcome == WSF_TCP_KEYED && to->shut && !to->unknown_there && all_tried)
+        found = WSFAN_ENDPOINT_KEY_UNKNOWN_HERE;
+    if (found != WSFAN_ENDPOINT_DIALLING)
+        to->found = found;
+}
+
+static void renew_probes(wsf_connections *connections, uint64_t ms) {
+    for (uint32_t i = 0; i < connections->used; i++) {
+        wsf_connection *to = &connections->list[i];
+        if (to->dialled && !to->proven && ms >= to->probe_at_ms)
+            probe(connections, to, ms);
+    }
+    wsf_tcp_probes_tell(&connections->probes, ms, on_probed, connections);
+}
+
+void wsf_connections_tell(wsf_connections *connections,
+                          void (*found)(void *user, uint32_t number, wsfan_endpoint_state state,
+                                        uint32_t attempts),
+                          void *user) {
+    for (uint32_t i = 0; i < connections->used; i++) {
+        wsf_connection *to = &connections->list[i];
+        if (to->found == WSFAN_ENDPOINT_DIALLING && to->attempts == 0)
+            continue;
+        found(user, i, to->found, to->attempts);
+        to->found = WSFAN_ENDPOINT_DIALLING;
+        to->attempts = 0;
+    }
+}
+
 /* ----------------------------------------------------------------------------------------- time */
 
 /* Whether the node at the other end did not understand us: nothing came in time. What came while this thread
@@ -353,6 +451,9 @@ void wsf_connections_renew(wsf_connections *connections) {
         else if (to->socket == NULL && retry && to->dialled)
             try_dial(connections, to);
     }
+    if (connections->monitors_unread)
+        read_monitors(connections);
+    renew_probes(connections, ms);
     if (connections->auth != NULL)
         renew_trials(connections, ms);
 }
@@ -363,7 +464,11 @@ uint64_t wsf_connections_deadline(const wsf_connections *connections) {
         const wsf_connection *to = &connections->list[i];
         if (to->socket != NULL && !to->proven && to->silent_at_ms < at)
             at = to->silent_at_ms;
+        if (to->dialled && !to->proven && to->probe_at_ms < at)
+            at = to->probe_at_ms;
     }
+    uint64_t probes_at = wsf_tcp_probes_deadline(&connections->probes);
+    at = probes_at < at ? probes_at : at;
     uint64_t trials_at = connections->auth != NULL ? trials_deadline(connections) : UINT64_MAX;
     return trials_at < at ? trials_at : at;
 }

@@ -27,7 +27,7 @@
 
 enum {
     ADDRESSES_MAX = WSFAN_ENDPOINTS_MAX, /* of one name, and of all names of a source */
-    ENDPOINT_SIZE = 64,                  /* of an address, with its NUL */
+    ENDPOINT_SIZE = WSF_NAME_ADDRESS_SIZE,
     SOCKETS_MAX = 64,
     FIRST_RETRY_MS = 250,
     SERVER_TIMEOUT_MS = 2000, /* at the first try; c-ares doubles it */
@@ -42,11 +42,14 @@ typedef char address[ENDPOINT_SIZE];
 typedef struct wsf_question {
     wsf_question *next;
     wsf_discovery *discovery;
+    char endpoint[WSF_ENDPOINT_SIZE_MAX + 1]; /* as the host wrote it */
     char host[WSF_ENDPOINT_SIZE_MAX + 1];
     unsigned port;
     unsigned source;
-    bool asked; /* c-ares has the question, and will call on_answer() */
-    bool gone;  /* no longer named by its source; freed by on_answer() */
+    wsfan_endpoint_state state;
+    uint64_t questions; /* that were asked */
+    bool asked;         /* c-ares has the question, and will call on_answer() */
+    bool gone;          /* no longer named by its source; freed by on_answer() */
     uint32_t retry_ms;
     uint64_t due_ms;
     uint64_t surplus;   /* addresses over the limit */
@@ -61,7 +64,8 @@ struct wsf_discovery {
     atomic_bool stop;
     pthread_mutex_t lock; /* of the questions and what is stale; never held when c-ares is called */
     question *questions;
-    uint32_t stale; /* bits of sources whose addresses the mesh is to be told */
+    uint32_t stale;    /* bits of sources whose addresses the mesh is to be told */
+    bool states_stale; /* the mesh is to be told the states of all names */
     uint64_t surplus_of[WSF_SOURCE_DNS];
     uint32_t interval_ms;
     unsigned seed;
@@ -229,6 +233,32 @@ static bool tell_mesh(wsf_discovery *d, unsigned source) {
     return told;
 }
 
+/* The lock is held. False: no memory. */
+static bool tell_states(wsf_discovery *d) {
+    wsf_name *names = NULL;
+    wsf_name **end = &names;
+    for (const question *q = d->questions; q != NULL; q = q->next) {
+        if (q->gone)
+            continue;
+        size_t size = sizeof **end + q->addresses_count * sizeof *q->addresses;
+        wsf_name *name = *end = wsf_alloc_zero(1, size);
+        if (name == NULL) {
+            wsf_names_free(names);
+            return false;
+        }
+        memcpy(name->endpoint, q->endpoint, sizeof name->endpoint);
+        name->source = q->source;
+        name->state = q->state;
+        name->questions = q->questions;
+        name->addresses_count = (uint32_t)q->addresses_count;
+        if (q->addresses_count > 0)
+            memcpy(name->addresses, q->addresses, q->addresses_count * sizeof *q->addresses);
+        end = &name->next;
+    }
+    wsf_mesh_set_names(d->mesh, names);
+    return true;
+}
+
 /* Tells the mesh of all stale sources. The lock is held. False: no memory for some. */
 static bool tell_stale(wsf_discovery *d) {
     uint64_t surplus = 0;
@@ -239,12 +269,24 @@ static bool tell_stale(wsf_discovery *d) {
         surplus += d->surplus_of[i];
     }
     atomic_store(&d->surplus, surplus);
-    return d->stale == 0;
+    if (d->states_stale)
+        d->states_stale = !tell_states(d);
+    return d->stale == 0 && !d->states_stale;
 }
 
-static void on_failure(question *q) {
+static wsfan_endpoint_state state_of(const question *q, int status) {
+    if (q->addresses != NULL)
+        return WSFAN_ENDPOINT_RESOLVED; /* the last answer stands */
+    return status == ARES_SUCCESS || status == ARES_ENOTFOUND || status == ARES_ENODATA
+               ? WSFAN_ENDPOINT_NO_NAME
+               : WSFAN_ENDPOINT_DNS_SILENT;
+}
+
+static void on_failure(question *q, int status) {
     wsf_discovery *d = q->discovery;
     atomic_fetch_add(&d->failures, 1);
+    q->state = state_of(q, status);
+    d->states_stale = true;
     uint32_t wait_ms = q->addresses != NULL ? d->interval_ms : q->retry_ms;
     q->due_ms = wsf_clock_ms() + jittered(d, wait_ms);
     q->retry_ms = q->retry_ms < d->interval_ms / 2 ? q->retry_ms * 2 : d->interval_ms;
@@ -271,10 +313,12 @@ static void on_answer(void *user, int status, int timeouts, struct ares_addrinfo
         q->due_ms = 0; /* asked again at once */
     } else if (status == ARES_SUCCESS && take_addresses(q, answer->nodes)) {
         q->due_ms = wsf_clock_ms() + jittered(d, d->interval_ms);
+        q->state = WSFAN_ENDPOINT_RESOLVED;
         d->stale |= UINT32_C(1) << q->source;
+        d->states_stale = true;
         atomic_fetch_add(&d->answers, 1);
     } else {
-        on_failure(q);
+        on_failure(q, status);
     }
     pthread_mutex_unlock(&d->lock);
     if (answer != NULL)
@@ -325,6 +369,7 @@ static int ask_due(wsf_discovery *d) {
     pthread_mutex_lock(&d->lock);
     while (!atomic_load(&d->stop) && (due = first_due(d, wsf_clock_ms())) != NULL) {
         due->asked = true;
+        due->questions++;
         pthread_mutex_unlock(&d->lock);
         ask(d, due);
         pthread_mutex_lock(&d->lock);
@@ -439,6 +484,8 @@ int wsf_questions_new(wsf_question **out, const char *const *names, size_t count
             *out = NULL;
             return WSFAN_ENOMEM;
         }
+        snprintf(q->endpoint, sizeof q->endpoint, "%s", names[i]);
+        q->state = WSFAN_ENDPOINT_RESOLVING;
         wsf_endpoint_split(names[i], q->host, &q->port);
         q->next = *out;
         *out = q;
@@ -459,6 +506,8 @@ static void inherit(question *from, question *list) {
         q->addresses_count = from->addresses_count;
         q->surplus = from->surplus;
         q->due_ms = from->asked ? 0 : from->due_ms;
+        q->state = from->state;
+        q->questions = from->questions;
         from->addresses = NULL;
         from->addresses_count = 0;
         return;
@@ -490,6 +539,7 @@ void wsf_discovery_ask(wsf_discovery *d, unsigned source, wsf_question *question
         q->retry_ms = d->interval_ms < FIRST_RETRY_MS ? d->interval_ms : FIRST_RETRY_MS;
     }
     d->stale |= UINT32_C(1) << source;
+    d->states_stale = true;
     pthread_mutex_unlock(&d->lock);
     wake(d);
 }

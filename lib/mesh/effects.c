@@ -55,8 +55,24 @@ static void on_joined(void *user, wsf_ticket *ticket) {
         wsf_ticket_free(ticket);
 }
 
+static void on_event(void *user, uint64_t loops, const wsfan_event *event) {
+    wsf_mesh_effects *out = user;
+    for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
+        if ((loops >> i & 1) != 0 && out->inboxes[i] != NULL &&
+            !wsf_inbox_put_event(out->inboxes[i], event))
+            wsf_core_count_drop(out->core, WSFAN_DROP_EVENT, 1);
+}
+
 static void on_peer(void *user, uint64_t loops, const wsfan_peer *peer) {
     wsf_mesh_effects *out = user;
+    on_event(user, loops,
+             &(wsfan_event){ .kind = WSFAN_EVENT_PEER,
+                             .node = peer->node,
+                             .name = peer->name,
+                             .endpoint = peer->endpoint,
+                             .address = "",
+                             .state = (int)peer->event,
+                             .reason = peer->reason });
     for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
         if ((loops >> i & 1) != 0 && !wsf_inbox_put_peer(out->inboxes[i], peer))
             wsf_core_count_drop(out->core, WSFAN_DROP_EVENT, 1);
@@ -64,6 +80,14 @@ static void on_peer(void *user, uint64_t loops, const wsfan_peer *peer) {
 
 static void on_gap(void *user, const wsfan_gap *gap) {
     wsf_mesh_effects *out = user;
+    on_event(user, UINT64_MAX,
+             &(wsfan_event){ .kind = WSFAN_EVENT_GAP,
+                             .node = gap->node,
+                             .name = gap->name,
+                             .endpoint = "",
+                             .address = "",
+                             .state = (int)gap->reason,
+                             .count = gap->count });
     for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
         if (out->inboxes[i] != NULL && !wsf_inbox_put_gap(out->inboxes[i], gap))
             wsf_core_count_drop(out->core, WSFAN_DROP_EVENT, 1);
@@ -160,6 +184,7 @@ wsf_effects wsf_mesh_effects_effects(wsf_mesh_effects *out) {
         .quiet = on_quiet,
         .drained = on_drained,
         .probe = on_probe,
+        .event = on_event,
     };
 }
 

@@ -107,6 +107,7 @@ int wsf_keyring_relist(wsf_keyring *keyring, const char *const *listed, size_t c
         next.listed = before;
     }
     wsf_free(next.listed);
+    explicit_bzero(&next, sizeof next);
     return error;
 }
 

@@ -44,6 +44,15 @@ static void on_probed(void *user, uint64_t node, bool refused) {
     wsf_core_probed(((wsf_mesh *)user)->out.core, node, refused, wsf_mesh_now());
 }
 
+static void on_found(void *user, uint32_t connection, wsfan_endpoint_state state,
+                     uint32_t attempts) {
+    wsf_core_carrier(((wsf_mesh *)user)->out.core, connection, state, attempts);
+}
+
+static void on_caller(void *user, const char *address, wsfan_endpoint_state cause) {
+    wsf_core_caller(((wsf_mesh *)user)->out.core, address, cause, wsf_mesh_now());
+}
+
 /* --------------------------------------------------------------------------------------- thread */
 
 static int timeout_until(uint64_t deadline_ms, wsf_now at) {
@@ -73,6 +82,8 @@ static int work(wsf_mesh *mesh) {
         .frame = on_frame,
         .stray = on_stray,
         .probed = on_probed,
+        .found = on_found,
+        .caller = on_caller,
     };
     bool more = wsf_mesh_handle_commands(mesh);
     wsf_mesh_take_settings(mesh);
@@ -230,6 +241,7 @@ void wsf_mesh_close(wsf_mesh *mesh) {
     for (unsigned i = 0; i < WSF_DIALER_SOURCES_MAX; i++)
         wsf_free(atomic_load(&mesh->named[i]));
     wsf_core_destroy(mesh->out.core);
+    wsf_names_free(atomic_load(&mesh->names_next));
     wsf_keyring_free_keys(atomic_load(&mesh->keys_next));
     wsf_keyring_free_keys(mesh->keys);
     pthread_mutex_destroy(&mesh->lock);

@@ -45,6 +45,9 @@ int wsf_mesh_name_endpoints(wsf_mesh *mesh, unsigned source, const char *const *
 /* [any] See wsf_core_names_known(). Comes after the endpoints that the names led to. */
 void wsf_mesh_names_known(wsf_mesh *mesh);
 
+/* [any] See wsf_core_set_names(). Takes the list over; one that was not used yet is replaced. */
+void wsf_mesh_set_names(wsf_mesh *mesh, wsf_name *names);
+
 /* [any] Begins to drain; WSFAN_ENOMEM. */
 int wsf_mesh_drain(wsf_mesh *mesh, uint32_t ms);
 int wsf_mesh_ready(wsf_mesh *mesh);
@@ -56,6 +59,10 @@ void wsf_mesh_set_keys(wsf_mesh *mesh, wsf_keys *keys);
 /* [any] */
 void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats);
 size_t wsf_mesh_peers(wsf_mesh *mesh, wsfan_peer_stats *peers, size_t capacity);
+size_t wsf_mesh_endpoints(wsf_mesh *mesh, wsfan_endpoint *endpoints, size_t capacity);
+size_t wsf_mesh_callers(wsf_mesh *mesh, wsfan_caller *callers, size_t capacity);
+void wsf_mesh_state(wsf_mesh *mesh, wsfan_node_state *state);
+void wsf_mesh_measure(wsf_mesh *mesh, wsf_core_metrics *metrics);
 void wsf_mesh_count(wsf_mesh *mesh, uint64_t chat_hash, wsfan_count *count);
 void wsf_mesh_visit(wsf_mesh *mesh, uint64_t chat_hash, uint64_t *cursor, uint32_t max,
                     void (*each)(void *user, const wsfan_member *member), void *user);

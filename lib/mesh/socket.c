@@ -37,6 +37,7 @@
 #include "mesh/admission.h"
 #include "mesh/connection.h"
 #include "mesh/tcp_probe.h"
+#include "mesh/zmq.h"
 
 enum {
     SUBSCRIPTION_SIZE_MAX = 256, /* bytes of a message that the XPUB accepts */
@@ -45,9 +46,10 @@ enum {
     DENIED_COUNT = 256,
     /* The context, its threads, our sockets, the port and its admission, and the first connections. */
     CONTEXT_DESCRIPTORS = 24,
+    CONNECTION_PROBE_MS = 2500,    /* a packet that was lost once is sent again */
     CONTEXT_THREADS = 4,           /* reaper, I/O, admission's, and the mesh thread that follows */
     RECEIVED_BYTES_MAX = 2 * 1024, /* of a connection to our port, in the kernel, not read yet */
-    WATCHED_MAX = WSF_WATCH_TCP_PROBES + WSF_TCP_PROBES_MAX + WSF_TRIALS_MAX
+    WATCHED_MAX = WSF_WATCH_END + WSF_TRIALS_MAX + WSF_MONITORS_MAX
 };
 
 struct wsf_sockets {
@@ -141,7 +143,7 @@ static int write_to_bind(const char *endpoint, char to_bind[WSF_ENDPOINT_SIZE_MA
     return WSFAN_OK;
 }
 
-static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
+static int open_publisher(wsf_sockets *sockets, const char *endpoint, int wake_fd) {
     const wsf_connections *shared = &sockets->connections;
     sockets->publisher = zmq_socket(shared->context, ZMQ_XPUB);
     if (sockets->publisher == NULL)
@@ -167,7 +169,8 @@ static int open_publisher(wsf_sockets *sockets, const char *endpoint) {
         return bind_error();
     uint16_t port;
     find_own_endpoint(sockets, &port);
-    return tcp ? wsf_admission_watch(sockets->admission, port) : WSFAN_OK;
+    return tcp ? wsf_admission_watch(sockets->admission, port, shared->auth != NULL, wake_fd)
+               : WSFAN_OK;
 }
 
 /* Opens the handler of ZAP as well, which has to be there before anybody can connect. */
@@ -204,7 +207,13 @@ int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_siz
     shared->frame_size_max = (int64_t)frame_size_max;
     shared->keys = keys;
     shared->trials_max = wsf_preflight_share(WSF_TRIALS_PART, WSF_TRIALS_MAX);
+    shared->monitors_max = wsf_preflight_share(WSF_MONITORS_PART, WSF_MONITORS_MAX);
     shared->watch_fd = epoll_create1(EPOLL_CLOEXEC);
+    shared->probes = (wsf_tcp_probes){ .watch_fd = shared->watch_fd,
+                                       .watch_number = WSF_WATCH_CONNECTION_PROBES,
+                                       .answer_ms = CONNECTION_PROBE_MS,
+                                       .greets = true,
+                                       .keyed = keys != NULL };
     sockets->tcp_probes.watch_fd = shared->watch_fd;
     sockets->tcp_probes.watch_number = WSF_WATCH_TCP_PROBES;
     int error = shared->watch_fd >= 0 ? WSFAN_OK : WSFAN_ESYSTEM;
@@ -214,7 +223,7 @@ int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_siz
     if (error == WSFAN_OK)
         error = open_context(shared);
     if (error == WSFAN_OK)
-        error = open_publisher(sockets, endpoint);
+        error = open_publisher(sockets, endpoint, wake_fd);
     if (error == WSFAN_OK)
         error = watch_all(sockets, wake_fd);
     wsf_thread_restore_signals(&before);
@@ -236,6 +245,7 @@ void wsf_sockets_close(wsf_sockets *sockets, int linger_ms) {
     for (uint32_t i = 0; i < shared->used; i++)
         wsf_connections_hang_up(shared, i);
     wsf_tcp_probes_end(&sockets->tcp_probes);
+    wsf_tcp_probes_end(&shared->probes);
     if (sockets->received != NULL)
         wsf_buffer_unref(sockets->received);
     wsf_admission_close(sockets->admission);
@@ -356,6 +366,7 @@ bool wsf_sockets_wait(wsf_sockets *sockets, int timeout_ms) {
 
 /* The event may be of a socket that was replaced: then reading finds nothing. */
 static void note_events(wsf_sockets *sockets) {
+    uint64_t ms = wsf_clock_ms();
     for (int i = 0; i < sockets->events_count; i++) {
         uint32_t number = sockets->events[i].data.u32;
         if (number == WSF_WATCH_PUBLISHER)
@@ -364,8 +375,13 @@ static void note_events(wsf_sockets *sockets) {
             sockets->auth_unread = true;
         else if (number < WSF_CONNECTIONS_COUNT_MAX)
             sockets->connections.list[number].unread = true;
+        else if (number == WSF_WATCH_MONITOR)
+            sockets->connections.monitors_unread = true;
+        else if (number >= WSF_WATCH_CONNECTION_PROBES)
+            wsf_tcp_probes_note(&sockets->connections.probes, number - WSF_WATCH_CONNECTION_PROBES,
+                                ms);
         else if (number >= WSF_WATCH_TCP_PROBES)
-            wsf_tcp_probes_note(&sockets->tcp_probes, number - WSF_WATCH_TCP_PROBES);
+            wsf_tcp_probes_note(&sockets->tcp_probes, number - WSF_WATCH_TCP_PROBES, ms);
     }
     sockets->events_count = 0;
 }
@@ -523,7 +539,7 @@ static bool receive_frame(wsf_sockets *sockets, void *socket, uint32_t number,
     if (!receive_part(frame, socket))
         return false;
     wsf_connection *from = &sockets->connections.list[number];
-    wsf_connections_heard(from);
+    wsf_connections_heard(&sockets->connections, from);
     if (receive_second(frame, socket))
         handler->frame(handler->user, number, from->identity, &frame->buffer);
     else
@@ -552,6 +568,22 @@ static void receive_frames(wsf_sockets *sockets, uint32_t number,
         from->unread = count == SHARE_COUNT || sockets->received == NULL;
 }
 
+/* Only an acceptance or a refusal says something of a process. */
+static void on_probed(void *user, uint64_t node, wsf_tcp_outcome outcome) {
+    const wsf_sockets_handler *handler = *(const wsf_sockets_handler **)user;
+    if (outcome != WSF_TCP_NONE)
+        handler->probed(handler->user, node, outcome == WSF_TCP_REFUSED);
+}
+
+static void tell_callers(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
+    char address[WSFAN_CALLER_ADDRESS_SIZE];
+    wsfan_endpoint_state cause;
+    while (sockets->admission != NULL && wsf_admission_take(sockets->admission, address, &cause))
+        handler->caller(handler->user, address, cause);
+    while (sockets->connections.auth != NULL && wsf_auth_take(sockets->connections.auth, address))
+        handler->caller(handler->user, address, WSFAN_ENDPOINT_KEY_UNKNOWN_HERE);
+}
+
 void wsf_sockets_receive(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
     note_events(sockets);
     if (sockets->auth_unread)
@@ -562,5 +594,7 @@ void wsf_sockets_receive(wsf_sockets *sockets, const wsf_sockets_handler *handle
         if (sockets->connections.list[i].unread)
             receive_frames(sockets, i, handler);
     wsf_connections_renew(&sockets->connections);
-    wsf_tcp_probes_tell(&sockets->tcp_probes, wsf_clock_ms(), handler->probed, handler->user);
+    wsf_connections_tell(&sockets->connections, handler->found, handler->user);
+    wsf_tcp_probes_tell(&sockets->tcp_probes, wsf_clock_ms(), on_probed, &handler);
+    tell_callers(sockets, handler);
 }

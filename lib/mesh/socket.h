@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <wsfan/diagnosis.h>
 
 #include "base/keys.h"
 #include "message/buffer.h"
@@ -20,6 +21,10 @@ typedef struct {
     void (*frame)(void *user, uint32_t connection, uint32_t identity, wsf_buffer *frame);
     void (*stray)(void *user); /* neither a subscription nor a frame */
     void (*probed)(void *user, uint64_t node, bool refused);
+    /* What was found of a connection; see wsf_core_carrier(). */
+    void (*found)(void *user, uint32_t connection, wsfan_endpoint_state state, uint32_t attempts);
+    /* Somebody was turned away at our port; see wsf_core_caller(). */
+    void (*caller)(void *user, const char *address, wsfan_endpoint_state cause);
 } wsf_sockets_handler;
 
 /* Binds endpoint. frame_size_max: larger frames break their connection. keys: who may connect, and be

@@ -21,6 +21,8 @@ struct wsf_mesh {
     _Atomic(named_set *) named[WSF_DIALER_SOURCES_MAX]; /* not taken yet; NULL: none */
     atomic_bool named_any; /* one of named, names_known, keys_next was set */
     atomic_bool names_known;
+    wsf_name *_Atomic names_next;  /* the newest list that was not taken yet, */
+    atomic_bool names_told;        /* if this is set */
     _Atomic(wsf_keys *) keys_next; /* not taken yet; NULL: none */
     wsf_keys *keys;                /* in force; NULL: plain text */
     pthread_t thread;

@@ -1,5 +1,9 @@
-/* Answers for finding out, without blocking, whether a process listens at an address. wsf_tcp_probes_tell()
- * tells even a refusal that came at once, because the core must not be called while it asks. */
+/* Answers for finding out, without blocking, what is at an address. wsf_tcp_probes_tell() tells even a refusal
+ * that came at once, because the core must not be called while it asks.
+ *
+ * The greeting of ZMTP is sent whole, and the connection kept until the other side has answered or hung up: ZeroMQ
+ * itself hangs up when it has read a greeting that it cannot use, so that of two nodes one may not learn what the
+ * other one speaks. */
 #include "mesh/tcp_probe.h"
 
 #include <errno.h>
@@ -13,7 +17,15 @@
 
 #include "base/endpoint.h"
 
-enum { ANSWER_MS = 1000, SCHEME_SIZE = 6 };
+enum {
+    ANSWER_MS = 1000,
+    SCHEME_SIZE = 6,
+    SIGNATURE_SIZE = 10, /* of a greeting: its first bytes, which tell ZMTP from anything else */
+    MECHANISM_OFFSET = 12,
+    /* A node that has read a greeting with another mechanism than its own hangs up at once. Before that it shall
+     * find out who we are. */
+    PAUSE_MS = 50
+};
 
 /* False: not an address. */
 static bool read_address(const char *endpoint, struct sockaddr_storage *address, socklen_t *size) {
@@ -48,7 +60,8 @@ static bool read_address(const char *endpoint, struct sockaddr_storage *address,
 }
 
 /* Stops watching first: after close() epoll watches on while a forked child of the host has the descriptor. */
-static void end(const wsf_tcp_probes *probes, wsf_tcp_probe *probe) {
+static void end(wsf_tcp_probes *probes, wsf_tcp_probe *probe) {
+    probes->count--;
     if (probe->fd >= 0) {
         epoll_ctl(probes->watch_fd, EPOLL_CTL_DEL, probe->fd, NULL);
         close(probe->fd);
@@ -56,71 +69,169 @@ static void end(const wsf_tcp_probes *probes, wsf_tcp_probe *probe) {
     *probe = (wsf_tcp_probe){ .fd = -1 };
 }
 
-void wsf_tcp_probes_begin(wsf_tcp_probes *probes, uint64_t node, const char *endpoint,
+static void settle(wsf_tcp_probe *probe, wsf_tcp_outcome outcome) {
+    probe->ready = true;
+    probe->outcome = outcome;
+}
+
+/* ------------------------------------------------------------------------------------ greetings */
+
+/* False: the connection has ended. */
+static bool send_greeting(const wsf_tcp_probes *probes, wsf_tcp_probe *probe, size_t until) {
+    uint8_t greeting[WSF_GREETING_SIZE] = { 0xff, [9] = 0x7f, [10] = 3 };
+    memcpy(greeting + MECHANISM_OFFSET, probes->keyed ? "CURVE" : "NULL", probes->keyed ? 5 : 4);
+    ssize_t size = send(probe->fd, greeting + probe->sent, until - probe->sent, MSG_NOSIGNAL);
+    if (size > 0)
+        probe->sent += (size_t)size;
+    return size >= 0 || errno == EAGAIN;
+}
+
+static wsf_tcp_outcome judge(const wsf_tcp_probe *probe) {
+    const uint8_t *data = probe->received;
+    if (probe->received_size == 0)
+        return WSF_TCP_MUTE;
+    if (data[0] != 0xff || (probe->received_size >= SIGNATURE_SIZE && (data[9] & 1) == 0))
+        return WSF_TCP_FOREIGN;
+    if (probe->received_size < MECHANISM_OFFSET + 5)
+        return WSF_TCP_MUTE; /* a node, most likely; it did not say more */
+    return memcmp(data + MECHANISM_OFFSET, "CURVE", 5) == 0 ? WSF_TCP_KEYED : WSF_TCP_PLAIN;
+}
+
+/* Reads the other side's greeting until that is whole and the other side has ours, or until it hangs up. */
+static void receive_greeting(wsf_tcp_probe *probe) {
+    uint8_t more[WSF_GREETING_SIZE];
+    size_t room = WSF_GREETING_SIZE - probe->received_size;
+    ssize_t size = recv(probe->fd, more, room > 0 ? room : sizeof more, 0);
+    if (size < 0 && errno == EAGAIN)
+        return;
+    if (size > 0 && room > 0) {
+        memcpy(probe->received + probe->received_size, more, (size_t)size);
+        probe->received_size += (size_t)size;
+    }
+    /* What follows a whole greeting is the handshake of a node that has understood ours. */
+    if (size <= 0 || room == 0)
+        settle(probe, probe->received_size == 0 && size <= 0 ? WSF_TCP_FOREIGN : judge(probe));
+}
+
+static void on_connected(wsf_tcp_probes *probes, wsf_tcp_probe *probe, uint64_t ms) {
+    uint32_t number = probes->watch_number + (uint32_t)(probe - probes->list);
+    struct epoll_event event = { .events = EPOLLIN, .data.u32 = number };
+    if (!probes->greets) {
+        settle(probe, WSF_TCP_ACCEPTED);
+        return;
+    }
+    probe->connected = true;
+    probe->rest_at_ms = ms + PAUSE_MS;
+    probe->until_ms = ms + ANSWER_MS;
+    if (!send_greeting(probes, probe, SIGNATURE_SIZE) ||
+        (epoll_ctl(probes->watch_fd, EPOLL_CTL_MOD, probe->fd, &event) != 0 &&
+         epoll_ctl(probes->watch_fd, EPOLL_CTL_ADD, probe->fd, &event) != 0))
+        settle(probe, WSF_TCP_NONE);
+}
+
+/* --------------------------------------------------------------------------------------- probes */
+
+/* ENOENT: the path of ipc is gone. Other errors do not say whether a process listens. */
+static void take_error(wsf_tcp_probes *probes, wsf_tcp_probe *probe, int error, uint64_t ms) {
+    if (error == 0)
+        on_connected(probes, probe, ms);
+    else
+        settle(probe, error == ECONNREFUSED || error == ENOENT ? WSF_TCP_REFUSED : WSF_TCP_NONE);
+}
+
+void wsf_tcp_probes_begin(wsf_tcp_probes *probes, uint64_t number, const char *endpoint,
                           uint64_t ms) {
     struct sockaddr_storage address;
     socklen_t size;
-    uint32_t number = WSF_TCP_PROBES_MAX;
+    uint32_t free_place = WSF_TCP_PROBES_MAX;
     for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++) {
-        if (probes->list[i].node == node)
+        if (probes->list[i].number == number)
             return;
-        if (probes->list[i].node == 0)
-            number = i;
+        if (probes->list[i].number == 0)
+            free_place = i;
     }
-    if (number == WSF_TCP_PROBES_MAX || !read_address(endpoint, &address, &size))
+    if (free_place == WSF_TCP_PROBES_MAX || !read_address(endpoint, &address, &size))
         return;
     int fd = socket(address.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
-    wsf_tcp_probe *probe = &probes->list[number];
-    *probe = (wsf_tcp_probe){ .node = node, .fd = fd, .until_ms = ms + ANSWER_MS };
-    probe->error = connect(fd, (struct sockaddr *)&address, size) == 0 ? 0 : errno;
-    probe->ready = probe->error != EINPROGRESS;
-    struct epoll_event event = { .events = EPOLLOUT, .data.u32 = probes->watch_number + number };
-    if (!probe->ready && epoll_ctl(probes->watch_fd, EPOLL_CTL_ADD, fd, &event) != 0)
+    uint32_t answer_ms = probes->answer_ms != 0 ? probes->answer_ms : ANSWER_MS;
+    wsf_tcp_probe *probe = &probes->list[free_place];
+    probes->count++;
+    *probe = (wsf_tcp_probe){ .number = number, .fd = fd, .until_ms = ms + answer_ms };
+    int error = connect(fd, (struct sockaddr *)&address, size) == 0 ? 0 : errno;
+    struct epoll_event event = { .events = EPOLLOUT,
+                                 .data.u32 = probes->watch_number + free_place };
+    if (error != EINPROGRESS)
+        take_error(probes, probe, error, ms);
+    else if (epoll_ctl(probes->watch_fd, EPOLL_CTL_ADD, fd, &event) != 0)
         end(probes, probe);
 }
 
-void wsf_tcp_probes_note(wsf_tcp_probes *probes, uint32_t number) {
-    wsf_tcp_probe *probe = &probes->list[number];
-    socklen_t size = sizeof probe->error;
-    if (probe->node == 0 || probe->ready)
-        return; /* the event is of an earlier probe */
-    if (getsockopt(probe->fd, SOL_SOCKET, SO_ERROR, &probe->error, &size) == 0)
-        probe->ready = true;
+void wsf_tcp_probes_cancel(wsf_tcp_probes *probes, uint64_t number) {
+    for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++)
+        if (probes->list[i].number == number)
+            end(probes, &probes->list[i]);
 }
 
-/* ENOENT: the path of ipc is gone. Other errors do not say whether a process listens. */
-static bool is_refusal(int error) {
-    return error == ECONNREFUSED || error == ENOENT;
+void wsf_tcp_probes_note(wsf_tcp_probes *probes, uint32_t i, uint64_t ms) {
+    wsf_tcp_probe *probe = &probes->list[i];
+    int error;
+    socklen_t size = sizeof error;
+    if (probe->number == 0 || probe->ready)
+        return; /* the event is of an earlier probe */
+    if (probe->connected)
+        receive_greeting(probe);
+    else if (getsockopt(probe->fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0)
+        take_error(probes, probe, error, ms);
+}
+
+static void send_rest(wsf_tcp_probes *probes, uint64_t ms) {
+    for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++) {
+        wsf_tcp_probe *probe = &probes->list[i];
+        if (probe->number == 0 || probe->ready || !probe->connected || ms < probe->rest_at_ms)
+            continue;
+        probe->rest_at_ms = UINT64_MAX;
+        if (!send_greeting(probes, probe, WSF_GREETING_SIZE))
+            settle(probe, judge(probe));
+    }
 }
 
 void wsf_tcp_probes_tell(wsf_tcp_probes *probes, uint64_t ms,
-                         void (*answered)(void *user, uint64_t node, bool refused), void *user) {
+                         void (*answered)(void *user, uint64_t number, wsf_tcp_outcome outcome),
+                         void *user) {
+    if (probes->count == 0)
+        return;
+    send_rest(probes, ms);
     for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++) {
         wsf_tcp_probe probe = probes->list[i];
-        if (probe.node == 0 || (!probe.ready && ms < probe.until_ms))
+        if (probe.number == 0 || (!probe.ready && ms < probe.until_ms))
             continue;
         end(probes, &probes->list[i]);
-        if (probe.ready && (probe.error == 0 || is_refusal(probe.error)))
-            answered(user, probe.node, probe.error != 0);
+        if (!probe.ready)
+            probe.outcome = probe.connected ? judge(&probe) : WSF_TCP_NONE;
+        answered(user, probe.number, probe.outcome);
     }
 }
 
 uint64_t wsf_tcp_probes_deadline(const wsf_tcp_probes *probes) {
     uint64_t at = UINT64_MAX;
-    for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++) {
+    for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX && probes->count > 0; i++) {
         const wsf_tcp_probe *probe = &probes->list[i];
-        if (probe->node != 0 && probe->ready)
+        if (probe->number == 0)
+            continue;
+        if (probe->ready)
             return 0;
-        if (probe->node != 0 && probe->until_ms < at)
+        if (probe->until_ms < at)
             at = probe->until_ms;
+        if (probe->connected && probe->rest_at_ms < at)
+            at = probe->rest_at_ms;
     }
     return at;
 }
 
 void wsf_tcp_probes_end(wsf_tcp_probes *probes) {
     for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++)
-        if (probes->list[i].node != 0)
+        if (probes->list[i].number != 0)
             end(probes, &probes->list[i]);
 }

@@ -77,12 +77,14 @@ static inline wsfan_message *fill(uint8_t *at, uint32_t slab_offset, const wsf_m
     message->slab_offset = slab_offset;
     message->payload_size = (uint32_t)parts->payload.size;
     message->size = (uint32_t)where.size;
+    message->published = 0;
     message->targets_count = (uint16_t)parts->targets_count;
     message->headroom_size = (uint16_t)parts->headroom_size;
     message->flags = (uint8_t)parts->flags;
     message->taken = false;
     message->in_inbox = false;
     message->shared = false;
+    message->head = 0;
 
     size_t offset = sizeof *message + parts->targets_count * sizeof(wsf_message_target);
     for (uint32_t i = 0; i < parts->targets_count; i++) {

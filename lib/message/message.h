@@ -40,13 +40,16 @@ struct wsfan_message {
     uint64_t slot;        /* of a latest value: hash of its targets and key; 0: no latest value */
     uint32_t slab_offset; /* from the start of its slab */
     uint32_t payload_size;
-    uint32_t size; /* bytes in memory, with the payload */
+    uint32_t size;      /* bytes in memory, with the payload */
+    uint32_t published; /* wsf_clock_stamp(), if it is timed; 0: it is not */
     uint16_t targets_count;
     uint16_t headroom_size;
     uint8_t flags;
-    bool taken;                   /* a loop has the message; only the mesh thread looks, */
-    bool in_inbox;                /* `item` is in an inbox; */
-    bool shared;                  /* peers are sent its headroom with it */
+    bool taken;    /* a loop has the message; only the mesh thread looks, */
+    bool in_inbox; /* `item` is in an inbox; */
+    bool shared;   /* peers are sent its headroom with it */
+    uint32_t
+        head; /* messages with the same one have the same flags, except and target; 0: not known */
     wsf_message_target targets[]; /* then the names, the headroom, the payload */
 };
 
@@ -86,6 +89,13 @@ static inline bool wsf_message_is_apart(const wsfan_message *message) {
     return message->frame != NULL;
 }
 
+/* Whether a message differs from the one before it in a frame by its payload and clock only, and may be written
+ * as its repeat. */
+static inline bool wsf_message_repeats(const wsfan_message *message, const wsfan_message *before) {
+    return message->head != 0 && message->head == before->head &&
+           before->payload_size < WSF_SLICE_MIN;
+}
+
 /* Computes the hash of a target, if it is not known yet. */
 void wsf_message_know(wsfan_message *message, uint32_t target, const wsf_hash_key *key);
 
@@ -104,7 +114,7 @@ typedef struct {
     wsfan_message *last;
 } wsf_message_pool;
 
-enum { WSF_MESSAGE_SMALL = 1008 }; /* so that a slab holds four at least */
+enum { WSF_MESSAGE_SMALL = 1344 }; /* so that a slab holds three at least, of 1 KiB */
 
 /* Bytes of memory for a message of these parts. */
 size_t wsf_message_need(const wsf_message_parts *parts);

@@ -90,12 +90,11 @@ static bool scan_object(scanner *scan, unsigned depth) {
 }
 
 static bool scan(const uint8_t *data, size_t size) {
-    wsf_message_entry entry;
+    wsf_message_entry entry = { .clock = 0 };
     wsfan_target target;
-    wsf_common_head before = { NULL, 0 };
     scanner scan = { .at = data, .end = data + size };
     while (scan.at < scan.end) {
-        if (wsf_entry_parse(&scan.at, scan.end, &before, &entry, &target))
+        if (wsf_entry_parse(&scan.at, scan.end, &entry, &target))
             continue;
         scan.objects_left = OBJECTS_COUNT_MAX;
         if (!scan_object(&scan, 0))
@@ -109,10 +108,10 @@ struct wsf_reader {
     const uint8_t *data;
     size_t size;
     size_t offset;
-    wsfan_bytes rest;       /* payload of the second part; NULL: none, or a message has it */
-    uint32_t rest_room;     /* bytes before it */
-    wsf_common_head before; /* of the message that was read last */
-    const wsf_entry *last;  /* the entry that it was read into */
+    wsfan_bytes rest;   /* payload of the second part; NULL: none, or a message has it */
+    uint32_t rest_room; /* bytes before it */
+    const wsf_entry
+        *last; /* the entry that was read last, if a repeat may follow; NULL: none may */
     wsfan_target targets[WSF_TARGETS_COUNT_MAX];
     wsf_known_peer peers[WSF_PEERS_MAX];
     wsf_range ranges[WSF_NACK_RANGES_MAX];
@@ -215,7 +214,6 @@ int wsf_reader_open(wsf_reader *reader, const wsf_buffer *frame, uint64_t receiv
     reader->data = data;
     reader->size = size;
     reader->offset = WSF_BODY_OFFSET;
-    reader->before.head = NULL;
     reader->last = NULL;
     reader->rest = (wsfan_bytes){ NULL, 0 };
 
@@ -271,6 +269,24 @@ static bool read_targets(wsf_reader *reader, const msgpack_object_array *list,
     }
     *targets = reader->targets;
     *count = list->size / 2;
+    return true;
+}
+
+/* Whether a repeat may follow the message: what it repeats must stay, and a loop that has a message in the frame
+ * may write headroom over the bytes before its payload. */
+static bool may_be_repeated(const wsf_message_entry *message) {
+    return !message->apart && message->slot == 0 && message->payload.size < WSF_SLICE_MIN;
+}
+
+/* In a form that message_codec.c does not read. */
+static bool read_repeat(const msgpack_object_array *array, wsf_entry *entry) {
+    uint64_t step;
+    entry->type = WSF_MESSAGE;
+    if (!get_u64(array, 1, &step) || !get_bin(array, 2, UINT32_MAX, &entry->message.payload))
+        return false;
+    entry->message.clock += step;
+    entry->message.head_size = 0;
+    entry->message.repeated = true;
     return true;
 }
 
@@ -405,6 +421,8 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
     case WSF_MESSAGE:
     case WSF_MESSAGE_APART:
         return read_message(reader, array, entry, type == WSF_MESSAGE_APART);
+    case WSF_MESSAGE_REPEAT:
+        return read_repeat(array, entry);
     case WSF_INTEREST:
         entry->interest.has_serial = get_u64(array, 4, &entry->interest.serial);
         return get_u32(array, 1, &entry->interest.flags) &&
@@ -445,29 +463,39 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
     }
 }
 
-int wsf_reader_next(wsf_reader *reader, wsf_entry *entry) {
-    while (reader->offset < reader->size) {
-        const uint8_t *data = reader->data;
-        const uint8_t *at = data + reader->offset;
-        if (entry != reader->last)
-            reader->before.head = NULL;
-        reader->last = entry;
-        if (wsf_entry_parse(&at, data + reader->size, &reader->before, &entry->message,
-                            reader->targets)) {
-            entry->type = WSF_MESSAGE;
-            reader->offset = (size_t)(at - data);
-            return 1;
-        }
-        int error;
-        bool known;
-        msgpack_object object;
+/* The next entry of a known type that message_codec.c does not read. */
+static int unpack_entry(wsf_reader *reader, wsf_entry *entry) {
+    int error;
+    bool known = false;
+    msgpack_object object;
+    while (!known && reader->offset < reader->size) {
         const msgpack_object_array *array = unpack_array(reader, &object, &error);
         if (array == NULL)
             return error;
         if (!read_entry(reader, array, entry, &known))
             return WSFAN_EINVAL;
-        if (known)
-            return 1;
     }
-    return 0;
+    return known;
+}
+
+int wsf_reader_next(wsf_reader *reader, wsf_entry *entry) {
+    if (reader->offset == reader->size)
+        return 0;
+    const uint8_t *at = reader->data + reader->offset;
+    bool may_repeat = reader->last == entry;
+    int result = 1;
+    reader->last = NULL;
+    if (wsf_entry_parse(&at, reader->data + reader->size, &entry->message, reader->targets)) {
+        entry->type = WSF_MESSAGE;
+        reader->offset = (size_t)(at - reader->data);
+    } else {
+        result = unpack_entry(reader, entry);
+    }
+    if (result != 1 || entry->type != WSF_MESSAGE)
+        return result;
+    if (entry->message.repeated && !may_repeat)
+        return WSFAN_EINVAL;
+    if (may_be_repeated(&entry->message))
+        reader->last = entry;
+    return 1;
 }

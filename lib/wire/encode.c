@@ -135,6 +135,12 @@ void wsf_write_message(wsf_writer *writer, const wsfan_message *message) {
     writer->size = (size_t)(end - writer->data);
 }
 
+void wsf_write_repeat(wsf_writer *writer, uint64_t clock_before, const wsfan_message *message) {
+    assert(WSF_REPEAT_BOUND + message->payload_size <= writer->capacity - writer->size);
+    uint8_t *end = wsf_repeat_write(writer->data + writer->size, clock_before, message);
+    writer->size = (size_t)(end - writer->data);
+}
+
 void wsf_write_entry(wsf_writer *writer, const void *entry, size_t size) {
     put(writer, entry, size);
 }

@@ -47,7 +47,8 @@ typedef enum {
     WSF_STATUS = 12,
     WSF_REQUEST = 13,
     WSF_REPLY = 14,
-    WSF_MESSAGE_APART = WSF_ENTRY_APART, /* is read as WSF_MESSAGE */
+    WSF_MESSAGE_APART = WSF_ENTRY_APART, /* these two are read as WSF_MESSAGE */
+    WSF_MESSAGE_REPEAT = WSF_ENTRY_REPEAT,
     WSF_PRESENCE = 20,
     WSF_PRESENCE_SUM = 21,
     WSF_PRESENCE_RESYNC = 22
@@ -216,6 +217,8 @@ void wsf_write_heartbeat(wsf_writer *writer, uint64_t newest,
                          const uint64_t *digest); /* NULL: none */
 void wsf_write_nack(wsf_writer *writer, const wsf_range *ranges, uint32_t count);
 void wsf_write_message(wsf_writer *writer, const wsfan_message *message);
+/* A message that wsf_message_repeats() the one before it. */
+void wsf_write_repeat(wsf_writer *writer, uint64_t clock_before, const wsfan_message *message);
 void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes,
                         const uint64_t *serial); /* NULL: none */
 void wsf_write_presence(wsf_writer *writer, uint32_t flags, uint64_t heard,

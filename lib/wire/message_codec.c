@@ -68,6 +68,13 @@ uint8_t *wsf_entry_write(uint8_t *at, const wsfan_message *message) {
     return at;
 }
 
+uint8_t *wsf_repeat_write(uint8_t *at, uint64_t clock_before, const wsfan_message *message) {
+    at = append_array(at, 3);
+    at = append_uint(at, WSF_ENTRY_REPEAT);
+    at = append_uint(at, message->id.clock - clock_before);
+    return append_bin(at, (wsfan_bytes){ message->payload, message->payload_size });
+}
+
 /* ------------------------------------------------------------------------------------- reading */
 
 /* An unsigned number of the forms that occur in messages; nine bytes are there. */
@@ -86,6 +93,11 @@ static inline bool parse_uint(const uint8_t **at, uint64_t *value) {
     if (*p == 0xce) {
         *value = wsf_get_u64(p + 1) >> 32;
         *at = p + 5;
+        return true;
+    }
+    if (*p == 0xcc || *p == 0xcd) {
+        *value = *p == 0xcc ? p[1] : (uint64_t)p[1] << 8 | p[2];
+        *at = p + (*p == 0xcc ? 2 : 3);
         return true;
     }
     return false;
@@ -144,32 +156,24 @@ static bool parse_usual(const uint8_t **from, const uint8_t *end, wsf_message_en
     return true;
 }
 
-enum { CLOCK_END = 11 }; /* 0x97, type, 0xcf, eight bytes */
-
-/* A message whose payload may stay in the frame is not compared with the next: a loop that has it already
- * may write headroom over the bytes before its payload. */
-bool wsf_entry_parse(const uint8_t **from, const uint8_t *end, wsf_common_head *before,
-                     wsf_message_entry *entry, wsfan_target *target) {
-    const uint8_t *at = *from;
-    if (before->head != NULL && (size_t)(end - at) > CLOCK_END + before->size && at[0] == 0x97 &&
-        at[1] == WSF_ENTRY_MESSAGE && at[2] == 0xcf &&
-        wsf_same_bytes(at + CLOCK_END, before->head, before->size)) {
-        const uint8_t *behind = at + CLOCK_END + before->size;
-        if (parse_bin(&behind, end, &entry->payload)) {
-            entry->clock = wsf_get_u64(at + 3);
-            entry->repeated = true;
-            *from = behind;
-            if (entry->payload.size >= WSF_SLICE_MIN)
-                before->head = NULL;
-            return true;
-        }
-    }
-    before->head = NULL;
-    if (!parse_usual(from, end, entry, target))
+static bool parse_repeat(const uint8_t **from, const uint8_t *end, wsf_message_entry *entry) {
+    const uint8_t *at = *from + 2;
+    uint64_t step;
+    if (!parse_uint(&at, &step) || !parse_bin(&at, end, &entry->payload))
         return false;
-    entry->repeated = false;
-    const uint8_t *name_end = (const uint8_t *)target->name.data + target->name.size;
-    if (at[2] == 0xcf && entry->payload.size < WSF_SLICE_MIN)
-        *before = (wsf_common_head){ at + CLOCK_END, (size_t)(name_end - at) - CLOCK_END };
+    entry->clock += step;
+    entry->head_size = (uint32_t)((const uint8_t *)entry->payload.data - *from);
+    entry->repeated = true;
+    *from = at;
     return true;
+}
+
+bool wsf_entry_parse(const uint8_t **from, const uint8_t *end, wsf_message_entry *entry,
+                     wsfan_target *target) {
+    enum { FIXED_BOUND = 2 + 9 };
+    const uint8_t *at = *from;
+    if (end - at >= FIXED_BOUND && at[0] == 0x93 && at[1] == WSF_ENTRY_REPEAT)
+        return parse_repeat(from, end, entry);
+    entry->repeated = false;
+    return parse_usual(from, end, entry, target);
 }

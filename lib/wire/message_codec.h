@@ -4,7 +4,13 @@
 
 #include "message/message.h"
 
-enum { WSF_ENTRY_MESSAGE = 4, WSF_ENTRY_APART = 15 }; /* types of its entries */
+enum {
+    WSF_ENTRY_MESSAGE = 4,
+    WSF_ENTRY_APART = 15,
+    WSF_ENTRY_REPEAT = 16
+}; /* types of its entries */
+
+enum { WSF_REPEAT_BOUND = 16 }; /* of a repeat's size, besides its payload */
 
 typedef struct {
     uint64_t clock;
@@ -20,20 +26,17 @@ typedef struct {
     bool apart;    /* the payload is in the second part of the frame */
 } wsf_message_entry;
 
-/* What neighbours have in common: everything from behind the clock to before the payload. */
-typedef struct {
-    const uint8_t *head; /* behind the clock; NULL: there was no such message before */
-    size_t size;
-} wsf_common_head;
-
 /* Writes a message with any number of targets, without a second part; returns where the entry ends. */
 uint8_t *wsf_entry_write(uint8_t *at, const wsfan_message *message);
 
+/* Writes a message that has the flags, the except and the targets of the message before, which the caller has
+ * seen to; returns where the entry ends. */
+uint8_t *wsf_repeat_write(uint8_t *at, uint64_t clock_before, const wsfan_message *message);
+
 /* Reads an entry that ends before `end` and moves *from behind it; fills `target`, to which the entry then
- * points. If its head is that of the entry before, which was read into the same `entry`, only clock and
- * payload change. False: something else, or not complete. */
-bool wsf_entry_parse(const uint8_t **from, const uint8_t *end, wsf_common_head *before,
-                     wsf_message_entry *entry, wsfan_target *target);
+ * points. A repeat changes the clock and the payload of `entry` only. False: something else, or not complete. */
+bool wsf_entry_parse(const uint8_t **from, const uint8_t *end, wsf_message_entry *entry,
+                     wsfan_target *target);
 
 /* Big endian. Written out, because compilers make one instruction of that. */
 static inline void wsf_put_u64(uint8_t *out, uint64_t value) {

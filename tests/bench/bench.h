@@ -34,7 +34,7 @@ enum {
     PEERS_MAX = 8,
     WORKERS_MAX = PEERS_MAX + 1,
     SAMPLES_MAX = 65536,
-    VALUES_MAX = 32,
+    VALUES_MAX = 64, /* two for each run */
     RUNS_MAX = 32,
     REPLICAS_MAX = 8,
     PAYLOAD_SIZE_MIN = 16,

@@ -66,25 +66,36 @@ static void measure_recipients(struct stage *stage, struct worker *self, const v
 
 /* -------------------------------------------------------------------------------------- growth */
 
-/* CPU of a broadcast to a few, from publish to callback, beside `sessions` chats of others. */
-static void measure_growth(struct stage *stage, struct worker *self, const void *argument) {
-    const struct task *task = argument;
-    unsigned messages = task->quick ? GROWTH_MESSAGES / 100 : GROWTH_MESSAGES;
-    struct crowd crowd;
-    crowd_open(&crowd, crowd_node(), &crowd_callbacks);
-    for (uint64_t i = 0; i < task->sessions; i++)
-        crowd_join(&crowd, crowd_session(&crowd, i), "other", i);
+/* Two nodes of one process, beside few and beside many chats of others, take turns: CPU of a broadcast to
+ * GROWTH_MEMBERS sessions, from publish to callback, in ns. */
+struct growth_task {
+    uint64_t chats[2]; /* few, many */
+    unsigned runs;
+    unsigned messages;
+};
+
+static void gather(struct crowd *crowd, uint64_t chats) {
+    crowd_open(crowd, crowd_node(), &crowd_callbacks);
+    for (uint64_t i = 0; i < chats; i++)
+        crowd_join(crowd, crowd_session(crowd, i), "other", i);
     for (uint64_t i = 0; i < GROWTH_MEMBERS; i++)
-        crowd_join(&crowd, crowd_session(&crowd, i), "few", 0);
-    crowd_settle(&crowd, task->sessions + GROWTH_MEMBERS);
-    worker_phase(self, PHASE_READY);
-    for (unsigned run = 0; run < task->runs; run++) {
+        crowd_join(crowd, crowd_session(crowd, i), "few", 0);
+    crowd_settle(crowd, chats + GROWTH_MEMBERS);
+}
+
+static void measure_growth(struct stage *stage, struct worker *self, const void *argument) {
+    const struct growth_task *task = argument;
+    struct crowd crowds[2];
+    for (unsigned i = 0; i < 2; i++)
+        gather(&crowds[i], task->chats[i]);
+    for (unsigned run = 0; run < 2 * task->runs; run++) {
         double before = cpu_s(getpid());
-        crowd_broadcast(&crowd, "few-0", messages);
-        self->values[run] = (cpu_s(getpid()) - before) * 1e9 / messages;
+        crowd_broadcast(&crowds[run % 2], "few-0", task->messages);
+        self->values[run] = (cpu_s(getpid()) - before) * 1e9 / task->messages;
     }
-    if (crowd.recipients != (uint64_t)messages * task->runs * GROWTH_MEMBERS)
-        die("%llu recipients", (unsigned long long)crowd.recipients);
+    for (unsigned i = 0; i < 2; i++)
+        if (crowds[i].recipients != (uint64_t)task->messages * task->runs * GROWTH_MEMBERS)
+            die("%llu recipients", (unsigned long long)crowds[i].recipients);
     worker_phase(self, PHASE_DONE);
     worker_await(stage, COMMAND_QUIT);
 }
@@ -176,6 +187,29 @@ static struct summary measure(worker_main *how, const struct task *task) {
     return summary;
 }
 
+static void report_growth(const struct growth_task *task) {
+    double few[RUNS_MAX];
+    double many[RUNS_MAX];
+    double growth[RUNS_MAX];
+    struct stage *stage = stage_open();
+    struct worker *worker = stage_start(stage, measure_growth, task);
+    stage_await(stage, PHASE_DONE, SECONDS_MAX);
+    for (unsigned run = 0; run < task->runs; run++) {
+        few[run] = worker->values[2 * run];
+        many[run] = worker->values[2 * run + 1];
+        growth[run] = many[run] / few[run];
+    }
+    stage_close(stage);
+    struct summary of_few = summarise(few, task->runs);
+    struct summary of_many = summarise(many, task->runs);
+    struct summary of_growth = summarise(growth, task->runs);
+    report_number((double)task->chats[0], "chats_few");
+    report_number((double)task->chats[1], "chats_many");
+    report_summary(&of_few, "cpu_ns_per_broadcast_few");
+    report_summary(&of_many, "cpu_ns_per_broadcast_many");
+    report_summary(&of_growth, "growth");
+}
+
 static void report_recipients(const struct settings *settings, unsigned runs) {
     uint64_t first = SESSIONS_SMALL, last = SESSIONS_LARGE;
     if (settings->sessions > 0)
@@ -191,20 +225,16 @@ static void report_recipients(const struct settings *settings, unsigned runs) {
 
 int fanout_main(const struct settings *settings) {
     unsigned runs = settings->runs > 0 ? settings->runs : settings->quick ? 1 : RUNS;
-    struct task few = { .sessions = GROWTH_SMALL, .runs = runs, .quick = settings->quick };
-    struct task many = few;
-    many.sessions = settings->quick ? 2 * GROWTH_SMALL : SESSIONS_LARGE;
-    struct task loops = few;
-    loops.sessions = settings->quick ? SESSIONS_QUICK : LOOPS_SESSIONS;
-
+    struct growth_task growth = {
+        .chats = { GROWTH_SMALL, settings->quick ? 2 * GROWTH_SMALL : SESSIONS_LARGE },
+        .runs = runs,
+        .messages = settings->quick ? GROWTH_MESSAGES / 100 : GROWTH_MESSAGES,
+    };
+    struct task loops = { .sessions = settings->quick ? SESSIONS_QUICK : LOOPS_SESSIONS,
+                          .runs = runs,
+                          .quick = settings->quick };
     report_recipients(settings, runs);
-    struct summary beside_few = measure(measure_growth, &few);
-    struct summary beside_many = measure(measure_growth, &many);
-    report_number((double)few.sessions, "chats_few");
-    report_number((double)many.sessions, "chats_many");
-    report_summary(&beside_few, "cpu_ns_per_broadcast_few");
-    report_summary(&beside_many, "cpu_ns_per_broadcast_many");
-    report_number(beside_many.median / beside_few.median, "growth");
+    report_growth(&growth);
     struct summary scale = measure(measure_loops, &loops);
     report_summary(&scale, "two_loops_scale");
     return 0;

@@ -7,7 +7,7 @@ import net from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { haproxy, nginx } from './balancers.mjs';
-import { Client, handshake, raw } from './client.mjs';
+import { Client, frame, handshake, raw } from './client.mjs';
 import { binary, scenario, until } from './replica.mjs';
 
 const portOf = (server) => Number(new URL(server.page).port);
@@ -244,6 +244,37 @@ scenario('a page belongs to this server by a name that it has, whatever DNS says
     [named, 'chat.example', 'http://evil@chat.example'], [named, 'chat.example:', 'http://chat.example'],
     [listed, 'chat.example', 'http://chat.example'], [listed, 'chat.example', 'https://chat.example:8443']])
     assert.equal(await enter(server, { host, origin }), 403, `${server.name} ${host} ${origin}`);
+});
+
+scenario('what came before a reset is taken, and the connection ends at once', async (world) => {
+  const alpha = await world.replica({ name: 'alpha', args: ['--publish-token', tokenFile(world, 'say it')] });
+  const listener = await Client.join(world, alpha, 'lobby');
+  const body = '{"chat":"lobby","text":"by POST"}';
+  const last = [];
+  // A text is echoed, which finds the reset, too; to who is alone and says no whole text nothing is sent.
+  for (const [chat, data] of [['lobby', frame(0x81, 'by WebSocket')], ['one', frame(0x8a, 'pong')],
+    ['two', frame(0x81, 'half').subarray(0, 7)]])
+    last.push({ data, socket: await handshake(world, alpha.address(chat, chat)) });
+  await until('they are in', async () => (await alpha.stats()).joins_pending === 0);
+  for (const data of [get('/chats'), get('/'), get('/nope'), 'GET / HT',
+    post('/publish', `Authorization: Bearer say it\r\nContent-Length: ${body.length}\r\n`, body)])
+    last.push({ data, socket: net.connect(portOf(alpha), '127.0.0.1').on('error', () => {}) });
+  await until('they are there', async () => (await alpha.stats()).connections >= 1 + last.length);
+  // While it is stopped, so that it finds the data and the reset together.
+  alpha.process.kill('SIGSTOP');
+  for (const { socket, data } of last) {
+    socket.write(data);
+    socket.resetAndDestroy();
+  }
+  await until('they are reset', () => last.every(({ socket }) => socket.closed));
+  alpha.process.kill('SIGCONT');
+  for (const said of ['by WebSocket', 'by POST']) await listener.frame(({ text }) => text === said);
+  await until('they have gone', async () => {
+    const { clients, sessions, connections } = await alpha.stats();
+    return clients.open === 1 && sessions === 1 && connections <= 3; // the listener's, and of those that ask
+  });
+  listener.say('still here');
+  await listener.frame(({ text }) => text === 'still here');
 });
 
 scenario('at the limit of descriptors clients wait, and nobody loses anything', async (world) => {

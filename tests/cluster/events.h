@@ -45,6 +45,7 @@ typedef enum {
     BROKEN_HELD,
     BROKEN_PUBLISHED,
     BROKEN_DISPATCHED,
+    BROKEN_INTEREST, /* what is held of a peer's interest was wrong */
     BROKEN_CALL
 } recorder_fault;
 

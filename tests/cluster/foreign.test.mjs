@@ -64,3 +64,13 @@ scenario('whatever another program publishes, each client gets a frame that is w
   await client.frame(({ text }) => text === 'still here');
   assert.equal(client.closed, null);
 });
+
+scenario('another program closes clients with any reason that a close frame may have, and they get it whole', async (world) => {
+  const alpha = await world.replica({ name: 'alpha' });
+  for (const [i, reason] of ['', 'moved', 'é'.repeat(61), `x${'é'.repeat(61)}`, `xyz${'\u{1f98a}'.repeat(30)}`, 'a\u0000é'].entries()) {
+    const close = await publisher(world, alpha, `chat ${i}`);
+    const client = await Client.join(world, alpha, `chat ${i}`);
+    await close(reason, 'close');
+    assert.deepEqual(await client.close(), { code: 4000, reason });
+  }
+});

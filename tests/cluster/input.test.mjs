@@ -58,7 +58,7 @@ scenario('a bad argument gets one clear line and exit status 2', async (world) =
 
 scenario('--help tells the flags', async (world) => {
   const { code, stdout, stderr } = await run(world, '--help');
-  for (const flag of ['--listen', '--mesh', '--advertise', '--join', '--name', '--token', '--down', '--grace', '?admin'])
+  for (const flag of ['--listen', '--mesh', '--advertise', '--join', '--name', '--token', '--down', '--grace', '--log-level', '--log-format', '?admin'])
     assert.ok(stdout.includes(flag), flag);
   assert.equal(stderr, '');
   assert.equal(code, 0);
@@ -85,19 +85,24 @@ scenario('an address in use or not here gets one line and exit status 1', async 
 
 scenario('a --join that nobody answers is told, and met when it is there', async (world) => {
   const port = await freePort();
-  const alpha = await world.replica({ name: 'alpha', joins: [`tcp://127.0.0.1:${port}`] });
-  await until('alpha says it', () => alpha.stderr);
-  assert.match(alpha.stderr, /^echo-chat: no --join has answered for 5 s: does it run, .*\n$/);
+  const alpha = await world.replica({ name: 'alpha', joins: [`tcp://127.0.0.1:${port}`],
+    args: ['--log-level', 'warning'] });
+  await until('alpha says why', () => /^\S+Z warning endpoint\.refused_tcp tcp:.*$/m.test(alpha.stderr));
+  await until('alpha says that it is alone', () => /^\S+Z warning node\.searching .*$/m.test(alpha.stderr));
   const beta = await world.replica({ name: 'beta', mesh: `tcp://127.0.0.1:${port}` });
   await meshed([alpha, beta]);
   assert.deepEqual(await alpha.kill('SIGTERM'), { code: 0, signal: null });
 });
 
 scenario('two replicas of the same name are told so, and live on', async (world) => {
-  const one = await world.replica({ name: 'twin' });
-  const two = await world.replica({ name: 'twin', joins: [one.mesh] });
-  const told = /^echo-chat: the node .* cannot be a peer: two nodes have the same name$/m;
-  await until('both say it', () => told.test(one.stderr) && told.test(two.stderr));
+  const args = ['--log-level', 'warning', '--log-format', 'json'];
+  const one = await world.replica({ name: 'twin', args });
+  const two = await world.replica({ name: 'twin', joins: [one.mesh], args });
+  const told = ({ stderr }) => stderr.split('\n').slice(0, -1).map(JSON.parse)
+    .some(({ code, text }) => code === 'peer.refused' && text.endsWith('two nodes have the same name'));
+  await until('both say it', () => told(one) && told(two));
+  const { callers } = (await one.stats()).diagnosis;
+  assert.ok(callers.some(({ cause, name }) => cause === 'refused' && name === 'twin'));
   for (const replica of [one, two]) {
     await healthy(replica);
     assert.deepEqual(await replica.kill('SIGTERM'), { code: 0, signal: null });

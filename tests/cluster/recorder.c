@@ -422,6 +422,8 @@ static void look_at_peers(recorder *r) {
             broken(r, BROKEN_QUEUE, peer->queue_bytes);
         if (peer->held_bytes > WINDOW_BYTES)
             broken(r, BROKEN_HELD, peer->held_bytes);
+        if (peer->interest_mended > 0)
+            broken(r, BROKEN_INTEREST, peer->interest_mended);
         up += peer->state == WSFAN_PEER_UP;
         if (peer->state != WSFAN_PEER_UP)
             apart = *peer;

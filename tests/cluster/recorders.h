@@ -15,7 +15,7 @@
 enum {
     RECORDERS_MAX = NETWORK_HOSTS_MAX - 1, /* one host is for a twin */
     RECORDERS_ACTIVE_MAX = 3,
-    RECORDERS_HISTORY_MAX = 48,
+    RECORDERS_HISTORY_MAX = 256,
     RECORDERS_HEAL_MS_MAX = 8 * RECORDER_DOWN_MS, /* all must be linked again by then */
     RECORDERS_REST_MS_MAX = 60000                 /* and at rest */
 };

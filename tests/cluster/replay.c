@@ -14,10 +14,10 @@ enum {
     LOOK_MS = 500,
     DEAD_MS = 180000,               /* so long after its end peers may tell something of a node */
     CALM_MS = 8 * RECORDER_DOWN_MS, /* by then all links have healed */
-    EXCERPT_MS = 20000,             /* so much is told of every node where something is wrong, */
-    EXCERPT_LINES = 30,             /* these are the latest, */
+    EXCERPT_MS = 60000,             /* so much is told of every node where something is wrong, */
+    EXCERPT_LINES = 150,            /* these are the latest, */
     EXCERPT_EVENTS = 12,            /* and so many of all kinds of the node that showed it */
-    SEARCHED = 1 << 15              /* events of a log at most */
+    SEARCHED = EVENTS_MAX           /* events of a log at most */
 };
 
 /* From a recorder's numbers to the ledger's; those below `first` are forgotten. */

@@ -100,6 +100,7 @@ export class Replica extends Child {
     if (name) args.push('--name', name);
     if (mesh) args.push('--mesh', mesh);
     for (const join of joins) args.push('--join', join);
+    if (!more.includes('--log-level')) args.push('--log-level', 'none'); // stderr is for what is wrong
     args.push(...more);
     if (descriptors)
       super('sh', ['-c', `ulimit -n ${descriptors} && exec "$0" "$@"`, binary, ...args]);

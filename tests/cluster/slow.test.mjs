@@ -1,8 +1,21 @@
 // A client that does not read must cost a bounded amount of memory, and nobody else anything.
 
 import assert from 'node:assert/strict';
-import { Client, handshake } from './client.mjs';
+import { Client, frame, handshake } from './client.mjs';
 import { scenario, SOON, until } from './replica.mjs';
+
+// What was on its way, and then the close frame: 0x88, its size, 1013 and the reason.
+async function closedAsSlow(socket) {
+  let tail = Buffer.alloc(0);
+  let ended = false;
+  socket.on('data', (data) => { tail = Buffer.concat([tail, data]).subarray(-64); });
+  socket.on('close', () => { ended = true; });
+  socket.resume();
+  await until('the connection ends', () => ended);
+  const reason = 'this client reads too slowly';
+  const close = Buffer.from([0x88, reason.length + 2, 1013 >> 8, 1013 & 0xff]);
+  assert.equal(tail.subarray(-close.length - reason.length).toString('latin1'), close.toString('latin1') + reason);
+}
 
 scenario('a client that never reads is closed with 1013 and counted; the others miss nothing',
   async (world) => {
@@ -23,17 +36,7 @@ scenario('a client that never reads is closed with 1013 and counted; the others 
     assert.equal(stats.sessions, 1); // it has left the cluster at once, whenever its connection ends
     assert.equal(stats.outbound.closed, 1);
 
-    // What was on its way, and then the close frame: 0x88, its size, 1013 and the reason.
-    let tail = Buffer.alloc(0);
-    let ended = false;
-    slow.on('data', (data) => { tail = Buffer.concat([tail, data]).subarray(-64); });
-    slow.on('close', () => { ended = true; });
-    slow.resume();
-    await until('the connection ends', () => ended);
-    const reason = 'this client reads too slowly';
-    const close = Buffer.from([0x88, reason.length + 2, 1013 >> 8, 1013 & 0xff]);
-    assert.equal(tail.subarray(-close.length - reason.length).toString('latin1'),
-      close.toString('latin1') + reason);
+    await closedAsSlow(slow);
 
     speaker.say('the end');
     for (const client of [reader, speaker]) await client.frame(({ text: last }) => last === 'the end');
@@ -55,4 +58,22 @@ scenario('a client that never reads again is cut off', async (world) => {
     return (await alpha.stats()).clients.slow === 1;
   });
   await until('its connection is gone', async () => (await alpha.stats()).clients.open === 1);
+});
+
+scenario('a client that pings and never reads the pongs is one that never reads', async (world) => {
+  const alpha = await world.replica({ name: 'alpha' });
+  const reader = await Client.join(world, alpha, 'lobby', 'reader');
+  const slow = await handshake(world, alpha.address('lobby', 'pinger'));
+  await until('it is in', () => reader.people().includes('pinger@alpha'));
+  slow.pause();
+  const pings = Buffer.concat(Array(1000).fill(frame(0x89, 'x'.repeat(125))));
+  await until('it is given up', async () => {
+    for (let i = 0; i < 10; i++) slow.write(pings);
+    await until('the replica has read them', () => slow.writableLength === 0);
+    return (await alpha.stats()).clients.slow === 1;
+  });
+  const stats = await alpha.stats();
+  assert.deepEqual([stats.clients.open, stats.sessions, stats.outbound.closed], [1, 1, 1]); // it has left at once
+  await closedAsSlow(slow);
+  assert.equal((await alpha.stats()).clients.slow, 1);
 });

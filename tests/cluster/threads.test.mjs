@@ -6,7 +6,7 @@ import http from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from './client.mjs';
-import { binary, meshed, scenario, until } from './replica.mjs';
+import { binary, freePort, meshed, scenario, until } from './replica.mjs';
 
 const THREADS = ['--threads', '4'];
 
@@ -89,4 +89,17 @@ scenario('a port of threads is not shared with another program', async (world) =
     assert.equal((await bad.exited).code, 2);
     assert.match(bad.stderr, /--threads .*: it must be a number from 1 to 64/);
   }
+});
+
+scenario('of replicas that start at once on one port, one gets it', async (world) => {
+  const port = await freePort();
+  const all = Array.from({ length: 6 }, () => world.run(binary, ['--listen', `127.0.0.1:${port}`, ...THREADS]));
+  await until('each has it or has ended', () => all.every(({ exit, stdout }) => exit || /^ready: /.test(stdout)));
+  const winners = all.filter(({ exit }) => !exit);
+  assert.equal(winners.length, 1);
+  for (const { exit, stderr } of all.filter((one) => one !== winners[0])) {
+    assert.deepEqual(exit, { code: 1, signal: null });
+    assert.match(stderr, /Address already in use/);
+  }
+  assert.deepEqual(await winners[0].kill('SIGTERM'), { code: 0, signal: null });
 });

@@ -232,7 +232,10 @@ static void write_message(const state *s, input *in, wsf_writer *writer) {
     wsfan_bytes payload = take_bytes(in, take(in) % 16);
     wsfan_message *message = take_message(s, in, payload);
     message->id.clock = take_u64(in);
-    wsf_write_message(writer, message);
+    if ((message->id.clock & 1) != 0)
+        wsf_write_repeat(writer, take_u64(in), message); /* of what came before, or of nothing */
+    else
+        wsf_write_message(writer, message);
     wsfan_message_unref(message);
 }
 

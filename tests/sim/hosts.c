@@ -175,8 +175,15 @@ static void on_presence(void *user, unsigned node, unsigned loop_index,
 }
 
 world_watcher hosts_watcher(hosts *h) {
-    return (world_watcher){ h,         on_deliver, on_joined, on_peer,    on_gap,
-                            on_result, on_call,    on_reply,  on_presence };
+    return (world_watcher){ .user = h,
+                            .deliver = on_deliver,
+                            .joined = on_joined,
+                            .peer = on_peer,
+                            .gap = on_gap,
+                            .result = on_result,
+                            .loop_call = on_call,
+                            .reply = on_reply,
+                            .presence = on_presence };
 }
 
 /* ----------------------------------------------------------------------------- loops' requests */

@@ -299,11 +299,12 @@ static bool addressed(const ledger *l, const session_row *s, const ledger_target
     return named && !left_out(l, s, t);
 }
 
-/* Whether the session must get the message. Targets that are a user do not count: on_joined does not say when
- * the interest in a user is known. */
+/* Whether the session must get the message. Targets that are a user count on the publisher's own node alone:
+ * nothing says when a peer knows of the interest in a user. */
 static bool wanted(const ledger *l, const session_row *s, const message_row *m) {
     ledger_targets t = m->targets;
-    t.user = -1;
+    if (s->life != m->life)
+        t.user = -1;
     return addressed(l, s, &t, s->joined & ~s->without[m->life]);
 }
 

@@ -448,6 +448,14 @@ static void on_drained(void *user, int status) {
     ((node *)user)->drained_status = status;
 }
 
+static void on_event(void *user, uint64_t loops, const wsfan_event *event) {
+    node *n = user;
+    const world_watcher *watcher = &n->world->watcher;
+    (void)loops;
+    if (watcher->event != NULL)
+        watcher->event(watcher->user, (unsigned)(n - n->world->nodes), event);
+}
+
 /* One probe of a node at a time. */
 static void on_probe(void *user, uint64_t node_id, const char *endpoint) {
     node *n = user;
@@ -594,6 +602,7 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
         .quiet = on_quiet,
         .drained = on_drained,
         .probe = on_probe,
+        .event = on_event,
     };
     assert(n->core == NULL);
     endpoint_of(i, endpoint);

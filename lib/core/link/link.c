@@ -71,12 +71,14 @@ void wsf_link_restart_out(wsf_link *link, uint64_t epoch) {
     link->next = 1;
     link->acked = 0;
     link->again_from = 1;
+    link->timed = 0;
 }
 
 void wsf_link_restart_in(wsf_link *link, uint64_t epoch) {
     link->in_epoch = epoch;
     link->in_expected = 1;
     link->in_newest = 0;
+    link->lacking = false;
     drop_held(link);
 }
 
@@ -128,7 +130,7 @@ uint64_t wsf_link_drop_queue(wsf_link *link) {
 }
 
 bool wsf_link_replace(wsf_link *link, wsfan_message *message) {
-    uint32_t place = message->slot != 0 ? find_latest(link, message->slot) : WSF_TABLE_NONE;
+    uint32_t place = find_latest(link, message->slot);
     if (place == WSF_TABLE_NONE)
         return false;
     wsfan_message **waiting = wsf_deque_at(&link->queue, place - link->queue_taken);
@@ -232,6 +234,21 @@ int wsf_link_keep(wsf_link *link, wsf_buffer *frame, uint64_t serial, uint32_t m
     return WSFAN_OK;
 }
 
+void wsf_link_time_begin(wsf_link *link, uint64_t now_ms) {
+    if (link->timed != 0)
+        return;
+    link->timed = link->next - 1;
+    link->timed_ms = now_ms;
+}
+
+bool wsf_link_time_end(wsf_link *link, uint64_t now_ms, uint64_t *ms) {
+    if (link->timed == 0 || link->acked < link->timed)
+        return false;
+    *ms = now_ms - link->timed_ms;
+    link->timed = 0;
+    return true;
+}
+
 bool wsf_link_acknowledge(wsf_link *link, uint64_t epoch, uint64_t number, uint64_t *serial) {
     if (epoch != link->epoch)
         return true; /* of an earlier stream, or none yet */
@@ -254,6 +271,9 @@ void wsf_link_ask_again(wsf_link *link, wsf_range range) {
         wsf_sent_frame *sent = wsf_deque_at(&link->sent, (uint32_t)(number - link->acked - 1));
         link->again_count += !sent->again;
         sent->again = true;
+        /* It would not be known which of the two was acknowledged (Karn and Partridge, 1987). */
+        if (number <= link->timed)
+            link->timed = 0;
     }
     if (from < link->again_from)
         link->again_from = from;
@@ -354,6 +374,15 @@ void wsf_link_note_newest(wsf_link *link, uint64_t newest) {
 
 bool wsf_link_complete(const wsf_link *link) {
     return link->in_newest < link->in_expected;
+}
+
+bool wsf_link_repaired(wsf_link *link, uint64_t now_ms, uint64_t *ms) {
+    bool lacked = link->lacking;
+    link->lacking = !wsf_link_complete(link);
+    if (link->lacking && !lacked)
+        link->lacking_ms = now_ms;
+    *ms = now_ms - link->lacking_ms;
+    return lacked && !link->lacking;
 }
 
 uint32_t wsf_link_missing(const wsf_link *link, wsf_range ranges[WSF_NACK_RANGES_MAX]) {

@@ -37,6 +37,8 @@ typedef struct {
     uint32_t messages;
     uint32_t rest_room; /* bytes before the payload of its second part, which makes it full */
     bool receipts;
+    uint32_t head;  /* of the last message, if the next may repeat it; 0: it may not */
+    uint64_t clock; /* of the last message */
 } wsf_open_frame;
 
 typedef struct {
@@ -62,6 +64,8 @@ typedef struct {
     uint64_t lost_too_big; /* those over the peer's frame_size_max, */
     bool lost_unknown;     /* and perhaps others, an unknown number */
     bool receipts_acked;   /* a frame with receipts was acknowledged; the caller clears it */
+    uint64_t timed;        /* the frame whose round trip is measured; 0: none */
+    uint64_t timed_ms;     /* when it was sent */
 
     /* Incoming. */
     uint64_t in_epoch;    /* 0: the peer has not said hello */
@@ -69,6 +73,8 @@ typedef struct {
     uint64_t in_newest;   /* the highest that the peer is known to have used */
     wsf_deque held;       /* wsf_buffer *, frame in_expected + i at i; NULL: missing */
     uint64_t held_bytes;
+    bool lacking;        /* frames were missing when wsf_link_repaired() last looked, */
+    uint64_t lacking_ms; /* since then */
 } wsf_link;
 
 void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch, unsigned peer);
@@ -115,6 +121,11 @@ void wsf_link_note_sent(const wsf_link *link, const wsfan_message *message, uint
 int wsf_link_keep(wsf_link *link, wsf_buffer *frame, uint64_t serial, uint32_t messages,
                   bool receipts);
 
+/* Measures round trips, of one frame at a time. begin: frame next - 1 has been sent. end: true when the timed
+ * frame has been acknowledged, *ms after it was sent. */
+void wsf_link_time_begin(wsf_link *link, uint64_t now_ms);
+bool wsf_link_time_end(wsf_link *link, uint64_t now_ms, uint64_t *ms);
+
 /* The peer has every frame up to `number`; *serial grows to that of the last one. False: no such frame was
  * sent. */
 bool wsf_link_acknowledge(wsf_link *link, uint64_t epoch, uint64_t number, uint64_t *serial);
@@ -145,5 +156,8 @@ void wsf_link_note_newest(wsf_link *link, uint64_t newest);
 /* What is missing, oldest first, at most WSF_NACK_RANGES_MAX ranges. Returns how many. */
 uint32_t wsf_link_missing(const wsf_link *link, wsf_range ranges[WSF_NACK_RANGES_MAX]);
 bool wsf_link_complete(const wsf_link *link); /* nothing is missing */
+
+/* To be called when something has come. True when nothing is missing any more: *ms since that was seen first. */
+bool wsf_link_repaired(wsf_link *link, uint64_t now_ms, uint64_t *ms);
 
 #endif

@@ -1,6 +1,7 @@
 /* Answers for received frames: numbered ones in the order of their numbers, loose ones (number 0) at once. */
 #include "core/link/receiver.h"
 
+#include "base/probes.h"
 #include "core/handshake.h"
 #include "core/link/gaps.h"
 #include "core/part.h"
@@ -51,14 +52,25 @@ static void take_nack(wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
     peer->repair_ms = now.ms + WSF_REPAIR_INTERVAL_MS;
 }
 
+/* Times how long frames of the peer are missing. */
+static void note_missing(wsf_core *core, wsf_peer *peer, wsf_now now) {
+    uint64_t ms;
+    if (!wsf_link_repaired(&peer->link, now.ms, &ms))
+        return;
+    wsf_histogram_add(&core->repair, ms, 1);
+    WSF_PROBE3(repair, core->config.node, peer->node, ms);
+}
+
 /* Takes a loose entry about the stream from the peer. False: it is none, or of another epoch; a heartbeat may
  * be of another epoch, and is ignored then. */
 static bool take_about_incoming(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
                                 const wsf_entry *entry, wsf_now now) {
     uint32_t type = wsf_part_type(entry->type);
     bool present = head->epoch == peer->link.in_epoch;
-    if (present && entry->type == WSF_HEARTBEAT)
+    if (present && entry->type == WSF_HEARTBEAT) {
         wsf_link_note_newest(&peer->link, entry->heartbeat.newest);
+        note_missing(core, peer, now);
+    }
     for (unsigned i = 0; core->parts[i] != NULL; i++) {
         if ((core->parts[i]->loose_types & type) == 0)
             continue;
@@ -133,6 +145,9 @@ static void take_acknowledgement(wsf_core *core, wsf_peer *peer, const wsf_frame
         wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
     if (peer->link.acked > before)
         peer->progress_ms = now.ms;
+    uint64_t ms;
+    if (wsf_link_time_end(&peer->link, now.ms, &ms))
+        wsf_histogram_add(&peer->round_trip, ms, 1);
     if (peer->subscription.serial_skipped != 0 &&
         peer->subscription.serial_acked >= peer->subscription.serial_skipped) {
         peer->subscription.serial_skipped = 0;
@@ -152,13 +167,15 @@ static void take_held(wsf_core *core, uint64_t node, wsf_now now) {
         wsf_frame_head head;
         if (wsf_reader_open(core->reader, frame, core->config.node, &head) != WSFAN_OK) {
             wsf_link_drop_held(&peer->link); /* no memory to read it: it must come again */
-            return;
+            break;
         }
         wsf_buffer_ref(frame);
         wsf_link_take_held(&peer->link);
         take_numbered(core, peer, frame, now);
         wsf_buffer_unref(frame);
     }
+    if (peer != NULL)
+        note_missing(core, peer, now);
 }
 
 static bool speaks(const wsf_core *core, const wsf_frame_head *head) {
@@ -171,6 +188,8 @@ void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head
     if (peer != NULL) {
         peer->stats.frames_in++;
         peer->stats.bytes_in += wsf_buffer_bytes(frame);
+        WSF_PROBE4(frame_received, core->config.node, peer->node, wsf_buffer_bytes(frame),
+                   head->number);
         take_acknowledgement(core, peer, head, now);
         if (head->epoch != 0) /* 0: the sender has no link with this node, and refuses */
             wsf_handshake_heard(core, peer, now);
@@ -204,9 +223,11 @@ void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head
         peer->ack_ms = 0; /* our acknowledgement was lost */
         break;
     case WSF_RECEIVE_HELD:
+        note_missing(core, peer, now);
         break;
     case WSF_RECEIVE_NO_ROOM:
         wsf_count_drop(core, WSFAN_DROP_GAP, 1);
+        note_missing(core, peer, now);
         break;
     case WSF_RECEIVE_FOREIGN:
         wsf_count_drop(core, WSFAN_DROP_STRANGER, 1);

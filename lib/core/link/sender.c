@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/probes.h"
 #include "core/handshake.h"
 #include "core/link/batch.h"
 #include "core/link/frame.h"
@@ -17,6 +18,7 @@ static void send_frame(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf_no
     peer->stats.frames_out++;
     peer->stats.bytes_out += wsf_buffer_bytes(frame);
     peer->spoken_ms = now.ms;
+    WSF_PROBE3(frame_sent, core->config.node, peer->node, wsf_buffer_bytes(frame));
     core->effects.send(core->effects.user, frame);
 }
 
@@ -85,6 +87,7 @@ static bool send_open(wsf_core *core, wsf_peer *peer, wsf_now now) {
         wsf_buffer_unref(frame);
         return false;
     }
+    wsf_link_time_begin(link, now.ms);
     peer->stats.messages_out += link->open.messages;
     peer->stats.payload_bytes_out += link->open.payload_bytes;
     peer->ack_ms = UINT64_MAX;
@@ -96,15 +99,37 @@ static bool send_open(wsf_core *core, wsf_peer *peer, wsf_now now) {
     return true;
 }
 
+/* Whether the message differs from the last one in the open frame by its payload only, and fits. */
+static bool may_repeat(const wsf_open_frame *open, const wsfan_message *message) {
+    return open->messages > 0 && open->head != 0 && open->head == message->head &&
+           open->frame->size + WSF_REPEAT_BOUND + message->payload_size <= open->frame->capacity;
+}
+
+static void note_written(wsf_link *link, const wsfan_message *message) {
+    wsf_open_frame *open = &link->open;
+    open->messages++;
+    open->payload_bytes += message->payload_size;
+    open->receipts = open->receipts || message->receipt != NULL;
+    open->head = message->payload_size < WSF_SLICE_MIN ? message->head : 0;
+    open->clock = message->id.clock;
+    wsf_link_note_sent(link, message, link->next);
+}
+
 /* Writes a message into the open frame. False: out of memory, or something must precede the message (the
  * queue, an unreported loss, the first frame of the link), or the window is full. */
-static bool append_now(wsf_core *core, wsf_peer *peer, wsfan_message *message,
-                       wsf_sender_entry *entry, wsf_now now) {
+static bool append_now(wsf_core *core, wsf_peer *peer, wsfan_message *message, wsf_now now) {
     wsf_link *link = &peer->link;
     if (!peer->reachable || link->queue.count > 0 || link->lost > 0 || link->lost_too_big > 0 ||
         link->lost_unknown || link->next == 1)
         return false;
     wsf_open_frame *open = &link->open;
+    if (may_repeat(open, message)) {
+        wsf_writer writer = { open->frame->data, open->frame->capacity, open->frame->size };
+        wsf_write_repeat(&writer, open->clock, message);
+        open->frame->size = (uint32_t)writer.size;
+        note_written(link, message);
+        return true;
+    }
     size_t bound = wsf_message_entry_bound(message);
     size_t second_part = wsf_frame_apart_size(message);
     if (open->messages > 0 &&
@@ -120,19 +145,10 @@ static bool append_now(wsf_core *core, wsf_peer *peer, wsfan_message *message,
             return false;
         open->rest_room = wsf_frame_room_in(open->frame->rest, message);
     }
-    uint8_t *at = open->frame->data + open->frame->size;
-    if (entry->data != NULL) {
-        memcpy(at, entry->data, entry->size);
-    } else {
-        wsf_writer writer = { at, bound, 0 };
-        wsf_write_message(&writer, message);
-        *entry = (wsf_sender_entry){ at, writer.size };
-    }
-    open->frame->size += (uint32_t)entry->size;
-    open->messages++;
-    open->payload_bytes += message->payload_size;
-    open->receipts = open->receipts || message->receipt != NULL;
-    wsf_link_note_sent(link, message, link->next);
+    wsf_writer writer = { open->frame->data + open->frame->size, bound, 0 };
+    wsf_write_message(&writer, message);
+    open->frame->size += (uint32_t)writer.size;
+    note_written(link, message);
     return true;
 }
 
@@ -151,8 +167,7 @@ static void judge_congestion(wsf_core *core, wsf_peer *peer, wsf_now now) {
                   keeps_up && wsf_link_crowded(&peer->link));
 }
 
-void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
-                        wsf_sender_entry *entry, wsf_now now) {
+void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message, wsf_now now) {
     if (peer->link.queue.count == 0 && peer->link.sent.count == 0)
         peer->progress_ms = now.ms;
     unsigned index = wsf_peer_index(core, peer);
@@ -167,11 +182,11 @@ void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
         count_lost(core, peer, WSFAN_DROP_TOO_BIG, 1);
         return;
     }
-    if (wsf_link_replace(&peer->link, message)) {
+    if (message->slot != 0 && wsf_link_replace(&peer->link, message)) {
         wsf_count_drop(core, WSFAN_DROP_REPLACED, 1);
         return;
     }
-    if (append_now(core, peer, message, entry, now))
+    if (append_now(core, peer, message, now))
         return;
     if (core->config.slow_peer == WSFAN_SLOW_CUT && !wsf_link_fits(&peer->link, message)) {
         /* The message counts as lost, which the peer is told when it is back. */
@@ -265,6 +280,7 @@ static bool send_numbered(wsf_core *core, wsf_peer *peer, wsf_now now) {
         wsf_buffer_unref(frame);
         return false;
     }
+    wsf_link_time_begin(&peer->link, now.ms);
     wsf_batch_commit(core, peer);
     peer->ack_ms = UINT64_MAX;
     send_frame(core, peer, frame, now);

@@ -4,15 +4,8 @@
 
 #include "core/state.h"
 
-/* A message's entry in the frame of one peer, to be copied to the frames of others. */
-typedef struct {
-    const uint8_t *data; /* NULL: not written yet */
-    size_t size;
-} wsf_sender_entry;
-
-/* Puts a message into the peer's next frame or queue. entry: {NULL, 0} for the first peer, then kept. */
-void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message,
-                        wsf_sender_entry *entry, wsf_now now);
+/* Puts a message into the peer's next frame or queue. */
+void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message, wsf_now now);
 
 /* Queues a request or reply, a whole entry. Takes a reference. WSFAN_ETOOBIG: over the peer's
  * frame_size_max; WSFAN_ELIMIT: the queue is full. */

@@ -33,8 +33,15 @@ static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
 static void write(const wsf_core *core, const wsf_peer *peer, const wsf_batch *batch,
                   wsf_writer *writer) {
     (void)core;
-    for (uint32_t i = 0; i < batch->messages.count; i++)
-        wsf_write_message(writer, *(wsfan_message **)wsf_deque_at(&peer->link.queue, i));
+    const wsfan_message *before = NULL;
+    for (uint32_t i = 0; i < batch->messages.count; i++) {
+        wsfan_message *message = *(wsfan_message **)wsf_deque_at(&peer->link.queue, i);
+        if (before != NULL && wsf_message_repeats(message, before))
+            wsf_write_repeat(writer, before->id.clock, message);
+        else
+            wsf_write_message(writer, message);
+        before = message;
+    }
 }
 
 static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
@@ -117,6 +124,7 @@ static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
     if (!repeated) { /* the route of a repeated one is still known */
         wsf_peers peers;
         wsf_router_find(core, message, &core->repeats_loops, &peers);
+        wsf_router_know_head(core, message);
     }
     if (core->repeats_loops == 0)
         wsf_count_drop(core, WSFAN_DROP_UNWANTED, 1);

@@ -22,6 +22,7 @@ static void find_row(wsf_core *core, wsfan_message *message, wsf_message_target 
             return;
         }
         last->hash = target->hash;
+        last->head = 0;
         last->name_size = target->name_size;
         last->kind = target->kind;
         memcpy(last->name, named.name.data, named.name.size);
@@ -59,6 +60,12 @@ static void find(wsf_core *core, wsfan_message *message, wsf_peers known, wsf_pe
                  uint64_t *loops, wsf_peers *peers) {
     uint64_t not_loops = 0;
     wsf_peers not_peers = { 0 };
+    if (message->targets_count == 1 && message->targets[0].kind <= WSFAN_USER) { /* most are */
+        find_row(core, message, &message->targets[0], loops, peers);
+        *loops &= core->loops;
+        *peers = wsf_peers_intersection(wsf_peers_union(*peers, doubtful), known);
+        return;
+    }
     *loops = 0;
     *peers = (wsf_peers){ 0 };
     for (uint32_t i = 0; i < message->targets_count; i++) {
@@ -98,6 +105,22 @@ void wsf_router_find(wsf_core *core, wsfan_message *message, uint64_t *loops, ws
     /* Publishers have no sessions. */
     wsf_peers known = wsf_peers_difference(core->linked, core->status.publishers);
     find(core, message, known, wsf_peers_difference(known, core->complete), loops, peers);
+}
+
+void wsf_router_know_head(wsf_core *core, wsfan_message *message) {
+    wsf_last_route *last = &core->last_route;
+    const wsf_message_target *target = &message->targets[0];
+    if (message->targets_count != 1 || message->slot != 0 || wsf_message_is_apart(message) ||
+        target->kind > WSFAN_USER || target->name_size > sizeof last->name)
+        return;
+    if (last->head == 0 || last->flags != message->flags ||
+        last->except.session != message->except.session ||
+        last->except.node != message->except.node) {
+        last->head = ++last->heads;
+        last->flags = message->flags;
+        last->except = message->except;
+    }
+    message->head = last->head;
 }
 
 void wsf_router_find_known(wsf_core *core, wsfan_message *message, uint64_t *loops,

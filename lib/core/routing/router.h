@@ -7,7 +7,10 @@
 /* The loops (as bits) and the peers that a message is for. */
 void wsf_router_find(wsf_core *core, wsfan_message *message, uint64_t *loops, wsf_peers *peers);
 
-/* The same for requests, which must reach every node concerned: also every peer that is not up, with a
+/* Notes in a message whose peers were found which others differ from it by their payloads only. */
+void wsf_router_know_head(wsf_core *core, wsfan_message *message);
+
+/* The same as wsf_router_find() for requests, which must reach every node concerned: also every peer that is not up, with a
  * link or without, since what is known of its interest may be old. */
 void wsf_router_find_known(wsf_core *core, wsfan_message *message, uint64_t *loops,
                            wsf_peers *peers);

@@ -1,4 +1,5 @@
 /* Memory that runs out: each allocation of the library fails, at every place, once or from there on. */
+#include <malloc.h>
 #include <poll.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -146,6 +147,49 @@ START_TEST(the_first_allocator_is_that_of_the_process) {
     wsfan_outbound_close(outbound);
     ck_assert_int_eq(open_with(NULL), WSFAN_OK);
     ck_assert_int_eq(atomic_load(&live_count), 0);
+}
+END_TEST
+
+/* ------------------------------------------------------------------------------------- secrets */
+
+static const char SECRET[] = "JTKVSB%%)wK0E.X)V>+}o?pNmC{O&4W4b!Ni{Lh6";
+static atomic_uint secrets_freed;
+static int secrets_left; /* what became of free_secrets() */
+
+static void *plain_alloc(void *user, size_t size) {
+    (void)user;
+    return malloc(size);
+}
+
+static void *plain_realloc(void *user, void *memory, size_t size) {
+    (void)user;
+    return realloc(memory, size);
+}
+
+static void watching_free(void *user, void *memory) {
+    (void)user;
+    if (memory != NULL &&
+        memmem(memory, malloc_usable_size(memory), SECRET, strlen(SECRET)) != NULL)
+        atomic_fetch_add(&secrets_freed, 1);
+    free(memory);
+}
+
+static int free_secrets(void) {
+    static const wsfan_allocator watching = { NULL, plain_alloc, plain_realloc, watching_free };
+    wsfan_node *node;
+    wsfan_options options;
+    wsfan_options_init(&options);
+    options.allocator = &watching;
+    options.endpoint = "tcp://127.0.0.1:*";
+    options.secret_key = SECRET;
+    if (wsfan_node_open(&node, &options) != WSFAN_OK ||
+        wsfan_node_allow_keys(node, NULL, 0) != WSFAN_OK || wsfan_node_close(node) != WSFAN_OK)
+        return 1;
+    return atomic_load(&secrets_freed) == 0 ? 0 : 2;
+}
+
+START_TEST(no_memory_is_given_back_with_a_secret_key_in_it) {
+    ck_assert_int_eq(secrets_left, 0);
 }
 END_TEST
 
@@ -549,6 +593,7 @@ END_TEST
 
 SUITE_RUN("memory", the_first_allocator_is_that_of_the_process,
           an_outbound_queue_that_is_first_settles_malloc,
+          no_memory_is_given_back_with_a_secret_key_in_it,
           any_one_allocation_may_fail_in_the_life_of_a_host,
           memory_may_be_gone_for_good_at_any_place, any_one_allocation_may_fail_of_a_whole_host,
           any_one_allocation_may_fail_of_two_nodes_that_meet,
@@ -557,5 +602,6 @@ SUITE_RUN("memory", the_first_allocator_is_that_of_the_process,
 
 int main(void) {
     outbound_first = run_in_child(open_outbound_first);
+    secrets_left = run_in_child(free_secrets);
     return run_suite();
 }

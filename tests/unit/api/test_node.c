@@ -1,5 +1,6 @@
 /* Nodes of one process on real sockets. */
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <pthread.h>
@@ -345,6 +346,18 @@ START_TEST(a_stopped_process_is_not_taken_for_one_that_has_ended) {
     ck_assert_int_eq(waitpid(child, NULL, 0), child);
     WAIT(replicas[0].event_of[1] == WSFAN_PEER_DOWN);
     replicas_stop();
+}
+END_TEST
+
+START_TEST(closing_does_not_wait_for_ever_for_a_stopped_process) {
+    pid_t child = start_other_process("tcp://127.0.0.1:*");
+    ck_assert_int_eq(kill(child, SIGSTOP), 0);
+    ck_assert_int_eq(wsfan_broadcast_all(replicas[0].node, wsfan_string("x"), NULL), WSFAN_OK);
+    int64_t begin = now_ms();
+    replica_stop(0); /* close_ms_max is a second, and down_ms ten minutes */
+    ck_assert_int_lt(now_ms() - begin, DEADLINE_MS);
+    ck_assert_int_eq(kill(child, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(child, NULL, 0), child);
 }
 END_TEST
 
@@ -697,6 +710,44 @@ START_TEST(a_thread_that_publishes_keeps_its_signals_and_may_be_cancelled_as_bef
 }
 END_TEST
 
+/* How many threads there are beside this one, and how many of these a signal may interrupt. */
+static unsigned count_threads(unsigned *exposed) {
+    static const unsigned long long BLOCKABLE = 0x7ffbfeff; /* all but SIGKILL and SIGSTOP */
+    unsigned count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    *exposed = 0;
+    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
+        char line[320];
+        unsigned long long blocked;
+        snprintf(line, sizeof line, "/proc/self/task/%s/status", entry->d_name);
+        FILE *status = entry->d_name[0] == '.' || atoi(entry->d_name) == getpid()
+                           ? NULL
+                           : fopen(line, "r");
+        if (status == NULL)
+            continue;
+        count++;
+        while (fgets(line, sizeof line, status) != NULL)
+            if (sscanf(line, "SigBlk: %llx", &blocked) == 1)
+                *exposed += (blocked & BLOCKABLE) != BLOCKABLE;
+        fclose(status);
+    }
+    closedir(tasks);
+    return count;
+}
+
+START_TEST(no_signal_reaches_a_thread_of_the_library) {
+    enum { THREADS = 5 }; /* the mesh, its port, two of ZeroMQ, names */
+    unsigned before_exposed;
+    unsigned exposed;
+    unsigned before = count_threads(&before_exposed);
+    start(0, quick_options("tcp://127.0.0.1:*"), "tcp://localhost:1");
+    WAIT(replica_stats(0).dns_answers > 0);
+    ck_assert_uint_eq(count_threads(&exposed), before + THREADS);
+    ck_assert_uint_eq(exposed, before_exposed);
+    replicas_stop();
+}
+END_TEST
+
 SUITE_MAIN("node", three_nodes_that_know_the_first_hear_each_other,
            after_on_joined_nothing_that_anyone_broadcasts_is_missed,
            a_node_without_members_gets_no_byte_of_a_chat,
@@ -708,6 +759,7 @@ SUITE_MAIN("node", three_nodes_that_know_the_first_hear_each_other,
            a_stalled_host_loop_is_not_a_dead_node,
            a_killed_process_is_down_long_before_down_ms_and_no_join_waits_for_it,
            a_stopped_process_is_not_taken_for_one_that_has_ended,
+           closing_does_not_wait_for_ever_for_a_stopped_process,
            a_loop_that_opens_late_is_told_of_the_peers_there_are,
            another_cluster_is_refused_on_both_sides, an_ipc_endpoint_takes_nobodys_place,
            a_bad_endpoint_gives_an_error_that_says_which, nodes_at_localhost_meet,
@@ -718,4 +770,5 @@ SUITE_MAIN("node", three_nodes_that_know_the_first_hear_each_other,
            every_node_answers_and_one_whose_host_stalls_is_named_in_time,
            a_session_a_node_and_all_but_these_are_addressed_across_nodes,
            a_thread_that_publishes_keeps_its_signals_and_may_be_cancelled_as_before,
+           no_signal_reaches_a_thread_of_the_library,
            a_forked_child_gets_errors_and_the_parent_goes_on)

@@ -746,6 +746,33 @@ START_TEST(a_publisher_that_waits_while_its_peer_is_congested_loses_nothing) {
 }
 END_TEST
 
+START_TEST(publishing_waits_for_a_peer_that_stops_for_a_quarter_of_a_second) {
+    enum { QUARTER_S = 250, QUEUE = 1000 };
+    begin(36);
+    world_config(w)->link.window_bytes = 65536;
+    world_config(w)->link.queue_count_max = QUEUE;
+    start_chat(3, 1 << 0 | 1 << 1);
+    world_freeze(w, 0, true);
+    uint64_t frozen_ms = world_ms(w);
+    uint64_t published = 0;
+    while (!wsf_core_congested(world_core(w, 2)))
+        world_publish(w, 2, 100, published++);
+    world_run(w, QUARTER_S - 10);
+    ck_assert(wsf_core_congested(world_core(w, 2)));
+    while (wsf_core_congested(world_core(w, 2)))
+        world_run(w, 1);
+    ck_assert_uint_le(world_ms(w) - frozen_ms, QUARTER_S + 10);
+    for (unsigned i = 0; i < 2 * QUEUE; i++) { /* though its queue is full, and drops the oldest */
+        world_publish(w, 2, 100, published++);
+        ck_assert(!wsf_core_congested(world_core(w, 2)));
+    }
+    world_run(w, 100);
+    ck_assert_uint_eq(gap_count[1], 0);
+    ck_assert_uint_eq(deliveries_count, published);
+    end();
+}
+END_TEST
+
 START_TEST(a_peer_that_was_taken_for_replaced_is_missed_when_it_is_back) {
     uint64_t published = 0;
     begin(29);
@@ -939,6 +966,7 @@ SUITE_MAIN("core", one_reachable_peer_is_enough_for_a_full_mesh,
            many_joins_complete_each_once, a_wrong_idea_of_a_peers_interest_is_found_and_mended,
            a_resync_that_is_lost_is_said_again, two_nodes_with_one_id_are_refused_and_each_is_told,
            a_publisher_that_waits_while_its_peer_is_congested_loses_nothing,
+           publishing_waits_for_a_peer_that_stops_for_a_quarter_of_a_second,
            a_peer_that_was_taken_for_replaced_is_missed_when_it_is_back,
            a_node_that_reaches_itself_is_told_so,
            two_peers_that_forgot_each_other_meet_again_through_a_third,

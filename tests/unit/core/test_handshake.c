@@ -16,6 +16,7 @@ static unsigned away_count[NODES_MAX]; /* gaps of unknown size that the node was
 static uint64_t away_of[NODES_MAX];    /* the last of them of this publisher */
 static wsfan_reason refused[NODES_MAX];
 static unsigned refused_count[NODES_MAX];
+static int joined_status[NODES_MAX]; /* of the last join */
 static unsigned results_count;
 static wsfan_result last_result;
 static uint64_t last_missing[NODES_MAX];
@@ -42,6 +43,12 @@ static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
     refused_count[node]++;
 }
 
+static bool on_joined(void *user, unsigned node, wsf_ticket *ticket) {
+    (void)user;
+    joined_status[node] = ticket->status;
+    return false;
+}
+
 static void on_result(void *user, unsigned node, const wsfan_result *result) {
     (void)user, (void)node;
     results_count++;
@@ -51,9 +58,11 @@ static void on_result(void *user, unsigned node, const wsfan_result *result) {
 }
 
 static void begin(uint64_t seed) {
-    world_watcher watcher = {
-        .deliver = on_deliver, .gap = on_gap, .peer = on_peer, .result = on_result
-    };
+    world_watcher watcher = { .deliver = on_deliver,
+                              .joined = on_joined,
+                              .gap = on_gap,
+                              .peer = on_peer,
+                              .result = on_result };
     results_count = 0;
     memset(delivered, 0, sizeof delivered);
     memset(away_count, 0, sizeof away_count);
@@ -343,6 +352,37 @@ START_TEST(a_node_that_is_refused_for_its_name_asks_at_its_pace) {
 }
 END_TEST
 
+/* Node 0 keeps the newer one and refuses the older one; they meet each other, too, or do not. */
+static void expect_twins(unsigned meet) {
+    begin(42);
+    world_start(w, 0, 0);
+    world_start_as(w, 1, "twin", 0, 1, 1);
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+    world_start_as(w, 2, "twin", 0, 1, meet ? 3 : 1);
+    world_run(w, TEN_S);
+    ck_assert_ptr_null(wsf_peer_find(world_core(w, 0), world_node_id(w, 1)));
+    ck_assert_ptr_nonnull(wsf_peer_find(world_core(w, 0), world_node_id(w, 2)));
+    ck_assert_int_eq(refused[0], WSFAN_REASON_NAME);
+    for (unsigned twin = 1; twin <= 2; twin++) {
+        bool told = twin == 1 || meet;
+        ck_assert_int_eq(refused[twin], told ? WSFAN_REASON_NAME : WSFAN_REASON_NONE);
+        for (unsigned i = 0; i < 5; i++) { /* as long as it lasts */
+            world_join(w, twin, CHAT + i);
+            world_run(w, world_config(w)->join_ms_max + 100);
+            ck_assert_int_eq(joined_status[twin], told ? WSFAN_EPARTIAL : WSFAN_OK);
+        }
+        ck_assert_int_eq(wsf_core_readiness(world_core(w, twin), world_now(w, twin)),
+                         WSFAN_READY_MET);
+    }
+    end();
+}
+
+START_TEST(joins_are_partial_on_each_node_that_was_refused_for_its_name) {
+    expect_twins(0);
+    expect_twins(1);
+}
+END_TEST
+
 START_TEST(a_node_for_which_there_is_no_room_is_told_so_of_each_message) {
     const wsfan_target room = { WSFAN_CHAT, wsfan_string("room") };
     begin(41);
@@ -376,4 +416,5 @@ SUITE_MAIN("handshake", a_gap_is_told_however_many_nodes_were_forgotten_since,
            a_node_that_was_replaced_is_told_so_of_each_message_until_it_is_back,
            an_answer_to_an_earlier_introduction_is_not_said_to_a_later_one,
            a_node_that_is_refused_for_its_name_asks_at_its_pace,
+           joins_are_partial_on_each_node_that_was_refused_for_its_name,
            a_node_for_which_there_is_no_room_is_told_so_of_each_message)

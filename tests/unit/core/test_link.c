@@ -240,7 +240,67 @@ START_TEST(no_more_ranges_than_a_nack_may_hold) {
 }
 END_TEST
 
-SUITE_MAIN("link", what_an_open_frame_holds_is_lost_with_its_stream,
+START_TEST(a_round_trip_is_that_of_a_frame_that_was_sent_once) {
+    uint64_t serial = 0;
+    uint64_t ms = 0;
+    wsf_link_init(&link_, &LIMITS, 5, 0);
+    send_one(1, 100, 10);
+    wsf_link_time_begin(&link_, 1000);
+    send_one(2, 100, 10);
+    wsf_link_time_begin(&link_, 1010); /* the first is still timed */
+    ck_assert(!wsf_link_time_end(&link_, 1020, &ms));
+    ck_assert(wsf_link_acknowledge(&link_, 5, 1, &serial));
+    ck_assert(wsf_link_time_end(&link_, 1030, &ms));
+    ck_assert_uint_eq(ms, 30);
+    ck_assert(!wsf_link_time_end(&link_, 1040, &ms));
+
+    send_one(3, 100, 10);
+    wsf_link_time_begin(&link_, 1050);
+    wsf_link_ask_again(&link_, (wsf_range){ 2, 2 }); /* holds up the acknowledgement of 3 */
+    ck_assert(wsf_link_acknowledge(&link_, 5, 3, &serial));
+    ck_assert(!wsf_link_time_end(&link_, 1060, &ms));
+
+    send_one(4, 100, 10);
+    wsf_link_time_begin(&link_, 1070);
+    wsf_link_restart_out(&link_, 6); /* numbers begin anew */
+    for (uint64_t n = 1; n <= 4; n++)
+        send_one(n, 100, 10);
+    ck_assert(wsf_link_acknowledge(&link_, 6, 4, &serial));
+    ck_assert(!wsf_link_time_end(&link_, 1080, &ms));
+    wsf_link_destroy(&link_);
+}
+END_TEST
+
+START_TEST(a_repair_lasts_from_the_first_look_at_a_gap_until_nothing_is_missing) {
+    uint64_t ms = 0;
+    wsf_link_init(&link_, &LIMITS, 5, 0);
+    link_.in_epoch = 9;
+    ck_assert_int_eq(receive(1), WSF_RECEIVE_NEXT);
+    ck_assert(!wsf_link_repaired(&link_, 1000, &ms));
+    ck_assert_int_eq(receive(3), WSF_RECEIVE_HELD);
+    ck_assert(!wsf_link_repaired(&link_, 1010, &ms));
+    ck_assert_int_eq(receive(5), WSF_RECEIVE_HELD);
+    ck_assert(!wsf_link_repaired(&link_, 1020, &ms));
+    ck_assert_int_eq(receive(2), WSF_RECEIVE_NEXT);
+    expect_held(3);
+    ck_assert(!wsf_link_repaired(&link_, 1030, &ms)); /* 4 is missing */
+    ck_assert_int_eq(receive(4), WSF_RECEIVE_NEXT);
+    expect_held(5);
+    ck_assert(wsf_link_repaired(&link_, 1040, &ms));
+    ck_assert_uint_eq(ms, 30);
+    ck_assert(!wsf_link_repaired(&link_, 1050, &ms));
+
+    ck_assert_int_eq(receive(7), WSF_RECEIVE_HELD);
+    ck_assert(!wsf_link_repaired(&link_, 1060, &ms));
+    wsf_link_restart_in(&link_, 10); /* what was missing will never come */
+    ck_assert(!wsf_link_repaired(&link_, 1070, &ms));
+    wsf_link_destroy(&link_);
+}
+END_TEST
+
+SUITE_MAIN("link", a_round_trip_is_that_of_a_frame_that_was_sent_once,
+           a_repair_lasts_from_the_first_look_at_a_gap_until_nothing_is_missing,
+           what_an_open_frame_holds_is_lost_with_its_stream,
            the_window_is_bounded_and_opens_with_acknowledgements,
            an_acknowledgement_of_what_was_not_sent_is_refused,
            what_is_asked_for_goes_again_in_order_and_once,

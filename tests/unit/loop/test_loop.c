@@ -8,6 +8,7 @@
 #include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
+#include "exchange/inbox.h"
 #include "suite.h"
 
 enum { DEADLINE_MS = 20000 };
@@ -361,6 +362,24 @@ START_TEST(a_loop_that_does_not_dispatch_loses_with_a_count_and_the_other_does_n
 }
 END_TEST
 
+START_TEST(gaps_that_find_no_place_in_an_inbox_are_added_to_its_own) {
+    enum { NOTICES_MAX = 4096, COUNT = 3 };
+    const wsfan_gap counted = { 7, "n7", COUNT, WSFAN_GAP_LINK };
+    const wsfan_gap away = { 7, "n7", 0, WSFAN_GAP_AWAY };
+    int error;
+    wsf_inbox *inbox = wsf_inbox_new(1000, 1 << 20, &error);
+    ck_assert_ptr_nonnull(inbox);
+    for (int i = 0; i < NOTICES_MAX; i++)
+        ck_assert(wsf_inbox_put_gap(inbox, &counted));
+    ck_assert_uint_eq(atomic_load(&inbox->gap), 0);
+    ck_assert(!wsf_inbox_put_gap(inbox, &counted));
+    ck_assert_uint_eq(atomic_load(&inbox->gap), COUNT);
+    ck_assert(!wsf_inbox_put_gap(inbox, &away));
+    ck_assert_uint_eq(atomic_load(&inbox->gap), COUNT + 1);
+    wsf_inbox_unref(inbox);
+}
+END_TEST
+
 START_TEST(each_loop_may_write_its_own_headroom) {
     wsfan_options options;
     wsfan_options_init(&options);
@@ -586,6 +605,7 @@ SUITE_MAIN("loop", without_an_endpoint_no_socket_is_opened_and_all_works,
            nothing_arrives_after_leave_or_close, a_callback_may_close_and_open_what_it_runs_in,
            dispatch_handles_no_more_than_asked_and_stays_readable,
            a_loop_that_does_not_dispatch_loses_with_a_count_and_the_other_does_not,
+           gaps_that_find_no_place_in_an_inbox_are_added_to_its_own,
            each_loop_may_write_its_own_headroom,
            threads_publish_side_by_side_and_every_loop_sees_one_order,
            a_node_with_an_open_loop_does_not_close,

@@ -75,15 +75,17 @@ static void start_both(bool keyed) {
     WAIT(replicas[0].up && replicas[1].up);
 }
 
+static void stop(int i) {
+    ck_assert_int_eq(wsfan_loop_close(replicas[i].loop), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_close(replicas[i].node), WSFAN_OK);
+    replicas[i] = (replica){ 0 };
+    live[i] = NULL;
+}
+
 static void stop_all(void) {
-    for (int i = 0; i < NODES_MAX; i++) {
-        if (replicas[i].node == NULL)
-            continue;
-        ck_assert_int_eq(wsfan_loop_close(replicas[i].loop), WSFAN_OK);
-        ck_assert_int_eq(wsfan_node_close(replicas[i].node), WSFAN_OK);
-        replicas[i] = (replica){ 0 };
-        live[i] = NULL;
-    }
+    for (int i = 0; i < NODES_MAX; i++)
+        if (replicas[i].node != NULL)
+            stop(i);
 }
 
 static void expect_relay(void) {
@@ -242,6 +244,8 @@ END_TEST
 
 /* ---------------------------------------------------------------------------------- false peers */
 
+enum { MORE_THAN_A_PEER_MAKES = 5 }; /* subscriptions */
+
 typedef struct {
     void *context;
     void *socket;
@@ -294,7 +298,6 @@ static void subscribe_as(const false_peer *p, uint32_t number) {
 }
 
 static void expect_the_end_of_many_subscriptions(bool keyed) {
-    enum { MORE_THAN_A_PEER_MAKES = 5 };
     start_both(keyed);
     false_peer p = connect_false_peer(keyed);
     for (uint32_t i = 1; i <= MORE_THAN_A_PEER_MAKES; i++)
@@ -316,6 +319,36 @@ START_TEST(who_does_so_without_a_key_is_turned_out_too) {
 }
 END_TEST
 
+static wsfan_stats stats_of_first(void) {
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    ck_assert_int_eq(wsfan_node_get_stats(replicas[0].node, &stats), WSFAN_OK);
+    return stats;
+}
+
+/* For a second; who needs longer than that to come again is turned out anew. */
+START_TEST(the_key_of_who_was_turned_out_opens_to_nobody_for_a_while) {
+    enum { TRIES_MAX = 100 };
+    unsigned tries = 0;
+    start_both(true);
+    for (uint64_t ended = 0; stats_of_first().handshakes_refused == 0; tries++) {
+        false_peer p = connect_false_peer(true);
+        for (uint32_t i = 1; i <= MORE_THAN_A_PEER_MAKES; i++)
+            subscribe_as(&p, i);
+        WAIT(stats_of_first().connections_ended > ended || stats_of_first().handshakes_refused > 0);
+        ended = stats_of_first().connections_ended;
+        ck_assert_uint_gt(ended, 0);
+        ck_assert_uint_lt(tries, TRIES_MAX);
+        close_false_peer(&p);
+    }
+    ck_assert(replicas[0].up && replicas[1].up); /* who is in stays */
+    expect_relay();
+    stop(1);
+    start(1, true, wsfan_node_endpoint(replicas[0].node));
+    WAIT(replicas[0].up && replicas[1].up);
+    stop_all();
+}
+END_TEST
+
 START_TEST(a_flood_of_topics_ends_with_its_connection_and_holds_nobody_up) {
     enum { TOPICS = 50000, TOPIC_SIZE = 240 };
     uint8_t message[TOPIC_SIZE];
@@ -329,9 +362,7 @@ START_TEST(a_flood_of_topics_ends_with_its_connection_and_holds_nobody_up) {
         ck_assert_int_eq(zmq_send(p.socket, message, sizeof message, 0), sizeof message);
     }
     WAIT(has_happened(&p, ZMQ_EVENT_DISCONNECTED));
-    wsfan_stats stats = { .struct_size = sizeof stats };
-    ck_assert_int_eq(wsfan_node_get_stats(replicas[0].node, &stats), WSFAN_OK);
-    ck_assert_uint_lt(stats.dropped[WSFAN_DROP_FORGED], TOPICS / 2);
+    ck_assert_uint_lt(stats_of_first().dropped[WSFAN_DROP_FORGED], TOPICS / 2);
     expect_relay();
     close_false_peer(&p);
     expect_relay();
@@ -435,6 +466,7 @@ SUITE_MAIN("admission", silent_strangers_take_a_bounded_number_of_descriptors,
            without_descriptors_strangers_are_turned_away_and_peers_come_in_later,
            who_subscribes_to_more_than_a_peer_does_is_turned_out,
            who_does_so_without_a_key_is_turned_out_too,
+           the_key_of_who_was_turned_out_opens_to_nobody_for_a_while,
            a_flood_of_topics_ends_with_its_connection_and_holds_nobody_up,
            what_is_no_subscription_ends_a_connection,
            a_peer_that_waited_while_the_node_was_frozen_is_answered)

@@ -322,6 +322,7 @@ START_TEST(what_is_not_complete_is_waited_for) {
     for (size_t size = 0; size < strlen(text); size++) {
         struct head_reader reader = { 0 };
         ck_assert_int_eq(head_read(&reader, text, size, &head), HEAD_MORE);
+        ck_assert_int_eq(head.method, size > strlen("HEAD") ? HEAD_HEAD : HEAD_GET);
     }
 }
 END_TEST
