@@ -133,7 +133,8 @@ static int complain_of_options(const wsfan_options *node, int error) {
                  node->allow_path != NULL ? node->allow_path : "",
                  errno != 0 ? strerror(errno) : wsfan_error_text(error));
     else if (error == WSFAN_EADDR || error == WSFAN_EADDRINUSE)
-        complain("--from %s: %s", node->endpoint, wsfan_error_text(error));
+        complain("--from %s: %s%s", node->endpoint, wsfan_error_text(error),
+                 error == WSFAN_EADDRINUSE ? "; leave --from out while your node runs there" : "");
     else
         complain("%s%s%s", flag != NULL ? flag : "", flag != NULL ? ": " : "",
                  wsfan_error_text(error));
@@ -187,7 +188,7 @@ void mesh_step(struct mesh *mesh, int ms) {
 int mesh_join(struct mesh *mesh, const struct options *options, wsfan_callbacks callbacks,
               void *user) {
     wsfan_options node;
-    struct mesh_storage storage;
+    struct mesh_storage storage = { 0 };
     mesh_options(&node, options, &storage);
     if (options->command == TAIL || options->command == BENCH)
         node.publisher_only = 0;

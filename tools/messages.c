@@ -154,8 +154,8 @@ static void print_base64(wsfan_bytes bytes) {
                          (left > 2 ? data[i + 2] : 0u);
         text[size++] = digits[group >> 18];
         text[size++] = digits[group >> 12 & 63];
-        text[size++] = left > 1 ? digits[group >> 6 & 63] : '=';
-        text[size++] = left > 2 ? digits[group & 63] : '=';
+        text[size++] = (char)(left > 1 ? digits[group >> 6 & 63] : '=');
+        text[size++] = (char)(left > 2 ? digits[group & 63] : '=');
     }
     json_text("base64", text, size);
     free(text);
@@ -201,7 +201,10 @@ static void on_message(void *user, wsfan_message *message, const wsfan_recipient
     localtime_r(&seconds, &tm);
     strftime(text, sizeof text, "%H:%M:%S", &tm);
     printf("%s.%03u  ", text, (unsigned)(ms % 1000));
-    print_text(stdout, chat.data, chat.size);
+    if (chat.size > 0)
+        print_text(stdout, chat.data, chat.size);
+    else
+        fputs("(everyone)", stdout);
     fputs("  ", stdout);
     print_text(stdout, wsfan_message_payload(message).data, wsfan_message_payload(message).size);
     putchar('\n');

@@ -189,6 +189,7 @@ struct table {
 void table_add(struct table *table, const void *data, size_t size);
 void table_add_string(struct table *table, const char *text);
 void table_add_count(struct table *table, uint64_t count);
+void table_sort(struct table *table);  /* by the first column */
 void table_print(struct table *table); /* and frees it */
 void table_print_to(struct table *table, FILE *out);
 
