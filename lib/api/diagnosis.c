@@ -14,9 +14,9 @@ int wsfan_node_get_endpoints(wsfan_node *node, wsfan_endpoint *endpoints, size_t
         return error;
     if (count == NULL || (capacity > 0 && !WSF_IS_SIZED(endpoints)))
         return WSFAN_EINVAL;
-    size_t room = capacity > 0 ? wsf_mesh_endpoints(wsf_node_mesh(node), NULL, 0) + SPARE_COUNT : 0;
-    wsfan_endpoint *all = room > 0 ? wsf_alloc_zero(room, sizeof *all) : NULL;
-    if (room > 0 && all == NULL)
+    size_t room = wsf_mesh_endpoints(wsf_node_mesh(node), NULL, 0) + SPARE_COUNT;
+    wsfan_endpoint *all = wsf_alloc_zero(room, sizeof *all);
+    if (all == NULL)
         return WSFAN_ENOMEM;
     *count = wsf_mesh_endpoints(wsf_node_mesh(node), all, room);
     size_t stride = capacity > 0 ? endpoints[0].struct_size : 0;
