@@ -183,8 +183,10 @@ struct wsfan_event {
     const char *address;   /**< of a caller; else "" */
     int state; /**< wsfan_node_phase, wsfan_endpoint_state, wsfan_peer_event or wsfan_gap_reason */
     wsfan_reason reason; /**< of what is refused, down or lost */
-    uint64_t count; /**< of a caller: times; of a gap: messages; of the node: peers that live */
-    uint64_t lost;  /**< events before this one that the loop had no room for */
+    /** Of a caller: times; of a gap: messages; of the node: peers that live; of an endpoint: 1, its node
+     * has a connection to ours */
+    uint64_t count;
+    uint64_t lost; /**< events before this one that the loop had no room for */
 };
 
 #ifdef __cplusplus

@@ -82,6 +82,13 @@ static standing stands(const wsf_core *core, const wsf_dialer_endpoint *connecti
     return s;
 }
 
+static bool subscribes(const wsf_core *core, uint64_t node) {
+    for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX && node != 0; i++)
+        if (core->handshake.subscribers[i].node == node)
+            return true;
+    return false;
+}
+
 static void tell_endpoint(const wsf_core *core, uint64_t loops,
                           const wsf_dialer_endpoint *connection) {
     uint64_t node = connection->node != 0 ? connection->node : connection->likely;
@@ -95,7 +102,8 @@ static void tell_endpoint(const wsf_core *core, uint64_t loops,
                         .name = name,
                         .endpoint = connection->endpoint,
                         .state = (int)connection->state,
-                        .reason = connection->state_reason });
+                        .reason = connection->state_reason,
+                        .count = subscribes(core, node) });
 }
 
 static void look_at(wsf_core *core, wsf_dialer_endpoint *connection, wsf_now now) {
@@ -328,13 +336,6 @@ void wsf_diagnosis_tick(wsf_core *core, wsf_now now) {
 }
 
 /* ---------------------------------------------------------------------------------------- calls */
-
-static bool subscribes(const wsf_core *core, uint64_t node) {
-    for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX && node != 0; i++)
-        if (core->handshake.subscribers[i].node == node)
-            return true;
-    return false;
-}
 
 static const char *via(const wsf_core *core, const char *endpoint) {
     for (const wsf_name *name = core->diagnosis.names; name != NULL; name = name->next)

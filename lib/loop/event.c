@@ -84,9 +84,14 @@ static void describe_endpoint(wsfan_event *event, char *code, char *text) {
     wsfan_endpoint_state state = (wsfan_endpoint_state)event->state;
     snprintf(code, WSF_EVENT_CODE_SIZE, "endpoint.%s", wsfan_endpoint_state_name(state));
     event->level = level_of(state);
-    snprintf(text, WSF_EVENT_TEXT_SIZE, "%s: %s%s%s", event->endpoint,
+    who node;
+    bool half = event->count > 0 && wsfan_endpoint_state_fails(state) &&
+                state != WSFAN_ENDPOINT_REFUSED && state != WSFAN_ENDPOINT_LOST;
+    snprintf(text, WSF_EVENT_TEXT_SIZE, "%s: %s%s%s%s%s", event->endpoint,
              wsfan_endpoint_state_text(state), state == WSFAN_ENDPOINT_REFUSED ? ": " : "",
-             state == WSFAN_ENDPOINT_REFUSED ? wsfan_reason_text(event->reason) : "");
+             state == WSFAN_ENDPOINT_REFUSED ? wsfan_reason_text(event->reason) : "",
+             half ? "; it should lead to a node that hears this one, " : "",
+             half ? name_of(event, node) : "");
 }
 
 static void describe_caller(wsfan_event *event, char *code, char *text) {

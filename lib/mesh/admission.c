@@ -120,7 +120,8 @@ static void tell(wsf_admission *admission, int zmq_fd, wsfan_endpoint_state caus
     r->cause = cause;
     snprintf(r->address, sizeof r->address, "%s", from->zmq_fd == zmq_fd ? from->text : "");
     atomic_store_explicit(&admission->reported, admission->reports_count, memory_order_relaxed);
-    eventfd_write(admission->told_fd, 1);
+    if (admission->reports_count == 1) /* else the mesh thread has been woken, and takes all */
+        eventfd_write(admission->told_fd, 1);
 }
 
 /* fd: a duplicate; ZeroMQ's own may be another's by now. */

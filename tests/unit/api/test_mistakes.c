@@ -95,6 +95,13 @@ static bool saw(int i, const char *code) {
     return false;
 }
 
+static bool says(int i, const char *code, const char *words) {
+    for (unsigned k = 0; k < members[i].codes_count; k++)
+        if (strcmp(members[i].codes[k], code) == 0 && strstr(members[i].texts[k], words) != NULL)
+            return true;
+    return false;
+}
+
 static wsfan_endpoint endpoint_of(int i, const char *endpoint) {
     wsfan_endpoint all[ENDPOINTS_MAX] = { { .struct_size = sizeof all[0] } };
     size_t count;
@@ -328,6 +335,7 @@ START_TEST(nat_without_advertise_is_told_to_both) {
     WAIT(saw(1, "endpoint.not_dialled_back") &&
          stands(1, endpoint, WSFAN_ENDPOINT_NOT_DIALLED_BACK));
     WAIT(saw(0, "endpoint.refused_tcp") && stands(0, nobody, WSFAN_ENDPOINT_REFUSED_TCP));
+    ck_assert(says(0, "endpoint.refused_tcp", "should lead to a node that hears this one"));
     wsfan_endpoint told = endpoint_of(0, nobody);
     ck_assert_uint_eq(told.hears_us, 1);
     ck_assert_uint_eq(told.sources, WSFAN_SOURCE_PEERS);
