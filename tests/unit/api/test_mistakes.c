@@ -264,14 +264,17 @@ START_TEST(a_key_that_nobody_expects_is_told_to_both) {
 }
 END_TEST
 
+enum { CALLS = 4 }; /* until then the connection's greeting and a probe's have been told */
+
 START_TEST(a_key_against_plain_text_is_told_to_both) {
     start(0, options_of("a"), NULL);
     start(1, keyed_options("b", 0, NULL), wsfan_node_endpoint(members[0].node));
     const char *endpoint = wsfan_node_endpoint(members[0].node);
     WAIT(saw(1, "endpoint.plain_there") && stands(1, endpoint, WSFAN_ENDPOINT_PLAIN_THERE));
     WAIT(saw(0, "caller.plain_here") &&
-         callers(0, WSFAN_ENDPOINT_PLAIN_HERE, WSFAN_REASON_NONE) > 0);
+         callers(0, WSFAN_ENDPOINT_PLAIN_HERE, WSFAN_REASON_NONE) >= CALLS);
     WAIT(stats_of(1).endpoint_failures > 0 && stats_of(0).caller_failures > 0);
+    ck_assert(!saw(1, "endpoint.mute") && stands(1, endpoint, WSFAN_ENDPOINT_PLAIN_THERE));
     stop();
 }
 END_TEST
@@ -282,8 +285,9 @@ START_TEST(plain_text_against_a_key_is_told_to_both) {
     const char *endpoint = wsfan_node_endpoint(members[0].node);
     WAIT(saw(1, "endpoint.plain_here") && stands(1, endpoint, WSFAN_ENDPOINT_PLAIN_HERE));
     WAIT(saw(0, "caller.plain_there") &&
-         callers(0, WSFAN_ENDPOINT_PLAIN_THERE, WSFAN_REASON_NONE) > 0);
+         callers(0, WSFAN_ENDPOINT_PLAIN_THERE, WSFAN_REASON_NONE) >= CALLS);
     WAIT(stats_of(1).endpoint_failures > 0 && stats_of(0).caller_failures > 0);
+    ck_assert(!saw(1, "endpoint.mute") && stands(1, endpoint, WSFAN_ENDPOINT_PLAIN_HERE));
     stop();
 }
 END_TEST
