@@ -240,11 +240,14 @@ static uint32_t count_live(const wsf_core *core) {
     return count;
 }
 
+/* A caller's endpoint is not yet a search: it is dialled back, and the link stands within a round trip or fails. */
 static bool seeks_anybody(const wsf_core *core) {
-    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
-        if (core->dialer.endpoints[i].used &&
-            core->dialer.endpoints[i].state != WSFAN_ENDPOINT_SELF)
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
+        const wsf_dialer_endpoint *connection = &core->dialer.endpoints[i];
+        bool named = connection->named != 0 && connection->state != WSFAN_ENDPOINT_SELF;
+        if (connection->used && (named || wsfan_endpoint_state_fails(connection->state)))
             return true;
+    }
     for (const wsf_name *name = core->diagnosis.names; name != NULL; name = name->next)
         if (name->state != WSFAN_ENDPOINT_RESOLVED)
             return true;
