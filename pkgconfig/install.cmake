@@ -1,4 +1,4 @@
-# What `cmake --install` puts where: the libraries, the headers, the two ways to find them, the tool.
+# What `cmake --install` puts where: the libraries, the headers, the two ways to find them, the tools.
 include(CMakePackageConfigHelpers)
 
 install(TARGETS ${libraries} EXPORT wsfanTargets)
@@ -8,6 +8,21 @@ foreach(header wsfan error options peers diagnosis registry presence requests pl
 endforeach()
 if(WSFAN_BUILD_TOOLS)
     install(TARGETS wsfan-keygen DESTINATION ${CMAKE_INSTALL_BINDIR})
+endif()
+if(TARGET wsfan_tool)
+    if(NOT IS_ABSOLUTE "${CMAKE_INSTALL_LIBDIR}") # it finds its library wherever both are moved
+        set_target_properties(wsfan_tool PROPERTIES
+            INSTALL_RPATH "$ORIGIN/../${CMAKE_INSTALL_LIBDIR}")
+    endif()
+    install(TARGETS wsfan_tool DESTINATION ${CMAKE_INSTALL_BINDIR})
+    install(FILES tools/wsfan.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
+    install(FILES tools/completion.bash RENAME wsfan
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions)
+    install(FILES tools/completion.zsh RENAME _wsfan
+        DESTINATION ${CMAKE_INSTALL_DATADIR}/zsh/site-functions)
+endif()
+if(TARGET echo-chat)
+    install(FILES examples/echo-chat/echo-chat.1 DESTINATION ${CMAKE_INSTALL_MANDIR}/man1)
 endif()
 install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
 

@@ -1,7 +1,7 @@
 #!/bin/sh
 # What the sources and the built library must hold, beside the tests:
 #   sh tests/gates.sh GATE BUILD-DIRECTORY
-# GATE: cppcheck tidy analyzer coverage hardening abi reproducible valgrind instructions. Each prints what is
+# GATE: cppcheck tidy analyzer coverage hardening abi reproducible probes valgrind instructions. Each prints what is
 # wrong, or its figures, and is a ctest of the plain build.
 set -u
 cd "$(dirname "$0")/.." || exit 1
@@ -142,6 +142,21 @@ gate_reproducible() {
         cmp "$work/one/build/libwsfan.a" "$work/two/deeper/build/libwsfan.a"
 }
 
+# The probes that lib/base/probes.h lists are those of the library, and trace.bt uses each.
+gate_probes() {
+    listed=$(sed -n 's/^ \* | \([a-z_]*\)  *|.*/\1/p' lib/base/probes.h | sort)
+    readelf -n "$build/libwsfan.so" | awk '
+        $1 == "Provider:" { provider = $2 } $1 == "Name:" && provider == "wsfan" { print $2 }' |
+        sort -u >"$work/found"
+    used=$(grep -o 'wsfan:[a-z_]*' examples/monitoring/trace.bt | cut -d: -f2 | sort -u)
+    [ -n "$listed" ] && [ "$listed" = "$(cat "$work/found")" ] && [ "$listed" = "$used" ] || {
+        echo "listed:" $listed
+        echo "in the library:" $(cat "$work/found")
+        echo "in trace.bt:" $used
+        return 1
+    }
+}
+
 # The pure modules, the core and hostile peers; what needs real sockets runs under the sanitizers.
 gate_valgrind() {
     # The longest first.
@@ -169,6 +184,6 @@ gate_instructions() {
 }
 
 case $1 in
-cppcheck | tidy | analyzer | coverage | hardening | abi | reproducible | valgrind | instructions) "gate_$1" ;;
+cppcheck | tidy | analyzer | coverage | hardening | abi | reproducible | probes | valgrind | instructions) "gate_$1" ;;
 *) sed -n '2,6p' "$0"; exit 2 ;;
 esac

@@ -13,8 +13,9 @@ cd "$(dirname "$0")/.." || exit 1
 need_packages $echo_chat_packages libwebsockets-dev patch \
     libczmq-dev libsqlite3-dev check clang \
     libclang-rt-dev clang-tidy cppcheck valgrind abigail-tools doxygen openssl \
-    haproxy nginx-light chromium \
-    util-linux iproute2 dnsmasq-base \
+    haproxy nginx-light chromium prometheus systemtap-sdt-dev \
+    util-linux iproute2 nftables dnsmasq-base \
+    groff-base mandoc zsh \
     libhiredis-dev libnats-dev redis-server nats-server curl \
     $(node_packages) || exit 1
 

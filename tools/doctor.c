@@ -74,11 +74,21 @@ static bool read_keys(struct doctor *doctor) {
 
 /* ----------------------------------------------------------------------------------------------- approach */
 
+static const char *carrier(const char *endpoint) {
+    return strncmp(endpoint, "ipc:", 4) == 0 ? "ipc" : "tcp";
+}
+
 static void no_connection(struct doctor *doctor, const char *endpoint, int error) {
     struct report *report = &doctor->report;
     const char *text = strerror(error);
-    report_step(report, ILL, "tcp", "%s", error == ETIMEDOUT ? "no answer" : text);
-    if (error == ECONNREFUSED || error == ENOENT) {
+    report_step(report, ILL, carrier(endpoint), "%s", error == ETIMEDOUT ? "no answer" : text);
+    if (strcmp(carrier(endpoint), "ipc") == 0) {
+        report_cause(report, FOUND_REFUSED, "Nobody listens at %s that this user may connect to.",
+                     endpoint);
+        report_cure(report,
+                    "Is the node running on this machine, with this path as its endpoint? May "
+                    "this user write to it?");
+    } else if (error == ECONNREFUSED) {
         report_cause(report, FOUND_REFUSED, "Nobody listens at %s. The host is there, and refuses.",
                      endpoint);
         report_cure(report,
@@ -210,8 +220,8 @@ bool doctor_approach(struct doctor *doctor, const struct address *address) {
         no_connection(doctor, address->endpoint, errno);
         return false;
     }
-    report_step(&doctor->report, WELL, "tcp", "%s answers after %.1f ms", address->endpoint,
-                (now_s() - began) * 1000);
+    report_step(&doctor->report, WELL, carrier(address->endpoint), "%s answers after %.1f ms",
+                address->endpoint, (now_s() - began) * 1000);
     probe_greet(fd, &greeting, doctor->options->timeout_ms);
     close(fd);
     return greeted(doctor, address->endpoint, &greeting) &&
@@ -219,14 +229,15 @@ bool doctor_approach(struct doctor *doctor, const struct address *address) {
            (doctor->public_key[0] == '\0' || has_known_key(doctor, address->endpoint));
 }
 
-static void examine(struct doctor *doctor, const char *endpoint) {
+/* Returns a status that is not OK where this machine cannot do it. */
+static int examine(struct doctor *doctor, const char *endpoint) {
     struct report *report = &doctor->report;
     struct target target;
     const char *why;
     report_target(report, endpoint);
     if (!target_read(&target, endpoint)) {
         complain("%s: it must be tcp://HOST:PORT or ipc://PATH", endpoint);
-        exit(STATUS_BAD_ARGUMENT);
+        return STATUS_BAD_ARGUMENT;
     }
     if (!target_resolve(&target, &why)) {
         report_step(report, ILL, "name", "%s: %s", target.host, why);
@@ -237,14 +248,16 @@ static void examine(struct doctor *doctor, const char *endpoint) {
                     "In Kubernetes a pod is in DNS only when it is ready, unless its service has "
                     "publishNotReadyAddresses.",
                     target.host);
-        return;
+        return STATUS_OK;
     }
     if (target.named)
         report_step(report, WELL, "name", "%s has %u address%s", target.host, target.count,
                     target.count == 1 ? "" : "es");
-    for (unsigned i = 0; i < target.count && !stopped; i++)
+    int status = STATUS_OK;
+    for (unsigned i = 0; i < target.count && status == STATUS_OK && !stopped; i++)
         if (doctor_approach(doctor, &target.addresses[i]))
-            doctor_meet(doctor, target.addresses[i].endpoint);
+            status = doctor_meet(doctor, target.addresses[i].endpoint);
+    return status;
 }
 
 /* ------------------------------------------------------------------------------------- several together */
@@ -307,8 +320,9 @@ int doctor_run(const struct options *options) {
         return STATUS_BAD_ARGUMENT;
     doctor.patients = make_room(NULL, JOINS_COUNT_MAX * ADDRESSES_COUNT_MAX,
                                 sizeof *doctor.patients);
-    for (size_t i = 0; i < options->joins_count && !stopped; i++)
-        examine(&doctor, options->joins[i]);
+    int status = STATUS_OK;
+    for (size_t i = 0; i < options->joins_count && status == STATUS_OK && !stopped; i++)
+        status = examine(&doctor, options->joins[i]);
     for (unsigned i = 0; i < doctor.patients_count; i++) {
         for (unsigned k = 0; k < i; k++)
             compare(&doctor, &doctor.patients[k], &doctor.patients[i]);
@@ -317,5 +331,7 @@ int doctor_run(const struct options *options) {
     }
     explicit_bzero(doctor.secret_key, sizeof doctor.secret_key);
     free(doctor.patients);
-    return stopped ? STATUS_FAILED : report_end(&doctor.report);
+    if (status != STATUS_OK || stopped)
+        return status != STATUS_OK ? status : STATUS_FAILED;
+    return report_end(&doctor.report);
 }

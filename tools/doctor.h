@@ -36,7 +36,7 @@ struct doctor {
 /* The steps from here to an address, up to its key. True: a node with a key that we know may be there. */
 bool doctor_approach(struct doctor *doctor, const struct address *address);
 
-/* The rest: meets the node, as another node would. */
-void doctor_meet(struct doctor *doctor, const char *endpoint);
+/* The rest: meets the node, as another node would. Returns a status that is not OK where this machine cannot. */
+int doctor_meet(struct doctor *doctor, const char *endpoint);
 
 #endif

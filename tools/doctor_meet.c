@@ -232,7 +232,7 @@ static bool look(struct meeting *meeting, struct known *node, bool *hears_us) {
 /* As the host's node is one, but for its name. A mesh in plain text is met wherever it is. */
 static int open_node(struct meeting *meeting) {
     struct options options = *meeting->doctor->options;
-    struct mesh_storage storage;
+    struct mesh_storage storage = { 0 };
     wsfan_options node;
     options.joins[0] = meeting->endpoint;
     options.joins_count = 1;
@@ -241,11 +241,11 @@ static int open_node(struct meeting *meeting) {
     return mesh_open(&meeting->mesh, &node, (wsfan_callbacks){ .on_peer = on_peer }, meeting);
 }
 
-void doctor_meet(struct doctor *doctor, const char *endpoint) {
+int doctor_meet(struct doctor *doctor, const char *endpoint) {
     struct meeting meeting = { .doctor = doctor, .endpoint = endpoint, .opened_ms = now_ms() };
     int status = open_node(&meeting);
     if (status != STATUS_OK)
-        exit(status);
+        return status;
     uint64_t end_ms = now_ms() + doctor->options->timeout_ms;
     while (!meeting.up && !meeting.refused && now_ms() < end_ms && !stopped)
         mesh_step(&meeting.mesh, STEP_MS);
@@ -261,4 +261,5 @@ void doctor_meet(struct doctor *doctor, const char *endpoint) {
     else if (!stopped)
         silent(&meeting);
     mesh_close(&meeting.mesh);
+    return STATUS_OK;
 }

@@ -41,6 +41,7 @@ int kick_run(const struct options *options) {
                mesh.sessions == 1 ? " was" : "s were");
     if (status == STATUS_PARTIAL)
         complain("some nodes did not answer, or cannot be asked to");
+    status = mesh_status(&mesh, status);
     mesh_close(&mesh);
     return status;
 }

@@ -197,6 +197,8 @@ int list_run(const struct options *options) {
     list.peers = mesh_peers(&list.mesh, &list.peers_count);
     if (choose_target(&list, &target, text)) {
         status = fill(&list, &target);
+        if (options->command == NODES)
+            table_sort(&list.table);
         table_print(&list.table);
         if (status == STATUS_PARTIAL)
             complain("this is not all: some nodes did not answer");
@@ -204,6 +206,7 @@ int list_run(const struct options *options) {
         status = STATUS_BAD_ARGUMENT;
     }
     free(list.peers);
+    status = mesh_status(&list.mesh, status);
     mesh_close(&list.mesh);
     return status;
 }

@@ -16,6 +16,8 @@
 
 #include "probe.h"
 
+enum { SPARE_MS = 200 };
+
 volatile sig_atomic_t stopped;
 
 double now_s(void) {
@@ -80,6 +82,18 @@ bool local_endpoint(const char *endpoint, char from[WSFAN_ENDPOINT_SIZE]) {
 
 /* ------------------------------------------------------------------------------------------------ node */
 
+/* Nodes on other machines must reach this one, too, though the first is reached by loopback. */
+static const char *choose_from(const struct options *options, struct mesh_storage *storage) {
+    if (options->from != NULL)
+        return options->from;
+    bool known = options->joins_count > 0 && local_endpoint(options->joins[0], storage->from);
+    bool loopback = !known || strncmp(storage->from, "tcp://127.", 10) == 0 ||
+                    strcmp(storage->from, "tcp://[::1]:*") == 0;
+    if (loopback && (options->key != NULL || options->insecure))
+        return "tcp://*:*";
+    return known ? storage->from : "tcp://127.0.0.1:*";
+}
+
 void mesh_options(wsfan_options *node, const struct options *options,
                   struct mesh_storage *storage) {
     static const char *const names[] = { "doctor", "keygen",   "nodes",   "chats",
@@ -92,12 +106,7 @@ void mesh_options(wsfan_options *node, const struct options *options,
     snprintf(storage->name, sizeof storage->name, "wsfan-%s-%08x", names[options->command], random);
     node->name = options->name != NULL && options->command != DOCTOR ? options->name
                                                                      : storage->name;
-    node->endpoint = options->from;
-    if (node->endpoint == NULL && options->joins_count > 0 &&
-        local_endpoint(options->joins[0], storage->from))
-        node->endpoint = storage->from;
-    if (node->endpoint == NULL)
-        node->endpoint = "tcp://127.0.0.1:*";
+    node->endpoint = choose_from(options, storage);
     node->advertise = options->advertise;
     node->peers = options->joins;
     node->peers_count = options->joins_count;
@@ -133,7 +142,8 @@ static int complain_of_options(const wsfan_options *node, int error) {
                  node->allow_path != NULL ? node->allow_path : "",
                  errno != 0 ? strerror(errno) : wsfan_error_text(error));
     else if (error == WSFAN_EADDR || error == WSFAN_EADDRINUSE)
-        complain("--from %s: %s", node->endpoint, wsfan_error_text(error));
+        complain("--from %s: %s%s", node->endpoint, wsfan_error_text(error),
+                 error == WSFAN_EADDRINUSE ? "; leave --from out while your node runs there" : "");
     else
         complain("%s%s%s", flag != NULL ? flag : "", flag != NULL ? ": " : "",
                  wsfan_error_text(error));
@@ -178,6 +188,10 @@ void mesh_close(struct mesh *mesh) {
     *mesh = (struct mesh){ 0 };
 }
 
+int mesh_status(const struct mesh *mesh, int status) {
+    return status == STATUS_OK && mesh->lacking ? STATUS_PARTIAL : status;
+}
+
 void mesh_step(struct mesh *mesh, int ms) {
     struct pollfd item = { wsfan_loop_fd(mesh->loop), POLLIN, 0 };
     poll(&item, 1, ms);
@@ -187,23 +201,30 @@ void mesh_step(struct mesh *mesh, int ms) {
 int mesh_join(struct mesh *mesh, const struct options *options, wsfan_callbacks callbacks,
               void *user) {
     wsfan_options node;
-    struct mesh_storage storage;
+    struct mesh_storage storage = { 0 };
     mesh_options(&node, options, &storage);
     if (options->command == TAIL || options->command == BENCH)
         node.publisher_only = 0;
+    /* Not before this time the node is ready although somebody is missing. */
+    uint64_t ready_ms = now_ms() + options->timeout_ms;
     int status = mesh_open(mesh, &node, callbacks, user);
     if (status != STATUS_OK)
         return status;
     int ready = WSFAN_READY_NOT_YET;
-    uint64_t end_ms = now_ms() + options->timeout_ms;
+    uint64_t end_ms = ready_ms + SPARE_MS;
     while (ready <= 0 && now_ms() < end_ms && !stopped) {
         mesh_step(mesh, STEP_MS);
         ready = wsfan_node_ready(mesh->node);
     }
     wsfan_stats stats = { .struct_size = sizeof stats };
     wsfan_node_get_stats(mesh->node, &stats);
-    if (ready > 0 && stats.peers_up > 0)
+    if (ready > 0 && stats.peers_up > 0) {
+        mesh->lacking = now_ms() >= ready_ms;
+        if (mesh->lacking)
+            complain("some nodes were not met, or do not reach this program at %s (see --from)",
+                     wsfan_node_endpoint(mesh->node));
         return STATUS_OK;
+    }
     if (!stopped)
         complain("%s; `wsfan doctor %s` tells why",
                  ready == WSFAN_EREFUSED ? "it is refused" : "no node was met",

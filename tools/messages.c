@@ -100,6 +100,7 @@ int publish_run(const struct options *options) {
                                      : publish(&publisher, chat, text, strlen(text));
     while (publisher.settled < publisher.accepted && !stopped)
         mesh_step(&publisher.mesh, STEP_MS);
+    status = mesh_status(&publisher.mesh, STATUS_OK);
     mesh_close(&publisher.mesh);
     if (!ok || publisher.settled < publisher.accepted)
         return STATUS_FAILED;
@@ -110,7 +111,7 @@ int publish_run(const struct options *options) {
     }
     if (publisher.accepted == 1 && publisher.nodes == 0)
         complain("no node has a session in %s: nobody got it", chat);
-    return STATUS_OK;
+    return status;
 }
 
 /* -------------------------------------------------------------------------------------------------- tail */
@@ -154,8 +155,8 @@ static void print_base64(wsfan_bytes bytes) {
                          (left > 2 ? data[i + 2] : 0u);
         text[size++] = digits[group >> 18];
         text[size++] = digits[group >> 12 & 63];
-        text[size++] = left > 1 ? digits[group >> 6 & 63] : '=';
-        text[size++] = left > 2 ? digits[group & 63] : '=';
+        text[size++] = (char)(left > 1 ? digits[group >> 6 & 63] : '=');
+        text[size++] = (char)(left > 2 ? digits[group & 63] : '=');
     }
     json_text("base64", text, size);
     free(text);
@@ -201,7 +202,10 @@ static void on_message(void *user, wsfan_message *message, const wsfan_recipient
     localtime_r(&seconds, &tm);
     strftime(text, sizeof text, "%H:%M:%S", &tm);
     printf("%s.%03u  ", text, (unsigned)(ms % 1000));
-    print_text(stdout, chat.data, chat.size);
+    if (chat.size > 0)
+        print_text(stdout, chat.data, chat.size);
+    else
+        fputs("(everyone)", stdout);
     fputs("  ", stdout);
     print_text(stdout, wsfan_message_payload(message).data, wsfan_message_payload(message).size);
     putchar('\n');

@@ -228,7 +228,7 @@ static void print_objects(const struct table *table) {
         char name[32];
         snprintf(name, sizeof name, "%s", title + number);
         for (char *c = name; *c != '\0'; c++)
-            *c = *c == ' ' ? '_' : (char)tolower((unsigned char)*c);
+            *c = (char)(*c == ' ' ? '_' : tolower((unsigned char)*c));
         if (column == 0)
             json_begin();
         if (number && table->cells[i][0] != '\0')
@@ -250,6 +250,18 @@ void table_print_to(struct table *table, FILE *out) {
     free(table->cells);
     table->cells = NULL;
     table->count = 0;
+}
+
+static int by_first(const void *one, const void *two) {
+    char *const *a = one;
+    char *const *b = two;
+    return strcmp(*a, *b);
+}
+
+void table_sort(struct table *table) {
+    if (table->count > 0)
+        qsort(table->cells, table->count / table->columns, table->columns * sizeof *table->cells,
+              by_first);
 }
 
 void table_print(struct table *table) {

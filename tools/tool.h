@@ -114,6 +114,7 @@ struct mesh {
     void *on_row_user;
     wsfan_bytes next;  /* of the last page of a list; owned */
     uint64_t sessions; /* of the last reply */
+    bool lacking;      /* nodes that were told of were not met */
 };
 
 extern volatile sig_atomic_t stopped; /* by SIGINT or SIGTERM */
@@ -137,6 +138,9 @@ int mesh_open(struct mesh *mesh, const wsfan_options *node, wsfan_callbacks call
 int mesh_join(struct mesh *mesh, const struct options *options, wsfan_callbacks callbacks,
               void *user);
 void mesh_close(struct mesh *mesh);
+
+/* The status of a command that ended so: PARTIAL where it went well without some nodes. */
+int mesh_status(const struct mesh *mesh, int status);
 
 /* Waits at most ms for something to dispatch, and dispatches it. */
 void mesh_step(struct mesh *mesh, int ms);
@@ -189,6 +193,7 @@ struct table {
 void table_add(struct table *table, const void *data, size_t size);
 void table_add_string(struct table *table, const char *text);
 void table_add_count(struct table *table, uint64_t count);
+void table_sort(struct table *table);  /* by the first column */
 void table_print(struct table *table); /* and frees it */
 void table_print_to(struct table *table, FILE *out);
 

@@ -9,8 +9,10 @@
 #include <string.h>
 
 enum {
-    PING_S = 20,    /* without anything of the client, so that no balancer thinks it idle */
-    HANG_UP_S = 30, /* the same, and then it is gone */
+    /* Without anything of the client. A ping and its pong are all that an idle client costs, so they are as
+     * rare as balancers allow, whose usual limit for a connection without traffic is 60 s. */
+    PING_S = 55,
+    HANG_UP_S = 65, /* the same, and then it is gone */
     MESSAGE_S = 30, /* from the first byte of a message to its last */
     CLOSE_S = 5,    /* for the client to answer a close frame */
     TURN_BYTES_MAX = 64 * 1024,

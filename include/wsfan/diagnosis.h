@@ -173,14 +173,14 @@ WSFAN_API const char *wsfan_level_name(wsfan_level level);
  * WSFAN_DROP_EVENT. Of a caller: the first time, and then at most once a minute; at most 32 new callers in
  * 10 s are told of. */
 struct wsfan_event {
-    wsfan_event_kind kind;
-    wsfan_level level;
-    const char *code;     /**< a stable name: "KIND.STATE", such as "endpoint.no_answer" */
-    const char *text;     /**< a line of English, without a line feed; at most 511 bytes */
-    uint64_t node;        /**< that it is about; 0: not known, or this one */
-    const char *name;     /**< of that node; "" where it is not known */
-    const char *endpoint; /**< "" where it is about none */
-    const char *address;  /**< of a caller; else "" */
+    wsfan_event_kind kind; /**< what it is about */
+    wsfan_level level;     /**< how much it matters */
+    const char *code;      /**< a stable name: "KIND.STATE", such as "endpoint.no_answer" */
+    const char *text;      /**< a line of English, without a line feed; at most 511 bytes */
+    uint64_t node;         /**< that it is about; 0: not known, or this one */
+    const char *name;      /**< of that node; "" where it is not known */
+    const char *endpoint;  /**< "" where it is about none */
+    const char *address;   /**< of a caller; else "" */
     int state; /**< wsfan_node_phase, wsfan_endpoint_state, wsfan_peer_event or wsfan_gap_reason */
     wsfan_reason reason; /**< of what is refused, down or lost */
     uint64_t count; /**< of a caller: times; of a gap: messages; of the node: peers that live */

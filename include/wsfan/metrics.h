@@ -60,11 +60,11 @@ WSFAN_API const char *wsfan_metrics_content_type(wsfan_metrics_format format);
  *
  * @param write is called with the text, a piece of at most 2 KiB at a time, on this thread and before this
  * function returns; text is not NUL-terminated, and valid until `write` returns. It may call every [any]
- * function. The whole text is of some 12 KiB, 6 KiB for each peer with a name and 4 KiB for each loop; names of
- * 64 bytes that are to be escaped make that 13 KiB for a peer.
+ * function. The whole text is of some 11 KiB, and 2 KiB for each peer with a name and each loop; the longest
+ * names make that 10 KiB for a peer.
  * @param user is handed to `write`; may be NULL.
  * @return WSFAN_OK, or WSFAN_EINVAL (NULL; no such format), WSFAN_ENOMEM, WSFAN_EFORK; on an error nothing is
- * written. Waits as wsfan_node_get_stats() does, for no callback and no loop. Allocates some 80 KiB until it
+ * written. Waits as wsfan_node_get_stats() does, for no callback and no loop. Allocates some 50 KiB until it
  * returns. [any] */
 WSFAN_API int wsfan_metrics_write(wsfan_node *node, wsfan_metrics_format format,
                                   void (*write)(void *user, const char *text, size_t size),

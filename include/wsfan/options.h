@@ -112,7 +112,8 @@ typedef struct wsfan_options {
      * snapshot */
     uint32_t interest_log_count_max;
 
-    /* Times: heartbeat_ms < silent_ms < down_ms < forget_ms, or WSFAN_EINVAL */
+    /* Times: heartbeat_ms < silent_ms < down_ms < forget_ms, or WSFAN_EINVAL. Joins, results and requests
+     * have theirs from when the mesh takes them from the publish queue */
     uint32_t heartbeat_ms; /**< at least 10 [1000] */
     uint32_t silent_ms;    /**< nothing heard: WSFAN_PEER_SILENT [3000] */
     /** Nothing heard: WSFAN_PEER_DOWN, joins do not wait for it; within a second of its end where the

@@ -44,7 +44,7 @@ WSFAN_API int wsfan_node_ready(wsfan_node *node);
  *
  * Returns at once. There is no way back. A second call can only make it end sooner.
  *
- * @param drain_ms_max milliseconds, 0: everything now.
+ * @param drain_ms_max milliseconds from when the mesh takes this from the publish queue, 0: everything now.
  * @return WSFAN_OK, or WSFAN_EINVAL, WSFAN_ENOMEM, WSFAN_EFORK. [any] */
 WSFAN_API int wsfan_node_drain(wsfan_node *node, uint32_t drain_ms_max);
 

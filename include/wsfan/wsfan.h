@@ -2,7 +2,7 @@
  * A cluster-aware session registry for C WebSocket servers.
  *
  * This header has all that a simple server needs. What else there is stands in headers that it includes
- * (options.h, error.h; at its end peers.h and others), and in two more: outbound.h, beacon.h.
+ * (options.h, error.h; at its end peers.h and others), and in three more: metrics.h, outbound.h, beacon.h.
  *
  * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
  *
@@ -309,7 +309,7 @@ typedef struct wsfan_callbacks {
     void (*on_gap)(void *loop_user, const wsfan_gap *gap);
 
     /** Once for every publish that named this loop as result_loop and returned WSFAN_OK, within
-     * result_ms_max; not any more when the loop is closed. */
+     * result_ms_max of leaving the publish queue; not any more when the loop is closed. */
     void (*on_result)(void *loop_user, const wsfan_result *result);
 
     /** The owner of a chat with sessions on this loop changed, as far as this node knows. A chat is
@@ -336,7 +336,7 @@ typedef struct wsfan_callbacks {
     void (*on_request)(void *loop_user, const wsfan_request *request);
 
     /** Once for every request that named this loop as reply_loop and returned WSFAN_OK, within its time
-     * limit; not any more when the loop is closed. */
+     * limit from leaving the publish queue; not any more when the loop is closed. */
     void (*on_reply)(void *loop_user, const wsfan_reply *reply);
 
     /** Who comes, changes and goes in a chat, on all nodes. Told to each loop while it has a session in

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/probes.h"
 #include "core/diagnosis.h"
 #include "core/dialer.h"
 #include "core/gossip.h"
@@ -301,6 +302,7 @@ void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
     message->id = (wsfan_message_id){ core->clock, core->config.node };
     core->stats.published++;
     core->stats.published_bytes += message->payload_size;
+    WSF_PROBE3(publish, core->config.node, core->clock, message->payload_size);
 
     uint64_t loops;
     wsf_peers peers;

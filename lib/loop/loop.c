@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/memory.h"
+#include "base/probes.h"
 #include "base/sized.h"
 #include "loop/event.h"
 
@@ -247,6 +248,7 @@ static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
     wsf_counter_add(&loop->recipients, count);
     if (message->published != 0)
         note_time(loop, message);
+    WSF_PROBE3(dispatch, message->id.origin, message->id.clock, count);
     if (count > 0 && loop->callbacks.on_message != NULL)
         loop->callbacks.on_message(loop->user, message, recipients, count);
     if (message->receipt != NULL && wsf_receipt_loop_done(message->receipt, count)) {
@@ -350,6 +352,7 @@ static uint32_t dispatch_own_gap(wsfan_loop *loop) {
     if (count == 0)
         return 0;
     wsf_counter_add(&loop->gap, count);
+    WSF_PROBE4(gap, loop->node.node, loop->node.node, count, WSFAN_GAP_INBOX);
     wsfan_gap gap = { loop->node.node, loop->node.name, count, WSFAN_GAP_INBOX };
     if (loop->callbacks.on_gap != NULL)
         loop->callbacks.on_gap(loop->user, &gap);

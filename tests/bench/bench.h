@@ -56,8 +56,9 @@ struct settings {
     uint64_t messages;
     unsigned rate; /* messages per second where time is measured */
     uint64_t sessions;
-    unsigned replicas;  /* of echo-chat; 0: three */
-    unsigned chat_size; /* clients in each chat; 0: all in one, and six */
+    unsigned replicas;   /* of echo-chat; 0: three */
+    unsigned chat_size;  /* clients in each chat; 0: all in one, and six */
+    bool socket_io;      /* WebSocket clients on Socket.IO, too */
     unsigned chats;      /* 0: the subcommand's own; the messages go to one after another */
     unsigned publishers; /* threads in the publishing process */
     bool split;          /* each chat has one subscriber instead of all */
@@ -251,6 +252,8 @@ int serve_loop(wsfan_loop *loop, int timeout_ms);
 
 void make_keys(struct keys *keys);
 
+enum { BROKER_PORT_SIZE = 16 };
+pid_t start_redis(char port[BROKER_PORT_SIZE]);
 void broker_redis(struct stage *stage);
 void broker_nats(struct stage *stage);
 

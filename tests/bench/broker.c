@@ -43,18 +43,21 @@ static void await_listening(int port, const char *name) {
     }
 }
 
-void broker_redis(struct stage *stage) {
-    char port[16];
+pid_t start_redis(char port[BROKER_PORT_SIZE]) {
     int number = free_port();
-    snprintf(port, sizeof port, "%d", number);
+    snprintf(port, BROKER_PORT_SIZE, "%d", number);
     char *arguments[] = {
         "redis-server", "--port", port,           "--bind", "127.0.0.1",
         "--save",       "",       "--appendonly", "no",     "--client-output-buffer-limit",
         "pubsub 0 0 0", NULL
     };
-    stage->broker = spawn(arguments, -1);
+    pid_t pid = spawn(arguments, -1);
     await_listening(number, arguments[0]);
-    strcpy(stage->address, port);
+    return pid;
+}
+
+void broker_redis(struct stage *stage) {
+    stage->broker = start_redis(stage->address);
 }
 
 void broker_nats(struct stage *stage) {

@@ -41,6 +41,8 @@ static const char usage[] =
     "  --echo-chat PATH the program that `websocket` starts\n"
     "  --replicas N     of it, 1 to 8  [3]\n"
     "  --chat-size N    WebSocket clients in each chat  [all of them; then 6]\n"
+    "  --socket-io      against as many replicas of Socket.IO with Redis (npm ci in "
+    "tests/bench/socket_io)\n"
     "\n"
     "Everything happens on loopback. Exit status: 0, or 1 when something did not work or arrived\n"
     "wrong, 2 for a bad argument.\n";
@@ -111,6 +113,7 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
         { "replicas", required_argument, NULL, 'o' },
         { "chat-size", required_argument, NULL, 'z' },
         { "clients", required_argument, NULL, 'n' },
+        { "socket-io", no_argument, NULL, 'i' },
         { NULL, 0, NULL, 0 },
     };
     for (int option; (option = getopt_long(argc, argv, "", known, NULL)) != -1;) {
@@ -162,6 +165,9 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
             break;
         case 'z':
             settings->chat_size = (unsigned)read_number("--chat-size", optarg, 1, 1 << 20);
+            break;
+        case 'i':
+            settings->socket_io = true;
             break;
         case 'h':
             fputs(usage, stdout);

@@ -45,8 +45,15 @@ measure publishers relay --publishers 4 "$@"
 for size in 128 1024 262144 1048576; do
     measure "curve-$size" relay --size "$size" --curve "$@"
 done
-for command in latency fanout registry interest idle websocket; do
+for command in latency fanout registry interest idle; do
     measure "$command" "$command" "$@"
 done
+socket_io=
+if (cd tests/bench/socket_io && npm ci --silent --no-audit --no-fund); then
+    socket_io=--socket-io
+else
+    echo "websocket: not against Socket.IO, which npm does not bring" >&2
+fi
+measure websocket websocket $socket_io "$@"
 sh tests/bench/plot.sh "$results"
 echo "done: $results"

@@ -1,12 +1,11 @@
-/* websocket.c - WebSocket clients on replicas of echo-chat: the whole way, from the frame
+/* websocket.c - WebSocket clients on replicas of a chat: the whole way, from the frame
  * that one client sends to those that all members of its chat get.
  *
  * A load runs twice: at a small rate, where latency means something, and with a number of messages
- * on their way at any time, as fast as they go. The CPU time is that of all replicas. */
+ * on their way at any time, as fast as they go. The CPU time is that of all replicas. With --socket-io the same
+ * load runs on Socket.IO by turns, with a node script that does as little as echo-chat. */
 #include "bench.h"
 
-#include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,7 +13,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "ws_client.h"
+#include "ws_service.h"
 
 enum {
     REPLICAS_USUAL = 3,
@@ -33,12 +32,6 @@ enum {
     STALL_S = 20
 };
 
-struct replica {
-    pid_t pid;
-    int port;
-    char mesh[128];
-};
-
 struct member {
     struct ws_client client;
     struct load *load;
@@ -47,8 +40,8 @@ struct member {
 };
 
 struct load {
-    struct replica replicas[REPLICAS_MAX];
-    unsigned replicas_count;
+    const char *prefix; /* of its figures */
+    struct ws_service service;
     struct member *members;
     unsigned members_count;
     unsigned chats_count;
@@ -65,37 +58,7 @@ struct load {
     int64_t heard_ns;
 };
 
-enum { RING = 1 << 16 };
-
-/* ------------------------------------------------------------------------------------ replicas */
-
-static void start_replica(struct replica *replica, const char *program, const char *join) {
-    int output[2];
-    char line[512];
-    char *arguments[8] = { (char *)(uintptr_t)program, "--listen", "127.0.0.1:0", "--mesh",
-                           "tcp://127.0.0.1:*",        NULL };
-    if (join != NULL) {
-        arguments[5] = "--join";
-        arguments[6] = (char *)(uintptr_t)join;
-    }
-    if (pipe2(output, O_CLOEXEC) != 0)
-        die("no pipe");
-    replica->pid = spawn(arguments, output[1]);
-    close(output[1]);
-    FILE *file = fdopen(output[0], "r");
-    if (file == NULL || fgets(line, sizeof line, file) == NULL ||
-        sscanf(line, "ready: node %*s page http://127.0.0.1:%d/, mesh %127s", &replica->port,
-               replica->mesh) != 2)
-        die("%s does not start", program);
-    fclose(file); /* it has nothing more to say */
-}
-
-static double replicas_cpu_s(const struct load *load) {
-    double sum = 0;
-    for (unsigned i = 0; i < load->replicas_count; i++)
-        sum += cpu_s(load->replicas[i].pid);
-    return sum;
-}
+enum { RING = 1 << 16, LOADS_MAX = 2, FIGURES = 8 };
 
 /* ------------------------------------------------------------------------------------ receiving */
 
@@ -159,7 +122,7 @@ static void send_next(struct load *load) {
     load->left[load->sent % RING] = members_of(load, sender % load->chats_count);
     load->sent++;
     load->heard_ns = now_ns();
-    ws_send(&load->members[sender].client, text, load->size);
+    ws_service_say(&load->service, &load->members[sender].client, text, load->size);
 }
 
 static void drain(struct load *load) {
@@ -182,7 +145,7 @@ struct figures {
 /* rate: messages a second; 0: WINDOW of them on their way. */
 static struct figures run(struct load *load, double rate, double seconds) {
     reset(load);
-    double cpu_before = replicas_cpu_s(load);
+    double cpu_before = ws_service_cpu_s(&load->service);
     int64_t begin_ns = now_ns();
     int64_t end_ns = begin_ns + (int64_t)(seconds * 1e9);
     load->heard_ns = begin_ns;
@@ -204,7 +167,7 @@ static struct figures run(struct load *load, double rate, double seconds) {
     sort_samples(load->samples_ns, load->samples_count);
     return (struct figures){
         .per_s = (double)load->deliveries / elapsed_s,
-        .cpu_us = (replicas_cpu_s(load) - cpu_before) * 1e6 / (double)load->deliveries,
+        .cpu_us = (ws_service_cpu_s(&load->service) - cpu_before) * 1e6 / (double)load->deliveries,
         .p50_us = percentile(load->samples_ns, load->samples_count, 50) / 1000,
         .p99_us = percentile(load->samples_ns, load->samples_count, 99) / 1000,
     };
@@ -212,11 +175,35 @@ static struct figures run(struct load *load, double rate, double seconds) {
 
 /* ----------------------------------------------------------------------------------------- load */
 
+static unsigned replicas_of(const struct settings *settings) {
+    return settings->replicas > 0 ? settings->replicas : REPLICAS_USUAL;
+}
+
+/* One after another, on one replica after another; then until all have been told of all. */
+static void open_members(struct load *load) {
+    for (unsigned i = 0; i < load->members_count; i++) {
+        struct member *member = &load->members[i];
+        member->load = load;
+        member->chat = i % load->chats_count;
+        member->client.user = member;
+        /* Neighbours in a chat are on different replicas. */
+        unsigned replica = i / load->chats_count % load->service.replicas_count;
+        ws_service_enter(&load->service, &member->client, replica, member->chat, i);
+        struct epoll_event event = { .events = EPOLLIN, .data.ptr = &member->client };
+        if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, member->client.fd, &event) != 0)
+            die("epoll_ctl");
+        load->heard_ns = now_ns();
+        receive(load, 0);
+    }
+    while (now_ns() - load->heard_ns < SETTLE_MS * INT64_C(1000000))
+        receive(load, 10);
+}
+
 static void open_load(struct load *load, const struct settings *settings, unsigned members_count,
-                      unsigned chats_count) {
+                      unsigned chats_count, bool socket_io) {
     memset(load, 0, sizeof *load);
+    load->prefix = socket_io ? "socket_io_" : "";
     load->members_count = members_count;
-    load->replicas_count = settings->replicas > 0 ? settings->replicas : REPLICAS_USUAL;
     load->chats_count = chats_count;
     load->senders_count = members_count < SENDERS_MAX ? members_count : SENDERS_MAX;
     load->size = settings->size > HEAD_SIZE ? settings->size : SIZE;
@@ -230,40 +217,14 @@ static void open_load(struct load *load, const struct settings *settings, unsign
         die("out of memory");
     for (size_t i = 0; i < load->size; i++)
         load->text[i] = (char)('a' + i % 26);
-    for (unsigned i = 0; i < load->replicas_count; i++)
-        start_replica(&load->replicas[i], settings->echo_chat,
-                      i == 0 ? NULL : load->replicas[0].mesh);
-}
-
-/* One after another, on one replica after another; then until all have been told of all. */
-static void open_members(struct load *load) {
-    char path[128];
-    for (unsigned i = 0; i < load->members_count; i++) {
-        struct member *member = &load->members[i];
-        member->load = load;
-        member->chat = i % load->chats_count;
-        member->client.user = member;
-        /* Neighbours in a chat are on different replicas. */
-        unsigned replica = i / load->chats_count % load->replicas_count;
-        snprintf(path, sizeof path, "/ws?chat=chat-%u&user=user-%u", member->chat, i);
-        ws_open(&member->client, load->replicas[replica].port, path);
-        struct epoll_event event = { .events = EPOLLIN, .data.ptr = &member->client };
-        if (epoll_ctl(load->epoll, EPOLL_CTL_ADD, member->client.fd, &event) != 0)
-            die("epoll_ctl");
-        load->heard_ns = now_ns();
-        receive(load, 0);
-    }
-    while (now_ns() - load->heard_ns < SETTLE_MS * INT64_C(1000000))
-        receive(load, 10);
+    ws_service_open(&load->service, settings, replicas_of(settings), socket_io);
+    open_members(load);
 }
 
 static void close_load(struct load *load) {
     for (unsigned i = 0; i < load->members_count; i++)
         close(load->members[i].client.fd);
-    for (unsigned i = 0; i < load->replicas_count; i++)
-        kill(load->replicas[i].pid, SIGTERM);
-    for (unsigned i = 0; i < load->replicas_count; i++)
-        reap(load->replicas[i].pid, SIGTERM);
+    ws_service_close(&load->service);
     close(load->epoll);
     free(load->members);
     free(load->left);
@@ -271,31 +232,35 @@ static void close_load(struct load *load) {
     free(load->text);
 }
 
+/* Round after round, each load once a round. */
 static void measure(const struct settings *settings, const char *name, unsigned members_count,
                     unsigned chats_count) {
-    struct load load;
+    static const char *const names[FIGURES] = {
+        "paced_deliveries_per_s", "paced_cpu_us_per_delivery", "paced_p50_us", "paced_p99_us",
+        "full_deliveries_per_s",  "full_cpu_us_per_delivery",  "full_p50_us",  "full_p99_us"
+    };
+    struct load loads[LOADS_MAX];
+    unsigned loads_count = settings->socket_io ? 2 : 1;
     double seconds = settings->quick ? 0.2 : (double)RUN_S;
     unsigned runs = settings->runs > 0 ? settings->runs : settings->quick ? 1 : RUNS;
     double rate = settings->rate > 0 ? settings->rate
                                      : (double)DELIVERIES_PACED / (members_count / chats_count);
-    double values[8][RUNS_MAX];
-    open_load(&load, settings, members_count, chats_count);
-    open_members(&load);
-    for (unsigned r = 0; r < runs; r++) {
-        struct figures paced = run(&load, rate, seconds);
-        struct figures full = run(&load, 0, seconds);
-        double of_run[8] = { paced.per_s, paced.cpu_us, paced.p50_us, paced.p99_us,
-                             full.per_s,  full.cpu_us,  full.p50_us,  full.p99_us };
-        for (unsigned v = 0; v < 8; v++)
-            values[v][r] = of_run[v];
-    }
-    close_load(&load);
-    static const char *const names[8] = {
-        "paced_deliveries_per_s", "paced_cpu_us_per_delivery", "paced_p50_us", "paced_p99_us",
-        "full_deliveries_per_s",  "full_cpu_us_per_delivery",  "full_p50_us",  "full_p99_us"
-    };
-    for (unsigned v = 0; v < 8; v++) {
-        report_median(values[v], runs, "%s_%s", name, names[v]);
+    double values[LOADS_MAX][FIGURES][RUNS_MAX];
+    for (unsigned i = 0; i < loads_count; i++)
+        open_load(&loads[i], settings, members_count, chats_count, i > 0);
+    for (unsigned r = 0; r < runs; r++)
+        for (unsigned i = 0; i < loads_count; i++) {
+            struct figures paced = run(&loads[i], rate, seconds);
+            struct figures full = run(&loads[i], 0, seconds);
+            const double of_run[FIGURES] = { paced.per_s, paced.cpu_us, paced.p50_us, paced.p99_us,
+                                             full.per_s,  full.cpu_us,  full.p50_us,  full.p99_us };
+            for (unsigned v = 0; v < FIGURES; v++)
+                values[i][v][r] = of_run[v];
+        }
+    for (unsigned i = 0; i < loads_count; i++) {
+        for (unsigned v = 0; v < FIGURES; v++)
+            report_median(values[i][v], runs, "%s%s_%s", loads[i].prefix, name, names[v]);
+        close_load(&loads[i]);
     }
 }
 
@@ -310,7 +275,7 @@ int websocket_main(const struct settings *settings) {
         limit.rlim_cur = limit.rlim_max;
         setrlimit(RLIMIT_NOFILE, &limit);
     }
-    report_number(settings->replicas > 0 ? settings->replicas : REPLICAS_USUAL, "replicas");
+    report_number(replicas_of(settings), "replicas");
     report_number(clients, "clients");
     report_number(settings->size > HEAD_SIZE ? (double)settings->size : (double)SIZE, "size");
     report_number(chats, "many_chats");

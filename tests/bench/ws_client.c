@@ -11,7 +11,15 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { TEXT_OPCODE = 0x1, CLOSE_OPCODE = 0x8, FINAL = 0x80, MASKED = 0x80, MESSAGE_BYTES = 16384 };
+enum {
+    TEXT_OPCODE = 0x1,
+    CLOSE_OPCODE = 0x8,
+    PING_OPCODE = 0x9,
+    PONG_OPCODE = 0xa,
+    FINAL = 0x80,
+    MASKED = 0x80,
+    MESSAGE_BYTES = 16384
+};
 
 /* The nonce and its answer are the example of RFC 6455, section 1.3: no SHA-1 is needed here. */
 static const char request[] = "GET %s HTTP/1.1\r\n"
@@ -64,13 +72,15 @@ void ws_open(struct ws_client *client, int port, const char *path) {
     memcpy(client->buffer, end + 4, client->filled);
 }
 
-void ws_send(struct ws_client *client, const char *text, size_t size) {
+static void send_frame(const struct ws_client *client, uint8_t opcode, const void *payload,
+                       size_t size) {
     static const uint8_t mask[4] = { 0x37, 0xfa, 0x21, 0x3d };
+    const uint8_t *bytes = payload;
     uint8_t frame[MESSAGE_BYTES + 8];
     size_t head = 0;
     if (size > MESSAGE_BYTES)
         die("a WebSocket message of %zu bytes", size);
-    frame[head++] = FINAL | TEXT_OPCODE;
+    frame[head++] = FINAL | opcode;
     if (size < 126) {
         frame[head++] = (uint8_t)(MASKED | size);
     } else {
@@ -81,8 +91,12 @@ void ws_send(struct ws_client *client, const char *text, size_t size) {
     memcpy(frame + head, mask, sizeof mask);
     head += sizeof mask;
     for (size_t i = 0; i < size; i++)
-        frame[head + i] = (uint8_t)text[i] ^ mask[i % sizeof mask];
+        frame[head + i] = bytes[i] ^ mask[i % sizeof mask];
     send_all(client->fd, frame, head + size);
+}
+
+void ws_send(struct ws_client *client, const char *text, size_t size) {
+    send_frame(client, TEXT_OPCODE, text, size);
 }
 
 /* Returns the size of the frame at `at`, or 0 when it is not all there. */
@@ -105,6 +119,8 @@ static size_t take_frame(struct ws_client *client, const uint8_t *at, size_t lef
     if ((at[0] & 0x0f) == CLOSE_OPCODE)
         die("a WebSocket was closed: %.*s", size > 2 ? (int)size - 2 : 0,
             (const char *)at + head + 2);
+    if ((at[0] & 0x0f) == PING_OPCODE)
+        send_frame(client, PONG_OPCODE, at + head, size);
     if (at[0] == (FINAL | TEXT_OPCODE))
         on_text(client, (const char *)at + head, size);
     return head + size;

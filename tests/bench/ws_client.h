@@ -1,5 +1,5 @@
 /* A WebSocket client (RFC 6455) that is only good enough for a load: text messages, in one frame
- * each, and no answers to pings. */
+ * each. */
 #ifndef WS_CLIENT_H
 #define WS_CLIENT_H
 

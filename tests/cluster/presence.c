@@ -205,12 +205,17 @@ static bool must_know(const presence *p, uint32_t life, uint32_t other, const ev
     return without_break || before_break;
 }
 
+/* Whether a life was not run for a while, so lately. */
+static bool slept(const presence *p, uint32_t life, uint64_t within_ms) {
+    uint64_t slept_ms = p->lives[life]->slept_ms;
+    return slept_ms != NEVER && slept_ms + within_ms > ledger_ms(p->ledger);
+}
+
 static void check_leave(presence *p, uint32_t life, const event *e) {
-    if (p->lives[life]->slept_ms != NEVER &&
-        p->lives[life]->slept_ms + MARGIN_MS > ledger_ms(p->ledger))
+    if (slept(p, life, MARGIN_MS))
         return;
     for (uint32_t other = 0; other < LEDGER_LIVES_MAX; other++)
-        if (must_know(p, life, other, e))
+        if (must_know(p, life, other, e) && !slept(p, other, LAG_MS))
             ledger_violation(p->ledger,
                              "life %u is told that user %d leaves chat %u, and it is at life %u",
                              life, e->user, e->chat, other);

@@ -436,6 +436,31 @@ static void name_endpoints(state *s, input *in) {
     wsf_core_name_endpoints(s->core, take(in) % 3, endpoints, take(in) % 5, s->now);
 }
 
+static void on_event(void *user, uint64_t loops, const wsfan_event *event) {
+    (void)user;
+    (void)loops;
+    CHECK(event->kind >= WSFAN_EVENT_NODE && event->kind <= WSFAN_EVENT_CALLER);
+    CHECK(strlen(event->name) <= WSF_NAME_SIZE_MAX);
+    CHECK(strlen(event->endpoint) <= WSF_ENDPOINT_SIZE_MAX);
+    CHECK(strlen(event->address) < WSFAN_CALLER_ADDRESS_SIZE);
+}
+
+/* What the carrier of the frames finds, and what the host asks then. */
+static void diagnose(state *s, input *in) {
+    wsfan_endpoint endpoints[4];
+    wsfan_caller callers[WSFAN_CALLERS_MAX];
+    wsfan_node_state node;
+    uint8_t found = take(in);
+    char address[] = { 'a', (char)('a' + found % 16), '\0' };
+    wsf_core_carrier(s->core, take(in), (wsfan_endpoint_state)(found % (WSFAN_ENDPOINT_LOST + 1)),
+                     1);
+    wsf_core_caller(s->core, address, WSFAN_ENDPOINT_FOREIGN, s->now);
+    wsf_core_endpoints(s->core, endpoints, 4, s->now);
+    CHECK(wsf_core_callers(s->core, callers, WSFAN_CALLERS_MAX, s->now) <= WSFAN_CALLERS_MAX);
+    wsf_core_state(s->core, &node, s->now);
+    CHECK(node.peers <= 3);
+}
+
 static void on_probe(void *user, uint64_t node, const char *endpoint) {
     state *s = user;
     CHECK(wsf_endpoint_to_tell(endpoint, strlen(endpoint)));
@@ -479,6 +504,8 @@ static void step_host(state *s, input *in, unsigned operation) {
         uint8_t what = take(in);
         if (what == 0)
             wsf_core_drain(s->core, take(in) * 8u, s->now);
+        else if (what % 8 == 4)
+            diagnose(s, in);
         else
             wsf_core_probed(s->core, s->probed, what % 4 > 0, s->now);
     }
@@ -575,6 +602,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         .quiet = on_quiet,
         .drained = on_drained,
         .probe = on_probe,
+        .event = on_event,
     };
     for (unsigned i = 0; i < SPEAKERS; i++)
         s.speakers[i].epoch = 100 * (i + 1);

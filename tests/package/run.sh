@@ -119,6 +119,14 @@ echo "wsfan-keygen"
 quiet "$prefix/bin/wsfan-keygen" "$work/mesh.key"
 grep -q secret-key "$work/mesh.key_secret"
 
+if pkg-config --exists 'libczmq >= 4.2'; then
+    echo "wsfan, without being told where its library is"
+    quiet env LD_LIBRARY_PATH= "$prefix/bin/wsfan" keygen "$work/other.key"
+    for file in man/man1/wsfan.1 bash-completion/completions/wsfan zsh/site-functions/_wsfan; do
+        [ -s "$prefix/share/$file" ] || { echo "$file is not installed"; exit 1; }
+    done
+fi
+
 echo "each header, alone, in each language"
 headers=$(cd "$source/include/wsfan" && ls)
 for header in $headers; do

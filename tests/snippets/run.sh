@@ -91,6 +91,7 @@ try_server() { # the snippet that makes its key, too
 }
 
 try_targets() { program targets.c; }
+try_metrics() { program metrics.c; }
 try_advertise() { program advertise.c; }
 
 try_simulate() {

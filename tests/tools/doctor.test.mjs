@@ -22,6 +22,16 @@ scenario('where all is well the doctor says so, and whom the node has met', asyn
   await end(alpha, beta);
 });
 
+scenario('what this machine cannot do is told, and is no diagnosis', async (world) => {
+  const alpha = await node(world);
+  const taken = await wsfan(world, 'doctor', alpha.endpoint, '--from', alpha.endpoint);
+  assert.equal(taken.exit.code, 1, taken.story());
+  assert.match(taken.stderr, /in use by another socket; leave --from out while your node runs there/);
+  const nonsense = await wsfan(world, 'doctor', 'nonsense');
+  assert.equal(nonsense.exit.code, 2, nonsense.story());
+  await end(alpha);
+});
+
 scenario('a wrong port: nobody listens, or a web server does, or what says nothing', async (world) => {
   const nobody = `tcp://127.0.0.1:${await freePort()}`;
   await doctor(world, { status: 11, failed: 'tcp', says: /Nobody listens at .* Look at the port/ }, nobody);

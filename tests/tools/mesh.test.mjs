@@ -25,7 +25,7 @@ async function rows(world, ...args) {
 scenario('lists tell of every node, chat, user and session', async (world) => {
   const nodes = await three(world);
   const join = ['--join', nodes[1].endpoint];
-  const sorted = (await rows(world, 'nodes', ...join)).sort((a, b) => (a.node < b.node ? -1 : 1));
+  const sorted = await rows(world, 'nodes', ...join);
   assert.deepEqual(sorted.map(({ node: name, endpoint, state, sessions }) => [name, endpoint, state, sessions]), [
     ['alpha', nodes[0].endpoint, 'up', 3], ['beta', nodes[1].endpoint, 'up', 1],
     ['gamma', nodes[2].endpoint, 'up', 1]]);
@@ -165,4 +165,27 @@ scenario('top shows every node and every link, with what goes over it, in 80 col
   feed.process.stdin.end();
   assert.equal((await feed.exited).code, 0);
   await end(...nodes);
+});
+
+scenario('bench tells rates and round trips to all that serve, and of none that does not', async (world) => {
+  const serving = [start(world, 'bench', '--serve'), start(world, 'bench', '--serve')];
+  const endpoints = [];
+  for (const one of serving) endpoints.push((await one.printed(/wsfan bench (tcp:.*)$/m))[1]);
+  const child = await wsfan(world, 'bench', '--seconds', '1', '--json', ...endpoints);
+  assert.equal(child.exit.code, 0, child.story());
+  const [trips, messages] = objects(child);
+  assert.equal(trips.measure, 'round_trips');
+  assert.equal(trips.servers, 2);
+  assert.ok(trips.count > 0 && trips.p50_ms > 0 && trips.p50_ms <= trips.p99_ms && trips.p99_ms <= trips.max_ms);
+  assert.equal(messages.measure, 'messages');
+  assert.ok(messages.count > 0 && Math.abs(messages.count / messages.seconds / messages.messages_per_second - 1) < 0.01);
+  const again = await wsfan(world, 'bench', '--seconds', '1', '--bytes', '60000', endpoints[0]);
+  assert.equal(again.exit.code, 0, again.story());
+  assert.match(again.stdout, /^round trips .*\n.* half within .*\nmessages .*\n.* a second, .* MB\/s to each of 2\n$/); // they have met
+  for (const one of serving) assert.deepEqual(await one.kill('SIGTERM'), { code: 0, signal: null });
+  const mute = await node(world);
+  const nobody = await wsfan(world, 'bench', '--timeout', '1', mute.endpoint);
+  assert.equal(nobody.exit.code, 3);
+  assert.match(nobody.stderr, /0 of 1 answer: is `wsfan bench --serve` running there/);
+  await end(mute);
 });

@@ -2,9 +2,12 @@
  * host. */
 #include "core/link/gaps.h"
 
+#include "base/probes.h"
+
 void wsf_gaps_tell(wsf_core *core, wsf_peer *peer, uint64_t count, uint64_t reason) {
     peer->stats.gap_in += count;
     core->stats.gaps += count;
+    WSF_PROBE4(gap, core->config.node, peer->node, count, reason);
     bool known = reason >= WSFAN_GAP_PEER_QUEUE && reason <= WSFAN_GAP_AWAY;
     wsfan_gap gap = { peer->node, peer->name, count,
                       known ? (wsfan_gap_reason)reason : WSFAN_GAP_LINK };

@@ -1,6 +1,7 @@
 /* Answers for received frames: numbered ones in the order of their numbers, loose ones (number 0) at once. */
 #include "core/link/receiver.h"
 
+#include "base/probes.h"
 #include "core/handshake.h"
 #include "core/link/gaps.h"
 #include "core/part.h"
@@ -54,8 +55,10 @@ static void take_nack(wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
 /* Times how long frames of the peer are missing. */
 static void note_missing(wsf_core *core, wsf_peer *peer, wsf_now now) {
     uint64_t ms;
-    if (wsf_link_repaired(&peer->link, now.ms, &ms))
-        wsf_histogram_add(&core->repair, ms, 1);
+    if (!wsf_link_repaired(&peer->link, now.ms, &ms))
+        return;
+    wsf_histogram_add(&core->repair, ms, 1);
+    WSF_PROBE3(repair, core->config.node, peer->node, ms);
 }
 
 /* Takes a loose entry about the stream from the peer. False: it is none, or of another epoch; a heartbeat may
@@ -185,6 +188,8 @@ void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head
     if (peer != NULL) {
         peer->stats.frames_in++;
         peer->stats.bytes_in += wsf_buffer_bytes(frame);
+        WSF_PROBE4(frame_received, core->config.node, peer->node, wsf_buffer_bytes(frame),
+                   head->number);
         take_acknowledgement(core, peer, head, now);
         if (head->epoch != 0) /* 0: the sender has no link with this node, and refuses */
             wsf_handshake_heard(core, peer, now);

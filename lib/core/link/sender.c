@@ -7,6 +7,7 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/probes.h"
 #include "core/handshake.h"
 #include "core/link/batch.h"
 #include "core/link/frame.h"
@@ -17,6 +18,7 @@ static void send_frame(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf_no
     peer->stats.frames_out++;
     peer->stats.bytes_out += wsf_buffer_bytes(frame);
     peer->spoken_ms = now.ms;
+    WSF_PROBE3(frame_sent, core->config.node, peer->node, wsf_buffer_bytes(frame));
     core->effects.send(core->effects.user, frame);
 }
 

@@ -47,7 +47,7 @@ function taken(server) {
     const send = [line, ...lines.map((one) => one.replace(/^[^:]+/, changes))].join('\r\n');
     list.push({ name, section, key: KEY, send, must: ['101'], ways: EVERY_WAY });
   }
-  for (const value of [`http://${server.host}`]) add('Origin of its own', '4.2.1 (7)', { Origin: value },
+  add('Origin of its own', '4.2.1 (7)', { Origin: `${server.secure ? 'https' : 'http'}://${server.host}` },
     { ways: EVERY_WAY });
   for (const name of ['X', 'S', 'Sec', 'Sec-', 'Sec-WebSocket', 'Sec-WebSocket-', 'Sec-WebSocket-K',
     'Sec-WebSocket-Ver', 'Up', 'Conn', 'Ho',

@@ -72,7 +72,7 @@ function invalid(server) {
   const list = [];
   const smuggled = get(server);
   const size = smuggled.length;
-  const values = ['abc', '0x3a', `"${size}"`, `'${size}'`, `+${size}`, `-${size}`, '-0', '-1', `${size}.0`,
+  const values = ['abc', '0x3a', `"${size}"`, `'${size}'`, `+${size}`, `-${size}`, '-0', '-1', `-${'9'.repeat(30)}`, `${size}.0`,
     `.${size}`, `${size},`, `,${size}`, `${size};`, `${size}x`, `x${size}`, '1 2', `${size} ${size}`, `${size}\t0`,
     '1e1', '0b1', '0o7', '1_0', 'ten', 'chunked', '*', '0, 5', '5, 0', '0,0,1', 'Infinity', 'NaN', 'null', '', ' ',
     '\xb2', '\xd9\xa5', `${size}\x0b`, `${size}\x00`, `\x0c${size}`, '0;', '%30', '0%', '$0', '(0)', '<0>', '0=',

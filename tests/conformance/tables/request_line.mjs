@@ -83,6 +83,8 @@ function spaces(server) {
   add('a tab before the version', `GET ${path}\tHTTP/1.1`, lenient, last(400));
   add('a space before the method', ` GET ${path} HTTP/1.1`, lenient, last(400));
   add('a tab before the method', `\tGET ${path} HTTP/1.1`, lenient, last(400));
+  add('a word before the method', `x GET ${path} HTTP/1.1`, last(400, 501));
+  add('words before the method', `some wordsGET ${path} HTTP/1.1`, last(400, 501));
   for (const target of ['/a b', `${path} x`, '/a b c', '/ ', `${path}?a b`, `${path}?a=1 &b`, '/\tx',
     ` ${path} ${path}`])
     add(`a space in the target ${JSON.stringify(target)}`, `GET ${target} HTTP/1.1`,

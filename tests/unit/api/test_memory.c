@@ -302,6 +302,7 @@ static void ask_for_everything(wsfan_node *node, seen *s) {
     s->asked += all_or_no_memory(wsfan_list_sessions(node, &user, 1, &o));
     s->asked += all_or_no_memory(wsfan_list_chats(node, &all, 1, &o));
     s->asked += all_or_no_memory(wsfan_list_nodes(node, &o));
+    s->asked += all_or_no_memory(wsfan_list_stats(node, &o));
     s->asked += all_or_no_memory(wsfan_node_send(node, 0, wsfan_string("ping"), &o));
     s->asked += all_or_no_memory(wsfan_remote_leave(node, &user, 1, wsfan_string("r"), &o));
     s->asked += all_or_no_memory(

@@ -244,8 +244,7 @@ START_TEST(who_refuses_asks_again_where_the_other_one_does_not_know_where_to) {
 }
 END_TEST
 
-/* Publishes, and waits for what became of it. */
-static void publish_and_ask(unsigned node, wsfan_target target) {
+static void publish_with_result(unsigned node, wsfan_target target) {
     wsf_hash_key key;
     wsf_hash_key_init(&key, world_config(w)->cluster);
     wsf_message_parts parts = { .targets = &target,
@@ -256,6 +255,11 @@ static void publish_and_ask(unsigned node, wsfan_target target) {
     results_count = 0;
     wsf_core_publish(world_core(w, node), message, world_now(w, node));
     world_touch(w, node);
+}
+
+/* Publishes, and waits for what became of it. */
+static void publish_and_ask(unsigned node, wsfan_target target) {
+    publish_with_result(node, target);
     world_run(w, world_config(w)->result_ms_max + 10);
     ck_assert_uint_eq(results_count, 1);
 }
@@ -383,6 +387,44 @@ START_TEST(joins_are_partial_on_each_node_that_was_refused_for_its_name) {
 }
 END_TEST
 
+static void expect_result(int status, uint32_t acknowledged, uint32_t behind, uint32_t lost) {
+    ck_assert_uint_eq(results_count, 1);
+    ck_assert_int_eq(last_result.status, status);
+    ck_assert_uint_eq(last_result.peers, 1);
+    ck_assert_uint_eq(last_result.peers_acknowledged, acknowledged);
+    ck_assert_uint_eq(last_result.peers_behind, behind);
+    ck_assert_uint_eq(last_result.peers_lost, lost);
+    ck_assert_uint_eq(last_result.missing_count, behind + lost);
+    if (behind + lost > 0)
+        ck_assert_uint_eq(last_missing[0], world_node_id(w, 0));
+}
+
+START_TEST(a_result_tells_who_may_yet_get_a_message_from_who_does_not) {
+    char text[WSFAN_ADDRESS_TEXT_SIZE];
+    begin(43);
+    world_start(w, 0, 1 << 1);
+    world_start(w, 1, 1);
+    wsfan_address_text((wsfan_address){ world_node_id(w, 0), 0 }, text);
+    const wsfan_target there = { WSFAN_NODE, wsfan_string(text) };
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+    publish_and_ask(1, there);
+    expect_result(WSFAN_OK, 1, 0, 0);
+    world_block(w, 1, 0, true);
+    publish_and_ask(1, there);
+    expect_result(WSFAN_EPARTIAL, 0, 1, 0);
+    ck_assert_uint_eq(delivered[0], 1);
+    world_block(w, 1, 0, false);
+    world_run(w, 2000);
+    ck_assert_uint_eq(delivered[0], 2);
+    world_block(w, 1, 0, true);
+    publish_with_result(1, there);
+    wsf_core_say_bye(world_core(w, 0), world_now(w, 0));
+    world_run(w, 1000);
+    expect_result(WSFAN_EPARTIAL, 0, 0, 1);
+    end();
+}
+END_TEST
+
 START_TEST(a_node_for_which_there_is_no_room_is_told_so_of_each_message) {
     const wsfan_target room = { WSFAN_CHAT, wsfan_string("room") };
     begin(41);
@@ -416,5 +458,6 @@ SUITE_MAIN("handshake", a_gap_is_told_however_many_nodes_were_forgotten_since,
            a_node_that_was_replaced_is_told_so_of_each_message_until_it_is_back,
            an_answer_to_an_earlier_introduction_is_not_said_to_a_later_one,
            a_node_that_is_refused_for_its_name_asks_at_its_pace,
+           a_result_tells_who_may_yet_get_a_message_from_who_does_not,
            joins_are_partial_on_each_node_that_was_refused_for_its_name,
            a_node_for_which_there_is_no_room_is_told_so_of_each_message)

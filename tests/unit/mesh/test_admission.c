@@ -2,6 +2,8 @@
 #include <arpa/inet.h>
 #include <dirent.h>
 #include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -151,8 +153,12 @@ static crowd fork_crowd(unsigned count, const char *greeting) {
     return c;
 }
 
+static int port_of_first(void) {
+    return atoi(strrchr(wsfan_node_endpoint(replicas[0].node), ':') + 1);
+}
+
 static void let_loose(const crowd *c) {
-    uint16_t port = htons((uint16_t)atoi(strrchr(wsfan_node_endpoint(replicas[0].node), ':') + 1));
+    uint16_t port = htons((uint16_t)port_of_first());
     ck_assert_int_eq(write(c->to, &port, sizeof port), sizeof port);
 }
 
@@ -349,6 +355,50 @@ START_TEST(the_key_of_who_was_turned_out_opens_to_nobody_for_a_while) {
 }
 END_TEST
 
+static int connect_to(int port) {
+    struct sockaddr_in address = { .sin_family = AF_INET,
+                                   .sin_port = htons((uint16_t)port),
+                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
+    return fd;
+}
+
+/* Whether the kernel tells how much has come by a connection. Some emulators of it do not. */
+static bool counts_bytes(int fd) {
+    struct tcp_info info;
+    socklen_t size = sizeof info;
+    memset(&info, 0, sizeof info);
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size) == 0 && info.tcpi_bytes_received > 0;
+}
+
+/* The bytes of a subscriber, without ZeroMQ: it has subscribed as a peer does, and says that it lives. */
+START_TEST(who_says_more_than_a_peer_has_to_say_is_turned_out) {
+    static const uint8_t greeting[64] = "\xff\0\0\0\0\0\0\0\1\x7f\3\0NULL"; /* ZMTP 3.0 */
+    static const uint8_t ready[] = "\4\x19\5READY\13Socket-Type\0\0\0\3SUB";
+    static const uint8_t pings[] = "\4\7\4PING\0\0\4\7\4PING\0\0\4\7\4PING\0\0\4\7\4PING\0\0"
+                                   "\4\7\4PING\0\0\4\7\4PING\0\0\4\7\4PING\0\0\4\7\4PING\0\0";
+    uint8_t subscription[3 + WSF_TOPIC_SIZE] = { 0, 1 + WSF_TOPIC_SIZE, 1 };
+    uint8_t answer[sizeof greeting + sizeof ready]; /* READY of an XPUB, one byte longer */
+    start_both(false);
+    wsf_write_inbox(subscription + 3, (wsfan_node_id(replicas[0].node) >> 32 << 32) + 1);
+    int fd = connect_to(port_of_first());
+    ck_assert_int_eq(send(fd, greeting, sizeof greeting, 0), sizeof greeting);
+    ck_assert_int_eq(send(fd, ready, sizeof ready - 1, 0), sizeof ready - 1);
+    ck_assert_int_eq(recv(fd, answer, sizeof answer, MSG_WAITALL), sizeof answer);
+    ck_assert_int_eq(send(fd, subscription, sizeof subscription, 0), sizeof subscription);
+    for (int64_t deadline = now_ms() + DEADLINE_MS;
+         counts_bytes(fd) && send(fd, pings, sizeof pings - 1, MSG_NOSIGNAL) > 0;) {
+        ck_assert_int_lt(now_ms(), deadline);
+        dispatch_all();
+    }
+    ck_assert_uint_eq(stats_of_first().connections_ended, counts_bytes(fd));
+    expect_relay();
+    close(fd);
+    stop_all();
+}
+END_TEST
+
 START_TEST(a_flood_of_topics_ends_with_its_connection_and_holds_nobody_up) {
     enum { TOPICS = 50000, TOPIC_SIZE = 240 };
     uint8_t message[TOPIC_SIZE];
@@ -392,7 +442,7 @@ static pid_t fork_node(int *port) {
     if (process == 0) {
         alarm(120);
         start(0, false, NULL);
-        *port = atoi(strrchr(wsfan_node_endpoint(replicas[0].node), ':') + 1);
+        *port = port_of_first();
         if (write(ready[1], port, sizeof *port) != sizeof *port)
             _exit(1);
         for (;;)
@@ -406,12 +456,7 @@ static pid_t fork_node(int *port) {
 
 /* As one does that looks whether anybody listens. */
 static void touch_port(int port) {
-    struct sockaddr_in address = { .sin_family = AF_INET,
-                                   .sin_port = htons((uint16_t)port),
-                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    ck_assert_int_eq(connect(fd, (const struct sockaddr *)&address, sizeof address), 0);
-    close(fd);
+    close(connect_to(port));
 }
 
 /* The two subscriptions of a node that nobody has heard of yet. */
@@ -467,6 +512,7 @@ SUITE_MAIN("admission", silent_strangers_take_a_bounded_number_of_descriptors,
            who_subscribes_to_more_than_a_peer_does_is_turned_out,
            who_does_so_without_a_key_is_turned_out_too,
            the_key_of_who_was_turned_out_opens_to_nobody_for_a_while,
+           who_says_more_than_a_peer_has_to_say_is_turned_out,
            a_flood_of_topics_ends_with_its_connection_and_holds_nobody_up,
            what_is_no_subscription_ends_a_connection,
            a_peer_that_waited_while_the_node_was_frozen_is_answered)
