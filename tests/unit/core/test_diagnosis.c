@@ -152,6 +152,26 @@ START_TEST(a_caller_that_comes_again_is_told_of_once_a_minute) {
 }
 END_TEST
 
+/* So do nodes with a key each, time after time, when they meet. */
+START_TEST(a_caller_that_tries_its_keys_is_told_of_when_it_goes_on) {
+    const wsfan_endpoint_state unknown = WSFAN_ENDPOINT_KEY_UNKNOWN_THERE;
+    begin();
+    for (int meeting = 0; meeting < 3; meeting++) {
+        for (int key = 0; key < 3; key++)
+            called("192.0.2.1", unknown);
+        world_run(w, TEN_S);
+    }
+    ck_assert_uint_eq(caller_events, 0);
+    ck_assert_uint_eq(wsf_core_callers(world_core(w, 0), NULL, 0, world_now(w, 0)), 1);
+    for (int i = 0; i < 30; i++) {
+        called("192.0.2.1", unknown);
+        world_run(w, 100);
+    }
+    ck_assert_uint_eq(caller_events, 1);
+    world_destroy(w);
+}
+END_TEST
+
 /* A flood from many addresses costs a table and a few events; the rest is counted. */
 START_TEST(callers_are_bounded_and_the_latest_come_first) {
     wsfan_caller callers[WSFAN_CALLERS_MAX + 1];
@@ -219,4 +239,5 @@ SUITE_MAIN("diagnosis", a_state_is_told_once_however_often_it_is_found,
            a_link_ends_what_was_wrong_and_its_loss_is_told,
            a_node_that_is_called_goes_from_alone_into_the_mesh,
            a_caller_that_comes_again_is_told_of_once_a_minute,
+           a_caller_that_tries_its_keys_is_told_of_when_it_goes_on,
            callers_are_bounded_and_the_latest_come_first, names_have_states_of_their_own)
