@@ -393,6 +393,28 @@ START_TEST(a_name_of_two_nodes_is_told_to_both) {
 }
 END_TEST
 
+START_TEST(a_node_too_many_is_told_to_both) {
+    wsfan_options full = options_of("a");
+    wsfan_options first = options_of("first");
+    wsfan_node *node;
+    full.peers_count_max = 1;
+    start(0, full, NULL);
+    const char *other = wsfan_node_endpoint(members[0].node);
+    first.peers = &other;
+    first.peers_count = 1;
+    ck_assert_int_eq(wsfan_node_open(&node, &first), WSFAN_OK);
+    WAIT(in_phase(0, WSFAN_NODE_MESH));
+    start(1, options_of("b"), other);
+    WAIT(saw(1, "endpoint.refused") && saw(1, "node.refused"));
+    WAIT(stands(1, other, WSFAN_ENDPOINT_REFUSED) && in_phase(1, WSFAN_NODE_REFUSED));
+    ck_assert_int_eq(state_of(1).reason, WSFAN_REASON_LIMIT);
+    WAIT(callers(0, WSFAN_ENDPOINT_REFUSED, WSFAN_REASON_LIMIT) > 0 && saw(0, "caller.refused"));
+    ck_assert_int_eq(wsfan_node_close(node), WSFAN_OK);
+    WAIT(in_phase(0, WSFAN_NODE_MESH) && in_phase(1, WSFAN_NODE_MESH)); /* there is room */
+    stop();
+}
+END_TEST
+
 /* Peers were listed, and peers_count was left at 0. */
 START_TEST(a_forgotten_peers_count_leaves_a_node_that_says_it_is_alone) {
     start(0, options_of("a"), NULL);
@@ -521,6 +543,7 @@ SUITE_MAIN("mistakes", a_mesh_that_works_says_so_and_nothing_else,
            a_name_that_does_not_resolve_is_told, a_name_shows_what_it_stands_for,
            nat_without_advertise_is_told_to_both, a_firewall_in_one_direction_is_told_to_both,
            another_cluster_is_told_to_both, a_name_of_two_nodes_is_told_to_both,
+           a_node_too_many_is_told_to_both,
            a_forgotten_peers_count_leaves_a_node_that_says_it_is_alone,
            what_a_mistake_was_is_over_when_it_is_mended, a_loop_that_opens_late_is_told_what_holds,
            events_without_room_are_counted_and_told, arguments_are_checked,
