@@ -198,6 +198,22 @@ void mesh_step(struct mesh *mesh, int ms) {
     wsfan_loop_dispatch(mesh->loop, 0);
 }
 
+/* Without the options that this program has been given the doctor may find that all is well. */
+static void point_to_doctor(const struct options *options, const char *what) {
+    const char *const flags[][2] = { { "from", options->from },
+                                     { "advertise", options->advertise },
+                                     { "key", options->key },
+                                     { "allow", options->allow },
+                                     { "cluster", options->cluster } };
+    char given[1024] = "";
+    for (size_t i = 0, size = 0; i < sizeof flags / sizeof *flags && size < sizeof given; i++)
+        if (flags[i][1] != NULL)
+            size += (size_t)snprintf(given + size, sizeof given - size, " --%s %s", flags[i][0],
+                                     flags[i][1]);
+    complain("%s; `wsfan doctor%s %s` tells why", what, given,
+             options->joins_count > 0 ? options->joins[0] : "ENDPOINT");
+}
+
 int mesh_join(struct mesh *mesh, const struct options *options, wsfan_callbacks callbacks,
               void *user) {
     wsfan_options node;
@@ -226,9 +242,7 @@ int mesh_join(struct mesh *mesh, const struct options *options, wsfan_callbacks 
         return STATUS_OK;
     }
     if (!stopped)
-        complain("%s; `wsfan doctor %s` tells why",
-                 ready == WSFAN_EREFUSED ? "it is refused" : "no node was met",
-                 options->joins_count > 0 ? options->joins[0] : "ENDPOINT");
+        point_to_doctor(options, ready == WSFAN_EREFUSED ? "it is refused" : "no node was met");
     mesh_close(mesh);
     return STATUS_NOBODY;
 }

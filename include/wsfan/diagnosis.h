@@ -91,7 +91,7 @@ WSFAN_API int wsfan_node_get_endpoints(wsfan_node *node, wsfan_endpoint *endpoin
 #define WSFAN_CALLERS_MAX 64         /**< Callers that are remembered; of more the oldest goes. */
 #define WSFAN_CALLER_ADDRESS_SIZE 64 /**< Of an IP address as text. */
 
-/** Somebody who tried to become a peer, and did not. */
+/** Somebody who tried to become a peer, and did not then: a node that tries several keys may be one by now. */
 typedef struct wsfan_caller {
     size_t struct_size; /**< sizeof(wsfan_caller), set by the caller in element 0 */
     /** IP address it came from; "" where it had gone before it could be asked, or introduced itself */
@@ -121,7 +121,7 @@ WSFAN_API int wsfan_node_get_callers(wsfan_node *node, wsfan_caller *callers, si
 typedef enum wsfan_node_phase {
     WSFAN_NODE_STARTING = 0,  /**< its first ready_ms_max: it looks for those that were named */
     WSFAN_NODE_LOCAL = 1,     /**< it was opened without an endpoint: no mesh */
-    WSFAN_NODE_ALONE = 2,     /**< nobody was named, and nobody came */
+    WSFAN_NODE_ALONE = 2,     /**< nobody was named, and nobody is met */
     WSFAN_NODE_SEARCHING = 3, /**< peers were named, and none is met */
     WSFAN_NODE_MESH = 4,      /**< it has a live peer at least */
     WSFAN_NODE_REFUSED = 5,   /**< no peer lives, and a node that was dialled refuses this one */
@@ -171,7 +171,8 @@ WSFAN_API const char *wsfan_level_name(wsfan_level level);
 
 /** What on_event tells. At most 256 wait for a loop; further ones are counted, here as `lost` and as
  * WSFAN_DROP_EVENT. Of a caller: the first time, and then at most once a minute; at most 32 new callers in
- * 10 s are told of. */
+ * 10 s are told of. Of WSFAN_ENDPOINT_KEY_UNKNOWN_THERE: when it has gone on for 2 s, for a node tries the keys
+ * that it knows. */
 struct wsfan_event {
     wsfan_event_kind kind; /**< what it is about */
     wsfan_level level;     /**< how much it matters */

@@ -17,6 +17,8 @@ enum {
     DIALLED_BACK_MS = 1000,
     CALLER_AGAIN_MS = 60 * 1000,   /* until a caller is told of again */
     CALLERS_PERIOD_MS = 10 * 1000, /* in which */
+    TRIALS_MS = 2000,              /* in which a node has tried the keys that it knows */
+    TRIALS_AGAIN_MS = 5000,        /* without a call: what comes then are trials anew */
     CALLERS_TOLD_MAX = 32          /* new callers are told of */
 };
 
@@ -204,15 +206,25 @@ static wsf_caller *caller_place(wsf_core *core, const wsfan_caller *caller) {
     return oldest;
 }
 
+/* Nodes with a key each try those that they know until one opens a connection: whoever goes on does not know ours. */
+static bool may_be_trial(const wsf_caller *known) {
+    return known->caller.cause == WSFAN_ENDPOINT_KEY_UNKNOWN_THERE &&
+           known->last_ms - known->trials_ms < TRIALS_MS;
+}
+
 static void note_caller(wsf_core *core, const wsfan_caller *caller, uint64_t ms) {
     wsf_caller *known = caller_place(core, caller);
     core->stats.caller_failures++;
-    known->last_ms = ms;
-    memcpy(known->caller.name, caller->name, sizeof caller->name);
-    if (known->caller.count++ == 0)
+    if (known->caller.count == 0)
         known->first_ms = ms;
-    else if (ms - known->told_ms < CALLER_AGAIN_MS)
+    if (known->caller.count == 0 || ms - known->last_ms >= TRIALS_AGAIN_MS)
+        known->trials_ms = ms;
+    known->last_ms = ms;
+    known->caller.count++;
+    memcpy(known->caller.name, caller->name, sizeof caller->name);
+    if (may_be_trial(known) || (known->told && ms - known->told_ms < CALLER_AGAIN_MS))
         return;
+    known->told = true;
     known->told_ms = ms;
     if (may_tell(core, ms))
         tell_caller(core, &known->caller, core->loops);
@@ -248,11 +260,14 @@ static uint32_t count_live(const wsf_core *core) {
     return count;
 }
 
+/* A caller's endpoint is not yet a search: it is dialled back, and the link stands within a round trip or fails. */
 static bool seeks_anybody(const wsf_core *core) {
-    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
-        if (core->dialer.endpoints[i].used &&
-            core->dialer.endpoints[i].state != WSFAN_ENDPOINT_SELF)
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
+        const wsf_dialer_endpoint *connection = &core->dialer.endpoints[i];
+        bool named = connection->named != 0 && connection->state != WSFAN_ENDPOINT_SELF;
+        if (connection->used && (named || wsfan_endpoint_state_fails(connection->state)))
             return true;
+    }
     for (const wsf_name *name = core->diagnosis.names; name != NULL; name = name->next)
         if (name->state != WSFAN_ENDPOINT_RESOLVED)
             return true;
@@ -316,7 +331,7 @@ void wsf_diagnosis_tell_loop(wsf_core *core, unsigned loop) {
             core->dialer.endpoints[i].state != WSFAN_ENDPOINT_DIALLING)
             tell_endpoint(core, bit, &core->dialer.endpoints[i]);
     for (unsigned i = 0; i < WSFAN_CALLERS_MAX; i++)
-        if (core->diagnosis.callers[i].caller.count > 0)
+        if (core->diagnosis.callers[i].told)
             tell_caller(core, &core->diagnosis.callers[i].caller, bit);
 }
 

@@ -169,7 +169,9 @@ typedef struct {
     wsfan_caller caller; /* count 0: free; its times are not set */
     uint64_t first_ms;
     uint64_t last_ms;
+    uint64_t trials_ms; /* since then it comes without a pause */
     uint64_t told_ms;
+    bool told;
 } wsf_caller;
 
 typedef struct {

@@ -52,7 +52,7 @@ static void describe_node(wsfan_event *event, char *code, char *text) {
         event->level = WSFAN_LEVEL_WARNING;
         snprintf(text, WSF_EVENT_TEXT_SIZE,
                  "this node is alone: no peer was named (peers and peers_count, "
-                 "wsfan_node_set_peers()), and none has come");
+                 "wsfan_node_set_peers()), and none is met");
         return;
     case WSFAN_NODE_SEARCHING:
         event->level = WSFAN_LEVEL_WARNING;
@@ -60,8 +60,8 @@ static void describe_node(wsfan_event *event, char *code, char *text) {
                  "this node knows where peers should be, and meets none");
         return;
     case WSFAN_NODE_MESH:
-        snprintf(text, WSF_EVENT_TEXT_SIZE, "this node is in the mesh, with %llu peers",
-                 (unsigned long long)event->count);
+        snprintf(text, WSF_EVENT_TEXT_SIZE, "this node is in the mesh, with %llu peer%s",
+                 (unsigned long long)event->count, event->count == 1 ? "" : "s");
         return;
     case WSFAN_NODE_REFUSED:
         event->level = WSFAN_LEVEL_ERROR;
@@ -116,7 +116,8 @@ static void describe_peer(wsfan_event *event, char *code, char *text) {
                            event->reason == WSFAN_REASON_SELF
                        ? WSFAN_LEVEL_INFO
                        : WSFAN_LEVEL_WARNING;
-    snprintf(text, WSF_EVENT_TEXT_SIZE, "%s at %s is %s%s%s", name_of(event, peer), event->endpoint,
+    snprintf(text, WSF_EVENT_TEXT_SIZE, "%s%s%s is %s%s%s", name_of(event, peer),
+             event->endpoint[0] != '\0' ? " at " : "", event->endpoint,
              wsfan_peer_event_text(state), event->reason != WSFAN_REASON_NONE ? ": " : "",
              event->reason != WSFAN_REASON_NONE ? wsfan_reason_text(event->reason) : "");
 }
@@ -129,8 +130,8 @@ static void describe_gap(wsfan_event *event, char *code, char *text) {
         snprintf(count, sizeof count, "%llu", (unsigned long long)event->count);
     snprintf(code, WSF_EVENT_CODE_SIZE, "gap.%s", gap_name(reason));
     event->level = WSFAN_LEVEL_ERROR;
-    snprintf(text, WSF_EVENT_TEXT_SIZE, "%s messages of %s did not arrive: %s", count,
-             name_of(event, peer), wsfan_gap_reason_text(reason));
+    snprintf(text, WSF_EVENT_TEXT_SIZE, "%s message%s of %s did not arrive: %s", count,
+             event->count == 1 ? "" : "s", name_of(event, peer), wsfan_gap_reason_text(reason));
 }
 
 void wsf_event_describe(wsfan_event *event, char code[WSF_EVENT_CODE_SIZE],

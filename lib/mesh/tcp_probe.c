@@ -3,7 +3,8 @@
  *
  * The greeting of ZMTP is sent whole, and the connection kept until the other side has answered or hung up: ZeroMQ
  * itself hangs up when it has read a greeting that it cannot use, so that of two nodes one may not learn what the
- * other one speaks. */
+ * other one speaks. It tells its mechanism when it has read which version this one speaks: so much of the greeting
+ * goes first, and the rest when the other side's is there. */
 #include "mesh/tcp_probe.h"
 
 #include <errno.h>
@@ -21,10 +22,12 @@ enum {
     ANSWER_MS = 1000,
     SCHEME_SIZE = 6,
     SIGNATURE_SIZE = 10, /* of a greeting: its first bytes, which tell ZMTP from anything else */
+    VERSION_SIZE = 11,   /* the signature and the version */
     MECHANISM_OFFSET = 12,
     /* A node that has read a greeting with another mechanism than its own hangs up at once. Before that it shall
      * find out who we are. */
-    PAUSE_MS = 50
+    PAUSE_MS = 50,
+    UNANSWERED_MS = ANSWER_MS / 2 /* the rest goes to who has not told its mechanism by then */
 };
 
 /* False: not an address. */
@@ -121,9 +124,9 @@ static void on_connected(wsf_tcp_probes *probes, wsf_tcp_probe *probe, uint64_t 
         return;
     }
     probe->connected = true;
-    probe->rest_at_ms = ms + PAUSE_MS;
+    probe->connected_ms = ms;
     probe->until_ms = ms + ANSWER_MS;
-    if (!send_greeting(probes, probe, SIGNATURE_SIZE) ||
+    if (!send_greeting(probes, probe, VERSION_SIZE) ||
         (epoll_ctl(probes->watch_fd, EPOLL_CTL_MOD, probe->fd, &event) != 0 &&
          epoll_ctl(probes->watch_fd, EPOLL_CTL_ADD, probe->fd, &event) != 0))
         settle(probe, WSF_TCP_NONE);
@@ -186,12 +189,20 @@ void wsf_tcp_probes_note(wsf_tcp_probes *probes, uint32_t i, uint64_t ms) {
         take_error(probes, probe, error, ms);
 }
 
+/* When the rest of the greeting is to be sent; UINT64_MAX: it has been, or there is nobody yet to send it to. */
+static uint64_t rest_at_ms(const wsf_tcp_probe *probe) {
+    if (!probe->connected || probe->rest_sent)
+        return UINT64_MAX;
+    bool told = probe->received_size == WSF_GREETING_SIZE;
+    return probe->connected_ms + (told ? PAUSE_MS : UNANSWERED_MS);
+}
+
 static void send_rest(wsf_tcp_probes *probes, uint64_t ms) {
     for (uint32_t i = 0; i < WSF_TCP_PROBES_MAX; i++) {
         wsf_tcp_probe *probe = &probes->list[i];
-        if (probe->number == 0 || probe->ready || !probe->connected || ms < probe->rest_at_ms)
+        if (probe->number == 0 || probe->ready || ms < rest_at_ms(probe))
             continue;
-        probe->rest_at_ms = UINT64_MAX;
+        probe->rest_sent = true;
         if (!send_greeting(probes, probe, WSF_GREETING_SIZE))
             settle(probe, judge(probe));
     }
@@ -224,8 +235,8 @@ uint64_t wsf_tcp_probes_deadline(const wsf_tcp_probes *probes) {
             return 0;
         if (probe->until_ms < at)
             at = probe->until_ms;
-        if (probe->connected && probe->rest_at_ms < at)
-            at = probe->rest_at_ms;
+        if (rest_at_ms(probe) < at)
+            at = rest_at_ms(probe);
     }
     return at;
 }

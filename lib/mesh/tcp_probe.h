@@ -25,11 +25,12 @@ typedef struct {
     uint64_t number; /* of the node or connection that it is for; 0: free */
     int fd;
     bool connected; /* the greeting is exchanged */
+    bool rest_sent; /* all of ours has been sent */
     bool ready;     /* the outcome is known */
     wsf_tcp_outcome outcome;
     size_t sent; /* bytes of the greeting */
     size_t received_size;
-    uint64_t rest_at_ms; /* the rest of the greeting is sent then */
+    uint64_t connected_ms;
     uint64_t until_ms;
     uint8_t received[WSF_GREETING_SIZE];
 } wsf_tcp_probe;

@@ -91,7 +91,9 @@ scenario('connections are closed by user, by session, by node', async (world) =>
 
 scenario('options come from a file, and the mesh may have a key', async (world) => {
   const path = directory(world);
-  assert.equal((await wsfan(world, 'keygen', `${path}/mesh.key`)).exit.code, 0);
+  const made = await wsfan(world, 'keygen', `${path}/mesh.key`);
+  assert.equal(made.exit.code, 0);
+  assert.match(made.stdout, /Bring both to every node(.|\n)*Or make one for each node/);
   const again = await wsfan(world, 'keygen', `${path}/mesh.key`);
   assert.equal(again.exit.code, 1);
   assert.match(again.stderr, /nothing is overwritten/);
@@ -102,7 +104,7 @@ scenario('options come from a file, and the mesh may have a key', async (world) 
   assert.equal((await rows(world, 'nodes', ...args)).length, 3);
   const wrong = await wsfan(world, 'nodes', ...args, '--cluster', 'other', '--timeout', '1');
   assert.equal(wrong.exit.code, 3);
-  assert.match(wrong.stderr, /it is refused; `wsfan doctor tcp:.*` tells why/);
+  assert.match(wrong.stderr, /it is refused; `wsfan doctor --key \S+ --cluster other tcp:.*` tells why/);
   writeFileSync(`${path}/bad`, 'mesh\n    jion = "x"\n');
   const bad = await wsfan(world, 'nodes', '--config', `${path}/bad`);
   assert.equal(bad.exit.code, 2);

@@ -271,14 +271,17 @@ START_TEST(a_key_that_nobody_expects_is_told_to_both) {
 }
 END_TEST
 
+enum { CALLS = 4 }; /* until then the connection's greeting and a probe's have been told */
+
 START_TEST(a_key_against_plain_text_is_told_to_both) {
     start(0, options_of("a"), NULL);
     start(1, keyed_options("b", 0, NULL), wsfan_node_endpoint(members[0].node));
     const char *endpoint = wsfan_node_endpoint(members[0].node);
     WAIT(saw(1, "endpoint.plain_there") && stands(1, endpoint, WSFAN_ENDPOINT_PLAIN_THERE));
     WAIT(saw(0, "caller.plain_here") &&
-         callers(0, WSFAN_ENDPOINT_PLAIN_HERE, WSFAN_REASON_NONE) > 0);
+         callers(0, WSFAN_ENDPOINT_PLAIN_HERE, WSFAN_REASON_NONE) >= CALLS);
     WAIT(stats_of(1).endpoint_failures > 0 && stats_of(0).caller_failures > 0);
+    ck_assert(!saw(1, "endpoint.mute") && stands(1, endpoint, WSFAN_ENDPOINT_PLAIN_THERE));
     stop();
 }
 END_TEST
@@ -289,8 +292,9 @@ START_TEST(plain_text_against_a_key_is_told_to_both) {
     const char *endpoint = wsfan_node_endpoint(members[0].node);
     WAIT(saw(1, "endpoint.plain_here") && stands(1, endpoint, WSFAN_ENDPOINT_PLAIN_HERE));
     WAIT(saw(0, "caller.plain_there") &&
-         callers(0, WSFAN_ENDPOINT_PLAIN_THERE, WSFAN_REASON_NONE) > 0);
+         callers(0, WSFAN_ENDPOINT_PLAIN_THERE, WSFAN_REASON_NONE) >= CALLS);
     WAIT(stats_of(1).endpoint_failures > 0 && stats_of(0).caller_failures > 0);
+    ck_assert(!saw(1, "endpoint.mute") && stands(1, endpoint, WSFAN_ENDPOINT_PLAIN_HERE));
     stop();
 }
 END_TEST
@@ -393,6 +397,28 @@ START_TEST(a_name_of_two_nodes_is_told_to_both) {
         WAIT(callers(i, WSFAN_ENDPOINT_REFUSED, WSFAN_REASON_NAME) > 0 && saw(i, "caller.refused"));
         WAIT(stats_of(i).caller_failures > 0);
     }
+    stop();
+}
+END_TEST
+
+START_TEST(a_node_too_many_is_told_to_both) {
+    wsfan_options full = options_of("a");
+    wsfan_options first = options_of("first");
+    wsfan_node *node;
+    full.peers_count_max = 1;
+    start(0, full, NULL);
+    const char *other = wsfan_node_endpoint(members[0].node);
+    first.peers = &other;
+    first.peers_count = 1;
+    ck_assert_int_eq(wsfan_node_open(&node, &first), WSFAN_OK);
+    WAIT(in_phase(0, WSFAN_NODE_MESH));
+    start(1, options_of("b"), other);
+    WAIT(saw(1, "endpoint.refused") && saw(1, "node.refused"));
+    WAIT(stands(1, other, WSFAN_ENDPOINT_REFUSED) && in_phase(1, WSFAN_NODE_REFUSED));
+    ck_assert_int_eq(state_of(1).reason, WSFAN_REASON_LIMIT);
+    WAIT(callers(0, WSFAN_ENDPOINT_REFUSED, WSFAN_REASON_LIMIT) > 0 && saw(0, "caller.refused"));
+    ck_assert_int_eq(wsfan_node_close(node), WSFAN_OK);
+    WAIT(in_phase(0, WSFAN_NODE_MESH) && in_phase(1, WSFAN_NODE_MESH)); /* there is room */
     stop();
 }
 END_TEST
@@ -525,6 +551,7 @@ SUITE_MAIN("mistakes", a_mesh_that_works_says_so_and_nothing_else,
            a_name_that_does_not_resolve_is_told, a_name_shows_what_it_stands_for,
            nat_without_advertise_is_told_to_both, a_firewall_in_one_direction_is_told_to_both,
            another_cluster_is_told_to_both, a_name_of_two_nodes_is_told_to_both,
+           a_node_too_many_is_told_to_both,
            a_forgotten_peers_count_leaves_a_node_that_says_it_is_alone,
            what_a_mistake_was_is_over_when_it_is_mended, a_loop_that_opens_late_is_told_what_holds,
            events_without_room_are_counted_and_told, arguments_are_checked,

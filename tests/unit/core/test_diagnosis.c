@@ -16,6 +16,7 @@ static const char *const NOWHERE = "tcp://10.9.9.9:7000";
 static world *w;
 static unsigned endpoint_events;
 static unsigned caller_events;
+static unsigned searching_events;
 static wsfan_event last; /* its texts are not valid */
 
 static void on_event(void *user, unsigned node, const wsfan_event *event) {
@@ -24,12 +25,14 @@ static void on_event(void *user, unsigned node, const wsfan_event *event) {
         return;
     endpoint_events += event->kind == WSFAN_EVENT_ENDPOINT;
     caller_events += event->kind == WSFAN_EVENT_CALLER;
+    searching_events += event->kind == WSFAN_EVENT_NODE &&
+                        event->state == (int)WSFAN_NODE_SEARCHING;
     last = *event;
 }
 
 static void begin(void) {
     static const world_watcher watcher = { .event = on_event };
-    endpoint_events = caller_events = 0;
+    endpoint_events = caller_events = searching_events = 0;
     w = world_new(1, &watcher);
     world_start(w, 0, 0);
 }
@@ -118,6 +121,22 @@ START_TEST(a_link_ends_what_was_wrong_and_its_loss_is_told) {
 }
 END_TEST
 
+/* It has not looked for anybody; who called and is lost is another matter. */
+START_TEST(a_node_that_is_called_goes_from_alone_into_the_mesh) {
+    begin();
+    world_run(w, 100);
+    ck_assert_int_eq(last.state, WSFAN_NODE_ALONE);
+    world_start(w, 1, 1);
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+    world_run(w, 100);
+    ck_assert_uint_eq(searching_events, 0);
+    world_crash(w, 1);
+    world_run(w, 2 * TEN_S);
+    ck_assert_uint_eq(searching_events, 1);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(a_caller_that_comes_again_is_told_of_once_a_minute) {
     begin();
     for (int i = 0; i < 100; i++)
@@ -129,6 +148,26 @@ START_TEST(a_caller_that_comes_again_is_told_of_once_a_minute) {
     ck_assert_uint_eq(last.count, 101);
     called("192.0.2.1", WSFAN_ENDPOINT_PLAIN_THERE); /* another cause */
     ck_assert_uint_eq(caller_events, 3);
+    world_destroy(w);
+}
+END_TEST
+
+/* So do nodes with a key each, time after time, when they meet. */
+START_TEST(a_caller_that_tries_its_keys_is_told_of_when_it_goes_on) {
+    const wsfan_endpoint_state unknown = WSFAN_ENDPOINT_KEY_UNKNOWN_THERE;
+    begin();
+    for (int meeting = 0; meeting < 3; meeting++) {
+        for (int key = 0; key < 3; key++)
+            called("192.0.2.1", unknown);
+        world_run(w, TEN_S);
+    }
+    ck_assert_uint_eq(caller_events, 0);
+    ck_assert_uint_eq(wsf_core_callers(world_core(w, 0), NULL, 0, world_now(w, 0)), 1);
+    for (int i = 0; i < 30; i++) {
+        called("192.0.2.1", unknown);
+        world_run(w, 100);
+    }
+    ck_assert_uint_eq(caller_events, 1);
     world_destroy(w);
 }
 END_TEST
@@ -198,5 +237,7 @@ END_TEST
 SUITE_MAIN("diagnosis", a_state_is_told_once_however_often_it_is_found,
            what_is_found_of_an_endpoint_that_is_not_dialled_is_ignored,
            a_link_ends_what_was_wrong_and_its_loss_is_told,
+           a_node_that_is_called_goes_from_alone_into_the_mesh,
            a_caller_that_comes_again_is_told_of_once_a_minute,
+           a_caller_that_tries_its_keys_is_told_of_when_it_goes_on,
            callers_are_bounded_and_the_latest_come_first, names_have_states_of_their_own)

@@ -161,5 +161,58 @@ START_TEST(a_greeting_tells_what_is_at_an_address) {
 }
 END_TEST
 
+/* As ZeroMQ does it: its mechanism follows when it has read which version the other side speaks, and it hangs up
+ * when it has read another mechanism than its own, with what it had yet to send. */
+static wsf_tcp_outcome outcome_of_node(wsf_tcp_probes *probes, const char *endpoint, int listener,
+                                       const uint8_t greeting[WSF_GREETING_SIZE]) {
+    enum { SIGNATURE_SIZE = 10 };
+    answers a = { 0 };
+    uint8_t heard[WSF_GREETING_SIZE];
+    bool told = false;
+    wsf_tcp_probes_begin(probes, NODE, endpoint, 0);
+    int fd = accept(listener, NULL, NULL);
+    ck_assert_int_ge(fd, 0);
+    ck_assert_int_eq(send(fd, greeting, SIGNATURE_SIZE, MSG_NOSIGNAL), SIGNATURE_SIZE);
+    for (uint64_t ms = 0; a.count == 0; ms += 20) {
+        struct epoll_event events[4];
+        int count = epoll_wait(probes->watch_fd, events, 4, 20);
+        for (int i = 0; i < count; i++)
+            wsf_tcp_probes_note(probes, events[i].data.u32 - probes->watch_number, ms);
+        ssize_t size = recv(fd, heard, sizeof heard, MSG_PEEK | MSG_DONTWAIT);
+        if (size == WSF_GREETING_SIZE) {
+            shutdown(fd, SHUT_RDWR);
+        } else if (size > SIGNATURE_SIZE && !told) {
+            told = true;
+            ck_assert_int_gt(send(fd, greeting + SIGNATURE_SIZE, WSF_GREETING_SIZE - SIGNATURE_SIZE,
+                                  MSG_NOSIGNAL),
+                             0);
+        }
+        wsf_tcp_probes_tell(probes, ms, on_answer, &a);
+    }
+    close(fd);
+    return a.outcome;
+}
+
+START_TEST(a_node_that_hangs_up_on_our_mechanism_has_told_its_own) {
+    char endpoint[64];
+    uint8_t plain[WSF_GREETING_SIZE];
+    uint8_t keyed[WSF_GREETING_SIZE];
+    int fd = bind_somewhere(endpoint);
+    ck_assert_int_eq(listen(fd, 4), 0);
+    greeting_of(plain, "NULL");
+    greeting_of(keyed, "CURVE");
+    for (int own = 0; own < 2; own++) {
+        wsf_tcp_probes probes = { .watch_fd = epoll_create1(EPOLL_CLOEXEC),
+                                  .greets = true,
+                                  .keyed = own == 1 };
+        ck_assert_int_eq(outcome_of_node(&probes, endpoint, fd, plain), WSF_TCP_PLAIN);
+        ck_assert_int_eq(outcome_of_node(&probes, endpoint, fd, keyed), WSF_TCP_KEYED);
+        close(probes.watch_fd);
+    }
+    close(fd);
+}
+END_TEST
+
 SUITE_MAIN("tcp_probe", who_listens_is_told_from_who_does_not,
-           a_probe_that_has_ended_is_not_watched_any_more, a_greeting_tells_what_is_at_an_address)
+           a_probe_that_has_ended_is_not_watched_any_more, a_greeting_tells_what_is_at_an_address,
+           a_node_that_hangs_up_on_our_mechanism_has_told_its_own)
