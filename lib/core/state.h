@@ -183,8 +183,8 @@ typedef struct {
     uint64_t changes; /* interest.changes, for which loops and peers hold */
     uint64_t loops;
     wsf_peers peers;
-    uint32_t head; /* of messages with this target, `flags` and `except`; 0: none yet */
-    uint32_t heads;
+    uint64_t head; /* of messages with this target, `flags` and `except`; 0: none yet */
+    uint64_t heads;
     wsfan_address except;
     uint8_t flags;
     uint8_t kind;
