@@ -12,6 +12,7 @@
 
 #include "live.h"
 #include "suite.h"
+#include "wire/encode.h"
 
 enum { CODES_MAX = 1024, ENDPOINTS_MAX = 64 };
 
@@ -469,6 +470,48 @@ START_TEST(events_without_room_are_counted_and_told) {
 }
 END_TEST
 
+enum { STRANGERS = 200 };
+
+/* Strangers that introduce themselves, each as another node of another cluster. */
+static void call_many(void *context, void *sockets[STRANGERS], const char *endpoint) {
+    for (unsigned i = 0; i < STRANGERS; i++) {
+        uint8_t topic[WSF_INTRODUCTION_SIZE_MAX];
+        wsf_introduction introduction = { .protocol_min = WSF_PROTOCOL_MIN,
+                                          .protocol_max = WSF_PROTOCOL_MAX,
+                                          .node = 1000 + i,
+                                          .cluster = "elsewhere" };
+        snprintf(introduction.endpoint, sizeof introduction.endpoint, "tcp://127.0.0.2:%u", i + 1);
+        size_t size = wsf_write_introduction(topic, &introduction);
+        int zero = 0;
+        sockets[i] = zmq_socket(context, ZMQ_SUB);
+        ck_assert_ptr_nonnull(sockets[i]);
+        zmq_setsockopt(sockets[i], ZMQ_LINGER, &zero, sizeof zero);
+        ck_assert_int_eq(zmq_setsockopt(sockets[i], ZMQ_SUBSCRIBE, topic, size), 0);
+        ck_assert_int_eq(zmq_connect(sockets[i], endpoint), 0);
+    }
+}
+
+/* Whoever reaches the port can make a host's log only so long. */
+START_TEST(a_flood_of_strangers_is_told_of_a_few_times_and_counted) {
+    enum { TOLD_MAX = 2 * 32 }; /* in two periods of 10 s */
+    static void *sockets[STRANGERS];
+    void *context = zmq_ctx_new();
+    start(0, options_of("a"), NULL);
+    WAIT(saw(0, "node.alone"));
+    call_many(context, sockets, wsfan_node_endpoint(members[0].node));
+    WAIT(stats_of(0).caller_failures >= STRANGERS);
+    WAIT(saw(0, "caller.refused"));
+    unsigned told = 0;
+    for (unsigned i = 0; i < members[0].codes_count; i++)
+        told += strstr(members[0].codes[i], ".refused") != NULL;
+    ck_assert_uint_le(told, TOLD_MAX);
+    for (unsigned i = 0; i < STRANGERS; i++)
+        zmq_close(sockets[i]);
+    zmq_ctx_term(context);
+    stop();
+}
+END_TEST
+
 START_TEST(arguments_are_checked) {
     size_t count;
     wsfan_endpoint endpoint = { .struct_size = 0 };
@@ -519,5 +562,6 @@ SUITE_MAIN("mistakes", a_mesh_that_works_says_so_and_nothing_else,
            another_cluster_is_told_to_both, a_name_of_two_nodes_is_told_to_both,
            a_forgotten_peers_count_leaves_a_node_that_says_it_is_alone,
            what_a_mistake_was_is_over_when_it_is_mended, a_loop_that_opens_late_is_told_what_holds,
-           events_without_room_are_counted_and_told, arguments_are_checked,
+           events_without_room_are_counted_and_told,
+           a_flood_of_strangers_is_told_of_a_few_times_and_counted, arguments_are_checked,
            every_state_has_a_name_and_a_text)
