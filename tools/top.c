@@ -45,7 +45,9 @@ static int by_trouble(const void *one, const void *two) {
         return a->queue > 0 ? -1 : 1;
     if (a->messages > b->messages || a->messages < b->messages)
         return a->messages > b->messages ? -1 : 1;
-    return a < b ? -1 : 1;
+    if (a->state->node != b->state->node)
+        return a->state->node < b->state->node ? -1 : 1;
+    return (a->state->peer > b->state->peer) - (a->state->peer < b->state->peer);
 }
 
 static double round_trip_ms(const struct snapshot *now, const struct snapshot *before,

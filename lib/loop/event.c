@@ -112,8 +112,7 @@ static void describe_peer(wsfan_event *event, char *code, char *text) {
     wsfan_peer_event state = (wsfan_peer_event)event->state;
     who peer;
     snprintf(code, WSF_EVENT_CODE_SIZE, "peer.%s", wsfan_peer_event_text(state));
-    event->level = state == WSFAN_PEER_UP || event->reason == WSFAN_REASON_BYE ||
-                           event->reason == WSFAN_REASON_SELF
+    event->level = state == WSFAN_PEER_UP || event->reason == WSFAN_REASON_BYE
                        ? WSFAN_LEVEL_INFO
                        : WSFAN_LEVEL_WARNING;
     snprintf(text, WSF_EVENT_TEXT_SIZE, "%s%s%s is %s%s%s", name_of(event, peer),

@@ -184,6 +184,7 @@ static void turn_away(wsf_admission *admission, int zmq_fd) {
     if (dup3(zmq_fd, admission->grip_fd, O_CLOEXEC) < 0)
         return; /* ZeroMQ has closed the connection */
     if (is_ours(admission, admission->grip_fd)) {
+        note_origin(admission, zmq_fd, admission->grip_fd);
         shutdown(admission->grip_fd, SHUT_RDWR);
         atomic_fetch_add_explicit(&admission->ended, 1, memory_order_relaxed);
     }
