@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { readFileSync, renameSync } from 'node:fs';
 
 import { freePort } from '../cluster/replica.mjs';
-import { directory, doctor, end, met, node, objects, scenario, wsfan } from './programs.mjs';
+import { directory, doctor, end, future, met, node, objects, scenario, wsfan } from './programs.mjs';
 
 scenario('where all is well the doctor says so, and whom the node has met', async (world) => {
   const alpha = await node(world, 'name=alpha');
@@ -145,6 +145,13 @@ scenario('a node that has as many peers as it may have', async (world) => {
   await met(alpha, beta);
   await doctor(world, { status: 21, failed: 'hello', says: /its peers_count_max is reached/ }, alpha.endpoint);
   await end(alpha, beta);
+});
+
+scenario('a node of a version that has nothing in common with ours', async (world) => {
+  const later = await future(world);
+  await doctor(world, { status: 19, failed: 'version', says: /speaks no version of the protocol that libwsfan/ },
+    later.endpoint);
+  await end(later);
 });
 
 scenario('a process that is stopped', async (world) => {

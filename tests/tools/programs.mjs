@@ -12,11 +12,17 @@ export { scenario, until };
 const build = process.env.BUILD || '../../build/plain';
 export const binary = process.env.WSFAN || `${build}/tools/wsfan`;
 const nodeBinary = process.env.WSFAN_NODE || `${build}/tests/tools/wsfan-node`;
+const futureBinary = process.env.WSFAN_FUTURE || `${build}/tests/tools/wsfan-future`;
 const piped = { stdio: ['pipe', 'pipe', 'pipe'] };
 
 // A node that is ready: its options as name=value, its sessions as chat:user.
-export async function node(world, ...args) {
-  const child = world.run(nodeBinary, args, piped);
+export const node = (world, ...args) => ready(world, nodeBinary, args);
+
+// A node of a version to come.
+export const future = (world) => ready(world, futureBinary, []);
+
+async function ready(world, program, args) {
+  const child = world.run(program, args, piped);
   [, child.endpoint] = await child.printed(/^ready (.*)$/m);
   return child;
 }
