@@ -82,10 +82,14 @@ static wsfan_level level_of(wsfan_endpoint_state state) {
 
 static void describe_endpoint(wsfan_event *event, char *code, char *text) {
     wsfan_endpoint_state state = (wsfan_endpoint_state)event->state;
+    who node;
     snprintf(code, WSF_EVENT_CODE_SIZE, "endpoint.%s", wsfan_endpoint_state_name(state));
     event->level = level_of(state);
-    snprintf(text, WSF_EVENT_TEXT_SIZE, "%s: %s%s%s", event->endpoint,
-             wsfan_endpoint_state_text(state), state == WSFAN_ENDPOINT_REFUSED ? ": " : "",
+    /* An endpoint that the host did not name says little without its node. */
+    bool known = event->node != 0 && state != WSFAN_ENDPOINT_SELF;
+    snprintf(text, WSF_EVENT_TEXT_SIZE, "%s%s%s: %s%s%s", event->endpoint, known ? " of " : "",
+             known ? name_of(event, node) : "", wsfan_endpoint_state_text(state),
+             state == WSFAN_ENDPOINT_REFUSED ? ": " : "",
              state == WSFAN_ENDPOINT_REFUSED ? wsfan_reason_text(event->reason) : "");
 }
 

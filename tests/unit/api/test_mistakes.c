@@ -339,6 +339,10 @@ START_TEST(nat_without_advertise_is_told_to_both) {
     ck_assert_uint_eq(told.sources, WSFAN_SOURCE_PEERS);
     ck_assert_uint_eq(told.node, wsfan_node_id(members[1].node));
     WAIT(stats_of(1).endpoint_failures > 0 && stats_of(0).endpoint_failures > 0);
+    for (unsigned k = 0; k < members[0].codes_count;
+         k++) /* whose endpoint this is, that nobody named */
+        if (strcmp(members[0].codes[k], "endpoint.refused_tcp") == 0)
+            ck_assert_ptr_nonnull(strstr(members[0].texts[k], " of "));
     stop();
     close(fd);
 }
