@@ -2,8 +2,7 @@
 include(CMakePackageConfigHelpers)
 
 install(TARGETS ${libraries} EXPORT wsfanTargets)
-foreach(header wsfan error options peers diagnosis registry presence requests placement stats metrics
-        outbound)
+foreach(header wsfan error options peers registry presence requests placement stats diagnosis metrics outbound)
     install(FILES include/wsfan/${header}.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsfan)
 endforeach()
 if(WSFAN_BUILD_TOOLS)

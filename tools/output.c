@@ -232,7 +232,7 @@ static void print_objects(const struct table *table) {
         if (column == 0)
             json_begin();
         if (number && table->cells[i][0] != '\0')
-            json_number(name, strtod(table->cells[i], NULL));
+            json_count(name, strtoull(table->cells[i], NULL, 10));
         else
             json_string(name, table->cells[i]);
         if (column + 1 == table->columns)

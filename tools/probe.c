@@ -219,6 +219,8 @@ enum key_result probe_key(const char *endpoint, const char *server_key, const ch
     int zero = 0;
     int never = -1;
     int one = 1;
+    int64_t size_max =
+        4096; /* of a handshake; libzmq takes memory for as many bytes as it is told will come */
     void *context = zmq_ctx_new();
     void *socket = zmq_socket(context, ZMQ_SUB);
     void *monitor = zmq_socket(context, ZMQ_PAIR);
@@ -226,6 +228,7 @@ enum key_result probe_key(const char *endpoint, const char *server_key, const ch
         zmq_setsockopt(socket, ZMQ_LINGER, &zero, sizeof zero) == 0 &&
         zmq_setsockopt(socket, ZMQ_RECONNECT_IVL, &never, sizeof never) == 0 &&
         zmq_setsockopt(socket, ZMQ_IPV6, &one, sizeof one) == 0 &&
+        zmq_setsockopt(socket, ZMQ_MAXMSGSIZE, &size_max, sizeof size_max) == 0 &&
         zmq_setsockopt(socket, ZMQ_CURVE_SERVERKEY, server_key, KEY_TEXT_SIZE) == 0 &&
         zmq_setsockopt(socket, ZMQ_CURVE_PUBLICKEY, public_key, KEY_TEXT_SIZE) == 0 &&
         zmq_setsockopt(socket, ZMQ_CURVE_SECRETKEY, secret_key, KEY_TEXT_SIZE) == 0 &&

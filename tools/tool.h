@@ -181,7 +181,7 @@ void json_end(void);
 
 bool text_is_utf8(const void *data, size_t size);
 
-/* A table whose columns are as wide as they must be; those whose title begins with '>' to the right. With
+/* A table whose columns are as wide as they must be; those whose title begins with '>' are counts. With
  * --json each row is an object, whose names are the titles in lower case. */
 struct table {
     const char *const *titles;

@@ -16,7 +16,7 @@ struct link {
     double messages;               /* in a second */
     double bytes;
     uint64_t queue;
-    uint64_t window;
+    double round_trip_ms; /* of the frames of this time; below 0: there was none */
     uint64_t resent;
     uint64_t lost;
 };
@@ -45,7 +45,16 @@ static int by_trouble(const void *one, const void *two) {
         return a->queue > 0 ? -1 : 1;
     if (a->messages > b->messages || a->messages < b->messages)
         return a->messages > b->messages ? -1 : 1;
-    return a < b ? -1 : 1;
+    if (a->state->node != b->state->node)
+        return a->state->node < b->state->node ? -1 : 1;
+    return (a->state->peer > b->state->peer) - (a->state->peer < b->state->peer);
+}
+
+static double round_trip_ms(const struct snapshot *now, const struct snapshot *before,
+                            const struct statistic *s) {
+    double count = snapshot_rate(now, before, s->node, s->peer, "round_trips");
+    double sum = snapshot_rate(now, before, s->node, s->peer, "round_trips_ms");
+    return count > 0 ? sum / count : -1;
 }
 
 static void find_links(struct screen *screen) {
@@ -63,7 +72,7 @@ static void find_links(struct screen *screen) {
             .messages = snapshot_rate(now, before, s->node, s->peer, "messages_out"),
             .bytes = snapshot_rate(now, before, s->node, s->peer, "bytes_out"),
             .queue = snapshot_value(now, s->node, s->peer, "queue_count"),
-            .window = snapshot_value(now, s->node, s->peer, "window_bytes"),
+            .round_trip_ms = round_trip_ms(now, before, s),
             .resent = snapshot_value(now, s->node, s->peer, "frames_resent"),
             .lost = snapshot_value(now, s->node, s->peer, "gap_out"),
         };
@@ -138,17 +147,20 @@ static void print_link(const struct screen *screen, const struct link *link, FIL
                        const char *end) {
     char texts[8][16];
     char id[WSFAN_ADDRESS_TEXT_SIZE];
+    char round_trip[16];
     const char *peer = link->state->peer_name;
     if (*peer == '\0') /* a node with which there was no hello */
         peer = wsfan_address_text((wsfan_address){ link->state->peer, 0 }, id);
+    snprintf(round_trip, sizeof round_trip, link->round_trip_ms < 0 ? "-" : "%.1f",
+             link->round_trip_ms);
     print_name(out, name_of(screen, link->state->node), 13);
     fputs(" > ", out);
     print_name(out, peer, 13);
     fprintf(out, " %-7s %6s %6s %6s %6s %6s %6s%s",
             wsfan_peer_event_text((wsfan_peer_event)link->state->value),
             brief(link->messages, texts[0]), brief(link->bytes, texts[1]),
-            brief((double)link->queue, texts[2]), brief((double)link->window, texts[3]),
-            brief((double)link->resent, texts[4]), brief((double)link->lost, texts[5]), end);
+            brief((double)link->queue, texts[2]), round_trip, brief((double)link->resent, texts[4]),
+            brief((double)link->lost, texts[5]), end);
 }
 
 /* rows: 0: as many as there are. `end` ends each line. */
@@ -179,7 +191,7 @@ static void print_screen(const struct screen *screen, FILE *out, size_t rows, co
         print_node(screen, &screen->now.nodes[i], out, end);
     fputs(end, out);
     fprintf(out, "%s%-29s %-7s %6s %6s %6s %6s %6s %6s%s%s", bold, "LINK (from > to)", "STATE",
-            "MSG/s", "BYTE/s", "QUEUE", "WINDOW", "RESENT", "LOST", plain,
+            "MSG/s", "BYTE/s", "QUEUE", "RTT ms", "RESENT", "LOST", plain,
             links > 0 || rows == 0 ? end : "");
     for (size_t i = 0; i < links; i++) /* the last line has no end: the screen would move */
         print_link(screen, &screen->links[i], out, i + 1 < links || rows == 0 ? end : "\033[K");

@@ -30,17 +30,17 @@ static void on_polled(uv_check_t *polled) {
 
 static int open_loop(struct server *server) {
     wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
-                                               .on_message = on_message,
-                                               .on_joined = peers_joined,
-                                               .on_peer = peers_event,
-                                               .on_gap = peers_gap,
-                                               .on_presence = members_changed,
-                                               .on_result = publish_result,
-                                               .on_owner = redirect_owner,
-                                               .on_drain = drain_sessions,
-                                               .on_drained = drain_done,
-                                               .on_close = who_close,
-                                               .on_reply = who_reply };
+                                  .on_message = on_message,
+                                  .on_joined = peers_joined,
+                                  .on_peer = peers_event,
+                                  .on_gap = peers_gap,
+                                  .on_presence = members_changed,
+                                  .on_result = publish_result,
+                                  .on_owner = redirect_owner,
+                                  .on_drain = drain_sessions,
+                                  .on_drained = drain_done,
+                                  .on_close = who_close,
+                                  .on_reply = who_reply };
     if (server == server->replica->servers) /* the log has each event once */
         callbacks.on_event = log_event;
     server->node = server->replica->node;

@@ -285,7 +285,9 @@ void options_read(struct options *options, int argc, char **argv) {
     };
     static const char *joins[JOINS_COUNT_MAX];
     bool standalone = false;
-    *options = (struct options){ .threads = 1, .drain_s = 3, .log = { WSFAN_LEVEL_WARNING, false } };
+    *options = (struct options){ .threads = 1,
+                                 .drain_s = 3,
+                                 .log = { WSFAN_LEVEL_WARNING, false } };
     options->door = (struct door_options){ .clients_max = 65536, .handshakes_per_second = 10000 };
     read_listen(options, "127.0.0.1:8080");
     wsfan_options_init(&options->cluster);

@@ -154,7 +154,7 @@ typedef enum wsfan_event_kind {
     WSFAN_EVENT_NODE = 1,     /**< the node's phase changed */
     WSFAN_EVENT_ENDPOINT = 2, /**< the state of an endpoint changed */
     WSFAN_EVENT_CALLER = 3,   /**< somebody tried to become a peer, and did not */
-    WSFAN_EVENT_PEER = 4,     /**< as on_peer */
+    WSFAN_EVENT_PEER = 4,     /**< as on_peer, but for refusals: endpoints and callers tell those */
     WSFAN_EVENT_GAP = 5       /**< as on_gap, of a peer */
 } wsfan_event_kind;
 
@@ -172,7 +172,7 @@ WSFAN_API const char *wsfan_level_name(wsfan_level level);
 /** What on_event tells. At most 256 wait for a loop; further ones are counted, here as `lost` and as
  * WSFAN_DROP_EVENT. Of a caller: the first time, and then at most once a minute; at most 32 new callers in
  * 10 s are told of. Of WSFAN_ENDPOINT_KEY_UNKNOWN_THERE: when it has gone on for 2 s, for a node tries the keys
- * that it knows. */
+ * that it knows. Of an endpoint, or of the phase: at most 8 changes in 10 s, then how it stands after that. */
 struct wsfan_event {
     wsfan_event_kind kind; /**< what it is about */
     wsfan_level level;     /**< how much it matters */
@@ -184,8 +184,10 @@ struct wsfan_event {
     const char *address;   /**< of a caller; else "" */
     int state; /**< wsfan_node_phase, wsfan_endpoint_state, wsfan_peer_event or wsfan_gap_reason */
     wsfan_reason reason; /**< of what is refused, down or lost */
-    uint64_t count; /**< of a caller: times; of a gap: messages; of the node: peers that live */
-    uint64_t lost;  /**< events before this one that the loop had no room for */
+    /** Of a caller: times; of a gap: messages; of the node: peers that live; of an endpoint: 1, its node
+     * has a connection to ours */
+    uint64_t count;
+    uint64_t lost; /**< events before this one that the loop had no room for */
 };
 
 #ifdef __cplusplus

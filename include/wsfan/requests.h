@@ -164,8 +164,9 @@ WSFAN_API int wsfan_list_nodes(wsfan_node *node, const wsfan_request_options *op
 /** What the nodes count: a row for each statistic of a node or of one of its peers. Of a row, `address` has
  * the node and, as session, the id of its peer, or 0; `user` the peer's name; `name` that of a field of
  * wsfan_stats or wsfan_peer_stats, such as "published" and "queue_count", or "dropped_" and a
- * wsfan_drop_name(); `sessions` the number. A node answers without its loops. Each node tells some 30 of
- * itself and 16 of each peer; a later version may tell more.
+ * wsfan_drop_name(), or of a peer "round_trips", how many frames with messages were timed from being sent to their
+ * acknowledgement, and "round_trips_ms", the sum of these times; `sessions` the number. A node answers without its loops. Each node tells some 30 of
+ * itself and 18 of each peer; a later version may tell more.
  * @return as wsfan_remote_join(). [any] */
 WSFAN_API int wsfan_list_stats(wsfan_node *node, const wsfan_request_options *options);
 

@@ -14,13 +14,19 @@ int wsfan_node_get_endpoints(wsfan_node *node, wsfan_endpoint *endpoints, size_t
         return error;
     if (count == NULL || (capacity > 0 && !WSF_IS_SIZED(endpoints)))
         return WSFAN_EINVAL;
-    size_t room = capacity > 0 ? wsf_mesh_endpoints(wsf_node_mesh(node), NULL, 0) + SPARE_COUNT : 0;
-    wsfan_endpoint *all = room > 0 ? wsf_alloc_zero(room, sizeof *all) : NULL;
-    if (room > 0 && all == NULL)
-        return WSFAN_ENOMEM;
-    *count = wsf_mesh_endpoints(wsf_node_mesh(node), all, room);
+    wsfan_endpoint *all = NULL;
+    size_t room = 0;
+    *count = wsf_mesh_endpoints(wsf_node_mesh(node), NULL, 0);
+    while (room < *count && room < capacity) { /* more may have come since the look before */
+        wsf_free(all);
+        room = *count + SPARE_COUNT;
+        all = wsf_alloc_zero(room, sizeof *all);
+        if (all == NULL)
+            return WSFAN_ENOMEM;
+        *count = wsf_mesh_endpoints(wsf_node_mesh(node), all, room);
+    }
     size_t stride = capacity > 0 ? endpoints[0].struct_size : 0;
-    for (size_t i = 0; i < *count && i < capacity && i < room; i++) {
+    for (size_t i = 0; i < *count && i < capacity; i++) {
         all[i].struct_size = stride;
         wsf_fill_sized((uint8_t *)endpoints + i * stride, stride, &all[i], sizeof all[i]);
     }

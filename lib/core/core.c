@@ -367,10 +367,10 @@ void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, ws
         wsf_count_drop(core, WSFAN_DROP_FORGED, 1);
         return;
     }
+    wsf_dialer_identify(core, connection, head.sender, now);
     if (head.sender == core->config.node)
         wsf_handshake_own_id(core, connection);
-    wsf_dialer_identify(core, connection, head.sender, now);
-    if (head.sender != core->config.node)
+    else
         wsf_receiver_take(core, connection, &head, frame, now);
 }
 

@@ -15,11 +15,12 @@
 enum {
     /* A node dials back within a round trip. */
     DIALLED_BACK_MS = 1000,
-    CALLER_AGAIN_MS = 60 * 1000,   /* until a caller is told of again */
-    CALLERS_PERIOD_MS = 10 * 1000, /* in which */
-    TRIALS_MS = 2000,              /* in which a node has tried the keys that it knows */
-    TRIALS_AGAIN_MS = 5000,        /* without a call: what comes then are trials anew */
-    CALLERS_TOLD_MAX = 32          /* new callers are told of */
+    CALLER_AGAIN_MS = 60 * 1000, /* until a caller is told of again */
+    PERIOD_MS = 10 * 1000,       /* in which */
+    CALLERS_TOLD_MAX = 32,       /* new callers are told of, */
+    CHANGES_TOLD_MAX = 8,        /* and changes of an endpoint, or of the phase */
+    TRIALS_MS = 2000,            /* in which a node has tried the keys that it knows */
+    TRIALS_AGAIN_MS = 5000       /* without a call: what comes then are trials anew */
 };
 
 void wsf_names_free(wsf_name *names) {
@@ -43,6 +44,23 @@ static void tell(const wsf_core *core, uint64_t loops, wsfan_event event) {
     core->effects.event(core->effects.user, loops, &event);
 }
 
+/* Whether one more event may be told now. Whoever is at the other end of an endpoint, or calls, says what it likes
+ * as often as it likes, and hosts write each event to a log. */
+static bool may_tell(wsf_pace *pace, uint32_t told_max, uint64_t ms) {
+    if (ms - pace->from_ms >= PERIOD_MS)
+        *pace = (wsf_pace){ .from_ms = ms };
+    return pace->told < told_max && ++pace->told;
+}
+
+/* The same of a change: after the period the host is told how things stand then. */
+static bool may_tell_change(wsf_core *core, wsf_pace *pace, uint64_t ms) {
+    if (may_tell(pace, CHANGES_TOLD_MAX, ms))
+        return true;
+    if (pace->from_ms + PERIOD_MS < core->diagnosis.at_ms)
+        core->diagnosis.at_ms = pace->from_ms + PERIOD_MS;
+    return false;
+}
+
 /* ------------------------------------------------------------------------------------ endpoints */
 
 typedef struct {
@@ -57,7 +75,7 @@ static standing stands(const wsf_core *core, const wsf_dialer_endpoint *connecti
     for (unsigned i = 0; i < core->config.peers_count_max && connection->node != 0; i++)
         if (core->peers[i].node == connection->node)
             peer = &core->peers[i];
-    if (connection->node == core->config.node) {
+    if (connection->node == core->config.node && connection->rejected != WSFAN_REASON_ID) {
         s.state = WSFAN_ENDPOINT_SELF;
     } else if (peer != NULL && peer->linked && peer->state == WSFAN_PEER_UP) {
         s.state = WSFAN_ENDPOINT_LINKED;
@@ -84,6 +102,13 @@ static standing stands(const wsf_core *core, const wsf_dialer_endpoint *connecti
     return s;
 }
 
+static bool subscribes(const wsf_core *core, uint64_t node) {
+    for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX && node != 0; i++)
+        if (core->handshake.subscribers[i].node == node)
+            return true;
+    return false;
+}
+
 static void tell_endpoint(const wsf_core *core, uint64_t loops,
                           const wsf_dialer_endpoint *connection) {
     uint64_t node = connection->node != 0 ? connection->node : connection->likely;
@@ -96,8 +121,19 @@ static void tell_endpoint(const wsf_core *core, uint64_t loops,
                         .node = node,
                         .name = name,
                         .endpoint = connection->endpoint,
-                        .state = (int)connection->state,
-                        .reason = connection->state_reason });
+                        .state = (int)connection->told,
+                        .reason = connection->told_reason,
+                        .count = subscribes(core, node) });
+}
+
+static void tell_change(wsf_core *core, wsf_dialer_endpoint *connection, wsf_now now) {
+    if ((connection->told == connection->state &&
+         connection->told_reason == connection->state_reason) ||
+        !may_tell_change(core, &connection->pace, now.ms))
+        return;
+    connection->told = connection->state;
+    connection->told_reason = connection->state_reason;
+    tell_endpoint(core, core->loops, connection);
 }
 
 static void look_at(wsf_core *core, wsf_dialer_endpoint *connection, wsf_now now) {
@@ -109,14 +145,14 @@ static void look_at(wsf_core *core, wsf_dialer_endpoint *connection, wsf_now now
         connection->carrier = WSFAN_ENDPOINT_INTRODUCED;
     if (connection->state_ms == 0)
         connection->state_ms = now.ms;
-    if (s.state == connection->state && s.reason == connection->state_reason)
-        return;
-    connection->state = s.state;
-    connection->state_reason = s.reason;
-    connection->state_ms = now.ms;
-    if (s.state == WSFAN_ENDPOINT_NOT_DIALLED_BACK || s.state == WSFAN_ENDPOINT_LOST)
-        core->stats.endpoint_failures++;
-    tell_endpoint(core, core->loops, connection);
+    if (s.state != connection->state || s.reason != connection->state_reason) {
+        connection->state = s.state;
+        connection->state_reason = s.reason;
+        connection->state_ms = now.ms;
+        if (s.state == WSFAN_ENDPOINT_NOT_DIALLED_BACK || s.state == WSFAN_ENDPOINT_LOST)
+            core->stats.endpoint_failures++;
+    }
+    tell_change(core, connection, now);
 }
 
 void wsf_diagnosis_carrier(wsf_core *core, uint32_t number, wsfan_endpoint_state found,
@@ -173,14 +209,6 @@ static void tell_caller(wsf_core *core, const wsfan_caller *caller, uint64_t loo
                         .count = caller->count });
 }
 
-static bool may_tell(wsf_core *core, uint64_t ms) {
-    if (ms - core->diagnosis.callers_from_ms >= CALLERS_PERIOD_MS) {
-        core->diagnosis.callers_from_ms = ms;
-        core->diagnosis.callers_told = 0;
-    }
-    return core->diagnosis.callers_told++ < CALLERS_TOLD_MAX;
-}
-
 /* The caller that is known already, or the place of the one that came last the longest ago. */
 static wsf_caller *caller_place(wsf_core *core, const wsfan_caller *caller) {
     wsf_caller *oldest = core->diagnosis.callers;
@@ -218,7 +246,7 @@ static void note_caller(wsf_core *core, const wsfan_caller *caller, uint64_t ms)
         return;
     known->told = true;
     known->told_ms = ms;
-    if (may_tell(core, ms))
+    if (may_tell(&core->diagnosis.callers_pace, CALLERS_TOLD_MAX, ms))
         tell_caller(core, &known->caller, core->loops);
     else
         wsf_count_drop(core, WSFAN_DROP_EVENT, 1);
@@ -320,7 +348,7 @@ void wsf_diagnosis_tell_loop(wsf_core *core, unsigned loop) {
             tell_name(core, bit, name);
     for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
         if (core->dialer.endpoints[i].used &&
-            core->dialer.endpoints[i].state != WSFAN_ENDPOINT_DIALLING)
+            core->dialer.endpoints[i].told != WSFAN_ENDPOINT_DIALLING)
             tell_endpoint(core, bit, &core->dialer.endpoints[i]);
     for (unsigned i = 0; i < WSFAN_CALLERS_MAX; i++)
         if (core->diagnosis.callers[i].told)
@@ -336,20 +364,14 @@ void wsf_diagnosis_tick(wsf_core *core, wsf_now now) {
         if (core->dialer.endpoints[i].used)
             look_at(core, &core->dialer.endpoints[i], now);
     wsfan_node_phase phase = phase_of(core, now);
-    if (phase == core->diagnosis.phase)
+    if (phase == core->diagnosis.phase ||
+        !may_tell_change(core, &core->diagnosis.phase_pace, now.ms))
         return;
     core->diagnosis.phase = phase;
     tell_phase(core, core->loops, now);
 }
 
 /* ---------------------------------------------------------------------------------------- calls */
-
-static bool subscribes(const wsf_core *core, uint64_t node) {
-    for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX && node != 0; i++)
-        if (core->handshake.subscribers[i].node == node)
-            return true;
-    return false;
-}
 
 static const char *via(const wsf_core *core, const char *endpoint) {
     for (const wsf_name *name = core->diagnosis.names; name != NULL; name = name->next)

@@ -263,6 +263,8 @@ void wsf_handshake_own_id(wsf_core *core, uint32_t connection) {
         tell_host(core, core->config.node, "", core->dialer.endpoints[connection].endpoint,
                   WSFAN_PEER_REFUSED, reason);
     core->dialer.endpoints[connection].self_told = true;
+    if (reason == WSFAN_REASON_ID)
+        core->dialer.endpoints[connection].rejected = reason;
 }
 
 /* Why the node is refused; NONE: it is not. */

@@ -139,6 +139,12 @@ typedef struct {
     wsfan_peer_stats stats;
 } wsf_peer;
 
+/* How many events of one kind, or of one thing, were told in the present period; see diagnosis.c. */
+typedef struct {
+    uint64_t from_ms;
+    uint32_t told;
+} wsf_pace;
+
 typedef struct {
     bool used;
     bool dialled;   /* else it rests: see dialer.c */
@@ -159,9 +165,12 @@ typedef struct {
     wsfan_reason rejected; /* why this node refuses `node`; NONE: it does not */
     uint64_t attempts;
     uint64_t heard_ms;          /* `node` is heard there since then */
-    wsfan_endpoint_state state; /* as the host was told last */
+    wsfan_endpoint_state state; /* where it stands */
     wsfan_reason state_reason;
     uint64_t state_ms;
+    wsfan_endpoint_state told; /* as the host was told last */
+    wsfan_reason told_reason;
+    wsf_pace pace; /* of its events */
 } wsf_dialer_endpoint;
 
 /* Who tried to become a peer, and did not; see wsfan_caller. */
@@ -185,8 +194,8 @@ typedef struct {
     uint64_t changes; /* interest.changes, for which loops and peers hold */
     uint64_t loops;
     wsf_peers peers;
-    uint32_t head; /* of messages with this target, `flags` and `except`; 0: none yet */
-    uint32_t heads;
+    uint64_t head; /* of messages with this target, `flags` and `except`; 0: none yet */
+    uint64_t heads;
     wsfan_address except;
     uint8_t flags;
     uint8_t kind;
@@ -241,8 +250,8 @@ struct wsf_core {
         wsf_name *names;
         wsfan_node_phase phase;
         wsf_caller callers[WSFAN_CALLERS_MAX];
-        uint64_t callers_from_ms; /* new callers are counted since then, */
-        uint32_t callers_told;    /* of which so many were told */
+        wsf_pace callers_pace;
+        wsf_pace phase_pace;
     } diagnosis;
 
     struct {

@@ -161,6 +161,19 @@ static void note_peer(writer *w, const wsfan_peer_stats *peer) {
     note(w, "hears_us", peer->hears_us);
 }
 
+/* How long frames with messages take to be acknowledged: how many were measured, and their sum. */
+static void note_round_trips(writer *w, const wsf_peer *peer) {
+    wsf_histogram_counts counts;
+    uint64_t count = 0;
+    wsf_histogram_read(&peer->round_trip, &counts);
+    for (unsigned i = 0; i < WSF_HISTOGRAM_BUCKETS; i++)
+        count += counts.buckets[i];
+    wsf_put_u64(w->key + 8, peer->node);
+    w->text = wsfan_string(peer->name);
+    note(w, "round_trips", count);
+    note(w, "round_trips_ms", counts.sum);
+}
+
 void wsf_statistics_note(const wsf_core *core, wsf_call *call) {
     wsfan_stats stats;
     wsfan_peer_stats *peers = wsf_alloc_zero(WSF_KNOWN_MAX, sizeof *peers);
@@ -176,6 +189,9 @@ void wsf_statistics_note(const wsf_core *core, wsf_call *call) {
     size_t count = peers != NULL ? wsf_statistics_peers(core, peers, WSF_KNOWN_MAX) : 0;
     for (size_t i = 0; i < count; i++)
         note_peer(&w, &peers[i]);
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (core->peers[i].node != 0)
+            note_round_trips(&w, &core->peers[i]);
     if (call->answer.rows.failed || peers == NULL)
         call->answer.status = WSFAN_ENOMEM;
     wsf_free(peers);

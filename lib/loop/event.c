@@ -82,15 +82,16 @@ static wsfan_level level_of(wsfan_endpoint_state state) {
 
 static void describe_endpoint(wsfan_event *event, char *code, char *text) {
     wsfan_endpoint_state state = (wsfan_endpoint_state)event->state;
-    who node;
     snprintf(code, WSF_EVENT_CODE_SIZE, "endpoint.%s", wsfan_endpoint_state_name(state));
     event->level = level_of(state);
-    /* An endpoint that the host did not name says little without its node. */
-    bool known = event->node != 0 && state != WSFAN_ENDPOINT_SELF;
-    snprintf(text, WSF_EVENT_TEXT_SIZE, "%s%s%s: %s%s%s", event->endpoint, known ? " of " : "",
-             known ? name_of(event, node) : "", wsfan_endpoint_state_text(state),
-             state == WSFAN_ENDPOINT_REFUSED ? ": " : "",
-             state == WSFAN_ENDPOINT_REFUSED ? wsfan_reason_text(event->reason) : "");
+    who node;
+    bool half = event->count > 0 && wsfan_endpoint_state_fails(state) &&
+                state != WSFAN_ENDPOINT_REFUSED && state != WSFAN_ENDPOINT_LOST;
+    snprintf(text, WSF_EVENT_TEXT_SIZE, "%s: %s%s%s%s%s", event->endpoint,
+             wsfan_endpoint_state_text(state), state == WSFAN_ENDPOINT_REFUSED ? ": " : "",
+             state == WSFAN_ENDPOINT_REFUSED ? wsfan_reason_text(event->reason) : "",
+             half ? "; it should lead to a node that hears this one, " : "",
+             half ? name_of(event, node) : "");
 }
 
 static void describe_caller(wsfan_event *event, char *code, char *text) {
@@ -111,8 +112,7 @@ static void describe_peer(wsfan_event *event, char *code, char *text) {
     wsfan_peer_event state = (wsfan_peer_event)event->state;
     who peer;
     snprintf(code, WSF_EVENT_CODE_SIZE, "peer.%s", wsfan_peer_event_text(state));
-    event->level = state == WSFAN_PEER_UP || event->reason == WSFAN_REASON_BYE ||
-                           event->reason == WSFAN_REASON_SELF
+    event->level = state == WSFAN_PEER_UP || event->reason == WSFAN_REASON_BYE
                        ? WSFAN_LEVEL_INFO
                        : WSFAN_LEVEL_WARNING;
     snprintf(text, WSF_EVENT_TEXT_SIZE, "%s%s%s is %s%s%s", name_of(event, peer),

@@ -120,7 +120,8 @@ static void tell(wsf_admission *admission, int zmq_fd, wsfan_endpoint_state caus
     r->cause = cause;
     snprintf(r->address, sizeof r->address, "%s", from->zmq_fd == zmq_fd ? from->text : "");
     atomic_store_explicit(&admission->reported, admission->reports_count, memory_order_relaxed);
-    eventfd_write(admission->told_fd, 1);
+    if (admission->reports_count == 1) /* else the mesh thread has been woken, and takes all */
+        eventfd_write(admission->told_fd, 1);
 }
 
 /* fd: a duplicate; ZeroMQ's own may be another's by now. */
@@ -183,6 +184,7 @@ static void turn_away(wsf_admission *admission, int zmq_fd) {
     if (dup3(zmq_fd, admission->grip_fd, O_CLOEXEC) < 0)
         return; /* ZeroMQ has closed the connection */
     if (is_ours(admission, admission->grip_fd)) {
+        note_origin(admission, zmq_fd, admission->grip_fd);
         shutdown(admission->grip_fd, SHUT_RDWR);
         atomic_fetch_add_explicit(&admission->ended, 1, memory_order_relaxed);
     }

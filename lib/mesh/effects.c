@@ -65,14 +65,16 @@ static void on_event(void *user, uint64_t loops, const wsfan_event *event) {
 
 static void on_peer(void *user, uint64_t loops, const wsfan_peer *peer) {
     wsf_mesh_effects *out = user;
-    on_event(user, loops,
-             &(wsfan_event){ .kind = WSFAN_EVENT_PEER,
-                             .node = peer->node,
-                             .name = peer->name,
-                             .endpoint = peer->endpoint,
-                             .address = "",
-                             .state = (int)peer->event,
-                             .reason = peer->reason });
+    if (peer->event !=
+        WSFAN_PEER_REFUSED) /* events of an endpoint or of a caller tell that, and not each time */
+        on_event(user, loops,
+                 &(wsfan_event){ .kind = WSFAN_EVENT_PEER,
+                                 .node = peer->node,
+                                 .name = peer->name,
+                                 .endpoint = peer->endpoint,
+                                 .address = "",
+                                 .state = (int)peer->event,
+                                 .reason = peer->reason });
     for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
         if ((loops >> i & 1) != 0 && !wsf_inbox_put_peer(out->inboxes[i], peer))
             wsf_core_count_drop(out->core, WSFAN_DROP_EVENT, 1);

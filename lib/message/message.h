@@ -48,8 +48,9 @@ struct wsfan_message {
     bool taken;    /* a loop has the message; only the mesh thread looks, */
     bool in_inbox; /* `item` is in an inbox; */
     bool shared;   /* peers are sent its headroom with it */
-    uint32_t
-        head; /* messages with the same one have the same flags, except and target; 0: not known */
+    /* Messages with the same one have the same flags, except and target; 0: not known. A loop that was quiet
+     * compares one that is old, so none comes again: 64 bits. */
+    uint64_t head;
     wsf_message_target targets[]; /* then the names, the headroom, the payload */
 };
 

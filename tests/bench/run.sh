@@ -13,9 +13,10 @@ build=build/bench
 results=$build/results
 bench=$build/tests/bench/wsfan-bench
 
-# The programs of these two packages are started by the benchmark, each for as long as it needs it.
+# The programs of these two packages, and node, are started by the benchmark, each for as long as it needs it.
 # shellcheck disable=SC2086 # a list of words
-need_packages $echo_chat_packages libhiredis-dev libnats-dev redis-server nats-server gnuplot-nox
+need_packages $echo_chat_packages libhiredis-dev libnats-dev redis-server nats-server gnuplot-nox \
+    $(node_packages)
 
 mkdir -p "$results"
 echo "building into $build ..."

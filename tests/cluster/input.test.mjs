@@ -99,7 +99,7 @@ scenario('two replicas of the same name are told so, and live on', async (world)
   const one = await world.replica({ name: 'twin', args });
   const two = await world.replica({ name: 'twin', joins: [one.mesh], args });
   const told = ({ stderr }) => stderr.split('\n').slice(0, -1).map(JSON.parse)
-    .some(({ code, text }) => code === 'peer.refused' && text.endsWith('two nodes have the same name'));
+    .some(({ code, text }) => code === 'caller.refused' && text.includes('two nodes have the same name'));
   await until('both say it', () => told(one) && told(two));
   const { callers } = (await one.stats()).diagnosis;
   assert.ok(callers.some(({ cause, name }) => cause === 'refused' && name === 'twin'));

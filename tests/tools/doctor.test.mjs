@@ -67,6 +67,21 @@ scenario('a wrong key, and one that is not allowed', async (world) => {
   await end(alpha);
 });
 
+scenario('what asks for a key and then says that more is coming than there is memory', async (world) => {
+  const path = directory(world);
+  assert.equal((await wsfan(world, 'keygen', `${path}/mesh.key`)).exit.code, 0);
+  const greeting = Buffer.alloc(64);
+  greeting.set([0xFF, 0, 0, 0, 0, 0, 0, 0, 1, 0x7F, 3, 0, ...Buffer.from('CURVE')]);
+  const command = Buffer.from([6, 0x40, 0, 0, 0, 0, 0, 0, 0, ...Buffer.alloc(64)]);
+  const liar = net.createServer((socket) => {
+    socket.on('error', () => {}).write(Buffer.concat([greeting, command]));
+  }).listen(0, '127.0.0.1');
+  world.closing(() => liar.close());
+  await once(liar, 'listening');
+  await doctor(world, { status: 16, failed: 'key', says: /has another key/ },
+    `tcp://127.0.0.1:${liar.address().port}`, '--key', `${path}/mesh.key`);
+});
+
 scenario('a key against plain text, both ways', async (world) => {
   const path = directory(world);
   await wsfan(world, 'keygen', `${path}/mesh.key`);

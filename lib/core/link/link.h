@@ -37,7 +37,7 @@ typedef struct {
     uint32_t messages;
     uint32_t rest_room; /* bytes before the payload of its second part, which makes it full */
     bool receipts;
-    uint32_t head;  /* of the last message, if the next may repeat it; 0: it may not */
+    uint64_t head;  /* of the last message, if the next may repeat it; 0: it may not */
     uint64_t clock; /* of the last message */
 } wsf_open_frame;
 

@@ -12,6 +12,7 @@
 
 #include "live.h"
 #include "suite.h"
+#include "wire/encode.h"
 
 enum { CODES_MAX = 1024, ENDPOINTS_MAX = 64 };
 
@@ -93,6 +94,13 @@ static wsfan_options keyed_options(const char *name, int own, const char *const 
 static bool saw(int i, const char *code) {
     for (unsigned k = 0; k < members[i].codes_count; k++)
         if (strcmp(members[i].codes[k], code) == 0)
+            return true;
+    return false;
+}
+
+static bool says(int i, const char *code, const char *words) {
+    for (unsigned k = 0; k < members[i].codes_count; k++)
+        if (strcmp(members[i].codes[k], code) == 0 && strstr(members[i].texts[k], words) != NULL)
             return true;
     return false;
 }
@@ -334,15 +342,12 @@ START_TEST(nat_without_advertise_is_told_to_both) {
     WAIT(saw(1, "endpoint.not_dialled_back") &&
          stands(1, endpoint, WSFAN_ENDPOINT_NOT_DIALLED_BACK));
     WAIT(saw(0, "endpoint.refused_tcp") && stands(0, nobody, WSFAN_ENDPOINT_REFUSED_TCP));
+    ck_assert(says(0, "endpoint.refused_tcp", "should lead to a node that hears this one"));
     wsfan_endpoint told = endpoint_of(0, nobody);
     ck_assert_uint_eq(told.hears_us, 1);
     ck_assert_uint_eq(told.sources, WSFAN_SOURCE_PEERS);
     ck_assert_uint_eq(told.node, wsfan_node_id(members[1].node));
     WAIT(stats_of(1).endpoint_failures > 0 && stats_of(0).endpoint_failures > 0);
-    for (unsigned k = 0; k < members[0].codes_count;
-         k++) /* whose endpoint this is, that nobody named */
-        if (strcmp(members[0].codes[k], "endpoint.refused_tcp") == 0)
-            ck_assert_ptr_nonnull(strstr(members[0].texts[k], " of "));
     stop();
     close(fd);
 }
@@ -516,6 +521,118 @@ START_TEST(events_without_room_are_counted_and_told) {
 }
 END_TEST
 
+enum { STRANGERS = 200 };
+
+/* Strangers that introduce themselves, each as another node of another cluster. */
+static void call_many(void *context, void *sockets[STRANGERS], const char *endpoint) {
+    for (unsigned i = 0; i < STRANGERS; i++) {
+        uint8_t topic[WSF_INTRODUCTION_SIZE_MAX];
+        wsf_introduction introduction = { .protocol_min = WSF_PROTOCOL_MIN,
+                                          .protocol_max = WSF_PROTOCOL_MAX,
+                                          .node = 1000 + i,
+                                          .cluster = "elsewhere" };
+        snprintf(introduction.endpoint, sizeof introduction.endpoint, "tcp://127.0.0.2:%u", i + 1);
+        size_t size = wsf_write_introduction(topic, &introduction);
+        int zero = 0;
+        sockets[i] = zmq_socket(context, ZMQ_SUB);
+        ck_assert_ptr_nonnull(sockets[i]);
+        zmq_setsockopt(sockets[i], ZMQ_LINGER, &zero, sizeof zero);
+        ck_assert_int_eq(zmq_setsockopt(sockets[i], ZMQ_SUBSCRIBE, topic, size), 0);
+        ck_assert_int_eq(zmq_connect(sockets[i], endpoint), 0);
+    }
+}
+
+/* Whoever reaches the port can make a host's log only so long. */
+START_TEST(a_flood_of_strangers_is_told_of_a_few_times_and_counted) {
+    enum { TOLD_MAX = 2 * 32 }; /* in two periods of 10 s */
+    static void *sockets[STRANGERS];
+    void *context = zmq_ctx_new();
+    start(0, options_of("a"), NULL);
+    WAIT(saw(0, "node.alone"));
+    call_many(context, sockets, wsfan_node_endpoint(members[0].node));
+    WAIT(stats_of(0).caller_failures >= STRANGERS);
+    WAIT(saw(0, "caller.refused"));
+    unsigned told = 0;
+    for (unsigned i = 0; i < members[0].codes_count; i++)
+        told += strstr(members[0].codes[i], ".refused") != NULL;
+    ck_assert_uint_le(told, TOLD_MAX);
+    for (unsigned i = 0; i < STRANGERS; i++)
+        zmq_close(sockets[i]);
+    zmq_ctx_term(context);
+    stop();
+}
+END_TEST
+
+static unsigned descriptors(void) {
+    unsigned count = 0;
+    for (int fd = 0; fd < 1024; fd++)
+        count += fcntl(fd, F_GETFD) != -1;
+    return count;
+}
+
+/* Sockets, probes and monitors of all kinds are under way, each time for a little longer. */
+START_TEST(a_node_closes_while_it_looks_for_peers_and_leaves_nothing_behind) {
+    enum { TIMES = 12, NAMED = 40 };
+    static char texts[NAMED][64];
+    const char *named[NAMED];
+    int fillers[FILLERS];
+    int fd = swallow_somewhere(texts[0], fillers);
+    for (unsigned i = 1; i < NAMED; i++)
+        snprintf(texts[i], sizeof texts[i],
+                 i % 4 == 0 ? "tcp://name%u.invalid:7000" : "tcp://127.0.0.2:%u", i);
+    for (unsigned i = 0; i < NAMED; i++)
+        named[i] = texts[i];
+    unsigned before = 0;
+    for (unsigned i = 0; i < TIMES; i++) {
+        start(0, options_of("a"), NULL);
+        ck_assert_int_eq(wsfan_node_set_peers(members[0].node, named, NAMED), WSFAN_OK);
+        unsigned seen = members[0].codes_count;
+        while (i > 0 && members[0].codes_count < seen + 4 * i && !saw(0, "node.searching"))
+            dispatch_all();
+        stop();
+        if (i == 0)
+            before = descriptors();
+    }
+    ck_assert_uint_eq(descriptors(), before);
+    close_all(fd, fillers);
+}
+END_TEST
+
+static unsigned calls_within;
+
+static void call_within(void *user, const wsfan_event *event) {
+    member *m = user;
+    char code[48];
+    wsfan_endpoint endpoint = { .struct_size = sizeof endpoint };
+    wsfan_caller caller = { .struct_size = sizeof caller };
+    wsfan_node_state state = { .struct_size = sizeof state };
+    size_t count;
+    snprintf(code, sizeof code, "%s", event->code);
+    ck_assert_int_eq(wsfan_loop_dispatch(m->loop, 0), WSFAN_EINVAL);
+    ck_assert_int_eq(wsfan_loop_close(m->loop), WSFAN_EINVAL);
+    ck_assert_int_ne(wsfan_node_close(m->node), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_endpoints(m->node, &endpoint, 1, &count), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_callers(m->node, &caller, 1, &count), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_state(m->node, &state), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_set_peers(m->node, NULL, 0), WSFAN_OK);
+    ck_assert_str_eq(event->code, code);
+    ck_assert_ptr_nonnull(event->name);
+    calls_within++;
+}
+
+START_TEST(what_an_event_is_about_can_be_asked_within_it) {
+    wsfan_callbacks callbacks = { .struct_size = sizeof callbacks, .on_event = call_within };
+    wsfan_options options = options_of("a");
+    member *m = &members[0];
+    calls_within = 0;
+    ck_assert_int_eq(wsfan_node_open(&m->node, &options), WSFAN_OK);
+    ck_assert_int_eq(wsfan_loop_open(&m->loop, m->node, &callbacks, m), WSFAN_OK);
+    live[0] = m->loop;
+    WAIT(calls_within > 0);
+    stop();
+}
+END_TEST
+
 START_TEST(arguments_are_checked) {
     size_t count;
     wsfan_endpoint endpoint = { .struct_size = 0 };
@@ -568,5 +685,8 @@ SUITE_MAIN("mistakes", a_mesh_that_works_says_so_and_nothing_else,
            a_node_too_many_is_told_to_both,
            a_forgotten_peers_count_leaves_a_node_that_says_it_is_alone,
            what_a_mistake_was_is_over_when_it_is_mended, a_loop_that_opens_late_is_told_what_holds,
-           events_without_room_are_counted_and_told, arguments_are_checked,
+           events_without_room_are_counted_and_told,
+           a_flood_of_strangers_is_told_of_a_few_times_and_counted,
+           a_node_closes_while_it_looks_for_peers_and_leaves_nothing_behind,
+           what_an_event_is_about_can_be_asked_within_it, arguments_are_checked,
            every_state_has_a_name_and_a_text)

@@ -714,6 +714,10 @@ START_TEST(two_nodes_with_one_id_are_refused_and_each_is_told) {
     world_run(w, 2000);
     ck_assert_int_eq(last_reason[0], WSFAN_REASON_ID);
     ck_assert_int_eq(last_reason[1], WSFAN_REASON_ID);
+    wsfan_endpoint endpoint = { 0 };
+    ck_assert_uint_ge(wsf_core_endpoints(world_core(w, 1), &endpoint, 1, world_now(w, 1)), 1);
+    ck_assert_int_eq(endpoint.state, WSFAN_ENDPOINT_REFUSED); /* and not: it leads to this node */
+    ck_assert_int_eq(endpoint.reason, WSFAN_REASON_ID);
     world_start(w, 2, 3); /* a third node has one of them, as one peer */
     world_run(w, 3000);
     ck_assert_uint_eq(wsf_peers_count(world_core(w, 2)->linked), 1);

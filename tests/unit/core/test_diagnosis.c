@@ -85,6 +85,24 @@ START_TEST(a_state_is_told_once_however_often_it_is_found) {
 }
 END_TEST
 
+/* Whoever listens there, or has put itself into the table, changes its mind as often as it likes. */
+START_TEST(an_endpoint_that_changes_all_the_time_is_told_of_now_and_then) {
+    begin();
+    name(NOWHERE);
+    for (int i = 0; i < 200; i++)
+        found(i % 2 == 0 ? WSFAN_ENDPOINT_REFUSED_TCP : WSFAN_ENDPOINT_NO_ANSWER);
+    ck_assert_uint_eq(endpoint_events, 8);
+    ck_assert_int_eq(first_endpoint().state, WSFAN_ENDPOINT_NO_ANSWER);
+    found(WSFAN_ENDPOINT_FOREIGN);
+    ck_assert_int_eq(first_endpoint().state, WSFAN_ENDPOINT_FOREIGN);
+    ck_assert_uint_eq(endpoint_events, 8);
+    world_run(w, TEN_S);
+    ck_assert_uint_eq(endpoint_events, 9); /* how it stands, without another cause */
+    ck_assert_int_eq(last.state, WSFAN_ENDPOINT_FOREIGN);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(what_is_found_of_an_endpoint_that_is_not_dialled_is_ignored) {
     begin();
     found(WSFAN_ENDPOINT_REFUSED_TCP); /* none was ever named */
@@ -235,6 +253,7 @@ START_TEST(names_have_states_of_their_own) {
 END_TEST
 
 SUITE_MAIN("diagnosis", a_state_is_told_once_however_often_it_is_found,
+           an_endpoint_that_changes_all_the_time_is_told_of_now_and_then,
            what_is_found_of_an_endpoint_that_is_not_dialled_is_ignored,
            a_link_ends_what_was_wrong_and_its_loss_is_told,
            a_node_that_is_called_goes_from_alone_into_the_mesh,

@@ -254,7 +254,7 @@ START_TEST(every_node_tells_its_statistics_and_those_of_its_peers_page_by_page) 
     }
     tell = keep_reply;
     ck_assert_uint_gt(pages, 3);
-    ck_assert_uint_gt(rows, 3 * (27 + 2 * 16) - 1); /* 27 of a node, and 16 of each of its peers */
+    ck_assert_uint_gt(rows, 3 * (27 + 2 * 18) - 1); /* 27 of a node, and 18 of each of its peers */
     ck_assert_uint_eq(published_of[0], 0);
     ck_assert_uint_eq(published_of[1], 4);
     ck_assert_uint_eq(messages_between, 4);
