@@ -172,7 +172,7 @@ static const struct {
     [WSFAN_ENDPOINT_INTRODUCED] = { "introduced", "this node waits to be answered", false },
     [WSFAN_ENDPOINT_NOT_DIALLED_BACK] = { "not_dialled_back",
                                           "it hears this node and does not reach the endpoint that "
-                                          "this node advertises",
+                                          "this node advertises: see advertise, and firewalls",
                                           true },
     [WSFAN_ENDPOINT_REFUSED] = { "refused", "refused", true },
     [WSFAN_ENDPOINT_SELF] = { "self", "it leads back to this node", false },

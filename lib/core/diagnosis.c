@@ -79,13 +79,13 @@ static standing stands(const wsf_core *core, const wsf_dialer_endpoint *connecti
         s.state = WSFAN_ENDPOINT_SELF;
     } else if (peer != NULL && peer->linked && peer->state == WSFAN_PEER_UP) {
         s.state = WSFAN_ENDPOINT_LINKED;
+    } else if (wsfan_endpoint_state_fails(connection->carrier)) {
+        s.state = connection->carrier; /* since the node there was heard, and so since it refused */
     } else if (connection->refused != WSFAN_REASON_NONE ||
                connection->rejected != WSFAN_REASON_NONE) {
         s.state = WSFAN_ENDPOINT_REFUSED;
         s.reason = connection->refused != WSFAN_REASON_NONE ? connection->refused
                                                             : connection->rejected;
-    } else if (wsfan_endpoint_state_fails(connection->carrier)) {
-        s.state = connection->carrier;
     } else if (peer != NULL && peer->state != WSFAN_PEER_MEETING) {
         s.state = WSFAN_ENDPOINT_LOST;
         s.reason = peer->reason;

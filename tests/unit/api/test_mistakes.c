@@ -59,15 +59,17 @@ static void start(int i, wsfan_options options, const char *peer) {
     live[i] = m->loop;
 }
 
+static void end(int i) {
+    ck_assert_int_eq(wsfan_loop_close(members[i].loop), WSFAN_OK);
+    live[i] = NULL;
+    ck_assert_int_eq(wsfan_node_close(members[i].node), WSFAN_OK);
+    members[i].node = NULL;
+}
+
 static void stop(void) {
-    for (int i = 0; i < 2; i++) {
-        if (members[i].node == NULL)
-            continue;
-        ck_assert_int_eq(wsfan_loop_close(members[i].loop), WSFAN_OK);
-        ck_assert_int_eq(wsfan_node_close(members[i].node), WSFAN_OK);
-        members[i].node = NULL;
-        live[i] = NULL;
-    }
+    for (int i = 0; i < 2; i++)
+        if (members[i].node != NULL)
+            end(i);
 }
 
 static wsfan_options options_of(const char *name) {
@@ -387,6 +389,21 @@ START_TEST(another_cluster_is_told_to_both) {
 }
 END_TEST
 
+START_TEST(a_node_that_refused_and_has_ended_is_no_longer_said_to_refuse) {
+    char endpoint[WSFAN_ENDPOINT_SIZE];
+    wsfan_options other = options_of("b");
+    other.cluster = "other";
+    start(0, options_of("a"), NULL);
+    snprintf(endpoint, sizeof endpoint, "%s", wsfan_node_endpoint(members[0].node));
+    start(1, other, endpoint);
+    WAIT(stands(1, endpoint, WSFAN_ENDPOINT_REFUSED));
+    end(0);
+    WAIT(stands(1, endpoint, WSFAN_ENDPOINT_REFUSED_TCP));
+    WAIT(saw(1, "endpoint.refused_tcp"));
+    stop();
+}
+END_TEST
+
 START_TEST(a_name_of_two_nodes_is_told_to_both) {
     start(0, options_of("a"), NULL);
     start(1, options_of("a"), wsfan_node_endpoint(members[0].node));
@@ -664,6 +681,7 @@ SUITE_MAIN("mistakes", a_mesh_that_works_says_so_and_nothing_else,
            a_name_that_does_not_resolve_is_told, a_name_shows_what_it_stands_for,
            nat_without_advertise_is_told_to_both, a_firewall_in_one_direction_is_told_to_both,
            another_cluster_is_told_to_both, a_name_of_two_nodes_is_told_to_both,
+           a_node_that_refused_and_has_ended_is_no_longer_said_to_refuse,
            a_node_too_many_is_told_to_both,
            a_forgotten_peers_count_leaves_a_node_that_says_it_is_alone,
            what_a_mistake_was_is_over_when_it_is_mended, a_loop_that_opens_late_is_told_what_holds,
