@@ -54,8 +54,20 @@ static size_t character_size(const unsigned char *text, size_t size) {
     return overlong || surrogate || beyond ? 0 : length;
 }
 
-static bool is_control(const unsigned char *text) {
-    return text[0] < 0x20 || text[0] == 0x7F || (text[0] == 0xC2 && text[1] < 0xA0);
+/* Of one to three bytes. */
+static unsigned code_of(const unsigned char *text, size_t length) {
+    return length == 1   ? text[0]
+           : length == 2 ? (text[0] & 0x1Fu) << 6 | (text[1] & 0x3Fu)
+                         : (text[0] & 0x0Fu) << 12 | (text[1] & 0x3Fu) << 6 | (text[2] & 0x3Fu);
+}
+
+/* What may end a line, control a terminal, or turn the direction of what follows it: Unicode's categories Cc, Zl
+ * and Zp, and its property Bidi_Control. */
+static bool is_control(const unsigned char *text, size_t length) {
+    unsigned code = length < 4 ? code_of(text, length) : 0xFFFD;
+    return code < 0x20 || (code >= 0x7F && code <= 0x9F) || code == 0x61C || code == 0x200E ||
+           code == 0x200F || (code >= 0x2028 && code <= 0x202E) ||
+           (code >= 0x2066 && code <= 0x2069);
 }
 
 bool text_is_utf8(const void *data, size_t size) {
@@ -72,7 +84,7 @@ void print_text(FILE *out, const void *data, size_t size) {
     const unsigned char *text = data;
     for (size_t i = 0; i < size;) {
         size_t length = character_size(text + i, size - i);
-        if (length > 0 && !is_control(text + i)) {
+        if (length > 0 && !is_control(text + i, length)) {
             fwrite(text + i, 1, length, out);
             i += length;
         } else if (text[i] == '\n' || text[i] == '\t') {
@@ -103,8 +115,8 @@ static void json_value(const void *data, size_t size) {
             i++;
         } else if (text[i] == '"' || text[i] == '\\') {
             printf("\\%c", text[i++]);
-        } else if (is_control(text + i)) {
-            printf("\\u%04x", length == 1 ? text[i] : text[i + 1]);
+        } else if (is_control(text + i, length)) {
+            printf("\\u%04x", code_of(text + i, length));
             i += length;
         } else {
             fwrite(text + i, 1, length, stdout);

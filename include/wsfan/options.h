@@ -56,8 +56,8 @@ typedef struct wsfan_options {
     size_t struct_size; /**< set by wsfan_options_init(); fields are only ever appended */
 
     /* Identity */
-    /** Nodes of another cluster are refused; 1..32 bytes of UTF-8, none of them a control character
-     * ["wsfan"] */
+    /** Nodes of another cluster are refused; 1..32 bytes of UTF-8, no character of which controls a
+     * terminal, ends a line, or turns the direction of text ["wsfan"] */
     const char *cluster;
     /** 1..64 bytes, as for cluster; unique in the cluster, the same after a restart [NULL: "node-" and
      * the node id in hex] */

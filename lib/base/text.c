@@ -20,12 +20,19 @@ static size_t character(const uint8_t *at, size_t size, uint32_t *code) {
     return *code < smallest[width] || surrogate || *code > 0x10ffff ? 0 : width;
 }
 
+/* Unicode's general categories Cc, Zl and Zp, and its property Bidi_Control. */
+static bool is_control(uint32_t code) {
+    return code < 0x20 || (code >= 0x7f && code <= 0x9f) || code == 0x61c || code == 0x200e ||
+           code == 0x200f || (code >= 0x2028 && code <= 0x202e) ||
+           (code >= 0x2066 && code <= 0x2069);
+}
+
 static bool is_utf8(const void *text, size_t size, bool printable) {
     const uint8_t *bytes = text;
     uint32_t code;
     for (size_t i = 0, width; i < size; i += width) {
         width = character(bytes + i, size - i, &code);
-        if (width == 0 || (printable && (code < 0x20 || (code >= 0x7f && code <= 0x9f))))
+        if (width == 0 || (printable && is_control(code)))
             return false;
     }
     return true;

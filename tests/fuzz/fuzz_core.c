@@ -3,7 +3,9 @@
  * is handed to a loop that is not open, no queue, count or table exceeds its limit, presence adds up,
  * and every ticket, receipt and request comes back exactly once. */
 #include "base/memory.h"
+#include "base/text.h"
 #include "core_world.h"
+#include "loop/event.h"
 
 enum {
     WINDOW = 64 * 1024,
@@ -89,6 +91,19 @@ static void on_peer(void *user, uint64_t loops, const wsfan_peer *peer) {
     CHECK((loops & ~(uint64_t)((state *)user)->loops) == 0);
     CHECK(peer->event >= WSFAN_PEER_UP && peer->event <= WSFAN_PEER_REFUSED);
     CHECK(strlen(peer->name) <= WSF_NAME_SIZE_MAX);
+}
+
+/* Hosts write the words of an event to logs as they are. */
+static void on_event(void *user, uint64_t loops, const wsfan_event *event) {
+    char code[WSF_EVENT_CODE_SIZE];
+    char text[WSF_EVENT_TEXT_SIZE];
+    wsfan_event shown = *event;
+    CHECK((loops & ~(uint64_t)((state *)user)->loops) == 0);
+    wsf_event_describe(&shown, code, text);
+    CHECK(code[0] != '\0' && text[0] != '\0' && strstr(code, "unknown") == NULL);
+    CHECK(wsf_text_is_printable(text, strlen(text)));
+    CHECK(wsf_text_is_printable(event->name, strlen(event->name)));
+    CHECK(wsf_text_is_printable(event->endpoint, strlen(event->endpoint)));
 }
 
 static void on_gap(void *user, const wsfan_gap *gap) {
@@ -591,6 +606,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         .deliver = on_deliver,
         .joined = on_joined,
         .peer = on_peer,
+        .event = on_event,
         .gap = on_gap,
         .result = on_result,
         .presence = on_presence,

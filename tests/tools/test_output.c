@@ -43,7 +43,7 @@ END_TEST
 
 START_TEST(a_name_of_any_bytes_is_one_cell_of_one_line) {
     static const char *const titles[] = { "CHAT", ">SESSIONS" };
-    static const char name[] = "\x1b[2J\r\n\xff\"\\\xc2\x9b";
+    static const char name[] = "\x1b[2J\r\n\xff\"\\\xc2\x9b\xe2\x80\xae\xe2\x80\xa8\xd8\x9c";
     for (int json = 0; json < 2; json++) {
         struct table table = { .titles = titles, .columns = 2, .json = json };
         table_add(&table, name, sizeof name - 1);

@@ -62,6 +62,26 @@ START_TEST(control_characters_are_not_printable) {
     }
     ck_assert(wsf_text_is_printable("Nürnberg 2", strlen("Nürnberg 2")));
     ck_assert(!wsf_text_is_printable("two\nlines", 9));
+    ck_assert(
+        wsf_text_is_printable("\u05d0\u0628\u2014\u200d", strlen("\u05d0\u0628\u2014\u200d")));
+}
+END_TEST
+
+/* "Trojan Source", CVE-2021-42574, in a log; and line ends of Unicode. */
+START_TEST(what_turns_the_direction_of_a_line_or_ends_it_is_not_printable) {
+    for (uint32_t code = 0x600; code < 0x2100; code++) {
+        uint8_t text[3];
+        size_t size = code < 0x800 ? 2 : 3;
+        text[0] = (uint8_t)(size == 2 ? 0xc0 | code >> 6 : 0xe0 | code >> 12);
+        text[1] = (uint8_t)(0x80 | (size == 2 ? code & 0x3f : (code >> 6 & 0x3f)));
+        text[2] = (uint8_t)(0x80 | (code & 0x3f));
+        bool turns = code == 0x61c || code == 0x200e || code == 0x200f ||
+                     (code >= 0x202a && code <= 0x202e) || (code >= 0x2066 && code <= 0x2069);
+        bool ends = code == 0x2028 || code == 0x2029;
+        ck_assert(wsf_text_is_utf8(text, size));
+        ck_assert_msg(wsf_text_is_printable(text, size) == !(turns || ends), "U+%04X",
+                      (unsigned)code);
+    }
 }
 END_TEST
 
@@ -76,4 +96,5 @@ START_TEST(visible_is_ascii_between_space_and_delete) {
 END_TEST
 
 SUITE_MAIN("text", utf8_ends_where_rfc_3629_says, control_characters_are_not_printable,
+           what_turns_the_direction_of_a_line_or_ends_it_is_not_printable,
            visible_is_ascii_between_space_and_delete)
