@@ -232,7 +232,8 @@ static bool may_be_trial(const wsf_caller *known) {
            known->last_ms - known->trials_ms < TRIALS_MS;
 }
 
-static void note_caller(wsf_core *core, const wsfan_caller *caller, uint64_t ms) {
+/* Whether the host is told. */
+static bool note_caller(wsf_core *core, const wsfan_caller *caller, uint64_t ms) {
     wsf_caller *known = caller_place(core, caller);
     core->stats.caller_failures++;
     if (known->caller.count == 0)
@@ -243,13 +244,15 @@ static void note_caller(wsf_core *core, const wsfan_caller *caller, uint64_t ms)
     known->caller.count++;
     memcpy(known->caller.name, caller->name, sizeof caller->name);
     if (may_be_trial(known) || (known->told && ms - known->told_ms < CALLER_AGAIN_MS))
-        return;
+        return false;
     known->told = true;
     known->told_ms = ms;
-    if (may_tell(&core->diagnosis.callers_pace, CALLERS_TOLD_MAX, ms))
-        tell_caller(core, &known->caller, core->loops);
-    else
+    if (!may_tell(&core->diagnosis.callers_pace, CALLERS_TOLD_MAX, ms)) {
         wsf_count_drop(core, WSFAN_DROP_EVENT, 1);
+        return false;
+    }
+    tell_caller(core, &known->caller, core->loops);
+    return true;
 }
 
 void wsf_diagnosis_caller(wsf_core *core, const char *address, wsfan_endpoint_state cause,
@@ -259,16 +262,17 @@ void wsf_diagnosis_caller(wsf_core *core, const char *address, wsfan_endpoint_st
     note_caller(core, &caller, now.ms);
 }
 
-void wsf_diagnosis_rejected(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
+bool wsf_diagnosis_rejected(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
                             wsfan_reason reason) {
     wsfan_caller caller = { .node = node, .cause = WSFAN_ENDPOINT_REFUSED, .reason = reason };
     wsf_copy_text(caller.name, sizeof caller.name, wsfan_string(name));
     wsf_copy_text(caller.endpoint, sizeof caller.endpoint, wsfan_string(endpoint));
-    note_caller(core, &caller, core->last_ms);
+    bool told = note_caller(core, &caller, core->last_ms);
     for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
         if (core->dialer.endpoints[i].used && core->dialer.endpoints[i].node == node)
             core->dialer.endpoints[i].rejected = reason;
     core->diagnosis.due = true;
+    return told;
 }
 
 /* --------------------------------------------------------------------------------------- state */

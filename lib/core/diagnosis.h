@@ -18,8 +18,9 @@ size_t wsf_diagnosis_callers(const wsf_core *core, wsfan_caller *callers, size_t
                              wsf_now now);
 void wsf_diagnosis_state(const wsf_core *core, wsfan_node_state *state, wsf_now now);
 
-/* This node refuses a node that introduced itself. */
-void wsf_diagnosis_rejected(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
+/* This node refuses a node that introduced itself. Whether the host is to be told: the first time, and then once
+ * a minute. */
+bool wsf_diagnosis_rejected(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
                             wsfan_reason reason);
 
 /* Tells a new loop what holds. */

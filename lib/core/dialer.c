@@ -217,7 +217,8 @@ void wsf_dialer_identify(wsf_core *core, uint32_t number, uint64_t node, wsf_now
         bool better = is_own_word(peer, connection) ||
                       (peer != NULL && peer->state == WSFAN_PEER_DOWN);
         connection->node = node;
-        connection->refused = WSFAN_REASON_NONE;
+        if (connection->refuser != node) /* the same one refuses again, or a link forgets it */
+            connection->refused = WSFAN_REASON_NONE;
         for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
             wsf_dialer_endpoint *other = &core->dialer.endpoints[i];
             if (i == number || !other->dialled || other->node != node)

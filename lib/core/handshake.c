@@ -142,8 +142,8 @@ static bool may_have_met(const wsf_core *core, uint64_t node) {
 
 static void refuse(wsf_core *core, uint64_t node, const char *name, const char *endpoint,
                    wsfan_reason reason) {
-    tell_host(core, node, name, endpoint, WSFAN_PEER_REFUSED, reason);
-    wsf_diagnosis_rejected(core, node, name, endpoint, reason);
+    if (wsf_diagnosis_rejected(core, node, name, endpoint, reason))
+        tell_host(core, node, name, endpoint, WSFAN_PEER_REFUSED, reason);
     wsf_handshake_send_number(core, node, 0, WSF_REFUSE, (uint64_t)reason);
 }
 
@@ -311,10 +311,9 @@ void wsf_handshake_introduction(wsf_core *core, const wsf_introduction *introduc
         reason = introduce(core, introduction, now);
     if (reason == WSFAN_REASON_NONE)
         return;
-    if (reason != WSFAN_REASON_SELF) {
+    if (reason != WSFAN_REASON_SELF &&
+        wsf_diagnosis_rejected(core, node, "", introduction->endpoint, reason))
         tell_host(core, node, "", introduction->endpoint, WSFAN_PEER_REFUSED, reason);
-        wsf_diagnosis_rejected(core, node, "", introduction->endpoint, reason);
-    }
     answer(core, node, reason);
     if (find_subscriber(core, node) != NULL)
         return;

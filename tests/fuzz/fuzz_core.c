@@ -104,6 +104,8 @@ static void on_event(void *user, uint64_t loops, const wsfan_event *event) {
     CHECK(wsf_text_is_printable(text, strlen(text)));
     CHECK(wsf_text_is_printable(event->name, strlen(event->name)));
     CHECK(wsf_text_is_printable(event->endpoint, strlen(event->endpoint)));
+    CHECK(event->kind >= WSFAN_EVENT_NODE && event->kind <= WSFAN_EVENT_CALLER);
+    CHECK(strlen(event->address) < WSFAN_CALLER_ADDRESS_SIZE);
 }
 
 static void on_gap(void *user, const wsfan_gap *gap) {
@@ -451,15 +453,6 @@ static void name_endpoints(state *s, input *in) {
     wsf_core_name_endpoints(s->core, take(in) % 3, endpoints, take(in) % 5, s->now);
 }
 
-static void on_event(void *user, uint64_t loops, const wsfan_event *event) {
-    (void)user;
-    (void)loops;
-    CHECK(event->kind >= WSFAN_EVENT_NODE && event->kind <= WSFAN_EVENT_CALLER);
-    CHECK(strlen(event->name) <= WSF_NAME_SIZE_MAX);
-    CHECK(strlen(event->endpoint) <= WSF_ENDPOINT_SIZE_MAX);
-    CHECK(strlen(event->address) < WSFAN_CALLER_ADDRESS_SIZE);
-}
-
 /* What the carrier of the frames finds, and what the host asks then. */
 static void diagnose(state *s, input *in) {
     wsfan_endpoint endpoints[4];
@@ -618,7 +611,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         .quiet = on_quiet,
         .drained = on_drained,
         .probe = on_probe,
-        .event = on_event,
     };
     for (unsigned i = 0; i < SPEAKERS; i++)
         s.speakers[i].epoch = 100 * (i + 1);

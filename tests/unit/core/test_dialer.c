@@ -329,6 +329,21 @@ START_TEST(a_node_that_was_refused_for_its_name_gets_in_when_the_other_has_gone)
 }
 END_TEST
 
+/* Each refuses the other at each redial. */
+START_TEST(a_refusal_is_told_once_a_minute_however_often_it_is_repeated) {
+    world_watcher watcher = { .peer = count_refusals };
+    refusals = 0;
+    w = world_new(1, &watcher);
+    world_start_as(w, 0, "twin", 0, 1, 0);
+    world_run(w, 1000);
+    world_start_as(w, 1, "twin", 0, 1, 1);
+    world_run(w, 20 * DOWN_MS);
+    ck_assert_uint_ge(refusals, 1);
+    ck_assert_uint_le(refusals, 1 + 1 + 20 * DOWN_MS / 60000); /* once that it is refused itself */
+    end();
+}
+END_TEST
+
 START_TEST(a_connection_that_dies_unnoticed_is_made_anew_and_nobody_is_down) {
     begin_pair(HOST);
     for (unsigned i = 0; i < 10; i++) {
@@ -551,6 +566,7 @@ SUITE_MAIN("dialer", a_set_replaces_that_of_its_own_source_and_no_other,
            that_an_endpoint_leads_to_ourselves_is_said_once,
            so_it_is_where_the_endpoint_leads_to_others_in_between,
            a_node_that_was_refused_for_its_name_gets_in_when_the_other_has_gone,
+           a_refusal_is_told_once_a_minute_however_often_it_is_repeated,
            a_connection_that_dies_unnoticed_is_made_anew_and_nobody_is_down,
            whatever_happens_to_connections_while_a_peer_is_down_it_is_dialled_anew,
            a_peer_that_is_down_is_tried_at_all_its_endpoints_and_the_one_that_works_stays,
