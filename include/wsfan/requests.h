@@ -70,9 +70,10 @@ typedef struct wsfan_answer {
 
 /** One row of a list. */
 typedef struct wsfan_row {
-    wsfan_address address; /**< sessions: of the session; nodes: of the node, session 0; stats: see there */
-    wsfan_bytes user;      /**< sessions: its user, or empty */
-    wsfan_bytes name;      /**< sessions, chats: of a chat; nodes: of the node */
+    wsfan_address
+        address; /**< sessions: of the session; nodes: of the node, session 0; stats: see there */
+    wsfan_bytes user;  /**< sessions: its user, or empty */
+    wsfan_bytes name;  /**< sessions, chats: of a chat; nodes: of the node */
     uint64_t sessions; /**< chats: of those asked for, how many are in it; nodes: how many it has */
 } wsfan_row;
 
