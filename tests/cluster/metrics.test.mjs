@@ -2,23 +2,17 @@
 
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { Client } from './client.mjs';
-import { freePort, root, scenario, SOON, until } from './replica.mjs';
+import { prometheus, temporary } from './prometheus.mjs';
+import { root, scenario, SOON, until } from './replica.mjs';
 
 const monitoring = `${root}examples/monitoring/`;
 const thin = process.env.THIN_CLIENT || `${root}build/examples/thin-client/thin-client`;
 const PLAIN = 'text/plain; version=0.0.4; charset=utf-8';
 const OPEN = 'application/openmetrics-text; version=1.0.0; charset=utf-8';
-
-function temporary(world, prefix) {
-  const directory = mkdtempSync(join(tmpdir(), prefix));
-  world.closing(() => rmSync(directory, { recursive: true, force: true }));
-  return directory;
-}
 
 // What a scraper with this Accept header gets.
 async function page(url, accept, headers = {}) {
@@ -106,33 +100,6 @@ scenario('each metric that the alerts and the dashboard name is there', async (w
     for (const [name] of text.matchAll(/\b(wsfan|echo_chat|thin_client)_\w+/g))
       assert.ok(samples.has(name), `there is no ${name}: ${text.slice(0, 100)}`);
 });
-
-// The alerts as they are, but that they fire at once.
-async function prometheus(world, targets) {
-  const directory = temporary(world, 'wsfan-prometheus-');
-  const port = await freePort();
-  const rules = readFileSync(`${monitoring}alerts.yml`, 'utf8').replace(/^( *for:) .*$/gm, '$1 0s');
-  writeFileSync(join(directory, 'alerts.yml'), rules);
-  writeFileSync(join(directory, 'prometheus.json'), JSON.stringify({
-    global: { scrape_interval: '500ms', scrape_timeout: '500ms', evaluation_interval: '500ms' },
-    rule_files: ['alerts.yml'],
-    scrape_configs: [{ job_name: 'wsfan',
-      static_configs: targets.map(({ host, name }) => ({ targets: [host], labels: { replica: name } })) }],
-  }));
-  const child = world.run('prometheus', [`--config.file=${join(directory, 'prometheus.json')}`,
-    `--storage.tsdb.path=${join(directory, 'data')}`, `--web.listen-address=127.0.0.1:${port}`, '--log.level=warn']);
-  const ask = async (path) => {
-    assert.equal(child.exit, null, child.story());
-    const response = await fetch(`http://127.0.0.1:${port}/api/v1/${path}`).catch(() => null);
-    return response?.ok ? (await response.json()).data : null;
-  };
-  return {
-    query: async (query) => (await ask(`query?${new URLSearchParams({ query })}`))?.result ?? [],
-    firing: async (name) => (await ask('alerts'))?.alerts.filter(({ labels, state }) =>
-      labels.alertname === name && state === 'firing').map(({ labels }) => labels),
-    targets: async () => (await ask('targets'))?.activeTargets ?? [],
-  };
-}
 
 scenario('Prometheus scrapes three replicas, and an alert fires while one of them is frozen', async (world) => {
   const replicas = await busy(world, SOON);
