@@ -20,14 +20,14 @@ try {
   const replicas = await world.cluster('alpha', 'beta', 'gamma', SOON);
   const clients = replicas.map((replica, i) => new Client(world, replica.address('lobby', `user ${i}`)));
   for (const client of clients) await client.frame((frame) => frame.type === 'joined');
-  const { page, query, firing } = await prometheus(world, replicas);
+  const { page, query, firing } = await prometheus(world, replicas, '500ms');
   const talk = setInterval(() => clients[0].say('hello'), 50);
   world.closing(() => clearInterval(talk));
   await until('there is something to see', async () =>
     (await query(`count_over_time(up[1m]) > ${2 * SECONDS_BEFORE}`)).length === 3, 120000);
   replicas[2].process.kill('SIGSTOP');
   await until('both miss it', async () =>
-    new Set((await firing('WsfanPeerLost')).map(({ replica }) => replica)).size === 2, 120000);
+    new Set((await firing('WsfanPeerLost') ?? []).map(({ replica }) => replica)).size === 2, 120000);
 
   const context = await browser(world, { viewport: { width: 900, height: 800 }, colorScheme: 'light' });
   const tab = await context.newPage();

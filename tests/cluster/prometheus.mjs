@@ -13,14 +13,15 @@ export function temporary(world, prefix) {
 }
 
 // The alerts as they are, but that they fire at once.
-export async function prometheus(world, targets) {
+// every: the interval of scrapes, which is also their time limit.
+export async function prometheus(world, targets, every = '2s') {
   const directory = temporary(world, 'wsfan-prometheus-');
   const port = await freePort();
   const page = `http://127.0.0.1:${port}/`;
   const rules = readFileSync(`${root}examples/monitoring/alerts.yml`, 'utf8').replace(/^( *for:) .*$/gm, '$1 0s');
   writeFileSync(join(directory, 'alerts.yml'), rules);
   writeFileSync(join(directory, 'prometheus.json'), JSON.stringify({
-    global: { scrape_interval: '500ms', scrape_timeout: '500ms', evaluation_interval: '500ms' },
+    global: { scrape_interval: every, scrape_timeout: every, evaluation_interval: '500ms' },
     rule_files: ['alerts.yml'],
     scrape_configs: [{ job_name: 'wsfan',
       static_configs: targets.map(({ host, name }) => ({ targets: [host], labels: { replica: name } })) }],
@@ -36,7 +37,6 @@ export async function prometheus(world, targets) {
     page,
     query: async (query) => (await ask(`query?${new URLSearchParams({ query })}`))?.result ?? [],
     firing: async (name) => (await ask('alerts'))?.alerts.filter(({ labels, state }) =>
-      labels.alertname === name && state === 'firing').map(({ labels }) => labels),
-    targets: async () => (await ask('targets'))?.activeTargets ?? [],
+      labels.alertname === name && state === 'firing').map(({ labels }) => labels), // undefined: no answer yet
   };
 }
