@@ -202,7 +202,7 @@ scenario('a page belongs to this server by a name that it has, whatever DNS says
     client.socket.terminate();
     return client.error ? Number(/response: (\d+)/.exec(client.error.message)[1]) : 101;
   };
-  for (const path of ['/', '/stats', '/chats', '/users?user=me', '/nodes', '/kick?user=me'])
+  for (const path of ['/', '/stats', '/metrics', '/chats', '/users?user=me', '/nodes', '/kick?user=me'])
     for (const end of ['%0a', '%0d', '%0d%0a', '%0aX:', '%0aHost:127.0.0.1', '%0ahttp/1.1', '%0ahttp/1.1%0aHost:a',
       '%20HTTP/1.0%0a'])
       for (const [method, more] of [['GET', ''], ['POST', 'Content-Length: 0\r\n']]) {
@@ -213,7 +213,7 @@ scenario('a page belongs to this server by a name that it has, whatever DNS says
   assert.match(await raw(portOf(alpha), 'GET /stats HTTP/1.1\r\n\r\n', 20000), /^HTTP\/1\.1 400 /);
   const rebound = { host: 'evil.example:80', origin: 'http://evil.example' };
   for (const server of [alpha, named, listed])
-    for (const path of ['/', '/stats', '/chats', '/users/me', '/nodes', '/owner?chat=a'])
+    for (const path of ['/', '/stats', '/metrics', '/chats', '/users/me', '/nodes', '/owner?chat=a'])
       assert.equal(await ask(server, path, { host: 'evil.example' }), 421, `${server.name} ${path}`);
   for (const server of [alpha, named, listed]) {
     assert.equal(await ask(server, '/kick?user=x', rebound, 'POST'), 421);

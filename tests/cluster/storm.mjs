@@ -31,7 +31,7 @@ const chance = (percent) => random(100) < percent;
 const noise = (size) => Buffer.from(Array.from({ length: size }, () => random(256)));
 const length = () => one([0, 1, 2, 10, 125, 126, 127, 4095, 4096, 4097, 16384, 40000]);
 
-const PATHS = ['/', '/ws?chat=c&user=u', '/ws', '/stats', '/chats', '/nodes', '/users/u', '/owner?chat=c', '/healthz',
+const PATHS = ['/', '/ws?chat=c&user=u', '/ws', '/stats', '/metrics', '/chats', '/nodes', '/users/u', '/owner?chat=c', '/healthz',
   '/readyz', '/publish', '/kick?user=nobody', '/kick?session=0-0', '/items?chat=c', '/items', '/about', '//kick', '/%6bick',
   '/x/../stats', '/%', '/%00', '/?%zz', '/ws?chat=%ff&user=;;', '*', 'http://127.0.0.1/', ''];
 const HEADERS = ['Content-Length: 0', 'Content-Length: 5', 'Content-Length: 100000', 'Content-Length: -1',

@@ -1,4 +1,5 @@
 // The header in C++11, used as C++ would.
+#include <wsfan/metrics.h>
 #include <wsfan/wsfan.h>
 
 #include <string>
