@@ -53,7 +53,7 @@ bool transport_pending(const struct web_connection *connection) {
            (connection->socket != NULL && socket_gather(connection->socket, &piece, 1) > 0);
 }
 
-/* So many bytes have been written. */
+/* Bytes that the socket took leave the connection. */
 static void take(struct web_connection *connection, size_t size) {
     while (size > 0) {
         if (connection->sending == NULL)
@@ -79,7 +79,7 @@ static ssize_t write_plain(struct web_connection *connection, struct iovec *piec
     return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_END;
 }
 
-/* What TLS did not take stays in the connection as it was given. */
+/* Bytes that TLS did not take stay in the connection as they are. */
 static bool keep_record(struct web_connection *connection, const char *record, size_t size) {
     if (connection->sending != NULL && connection->sending->size - connection->sent >= size)
         return true;

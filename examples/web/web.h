@@ -119,7 +119,7 @@ void web_close_socket(struct web_socket *socket, unsigned status, const char *re
 
 /* ------------------------------------------------------------------------------------ threads */
 
-/* What a server does. Any may be NULL but on_request. */
+/* Callbacks of a server. Any may be NULL but on_request. */
 struct web_handlers {
     /* The head is there and a body announced, of which nothing has come yet. Returns how large a body may
      * be; a larger one is refused with 413. It may answer already: then the body is dropped.
@@ -154,7 +154,7 @@ struct web_options {
     void *user;
 };
 
-/* What a thread counts. To be read by any thread. */
+/* Counters of a thread, which any thread may read. */
 struct web_counts {
     atomic_uint_fast64_t slow; /* sockets that were closed with WEB_CLOSE_SLOW */
     atomic_uint_fast64_t

@@ -82,7 +82,7 @@ static int open_queue(struct web_socket *socket) {
     return wsfan_outbound_open(&socket->queue, &options);
 }
 
-/* What it dropped is counted on. */
+/* The drops of the queue are added to those of its thread. */
 static void close_queue(struct web_socket *socket) {
     struct web_counts *counts = &socket->connection->thread->counts;
     wsfan_outbound_stats stats = { .struct_size = sizeof stats };

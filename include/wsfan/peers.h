@@ -20,7 +20,8 @@ typedef enum wsfan_peer_event {
     WSFAN_PEER_SILENT = 2,  /**< nothing heard for silent_ms, or its connection broke */
     WSFAN_PEER_DOWN = 3,    /**< gone, see the reason; joins do not wait for it */
     /** It may not be a peer, see the reason; it is asked again at the latest every down_ms, as long as
-     * it is named */
+     * it is named. That this node refuses it is told the first time, then once a minute at most, and of 32
+     * new ones in 10 s at most: wsfan_node_get_callers() counts them all */
     WSFAN_PEER_REFUSED = 4
 } wsfan_peer_event;
 

@@ -88,7 +88,7 @@ static void write_stats(wsf_exposition *out, const wsfan_stats *stats) {
 
 /* ---------------------------------------------------------------------------------------- peers */
 
-/* What is read of a node before anything is written. No two peers have one name (claim_name() in handshake.c). */
+/* Numbers of a node, all read before the first is written. No two peers have one name (claim_name() in handshake.c). */
 typedef struct {
     wsfan_stats stats;
     bool ready;

@@ -1,4 +1,4 @@
-/* What the numbers in the structs of wsfan/stats.h and wsfan/outbound.h are called as metrics. */
+/* The metric of each number in the structs of wsfan/stats.h and wsfan/outbound.h. */
 #ifndef WSF_API_METRICS_ROWS_H
 #define WSF_API_METRICS_ROWS_H
 

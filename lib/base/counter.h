@@ -29,7 +29,7 @@ typedef struct {
     wsf_counter sum; /* of the values, in their unit */
 } wsf_histogram;
 
-/* What a histogram held when it was read. */
+/* The state of a histogram when it was read. */
 typedef struct {
     uint64_t buckets[WSF_HISTOGRAM_BUCKETS];
     uint64_t sum;

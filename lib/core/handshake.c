@@ -557,7 +557,7 @@ void wsf_handshake_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64
     if (!told)
         tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",
                   WSFAN_PEER_REFUSED, known);
-    if (peer != NULL) /* its host is told of each hello that it refuses */
+    if (peer != NULL) /* a node that refuses is asked less often */
         peer->handshake.again_ms = now.ms + core->config.silent_ms;
     if (peer != NULL && known == WSFAN_REASON_LIMIT)
         wsf_handshake_drop(core, peer, WSFAN_REASON_LIMIT); /* until our next introduction */

@@ -90,7 +90,7 @@ void wsf_link_restart_in(wsf_link *link, uint64_t epoch);
 /* Drops the queue and counts it as lost. Returns how many messages. */
 uint64_t wsf_link_drop_queue(wsf_link *link);
 
-/* Puts a latest value in the place of the queued one of its slot. False, it is to be appended: none is
+/* The message has a slot. Puts a latest value in the place of the queued one of its slot. False, it is to be appended: none is
  * queued, or that is for a session that the new one leaves out, or there is no room for a larger one. */
 bool wsf_link_replace(wsf_link *link, wsfan_message *message);
 
