@@ -78,14 +78,6 @@ void wsf_queue_commit(wsf_queue *queue, wsf_item *item, bool *wake) {
     pthread_mutex_unlock(&queue->mutex);
 }
 
-int wsf_queue_push_bounded(wsf_queue *queue, wsf_item *item, bool *wake) {
-    *wake = false;
-    int error = wsf_queue_begin(queue, item->bytes);
-    if (error == WSFAN_OK)
-        wsf_queue_commit(queue, item, wake);
-    return error;
-}
-
 int wsf_queue_push_chain(wsf_queue *queue, wsf_item *head, wsf_item *tail, uint64_t count,
                          uint64_t bytes, bool *wake) {
     int error = WSFAN_OK;

@@ -11,7 +11,7 @@
 typedef struct wsf_item {
     struct wsf_item *next;
     uint32_t kind;  /* the caller's; not used by the queue */
-    uint32_t bytes; /* counted against bytes_max by wsf_queue_push_bounded() */
+    uint32_t bytes; /* counted against bytes_max by wsf_queue_begin() */
 } wsf_item;
 
 typedef struct {
@@ -35,11 +35,9 @@ void wsf_queue_destroy(wsf_queue *queue); /* not the items in it */
  * WSFAN_ECLOSED after wsf_queue_close(). */
 int wsf_queue_push(wsf_queue *queue, wsf_item *item, bool *wake);
 
-/* The same within count_max and bytes_max, else WSFAN_EAGAIN. An empty queue takes one item of any size. */
-int wsf_queue_push_bounded(wsf_queue *queue, wsf_item *item, bool *wake);
-
-/* The same for an item that is made under the queue's lock: WSFAN_OK means that the lock is held
- * until wsf_queue_commit(). item NULL: it could not be made. */
+/* The same within count_max and bytes_max, else WSFAN_EAGAIN, for an item that may be made under the queue's
+ * lock: WSFAN_OK means that the lock is held until wsf_queue_commit(). item NULL: it could not be made. An empty
+ * queue takes one item of any size. */
 int wsf_queue_begin(wsf_queue *queue, uint64_t bytes);
 void wsf_queue_commit(wsf_queue *queue, wsf_item *item, bool *wake);
 

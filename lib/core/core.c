@@ -471,10 +471,6 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
     return at;
 }
 
-bool wsf_core_ready(const wsf_core *core) {
-    return core->status.ready;
-}
-
 int wsf_core_readiness(const wsf_core *core, wsf_now now) {
     return wsf_status_readiness(core, now);
 }

@@ -106,9 +106,6 @@ void wsf_core_state(const wsf_core *core, wsfan_node_state *state, wsf_now now);
 void wsf_core_flush(wsf_core *core, wsf_now now);
 uint64_t wsf_core_deadline(const wsf_core *core); /* UINT64_MAX: none */
 
-/* Whether this node has met its peers, or waited for them long enough. Once ready it stays so. */
-bool wsf_core_ready(const wsf_core *core);
-
 /* What wsfan_node_ready() returns. */
 int wsf_core_readiness(const wsf_core *core, wsf_now now);
 

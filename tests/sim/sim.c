@@ -200,7 +200,7 @@ static void check_owners(sim *s) {
             continue;
         const wsf_view *view = world_view(s->world, i);
         const char *name = world_core(s->world, i)->name;
-        if (!wsf_core_ready(world_core(s->world, i)))
+        if (!world_core(s->world, i)->status.ready)
             ledger_violation(s->ledger, "%s is not ready", name);
         for (uint64_t chat = 0; first != NULL && chat < s->chats; chat++) {
             uint64_t hash = world_chat_hash(s->world, chat);

@@ -52,7 +52,7 @@ static void end(void) {
 static bool all_ready(void *user) {
     (void)user;
     for (unsigned i = 0; i < 8; i++)
-        if (world_alive(w, i) && !wsf_core_ready(world_core(w, i)))
+        if (world_alive(w, i) && !world_core(w, i)->status.ready)
             return false;
     return true;
 }
@@ -85,7 +85,7 @@ START_TEST(a_node_that_is_alone_is_ready_at_once) {
     begin(1);
     world_start(w, 0, 0);
     world_run(w, 2);
-    ck_assert(wsf_core_ready(world_core(w, 0)));
+    ck_assert(world_core(w, 0)->status.ready);
     ck_assert_uint_eq(owner_of(0, 1), world_node_id(w, 0));
     end();
 }
@@ -95,7 +95,7 @@ START_TEST(a_list_that_names_only_oneself_is_being_alone) {
     begin(2);
     world_start(w, 0, 1);
     world_run(w, 1000);
-    ck_assert(wsf_core_ready(world_core(w, 0)));
+    ck_assert(world_core(w, 0)->status.ready);
     end();
 }
 END_TEST
@@ -127,10 +127,10 @@ START_TEST(peers_that_do_not_answer_are_waited_for_only_so_long) {
     begin(4);
     world_start(w, 0, 7); /* nodes 1 and 2 never start */
     world_run(w, 4900);
-    ck_assert(!wsf_core_ready(world_core(w, 0)));
+    ck_assert(!world_core(w, 0)->status.ready);
     ck_assert_uint_eq(owner_of(0, 1), 0);
     world_run(w, 200);
-    ck_assert(wsf_core_ready(world_core(w, 0)));
+    ck_assert(world_core(w, 0)->status.ready);
     end();
 }
 END_TEST
@@ -225,7 +225,7 @@ START_TEST(losing_every_peer_leaves_a_node_ready) {
     ck_assert(!world_view(w, 0)->places[0].up || !world_view(w, 0)->places[1].up ||
               !world_view(w, 0)->places[2].up);
     world_run(w, 2 * TEN_S);
-    ck_assert(wsf_core_ready(world_core(w, 0)));
+    ck_assert(world_core(w, 0)->status.ready);
     wait_for_views_of(1);
     ck_assert_uint_eq(owner_of(0, 1), world_node_id(w, 0));
     end();
