@@ -428,6 +428,27 @@ START_TEST(another_node_at_the_first_endpoint_brings_back_that_which_the_peer_te
 }
 END_TEST
 
+/* Another node has the address of a dead peer, and another connection: each dial ends at once. */
+START_TEST(a_dead_peer_s_own_endpoint_is_tried_again_once_in_down_ms) {
+    begin_pair(DNS);
+    name(1, DNS, ALIAS, NULL);
+    answers(1, ALIAS, 4711);
+    world_freeze(w, 0, true);
+    ck_assert(world_run_until(w, is_down, NULL, 2 * TEN_S));
+    unsigned dials = 0;
+    for (uint64_t ms = 0; ms < 5 * DOWN_MS; ms += 100) {
+        world_run(w, 100);
+        if (!dialled(1, NODE_0) || !dialled(1, ALIAS) || at(1, ALIAS)->node == 0)
+            continue;
+        dials++;
+        answers(1, NODE_0, at(1, ALIAS)->node);
+    }
+    ck_assert_uint_ge(dials, 2);
+    ck_assert_uint_le(dials, 2 * 5); /* and as often as any endpoint is redialled; each tick: 54 */
+    end();
+}
+END_TEST
+
 START_TEST(a_node_that_may_not_be_a_peer_is_let_go_with_its_last_name) {
     begin();
     world_start(w, 0, 0);
@@ -573,6 +594,7 @@ SUITE_MAIN("dialer", a_set_replaces_that_of_its_own_source_and_no_other,
            a_forgotten_peer_s_second_endpoint_is_dialled_again,
            another_node_at_the_first_endpoint_wakes_the_second,
            another_node_at_the_first_endpoint_brings_back_that_which_the_peer_tells,
+           a_dead_peer_s_own_endpoint_is_tried_again_once_in_down_ms,
            a_node_that_may_not_be_a_peer_is_let_go_with_its_last_name,
            who_is_said_to_live_at_an_endpoint_is_expected_there_unless_a_live_peer_answers,
            a_node_that_is_connected_to_us_and_cannot_be_reached_is_told_of,
