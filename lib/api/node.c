@@ -351,6 +351,7 @@ int wsfan_loop_open(wsfan_loop **out, wsfan_node *node, const wsfan_callbacks *c
     wsf_loop_config config = {
         .inbox_bytes_max = o->inbox_bytes_max,
         .inbox_count_max = o->inbox_count_max,
+        .headroom_bytes = o->headroom_bytes,
         .name_bytes_max = o->name_bytes_max,
         .publisher_only = o->publisher_only != 0,
         .metadata_bytes_max = o->presence_metadata_bytes_max,

@@ -3,7 +3,7 @@
  * was built with sys/sdt.h (WSFAN_USDT). examples/monitoring/trace.bt uses all of them. All numbers are 64-bit:
  *
  * | wsfan:          | where                               | arg0      | arg1     | arg2          | arg3      |
- * | publish         | a message got its id                | node      | clock    | payload bytes |           |
+ * | publish         | messages got ids, from clock on     | node      | clock    | payload bytes | messages  |
  * | frame_sent      | a frame is given to ZeroMQ          | node      | peer     | bytes         |           |
  * | frame_received  | a frame of a peer came              | node      | peer     | bytes         | number    |
  * | dispatch        | a loop calls on_message, or would   | origin    | clock    | recipients    |           |

@@ -78,6 +78,13 @@ void wsf_queue_commit(wsf_queue *queue, wsf_item *item, bool *wake) {
     pthread_mutex_unlock(&queue->mutex);
 }
 
+void wsf_queue_commit_more(wsf_queue *queue, uint32_t bytes) {
+    queue->count++;
+    queue->bytes += bytes;
+    queue->tail->bytes += bytes;
+    pthread_mutex_unlock(&queue->mutex);
+}
+
 int wsf_queue_push_chain(wsf_queue *queue, wsf_item *head, wsf_item *tail, uint64_t count,
                          uint64_t bytes, bool *wake) {
     int error = WSFAN_OK;

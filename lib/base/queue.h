@@ -41,10 +41,12 @@ int wsf_queue_push(wsf_queue *queue, wsf_item *item, bool *wake);
 int wsf_queue_begin(wsf_queue *queue, uint64_t bytes);
 void wsf_queue_commit(wsf_queue *queue, wsf_item *item, bool *wake);
 
-/* Between the two: whether the item will be the first since the last take. */
-static inline bool wsf_queue_is_empty(const wsf_queue *queue) {
-    return queue->head == NULL;
+/* Between the two: the last item, if it has not been taken; NULL: the next one will be the first since the last
+ * take. And, in place of commit: the last item stands for one more, of so many bytes. */
+static inline wsf_item *wsf_queue_last(const wsf_queue *queue) {
+    return queue->head != NULL ? queue->tail : NULL;
 }
+void wsf_queue_commit_more(wsf_queue *queue, uint32_t bytes);
 
 /* Appends linked bounded items without a check: the caller is the only producer of bounded items, and found
  * room with wsf_queue_depth(). */

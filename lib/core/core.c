@@ -296,20 +296,27 @@ void wsf_core_destroy(wsf_core *core) {
 
 /* ------------------------------------------------------------------------------------- publish */
 
-void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
+/* Messages of a run have clocks that follow one another. */
+static void stamp(wsf_core *core, wsfan_message *message, wsf_now now) {
     uint64_t physical = now.wall_ms << 16;
     core->clock = core->clock < physical ? physical : core->clock + 1;
     message->id = (wsfan_message_id){ core->clock, core->config.node };
-    core->stats.published++;
+    core->clock += message->count - 1;
+    core->stats.published += message->count;
     core->stats.published_bytes += message->payload_size;
-    WSF_PROBE3(publish, core->config.node, core->clock, message->payload_size);
+    WSF_PROBE4(publish, core->config.node, message->id.clock, message->payload_size,
+               message->count);
+}
 
+void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
     uint64_t loops;
     wsf_peers peers;
-    wsf_router_find(core, message, &loops, &peers);
-    wsf_router_know_head(core, message);
-    for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;)
-        wsf_sender_enqueue(core, &core->peers[i], message, now);
+    stamp(core, message, now);
+    if (wsf_message_is_run(message))
+        wsf_router_find_heads(core, message, &loops, &peers);
+    else
+        wsf_router_find(core, message, &loops, &peers);
+    wsf_router_send(core, message, peers, now);
     wsf_receipt *receipt = message->receipt;
     if (receipt == NULL) {
         wsf_router_deliver(core, message, loops);
@@ -487,7 +494,7 @@ bool wsf_core_drained(const wsf_core *core) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         const wsf_peer *peer = &core->peers[i];
         if (peer->node != 0 && wsf_peer_live(peer) && peer->reachable &&
-            (peer->link.queue.count > 0 || peer->link.open.messages > 0 ||
+            (peer->link.queue_count > 0 || peer->link.open.messages > 0 ||
              peer->link.talk.count > 0 || peer->link.sent.count > 0))
             return false;
     }

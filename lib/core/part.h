@@ -50,10 +50,11 @@ struct wsf_batch {
     } rpc;
 
     struct {
-        uint32_t count; /* messages from the front of link.queue */
+        uint32_t spans; /* from the front of link.queue, the last one perhaps not whole */
+        uint32_t count; /* messages */
         bool receipts;  /* a message among them has a receipt */
         uint64_t payload_bytes;
-        wsfan_message *apart; /* the last message, if its payload is the second part; or NULL */
+        wsf_span apart; /* the last span, if its payloads are the second part; or of NULL */
     } messages;
 };
 

@@ -194,10 +194,6 @@ typedef struct {
     uint64_t changes; /* interest.changes, for which loops and peers hold */
     uint64_t loops;
     wsf_peers peers;
-    uint64_t head; /* of messages with this target, `flags` and `except`; 0: none yet */
-    uint64_t heads;
-    wsfan_address except;
-    uint8_t flags;
     uint8_t kind;
     uint32_t name_size;
     uint8_t name[64];
@@ -214,8 +210,6 @@ struct wsf_core {
     const wsf_part *takers[32];   /* of numbered entries, by type */
     wsf_batch *batch;             /* of the frame that is being written */
     wsf_message_pool pool;        /* of received messages */
-    bool repeats;                 /* pool.last is the message that was read last, */
-    uint64_t repeats_loops;       /* and went to these loops */
     wsf_buffer_cache frames;      /* memory of frames that peers have acknowledged */
     uint64_t trim_ms;             /* when `frames` and `pool` are trimmed */
     wsf_message_bin bin;          /* of messages that went nowhere, or have been sent */

@@ -40,7 +40,7 @@ static void fill_peer(const wsf_core *core, const wsf_peer *peer, wsfan_peer_sta
     memcpy(out->name, peer->name, sizeof out->name);
     memcpy(out->endpoint, peer->endpoint, sizeof out->endpoint);
     out->state = peer->state;
-    out->queue_count = peer->link.queue.count;
+    out->queue_count = peer->link.queue_count;
     out->queue_bytes = peer->link.queue_bytes;
     out->window_bytes = peer->link.sent_bytes;
     out->held_bytes = peer->link.held_bytes;

@@ -267,7 +267,7 @@ static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buf
 /* A quiet status may stand only behind the last message. */
 static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
     bool due = peer->status.told < core->status.serial &&
-               (!core->status.quiet || peer->link.queue.count == 0);
+               (!core->status.quiet || peer->link.queue_count == 0);
     if (due)
         batch->bound += WSF_STATUS_BOUND;
     return due;

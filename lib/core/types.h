@@ -105,8 +105,9 @@ typedef struct {
     /* Looks for another node at the endpoint, by this key first (0: any), while the connection stands. */
     void (*seek)(void *user, uint32_t connection, uint32_t identity);
     void (*send)(void *user, wsf_buffer *frame); /* frame is borrowed */
-    /* takes over a reference to the message; false: the loop's inbox has no room */
-    bool (*deliver)(void *user, unsigned loop, wsfan_message *message);
+    /* takes over a reference to the message; how many messages of it, the first ones, the loop's inbox has room
+     * for */
+    uint32_t (*deliver)(void *user, unsigned loop, wsfan_message *message);
     void (*joined)(void *user, wsf_ticket *ticket);                   /* hands it back */
     void (*peer)(void *user, uint64_t loops, const wsfan_peer *peer); /* loops: bits */
     void (*gap)(void *user, const wsfan_gap *gap);

@@ -65,6 +65,10 @@ void wsf_inbox_free_item(wsf_item *item) {
         wsfan_message_unref(((wsf_inbox_shared *)item)->message);
         wsf_free(item);
         break;
+    case WSF_INBOX_RUN:
+        wsfan_message_unref(((wsf_inbox_run *)item)->span.message);
+        wsf_free(item);
+        break;
     case WSF_INBOX_JOINED:
         wsf_ticket_free((wsf_ticket *)item);
         break;
@@ -107,20 +111,21 @@ static wsf_item *item_for(wsfan_message *message) {
     return &shared->item;
 }
 
-static bool fits(const wsf_inbox *inbox, uint64_t bytes) {
+static bool fits(const wsf_inbox *inbox, uint32_t count, uint64_t bytes) {
     const wsf_queue *queue = &inbox->mailbox.queue;
-    return inbox->count_seen == 0 ||
-           (inbox->count_seen < queue->count_max && inbox->bytes_seen + bytes <= queue->bytes_max);
+    return (inbox->count_seen == 0 && count == 1) ||
+           (inbox->count_seen + count <= queue->count_max &&
+            inbox->bytes_seen + bytes <= queue->bytes_max);
 }
 
 /* Only the mesh thread adds messages, so there is at least the room that it saw last. */
-static bool has_room(wsf_inbox *inbox, uint64_t bytes) {
-    if (fits(inbox, bytes))
+static bool has_room(wsf_inbox *inbox, uint32_t count, uint64_t bytes) {
+    if (fits(inbox, count, bytes))
         return true;
     wsf_queue_depth(&inbox->mailbox.queue, &inbox->count_seen, &inbox->bytes_seen);
     inbox->count_seen += inbox->head_count;
     inbox->bytes_seen += inbox->head_bytes;
-    return fits(inbox, bytes);
+    return fits(inbox, count, bytes);
 }
 
 static uint32_t bytes_of(const wsfan_message *message) {
@@ -128,14 +133,7 @@ static uint32_t bytes_of(const wsfan_message *message) {
     return bytes < UINT32_MAX ? (uint32_t)bytes : UINT32_MAX;
 }
 
-static bool append(wsf_inbox *inbox, wsfan_message *message) {
-    uint32_t bytes = bytes_of(message);
-    wsf_item *item = has_room(inbox, bytes) ? item_for(message) : NULL;
-    if (item == NULL) {
-        wsfan_message_unref(message);
-        wsf_inbox_note_gap(inbox, 1);
-        return false;
-    }
+static void append_item(wsf_inbox *inbox, wsf_item *item, uint32_t bytes, uint32_t count) {
     item->bytes = bytes;
     item->next = NULL;
     if (inbox->head == NULL)
@@ -143,11 +141,78 @@ static bool append(wsf_inbox *inbox, wsfan_message *message) {
     else
         inbox->tail->next = item;
     inbox->tail = item;
-    inbox->head_count++;
+    inbox->head_count += count;
     inbox->head_bytes += bytes;
-    inbox->count_seen++;
+    inbox->count_seen += count;
     inbox->bytes_seen += bytes;
+}
+
+static bool append(wsf_inbox *inbox, wsfan_message *message) {
+    uint32_t bytes = bytes_of(message);
+    wsf_item *item = has_room(inbox, 1, bytes) ? item_for(message) : NULL;
+    if (item == NULL) {
+        wsfan_message_unref(message);
+        wsf_inbox_note_gap(inbox, 1);
+        return false;
+    }
+    append_item(inbox, item, bytes, 1);
     return true;
+}
+
+/* ---------------------------------------------------------------------------------------- runs */
+
+static uint64_t run_bytes(wsf_span span) {
+    return sizeof(wsf_inbox_run) + wsf_span_bytes(span);
+}
+
+/* How many messages of a run have room. */
+static uint32_t room_for(wsf_inbox *inbox, wsfan_message *run) {
+    wsf_span span = wsf_span_of(run);
+    if (has_room(inbox, span.to, run_bytes(span)))
+        return span.to;
+    uint32_t least = 0;      /* have room, */
+    uint32_t most = span.to; /* and these have not */
+    while (most - least > 1) {
+        span.to = least + (most - least) / 2;
+        if (fits(inbox, span.to, run_bytes(span)))
+            least = span.to;
+        else
+            most = span.to;
+    }
+    return least;
+}
+
+/* A few messages must not keep the memory of a whole run. Takes over a reference; NULL: out of memory. */
+static wsfan_message *cut(wsfan_message *run, uint32_t count) {
+    enum { SMALL_SHARE = 2 };
+    if (count > run->count / SMALL_SHARE)
+        return run;
+    wsfan_message *copy = wsf_run_pick((wsf_span){ run, 0, count });
+    wsfan_message_unref(run);
+    return copy;
+}
+
+static uint32_t append_run(wsf_inbox *inbox, wsfan_message *run) {
+    uint32_t all = run->count;
+    uint32_t count = room_for(inbox, run);
+    wsf_inbox_run *place = count > 0 ? wsf_alloc(sizeof *place) : NULL;
+    wsfan_message *cut_run = NULL;
+    if (place == NULL)
+        wsfan_message_unref(run);
+    else
+        cut_run = cut(run, count);
+    if (cut_run == NULL) {
+        wsf_free(place);
+        wsf_inbox_note_gap(inbox, all);
+        return 0;
+    }
+    place->item.kind = WSF_INBOX_RUN;
+    place->span = (wsf_span){ cut_run, 0, count < cut_run->count ? count : cut_run->count };
+    append_item(inbox, &place->item, (uint32_t)run_bytes(place->span),
+                wsf_span_count(place->span));
+    if (count < all)
+        wsf_inbox_note_gap(inbox, all - count);
+    return count;
 }
 
 void wsf_inbox_flush(wsf_inbox *inbox) {
@@ -233,7 +298,9 @@ static bool put_latest(wsf_inbox *inbox, wsfan_message *message) {
     return true;
 }
 
-bool wsf_inbox_put_message(wsf_inbox *inbox, wsfan_message *message) {
+uint32_t wsf_inbox_put_message(wsf_inbox *inbox, wsfan_message *message) {
+    if (wsf_message_is_run(message))
+        return append_run(inbox, message);
     return message->slot != 0 ? put_latest(inbox, message) : append(inbox, message);
 }
 

@@ -8,10 +8,12 @@
 #include "base/table.h"
 #include "core/types.h"
 #include "exchange/mailbox.h"
+#include "message/run.h"
 
 typedef enum {
     WSF_INBOX_MESSAGE, /* the message's own item */
     WSF_INBOX_SHARED,  /* a message that is in another inbox too, or a latest value */
+    WSF_INBOX_RUN,     /* messages of a run */
     WSF_INBOX_JOINED,
     WSF_INBOX_PEER,
     WSF_INBOX_GAP,
@@ -26,6 +28,11 @@ typedef struct {
     wsf_item item;
     wsfan_message *message;
 } wsf_inbox_shared;
+
+typedef struct {
+    wsf_item item;
+    wsf_span span; /* of a reference */
+} wsf_inbox_run;
 
 /* The newest value of a slot, which waits unless the loop has taken it since. */
 typedef struct {
@@ -86,9 +93,9 @@ wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error);
 wsf_inbox *wsf_inbox_ref(wsf_inbox *inbox);
 void wsf_inbox_unref(wsf_inbox *inbox);
 
-/* Takes over a reference. True: the loop gets the message by wsf_inbox_flush(). False: no room; a gap is
- * noted. */
-bool wsf_inbox_put_message(wsf_inbox *inbox, wsfan_message *message);
+/* Takes over a reference. Returns how many messages, the first ones of a run, the loop gets by wsf_inbox_flush();
+ * of the others, without room, a gap is noted. */
+uint32_t wsf_inbox_put_message(wsf_inbox *inbox, wsfan_message *message);
 void wsf_inbox_flush(wsf_inbox *inbox);
 
 /* Notes messages that are lost to the loop. */

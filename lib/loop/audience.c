@@ -110,7 +110,6 @@ int wsf_audiences_add(wsf_audiences *audiences, const wsfan_target *target, uint
 void wsf_audiences_drop(wsf_audiences *audiences, uint32_t number) {
     wsf_audience *dropped = wsf_audiences_at(audiences, number);
     assert(dropped->members_count == 0 && !dropped->ticket_away);
-    audiences->last_head = 0;
     wsf_table_remove(&audiences->index, dropped->hash, number);
     wsf_free(dropped->members);
     wsf_free(dropped->ticket);

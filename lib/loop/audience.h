@@ -32,7 +32,6 @@ typedef struct {
     uint32_t count_max;
     /* The one that a message was for last; the next message is often for the same. */
     uint32_t last;
-    uint64_t last_head; /* of that message; 0: not known, or the audience is gone */
 } wsf_audiences;
 
 void wsf_audiences_init(wsf_audiences *audiences, uint32_t count_max, uint64_t seed);

@@ -117,6 +117,7 @@ int wsf_loop_new(wsfan_loop **out, const wsf_loop_config *config, const wsf_loop
     loop->user = loop_user;
     loop->index = index;
     loop->name_bytes_max = config->name_bytes_max;
+    loop->headroom_bytes = config->headroom_bytes;
     loop->publisher_only = config->publisher_only;
     loop->metadata_bytes_max = config->metadata_bytes_max;
     loop->goodbye = goodbye;
@@ -164,6 +165,7 @@ void wsf_loop_destroy(wsfan_loop *loop) {
     wsf_rebalance_destroy(&loop->rebalance);
     wsf_subscriptions_destroy(&loop->subscriptions);
     wsf_inbox_unref(loop->inbox);
+    wsf_message_pool_close(&loop->pool);
     wsf_free(loop);
 }
 
@@ -237,20 +239,29 @@ static void note_time(wsfan_loop *loop, const wsfan_message *message) {
     wsf_histogram_add(&loop->dispatch, us, WSF_DISPATCH_FIRST_US);
 }
 
+static void count_dispatched(wsfan_loop *loop, uint32_t messages, uint64_t bytes) {
+    loop->released_count += messages;
+    loop->released_bytes += bytes;
+}
+
+static void show_message(wsfan_loop *loop, wsfan_message *message,
+                         const wsfan_recipient *recipients, size_t count) {
+    wsf_counter_add(&loop->messages, 1);
+    wsf_counter_add(&loop->recipients, count);
+    WSF_PROBE3(dispatch, message->id.origin, message->id.clock, count);
+    if (count > 0 && loop->callbacks.on_message != NULL)
+        loop->callbacks.on_message(loop->user, message, recipients, count);
+}
+
 static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
     wsfan_message *message = wsf_inbox_message(item);
     const wsfan_recipient *recipients;
     size_t count = wsf_registry_select(&loop->subscriptions.registry, message, loop->node.node,
                                        &recipients);
-    loop->released_count++;
-    loop->released_bytes += item->bytes;
-    wsf_counter_add(&loop->messages, 1);
-    wsf_counter_add(&loop->recipients, count);
+    count_dispatched(loop, 1, item->bytes);
     if (message->published != 0)
         note_time(loop, message);
-    WSF_PROBE3(dispatch, message->id.origin, message->id.clock, count);
-    if (count > 0 && loop->callbacks.on_message != NULL)
-        loop->callbacks.on_message(loop->user, message, recipients, count);
+    show_message(loop, message, recipients, count);
     if (message->receipt != NULL && wsf_receipt_loop_done(message->receipt, count)) {
         message->receipt->loops_item.kind = WSF_MESH_LOOPS_DONE;
         wsf_mesh_post(loop->node.mesh, &wsf_receipt_ref(message->receipt)->loops_item);
@@ -259,6 +270,46 @@ static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
         wsf_message_bin_add(&loop->bin, message);
     else
         wsf_inbox_free_item(item);
+}
+
+/* Shows messages of a run, `max` at most; returns how many. Recipients are selected anew only for another head, or
+ * when anything has changed in the registry. Out of memory a message is missing, of which on_gap tells. */
+static uint32_t dispatch_run(wsfan_loop *loop, wsf_inbox_run *item, uint32_t max) {
+    wsf_registry *registry = &loop->subscriptions.registry;
+    wsf_span *span = &item->span;
+    wsf_span shown = *span;
+    const wsf_run_head *selected = NULL; /* of the last message */
+    const wsfan_message *last = NULL;
+    uint64_t version = 0;
+    const wsfan_recipient *recipients = NULL;
+    size_t count = 0;
+    if (span->from == 0 && span->message->published != 0)
+        note_time(loop, span->message);
+    while (span->from < span->to && span->from - shown.from < max) {
+        const wsf_run_head *head = wsf_run_head_of(span->message, span->from);
+        wsfan_message *message = wsf_run_open(&loop->pool, span->message, span->from++,
+                                              loop->headroom_bytes, head == selected ? last : NULL);
+        if (message == NULL) {
+            wsf_inbox_note_gap(loop->inbox, 1);
+            selected = NULL;
+            continue;
+        }
+        last = message;
+        if (head != selected || version != registry->version) {
+            count = wsf_registry_select(registry, message, loop->node.node, &recipients);
+            version = registry->version;
+            selected = head;
+        }
+        show_message(loop, message, recipients, count);
+        wsf_message_bin_add(&loop->bin, message);
+    }
+    shown.to = span->from;
+    count_dispatched(loop, wsf_span_count(shown), wsf_span_bytes(shown));
+    if (span->from == span->to) {
+        count_dispatched(loop, 0, sizeof *item);
+        wsf_inbox_free_item(&item->item);
+    }
+    return wsf_span_count(shown);
 }
 
 static void dispatch_notice(wsfan_loop *loop, wsf_inbox_notice *notice) {
@@ -321,6 +372,8 @@ static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
     case WSF_INBOX_SHARED:
         dispatch_message(loop, item);
         break;
+    case WSF_INBOX_RUN: /* see dispatch_first() */
+        break;
     case WSF_INBOX_JOINED:
         wsf_executor_ticket_back(&loop->executor, (wsf_ticket *)item);
         wsf_subscriptions_ticket_back(&loop->subscriptions, (wsf_ticket *)item);
@@ -345,6 +398,22 @@ static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
         dispatch_event(loop, (wsf_inbox_event *)item);
         break;
     }
+}
+
+/* Takes the item, or of a run `max` messages at most. Returns how much was handled. */
+static uint32_t dispatch_first(wsfan_loop *loop, uint32_t max) {
+    wsf_item *item = loop->todo;
+    wsf_item *next = item->next;
+    if (item->kind != WSF_INBOX_RUN) {
+        loop->todo = next;
+        dispatch_item(loop, item);
+        return 1;
+    }
+    uint32_t left = wsf_span_count(((wsf_inbox_run *)item)->span);
+    uint32_t count = dispatch_run(loop, (wsf_inbox_run *)item, max);
+    if (count == left)
+        loop->todo = next;
+    return count;
 }
 
 static uint32_t dispatch_own_gap(wsfan_loop *loop) {
@@ -423,6 +492,14 @@ static void release_inbox(wsfan_loop *loop) {
     loop->released_count = loop->released_bytes = 0;
 }
 
+static void trim_pool(wsfan_loop *loop) {
+    enum { USES = 1024 };
+    if (++loop->pool_uses < USES)
+        return;
+    loop->pool_uses = 0;
+    wsf_message_pool_trim(&loop->pool);
+}
+
 /* Whether there is work that is not an item of the mailbox. */
 static bool has_more(const wsfan_loop *loop) {
     const wsf_inbox *inbox = loop->inbox;
@@ -448,11 +525,8 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
         loop->todo = wsf_mailbox_take(&loop->inbox->mailbox);
     uint32_t handled = dispatch_own_gap(loop);
     while (loop->todo != NULL && handled < max) {
-        wsf_item *item = loop->todo;
-        loop->todo = item->next;
-        dispatch_item(loop, item);
-        handled++;
-        if (loop->released_count == RELEASE_COUNT)
+        handled += dispatch_first(loop, max - handled);
+        if (loop->released_count >= RELEASE_COUNT)
             release_inbox(loop);
     }
     if (handled < max)
@@ -463,6 +537,7 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
         handled += dispatch_drain(loop, max - handled);
     wsf_message_bin_empty(&loop->bin);
     release_inbox(loop);
+    trim_pool(loop);
     wsf_loop_tell_counts(loop);
     loop->dispatching = false;
     /* The descriptor stays readable while there is more: only a take without items clears it. */

@@ -8,6 +8,7 @@ typedef struct {
     uint64_t inbox_bytes_max;
     uint32_t inbox_count_max;
     uint32_t name_bytes_max;
+    uint32_t headroom_bytes;
     bool publisher_only; /* no sessions */
     uint32_t metadata_bytes_max;
     wsf_registry_limits registry;

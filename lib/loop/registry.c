@@ -311,6 +311,7 @@ uint32_t wsf_registry_membership(const wsf_registry *registry, wsfan_session ses
 /* ---------------------------------------------------------------------------------- collecting */
 
 static wsfan_recipient *lend_scratch(wsf_registry *registry) {
+    registry->version++;
     if (registry->lent != registry->scratch)
         wsf_free(registry->lent);
     registry->lent = registry->scratch;
@@ -382,20 +383,14 @@ static size_t mark_members(wsf_registry *registry, uint32_t i, uint64_t except,
 static uint32_t find_addressed(wsf_registry *registry, const wsfan_message *message,
                                const wsf_message_target *target) {
     uint32_t last = registry->audiences.last;
-    if (message->head != 0 && message->head == registry->audiences.last_head)
-        return last;
     wsfan_target named = wsf_message_target_of(message, target);
     named.kind = wsf_kind_without_not(named.kind);
     if (last < registry->audiences.slots.used &&
-        wsf_audience_is(&registry->audiences.array[last], &named, target->hash)) {
-        registry->audiences.last_head = message->head;
+        wsf_audience_is(&registry->audiences.array[last], &named, target->hash))
         return last;
-    }
     uint32_t i = wsf_audiences_find(&registry->audiences, &named, target->hash);
-    if (i != WSF_TABLE_NONE) {
+    if (i != WSF_TABLE_NONE)
         registry->audiences.last = i;
-        registry->audiences.last_head = message->head;
-    }
     return i;
 }
 

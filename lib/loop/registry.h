@@ -44,6 +44,7 @@ typedef struct {
     wsfan_recipient *lent;    /* what the last collection returned */
     uint32_t scratch_capacity;
     uint32_t round;
+    uint64_t version; /* changes with every session and membership, and with every collection */
 } wsf_registry;
 
 void wsf_registry_init(wsf_registry *registry, const wsf_registry_limits *limits, uint8_t loop,

@@ -37,6 +37,9 @@ struct wsfan_loop {
     bool dispatching;
     wsf_mesh_command *goodbye; /* made at the start, so that closing needs no memory */
     wsf_item *todo;            /* taken from the inbox and not handled */
+    wsf_message_pool pool;     /* of messages that were in a run */
+    uint32_t pool_uses;        /* dispatches since it was trimmed */
+    uint32_t headroom_bytes;
     wsf_message_bin bin;       /* dispatched messages, given back together */
     uint64_t released_count;   /* dispatched messages that still count in the inbox */
     uint64_t released_bytes;

@@ -114,14 +114,72 @@ static int post_bounded(wsf_mesh *mesh, wsf_item *item) {
 /* Times one message of each batch that the mesh thread takes: the first, whose publisher wakes the thread, and
  * for that reads the clock anyway. Returns the time; 0: the message is not timed. The queue is locked. */
 static uint64_t time_message(wsf_mesh *mesh, wsfan_message *message) {
-    if (!wsf_queue_is_empty(&mesh->mailbox.queue))
+    if (wsf_queue_last(&mesh->mailbox.queue) != NULL)
         return 0;
     uint64_t now_ns = wsf_clock_ns();
     message->published = wsf_clock_stamp(now_ns);
     return now_ns;
 }
 
-/* Small messages are made under the lock of the queue, in slabs that all publishers share. */
+/* Puts a message into the run that is the last item of the queue. The queue is locked. */
+static bool add_to_run(wsf_mesh *mesh, const wsf_message_parts *parts) {
+    const wsfan_message *run = mesh->runs.run;
+    return run != NULL && wsf_queue_last(&mesh->mailbox.queue) == &run->item &&
+           run->count < mesh->run_count_max && wsf_run_write(&mesh->runs, parts);
+}
+
+/* Begins a run with the message where others wait already; each run that follows is twice as large. NULL: not
+ * for this message, or out of memory. The queue is locked. */
+static wsfan_message *begin_run(wsf_mesh *mesh, const wsf_message_parts *parts) {
+    if (wsf_queue_last(&mesh->mailbox.queue) == NULL) {
+        mesh->run_bytes = WSF_RUN_BYTES_MIN;
+        return NULL;
+    }
+    if (mesh->run_count_max < 2)
+        return NULL;
+    wsfan_message *run = wsf_run_new(mesh->run_bytes);
+    if (run == NULL)
+        return NULL;
+    wsf_run_begin_writing(&mesh->runs, run);
+    if (!wsf_run_write(&mesh->runs, parts)) {
+        wsfan_message_unref(run);
+        mesh->runs.run = NULL;
+        return NULL;
+    }
+    if (mesh->run_bytes < mesh->run_bytes_max)
+        mesh->run_bytes *= 2;
+    return run;
+}
+
+/* Publishes a small message, in a run, or for itself in a slab that all publishers share. The queue is locked, and
+ * is not afterwards. */
+static int publish_small(wsf_mesh *mesh, bool here, const wsf_message_parts *parts,
+                         uint32_t bytes) {
+    bool runs = wsf_run_may_have(parts);
+    if (runs && add_to_run(mesh, parts)) {
+        wsf_queue_commit_more(&mesh->mailbox.queue, bytes);
+        return WSFAN_OK; /* who published the first item has seen to it that they are taken */
+    }
+    wsfan_message *message = runs ? begin_run(mesh, parts) : NULL;
+    if (message == NULL)
+        message = wsf_message_make(&mesh->pool, parts, bytes);
+    uint64_t now_ns = 0;
+    if (message != NULL) {
+        message->item.kind = WSF_MESH_PUBLISH;
+        message->item.bytes = bytes;
+        now_ns = time_message(mesh, message);
+    }
+    commit(mesh, here, message != NULL ? &message->item : NULL, now_ns);
+    return message != NULL ? WSFAN_OK : WSFAN_ENOMEM;
+}
+
+static int publish_alone(wsf_mesh *mesh, bool here, wsfan_message *message) {
+    message->item.kind = WSF_MESH_PUBLISH;
+    uint64_t now_ns = time_message(mesh, message);
+    commit(mesh, here, &message->item, now_ns);
+    return WSFAN_OK;
+}
+
 int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt) {
     wsfan_message *message = NULL;
     size_t bytes = wsf_message_need(parts);
@@ -137,13 +195,8 @@ int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt
     bool here = begin_here(mesh);
     int error = wsf_queue_begin(&mesh->mailbox.queue, bytes);
     if (error == WSFAN_OK) {
-        if (small)
-            message = wsf_message_make(&mesh->pool, parts, bytes);
-        if (message != NULL)
-            message->item.kind = WSF_MESH_PUBLISH;
-        uint64_t now_ns = message != NULL ? time_message(mesh, message) : 0;
-        error = message != NULL ? WSFAN_OK : WSFAN_ENOMEM;
-        commit(mesh, here, message != NULL ? &message->item : NULL, now_ns);
+        error = small ? publish_small(mesh, here, parts, (uint32_t)bytes)
+                      : publish_alone(mesh, here, message);
     } else {
         wsfan_message_unref(message);
         atomic_fetch_add_explicit(&mesh->refused, error == WSFAN_EAGAIN, memory_order_relaxed);

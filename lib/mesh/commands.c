@@ -6,13 +6,19 @@
 
 enum { COMMANDS_SHARE = 1024 }; /* commands before loops and sockets have their turn */
 
+static void publish(wsf_mesh *mesh, wsfan_message *message, wsf_now at) {
+    if (wsf_message_is_run(message))
+        message = wsf_run_fit(message);
+    wsf_core_publish(mesh->out.core, message, at);
+}
+
 static void carry_out(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
     wsf_ticket *ticket = (wsf_ticket *)item;
     wsf_mesh_command *command = (wsf_mesh_command *)item;
     wsf_mesh_reply *reply = (wsf_mesh_reply *)item;
     switch ((wsf_mesh_kind)item->kind) {
     case WSF_MESH_PUBLISH:
-        wsf_core_publish(mesh->out.core, (wsfan_message *)item, at);
+        publish(mesh, (wsfan_message *)item, at);
         break;
     case WSF_MESH_JOIN:
         wsf_core_join(mesh->out.core, ticket, at);
@@ -102,9 +108,11 @@ void wsf_mesh_take_settings(wsf_mesh *mesh) {
         wsf_core_names_known(mesh->out.core);
 }
 
-static bool is_bounded(const wsf_item *item) {
-    return item->kind == WSF_MESH_PUBLISH || item->kind == WSF_MESH_ASK ||
-           item->kind == WSF_MESH_REPLY;
+/* For how many bounded items of the queue the item stands. */
+static uint32_t bounded_count(const wsf_item *item) {
+    if (item->kind == WSF_MESH_PUBLISH)
+        return ((const wsfan_message *)item)->count;
+    return item->kind == WSF_MESH_ASK || item->kind == WSF_MESH_REPLY;
 }
 
 bool wsf_mesh_can_handle(wsf_mesh *mesh) {
@@ -119,11 +127,13 @@ bool wsf_mesh_handle_commands(wsf_mesh *mesh) {
     uint64_t released_count = 0;
     uint64_t released_bytes = 0;
     wsf_now at = wsf_mesh_now();
-    for (int i = 0; i < COMMANDS_SHARE && wsf_mesh_can_handle(mesh); i++) {
+    uint32_t count;
+    for (uint32_t i = 0; i < COMMANDS_SHARE && wsf_mesh_can_handle(mesh); i += count > 0 ? count : 1) {
         wsf_item *item = mesh->todo;
         mesh->todo = item->next;
-        if (is_bounded(item)) {
-            released_count++;
+        count = bounded_count(item);
+        if (count > 0) {
+            released_count += count;
             released_bytes += item->bytes;
         }
         carry_out(mesh, item, at);

@@ -17,8 +17,8 @@ static void on_send(void *user, wsf_buffer *frame) {
     wsf_sockets_send(((wsf_mesh_effects *)user)->sockets, frame);
 }
 
-static bool deliver(const wsf_mesh_effects *out, wsf_inbox *inbox, wsfan_message *message) {
-    if (out->headroom_bytes == 0 || (!message->taken && !message->shared)) {
+static uint32_t deliver(const wsf_mesh_effects *out, wsf_inbox *inbox, wsfan_message *message) {
+    if (wsf_message_is_run(message) || out->headroom_bytes == 0 || (!message->taken && !message->shared)) {
         message->taken = true;
         return wsf_inbox_put_message(inbox, message);
     }
@@ -28,15 +28,15 @@ static bool deliver(const wsf_mesh_effects *out, wsf_inbox *inbox, wsfan_message
     if (copy != NULL)
         return wsf_inbox_put_message(inbox, copy);
     wsf_inbox_note_gap(inbox, 1);
-    return false;
+    return 0;
 }
 
-static bool on_deliver(void *user, unsigned loop, wsfan_message *message) {
+static uint32_t on_deliver(void *user, unsigned loop, wsfan_message *message) {
     wsf_mesh_effects *out = user;
     wsf_inbox *inbox = out->inboxes[loop];
     out->fresh |= UINT64_C(1) << loop;
     uint64_t replaced = inbox->replaced;
-    bool taken = deliver(out, inbox, message);
+    uint32_t taken = deliver(out, inbox, message);
     wsf_core_count_drop(out->core, WSFAN_DROP_REPLACED, inbox->replaced - replaced);
     return taken;
 }

@@ -178,6 +178,17 @@ static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
     return WSFAN_OK;
 }
 
+/* The core takes a run as one, so one must not fill the queue of a link that is just not half full. */
+static void init_runs(wsf_mesh *mesh, const wsf_link_limits *limits) {
+    enum { QUEUE_SHARE = 4 };
+    uint64_t bytes_max = limits->queue_bytes_max / QUEUE_SHARE;
+    mesh->run_count_max = limits->queue_count_max / QUEUE_SHARE;
+    mesh->run_bytes = WSF_RUN_BYTES_MIN;
+    mesh->run_bytes_max = bytes_max < WSF_RUN_BYTES_MAX ? (uint32_t)bytes_max : WSF_RUN_BYTES_MAX;
+    if (mesh->run_bytes_max < WSF_RUN_BYTES_MIN)
+        mesh->run_count_max = 0; /* no runs */
+}
+
 int wsf_mesh_start(wsf_mesh *mesh) {
     int error = wsf_thread_start(&mesh->thread, run, mesh);
     mesh->threaded = error == WSFAN_OK;
@@ -202,6 +213,7 @@ int wsf_mesh_open(wsf_mesh **out, const wsf_mesh_config *config, const wsf_core_
         return WSFAN_ENOMEM;
     mesh->quiet.item.kind = WSF_MESH_QUIET;
     mesh->out.headroom_bytes = core->headroom_bytes;
+    init_runs(mesh, &core->link);
     mesh->out.mailbox = &mesh->mailbox;
     mesh->out.quiet = &mesh->quiet.item;
     wsf_hash_key_init(&mesh->key, core->cluster);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "base/clock.h"
+#include "message/run.h"
 #include "mesh/effects.h"
 #include "mesh/types.h"
 
@@ -16,7 +17,11 @@ typedef struct {
 
 struct wsf_mesh {
     wsf_mailbox mailbox;
-    wsf_message_pool pool; /* of small publishes; guarded by the mailbox's lock */
+    wsf_message_pool pool; /* of small publishes; these four are guarded by the mailbox's lock */
+    wsf_run_writer runs;   /* its run is open while it is the last item of the queue */
+    uint32_t run_bytes;    /* of memory of the next run */
+    uint32_t run_count_max;
+    uint32_t run_bytes_max;
     wsf_hash_key key;
     _Atomic(named_set *) named[WSF_DIALER_SOURCES_MAX]; /* not taken yet; NULL: none */
     atomic_bool named_any; /* one of named, names_known, keys_next was set */

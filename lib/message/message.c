@@ -68,6 +68,8 @@ static inline wsfan_message *fill(uint8_t *at, uint32_t slab_offset, const wsf_m
     wsfan_message *message = (wsfan_message *)(void *)at;
     assert(where.size + parts->payload.size <= UINT32_MAX);
     message->item = (wsf_item){ NULL, 0, (uint32_t)where.size };
+    message->run = NULL;
+    message->count = 1;
     message->payload = at + where.payload_offset;
     message->receipt = NULL;
     message->frame = NULL;
@@ -84,7 +86,6 @@ static inline wsfan_message *fill(uint8_t *at, uint32_t slab_offset, const wsf_m
     message->taken = false;
     message->in_inbox = false;
     message->shared = false;
-    message->head = 0;
 
     size_t offset = sizeof *message + parts->targets_count * sizeof(wsf_message_target);
     for (uint32_t i = 0; i < parts->targets_count; i++) {
@@ -116,7 +117,7 @@ static wsfan_message *new_alone(const wsf_hash_key *key, const wsf_message_parts
     atomic_init(&slab->refs, 1);
     slab->cache = NULL;
     wsfan_message *message = fill((uint8_t *)(slab + 1), sizeof *slab, parts, where);
-    for (uint32_t i = 0; i < parts->targets_count; i++)
+    for (uint32_t i = 0; key != NULL && i < parts->targets_count; i++)
         message->targets[i].hash = hash_of(key, &parts->targets[i]);
     return message;
 }
@@ -155,11 +156,11 @@ wsfan_message *wsf_message_new(const wsf_hash_key *key, const wsf_message_parts 
     return message;
 }
 
-void wsf_message_know(wsfan_message *message, uint32_t target, const wsf_hash_key *key) {
-    wsf_message_target *at = &message->targets[target];
-    wsfan_target named = wsf_message_target_of(message, at);
-    if (at->hash == 0)
-        at->hash = hash_of(key, &named);
+void wsf_message_know(const wsfan_message *message, wsf_message_target *target,
+                      const wsf_hash_key *key) {
+    wsfan_target named = wsf_message_target_of(message, target);
+    if (target->hash == 0)
+        target->hash = hash_of(key, &named);
 }
 
 wsfan_message *wsf_message_slice(const wsf_hash_key *key, const wsf_message_parts *parts,
@@ -216,7 +217,6 @@ static void close_slab(wsf_message_pool *pool) {
         wsf_slab_unref(pool->slab, OPEN_REFS - pool->count);
     pool->slab = NULL;
     pool->used = pool->count = 0;
-    pool->last = NULL;
 }
 
 void wsf_message_pool_close(wsf_message_pool *pool) {
@@ -251,30 +251,27 @@ wsfan_message *wsf_message_make(wsf_message_pool *pool, const wsf_message_parts 
     copy_payload(message, parts->payload);
     pool->used += (uint32_t)(where.size + 15) & ~15u;
     pool->count++;
-    pool->last = message;
     return message;
 }
 
-wsfan_message *wsf_message_repeat(wsf_message_pool *pool, wsfan_bytes payload) {
-    const wsfan_message *last = pool->last;
-    if (last == NULL)
+wsfan_message *wsf_message_make_like(wsf_message_pool *pool, const wsfan_message *like,
+                                     wsfan_bytes payload) {
+    if (pool->slab == NULL || slab_of(like) != pool->slab)
         return NULL;
-    size_t head = (size_t)(last->payload - (const uint8_t *)last);
+    size_t head = (size_t)(like->payload - (const uint8_t *)like);
     size_t size = head + payload.size;
     if (size > WSF_MESSAGE_SMALL || pool->used + size > WSF_SLAB_BYTES)
         return NULL;
     wsfan_message *message = (wsfan_message *)(void *)((uint8_t *)pool->slab + pool->used);
-    /* Not the headroom of `last`, which a loop may be writing. */
-    memcpy(message, last, head - last->headroom_size);
+    /* Not the headroom of `like`, which the host may be writing. */
+    memcpy(message, like, head - like->headroom_size);
     message->payload = (uint8_t *)message + head;
     message->slab_offset = pool->used;
     message->payload_size = (uint32_t)payload.size;
     message->size = message->item.bytes = (uint32_t)size;
-    message->taken = message->in_inbox = false;
     copy_payload(message, payload);
     pool->used += (uint32_t)(size + 15) & ~15u;
     pool->count++;
-    pool->last = message;
     return message;
 }
 

@@ -30,16 +30,21 @@ typedef struct {
     uint8_t kind;
 } wsf_message_target;
 
+typedef struct wsf_run wsf_run;
+
+/* A message, or a run of them (see run.h), which no host is shown. */
 struct wsfan_message {
     wsf_item item;        /* its place in the publish queue, later in the inbox of one loop */
-    uint8_t *payload;     /* behind this struct, or in `frame` */
+    wsf_run *run;         /* behind this struct; NULL: it is one message */
+    uint8_t *payload;     /* behind this struct, or in `frame`; of a run the first one */
     wsf_receipt *receipt; /* a reference; NULL: the publisher did not ask for a result */
     wsf_buffer *frame;    /* a reference; NULL: the payload is behind this struct */
-    wsfan_message_id id;  /* stamped by the core, before anyone else sees the message */
+    wsfan_message_id id;  /* stamped by the core, before anyone else sees the message; of a run the first */
     wsfan_address except;
     uint64_t slot;        /* of a latest value: hash of its targets and key; 0: no latest value */
     uint32_t slab_offset; /* from the start of its slab */
-    uint32_t payload_size;
+    uint32_t count;       /* messages of a run; else 1 */
+    uint32_t payload_size; /* of all */
     uint32_t size;      /* bytes in memory, with the payload */
     uint32_t published; /* wsf_clock_stamp(), if it is timed; 0: it is not */
     uint16_t targets_count;
@@ -48,9 +53,6 @@ struct wsfan_message {
     bool taken;    /* a loop has the message; only the mesh thread looks, */
     bool in_inbox; /* `item` is in an inbox; */
     bool shared;   /* peers are sent its headroom with it */
-    /* Messages with the same one have the same flags, except and target; 0: not known. A loop that was quiet
-     * compares one that is old, so none comes again: 64 bits. */
-    uint64_t head;
     wsf_message_target targets[]; /* then the names, the headroom, the payload */
 };
 
@@ -74,8 +76,8 @@ typedef struct {
 /* From this size on a payload is sent as a second part, from the memory of its first copy. */
 enum { WSF_APART_MIN = 48 * 1024 };
 
-/* A message in memory of its own. Copies everything, knows the hashes. Sizes were checked. NULL: no
- * memory. */
+/* A message in memory of its own. Copies everything, knows the hashes unless key is NULL. Sizes were checked.
+ * NULL: no memory. */
 wsfan_message *wsf_message_new(const wsf_hash_key *key, const wsf_message_parts *parts);
 
 enum { WSF_SLICE_MIN = 4096 }; /* a smaller payload is copied */
@@ -90,15 +92,9 @@ static inline bool wsf_message_is_apart(const wsfan_message *message) {
     return message->frame != NULL;
 }
 
-/* Whether a message differs from the one before it in a frame by its payload and clock only, and may be written
- * as its repeat. */
-static inline bool wsf_message_repeats(const wsfan_message *message, const wsfan_message *before) {
-    return message->head != 0 && message->head == before->head &&
-           before->payload_size < WSF_SLICE_MIN;
-}
-
-/* Computes the hash of a target, if it is not known yet. */
-void wsf_message_know(wsfan_message *message, uint32_t target, const wsf_hash_key *key);
+/* Computes the hash of a target of a message or a run, if it is not known yet. */
+void wsf_message_know(const wsfan_message *message, wsf_message_target *target,
+                      const wsf_hash_key *key);
 
 /* A separate message with the same content. NULL: out of memory. */
 wsfan_message *wsf_message_clone(const wsfan_message *message);
@@ -112,7 +108,6 @@ typedef struct {
     wsf_slab *slab;        /* with room for more; NULL: none */
     uint32_t used;
     uint32_t count; /* of messages made in it */
-    wsfan_message *last;
 } wsf_message_pool;
 
 enum { WSF_MESSAGE_SMALL = 1344 }; /* so that a slab holds three at least, of 1 KiB */
@@ -124,8 +119,11 @@ size_t wsf_message_need(const wsf_message_parts *parts);
 wsfan_message *wsf_message_make(wsf_message_pool *pool, const wsf_message_parts *parts,
                                 size_t need);
 
-/* A message like the last one of the pool but for the payload and the stamp. NULL: no room in its slab. */
-wsfan_message *wsf_message_repeat(wsf_message_pool *pool, wsfan_bytes payload);
+/* The same with the targets, flags and headroom of `like`, which was made in the pool last or before. NULL: no room in
+ * the slab that `like` is in. */
+wsfan_message *wsf_message_make_like(wsf_message_pool *pool, const wsfan_message *like,
+                                     wsfan_bytes payload);
+
 void wsf_message_pool_close(wsf_message_pool *pool);
 void wsf_message_pool_trim(wsf_message_pool *pool); /* frees slabs that were not needed lately */
 

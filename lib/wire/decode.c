@@ -110,13 +110,12 @@ struct wsf_reader {
     size_t offset;
     wsfan_bytes rest;   /* payload of the second part; NULL: none, or a message has it */
     uint32_t rest_room; /* bytes before it */
-    const wsf_entry
-        *last; /* the entry that was read last, if a repeat may follow; NULL: none may */
     wsfan_target targets[WSF_TARGETS_COUNT_MAX];
     wsf_known_peer peers[WSF_PEERS_MAX];
     wsf_range ranges[WSF_NACK_RANGES_MAX];
     wsf_reply_row rows[WSF_ROWS_COUNT_MAX];
     wsf_presence_row presence[WSF_PRESENCE_ROWS_MAX];
+    wsf_messages_head heads[WSF_RUN_HEADS_MAX];
 };
 
 wsf_reader *wsf_reader_new(void) {
@@ -214,7 +213,6 @@ int wsf_reader_open(wsf_reader *reader, const wsf_buffer *frame, uint64_t receiv
     reader->data = data;
     reader->size = size;
     reader->offset = WSF_BODY_OFFSET;
-    reader->last = NULL;
     reader->rest = (wsfan_bytes){ NULL, 0 };
 
     int error;
@@ -272,24 +270,6 @@ static bool read_targets(wsf_reader *reader, const msgpack_object_array *list,
     return true;
 }
 
-/* Whether a repeat may follow the message: what it repeats must stay, and a loop that has a message in the frame
- * may write headroom over the bytes before its payload. */
-static bool may_be_repeated(const wsf_message_entry *message) {
-    return !message->apart && message->slot == 0 && message->payload.size < WSF_SLICE_MIN;
-}
-
-/* In a form that message_codec.c does not read. */
-static bool read_repeat(const msgpack_object_array *array, wsf_entry *entry) {
-    uint64_t step;
-    entry->type = WSF_MESSAGE;
-    if (!get_u64(array, 1, &step) || !get_bin(array, 2, UINT32_MAX, &entry->message.payload))
-        return false;
-    entry->message.clock += step;
-    entry->message.head_size = 0;
-    entry->message.repeated = true;
-    return true;
-}
-
 /* An apart payload is the second part's, for one entry only: two messages must not have the same headroom. */
 static bool read_payload(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
     entry->message.head_size = 0; /* not known */
@@ -304,7 +284,6 @@ static bool read_payload(wsf_reader *reader, const msgpack_object_array *array, 
 static bool read_message(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry,
                          bool apart) {
     entry->type = WSF_MESSAGE;
-    entry->message.repeated = false;
     entry->message.apart = apart;
     if (!get_u64(array, apart ? 6 : 7, &entry->message.slot))
         entry->message.slot = 0;
@@ -314,6 +293,59 @@ static bool read_message(wsf_reader *reader, const msgpack_object_array *array, 
            read_targets(reader, get_array(array, 5), &entry->message.targets,
                         &entry->message.targets_count) &&
            read_payload(reader, array, entry);
+}
+
+static bool read_heads(wsf_reader *reader, const msgpack_object_array *list, wsf_messages *messages) {
+    if (list == NULL || list->size % WSF_MESSAGES_HEAD_FIELDS != 0 ||
+        list->size / WSF_MESSAGES_HEAD_FIELDS > WSF_RUN_HEADS_MAX)
+        return false;
+    messages->heads = reader->heads;
+    messages->heads_count = list->size / WSF_MESSAGES_HEAD_FIELDS;
+    for (uint32_t i = 0; i < messages->heads_count; i++) {
+        wsf_messages_head *head = &reader->heads[i];
+        uint32_t at = i * WSF_MESSAGES_HEAD_FIELDS;
+        uint32_t kind;
+        if (!get_u32(list, at, &head->flags) || !get_u64(list, at + 1, &head->except.node) ||
+            !get_u64(list, at + 2, &head->except.session) || !get_u32(list, at + 3, &kind) ||
+            !get_bin(list, at + 4, UINT16_MAX, &head->target.name) ||
+            (kind != WSFAN_CHAT && kind != WSFAN_USER) || head->target.name.size == 0)
+            return false;
+        head->target.kind = (wsfan_target_kind)kind;
+    }
+    return true;
+}
+
+static bool read_payloads(wsf_reader *reader, const msgpack_object_array *array,
+                          wsf_messages *messages) {
+    messages->apart = array->size == 4;
+    if (!messages->apart)
+        return get_bin(array, 4, UINT32_MAX, &messages->payloads);
+    messages->payloads = reader->rest;
+    reader->rest = (wsfan_bytes){ NULL, 0 };
+    return messages->payloads.data != NULL;
+}
+
+/* Column by column: every message has a head and its bytes, and their clocks rise. */
+static bool read_messages(wsf_reader *reader, const msgpack_object_array *array,
+                          wsf_messages *messages) {
+    wsfan_bytes index;
+    if (!get_u64(array, 1, &messages->clock) ||
+        !read_heads(reader, get_array(array, 2), messages) ||
+        !get_bin(array, 3, (size_t)WSF_RUN_COUNT_MAX * WSF_MESSAGE_AT_SIZE, &index) ||
+        !read_payloads(reader, array, messages) || index.size % WSF_MESSAGE_AT_SIZE != 0 || index.size == 0)
+        return false;
+    messages->index = index.data;
+    messages->count = (uint32_t)(index.size / WSF_MESSAGE_AT_SIZE);
+    uint64_t bytes = 0;
+    uint32_t before = 0;
+    for (uint32_t i = 0; i < messages->count; i++) {
+        wsf_message_at at = wsf_get_message_at(messages->index, i);
+        if (at.head >= messages->heads_count || (i == 0 ? at.offset != 0 : at.offset <= before))
+            return false;
+        before = at.offset;
+        bytes += at.payload_size;
+    }
+    return bytes == messages->payloads.size;
 }
 
 static bool read_request(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
@@ -421,8 +453,8 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
     case WSF_MESSAGE:
     case WSF_MESSAGE_APART:
         return read_message(reader, array, entry, type == WSF_MESSAGE_APART);
-    case WSF_MESSAGE_REPEAT:
-        return read_repeat(array, entry);
+    case WSF_MESSAGES:
+        return read_messages(reader, array, &entry->messages);
     case WSF_INTEREST:
         entry->interest.has_serial = get_u64(array, 4, &entry->interest.serial);
         return get_u32(array, 1, &entry->interest.flags) &&
@@ -482,20 +514,9 @@ int wsf_reader_next(wsf_reader *reader, wsf_entry *entry) {
     if (reader->offset == reader->size)
         return 0;
     const uint8_t *at = reader->data + reader->offset;
-    bool may_repeat = reader->last == entry;
-    int result = 1;
-    reader->last = NULL;
-    if (wsf_entry_parse(&at, reader->data + reader->size, &entry->message, reader->targets)) {
-        entry->type = WSF_MESSAGE;
-        reader->offset = (size_t)(at - reader->data);
-    } else {
-        result = unpack_entry(reader, entry);
-    }
-    if (result != 1 || entry->type != WSF_MESSAGE)
-        return result;
-    if (entry->message.repeated && !may_repeat)
-        return WSFAN_EINVAL;
-    if (may_be_repeated(&entry->message))
-        reader->last = entry;
+    if (!wsf_entry_parse(&at, reader->data + reader->size, &entry->message, reader->targets))
+        return unpack_entry(reader, entry);
+    entry->type = WSF_MESSAGE;
+    reader->offset = (size_t)(at - reader->data);
     return 1;
 }

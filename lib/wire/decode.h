@@ -15,10 +15,8 @@ void wsf_reader_destroy(wsf_reader *reader);
 int wsf_reader_open(wsf_reader *reader, const wsf_buffer *frame, uint64_t receiver,
                     wsf_frame_head *head);
 
-/* The next entry, valid until the next call; the same `entry` all through a frame, because what
- * neighbours have in common is not written again. 1: there is one; 0: end of the frame; WSFAN_EINVAL:
- * an entry of a known type with wrong content, which is passed over; WSFAN_ENOMEM: the same for
- * want of memory. Entries of unknown types, and further fields of known ones, are skipped. */
+/* The next entry, valid until the next call. 1: there is one; 0: end of the frame; WSFAN_EINVAL: an entry of a
+ * known type with wrong content, which is passed over; WSFAN_ENOMEM: the same for want of memory. Entries of unknown types, and further fields of known ones, are skipped. */
 int wsf_reader_next(wsf_reader *reader, wsf_entry *entry);
 
 #endif

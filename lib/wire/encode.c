@@ -135,12 +135,6 @@ void wsf_write_message(wsf_writer *writer, const wsfan_message *message) {
     writer->size = (size_t)(end - writer->data);
 }
 
-void wsf_write_repeat(wsf_writer *writer, uint64_t clock_before, const wsfan_message *message) {
-    assert(WSF_REPEAT_BOUND + message->payload_size <= writer->capacity - writer->size);
-    uint8_t *end = wsf_repeat_write(writer->data + writer->size, clock_before, message);
-    writer->size = (size_t)(end - writer->data);
-}
-
 void wsf_write_entry(wsf_writer *writer, const void *entry, size_t size) {
     put(writer, entry, size);
 }
@@ -174,6 +168,62 @@ void wsf_write_reply(wsf_writer *writer, uint64_t id, const wsf_answer *answer) 
         msgpack_pack_uint64(&packer, rows->list[i]->count);
     }
     pack_bin(&packer, (wsfan_bytes){ answer->payload, answer->payload_size });
+}
+
+static wsfan_bytes payloads_of(wsf_span span) {
+    return (wsfan_bytes){ wsf_run_payload(span.message, span.from).data,
+                          (size_t)wsf_span_payload_bytes(span) };
+}
+
+/* The heads between the lowest and the highest number that the span uses, the highest first, as they lie in memory. */
+static void write_messages(wsf_writer *writer, wsf_span span) {
+    const wsfan_message *run = span.message;
+    const wsf_run_entry *entries = run->run->entries;
+    uint32_t low = UINT32_MAX;
+    uint32_t high = 0;
+    for (uint32_t i = span.from; i < span.to; i++) {
+        if (i > span.from && entries[i].head == entries[i - 1].head)
+            continue;
+        uint32_t number = wsf_run_head_of(run, i)->number;
+        low = number < low ? number : low;
+        high = number > high ? number : high;
+    }
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, wsf_span_is_apart(span) ? 4 : 5);
+    msgpack_pack_uint32(&packer, WSF_MESSAGES);
+    msgpack_pack_uint64(&packer, wsf_span_clock(span));
+    msgpack_pack_array(&packer, (size_t)(high - low + 1) * WSF_MESSAGES_HEAD_FIELDS);
+    for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;) {
+        if (head->number < low || head->number > high)
+            continue;
+        msgpack_pack_uint32(&packer, head->flags);
+        msgpack_pack_uint64(&packer, head->except.node);
+        msgpack_pack_uint64(&packer, head->except.session);
+        msgpack_pack_uint32(&packer, head->target.kind);
+        pack_bin(&packer, wsf_run_name(head));
+    }
+    msgpack_pack_bin(&packer, (size_t)wsf_span_count(span) * WSF_MESSAGE_AT_SIZE);
+    uint8_t *at = writer->data + writer->size;
+    uint32_t begin = wsf_run_begin(run, span.from);
+    uint64_t number = 0;
+    for (uint32_t i = span.from; i < span.to; i++, at += WSF_MESSAGE_AT_SIZE) {
+        if (i == span.from || entries[i].head != entries[i - 1].head)
+            number = (uint64_t)(high - wsf_run_head_of(run, i)->number) << 16;
+        wsf_put_u64(at, (uint64_t)(entries[i].end - begin) << 32 | number |
+                            (uint16_t)(entries[i].offset - entries[span.from].offset));
+        begin = entries[i].end;
+    }
+    writer->size = (size_t)(at - writer->data);
+    if (!wsf_span_is_apart(span))
+        pack_bin(&packer, payloads_of(span));
+}
+
+void wsf_write_span(wsf_writer *writer, wsf_span span) {
+    assert(wsf_span_bound(span) <= writer->capacity - writer->size);
+    if (wsf_message_is_run(span.message))
+        write_messages(writer, span);
+    else
+        wsf_write_message(writer, span.message);
 }
 
 void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes,
@@ -260,6 +310,34 @@ size_t wsf_message_bound(const wsfan_message *message) {
 
 size_t wsf_message_entry_bound(const wsfan_message *message) {
     return wsf_message_bound(message) - (wsf_message_is_apart(message) ? message->payload_size : 0);
+}
+
+/* Of a run all heads count, where there are several messages. */
+size_t wsf_span_bound(wsf_span span) {
+    enum { HEAD_BOUND = 40 }; /* of a head besides its name */
+    if (!wsf_message_is_run(span.message))
+        return wsf_message_entry_bound(span.message);
+    const wsf_run *run = span.message->run;
+    uint32_t count = wsf_span_count(span);
+    size_t heads = count == 1 ? (size_t)HEAD_BOUND + wsf_run_head_of(span.message, span.from)->target.name_size
+                              : run->heads_count * (size_t)HEAD_BOUND + run->name_bytes;
+    return WSF_ENTRY_BOUND + heads + count * (size_t)WSF_MESSAGE_AT_SIZE +
+           (wsf_span_is_apart(span) ? 0 : (size_t)wsf_span_payload_bytes(span));
+}
+
+uint32_t wsf_span_fit(wsf_span span, size_t room) {
+    uint32_t least = span.from; /* fit, */
+    uint32_t most = span.to;    /* and these do not */
+    if (wsf_span_bound(span) <= room)
+        return wsf_span_count(span);
+    while (most - least > 1) {
+        span.to = least + (most - least) / 2;
+        if (wsf_span_bound(span) <= room)
+            least = span.to;
+        else
+            most = span.to;
+    }
+    return least - span.from;
 }
 
 size_t wsf_reply_bound(const wsf_answer *answer) {

@@ -7,6 +7,7 @@
 #include "base/endpoint.h"
 #include "base/limits.h"
 #include "message/request.h"
+#include "message/run.h"
 #include "wire/message_codec.h"
 
 enum {
@@ -47,8 +48,8 @@ typedef enum {
     WSF_STATUS = 12,
     WSF_REQUEST = 13,
     WSF_REPLY = 14,
-    WSF_MESSAGE_APART = WSF_ENTRY_APART, /* these two are read as WSF_MESSAGE */
-    WSF_MESSAGE_REPEAT = WSF_ENTRY_REPEAT,
+    WSF_MESSAGE_APART = WSF_ENTRY_APART, /* read as WSF_MESSAGE */
+    WSF_MESSAGES = 16,
     WSF_PRESENCE = 20,
     WSF_PRESENCE_SUM = 21,
     WSF_PRESENCE_RESYNC = 22
@@ -131,6 +132,33 @@ typedef struct {
     uint64_t count;
 } wsf_reply_row;
 
+/* What messages of a run have in common. */
+typedef struct {
+    wsfan_target target; /* a chat or a user */
+    wsfan_address except;
+    uint32_t flags;
+} wsf_messages_head;
+
+/* A range of a run. */
+typedef struct {
+    uint64_t clock; /* of the first message */
+    const wsf_messages_head *heads;
+    uint32_t heads_count;
+    uint32_t count;       /* of messages, 1..WSF_RUN_COUNT_MAX */
+    const uint8_t *index; /* an entry each; see wsf_get_message_at() */
+    wsfan_bytes payloads; /* one after another */
+    bool apart;           /* they are the second part of the frame */
+} wsf_messages;
+
+/* An entry of wsf_messages.index; the reader has checked it. */
+typedef struct {
+    uint32_t payload_size;
+    uint16_t head;
+    uint16_t offset; /* from wsf_messages.clock; rises from 0 */
+} wsf_message_at;
+
+enum { WSF_MESSAGE_AT_SIZE = 8, WSF_MESSAGES_HEAD_FIELDS = 5 };
+
 typedef struct {
     wsf_entry_type type;
     union {
@@ -138,6 +166,7 @@ typedef struct {
         uint64_t hello_ack; /* the epoch that is acknowledged */
         uint64_t refuse;    /* a wsfan_reason */
         wsf_message_entry message;
+        wsf_messages messages;
         struct {
             uint32_t flags;
             wsfan_bytes adds; /* hashes, 8 bytes each, big endian */
@@ -217,8 +246,7 @@ void wsf_write_heartbeat(wsf_writer *writer, uint64_t newest,
                          const uint64_t *digest); /* NULL: none */
 void wsf_write_nack(wsf_writer *writer, const wsf_range *ranges, uint32_t count);
 void wsf_write_message(wsf_writer *writer, const wsfan_message *message);
-/* A message that wsf_message_repeats() the one before it. */
-void wsf_write_repeat(wsf_writer *writer, uint64_t clock_before, const wsfan_message *message);
+void wsf_write_span(wsf_writer *writer, wsf_span span); /* MESSAGES of a run; else the message */
 void wsf_write_interest(wsf_writer *writer, uint32_t flags, wsfan_bytes adds, wsfan_bytes removes,
                         const uint64_t *serial); /* NULL: none */
 void wsf_write_presence(wsf_writer *writer, uint32_t flags, uint64_t heard,
@@ -236,10 +264,19 @@ void wsf_write_reply(wsf_writer *writer, uint64_t id, const wsf_answer *answer);
 /* Upper bounds of the size of a message's entry, or of a request with it; and of a reply's. */
 size_t wsf_message_bound(const wsfan_message *message);
 size_t wsf_message_entry_bound(const wsfan_message *message); /* without a second part */
+size_t wsf_span_bound(wsf_span span);                         /* the same */
+
+/* How many messages, from the first of a span on, fit into an entry of `room` bytes. */
+uint32_t wsf_span_fit(wsf_span span, size_t room);
 size_t wsf_reply_bound(const wsf_answer *answer);
 
 /* Upper bound of the frame of the largest message that these limits allow. */
 size_t wsf_frame_bound(size_t payload_size_max, size_t name_size_max, size_t targets_count_max);
+
+static inline wsf_message_at wsf_get_message_at(const uint8_t *index, uint32_t i) {
+    uint64_t word = wsf_get_u64(index + (size_t)i * WSF_MESSAGE_AT_SIZE);
+    return (wsf_message_at){ (uint32_t)(word >> 32), (uint16_t)(word >> 16), (uint16_t)word };
+}
 
 /* ------------------------------------------------------------------------------- introductions */
 

@@ -68,13 +68,6 @@ uint8_t *wsf_entry_write(uint8_t *at, const wsfan_message *message) {
     return at;
 }
 
-uint8_t *wsf_repeat_write(uint8_t *at, uint64_t clock_before, const wsfan_message *message) {
-    at = append_array(at, 3);
-    at = append_uint(at, WSF_ENTRY_REPEAT);
-    at = append_uint(at, message->id.clock - clock_before);
-    return append_bin(at, (wsfan_bytes){ message->payload, message->payload_size });
-}
-
 /* ------------------------------------------------------------------------------------- reading */
 
 /* An unsigned number of the forms that occur in messages; nine bytes are there. */
@@ -126,9 +119,8 @@ static inline bool parse_bin(const uint8_t **at, const uint8_t *end, wsfan_bytes
     return true;
 }
 
-/* The usual message, of seven fields and one target. False: something else, or not complete. */
-static bool parse_usual(const uint8_t **from, const uint8_t *end, wsf_message_entry *entry,
-                        wsfan_target *target) {
+bool wsf_entry_parse(const uint8_t **from, const uint8_t *end, wsf_message_entry *entry,
+                     wsfan_target *target) {
     enum { FIXED_BOUND = 2 + 4 * 9 + 2 };
     const uint8_t *at = *from;
     uint64_t flags;
@@ -154,26 +146,4 @@ static bool parse_usual(const uint8_t **from, const uint8_t *end, wsf_message_en
     entry->head_size = (uint32_t)((const uint8_t *)entry->payload.data - *from);
     *from = at;
     return true;
-}
-
-static bool parse_repeat(const uint8_t **from, const uint8_t *end, wsf_message_entry *entry) {
-    const uint8_t *at = *from + 2;
-    uint64_t step;
-    if (!parse_uint(&at, &step) || !parse_bin(&at, end, &entry->payload))
-        return false;
-    entry->clock += step;
-    entry->head_size = (uint32_t)((const uint8_t *)entry->payload.data - *from);
-    entry->repeated = true;
-    *from = at;
-    return true;
-}
-
-bool wsf_entry_parse(const uint8_t **from, const uint8_t *end, wsf_message_entry *entry,
-                     wsfan_target *target) {
-    enum { FIXED_BOUND = 2 + 9 };
-    const uint8_t *at = *from;
-    if (end - at >= FIXED_BOUND && at[0] == 0x93 && at[1] == WSF_ENTRY_REPEAT)
-        return parse_repeat(from, end, entry);
-    entry->repeated = false;
-    return parse_usual(from, end, entry, target);
 }

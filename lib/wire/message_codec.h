@@ -4,13 +4,7 @@
 
 #include "message/message.h"
 
-enum {
-    WSF_ENTRY_MESSAGE = 4,
-    WSF_ENTRY_APART = 15,
-    WSF_ENTRY_REPEAT = 16
-}; /* types of its entries */
-
-enum { WSF_REPEAT_BOUND = 16 }; /* of a repeat's size, besides its payload */
+enum { WSF_ENTRY_MESSAGE = 4, WSF_ENTRY_APART = 15 }; /* types of its entries */
 
 typedef struct {
     uint64_t clock;
@@ -22,19 +16,14 @@ typedef struct {
     uint64_t slot; /* of a latest value; 0: no latest value */
     /* bytes before the payload that may be overwritten once the entry was taken; 0: not known */
     uint32_t head_size;
-    bool repeated; /* flags, except and targets are those of the message before */
-    bool apart;    /* the payload is in the second part of the frame */
+    bool apart; /* the payload is in the second part of the frame */
 } wsf_message_entry;
 
 /* Writes a message with any number of targets, without a second part; returns where the entry ends. */
 uint8_t *wsf_entry_write(uint8_t *at, const wsfan_message *message);
 
-/* Writes a message that has the flags, the except and the targets of the message before, which the caller has
- * seen to; returns where the entry ends. */
-uint8_t *wsf_repeat_write(uint8_t *at, uint64_t clock_before, const wsfan_message *message);
-
-/* Reads an entry that ends before `end` and moves *from behind it; fills `target`, to which the entry then
- * points. A repeat changes the clock and the payload of `entry` only. False: something else, or not complete. */
+/* Reads the usual message, of seven fields and one target, that ends before `end`, and moves *from behind it;
+ * fills `target`, to which the entry then points. False: something else, or not complete. */
 bool wsf_entry_parse(const uint8_t **from, const uint8_t *end, wsf_message_entry *entry,
                      wsfan_target *target);
 

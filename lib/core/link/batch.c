@@ -28,7 +28,7 @@ bool wsf_batch_plan(wsf_core *core, wsf_peer *peer, bool bye) {
     batch->bye = bye;
     batch->bound = WSF_FRAME_HEAD_BOUND + (bye ? WSF_ENTRY_BOUND : 0);
     batch->rpc.count = batch->messages.count = 0;
-    batch->messages.apart = NULL;
+    batch->messages.apart = (wsf_span){ NULL, 0, 0 };
     batch->subscription.log_serial = peer->subscription.log_serial;
     for (unsigned i = 0; core->parts[i] != NULL; i++) {
         const wsf_part *part = core->parts[i];
@@ -42,7 +42,7 @@ bool wsf_batch_plan(wsf_core *core, wsf_peer *peer, bool bye) {
 bool wsf_batch_add(const wsf_peer *peer, wsf_batch *batch, size_t size, size_t apart) {
     size_t bound = batch->bound + size;
     bool first = batch->bound == WSF_FRAME_HEAD_BOUND;
-    if ((!first && (bound > wsf_frame_target(&peer->link) || bound > peer->frame_size_max)) ||
+    if ((!first && bound > wsf_frame_target(peer)) ||
         !wsf_link_has_room(&peer->link, bound + apart))
         return false;
     batch->bound = bound;
@@ -56,14 +56,14 @@ wsf_buffer *wsf_batch_write(const wsf_core *core, const wsf_peer *peer) {
     if (frame == NULL)
         return NULL;
     wsf_frame_head head = wsf_frame_head_of(core, peer, peer->link.next);
-    wsfan_message *last = batch->messages.apart;
-    if (last != NULL) {
+    wsf_span last = batch->messages.apart;
+    if (last.message != NULL) {
         frame->rest = wsf_frame_second_part(peer, last);
         if (frame->rest == NULL) {
             wsf_buffer_unref(frame);
             return NULL;
         }
-        wsf_frame_tell_rest(&head, frame->rest, wsf_frame_room_in(frame->rest, last));
+        wsf_frame_tell_rest(&head, frame->rest, wsf_frame_room_in(frame->rest, last.message));
     }
     wsf_writer writer = { frame->data, frame->capacity, 0 };
     wsf_write_head(&writer, peer->node, &head);

@@ -7,9 +7,10 @@ enum {
     COUNT_MIN = 4 /* frames in a window, so that one is acknowledged while others are sent */
 };
 
-size_t wsf_frame_target(const wsf_link *link) {
-    uint64_t share = link->limits.window_bytes / COUNT_MIN;
-    return share < TARGET_BYTES ? (size_t)share : TARGET_BYTES;
+size_t wsf_frame_target(const wsf_peer *peer) {
+    uint64_t share = peer->link.limits.window_bytes / COUNT_MIN;
+    uint64_t target = share < TARGET_BYTES ? share : TARGET_BYTES;
+    return (size_t)(target < peer->frame_size_max ? target : peer->frame_size_max);
 }
 
 wsf_frame_head wsf_frame_head_of(const wsf_core *core, const wsf_peer *peer, uint64_t number) {
@@ -23,7 +24,17 @@ wsf_frame_head wsf_frame_head_of(const wsf_core *core, const wsf_peer *peer, uin
     };
 }
 
-wsf_buffer *wsf_frame_second_part(const wsf_peer *peer, wsfan_message *message) {
+static wsf_buffer *body_of(wsfan_message *run) {
+    wsf_buffer *body = wsf_run_body(run);
+    if (body->checksum == 0)
+        body->checksum = wsf_payload_checksum(run->payload, run->payload_size);
+    return body;
+}
+
+wsf_buffer *wsf_frame_second_part(const wsf_peer *peer, wsf_span span) {
+    wsfan_message *message = span.message;
+    if (wsf_message_is_run(message))
+        return body_of(message);
     wsf_buffer *whole = message->frame;
     uint32_t room = (uint32_t)(message->payload - whole->data);
     if (whole->checksum == 0)
@@ -51,6 +62,8 @@ void wsf_frame_tell_rest(wsf_frame_head *head, const wsf_buffer *rest, uint32_t 
     head->rest_checksum = rest->checksum;
 }
 
-size_t wsf_frame_apart_size(const wsfan_message *message) {
-    return wsf_message_is_apart(message) ? message->frame->capacity : 0;
+size_t wsf_frame_apart_size(wsf_span span) {
+    if (!wsf_span_is_apart(span))
+        return 0;
+    return wsf_message_is_run(span.message) ? span.message->size : span.message->frame->capacity;
 }

@@ -21,7 +21,7 @@ void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch
     link->in_expected = 1;
     wsf_deque_init(&link->sent, sizeof(wsf_sent_frame));
     wsf_deque_init(&link->held, sizeof(wsf_buffer *));
-    wsf_deque_init(&link->queue, sizeof(wsfan_message *));
+    wsf_deque_init(&link->queue, sizeof(wsf_span));
     wsf_deque_init(&link->talk, sizeof(wsf_buffer *));
     wsf_table_init(&link->latest, epoch);
 }
@@ -52,7 +52,7 @@ void wsf_link_destroy(wsf_link *link) {
     drop_held(link);
     wsf_deque_destroy(&link->held);
     while (link->queue.count > 0)
-        wsf_link_dequeue(link);
+        wsf_link_take(link, wsf_span_count(*wsf_link_front(link)));
     wsf_link_drop_talk(link);
     wsf_deque_destroy(&link->sent);
     wsf_deque_destroy(&link->queue);
@@ -84,10 +84,12 @@ void wsf_link_restart_in(wsf_link *link, uint64_t epoch) {
 
 /* -------------------------------------------------------------------------------------- sending */
 
-bool wsf_link_fits(const wsf_link *link, const wsfan_message *message) {
-    return link->queue.count == 0 ||
-           (link->queue.count < link->limits.queue_count_max &&
-            link->queue_bytes + wsf_message_size(message) <= link->limits.queue_bytes_max);
+/* An empty queue takes one message of any size. */
+bool wsf_link_fits(const wsf_link *link, wsf_span span) {
+    uint32_t count = wsf_span_count(span);
+    return (link->queue_count == 0 && count == 1) ||
+           (link->queue_count + count <= link->limits.queue_count_max &&
+            link->queue_bytes + wsf_span_bytes(span) <= link->limits.queue_bytes_max);
 }
 
 /* The place of a slot's newest value, or WSF_TABLE_NONE. */
@@ -95,8 +97,8 @@ static uint32_t find_latest(const wsf_link *link, uint64_t slot) {
     uint32_t cursor = 0;
     uint32_t place;
     while ((place = wsf_table_next(&link->latest, slot, &cursor)) != WSF_TABLE_NONE) {
-        wsfan_message **waiting = wsf_deque_at(&link->queue, place - link->queue_taken);
-        if ((*waiting)->slot == slot)
+        const wsf_span *waiting = wsf_deque_at(&link->queue, place - link->queue_taken);
+        if (waiting->message->slot == slot)
             break;
     }
     return place;
@@ -111,20 +113,20 @@ static void note_latest(wsf_link *link, uint64_t slot, uint32_t older) {
         (void)wsf_table_insert(&link->latest, slot, place);
 }
 
-static void note_lost(wsf_link *link, wsfan_message *message) {
+static void note_lost(const wsf_link *link, const wsfan_message *message) {
     if (message->receipt != NULL)
         wsf_peers_add(&message->receipt->lost, link->peer);
 }
 
-static void drop_first_queued(wsf_link *link) {
-    note_lost(link, wsf_link_front(link));
-    wsf_link_dequeue(link);
+static void drop_first_queued(wsf_link *link, uint32_t count) {
+    note_lost(link, wsf_link_front(link)->message);
+    wsf_link_take(link, count);
 }
 
 uint64_t wsf_link_drop_queue(wsf_link *link) {
-    uint64_t dropped = link->queue.count;
+    uint64_t dropped = link->queue_count;
     while (link->queue.count > 0)
-        drop_first_queued(link);
+        drop_first_queued(link, wsf_span_count(*wsf_link_front(link)));
     link->lost += dropped;
     return dropped;
 }
@@ -133,46 +135,63 @@ bool wsf_link_replace(wsf_link *link, wsfan_message *message) {
     uint32_t place = find_latest(link, message->slot);
     if (place == WSF_TABLE_NONE)
         return false;
-    wsfan_message **waiting = wsf_deque_at(&link->queue, place - link->queue_taken);
-    uint64_t bytes = link->queue_bytes - wsf_message_size(*waiting) + wsf_message_size(message);
-    if (!wsf_except_covers(message->except, (*waiting)->except) ||
-        (link->queue.count > 1 && bytes > link->limits.queue_bytes_max))
+    wsf_span *waiting = wsf_deque_at(&link->queue, place - link->queue_taken);
+    uint64_t bytes = link->queue_bytes - wsf_span_bytes(*waiting) + wsf_message_size(message);
+    if (!wsf_except_covers(message->except, waiting->message->except) ||
+        (link->queue_count > 1 && bytes > link->limits.queue_bytes_max))
         return false;
-    wsfan_message_unref(*waiting);
-    *waiting = wsfan_message_ref(message);
+    wsfan_message_unref(waiting->message);
+    *waiting = wsf_span_of(wsfan_message_ref(message));
     link->queue_bytes = bytes;
     return true;
 }
 
-uint64_t wsf_link_enqueue(wsf_link *link, wsfan_message *message) {
+/* The span's own oldest messages are dropped last. */
+static uint64_t make_room(wsf_link *link, wsf_span *span) {
     uint64_t dropped = 0;
-    while (!wsf_link_fits(link, message)) {
-        drop_first_queued(link);
+    while (!wsf_link_fits(link, *span)) {
+        if (link->queue_count > 0)
+            drop_first_queued(link, 1);
+        else
+            span->from++;
         dropped++;
     }
-    uint32_t older = message->slot != 0 ? find_latest(link, message->slot) : WSF_TABLE_NONE;
-    wsfan_message **place = wsf_deque_push(&link->queue);
+    return dropped;
+}
+
+uint64_t wsf_link_enqueue(wsf_link *link, wsf_span span) {
+    uint64_t dropped = make_room(link, &span);
+    uint64_t slot = span.message->slot;
+    uint32_t older = slot != 0 ? find_latest(link, slot) : WSF_TABLE_NONE;
+    wsf_span *place = wsf_deque_push(&link->queue);
     if (place != NULL) {
-        *place = wsfan_message_ref(message);
-        link->queue_bytes += wsf_message_size(message);
-        if (message->slot != 0)
-            note_latest(link, message->slot, older);
+        *place = span;
+        wsfan_message_ref(span.message);
+        link->queue_bytes += wsf_span_bytes(span);
+        link->queue_count += wsf_span_count(span);
+        if (slot != 0)
+            note_latest(link, slot, older);
     } else {
-        note_lost(link, message);
-        dropped++;
+        note_lost(link, span.message);
+        dropped += wsf_span_count(span);
     }
     link->lost += dropped;
     return dropped;
 }
 
-wsfan_message *wsf_link_front(const wsf_link *link) {
-    return link->queue.count > 0 ? *(wsfan_message **)wsf_deque_at(&link->queue, 0) : NULL;
+wsf_span *wsf_link_front(const wsf_link *link) {
+    return link->queue.count > 0 ? wsf_deque_at(&link->queue, 0) : NULL;
 }
 
-void wsf_link_dequeue(wsf_link *link) {
-    wsfan_message *message = wsf_link_front(link);
-    assert(message != NULL);
-    link->queue_bytes -= wsf_message_size(message);
+void wsf_link_take(wsf_link *link, uint32_t count) {
+    wsf_span *front = wsf_link_front(link);
+    assert(front != NULL && count > 0 && count <= wsf_span_count(*front));
+    wsfan_message *message = front->message;
+    link->queue_bytes -= wsf_span_bytes((wsf_span){ message, front->from, front->from + count });
+    link->queue_count -= count;
+    front->from += count;
+    if (front->from < front->to)
+        return;
     if (message->slot != 0 && find_latest(link, message->slot) == link->queue_taken)
         wsf_table_remove(&link->latest, message->slot, link->queue_taken);
     wsf_deque_pop_front(&link->queue);
@@ -208,7 +227,7 @@ void wsf_link_drop_talk(wsf_link *link) {
 }
 
 bool wsf_link_crowded(const wsf_link *link) {
-    return link->queue.count > link->limits.queue_count_max / 2 ||
+    return link->queue_count > link->limits.queue_count_max / 2 ||
            link->queue_bytes > link->limits.queue_bytes_max / 2;
 }
 

@@ -7,7 +7,7 @@
 #include "base/deque.h"
 #include "base/table.h"
 #include "message/buffer.h"
-#include "message/message.h"
+#include "message/run.h"
 #include "wire/encode.h"
 
 typedef struct {
@@ -37,8 +37,6 @@ typedef struct {
     uint32_t messages;
     uint32_t rest_room; /* bytes before the payload of its second part, which makes it full */
     bool receipts;
-    uint64_t head;  /* of the last message, if the next may repeat it; 0: it may not */
-    uint64_t clock; /* of the last message */
 } wsf_open_frame;
 
 typedef struct {
@@ -54,11 +52,12 @@ typedef struct {
     uint64_t again_from;  /* the oldest frame that may be sent again */
     uint32_t again_count; /* frames to be sent again */
     wsf_open_frame open;
-    wsf_deque queue; /* wsfan_message *, oldest first */
+    wsf_deque queue; /* wsf_span, oldest first */
     uint64_t queue_bytes;
+    uint32_t queue_count; /* messages in it */
     wsf_deque talk; /* wsf_buffer *: requests and replies, whole entries, oldest first */
     uint64_t talk_bytes;
-    uint32_t queue_taken; /* messages taken from its front, modulo 2^32 */
+    uint32_t queue_taken; /* spans taken from its front, modulo 2^32 */
     wsf_table latest; /* slot -> place of its newest value in the queue, counted from the start */
     uint64_t lost;    /* messages that were dropped and not yet reported, */
     uint64_t lost_too_big; /* those over the peer's frame_size_max, */
@@ -94,19 +93,21 @@ uint64_t wsf_link_drop_queue(wsf_link *link);
  * queued, or that is for a session that the new one leaves out, or there is no room for a larger one. */
 bool wsf_link_replace(wsf_link *link, wsfan_message *message);
 
-/* Appends a message, taking a reference. Over the limits the oldest are dropped; returns how many messages
- * were, this one among them if there is no memory. They are added to `lost`. */
-uint64_t wsf_link_enqueue(wsf_link *link, wsfan_message *message);
-wsfan_message *wsf_link_front(const wsf_link *link); /* NULL: none waits */
-void wsf_link_dequeue(wsf_link *link);               /* gives the reference back */
+/* Appends a span, taking a reference. Over the limits the oldest messages are dropped; returns how many
+ * were, those of the span among them if there is no memory. They are added to `lost`. */
+uint64_t wsf_link_enqueue(wsf_link *link, wsf_span span);
+
+/* The oldest span, which is not empty. take: so many of its messages need not wait any more. */
+wsf_span *wsf_link_front(const wsf_link *link); /* NULL: none waits */
+void wsf_link_take(wsf_link *link, uint32_t count);
 
 /* Queues a request or reply before messages, taking a reference. False: no room for it, or no memory. */
 bool wsf_link_talk(wsf_link *link, wsf_buffer *entry);
 void wsf_link_talked(wsf_link *link); /* gives the front's reference back */
 void wsf_link_drop_talk(wsf_link *link);
 
-/* Whether this message would fit without dropping another. */
-bool wsf_link_fits(const wsf_link *link, const wsfan_message *message);
+/* Whether these messages would fit without dropping another. */
+bool wsf_link_fits(const wsf_link *link, wsf_span span);
 
 /* Whether the queue is more than half full. */
 bool wsf_link_crowded(const wsf_link *link);

@@ -37,8 +37,9 @@ static void take_numbered(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf
             continue;
         }
         /* The frame counts as received, so what this entry held is lost, and the host is told so. */
+        bool one = more == WSFAN_EINVAL && entry.type != WSF_MESSAGES;
         wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
-        wsf_gaps_tell(core, peer, 1, WSFAN_GAP_LINK);
+        wsf_gaps_tell(core, peer, one, WSFAN_GAP_LINK);
     }
 }
 

@@ -31,7 +31,7 @@ static bool open_frame(wsf_core *core, wsf_peer *peer, size_t bound, size_t seco
     wsf_link *link = &peer->link;
     /* Few different capacities, so that memory can be used again. */
     size_t need = WSF_FRAME_HEAD_BOUND + bound;
-    size_t target = wsf_frame_target(link);
+    size_t target = wsf_frame_target(peer);
     size_t capacity = (need + target - 1) / target * target;
     if (capacity > peer->frame_size_max)
         capacity = need;
@@ -99,57 +99,68 @@ static bool send_open(wsf_core *core, wsf_peer *peer, wsf_now now) {
     return true;
 }
 
-/* Whether the message differs from the last one in the open frame by its payload only, and fits. */
-static bool may_repeat(const wsf_open_frame *open, const wsfan_message *message) {
-    return open->messages > 0 && open->head != 0 && open->head == message->head &&
-           open->frame->size + WSF_REPEAT_BOUND + message->payload_size <= open->frame->capacity;
-}
-
-static void note_written(wsf_link *link, const wsfan_message *message) {
+static void note_written(wsf_link *link, wsf_span span) {
     wsf_open_frame *open = &link->open;
-    open->messages++;
-    open->payload_bytes += message->payload_size;
-    open->receipts = open->receipts || message->receipt != NULL;
-    open->head = message->payload_size < WSF_SLICE_MIN ? message->head : 0;
-    open->clock = message->id.clock;
-    wsf_link_note_sent(link, message, link->next);
+    open->messages += wsf_span_count(span);
+    open->payload_bytes += wsf_span_payload_bytes(span);
+    open->receipts = open->receipts || span.message->receipt != NULL;
+    wsf_link_note_sent(link, span.message, link->next);
 }
 
-/* Writes a message into the open frame. False: out of memory, or something must precede the message (the
- * queue, an unreported loss, the first frame of the link), or the window is full. */
-static bool append_now(wsf_core *core, wsf_peer *peer, wsfan_message *message, wsf_now now) {
+/* Of a span as many messages as fit into an entry of `room` bytes. One that is apart is not divided. */
+static wsf_span part_for(wsf_span span, size_t room) {
+    if (!wsf_span_is_apart(span))
+        span.to = span.from + wsf_span_fit(span, room);
+    return span;
+}
+
+/* Opens a frame for some messages of the span, or leaves one open that has room. Empty: no memory, or the window is
+ * full. */
+static wsf_span make_room(wsf_core *core, wsf_peer *peer, wsf_span span, wsf_now now) {
     wsf_link *link = &peer->link;
-    if (!peer->reachable || link->queue.count > 0 || link->lost > 0 || link->lost_too_big > 0 ||
-        link->lost_unknown || link->next == 1)
-        return false;
     wsf_open_frame *open = &link->open;
-    if (may_repeat(open, message)) {
+    wsf_span none = { span.message, span.from, span.from };
+    size_t second_part = wsf_frame_apart_size(span);
+    if (open->messages > 0 && second_part == 0 && open->frame->rest == NULL) {
+        wsf_span part = part_for(span, open->frame->capacity - open->frame->size);
+        if (wsf_span_count(part) > 0)
+            return part;
+    }
+    if (!send_open(core, peer, now))
+        return none;
+    size_t target = wsf_frame_target(peer);
+    wsf_span part = part_for(span, target > WSF_FRAME_HEAD_BOUND ? target - WSF_FRAME_HEAD_BOUND : 0);
+    part.to += part.to == part.from; /* one message may be larger */
+    return open_frame(core, peer, wsf_span_bound(part), second_part) ? part : none;
+}
+
+/* Writes messages into the open frame, and sends those that are full. Returns how many were written: not all
+ * where there is no memory, or something must precede them (the queue, an unreported loss, the first frame of
+ * the link), or the window is full. */
+static uint32_t append_now(wsf_core *core, wsf_peer *peer, wsf_span span, wsf_now now) {
+    wsf_link *link = &peer->link;
+    uint32_t from = span.from;
+    if (!peer->reachable || link->queue_count > 0 || link->lost > 0 || link->lost_too_big > 0 ||
+        link->lost_unknown || link->next == 1)
+        return 0;
+    while (span.from < span.to) {
+        wsf_open_frame *open = &link->open;
+        wsf_span part = make_room(core, peer, span, now);
+        if (wsf_span_count(part) == 0)
+            break;
+        if (wsf_span_is_apart(part)) {
+            open->frame->rest = wsf_frame_second_part(peer, part);
+            if (open->frame->rest == NULL)
+                break;
+            open->rest_room = wsf_frame_room_in(open->frame->rest, span.message);
+        }
         wsf_writer writer = { open->frame->data, open->frame->capacity, open->frame->size };
-        wsf_write_repeat(&writer, open->clock, message);
+        wsf_write_span(&writer, part);
         open->frame->size = (uint32_t)writer.size;
-        note_written(link, message);
-        return true;
+        note_written(link, part);
+        span.from = part.to;
     }
-    size_t bound = wsf_message_entry_bound(message);
-    size_t second_part = wsf_frame_apart_size(message);
-    if (open->messages > 0 &&
-        (open->frame->size + bound > open->frame->capacity || second_part > 0 ||
-         open->frame->rest != NULL) &&
-        !send_open(core, peer, now))
-        return false;
-    if (open->messages == 0 && !open_frame(core, peer, bound, second_part))
-        return false;
-    if (second_part > 0) {
-        open->frame->rest = wsf_frame_second_part(peer, message);
-        if (open->frame->rest == NULL)
-            return false;
-        open->rest_room = wsf_frame_room_in(open->frame->rest, message);
-    }
-    wsf_writer writer = { open->frame->data + open->frame->size, bound, 0 };
-    wsf_write_message(&writer, message);
-    open->frame->size += (uint32_t)writer.size;
-    note_written(link, message);
-    return true;
+    return span.from - from;
 }
 
 /* ------------------------------------------------------------------------------------- queueing */
@@ -167,18 +178,26 @@ static void judge_congestion(wsf_core *core, wsf_peer *peer, wsf_now now) {
                   keeps_up && wsf_link_crowded(&peer->link));
 }
 
-void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message, wsf_now now) {
-    if (peer->link.queue.count == 0 && peer->link.sent.count == 0)
-        peer->progress_ms = now.ms;
-    unsigned index = wsf_peer_index(core, peer);
-    if (message->receipt != NULL) {
-        wsf_peers_add(&message->receipt->addressed, index);
-        message->receipt->nodes[index] = peer->node;
-    }
-    if (WSF_FRAME_HEAD_BOUND + wsf_message_bound(message) > peer->frame_size_max) {
+static size_t frame_bound(wsf_span span) {
+    return WSF_FRAME_HEAD_BOUND + wsf_span_bound(span) +
+           (wsf_span_is_apart(span) ? span.message->payload_size : 0);
+}
+
+static void cut(wsf_core *core, wsf_peer *peer, wsf_span span) {
+    /* The messages count as lost, which the peer is told when it is back. */
+    count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_handshake_cut(core, peer));
+    peer->link.lost += wsf_span_count(span);
+    if (span.message->receipt != NULL)
+        wsf_peers_add(&span.message->receipt->lost, wsf_peer_index(core, peer));
+    count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_span_count(span));
+}
+
+static void enqueue(wsf_core *core, wsf_peer *peer, wsf_span span, wsf_now now) {
+    wsfan_message *message = span.message;
+    if (frame_bound(span) > peer->frame_size_max) {
         peer->link.lost_too_big++;
         if (message->receipt != NULL)
-            wsf_peers_add(&message->receipt->lost, index);
+            wsf_peers_add(&message->receipt->lost, wsf_peer_index(core, peer));
         count_lost(core, peer, WSFAN_DROP_TOO_BIG, 1);
         return;
     }
@@ -186,19 +205,32 @@ void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message, 
         wsf_count_drop(core, WSFAN_DROP_REPLACED, 1);
         return;
     }
-    if (append_now(core, peer, message, now))
+    span.from += append_now(core, peer, span, now);
+    if (span.from == span.to)
         return;
-    if (core->config.slow_peer == WSFAN_SLOW_CUT && !wsf_link_fits(&peer->link, message)) {
-        /* The message counts as lost, which the peer is told when it is back. */
-        count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_handshake_cut(core, peer));
-        peer->link.lost++;
-        if (message->receipt != NULL)
-            wsf_peers_add(&message->receipt->lost, index);
-        count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, 1);
+    if (core->config.slow_peer == WSFAN_SLOW_CUT && !wsf_link_fits(&peer->link, span)) {
+        cut(core, peer, span);
         return;
     }
-    count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_link_enqueue(&peer->link, message));
+    count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_link_enqueue(&peer->link, span));
     judge_congestion(core, peer, now);
+}
+
+void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message, wsf_now now) {
+    if (peer->link.queue_count == 0 && peer->link.sent.count == 0)
+        peer->progress_ms = now.ms;
+    if (message->receipt != NULL) {
+        unsigned index = wsf_peer_index(core, peer);
+        wsf_peers_add(&message->receipt->addressed, index);
+        message->receipt->nodes[index] = peer->node;
+    }
+    wsf_span whole = wsf_span_of(message);
+    if (frame_bound(whole) <= peer->frame_size_max) {
+        enqueue(core, peer, whole, now);
+        return;
+    }
+    for (uint32_t i = 0; i < message->count; i++) /* each for itself may be small enough */
+        enqueue(core, peer, (wsf_span){ message, i, i + 1 }, now);
 }
 
 int wsf_sender_talk(wsf_peer *peer, wsf_buffer *entry) {

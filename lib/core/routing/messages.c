@@ -8,47 +8,70 @@
 
 /* -------------------------------------------------------------------------------------- outgoing */
 
+/* The i-th span of a planned frame. */
+static wsf_span span_at(const wsf_peer *peer, uint32_t i, uint32_t count_max) {
+    wsf_span span = *(const wsf_span *)wsf_deque_at(&peer->link.queue, i);
+    if (wsf_span_count(span) > count_max)
+        span.to = span.from + count_max;
+    return span;
+}
+
+/* How many messages of a span have room in the planned frame; they are added. One that is apart is not divided. */
+static uint32_t add(const wsf_peer *peer, wsf_batch *batch, wsf_span span) {
+    size_t target = wsf_frame_target(peer);
+    if (!wsf_span_is_apart(span)) {
+        uint32_t fits = batch->bound < target ? wsf_span_fit(span, target - batch->bound) : 0;
+        span.to = span.from + (fits > 0 ? fits : 1);
+    }
+    bool added = wsf_batch_add(peer, batch, wsf_span_bound(span), wsf_frame_apart_size(span));
+    return added ? wsf_span_count(span) : 0;
+}
+
 static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
     (void)core;
     const wsf_link *link = &peer->link;
     batch->messages.receipts = false;
     batch->messages.payload_bytes = 0;
+    batch->messages.spans = 0;
     if (batch->rpc.count < link->talk.count)
         return false; /* requests and replies go first */
-    while (batch->messages.count < link->queue.count && batch->messages.apart == NULL) {
-        wsfan_message *message = *(wsfan_message **)wsf_deque_at(&link->queue,
-                                                                 batch->messages.count);
-        size_t second_part = wsf_frame_apart_size(message);
-        if (!wsf_batch_add(peer, batch, wsf_message_entry_bound(message), second_part))
+    bool whole = true;
+    while (whole && batch->messages.spans < link->queue.count && batch->messages.apart.message == NULL) {
+        wsf_span span = span_at(peer, batch->messages.spans, UINT32_MAX);
+        uint32_t count = add(peer, batch, span);
+        if (count == 0)
             break;
-        batch->messages.count++;
-        batch->messages.receipts = batch->messages.receipts || message->receipt != NULL;
-        batch->messages.payload_bytes += message->payload_size;
-        if (second_part > 0)
-            batch->messages.apart = message;
+        whole = count == wsf_span_count(span);
+        span.to = span.from + count;
+        batch->messages.spans++;
+        batch->messages.count += count;
+        batch->messages.receipts = batch->messages.receipts || span.message->receipt != NULL;
+        batch->messages.payload_bytes += wsf_span_payload_bytes(span);
+        if (wsf_span_is_apart(span))
+            batch->messages.apart = span;
     }
-    return batch->messages.count > 0;
+    return batch->messages.spans > 0;
 }
 
 static void write(const wsf_core *core, const wsf_peer *peer, const wsf_batch *batch,
                   wsf_writer *writer) {
     (void)core;
-    const wsfan_message *before = NULL;
-    for (uint32_t i = 0; i < batch->messages.count; i++) {
-        wsfan_message *message = *(wsfan_message **)wsf_deque_at(&peer->link.queue, i);
-        if (before != NULL && wsf_message_repeats(message, before))
-            wsf_write_repeat(writer, before->id.clock, message);
-        else
-            wsf_write_message(writer, message);
-        before = message;
+    uint32_t left = batch->messages.count;
+    for (uint32_t i = 0; i < batch->messages.spans; i++) {
+        wsf_span span = span_at(peer, i, left);
+        wsf_write_span(writer, span);
+        left -= wsf_span_count(span);
     }
 }
 
 static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
     (void)core;
-    for (uint32_t i = 0; i < batch->messages.count; i++) {
-        wsf_link_note_sent(&peer->link, wsf_link_front(&peer->link), peer->link.next - 1);
-        wsf_link_dequeue(&peer->link);
+    uint32_t left = batch->messages.count;
+    while (left > 0) {
+        wsf_span span = span_at(peer, 0, left);
+        wsf_link_note_sent(&peer->link, span.message, peer->link.next - 1);
+        wsf_link_take(&peer->link, wsf_span_count(span));
+        left -= wsf_span_count(span);
     }
     peer->stats.messages_out += batch->messages.count;
     peer->stats.payload_bytes_out += batch->messages.payload_bytes;
@@ -90,55 +113,148 @@ static wsfan_message *make_message(wsf_core *core, const wsf_entry *entry, wsf_b
     return wsf_message_new(&core->key, &parts);
 }
 
-/* A repeated message has the flags, except and targets of the one before. If that is still the pool's last
- * one it is copied, and the message takes the same route (repeats_loops). */
+static void lose(wsf_core *core, wsf_peer *peer, wsfan_drop drop, uint32_t count,
+                 wsfan_gap_reason reason) {
+    wsf_count_drop(core, drop, count);
+    wsf_gaps_tell(core, peer, count, reason);
+}
+
+static void count_received(wsf_core *core, wsf_peer *peer, uint32_t count, size_t payload_bytes) {
+    core->stats.received += count;
+    peer->stats.messages_in += count;
+    peer->stats.payload_bytes_in += payload_bytes;
+}
+
 static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,
                          wsf_now now) {
-    core->stats.received++;
-    peer->stats.messages_in++;
-    peer->stats.payload_bytes_in += entry->message.payload.size;
+    count_received(core, peer, 1, entry->message.payload.size);
     merge_clock(core, entry->message.clock, now);
-    bool repeated = entry->message.repeated && core->repeats;
-    core->repeats = false;
-    /* Targets of a repeated one were checked with the message before. */
-    if (entry->message.payload.size > core->config.payload_bytes_max ||
-        (!repeated &&
-         !wsf_router_acceptable(core, entry->message.targets, entry->message.targets_count, 0))) {
-        wsf_count_drop(core, WSFAN_DROP_TOO_BIG, 1);
-        wsf_gaps_tell(core, peer, 1, WSFAN_GAP_TOO_BIG);
+    if (!wsf_router_acceptable(core, entry->message.targets, entry->message.targets_count,
+                               entry->message.payload.size)) {
+        lose(core, peer, WSFAN_DROP_TOO_BIG, 1, WSFAN_GAP_TOO_BIG);
         return;
     }
-    wsfan_message *message = NULL;
-    if (repeated)
-        message = wsf_message_repeat(&core->pool, entry->message.payload);
-    repeated = message != NULL;
-    if (message == NULL)
-        message = make_message(core, entry, frame);
+    wsfan_message *message = make_message(core, entry, frame);
     if (message == NULL) {
-        wsf_count_drop(core, WSFAN_DROP_INBOX, 1);
-        wsf_gaps_tell(core, peer, 1, WSFAN_GAP_INBOX);
+        lose(core, peer, WSFAN_DROP_INBOX, 1, WSFAN_GAP_INBOX);
         return;
     }
     message->id = (wsfan_message_id){ entry->message.clock, peer->node };
-    core->repeats = message == core->pool.last && message->slot == 0;
-    if (!repeated) { /* the route of a repeated one is still known */
-        wsf_peers peers;
-        wsf_router_find(core, message, &core->repeats_loops, &peers);
-        wsf_router_know_head(core, message);
-    }
-    if (core->repeats_loops == 0)
+    uint64_t loops;
+    wsf_peers peers;
+    wsf_router_find(core, message, &loops, &peers);
+    if (loops == 0)
         wsf_count_drop(core, WSFAN_DROP_UNWANTED, 1);
-    wsf_router_deliver(core, message, core->repeats_loops);
+    wsf_router_deliver(core, message, loops);
+}
+
+/* ---------------------------------------------------------------------------------------- runs */
+
+/* Whether a run refers to its payloads in the frame: not if it would keep a frame that is mostly others'. */
+static bool payloads_stay(const wsf_messages *entry, const wsf_buffer *frame) {
+    enum { SHARE_MIN = 4 };
+    if (entry->apart)
+        return true;
+    return entry->payloads.size >= WSF_SLICE_MIN &&
+           frame->size / entry->payloads.size < SHARE_MIN;
+}
+
+/* Adds the entry's heads. Returns whether all messages are within the limits of this node. */
+static bool add_heads(wsf_core *core, wsfan_message *run, const wsf_messages *entry,
+                      uint16_t places[WSF_RUN_HEADS_MAX]) {
+    for (uint32_t i = 0; i < entry->heads_count; i++) {
+        const wsf_messages_head *head = &entry->heads[i];
+        wsf_message_parts parts = { .targets = &head->target,
+                                    .targets_count = 1,
+                                    .flags = head->flags & WSFAN_BINARY,
+                                    .except = head->except };
+        if (!wsf_router_acceptable(core, parts.targets, 1, 0))
+            return false;
+        places[i] = wsf_run_place(run, wsf_run_add_head(run, &parts));
+    }
+    return true;
+}
+
+/* A run of the entry's messages. NULL: out of memory, or a message is beyond the limits of this node. */
+static wsfan_message *make_run(wsf_core *core, const wsf_messages *entry, wsf_buffer *frame,
+                               bool *acceptable) {
+    uint16_t places[WSF_RUN_HEADS_MAX];
+    size_t heads_bytes = 0;
+    wsf_buffer *kept = payloads_stay(entry, frame) ? frame : NULL;
+    for (uint32_t i = 0; i < entry->heads_count; i++)
+        heads_bytes += wsf_run_head_bytes(entry->heads[i].target.name.size);
+    wsfan_message *run = wsf_run_new_for(entry->count, kept == NULL ? entry->payloads.size : 0,
+                                         heads_bytes);
+    if (run == NULL)
+        return NULL;
+    *acceptable = add_heads(core, run, entry, places);
+    for (uint32_t i = 0; *acceptable && i < entry->count; i++) {
+        wsf_message_at at = wsf_get_message_at(entry->index, i);
+        *acceptable = at.payload_size <= core->config.payload_bytes_max;
+        wsf_run_add_entry(run, places[at.head], at.payload_size, at.offset);
+    }
+    if (*acceptable) {
+        wsf_run_set_payloads(run, entry->payloads, entry->apart ? frame->rest : kept);
+        return run;
+    }
+    wsfan_message_unref(run);
+    return NULL;
+}
+
+/* The limits of the nodes of a cluster differ: message by message. */
+static void take_one_by_one(wsf_core *core, wsf_peer *peer, const wsf_messages *entry,
+                            wsf_buffer *frame, wsf_now now) {
+    wsf_entry one = { .type = WSF_MESSAGE };
+    const uint8_t *payload = entry->payloads.data;
+    for (uint32_t i = 0; i < entry->count; i++) {
+        wsf_message_at at = wsf_get_message_at(entry->index, i);
+        const wsf_messages_head *head = &entry->heads[at.head];
+        one.message = (wsf_message_entry){ .clock = entry->clock + at.offset,
+                                           .flags = head->flags,
+                                           .targets_count = 1,
+                                           .except = head->except,
+                                           .targets = &head->target,
+                                           .payload = { payload, at.payload_size } };
+        take_message(core, peer, &one, frame, now);
+        payload += at.payload_size;
+    }
+}
+
+static void take_run(wsf_core *core, wsf_peer *peer, const wsf_messages *entry, wsf_buffer *frame,
+                     wsf_now now) {
+    bool acceptable = true;
+    wsfan_message *run = make_run(core, entry, frame, &acceptable);
+    if (!acceptable) {
+        take_one_by_one(core, peer, entry, frame, now);
+        return;
+    }
+    count_received(core, peer, entry->count, entry->payloads.size);
+    merge_clock(core, entry->clock + wsf_get_message_at(entry->index, entry->count - 1).offset, now);
+    if (run == NULL) {
+        lose(core, peer, WSFAN_DROP_INBOX, entry->count, WSFAN_GAP_INBOX);
+        return;
+    }
+    run->id = (wsfan_message_id){ entry->clock, peer->node };
+    uint64_t loops;
+    wsf_peers peers;
+    bool wanted = wsf_router_find_heads(core, run, &loops, &peers);
+    for (uint32_t i = 0; !wanted && i < run->count; i++)
+        if (wsf_run_head_of(run, i)->loops == 0)
+            wsf_count_drop(core, WSFAN_DROP_UNWANTED, 1);
+    wsf_router_deliver(core, run, loops);
 }
 
 static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,
                  wsf_now now) {
-    take_message(core, peer, entry, frame, now);
+    if (entry->type == WSF_MESSAGES)
+        take_run(core, peer, &entry->messages, frame, now);
+    else
+        take_message(core, peer, entry, frame, now);
     return true;
 }
 
 const wsf_part wsf_messages_part = {
-    .types = UINT32_C(1) << WSF_MESSAGE,
+    .types = UINT32_C(1) << WSF_MESSAGE | UINT32_C(1) << WSF_MESSAGES,
     .take = take,
     .reserve_bytes = WSF_PART_ANYWAY,
     .plan = plan,

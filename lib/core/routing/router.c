@@ -3,6 +3,7 @@
 #include "core/routing/router.h"
 
 #include "base/handle.h"
+#include "core/link/sender.h"
 
 static bool is_last(const wsf_last_route *last, const wsfan_message *message,
                     const wsf_message_target *target) {
@@ -16,13 +17,12 @@ static void find_row(wsf_core *core, wsfan_message *message, wsf_message_target 
     wsf_last_route *last = &core->last_route;
     if (!is_last(last, message, target)) {
         wsfan_target named = wsf_message_target_of(message, target);
-        wsf_message_know(message, (uint32_t)(target - message->targets), &core->key);
+        wsf_message_know(message, target, &core->key);
         if (named.name.size > sizeof last->name) {
             wsf_interest_find(&core->interest, target->hash, loops, peers);
             return;
         }
         last->hash = target->hash;
-        last->head = 0;
         last->name_size = target->name_size;
         last->kind = target->kind;
         memcpy(last->name, named.name.data, named.name.size);
@@ -55,15 +55,21 @@ static void find_node(const wsf_core *core, const wsfan_message *message, uint32
             wsf_peers_add(peers, p);
 }
 
+/* One chat or user, of a message or of a run. */
+static void find_one(wsf_core *core, wsfan_message *message, wsf_message_target *target,
+                     wsf_peers known, wsf_peers doubtful, uint64_t *loops, wsf_peers *peers) {
+    find_row(core, message, target, loops, peers);
+    *loops &= core->loops;
+    *peers = wsf_peers_intersection(wsf_peers_union(*peers, doubtful), known);
+}
+
 /* known: peers that a message may be for; doubtful: those of them that may have sessions in any chat. */
 static void find(wsf_core *core, wsfan_message *message, wsf_peers known, wsf_peers doubtful,
                  uint64_t *loops, wsf_peers *peers) {
     uint64_t not_loops = 0;
     wsf_peers not_peers = { 0 };
     if (message->targets_count == 1 && message->targets[0].kind <= WSFAN_USER) { /* most are */
-        find_row(core, message, &message->targets[0], loops, peers);
-        *loops &= core->loops;
-        *peers = wsf_peers_intersection(wsf_peers_union(*peers, doubtful), known);
+        find_one(core, message, &message->targets[0], known, doubtful, loops, peers);
         return;
     }
     *loops = 0;
@@ -73,7 +79,7 @@ static void find(wsf_core *core, wsfan_message *message, wsf_peers known, wsf_pe
         wsf_peers more_peers = known;
         wsfan_target_kind kind = (wsfan_target_kind)message->targets[i].kind;
         if (kind != WSFAN_CHAT && kind != WSFAN_USER) /* find_row() may know their hash */
-            wsf_message_know(message, i, &core->key);
+            wsf_message_know(message, &message->targets[i], &core->key);
         switch (kind) {
         case WSFAN_ALL:
             break;
@@ -107,20 +113,19 @@ void wsf_router_find(wsf_core *core, wsfan_message *message, uint64_t *loops, ws
     find(core, message, known, wsf_peers_difference(known, core->complete), loops, peers);
 }
 
-void wsf_router_know_head(wsf_core *core, wsfan_message *message) {
-    wsf_last_route *last = &core->last_route;
-    const wsf_message_target *target = &message->targets[0];
-    if (message->targets_count != 1 || message->slot != 0 || wsf_message_is_apart(message) ||
-        target->kind > WSFAN_USER || target->name_size > sizeof last->name)
-        return;
-    if (last->head == 0 || last->flags != message->flags ||
-        last->except.session != message->except.session ||
-        last->except.node != message->except.node) {
-        last->head = ++last->heads;
-        last->flags = message->flags;
-        last->except = message->except;
+bool wsf_router_find_heads(wsf_core *core, wsfan_message *run, uint64_t *loops, wsf_peers *peers) {
+    bool wanted = true;
+    wsf_peers known = wsf_peers_difference(core->linked, core->status.publishers);
+    wsf_peers doubtful = wsf_peers_difference(known, core->complete);
+    *loops = 0;
+    *peers = (wsf_peers){ 0 };
+    for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;) {
+        find_one(core, run, &head->target, known, doubtful, &head->loops, &head->peers);
+        *loops |= head->loops;
+        *peers = wsf_peers_union(*peers, head->peers);
+        wanted = wanted && head->loops != 0;
     }
-    message->head = last->head;
+    return wanted;
 }
 
 void wsf_router_find_known(wsf_core *core, wsfan_message *message, uint64_t *loops,
@@ -176,26 +181,84 @@ bool wsf_router_acceptable(const wsf_core *core, const wsfan_target *targets,
     return true;
 }
 
+/* ---------------------------------------------------------------------------------------- runs */
+
+static bool wanted_by_peer(const wsf_run_head *head, unsigned peer) {
+    return wsf_peers_has(head->peers, peer);
+}
+
+static bool wanted_by_loop(const wsf_run_head *head, unsigned loop) {
+    return (head->loops >> loop & 1) != 0;
+}
+
+/* The messages of a run that a peer or a loop wants; the run itself where that is all. Those who want the same, one
+ * after another, get the same. Without memory all messages go: who gets one that nobody wants there drops it. */
+static wsfan_message *pick(wsfan_message *run, wsfan_message **picked, unsigned who,
+                           bool (*wants)(const wsf_run_head *head, unsigned who)) {
+    bool all = true;
+    bool same = *picked != NULL;
+    for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;) {
+        bool wanted = wants(head, who);
+        all = all && wanted;
+        same = same && head->wanted == wanted;
+        head->wanted = wanted;
+    }
+    if (all)
+        return run;
+    if (!same) {
+        wsfan_message_unref(*picked);
+        *picked = wsf_run_pick(wsf_span_of(run));
+    }
+    return *picked != NULL ? *picked : run;
+}
+
+void wsf_router_send(wsf_core *core, wsfan_message *message, wsf_peers peers, wsf_now now) {
+    wsfan_message *picked = NULL;
+    for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;) {
+        bool is_run = wsf_message_is_run(message);
+        wsf_sender_enqueue(core, &core->peers[i],
+                           is_run ? pick(message, &picked, i, wanted_by_peer) : message, now);
+    }
+    wsfan_message_unref(picked);
+}
+
+/* ------------------------------------------------------------------------------------- delivery */
+
+/* Takes over a reference. */
 static void deliver(wsf_core *core, wsfan_message *message, wsf_receipt *receipt, unsigned loop) {
+    uint32_t count = message->count;
     if (receipt != NULL) {
         atomic_fetch_add(&receipt->loops_left, 1);
         receipt->result.loops++;
     }
-    if (core->effects.deliver(core->effects.user, loop, message)) {
-        core->stats.delivered++;
+    uint32_t taken = core->effects.deliver(core->effects.user, loop, message);
+    core->stats.delivered += taken;
+    if (taken == count)
         return;
-    }
-    wsf_count_drop(core, WSFAN_DROP_INBOX, 1);
+    wsf_count_drop(core, WSFAN_DROP_INBOX, count - taken);
     if (receipt != NULL) {
         receipt->result.loops_lost++;
         wsf_receipt_loop_done(receipt, 0);
     }
 }
 
+static void deliver_run(wsf_core *core, wsfan_message *run, uint64_t loops) {
+    wsfan_message *picked = NULL;
+    for (unsigned loop = 0; loops != 0; loop++, loops >>= 1)
+        if ((loops & 1) != 0)
+            deliver(core, wsfan_message_ref(pick(run, &picked, loop, wanted_by_loop)), NULL, loop);
+    wsfan_message_unref(picked);
+    wsfan_message_unref(run);
+}
+
 void wsf_router_deliver(wsf_core *core, wsfan_message *message, uint64_t loops) {
     wsf_receipt *receipt = message->receipt; /* the core holds it */
     if (loops == 0) {
         wsf_message_bin_add(&core->bin, message);
+        return;
+    }
+    if (wsf_message_is_run(message)) {
+        deliver_run(core, message, loops);
         return;
     }
     for (unsigned loop = 0; loops != 0; loop++, loops >>= 1)

@@ -7,8 +7,8 @@
 /* The loops (as bits) and the peers that a message is for. */
 void wsf_router_find(wsf_core *core, wsfan_message *message, uint64_t *loops, wsf_peers *peers);
 
-/* Notes in a message whose peers were found which others differ from it by their payloads only. */
-void wsf_router_know_head(wsf_core *core, wsfan_message *message);
+/* The same of a run, for each of its heads and for all of them. Returns whether a loop wants each head. */
+bool wsf_router_find_heads(wsf_core *core, wsfan_message *run, uint64_t *loops, wsf_peers *peers);
 
 /* The same as wsf_router_find() for requests, which must reach every node concerned: also every peer that is not up, with a
  * link or without, since what is known of its interest may be old. */
@@ -22,7 +22,10 @@ uint32_t wsf_router_keep(const wsfan_message *message, uint64_t *nodes, uint32_t
 bool wsf_router_acceptable(const wsf_core *core, const wsfan_target *targets,
                            uint32_t targets_count, size_t payload_size);
 
-/* Hands a message to the loops. Takes over the caller's reference. */
+/* Hands a message to the peers, of a run to each what is for it. Borrowed. */
+void wsf_router_send(wsf_core *core, wsfan_message *message, wsf_peers peers, wsf_now now);
+
+/* The same to the loops. Takes over the caller's reference. */
 void wsf_router_deliver(wsf_core *core, wsfan_message *message, uint64_t loops);
 
 #endif

@@ -1,0 +1,284 @@
+/* Layout: struct wsfan_message | struct wsf_run with an entry for each message | payloads -> ... <- heads with
+ * their names. A head is found by its place from the end, so heads have any size and need not move. */
+#include "message/run.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+enum { UNIT = 16 }; /* of places, and of the alignment of heads */
+
+_Static_assert(WSF_RUN_BYTES_MAX / UNIT <= UINT16_MAX, "a place is of 16 bits");
+_Static_assert(WSF_RUN_COUNT_MAX <= UINT16_MAX, "an offset is of 16 bits");
+
+static size_t align(size_t size) {
+    return (size + UNIT - 1) & ~(size_t)(UNIT - 1);
+}
+
+static size_t head_size(size_t name_size) {
+    return align(sizeof(wsf_run_head) + name_size);
+}
+
+static size_t payloads_offset(size_t count) {
+    return align(sizeof(wsfan_message) + sizeof(wsf_run) + count * sizeof(wsf_run_entry));
+}
+
+bool wsf_run_may_have(const wsf_message_parts *parts) {
+    return parts->targets_count == 1 && parts->targets[0].kind <= WSFAN_USER && parts->slot == 0 &&
+           !parts->apart && parts->payload.size < WSF_SLICE_MIN;
+}
+
+static wsfan_message *run_of_body(wsf_buffer *body) {
+    wsf_run *run = (wsf_run *)(void *)((uint8_t *)body - offsetof(wsf_run, body));
+    return (wsfan_message *)run - 1;
+}
+
+static void release_body(wsf_buffer *body) {
+    wsfan_message_unref(run_of_body(body));
+}
+
+/* In `bytes` of memory with what a slab needs. */
+static wsfan_message *new_run(size_t bytes, size_t count_max) {
+    wsf_slab *slab = wsf_alloc(bytes);
+    if (slab == NULL)
+        return NULL;
+    atomic_init(&slab->refs, 1);
+    slab->cache = NULL;
+    wsfan_message *run = (wsfan_message *)(void *)(slab + 1);
+    memset(run, 0, sizeof *run + sizeof *run->run);
+    run->run = (wsf_run *)(void *)(run + 1);
+    run->slab_offset = sizeof *slab;
+    run->size = (uint32_t)bytes;
+    run->run->entries_max = (uint32_t)count_max;
+    run->run->payloads = (uint32_t)payloads_offset(count_max);
+    run->run->end = (uint32_t)((bytes - sizeof *slab) / UNIT * UNIT);
+    run->payload = (uint8_t *)run + run->run->payloads;
+    atomic_init(&run->run->body.refs, 0);
+    run->run->body.release = release_body;
+    return run;
+}
+
+wsfan_message *wsf_run_new(size_t bytes) {
+    assert(bytes >= WSF_RUN_BYTES_MIN && bytes <= WSF_RUN_BYTES_MAX);
+    return new_run(bytes, bytes / WSF_RUN_SHARE_MIN);
+}
+
+wsfan_message *wsf_run_new_for(size_t count, size_t payload_bytes, size_t heads_bytes) {
+    assert(count <= WSF_RUN_COUNT_MAX);
+    return new_run(sizeof(wsf_slab) + payloads_offset(count) + align(payload_bytes) + heads_bytes,
+                   count);
+}
+
+size_t wsf_run_head_bytes(size_t name_size) {
+    return head_size(name_size);
+}
+
+static uint32_t room(const wsf_run *run) {
+    return run->end - run->heads_bytes - run->payloads - run->used;
+}
+
+wsf_run_head *wsf_run_add_head(wsfan_message *message, const wsf_message_parts *parts) {
+    wsf_run *run = message->run;
+    wsfan_bytes name = parts->targets[0].name;
+    size_t size = head_size(name.size);
+    if (run->heads_count == WSF_RUN_HEADS_MAX || size > room(run) || run->heads_bytes + size > UINT16_MAX * (size_t)UNIT)
+        return NULL;
+    run->heads_bytes += (uint32_t)size;
+    run->name_bytes += name.size;
+    wsf_run_head *head = (wsf_run_head *)(void *)((uint8_t *)message + run->end - run->heads_bytes);
+    *head = (wsf_run_head){
+        .except = parts->except,
+        .target = { .name_offset = (uint32_t)((uint8_t *)(head + 1) - (uint8_t *)message),
+                    .name_size = (uint16_t)name.size,
+                    .kind = (uint8_t)parts->targets[0].kind },
+        .size = (uint32_t)size,
+        .number = (uint16_t)run->heads_count++,
+        .flags = (uint8_t)parts->flags,
+    };
+    memcpy(head + 1, name.data, name.size);
+    return head;
+}
+
+bool wsf_run_add(wsfan_message *message, const wsf_run_head *head, wsfan_bytes payload,
+                 uint32_t offset) {
+    wsf_run *run = message->run;
+    if (message->count == run->entries_max || payload.size > room(run))
+        return false;
+    if (payload.size > 0)
+        memcpy(message->payload + run->used, payload.data, payload.size);
+    run->used += (uint32_t)payload.size;
+    message->payload_size = run->used;
+    run->entries[message->count++] = (wsf_run_entry){ run->used, wsf_run_place(message, head),
+                                                      (uint16_t)offset };
+    return true;
+}
+
+void wsf_run_set_payloads(wsfan_message *run, wsfan_bytes payloads, wsf_buffer *frame) {
+    run->payload_size = (uint32_t)payloads.size;
+    if (frame != NULL) {
+        run->frame = wsf_buffer_ref(frame);
+        run->payload = frame->data + ((const uint8_t *)payloads.data - frame->data);
+        run->size += run->payload_size;
+    } else if (payloads.size > 0) {
+        memcpy(run->payload, payloads.data, payloads.size);
+    }
+}
+
+/* ------------------------------------------------------------------------------------- writing */
+
+void wsf_run_begin_writing(wsf_run_writer *writer, wsfan_message *run) {
+    memset(writer, 0, sizeof *writer);
+    writer->run = run;
+}
+
+static bool is_head_of(const wsf_run_head *head, const wsf_message_parts *parts) {
+    const wsfan_target *target = &parts->targets[0];
+    return head->target.name_size == target->name.size && head->target.kind == target->kind &&
+           head->flags == parts->flags && head->except.session == parts->except.session &&
+           head->except.node == parts->except.node &&
+           wsf_same_bytes(head + 1, target->name.data, target->name.size);
+}
+
+/* Only to find a head again soon: without a key, and of the name's ends alone. */
+static unsigned slot_of(const wsf_message_parts *parts) {
+    wsfan_bytes name = parts->targets[0].name;
+    uint64_t first = 0;
+    uint64_t last = 0;
+    size_t size = name.size < sizeof first ? name.size : sizeof first;
+    memcpy(&first, name.data, size);
+    memcpy(&last, (const uint8_t *)name.data + name.size - size, size);
+    uint64_t mixed = (first ^ (last << 7 | last >> 57) ^ parts->except.session) *
+                     UINT64_C(0x9e3779b97f4a7c15); /* 2^64 divided by the golden ratio */
+    return (unsigned)(mixed >> 56);
+}
+
+static wsf_run_head *find_head(wsf_run_writer *writer, const wsf_message_parts *parts) {
+    if (writer->last != NULL && is_head_of(writer->last, parts))
+        return writer->last;
+    uint16_t *place = &writer->recent[slot_of(parts)];
+    wsf_run_head *head = *place != 0 ? wsf_run_head_at(writer->run, *place) : NULL;
+    if (head == NULL || !is_head_of(head, parts)) {
+        head = wsf_run_add_head(writer->run, parts);
+        if (head == NULL)
+            return NULL;
+        *place = wsf_run_place(writer->run, head);
+    }
+    writer->last = head;
+    return head;
+}
+
+bool wsf_run_write(wsf_run_writer *writer, const wsf_message_parts *parts) {
+    const wsf_run_head *head = find_head(writer, parts);
+    return head != NULL && wsf_run_add(writer->run, head, parts->payload, writer->run->count);
+}
+
+/* -------------------------------------------------------------------------------------- copying */
+
+static wsf_message_parts parts_of(const wsf_run_head *head, wsfan_target *target) {
+    *target = (wsfan_target){ (wsfan_target_kind)head->target.kind, wsf_run_name(head) };
+    return (wsf_message_parts){
+        .targets = target, .targets_count = 1, .flags = head->flags, .except = head->except
+    };
+}
+
+/* The head's copy in another run, for which the room is known to be there. */
+static const wsf_run_head *copy_head(wsfan_message *into, wsf_run_head *head) {
+    if (head->copy != 0)
+        return wsf_run_head_at(into, head->copy);
+    wsfan_target target;
+    wsf_message_parts parts = parts_of(head, &target);
+    wsf_run_head *copy = wsf_run_add_head(into, &parts);
+    copy->target.hash = head->target.hash;
+    copy->loops = head->loops;
+    copy->peers = head->peers;
+    head->copy = wsf_run_place(into, copy);
+    return copy;
+}
+
+wsfan_message *wsf_run_pick(wsf_span span) {
+    const wsfan_message *from = span.message;
+    size_t count = 0;
+    size_t payload_bytes = 0;
+    size_t heads_bytes = 0;
+    for (wsf_run_head *h = NULL; (h = wsf_run_next_head(from, h)) != NULL; h->copy = 0)
+        heads_bytes += h->wanted ? h->size : 0;
+    for (uint32_t i = span.from; i < span.to; i++) {
+        bool wanted = wsf_run_head_of(from, i)->wanted;
+        count += wanted;
+        payload_bytes += wanted ? wsf_run_payload(from, i).size : 0;
+    }
+    wsfan_message *run = wsf_run_new_for(count, payload_bytes, heads_bytes);
+    if (run == NULL)
+        return NULL;
+    run->id = from->id;
+    for (uint32_t i = span.from; i < span.to; i++) {
+        wsf_run_head *head = wsf_run_head_of(from, i);
+        if (head->wanted)
+            wsf_run_add(run, copy_head(run, head), wsf_run_payload(from, i),
+                        from->run->entries[i].offset);
+    }
+    run->published = span.from == 0 && wsf_run_head_of(from, 0)->wanted ? from->published : 0;
+    run->item.kind = from->item.kind;
+    return run;
+}
+
+/* Other threads only give references back, so a count of 0 stays. The fields are written once, before another thread
+ * has the buffer. */
+wsf_buffer *wsf_run_body(wsfan_message *run) {
+    wsf_buffer *body = &run->run->body;
+    unsigned refs = atomic_load_explicit(&body->refs, memory_order_acquire);
+    while (refs > 0)
+        if (atomic_compare_exchange_weak(&body->refs, &refs, refs + 1))
+            return body;
+    if (body->data == NULL) {
+        body->data = run->payload;
+        body->size = run->payload_size;
+        body->capacity = run->size;
+    }
+    wsfan_message_ref(run);
+    atomic_store_explicit(&body->refs, 1, memory_order_release);
+    return body;
+}
+
+wsfan_message *wsf_run_fit(wsfan_message *run) {
+    const wsf_run *r = run->run;
+    size_t need = payloads_offset(run->count) + r->used + r->heads_bytes;
+    if (need >= run->size / 2)
+        return run;
+    for (wsf_run_head *h = NULL; (h = wsf_run_next_head(run, h)) != NULL;)
+        h->wanted = true;
+    wsfan_message *copy = wsf_run_pick(wsf_span_of(run));
+    if (copy == NULL)
+        return run;
+    wsfan_message_unref(run);
+    return copy;
+}
+
+/* For a head of which none was made yet, or not in the slab that is open. */
+static wsfan_message *open_first(wsf_message_pool *pool, const wsf_run_head *head,
+                                 wsfan_bytes payload, uint32_t headroom_bytes) {
+    wsfan_target target;
+    wsf_message_parts parts = parts_of(head, &target);
+    parts.headroom_size = headroom_bytes;
+    parts.payload = payload;
+    size_t need = wsf_message_need(&parts);
+    wsfan_message *message = need <= WSF_MESSAGE_SMALL ? wsf_message_make(pool, &parts, need)
+                                                       : wsf_message_new(NULL, &parts);
+    if (message != NULL)
+        message->targets[0].hash = head->target.hash;
+    return message;
+}
+
+wsfan_message *wsf_run_open(wsf_message_pool *pool, const wsfan_message *run, uint32_t i,
+                            uint32_t headroom_bytes, const wsfan_message *like) {
+    wsfan_bytes payload = wsf_run_payload(run, i);
+    wsfan_message *message = like != NULL ? wsf_message_make_like(pool, like, payload) : NULL;
+    if (message == NULL)
+        message = open_first(pool, wsf_run_head_of(run, i), payload, headroom_bytes);
+    if (message != NULL)
+        message->id = (wsfan_message_id){ run->id.clock + run->run->entries[i].offset,
+                                          run->id.origin };
+    return message;
+}
