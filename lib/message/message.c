@@ -177,10 +177,6 @@ wsfan_message *wsf_message_slice(const wsf_hash_key *key, const wsf_message_part
     return message;
 }
 
-static wsf_slab *slab_of(const wsfan_message *message) {
-    return (wsf_slab *)(void *)((uint8_t *)message - message->slab_offset);
-}
-
 wsfan_message *wsf_message_clone(const wsfan_message *message) {
     size_t head = sizeof *message + message->targets_count * sizeof(wsf_message_target);
     for (uint32_t i = 0; i < message->targets_count; i++)
@@ -254,27 +250,6 @@ wsfan_message *wsf_message_make(wsf_message_pool *pool, const wsf_message_parts 
     return message;
 }
 
-wsfan_message *wsf_message_make_like(wsf_message_pool *pool, const wsfan_message *like,
-                                     wsfan_bytes payload) {
-    if (pool->slab == NULL || slab_of(like) != pool->slab)
-        return NULL;
-    size_t head = (size_t)(like->payload - (const uint8_t *)like);
-    size_t size = head + payload.size;
-    if (size > WSF_MESSAGE_SMALL || pool->used + size > WSF_SLAB_BYTES)
-        return NULL;
-    wsfan_message *message = (wsfan_message *)(void *)((uint8_t *)pool->slab + pool->used);
-    /* Not the headroom of `like`, which the host may be writing. */
-    memcpy(message, like, head - like->headroom_size);
-    message->payload = (uint8_t *)message + head;
-    message->slab_offset = pool->used;
-    message->payload_size = (uint32_t)payload.size;
-    message->size = message->item.bytes = (uint32_t)size;
-    copy_payload(message, payload);
-    pool->used += (uint32_t)(size + 15) & ~15u;
-    pool->count++;
-    return message;
-}
-
 /* ----------------------------------------------------------------------------------- references */
 
 void wsf_message_bin_empty(wsf_message_bin *bin) {
@@ -283,27 +258,15 @@ void wsf_message_bin_empty(wsf_message_bin *bin) {
     bin->count = 0;
 }
 
-void wsf_message_bin_add(wsf_message_bin *bin, wsfan_message *message) {
-    wsf_slab *slab = slab_of(message);
-    if (message->receipt != NULL || message->frame != NULL) {
-        wsfan_message_unref(message);
-        return;
-    }
-    if (bin->slab != slab)
-        wsf_message_bin_empty(bin);
-    bin->slab = slab;
-    bin->count++;
-}
-
 wsfan_message *wsfan_message_ref(wsfan_message *message) {
-    atomic_fetch_add_explicit(&slab_of(message)->refs, 1, memory_order_relaxed);
+    atomic_fetch_add_explicit(&wsf_message_slab(message)->refs, 1, memory_order_relaxed);
     return message;
 }
 
 void wsfan_message_unref(wsfan_message *message) {
     if (message == NULL)
         return;
-    wsf_slab *slab = slab_of(message);
+    wsf_slab *slab = wsf_message_slab(message);
     if (slab->cache != NULL) {
         wsf_slab_unref(slab, 1);
     } else if (atomic_fetch_sub_explicit(&slab->refs, 1, memory_order_acq_rel) == 1) {

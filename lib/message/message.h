@@ -119,11 +119,6 @@ size_t wsf_message_need(const wsf_message_parts *parts);
 wsfan_message *wsf_message_make(wsf_message_pool *pool, const wsf_message_parts *parts,
                                 size_t need);
 
-/* The same with the targets, flags and headroom of `like`, which was made in the pool last or before. NULL: no room in
- * the slab that `like` is in. */
-wsfan_message *wsf_message_make_like(wsf_message_pool *pool, const wsfan_message *like,
-                                     wsfan_bytes payload);
-
 void wsf_message_pool_close(wsf_message_pool *pool);
 void wsf_message_pool_trim(wsf_message_pool *pool); /* frees slabs that were not needed lately */
 
@@ -133,8 +128,23 @@ typedef struct {
     uint32_t count;
 } wsf_message_bin;
 
-void wsf_message_bin_add(wsf_message_bin *bin, wsfan_message *message);
 void wsf_message_bin_empty(wsf_message_bin *bin);
+
+static inline wsf_slab *wsf_message_slab(const wsfan_message *message) {
+    return (wsf_slab *)(void *)((uint8_t *)message - message->slab_offset);
+}
+
+static inline void wsf_message_bin_add(wsf_message_bin *bin, wsfan_message *message) {
+    wsf_slab *slab = wsf_message_slab(message);
+    if (message->receipt != NULL || message->frame != NULL) {
+        wsfan_message_unref(message);
+        return;
+    }
+    if (bin->slab != slab)
+        wsf_message_bin_empty(bin);
+    bin->slab = slab;
+    bin->count++;
+}
 
 static inline wsfan_target wsf_message_target_of(const wsfan_message *message,
                                                  const wsf_message_target *target) {

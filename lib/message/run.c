@@ -115,8 +115,9 @@ bool wsf_run_add(wsfan_message *message, const wsf_run_head *head, wsfan_bytes p
     return true;
 }
 
-void wsf_run_set_payloads(wsfan_message *run, wsfan_bytes payloads, wsf_buffer *frame) {
-    run->payload_size = (uint32_t)payloads.size;
+void wsf_run_set(wsfan_message *run, uint32_t count, wsfan_bytes payloads, wsf_buffer *frame) {
+    run->count = count;
+    run->payload_size = run->run->used = (uint32_t)payloads.size;
     if (frame != NULL) {
         run->frame = wsf_buffer_ref(frame);
         run->payload = frame->data + ((const uint8_t *)payloads.data - frame->data);
@@ -256,6 +257,29 @@ wsfan_message *wsf_run_fit(wsfan_message *run) {
     return copy;
 }
 
+/* In the slab that `like` is in. NULL: that is full, or not open any more. */
+static inline wsfan_message *open_like(wsf_message_pool *pool, const wsfan_message *like,
+                                       wsfan_bytes payload) {
+    size_t head = (size_t)(like->payload - (const uint8_t *)like);
+    size_t size = head + payload.size;
+    uint32_t at = pool->used;
+    if (wsf_message_slab(like) != pool->slab || size > WSF_MESSAGE_SMALL ||
+        at + size > WSF_SLAB_BYTES)
+        return NULL;
+    wsfan_message *message = (wsfan_message *)(void *)((uint8_t *)pool->slab + at);
+    /* Not the headroom of `like`, which the host may be writing. */
+    *message = *like;
+    memcpy(message + 1, like + 1, head - sizeof *like - like->headroom_size);
+    message->payload = (uint8_t *)message + head;
+    message->slab_offset = at;
+    message->payload_size = (uint32_t)payload.size;
+    message->size = message->item.bytes = (uint32_t)size;
+    memcpy(message->payload, payload.data, payload.size);
+    pool->used = at + ((uint32_t)(size + 15) & ~15u);
+    pool->count++;
+    return message;
+}
+
 /* For a head of which none was made yet, or not in the slab that is open. */
 static wsfan_message *open_first(wsf_message_pool *pool, const wsf_run_head *head,
                                  wsfan_bytes payload, uint32_t headroom_bytes) {
@@ -274,7 +298,7 @@ static wsfan_message *open_first(wsf_message_pool *pool, const wsf_run_head *hea
 wsfan_message *wsf_run_open(wsf_message_pool *pool, const wsfan_message *run, uint32_t i,
                             uint32_t headroom_bytes, const wsfan_message *like) {
     wsfan_bytes payload = wsf_run_payload(run, i);
-    wsfan_message *message = like != NULL ? wsf_message_make_like(pool, like, payload) : NULL;
+    wsfan_message *message = like != NULL ? open_like(pool, like, payload) : NULL;
     if (message == NULL)
         message = open_first(pool, wsf_run_head_of(run, i), payload, headroom_bytes);
     if (message != NULL)

@@ -69,17 +69,9 @@ wsf_run_head *wsf_run_add_head(wsfan_message *run, const wsf_message_parts *part
 /* A message with that head; `offset`: of its clock. False: no room. */
 bool wsf_run_add(wsfan_message *run, const wsf_run_head *head, wsfan_bytes payload, uint32_t offset);
 
-/* The same of a message whose payload is behind that of the one before it: see wsf_run_set_payloads(). There is
- * room. */
-static inline void wsf_run_add_entry(wsfan_message *message, uint16_t place, uint32_t payload_size,
-                                     uint32_t offset) {
-    wsf_run *run = message->run;
-    run->used += payload_size;
-    run->entries[message->count++] = (wsf_run_entry){ run->used, place, (uint16_t)offset };
-}
-
-/* All payloads of a new run: a copy, or, with a frame, where they are in it, which then stays. */
-void wsf_run_set_payloads(wsfan_message *run, wsfan_bytes payloads, wsf_buffer *frame);
+/* All messages of a new run: the caller has written `count` entries. The payloads are copied, or, with a frame, left in
+ * it, which then stays. */
+void wsf_run_set(wsfan_message *run, uint32_t count, wsfan_bytes payloads, wsf_buffer *frame);
 
 /* A run that is being filled with messages whose clocks follow one another. Begins as {0}. */
 typedef struct {

@@ -175,6 +175,26 @@ static wsfan_bytes payloads_of(wsf_span span) {
                           (size_t)wsf_span_payload_bytes(span) };
 }
 
+/* high: the number of the head that is written first. */
+static void write_index(wsf_writer *writer, wsf_span span, uint32_t high) {
+    const wsf_run_entry *entry = &span.message->run->entries[span.from];
+    const wsf_run_entry *end = entry + wsf_span_count(span);
+    uint8_t *at = writer->data + writer->size;
+    uint32_t begin = wsf_run_begin(span.message, span.from);
+    uint32_t first = entry->offset;
+    uint32_t place = 0; /* of the head before; no head has this one */
+    uint64_t head = 0;
+    for (; entry < end; entry++, at += WSF_MESSAGE_AT_SIZE) {
+        if (entry->head != place) {
+            place = entry->head;
+            head = (uint64_t)(high - wsf_run_head_at(span.message, place)->number) << 16;
+        }
+        wsf_put_u64(at, (uint64_t)(entry->end - begin) << 32 | head | (entry->offset - first));
+        begin = entry->end;
+    }
+    writer->size = (size_t)(at - writer->data);
+}
+
 /* The heads between the lowest and the highest number that the span uses, the highest first, as they lie in memory. */
 static void write_messages(wsf_writer *writer, wsf_span span) {
     const wsfan_message *run = span.message;
@@ -203,17 +223,7 @@ static void write_messages(wsf_writer *writer, wsf_span span) {
         pack_bin(&packer, wsf_run_name(head));
     }
     msgpack_pack_bin(&packer, (size_t)wsf_span_count(span) * WSF_MESSAGE_AT_SIZE);
-    uint8_t *at = writer->data + writer->size;
-    uint32_t begin = wsf_run_begin(run, span.from);
-    uint64_t number = 0;
-    for (uint32_t i = span.from; i < span.to; i++, at += WSF_MESSAGE_AT_SIZE) {
-        if (i == span.from || entries[i].head != entries[i - 1].head)
-            number = (uint64_t)(high - wsf_run_head_of(run, i)->number) << 16;
-        wsf_put_u64(at, (uint64_t)(entries[i].end - begin) << 32 | number |
-                            (uint16_t)(entries[i].offset - entries[span.from].offset));
-        begin = entries[i].end;
-    }
-    writer->size = (size_t)(at - writer->data);
+    write_index(writer, span, high);
     if (!wsf_span_is_apart(span))
         pack_bin(&packer, payloads_of(span));
 }

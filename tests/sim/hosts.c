@@ -470,6 +470,12 @@ static const uint8_t *rest_of_payload(const hosts *h, uint32_t number) {
     return &h->pattern[number * 31 % PATTERN_PERIOD];
 }
 
+static size_t make_payload(hosts *h, uint32_t number, size_t size, uint8_t payload[PAYLOAD_SIZE_MAX]) {
+    memcpy(payload, &number, sizeof number);
+    memcpy(payload + sizeof number, rest_of_payload(h, number), size - sizeof number);
+    return size;
+}
+
 static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, bool may_ask) {
     enum { APART_EVERY = 3 }; /* of any size */
     wsf_core *core = world_core(h->world, node);
@@ -477,11 +483,9 @@ static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, b
     bool asked = may_ask && c->ledger.slot == 0 && world_random(h->world, 8) == 0;
     uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &c->ledger, size, asked);
     uint8_t payload[PAYLOAD_SIZE_MAX];
-    memcpy(payload, &number, sizeof number);
-    memcpy(payload + sizeof number, rest_of_payload(h, number), size - sizeof number);
     wsf_message_parts parts = { .targets = c->targets,
                                 .targets_count = (uint32_t)c->count,
-                                .payload = { payload, size },
+                                .payload = { payload, make_payload(h, number, size, payload) },
                                 .except = c->except,
                                 .slot = c->ledger.slot,
                                 .apart = number % APART_EVERY == 0 };
@@ -492,16 +496,55 @@ static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, b
     world_touch(h->world, node);
 }
 
-bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
-    if (wsf_core_congested(world_core(h->world, node)))
-        return false; /* the mesh thread would refuse the message: WSFAN_EAGAIN */
+/* As a mesh that finds several messages in its queue: those of one chat or user each, as long as there is room,
+ * are one run. */
+static unsigned publish_run(hosts *h, unsigned node, unsigned chats, size_t size_max) {
+    enum { USUAL = 8, MANY = 64, SIZE_MAX_IN_RUN = 1024 };
+    uint64_t wanted = 2 + world_random(h->world, world_random(h->world, 8) == 0 ? MANY : USUAL);
+    wsfan_message *run = need(wsf_run_new(WSF_RUN_BYTES_MAX));
+    wsf_run_writer writer;
+    wsf_run_begin_writing(&writer, run);
+    uint8_t payload[PAYLOAD_SIZE_MAX];
+    if (size_max > SIZE_MAX_IN_RUN)
+        size_max = SIZE_MAX_IN_RUN;
+    for (uint64_t i = 0; i < wanted; i++) {
+        choice c;
+        choice_make(h, chats, &c);
+        size_t size = sizeof(uint32_t) + (size_t)world_random(h->world, size_max);
+        wsf_message_parts parts = { .targets = c.targets,
+                                    .targets_count = (uint32_t)c.count,
+                                    .payload = { payload, size },
+                                    .except = c.except };
+        if (!wsf_run_may_have(&parts))
+            continue;
+        make_payload(h, ledger_publish(h->ledger, h->hosts[node].life, &c.ledger, size, false),
+                     size, payload);
+        if (!wsf_run_write(&writer, &parts))
+            ledger_violation(h->ledger, "a run has no room");
+    }
+    unsigned count = run->count;
+    if (count > 0)
+        wsf_core_publish(world_core(h->world, node), wsf_run_fit(run),
+                         world_now(h->world, node));
+    else
+        wsfan_message_unref(run);
+    world_touch(h->world, node);
+    return count;
+}
+
+unsigned hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
+    const wsf_core *core = world_core(h->world, node);
+    if (wsf_core_congested(core))
+        return 0; /* the mesh thread would refuse the message: WSFAN_EAGAIN */
+    if (world_random(h->world, 4) == 0)
+        return publish_run(h, node, chats, size_max);
     choice chosen;
     choice_make(h, chats, &chosen);
     bool one_chat = chosen.count == 1 && chosen.targets[0].kind == WSFAN_CHAT;
     if (one_chat && world_random(h->world, 3) == 0) /* a latest value, with one of two keys */
         chosen.ledger.slot = chosen.ledger.chats * 2 + (uint32_t)world_random(h->world, 2);
     publish(h, node, &chosen, size_max, true);
-    return true;
+    return 1;
 }
 
 void hosts_greet(hosts *h, unsigned chat) {

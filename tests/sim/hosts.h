@@ -28,7 +28,8 @@ void hosts_join(hosts *h, unsigned node, unsigned chats);
 void hosts_leave(hosts *h, unsigned node);
 void hosts_move(hosts *h, unsigned node,
                 unsigned to); /* a session moves to another node, by its user */
-bool hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max); /* false: congested */
+/* Returns how many messages; 0: the node is congested. */
+unsigned hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max);
 
 /* Makes the node take a peer for not interested in a chat that the peer is in, which no fault of the network
  * does, and publishes there. Returns the peer's node; WORLD_NODES_MAX: there is none. */

@@ -111,9 +111,9 @@ static void check_memory(sim *s, unsigned node) {
         if (link->sent_bytes > limits->window_bytes + CONTROL_RESERVE + FRAME_MAX)
             ledger_violation(s->ledger, "node %u has %llu bytes under way", node,
                              (unsigned long long)link->sent_bytes);
-        if (link->queue.count > limits->queue_count_max ||
-            (link->queue.count > 1 && link->queue_bytes > limits->queue_bytes_max))
-            ledger_violation(s->ledger, "node %u queues %u messages", node, link->queue.count);
+        if (link->queue_count > limits->queue_count_max ||
+            (link->queue_count > 1 && link->queue_bytes > limits->queue_bytes_max))
+            ledger_violation(s->ledger, "node %u queues %u messages", node, link->queue_count);
         if (link->held_bytes > limits->window_bytes)
             ledger_violation(s->ledger, "node %u holds %llu bytes", node,
                              (unsigned long long)link->held_bytes);

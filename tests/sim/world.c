@@ -75,6 +75,7 @@ typedef struct {
     uint64_t
         ended[ENDED_MAX]; /* subscribers whose connection is gone, which the core is yet to see */
     conn conns[WORLD_CONNECTIONS_MAX];
+    wsf_message_pool pool; /* of messages that were in a run */
 } node;
 
 struct world {
@@ -382,11 +383,23 @@ static void on_send(void *user, wsf_buffer *buffer) {
 
 /* ------------------------------------------------------------------------------- other effects */
 
-static bool on_deliver(void *user, unsigned loop, wsfan_message *message) {
-    node *n = user;
+static bool show(node *n, unsigned loop, wsfan_message *message) {
     const world_watcher *watcher = &n->world->watcher;
-    bool taken = watcher->deliver == NULL ||
-                 watcher->deliver(watcher->user, n->index, loop, message);
+    return watcher->deliver == NULL || watcher->deliver(watcher->user, n->index, loop, message);
+}
+
+/* The watcher is shown the messages of a run, as a loop would make them. */
+static uint32_t on_deliver(void *user, unsigned loop, wsfan_message *message) {
+    node *n = user;
+    uint32_t taken = 0;
+    if (!wsf_message_is_run(message))
+        taken = show(n, loop, message);
+    for (uint32_t i = 0; wsf_message_is_run(message) && i < message->count; i++) {
+        wsfan_message *one = need(
+            wsf_run_open(&n->pool, message, i, n->world->config.headroom_bytes, NULL));
+        taken += show(n, loop, one);
+        wsfan_message_unref(one);
+    }
     wsfan_message_unref(message);
     return taken;
 }
@@ -556,9 +569,11 @@ world *world_new(uint64_t seed, const world_watcher *watcher) {
 }
 
 void world_destroy(world *w) {
-    for (unsigned i = 0; i < WORLD_NODES_MAX; i++)
+    for (unsigned i = 0; i < WORLD_NODES_MAX; i++) {
         if (w->nodes[i].core != NULL)
             world_crash(w, i);
+        wsf_message_pool_close(&w->nodes[i].pool);
+    }
     free(w);
 }
 

@@ -175,6 +175,21 @@ static bool add_heads(wsf_core *core, wsfan_message *run, const wsf_messages *en
     return true;
 }
 
+/* The same of the entry's messages. */
+static bool add_entries(wsfan_message *run, const wsf_messages *entry,
+                        const uint16_t places[WSF_RUN_HEADS_MAX], uint32_t payload_bytes_max) {
+    wsf_run_entry *to = run->run->entries;
+    uint32_t end = 0;
+    uint32_t largest = 0;
+    for (uint32_t i = 0; i < entry->count; i++) {
+        wsf_message_at at = wsf_get_message_at(entry->index, i);
+        largest = at.payload_size > largest ? at.payload_size : largest;
+        end += at.payload_size;
+        to[i] = (wsf_run_entry){ end, places[at.head], at.offset };
+    }
+    return largest <= payload_bytes_max;
+}
+
 /* A run of the entry's messages. NULL: out of memory, or a message is beyond the limits of this node. */
 static wsfan_message *make_run(wsf_core *core, const wsf_messages *entry, wsf_buffer *frame,
                                bool *acceptable) {
@@ -187,14 +202,10 @@ static wsfan_message *make_run(wsf_core *core, const wsf_messages *entry, wsf_bu
                                          heads_bytes);
     if (run == NULL)
         return NULL;
-    *acceptable = add_heads(core, run, entry, places);
-    for (uint32_t i = 0; *acceptable && i < entry->count; i++) {
-        wsf_message_at at = wsf_get_message_at(entry->index, i);
-        *acceptable = at.payload_size <= core->config.payload_bytes_max;
-        wsf_run_add_entry(run, places[at.head], at.payload_size, at.offset);
-    }
+    *acceptable = add_heads(core, run, entry, places) &&
+                  add_entries(run, entry, places, core->config.payload_bytes_max);
     if (*acceptable) {
-        wsf_run_set_payloads(run, entry->payloads, entry->apart ? frame->rest : kept);
+        wsf_run_set(run, entry->count, entry->payloads, entry->apart ? frame->rest : kept);
         return run;
     }
     wsfan_message_unref(run);
