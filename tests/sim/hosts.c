@@ -522,6 +522,9 @@ static unsigned publish_run(hosts *h, unsigned node, unsigned chats, size_t size
         if (!wsf_run_write(&writer, &parts))
             ledger_violation(h->ledger, "a run has no room");
     }
+    /* By the key of the cluster that is looked at, which a node of another cluster does not have. */
+    for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;)
+        wsf_message_know(run, &head->target, &h->key);
     unsigned count = run->count;
     if (count > 0)
         wsf_core_publish(world_core(h->world, node), wsf_run_fit(run),
