@@ -137,7 +137,9 @@ static wsfan_message *begin_run(wsf_mesh *mesh, const wsf_message_parts *parts) 
     }
     if (mesh->run_count_max < 2)
         return NULL;
-    wsfan_message *run = wsf_run_new(mesh->run_bytes);
+    if (mesh->run_cache == NULL)
+        mesh->run_cache = wsf_slab_cache_new(WSF_RUN_BYTES_MAX);
+    wsfan_message *run = wsf_run_new(mesh->run_cache, mesh->run_bytes);
     if (run == NULL)
         return NULL;
     wsf_run_begin_writing(&mesh->runs, run);
