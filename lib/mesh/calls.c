@@ -121,10 +121,12 @@ static uint64_t time_message(wsf_mesh *mesh, wsfan_message *message) {
     return now_ns;
 }
 
-/* Puts a message into the run that is the last item of the queue. The queue is locked. */
+/* Puts a message into the run that is the last item of the queue. Until items are taken no other can be where it is.
+ * The queue is locked. */
 static bool add_to_run(wsf_mesh *mesh, const wsf_message_parts *parts) {
+    const wsf_queue *queue = &mesh->mailbox.queue;
     const wsfan_message *run = mesh->runs.run;
-    return run != NULL && wsf_queue_last(&mesh->mailbox.queue) == &run->item &&
+    return run != NULL && mesh->run_takes == queue->takes && wsf_queue_last(queue) == &run->item &&
            run->count < mesh->run_count_max && wsf_run_write(&mesh->runs, parts);
 }
 
@@ -148,6 +150,7 @@ static wsfan_message *begin_run(wsf_mesh *mesh, const wsf_message_parts *parts) 
         mesh->runs.run = NULL;
         return NULL;
     }
+    mesh->run_takes = mesh->mailbox.queue.takes;
     if (mesh->run_bytes < mesh->run_bytes_max)
         mesh->run_bytes *= 2;
     return run;

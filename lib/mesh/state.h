@@ -20,7 +20,8 @@ struct wsf_mesh {
     /* Of small publishes; guarded by the mailbox's lock: */
     wsf_message_pool pool;
     wsf_slab_cache *run_cache; /* NULL: none yet */
-    wsf_run_writer runs;   /* its run is open while it is the last item of the queue */
+    wsf_run_writer runs;   /* its run is open while it is the last item of the queue, */
+    uint64_t run_takes;    /* of which nothing was taken since */
     uint32_t run_bytes;    /* of memory of the next run */
     uint32_t run_count_max;
     uint32_t run_bytes_max;
