@@ -121,10 +121,12 @@ static uint64_t time_message(wsf_mesh *mesh, wsfan_message *message) {
     return now_ns;
 }
 
-/* Puts a message into the run that is the last item of the queue. The queue is locked. */
+/* Puts a message into the run that is the last item of the queue. Until items are taken no other can be where it is.
+ * The queue is locked. */
 static bool add_to_run(wsf_mesh *mesh, const wsf_message_parts *parts) {
+    const wsf_queue *queue = &mesh->mailbox.queue;
     const wsfan_message *run = mesh->runs.run;
-    return run != NULL && wsf_queue_last(&mesh->mailbox.queue) == &run->item &&
+    return run != NULL && mesh->run_takes == queue->takes && wsf_queue_last(queue) == &run->item &&
            run->count < mesh->run_count_max && wsf_run_write(&mesh->runs, parts);
 }
 
@@ -137,7 +139,9 @@ static wsfan_message *begin_run(wsf_mesh *mesh, const wsf_message_parts *parts) 
     }
     if (mesh->run_count_max < 2)
         return NULL;
-    wsfan_message *run = wsf_run_new(mesh->run_bytes);
+    if (mesh->run_cache == NULL)
+        mesh->run_cache = wsf_slab_cache_new(WSF_RUN_BYTES_MAX);
+    wsfan_message *run = wsf_run_new(mesh->run_cache, mesh->run_bytes);
     if (run == NULL)
         return NULL;
     wsf_run_begin_writing(&mesh->runs, run);
@@ -146,6 +150,7 @@ static wsfan_message *begin_run(wsf_mesh *mesh, const wsf_message_parts *parts) 
         mesh->runs.run = NULL;
         return NULL;
     }
+    mesh->run_takes = mesh->mailbox.queue.takes;
     if (mesh->run_bytes < mesh->run_bytes_max)
         mesh->run_bytes *= 2;
     return run;

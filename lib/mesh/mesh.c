@@ -69,6 +69,8 @@ static void trim(wsf_mesh *mesh, wsf_now at) {
     if (at.ms < mesh->trim_ms || wsf_queue_begin(&mesh->mailbox.queue, 0) != WSFAN_OK)
         return;
     wsf_message_pool_trim(&mesh->pool);
+    if (mesh->run_cache != NULL)
+        wsf_slab_cache_trim(mesh->run_cache);
     wsf_queue_commit(&mesh->mailbox.queue, NULL, &wake);
     mesh->trim_ms = at.ms + TRIM_MS;
 }
@@ -258,6 +260,7 @@ void wsf_mesh_close(wsf_mesh *mesh) {
     wsf_keyring_free_keys(mesh->keys);
     pthread_mutex_destroy(&mesh->lock);
     wsf_message_pool_close(&mesh->pool);
+    wsf_slab_cache_close(mesh->run_cache);
     wsf_mailbox_destroy(&mesh->mailbox);
     wsf_free(mesh);
 }

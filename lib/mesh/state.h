@@ -17,8 +17,11 @@ typedef struct {
 
 struct wsf_mesh {
     wsf_mailbox mailbox;
-    wsf_message_pool pool; /* of small publishes; these four are guarded by the mailbox's lock */
-    wsf_run_writer runs;   /* its run is open while it is the last item of the queue */
+    /* Of small publishes; guarded by the mailbox's lock: */
+    wsf_message_pool pool;
+    wsf_slab_cache *run_cache; /* NULL: none yet */
+    wsf_run_writer runs;   /* its run is open while it is the last item of the queue, */
+    uint64_t run_takes;    /* of which nothing was taken since */
     uint32_t run_bytes;    /* of memory of the next run */
     uint32_t run_count_max;
     uint32_t run_bytes_max;

@@ -228,7 +228,7 @@ void wsf_message_pool_trim(wsf_message_pool *pool) {
 
 static bool open_slab(wsf_message_pool *pool) {
     if (pool->cache == NULL)
-        pool->cache = wsf_slab_cache_new();
+        pool->cache = wsf_slab_cache_new(WSF_SLAB_BYTES);
     if (pool->cache != NULL)
         pool->slab = wsf_slab_cache_take(pool->cache, OPEN_REFS);
     pool->used = sizeof(wsf_slab);

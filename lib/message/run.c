@@ -39,13 +39,19 @@ static void release_body(wsf_buffer *body) {
     wsfan_message_unref(run_of_body(body));
 }
 
-/* In `bytes` of memory with what a slab needs. */
-static wsfan_message *new_run(size_t bytes, size_t count_max) {
+static wsf_slab *new_slab(size_t bytes) {
     wsf_slab *slab = wsf_alloc(bytes);
     if (slab == NULL)
         return NULL;
     atomic_init(&slab->refs, 1);
     slab->cache = NULL;
+    return slab;
+}
+
+/* bytes: of the slab. slab NULL: there is no memory. */
+static wsfan_message *init_run(wsf_slab *slab, size_t bytes, size_t count_max) {
+    if (slab == NULL)
+        return NULL;
     wsfan_message *run = (wsfan_message *)(void *)(slab + 1);
     memset(run, 0, sizeof *run + sizeof *run->run);
     run->run = (wsf_run *)(void *)(run + 1);
@@ -60,15 +66,17 @@ static wsfan_message *new_run(size_t bytes, size_t count_max) {
     return run;
 }
 
-wsfan_message *wsf_run_new(size_t bytes) {
+wsfan_message *wsf_run_new(wsf_slab_cache *cache, size_t bytes) {
     assert(bytes >= WSF_RUN_BYTES_MIN && bytes <= WSF_RUN_BYTES_MAX);
-    return new_run(bytes, bytes / WSF_RUN_SHARE_MIN);
+    bool kept = cache != NULL && bytes == WSF_RUN_BYTES_MAX;
+    return init_run(kept ? wsf_slab_cache_take(cache, 1) : new_slab(bytes), bytes,
+                    bytes / WSF_RUN_SHARE_MIN);
 }
 
 wsfan_message *wsf_run_new_for(size_t count, size_t payload_bytes, size_t heads_bytes) {
     assert(count <= WSF_RUN_COUNT_MAX);
-    return new_run(sizeof(wsf_slab) + payloads_offset(count) + align(payload_bytes) + heads_bytes,
-                   count);
+    size_t bytes = sizeof(wsf_slab) + payloads_offset(count) + align(payload_bytes) + heads_bytes;
+    return init_run(new_slab(bytes), bytes, count);
 }
 
 size_t wsf_run_head_bytes(size_t name_size) {

@@ -55,8 +55,9 @@ typedef struct {
 /* Whether a message of these parts may be part of a run. */
 bool wsf_run_may_have(const wsf_message_parts *parts);
 
-/* An empty run, in so much memory. NULL: out of memory. */
-wsfan_message *wsf_run_new(size_t bytes);
+/* An empty run, in so much memory, from the cache if it is WSF_RUN_BYTES_MAX. cache NULL: none. NULL: out of
+ * memory. */
+wsfan_message *wsf_run_new(wsf_slab_cache *cache, size_t bytes);
 
 /* An empty run with room for just so much; heads_bytes: the sum of wsf_run_head_bytes() of their names. NULL:
  * out of memory. */

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 
 struct wsf_slab_cache {
+    uint32_t bytes;   /* of a slab */
     atomic_uint refs; /* the owner's, and one for each slab that is out */
     atomic_uint kept; /* slabs in here */
     _Atomic(wsf_slab *) returned;
@@ -14,10 +15,12 @@ struct wsf_slab_cache {
     uint32_t unused; /* the lowest `kept` since the last trim */
 };
 
-wsf_slab_cache *wsf_slab_cache_new(void) {
+wsf_slab_cache *wsf_slab_cache_new(uint32_t bytes) {
     wsf_slab_cache *cache = wsf_alloc_zero(1, sizeof *cache);
-    if (cache != NULL)
-        atomic_init(&cache->refs, 1);
+    if (cache == NULL)
+        return NULL;
+    atomic_init(&cache->refs, 1);
+    cache->bytes = bytes;
     return cache;
 }
 
@@ -54,7 +57,7 @@ wsf_slab *wsf_slab_cache_take(wsf_slab_cache *cache, uint32_t refs) {
     if (kept < cache->unused)
         cache->unused = kept;
     if (slab == NULL)
-        slab = wsf_alloc(WSF_SLAB_BYTES);
+        slab = wsf_alloc(cache->bytes);
     if (slab == NULL)
         return NULL;
     atomic_init(&slab->refs, refs);
@@ -81,7 +84,8 @@ void wsf_slab_unref(wsf_slab *slab, uint32_t count) {
         wsf_free(slab);
         return;
     }
-    if (atomic_fetch_add_explicit(&cache->kept, 1, memory_order_relaxed) < WSF_SLABS_KEPT_MAX) {
+    if (atomic_fetch_add_explicit(&cache->kept, 1, memory_order_relaxed) <
+        WSF_SLABS_KEPT_BYTES / cache->bytes) {
         push(cache, slab);
     } else {
         atomic_fetch_sub_explicit(&cache->kept, 1, memory_order_relaxed);

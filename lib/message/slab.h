@@ -1,5 +1,5 @@
-/* Slabs of 4 KiB for small messages, and a cache, as memory that is taken on one thread and freed on another
- * is slow. */
+/* Slabs, each with several small messages, and a cache of them, as memory that is taken on one thread and freed on
+ * another is slow. */
 #ifndef WSF_MESSAGE_SLAB_H
 #define WSF_MESSAGE_SLAB_H
 
@@ -17,16 +17,16 @@ typedef struct wsf_slab {
 } wsf_slab;
 
 enum {
-    WSF_SLAB_BYTES = 4080,    /* bytes; with what malloc() adds, a page */
-    WSF_SLABS_KEPT_MAX = 1024 /* 4 MiB; over it a slab is freed at once */
+    WSF_SLAB_BYTES = 4080,                  /* with what malloc() adds, a page */
+    WSF_SLABS_KEPT_BYTES = 4 * 1024 * 1024  /* over it a slab is freed at once */
 };
 
-/* For one thread at a time, but any thread may give back a slab. NULL: out of memory. */
-wsf_slab_cache *wsf_slab_cache_new(void);
+/* Of slabs of `bytes` each. For one thread at a time, but any thread may give back a slab. NULL: out of memory. */
+wsf_slab_cache *wsf_slab_cache_new(uint32_t bytes);
 /* The cache goes with the last of its slabs. NULL is allowed. */
 void wsf_slab_cache_close(wsf_slab_cache *cache);
 
-/* A slab of WSF_SLAB_BYTES with so many references. NULL: out of memory. */
+/* A slab with so many references. NULL: out of memory. */
 wsf_slab *wsf_slab_cache_take(wsf_slab_cache *cache, uint32_t refs);
 
 /* Frees slabs that were not needed since the last trim. */

@@ -501,7 +501,7 @@ static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, b
 static unsigned publish_run(hosts *h, unsigned node, unsigned chats, size_t size_max) {
     enum { USUAL = 8, MANY = 64, SIZE_MAX_IN_RUN = 1024 };
     uint64_t wanted = 2 + world_random(h->world, world_random(h->world, 8) == 0 ? MANY : USUAL);
-    wsfan_message *run = need(wsf_run_new(WSF_RUN_BYTES_MAX));
+    wsfan_message *run = need(wsf_run_new(NULL, WSF_RUN_BYTES_MAX));
     wsf_run_writer writer;
     wsf_run_begin_writing(&writer, run);
     uint8_t payload[PAYLOAD_SIZE_MAX];
@@ -522,6 +522,9 @@ static unsigned publish_run(hosts *h, unsigned node, unsigned chats, size_t size
         if (!wsf_run_write(&writer, &parts))
             ledger_violation(h->ledger, "a run has no room");
     }
+    /* By the key of the cluster that is looked at, which a node of another cluster does not have. */
+    for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;)
+        wsf_message_know(run, &head->target, &h->key);
     unsigned count = run->count;
     if (count > 0)
         wsf_core_publish(world_core(h->world, node), wsf_run_fit(run),

@@ -6,10 +6,12 @@
 #include "base/memory.h"
 #include "failing.h"
 
+enum { KEPT_MAX = WSF_SLABS_KEPT_BYTES / WSF_SLAB_BYTES };
+
 static wsf_slab_cache *new_cache(void) {
     ck_assert_int_eq(wsf_memory_use(&FAILING), WSFAN_OK);
     ck_assert_int_eq(atomic_load(&live_count), 0);
-    return wsf_slab_cache_new();
+    return wsf_slab_cache_new(WSF_SLAB_BYTES);
 }
 
 START_TEST(a_slab_that_came_back_is_taken_again) {
@@ -39,16 +41,16 @@ START_TEST(a_slab_may_outlive_its_cache) {
 END_TEST
 
 START_TEST(what_is_not_needed_is_freed_and_no_more_than_a_limit_is_kept) {
-    enum { COUNT = WSF_SLABS_KEPT_MAX + 10, NEEDED = 7 };
+    enum { COUNT = KEPT_MAX + 10, NEEDED = 7 };
     static wsf_slab *slabs[COUNT];
     wsf_slab_cache *cache = new_cache();
     for (int i = 0; i < COUNT; i++)
         slabs[i] = wsf_slab_cache_take(cache, 1);
     for (int i = 0; i < COUNT; i++)
         wsf_slab_unref(slabs[i], 1);
-    ck_assert_int_eq(atomic_load(&live_count), 1 + WSF_SLABS_KEPT_MAX);
+    ck_assert_int_eq(atomic_load(&live_count), 1 + KEPT_MAX);
     wsf_slab_cache_trim(cache); /* all of it was needed until now */
-    ck_assert_int_eq(atomic_load(&live_count), 1 + WSF_SLABS_KEPT_MAX);
+    ck_assert_int_eq(atomic_load(&live_count), 1 + KEPT_MAX);
     for (int i = 0; i < NEEDED; i++)
         slabs[i] = wsf_slab_cache_take(cache, 1);
     for (int i = 0; i < NEEDED; i++)
