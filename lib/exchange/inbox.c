@@ -187,6 +187,8 @@ static wsfan_message *cut(wsfan_message *run, uint32_t count) {
     enum { SMALL_SHARE = 2 };
     if (count > run->count / SMALL_SHARE)
         return run;
+    for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;)
+        head->wanted = true;
     wsfan_message *copy = wsf_run_pick((wsf_span){ run, 0, count });
     wsfan_message_unref(run);
     return copy;

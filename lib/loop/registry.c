@@ -77,6 +77,7 @@ int wsf_registry_open(wsf_registry *registry, void *user, wsfan_session *session
         return WSFAN_ENOMEM;
     registry->sessions = sessions;
     uint32_t slot = wsf_slots_take(&registry->session_slots, sessions, sizeof *sessions);
+    registry->version++;
     sessions[slot].user = user;
     sessions[slot].open = true;
     sessions[slot].mark = 0;
@@ -121,6 +122,7 @@ void wsf_registry_close(wsf_registry *registry, wsfan_session session) {
     wsf_session_slot *slot = find_session(registry, session);
     assert(slot != NULL && slot->memberships_count == 0);
     free_memberships(slot);
+    registry->version++;
     slot->open = false;
     wsf_slots_free(&registry->session_slots, registry->sessions, sizeof *slot, slot_of(session));
 }
@@ -210,6 +212,7 @@ int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan
         .audience = i, .position = audience->members_count++ & 0x7fffffff
     };
     registry->memberships_count++;
+    registry->version++;
     *joined = i;
     return WSFAN_OK;
 }
@@ -236,6 +239,7 @@ static void remove_membership(wsf_registry *registry, wsf_session_slot *slot, ui
         wsf_audience_places(&registry->audiences.array[moved.audience])[moved.position] = m;
     }
     registry->memberships_count--;
+    registry->version++;
 }
 
 int wsf_registry_leave(wsf_registry *registry, wsfan_session session, const wsfan_target *target,

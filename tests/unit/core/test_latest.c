@@ -63,15 +63,15 @@ START_TEST(in_a_peers_queue_no_value_overtakes_one_of_its_own_key) {
         for (uint64_t number = 1; number <= PUBLISHED; number++) {
             wsfan_message *message = random_message(&dice, number);
             if (!wsf_link_replace(&link, message))
-                ck_assert_uint_eq(wsf_link_enqueue(&link, message), 0);
+                ck_assert_uint_eq(wsf_link_enqueue(&link, wsf_span_of(message)), 0);
             wsfan_message_unref(message);
             while (next_random(&dice) % 3 == 0 && link.queue.count > 0) {
-                receive(wsf_link_front(&link));
-                wsf_link_dequeue(&link);
+                receive(wsf_link_front(&link)->message);
+                wsf_link_take(&link, 1);
             }
         }
-        for (; link.queue.count > 0; wsf_link_dequeue(&link))
-            receive(wsf_link_front(&link));
+        for (; link.queue.count > 0; wsf_link_take(&link, 1))
+            receive(wsf_link_front(&link)->message);
         ck_assert_uint_eq(link.latest.count, 0);
         ck_assert_mem_eq(seen.received, seen.published, sizeof seen.received);
         wsf_link_destroy(&link);
@@ -119,7 +119,7 @@ START_TEST(of_values_that_leave_out_the_same_only_the_newest_waits) {
     for (uint64_t number = 1; number <= 100; number++) {
         wsfan_message *message = message_of(number, 1, 2, 100);
         if (!wsf_link_replace(&link, message))
-            wsf_link_enqueue(&link, message);
+            wsf_link_enqueue(&link, wsf_span_of(message));
         ck_assert(wsf_inbox_put_message(inbox, message));
     }
     ck_assert_uint_eq(link.queue.count, 1);
@@ -142,7 +142,7 @@ START_TEST(values_that_grow_take_no_more_than_there_is_room_for) {
         wsfan_message *message = message_of(number, 1 + number % KEYS, RECEIVERS,
                                             number <= KEYS ? sizeof number : LARGE);
         if (!wsf_link_replace(&link, message))
-            wsf_link_enqueue(&link, message);
+            wsf_link_enqueue(&link, wsf_span_of(message));
         (void)wsf_inbox_put_message(inbox, message);
         wsf_queue_depth(&inbox->mailbox.queue, &waiting, &bytes);
         ck_assert_uint_le(bytes, BYTES_MAX);

@@ -28,7 +28,7 @@ static wsfan_message *message_of(size_t payload_size) {
 
 static uint64_t enqueue(size_t payload_size) {
     wsfan_message *message = message_of(payload_size);
-    uint64_t dropped = wsf_link_enqueue(&link_, message);
+    uint64_t dropped = wsf_link_enqueue(&link_, wsf_span_of(message));
     wsfan_message_unref(message);
     return dropped;
 }
@@ -100,7 +100,7 @@ START_TEST(a_full_queue_drops_the_oldest_and_counts_them) {
     for (size_t i = 0; i < 8; i++)
         ck_assert_uint_eq(enqueue(i), 0);
     ck_assert_uint_eq(enqueue(8), 1); /* by count */
-    ck_assert_uint_eq(wsf_link_front(&link_)->payload_size, 1);
+    ck_assert_uint_eq(wsf_link_front(&link_)->message->payload_size, 1);
     ck_assert_uint_eq(link_.queue.count, 8);
     ck_assert_uint_eq(enqueue(9880), 8); /* by bytes */
     ck_assert_uint_eq(link_.queue.count, 1);

@@ -394,35 +394,6 @@ START_TEST(under_any_addressing_a_session_is_chosen_once_or_left_out) {
 }
 END_TEST
 
-/* One target of a head that the registry may have seen before. */
-static size_t members_by_head(const char *chat, uint64_t head, const wsfan_recipient **recipients) {
-    wsfan_target target = { WSFAN_CHAT, wsfan_string(chat) };
-    wsf_message_parts parts = { .targets = &target, .targets_count = 1 };
-    wsfan_message *message = wsf_message_new(&key, &parts);
-    message->head = head;
-    size_t found = wsf_registry_select(&registry, message, NODE, recipients);
-    wsfan_message_unref(message);
-    return found;
-}
-
-START_TEST(a_head_of_long_ago_is_not_taken_for_another) {
-    const wsfan_recipient *r;
-    begin(&LIMITS);
-    wsfan_session a = open_session(1);
-    wsfan_session b = open_session(2);
-    join(a, WSFAN_CHAT, "x");
-    join(b, WSFAN_CHAT, "y");
-    ck_assert_uint_eq(members_by_head("x", 1, &r), 1);
-    ck_assert_uint_eq(r[0].session.id, a.id);
-    ck_assert_uint_eq(members_by_head("y", (UINT64_C(1) << 32) + 1, &r), 1);
-    ck_assert_uint_eq(r[0].session.id, b.id);
-    leave(b, "y"); /* and its place is another chat's */
-    join(a, WSFAN_CHAT, "z");
-    ck_assert_uint_eq(members_by_head("y", (UINT64_C(1) << 32) + 1, &r), 0);
-    wsf_registry_destroy(&registry);
-}
-END_TEST
-
 SUITE_MAIN("registry", members_of_a_chat_are_found_with_their_user_pointers,
            a_closed_session_is_stale_even_when_its_slot_is_used_again,
            a_session_of_another_loop_is_told_apart_from_a_closed_one,
@@ -434,5 +405,4 @@ SUITE_MAIN("registry", members_of_a_chat_are_found_with_their_user_pointers,
            a_join_that_outlives_its_audience_is_not_expected,
            it_agrees_with_a_model_under_random_change,
            a_session_is_addressed_by_its_address_and_everyone_by_their_node,
-           under_any_addressing_a_session_is_chosen_once_or_left_out,
-           a_head_of_long_ago_is_not_taken_for_another)
+           under_any_addressing_a_session_is_chosen_once_or_left_out)

@@ -114,40 +114,6 @@ START_TEST(messages_of_one_slab_live_and_end_by_themselves) {
 }
 END_TEST
 
-START_TEST(a_repeated_message_differs_in_its_payload_alone) {
-    wsf_message_pool pool = { 0 };
-    wsfan_target target = { WSFAN_CHAT, { "chat", 4 } };
-    ck_assert_ptr_null(wsf_message_repeat(&pool, wsfan_string("nothing to repeat")));
-    wsf_message_parts parts = parts_of(&target, wsfan_string("first"));
-    wsfan_message *first = wsf_message_make(&pool, &parts, wsf_message_need(&parts));
-    first->taken = first->in_inbox = true;
-    memcpy(wsfan_message_headroom(first, 4), "head", 4);
-    wsfan_message *second = wsf_message_repeat(&pool, wsfan_string("second one"));
-    ck_assert(!second->taken && !second->in_inbox);
-    ck_assert_uint_eq(wsf_message_size(second), wsf_message_size(first) + 5);
-    ck_assert_mem_eq(wsfan_message_payload(second).data, "second one", 10);
-    ck_assert_uint_eq(wsfan_message_payload(second).size, 10);
-    ck_assert_mem_eq(wsfan_message_target(second, 0).name.data, "chat", 4);
-    ck_assert_uint_eq(wsfan_message_flags(second), WSFAN_BINARY);
-    ck_assert_uint_eq(second->except.session, 8);
-    memcpy(wsfan_message_headroom(second, 4), "HEAD", 4);
-    ck_assert_mem_eq(wsfan_message_headroom(first, 4), "headfirst", 9);
-    static char large[WSF_MESSAGE_SMALL];
-    ck_assert_ptr_null(wsf_message_repeat(&pool, (wsfan_bytes){ large, sizeof large }));
-    unsigned more = 0; /* until the slab is full */
-    wsfan_message *last;
-    while ((last = wsf_message_repeat(&pool, (wsfan_bytes){ large, 500 })) != NULL) {
-        wsfan_message_unref(last);
-        more++;
-    }
-    ck_assert_uint_ge(more, 3);
-    wsfan_message_unref(first);
-    wsfan_message_unref(second);
-    wsf_message_pool_close(&pool);
-    ck_assert_ptr_null(wsf_message_repeat(&pool, wsfan_string("closed")));
-}
-END_TEST
-
 START_TEST(a_slice_keeps_its_frame_and_a_clone_of_it_does_not) {
     wsf_hash_key k = key();
     wsfan_target target = { WSFAN_CHAT, { "chat", 4 } };
@@ -215,7 +181,6 @@ SUITE_MAIN("message", it_keeps_copies_of_all_that_it_was_made_of,
            the_headroom_ends_where_the_payload_begins,
            a_clone_has_the_same_content_and_its_own_headroom,
            messages_of_one_slab_live_and_end_by_themselves,
-           a_repeated_message_differs_in_its_payload_alone,
            a_slice_keeps_its_frame_and_a_clone_of_it_does_not,
            a_payload_apart_has_a_buffer_of_its_own_with_the_headroom_in_it,
            hashes_depend_on_kind_name_and_cluster)

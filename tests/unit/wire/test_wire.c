@@ -199,7 +199,6 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_uint_eq(e.message.slot, 0);
     for (int i = 0; i < NEIGHBOURS_WRITTEN; i++) {
         ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
-        ck_assert(!e.message.repeated); /* both are written in full */
         ck_assert_uint_eq(e.message.targets_count, 1);
         ck_assert_mem_eq(e.message.payload.data, "payload", 7);
     }
@@ -608,12 +607,6 @@ static void check_neighbour(const wsf_entry *e, const neighbour *n, const uint8_
         ck_assert_mem_eq(e->message.payload.data, filling, n->payload_size);
 }
 
-static bool same_head(const neighbour *a, const neighbour *b) {
-    return a->names_count == 1 && b->names_count == 1 && a->name == b->name &&
-           a->flags == b->flags && a->except.node == b->except.node &&
-           a->except.session == b->except.session;
-}
-
 START_TEST(neighbours_are_read_as_they_are_whatever_they_have_in_common) {
     static uint8_t frame[200000];
     static neighbour all[NEIGHBOURS];
@@ -633,10 +626,7 @@ START_TEST(neighbours_are_read_as_they_are_whatever_they_have_in_common) {
         message->id.clock = n.clock;
         message->flags = (uint8_t)n.flags;
         message->except = n.except;
-        if (i > 0 && same_head(&all[i], &all[i - 1]))
-            wsf_write_repeat(&writer, all[i - 1].clock, message);
-        else
-            wsf_write_message(&writer, message);
+        wsf_write_message(&writer, message);
         wsfan_message_unref(message);
     }
     wsf_seal(&writer);
@@ -647,94 +637,8 @@ START_TEST(neighbours_are_read_as_they_are_whatever_they_have_in_common) {
     for (int i = 0; i < NEIGHBOURS; i++) {
         ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
         check_neighbour(&e, &all[i], filling);
-        ck_assert_int_eq(e.message.repeated, i > 0 && same_head(&all[i], &all[i - 1]));
     }
     ck_assert_int_eq(wsf_reader_next(reader, &e), 0);
-    wsf_reader_destroy(reader);
-}
-END_TEST
-
-static void put_repeat(wsf_writer *writer) {
-    static const uint8_t repeat[] = { 0x93, WSF_MESSAGE_REPEAT, 0x01, 0xc4, 0x01, 'r' };
-    wsf_write_entry(writer, repeat, sizeof repeat);
-}
-
-/* What the first repeat in a frame is read as, and the message behind it still is. */
-static int read_repeat_behind(wsf_writer *writer, int before) {
-    wsfan_target target = { WSFAN_CHAT, wsfan_string("chat") };
-    wsfan_message *message = message_of(&target, 1, wsfan_string("behind"));
-    put_repeat(writer);
-    wsf_write_message(writer, message);
-    wsfan_message_unref(message);
-    wsf_seal(writer);
-    wsf_reader *reader = wsf_reader_new();
-    wsf_frame_head read_head;
-    wsf_entry e;
-    ck_assert_int_eq(open_bytes(reader, writer->data, writer->size, RECEIVER, &read_head),
-                     WSFAN_OK);
-    for (int i = 0; i < before; i++)
-        ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
-    int result = wsf_reader_next(reader, &e);
-    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
-    ck_assert(!e.message.repeated);
-    ck_assert_int_eq(wsf_reader_next(reader, &e), 0);
-    wsf_reader_destroy(reader);
-    return result;
-}
-
-/* Who has a message of WSF_SLICE_MIN bytes may write over the bytes before its payload while the next one is
- * read. */
-START_TEST(only_a_small_message_that_is_no_latest_value_may_be_repeated) {
-    static uint8_t frame[100000];
-    static uint8_t payload[WSF_SLICE_MIN];
-    wsfan_target target = { WSFAN_CHAT, wsfan_string("chat") };
-    for (unsigned i = 0; i < 4; i++) {
-        wsf_writer head = begin();
-        memcpy(frame, bytes, head.size);
-        wsf_writer writer = { frame, sizeof frame, head.size };
-        size_t size = i == 1 ? WSF_SLICE_MIN : WSF_SLICE_MIN - 1;
-        wsfan_message *message = message_of(&target, 1, (wsfan_bytes){ payload, size });
-        message->slot = i == 2;
-        wsf_write_message(&writer, message);
-        if (i == 3)
-            wsf_write_lost(&writer, 1, 0);
-        wsfan_message_unref(message);
-        ck_assert_int_eq(read_repeat_behind(&writer, i == 3 ? 2 : 1), i == 0 ? 1 : WSFAN_EINVAL);
-    }
-}
-END_TEST
-
-START_TEST(a_repeat_of_nothing_is_malformed_and_what_follows_is_read) {
-    wsf_writer writer = begin();
-    ck_assert_int_eq(read_repeat_behind(&writer, 0), WSFAN_EINVAL);
-}
-END_TEST
-
-START_TEST(a_repeat_in_another_form_of_messagepack_is_read) {
-    static const uint8_t repeat[] = {
-        0x93, 0xcc, WSF_MESSAGE_REPEAT, 0xcf, 0, 0, 0, 0, 0, 0, 0, 2, 0xc5, 0x0, 0x1, 'r'
-    };
-    wsfan_target target = { WSFAN_CHAT, wsfan_string("chat") };
-    wsfan_message *message = message_of(&target, 1, wsfan_string("first"));
-    message->id.clock = 40;
-    wsf_writer writer = begin();
-    wsf_write_message(&writer, message);
-    wsf_write_entry(&writer, repeat, sizeof repeat);
-    wsf_write_repeat(&writer, 42, message); /* of 40, which is less */
-    wsfan_message_unref(message);
-    wsf_seal(&writer);
-    wsf_reader *reader = wsf_reader_new();
-    wsf_frame_head read_head;
-    wsf_entry e;
-    ck_assert_int_eq(open_bytes(reader, writer.data, writer.size, RECEIVER, &read_head), WSFAN_OK);
-    const uint64_t clocks[] = { 40, 42, 40 };
-    for (int i = 0; i < 3; i++) {
-        ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
-        ck_assert_uint_eq(e.message.clock, clocks[i]);
-        ck_assert_int_eq(e.message.repeated, i > 0);
-        ck_assert_mem_eq(e.message.targets[0].name.data, "chat", 4);
-        ck_assert_mem_eq(e.message.payload.data, i == 1 ? "r" : "first", e.message.payload.size);
-    }
     wsf_reader_destroy(reader);
 }
 END_TEST
@@ -1006,9 +910,6 @@ SUITE_MAIN("wire", every_entry_comes_back_as_it_was_written,
            a_known_entry_with_wrong_content_is_reported_and_passed_over,
            a_message_is_written_as_msgpack_would,
            neighbours_are_read_as_they_are_whatever_they_have_in_common,
-           only_a_small_message_that_is_no_latest_value_may_be_repeated,
-           a_repeat_of_nothing_is_malformed_and_what_follows_is_read,
-           a_repeat_in_another_form_of_messagepack_is_read,
            a_payload_that_is_apart_is_the_second_part_behind_its_room,
            a_second_part_that_is_missing_damaged_or_another_one_voids_the_frame,
            sizes_of_a_second_part_that_lie_are_refused,
