@@ -295,23 +295,38 @@ static bool read_message(wsf_reader *reader, const msgpack_object_array *array, 
            read_payload(reader, array, entry);
 }
 
-static bool read_heads(wsf_reader *reader, const msgpack_object_array *list, wsf_messages *messages) {
-    if (list == NULL || list->size % WSF_MESSAGES_HEAD_FIELDS != 0 ||
-        list->size / WSF_MESSAGES_HEAD_FIELDS > WSF_RUN_HEADS_MAX)
+/* Reads a head and moves *at behind it. */
+static bool read_run_head(const uint8_t **at, const uint8_t *end, wsf_messages_head *head) {
+    const uint8_t *from = *at;
+    if (end - from < WSF_MESSAGES_HEAD_SIZE)
         return false;
-    messages->heads = reader->heads;
-    messages->heads_count = list->size / WSF_MESSAGES_HEAD_FIELDS;
-    for (uint32_t i = 0; i < messages->heads_count; i++) {
-        wsf_messages_head *head = &reader->heads[i];
-        uint32_t at = i * WSF_MESSAGES_HEAD_FIELDS;
-        uint32_t kind;
-        if (!get_u32(list, at, &head->flags) || !get_u64(list, at + 1, &head->except.node) ||
-            !get_u64(list, at + 2, &head->except.session) || !get_u32(list, at + 3, &kind) ||
-            !get_bin(list, at + 4, UINT16_MAX, &head->target.name) ||
-            (kind != WSFAN_CHAT && kind != WSFAN_USER) || head->target.name.size == 0)
-            return false;
-        head->target.kind = (wsfan_target_kind)kind;
+    bool except = (from[0] & WSF_MESSAGES_EXCEPT) != 0;
+    unsigned kind = from[0] & ~(unsigned)WSF_MESSAGES_EXCEPT;
+    size_t name_size = (size_t)from[2] << 8 | from[3];
+    head->flags = from[1];
+    from += WSF_MESSAGES_HEAD_SIZE;
+    if ((kind != WSFAN_CHAT && kind != WSFAN_USER) || name_size == 0 ||
+        (size_t)(end - from) < (except ? WSF_MESSAGES_EXCEPT_SIZE : 0) + name_size)
+        return false;
+    head->except = (wsfan_address){ 0, 0 };
+    if (except) {
+        head->except = (wsfan_address){ .node = wsf_get_u64(from), .session = wsf_get_u64(from + 8) };
+        from += WSF_MESSAGES_EXCEPT_SIZE;
     }
+    head->target = (wsfan_target){ (wsfan_target_kind)kind, { from, name_size } };
+    *at = from + name_size;
+    return true;
+}
+
+static bool read_heads(wsf_reader *reader, wsfan_bytes heads, wsf_messages *messages) {
+    const uint8_t *at = heads.data;
+    const uint8_t *end = at + heads.size;
+    messages->heads = reader->heads;
+    messages->heads_count = 0;
+    while (at < end)
+        if (messages->heads_count == WSF_RUN_HEADS_MAX ||
+            !read_run_head(&at, end, &reader->heads[messages->heads_count++]))
+            return false;
     return true;
 }
 
@@ -328,9 +343,10 @@ static bool read_payloads(wsf_reader *reader, const msgpack_object_array *array,
 /* Column by column: every message has a head and its bytes, and their clocks rise. */
 static bool read_messages(wsf_reader *reader, const msgpack_object_array *array,
                           wsf_messages *messages) {
+    wsfan_bytes heads;
     wsfan_bytes index;
-    if (!get_u64(array, 1, &messages->clock) ||
-        !read_heads(reader, get_array(array, 2), messages) ||
+    if (!get_u64(array, 1, &messages->clock) || !get_bin(array, 2, UINT32_MAX, &heads) ||
+        !read_heads(reader, heads, messages) ||
         !get_bin(array, 3, (size_t)WSF_RUN_COUNT_MAX * WSF_MESSAGE_AT_SIZE, &index) ||
         !read_payloads(reader, array, messages) || index.size % WSF_MESSAGE_AT_SIZE != 0 || index.size == 0)
         return false;

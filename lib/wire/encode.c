@@ -195,6 +195,34 @@ static void write_index(wsf_writer *writer, wsf_span span, uint32_t high) {
     writer->size = (size_t)(at - writer->data);
 }
 
+static size_t head_size(const wsf_run_head *head) {
+    size_t except = head->except.node != 0 ? WSF_MESSAGES_EXCEPT_SIZE : 0;
+    return WSF_MESSAGES_HEAD_SIZE + except + head->target.name_size;
+}
+
+static size_t heads_size(const wsfan_message *run, uint32_t low, uint32_t high) {
+    size_t size = 0;
+    for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;)
+        size += head->number >= low && head->number <= high ? head_size(head) : 0;
+    return size;
+}
+
+static void write_run_head(wsf_writer *writer, const wsf_run_head *head) {
+    uint8_t *at = writer->data + writer->size;
+    bool except = head->except.node != 0;
+    *at++ = (uint8_t)(head->target.kind | (except ? WSF_MESSAGES_EXCEPT : 0));
+    *at++ = head->flags;
+    *at++ = (uint8_t)(head->target.name_size >> 8);
+    *at++ = (uint8_t)head->target.name_size;
+    if (except) {
+        wsf_put_u64(at, head->except.node);
+        wsf_put_u64(at + 8, head->except.session);
+        at += WSF_MESSAGES_EXCEPT_SIZE;
+    }
+    memcpy(at, head + 1, head->target.name_size);
+    writer->size += head_size(head);
+}
+
 /* The heads between the lowest and the highest number that the span uses, the highest first, as they lie in memory. */
 static void write_messages(wsf_writer *writer, wsf_span span) {
     const wsfan_message *run = span.message;
@@ -212,16 +240,10 @@ static void write_messages(wsf_writer *writer, wsf_span span) {
     msgpack_pack_array(&packer, wsf_span_is_apart(span) ? 4 : 5);
     msgpack_pack_uint32(&packer, WSF_MESSAGES);
     msgpack_pack_uint64(&packer, wsf_span_clock(span));
-    msgpack_pack_array(&packer, (size_t)(high - low + 1) * WSF_MESSAGES_HEAD_FIELDS);
-    for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;) {
-        if (head->number < low || head->number > high)
-            continue;
-        msgpack_pack_uint32(&packer, head->flags);
-        msgpack_pack_uint64(&packer, head->except.node);
-        msgpack_pack_uint64(&packer, head->except.session);
-        msgpack_pack_uint32(&packer, head->target.kind);
-        pack_bin(&packer, wsf_run_name(head));
-    }
+    msgpack_pack_bin(&packer, heads_size(run, low, high));
+    for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;)
+        if (head->number >= low && head->number <= high)
+            write_run_head(writer, head);
     msgpack_pack_bin(&packer, (size_t)wsf_span_count(span) * WSF_MESSAGE_AT_SIZE);
     write_index(writer, span, high);
     if (!wsf_span_is_apart(span))
@@ -324,7 +346,7 @@ size_t wsf_message_entry_bound(const wsfan_message *message) {
 
 /* Of a run all heads count, where there are several messages. */
 size_t wsf_span_bound(wsf_span span) {
-    enum { HEAD_BOUND = 40 }; /* of a head besides its name */
+    enum { HEAD_BOUND = WSF_MESSAGES_HEAD_SIZE + WSF_MESSAGES_EXCEPT_SIZE }; /* without its name */
     if (!wsf_message_is_run(span.message))
         return wsf_message_entry_bound(span.message);
     const wsf_run *run = span.message->run;

@@ -157,7 +157,12 @@ typedef struct {
     uint16_t offset; /* from wsf_messages.clock; rises from 0 */
 } wsf_message_at;
 
-enum { WSF_MESSAGE_AT_SIZE = 8, WSF_MESSAGES_HEAD_FIELDS = 5 };
+enum {
+    WSF_MESSAGE_AT_SIZE = 8,
+    WSF_MESSAGES_HEAD_SIZE = 4,    /* of a head: kind, flags, size of the name in two bytes; */
+    WSF_MESSAGES_EXCEPT = 0x80,    /* with this bit in the kind there is an address, */
+    WSF_MESSAGES_EXCEPT_SIZE = 16, /* node and session; and then the name */
+};
 
 typedef struct {
     wsf_entry_type type;
