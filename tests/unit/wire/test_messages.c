@@ -210,8 +210,10 @@ END_TEST
 /* ------------------------------------------------------------------------------- broken entries */
 
 typedef struct {
-    uint64_t kind;
-    uint64_t name_size;
+    uint8_t kind;
+    bool except;
+    size_t name_size;
+    size_t name_missing; /* bytes of it that are not there */
 } told_head;
 
 /* An entry that each test breaks in one place. */
@@ -219,7 +221,7 @@ typedef struct {
     uint64_t clock;
     told_head heads[WSF_RUN_HEADS_MAX + 1];
     uint32_t heads_count;
-    uint32_t head_fields; /* more or fewer than there are */
+    size_t heads_bytes_more;
     struct {
         uint64_t size;
         uint64_t head;
@@ -238,8 +240,8 @@ static void tell_right(void) {
     memset(&t, 0, sizeof t);
     t.clock = 1000;
     t.heads_count = 2;
-    t.heads[0] = (told_head){ WSFAN_CHAT, 3 };
-    t.heads[1] = (told_head){ WSFAN_USER, 1 };
+    t.heads[0] = (told_head){ .kind = WSFAN_CHAT, .name_size = 3 };
+    t.heads[1] = (told_head){ .kind = WSFAN_USER, .except = true, .name_size = 1 };
     t.count = 3;
     for (uint32_t i = 0; i < 3; i++) {
         t.index[i].size = 10 * i; /* the first one is empty */
@@ -262,9 +264,24 @@ static int append(void *data, const char *bytes, size_t size) {
     return 0;
 }
 
+static size_t write_head(uint8_t *heads, size_t at, const told_head *head) {
+    heads[at++] = (uint8_t)(head->kind | (head->except ? WSF_MESSAGES_EXCEPT : 0));
+    heads[at++] = WSFAN_BINARY;
+    heads[at++] = (uint8_t)(head->name_size >> 8);
+    heads[at++] = (uint8_t)head->name_size;
+    if (head->except) {
+        wsf_put_u64(heads + at, 7);
+        wsf_put_u64(heads + at + 8, 8);
+        at += WSF_MESSAGES_EXCEPT_SIZE;
+    }
+    memset(heads + at, 'n', head->name_size);
+    return at + head->name_size - head->name_missing;
+}
+
 static void write_told(wsf_writer *writer) {
     static uint8_t filling[100000];
     static uint8_t index[(WSF_RUN_COUNT_MAX + 2) * WSF_MESSAGE_AT_SIZE];
+    static uint8_t heads[2 * 65536];
     msgpack_packer packer;
     msgpack_packer_init(&packer, writer, append);
     unsigned fields = t.fields != 0 ? t.fields : t.apart ? 4 : 5;
@@ -272,17 +289,11 @@ static void write_told(wsf_writer *writer) {
     msgpack_pack_uint32(&packer, WSF_MESSAGES);
     if (fields > 1)
         msgpack_pack_uint64(&packer, t.clock);
+    size_t size = 0;
+    for (uint32_t i = 0; i < t.heads_count; i++)
+        size = write_head(heads, size, &t.heads[i]);
     if (fields > 2)
-        msgpack_pack_array(&packer, (size_t)t.heads_count * 5 + t.head_fields);
-    for (uint32_t i = 0; fields > 2 && i < t.heads_count; i++) {
-        msgpack_pack_uint64(&packer, WSFAN_BINARY);
-        msgpack_pack_uint64(&packer, 7);
-        msgpack_pack_uint64(&packer, 8);
-        msgpack_pack_uint64(&packer, t.heads[i].kind);
-        pack_bin(&packer, filling, t.heads[i].name_size);
-    }
-    for (uint32_t i = 0; fields > 2 && i < t.head_fields; i++)
-        msgpack_pack_uint64(&packer, 1);
+        pack_bin(&packer, heads, size + t.heads_bytes_more);
     for (uint32_t i = 0; i < t.count; i++)
         wsf_put_u64(index + (size_t)i * WSF_MESSAGE_AT_SIZE,
                     t.index[i].size << 32 | t.index[i].head << 16 | t.index[i].offset);
@@ -331,6 +342,9 @@ START_TEST(an_entry_that_is_right_is_taken) {
     TAKEN((void)0);
     ck_assert_uint_eq(entry.messages.count, 3);
     ck_assert_uint_eq(entry.messages.heads_count, 2);
+    ck_assert_uint_eq(entry.messages.heads[0].except.node, 0);
+    ck_assert_uint_eq(entry.messages.heads[0].except.session, 0);
+    ck_assert_uint_eq(entry.messages.heads[1].except.node, 7);
     ck_assert_uint_eq(entry.messages.heads[1].except.session, 8);
     TAKEN(t.clock = UINT64_MAX);
     TAKEN(t.fields = 7); /* of a later version */
@@ -375,33 +389,23 @@ START_TEST(sizes_that_do_not_add_up_are_refused) {
 END_TEST
 
 START_TEST(heads_of_anything_but_a_chat_or_user_with_a_name_are_refused) {
-    static const uint64_t kinds[] = { 0,
-                                      WSFAN_ALL,
-                                      WSFAN_SESSION,
-                                      WSFAN_NODE,
-                                      WSFAN_NOT_CHAT,
-                                      WSFAN_NOT_USER,
-                                      WSFAN_NOT_SESSION,
-                                      WSFAN_NOT_NODE,
-                                      6,
-                                      UINT8_MAX,
-                                      256 + WSFAN_CHAT,
-                                      (UINT64_C(1) << 32) + WSFAN_CHAT };
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+    for (unsigned kind = 0; kind < WSF_MESSAGES_EXCEPT; kind++)
         for (unsigned h = 0; h < 2; h++)
-            if (kinds[i] != WSFAN_CHAT && kinds[i] != WSFAN_USER)
-                REFUSED(t.heads[h].kind = kinds[i]);
+            if (kind != WSFAN_CHAT && kind != WSFAN_USER)
+                REFUSED(t.heads[h].kind = (uint8_t)kind);
     REFUSED(t.heads[0].name_size = 0);
     REFUSED(t.heads[1].name_size = 0);
-    REFUSED(t.heads[1].name_size = UINT16_MAX + 1);
     REFUSED(t.heads_count = 0);
     REFUSED(t.heads_count = 1);
-    for (uint32_t more = 1; more < 5; more++)
-        REFUSED(t.head_fields = more);
+    REFUSED(t.heads[1].name_missing = 1);
+    REFUSED(t.heads[1].except = false; t.heads[1].name_size = 3; t.heads[1].name_missing = 3);
+    REFUSED(t.heads[1].name_missing = 1 + WSF_MESSAGES_EXCEPT_SIZE);
+    for (size_t more = 1; more <= WSF_MESSAGES_HEAD_SIZE; more++)
+        REFUSED(t.heads_bytes_more = more); /* of zeros */
     tell_right();
     t.heads_count = WSF_RUN_HEADS_MAX + 1;
     for (uint32_t i = 0; i < t.heads_count; i++)
-        t.heads[i] = (told_head){ WSFAN_CHAT, 1 };
+        t.heads[i] = (told_head){ .kind = WSFAN_CHAT, .name_size = 1 };
     ck_assert_int_eq(read_told(), WSFAN_EINVAL);
     t.heads_count--;
     ck_assert_int_eq(read_told(), 1);
