@@ -11,7 +11,7 @@
 static const wsfan_address RUN_NOBODY = { 0, 0 };
 
 static inline wsfan_message *run_begin(wsf_run_writer *writer, size_t bytes) {
-    wsfan_message *run = wsf_run_new(bytes);
+    wsfan_message *run = wsf_run_new(NULL, bytes);
     ck_assert_ptr_nonnull(run);
     wsf_run_begin_writing(writer, run);
     return run;
