@@ -516,6 +516,7 @@ static int unpack_entry(wsf_reader *reader, wsf_entry *entry) {
     int error;
     bool known = false;
     msgpack_object object;
+    entry->type = (wsf_entry_type)0; /* none is known of what is no entry */
     while (!known && reader->offset < reader->size) {
         const msgpack_object_array *array = unpack_array(reader, &object, &error);
         if (array == NULL)

@@ -159,7 +159,7 @@ static bool payloads_stay(const wsf_messages *entry, const wsf_buffer *frame) {
            frame->size / entry->payloads.size < SHARE_MIN;
 }
 
-/* Adds the entry's heads. Returns whether all messages are within the limits of this node. */
+/* Adds the entry's heads. False: one is not within the limits of this node, or all are more than a run can have. */
 static bool add_heads(wsf_core *core, wsfan_message *run, const wsf_messages *entry,
                       uint16_t places[WSF_RUN_HEADS_MAX]) {
     for (uint32_t i = 0; i < entry->heads_count; i++) {
@@ -168,9 +168,12 @@ static bool add_heads(wsf_core *core, wsfan_message *run, const wsf_messages *en
                                     .targets_count = 1,
                                     .flags = head->flags & WSFAN_BINARY,
                                     .except = head->except };
-        if (!wsf_router_acceptable(core, parts.targets, 1, 0))
+        const wsf_run_head *added = wsf_router_acceptable(core, parts.targets, 1, 0)
+                                        ? wsf_run_add_head(run, &parts)
+                                        : NULL;
+        if (added == NULL)
             return false;
-        places[i] = wsf_run_place(run, wsf_run_add_head(run, &parts));
+        places[i] = wsf_run_place(run, added);
     }
     return true;
 }

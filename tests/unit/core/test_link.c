@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "suite.h"
+#include "runs.h"
 
 static wsf_link link_;
 static const wsf_link_limits LIMITS = { 1000, 10000, 8, NULL };
@@ -134,6 +134,157 @@ START_TEST(what_an_open_frame_holds_is_lost_with_its_stream) {
     ck_assert_ptr_null(link_.open.frame);
     link_.open = (wsf_open_frame){ .frame = wsf_buffer_new(100), .messages = 3 };
     wsf_link_destroy(&link_); /* a sanitizer watches */
+}
+END_TEST
+
+/* ---------------------------------------------------------------------------------------- runs */
+
+static uint64_t enqueue_run(uint32_t count, size_t size) {
+    wsfan_message *run = wsf_run_fit(run_of(count, "x", size));
+    uint64_t dropped = wsf_link_enqueue(&link_, wsf_span_of(run));
+    wsfan_message_unref(run);
+    return dropped;
+}
+
+static uint32_t front_number(void) {
+    const wsf_span *front = wsf_link_front(&link_);
+    return number_of(wsf_run_payload(front->message, front->from));
+}
+
+static void check_queue(uint32_t spans, uint32_t count) {
+    uint64_t bytes = 0;
+    uint32_t counted = 0;
+    for (uint32_t i = 0; i < link_.queue.count; i++) {
+        const wsf_span *span = wsf_deque_at(&link_.queue, i);
+        ck_assert_uint_gt(wsf_span_count(*span), 0);
+        counted += wsf_span_count(*span);
+        bytes += wsf_span_bytes(*span);
+    }
+    ck_assert_uint_eq(link_.queue.count, spans);
+    ck_assert_uint_eq(counted, count);
+    ck_assert_uint_eq(link_.queue_count, count);
+    ck_assert_uint_eq(link_.queue_bytes, bytes);
+}
+
+START_TEST(a_run_in_a_full_queue_drops_as_many_of_the_oldest_as_it_has_itself) {
+    static const wsf_link_limits limits = { 1000, 1 << 20, 20, NULL };
+    wsf_link_init(&link_, &limits, 5, 0);
+    ck_assert_uint_eq(enqueue_run(12, 30), 0);
+    ck_assert_uint_eq(enqueue_run(8, 30), 0); /* just full */
+    check_queue(2, 20);
+    ck_assert_uint_eq(enqueue(7), 1);
+    check_queue(3, 20);
+    ck_assert_uint_eq(front_number(), 1);
+    ck_assert_uint_eq(enqueue_run(10, 30), 10); /* inside the first */
+    check_queue(4, 20);
+    ck_assert_uint_eq(front_number(), 11);
+    ck_assert_uint_eq(enqueue_run(3, 30), 3); /* its last one, and two of the next */
+    check_queue(4, 20);
+    ck_assert_uint_eq(front_number(), 2);
+    ck_assert_uint_eq(enqueue_run(20, 30), 20); /* all */
+    check_queue(1, 20);
+    ck_assert_uint_eq(front_number(), 0);
+    ck_assert_uint_eq(enqueue_run(25, 30), 25); /* and five of its own */
+    check_queue(1, 20);
+    ck_assert_uint_eq(front_number(), 5);
+    ck_assert_uint_eq(link_.lost, 59);
+    wsf_link_destroy(&link_);
+}
+END_TEST
+
+START_TEST(by_bytes_no_message_more_is_dropped_than_must_be) {
+    wsfan_message *run = wsf_run_fit(run_of(40, "x", 100));
+    for (uint64_t over = 0; over < 3000; over += 37) {
+        wsf_link_limits limits = { 1000, 2 * run->size - over, 1000, NULL };
+        wsf_link_init(&link_, &limits, 5, 0);
+        ck_assert_uint_eq(wsf_link_enqueue(&link_, wsf_span_of(run)), 0);
+        uint64_t dropped = wsf_link_enqueue(&link_, wsf_span_of(run));
+        check_queue(2, 80 - (uint32_t)dropped);
+        ck_assert_uint_le(link_.queue_bytes, limits.queue_bytes_max);
+        if (dropped > 0) { /* with one more it would be too much */
+            wsf_span last = { run, (uint32_t)dropped - 1, (uint32_t)dropped };
+            ck_assert_uint_gt(link_.queue_bytes + wsf_span_bytes(last), limits.queue_bytes_max);
+        }
+        ck_assert_int_eq(dropped > 0, over > 0);
+        wsf_link_destroy(&link_);
+    }
+    wsfan_message_unref(run);
+}
+END_TEST
+
+START_TEST(a_run_larger_than_the_queue_leaves_its_newest_messages) {
+    wsfan_message *run = wsf_run_fit(run_of(40, "x", 100));
+    wsf_link_limits limits = { 1000, run->size / 2, 1000, NULL };
+    wsf_link_init(&link_, &limits, 5, 0);
+    ck_assert(!wsf_link_fits(&link_, wsf_span_of(run)));
+    uint64_t dropped = wsf_link_enqueue(&link_, wsf_span_of(run));
+    ck_assert_uint_eq(dropped, 20);
+    check_queue(1, 20);
+    ck_assert_uint_eq(front_number(), 20);
+    wsf_link_destroy(&link_);
+    limits.queue_bytes_max = 1; /* an empty queue takes one */
+    wsf_link_init(&link_, &limits, 5, 0);
+    ck_assert_uint_eq(wsf_link_enqueue(&link_, wsf_span_of(run)), 39);
+    check_queue(1, 1);
+    ck_assert_uint_eq(front_number(), 39);
+    wsf_link_destroy(&link_);
+    wsfan_message_unref(run);
+}
+END_TEST
+
+START_TEST(messages_of_runs_are_taken_in_any_portions) {
+    static const wsf_link_limits limits = { 1000, 1 << 20, 1000, NULL };
+    uint64_t random = 8;
+    wsf_link_init(&link_, &limits, 5, 0);
+    for (unsigned round = 0; round < 20; round++) {
+        enqueue_run(1 + (uint32_t)(next_random(&random) % 30), 20);
+        enqueue_run(1 + (uint32_t)(next_random(&random) % 30), 20);
+    }
+    uint32_t next = 0;
+    uint32_t left = link_.queue_count;
+    while (left > 0) {
+        uint32_t most = wsf_span_count(*wsf_link_front(&link_));
+        uint32_t count = 1 + (uint32_t)(next_random(&random) % most);
+        ck_assert_uint_eq(front_number(), next);
+        next = count == most ? 0 : next + count;
+        wsf_link_take(&link_, count);
+        left -= count;
+        check_queue(link_.queue.count, left);
+    }
+    ck_assert_ptr_null(wsf_link_front(&link_));
+    ck_assert_uint_eq(link_.queue_bytes, 0);
+    enqueue_run(7, 20);
+    wsf_link_take(&link_, 3);
+    ck_assert_uint_eq(wsf_link_drop_queue(&link_), 4);
+    ck_assert_uint_eq(link_.lost, 4);
+    ck_assert_uint_eq(link_.queue_bytes, 0);
+    wsf_link_destroy(&link_);
+}
+END_TEST
+
+START_TEST(a_latest_value_is_replaced_between_runs_that_come_and_go) {
+    static const wsf_link_limits limits = { 1000, 1 << 20, 100, NULL };
+    wsf_link_init(&link_, &limits, 5, 0);
+    enqueue_run(10, 20);
+    wsfan_message *older = message_of(5);
+    older->slot = 77;
+    ck_assert(!wsf_link_replace(&link_, older));
+    wsf_link_enqueue(&link_, wsf_span_of(older));
+    enqueue_run(10, 20);
+    wsf_link_take(&link_, 4); /* inside the first run */
+    wsfan_message *newer = message_of(6);
+    newer->slot = 77;
+    ck_assert(wsf_link_replace(&link_, newer));
+    wsf_link_take(&link_, 6);
+    ck_assert_ptr_eq(wsf_link_front(&link_)->message, newer);
+    ck_assert(wsf_link_replace(&link_, older));
+    ck_assert_ptr_eq(wsf_link_front(&link_)->message, older);
+    wsf_link_take(&link_, 1);
+    ck_assert(!wsf_link_replace(&link_, newer));
+    ck_assert_uint_eq(front_number(), 0);
+    wsfan_message_unref(older);
+    wsfan_message_unref(newer);
+    wsf_link_destroy(&link_);
 }
 END_TEST
 
@@ -308,4 +459,9 @@ SUITE_MAIN("link", a_round_trip_is_that_of_a_frame_that_was_sent_once,
            a_restart_counts_what_was_under_way_and_keeps_what_waits,
            frames_of_another_stream_are_foreign_and_old_ones_duplicates,
            what_comes_too_early_waits_and_what_is_missing_is_known_by_range,
+           a_run_in_a_full_queue_drops_as_many_of_the_oldest_as_it_has_itself,
+           by_bytes_no_message_more_is_dropped_than_must_be,
+           a_run_larger_than_the_queue_leaves_its_newest_messages,
+           messages_of_runs_are_taken_in_any_portions,
+           a_latest_value_is_replaced_between_runs_that_come_and_go,
            what_is_held_is_bounded, no_more_ranges_than_a_nack_may_hold)

@@ -65,7 +65,7 @@ END_TEST
 START_TEST(without_memory_there_is_none) {
     wsf_slab_cache *cache = new_cache();
     arm(0, true);
-    ck_assert_ptr_null(wsf_slab_cache_new());
+    ck_assert_ptr_null(wsf_slab_cache_new(WSF_SLAB_BYTES));
     ck_assert_ptr_null(wsf_slab_cache_take(cache, 1));
     disarm();
     wsf_slab_cache_close(cache);
