@@ -64,6 +64,8 @@ struct hosts {
     unsigned mistaken;
     unsigned mistaken_of;
     wsf_hash_key key;
+    wsfan_message_id *ids; /* of messages, by number, as they were published */
+    uint32_t ids_capacity;
     uint8_t pattern[PATTERN_PERIOD + PAYLOAD_SIZE_MAX]; /* what payloads are cut from */
     host hosts[WORLD_NODES_MAX];
 };

@@ -337,6 +337,7 @@ void hosts_destroy(hosts *h) {
             hosts_crash(h, i);
     claims_destroy(h->claims);
     rollbook_destroy(h->rollbook);
+    free(h->ids);
     free(h);
 }
 
@@ -476,6 +477,23 @@ static size_t make_payload(hosts *h, uint32_t number, size_t size, uint8_t paylo
     return size;
 }
 
+/* The node has published `count` messages, numbered from `number` on; their clocks follow one another. */
+static void note_ids(hosts *h, unsigned node, uint32_t number, uint32_t count) {
+    if (number + count > h->ids_capacity) {
+        h->ids_capacity = 2 * (number + count);
+        h->ids = need(realloc(h->ids, h->ids_capacity * sizeof *h->ids));
+    }
+    uint64_t clock = world_core(h->world, node)->clock - (count - 1);
+    for (uint32_t i = 0; i < count; i++)
+        h->ids[number + i] = (wsfan_message_id){ clock + i, world_node_id(h->world, node) };
+}
+
+static void check_id(const hosts *h, const wsfan_message *message, uint32_t number) {
+    wsfan_message_id id = wsfan_message_get_id(message);
+    if (id.clock != h->ids[number].clock || id.origin != h->ids[number].origin)
+        ledger_violation(h->ledger, "message %u has another id than it was published with", number);
+}
+
 static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, bool may_ask) {
     enum { APART_EVERY = 3 }; /* of any size */
     wsf_core *core = world_core(h->world, node);
@@ -493,6 +511,7 @@ static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, b
     if (asked)
         message->receipt = need(wsf_receipt_new(NULL, (void *)(uintptr_t)number));
     wsf_core_publish(core, message, world_now(h->world, node));
+    note_ids(h, node, number, 1);
     world_touch(h->world, node);
 }
 
@@ -505,6 +524,7 @@ static unsigned publish_run(hosts *h, unsigned node, unsigned chats, size_t size
     wsf_run_writer writer;
     wsf_run_begin_writing(&writer, run);
     uint8_t payload[PAYLOAD_SIZE_MAX];
+    uint32_t number = 0; /* of the last message */
     if (size_max > SIZE_MAX_IN_RUN)
         size_max = SIZE_MAX_IN_RUN;
     for (uint64_t i = 0; i < wanted; i++) {
@@ -517,8 +537,8 @@ static unsigned publish_run(hosts *h, unsigned node, unsigned chats, size_t size
                                     .except = c.except };
         if (!wsf_run_may_have(&parts))
             continue;
-        make_payload(h, ledger_publish(h->ledger, h->hosts[node].life, &c.ledger, size, false),
-                     size, payload);
+        number = ledger_publish(h->ledger, h->hosts[node].life, &c.ledger, size, false);
+        make_payload(h, number, size, payload);
         if (!wsf_run_write(&writer, &parts))
             ledger_violation(h->ledger, "a run has no room");
     }
@@ -526,11 +546,12 @@ static unsigned publish_run(hosts *h, unsigned node, unsigned chats, size_t size
     for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;)
         wsf_message_know(run, &head->target, &h->key);
     unsigned count = run->count;
-    if (count > 0)
-        wsf_core_publish(world_core(h->world, node), wsf_run_fit(run),
-                         world_now(h->world, node));
-    else
+    if (count == 0) {
         wsfan_message_unref(run);
+        return 0;
+    }
+    wsf_core_publish(world_core(h->world, node), wsf_run_fit(run), world_now(h->world, node));
+    note_ids(h, node, number + 1 - count, count);
     world_touch(h->world, node);
     return count;
 }
@@ -618,6 +639,7 @@ static void dispatch_message(loop *at, wsfan_message *message) {
     uint32_t number;
     memcpy(&number, wsfan_message_payload(message).data, sizeof number);
     check_payload(h, message, number);
+    check_id(h, message, number);
     const wsfan_recipient *recipients;
     size_t count = wsf_registry_select(&at->subscriptions.registry, message,
                                        world_node_id(h->world, at->node), &recipients);
