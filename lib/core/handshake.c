@@ -7,7 +7,8 @@
  * Each side numbers a stream of its own, which has an epoch. A link is a pair of them: established when
  * the peer's hello has named its epoch and the peer, of that epoch, has acknowledged ours. A peer with a
  * new epoch has forgotten the link. This node then takes a new epoch too, but only if the peer could have
- * received a frame of the old one: otherwise two nodes that meet would go on renewing for ever. */
+ * received a frame of the old one: otherwise two nodes that meet would go on renewing for ever. A node that
+ * gives a link up by itself takes a new epoch in any case: nothing else makes the peer say hello again. */
 #include "core/handshake.h"
 
 #include <assert.h>
@@ -461,12 +462,12 @@ static bool claim_name(wsf_core *core, uint64_t sender, const wsf_hello *hello, 
     return true;
 }
 
-/* Gives the link up, for a new one. in_epoch: of the peer's new stream; 0: it has none yet. */
+/* Gives the link up, for a new one. in_epoch: of the peer's new stream; 0: this node gives up by itself. */
 static void renew_link(wsf_core *core, wsf_peer *peer, uint64_t in_epoch) {
     unlink_peer(core, peer);
     if (peer->state == WSFAN_PEER_UP)
         set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
-    if (peer->link.next > 1) {
+    if (in_epoch == 0 || peer->link.next > 1) {
         wsf_delivery_lose(core, peer, false);
         wsf_link_restart_out(&peer->link, ++core->epoch);
     }

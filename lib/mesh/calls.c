@@ -139,9 +139,14 @@ static wsfan_message *begin_run(wsf_mesh *mesh, const wsf_message_parts *parts) 
     }
     if (mesh->run_count_max < 2)
         return NULL;
+    size_t bytes = wsf_run_bytes_for(parts);
+    if (bytes < mesh->run_bytes)
+        bytes = mesh->run_bytes;
+    if (bytes > mesh->run_bytes_max)
+        return NULL;
     if (mesh->run_cache == NULL)
         mesh->run_cache = wsf_slab_cache_new(WSF_RUN_BYTES_MAX);
-    wsfan_message *run = wsf_run_new(mesh->run_cache, mesh->run_bytes);
+    wsfan_message *run = wsf_run_new(mesh->run_cache, bytes);
     if (run == NULL)
         return NULL;
     wsf_run_begin_writing(&mesh->runs, run);
@@ -151,14 +156,13 @@ static wsfan_message *begin_run(wsf_mesh *mesh, const wsf_message_parts *parts) 
         return NULL;
     }
     mesh->run_takes = mesh->mailbox.queue.takes;
-    if (mesh->run_bytes < mesh->run_bytes_max)
-        mesh->run_bytes *= 2;
+    mesh->run_bytes = bytes < mesh->run_bytes_max ? (uint32_t)bytes * 2 : (uint32_t)bytes;
     return run;
 }
 
-/* Publishes a small message, in a run, or for itself in a slab that all publishers share. The queue is locked, and
- * is not afterwards. */
-static int publish_small(wsf_mesh *mesh, bool here, const wsf_message_parts *parts,
+/* Publishes a message in a run, or for itself, in a slab that all publishers share if it is small. The queue is
+ * locked, and is not afterwards. */
+static int publish_shared(wsf_mesh *mesh, bool here, const wsf_message_parts *parts,
                          uint32_t bytes) {
     bool runs = wsf_run_may_have(parts);
     if (runs && add_to_run(mesh, parts)) {
@@ -167,7 +171,8 @@ static int publish_small(wsf_mesh *mesh, bool here, const wsf_message_parts *par
     }
     wsfan_message *message = runs ? begin_run(mesh, parts) : NULL;
     if (message == NULL)
-        message = wsf_message_make(&mesh->pool, parts, bytes);
+        message = bytes <= WSF_MESSAGE_SMALL ? wsf_message_make(&mesh->pool, parts, bytes)
+                                             : wsf_message_new(&mesh->key, parts);
     uint64_t now_ns = 0;
     if (message != NULL) {
         message->item.kind = WSF_MESH_PUBLISH;
@@ -188,8 +193,9 @@ static int publish_alone(wsf_mesh *mesh, bool here, wsfan_message *message) {
 int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt) {
     wsfan_message *message = NULL;
     size_t bytes = wsf_message_need(parts);
-    bool small = receipt == NULL && !parts->apart && bytes <= WSF_MESSAGE_SMALL;
-    if (!small) {
+    bool shares = receipt == NULL && !parts->apart &&
+                  (bytes <= WSF_MESSAGE_SMALL || wsf_run_may_have(parts));
+    if (!shares) {
         message = wsf_message_new(&mesh->key, parts);
         if (message == NULL) {
             wsf_receipt_unref(receipt);
@@ -200,8 +206,8 @@ int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt
     bool here = begin_here(mesh);
     int error = wsf_queue_begin(&mesh->mailbox.queue, bytes);
     if (error == WSFAN_OK) {
-        error = small ? publish_small(mesh, here, parts, (uint32_t)bytes)
-                      : publish_alone(mesh, here, message);
+        error = shares ? publish_shared(mesh, here, parts, (uint32_t)bytes)
+                       : publish_alone(mesh, here, message);
     } else {
         wsfan_message_unref(message);
         atomic_fetch_add_explicit(&mesh->refused, error == WSFAN_EAGAIN, memory_order_relaxed);

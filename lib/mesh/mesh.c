@@ -186,9 +186,9 @@ static void init_runs(wsf_mesh *mesh, const wsf_link_limits *limits) {
     uint64_t bytes_max = limits->queue_bytes_max / QUEUE_SHARE;
     mesh->run_count_max = limits->queue_count_max / QUEUE_SHARE;
     mesh->run_bytes = WSF_RUN_BYTES_MIN;
-    mesh->run_bytes_max = bytes_max < WSF_RUN_BYTES_MAX ? (uint32_t)bytes_max : WSF_RUN_BYTES_MAX;
-    if (mesh->run_bytes_max < WSF_RUN_BYTES_MIN)
-        mesh->run_count_max = 0; /* no runs */
+    mesh->run_bytes_max = WSF_RUN_BYTES_MAX;
+    while (mesh->run_bytes_max > bytes_max)
+        mesh->run_bytes_max /= 2; /* below WSF_RUN_BYTES_MIN there are no runs */
 }
 
 int wsf_mesh_start(wsf_mesh *mesh) {

@@ -27,7 +27,7 @@ static size_t payloads_offset(size_t count) {
 
 bool wsf_run_may_have(const wsf_message_parts *parts) {
     return parts->targets_count == 1 && parts->targets[0].kind <= WSFAN_USER && parts->slot == 0 &&
-           !parts->apart && parts->payload.size < WSF_SLICE_MIN;
+           !parts->apart && parts->payload.size <= WSF_RUN_PAYLOAD_MAX;
 }
 
 static wsfan_message *run_of_body(wsf_buffer *body) {
@@ -37,6 +37,15 @@ static wsfan_message *run_of_body(wsf_buffer *body) {
 
 static void release_body(wsf_buffer *body) {
     wsfan_message_unref(run_of_body(body));
+}
+
+size_t wsf_run_bytes_for(const wsf_message_parts *parts) {
+    size_t need = sizeof(wsf_slab) + head_size(parts->targets[0].name.size) + parts->payload.size;
+    size_t bytes = WSF_RUN_BYTES_MIN;
+    /* Entries are for a share of all memory, so they take as much of twice the memory. */
+    while (bytes < 2 * (payloads_offset(bytes / WSF_RUN_SHARE_MIN) + need))
+        bytes *= 2;
+    return bytes;
 }
 
 static wsf_slab *new_slab(size_t bytes) {
@@ -288,16 +297,22 @@ static inline wsfan_message *open_like(wsf_message_pool *pool, const wsfan_messa
     return message;
 }
 
-/* For a head of which none was made yet, or not in the slab that is open. */
+/* For a head of which none was made yet, or not in the slab that is open. frame: with the payload; NULL: to be
+ * copied. */
 static wsfan_message *open_first(wsf_message_pool *pool, const wsf_run_head *head,
-                                 wsfan_bytes payload, uint32_t headroom_bytes) {
+                                 wsfan_bytes payload, wsf_buffer *frame, uint32_t headroom_bytes) {
     wsfan_target target;
     wsf_message_parts parts = parts_of(head, &target);
     parts.headroom_size = headroom_bytes;
     parts.payload = payload;
     size_t need = wsf_message_need(&parts);
-    wsfan_message *message = need <= WSF_MESSAGE_SMALL ? wsf_message_make(pool, &parts, need)
-                                                       : wsf_message_new(NULL, &parts);
+    wsfan_message *message;
+    if (need <= WSF_MESSAGE_SMALL)
+        message = wsf_message_make(pool, &parts, need);
+    else if (frame != NULL && payload.size >= WSF_SLICE_MIN && headroom_bytes == 0)
+        message = wsf_message_slice(NULL, &parts, frame);
+    else
+        message = wsf_message_new(NULL, &parts);
     if (message != NULL)
         message->targets[0].hash = head->target.hash;
     return message;
@@ -308,7 +323,7 @@ wsfan_message *wsf_run_open(wsf_message_pool *pool, const wsfan_message *run, ui
     wsfan_bytes payload = wsf_run_payload(run, i);
     wsfan_message *message = like != NULL ? open_like(pool, like, payload) : NULL;
     if (message == NULL)
-        message = open_first(pool, wsf_run_head_of(run, i), payload, headroom_bytes);
+        message = open_first(pool, wsf_run_head_of(run, i), payload, run->frame, headroom_bytes);
     if (message != NULL)
         message->id = (wsfan_message_id){ run->id.clock + run->run->entries[i].offset,
                                           run->id.origin };

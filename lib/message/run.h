@@ -11,6 +11,7 @@ enum {
     WSF_RUN_COUNT_MAX = 2048, /* messages */
     WSF_RUN_HEADS_MAX = 1024,
     WSF_RUN_SHARE_MIN = 64,         /* bytes of memory for which there is an entry */
+    WSF_RUN_PAYLOAD_MAX = 32 * 1024 /* a larger payload stands for itself */,
     WSF_RUN_APART_MIN = 8 * 1024    /* from this size on payloads are sent as a second part */
 };
 
@@ -55,6 +56,9 @@ typedef struct {
 /* Whether a message of these parts may be part of a run. */
 bool wsf_run_may_have(const wsf_message_parts *parts);
 
+/* Memory for the first message of a run and as much again: a power of two. */
+size_t wsf_run_bytes_for(const wsf_message_parts *parts);
+
 /* An empty run, in so much memory, from the cache if it is WSF_RUN_BYTES_MAX. cache NULL: none. NULL: out of
  * memory. */
 wsfan_message *wsf_run_new(wsf_slab_cache *cache, size_t bytes);
@@ -96,8 +100,8 @@ wsfan_message *wsf_run_fit(wsfan_message *run);
 /* The payloads of a run as a second part of frames: a reference, by which the run stays. For one thread. */
 wsf_buffer *wsf_run_body(wsfan_message *run);
 
-/* Message i of a run, made in a slab of the pool. like: one that was made for the same head with this pool; or
- * NULL. NULL: out of memory. */
+/* Message i of a run, made in a slab of the pool, or of WSF_SLICE_MIN bytes and more where the payload is, unless there
+ * is headroom. like: one that was made for the same head with this pool; or NULL. NULL: out of memory. */
 wsfan_message *wsf_run_open(wsf_message_pool *pool, const wsfan_message *run, uint32_t i,
                             uint32_t headroom_bytes, const wsfan_message *like);
 

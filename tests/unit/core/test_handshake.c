@@ -14,6 +14,8 @@ static world *w;
 static unsigned delivered[NODES_MAX];
 static unsigned away_count[NODES_MAX]; /* gaps of unknown size that the node was told, */
 static uint64_t away_of[NODES_MAX];    /* the last of them of this publisher */
+static bool queue_overflows;           /* in this test, */
+static uint64_t dropped[NODES_MAX];    /* and the node was told of so many messages */
 static wsfan_reason refused[NODES_MAX];
 static unsigned refused_count[NODES_MAX];
 static int joined_status[NODES_MAX]; /* of the last join */
@@ -29,6 +31,10 @@ static bool on_deliver(void *user, unsigned node, unsigned loop, wsfan_message *
 
 static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
     (void)user;
+    if (queue_overflows && gap->reason == WSFAN_GAP_PEER_QUEUE) {
+        dropped[node] += gap->count;
+        return;
+    }
     ck_assert_uint_eq(gap->count, 0);
     ck_assert_int_eq(gap->reason, WSFAN_GAP_AWAY);
     away_count[node]++;
@@ -64,6 +70,8 @@ static void begin(uint64_t seed) {
                               .peer = on_peer,
                               .result = on_result };
     results_count = 0;
+    queue_overflows = false;
+    memset(dropped, 0, sizeof dropped);
     memset(delivered, 0, sizeof delivered);
     memset(away_count, 0, sizeof away_count);
     memset(away_of, 0, sizeof away_of);
@@ -356,6 +364,61 @@ START_TEST(a_node_that_is_refused_for_its_name_asks_at_its_pace) {
 }
 END_TEST
 
+static bool has_linked(unsigned node, unsigned other) {
+    const wsf_peer *peer = wsf_peer_find(world_core(w, node), world_node_id(w, other));
+    return peer != NULL && peer->linked;
+}
+
+static bool first_has_linked(void *user) {
+    (void)user;
+    return has_linked(0, 1);
+}
+
+static bool second_has_linked(void *user) {
+    (void)user;
+    return has_linked(1, 0);
+}
+
+/* Node 0 establishes the link, and its connection ends while its last word is under way: node 1 establishes
+ * the link too, and cannot send by it. Returns node 0 as node 1 knows it, which wants the chat. */
+static const wsf_peer *link_without_a_way_back(void) {
+    world_delay(w, 1);
+    world_start(w, 0, 1 << 1);
+    world_join(w, 0, CHAT);
+    world_start(w, 1, 0);
+    ck_assert(world_run_until(w, first_has_linked, NULL, TEN_S));
+    ck_assert(!has_linked(1, 0));
+    world_deafen(w, 0, 1);
+    ck_assert(world_run_until(w, second_has_linked, NULL, TEN_S));
+    const wsf_peer *peer = wsf_peer_find(world_core(w, 1), world_node_id(w, 0));
+    ck_assert(!peer->reachable);
+    ck_assert_uint_eq(peer->link.next, 1);
+    return peer;
+}
+
+/* Node 0 has no reason of its own to say hello again. */
+START_TEST(a_link_that_is_given_up_before_its_first_frame_is_established_again) {
+    enum { QUEUE_MAX = 100 };
+    begin(44);
+    world_config(w)->slow_peer = WSFAN_SLOW_CUT;
+    world_config(w)->link.queue_count_max = QUEUE_MAX;
+    queue_overflows = true;
+    const wsf_peer *peer = link_without_a_way_back();
+    for (uint64_t i = 0; i <= QUEUE_MAX; i++)
+        world_publish(w, 1, CHAT, i);
+    ck_assert(!has_linked(1, 0));
+    ck_assert_int_eq(peer->reason, WSFAN_REASON_SLOW);
+    ck_assert(has_linked(0, 1));
+    ck_assert(world_run_until(w, meshed, NULL, 3 * TEN_S));
+    world_publish(w, 1, CHAT, QUEUE_MAX + 1);
+    world_run(w, 1000);
+    ck_assert_uint_eq(delivered[0], 1);
+    ck_assert_uint_eq(dropped[0], QUEUE_MAX + 1); /* the queue, and the message that did not fit */
+    ck_assert_uint_eq(away_count[0], 1);          /* and those after it, which nobody counted */
+    end();
+}
+END_TEST
+
 /* Node 0 keeps the newer one and refuses the older one; they meet each other, too, or do not. */
 static void expect_twins(unsigned meet) {
     begin(42);
@@ -458,6 +521,7 @@ SUITE_MAIN("handshake", a_gap_is_told_however_many_nodes_were_forgotten_since,
            a_node_that_was_replaced_is_told_so_of_each_message_until_it_is_back,
            an_answer_to_an_earlier_introduction_is_not_said_to_a_later_one,
            a_node_that_is_refused_for_its_name_asks_at_its_pace,
+           a_link_that_is_given_up_before_its_first_frame_is_established_again,
            a_result_tells_who_may_yet_get_a_message_from_who_does_not,
            joins_are_partial_on_each_node_that_was_refused_for_its_name,
            a_node_for_which_there_is_no_room_is_told_so_of_each_message)
