@@ -3,7 +3,9 @@
 #include "base/memory.h"
 #include "core_world.h"
 
-enum { ENTRIES_MAX = 8192, ROWS_MAX = 6 };
+enum { ENTRIES_MAX = 8192, ROWS_MAX = 6, RUN_MAX = 24 };
+
+static uint32_t rest_wanted; /* bytes of the second part that an entry of the next frame leaves out; 0: none */
 
 static wsfan_target_kind take_kind(input *in) {
     static const wsfan_target_kind kinds[] = { WSFAN_CHAT,     WSFAN_CHAT,     WSFAN_USER,
@@ -43,6 +45,36 @@ wsfan_message *take_message(const state *s, input *in, wsfan_bytes payload) {
     return message;
 }
 
+wsfan_message *take_run(const state *s, input *in) {
+    char name;
+    wsf_run_writer runs;
+    wsfan_message *run = wsf_run_new(NULL, WSF_RUN_BYTES_MIN);
+    CHECK(run != NULL);
+    wsf_run_begin_writing(&runs, run);
+    for (unsigned count = 1 + take(in) % RUN_MAX; count > 0; count--) {
+        uint8_t how = take(in);
+        wsfan_target target = { (how & 1) != 0 ? WSFAN_USER : WSFAN_CHAT, { &name, 1 } };
+        wsf_message_parts parts = { .targets = &target, .targets_count = 1, .flags = how >> 7 };
+        name = (char)('a' + how / 2 % CHATS);
+        if ((how & 32) != 0)
+            parts.except = (wsfan_address){ id_of(how / 2 % SPEAKERS), 1 + (how & 3u) };
+        if ((how & 64) != 0)
+            parts.payload = take_bytes(in, take(in) % 32);
+        CHECK(wsf_run_write(&runs, &parts));
+    }
+    run->id = (wsfan_message_id){ take_u64(in), s->speakers[0].epoch };
+    return run;
+}
+
+/* A second part of just this size, with its checksum. */
+static void add_payloads(wsf_buffer *frame, wsf_frame_head *head, uint32_t size) {
+    frame->rest = wsf_buffer_new(size);
+    CHECK(frame->rest != NULL);
+    frame->rest->size = head->rest_size = size;
+    memset(frame->rest->data, 'p', size);
+    head->rest_checksum = wsf_payload_checksum(frame->rest->data, size);
+}
+
 /* A second part, with or without its payload's checksum. */
 static void add_rest(input *in, wsf_buffer *frame, wsf_frame_head *head) {
     uint8_t size = take(in);
@@ -71,8 +103,11 @@ static void say(state *s, input *in, unsigned i, uint64_t number, const uint8_t 
                             .number = number,
                             .ack_epoch = (how & 4) != 0 ? take_u64(in) : p->core_epoch,
                             .ack = (how & 8) != 0 ? take_u64(in) : p->core_number };
-    if (how >= 128)
+    if (rest_wanted > 0)
+        add_payloads(frame, &head, rest_wanted);
+    else if (how >= 128)
         add_rest(in, frame, &head);
+    rest_wanted = 0;
     wsf_write_head(&writer, 1, &head);
     CHECK(writer.size + size <= frame->capacity);
     memcpy(frame->data + writer.size, entries, size);
@@ -228,12 +263,38 @@ static void write_status(input *in, wsf_writer *writer) {
     wsf_write_status(writer, &status);
 }
 
+/* The entry without its last field, the payloads of `size` bytes. */
+static void leave_out_payloads(wsf_writer *writer, size_t begin, uint32_t size) {
+    writer->data[begin]--; /* fields of the array */
+    writer->size -= size + 2;
+    rest_wanted = size;
+}
+
+/* A run, or a range of it, perhaps with its payloads apart, or with a byte that is wrong. */
+static void write_run(const state *s, input *in, wsf_writer *writer) {
+    wsfan_message *run = take_run(s, in);
+    wsf_span span = wsf_span_of(run);
+    uint8_t how = take(in);
+    size_t begin = writer->size;
+    if ((how & 1) != 0)
+        span.from = take(in) % span.to;
+    if ((how & 2) != 0)
+        span.to = span.from + 1 + take(in) % (span.to - span.from);
+    wsf_write_span(writer, span);
+    uint32_t payloads = (uint32_t)wsf_span_payload_bytes(span);
+    if ((how & 4) != 0 && payloads > 0 && payloads <= UINT8_MAX)
+        leave_out_payloads(writer, begin, payloads);
+    if (how >= 192) /* most bytes are of the index */
+        writer->data[begin + take(in) % (writer->size - begin)] ^= take(in);
+    wsfan_message_unref(run);
+}
+
 static void write_message(const state *s, input *in, wsf_writer *writer) {
     wsfan_bytes payload = take_bytes(in, take(in) % 16);
     wsfan_message *message = take_message(s, in, payload);
     message->id.clock = take_u64(in);
     if ((message->id.clock & 1) != 0)
-        wsf_write_repeat(writer, take_u64(in), message); /* of what came before, or of nothing */
+        write_run(s, in, writer);
     else
         wsf_write_message(writer, message);
     wsfan_message_unref(message);

@@ -4,6 +4,7 @@
 
 #include "core/core.h"
 #include "core/state.h"
+#include "message/run.h"
 #include "target.h"
 
 enum { SPEAKERS = 4, CHATS = 8, USERS = 4, LOOPS = 2, SESSIONS = 16, LOOP_CALLS = 32, TARGETS = 3 };
@@ -83,6 +84,9 @@ static inline uint64_t hash_of(const state *s, wsfan_target_kind kind, unsigned 
 
 /* A message to 1..TARGETS targets of any kind, whose names are valid. */
 wsfan_message *take_message(const state *s, input *in, wsfan_bytes payload);
+
+/* A run for chats and users. */
+wsfan_message *take_run(const state *s, input *in);
 
 /* What peers do: subscribe, introduce themselves, say entries that mean something, or any bytes. */
 void subscribe(state *s, input *in, unsigned i);

@@ -15,6 +15,7 @@ enum {
     REMOTE_CHATS = 16,
     REMOTE_ROWS = 8,
     REQUESTS = 4,
+    PAYLOAD_MAX = 2048,
     ASKS = 8,      /* that the host has under way */
     EVENTS_OUT = 4 /* see sync.c */
 };
@@ -71,8 +72,32 @@ static void on_send(void *user, wsf_buffer *frame) {
     }
 }
 
-static bool on_deliver(void *user, unsigned loop, wsfan_message *message) {
+/* As a loop makes its messages. */
+static void check_run(unsigned loop, const wsfan_message *run) {
+    static wsf_message_pool pool;
+    uint64_t bytes = 0;
+    CHECK(run->count > 0 && run->count <= WSF_RUN_COUNT_MAX);
+    for (uint32_t i = 0; i < run->count; i++) {
+        const wsf_run_head *head = wsf_run_head_of(run, i);
+        CHECK(head->target.kind <= WSFAN_USER && head->target.hash != 0);
+        CHECK((head->loops >> loop & 1) != 0);
+        wsfan_message *message = wsf_run_open(&pool, run, i, 0, NULL);
+        CHECK(message != NULL && wsfan_message_payload(message).size <= PAYLOAD_MAX);
+        CHECK(message->id.clock >= run->id.clock || run->id.clock > UINT64_MAX - UINT16_MAX);
+        bytes += wsfan_message_payload(message).size;
+        wsfan_message_unref(message);
+    }
+    CHECK(bytes == run->payload_size);
+}
+
+static uint32_t on_deliver(void *user, unsigned loop, wsfan_message *message) {
     CHECK((((state *)user)->loops >> loop & 1) != 0);
+    if (wsf_message_is_run(message)) {
+        check_run(loop, message);
+        uint32_t room = message->payload_size % (message->count + 1); /* for the first ones */
+        wsfan_message_unref(message);
+        return room;
+    }
     CHECK(wsfan_message_targets_count(message) >= 1);
     bool taken = wsfan_message_payload(message).size % 3 != 0; /* some find no room */
     if (taken && message->receipt != NULL)
@@ -288,7 +313,16 @@ static void dispatch_presence(state *s, input *in) {
 
 static void publish(state *s, input *in) {
     static const char zeros[4096];
-    wsfan_bytes payload = { zeros, take(in) * 16u };
+    uint8_t units = take(in);
+    if (units >= 240) {
+        wsfan_message *run = take_run(s, in);
+        if (s->quiet)
+            wsfan_message_unref(run);
+        else
+            wsf_core_publish(s->core, wsf_run_fit(run), s->now);
+        return;
+    }
+    wsfan_bytes payload = { zeros, units * 16u };
     wsfan_message *message = take_message(s, in, payload);
     if (message->slot == 0 && (take(in) & 1) != 0) {
         message->receipt = wsf_receipt_new(NULL, NULL);
@@ -411,6 +445,20 @@ static void check_presence(const wsf_presence *p) {
     CHECK(p->gone_count == gone && p->chat_slots.count == chats && chats <= CHATS);
 }
 
+static void check_link(const wsf_link *link) {
+    uint64_t bytes = 0;
+    uint32_t messages = 0;
+    CHECK(link->talk_bytes <= QUEUE_BYTES);
+    for (uint32_t i = 0; i < link->queue.count; i++) {
+        const wsf_span *span = wsf_deque_at(&link->queue, i);
+        CHECK(span->from < span->to && span->to <= span->message->count);
+        bytes += wsf_span_bytes(*span);
+        messages += wsf_span_count(*span);
+    }
+    CHECK(bytes == link->queue_bytes && messages == link->queue_count);
+    CHECK(bytes <= QUEUE_BYTES || messages <= 1);
+}
+
 static void check_bounds(const state *s) {
     static wsfan_peer_stats peers[WSF_KNOWN_MAX];
     wsfan_stats stats;
@@ -421,7 +469,7 @@ static void check_bounds(const state *s) {
         CHECK(peers[i].queue_count <= QUEUE_COUNT);
     }
     for (unsigned i = 0; i < 3; i++)
-        CHECK(s->core->peers[i].link.talk_bytes <= QUEUE_BYTES);
+        check_link(&s->core->peers[i].link);
     wsf_core_stats(s->core, &stats);
     CHECK(stats.chats <= CHATS && stats.peers == count && stats.chats_remote <= REMOTE_CHATS);
     CHECK(stats.joins_pending == s->tickets_out - s->tickets_back);
@@ -565,7 +613,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                .cluster = "c",
                                .name = "n1",
                                .endpoint = "tcp://10.0.0.1:7000",
-                               .payload_bytes_max = 2048,
+                               .payload_bytes_max = PAYLOAD_MAX,
                                .name_bytes_max = 16,
                                .targets_count_max = 4,
                                .peers_count_max = 3,

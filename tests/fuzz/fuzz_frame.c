@@ -14,6 +14,29 @@ static uint64_t sum_bytes(wsfan_bytes bytes) {
     return sum;
 }
 
+static uint64_t sum_run(const wsf_messages *run, size_t frame_size) {
+    const uint8_t *payload = run->payloads.data;
+    uint64_t sum = 0;
+    CHECK(run->count >= 1 && run->count <= WSF_RUN_COUNT_MAX);
+    CHECK(run->heads_count >= 1 && run->heads_count <= WSF_RUN_HEADS_MAX);
+    CHECK(run->payloads.size < frame_size || run->apart);
+    for (uint32_t i = 0; i < run->heads_count; i++) {
+        CHECK(run->heads[i].target.kind == WSFAN_CHAT || run->heads[i].target.kind == WSFAN_USER);
+        CHECK(run->heads[i].target.name.size > 0);
+        sum += sum_bytes(run->heads[i].target.name);
+    }
+    for (uint32_t i = 0; i < run->count; i++) {
+        wsf_message_at at = wsf_get_message_at(run->index, i);
+        CHECK(at.head < run->heads_count);
+        CHECK(i == 0 ? at.offset == 0
+                     : at.offset > wsf_get_message_at(run->index, i - 1).offset);
+        sum += sum_bytes((wsfan_bytes){ payload, at.payload_size });
+        payload += at.payload_size;
+    }
+    CHECK(payload == (const uint8_t *)run->payloads.data + run->payloads.size);
+    return sum;
+}
+
 static uint64_t sum_entry(const wsf_entry *entry, size_t frame_size) {
     uint64_t sum = 0;
     switch (entry->type) {
@@ -30,6 +53,8 @@ static uint64_t sum_entry(const wsf_entry *entry, size_t frame_size) {
         for (uint32_t i = 0; i < entry->message.targets_count; i++)
             sum += sum_bytes(entry->message.targets[i].name);
         return sum + sum_bytes(entry->message.payload);
+    case WSF_MESSAGES:
+        return sum_run(&entry->messages, frame_size);
     case WSF_INTEREST:
         CHECK(entry->interest.adds.size % 8 == 0 && entry->interest.removes.size % 8 == 0);
         return sum_bytes(entry->interest.adds) + sum_bytes(entry->interest.removes);
