@@ -6,7 +6,7 @@
 #include "message/message.h"
 
 enum {
-    WSF_RUN_BYTES_MIN = 4 * 1024, /* of memory */
+    WSF_RUN_BYTES_MIN = 1024, /* of memory */
     WSF_RUN_BYTES_MAX = 128 * 1024,
     WSF_RUN_COUNT_MAX = 2048, /* messages */
     WSF_RUN_HEADS_MAX = 1024,
