@@ -80,7 +80,12 @@ enum { WSF_APART_MIN = 48 * 1024 };
  * NULL: no memory. */
 wsfan_message *wsf_message_new(const wsf_hash_key *key, const wsf_message_parts *parts);
 
-enum { WSF_SLICE_MIN = 4096 }; /* a smaller payload is copied */
+/* Whether a payload may stay in a frame of so many bytes: a message that is kept must not keep much more. */
+enum { WSF_SLICE_MIN = 4096, WSF_SLICE_SHARE_MIN = 16 };
+
+static inline bool wsf_message_may_slice(size_t payload_size, size_t frame_size) {
+    return payload_size >= WSF_SLICE_MIN && frame_size / payload_size < WSF_SLICE_SHARE_MIN;
+}
 
 /* The same with the payload in a received frame, which stays as long as the message. The bytes before the
  * payload serve as headroom: there must be enough, and they must not be read afterwards. */

@@ -100,8 +100,8 @@ wsfan_message *wsf_run_fit(wsfan_message *run);
 /* The payloads of a run as a second part of frames: a reference, by which the run stays. For one thread. */
 wsf_buffer *wsf_run_body(wsfan_message *run);
 
-/* Message i of a run, made in a slab of the pool, or of WSF_SLICE_MIN bytes and more where the payload is, unless there
- * is headroom. like: one that was made for the same head with this pool; or NULL. NULL: out of memory. */
+/* Message i of a run, made in a slab of the pool; or a large one, unless there is headroom, with the payload where it is.
+ * like: one that was made for the same head with this pool; or NULL. NULL: out of memory. */
 wsfan_message *wsf_run_open(wsf_message_pool *pool, const wsfan_message *run, uint32_t i,
                             uint32_t headroom_bytes, const wsfan_message *like);
 

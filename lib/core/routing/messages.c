@@ -86,12 +86,11 @@ static void merge_clock(wsf_core *core, uint64_t clock, wsf_now now) {
         core->clock = clock;
 }
 
-/* Whether a received message refers to its payload in the frame: not if it would keep a frame of many
- * messages, or the bytes before it are too few for headroom. A second part has no other message in it. */
+/* Whether a received message refers to its payload in the frame: not if the bytes before it are too few for
+ * headroom. A second part has no other message in it. */
 static bool stays_in_frame(const wsf_core *core, const wsf_entry *entry, const wsf_buffer *frame) {
-    enum { SHARE_MIN = 16 };
-    return (entry->message.apart || (entry->message.payload.size >= WSF_SLICE_MIN &&
-                                     frame->size / entry->message.payload.size < SHARE_MIN)) &&
+    return (entry->message.apart ||
+            wsf_message_may_slice(entry->message.payload.size, frame->size)) &&
            entry->message.head_size >= core->config.headroom_bytes;
 }
 
