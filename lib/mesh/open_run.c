@@ -44,7 +44,8 @@ wsfan_message *wsf_open_run_begin(wsf_open_run *open, const wsf_queue *queue,
         return NULL;
     size_t bytes = wsf_run_bytes_for(parts);
     if (is_run(open) && bytes < (size_t)open->bytes * GROWTH)
-        bytes = open->bytes < open->bytes_max / GROWTH ? (size_t)open->bytes * GROWTH : open->bytes_max;
+        bytes = open->bytes < open->bytes_max / GROWTH ? (size_t)open->bytes * GROWTH
+                                                       : open->bytes_max;
     if (bytes > open->bytes_max)
         return NULL;
     if (open->cache == NULL)

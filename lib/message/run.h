@@ -10,16 +10,17 @@ enum {
     WSF_RUN_BYTES_MAX = 128 * 1024,
     WSF_RUN_COUNT_MAX = 2048, /* messages */
     WSF_RUN_HEADS_MAX = 1024,
-    WSF_RUN_SHARE_MIN = 64,         /* bytes of memory for which there is an entry */
+    WSF_RUN_SHARE_MIN = 64, /* bytes of memory for which there is an entry */
     WSF_RUN_PAYLOAD_MAX = 32 * 1024 /* a larger payload stands for itself */,
-    WSF_RUN_APART_MIN = 8 * 1024    /* from this size on payloads are sent as a second part */
+    WSF_RUN_APART_MIN = 8 * 1024 /* from this size on payloads are sent as a second part */
 };
 
 /* What messages have in common that are for the same chat or user. */
 typedef struct {
     wsfan_address except;
-    wsf_message_target target; /* its name is behind this struct; name_offset counts from the message */
-    uint64_t loops;            /* for the router: who wants the messages */
+    wsf_message_target
+        target;     /* its name is behind this struct; name_offset counts from the message */
+    uint64_t loops; /* for the router: who wants the messages */
     wsf_peers peers;
     uint32_t size;   /* bytes of memory, with the name */
     uint16_t number; /* 0, 1, 2 ... in the order of their first messages */
@@ -72,7 +73,8 @@ size_t wsf_run_head_bytes(size_t name_size);
 wsf_run_head *wsf_run_add_head(wsfan_message *run, const wsf_message_parts *parts);
 
 /* A message with that head; `offset`: of its clock. False: no room. */
-bool wsf_run_add(wsfan_message *run, const wsf_run_head *head, wsfan_bytes payload, uint32_t offset);
+bool wsf_run_add(wsfan_message *run, const wsf_run_head *head, wsfan_bytes payload,
+                 uint32_t offset);
 
 /* All messages of a new run: the caller has written `count` entries. The payloads are copied, or, with a frame, left in
  * it, which then stays. */

@@ -36,7 +36,8 @@ static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
     if (batch->rpc.count < link->talk.count)
         return false; /* requests and replies go first */
     bool whole = true;
-    while (whole && batch->messages.spans < link->queue.count && batch->messages.apart.message == NULL) {
+    while (whole && batch->messages.spans < link->queue.count &&
+           batch->messages.apart.message == NULL) {
         wsf_span span = span_at(peer, batch->messages.spans, UINT32_MAX);
         uint32_t count = add(peer, batch, span);
         if (count == 0)
@@ -154,8 +155,7 @@ static bool payloads_stay(const wsf_messages *entry, const wsf_buffer *frame) {
     enum { SHARE_MIN = 4 };
     if (entry->apart)
         return true;
-    return entry->payloads.size >= WSF_SLICE_MIN &&
-           frame->size / entry->payloads.size < SHARE_MIN;
+    return entry->payloads.size >= WSF_SLICE_MIN && frame->size / entry->payloads.size < SHARE_MIN;
 }
 
 /* Adds the entry's heads. False: one is not within the limits of this node, or all are more than a run can have. */
@@ -242,7 +242,8 @@ static void take_run(wsf_core *core, wsf_peer *peer, const wsf_messages *entry, 
         return;
     }
     count_received(core, peer, entry->count, entry->payloads.size);
-    merge_clock(core, entry->clock + wsf_get_message_at(entry->index, entry->count - 1).offset, now);
+    merge_clock(core, entry->clock + wsf_get_message_at(entry->index, entry->count - 1).offset,
+                now);
     if (run == NULL) {
         lose(core, peer, WSFAN_DROP_INBOX, entry->count, WSFAN_GAP_INBOX);
         return;

@@ -109,8 +109,8 @@ START_TEST(only_small_messages_to_one_chat_or_user_that_are_no_latest_values_are
     parts.apart = true;
     ck_assert(!wsf_run_may_have(&parts));
     parts.apart = false;
-    static const wsfan_target_kind kinds[] = { WSFAN_ALL,         WSFAN_SESSION,  WSFAN_NODE,
-                                               WSFAN_NOT_CHAT,    WSFAN_NOT_USER, WSFAN_NOT_NODE,
+    static const wsfan_target_kind kinds[] = { WSFAN_ALL,        WSFAN_SESSION,  WSFAN_NODE,
+                                               WSFAN_NOT_CHAT,   WSFAN_NOT_USER, WSFAN_NOT_NODE,
                                                WSFAN_NOT_SESSION };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         targets[0].kind = kinds[i];
@@ -480,9 +480,8 @@ SUITE_MAIN("run", it_keeps_copies_of_all_that_was_written,
            a_few_chats_in_turns_need_one_head_each,
            only_small_messages_to_one_chat_or_user_that_are_no_latest_values_are_in_runs,
            a_run_ends_with_its_entries_its_memory_or_its_heads,
-           payloads_and_heads_meet_and_do_not_touch_each_other,
-           a_run_has_so_many_heads_and_no_more, heads_end_where_their_places_do,
-           a_run_for_just_so_much_has_room_for_just_so_much,
+           payloads_and_heads_meet_and_do_not_touch_each_other, a_run_has_so_many_heads_and_no_more,
+           heads_end_where_their_places_do, a_run_for_just_so_much_has_room_for_just_so_much,
            a_part_of_a_run_has_what_is_wanted_of_the_span_with_its_clocks,
            a_run_that_is_mostly_empty_is_copied_into_memory_of_its_size,
            the_bytes_of_spans_add_up_to_those_of_the_run,
