@@ -3,7 +3,8 @@
 #
 # Installs what is missing (Debian). Four builds below build/: plain with all tests, clang for its
 # warnings, and the tests again under AddressSanitizer with UndefinedBehaviorSanitizer, and under
-# ThreadSanitizer. Besides, every fuzz target runs for a minute.
+# ThreadSanitizer, but for those of which a sanitizer tells nothing more: gates, packages and browsers under
+# either, programs of one thread under ThreadSanitizer. Besides, every fuzz target runs for a minute.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=examples/debian.sh
