@@ -105,7 +105,7 @@ gate_coverage() {
 hardened_library() {
     cmake -S . -B "$1" -DCMAKE_BUILD_TYPE=Release -DWSFAN_BUILD_TESTS=OFF \
         -DWSFAN_BUILD_EXAMPLES=OFF -DWSFAN_HARDEN=ON >"$1.log" 2>&1 &&
-        cmake --build "$1" --parallel 2 >>"$1.log" 2>&1 || { tail -20 "$1.log"; return 1; }
+        cmake --build "$1" --parallel 2 --target wsfan >>"$1.log" 2>&1 || { tail -20 "$1.log"; return 1; }
 }
 
 gate_hardening() {
@@ -139,7 +139,8 @@ gate_reproducible() {
         cp -r CMakeLists.txt lib include pkgconfig tools "$work/$place"
         (cd "$work/$place" && cmake -S . -B build -DCMAKE_BUILD_TYPE=Release \
             -DWSFAN_BUILD_TESTS=OFF -DWSFAN_BUILD_EXAMPLES=OFF &&
-            cmake --build build --parallel 2) >"$work/log" 2>&1 || { tail -20 "$work/log"; return 1; }
+            cmake --build build --parallel 2 --target wsfan wsfan_static) >"$work/log" 2>&1 ||
+            { tail -20 "$work/log"; return 1; }
     done
     cmp "$work/one/build/libwsfan.so" "$work/two/deeper/build/libwsfan.so" &&
         cmp "$work/one/build/libwsfan.a" "$work/two/deeper/build/libwsfan.a"
