@@ -39,12 +39,12 @@ build() {
 }
 
 # test_build NAME [CTEST-ARGUMENT...]
-# Most tests wait more than they work: three for each processor, of which one works (tests/CMakeLists.txt).
+# Most tests wait more than they work: of so many at a time one for each processor works (tests/CMakeLists.txt).
 test_build() {
     name=$1
     shift
     echo "=== $name"
-    ctest --test-dir "build/$name" --output-on-failure --parallel $((3 * jobs)) \
+    ctest --test-dir "build/$name" --output-on-failure --parallel $((2 * jobs + 1)) \
         --resource-spec-file "$PWD/build/workers.json" "$@" </dev/null ||
         failed="$failed test:$name"
 }
