@@ -12,42 +12,42 @@ LAYERS="base outbound message wire core exchange mesh loop api"
 OWNERS="zmq.h:mesh/zmq,mesh/socket,mesh/auth,mesh/connection,mesh/admission,mesh/monitor msgpack.h:wire/encode,wire/decode
 xxhash.h:wire/checksum,wire/checksum_avx2 sodium/:base/hash ares.h:mesh/discovery"
 
-# includes FILE: what it includes of ours
-includes() {
-    sed -n 's/^ *# *include *"\(.*\)".*/\1/p' "$1"
-}
-
-rank_of() {
-    rank=0
-    for layer in $LAYERS; do
-        rank=$((rank + 1))
-        [ "$layer" != "${1%%/*}" ] || { echo $rank; return; }
-    done
-    echo 0
-}
-
-# check DIR: prints what is wrong
+# check DIR: prints what is wrong. One awk for all files: it is called for each bad tree.
 check() (
     cd "$1" || exit
-    pairs=
-    for file in $(find . -name '*.[ch]' ! -path './beacon/*' | sed 's|^\./||' | sort); do
-        own=${file%.*}
-        rank=$(rank_of "$file")
-        [ "$rank" -gt 0 ] || echo "$file: in a folder that is no layer"
-        for header in $(includes "$file"); do
-            [ -f "$header" ] || echo "$file: includes $header, which is not named from lib/ on"
-            [ "$(rank_of "$header")" -le "$rank" ] ||
-                echo "$file: includes $header, which is above it"
-            [ "$own" = "${header%.*}" ] || pairs="$pairs$own ${header%.*}
-"
-        done
-        for pair in $OWNERS; do
-            case ",${pair#*:}," in *",$own,"*) continue ;; esac
-            ! grep -q "^ *# *include *<${pair%:*}" "$file" ||
-                echo "$file: includes ${pair%:*}, which only ${pair#*:} may"
-        done
-    done
-    printf '%s' "$pairs" | tsort 2>&1 >/dev/null | sed 's/^tsort: /a circle: /'
+    pairs=$(mktemp)
+    # shellcheck disable=SC2046 # a list of words
+    awk -v layers="$LAYERS" -v owners="$OWNERS" -v pairs="$pairs" '
+        BEGIN {
+            count = split(layers, layer)
+            for (i = 1; i <= count; i++) rank[layer[i]] = i
+            owned = split(owners, pair)
+            for (i = 1; i <= owned; i++) {
+                split(pair[i], part, ":")
+                library[i] = part[1]
+                may[i] = part[2] }
+            for (i = 1; i < ARGC; i++) exists[ARGV[i]] = 1
+            for (i = 1; i < ARGC; i++)
+                if (!rank[folder(ARGV[i])]) print ARGV[i] ": in a folder that is no layer" }
+        function folder(file) { sub("/.*", "", file); return file }
+        function stem(file) { sub(/\.[^.\/]*$/, "", file); return file }
+        /^ *# *include *".*"/ {
+            header = $0
+            sub(/^ *# *include *"/, "", header)
+            sub(/".*/, "", header)
+            if (!exists[header]) print FILENAME ": includes " header ", which is not named from lib/ on"
+            if (rank[folder(header)] > rank[folder(FILENAME)])
+                print FILENAME ": includes " header ", which is above it"
+            if (stem(FILENAME) != stem(header)) print stem(FILENAME), stem(header) >pairs }
+        /^ *# *include *</ {
+            header = $0
+            sub(/^ *# *include *</, "", header)
+            for (i = 1; i <= owned; i++)
+                if (index(header, library[i]) == 1 && !index("," may[i] ",", "," stem(FILENAME) ","))
+                    print FILENAME ": includes " library[i] ", which only " may[i] " may" }
+    ' $(find . -name '*.[ch]' ! -path './beacon/*' | sed 's|^\./||' | sort)
+    tsort <"$pairs" 2>&1 >/dev/null | sed 's/^tsort: /a circle: /'
+    rm "$pairs"
 )
 
 self_test() {

@@ -210,8 +210,7 @@ static uint32_t append_run(wsf_inbox *inbox, wsfan_message *run) {
     }
     place->item.kind = WSF_INBOX_RUN;
     place->span = (wsf_span){ cut_run, 0, count < cut_run->count ? count : cut_run->count };
-    append_item(inbox, &place->item, (uint32_t)run_bytes(place->span),
-                wsf_span_count(place->span));
+    append_item(inbox, &place->item, (uint32_t)run_bytes(place->span), wsf_span_count(place->span));
     if (count < all)
         wsf_inbox_note_gap(inbox, all - count);
     return count;

@@ -40,8 +40,8 @@ struct wsfan_loop {
     wsf_message_pool pool;     /* of messages that were in a run */
     uint32_t pool_uses;        /* dispatches since it was trimmed */
     uint32_t headroom_bytes;
-    wsf_message_bin bin;       /* dispatched messages, given back together */
-    uint64_t released_count;   /* dispatched messages that still count in the inbox */
+    wsf_message_bin bin;     /* dispatched messages, given back together */
+    uint64_t released_count; /* dispatched messages that still count in the inbox */
     uint64_t released_bytes;
     wsf_counter messages;
     wsf_counter recipients;

@@ -121,58 +121,23 @@ static uint64_t time_message(wsf_mesh *mesh, wsfan_message *message) {
     return now_ns;
 }
 
-/* Puts a message into the run that is the last item of the queue. Until items are taken no other can be where it is.
- * The queue is locked. */
-static bool add_to_run(wsf_mesh *mesh, const wsf_message_parts *parts) {
-    const wsf_queue *queue = &mesh->mailbox.queue;
-    const wsfan_message *run = mesh->runs.run;
-    return run != NULL && mesh->run_takes == queue->takes && wsf_queue_last(queue) == &run->item &&
-           run->count < mesh->run_count_max && wsf_run_write(&mesh->runs, parts);
-}
-
-/* Begins a run with the message where others wait already; each run that follows is twice as large. NULL: not
- * for this message, or out of memory. The queue is locked. */
-static wsfan_message *begin_run(wsf_mesh *mesh, const wsf_message_parts *parts) {
-    if (wsf_queue_last(&mesh->mailbox.queue) == NULL) {
-        mesh->run_bytes = WSF_RUN_BYTES_MIN;
-        return NULL;
-    }
-    if (mesh->run_count_max < 2)
-        return NULL;
-    size_t bytes = wsf_run_bytes_for(parts);
-    if (bytes < mesh->run_bytes)
-        bytes = mesh->run_bytes;
-    if (bytes > mesh->run_bytes_max)
-        return NULL;
-    if (mesh->run_cache == NULL)
-        mesh->run_cache = wsf_slab_cache_new(WSF_RUN_BYTES_MAX);
-    wsfan_message *run = wsf_run_new(mesh->run_cache, bytes);
-    if (run == NULL)
-        return NULL;
-    wsf_run_begin_writing(&mesh->runs, run);
-    if (!wsf_run_write(&mesh->runs, parts)) {
-        wsfan_message_unref(run);
-        mesh->runs.run = NULL;
-        return NULL;
-    }
-    mesh->run_takes = mesh->mailbox.queue.takes;
-    mesh->run_bytes = bytes < mesh->run_bytes_max ? (uint32_t)bytes * 2 : (uint32_t)bytes;
-    return run;
-}
-
 /* Publishes a message in a run, or for itself, in a slab that all publishers share if it is small. The queue is
  * locked, and is not afterwards. */
 static int publish_shared(wsf_mesh *mesh, bool here, const wsf_message_parts *parts,
-                         uint32_t bytes) {
-    bool runs = wsf_run_may_have(parts);
-    if (runs && add_to_run(mesh, parts)) {
-        wsf_queue_commit_more(&mesh->mailbox.queue, bytes);
+                          uint32_t bytes) {
+    wsf_queue *queue = &mesh->mailbox.queue;
+    bool may_run = wsf_run_may_have(parts);
+    if (may_run && wsf_open_run_add(&mesh->open_run, queue, parts)) {
+        wsf_queue_commit_more(queue, bytes);
         return WSFAN_OK; /* who published the first item has seen to it that they are taken */
     }
-    wsfan_message *message = runs ? begin_run(mesh, parts) : NULL;
-    if (message == NULL)
+    wsfan_message *message = may_run ? wsf_open_run_begin(&mesh->open_run, queue, parts) : NULL;
+    if (message == NULL) {
         message = bytes <= WSF_MESSAGE_SMALL ? wsf_message_make(&mesh->pool, parts, bytes)
                                              : wsf_message_new(&mesh->key, parts);
+        if (message != NULL && may_run)
+            wsf_open_run_note(&mesh->open_run, queue, message);
+    }
     uint64_t now_ns = 0;
     if (message != NULL) {
         message->item.kind = WSF_MESH_PUBLISH;

@@ -128,7 +128,8 @@ bool wsf_mesh_handle_commands(wsf_mesh *mesh) {
     uint64_t released_bytes = 0;
     wsf_now at = wsf_mesh_now();
     uint32_t count;
-    for (uint32_t i = 0; i < COMMANDS_SHARE && wsf_mesh_can_handle(mesh); i += count > 0 ? count : 1) {
+    for (uint32_t i = 0; i < COMMANDS_SHARE && wsf_mesh_can_handle(mesh);
+         i += count > 0 ? count : 1) {
         wsf_item *item = mesh->todo;
         mesh->todo = item->next;
         count = bounded_count(item);

@@ -18,7 +18,8 @@ static void on_send(void *user, wsf_buffer *frame) {
 }
 
 static uint32_t deliver(const wsf_mesh_effects *out, wsf_inbox *inbox, wsfan_message *message) {
-    if (wsf_message_is_run(message) || out->headroom_bytes == 0 || (!message->taken && !message->shared)) {
+    if (wsf_message_is_run(message) || out->headroom_bytes == 0 ||
+        (!message->taken && !message->shared)) {
         message->taken = true;
         return wsf_inbox_put_message(inbox, message);
     }

@@ -69,8 +69,7 @@ static void trim(wsf_mesh *mesh, wsf_now at) {
     if (at.ms < mesh->trim_ms || wsf_queue_begin(&mesh->mailbox.queue, 0) != WSFAN_OK)
         return;
     wsf_message_pool_trim(&mesh->pool);
-    if (mesh->run_cache != NULL)
-        wsf_slab_cache_trim(mesh->run_cache);
+    wsf_open_run_trim(&mesh->open_run);
     wsf_queue_commit(&mesh->mailbox.queue, NULL, &wake);
     mesh->trim_ms = at.ms + TRIM_MS;
 }
@@ -180,17 +179,6 @@ static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
     return WSFAN_OK;
 }
 
-/* The core takes a run as one, so one must not fill the queue of a link that is just not half full. */
-static void init_runs(wsf_mesh *mesh, const wsf_link_limits *limits) {
-    enum { QUEUE_SHARE = 4 };
-    uint64_t bytes_max = limits->queue_bytes_max / QUEUE_SHARE;
-    mesh->run_count_max = limits->queue_count_max / QUEUE_SHARE;
-    mesh->run_bytes = WSF_RUN_BYTES_MIN;
-    mesh->run_bytes_max = WSF_RUN_BYTES_MAX;
-    while (mesh->run_bytes_max > bytes_max)
-        mesh->run_bytes_max /= 2; /* below WSF_RUN_BYTES_MIN there are no runs */
-}
-
 int wsf_mesh_start(wsf_mesh *mesh) {
     int error = wsf_thread_start(&mesh->thread, run, mesh);
     mesh->threaded = error == WSFAN_OK;
@@ -215,7 +203,7 @@ int wsf_mesh_open(wsf_mesh **out, const wsf_mesh_config *config, const wsf_core_
         return WSFAN_ENOMEM;
     mesh->quiet.item.kind = WSF_MESH_QUIET;
     mesh->out.headroom_bytes = core->headroom_bytes;
-    init_runs(mesh, &core->link);
+    wsf_open_run_init(&mesh->open_run, &core->link);
     mesh->out.mailbox = &mesh->mailbox;
     mesh->out.quiet = &mesh->quiet.item;
     wsf_hash_key_init(&mesh->key, core->cluster);
@@ -260,7 +248,7 @@ void wsf_mesh_close(wsf_mesh *mesh) {
     wsf_keyring_free_keys(mesh->keys);
     pthread_mutex_destroy(&mesh->lock);
     wsf_message_pool_close(&mesh->pool);
-    wsf_slab_cache_close(mesh->run_cache);
+    wsf_open_run_close(&mesh->open_run);
     wsf_mailbox_destroy(&mesh->mailbox);
     wsf_free(mesh);
 }

@@ -5,8 +5,8 @@
 #include <pthread.h>
 
 #include "base/clock.h"
-#include "message/run.h"
 #include "mesh/effects.h"
+#include "mesh/open_run.h"
 #include "mesh/types.h"
 
 /* A set of endpoints on its way to the core. The strings lie behind the pointers. */
@@ -17,14 +17,8 @@ typedef struct {
 
 struct wsf_mesh {
     wsf_mailbox mailbox;
-    /* Of small publishes; guarded by the mailbox's lock: */
-    wsf_message_pool pool;
-    wsf_slab_cache *run_cache; /* NULL: none yet */
-    wsf_run_writer runs;   /* its run is open while it is the last item of the queue, */
-    uint64_t run_takes;    /* of which nothing was taken since */
-    uint32_t run_bytes;    /* of memory of the next run */
-    uint32_t run_count_max;
-    uint32_t run_bytes_max;
+    wsf_message_pool pool; /* of small publishes; both are guarded by the mailbox's lock */
+    wsf_open_run open_run;
     wsf_hash_key key;
     _Atomic(named_set *) named[WSF_DIALER_SOURCES_MAX]; /* not taken yet; NULL: none */
     atomic_bool named_any; /* one of named, names_known, keys_next was set */

@@ -39,20 +39,21 @@ struct wsfan_message {
     uint8_t *payload;     /* behind this struct, or in `frame`; of a run the first one */
     wsf_receipt *receipt; /* a reference; NULL: the publisher did not ask for a result */
     wsf_buffer *frame;    /* a reference; NULL: the payload is behind this struct */
-    wsfan_message_id id;  /* stamped by the core, before anyone else sees the message; of a run the first */
+    wsfan_message_id
+        id; /* stamped by the core, before anyone else sees the message; of a run the first */
     wsfan_address except;
-    uint64_t slot;        /* of a latest value: hash of its targets and key; 0: no latest value */
-    uint32_t slab_offset; /* from the start of its slab */
-    uint32_t count;       /* messages of a run; else 1 */
+    uint64_t slot;         /* of a latest value: hash of its targets and key; 0: no latest value */
+    uint32_t slab_offset;  /* from the start of its slab */
+    uint32_t count;        /* messages of a run; else 1 */
     uint32_t payload_size; /* of all */
-    uint32_t size;      /* bytes in memory, with the payload */
-    uint32_t published; /* wsf_clock_stamp(), if it is timed; 0: it is not */
+    uint32_t size;         /* bytes in memory, with the payload */
+    uint32_t published;    /* wsf_clock_stamp(), if it is timed; 0: it is not */
     uint16_t targets_count;
     uint16_t headroom_size;
     uint8_t flags;
-    bool taken;    /* a loop has the message; only the mesh thread looks, */
-    bool in_inbox; /* `item` is in an inbox; */
-    bool shared;   /* peers are sent its headroom with it */
+    bool taken;                   /* a loop has the message; only the mesh thread looks, */
+    bool in_inbox;                /* `item` is in an inbox; */
+    bool shared;                  /* peers are sent its headroom with it */
     wsf_message_target targets[]; /* then the names, the headroom, the payload */
 };
 
@@ -80,7 +81,12 @@ enum { WSF_APART_MIN = 48 * 1024 };
  * NULL: no memory. */
 wsfan_message *wsf_message_new(const wsf_hash_key *key, const wsf_message_parts *parts);
 
-enum { WSF_SLICE_MIN = 4096 }; /* a smaller payload is copied */
+/* Whether a payload may stay in a frame of so many bytes: a message that is kept must not keep much more. */
+enum { WSF_SLICE_MIN = 4096, WSF_SLICE_SHARE_MIN = 16 };
+
+static inline bool wsf_message_may_slice(size_t payload_size, size_t frame_size) {
+    return payload_size >= WSF_SLICE_MIN && frame_size / payload_size < WSF_SLICE_SHARE_MIN;
+}
 
 /* The same with the payload in a received frame, which stays as long as the message. The bytes before the
  * payload serve as headroom: there must be enough, and they must not be read afterwards. */

@@ -100,7 +100,8 @@ wsf_run_head *wsf_run_add_head(wsfan_message *message, const wsf_message_parts *
     wsf_run *run = message->run;
     wsfan_bytes name = parts->targets[0].name;
     size_t size = head_size(name.size);
-    if (run->heads_count == WSF_RUN_HEADS_MAX || size > room(run) || run->heads_bytes + size > UINT16_MAX * (size_t)UNIT)
+    if (run->heads_count == WSF_RUN_HEADS_MAX || size > room(run) ||
+        run->heads_bytes + size > UINT16_MAX * (size_t)UNIT)
         return NULL;
     run->heads_bytes += (uint32_t)size;
     run->name_bytes += name.size;
@@ -208,6 +209,7 @@ static const wsf_run_head *copy_head(wsfan_message *into, wsf_run_head *head) {
     wsfan_target target;
     wsf_message_parts parts = parts_of(head, &target);
     wsf_run_head *copy = wsf_run_add_head(into, &parts);
+    assert(copy != NULL);
     copy->target.hash = head->target.hash;
     copy->loops = head->loops;
     copy->peers = head->peers;
@@ -309,7 +311,8 @@ static wsfan_message *open_first(wsf_message_pool *pool, const wsf_run_head *hea
     wsfan_message *message;
     if (need <= WSF_MESSAGE_SMALL)
         message = wsf_message_make(pool, &parts, need);
-    else if (frame != NULL && payload.size >= WSF_SLICE_MIN && headroom_bytes == 0)
+    else if (frame != NULL && headroom_bytes == 0 &&
+             wsf_message_may_slice(payload.size, frame->size))
         message = wsf_message_slice(NULL, &parts, frame);
     else
         message = wsf_message_new(NULL, &parts);

@@ -6,20 +6,21 @@
 #include "message/message.h"
 
 enum {
-    WSF_RUN_BYTES_MIN = 4 * 1024, /* of memory */
+    WSF_RUN_BYTES_MIN = 1024, /* of memory */
     WSF_RUN_BYTES_MAX = 128 * 1024,
     WSF_RUN_COUNT_MAX = 2048, /* messages */
     WSF_RUN_HEADS_MAX = 1024,
-    WSF_RUN_SHARE_MIN = 64,         /* bytes of memory for which there is an entry */
+    WSF_RUN_SHARE_MIN = 64, /* bytes of memory for which there is an entry */
     WSF_RUN_PAYLOAD_MAX = 32 * 1024 /* a larger payload stands for itself */,
-    WSF_RUN_APART_MIN = 8 * 1024    /* from this size on payloads are sent as a second part */
+    WSF_RUN_APART_MIN = 8 * 1024 /* from this size on payloads are sent as a second part */
 };
 
 /* What messages have in common that are for the same chat or user. */
 typedef struct {
     wsfan_address except;
-    wsf_message_target target; /* its name is behind this struct; name_offset counts from the message */
-    uint64_t loops;            /* for the router: who wants the messages */
+    wsf_message_target
+        target;     /* its name is behind this struct; name_offset counts from the message */
+    uint64_t loops; /* for the router: who wants the messages */
     wsf_peers peers;
     uint32_t size;   /* bytes of memory, with the name */
     uint16_t number; /* 0, 1, 2 ... in the order of their first messages */
@@ -72,7 +73,8 @@ size_t wsf_run_head_bytes(size_t name_size);
 wsf_run_head *wsf_run_add_head(wsfan_message *run, const wsf_message_parts *parts);
 
 /* A message with that head; `offset`: of its clock. False: no room. */
-bool wsf_run_add(wsfan_message *run, const wsf_run_head *head, wsfan_bytes payload, uint32_t offset);
+bool wsf_run_add(wsfan_message *run, const wsf_run_head *head, wsfan_bytes payload,
+                 uint32_t offset);
 
 /* All messages of a new run: the caller has written `count` entries. The payloads are copied, or, with a frame, left in
  * it, which then stays. */
@@ -100,8 +102,8 @@ wsfan_message *wsf_run_fit(wsfan_message *run);
 /* The payloads of a run as a second part of frames: a reference, by which the run stays. For one thread. */
 wsf_buffer *wsf_run_body(wsfan_message *run);
 
-/* Message i of a run, made in a slab of the pool, or of WSF_SLICE_MIN bytes and more where the payload is, unless there
- * is headroom. like: one that was made for the same head with this pool; or NULL. NULL: out of memory. */
+/* Message i of a run, made in a slab of the pool; or a large one, unless there is headroom, with the payload where it is.
+ * like: one that was made for the same head with this pool; or NULL. NULL: out of memory. */
 wsfan_message *wsf_run_open(wsf_message_pool *pool, const wsfan_message *run, uint32_t i,
                             uint32_t headroom_bytes, const wsfan_message *like);
 

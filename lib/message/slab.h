@@ -17,8 +17,8 @@ typedef struct wsf_slab {
 } wsf_slab;
 
 enum {
-    WSF_SLAB_BYTES = 4080,                  /* with what malloc() adds, a page */
-    WSF_SLABS_KEPT_BYTES = 4 * 1024 * 1024  /* over it a slab is freed at once */
+    WSF_SLAB_BYTES = 4080,                 /* with what malloc() adds, a page */
+    WSF_SLABS_KEPT_BYTES = 4 * 1024 * 1024 /* over it a slab is freed at once */
 };
 
 /* Of slabs of `bytes` each. For one thread at a time, but any thread may give back a slab. NULL: out of memory. */

@@ -310,7 +310,8 @@ static bool read_run_head(const uint8_t **at, const uint8_t *end, wsf_messages_h
         return false;
     head->except = (wsfan_address){ 0, 0 };
     if (except) {
-        head->except = (wsfan_address){ .node = wsf_get_u64(from), .session = wsf_get_u64(from + 8) };
+        head->except = (wsfan_address){ .node = wsf_get_u64(from),
+                                        .session = wsf_get_u64(from + 8) };
         from += WSF_MESSAGES_EXCEPT_SIZE;
     }
     head->target = (wsfan_target){ (wsfan_target_kind)kind, { from, name_size } };
@@ -348,7 +349,8 @@ static bool read_messages(wsf_reader *reader, const msgpack_object_array *array,
     if (!get_u64(array, 1, &messages->clock) || !get_bin(array, 2, UINT32_MAX, &heads) ||
         !read_heads(reader, heads, messages) ||
         !get_bin(array, 3, (size_t)WSF_RUN_COUNT_MAX * WSF_MESSAGE_AT_SIZE, &index) ||
-        !read_payloads(reader, array, messages) || index.size % WSF_MESSAGE_AT_SIZE != 0 || index.size == 0)
+        !read_payloads(reader, array, messages) || index.size % WSF_MESSAGE_AT_SIZE != 0 ||
+        index.size == 0)
         return false;
     messages->index = index.data;
     messages->count = (uint32_t)(index.size / WSF_MESSAGE_AT_SIZE);

@@ -351,7 +351,8 @@ size_t wsf_span_bound(wsf_span span) {
         return wsf_message_entry_bound(span.message);
     const wsf_run *run = span.message->run;
     uint32_t count = wsf_span_count(span);
-    size_t heads = count == 1 ? (size_t)HEAD_BOUND + wsf_run_head_of(span.message, span.from)->target.name_size
+    size_t heads = count == 1 ? (size_t)HEAD_BOUND +
+                                    wsf_run_head_of(span.message, span.from)->target.name_size
                               : run->heads_count * (size_t)HEAD_BOUND + run->name_bytes;
     return WSF_ENTRY_BOUND + heads + count * (size_t)WSF_MESSAGE_AT_SIZE +
            (wsf_span_is_apart(span) ? 0 : (size_t)wsf_span_payload_bytes(span));

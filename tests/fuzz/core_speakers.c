@@ -5,7 +5,8 @@
 
 enum { ENTRIES_MAX = 8192, ROWS_MAX = 6, RUN_MAX = 24 };
 
-static uint32_t rest_wanted; /* bytes of the second part that an entry of the next frame leaves out; 0: none */
+static uint32_t
+    rest_wanted; /* bytes of the second part that an entry of the next frame leaves out; 0: none */
 
 static wsfan_target_kind take_kind(input *in) {
     static const wsfan_target_kind kinds[] = { WSFAN_CHAT,     WSFAN_CHAT,     WSFAN_USER,

@@ -28,8 +28,7 @@ static uint64_t sum_run(const wsf_messages *run, size_t frame_size) {
     for (uint32_t i = 0; i < run->count; i++) {
         wsf_message_at at = wsf_get_message_at(run->index, i);
         CHECK(at.head < run->heads_count);
-        CHECK(i == 0 ? at.offset == 0
-                     : at.offset > wsf_get_message_at(run->index, i - 1).offset);
+        CHECK(i == 0 ? at.offset == 0 : at.offset > wsf_get_message_at(run->index, i - 1).offset);
         sum += sum_bytes((wsfan_bytes){ payload, at.payload_size });
         payload += at.payload_size;
     }

@@ -471,7 +471,8 @@ static const uint8_t *rest_of_payload(const hosts *h, uint32_t number) {
     return &h->pattern[number * 31 % PATTERN_PERIOD];
 }
 
-static size_t make_payload(hosts *h, uint32_t number, size_t size, uint8_t payload[PAYLOAD_SIZE_MAX]) {
+static size_t make_payload(hosts *h, uint32_t number, size_t size,
+                           uint8_t payload[PAYLOAD_SIZE_MAX]) {
     memcpy(payload, &number, sizeof number);
     memcpy(payload + sizeof number, rest_of_payload(h, number), size - sizeof number);
     return size;

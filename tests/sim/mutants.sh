@@ -3,8 +3,8 @@
 # simulator must find it within a number of seeds.
 #   sh tests/sim/mutants.sh [--small] BUILD-FOLDER LIBRARY SIMULATOR-OBJECTS [SEEDS [MUTANT...]]
 # LIBRARY is libwsfan.a, SIMULATOR-OBJECTS a list of what wsfan-sim is linked from, separated by
-# semicolons. CC and CFLAGS as usual. --small: those in mutants/small, which only wsfan-sim-small finds;
-# LIBRARY and SIMULATOR-OBJECTS are those of it.
+# semicolons. CC and CFLAGS as usual. --small: those in mutants/small, which only wsfan-sim-small finds, or
+# finds much sooner; LIBRARY and SIMULATOR-OBJECTS are those of it.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 mutants=$root/tests/sim/mutants

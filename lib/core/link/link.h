@@ -55,7 +55,7 @@ typedef struct {
     wsf_deque queue; /* wsf_span, oldest first */
     uint64_t queue_bytes;
     uint32_t queue_count; /* messages in it */
-    wsf_deque talk; /* wsf_buffer *: requests and replies, whole entries, oldest first */
+    wsf_deque talk;       /* wsf_buffer *: requests and replies, whole entries, oldest first */
     uint64_t talk_bytes;
     uint32_t queue_taken; /* spans taken from its front, modulo 2^32 */
     wsf_table latest; /* slot -> place of its newest value in the queue, counted from the start */

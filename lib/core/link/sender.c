@@ -129,7 +129,8 @@ static wsf_span make_room(wsf_core *core, wsf_peer *peer, wsf_span span, wsf_now
     if (!send_open(core, peer, now))
         return none;
     size_t target = wsf_frame_target(peer);
-    wsf_span part = part_for(span, target > WSF_FRAME_HEAD_BOUND ? target - WSF_FRAME_HEAD_BOUND : 0);
+    wsf_span part = part_for(span,
+                             target > WSF_FRAME_HEAD_BOUND ? target - WSF_FRAME_HEAD_BOUND : 0);
     part.to += part.to == part.from; /* one message may be larger */
     return open_frame(core, peer, wsf_span_bound(part), second_part) ? part : none;
 }

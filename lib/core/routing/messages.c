@@ -36,7 +36,8 @@ static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
     if (batch->rpc.count < link->talk.count)
         return false; /* requests and replies go first */
     bool whole = true;
-    while (whole && batch->messages.spans < link->queue.count && batch->messages.apart.message == NULL) {
+    while (whole && batch->messages.spans < link->queue.count &&
+           batch->messages.apart.message == NULL) {
         wsf_span span = span_at(peer, batch->messages.spans, UINT32_MAX);
         uint32_t count = add(peer, batch, span);
         if (count == 0)
@@ -86,12 +87,11 @@ static void merge_clock(wsf_core *core, uint64_t clock, wsf_now now) {
         core->clock = clock;
 }
 
-/* Whether a received message refers to its payload in the frame: not if it would keep a frame of many
- * messages, or the bytes before it are too few for headroom. A second part has no other message in it. */
+/* Whether a received message refers to its payload in the frame: not if the bytes before it are too few for
+ * headroom. A second part has no other message in it. */
 static bool stays_in_frame(const wsf_core *core, const wsf_entry *entry, const wsf_buffer *frame) {
-    enum { SHARE_MIN = 16 };
-    return (entry->message.apart || (entry->message.payload.size >= WSF_SLICE_MIN &&
-                                     frame->size / entry->message.payload.size < SHARE_MIN)) &&
+    return (entry->message.apart ||
+            wsf_message_may_slice(entry->message.payload.size, frame->size)) &&
            entry->message.head_size >= core->config.headroom_bytes;
 }
 
@@ -155,8 +155,7 @@ static bool payloads_stay(const wsf_messages *entry, const wsf_buffer *frame) {
     enum { SHARE_MIN = 4 };
     if (entry->apart)
         return true;
-    return entry->payloads.size >= WSF_SLICE_MIN &&
-           frame->size / entry->payloads.size < SHARE_MIN;
+    return entry->payloads.size >= WSF_SLICE_MIN && frame->size / entry->payloads.size < SHARE_MIN;
 }
 
 /* Adds the entry's heads. False: one is not within the limits of this node, or all are more than a run can have. */
@@ -243,7 +242,8 @@ static void take_run(wsf_core *core, wsf_peer *peer, const wsf_messages *entry, 
         return;
     }
     count_received(core, peer, entry->count, entry->payloads.size);
-    merge_clock(core, entry->clock + wsf_get_message_at(entry->index, entry->count - 1).offset, now);
+    merge_clock(core, entry->clock + wsf_get_message_at(entry->index, entry->count - 1).offset,
+                now);
     if (run == NULL) {
         lose(core, peer, WSFAN_DROP_INBOX, entry->count, WSFAN_GAP_INBOX);
         return;

@@ -43,14 +43,14 @@ static wsfan_message *run_of_names(uint32_t heads, size_t name_size, size_t payl
 static void send_run(wsfan_message *run, uint32_t step) {
     begin_large();
     for (uint32_t from = 0; from < run->count; from += step)
-        wsf_write_span(&writer, (wsf_span){ run, from,
-                                            from + step < run->count ? from + step : run->count });
+        wsf_write_span(
+            &writer, (wsf_span){ run, from, from + step < run->count ? from + step : run->count });
     send_large();
 }
 
 static void put_bin(const uint8_t *data, size_t size) {
-    const uint8_t length[] = { 0xc6, (uint8_t)(size >> 24), (uint8_t)(size >> 16), (uint8_t)(size >> 8),
-                               (uint8_t)size };
+    const uint8_t length[] = { 0xc6, (uint8_t)(size >> 24), (uint8_t)(size >> 16),
+                               (uint8_t)(size >> 8), (uint8_t)size };
     wsf_write_entry(&writer, length, sizeof length);
     wsf_write_entry(&writer, data, size);
 }

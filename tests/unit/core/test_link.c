@@ -463,5 +463,5 @@ SUITE_MAIN("link", a_round_trip_is_that_of_a_frame_that_was_sent_once,
            by_bytes_no_message_more_is_dropped_than_must_be,
            a_run_larger_than_the_queue_leaves_its_newest_messages,
            messages_of_runs_are_taken_in_any_portions,
-           a_latest_value_is_replaced_between_runs_that_come_and_go,
-           what_is_held_is_bounded, no_more_ranges_than_a_nack_may_hold)
+           a_latest_value_is_replaced_between_runs_that_come_and_go, what_is_held_is_bounded,
+           no_more_ranges_than_a_nack_may_hold)

@@ -47,7 +47,9 @@ static void on_result(void *user, unsigned node, const wsfan_result *result) {
 }
 
 static void begin(void) {
-    static const world_watcher watcher = { .deliver = on_deliver, .gap = on_gap, .result = on_result };
+    static const world_watcher watcher = { .deliver = on_deliver,
+                                           .gap = on_gap,
+                                           .result = on_result };
     memset(deliveries_count, 0, sizeof deliveries_count);
     memset(gap, 0, sizeof gap);
     next = results = 0;
@@ -139,7 +141,8 @@ START_TEST(each_node_gets_the_messages_that_it_wants_with_their_clocks) {
         for (unsigned node = 0; node < NODES; node++) {
             uint32_t expected = 0;
             for (uint32_t i = 0; i < 450; i++)
-                expected += strchr(wanted[node], "abcab"[i % 90 % 5]) != NULL && wanted[node][0] != '\0';
+                expected += strchr(wanted[node], "abcab"[i % 90 % 5]) != NULL &&
+                            wanted[node][0] != '\0';
             expected += strcmp(wanted[node], "b") == 0;
             ck_assert_uint_eq(deliveries_count[node], expected);
             for (uint32_t i = 0; i < expected; i++) {
@@ -148,8 +151,9 @@ START_TEST(each_node_gets_the_messages_that_it_wants_with_their_clocks) {
                 ck_assert_uint_eq(d->id.clock, clock_of[d->number]);
                 ck_assert_ptr_nonnull(strchr(wanted[node], d->chat));
             }
-            const wsf_peer *of = node == 0 ? NULL
-                                           : wsf_peer_find(world_core(w, node), world_node_id(w, 0));
+            const wsf_peer *of = node == 0
+                                     ? NULL
+                                     : wsf_peer_find(world_core(w, node), world_node_id(w, 0));
             if (of != NULL) /* and was not sent what it does not want */
                 ck_assert_uint_eq(of->stats.messages_in, expected);
             ck_assert_uint_eq(gap[node], 0);
@@ -253,7 +257,8 @@ START_TEST(a_slow_peer_is_cut_by_a_run_that_has_no_room_and_told_of_all_of_it) {
     ck_assert(world_run_until(w, meshed, NULL, 10 * TEN_S));
     world_run(w, 2000);
     uint32_t before = deliveries_count[1];
-    ck_assert_uint_ge(before + gap[1], next); /* what was under way may have arrived and counts as lost */
+    ck_assert_uint_ge(before + gap[1],
+                      next); /* what was under way may have arrived and counts as lost */
     ck_assert_uint_ge(gap[1], 50);
     uint32_t first = next;
     publish_run(17, "a", 300);

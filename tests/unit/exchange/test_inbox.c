@@ -170,7 +170,7 @@ START_TEST(runs_and_single_messages_stay_in_their_order_within_the_limit) {
                 next += put(wsf_message_new(NULL, &parts));
                 continue;
             }
-            wsfan_message *run = run_begin(&writer, WSF_RUN_BYTES_MIN);
+            wsfan_message *run = run_begin(&writer, 4 * WSF_RUN_BYTES_MIN);
             for (uint32_t i = 0; i < count; i++)
                 run_say(&writer, "x", next + i, 32);
             uint32_t taken = put(run);

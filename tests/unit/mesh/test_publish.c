@@ -339,7 +339,8 @@ START_TEST(a_message_where_a_run_was_is_not_taken_for_it) {
     ck_assert_uint_eq(need_of(size) + SLAB, WSF_RUN_BYTES_MIN);
     given_again = false;
     hold();
-    ck_assert_int_eq(publish(2, ASKED, size), WSFAN_OK); /* in memory of its own, of just that size */
+    ck_assert_int_eq(publish(2, ASKED, size),
+                     WSFAN_OK); /* in memory of its own, of just that size */
     ck_assert(given_again);
     ck_assert_int_eq(publish(3, PLAIN, 20), WSFAN_OK);
     ck_assert_int_eq(publish(4, PLAIN, 20), WSFAN_OK);

@@ -17,7 +17,7 @@ static uint32_t count_heads(const wsfan_message *run) {
 START_TEST(it_keeps_copies_of_all_that_was_written) {
     char chat[] = "chat";
     char payload[] = "hello";
-    wsfan_message *run = run_begin(&writer, WSF_RUN_BYTES_MIN);
+    wsfan_message *run = run_begin(&writer, 4 * WSF_RUN_BYTES_MIN);
     ck_assert_uint_eq(run->count, 0);
     ck_assert(run_write(&writer, chat, (wsfan_address){ 3, 4 }, wsfan_string(payload)));
     ck_assert(run_write(&writer, "other", RUN_NOBODY, (wsfan_bytes){ NULL, 0 }));
@@ -91,11 +91,11 @@ START_TEST(a_few_chats_in_turns_need_one_head_each) {
 END_TEST
 
 START_TEST(only_small_messages_to_one_chat_or_user_that_are_no_latest_values_are_in_runs) {
-    static uint8_t payload[WSF_SLICE_MIN];
+    static uint8_t payload[WSF_RUN_PAYLOAD_MAX + 1];
     wsfan_target targets[] = { { WSFAN_CHAT, { "c", 1 } }, { WSFAN_CHAT, { "d", 1 } } };
     wsf_message_parts parts = PARTS;
     parts.targets = targets;
-    parts.payload = (wsfan_bytes){ payload, WSF_SLICE_MIN - 1 };
+    parts.payload = (wsfan_bytes){ payload, WSF_RUN_PAYLOAD_MAX };
     ck_assert(wsf_run_may_have(&parts));
     parts.payload.size++;
     ck_assert(!wsf_run_may_have(&parts));
@@ -109,8 +109,8 @@ START_TEST(only_small_messages_to_one_chat_or_user_that_are_no_latest_values_are
     parts.apart = true;
     ck_assert(!wsf_run_may_have(&parts));
     parts.apart = false;
-    static const wsfan_target_kind kinds[] = { WSFAN_ALL,         WSFAN_SESSION,  WSFAN_NODE,
-                                               WSFAN_NOT_CHAT,    WSFAN_NOT_USER, WSFAN_NOT_NODE,
+    static const wsfan_target_kind kinds[] = { WSFAN_ALL,        WSFAN_SESSION,  WSFAN_NODE,
+                                               WSFAN_NOT_CHAT,   WSFAN_NOT_USER, WSFAN_NOT_NODE,
                                                WSFAN_NOT_SESSION };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         targets[0].kind = kinds[i];
@@ -130,7 +130,7 @@ static void check_numbers(const wsfan_message *run, uint32_t first) {
 
 START_TEST(a_run_ends_with_its_entries_its_memory_or_its_heads) {
     static uint8_t payload[2000];
-    for (size_t bytes = WSF_RUN_BYTES_MIN; bytes <= WSF_RUN_BYTES_MAX; bytes *= 2)
+    for (size_t bytes = 4 * WSF_RUN_BYTES_MIN; bytes <= WSF_RUN_BYTES_MAX; bytes *= 2)
         for (size_t size = 4; size < sizeof payload; size = size * 3 + 1) {
             wsfan_message *run = run_begin(&writer, bytes);
             uint32_t count = 0;
@@ -158,7 +158,7 @@ START_TEST(payloads_and_heads_meet_and_do_not_touch_each_other) {
     static uint8_t payload[100];
     uint64_t random = 4;
     for (unsigned round = 0; round < 50; round++) {
-        wsfan_message *run = run_begin(&writer, WSF_RUN_BYTES_MIN);
+        wsfan_message *run = run_begin(&writer, 4 * WSF_RUN_BYTES_MIN);
         char name[120];
         uint32_t count = 0;
         for (;; count++) {
@@ -480,9 +480,8 @@ SUITE_MAIN("run", it_keeps_copies_of_all_that_was_written,
            a_few_chats_in_turns_need_one_head_each,
            only_small_messages_to_one_chat_or_user_that_are_no_latest_values_are_in_runs,
            a_run_ends_with_its_entries_its_memory_or_its_heads,
-           payloads_and_heads_meet_and_do_not_touch_each_other,
-           a_run_has_so_many_heads_and_no_more, heads_end_where_their_places_do,
-           a_run_for_just_so_much_has_room_for_just_so_much,
+           payloads_and_heads_meet_and_do_not_touch_each_other, a_run_has_so_many_heads_and_no_more,
+           heads_end_where_their_places_do, a_run_for_just_so_much_has_room_for_just_so_much,
            a_part_of_a_run_has_what_is_wanted_of_the_span_with_its_clocks,
            a_run_that_is_mostly_empty_is_copied_into_memory_of_its_size,
            the_bytes_of_spans_add_up_to_those_of_the_run,

@@ -72,7 +72,8 @@ static void round_trip(wsf_span span, const uint32_t *numbers) {
         ck_assert_uint_eq(found->except.node, head->except.node);
         ck_assert_uint_eq(found->except.session, head->except.session);
         ck_assert_uint_eq(read->clock + at.offset,
-                          span.message->id.clock + span.message->run->entries[span.from + i].offset);
+                          span.message->id.clock +
+                              span.message->run->entries[span.from + i].offset);
         ck_assert_uint_eq(number_of((wsfan_bytes){ payload, at.payload_size }),
                           numbers == NULL ? span.from + i : numbers[span.from + i]);
         payload += at.payload_size;
@@ -116,7 +117,8 @@ START_TEST(runs_and_ranges_of_them_are_read_as_they_were_written) {
     uint64_t random = 21;
     for (unsigned round = 0; round < 60; round++) {
         uint32_t count = 1 + (uint32_t)(next_random(&random) % (round % 3 == 0 ? 2048 : 60));
-        wsfan_message *run = random_run(&random, count, 1 + round % 40 * 8, round % 5 == 0 ? 2000 : 40);
+        wsfan_message *run = random_run(&random, count, 1 + round % 40 * 8,
+                                        round % 5 == 0 ? 2000 : 40);
         round_trip(wsf_span_of(run), NULL);
         for (unsigned part = 0; part < 10; part++) {
             uint32_t from = (uint32_t)(next_random(&random) % run->count);
