@@ -1,6 +1,8 @@
 /* main.c - wsfan: looks into a mesh of nodes. */
 #include "tool.h"
 
+#include <czmq.h>
+
 int main(int argc, char **argv) {
     static int (*const run[COMMANDS_COUNT])(const struct options *) = {
         [DOCTOR] = doctor_run, [KEYGEN] = keygen_run, [NODES] = list_run,   [CHATS] = list_run,
@@ -12,5 +14,6 @@ int main(int argc, char **argv) {
     int status = run[options.command](&options);
     if (fflush(stdout) != 0 && status == STATUS_OK)
         status = STATUS_FAILED;
+    zconfig_destroy(&options.file);
     return status;
 }

@@ -297,14 +297,13 @@ static void set(struct options *options, const char **config, int value, const c
 /* ------------------------------------------------------------------------------------- configuration file */
 
 /* As czmq's zconfig reads it (ZPL, ZeroMQ RFC 4): "mesh", and in it the options of the mesh by name. What stands
- * on the command line counts. It is never freed: the options refer to it. */
+ * on the command line counts. The options refer to it. */
 static void read_config(struct options *options, const char *path) {
-    static zconfig_t *root;
     static const int words[] = { FROM, ADVERTISE, KEY, ALLOW, CLUSTER };
     const char *const *set_before[] = { &options->from, &options->advertise, &options->key,
                                         &options->allow, &options->cluster };
-    root = zconfig_load(path);
-    zconfig_t *mesh = root != NULL ? zconfig_locate(root, "mesh") : NULL;
+    options->file = zconfig_load(path);
+    zconfig_t *mesh = options->file != NULL ? zconfig_locate(options->file, "mesh") : NULL;
     if (mesh == NULL)
         bad("%s: it cannot be read, or has no section `mesh`", path);
     bool joined = options->joins_count > 0;

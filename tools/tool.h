@@ -82,6 +82,7 @@ struct options {
 
     char **arguments;
     int arguments_count;
+    struct _zconfig_t *file; /* that some of these are in; NULL: none */
 };
 
 /* Reads the command line; prints help or what is wrong, and ends the process. */

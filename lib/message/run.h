@@ -103,7 +103,7 @@ wsfan_message *wsf_run_fit(wsfan_message *run);
 wsf_buffer *wsf_run_body(wsfan_message *run);
 
 /* Message i of a run, made in a slab of the pool; or a large one, unless there is headroom, with the payload where it is.
- * like: one that was made for the same head with this pool; or NULL. NULL: out of memory. */
+ * like: the one before, if it is of the same head and in the slab of the pool; or NULL. NULL: out of memory. */
 wsfan_message *wsf_run_open(wsf_message_pool *pool, const wsfan_message *run, uint32_t i,
                             uint32_t headroom_bytes, const wsfan_message *like);
 

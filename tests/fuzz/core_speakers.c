@@ -49,7 +49,7 @@ wsfan_message *take_message(const state *s, input *in, wsfan_bytes payload) {
 wsfan_message *take_run(const state *s, input *in) {
     char name;
     wsf_run_writer runs;
-    wsfan_message *run = wsf_run_new(NULL, WSF_RUN_BYTES_MIN);
+    wsfan_message *run = wsf_run_new(NULL, 4 * WSF_RUN_BYTES_MIN);
     CHECK(run != NULL);
     wsf_run_begin_writing(&runs, run);
     for (unsigned count = 1 + take(in) % RUN_MAX; count > 0; count--) {

@@ -392,6 +392,8 @@ static bool show(node *n, unsigned loop, wsfan_message *message) {
 static uint32_t on_deliver(void *user, unsigned loop, wsfan_message *message) {
     node *n = user;
     uint32_t taken = 0;
+    if (message->count == 0)
+        abort();
     if (!wsf_message_is_run(message))
         taken = show(n, loop, message);
     for (uint32_t i = 0; wsf_message_is_run(message) && i < message->count; i++) {

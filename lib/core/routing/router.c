@@ -191,8 +191,9 @@ static bool wanted_by_loop(const wsf_run_head *head, unsigned loop) {
     return (head->loops >> loop & 1) != 0;
 }
 
-/* The messages of a run that a peer or a loop wants; the run itself where that is all. Those who want the same, one
- * after another, get the same. Without memory all messages go: who gets one that nobody wants there drops it. */
+/* The messages of a run that a peer or a loop wants; the run itself where that is all; NULL: none, as no message may
+ * have the head. Those who want the same, one after another, get the same. Without memory all messages go: who gets
+ * one that nobody wants there drops it. */
 static wsfan_message *pick(wsfan_message *run, wsfan_message **picked, unsigned who,
                            bool (*wants)(const wsf_run_head *head, unsigned who)) {
     bool all = true;
@@ -209,15 +210,18 @@ static wsfan_message *pick(wsfan_message *run, wsfan_message **picked, unsigned 
         wsfan_message_unref(*picked);
         *picked = wsf_run_pick(wsf_span_of(run));
     }
-    return *picked != NULL ? *picked : run;
+    if (*picked == NULL)
+        return run;
+    return (*picked)->count > 0 ? *picked : NULL;
 }
 
 void wsf_router_send(wsf_core *core, wsfan_message *message, wsf_peers peers, wsf_now now) {
     wsfan_message *picked = NULL;
     for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;) {
         bool is_run = wsf_message_is_run(message);
-        wsf_sender_enqueue(core, &core->peers[i],
-                           is_run ? pick(message, &picked, i, wanted_by_peer) : message, now);
+        wsfan_message *part = is_run ? pick(message, &picked, i, wanted_by_peer) : message;
+        if (part != NULL)
+            wsf_sender_enqueue(core, &core->peers[i], part, now);
     }
     wsfan_message_unref(picked);
 }
@@ -244,9 +248,11 @@ static void deliver(wsf_core *core, wsfan_message *message, wsf_receipt *receipt
 
 static void deliver_run(wsf_core *core, wsfan_message *run, uint64_t loops) {
     wsfan_message *picked = NULL;
-    for (unsigned loop = 0; loops != 0; loop++, loops >>= 1)
-        if ((loops & 1) != 0)
-            deliver(core, wsfan_message_ref(pick(run, &picked, loop, wanted_by_loop)), NULL, loop);
+    for (unsigned loop = 0; loops != 0; loop++, loops >>= 1) {
+        wsfan_message *part = (loops & 1) != 0 ? pick(run, &picked, loop, wanted_by_loop) : NULL;
+        if (part != NULL)
+            deliver(core, wsfan_message_ref(part), NULL, loop);
+    }
     wsfan_message_unref(picked);
     wsfan_message_unref(run);
 }

@@ -61,9 +61,10 @@ static bool meshed(void *user) {
     return world_meshed(w);
 }
 
-static void join(unsigned node, const char *chat) {
+static void join(unsigned node, unsigned loop, const char *chat) {
     wsfan_target target = { WSFAN_CHAT, wsfan_string(chat) };
     wsf_ticket *ticket = wsf_alloc_zero(1, sizeof *ticket);
+    ticket->loop = (uint8_t)loop;
     ticket->hash = wsf_hash_target(&world_core(w, node)->key, &target);
     wsf_core_join(world_core(w, node), ticket, world_now(w, node));
     world_touch(w, node);
@@ -131,7 +132,7 @@ START_TEST(each_node_gets_the_messages_that_it_wants_with_their_clocks) {
         start(NODES);
         for (unsigned node = 0; node < NODES; node++)
             for (const char *chat = wanted[node]; *chat != '\0'; chat++)
-                join(node, (char[]){ *chat, '\0' });
+                join(node, 0, (char[]){ *chat, '\0' });
         world_run(w, 1000);
         for (unsigned round = 0; round < 5; round++)
             publish_run(90, "abcab", apart ? 200 : 20);
@@ -163,6 +164,29 @@ START_TEST(each_node_gets_the_messages_that_it_wants_with_their_clocks) {
 }
 END_TEST
 
+/* A divided run is sent with heads that only its other part uses, and a peer may send any. */
+START_TEST(a_head_that_no_message_has_reaches_no_loop) {
+    begin();
+    start(2);
+    wsf_core_add_loop(world_core(w, 1), 1);
+    join(1, 0, "c");
+    join(1, 0, "d");
+    join(1, 1, "b");
+    world_run(w, 1000);
+    wsf_run_writer writer;
+    wsfan_message *run = run_begin(&writer, WSF_RUN_BYTES_MAX);
+    wsfan_target target = { WSFAN_CHAT, wsfan_string("b") };
+    run_say(&writer, "c", next++, 20);
+    ck_assert_ptr_nonnull(
+        wsf_run_add_head(run, &(wsf_message_parts){ .targets = &target, .targets_count = 1 }));
+    run_say(&writer, "d", next++, 20);
+    publish_message(run); /* the world ends the process when a loop is given nothing */
+    world_run(w, 1000);
+    check_all(1, 0);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(a_run_is_divided_between_frames_and_windows) {
     static const size_t sizes[] = { 4, 100, 900, 4000 };
     for (uint64_t window = 4096; window <= 65536; window *= 4)
@@ -170,7 +194,7 @@ START_TEST(a_run_is_divided_between_frames_and_windows) {
             begin();
             world_config(w)->link.window_bytes = window;
             start(2);
-            join(1, "a");
+            join(1, 0, "a");
             world_run(w, 1000);
             uint32_t count = sizes[i] > 1000 ? 25 : sizes[i] > 400 ? 120 : 700;
             for (unsigned round = 0; round < 3; round++) {
@@ -198,7 +222,7 @@ START_TEST(a_run_that_no_frame_may_have_goes_message_by_message) {
     world_start(w, 0, 0);
     world_config(w)->payload_bytes_max = 500;
     start(2);
-    join(1, "a");
+    join(1, 0, "a");
     world_run(w, 1000);
     publish_run(100, "a", 400);
     publish_run(100, "a", 500);
@@ -221,7 +245,7 @@ START_TEST(a_full_queue_drops_the_oldest_messages_of_runs_and_tells_how_many) {
     world_config(w)->link.queue_count_max = QUEUE;
     world_config(w)->link.window_bytes = 4096;
     start(2);
-    join(1, "a");
+    join(1, 0, "a");
     world_run(w, 1000);
     world_block(w, 0, 1, true);
     for (unsigned round = 0; round < 20; round++) {
@@ -246,7 +270,7 @@ START_TEST(a_slow_peer_is_cut_by_a_run_that_has_no_room_and_told_of_all_of_it) {
     world_config(w)->link.queue_count_max = 50;
     world_config(w)->link.window_bytes = 4096;
     start(2);
-    join(1, "a");
+    join(1, 0, "a");
     world_run(w, 1000);
     world_block(w, 0, 1, true);
     do
@@ -277,8 +301,8 @@ START_TEST(runs_stay_in_order_with_latest_values_receipts_and_large_payloads) {
             world_config(w)->link.window_bytes = 8192;
         world_config(w)->link.queue_bytes_max = 64 * 1024 * 1024;
         start(2);
-        join(1, "a");
-        join(0, "a");
+        join(1, 0, "a");
+        join(0, 0, "a");
         world_run(w, 1000);
         unsigned asked = 0;
         for (unsigned round = 0; round < 120; round++) {
@@ -320,8 +344,8 @@ START_TEST(runs_survive_a_network_that_loses_doubles_and_damages_frames) {
     begin();
     world_config(w)->link.window_bytes = 16 * 1024;
     start(3);
-    join(1, "a");
-    join(2, "b");
+    join(1, 0, "a");
+    join(2, 0, "b");
     world_run(w, 1000);
     world_lose(w, 50000);
     world_duplicate(w, 50000);
@@ -349,6 +373,7 @@ START_TEST(runs_survive_a_network_that_loses_doubles_and_damages_frames) {
 END_TEST
 
 SUITE_MAIN("runs", each_node_gets_the_messages_that_it_wants_with_their_clocks,
+           a_head_that_no_message_has_reaches_no_loop,
            a_run_is_divided_between_frames_and_windows,
            a_run_that_no_frame_may_have_goes_message_by_message,
            a_full_queue_drops_the_oldest_messages_of_runs_and_tells_how_many,
