@@ -294,7 +294,7 @@ static uint32_t dispatch_run(wsfan_loop *loop, wsf_inbox_run *item, uint32_t max
             selected = NULL;
             continue;
         }
-        last = message;
+        last = message->frame == NULL ? message : NULL; /* one in a frame goes below */
         if (head != selected || version != registry->version) {
             count = wsf_registry_select(registry, message, loop->node.node, &recipients);
             version = registry->version;
