@@ -21,6 +21,8 @@ static wsfan_loop *loop;
 static wsfan_session sessions[SESSIONS];
 static seen log_[SEEN_MAX];
 static unsigned shown;
+static bool kept = true; /* messages are */
+static uint32_t headroom = HEADROOM;
 static uint64_t gap;
 static void (*then)(unsigned i); /* in the callback of the i-th message */
 
@@ -33,7 +35,7 @@ static void on_message(void *user, wsfan_message *message, const wsfan_recipient
     *s = (seen){ .number = number_of(wsfan_message_payload(message)),
                  .count = count,
                  .id = wsfan_message_get_id(message),
-                 .message = wsfan_message_ref(message) };
+                 .message = kept ? wsfan_message_ref(message) : NULL };
     for (size_t i = 0; i < count; i++)
         s->sessions[i] = recipients[i].session.id;
     shown++;
@@ -69,7 +71,7 @@ static void begin(void) {
                                                .on_gap = on_gap };
     wsfan_options options;
     wsfan_options_init(&options);
-    options.headroom_bytes = HEADROOM;
+    options.headroom_bytes = headroom;
     gap = 0;
     then = NULL;
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_OK);
@@ -304,6 +306,38 @@ START_TEST(a_host_may_keep_messages_of_a_run_and_write_before_their_payloads) {
 }
 END_TEST
 
+/* Large payloads stay in the frame. */
+START_TEST(messages_of_a_received_run_may_end_with_their_callback) {
+    enum { COUNT = 8, SIZE = 6000 };
+    headroom = 0;
+    kept = false;
+    begin();
+    wsf_buffer *frame = wsf_buffer_new(COUNT * SIZE);
+    frame->size = frame->capacity;
+    wsfan_message *run = wsf_run_new_for(COUNT, 0, wsf_run_head_bytes(1));
+    wsfan_target target = { WSFAN_CHAT, { "x", 1 } };
+    wsf_message_parts parts = { .targets = &target, .targets_count = 1 };
+    uint16_t place = wsf_run_place(run, wsf_run_add_head(run, &parts));
+    uint32_t at = 0;
+    for (uint32_t i = 0; i < COUNT; i++) { /* large and small in turns */
+        uint32_t size = i % 3 == 2 ? 20 : SIZE;
+        numbered(frame->data + at, i, size);
+        at += size;
+        run->run->entries[i] = (wsf_run_entry){ at, place, (uint16_t)i };
+    }
+    wsf_run_set(run, COUNT, (wsfan_bytes){ frame->data, at }, frame);
+    wsf_buffer_unref(frame);
+    put(run);
+    dispatch();
+    ck_assert_uint_eq(shown, COUNT);
+    for (unsigned i = 0; i < COUNT; i++)
+        check_recipients(i, i, (unsigned[]){ 0, 1 }, 2);
+    end();
+    headroom = HEADROOM;
+    kept = true;
+}
+END_TEST
+
 START_TEST(a_loop_closes_inside_a_run) {
     begin();
     put(run_of(100, "x", 100));
@@ -318,4 +352,4 @@ SUITE_MAIN("dispatch", each_message_of_a_run_is_shown_with_its_own_recipients_an
            who_comes_and_goes_in_a_callback_counts_from_the_next_message_on,
            a_run_has_the_recipients_of_messages_by_themselves_whatever_callbacks_do,
            a_host_may_keep_messages_of_a_run_and_write_before_their_payloads,
-           a_loop_closes_inside_a_run)
+           messages_of_a_received_run_may_end_with_their_callback, a_loop_closes_inside_a_run)
