@@ -61,6 +61,8 @@ wsfan_message *wsf_open_run_begin(wsf_open_run *open, const wsf_queue *queue,
 }
 
 void wsf_open_run_note(wsf_open_run *open, const wsf_queue *queue, const wsfan_message *message) {
+    if (!wsf_message_is_run(message))
+        open->writer.run = NULL; /* the message may be where a run was that has gone */
     open->last = &message->item;
     open->takes = queue->takes;
 }

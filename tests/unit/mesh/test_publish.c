@@ -279,14 +279,15 @@ typedef struct {
 } block;
 
 static pthread_mutex_t blocks = PTHREAD_MUTEX_INITIALIZER;
-static block *last_back; /* of WSF_RUN_BYTES_MIN */
+static size_t watched;   /* its size */
+static block *last_back; /* NULL: none */
 static bool given_again;
 
 static void *again_alloc(void *user, size_t size) {
     (void)user;
     block *found = NULL;
     pthread_mutex_lock(&blocks);
-    if (size == WSF_RUN_BYTES_MIN && last_back != NULL) {
+    if (size == watched && last_back != NULL) {
         found = last_back;
         last_back = NULL;
         given_again = true;
@@ -305,7 +306,7 @@ static void again_free(void *user, void *memory) {
     if (memory == NULL)
         return;
     block *back = (block *)(void *)((uint8_t *)memory - offsetof(block, bytes));
-    if (back->size == WSF_RUN_BYTES_MIN) {
+    if (back->size == watched) {
         pthread_mutex_lock(&blocks);
         block *before = last_back;
         last_back = back;
@@ -325,30 +326,36 @@ static void *again_realloc(void *user, void *memory, size_t size) {
     return larger;
 }
 
-START_TEST(a_message_where_a_run_was_is_not_taken_for_it) {
+/* A run of just `run_bytes` by its first payload; then a message in memory of its own, where that was. */
+static void publish_where_a_run_was(size_t first_size, size_t run_bytes, unsigned kind) {
     static const wsfan_allocator allocator = { NULL, again_alloc, again_realloc, again_free };
     wsfan_options options = options_of();
     options.allocator = &allocator;
+    watched = run_bytes;
     begin(&options);
     hold();
     ck_assert_int_eq(publish(0, PLAIN, 20), WSFAN_OK);
-    ck_assert_int_eq(publish(1, PLAIN, 20), WSFAN_OK); /* a run of the smallest size */
+    ck_assert_int_eq(publish(1, PLAIN, first_size), WSFAN_OK);
     release();
     WAIT(shown == 2 && is_idle());
-    size_t size = WSF_RUN_BYTES_MIN - SLAB - (need_of(20) - 20);
-    ck_assert_uint_eq(need_of(size) + SLAB, WSF_RUN_BYTES_MIN);
+    size_t size = run_bytes - SLAB - (need_of(20) - 20);
+    ck_assert_uint_eq(need_of(size) + SLAB, run_bytes);
     given_again = false;
     hold();
-    ck_assert_int_eq(publish(2, ASKED, size),
-                     WSFAN_OK); /* in memory of its own, of just that size */
+    ck_assert_int_eq(publish(2, kind, size), WSFAN_OK);
     ck_assert(given_again);
     ck_assert_int_eq(publish(3, PLAIN, 20), WSFAN_OK);
     ck_assert_int_eq(publish(4, PLAIN, 20), WSFAN_OK);
     release();
-    WAIT(shown == 5 && results == 1);
+    WAIT(shown == 5 && results == (kind == ASKED));
     end();
     free(last_back);
     last_back = NULL;
+}
+
+START_TEST(a_message_where_a_run_was_is_not_taken_for_it) {
+    publish_where_a_run_was(20, WSF_RUN_BYTES_MIN, ASKED);
+    publish_where_a_run_was(1000, 4 * WSF_RUN_BYTES_MIN, PLAIN); /* which might have been in a run */
 }
 END_TEST
 
