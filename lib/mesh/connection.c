@@ -17,8 +17,8 @@ enum {
     RETRY_MS = 1000,
     SILENT_MS = 5000, /* a socket that never received anything is replaced */
 
-    HEAD_START_MS = 250,     /* of the likeliest key, before trials of others */
-    TRIAL_MS = 300,          /* five round trips: a handshake, a greeting and its answer */
+    HEAD_START_MS = 250, /* of the likeliest key, unless it is refused, before trials of others */
+    TRIAL_MS = 300,      /* five round trips: a handshake, a greeting and its answer */
     TRIAL_DOUBLINGS_MAX = 2, /* TRIAL_MS doubles with each round, for slower networks */
     LATE_MS = 50,            /* what a dead node has sent was read by then */
 
@@ -316,6 +316,13 @@ static void probe(wsf_connections *connections, wsf_connection *to, uint64_t ms)
                          ms);
 }
 
+/* The likeliest key was refused: another node is at the endpoint. Behind a balancer that leads each connection to
+ * the next node, ZeroMQ's retry with the same key leads to this node itself again; the trials go before it. */
+static void end_head_start(wsf_connection *to, uint64_t ms) {
+    if (to->round == 0 && to->next == 0 && to->seek_at_ms > ms)
+        to->seek_at_ms = ms;
+}
+
 /* What the monitor of the connection's socket, or of a trial, has found. */
 static void take_news(wsf_connection *to, wsf_monitor_news news, bool trial) {
     uint64_t ms = wsf_clock_ms();
@@ -329,8 +336,10 @@ static void take_news(wsf_connection *to, wsf_monitor_news news, bool trial) {
         return;
     case WSFAN_ENDPOINT_KEY_UNKNOWN_HERE:
         to->shut = true; /* or the node there speaks plain text, which a greeting shows */
-        if (!trial)
+        if (!trial) {
             to->probe_at_ms = ms;
+            end_head_start(to, ms);
+        }
         return;
     case WSFAN_ENDPOINT_KEY_UNKNOWN_THERE:
         to->unknown_there = true;
