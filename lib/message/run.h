@@ -10,17 +10,16 @@ enum {
     WSF_RUN_BYTES_MAX = 128 * 1024,
     WSF_RUN_COUNT_MAX = 2048, /* messages */
     WSF_RUN_HEADS_MAX = 1024,
-    WSF_RUN_SHARE_MIN = 64, /* bytes of memory for which there is an entry */
-    WSF_RUN_PAYLOAD_MAX = 32 * 1024 /* a larger payload stands for itself */,
-    WSF_RUN_APART_MIN = 8 * 1024 /* from this size on payloads are sent as a second part */
+    WSF_RUN_SHARE_MIN = 64,          /* bytes of memory for which there is an entry */
+    WSF_RUN_PAYLOAD_MAX = 32 * 1024, /* a larger payload stands for itself */
+    WSF_RUN_APART_MIN = 8 * 1024     /* from this size on payloads are sent as a second part */
 };
 
 /* What messages have in common that are for the same chat or user. */
 typedef struct {
     wsfan_address except;
-    wsf_message_target
-        target;     /* its name is behind this struct; name_offset counts from the message */
-    uint64_t loops; /* for the router: who wants the messages */
+    wsf_message_target target; /* its name is behind this struct; its offset is from the message */
+    uint64_t loops;            /* for the router: who wants the messages */
     wsf_peers peers;
     uint32_t size;   /* bytes of memory, with the name */
     uint16_t number; /* 0, 1, 2 ... in the order of their first messages */
