@@ -218,6 +218,7 @@ static wsfan_message *make_run(wsf_core *core, const wsf_messages *entry, wsf_bu
 static void take_one_by_one(wsf_core *core, wsf_peer *peer, const wsf_messages *entry,
                             wsf_buffer *frame, wsf_now now) {
     wsf_entry one = { .type = WSF_MESSAGE };
+    wsf_buffer *payloads_in = entry->apart ? frame->rest : frame;
     const uint8_t *payload = entry->payloads.data;
     for (uint32_t i = 0; i < entry->count; i++) {
         wsf_message_at at = wsf_get_message_at(entry->index, i);
@@ -228,7 +229,7 @@ static void take_one_by_one(wsf_core *core, wsf_peer *peer, const wsf_messages *
                                            .except = head->except,
                                            .targets = &head->target,
                                            .payload = { payload, at.payload_size } };
-        take_message(core, peer, &one, frame, now);
+        take_message(core, peer, &one, payloads_in, now);
         payload += at.payload_size;
     }
 }
