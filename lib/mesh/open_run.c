@@ -1,6 +1,7 @@
 /* Answers for when messages are put together. The first that waits stands for itself, in little memory. A run begins with
- * the second, and the next run, when that is full, has four times its memory. A message that may be in no run ends it:
- * then the next stands for itself again, so that no queue is of runs that are nearly empty. */
+ * the second, and the next run, when the memory of that is full, has four times as much; not when it has as many messages
+ * as it may. A message that may be in no run ends it: then the next stands for itself again. So no queue is of runs that
+ * are nearly empty. */
 #include "mesh/open_run.h"
 
 /* The core takes a run as one, so one must not fill the queue of a link that is just not half full. */
@@ -43,7 +44,8 @@ wsfan_message *wsf_open_run_begin(wsf_open_run *open, const wsf_queue *queue,
     if (!is_last(open, queue) || open->count_max < COUNT_MIN)
         return NULL;
     size_t bytes = wsf_run_bytes_for(parts);
-    if (is_run(open) && bytes < (size_t)open->bytes * GROWTH)
+    bool outgrown = is_run(open) && open->writer.run->count < open->count_max;
+    if (outgrown && bytes < (size_t)open->bytes * GROWTH)
         bytes = open->bytes < open->bytes_max / GROWTH ? (size_t)open->bytes * GROWTH
                                                        : open->bytes_max;
     if (bytes > open->bytes_max)

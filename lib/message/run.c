@@ -312,7 +312,7 @@ static wsfan_message *open_first(wsf_message_pool *pool, const wsf_run_head *hea
     if (need <= WSF_MESSAGE_SMALL)
         message = wsf_message_make(pool, &parts, need);
     else if (frame != NULL && headroom_bytes == 0 &&
-             wsf_message_may_slice(payload.size, frame->size))
+             wsf_message_may_slice(payload.size, wsf_buffer_bytes(frame)))
         message = wsf_message_slice(NULL, &parts, frame);
     else
         message = wsf_message_new(NULL, &parts);

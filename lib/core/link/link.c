@@ -323,14 +323,34 @@ enum {
     HELD_SIZE_MIN = 8192
 };
 
+static bool is_small(const wsf_buffer *part) {
+    return part != NULL && part->size < HELD_SIZE_MIN;
+}
+
+/* The frame, or a copy. A small part is copied: it may lie in memory that ZeroMQ received many frames in. NULL: out of
+ * memory. */
+static wsf_buffer *ref_or_copy(wsf_buffer *frame) {
+    if (!is_small(frame) && !is_small(frame->rest))
+        return wsf_buffer_ref(frame);
+    wsf_buffer *copy = wsf_buffer_copy(frame);
+    if (copy == NULL || !is_small(copy->rest))
+        return copy;
+    wsf_buffer *rest = wsf_buffer_copy(frame->rest);
+    wsf_buffer_drop_rest(copy);
+    copy->rest = rest;
+    if (rest != NULL)
+        return copy;
+    wsf_buffer_unref(copy);
+    return NULL;
+}
+
 /* Keeps a frame that came early. False: too far ahead, the window is full, or out of memory. */
 static bool hold(wsf_link *link, uint64_t number, wsf_buffer *frame) {
     uint64_t place = number - link->in_expected;
     if (place >= HELD_COUNT_MAX ||
         link->held_bytes + wsf_buffer_bytes(frame) > link->limits.window_bytes)
         return false;
-    /* A small frame is copied: it may lie in memory that ZeroMQ received many frames in. */
-    frame = frame->size < HELD_SIZE_MIN ? wsf_buffer_copy(frame) : wsf_buffer_ref(frame);
+    frame = ref_or_copy(frame);
     if (frame == NULL)
         return false;
     while (link->held.count <= place) {

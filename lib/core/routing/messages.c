@@ -87,11 +87,15 @@ static void merge_clock(wsf_core *core, uint64_t clock, wsf_now now) {
         core->clock = clock;
 }
 
-/* Whether a received message refers to its payload in the frame: not if the bytes before it are too few for
- * headroom. A second part has no other message in it. */
-static bool stays_in_frame(const wsf_core *core, const wsf_entry *entry, const wsf_buffer *frame) {
-    return (entry->message.apart ||
-            wsf_message_may_slice(entry->message.payload.size, frame->size)) &&
+/* The part of a frame in which payloads are. */
+static wsf_buffer *part_with(wsf_buffer *frame, bool apart) {
+    return apart ? frame->rest : frame;
+}
+
+/* Whether a received message refers to its payload in the frame: not if that is mostly other bytes, or if the bytes
+ * before it are too few for headroom. */
+static bool stays_in_frame(const wsf_core *core, const wsf_entry *entry, const wsf_buffer *part) {
+    return wsf_message_may_slice(entry->message.payload.size, wsf_buffer_bytes(part)) &&
            entry->message.head_size >= core->config.headroom_bytes;
 }
 
@@ -105,8 +109,9 @@ static wsfan_message *make_message(wsf_core *core, const wsf_entry *entry, wsf_b
         .except = entry->message.except,
         .slot = entry->message.slot,
     };
-    if (stays_in_frame(core, entry, frame))
-        return wsf_message_slice(&core->key, &parts, entry->message.apart ? frame->rest : frame);
+    wsf_buffer *part = part_with(frame, entry->message.apart);
+    if (stays_in_frame(core, entry, part))
+        return wsf_message_slice(&core->key, &parts, part);
     size_t need = wsf_message_need(&parts);
     if (need <= WSF_MESSAGE_SMALL)
         return wsf_message_make(&core->pool, &parts, need);
@@ -150,12 +155,11 @@ static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
 
 /* ---------------------------------------------------------------------------------------- runs */
 
-/* Whether a run refers to its payloads in the frame: not if it would keep a frame that is mostly others'. */
-static bool payloads_stay(const wsf_messages *entry, const wsf_buffer *frame) {
+/* Whether a run refers to its payloads in the frame: not if it would keep a frame that is mostly other bytes. */
+static bool payloads_stay(const wsf_messages *entry, const wsf_buffer *part) {
     enum { SHARE_MIN = 4 };
-    if (entry->apart)
-        return true;
-    return entry->payloads.size >= WSF_SLICE_MIN && frame->size / entry->payloads.size < SHARE_MIN;
+    return entry->payloads.size >= WSF_SLICE_MIN &&
+           wsf_buffer_bytes(part) / entry->payloads.size < SHARE_MIN;
 }
 
 /* Adds the entry's heads. False: one is not within the limits of this node, or all are more than a run can have. */
@@ -197,7 +201,8 @@ static wsfan_message *make_run(wsf_core *core, const wsf_messages *entry, wsf_bu
                                bool *acceptable) {
     uint16_t places[WSF_RUN_HEADS_MAX];
     size_t heads_bytes = 0;
-    wsf_buffer *kept = payloads_stay(entry, frame) ? frame : NULL;
+    wsf_buffer *part = part_with(frame, entry->apart);
+    wsf_buffer *kept = payloads_stay(entry, part) ? part : NULL;
     for (uint32_t i = 0; i < entry->heads_count; i++)
         heads_bytes += wsf_run_head_bytes(entry->heads[i].target.name.size);
     wsfan_message *run = wsf_run_new_for(entry->count, kept == NULL ? entry->payloads.size : 0,
@@ -207,7 +212,7 @@ static wsfan_message *make_run(wsf_core *core, const wsf_messages *entry, wsf_bu
     *acceptable = add_heads(core, run, entry, places) &&
                   add_entries(run, entry, places, core->config.payload_bytes_max);
     if (*acceptable) {
-        wsf_run_set(run, entry->count, entry->payloads, entry->apart ? frame->rest : kept);
+        wsf_run_set(run, entry->count, entry->payloads, kept);
         return run;
     }
     wsfan_message_unref(run);
@@ -218,6 +223,7 @@ static wsfan_message *make_run(wsf_core *core, const wsf_messages *entry, wsf_bu
 static void take_one_by_one(wsf_core *core, wsf_peer *peer, const wsf_messages *entry,
                             wsf_buffer *frame, wsf_now now) {
     wsf_entry one = { .type = WSF_MESSAGE };
+    wsf_buffer *part = part_with(frame, entry->apart);
     const uint8_t *payload = entry->payloads.data;
     for (uint32_t i = 0; i < entry->count; i++) {
         wsf_message_at at = wsf_get_message_at(entry->index, i);
@@ -228,7 +234,7 @@ static void take_one_by_one(wsf_core *core, wsf_peer *peer, const wsf_messages *
                                            .except = head->except,
                                            .targets = &head->target,
                                            .payload = { payload, at.payload_size } };
-        take_message(core, peer, &one, frame, now);
+        take_message(core, peer, &one, part, now);
         payload += at.payload_size;
     }
 }

@@ -180,7 +180,92 @@ START_TEST(a_clock_at_the_end_of_time_is_taken_for_nothing) {
 }
 END_TEST
 
+static unsigned kept_count;
+
+/* As a loop that does not dispatch: what waits for it keeps so much memory, and counts as its size. */
+static uint32_t keep(void *user, unsigned loop, wsfan_message *message) {
+    (void)user, (void)loop;
+    kept_count++;
+    if (message->frame != NULL)
+        ck_assert_uint_lt(wsf_buffer_bytes(message->frame), (uint64_t)16 * message->size);
+    wsfan_message_unref(message);
+    return 1;
+}
+
+static void write_apart(wsfan_message *run, wsf_entry_type type, size_t payload_size) {
+    static const uint8_t messages[] = { 0x94, WSF_MESSAGES, 0x01, 0xc4, 12, WSFAN_CHAT, 0, 0, 8 };
+    static const uint8_t message[] = { 0x96, WSF_MESSAGE_APART, 0x01, 0, 0, 0, 0x92, WSFAN_CHAT };
+    uint64_t chat = CHAT;
+    uint8_t index[WSF_MESSAGE_AT_SIZE];
+    if (type == WSF_MESSAGES) {
+        wsf_write_entry(&writer, messages, sizeof messages);
+        wsf_write_entry(&writer, &chat, sizeof chat);
+        wsf_put_u64(index, (uint64_t)payload_size << 32);
+        put_bin(index, sizeof index);
+    } else if (type == WSF_MESSAGE_APART) {
+        wsf_write_entry(&writer, message, sizeof message);
+        put_bin((const uint8_t *)&chat, sizeof chat);
+    } else {
+        wsf_write_span(&writer, wsf_span_of(run));
+    }
+}
+
+/* A frame with a second part of a megabyte, of which the last bytes are the payload if an entry uses it. */
+static void send_with_rest(wsfan_message *run, wsf_entry_type type, size_t payload_size) {
+    enum { REST = 1024 * 1024 };
+    wsf_buffer *first = wsf_buffer_new(32768);
+    const wsf_peer *peer = peer_at(0, LIAR);
+    wsf_buffer *rest = wsf_buffer_new(REST);
+    memset(rest->data, 0, REST);
+    rest->size = REST;
+    writer = (wsf_writer){ first->data, first->capacity, 0 };
+    wsf_frame_head head = { .version = WSF_PROTOCOL_MAX,
+                            .sender = world_node_id(w, LIAR),
+                            .epoch = peer->link.in_epoch,
+                            .number = next_number(),
+                            .ack_epoch = peer->link.epoch,
+                            .rest_size = REST,
+                            .rest_room = (uint32_t)(REST - payload_size) };
+    head.rest_checksum = wsf_payload_checksum(rest->data + head.rest_room, payload_size);
+    wsf_write_head(&writer, world_node_id(w, 0), &head);
+    write_apart(run, type, payload_size);
+    wsf_seal(&writer);
+    first->size = (uint32_t)writer.size;
+    first->rest = rest;
+    wsf_core_receive(world_core(w, 0), connection_at(0, LIAR), first, world_now(w, 0));
+    ck_assert_uint_eq(atomic_load(&first->refs), 1);
+    wsf_buffer_unref(first);
+}
+
+START_TEST(what_waits_keeps_no_second_part_that_is_much_larger) {
+    begin();
+    wsf_effects *effects = (wsf_effects *)&world_core(w, 0)->effects;
+    wsf_effects before = *effects;
+    effects->deliver = keep;
+    kept_count = 0;
+    wsfan_message *run = run_of_names(1, 8, 5000);
+    send_with_rest(run, WSF_MESSAGE, 1); /* none uses it */
+    wsfan_target target = { WSFAN_CHAT, wsf_run_name(wsf_run_head_of(run, 0)) };
+    wsf_message_parts parts = { .targets = &target,
+                                .targets_count = 1,
+                                .payload = wsf_run_payload(run, 0) };
+    wsfan_message *message = wsf_message_new(NULL, &parts);
+    send_with_rest(message, WSF_MESSAGE, 1);
+    static const size_t sizes[] = { 1, 5000, 32768 };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        send_with_rest(NULL, WSF_MESSAGES, sizes[i]);
+        send_with_rest(NULL, WSF_MESSAGE_APART, sizes[i]);
+    }
+    ck_assert_uint_eq(kept_count, 8);
+    wsfan_message_unref(message);
+    wsfan_message_unref(run);
+    *effects = before;
+    end();
+}
+END_TEST
+
 SUITE_MAIN("hostile_runs", as_many_heads_of_names_as_long_as_may_be_are_taken,
            of_a_run_only_the_messages_beyond_the_limits_are_lost,
            a_broken_run_is_a_gap_of_unknown_size_and_any_other_broken_entry_is_one_of_one,
-           a_clock_at_the_end_of_time_is_taken_for_nothing)
+           a_clock_at_the_end_of_time_is_taken_for_nothing,
+           what_waits_keeps_no_second_part_that_is_much_larger)

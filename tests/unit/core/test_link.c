@@ -377,6 +377,36 @@ START_TEST(what_is_held_is_bounded) {
 }
 END_TEST
 
+/* Small parts may lie in memory that ZeroMQ received many frames in. */
+START_TEST(small_parts_that_are_held_are_copied_and_large_ones_are_not) {
+    static const uint32_t sizes[] = { 40, 10000 };
+    wsf_link_limits limits = LIMITS;
+    limits.window_bytes = 100000;
+    wsf_link_init(&link_, &limits, 5, 0);
+    link_.in_epoch = 9;
+    for (unsigned first = 0; first < 2; first++)
+        for (unsigned rest = 0; rest < 2; rest++) {
+            wsf_buffer *frame = wsf_buffer_new(sizes[first]);
+            frame->size = frame->capacity;
+            frame->rest = wsf_buffer_new(sizes[rest]);
+            memset(frame->rest->data, 7, sizes[rest]);
+            wsf_buffer *second = frame->rest;
+            second->size = sizes[rest];
+            uint64_t before = link_.held_bytes;
+            ck_assert_int_eq(wsf_link_receive(&link_, 9, 2 + first * 2 + rest, frame),
+                             WSF_RECEIVE_HELD);
+            ck_assert_uint_eq(link_.held_bytes - before, sizes[first] + sizes[rest]);
+            wsf_buffer *kept = *(wsf_buffer **)wsf_deque_at(&link_.held, 1 + first * 2 + rest);
+            ck_assert_int_eq(kept == frame, first == 1 && rest == 1);
+            ck_assert_int_eq(kept->rest == second, rest == 1);
+            ck_assert_uint_eq(kept->rest->size, sizes[rest]);
+            ck_assert_uint_eq(kept->rest->data[sizes[rest] - 1], 7);
+            wsf_buffer_unref(frame);
+        }
+    wsf_link_destroy(&link_);
+}
+END_TEST
+
 START_TEST(no_more_ranges_than_a_nack_may_hold) {
     wsf_range ranges[WSF_NACK_RANGES_MAX];
     static const wsf_link_limits roomy = { 100000, 10000, 8, NULL };
@@ -464,4 +494,5 @@ SUITE_MAIN("link", a_round_trip_is_that_of_a_frame_that_was_sent_once,
            a_run_larger_than_the_queue_leaves_its_newest_messages,
            messages_of_runs_are_taken_in_any_portions,
            a_latest_value_is_replaced_between_runs_that_come_and_go, what_is_held_is_bounded,
+           small_parts_that_are_held_are_copied_and_large_ones_are_not,
            no_more_ranges_than_a_nack_may_hold)

@@ -239,6 +239,33 @@ START_TEST(a_run_that_no_frame_may_have_goes_message_by_message) {
 }
 END_TEST
 
+/* The limits of nodes differ: the payloads of such a run lie in the second part of a frame, from which each message is
+ * taken by itself. */
+START_TEST(of_a_run_apart_only_the_messages_beyond_the_limits_of_the_peer_are_lost) {
+    begin();
+    world_config(w)->payload_bytes_max = 20000;
+    world_start(w, 0, 0);
+    world_config(w)->payload_bytes_max = 8000;
+    start(2);
+    join(1, 0, "a");
+    world_run(w, 1000);
+    wsf_run_writer writer;
+    wsfan_message *run = run_begin(&writer, WSF_RUN_BYTES_MAX);
+    run_say(&writer, "a", next++, 5000);
+    run_say(&writer, "a", next++, 9000);
+    run_say(&writer, "a", next++, 100);
+    ck_assert(wsf_span_is_apart(wsf_span_of(run)));
+    publish_message(run);
+    world_run(w, 1000);
+    ck_assert_uint_eq(deliveries_count[1], 2);
+    ck_assert_uint_eq(deliveries[1][0].number, 0);
+    ck_assert_uint_eq(deliveries[1][1].number, 2);
+    ck_assert_uint_eq(gap[1], 1);
+    ck_assert_int_eq(reason, WSFAN_GAP_TOO_BIG);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(a_full_queue_drops_the_oldest_messages_of_runs_and_tells_how_many) {
     enum { QUEUE = 50 };
     begin();
@@ -376,6 +403,7 @@ SUITE_MAIN("runs", each_node_gets_the_messages_that_it_wants_with_their_clocks,
            a_head_that_no_message_has_reaches_no_loop,
            a_run_is_divided_between_frames_and_windows,
            a_run_that_no_frame_may_have_goes_message_by_message,
+           of_a_run_apart_only_the_messages_beyond_the_limits_of_the_peer_are_lost,
            a_full_queue_drops_the_oldest_messages_of_runs_and_tells_how_many,
            a_slow_peer_is_cut_by_a_run_that_has_no_room_and_told_of_all_of_it,
            runs_stay_in_order_with_latest_values_receipts_and_large_payloads,

@@ -208,6 +208,34 @@ START_TEST(the_publish_queue_takes_as_many_bytes_as_it_may_and_no_more) {
 }
 END_TEST
 
+/* Runs that end with a few messages, because the queues of links are short, are not of more and more memory. */
+START_TEST(runs_of_few_messages_take_no_more_memory_than_a_few_times_what_they_count_as) {
+    enum { COUNT = 400, FACTOR = 8 };
+    static const uint32_t links[] = { 8, 16, 40, 100 };
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++)
+        for (size_t large = 0; large <= 30000; large += 30000) {
+            uint64_t memory = 0;
+            uint64_t depth;
+            uint64_t depth_bytes;
+            wsfan_options options = options_of();
+            options.link_queue_count_max = links[i];
+            begin(&options);
+            hold();
+            for (uint32_t number = 0; number < COUNT; number++) {
+                size_t size = number == 2 && large > 0 ? large : 20;
+                ck_assert_int_eq(publish(number, PLAIN, size), WSFAN_OK);
+            }
+            for (const wsf_item *item = mesh->mailbox.queue.head; item != NULL; item = item->next)
+                memory += ((const wsfan_message *)item)->size;
+            wsf_queue_depth(&mesh->mailbox.queue, &depth, &depth_bytes);
+            ck_assert_uint_lt(memory, FACTOR * depth_bytes);
+            release();
+            WAIT(shown == COUNT);
+            end();
+        }
+}
+END_TEST
+
 START_TEST(the_order_of_a_publisher_is_kept_across_runs_and_all_else) {
     uint64_t random = 3;
     wsfan_options options = options_of();
@@ -363,5 +391,6 @@ SUITE_MAIN("publish", a_message_where_a_run_was_is_not_taken_for_it,
            messages_that_find_others_waiting_are_in_runs_and_count_as_before,
            the_publish_queue_takes_as_many_messages_as_it_may_and_no_more,
            the_publish_queue_takes_as_many_bytes_as_it_may_and_no_more,
+           runs_of_few_messages_take_no_more_memory_than_a_few_times_what_they_count_as,
            the_order_of_a_publisher_is_kept_across_runs_and_all_else,
            the_order_of_each_publishing_thread_is_kept)
