@@ -400,8 +400,7 @@ START_TEST(runs_survive_a_network_that_loses_doubles_and_damages_frames) {
 END_TEST
 
 SUITE_MAIN("runs", each_node_gets_the_messages_that_it_wants_with_their_clocks,
-           a_head_that_no_message_has_reaches_no_loop,
-           a_run_is_divided_between_frames_and_windows,
+           a_head_that_no_message_has_reaches_no_loop, a_run_is_divided_between_frames_and_windows,
            a_run_that_no_frame_may_have_goes_message_by_message,
            of_a_run_apart_only_the_messages_beyond_the_limits_of_the_peer_are_lost,
            a_full_queue_drops_the_oldest_messages_of_runs_and_tells_how_many,
