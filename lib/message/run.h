@@ -15,7 +15,7 @@ enum {
     WSF_RUN_APART_MIN = 8 * 1024     /* from this size on payloads are sent as a second part */
 };
 
-/* What messages have in common that are for the same chat or user. */
+/* A head: the target of messages for one chat or user, and all else that they share. */
 typedef struct {
     wsfan_address except;
     wsf_message_target target; /* its name is behind this struct; its offset is from the message */

@@ -200,10 +200,11 @@ static size_t head_size(const wsf_run_head *head) {
     return WSF_MESSAGES_HEAD_SIZE + except + head->target.name_size;
 }
 
-static size_t heads_size(const wsfan_message *run, uint32_t low, uint32_t high) {
+/* Of the head `first` and those behind it in memory, down to the number `low`. */
+static size_t heads_size(const wsfan_message *run, const wsf_run_head *first, uint32_t low) {
     size_t size = 0;
-    for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;)
-        size += head->number >= low && head->number <= high ? head_size(head) : 0;
+    for (; first != NULL && first->number >= low; first = wsf_run_next_head(run, first))
+        size += head_size(first);
     return size;
 }
 
@@ -228,24 +229,24 @@ static void write_messages(wsf_writer *writer, wsf_span span) {
     const wsfan_message *run = span.message;
     const wsf_run_entry *entries = run->run->entries;
     uint32_t low = UINT32_MAX;
-    uint32_t high = 0;
+    const wsf_run_head *high = NULL;
     for (uint32_t i = span.from; i < span.to; i++) {
         if (i > span.from && entries[i].head == entries[i - 1].head)
             continue;
-        uint32_t number = wsf_run_head_of(run, i)->number;
-        low = number < low ? number : low;
-        high = number > high ? number : high;
+        const wsf_run_head *head = wsf_run_head_of(run, i);
+        low = head->number < low ? head->number : low;
+        high = high == NULL || head->number > high->number ? head : high;
     }
     msgpack_packer packer = packer_of(writer);
     msgpack_pack_array(&packer, wsf_span_is_apart(span) ? 4 : 5);
     msgpack_pack_uint32(&packer, WSF_MESSAGES);
     msgpack_pack_uint64(&packer, wsf_span_clock(span));
-    msgpack_pack_bin(&packer, heads_size(run, low, high));
-    for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;)
-        if (head->number >= low && head->number <= high)
-            write_run_head(writer, head);
+    msgpack_pack_bin(&packer, heads_size(run, high, low));
+    for (const wsf_run_head *head = high; head != NULL && head->number >= low;
+         head = wsf_run_next_head(run, head))
+        write_run_head(writer, head);
     msgpack_pack_bin(&packer, (size_t)wsf_span_count(span) * WSF_MESSAGE_AT_SIZE);
-    write_index(writer, span, high);
+    write_index(writer, span, high->number);
     if (!wsf_span_is_apart(span))
         pack_bin(&packer, payloads_of(span));
 }

@@ -132,7 +132,7 @@ typedef struct {
     uint64_t count;
 } wsf_reply_row;
 
-/* What messages of a run have in common. */
+/* The head of messages of a run, as it is on the wire. */
 typedef struct {
     wsfan_target target; /* a chat or a user */
     wsfan_address except;

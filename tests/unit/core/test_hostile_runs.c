@@ -1,4 +1,4 @@
-/* What an authenticated peer can do with runs of messages, and what it cannot. */
+/* Runs of messages from an authenticated peer: harm that such a peer can do, and harm that it cannot. */
 #include "liar.h"
 #include "runs.h"
 

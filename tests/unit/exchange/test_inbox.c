@@ -111,7 +111,7 @@ START_TEST(of_a_run_with_too_many_bytes_as_many_have_room_as_the_limit_allows) {
 }
 END_TEST
 
-/* What the router hands on to a loop that wants a part of a run. */
+/* A run as the router hands it on to a loop that wants a part of it. */
 START_TEST(the_first_messages_of_a_part_of_a_run_are_kept_like_those_of_a_whole_one) {
     for (uint32_t fit = 1; fit <= 50; fit += 7) {
         wsf_run_writer writer;

@@ -90,7 +90,7 @@ static void end(void) {
     ck_assert_int_eq(wsfan_node_close(node), WSFAN_OK);
 }
 
-/* Nobody else does: a node without an endpoint has no thread of its own. Takes over the run. */
+/* The test puts the run down in place of the mesh thread, which a node without an endpoint does not have. Takes over the run. */
 static void put(wsfan_message *run) {
     uint32_t count = run->count;
     run->id = (wsfan_message_id){ 1000, 77 };

@@ -77,7 +77,7 @@ static void end(void) {
     zmq_ctx_term(there);
 }
 
-/* What the mesh threads of both nodes do, whatever may have come. */
+/* The rounds of both mesh threads, whatever may have come. */
 static void renew(void) {
     struct epoll_event event;
     char byte;

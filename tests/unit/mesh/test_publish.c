@@ -115,7 +115,7 @@ static uint64_t need_of(size_t size) {
     return wsf_message_need(&parts);
 }
 
-/* What waits; of the first item up to the last. */
+/* Counts the items of the publish queue, from the first to the last. */
 static uint32_t count_waiting(uint64_t *bytes, uint32_t *runs) {
     wsf_queue *queue = &mesh->mailbox.queue;
     uint32_t count = 0;

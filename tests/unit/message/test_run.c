@@ -145,7 +145,7 @@ START_TEST(a_run_ends_with_its_entries_its_memory_or_its_heads) {
             check_numbers(run, 0);
             ck_assert_mem_eq(wsf_run_name(wsf_run_head_of(run, count - 1)).data, "chat", 4);
             ck_assert_uint_eq(wsf_message_size(run), bytes);
-            /* What had no room leaves no trace: a smaller one is taken, if there is an entry. */
+            /* A message without room leaves no trace: a smaller one is taken, if there is an entry. */
             bool more = run_write(&writer, "chat", RUN_NOBODY, (wsfan_bytes){ NULL, 0 });
             ck_assert_int_eq(more, count < bytes / WSF_RUN_SHARE_MIN);
             ck_assert_uint_eq(run->payload_size, count * size);
