@@ -113,6 +113,14 @@ wsf_item *wsf_queue_take(wsf_queue *queue, void (*idle)(void *user), void *user)
     return items;
 }
 
+bool wsf_queue_attend(wsf_queue *queue) {
+    pthread_mutex_lock(&queue->mutex);
+    bool empty = queue->head == NULL;
+    queue->waiting = false;
+    pthread_mutex_unlock(&queue->mutex);
+    return empty;
+}
+
 uint64_t wsf_queue_takes(wsf_queue *queue) {
     pthread_mutex_lock(&queue->mutex);
     uint64_t takes = queue->takes;

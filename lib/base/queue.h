@@ -59,6 +59,10 @@ int wsf_queue_push_chain(wsf_queue *queue, wsf_item *head, wsf_item *tail, uint6
 wsf_item *wsf_queue_take(wsf_queue *queue, void (*idle)(void *user), void *user);
 void wsf_queue_release(wsf_queue *queue, uint64_t count, uint64_t bytes);
 
+/* The consumer is awake, and will take before it waits: until a take finds nothing no push has to wake the
+ * consumer. Whether the queue is empty. */
+bool wsf_queue_attend(wsf_queue *queue);
+
 /* wsf_queue_takes() counts the takes. wsf_queue_change() calls `change` under the lock for a bounded item
  * that was pushed after that many takes, and counts `bytes` for it from then on. False, and no call: the item
  * may have been taken, or `bytes` exceeds bytes_max. */
