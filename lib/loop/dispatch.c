@@ -52,7 +52,6 @@ static uint32_t dispatch_run(wsfan_loop *loop, wsf_inbox_run *item, uint32_t max
     wsf_span *span = &item->span;
     wsf_span shown = *span;
     const wsf_run_head *selected = NULL; /* of the last message */
-    const wsfan_message *last = NULL;
     uint64_t version = 0;
     const wsfan_recipient *recipients = NULL;
     size_t count = 0;
@@ -61,13 +60,12 @@ static uint32_t dispatch_run(wsfan_loop *loop, wsf_inbox_run *item, uint32_t max
     while (span->from < span->to && span->from - shown.from < max) {
         const wsf_run_head *head = wsf_run_head_of(span->message, span->from);
         wsfan_message *message = wsf_run_open(&loop->pool, span->message, span->from++,
-                                              loop->headroom_bytes, head == selected ? last : NULL);
+                                              loop->headroom_bytes);
         if (message == NULL) {
             wsf_inbox_note_gap(loop->inbox, 1);
             selected = NULL;
             continue;
         }
-        last = wsf_message_slab(message) == loop->pool.slab ? message : NULL;
         if (head != selected || version != registry->version) {
             count = wsf_registry_select(registry, message, loop->node.node, &recipients);
             version = registry->version;

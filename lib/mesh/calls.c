@@ -162,16 +162,12 @@ static uint64_t time_message(wsf_mesh *mesh, wsfan_message *message) {
     return now_ns;
 }
 
-/* Publishes a message in a run, or for itself, in a slab that all publishers share if it is small. The queue is
- * locked, and is not afterwards. */
-static int publish_shared(wsf_mesh *mesh, bool here, const wsf_message_parts *parts,
-                          uint32_t bytes) {
+/* Publishes a message that begins a run, or stands for itself, in a slab that all publishers share if it is small. The
+ * queue is locked, and is not afterwards. */
+static __attribute__((noinline)) int
+publish_shared(wsf_mesh *mesh, bool here, const wsf_message_parts *parts, uint32_t bytes) {
     wsf_queue *queue = &mesh->mailbox.queue;
     bool may_run = wsf_run_may_have(parts);
-    if (may_run && wsf_open_run_add(&mesh->open_run, queue, parts)) {
-        wsf_queue_commit_more(queue, bytes);
-        return WSFAN_OK; /* who published the first item has seen to it that they are taken */
-    }
     wsfan_message *message = may_run ? wsf_open_run_begin(&mesh->open_run, queue, parts) : NULL;
     if (message == NULL) {
         message = bytes <= WSF_MESSAGE_SMALL ? wsf_message_make(&mesh->pool, parts, bytes)
@@ -196,11 +192,12 @@ static int publish_alone(wsf_mesh *mesh, bool here, wsfan_message *message) {
     return WSFAN_OK;
 }
 
-int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt) {
+/* What no run may have, with its memory made before the queue is locked if it is not small. */
+static __attribute__((noinline)) int publish_other(wsf_mesh *mesh, const wsf_message_parts *parts,
+                                                   wsf_receipt *receipt) {
     wsfan_message *message = NULL;
     size_t bytes = wsf_message_need(parts);
-    bool shares = receipt == NULL && !parts->apart &&
-                  (bytes <= WSF_MESSAGE_SMALL || wsf_run_may_have(parts));
+    bool shares = receipt == NULL && !parts->apart && bytes <= WSF_MESSAGE_SMALL;
     if (!shares) {
         message = wsf_message_new(&mesh->key, parts);
         if (message == NULL) {
@@ -218,6 +215,24 @@ int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt
         wsfan_message_unref(message);
         atomic_fetch_add_explicit(&mesh->refused, error == WSFAN_EAGAIN, memory_order_relaxed);
     }
+    if (here)
+        finish_here(mesh);
+    return error;
+}
+
+/* Nearly all messages go into the run that is open: who published its first one has seen to it that it is taken. */
+int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt) {
+    if (receipt != NULL || !wsf_run_may_have(parts))
+        return publish_other(mesh, parts, receipt);
+    size_t bytes = wsf_message_need(parts);
+    bool here = begin_here(mesh);
+    int error = wsf_queue_begin(&mesh->mailbox.queue, bytes);
+    if (error != WSFAN_OK)
+        atomic_fetch_add_explicit(&mesh->refused, error == WSFAN_EAGAIN, memory_order_relaxed);
+    else if (wsf_open_run_add(&mesh->open_run, &mesh->mailbox.queue, parts))
+        wsf_queue_commit_more(&mesh->mailbox.queue, (uint32_t)bytes);
+    else
+        error = publish_shared(mesh, here, parts, (uint32_t)bytes);
     if (here)
         finish_here(mesh);
     return error;
