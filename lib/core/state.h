@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/counter.h"
+#include "base/hash_cache.h"
 #include "base/peers.h"
 #include "core/types.h"
 #include "wire/decode.h"
@@ -188,24 +189,13 @@ typedef struct {
     uint32_t count; /* subscriptions */
 } wsf_subscriber;
 
-/* The last target that was looked up: consecutive messages are mostly for the same one. */
-typedef struct {
-    uint64_t hash;    /* 0: none yet */
-    uint64_t changes; /* interest.changes, for which loops and peers hold */
-    uint64_t loops;
-    wsf_peers peers;
-    uint8_t kind;
-    uint32_t name_size;
-    uint8_t name[64];
-} wsf_last_route;
-
 struct wsf_core {
     wsf_core_config config;
     char cluster[WSF_CLUSTER_SIZE_MAX + 1];
     char name[WSF_NAME_SIZE_MAX + 1];
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     wsf_hash_key key;
-    wsf_last_route last_route;
+    wsf_hash_cache hashes;        /* of chats and users, by `key` */
     const wsf_part *const *parts; /* in the order of their entries in a frame; NULL is the last */
     const wsf_part *takers[32];   /* of numbered entries, by type */
     wsf_batch *batch;             /* of the frame that is being written */
