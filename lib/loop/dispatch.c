@@ -5,7 +5,7 @@
 #include "base/clock.h"
 #include "base/probes.h"
 #include "loop/event.h"
-#include "loop/state.h"
+#include "loop/loop.h"
 
 static void note_time(wsfan_loop *loop, const wsfan_message *message) {
     uint32_t us = wsf_clock_stamp(wsf_clock_ns()) - message->published;
