@@ -22,7 +22,6 @@
 #include "core/routing/delivery.h"
 #include "core/rpc/client.h"
 #include "core/status.h"
-#include "core/witness.h"
 
 wsf_peer *wsf_handshake_find(wsf_core *core, uint64_t node) {
     return wsf_peer_find(core, node);
@@ -430,7 +429,7 @@ void wsf_handshake_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now) {
     wsf_hello hello = {
         .protocol_min = core->config.protocol_min,
         .protocol_max = core->config.protocol_max,
-        .features = wsf_witness_features(core),
+        .features = WSF_FEATURE_HISTORY | (core->config.history_ms > 0 ? WSF_FEATURE_MARKS : 0),
         .cluster = wsfan_string(core->cluster),
         .name = wsfan_string(core->name),
         .incarnation = core->config.incarnation,

@@ -44,6 +44,7 @@ enum {
 typedef struct wsf_core wsf_core;
 typedef struct wsf_batch wsf_batch;
 typedef struct wsf_part wsf_part;
+typedef struct wsf_origin wsf_origin;
 
 typedef enum {
     WSF_DRAIN_NONE,
@@ -52,28 +53,6 @@ typedef enum {
     WSF_DRAIN_QUIET, /* until the peers have acknowledged everything */
     WSF_DRAIN_DONE
 } wsf_drain_phase;
-
-/* How far this node got with the messages of one node: those above `whole`, up to `clock`, it took all, of
- * those that the origin sent to it or should have. Written by witness.c. */
-typedef struct {
-    uint64_t node;    /* 0: free */
-    uint64_t seen_ms; /* it was a peer then */
-    uint64_t clock;
-    uint64_t whole;
-    uint64_t last; /* clock of its last message to anybody, as it said in its newest mark */
-
-    /* Some may be missing, and nobody has said yet up to which clock: nothing is whole. A mark of the peer that covers
-     * this frame says it. */
-    bool open;
-    uint64_t open_number;
-
-    /* Messages may be missing of which the host is to be told (WSFAN_GAP_AWAY): until that, and until a mark says
-     * that the origin knew our interest up to `skipped`, `frozen_clock` is as far as this node got. */
-    bool frozen;
-    bool untold; /* the gap is to be told with that mark; else it comes by another way */
-    uint64_t frozen_clock;
-    uint64_t skipped;
-} wsf_origin;
 
 /* A peer. Each slice is written by the file that it is named after, with two exceptions: handshake.c takes
  * a peer that was dropped out of gossip.told of the others, and the join barrier, in core.c and

@@ -33,10 +33,6 @@ void wsf_witness_destroy(wsf_core *core) {
     wsf_free(core->witness.origins);
 }
 
-uint64_t wsf_witness_features(const wsf_core *core) {
-    return WSF_FEATURE_HISTORY | (core->witness.origins != NULL ? WSF_FEATURE_MARKS : 0);
-}
-
 /* ------------------------------------------------------------------------------------ origins */
 
 static wsf_origin *find(const wsf_core *core, uint64_t node) {
@@ -73,31 +69,11 @@ static wsf_origin *find_or_make(wsf_core *core, uint64_t node) {
     return origin;
 }
 
-static void freeze(wsf_origin *origin) {
-    origin->frozen_clock = wsf_origin_reached(origin);
-    origin->frozen = true;
-}
-
-static void open_gap(wsf_origin *origin, uint64_t number) {
-    origin->open = true;
-    origin->open_number = number;
-}
-
-void wsf_witness_gap(const wsf_core *core, wsf_peer *peer, uint64_t clock) {
-    wsf_origin *origin = peer->witness.origin;
-    if (origin == NULL)
-        return;
-    if (clock != 0 && clock <= core->clock)
-        origin->whole = later(origin->whole, clock);
-    else
-        open_gap(origin, peer->link.in_expected - 1); /* of the frame in hand, or the last one */
-}
-
 void wsf_witness_skip(wsf_peer *peer, uint64_t serial) {
     wsf_origin *origin = peer->witness.origin;
     if (origin == NULL)
         return;
-    freeze(origin);
+    wsf_origin_freeze(origin);
     origin->skipped = later(origin->skipped, serial);
 }
 
@@ -114,10 +90,10 @@ static void link(wsf_core *core, wsf_peer *peer) {
     wsf_origin *origin = find_or_make(core, peer->node);
     peer->witness.origin = origin;
     if (peer->forgotten) { /* the gap is told with the first frame */
-        freeze(origin);
+        wsf_origin_freeze(origin);
         origin->untold = false;
     }
-    open_gap(origin, 0);
+    wsf_origin_open(origin, 0);
 }
 
 static void unlink(wsf_core *core, wsf_peer *peer) {

@@ -2,6 +2,7 @@
 #ifndef WSF_CORE_WITNESS_H
 #define WSF_CORE_WITNESS_H
 
+#include "core/origin.h"
 #include "core/part.h"
 
 extern const wsf_part wsf_witness_part;
@@ -9,26 +10,8 @@ extern const wsf_part wsf_witness_part;
 int wsf_witness_init(wsf_core *core); /* WSFAN_ENOMEM, or WSFAN_OK */
 void wsf_witness_destroy(wsf_core *core);
 
-uint64_t wsf_witness_features(const wsf_core *core); /* for a hello */
-
 /* NULL: this node does not know how far it got with that one. */
 const wsf_origin *wsf_witness_find(const wsf_core *core, uint64_t node);
-
-/* All messages of the origin up to here were taken, or the host was told of a gap, or may not have been meant for
- * this node. Which of them were taken, `whole` and `open` say. */
-static inline uint64_t wsf_origin_reached(const wsf_origin *origin) {
-    return origin->frozen ? origin->frozen_clock : origin->clock;
-}
-
-/* An ordinary message of the peer was taken. Those before it came before it, or are of a gap. */
-static inline void wsf_witness_took(const wsf_core *core, wsf_peer *peer, uint64_t clock) {
-    wsf_origin *origin = peer->witness.origin;
-    if (origin != NULL && origin->clock < clock && clock <= core->clock)
-        origin->clock = clock;
-}
-
-/* Messages of the peer may be missing, none newer than `clock`; 0: nobody knows. The host is told of it. */
-void wsf_witness_gap(const wsf_core *core, wsf_peer *peer, uint64_t clock);
 
 /* A join did not wait for the peer, which is down: it may not know our interest up to `serial`. */
 void wsf_witness_skip(wsf_peer *peer, uint64_t serial);

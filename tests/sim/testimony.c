@@ -78,8 +78,9 @@ void testimony_attach(testimony *t, world *w) {
     wsf_hash_key key;
     t->world = w;
     wsf_hash_key_init(&key, world_config(w)->cluster);
-    for (uint8_t chat = 0; chat < LEDGER_CHATS_MAX; chat++) {
-        wsfan_target target = { WSFAN_CHAT, { &chat, 1 } };
+    for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++) {
+        uint8_t name = (uint8_t)chat;
+        wsfan_target target = { WSFAN_CHAT, { &name, 1 } };
         t->hashes[chat] = wsf_hash_target(&key, &target);
     }
 }

@@ -3,11 +3,11 @@
 #include "core/link/gaps.h"
 
 #include "base/probes.h"
-#include "core/witness.h"
+#include "core/origin.h"
 
 void wsf_gaps_tell(wsf_core *core, wsf_peer *peer, uint64_t count, uint64_t reason,
                    uint64_t clock) {
-    wsf_witness_gap(core, peer, clock);
+    wsf_origin_gap(core, peer, clock);
     peer->stats.gap_in += count;
     core->stats.gaps += count;
     WSF_PROBE4(gap, core->config.node, peer->node, count, reason);
