@@ -4,6 +4,7 @@
  * and every ticket, receipt and request comes back exactly once. */
 #include "base/memory.h"
 #include "base/text.h"
+#include "core/origin.h"
 #include "core_world.h"
 #include "loop/event.h"
 
