@@ -52,7 +52,6 @@ static uint32_t dispatch_run(wsfan_loop *loop, wsf_inbox_run *item, uint32_t max
     wsf_span *span = &item->span;
     wsf_span shown = *span;
     const wsf_run_head *selected = NULL; /* of the last message */
-    const wsfan_message *last = NULL;
     uint64_t version = 0;
     const wsfan_recipient *recipients = NULL;
     size_t count = 0;
@@ -61,13 +60,12 @@ static uint32_t dispatch_run(wsfan_loop *loop, wsf_inbox_run *item, uint32_t max
     while (span->from < span->to && span->from - shown.from < max) {
         const wsf_run_head *head = wsf_run_head_of(span->message, span->from);
         wsfan_message *message = wsf_run_open(&loop->pool, span->message, span->from++,
-                                              loop->headroom_bytes, head == selected ? last : NULL);
+                                              loop->headroom_bytes);
         if (message == NULL) {
             wsf_inbox_note_gap(loop->inbox, 1);
             selected = NULL;
             continue;
         }
-        last = wsf_message_slab(message) == loop->pool.slab ? message : NULL;
         if (head != selected || version != registry->version) {
             count = wsf_registry_select(registry, message, loop->node.node, &recipients);
             version = registry->version;
@@ -276,11 +274,21 @@ static void trim_pool(wsfan_loop *loop) {
 /* Whether there is work that is not an item of the mailbox. */
 static bool has_more(const wsfan_loop *loop) {
     const wsf_inbox *inbox = loop->inbox;
-    return loop->subscriptions.ready.count > 0 || atomic_load(&inbox->gap) > 0 ||
+    return loop->unread || loop->subscriptions.ready.count > 0 || atomic_load(&inbox->gap) > 0 ||
            atomic_load(&inbox->view) != NULL || wsf_rebalance_pending(&loop->rebalance) ||
            (atomic_load(&loop->draining) &&
             (atomic_load(&inbox->drained) != 0 ||
              atomic_load(&inbox->shed_permille) > loop->rebalance.shed_permille));
+}
+
+/* Reads the sockets when the inbox is empty, if that is this loop's affair. Returns whether the loop has to wake
+ * itself for items that it leaves: none of those that come meanwhile makes the descriptor readable. */
+static bool read_sockets(wsfan_loop *loop) {
+    if (!wsf_mesh_has_reader(loop->node.mesh, loop->index) ||
+        !wsf_queue_attend(&loop->inbox->mailbox.queue))
+        return false;
+    loop->unread = wsf_mesh_read(loop->node.mesh, loop->inbox);
+    return true;
 }
 
 int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
@@ -294,6 +302,7 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     if (max == 0 || max > HANDLED_MAX)
         max = HANDLED_MAX;
     loop->dispatching = true;
+    bool attends = loop->todo == NULL && read_sockets(loop);
     if (loop->todo == NULL)
         loop->todo = wsf_mailbox_take(&loop->inbox->mailbox);
     uint32_t handled = dispatch_own_gap(loop);
@@ -316,7 +325,7 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     /* The descriptor stays readable while there is more: only a take without items clears it. */
     if (loop->todo == NULL)
         loop->todo = wsf_mailbox_take(&loop->inbox->mailbox);
-    if (handled == max || has_more(loop))
+    if (handled == max || (attends && loop->todo != NULL) || has_more(loop))
         wsf_mailbox_wake(&loop->inbox->mailbox);
     return (int)handled;
 }

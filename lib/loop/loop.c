@@ -230,7 +230,7 @@ int wsfan_loop_fd(const wsfan_loop *loop) {
     int error = wsf_loop_check(loop);
     if (error != WSFAN_OK)
         return error;
-    return loop->inbox->mailbox.fd;
+    return loop->inbox->watch_fd;
 }
 
 void wsf_loop_tell_counts(wsfan_loop *loop) {

@@ -35,6 +35,7 @@ struct wsfan_loop {
     uint32_t name_bytes_max;
     uint32_t metadata_bytes_max;
     bool dispatching;
+    bool unread;               /* by the sockets more has come than was read */
     wsf_mesh_command *goodbye; /* made at the start, so that closing needs no memory */
     wsf_item *todo;            /* taken from the inbox and not handled */
     wsf_message_pool pool;     /* of messages that were in a run */

@@ -25,11 +25,6 @@ static size_t payloads_offset(size_t count) {
     return align(sizeof(wsfan_message) + sizeof(wsf_run) + count * sizeof(wsf_run_entry));
 }
 
-bool wsf_run_may_have(const wsf_message_parts *parts) {
-    return parts->targets_count == 1 && parts->targets[0].kind <= WSFAN_USER && parts->slot == 0 &&
-           !parts->apart && parts->payload.size <= WSF_RUN_PAYLOAD_MAX;
-}
-
 static wsfan_message *run_of_body(wsf_buffer *body) {
     wsf_run *run = (wsf_run *)(void *)((uint8_t *)body - offsetof(wsf_run, body));
     return (wsfan_message *)run - 1;
@@ -119,8 +114,8 @@ wsf_run_head *wsf_run_add_head(wsfan_message *message, const wsf_message_parts *
     return head;
 }
 
-bool wsf_run_add(wsfan_message *message, const wsf_run_head *head, wsfan_bytes payload,
-                 uint32_t offset) {
+static inline bool add(wsfan_message *message, const wsf_run_head *head, wsfan_bytes payload,
+                       uint32_t offset) {
     wsf_run *run = message->run;
     if (message->count == run->entries_max || payload.size > room(run))
         return false;
@@ -131,6 +126,11 @@ bool wsf_run_add(wsfan_message *message, const wsf_run_head *head, wsfan_bytes p
     run->entries[message->count++] = (wsf_run_entry){ run->used, wsf_run_place(message, head),
                                                       (uint16_t)offset };
     return true;
+}
+
+bool wsf_run_add(wsfan_message *message, const wsf_run_head *head, wsfan_bytes payload,
+                 uint32_t offset) {
+    return add(message, head, payload, offset);
 }
 
 void wsf_run_set(wsfan_message *run, uint32_t count, wsfan_bytes payloads, wsf_buffer *frame) {
@@ -152,7 +152,7 @@ void wsf_run_begin_writing(wsf_run_writer *writer, wsfan_message *run) {
     writer->run = run;
 }
 
-static bool is_head_of(const wsf_run_head *head, const wsf_message_parts *parts) {
+static inline bool is_head_of(const wsf_run_head *head, const wsf_message_parts *parts) {
     const wsfan_target *target = &parts->targets[0];
     return head->target.name_size == target->name.size && head->target.kind == target->kind &&
            head->flags == parts->flags && head->except.session == parts->except.session &&
@@ -173,7 +173,7 @@ static unsigned slot_of(const wsf_message_parts *parts) {
     return (unsigned)(mixed >> 56);
 }
 
-static wsf_run_head *find_head(wsf_run_writer *writer, const wsf_message_parts *parts) {
+static inline wsf_run_head *find_head(wsf_run_writer *writer, const wsf_message_parts *parts) {
     if (writer->last != NULL && is_head_of(writer->last, parts))
         return writer->last;
     uint16_t *place = &writer->recent[slot_of(parts)];
@@ -190,7 +190,7 @@ static wsf_run_head *find_head(wsf_run_writer *writer, const wsf_message_parts *
 
 bool wsf_run_write(wsf_run_writer *writer, const wsf_message_parts *parts) {
     const wsf_run_head *head = find_head(writer, parts);
-    return head != NULL && wsf_run_add(writer->run, head, parts->payload, writer->run->count);
+    return head != NULL && add(writer->run, head, parts->payload, writer->run->count);
 }
 
 /* -------------------------------------------------------------------------------------- copying */
@@ -276,59 +276,45 @@ wsfan_message *wsf_run_fit(wsfan_message *run) {
     return copy;
 }
 
-/* In the slab that `like` is in. NULL: that is full, or not open any more. */
-static inline wsfan_message *open_like(wsf_message_pool *pool, const wsfan_message *like,
-                                       wsfan_bytes payload) {
-    size_t head = (size_t)(like->payload - (const uint8_t *)like);
-    size_t size = head + payload.size;
-    uint32_t at = pool->used;
-    if (wsf_message_slab(like) != pool->slab || size > WSF_MESSAGE_SMALL ||
-        at + size > WSF_SLAB_BYTES)
-        return NULL;
-    wsfan_message *message = (wsfan_message *)(void *)((uint8_t *)pool->slab + at);
-    /* Not the headroom of `like`, which the host may be writing. */
-    *message = *like;
-    memcpy(message + 1, like + 1, head - sizeof *like - like->headroom_size);
-    message->payload = (uint8_t *)message + head;
-    message->slab_offset = at;
-    message->payload_size = (uint32_t)payload.size;
-    message->size = message->item.bytes = (uint32_t)size;
-    memcpy(message->payload, payload.data, payload.size);
-    pool->used = at + ((uint32_t)(size + 15) & ~15u);
-    pool->count++;
-    return message;
-}
-
-/* For a head of which none was made yet, or not in the slab that is open. frame: with the payload; NULL: to be
- * copied. */
-static wsfan_message *open_first(wsf_message_pool *pool, const wsf_run_head *head,
-                                 wsfan_bytes payload, wsf_buffer *frame, uint32_t headroom_bytes) {
+/* A payload that is too large for a slab. */
+static __attribute__((noinline)) wsfan_message *open_large(const wsfan_message *run,
+                                                           const wsf_run_head *head,
+                                                           wsfan_bytes payload, wsfan_message_id id,
+                                                           uint32_t headroom_bytes) {
     wsfan_target target;
     wsf_message_parts parts = parts_of(head, &target);
     parts.headroom_size = headroom_bytes;
     parts.payload = payload;
-    size_t need = wsf_message_need(&parts);
-    wsfan_message *message;
-    if (need <= WSF_MESSAGE_SMALL)
-        message = wsf_message_make(pool, &parts, need);
-    else if (frame != NULL && headroom_bytes == 0 &&
-             wsf_message_may_slice(payload.size, wsf_buffer_bytes(frame)))
-        message = wsf_message_slice(NULL, &parts, frame);
-    else
-        message = wsf_message_new(NULL, &parts);
-    if (message != NULL)
-        message->targets[0].hash = head->target.hash;
+    bool slice = run->frame != NULL && headroom_bytes == 0 &&
+                 wsf_message_may_slice(payload.size, wsf_buffer_bytes(run->frame));
+    wsfan_message *message = slice ? wsf_message_slice(NULL, &parts, run->frame)
+                                   : wsf_message_new(NULL, &parts);
+    if (message == NULL)
+        return NULL;
+    message->id = id;
+    message->targets[0].hash = head->target.hash;
     return message;
 }
 
+/* A small one is written field by field from its head: most messages of a node are made here. */
 wsfan_message *wsf_run_open(wsf_message_pool *pool, const wsfan_message *run, uint32_t i,
-                            uint32_t headroom_bytes, const wsfan_message *like) {
+                            uint32_t headroom_bytes) {
+    const wsf_run_head *head = wsf_run_head_of(run, i);
     wsfan_bytes payload = wsf_run_payload(run, i);
-    wsfan_message *message = like != NULL ? open_like(pool, like, payload) : NULL;
+    wsfan_message_id id = { run->id.clock + run->run->entries[i].offset, run->id.origin };
+    size_t name_end = wsf_message_name_end(head->target.name_size);
+    size_t payload_offset = wsf_message_payload_offset(name_end, headroom_bytes);
+    if (payload_offset + payload.size > WSF_MESSAGE_SMALL)
+        return open_large(run, head, payload, id, headroom_bytes);
+    wsfan_message *message = wsf_message_pool_take(pool, payload_offset + payload.size);
     if (message == NULL)
-        message = open_first(pool, wsf_run_head_of(run, i), payload, run->frame, headroom_bytes);
-    if (message != NULL)
-        message->id = (wsfan_message_id){ run->id.clock + run->run->entries[i].offset,
-                                          run->id.origin };
+        return NULL;
+    wsf_message_init(message, message->slab_offset, payload_offset, payload.size, 1, headroom_bytes,
+                     head->flags, head->except, id);
+    message->targets[0] = head->target;
+    message->targets[0].name_offset = (uint32_t)wsf_message_name_end(0);
+    wsf_copy_short(message->targets + 1, head + 1, head->target.name_size);
+    if (payload.size > 0)
+        memcpy(message->payload, payload.data, payload.size);
     return message;
 }

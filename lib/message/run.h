@@ -54,7 +54,10 @@ typedef struct {
 } wsf_span;
 
 /* Whether a message of these parts may be part of a run. */
-bool wsf_run_may_have(const wsf_message_parts *parts);
+static inline bool wsf_run_may_have(const wsf_message_parts *parts) {
+    return parts->targets_count == 1 && parts->targets[0].kind <= WSFAN_USER && parts->slot == 0 &&
+           !parts->apart && parts->payload.size <= WSF_RUN_PAYLOAD_MAX;
+}
 
 /* Memory for the first message of a run and as much again: a power of two. */
 size_t wsf_run_bytes_for(const wsf_message_parts *parts);
@@ -102,9 +105,9 @@ wsfan_message *wsf_run_fit(wsfan_message *run);
 wsf_buffer *wsf_run_body(wsfan_message *run);
 
 /* Message i of a run, made in a slab of the pool; or a large one, unless there is headroom, with the payload where it is.
- * like: the one before, if it is of the same head and in the slab of the pool; or NULL. NULL: out of memory. */
+ * NULL: out of memory. */
 wsfan_message *wsf_run_open(wsf_message_pool *pool, const wsfan_message *run, uint32_t i,
-                            uint32_t headroom_bytes, const wsfan_message *like);
+                            uint32_t headroom_bytes);
 
 static inline bool wsf_message_is_run(const wsfan_message *message) {
     return message->run != NULL;

@@ -26,7 +26,7 @@ static const char usage[] =
     "  --rate N         messages a second, where latency is measured\n"
     "  --sessions N     of a node, or WebSocket clients (--clients)\n"
     "\n"
-    "Of relay:\n"
+    "Of relay, the first two also of path:\n"
     "  --chats N        each message goes to the next of N chats, 1 to 10000  [1]\n"
     "  --split          each chat has one subscriber, and each subscriber as many chats; --chats "
     "is\n"
@@ -191,9 +191,10 @@ static void read_default_against(struct settings *settings) {
 }
 
 static void check_relay_options(const struct settings *settings) {
-    bool any = settings->chats > 0 || settings->split || settings->publishers > 1 ||
-               settings->curve;
-    if (any && strcmp(settings->command, "relay") != 0)
+    bool relay = strcmp(settings->command, "relay") == 0;
+    bool path = strcmp(settings->command, "path") == 0;
+    if (((settings->chats > 0 || settings->split) && !relay && !path) ||
+        ((settings->publishers > 1 || settings->curve) && !relay))
         bad("an option of relay with", settings->command);
     if (settings->split && settings->peers < 2)
         bad("--split", "needs two peers");

@@ -82,7 +82,7 @@ static void check_run(unsigned loop, const wsfan_message *run) {
         const wsf_run_head *head = wsf_run_head_of(run, i);
         CHECK(head->target.kind <= WSFAN_USER && head->target.hash != 0);
         CHECK((head->loops >> loop & 1) != 0);
-        wsfan_message *message = wsf_run_open(&pool, run, i, 0, NULL);
+        wsfan_message *message = wsf_run_open(&pool, run, i, 0);
         CHECK(message != NULL && wsfan_message_payload(message).size <= PAYLOAD_MAX);
         CHECK(message->id.clock >= run->id.clock || run->id.clock > UINT64_MAX - UINT16_MAX);
         bytes += wsfan_message_payload(message).size;

@@ -89,7 +89,7 @@ static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
     if (peer->event == WSFAN_PEER_UP)
         ledger_up(h->ledger, h->hosts[node].life, peer->node);
     if (peer->event == WSFAN_PEER_DOWN)
-        ledger_away(h->ledger, h->hosts[node].life, peer->node);
+        ledger_down(h->ledger, h->hosts[node].life, peer->node);
     if (peer->event != WSFAN_PEER_REFUSED)
         rollbook_peer(h->rollbook, node, peer);
 }
