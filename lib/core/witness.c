@@ -65,7 +65,7 @@ static wsf_origin *find_or_make(wsf_core *core, uint64_t node) {
     if (origin != NULL)
         return origin;
     origin = place_for_one(core);
-    *origin = (wsf_origin){ .node = node };
+    *origin = (wsf_origin){ .node = node, .seen_ms = core->last_ms };
     return origin;
 }
 
