@@ -174,6 +174,12 @@ static inline uint64_t wsf_span_clock(wsf_span span) {
     return span.message->run == NULL ? clock : clock + span.message->run->entries[span.from].offset;
 }
 
+/* Of its last message. */
+static inline uint64_t wsf_span_last_clock(wsf_span span) {
+    span.from = span.to - 1;
+    return wsf_span_clock(span);
+}
+
 /* Its share of the message's memory, in bytes. */
 static inline uint64_t wsf_span_bytes(wsf_span span) {
     const wsfan_message *message = span.message;

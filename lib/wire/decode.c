@@ -493,6 +493,8 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
     case WSF_NACK:
         return read_nack(reader, array, entry);
     case WSF_LOST:
+        if (!get_u64(array, 3, &entry->lost.clock))
+            entry->lost.clock = 0;
         return get_u64(array, 1, &entry->lost.count) && get_u64(array, 2, &entry->lost.reason);
     case WSF_STATUS:
         return get_u32(array, 1, &entry->node_status.flags) &&
@@ -509,6 +511,11 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
         return get_u64(array, 1, &entry->presence_sum.newest) &&
                get_u64(array, 2, &entry->presence_sum.heard) &&
                get_u64(array, 3, &entry->presence_sum.digest);
+    case WSF_MARK:
+        return get_u64(array, 1, &entry->mark.clock) && get_u64(array, 2, &entry->mark.newest) &&
+               get_u64(array, 3, &entry->mark.last);
+    case WSF_MARK_ASK:
+        return get_u64(array, 1, &entry->mark_ask);
     case WSF_BYE:
     case WSF_RESYNC:
     case WSF_PRESENCE_RESYNC:

@@ -327,12 +327,23 @@ void wsf_write_peers(wsf_writer *writer, const wsf_known_peer *peers, uint32_t c
     }
 }
 
-void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason) {
+void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason, uint64_t clock) {
     msgpack_packer packer = packer_of(writer);
-    msgpack_pack_array(&packer, 3);
+    msgpack_pack_array(&packer, clock != 0 ? 4 : 3);
     msgpack_pack_uint32(&packer, WSF_LOST);
     msgpack_pack_uint64(&packer, count);
     msgpack_pack_uint64(&packer, reason);
+    if (clock != 0)
+        msgpack_pack_uint64(&packer, clock);
+}
+
+void wsf_write_mark(wsf_writer *writer, const wsf_mark *mark) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 4);
+    msgpack_pack_uint32(&packer, WSF_MARK);
+    msgpack_pack_uint64(&packer, mark->clock);
+    msgpack_pack_uint64(&packer, mark->newest);
+    msgpack_pack_uint64(&packer, mark->last);
 }
 
 void wsf_write_status(wsf_writer *writer, const wsf_status *status) {
