@@ -132,8 +132,11 @@ bool wsf_mesh_read(wsf_mesh *mesh, wsf_inbox *inbox) {
         note_reading(mesh);
         return false;
     }
-    if (!begin_stand_in(mesh, &before))
-        return false; /* the thread that has the lock reads, or is soon through */
+    if (!begin_stand_in(mesh, &before)) {
+        wsf_inbox_overlook(inbox); /* else the host would spin until the lock is free */
+        wsf_mailbox_wake(&mesh->mailbox);
+        return false;
+    }
     wsf_mesh_receive(mesh, SHARE, inbox);
     flush(mesh);
     note_reading(mesh);

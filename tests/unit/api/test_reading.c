@@ -12,6 +12,7 @@
 #include "core/state.h"
 #include "live.h"
 #include "loop/state.h"
+#include "mesh/socket.h"
 #include "mesh/state.h"
 #include "suite.h"
 
@@ -352,6 +353,22 @@ START_TEST(a_loop_leaves_the_lock_to_others_where_nothing_has_come) {
 }
 END_TEST
 
+START_TEST(a_loop_rests_while_another_thread_has_the_lock) {
+    enum { ROUNDS = 8 };
+    open_both(calm_options());
+    wsf_mesh *mesh = subscriber.loop->node.mesh;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        pthread_mutex_lock(&mesh->lock);
+        publish(round, 100, false);
+        WAIT(is_readable(wsf_sockets_fd(mesh->out.sockets)));
+        WAIT(!is_readable(wsfan_loop_fd(subscriber.loop)));
+        pthread_mutex_unlock(&mesh->lock);
+        WAIT(atomic_load(&subscriber.next) == round + 1);
+    }
+    close_both();
+}
+END_TEST
+
 /* ----------------------------------------------------------------------------------- publishing */
 
 /* A command that waited for the core, with none taken before it: its publisher has woken the mesh thread in vain. */
@@ -396,6 +413,7 @@ SUITE_MAIN("reading", a_host_that_stops_anywhere_holds_nobody_up,
            a_loop_is_told_of_what_its_own_callbacks_publish,
            the_only_loop_watches_the_sockets_and_several_do_not,
            a_loop_rests_when_it_has_left_frames_to_the_mesh_thread,
+           a_loop_rests_while_another_thread_has_the_lock,
            a_loop_leaves_the_lock_to_others_where_nothing_has_come,
            what_waited_for_a_peer_to_acknowledge_leaves_when_the_loop_has_read,
            a_loop_without_peers_watches_no_sockets)
