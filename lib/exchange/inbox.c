@@ -10,6 +10,11 @@
 
 enum { NOTICES_COUNT_MAX = 4096, EVENTS_COUNT_MAX = 256 };
 
+static bool watch(wsf_inbox *inbox, int fd, uint32_t events) {
+    struct epoll_event event = { .events = events };
+    return epoll_ctl(inbox->watch_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
 wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error) {
     wsf_inbox *inbox = wsf_alloc_zero(1, sizeof *inbox);
     *error = WSFAN_ENOMEM;
@@ -19,7 +24,7 @@ wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error) {
     if (*error != WSFAN_OK)
         goto free_inbox;
     inbox->watch_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (inbox->watch_fd < 0 || !wsf_inbox_watch(inbox, inbox->mailbox.fd)) {
+    if (inbox->watch_fd < 0 || !watch(inbox, inbox->mailbox.fd, EPOLLIN)) {
         *error = WSFAN_ESYSTEM;
         goto free_mailbox;
     }
@@ -38,8 +43,12 @@ free_inbox:
 }
 
 bool wsf_inbox_watch(wsf_inbox *inbox, int fd) {
-    struct epoll_event event = { .events = EPOLLIN };
-    return epoll_ctl(inbox->watch_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+    return watch(inbox, fd, EPOLLIN | EPOLLET); /* until wsf_inbox_overlook() */
+}
+
+void wsf_inbox_overlook(wsf_inbox *inbox) {
+    struct epoll_event events[2];
+    epoll_wait(inbox->watch_fd, events, 2, 0);
 }
 
 void wsf_inbox_unwatch(wsf_inbox *inbox, int fd) {

@@ -97,6 +97,8 @@ void wsf_inbox_unref(wsf_inbox *inbox);
 /* [any] Lets watch_fd be readable while fd is, too. False: out of memory, or of watches. */
 bool wsf_inbox_watch(wsf_inbox *inbox, int fd);
 void wsf_inbox_unwatch(wsf_inbox *inbox, int fd);
+/* Lets watch_fd not be readable for what there is now at the fd that is watched besides, only for what comes later. */
+void wsf_inbox_overlook(wsf_inbox *inbox);
 
 /* Takes over a reference. Returns how many messages, the first ones of a run, the loop gets by wsf_inbox_flush();
  * of the others, without room, a gap is noted. */

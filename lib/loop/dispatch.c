@@ -284,8 +284,9 @@ static bool has_more(const wsfan_loop *loop) {
 /* Reads the sockets when the inbox is empty, if that is this loop's affair. Returns whether the loop has to wake
  * itself for items that it leaves: none of those that come meanwhile makes the descriptor readable. */
 static bool read_sockets(wsfan_loop *loop) {
-    if (!wsf_mesh_has_reader(loop->node.mesh, loop->index) ||
-        !wsf_queue_attend(&loop->inbox->mailbox.queue))
+    bool reads = wsf_mesh_has_reader(loop->node.mesh, loop->index);
+    loop->unread = loop->unread && reads; /* the mesh thread reads what this loop has left */
+    if (!reads || !wsf_queue_attend(&loop->inbox->mailbox.queue))
         return false;
     loop->unread = wsf_mesh_read(loop->node.mesh, loop->inbox);
     return true;

@@ -3,6 +3,7 @@
 #include "mesh/mesh.h"
 
 #include <assert.h>
+#include <poll.h>
 #include <string.h>
 
 #include "base/memory.h"
@@ -86,7 +87,7 @@ static bool begin_stand_in(wsf_mesh *mesh, stand_in *before) {
 
 /* wake: more is left to do for the mesh thread, as there is when something is due before the thread wakes. */
 static void end_stand_in(wsf_mesh *mesh, const stand_in *before, bool wake) {
-    wake = wake || mesh->todo != NULL || mesh->closing ||
+    wake = wake || wsf_mesh_can_handle(mesh) || mesh->closing ||
            wsf_core_deadline(mesh->out.core) < mesh->wake_ms;
     pthread_mutex_unlock(&mesh->lock);
     if (wake)
@@ -113,14 +114,32 @@ bool wsf_mesh_has_reader(wsf_mesh *mesh, unsigned loop) {
     return atomic_load_explicit(&mesh->out.reader, memory_order_relaxed) == loop;
 }
 
+static bool has_come(wsf_mesh *mesh) {
+    struct pollfd sockets = { .fd = wsf_sockets_fd(mesh->out.sockets), .events = POLLIN };
+    return atomic_load(&mesh->unread) || poll(&sockets, 1, 0) > 0;
+}
+
+static void note_reading(wsf_mesh *mesh) {
+    atomic_store_explicit(&mesh->read_ms, wsf_clock_ms(), memory_order_relaxed);
+}
+
+/* Where nothing has come the lock is left to others: a host that does not wait between its dispatches would have it
+ * nearly always. */
 bool wsf_mesh_read(wsf_mesh *mesh, wsf_inbox *inbox) {
     enum { SHARE = 8 }; /* a dispatch is short */
     stand_in before;
-    if (!begin_stand_in(mesh, &before))
-        return false; /* the thread that has the lock reads, or is soon through */
+    if (!has_come(mesh)) {
+        note_reading(mesh);
+        return false;
+    }
+    if (!begin_stand_in(mesh, &before)) {
+        wsf_inbox_overlook(inbox); /* else the host would spin until the lock is free */
+        wsf_mailbox_wake(&mesh->mailbox);
+        return false;
+    }
     wsf_mesh_receive(mesh, SHARE, inbox);
     flush(mesh);
-    atomic_store_explicit(&mesh->read_ms, wsf_clock_ms(), memory_order_relaxed);
+    note_reading(mesh);
     uint64_t sockets_ms = wsf_sockets_deadline(mesh->out.sockets);
     bool more = sockets_ms == 0;
     atomic_store(&mesh->unread, more);

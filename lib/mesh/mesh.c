@@ -123,7 +123,7 @@ static uint64_t work(wsf_mesh *mesh) {
 
 /* Whether a loop has read the sockets within ms. */
 static bool has_reader(wsf_mesh *mesh, uint64_t now_ms, uint64_t ms) {
-    return now_ms - atomic_load_explicit(&mesh->read_ms, memory_order_relaxed) < ms;
+    return now_ms < atomic_load_explicit(&mesh->read_ms, memory_order_relaxed) + ms;
 }
 
 /* While a loop reads the sockets itself, the thread is not woken for what arrives. It looks every READER_LATE_MS,

@@ -6,9 +6,14 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
+#include "core/state.h"
 #include "live.h"
+#include "loop/state.h"
+#include "mesh/socket.h"
+#include "mesh/state.h"
 #include "suite.h"
 
 /* How many descriptors an epoll descriptor watches. */
@@ -117,6 +122,12 @@ static void open_both(wsfan_options options) {
     join(&subscriber, subscriber.loop);
 }
 
+static uint64_t published(wsfan_node *node) {
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    ck_assert_int_eq(wsfan_node_get_stats(node, &stats), WSFAN_OK);
+    return stats.published;
+}
+
 static void close_replica(replica *r) {
     ck_assert_int_eq(wsfan_loop_close(r->loop), WSFAN_OK);
     ck_assert_int_eq(wsfan_node_close(r->node), WSFAN_OK);
@@ -185,6 +196,7 @@ static void start_host(void) {
     ck_assert_int_eq(sem_init(&stopped, 0, 0), 0);
     ck_assert_int_eq(sem_init(&let_go, 0, 0), 0);
     subscriber.in_message = in_message;
+    atomic_store(&host_ends, false);
     live[1] = NULL; /* the host's */
     ck_assert_int_eq(pthread_create(&host, NULL, run_host, &subscriber), 0);
 }
@@ -292,6 +304,99 @@ START_TEST(the_only_loop_watches_the_sockets_and_several_do_not) {
 }
 END_TEST
 
+static bool is_readable(int fd) {
+    struct pollfd item = { .fd = fd, .events = POLLIN };
+    return poll(&item, 1, 0) == 1;
+}
+
+/* The inbox is half full with each frame, so that every reading leaves something to the next. */
+START_TEST(a_loop_rests_when_it_has_left_frames_to_the_mesh_thread) {
+    enum { ROUNDS = 8, SIZE = 1000 };
+    wsfan_options options = calm_options();
+    options.inbox_bytes_max = SIZE;
+    open_both(options);
+    wsfan_loop *first = subscriber.loop;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        replica other = { .node = subscriber.node };
+        WAIT(!is_readable(wsfan_loop_fd(first)));
+        publish(round, SIZE, false);
+        while (atomic_load(&subscriber.next) == round)
+            ck_assert_int_ge(wsfan_loop_dispatch(first, 1), 0);
+        open_loop(&other, subscriber.node, &other.loop);
+        live[1] = NULL;
+        live[2] = other.loop;
+        WAIT(watched(wsfan_loop_fd(first)) == 1);
+        live[1] = first;
+        WAIT(!is_readable(wsfan_loop_fd(first)));
+        live[2] = NULL;
+        ck_assert_int_eq(wsfan_loop_close(other.loop), WSFAN_OK);
+        WAIT(watched(wsfan_loop_fd(first)) == 2);
+    }
+    close_both();
+}
+END_TEST
+
+/* A host that does not wait between its dispatches would have the lock nearly always. */
+START_TEST(a_loop_leaves_the_lock_to_others_where_nothing_has_come) {
+    open_replica(&subscriber, calm_options());
+    wsf_mesh *mesh = subscriber.loop->node.mesh;
+    live[0] = subscriber.loop;
+    WAIT(watched(wsfan_loop_fd(subscriber.loop)) == 2 && !is_readable(wsfan_loop_fd(live[0])));
+    pthread_mutex_lock(&mesh->lock);
+    mesh->reading = NULL;
+    pthread_mutex_unlock(&mesh->lock);
+    ck_assert_int_eq(wsfan_loop_dispatch(subscriber.loop, 0), 0);
+    pthread_mutex_lock(&mesh->lock);
+    ck_assert_ptr_null(mesh->reading);
+    pthread_mutex_unlock(&mesh->lock);
+    live[0] = NULL;
+    close_replica(&subscriber);
+}
+END_TEST
+
+START_TEST(a_loop_rests_while_another_thread_has_the_lock) {
+    enum { ROUNDS = 8 };
+    open_both(calm_options());
+    wsf_mesh *mesh = subscriber.loop->node.mesh;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        pthread_mutex_lock(&mesh->lock);
+        publish(round, 100, false);
+        WAIT(is_readable(wsf_sockets_fd(mesh->out.sockets)));
+        WAIT(!is_readable(wsfan_loop_fd(subscriber.loop)));
+        pthread_mutex_unlock(&mesh->lock);
+        WAIT(atomic_load(&subscriber.next) == round + 1);
+    }
+    close_both();
+}
+END_TEST
+
+/* ----------------------------------------------------------------------------------- publishing */
+
+/* A command that waited for the core, with none taken before it: its publisher has woken the mesh thread in vain. */
+START_TEST(what_waited_for_a_peer_to_acknowledge_leaves_when_the_loop_has_read) {
+    enum { ROUNDS = 8 };
+    open_replica(&publisher, calm_options());
+    live[0] = publisher.loop;
+    wsf_mesh *mesh = publisher.loop->node.mesh;
+    wsf_core *core = mesh->out.core;
+    WAIT(wsfan_node_ready(publisher.node) == 1);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        pthread_mutex_lock(&mesh->lock);
+        wsf_peers_put(&core->congested, 0, true);
+        pthread_mutex_unlock(&mesh->lock);
+        publish(round, 100, false);
+        WAIT(!is_readable(mesh->mailbox.fd));
+        pthread_mutex_lock(&mesh->lock);
+        wsf_peers_put(&core->congested, 0, false);
+        atomic_store(&mesh->unread, true); /* what the peer acknowledges */
+        pthread_mutex_unlock(&mesh->lock);
+        WAIT(published(publisher.node) == round + 1);
+    }
+    live[0] = NULL;
+    close_replica(&publisher);
+}
+END_TEST
+
 START_TEST(a_loop_without_peers_watches_no_sockets) {
     replica alone;
     wsfan_options options = quick_options("tcp://127.0.0.1:*");
@@ -308,4 +413,8 @@ END_TEST
 SUITE_MAIN("reading", a_host_that_stops_anywhere_holds_nobody_up,
            a_loop_is_told_of_what_its_own_callbacks_publish,
            the_only_loop_watches_the_sockets_and_several_do_not,
+           a_loop_rests_when_it_has_left_frames_to_the_mesh_thread,
+           a_loop_rests_while_another_thread_has_the_lock,
+           a_loop_leaves_the_lock_to_others_where_nothing_has_come,
+           what_waited_for_a_peer_to_acknowledge_leaves_when_the_loop_has_read,
            a_loop_without_peers_watches_no_sockets)
