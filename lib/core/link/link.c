@@ -65,12 +65,13 @@ void wsf_link_destroy(wsf_link *link) {
     wsf_table_destroy(&link->latest);
 }
 
-void wsf_link_restart_out(wsf_link *link, uint64_t epoch) {
+void wsf_link_restart_out(wsf_link *link, uint64_t epoch, uint64_t clock) {
     while (link->sent.count > 0) {
         link->lost += ((wsf_sent_frame *)wsf_deque_at(&link->sent, 0))->messages;
         drop_first_sent(link);
     }
     link->lost += link->open.messages;
+    link->lost_clock = clock;
     drop_open(link);
     link->epoch = epoch;
     link->next = 1;
@@ -119,13 +120,18 @@ static void note_latest(wsf_link *link, uint64_t slot, uint32_t older) {
         (void)wsf_table_insert(&link->latest, slot, place);
 }
 
-static void note_lost(const wsf_link *link, const wsfan_message *message) {
-    if (message->receipt != NULL)
-        wsf_peers_add(&message->receipt->lost, link->peer);
+void wsf_link_note_lost(wsf_link *link, wsf_span span) {
+    uint64_t clock = wsf_span_last_clock(span);
+    if (link->lost_clock < clock)
+        link->lost_clock = clock;
+    if (span.message->receipt != NULL)
+        wsf_peers_add(&span.message->receipt->lost, link->peer);
 }
 
 static void drop_first_queued(wsf_link *link, uint32_t count) {
-    note_lost(link, wsf_link_front(link)->message);
+    wsf_span front = *wsf_link_front(link);
+    front.to = front.from + count;
+    wsf_link_note_lost(link, front);
     wsf_link_take(link, count);
 }
 
@@ -156,10 +162,12 @@ bool wsf_link_replace(wsf_link *link, wsfan_message *message) {
 static uint64_t make_room(wsf_link *link, wsf_span *span) {
     uint64_t dropped = 0;
     while (!wsf_link_fits(link, *span)) {
-        if (link->queue_count > 0)
+        if (link->queue_count > 0) {
             drop_first_queued(link, 1);
-        else
+        } else {
+            wsf_link_note_lost(link, (wsf_span){ span->message, span->from, span->from + 1 });
             span->from++;
+        }
         dropped++;
     }
     return dropped;
@@ -178,11 +186,24 @@ uint64_t wsf_link_enqueue(wsf_link *link, wsf_span span) {
         if (slot != 0)
             note_latest(link, slot, older);
     } else {
-        note_lost(link, span.message);
+        wsf_link_note_lost(link, span);
         dropped += wsf_span_count(span);
     }
     link->lost += dropped;
     return dropped;
+}
+
+/* A latest value may be newer than what waits behind it; nothing else is. */
+uint64_t wsf_link_least_clock(const wsf_link *link) {
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < link->queue.count; i++) {
+        const wsf_span *span = wsf_deque_at(&link->queue, i);
+        uint64_t clock = wsf_span_clock(*span);
+        least = clock < least ? clock : least;
+        if (span->message->slot == 0)
+            break;
+    }
+    return least;
 }
 
 wsf_span *wsf_link_front(const wsf_link *link) {

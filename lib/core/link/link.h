@@ -71,7 +71,8 @@ typedef struct {
     wsf_table latest; /* slot -> place of its newest value in the queue, counted from the start */
     uint64_t lost;    /* messages that were dropped and not yet reported, */
     uint64_t lost_too_big;  /* those over the peer's frame_size_max, */
-    bool lost_unknown;      /* and perhaps others, an unknown number */
+    bool lost_unknown;      /* and perhaps others, an unknown number; */
+    uint64_t lost_clock;    /* none of them is newer */
     bool receipts_acked;    /* a frame with receipts was acknowledged; the caller clears it */
     uint64_t timed;         /* the frame whose round trip is measured; 0: none */
     uint64_t timed_ms;      /* when it was sent */
@@ -91,8 +92,8 @@ void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch
 void wsf_link_destroy(wsf_link *link);
 
 /* Begins a new outgoing stream. Unacknowledged frames count as lost, since they may have arrived or not,
- * and so does the open frame; the queue stays. */
-void wsf_link_restart_out(wsf_link *link, uint64_t epoch);
+ * and so does the open frame; the queue stays. clock: no message is newer. */
+void wsf_link_restart_out(wsf_link *link, uint64_t epoch, uint64_t clock);
 
 /* A new incoming stream; 0: none. */
 void wsf_link_restart_in(wsf_link *link, uint64_t epoch);
@@ -107,6 +108,12 @@ bool wsf_link_replace(wsf_link *link, wsfan_message *message);
 /* Appends a span, taking a reference. Over the limits the oldest messages are dropped; returns how many
  * were, those of the span among them if there is no memory. They are added to `lost`. */
 uint64_t wsf_link_enqueue(wsf_link *link, wsf_span span);
+
+/* Notes that messages of the span are lost for the peer; the caller counts them. */
+void wsf_link_note_lost(wsf_link *link, wsf_span span);
+
+/* The least clock of the messages that wait in the queue; UINT64_MAX: none waits. */
+uint64_t wsf_link_least_clock(const wsf_link *link);
 
 /* The oldest span, which is not empty. take: so many of its messages need not wait any more. */
 wsf_span *wsf_link_front(const wsf_link *link); /* NULL: none waits */

@@ -39,7 +39,7 @@ static void take_numbered(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf
         /* The frame counts as received, so what this entry held is lost, and the host is told so. */
         bool one = more == WSFAN_EINVAL && entry.type != WSF_MESSAGES;
         wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
-        wsf_gaps_tell(core, peer, one, WSFAN_GAP_LINK);
+        wsf_gaps_tell(core, peer, one, WSFAN_GAP_LINK, 0);
     }
 }
 
@@ -66,7 +66,7 @@ static bool take_about_incoming(wsf_core *core, wsf_peer *peer, const wsf_frame_
         if ((core->parts[i]->loose_types & type) == 0)
             continue;
         if (present)
-            core->parts[i]->take_loose(core, peer, entry, now);
+            core->parts[i]->take_loose(core, peer, head, entry, now);
         return present || entry->type == WSF_HEARTBEAT;
     }
     return false;
@@ -144,7 +144,7 @@ static void take_acknowledgement(wsf_core *core, wsf_peer *peer, const wsf_frame
     if (peer->subscription.serial_skipped != 0 &&
         peer->subscription.serial_acked >= peer->subscription.serial_skipped) {
         peer->subscription.serial_skipped = 0;
-        wsf_gaps_tell(core, peer, 0, WSFAN_GAP_AWAY);
+        wsf_gaps_tell(core, peer, 0, WSFAN_GAP_AWAY, 0);
     }
     core->delivery.dirty = core->delivery.dirty || peer->link.receipts_acked;
     peer->link.receipts_acked = false;
@@ -206,7 +206,7 @@ void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head
     case WSF_RECEIVE_NEXT:
         peer->nack_interval_ms = WSF_NACK_INTERVAL_MS;
         if (peer->forgotten) /* the gap ends with the first frame of the new link */
-            wsf_gaps_tell(core, peer, 0, WSFAN_GAP_AWAY);
+            wsf_gaps_tell(core, peer, 0, WSFAN_GAP_AWAY, 0);
         peer->forgotten = false;
         take_numbered(core, peer, frame, now);
         take_held(core, head->sender, now);

@@ -219,7 +219,7 @@ START_TEST(numbers_that_were_never_used_are_asked_for_at_a_bounded_rate) {
         wsf_write_heartbeat(writer_of(&f), newest[i], NULL);
         send(&f);
         frame far = begin_frame(newest[i] | 1, 0);
-        wsf_write_lost(writer_of(&far), UINT64_MAX, UINT64_MAX);
+        wsf_write_lost(writer_of(&far), UINT64_MAX, UINT64_MAX, 0);
         send(&far);
     }
     uint64_t sent = world_counted(w).sent;

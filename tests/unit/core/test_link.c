@@ -200,12 +200,53 @@ START_TEST(a_full_queue_drops_the_oldest_and_counts_them) {
 }
 END_TEST
 
+static void enqueue_at(uint64_t clock, uint64_t slot) {
+    wsfan_message *message = message_of(8);
+    message->id.clock = clock;
+    message->slot = slot;
+    if (slot == 0 || !wsf_link_replace(&link_, message))
+        wsf_link_enqueue(&link_, wsf_span_of(message));
+    wsfan_message_unref(message);
+}
+
+START_TEST(the_least_clock_that_waits_is_that_of_the_front_but_for_latest_values) {
+    wsf_link_init(&link_, &LIMITS, 5, 0);
+    ck_assert_uint_eq(wsf_link_least_clock(&link_), UINT64_MAX);
+    enqueue_at(50, 7);
+    ck_assert_uint_eq(wsf_link_least_clock(&link_), 50);
+    enqueue_at(60, 0);
+    enqueue_at(70, 0);
+    enqueue_at(100, 7); /* in the place of 50: it overtakes */
+    ck_assert_uint_eq(wsf_link_least_clock(&link_), 60);
+    wsf_link_take(&link_, 1);
+    ck_assert_uint_eq(wsf_link_least_clock(&link_), 60);
+    wsf_link_take(&link_, 1);
+    wsf_link_take(&link_, 1);
+    ck_assert_uint_eq(wsf_link_least_clock(&link_), UINT64_MAX);
+    wsf_link_destroy(&link_);
+}
+END_TEST
+
+START_TEST(what_is_lost_is_not_newer_than_the_clock_that_is_noted) {
+    wsf_link_init(&link_, &LIMITS, 5, 0);
+    for (uint64_t clock = 1; clock <= 10; clock++)
+        enqueue_at(clock, 0);
+    ck_assert_uint_eq(link_.lost, 2); /* of ten, eight of which may wait */
+    ck_assert_uint_eq(link_.lost_clock, 2);
+    wsf_link_drop_queue(&link_);
+    ck_assert_uint_eq(link_.lost_clock, 10);
+    wsf_link_restart_out(&link_, 6, 20);
+    ck_assert_uint_eq(link_.lost_clock, 20);
+    wsf_link_destroy(&link_);
+}
+END_TEST
+
 START_TEST(a_restart_counts_what_was_under_way_and_keeps_what_waits) {
     wsf_link_init(&link_, &LIMITS, 5, 0);
     send_one(1, 10, 1);
     send_one(2, 10, 1);
     enqueue(1);
-    wsf_link_restart_out(&link_, 6);
+    wsf_link_restart_out(&link_, 6, 0);
     ck_assert_uint_eq(link_.lost, 4); /* two frames of two messages */
     ck_assert_uint_eq(link_.queue.count, 1);
     send_one(1, 10, 1);
@@ -217,7 +258,7 @@ END_TEST
 START_TEST(what_an_open_frame_holds_is_lost_with_its_stream) {
     wsf_link_init(&link_, &LIMITS, 5, 0);
     link_.open = (wsf_open_frame){ .frame = wsf_buffer_new(100), .messages = 3 };
-    wsf_link_restart_out(&link_, 6);
+    wsf_link_restart_out(&link_, 6, 0);
     ck_assert_uint_eq(link_.lost, 3);
     ck_assert_uint_eq(link_.open.messages, 0);
     ck_assert_ptr_null(link_.open.frame);
@@ -532,7 +573,7 @@ START_TEST(a_round_trip_is_that_of_a_frame_that_was_sent_once) {
 
     send_one(4, 100, 10);
     wsf_link_time_begin(&link_, 1070);
-    wsf_link_restart_out(&link_, 6); /* numbers begin anew */
+    wsf_link_restart_out(&link_, 6, 0); /* numbers begin anew */
     for (uint64_t n = 1; n <= 4; n++)
         send_one(n, 100, 10);
     ck_assert(wsf_link_acknowledge(&link_, 6, 4, &serial));
@@ -576,6 +617,8 @@ SUITE_MAIN("link", a_round_trip_is_that_of_a_frame_that_was_sent_once,
            what_is_asked_for_goes_again_in_order_and_once, what_was_sent_again_is_on_its_way,
            a_new_connection_has_nothing_of_what_was_sent_again,
            a_repetition_waits_for_two_round_trips, a_full_queue_drops_the_oldest_and_counts_them,
+           the_least_clock_that_waits_is_that_of_the_front_but_for_latest_values,
+           what_is_lost_is_not_newer_than_the_clock_that_is_noted,
            a_restart_counts_what_was_under_way_and_keeps_what_waits,
            frames_of_another_stream_are_foreign_and_old_ones_duplicates,
            what_comes_too_early_waits_and_what_is_missing_is_known_by_range,
