@@ -1,7 +1,9 @@
 /* A LEAVE is false while the member has a session at a node whose link stands, and the loop's node must
  * know of that session. When it must, logs do not say to the millisecond: LAG_MS after the session
  * joined, which is more than any row takes on a link that is not given up meanwhile; and what it knew
- * before a link was down it knows again as soon as the link is up. MARGIN_MS is between what happens in a
+ * before a link was down it knows again as soon as the link is up. A slow wire may take longer, and all it carries is a sign of
+ * life: a window before the row needs 4 s on the slowest, and as much again each time that it is repaired. So until LAG_MS
+ * after its end nobody must know of another's sessions. MARGIN_MS is between what happens in a
  * node and the dispatch that tells of it. */
 #include "presence.h"
 
@@ -51,6 +53,7 @@ typedef struct {
 
 struct presence {
     ledger *ledger;
+    uint64_t slow_until_ms; /* UINT64_MAX: a wire is slow */
     life_page *lives[LEDGER_LIVES_MAX];
 };
 
@@ -94,6 +97,10 @@ void presence_died(presence *p, uint32_t life) {
 
 void presence_slept(presence *p, uint32_t life) {
     p->lives[life]->slept_ms = ledger_ms(p->ledger);
+}
+
+void presence_slow(presence *p, uint64_t until_ms) {
+    p->slow_until_ms = until_ms;
 }
 
 void presence_peer(presence *p, uint32_t life, uint32_t other, unsigned peer_event) {
@@ -187,6 +194,13 @@ static bool stands(const presence *p, uint32_t life, uint32_t other) {
            link->up_ms + MARGIN_MS <= ledger_ms(p->ledger);
 }
 
+/* Whether a wire is slow, or was lately. */
+static bool slow(const presence *p) {
+    uint64_t now_ms = ledger_ms(p->ledger);
+    return p->slow_until_ms > now_ms ||
+           (p->slow_until_ms != NEVER && now_ms - p->slow_until_ms < LAG_MS);
+}
+
 /* Whether a life must know that the user is in the chat at another. */
 static bool must_know(const presence *p, uint32_t life, uint32_t other, const event *e) {
     const life_page *there = p->lives[other];
@@ -197,7 +211,7 @@ static bool must_know(const presence *p, uint32_t life, uint32_t other, const ev
     uint64_t since_ms = there->chats[e->chat].since_ms[(unsigned)e->user];
     if (life == other)
         return since_ms + MARGIN_MS <= now_ms;
-    if (!stands(p, life, other) || !stands(p, other, life))
+    if (slow(p) || !stands(p, life, other) || !stands(p, other, life))
         return false;
     const link_state *link = &p->lives[life]->links[other];
     bool without_break = link->up_ms + LAG_MS <= now_ms && since_ms + LAG_MS <= now_ms;

@@ -17,6 +17,9 @@ void presence_born(presence *p, uint32_t life);
 void presence_died(presence *p, uint32_t life);
 void presence_slept(presence *p, uint32_t life); /* what it is told now may be old */
 
+/* Until then a wire was slow, of the ledger's clock; UINT64_MAX: one is. */
+void presence_slow(presence *p, uint64_t until_ms);
+
 /* What on_peer says of another life. */
 void presence_peer(presence *p, uint32_t life, uint32_t other, unsigned peer_event);
 

@@ -52,6 +52,7 @@ struct replay {
     unsigned capacity;
     replay_totals totals;
     bool trouble;
+    bool slow;
     uint64_t calm_ms;  /* since when there is none; of the ledger's clock */
     uint64_t shown_by; /* the node whose event was the first that may not be; 0: none */
     unsigned shown_at; /* behind that event */
@@ -387,10 +388,14 @@ void replay_forget(replay *r) {
     ledger_forget(r->ledger, DEAD_MS);
 }
 
-void replay_set_trouble(replay *r, bool trouble) {
+void replay_set_trouble(replay *r, bool trouble, bool slow) {
+    uint64_t now_ms = 1 + (recorder_ns() - r->began_ns) / 1000000;
     if (r->trouble && !trouble)
-        r->calm_ms = 1 + (recorder_ns() - r->began_ns) / 1000000;
+        r->calm_ms = now_ms;
+    if (r->slow != slow)
+        presence_slow(r->presence, slow ? UINT64_MAX : now_ms);
     r->trouble = trouble;
+    r->slow = slow;
 }
 
 void replay_check(replay *r) {

@@ -29,8 +29,8 @@ void replay_begin(replay *r, life_log *log);
 void replay_end(replay *r, const life_log *log);
 
 /* Whether anything is done to nodes or wires just now that may cost a link. Without it, and for some time
- * before, no peer may be down for want of signs of life. */
-void replay_set_trouble(replay *r, bool trouble);
+ * before, no peer may be down for want of signs of life. slow: a wire is, and may carry things late. */
+void replay_set_trouble(replay *r, bool trouble, bool slow);
 
 /* Plays what happened up to then. An act is written down before others see it, so what is written
  * later than its time says could not have been seen yet. */

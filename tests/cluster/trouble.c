@@ -129,9 +129,12 @@ static fault_kind choose_kind(recorders *r) {
 /* Names and wall clocks are no reason for anything. */
 static void tell_trouble(const recorders *r) {
     bool trouble = false;
-    for (unsigned i = 0; i < r->active_count; i++)
+    bool slow = false;
+    for (unsigned i = 0; i < r->active_count; i++) {
         trouble = trouble || r->active[i].kind < CLOCK;
-    replay_set_trouble(r->replay, trouble);
+        slow = slow || r->active[i].kind == SLOW;
+    }
+    replay_set_trouble(r->replay, trouble, slow);
 }
 
 void recorders_break(recorders *r) {
