@@ -76,6 +76,28 @@ static inline void wsf_copy_short(void *to, const void *from, size_t size) {
     }
 }
 
+/* Only to find names again soon: without a key, so whoever chooses the names can make that slow. `more` is part of what
+ * is hashed. The upper bits depend on everything. */
+static inline uint64_t wsf_hash_quick(wsfan_bytes name, uint64_t more) {
+    const uint64_t ratio = UINT64_C(0x9e3779b97f4a7c15); /* 2^64 divided by the golden ratio */
+    const uint8_t *bytes = name.data;
+    uint64_t mixed = (more ^ name.size) * ratio;
+    uint64_t word = 0;
+    if (name.size < sizeof word) {
+        for (size_t i = 0; i < name.size; i++)
+            word = word << 8 | bytes[i];
+        return (mixed ^ word) * ratio;
+    }
+    size_t last = name.size - sizeof word; /* the last 8 bytes, some of them again */
+    for (size_t i = 0; i < last; i += sizeof word) {
+        memcpy(&word, bytes + i, sizeof word);
+        mixed = (mixed ^ word) * ratio;
+        mixed ^= mixed >> 32;
+    }
+    memcpy(&word, bytes + last, sizeof word);
+    return (mixed ^ word) * ratio;
+}
+
 /* Hash of any bytes, under another key than every kind of target; never 0. */
 uint64_t wsf_hash_bytes(const wsf_hash_key *key, wsfan_bytes bytes);
 

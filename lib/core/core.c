@@ -292,6 +292,7 @@ void wsf_core_destroy(wsf_core *core) {
     wsf_buffer_cache_empty(&core->frames);
     wsf_message_bin_empty(&core->bin);
     wsf_message_pool_close(&core->pool);
+    wsf_hash_cache_destroy(&core->hashes);
     wsf_interest_destroy(&core->interest);
     wsf_presence_store_destroy(&core->presence);
     wsf_witness_destroy(core);

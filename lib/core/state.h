@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/counter.h"
+#include "base/hash_cache.h"
 #include "base/peers.h"
 #include "core/types.h"
 #include "wire/decode.h"
@@ -34,7 +35,6 @@ enum {
     WSF_ACK_DELAY_MS = 10,     /* one acknowledgement for many frames */
     WSF_NACK_INTERVAL_MS = 50, /* doubles while no missing frame comes */
     WSF_NACK_INTERVAL_MS_MAX = 1000,
-    WSF_REPAIR_INTERVAL_MS = 25, /* nacks that come sooner are ignored; a correct peer sends none */
     WSF_ANEW_INTERVAL_MS = 250,  /* least time between two RESYNCs, sent or followed */
     WSF_HELLO_INTERVAL_MS = 250,
     WSF_MARK_INTERVAL_MS = 25, /* between a mark and one that is asked for */
@@ -79,7 +79,6 @@ typedef struct {
     uint64_t ack_ms;      /* an acknowledgement is due then; UINT64_MAX: not */
     uint64_t nack_ms;     /* a nack may be sent from then on */
     uint64_t nack_interval_ms;
-    uint64_t repair_ms;     /* nacks of the peer are ignored until then */
     uint64_t unacked_bytes; /* received since the last prompt acknowledgement */
     uint32_t anew;          /* bits of parts that the peer asks to restart, */
     uint64_t anew_ms;       /* which is done at the earliest then */
@@ -205,24 +204,13 @@ typedef struct {
     uint32_t count; /* subscriptions */
 } wsf_subscriber;
 
-/* The last target that was looked up: consecutive messages are mostly for the same one. */
-typedef struct {
-    uint64_t hash;    /* 0: none yet */
-    uint64_t changes; /* interest.changes, for which loops and peers hold */
-    uint64_t loops;
-    wsf_peers peers;
-    uint8_t kind;
-    uint32_t name_size;
-    uint8_t name[64];
-} wsf_last_route;
-
 struct wsf_core {
     wsf_core_config config;
     char cluster[WSF_CLUSTER_SIZE_MAX + 1];
     char name[WSF_NAME_SIZE_MAX + 1];
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     wsf_hash_key key;
-    wsf_last_route last_route;
+    wsf_hash_cache hashes;        /* of chats and users, by `key` */
     const wsf_part *const *parts; /* in the order of their entries in a frame; NULL is the last */
     const wsf_part *takers[32];   /* of numbered entries, by type */
     wsf_batch *batch;             /* of the frame that is being written */

@@ -17,8 +17,8 @@ static void count_dispatched(wsfan_loop *loop, uint32_t messages, uint64_t bytes
     loop->released_bytes += bytes;
 }
 
-static void show_message(wsfan_loop *loop, wsfan_message *message,
-                         const wsfan_recipient *recipients, size_t count) {
+static inline void show_message(wsfan_loop *loop, wsfan_message *message,
+                                const wsfan_recipient *recipients, size_t count) {
     wsf_counter_add(&loop->messages, 1);
     wsf_counter_add(&loop->recipients, count);
     WSF_PROBE3(dispatch, message->id.origin, message->id.clock, count);

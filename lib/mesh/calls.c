@@ -162,10 +162,20 @@ static uint64_t time_message(wsf_mesh *mesh, wsfan_message *message) {
     return now_ns;
 }
 
-/* Publishes a message that begins a run, or stands for itself, in a slab that all publishers share if it is small. The
- * queue is locked, and is not afterwards. */
-static __attribute__((noinline)) int
-publish_shared(wsf_mesh *mesh, bool here, const wsf_message_parts *parts, uint32_t bytes) {
+/* Publishes a message in the run that is open: whoever published the first item has seen to it that they are taken. The
+ * queue is locked, and is not afterwards. False: there is no such run, and it still is. */
+static inline bool publish_in_run(wsf_mesh *mesh, const wsf_message_parts *parts, uint32_t bytes) {
+    wsf_queue *queue = &mesh->mailbox.queue;
+    if (!wsf_open_run_add(&mesh->open_run, queue, parts))
+        return false;
+    wsf_queue_commit_more(queue, bytes);
+    return true;
+}
+
+/* Publishes a message in a new run, or for itself, in a slab that all publishers share if it is small. The queue is
+ * locked, and is not afterwards. */
+static int publish_first(wsf_mesh *mesh, bool here, const wsf_message_parts *parts,
+                         uint32_t bytes) {
     wsf_queue *queue = &mesh->mailbox.queue;
     bool may_run = wsf_run_may_have(parts);
     wsfan_message *message = may_run ? wsf_open_run_begin(&mesh->open_run, queue, parts) : NULL;
@@ -192,12 +202,17 @@ static int publish_alone(wsf_mesh *mesh, bool here, wsfan_message *message) {
     return WSFAN_OK;
 }
 
-/* What no run may have, with its memory made before the queue is locked if it is not small. */
-static __attribute__((noinline)) int publish_other(wsf_mesh *mesh, const wsf_message_parts *parts,
-                                                   wsf_receipt *receipt) {
+static void count_refusal(wsf_mesh *mesh, int error) {
+    if (error == WSFAN_EAGAIN)
+        atomic_fetch_add_explicit(&mesh->refused, 1, memory_order_relaxed);
+}
+
+static __attribute__((noinline)) int publish_any(wsf_mesh *mesh, const wsf_message_parts *parts,
+                                                 wsf_receipt *receipt) {
     wsfan_message *message = NULL;
     size_t bytes = wsf_message_need(parts);
-    bool shares = receipt == NULL && !parts->apart && bytes <= WSF_MESSAGE_SMALL;
+    bool shares = receipt == NULL && !parts->apart &&
+                  (bytes <= WSF_MESSAGE_SMALL || wsf_run_may_have(parts));
     if (!shares) {
         message = wsf_message_new(&mesh->key, parts);
         if (message == NULL) {
@@ -208,33 +223,29 @@ static __attribute__((noinline)) int publish_other(wsf_mesh *mesh, const wsf_mes
     }
     bool here = begin_here(mesh);
     int error = wsf_queue_begin(&mesh->mailbox.queue, bytes);
-    if (error == WSFAN_OK) {
-        error = shares ? publish_shared(mesh, here, parts, (uint32_t)bytes)
-                       : publish_alone(mesh, here, message);
-    } else {
+    if (error != WSFAN_OK) {
         wsfan_message_unref(message);
-        atomic_fetch_add_explicit(&mesh->refused, error == WSFAN_EAGAIN, memory_order_relaxed);
+        count_refusal(mesh, error);
+    } else if (!shares) {
+        error = publish_alone(mesh, here, message);
+    } else if (!wsf_run_may_have(parts) || !publish_in_run(mesh, parts, (uint32_t)bytes)) {
+        error = publish_first(mesh, here, parts, (uint32_t)bytes);
     }
     if (here)
         finish_here(mesh);
     return error;
 }
 
-/* Nearly all messages go into the run that is open: who published its first one has seen to it that it is taken. */
+/* Under load nearly all messages go into the run that is open, so what most nodes need for that comes first. */
 int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt) {
-    if (receipt != NULL || !wsf_run_may_have(parts))
-        return publish_other(mesh, parts, receipt);
-    size_t bytes = wsf_message_need(parts);
-    bool here = begin_here(mesh);
+    if (receipt != NULL || mesh->out.sockets == NULL || !wsf_run_may_have(parts))
+        return publish_any(mesh, parts, receipt);
+    uint32_t bytes = (uint32_t)wsf_message_need(parts);
     int error = wsf_queue_begin(&mesh->mailbox.queue, bytes);
-    if (error != WSFAN_OK)
-        atomic_fetch_add_explicit(&mesh->refused, error == WSFAN_EAGAIN, memory_order_relaxed);
-    else if (wsf_open_run_add(&mesh->open_run, &mesh->mailbox.queue, parts))
-        wsf_queue_commit_more(&mesh->mailbox.queue, (uint32_t)bytes);
-    else
-        error = publish_shared(mesh, here, parts, (uint32_t)bytes);
-    if (here)
-        finish_here(mesh);
+    if (error == WSFAN_OK)
+        return publish_in_run(mesh, parts, bytes) ? WSFAN_OK
+                                                  : publish_first(mesh, false, parts, bytes);
+    count_refusal(mesh, error);
     return error;
 }
 

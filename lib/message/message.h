@@ -98,7 +98,7 @@ static inline bool wsf_message_is_apart(const wsfan_message *message) {
     return message->frame != NULL;
 }
 
-/* Computes the hash of a target of a message or a run, if it is not known yet. */
+/* Computes the hash of a target, if it is not known yet. */
 void wsf_message_know(const wsfan_message *message, wsf_message_target *target,
                       const wsf_hash_key *key);
 

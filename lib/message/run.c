@@ -87,19 +87,21 @@ size_t wsf_run_head_bytes(size_t name_size) {
     return head_size(name_size);
 }
 
-static uint32_t room(const wsf_run *run) {
-    return run->end - run->heads_bytes - run->payloads - run->used;
+static inline uint32_t room(const wsfan_message *message) {
+    const wsf_run *run = message->run;
+    return run->end - run->heads_bytes - run->payloads - message->payload_size;
 }
 
 wsf_run_head *wsf_run_add_head(wsfan_message *message, const wsf_message_parts *parts) {
     wsf_run *run = message->run;
     wsfan_bytes name = parts->targets[0].name;
     size_t size = head_size(name.size);
-    if (run->heads_count == WSF_RUN_HEADS_MAX || size > room(run) ||
+    if (run->heads_count == WSF_RUN_HEADS_MAX || size > room(message) ||
         run->heads_bytes + size > UINT16_MAX * (size_t)UNIT)
         return NULL;
     run->heads_bytes += (uint32_t)size;
-    run->name_bytes += name.size;
+    run->name_bytes += (uint32_t)name.size;
+    run->excepts_count += parts->except.node != 0;
     wsf_run_head *head = (wsf_run_head *)(void *)((uint8_t *)message + run->end - run->heads_bytes);
     *head = (wsf_run_head){
         .except = parts->except,
@@ -110,21 +112,23 @@ wsf_run_head *wsf_run_add_head(wsfan_message *message, const wsf_message_parts *
         .number = (uint16_t)run->heads_count++,
         .flags = (uint8_t)parts->flags,
     };
-    memcpy(head + 1, name.data, name.size);
+    wsf_copy_short(head + 1, name.data, name.size);
     return head;
 }
 
 static inline bool add(wsfan_message *message, const wsf_run_head *head, wsfan_bytes payload,
                        uint32_t offset) {
     wsf_run *run = message->run;
-    if (message->count == run->entries_max || payload.size > room(run))
+    uint32_t begin = message->payload_size;
+    uint32_t count = message->count;
+    if (count == run->entries_max || payload.size > room(message))
         return false;
+    uint32_t end = begin + (uint32_t)payload.size;
+    run->entries[count] = (wsf_run_entry){ end, wsf_run_place(message, head), (uint16_t)offset };
+    message->payload_size = end;
+    message->count = count + 1;
     if (payload.size > 0)
-        memcpy(message->payload + run->used, payload.data, payload.size);
-    run->used += (uint32_t)payload.size;
-    message->payload_size = run->used;
-    run->entries[message->count++] = (wsf_run_entry){ run->used, wsf_run_place(message, head),
-                                                      (uint16_t)offset };
+        memcpy(message->payload + begin, payload.data, payload.size);
     return true;
 }
 
@@ -135,7 +139,7 @@ bool wsf_run_add(wsfan_message *message, const wsf_run_head *head, wsfan_bytes p
 
 void wsf_run_set(wsfan_message *run, uint32_t count, wsfan_bytes payloads, wsf_buffer *frame) {
     run->count = count;
-    run->payload_size = run->run->used = (uint32_t)payloads.size;
+    run->payload_size = (uint32_t)payloads.size;
     if (frame != NULL) {
         run->frame = wsf_buffer_ref(frame);
         run->payload = frame->data + ((const uint8_t *)payloads.data - frame->data);
@@ -160,22 +164,13 @@ static inline bool is_head_of(const wsf_run_head *head, const wsf_message_parts 
            wsf_same_bytes(head + 1, target->name.data, target->name.size);
 }
 
-/* Only to find a head again soon: without a key, and of the name's ends alone. */
 static unsigned slot_of(const wsf_message_parts *parts) {
-    wsfan_bytes name = parts->targets[0].name;
-    uint64_t first = 0;
-    uint64_t last = 0;
-    size_t size = name.size < sizeof first ? name.size : sizeof first;
-    memcpy(&first, name.data, size);
-    memcpy(&last, (const uint8_t *)name.data + name.size - size, size);
-    uint64_t mixed = (first ^ (last << 7 | last >> 57) ^ parts->except.session) *
-                     UINT64_C(0x9e3779b97f4a7c15); /* 2^64 divided by the golden ratio */
-    return (unsigned)(mixed >> 56);
+    return (unsigned)(wsf_hash_quick(parts->targets[0].name, parts->except.session) >> 56);
 }
 
-static inline wsf_run_head *find_head(wsf_run_writer *writer, const wsf_message_parts *parts) {
-    if (writer->last != NULL && is_head_of(writer->last, parts))
-        return writer->last;
+/* Another head than the last one. NULL: no room. */
+static __attribute__((noinline)) const wsf_run_head *find_head(wsf_run_writer *writer,
+                                                               const wsf_message_parts *parts) {
     uint16_t *place = &writer->recent[slot_of(parts)];
     wsf_run_head *head = *place != 0 ? wsf_run_head_at(writer->run, *place) : NULL;
     if (head == NULL || !is_head_of(head, parts)) {
@@ -189,7 +184,9 @@ static inline wsf_run_head *find_head(wsf_run_writer *writer, const wsf_message_
 }
 
 bool wsf_run_write(wsf_run_writer *writer, const wsf_message_parts *parts) {
-    const wsf_run_head *head = find_head(writer, parts);
+    const wsf_run_head *head = writer->last;
+    if (head == NULL || !is_head_of(head, parts))
+        head = find_head(writer, parts);
     return head != NULL && add(writer->run, head, parts->payload, writer->run->count);
 }
 
@@ -202,10 +199,8 @@ static wsf_message_parts parts_of(const wsf_run_head *head, wsfan_target *target
     };
 }
 
-/* The head's copy in another run, for which the room is known to be there. */
-static const wsf_run_head *copy_head(wsfan_message *into, wsf_run_head *head) {
-    if (head->copy != 0)
-        return wsf_run_head_at(into, head->copy);
+/* Copies the head into another run, which is known to have room for it. */
+static void copy_head(wsfan_message *into, wsf_run_head *head) {
     wsfan_target target;
     wsf_message_parts parts = parts_of(head, &target);
     wsf_run_head *copy = wsf_run_add_head(into, &parts);
@@ -214,31 +209,50 @@ static const wsf_run_head *copy_head(wsfan_message *into, wsf_run_head *head) {
     copy->loops = head->loops;
     copy->peers = head->peers;
     head->copy = wsf_run_place(into, copy);
-    return copy;
 }
 
-wsfan_message *wsf_run_pick(wsf_span span) {
+/* A run with room for just what is wanted of the span; heads forget their copies. */
+static wsfan_message *new_for_wanted(wsf_span span) {
     const wsfan_message *from = span.message;
+    const wsf_run_entry *entries = from->run->entries;
+    uint32_t begin = wsf_run_begin(from, span.from);
     size_t count = 0;
     size_t payload_bytes = 0;
     size_t heads_bytes = 0;
     for (wsf_run_head *h = NULL; (h = wsf_run_next_head(from, h)) != NULL; h->copy = 0)
         heads_bytes += h->wanted ? h->size : 0;
     for (uint32_t i = span.from; i < span.to; i++) {
-        bool wanted = wsf_run_head_of(from, i)->wanted;
+        bool wanted = wsf_run_head_at(from, entries[i].head)->wanted;
         count += wanted;
-        payload_bytes += wanted ? wsf_run_payload(from, i).size : 0;
+        payload_bytes += wanted ? entries[i].end - begin : 0;
+        begin = entries[i].end;
     }
-    wsfan_message *run = wsf_run_new_for(count, payload_bytes, heads_bytes);
+    return wsf_run_new_for(count, payload_bytes, heads_bytes);
+}
+
+wsfan_message *wsf_run_pick(wsf_span span) {
+    const wsfan_message *from = span.message;
+    wsfan_message *run = new_for_wanted(span);
     if (run == NULL)
         return NULL;
-    run->id = from->id;
+    wsf_run_entry *to = run->run->entries;
+    uint32_t begin = wsf_run_begin(from, span.from);
+    uint32_t end = 0;
     for (uint32_t i = span.from; i < span.to; i++) {
-        wsf_run_head *head = wsf_run_head_of(from, i);
-        if (head->wanted)
-            wsf_run_add(run, copy_head(run, head), wsf_run_payload(from, i),
-                        from->run->entries[i].offset);
+        wsf_run_entry entry = from->run->entries[i];
+        wsf_run_head *head = wsf_run_head_at(from, entry.head);
+        if (head->wanted) {
+            if (head->copy == 0)
+                copy_head(run, head);
+            memcpy(run->payload + end, from->payload + begin, entry.end - begin);
+            end += entry.end - begin;
+            *to++ = (wsf_run_entry){ end, head->copy, entry.offset };
+        }
+        begin = entry.end;
     }
+    run->count = (uint32_t)(to - run->run->entries);
+    run->payload_size = end;
+    run->id = from->id;
     run->published = span.from == 0 && wsf_run_head_of(from, 0)->wanted ? from->published : 0;
     run->item.kind = from->item.kind;
     return run;
@@ -263,8 +277,7 @@ wsf_buffer *wsf_run_body(wsfan_message *run) {
 }
 
 wsfan_message *wsf_run_fit(wsfan_message *run) {
-    const wsf_run *r = run->run;
-    size_t need = payloads_offset(run->count) + r->used + r->heads_bytes;
+    size_t need = payloads_offset(run->count) + run->payload_size + run->run->heads_bytes;
     if (need >= run->size / 2)
         return run;
     for (wsf_run_head *h = NULL; (h = wsf_run_next_head(run, h)) != NULL;)

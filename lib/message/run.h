@@ -38,11 +38,11 @@ struct wsf_run {
     uint32_t payloads;    /* where payloads may be, counted from the message, */
     uint32_t end;         /* and where the memory ends */
     uint32_t entries_max; /* room for so many messages */
-    uint32_t used;        /* bytes of payloads */
     uint32_t heads_bytes; /* bytes of memory of the heads, which grow from the end */
     uint32_t heads_count;
-    uint64_t name_bytes; /* of all heads */
-    wsf_buffer body;     /* the payloads, while there are references; see wsf_run_body() */
+    uint32_t name_bytes;    /* of all heads */
+    uint32_t excepts_count; /* heads that leave somebody out */
+    wsf_buffer body;        /* the payloads, while there are references; see wsf_run_body() */
     wsf_run_entry entries[];
 };
 

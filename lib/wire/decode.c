@@ -341,7 +341,22 @@ static bool read_payloads(wsf_reader *reader, const msgpack_object_array *array,
     return messages->payloads.data != NULL;
 }
 
-/* Column by column: every message has a head and its bytes, and their clocks rise. */
+/* Every message has a head and its bytes, and the clocks rise from that of the entry. */
+static bool is_index_right(const wsf_messages *messages) {
+    uint64_t bytes = 0;
+    int32_t before = -1;
+    bool wrong = wsf_get_message_at(messages->index, 0).offset != 0;
+    for (uint32_t i = 0; i < messages->count; i++) {
+        wsf_message_at at = wsf_get_message_at(messages->index, i);
+        wrong |= at.head >= messages->heads_count;
+        wrong |= at.offset <= before;
+        before = at.offset;
+        bytes += at.payload_size;
+    }
+    return !wrong && bytes == messages->payloads.size;
+}
+
+/* Column by column. */
 static bool read_messages(wsf_reader *reader, const msgpack_object_array *array,
                           wsf_messages *messages) {
     wsfan_bytes heads;
@@ -354,16 +369,7 @@ static bool read_messages(wsf_reader *reader, const msgpack_object_array *array,
         return false;
     messages->index = index.data;
     messages->count = (uint32_t)(index.size / WSF_MESSAGE_AT_SIZE);
-    uint64_t bytes = 0;
-    uint32_t before = 0;
-    for (uint32_t i = 0; i < messages->count; i++) {
-        wsf_message_at at = wsf_get_message_at(messages->index, i);
-        if (at.head >= messages->heads_count || (i == 0 ? at.offset != 0 : at.offset <= before))
-            return false;
-        before = at.offset;
-        bytes += at.payload_size;
-    }
-    return bytes == messages->payloads.size;
+    return is_index_right(messages);
 }
 
 static bool read_request(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {

@@ -41,6 +41,7 @@ static const char usage[] =
     "  --echo-chat PATH the program that `websocket` starts\n"
     "  --replicas N     of it, 1 to 8  [3]\n"
     "  --chat-size N    WebSocket clients in each chat  [all of them; then 6]\n"
+    "  --window N       messages on their way at full load; 1: each by itself  [24]\n"
     "  --socket-io      against as many replicas of Socket.IO with Redis (npm ci in "
     "tests/bench/socket_io)\n"
     "\n"
@@ -112,6 +113,7 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
         { "echo-chat", required_argument, NULL, 'e' },
         { "replicas", required_argument, NULL, 'o' },
         { "chat-size", required_argument, NULL, 'z' },
+        { "window", required_argument, NULL, 'w' },
         { "clients", required_argument, NULL, 'n' },
         { "socket-io", no_argument, NULL, 'i' },
         { NULL, 0, NULL, 0 },
@@ -165,6 +167,9 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
             break;
         case 'z':
             settings->chat_size = (unsigned)read_number("--chat-size", optarg, 1, 1 << 20);
+            break;
+        case 'w':
+            settings->window = (unsigned)read_number("--window", optarg, 1, 1024);
             break;
         case 'i':
             settings->socket_io = true;

@@ -181,6 +181,7 @@ static void *run_host(void *user) {
 }
 
 static void start_host(void) {
+    atomic_store(&host_ends, false);
     ck_assert_int_eq(sem_init(&stopped, 0, 0), 0);
     ck_assert_int_eq(sem_init(&let_go, 0, 0), 0);
     subscriber.in_message = in_message;
