@@ -28,9 +28,11 @@ typedef struct {
     uint64_t since;
 } history;
 
-/* What was said of an origin when it was looked at last, and what had happened to it then. */
+/* What was said of a peer when it was looked at last, and what had happened to it then. */
 typedef struct {
-    bool known;
+    uint64_t node;
+    uint32_t life;
+    unsigned look;
     bool loose; /* how far it is whole may change without another cause */
     uint64_t whole;
     uint32_t gaps;
@@ -46,7 +48,7 @@ typedef struct {
     uint64_t mistaken_ms[LEDGER_LIVES_MAX]; /* 0: that origin makes no mistake */
     uint64_t gap_ms[LEDGER_LIVES_MAX];      /* of the last gap that was told */
     uint32_t gaps[LEDGER_LIVES_MAX];
-    saying sayings[LEDGER_LIVES_MAX];
+    saying sayings[WSF_PEERS_MAX];
     history histories[LEDGER_CHATS_MAX];
     matter *matters; /* in order of their numbers */
     uint32_t count;
@@ -271,29 +273,38 @@ static void check_matter(testimony *t, unsigned node, matter *m) {
     m->over = true;
 }
 
-static void check_saying(testimony *t, unsigned node, uint32_t life) {
+static bool is_loose(const wsf_peer *peer) {
+    const wsf_origin *origin = peer->witness.origin;
+    return origin->open || origin->frozen || peer->state != WSFAN_PEER_UP;
+}
+
+static void check_saying(testimony *t, unsigned node, unsigned p) {
     book *b = &t->books[node];
-    wsf_core *core = world_core(t->world, node);
-    uint64_t id = ledger_node(t->ledger, life);
-    const wsf_origin *origin = id != 0 ? wsf_witness_find(core, id) : NULL;
-    const wsf_peer *peer = wsf_peer_find(core, id);
-    saying before = b->sayings[life];
-    saying *now = &b->sayings[life];
-    *now = (saying){ .known = origin != NULL };
-    if (origin == NULL)
+    const wsf_core *core = world_core(t->world, node);
+    const wsf_peer *peer = &core->peers[p];
+    const wsf_origin *origin = peer->witness.origin;
+    saying before = b->sayings[p];
+    if (peer->node == 0 || origin == NULL)
         return;
-    now->loose = origin->open || origin->frozen || peer == NULL || peer->state != WSFAN_PEER_UP;
-    now->whole = origin->whole;
-    now->gaps = b->gaps[life];
-    now->links = peer != NULL ? peer->stats.links : 0;
-    now->refused = core->witness.refused;
-    bool cause = !before.known || before.loose || before.gaps != now->gaps ||
-                 before.links != now->links || before.refused != now->refused;
-    if (!cause && (now->whole != before.whole || origin->open))
+    bool known = before.node == peer->node && before.look + 1 == b->looks;
+    saying now = { .node = peer->node,
+                   .life = known ? before.life : ledger_find(t->ledger, peer->node),
+                   .look = b->looks,
+                   .loose = is_loose(peer),
+                   .whole = origin->whole,
+                   .links = peer->stats.links,
+                   .refused = core->witness.refused };
+    if (now.life == UINT32_MAX)
+        return;
+    now.gaps = b->gaps[now.life];
+    b->sayings[p] = now;
+    bool cause = !known || before.loose || before.gaps != now.gaps || before.links != now.links ||
+                 before.refused != now.refused;
+    if (!cause && (now.whole != before.whole || origin->open))
         ledger_violation(t->ledger, "life %u disclaims messages of life %u without a cause",
-                         b->life, life);
+                         b->life, now.life);
     if (origin->clock > core->clock || origin->whole > core->clock)
-        ledger_violation(t->ledger, "life %u is ahead of itself with life %u", b->life, life);
+        ledger_violation(t->ledger, "life %u is ahead of itself with life %u", b->life, now.life);
 }
 
 void testimony_check(testimony *t, unsigned node) {
@@ -302,6 +313,7 @@ void testimony_check(testimony *t, unsigned node) {
     wsf_core *core = world_core(t->world, node);
     if (!b->running || world_frozen(t->world, node))
         return;
+    b->looks++;
     look_at_interest(t, node, UINT32_MAX);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < b->count; i++) {
@@ -311,19 +323,13 @@ void testimony_check(testimony *t, unsigned node) {
             b->matters[kept++] = b->matters[i];
     }
     b->count = kept;
-    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
-        uint64_t id = core->witness.origins[i].node;
-        uint32_t life = id != 0 ? ledger_find(t->ledger, id) : UINT32_MAX;
-        if (life != UINT32_MAX)
-            check_saying(t, node, life);
-    }
+    for (unsigned p = 0; p < core->config.peers_count_max; p++)
+        check_saying(t, node, p);
     begin_histories(t, node);
-    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) { /* a begin may have skipped it */
-        uint32_t life = ledger_find(t->ledger, core->witness.origins[i].node);
-        if (life != UINT32_MAX)
-            b->sayings[life].loose = b->sayings[life].loose || core->witness.origins[i].frozen;
-    }
-    if (++b->looks % ASK_EVERY == 0) {
+    for (unsigned p = 0; p < core->config.peers_count_max; p++) /* a begin may have skipped it */
+        if (core->peers[p].node != 0 && core->peers[p].witness.origin != NULL)
+            b->sayings[p].loose = is_loose(&core->peers[p]);
+    if (b->looks % ASK_EVERY == 0) {
         wsf_witness_ask(core, core->clock);
         world_touch(t->world, node);
     }
