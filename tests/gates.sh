@@ -171,10 +171,10 @@ gate_valgrind() {
         "$build" "$work"
 }
 
-# What a message of 128 bytes costs, in instructions. The figure that is stored is of one compiler, which
-# stands beside it.
+# What a message of 128 bytes costs, in instructions. The figures that are stored are of one compiler, which stands
+# above them.
 gate_instructions() {
-    read -r _ compiler <tests/bench/instructions.txt
+    read -r compiler <tests/bench/instructions.txt
     found="gcc $(gcc -dumpversion) $(uname -m)"
     [ "$found" = "$compiler" ] || { echo "stored for $compiler, here is $found"; return 77; }
     command -v valgrind >/dev/null || { echo "no valgrind"; return 77; }

@@ -12,7 +12,8 @@ cd "$(dirname "$0")/.." || exit 1
 
 # shellcheck disable=SC2046,SC2086 # lists of words
 need_packages $echo_chat_packages libwebsockets-dev patch \
-    libczmq-dev libsqlite3-dev check clang \
+    libczmq-dev libsqlite3-dev check clang g++ \
+    libevent-dev libev-dev libglib2.0-dev \
     libclang-rt-dev clang-tidy cppcheck valgrind abigail-tools doxygen openssl \
     haproxy nginx-light chromium prometheus systemtap-sdt-dev \
     util-linux iproute2 nftables dnsmasq-base \

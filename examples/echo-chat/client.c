@@ -4,7 +4,6 @@
  * once, and its connection ends when it has answered the close frame, or has not in time. */
 #include "echo_chat.h"
 
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,15 +110,17 @@ static void say(struct client *client, const char *text, size_t size) {
     char session[ID_BYTES + 1];
     client_session(client, session);
     struct writer json = { 0 };
-    writer_format(&json, "{\"type\":\"message\",\"session\":\"%s\",\"chat\":", session);
+    writer_literal(&json, "{\"type\":\"message\",\"session\":");
+    writer_string(&json, session);
+    writer_literal(&json, ",\"chat\":");
     writer_string(&json, client->chat);
-    writer_format(&json, ",\"user\":");
+    writer_literal(&json, ",\"user\":");
     writer_string(&json, client->user);
-    writer_format(&json, ",\"text\":");
+    writer_literal(&json, ",\"text\":");
     writer_string_sized(&json, text, size);
-    writer_format(&json, ",\"node\":");
+    writer_literal(&json, ",\"node\":");
     writer_string(&json, wsfan_node_name(client->server->node));
-    writer_format(&json, "}");
+    writer_literal(&json, "}");
     int error = json.failed ? WSFAN_ENOMEM : cluster_broadcast(client, writer_text(&json));
     writer_free(&json);
     if (error == WSFAN_OK)
@@ -166,7 +167,7 @@ static void command(struct client *client, const char *text, size_t size) {
 
 void client_session(const struct client *client, char text[ID_BYTES + 1]) {
     wsfan_address address = wsfan_session_address(client->server->loop, client->session);
-    snprintf(text, ID_BYTES + 1, "%016" PRIx64 "-%016" PRIx64, address.node, address.session);
+    writer_id(text, address.node, address.session);
 }
 
 void client_receive(struct web_socket *socket, bool is_text, const char *data, size_t size) {

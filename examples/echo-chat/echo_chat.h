@@ -16,6 +16,7 @@
  *   log.c      what happens in the mesh, on stderr
  *   peers.c    the other replicas, and what the library says of them
  *   writer.c   writes JSON text
+ *   object.c   looks JSON text over
  *   redirect.c sends clients to the replica that owns their chat (--placement redirect)
  *   publish.c  POST /publish: other programs' messages (--publish-token)
  *   drain.c    the end, in order
@@ -75,12 +76,23 @@ struct writer {
 
 void writer_free(struct writer *json);
 void writer_raw(struct writer *json, const char *text, size_t size); /* as it is */
+void writer_literal(struct writer *json, const char *text);          /* the same */
 __attribute__((format(printf, 2, 3))) void writer_format(struct writer *json, const char *format,
                                                          ...);
 /* A quoted, escaped string. What is no UTF-8 becomes U+FFFD, so the text is JSON in any case. */
 void writer_string(struct writer *json, const char *text);
 void writer_string_sized(struct writer *json, const char *text, size_t size);
+/* From the first byte on, how many are of ASCII and in a string as they are. */
+size_t writer_plain_size(const char *text, size_t size);
+/* The text of an id that has two halves. */
+void writer_id(char text[ID_BYTES + 1], uint64_t first, uint64_t second);
 wsfan_bytes writer_text(const struct writer *json);
+
+/* ------------------------------------------------------------------------------------ object */
+
+/* Whether UTF-8 text is a JSON object that has members, but no "id". It may deny what is unusual.
+ * members: what follows the first brace, to the end of the text. */
+bool object_has_members(const char *text, size_t size, struct slice *members);
 
 /* ------------------------------------------------------------------------------------- frame */
 

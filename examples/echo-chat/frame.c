@@ -4,11 +4,7 @@
  * stamps a message's id when it is published, so the id is put into the JSON object here. */
 #include "echo_chat.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <stdlib.h>
-
-enum { ID_TEXT_BYTES = sizeof "{\"id\":\"\"," - 1 + ID_BYTES };
 
 static struct web_frame *frame_of(bool is_text, const char *data, size_t size) {
     char *payload;
@@ -18,17 +14,19 @@ static struct web_frame *frame_of(bool is_text, const char *data, size_t size) {
     return frame;
 }
 
-/* The object with the id before its first member. `text` begins with the brace. */
-static struct web_frame *with_id(const char *text, size_t size, bool is_empty, const char *id) {
+/* The object with the id before its first member. `members`: what follows its brace. */
+static struct web_frame *with_id(struct slice members, bool is_empty, const char *id) {
+    static const char before[] = "{\"id\":\"", after[] = "\",";
+    size_t before_size = sizeof before - 1, after_size = is_empty ? 1 : 2;
     char *payload;
-    char prefix[ID_TEXT_BYTES + 1];
-    size_t prefix_size = (size_t)snprintf(prefix, sizeof prefix, "{\"id\":\"%s\"%s", id,
-                                          is_empty ? "" : ",");
-    struct web_frame *frame = web_frame_new(true, prefix_size + size - 1, &payload);
+    struct web_frame *frame = web_frame_new(
+        true, before_size + ID_BYTES + after_size + members.size, &payload);
     if (frame == NULL)
         return NULL;
-    memcpy(payload, prefix, prefix_size);
-    memcpy(payload + prefix_size, text + 1, size - 1);
+    memcpy(payload, before, before_size);
+    memcpy(payload + before_size, id, ID_BYTES);
+    memcpy(payload + before_size + ID_BYTES, after, after_size);
+    memcpy(payload + before_size + ID_BYTES + after_size, members.data, members.size);
     return frame;
 }
 
@@ -54,27 +52,36 @@ static struct web_frame *as_said(const wsfan_message *message, const char *id) {
     return frame_from_json(&json);
 }
 
-struct web_frame *frame_from_message(const wsfan_message *message) {
-    wsfan_bytes payload = wsfan_message_payload(message);
-    wsfan_message_id number = wsfan_message_get_id(message);
-    char id[ID_BYTES + 1];
+/* Any text, by a reader that knows all of JSON. */
+static struct web_frame *from_text(const wsfan_message *message, wsfan_bytes payload,
+                                   const char *id) {
     struct web_frame *frame;
-    snprintf(id, sizeof id, "%016" PRIx64 "-%016" PRIx64, number.clock, number.origin);
-    if ((wsfan_message_flags(message) & WSFAN_BINARY) != 0 ||
-        !utf8_valid(payload.data, payload.size))
-        return frame_of(false, payload.data, payload.size);
     json_t *object = json_loadb(payload.data, payload.size, JSON_ALLOW_NUL, NULL);
     if (!json_is_object(object)) {
         frame = as_said(message, id);
     } else if (json_object_get(object, "id") != NULL) {
         frame = with_id_instead(object, id);
     } else {
-        const char *brace = memchr(payload.data, '{', payload.size);
-        frame = with_id(brace, payload.size - (size_t)(brace - (const char *)payload.data),
-                        json_object_size(object) == 0, id);
+        const char *members = (const char *)memchr(payload.data, '{', payload.size) + 1;
+        size_t size = payload.size - (size_t)(members - (const char *)payload.data);
+        frame = with_id((struct slice){ members, size }, json_object_size(object) == 0, id);
     }
     json_decref(object);
     return frame;
+}
+
+struct web_frame *frame_from_message(const wsfan_message *message) {
+    wsfan_bytes payload = wsfan_message_payload(message);
+    wsfan_message_id number = wsfan_message_get_id(message);
+    char id[ID_BYTES + 1];
+    struct slice members;
+    if ((wsfan_message_flags(message) & WSFAN_BINARY) != 0 ||
+        !utf8_valid(payload.data, payload.size))
+        return frame_of(false, payload.data, payload.size);
+    writer_id(id, number.clock, number.origin);
+    if (object_has_members(payload.data, payload.size, &members))
+        return with_id(members, false, id);
+    return from_text(message, payload, id);
 }
 
 uint64_t frame_key(const wsfan_message *message) {

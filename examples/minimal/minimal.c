@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <wsfan/adapters/libwebsockets.h>
 #include <wsfan/outbound.h>
 #include <wsfan/wsfan.h>
 #define BYTES_MAX 8192 /* of a message */
@@ -83,8 +83,6 @@ static int on_event(struct lws *wsi, enum lws_callback_reasons why, void *user, 
         return client_opened(client, wsi);
     if (why == LWS_CALLBACK_SERVER_WRITEABLE)
         return client_writable(client);
-    if (why == LWS_CALLBACK_RAW_RX_FILE) /* the loop's descriptor */
-        return wsfan_loop_dispatch(loop, 256) < 0;
     if (why == LWS_CALLBACK_RECEIVE)
         return client_said(client, in, n);
     if (why == LWS_CALLBACK_CLOSED)
@@ -99,7 +97,8 @@ static void stop(int number) {
 int main(int count, char **values) {
     if (count < 3)
         return fprintf(stderr, "usage: minimal PORT MESH-ENDPOINT [PEER...]\n"), 2;
-    struct lws_protocols list[2] = { { "", on_event, sizeof(struct client), 0, 0, 0, 0 } };
+    struct lws_protocols list[3] = { { "", on_event, sizeof(struct client), 0, 0, 0, 0 },
+                                     WSFAN_LIBWEBSOCKETS_PROTOCOL };
     struct lws_context_creation_info info = { .port = atoi(values[1]), .protocols = list };
     wsfan_callbacks callbacks = { .struct_size = sizeof callbacks, .on_message = on_message };
     wsfan_options options;
@@ -112,10 +111,8 @@ int main(int count, char **values) {
     int error = wsfan_node_open(&node, &options);
     if (error != WSFAN_OK || (error = wsfan_loop_open(&loop, node, &callbacks, NULL)) != WSFAN_OK)
         return fprintf(stderr, "minimal: %s\n", wsfan_error_text(error)), 1;
-    lws_sock_file_fd_type fd = { .filefd = dup(wsfan_loop_fd(loop)) };
     struct lws_context *context = lws_create_context(&info);
-    struct lws_vhost *vhost = context != NULL ? lws_get_vhost_by_name(context, "default") : NULL;
-    if (!vhost || !lws_adopt_descriptor_vhost(vhost, LWS_ADOPT_RAW_FILE_DESC, fd, "", NULL))
+    if (!context || !wsfan_libwebsockets_attach(lws_get_vhost_by_name(context, "default"), loop))
         return 1;
     signal(SIGINT, stop);
     signal(SIGTERM, stop);

@@ -73,7 +73,9 @@ static void take(struct web_connection *connection, size_t size) {
 static ssize_t write_plain(struct web_connection *connection, struct iovec *pieces,
                            unsigned count) {
     struct msghdr message = { .msg_iov = pieces, .msg_iovlen = count };
-    ssize_t written = sendmsg(connection->fd, &message, MSG_NOSIGNAL);
+    ssize_t written = count == 1
+                          ? send(connection->fd, pieces->iov_base, pieces->iov_len, MSG_NOSIGNAL)
+                          : sendmsg(connection->fd, &message, MSG_NOSIGNAL);
     if (written >= 0)
         return written;
     return errno == EAGAIN || errno == EINTR ? IO_AGAIN : IO_END;

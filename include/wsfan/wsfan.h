@@ -31,8 +31,9 @@
  * @par
  * Callbacks run only inside wsfan_loop_dispatch(), on its thread, and may call every [any] function,
  * and every [loop] function of their own loop except wsfan_loop_dispatch() and wsfan_loop_close(). No
- * function blocks unless its comment says so. A thread that publishes or asks while the mesh thread sleeps
- * sends by itself: some microseconds, with signals blocked and not cancelled, waiting for no lock.
+ * function blocks unless its comment says so. A thread that publishes or asks while the mesh thread sleeps sends
+ * by itself, and a node's only loop reads the sockets in dispatch: some microseconds, with signals blocked and not
+ * cancelled, waiting for no lock.
  *
  * @par Memory
  * Every string and buffer that is passed in is copied before the call returns. Everything passed to a
@@ -56,9 +57,8 @@
  * name of that. SIZE in a macro: bytes of an array of char, with the NUL. MAX: how many there can be.
  *
  * @par Caveats
- *   - One mesh thread per node reads all sockets, another one watches who connects to its port, and
- *     libzmq has two; a node without a mesh has none until there is something to wait for: a result, or a
- *     drain. From the first endpoint with a name on that the host names (wsfan_options.peers,
+ *   - One mesh thread per node serves the sockets, another watches its port, and libzmq has two; a node
+ *     without a mesh has none until there is something to wait for: a result, or a drain. From the first endpoint with a name on that the host names (wsfan_options.peers,
  *     wsfan_node_set_peers()), one more asks the name servers of /etc/resolv.conf. All of them run with
  *     every signal blocked. The library installs no signal handler, prints nothing, registers no atexit
  *     or fork hook, and reads no environment variable; c-ares reads LOCALDOMAIN and RES_OPTIONS for names.
@@ -363,8 +363,8 @@ WSFAN_API int wsfan_loop_open(wsfan_loop **loop, wsfan_node *node, const wsfan_c
  * @return WSFAN_OK, or WSFAN_EINVAL (in a callback), WSFAN_EFORK. [loop] */
 WSFAN_API int wsfan_loop_close(wsfan_loop *loop);
 
-/** A descriptor that is readable while wsfan_loop_dispatch() has work: add it, level-triggered, to
- * your event loop. Owned by the loop: do not read or close it.
+/** A descriptor that is readable while wsfan_loop_dispatch() has work, at times none that calls back: add it,
+ * level-triggered, to your event loop. Owned by the loop: do not read or close it.
  * @return it, or WSFAN_EINVAL (NULL), WSFAN_EFORK. [any] */
 WSFAN_API int wsfan_loop_fd(const wsfan_loop *loop);
 

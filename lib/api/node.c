@@ -451,6 +451,14 @@ int wsfan_node_get_owner(wsfan_node *node, wsfan_bytes chat, wsfan_owner *owner)
 
 /* -------------------------------------------------------------------------------------- publish */
 
+static inline int check_target(const wsfan_node *node, const wsfan_target *target) {
+    wsfan_target_kind kind = wsf_kind_without_not(target->kind);
+    bool named = kind == WSFAN_CHAT || kind == WSFAN_USER; /* most are; any name will do */
+    if (named ? target->name.data == NULL || target->name.size == 0 : !wsf_target_valid(target))
+        return WSFAN_EINVAL;
+    return named && target->name.size > node->options.name_bytes_max ? WSFAN_ETOOBIG : WSFAN_OK;
+}
+
 int wsf_node_check_targets(const wsfan_node *node, const wsfan_target *targets, size_t count) {
     bool anyone = false;
     if (targets == NULL || count == 0)
@@ -458,12 +466,9 @@ int wsf_node_check_targets(const wsfan_node *node, const wsfan_target *targets, 
     if (count > node->options.targets_count_max)
         return WSFAN_ELIMIT;
     for (size_t i = 0; i < count; i++) {
-        wsfan_target_kind kind = wsf_kind_without_not(targets[i].kind);
-        if (!wsf_target_valid(&targets[i]))
-            return WSFAN_EINVAL;
-        if ((kind == WSFAN_CHAT || kind == WSFAN_USER) &&
-            targets[i].name.size > node->options.name_bytes_max)
-            return WSFAN_ETOOBIG;
+        int error = check_target(node, &targets[i]);
+        if (error != WSFAN_OK)
+            return error;
         anyone = anyone || !wsf_kind_is_not(targets[i].kind);
     }
     return anyone ? WSFAN_OK : WSFAN_EINVAL;
@@ -480,47 +485,63 @@ static uint64_t slot_of(const wsfan_node *node, const wsf_message_parts *parts, 
     return slot[0];
 }
 
+/* Whether the options say what they may; they become part of the message. */
+static int take_options(const wsfan_node *node, const wsfan_publish_options *options,
+                        wsf_message_parts *parts) {
+    if ((options->flags & ~WSFAN_BINARY) != 0 ||
+        (options->key.data == NULL && options->key.size > 0) ||
+        (options->except.node == 0) != (options->except.session == 0) ||
+        (options->result_loop != NULL &&
+         (wsf_loop_owner(options->result_loop) != node || options->key.size > 0)))
+        return WSFAN_EINVAL;
+    if (options->key.size > node->options.name_bytes_max)
+        return WSFAN_ETOOBIG;
+    parts->flags = options->flags;
+    parts->except = options->except;
+    if (options->key.size > 0)
+        parts->slot = slot_of(node, parts, options->key);
+    return WSFAN_OK;
+}
+
+static int publish_with(wsfan_node *node, wsf_message_parts *parts,
+                        const wsfan_publish_options *given) {
+    wsfan_publish_options options = { 0 };
+    if (!wsf_read_sized(&options, sizeof options, given))
+        return WSFAN_EINVAL;
+    int error = take_options(node, &options, parts);
+    wsf_receipt *receipt = NULL;
+    if (error == WSFAN_OK && options.result_loop != NULL)
+        error = wsf_loop_new_receipt(options.result_loop, node->options.results_count_max,
+                                     options.result_user, &receipt);
+    if (error != WSFAN_OK)
+        return error;
+    error = wsf_mesh_publish(node->mesh, parts, receipt);
+    if (error != WSFAN_OK && options.result_loop != NULL)
+        wsf_loop_revoke_receipt(options.result_loop);
+    return error;
+}
+
 int wsfan_publish(wsfan_node *node, const wsfan_target *targets, size_t targets_count,
-                  wsfan_bytes payload, const wsfan_publish_options *given) {
+                  wsfan_bytes payload, const wsfan_publish_options *options) {
     int error = check(node);
     if (error != WSFAN_OK)
         return error;
-    wsfan_publish_options options = { 0 };
-    if (given != NULL && !wsf_read_sized(&options, sizeof options, given))
+    if (payload.data == NULL && payload.size > 0)
         return WSFAN_EINVAL;
-    if ((options.flags & ~WSFAN_BINARY) != 0 || (payload.data == NULL && payload.size > 0) ||
-        (options.key.data == NULL && options.key.size > 0) ||
-        (options.except.node == 0) != (options.except.session == 0) ||
-        (options.result_loop != NULL &&
-         (wsf_loop_owner(options.result_loop) != node || options.key.size > 0)))
-        return WSFAN_EINVAL;
-    if ((error = wsf_node_check_targets(node, targets, targets_count)) != WSFAN_OK)
+    bool one = targets != NULL && targets_count == 1 && !wsf_kind_is_not(targets->kind);
+    error = one ? check_target(node, targets)
+                : wsf_node_check_targets(node, targets, targets_count);
+    if (error != WSFAN_OK)
         return error;
-    if (options.key.size > node->options.name_bytes_max)
-        return WSFAN_ETOOBIG;
     if (payload.size > node->options.payload_bytes_max)
         return WSFAN_ETOOBIG;
-
     wsf_message_parts parts = { .targets = targets,
                                 .targets_count = (uint32_t)targets_count,
                                 .headroom_size = node->options.headroom_bytes,
                                 .payload = payload,
-                                .flags = options.flags,
-                                .except = options.except,
                                 .apart = payload.size >= WSF_APART_MIN };
-    if (options.key.size > 0)
-        parts.slot = slot_of(node, &parts, options.key);
-    wsf_receipt *receipt = NULL;
-    if (options.result_loop != NULL) {
-        error = wsf_loop_new_receipt(options.result_loop, node->options.results_count_max,
-                                     options.result_user, &receipt);
-        if (error != WSFAN_OK)
-            return error;
-    }
-    error = wsf_mesh_publish(node->mesh, &parts, receipt);
-    if (error != WSFAN_OK && options.result_loop != NULL)
-        wsf_loop_revoke_receipt(options.result_loop);
-    return error;
+    return options == NULL ? wsf_mesh_publish(node->mesh, &parts, NULL)
+                           : publish_with(node, &parts, options);
 }
 
 int wsfan_broadcast(wsfan_node *node, wsfan_bytes chat, wsfan_bytes payload,

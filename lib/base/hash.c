@@ -29,12 +29,13 @@ uint32_t wsf_hash_identity(const char *public_key) {
 static uint64_t hash_of_kind(const wsf_hash_key *key, uint8_t kind, wsfan_bytes bytes) {
     wsf_hash_key kind_key = *key;
     uint8_t out[crypto_shorthash_BYTES];
-    uint64_t hash = 0;
+    uint64_t hash;
 
     kind_key.bytes[0] ^= kind;
     crypto_shorthash(out, bytes.data, bytes.size, kind_key.bytes);
-    for (size_t i = 0; i < sizeof out; i++)
-        hash = hash << 8 | out[i];
+    hash = (uint64_t)out[0] << 56 | (uint64_t)out[1] << 48 | (uint64_t)out[2] << 40 |
+           (uint64_t)out[3] << 32 | (uint64_t)out[4] << 24 | (uint64_t)out[5] << 16 |
+           (uint64_t)out[6] << 8 | out[7];
     return hash != 0 ? hash : 1;
 }
 

@@ -25,11 +25,23 @@ static inline bool wsf_same_bytes(const void *a, const void *b, size_t size) {
     const uint8_t *q = b;
     uint64_t x;
     uint64_t y;
-    if (size < sizeof x) {
+    uint32_t x_half;
+    uint32_t y_half;
+    if (size < sizeof x_half) {
         for (size_t i = 0; i < size; i++)
             if (p[i] != q[i])
                 return false;
         return true;
+    }
+    if (size < sizeof x) {
+        size_t last = size - sizeof x_half; /* the last 4 bytes, some of them again */
+        memcpy(&x_half, p, sizeof x_half);
+        memcpy(&y_half, q, sizeof y_half);
+        if (x_half != y_half)
+            return false;
+        memcpy(&x_half, p + last, sizeof x_half);
+        memcpy(&y_half, q + last, sizeof y_half);
+        return x_half == y_half;
     }
     for (size_t i = 0;; i += sizeof x) {
         if (i > size - sizeof x)
@@ -42,6 +54,50 @@ static inline bool wsf_same_bytes(const void *a, const void *b, size_t size) {
             return true;
     }
 }
+
+/* memcpy() without a call, for names and other short strings. */
+static inline void wsf_copy_short(void *to, const void *from, size_t size) {
+    uint64_t first;
+    uint64_t last;
+    uint32_t first_half;
+    uint32_t last_half;
+    if (size >= sizeof first && size <= 2 * sizeof first) { /* the two may overlap */
+        memcpy(&first, from, sizeof first);
+        memcpy(&last, (const uint8_t *)from + size - sizeof last, sizeof last);
+        memcpy(to, &first, sizeof first);
+        memcpy((uint8_t *)to + size - sizeof last, &last, sizeof last);
+    } else if (size >= sizeof first_half && size < sizeof first) {
+        memcpy(&first_half, from, sizeof first_half);
+        memcpy(&last_half, (const uint8_t *)from + size - sizeof last_half, sizeof last_half);
+        memcpy(to, &first_half, sizeof first_half);
+        memcpy((uint8_t *)to + size - sizeof last_half, &last_half, sizeof last_half);
+    } else {
+        memcpy(to, from, size);
+    }
+}
+
+/* Only to find names again soon: without a key, so whoever chooses the names can make that slow. `more` is part of what
+ * is hashed. The upper bits depend on everything. */
+static inline uint64_t wsf_hash_quick(wsfan_bytes name, uint64_t more) {
+    const uint64_t ratio = UINT64_C(0x9e3779b97f4a7c15); /* 2^64 divided by the golden ratio */
+    const uint8_t *bytes = name.data;
+    uint64_t mixed = (more ^ name.size) * ratio;
+    uint64_t word = 0;
+    if (name.size < sizeof word) {
+        for (size_t i = 0; i < name.size; i++)
+            word = word << 8 | bytes[i];
+        return (mixed ^ word) * ratio;
+    }
+    size_t last = name.size - sizeof word; /* the last 8 bytes, some of them again */
+    for (size_t i = 0; i < last; i += sizeof word) {
+        memcpy(&word, bytes + i, sizeof word);
+        mixed = (mixed ^ word) * ratio;
+        mixed ^= mixed >> 32;
+    }
+    memcpy(&word, bytes + last, sizeof word);
+    return (mixed ^ word) * ratio;
+}
+
 /* Hash of any bytes, under another key than every kind of target; never 0. */
 uint64_t wsf_hash_bytes(const wsf_hash_key *key, wsfan_bytes bytes);
 

@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <stddef.h>
 #include <string.h>
-#include <wsfan/wsfan.h>
 
 /* Producers hold the lock briefly, so an adaptive mutex, which spins before it sleeps, is cheaper. */
 static int init_mutex(pthread_mutex_t *mutex) {
@@ -55,19 +54,6 @@ int wsf_queue_push(wsf_queue *queue, wsf_item *item, bool *wake) {
     return error;
 }
 
-int wsf_queue_begin(wsf_queue *queue, uint64_t bytes) {
-    int error = WSFAN_OK;
-    pthread_mutex_lock(&queue->mutex);
-    if (queue->closed || queue->bounded_closed)
-        error = WSFAN_ECLOSED;
-    else if (queue->count > 0 &&
-             (queue->count >= queue->count_max || queue->bytes + bytes > queue->bytes_max))
-        error = WSFAN_EAGAIN;
-    if (error != WSFAN_OK)
-        pthread_mutex_unlock(&queue->mutex);
-    return error;
-}
-
 void wsf_queue_commit(wsf_queue *queue, wsf_item *item, bool *wake) {
     *wake = false;
     if (item != NULL) {
@@ -75,13 +61,6 @@ void wsf_queue_commit(wsf_queue *queue, wsf_item *item, bool *wake) {
         queue->count++;
         queue->bytes += item->bytes;
     }
-    pthread_mutex_unlock(&queue->mutex);
-}
-
-void wsf_queue_commit_more(wsf_queue *queue, uint32_t bytes) {
-    queue->count++;
-    queue->bytes += bytes;
-    queue->tail->bytes += bytes;
     pthread_mutex_unlock(&queue->mutex);
 }
 
@@ -111,6 +90,14 @@ wsf_item *wsf_queue_take(wsf_queue *queue, void (*idle)(void *user), void *user)
     queue->takes++;
     pthread_mutex_unlock(&queue->mutex);
     return items;
+}
+
+bool wsf_queue_attend(wsf_queue *queue) {
+    pthread_mutex_lock(&queue->mutex);
+    bool empty = queue->head == NULL;
+    queue->waiting = false;
+    pthread_mutex_unlock(&queue->mutex);
+    return empty;
 }
 
 uint64_t wsf_queue_takes(wsf_queue *queue) {

@@ -6,6 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <wsfan/wsfan.h>
 
 /* The first member of everything that is queued. */
 typedef struct wsf_item {
@@ -17,7 +18,7 @@ typedef struct wsf_item {
 typedef struct {
     pthread_mutex_t mutex;
     wsf_item *head;
-    wsf_item *tail;
+    wsf_item *tail; /* NULL: the queue is empty */
     uint64_t count; /* of bounded items, until wsf_queue_release() */
     uint64_t bytes;
     uint64_t count_max;
@@ -38,15 +39,32 @@ int wsf_queue_push(wsf_queue *queue, wsf_item *item, bool *wake);
 /* The same within count_max and bytes_max, else WSFAN_EAGAIN, for an item that may be made under the queue's
  * lock: WSFAN_OK means that the lock is held until wsf_queue_commit(). item NULL: it could not be made. An empty
  * queue takes one item of any size. */
-int wsf_queue_begin(wsf_queue *queue, uint64_t bytes);
+static inline int wsf_queue_begin(wsf_queue *queue, uint64_t bytes) {
+    int error = WSFAN_OK;
+    pthread_mutex_lock(&queue->mutex);
+    if (queue->closed || queue->bounded_closed)
+        error = WSFAN_ECLOSED;
+    else if (queue->count > 0 &&
+             (queue->count >= queue->count_max || queue->bytes + bytes > queue->bytes_max))
+        error = WSFAN_EAGAIN;
+    if (error != WSFAN_OK)
+        pthread_mutex_unlock(&queue->mutex);
+    return error;
+}
 void wsf_queue_commit(wsf_queue *queue, wsf_item *item, bool *wake);
 
 /* Between the two: the last item, if it has not been taken; NULL: the next one will be the first since the last
  * take. And, in place of commit: the last item stands for one more, of so many bytes. */
 static inline wsf_item *wsf_queue_last(const wsf_queue *queue) {
-    return queue->head != NULL ? queue->tail : NULL;
+    return queue->tail;
 }
-void wsf_queue_commit_more(wsf_queue *queue, uint32_t bytes);
+
+static inline void wsf_queue_commit_more(wsf_queue *queue, uint32_t bytes) {
+    queue->count++;
+    queue->bytes += bytes;
+    queue->tail->bytes += bytes;
+    pthread_mutex_unlock(&queue->mutex);
+}
 
 /* Appends linked bounded items without a check: the caller is the only producer of bounded items, and found
  * room with wsf_queue_depth(). */
@@ -58,6 +76,10 @@ int wsf_queue_push_chain(wsf_queue *queue, wsf_item *head, wsf_item *tail, uint6
  * so that the consumer's are bounded too. idle: called under the lock when there are none; may be NULL. */
 wsf_item *wsf_queue_take(wsf_queue *queue, void (*idle)(void *user), void *user);
 void wsf_queue_release(wsf_queue *queue, uint64_t count, uint64_t bytes);
+
+/* The consumer is awake, and will take before it waits: until a take finds nothing no push has to wake the
+ * consumer. Whether the queue is empty. */
+bool wsf_queue_attend(wsf_queue *queue);
 
 /* wsf_queue_takes() counts the takes. wsf_queue_change() calls `change` under the lock for a bounded item
  * that was pushed after that many takes, and counts `bytes` for it from then on. False, and no call: the item

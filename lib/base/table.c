@@ -21,11 +21,6 @@ void wsf_table_destroy(wsf_table *table) {
     table->count = 0;
 }
 
-/* Multiplies by a secret odd number: the upper half of the product depends on all lower bits. */
-static uint32_t tag_of(const wsf_table *table, uint64_t hash) {
-    return (uint32_t)(((hash ^ hash >> 32) * table->seed) >> 32);
-}
-
 static void place(wsf_table *table, wsf_table_entry entry) {
     uint32_t i = entry.tag & table->mask;
     while (table->entries[i].value != WSF_TABLE_NONE)
@@ -58,14 +53,14 @@ int wsf_table_insert(wsf_table *table, uint64_t hash, uint32_t value) {
         if (error != WSFAN_OK)
             return error;
     }
-    place(table, (wsf_table_entry){ tag_of(table, hash), value });
+    place(table, (wsf_table_entry){ wsf_table_tag(table, hash), value });
     table->count++;
     return WSFAN_OK;
 }
 
 void wsf_table_remove(wsf_table *table, uint64_t hash, uint32_t value) {
     uint32_t mask = table->mask;
-    uint32_t hole = tag_of(table, hash) & mask;
+    uint32_t hole = wsf_table_tag(table, hash) & mask;
     while (table->entries[hole].value != value) {
         assert(table->entries[hole].value != WSF_TABLE_NONE);
         hole = (hole + 1) & mask;
@@ -81,18 +76,4 @@ void wsf_table_remove(wsf_table *table, uint64_t hash, uint32_t value) {
     }
     table->entries[hole].value = WSF_TABLE_NONE;
     table->count--;
-}
-
-uint32_t wsf_table_next(const wsf_table *table, uint64_t hash, uint32_t *cursor) {
-    if (table->entries == NULL)
-        return WSF_TABLE_NONE;
-    uint32_t tag = tag_of(table, hash);
-    for (;;) {
-        wsf_table_entry entry = table->entries[(tag + *cursor) & table->mask];
-        if (entry.value == WSF_TABLE_NONE)
-            return WSF_TABLE_NONE;
-        ++*cursor;
-        if (entry.tag == tag)
-            return entry.value;
-    }
 }

@@ -30,8 +30,25 @@ int wsf_table_insert(wsf_table *table, uint64_t hash, uint32_t value);
 /* value must stand under hash. */
 void wsf_table_remove(wsf_table *table, uint64_t hash, uint32_t value);
 
+/* Multiplies by a secret odd number: the upper half of the product depends on all lower bits. */
+static inline uint32_t wsf_table_tag(const wsf_table *table, uint64_t hash) {
+    return (uint32_t)(((hash ^ hash >> 32) * table->seed) >> 32);
+}
+
 /* Walks the values that may stand under hash; the caller compares its own full key. Begin with
  * *cursor = 0. Returns WSF_TABLE_NONE at the end. No insert or remove in between. */
-uint32_t wsf_table_next(const wsf_table *table, uint64_t hash, uint32_t *cursor);
+static inline uint32_t wsf_table_next(const wsf_table *table, uint64_t hash, uint32_t *cursor) {
+    if (table->entries == NULL)
+        return WSF_TABLE_NONE;
+    uint32_t tag = wsf_table_tag(table, hash);
+    for (;;) {
+        wsf_table_entry entry = table->entries[(tag + *cursor) & table->mask];
+        if (entry.value == WSF_TABLE_NONE)
+            return WSF_TABLE_NONE;
+        ++*cursor;
+        if (entry.tag == tag)
+            return entry.value;
+    }
+}
 
 #endif

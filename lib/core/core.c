@@ -29,15 +29,17 @@
 #include "core/rpc/server.h"
 #include "core/statistics.h"
 #include "core/status.h"
+#include "core/witness.h"
 
 enum { FRAME_SIZE_MIN = 128 * 1024 }; /* bytes; any frame without messages fits */
 
 /* The order of their entries in a frame: lost messages are told before later ones, requests before
  * messages. */
-static const wsf_part *const PARTS[] = { &wsf_gaps_part,     &wsf_subscription_part,
-                                         &wsf_status_part,   &wsf_presence_part,
-                                         &wsf_gossip_part,   &wsf_rpc_part,
-                                         &wsf_messages_part, NULL };
+static const wsf_part *const PARTS[] = {
+    &wsf_gaps_part,     &wsf_subscription_part, &wsf_status_part,
+    &wsf_presence_part, &wsf_gossip_part,       &wsf_rpc_part,
+    &wsf_messages_part, &wsf_witness_part,      NULL
+};
 
 static void set_parts(wsf_core *core) {
     core->parts = PARTS;
@@ -69,11 +71,12 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
     core->presence.now_ms = now.ms;
     core->reader = wsf_reader_new();
     core->batch = wsf_batch_new();
-    if (core->reader == NULL || core->batch == NULL ||
+    if (core->reader == NULL || core->batch == NULL || wsf_witness_init(core) != WSFAN_OK ||
         wsf_interest_init(&core->interest, config->remote_chats_count_max,
                           config->interest_log_count_max, wsf_random(core)) != WSFAN_OK) {
         wsf_reader_destroy(core->reader);
         wsf_free(core->batch);
+        wsf_witness_destroy(core);
         wsf_free(core);
         return WSFAN_ENOMEM;
     }
@@ -162,8 +165,11 @@ static void note_skipped(wsf_core *core, uint64_t serial) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         wsf_peer *peer = &core->peers[i];
         if (peer->linked && !wsf_peer_live(peer) && !is_quiet(peer) &&
-            peer->subscription.serial_acked < serial && peer->subscription.serial_skipped < serial)
+            peer->subscription.serial_acked < serial &&
+            peer->subscription.serial_skipped < serial) {
             peer->subscription.serial_skipped = serial;
+            wsf_witness_skip(peer, serial);
+        }
     }
 }
 
@@ -286,8 +292,10 @@ void wsf_core_destroy(wsf_core *core) {
     wsf_buffer_cache_empty(&core->frames);
     wsf_message_bin_empty(&core->bin);
     wsf_message_pool_close(&core->pool);
+    wsf_hash_cache_destroy(&core->hashes);
     wsf_interest_destroy(&core->interest);
     wsf_presence_store_destroy(&core->presence);
+    wsf_witness_destroy(core);
     wsf_reader_destroy(core->reader);
     wsf_names_free(core->diagnosis.names);
     wsf_free(core->batch);
@@ -302,6 +310,7 @@ static void stamp(wsf_core *core, wsfan_message *message, wsf_now now) {
     core->clock = core->clock < physical ? physical : core->clock + 1;
     message->id = (wsfan_message_id){ core->clock, core->config.node };
     core->clock += message->count - 1;
+    core->witness.last = core->clock;
     core->stats.published += message->count;
     core->stats.published_bytes += message->payload_size;
     WSF_PROBE4(publish, core->config.node, message->id.clock, message->payload_size,

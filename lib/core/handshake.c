@@ -372,6 +372,7 @@ void wsf_handshake_subscriber(wsf_core *core, uint64_t node, bool subscribed, ws
         /* A new connection: frames in the old one are lost. A heartbeat at once shows the peer which. */
         peer->reachable = true;
         peer->ack_ms = 0;
+        wsf_link_reconnected(&peer->link);
         if (!peer->handshake.acked)
             wsf_handshake_send_hello(core, peer, now);
     } else if (subscriber != NULL && --subscriber->count == 0) {
@@ -429,6 +430,7 @@ void wsf_handshake_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now) {
     wsf_hello hello = {
         .protocol_min = core->config.protocol_min,
         .protocol_max = core->config.protocol_max,
+        .features = WSF_FEATURE_HISTORY | (core->config.history_ms > 0 ? WSF_FEATURE_MARKS : 0),
         .cluster = wsfan_string(core->cluster),
         .name = wsfan_string(core->name),
         .incarnation = core->config.incarnation,
@@ -469,7 +471,7 @@ static void renew_link(wsf_core *core, wsf_peer *peer, uint64_t in_epoch) {
         set_state(core, peer, WSFAN_PEER_SILENT, WSFAN_REASON_NONE);
     if (in_epoch == 0 || peer->link.next > 1) {
         wsf_delivery_lose(core, peer, false);
-        wsf_link_restart_out(&peer->link, ++core->epoch);
+        wsf_link_restart_out(&peer->link, ++core->epoch, core->clock);
     }
     wsf_link_restart_in(&peer->link, in_epoch);
     peer->handshake.acked = false;
@@ -519,6 +521,7 @@ void wsf_handshake_hello(wsf_core *core, uint64_t sender, const wsf_hello *hello
         peer->forgotten = hello->met && may_have_met(core, sender);
     peer->handshake.received = true;
     peer->handshake.incarnation = hello->incarnation;
+    peer->features = hello->features;
     peer->frame_size_max = hello->frame_size_max;
     peer->version = hello->protocol_max < core->config.protocol_max ? hello->protocol_max
                                                                     : core->config.protocol_max;

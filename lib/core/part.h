@@ -64,9 +64,11 @@ struct wsf_part {
     bool (*take)(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,
                  wsf_now now);
 
-    /* take_loose() gets the loose entries (those of frames without a number) of the peer's present stream. */
+    /* take_loose() gets the loose entries (those of frames without a number) of the peer's present stream, after
+     * what their head acknowledges. */
     uint32_t loose_types;
-    void (*take_loose)(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_now now);
+    void (*take_loose)(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
+                       const wsf_entry *entry, wsf_now now);
 
     /* plan() notes in its slice what the next numbered frame to a peer will hold, adds its size to
      * batch->bound, and says whether there is anything. If the frame is made, write() and commit() follow,
@@ -83,8 +85,8 @@ struct wsf_part {
     void (*restart)(wsf_core *core, wsf_peer *peer);
 
     /* Whether the part needs a heartbeat now; and what the part adds to every heartbeat. */
-    bool (*heartbeat_due)(const wsf_core *core, const wsf_peer *peer);
-    void (*write_heartbeat)(wsf_core *core, wsf_peer *peer, wsf_writer *writer);
+    bool (*heartbeat_due)(const wsf_core *core, const wsf_peer *peer, wsf_now now);
+    void (*write_heartbeat)(wsf_core *core, wsf_peer *peer, wsf_writer *writer, wsf_now now);
 
     /* link(): a link with the peer begins, on which it was told nothing. unlink(): the link is given up. */
     void (*link)(wsf_core *core, wsf_peer *peer);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/counter.h"
+#include "base/hash_cache.h"
 #include "base/peers.h"
 #include "core/types.h"
 #include "wire/decode.h"
@@ -24,22 +25,26 @@ enum {
     WSF_FORGOTTEN_MAX = WSF_SIZE(64, 3),
     /* Answers that wait for an inbox. Both subscriptions of a connection come at once; where more connections
      * begin in that moment, a node whose answer is overwritten asks again. */
-    WSF_ANSWERS_MAX = WSF_SIZE(16, 2)
+    WSF_ANSWERS_MAX = WSF_SIZE(16, 2),
+    /* Origins: every peer, and nodes that are gone. Over it the one goes that is gone for longest, and nothing is
+     * known any more of how far this node got with it. */
+    WSF_ORIGINS_MAX = WSF_PEERS_MAX + WSF_SIZE(64, 2)
 };
 
 enum {
     WSF_ACK_DELAY_MS = 10,     /* one acknowledgement for many frames */
     WSF_NACK_INTERVAL_MS = 50, /* doubles while no missing frame comes */
     WSF_NACK_INTERVAL_MS_MAX = 1000,
-    WSF_REPAIR_INTERVAL_MS = 25, /* nacks that come sooner are ignored; a correct peer sends none */
     WSF_ANEW_INTERVAL_MS = 250,  /* least time between two RESYNCs, sent or followed */
     WSF_HELLO_INTERVAL_MS = 250,
+    WSF_MARK_INTERVAL_MS = 25, /* between a mark and one that is asked for */
     WSF_STALL_MS = 250 /* publishing does not wait for a peer that is so long without progress */
 };
 
 typedef struct wsf_core wsf_core;
 typedef struct wsf_batch wsf_batch;
 typedef struct wsf_part wsf_part;
+typedef struct wsf_origin wsf_origin;
 
 typedef enum {
     WSF_DRAIN_NONE,
@@ -51,7 +56,7 @@ typedef enum {
 
 /* A peer. Each slice is written by the file that it is named after, with two exceptions: handshake.c takes
  * a peer that was dropped out of gossip.told of the others, and the join barrier, in core.c and
- * receiver.c, keeps subscription.serial_skipped. */
+ * receiver.c, and witness.c keep subscription.serial_skipped. */
 typedef struct {
     uint64_t node;                    /* 0: free */
     char name[WSF_NAME_SIZE_MAX + 1]; /* "" until its hello */
@@ -65,7 +70,8 @@ typedef struct {
     uint64_t spoken_ms; /* of the last frame to the peer */
     uint64_t reach_ms;  /* while it is not up, its own endpoint may be dialled again then */
     uint64_t frame_size_max;
-    uint32_t version; /* of the frames to the peer */
+    uint64_t features; /* of its hello */
+    uint32_t version;  /* of the frames to the peer */
     wsf_link link;
 
     /* Acknowledgements and repair; see sender.c and receiver.c. */
@@ -73,7 +79,6 @@ typedef struct {
     uint64_t ack_ms;      /* an acknowledgement is due then; UINT64_MAX: not */
     uint64_t nack_ms;     /* a nack may be sent from then on */
     uint64_t nack_interval_ms;
-    uint64_t repair_ms;     /* nacks of the peer are ignored until then */
     uint64_t unacked_bytes; /* received since the last prompt acknowledgement */
     uint32_t anew;          /* bits of parts that the peer asks to restart, */
     uint64_t anew_ms;       /* which is done at the earliest then */
@@ -135,6 +140,17 @@ typedef struct {
         uint64_t anew;  /* number of the frame with the peer's last FORGET */
     } presence;
 
+    /* Marks on this link; see witness.c. */
+    struct {
+        wsf_origin *origin;    /* NULL: nobody here wants to know, or the peer sends no marks */
+        uint64_t due_ms;       /* of the next mark to the peer */
+        uint64_t again_ms;     /* no mark is hurried before */
+        bool heard;            /* a mark of the peer came: */
+        bool refused;          /* its clock is too far ahead, so the mark says nothing; or else */
+        uint64_t heard_serial; /* it knew our interest up to here when its clock, */
+        uint64_t heard_clock;  /* and that of its last message, were here at the most */
+    } witness;
+
     wsf_histogram round_trip; /* ms */
     wsfan_peer_stats stats;
 } wsf_peer;
@@ -188,24 +204,13 @@ typedef struct {
     uint32_t count; /* subscriptions */
 } wsf_subscriber;
 
-/* The last target that was looked up: consecutive messages are mostly for the same one. */
-typedef struct {
-    uint64_t hash;    /* 0: none yet */
-    uint64_t changes; /* interest.changes, for which loops and peers hold */
-    uint64_t loops;
-    wsf_peers peers;
-    uint8_t kind;
-    uint32_t name_size;
-    uint8_t name[64];
-} wsf_last_route;
-
 struct wsf_core {
     wsf_core_config config;
     char cluster[WSF_CLUSTER_SIZE_MAX + 1];
     char name[WSF_NAME_SIZE_MAX + 1];
     char endpoint[WSF_ENDPOINT_SIZE_MAX + 1];
     wsf_hash_key key;
-    wsf_last_route last_route;
+    wsf_hash_cache hashes;        /* of chats and users, by `key` */
     const wsf_part *const *parts; /* in the order of their entries in a frame; NULL is the last */
     const wsf_part *takers[32];   /* of numbered entries, by type */
     wsf_batch *batch;             /* of the frame that is being written */
@@ -259,6 +264,14 @@ struct wsf_core {
         } answers[WSF_ANSWERS_MAX];
         uint32_t answers_count; /* that were ever noted */
     } handshake;
+
+    struct {
+        wsf_origin *origins; /* WSF_ORIGINS_MAX; NULL: nobody here wants to know */
+        uint64_t look_ms;    /* when they are looked at next */
+        uint64_t last;       /* clock of the last message that was published here; 0: none */
+        uint64_t refused;    /* marks whose clock was too far ahead */
+        wsf_peers askers;    /* linked peers that want marks */
+    } witness;
 
     /* Tickets of joins, in order of deadline. */
     struct {
@@ -326,6 +339,19 @@ static inline uint64_t wsf_random(wsf_core *core) {
         z ^= z >> 31;
     } while (z == 0);
     return z;
+}
+
+/* The hybrid logical clock: milliseconds since 1970 in 48 bits, a counter in 16. It is at least now, */
+static inline void wsf_clock_pass(wsf_core *core, wsf_now now) {
+    if (core->clock < now.wall_ms << 16)
+        core->clock = now.wall_ms << 16;
+}
+
+/* and at least a clock that was received, unless that is far ahead: such a peer must not carry ours away. */
+static inline void wsf_clock_merge(wsf_core *core, uint64_t clock, wsf_now now) {
+    enum { AHEAD_MS_MAX = 60000 };
+    if (clock > core->clock && clock >> 16 <= now.wall_ms + AHEAD_MS_MAX)
+        core->clock = clock;
 }
 
 /* The identity of a node's key, where nodes have keys. */

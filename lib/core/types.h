@@ -62,6 +62,9 @@ typedef struct {
     uint32_t protocol_max;
     wsfan_slow_peer slow_peer;
     uint32_t ready_ms_max;
+    uint32_t
+        history_ms; /* this node is to know how far it got with each origin, and with one that is
+                                 * gone for so long; 0: not at all */
     bool names_awaited;         /* not ready before wsf_core_names_known() */
     uint32_t weight;            /* 0: owns no chats */
     const char *public_address; /* NULL: none */

@@ -3,6 +3,8 @@
 #include "exchange/inbox.h"
 
 #include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/memory.h"
 
@@ -14,14 +16,34 @@ wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error) {
     if (inbox == NULL)
         return NULL;
     *error = wsf_mailbox_init(&inbox->mailbox, count_max, bytes_max);
-    if (*error != WSFAN_OK) {
-        wsf_free(inbox);
-        return NULL;
+    if (*error != WSFAN_OK)
+        goto free_inbox;
+    inbox->watch_fd = epoll_create1(EPOLL_CLOEXEC);
+    if (inbox->watch_fd < 0 || !wsf_inbox_watch(inbox, inbox->mailbox.fd)) {
+        *error = WSFAN_ESYSTEM;
+        goto free_mailbox;
     }
     atomic_init(&inbox->refs, 1);
     wsf_table_init(&inbox->latest_index, (uint64_t)(uintptr_t)inbox);
     wsf_deque_init(&inbox->latest, sizeof(wsf_inbox_latest));
     return inbox;
+
+free_mailbox:
+    if (inbox->watch_fd >= 0)
+        close(inbox->watch_fd);
+    wsf_mailbox_destroy(&inbox->mailbox);
+free_inbox:
+    wsf_free(inbox);
+    return NULL;
+}
+
+bool wsf_inbox_watch(wsf_inbox *inbox, int fd) {
+    struct epoll_event event = { .events = EPOLLIN };
+    return epoll_ctl(inbox->watch_fd, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+void wsf_inbox_unwatch(wsf_inbox *inbox, int fd) {
+    epoll_ctl(inbox->watch_fd, EPOLL_CTL_DEL, fd, NULL);
 }
 
 wsf_inbox *wsf_inbox_ref(wsf_inbox *inbox) {
@@ -39,6 +61,7 @@ void wsf_inbox_unref(wsf_inbox *inbox) {
         item = next;
     }
     wsf_view_unref(atomic_load(&inbox->view));
+    close(inbox->watch_fd);
     wsf_mailbox_destroy(&inbox->mailbox);
     wsf_table_destroy(&inbox->latest_index);
     wsf_deque_destroy(&inbox->latest);
@@ -118,13 +141,17 @@ static bool fits(const wsf_inbox *inbox, uint32_t count, uint64_t bytes) {
             inbox->bytes_seen + bytes <= queue->bytes_max);
 }
 
-/* Only the mesh thread adds messages, so there is at least the room that it saw last. */
-static bool has_room(wsf_inbox *inbox, uint32_t count, uint64_t bytes) {
-    if (fits(inbox, count, bytes))
-        return true;
+static void look(wsf_inbox *inbox) {
     wsf_queue_depth(&inbox->mailbox.queue, &inbox->count_seen, &inbox->bytes_seen);
     inbox->count_seen += inbox->head_count;
     inbox->bytes_seen += inbox->head_bytes;
+}
+
+/* Messages are added under the lock of the mesh alone, so there is at least the room that it saw last. */
+static bool has_room(wsf_inbox *inbox, uint32_t count, uint64_t bytes) {
+    if (fits(inbox, count, bytes))
+        return true;
+    look(inbox);
     return fits(inbox, count, bytes);
 }
 
@@ -229,6 +256,12 @@ void wsf_inbox_flush(wsf_inbox *inbox) {
         wsf_inbox_free_item(item);
         item = next;
     }
+}
+
+bool wsf_inbox_is_half_full(wsf_inbox *inbox) {
+    const wsf_queue *queue = &inbox->mailbox.queue;
+    look(inbox);
+    return inbox->count_seen >= queue->count_max / 2 || inbox->bytes_seen >= queue->bytes_max / 2;
 }
 
 static void exchange(wsf_item *item, void *user) {

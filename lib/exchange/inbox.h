@@ -60,8 +60,9 @@ typedef struct {
 
 typedef struct {
     wsf_mailbox mailbox;
-    bool wants_events;                /* set once, before the mesh knows the inbox */
-    atomic_uint events;               /* waiting */
+    int watch_fd;       /* an epoll descriptor: of the mailbox, and what is watched besides */
+    bool wants_events;  /* set once, before the mesh knows the inbox */
+    atomic_uint events; /* waiting */
     atomic_uint_fast64_t events_lost; /* that had no room and were not reported yet */
     atomic_uint refs;
     atomic_uint notices;           /* waiting */
@@ -74,7 +75,7 @@ typedef struct {
     atomic_int drained;            /* 1: the drain is over, with drained_status */
     atomic_int drained_status;
 
-    /* Used by the mesh thread alone. First the batch of messages that wsf_inbox_flush() posts together: */
+    /* Guarded by the lock of the mesh. First the batch of messages that wsf_inbox_flush() posts together: */
     wsf_item *head;
     wsf_item *tail;
     uint64_t head_count;
@@ -93,10 +94,17 @@ wsf_inbox *wsf_inbox_new(uint64_t count_max, uint64_t bytes_max, int *error);
 wsf_inbox *wsf_inbox_ref(wsf_inbox *inbox);
 void wsf_inbox_unref(wsf_inbox *inbox);
 
+/* [any] Lets watch_fd be readable while fd is, too. False: out of memory, or of watches. */
+bool wsf_inbox_watch(wsf_inbox *inbox, int fd);
+void wsf_inbox_unwatch(wsf_inbox *inbox, int fd);
+
 /* Takes over a reference. Returns how many messages, the first ones of a run, the loop gets by wsf_inbox_flush();
  * of the others, without room, a gap is noted. */
 uint32_t wsf_inbox_put_message(wsf_inbox *inbox, wsfan_message *message);
 void wsf_inbox_flush(wsf_inbox *inbox);
+
+/* Whether half of the room for messages is used. */
+bool wsf_inbox_is_half_full(wsf_inbox *inbox);
 
 /* Notes messages that are lost to the loop. */
 void wsf_inbox_note_gap(wsf_inbox *inbox, uint64_t count);

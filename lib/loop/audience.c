@@ -25,21 +25,8 @@ void wsf_audiences_destroy(wsf_audiences *audiences) {
 
 /* -------------------------------------------------------------------------------- the block */
 
-static size_t places_offset(uint32_t capacity) {
-    return capacity * sizeof(wsfan_recipient);
-}
-
-static size_t name_offset(uint32_t capacity) {
-    return places_offset(capacity) + capacity * sizeof(uint32_t);
-}
-
 uint32_t *wsf_audience_places(const wsf_audience *audience) {
     return (uint32_t *)(audience->members + audience->members_capacity);
-}
-
-wsfan_bytes wsf_audience_name(const wsf_audience *audience) {
-    return (wsfan_bytes){ (uint8_t *)audience->members + name_offset(audience->members_capacity),
-                          audience->name_size };
 }
 
 int wsf_audience_reserve(wsf_audience *audience) {
@@ -47,34 +34,20 @@ int wsf_audience_reserve(wsf_audience *audience) {
     if (audience->members_count < capacity)
         return WSFAN_OK;
     uint32_t larger = wsf_larger_capacity(capacity);
-    uint8_t *block = wsf_realloc(audience->members, name_offset(larger) + audience->name_size);
+    uint8_t *block = wsf_realloc(audience->members,
+                                 wsf_audience_name_offset(larger) + audience->name_size);
     if (block == NULL)
         return WSFAN_ENOMEM;
-    memmove(block + name_offset(larger), block + name_offset(capacity), audience->name_size);
-    memmove(block + places_offset(larger), block + places_offset(capacity),
-            capacity * sizeof(uint32_t));
+    memmove(block + wsf_audience_name_offset(larger), block + wsf_audience_name_offset(capacity),
+            audience->name_size);
+    memmove(block + wsf_audience_places_offset(larger),
+            block + wsf_audience_places_offset(capacity), capacity * sizeof(uint32_t));
     audience->members = (wsfan_recipient *)(void *)block;
     audience->members_capacity = larger;
     return WSFAN_OK;
 }
 
 /* --------------------------------------------------------------------------------- the set */
-
-bool wsf_audience_is(const wsf_audience *audience, const wsfan_target *target, uint64_t hash) {
-    return audience->hash == hash && audience->kind == target->kind &&
-           audience->name_size == target->name.size &&
-           wsf_same_bytes(wsf_audience_name(audience).data, target->name.data, target->name.size);
-}
-
-uint32_t wsf_audiences_find(const wsf_audiences *audiences, const wsfan_target *target,
-                            uint64_t hash) {
-    uint32_t cursor = 0;
-    uint32_t i;
-    while ((i = wsf_table_next(&audiences->index, hash, &cursor)) != WSF_TABLE_NONE)
-        if (wsf_audience_is(&audiences->array[i], target, hash))
-            break;
-    return i;
-}
 
 int wsf_audiences_add(wsf_audiences *audiences, const wsfan_target *target, uint64_t hash,
                       uint32_t *added) {
@@ -85,10 +58,10 @@ int wsf_audiences_add(wsf_audiences *audiences, const wsfan_target *target, uint
         return WSFAN_ENOMEM;
     audiences->array = array;
     assert(target->name.size <= UINT16_MAX);
-    uint8_t *block = wsf_alloc(name_offset(1) + target->name.size);
+    uint8_t *block = wsf_alloc(wsf_audience_name_offset(1) + target->name.size);
     if (block == NULL)
         return WSFAN_ENOMEM;
-    memcpy(block + name_offset(1), target->name.data, target->name.size);
+    memcpy(block + wsf_audience_name_offset(1), target->name.data, target->name.size);
 
     uint32_t i = wsf_slots_take(&audiences->slots, array, sizeof *array);
     if (wsf_table_insert(&audiences->index, hash, i) != WSFAN_OK) {

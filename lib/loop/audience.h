@@ -43,10 +43,6 @@ static inline wsf_audience *wsf_audiences_at(const wsf_audiences *audiences, uin
     return &audiences->array[number];
 }
 
-/* The number of an audience, or WSF_TABLE_NONE. */
-uint32_t wsf_audiences_find(const wsf_audiences *audiences, const wsfan_target *target,
-                            uint64_t hash);
-
 /* Adds an audience without members and without a ticket. WSFAN_OK, or WSFAN_ELIMIT, WSFAN_ENOMEM. */
 int wsf_audiences_add(wsf_audiences *audiences, const wsfan_target *target, uint64_t hash,
                       uint32_t *added);
@@ -55,8 +51,38 @@ void wsf_audiences_drop(wsf_audiences *audiences, uint32_t number); /* has no me
 /* Whether another audience has the same hash: peers know only hashes. */
 bool wsf_audiences_has_twin(const wsf_audiences *audiences, uint32_t number);
 
-bool wsf_audience_is(const wsf_audience *audience, const wsfan_target *target, uint64_t hash);
-wsfan_bytes wsf_audience_name(const wsf_audience *audience);
+/* Where things are in the block of an audience with room for so many members. */
+static inline size_t wsf_audience_places_offset(uint32_t capacity) {
+    return capacity * sizeof(wsfan_recipient);
+}
+
+static inline size_t wsf_audience_name_offset(uint32_t capacity) {
+    return wsf_audience_places_offset(capacity) + capacity * sizeof(uint32_t);
+}
+
+static inline wsfan_bytes wsf_audience_name(const wsf_audience *audience) {
+    return (wsfan_bytes){ (uint8_t *)audience->members +
+                              wsf_audience_name_offset(audience->members_capacity),
+                          audience->name_size };
+}
+
+static inline bool wsf_audience_is(const wsf_audience *audience, const wsfan_target *target,
+                                   uint64_t hash) {
+    return audience->hash == hash && audience->kind == target->kind &&
+           audience->name_size == target->name.size &&
+           wsf_same_bytes(wsf_audience_name(audience).data, target->name.data, target->name.size);
+}
+
+/* The number of an audience, or WSF_TABLE_NONE. */
+static inline uint32_t wsf_audiences_find(const wsf_audiences *audiences,
+                                          const wsfan_target *target, uint64_t hash) {
+    uint32_t cursor = 0;
+    uint32_t i;
+    while ((i = wsf_table_next(&audiences->index, hash, &cursor)) != WSF_TABLE_NONE)
+        if (wsf_audience_is(&audiences->array[i], target, hash))
+            break;
+    return i;
+}
 
 /* Makes room for one member more. WSFAN_OK or WSFAN_ENOMEM. */
 int wsf_audience_reserve(wsf_audience *audience);

@@ -1,16 +1,12 @@
-/* Answers for the host's loop thread: dispatches the items of the inbox, runs callbacks, and posts tickets
- * and commands to the mesh. Has no lock of its own. */
+/* Answers for a loop's begin and end, and for the tickets and commands that it posts to the mesh. Has no lock of
+ * its own. */
 #include "loop/loop.h"
 
 #include <assert.h>
 #include <string.h>
-#include <wsfan/placement.h>
 
-#include "base/clock.h"
 #include "base/memory.h"
-#include "base/probes.h"
 #include "base/sized.h"
-#include "loop/event.h"
 
 /* ------------------------------------------------------------------------------- open and close */
 
@@ -37,9 +33,7 @@ static void on_ready(void *user) {
     wsf_mailbox_wake(&((wsfan_loop *)user)->inbox->mailbox);
 }
 
-/* Copies a chat's name for one callback. The callback may add a member to the chat, which moves the
- * registry's copy, or remove the last one, which frees it. */
-static wsfan_bytes show_name(wsfan_loop *loop, wsfan_bytes name) {
+wsfan_bytes wsf_loop_show_name(wsfan_loop *loop, wsfan_bytes name) {
     assert(name.size <= loop->name_bytes_max);
     memcpy(loop->shown, name.data, name.size);
     return (wsfan_bytes){ loop->shown, name.size };
@@ -50,7 +44,7 @@ static void on_joined(void *user, const wsfan_joined *joined) {
     if (loop->callbacks.on_joined == NULL)
         return;
     wsfan_joined shown = *joined;
-    shown.chat = show_name(loop, joined->chat);
+    shown.chat = wsf_loop_show_name(loop, joined->chat);
     loop->callbacks.on_joined(loop->user, &shown);
 }
 
@@ -232,327 +226,11 @@ int wsf_loop_check(const wsfan_loop *loop) {
     return wsf_guard_forked(loop->node.guard) ? WSFAN_EFORK : WSFAN_OK;
 }
 
-/* ------------------------------------------------------------------------------------- dispatch */
-
-static void note_time(wsfan_loop *loop, const wsfan_message *message) {
-    uint32_t us = wsf_clock_stamp(wsf_clock_ns()) - message->published;
-    wsf_histogram_add(&loop->dispatch, us, WSF_DISPATCH_FIRST_US);
-}
-
-static void count_dispatched(wsfan_loop *loop, uint32_t messages, uint64_t bytes) {
-    loop->released_count += messages;
-    loop->released_bytes += bytes;
-}
-
-static void show_message(wsfan_loop *loop, wsfan_message *message,
-                         const wsfan_recipient *recipients, size_t count) {
-    wsf_counter_add(&loop->messages, 1);
-    wsf_counter_add(&loop->recipients, count);
-    WSF_PROBE3(dispatch, message->id.origin, message->id.clock, count);
-    if (count > 0 && loop->callbacks.on_message != NULL)
-        loop->callbacks.on_message(loop->user, message, recipients, count);
-}
-
-static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
-    wsfan_message *message = wsf_inbox_message(item);
-    const wsfan_recipient *recipients;
-    size_t count = wsf_registry_select(&loop->subscriptions.registry, message, loop->node.node,
-                                       &recipients);
-    count_dispatched(loop, 1, item->bytes);
-    if (message->published != 0)
-        note_time(loop, message);
-    show_message(loop, message, recipients, count);
-    if (message->receipt != NULL && wsf_receipt_loop_done(message->receipt, count)) {
-        message->receipt->loops_item.kind = WSF_MESH_LOOPS_DONE;
-        wsf_mesh_post(loop->node.mesh, &wsf_receipt_ref(message->receipt)->loops_item);
-    }
-    if (item->kind == WSF_INBOX_MESSAGE)
-        wsf_message_bin_add(&loop->bin, message);
-    else
-        wsf_inbox_free_item(item);
-}
-
-/* Shows messages of a run, `max` at most; returns how many. Recipients are selected anew only for another head, or
- * when anything has changed in the registry. Out of memory a message is missing, of which on_gap tells. */
-static uint32_t dispatch_run(wsfan_loop *loop, wsf_inbox_run *item, uint32_t max) {
-    wsf_registry *registry = &loop->subscriptions.registry;
-    wsf_span *span = &item->span;
-    wsf_span shown = *span;
-    const wsf_run_head *selected = NULL; /* of the last message */
-    const wsfan_message *last = NULL;
-    uint64_t version = 0;
-    const wsfan_recipient *recipients = NULL;
-    size_t count = 0;
-    if (span->from == 0 && span->message->published != 0)
-        note_time(loop, span->message);
-    while (span->from < span->to && span->from - shown.from < max) {
-        const wsf_run_head *head = wsf_run_head_of(span->message, span->from);
-        wsfan_message *message = wsf_run_open(&loop->pool, span->message, span->from++,
-                                              loop->headroom_bytes, head == selected ? last : NULL);
-        if (message == NULL) {
-            wsf_inbox_note_gap(loop->inbox, 1);
-            selected = NULL;
-            continue;
-        }
-        last = wsf_message_slab(message) == loop->pool.slab ? message : NULL;
-        if (head != selected || version != registry->version) {
-            count = wsf_registry_select(registry, message, loop->node.node, &recipients);
-            version = registry->version;
-            selected = head;
-        }
-        show_message(loop, message, recipients, count);
-        wsf_message_bin_add(&loop->bin, message);
-    }
-    shown.to = span->from;
-    count_dispatched(loop, wsf_span_count(shown), wsf_span_bytes(shown));
-    if (span->from == span->to) {
-        count_dispatched(loop, 0, sizeof *item);
-        wsf_inbox_free_item(&item->item);
-    }
-    return wsf_span_count(shown);
-}
-
-static void dispatch_notice(wsfan_loop *loop, wsf_inbox_notice *notice) {
-    atomic_fetch_sub(&loop->inbox->notices, 1);
-    if (notice->item.kind == WSF_INBOX_PEER) {
-        if (loop->callbacks.on_peer != NULL)
-            loop->callbacks.on_peer(loop->user, &notice->peer);
-    } else if (loop->callbacks.on_gap != NULL) {
-        loop->callbacks.on_gap(loop->user, &notice->gap);
-    }
-    wsf_inbox_free_item(&notice->item);
-}
-
-static void dispatch_event(wsfan_loop *loop, wsf_inbox_event *event) {
-    char text[WSF_EVENT_TEXT_SIZE];
-    char code[WSF_EVENT_CODE_SIZE];
-    atomic_fetch_sub(&loop->inbox->events, 1);
-    wsf_event_describe(&event->event, code, text);
-    loop->callbacks.on_event(loop->user, &event->event);
-    wsf_inbox_free_item(&event->item);
-}
-
-static void dispatch_result(wsfan_loop *loop, wsf_receipt *receipt) {
-    atomic_fetch_sub(&loop->inbox->results, 1);
-    if (loop->callbacks.on_result != NULL)
-        loop->callbacks.on_result(loop->user, &receipt->result);
-    wsf_receipt_unref(receipt);
-}
-
-static void tell_reply(void *user, const wsfan_reply *reply) {
-    wsfan_loop *loop = user;
-    if (loop->callbacks.on_reply != NULL)
-        loop->callbacks.on_reply(loop->user, reply);
-}
-
-static void dispatch_reply(wsfan_loop *loop, wsf_request *request) {
-    atomic_fetch_sub(&loop->inbox->requests, 1);
-    wsf_request_tell(request, tell_reply, loop);
-    wsf_request_free(request);
-}
-
-/* An unfinished list goes to the end of the inbox. The inbox is open, because the loop is in dispatch. */
-static void dispatch_call(wsfan_loop *loop, wsf_loop_call *loop_call) {
-    if (!wsf_executor_run(&loop->executor, loop_call))
-        wsf_inbox_put_call(loop->inbox, loop_call);
-}
-
-static void dispatch_presence(wsfan_loop *loop, wsf_presence_events *events) {
-    wsfan_presence shown = events->presence;
-    if (loop->callbacks.on_presence != NULL &&
-        wsf_subscriptions_show(&loop->subscriptions, &shown, events->chat_hash))
-        loop->callbacks.on_presence(loop->user, &shown);
-    events->item.kind = WSF_MESH_EVENTS_DONE;
-    wsf_mesh_post(loop->node.mesh, &events->item);
-}
-
-static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
-    switch ((wsf_inbox_kind)item->kind) {
-    case WSF_INBOX_MESSAGE:
-    case WSF_INBOX_SHARED:
-        dispatch_message(loop, item);
-        break;
-    case WSF_INBOX_RUN: /* see dispatch_first() */
-        break;
-    case WSF_INBOX_JOINED:
-        wsf_executor_ticket_back(&loop->executor, (wsf_ticket *)item);
-        wsf_subscriptions_ticket_back(&loop->subscriptions, (wsf_ticket *)item);
-        break;
-    case WSF_INBOX_PEER:
-    case WSF_INBOX_GAP:
-        dispatch_notice(loop, (wsf_inbox_notice *)item);
-        break;
-    case WSF_INBOX_RESULT:
-        dispatch_result(loop, (wsf_receipt *)item);
-        break;
-    case WSF_INBOX_CALL:
-        dispatch_call(loop, (wsf_loop_call *)item);
-        break;
-    case WSF_INBOX_REPLY:
-        dispatch_reply(loop, (wsf_request *)item);
-        break;
-    case WSF_INBOX_PRESENCE:
-        dispatch_presence(loop, (wsf_presence_events *)item);
-        break;
-    case WSF_INBOX_EVENT:
-        dispatch_event(loop, (wsf_inbox_event *)item);
-        break;
-    }
-}
-
-/* Takes the item, or of a run `max` messages at most. Returns how much was handled. */
-static uint32_t dispatch_first(wsfan_loop *loop, uint32_t max) {
-    wsf_item *item = loop->todo;
-    wsf_item *next = item->next;
-    if (item->kind != WSF_INBOX_RUN) {
-        loop->todo = next;
-        dispatch_item(loop, item);
-        return 1;
-    }
-    uint32_t left = wsf_span_count(((wsf_inbox_run *)item)->span);
-    uint32_t count = dispatch_run(loop, (wsf_inbox_run *)item, max);
-    if (count == left)
-        loop->todo = next;
-    return count;
-}
-
-static uint32_t dispatch_own_gap(wsfan_loop *loop) {
-    uint64_t count = atomic_exchange(&loop->inbox->gap, 0);
-    if (count == 0)
-        return 0;
-    wsf_counter_add(&loop->gap, count);
-    WSF_PROBE4(gap, loop->node.node, loop->node.node, count, WSFAN_GAP_INBOX);
-    wsfan_gap gap = { loop->node.node, loop->node.name, count, WSFAN_GAP_INBOX };
-    if (loop->callbacks.on_gap != NULL)
-        loop->callbacks.on_gap(loop->user, &gap);
-    return 1;
-}
-
-static void dispatch_owner(wsfan_loop *loop, const wsf_audience *audience, uint32_t i,
-                           const wsf_placement_node *owner) {
-    wsfan_moved moved = { .name = "", .public_address = "" };
-    moved.chat = show_name(loop, wsf_audience_name(audience));
-    if (owner != NULL) {
-        moved.node = owner->node;
-        moved.name = owner->name;
-        moved.public_address = owner->address;
-        moved.here = owner->node == loop->node.node;
-    }
-    moved.sessions_count = wsf_registry_collect_audience(&loop->subscriptions.registry, i,
-                                                         &moved.sessions);
-    loop->callbacks.on_owner(loop->user, &moved);
-}
-
-/* Looks at LOOKS_MAX audiences at most, so that the host serves its sockets in between. */
-static uint32_t dispatch_moved(wsfan_loop *loop, uint32_t max) {
-    enum { LOOKS_MAX = 4096 };
-    uint32_t looks = LOOKS_MAX;
-    uint32_t told = 0;
-    const wsf_registry *registry = &loop->subscriptions.registry;
-    wsf_view *view = atomic_exchange(&loop->inbox->view, NULL);
-    if (view != NULL)
-        wsf_rebalance_see(&loop->rebalance, view);
-    while (told < max) {
-        const wsf_placement_node *owner;
-        uint32_t i;
-        const wsf_audience *audience = wsf_rebalance_next(&loop->rebalance, registry, &looks,
-                                                          &owner, &i);
-        if (audience == NULL)
-            break;
-        looks--;
-        told++;
-        if (loop->callbacks.on_owner != NULL)
-            dispatch_owner(loop, audience, i, owner);
-    }
-    return told;
-}
-
-static uint32_t dispatch_drain(wsfan_loop *loop, uint32_t max) {
-    wsfan_recipient sessions[WSF_SHED_BATCH];
-    uint32_t told = 0;
-    size_t count;
-    uint32_t permille = atomic_load(&loop->inbox->shed_permille);
-    if (permille > loop->rebalance.shed_permille || permille == 0)
-        wsf_rebalance_shed(&loop->rebalance, &loop->subscriptions.registry, permille);
-    while (told < max && (count = wsf_rebalance_shed_next(
-                              &loop->rebalance, &loop->subscriptions.registry, sessions)) > 0) {
-        told += (uint32_t)count;
-        if (loop->callbacks.on_drain != NULL)
-            loop->callbacks.on_drain(loop->user, sessions, count);
-    }
-    if (atomic_exchange(&loop->inbox->drained, 0) == 0)
-        return told;
-    if (loop->callbacks.on_drained != NULL)
-        loop->callbacks.on_drained(loop->user, atomic_load(&loop->inbox->drained_status));
-    return told + 1;
-}
-
-static void release_inbox(wsfan_loop *loop) {
-    wsf_queue_release(&loop->inbox->mailbox.queue, loop->released_count, loop->released_bytes);
-    loop->released_count = loop->released_bytes = 0;
-}
-
-static void trim_pool(wsfan_loop *loop) {
-    enum { USES = 1024 };
-    if (++loop->pool_uses < USES)
-        return;
-    loop->pool_uses = 0;
-    wsf_message_pool_trim(&loop->pool);
-}
-
-/* Whether there is work that is not an item of the mailbox. */
-static bool has_more(const wsfan_loop *loop) {
-    const wsf_inbox *inbox = loop->inbox;
-    return loop->subscriptions.ready.count > 0 || atomic_load(&inbox->gap) > 0 ||
-           atomic_load(&inbox->view) != NULL || wsf_rebalance_pending(&loop->rebalance) ||
-           (atomic_load(&loop->draining) &&
-            (atomic_load(&inbox->drained) != 0 ||
-             atomic_load(&inbox->shed_permille) > loop->rebalance.shed_permille));
-}
-
-int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
-    enum { HANDLED_MAX = 1 << 30, RELEASE_COUNT = 256 };
-    int error = wsf_loop_check(loop);
-    if (error != WSFAN_OK)
-        return error;
-    WSF_ALONE(loop, "wsfan_loop_dispatch()");
-    if (loop->dispatching)
-        return WSFAN_EINVAL;
-    if (max == 0 || max > HANDLED_MAX)
-        max = HANDLED_MAX;
-    loop->dispatching = true;
-    if (loop->todo == NULL)
-        loop->todo = wsf_mailbox_take(&loop->inbox->mailbox);
-    uint32_t handled = dispatch_own_gap(loop);
-    while (loop->todo != NULL && handled < max) {
-        handled += dispatch_first(loop, max - handled);
-        if (loop->released_count >= RELEASE_COUNT)
-            release_inbox(loop);
-    }
-    if (handled < max)
-        handled += wsf_subscriptions_tell_ready(&loop->subscriptions, max - handled);
-    if (handled < max)
-        handled += dispatch_moved(loop, max - handled);
-    if (atomic_load(&loop->draining) && handled < max)
-        handled += dispatch_drain(loop, max - handled);
-    wsf_message_bin_empty(&loop->bin);
-    release_inbox(loop);
-    trim_pool(loop);
-    wsf_loop_tell_counts(loop);
-    loop->dispatching = false;
-    /* The descriptor stays readable while there is more: only a take without items clears it. */
-    if (loop->todo == NULL)
-        loop->todo = wsf_mailbox_take(&loop->inbox->mailbox);
-    if (handled == max || has_more(loop))
-        wsf_mailbox_wake(&loop->inbox->mailbox);
-    return (int)handled;
-}
-
 int wsfan_loop_fd(const wsfan_loop *loop) {
     int error = wsf_loop_check(loop);
     if (error != WSFAN_OK)
         return error;
-    return loop->inbox->mailbox.fd;
+    return loop->inbox->watch_fd;
 }
 
 void wsf_loop_tell_counts(wsfan_loop *loop) {

@@ -35,6 +35,7 @@ struct wsfan_loop {
     uint32_t name_bytes_max;
     uint32_t metadata_bytes_max;
     bool dispatching;
+    bool unread;               /* by the sockets more has come than was read */
     wsf_mesh_command *goodbye; /* made at the start, so that closing needs no memory */
     wsf_item *todo;            /* taken from the inbox and not handled */
     wsf_message_pool pool;     /* of messages that were in a run */
@@ -49,11 +50,15 @@ struct wsfan_loop {
     wsf_counter chats; /* as of wsf_loop_tell_counts() */
     wsf_counter memberships;
     wsf_histogram dispatch; /* us from publish to dispatch, of timed messages */
-    uint8_t shown[];        /* name_bytes_max bytes, see show_name() */
+    uint8_t shown[];        /* name_bytes_max bytes, see wsf_loop_show_name() */
 };
 
 /* WSFAN_EINVAL: NULL; WSFAN_EFORK. */
 int wsf_loop_check(const wsfan_loop *loop);
+
+/* Copies a chat's name for one callback. The callback may add a member to the chat, which moves the
+ * registry's copy, or remove the last one, which frees it. */
+wsfan_bytes wsf_loop_show_name(wsfan_loop *loop, wsfan_bytes name);
 
 /* Tells other threads how many sessions, chats and memberships there are. */
 void wsf_loop_tell_counts(wsfan_loop *loop);

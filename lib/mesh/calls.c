@@ -41,11 +41,15 @@ static bool begin_here(wsf_mesh *mesh) {
     return false;
 }
 
+static void flush(wsf_mesh *mesh) {
+    wsf_core_flush(mesh->out.core, wsf_mesh_now());
+    wsf_mesh_effects_flush(&mesh->out);
+}
+
 static void finish_here(wsf_mesh *mesh) {
     while (wsf_mesh_handle_commands(mesh))
         continue;
-    wsf_core_flush(mesh->out.core, wsf_mesh_now());
-    wsf_mesh_effects_flush(&mesh->out);
+    flush(mesh);
     if (wsf_core_deadline(mesh->out.core) != UINT64_MAX && !mesh->closing)
         wsf_mesh_start(mesh); /* without a thread the next call does what is due, perhaps late */
     pthread_mutex_unlock(&mesh->lock);
@@ -62,30 +66,67 @@ void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item) {
         finish_here(mesh);
 }
 
-/* Sends on the publishing thread while the mesh thread sleeps, which saves waking it. When more is left to
- * do, the mesh thread is woken, so that what is published meanwhile leaves together. The caller never waits
- * for the lock: without the lock it wakes the mesh thread. As on the mesh thread, signals are blocked and the
- * caller cannot be cancelled. */
-static void send_here(wsf_mesh *mesh) {
-    sigset_t before;
+/* What a thread of the host changes of itself while it does work of the mesh thread: as there, signals are blocked
+ * and the thread cannot be cancelled. */
+typedef struct {
+    sigset_t signals;
     int cancel;
-    wsf_thread_block_signals(&before);
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    bool wake = true;
-    if (pthread_mutex_trylock(&mesh->lock) == 0) {
-        wake = wsf_mesh_handle_commands(mesh);
-        wsf_core_flush(mesh->out.core, wsf_mesh_now());
-        wsf_mesh_effects_flush(&mesh->out);
-        wsf_mesh_note_work(mesh);
-        wake = wake || mesh->todo != NULL || mesh->closing ||
-               wsf_sockets_deadline(mesh->out.sockets) < mesh->wake_ms ||
-               wsf_core_deadline(mesh->out.core) < mesh->wake_ms;
-        pthread_mutex_unlock(&mesh->lock);
-    }
+} stand_in;
+
+/* The caller never waits for the lock. False: another thread has it, and nothing has changed. */
+static bool begin_stand_in(wsf_mesh *mesh, stand_in *before) {
+    wsf_thread_block_signals(&before->signals);
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before->cancel);
+    if (pthread_mutex_trylock(&mesh->lock) == 0)
+        return true;
+    pthread_setcancelstate(before->cancel, NULL);
+    wsf_thread_restore_signals(&before->signals);
+    return false;
+}
+
+/* wake: more is left to do for the mesh thread, as there is when something is due before the thread wakes. */
+static void end_stand_in(wsf_mesh *mesh, const stand_in *before, bool wake) {
+    wake = wake || mesh->todo != NULL || mesh->closing ||
+           wsf_core_deadline(mesh->out.core) < mesh->wake_ms;
+    pthread_mutex_unlock(&mesh->lock);
     if (wake)
         wsf_mailbox_wake(&mesh->mailbox);
-    pthread_setcancelstate(cancel, NULL);
-    wsf_thread_restore_signals(&before);
+    pthread_setcancelstate(before->cancel, NULL);
+    wsf_thread_restore_signals(&before->signals);
+}
+
+/* Sends on the publishing thread while the mesh thread sleeps, which saves waking it. When more is left to
+ * do, the mesh thread is woken, so that what is published meanwhile leaves together. */
+static void send_here(wsf_mesh *mesh) {
+    stand_in before;
+    if (!begin_stand_in(mesh, &before)) {
+        wsf_mailbox_wake(&mesh->mailbox);
+        return;
+    }
+    bool more = wsf_mesh_handle_commands(mesh);
+    flush(mesh);
+    wsf_mesh_note_work(mesh);
+    end_stand_in(mesh, &before, more || wsf_sockets_deadline(mesh->out.sockets) < mesh->wake_ms);
+}
+
+bool wsf_mesh_has_reader(wsf_mesh *mesh, unsigned loop) {
+    return atomic_load_explicit(&mesh->out.reader, memory_order_relaxed) == loop;
+}
+
+bool wsf_mesh_read(wsf_mesh *mesh, wsf_inbox *inbox) {
+    enum { SHARE = 8 }; /* a dispatch is short */
+    stand_in before;
+    if (!begin_stand_in(mesh, &before))
+        return false; /* the thread that has the lock reads, or is soon through */
+    wsf_mesh_receive(mesh, SHARE, inbox);
+    flush(mesh);
+    atomic_store_explicit(&mesh->read_ms, wsf_clock_ms(), memory_order_relaxed);
+    uint64_t sockets_ms = wsf_sockets_deadline(mesh->out.sockets);
+    bool more = sockets_ms == 0;
+    atomic_store(&mesh->unread, more);
+    end_stand_in(mesh, &before,
+                 more ? !atomic_load(&mesh->beside_reader) : sockets_ms < mesh->wake_ms);
+    return more;
 }
 
 /* Ends what wsf_queue_begin() began, and sends, or wakes the mesh thread. item NULL: it could not be made.
@@ -121,16 +162,22 @@ static uint64_t time_message(wsf_mesh *mesh, wsfan_message *message) {
     return now_ns;
 }
 
-/* Publishes a message in a run, or for itself, in a slab that all publishers share if it is small. The queue is
+/* Publishes a message in the run that is open: whoever published the first item has seen to it that they are taken. The
+ * queue is locked, and is not afterwards. False: there is no such run, and it still is. */
+static inline bool publish_in_run(wsf_mesh *mesh, const wsf_message_parts *parts, uint32_t bytes) {
+    wsf_queue *queue = &mesh->mailbox.queue;
+    if (!wsf_open_run_add(&mesh->open_run, queue, parts))
+        return false;
+    wsf_queue_commit_more(queue, bytes);
+    return true;
+}
+
+/* Publishes a message in a new run, or for itself, in a slab that all publishers share if it is small. The queue is
  * locked, and is not afterwards. */
-static int publish_shared(wsf_mesh *mesh, bool here, const wsf_message_parts *parts,
-                          uint32_t bytes) {
+static int publish_first(wsf_mesh *mesh, bool here, const wsf_message_parts *parts,
+                         uint32_t bytes) {
     wsf_queue *queue = &mesh->mailbox.queue;
     bool may_run = wsf_run_may_have(parts);
-    if (may_run && wsf_open_run_add(&mesh->open_run, queue, parts)) {
-        wsf_queue_commit_more(queue, bytes);
-        return WSFAN_OK; /* who published the first item has seen to it that they are taken */
-    }
     wsfan_message *message = may_run ? wsf_open_run_begin(&mesh->open_run, queue, parts) : NULL;
     if (message == NULL) {
         message = bytes <= WSF_MESSAGE_SMALL ? wsf_message_make(&mesh->pool, parts, bytes)
@@ -155,7 +202,13 @@ static int publish_alone(wsf_mesh *mesh, bool here, wsfan_message *message) {
     return WSFAN_OK;
 }
 
-int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt) {
+static void count_refusal(wsf_mesh *mesh, int error) {
+    if (error == WSFAN_EAGAIN)
+        atomic_fetch_add_explicit(&mesh->refused, 1, memory_order_relaxed);
+}
+
+static __attribute__((noinline)) int publish_any(wsf_mesh *mesh, const wsf_message_parts *parts,
+                                                 wsf_receipt *receipt) {
     wsfan_message *message = NULL;
     size_t bytes = wsf_message_need(parts);
     bool shares = receipt == NULL && !parts->apart &&
@@ -170,15 +223,29 @@ int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt
     }
     bool here = begin_here(mesh);
     int error = wsf_queue_begin(&mesh->mailbox.queue, bytes);
-    if (error == WSFAN_OK) {
-        error = shares ? publish_shared(mesh, here, parts, (uint32_t)bytes)
-                       : publish_alone(mesh, here, message);
-    } else {
+    if (error != WSFAN_OK) {
         wsfan_message_unref(message);
-        atomic_fetch_add_explicit(&mesh->refused, error == WSFAN_EAGAIN, memory_order_relaxed);
+        count_refusal(mesh, error);
+    } else if (!shares) {
+        error = publish_alone(mesh, here, message);
+    } else if (!wsf_run_may_have(parts) || !publish_in_run(mesh, parts, (uint32_t)bytes)) {
+        error = publish_first(mesh, here, parts, (uint32_t)bytes);
     }
     if (here)
         finish_here(mesh);
+    return error;
+}
+
+/* Under load nearly all messages go into the run that is open, so what most nodes need for that comes first. */
+int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt) {
+    if (receipt != NULL || mesh->out.sockets == NULL || !wsf_run_may_have(parts))
+        return publish_any(mesh, parts, receipt);
+    uint32_t bytes = (uint32_t)wsf_message_need(parts);
+    int error = wsf_queue_begin(&mesh->mailbox.queue, bytes);
+    if (error == WSFAN_OK)
+        return publish_in_run(mesh, parts, bytes) ? WSFAN_OK
+                                                  : publish_first(mesh, false, parts, bytes);
+    count_refusal(mesh, error);
     return error;
 }
 

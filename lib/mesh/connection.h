@@ -81,8 +81,7 @@ typedef struct {
 
 /* The number by which epoll tells a descriptor: that of the connection, or one of these. */
 enum {
-    WSF_WATCH_WAKE = WSF_CONNECTIONS_COUNT_MAX,
-    WSF_WATCH_PUBLISHER,
+    WSF_WATCH_PUBLISHER = WSF_CONNECTIONS_COUNT_MAX,
     WSF_WATCH_AUTH,
     WSF_WATCH_TRIAL,
     WSF_WATCH_MONITOR,

@@ -191,16 +191,39 @@ wsf_effects wsf_mesh_effects_effects(wsf_mesh_effects *out) {
     };
 }
 
+/* The only loop of a node reads the sockets. Several would all be woken for what one of them reads, and would
+ * wait for the one whose host is busy; so they leave it to the mesh thread. */
+static void choose_reader(wsf_mesh_effects *out) {
+    unsigned only = WSF_LOOPS_MAX;
+    unsigned count = 0;
+    for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
+        if (out->inboxes[i] != NULL && count++ == 0)
+            only = i;
+    unsigned reader = count == 1 && out->sockets != NULL ? only : WSF_LOOPS_MAX;
+    unsigned before = atomic_load(&out->reader);
+    if (reader == before)
+        return;
+    if (before != WSF_LOOPS_MAX && out->inboxes[before] != NULL)
+        wsf_inbox_unwatch(out->inboxes[before], wsf_sockets_fd(out->sockets));
+    if (reader != WSF_LOOPS_MAX &&
+        !wsf_inbox_watch(out->inboxes[reader], wsf_sockets_fd(out->sockets)))
+        reader = WSF_LOOPS_MAX;
+    atomic_store(&out->reader, reader);
+}
+
 void wsf_mesh_effects_add_loop(wsf_mesh_effects *out, unsigned loop, wsf_inbox *inbox) {
     out->inboxes[loop] = inbox;
     if (out->view != NULL)
         wsf_inbox_put_view(inbox, out->view);
     wsf_core_add_loop(out->core, loop);
+    choose_reader(out);
 }
 
 void wsf_mesh_effects_remove_loop(wsf_mesh_effects *out, unsigned loop) {
     wsf_core_remove_loop(out->core, loop);
     wsf_inbox_flush(out->inboxes[loop]);
-    wsf_inbox_unref(out->inboxes[loop]);
+    wsf_inbox *inbox = out->inboxes[loop];
     out->inboxes[loop] = NULL;
+    choose_reader(out);
+    wsf_inbox_unref(inbox);
 }

@@ -10,6 +10,8 @@ typedef struct {
     wsf_core *core;
     wsf_sockets *sockets; /* NULL: no peers */
     wsf_inbox *inboxes[WSF_LOOPS_MAX];
+    atomic_uint
+        reader;     /* the loop that reads the sockets, see wsf_mesh_read(); WSF_LOOPS_MAX: none */
     uint64_t fresh; /* bits of inboxes with something to flush */
     uint32_t headroom_bytes;
     wsf_view *view;       /* the newest; NULL: none yet */

@@ -2,7 +2,7 @@
  * effects. The thread never waits for a loop, so a loop that stalls cannot stop it.
  *
  * A lock guards the core and the sockets. The thread holds the lock while it works and not while it waits, so
- * that any thread can read statistics, and a thread that publishes can send. */
+ * that any thread can read statistics, a thread that publishes can send, and a loop can read the sockets. */
 #include "mesh/mesh.h"
 
 #include <limits.h>
@@ -13,7 +13,14 @@
 #include "base/thread.h"
 #include "mesh/state.h"
 
-enum { GOODBYE_LINGER_MS = 200, TRIM_MS = 1000 };
+enum {
+    GOODBYE_LINGER_MS = 200,
+    TRIM_MS = 1000,
+    SHARE = 64, /* frames of one socket before the next has its turn */
+    /* After a loop has read: a loop that comes later is late, and after more it does not seem to be reading. */
+    READER_LATE_MS = 5,
+    READER_AWAY_MS = 4 * READER_LATE_MS
+};
 
 /* --------------------------------------------------------------------------------------- inputs */
 
@@ -30,10 +37,13 @@ static void on_subscription(void *user, bool subscribed, const void *topic, size
     wsf_core_subscription(((wsf_mesh *)user)->out.core, subscribed, topic, size, wsf_mesh_now());
 }
 
-static void on_frame(void *user, uint32_t connection, uint32_t identity, wsf_buffer *frame) {
-    wsf_core_expect(((wsf_mesh *)user)->out.core, identity);
-    wsf_core_receive(((wsf_mesh *)user)->out.core, connection, frame, wsf_mesh_now());
-    wsf_mesh_effects_flush(&((wsf_mesh *)user)->out);
+static bool on_frame(void *user, uint32_t connection, uint32_t identity, wsf_buffer *frame) {
+    wsf_mesh_effects *out = &((wsf_mesh *)user)->out;
+    wsf_core_expect(out->core, identity);
+    wsf_core_receive(out->core, connection, frame, wsf_mesh_now());
+    wsf_mesh_effects_flush(out);
+    const wsf_mesh *mesh = user;
+    return mesh->reading == NULL || !wsf_inbox_is_half_full(mesh->reading);
 }
 
 static void on_stray(void *user) {
@@ -55,12 +65,14 @@ static void on_caller(void *user, const char *address, wsfan_endpoint_state caus
 
 /* --------------------------------------------------------------------------------------- thread */
 
-static int timeout_until(uint64_t deadline_ms, wsf_now at) {
-    if (deadline_ms == UINT64_MAX)
+static uint64_t least(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static int timeout_until(uint64_t until_ms, uint64_t now_ms) {
+    if (until_ms == UINT64_MAX)
         return -1;
-    if (deadline_ms <= at.ms)
-        return 0;
-    return deadline_ms - at.ms < INT_MAX ? (int)(deadline_ms - at.ms) : INT_MAX;
+    return until_ms > now_ms ? (int)least(until_ms - now_ms, INT_MAX) : 0;
 }
 
 /* Gives back memory that publishing does not need now. A queue that is full needs all of it. */
@@ -74,8 +86,7 @@ static void trim(wsf_mesh *mesh, wsf_now at) {
     mesh->trim_ms = at.ms + TRIM_MS;
 }
 
-/* One round: everything that is there, then everything that is due. Returns how long to wait in ms. */
-static int work(wsf_mesh *mesh) {
+void wsf_mesh_receive(wsf_mesh *mesh, uint32_t share, wsf_inbox *reading) {
     wsf_sockets_handler handler = {
         .user = mesh,
         .may_subscribe = may_subscribe,
@@ -86,10 +97,17 @@ static int work(wsf_mesh *mesh) {
         .found = on_found,
         .caller = on_caller,
     };
+    atomic_store(&mesh->unread, false);
+    mesh->reading = reading;
+    wsf_sockets_receive(mesh->out.sockets, share, &handler);
+}
+
+/* One round: everything that is there, then everything that is due. Returns until when to wait; 0: not at all. */
+static uint64_t work(wsf_mesh *mesh) {
     bool more = wsf_mesh_handle_commands(mesh);
     wsf_mesh_take_settings(mesh);
     if (mesh->out.sockets != NULL)
-        wsf_sockets_receive(mesh->out.sockets, &handler);
+        wsf_mesh_receive(mesh, SHARE, NULL);
     wsf_core_flush(mesh->out.core, wsf_mesh_now());
     wsf_mesh_effects_flush(&mesh->out);
     trim(mesh, wsf_mesh_now());
@@ -98,32 +116,55 @@ static int work(wsf_mesh *mesh) {
     if (wsf_mesh_can_handle(mesh) || more || atomic_load(&mesh->named_any))
         return 0;
     mesh->wake_ms = wsf_core_deadline(mesh->out.core);
-    uint64_t sockets_ms = mesh->out.sockets != NULL ? wsf_sockets_deadline(mesh->out.sockets)
-                                                    : UINT64_MAX;
-    if (sockets_ms < mesh->wake_ms)
-        mesh->wake_ms = sockets_ms;
-    return timeout_until(mesh->wake_ms, wsf_mesh_now());
+    if (mesh->out.sockets != NULL)
+        mesh->wake_ms = least(mesh->wake_ms, wsf_sockets_deadline(mesh->out.sockets));
+    return mesh->wake_ms;
 }
 
-static void wait_for_work(wsf_mesh *mesh, int timeout_ms) {
-    struct pollfd mailbox = { .fd = mesh->mailbox.fd, .events = POLLIN };
-    bool woken = mesh->out.sockets != NULL ? wsf_sockets_wait(mesh->out.sockets, timeout_ms)
-                                           : poll(&mailbox, 1, timeout_ms) > 0;
-    if (woken)
+/* Whether a loop has read the sockets within ms. */
+static bool has_reader(wsf_mesh *mesh, uint64_t now_ms, uint64_t ms) {
+    return now_ms - atomic_load_explicit(&mesh->read_ms, memory_order_relaxed) < ms;
+}
+
+/* While a loop reads the sockets itself, the thread is not woken for what arrives. It looks every READER_LATE_MS,
+ * and goes on by itself where something waits for a loop that is late: its host may be busy, or have stopped.
+ * Whether there is nothing to do yet. */
+static bool wait_beside_reader(wsf_mesh *mesh, struct pollfd *mailbox, struct pollfd *sockets,
+                               uint64_t until_ms) {
+    uint64_t now_ms = wsf_clock_ms();
+    while (now_ms < until_ms && has_reader(mesh, now_ms, READER_AWAY_MS)) {
+        if (poll(mailbox, 1, (int)least(until_ms - now_ms, READER_LATE_MS)) > 0)
+            return false;
+        now_ms = wsf_clock_ms();
+        if (!has_reader(mesh, now_ms, READER_LATE_MS) &&
+            (atomic_load(&mesh->unread) || poll(sockets, 1, 0) > 0)) {
+            atomic_store_explicit(&mesh->read_ms, 0, memory_order_relaxed);
+            return false;
+        }
+    }
+    return now_ms < until_ms;
+}
+
+static void wait_for_work(wsf_mesh *mesh, uint64_t until_ms) {
+    struct pollfd items[] = { { .fd = mesh->mailbox.fd, .events = POLLIN },
+                              { .fd = -1, .events = POLLIN } };
+    if (mesh->out.sockets != NULL)
+        items[1].fd = wsf_sockets_fd(mesh->out.sockets);
+    atomic_store(&mesh->beside_reader, true);
+    bool waits = wait_beside_reader(mesh, &items[0], &items[1], until_ms);
+    atomic_store(&mesh->beside_reader, false);
+    if (waits && !atomic_load(&mesh->unread)) /* after the store: see wsf_mesh_read() */
+        poll(items, 2, timeout_until(until_ms, wsf_clock_ms()));
+    if (items[0].revents != 0)
         wsf_mailbox_clear(&mesh->mailbox);
 }
 
 /* Whether the mesh has delivered everything that it was given, or close_ms_max is over. */
-static bool is_done(wsf_mesh *mesh, uint64_t *close_at_ms, int *timeout_ms) {
+static bool is_done(wsf_mesh *mesh, uint64_t *close_at_ms) {
     uint64_t now_ms = wsf_mesh_now().ms;
     if (*close_at_ms == UINT64_MAX)
         *close_at_ms = now_ms + mesh->close_ms_max;
-    if (wsf_core_drained(mesh->out.core) || now_ms >= *close_at_ms)
-        return true;
-    int left_ms = (int)(*close_at_ms - now_ms);
-    if (*timeout_ms < 0 || *timeout_ms > left_ms)
-        *timeout_ms = left_ms;
-    return false;
+    return wsf_core_drained(mesh->out.core) || now_ms >= *close_at_ms;
 }
 
 static void *run(void *user) {
@@ -131,12 +172,12 @@ static void *run(void *user) {
     uint64_t close_at_ms = UINT64_MAX;
     pthread_mutex_lock(&mesh->lock);
     for (;;) {
-        int timeout_ms = work(mesh);
-        if (mesh->closing && is_done(mesh, &close_at_ms, &timeout_ms))
+        uint64_t until_ms = work(mesh);
+        if (mesh->closing && is_done(mesh, &close_at_ms))
             break;
         pthread_mutex_unlock(&mesh->lock);
-        if (timeout_ms != 0)
-            wait_for_work(mesh, timeout_ms);
+        if (until_ms != 0)
+            wait_for_work(mesh, least(until_ms, close_at_ms));
         pthread_mutex_lock(&mesh->lock);
     }
     wsf_core_say_bye(mesh->out.core, wsf_mesh_now());
@@ -202,6 +243,7 @@ int wsf_mesh_open(wsf_mesh **out, const wsf_mesh_config *config, const wsf_core_
     if (mesh == NULL)
         return WSFAN_ENOMEM;
     mesh->quiet.item.kind = WSF_MESH_QUIET;
+    atomic_init(&mesh->out.reader, WSF_LOOPS_MAX);
     mesh->out.headroom_bytes = core->headroom_bytes;
     wsf_open_run_init(&mesh->open_run, &core->link);
     mesh->out.mailbox = &mesh->mailbox;

@@ -29,6 +29,12 @@ const char *wsf_mesh_endpoint(const wsf_mesh *mesh); /* "" without sockets */
 /* [any] Never fails: every item is part of an object whose number is bounded. */
 void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item);
 
+/* [loop] Whether this loop reads the sockets itself, which wakes one thread less; the loop's descriptor then shows
+ * the sockets, too. wsf_mesh_read() does so, and puts what comes of it into inboxes; true: there may be more. A loop
+ * that stops reading holds nobody up: the mesh thread looks after the sockets when they are not read. */
+bool wsf_mesh_has_reader(wsf_mesh *mesh, unsigned loop);
+bool wsf_mesh_read(wsf_mesh *mesh, wsf_inbox *inbox);
+
 /* [any] Makes a message of its parts and queues it. receipt: taken over, also on error; NULL: none.
  * WSFAN_EAGAIN, WSFAN_ECLOSED: refused. WSFAN_ENOMEM. */
 int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt);

@@ -24,24 +24,14 @@ void wsf_open_run_trim(wsf_open_run *open) {
         wsf_slab_cache_trim(open->cache);
 }
 
-/* Until something is taken from the queue, no other item can be where `last` is. */
-static bool is_last(const wsf_open_run *open, const wsf_queue *queue) {
-    return open->last != NULL && open->takes == queue->takes && open->last == wsf_queue_last(queue);
-}
-
 static bool is_run(const wsf_open_run *open) {
     return open->writer.run != NULL && open->last == &open->writer.run->item;
-}
-
-bool wsf_open_run_add(wsf_open_run *open, const wsf_queue *queue, const wsf_message_parts *parts) {
-    return is_last(open, queue) && is_run(open) && open->writer.run->count < open->count_max &&
-           wsf_run_write(&open->writer, parts);
 }
 
 wsfan_message *wsf_open_run_begin(wsf_open_run *open, const wsf_queue *queue,
                                   const wsf_message_parts *parts) {
     enum { GROWTH = 4, COUNT_MIN = 2 };
-    if (!is_last(open, queue) || open->count_max < COUNT_MIN)
+    if (!wsf_open_run_is_last(open, queue) || open->count_max < COUNT_MIN)
         return NULL;
     size_t bytes = wsf_run_bytes_for(parts);
     bool outgrown = is_run(open) && open->writer.run->count < open->count_max;

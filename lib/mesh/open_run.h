@@ -20,8 +20,18 @@ void wsf_open_run_init(wsf_open_run *open, const wsf_link_limits *limits);
 void wsf_open_run_close(wsf_open_run *open);
 void wsf_open_run_trim(wsf_open_run *open); /* frees memory that was not needed lately */
 
+/* Whether `last` is the last item: until something is taken from the queue, no other item can be where that is. */
+static inline bool wsf_open_run_is_last(const wsf_open_run *open, const wsf_queue *queue) {
+    return open->last != NULL && open->last == wsf_queue_last(queue) && open->takes == queue->takes;
+}
+
 /* Puts a message that wsf_run_may_have() into the run. False: none is open, or it is full. */
-bool wsf_open_run_add(wsf_open_run *open, const wsf_queue *queue, const wsf_message_parts *parts);
+static inline bool wsf_open_run_add(wsf_open_run *open, const wsf_queue *queue,
+                                    const wsf_message_parts *parts) {
+    const wsfan_message *run = open->writer.run;
+    return run != NULL && open->last == &run->item && wsf_open_run_is_last(open, queue) &&
+           run->count < open->count_max && wsf_run_write(&open->writer, parts);
+}
 
 /* Begins a run with the message, which the caller appends next. NULL: the last item is no run and no message that
  * might have been in one; or out of memory. */

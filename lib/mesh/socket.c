@@ -42,7 +42,7 @@
 enum {
     SUBSCRIPTION_SIZE_MAX = 256, /* bytes of a message that the XPUB accepts */
     INITIATE_SIZE_MAX = 512, /* the same with keys: the handshake of CURVE has a command of 285 */
-    SHARE_COUNT = 64,        /* frames of one socket before the next has its turn */
+    NOTICES_SHARE = 64,      /* subscriptions before the connections have their turn */
     DENIED_COUNT = 256,
     /* The context, its threads, our sockets, the port and its admission, and the first connections. */
     CONTEXT_DESCRIPTORS = 24,
@@ -62,8 +62,9 @@ struct wsf_sockets {
     void *received; /* the next frame is read into this; NULL: not made yet */
     wsf_connections connections;
     wsf_tcp_probes tcp_probes;
-    int events_count; /* found by wsf_sockets_wait(), not noted yet; the mesh thread's alone */
-    struct epoll_event events[WATCHED_MAX];
+    bool stopped;                           /* the handler wants no more frames now */
+    uint32_t next;                          /* the connection that is read first */
+    struct epoll_event events[WATCHED_MAX]; /* of note_events() */
 };
 
 /* -------------------------------------------------------------------------------------- opening */
@@ -186,11 +187,9 @@ static int open_context(wsf_connections *shared) {
     return wsf_auth_open(&shared->auth, shared->context, shared->keys);
 }
 
-static int watch_all(wsf_sockets *sockets, int wake_fd) {
+static int watch_all(wsf_sockets *sockets) {
     const wsf_connections *shared = &sockets->connections;
-    struct epoll_event wake = { .events = EPOLLIN, .data.u32 = WSF_WATCH_WAKE };
-    bool watched = epoll_ctl(shared->watch_fd, EPOLL_CTL_ADD, wake_fd, &wake) == 0 &&
-                   wsf_zmq_watch(shared->watch_fd, sockets->publisher, WSF_WATCH_PUBLISHER) &&
+    bool watched = wsf_zmq_watch(shared->watch_fd, sockets->publisher, WSF_WATCH_PUBLISHER) &&
                    (shared->auth == NULL ||
                     wsf_zmq_watch(shared->watch_fd, wsf_auth_socket(shared->auth), WSF_WATCH_AUTH));
     sockets->publisher_unread = true;
@@ -225,7 +224,7 @@ int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_siz
     if (error == WSFAN_OK)
         error = open_publisher(sockets, endpoint, wake_fd);
     if (error == WSFAN_OK)
-        error = watch_all(sockets, wake_fd);
+        error = watch_all(sockets);
     wsf_thread_restore_signals(&before);
 
     if (error != WSFAN_OK) {
@@ -355,19 +354,15 @@ uint64_t wsf_sockets_deadline(wsf_sockets *sockets) {
     return tcp_probes_ms < connections_ms ? tcp_probes_ms : connections_ms;
 }
 
-bool wsf_sockets_wait(wsf_sockets *sockets, int timeout_ms) {
-    bool woken = false;
-    int count = epoll_wait(sockets->connections.watch_fd, sockets->events, WATCHED_MAX, timeout_ms);
-    sockets->events_count = count > 0 ? count : 0;
-    for (int i = 0; i < count; i++)
-        woken = woken || sockets->events[i].data.u32 == WSF_WATCH_WAKE;
-    return woken;
+int wsf_sockets_fd(const wsf_sockets *sockets) {
+    return sockets->connections.watch_fd;
 }
 
 /* The event may be of a socket that was replaced: then reading finds nothing. */
 static void note_events(wsf_sockets *sockets) {
     uint64_t ms = wsf_clock_ms();
-    for (int i = 0; i < sockets->events_count; i++) {
+    int count = epoll_wait(sockets->connections.watch_fd, sockets->events, WATCHED_MAX, 0);
+    for (int i = 0; i < count; i++) {
         uint32_t number = sockets->events[i].data.u32;
         if (number == WSF_WATCH_PUBLISHER)
             sockets->publisher_unread = true;
@@ -383,7 +378,6 @@ static void note_events(wsf_sockets *sockets) {
         else if (number >= WSF_WATCH_TCP_PROBES)
             wsf_tcp_probes_note(&sockets->tcp_probes, number - WSF_WATCH_TCP_PROBES, ms);
     }
-    sockets->events_count = 0;
 }
 
 /* ------------------------------------------------------------------------------------ receiving */
@@ -453,7 +447,7 @@ static void receive_subscriptions(wsf_sockets *sockets, const wsf_sockets_handle
     zmq_msg_t message;
     zmq_msg_init(&message);
     int count = 0;
-    while (count < SHARE_COUNT && zmq_msg_recv(&message, sockets->publisher, ZMQ_DONTWAIT) >= 0) {
+    while (count < NOTICES_SHARE && zmq_msg_recv(&message, sockets->publisher, ZMQ_DONTWAIT) >= 0) {
         const uint8_t *data = zmq_msg_data(&message);
         size_t size = zmq_msg_size(&message);
         bool notice = size > 0 && data[0] <= 1;
@@ -467,7 +461,7 @@ static void receive_subscriptions(wsf_sockets *sockets, const wsf_sockets_handle
         count++;
     }
     zmq_msg_close(&message);
-    sockets->publisher_unread = count == SHARE_COUNT;
+    sockets->publisher_unread = count == NOTICES_SHARE;
 }
 
 /* A frame in the memory that ZeroMQ received it into. */
@@ -530,18 +524,15 @@ static bool receive_second(received *frame, void *socket) {
 /* Whether there was a frame. Memory that the handler did not keep is used for the next frame. */
 static bool receive_frame(wsf_sockets *sockets, void *socket, uint32_t number,
                           const wsf_sockets_handler *handler) {
+    if (sockets->received == NULL)
+        sockets->received = new_received();
     received *frame = sockets->received;
-    if (frame == NULL) {
-        frame = sockets->received = new_received();
-        if (frame == NULL)
-            return false; /* the frame waits until there is memory */
-    }
-    if (!receive_part(frame, socket))
-        return false;
+    if (frame == NULL || !receive_part(frame, socket))
+        return false; /* without memory the frame waits */
     wsf_connection *from = &sockets->connections.list[number];
     wsf_connections_heard(&sockets->connections, from);
     if (receive_second(frame, socket))
-        handler->frame(handler->user, number, from->identity, &frame->buffer);
+        sockets->stopped = !handler->frame(handler->user, number, from->identity, &frame->buffer);
     else
         handler->stray(handler->user);
     if (atomic_load(&frame->buffer.refs) > 1) {
@@ -555,17 +546,28 @@ static bool receive_frame(wsf_sockets *sockets, void *socket, uint32_t number,
     return true;
 }
 
-static void receive_frames(wsf_sockets *sockets, uint32_t number,
+static void receive_frames(wsf_sockets *sockets, uint32_t number, uint32_t share,
                            const wsf_sockets_handler *handler) {
     /* The handler may hang up, and dial again, while we read. */
     wsf_connection *from = &sockets->connections.list[number];
     void *socket = from->socket;
-    int count = 0;
-    while (count < SHARE_COUNT && socket != NULL && from->socket == socket &&
+    uint32_t count = 0;
+    while (count < share && !sockets->stopped && socket != NULL && from->socket == socket &&
            receive_frame(sockets, socket, number, handler))
         count++;
     if (from->socket == socket) /* without memory for the next frame the socket stays unread */
-        from->unread = count == SHARE_COUNT || sockets->received == NULL;
+        from->unread = count == share || sockets->stopped || sockets->received == NULL;
+}
+
+static void receive_all(wsf_sockets *sockets, uint32_t share, const wsf_sockets_handler *handler) {
+    uint32_t first = sockets->next;
+    sockets->stopped = false;
+    for (uint32_t i = 0; i < sockets->connections.used && !sockets->stopped; i++) {
+        uint32_t number = (first + i) % sockets->connections.used;
+        if (sockets->connections.list[number].unread)
+            receive_frames(sockets, number, share, handler);
+        sockets->next = number + 1;
+    }
 }
 
 /* Only an acceptance or a refusal says something of a process. */
@@ -584,15 +586,13 @@ static void tell_callers(wsf_sockets *sockets, const wsf_sockets_handler *handle
         handler->caller(handler->user, address, WSFAN_ENDPOINT_KEY_UNKNOWN_HERE);
 }
 
-void wsf_sockets_receive(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
+void wsf_sockets_receive(wsf_sockets *sockets, uint32_t share, const wsf_sockets_handler *handler) {
     note_events(sockets);
     if (sockets->auth_unread)
         sockets->auth_unread = wsf_auth_answer(sockets->connections.auth);
     if (sockets->publisher_unread)
         receive_subscriptions(sockets, handler);
-    for (uint32_t i = 0; i < sockets->connections.used; i++)
-        if (sockets->connections.list[i].unread)
-            receive_frames(sockets, i, handler);
+    receive_all(sockets, share, handler);
     wsf_connections_renew(&sockets->connections);
     wsf_connections_tell(&sockets->connections, handler->found, handler->user);
     wsf_tcp_probes_tell(&sockets->tcp_probes, wsf_clock_ms(), on_probed, &handler);

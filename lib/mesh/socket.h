@@ -1,5 +1,5 @@
 /* The mesh's sockets: one XPUB that peers subscribe to, one SUB for each connection. All calls need the lock
- * of the mesh, but wsf_sockets_wait(), which is for the mesh thread alone. */
+ * of the mesh. */
 #ifndef WSF_MESH_SOCKET_H
 #define WSF_MESH_SOCKET_H
 
@@ -17,8 +17,8 @@ typedef struct {
     /* Whether a node with this identity may subscribe; 0: there are no keys. */
     bool (*may_subscribe)(void *user, uint32_t identity, const void *topic, size_t size);
     void (*subscription)(void *user, bool subscribed, const void *topic, size_t size);
-    /* frame is borrowed; identity: of the key of the node that sent it, 0: there are no keys */
-    void (*frame)(void *user, uint32_t connection, uint32_t identity, wsf_buffer *frame);
+    /* frame is borrowed; identity: of the key of the node that sent it, 0: there are no keys. Whether to read on. */
+    bool (*frame)(void *user, uint32_t connection, uint32_t identity, wsf_buffer *frame);
     void (*stray)(void *user); /* neither a subscription nor a frame */
     void (*probed)(void *user, uint64_t node, bool refused);
     /* What was found of a connection; see wsf_core_carrier(). */
@@ -28,8 +28,8 @@ typedef struct {
 } wsf_sockets_handler;
 
 /* Binds endpoint. frame_size_max: larger frames break their connection. keys: who may connect, and be
- * connected to; borrowed; NULL: everybody, in plain text. wake_fd: wsf_sockets_wait() returns when it is
- * readable. WSFAN_EENDPOINT, WSFAN_EADDRINUSE, WSFAN_EADDR, WSFAN_ESYSTEM, WSFAN_ENOMEM. */
+ * connected to; borrowed; NULL: everybody, in plain text. wake_fd: an eventfd that is
+ * written when there is something to receive that wsf_sockets_fd() does not show. WSFAN_EENDPOINT, WSFAN_EADDRINUSE, WSFAN_EADDR, WSFAN_ESYSTEM, WSFAN_ENOMEM. */
 int wsf_sockets_open(wsf_sockets **sockets, const char *endpoint, uint64_t frame_size_max,
                      const wsf_keys *keys, int wake_fd);
 
@@ -74,11 +74,10 @@ void wsf_sockets_send(wsf_sockets *sockets, wsf_buffer *frame);
  * never. Asked before each wait. */
 uint64_t wsf_sockets_deadline(wsf_sockets *sockets);
 
-/* Waits until there is something to receive, or for timeout_ms (-1: for ever). Whether wake_fd is
- * readable. */
-bool wsf_sockets_wait(wsf_sockets *sockets, int timeout_ms);
+/* A descriptor that is readable while there may be something to receive. The same for life. [any] */
+int wsf_sockets_fd(const wsf_sockets *sockets);
 
-/* Reads what is there, up to a fair share of each socket. The handler may connect and disconnect. */
-void wsf_sockets_receive(wsf_sockets *sockets, const wsf_sockets_handler *handler);
+/* Reads what is there, up to `share` frames of each socket, in turns where the handler stops before that. The handler may connect and disconnect. */
+void wsf_sockets_receive(wsf_sockets *sockets, uint32_t share, const wsf_sockets_handler *handler);
 
 #endif

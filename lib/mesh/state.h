@@ -32,6 +32,11 @@ struct wsf_mesh {
     wsf_mesh_effects out;           /* with the core and the sockets; guarded by the lock */
     atomic_uint_fast64_t refused;   /* publishes that got WSFAN_EAGAIN */
     atomic_uint_fast64_t worked_ns; /* when there was work last, by the monotonic clock */
+    atomic_uint_fast64_t
+        read_ms;        /* when a loop read the sockets last, by the same clock; 0: not lately */
+    atomic_bool unread; /* that loop has left what the descriptor of the sockets need not show */
+    atomic_bool beside_reader; /* the thread waits, and looks at `unread` from time to time */
+    wsf_inbox *reading;        /* see wsf_mesh_receive() */
     uint64_t trim_ms;
     uint64_t wake_ms; /* when the thread wakes if nothing comes */
     uint32_t close_ms_max;
@@ -57,6 +62,10 @@ static inline void wsf_mesh_note_work(wsf_mesh *mesh) {
 
 /* Starts the thread. */
 int wsf_mesh_start(wsf_mesh *mesh);
+
+/* Reads what has come by the sockets: `share` frames of each at most, and no more once `reading`, the inbox of the
+ * loop that does it, is half full; NULL: the mesh thread does it. */
+void wsf_mesh_receive(wsf_mesh *mesh, uint32_t share, wsf_inbox *reading);
 
 /* Carries out a share of the commands in the mailbox. Returns whether more can be carried out now. While the
  * core is congested commands wait: the publish queue fills, and publishers get WSFAN_EAGAIN. */

@@ -59,7 +59,7 @@ static inline layout layout_of(const wsf_message_parts *parts, bool with_payload
         end += parts->targets[i].name.size;
     if (!with_payload)
         return (layout){ end, end };
-    size_t payload_offset = (end + parts->headroom_size + 15) & ~(size_t)15;
+    size_t payload_offset = wsf_message_payload_offset(end, parts->headroom_size);
     return (layout){ payload_offset, payload_offset + parts->payload.size };
 }
 
@@ -67,25 +67,11 @@ static inline wsfan_message *fill(uint8_t *at, uint32_t slab_offset, const wsf_m
                                   layout where) {
     wsfan_message *message = (wsfan_message *)(void *)at;
     assert(where.size + parts->payload.size <= UINT32_MAX);
-    message->item = (wsf_item){ NULL, 0, (uint32_t)where.size };
-    message->run = NULL;
-    message->count = 1;
-    message->payload = at + where.payload_offset;
-    message->receipt = NULL;
-    message->frame = NULL;
-    message->id = (wsfan_message_id){ 0, 0 };
-    message->except = parts->except;
-    message->slot = parts->slot;
-    message->slab_offset = slab_offset;
+    wsf_message_init(message, slab_offset, where.payload_offset, where.size - where.payload_offset,
+                     parts->targets_count, parts->headroom_size, parts->flags, parts->except,
+                     (wsfan_message_id){ 0, 0 });
     message->payload_size = (uint32_t)parts->payload.size;
-    message->size = (uint32_t)where.size;
-    message->published = 0;
-    message->targets_count = (uint16_t)parts->targets_count;
-    message->headroom_size = (uint16_t)parts->headroom_size;
-    message->flags = (uint8_t)parts->flags;
-    message->taken = false;
-    message->in_inbox = false;
-    message->shared = false;
+    message->slot = parts->slot;
 
     size_t offset = sizeof *message + parts->targets_count * sizeof(wsf_message_target);
     for (uint32_t i = 0; i < parts->targets_count; i++) {
@@ -181,7 +167,7 @@ wsfan_message *wsf_message_clone(const wsfan_message *message) {
     size_t head = sizeof *message + message->targets_count * sizeof(wsf_message_target);
     for (uint32_t i = 0; i < message->targets_count; i++)
         head += message->targets[i].name_size;
-    size_t payload_offset = (head + message->headroom_size + 15) & ~(size_t)15;
+    size_t payload_offset = wsf_message_payload_offset(head, message->headroom_size);
     size_t size = payload_offset + message->payload_size;
     wsf_slab *slab = wsf_alloc(sizeof *slab + size);
     if (slab == NULL)
@@ -202,7 +188,7 @@ wsfan_message *wsf_message_clone(const wsfan_message *message) {
 
 /* ------------------------------------------------------------------------------------ in slabs */
 
-size_t wsf_message_need(const wsf_message_parts *parts) {
+size_t wsf_message_need_any(const wsf_message_parts *parts) {
     if (parts->apart)
         return layout_of(parts, false).size + room_of(parts) + parts->payload.size;
     return layout_of(parts, true).size;
@@ -226,7 +212,8 @@ void wsf_message_pool_trim(wsf_message_pool *pool) {
         wsf_slab_cache_trim(pool->cache);
 }
 
-static bool open_slab(wsf_message_pool *pool) {
+bool wsf_message_pool_next(wsf_message_pool *pool) {
+    close_slab(pool);
     if (pool->cache == NULL)
         pool->cache = wsf_slab_cache_new(WSF_SLAB_BYTES);
     if (pool->cache != NULL)
@@ -239,14 +226,11 @@ wsfan_message *wsf_message_make(wsf_message_pool *pool, const wsf_message_parts 
                                 size_t need) {
     layout where = { need - parts->payload.size, need };
     assert(need <= WSF_MESSAGE_SMALL);
-    if (pool->slab != NULL && pool->used + where.size > WSF_SLAB_BYTES)
-        close_slab(pool);
-    if (pool->slab == NULL && !open_slab(pool))
+    wsfan_message *message = wsf_message_pool_take(pool, need);
+    if (message == NULL)
         return NULL;
-    wsfan_message *message = fill((uint8_t *)pool->slab + pool->used, pool->used, parts, where);
+    fill((uint8_t *)message, message->slab_offset, parts, where);
     copy_payload(message, parts->payload);
-    pool->used += (uint32_t)(where.size + 15) & ~15u;
-    pool->count++;
     return message;
 }
 

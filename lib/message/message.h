@@ -36,13 +36,13 @@ typedef struct wsf_run wsf_run;
 struct wsfan_message {
     wsf_item item;        /* its place in the publish queue, later in the inbox of one loop */
     wsf_run *run;         /* behind this struct; NULL: it is one message */
-    uint8_t *payload;     /* behind this struct, or in `frame`; of a run the first one */
     wsf_receipt *receipt; /* a reference; NULL: the publisher did not ask for a result */
     wsf_buffer *frame;    /* a reference; NULL: the payload is behind this struct */
+    uint64_t slot;        /* of a latest value: hash of its targets and key; 0: no latest value */
+    uint8_t *payload;     /* behind this struct, or in `frame`; of a run the first one */
     wsfan_message_id
         id; /* stamped by the core, before anyone else sees the message; of a run the first */
     wsfan_address except;
-    uint64_t slot;         /* of a latest value: hash of its targets and key; 0: no latest value */
     uint32_t slab_offset;  /* from the start of its slab */
     uint32_t count;        /* messages of a run; else 1 */
     uint32_t payload_size; /* of all */
@@ -98,7 +98,7 @@ static inline bool wsf_message_is_apart(const wsfan_message *message) {
     return message->frame != NULL;
 }
 
-/* Computes the hash of a target of a message or a run, if it is not known yet. */
+/* Computes the hash of a target, if it is not known yet. */
 void wsf_message_know(const wsfan_message *message, wsf_message_target *target,
                       const wsf_hash_key *key);
 
@@ -118,8 +118,68 @@ typedef struct {
 
 enum { WSF_MESSAGE_SMALL = 1344 }; /* so that a slab holds three at least, of 1 KiB */
 
+/* Closes the slab that is open and opens another. False: out of memory. */
+bool wsf_message_pool_next(wsf_message_pool *pool);
+
+/* Memory in the slab for a message of `size` bytes, WSF_MESSAGE_SMALL at most, which the caller fills; its slab_offset is
+ * set. NULL: out of memory. */
+static inline wsfan_message *wsf_message_pool_take(wsf_message_pool *pool, size_t size) {
+    if ((pool->slab == NULL || pool->used + size > WSF_SLAB_BYTES) && !wsf_message_pool_next(pool))
+        return NULL;
+    wsfan_message *message = (wsfan_message *)(void *)((uint8_t *)pool->slab + pool->used);
+    message->slab_offset = pool->used;
+    pool->used += (uint32_t)(size + 15) & ~15u;
+    pool->count++;
+    return message;
+}
+
+/* Sets all fields of a message whose payload is behind it; the targets and their names are the caller's to write. Each
+ * field by itself, because compilers clear a whole struct by an instruction that is slow to begin. */
+static inline void wsf_message_init(wsfan_message *message, uint32_t slab_offset,
+                                    size_t payload_offset, size_t payload_size,
+                                    uint32_t targets_count, uint32_t headroom_size, uint32_t flags,
+                                    wsfan_address except, wsfan_message_id id) {
+    uint32_t size = (uint32_t)(payload_offset + payload_size);
+    message->item = (wsf_item){ NULL, 0, size };
+    message->run = NULL;
+    message->receipt = NULL;
+    message->frame = NULL;
+    message->slot = 0;
+    message->payload = (uint8_t *)message + payload_offset;
+    message->id = id;
+    message->except = except;
+    message->slab_offset = slab_offset;
+    message->count = 1;
+    message->payload_size = (uint32_t)payload_size;
+    message->size = size;
+    message->published = 0;
+    message->targets_count = (uint16_t)targets_count;
+    message->headroom_size = (uint16_t)headroom_size;
+    message->flags = (uint8_t)flags;
+    message->taken = false;
+    message->in_inbox = false;
+    message->shared = false;
+}
+
+/* Where the payload is: aligned, with the headroom before it. names_end: of the targets and their names. */
+static inline size_t wsf_message_payload_offset(size_t names_end, size_t headroom_size) {
+    return (names_end + headroom_size + 15) & ~(size_t)15;
+}
+
+/* The end of the name of the only target. */
+static inline size_t wsf_message_name_end(size_t name_size) {
+    return sizeof(wsfan_message) + sizeof(wsf_message_target) + name_size;
+}
+
 /* Bytes of memory for a message of these parts. */
-size_t wsf_message_need(const wsf_message_parts *parts);
+size_t wsf_message_need_any(const wsf_message_parts *parts);
+
+static inline size_t wsf_message_need(const wsf_message_parts *parts) {
+    if (parts->targets_count != 1 || parts->apart)
+        return wsf_message_need_any(parts);
+    size_t end = wsf_message_name_end(parts->targets[0].name.size);
+    return wsf_message_payload_offset(end, parts->headroom_size) + parts->payload.size;
+}
 
 /* Makes a message of `need` bytes, WSF_MESSAGE_SMALL at most, without the hashes. NULL: out of memory. */
 wsfan_message *wsf_message_make(wsf_message_pool *pool, const wsf_message_parts *parts,

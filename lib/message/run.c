@@ -25,11 +25,6 @@ static size_t payloads_offset(size_t count) {
     return align(sizeof(wsfan_message) + sizeof(wsf_run) + count * sizeof(wsf_run_entry));
 }
 
-bool wsf_run_may_have(const wsf_message_parts *parts) {
-    return parts->targets_count == 1 && parts->targets[0].kind <= WSFAN_USER && parts->slot == 0 &&
-           !parts->apart && parts->payload.size <= WSF_RUN_PAYLOAD_MAX;
-}
-
 static wsfan_message *run_of_body(wsf_buffer *body) {
     wsf_run *run = (wsf_run *)(void *)((uint8_t *)body - offsetof(wsf_run, body));
     return (wsfan_message *)run - 1;
@@ -92,19 +87,21 @@ size_t wsf_run_head_bytes(size_t name_size) {
     return head_size(name_size);
 }
 
-static uint32_t room(const wsf_run *run) {
-    return run->end - run->heads_bytes - run->payloads - run->used;
+static inline uint32_t room(const wsfan_message *message) {
+    const wsf_run *run = message->run;
+    return run->end - run->heads_bytes - run->payloads - message->payload_size;
 }
 
 wsf_run_head *wsf_run_add_head(wsfan_message *message, const wsf_message_parts *parts) {
     wsf_run *run = message->run;
     wsfan_bytes name = parts->targets[0].name;
     size_t size = head_size(name.size);
-    if (run->heads_count == WSF_RUN_HEADS_MAX || size > room(run) ||
+    if (run->heads_count == WSF_RUN_HEADS_MAX || size > room(message) ||
         run->heads_bytes + size > UINT16_MAX * (size_t)UNIT)
         return NULL;
     run->heads_bytes += (uint32_t)size;
-    run->name_bytes += name.size;
+    run->name_bytes += (uint32_t)name.size;
+    run->excepts_count += parts->except.node != 0;
     wsf_run_head *head = (wsf_run_head *)(void *)((uint8_t *)message + run->end - run->heads_bytes);
     *head = (wsf_run_head){
         .except = parts->except,
@@ -115,27 +112,34 @@ wsf_run_head *wsf_run_add_head(wsfan_message *message, const wsf_message_parts *
         .number = (uint16_t)run->heads_count++,
         .flags = (uint8_t)parts->flags,
     };
-    memcpy(head + 1, name.data, name.size);
+    wsf_copy_short(head + 1, name.data, name.size);
     return head;
+}
+
+static inline bool add(wsfan_message *message, const wsf_run_head *head, wsfan_bytes payload,
+                       uint32_t offset) {
+    wsf_run *run = message->run;
+    uint32_t begin = message->payload_size;
+    uint32_t count = message->count;
+    if (count == run->entries_max || payload.size > room(message))
+        return false;
+    uint32_t end = begin + (uint32_t)payload.size;
+    run->entries[count] = (wsf_run_entry){ end, wsf_run_place(message, head), (uint16_t)offset };
+    message->payload_size = end;
+    message->count = count + 1;
+    if (payload.size > 0)
+        memcpy(message->payload + begin, payload.data, payload.size);
+    return true;
 }
 
 bool wsf_run_add(wsfan_message *message, const wsf_run_head *head, wsfan_bytes payload,
                  uint32_t offset) {
-    wsf_run *run = message->run;
-    if (message->count == run->entries_max || payload.size > room(run))
-        return false;
-    if (payload.size > 0)
-        memcpy(message->payload + run->used, payload.data, payload.size);
-    run->used += (uint32_t)payload.size;
-    message->payload_size = run->used;
-    run->entries[message->count++] = (wsf_run_entry){ run->used, wsf_run_place(message, head),
-                                                      (uint16_t)offset };
-    return true;
+    return add(message, head, payload, offset);
 }
 
 void wsf_run_set(wsfan_message *run, uint32_t count, wsfan_bytes payloads, wsf_buffer *frame) {
     run->count = count;
-    run->payload_size = run->run->used = (uint32_t)payloads.size;
+    run->payload_size = (uint32_t)payloads.size;
     if (frame != NULL) {
         run->frame = wsf_buffer_ref(frame);
         run->payload = frame->data + ((const uint8_t *)payloads.data - frame->data);
@@ -152,7 +156,7 @@ void wsf_run_begin_writing(wsf_run_writer *writer, wsfan_message *run) {
     writer->run = run;
 }
 
-static bool is_head_of(const wsf_run_head *head, const wsf_message_parts *parts) {
+static inline bool is_head_of(const wsf_run_head *head, const wsf_message_parts *parts) {
     const wsfan_target *target = &parts->targets[0];
     return head->target.name_size == target->name.size && head->target.kind == target->kind &&
            head->flags == parts->flags && head->except.session == parts->except.session &&
@@ -160,22 +164,13 @@ static bool is_head_of(const wsf_run_head *head, const wsf_message_parts *parts)
            wsf_same_bytes(head + 1, target->name.data, target->name.size);
 }
 
-/* Only to find a head again soon: without a key, and of the name's ends alone. */
 static unsigned slot_of(const wsf_message_parts *parts) {
-    wsfan_bytes name = parts->targets[0].name;
-    uint64_t first = 0;
-    uint64_t last = 0;
-    size_t size = name.size < sizeof first ? name.size : sizeof first;
-    memcpy(&first, name.data, size);
-    memcpy(&last, (const uint8_t *)name.data + name.size - size, size);
-    uint64_t mixed = (first ^ (last << 7 | last >> 57) ^ parts->except.session) *
-                     UINT64_C(0x9e3779b97f4a7c15); /* 2^64 divided by the golden ratio */
-    return (unsigned)(mixed >> 56);
+    return (unsigned)(wsf_hash_quick(parts->targets[0].name, parts->except.session) >> 56);
 }
 
-static wsf_run_head *find_head(wsf_run_writer *writer, const wsf_message_parts *parts) {
-    if (writer->last != NULL && is_head_of(writer->last, parts))
-        return writer->last;
+/* Another head than the last one. NULL: no room. */
+static __attribute__((noinline)) const wsf_run_head *find_head(wsf_run_writer *writer,
+                                                               const wsf_message_parts *parts) {
     uint16_t *place = &writer->recent[slot_of(parts)];
     wsf_run_head *head = *place != 0 ? wsf_run_head_at(writer->run, *place) : NULL;
     if (head == NULL || !is_head_of(head, parts)) {
@@ -189,8 +184,10 @@ static wsf_run_head *find_head(wsf_run_writer *writer, const wsf_message_parts *
 }
 
 bool wsf_run_write(wsf_run_writer *writer, const wsf_message_parts *parts) {
-    const wsf_run_head *head = find_head(writer, parts);
-    return head != NULL && wsf_run_add(writer->run, head, parts->payload, writer->run->count);
+    const wsf_run_head *head = writer->last;
+    if (head == NULL || !is_head_of(head, parts))
+        head = find_head(writer, parts);
+    return head != NULL && add(writer->run, head, parts->payload, writer->run->count);
 }
 
 /* -------------------------------------------------------------------------------------- copying */
@@ -202,10 +199,8 @@ static wsf_message_parts parts_of(const wsf_run_head *head, wsfan_target *target
     };
 }
 
-/* The head's copy in another run, for which the room is known to be there. */
-static const wsf_run_head *copy_head(wsfan_message *into, wsf_run_head *head) {
-    if (head->copy != 0)
-        return wsf_run_head_at(into, head->copy);
+/* Copies the head into another run, which is known to have room for it. */
+static void copy_head(wsfan_message *into, wsf_run_head *head) {
     wsfan_target target;
     wsf_message_parts parts = parts_of(head, &target);
     wsf_run_head *copy = wsf_run_add_head(into, &parts);
@@ -214,31 +209,50 @@ static const wsf_run_head *copy_head(wsfan_message *into, wsf_run_head *head) {
     copy->loops = head->loops;
     copy->peers = head->peers;
     head->copy = wsf_run_place(into, copy);
-    return copy;
 }
 
-wsfan_message *wsf_run_pick(wsf_span span) {
+/* A run with room for just what is wanted of the span; heads forget their copies. */
+static wsfan_message *new_for_wanted(wsf_span span) {
     const wsfan_message *from = span.message;
+    const wsf_run_entry *entries = from->run->entries;
+    uint32_t begin = wsf_run_begin(from, span.from);
     size_t count = 0;
     size_t payload_bytes = 0;
     size_t heads_bytes = 0;
     for (wsf_run_head *h = NULL; (h = wsf_run_next_head(from, h)) != NULL; h->copy = 0)
         heads_bytes += h->wanted ? h->size : 0;
     for (uint32_t i = span.from; i < span.to; i++) {
-        bool wanted = wsf_run_head_of(from, i)->wanted;
+        bool wanted = wsf_run_head_at(from, entries[i].head)->wanted;
         count += wanted;
-        payload_bytes += wanted ? wsf_run_payload(from, i).size : 0;
+        payload_bytes += wanted ? entries[i].end - begin : 0;
+        begin = entries[i].end;
     }
-    wsfan_message *run = wsf_run_new_for(count, payload_bytes, heads_bytes);
+    return wsf_run_new_for(count, payload_bytes, heads_bytes);
+}
+
+wsfan_message *wsf_run_pick(wsf_span span) {
+    const wsfan_message *from = span.message;
+    wsfan_message *run = new_for_wanted(span);
     if (run == NULL)
         return NULL;
-    run->id = from->id;
+    wsf_run_entry *to = run->run->entries;
+    uint32_t begin = wsf_run_begin(from, span.from);
+    uint32_t end = 0;
     for (uint32_t i = span.from; i < span.to; i++) {
-        wsf_run_head *head = wsf_run_head_of(from, i);
-        if (head->wanted)
-            wsf_run_add(run, copy_head(run, head), wsf_run_payload(from, i),
-                        from->run->entries[i].offset);
+        wsf_run_entry entry = from->run->entries[i];
+        wsf_run_head *head = wsf_run_head_at(from, entry.head);
+        if (head->wanted) {
+            if (head->copy == 0)
+                copy_head(run, head);
+            memcpy(run->payload + end, from->payload + begin, entry.end - begin);
+            end += entry.end - begin;
+            *to++ = (wsf_run_entry){ end, head->copy, entry.offset };
+        }
+        begin = entry.end;
     }
+    run->count = (uint32_t)(to - run->run->entries);
+    run->payload_size = end;
+    run->id = from->id;
     run->published = span.from == 0 && wsf_run_head_of(from, 0)->wanted ? from->published : 0;
     run->item.kind = from->item.kind;
     return run;
@@ -263,8 +277,7 @@ wsf_buffer *wsf_run_body(wsfan_message *run) {
 }
 
 wsfan_message *wsf_run_fit(wsfan_message *run) {
-    const wsf_run *r = run->run;
-    size_t need = payloads_offset(run->count) + r->used + r->heads_bytes;
+    size_t need = payloads_offset(run->count) + run->payload_size + run->run->heads_bytes;
     if (need >= run->size / 2)
         return run;
     for (wsf_run_head *h = NULL; (h = wsf_run_next_head(run, h)) != NULL;)
@@ -276,59 +289,45 @@ wsfan_message *wsf_run_fit(wsfan_message *run) {
     return copy;
 }
 
-/* In the slab that `like` is in. NULL: that is full, or not open any more. */
-static inline wsfan_message *open_like(wsf_message_pool *pool, const wsfan_message *like,
-                                       wsfan_bytes payload) {
-    size_t head = (size_t)(like->payload - (const uint8_t *)like);
-    size_t size = head + payload.size;
-    uint32_t at = pool->used;
-    if (wsf_message_slab(like) != pool->slab || size > WSF_MESSAGE_SMALL ||
-        at + size > WSF_SLAB_BYTES)
-        return NULL;
-    wsfan_message *message = (wsfan_message *)(void *)((uint8_t *)pool->slab + at);
-    /* Not the headroom of `like`, which the host may be writing. */
-    *message = *like;
-    memcpy(message + 1, like + 1, head - sizeof *like - like->headroom_size);
-    message->payload = (uint8_t *)message + head;
-    message->slab_offset = at;
-    message->payload_size = (uint32_t)payload.size;
-    message->size = message->item.bytes = (uint32_t)size;
-    memcpy(message->payload, payload.data, payload.size);
-    pool->used = at + ((uint32_t)(size + 15) & ~15u);
-    pool->count++;
-    return message;
-}
-
-/* For a head of which none was made yet, or not in the slab that is open. frame: with the payload; NULL: to be
- * copied. */
-static wsfan_message *open_first(wsf_message_pool *pool, const wsf_run_head *head,
-                                 wsfan_bytes payload, wsf_buffer *frame, uint32_t headroom_bytes) {
+/* A payload that is too large for a slab. */
+static __attribute__((noinline)) wsfan_message *open_large(const wsfan_message *run,
+                                                           const wsf_run_head *head,
+                                                           wsfan_bytes payload, wsfan_message_id id,
+                                                           uint32_t headroom_bytes) {
     wsfan_target target;
     wsf_message_parts parts = parts_of(head, &target);
     parts.headroom_size = headroom_bytes;
     parts.payload = payload;
-    size_t need = wsf_message_need(&parts);
-    wsfan_message *message;
-    if (need <= WSF_MESSAGE_SMALL)
-        message = wsf_message_make(pool, &parts, need);
-    else if (frame != NULL && headroom_bytes == 0 &&
-             wsf_message_may_slice(payload.size, wsf_buffer_bytes(frame)))
-        message = wsf_message_slice(NULL, &parts, frame);
-    else
-        message = wsf_message_new(NULL, &parts);
-    if (message != NULL)
-        message->targets[0].hash = head->target.hash;
+    bool slice = run->frame != NULL && headroom_bytes == 0 &&
+                 wsf_message_may_slice(payload.size, wsf_buffer_bytes(run->frame));
+    wsfan_message *message = slice ? wsf_message_slice(NULL, &parts, run->frame)
+                                   : wsf_message_new(NULL, &parts);
+    if (message == NULL)
+        return NULL;
+    message->id = id;
+    message->targets[0].hash = head->target.hash;
     return message;
 }
 
+/* A small one is written field by field from its head: most messages of a node are made here. */
 wsfan_message *wsf_run_open(wsf_message_pool *pool, const wsfan_message *run, uint32_t i,
-                            uint32_t headroom_bytes, const wsfan_message *like) {
+                            uint32_t headroom_bytes) {
+    const wsf_run_head *head = wsf_run_head_of(run, i);
     wsfan_bytes payload = wsf_run_payload(run, i);
-    wsfan_message *message = like != NULL ? open_like(pool, like, payload) : NULL;
+    wsfan_message_id id = { run->id.clock + run->run->entries[i].offset, run->id.origin };
+    size_t name_end = wsf_message_name_end(head->target.name_size);
+    size_t payload_offset = wsf_message_payload_offset(name_end, headroom_bytes);
+    if (payload_offset + payload.size > WSF_MESSAGE_SMALL)
+        return open_large(run, head, payload, id, headroom_bytes);
+    wsfan_message *message = wsf_message_pool_take(pool, payload_offset + payload.size);
     if (message == NULL)
-        message = open_first(pool, wsf_run_head_of(run, i), payload, run->frame, headroom_bytes);
-    if (message != NULL)
-        message->id = (wsfan_message_id){ run->id.clock + run->run->entries[i].offset,
-                                          run->id.origin };
+        return NULL;
+    wsf_message_init(message, message->slab_offset, payload_offset, payload.size, 1, headroom_bytes,
+                     head->flags, head->except, id);
+    message->targets[0] = head->target;
+    message->targets[0].name_offset = (uint32_t)wsf_message_name_end(0);
+    wsf_copy_short(message->targets + 1, head + 1, head->target.name_size);
+    if (payload.size > 0)
+        memcpy(message->payload, payload.data, payload.size);
     return message;
 }

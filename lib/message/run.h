@@ -38,11 +38,11 @@ struct wsf_run {
     uint32_t payloads;    /* where payloads may be, counted from the message, */
     uint32_t end;         /* and where the memory ends */
     uint32_t entries_max; /* room for so many messages */
-    uint32_t used;        /* bytes of payloads */
     uint32_t heads_bytes; /* bytes of memory of the heads, which grow from the end */
     uint32_t heads_count;
-    uint64_t name_bytes; /* of all heads */
-    wsf_buffer body;     /* the payloads, while there are references; see wsf_run_body() */
+    uint32_t name_bytes;    /* of all heads */
+    uint32_t excepts_count; /* heads that leave somebody out */
+    wsf_buffer body;        /* the payloads, while there are references; see wsf_run_body() */
     wsf_run_entry entries[];
 };
 
@@ -54,7 +54,10 @@ typedef struct {
 } wsf_span;
 
 /* Whether a message of these parts may be part of a run. */
-bool wsf_run_may_have(const wsf_message_parts *parts);
+static inline bool wsf_run_may_have(const wsf_message_parts *parts) {
+    return parts->targets_count == 1 && parts->targets[0].kind <= WSFAN_USER && parts->slot == 0 &&
+           !parts->apart && parts->payload.size <= WSF_RUN_PAYLOAD_MAX;
+}
 
 /* Memory for the first message of a run and as much again: a power of two. */
 size_t wsf_run_bytes_for(const wsf_message_parts *parts);
@@ -102,9 +105,9 @@ wsfan_message *wsf_run_fit(wsfan_message *run);
 wsf_buffer *wsf_run_body(wsfan_message *run);
 
 /* Message i of a run, made in a slab of the pool; or a large one, unless there is headroom, with the payload where it is.
- * like: the one before, if it is of the same head and in the slab of the pool; or NULL. NULL: out of memory. */
+ * NULL: out of memory. */
 wsfan_message *wsf_run_open(wsf_message_pool *pool, const wsfan_message *run, uint32_t i,
-                            uint32_t headroom_bytes, const wsfan_message *like);
+                            uint32_t headroom_bytes);
 
 static inline bool wsf_message_is_run(const wsfan_message *message) {
     return message->run != NULL;
@@ -169,6 +172,12 @@ static inline bool wsf_span_is_apart(wsf_span span) {
 static inline uint64_t wsf_span_clock(wsf_span span) {
     uint64_t clock = span.message->id.clock;
     return span.message->run == NULL ? clock : clock + span.message->run->entries[span.from].offset;
+}
+
+/* Of its last message. */
+static inline uint64_t wsf_span_last_clock(wsf_span span) {
+    span.from = span.to - 1;
+    return wsf_span_clock(span);
 }
 
 /* Its share of the message's memory, in bytes. */

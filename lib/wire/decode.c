@@ -341,7 +341,22 @@ static bool read_payloads(wsf_reader *reader, const msgpack_object_array *array,
     return messages->payloads.data != NULL;
 }
 
-/* Column by column: every message has a head and its bytes, and their clocks rise. */
+/* Every message has a head and its bytes, and the clocks rise from that of the entry. */
+static bool is_index_right(const wsf_messages *messages) {
+    uint64_t bytes = 0;
+    int32_t before = -1;
+    bool wrong = wsf_get_message_at(messages->index, 0).offset != 0;
+    for (uint32_t i = 0; i < messages->count; i++) {
+        wsf_message_at at = wsf_get_message_at(messages->index, i);
+        wrong |= at.head >= messages->heads_count;
+        wrong |= at.offset <= before;
+        before = at.offset;
+        bytes += at.payload_size;
+    }
+    return !wrong && bytes == messages->payloads.size;
+}
+
+/* Column by column. */
 static bool read_messages(wsf_reader *reader, const msgpack_object_array *array,
                           wsf_messages *messages) {
     wsfan_bytes heads;
@@ -354,16 +369,7 @@ static bool read_messages(wsf_reader *reader, const msgpack_object_array *array,
         return false;
     messages->index = index.data;
     messages->count = (uint32_t)(index.size / WSF_MESSAGE_AT_SIZE);
-    uint64_t bytes = 0;
-    uint32_t before = 0;
-    for (uint32_t i = 0; i < messages->count; i++) {
-        wsf_message_at at = wsf_get_message_at(messages->index, i);
-        if (at.head >= messages->heads_count || (i == 0 ? at.offset != 0 : at.offset <= before))
-            return false;
-        before = at.offset;
-        bytes += at.payload_size;
-    }
-    return bytes == messages->payloads.size;
+    return is_index_right(messages);
 }
 
 static bool read_request(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry) {
@@ -487,6 +493,8 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
     case WSF_NACK:
         return read_nack(reader, array, entry);
     case WSF_LOST:
+        if (!get_u64(array, 3, &entry->lost.clock))
+            entry->lost.clock = 0;
         return get_u64(array, 1, &entry->lost.count) && get_u64(array, 2, &entry->lost.reason);
     case WSF_STATUS:
         return get_u32(array, 1, &entry->node_status.flags) &&
@@ -503,6 +511,11 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
         return get_u64(array, 1, &entry->presence_sum.newest) &&
                get_u64(array, 2, &entry->presence_sum.heard) &&
                get_u64(array, 3, &entry->presence_sum.digest);
+    case WSF_MARK:
+        return get_u64(array, 1, &entry->mark.clock) && get_u64(array, 2, &entry->mark.newest) &&
+               get_u64(array, 3, &entry->mark.last);
+    case WSF_MARK_ASK:
+        return get_u64(array, 1, &entry->mark_ask);
     case WSF_BYE:
     case WSF_RESYNC:
     case WSF_PRESENCE_RESYNC:

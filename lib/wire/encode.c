@@ -185,12 +185,13 @@ static void write_index(wsf_writer *writer, wsf_span span, uint32_t high) {
     uint32_t place = 0; /* of the head before; no head has this one */
     uint64_t head = 0;
     for (; entry < end; entry++, at += WSF_MESSAGE_AT_SIZE) {
-        if (entry->head != place) {
-            place = entry->head;
+        wsf_run_entry now = *entry;
+        if (now.head != place) {
+            place = now.head;
             head = (uint64_t)(high - wsf_run_head_at(span.message, place)->number) << 16;
         }
-        wsf_put_u64(at, (uint64_t)(entry->end - begin) << 32 | head | (entry->offset - first));
-        begin = entry->end;
+        wsf_put_u64(at, (uint64_t)(now.end - begin) << 32 | head | (now.offset - first));
+        begin = now.end;
     }
     writer->size = (size_t)(at - writer->data);
 }
@@ -200,16 +201,19 @@ static size_t head_size(const wsf_run_head *head) {
     return WSF_MESSAGES_HEAD_SIZE + except + head->target.name_size;
 }
 
-/* Of the head `first` and those behind it in memory, down to the number `low`. */
+/* Of all heads; or of `first` and those behind it in memory, down to the number `low`. */
 static size_t heads_size(const wsfan_message *run, const wsf_run_head *first, uint32_t low) {
     size_t size = 0;
+    if (low == 0 && first == wsf_run_next_head(run, NULL))
+        return run->run->heads_count * (size_t)WSF_MESSAGES_HEAD_SIZE +
+               run->run->excepts_count * (size_t)WSF_MESSAGES_EXCEPT_SIZE + run->run->name_bytes;
     for (; first != NULL && first->number >= low; first = wsf_run_next_head(run, first))
         size += head_size(first);
     return size;
 }
 
-static void write_run_head(wsf_writer *writer, const wsf_run_head *head) {
-    uint8_t *at = writer->data + writer->size;
+/* Returns where it ends. */
+static uint8_t *write_run_head(uint8_t *at, const wsf_run_head *head) {
     bool except = head->except.node != 0;
     *at++ = (uint8_t)(head->target.kind | (except ? WSF_MESSAGES_EXCEPT : 0));
     *at++ = head->flags;
@@ -220,31 +224,45 @@ static void write_run_head(wsf_writer *writer, const wsf_run_head *head) {
         wsf_put_u64(at + 8, head->except.session);
         at += WSF_MESSAGES_EXCEPT_SIZE;
     }
-    memcpy(at, head + 1, head->target.name_size);
-    writer->size += head_size(head);
+    wsf_copy_short(at, head + 1, head->target.name_size);
+    return at + head->target.name_size;
 }
 
-/* The heads between the lowest and the highest number that the span uses, the highest first, as they lie in memory. */
-static void write_messages(wsf_writer *writer, wsf_span span) {
-    const wsfan_message *run = span.message;
-    const wsf_run_entry *entries = run->run->entries;
-    uint32_t low = UINT32_MAX;
-    const wsf_run_head *high = NULL;
+/* The lowest and the highest number of the heads that a span uses; or, for a whole run, of all heads, so that not every
+ * message need be looked at. The bound of a single message has room for its own head only. */
+static void find_heads(wsf_span span, uint32_t *low, const wsf_run_head **high) {
+    const wsf_run_entry *entries = span.message->run->entries;
+    *low = 0;
+    *high = wsf_run_next_head(span.message, NULL);
+    if (wsf_span_count(span) == span.message->count && span.message->count > 1)
+        return;
+    *low = UINT32_MAX;
+    *high = NULL;
     for (uint32_t i = span.from; i < span.to; i++) {
         if (i > span.from && entries[i].head == entries[i - 1].head)
             continue;
-        const wsf_run_head *head = wsf_run_head_of(run, i);
-        low = head->number < low ? head->number : low;
-        high = high == NULL || head->number > high->number ? head : high;
+        const wsf_run_head *head = wsf_run_head_of(span.message, i);
+        *low = head->number < *low ? head->number : *low;
+        *high = *high == NULL || head->number > (*high)->number ? head : *high;
     }
+}
+
+/* The heads from the highest to the lowest number, as they lie in memory. */
+static void write_messages(wsf_writer *writer, wsf_span span) {
+    const wsfan_message *run = span.message;
+    uint32_t low;
+    const wsf_run_head *high;
+    find_heads(span, &low, &high);
     msgpack_packer packer = packer_of(writer);
     msgpack_pack_array(&packer, wsf_span_is_apart(span) ? 4 : 5);
     msgpack_pack_uint32(&packer, WSF_MESSAGES);
     msgpack_pack_uint64(&packer, wsf_span_clock(span));
     msgpack_pack_bin(&packer, heads_size(run, high, low));
+    uint8_t *at = writer->data + writer->size;
     for (const wsf_run_head *head = high; head != NULL && head->number >= low;
          head = wsf_run_next_head(run, head))
-        write_run_head(writer, head);
+        at = write_run_head(at, head);
+    writer->size = (size_t)(at - writer->data);
     msgpack_pack_bin(&packer, (size_t)wsf_span_count(span) * WSF_MESSAGE_AT_SIZE);
     write_index(writer, span, high->number);
     if (!wsf_span_is_apart(span))
@@ -309,12 +327,23 @@ void wsf_write_peers(wsf_writer *writer, const wsf_known_peer *peers, uint32_t c
     }
 }
 
-void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason) {
+void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason, uint64_t clock) {
     msgpack_packer packer = packer_of(writer);
-    msgpack_pack_array(&packer, 3);
+    msgpack_pack_array(&packer, clock != 0 ? 4 : 3);
     msgpack_pack_uint32(&packer, WSF_LOST);
     msgpack_pack_uint64(&packer, count);
     msgpack_pack_uint64(&packer, reason);
+    if (clock != 0)
+        msgpack_pack_uint64(&packer, clock);
+}
+
+void wsf_write_mark(wsf_writer *writer, const wsf_mark *mark) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 4);
+    msgpack_pack_uint32(&packer, WSF_MARK);
+    msgpack_pack_uint64(&packer, mark->clock);
+    msgpack_pack_uint64(&packer, mark->newest);
+    msgpack_pack_uint64(&packer, mark->last);
 }
 
 void wsf_write_status(wsf_writer *writer, const wsf_status *status) {

@@ -50,10 +50,18 @@ typedef enum {
     WSF_REPLY = 14,
     WSF_MESSAGE_APART = WSF_ENTRY_APART, /* read as WSF_MESSAGE */
     WSF_MESSAGES = 16,
+    WSF_MARK = 17,
+    WSF_MARK_ASK = 18,
     WSF_PRESENCE = 20,
     WSF_PRESENCE_SUM = 21,
     WSF_PRESENCE_RESYNC = 22
 } wsf_entry_type;
+
+/* Features of WSF_HELLO. */
+enum {
+    WSF_FEATURE_HISTORY = 1, /* sends WSF_MARK to those that want it, */
+    WSF_FEATURE_MARKS = 2    /* and wants it */
+};
 
 enum { WSF_SNAPSHOT_BEGIN = 1, WSF_SNAPSHOT_END = 2 }; /* flags of WSF_INTEREST */
 enum { WSF_PRESENCE_FORGET = 1 }; /* flag of WSF_PRESENCE: rows told before are void */
@@ -72,6 +80,13 @@ typedef struct {
     uint64_t heard;  /* as of the receiver's interest up to this serial, plus one */
     uint64_t digest;
 } wsf_presence_sum;
+
+/* How far a node has told its messages. */
+typedef struct {
+    uint64_t clock;  /* all messages for the receiver up to here */
+    uint64_t newest; /* are in frames up to this one */
+    uint64_t last;   /* clock of the sender's last message to anybody; 0: there is none */
+} wsf_mark;
 
 /* Flags of WSF_STATUS. */
 enum {
@@ -202,7 +217,10 @@ typedef struct {
         struct {
             uint64_t count;
             uint64_t reason; /* a wsfan_gap_reason */
+            uint64_t clock;  /* none of them is newer; 0: not told */
         } lost;
+        wsf_mark mark;
+        uint64_t mark_ask; /* the clock that a mark is to reach */
         wsf_status node_status;
         struct {
             uint64_t id;     /* the sender's */
@@ -245,7 +263,7 @@ uint64_t wsf_frame_checksum(const uint8_t *frame, size_t size);
 uint64_t wsf_payload_checksum(const void *payload, size_t size);
 
 void wsf_write_hello(wsf_writer *writer, const wsf_hello *hello);
-/* HELLO_ACK and REFUSE: one number. */
+/* HELLO_ACK, REFUSE and MARK_ASK: one number. */
 void wsf_write_number(wsf_writer *writer, wsf_entry_type type, uint64_t number);
 void wsf_write_heartbeat(wsf_writer *writer, uint64_t newest,
                          const uint64_t *digest); /* NULL: none */
@@ -258,7 +276,9 @@ void wsf_write_presence(wsf_writer *writer, uint32_t flags, uint64_t heard,
                         const wsf_presence_row *rows, uint32_t count);
 void wsf_write_presence_sum(wsf_writer *writer, const wsf_presence_sum *sum);
 void wsf_write_peers(wsf_writer *writer, const wsf_known_peer *peers, uint32_t count);
-void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason);
+void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason,
+                    uint64_t clock); /* 0: none */
+void wsf_write_mark(wsf_writer *writer, const wsf_mark *mark);
 void wsf_write_status(wsf_writer *writer, const wsf_status *status);
 void wsf_write_type(wsf_writer *writer, wsf_entry_type type); /* BYE, RESYNC, PRESENCE_RESYNC */
 

@@ -58,6 +58,7 @@ struct settings {
     uint64_t sessions;
     unsigned replicas;   /* of echo-chat; 0: three */
     unsigned chat_size;  /* clients in each chat; 0: all in one, and six */
+    unsigned window;     /* messages on their way to WebSocket clients; 0: 24 */
     bool socket_io;      /* WebSocket clients on Socket.IO, too */
     unsigned chats;      /* 0: the subcommand's own; the messages go to one after another */
     unsigned publishers; /* threads in the publishing process */

@@ -26,7 +26,7 @@ static const char usage[] =
     "  --rate N         messages a second, where latency is measured\n"
     "  --sessions N     of a node, or WebSocket clients (--clients)\n"
     "\n"
-    "Of relay:\n"
+    "Of relay, the first two also of path:\n"
     "  --chats N        each message goes to the next of N chats, 1 to 10000  [1]\n"
     "  --split          each chat has one subscriber, and each subscriber as many chats; --chats "
     "is\n"
@@ -41,6 +41,7 @@ static const char usage[] =
     "  --echo-chat PATH the program that `websocket` starts\n"
     "  --replicas N     of it, 1 to 8  [3]\n"
     "  --chat-size N    WebSocket clients in each chat  [all of them; then 6]\n"
+    "  --window N       messages on their way at full load; 1: each by itself  [24]\n"
     "  --socket-io      against as many replicas of Socket.IO with Redis (npm ci in "
     "tests/bench/socket_io)\n"
     "\n"
@@ -112,6 +113,7 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
         { "echo-chat", required_argument, NULL, 'e' },
         { "replicas", required_argument, NULL, 'o' },
         { "chat-size", required_argument, NULL, 'z' },
+        { "window", required_argument, NULL, 'w' },
         { "clients", required_argument, NULL, 'n' },
         { "socket-io", no_argument, NULL, 'i' },
         { NULL, 0, NULL, 0 },
@@ -166,6 +168,9 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
         case 'z':
             settings->chat_size = (unsigned)read_number("--chat-size", optarg, 1, 1 << 20);
             break;
+        case 'w':
+            settings->window = (unsigned)read_number("--window", optarg, 1, 1024);
+            break;
         case 'i':
             settings->socket_io = true;
             break;
@@ -191,9 +196,10 @@ static void read_default_against(struct settings *settings) {
 }
 
 static void check_relay_options(const struct settings *settings) {
-    bool any = settings->chats > 0 || settings->split || settings->publishers > 1 ||
-               settings->curve;
-    if (any && strcmp(settings->command, "relay") != 0)
+    bool relay = strcmp(settings->command, "relay") == 0;
+    bool path = strcmp(settings->command, "path") == 0;
+    if (((settings->chats > 0 || settings->split) && !relay && !path) ||
+        ((settings->publishers > 1 || settings->curve) && !relay))
         bad("an option of relay with", settings->command);
     if (settings->split && settings->peers < 2)
         bad("--split", "needs two peers");

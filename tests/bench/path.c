@@ -21,6 +21,7 @@ static void open_path(struct path *path, const struct settings *settings, struct
     *job = (struct job){
         .transport = &transport_wsfan,
         .size = settings->size > 0 ? settings->size : SIZE,
+        .peers = PEERS,
     };
     job_init(job, settings);
     source_init(&path->source, job->size);
@@ -29,6 +30,7 @@ static void open_path(struct path *path, const struct settings *settings, struct
         job->peers = i + 1; /* nodes that there are before this one */
         path->subscribers[i] = job->transport->subscriber(stage, job, i);
         sink_init(&path->sinks[i], job->size, false, &stage->workers[i]);
+        sink_expect(&path->sinks[i], job_first_chat(job, i), job->parts);
     }
     job->transport->gather(path->publisher, job);
 }
@@ -36,12 +38,15 @@ static void open_path(struct path *path, const struct settings *settings, struct
 /* Its name stands in instructions.sh. */
 __attribute__((noinline)) static void play_round(struct path *path) {
     const struct job *job = &path->job;
+    const struct chat *chat = job->chats;
     for (unsigned i = 0; i < BURST; i++) {
         const uint8_t *payload = source_make(&path->source, path->sent++, 0);
-        job->transport->publish(path->publisher, &job->chats[0], payload, job->size);
+        job->transport->publish(path->publisher, chat, payload, job->size);
+        if (++chat == job->chats + job->chats_count)
+            chat = job->chats;
     }
     for (unsigned i = 0; i < PEERS; i++)
-        while (path->sinks[i].count < path->sent)
+        while (path->sinks[i].count < path->sent / job->parts)
             job->transport->receive(path->subscribers[i], &path->sinks[i]);
 }
 

@@ -16,6 +16,7 @@ const options = {
   relay_split: ['--split', '--chats', '6', '--peers', '3'],
   relay_curve: ['--curve'],
   relay_publishers: ['--publishers', '4', '--split', '--runs', '2'],
+  path_split: ['--chats', '6', '--split'],
 };
 const settings = {
   relay: { chats: 1, parts: 1, publishers: 1, curve: 0 },
@@ -35,6 +36,7 @@ const expected = {
     .concat(['raw', 'redis', 'nats'].flatMap((name) =>
       [`p50_ratio_vs_${name}`, `p99_ratio_vs_${name}`].flatMap(spread))),
   path: ['messages_in_a_round', ...spread('cpu_ns_per_message')],
+  path_split: ['messages_in_a_round', ...spread('cpu_ns_per_message')],
   fanout: ['ns_per_recipient_1000', 'cpu_ns_per_broadcast_few', 'growth', 'two_loops_scale'],
   registry: ['bytes_per_session', 'bytes_per_membership', 'bytes_per_remote_chat', 'joins_per_s',
     'joins_of_new_chats_per_s', 'close_ns_per_chat_of_200', 'rss_bytes_sessions_in_own_chats',

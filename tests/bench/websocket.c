@@ -25,7 +25,7 @@ enum {
     HEAD_SIZE = 32, /* number and time, 16 hex digits each */
     RUNS = 3,
     RUN_S = 3,
-    WINDOW = 24,              /* messages on their way */
+    WINDOW_USUAL = 24,        /* messages on their way */
     DELIVERIES_PACED = 30000, /* a second */
     SAMPLES = 1 << 20,
     SETTLE_MS = 400,
@@ -46,6 +46,7 @@ struct load {
     unsigned members_count;
     unsigned chats_count;
     unsigned senders_count;
+    unsigned window;
     size_t size;
     char *text; /* what follows the head */
     int epoll;
@@ -142,7 +143,7 @@ struct figures {
     double per_s, cpu_us, p50_us, p99_us;
 };
 
-/* rate: messages a second; 0: WINDOW of them on their way. */
+/* rate: messages a second; 0: as many as `window` says are on their way. */
 static struct figures run(struct load *load, double rate, double seconds) {
     reset(load);
     double cpu_before = ws_service_cpu_s(&load->service);
@@ -157,7 +158,7 @@ static struct figures run(struct load *load, double rate, double seconds) {
                 send_next(load);
             receive(load, left_ns <= 0 ? 0 : (int)(left_ns / 1000000));
         } else {
-            while (load->sent - load->done < WINDOW)
+            while (load->sent - load->done < load->window)
                 send_next(load);
             receive(load, 10);
         }
@@ -206,6 +207,7 @@ static void open_load(struct load *load, const struct settings *settings, unsign
     load->members_count = members_count;
     load->chats_count = chats_count;
     load->senders_count = members_count < SENDERS_MAX ? members_count : SENDERS_MAX;
+    load->window = settings->window > 0 ? settings->window : WINDOW_USUAL;
     load->size = settings->size > HEAD_SIZE ? settings->size : SIZE;
     load->members = calloc(members_count, sizeof *load->members);
     load->left = calloc(RING, sizeof *load->left);

@@ -146,7 +146,7 @@ static void play_peer(replay *r, const reader *at, const event *e) {
     if (e->number == WSFAN_PEER_UP)
         ledger_up(r->ledger, at->life, e->id);
     if (e->number == WSFAN_PEER_DOWN)
-        ledger_away(r->ledger, at->life, e->id);
+        ledger_down(r->ledger, at->life, e->id);
     if (peer != UINT32_MAX)
         presence_peer(r->presence, at->life, peer, e->number);
     else if (e->number != WSFAN_PEER_REFUSED)

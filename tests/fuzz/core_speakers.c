@@ -150,6 +150,7 @@ void introduce(state *s, input *in, unsigned i) {
     snprintf(endpoint, sizeof endpoint, "tcp://10.0.0.%u:7000", take(in) % 8 + 1);
     wsf_hello hello = { .protocol_min = WSF_PROTOCOL_MIN,
                         .protocol_max = WSF_PROTOCOL_MAX,
+                        .features = (how & 4) != 0 ? 0 : WSF_FEATURE_HISTORY | WSF_FEATURE_MARKS,
                         .cluster = wsfan_string(how == 255 ? "other" : "c"),
                         .name = wsfan_string(name),
                         .incarnation = (how & 8) != 0 ? take_u64(in) : 7,
@@ -301,8 +302,33 @@ static void write_message(const state *s, input *in, wsf_writer *writer) {
     wsfan_message_unref(message);
 }
 
+/* Any clock, or one about that of the core, which takes no other one. */
+static uint64_t take_clock(const state *s, input *in) {
+    enum { ABOUT = 128 };
+    uint8_t how = take(in);
+    return how == UINT8_MAX ? take_u64(in) : s->core->clock - ABOUT + how;
+}
+
+/* Of all values of the byte that says what a peer says, the highest ones are for marks and their like: the corpus was
+ * there before. */
+enum { OF_MARKS = 0xf0 };
+
+static void write_mark(const state *s, input *in, unsigned i, wsf_writer *writer) {
+    wsf_mark mark = { .clock = take_clock(s, in), .last = take_clock(s, in) };
+    mark.newest = s->speakers[i].number + take(in) % 4 - 1;
+    wsf_write_mark(writer, &mark);
+}
+
 static void write_loose(const state *s, input *in, unsigned i, wsf_writer *writer) {
-    switch (take(in) % 5) {
+    uint8_t what = take(in);
+    if (what >= OF_MARKS) {
+        if (what % 4 == 0)
+            wsf_write_number(writer, WSF_MARK_ASK, take_clock(s, in));
+        else
+            write_mark(s, in, i, writer);
+        return;
+    }
+    switch (what % 5) {
     case 0: {
         uint64_t digest = take_u64(in);
         wsf_write_heartbeat(writer, s->speakers[i].number + take(in) % 4, &digest);
@@ -326,9 +352,16 @@ static void write_loose(const state *s, input *in, unsigned i, wsf_writer *write
 }
 
 static void write_numbered(const state *s, input *in, unsigned i, wsf_writer *writer) {
-    switch (take(in) % 10) {
+    uint8_t what = take(in);
+    if (what >= OF_MARKS) {
+        uint64_t count = take_u64(in);
+        uint8_t reason = take(in);
+        wsf_write_lost(writer, count, reason, take_clock(s, in));
+        return;
+    }
+    switch (what % 10) {
     case 0:
-        wsf_write_lost(writer, take_u64(in), take(in));
+        wsf_write_lost(writer, take_u64(in), take(in), 0);
         break;
     case 1:
         wsf_write_type(writer, WSF_BYE);

@@ -4,6 +4,7 @@
  * and every ticket, receipt and request comes back exactly once. */
 #include "base/memory.h"
 #include "base/text.h"
+#include "core/origin.h"
 #include "core_world.h"
 #include "loop/event.h"
 
@@ -81,7 +82,7 @@ static void check_run(unsigned loop, const wsfan_message *run) {
         const wsf_run_head *head = wsf_run_head_of(run, i);
         CHECK(head->target.kind <= WSFAN_USER && head->target.hash != 0);
         CHECK((head->loops >> loop & 1) != 0);
-        wsfan_message *message = wsf_run_open(&pool, run, i, 0, NULL);
+        wsfan_message *message = wsf_run_open(&pool, run, i, 0);
         CHECK(message != NULL && wsfan_message_payload(message).size <= PAYLOAD_MAX);
         CHECK(message->id.clock >= run->id.clock || run->id.clock > UINT64_MAX - UINT16_MAX);
         bytes += wsfan_message_payload(message).size;
@@ -417,6 +418,18 @@ static void check_member(const wsf_presence *p, uint32_t i, uint64_t *rows) {
     CHECK(!wsf_presence_store_gone(m) || !wsf_peers_is_empty(m->peers_owed) || m->loops_owed != 0);
 }
 
+/* What a peer says carries nothing away. */
+static void check_witness(const wsf_core *core) {
+    for (unsigned i = 0; core->witness.origins != NULL && i < WSF_ORIGINS_MAX; i++) {
+        const wsf_origin *origin = &core->witness.origins[i];
+        CHECK(origin->clock <= core->clock && origin->whole <= core->clock);
+        CHECK(!origin->frozen || origin->frozen_clock <= origin->clock);
+    }
+    for (unsigned i = 0; i < 3; i++)
+        CHECK(core->peers[i].node == 0 || core->peers[i].witness.origin == NULL ||
+              core->peers[i].witness.origin->node == core->peers[i].node);
+}
+
 /* What is summed up is what is there. */
 static void check_presence(const wsf_presence *p) {
     uint64_t rows = 0;
@@ -476,6 +489,7 @@ static void check_bounds(const state *s) {
     CHECK(stats.requests_pending == s->asks_out - s->asks_back);
     CHECK(s->core->rpc.calls_count <= REQUESTS);
     check_presence(&s->core->presence);
+    check_witness(s->core);
     wsfan_count counted = { .struct_size = sizeof counted };
     wsf_core_count(s->core, hash_of(s, WSFAN_CHAT, 0), &counted);
     CHECK(counted.missing_count <= 1 + SPEAKERS &&
@@ -635,6 +649,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                .request_ms_max = 500,
                                .ready_ms_max = 2000,
                                .weight = 100,
+                               .history_ms = size % 8 < 4 ? 2000 : 0,
                                .protocol_min = WSF_PROTOCOL_MIN,
                                .protocol_max = WSF_PROTOCOL_MAX,
                                .slow_peer = size % 2 == 0 ? WSFAN_SLOW_DROP : WSFAN_SLOW_CUT };

@@ -7,18 +7,22 @@ static const char *const keys[] = { "chat", "user", "token", "session", "after",
 
 enum { BYTES_MAX = 4096 };
 
+/* What is between two '&': decoded, in the memory of `decoded`. */
 struct piece {
-    char key[BYTES_MAX + 1], value[BYTES_MAX + 1];
+    char *key, *value;
     int key_size, value_size; /* -1: badly encoded; value -2: there is no '=' */
+    bool known;
 };
+
+static struct piece pieces[BYTES_MAX + 1];
+static size_t piece_count;
+static char decoded[BYTES_MAX + 1];
 
 /* 16: it is none. */
 static unsigned digit_of(char c) {
     static const char digits[] = "00112233445566778899aAbBcCdDeEfF";
-    unsigned i = 0;
-    while (i < 32 && digits[i] != c)
-        i++;
-    return i / 2;
+    const char *found = c == '\0' ? NULL : strchr(digits, c);
+    return found == NULL ? 16 : (unsigned)(found - digits) / 2;
 }
 
 static int decode(char *out, const char *text, size_t size) {
@@ -38,46 +42,50 @@ static int decode(char *out, const char *text, size_t size) {
     return used;
 }
 
-/* The piece at text, which ends before `size`. */
-static void read_piece(struct piece *piece, const char *text, size_t size) {
+static bool has_key(const struct piece *piece, const char *key) {
+    return piece->key_size == (int)strlen(key) && memcmp(piece->key, key, strlen(key)) == 0;
+}
+
+/* The piece at text, which ends before `size`; it is decoded to `out`. */
+static void read_piece(struct piece *piece, char *out, const char *text, size_t size) {
     size_t key = 0;
     while (key < size && text[key] != '=')
         key++;
+    *piece = (struct piece){ .key = out, .value = out + key };
     piece->key_size = decode(piece->key, text, key);
     piece->value_size = key < size ? decode(piece->value, text + key + 1, size - key - 1) : -2;
+    for (size_t i = 0; keys[i] != NULL; i++)
+        piece->known = piece->known || (piece->value_size != -2 && has_key(piece, keys[i]));
 }
 
-static bool has_key(const struct piece *piece, const char *key) {
-    return piece->key_size == (int)strlen(key) && memcmp(piece->key, key, strlen(key)) == 0;
+static void read_pieces(const char *text, size_t size) {
+    piece_count = 0;
+    for (size_t at = 0, end; at <= size; at = end + 1) {
+        for (end = at; end < size && text[end] != '&';)
+            end++;
+        read_piece(&pieces[piece_count++], decoded + at, text + at, end - at);
+    }
 }
 
 struct expected {
     int size; /* or a problem */
     bool known;
-    char value[BYTES_MAX + 1];
+    const char *value;
 };
 
-static void expect(struct expected *expected, const char *text, size_t size, const char *key) {
-    static struct piece piece;
-    expected->size = QUERY_MISSING;
-    expected->known = true;
-    for (size_t at = 0, end; at <= size; at = end + 1) {
-        bool known = false;
-        for (end = at; end < size && text[end] != '&';)
-            end++;
-        read_piece(&piece, text + at, end - at);
-        for (size_t i = 0; keys[i] != NULL; i++)
-            known = known || (piece.value_size != -2 && has_key(&piece, keys[i]));
-        expected->known = expected->known && known;
-        if (piece.value_size == -2 || !has_key(&piece, key) || expected->size == QUERY_AMBIGUOUS)
+static void expect(struct expected *expected, const char *key) {
+    *expected = (struct expected){ .size = QUERY_MISSING, .known = true };
+    for (size_t i = 0; i < piece_count; i++) {
+        const struct piece *piece = &pieces[i];
+        expected->known = expected->known && piece->known;
+        if (piece->value_size == -2 || !has_key(piece, key) || expected->size == QUERY_AMBIGUOUS)
             continue;
         if (expected->size != QUERY_MISSING) {
             expected->size = QUERY_AMBIGUOUS;
             continue;
         }
-        expected->size = piece.value_size == -1 ? QUERY_NO_TEXT : piece.value_size;
-        if (piece.value_size > 0)
-            memcpy(expected->value, piece.value, (size_t)piece.value_size);
+        expected->size = piece->value_size == -1 ? QUERY_NO_TEXT : piece->value_size;
+        expected->value = piece->value;
     }
 }
 
@@ -92,8 +100,8 @@ static void check_hex(const struct expected *expected, const unsigned char *byte
 
 /* With room for exactly `room` bytes, so that a write behind the end is seen. */
 static void check_key(const struct query *query, const char *key, size_t room) {
-    static struct expected expected;
-    expect(&expected, query->text.data, query->text.size, key);
+    struct expected expected;
+    expect(&expected, key);
     char *value = malloc(room + 1);
     CHECK(value != NULL);
     int found = query_find(query, key, value, room);
@@ -120,15 +128,15 @@ static void check_key(const struct query *query, const char *key, size_t room) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     if (size > BYTES_MAX)
         return 0;
-    char *text = malloc(size > 0 ? size : 1), *decoded = malloc(size + 1);
-    CHECK(text != NULL && decoded != NULL);
+    char *text = malloc(size > 0 ? size : 1);
+    CHECK(text != NULL);
     if (size > 0)
         memcpy(text, data, size);
     struct query query = { { text, size }, keys };
     CHECK(query_is_encoded(query.text) == (decode(decoded, text, size) >= 0));
+    read_pieces(text, size);
     for (size_t i = 0; keys[i] != NULL; i++)
         check_key(&query, keys[i], i < 2 ? 64 : 8 * i);
     free(text);
-    free(decoded);
     return 0;
 }

@@ -222,6 +222,7 @@ void hosts_check_answers(hosts *h) {
 }
 
 void hosts_forget(hosts *h) {
+    testimony_forget(h->testimony);
     claims_forget(h->claims);
     h->mistaken = h->mistaken_of = WORLD_NODES_MAX;
 }

@@ -8,6 +8,7 @@
 #include "hosts.h"
 #include "loop/executor.h"
 #include "rollbook.h"
+#include "testimony.h"
 
 enum { INBOX_MESSAGE, INBOX_TICKET, INBOX_CALL, INBOX_REPLY };
 
@@ -57,7 +58,10 @@ struct hosts {
     ledger *ledger;
     claims *claims;
     rollbook *rollbook;
+    testimony *testimony;
     world *world;
+    hosts_history history;
+    unsigned starts;
     unsigned loops;
     unsigned used; /* nodes below were started at some time */
     /* Node `mistaken` was last made to take node `mistaken_of` for not interested; WORLD_NODES_MAX: none. */

@@ -8,11 +8,13 @@
 #include "core/state.h"
 #include "rollbook.h"
 
-hosts *hosts_new(ledger *l, unsigned loops) {
+hosts *hosts_new(ledger *l, unsigned loops, hosts_history history) {
     hosts *h = need(calloc(1, sizeof *h));
     h->ledger = l;
     h->claims = claims_new(l);
     h->rollbook = rollbook_new(l);
+    h->testimony = testimony_new(l);
+    h->history = history;
     h->loops = loops;
     h->mistaken = h->mistaken_of = WORLD_NODES_MAX;
     for (size_t i = 0; i < sizeof h->pattern; i++)
@@ -23,6 +25,7 @@ hosts *hosts_new(ledger *l, unsigned loops) {
 void hosts_attach(hosts *h, world *w) {
     h->world = w;
     rollbook_attach(h->rollbook, w);
+    testimony_attach(h->testimony, w);
     wsf_hash_key_init(&h->key, world_config(w)->cluster);
 }
 
@@ -55,6 +58,9 @@ static bool on_deliver(void *user, unsigned node, unsigned loop_index, wsfan_mes
     hosts *h = user;
     ledger_set_time(h->ledger, world_ms(h->world));
     host *at = &h->hosts[node];
+    uint32_t number;
+    memcpy(&number, wsfan_message_payload(message).data, sizeof number);
+    testimony_take(h->testimony, node, number);
     if (at->full_one_in > 0 && world_random(h->world, at->full_one_in) == 0) {
         ledger_inbox_gap(h->ledger, at->life, loop_index, 1);
         at->refused++;
@@ -83,7 +89,7 @@ static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
     if (peer->event == WSFAN_PEER_UP)
         ledger_up(h->ledger, h->hosts[node].life, peer->node);
     if (peer->event == WSFAN_PEER_DOWN)
-        ledger_away(h->ledger, h->hosts[node].life, peer->node);
+        ledger_down(h->ledger, h->hosts[node].life, peer->node);
     if (peer->event != WSFAN_PEER_REFUSED)
         rollbook_peer(h->rollbook, node, peer);
 }
@@ -130,6 +136,7 @@ static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
                  (unsigned long long)gap->count, gap->name, (int)gap->reason);
     uint32_t life = h->hosts[node].life;
     h->hosts[node].gaps += gap->count;
+    testimony_gap(h->testimony, node, gap->node);
     if (may_be_away(h, world_core(h->world, node), gap->node))
         ledger_away(h->ledger, life, gap->node);
     ledger_gap(h->ledger, life, gap->node, gap->count);
@@ -270,13 +277,18 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
 
 void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsigned kind) {
     static const wsf_registry_limits limits = { 10000, 10000, 1000 };
+    enum { HISTORY_MS = 10000 };
     host *at = &h->hosts[node];
+    bool some = h->starts++ % 2 == 0;
+    bool history = h->history == HOSTS_HISTORY_ALL || (h->history == HOSTS_HISTORY_SOME && some);
+    world_config(h->world)->history_ms = history ? HISTORY_MS : 0;
     world_start_as(h->world, node, name, 0, h->loops, 0);
     world_name(h->world, node, named);
     h->used = node < h->used ? h->used : node + 1;
     *at = (host){ .running = true,
                   .kind = kind,
                   .life = ledger_born(h->ledger, world_node_id(h->world, node), kind) };
+    testimony_start(h->testimony, node, at->life, kind);
     for (unsigned i = 0; i < h->loops; i++) {
         loop *new_loop = &at->loops[i];
         wsf_subscriptions_effects effects = {
@@ -319,6 +331,7 @@ void hosts_crash(hosts *h, unsigned node) {
     at->dying = true;
     ledger_died(h->ledger, at->life);
     rollbook_crash(h->rollbook, node);
+    testimony_end(h->testimony, node);
     world_crash(h->world, node);
     for (unsigned i = 0; i < h->loops; i++) {
         drop_inbox(&at->loops[i]);
@@ -337,6 +350,7 @@ void hosts_destroy(hosts *h) {
             hosts_crash(h, i);
     claims_destroy(h->claims);
     rollbook_destroy(h->rollbook);
+    testimony_destroy(h->testimony);
     free(h->ids);
     free(h);
 }
@@ -485,8 +499,10 @@ static void note_ids(hosts *h, unsigned node, uint32_t number, uint32_t count) {
         h->ids = need(realloc(h->ids, h->ids_capacity * sizeof *h->ids));
     }
     uint64_t clock = world_core(h->world, node)->clock - (count - 1);
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < count; i++) {
         h->ids[number + i] = (wsfan_message_id){ clock + i, world_node_id(h->world, node) };
+        testimony_stamp(h->testimony, number + i, clock + i);
+    }
 }
 
 static void check_id(const hosts *h, const wsfan_message *message, uint32_t number) {
@@ -501,6 +517,7 @@ static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, b
     size_t size = sizeof(uint32_t) + (size_t)world_random(h->world, size_max);
     bool asked = may_ask && c->ledger.slot == 0 && world_random(h->world, 8) == 0;
     uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &c->ledger, size, asked);
+    testimony_publish(h->testimony, node, number, &c->ledger);
     uint8_t payload[PAYLOAD_SIZE_MAX];
     wsf_message_parts parts = { .targets = c->targets,
                                 .targets_count = (uint32_t)c->count,
@@ -539,6 +556,7 @@ static unsigned publish_run(hosts *h, unsigned node, unsigned chats, size_t size
         if (!wsf_run_may_have(&parts))
             continue;
         number = ledger_publish(h->ledger, h->hosts[node].life, &c.ledger, size, false);
+        testimony_publish(h->testimony, node, number, &c.ledger);
         make_payload(h, number, size, payload);
         if (!wsf_run_write(&writer, &parts))
             ledger_violation(h->ledger, "a run has no room");
@@ -611,6 +629,7 @@ unsigned hosts_mistake(hosts *h, unsigned node) {
         h->mistaken_of = other;
         wsf_interest_remove_peer(&core->interest, hash, index);
         ledger_away(h->ledger, h->hosts[other].life, core->config.node);
+        testimony_mistake(h->testimony, node, other);
         for (unsigned i = 0; i < COUNT; i++) {
             choice one;
             choice_make_chat(chat, &one);
@@ -709,6 +728,14 @@ void hosts_check_counters(hosts *h, unsigned node) {
 void hosts_check_presence(hosts *h, unsigned node) {
     if (h->hosts[node].kind == 0)
         rollbook_check(h->rollbook, node);
+}
+
+void hosts_check_testimony(hosts *h, unsigned node) {
+    testimony_check(h->testimony, node);
+}
+
+void hosts_check_testimony_at_rest(hosts *h, unsigned node, unsigned other) {
+    testimony_check_rest(h->testimony, node, other);
 }
 
 void hosts_check_interest(hosts *h, unsigned node) {

@@ -10,7 +10,10 @@ enum { HOSTS_USERS = 6 };
 
 typedef struct hosts hosts;
 
-hosts *hosts_new(ledger *l, unsigned loops);
+/* Which nodes have history: none, all, or every other one that starts. */
+typedef enum { HOSTS_HISTORY_NONE, HOSTS_HISTORY_ALL, HOSTS_HISTORY_SOME } hosts_history;
+
+hosts *hosts_new(ledger *l, unsigned loops, hosts_history history);
 void hosts_destroy(hosts *h); /* before the world */
 void hosts_attach(hosts *h, world *w);
 world_watcher hosts_watcher(hosts *h);
@@ -52,6 +55,10 @@ void hosts_check_counters(hosts *h, unsigned node);
 
 /* Checks what the node knows of presence against the sessions there are. */
 void hosts_check_presence(hosts *h, unsigned node);
+
+/* Checks what the node says of how far it got with others: at any time, and with another one at rest. */
+void hosts_check_testimony(hosts *h, unsigned node);
+void hosts_check_testimony_at_rest(hosts *h, unsigned node, unsigned other);
 
 /* Checks what the node says of its interest against its sessions. */
 void hosts_check_interest(hosts *h, unsigned node);

@@ -51,7 +51,8 @@ typedef struct {
 } session_row;
 
 /* A gap of a peer that was away says that its link is a new one; another may say that joins were complete
- * without this node, which the peer took for away, with reason or without. */
+ * without this node, which the peer took for away, with reason or without. While a node takes a peer for down, each
+ * of its joins may end without that peer: where only the peer's frames come through, each tells another gap. */
 enum { AWAY_GAPS = 2 };
 
 typedef struct {
@@ -85,7 +86,9 @@ struct ledger {
     bool trace;
     uint32_t lives_count;
     life_row lives[LEDGER_LIVES_MAX];
-    bool met[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX];     /* [life][peer]: told that it is up */
+    bool met[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* [life][peer]: told that it is up */
+    bool down[LEDGER_LIVES_MAX]
+             [LEDGER_LIVES_MAX]; /* [life][peer]: told that it is down, and not up since */
     uint8_t away[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX]; /* so many gaps of unknown size may follow */
     gap gaps[LEDGER_LIVES_MAX][LEDGER_LIVES_MAX];     /* [receiver][publisher] */
     gap inbox_gaps[LEDGER_LIVES_MAX][LEDGER_LOOPS_MAX];
@@ -216,6 +219,7 @@ void ledger_up(ledger *l, uint32_t life, uint64_t peer) {
     if (other == UINT32_MAX)
         return;
     l->met[life][other] = true;
+    l->down[life][other] = false;
     if (l->lives[life].kind != l->lives[other].kind)
         ledger_violation(l, "life %u and life %u have met, and may not", life, other);
 }
@@ -224,6 +228,13 @@ void ledger_away(ledger *l, uint32_t life, uint64_t peer) {
     uint32_t other = ledger_find(l, peer);
     if (other != UINT32_MAX)
         l->away[life][other] = l->away[other][life] = AWAY_GAPS;
+}
+
+void ledger_down(ledger *l, uint32_t life, uint64_t peer) {
+    uint32_t other = ledger_find(l, peer);
+    if (other != UINT32_MAX)
+        l->down[life][other] = true;
+    ledger_away(l, life, peer);
 }
 
 static void add_gap(ledger *l, gap *g, uint64_t count) {
@@ -244,7 +255,7 @@ void ledger_gap(ledger *l, uint32_t life, uint64_t peer, uint64_t count) {
     }
     if (count == 0 && l->away[life][other] == 0)
         ledger_violation(l, "life %u is told that life %u was away, and it was not", life, other);
-    else if (count == 0)
+    else if (count == 0 && !l->down[life][other])
         l->away[life][other]--;
     add_gap(l, &l->gaps[life][other], count);
     const life_row *of = &l->lives[other];
@@ -709,6 +720,7 @@ static void forget_life(ledger *l, uint32_t life) {
     for (uint32_t other = 0; other < l->lives_count; other++) {
         l->met[life][other] = l->met[other][life] = false;
         l->away[life][other] = l->away[other][life] = 0;
+        l->down[life][other] = l->down[other][life] = false;
     }
     for (uint32_t i = 0; i < l->sessions_count; i++)
         if (l->sessions[i] != NULL)

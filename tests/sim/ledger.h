@@ -55,6 +55,7 @@ void ledger_died(ledger *l, uint32_t life);
 bool ledger_alive(const ledger *l, uint32_t life);
 uint32_t ledger_find(const ledger *l, uint64_t node); /* UINT32_MAX: no life that is remembered */
 void ledger_up(ledger *l, uint32_t life, uint64_t peer);
+void ledger_down(ledger *l, uint32_t life, uint64_t peer);
 void ledger_away(ledger *l, uint32_t life,
                  uint64_t peer); /* the peer is down, or its link is a new one */
 void ledger_gap(ledger *l, uint32_t life, uint64_t peer, uint64_t count);

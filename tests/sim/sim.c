@@ -143,6 +143,7 @@ static void check_all(sim *s) {
         check_memory(s, node);
         hosts_check_counters(s->hosts, node);
         check_barriers(s, node);
+        hosts_check_testimony(s->hosts, node);
     }
 }
 
@@ -172,6 +173,7 @@ static void check_pair(sim *s, unsigned i, unsigned j) {
         ledger_violation(s->ledger, "%s and %s do not know each other", from->name, to->name);
         return;
     }
+    hosts_check_testimony_at_rest(s->hosts, j, i);
     unsigned index = (unsigned)(back - to->peers);
     bool whole = wsf_peers_has(to->complete, index);
     if (whole && to->interest.peer_digests[index] != from->interest.local_digest)
@@ -392,7 +394,7 @@ void sim_run(uint64_t seed, const sim_options *options, sim_report *report) {
     memset(&s, 0, sizeof s);
     s.ledger = ledger_new();
     ledger_set_trace(s.ledger, options->trace);
-    s.hosts = hosts_new(s.ledger, 1 + (unsigned)(seed % 2));
+    s.hosts = hosts_new(s.ledger, 1 + (unsigned)(seed % 2), (hosts_history)(seed / 2 % 3));
     world_watcher watcher = hosts_watcher(s.hosts);
     s.world = world_new(seed, &watcher);
     hosts_attach(s.hosts, s.world);

@@ -398,7 +398,7 @@ static uint32_t on_deliver(void *user, unsigned loop, wsfan_message *message) {
         taken = show(n, loop, message);
     for (uint32_t i = 0; wsf_message_is_run(message) && i < message->count; i++) {
         wsfan_message *one = need(
-            wsf_run_open(&n->pool, message, i, n->world->config.headroom_bytes, NULL));
+            wsf_run_open(&n->pool, message, i, n->world->config.headroom_bytes));
         taken += show(n, loop, one);
         wsfan_message_unref(one);
     }

@@ -38,7 +38,7 @@ shorter() {
 
 warnings="-Wall -Wextra -Wpedantic -Wshadow -Wconversion -Werror"
 
-# program SOURCE: compiles a file of this directory, which includes a snippet, and runs it. The
+# program SOURCE [LIBRARY]: compiles a file of this directory, which includes a snippet, and runs it. The
 # sanitizer looks for what it leaks.
 program() {
     for compiler in gcc clang; do
@@ -49,7 +49,7 @@ program() {
         done
     done
     cc -std=c99 -D_GNU_SOURCE -g -fsanitize=address,undefined -I"$source/include" -I"$snippets" "$here/$1" \
-        -L"$build" -lwsfan -o "${1%.c}"
+        -L"$build" -lwsfan ${2-} -o "${1%.c}"
     LD_LIBRARY_PATH=$build "./${1%.c}"
 }
 
@@ -92,6 +92,7 @@ try_server() { # the snippet that makes its key, too
 
 try_targets() { program targets.c; }
 try_metrics() { program metrics.c; }
+try_adapter() { program adapter.c -luv; }
 try_advertise() { program advertise.c; }
 
 try_simulate() {

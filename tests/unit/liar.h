@@ -18,6 +18,7 @@ enum { CHAT = 7, LIAR = 1, ROWS_MAX = 100, TASKS_MAX = 20, HELD_MAX = 64 };
 static world *w;
 static unsigned delivered[4]; /* by node */
 static uint64_t gap[4];
+static unsigned aways[4]; /* gaps of unknown size */
 static unsigned refused;
 static unsigned downs[4];
 static wsf_loop_call
@@ -26,6 +27,7 @@ static unsigned held_count;
 static unsigned replies;
 static wsfan_reply reply;        /* the last one, without what it points to */
 static uint64_t queue_bytes_max; /* 0: as ever */
+static uint32_t history_ms;
 
 static inline bool on_deliver(void *user, unsigned node, unsigned loop, wsfan_message *message) {
     (void)user;
@@ -38,8 +40,10 @@ static inline bool on_deliver(void *user, unsigned node, unsigned loop, wsfan_me
 
 static inline void on_gap(void *user, unsigned node, const wsfan_gap *info) {
     (void)user;
-    if (node < 4)
+    if (node < 4) {
         gap[node] += info->count;
+        aways[node] += info->reason == WSFAN_GAP_AWAY;
+    }
 }
 
 static inline void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
@@ -88,12 +92,14 @@ static inline void begin(void) {
     memset(delivered, 0, sizeof delivered);
     memset(gap, 0, sizeof gap);
     memset(downs, 0, sizeof downs);
+    memset(aways, 0, sizeof aways);
     refused = held_count = replies = 0;
     w = world_new(1, &watcher);
     world_config(w)->authenticated = true;
     world_config(w)->remote_chats_count_max = 1000;
     world_config(w)->presence.remote_count_max = ROWS_MAX;
     world_config(w)->requests_count_max = TASKS_MAX;
+    world_config(w)->history_ms = history_ms;
     if (queue_bytes_max != 0)
         world_config(w)->link.queue_bytes_max = queue_bytes_max;
     for (unsigned i = 0; i < 3; i++) {

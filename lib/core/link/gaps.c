@@ -3,8 +3,11 @@
 #include "core/link/gaps.h"
 
 #include "base/probes.h"
+#include "core/origin.h"
 
-void wsf_gaps_tell(wsf_core *core, wsf_peer *peer, uint64_t count, uint64_t reason) {
+void wsf_gaps_tell(wsf_core *core, wsf_peer *peer, uint64_t count, uint64_t reason,
+                   uint64_t clock) {
+    wsf_origin_gap(core, peer, clock);
     peer->stats.gap_in += count;
     core->stats.gaps += count;
     WSF_PROBE4(gap, core->config.node, peer->node, count, reason);
@@ -17,9 +20,9 @@ void wsf_gaps_tell(wsf_core *core, wsf_peer *peer, uint64_t count, uint64_t reas
 static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,
                  wsf_now now) {
     (void)frame;
-    (void)now;
+    wsf_clock_merge(core, entry->lost.clock, now);
     if (entry->lost.count > 0 || entry->lost.reason == WSFAN_GAP_AWAY)
-        wsf_gaps_tell(core, peer, entry->lost.count, entry->lost.reason);
+        wsf_gaps_tell(core, peer, entry->lost.count, entry->lost.reason, entry->lost.clock);
     return true;
 }
 
@@ -38,13 +41,14 @@ static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
 static void write(const wsf_core *core, const wsf_peer *peer, const wsf_batch *batch,
                   wsf_writer *writer) {
     (void)core;
-    (void)peer;
+    bool marks = (peer->features & WSF_FEATURE_MARKS) != 0;
+    uint64_t clock = marks ? peer->link.lost_clock : 0;
     if (batch->gaps.lost > 0)
-        wsf_write_lost(writer, batch->gaps.lost, WSFAN_GAP_PEER_QUEUE);
+        wsf_write_lost(writer, batch->gaps.lost, WSFAN_GAP_PEER_QUEUE, clock);
     if (batch->gaps.too_big > 0)
-        wsf_write_lost(writer, batch->gaps.too_big, WSFAN_GAP_TOO_BIG);
+        wsf_write_lost(writer, batch->gaps.too_big, WSFAN_GAP_TOO_BIG, clock);
     if (batch->gaps.unknown)
-        wsf_write_lost(writer, 0, WSFAN_GAP_AWAY);
+        wsf_write_lost(writer, 0, WSFAN_GAP_AWAY, clock);
 }
 
 static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {

@@ -3,7 +3,12 @@
  *
  * ZeroMQ delivers in order while a connection lasts and loses silently when it breaks. The receiver
  * sees what is missing by the numbers, asks for it by range, and keeps what came too early.
- * Unacknowledged bytes never exceed the window, which keeps ZeroMQ's own queues below it too. */
+ * Unacknowledged bytes never exceed the window, which keeps ZeroMQ's own queues below a few times that.
+ *
+ * What is sent again comes behind all that is under way, in order. Were each request of the peer followed, which asks until it
+ * has come, a slow wire would carry the window again and again, and acknowledgements and news behind it: minutes
+ * after the wire was fast again. So a frame is sent once more only when nothing was acknowledged for a while, which
+ * doubles until all is acknowledged that had been sent by then. */
 #include "core/link/link.h"
 
 #include <assert.h>
@@ -60,18 +65,20 @@ void wsf_link_destroy(wsf_link *link) {
     wsf_table_destroy(&link->latest);
 }
 
-void wsf_link_restart_out(wsf_link *link, uint64_t epoch) {
+void wsf_link_restart_out(wsf_link *link, uint64_t epoch, uint64_t clock) {
     while (link->sent.count > 0) {
         link->lost += ((wsf_sent_frame *)wsf_deque_at(&link->sent, 0))->messages;
         drop_first_sent(link);
     }
     link->lost += link->open.messages;
+    link->lost_clock = clock;
     drop_open(link);
     link->epoch = epoch;
     link->next = 1;
     link->acked = 0;
     link->again_from = 1;
     link->timed = 0;
+    wsf_link_reconnected(link);
 }
 
 void wsf_link_restart_in(wsf_link *link, uint64_t epoch) {
@@ -113,13 +120,18 @@ static void note_latest(wsf_link *link, uint64_t slot, uint32_t older) {
         (void)wsf_table_insert(&link->latest, slot, place);
 }
 
-static void note_lost(const wsf_link *link, const wsfan_message *message) {
-    if (message->receipt != NULL)
-        wsf_peers_add(&message->receipt->lost, link->peer);
+void wsf_link_note_lost(wsf_link *link, wsf_span span) {
+    uint64_t clock = wsf_span_last_clock(span);
+    if (link->lost_clock < clock)
+        link->lost_clock = clock;
+    if (span.message->receipt != NULL)
+        wsf_peers_add(&span.message->receipt->lost, link->peer);
 }
 
 static void drop_first_queued(wsf_link *link, uint32_t count) {
-    note_lost(link, wsf_link_front(link)->message);
+    wsf_span front = *wsf_link_front(link);
+    front.to = front.from + count;
+    wsf_link_note_lost(link, front);
     wsf_link_take(link, count);
 }
 
@@ -150,10 +162,12 @@ bool wsf_link_replace(wsf_link *link, wsfan_message *message) {
 static uint64_t make_room(wsf_link *link, wsf_span *span) {
     uint64_t dropped = 0;
     while (!wsf_link_fits(link, *span)) {
-        if (link->queue_count > 0)
+        if (link->queue_count > 0) {
             drop_first_queued(link, 1);
-        else
+        } else {
+            wsf_link_note_lost(link, (wsf_span){ span->message, span->from, span->from + 1 });
             span->from++;
+        }
         dropped++;
     }
     return dropped;
@@ -172,11 +186,24 @@ uint64_t wsf_link_enqueue(wsf_link *link, wsf_span span) {
         if (slot != 0)
             note_latest(link, slot, older);
     } else {
-        note_lost(link, span.message);
+        wsf_link_note_lost(link, span);
         dropped += wsf_span_count(span);
     }
     link->lost += dropped;
     return dropped;
+}
+
+/* A latest value may be newer than what waits behind it; nothing else is. */
+uint64_t wsf_link_least_clock(const wsf_link *link) {
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < link->queue.count; i++) {
+        const wsf_span *span = wsf_deque_at(&link->queue, i);
+        uint64_t clock = wsf_span_clock(*span);
+        least = clock < least ? clock : least;
+        if (span->message->slot == 0)
+            break;
+    }
+    return least;
 }
 
 wsf_span *wsf_link_front(const wsf_link *link) {
@@ -263,7 +290,7 @@ void wsf_link_time_begin(wsf_link *link, uint64_t now_ms) {
 bool wsf_link_time_end(wsf_link *link, uint64_t now_ms, uint64_t *ms) {
     if (link->timed == 0 || link->acked < link->timed)
         return false;
-    *ms = now_ms - link->timed_ms;
+    *ms = link->round_trip_ms = now_ms - link->timed_ms;
     link->timed = 0;
     return true;
 }
@@ -284,9 +311,9 @@ bool wsf_link_acknowledge(wsf_link *link, uint64_t epoch, uint64_t number, uint6
     return true;
 }
 
-void wsf_link_ask_again(wsf_link *link, wsf_range range) {
-    uint64_t from = range.from > link->acked ? range.from : link->acked + 1;
-    for (uint64_t number = from; number < link->next && number <= range.to; number++) {
+/* The frames are unacknowledged. */
+static void mark_again(wsf_link *link, wsf_range range) {
+    for (uint64_t number = range.from; number <= range.to; number++) {
         wsf_sent_frame *sent = wsf_deque_at(&link->sent, (uint32_t)(number - link->acked - 1));
         link->again_count += !sent->again;
         sent->again = true;
@@ -294,8 +321,51 @@ void wsf_link_ask_again(wsf_link *link, wsf_range range) {
         if (number <= link->timed)
             link->timed = 0;
     }
-    if (from < link->again_from)
-        link->again_from = from;
+    if (range.from < link->again_from)
+        link->again_from = range.from;
+}
+
+static uint64_t repair_ms(const wsf_link *link) {
+    uint64_t ms = (WSF_REPAIR_MS + 2 * link->round_trip_ms) << link->repair.doublings;
+    return ms < WSF_REPAIR_MS_MAX ? ms : WSF_REPAIR_MS_MAX;
+}
+
+void wsf_link_ask_again(wsf_link *link, const wsf_range *ranges, uint32_t count, uint64_t now_ms) {
+    enum { DOUBLINGS_MAX = 6 }; /* WSF_REPAIR_MS_MAX at the latest */
+    uint64_t to = link->repair.to;
+    bool once_more = link->acked >= to || now_ms >= link->repair.at_ms;
+    bool repeated = false;
+    for (uint32_t i = 0; i < count; i++) {
+        wsf_range range = ranges[i];
+        if (range.from <= link->acked)
+            range.from = link->acked + 1;
+        if (range.from <= to && !once_more)
+            range.from = to + 1;
+        if (range.to >= link->next)
+            range.to = link->next - 1;
+        if (range.from > range.to)
+            continue;
+        mark_again(link, range);
+        repeated = repeated || range.from <= to;
+        if (link->repair.to < range.to)
+            link->repair.to = range.to;
+    }
+    if (repeated) {
+        link->repair.doublings += link->repair.doublings < DOUBLINGS_MAX;
+        link->repair.until = link->next - 1;
+    }
+    if (once_more)
+        link->repair.at_ms = now_ms + repair_ms(link);
+}
+
+void wsf_link_progress(wsf_link *link, uint64_t now_ms) {
+    if (link->acked >= link->repair.until)
+        link->repair.doublings = 0;
+    link->repair.at_ms = now_ms + repair_ms(link);
+}
+
+void wsf_link_reconnected(wsf_link *link) {
+    memset(&link->repair, 0, sizeof link->repair);
 }
 
 wsf_buffer *wsf_link_next_again(wsf_link *link) {

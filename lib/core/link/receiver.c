@@ -39,18 +39,8 @@ static void take_numbered(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf
         /* The frame counts as received, so what this entry held is lost, and the host is told so. */
         bool one = more == WSFAN_EINVAL && entry.type != WSF_MESSAGES;
         wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
-        wsf_gaps_tell(core, peer, one, WSFAN_GAP_LINK);
+        wsf_gaps_tell(core, peer, one, WSFAN_GAP_LINK, 0);
     }
-}
-
-/* Nacks are followed at intervals only: one costs the peer nothing, and this node up to a window of
- * frames. */
-static void take_nack(wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
-    if (now.ms < peer->repair_ms)
-        return;
-    for (uint32_t i = 0; i < entry->nack.count; i++)
-        wsf_link_ask_again(&peer->link, entry->nack.ranges[i]);
-    peer->repair_ms = now.ms + WSF_REPAIR_INTERVAL_MS;
 }
 
 /* Times how long frames of the peer are missing. */
@@ -76,7 +66,7 @@ static bool take_about_incoming(wsf_core *core, wsf_peer *peer, const wsf_frame_
         if ((core->parts[i]->loose_types & type) == 0)
             continue;
         if (present)
-            core->parts[i]->take_loose(core, peer, entry, now);
+            core->parts[i]->take_loose(core, peer, head, entry, now);
         return present || entry->type == WSF_HEARTBEAT;
     }
     return false;
@@ -88,7 +78,7 @@ static bool take_about_outgoing(wsf_core *core, wsf_peer *peer, const wsf_frame_
     if (head->ack_epoch != peer->link.epoch)
         return false;
     if (entry->type == WSF_NACK) {
-        take_nack(peer, entry, now);
+        wsf_link_ask_again(&peer->link, entry->nack.ranges, entry->nack.count, now.ms);
         return true;
     }
     for (unsigned i = 0; core->parts[i] != NULL; i++) {
@@ -144,15 +134,17 @@ static void take_acknowledgement(wsf_core *core, wsf_peer *peer, const wsf_frame
     if (!wsf_link_acknowledge(&peer->link, head->ack_epoch, head->ack,
                               &peer->subscription.serial_acked))
         wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
-    if (peer->link.acked > before)
+    if (peer->link.acked > before) {
         peer->progress_ms = now.ms;
+        wsf_link_progress(&peer->link, now.ms);
+    }
     uint64_t ms;
     if (wsf_link_time_end(&peer->link, now.ms, &ms))
         wsf_histogram_add(&peer->round_trip, ms, 1);
     if (peer->subscription.serial_skipped != 0 &&
         peer->subscription.serial_acked >= peer->subscription.serial_skipped) {
         peer->subscription.serial_skipped = 0;
-        wsf_gaps_tell(core, peer, 0, WSFAN_GAP_AWAY);
+        wsf_gaps_tell(core, peer, 0, WSFAN_GAP_AWAY, 0);
     }
     core->delivery.dirty = core->delivery.dirty || peer->link.receipts_acked;
     peer->link.receipts_acked = false;
@@ -214,7 +206,7 @@ void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head
     case WSF_RECEIVE_NEXT:
         peer->nack_interval_ms = WSF_NACK_INTERVAL_MS;
         if (peer->forgotten) /* the gap ends with the first frame of the new link */
-            wsf_gaps_tell(core, peer, 0, WSFAN_GAP_AWAY);
+            wsf_gaps_tell(core, peer, 0, WSFAN_GAP_AWAY, 0);
         peer->forgotten = false;
         take_numbered(core, peer, frame, now);
         take_held(core, head->sender, now);

@@ -188,8 +188,7 @@ static void cut(wsf_core *core, wsf_peer *peer, wsf_span span) {
     /* The messages count as lost, which the peer is told when it is back. */
     count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_handshake_cut(core, peer));
     peer->link.lost += wsf_span_count(span);
-    if (span.message->receipt != NULL)
-        wsf_peers_add(&span.message->receipt->lost, wsf_peer_index(core, peer));
+    wsf_link_note_lost(&peer->link, span);
     count_lost(core, peer, WSFAN_DROP_LINK_QUEUE, wsf_span_count(span));
 }
 
@@ -197,8 +196,7 @@ static void enqueue(wsf_core *core, wsf_peer *peer, wsf_span span, wsf_now now) 
     wsfan_message *message = span.message;
     if (frame_bound(span) > peer->frame_size_max) {
         peer->link.lost_too_big++;
-        if (message->receipt != NULL)
-            wsf_peers_add(&message->receipt->lost, wsf_peer_index(core, peer));
+        wsf_link_note_lost(&peer->link, span);
         count_lost(core, peer, WSFAN_DROP_TOO_BIG, 1);
         return;
     }
@@ -259,7 +257,9 @@ static void write_nack(wsf_peer *peer, wsf_writer *writer, wsf_now now) {
 
 /* A frame without a number: acknowledgement, nack and heartbeat in one. */
 static void send_heartbeat(wsf_core *core, wsf_peer *peer, wsf_now now) {
-    wsf_buffer *frame = wsf_buffer_new(WSF_FRAME_HEAD_BOUND + 2 * WSF_ENTRY_BOUND + WSF_NACK_BOUND);
+    enum { ENTRIES_MAX = 3 }; /* besides the nack: HEARTBEAT, PRESENCE-SUM, MARK */
+    wsf_buffer *frame = wsf_buffer_new(WSF_FRAME_HEAD_BOUND + ENTRIES_MAX * WSF_ENTRY_BOUND +
+                                       WSF_NACK_BOUND);
     if (frame == NULL)
         return;
     wsf_writer writer = { frame->data, frame->capacity, 0 };
@@ -271,7 +271,7 @@ static void send_heartbeat(wsf_core *core, wsf_peer *peer, wsf_now now) {
                         told_all ? &core->interest.local_digest : NULL);
     for (unsigned i = 0; core->parts[i] != NULL; i++)
         if (core->parts[i]->write_heartbeat != NULL)
-            core->parts[i]->write_heartbeat(core, peer, &writer);
+            core->parts[i]->write_heartbeat(core, peer, &writer, now);
     if (nack_due(peer, now))
         write_nack(peer, &writer, now);
     wsf_seal(&writer);
@@ -336,7 +336,8 @@ static bool heartbeat_due(const wsf_core *core, const wsf_peer *peer, wsf_now no
     bool due = nack_due(peer, now) || peer->ack_ms <= now.ms ||
                now.ms - peer->spoken_ms >= core->config.heartbeat_ms;
     for (unsigned i = 0; core->parts[i] != NULL && !due; i++)
-        due = core->parts[i]->heartbeat_due != NULL && core->parts[i]->heartbeat_due(core, peer);
+        due = core->parts[i]->heartbeat_due != NULL &&
+              core->parts[i]->heartbeat_due(core, peer, now);
     return due;
 }
 

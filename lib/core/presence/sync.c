@@ -311,7 +311,9 @@ static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buf
     return true;
 }
 
-static void take_loose(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
+static void take_loose(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
+                       const wsf_entry *entry, wsf_now now) {
+    (void)head;
     if (!take_sum(core, peer, &entry->presence_sum) && wsf_sender_may_ask_again(peer, now))
         wsf_sender_ask_again(core, peer, WSF_PRESENCE_RESYNC, now);
 }
@@ -357,12 +359,14 @@ static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
     wsf_presence_sent(&core->presence, index, batch->presence.rows_taken);
 }
 
-static bool heartbeat_due(const wsf_core *core, const wsf_peer *peer) {
+static bool heartbeat_due(const wsf_core *core, const wsf_peer *peer, wsf_now now) {
+    (void)now;
     wsf_presence_sum sum;
     return peer->presence.say && sum_of(core, peer, &sum);
 }
 
-static void write_heartbeat(wsf_core *core, wsf_peer *peer, wsf_writer *writer) {
+static void write_heartbeat(wsf_core *core, wsf_peer *peer, wsf_writer *writer, wsf_now now) {
+    (void)now;
     wsf_presence_sum sum;
     if (!sum_of(core, peer, &sum))
         return;

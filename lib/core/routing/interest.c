@@ -127,7 +127,6 @@ int wsf_interest_add_loop(wsf_interest *interest, uint64_t hash, unsigned loop, 
         append_log(interest, row);
     }
     row->loops |= UINT64_C(1) << loop;
-    interest->changes++;
     *serial = serial_of(interest, row);
     return WSFAN_OK;
 }
@@ -138,7 +137,6 @@ static void clear_loop(wsf_interest *interest, uint32_t i, unsigned loop) {
     if ((row->loops & bit) == 0)
         return;
     row->loops &= ~bit;
-    interest->changes++;
     if (row->loops == 0) {
         interest->local_count--;
         interest->local_digest -= row->hash;
@@ -175,7 +173,6 @@ int wsf_interest_add_peer(wsf_interest *interest, uint64_t hash, unsigned peer) 
     interest->peer_digests[peer] += hash;
     wsf_peers_add(&peers, peer);
     row->peers = peers;
-    interest->changes++;
     return WSFAN_OK;
 }
 
@@ -186,7 +183,6 @@ static void clear_peer(wsf_interest *interest, uint32_t i, unsigned peer) {
         return;
     wsf_peers_remove(&peers, peer);
     row->peers = peers;
-    interest->changes++;
     interest->peer_digests[peer] -= row->hash;
     interest->remote_count -= wsf_peers_is_empty(peers);
     drop_if_unwanted(interest, i);

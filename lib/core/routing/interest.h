@@ -25,7 +25,6 @@ typedef struct {
     uint32_t remote_count; /* rows with a peer */
     /* A peer with a hash over it is sent every message until there is room. */
     uint32_t remote_count_max;
-    uint64_t changes;      /* changes of any row; until the next one, what was found holds */
     uint64_t local_digest; /* sum of the hashes with a loop; the same set, the same digest */
     uint64_t peer_digests[WSF_PEERS_MAX];
     wsf_table index;

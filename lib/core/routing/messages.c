@@ -4,6 +4,7 @@
 #include "core/link/batch.h"
 #include "core/link/frame.h"
 #include "core/link/gaps.h"
+#include "core/origin.h"
 #include "core/routing/router.h"
 
 /* -------------------------------------------------------------------------------------- outgoing */
@@ -80,13 +81,6 @@ static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
 
 /* -------------------------------------------------------------------------------------- incoming */
 
-static void merge_clock(wsf_core *core, uint64_t clock, wsf_now now) {
-    /* A peer whose clock is far ahead must not carry ours away. */
-    enum { AHEAD_MS_MAX = 60000 };
-    if (clock > core->clock && clock >> 16 <= now.wall_ms + AHEAD_MS_MAX)
-        core->clock = clock;
-}
-
 /* The part of a frame in which payloads are. */
 static wsf_buffer *part_with(wsf_buffer *frame, bool apart) {
     return apart ? frame->rest : frame;
@@ -119,9 +113,9 @@ static wsfan_message *make_message(wsf_core *core, const wsf_entry *entry, wsf_b
 }
 
 static void lose(wsf_core *core, wsf_peer *peer, wsfan_drop drop, uint32_t count,
-                 wsfan_gap_reason reason) {
+                 wsfan_gap_reason reason, uint64_t clock) {
     wsf_count_drop(core, drop, count);
-    wsf_gaps_tell(core, peer, count, reason);
+    wsf_gaps_tell(core, peer, count, reason, clock);
 }
 
 static void count_received(wsf_core *core, wsf_peer *peer, uint32_t count, size_t payload_bytes) {
@@ -133,15 +127,17 @@ static void count_received(wsf_core *core, wsf_peer *peer, uint32_t count, size_
 static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,
                          wsf_now now) {
     count_received(core, peer, 1, entry->message.payload.size);
-    merge_clock(core, entry->message.clock, now);
+    wsf_clock_merge(core, entry->message.clock, now);
+    if (entry->message.slot == 0) /* a latest value overtakes */
+        wsf_origin_took(core, peer, entry->message.clock);
     if (!wsf_router_acceptable(core, entry->message.targets, entry->message.targets_count,
                                entry->message.payload.size)) {
-        lose(core, peer, WSFAN_DROP_TOO_BIG, 1, WSFAN_GAP_TOO_BIG);
+        lose(core, peer, WSFAN_DROP_TOO_BIG, 1, WSFAN_GAP_TOO_BIG, entry->message.clock);
         return;
     }
     wsfan_message *message = make_message(core, entry, frame);
     if (message == NULL) {
-        lose(core, peer, WSFAN_DROP_INBOX, 1, WSFAN_GAP_INBOX);
+        lose(core, peer, WSFAN_DROP_INBOX, 1, WSFAN_GAP_INBOX, entry->message.clock);
         return;
     }
     message->id = (wsfan_message_id){ entry->message.clock, peer->node };
@@ -163,7 +159,7 @@ static bool payloads_stay(const wsf_messages *entry, const wsf_buffer *part) {
 }
 
 /* Adds the entry's heads. False: one is not within the limits of this node, or all are more than a run can have. */
-static bool add_heads(wsf_core *core, wsfan_message *run, const wsf_messages *entry,
+static bool add_heads(const wsf_core *core, wsfan_message *run, const wsf_messages *entry,
                       uint16_t places[WSF_RUN_HEADS_MAX]) {
     for (uint32_t i = 0; i < entry->heads_count; i++) {
         const wsf_messages_head *head = &entry->heads[i];
@@ -171,7 +167,7 @@ static bool add_heads(wsf_core *core, wsfan_message *run, const wsf_messages *en
                                     .targets_count = 1,
                                     .flags = head->flags & WSFAN_BINARY,
                                     .except = head->except };
-        const wsf_run_head *added = wsf_router_acceptable(core, parts.targets, 1, 0)
+        const wsf_run_head *added = head->target.name.size <= core->config.name_bytes_max
                                         ? wsf_run_add_head(run, &parts)
                                         : NULL;
         if (added == NULL)
@@ -248,10 +244,11 @@ static void take_run(wsf_core *core, wsf_peer *peer, const wsf_messages *entry, 
         return;
     }
     count_received(core, peer, entry->count, entry->payloads.size);
-    merge_clock(core, entry->clock + wsf_get_message_at(entry->index, entry->count - 1).offset,
-                now);
+    uint64_t last = entry->clock + wsf_get_message_at(entry->index, entry->count - 1).offset;
+    wsf_clock_merge(core, last, now);
+    wsf_origin_took(core, peer, last);
     if (run == NULL) {
-        lose(core, peer, WSFAN_DROP_INBOX, entry->count, WSFAN_GAP_INBOX);
+        lose(core, peer, WSFAN_DROP_INBOX, entry->count, WSFAN_GAP_INBOX, last);
         return;
     }
     run->id = (wsfan_message_id){ entry->clock, peer->node };

@@ -5,36 +5,14 @@
 #include "base/handle.h"
 #include "core/link/sender.h"
 
-static bool is_last(const wsf_last_route *last, const wsfan_message *message,
-                    const wsf_message_target *target) {
-    return last->hash != 0 && last->name_size == target->name_size && last->kind == target->kind &&
-           wsf_same_bytes(last->name, (const uint8_t *)message + target->name_offset,
-                          target->name_size);
-}
-
-static void find_row(wsf_core *core, wsfan_message *message, wsf_message_target *target,
+/* Of a chat or a user, of a message or of a run. */
+static void find_row(wsf_core *core, const wsfan_message *message, wsf_message_target *target,
                      uint64_t *loops, wsf_peers *peers) {
-    wsf_last_route *last = &core->last_route;
-    if (!is_last(last, message, target)) {
+    if (target->hash == 0) {
         wsfan_target named = wsf_message_target_of(message, target);
-        wsf_message_know(message, target, &core->key);
-        if (named.name.size > sizeof last->name) {
-            wsf_interest_find(&core->interest, target->hash, loops, peers);
-            return;
-        }
-        last->hash = target->hash;
-        last->name_size = target->name_size;
-        last->kind = target->kind;
-        memcpy(last->name, named.name.data, named.name.size);
-        last->changes = core->interest.changes - 1;
+        target->hash = wsf_hash_cache_target(&core->hashes, &core->key, &named);
     }
-    if (last->changes != core->interest.changes) {
-        wsf_interest_find(&core->interest, last->hash, &last->loops, &last->peers);
-        last->changes = core->interest.changes;
-    }
-    target->hash = last->hash;
-    *loops = last->loops;
-    *peers = last->peers;
+    wsf_interest_find(&core->interest, target->hash, loops, peers);
 }
 
 /* The loops or the peer of the node that a target names, itself or by a session. */
@@ -55,21 +33,15 @@ static void find_node(const wsf_core *core, const wsfan_message *message, uint32
             wsf_peers_add(peers, p);
 }
 
-/* One chat or user, of a message or of a run. */
-static void find_one(wsf_core *core, wsfan_message *message, wsf_message_target *target,
-                     wsf_peers known, wsf_peers doubtful, uint64_t *loops, wsf_peers *peers) {
-    find_row(core, message, target, loops, peers);
-    *loops &= core->loops;
-    *peers = wsf_peers_intersection(wsf_peers_union(*peers, doubtful), known);
-}
-
 /* known: peers that a message may be for; doubtful: those of them that may have sessions in any chat. */
 static void find(wsf_core *core, wsfan_message *message, wsf_peers known, wsf_peers doubtful,
                  uint64_t *loops, wsf_peers *peers) {
     uint64_t not_loops = 0;
     wsf_peers not_peers = { 0 };
     if (message->targets_count == 1 && message->targets[0].kind <= WSFAN_USER) { /* most are */
-        find_one(core, message, &message->targets[0], known, doubtful, loops, peers);
+        find_row(core, message, &message->targets[0], loops, peers);
+        *loops &= core->loops;
+        *peers = wsf_peers_intersection(wsf_peers_union(*peers, doubtful), known);
         return;
     }
     *loops = 0;
@@ -78,7 +50,7 @@ static void find(wsf_core *core, wsfan_message *message, wsf_peers known, wsf_pe
         uint64_t more_loops = UINT64_MAX;
         wsf_peers more_peers = known;
         wsfan_target_kind kind = (wsfan_target_kind)message->targets[i].kind;
-        if (kind != WSFAN_CHAT && kind != WSFAN_USER) /* find_row() may know their hash */
+        if (kind != WSFAN_CHAT && kind != WSFAN_USER) /* find_row() hashes these */
             wsf_message_know(message, &message->targets[i], &core->key);
         switch (kind) {
         case WSFAN_ALL:
@@ -120,7 +92,10 @@ bool wsf_router_find_heads(wsf_core *core, wsfan_message *run, uint64_t *loops, 
     *loops = 0;
     *peers = (wsf_peers){ 0 };
     for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;) {
-        find_one(core, run, &head->target, known, doubtful, &head->loops, &head->peers);
+        wsf_peers interested;
+        find_row(core, run, &head->target, &head->loops, &interested);
+        head->loops &= core->loops;
+        head->peers = wsf_peers_intersection(wsf_peers_union(interested, doubtful), known);
         *loops |= head->loops;
         *peers = wsf_peers_union(*peers, head->peers);
         wanted = wanted && head->loops != 0;

@@ -4,6 +4,7 @@
 
 #include "core/link/sender.h"
 #include "core/presence/sync.h"
+#include "core/witness.h"
 
 enum { HASHES_COUNT_MAX = WSF_BATCH_HASHES_COUNT_MAX };
 
@@ -105,7 +106,6 @@ static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
 static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,
                  wsf_now now) {
     (void)frame;
-    (void)now;
     unsigned index = wsf_peer_index(core, peer);
     const uint8_t *adds = entry->interest.adds.data;
     const uint8_t *removes = entry->interest.removes.data;
@@ -126,6 +126,7 @@ static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buf
     if (peer->subscription.overflow || (entry->interest.flags & WSF_SNAPSHOT_END) != 0)
         wsf_peers_put(&core->complete, index, !peer->subscription.overflow);
     wsf_presence_sync_take_interest(core, peer, entry);
+    wsf_witness_hurry(peer, now);
     peer->ack_ms = 0; /* a join waits for this acknowledgement */
     return true;
 }
@@ -133,7 +134,9 @@ static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buf
 /* A heartbeat with a digest says that the peer's interest is completely told in frames up to its newest.
  * If all these have arrived and the digests differ, an error went unnoticed: RESYNC asks for a snapshot. A
  * lost RESYNC is repeated, since the interest stays incomplete until then and each heartbeat leads here. */
-static void compare(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
+static void compare(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
+                    const wsf_entry *entry, wsf_now now) {
+    (void)head;
     unsigned index = wsf_peer_index(core, peer);
     uint64_t digest = core->interest.peer_digests[index];
     bool complete = wsf_peers_has(core->complete, index);
@@ -149,8 +152,10 @@ static void compare(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_
         return;
     peer->subscription.overflow = false;
     peer->stats.interest_mended += complete;
-    if (complete)
-        peer->link.lost_unknown = true;       /* the peer may have missed messages */
+    if (complete) { /* the peer may have missed messages */
+        peer->link.lost_unknown = true;
+        peer->link.lost_clock = core->clock;
+    }
     wsf_peers_remove(&core->complete, index); /* every message is sent until then */
     wsf_sender_ask_again(core, peer, WSF_RESYNC, now);
 }

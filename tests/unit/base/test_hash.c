@@ -47,5 +47,18 @@ START_TEST(bytes_are_the_same_where_no_byte_differs) {
 }
 END_TEST
 
+START_TEST(bytes_are_copied_and_no_others) {
+    uint8_t from[48];
+    for (size_t i = 0; i < sizeof from; i++)
+        from[i] = (uint8_t)(i + 1);
+    for (size_t size = 0; size <= 40; size++) {
+        uint8_t to[48] = { 0 };
+        wsf_copy_short(to + 1, from, size);
+        for (size_t i = 0; i < sizeof to; i++)
+            ck_assert_uint_eq(to[i], i >= 1 && i <= size ? i : 0);
+    }
+}
+END_TEST
+
 SUITE_MAIN("hash", hashes_are_these_on_every_machine, clusters_hash_the_same_name_apart,
-           bytes_are_the_same_where_no_byte_differs)
+           bytes_are_the_same_where_no_byte_differs, bytes_are_copied_and_no_others)

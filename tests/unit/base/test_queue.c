@@ -68,6 +68,26 @@ START_TEST(a_consumer_that_has_something_is_not_woken_until_it_found_nothing) {
 }
 END_TEST
 
+START_TEST(a_consumer_that_attends_is_not_woken_until_it_found_nothing) {
+    wsf_queue queue;
+    wsf_item items[3] = { 0 };
+    bool wake;
+    wsf_queue_init(&queue, 10, 1000);
+    ck_assert(wsf_queue_attend(&queue));
+    wsf_queue_push(&queue, &items[0], &wake);
+    ck_assert(!wake);
+    ck_assert(!wsf_queue_attend(&queue));
+    ck_assert_ptr_eq(wsf_queue_take(&queue, NULL, NULL), &items[0]);
+    wsf_queue_push(&queue, &items[1], &wake);
+    ck_assert(!wake);
+    ck_assert_ptr_eq(wsf_queue_take(&queue, NULL, NULL), &items[1]);
+    ck_assert_ptr_null(wsf_queue_take(&queue, NULL, NULL));
+    wsf_queue_push(&queue, &items[2], &wake);
+    ck_assert(wake);
+    wsf_queue_destroy(&queue);
+}
+END_TEST
+
 START_TEST(an_item_that_could_not_be_made_leaves_the_queue_as_it_was) {
     wsf_queue queue;
     wsf_item item = { .bytes = 10 };
@@ -176,6 +196,7 @@ END_TEST
 
 SUITE_MAIN("queue", only_the_first_of_several_pushes_asks_to_wake,
            a_consumer_that_has_something_is_not_woken_until_it_found_nothing,
+           a_consumer_that_attends_is_not_woken_until_it_found_nothing,
            an_item_that_could_not_be_made_leaves_the_queue_as_it_was,
            a_bound_holds_until_items_are_released, bytes_are_bounded_too_but_one_item_always_fits,
            a_closed_queue_takes_nothing_and_keeps_what_it_has,

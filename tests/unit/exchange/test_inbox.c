@@ -75,6 +75,28 @@ START_TEST(a_run_counts_as_its_messages_and_its_memory) {
 }
 END_TEST
 
+static bool is_half_full_with(wsfan_message *run) {
+    put(run);
+    bool half_full = wsf_inbox_is_half_full(inbox);
+    take_all(0);
+    ck_assert(!wsf_inbox_is_half_full(inbox));
+    return half_full;
+}
+
+START_TEST(an_inbox_is_half_full_by_count_or_by_bytes_until_items_are_taken) {
+    begin(200, ROOMY);
+    ck_assert(!is_half_full_with(run_of(99, "x", 10)));
+    ck_assert(is_half_full_with(run_of(100, "x", 10)));
+    end();
+    for (unsigned more = 0; more <= 2; more += 2) {
+        wsfan_message *run = run_of(10, "x", 1000);
+        begin(1000, 2 * (sizeof(wsf_inbox_run) + run->size) + more);
+        ck_assert_int_eq(is_half_full_with(run), more == 0);
+        end();
+    }
+}
+END_TEST
+
 START_TEST(of_a_run_with_too_many_messages_the_first_ones_have_room) {
     for (uint32_t max = 1; max <= 100; max += 9) {
         begin(max, ROOMY);
@@ -217,6 +239,7 @@ START_TEST(a_closed_inbox_frees_runs) {
 END_TEST
 
 SUITE_MAIN("inbox", a_run_counts_as_its_messages_and_its_memory,
+           an_inbox_is_half_full_by_count_or_by_bytes_until_items_are_taken,
            of_a_run_with_too_many_messages_the_first_ones_have_room,
            of_a_run_with_too_many_bytes_as_many_have_room_as_the_limit_allows,
            the_first_messages_of_a_part_of_a_run_are_kept_like_those_of_a_whole_one,

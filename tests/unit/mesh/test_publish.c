@@ -383,7 +383,8 @@ static void publish_where_a_run_was(size_t first_size, size_t run_bytes, unsigne
 
 START_TEST(a_message_where_a_run_was_is_not_taken_for_it) {
     publish_where_a_run_was(20, WSF_RUN_BYTES_MIN, ASKED);
-    publish_where_a_run_was(1000, 4 * WSF_RUN_BYTES_MIN, PLAIN); /* which might have been in a run */
+    publish_where_a_run_was(1000, 4 * WSF_RUN_BYTES_MIN,
+                            PLAIN); /* which might have been in a run */
 }
 END_TEST
 

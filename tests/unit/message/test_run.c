@@ -402,40 +402,42 @@ static void check_opened(const wsfan_message *message, const wsfan_message *run,
     ck_assert_ptr_null(message->frame);
 }
 
-START_TEST(messages_of_a_run_are_made_alike_with_and_without_one_before) {
-    enum { COUNT = 200, HEADROOM = 5 };
+START_TEST(messages_of_a_run_are_made_as_their_heads_say) {
+    enum { COUNT = 300, HEADROOM = 5 };
     static const size_t sizes[] = { 4, 100, WSF_MESSAGE_SMALL - 300, WSF_MESSAGE_SMALL,
                                     WSF_SLICE_MIN - 1 };
+    static const char name[] = "a name that is longer than two words"; /* and every shorter one */
     static uint8_t payload[WSF_SLICE_MIN];
-    for (unsigned likes = 0; likes < 2; likes++) {
-        wsf_message_pool pool = { 0 };
-        wsfan_message *made[COUNT];
-        wsfan_message *run = run_begin(&writer, WSF_RUN_BYTES_MAX);
-        for (uint32_t i = 0; i < COUNT; i++) {
-            size_t size = i % 9 == 8 ? sizes[i / 9 % 5] : 4 + i % 60;
-            ck_assert(run_write(&writer, i % 7 < 5 ? "chat" : "another chat",
-                                (wsfan_address){ 1, 1 + i / 50 }, numbered(payload, i, size)));
-        }
-        run->id = (wsfan_message_id){ 1000, 9 };
-        for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;)
-            head->target.hash = head->number + 100u;
-        for (uint32_t i = 0; i < COUNT; i++) {
-            bool same = i > 0 && wsf_run_head_of(run, i) == wsf_run_head_of(run, i - 1);
-            made[i] = wsf_run_open(&pool, run, i, HEADROOM,
-                                   likes == 1 && same ? made[i - 1] : NULL);
-            ck_assert_ptr_nonnull(made[i]);
-            made[i]->taken = false;
-            memset(wsfan_message_headroom(made[i], HEADROOM), 0xee, HEADROOM);
-            ck_assert_ptr_null(wsfan_message_headroom(made[i], HEADROOM + 1));
-        }
-        for (uint32_t i = 0; i < COUNT; i++)
-            check_opened(made[i], run, i);
-        wsfan_message_unref(run); /* they do not need it */
-        wsf_message_pool_close(&pool);
-        for (uint32_t i = 0; i < COUNT; i++) {
-            ck_assert_uint_eq(number_of(wsfan_message_payload(made[i])), i);
-            wsfan_message_unref(made[i]);
-        }
+    wsf_message_pool pool = { 0 };
+    wsfan_message *made[COUNT];
+    char names[COUNT][sizeof name];
+    wsfan_message *run = run_begin(&writer, WSF_RUN_BYTES_MAX);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        size_t size = i % 9 == 8 ? sizes[i / 9 % 5] : 4 + i % 60;
+        size_t name_size = 1 + i / 3 % (sizeof name - 1);
+        memcpy(names[i], name, name_size);
+        names[i][name_size] = 0;
+        ck_assert(run_write(&writer, names[i], (wsfan_address){ 1, 1 + i / 50 },
+                            numbered(payload, i, size)));
+    }
+    run->id = (wsfan_message_id){ 1000, 9 };
+    for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;)
+        head->target.hash = head->number + 100u;
+    for (uint32_t i = 0; i < COUNT; i++) {
+        made[i] = wsf_run_open(&pool, run, i, HEADROOM);
+        ck_assert_ptr_nonnull(made[i]);
+        memset(wsfan_message_headroom(made[i], HEADROOM), 0xee, HEADROOM);
+        ck_assert_ptr_null(wsfan_message_headroom(made[i], HEADROOM + 1));
+    }
+    for (uint32_t i = 0; i < COUNT; i++) {
+        check_opened(made[i], run, i);
+        ck_assert_mem_eq(wsfan_message_target(made[i], 0).name.data, names[i], strlen(names[i]));
+    }
+    wsfan_message_unref(run); /* they do not need it */
+    wsf_message_pool_close(&pool);
+    for (uint32_t i = 0; i < COUNT; i++) {
+        ck_assert_uint_eq(number_of(wsfan_message_payload(made[i])), i);
+        wsfan_message_unref(made[i]);
     }
 }
 END_TEST
@@ -487,5 +489,5 @@ SUITE_MAIN("run", it_keeps_copies_of_all_that_was_written,
            the_bytes_of_spans_add_up_to_those_of_the_run,
            the_payloads_of_a_large_run_are_apart_when_it_is_whole,
            a_body_keeps_the_run_and_is_there_again_after_its_last_reference,
-           messages_of_a_run_are_made_alike_with_and_without_one_before,
+           messages_of_a_run_are_made_as_their_heads_say,
            payloads_may_lie_in_a_frame_which_stays_then)

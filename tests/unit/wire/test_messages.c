@@ -52,7 +52,7 @@ static void round_trip(wsf_span span, const uint32_t *numbers) {
     wsf_write_span(&exact, span);
     writer.size += exact.size;
     ck_assert_uint_le(exact.size, bound);
-    wsf_write_lost(&writer, 5, 6);
+    wsf_write_lost(&writer, 5, 6, 0);
     ck_assert_int_eq(read_first(&writer, body), 1);
     ck_assert_int_eq(entry.type, WSF_MESSAGES);
     const wsf_messages *read = &entry.messages;
@@ -311,7 +311,7 @@ static void write_told(wsf_writer *writer) {
 static int read_told_with(wsf_buffer *rest) {
     wsf_writer writer = begin(rest);
     write_told(&writer);
-    wsf_write_lost(&writer, 5, 6);
+    wsf_write_lost(&writer, 5, 6, 0);
     int result = read_first(&writer, rest);
     ck_assert_int_eq(entry.type, WSF_MESSAGES);
     wsf_entry behind;

@@ -112,7 +112,7 @@ static void write_everything(wsf_writer *writer) {
     uint64_t digest = UINT64_MAX;
     wsf_write_heartbeat(writer, 8, &digest);
     wsf_write_nack(writer, (wsf_range[]){ { 3, 3 }, { 5, UINT64_MAX } }, 2);
-    wsf_write_lost(writer, 17, WSFAN_GAP_PEER_QUEUE);
+    wsf_write_lost(writer, 17, WSFAN_GAP_PEER_QUEUE, 0);
     write_request(writer);
     write_reply(writer);
     wsf_write_status(writer, &(wsf_status){ 5, 1000, wsfan_string("http://a/") });
@@ -130,6 +130,9 @@ static void write_everything(wsf_writer *writer) {
     wsf_write_message(writer, message);
     uint64_t serial = 12;
     wsf_write_interest(writer, 0, (wsfan_bytes){ NULL, 0 }, (wsfan_bytes){ NULL, 0 }, &serial);
+    wsf_write_mark(writer, &(wsf_mark){ UINT64_MAX, 8, 77 });
+    wsf_write_number(writer, WSF_MARK_ASK, 99);
+    wsf_write_lost(writer, 0, WSFAN_GAP_AWAY, 77);
     wsf_seal(writer);
     wsfan_message_unref(message);
 }
@@ -224,6 +227,7 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_uint_eq(e.lost.count, 17);
     ck_assert_uint_eq(e.lost.reason, WSFAN_GAP_PEER_QUEUE);
+    ck_assert_uint_eq(e.lost.clock, 0);
     check_talk(reader);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_int_eq(e.type, WSF_STATUS);
@@ -256,6 +260,17 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert(e.interest.has_serial);
     ck_assert_uint_eq(e.interest.serial, 12);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_MARK);
+    ck_assert_uint_eq(e.mark.clock, UINT64_MAX);
+    ck_assert_uint_eq(e.mark.newest, 8);
+    ck_assert_uint_eq(e.mark.last, 77);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_MARK_ASK);
+    ck_assert_uint_eq(e.mark_ask, 99);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_LOST);
+    ck_assert_uint_eq(e.lost.clock, 77);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 0);
     wsf_reader_destroy(reader);
 }
@@ -318,7 +333,7 @@ START_TEST(bytes_are_those_of_the_protocols_example) {
     wsf_writer writer = { bytes, sizeof bytes, 0 };
     wsf_write_head(&writer, 0x4d, &head);
     wsf_write_message(&writer, message);
-    wsf_write_lost(&writer, 17, WSFAN_GAP_PEER_QUEUE);
+    wsf_write_lost(&writer, 17, WSFAN_GAP_PEER_QUEUE, 0);
     wsf_seal(&writer);
     ck_assert_uint_eq(writer.size, sizeof frame);
     ck_assert_mem_eq(bytes, frame, sizeof frame);
@@ -384,12 +399,12 @@ START_TEST(a_cut_frame_with_a_good_seal_is_refused_or_ends_early_at_every_length
         seal(copy, size);
         int bad;
         int good = read_all(reader, copy, size, &bad);
-        ck_assert_int_lt(good, 18 + NEIGHBOURS_WRITTEN);
+        ck_assert_int_lt(good, 21 + NEIGHBOURS_WRITTEN);
         ck_assert_int_eq(bad, 0);
         whole += good > 0;
         free(copy);
     }
-    ck_assert_int_eq(whole, 17 + NEIGHBOURS_WRITTEN); /* only where a cut falls between entries */
+    ck_assert_int_eq(whole, 20 + NEIGHBOURS_WRITTEN); /* only where a cut falls between entries */
     wsf_reader_destroy(reader);
 }
 END_TEST
@@ -835,7 +850,9 @@ START_TEST(heads_and_control_entries_fit_their_bounds) {
     writer = (wsf_writer){ bytes, WSF_ENTRY_BOUND + WSF_KNOWN_PEER_BOUND, 0 };
     wsf_write_peers(&writer, &(wsf_known_peer){ UINT64_MAX, { text, WSF_ENDPOINT_SIZE_MAX } }, 1);
     writer = (wsf_writer){ bytes, WSF_ENTRY_BOUND, 0 };
-    wsf_write_lost(&writer, UINT64_MAX, UINT64_MAX);
+    wsf_write_lost(&writer, UINT64_MAX, UINT64_MAX, UINT64_MAX);
+    writer = (wsf_writer){ bytes, WSF_ENTRY_BOUND, 0 };
+    wsf_write_mark(&writer, &(wsf_mark){ UINT64_MAX, UINT64_MAX, UINT64_MAX });
     static uint8_t large[70000];
     wsf_answer answer;
     wsf_answer_init(&answer, 10);

@@ -1,0 +1,65 @@
+/* What a node knows of how far it got with one publisher, and what changes it but marks: see witness.c. */
+#ifndef WSF_CORE_ORIGIN_H
+#define WSF_CORE_ORIGIN_H
+
+#include "core/state.h"
+
+/* How far this node got with the messages of one node: those above `whole`, up to `clock`, it took all, of
+ * those that the origin sent to it or should have. */
+struct wsf_origin {
+    uint64_t node;    /* 0: free */
+    uint64_t seen_ms; /* it was a peer then */
+    uint64_t clock;
+    uint64_t whole;
+    uint64_t last; /* clock of its last message to anybody, as it said in its newest mark */
+
+    /* Some may be missing, and nobody has said yet up to which clock: nothing is whole. A mark of the peer that covers
+     * this frame says it. */
+    bool open;
+    uint64_t open_number;
+
+    /* Messages may be missing of which the host is to be told (WSFAN_GAP_AWAY): until that, and until a mark says
+     * that the origin knew our interest up to `skipped`, `frozen_clock` is as far as this node got. */
+    bool frozen;
+    bool untold; /* the gap is to be told with that mark; else it comes by another way */
+    uint64_t frozen_clock;
+    uint64_t skipped;
+};
+
+/* All messages of the origin up to here were taken, or the host was told of a gap, or may not have been meant for
+ * this node. Which of them were taken, `whole` and `open` say. */
+static inline uint64_t wsf_origin_reached(const wsf_origin *origin) {
+    return origin->frozen ? origin->frozen_clock : origin->clock;
+}
+
+/* An ordinary message of the peer was taken. Those before it came before it, or are of a gap. */
+static inline void wsf_origin_took(const wsf_core *core, const wsf_peer *peer, uint64_t clock) {
+    wsf_origin *origin = peer->witness.origin;
+    if (origin != NULL && origin->clock < clock && clock <= core->clock)
+        origin->clock = clock;
+}
+
+/* Nobody says up to which clock messages may be missing. number: a mark that covers this frame will. */
+static inline void wsf_origin_open(wsf_origin *origin, uint64_t number) {
+    origin->open = true;
+    origin->open_number = number;
+}
+
+/* Messages of the peer may be missing, none newer than `clock`; 0: nobody knows. */
+static inline void wsf_origin_gap(const wsf_core *core, const wsf_peer *peer, uint64_t clock) {
+    wsf_origin *origin = peer->witness.origin;
+    if (origin == NULL)
+        return;
+    if (clock == 0 || clock > core->clock)
+        wsf_origin_open(origin,
+                        peer->link.in_expected - 1); /* the frame in hand, or the last one */
+    else if (clock > origin->whole)
+        origin->whole = clock;
+}
+
+static inline void wsf_origin_freeze(wsf_origin *origin) {
+    origin->frozen_clock = wsf_origin_reached(origin);
+    origin->frozen = true;
+}
+
+#endif
