@@ -171,7 +171,7 @@ static void reach(point at) {
     sem_wait(&let_go);
 }
 
-static void in_message(void) {
+static void stop_in_message(void) {
     reach(IN_MESSAGE);
 }
 
@@ -191,8 +191,7 @@ static void *run_host(void *user) {
     return NULL;
 }
 
-static void start_host(void) {
-    atomic_store(&host_ends, false);
+static void start_host(void (*in_message)(void)) {
     ck_assert_int_eq(sem_init(&stopped, 0, 0), 0);
     ck_assert_int_eq(sem_init(&let_go, 0, 0), 0);
     subscriber.in_message = in_message;
@@ -230,7 +229,7 @@ START_TEST(a_host_that_stops_anywhere_holds_nobody_up) {
     enum { ROUNDS = 4, BURST = 100, LATER = 10 };
     unsigned sent = 0;
     open_both(calm_options());
-    start_host();
+    start_host(stop_in_message);
     for (unsigned round = 0; round < ROUNDS * (POINTS - 1); round++) {
         for (unsigned i = 0; i < BURST; i++) {
             if (i == BURST / 2)
@@ -263,8 +262,7 @@ static void answer(void) {
 START_TEST(a_loop_is_told_of_what_its_own_callbacks_publish) {
     enum { COUNT = 40 };
     open_both(calm_options());
-    start_host();
-    subscriber.in_message = answer;
+    start_host(answer);
     for (unsigned sent = 0; sent < COUNT; sent += 2) {
         publish(sent, 100, false);
         WAIT(atomic_load(&subscriber.next) == sent + 2);
@@ -379,7 +377,7 @@ START_TEST(what_waited_for_a_peer_to_acknowledge_leaves_when_the_loop_has_read) 
     live[0] = publisher.loop;
     wsf_mesh *mesh = publisher.loop->node.mesh;
     wsf_core *core = mesh->out.core;
-    WAIT(wsfan_node_ready(publisher.node) == 1);
+    WAIT(watched(wsfan_loop_fd(publisher.loop)) == 2);
     for (unsigned round = 0; round < ROUNDS; round++) {
         pthread_mutex_lock(&mesh->lock);
         wsf_peers_put(&core->congested, 0, true);
