@@ -14,6 +14,8 @@
  * Knows no chat. Costs nothing where nobody wants marks: no byte but the two bits in HELLO. */
 #include "core/witness.h"
 
+#include <assert.h>
+
 #include "base/memory.h"
 #include "core/handshake.h"
 #include "core/link/gaps.h"
@@ -57,7 +59,8 @@ static wsf_origin *place_for_one(wsf_core *core) {
             (place == NULL || origin->seen_ms < place->seen_ms))
             place = origin;
     }
-    return place; /* there are more places than peers */
+    assert(place != NULL); /* there are more places than peers */
+    return place;
 }
 
 static wsf_origin *find_or_make(wsf_core *core, uint64_t node) {
