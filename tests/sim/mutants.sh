@@ -51,8 +51,8 @@ for mutant in "$@"; do
         failed=1
         continue
     fi
-    # A fault may also end in an assertion, or never end.
-    timeout 120 "$tree/wsfan-sim" --seeds "1..$seeds" --stop >"$tree/log" 2>&1
+    # A fault may also end in an assertion, or never end: the seeds of none take so long.
+    timeout 600 "$tree/wsfan-sim" --seeds "1..$seeds" --stop >"$tree/log" 2>&1
     status=$?
     seed=$(sed -n 's/^seed \([0-9]*\) failed.*/\1/p' "$tree/log" | head -n 1)
     if [ "$status" -eq 1 ] && [ -n "$seed" ]; then
