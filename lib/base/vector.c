@@ -77,7 +77,7 @@ bool wsf_vector_saw(wsf_vector *vector, uint64_t node, uint64_t clock) {
     return true;
 }
 
-/* What `vector` says of an origin, and `other` with `theirs`. */
+/* The clocks of one origin in `vector`, and in `other` with `theirs`. */
 static void merge_entry(wsf_vector_entry *entry, const wsf_vector_entry *theirs,
                         uint64_t their_rest) {
     uint64_t clock = theirs != NULL ? theirs->clock : their_rest;

@@ -1,4 +1,4 @@
-/* What a node knows of how far it got with one publisher, and what changes it but marks: see witness.c. */
+/* How far a node got with one publisher, and all that changes that but marks: see witness.c. */
 #ifndef WSF_CORE_ORIGIN_H
 #define WSF_CORE_ORIGIN_H
 
@@ -39,7 +39,7 @@ static inline void wsf_origin_took(const wsf_core *core, const wsf_peer *peer, u
         origin->clock = clock;
 }
 
-/* Nobody says up to which clock messages may be missing. number: a mark that covers this frame will. */
+/* Messages may be missing up to a clock that nobody has said. number: a mark that covers this frame will say it. */
 static inline void wsf_origin_open(wsf_origin *origin, uint64_t number) {
     origin->open = true;
     origin->open_number = number;

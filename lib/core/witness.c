@@ -165,7 +165,7 @@ static uint64_t deadline(const wsf_core *core) {
 
 /* -------------------------------------------------------------------------------- marks of peers */
 
-/* What was missing when the mark was made is not newer than the origin's last message. */
+/* Messages that were missing when the mark was made are not newer than the origin's last one. */
 static void settle(wsf_core *core, wsf_peer *peer, wsf_origin *origin) {
     if (origin->frozen && !peer->forgotten && peer->witness.heard_serial >= origin->skipped) {
         if (origin->untold && origin->last > origin->frozen_clock)

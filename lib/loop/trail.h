@@ -1,4 +1,4 @@
-/* What a loop has dispatched in chats whose positions it tells, of each publisher, beyond what the mesh thread says is
+/* Messages a loop has dispatched in chats whose positions it tells, of each publisher, beyond what the mesh thread says is
  * whole. The rest of a position is the same for all chats: see base/vector.h.
  *
  * Memory is bounded, and there is no allocation for most messages. For the loop's thread. */

@@ -67,7 +67,7 @@ void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item) {
         finish_here(mesh);
 }
 
-/* What a thread of the host changes of itself while it does work of the mesh thread: as there, signals are blocked
+/* State of a host's thread from before it did work of the mesh thread: meanwhile, as there, signals are blocked
  * and the thread cannot be cancelled. */
 typedef struct {
     sigset_t signals;

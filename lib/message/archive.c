@@ -174,7 +174,7 @@ static void expire_chat(wsf_archive *archive, struct wsf_archive_chat *chat, uin
         give_up_first(archive, chat, &archive->stats.expired);
 }
 
-/* What the oldest chunk has is too old, and what stands before it in its chat is older. */
+/* Messages of the oldest chunk are too old, and those before it in its chat are older. */
 bool wsf_archive_expire(wsf_archive *archive, uint64_t now_ms) {
     uint32_t count = 0;
     while (archive->oldest != NULL &&

@@ -72,7 +72,7 @@ bool wsf_archive_expire(wsf_archive *archive, uint64_t now_ms);
 uint64_t wsf_archive_since(const wsf_archive *archive, uint32_t chat, uint64_t origin);
 uint64_t wsf_archive_floor(const wsf_archive *archive, uint32_t chat, uint64_t origin);
 
-/* It has them from further back: since and floor of an origin become lower, if the ones given are. origin 0: those of all
+/* The chat has more from further back: since and floor of an origin become lower, if the ones given are. origin 0: those of all
  * others. Floors stay above what went since wsf_archive_fill(), if that was called. A history that begins: origin 0, and
  * UINT64_MAX as floor. */
 void wsf_archive_extend(wsf_archive *archive, uint32_t chat, uint64_t origin, uint64_t since,
