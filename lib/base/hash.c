@@ -2,9 +2,14 @@
  * nobody wants is sent), never a wrong delivery: receivers compare the full name. */
 #include "base/hash.h"
 
+#include <assert.h>
 #include <sodium/crypto_generichash.h>
 #include <sodium/crypto_shorthash.h>
 
+_Static_assert((unsigned)WSF_SEAL_SECRET_MIN == crypto_generichash_KEYBYTES_MIN &&
+                   (unsigned)WSF_SEAL_SECRET_MAX == crypto_generichash_KEYBYTES_MAX,
+               "BLAKE2b takes the secret as its key");
+_Static_assert(sizeof(wsf_hash_seal_key) == 2 * crypto_shorthash_KEYBYTES, "two keys");
 _Static_assert(sizeof(wsf_hash_key) == crypto_shorthash_KEYBYTES, "SipHash takes 16 bytes of key");
 
 void wsf_hash_key_init(wsf_hash_key *key, const char *cluster) {
@@ -40,4 +45,25 @@ uint64_t wsf_hash_target(const wsf_hash_key *key, const wsfan_target *target) {
 
 uint64_t wsf_hash_bytes(const wsf_hash_key *key, wsfan_bytes bytes) {
     return hash_of_kind(key, 0xff, bytes);
+}
+
+void wsf_hash_seal_key_init(wsf_hash_seal_key *key, wsfan_bytes secret, const char *purpose) {
+    assert(secret.size >= WSF_SEAL_SECRET_MIN && secret.size <= WSF_SEAL_SECRET_MAX);
+    crypto_generichash(key->bytes, sizeof key->bytes, (const uint8_t *)purpose, strlen(purpose),
+                       secret.data, secret.size);
+}
+
+uint64_t wsf_hash_seal(const wsf_hash_seal_key *key, wsfan_bytes context, wsfan_bytes body) {
+    uint8_t all[WSF_SEALED_MAX + crypto_shorthash_BYTES];
+    uint8_t out[crypto_shorthash_BYTES];
+    uint64_t seal = 0;
+    assert(body.size <= WSF_SEALED_MAX);
+    if (body.size > 0)
+        memcpy(all, body.data, body.size);
+    crypto_shorthash(all + body.size, context.data, context.size, key->bytes);
+    crypto_shorthash(out, all, body.size + crypto_shorthash_BYTES,
+                     key->bytes + crypto_shorthash_KEYBYTES);
+    for (size_t i = 0; i < sizeof out; i++)
+        seal = seal << 8 | out[i];
+    return seal;
 }

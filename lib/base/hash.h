@@ -101,4 +101,26 @@ static inline uint64_t wsf_hash_quick(wsfan_bytes name, uint64_t more) {
 /* Hash of any bytes, under another key than every kind of target; never 0. */
 uint64_t wsf_hash_bytes(const wsf_hash_key *key, wsfan_bytes bytes);
 
+/* ---------------------------------------------------------------------------------------- seals */
+
+/* Secret: two keys of SipHash, for the context and for what is sealed in it. */
+typedef struct {
+    uint8_t bytes[32];
+} wsf_hash_seal_key;
+
+enum { WSF_SEAL_SECRET_MIN = 16, WSF_SEAL_SECRET_MAX = 64, WSF_SEALED_MAX = 1024 }; /* bytes */
+
+/* From a secret of WSF_SEAL_SECRET_MIN to _MAX bytes that the nodes share: BLAKE2b-256 of `purpose`, keyed with it
+ * (RFC 7693), so that keys for two purposes tell nothing of each other. */
+void wsf_hash_seal_key_init(wsf_hash_seal_key *key, wsfan_bytes secret, const char *purpose);
+
+/* SipHash-2-4 of body | SipHash-2-4(context). body: at most WSF_SEALED_MAX bytes. Without the key nobody can tell the seal
+ * of another body or context, or make one but by chance, 1 in 2^64. */
+uint64_t wsf_hash_seal(const wsf_hash_seal_key *key, wsfan_bytes context, wsfan_bytes body);
+
+/* In the same time wherever the two differ. */
+static inline bool wsf_hash_seal_equal(uint64_t a, uint64_t b) {
+    return (a ^ b) == 0; /* one word: there is no first byte that differs */
+}
+
 #endif

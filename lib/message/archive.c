@@ -1,0 +1,597 @@
+/* Messages of a chat stand in a chain of chunks, each with entries one after another (see kept.h); they are put in at the
+ * end and given up at the front. Older messages that join later stand before those that were there, up to and with the
+ * chunk `filled`. Stamps never fall along a chain, so what is too old is at its front.
+ *
+ * All chunks are in one more list, by when something was put in last. */
+#include "message/archive.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "base/memory.h"
+
+/* With what malloc() adds, the larger ones are a quarter of a page and a page. */
+enum { CHUNK_SMALL = 248, CHUNK_MIDDLE = 1016, CHUNK_LARGE = 4088 };
+
+enum {
+    EXPIRE_COUNT = 4096, /* messages at a time, so that a call takes well below a millisecond */
+    TARGETS_FEW = 8      /* for which no memory is taken */
+};
+
+struct wsf_archive_chunk {
+    struct wsf_archive_chunk *next; /* of the chat */
+    struct wsf_archive_chunk *older;
+    struct wsf_archive_chunk *newer;
+    uint32_t chat;
+    uint32_t stamp; /* when something was put in last */
+    uint32_t size;  /* bytes of memory */
+    uint32_t from;  /* of `bytes`: entries before it were given up */
+    uint32_t used;
+    _Alignas(8) uint8_t bytes[];
+};
+
+struct wsf_archive_chat {
+    uint64_t hash; /* of a free row: what wsf_slots_free() wrote */
+    struct wsf_archive_chunk *first;
+    struct wsf_archive_chunk *last;
+    struct wsf_archive_chunk *filled; /* NULL: no message that joined later is left */
+    char *name;                       /* of the first message's target; NULL: there was none yet */
+    wsf_bounds since;
+    wsf_bounds floor;
+    uint64_t lost; /* the newest clock given up since wsf_archive_fill() */
+    uint64_t
+        joined; /* the newest clock of messages that joined later: others may be there already */
+    uint32_t count;
+    uint32_t bytes; /* of entries and buffers */
+    uint32_t name_size;
+    uint32_t first_stamp; /* of the first message, if there is one */
+    uint32_t filled_stamp;
+    uint32_t round; /* the last message with several targets */
+};
+
+/* Of a chat; the floors' entries are counted before they are needed, as that may be while memory is given up. */
+enum { CHAT_BYTES = sizeof(struct wsf_archive_chat) + WSF_BOUNDS_ENTRIES_BYTES };
+
+void wsf_archive_init(wsf_archive *archive, const wsf_archive_limits *limits, uint64_t seed) {
+    assert(limits->count_max > 0 && limits->age_ms_max > 0 && limits->age_ms_max < 1u << 31);
+    memset(archive, 0, sizeof *archive);
+    archive->limits = *limits;
+    wsf_table_init(&archive->table, seed);
+    wsf_slots_init(&archive->slots);
+}
+
+uint32_t wsf_archive_find(const wsf_archive *archive, uint64_t hash) {
+    uint32_t cursor = 0;
+    uint32_t number;
+    do
+        number = wsf_table_next(&archive->table, hash, &cursor);
+    while (number != WSF_TABLE_NONE && archive->chats[number].hash != hash);
+    return number;
+}
+
+/* -------------------------------------------------------------------------------------- chunks */
+
+static void unlink_chunk(wsf_archive *archive, struct wsf_archive_chunk *chunk) {
+    if (chunk->older != NULL)
+        chunk->older->newer = chunk->newer;
+    else
+        archive->oldest = chunk->newer;
+    if (chunk->newer != NULL)
+        chunk->newer->older = chunk->older;
+    else
+        archive->newest = chunk->older;
+}
+
+static void link_newest(wsf_archive *archive, struct wsf_archive_chunk *chunk) {
+    chunk->older = archive->newest;
+    chunk->newer = NULL;
+    if (archive->newest != NULL)
+        archive->newest->newer = chunk;
+    else
+        archive->oldest = chunk;
+    archive->newest = chunk;
+}
+
+static void free_first_chunk(wsf_archive *archive, struct wsf_archive_chat *chat) {
+    struct wsf_archive_chunk *chunk = chat->first;
+    chat->first = chunk->next;
+    if (chat->last == chunk)
+        chat->last = NULL;
+    if (chat->filled == chunk)
+        chat->filled = NULL;
+    unlink_chunk(archive, chunk);
+    archive->stats.bytes -= chunk->size;
+    wsf_free(chunk);
+}
+
+/* ------------------------------------------------------------------------------------ giving up */
+
+static void lose(struct wsf_archive_chat *chat, wsfan_message_id id) {
+    wsf_bounds_raise(&chat->floor, id.origin, id.clock);
+    if (chat->lost < id.clock)
+        chat->lost = id.clock;
+}
+
+/* The first message; the first chunk has one. Its chunk stays, though it may be empty then. */
+static void remove_first(wsf_archive *archive, struct wsf_archive_chat *chat) {
+    struct wsf_archive_chunk *chunk = chat->first;
+    const uint8_t *at = chunk->bytes + chunk->from;
+    wsf_buffer *buffer = wsf_kept_buffer_at(at);
+    uint64_t cost = wsf_kept_buffer_cost(buffer);
+    uint32_t size = (uint32_t)wsf_kept_size_at(at);
+    lose(chat, wsf_kept_head_at(at)->id);
+    chunk->from += size;
+    chat->bytes -= size + (uint32_t)cost;
+    chat->count--;
+    archive->stats.bytes -= cost;
+    archive->stats.messages--;
+    wsf_buffer_unref(buffer);
+}
+
+static bool is_empty(const struct wsf_archive_chunk *chunk) {
+    return chunk->from == chunk->used;
+}
+
+/* The last chunk stays, for the next message. */
+static void drop_empty_chunks(wsf_archive *archive, struct wsf_archive_chat *chat) {
+    while (is_empty(chat->first) && chat->first != chat->last)
+        free_first_chunk(archive, chat);
+    struct wsf_archive_chunk *chunk = chat->first;
+    if (is_empty(chunk)) {
+        chunk->from = chunk->used = 0;
+        if (chat->filled == chunk)
+            chat->filled = NULL;
+        return;
+    }
+    chat->first_stamp = wsf_kept_head_at(chunk->bytes + chunk->from)->stamp;
+}
+
+static void give_up_first(wsf_archive *archive, struct wsf_archive_chat *chat, uint64_t *counter) {
+    remove_first(archive, chat);
+    ++*counter;
+    drop_empty_chunks(archive, chat);
+}
+
+static uint32_t give_up_first_chunk(wsf_archive *archive, struct wsf_archive_chat *chat,
+                                    uint64_t *counter) {
+    struct wsf_archive_chunk *chunk = chat->first;
+    uint32_t before = chat->count;
+    while (!is_empty(chunk))
+        remove_first(archive, chat);
+    free_first_chunk(archive, chat);
+    if (chat->first != NULL)
+        drop_empty_chunks(archive, chat);
+    *counter += before - chat->count;
+    return before - chat->count;
+}
+
+static bool is_too_old(const wsf_archive *archive, uint32_t stamp, uint32_t now) {
+    return now - stamp > archive->limits.age_ms_max;
+}
+
+static void expire_chat(wsf_archive *archive, struct wsf_archive_chat *chat, uint32_t now) {
+    while (chat->count > 0 && is_too_old(archive, chat->first_stamp, now))
+        give_up_first(archive, chat, &archive->stats.expired);
+}
+
+/* What the oldest chunk has is too old, and what stands before it in its chat is older. */
+bool wsf_archive_expire(wsf_archive *archive, uint64_t now_ms) {
+    uint32_t count = 0;
+    while (archive->oldest != NULL &&
+           is_too_old(archive, archive->oldest->stamp, (uint32_t)now_ms)) {
+        if (count >= EXPIRE_COUNT)
+            return false;
+        struct wsf_archive_chat *chat = &archive->chats[archive->oldest->chat];
+        count += 1 + give_up_first_chunk(archive, chat, &archive->stats.expired);
+    }
+    return true;
+}
+
+/* Room for so many bytes more. False: there is none, whatever goes. */
+static bool make_room(wsf_archive *archive, uint64_t bytes) {
+    if (bytes > archive->limits.bytes_max)
+        return false;
+    while (archive->stats.bytes > archive->limits.bytes_max - bytes && archive->oldest != NULL)
+        give_up_first_chunk(archive, &archive->chats[archive->oldest->chat],
+                            &archive->stats.evicted);
+    return archive->stats.bytes <= archive->limits.bytes_max - bytes;
+}
+
+/* ---------------------------------------------------------------------------------------- chats */
+
+int wsf_archive_open(wsf_archive *archive, uint64_t hash, uint32_t *chat) {
+    assert(wsf_archive_find(archive, hash) == WSF_TABLE_NONE);
+    if (!make_room(archive, CHAT_BYTES))
+        return WSFAN_ELIMIT;
+    struct wsf_archive_chat *chats = wsf_slots_reserve(&archive->slots, archive->chats,
+                                                       sizeof *chats);
+    if (chats == NULL)
+        return WSFAN_ENOMEM;
+    archive->chats = chats;
+    uint32_t number = wsf_slots_take(&archive->slots, chats, sizeof *chats);
+    if (wsf_table_insert(&archive->table, hash, number) != WSFAN_OK) {
+        wsf_slots_free(&archive->slots, chats, sizeof *chats, number);
+        return WSFAN_ENOMEM;
+    }
+    chats[number] = (struct wsf_archive_chat){ .hash = hash, .since.rest = UINT64_MAX };
+    archive->stats.bytes += CHAT_BYTES;
+    *chat = number;
+    return WSFAN_OK;
+}
+
+void wsf_archive_close(wsf_archive *archive, uint32_t number) {
+    struct wsf_archive_chat *chat = &archive->chats[number];
+    uint64_t closed =
+        0; /* messages of a chat that nobody wants any more are neither evicted nor expired */
+    while (chat->first != NULL)
+        give_up_first_chunk(archive, chat, &closed);
+    archive->stats.bytes -= CHAT_BYTES + (chat->name != NULL ? chat->name_size : 0) +
+                            (chat->since.entries != NULL ? WSF_BOUNDS_ENTRIES_BYTES : 0);
+    wsf_bounds_destroy(&chat->since);
+    wsf_bounds_destroy(&chat->floor);
+    wsf_free(chat->name);
+    wsf_table_remove(&archive->table, chat->hash, number);
+    memset(chat, 0, sizeof *chat);
+    wsf_slots_free(&archive->slots, archive->chats, sizeof *chat, number);
+}
+
+/* Chats with chunks are found by these. */
+void wsf_archive_destroy(wsf_archive *archive) {
+    for (uint32_t i = 0; i < archive->slots.used; i++) {
+        struct wsf_archive_chat *chat = &archive->chats[i];
+        if (wsf_archive_find(archive, chat->hash) == i)
+            wsf_archive_close(archive, i);
+    }
+    assert(archive->stats.bytes == 0 && archive->stats.messages == 0);
+    wsf_table_destroy(&archive->table);
+    wsf_free(archive->chats);
+    archive->chats = NULL;
+}
+
+/* -------------------------------------------------------------------------------------- keeping */
+
+static bool has_name(wsf_archive *archive, struct wsf_archive_chat *chat, wsfan_bytes name) {
+    if (chat->name != NULL)
+        return true;
+    if (!make_room(archive, name.size))
+        return false;
+    chat->name = wsf_alloc(name.size);
+    if (chat->name == NULL)
+        return false;
+    memcpy(chat->name, name.data, name.size);
+    chat->name_size = (uint32_t)name.size;
+    archive->stats.bytes += name.size;
+    return true;
+}
+
+static wsfan_bytes name_of(const struct wsf_archive_chat *chat) {
+    return (wsfan_bytes){ chat->name, chat->name_size };
+}
+
+static uint32_t chunk_size(const struct wsf_archive_chunk *before, uint32_t need) {
+    uint32_t least = need + (uint32_t)sizeof(struct wsf_archive_chunk);
+    if (least > CHUNK_LARGE)
+        return least;
+    if (least > CHUNK_MIDDLE || (before != NULL && before->size >= CHUNK_MIDDLE))
+        return CHUNK_LARGE;
+    return least > CHUNK_SMALL || before != NULL ? CHUNK_MIDDLE : CHUNK_SMALL;
+}
+
+static bool has_space(const struct wsf_archive_chunk *chunk, uint32_t need) {
+    return chunk != NULL && chunk->size - sizeof *chunk - chunk->used >= need;
+}
+
+/* A new chunk, behind the last one, or, if it is for messages that join later, behind the last of those. NULL: no room. */
+static struct wsf_archive_chunk *add_chunk(wsf_archive *archive, struct wsf_archive_chat *chat,
+                                           uint32_t need, uint64_t cost, bool joins) {
+    uint32_t size = chunk_size(joins ? chat->filled : chat->last, need);
+    if (!make_room(archive, size + cost))
+        return NULL;
+    struct wsf_archive_chunk *chunk = wsf_alloc(size);
+    if (chunk == NULL)
+        return NULL;
+    struct wsf_archive_chunk *before = joins ? chat->filled : chat->last;
+    *chunk = (struct wsf_archive_chunk){ .size = size };
+    chunk->chat = (uint32_t)(chat - archive->chats);
+    chunk->next = before != NULL ? before->next : chat->first;
+    if (before != NULL)
+        before->next = chunk;
+    else
+        chat->first = chunk;
+    if (chunk->next == NULL)
+        chat->last = chunk;
+    if (joins)
+        chat->filled = chunk;
+    while (!joins && chat->first != chunk && is_empty(chat->first))
+        free_first_chunk(archive, chat);
+    link_newest(archive, chunk);
+    archive->stats.bytes += size;
+    return chunk;
+}
+
+/* A chunk with space for an entry, when there is room for its buffer too. */
+static struct wsf_archive_chunk *chunk_for(wsf_archive *archive, struct wsf_archive_chat *chat,
+                                           uint32_t need, uint64_t cost, bool joins) {
+    if (cost > 0 && !make_room(archive, cost))
+        return NULL;
+    struct wsf_archive_chunk *chunk = joins ? chat->filled : chat->last;
+    if (has_space(chunk, need) && (joins || chunk != chat->filled))
+        return chunk;
+    return add_chunk(archive, chat, need, cost, joins);
+}
+
+static bool is_over(const wsf_archive *archive, const struct wsf_archive_chat *chat,
+                    uint64_t more) {
+    return chat->count >= archive->limits.count_max ||
+           chat->bytes + more > archive->limits.chat_bytes_max;
+}
+
+/* Puts a message into a chat, at its end or, if it joins later, behind the others that did. */
+static bool put(wsf_archive *archive, struct wsf_archive_chat *chat, const wsf_kept *kept,
+                uint32_t stamp, uint32_t now, bool joins) {
+    wsfan_bytes name = name_of(chat);
+    uint64_t cost = wsf_kept_buffer_cost(kept->buffer);
+    uint64_t need = wsf_kept_size(kept, name);
+    if (need + cost > archive->limits.chat_bytes_max)
+        return false;
+    while (is_over(archive, chat, need + cost)) {
+        if (joins && chat->filled == NULL)
+            return false; /* only newer ones could go for it */
+        give_up_first(archive, chat, &archive->stats.evicted);
+    }
+    struct wsf_archive_chunk *chunk = chunk_for(archive, chat, (uint32_t)need, cost, joins);
+    if (chunk == NULL)
+        return false;
+    wsf_kept_write(chunk->bytes + chunk->used, kept, name, stamp);
+    if (chat->count++ == 0 || (joins && chunk == chat->first && is_empty(chunk)))
+        chat->first_stamp = stamp;
+    chunk->used += (uint32_t)need;
+    chunk->stamp = now;
+    if (archive->newest != chunk) {
+        unlink_chunk(archive, chunk);
+        link_newest(archive, chunk);
+    }
+    chat->bytes += (uint32_t)(need + cost);
+    archive->stats.bytes += cost;
+    archive->stats.messages++;
+    return true;
+}
+
+static const uint8_t *next_entry(const struct wsf_archive_chunk **chunk, uint32_t *offset) {
+    while (*chunk != NULL && *offset == (*chunk)->used) {
+        *chunk = (*chunk)->next;
+        *offset = *chunk != NULL ? (*chunk)->from : 0;
+    }
+    if (*chunk == NULL)
+        return NULL;
+    const uint8_t *at = (*chunk)->bytes + *offset;
+    *offset += (uint32_t)wsf_kept_size_at(at);
+    return at;
+}
+
+/* Only a message that another node told of earlier can be there. */
+static bool has(const struct wsf_archive_chat *chat, wsfan_message_id id) {
+    const struct wsf_archive_chunk *chunk = chat->first;
+    uint32_t offset = chunk != NULL ? chunk->from : 0;
+    const uint8_t *at;
+    while ((at = next_entry(&chunk, &offset)) != NULL)
+        if (wsf_kept_head_at(at)->id.clock == id.clock &&
+            wsf_kept_head_at(at)->id.origin == id.origin)
+            return true;
+    return false;
+}
+
+static void keep_in(wsf_archive *archive, uint32_t number, wsfan_bytes name, const wsf_kept *kept,
+                    uint32_t now) {
+    struct wsf_archive_chat *chat = &archive->chats[number];
+    if (kept->id.clock <= chat->joined && has(chat, kept->id))
+        return;
+    expire_chat(archive, chat, now);
+    if (has_name(archive, chat, name) && put(archive, chat, kept, now, now, false))
+        return;
+    archive->stats.evicted++;
+    lose(chat, kept->id);
+}
+
+static void keep_run(wsf_archive *archive, const wsfan_message *run, uint32_t now) {
+    uint32_t numbers[WSF_RUN_HEADS_MAX];
+    const wsf_run_head *last = NULL;
+    wsfan_target target;
+    wsf_kept kept = { .parts = { .targets = &target, .targets_count = 1 } };
+    for (const wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;)
+        numbers[head->number] = head->target.kind == WSFAN_CHAT &&
+                                        (head->flags & WSF_MESSAGE_FLEETING) == 0
+                                    ? wsf_archive_find(archive, head->target.hash)
+                                    : WSF_TABLE_NONE;
+    for (uint32_t i = 0; i < run->count; i++) {
+        const wsf_run_head *head = wsf_run_head_of(run, i);
+        if (numbers[head->number] == WSF_TABLE_NONE)
+            continue;
+        if (head != last) {
+            target = (wsfan_target){ WSFAN_CHAT, wsf_run_name(head) };
+            kept.parts.except = head->except;
+            kept.parts.flags = head->flags;
+            last = head;
+        }
+        kept.id.clock = run->id.clock + run->run->entries[i].offset;
+        kept.id.origin = run->id.origin;
+        kept.parts.payload = wsf_run_payload(run, i);
+        keep_in(archive, numbers[head->number], target.name, &kept, now);
+    }
+}
+
+/* The buffer of a payload, if it has hardly anything else in it. */
+static wsf_buffer *own_buffer(const wsfan_message *message) {
+    wsf_buffer *frame = message->frame;
+    if (frame == NULL || message->payload_size < WSF_APART_MIN)
+        return NULL;
+    return wsf_buffer_cost(frame) - message->payload_size <= message->payload_size / 8 ? frame
+                                                                                       : NULL;
+}
+
+/* targets: room for all of the message; NULL: no memory for them. */
+static void keep_one(wsf_archive *archive, const wsfan_message *message, wsfan_target *targets,
+                     uint32_t now) {
+    wsf_kept kept = { .id = message->id,
+                      .parts = { .targets = targets,
+                                 .targets_count = message->targets_count,
+                                 .payload = { message->payload, message->payload_size },
+                                 .flags = message->flags,
+                                 .except = message->except,
+                                 .slot = message->slot },
+                      .buffer = own_buffer(message) };
+    for (uint32_t i = 0; targets != NULL && i < message->targets_count; i++)
+        targets[i] = wsf_message_target_of(message, &message->targets[i]);
+    archive->round++;
+    for (uint32_t i = 0; i < message->targets_count; i++) {
+        const wsf_message_target *target = &message->targets[i];
+        uint32_t number = target->kind == WSFAN_CHAT ? wsf_archive_find(archive, target->hash)
+                                                     : WSF_TABLE_NONE;
+        if (number == WSF_TABLE_NONE || archive->chats[number].round == archive->round)
+            continue; /* not kept; named twice */
+        archive->chats[number].round = archive->round;
+        if (targets != NULL) {
+            keep_in(archive, number, targets[i].name, &kept, now);
+        } else {
+            archive->stats.evicted++;
+            lose(&archive->chats[number], message->id);
+        }
+    }
+}
+
+void wsf_archive_keep(wsf_archive *archive, const wsfan_message *message, uint64_t now_ms) {
+    wsfan_target few[TARGETS_FEW];
+    if (wsf_message_is_run(message)) {
+        keep_run(archive, message, (uint32_t)now_ms);
+    } else if ((message->flags & WSF_MESSAGE_FLEETING) == 0) {
+        wsfan_target *many = NULL;
+        if (message->targets_count > TARGETS_FEW)
+            many = wsf_alloc(message->targets_count * sizeof *many);
+        keep_one(archive, message, message->targets_count > TARGETS_FEW ? many : few,
+                 (uint32_t)now_ms);
+        wsf_free(many);
+    }
+}
+
+/* ----------------------------------------------------------------------------- what a chat lacks */
+
+uint64_t wsf_archive_since(const wsf_archive *archive, uint32_t chat, uint64_t origin) {
+    return wsf_bounds_at(&archive->chats[chat].since, origin);
+}
+
+uint64_t wsf_archive_floor(const wsf_archive *archive, uint32_t chat, uint64_t origin) {
+    return wsf_bounds_at(&archive->chats[chat].floor, origin);
+}
+
+void wsf_archive_extend(wsf_archive *archive, uint32_t number, uint64_t origin, uint64_t since,
+                        uint64_t floor) {
+    struct wsf_archive_chat *chat = &archive->chats[number];
+    wsf_bounds_lower(&chat->floor, origin, floor > chat->lost ? floor : chat->lost);
+    bool had = chat->since.entries != NULL;
+    if (origin != 0 && !had && !make_room(archive, WSF_BOUNDS_ENTRIES_BYTES))
+        return;
+    wsf_bounds_lower(&chat->since, origin, since);
+    if (!had && chat->since.entries != NULL)
+        archive->stats.bytes += WSF_BOUNDS_ENTRIES_BYTES;
+}
+
+/* -------------------------------------------------------------------------- older messages join */
+
+void wsf_archive_fill(wsf_archive *archive, uint32_t number) {
+    struct wsf_archive_chat *chat = &archive->chats[number];
+    chat->filled = NULL;
+    chat->lost = 0;
+}
+
+/* Between what stands before it and behind it. */
+static uint32_t stamp_between(const struct wsf_archive_chat *chat, uint32_t stamp, uint32_t now) {
+    const struct wsf_archive_chunk *behind = chat->filled != NULL ? chat->filled->next
+                                                                  : chat->first;
+    if (chat->filled != NULL && now - stamp > now - chat->filled_stamp)
+        stamp = chat->filled_stamp;
+    if (behind != NULL && !is_empty(behind)) {
+        uint32_t latest = wsf_kept_head_at(behind->bytes + behind->from)->stamp;
+        if (now - stamp < now - latest)
+            stamp = latest;
+    }
+    return stamp;
+}
+
+static void merge_one(wsf_archive *archive, struct wsf_archive_chat *chat, const wsf_kept *kept,
+                      uint32_t now) {
+    const wsf_message_parts *parts = &kept->parts;
+    if (kept->age_ms > archive->limits.age_ms_max) {
+        archive->stats.expired++;
+        lose(chat, kept->id);
+        return;
+    }
+    if (parts->targets_count == 1 && parts->targets[0].kind == WSFAN_CHAT)
+        has_name(archive, chat, parts->targets[0].name); /* without it the message has the name */
+    uint32_t stamp = stamp_between(chat, now - kept->age_ms, now);
+    if (!put(archive, chat, kept, stamp, now, true)) {
+        archive->stats.evicted++;
+        lose(chat, kept->id);
+        return;
+    }
+    chat->filled_stamp = stamp;
+    if (chat->joined < kept->id.clock)
+        chat->joined = kept->id.clock;
+}
+
+/* ---------------------------------------------------------------------------------------- lists */
+
+/* All messages of a chat that a query lets through, sorted, with room for as many behind them. NULL: no memory. */
+static wsf_kept_ref *gather(const struct wsf_archive_chat *chat, const wsf_archive_query *query,
+                            uint32_t *count) {
+    wsf_kept_ref *refs = wsf_alloc((2 * (size_t)chat->count + 1) * sizeof *refs);
+    const struct wsf_archive_chunk *chunk = chat->first;
+    uint32_t offset = chunk != NULL ? chunk->from : 0;
+    const uint8_t *at;
+    *count = 0;
+    while (refs != NULL && (at = next_entry(&chunk, &offset)) != NULL) {
+        wsfan_message_id id = wsf_kept_head_at(at)->id;
+        if ((query->above == NULL || !wsf_vector_covers(query->above, id)) &&
+            wsf_kept_id_less(query->after, id))
+            refs[(*count)++] = (wsf_kept_ref){ id, at };
+    }
+    if (refs != NULL)
+        wsf_kept_sort(refs, *count);
+    return refs;
+}
+
+int wsf_archive_merge(wsf_archive *archive, uint32_t number, const wsf_kept *messages,
+                      uint32_t count, uint64_t now_ms) {
+    struct wsf_archive_chat *chat = &archive->chats[number];
+    const wsf_archive_query all = { .above = NULL };
+    uint32_t there;
+    expire_chat(archive, chat, (uint32_t)now_ms);
+    wsf_kept_ref *refs = gather(chat, &all, &there); /* what goes meanwhile counts too */
+    if (refs == NULL)
+        return WSFAN_ENOMEM;
+    for (uint32_t i = 0; i < count; i++)
+        if ((i == 0 || wsf_kept_id_less(messages[i - 1].id, messages[i].id)) &&
+            !wsf_kept_is_among(refs, there, messages[i].id))
+            merge_one(archive, chat, &messages[i], (uint32_t)now_ms);
+    wsf_free(refs);
+    return WSFAN_OK;
+}
+
+wsf_kept_list *wsf_archive_list(wsf_archive *archive, uint32_t number,
+                                const wsf_archive_query *query, uint64_t now_ms) {
+    struct wsf_archive_chat *chat = &archive->chats[number];
+    uint32_t count;
+    expire_chat(archive, chat, (uint32_t)now_ms);
+    wsf_kept_ref *refs = gather(chat, query, &count);
+    if (refs == NULL)
+        return NULL;
+    uint32_t from = query->last_max != 0 && query->last_max < count ? count - query->last_max : 0;
+    uint32_t to = count;
+    if (query->bytes_max != 0)
+        to = from + wsf_kept_fit(refs + from, count - from, query->bytes_max);
+    wsf_kept_list *list = wsf_kept_list_new(refs + from, to - from, name_of(chat),
+                                            (uint32_t)now_ms);
+    if (list != NULL)
+        list->more = to < count;
+    wsf_free(refs);
+    return list;
+}

@@ -1,0 +1,107 @@
+/* The archive: copies of the newest messages of chats, so that who comes back gets what it missed.
+ *
+ * A chat is named by its hash; the archive holds those that were opened, and takes what it is given for them. It knows
+ * nothing of who else holds a chat, and not whether the messages that it was given are all there are: that is what
+ * `since` of a chat is for, which the core sets. What it gives up itself is below the chat's *floors*.
+ *
+ * Limits hold at every moment: for each chat messages and bytes; for all chats bytes of memory, over which the chat of the
+ * oldest chunk loses its first chunk. A message that cannot be kept, for a limit or for lack of memory, only raises a
+ * floor.
+ *
+ * For one thread, but lists may be read and freed by any. Ages are told by a monotonic clock in ms; messages older than
+ * age_ms_max are never listed, and their memory goes by wsf_archive_expire() within twice that time. */
+#ifndef WSF_MESSAGE_ARCHIVE_H
+#define WSF_MESSAGE_ARCHIVE_H
+
+#include "base/bounds.h"
+#include "base/slots.h"
+#include "base/table.h"
+#include "base/vector.h"
+#include "message/kept.h"
+#include "message/run.h"
+
+/* Bit in the flags of a message that is not kept. */
+enum { WSF_MESSAGE_FLEETING = 2 };
+
+typedef struct {
+    uint32_t count_max;      /* messages of a chat, >= 1 */
+    uint32_t chat_bytes_max; /* of them, with buffers that they refer to; >= 1024 */
+    uint32_t age_ms_max;     /* >= 1, below 2^31 */
+    uint64_t bytes_max;      /* of memory, of all chats */
+} wsf_archive_limits;
+
+typedef struct {
+    uint64_t messages; /* kept now */
+    uint64_t bytes; /* memory of chats, chunks and buffers; spare rows and the table not counted */
+    uint64_t evicted; /* for a limit or for lack of memory, so far; some before they were kept */
+    uint64_t expired; /* for their age, so far */
+} wsf_archive_stats;
+
+typedef struct {
+    wsf_archive_limits limits;
+    wsf_archive_stats stats;
+    wsf_table table;
+    wsf_slots slots; /* slots.count: open chats */
+    struct wsf_archive_chat *chats;
+    struct wsf_archive_chunk *oldest; /* by when the last message was put in */
+    struct wsf_archive_chunk *newest;
+    uint32_t round; /* of messages with several targets */
+} wsf_archive;
+
+void wsf_archive_init(wsf_archive *archive, const wsf_archive_limits *limits, uint64_t seed);
+void wsf_archive_destroy(wsf_archive *archive);
+
+/* The number of an open chat, until it is closed. WSF_TABLE_NONE: it is not open. */
+uint32_t wsf_archive_find(const wsf_archive *archive, uint64_t hash);
+
+/* Opens a chat that is not open: it keeps what it is given from now on, and lacks everything before until
+ * wsf_archive_extend(). WSFAN_OK, WSFAN_ENOMEM, WSFAN_ELIMIT: no bytes for one more chat. */
+int wsf_archive_open(wsf_archive *archive, uint64_t hash, uint32_t *chat);
+void wsf_archive_close(wsf_archive *archive, uint32_t chat);
+
+/* Keeps a message or a run, each message in every open chat that it is for. Hashes of targets are known; ids are set. A
+ * fleeting one is not kept. Copies all but a payload that has a buffer of its own. */
+void wsf_archive_keep(wsf_archive *archive, const wsfan_message *message, uint64_t now_ms);
+
+/* Gives up what is too old, some thousand messages at a time. False: there is more. */
+bool wsf_archive_expire(wsf_archive *archive, uint64_t now_ms);
+
+/* ----------------------------------------------------------------------------- what a chat lacks */
+
+/* Of each origin a chat has all messages that it was given with a clock above both. Neither is ever too low. */
+uint64_t wsf_archive_since(const wsf_archive *archive, uint32_t chat, uint64_t origin);
+uint64_t wsf_archive_floor(const wsf_archive *archive, uint32_t chat, uint64_t origin);
+
+/* It has them from further back: since and floor of an origin become lower, if the ones given are. origin 0: those of all
+ * others. Floors stay above what went since wsf_archive_fill(), if that was called. A history that begins: origin 0, and
+ * UINT64_MAX as floor. */
+void wsf_archive_extend(wsf_archive *archive, uint32_t chat, uint64_t origin, uint64_t since,
+                        uint64_t floor);
+
+/* -------------------------------------------------------------------------- older messages join */
+
+/* Begins to fill a chat with messages of another node, which are told in order of their ids, in any number of pieces.
+ * They go before those that are there. */
+void wsf_archive_fill(wsf_archive *archive, uint32_t chat);
+
+/* Adds a piece, without messages that are there. A message that is older than one there has to be kept in place of nothing:
+ * without room it is not kept. WSFAN_OK, WSFAN_ENOMEM: nothing was added. */
+int wsf_archive_merge(wsf_archive *archive, uint32_t chat, const wsf_kept *messages, uint32_t count,
+                      uint64_t now_ms);
+
+/* ---------------------------------------------------------------------------------------- lists */
+
+/* Which messages of a chat: all that each field lets through. */
+typedef struct {
+    const wsf_vector *above; /* that it does not cover; NULL: any */
+    wsfan_message_id after;  /* with a greater id; {0}: any */
+    uint32_t last_max;       /* the last so many of those; 0: all */
+    uint64_t
+        bytes_max; /* the first of those, as far as payloads and names have so many bytes, one at least; 0: all */
+} wsf_archive_query;
+
+/* Copies, sorted by id. NULL: out of memory. */
+wsf_kept_list *wsf_archive_list(wsf_archive *archive, uint32_t chat, const wsf_archive_query *query,
+                                uint64_t now_ms);
+
+#endif
