@@ -18,7 +18,9 @@ static char peek(struct scan *scan) {
     while (scan->at < scan->end &&
            (*scan->at == ' ' || *scan->at == '\t' || *scan->at == '\n' || *scan->at == '\r'))
         scan->at++;
-    return scan->at < scan->end ? *scan->at : '\0';
+    if (scan->at == scan->end)
+        return '\0';
+    return *scan->at;
 }
 
 static char take(struct scan *scan) {
@@ -31,7 +33,7 @@ static char take(struct scan *scan) {
 /* Behind the backslash. */
 static bool take_escape(struct scan *scan) {
     size_t left = (size_t)(scan->end - scan->at);
-    if (left > 0 && memchr("\"\\/bfnrt", *scan->at, 8) != NULL) {
+    if (left > 0 && *scan->at != '\0' && strchr("\"\\/bfnrt", *scan->at) != NULL) {
         scan->at++;
         return true;
     }

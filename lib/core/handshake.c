@@ -372,6 +372,7 @@ void wsf_handshake_subscriber(wsf_core *core, uint64_t node, bool subscribed, ws
         /* A new connection: frames in the old one are lost. A heartbeat at once shows the peer which. */
         peer->reachable = true;
         peer->ack_ms = 0;
+        wsf_link_reconnected(&peer->link);
         if (!peer->handshake.acked)
             wsf_handshake_send_hello(core, peer, now);
     } else if (subscriber != NULL && --subscriber->count == 0) {

@@ -36,7 +36,6 @@ enum {
     WSF_ACK_DELAY_MS = 10,     /* one acknowledgement for many frames */
     WSF_NACK_INTERVAL_MS = 50, /* doubles while no missing frame comes */
     WSF_NACK_INTERVAL_MS_MAX = 1000,
-    WSF_REPAIR_INTERVAL_MS = 25, /* nacks that come sooner are ignored; a correct peer sends none */
     WSF_ANEW_INTERVAL_MS = 250,  /* least time between two RESYNCs, sent or followed */
     WSF_HELLO_INTERVAL_MS = 250,
     WSF_MARK_INTERVAL_MS = 25, /* between a mark and one that is asked for */
@@ -81,7 +80,6 @@ typedef struct {
     uint64_t ack_ms;      /* an acknowledgement is due then; UINT64_MAX: not */
     uint64_t nack_ms;     /* a nack may be sent from then on */
     uint64_t nack_interval_ms;
-    uint64_t repair_ms;     /* nacks of the peer are ignored until then */
     uint64_t unacked_bytes; /* received since the last prompt acknowledgement */
     uint32_t anew;          /* bits of parts that the peer asks to restart, */
     uint64_t anew_ms;       /* which is done at the earliest then */

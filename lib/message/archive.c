@@ -327,11 +327,11 @@ static bool is_over(const wsf_archive *archive, const struct wsf_archive_chat *c
 }
 
 /* Puts a message into a chat, at its end or, if it joins later, behind the others that did. */
-static bool put(wsf_archive *archive, struct wsf_archive_chat *chat, const wsf_kept *kept,
-                uint32_t stamp, uint32_t now, bool joins) {
-    wsfan_bytes name = name_of(chat);
+static inline bool put(wsf_archive *archive, struct wsf_archive_chat *chat, const wsf_kept *kept,
+                       uint32_t stamp, uint32_t now, bool joins) {
+    bool plain = wsf_kept_is_plain(kept, name_of(chat));
     uint64_t cost = wsf_kept_buffer_cost(kept->buffer);
-    uint64_t need = wsf_kept_size(kept, name);
+    uint64_t need = wsf_kept_size(kept, plain);
     if (need + cost > archive->limits.chat_bytes_max)
         return false;
     while (is_over(archive, chat, need + cost)) {
@@ -342,7 +342,7 @@ static bool put(wsf_archive *archive, struct wsf_archive_chat *chat, const wsf_k
     struct wsf_archive_chunk *chunk = chunk_for(archive, chat, (uint32_t)need, cost, joins);
     if (chunk == NULL)
         return false;
-    wsf_kept_write(chunk->bytes + chunk->used, kept, name, stamp);
+    wsf_kept_write(chunk->bytes + chunk->used, kept, plain, stamp);
     if (chat->count++ == 0 || (joins && chunk == chat->first && is_empty(chunk)))
         chat->first_stamp = stamp;
     chunk->used += (uint32_t)need;
@@ -381,8 +381,8 @@ static bool has(const struct wsf_archive_chat *chat, wsfan_message_id id) {
     return false;
 }
 
-static void keep_in(wsf_archive *archive, uint32_t number, wsfan_bytes name, const wsf_kept *kept,
-                    uint32_t now) {
+static inline void keep_in(wsf_archive *archive, uint32_t number, wsfan_bytes name,
+                           const wsf_kept *kept, uint32_t now) {
     struct wsf_archive_chat *chat = &archive->chats[number];
     if (kept->id.clock <= chat->joined && has(chat, kept->id))
         return;
@@ -391,6 +391,10 @@ static void keep_in(wsf_archive *archive, uint32_t number, wsfan_bytes name, con
         return;
     archive->stats.evicted++;
     lose(chat, kept->id);
+}
+
+static bool is_named(const struct wsf_archive_chat *chat, wsfan_bytes name) {
+    return chat->name_size == name.size && wsf_same_bytes(chat->name, name.data, name.size);
 }
 
 static void keep_run(wsf_archive *archive, const wsfan_message *run, uint32_t now) {
@@ -408,7 +412,10 @@ static void keep_run(wsf_archive *archive, const wsfan_message *run, uint32_t no
         if (numbers[head->number] == WSF_TABLE_NONE)
             continue;
         if (head != last) {
+            const struct wsf_archive_chat *chat = &archive->chats[numbers[head->number]];
             target = (wsfan_target){ WSFAN_CHAT, wsf_run_name(head) };
+            if (is_named(chat, target.name)) /* by its pointer the name is known at once */
+                target.name = name_of(chat);
             kept.parts.except = head->except;
             kept.parts.flags = head->flags;
             last = head;
@@ -418,15 +425,6 @@ static void keep_run(wsf_archive *archive, const wsfan_message *run, uint32_t no
         kept.parts.payload = wsf_run_payload(run, i);
         keep_in(archive, numbers[head->number], target.name, &kept, now);
     }
-}
-
-/* The buffer of a payload, if it has hardly anything else in it. */
-static wsf_buffer *own_buffer(const wsfan_message *message) {
-    wsf_buffer *frame = message->frame;
-    if (frame == NULL || message->payload_size < WSF_APART_MIN)
-        return NULL;
-    return wsf_buffer_cost(frame) - message->payload_size <= message->payload_size / 8 ? frame
-                                                                                       : NULL;
 }
 
 /* targets: room for all of the message; NULL: no memory for them. */
@@ -439,7 +437,7 @@ static void keep_one(wsf_archive *archive, const wsfan_message *message, wsfan_t
                                  .flags = message->flags,
                                  .except = message->except,
                                  .slot = message->slot },
-                      .buffer = own_buffer(message) };
+                      .buffer = wsf_kept_own_buffer(message) };
     for (uint32_t i = 0; targets != NULL && i < message->targets_count; i++)
         targets[i] = wsf_message_target_of(message, &message->targets[i]);
     archive->round++;

@@ -1,8 +1,8 @@
 /* The archive: copies of the newest messages of chats, so that who comes back gets what it missed.
  *
- * A chat is named by its hash; the archive holds those that were opened, and takes what it is given for them. It knows
- * nothing of who else holds a chat, and not whether the messages that it was given are all there are: that is what
- * `since` of a chat is for, which the core sets. What it gives up itself is below the chat's *floors*.
+ * A chat is named by its hash; the archive holds those that were opened, and takes what it is given for them. Whether that is
+ * all there is it cannot know: the core says from when on, by `since`. What the archive gives up is below the chat's
+ * *floors*.
  *
  * Limits hold at every moment: for each chat messages and bytes; for all chats bytes of memory, over which the chat of the
  * oldest chunk loses its first chunk. A message that cannot be kept, for a limit or for lack of memory, only raises a
@@ -84,8 +84,8 @@ void wsf_archive_extend(wsf_archive *archive, uint32_t chat, uint64_t origin, ui
  * They go before those that are there. */
 void wsf_archive_fill(wsf_archive *archive, uint32_t chat);
 
-/* Adds a piece, without messages that are there. A message that is older than one there has to be kept in place of nothing:
- * without room it is not kept. WSFAN_OK, WSFAN_ENOMEM: nothing was added. */
+/* Adds a piece, without messages that are there. Where the chat is full, the oldest of those that joined go, never one that
+ * was there before. Each has its chat among its targets. WSFAN_OK, WSFAN_ENOMEM: nothing was added. */
 int wsf_archive_merge(wsf_archive *archive, uint32_t chat, const wsf_kept *messages, uint32_t count,
                       uint64_t now_ms);
 

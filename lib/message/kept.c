@@ -36,9 +36,8 @@ static uint8_t *write_general(uint8_t *at, const wsf_kept *kept) {
     return end;
 }
 
-void wsf_kept_write(uint8_t *at, const wsf_kept *kept, wsfan_bytes chat, uint32_t stamp) {
+void wsf_kept_write(uint8_t *at, const wsf_kept *kept, bool plain, uint32_t stamp) {
     const wsf_message_parts *parts = &kept->parts;
-    bool plain = wsf_kept_is_plain(kept, chat);
     wsf_kept_head *head = (wsf_kept_head *)(void *)at;
     assert(parts->payload.size <= WSF_KEPT_PAYLOAD_MAX);
     *head = (wsf_kept_head){
@@ -66,36 +65,20 @@ static const uint8_t *general_at(const uint8_t *at) {
     return at + sizeof(wsf_kept_head) + (has_except ? sizeof(wsfan_address) : 0);
 }
 
-static const uint8_t *payload_at(const uint8_t *at) {
-    wsf_kept_general general;
-    const uint8_t *next = general_at(at);
-    if ((wsf_kept_head_at(at)->form & WSF_KEPT_GENERAL) == 0)
-        return next;
-    memcpy(&general, next, sizeof general);
-    return next + general.bytes;
-}
-
-size_t wsf_kept_size_at(const uint8_t *at) {
-    uint32_t form = wsf_kept_head_at(at)->form;
-    size_t size = (form & WSF_KEPT_BUFFER) != 0 ? sizeof(wsf_kept_slice)
-                                                : form & WSF_KEPT_PAYLOAD_MAX;
-    return (size_t)(payload_at(at) - at) + wsf_kept_padded(size);
-}
-
-wsf_buffer *wsf_kept_buffer_at(const uint8_t *at) {
-    wsf_kept_slice slice;
-    if ((wsf_kept_head_at(at)->form & WSF_KEPT_BUFFER) == 0)
-        return NULL;
-    memcpy(&slice, payload_at(at), sizeof slice);
-    return slice.buffer;
-}
-
 uint32_t wsf_kept_targets_at(const uint8_t *at) {
     wsf_kept_general general;
     if ((wsf_kept_head_at(at)->form & WSF_KEPT_GENERAL) == 0)
         return 1;
     memcpy(&general, general_at(at), sizeof general);
     return general.targets_count;
+}
+
+wsf_buffer *wsf_kept_own_buffer(const wsfan_message *message) {
+    wsf_buffer *frame = message->frame;
+    if (frame == NULL || message->payload_size < WSF_APART_MIN)
+        return NULL;
+    return wsf_buffer_cost(frame) - message->payload_size <= message->payload_size / 8 ? frame
+                                                                                       : NULL;
 }
 
 /* Targets are written to `targets`, if the message has other ones than its chat. */
@@ -110,9 +93,9 @@ static void read_entry(const uint8_t *at, const wsfan_target *chat, wsfan_target
     parts->flags = (head->form & WSF_KEPT_BINARY) != 0 ? (uint32_t)WSFAN_BINARY : 0;
     parts->targets = chat;
     parts->targets_count = wsf_kept_targets_at(at);
-    parts->payload = (wsfan_bytes){ payload_at(at), head->form & WSF_KEPT_PAYLOAD_MAX };
+    parts->payload = (wsfan_bytes){ wsf_kept_payload_at(at), head->form & WSF_KEPT_PAYLOAD_MAX };
     if (kept->buffer != NULL)
-        memcpy(&parts->payload.data, payload_at(at) + offsetof(wsf_kept_slice, payload),
+        memcpy(&parts->payload.data, wsf_kept_payload_at(at) + offsetof(wsf_kept_slice, payload),
                sizeof parts->payload.data);
     if ((head->form & WSF_KEPT_EXCEPT) != 0)
         memcpy(&parts->except, at + sizeof *head, sizeof parts->except);

@@ -51,40 +51,67 @@ static inline size_t wsf_kept_padded(size_t size) {
     return (size + 7) & ~(size_t)7;
 }
 
+/* Whether a message is for just the chat that it is kept for. */
 static inline bool wsf_kept_is_plain(const wsf_kept *kept, wsfan_bytes chat) {
     const wsf_message_parts *parts = &kept->parts;
     return parts->targets_count == 1 && parts->targets[0].kind == WSFAN_CHAT && parts->slot == 0 &&
            parts->targets[0].name.size == chat.size &&
-           wsf_same_bytes(parts->targets[0].name.data, chat.data, chat.size);
+           (parts->targets[0].name.data == chat.data ||
+            wsf_same_bytes(parts->targets[0].name.data, chat.data, chat.size));
 }
 
 /* Bytes of memory for wsf_kept_general and the targets. */
 size_t wsf_kept_general_size(const wsf_kept *kept);
 
-/* Bytes of memory for a message that is kept for `chat`, a multiple of 8. A buffer is not in it. */
-static inline size_t wsf_kept_size(const wsf_kept *kept, wsfan_bytes chat) {
+/* Bytes of memory for a message, a multiple of 8; a buffer is not in it. plain: as wsf_kept_is_plain() says. */
+static inline size_t wsf_kept_size(const wsf_kept *kept, bool plain) {
     return sizeof(wsf_kept_head) + (kept->parts.except.node != 0 ? sizeof(wsfan_address) : 0) +
-           (wsf_kept_is_plain(kept, chat) ? 0 : wsf_kept_general_size(kept)) +
+           (plain ? 0 : wsf_kept_general_size(kept)) +
            wsf_kept_padded(kept->buffer != NULL ? sizeof(wsf_kept_slice)
                                                 : kept->parts.payload.size);
 }
 
 /* Writes just so many bytes at `at`, which is aligned to 8. A buffer gets one more reference. */
-void wsf_kept_write(uint8_t *at, const wsf_kept *kept, wsfan_bytes chat, uint32_t stamp);
+void wsf_kept_write(uint8_t *at, const wsf_kept *kept, bool plain, uint32_t stamp);
 
 static inline const wsf_kept_head *wsf_kept_head_at(const uint8_t *at) {
     return (const wsf_kept_head *)(const void *)at;
 }
 
-/* Of what was written at `at`: its bytes; the buffer that it refers to, or NULL; how many targets it has. */
-size_t wsf_kept_size_at(const uint8_t *at);
-wsf_buffer *wsf_kept_buffer_at(const uint8_t *at);
+/* Of what was written at `at`: where the payload is, or what tells of its buffer; the bytes of all; the buffer, or NULL; how
+ * many targets it has. */
+static inline const uint8_t *wsf_kept_payload_at(const uint8_t *at) {
+    uint32_t form = wsf_kept_head_at(at)->form;
+    const uint8_t *next = at + sizeof(wsf_kept_head);
+    if ((form & WSF_KEPT_EXCEPT) != 0)
+        next += sizeof(wsfan_address);
+    if ((form & WSF_KEPT_GENERAL) != 0)
+        next += ((const wsf_kept_general *)(const void *)next)->bytes;
+    return next;
+}
+
+static inline size_t wsf_kept_size_at(const uint8_t *at) {
+    uint32_t form = wsf_kept_head_at(at)->form;
+    size_t size = (form & WSF_KEPT_BUFFER) != 0 ? sizeof(wsf_kept_slice)
+                                                : form & WSF_KEPT_PAYLOAD_MAX;
+    return (size_t)(wsf_kept_payload_at(at) - at) + wsf_kept_padded(size);
+}
+
+static inline wsf_buffer *wsf_kept_buffer_at(const uint8_t *at) {
+    if ((wsf_kept_head_at(at)->form & WSF_KEPT_BUFFER) == 0)
+        return NULL;
+    return ((const wsf_kept_slice *)(const void *)wsf_kept_payload_at(at))->buffer;
+}
+
 uint32_t wsf_kept_targets_at(const uint8_t *at);
 
 /* Bytes of memory that a reference to the buffer keeps; NULL: none. */
 static inline uint64_t wsf_kept_buffer_cost(const wsf_buffer *buffer) {
     return buffer == NULL ? 0 : wsf_buffer_cost(buffer) + sizeof *buffer;
 }
+
+/* The buffer of a large payload, if it has hardly anything else in it; else NULL, and the payload is copied. */
+wsf_buffer *wsf_kept_own_buffer(const wsfan_message *message);
 
 /* ---------------------------------------------------------------------------------------- lists */
 

@@ -128,7 +128,9 @@ if pkg-config --exists 'libczmq >= 4.2'; then
 fi
 
 echo "each header, alone, in each language"
-headers=$(cd "$source/include/wsfan" && ls)
+headers=$(cd "$source/include/wsfan" && ls ./*.h | sed 's|^\./||') # adapters: tests/adapters
+[ "$(ls "$prefix/include/wsfan/adapters")" = "$(ls "$source/include/wsfan/adapters")" ] ||
+    { echo "not all adapters are installed"; exit 1; }
 for header in $headers; do
     [ -e "$prefix/include/wsfan/$header" ] || [ "$header" = beacon.h ] ||
         { echo "$header is not installed"; exit 1; }

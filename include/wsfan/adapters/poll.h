@@ -20,11 +20,10 @@
 extern "C" {
 #endif
 
-/** Waits until there is something to dispatch, for timeout_ms milliseconds at most (-1: for ever), and dispatches
- * all of it. A signal ends the wait.
- * @return how many messages and notices were handled, 0: none, or an error of wsfan_loop_dispatch(), or
- * WSFAN_ESYSTEM. */
-static inline int wsfan_poll_dispatch(wsfan_loop *loop, int timeout_ms) {
+/** Waits until there is something to dispatch, for timeout_ms milliseconds at most (-1: for ever). A signal ends the
+ * wait. For a host whose threads share the loop under a mutex: this is no [loop] call, so it is made without it.
+ * @return 1: there is something, 0: the time is up, or an error: that of wsfan_loop_fd(), or WSFAN_ESYSTEM. */
+static inline int wsfan_poll_wait(const wsfan_loop *loop, int timeout_ms) {
     struct pollfd item;
     item.fd = wsfan_loop_fd(loop);
     item.events = POLLIN;
@@ -32,9 +31,14 @@ static inline int wsfan_poll_dispatch(wsfan_loop *loop, int timeout_ms) {
     if (item.fd < 0)
         return item.fd;
     int count = poll(&item, 1, timeout_ms);
-    if (count < 0)
-        return errno == EINTR ? 0 : WSFAN_ESYSTEM;
-    return count == 0 ? 0 : wsfan_loop_dispatch(loop, 0);
+    return count >= 0 ? count : errno == EINTR ? 0 : WSFAN_ESYSTEM;
+}
+
+/** Waits in the same way, and dispatches all that is there.
+ * @return how many messages and notices were handled, or an error. */
+static inline int wsfan_poll_dispatch(wsfan_loop *loop, int timeout_ms) {
+    int ready = wsfan_poll_wait(loop, timeout_ms);
+    return ready > 0 ? wsfan_loop_dispatch(loop, 0) : ready;
 }
 
 #ifdef __cplusplus

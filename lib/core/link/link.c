@@ -3,7 +3,12 @@
  *
  * ZeroMQ delivers in order while a connection lasts and loses silently when it breaks. The receiver
  * sees what is missing by the numbers, asks for it by range, and keeps what came too early.
- * Unacknowledged bytes never exceed the window, which keeps ZeroMQ's own queues below it too. */
+ * Unacknowledged bytes never exceed the window, which keeps ZeroMQ's own queues below a few times that.
+ *
+ * What is sent again comes behind all that is under way, in order. Were each request of the peer followed, which asks until it
+ * has come, a slow wire would carry the window again and again, and acknowledgements and news behind it: minutes
+ * after the wire was fast again. So a frame is sent once more only when nothing was acknowledged for a while, which
+ * doubles until all is acknowledged that had been sent by then. */
 #include "core/link/link.h"
 
 #include <assert.h>
@@ -73,6 +78,7 @@ void wsf_link_restart_out(wsf_link *link, uint64_t epoch, uint64_t clock) {
     link->acked = 0;
     link->again_from = 1;
     link->timed = 0;
+    wsf_link_reconnected(link);
 }
 
 void wsf_link_restart_in(wsf_link *link, uint64_t epoch) {
@@ -284,7 +290,7 @@ void wsf_link_time_begin(wsf_link *link, uint64_t now_ms) {
 bool wsf_link_time_end(wsf_link *link, uint64_t now_ms, uint64_t *ms) {
     if (link->timed == 0 || link->acked < link->timed)
         return false;
-    *ms = now_ms - link->timed_ms;
+    *ms = link->round_trip_ms = now_ms - link->timed_ms;
     link->timed = 0;
     return true;
 }
@@ -305,9 +311,9 @@ bool wsf_link_acknowledge(wsf_link *link, uint64_t epoch, uint64_t number, uint6
     return true;
 }
 
-void wsf_link_ask_again(wsf_link *link, wsf_range range) {
-    uint64_t from = range.from > link->acked ? range.from : link->acked + 1;
-    for (uint64_t number = from; number < link->next && number <= range.to; number++) {
+/* The frames are unacknowledged. */
+static void mark_again(wsf_link *link, wsf_range range) {
+    for (uint64_t number = range.from; number <= range.to; number++) {
         wsf_sent_frame *sent = wsf_deque_at(&link->sent, (uint32_t)(number - link->acked - 1));
         link->again_count += !sent->again;
         sent->again = true;
@@ -315,8 +321,51 @@ void wsf_link_ask_again(wsf_link *link, wsf_range range) {
         if (number <= link->timed)
             link->timed = 0;
     }
-    if (from < link->again_from)
-        link->again_from = from;
+    if (range.from < link->again_from)
+        link->again_from = range.from;
+}
+
+static uint64_t repair_ms(const wsf_link *link) {
+    uint64_t ms = (WSF_REPAIR_MS + 2 * link->round_trip_ms) << link->repair.doublings;
+    return ms < WSF_REPAIR_MS_MAX ? ms : WSF_REPAIR_MS_MAX;
+}
+
+void wsf_link_ask_again(wsf_link *link, const wsf_range *ranges, uint32_t count, uint64_t now_ms) {
+    enum { DOUBLINGS_MAX = 6 }; /* WSF_REPAIR_MS_MAX at the latest */
+    uint64_t to = link->repair.to;
+    bool once_more = link->acked >= to || now_ms >= link->repair.at_ms;
+    bool repeated = false;
+    for (uint32_t i = 0; i < count; i++) {
+        wsf_range range = ranges[i];
+        if (range.from <= link->acked)
+            range.from = link->acked + 1;
+        if (range.from <= to && !once_more)
+            range.from = to + 1;
+        if (range.to >= link->next)
+            range.to = link->next - 1;
+        if (range.from > range.to)
+            continue;
+        mark_again(link, range);
+        repeated = repeated || range.from <= to;
+        if (link->repair.to < range.to)
+            link->repair.to = range.to;
+    }
+    if (repeated) {
+        link->repair.doublings += link->repair.doublings < DOUBLINGS_MAX;
+        link->repair.until = link->next - 1;
+    }
+    if (once_more)
+        link->repair.at_ms = now_ms + repair_ms(link);
+}
+
+void wsf_link_progress(wsf_link *link, uint64_t now_ms) {
+    if (link->acked >= link->repair.until)
+        link->repair.doublings = 0;
+    link->repair.at_ms = now_ms + repair_ms(link);
+}
+
+void wsf_link_reconnected(wsf_link *link) {
+    memset(&link->repair, 0, sizeof link->repair);
 }
 
 wsf_buffer *wsf_link_next_again(wsf_link *link) {

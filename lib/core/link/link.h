@@ -22,6 +22,10 @@ typedef struct {
     wsf_buffer_cache *frames; /* takes frames that are not needed any more; NULL: they are freed */
 } wsf_link_limits;
 
+/* How long nothing must be acknowledged before a frame is sent once more that was sent again: so long, and two round
+ * trips, and twice as long each time; _MAX at most. */
+enum { WSF_REPAIR_MS = 50, WSF_REPAIR_MS_MAX = 3200 };
+
 typedef struct {
     wsf_buffer *frame;
     uint64_t serial;   /* the peer knows the interest log up to here after this frame */
@@ -51,6 +55,12 @@ typedef struct {
     uint64_t sent_bytes;
     uint64_t again_from;  /* the oldest frame that may be sent again */
     uint32_t again_count; /* frames to be sent again */
+    struct {
+        uint64_t to;    /* the newest frame that was sent again by this connection; 0: none was */
+        uint64_t at_ms; /* those up to there may be sent once more then */
+        uint64_t until; /* the newest frame at the last doubling */
+        uint32_t doublings;
+    } repair;
     wsf_open_frame open;
     wsf_deque queue; /* wsf_span, oldest first */
     uint64_t queue_bytes;
@@ -60,12 +70,13 @@ typedef struct {
     uint32_t queue_taken; /* spans taken from its front, modulo 2^32 */
     wsf_table latest; /* slot -> place of its newest value in the queue, counted from the start */
     uint64_t lost;    /* messages that were dropped and not yet reported, */
-    uint64_t lost_too_big; /* those over the peer's frame_size_max, */
-    bool lost_unknown;     /* and perhaps others, an unknown number; */
-    uint64_t lost_clock;   /* none of them is newer */
-    bool receipts_acked;   /* a frame with receipts was acknowledged; the caller clears it */
-    uint64_t timed;        /* the frame whose round trip is measured; 0: none */
-    uint64_t timed_ms;     /* when it was sent */
+    uint64_t lost_too_big;  /* those over the peer's frame_size_max, */
+    bool lost_unknown;      /* and perhaps others, an unknown number; */
+    uint64_t lost_clock;    /* none of them is newer */
+    bool receipts_acked;    /* a frame with receipts was acknowledged; the caller clears it */
+    uint64_t timed;         /* the frame whose round trip is measured; 0: none */
+    uint64_t timed_ms;      /* when it was sent */
+    uint64_t round_trip_ms; /* as measured last; 0: not yet */
 
     /* Incoming. */
     uint64_t in_epoch;    /* 0: the peer has not said hello */
@@ -138,8 +149,12 @@ bool wsf_link_time_end(wsf_link *link, uint64_t now_ms, uint64_t *ms);
  * sent. */
 bool wsf_link_acknowledge(wsf_link *link, uint64_t epoch, uint64_t number, uint64_t *serial);
 
-/* Marks unacknowledged frames of the range to be sent again. next_again takes the oldest marked one. */
-void wsf_link_ask_again(wsf_link *link, wsf_range range);
+/* The peer asks for frames: marks those to be sent again that were not, or that may be sent once more. next_again takes
+ * the oldest marked one. progress: something new was acknowledged, so the rest is on its way. reconnected: by a new
+ * connection, which has nothing of what was sent before. */
+void wsf_link_ask_again(wsf_link *link, const wsf_range *ranges, uint32_t count, uint64_t now_ms);
+void wsf_link_progress(wsf_link *link, uint64_t now_ms);
+void wsf_link_reconnected(wsf_link *link);
 wsf_buffer *wsf_link_next_again(wsf_link *link); /* NULL: nothing to send again */
 
 typedef enum {

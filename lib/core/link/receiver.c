@@ -43,16 +43,6 @@ static void take_numbered(wsf_core *core, wsf_peer *peer, wsf_buffer *frame, wsf
     }
 }
 
-/* Nacks are followed at intervals only: one costs the peer nothing, and this node up to a window of
- * frames. */
-static void take_nack(wsf_peer *peer, const wsf_entry *entry, wsf_now now) {
-    if (now.ms < peer->repair_ms)
-        return;
-    for (uint32_t i = 0; i < entry->nack.count; i++)
-        wsf_link_ask_again(&peer->link, entry->nack.ranges[i]);
-    peer->repair_ms = now.ms + WSF_REPAIR_INTERVAL_MS;
-}
-
 /* Times how long frames of the peer are missing. */
 static void note_missing(wsf_core *core, wsf_peer *peer, wsf_now now) {
     uint64_t ms;
@@ -88,7 +78,7 @@ static bool take_about_outgoing(wsf_core *core, wsf_peer *peer, const wsf_frame_
     if (head->ack_epoch != peer->link.epoch)
         return false;
     if (entry->type == WSF_NACK) {
-        take_nack(peer, entry, now);
+        wsf_link_ask_again(&peer->link, entry->nack.ranges, entry->nack.count, now.ms);
         return true;
     }
     for (unsigned i = 0; core->parts[i] != NULL; i++) {
@@ -144,8 +134,10 @@ static void take_acknowledgement(wsf_core *core, wsf_peer *peer, const wsf_frame
     if (!wsf_link_acknowledge(&peer->link, head->ack_epoch, head->ack,
                               &peer->subscription.serial_acked))
         wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
-    if (peer->link.acked > before)
+    if (peer->link.acked > before) {
         peer->progress_ms = now.ms;
+        wsf_link_progress(&peer->link, now.ms);
+    }
     uint64_t ms;
     if (wsf_link_time_end(&peer->link, now.ms, &ms))
         wsf_histogram_add(&peer->round_trip, ms, 1);

@@ -64,6 +64,11 @@ START_TEST(an_acknowledgement_of_what_was_not_sent_is_refused) {
 }
 END_TEST
 
+static void ask_again(uint64_t from, uint64_t to, uint64_t now_ms) {
+    wsf_range range = { from, to };
+    wsf_link_ask_again(&link_, &range, 1, now_ms);
+}
+
 static void expect_again(uint32_t size) {
     wsf_buffer *frame = wsf_link_next_again(&link_);
     ck_assert_ptr_nonnull(frame);
@@ -77,20 +82,104 @@ START_TEST(what_is_asked_for_goes_again_in_order_and_once) {
         send_one(n, (uint32_t)n, n);
     ck_assert_ptr_null(wsf_link_next_again(&link_));
     wsf_link_acknowledge(&link_, 5, 1, &serial);
-    wsf_link_ask_again(&link_, (wsf_range){ 5, 5 });
-    wsf_link_ask_again(&link_, (wsf_range){ 0, 2 }); /* 1 was acknowledged */
-    wsf_link_ask_again(&link_, (wsf_range){ 2, 3 });
-    wsf_link_ask_again(&link_, (wsf_range){ 7, UINT64_MAX }); /* not sent yet */
-    wsf_link_ask_again(&link_, (wsf_range){ 4, 3 });
+    static const wsf_range ranges[] = {
+        { 5, 5 }, { 0, 2 },          /* 1 was acknowledged */
+        { 2, 3 }, { 7, UINT64_MAX }, /* not sent yet */
+        { 4, 3 },
+    };
+    wsf_link_ask_again(&link_, ranges, sizeof ranges / sizeof *ranges, 1000);
     expect_again(2);
     expect_again(3);
     expect_again(5);
     ck_assert_ptr_null(wsf_link_next_again(&link_));
-    wsf_link_ask_again(&link_, (wsf_range){ 3, UINT64_MAX });
+    ask_again(3, UINT64_MAX, 2000);
     expect_again(3);
     wsf_link_acknowledge(&link_, 5, 5, &serial); /* in the middle of it */
     expect_again(6);
     ck_assert_ptr_null(wsf_link_next_again(&link_));
+    wsf_link_destroy(&link_);
+}
+END_TEST
+
+static uint32_t count_again(void) {
+    uint32_t count = 0;
+    while (wsf_link_next_again(&link_) != NULL)
+        count++;
+    return count;
+}
+
+/* How many of frames 1 to 6, which the peer lacks, are sent again while it asks for them every ms. */
+static uint32_t asked_every_ms(uint64_t from_ms, uint64_t to_ms) {
+    uint32_t count = 0;
+    for (uint64_t ms = from_ms; ms < to_ms; ms++) {
+        ask_again(link_.acked + 1, 6, ms);
+        count += count_again();
+    }
+    return count;
+}
+
+START_TEST(what_was_sent_again_is_on_its_way) {
+    uint64_t serial = 0;
+    wsf_link_init(&link_, &LIMITS, 5, 0);
+    for (uint64_t n = 1; n <= 7; n++)
+        send_one(n, 10, n);
+    /* At once, and after 50, 100, 200, 400 and 800 ms more without an acknowledgement. */
+    ck_assert_uint_eq(asked_every_ms(1000, 1000 + 50), 6);
+    ck_assert_uint_eq(asked_every_ms(1050, 1050 + 100), 6);
+    ck_assert_uint_eq(asked_every_ms(1150, 1150 + 1400), 3 * 6);
+
+    /* On a slow wire each acknowledgement says that the rest is on its way. */
+    for (uint64_t n = 1; n <= 4; n++) {
+        ck_assert(wsf_link_acknowledge(&link_, 5, n, &serial));
+        wsf_link_progress(&link_, 2600 + n * 700);
+        ck_assert_uint_eq(asked_every_ms(2600 + n * 700, 2600 + n * 700 + 700), 0);
+    }
+
+    /* A frame that was not asked for before is sent at once; one once more when it is time. */
+    ask_again(5, 7, 6100);
+    expect_again(10);
+    ck_assert_uint_eq(count_again(), 0);
+    ck_assert_uint_eq(asked_every_ms(6101, 6000 + 1700), 2);
+
+    /* What had been sent by the last doubling is acknowledged. */
+    ck_assert(wsf_link_acknowledge(&link_, 5, 7, &serial));
+    wsf_link_progress(&link_, 9000);
+    for (uint64_t n = 8; n <= 9; n++)
+        send_one(n, 10, n);
+    ask_again(8, 9, 9001);
+    ck_assert_uint_eq(count_again(), 2);
+    ask_again(8, 9, 9050);
+    ck_assert_uint_eq(count_again(), 0);
+    ask_again(8, 9, 9051);
+    ck_assert_uint_eq(count_again(), 2);
+    wsf_link_destroy(&link_);
+}
+END_TEST
+
+START_TEST(a_new_connection_has_nothing_of_what_was_sent_again) {
+    wsf_link_init(&link_, &LIMITS, 5, 0);
+    for (uint64_t n = 1; n <= 6; n++)
+        send_one(n, 10, n);
+    ck_assert_uint_eq(asked_every_ms(1000, 2000), 5 * 6);
+    wsf_link_reconnected(&link_);
+    ck_assert_uint_eq(asked_every_ms(2000, 2050), 6);
+    ck_assert_uint_eq(asked_every_ms(2050, 2051), 6);
+    wsf_link_destroy(&link_);
+}
+END_TEST
+
+START_TEST(a_repetition_waits_for_two_round_trips) {
+    uint64_t serial = 0;
+    uint64_t ms;
+    wsf_link_init(&link_, &LIMITS, 5, 0);
+    for (uint64_t n = 1; n <= 6; n++) {
+        send_one(n, 10, n);
+        wsf_link_time_begin(&link_, 1000);
+    }
+    ck_assert(wsf_link_acknowledge(&link_, 5, 1, &serial));
+    ck_assert(wsf_link_time_end(&link_, 1300, &ms));
+    ck_assert_uint_eq(asked_every_ms(2000, 2000 + 650), 5);
+    ck_assert_uint_eq(asked_every_ms(2650, 2651), 5);
     wsf_link_destroy(&link_);
 }
 END_TEST
@@ -478,7 +567,7 @@ START_TEST(a_round_trip_is_that_of_a_frame_that_was_sent_once) {
 
     send_one(3, 100, 10);
     wsf_link_time_begin(&link_, 1050);
-    wsf_link_ask_again(&link_, (wsf_range){ 2, 2 }); /* holds up the acknowledgement of 3 */
+    ask_again(2, 2, 1055); /* holds up the acknowledgement of 3 */
     ck_assert(wsf_link_acknowledge(&link_, 5, 3, &serial));
     ck_assert(!wsf_link_time_end(&link_, 1060, &ms));
 
@@ -525,8 +614,9 @@ SUITE_MAIN("link", a_round_trip_is_that_of_a_frame_that_was_sent_once,
            what_an_open_frame_holds_is_lost_with_its_stream,
            the_window_is_bounded_and_opens_with_acknowledgements,
            an_acknowledgement_of_what_was_not_sent_is_refused,
-           what_is_asked_for_goes_again_in_order_and_once,
-           a_full_queue_drops_the_oldest_and_counts_them,
+           what_is_asked_for_goes_again_in_order_and_once, what_was_sent_again_is_on_its_way,
+           a_new_connection_has_nothing_of_what_was_sent_again,
+           a_repetition_waits_for_two_round_trips, a_full_queue_drops_the_oldest_and_counts_them,
            the_least_clock_that_waits_is_that_of_the_front_but_for_latest_values,
            what_is_lost_is_not_newer_than_the_clock_that_is_noted,
            a_restart_counts_what_was_under_way_and_keeps_what_waits,

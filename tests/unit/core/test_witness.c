@@ -261,6 +261,26 @@ START_TEST(who_is_asked_answers_with_a_clock_that_reaches_it) {
 }
 END_TEST
 
+START_TEST(no_mark_passes_a_loss_that_is_not_told) {
+    enum { MUCH = 1 << 30 };
+    history_ms = HISTORY_MS;
+    begin();
+    wsf_link *link = &peer_at(2, 0)->link;
+    link->sent_bytes += MUCH; /* no room for LOST */
+    ck_assert(world_publish(w, 2, CHAT, 1));
+    uint64_t missed = world_core(w, 2)->clock;
+    ck_assert_uint_eq(wsf_link_drop_queue(link), 1);
+    world_run(w, 3000);
+    ck_assert_uint_lt(origin_of(2)->clock, missed);
+    link->sent_bytes -= MUCH;
+    world_run(w, 2000);
+    ck_assert_uint_gt(origin_of(2)->clock, missed);
+    ck_assert_uint_eq(origin_of(2)->whole, missed);
+    ck_assert_uint_eq(gap[0], 1);
+    end();
+}
+END_TEST
+
 START_TEST(a_history_begins_when_every_peer_that_is_up_knows_the_interest) {
     uint64_t since;
     uint64_t marked;
@@ -368,6 +388,7 @@ SUITE_MAIN("witness", a_mark_says_how_far_the_messages_came,
            a_message_beyond_the_limits_is_not_vouched_for, a_latest_value_says_nothing_of_others,
            a_flood_of_asks_is_answered_now_and_then,
            who_is_asked_answers_with_a_clock_that_reaches_it,
+           no_mark_passes_a_loss_that_is_not_told,
            a_history_begins_when_every_peer_that_is_up_knows_the_interest,
            a_peer_that_a_begin_skipped_gets_no_further_until_its_gap_is_told,
            an_origin_is_remembered_for_as_long_as_history, marks_go_to_those_who_want_them_alone)
