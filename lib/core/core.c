@@ -22,6 +22,7 @@
 #include "core/presence/sync.h"
 #include "core/probe.h"
 #include "core/routing/delivery.h"
+#include "core/routing/keeping.h"
 #include "core/routing/messages.h"
 #include "core/routing/router.h"
 #include "core/routing/subscription.h"
@@ -80,6 +81,7 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
         wsf_free(core);
         return WSFAN_ENOMEM;
     }
+    wsf_keeping_init(core);
     wsf_status_init(core, now);
     wsf_diagnosis_init(core);
     *out = core;
@@ -216,10 +218,15 @@ void wsf_core_join(wsf_core *core, wsf_ticket *ticket, wsf_now now) {
         core->effects.joined(core->effects.user, ticket);
         return;
     }
+    if (ticket->history)
+        wsf_keeping_add_loop(core, ticket->hash, ticket->loop);
+    else
+        wsf_keeping_remove_loop(core, ticket->hash, ticket->loop, now);
     append_ticket(core, ticket);
 }
 
-void wsf_core_leave(wsf_core *core, uint64_t hash, unsigned loop) {
+void wsf_core_leave(wsf_core *core, uint64_t hash, unsigned loop, wsf_now now) {
+    wsf_keeping_remove_loop(core, hash, loop, now);
     wsf_interest_remove_loop(&core->interest, hash, loop);
     wsf_presence_sync_left(core, hash);
 }
@@ -253,13 +260,17 @@ void wsf_core_visit(const wsf_core *core, uint64_t chat_hash, uint64_t *cursor, 
 }
 
 void wsf_core_add_loop(wsf_core *core, unsigned loop) {
+    assert(core->config.history_ms == 0 || loop < WSF_LOOP_ARCHIVE);
     core->loops |= UINT64_C(1) << loop;
+    core->routed |= UINT64_C(1) << loop;
     wsf_handshake_tell_loop(core, loop);
     wsf_diagnosis_tell_loop(core, loop);
 }
 
-void wsf_core_remove_loop(wsf_core *core, unsigned loop) {
+void wsf_core_remove_loop(wsf_core *core, unsigned loop, wsf_now now) {
     core->loops &= ~(UINT64_C(1) << loop);
+    core->routed &= ~(UINT64_C(1) << loop);
+    wsf_keeping_forget_loop(core, loop, now);
     wsf_interest_forget_loop(&core->interest, loop);
     wsf_presence_sync_forget_loop(core, loop);
 
@@ -295,6 +306,7 @@ void wsf_core_destroy(wsf_core *core) {
     wsf_hash_cache_destroy(&core->hashes);
     wsf_interest_destroy(&core->interest);
     wsf_presence_store_destroy(&core->presence);
+    wsf_keeping_destroy(core);
     wsf_witness_destroy(core);
     wsf_reader_destroy(core->reader);
     wsf_names_free(core->diagnosis.names);
@@ -328,13 +340,13 @@ void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
     wsf_router_send(core, message, peers, now);
     wsf_receipt *receipt = message->receipt;
     if (receipt == NULL) {
-        wsf_router_deliver(core, message, loops);
+        wsf_router_deliver(core, message, loops, now);
         return;
     }
     receipt->result.id = message->id;
     receipt->refusing_count = wsf_router_keep(message, receipt->missing,
                                               wsf_dialer_refusers(core, now, receipt->missing));
-    wsf_router_deliver(core, wsfan_message_ref(message), loops);
+    wsf_router_deliver(core, wsfan_message_ref(message), loops, now);
     wsf_delivery_add(core, receipt, now);
     wsfan_message_unref(message);
 }
@@ -458,6 +470,7 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
         wsf_message_pool_trim(&core->pool);
     }
     move_barriers(core, now);
+    wsf_keeping_tick(core, now);
     wsf_delivery_tick(core, now);
     wsf_status_finish(core, wsf_core_drained(core), now);
     wsf_diagnosis_tick(core, now);
@@ -470,6 +483,8 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
     uint64_t at = wsf_liveness_deadline(core);
     uint64_t delivery_at = wsf_delivery_deadline(core);
     at = delivery_at < at ? delivery_at : at;
+    uint64_t keeping_at = wsf_keeping_deadline(core);
+    at = keeping_at < at ? keeping_at : at;
     at = core->diagnosis.at_ms < at ? core->diagnosis.at_ms : at;
     for (unsigned i = 0; core->parts[i] != NULL; i++) {
         uint64_t part_at = core->parts[i]->deadline != NULL ? core->parts[i]->deadline(core)

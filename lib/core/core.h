@@ -37,9 +37,10 @@ void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now);
  * it. */
 bool wsf_core_congested(const wsf_core *core);
 
-/* The ticket comes back by effects->joined, perhaps at once. */
+/* The ticket comes back by effects->joined, perhaps at once. A loop may join again what it has joined: what the ticket
+ * says of history counts from then on. */
 void wsf_core_join(wsf_core *core, wsf_ticket *ticket, wsf_now now);
-void wsf_core_leave(wsf_core *core, uint64_t hash, unsigned loop);
+void wsf_core_leave(wsf_core *core, uint64_t hash, unsigned loop, wsf_now now);
 
 /* A session becomes present in a chat, and stops being so. Both take the presence session over. present
  * comes before the join of a new audience, absent before its leave. */
@@ -56,7 +57,7 @@ void wsf_core_visit(const wsf_core *core, uint64_t chat_hash, uint64_t *cursor, 
 
 /* A new loop is told of the known peers, and of the nodes that refused this one. */
 void wsf_core_add_loop(wsf_core *core, unsigned loop);
-void wsf_core_remove_loop(wsf_core *core, unsigned loop);
+void wsf_core_remove_loop(wsf_core *core, unsigned loop, wsf_now now);
 
 /* Every loop has dispatched the receipt's message. */
 void wsf_core_loops_done(wsf_core *core, wsf_receipt *receipt);

@@ -8,6 +8,7 @@
 #include "base/hash_cache.h"
 #include "base/peers.h"
 #include "core/types.h"
+#include "message/archive.h"
 #include "wire/decode.h"
 
 /* Tables, and what is promised when one is full. */
@@ -204,6 +205,34 @@ typedef struct {
     uint32_t count; /* subscriptions */
 } wsf_subscriber;
 
+/* In the rows of interest the archive is as this loop. */
+enum { WSF_LOOP_ARCHIVE = WSF_LOOPS_MAX - 1 };
+
+enum {
+    WSF_KEEPING_BEGINS, /* chats whose history has not begun */
+    WSF_KEEPING_ENDS,   /* chats without a session that joined with history */
+    WSF_KEEPING_LINES
+};
+
+/* A chat whose messages are kept. */
+typedef struct {
+    uint64_t hash;
+    uint64_t loops;  /* with sessions that joined with history (bits) */
+    uint64_t serial; /* of the interest: its history begins when peers know that */
+    uint64_t end_ms; /* without a loop: when it ends */
+    bool begun;
+    struct {
+        uint32_t before;
+        uint32_t after;
+    } places[WSF_KEEPING_LINES]; /* in the lines that it is in */
+} wsf_keeping_chat;
+
+typedef struct {
+    uint32_t first; /* WSF_TABLE_NONE: there is none */
+    uint32_t last;
+    uint32_t count;
+} wsf_keeping_line;
+
 struct wsf_core {
     wsf_core_config config;
     char cluster[WSF_CLUSTER_SIZE_MAX + 1];
@@ -227,7 +256,8 @@ struct wsf_core {
     bool closing;
     wsf_reader *reader;
     wsf_interest interest;
-    uint64_t loops;      /* bits of loops that are open */
+    uint64_t loops;      /* bits of loops that are open, */
+    uint64_t routed;     /* and with history that of WSF_LOOP_ARCHIVE: messages may be for these */
     wsf_peers linked;    /* peers with an established link */
     wsf_peers complete;  /* peers whose interest we know whole */
     wsf_peers congested; /* peers that keep up, but with a queue that is half full */
@@ -272,6 +302,17 @@ struct wsf_core {
         uint64_t refused;    /* marks whose clock was too far ahead */
         wsf_peers askers;    /* linked peers that want marks */
     } witness;
+
+    /* See keeping.c. Without history, zero. */
+    struct {
+        wsf_archive archive;
+        wsf_keeping_chat *chats; /* by their numbers in the archive */
+        uint32_t capacity;
+        wsf_keeping_line lines[WSF_KEEPING_LINES]; /* in the order in which it is their turn */
+        bool more;        /* chats would begin, but others had their share of the round */
+        uint64_t look_ms; /* when the archive is looked at for what is too old */
+        uint64_t refused; /* chats that there was no room for */
+    } keeping;
 
     /* Tickets of joins, in order of deadline. */
     struct {

@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "core/dialer.h"
+#include "core/routing/keeping.h"
 
 void wsf_statistics_node(const wsf_core *core, wsfan_stats *stats) {
     *stats = core->stats;
@@ -79,6 +80,7 @@ size_t wsf_statistics_peers(const wsf_core *core, wsfan_peer_stats *peers, size_
 }
 
 void wsf_statistics_measure(const wsf_core *core, wsf_core_metrics *metrics) {
+    wsf_keeping_counts(core, &metrics->history);
     wsf_histogram_read(&core->join.took, &metrics->join);
     wsf_histogram_read(&core->repair, &metrics->repair);
     metrics->peers_count = 0;

@@ -62,12 +62,16 @@ typedef struct {
     uint32_t protocol_max;
     wsfan_slow_peer slow_peer;
     uint32_t ready_ms_max;
-    uint32_t
-        history_ms; /* this node is to know how far it got with each origin, and with one that is
-                                 * gone for so long; 0: not at all */
-    bool names_awaited;         /* not ready before wsf_core_names_known() */
-    uint32_t weight;            /* 0: owns no chats */
-    const char *public_address; /* NULL: none */
+    /* Messages of chats that are joined with history are kept so long, and so long the chat itself after its last such
+     * session. The node knows how far it got with each origin, and with one that is gone for so long. 0: none of it,
+     * and the other limits do not matter. With it there are at most WSF_LOOP_ARCHIVE loops. */
+    uint32_t history_ms;
+    uint32_t history_count_max;      /* messages of a chat, >= 1 */
+    uint32_t history_chat_bytes_max; /* of them, >= 1024 */
+    uint64_t history_bytes_max;      /* of this node */
+    bool names_awaited;              /* not ready before wsf_core_names_known() */
+    uint32_t weight;                 /* 0: owns no chats */
+    const char *public_address;      /* NULL: none */
     bool publisher_only;
     bool authenticated; /* the upper 32 bits of a node's id are of its key */
 } wsf_core_config;
@@ -84,6 +88,7 @@ typedef struct {
     uint8_t missing_count;
     uint8_t loop;
     int8_t status; /* an error code */
+    bool history;  /* a session of the audience joined with history */
 } wsf_ticket;
 
 /* What the core measures beside the statistics. Times are in ms. */
@@ -93,6 +98,17 @@ typedef struct {
 } wsf_peer_metrics;
 
 typedef struct {
+    uint64_t chats;    /* kept now, */
+    uint64_t held;     /* and those of them without a session that joined with history */
+    uint64_t refused;  /* chats that there was no room for, so far */
+    uint64_t messages; /* kept now, and their bytes of memory */
+    uint64_t bytes;
+    uint64_t evicted; /* messages, for a limit or for lack of memory, so far */
+    uint64_t expired; /* and for their age */
+} wsf_history_counts;
+
+typedef struct {
+    wsf_history_counts history;
     wsf_histogram_counts join;
     wsf_histogram_counts repair;
     uint32_t peers_count;

@@ -16,12 +16,14 @@ typedef struct {
     uint32_t members_count;
     uint32_t members_capacity;
     uint32_t present_count; /* members that joined with presence; kept by subscriptions.c */
+    uint32_t history_count; /* members that joined with history */
     uint16_t name_size;
     uint8_t kind; /* a wsfan_target_kind */
     /* State of subscriptions.c: what the peers were told of this audience. */
     bool ticket_away : 1; /* the mesh has the ticket, or it is on its way there or back */
     bool announced : 1;   /* the peers were told of the audience */
     bool settled : 1;     /* every live peer acknowledged that */
+    bool history : 1;     /* the ticket said last that there are members with history */
     bool unseen : 1;      /* no presence event was shown since present_count left 0 */
 } wsf_audience;
 

@@ -209,7 +209,7 @@ int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan
     audience->members[audience->members_count] = (wsfan_recipient){ session, slot->user };
     wsf_audience_places(audience)[audience->members_count] = slot->memberships_count;
     memberships_of(slot)[slot->memberships_count++] = (wsf_membership){
-        .audience = i, .position = audience->members_count++ & 0x7fffffff
+        .audience = i, .position = audience->members_count++ & 0x3fffffff
     };
     registry->memberships_count++;
     registry->version++;
@@ -222,6 +222,7 @@ static void remove_membership(wsf_registry *registry, wsf_session_slot *slot, ui
     wsf_membership *memberships = memberships_of(slot);
     wsf_audience *audience = &registry->audiences.array[memberships[m].audience];
     uint32_t position = memberships[m].position;
+    audience->history_count -= memberships[m].history;
 
     uint32_t last = --audience->members_count;
     if (position != last) {
@@ -230,7 +231,7 @@ static void remove_membership(wsf_registry *registry, wsf_session_slot *slot, ui
         audience->members[position] = moved;
         wsf_audience_places(audience)[position] = place;
         wsf_session_slot *owner = &registry->sessions[slot_of(moved.session)];
-        memberships_of(owner)[place].position = position & 0x7fffffff;
+        memberships_of(owner)[place].position = position & 0x3fffffff;
     }
     last = --slot->memberships_count;
     if (m != last) {
@@ -267,6 +268,11 @@ bool wsf_registry_leave_any(wsf_registry *registry, wsfan_session session, uint3
 
 void wsf_registry_expect(wsf_registry *registry, wsfan_session session, uint32_t audience) {
     find_membership(registry, find_session(registry, session), audience)->pending = 1;
+}
+
+void wsf_registry_set_history(wsf_registry *registry, wsfan_session session, uint32_t audience) {
+    find_membership(registry, find_session(registry, session), audience)->history = 1;
+    registry->audiences.array[audience].history_count++;
 }
 
 /* The audience may have been dropped since; then its number is free, or of another audience. */

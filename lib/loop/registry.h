@@ -9,8 +9,9 @@
 
 typedef struct {
     uint32_t audience;
-    uint32_t position : 31; /* in the audience's members */
+    uint32_t position : 30; /* in the audience's members */
     uint32_t pending : 1;   /* on_joined is still to come */
+    uint32_t history : 1;   /* joined with history */
 } wsf_membership;
 
 /* 32 bytes, half a cache line: a million sessions are not unusual. */
@@ -83,6 +84,9 @@ bool wsf_registry_leave_any(wsf_registry *registry, wsfan_session session, uint3
 void wsf_registry_expect(wsf_registry *registry, wsfan_session session, uint32_t audience);
 bool wsf_registry_expected(const wsf_registry *registry, wsfan_session session, uint32_t audience);
 bool wsf_registry_told(wsf_registry *registry, wsfan_session session, uint32_t audience);
+
+/* The membership is one with history, which it was not: the audience's history_count counts it while it lasts. */
+void wsf_registry_set_history(wsf_registry *registry, wsfan_session session, uint32_t audience);
 
 /* Whether session is a member of a settled audience, with on_joined still to come; fills recipient. */
 bool wsf_registry_settled(const wsf_registry *registry, wsfan_session session, uint32_t audience,

@@ -76,10 +76,10 @@ int wsfan_session_join_with(wsfan_loop *loop, wsfan_session session, wsfan_bytes
     wsfan_target target = { WSFAN_CHAT, chat };
     uint64_t hash = wsf_hash_target(loop->node.key, &target);
     if ((options.flags & WSFAN_PRESENCE) == 0)
-        error = wsf_subscriptions_join(&loop->subscriptions, session, &target, hash);
+        error = wsf_subscriptions_join(&loop->subscriptions, session, &target, hash, false);
     else
         error = wsf_subscriptions_join_present(&loop->subscriptions, session, &target, hash,
-                                               options.metadata);
+                                               options.metadata, false);
     wsf_loop_tell_counts(loop);
     return error;
 }

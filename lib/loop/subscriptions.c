@@ -3,7 +3,8 @@
  *
  * An audience has one ticket. The ticket goes to the core when the audience begins, comes back when the peers
  * know, and goes for good when the audience has ended. While the ticket is away even an audience without
- * members stays, so that nothing is told out of order or lacks memory. */
+ * members stays, so that nothing is told out of order or lacks memory. It goes once more when the first member with
+ * history has come, or the last one has left. */
 #include "loop/subscriptions.h"
 
 #include <assert.h>
@@ -38,8 +39,15 @@ static wsf_audience *audience_at(const wsf_subscriptions *subscriptions, uint32_
 }
 
 static void announce(wsf_subscriptions *subscriptions, wsf_audience *audience) {
+    wsf_ticket *ticket = (wsf_ticket *)audience->ticket;
     audience->ticket_away = true;
-    subscriptions->effects.announce(subscriptions->effects.user, (wsf_ticket *)audience->ticket);
+    audience->history = ticket->history = audience->history_count > 0;
+    subscriptions->effects.announce(subscriptions->effects.user, ticket);
+}
+
+/* Whether the core thinks otherwise of members with history. */
+static bool has_other_history(const wsf_audience *audience) {
+    return audience->history != (audience->history_count > 0);
 }
 
 static int make_ticket(wsf_subscriptions *subscriptions, uint32_t i) {
@@ -54,11 +62,17 @@ static int make_ticket(wsf_subscriptions *subscriptions, uint32_t i) {
     return WSFAN_OK;
 }
 
-/* Ends an audience without members; while its ticket is away, wsf_subscriptions_ticket_back() does so. */
+/* A member has left: ends an audience without members, and its history without members with history. While its ticket is
+ * away, wsf_subscriptions_ticket_back() does so. */
 static void retire(wsf_subscriptions *subscriptions, uint32_t i) {
     wsf_audience *audience = audience_at(subscriptions, i);
-    if (audience->members_count > 0 || audience->ticket_away)
+    if (audience->ticket_away)
         return;
+    if (audience->members_count > 0) {
+        if (has_other_history(audience))
+            announce(subscriptions, audience);
+        return;
+    }
     /* Peers know only hashes: while another audience has the same hash, the interest stays. */
     if (audience->ticket != NULL && audience->announced &&
         !wsf_audiences_has_twin(&subscriptions->registry.audiences, i)) {
@@ -93,7 +107,7 @@ static void purge_ready(wsf_subscriptions *subscriptions) {
 }
 
 static int join(wsf_subscriptions *subscriptions, wsfan_session session, const wsfan_target *target,
-                uint64_t hash, wsf_presence_session *presence_session) {
+                uint64_t hash, wsf_presence_session *presence_session, bool history) {
     uint32_t i;
     wsf_registry *registry = &subscriptions->registry;
     purge_ready(subscriptions);
@@ -114,6 +128,8 @@ static int join(wsf_subscriptions *subscriptions, wsfan_session session, const w
     }
     if (target->kind == WSFAN_CHAT)
         wsf_registry_expect(registry, session, i);
+    if (history)
+        wsf_registry_set_history(registry, session, i);
     if (presence_session != NULL) {
         if (audience->present_count++ == 0)
             audience->unseen = true;
@@ -124,14 +140,14 @@ static int join(wsf_subscriptions *subscriptions, wsfan_session session, const w
         if (subscriptions->ready.count == 1) /* with more it was called already */
             subscriptions->effects.ready(subscriptions->effects.user);
     }
-    if (!audience->settled && !audience->ticket_away)
+    if (!audience->ticket_away && (!audience->settled || has_other_history(audience)))
         announce(subscriptions, audience);
     return WSFAN_OK;
 }
 
 int wsf_subscriptions_join(wsf_subscriptions *subscriptions, wsfan_session session,
-                           const wsfan_target *target, uint64_t hash) {
-    return join(subscriptions, session, target, hash, NULL);
+                           const wsfan_target *target, uint64_t hash, bool history) {
+    return join(subscriptions, session, target, hash, NULL, history);
 }
 
 /* ------------------------------------------------------------------------------------- presence */
@@ -152,7 +168,8 @@ static int add_presence_session(wsf_subscriptions *subscriptions, wsfan_session 
 }
 
 int wsf_subscriptions_join_present(wsf_subscriptions *subscriptions, wsfan_session session,
-                                   const wsfan_target *chat, uint64_t hash, wsfan_bytes metadata) {
+                                   const wsfan_target *chat, uint64_t hash, wsfan_bytes metadata,
+                                   bool history) {
     wsf_presence_session *presence_session;
     int error = wsf_registry_check(&subscriptions->registry, session);
     if (error == WSFAN_OK)
@@ -160,7 +177,7 @@ int wsf_subscriptions_join_present(wsf_subscriptions *subscriptions, wsfan_sessi
                                      &presence_session);
     if (error != WSFAN_OK)
         return error;
-    error = join(subscriptions, session, chat, hash, presence_session);
+    error = join(subscriptions, session, chat, hash, presence_session, history);
     if (error != WSFAN_OK) {
         wsf_presence_sessions_remove(&subscriptions->presence_sessions, presence_session);
         wsf_free(presence_session);
@@ -250,7 +267,7 @@ int wsf_subscriptions_open(wsf_subscriptions *subscriptions, void *session_user,
     if (error != WSFAN_OK)
         return error;
     if (user != NULL &&
-        (error = wsf_subscriptions_join(subscriptions, opened, user, hash)) != WSFAN_OK) {
+        (error = wsf_subscriptions_join(subscriptions, opened, user, hash, false)) != WSFAN_OK) {
         wsf_registry_close(&subscriptions->registry, opened);
         return error;
     }

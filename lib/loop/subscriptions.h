@@ -34,12 +34,13 @@ void wsf_subscriptions_init(wsf_subscriptions *subscriptions, const wsf_registry
 /* Leaves tickets that are away to their owners, the mesh or an inbox. */
 void wsf_subscriptions_destroy(wsf_subscriptions *subscriptions);
 
-/* As the functions of wsfan.h, with arguments that were checked. user: of the session; NULL: none. */
+/* As the functions of wsfan.h, with arguments that were checked. user: of the session; NULL: none. history: the node is to
+ * keep the messages of the chat while the session is a member. */
 int wsf_subscriptions_open(wsf_subscriptions *subscriptions, void *session_user,
                            const wsfan_target *user, uint64_t hash, wsfan_session *session);
 int wsf_subscriptions_close(wsf_subscriptions *subscriptions, wsfan_session session);
 int wsf_subscriptions_join(wsf_subscriptions *subscriptions, wsfan_session session,
-                           const wsfan_target *target, uint64_t hash);
+                           const wsfan_target *target, uint64_t hash, bool history);
 int wsf_subscriptions_leave(wsf_subscriptions *subscriptions, wsfan_session session,
                             const wsfan_target *target, uint64_t hash);
 
@@ -47,7 +48,8 @@ int wsf_subscriptions_leave(wsf_subscriptions *subscriptions, wsfan_session sess
 bool wsf_subscriptions_unsettled(wsf_subscriptions *subscriptions, uint32_t audience);
 /* A join with presence; and other metadata for such a join. */
 int wsf_subscriptions_join_present(wsf_subscriptions *subscriptions, wsfan_session session,
-                                   const wsfan_target *chat, uint64_t hash, wsfan_bytes metadata);
+                                   const wsfan_target *chat, uint64_t hash, wsfan_bytes metadata,
+                                   bool history);
 int wsf_subscriptions_set_metadata(wsf_subscriptions *subscriptions, wsfan_session session,
                                    const wsfan_target *chat, uint64_t hash, wsfan_bytes metadata);
 

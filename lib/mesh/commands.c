@@ -24,7 +24,7 @@ static void carry_out(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
         wsf_core_join(mesh->out.core, ticket, at);
         break;
     case WSF_MESH_LEAVE:
-        wsf_core_leave(mesh->out.core, ticket->hash, ticket->loop);
+        wsf_core_leave(mesh->out.core, ticket->hash, ticket->loop, at);
         wsf_ticket_free(ticket);
         break;
     case WSF_MESH_ADD_LOOP:
@@ -32,7 +32,7 @@ static void carry_out(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
         wsf_free(command);
         break;
     case WSF_MESH_REMOVE_LOOP:
-        wsf_mesh_effects_remove_loop(&mesh->out, command->loop);
+        wsf_mesh_effects_remove_loop(&mesh->out, command->loop, at);
         wsf_free(command);
         break;
     case WSF_MESH_DRAIN:

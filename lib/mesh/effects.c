@@ -219,8 +219,8 @@ void wsf_mesh_effects_add_loop(wsf_mesh_effects *out, unsigned loop, wsf_inbox *
     choose_reader(out);
 }
 
-void wsf_mesh_effects_remove_loop(wsf_mesh_effects *out, unsigned loop) {
-    wsf_core_remove_loop(out->core, loop);
+void wsf_mesh_effects_remove_loop(wsf_mesh_effects *out, unsigned loop, wsf_now now) {
+    wsf_core_remove_loop(out->core, loop, now);
     wsf_inbox_flush(out->inboxes[loop]);
     wsf_inbox *inbox = out->inboxes[loop];
     out->inboxes[loop] = NULL;

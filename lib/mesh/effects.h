@@ -26,6 +26,6 @@ void wsf_mesh_effects_flush(wsf_mesh_effects *effects);
 
 /* Takes over a reference to the inbox. */
 void wsf_mesh_effects_add_loop(wsf_mesh_effects *effects, unsigned loop, wsf_inbox *inbox);
-void wsf_mesh_effects_remove_loop(wsf_mesh_effects *effects, unsigned loop);
+void wsf_mesh_effects_remove_loop(wsf_mesh_effects *effects, unsigned loop, wsf_now now);
 
 #endif

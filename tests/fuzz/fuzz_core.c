@@ -225,7 +225,7 @@ static void join(state *s, unsigned loop, unsigned chat) {
     ticket->hash = hash_of(s, WSFAN_CHAT, chat);
     ticket->loop = (uint8_t)loop;
     s->joined[loop][chat] = true;
-    s->tickets_out++;
+    ticket->history = s->tickets_out++ % 2 == 0;
     wsf_core_join(s->core, ticket, s->now);
 }
 
@@ -260,7 +260,7 @@ static void host(state *s, input *in) {
             s->sessions[i]->chat_hash == hash)
             be_absent(s, i);
     s->joined[loop][chat] = false;
-    wsf_core_leave(s->core, hash, loop);
+    wsf_core_leave(s->core, hash, loop, s->now);
 }
 
 static wsf_presence_session *new_presence_session(state *s, input *in, unsigned loop,
@@ -395,7 +395,7 @@ static void change_loop(state *s, input *in) {
     for (unsigned i = 0; i < SESSIONS; i++)
         if (s->sessions[i] != NULL && s->sessions[i]->loop == loop)
             s->sessions[i] = NULL; /* the core's */
-    wsf_core_remove_loop(s->core, loop);
+    wsf_core_remove_loop(s->core, loop, s->now);
     s->loops &= ~(1u << loop);
     s->events_out[loop] = 0;
     memset(s->joined[loop], 0, sizeof s->joined[loop]);
@@ -650,6 +650,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                .ready_ms_max = 2000,
                                .weight = 100,
                                .history_ms = size % 8 < 4 ? 2000 : 0,
+                               .history_count_max = 8,
+                               .history_chat_bytes_max = 2048,
+                               .history_bytes_max = 8192,
                                .protocol_min = WSF_PROTOCOL_MIN,
                                .protocol_max = WSF_PROTOCOL_MAX,
                                .slow_peer = size % 2 == 0 ? WSFAN_SLOW_DROP : WSFAN_SLOW_CUT };

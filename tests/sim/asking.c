@@ -21,7 +21,7 @@ static void on_left(void *user, const wsfan_left *left) {
     client *who = left->session_user;
     unsigned chat = *(const uint8_t *)left->chat.data;
     ledger_leave(at->owner->ledger, who->number, chat);
-    hosts_end_presence(at->owner, at->node, who, chat);
+    hosts_end_membership(at->owner, at->node, who, chat);
 }
 
 /* Most hosts close the connection at once; some never do. */

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "annals.h"
 #include "claims.h"
 #include "hosts.h"
 #include "loop/executor.h"
@@ -34,7 +35,8 @@ typedef struct {
     uint32_t number; /* the ledger's number */
     unsigned loop;
     int user;         /* -1: none */
-    uint32_t present; /* chats, as bits */
+    uint32_t present; /* chats, as bits; */
+    uint32_t history; /* those that it joined with history */
     wsfan_session handle;
 } client;
 
@@ -59,6 +61,7 @@ struct hosts {
     claims *claims;
     rollbook *rollbook;
     testimony *testimony;
+    annals *annals;
     world *world;
     hosts_history history;
     unsigned starts;
@@ -100,7 +103,7 @@ void choice_make_session(hosts *h, choice *c); /* one session; count is 0 where 
 /* Publishes in a chat on some nodes. */
 void hosts_greet(hosts *h, unsigned chat);
 void hosts_close_one(hosts *h, unsigned node, client *who);
-void hosts_end_presence(hosts *h, unsigned node, client *who, unsigned chat);
+void hosts_end_membership(hosts *h, unsigned node, client *who, unsigned chat);
 
 /* Requests and calls, as a loop makes them and carries them out. */
 wsf_executor_effects asking_effects(loop *of);

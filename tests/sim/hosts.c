@@ -14,6 +14,7 @@ hosts *hosts_new(ledger *l, unsigned loops, hosts_history history) {
     h->claims = claims_new(l);
     h->rollbook = rollbook_new(l);
     h->testimony = testimony_new(l);
+    h->annals = annals_new(l);
     h->history = history;
     h->loops = loops;
     h->mistaken = h->mistaken_of = WORLD_NODES_MAX;
@@ -26,6 +27,7 @@ void hosts_attach(hosts *h, world *w) {
     h->world = w;
     rollbook_attach(h->rollbook, w);
     testimony_attach(h->testimony, w);
+    annals_attach(h->annals, w, h->testimony);
     wsf_hash_key_init(&h->key, world_config(w)->cluster);
 }
 
@@ -59,6 +61,10 @@ static bool on_deliver(void *user, unsigned node, unsigned loop_index, wsfan_mes
     ledger_set_time(h->ledger, world_ms(h->world));
     host *at = &h->hosts[node];
     uint32_t number;
+    if (loop_index >= h->loops) {
+        ledger_violation(h->ledger, "node %u has no loop %u", node, loop_index);
+        return false;
+    }
     memcpy(&number, wsfan_message_payload(message).data, sizeof number);
     testimony_take(h->testimony, node, number);
     if (at->full_one_in > 0 && world_random(h->world, at->full_one_in) == 0) {
@@ -203,7 +209,7 @@ static void on_announce(void *user, wsf_ticket *ticket) {
 
 static void on_withdraw(void *user, wsf_ticket *ticket) {
     loop *from = user;
-    wsf_core_leave(core_of(from), ticket->hash, ticket->loop);
+    wsf_core_leave(core_of(from), ticket->hash, ticket->loop, now_of(from));
     world_touch(from->owner->world, from->node);
     wsf_free(ticket);
 }
@@ -277,11 +283,10 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
 
 void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsigned kind) {
     static const wsf_registry_limits limits = { 10000, 10000, 1000 };
-    enum { HISTORY_MS = 10000 };
     host *at = &h->hosts[node];
     bool some = h->starts++ % 2 == 0;
     bool history = h->history == HOSTS_HISTORY_ALL || (h->history == HOSTS_HISTORY_SOME && some);
-    world_config(h->world)->history_ms = history ? HISTORY_MS : 0;
+    world_config(h->world)->history_ms = history ? HOSTS_HISTORY_MS : 0;
     world_start_as(h->world, node, name, 0, h->loops, 0);
     world_name(h->world, node, named);
     h->used = node < h->used ? h->used : node + 1;
@@ -289,6 +294,7 @@ void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsi
                   .kind = kind,
                   .life = ledger_born(h->ledger, world_node_id(h->world, node), kind) };
     testimony_start(h->testimony, node, at->life, kind);
+    annals_start(h->annals, node, at->life);
     for (unsigned i = 0; i < h->loops; i++) {
         loop *new_loop = &at->loops[i];
         wsf_subscriptions_effects effects = {
@@ -351,6 +357,7 @@ void hosts_destroy(hosts *h) {
     claims_destroy(h->claims);
     rollbook_destroy(h->rollbook);
     testimony_destroy(h->testimony);
+    annals_destroy(h->annals);
     free(h->ids);
     free(h);
 }
@@ -394,10 +401,11 @@ void hosts_open(hosts *h, unsigned node) {
     open_client(h, node, (int)world_random(h->world, HOSTS_USERS + 1) - 1);
 }
 
-void hosts_end_presence(hosts *h, unsigned node, client *who, unsigned chat) {
+void hosts_end_membership(hosts *h, unsigned node, client *who, unsigned chat) {
     if ((who->present >> chat & 1) != 0)
         rollbook_remove(h->rollbook, node, who->loop, chat, (unsigned)who->user);
     who->present &= ~(1u << chat);
+    who->history &= ~(1u << chat);
 }
 
 void hosts_close_one(hosts *h, unsigned node, client *old) {
@@ -407,7 +415,7 @@ void hosts_close_one(hosts *h, unsigned node, client *old) {
         i++;
     ledger_close(h->ledger, old->number);
     for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++)
-        hosts_end_presence(h, node, old, chat);
+        hosts_end_membership(h, node, old, chat);
     if (wsf_subscriptions_close(&at->loops[old->loop].subscriptions, old->handle) != WSFAN_OK)
         ledger_violation(h->ledger, "an open session cannot be closed");
     at->clients[i] = at->clients[--at->clients_count];
@@ -423,21 +431,29 @@ void hosts_close(hosts *h, unsigned node) {
         close_client(h, node, (uint32_t)world_random(h->world, h->hosts[node].clients_count));
 }
 
-static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool present) {
+static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool present, bool history) {
     wsf_subscriptions *subscriptions = &h->hosts[node].loops[who->loop].subscriptions;
     wsfan_target target = chat_target(&chat);
     uint64_t hash = wsf_hash_target(&h->key, &target);
     ledger_join(h->ledger, who->number, chat);
     uint32_t number = 0;
+    who->history |= (uint32_t)history << chat;
     if (present) {
         who->present |= 1u << chat;
         number = rollbook_add(h->rollbook, node, who->loop, chat, (unsigned)who->user);
     }
-    int error = present ? wsf_subscriptions_join_present(subscriptions, who->handle, &target, hash,
-                                                         (wsfan_bytes){ &number, sizeof number })
-                        : wsf_subscriptions_join(subscriptions, who->handle, &target, hash);
+    int error = present
+                    ? wsf_subscriptions_join_present(subscriptions, who->handle, &target, hash,
+                                                     (wsfan_bytes){ &number, sizeof number },
+                                                     history)
+                    : wsf_subscriptions_join(subscriptions, who->handle, &target, hash, history);
     if (error != WSFAN_OK)
         ledger_violation(h->ledger, "an open session cannot join");
+}
+
+/* Also on nodes without history, in runs where others have it. */
+static bool choose_history(hosts *h) {
+    return h->history != HOSTS_HISTORY_NONE && world_random(h->world, 4) != 0;
 }
 
 void hosts_join(hosts *h, unsigned node, unsigned chats) {
@@ -445,7 +461,8 @@ void hosts_join(hosts *h, unsigned node, unsigned chats) {
     uint8_t chat = (uint8_t)world_random(h->world, chats);
     if (who != NULL && (ledger_chats(h->ledger, who->number) >> chat & 1) == 0)
         join(h, node, who, chat,
-             h->hosts[node].kind == 0 && who->user >= 0 && world_random(h->world, 3) != 0);
+             h->hosts[node].kind == 0 && who->user >= 0 && world_random(h->world, 3) != 0,
+             choose_history(h));
 }
 
 void hosts_move(hosts *h, unsigned node, unsigned to) {
@@ -454,12 +471,14 @@ void hosts_move(hosts *h, unsigned node, unsigned to) {
         return;
     uint32_t i = (uint32_t)world_random(h->world, at->clients_count);
     uint32_t present = at->clients[i]->present;
+    uint32_t history = at->clients[i]->history;
     int user = at->clients[i]->user;
     close_client(h, node, i);
     client *moved = open_client(h, to, user);
     for (uint8_t chat = 0; chat < LEDGER_CHATS_MAX; chat++)
-        if ((present >> chat & 1) != 0)
-            join(h, to, moved, chat, h->hosts[to].kind == 0);
+        if (((present | history) >> chat & 1) != 0)
+            join(h, to, moved, chat, h->hosts[to].kind == 0 && (present >> chat & 1) != 0,
+                 (history >> chat & 1) != 0);
 }
 
 void hosts_leave(hosts *h, unsigned node) {
@@ -472,7 +491,7 @@ void hosts_leave(hosts *h, unsigned node) {
         chat = (uint8_t)((chat + 1) % LEDGER_CHATS_MAX);
     wsfan_target target = chat_target(&chat);
     ledger_leave(h->ledger, who->number, chat);
-    hosts_end_presence(h, node, who, chat);
+    hosts_end_membership(h, node, who, chat);
     if (wsf_subscriptions_leave(&h->hosts[node].loops[who->loop].subscriptions, who->handle,
                                 &target, wsf_hash_target(&h->key, &target)) != WSFAN_OK)
         ledger_violation(h->ledger, "a member cannot leave");
@@ -499,6 +518,7 @@ static void note_ids(hosts *h, unsigned node, uint32_t number, uint32_t count) {
         h->ids = need(realloc(h->ids, h->ids_capacity * sizeof *h->ids));
     }
     uint64_t clock = world_core(h->world, node)->clock - (count - 1);
+    annals_stamp(h->annals, node, count, clock);
     for (uint32_t i = 0; i < count; i++) {
         h->ids[number + i] = (wsfan_message_id){ clock + i, world_node_id(h->world, node) };
         testimony_stamp(h->testimony, number + i, clock + i);
@@ -518,6 +538,7 @@ static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, b
     bool asked = may_ask && c->ledger.slot == 0 && world_random(h->world, 8) == 0;
     uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &c->ledger, size, asked);
     testimony_publish(h->testimony, node, number, &c->ledger);
+    annals_publish(h->annals, node, &c->ledger);
     uint8_t payload[PAYLOAD_SIZE_MAX];
     wsf_message_parts parts = { .targets = c->targets,
                                 .targets_count = (uint32_t)c->count,
@@ -557,6 +578,7 @@ static unsigned publish_run(hosts *h, unsigned node, unsigned chats, size_t size
             continue;
         number = ledger_publish(h->ledger, h->hosts[node].life, &c.ledger, size, false);
         testimony_publish(h->testimony, node, number, &c.ledger);
+        annals_publish(h->annals, node, &c.ledger);
         make_payload(h, number, size, payload);
         if (!wsf_run_write(&writer, &parts))
             ledger_violation(h->ledger, "a run has no room");
@@ -730,8 +752,35 @@ void hosts_check_presence(hosts *h, unsigned node) {
         rollbook_check(h->rollbook, node);
 }
 
+/* Chats that sessions of the node joined with history. */
+static uint32_t history_of(const hosts *h, unsigned node) {
+    uint32_t chats = 0;
+    for (uint32_t i = 0; i < h->hosts[node].clients_count; i++)
+        chats |= h->hosts[node].clients[i]->history;
+    return chats;
+}
+
 void hosts_check_testimony(hosts *h, unsigned node) {
     testimony_check(h->testimony, node);
+    if (!world_frozen(h->world, node))
+        annals_check(h->annals, node, history_of(h, node));
+}
+
+void hosts_check_history_at_rest(hosts *h, unsigned node) {
+    annals_check_rest(h->annals, node, history_of(h, node));
+}
+
+void hosts_check_expired(hosts *h, unsigned node) {
+    annals_check_expired(h->annals, node);
+}
+
+void hosts_check_gone(hosts *h, unsigned node) {
+    annals_check_gone(h->annals, node);
+}
+
+void hosts_close_all(hosts *h, unsigned node) {
+    while (h->hosts[node].clients_count > 0)
+        close_client(h, node, 0);
 }
 
 void hosts_check_testimony_at_rest(hosts *h, unsigned node, unsigned other) {
@@ -755,9 +804,11 @@ void hosts_check_interest(hosts *h, unsigned node) {
                     held |= UINT64_C(1) << i;
             }
             wsf_interest_find(interest, hash, &loops, &peers);
+            bool kept = loops >> WSF_LOOP_ARCHIVE != 0; /* the annals look at that */
+            loops &= ~(UINT64_C(1) << WSF_LOOP_ARCHIVE);
             if (loops != held)
                 ledger_violation(h->ledger, "node %u announces what its sessions are not in", node);
-            count += held != 0;
+            count += held != 0 || kept;
         }
     if (count != interest->local_count)
         ledger_violation(h->ledger, "node %u announces %u audiences and has %u", node,

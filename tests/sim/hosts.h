@@ -6,7 +6,7 @@
 #include "ledger.h"
 #include "world.h"
 
-enum { HOSTS_USERS = 6 };
+enum { HOSTS_USERS = 6, HOSTS_HISTORY_MS = 10000 };
 
 typedef struct hosts hosts;
 
@@ -56,9 +56,15 @@ void hosts_check_counters(hosts *h, unsigned node);
 /* Checks what the node knows of presence against the sessions there are. */
 void hosts_check_presence(hosts *h, unsigned node);
 
-/* Checks what the node says of how far it got with others: at any time, and with another one at rest. */
+/* Checks what the node says of how far it got with others, and what it keeps: at any time, and with another one at rest. */
 void hosts_check_testimony(hosts *h, unsigned node);
 void hosts_check_testimony_at_rest(hosts *h, unsigned node, unsigned other);
+
+/* Checks what the node keeps of chats: at rest; after 2 x history_ms without a message; and after as much without a session. */
+void hosts_check_history_at_rest(hosts *h, unsigned node);
+void hosts_check_expired(hosts *h, unsigned node);
+void hosts_check_gone(hosts *h, unsigned node);
+void hosts_close_all(hosts *h, unsigned node); /* its sessions */
 
 /* Checks what the node says of its interest against its sessions. */
 void hosts_check_interest(hosts *h, unsigned node);

@@ -30,6 +30,7 @@ typedef struct {
     unsigned fault_one_in; /* slices */
     unsigned changes_one_in;
     uint64_t published;
+    bool history; /* some nodes have it */
     bool storm;
     uint64_t seen_ms[WORLD_NODES_MAX];
     /* Node `mistaken` was given a wrong idea of the interest of `mistaken_of`; WORLD_NODES_MAX: none. */
@@ -73,6 +74,11 @@ static void choose_limits(sim *s) {
         config->silent_ms = 900;
         config->down_ms = 2000;
         config->join_ms_max = 150;
+    }
+    if (s->history) {
+        config->history_count_max = 1u << random_below(s, 10);
+        config->history_chat_bytes_max = 1024u << random_below(s, 7);
+        config->history_bytes_max = (uint64_t)64 * 1024 << random_below(s, 8);
     }
     /* Many joins hide a fault: what one join fails to tell the next one tells. */
     s->changes_one_in = 1u << (3 * random_below(s, 3));
@@ -223,6 +229,7 @@ static void check_agreement(sim *s) {
             continue;
         hosts_check_interest(s->hosts, i);
         hosts_check_presence(s->hosts, i);
+        hosts_check_history_at_rest(s->hosts, i);
         for (unsigned j = 0; j < 2 * s->nodes; j++)
             if (i != j && world_alive(s->world, j))
                 check_pair(s, i, j);
@@ -368,6 +375,32 @@ static void run_round(sim *s, unsigned minutes) {
     hosts_check_answers(s->hosts);
 }
 
+static void check_each(sim *s, void (*check)(hosts *h, unsigned node)) {
+    for (unsigned node = 0; node < 2 * s->nodes; node++)
+        if (world_alive(s->world, node))
+            check(s->hosts, node);
+}
+
+/* Nothing is looked at meanwhile, as that would take what is too old out of an archive. */
+static void let_pass(sim *s, uint64_t ms) {
+    enum { STEP_MS = 100 };
+    for (uint64_t passed = 0; passed < ms; passed += STEP_MS) {
+        world_run(s->world, STEP_MS);
+        ledger_set_time(s->ledger, world_ms(s->world));
+        hosts_dispatch(s->hosts);
+    }
+}
+
+/* Checks that what is kept goes with its time: the messages, and then, without sessions, all. */
+static void end_history(sim *s) {
+    enum { SLACK_MS = 2000 };
+    let_pass(s, 2 * HOSTS_HISTORY_MS + SLACK_MS);
+    check_each(s, hosts_check_expired);
+    check_each(s, hosts_close_all);
+    let_pass(s, 2 * HOSTS_HISTORY_MS);
+    check_each(s, hosts_check_gone);
+}
+
 /* Settles the round; nodes, links and sessions live on. */
 static void forget_round(sim *s) {
     ledger_forget(s->ledger, 0);
@@ -394,6 +427,7 @@ void sim_run(uint64_t seed, const sim_options *options, sim_report *report) {
     memset(&s, 0, sizeof s);
     s.ledger = ledger_new();
     ledger_set_trace(s.ledger, options->trace);
+    s.history = seed / 2 % 3 != HOSTS_HISTORY_NONE;
     s.hosts = hosts_new(s.ledger, 1 + (unsigned)(seed % 2), (hosts_history)(seed / 2 % 3));
     world_watcher watcher = hosts_watcher(s.hosts);
     s.world = world_new(seed, &watcher);
@@ -414,6 +448,8 @@ void sim_run(uint64_t seed, const sim_options *options, sim_report *report) {
             forget_round(&s);
         run_round(&s, options->minutes);
     }
+    if (s.history && !has_failed(&s))
+        end_history(&s);
     report->simulated_ms += world_ms(s.world) - began_ms;
     report_on(&s, report);
     hosts_destroy(s.hosts);

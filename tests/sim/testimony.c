@@ -114,15 +114,21 @@ void testimony_start(testimony *t, unsigned node, uint32_t life, unsigned kind) 
 
 /* ------------------------------------------------------------------------------------- matters */
 
+/* Of the interest of the node's sessions, not of its archive: see annals.c. */
+static uint64_t serial_of(const wsf_core *core, uint64_t hash) {
+    uint64_t loops;
+    wsf_peers peers;
+    wsf_interest_find(&core->interest, hash, &loops, &peers);
+    return (loops & core->loops) != 0 ? wsf_interest_told(&core->interest, hash) : UINT64_MAX;
+}
+
 /* A chat's history ends when the node's last session leaves it. */
 static void look_at_interest(testimony *t, unsigned node, uint32_t chats) {
     book *b = &t->books[node];
     const wsf_core *core = world_core(t->world, node);
     for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++) {
         history *h = &b->histories[chat];
-        uint64_t serial = (chats >> chat & 1) != 0
-                              ? wsf_interest_told(&core->interest, t->hashes[chat])
-                              : h->serial;
+        uint64_t serial = (chats >> chat & 1) != 0 ? serial_of(core, t->hashes[chat]) : h->serial;
         if (serial == h->serial)
             continue;
         *h = (history){ .serial = serial };
@@ -206,6 +212,9 @@ void testimony_gap(testimony *t, unsigned node, uint64_t origin) {
         return;
     t->books[node].gap_ms[life] = world_ms(t->world);
     t->books[node].gaps[life]++;
+    const wsf_origin *of = wsf_witness_find(world_core(t->world, node), origin);
+    if (of != NULL && of->frozen) /* a begin of the core did not wait for it */
+        ledger_away(t->ledger, t->books[node].life, origin);
 }
 
 void testimony_mistake(testimony *t, unsigned node, unsigned other) {
@@ -214,6 +223,15 @@ void testimony_mistake(testimony *t, unsigned node, unsigned other) {
 }
 
 /* -------------------------------------------------------------------------------------- checks */
+
+static bool is_mistaken(const book *b, uint32_t life, uint64_t ms) {
+    return b->mistaken_ms[life] != 0 && ms >= b->mistaken_ms[life] && b->gap_ms[life] < ms;
+}
+
+bool testimony_is_mistaken(const testimony *t, unsigned node, uint64_t origin, uint64_t ms) {
+    uint32_t life = ledger_find(t->ledger, origin);
+    return life != UINT32_MAX && is_mistaken(&t->books[node], life, ms);
+}
 
 /* Nodes that a begin does not wait for may come back with a gap. */
 static void excuse_absent(testimony *t, unsigned node) {
@@ -258,8 +276,8 @@ static void check_matter(testimony *t, unsigned node, matter *m) {
     const wsf_origin *origin = wsf_witness_find(world_core(t->world, node),
                                                 ledger_node(t->ledger, m->life));
     bool told = b->gap_ms[m->life] >= m->ms;
-    bool mistaken = b->mistaken_ms[m->life] != 0 && m->ms >= b->mistaken_ms[m->life] && !told;
-    if (!may_be_asked(b, m) || origin == NULL || m->clock > wsf_origin_reached(origin) || mistaken)
+    if (!may_be_asked(b, m) || origin == NULL || m->clock > wsf_origin_reached(origin) ||
+        is_mistaken(b, m->life, m->ms))
         return;
     if (m->met && !told)
         ledger_violation(t->ledger,

@@ -26,6 +26,9 @@ void testimony_gap(testimony *t, unsigned node, uint64_t origin);
 /* From now on the node does not send the other one what it should, until the other is told of a gap. */
 void testimony_mistake(testimony *t, unsigned node, unsigned other);
 
+/* Whether the node may lack what the other one published then, by such a mistake. */
+bool testimony_is_mistaken(const testimony *t, unsigned node, uint64_t origin, uint64_t ms);
+
 void testimony_check(testimony *t, unsigned node);
 /* When all is at rest: that the node got as far with the other one as that published. */
 void testimony_check_rest(testimony *t, unsigned node, unsigned other);

@@ -560,6 +560,9 @@ world *world_new(uint64_t seed, const world_watcher *watcher) {
         .result_ms_max = 5000,
         .requests_count_max = 64,
         .request_ms_max = 6000,
+        .history_count_max = 256,
+        .history_chat_bytes_max = 64 * 1024,
+        .history_bytes_max = 64 * 1024 * 1024,
         .protocol_min = WSF_PROTOCOL_MIN,
         .protocol_max = WSF_PROTOCOL_MAX,
     };
@@ -741,7 +744,7 @@ bool world_join(world *w, unsigned i, uint64_t chat) {
 }
 
 void world_leave(world *w, unsigned i, uint64_t chat) {
-    wsf_core_leave(w->nodes[i].core, world_chat_hash(w, chat), 0);
+    wsf_core_leave(w->nodes[i].core, world_chat_hash(w, chat), 0, world_now(w, i));
     world_touch(w, i);
 }
 

@@ -146,7 +146,7 @@ static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
     wsf_router_find(core, message, &loops, &peers);
     if (loops == 0)
         wsf_count_drop(core, WSFAN_DROP_UNWANTED, 1);
-    wsf_router_deliver(core, message, loops);
+    wsf_router_deliver(core, message, loops, now);
 }
 
 /* ---------------------------------------------------------------------------------------- runs */
@@ -258,7 +258,7 @@ static void take_run(wsf_core *core, wsf_peer *peer, const wsf_messages *entry, 
     for (uint32_t i = 0; !wanted && i < run->count; i++)
         if (wsf_run_head_of(run, i)->loops == 0)
             wsf_count_drop(core, WSFAN_DROP_UNWANTED, 1);
-    wsf_router_deliver(core, run, loops);
+    wsf_router_deliver(core, run, loops, now);
 }
 
 static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,

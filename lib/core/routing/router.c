@@ -4,6 +4,7 @@
 
 #include "base/handle.h"
 #include "core/link/sender.h"
+#include "core/routing/keeping.h"
 
 /* Of a chat or a user, of a message or of a run. */
 static void find_row(wsf_core *core, const wsfan_message *message, wsf_message_target *target,
@@ -25,7 +26,7 @@ static void find_node(const wsf_core *core, const wsfan_message *message, uint32
         wsfan_address address = { 0, 0 };
         wsfan_address_parse(&address, wsfan_message_target(message, i).name);
         *loops = address.session != 0 ? UINT64_C(1) << wsf_handle_loop(address.session)
-                                      : UINT64_MAX;
+                                      : core->loops;
         return;
     }
     for (unsigned p = 0; p < core->config.peers_count_max; p++)
@@ -40,14 +41,14 @@ static void find(wsf_core *core, wsfan_message *message, wsf_peers known, wsf_pe
     wsf_peers not_peers = { 0 };
     if (message->targets_count == 1 && message->targets[0].kind <= WSFAN_USER) { /* most are */
         find_row(core, message, &message->targets[0], loops, peers);
-        *loops &= core->loops;
+        *loops &= core->routed;
         *peers = wsf_peers_intersection(wsf_peers_union(*peers, doubtful), known);
         return;
     }
     *loops = 0;
     *peers = (wsf_peers){ 0 };
     for (uint32_t i = 0; i < message->targets_count; i++) {
-        uint64_t more_loops = UINT64_MAX;
+        uint64_t more_loops = core->loops;
         wsf_peers more_peers = known;
         wsfan_target_kind kind = (wsfan_target_kind)message->targets[i].kind;
         if (kind != WSFAN_CHAT && kind != WSFAN_USER) /* find_row() hashes these */
@@ -75,7 +76,7 @@ static void find(wsf_core *core, wsfan_message *message, wsf_peers known, wsf_pe
         *loops |= more_loops;
         *peers = wsf_peers_union(*peers, more_peers);
     }
-    *loops &= core->loops & ~not_loops;
+    *loops &= core->routed & ~not_loops;
     *peers = wsf_peers_intersection(wsf_peers_difference(*peers, not_peers), known);
 }
 
@@ -94,7 +95,7 @@ bool wsf_router_find_heads(wsf_core *core, wsfan_message *run, uint64_t *loops, 
     for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;) {
         wsf_peers interested;
         find_row(core, run, &head->target, &head->loops, &interested);
-        head->loops &= core->loops;
+        head->loops &= core->routed;
         head->peers = wsf_peers_intersection(wsf_peers_union(interested, doubtful), known);
         *loops |= head->loops;
         *peers = wsf_peers_union(*peers, head->peers);
@@ -116,6 +117,7 @@ void wsf_router_find_known(wsf_core *core, wsfan_message *message, uint64_t *loo
             wsf_peers_add(&doubtful, p);
     }
     find(core, message, known, doubtful, loops, peers);
+    *loops &= core->loops;
 }
 
 /* The interest of a node without a link is not known: only targets that name nodes leave it out. */
@@ -232,11 +234,19 @@ static void deliver_run(wsf_core *core, wsfan_message *run, uint64_t loops) {
     wsfan_message_unref(run);
 }
 
-void wsf_router_deliver(wsf_core *core, wsfan_message *message, uint64_t loops) {
+/* The archive has its share first: a loop may be through with the message before the next statement here. */
+void wsf_router_deliver(wsf_core *core, wsfan_message *message, uint64_t loops, wsf_now now) {
+    const uint64_t archive = UINT64_C(1) << WSF_LOOP_ARCHIVE;
     wsf_receipt *receipt = message->receipt; /* the core holds it */
-    if (loops == 0) {
-        wsf_message_bin_add(&core->bin, message);
-        return;
+    if (loops == 0 || loops >= archive) {    /* one comparison */
+        if (loops >= archive && core->config.history_ms != 0) {
+            wsf_keeping_take(core, message, now);
+            loops &= ~archive;
+        }
+        if (loops == 0) {
+            wsf_message_bin_add(&core->bin, message);
+            return;
+        }
     }
     if (wsf_message_is_run(message)) {
         deliver_run(core, message, loops);
