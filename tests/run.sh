@@ -11,7 +11,7 @@ cd "$(dirname "$0")/.." || exit 1
 . examples/debian.sh
 
 # shellcheck disable=SC2046,SC2086 # lists of words
-need_packages $echo_chat_packages libwebsockets-dev libcivetweb-dev patch \
+need_packages $echo_chat_packages libwebsockets-dev libcivetweb-dev libwslay-dev libsoup-3.0-dev patch \
     libczmq-dev libsqlite3-dev check clang g++ \
     libevent-dev libev-dev libglib2.0-dev \
     libclang-rt-dev clang-tidy cppcheck valgrind abigail-tools doxygen openssl \

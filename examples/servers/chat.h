@@ -23,6 +23,7 @@ static inline int chat_open(wsfan_node **node, int count, char **values) {
         fprintf(stderr, "usage: %s PORT MESH-ENDPOINT [PEER...]\n", values[0]);
         return 2;
     }
+    signal(SIGPIPE, SIG_IGN); /* of a client that has gone */
     wsfan_options_init(&options);
     options.endpoint = values[2];
     options.peers = (const char *const *)(values + 3);
