@@ -16,7 +16,7 @@ need_packages $echo_chat_packages libwebsockets-dev libcivetweb-dev libwslay-dev
     libevent-dev libev-dev libglib2.0-dev \
     libclang-rt-dev clang-tidy cppcheck valgrind abigail-tools doxygen openssl \
     haproxy nginx-light chromium prometheus systemtap-sdt-dev \
-    util-linux iproute2 nftables dnsmasq-base \
+    util-linux iproute2 nftables dnsmasq-base python3-websockets \
     groff-base mandoc zsh \
     libhiredis-dev libnats-dev redis-server nats-server curl \
     $(node_packages) || exit 1
