@@ -7,7 +7,9 @@
 #define CHAT_H
 
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <wsfan/adapters/poll.h>
 #include <wsfan/outbound.h>
 #include <wsfan/wsfan.h>
@@ -16,19 +18,21 @@ enum { CHAT_MESSAGE_BYTES_MAX = 8192, CHAT_NAME_SIZE = 64 /* of "/CHAT", with it
 
 /* Opens the node that the command line asks for: PORT MESH-ENDPOINT [PEER...]. Returns 0, or the exit status of
  * the program after a message on stderr. */
-static inline int chat_open(wsfan_node **node, int count, char **values) {
+static inline int chat_open(wsfan_node **node, uint16_t *port, int count, char **values) {
+    char *rest = NULL;
+    long number = count < 3 ? 0 : strtol(values[1], &rest, 10);
     wsfan_options options;
-    int error;
-    if (count < 3) {
+    if (number < 1 || number > UINT16_MAX || *rest != '\0') {
         fprintf(stderr, "usage: %s PORT MESH-ENDPOINT [PEER...]\n", values[0]);
         return 2;
     }
+    *port = (uint16_t)number;
     signal(SIGPIPE, SIG_IGN); /* of a client that has gone */
     wsfan_options_init(&options);
     options.endpoint = values[2];
     options.peers = (const char *const *)(values + 3);
     options.peers_count = (size_t)count - 3;
-    error = wsfan_node_open(node, &options);
+    int error = wsfan_node_open(node, &options);
     if (error == WSFAN_OK)
         return 0;
     fprintf(stderr, "%s: %s\n", values[0], wsfan_error_text(error));

@@ -8,7 +8,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-#include <stdlib.h>
 #include <string.h>
 #include <utf8.h>
 
@@ -75,9 +74,10 @@ static void *write_all(void *user) {
         wsfan_bytes payload = wsfan_message_payload(message);
         int opcode = (wsfan_message_flags(message) & WSFAN_BINARY) != 0 ? MG_WEBSOCKET_OPCODE_BINARY
                                                                         : MG_WEBSOCKET_OPCODE_TEXT;
+        int size = (int)payload.size;
         int sent = mg_websocket_write(client->connection, opcode, payload.data, payload.size);
         wsfan_message_unref(message);
-        if (sent <= 0) { /* a part may have left: a close frame would be taken for the rest of it */
+        if (sent < size) { /* a part has left: a close frame would be taken for the rest of it */
             client->slow = true;
             return NULL;
         }
@@ -171,18 +171,18 @@ static void on_close(const struct mg_connection *connection, void *user) {
 
 /* Before a connection is accepted; after mg_start() the first ones would find no handler. */
 static void on_init(const struct mg_context *server) {
-    mg_set_websocket_handler((struct mg_context *)server, "/", on_connect, on_ready, on_data,
-                             on_close, NULL);
+    mg_set_websocket_handler((void *)server, "/", on_connect, on_ready, on_data, on_close, NULL);
 }
 
 int main(int count, char **values) {
     const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks, .on_message = on_message };
     const struct mg_callbacks events = { .init_context = on_init };
     pthread_t dispatcher;
-    int status = chat_open(&node, count, values);
+    int status = chat_open(&node, &(uint16_t){ 0 }, count, values);
     if (status != 0)
         return status;
-    const char *config[5] = { "listening_ports", values[1], "enable_websocket_ping_pong", "yes" };
+    const char *config[7] = { "listening_ports",    values[1], "enable_websocket_ping_pong", "yes",
+                              "request_timeout_ms", "5000" /* of a write that is stuck */ };
     chat_block_signals();
     if (wsfan_loop_open(&loop, node, &callbacks, NULL) != WSFAN_OK)
         return 1;

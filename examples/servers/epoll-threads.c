@@ -139,8 +139,8 @@ static void *serve(void *user) {
 }
 
 /* Returns 0, or -1. */
-static int start(struct thread *thread, int port) {
-    const struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons((uint16_t)port) };
+static int start(struct thread *thread, uint16_t port) {
+    const struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
     thread->epoll = epoll_create1(EPOLL_CLOEXEC);
     thread->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (setsockopt(thread->listener, SOL_SOCKET, SO_REUSEPORT, &(int){ 1 }, sizeof(int)) != 0 ||
@@ -161,7 +161,8 @@ int main(int count, char **values) {
     long cores = sysconf(_SC_NPROCESSORS_ONLN);
     int threads_count = cores < 1 ? 1 : cores < THREADS_MAX ? (int)cores : THREADS_MAX;
     wsfan_node *node;
-    int status = chat_open(&node, count, values);
+    uint16_t port;
+    int status = chat_open(&node, &port, count, values);
     if (status != 0)
         return status;
     chat_block_signals();
@@ -173,7 +174,7 @@ int main(int count, char **values) {
     }
     chat_wait_ready(node, threads[0].server.loop);
     for (int i = 0; i < threads_count; i++)
-        if (start(&threads[i], atoi(values[1])) != 0)
+        if (start(&threads[i], port) != 0)
             return 1;
     chat_wait_for_signal();
     eventfd_write(stop_fd, 1);

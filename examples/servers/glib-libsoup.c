@@ -77,7 +77,7 @@ static void on_message(void *user, wsfan_message *message, const wsfan_recipient
     }
 }
 
-/* libsoup has checked that text is UTF-8, and the size of each frame, but not of all frames of a message. */
+/* libsoup has checked that text is UTF-8, and the size of each frame; that of all frames of a message from 3.8 on. */
 static void on_said(SoupWebsocketConnection *connection, int type, GBytes *data,
                     struct client *client) {
     size_t size;
@@ -125,6 +125,8 @@ static void on_connection(SoupServer *server, SoupServerMessage *request, const 
     client->connection = g_object_ref(connection);
     g_hash_table_add(clients, client);
     soup_websocket_connection_set_max_incoming_payload_size(connection, CHAT_MESSAGE_BYTES_MAX);
+    if (g_object_class_find_property(G_OBJECT_GET_CLASS(connection), "max-total-message-size"))
+        g_object_set(connection, "max-total-message-size", (guint64)CHAT_MESSAGE_BYTES_MAX, NULL);
     soup_websocket_connection_set_keepalive_interval(connection, 20); /* seconds */
     g_signal_connect(connection, "message", G_CALLBACK(on_said), client);
     g_signal_connect(connection, "closed", G_CALLBACK(on_closed), client);
@@ -140,7 +142,8 @@ static gboolean on_signal(void *main_loop) {
 
 int main(int count, char **values) {
     const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks, .on_message = on_message };
-    int status = chat_open(&node, count, values);
+    uint16_t port;
+    int status = chat_open(&node, &port, count, values);
     if (status != 0)
         return status;
     if (wsfan_loop_open(&loop, node, &callbacks, NULL) != WSFAN_OK)
@@ -153,7 +156,7 @@ int main(int count, char **values) {
     soup_server_add_websocket_handler(server, NULL, NULL, NULL, on_connection, NULL, NULL);
     g_unix_signal_add(SIGINT, on_signal, main_loop);
     g_unix_signal_add(SIGTERM, on_signal, main_loop);
-    if (soup_server_listen_all(server, (guint)atoi(values[1]), 0, NULL))
+    if (soup_server_listen_all(server, port, 0, NULL))
         g_main_loop_run(main_loop);
     else
         status = 1;

@@ -82,9 +82,8 @@ static void on_signal(evutil_socket_t number, short events, void *base) {
 }
 
 /* Serves until a signal. Returns the exit status. */
-static int serve(const char *port) {
-    const struct sockaddr_in address = { .sin_family = AF_INET,
-                                         .sin_port = htons((uint16_t)atoi(port)) };
+static int serve(uint16_t port) {
+    const struct sockaddr_in address = { .sin_family = AF_INET, .sin_port = htons(port) };
     struct event_base *base = event_base_new();
     struct event *interrupt = evsignal_new(base, SIGINT, on_signal, base);
     struct event *terminate = evsignal_new(base, SIGTERM, on_signal, base);
@@ -109,13 +108,14 @@ static int serve(const char *port) {
 
 int main(int count, char **values) {
     const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks, .on_message = on_message };
-    int status = chat_open(&server.node, count, values);
+    uint16_t port;
+    int status = chat_open(&server.node, &port, count, values);
     if (status != 0)
         return status;
     if (wsfan_loop_open(&server.loop, server.node, &callbacks, NULL) != WSFAN_OK)
         return 1;
     chat_wait_ready(server.node, server.loop);
-    status = serve(values[1]);
+    status = serve(port);
     wsfan_loop_close(server.loop);
     wsfan_node_close(server.node);
     return status;

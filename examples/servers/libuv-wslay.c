@@ -100,7 +100,7 @@ static void on_signal(uv_signal_t *signal, int number) {
 }
 
 /* Serves until a signal. Returns the exit status. */
-static int serve(int port) {
+static int serve(uint16_t port) {
     uv_loop_t loop;
     uv_tcp_t listener;
     uv_signal_t interrupt, terminate;
@@ -132,13 +132,14 @@ static int serve(int port) {
 
 int main(int count, char **values) {
     const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks, .on_message = on_message };
-    int status = chat_open(&server.node, count, values);
+    uint16_t port;
+    int status = chat_open(&server.node, &port, count, values);
     if (status != 0)
         return status;
     if (wsfan_loop_open(&server.loop, server.node, &callbacks, NULL) != WSFAN_OK)
         return 1;
     chat_wait_ready(server.node, server.loop);
-    status = serve(atoi(values[1]));
+    status = serve(port);
     wsfan_loop_close(server.loop);
     wsfan_node_close(server.node);
     return status;
