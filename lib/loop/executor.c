@@ -32,8 +32,8 @@ void wsf_executor_close(wsf_executor *executor) {
 
 static size_t select_sessions(wsf_executor *executor, const wsf_loop_call *loop_call,
                               const wsfan_recipient **recipients) {
-    return wsf_registry_select(&executor->subscriptions->registry, loop_call->call->message,
-                               executor->node, recipients);
+    return wsf_registry_select_addressed(&executor->subscriptions->registry,
+                                         loop_call->call->message, executor->node, recipients);
 }
 
 static bool still_open(const wsf_executor *executor, wsfan_session session) {
