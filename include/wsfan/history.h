@@ -20,6 +20,13 @@ extern "C" {
  * session that joined so has left. Without effect where history_ms is 0. */
 #define WSFAN_HISTORY 2u
 
+/** A flag of wsfan_publish_options: the message is not kept, such as a mark that somebody types. Recipients see it by
+ * wsfan_message_flags(), unless a node of theirs is of a version without history. */
+#define WSFAN_FLEETING 2u
+
+/** In wsfan_message_flags(): the message is replayed from history, to one session. */
+#define WSFAN_REPLAYED 4u
+
 /** Bytes that the text of a position takes at most, with the NUL. */
 #define WSFAN_POSITION_TEXT_SIZE 1280
 

@@ -404,7 +404,7 @@ static void keep_run(wsf_archive *archive, const wsfan_message *run, uint32_t no
     wsf_kept kept = { .parts = { .targets = &target, .targets_count = 1 } };
     for (const wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;)
         numbers[head->number] = head->target.kind == WSFAN_CHAT &&
-                                        (head->flags & WSF_MESSAGE_FLEETING) == 0
+                                        (head->flags & WSFAN_FLEETING) == 0
                                     ? wsf_archive_find(archive, head->target.hash)
                                     : WSF_TABLE_NONE;
     for (uint32_t i = 0; i < run->count; i++) {
@@ -461,7 +461,7 @@ void wsf_archive_keep(wsf_archive *archive, const wsfan_message *message, uint64
     wsfan_target few[TARGETS_FEW];
     if (wsf_message_is_run(message)) {
         keep_run(archive, message, (uint32_t)now_ms);
-    } else if ((message->flags & WSF_MESSAGE_FLEETING) == 0) {
+    } else if ((message->flags & WSFAN_FLEETING) == 0) {
         wsfan_target *many = NULL;
         if (message->targets_count > TARGETS_FEW)
             many = wsf_alloc(message->targets_count * sizeof *many);

@@ -20,9 +20,6 @@
 #include "message/kept.h"
 #include "message/run.h"
 
-/* Bit in the flags of a message that is not kept. */
-enum { WSF_MESSAGE_FLEETING = 2 };
-
 typedef struct {
     uint32_t count_max;      /* messages of a chat, >= 1 */
     uint32_t chat_bytes_max; /* of them, with buffers that they refer to; >= 1024 */

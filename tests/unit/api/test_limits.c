@@ -461,7 +461,7 @@ START_TEST(names_payloads_and_targets_hold_at_the_limit_and_no_further) {
     ck_assert_int_eq(wsfan_broadcast(node, none, payload, NULL), WSFAN_EINVAL);
     ck_assert_int_eq(wsfan_broadcast(node, name, broken, NULL), WSFAN_EINVAL);
     ck_assert_int_eq(wsfan_broadcast(NULL, name, payload, NULL), WSFAN_EINVAL);
-    wsfan_publish_options bad = { .struct_size = sizeof bad, .flags = 2 };
+    wsfan_publish_options bad = { .struct_size = sizeof bad, .flags = WSFAN_REPLAYED };
     ck_assert_int_eq(wsfan_broadcast(node, name, payload, &bad), WSFAN_EINVAL);
     struct {
         wsfan_publish_options known;
