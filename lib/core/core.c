@@ -14,6 +14,7 @@
 #include "core/dialer.h"
 #include "core/gossip.h"
 #include "core/handshake.h"
+#include "core/history/recover.h"
 #include "core/link/batch.h"
 #include "core/link/gaps.h"
 #include "core/link/receiver.h"
@@ -239,6 +240,10 @@ void wsf_core_present(wsf_core *core, wsf_presence_session *presence_session, ws
 void wsf_core_absent(wsf_core *core, wsf_presence_session *presence_session, wsf_now now) {
     core->presence.now_ms = now.ms;
     wsf_presence_sync_end(core, presence_session);
+}
+
+void wsf_core_recover(wsf_core *core, wsf_recovery *recovery, wsf_now now) {
+    wsf_recover_add(core, recovery, now);
 }
 
 void wsf_core_events_done(wsf_core *core, unsigned loop) {

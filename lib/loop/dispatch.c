@@ -168,6 +168,9 @@ static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
     case WSF_INBOX_EVENT:
         dispatch_event(loop, (wsf_inbox_event *)item);
         break;
+    case WSF_INBOX_RECOVERED: /* no loop asks for one yet */
+        wsf_inbox_free_item(item);
+        break;
     }
 }
 
