@@ -14,6 +14,7 @@
 #include "core/dialer.h"
 #include "core/gossip.h"
 #include "core/handshake.h"
+#include "core/history/epoch.h"
 #include "core/history/recover.h"
 #include "core/link/batch.h"
 #include "core/link/gaps.h"
@@ -467,6 +468,7 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     core->presence.now_ms = now.ms;
     wsf_liveness_tick(core, now);
     wsf_status_tick(core, now);
+    wsf_epoch_tick(core, now);
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (core->peers[i].node != 0)
             wsf_sender_flush(core, &core->peers[i], now);

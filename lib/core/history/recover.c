@@ -90,14 +90,21 @@ static bool is_ahead(const wsf_core *core, const wsf_vector *seen) {
     return most > core->clock && (most - core->clock) >> 16 > WSF_CLOCK_APART_MS_MAX;
 }
 
+/* Whether it can be said of a position that it is of another epoch. */
+static bool may_be_read(const wsf_core *core, const wsf_recovery *recovery) {
+    return recovery->position_size == 0 || core->cluster_epoch.number != 0;
+}
+
 /* Sets `seen` if the verdict is WHOLE, which is not the last word. */
 static wsfan_recovery read_position(wsf_core *core, wsf_recovery *recovery, wsf_now now) {
     wsf_position position;
     if (recovery->position_size == 0)
         return WSFAN_RECOVERY_NONE;
+    if (core->cluster_epoch.number == 0)
+        return WSFAN_RECOVERY_SILENT;
     switch (wsf_position_read(&core->config.history_key, wsf_recovery_chat(recovery),
-                              (uint32_t)core->cluster_epoch.number,
-                              wsf_recovery_position(recovery), &position)) {
+                              (uint32_t)core->cluster_epoch.number, wsf_recovery_position(recovery),
+                              &position)) {
     case WSF_POSITION_FALSE:
         return WSFAN_RECOVERY_POSITION;
     case WSF_POSITION_OTHER_EPOCH:
@@ -165,7 +172,8 @@ static bool lacks(const wsf_core *core, const wsf_bounds *bounds, const wsf_vect
 /* The clock up to which messages of the origin may be missing that it sent, or should have sent. */
 static uint64_t hole_of(const wsf_origin *origin) {
     uint64_t known = origin->whole;
-    if (origin->open && origin->clock > known) /* it is not up: what came before the gap or after it */
+    if (origin->open &&
+        origin->clock > known) /* it is not up: what came before the gap or after it */
         known = origin->clock;
     return known;
 }
@@ -242,7 +250,7 @@ static bool asks(wsf_core *core, wsf_recovery *recovery, wsfan_recovery verdict,
 /* The verdict and the list, in one step of the core. False: other nodes are asked first. */
 static bool decide(wsf_core *core, wsf_recovery *recovery, uint32_t chat, bool in_time,
                    wsf_now now) {
-    wsfan_recovery verdict = recovery->verdict;
+    wsfan_recovery verdict = read_position(core, recovery, now);
     wsf_archive_expire_chat(&core->keeping.archive, chat, now.ms);
     if (verdict == WSFAN_RECOVERY_WHOLE)
         verdict = judge(core, chat, &recovery->seen);
@@ -288,24 +296,29 @@ static bool is_ready(wsf_core *core, uint32_t chat, const outlook *of_all) {
     return marked;
 }
 
+/* Nothing is listed, and a position that is good gets this verdict. */
+static void refuse(wsf_core *core, wsf_recovery *recovery, wsfan_recovery verdict, wsf_now now) {
+    recovery->verdict = read_position(core, recovery, now);
+    if (recovery->verdict == WSFAN_RECOVERY_WHOLE)
+        recovery->verdict = verdict;
+    hand_back(core, recovery);
+}
+
 /* Whether it is handed back now. */
 static bool advance(wsf_core *core, wsf_recovery *recovery, const outlook *of_all, wsf_now now) {
     uint32_t chat = wsf_archive_find(&core->keeping.archive, recovery->hash);
     bool in_time = now.ms < recovery->deadline_ms;
-    bool good = recovery->verdict == WSFAN_RECOVERY_WHOLE;
     if (chat == WSF_TABLE_NONE) { /* there was no room for it */
-        recovery->verdict = good ? WSFAN_RECOVERY_UNKEPT : recovery->verdict;
-        hand_back(core, recovery);
+        refuse(core, recovery, WSFAN_RECOVERY_UNKEPT, now);
         return true;
     }
-    if (is_ready(core, chat, of_all))
+    if (is_ready(core, chat, of_all) && may_be_read(core, recovery))
         return decide(core, recovery, chat, in_time, now);
     if (in_time)
         return false;
     if (core->keeping.chats[chat].begun && !of_all->open)
         return decide(core, recovery, chat, false, now);
-    recovery->verdict = good ? WSFAN_RECOVERY_SILENT : recovery->verdict;
-    hand_back(core, recovery);
+    refuse(core, recovery, WSFAN_RECOVERY_SILENT, now);
     return true;
 }
 
@@ -359,6 +372,5 @@ void wsf_recover_add(wsf_core *core, wsf_recovery *recovery, wsf_now now) {
         hand_back(core, recovery);
         return;
     }
-    recovery->verdict = read_position(core, recovery, now);
     append(core, recovery);
 }
