@@ -98,6 +98,10 @@ void wsf_registry_set_history(wsf_registry *registry, wsfan_session session, uin
 bool wsf_registry_settled(const wsf_registry *registry, wsfan_session session, uint32_t audience,
                           wsfan_recipient *recipient);
 
+/* Whether the message's target is a chat that a session joined with history. */
+bool wsf_registry_has_history(const wsf_registry *registry, const wsfan_message *message,
+                              const wsf_message_target *target);
+
 /* For walking: the session in a slot below session_slots.used, {0} where there is none; the audience of a
  * session's i-th membership, WSF_TABLE_NONE behind the last. */
 wsfan_session wsf_registry_session_at(const wsf_registry *registry, uint32_t slot);
@@ -112,5 +116,9 @@ size_t wsf_registry_select(wsf_registry *registry, const wsfan_message *message,
                            const wsfan_recipient **recipients);
 size_t wsf_registry_select_addressed(wsf_registry *registry, const wsfan_message *message,
                                      uint64_t node, const wsfan_recipient **recipients);
+
+/* Takes recipients out of the last collection, which has `count`. Returns how many stay, the first ones. */
+size_t wsf_registry_sift(wsf_registry *registry, size_t count,
+                         bool (*stops)(void *user, wsfan_session session), void *user);
 
 #endif

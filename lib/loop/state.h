@@ -6,6 +6,7 @@
 #include "base/counter.h"
 #include "base/guard.h"
 #include "loop/executor.h"
+#include "loop/positions.h"
 #include "loop/rebalance.h"
 #include "loop/subscriptions.h"
 #include "mesh/mesh.h"
@@ -37,6 +38,7 @@ struct wsfan_loop {
     bool publisher_only;
     atomic_bool draining;
     wsf_executor executor;
+    wsf_positions positions;
     wsfan_callbacks callbacks;
     void *user;
     unsigned index;
@@ -70,6 +72,9 @@ int wsf_loop_check(const wsfan_loop *loop);
 /* Copies a chat's name for one callback. The callback may add a member to the chat, which moves the
  * registry's copy, or remove the last one, which frees it. */
 wsfan_bytes wsf_loop_show_name(wsfan_loop *loop, wsfan_bytes name);
+
+/* Tells of messages that are lost to this loop. Returns how many callbacks that took, 0 or 1. */
+uint32_t wsf_loop_tell_gap(wsfan_loop *loop);
 
 /* Tells other threads how many sessions, chats and memberships there are. */
 void wsf_loop_tell_counts(wsfan_loop *loop);

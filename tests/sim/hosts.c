@@ -741,7 +741,7 @@ static void dispatch_item(loop *at, const item *first) {
         break;
     case INBOX_RECOVERED:
         wsf_subscriptions_recovered(&at->subscriptions, first->recovery);
-        wsf_subscriptions_done(&at->subscriptions, first->recovery);
+        wsf_subscriptions_done(&at->subscriptions, first->recovery, NULL, NULL);
         break;
     }
 }
