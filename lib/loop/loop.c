@@ -126,6 +126,7 @@ int wsf_loop_new(wsfan_loop **out, const wsf_loop_config *config, const wsf_loop
     };
     wsf_subscriptions_init(&loop->subscriptions, &config->registry, index, seed, &effects);
     init_executor(loop);
+    wsf_positions_init(&loop->positions, node->position_key, seed);
     hello->inbox = wsf_inbox_ref(loop->inbox);
     wsf_mesh_post(node->mesh, &hello->item);
     *out = loop;
@@ -156,6 +157,7 @@ void wsf_loop_destroy(wsfan_loop *loop) {
     drop_items(loop, wsf_mailbox_take(&loop->inbox->mailbox));
     wsf_executor_close(&loop->executor);
     wsf_mesh_post(loop->node.mesh, &loop->goodbye->item);
+    wsf_positions_destroy(&loop->positions);
     wsf_rebalance_destroy(&loop->rebalance);
     wsf_subscriptions_destroy(&loop->subscriptions);
     wsf_inbox_unref(loop->inbox);

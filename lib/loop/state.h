@@ -6,6 +6,7 @@
 #include "base/counter.h"
 #include "base/guard.h"
 #include "loop/executor.h"
+#include "loop/positions.h"
 #include "loop/rebalance.h"
 #include "loop/subscriptions.h"
 #include "mesh/mesh.h"
@@ -30,6 +31,7 @@ struct wsfan_loop {
     bool publisher_only;
     atomic_bool draining;
     wsf_executor executor;
+    wsf_positions positions;
     wsfan_callbacks callbacks;
     void *user;
     unsigned index;

@@ -444,6 +444,11 @@ static void on_view(void *user, wsf_view *view) {
     n->view = wsf_view_ref(view);
 }
 
+static void on_reach(void *user, wsf_reach *reach) {
+    (void)user;
+    (void)reach; /* its newest one the core keeps */
+}
+
 static void on_shed(void *user, uint32_t permille) {
     ((node *)user)->shed_permille = permille;
 }
@@ -617,6 +622,7 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
         .loop_call = on_call,
         .reply = on_reply,
         .view = on_view,
+        .reach = on_reach,
         .shed = on_shed,
         .sessions = on_sessions,
         .quiet = on_quiet,
