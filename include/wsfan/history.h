@@ -51,10 +51,10 @@ WSFAN_API const char *wsfan_recovery_text(wsfan_recovery recovery);
 
 /** What on_joined says of a join with WSFAN_HISTORY. on_message follows replayed_count times for this session alone, with
  * WSFAN_REPLAYED, in the order of the ids; then the session gets what is new. */
-struct wsfan_recovered {
+typedef struct wsfan_recovered {
     wsfan_recovery recovery; /**< what became of the position */
     uint32_t replayed_count; /**< messages that follow; with another verdict than WHOLE by rewind_count */
-};
+} wsfan_recovered;
 
 /** Bytes that the text of a position takes at most, with the NUL. */
 #define WSFAN_POSITION_TEXT_SIZE 1280

@@ -6,6 +6,7 @@
 #include "base/probes.h"
 #include "loop/event.h"
 #include "loop/loop.h"
+#include "loop/replay.h"
 
 static void note_time(wsfan_loop *loop, const wsfan_message *message) {
     uint32_t us = wsf_clock_stamp(wsf_clock_ns()) - message->published;
@@ -53,6 +54,7 @@ static uint32_t dispatch_own_gap(wsfan_loop *loop) {
     if (count == 0)
         return 0;
     wsf_counter_add(&loop->gap, count);
+    wsf_parkings_note_gap(&loop->subscriptions.parkings);
     WSF_PROBE4(gap, loop->node.node, loop->node.node, count, WSFAN_GAP_INBOX);
     wsfan_gap gap = { loop->node.node, loop->node.name, count, WSFAN_GAP_INBOX };
     if (loop->callbacks.on_gap != NULL)
@@ -161,6 +163,7 @@ static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
         dispatch_message(loop, item);
         break;
     case WSF_INBOX_RUN: /* see dispatch_first() */
+    case WSF_INBOX_RECOVERED:
         break;
     case WSF_INBOX_JOINED:
         wsf_executor_ticket_back(&loop->executor, (wsf_ticket *)item);
@@ -185,16 +188,20 @@ static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
     case WSF_INBOX_EVENT:
         dispatch_event(loop, (wsf_inbox_event *)item);
         break;
-    case WSF_INBOX_RECOVERED: /* no loop asks for one yet */
-        wsf_inbox_free_item(item);
-        break;
     }
 }
 
-/* Takes the item, or of a run `max` messages at most. Returns how much was handled. */
+/* Takes the item, or of a run or a recovery `max` messages at most. Returns how much was handled. */
 static uint32_t dispatch_first(wsfan_loop *loop, uint32_t max) {
     wsf_item *item = loop->todo;
     wsf_item *next = item->next;
+    if (item->kind == WSF_INBOX_RECOVERED) {
+        bool done;
+        uint32_t shown = wsf_replay_run(loop, (wsf_recovery *)item, max, &done);
+        if (done)
+            loop->todo = next;
+        return shown;
+    }
     if (item->kind != WSF_INBOX_RUN) {
         loop->todo = next;
         dispatch_item(loop, item);

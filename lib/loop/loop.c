@@ -41,11 +41,18 @@ wsfan_bytes wsf_loop_show_name(wsfan_loop *loop, wsfan_bytes name) {
 
 static void on_joined(void *user, const wsfan_joined *joined) {
     wsfan_loop *loop = user;
+    if (joined->recovered != NULL)
+        wsf_counter_add(&loop->recoveries[joined->recovered->recovery], 1);
     if (loop->callbacks.on_joined == NULL)
         return;
     wsfan_joined shown = *joined;
     shown.chat = wsf_loop_show_name(loop, joined->chat);
     loop->callbacks.on_joined(loop->user, &shown);
+}
+
+static void on_recover(void *user, wsf_recovery *recovery) {
+    recovery->item.kind = WSF_MESH_RECOVER;
+    wsf_mesh_post(((wsfan_loop *)user)->node.mesh, &recovery->item);
 }
 
 static void on_left(void *user, const wsfan_left *left) {
@@ -121,6 +128,7 @@ int wsf_loop_new(wsfan_loop **out, const wsf_loop_config *config, const wsf_loop
         .withdraw = on_withdraw,
         .ready = on_ready,
         .joined = on_joined,
+        .recover = on_recover,
         .present = on_present,
         .absent = on_absent,
     };
