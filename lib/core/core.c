@@ -489,8 +489,8 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     for (unsigned i = 0; core->parts[i] != NULL; i++)
         if (core->parts[i]->tick != NULL)
             core->parts[i]->tick(core, now);
-    wsf_recover_tick(core, now);
     wsf_reach_tick(core, now);
+    wsf_recover_tick(core, now);
 }
 
 uint64_t wsf_core_deadline(const wsf_core *core) {
@@ -499,10 +499,10 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
     at = delivery_at < at ? delivery_at : at;
     uint64_t keeping_at = wsf_keeping_deadline(core);
     at = keeping_at < at ? keeping_at : at;
-    uint64_t recover_at = wsf_recover_deadline(core);
-    at = recover_at < at ? recover_at : at;
     uint64_t reach_at = wsf_reach_deadline(core);
     at = reach_at < at ? reach_at : at;
+    uint64_t recover_at = wsf_recover_deadline(core);
+    at = recover_at < at ? recover_at : at;
     at = core->diagnosis.at_ms < at ? core->diagnosis.at_ms : at;
     for (unsigned i = 0; core->parts[i] != NULL; i++) {
         uint64_t part_at = core->parts[i]->deadline != NULL ? core->parts[i]->deadline(core)
