@@ -33,10 +33,9 @@ void wsf_positions_reach(wsf_positions *positions);
 void wsf_positions_see(wsf_positions *positions, const wsf_registry *registry,
                        const wsfan_message *message);
 
-/* Whether positions may be told just now. */
-static inline bool wsf_positions_told(const wsf_positions *positions) {
-    return positions->reach != NULL && positions->reach->told;
-}
+/* Whether a position can be told of a session that has seen so much: then *position is set. */
+bool wsf_positions_tell_of(const wsf_positions *positions, const wsf_vector *seen,
+                           wsf_position *position);
 
 /* Whether something can be said of the chat just now: then *position is set. */
 bool wsf_positions_tell(const wsf_positions *positions, uint64_t chat, wsf_position *position);

@@ -100,10 +100,7 @@ static bool tell(const wsfan_loop *loop, wsfan_bytes chat, uint64_t hash, wsf_po
     const wsf_vector *seen;
     if (!wsf_replay_seen(loop, chat, &seen))
         return wsf_positions_tell(&loop->positions, hash, position);
-    if (seen == NULL || !wsf_positions_told(&loop->positions))
-        return false;
-    *position = (wsf_position){ loop->positions.reach->epoch, *seen };
-    return true;
+    return seen != NULL && wsf_positions_tell_of(&loop->positions, seen, position);
 }
 
 int wsfan_chat_position(wsfan_loop *loop, wsfan_bytes chat, char text[WSFAN_POSITION_TEXT_SIZE]) {

@@ -101,6 +101,8 @@ bool wsf_replay_seen(const wsfan_loop *loop, wsfan_bytes chat, const wsf_vector 
     if (recovery == NULL || recovery->chat_size != chat.size ||
         !wsf_same_bytes(recovery->text, chat.data, chat.size))
         return false;
-    *seen = recovery->verdict == WSFAN_RECOVERY_WHOLE ? &recovery->seen : NULL;
-    return *seen != NULL || has_more(loop, recovery);
+    bool told = recovery->seen.rest > 0 &&
+                (recovery->verdict == WSFAN_RECOVERY_WHOLE || !has_more(loop, recovery));
+    *seen = told ? &recovery->seen : NULL;
+    return true;
 }
