@@ -56,7 +56,7 @@ uint32_t wsf_loop_tell_gap(wsfan_loop *loop) {
 static void on_joined(void *user, const wsfan_joined *joined) {
     wsfan_loop *loop = user;
     if (joined->recovered != NULL)
-        wsf_counter_add(&loop->recoveries[joined->recovered->recovery], 1);
+        atomic_fetch_add(&loop->node.tally->recoveries[joined->recovered->recovery], 1);
     if (loop->callbacks.on_joined == NULL)
         return;
     wsfan_joined shown = *joined;

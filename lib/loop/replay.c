@@ -31,7 +31,7 @@ static void show_next(wsfan_loop *loop, wsf_recovery *recovery) {
     }
     if (kept->parts.slot == 0) /* a latest value overtakes */
         (void)wsf_vector_raise(&recovery->seen, kept->id.origin, kept->id.clock);
-    wsf_counter_add(&loop->replayed, 1);
+    atomic_fetch_add(&loop->node.tally->replayed, 1);
     WSF_PROBE3(dispatch, message->id.origin, message->id.clock, 1);
     if (loop->callbacks.on_message != NULL)
         loop->callbacks.on_message(loop->user, message, &recipient, 1);

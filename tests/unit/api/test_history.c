@@ -98,7 +98,8 @@ static void start(int i) {
 }
 
 static void stop(int i) {
-    ck_assert_int_eq(wsfan_loop_close(live[i]), WSFAN_OK);
+    if (live[i] != NULL)
+        ck_assert_int_eq(wsfan_loop_close(live[i]), WSFAN_OK);
     live[i] = NULL;
     ck_assert_int_eq(wsfan_node_close(nodes[i]), WSFAN_OK);
     nodes[i] = NULL;
@@ -271,6 +272,37 @@ START_TEST(fleeting_messages_and_those_that_left_the_client_out_are_not_replayed
 }
 END_TEST
 
+START_TEST(statistics_count_what_is_kept_and_what_became_of_positions) {
+    begin(1);
+    client *a = &clients[0];
+    client *b = &clients[1];
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    join_with(a, 0, "x", "", 0);
+    join_with(b, 0, "y", "", 0);
+    for (uint32_t n = 1; n <= 4; n++)
+        publish(0, "x", n);
+    WAIT(a->count == 4);
+    go(b);
+    join_with(b, 0, "x", a->position, 0);
+    go(b);
+    join_with(b, 0, "x", "no position", 3);
+    WAIT(wsfan_node_get_stats(nodes[0], &stats) == WSFAN_OK && stats.history_held == 1);
+    ck_assert_uint_eq(stats.history_chats, 2);
+    ck_assert_uint_eq(stats.history_messages, 4);
+    ck_assert_uint_gt(stats.history_bytes, 4 * sizeof(uint32_t));
+    ck_assert_uint_eq(stats.history_refused + stats.history_evicted + stats.history_expired, 0);
+    ck_assert_uint_eq(stats.recoveries[WSFAN_RECOVERY_NONE], 2);
+    ck_assert_uint_eq(stats.recoveries[WSFAN_RECOVERY_WHOLE], 1);
+    ck_assert_uint_eq(stats.recoveries[WSFAN_RECOVERY_POSITION], 1);
+    ck_assert_uint_eq(stats.replayed, 3);
+    ck_assert_int_eq(wsfan_loop_close(live[0]), WSFAN_OK);
+    live[0] = NULL;
+    ck_assert_int_eq(wsfan_node_get_stats(nodes[0], &stats), WSFAN_OK);
+    ck_assert_uint_eq(stats.replayed, 3); /* counters only rise */
+    end();
+}
+END_TEST
+
 START_TEST(where_history_is_off_the_join_says_so) {
     history_ms = 0;
     begin(1);
@@ -402,6 +434,7 @@ SUITE_MAIN("history", who_comes_back_gets_just_what_was_missed,
            a_replayed_message_moves_the_position,
            the_last_messages_are_replayed_where_there_is_no_position,
            fleeting_messages_and_those_that_left_the_client_out_are_not_replayed,
+           statistics_count_what_is_kept_and_what_became_of_positions,
            where_history_is_off_the_join_says_so, what_needs_history_is_refused_without_it,
            a_client_comes_back_to_another_node,
            callbacks_may_do_anything_while_messages_are_replayed)
