@@ -16,6 +16,7 @@
 #include "core/handshake.h"
 #include "core/history/epoch.h"
 #include "core/history/reach.h"
+#include "core/history/recover.h"
 #include "core/link/batch.h"
 #include "core/link/gaps.h"
 #include "core/link/receiver.h"
@@ -244,6 +245,10 @@ void wsf_core_absent(wsf_core *core, wsf_presence_session *presence_session, wsf
     wsf_presence_sync_end(core, presence_session);
 }
 
+void wsf_core_recover(wsf_core *core, wsf_recovery *recovery, wsf_now now) {
+    wsf_recover_add(core, recovery, now);
+}
+
 void wsf_core_events_done(wsf_core *core, unsigned loop) {
     /* 0: the block was for an earlier loop of this number. */
     core->sync.events_out[loop] -= core->sync.events_out[loop] > 0;
@@ -273,6 +278,7 @@ void wsf_core_add_loop(wsf_core *core, unsigned loop) {
 void wsf_core_remove_loop(wsf_core *core, unsigned loop, wsf_now now) {
     core->loops &= ~(UINT64_C(1) << loop);
     core->routed &= ~(UINT64_C(1) << loop);
+    wsf_recover_forget_loop(core, loop);
     wsf_keeping_forget_loop(core, loop, now);
     wsf_interest_forget_loop(&core->interest, loop);
     wsf_presence_sync_forget_loop(core, loop);
@@ -297,6 +303,7 @@ void wsf_core_destroy(wsf_core *core) {
         return;
     while (core->join.head != NULL)
         hand_back_first(core, WSFAN_ECLOSED);
+    wsf_recover_end(core);
     wsf_delivery_end(core);
     wsf_rpc_server_end(core);
     wsf_rpc_client_end(core);
@@ -483,6 +490,7 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
         if (core->parts[i]->tick != NULL)
             core->parts[i]->tick(core, now);
     wsf_reach_tick(core, now);
+    wsf_recover_tick(core, now);
 }
 
 uint64_t wsf_core_deadline(const wsf_core *core) {
@@ -493,6 +501,8 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
     at = keeping_at < at ? keeping_at : at;
     uint64_t reach_at = wsf_reach_deadline(core);
     at = reach_at < at ? reach_at : at;
+    uint64_t recover_at = wsf_recover_deadline(core);
+    at = recover_at < at ? recover_at : at;
     at = core->diagnosis.at_ms < at ? core->diagnosis.at_ms : at;
     for (unsigned i = 0; core->parts[i] != NULL; i++) {
         uint64_t part_at = core->parts[i]->deadline != NULL ? core->parts[i]->deadline(core)

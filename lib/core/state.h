@@ -323,6 +323,16 @@ struct wsf_core {
         uint64_t refused; /* chats that there was no room for */
     } keeping;
 
+    /* Recoveries that are not decided, in order of deadline. */
+    struct {
+        wsf_recovery *head;
+        wsf_recovery *tail;
+        uint32_t count;
+        bool more;       /* some may be decided, but others had their share of the round */
+        bool marks;      /* some wait for marks of peers, */
+        uint64_t ask_ms; /* which may be asked from then on */
+    } recover;
+
     /* Tickets of joins, in order of deadline. */
     struct {
         wsf_item *head;

@@ -21,7 +21,8 @@ typedef enum {
     WSF_INBOX_CALL,     /* a wsf_loop_call */
     WSF_INBOX_REPLY,    /* a wsf_request */
     WSF_INBOX_PRESENCE, /* a wsf_presence_events */
-    WSF_INBOX_EVENT
+    WSF_INBOX_EVENT,
+    WSF_INBOX_RECOVERED /* a wsf_recovery */
 } wsf_inbox_kind;
 
 typedef struct {
@@ -131,6 +132,10 @@ void wsf_inbox_put_shed(wsf_inbox *inbox, uint32_t permille);
 void wsf_inbox_put_drained(wsf_inbox *inbox, int status);
 /* Takes over the events. */
 void wsf_inbox_put_presence(wsf_inbox *inbox, wsf_presence_events *events);
+
+/* Takes over the recovery. Its list takes room as so many messages do, in bytes as its item says; without that the verdict
+ * becomes BUSY and there is no list. */
+void wsf_inbox_put_recovered(wsf_inbox *inbox, wsf_recovery *recovery);
 
 /* The message of a WSF_INBOX_MESSAGE or WSF_INBOX_SHARED. */
 wsfan_message *wsf_inbox_message(wsf_item *item);

@@ -42,6 +42,16 @@ void wsf_positions_see(wsf_positions *positions, const wsf_registry *registry,
     }
 }
 
+bool wsf_positions_tell_of(const wsf_positions *positions, const wsf_vector *seen,
+                           wsf_position *position) {
+    const wsf_reach *newest = positions->taken != NULL ? positions->taken : positions->reach;
+    if (newest == NULL || !newest->told)
+        return false;
+    position->epoch = newest->epoch;
+    position->seen = *seen;
+    return true;
+}
+
 bool wsf_positions_tell(const wsf_positions *positions, uint64_t chat, wsf_position *position) {
     const wsf_reach *reach = positions->reach;
     if (reach == NULL || !reach->told)

@@ -30,6 +30,10 @@ void wsf_positions_reach(wsf_positions *positions);
 void wsf_positions_see(wsf_positions *positions, const wsf_registry *registry,
                        const wsfan_message *message);
 
+/* Whether a position can be told of a session that has seen so much: then *position is set. */
+bool wsf_positions_tell_of(const wsf_positions *positions, const wsf_vector *seen,
+                           wsf_position *position);
+
 /* Whether something can be said of the chat just now: then *position is set. */
 bool wsf_positions_tell(const wsf_positions *positions, uint64_t chat, wsf_position *position);
 

@@ -103,6 +103,14 @@ static void on_result(void *user, wsf_receipt *receipt) {
     wsf_inbox_unref(inbox);
 }
 
+static void on_recovered(void *user, wsf_recovery *recovery) {
+    wsf_mesh_effects *out = user;
+    if (out->inboxes[recovery->loop] != NULL)
+        wsf_inbox_put_recovered(out->inboxes[recovery->loop], recovery);
+    else
+        wsf_recovery_free(recovery);
+}
+
 static void on_view(void *user, wsf_view *view) {
     wsf_mesh_effects *out = user;
     wsf_view_unref(out->view);
@@ -191,6 +199,7 @@ wsf_effects wsf_mesh_effects_effects(wsf_mesh_effects *out) {
         .presence = on_presence,
         .loop_call = on_call,
         .reply = on_reply,
+        .recovered = on_recovered,
         .view = on_view,
         .reach = on_reach,
         .shed = on_shed,

@@ -510,6 +510,13 @@ static void on_reply(void *user, wsf_request *ask) {
         wsf_request_free(ask);
 }
 
+static void on_recovered(void *user, wsf_recovery *recovery) {
+    node *n = user;
+    const world_watcher *watcher = &n->world->watcher;
+    if (watcher->recovered == NULL || !watcher->recovered(watcher->user, n->index, recovery))
+        wsf_recovery_free(recovery);
+}
+
 static void on_presence(void *user, wsf_presence_events *events) {
     node *n = user;
     const world_watcher *watcher = &n->world->watcher;
@@ -623,6 +630,7 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
         .presence = on_presence,
         .loop_call = on_call,
         .reply = on_reply,
+        .recovered = on_recovered,
         .view = on_view,
         .reach = on_reach,
         .shed = on_shed,
