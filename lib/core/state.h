@@ -36,7 +36,7 @@ enum {
     WSF_ACK_DELAY_MS = 10,     /* one acknowledgement for many frames */
     WSF_NACK_INTERVAL_MS = 50, /* doubles while no missing frame comes */
     WSF_NACK_INTERVAL_MS_MAX = 1000,
-    WSF_ANEW_INTERVAL_MS = 250,  /* least time between two RESYNCs, sent or followed */
+    WSF_ANEW_INTERVAL_MS = 250, /* least time between two RESYNCs, sent or followed */
     WSF_HELLO_INTERVAL_MS = 250,
     WSF_MARK_INTERVAL_MS = 25, /* between a mark and one that is asked for */
     WSF_STALL_MS = 250 /* publishing does not wait for a peer that is so long without progress */
@@ -214,10 +214,13 @@ enum {
 /* A chat whose messages are kept. */
 typedef struct {
     uint64_t hash;
-    uint64_t loops;  /* with sessions that joined with history (bits) */
-    uint64_t serial; /* of the interest: its history begins when peers know that */
-    uint64_t end_ms; /* without a loop: when it ends */
+    uint64_t loops;        /* with sessions that joined with history (bits) */
+    uint64_t serial;       /* of the interest: its history begins when peers know that */
+    uint64_t end_ms;       /* without a loop: when it ends */
+    uint64_t mended;       /* of witness.changes: gaps up to then are in the archive's since */
+    struct wsf_caps *caps; /* NULL: none; see extent.c */
     bool begun;
+    bool filled; /* with what another node had */
     struct {
         uint32_t before;
         uint32_t after;
@@ -297,6 +300,7 @@ struct wsf_core {
         uint64_t look_ms;    /* when they are looked at next */
         uint64_t last;       /* clock of the last message that was published here; 0: none */
         uint64_t refused;    /* marks whose clock was too far ahead */
+        uint64_t changes;    /* gaps, and what became known of them, so far */
         wsf_peers askers;    /* linked peers that want marks */
     } witness;
 
