@@ -14,6 +14,7 @@
 #include "core/dialer.h"
 #include "core/gossip.h"
 #include "core/handshake.h"
+#include "core/history/epoch.h"
 #include "core/history/recover.h"
 #include "core/link/batch.h"
 #include "core/link/gaps.h"
@@ -275,6 +276,7 @@ void wsf_core_add_loop(wsf_core *core, unsigned loop) {
 void wsf_core_remove_loop(wsf_core *core, unsigned loop, wsf_now now) {
     core->loops &= ~(UINT64_C(1) << loop);
     core->routed &= ~(UINT64_C(1) << loop);
+    wsf_recover_forget_loop(core, loop);
     wsf_keeping_forget_loop(core, loop, now);
     wsf_interest_forget_loop(&core->interest, loop);
     wsf_presence_sync_forget_loop(core, loop);
@@ -299,6 +301,7 @@ void wsf_core_destroy(wsf_core *core) {
         return;
     while (core->join.head != NULL)
         hand_back_first(core, WSFAN_ECLOSED);
+    wsf_recover_end(core);
     wsf_delivery_end(core);
     wsf_rpc_server_end(core);
     wsf_rpc_client_end(core);
@@ -465,6 +468,7 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     core->presence.now_ms = now.ms;
     wsf_liveness_tick(core, now);
     wsf_status_tick(core, now);
+    wsf_epoch_tick(core, now);
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (core->peers[i].node != 0)
             wsf_sender_flush(core, &core->peers[i], now);
@@ -482,6 +486,7 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     for (unsigned i = 0; core->parts[i] != NULL; i++)
         if (core->parts[i]->tick != NULL)
             core->parts[i]->tick(core, now);
+    wsf_recover_tick(core, now);
 }
 
 uint64_t wsf_core_deadline(const wsf_core *core) {
@@ -490,6 +495,8 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
     at = delivery_at < at ? delivery_at : at;
     uint64_t keeping_at = wsf_keeping_deadline(core);
     at = keeping_at < at ? keeping_at : at;
+    uint64_t recover_at = wsf_recover_deadline(core);
+    at = recover_at < at ? recover_at : at;
     at = core->diagnosis.at_ms < at ? core->diagnosis.at_ms : at;
     for (unsigned i = 0; core->parts[i] != NULL; i++) {
         uint64_t part_at = core->parts[i]->deadline != NULL ? core->parts[i]->deadline(core)

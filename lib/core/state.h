@@ -117,6 +117,7 @@ typedef struct {
         uint32_t weight;
         uint64_t place_hash;
         char address[WSF_PUBLIC_SIZE_MAX + 1];
+        wsf_cluster_epoch cluster_epoch;
         uint64_t told; /* the serial of our status that the peer was told */
     } status;
 
@@ -304,6 +305,8 @@ struct wsf_core {
         wsf_peers askers;    /* linked peers that want marks */
     } witness;
 
+    wsf_cluster_epoch cluster_epoch; /* see epoch.c */
+
     /* See keeping.c. Without history, zero. */
     struct {
         wsf_archive archive;
@@ -314,6 +317,16 @@ struct wsf_core {
         uint64_t look_ms; /* when the archive is looked at for what is too old */
         uint64_t refused; /* chats that there was no room for */
     } keeping;
+
+    /* Recoveries that are not decided, in order of deadline. */
+    struct {
+        wsf_recovery *head;
+        wsf_recovery *tail;
+        uint32_t count;
+        bool more;       /* some may be decided, but others had their share of the round */
+        bool marks;      /* some wait for marks of peers, */
+        uint64_t ask_ms; /* which may be asked from then on */
+    } recover;
 
     /* Tickets of joins, in order of deadline. */
     struct {
@@ -389,10 +402,12 @@ static inline void wsf_clock_pass(wsf_core *core, wsf_now now) {
         core->clock = now.wall_ms << 16;
 }
 
+/* Clocks of nodes that are further apart are not trusted. */
+enum { WSF_CLOCK_APART_MS_MAX = 60000 };
+
 /* and at least a clock that was received, unless that is far ahead: such a peer must not carry ours away. */
 static inline void wsf_clock_merge(wsf_core *core, uint64_t clock, wsf_now now) {
-    enum { AHEAD_MS_MAX = 60000 };
-    if (clock > core->clock && clock >> 16 <= now.wall_ms + AHEAD_MS_MAX)
+    if (clock > core->clock && clock >> 16 <= now.wall_ms + WSF_CLOCK_APART_MS_MAX)
         core->clock = clock;
 }
 

@@ -147,7 +147,12 @@ static void tick(wsf_core *core, wsf_now now) {
     core->witness.look_ms = now.ms + core->config.heartbeat_ms;
     for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
         wsf_origin *origin = &core->witness.origins[i];
-        if (wsf_peer_find(core, origin->node) != NULL)
+        const wsf_peer *peer = wsf_peer_find(core, origin->node);
+        if (peer != NULL && peer->linked && peer->state == WSFAN_PEER_UP)
+            origin->left = 0;
+        else if (origin->left == 0)
+            origin->left = core->clock;
+        if (peer != NULL)
             origin->seen_ms = now.ms;
         else if (now.ms - origin->seen_ms >= core->config.history_ms)
             origin->node = 0;

@@ -187,6 +187,10 @@ bool wsf_archive_expire(wsf_archive *archive, uint64_t now_ms) {
     return true;
 }
 
+void wsf_archive_expire_chat(wsf_archive *archive, uint32_t chat, uint64_t now_ms) {
+    expire_chat(archive, &archive->chats[chat], (uint32_t)now_ms);
+}
+
 /* Room for so many bytes more. False: there is none, whatever goes. */
 static bool make_room(wsf_archive *archive, uint64_t bytes) {
     if (bytes > archive->limits.bytes_max)
@@ -477,6 +481,14 @@ uint64_t wsf_archive_since(const wsf_archive *archive, uint32_t chat, uint64_t o
     return wsf_bounds_at(&archive->chats[chat].since, origin);
 }
 
+const wsf_bounds *wsf_archive_sinces(const wsf_archive *archive, uint32_t chat) {
+    return &archive->chats[chat].since;
+}
+
+const wsf_bounds *wsf_archive_floors(const wsf_archive *archive, uint32_t chat) {
+    return &archive->chats[chat].floor;
+}
+
 uint64_t wsf_archive_floor(const wsf_archive *archive, uint32_t chat, uint64_t origin) {
     return wsf_bounds_at(&archive->chats[chat].floor, origin);
 }
@@ -566,7 +578,7 @@ static wsf_kept_ref *gather(const struct wsf_archive_chat *chat, const wsf_archi
     while (refs != NULL && (at = next_entry(&chunk, &offset)) != NULL) {
         wsfan_message_id id = wsf_kept_head_at(at)->id;
         if ((query->above == NULL || !wsf_vector_covers(query->above, id)) &&
-            wsf_kept_id_less(query->after, id))
+            wsf_kept_id_less(query->after, id) && !wsf_kept_leaves_out(at, query->except))
             refs[(*count)++] = (wsf_kept_ref){ id, at };
     }
     if (refs != NULL)
