@@ -328,6 +328,15 @@ struct wsf_core {
         uint64_t ask_ms; /* which may be asked from then on */
     } recover;
 
+    /* Messages of chats that nodes ask each other for; see backfill.c and source.c. */
+    struct {
+        struct wsf_question *questions[WSF_PEERS_MAX]; /* of peers that wait for an answer; */
+        wsf_peers askers;                              /* those have one */
+        struct wsf_backfills *asks;                    /* NULL: there was none yet */
+        uint64_t asked;                                /* questions to peers, so far */
+        uint64_t answered;                             /* and of them */
+    } backfill;
+
     /* Tickets of joins, in order of deadline. */
     struct {
         wsf_item *head;

@@ -280,6 +280,8 @@ bool wsf_witness_begin(wsf_core *core, uint64_t serial, wsf_now now, uint64_t *s
 bool wsf_witness_leave_out(wsf_core *core, uint64_t node, uint64_t serial, uint64_t clock) {
     wsf_origin *origin = find(core, node);
     wsf_peer *peer = wsf_peer_find(core, node);
+    if (origin != NULL && origin->frozen)
+        return true;
     if (peer != NULL && peer->witness.origin != NULL) {
         skip(peer, serial);
         return true;
@@ -292,8 +294,7 @@ bool wsf_witness_leave_out(wsf_core *core, uint64_t node, uint64_t serial, uint6
         return false;
     if (origin->node == 0)
         *origin = (wsf_origin){ .node = node, .seen_ms = core->last_ms, .clock = clock };
-    if (!origin->frozen)
-        wsf_origin_freeze(origin);
+    wsf_origin_freeze(origin);
     origin->untold = true;
     return true;
 }
