@@ -51,10 +51,10 @@ WSFAN_API const char *wsfan_recovery_text(wsfan_recovery recovery);
 
 /** What on_joined says of a join with WSFAN_HISTORY. on_message follows replayed_count times for this session alone, with
  * WSFAN_REPLAYED, in the order of the ids; then the session gets what is new. */
-struct wsfan_recovered {
+typedef struct wsfan_recovered {
     wsfan_recovery recovery; /**< what became of the position */
     uint32_t replayed_count; /**< messages that follow; with another verdict than WHOLE by rewind_count */
-};
+} wsfan_recovered;
 
 /** Bytes that the text of a position takes at most, with the NUL. */
 #define WSFAN_POSITION_TEXT_SIZE 1280
@@ -67,9 +67,13 @@ struct wsfan_recovered {
  * in on_message of a replayed message that of this session after it. A client keeps the newest. It may hand in two,
  * with a space between: that of its join and the newest.
  *
- * @param text receives it.
+ * None can be told before the node is ready, in the first moments of a chat, while a peer that is up knows no history, and
+ * while more than 65,536 publishers of chats are ahead of the slowest peer or more than 66 nodes behind it.
+ *
+ * @param text receives it; on an error nothing of use.
  * @return WSFAN_OK, or WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_ENOENT (no session of this loop joined the chat with
- * WSFAN_HISTORY), WSFAN_EAGAIN (none can be told just now; the one before stays good), WSFAN_EFORK. [loop] */
+ * WSFAN_HISTORY), WSFAN_EAGAIN (none can be told just now; the one before stays good), WSFAN_ENOTSUP (history_ms is 0),
+ * WSFAN_EFORK. [loop] */
 WSFAN_API int wsfan_chat_position(wsfan_loop *loop, wsfan_bytes chat,
                                   char text[WSFAN_POSITION_TEXT_SIZE]);
 

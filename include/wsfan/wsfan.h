@@ -233,6 +233,7 @@ typedef struct wsfan_joined {
     int status;
     const uint64_t *missing; /**< node ids */
     size_t missing_count;    /**< of `missing` */
+    const struct wsfan_recovered *recovered; /**< of a join with WSFAN_HISTORY; else NULL */
 } wsfan_joined;
 
 /** Why messages did not arrive. */
@@ -393,8 +394,7 @@ WSFAN_API int wsfan_session_open(wsfan_session *session, wsfan_loop *loop, wsfan
  * @return WSFAN_OK, or WSFAN_EINVAL (of another loop), WSFAN_ESTALE, WSFAN_EFORK. [loop] */
 WSFAN_API int wsfan_session_close(wsfan_loop *loop, wsfan_session session);
 
-/** Makes the session a member of a chat. From now on it may get the chat's messages; on_joined says
- * from when on it gets them all.
+/** Makes the session a member of a chat. From now on it may get the chat's messages; on_joined says when it gets all.
  *
  * @param chat 1..name_bytes_max bytes, any bytes.
  * @return WSFAN_OK, or WSFAN_EINVAL (empty name, a session of another loop), WSFAN_ETOOBIG,

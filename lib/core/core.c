@@ -16,6 +16,7 @@
 #include "core/handshake.h"
 #include "core/history/backfill.h"
 #include "core/history/epoch.h"
+#include "core/history/reach.h"
 #include "core/history/recover.h"
 #include "core/history/source.h"
 #include "core/link/batch.h"
@@ -70,6 +71,7 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
     core->random = config->seed;
     core->epoch = wsf_random(core) >> 1;
     core->last_ms = now.ms;
+    core->clock = config->incarnation << 16; /* so that peers know that nothing is older */
     wsf_hash_key_init(&core->key, core->cluster);
     core->frame_size_max = wsf_core_frame_size_max(config);
     wsf_presence_store_init(&core->presence, &config->presence, wsf_random(core));
@@ -320,6 +322,7 @@ void wsf_core_destroy(wsf_core *core) {
     wsf_presence_store_destroy(&core->presence);
     wsf_keeping_destroy(core);
     wsf_witness_destroy(core);
+    wsf_reach_end(core);
     wsf_reader_destroy(core->reader);
     wsf_names_free(core->diagnosis.names);
     wsf_free(core->batch);
@@ -492,6 +495,7 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     for (unsigned i = 0; core->parts[i] != NULL; i++)
         if (core->parts[i]->tick != NULL)
             core->parts[i]->tick(core, now);
+    wsf_reach_tick(core, now);
     wsf_recover_tick(core, now);
 }
 
@@ -505,6 +509,8 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
     at = source_at < at ? source_at : at;
     uint64_t backfill_at = wsf_backfill_deadline(core);
     at = backfill_at < at ? backfill_at : at;
+    uint64_t reach_at = wsf_reach_deadline(core);
+    at = reach_at < at ? reach_at : at;
     uint64_t recover_at = wsf_recover_deadline(core);
     at = recover_at < at ? recover_at : at;
     at = core->diagnosis.at_ms < at ? core->diagnosis.at_ms : at;

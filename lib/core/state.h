@@ -38,7 +38,8 @@ enum {
     WSF_NACK_INTERVAL_MS_MAX = 1000,
     WSF_ANEW_INTERVAL_MS = 250, /* least time between two RESYNCs, sent or followed */
     WSF_HELLO_INTERVAL_MS = 250,
-    WSF_MARK_INTERVAL_MS = 25, /* between a mark and one that is asked for */
+    WSF_MARK_INTERVAL_MS = 25,  /* between a mark and one that is asked for */
+    WSF_REACH_INTERVAL_MS = 25, /* between two that loops are told, of marks that come */
     WSF_STALL_MS = 250 /* publishing does not wait for a peer that is so long without progress */
 };
 
@@ -303,9 +304,17 @@ struct wsf_core {
         uint64_t refused;    /* marks whose clock was too far ahead */
         uint64_t changes;    /* gaps, and what became known of them, so far */
         wsf_peers askers;    /* linked peers that want marks */
+        bool moved;          /* a mark came, or a link, since the loops were told; see reach.c */
+        uint64_t unsure_ms;  /* until then nothing is known of an origin, for lack of a place */
     } witness;
 
     wsf_cluster_epoch cluster_epoch; /* see epoch.c */
+
+    struct {
+        wsf_reach *newest; /* a reference; NULL: none yet */
+        uint64_t rest;     /* clock of all origins that have no other; it never falls */
+        uint64_t told_ms;
+    } reach;
 
     /* See keeping.c. Without history, zero. */
     struct {

@@ -12,6 +12,7 @@
 #include "core/presence/events.h"
 #include "core/routing/interest.h"
 #include "core/routing/placement.h"
+#include "message/reach.h"
 #include "message/recovery.h"
 #include "wire/encode.h"
 
@@ -148,6 +149,8 @@ typedef struct {
     void (*reply)(void *user, wsf_request *request);       /* hands it and its inbox back */
     void (*recovered)(void *user, wsf_recovery *recovery); /* hands it back, with its answer */
     void (*view)(void *user, wsf_view *view);              /* a new one; borrowed */
+    /* a new one, for all loops, after everything that it claims; borrowed */
+    void (*reach)(void *user, wsf_reach *reach);
 
     /* Of a drain: */
     /* permille: of the sessions at the drain's start that should be gone by now */

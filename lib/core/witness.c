@@ -60,15 +60,25 @@ static wsf_origin *place_for_one(wsf_core *core) {
             place = origin;
     }
     assert(place != NULL); /* there are more places than peers */
+    core->witness.unsure_ms = later(core->witness.unsure_ms,
+                                    place->seen_ms + core->config.history_ms);
     return place;
 }
 
-static wsf_origin *find_or_make(wsf_core *core, uint64_t node) {
-    wsf_origin *origin = find(core, node);
+/* Nothing of the peer has a clock from before its start. */
+static uint64_t clock_at_start(const wsf_core *core, const wsf_peer *peer) {
+    uint64_t start_ms = peer->handshake.incarnation;
+    return start_ms > 0 && start_ms <= core->clock >> 16 ? (start_ms << 16) - 1 : 0;
+}
+
+static wsf_origin *find_or_make(wsf_core *core, const wsf_peer *peer) {
+    wsf_origin *origin = find(core, peer->node);
     if (origin != NULL)
         return origin;
     origin = place_for_one(core);
-    *origin = (wsf_origin){ .node = node, .seen_ms = core->last_ms };
+    *origin = (wsf_origin){ .node = peer->node,
+                            .seen_ms = core->last_ms,
+                            .clock = clock_at_start(core, peer) };
     return origin;
 }
 
@@ -87,10 +97,11 @@ static void link(wsf_core *core, wsf_peer *peer) {
     peer->witness.due_ms = wants ? 0 : UINT64_MAX;
     peer->witness.again_ms = 0;
     peer->witness.heard = peer->witness.refused = false;
+    core->witness.moved = true;
     wsf_peers_put(&core->witness.askers, wsf_peer_index(core, peer), wants);
     if (core->witness.origins == NULL || !sends)
         return;
-    wsf_origin *origin = find_or_make(core, peer->node);
+    wsf_origin *origin = find_or_make(core, peer);
     peer->witness.origin = origin;
     if (peer->forgotten) { /* the gap is told with the first frame */
         wsf_origin_freeze(origin);
@@ -211,6 +222,7 @@ static void take_mark(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head
     peer->witness.heard_clock = top;
     origin->clock = later(origin->clock, mark->clock);
     origin->last = later(origin->last, mark->last);
+    core->witness.moved = true;
     settle(core, peer, origin);
 }
 

@@ -70,6 +70,7 @@ void wsf_inbox_unref(wsf_inbox *inbox) {
         item = next;
     }
     wsf_view_unref(atomic_load(&inbox->view));
+    wsf_reach_unref(atomic_load(&inbox->reach));
     close(inbox->watch_fd);
     wsf_mailbox_destroy(&inbox->mailbox);
     wsf_table_destroy(&inbox->latest_index);
@@ -456,6 +457,11 @@ void wsf_inbox_put_result(wsf_inbox *inbox, wsf_receipt *receipt) {
 
 void wsf_inbox_put_view(wsf_inbox *inbox, wsf_view *view) {
     wsf_view_unref(atomic_exchange(&inbox->view, wsf_view_ref(view)));
+    wsf_mailbox_wake(&inbox->mailbox);
+}
+
+void wsf_inbox_put_reach(wsf_inbox *inbox, wsf_reach *reach) {
+    wsf_reach_unref(atomic_exchange(&inbox->reach, wsf_reach_ref(reach)));
     wsf_mailbox_wake(&inbox->mailbox);
 }
 

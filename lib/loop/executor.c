@@ -49,8 +49,7 @@ static bool join(wsf_executor *executor, wsf_loop_call *loop_call) {
     const wsfan_recipient *recipients;
     size_t count = select_sessions(executor, loop_call, &recipients);
     for (size_t i = 0; i < count; i++) {
-        int error = wsf_subscriptions_join(subscriptions, recipients[i].session, &chat, hash,
-                                           false);
+        int error = wsf_subscriptions_join(subscriptions, recipients[i].session, &chat, hash, NULL);
         bool is_in = error == WSFAN_OK || error == WSFAN_EEXIST;
         loop_call->answer.sessions += is_in;
         loop_call->answer.sessions_failed += !is_in;

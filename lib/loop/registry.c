@@ -433,18 +433,29 @@ static size_t mark_members(wsf_registry *registry, uint32_t i, uint32_t members_
     return count;
 }
 
-static uint32_t find_addressed(wsf_registry *registry, const wsfan_message *message,
-                               const wsf_message_target *target) {
+static uint32_t find_audience(const wsf_registry *registry, const wsfan_message *message,
+                              const wsf_message_target *target) {
     uint32_t last = registry->audiences.last;
     wsfan_target named = wsf_message_target_of(message, target);
     named.kind = wsf_kind_without_not(named.kind);
     if (last < registry->audiences.slots.used &&
         wsf_audience_is(&registry->audiences.array[last], &named, target->hash))
         return last;
-    uint32_t i = wsf_audiences_find(&registry->audiences, &named, target->hash);
+    return wsf_audiences_find(&registry->audiences, &named, target->hash);
+}
+
+static uint32_t find_addressed(wsf_registry *registry, const wsfan_message *message,
+                               const wsf_message_target *target) {
+    uint32_t i = find_audience(registry, message, target);
     if (i != WSF_TABLE_NONE)
         registry->audiences.last = i;
     return i;
+}
+
+bool wsf_registry_has_history(const wsf_registry *registry, const wsfan_message *message,
+                              const wsf_message_target *target) {
+    uint32_t i = find_audience(registry, message, target);
+    return i != WSF_TABLE_NONE && registry->audiences.array[i].history_count > 0;
 }
 
 /* Collects and marks the session of an address, or all sessions where the address is this node itself. */

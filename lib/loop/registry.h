@@ -98,6 +98,10 @@ void wsf_registry_set_history(wsf_registry *registry, wsfan_session session, uin
 bool wsf_registry_settled(const wsf_registry *registry, wsfan_session session, uint32_t audience,
                           wsfan_recipient *recipient);
 
+/* Whether the message's target is a chat that a session joined with history. */
+bool wsf_registry_has_history(const wsf_registry *registry, const wsfan_message *message,
+                              const wsf_message_target *target);
+
 /* For walking: the session in a slot below session_slots.used, {0} where there is none; the audience of a
  * session's i-th membership, WSF_TABLE_NONE behind the last. */
 wsfan_session wsf_registry_session_at(const wsf_registry *registry, uint32_t slot);

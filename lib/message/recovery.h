@@ -9,6 +9,8 @@
 #include "base/vector.h"
 #include "message/kept.h"
 
+enum { WSF_RECOVERIES = WSFAN_RECOVERY_OFF + 1 }; /* verdicts */
+
 typedef struct wsf_recovery {
     wsf_item item;
     struct wsf_recovery *next; /* the core's */
@@ -25,7 +27,8 @@ typedef struct wsf_recovery {
     /* The answer: */
     wsfan_recovery verdict;
     wsf_kept_list *list; /* what is to be replayed, sorted by id; NULL: nothing */
-    /* With verdict WHOLE: what the session has seen before the list. */
+    /* With verdict WHOLE: what the session has seen before the list. Else what all sessions of the loop have when they get here;
+     * of clock 0 where that cannot be told. */
     wsf_vector seen;
 
     /* The join's own status, which the loop keeps here meanwhile: */

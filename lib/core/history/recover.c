@@ -219,6 +219,17 @@ static uint64_t whole_from(const wsf_core *core, uint32_t chat) {
 
 /* --------------------------------------------------------------------------------------- the cut */
 
+/* A session that is not recovered has seen what the loops have: more than the loop says of itself before it is through with what
+ * it has taken. */
+static void tell_seen(const wsf_core *core, wsf_recovery *recovery) {
+    const wsf_reach *reach = core->reach.newest;
+    if (recovery->verdict == WSFAN_RECOVERY_WHOLE)
+        return;
+    wsf_vector_init(&recovery->seen, 0);
+    if (reach != NULL && reach->told)
+        recovery->seen = reach->whole;
+}
+
 /* Lists what is to be replayed. False: out of memory. */
 static bool list(wsf_core *core, wsf_recovery *recovery, uint32_t chat, wsf_now now) {
     wsf_vector above;
@@ -257,6 +268,7 @@ static bool decide(wsf_core *core, wsf_recovery *recovery, uint32_t chat, bool i
     if (in_time && asks(core, recovery, verdict, now))
         return false;
     recovery->verdict = verdict;
+    tell_seen(core, recovery);
     if (!list(core, recovery, chat, now))
         recovery->verdict = WSFAN_RECOVERY_BUSY;
     hand_back(core, recovery);
@@ -265,33 +277,30 @@ static bool decide(wsf_core *core, wsf_recovery *recovery, uint32_t chat, bool i
 
 /* ---------------------------------------------------------------------------------------- rounds */
 
-/* Of the peers that are up: whether one has a gap of which nobody knows the end, and how far this node got with all. */
-typedef struct {
-    bool open;
-    uint64_t reached;
-} outlook;
-
-static outlook look_at_peers(const wsf_core *core) {
-    outlook of_all = { false, core->clock };
+/* Whether a peer that is up has a gap of which nobody knows the end: its next mark says it. */
+static bool has_open_gap(const wsf_core *core) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         const wsf_peer *peer = &core->peers[i];
-        const wsf_origin *origin = peer->witness.origin;
-        if (peer->node == 0 || !is_up(peer) || origin == NULL || peer->witness.refused)
-            continue;
-        of_all.open = of_all.open || origin->open;
-        if (!origin->frozen && wsf_origin_reached(origin) < of_all.reached)
-            of_all.reached = wsf_origin_reached(origin);
+        if (peer->node != 0 && is_up(peer) && peer->witness.origin != NULL &&
+            peer->witness.origin->open && !peer->witness.refused)
+            return true;
     }
-    return of_all;
+    return false;
 }
 
-/* Whether the chat's history has begun, and whether this node's positions are past that: otherwise what is told to the session now
- * would be of no use to it later. */
-static bool is_ready(wsf_core *core, uint32_t chat, const outlook *of_all) {
+/* Whether what the loops are told they have seen is past the begin of the chat's history: otherwise a position that is told to
+ * the session now would be of no use to it later. */
+static bool is_past_begin(const wsf_core *core, uint32_t chat) {
+    const wsf_reach *reach = core->reach.newest;
+    return reach != NULL &&
+           (!reach->told ||
+            wsf_archive_sinces(&core->keeping.archive, chat)->rest <= reach->whole.rest);
+}
+
+static bool is_ready(wsf_core *core, uint32_t chat, bool open_gap) {
     if (!core->keeping.chats[chat].begun)
         return false;
-    bool marked = !of_all->open &&
-                  wsf_archive_sinces(&core->keeping.archive, chat)->rest <= of_all->reached;
+    bool marked = !open_gap && is_past_begin(core, chat);
     core->recover.marks = core->recover.marks || !marked;
     return marked;
 }
@@ -301,22 +310,23 @@ static void refuse(wsf_core *core, wsf_recovery *recovery, wsfan_recovery verdic
     recovery->verdict = read_position(core, recovery, now);
     if (recovery->verdict == WSFAN_RECOVERY_WHOLE)
         recovery->verdict = verdict;
+    tell_seen(core, recovery);
     hand_back(core, recovery);
 }
 
 /* Whether it is handed back now. */
-static bool advance(wsf_core *core, wsf_recovery *recovery, const outlook *of_all, wsf_now now) {
+static bool advance(wsf_core *core, wsf_recovery *recovery, bool open_gap, wsf_now now) {
     uint32_t chat = wsf_archive_find(&core->keeping.archive, recovery->hash);
     bool in_time = now.ms < recovery->deadline_ms;
     if (chat == WSF_TABLE_NONE) { /* there was no room for it */
         refuse(core, recovery, WSFAN_RECOVERY_UNKEPT, now);
         return true;
     }
-    if (is_ready(core, chat, of_all) && may_be_read(core, recovery))
+    if (is_ready(core, chat, open_gap) && may_be_read(core, recovery))
         return decide(core, recovery, chat, in_time, now);
     if (in_time)
         return false;
-    if (core->keeping.chats[chat].begun && !of_all->open)
+    if (core->keeping.chats[chat].begun && !open_gap)
         return decide(core, recovery, chat, false, now);
     refuse(core, recovery, WSFAN_RECOVERY_SILENT, now);
     return true;
@@ -334,12 +344,12 @@ void wsf_recover_tick(wsf_core *core, wsf_now now) {
     unsigned cuts = 0;
     if (core->recover.head == NULL)
         return;
-    const outlook of_all = look_at_peers(core);
+    const bool open_gap = has_open_gap(core);
     core->recover.marks = core->recover.more = false;
     for (wsf_recovery *next, *recovery = take_all(core); recovery != NULL; recovery = next) {
         next = recovery->next;
         core->recover.more = core->recover.more || cuts == CUTS_SHARE;
-        if (cuts < CUTS_SHARE && advance(core, recovery, &of_all, now))
+        if (cuts < CUTS_SHARE && advance(core, recovery, open_gap, now))
             cuts++;
         else
             append(core, recovery);

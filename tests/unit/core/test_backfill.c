@@ -202,8 +202,8 @@ START_TEST(many_messages_come_in_pages) {
     uint64_t clock = now_clock(0);
     for (unsigned i = 0; i < COUNT; i++) {
         ck_assert(world_publish(w, 0, CHAT, i));
-        ck_assert(
-            world_publish_bytes(w, 0, (wsfan_bytes){ &chat, sizeof chat }, (wsfan_bytes){ payload, SIZE }));
+        ck_assert(world_publish_bytes(w, 0, (wsfan_bytes){ &chat, sizeof chat },
+                                      (wsfan_bytes){ payload, SIZE }));
         world_run(w, 5);
     }
     uint64_t kept = kept_at(0);
