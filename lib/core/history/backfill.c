@@ -241,7 +241,8 @@ bool wsf_backfill_waits(const wsf_core *core, uint64_t hash) {
 
 bool wsf_backfill_failed(const wsf_core *core, uint64_t hash) {
     uint32_t i = find(core, hash);
-    return i != WSF_TABLE_NONE && core->backfill.asks->list[i].failed;
+    const backfill *b = i != WSF_TABLE_NONE ? &core->backfill.asks->list[i] : NULL;
+    return b != NULL && (b->failed || b->line != ENDED);
 }
 
 /* ------------------------------------------------------------------------------------ questions */

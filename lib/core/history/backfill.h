@@ -14,7 +14,7 @@ enum { WSF_BACKFILLS_MAX = WSF_SIZE(16384, 16), WSF_BACKFILL_SOURCES_MAX = 3 };
 bool wsf_backfill_begin(wsf_core *core, uint64_t hash, const wsf_vector *seen, wsf_now now);
 bool wsf_backfill_waits(const wsf_core *core, uint64_t hash); /* one is under way */
 
-/* Whether a node that was asked just now did not say all that it has of the chat. */
+/* Whether a node that was asked just now did not say all that it has of the chat, or has not yet. */
 bool wsf_backfill_failed(const wsf_core *core, uint64_t hash);
 
 /* The answer of a peer. False: it is not of a question of these. */

@@ -97,10 +97,12 @@ wsf_extent wsf_extent_of(const wsf_core *core, uint32_t number, uint64_t node) {
     if (wsf_extent_cap(core, number, node, &extent.to))
         return extent;
     extent.to = wsf_origin_reached(origin);
-    if (origin->open)
-        extent.whole = UINT64_MAX;
-    else if (origin->changed > chat->mended)
+    extent.open = origin->open;
+    if (origin->open || origin->changed > chat->mended)
         extent.whole = origin->whole;
+    if (origin->open &&
+        extent.whole < origin->clock) /* what came is before the gap, or behind it */
+        extent.whole = origin->clock;
     if (!origin
              ->frozen) /* it published nothing between its last message and that mark; since then all came */
         extent.since = lesser(extent.since, origin->last);
@@ -121,12 +123,28 @@ uint64_t wsf_extent_next(const wsf_core *core, uint32_t *cursor) {
 
 /* ---------------------------------------------------------------------------------------- lacks */
 
-static wsfan_recovery judge(const wsf_extent *extent, uint64_t seen) {
-    if (extent->floor > seen)
-        return WSFAN_RECOVERY_OLD;
-    if (extent->since > seen)
-        return WSFAN_RECOVERY_UNKEPT;
-    return extent->whole > seen ? WSFAN_RECOVERY_GAP : WSFAN_RECOVERY_WHOLE;
+typedef struct {
+    const wsf_core *core;
+    const wsf_vector *seen;
+    uint32_t chat;
+    bool old;
+    bool unkept;
+    bool gap;
+} judgement;
+
+/* An origin that is not up has published nothing that `seen` does not cover, if that was made after it left, and its last
+ * message that came is covered. */
+static bool has_left_before(const judgement *j, uint64_t node, uint64_t clock) {
+    const wsf_origin *origin = node != 0 ? wsf_witness_find(j->core, node) : NULL;
+    return origin != NULL && origin->last <= clock && origin->left != 0 &&
+           origin->left <= j->seen->rest && origin->took <= clock;
+}
+
+static void judge(judgement *j, uint64_t node, uint64_t clock) {
+    wsf_extent extent = wsf_extent_of(j->core, j->chat, node);
+    j->old = j->old || extent.floor > clock;
+    j->unkept = j->unkept || (extent.since > clock && !has_left_before(j, node, clock));
+    j->gap = j->gap || extent.whole > clock;
 }
 
 static bool is_known(const wsf_core *core, uint32_t origin) {
@@ -137,19 +155,50 @@ static bool is_known(const wsf_core *core, uint32_t origin) {
     return false;
 }
 
+static void judge_bounds(judgement *j, const wsf_bounds *bounds) {
+    uint64_t node;
+    for (uint32_t i = 0; (node = wsf_bounds_origin(bounds, i)) != 0; i++)
+        judge(j, node, wsf_vector_at(j->seen, node));
+}
+
+/* Of origins that nobody here knows only the bounds of all others are told. */
 wsfan_recovery wsf_extent_lacks(const wsf_core *core, uint32_t chat, const wsf_vector *seen) {
+    const wsf_archive *archive = &core->keeping.archive;
+    judgement j = { .core = core, .seen = seen, .chat = chat };
     uint32_t cursor = 0;
-    for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;) {
-        wsf_extent extent = wsf_extent_of(core, chat, node);
-        wsfan_recovery verdict = judge(&extent, wsf_vector_at(seen, node));
-        if (verdict != WSFAN_RECOVERY_WHOLE)
-            return verdict;
-    }
-    wsf_extent others = wsf_extent_of(core, chat, 0); /* of which only the other node knows */
-    for (uint32_t i = 0; i < seen->count; i++) {
-        wsfan_recovery verdict = judge(&others, seen->entries[i].clock);
-        if (verdict != WSFAN_RECOVERY_WHOLE && !is_known(core, seen->entries[i].origin))
-            return verdict;
-    }
-    return WSFAN_RECOVERY_WHOLE;
+    judge(&j, 0, seen->rest);
+    for (uint32_t i = 0; i < seen->count; i++)
+        if (!is_known(core, seen->entries[i].origin))
+            judge(&j, 0, seen->entries[i].clock);
+    for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;)
+        judge(&j, node, wsf_vector_at(seen, node));
+    judge_bounds(&j, wsf_archive_sinces(archive, chat));
+    judge_bounds(&j, wsf_archive_floors(archive, chat));
+    if (j.old)
+        return WSFAN_RECOVERY_OLD;
+    if (j.unkept)
+        return WSFAN_RECOVERY_UNKEPT;
+    return j.gap ? WSFAN_RECOVERY_GAP : WSFAN_RECOVERY_WHOLE;
+}
+
+static uint64_t later(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
+static uint64_t most(const wsf_bounds *bounds) {
+    uint64_t clock = bounds->rest;
+    uint64_t node;
+    for (uint32_t i = 0; (node = wsf_bounds_origin(bounds, i)) != 0; i++)
+        clock = later(clock, wsf_bounds_at(bounds, node));
+    return clock;
+}
+
+uint64_t wsf_extent_begin(const wsf_core *core, uint32_t chat) {
+    const wsf_archive *archive = &core->keeping.archive;
+    uint64_t clock = later(most(wsf_archive_sinces(archive, chat)),
+                           most(wsf_archive_floors(archive, chat)));
+    uint32_t cursor = 0;
+    for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;)
+        clock = later(clock, wsf_extent_of(core, chat, node).whole);
+    return clock;
 }

@@ -10,9 +10,11 @@
 typedef struct {
     uint64_t since; /* the history has no more from further back */
     uint64_t floor; /* some up to here were given up */
-    uint64_t whole; /* some up to here did not come; UINT64_MAX: nobody knows up to where */
+    uint64_t whole; /* some up to here did not come */
     uint64_t to;
     bool skipped; /* what is above `to` may not come, and then the host is told of a gap */
+    bool
+        open; /* a gap of which the end is not known yet: nothing above `whole` is said to have come */
 } wsf_extent;
 
 static inline uint64_t wsf_extent_from(const wsf_extent *extent) {
@@ -24,8 +26,11 @@ static inline uint64_t wsf_extent_from(const wsf_extent *extent) {
 wsf_extent wsf_extent_of(const wsf_core *core, uint32_t chat, uint64_t node);
 
 /* Whether that is all that `seen` does not cover, of all origins, as far as each has reached this node or the one that was
- * asked: WSFAN_RECOVERY_WHOLE. Else what is in the way: UNKEPT, OLD or GAP. */
+ * asked: WSFAN_RECOVERY_WHOLE. Else what is in the way: OLD, UNKEPT or GAP. */
 wsfan_recovery wsf_extent_lacks(const wsf_core *core, uint32_t chat, const wsf_vector *seen);
+
+/* Above this clock nothing is missing, of no origin. */
+uint64_t wsf_extent_begin(const wsf_core *core, uint32_t chat);
 
 /* Positions of the chat must not claim more of an origin than this, until the host was told of the gap: only so far did the
  * node get from which the history came. False: there is no such bound. */

@@ -42,8 +42,7 @@ static void decide(const wsf_core *core, uint32_t chat, wsf_merging_part *part) 
     uint64_t from = begin_of(theirs);
     part->joins = part->skipped = false;
     part->limit = 0;
-    if (theirs->to <= from || own.whole == UINT64_MAX ||
-        from > begin_without_word(core, chat, theirs->node, &own))
+    if (theirs->to <= from || own.open || from > begin_without_word(core, chat, theirs->node, &own))
         return;
     bool empty = own.to <= begin;
     if (wsf_extent_cap(core, chat, theirs->node, &own.to)) {
@@ -176,8 +175,7 @@ static uint32_t note_stays(const wsf_core *core, uint32_t chat, const wsf_mergin
         if (part != NULL && counted[part - merging->parts])
             continue;
         uint64_t since = wsf_archive_since(archive, chat, node);
-        stays[count++] = (stay){ node, own.whole != UINT64_MAX ? greater(since, own.whole) : since,
-                                 own.floor };
+        stays[count++] = (stay){ node, own.open ? since : greater(since, own.whole), own.floor };
     }
     return count;
 }

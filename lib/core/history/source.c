@@ -36,8 +36,8 @@ static wsf_page_origin origin_of(const wsf_core *core, uint64_t node) {
     if (node == core->config.node)
         return (wsf_page_origin){ node, core->witness.last, 0, core->clock };
     const wsf_origin *origin = wsf_witness_find(core, node);
-    return (wsf_page_origin){ node, origin->frozen ? UINT64_MAX : origin->last,
-                              origin->open ? UINT64_MAX : origin->whole,
+    uint64_t whole = origin->open && origin->whole < origin->clock ? origin->clock : origin->whole;
+    return (wsf_page_origin){ node, origin->frozen ? UINT64_MAX : origin->last, whole,
                               wsf_origin_reached(origin) };
 }
 
