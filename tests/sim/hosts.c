@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "core/core.h"
+#include "core/origin.h"
 #include "core/state.h"
 #include "rollbook.h"
 
@@ -176,6 +177,15 @@ static bool on_reply(void *user, unsigned node, wsf_request *ask) {
     return true;
 }
 
+static bool on_recovered(void *user, unsigned node, wsf_recovery *recovery) {
+    hosts *h = user;
+    if (h->hosts[node].dying)
+        return false;
+    put(&h->hosts[node].loops[recovery->loop],
+        (item){ .kind = INBOX_RECOVERED, .recovery = recovery });
+    return true;
+}
+
 void asking_put_loop_call(loop *at, wsf_loop_call *loop_call) {
     put(at, (item){ .kind = INBOX_CALL, .loop_call = loop_call });
 }
@@ -187,6 +197,30 @@ static void on_presence(void *user, unsigned node, unsigned loop_index,
     rollbook_told(h->rollbook, node, loop_index, presence);
 }
 
+/* A reach says nothing of publishers that the node has yet to meet. */
+static void note_known(hosts *h, unsigned node) {
+    host *at = &h->hosts[node];
+    const wsf_core *core = world_core(h->world, node);
+    uint32_t now = ++at->reaches;
+    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
+        uint64_t origin = core->witness.origins[i].node;
+        uint32_t life = origin != 0 ? ledger_find(h->ledger, origin) : UINT32_MAX;
+        if (life == UINT32_MAX)
+            continue;
+        if (at->known[life].to + 1 != now)
+            at->known[life].from = now;
+        at->known[life].to = now;
+    }
+}
+
+static void on_reach(void *user, unsigned node, wsf_reach *reach) {
+    hosts *h = user;
+    note_known(h, node);
+    for (unsigned i = 0; i < h->loops; i++)
+        wsf_reach_unref(
+            atomic_exchange(&h->hosts[node].loops[i].inbox.reach, wsf_reach_ref(reach)));
+}
+
 world_watcher hosts_watcher(hosts *h) {
     return (world_watcher){ .user = h,
                             .deliver = on_deliver,
@@ -196,6 +230,8 @@ world_watcher hosts_watcher(hosts *h) {
                             .result = on_result,
                             .loop_call = on_call,
                             .reply = on_reply,
+                            .reach = on_reach,
+                            .recovered = on_recovered,
                             .presence = on_presence };
 }
 
@@ -223,6 +259,12 @@ static void on_present(void *user, wsf_presence_session *presence_session) {
 static void on_absent(void *user, wsf_presence_session *presence_session) {
     loop *from = user;
     wsf_core_absent(core_of(from), presence_session, now_of(from));
+    world_touch(from->owner->world, from->node);
+}
+
+static void on_recover(void *user, wsf_recovery *recovery) {
+    loop *from = user;
+    wsf_core_recover(core_of(from), recovery, now_of(from));
     world_touch(from->owner->world, from->node);
 }
 
@@ -303,10 +345,13 @@ void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsi
             .withdraw = on_withdraw,
             .ready = on_ready,
             .joined = on_session_joined,
+            .recover = on_recover,
             .present = on_present,
             .absent = on_absent,
         };
+        static const wsf_hash_seal_key no_key;
         *new_loop = (loop){ .owner = h, .node = node };
+        wsf_positions_init(&new_loop->positions, history ? &no_key : NULL, i);
         wsf_subscriptions_init(&new_loop->subscriptions, &limits, i, world_random(h->world, 0),
                                &effects);
         wsf_executor_effects performing = asking_effects(new_loop);
@@ -325,6 +370,8 @@ static void drop_inbox(loop *of) {
             wsf_free(first->ticket);
         else if (first->kind == INBOX_CALL)
             wsf_call_unref(wsf_loop_call_end(first->loop_call));
+        else if (first->kind == INBOX_RECOVERED)
+            wsf_recovery_free(first->recovery);
         else
             wsf_request_free(first->ask);
         free(first);
@@ -341,6 +388,8 @@ void hosts_crash(hosts *h, unsigned node) {
     world_crash(h->world, node);
     for (unsigned i = 0; i < h->loops; i++) {
         drop_inbox(&at->loops[i]);
+        wsf_positions_destroy(&at->loops[i].positions);
+        wsf_reach_unref(atomic_load(&at->loops[i].inbox.reach));
         wsf_executor_close(&at->loops[i].executor);
         wsf_subscriptions_destroy(&at->loops[i].subscriptions);
     }
@@ -431,6 +480,16 @@ void hosts_close(hosts *h, unsigned node) {
         close_client(h, node, (uint32_t)world_random(h->world, h->hosts[node].clients_count));
 }
 
+static wsf_recovery *new_recovery(hosts *h, unsigned node, wsfan_bytes chat, uint64_t hash,
+                                  unsigned loop_index) {
+    wsf_recovery *recovery = need(wsf_recovery_new(chat, (wsfan_bytes){ NULL, 0 }));
+    recovery->hash = hash;
+    recovery->loop = (uint8_t)loop_index;
+    if (world_core(h->world, node)->config.history_ms == 0)
+        recovery->verdict = WSFAN_RECOVERY_OFF;
+    return recovery;
+}
+
 static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool present, bool history) {
     wsf_subscriptions *subscriptions = &h->hosts[node].loops[who->loop].subscriptions;
     wsfan_target target = chat_target(&chat);
@@ -442,11 +501,12 @@ static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool presen
         who->present |= 1u << chat;
         number = rollbook_add(h->rollbook, node, who->loop, chat, (unsigned)who->user);
     }
+    wsf_recovery *recovery = history ? new_recovery(h, node, target.name, hash, who->loop) : NULL;
     int error = present
                     ? wsf_subscriptions_join_present(subscriptions, who->handle, &target, hash,
                                                      (wsfan_bytes){ &number, sizeof number },
-                                                     history)
-                    : wsf_subscriptions_join(subscriptions, who->handle, &target, hash, history);
+                                                     recovery)
+                    : wsf_subscriptions_join(subscriptions, who->handle, &target, hash, recovery);
     if (error != WSFAN_OK)
         ledger_violation(h->ledger, "an open session cannot join");
 }
@@ -685,6 +745,8 @@ static void dispatch_message(loop *at, wsfan_message *message) {
     const wsfan_recipient *recipients;
     size_t count = wsf_registry_select(&at->subscriptions.registry, message,
                                        world_node_id(h->world, at->node), &recipients);
+    if (at->positions.key != NULL)
+        wsf_positions_see(&at->positions, &at->subscriptions.registry, message);
     for (size_t i = 0; i < count; i++)
         ledger_delivered(h->ledger, ((client *)recipients[i].session_user)->number, number);
     if (message->receipt != NULL && wsf_receipt_loop_done(message->receipt, count)) {
@@ -709,10 +771,44 @@ static void dispatch_item(loop *at, const item *first) {
     case INBOX_REPLY:
         asking_reply(at, first->ask);
         break;
+    case INBOX_RECOVERED:
+        wsf_subscriptions_recovered(&at->subscriptions, first->recovery);
+        wsf_subscriptions_done(&at->subscriptions, first->recovery, NULL, NULL);
+        break;
+    }
+}
+
+static bool is_known(const loop *at, uint64_t origin) {
+    const host *of = &at->owner->hosts[at->node];
+    if (origin == world_node_id(at->owner->world, at->node))
+        return true;
+    uint32_t life = ledger_find(at->owner->ledger, origin);
+    return life != UINT32_MAX && of->known[life].from != 0 &&
+           of->known[life].from <= at->reach_last;
+}
+
+/* A position that is told now claims nothing that is still to be dispatched. A latest value may have been overtaken. */
+static void check_position(loop *at) {
+    wsf_position position;
+    const item *next = at->head;
+    if (at->positions.key == NULL || next == NULL || next->kind != INBOX_MESSAGE ||
+        next->message->slot != 0)
+        return;
+    const wsfan_message *message = next->message;
+    for (uint32_t i = 0; i < message->targets_count; i++) {
+        const wsf_message_target *target = &message->targets[i];
+        if (target->kind == WSFAN_CHAT &&
+            wsf_registry_has_history(&at->subscriptions.registry, message, target) &&
+            wsf_positions_tell(&at->positions, target->hash, &position) &&
+            wsf_vector_covers(&position.seen, message->id) && is_known(at, message->id.origin))
+            ledger_violation(at->owner->ledger, "node %u tells positions beyond what is dispatched",
+                             at->node);
     }
 }
 
 static void dispatch_loop(loop *at) {
+    wsf_positions_take(&at->positions, &at->inbox);
+    at->reach_taken = at->owner->hosts[at->node].reaches;
     while (at->head != NULL) {
         item *first = at->head;
         at->head = first->next;
@@ -720,7 +816,10 @@ static void dispatch_loop(loop *at) {
             at->tail = NULL;
         dispatch_item(at, first);
         free(first);
+        check_position(at);
     }
+    wsf_positions_reach(&at->positions);
+    at->reach_last = at->reach_taken;
     wsf_subscriptions_tell_ready(&at->subscriptions, UINT32_MAX);
 }
 

@@ -444,6 +444,13 @@ static void on_view(void *user, wsf_view *view) {
     n->view = wsf_view_ref(view);
 }
 
+static void on_reach(void *user, wsf_reach *reach) {
+    node *n = user;
+    const world_watcher *watcher = &n->world->watcher;
+    if (watcher->reach != NULL)
+        watcher->reach(watcher->user, n->index, reach);
+}
+
 static void on_shed(void *user, uint32_t permille) {
     ((node *)user)->shed_permille = permille;
 }
@@ -501,6 +508,13 @@ static void on_reply(void *user, wsf_request *ask) {
     const world_watcher *watcher = &n->world->watcher;
     if (watcher->reply == NULL || !watcher->reply(watcher->user, n->index, ask))
         wsf_request_free(ask);
+}
+
+static void on_recovered(void *user, wsf_recovery *recovery) {
+    node *n = user;
+    const world_watcher *watcher = &n->world->watcher;
+    if (watcher->recovered == NULL || !watcher->recovered(watcher->user, n->index, recovery))
+        wsf_recovery_free(recovery);
 }
 
 static void on_presence(void *user, wsf_presence_events *events) {
@@ -616,7 +630,9 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
         .presence = on_presence,
         .loop_call = on_call,
         .reply = on_reply,
+        .recovered = on_recovered,
         .view = on_view,
+        .reach = on_reach,
         .shed = on_shed,
         .sessions = on_sessions,
         .quiet = on_quiet,
