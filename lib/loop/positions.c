@@ -16,6 +16,11 @@ void wsf_positions_destroy(wsf_positions *positions) {
     wsf_reach_unref(positions->taken);
 }
 
+void wsf_positions_take(wsf_positions *positions, wsf_inbox *inbox) {
+    if (positions->key != NULL && positions->taken == NULL)
+        positions->taken = atomic_exchange(&inbox->reach, NULL);
+}
+
 void wsf_positions_reach(wsf_positions *positions) {
     if (positions->taken == NULL)
         return;

@@ -20,10 +20,7 @@ void wsf_positions_init(wsf_positions *positions, const wsf_hash_seal_key *key, 
 void wsf_positions_destroy(wsf_positions *positions);
 
 /* Before the loop takes what is in the mailbox. */
-static inline void wsf_positions_take(wsf_positions *positions, wsf_inbox *inbox) {
-    if (positions->key != NULL && positions->taken == NULL)
-        positions->taken = atomic_exchange(&inbox->reach, NULL);
-}
+void wsf_positions_take(wsf_positions *positions, wsf_inbox *inbox);
 
 /* The loop has dispatched all that it had taken from the mailbox, and since wsf_positions_take() told of the messages that
  * had no room in it. */
