@@ -9,8 +9,6 @@
 #include "base/vector.h"
 #include "message/kept.h"
 
-enum { WSF_RECOVERIES = WSFAN_RECOVERY_OFF + 1 }; /* verdicts */
-
 typedef struct wsf_recovery {
     wsf_item item;
     struct wsf_recovery *next; /* the core's */
@@ -22,7 +20,6 @@ typedef struct wsf_recovery {
     uint32_t rewind_count;
     wsfan_address former; /* node 0: not known */
     uint64_t deadline_ms; /* the core's, */
-    unsigned asked;       /* how often it asked other nodes, */
     bool read;            /* and whether it has read the position */
 
     /* The answer: */
