@@ -14,9 +14,11 @@
 #include "core/dialer.h"
 #include "core/gossip.h"
 #include "core/handshake.h"
+#include "core/history/backfill.h"
 #include "core/history/epoch.h"
 #include "core/history/reach.h"
 #include "core/history/recover.h"
+#include "core/history/source.h"
 #include "core/link/batch.h"
 #include "core/link/gaps.h"
 #include "core/link/receiver.h"
@@ -306,6 +308,8 @@ void wsf_core_destroy(wsf_core *core) {
     wsf_recover_end(core);
     wsf_delivery_end(core);
     wsf_rpc_server_end(core);
+    wsf_source_end(core);
+    wsf_backfill_end(core);
     wsf_rpc_client_end(core);
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
         if (core->peers[i].node != 0)
@@ -472,6 +476,8 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     wsf_liveness_tick(core, now);
     wsf_status_tick(core, now);
     wsf_epoch_tick(core, now);
+    wsf_source_tick(core, now);
+    wsf_backfill_tick(core, now);
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (core->peers[i].node != 0)
             wsf_sender_flush(core, &core->peers[i], now);
@@ -499,6 +505,10 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
     at = delivery_at < at ? delivery_at : at;
     uint64_t keeping_at = wsf_keeping_deadline(core);
     at = keeping_at < at ? keeping_at : at;
+    uint64_t source_at = wsf_source_deadline(core);
+    at = source_at < at ? source_at : at;
+    uint64_t backfill_at = wsf_backfill_deadline(core);
+    at = backfill_at < at ? backfill_at : at;
     uint64_t reach_at = wsf_reach_deadline(core);
     at = reach_at < at ? reach_at : at;
     uint64_t recover_at = wsf_recover_deadline(core);

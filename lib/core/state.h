@@ -216,10 +216,13 @@ enum {
 /* A chat whose messages are kept. */
 typedef struct {
     uint64_t hash;
-    uint64_t loops;  /* with sessions that joined with history (bits) */
-    uint64_t serial; /* of the interest: its history begins when peers know that */
-    uint64_t end_ms; /* without a loop: when it ends */
+    uint64_t loops;        /* with sessions that joined with history (bits) */
+    uint64_t serial;       /* of the interest: its history begins when peers know that */
+    uint64_t end_ms;       /* without a loop: when it ends */
+    uint64_t mended;       /* of witness.changes: gaps up to then are in the archive's since */
+    struct wsf_caps *caps; /* NULL: none; see extent.c */
     bool begun;
+    bool filled; /* with what another node had */
     struct {
         uint32_t before;
         uint32_t after;
@@ -299,6 +302,7 @@ struct wsf_core {
         uint64_t look_ms;    /* when they are looked at next */
         uint64_t last;       /* clock of the last message that was published here; 0: none */
         uint64_t refused;    /* marks whose clock was too far ahead */
+        uint64_t changes;    /* gaps, and what became known of them, so far */
         wsf_peers askers;    /* linked peers that want marks */
         bool moved;          /* a mark came, or a link, since the loops were told; see reach.c */
         uint64_t unsure_ms;  /* until then nothing is known of an origin, for lack of a place */
@@ -335,6 +339,15 @@ struct wsf_core {
         bool marks;      /* some wait for marks of peers, */
         uint64_t ask_ms; /* which may be asked from then on */
     } recover;
+
+    /* Messages of chats that nodes ask each other for; see backfill.c and source.c. */
+    struct {
+        struct wsf_question *questions[WSF_PEERS_MAX]; /* of peers that wait for an answer; */
+        wsf_peers askers;                              /* those have one */
+        struct wsf_backfills *asks;                    /* NULL: there was none yet */
+        uint64_t asked;                                /* questions to peers, so far */
+        uint64_t answered;                             /* and of them */
+    } backfill;
 
     /* Tickets of joins, in order of deadline. */
     struct {

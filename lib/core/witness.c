@@ -107,7 +107,7 @@ static void link(wsf_core *core, wsf_peer *peer) {
         wsf_origin_freeze(origin);
         origin->untold = false;
     }
-    wsf_origin_open(origin, 0);
+    wsf_origin_open(core, origin, 0);
 }
 
 static void unlink(wsf_core *core, wsf_peer *peer) {
@@ -188,9 +188,12 @@ static void settle(wsf_core *core, wsf_peer *peer, wsf_origin *origin) {
             wsf_gaps_tell(core, peer, 0, WSFAN_GAP_AWAY, origin->last);
         origin->frozen = origin->untold = false;
         origin->open = true;
+        origin->thawed = ++core->witness.changes;
     }
-    if (origin->open)
+    if (origin->open) {
         origin->whole = later(origin->whole, origin->last);
+        origin->changed = ++core->witness.changes;
+    }
     origin->open = false;
 }
 
@@ -283,6 +286,28 @@ bool wsf_witness_begin(wsf_core *core, uint64_t serial, wsf_now now, uint64_t *s
         else
             skip(peer, serial);
     }
+    return true;
+}
+
+bool wsf_witness_leave_out(wsf_core *core, uint64_t node, uint64_t serial, uint64_t clock) {
+    wsf_origin *origin = find(core, node);
+    wsf_peer *peer = wsf_peer_find(core, node);
+    if (origin != NULL && origin->frozen)
+        return true;
+    if (peer != NULL && peer->witness.origin != NULL) {
+        skip(peer, serial);
+        return true;
+    }
+    if (origin == NULL)
+        for (unsigned i = 0; i < WSF_ORIGINS_MAX && origin == NULL; i++)
+            if (core->witness.origins[i].node == 0)
+                origin = &core->witness.origins[i];
+    if (origin == NULL || peer != NULL)
+        return false;
+    if (origin->node == 0)
+        *origin = (wsf_origin){ .node = node, .seen_ms = core->last_ms, .clock = clock };
+    wsf_origin_freeze(origin);
+    origin->untold = true;
     return true;
 }
 

@@ -505,6 +505,23 @@ void wsf_archive_extend(wsf_archive *archive, uint32_t number, uint64_t origin, 
         archive->stats.bytes += WSF_BOUNDS_ENTRIES_BYTES;
 }
 
+/* Without room for one origin more, all have a higher bound. */
+void wsf_archive_lack(wsf_archive *archive, uint32_t number, uint64_t origin, uint64_t since,
+                      uint64_t floor) {
+    struct wsf_archive_chat *chat = &archive->chats[number];
+    wsf_bounds_raise(&chat->floor, origin, floor);
+    bool had = chat->since.entries != NULL;
+    if (since <= wsf_bounds_at(&chat->since, origin))
+        return;
+    if (!had && !make_room(archive, WSF_BOUNDS_ENTRIES_BYTES)) {
+        chat->since.rest = since;
+        return;
+    }
+    wsf_bounds_raise(&chat->since, origin, since);
+    if (!had && chat->since.entries != NULL)
+        archive->stats.bytes += WSF_BOUNDS_ENTRIES_BYTES;
+}
+
 /* -------------------------------------------------------------------------- older messages join */
 
 void wsf_archive_fill(wsf_archive *archive, uint32_t number) {

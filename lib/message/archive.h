@@ -80,6 +80,10 @@ const wsf_bounds *wsf_archive_floors(const wsf_archive *archive, uint32_t chat);
 void wsf_archive_extend(wsf_archive *archive, uint32_t chat, uint64_t origin, uint64_t since,
                         uint64_t floor);
 
+/* The chat lacks more of an origin than that: since and floor become higher, if the ones given are. */
+void wsf_archive_lack(wsf_archive *archive, uint32_t chat, uint64_t origin, uint64_t since,
+                      uint64_t floor);
+
 /* -------------------------------------------------------------------------- older messages join */
 
 /* Begins to fill a chat with messages of another node, which are told in order of their ids, in any number of pieces.

@@ -19,8 +19,7 @@ typedef struct wsf_recovery {
     uint8_t loop;
     uint32_t rewind_count;
     wsfan_address former; /* node 0: not known */
-    uint64_t deadline_ms; /* the core's, */
-    unsigned asked;       /* and how often it asked other nodes */
+    uint64_t deadline_ms; /* the core's */
 
     /* The answer: */
     wsfan_recovery verdict;

@@ -12,13 +12,14 @@
 #include "core/history/recover.h"
 
 #include "base/position.h"
+#include "core/history/backfill.h"
+#include "core/history/extent.h"
 #include "core/origin.h"
 #include "core/routing/keeping.h"
 #include "core/witness.h"
 
 enum {
     CUTS_SHARE = 64, /* lists in one round, so that a storm of them does not hold up what is live */
-    ASKS_MAX = 2,    /* the first may have been for another position */
     ASK_INTERVAL_MS = 50
 };
 
@@ -122,101 +123,6 @@ static wsfan_recovery read_position(wsf_core *core, wsf_recovery *recovery, wsf_
     return wsf_vector_is_ragged(&position.seen) ? WSFAN_RECOVERY_GAP : WSFAN_RECOVERY_WHOLE;
 }
 
-/* -------------------------------------------------------------------------------- what is missing */
-
-/* The origin with this half of a node's id that is known here. NULL: this node, or none. */
-static const wsf_origin *find_origin(const wsf_core *core, uint32_t half) {
-    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
-        const wsf_origin *origin = &core->witness.origins[i];
-        if (origin->node != 0 && wsf_vector_origin(origin->node) == half)
-            return origin;
-    }
-    return NULL;
-}
-
-/* Whether the origin has published nothing since, for any chat. One that is up said so when it knew our interest; of one that
- * is not, the position must have been made after it left. */
-static bool is_idle(const wsf_core *core, const wsf_vector *seen, uint32_t half) {
-    const wsf_origin *origin = find_origin(core, half);
-    uint64_t clock = wsf_vector_at(seen, half);
-    if (origin == NULL)
-        return half == wsf_vector_origin(core->config.node) && core->witness.last <= clock;
-    const wsf_peer *peer = wsf_peer_find((wsf_core *)core, origin->node);
-    if (origin->last > clock)
-        return false;
-    return (peer != NULL && is_up(peer)) ||
-           (origin->left != 0 && origin->left <= seen->rest && origin->took <= clock);
-}
-
-/* Whether messages that `seen` does not cover are below the bounds. idle: an origin that has none is no matter. */
-static bool lacks(const wsf_core *core, const wsf_bounds *bounds, const wsf_vector *seen,
-                  bool idle) {
-    uint64_t node;
-    if (seen->rest < bounds->rest)
-        return true;
-    for (uint32_t i = 0; (node = wsf_bounds_origin(bounds, i)) != 0; i++)
-        if (wsf_vector_at(seen, node) < wsf_bounds_at(bounds, node) &&
-            !(idle && is_idle(core, seen, wsf_vector_origin(node))))
-            return true;
-    for (uint32_t i = 0; i < seen->count; i++) {
-        const wsf_vector_entry *entry = &seen->entries[i];
-        bool exact = false;
-        for (uint32_t j = 0; (node = wsf_bounds_origin(bounds, j)) != 0; j++)
-            exact = exact || wsf_vector_origin(node) == entry->origin;
-        if (!exact && entry->clock < bounds->rest && !(idle && is_idle(core, seen, entry->origin)))
-            return true;
-    }
-    return false;
-}
-
-/* The clock up to which messages of the origin may be missing that it sent, or should have sent. */
-static uint64_t hole_of(const wsf_origin *origin) {
-    uint64_t known = origin->whole;
-    if (origin->open &&
-        origin->clock > known) /* it is not up: what came before the gap or after it */
-        known = origin->clock;
-    return known;
-}
-
-static bool has_hole(const wsf_core *core, const wsf_vector *seen) {
-    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
-        const wsf_origin *origin = &core->witness.origins[i];
-        if (origin->node != 0 && hole_of(origin) > wsf_vector_at(seen, origin->node))
-            return true;
-    }
-    return false;
-}
-
-static wsfan_recovery judge(const wsf_core *core, uint32_t chat, const wsf_vector *seen) {
-    const wsf_archive *archive = &core->keeping.archive;
-    if (lacks(core, wsf_archive_floors(archive, chat), seen, false))
-        return WSFAN_RECOVERY_OLD;
-    if (lacks(core, wsf_archive_sinces(archive, chat), seen, true))
-        return WSFAN_RECOVERY_UNKEPT;
-    return has_hole(core, seen) ? WSFAN_RECOVERY_GAP : WSFAN_RECOVERY_WHOLE;
-}
-
-static uint64_t most(const wsf_bounds *bounds) {
-    uint64_t clock = bounds->rest;
-    uint64_t node;
-    for (uint32_t i = 0; (node = wsf_bounds_origin(bounds, i)) != 0; i++)
-        clock = wsf_bounds_at(bounds, node) > clock ? wsf_bounds_at(bounds, node) : clock;
-    return clock;
-}
-
-/* Above this clock nothing is missing, of no origin. */
-static uint64_t whole_from(const wsf_core *core, uint32_t chat) {
-    uint64_t since = most(wsf_archive_sinces(&core->keeping.archive, chat));
-    uint64_t clock = most(wsf_archive_floors(&core->keeping.archive, chat));
-    clock = since > clock ? since : clock;
-    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
-        const wsf_origin *origin = &core->witness.origins[i];
-        if (origin->node != 0 && hole_of(origin) > clock)
-            clock = hole_of(origin);
-    }
-    return clock;
-}
-
 /* --------------------------------------------------------------------------------------- the cut */
 
 /* A session that is not recovered has seen what the loops have: more than the loop says of itself before it is through with what
@@ -237,7 +143,7 @@ static bool list(wsf_core *core, wsf_recovery *recovery, uint32_t chat, wsf_now 
     if (recovery->verdict != WSFAN_RECOVERY_WHOLE) {
         if (recovery->rewind_count == 0)
             return true;
-        wsf_vector_init(&above, whole_from(core, chat));
+        wsf_vector_init(&above, wsf_extent_begin(core, chat));
         query.above = &above;
         query.last_max = recovery->rewind_count;
     }
@@ -251,11 +157,19 @@ static bool list(wsf_core *core, wsf_recovery *recovery, uint32_t chat, wsf_now 
     return true;
 }
 
-/* Whether other nodes are asked first, of what this one lacks. */
-static bool asks(wsf_core *core, wsf_recovery *recovery, wsfan_recovery verdict, wsf_now now) {
-    (void)core;
-    (void)now;
-    return verdict != WSFAN_RECOVERY_WHOLE && recovery->asked++ < ASKS_MAX && false;
+/* Whether something is lacking that another node may have. */
+static bool lacks(const wsf_recovery *recovery, wsfan_recovery verdict) {
+    return verdict == WSFAN_RECOVERY_UNKEPT || verdict == WSFAN_RECOVERY_OLD ||
+           (verdict == WSFAN_RECOVERY_GAP && !wsf_vector_is_ragged(&recovery->seen));
+}
+
+/* Whether other nodes are asked first. */
+static bool asks(wsf_core *core, const wsf_recovery *recovery, wsfan_recovery verdict,
+                 wsf_now now) {
+    if (lacks(recovery, verdict))
+        return wsf_backfill_begin(core, recovery->hash, &recovery->seen, now);
+    return verdict != WSFAN_RECOVERY_WHOLE && recovery->rewind_count > 0 &&
+           wsf_backfill_begin(core, recovery->hash, NULL, now);
 }
 
 /* The verdict and the list, in one step of the core. False: other nodes are asked first. */
@@ -264,9 +178,11 @@ static bool decide(wsf_core *core, wsf_recovery *recovery, uint32_t chat, bool i
     wsfan_recovery verdict = read_position(core, recovery, now);
     wsf_archive_expire_chat(&core->keeping.archive, chat, now.ms);
     if (verdict == WSFAN_RECOVERY_WHOLE)
-        verdict = judge(core, chat, &recovery->seen);
+        verdict = wsf_extent_lacks(core, chat, &recovery->seen);
     if (in_time && asks(core, recovery, verdict, now))
         return false;
+    if (lacks(recovery, verdict) && wsf_backfill_failed(core, recovery->hash))
+        verdict = WSFAN_RECOVERY_SILENT;
     recovery->verdict = verdict;
     tell_seen(core, recovery);
     if (!list(core, recovery, chat, now))
@@ -318,6 +234,8 @@ static void refuse(wsf_core *core, wsf_recovery *recovery, wsfan_recovery verdic
 static bool advance(wsf_core *core, wsf_recovery *recovery, bool open_gap, wsf_now now) {
     uint32_t chat = wsf_archive_find(&core->keeping.archive, recovery->hash);
     bool in_time = now.ms < recovery->deadline_ms;
+    if (in_time && wsf_backfill_waits(core, recovery->hash))
+        return false;
     if (chat == WSF_TABLE_NONE) { /* there was no room for it */
         refuse(core, recovery, WSFAN_RECOVERY_UNKEPT, now);
         return true;
@@ -364,12 +282,6 @@ uint64_t wsf_recover_deadline(const wsf_core *core) {
         return core->last_ms;
     uint64_t at = core->recover.head->deadline_ms;
     return core->recover.marks && core->recover.ask_ms < at ? core->recover.ask_ms : at;
-}
-
-void wsf_recover_again(wsf_core *core, uint64_t hash, wsf_now now) {
-    (void)core; /* a round follows each input */
-    (void)hash;
-    (void)now;
 }
 
 void wsf_recover_add(wsf_core *core, wsf_recovery *recovery, wsf_now now) {

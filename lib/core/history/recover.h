@@ -10,9 +10,6 @@ enum { WSF_RECOVERIES_MAX = WSF_SIZE(1024, 16) };
 /* See wsf_core_recover(). */
 void wsf_recover_add(wsf_core *core, wsf_recovery *recovery, wsf_now now);
 
-/* What other nodes had of the chat has been merged into the archive, or there was nothing. */
-void wsf_recover_again(wsf_core *core, uint64_t hash, wsf_now now);
-
 void wsf_recover_forget_loop(wsf_core *core, unsigned loop);
 void wsf_recover_end(wsf_core *core);
 

@@ -30,6 +30,9 @@ uint64_t wsf_placement_hash(const wsf_hash_key *key, const char *name);
 /* The owner of a chat, by its wsf_hash_target(). NULL: no node may own it. */
 const wsf_placement_node *wsf_view_owner(const wsf_view *view, uint64_t chat);
 
+/* Where a node stands in a chat's order, if all have the same weight: before those with a lesser one. */
+uint64_t wsf_placement_rank(uint64_t chat, uint64_t node_hash);
+
 /* Whether both views give every chat to the same node. */
 bool wsf_view_same(const wsf_view *a, const wsf_view *b);
 
