@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/core.h"
+#include "core/history/extent.h"
 #include "core/state.h"
 #include "core/witness.h"
 
@@ -208,9 +209,16 @@ static void check_whole(annals *a, unsigned node, unsigned chat, uint32_t number
         return;
     above = later(above, wsf_archive_since(archive, number, c->node));
     above = later(above, wsf_archive_floor(archive, number, c->node));
+    bool filled = core->keeping.chats[number].filled;
+    if (filled) { /* with what another node had, which may have been left out of a message */
+        const wsf_extent extent = wsf_extent_of(core, number, c->node);
+        above = wsf_extent_from(&extent);
+        to = extent.open ? 0 : extent.to;
+    }
     for (uint32_t i = first_above(c, above); i < c->count && c->deeds[i].clock <= to; i++) {
         const deed *d = &c->deeds[i];
-        if ((d->chats >> chat & 1) != 0 && d->not_life != life && !is_superseded(c, d) &&
+        if ((d->chats >> chat & 1) != 0 && d->not_life != life &&
+            !(filled && d->not_life != UINT32_MAX) && !is_superseded(c, d) &&
             !is_kept(list, (wsfan_message_id){ d->clock, c->node }) &&
             !testimony_is_mistaken(a->testimony, node, c->node, d->ms))
             ledger_violation(a->ledger,
