@@ -103,9 +103,9 @@ wsf_extent wsf_extent_of(const wsf_core *core, uint32_t number, uint64_t node) {
     if (origin->open &&
         extent.whole < origin->clock) /* what came is before the gap, or behind it */
         extent.whole = origin->clock;
-    if (!origin
-             ->frozen) /* it published nothing between its last message and that mark; since then all came */
-        extent.since = lesser(extent.since, origin->last);
+    /* It published nothing else up to its mark, and since then all comes: what came is kept from `since` on. */
+    if (!origin->frozen)
+        extent.since = lesser(extent.since, wsf_origin_last(origin));
     return extent;
 }
 
