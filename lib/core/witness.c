@@ -304,8 +304,12 @@ bool wsf_witness_leave_out(wsf_core *core, uint64_t node, uint64_t serial, uint6
                 origin = &core->witness.origins[i];
     if (origin == NULL || peer != NULL)
         return false;
-    if (origin->node == 0)
-        *origin = (wsf_origin){ .node = node, .seen_ms = core->last_ms, .clock = clock };
+    if (origin->node == 0) /* of which nothing came */
+        *origin = (wsf_origin){ .node = node,
+                                .seen_ms = core->last_ms,
+                                .clock = clock,
+                                .whole = clock,
+                                .changed = ++core->witness.changes };
     wsf_origin_freeze(origin);
     origin->untold = true;
     return true;

@@ -187,7 +187,7 @@ static void check_whole(annals *a, unsigned node, unsigned chat, uint32_t number
     uint32_t i = first_above(c, wsf_extent_from(&extent));
     for (; i < c->count && c->deeds[i].clock <= extent.to; i++) {
         const deed *d = &c->deeds[i];
-        if ((d->chats >> chat & 1) != 0 && d->not_life != life && !is_superseded(c, d) &&
+        if ((d->chats >> chat & 1) != 0 && !is_superseded(c, d) &&
             !is_kept(list, (wsfan_message_id){ d->clock, c->node }) &&
             !testimony_is_mistaken(a->testimony, node, c->node, d->ms))
             ledger_violation(a->ledger,

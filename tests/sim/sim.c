@@ -138,7 +138,9 @@ static void check_barriers(sim *s, unsigned node) {
     if (world_frozen(s->world, node))
         ledger_postpone_joins(s->ledger, life, now_ms - s->seen_ms[node]);
     else
-        ledger_check_joins(s->ledger, life, 2 * config->join_ms_max + BARRIER_SLACK_MS);
+        ledger_check_joins(s->ledger, life,
+                           2 * config->join_ms_max + (s->history ? config->recover_ms_max : 0) +
+                               BARRIER_SLACK_MS);
     s->seen_ms[node] = now_ms;
 }
 
