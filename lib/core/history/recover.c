@@ -70,15 +70,17 @@ static bool is_up(const wsf_peer *peer) {
     return peer->linked && peer->state == WSFAN_PEER_UP;
 }
 
-/* What would be wrong with any position. */
-static wsfan_recovery judge_peers(const wsf_core *core) {
+/* What is wrong with a position for what peers are like. One that was made before its node met a peer whose clock is far behind
+ * claims what that peer is yet to publish. */
+static wsfan_recovery judge_peers(const wsf_core *core, const wsf_vector *seen) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         const wsf_peer *peer = &core->peers[i];
         if (peer->node == 0 || !is_up(peer))
             continue;
         if ((peer->features & WSF_FEATURE_HISTORY) == 0)
             return WSFAN_RECOVERY_MIXED;
-        if (peer->witness.refused)
+        if (peer->witness.refused ||
+            (wsf_witness_is_behind(core, peer) && wsf_vector_find(seen, peer->node) == NULL))
             return WSFAN_RECOVERY_CLOCK;
     }
     return WSFAN_RECOVERY_WHOLE;
@@ -120,7 +122,7 @@ static wsfan_recovery read_position(wsf_core *core, wsf_recovery *recovery, wsf_
         return WSFAN_RECOVERY_CLOCK;
     wsf_clock_merge(core, newest_of(&position.seen),
                     now); /* what is published from now on is new */
-    wsfan_recovery of_peers = judge_peers(core);
+    wsfan_recovery of_peers = judge_peers(core, &position.seen);
     if (of_peers != WSFAN_RECOVERY_WHOLE)
         return of_peers;
     return wsf_vector_is_ragged(&position.seen) ? WSFAN_RECOVERY_GAP : WSFAN_RECOVERY_WHOLE;
@@ -208,7 +210,7 @@ static bool decide(wsf_core *core, wsf_recovery *recovery, uint32_t chat, bool i
     wsfan_recovery verdict = recovery->verdict;
     wsf_archive_expire_chat(&core->keeping.archive, chat, now.ms);
     if (verdict == WSFAN_RECOVERY_WHOLE)
-        verdict = judge_peers(core);
+        verdict = judge_peers(core, &recovery->seen);
     if (verdict == WSFAN_RECOVERY_WHOLE)
         verdict = wsf_extent_lacks(core, chat, &recovery->seen);
     if (in_time && asks(core, recovery, verdict, now))

@@ -348,6 +348,7 @@ END_TEST
 
 START_TEST(the_core_is_asked_when_it_knows_that_the_chat_is_kept) {
     begin(true);
+    dispatch_all();
     join(1, "x");
     ck_assert_int_eq(join_with_history(0, "x", ""), WSFAN_OK); /* the ticket is on its way */
     dispatch(1);
