@@ -376,6 +376,7 @@ static void run_round(sim *s, unsigned minutes) {
     settle(s);
     check_agreement(s);
     ledger_check(s->ledger);
+    hosts_check_returns(s->hosts);
     hosts_check_answers(s->hosts);
 }
 
@@ -432,7 +433,8 @@ void sim_run(uint64_t seed, const sim_options *options, sim_report *report) {
     s.ledger = ledger_new();
     ledger_set_trace(s.ledger, options->trace);
     s.history = seed / 2 % 3 != HOSTS_HISTORY_NONE;
-    s.hosts = hosts_new(s.ledger, 1 + (unsigned)(seed % 2), (hosts_history)(seed / 2 % 3));
+    s.hosts = hosts_new(s.ledger, 1 + (unsigned)(seed % 2), (hosts_history)(seed / 2 % 3),
+                        options->returns);
     world_watcher watcher = hosts_watcher(s.hosts);
     s.world = world_new(seed, &watcher);
     hosts_attach(s.hosts, s.world);
