@@ -264,6 +264,8 @@ static void act(sim *s) {
     uint64_t dice = random_below(s, 100);
     if (dice < 4) {
         hosts_ask(s->hosts, node, s->chats);
+    } else if (dice < 12) {
+        hosts_backfill(s->hosts, node, s->chats);
     } else if (dice < 60) {
         uint64_t burst = random_below(s, 40) == 0 ? random_below(s, 400) : random_below(s, 4);
         for (uint64_t i = 0; i <= burst; i++)

@@ -108,8 +108,9 @@ wsf_extent wsf_extent_of(const wsf_core *core, uint32_t number, uint64_t node) {
     if (origin->open &&
         extent.whole < origin->clock) /* what came is before the gap, or behind it */
         extent.whole = origin->clock;
+    /* It published nothing else up to its mark, and since then all comes: what came is kept from `since` on. */
     if (wsf_extent_has_word(core, origin))
-        extent.since = lesser(extent.since, origin->last);
+        extent.since = lesser(extent.since, wsf_origin_last(origin));
     return extent;
 }
 
