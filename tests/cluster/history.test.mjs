@@ -201,6 +201,8 @@ scenario('a client that is sent to the owner of its chat brings its position alo
   }
 });
 
+const running = (replicas) => replicas.filter((replica) => !replica.exit && !replica.ending);
+
 // A client that comes back by itself, as a page does, and keeps all that it was told.
 class Resident {
   lives = [];
@@ -214,8 +216,8 @@ class Resident {
   }
 
   open(position) {
-    const running = this.replicas.filter((replica) => !replica.exit && !replica.ending);
-    const client = new Returner(this.world, running[this.turn++ % running.length], this.chat,
+    const here = running(this.replicas);
+    const client = new Returner(this.world, here[this.turn++ % here.length], this.chat,
       position && { position });
     this.client = client;
     client.socket.on('message', (data) => {
@@ -255,11 +257,12 @@ async function sameForAll({ all }) {
   for (const chat of new Set(all.map((resident) => resident.chat))) {
     const here = all.filter((resident) => resident.chat === chat);
     const whole = new Set(here.flatMap((resident) => resident.texts));
-    await until(`all in ${chat} have all`, () => here.every(({ texts }) => texts.length >= whole.size));
-    for (const { texts } of here) {
-      assert.equal(new Set(texts).size, texts.length, 'none is there twice');
-      assert.deepEqual(new Set(texts), whole);
-    }
+    const lacking = () => here.map(({ texts, verdicts }) =>
+      ({ missing: [...whole].filter((text) => !texts.includes(text)), verdicts }))
+      .filter(({ missing }) => missing.length > 0);
+    await until(`all in ${chat} have all`, () => lacking().length === 0)
+      .catch(() => assert.deepEqual(lacking(), []));
+    for (const { texts } of here) assert.equal(new Set(texts).size, texts.length, 'none is there twice');
   }
 }
 
@@ -278,12 +281,11 @@ scenario('a rolling restart of three replicas: everybody recovers, and nothing i
     await until('all are in again', () => crowd.all.every((resident) => resident.isIn));
   }
   crowd.quiet();
+  const everybody = crowd.all;
+  assert.ok(everybody.every(({ verdicts }) => verdicts.length > 1), 'everybody had to go');
+  assert.deepEqual(everybody.map(({ chat, verdicts }) => ({ chat, verdicts: verdicts.slice(1) }))
+    .filter(({ verdicts }) => verdicts.some((verdict) => verdict !== 'whole')), []);
   await sameForAll(crowd);
-  assert.ok(crowd.said() > 50);
-  for (const { verdicts } of crowd.all) {
-    assert.ok(verdicts.length > 1, 'everybody had to go');
-    assert.deepEqual(new Set(verdicts.slice(1)), new Set(['whole']));
-  }
 });
 
 scenario('kill -9 of a replica: its clients recover elsewhere', async (world) => {
