@@ -269,7 +269,7 @@ async function sameForAll({ all }) {
 scenario('a rolling restart of three replicas: everybody recovers, and nothing is missing', async (world) => {
   const options = keeping(world, '--drain', '1');
   const replicas = await world.cluster(...NAMES, options);
-  const crowd = await residents(world, replicas, 60);
+  const crowd = await residents(world, replicas, 30);
   for (const name of NAMES) {
     const old = replicas.find((replica) => replica.name === name);
     old.ending = true;
