@@ -14,6 +14,8 @@
 #include "core/dialer.h"
 #include "core/gossip.h"
 #include "core/handshake.h"
+#include "core/history/holders.h"
+#include "core/history/holding.h"
 #include "core/link/batch.h"
 #include "core/link/gaps.h"
 #include "core/link/receiver.h"
@@ -36,11 +38,11 @@ enum { FRAME_SIZE_MIN = 128 * 1024 }; /* bytes; any frame without messages fits 
 
 /* The order of their entries in a frame: lost messages are told before later ones, requests before
  * messages. */
-static const wsf_part *const PARTS[] = {
-    &wsf_gaps_part,     &wsf_subscription_part, &wsf_status_part,
-    &wsf_presence_part, &wsf_gossip_part,       &wsf_rpc_part,
-    &wsf_messages_part, &wsf_witness_part,      NULL
-};
+static const wsf_part *const PARTS[] = { &wsf_gaps_part,    &wsf_subscription_part,
+                                         &wsf_status_part,  &wsf_presence_part,
+                                         &wsf_holding_part, &wsf_gossip_part,
+                                         &wsf_rpc_part,     &wsf_messages_part,
+                                         &wsf_witness_part, NULL };
 
 static void set_parts(wsf_core *core) {
     core->parts = PARTS;
@@ -297,9 +299,12 @@ void wsf_core_destroy(wsf_core *core) {
     wsf_delivery_end(core);
     wsf_rpc_server_end(core);
     wsf_rpc_client_end(core);
+    wsf_holding_destroy(core);
+    wsf_holders_destroy(core);
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
         if (core->peers[i].node != 0)
             wsf_link_destroy(&core->peers[i].link);
+    wsf_view_unref(core->status.view);
     wsf_buffer_cache_empty(&core->frames);
     wsf_message_bin_empty(&core->bin);
     wsf_message_pool_close(&core->pool);
@@ -460,6 +465,9 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     core->presence.now_ms = now.ms;
     wsf_liveness_tick(core, now);
     wsf_status_tick(core, now);
+    wsf_keeping_tick(core, now);
+    wsf_holders_tick(core);
+    wsf_holding_tick(core, now);
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (core->peers[i].node != 0)
             wsf_sender_flush(core, &core->peers[i], now);
@@ -470,7 +478,6 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
         wsf_message_pool_trim(&core->pool);
     }
     move_barriers(core, now);
-    wsf_keeping_tick(core, now);
     wsf_delivery_tick(core, now);
     wsf_status_finish(core, wsf_core_drained(core), now);
     wsf_diagnosis_tick(core, now);
@@ -485,6 +492,8 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
     at = delivery_at < at ? delivery_at : at;
     uint64_t keeping_at = wsf_keeping_deadline(core);
     at = keeping_at < at ? keeping_at : at;
+    if (core->holders.looks > 0 || core->holding.more)
+        at = core->last_ms;
     at = core->diagnosis.at_ms < at ? core->diagnosis.at_ms : at;
     for (unsigned i = 0; core->parts[i] != NULL; i++) {
         uint64_t part_at = core->parts[i]->deadline != NULL ? core->parts[i]->deadline(core)

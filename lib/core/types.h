@@ -69,6 +69,7 @@ typedef struct {
     uint32_t history_count_max;      /* messages of a chat, >= 1 */
     uint32_t history_chat_bytes_max; /* of them, >= 1024 */
     uint64_t history_bytes_max;      /* of this node */
+    uint32_t history_copies;         /* nodes without a session in a chat that keep it too, 0..3 */
     bool names_awaited;              /* not ready before wsf_core_names_known() */
     uint32_t weight;                 /* 0: owns no chats */
     const char *public_address;      /* NULL: none */
@@ -98,9 +99,13 @@ typedef struct {
 } wsf_peer_metrics;
 
 typedef struct {
-    uint64_t chats;    /* kept now, */
-    uint64_t held;     /* and those of them without a session that joined with history */
-    uint64_t refused;  /* chats that there was no room for, so far */
+    uint64_t chats;   /* kept now, */
+    uint64_t held;    /* and those of them without a session that joined with history */
+    uint64_t refused; /* chats that there was no room for, so far */
+    uint64_t asked;   /* chats kept now that peers ask to hold */
+    uint64_t unheld;  /* chats kept now that a node that should hold them does not yet */
+    uint64_t
+        holds_refused; /* chats that peers asked to hold, over their limit or without room, so far */
     uint64_t messages; /* kept now, and their bytes of memory */
     uint64_t bytes;
     uint64_t evicted; /* messages, for a limit or for lack of memory, so far */

@@ -25,6 +25,7 @@ typedef struct {
     bool (*reply)(void *user, unsigned node, wsf_request *ask);
     void (*presence)(void *user, unsigned node, unsigned loop, const wsfan_presence *presence);
     void (*event)(void *user, unsigned node, const wsfan_event *event);
+    void (*drained)(void *user, unsigned node, int status);
 } world_watcher;
 
 /* What the network did to frames, and how often. */
