@@ -6,6 +6,7 @@
 
 #include "annals.h"
 #include "claims.h"
+#include "custody.h"
 #include "hosts.h"
 #include "loop/executor.h"
 #include "rollbook.h"
@@ -52,6 +53,7 @@ typedef struct {
     loop loops[LEDGER_LOOPS_MAX];
     client **clients;
     uint32_t clients_count;
+    uint32_t clients_at_drain;
 } host;
 
 enum { PATTERN_PERIOD = 256, PAYLOAD_SIZE_MAX = 32 * 1024 };
@@ -62,6 +64,7 @@ struct hosts {
     rollbook *rollbook;
     testimony *testimony;
     annals *annals;
+    custody *custody;
     world *world;
     hosts_history history;
     unsigned starts;
