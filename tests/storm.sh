@@ -26,7 +26,7 @@ fi
 . examples/debian.sh
 # shellcheck disable=SC2046,SC2086 # lists of words
 need_packages $echo_chat_packages $(node_packages) openssl
-(cd tests/cluster && { [ -d node_modules ] || npm ci --silent --no-audit --no-fund; })
+(cd tests/cluster && { [ -d node_modules ] || npm ci --loglevel=error --no-audit --no-fund; })
 if [ -z "${ECHO_CHAT-}" ] || [ -z "${THIN_CLIENT-}" ]; then
     mkdir -p build
     { cmake -S . -B build/storm -DWSFAN_SANITIZE=address,undefined &&

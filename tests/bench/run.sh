@@ -50,7 +50,7 @@ for command in latency fanout registry interest idle; do
     measure "$command" "$command" "$@"
 done
 socket_io=
-if (cd tests/bench/socket_io && npm ci --silent --no-audit --no-fund); then
+if (cd tests/bench/socket_io && npm ci --loglevel=error --no-audit --no-fund); then
     socket_io=--socket-io
 else
     echo "websocket: not against Socket.IO, which npm does not bring" >&2
