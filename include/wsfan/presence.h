@@ -73,7 +73,7 @@ struct wsfan_presence {
 /** How a session joins a chat. */
 typedef struct wsfan_join_options {
     size_t struct_size; /**< sizeof(wsfan_join_options) */
-    uint32_t flags;     /**< 0 or WSFAN_PRESENCE */
+    uint32_t flags;     /**< 0, or of WSFAN_PRESENCE and WSFAN_HISTORY */
     /** Shown with WSFAN_PRESENCE, without it ignored; at most presence_metadata_bytes_max */
     wsfan_bytes metadata;
 } wsfan_join_options;

@@ -492,8 +492,8 @@ WSFAN_API void *wsfan_message_headroom(wsfan_message *message, size_t size);
 }
 #endif
 #include <wsfan/diagnosis.h> /* includes wsfan/peers.h */
+#include <wsfan/history.h>   /* includes wsfan/presence.h */
 #include <wsfan/placement.h>
-#include <wsfan/presence.h>
 #include <wsfan/registry.h>
 #include <wsfan/requests.h>
 #include <wsfan/stats.h>

@@ -221,9 +221,6 @@ typedef struct {
     uint32_t count; /* subscriptions */
 } wsf_subscriber;
 
-/* In the rows of interest the archive is as this loop. */
-enum { WSF_LOOP_ARCHIVE = WSF_LOOPS_MAX - 1 };
-
 enum {
     WSF_KEEPING_BEGINS,  /* chats whose history has not begun */
     WSF_KEEPING_LINGERS, /* chats whose last session that joined with history has left */

@@ -6,6 +6,7 @@
 #include <wsfan/stats.h>
 
 #include "base/counter.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "core/link/link.h"
 #include "core/presence/events.h"
@@ -14,6 +15,11 @@
 #include "wire/encode.h"
 
 enum { WSF_KNOWN_MAX = 320 }; /* peers and other subscribers */
+
+/* In the rows of interest the archive is as this loop; with history there are at most so many others. */
+enum { WSF_LOOP_ARCHIVE = WSF_LOOPS_MAX - 1 };
+
+enum { WSF_COPIES_MAX = 3 }; /* of a chat's history, beside those on nodes with sessions in it */
 
 enum {
     WSF_NAME_ADDRESS_SIZE = 64
@@ -69,10 +75,13 @@ typedef struct {
     uint32_t history_count_max;      /* messages of a chat, >= 1 */
     uint32_t history_chat_bytes_max; /* of them, >= 1024 */
     uint64_t history_bytes_max;      /* of this node */
-    uint32_t history_copies;         /* nodes without a session in a chat that keep it too, 0..3 */
-    bool names_awaited;              /* not ready before wsf_core_names_known() */
-    uint32_t weight;                 /* 0: owns no chats */
-    const char *public_address;      /* NULL: none */
+    uint32_t
+        history_copies; /* nodes without a session in a chat that keep it too, <= WSF_COPIES_MAX */
+    uint32_t recover_ms_max;
+    wsf_hash_seal_key history_key;
+    bool names_awaited;         /* not ready before wsf_core_names_known() */
+    uint32_t weight;            /* 0: owns no chats */
+    const char *public_address; /* NULL: none */
     bool publisher_only;
     bool authenticated; /* the upper 32 bits of a node's id are of its key */
 } wsf_core_config;

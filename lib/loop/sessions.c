@@ -67,7 +67,7 @@ int wsfan_session_join_with(wsfan_loop *loop, wsfan_session session, wsfan_bytes
     WSF_ALONE(loop, "wsfan_session_join()");
     if (given != NULL && !wsf_read_sized(&options, sizeof options, given))
         return WSFAN_EINVAL;
-    if ((options.flags & ~WSFAN_PRESENCE) != 0)
+    if ((options.flags & ~(WSFAN_PRESENCE | WSFAN_HISTORY)) != 0)
         return WSFAN_EINVAL;
     if ((error = check_metadata(loop, options.metadata)) != WSFAN_OK)
         return error;
@@ -75,11 +75,12 @@ int wsfan_session_join_with(wsfan_loop *loop, wsfan_session session, wsfan_bytes
         return WSFAN_ECLOSED;
     wsfan_target target = { WSFAN_CHAT, chat };
     uint64_t hash = wsf_hash_target(loop->node.key, &target);
+    bool history = (options.flags & WSFAN_HISTORY) != 0;
     if ((options.flags & WSFAN_PRESENCE) == 0)
-        error = wsf_subscriptions_join(&loop->subscriptions, session, &target, hash, false);
+        error = wsf_subscriptions_join(&loop->subscriptions, session, &target, hash, history);
     else
         error = wsf_subscriptions_join_present(&loop->subscriptions, session, &target, hash,
-                                               options.metadata, false);
+                                               options.metadata, history);
     wsf_loop_tell_counts(loop);
     return error;
 }

@@ -16,6 +16,7 @@ typedef struct {
     wsf_mesh *mesh;
     const wsf_guard *guard;
     const wsf_hash_key *key;
+    const wsf_hash_seal_key *position_key; /* NULL: without history */
     uint64_t node;
     const char *name;
 } wsf_loop_node;

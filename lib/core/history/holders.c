@@ -71,7 +71,7 @@ static bool wants_holders(const wsf_core *core, const wsf_keeping_chat *chat) {
 
 static uint32_t copies(const wsf_core *core) {
     uint32_t count = core->config.history_copies;
-    assert(count <= WSF_VIEW_FIRST_MAX);
+    assert(count <= WSF_COPIES_MAX);
     return core->holders.leaving && count == 0 ? 1 : count;
 }
 
