@@ -69,6 +69,8 @@ static bool wants_holders(const wsf_core *core, const wsf_keeping_chat *chat) {
     return chat->loops != 0 || chat->lingers || core->holders.leaving;
 }
 
+_Static_assert((int)WSF_COPIES_MAX <= (int)WSF_VIEW_FIRST_MAX, "the order is known so far");
+
 static uint32_t copies(const wsf_core *core) {
     uint32_t count = core->config.history_copies;
     assert(count <= WSF_COPIES_MAX);
