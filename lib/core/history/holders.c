@@ -150,10 +150,6 @@ static void look_at_all(wsf_core *core) {
     core->holders.looks = core->keeping.capacity;
 }
 
-void wsf_holders_link(wsf_core *core) {
-    look_at_all(core);
-}
-
 void wsf_holders_doubt_peer(wsf_core *core, const wsf_peer *peer) {
     for (uint32_t i = 0; i < core->keeping.capacity; i++)
         wsf_peers_remove(&core->keeping.chats[i].held, wsf_peer_index(core, peer));

@@ -11,7 +11,6 @@ void wsf_holders_look(wsf_core *core, uint32_t chat);
 void wsf_holders_leave(wsf_core *core, uint32_t chat); /* it is kept no more */
 
 void wsf_holders_held(wsf_core *core, uint32_t chat, unsigned peer); /* says the peer */
-void wsf_holders_link(wsf_core *core);                               /* with a peer that may hold */
 /* The peer holds nothing any more that one knows of: its link is given up; or the peer is down, so it may have given up what it
  * was asked. */
 void wsf_holders_lose_peer(wsf_core *core, wsf_peer *peer);

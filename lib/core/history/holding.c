@@ -329,11 +329,10 @@ static void compare(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head,
 /* -------------------------------------------------------------------------------------- links */
 
 static void link(wsf_core *core, wsf_peer *peer) {
+    (void)core;
     memset(&peer->holding, 0, sizeof peer->holding);
     wsf_deque_init(&peer->holding.asks, sizeof(uint64_t));
     wsf_deque_init(&peer->holding.answers, sizeof(uint64_t));
-    if (has_history(core, peer))
-        wsf_holders_link(core);
 }
 
 static void unlink(wsf_core *core, wsf_peer *peer) {
