@@ -12,7 +12,7 @@ mkdir -p "$work"
 
 # Of the example servers.
 examples() {
-    find examples/web examples/echo-chat examples/thin-client -name '*.c' | sort
+    find examples/web examples/echo-chat examples/thin-client examples/servers -name '*.c' | sort
 }
 
 # Of libwsfan itself.
@@ -28,7 +28,7 @@ gate_cppcheck() {
     cppcheck --enable=warning,performance,portability --inline-suppr --quiet --error-exitcode=1 \
         --std=c11 --suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches -D_GNU_SOURCE \
         -D__GNUC__ -Iinclude -Ilib -Iexamples/web \
-        lib tools examples/web examples/echo-chat examples/thin-client
+        lib tools examples/web examples/echo-chat examples/thin-client examples/servers
 }
 
 # The checks and why others are not among them: .clang-tidy

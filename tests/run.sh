@@ -11,12 +11,12 @@ cd "$(dirname "$0")/.." || exit 1
 . examples/debian.sh
 
 # shellcheck disable=SC2046,SC2086 # lists of words
-need_packages $echo_chat_packages libwebsockets-dev patch \
+need_packages $echo_chat_packages libwebsockets-dev libcivetweb-dev libwslay-dev libsoup-3.0-dev patch \
     libczmq-dev libsqlite3-dev check clang g++ \
     libevent-dev libev-dev libglib2.0-dev \
     libclang-rt-dev clang-tidy cppcheck valgrind abigail-tools doxygen openssl \
     haproxy nginx-light chromium prometheus systemtap-sdt-dev \
-    util-linux iproute2 nftables dnsmasq-base \
+    util-linux iproute2 nftables dnsmasq-base python3-websockets \
     groff-base mandoc zsh \
     libhiredis-dev libnats-dev redis-server nats-server curl \
     $(node_packages) || exit 1

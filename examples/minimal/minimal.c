@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <wsfan/adapters/libwebsockets.h>
+#include <wsfan/adapters/poll.h>
 #include <wsfan/outbound.h>
 #include <wsfan/wsfan.h>
 #define BYTES_MAX 8192 /* of a message */
@@ -15,7 +16,7 @@ struct client { /* one connection; libwebsockets gives it zeroed memory */
     struct lws *wsi;
     wsfan_session session;
     wsfan_outbound *queue;          /* yet to be sent; for lines of yours: of a struct of yours */
-    char chat[64], text[BYTES_MAX]; /* what it is saying, */
+    char chat[64], data[BYTES_MAX]; /* what it is saying, */
     size_t size;                    /* as far as it has come */
 };
 static wsfan_node *node;
@@ -44,34 +45,38 @@ static int client_opened(struct client *client, struct lws *wsi) {
     wsfan_outbound_options_init(&options); /* 1024 messages, 1 MiB */
     options.release = release;
     client->wsi = wsi;
-    if (lws_hdr_copy(wsi, client->chat, sizeof client->chat, WSI_TOKEN_GET_URI) <= 0 ||
+    if (lws_hdr_copy(wsi, client->chat, sizeof client->chat, WSI_TOKEN_GET_URI) < 2 || /* "/" */
         wsfan_outbound_open(&client->queue, &options) != WSFAN_OK ||
         wsfan_session_open(&client->session, loop, wsfan_string(""), client) != WSFAN_OK)
         return -1;
-    return wsfan_session_join(loop, client->session, wsfan_string(client->chat));
+    return wsfan_session_join(loop, client->session, wsfan_string(client->chat + 1));
 }
 
 static int client_writable(struct client *client) {
     wsfan_message *message = wsfan_outbound_take(client->queue);
     if (message == NULL)
         return 0;
-    wsfan_bytes text = wsfan_message_payload(message);
-    int sent = lws_write(client->wsi, (void *)text.data, text.size, LWS_WRITE_TEXT);
+    wsfan_bytes payload = wsfan_message_payload(message);
+    int binary = (wsfan_message_flags(message) & WSFAN_BINARY) != 0;
+    int sent = lws_write(client->wsi, (void *)payload.data, payload.size,
+                         binary ? LWS_WRITE_BINARY : LWS_WRITE_TEXT);
     wsfan_message_unref(message);
     lws_callback_on_writable(client->wsi); /* for the next one */
     return sent < 0;
 }
 
 static int client_said(struct client *client, const void *part, size_t n) {
-    if (client->size + n > BYTES_MAX || lws_frame_is_binary(client->wsi))
+    if (client->size + n > BYTES_MAX)
         return -1;
-    memcpy(client->text + client->size, part, n);
+    memcpy(client->data + client->size, part, n);
     client->size += n;
     if (!lws_is_final_fragment(client->wsi))
         return 0;
-    wsfan_bytes text = { client->text, client->size };
+    wsfan_publish_options options = { .struct_size = sizeof options };
+    wsfan_bytes payload = { client->data, client->size };
+    options.flags = lws_frame_is_binary(client->wsi) ? WSFAN_BINARY : 0;
     client->size = 0;
-    return wsfan_broadcast(node, wsfan_string(client->chat), text, NULL);
+    return wsfan_broadcast(node, wsfan_string(client->chat + 1), payload, &options);
 }
 
 static int on_event(struct lws *wsi, enum lws_callback_reasons why, void *user, void *in,
@@ -111,6 +116,8 @@ int main(int count, char **values) {
     int error = wsfan_node_open(&node, &options);
     if (error != WSFAN_OK || (error = wsfan_loop_open(&loop, node, &callbacks, NULL)) != WSFAN_OK)
         return fprintf(stderr, "minimal: %s\n", wsfan_error_text(error)), 1;
+    while (wsfan_node_ready(node) == WSFAN_READY_NOT_YET)
+        wsfan_poll_dispatch(loop, 50); /* a client that came now might miss messages */
     struct lws_context *context = lws_create_context(&info);
     if (!context || !wsfan_libwebsockets_attach(lws_get_vhost_by_name(context, "default"), loop))
         return 1;

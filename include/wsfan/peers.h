@@ -45,7 +45,7 @@ typedef enum wsfan_reason {
     /** An endpoint that leads back to this node; harmless in a list that all nodes share, and said once */
     WSFAN_REASON_SELF = 9,
     WSFAN_REASON_SLOW = 10, /**< its queue was full, and slow_peer is WSFAN_SLOW_CUT */
-    WSFAN_REASON_KEY = 11,  /**< its key is not allowed any more */
+    WSFAN_REASON_KEY = 11,  /**< its key is not allowed, or not any more */
     /** It fell silent and its address refuses connections: the process is gone, which is known long
      * before down_ms */
     WSFAN_REASON_ENDED = 12

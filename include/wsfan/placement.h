@@ -17,7 +17,7 @@ enum wsfan_readiness {
     WSFAN_READY_NOT_YET = 0, /**< peers are missing, and ready_ms_max has not passed */
     WSFAN_READY_MET = 1,     /**< it has met peers, or there are none that it was told of */
     /** It has waited ready_ms_max; nobody answers whom it was told of. It may be the first, or cut off,
-     * or its key is not theirs */
+     * or it does not know their keys */
     WSFAN_READY_ALONE = 2
 };
 
@@ -28,7 +28,7 @@ enum wsfan_readiness {
  * does not fall like dominoes; a drain is the host's own, and does not change it. Waits as statistics
  * do.
  * @return one of wsfan_readiness, or WSFAN_EREFUSED (it has met no peer, and whoever it found refuses
- * it: its sessions would hear nobody; not for good), WSFAN_EINVAL, WSFAN_EFORK. [any] */
+ * it, or does not let its key in: its sessions would hear nobody; not for good), WSFAN_EINVAL, WSFAN_EFORK. [any] */
 WSFAN_API int wsfan_node_ready(wsfan_node *node);
 
 /** Takes the node out of service, without a moment in which anybody loses a message:

@@ -56,11 +56,12 @@ WSFAN_API const char *wsfan_request_kind_text(wsfan_request_kind kind);
 
 /** What one node that was asked said, or that it did not. */
 typedef struct wsfan_answer {
-    uint64_t node; /**< its id */
+    uint64_t node; /**< its id; 0: of one that does not let our key in */
     /** WSFAN_OK. WSFAN_EPARTIAL: it joined its sessions, but not all of its peers have acknowledged.
      * WSFAN_ESILENT: no answer; it may have done it, or may yet. WSFAN_ENOTSUP: a library or a host
      * that does not do this. WSFAN_ELIMIT: it, or the way to it, has too much to do. WSFAN_ETOOBIG:
-     * larger than its limits. WSFAN_ENOMEM. */
+     * larger than its limits. WSFAN_ENOMEM. WSFAN_EREFUSED: it refuses this node (see
+     * wsfan_result.peers_refusing), and was not asked. */
     int status;
     /** join: that are in the chat now; leave: that left it; close: whose host was told */
     uint64_t sessions;
@@ -86,7 +87,7 @@ struct wsfan_reply {
     int status;
     uint64_t sessions;           /**< of all nodes */
     uint64_t sessions_failed;    /**< of all nodes */
-    const wsfan_answer *answers; /**< one for each node that was asked */
+    const wsfan_answer *answers; /**< one for each node that was asked, or refuses this one */
     size_t answers_count;        /**< of `answers` */
     /** ids of nodes that did not answer, or with an error; of a join, also of those that had not
      * acknowledged it */

@@ -227,11 +227,11 @@ typedef struct wsfan_joined {
     wsfan_bytes chat;      /**< that it joined */
     /** WSFAN_OK: every live peer acknowledged, so each broadcast issued from now on, anywhere, reaches
      * the session. WSFAN_EPARTIAL: the peers in `missing` had not within join_ms_max, or refuse this
-     * node: WSFAN_PEER_REFUSED told why; the others had. What a peer that is down publishes is missing
-     * until it is back, which WSFAN_GAP_AWAY tells. Those of another cluster or version are named only
-     * where no peer lives. WSFAN_ENOMEM: the node could not note the interest; leave and join again. */
+     * node: WSFAN_PEER_REFUSED told why; the others had. What a peer that is down publishes is missing until it
+     * is back, which WSFAN_GAP_AWAY tells. Those of another cluster or version, or that do not let this node's
+     * key in, are named only where no peer lives. WSFAN_ENOMEM: the interest was not noted; join again. */
     int status;
-    const uint64_t *missing; /**< node ids */
+    const uint64_t *missing; /**< node ids; 0: of one that does not let our key in */
     size_t missing_count;    /**< of `missing` */
 } wsfan_joined;
 
@@ -283,7 +283,7 @@ typedef struct wsfan_result {
     size_t missing_count;    /**< of `missing` */
     /** Nodes that it may have been for and that refused this node in the last 3 * down_ms
      * (WSFAN_PEER_REFUSED): as an older one of its name, as one too many; where no peer lives, also of
-     * another cluster or version. At most 64, not counted in `peers`. */
+     * another cluster or version, or for its key (0 in `missing`). At most 64, not in `peers`. */
     uint32_t peers_refusing;
 } wsfan_result;
 

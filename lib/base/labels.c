@@ -81,7 +81,7 @@ const char *wsfan_reason_text(wsfan_reason reason) {
     case WSFAN_REASON_SLOW:
         return "its queue was full";
     case WSFAN_REASON_KEY:
-        return "its key is not allowed any more";
+        return "its key is not allowed";
     case WSFAN_REASON_ENDED:
         return "its process has ended";
     }

@@ -319,10 +319,11 @@ void wsf_diagnosis_state(const wsf_core *core, wsfan_node_state *state, wsf_now 
         if (!connection->used)
             continue;
         state->endpoints_failing += wsfan_endpoint_state_fails(connection->state) != 0;
-        if (state->phase != WSFAN_NODE_REFUSED || connection->refused == WSFAN_REASON_NONE)
+        wsf_refusal refusal = wsf_dialer_refusal(core, connection, now);
+        if (state->phase != WSFAN_NODE_REFUSED || refusal.reason == WSFAN_REASON_NONE)
             continue;
-        state->refuser = connection->refuser;
-        state->reason = connection->refused;
+        state->refuser = refusal.node;
+        state->reason = refusal.reason;
         memcpy(state->endpoint, connection->endpoint, sizeof state->endpoint);
     }
     for (const wsf_name *name = core->diagnosis.names; name != NULL; name = name->next)

@@ -305,18 +305,27 @@ static bool refuses(const wsf_core *core, const wsf_dialer_endpoint *connection,
            !lives(core, connection->refuser);
 }
 
+wsf_refusal wsf_dialer_refusal(const wsf_core *core, const wsf_dialer_endpoint *connection,
+                               wsf_now now) {
+    if (refuses(core, connection, now))
+        return (wsf_refusal){ connection->refuser, connection->refused };
+    bool shut = connection->used && connection->dialled &&
+                connection->carrier == WSFAN_ENDPOINT_KEY_UNKNOWN_THERE;
+    return (wsf_refusal){ connection->likely, shut ? WSFAN_REASON_KEY : WSFAN_REASON_NONE };
+}
+
 uint32_t wsf_dialer_refusers(const wsf_core *core, wsf_now now, uint64_t nodes[WSF_PEERS_MAX]) {
     uint32_t count = 0;
     bool alone = !lives(core, 0);
     for (uint32_t i = 0; i < core->dialer.endpoints_count && count < WSF_PEERS_MAX; i++) {
-        const wsf_dialer_endpoint *connection = &core->dialer.endpoints[i];
-        bool foreign = connection->refused == WSFAN_REASON_CLUSTER ||
-                       connection->refused == WSFAN_REASON_VERSION;
-        bool counts = refuses(core, connection, now) && (alone || !foreign);
+        wsf_refusal refusal = wsf_dialer_refusal(core, &core->dialer.endpoints[i], now);
+        bool foreign = refusal.reason == WSFAN_REASON_CLUSTER ||
+                       refusal.reason == WSFAN_REASON_VERSION || refusal.reason == WSFAN_REASON_KEY;
+        bool counts = refusal.reason != WSFAN_REASON_NONE && (alone || !foreign);
         for (uint32_t n = 0; n < count && counts; n++)
-            counts = nodes[n] != connection->refuser;
+            counts = nodes[n] != refusal.node;
         if (counts)
-            nodes[count++] = connection->refuser;
+            nodes[count++] = refusal.node;
     }
     return count;
 }

@@ -39,8 +39,18 @@ void wsf_dialer_release(wsf_core *core, uint64_t node);
  * refusals do not count: a node that refuses is asked again, and refuses again. */
 bool wsf_dialer_refused(const wsf_core *core, wsf_now now);
 
-/* Nodes that have refused this one lately, which neither joins nor messages reach, each once;
- * WSF_PEERS_MAX at most. Nodes of another cluster or version count only while no peer lives. */
+/* Who refuses this node at one endpoint. */
+typedef struct {
+    uint64_t node;       /* 0: not known; one that lets our key not in does not say who it is */
+    wsfan_reason reason; /* NONE: nobody does */
+} wsf_refusal;
+
+wsf_refusal wsf_dialer_refusal(const wsf_core *core, const wsf_dialer_endpoint *connection,
+                               wsf_now now);
+
+/* Nodes that have refused this one lately, which neither joins nor messages reach, each once (those that are
+ * not known together as one 0); WSF_PEERS_MAX at most. Nodes of another cluster or version, and those that let
+ * our key not in, count only while no peer lives. */
 uint32_t wsf_dialer_refusers(const wsf_core *core, wsf_now now, uint64_t nodes[WSF_PEERS_MAX]);
 
 /* Gives up endpoints that no source names and where no node answers, and redials where no peer has been

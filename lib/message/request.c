@@ -98,12 +98,14 @@ typedef struct {
     size_t capacity;
 } node_set;
 
-static void add_node(node_set *set, uint64_t node) {
+/* False: it is in the set already. */
+static bool add_node(node_set *set, uint64_t node) {
     for (size_t i = 0; i < set->count; i++)
         if (set->nodes[i] == node)
-            return;
+            return false;
     if (set->count < set->capacity)
         set->nodes[set->count++] = node;
+    return true;
 }
 
 static bool is_list(wsfan_request_kind kind) {
@@ -146,7 +148,8 @@ typedef struct {
 } reply_parts;
 
 static bool make_parts(const wsf_request *request, reply_parts *parts) {
-    size_t missing_max = request->nodes_count;
+    size_t answers_max = request->nodes_count + request->refusing_count;
+    size_t missing_max = answers_max;
     wsf_rows_init(&parts->rows, is_list(request->kind) ? request->number : 0);
     for (uint32_t i = 0; i < request->nodes_count; i++) {
         const wsf_answer *answer = &request->nodes[i].answer;
@@ -156,7 +159,7 @@ static bool make_parts(const wsf_request *request, reply_parts *parts) {
             missing_max += answer->rows.count;
     }
     parts->public_rows = wsf_alloc_zero(parts->rows.count + 1, sizeof *parts->public_rows);
-    parts->answers = wsf_alloc_zero(request->nodes_count, sizeof *parts->answers);
+    parts->answers = wsf_alloc_zero(answers_max, sizeof *parts->answers);
     parts->missing.nodes = wsf_alloc_zero(missing_max, sizeof *parts->missing.nodes);
     parts->missing.count = 0;
     parts->missing.capacity = missing_max;
@@ -175,6 +178,16 @@ static void name_missing(const wsf_request *request, const wsf_asked_node *asked
     for (uint32_t i = 0; i < rows->count; i++)
         if (rows->list[i]->key_size == 8)
             add_node(missing, read_u64(rows->list[i]->bytes));
+}
+
+static void tell_refusing(const wsf_request *request, reply_parts *parts, wsfan_reply *reply) {
+    for (uint32_t i = 0; i < request->refusing_count; i++) {
+        reply->status = WSFAN_EPARTIAL;
+        /* One that was a peer has an answer. */
+        if (add_node(&parts->missing, request->refusing[i]))
+            parts->answers[reply->answers_count++] = (wsfan_answer){ .node = request->refusing[i],
+                                                                     .status = WSFAN_EREFUSED };
+    }
 }
 
 void wsf_request_tell(wsf_request *request, void (*tell)(void *user, const wsfan_reply *reply),
@@ -200,6 +213,8 @@ void wsf_request_tell(wsf_request *request, void (*tell)(void *user, const wsfan
             .payload = { asked->answer.payload, asked->answer.payload_size },
         };
     }
+    if (made)
+        tell_refusing(request, &parts, &reply);
     for (uint32_t i = 0; made && i < parts.rows.count; i++)
         parts.public_rows[i] = public_row(request->kind, parts.rows.list[i]);
     if (made && parts.rows.more && parts.rows.count > 0)

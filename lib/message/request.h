@@ -56,6 +56,8 @@ typedef struct wsf_request {
     wsfan_message *message; /* targets; payload: a chat, a reason, a key to go on after, bytes */
     void *inbox;            /* a reference; NULL: no reply is wanted */
     void *reply_user;
+    uint64_t refusing[WSF_PEERS_MAX]; /* nodes that refuse this one, and were not asked */
+    uint32_t refusing_count;
     uint32_t nodes_count;
     wsf_asked_node nodes[]; /* one for each peer, this node, one for each address in the targets */
 } wsf_request;

@@ -95,6 +95,21 @@ try_metrics() { program metrics.c; }
 try_adapter() { program adapter.c -luv; }
 try_advertise() { program advertise.c; }
 
+# excerpt SNIPPET SOURCE: its lines stand in that order in an example, which is built and run elsewhere.
+excerpt() {
+    awk 'NR == FNR { lines[NR] = $0; count = NR; next }
+        found < count && $0 == lines[found + 1] { found++ }
+        END { if (found < count) { print "not there: " lines[found + 1]; exit 1 } }' "$1" "$source/examples/$2"
+}
+
+try_integrate_ready() { excerpt "$1" servers/chat.h; }
+try_integrate_libwebsockets() { excerpt "$1" minimal/minimal.c; }
+try_integrate_libuv() { excerpt "$1" servers/libuv-wslay.c; }
+try_integrate_libevent() { excerpt "$1" servers/libevent.c; }
+try_integrate_libsoup() { excerpt "$1" servers/glib-libsoup.c; }
+try_integrate_cores() { excerpt "$1" servers/epoll-threads.c; }
+try_integrate_threads() { excerpt "$1" servers/civetweb.c; }
+
 try_simulate() {
     cmake() { # the build is there
         case $* in

@@ -95,7 +95,7 @@ void wsf_rpc_client_lose(wsf_core *core, const wsf_peer *peer) {
 }
 
 static void hand_back(wsf_core *core, wsf_request *request) {
-    bool partial = false;
+    bool partial = request->refusing_count > 0;
     for (uint32_t i = 0; i < request->nodes_count; i++) {
         if (request->nodes[i].open)
             fall_silent(request, i);

@@ -3,6 +3,7 @@
 #include "core/rpc/server.h"
 
 #include "base/memory.h"
+#include "core/dialer.h"
 #include "core/link/batch.h"
 #include "core/link/sender.h"
 #include "core/routing/router.h"
@@ -249,6 +250,8 @@ void wsf_rpc_server_ask(wsf_core *core, wsf_request *request, wsf_now now) {
     if (own)
         note_asked(request, WSF_REQUEST_OWN, core->config.node, WSFAN_OK);
     note_unknown(core, request);
+    request->refusing_count = wsf_router_keep(request->message, request->refusing,
+                                              wsf_dialer_refusers(core, now, request->refusing));
     call_parts r = { core->config.node, request->id,      request->kind, request->number,
                      request->ms_max,   request->message, loops };
     wsfan_message_ref(request->message);

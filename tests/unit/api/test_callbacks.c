@@ -2,7 +2,9 @@
  * into their heads inside every callback, and then read each pointer that they were given once more.
  * ASan sees what has been freed; any build sees what has changed. */
 #include <stdbool.h>
+#include <stddef.h>
 #include <string.h>
+#include <wsfan/diagnosis.h>
 #include <wsfan/peers.h>
 #include <wsfan/placement.h>
 #include <wsfan/presence.h>
@@ -28,6 +30,7 @@ typedef enum {
     REQUEST,
     REPLY,
     PRESENCE,
+    EVENT,
     CALLBACKS
 } callback;
 
@@ -142,7 +145,7 @@ static void publish(host *h) {
 static void ask(host *h) {
     wsfan_target target = any_target();
     wsfan_request_options options = { .struct_size = sizeof options, .reply_loop = h->loop };
-    switch (below(7)) {
+    switch (below(8)) {
     case 0:
         wsfan_remote_join(h->node, &target, 1, any_chat(), &options);
         break;
@@ -161,6 +164,9 @@ static void ask(host *h) {
     case 5:
         wsfan_list_nodes(h->node, &options);
         break;
+    case 6:
+        wsfan_list_stats(h->node, &options);
+        break;
     default:
         wsfan_node_send(h->node, 0, wsfan_string("are you there?"), &options);
     }
@@ -176,14 +182,23 @@ static void inquire(host *h) {
     wsfan_stats stats = { .struct_size = sizeof stats };
     wsfan_loop_stats loop_stats = { .struct_size = sizeof loop_stats };
     wsfan_peer_stats peer = { .struct_size = sizeof peer };
+    wsfan_endpoint endpoint = { .struct_size = sizeof endpoint };
+    wsfan_caller caller = { .struct_size = sizeof caller };
+    wsfan_node_state state = { .struct_size = sizeof state };
+    wsfan_target target = any_target();
+    wsfan_recipient some[4];
     uint64_t cursor = 0;
-    size_t peers;
+    size_t found;
     ck_assert_int_eq(wsfan_chat_get_count(h->node, any_chat(), &count), WSFAN_OK);
     ck_assert_int_eq(wsfan_node_get_owner(h->node, any_chat(), &owner), WSFAN_OK);
     ck_assert_int_eq(wsfan_chat_members(h->node, any_chat(), &cursor, 5, visit, NULL), WSFAN_OK);
     ck_assert_int_eq(wsfan_node_get_stats(h->node, &stats), WSFAN_OK);
     ck_assert_int_eq(wsfan_loop_get_stats(h->loop, &loop_stats), WSFAN_OK);
-    ck_assert_int_eq(wsfan_node_get_peers(h->node, &peer, 1, &peers), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_peers(h->node, &peer, 1, &found), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_endpoints(h->node, &endpoint, 1, &found), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_callers(h->node, &caller, 1, &found), WSFAN_OK);
+    ck_assert_int_eq(wsfan_node_get_state(h->node, &state), WSFAN_OK);
+    ck_assert_int_eq(wsfan_loop_get_sessions(h->loop, &target, some, 4, &found), WSFAN_OK);
 }
 
 static void do_anything(host *h) {
@@ -362,6 +377,16 @@ static void on_presence(void *user, const wsfan_presence *presence) {
     act(user, PRESENCE);
 }
 
+static void on_event(void *user, const wsfan_event *event) {
+    see(event, sizeof *event);
+    see_text(event->code);
+    see_text(event->text);
+    see_text(event->name);
+    see_text(event->endpoint);
+    see_text(event->address);
+    act(user, EVENT);
+}
+
 static const wsfan_callbacks ALL = { .struct_size = sizeof ALL,
                                      .on_message = on_message,
                                      .on_joined = on_joined,
@@ -375,7 +400,8 @@ static const wsfan_callbacks ALL = { .struct_size = sizeof ALL,
                                      .on_close = on_close,
                                      .on_request = on_request,
                                      .on_reply = on_reply,
-                                     .on_presence = on_presence };
+                                     .on_presence = on_presence,
+                                     .on_event = on_event };
 
 /* --------------------------------------------------------------------------------------- lives */
 
@@ -442,6 +468,16 @@ static void live_once(uint64_t seed) {
     stop(0, 1);
 }
 
+START_TEST(no_callback_is_left_out) {
+    for (size_t at = offsetof(wsfan_callbacks, on_message); at < sizeof ALL;
+         at += sizeof ALL.on_gap) {
+        void (*called)(void);
+        memcpy(&called, (const char *)&ALL + at, sizeof called);
+        ck_assert_msg(called != NULL, "the one at %zu", at);
+    }
+}
+END_TEST
+
 static bool saw_all(void) {
     for (int i = 0; i < CALLBACKS; i++)
         if (seen[i] == 0)
@@ -458,4 +494,5 @@ START_TEST(whatever_a_callback_is_shown_lives_until_it_returns) {
 }
 END_TEST
 
-SUITE_MAIN("callbacks", whatever_a_callback_is_shown_lives_until_it_returns)
+SUITE_MAIN("callbacks", no_callback_is_left_out,
+           whatever_a_callback_is_shown_lives_until_it_returns)

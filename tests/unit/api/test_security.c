@@ -11,7 +11,9 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <wsfan/diagnosis.h>
 #include <wsfan/peers.h>
+#include <wsfan/placement.h>
 #include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 #include <zmq.h>
@@ -91,8 +93,18 @@ static void make_pairs(void) {
         ck_assert_int_eq(zmq_curve_keypair(pairs[i].public_key, pairs[i].secret_key), 0);
 }
 
+static unsigned results;
+static wsfan_result last_result;
+
+static void on_result(void *user, const wsfan_result *result) {
+    (void)user;
+    results++;
+    last_result = *result;
+}
+
 static void start(int i, wsfan_options options, const char *peer) {
-    replica_start(i, options, &peer, peer != NULL, NULL);
+    static const wsfan_callbacks more = { .struct_size = sizeof more, .on_result = on_result };
+    replica_start(i, options, &peer, peer != NULL, &more);
     replica_join(i, "chat");
 }
 
@@ -455,6 +467,40 @@ START_TEST(a_node_with_a_key_that_is_not_allowed_stays_outside_until_it_is) {
 }
 END_TEST
 
+START_TEST(a_node_whose_key_is_not_allowed_is_told_so_of_each_join_and_message) {
+    make_pairs();
+    start_keyed(0, 2, NULL);
+    start_keyed(2, 1, replica_endpoint(0));
+    WAIT(wsfan_node_ready(replicas[2].node) == WSFAN_EREFUSED);
+    wsfan_node_state state = { .struct_size = sizeof state };
+    ck_assert_int_eq(wsfan_node_get_state(replicas[2].node, &state), WSFAN_OK);
+    ck_assert_int_eq(state.phase, WSFAN_NODE_REFUSED);
+    ck_assert_int_eq(state.reason, WSFAN_REASON_KEY);
+    ck_assert_uint_eq(state.refuser, 0); /* it does not say who it is */
+    ck_assert_str_eq(state.endpoint, replica_endpoint(0));
+    replica_join(2, "partly");
+    ck_assert_int_eq(replicas[2].joined_status, WSFAN_EPARTIAL);
+    ck_assert_uint_eq(replica_stats(2).peers_refusing, 1);
+    wsfan_publish_options asking = { .struct_size = sizeof asking,
+                                     .result_loop = replicas[2].loop };
+    ck_assert_int_eq(
+        wsfan_broadcast(replicas[2].node, wsfan_string("chat"), wsfan_string("?"), &asking),
+        WSFAN_OK);
+    WAIT(results == 1);
+    ck_assert_int_eq(last_result.status, WSFAN_EPARTIAL);
+    ck_assert_uint_eq(last_result.peers_refusing, 1);
+    ck_assert_int_eq(wsfan_node_ready(replicas[0].node), WSFAN_READY_MET); /* nobody was named */
+    const char *allow[] = { pairs[2].public_key };
+    ck_assert_int_eq(wsfan_node_allow_keys(replicas[0].node, allow, 1), WSFAN_OK);
+    WAIT(replica_up(0, 2) && replica_up(2, 0));
+    WAIT(wsfan_node_ready(replicas[2].node) == WSFAN_READY_MET);
+    replica_join(2, "wholly");
+    ck_assert_int_eq(replicas[2].joined_status, WSFAN_OK);
+    ck_assert_uint_eq(replica_stats(2).peers_refusing, 0);
+    replicas_stop();
+}
+END_TEST
+
 START_TEST(a_peer_whose_key_is_withdrawn_gets_nothing_more) {
     make_pairs();
     start_keyed(0, 6, NULL);
@@ -734,6 +780,7 @@ SUITE_MAIN("security", nodes_that_know_each_others_keys_relay,
            handshakes_that_fail_for_a_key_are_counted,
            who_has_another_key_keeps_nobody_from_meeting,
            a_node_with_a_key_that_is_not_allowed_stays_outside_until_it_is,
+           a_node_whose_key_is_not_allowed_is_told_so_of_each_join_and_message,
            a_peer_whose_key_is_withdrawn_gets_nothing_more,
            an_allowed_peer_cannot_subscribe_to_what_is_for_another,
            an_allowed_peer_cannot_speak_for_another, keys_are_rotated_one_node_after_another,

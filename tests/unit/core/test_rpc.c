@@ -289,6 +289,34 @@ START_TEST(a_node_that_is_down_is_named_at_once_even_for_a_chat_it_was_not_known
 }
 END_TEST
 
+START_TEST(a_node_that_refuses_this_one_is_named_and_not_waited_for) {
+    begin(12, 0);
+    world_crash(w, 0);
+    world_config(w)->peers_count_max = 1;
+    for (unsigned i = 0; i < 3; i++)
+        world_start(w, i, 1);
+    world_run(w, TEN_S);
+    uint64_t refuser = world_node_id(w, 0); /* has no room for node 2 */
+    ask(2, WSFAN_REQUEST_CLOSE, message_to(WSFAN_ALL, (wsfan_bytes){ NULL, 0 }, 0), 4000);
+    world_run(w, 100);
+    ck_assert_uint_eq(replies, 1);
+    ck_assert_int_eq(last.status, WSFAN_EPARTIAL);
+    ck_assert_uint_eq(last.missing_count, 1);
+    ck_assert_uint_eq(missing[0], refuser);
+    const wsfan_answer *answer = &answers[last.answers_count - 1];
+    ck_assert_uint_eq(answer->node, refuser);
+    ck_assert_int_eq(answer->status, WSFAN_EREFUSED);
+    ck_assert_uint_eq(loop_calls[0], 0);
+    char text[WSFAN_ADDRESS_TEXT_SIZE];
+    wsfan_address_text((wsfan_address){ world_node_id(w, 2), 0 }, text);
+    ask(2, WSFAN_REQUEST_CLOSE, message_to(WSFAN_NODE, wsfan_string(text), 0), 4000);
+    world_run(w, 100);
+    ck_assert_uint_eq(replies, 2);
+    ck_assert_int_eq(last.status, WSFAN_OK); /* it is for nobody there */
+    end();
+}
+END_TEST
+
 START_TEST(a_peer_that_goes_for_good_is_not_waited_for) {
     begin(5, 3);
     hold = true;
@@ -499,6 +527,7 @@ SUITE_MAIN("rpc", only_nodes_with_somebody_concerned_are_asked,
            a_silent_node_costs_the_time_limit_and_is_named,
            every_node_tells_its_statistics_and_those_of_its_peers_page_by_page,
            a_node_that_is_down_is_named_at_once_even_for_a_chat_it_was_not_known_to_have,
+           a_node_that_refuses_this_one_is_named_and_not_waited_for,
            a_peer_that_goes_for_good_is_not_waited_for,
            a_kind_of_a_later_version_is_answered_unsupported_not_by_silence,
            a_node_is_at_so_many_requests_and_refuses_one_more,

@@ -196,6 +196,26 @@ START_TEST(who_refused_and_is_gone_is_not_held_against_a_join) {
 }
 END_TEST
 
+START_TEST(a_key_that_is_let_in_nowhere_makes_joins_partial_where_nobody_else_is) {
+    begin(23);
+    world_start(w, 0, 1 << 1); /* which never starts */
+    world_run(w, 6000);
+    ck_assert_int_eq(readiness(0), WSFAN_READY_ALONE);
+    wsf_core_carrier(world_core(w, 0), 0, WSFAN_ENDPOINT_KEY_UNKNOWN_THERE, 1);
+    ck_assert_int_eq(readiness(0), WSFAN_EREFUSED);
+    join_and_wait(0, 7);
+    ck_assert_int_eq(joined_status[0], WSFAN_EPARTIAL);
+    ck_assert_uint_eq(missing_count[0], 1);
+    ck_assert_uint_eq(missing[0], 0); /* it does not say who it is */
+    world_start(w, 2, 1);
+    world_run(w, 2000);
+    ck_assert_int_eq(readiness(0), WSFAN_READY_MET);
+    join_and_wait(0, 8);
+    ck_assert_int_eq(joined_status[0], WSFAN_OK);
+    end();
+}
+END_TEST
+
 START_TEST(another_cluster_is_missing_from_a_join_only_where_nobody_else_is) {
     begin(22);
     world_start(w, 0, 0);
@@ -426,6 +446,7 @@ SUITE_MAIN("status", a_node_that_is_alone_is_ready_at_once,
            a_node_is_ready_when_it_knows_what_its_peers_want_and_they_know_it,
            peers_that_do_not_answer_are_waited_for_only_so_long,
            met_alone_and_refused_are_told_apart, who_refused_and_is_gone_is_not_held_against_a_join,
+           a_key_that_is_let_in_nowhere_makes_joins_partial_where_nobody_else_is,
            another_cluster_is_missing_from_a_join_only_where_nobody_else_is,
            losing_every_peer_leaves_a_node_ready,
            all_nodes_name_the_same_owners_and_a_dead_node_s_chats_alone_move,

@@ -1,0 +1,63 @@
+// Starts the example servers, and talks to them.
+
+import assert from 'node:assert/strict';
+import { randomInt } from 'node:crypto';
+import { once } from 'node:events';
+import net from 'node:net';
+import { WebSocket } from 'ws';
+import { until } from './replica.mjs';
+
+// NAME=PROGRAM,...
+export const servers = process.env.SERVERS.split(',').map((item) => item.split('='));
+
+// Of those that no connection is given, unlike freePort()'s: nobody takes it before the server does.
+async function quietPort() {
+  for (;;) {
+    const listener = net.createServer();
+    const port = randomInt(15000, 32000);
+    const free = await new Promise((resolve) => {
+      listener.on('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    listener.close();
+    await once(listener, 'close');
+    return port;
+  }
+}
+
+export async function start(world, [name, program], peer) {
+  const [port, mesh] = [await quietPort(), await quietPort()];
+  const server = world.run(program, [port, `tcp://127.0.0.1:${mesh}`, ...peer ? [peer.mesh] : []].map(String));
+  Object.assign(server, { name, port, mesh: `tcp://127.0.0.1:${mesh}` });
+  server.address = (chat) => `ws://127.0.0.1:${port}/${chat}`;
+  await until(`${name} listens`, () => new Promise((resolve) => {
+    const probe = net.connect(port, '127.0.0.1', () => resolve(true));
+    probe.on('error', () => resolve(server.exit));
+    probe.on('connect', () => probe.destroy());
+  }));
+  assert.equal(server.exit, null, server.story());
+  return server;
+}
+
+// Each in the mesh of the others, and of `peer` if there is one.
+export async function startAll(world, peer) {
+  const first = await start(world, servers[0], peer);
+  return [first, ...await Promise.all(servers.slice(1).map((server) => start(world, server, first)))];
+}
+
+// A client that remembers what it heard: text as a string, anything else as "binary HEX".
+export async function join(world, server, chat) {
+  const socket = new WebSocket(server.address(chat), { perMessageDeflate: false });
+  world.closing(() => socket.terminate());
+  socket.heard = [];
+  socket.on('message', (data, binary) => socket.heard.push(binary ? `binary ${data.toString('hex')}` : data.toString()));
+  socket.on('error', () => {});
+  await once(socket, 'open');
+  return socket;
+}
+
+export const hears = (socket, text) => until(`it hears ${text}`, () => socket.heard.includes(text));
+
+export async function ends(server) {
+  assert.deepEqual(await server.kill('SIGTERM'), { code: 0, signal: null }, server.story());
+}
