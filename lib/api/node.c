@@ -453,7 +453,7 @@ static uint64_t slot_of(const wsfan_node *node, const wsf_message_parts *parts, 
 /* Whether the options say what they may; they become part of the message. */
 static int take_options(const wsfan_node *node, const wsfan_publish_options *options,
                         wsf_message_parts *parts) {
-    if ((options->flags & ~WSFAN_BINARY) != 0 ||
+    if ((options->flags & ~(uint32_t)WSF_PUBLISHED_FLAGS) != 0 ||
         (options->key.data == NULL && options->key.size > 0) ||
         (options->except.node == 0) != (options->except.session == 0) ||
         (options->result_loop != NULL &&

@@ -14,8 +14,13 @@
 #include "core/dialer.h"
 #include "core/gossip.h"
 #include "core/handshake.h"
+#include "core/history/backfill.h"
+#include "core/history/epoch.h"
 #include "core/history/holders.h"
 #include "core/history/holding.h"
+#include "core/history/reach.h"
+#include "core/history/recover.h"
+#include "core/history/source.h"
 #include "core/link/batch.h"
 #include "core/link/gaps.h"
 #include "core/link/receiver.h"
@@ -68,6 +73,7 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
     core->random = config->seed;
     core->epoch = wsf_random(core) >> 1;
     core->last_ms = now.ms;
+    core->clock = config->incarnation << 16; /* so that peers know that nothing is older */
     wsf_hash_key_init(&core->key, core->cluster);
     core->frame_size_max = wsf_core_frame_size_max(config);
     wsf_presence_store_init(&core->presence, &config->presence, wsf_random(core));
@@ -243,6 +249,10 @@ void wsf_core_absent(wsf_core *core, wsf_presence_session *presence_session, wsf
     wsf_presence_sync_end(core, presence_session);
 }
 
+void wsf_core_recover(wsf_core *core, wsf_recovery *recovery, wsf_now now) {
+    wsf_recover_add(core, recovery, now);
+}
+
 void wsf_core_events_done(wsf_core *core, unsigned loop) {
     /* 0: the block was for an earlier loop of this number. */
     core->sync.events_out[loop] -= core->sync.events_out[loop] > 0;
@@ -272,6 +282,7 @@ void wsf_core_add_loop(wsf_core *core, unsigned loop) {
 void wsf_core_remove_loop(wsf_core *core, unsigned loop, wsf_now now) {
     core->loops &= ~(UINT64_C(1) << loop);
     core->routed &= ~(UINT64_C(1) << loop);
+    wsf_recover_forget_loop(core, loop);
     wsf_keeping_forget_loop(core, loop, now);
     wsf_interest_forget_loop(&core->interest, loop);
     wsf_presence_sync_forget_loop(core, loop);
@@ -296,8 +307,11 @@ void wsf_core_destroy(wsf_core *core) {
         return;
     while (core->join.head != NULL)
         hand_back_first(core, WSFAN_ECLOSED);
+    wsf_recover_end(core);
     wsf_delivery_end(core);
     wsf_rpc_server_end(core);
+    wsf_source_end(core);
+    wsf_backfill_end(core);
     wsf_rpc_client_end(core);
     wsf_holding_destroy(core);
     wsf_holders_destroy(core);
@@ -313,6 +327,7 @@ void wsf_core_destroy(wsf_core *core) {
     wsf_presence_store_destroy(&core->presence);
     wsf_keeping_destroy(core);
     wsf_witness_destroy(core);
+    wsf_reach_end(core);
     wsf_reader_destroy(core->reader);
     wsf_names_free(core->diagnosis.names);
     wsf_free(core->batch);
@@ -465,9 +480,12 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     core->presence.now_ms = now.ms;
     wsf_liveness_tick(core, now);
     wsf_status_tick(core, now);
+    wsf_epoch_tick(core, now);
     wsf_keeping_tick(core, now);
     wsf_holders_tick(core);
     wsf_holding_tick(core, now);
+    wsf_source_tick(core, now);
+    wsf_backfill_tick(core, now);
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (core->peers[i].node != 0)
             wsf_sender_flush(core, &core->peers[i], now);
@@ -484,6 +502,8 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     for (unsigned i = 0; core->parts[i] != NULL; i++)
         if (core->parts[i]->tick != NULL)
             core->parts[i]->tick(core, now);
+    wsf_reach_tick(core, now);
+    wsf_recover_tick(core, now);
 }
 
 uint64_t wsf_core_deadline(const wsf_core *core) {
@@ -494,6 +514,14 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
     at = keeping_at < at ? keeping_at : at;
     if (core->holders.looks > 0 || core->holding.more)
         at = core->last_ms;
+    uint64_t source_at = wsf_source_deadline(core);
+    at = source_at < at ? source_at : at;
+    uint64_t backfill_at = wsf_backfill_deadline(core);
+    at = backfill_at < at ? backfill_at : at;
+    uint64_t reach_at = wsf_reach_deadline(core);
+    at = reach_at < at ? reach_at : at;
+    uint64_t recover_at = wsf_recover_deadline(core);
+    at = recover_at < at ? recover_at : at;
     at = core->diagnosis.at_ms < at ? core->diagnosis.at_ms : at;
     for (unsigned i = 0; core->parts[i] != NULL; i++) {
         uint64_t part_at = core->parts[i]->deadline != NULL ? core->parts[i]->deadline(core)

@@ -38,7 +38,8 @@ enum {
     WSF_NACK_INTERVAL_MS_MAX = 1000,
     WSF_ANEW_INTERVAL_MS = 250, /* least time between two RESYNCs, sent or followed */
     WSF_HELLO_INTERVAL_MS = 250,
-    WSF_MARK_INTERVAL_MS = 25, /* between a mark and one that is asked for */
+    WSF_MARK_INTERVAL_MS = 25,  /* between a mark and one that is asked for */
+    WSF_REACH_INTERVAL_MS = 25, /* between two that loops are told, of marks that come */
     WSF_STALL_MS = 250 /* publishing does not wait for a peer that is so long without progress */
 };
 
@@ -117,6 +118,7 @@ typedef struct {
         uint32_t weight;
         uint64_t place_hash;
         char address[WSF_PUBLIC_SIZE_MAX + 1];
+        wsf_cluster_epoch cluster_epoch;
         uint64_t told; /* the serial of our status that the peer was told */
     } status;
 
@@ -240,16 +242,19 @@ typedef enum {
 /* A chat whose messages are kept: for sessions that joined with history, for peers that ask this node to hold it, and for
  * history_ms after the last of either. */
 typedef struct {
-    uint64_t hash;      /* 0: this number has no chat */
-    uint64_t loops;     /* with sessions that joined with history (bits) */
-    uint64_t serial;    /* of the interest: its history begins when peers know that */
-    uint64_t linger_ms; /* while it lingers: until then */
-    uint64_t rest_ms;   /* while it rests: until then */
-    wsf_peers askers;   /* peers that ask this node to hold it, */
-    wsf_peers answered; /* and those of them that were told that it does */
-    wsf_peers asked;    /* peers that this node asks to hold it, */
-    wsf_peers held;     /* and those of them that said that they do */
+    uint64_t hash;         /* 0: this number has no chat */
+    uint64_t loops;        /* with sessions that joined with history (bits) */
+    uint64_t serial;       /* of the interest: its history begins when peers know that */
+    uint64_t linger_ms;    /* while it lingers: until then */
+    uint64_t rest_ms;      /* while it rests: until then */
+    wsf_peers askers;      /* peers that ask this node to hold it, */
+    wsf_peers answered;    /* and those of them that were told that it does */
+    wsf_peers asked;       /* peers that this node asks to hold it, */
+    wsf_peers held;        /* and those of them that said that they do */
+    uint64_t mended;       /* of witness.changes: gaps up to then are in the archive's since */
+    struct wsf_caps *caps; /* NULL: none; see extent.c */
     bool begun;
+    bool filled; /* with what another node had */
     bool lingers;
     bool rests;
     bool unanswered; /* it is in that line */
@@ -334,8 +339,19 @@ struct wsf_core {
         uint64_t look_ms;    /* when they are looked at next */
         uint64_t last;       /* clock of the last message that was published here; 0: none */
         uint64_t refused;    /* marks whose clock was too far ahead */
+        uint64_t changes;    /* gaps, and what became known of them, so far */
         wsf_peers askers;    /* linked peers that want marks */
+        bool moved;          /* a mark came, or a link, since the loops were told; see reach.c */
+        uint64_t unsure_ms;  /* until then nothing is known of an origin, for lack of a place */
     } witness;
+
+    wsf_cluster_epoch cluster_epoch; /* see epoch.c */
+
+    struct {
+        wsf_reach *newest; /* a reference; NULL: none yet */
+        uint64_t rest;     /* clock of all origins that have no other; it never falls */
+        uint64_t told_ms;
+    } reach;
 
     /* See keeping.c. Without history, zero. */
     struct {
@@ -366,6 +382,25 @@ struct wsf_core {
         uint64_t refused; /* chats that peers asked to hold, over their limit or without room */
         uint64_t mended;  /* peers that were asked to ask for all again */
     } holding;
+
+    /* Recoveries that are not decided, in order of deadline. */
+    struct {
+        wsf_recovery *head;
+        wsf_recovery *tail;
+        uint32_t count;
+        bool more;       /* some may be decided, but others had their share of the round */
+        bool marks;      /* some wait for marks of peers, */
+        uint64_t ask_ms; /* which may be asked from then on */
+    } recover;
+
+    /* Messages of chats that nodes ask each other for; see backfill.c and source.c. */
+    struct {
+        struct wsf_question *questions[WSF_PEERS_MAX]; /* of peers that wait for an answer; */
+        wsf_peers askers;                              /* those have one */
+        struct wsf_backfills *asks;                    /* NULL: there was none yet */
+        uint64_t asked;                                /* questions to peers, so far */
+        uint64_t answered;                             /* and of them */
+    } backfill;
 
     /* Tickets of joins, in order of deadline. */
     struct {
@@ -442,10 +477,12 @@ static inline void wsf_clock_pass(wsf_core *core, wsf_now now) {
         core->clock = now.wall_ms << 16;
 }
 
+/* Clocks of nodes that are further apart are not trusted. */
+enum { WSF_CLOCK_APART_MS_MAX = 60000 };
+
 /* and at least a clock that was received, unless that is far ahead: such a peer must not carry ours away. */
 static inline void wsf_clock_merge(wsf_core *core, uint64_t clock, wsf_now now) {
-    enum { AHEAD_MS_MAX = 60000 };
-    if (clock > core->clock && clock >> 16 <= now.wall_ms + AHEAD_MS_MAX)
+    if (clock > core->clock && clock >> 16 <= now.wall_ms + WSF_CLOCK_APART_MS_MAX)
         core->clock = clock;
 }
 

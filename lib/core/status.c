@@ -38,12 +38,14 @@ wsf_status wsf_status_own(const wsf_core *core) {
         flags |= WSF_STATUS_QUIET;
     if (core->config.publisher_only)
         flags |= WSF_STATUS_PUBLISHER;
-    return (wsf_status){ flags, core->config.weight, wsfan_string(core->status.address) };
+    return (wsf_status){ flags, core->config.weight, wsfan_string(core->status.address),
+                         core->cluster_epoch };
 }
 
 static void take_status(wsf_core *core, wsf_peer *peer, const wsf_status *status) {
     peer->status.flags = status->flags;
     peer->status.weight = status->weight;
+    peer->status.cluster_epoch = status->cluster_epoch;
     peer->status.place_hash = wsf_placement_hash(&core->key, peer->name);
     wsfan_bytes address = status->address;
     if (!wsf_text_is_visible(address.data, address.size)) {
@@ -65,6 +67,10 @@ static void changed(wsf_core *core) {
     core->diagnosis.due = true;
     core->status.serial++;
     core->status.view_stale = true;
+}
+
+void wsf_status_tell(wsf_core *core) {
+    core->status.serial++;
 }
 
 /* ---------------------------------------------------------------------------------------- ready */

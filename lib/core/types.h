@@ -12,6 +12,8 @@
 #include "core/presence/events.h"
 #include "core/routing/interest.h"
 #include "core/routing/placement.h"
+#include "message/reach.h"
+#include "message/recovery.h"
 #include "wire/encode.h"
 
 enum { WSF_KNOWN_MAX = 320 }; /* peers and other subscribers */
@@ -148,8 +150,11 @@ typedef struct {
     /* hands the events over; wsf_core_events_done() follows */
     void (*presence)(void *user, wsf_presence_events *events);
     void (*loop_call)(void *user, unsigned loop, wsf_loop_call *loop_call); /* hands it over */
-    void (*reply)(void *user, wsf_request *request); /* hands it and its inbox back */
-    void (*view)(void *user, wsf_view *view);        /* a new one; borrowed */
+    void (*reply)(void *user, wsf_request *request);       /* hands it and its inbox back */
+    void (*recovered)(void *user, wsf_recovery *recovery); /* hands it back, with its answer */
+    void (*view)(void *user, wsf_view *view);              /* a new one; borrowed */
+    /* a new one, for all loops, after everything that it claims; borrowed */
+    void (*reach)(void *user, wsf_reach *reach);
 
     /* Of a drain: */
     /* permille: of the sessions at the drain's start that should be gone by now */

@@ -6,6 +6,7 @@
 #include "base/probes.h"
 #include "loop/event.h"
 #include "loop/loop.h"
+#include "loop/replay.h"
 
 static void note_time(wsfan_loop *loop, const wsfan_message *message) {
     uint32_t us = wsf_clock_stamp(wsf_clock_ns()) - message->published;
@@ -22,6 +23,8 @@ static inline void show_message(wsfan_loop *loop, wsfan_message *message,
     wsf_counter_add(&loop->messages, 1);
     wsf_counter_add(&loop->recipients, count);
     WSF_PROBE3(dispatch, message->id.origin, message->id.clock, count);
+    if (loop->positions.key != NULL)
+        wsf_positions_see(&loop->positions, &loop->subscriptions.registry, message);
     if (count > 0 && loop->callbacks.on_message != NULL)
         loop->callbacks.on_message(loop->user, message, recipients, count);
 }
@@ -45,8 +48,23 @@ static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
         wsf_inbox_free_item(item);
 }
 
+/* Tells of messages that are lost to this loop. Returns whether there were any. */
+static uint32_t dispatch_own_gap(wsfan_loop *loop) {
+    uint64_t count = atomic_exchange(&loop->inbox->gap, 0);
+    if (count == 0)
+        return 0;
+    wsf_counter_add(&loop->gap, count);
+    wsf_parkings_note_gap(&loop->subscriptions.parkings);
+    WSF_PROBE4(gap, loop->node.node, loop->node.node, count, WSFAN_GAP_INBOX);
+    wsfan_gap gap = { loop->node.node, loop->node.name, count, WSFAN_GAP_INBOX };
+    if (loop->callbacks.on_gap != NULL)
+        loop->callbacks.on_gap(loop->user, &gap);
+    return 1;
+}
+
 /* Shows messages of a run, `max` at most; returns how many. Recipients are selected anew only for another head, or
- * when anything has changed in the registry. Out of memory a message is missing, of which on_gap tells. */
+ * when anything has changed in the registry. Out of memory a message is missing, of which on_gap tells at once: positions
+ * after it claim it. */
 static uint32_t dispatch_run(wsfan_loop *loop, wsf_inbox_run *item, uint32_t max) {
     wsf_registry *registry = &loop->subscriptions.registry;
     wsf_span *span = &item->span;
@@ -62,7 +80,8 @@ static uint32_t dispatch_run(wsfan_loop *loop, wsf_inbox_run *item, uint32_t max
         wsfan_message *message = wsf_run_open(&loop->pool, span->message, span->from++,
                                               loop->headroom_bytes);
         if (message == NULL) {
-            wsf_inbox_note_gap(loop->inbox, 1);
+            atomic_fetch_add(&loop->inbox->gap, 1);
+            dispatch_own_gap(loop);
             selected = NULL;
             continue;
         }
@@ -144,6 +163,7 @@ static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
         dispatch_message(loop, item);
         break;
     case WSF_INBOX_RUN: /* see dispatch_first() */
+    case WSF_INBOX_RECOVERED:
         break;
     case WSF_INBOX_JOINED:
         wsf_executor_ticket_back(&loop->executor, (wsf_ticket *)item);
@@ -171,10 +191,17 @@ static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
     }
 }
 
-/* Takes the item, or of a run `max` messages at most. Returns how much was handled. */
+/* Takes the item, or of a run or a recovery `max` messages at most. Returns how much was handled. */
 static uint32_t dispatch_first(wsfan_loop *loop, uint32_t max) {
     wsf_item *item = loop->todo;
     wsf_item *next = item->next;
+    if (item->kind == WSF_INBOX_RECOVERED) {
+        bool done;
+        uint32_t shown = wsf_replay_run(loop, (wsf_recovery *)item, max, &done);
+        if (done)
+            loop->todo = next;
+        return shown;
+    }
     if (item->kind != WSF_INBOX_RUN) {
         loop->todo = next;
         dispatch_item(loop, item);
@@ -185,18 +212,6 @@ static uint32_t dispatch_first(wsfan_loop *loop, uint32_t max) {
     if (count == left)
         loop->todo = next;
     return count;
-}
-
-static uint32_t dispatch_own_gap(wsfan_loop *loop) {
-    uint64_t count = atomic_exchange(&loop->inbox->gap, 0);
-    if (count == 0)
-        return 0;
-    wsf_counter_add(&loop->gap, count);
-    WSF_PROBE4(gap, loop->node.node, loop->node.node, count, WSFAN_GAP_INBOX);
-    wsfan_gap gap = { loop->node.node, loop->node.name, count, WSFAN_GAP_INBOX };
-    if (loop->callbacks.on_gap != NULL)
-        loop->callbacks.on_gap(loop->user, &gap);
-    return 1;
 }
 
 static void dispatch_owner(wsfan_loop *loop, const wsf_audience *audience, uint32_t i,
@@ -292,6 +307,12 @@ static bool read_sockets(wsfan_loop *loop) {
     return true;
 }
 
+/* In this order: what was put down for positions before is true of what is in the mailbox. */
+static void take_items(wsfan_loop *loop) {
+    wsf_positions_take(&loop->positions, loop->inbox);
+    loop->todo = wsf_mailbox_take(&loop->inbox->mailbox);
+}
+
 int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     enum { HANDLED_MAX = 1 << 30, RELEASE_COUNT = 256 };
     int error = wsf_loop_check(loop);
@@ -305,7 +326,7 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     loop->dispatching = true;
     bool attends = loop->todo == NULL && read_sockets(loop);
     if (loop->todo == NULL)
-        loop->todo = wsf_mailbox_take(&loop->inbox->mailbox);
+        take_items(loop);
     uint32_t handled = dispatch_own_gap(loop);
     while (loop->todo != NULL && handled < max) {
         handled += dispatch_first(loop, max - handled);
@@ -324,8 +345,10 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     wsf_loop_tell_counts(loop);
     loop->dispatching = false;
     /* The descriptor stays readable while there is more: only a take without items clears it. */
-    if (loop->todo == NULL)
-        loop->todo = wsf_mailbox_take(&loop->inbox->mailbox);
+    if (loop->todo == NULL) {
+        wsf_positions_reach(&loop->positions);
+        take_items(loop);
+    }
     if (handled == max || (attends && loop->todo != NULL) || has_more(loop))
         wsf_mailbox_wake(&loop->inbox->mailbox);
     return (int)handled;

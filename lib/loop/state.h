@@ -6,6 +6,7 @@
 #include "base/counter.h"
 #include "base/guard.h"
 #include "loop/executor.h"
+#include "loop/positions.h"
 #include "loop/rebalance.h"
 #include "loop/subscriptions.h"
 #include "mesh/mesh.h"
@@ -21,6 +22,13 @@ typedef struct {
     const char *name;
 } wsf_loop_node;
 
+/* The first item of `todo`, if that is a recovery. */
+typedef struct {
+    const wsf_recovery *shown; /* while a callback runs for it; else NULL */
+    uint32_t next;             /* of its list */
+    bool begun;                /* it was shown in part */
+} wsf_replay;
+
 struct wsfan_loop {
     WSF_ALONE_FIELD
     wsf_loop_node node;
@@ -30,6 +38,7 @@ struct wsfan_loop {
     bool publisher_only;
     atomic_bool draining;
     wsf_executor executor;
+    wsf_positions positions;
     wsfan_callbacks callbacks;
     void *user;
     unsigned index;
@@ -39,8 +48,9 @@ struct wsfan_loop {
     bool unread;               /* by the sockets more has come than was read */
     wsf_mesh_command *goodbye; /* made at the start, so that closing needs no memory */
     wsf_item *todo;            /* taken from the inbox and not handled */
-    wsf_message_pool pool;     /* of messages that were in a run */
-    uint32_t pool_uses;        /* dispatches since it was trimmed */
+    wsf_replay replay;
+    wsf_message_pool pool; /* of messages that were in a run */
+    uint32_t pool_uses;    /* dispatches since it was trimmed */
     uint32_t headroom_bytes;
     wsf_message_bin bin;     /* dispatched messages, given back together */
     uint64_t released_count; /* dispatched messages that still count in the inbox */
@@ -48,6 +58,8 @@ struct wsfan_loop {
     wsf_counter messages;
     wsf_counter recipients;
     wsf_counter gap;
+    wsf_counter recoveries[WSF_RECOVERIES]; /* by verdict */
+    wsf_counter replayed;
     wsf_counter chats; /* as of wsf_loop_tell_counts() */
     wsf_counter memberships;
     wsf_histogram dispatch; /* us from publish to dispatch, of timed messages */

@@ -506,6 +506,9 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
             entry->lost.clock = 0;
         return get_u64(array, 1, &entry->lost.count) && get_u64(array, 2, &entry->lost.reason);
     case WSF_STATUS:
+        if (!get_u64(array, 4, &entry->node_status.cluster_epoch.number) ||
+            !get_u64(array, 5, &entry->node_status.cluster_epoch.birth_ms))
+            entry->node_status.cluster_epoch = (wsf_cluster_epoch){ 0, 0 };
         return get_u32(array, 1, &entry->node_status.flags) &&
                get_u32(array, 2, &entry->node_status.weight) &&
                entry->node_status.weight <= WSF_WEIGHT_MAX &&

@@ -367,11 +367,15 @@ void wsf_write_hold_sum(wsf_writer *writer, const wsf_hold_sum *sum) {
 
 void wsf_write_status(wsf_writer *writer, const wsf_status *status) {
     msgpack_packer packer = packer_of(writer);
-    msgpack_pack_array(&packer, 4);
+    msgpack_pack_array(&packer, status->cluster_epoch.number != 0 ? 6 : 4);
     msgpack_pack_uint32(&packer, WSF_STATUS);
     msgpack_pack_uint32(&packer, status->flags);
     msgpack_pack_uint32(&packer, status->weight);
     pack_bin(&packer, status->address);
+    if (status->cluster_epoch.number == 0)
+        return;
+    msgpack_pack_uint64(&packer, status->cluster_epoch.number);
+    msgpack_pack_uint64(&packer, status->cluster_epoch.birth_ms);
 }
 
 void wsf_write_type(wsf_writer *writer, wsf_entry_type type) {

@@ -147,11 +147,18 @@ typedef struct {
     wsfan_bytes endpoint;
 } wsf_known_peer;
 
+/* The time of a cluster from when its first node was there until none is left, without which no position is told. */
+typedef struct {
+    uint64_t number;   /* random; 0: not known */
+    uint64_t birth_ms; /* since 1970; of two the older one is that of both */
+} wsf_cluster_epoch;
+
 /* The status of a node. */
 typedef struct {
     uint32_t flags;
     uint32_t weight;
     wsfan_bytes address; /* where clients reach it; may be empty */
+    wsf_cluster_epoch cluster_epoch;
 } wsf_status;
 
 /* Frame numbers, both included. */

@@ -259,7 +259,7 @@ static void write_reply(const state *s, input *in, unsigned i, wsf_writer *write
 
 static void write_status(input *in, wsf_writer *writer) {
     uint8_t how = take(in);
-    wsf_status status = { how % 32, take(in) * 8u, { NULL, 0 } };
+    wsf_status status = { how % 32, take(in) * 8u, { NULL, 0 }, { how / 32, how } };
     if ((how & 32) != 0)
         status.address = wsfan_string("wss://chat.example/");
     wsf_write_status(writer, &status);

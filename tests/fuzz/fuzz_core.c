@@ -195,6 +195,12 @@ static void on_view(void *user, wsf_view *view) {
         CHECK(view->places[i - 1].node < view->places[i].node);
 }
 
+static void on_reach(void *user, wsf_reach *reach) {
+    const state *s = user;
+    CHECK(s->core->reach.newest == NULL || s->core->reach.newest->whole.rest <= reach->whole.rest);
+    CHECK(reach->whole.rest <= s->core->clock && !wsf_vector_is_ragged(&reach->whole));
+}
+
 static void on_shed(void *user, uint32_t permille) {
     CHECK(!((state *)user)->quiet && permille <= 1000);
 }
@@ -703,6 +709,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         .loop_call = on_call,
         .reply = on_reply,
         .view = on_view,
+        .reach = on_reach,
         .shed = on_shed,
         .sessions = on_sessions,
         .quiet = on_quiet,

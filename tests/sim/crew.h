@@ -12,7 +12,7 @@
 #include "rollbook.h"
 #include "testimony.h"
 
-enum { INBOX_MESSAGE, INBOX_TICKET, INBOX_CALL, INBOX_REPLY };
+enum { INBOX_MESSAGE, INBOX_TICKET, INBOX_CALL, INBOX_REPLY, INBOX_RECOVERED };
 
 typedef struct item {
     struct item *next;
@@ -21,6 +21,7 @@ typedef struct item {
     wsf_ticket *ticket;
     wsf_loop_call *loop_call;
     wsf_request *ask;
+    wsf_recovery *recovery;
 } item;
 
 typedef struct {

@@ -178,6 +178,15 @@ static bool on_reply(void *user, unsigned node, wsf_request *ask) {
     return true;
 }
 
+static bool on_recovered(void *user, unsigned node, wsf_recovery *recovery) {
+    hosts *h = user;
+    if (h->hosts[node].dying)
+        return false;
+    put(&h->hosts[node].loops[recovery->loop],
+        (item){ .kind = INBOX_RECOVERED, .recovery = recovery });
+    return true;
+}
+
 void asking_put_loop_call(loop *at, wsf_loop_call *loop_call) {
     put(at, (item){ .kind = INBOX_CALL, .loop_call = loop_call });
 }
@@ -206,6 +215,7 @@ world_watcher hosts_watcher(hosts *h) {
                             .result = on_result,
                             .loop_call = on_call,
                             .reply = on_reply,
+                            .recovered = on_recovered,
                             .presence = on_presence,
                             .drained = on_drained };
 }
@@ -234,6 +244,12 @@ static void on_present(void *user, wsf_presence_session *presence_session) {
 static void on_absent(void *user, wsf_presence_session *presence_session) {
     loop *from = user;
     wsf_core_absent(core_of(from), presence_session, now_of(from));
+    world_touch(from->owner->world, from->node);
+}
+
+static void on_recover(void *user, wsf_recovery *recovery) {
+    loop *from = user;
+    wsf_core_recover(core_of(from), recovery, now_of(from));
     world_touch(from->owner->world, from->node);
 }
 
@@ -317,6 +333,7 @@ void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsi
             .withdraw = on_withdraw,
             .ready = on_ready,
             .joined = on_session_joined,
+            .recover = on_recover,
             .present = on_present,
             .absent = on_absent,
         };
@@ -339,6 +356,8 @@ static void drop_inbox(loop *of) {
             wsf_free(first->ticket);
         else if (first->kind == INBOX_CALL)
             wsf_call_unref(wsf_loop_call_end(first->loop_call));
+        else if (first->kind == INBOX_RECOVERED)
+            wsf_recovery_free(first->recovery);
         else
             wsf_request_free(first->ask);
         free(first);
@@ -457,6 +476,16 @@ void hosts_close(hosts *h, unsigned node) {
         close_client(h, node, (uint32_t)world_random(h->world, h->hosts[node].clients_count));
 }
 
+static wsf_recovery *new_recovery(hosts *h, unsigned node, wsfan_bytes chat, uint64_t hash,
+                                  unsigned loop_index) {
+    wsf_recovery *recovery = need(wsf_recovery_new(chat, (wsfan_bytes){ NULL, 0 }));
+    recovery->hash = hash;
+    recovery->loop = (uint8_t)loop_index;
+    if (world_core(h->world, node)->config.history_ms == 0)
+        recovery->verdict = WSFAN_RECOVERY_OFF;
+    return recovery;
+}
+
 static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool present, bool history) {
     wsf_subscriptions *subscriptions = &h->hosts[node].loops[who->loop].subscriptions;
     wsfan_target target = chat_target(&chat);
@@ -468,11 +497,12 @@ static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool presen
         who->present |= 1u << chat;
         number = rollbook_add(h->rollbook, node, who->loop, chat, (unsigned)who->user);
     }
+    wsf_recovery *recovery = history ? new_recovery(h, node, target.name, hash, who->loop) : NULL;
     int error = present
                     ? wsf_subscriptions_join_present(subscriptions, who->handle, &target, hash,
                                                      (wsfan_bytes){ &number, sizeof number },
-                                                     history)
-                    : wsf_subscriptions_join(subscriptions, who->handle, &target, hash, history);
+                                                     recovery)
+                    : wsf_subscriptions_join(subscriptions, who->handle, &target, hash, recovery);
     if (error != WSFAN_OK)
         ledger_violation(h->ledger, "an open session cannot join");
 }
@@ -751,6 +781,10 @@ static void dispatch_item(loop *at, const item *first) {
         break;
     case INBOX_REPLY:
         asking_reply(at, first->ask);
+        break;
+    case INBOX_RECOVERED:
+        wsf_subscriptions_recovered(&at->subscriptions, first->recovery);
+        wsf_subscriptions_done(&at->subscriptions, first->recovery);
         break;
     }
 }

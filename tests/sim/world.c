@@ -444,6 +444,11 @@ static void on_view(void *user, wsf_view *view) {
     n->view = wsf_view_ref(view);
 }
 
+static void on_reach(void *user, wsf_reach *reach) {
+    (void)user;
+    (void)reach; /* its newest one the core keeps */
+}
+
 static void on_shed(void *user, uint32_t permille) {
     ((node *)user)->shed_permille = permille;
 }
@@ -507,6 +512,13 @@ static void on_reply(void *user, wsf_request *ask) {
         wsf_request_free(ask);
 }
 
+static void on_recovered(void *user, wsf_recovery *recovery) {
+    node *n = user;
+    const world_watcher *watcher = &n->world->watcher;
+    if (watcher->recovered == NULL || !watcher->recovered(watcher->user, n->index, recovery))
+        wsf_recovery_free(recovery);
+}
+
 static void on_presence(void *user, wsf_presence_events *events) {
     node *n = user;
     const world_watcher *watcher = &n->world->watcher;
@@ -568,6 +580,7 @@ world *world_new(uint64_t seed, const world_watcher *watcher) {
         .history_chat_bytes_max = 64 * 1024,
         .history_bytes_max = 64 * 1024 * 1024,
         .history_copies = 1,
+        .recover_ms_max = 4000,
         .protocol_min = WSF_PROTOCOL_MIN,
         .protocol_max = WSF_PROTOCOL_MAX,
     };
@@ -621,7 +634,9 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
         .presence = on_presence,
         .loop_call = on_call,
         .reply = on_reply,
+        .recovered = on_recovered,
         .view = on_view,
+        .reach = on_reach,
         .shed = on_shed,
         .sessions = on_sessions,
         .quiet = on_quiet,

@@ -11,6 +11,7 @@
  * most, besides messages; more are refused and counted. Knows no session. */
 #include "core/history/holding.h"
 
+#include "core/history/backfill.h"
 #include "core/history/holders.h"
 #include "core/link/sender.h"
 #include "core/routing/keeping.h"
@@ -46,25 +47,15 @@ static bool is_old(const wsf_core *core, uint32_t i, wsf_now now) {
     return core->keeping.chats[i].begun && (since >> 16) + core->config.history_ms <= now.wall_ms;
 }
 
-static bool inherit_begins(wsf_core *core, uint64_t hash, wsf_now now) {
-    (void)core, (void)hash, (void)now;
-    return false;
-}
-
-static bool inherit_waits(const wsf_core *core, uint64_t hash) {
-    (void)core, (void)hash;
-    return false;
-}
-
 /* Whether the chat has what its askers want of it. One question at a time for a chat, and one answer is enough for all. */
 static bool has_inherited(wsf_core *core, uint32_t i, wsf_now now) {
     wsf_keeping_chat *chat = chat_at(core, i);
     if (chat->inherit == WSF_INHERIT_NONE || chat->inherit == WSF_INHERIT_DONE)
         return true;
-    if (inherit_waits(core, chat->hash))
+    if (wsf_backfill_waits(core, chat->hash))
         return false;
     bool begins = chat->inherit == WSF_INHERIT_WANTED && !is_old(core, i, now) &&
-                  inherit_begins(core, chat->hash, now);
+                  wsf_backfill_begin(core, chat->hash, NULL, now);
     chat->inherit = begins ? WSF_INHERIT_UNDER_WAY : WSF_INHERIT_DONE;
     return !begins;
 }

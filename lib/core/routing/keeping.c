@@ -44,6 +44,8 @@ void wsf_keeping_init(wsf_core *core) {
 void wsf_keeping_destroy(wsf_core *core) {
     if (core->config.history_ms != 0)
         wsf_archive_destroy(&core->keeping.archive);
+    for (uint32_t i = 0; i < core->keeping.capacity; i++)
+        wsf_free(core->keeping.chats[i].caps);
     wsf_free(core->keeping.chats);
 }
 
@@ -133,6 +135,7 @@ static void close_if_unwanted(wsf_core *core, uint32_t i) {
     wsf_interest_remove_loop(&core->interest, chat->hash, WSF_LOOP_ARCHIVE);
     wsf_presence_sync_left(core, chat->hash);
     wsf_archive_close(&core->keeping.archive, i);
+    wsf_free(chat->caps);
     *chat = (wsf_keeping_chat){ .hash = 0 };
 }
 

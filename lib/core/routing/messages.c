@@ -99,7 +99,7 @@ static wsfan_message *make_message(wsf_core *core, const wsf_entry *entry, wsf_b
         .targets_count = entry->message.targets_count,
         .headroom_size = core->config.headroom_bytes,
         .payload = entry->message.payload,
-        .flags = entry->message.flags & WSFAN_BINARY,
+        .flags = entry->message.flags & WSF_PUBLISHED_FLAGS,
         .except = entry->message.except,
         .slot = entry->message.slot,
     };
@@ -165,7 +165,7 @@ static bool add_heads(const wsf_core *core, wsfan_message *run, const wsf_messag
         const wsf_messages_head *head = &entry->heads[i];
         wsf_message_parts parts = { .targets = &head->target,
                                     .targets_count = 1,
-                                    .flags = head->flags & WSFAN_BINARY,
+                                    .flags = head->flags & WSF_PUBLISHED_FLAGS,
                                     .except = head->except };
         const wsf_run_head *added = head->target.name.size <= core->config.name_bytes_max
                                         ? wsf_run_add_head(run, &parts)

@@ -47,6 +47,10 @@ static uint64_t mix(uint64_t chat, uint64_t node) {
     return z ^ (z >> 31);
 }
 
+uint64_t wsf_placement_rank(uint64_t chat, uint64_t node_hash) {
+    return mix(chat, node_hash);
+}
+
 /* -log2(u / 2^64) with LOG_BITS bits behind the point, for 0 < u. */
 static uint64_t negative_log2(uint64_t u) {
     unsigned whole = 63;

@@ -461,7 +461,7 @@ START_TEST(names_payloads_and_targets_hold_at_the_limit_and_no_further) {
     ck_assert_int_eq(wsfan_broadcast(node, none, payload, NULL), WSFAN_EINVAL);
     ck_assert_int_eq(wsfan_broadcast(node, name, broken, NULL), WSFAN_EINVAL);
     ck_assert_int_eq(wsfan_broadcast(NULL, name, payload, NULL), WSFAN_EINVAL);
-    wsfan_publish_options bad = { .struct_size = sizeof bad, .flags = 2 };
+    wsfan_publish_options bad = { .struct_size = sizeof bad, .flags = WSFAN_REPLAYED };
     ck_assert_int_eq(wsfan_broadcast(node, name, payload, &bad), WSFAN_EINVAL);
     struct {
         wsfan_publish_options known;
@@ -585,6 +585,7 @@ START_TEST(every_code_and_reason_has_a_text) {
     HAVE_TEXTS(wsfan_peer_event_text, wsfan_peer_event, 0, WSFAN_PEER_REFUSED, "unknown");
     HAVE_TEXTS(wsfan_reason_text, wsfan_reason, 0, WSFAN_REASON_ENDED, "unknown reason");
     HAVE_TEXTS(wsfan_gap_reason_text, wsfan_gap_reason, 1, WSFAN_GAP_AWAY, "unknown reason");
+    HAVE_TEXTS(wsfan_recovery_text, wsfan_recovery, 0, WSFAN_RECOVERY_OFF, "unknown");
     HAVE_TEXTS(wsfan_member_event_text, wsfan_member_event, 1, WSFAN_MEMBER_LEAVE, "unknown");
     HAVE_TEXTS(wsfan_request_kind_text, wsfan_request_kind, 1, WSFAN_REQUEST_STATS, "unknown");
     char version[32];

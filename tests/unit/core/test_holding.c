@@ -46,6 +46,7 @@ static void begin(unsigned count, unsigned without, uint32_t copies) {
     w = world_new(1, &watcher);
     nodes = count;
     world_config(w)->history_copies = copies;
+    world_config(w)->recover_ms_max = 4000;
     for (unsigned i = 0; i < count; i++) {
         world_config(w)->history_ms = i < count - without ? HISTORY_MS : 0;
         world_start(w, i, i == 0 ? 0 : 1);
@@ -112,6 +113,11 @@ static uint64_t messages_at(unsigned node) {
 static bool nobody_keeps(void *user) {
     (void)user;
     return kept_by() == 0;
+}
+
+static bool is_kept_by_two(void *user) {
+    (void)user;
+    return kept_by() == 2;
 }
 
 START_TEST(a_chat_with_a_session_is_held_by_the_first_of_its_order) {
@@ -252,11 +258,14 @@ START_TEST(a_holder_that_dies_is_replaced_with_the_history_that_others_have) {
     join(0);
     unsigned holder = holder_for(0);
     world_crash(w, holder);
-    world_run(w, DOWN_MS + 2000);
+    ck_assert(world_publish(w, 0, CHAT, 1));
+    ck_assert(world_run_until(w, is_kept_by_two, NULL, DOWN_MS + 1000));
+    world_run(w, 500);
     unsigned next = holder_for(0);
     ck_assert_uint_ne(next, holder);
     ck_assert_uint_eq(kept_by(), 2);
     ck_assert_int_eq(chat_at(next)->inherit, WSF_INHERIT_DONE);
+    ck_assert_uint_eq(messages_at(next), 1);
     ck_assert_uint_eq(world_core(w, 0)->holders.unheld, 0);
     end();
 }
@@ -301,6 +310,7 @@ START_TEST(a_node_that_drains_hands_over_what_only_it_keeps) {
     ck_assert_uint_eq(kept_by(), 2);
     unsigned heir = holder_for(0);
     ck_assert(chat_at(heir)->begun);
+    ck_assert_uint_eq(messages_at(heir), 1);
     wsf_core_say_bye(world_core(w, 0), world_now(w, 0));
     world_run(w, 100);
     world_crash(w, 0);

@@ -115,7 +115,8 @@ static void write_everything(wsf_writer *writer) {
     wsf_write_lost(writer, 17, WSFAN_GAP_PEER_QUEUE, 0);
     write_request(writer);
     write_reply(writer);
-    wsf_write_status(writer, &(wsf_status){ 5, 1000, wsfan_string("http://a/") });
+    wsf_write_status(writer, &(wsf_status){ 5, 1000, wsfan_string("http://a/"), { 0, 0 } });
+    wsf_write_status(writer, &(wsf_status){ 5, 0, { NULL, 0 }, { UINT64_MAX, 77 } });
     wsf_write_type(writer, WSF_RESYNC);
     wsf_write_type(writer, WSF_BYE);
     wsf_presence_row rows[] = {
@@ -241,6 +242,11 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_uint_eq(e.node_status.weight, 1000);
     ck_assert_uint_eq(e.node_status.address.size, 9);
     ck_assert_mem_eq(e.node_status.address.data, "http://a/", 9);
+    ck_assert_uint_eq(e.node_status.cluster_epoch.number, 0);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_STATUS);
+    ck_assert_uint_eq(e.node_status.cluster_epoch.number, UINT64_MAX);
+    ck_assert_uint_eq(e.node_status.cluster_epoch.birth_ms, 77);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_int_eq(e.type, WSF_RESYNC);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
@@ -418,12 +424,12 @@ START_TEST(a_cut_frame_with_a_good_seal_is_refused_or_ends_early_at_every_length
         seal(copy, size);
         int bad;
         int good = read_all(reader, copy, size, &bad);
-        ck_assert_int_lt(good, 24 + NEIGHBOURS_WRITTEN);
+        ck_assert_int_lt(good, 25 + NEIGHBOURS_WRITTEN);
         ck_assert_int_eq(bad, 0);
         whole += good > 0;
         free(copy);
     }
-    ck_assert_int_eq(whole, 23 + NEIGHBOURS_WRITTEN); /* only where a cut falls between entries */
+    ck_assert_int_eq(whole, 24 + NEIGHBOURS_WRITTEN); /* only where a cut falls between entries */
     wsf_reader_destroy(reader);
 }
 END_TEST
