@@ -67,8 +67,9 @@ typedef struct wsfan_recovered {
  * in on_message of a replayed message that of this session after it. A client keeps the newest. It may hand in two,
  * with a space between: that of its join and the newest.
  *
- * None can be told before the node is ready, in the first moments of a chat, while a peer that is up knows no history, and
- * while more than 65,536 publishers of chats are ahead of the slowest peer or more than 66 nodes behind it.
+ * None can be told before the node is ready, in the first moments of a chat, while last messages are replayed without a
+ * position and more of them follow, while a peer that is up knows no history, and while more than 65,536 publishers of
+ * chats are ahead of the slowest peer or more than 66 nodes behind it.
  *
  * @param text receives it; on an error nothing of use.
  * @return WSFAN_OK, or WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_ENOENT (no session of this loop joined the chat with

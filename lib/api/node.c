@@ -30,6 +30,7 @@ struct wsfan_node {
     wsf_keyring *keyring;     /* NULL: plain text */
     pthread_mutex_t lock;     /* guards discovery, loops, keyring and draining */
     wsfan_loop *loops[WSF_LOOPS_MAX];
+    wsf_loop_tally tally;
     bool draining;
 };
 
@@ -323,8 +324,8 @@ int wsfan_loop_open(wsfan_loop **out, wsfan_node *node, const wsfan_callbacks *c
                       .chats_per_session_count_max = o->chats_per_session_count_max },
     };
     const wsf_hash_seal_key *position_key = o->history_ms > 0 ? &node->position_key : NULL;
-    wsf_loop_node own = { node,         node->mesh, &node->guard, &node->key,
-                          position_key, node->id,   node->name };
+    wsf_loop_node own = { node,         node->mesh,   &node->guard, &node->key,
+                          position_key, &node->tally, node->id,     node->name };
 
     pthread_mutex_lock(&node->lock);
     unsigned index = 0;
@@ -536,6 +537,9 @@ int wsfan_node_get_stats(wsfan_node *node, wsfan_stats *stats) {
         if (node->loops[i] != NULL)
             all.sessions += wsf_loop_sessions(node->loops[i]);
     pthread_mutex_unlock(&node->lock);
+    for (unsigned i = 0; i < WSFAN_RECOVERIES_MAX; i++)
+        all.recoveries[i] = atomic_load(&node->tally.recoveries[i]);
+    all.replayed = atomic_load(&node->tally.replayed);
     wsf_fill_sized(stats, all.struct_size, &all, sizeof all);
     return WSFAN_OK;
 }

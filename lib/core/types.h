@@ -124,7 +124,6 @@ typedef struct {
 } wsf_history_counts;
 
 typedef struct {
-    wsf_history_counts history;
     wsf_histogram_counts join;
     wsf_histogram_counts repair;
     uint32_t peers_count;

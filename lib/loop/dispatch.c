@@ -23,8 +23,10 @@ static inline void show_message(wsfan_loop *loop, wsfan_message *message,
     wsf_counter_add(&loop->messages, 1);
     wsf_counter_add(&loop->recipients, count);
     WSF_PROBE3(dispatch, message->id.origin, message->id.clock, count);
-    if (loop->positions.key != NULL)
+    if (loop->positions.key != NULL) {
         wsf_positions_see(&loop->positions, &loop->subscriptions.registry, message);
+        count = wsf_replay_sift(loop, message, count);
+    }
     if (count > 0 && loop->callbacks.on_message != NULL)
         loop->callbacks.on_message(loop->user, message, recipients, count);
 }
@@ -48,20 +50,6 @@ static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
         wsf_inbox_free_item(item);
 }
 
-/* Tells of messages that are lost to this loop. Returns whether there were any. */
-static uint32_t dispatch_own_gap(wsfan_loop *loop) {
-    uint64_t count = atomic_exchange(&loop->inbox->gap, 0);
-    if (count == 0)
-        return 0;
-    wsf_counter_add(&loop->gap, count);
-    wsf_parkings_note_gap(&loop->subscriptions.parkings);
-    WSF_PROBE4(gap, loop->node.node, loop->node.node, count, WSFAN_GAP_INBOX);
-    wsfan_gap gap = { loop->node.node, loop->node.name, count, WSFAN_GAP_INBOX };
-    if (loop->callbacks.on_gap != NULL)
-        loop->callbacks.on_gap(loop->user, &gap);
-    return 1;
-}
-
 /* Shows messages of a run, `max` at most; returns how many. Recipients are selected anew only for another head, or
  * when anything has changed in the registry. Out of memory a message is missing, of which on_gap tells at once: positions
  * after it claim it. */
@@ -81,7 +69,7 @@ static uint32_t dispatch_run(wsfan_loop *loop, wsf_inbox_run *item, uint32_t max
                                               loop->headroom_bytes);
         if (message == NULL) {
             atomic_fetch_add(&loop->inbox->gap, 1);
-            dispatch_own_gap(loop);
+            wsf_loop_tell_gap(loop);
             selected = NULL;
             continue;
         }
@@ -313,6 +301,13 @@ static void take_items(wsfan_loop *loop) {
     loop->todo = wsf_mailbox_take(&loop->inbox->mailbox);
 }
 
+/* All that was taken is dispatched. */
+static void reach(wsfan_loop *loop) {
+    wsf_positions_reach(&loop->positions);
+    if (loop->positions.reach != NULL)
+        wsf_sieve_reach(&loop->subscriptions.sieve, &loop->positions.reach->whole);
+}
+
 int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     enum { HANDLED_MAX = 1 << 30, RELEASE_COUNT = 256 };
     int error = wsf_loop_check(loop);
@@ -327,7 +322,7 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     bool attends = loop->todo == NULL && read_sockets(loop);
     if (loop->todo == NULL)
         take_items(loop);
-    uint32_t handled = dispatch_own_gap(loop);
+    uint32_t handled = wsf_loop_tell_gap(loop);
     while (loop->todo != NULL && handled < max) {
         handled += dispatch_first(loop, max - handled);
         if (loop->released_count >= RELEASE_COUNT)
@@ -346,7 +341,7 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     loop->dispatching = false;
     /* The descriptor stays readable while there is more: only a take without items clears it. */
     if (loop->todo == NULL) {
-        wsf_positions_reach(&loop->positions);
+        reach(loop);
         take_items(loop);
     }
     if (handled == max || (attends && loop->todo != NULL) || has_more(loop))

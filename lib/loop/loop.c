@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/probes.h"
 #include "base/sized.h"
 
 /* ------------------------------------------------------------------------------- open and close */
@@ -39,10 +40,23 @@ wsfan_bytes wsf_loop_show_name(wsfan_loop *loop, wsfan_bytes name) {
     return (wsfan_bytes){ loop->shown, name.size };
 }
 
+uint32_t wsf_loop_tell_gap(wsfan_loop *loop) {
+    uint64_t count = atomic_exchange(&loop->inbox->gap, 0);
+    if (count == 0)
+        return 0;
+    wsf_counter_add(&loop->gap, count);
+    wsf_parkings_note_gap(&loop->subscriptions.parkings);
+    WSF_PROBE4(gap, loop->node.node, loop->node.node, count, WSFAN_GAP_INBOX);
+    wsfan_gap gap = { loop->node.node, loop->node.name, count, WSFAN_GAP_INBOX };
+    if (loop->callbacks.on_gap != NULL)
+        loop->callbacks.on_gap(loop->user, &gap);
+    return 1;
+}
+
 static void on_joined(void *user, const wsfan_joined *joined) {
     wsfan_loop *loop = user;
     if (joined->recovered != NULL)
-        wsf_counter_add(&loop->recoveries[joined->recovered->recovery], 1);
+        atomic_fetch_add(&loop->node.tally->recoveries[joined->recovered->recovery], 1);
     if (loop->callbacks.on_joined == NULL)
         return;
     wsfan_joined shown = *joined;

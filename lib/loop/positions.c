@@ -16,6 +16,11 @@ void wsf_positions_destroy(wsf_positions *positions) {
     wsf_reach_unref(positions->taken);
 }
 
+void wsf_positions_take(wsf_positions *positions, wsf_inbox *inbox) {
+    if (positions->key != NULL && positions->taken == NULL)
+        positions->taken = atomic_exchange(&inbox->reach, NULL);
+}
+
 void wsf_positions_reach(wsf_positions *positions) {
     if (positions->taken == NULL)
         return;
@@ -35,6 +40,16 @@ void wsf_positions_see(wsf_positions *positions, const wsf_registry *registry,
         if (target->kind == WSFAN_CHAT && wsf_registry_has_history(registry, message, target))
             wsf_trail_saw(&positions->trail, target->hash, message->id);
     }
+}
+
+bool wsf_positions_tell_of(const wsf_positions *positions, const wsf_vector *seen,
+                           wsf_position *position) {
+    const wsf_reach *newest = positions->taken != NULL ? positions->taken : positions->reach;
+    if (newest == NULL || !newest->told)
+        return false;
+    position->epoch = newest->epoch;
+    position->seen = *seen;
+    return true;
 }
 
 bool wsf_positions_tell(const wsf_positions *positions, uint64_t chat, wsf_position *position) {

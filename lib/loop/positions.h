@@ -20,10 +20,7 @@ void wsf_positions_init(wsf_positions *positions, const wsf_hash_seal_key *key, 
 void wsf_positions_destroy(wsf_positions *positions);
 
 /* Before the loop takes what is in the mailbox. */
-static inline void wsf_positions_take(wsf_positions *positions, wsf_inbox *inbox) {
-    if (positions->key != NULL && positions->taken == NULL)
-        positions->taken = atomic_exchange(&inbox->reach, NULL);
-}
+void wsf_positions_take(wsf_positions *positions, wsf_inbox *inbox);
 
 /* The loop has dispatched all that it had taken from the mailbox, and since wsf_positions_take() told of the messages that
  * had no room in it. */
@@ -32,6 +29,10 @@ void wsf_positions_reach(wsf_positions *positions);
 /* The message is dispatched, before the host sees it. */
 void wsf_positions_see(wsf_positions *positions, const wsf_registry *registry,
                        const wsfan_message *message);
+
+/* Whether a position can be told of a session that has seen so much: then *position is set. */
+bool wsf_positions_tell_of(const wsf_positions *positions, const wsf_vector *seen,
+                           wsf_position *position);
 
 /* Whether something can be said of the chat just now: then *position is set. */
 bool wsf_positions_tell(const wsf_positions *positions, uint64_t chat, wsf_position *position);

@@ -540,3 +540,14 @@ size_t wsf_registry_select_addressed(wsf_registry *registry, const wsfan_message
                                      uint64_t node, const wsfan_recipient **recipients) {
     return select_members(registry, message, node, true, recipients);
 }
+
+size_t wsf_registry_sift(wsf_registry *registry, size_t count,
+                         bool (*stops)(void *user, wsfan_session session), void *user) {
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!stops(user, registry->lent[i].session))
+            registry->lent[left++] = registry->lent[i];
+    if (left < count)
+        registry->version++; /* of a run, the next message may be for all of them */
+    return left;
+}

@@ -117,4 +117,8 @@ size_t wsf_registry_select(wsf_registry *registry, const wsfan_message *message,
 size_t wsf_registry_select_addressed(wsf_registry *registry, const wsfan_message *message,
                                      uint64_t node, const wsfan_recipient **recipients);
 
+/* Takes recipients out of the last collection, which has `count`. Returns how many stay, the first ones. */
+size_t wsf_registry_sift(wsf_registry *registry, size_t count,
+                         bool (*stops)(void *user, wsfan_session session), void *user);
+
 #endif

@@ -11,6 +11,12 @@
 #include "loop/subscriptions.h"
 #include "mesh/mesh.h"
 
+/* Of all loops of a node, also of those that were closed. */
+typedef struct {
+    atomic_uint_fast64_t recoveries[WSFAN_RECOVERIES_MAX]; /* by verdict */
+    atomic_uint_fast64_t replayed;
+} wsf_loop_tally;
+
 /* What a loop needs of its node. The node outlives its loops. */
 typedef struct {
     wsfan_node *owner; /* opaque here */
@@ -18,6 +24,7 @@ typedef struct {
     const wsf_guard *guard;
     const wsf_hash_key *key;
     const wsf_hash_seal_key *position_key; /* NULL: without history */
+    wsf_loop_tally *tally;
     uint64_t node;
     const char *name;
 } wsf_loop_node;
@@ -58,8 +65,6 @@ struct wsfan_loop {
     wsf_counter messages;
     wsf_counter recipients;
     wsf_counter gap;
-    wsf_counter recoveries[WSF_RECOVERIES]; /* by verdict */
-    wsf_counter replayed;
     wsf_counter chats; /* as of wsf_loop_tell_counts() */
     wsf_counter memberships;
     wsf_histogram dispatch; /* us from publish to dispatch, of timed messages */
@@ -72,6 +77,9 @@ int wsf_loop_check(const wsfan_loop *loop);
 /* Copies a chat's name for one callback. The callback may add a member to the chat, which moves the
  * registry's copy, or remove the last one, which frees it. */
 wsfan_bytes wsf_loop_show_name(wsfan_loop *loop, wsfan_bytes name);
+
+/* Tells of messages that are lost to this loop. Returns how many callbacks that took, 0 or 1. */
+uint32_t wsf_loop_tell_gap(wsfan_loop *loop);
 
 /* Tells other threads how many sessions, chats and memberships there are. */
 void wsf_loop_tell_counts(wsfan_loop *loop);

@@ -26,6 +26,7 @@ void wsf_subscriptions_init(wsf_subscriptions *subscriptions, const wsf_registry
     wsf_registry_init(&subscriptions->registry, limits, (uint8_t)loop, seed);
     wsf_presence_sessions_init(&subscriptions->presence_sessions, ~seed);
     wsf_parkings_init(&subscriptions->parkings, ~seed);
+    wsf_sieve_init(&subscriptions->sieve, ~seed);
     wsf_deque_init(&subscriptions->ready, sizeof(ready_join));
     subscriptions->effects = *effects;
     subscriptions->loop = loop;
@@ -35,6 +36,7 @@ void wsf_subscriptions_destroy(wsf_subscriptions *subscriptions) {
     wsf_registry_destroy(&subscriptions->registry);
     wsf_presence_sessions_destroy(&subscriptions->presence_sessions);
     wsf_parkings_destroy(&subscriptions->parkings);
+    wsf_sieve_destroy(&subscriptions->sieve);
     wsf_deque_destroy(&subscriptions->ready);
 }
 
@@ -274,15 +276,21 @@ bool wsf_subscriptions_show(wsf_subscriptions *subscriptions, wsfan_presence *pr
     return true;
 }
 
+/* What else there is of a membership that the registry has ended. */
+static void end_membership(wsf_subscriptions *subscriptions, wsfan_session session, uint32_t left) {
+    wsf_parkings_remove(&subscriptions->parkings, session, left);
+    wsf_sieve_remove(&subscriptions->sieve, session, audience_at(subscriptions, left)->hash);
+    end_presence(subscriptions, session, left);
+    retire(subscriptions, left);
+}
+
 int wsf_subscriptions_leave(wsf_subscriptions *subscriptions, wsfan_session session,
                             const wsfan_target *target, uint64_t hash) {
     uint32_t left;
     int error = wsf_registry_leave(&subscriptions->registry, session, target, hash, &left);
     if (error != WSFAN_OK)
         return error;
-    wsf_parkings_remove(&subscriptions->parkings, session, left);
-    end_presence(subscriptions, session, left);
-    retire(subscriptions, left);
+    end_membership(subscriptions, session, left);
     return WSFAN_OK;
 }
 
@@ -306,11 +314,8 @@ int wsf_subscriptions_close(wsf_subscriptions *subscriptions, wsfan_session sess
     if (error != WSFAN_OK)
         return error;
     uint32_t left;
-    while (wsf_registry_leave_any(&subscriptions->registry, session, &left)) {
-        wsf_parkings_remove(&subscriptions->parkings, session, left);
-        end_presence(subscriptions, session, left);
-        retire(subscriptions, left);
-    }
+    while (wsf_registry_leave_any(&subscriptions->registry, session, &left))
+        end_membership(subscriptions, session, left);
     wsf_registry_close(&subscriptions->registry, session);
     return WSFAN_OK;
 }
@@ -351,7 +356,7 @@ static wsfan_recovered give_up(wsf_subscriptions *subscriptions, wsf_recovery *r
         recovered.recovery = WSFAN_RECOVERY_OFF;
     else
         wsf_registry_unpark(&subscriptions->registry, recovery->session, recovery->audience);
-    wsf_subscriptions_done(subscriptions, recovery);
+    wsf_subscriptions_done(subscriptions, recovery, NULL, NULL);
     return recovered;
 }
 
@@ -461,8 +466,13 @@ bool wsf_subscriptions_recovered(wsf_subscriptions *subscriptions, wsf_recovery 
     return true;
 }
 
-void wsf_subscriptions_done(wsf_subscriptions *subscriptions, wsf_recovery *recovery) {
-    if (wsf_parkings_has(&subscriptions->parkings, recovery))
+void wsf_subscriptions_done(wsf_subscriptions *subscriptions, wsf_recovery *recovery,
+                            const wsf_vector *seen, const wsf_vector *whole) {
+    if (wsf_parkings_has(&subscriptions->parkings, recovery)) {
         wsf_parkings_remove(&subscriptions->parkings, recovery->session, recovery->audience);
+        if (seen != NULL)
+            (void)wsf_sieve_add(&subscriptions->sieve, recovery->session, recovery->hash, seen,
+                                whole);
+    }
     wsf_recovery_free(recovery);
 }

@@ -8,6 +8,7 @@
 #include "loop/parkings.h"
 #include "loop/presence_sessions.h"
 #include "loop/registry.h"
+#include "loop/sieve.h"
 
 /* Called at once. Only `joined`, a callback of the host, may call subscriptions. */
 typedef struct {
@@ -27,6 +28,7 @@ typedef struct {
     wsf_registry registry;
     wsf_presence_sessions presence_sessions;
     wsf_parkings parkings;
+    wsf_sieve sieve; /* of sessions that were recovered */
     wsf_subscriptions_effects effects;
     wsf_deque ready; /* joins of audiences that the peers know already */
     unsigned loop;
@@ -76,7 +78,8 @@ uint32_t wsf_subscriptions_tell_ready(wsf_subscriptions *subscriptions, uint32_t
 bool wsf_subscriptions_recovered(wsf_subscriptions *subscriptions, wsf_recovery *recovery);
 bool wsf_subscriptions_replays(const wsf_subscriptions *subscriptions,
                                const wsf_recovery *recovery);
-void wsf_subscriptions_done(wsf_subscriptions *subscriptions,
-                            wsf_recovery *recovery); /* frees it */
+/* Frees it. seen: how far the session has seen the chat now; NULL: not known. whole: see wsf_sieve_add(). */
+void wsf_subscriptions_done(wsf_subscriptions *subscriptions, wsf_recovery *recovery,
+                            const wsf_vector *seen, const wsf_vector *whole);
 
 #endif

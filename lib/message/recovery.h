@@ -9,8 +9,6 @@
 #include "base/vector.h"
 #include "message/kept.h"
 
-enum { WSF_RECOVERIES = WSFAN_RECOVERY_OFF + 1 }; /* verdicts */
-
 typedef struct wsf_recovery {
     wsf_item item;
     struct wsf_recovery *next; /* the core's */

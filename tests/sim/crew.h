@@ -9,6 +9,7 @@
 #include "custody.h"
 #include "hosts.h"
 #include "loop/executor.h"
+#include "loop/positions.h"
 #include "rollbook.h"
 #include "testimony.h"
 
@@ -29,6 +30,10 @@ typedef struct {
     unsigned node;
     wsf_subscriptions subscriptions;
     wsf_executor executor;
+    wsf_positions positions;
+    wsf_inbox inbox;      /* its `reach` alone; the items are here: */
+    uint32_t reach_taken; /* which one it was, of those of the node, */
+    uint32_t reach_last;  /* and the one before */
     item *head;
     item *tail;
 } loop;
@@ -51,6 +56,11 @@ typedef struct {
     uint64_t taken; /* messages, by all inboxes */
     uint64_t refused;
     uint64_t gaps; /* messages that gaps told this node of */
+    uint32_t reaches;
+    struct {
+        uint32_t from; /* of the reaches, the node knew the publisher since then, */
+        uint32_t to;   /* until then */
+    } known[LEDGER_LIVES_MAX];
     loop loops[LEDGER_LOOPS_MAX];
     client **clients;
     uint32_t clients_count;

@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "core/core.h"
+#include "core/origin.h"
 #include "core/state.h"
 #include "rollbook.h"
 
@@ -206,6 +207,30 @@ static void on_drained(void *user, unsigned node, int status) {
         custody_check_drained(h->custody, node);
 }
 
+/* A reach says nothing of publishers that the node has yet to meet. */
+static void note_known(hosts *h, unsigned node) {
+    host *at = &h->hosts[node];
+    const wsf_core *core = world_core(h->world, node);
+    uint32_t now = ++at->reaches;
+    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
+        uint64_t origin = core->witness.origins[i].node;
+        uint32_t life = origin != 0 ? ledger_find(h->ledger, origin) : UINT32_MAX;
+        if (life == UINT32_MAX)
+            continue;
+        if (at->known[life].to + 1 != now)
+            at->known[life].from = now;
+        at->known[life].to = now;
+    }
+}
+
+static void on_reach(void *user, unsigned node, wsf_reach *reach) {
+    hosts *h = user;
+    note_known(h, node);
+    for (unsigned i = 0; i < h->loops; i++)
+        wsf_reach_unref(
+            atomic_exchange(&h->hosts[node].loops[i].inbox.reach, wsf_reach_ref(reach)));
+}
+
 world_watcher hosts_watcher(hosts *h) {
     return (world_watcher){ .user = h,
                             .deliver = on_deliver,
@@ -215,6 +240,7 @@ world_watcher hosts_watcher(hosts *h) {
                             .result = on_result,
                             .loop_call = on_call,
                             .reply = on_reply,
+                            .reach = on_reach,
                             .recovered = on_recovered,
                             .presence = on_presence,
                             .drained = on_drained };
@@ -337,7 +363,9 @@ void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsi
             .present = on_present,
             .absent = on_absent,
         };
+        static const wsf_hash_seal_key no_key;
         *new_loop = (loop){ .owner = h, .node = node };
+        wsf_positions_init(&new_loop->positions, history ? &no_key : NULL, i);
         wsf_subscriptions_init(&new_loop->subscriptions, &limits, i, world_random(h->world, 0),
                                &effects);
         wsf_executor_effects performing = asking_effects(new_loop);
@@ -375,6 +403,8 @@ void hosts_crash(hosts *h, unsigned node) {
     world_crash(h->world, node);
     for (unsigned i = 0; i < h->loops; i++) {
         drop_inbox(&at->loops[i]);
+        wsf_positions_destroy(&at->loops[i].positions);
+        wsf_reach_unref(atomic_load(&at->loops[i].inbox.reach));
         wsf_executor_close(&at->loops[i].executor);
         wsf_subscriptions_destroy(&at->loops[i].subscriptions);
     }
@@ -758,6 +788,8 @@ static void dispatch_message(loop *at, wsfan_message *message) {
     const wsfan_recipient *recipients;
     size_t count = wsf_registry_select(&at->subscriptions.registry, message,
                                        world_node_id(h->world, at->node), &recipients);
+    if (at->positions.key != NULL)
+        wsf_positions_see(&at->positions, &at->subscriptions.registry, message);
     for (size_t i = 0; i < count; i++)
         ledger_delivered(h->ledger, ((client *)recipients[i].session_user)->number, number);
     if (message->receipt != NULL && wsf_receipt_loop_done(message->receipt, count)) {
@@ -784,12 +816,42 @@ static void dispatch_item(loop *at, const item *first) {
         break;
     case INBOX_RECOVERED:
         wsf_subscriptions_recovered(&at->subscriptions, first->recovery);
-        wsf_subscriptions_done(&at->subscriptions, first->recovery);
+        wsf_subscriptions_done(&at->subscriptions, first->recovery, NULL, NULL);
         break;
     }
 }
 
+static bool is_known(const loop *at, uint64_t origin) {
+    const host *of = &at->owner->hosts[at->node];
+    if (origin == world_node_id(at->owner->world, at->node))
+        return true;
+    uint32_t life = ledger_find(at->owner->ledger, origin);
+    return life != UINT32_MAX && of->known[life].from != 0 &&
+           of->known[life].from <= at->reach_last;
+}
+
+/* A position that is told now claims nothing that is still to be dispatched. A latest value may have been overtaken. */
+static void check_position(loop *at) {
+    wsf_position position;
+    const item *next = at->head;
+    if (at->positions.key == NULL || next == NULL || next->kind != INBOX_MESSAGE ||
+        next->message->slot != 0)
+        return;
+    const wsfan_message *message = next->message;
+    for (uint32_t i = 0; i < message->targets_count; i++) {
+        const wsf_message_target *target = &message->targets[i];
+        if (target->kind == WSFAN_CHAT &&
+            wsf_registry_has_history(&at->subscriptions.registry, message, target) &&
+            wsf_positions_tell(&at->positions, target->hash, &position) &&
+            wsf_vector_covers(&position.seen, message->id) && is_known(at, message->id.origin))
+            ledger_violation(at->owner->ledger, "node %u tells positions beyond what is dispatched",
+                             at->node);
+    }
+}
+
 static void dispatch_loop(loop *at) {
+    wsf_positions_take(&at->positions, &at->inbox);
+    at->reach_taken = at->owner->hosts[at->node].reaches;
     while (at->head != NULL) {
         item *first = at->head;
         at->head = first->next;
@@ -797,7 +859,10 @@ static void dispatch_loop(loop *at) {
             at->tail = NULL;
         dispatch_item(at, first);
         free(first);
+        check_position(at);
     }
+    wsf_positions_reach(&at->positions);
+    at->reach_last = at->reach_taken;
     wsf_subscriptions_tell_ready(&at->subscriptions, UINT32_MAX);
 }
 

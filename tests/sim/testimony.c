@@ -271,10 +271,22 @@ static bool may_be_asked(const book *b, matter *m) {
     return asked;
 }
 
+/* Positions claim a message that the loops are yet to get. */
+static bool is_in_positions(const wsf_core *core, uint64_t origin, uint64_t clock) {
+    const wsf_reach *reach = core->reach.newest;
+    return reach != NULL && reach->told && clock <= wsf_vector_at(&reach->whole, origin);
+}
+
 static void check_matter(testimony *t, unsigned node, matter *m) {
     const book *b = &t->books[node];
-    const wsf_origin *origin = wsf_witness_find(world_core(t->world, node),
-                                                ledger_node(t->ledger, m->life));
+    const wsf_core *core = world_core(t->world, node);
+    const wsf_origin *origin = wsf_witness_find(core, ledger_node(t->ledger, m->life));
+    if (origin != NULL && m->met && m->clock != 0 && b->gap_ms[m->life] < m->ms &&
+        may_be_asked(b, m) && !is_mistaken(b, m->life, m->ms) &&
+        is_in_positions(core, origin->node, m->clock))
+        ledger_violation(t->ledger,
+                         "life %u tells positions with message %u of life %u, which did not come",
+                         b->life, m->number, m->life);
     bool told = b->gap_ms[m->life] >= m->ms;
     if (!may_be_asked(b, m) || origin == NULL || m->clock > wsf_origin_reached(origin) ||
         is_mistaken(b, m->life, m->ms))

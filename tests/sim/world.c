@@ -445,8 +445,10 @@ static void on_view(void *user, wsf_view *view) {
 }
 
 static void on_reach(void *user, wsf_reach *reach) {
-    (void)user;
-    (void)reach; /* its newest one the core keeps */
+    node *n = user;
+    const world_watcher *watcher = &n->world->watcher;
+    if (watcher->reach != NULL)
+        watcher->reach(watcher->user, n->index, reach);
 }
 
 static void on_shed(void *user, uint32_t permille) {
