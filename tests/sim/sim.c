@@ -74,6 +74,7 @@ static void choose_limits(sim *s) {
         config->silent_ms = 900;
         config->down_ms = 2000;
         config->join_ms_max = 150;
+        config->recover_ms_max = 150;
     }
     if (s->history) {
         config->history_copies = (const uint32_t[]){ 0, 1, 1, 1, 2, 3 }[random_below(s, 6)];
