@@ -351,6 +351,9 @@ struct wsf_core {
         wsf_reach *newest; /* a reference; NULL: none yet */
         uint64_t rest;     /* clock of all origins that have no other; it never falls */
         uint64_t told_ms;
+        uint64_t wanted; /* it is to come there soon: */
+        bool asks;       /* peers are to be asked for marks, */
+        uint64_t asked_ms;
     } reach;
 
     /* See keeping.c. Without history, zero. */

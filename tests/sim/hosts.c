@@ -912,6 +912,14 @@ void hosts_check_testimony(hosts *h, unsigned node) {
         annals_check(h->annals, node, history_of(h, node));
 }
 
+void hosts_backfill(hosts *h, unsigned node, unsigned chats) {
+    if (h->history == HOSTS_HISTORY_NONE)
+        return;
+    bool all = world_random(h->world, 4) == 0;
+    annals_ask(h->annals, node, (unsigned)world_random(h->world, chats),
+               all ? 0 : (uint32_t)world_random(h->world, HOSTS_HISTORY_MS));
+}
+
 void hosts_check_history_at_rest(hosts *h, unsigned node) {
     annals_check_rest(h->annals, node, history_of(h, node));
 }

@@ -61,6 +61,8 @@ void hosts_check_presence(hosts *h, unsigned node);
 void hosts_check_testimony(hosts *h, unsigned node);
 void hosts_check_testimony_at_rest(hosts *h, unsigned node, unsigned other);
 
+/* A node asks others for what it lacks of a chat. */
+void hosts_backfill(hosts *h, unsigned node, unsigned chats);
 /* Checks what the node keeps of chats: at rest; after 2 x history_ms without a message; and after as much without a session. */
 void hosts_check_history_at_rest(hosts *h, unsigned node);
 void hosts_check_expired(hosts *h, unsigned node);

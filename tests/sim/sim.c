@@ -140,7 +140,9 @@ static void check_barriers(sim *s, unsigned node) {
     if (world_frozen(s->world, node))
         ledger_postpone_joins(s->ledger, life, now_ms - s->seen_ms[node]);
     else
-        ledger_check_joins(s->ledger, life, 2 * config->join_ms_max + BARRIER_SLACK_MS);
+        ledger_check_joins(s->ledger, life,
+                           2 * config->join_ms_max + (s->history ? config->recover_ms_max : 0) +
+                               BARRIER_SLACK_MS);
     s->seen_ms[node] = now_ms;
 }
 
@@ -266,6 +268,8 @@ static void act(sim *s) {
     uint64_t dice = random_below(s, 100);
     if (dice < 4) {
         hosts_ask(s->hosts, node, s->chats);
+    } else if (dice < 12) {
+        hosts_backfill(s->hosts, node, s->chats);
     } else if (dice < 60) {
         uint64_t burst = random_below(s, 40) == 0 ? random_below(s, 400) : random_below(s, 4);
         for (uint64_t i = 0; i <= burst; i++)

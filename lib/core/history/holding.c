@@ -47,12 +47,6 @@ static bool is_old(const wsf_core *core, uint32_t i, wsf_now now) {
     return core->keeping.chats[i].begun && (since >> 16) + core->config.history_ms <= now.wall_ms;
 }
 
-/* Other nodes are asked as for a recovery, by wsf_backfill_begin(), once the simulator has nothing against what comes. */
-static bool inherits_begin(wsf_core *core, uint64_t hash, wsf_now now) {
-    (void)core, (void)hash, (void)now;
-    return false;
-}
-
 /* Whether the chat has what its askers want of it. One question at a time for a chat, and one answer is enough for all. */
 static bool has_inherited(wsf_core *core, uint32_t i, wsf_now now) {
     wsf_keeping_chat *chat = chat_at(core, i);
@@ -61,7 +55,7 @@ static bool has_inherited(wsf_core *core, uint32_t i, wsf_now now) {
     if (wsf_backfill_waits(core, chat->hash))
         return false;
     bool begins = chat->inherit == WSF_INHERIT_WANTED && !is_old(core, i, now) &&
-                  inherits_begin(core, chat->hash, now);
+                  wsf_backfill_begin(core, chat->hash, NULL, now);
     chat->inherit = begins ? WSF_INHERIT_UNDER_WAY : WSF_INHERIT_DONE;
     return !begins;
 }

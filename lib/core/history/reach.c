@@ -10,6 +10,7 @@
 #include "core/history/reach.h"
 
 #include "core/origin.h"
+#include "core/witness.h"
 
 static uint64_t lesser(uint64_t a, uint64_t b) {
     return a < b ? a : b;
@@ -61,7 +62,24 @@ static uint64_t due_ms(const wsf_core *core) {
     return core->reach.told_ms + pause_ms;
 }
 
+void wsf_reach_want(wsf_core *core, uint64_t clock) {
+    if (clock <= core->reach.wanted)
+        return;
+    core->reach.wanted = clock;
+    core->reach.asks = true;
+}
+
+/* Once for all chats that begin in a short time; marks come with heartbeats in any case. */
+static void ask(wsf_core *core, wsf_now now) {
+    if (!core->reach.asks || now.ms < core->reach.asked_ms + WSF_REACH_INTERVAL_MS)
+        return;
+    core->reach.asks = false;
+    core->reach.asked_ms = now.ms;
+    wsf_witness_ask(core, core->reach.wanted);
+}
+
 void wsf_reach_tick(wsf_core *core, wsf_now now) {
+    ask(core, now);
     if (core->keeping.archive.slots.count == 0 || now.ms < due_ms(core))
         return;
     wsf_reach *reach = wsf_reach_new();
@@ -76,7 +94,10 @@ void wsf_reach_tick(wsf_core *core, wsf_now now) {
 }
 
 uint64_t wsf_reach_deadline(const wsf_core *core) {
-    return core->keeping.archive.slots.count == 0 ? UINT64_MAX : due_ms(core);
+    if (core->keeping.archive.slots.count == 0)
+        return UINT64_MAX;
+    uint64_t at = due_ms(core);
+    return core->reach.asks ? lesser(at, core->reach.asked_ms + WSF_REACH_INTERVAL_MS) : at;
 }
 
 void wsf_reach_end(wsf_core *core) {

@@ -6,6 +6,9 @@
 
 void wsf_reach_end(wsf_core *core);
 
+/* It is to pass this clock soon, as positions below it are of no use for a chat that begins there. */
+void wsf_reach_want(wsf_core *core, uint64_t clock);
+
 /* Tells the loops, if it may have changed. After all else that a step of the core does. */
 void wsf_reach_tick(wsf_core *core, wsf_now now);
 uint64_t wsf_reach_deadline(const wsf_core *core); /* UINT64_MAX: none */

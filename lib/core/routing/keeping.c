@@ -16,6 +16,7 @@
 
 #include "base/memory.h"
 #include "core/history/holders.h"
+#include "core/history/reach.h"
 #include "core/presence/sync.h"
 #include "core/witness.h"
 
@@ -263,6 +264,7 @@ static void begin_some(wsf_core *core, wsf_now now) {
         if (core->keeping.more || !wsf_witness_begin(core, chat->serial, now, &since))
             return;
         wsf_archive_extend(&core->keeping.archive, i, 0, since, UINT64_MAX);
+        wsf_reach_want(core, since);
         chat->begun = true;
         take_out(core, WSF_KEEPING_BEGINS, i);
     }

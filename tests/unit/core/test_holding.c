@@ -265,6 +265,7 @@ START_TEST(a_holder_that_dies_is_replaced_with_the_history_that_others_have) {
     ck_assert_uint_ne(next, holder);
     ck_assert_uint_eq(kept_by(), 2);
     ck_assert_int_eq(chat_at(next)->inherit, WSF_INHERIT_DONE);
+    ck_assert_uint_eq(messages_at(next), 1);
     ck_assert_uint_eq(world_core(w, 0)->holders.unheld, 0);
     end();
 }
@@ -309,6 +310,7 @@ START_TEST(a_node_that_drains_hands_over_what_only_it_keeps) {
     ck_assert_uint_eq(kept_by(), 2);
     unsigned heir = holder_for(0);
     ck_assert(chat_at(heir)->begun);
+    ck_assert_uint_eq(messages_at(heir), 1);
     wsf_core_say_bye(world_core(w, 0), world_now(w, 0));
     world_run(w, 100);
     world_crash(w, 0);

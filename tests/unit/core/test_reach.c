@@ -93,6 +93,25 @@ START_TEST(it_comes_to_what_all_peers_have_said_and_goes_on) {
 }
 END_TEST
 
+/* Positions from before would be of no use for it. */
+START_TEST(it_passes_the_begin_of_a_chat_before_the_next_heartbeat) {
+    begin();
+    for (unsigned chat = CHAT; chat < CHAT + 10; chat++) {
+        world_run(w, 777);
+        wsf_ticket *ticket = wsf_alloc_zero(1, sizeof *ticket);
+        ticket->hash = world_chat_hash(w, chat);
+        ticket->history = true;
+        uint64_t clock = world_now(w, 0).wall_ms << 16;
+        wsf_core_join(world_core(w, 0), ticket, world_now(w, 0));
+        world_touch(w, 0);
+        world_run(w, 200);
+        ck_assert_uint_ge(world_core(w, 0)->reach.wanted, clock);
+        ck_assert_uint_ge(rest, world_core(w, 0)->reach.wanted);
+    }
+    end();
+}
+END_TEST
+
 START_TEST(what_it_claims_was_delivered_before) {
     begin();
     join(true);
@@ -203,6 +222,7 @@ START_TEST(no_position_while_a_peer_that_is_up_sends_no_marks) {
 END_TEST
 
 SUITE_MAIN("reach", it_comes_to_what_all_peers_have_said_and_goes_on,
+           it_passes_the_begin_of_a_chat_before_the_next_heartbeat,
            what_it_claims_was_delivered_before, a_peer_that_is_silent_is_behind_and_holds_up_nobody,
            a_peer_that_is_gone_is_behind_until_it_is_forgotten,
            a_peer_whose_clock_is_far_behind_holds_up_nobody, a_newcomer_is_whole_from_its_start_on,
