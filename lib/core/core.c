@@ -16,6 +16,8 @@
 #include "core/handshake.h"
 #include "core/history/backfill.h"
 #include "core/history/epoch.h"
+#include "core/history/holders.h"
+#include "core/history/holding.h"
 #include "core/history/reach.h"
 #include "core/history/recover.h"
 #include "core/history/source.h"
@@ -41,11 +43,11 @@ enum { FRAME_SIZE_MIN = 128 * 1024 }; /* bytes; any frame without messages fits 
 
 /* The order of their entries in a frame: lost messages are told before later ones, requests before
  * messages. */
-static const wsf_part *const PARTS[] = {
-    &wsf_gaps_part,     &wsf_subscription_part, &wsf_status_part,
-    &wsf_presence_part, &wsf_gossip_part,       &wsf_rpc_part,
-    &wsf_messages_part, &wsf_witness_part,      NULL
-};
+static const wsf_part *const PARTS[] = { &wsf_gaps_part,    &wsf_subscription_part,
+                                         &wsf_status_part,  &wsf_presence_part,
+                                         &wsf_holding_part, &wsf_gossip_part,
+                                         &wsf_rpc_part,     &wsf_messages_part,
+                                         &wsf_witness_part, NULL };
 
 static void set_parts(wsf_core *core) {
     core->parts = PARTS;
@@ -311,9 +313,12 @@ void wsf_core_destroy(wsf_core *core) {
     wsf_source_end(core);
     wsf_backfill_end(core);
     wsf_rpc_client_end(core);
+    wsf_holding_destroy(core);
+    wsf_holders_destroy(core);
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
         if (core->peers[i].node != 0)
             wsf_link_destroy(&core->peers[i].link);
+    wsf_view_unref(core->status.view);
     wsf_buffer_cache_empty(&core->frames);
     wsf_message_bin_empty(&core->bin);
     wsf_message_pool_close(&core->pool);
@@ -476,6 +481,9 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     wsf_liveness_tick(core, now);
     wsf_status_tick(core, now);
     wsf_epoch_tick(core, now);
+    wsf_keeping_tick(core, now);
+    wsf_holders_tick(core);
+    wsf_holding_tick(core, now);
     wsf_source_tick(core, now);
     wsf_backfill_tick(core, now);
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
@@ -488,7 +496,6 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
         wsf_message_pool_trim(&core->pool);
     }
     move_barriers(core, now);
-    wsf_keeping_tick(core, now);
     wsf_delivery_tick(core, now);
     wsf_status_finish(core, wsf_core_drained(core), now);
     wsf_diagnosis_tick(core, now);
@@ -505,6 +512,8 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
     at = delivery_at < at ? delivery_at : at;
     uint64_t keeping_at = wsf_keeping_deadline(core);
     at = keeping_at < at ? keeping_at : at;
+    if (core->holders.looks > 0 || core->holding.more)
+        at = core->last_ms;
     uint64_t source_at = wsf_source_deadline(core);
     at = source_at < at ? source_at : at;
     uint64_t backfill_at = wsf_backfill_deadline(core);

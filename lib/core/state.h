@@ -154,6 +154,22 @@ typedef struct {
         uint64_t heard_clock;  /* and that of its last message, were here at the most */
     } witness;
 
+    /* Chats that are held for this node, and for the peer, on this link; see holding.c and, for what is asked, holders.c. */
+    struct {
+        wsf_deque asks;   /* hashes that the peer is to be told anew, */
+        bool telling_all; /* and those of chats from `cursor` on, */
+        bool forget;      /* after what it was told before has become void */
+        uint32_t cursor;
+        uint64_t asked_digest; /* sum of the hashes that the peer is asked to hold */
+        uint64_t sum_ms;       /* of the next sum to the peer */
+        wsf_deque answers;     /* hashes that are held, which the peer is to be told */
+        uint64_t held_digest;  /* sum of the hashes that the peer asks this node to hold, */
+        uint32_t held_count;   /* and how many these are; */
+        bool overflow;         /* it asks for more, */
+        uint64_t again_ms;     /* for which there may be room then */
+        bool asked_again;      /* it was asked to begin anew */
+    } holding;
+
     wsf_histogram round_trip; /* ms */
     wsfan_peer_stats stats;
 } wsf_peer;
@@ -208,21 +224,42 @@ typedef struct {
 } wsf_subscriber;
 
 enum {
-    WSF_KEEPING_BEGINS, /* chats whose history has not begun */
-    WSF_KEEPING_ENDS,   /* chats without a session that joined with history */
+    WSF_KEEPING_BEGINS,  /* chats whose history has not begun */
+    WSF_KEEPING_LINGERS, /* chats whose last session that joined with history has left */
+    WSF_KEEPING_RESTS,   /* chats that were held for peers that are gone */
+    WSF_KEEPING_ANSWERS, /* chats that are held for peers that do not know yet */
     WSF_KEEPING_LINES
 };
 
-/* A chat whose messages are kept. */
+/* What others have kept of a chat that is held for a peer. */
+typedef enum {
+    WSF_INHERIT_NONE, /* nobody wants it */
+    WSF_INHERIT_WANTED,
+    WSF_INHERIT_UNDER_WAY,
+    WSF_INHERIT_DONE
+} wsf_inherit;
+
+/* A chat whose messages are kept: for sessions that joined with history, for peers that ask this node to hold it, and for
+ * history_ms after the last of either. */
 typedef struct {
-    uint64_t hash;
+    uint64_t hash;         /* 0: this number has no chat */
     uint64_t loops;        /* with sessions that joined with history (bits) */
     uint64_t serial;       /* of the interest: its history begins when peers know that */
-    uint64_t end_ms;       /* without a loop: when it ends */
+    uint64_t linger_ms;    /* while it lingers: until then */
+    uint64_t rest_ms;      /* while it rests: until then */
+    wsf_peers askers;      /* peers that ask this node to hold it, */
+    wsf_peers answered;    /* and those of them that were told that it does */
+    wsf_peers asked;       /* peers that this node asks to hold it, */
+    wsf_peers held;        /* and those of them that said that they do */
     uint64_t mended;       /* of witness.changes: gaps up to then are in the archive's since */
     struct wsf_caps *caps; /* NULL: none; see extent.c */
     bool begun;
     bool filled; /* with what another node had */
+    bool lingers;
+    bool rests;
+    bool unanswered; /* it is in that line */
+    bool unheld;     /* a node that should hold it has not said so */
+    wsf_inherit inherit;
     struct {
         uint32_t before;
         uint32_t after;
@@ -325,7 +362,26 @@ struct wsf_core {
         bool more;        /* chats would begin, but others had their share of the round */
         uint64_t look_ms; /* when the archive is looked at for what is too old */
         uint64_t refused; /* chats that there was no room for */
+        uint32_t wanted;  /* chats with sessions that joined with history */
+        uint32_t asked;   /* chats that peers ask to hold */
     } keeping;
+
+    /* Whom this node asks to hold its chats; see holders.c. */
+    struct {
+        wsf_view *view;       /* that `candidates` are of; NULL: none yet */
+        wsf_view *candidates; /* nodes that may be asked */
+        uint32_t cursor;      /* the next chat that is looked at, */
+        uint32_t looks;       /* and how many are still to be, from there on and round */
+        uint32_t unheld;      /* chats that a node that should hold them does not yet */
+        bool leaving;         /* this node drains */
+    } holders;
+
+    /* See holding.c. */
+    struct {
+        bool more;        /* peers would be answered, but others had their share of the round */
+        uint64_t refused; /* chats that peers asked to hold, over their limit or without room */
+        uint64_t mended;  /* peers that were asked to ask for all again */
+    } holding;
 
     /* Recoveries that are not decided, in order of deadline. */
     struct {
@@ -386,6 +442,7 @@ struct wsf_core {
         bool ready;
         bool met; /* interest was exchanged with a peer, ever */
         bool view_stale;
+        wsf_view *view;       /* the newest; NULL: none yet */
         wsf_peers publishers; /* peers that never have sessions */
         wsf_drain_phase drain;
         bool quiet; /* nothing more will be published */

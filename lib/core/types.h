@@ -110,9 +110,13 @@ typedef struct {
 } wsf_peer_metrics;
 
 typedef struct {
-    uint64_t chats;    /* kept now, */
-    uint64_t held;     /* and those of them without a session that joined with history */
-    uint64_t refused;  /* chats that there was no room for, so far */
+    uint64_t chats;   /* kept now, */
+    uint64_t held;    /* and those of them without a session that joined with history */
+    uint64_t refused; /* chats that there was no room for, so far */
+    uint64_t asked;   /* chats kept now that peers ask to hold */
+    uint64_t unheld;  /* chats kept now that a node that should hold them does not yet */
+    uint64_t
+        holds_refused; /* chats that peers asked to hold, over their limit or without room, so far */
     uint64_t messages; /* kept now, and their bytes of memory */
     uint64_t bytes;
     uint64_t evicted; /* messages, for a limit or for lack of memory, so far */

@@ -6,6 +6,7 @@
 
 #include "annals.h"
 #include "claims.h"
+#include "custody.h"
 #include "hosts.h"
 #include "loop/executor.h"
 #include "loop/positions.h"
@@ -64,6 +65,7 @@ typedef struct {
     loop loops[LEDGER_LOOPS_MAX];
     client **clients;
     uint32_t clients_count;
+    uint32_t clients_at_drain;
 } host;
 
 enum { PATTERN_PERIOD = 256, PAYLOAD_SIZE_MAX = 32 * 1024 };
@@ -75,6 +77,7 @@ struct hosts {
     testimony *testimony;
     annals *annals;
     returns *returns;
+    custody *custody;
     world *world;
     hosts_history history;
     unsigned starts;

@@ -17,6 +17,7 @@ hosts *hosts_new(ledger *l, unsigned loops, hosts_history history, bool returnin
     h->testimony = testimony_new(l);
     h->annals = annals_new(l);
     h->returns = returns_new(l, returning);
+    h->custody = custody_new(l);
     h->history = history;
     h->loops = loops;
     h->mistaken = h->mistaken_of = WORLD_NODES_MAX;
@@ -31,6 +32,7 @@ void hosts_attach(hosts *h, world *w) {
     testimony_attach(h->testimony, w);
     annals_attach(h->annals, w, h->testimony);
     returns_attach(h->returns, w, h->testimony);
+    custody_attach(h->custody, w);
     wsf_hash_key_init(&h->key, world_config(w)->cluster);
 }
 
@@ -203,6 +205,14 @@ static void on_presence(void *user, unsigned node, unsigned loop_index,
     rollbook_told(h->rollbook, node, loop_index, presence);
 }
 
+static void on_drained(void *user, unsigned node, int status) {
+    hosts *h = user;
+    ledger_set_time(h->ledger, world_ms(h->world));
+    ledger_trace(h->ledger, "  address %u: drained (status %d)", node, status);
+    if (status == WSFAN_OK)
+        custody_check_drained(h->custody, node);
+}
+
 /* A reach says nothing of publishers that the node has yet to meet. */
 static void note_known(hosts *h, unsigned node) {
     host *at = &h->hosts[node];
@@ -238,7 +248,8 @@ world_watcher hosts_watcher(hosts *h) {
                             .reply = on_reply,
                             .reach = on_reach,
                             .recovered = on_recovered,
-                            .presence = on_presence };
+                            .presence = on_presence,
+                            .drained = on_drained };
 }
 
 /* ----------------------------------------------------------------------------- loops' requests */
@@ -323,6 +334,8 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
             wsf_interest_find(&other->interest, hash, &loops, &peers);
             for (unsigned q = 0; q < WSF_PEERS_MAX; q++)
                 if (core->peers[q].node == other->config.node && wsf_peer_live(&core->peers[q]) &&
+                    /* else the peer publishes nothing more */
+                    (core->peers[q].status.flags & WSF_STATUS_QUIET) == 0 &&
                     /* else the peer was down, and a gap follows */
                     core->peers[q].subscription.serial_skipped == 0 &&
                     core->peers[q].link.epoch == us->link.in_epoch && !wsf_peers_has(peers, p) &&
@@ -349,6 +362,7 @@ void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsi
     testimony_start(h->testimony, node, at->life, kind);
     annals_start(h->annals, node, at->life);
     returns_start(h->returns, node, at->life);
+    custody_start(h->custody, node, at->life);
     for (unsigned i = 0; i < h->loops; i++) {
         loop *new_loop = &at->loops[i];
         wsf_subscriptions_effects effects = {
@@ -422,6 +436,7 @@ void hosts_crash(hosts *h, unsigned node) {
     for (uint32_t i = 0; i < at->clients_count; i++)
         keep_positions(h, node, at->clients[i]);
     returns_crash(h->returns, node);
+    custody_end(h->custody, node);
     world_crash(h->world, node);
     for (unsigned i = 0; i < h->loops; i++) {
         drop_inbox(&at->loops[i]);
@@ -445,11 +460,21 @@ void hosts_destroy(hosts *h) {
     testimony_destroy(h->testimony);
     annals_destroy(h->annals);
     returns_destroy(h->returns);
+    custody_destroy(h->custody);
     free(h->ids);
     free(h);
 }
 
 /* ------------------------------------------------------------------------------------- sessions */
+
+/* Such a node takes no session, and no join; later it publishes nothing either. */
+static bool drains(const hosts *h, unsigned node) {
+    return world_core(h->world, node)->status.drain != WSF_DRAIN_NONE;
+}
+
+static bool is_quiet(const hosts *h, unsigned node) {
+    return world_core(h->world, node)->status.drain > WSF_DRAIN_SHED;
+}
 
 static wsfan_target user_target(const uint8_t *user) {
     return (wsfan_target){ WSFAN_USER, { user, 1 } };
@@ -481,7 +506,8 @@ static client *open_client(hosts *h, unsigned node, int user) {
 }
 
 void hosts_open(hosts *h, unsigned node) {
-    open_client(h, node, (int)world_random(h->world, HOSTS_USERS + 1) - 1);
+    if (!drains(h, node))
+        open_client(h, node, (int)world_random(h->world, HOSTS_USERS + 1) - 1);
 }
 
 void hosts_end_membership(hosts *h, unsigned node, client *who, unsigned chat) {
@@ -562,7 +588,7 @@ static bool choose_history(hosts *h) {
 void hosts_join(hosts *h, unsigned node, unsigned chats) {
     client *who = hosts_any(h, node);
     uint8_t chat = (uint8_t)world_random(h->world, chats);
-    if (who != NULL && (ledger_chats(h->ledger, who->number) >> chat & 1) == 0)
+    if (who != NULL && !drains(h, node) && (ledger_chats(h->ledger, who->number) >> chat & 1) == 0)
         join(h, node, who, chat,
              h->hosts[node].kind == 0 && who->user >= 0 && world_random(h->world, 3) != 0,
              choose_history(h), NULL);
@@ -570,7 +596,7 @@ void hosts_join(hosts *h, unsigned node, unsigned chats) {
 
 void hosts_move(hosts *h, unsigned node, unsigned to) {
     host *at = &h->hosts[node];
-    if (at->clients_count == 0 || !h->hosts[to].running)
+    if (at->clients_count == 0 || !h->hosts[to].running || drains(h, to))
         return;
     uint32_t i = (uint32_t)world_random(h->world, at->clients_count);
     uint32_t present = at->clients[i]->present;
@@ -586,6 +612,21 @@ void hosts_move(hosts *h, unsigned node, unsigned to) {
         if (((present | history) >> chat & 1) != 0)
             join(h, to, moved, chat, h->hosts[to].kind == 0 && (present >> chat & 1) != 0,
                  (history >> chat & 1) != 0, kept[chat]);
+}
+
+void hosts_shed(hosts *h, unsigned node, unsigned to) {
+    host *at = &h->hosts[node];
+    uint64_t left = 1000 - world_shed_permille(h->world, node);
+    if (at->clients_at_drain < at->clients_count)
+        at->clients_at_drain = at->clients_count;
+    while (at->clients_count * UINT64_C(1000) > at->clients_at_drain * left) {
+        uint32_t before = at->clients_count;
+        if (to != node && world_random(h->world, 4) != 0)
+            hosts_move(h, node, to);
+        if (at->clients_count == before)
+            hosts_close(h, node);
+    }
+    world_set_sessions(h->world, node, at->clients_count);
 }
 
 void hosts_leave(hosts *h, unsigned node) {
@@ -714,6 +755,8 @@ static unsigned publish_run(hosts *h, unsigned node, unsigned chats, size_t size
 
 unsigned hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
     const wsf_core *core = world_core(h->world, node);
+    if (is_quiet(h, node))
+        return 0;
     if (wsf_core_congested(core))
         return 0; /* the mesh thread would refuse the message: WSFAN_EAGAIN */
     if (world_random(h->world, 4) == 0)
@@ -731,7 +774,7 @@ void hosts_greet(hosts *h, unsigned chat) {
     enum { SIZE_MAX_SMALL = 20 };
     for (unsigned node = 0; node < h->used; node++) {
         choice one;
-        if (!h->hosts[node].running || world_frozen(h->world, node) ||
+        if (!h->hosts[node].running || world_frozen(h->world, node) || is_quiet(h, node) ||
             wsf_core_congested(world_core(h->world, node)) || world_random(h->world, 4) != 0)
             continue;
         choice_make_chat(chat, &one);
@@ -970,6 +1013,10 @@ static uint32_t history_of(const hosts *h, unsigned node) {
     for (uint32_t i = 0; i < h->hosts[node].clients_count; i++)
         chats |= h->hosts[node].clients[i]->history;
     return chats;
+}
+
+custody *hosts_custody(hosts *h) {
+    return h->custody;
 }
 
 void hosts_check_testimony(hosts *h, unsigned node) {

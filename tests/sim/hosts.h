@@ -3,6 +3,7 @@
 #ifndef HOSTS_H
 #define HOSTS_H
 
+#include "custody.h"
 #include "ledger.h"
 #include "world.h"
 
@@ -71,6 +72,12 @@ uint64_t hosts_recovered(const hosts *h, uint64_t *refused);
 void hosts_check_expired(hosts *h, unsigned node);
 void hosts_check_gone(hosts *h, unsigned node);
 void hosts_close_all(hosts *h, unsigned node); /* its sessions */
+
+/* Who holds what for whom. */
+custody *hosts_custody(hosts *h);
+
+/* Closes sessions of a node that drains, or moves them to another one, until no more than it should have by now are left. */
+void hosts_shed(hosts *h, unsigned node, unsigned to);
 
 /* Checks what the node says of its interest against its sessions. */
 void hosts_check_interest(hosts *h, unsigned node);

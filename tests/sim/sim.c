@@ -74,8 +74,10 @@ static void choose_limits(sim *s) {
         config->silent_ms = 900;
         config->down_ms = 2000;
         config->join_ms_max = 150;
+        config->recover_ms_max = 150;
     }
     if (s->history) {
+        config->history_copies = (const uint32_t[]){ 0, 1, 1, 1, 2, 3 }[random_below(s, 6)];
         config->history_count_max = 1u << random_below(s, 10);
         config->history_chat_bytes_max = 1024u << random_below(s, 7);
         config->history_bytes_max = (uint64_t)64 * 1024 << random_below(s, 8);
@@ -153,6 +155,7 @@ static void check_all(sim *s) {
         check_barriers(s, node);
         hosts_check_testimony(s->hosts, node);
     }
+    custody_check(hosts_custody(s->hosts));
 }
 
 /* Checks that a peer's interest was mended only where hosts_mistake() made it wrong, and once. */
@@ -226,6 +229,7 @@ static void check_owners(sim *s) {
 
 static void check_agreement(sim *s) {
     check_owners(s);
+    custody_check_rest(hosts_custody(s->hosts));
     for (unsigned i = 0; i < 2 * s->nodes; i++) {
         if (!world_alive(s->world, i))
             continue;
@@ -355,7 +359,8 @@ static void settle(sim *s) {
         slice(s);
     /* What nodes tell each other now and then may be under way just now. */
     until = world_ms(s->world) + QUIET_MS_MAX;
-    while (!s->storm && !agreed(s) && world_ms(s->world) < until)
+    while (!s->storm && !(agreed(s) && custody_settled(hosts_custody(s->hosts))) &&
+           world_ms(s->world) < until)
         slice(s);
 }
 

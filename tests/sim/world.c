@@ -466,8 +466,12 @@ static void on_quiet(void *user) {
 }
 
 static void on_drained(void *user, int status) {
-    ((node *)user)->drained = true;
-    ((node *)user)->drained_status = status;
+    node *n = user;
+    const world_watcher *watcher = &n->world->watcher;
+    n->drained = true;
+    n->drained_status = status;
+    if (watcher->drained != NULL)
+        watcher->drained(watcher->user, n->index, status);
 }
 
 static void on_event(void *user, uint64_t loops, const wsfan_event *event) {
@@ -577,6 +581,7 @@ world *world_new(uint64_t seed, const world_watcher *watcher) {
         .history_count_max = 256,
         .history_chat_bytes_max = 64 * 1024,
         .history_bytes_max = 64 * 1024 * 1024,
+        .history_copies = 1,
         .recover_ms_max = 4000,
         .protocol_min = WSF_PROTOCOL_MIN,
         .protocol_max = WSF_PROTOCOL_MAX,

@@ -27,6 +27,7 @@ typedef struct {
     bool (*recovered)(void *user, unsigned node, wsf_recovery *recovery);
     void (*presence)(void *user, unsigned node, unsigned loop, const wsfan_presence *presence);
     void (*event)(void *user, unsigned node, const wsfan_event *event);
+    void (*drained)(void *user, unsigned node, int status);
 } world_watcher;
 
 /* What the network did to frames, and how often. */

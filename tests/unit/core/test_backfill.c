@@ -41,6 +41,7 @@ static void begin(unsigned nodes) {
     w = world_new(1, &watcher);
     world_config(w)->history_ms = HISTORY_MS;
     world_config(w)->recover_ms_max = RECOVER_MS;
+    world_config(w)->history_copies = 0; /* nobody keeps what nobody joined */
     world_config(w)->history_count_max = 4096;
     world_config(w)->history_chat_bytes_max = 1 << 20;
     for (unsigned i = 0; i < nodes; i++)
