@@ -66,6 +66,7 @@ typedef struct {
     bool waiting; /* for its recovery */
     bool away;    /* its recovery is with the core, */
     bool late;    /* for longer than it may be, as the node was frozen */
+    bool apart;   /* since it was asked for clocks have been too far apart for its position */
     uint32_t session;
     uint64_t handle;
     unsigned node;
@@ -385,6 +386,27 @@ void returns_check_rest(returns *r) {
     }
 }
 
+static bool is_refused(const wsf_core *core) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (core->peers[i].node != 0 && core->peers[i].witness.refused)
+            return true;
+    return false;
+}
+
+/* Whether the position may claim what is yet to be published, by this node or a peer: what the core sees when it reads the
+ * position, which it says later. */
+static bool is_apart(const wsf_core *core, const wsf_vector *seen) {
+    bool ahead = seen->rest > core->clock;
+    for (uint32_t i = 0; i < seen->count; i++)
+        ahead = ahead || seen->entries[i].clock > core->clock;
+    for (unsigned i = 0; i < core->config.peers_count_max && !ahead; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        ahead = peer->node != 0 && wsf_witness_is_behind(core, peer) &&
+                wsf_vector_find(seen, peer->node) == NULL;
+    }
+    return ahead || is_refused(core);
+}
+
 void returns_check(returns *r, unsigned node) {
     const wsf_core *core = world_core(r->world, node);
     place *at = &r->places[node];
@@ -394,6 +416,8 @@ void returns_check(returns *r, unsigned node) {
         stay *of = r->stays[i];
         if (of->node == node && of->away && world_frozen(r->world, node))
             of->late = true;
+        if (of->node == node && of->away)
+            of->apart = of->apart || is_apart(core, &of->position);
         if (of->node == node && of->away && !of->late &&
             world_ms(r->world) > of->asked_ms + core->config.recover_ms_max + SLACK_MS) {
             ledger_violation(r->ledger, "session %u has no verdict in time", of->session);
@@ -411,13 +435,6 @@ void returns_check(returns *r, unsigned node) {
 }
 
 /* ------------------------------------------------------------------------------------- verdicts */
-
-static bool is_refused(const wsf_core *core) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (core->peers[i].node != 0 && core->peers[i].witness.refused)
-            return true;
-    return false;
-}
 
 static bool is_below(const wsf_bounds *bounds, const wsf_vector *seen) {
     uint64_t node;
@@ -489,7 +506,7 @@ static bool is_true(const returns *r, const stay *of, wsfan_recovery verdict) {
     case WSFAN_RECOVERY_EPOCH:
         return of->epoch != (uint32_t)core->cluster_epoch.number;
     case WSFAN_RECOVERY_CLOCK:
-        return is_refused(core) || of->position.rest > core->clock;
+        return of->apart;
     case WSFAN_RECOVERY_SILENT:
         return world_ms(r->world) >= of->asked_ms + core->config.recover_ms_max ||
                wsf_backfill_failed(core, r->hashes[of->chat]);
@@ -708,6 +725,7 @@ void returns_asked(returns *r, unsigned node, uint64_t handle, unsigned chat) {
     of->handle = handle;
     of->asked_ms = world_ms(r->world);
     of->away = true;
+    of->apart = is_apart(world_core(r->world, node), &of->position);
 }
 
 void returns_answered(returns *r, unsigned node, const wsf_recovery *recovery) {
@@ -719,6 +737,7 @@ void returns_answered(returns *r, unsigned node, const wsf_recovery *recovery) {
     of->seq = ++r->seq;
     of->verdict = recovery->verdict;
     const wsf_core *core = world_core(r->world, node);
+    of->apart = of->apart || is_apart(core, &of->position);
     for (uint32_t i = 0; i < r->publishers_count; i++) {
         const wsf_origin *origin = wsf_witness_find(core, r->publishers[i].node);
         of->met[i] = origin != NULL;
