@@ -38,7 +38,7 @@ typedef struct {
 
 typedef struct {
     uint64_t node;
-    bool alive;
+    uint64_t ended_ms; /* 0: it runs */
 } publisher;
 
 /* Which messages, by their numbers. */
@@ -239,7 +239,7 @@ static uint16_t publisher_of(returns *r, uint64_t node) {
     if (i == PUBLISHERS_MAX)
         abort();
     if (i == r->publishers_count)
-        r->publishers[r->publishers_count++] = (publisher){ node, true };
+        r->publishers[r->publishers_count++] = (publisher){ .node = node };
     return (uint16_t)i;
 }
 
@@ -345,6 +345,14 @@ static bool is_excused(const returns *r, const stay *of, uint32_t i) {
            testimony_is_mistaken(r->testimony, of->node, r->publishers[d->origin].node, d->ms);
 }
 
+/* Whether positions claim the message for good: its publisher has ended, and nobody keeps a message of it any more. Who was a
+ * member all the while lacks it too. */
+static bool is_over(const returns *r, const stay *of, const deed *d) {
+    uint64_t ended_ms = r->publishers[d->origin].ended_ms;
+    return ended_ms != 0 &&
+           world_ms(r->world) >= ended_ms + world_core(r->world, of->node)->config.history_ms;
+}
+
 /* Checks what came of what was published for the chat since the stay began. claimed: what a position says was seen; NULL:
  * there is none. */
 static void check_stay(returns *r, const stay *of, const wsf_vector *claimed, bool at_rest) {
@@ -364,7 +372,7 @@ static void check_stay(returns *r, const stay *of, const wsf_vector *claimed, bo
         }
         if (is_excused(r, of, i))
             continue;
-        if (claimed != NULL && d->clock <= wsf_vector_at(claimed, node))
+        if (claimed != NULL && d->clock <= wsf_vector_at(claimed, node) && !is_over(r, of, d))
             ledger_violation(r->ledger, "a position of session %u claims message %u of chat %u",
                              of->session, r->settled + i, of->chat);
         if (at_rest && (ledger_alive(r->ledger, d->life) || d->life == of->life))
@@ -859,8 +867,8 @@ keepsake *returns_leave(returns *r, uint32_t session, unsigned chat, const wsf_p
 
 void returns_crash(returns *r, unsigned node) {
     for (uint32_t i = 0; i < r->publishers_count; i++)
-        r->publishers[i].alive = r->publishers[i].alive &&
-                                 r->publishers[i].node != world_node_id(r->world, node);
+        if (r->publishers[i].node == world_node_id(r->world, node))
+            r->publishers[i].ended_ms = world_ms(r->world);
     for (uint32_t i = 0; i < r->stays_count;)
         if (r->stays[i]->node == node)
             remove_stay(r, r->stays[i]);
