@@ -538,6 +538,8 @@ static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool presen
     wsfan_target target = chat_target(&chat);
     uint64_t hash = wsf_hash_target(&h->key, &target);
     ledger_join(h->ledger, who->number, chat);
+    if (history)
+        ledger_park(h->ledger, who->number, chat);
     uint32_t number = 0;
     who->history |= (uint32_t)history << chat;
     if (present) {
