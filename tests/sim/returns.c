@@ -749,8 +749,8 @@ void returns_answered(returns *r, unsigned node, const wsf_recovery *recovery) {
     for (uint32_t i = 0; i < r->publishers_count; i++) {
         const wsf_origin *origin = wsf_witness_find(core, r->publishers[i].node);
         of->met[i] = origin != NULL;
-        if (origin != NULL)
-            of->cut[i] = origin->took > origin->clock ? origin->took : origin->clock;
+        if (origin != NULL) /* not what was taken: a latest value may have overtaken others */
+            of->cut[i] = origin->clock;
         else if (r->publishers[i].node == core->config.node)
             of->cut[i] = core->clock;
     }
