@@ -270,8 +270,7 @@ static void on_absent(void *user, wsf_presence_session *presence_session) {
 
 static void on_recover(void *user, wsf_recovery *recovery) {
     loop *from = user;
-    returns_asked(from->owner->returns, from->node, recovery->session.id,
-                  *(const uint8_t *)recovery->text);
+    returns_asked(from->owner->returns, from->node, recovery);
     wsf_core_recover(core_of(from), recovery, now_of(from));
     world_touch(from->owner->world, from->node);
 }

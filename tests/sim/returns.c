@@ -69,6 +69,7 @@ typedef struct {
     bool apart;   /* since it was asked for clocks have been too far apart for its position */
     uint32_t session;
     uint64_t handle;
+    uint32_t serial; /* of the recovery */
     unsigned node;
     uint32_t life;
     unsigned loop;
@@ -722,8 +723,9 @@ static stay *find_handle(const returns *r, unsigned node, uint64_t handle, unsig
     return NULL;
 }
 
-void returns_asked(returns *r, unsigned node, uint64_t handle, unsigned chat) {
-    stay *of = find_handle(r, node, handle, chat);
+void returns_asked(returns *r, unsigned node, const wsf_recovery *recovery) {
+    uint64_t handle = recovery->session.id;
+    stay *of = find_handle(r, node, handle, *(const uint8_t *)recovery->text);
     if (!r->on)
         return;
     if (of == NULL || !of->waiting) {
@@ -731,6 +733,7 @@ void returns_asked(returns *r, unsigned node, uint64_t handle, unsigned chat) {
         return;
     }
     of->handle = handle;
+    of->serial = recovery->serial;
     of->asked_ms = world_ms(r->world);
     of->away = true;
     of->apart = is_apart(world_core(r->world, node), &of->position);
@@ -739,7 +742,7 @@ void returns_asked(returns *r, unsigned node, uint64_t handle, unsigned chat) {
 void returns_answered(returns *r, unsigned node, const wsf_recovery *recovery) {
     unsigned chat = *(const uint8_t *)recovery->text;
     stay *of = find_handle(r, node, recovery->session.id, chat);
-    if (of == NULL || !of->away)
+    if (of == NULL || !of->away || of->serial != recovery->serial)
         return; /* the session has left the chat since, and is perhaps a member anew */
     of->away = false;
     of->seq = ++r->seq;
