@@ -458,16 +458,19 @@ static bool is_below(const wsf_bounds *bounds, const wsf_vector *seen) {
     return true;
 }
 
-/* Whether the position claims of an origin that this node knows less than from where it has the chat: that of a peer of which
- * the node before heard nothing for a while. */
+/* Whether the position claims less of an origin that this node knows, or of this node, than from where it has the chat: that of a
+ * peer of which the node before heard nothing for a while. */
 static bool lags(const wsf_core *core, const wsf_bounds *since, const wsf_vector *seen) {
-    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
-        const wsf_origin *origin = &core->witness.origins[i];
-        if (origin->node != 0 &&
-            wsf_vector_at(seen, origin->node) < wsf_bounds_at(since, origin->node))
-            return true;
+    uint64_t self = core->config.node;
+    uint64_t node;
+    bool less = wsf_vector_at(seen, self) < wsf_bounds_at(since, self);
+    for (unsigned i = 0; i < WSF_ORIGINS_MAX && !less; i++) {
+        node = core->witness.origins[i].node;
+        less = node != 0 && wsf_vector_at(seen, node) < wsf_bounds_at(since, node);
     }
-    return false;
+    for (uint32_t i = 0; !less && (node = wsf_bounds_origin(since, i)) != 0; i++)
+        less = wsf_vector_at(seen, node) < wsf_bounds_at(since, node);
+    return less;
 }
 
 /* Whether this node itself must be able to tell what came after the position: all has been well since it was made, and this node
