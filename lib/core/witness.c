@@ -48,6 +48,11 @@ const wsf_origin *wsf_witness_find(const wsf_core *core, uint64_t node) {
     return find(core, node);
 }
 
+/* From then on nobody keeps a message of the origin, which was a peer for up to a heartbeat after it was seen as one. */
+static uint64_t forget_ms(const wsf_core *core, const wsf_origin *origin) {
+    return origin->seen_ms + core->config.heartbeat_ms + core->config.history_ms;
+}
+
 /* A place for one more: that of the node that is gone for longest, where none is free. */
 static wsf_origin *place_for_one(wsf_core *core) {
     wsf_origin *place = NULL;
@@ -60,8 +65,7 @@ static wsf_origin *place_for_one(wsf_core *core) {
             place = origin;
     }
     assert(place != NULL); /* there are more places than peers */
-    core->witness.unsure_ms = later(core->witness.unsure_ms,
-                                    place->seen_ms + core->config.history_ms);
+    core->witness.unsure_ms = later(core->witness.unsure_ms, forget_ms(core, place));
     return place;
 }
 
@@ -170,7 +174,7 @@ static void tick(wsf_core *core, wsf_now now) {
             origin->left = core->clock;
         if (peer != NULL)
             origin->seen_ms = now.ms;
-        else if (now.ms - origin->seen_ms >= core->config.history_ms)
+        else if (now.ms >= forget_ms(core, origin))
             origin->node = 0;
     }
 }

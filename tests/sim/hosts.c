@@ -281,8 +281,7 @@ static void on_absent(void *user, wsf_presence_session *presence_session) {
 
 static void on_recover(void *user, wsf_recovery *recovery) {
     loop *from = user;
-    returns_asked(from->owner->returns, from->node, recovery->session.id,
-                  *(const uint8_t *)recovery->text);
+    returns_asked(from->owner->returns, from->node, recovery);
     wsf_core_recover(core_of(from), recovery, now_of(from));
     world_touch(from->owner->world, from->node);
 }
@@ -564,6 +563,8 @@ static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool presen
     wsfan_target target = chat_target(&chat);
     uint64_t hash = wsf_hash_target(&h->key, &target);
     ledger_join(h->ledger, who->number, chat);
+    if (history)
+        ledger_park(h->ledger, who->number, chat);
     uint32_t number = 0;
     who->history |= (uint32_t)history << chat;
     if (present) {

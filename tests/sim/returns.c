@@ -38,7 +38,7 @@ typedef struct {
 
 typedef struct {
     uint64_t node;
-    bool alive;
+    uint64_t ended_ms; /* 0: it runs */
 } publisher;
 
 /* Which messages, by their numbers. */
@@ -66,8 +66,10 @@ typedef struct {
     bool waiting; /* for its recovery */
     bool away;    /* its recovery is with the core, */
     bool late;    /* for longer than it may be, as the node was frozen */
+    bool apart;   /* since it was asked for clocks have been too far apart for its position */
     uint32_t session;
     uint64_t handle;
+    uint32_t serial; /* of the recovery */
     unsigned node;
     uint32_t life;
     unsigned loop;
@@ -238,7 +240,7 @@ static uint16_t publisher_of(returns *r, uint64_t node) {
     if (i == PUBLISHERS_MAX)
         abort();
     if (i == r->publishers_count)
-        r->publishers[r->publishers_count++] = (publisher){ node, true };
+        r->publishers[r->publishers_count++] = (publisher){ .node = node };
     return (uint16_t)i;
 }
 
@@ -344,6 +346,14 @@ static bool is_excused(const returns *r, const stay *of, uint32_t i) {
            testimony_is_mistaken(r->testimony, of->node, r->publishers[d->origin].node, d->ms);
 }
 
+/* Whether positions claim the message for good: its publisher has ended, and nobody keeps a message of it any more. Who was a
+ * member all the while lacks it too. */
+static bool is_over(const returns *r, const stay *of, const deed *d) {
+    uint64_t ended_ms = r->publishers[d->origin].ended_ms;
+    return ended_ms != 0 &&
+           world_ms(r->world) >= ended_ms + world_core(r->world, of->node)->config.history_ms;
+}
+
 /* Checks what came of what was published for the chat since the stay began. claimed: what a position says was seen; NULL:
  * there is none. */
 static void check_stay(returns *r, const stay *of, const wsf_vector *claimed, bool at_rest) {
@@ -363,7 +373,7 @@ static void check_stay(returns *r, const stay *of, const wsf_vector *claimed, bo
         }
         if (is_excused(r, of, i))
             continue;
-        if (claimed != NULL && d->clock <= wsf_vector_at(claimed, node))
+        if (claimed != NULL && d->clock <= wsf_vector_at(claimed, node) && !is_over(r, of, d))
             ledger_violation(r->ledger, "a position of session %u claims message %u of chat %u",
                              of->session, r->settled + i, of->chat);
         if (at_rest && (ledger_alive(r->ledger, d->life) || d->life == of->life))
@@ -385,6 +395,27 @@ void returns_check_rest(returns *r) {
     }
 }
 
+static bool is_refused(const wsf_core *core) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
+        if (core->peers[i].node != 0 && core->peers[i].witness.refused)
+            return true;
+    return false;
+}
+
+/* Whether the position may claim what is yet to be published, by this node or a peer: what the core sees when it reads the
+ * position, which it says later. */
+static bool is_apart(const wsf_core *core, const wsf_vector *seen) {
+    bool ahead = seen->rest > core->clock;
+    for (uint32_t i = 0; i < seen->count; i++)
+        ahead = ahead || seen->entries[i].clock > core->clock;
+    for (unsigned i = 0; i < core->config.peers_count_max && !ahead; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        ahead = peer->node != 0 && wsf_witness_is_behind(core, peer) &&
+                wsf_vector_find(seen, peer->node) == NULL;
+    }
+    return ahead || is_refused(core);
+}
+
 void returns_check(returns *r, unsigned node) {
     const wsf_core *core = world_core(r->world, node);
     place *at = &r->places[node];
@@ -394,6 +425,8 @@ void returns_check(returns *r, unsigned node) {
         stay *of = r->stays[i];
         if (of->node == node && of->away && world_frozen(r->world, node))
             of->late = true;
+        if (of->node == node && of->away)
+            of->apart = of->apart || is_apart(core, &of->position);
         if (of->node == node && of->away && !of->late &&
             world_ms(r->world) > of->asked_ms + core->config.recover_ms_max + SLACK_MS) {
             ledger_violation(r->ledger, "session %u has no verdict in time", of->session);
@@ -412,13 +445,6 @@ void returns_check(returns *r, unsigned node) {
 
 /* ------------------------------------------------------------------------------------- verdicts */
 
-static bool is_refused(const wsf_core *core) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (core->peers[i].node != 0 && core->peers[i].witness.refused)
-            return true;
-    return false;
-}
-
 static bool is_below(const wsf_bounds *bounds, const wsf_vector *seen) {
     uint64_t node;
     if (bounds->rest > seen->rest)
@@ -432,16 +458,19 @@ static bool is_below(const wsf_bounds *bounds, const wsf_vector *seen) {
     return true;
 }
 
-/* Whether the position claims of an origin that this node knows less than from where it has the chat: that of a peer of which
- * the node before heard nothing for a while. */
+/* Whether the position claims less of an origin that this node knows, or of this node, than from where it has the chat: that of a
+ * peer of which the node before heard nothing for a while. */
 static bool lags(const wsf_core *core, const wsf_bounds *since, const wsf_vector *seen) {
-    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
-        const wsf_origin *origin = &core->witness.origins[i];
-        if (origin->node != 0 &&
-            wsf_vector_at(seen, origin->node) < wsf_bounds_at(since, origin->node))
-            return true;
+    uint64_t self = core->config.node;
+    uint64_t node;
+    bool less = wsf_vector_at(seen, self) < wsf_bounds_at(since, self);
+    for (unsigned i = 0; i < WSF_ORIGINS_MAX && !less; i++) {
+        node = core->witness.origins[i].node;
+        less = node != 0 && wsf_vector_at(seen, node) < wsf_bounds_at(since, node);
     }
-    return false;
+    for (uint32_t i = 0; !less && (node = wsf_bounds_origin(since, i)) != 0; i++)
+        less = wsf_vector_at(seen, node) < wsf_bounds_at(since, node);
+    return less;
 }
 
 /* Whether this node itself must be able to tell what came after the position: all has been well since it was made, and this node
@@ -489,7 +518,7 @@ static bool is_true(const returns *r, const stay *of, wsfan_recovery verdict) {
     case WSFAN_RECOVERY_EPOCH:
         return of->epoch != (uint32_t)core->cluster_epoch.number;
     case WSFAN_RECOVERY_CLOCK:
-        return is_refused(core) || of->position.rest > core->clock;
+        return of->apart;
     case WSFAN_RECOVERY_SILENT:
         return world_ms(r->world) >= of->asked_ms + core->config.recover_ms_max ||
                wsf_backfill_failed(core, r->hashes[of->chat]);
@@ -697,8 +726,9 @@ static stay *find_handle(const returns *r, unsigned node, uint64_t handle, unsig
     return NULL;
 }
 
-void returns_asked(returns *r, unsigned node, uint64_t handle, unsigned chat) {
-    stay *of = find_handle(r, node, handle, chat);
+void returns_asked(returns *r, unsigned node, const wsf_recovery *recovery) {
+    uint64_t handle = recovery->session.id;
+    stay *of = find_handle(r, node, handle, *(const uint8_t *)recovery->text);
     if (!r->on)
         return;
     if (of == NULL || !of->waiting) {
@@ -706,24 +736,27 @@ void returns_asked(returns *r, unsigned node, uint64_t handle, unsigned chat) {
         return;
     }
     of->handle = handle;
+    of->serial = recovery->serial;
     of->asked_ms = world_ms(r->world);
     of->away = true;
+    of->apart = is_apart(world_core(r->world, node), &of->position);
 }
 
 void returns_answered(returns *r, unsigned node, const wsf_recovery *recovery) {
     unsigned chat = *(const uint8_t *)recovery->text;
     stay *of = find_handle(r, node, recovery->session.id, chat);
-    if (of == NULL || !of->away)
+    if (of == NULL || !of->away || of->serial != recovery->serial)
         return; /* the session has left the chat since, and is perhaps a member anew */
     of->away = false;
     of->seq = ++r->seq;
     of->verdict = recovery->verdict;
     const wsf_core *core = world_core(r->world, node);
+    of->apart = of->apart || is_apart(core, &of->position);
     for (uint32_t i = 0; i < r->publishers_count; i++) {
         const wsf_origin *origin = wsf_witness_find(core, r->publishers[i].node);
         of->met[i] = origin != NULL;
-        if (origin != NULL)
-            of->cut[i] = origin->took > origin->clock ? origin->took : origin->clock;
+        if (origin != NULL) /* not what was taken: a latest value may have overtaken others */
+            of->cut[i] = origin->clock;
         else if (r->publishers[i].node == core->config.node)
             of->cut[i] = core->clock;
     }
@@ -840,8 +873,8 @@ keepsake *returns_leave(returns *r, uint32_t session, unsigned chat, const wsf_p
 
 void returns_crash(returns *r, unsigned node) {
     for (uint32_t i = 0; i < r->publishers_count; i++)
-        r->publishers[i].alive = r->publishers[i].alive &&
-                                 r->publishers[i].node != world_node_id(r->world, node);
+        if (r->publishers[i].node == world_node_id(r->world, node))
+            r->publishers[i].ended_ms = world_ms(r->world);
     for (uint32_t i = 0; i < r->stays_count;)
         if (r->stays[i]->node == node)
             remove_stay(r, r->stays[i]);

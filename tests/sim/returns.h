@@ -43,7 +43,7 @@ wsf_recovery *returns_join(returns *r, unsigned node, unsigned loop, uint32_t se
 keepsake *returns_take(returns *r, unsigned chat);
 
 /* The recovery goes to the core; it is back and goes into the inbox; the session is told of it; a message is shown; that was all. */
-void returns_asked(returns *r, unsigned node, uint64_t handle, unsigned chat);
+void returns_asked(returns *r, unsigned node, const wsf_recovery *recovery);
 void returns_answered(returns *r, unsigned node, const wsf_recovery *recovery);
 void returns_told(returns *r, uint32_t session, unsigned chat, wsfan_recovery verdict, bool whole);
 void returns_replayed(returns *r, uint32_t session, unsigned chat, wsfan_message_id id);

@@ -271,10 +271,14 @@ static bool may_be_asked(const book *b, matter *m) {
     return asked;
 }
 
-/* Positions claim a message that the loops are yet to get. */
+/* Positions claim a message that the loops are yet to get. One that was told before a peer was met whose clock is far behind does,
+ * and is refused for that: see judge_peers() in recover.c. */
 static bool is_in_positions(const wsf_core *core, uint64_t origin, uint64_t clock) {
     const wsf_reach *reach = core->reach.newest;
-    return reach != NULL && reach->told && clock <= wsf_vector_at(&reach->whole, origin);
+    const wsf_peer *peer = wsf_peer_find((wsf_core *)core, origin);
+    return reach != NULL && reach->told && clock <= wsf_vector_at(&reach->whole, origin) &&
+           !(peer != NULL && wsf_witness_is_behind(core, peer) &&
+             wsf_vector_find(&reach->whole, origin) == NULL);
 }
 
 static void check_matter(testimony *t, unsigned node, matter *m) {
