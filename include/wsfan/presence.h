@@ -97,8 +97,9 @@ typedef struct wsfan_count {
     /** In the chat, of those that joined with WSFAN_PRESENCE, on all live nodes */
     uint64_t sessions;
     uint64_t users; /**< distinct, those within their grace time too */
-    /** 1: every live peer's part is in it. 0: those named next are not, or not for certain; so are,
-     * where this node has no session in the chat, all peers that have */
+    /** 1: every live peer's part is in it. 0: those named next are not, or not for certain: of peers; of
+     * nodes that refuse this one (see wsfan_result.peers_refusing); where this node has no session in the
+     * chat, of all peers that have */
     int complete;
     uint32_t missing_count;            /**< of `missing` */
     uint64_t missing[WSFAN_PEERS_MAX]; /**< node ids; this node's own after it ran out of memory */

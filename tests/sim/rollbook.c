@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/core.h"
+#include "core/dialer.h"
 #include "core/state.h"
 
 typedef struct {
@@ -206,10 +207,15 @@ static void count_all(const rollbook *r, unsigned chat, uint64_t *sessions, uint
     }
 }
 
-/* Whether each peer that is missing is explained: one of the two could not note what the other has. */
+/* Whether each node that is missing is explained: it refuses this one, or one of the two could not note what
+ * the other has. */
 static bool explained(const rollbook *r, const wsf_core *core, const wsfan_count *count) {
+    uint64_t refusers[WSF_PEERS_MAX];
+    uint32_t refusers_count = wsf_dialer_refusers(core, (wsf_now){ core->last_ms, 0 }, refusers);
     for (uint32_t i = 0; i < count->missing_count; i++) {
         bool found = false;
+        for (uint32_t n = 0; n < refusers_count && !found; n++)
+            found = refusers[n] == count->missing[i];
         for (unsigned n = 0; n < WORLD_NODES_MAX && !found; n++) {
             const wsf_core *other = world_core(r->world, n);
             if (other == NULL || other->config.node != count->missing[i])

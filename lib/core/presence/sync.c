@@ -9,6 +9,7 @@
 #include "core/presence/sync.h"
 
 #include "base/limits.h"
+#include "core/dialer.h"
 #include "core/link/sender.h"
 #include "core/presence/owed.h"
 
@@ -262,6 +263,10 @@ void wsf_presence_sync_count(const wsf_core *core, uint64_t hash, wsfan_count *c
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (lacks(core, &core->peers[i], peers, serial))
             count->missing[count->missing_count++] = core->peers[i].node;
+    uint64_t refusers[WSF_PEERS_MAX];
+    uint32_t refusers_count = wsf_dialer_refusers(core, (wsf_now){ core->last_ms, 0 }, refusers);
+    for (uint32_t i = 0; i < refusers_count && count->missing_count < WSF_PEERS_MAX; i++)
+        count->missing[count->missing_count++] = refusers[i];
     if (has_unnoted(core) && count->missing_count < WSF_PEERS_MAX)
         count->missing[count->missing_count++] = core->config.node;
     count->complete = count->missing_count == 0;

@@ -578,6 +578,31 @@ static void come_again(uint32_t cut_off_ms) {
     world_destroy(w);
 }
 
+START_TEST(a_count_lacks_those_on_a_node_that_refuses_this_one) {
+    world *w = world_new(2, NULL);
+    world_config(w)->peers_count_max = 1;
+    for (unsigned i = 0; i < 3; i++)
+        world_start(w, i, 1);
+    world_run(w, 5000);
+    attend(w, 0, "ann", 7);
+    attend(w, 2, "ben", 7); /* for which node 0 has no room */
+    world_run(w, 500);
+    wsfan_count count = world_count(w, 2, 7);
+    ck_assert_uint_eq(count.users, 1);
+    ck_assert_int_eq(count.complete, 0);
+    ck_assert_uint_eq(count.missing_count, 1);
+    ck_assert_uint_eq(count.missing[0], world_node_id(w, 0));
+    ck_assert_int_eq(world_count(w, 1, 7).complete, 0); /* nobody is in the chat here, */
+    ck_assert_uint_eq(world_count(w, 1, 7).missing_count, 1);
+    ck_assert_int_eq(world_count(w, 1, 8).complete, 1); /* or anywhere */
+    world_crash(w, 1);
+    world_run(w, 60000);
+    ck_assert_uint_eq(world_count(w, 2, 7).users, 2);
+    ck_assert_int_eq(world_count(w, 2, 7).complete, 1);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(who_stayed_on_a_peer_does_not_leave_before_the_peer_was_heard_or_is_down) {
     come_again(7000); /* more than the grace time */
     come_again(17000);
@@ -814,7 +839,7 @@ SUITE_MAIN("presence", a_member_joins_with_its_first_session_and_leaves_with_its
            members_are_visited_once_each_in_pages_of_any_size,
            of_one_key_only_the_newest_waits_in_an_inbox,
            values_that_leave_somebody_out_are_not_overtaken_by_their_own_key,
-           a_count_names_whom_it_lacks,
+           a_count_names_whom_it_lacks, a_count_lacks_those_on_a_node_that_refuses_this_one,
            who_stayed_on_a_peer_does_not_leave_before_the_peer_was_heard_or_is_down,
            a_doubt_that_nobody_ends_ends_after_a_minute,
            more_rows_than_the_limit_make_a_count_incomplete,
