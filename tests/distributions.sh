@@ -98,6 +98,8 @@ install_packages() {
             packages=$(echo "$packages" | sed 's/libmsgpack-dev/libmsgpack-c-dev/')
         packages="$(echo "$packages" | sed -E "s/\b(lib[^ ]*-dev|check)\b/\1:$name/g") \
             gcc-$triplet libc6-dev-$name-cross qemu-user"
+    else # examples/servers
+        packages="$packages libcivetweb-dev libwslay-dev libevent-dev libsoup-3.0-dev"
     fi
     # shellcheck disable=SC2086 # lists of words
     need_packages $packages
