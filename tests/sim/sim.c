@@ -302,12 +302,21 @@ static bool knows_interest(const wsf_core *core) {
     return whole || core->interest.remote_count > core->config.remote_chats_count_max / 2;
 }
 
+/* Whether all peers that are up have acknowledged the node's own. It changes at rest too, when a chat is not kept any more. */
+static bool has_told_interest(const wsf_core *core) {
+    for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
+        if (core->peers[p].node != 0 && core->peers[p].state == WSFAN_PEER_UP &&
+            core->peers[p].subscription.serial_acked < core->interest.serial)
+            return false;
+    return true;
+}
+
 static bool agreed(sim *s) {
     for (unsigned i = 0; i < 2 * s->nodes; i++) {
         if (!world_alive(s->world, i))
             continue;
         const wsf_core *core = world_core(s->world, i);
-        if (!wsf_core_drained(core) || !knows_interest(core))
+        if (!wsf_core_drained(core) || !knows_interest(core) || !has_told_interest(core))
             return false;
     }
     return world_all_up(s->world);
