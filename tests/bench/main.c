@@ -16,6 +16,7 @@ static const char usage[] =
     "  registry   memory, joins and leaves\n"
     "  interest   a peer that is new learns of a million chats\n"
     "  idle       what a cluster costs that has nothing to do\n"
+    "  history    messages that are kept, and sessions that come back\n"
     "  websocket  clients on replicas of echo-chat\n"
     "\n"
     "  --against LIST   of raw,packed,redis,nats; \"\": none  [all; latency: without packed]\n"
@@ -36,6 +37,9 @@ static const char usage[] =
     "                   nothing else  [1]\n"
     "  --curve          CURVE on all connections, against raw and packed, which have it too\n"
     "\n"
+    "Of path:\n"
+    "  --history        the nodes keep what they get\n"
+    "\n"
     "  --quick          small counts: does it work? Its figures mean nothing\n"
     "  --json           one JSON object\n"
     "  --echo-chat PATH the program that `websocket` starts\n"
@@ -54,7 +58,7 @@ static const struct {
 } commands[] = {
     { "relay", relay_main },   { "latency", latency_main },     { "path", path_main },
     { "fanout", fanout_main }, { "registry", registry_main },   { "interest", interest_main },
-    { "idle", idle_main },     { "websocket", websocket_main },
+    { "idle", idle_main },     { "websocket", websocket_main }, { "history", history_main },
 };
 
 static const struct transport *const others[] = { &transport_raw, &transport_packed,
@@ -107,6 +111,7 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
         { "publishers", required_argument, NULL, 'u' },
         { "split", no_argument, NULL, 'l' },
         { "curve", no_argument, NULL, 'k' },
+        { "history", no_argument, NULL, 'y' },
         { "quick", no_argument, NULL, 'q' },
         { "json", no_argument, NULL, 'j' },
         { "help", no_argument, NULL, 'h' },
@@ -152,6 +157,9 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
             break;
         case 'k':
             settings->curve = true;
+            break;
+        case 'y':
+            settings->history = true;
             break;
         case 'q':
             settings->quick = true;
@@ -201,6 +209,8 @@ static void check_relay_options(const struct settings *settings) {
     if (((settings->chats > 0 || settings->split) && !relay && !path) ||
         ((settings->publishers > 1 || settings->curve) && !relay))
         bad("an option of relay with", settings->command);
+    if (settings->history && !path)
+        bad("--history with", settings->command);
     if (settings->split && settings->peers < 2)
         bad("--split", "needs two peers");
     if (settings->split && settings->chats % settings->peers != 0)
