@@ -130,11 +130,13 @@ static fault_kind choose_kind(recorders *r) {
 static void tell_trouble(const recorders *r) {
     bool trouble = false;
     bool slow = false;
+    bool clocks = false;
     for (unsigned i = 0; i < r->active_count; i++) {
         trouble = trouble || r->active[i].kind < CLOCK;
         slow = slow || r->active[i].kind == SLOW;
+        clocks = clocks || r->active[i].kind == CLOCK;
     }
-    replay_set_trouble(r->replay, trouble, slow);
+    replay_set_trouble(r->replay, trouble, slow, clocks);
 }
 
 void recorders_break(recorders *r) {
