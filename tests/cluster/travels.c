@@ -105,6 +105,7 @@ struct travels {
     uint64_t troubled_at; /* of events: the last of what may cost a link, a message or time; 0: none */
     uint64_t calm_at;     /* 0: not yet */
     bool clocks;          /* some was wrong */
+    bool formed;
     bool lossy;           /* there was a gap, a death or trouble at all */
     chat_page chats[TRAVELLERS_CHATS];
     life_page *lives[LEDGER_LIVES_MAX];
@@ -193,6 +194,7 @@ void travels_formed(travels *t) {
     for (uint32_t life = 0; life < LEDGER_LIVES_MAX; life++)
         if (t->lives[life] != NULL)
             t->lives[life]->first = t->lives[life]->alive;
+    t->formed = true;
 }
 
 void travels_trouble(travels *t, bool clocks) {
@@ -210,6 +212,8 @@ void travels_peer(travels *t, uint32_t life, uint32_t other, unsigned peer_event
         return;
     if (peer_event != WSFAN_PEER_UP)
         unsettle(t);
+    if (peer_event == WSFAN_PEER_SILENT && t->limits.history_ms != 0)
+        ledger_away(t->ledger, life, ledger_node(t->ledger, other));
     if (at->state[other] == peer_event)
         return;
     at->state[other] = (uint8_t)peer_event;
@@ -311,6 +315,14 @@ static const position *position_of(const travels *t, uint32_t life, uint32_t ser
     return p->visit == UINT32_MAX ? NULL : p;
 }
 
+/* Whoever is not up then is not waited for, as in a node without history who is down: a gap may tell of that, and also where
+ * another node's word was taken for one that was never met. */
+static void expect_gaps(travels *t, uint32_t life) {
+    for (uint32_t other = 0; t->limits.history_ms != 0 && other < LEDGER_LIVES_MAX; other++)
+        if (other != life && t->lives[other] != NULL && t->lives[life]->state[other] != WSFAN_PEER_UP)
+            ledger_away(t->ledger, life, ledger_node(t->ledger, other));
+}
+
 static void begin_visit(travels *t, uint32_t life, uint32_t session, uint32_t of, const event *e) {
     const position *by = e->handed == HANDED_POSITION ? position_of(t, of, e->number) : NULL;
     if (e->slot == 0 || e->chat >= TRAVELLERS_CHATS)
@@ -354,9 +366,10 @@ static void note_position(travels *t, uint32_t life, const visit *v, const event
 
 static void broken(travels *t, const visit *v, const char *what) {
     ledger_violation(t->ledger,
-                     "session %u of life %u, traveller %u in chat %u, told %s (position of %llu ms): %s",
+                     "session %u of life %u, traveller %u in chat %u, told %s (position of %llu ms of life %u): %s",
                      v->session, v->life, v->traveller, v->chat, wsfan_recovery_text(v->verdict),
-                     (unsigned long long)v->by.told.ms, what);
+                     (unsigned long long)v->by.told.ms,
+                     v->from == UINT32_MAX ? UINT32_MAX : t->visits[v->from]->life, what);
 }
 
 /* Whether a node of those that formed the cluster knew both nodes all the time. */
@@ -399,7 +412,7 @@ static const char *impossible(const travels *t, const visit *v) {
     case WSFAN_RECOVERY_EPOCH:
         return !t->clocks && lived_throughout(t, v, from) ? "a node lived throughout" : NULL;
     case WSFAN_RECOVERY_GAP:
-        return t->lossy ? NULL : "nothing was ever lost";
+        return t->lossy || !t->formed ? NULL : "nothing was ever lost";
     case WSFAN_RECOVERY_SILENT:
     case WSFAN_RECOVERY_BUSY:
         return calm ? "all is calm" : NULL;
@@ -524,7 +537,7 @@ static void check_time(travels *t, visit *v, const kept_message *m, bool replaye
     bool expected = v->joined && v->to_replay > 0;
     if (replayed && !expected)
         broken(t, v, "more is replayed than was said");
-    else if (!replayed && m != NULL && !v->joined)
+    else if (!replayed && m != NULL && !v->joined && t->limits.history_ms != 0)
         broken(t, v, "a message of the chat comes before the verdict");
     else if (!replayed && m != NULL && expected)
         broken(t, v, "a new message of the chat comes before what is replayed");
@@ -556,6 +569,8 @@ static void play_delivered(travels *t, visit *v, uint32_t message, bool replayed
 
 void travels_session(travels *t, uint32_t life, uint32_t session, uint32_t other, const event *e) {
     if (e->kind == EVENT_JOIN) {
+        if (e->history)
+            expect_gaps(t, life);
         begin_visit(t, life, session, other, e);
         return;
     }
