@@ -55,6 +55,7 @@ typedef struct {
     uint32_t present; /* bits: and shown there */
     traveller *as;    /* NULL: it stays here; else it is nothing but this, in one chat */
     traveller_bag bag;
+    bool told;              /* what became of its position: until then that of its loop is not its own */
     uint32_t to_replay;
 } client;
 
@@ -186,7 +187,7 @@ static void keep_position(thread *at, client *who, bool of_join) {
 static void take_message(thread *at, client *who, bool replayed) {
     bool of_join = who->to_replay > 0;
     who->to_replay -= of_join && replayed;
-    if (who->as != NULL)
+    if (who->told)
         keep_position(at, who, of_join);
 }
 
@@ -233,6 +234,7 @@ static void on_joined(void *user, const wsfan_joined *joined) {
                                     .slot = history ? (uint8_t)joined->recovered->recovery : 0,
                                     .size = history ? joined->recovered->replayed_count : 0 });
     if (history && who->as != NULL) {
+        who->told = true;
         who->to_replay = joined->recovered->replayed_count;
         keep_position(at, who, true);
     }

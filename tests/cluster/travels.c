@@ -105,7 +105,7 @@ struct travels {
     uint64_t troubled_at; /* of events: the last of what may cost a link, a message or time; 0: none */
     uint64_t calm_at;     /* 0: not yet */
     bool clocks;          /* some was wrong */
-    bool formed;
+    uint64_t formed_at; /* of events; 0: not yet */
     bool lossy;           /* there was a gap, a death or trouble at all */
     chat_page chats[TRAVELLERS_CHATS];
     life_page *lives[LEDGER_LIVES_MAX];
@@ -194,7 +194,7 @@ void travels_formed(travels *t) {
     for (uint32_t life = 0; life < LEDGER_LIVES_MAX; life++)
         if (t->lives[life] != NULL)
             t->lives[life]->first = t->lives[life]->alive;
-    t->formed = true;
+    t->formed_at = ++t->events;
 }
 
 void travels_trouble(travels *t, bool clocks) {
@@ -374,6 +374,8 @@ static void broken(travels *t, const visit *v, const char *what) {
 
 /* Whether a node of those that formed the cluster knew both nodes all the time. */
 static bool lived_throughout(const travels *t, const visit *v, const visit *from) {
+    if (t->formed_at == 0 || from->told.at < t->formed_at)
+        return false;
     for (uint32_t life = 0; life < LEDGER_LIVES_MAX; life++)
         if (t->lives[life] != NULL && t->lives[life]->alive && t->lives[life]->first &&
             steady(t, v->life, life) &&
@@ -382,12 +384,23 @@ static bool lived_throughout(const travels *t, const visit *v, const visit *from
     return false;
 }
 
+/* Whether a node had the others up since before it told the position, so that it misses nothing that anybody of them
+ * published since: before two nodes meet, neither is told what the other one publishes. */
+static bool knows_all(const travels *t, const visit *v, const visit *from) {
+    const life_page *at = t->lives[from->life];
+    for (uint32_t other = 0; other < LEDGER_LIVES_MAX; other++)
+        if (t->lives[other] != NULL && t->lives[other]->alive && other != from->life &&
+            (at->state[other] != WSFAN_PEER_UP || at->state_ms[other] + STEADY_MS > v->by.told.ms))
+            return false;
+    return true;
+}
+
 /* Whether the node that told the position keeps the chat, and is there to be asked. */
 static bool is_kept(const travels *t, const visit *v, const visit *from) {
     return t->lives[from->life] != NULL && t->lives[from->life]->alive &&
            steady(t, v->life, from->life) &&
            v->by.told.ms + t->limits.history_ms > ledger_ms(t->ledger) + EARLY_MS &&
-           (v->life == from->life || steady(t, from->life, v->life));
+           (v->life == from->life || steady(t, from->life, v->life)) && knows_all(t, v, from);
 }
 
 static bool may_be_old(const travels *t, const visit *v) {
@@ -412,7 +425,7 @@ static const char *impossible(const travels *t, const visit *v) {
     case WSFAN_RECOVERY_EPOCH:
         return !t->clocks && lived_throughout(t, v, from) ? "a node lived throughout" : NULL;
     case WSFAN_RECOVERY_GAP:
-        return t->lossy || !t->formed ? NULL : "nothing was ever lost";
+        return t->lossy || from->told.at < t->formed_at ? NULL : "nothing was ever lost";
     case WSFAN_RECOVERY_SILENT:
     case WSFAN_RECOVERY_BUSY:
         return calm ? "all is calm" : NULL;
