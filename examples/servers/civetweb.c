@@ -1,5 +1,4 @@
 /* A chat server with threads for each connection, on civetweb.
- *
  * One thread dispatches, and holds `registry` while it does; the others hold it for each [loop] call. on_message
  * writes to no socket: one that is not read would hold up all chats. It pushes into the client's queue, under the
  * client's own lock, and a second thread of each connection writes. */
@@ -74,10 +73,9 @@ static void *write_all(void *user) {
         wsfan_bytes payload = wsfan_message_payload(message);
         int opcode = (wsfan_message_flags(message) & WSFAN_BINARY) != 0 ? MG_WEBSOCKET_OPCODE_BINARY
                                                                         : MG_WEBSOCKET_OPCODE_TEXT;
-        int size = (int)payload.size;
         int sent = mg_websocket_write(client->connection, opcode, payload.data, payload.size);
         wsfan_message_unref(message);
-        if (sent < size) { /* a part has left: a close frame would be taken for the rest of it */
+        if (sent < (int)payload.size) { /* a part has left, and nothing may follow it */
             client->slow = true;
             return NULL;
         }
@@ -181,8 +179,10 @@ int main(int count, char **values) {
     int status = chat_open(&node, &(uint16_t){ 0 }, count, values);
     if (status != 0)
         return status;
-    const char *config[7] = { "listening_ports",    values[1], "enable_websocket_ping_pong", "yes",
-                              "request_timeout_ms", "5000" /* of a write that is stuck */ };
+    const char *config[9] = {
+        "listening_ports",    values[1], "enable_websocket_ping_pong", "yes",
+        "request_timeout_ms", "10000",   "websocket_timeout_ms",       "5000"
+    };
     chat_block_signals();
     if (wsfan_loop_open(&loop, node, &callbacks, NULL) != WSFAN_OK)
         return 1;

@@ -82,6 +82,11 @@ static wsf_origin *find_or_make(wsf_core *core, const wsf_peer *peer) {
     return origin;
 }
 
+bool wsf_witness_is_behind(const wsf_core *core, const wsf_peer *peer) {
+    return peer->witness.heard &&
+           (peer->witness.heard_clock >> 16) + WSF_CLOCK_APART_MS_MAX < core->clock >> 16;
+}
+
 void wsf_witness_skip(wsf_peer *peer, uint64_t serial) {
     wsf_origin *origin = peer->witness.origin;
     if (origin == NULL)

@@ -4,9 +4,8 @@
 
 #include "base/memory.h"
 
-/* How far a session has seen a chat, in as little memory as that takes. */
+/* Up to where a session has seen publishers. */
 typedef struct {
-    uint64_t rest;
     uint32_t count;
     wsf_vector_entry entries[];
 } notes;
@@ -43,34 +42,27 @@ static uint32_t find(const wsf_sieve *sieve, wsfan_session session, uint64_t cha
     return i;
 }
 
+static bool is_passed(const wsf_vector_entry *entry, const wsf_vector *whole) {
+    return entry->clock <= wsf_vector_at(whole, entry->origin);
+}
+
+/* Drops the entries that are passed. */
+static void shorten(notes *noted, const wsf_vector *whole) {
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < noted->count; i++)
+        if (!is_passed(&noted->entries[i], whole))
+            noted->entries[kept++] = noted->entries[i];
+    noted->count = kept;
+}
+
 static notes *copy(const wsf_vector *seen) {
     size_t size = seen->count * sizeof *seen->entries;
     notes *noted = wsf_alloc(sizeof *noted + size);
     if (noted == NULL)
         return NULL;
-    noted->rest = seen->rest;
     noted->count = seen->count;
     memcpy(noted->entries, seen->entries, size);
     return noted;
-}
-
-static uint64_t clock_of(const notes *noted, uint32_t origin) {
-    for (uint32_t i = 0; i < noted->count; i++)
-        if (noted->entries[i].origin == origin)
-            return noted->entries[i].clock;
-    return noted->rest;
-}
-
-static bool is_passed(const notes *noted, const wsf_vector *whole) {
-    if (whole->rest < noted->rest)
-        return false;
-    for (uint32_t i = 0; i < noted->count; i++)
-        if (wsf_vector_at(whole, noted->entries[i].origin) < noted->entries[i].clock)
-            return false;
-    for (uint32_t i = 0; i < whole->count; i++)
-        if (whole->entries[i].clock < clock_of(noted, whole->entries[i].origin))
-            return false;
-    return true;
 }
 
 static void remove_one(wsf_sieve *sieve, uint32_t i) {
@@ -89,16 +81,17 @@ void wsf_sieve_remove(wsf_sieve *sieve, wsfan_session session, uint64_t chat) {
 
 int wsf_sieve_add(wsf_sieve *sieve, wsfan_session session, uint64_t chat, const wsf_vector *seen,
                   const wsf_vector *whole) {
+    bool passed = true;
     wsf_sieve_remove(sieve, session, chat);
+    for (uint32_t i = 0; i < seen->count; i++)
+        passed = passed && is_passed(&seen->entries[i], whole);
+    if (passed)
+        return WSFAN_OK;
     notes *noted = copy(seen);
     if (noted == NULL)
         return WSFAN_ENOMEM;
-    struct wsf_sieve_mesh *array = NULL;
-    if (is_passed(noted, whole)) {
-        wsf_free(noted);
-        return WSFAN_OK;
-    }
-    array = wsf_slots_reserve(&sieve->slots, sieve->array, sizeof *array);
+    shorten(noted, whole);
+    struct wsf_sieve_mesh *array = wsf_slots_reserve(&sieve->slots, sieve->array, sizeof *array);
     if (array == NULL) {
         wsf_free(noted);
         return WSFAN_ENOMEM;
@@ -117,14 +110,22 @@ int wsf_sieve_add(wsf_sieve *sieve, wsfan_session session, uint64_t chat, const 
 void wsf_sieve_reach(wsf_sieve *sieve, const wsf_vector *whole) {
     if (sieve->slots.count == 0)
         return;
-    for (uint32_t i = 0; i < sieve->slots.used; i++)
-        if (sieve->array[i].notes != NULL && is_passed(sieve->array[i].notes, whole))
+    for (uint32_t i = 0; i < sieve->slots.used; i++) {
+        notes *noted = sieve->array[i].notes;
+        if (noted == NULL)
+            continue;
+        shorten(noted, whole);
+        if (noted->count == 0)
             remove_one(sieve, i);
+    }
 }
 
 bool wsf_sieve_stops_noted(const wsf_sieve *sieve, wsfan_session session, uint64_t chat,
                            wsfan_message_id id) {
     uint32_t i = find(sieve, session, chat);
-    return i != WSF_TABLE_NONE &&
-           id.clock <= clock_of(sieve->array[i].notes, wsf_vector_origin(id.origin));
+    const notes *noted = i != WSF_TABLE_NONE ? sieve->array[i].notes : NULL;
+    for (uint32_t e = 0; noted != NULL && e < noted->count; e++)
+        if (noted->entries[e].origin == wsf_vector_origin(id.origin))
+            return id.clock <= noted->entries[e].clock;
+    return false;
 }

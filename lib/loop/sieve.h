@@ -18,7 +18,7 @@ typedef struct {
 void wsf_sieve_init(wsf_sieve *sieve, uint64_t seed);
 void wsf_sieve_destroy(wsf_sieve *sieve);
 
-/* A session that was recovered in a chat has seen so much; replaces what was noted of it. whole: all of that much was
+/* A session that was recovered in a chat has seen so much of publishers with entries in `seen`; replaces what was noted of it. whole: all of that much was
  * dispatched by this loop or never will be. Where that has all of `seen` nothing is noted. WSFAN_OK, or WSFAN_ENOMEM: the
  * session may get messages twice. */
 int wsf_sieve_add(wsf_sieve *sieve, wsfan_session session, uint64_t chat, const wsf_vector *seen,

@@ -19,12 +19,14 @@ typedef struct wsf_recovery {
     uint8_t loop;
     uint32_t rewind_count;
     wsfan_address former; /* node 0: not known */
-    uint64_t deadline_ms; /* the core's */
+    uint64_t deadline_ms; /* the core's, */
+    bool read;            /* and whether it has read the position */
 
     /* The answer: */
     wsfan_recovery verdict;
     wsf_kept_list *list; /* what is to be replayed, sorted by id; NULL: nothing */
-    /* With verdict WHOLE: what the session has seen before the list. Else what all sessions of the loop have when they get here;
+    /* With verdict WHOLE: what the session has seen before the list; origins of which messages may still come that are covered by
+     * it have entries. Else what all sessions of the loop have when they get here;
      * of clock 0 where that cannot be told. */
     wsf_vector seen;
 

@@ -147,6 +147,15 @@ static void judge(judgement *j, uint64_t node, uint64_t clock) {
     j->gap = j->gap || extent.whole > clock;
 }
 
+/* Of an origin that nobody here knows nothing has come here; what came of one that was forgotten is below the floors, unless it
+ * was forgotten too early. */
+static void judge_stranger(judgement *j, uint64_t clock) {
+    wsf_extent extent = wsf_extent_of(j->core, j->chat, 0);
+    j->old = j->old || extent.floor > clock;
+    j->unkept = j->unkept ||
+                (extent.since > clock && j->core->last_ms < j->core->witness.unsure_ms);
+}
+
 static bool is_known(const wsf_core *core, uint32_t origin) {
     uint32_t cursor = 0;
     for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;)
@@ -169,7 +178,7 @@ wsfan_recovery wsf_extent_lacks(const wsf_core *core, uint32_t chat, const wsf_v
     judge(&j, 0, seen->rest);
     for (uint32_t i = 0; i < seen->count; i++)
         if (!is_known(core, seen->entries[i].origin))
-            judge(&j, 0, seen->entries[i].clock);
+            judge_stranger(&j, seen->entries[i].clock);
     for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;)
         judge(&j, node, wsf_vector_at(seen, node));
     judge_bounds(&j, wsf_archive_sinces(archive, chat));

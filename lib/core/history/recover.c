@@ -70,25 +70,27 @@ static bool is_up(const wsf_peer *peer) {
     return peer->linked && peer->state == WSFAN_PEER_UP;
 }
 
-/* What would be wrong with any position. */
-static wsfan_recovery judge_peers(const wsf_core *core) {
+/* What is wrong with a position for what peers are like. One that was made before its node met a peer whose clock is far behind
+ * claims what that peer is yet to publish. */
+static wsfan_recovery judge_peers(const wsf_core *core, const wsf_vector *seen) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         const wsf_peer *peer = &core->peers[i];
         if (peer->node == 0 || !is_up(peer))
             continue;
         if ((peer->features & WSF_FEATURE_HISTORY) == 0)
             return WSFAN_RECOVERY_MIXED;
-        if (peer->witness.refused)
+        if (peer->witness.refused ||
+            (wsf_witness_is_behind(core, peer) && wsf_vector_find(seen, peer->node) == NULL))
             return WSFAN_RECOVERY_CLOCK;
     }
     return WSFAN_RECOVERY_WHOLE;
 }
 
-static bool is_ahead(const wsf_core *core, const wsf_vector *seen) {
-    uint64_t most = seen->rest;
+static uint64_t newest_of(const wsf_vector *seen) {
+    uint64_t newest = seen->rest;
     for (uint32_t i = 0; i < seen->count; i++)
-        most = seen->entries[i].clock > most ? seen->entries[i].clock : most;
-    return most > core->clock && (most - core->clock) >> 16 > WSF_CLOCK_APART_MS_MAX;
+        newest = seen->entries[i].clock > newest ? seen->entries[i].clock : newest;
+    return newest;
 }
 
 /* Whether it can be said of a position that it is of another epoch. */
@@ -115,12 +117,42 @@ static wsfan_recovery read_position(wsf_core *core, wsf_recovery *recovery, wsf_
     }
     recovery->seen = position.seen;
     wsf_clock_pass(core, now);
-    if (is_ahead(core, &position.seen))
+    if (newest_of(&position.seen) > core->clock &&
+        (newest_of(&position.seen) - core->clock) >> 16 > WSF_CLOCK_APART_MS_MAX)
         return WSFAN_RECOVERY_CLOCK;
-    wsfan_recovery of_peers = judge_peers(core);
+    wsf_clock_merge(core, newest_of(&position.seen),
+                    now); /* what is published from now on is new */
+    wsfan_recovery of_peers = judge_peers(core, &position.seen);
     if (of_peers != WSFAN_RECOVERY_WHOLE)
         return of_peers;
     return wsf_vector_is_ragged(&position.seen) ? WSFAN_RECOVERY_GAP : WSFAN_RECOVERY_WHOLE;
+}
+
+static bool is_waited_for(const wsf_peer *peer) {
+    return peer->node != 0 && is_up(peer) && peer->witness.origin != NULL && !peer->witness.refused;
+}
+
+/* Whether this node got as far as the position with all peers that are up. When they are asked for a mark they are told how far
+ * that is, and what they publish later is above it: it cannot be taken for seen. */
+static bool has_caught_up(const wsf_core *core, const wsf_vector *seen) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (is_waited_for(peer) && !peer->witness.origin->frozen &&
+            wsf_origin_reached(peer->witness.origin) < wsf_vector_at(seen, peer->node))
+            return false;
+    }
+    return true;
+}
+
+/* Origins with which this node did not get as far get entries of their own: their messages may come yet. Without room for one
+ * the session may get some twice. */
+static void name_those_behind(const wsf_core *core, wsf_vector *seen) {
+    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
+        const wsf_origin *origin = &core->witness.origins[i];
+        uint64_t clock = wsf_vector_at(seen, origin->node);
+        if (origin->node != 0 && wsf_origin_reached(origin) < clock)
+            (void)wsf_vector_pin(seen, origin->node, clock);
+    }
 }
 
 /* --------------------------------------------------------------------------------------- the cut */
@@ -175,8 +207,10 @@ static bool asks(wsf_core *core, const wsf_recovery *recovery, wsfan_recovery ve
 /* The verdict and the list, in one step of the core. False: other nodes are asked first. */
 static bool decide(wsf_core *core, wsf_recovery *recovery, uint32_t chat, bool in_time,
                    wsf_now now) {
-    wsfan_recovery verdict = read_position(core, recovery, now);
+    wsfan_recovery verdict = recovery->verdict;
     wsf_archive_expire_chat(&core->keeping.archive, chat, now.ms);
+    if (verdict == WSFAN_RECOVERY_WHOLE)
+        verdict = judge_peers(core, &recovery->seen);
     if (verdict == WSFAN_RECOVERY_WHOLE)
         verdict = wsf_extent_lacks(core, chat, &recovery->seen);
     if (in_time && asks(core, recovery, verdict, now))
@@ -184,6 +218,8 @@ static bool decide(wsf_core *core, wsf_recovery *recovery, uint32_t chat, bool i
     if (lacks(recovery, verdict) && wsf_backfill_failed(core, recovery->hash))
         verdict = WSFAN_RECOVERY_SILENT;
     recovery->verdict = verdict;
+    if (verdict == WSFAN_RECOVERY_WHOLE)
+        name_those_behind(core, &recovery->seen);
     tell_seen(core, recovery);
     if (!list(core, recovery, chat, now))
         recovery->verdict = WSFAN_RECOVERY_BUSY;
@@ -197,8 +233,7 @@ static bool decide(wsf_core *core, wsf_recovery *recovery, uint32_t chat, bool i
 static bool has_open_gap(const wsf_core *core) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         const wsf_peer *peer = &core->peers[i];
-        if (peer->node != 0 && is_up(peer) && peer->witness.origin != NULL &&
-            peer->witness.origin->open && !peer->witness.refused)
+        if (is_waited_for(peer) && peer->witness.origin->open)
             return true;
     }
     return false;
@@ -222,8 +257,7 @@ static bool is_ready(wsf_core *core, uint32_t chat, bool open_gap) {
 }
 
 /* Nothing is listed, and a position that is good gets this verdict. */
-static void refuse(wsf_core *core, wsf_recovery *recovery, wsfan_recovery verdict, wsf_now now) {
-    recovery->verdict = read_position(core, recovery, now);
+static void refuse(wsf_core *core, wsf_recovery *recovery, wsfan_recovery verdict) {
     if (recovery->verdict == WSFAN_RECOVERY_WHOLE)
         recovery->verdict = verdict;
     tell_seen(core, recovery);
@@ -234,19 +268,25 @@ static void refuse(wsf_core *core, wsf_recovery *recovery, wsfan_recovery verdic
 static bool advance(wsf_core *core, wsf_recovery *recovery, bool open_gap, wsf_now now) {
     uint32_t chat = wsf_archive_find(&core->keeping.archive, recovery->hash);
     bool in_time = now.ms < recovery->deadline_ms;
-    if (in_time && wsf_backfill_waits(core, recovery->hash))
+    if (!recovery->read && (!in_time || may_be_read(core, recovery))) {
+        recovery->read = true;
+        recovery->verdict = read_position(core, recovery, now);
+    }
+    if (!recovery->read || (in_time && wsf_backfill_waits(core, recovery->hash)))
         return false;
     if (chat == WSF_TABLE_NONE) { /* there was no room for it */
-        refuse(core, recovery, WSFAN_RECOVERY_UNKEPT, now);
+        refuse(core, recovery, WSFAN_RECOVERY_UNKEPT);
         return true;
     }
-    if (is_ready(core, chat, open_gap) && may_be_read(core, recovery))
+    bool good = recovery->verdict == WSFAN_RECOVERY_WHOLE;
+    bool caught_up = !good || has_caught_up(core, &recovery->seen);
+    bool ready = is_ready(core, chat, open_gap) && caught_up;
+    core->recover.marks = core->recover.marks || !caught_up;
+    if (ready || (!in_time && caught_up && core->keeping.chats[chat].begun && !open_gap))
         return decide(core, recovery, chat, in_time, now);
     if (in_time)
         return false;
-    if (core->keeping.chats[chat].begun && !open_gap)
-        return decide(core, recovery, chat, false, now);
-    refuse(core, recovery, WSFAN_RECOVERY_SILENT, now);
+    refuse(core, recovery, WSFAN_RECOVERY_SILENT);
     return true;
 }
 

@@ -4,6 +4,7 @@
 
 #include "base/position.h"
 #include "live.h"
+#include "loop/state.h"
 #include "suite.h"
 
 enum { NODES_MAX = 2 };
@@ -14,13 +15,16 @@ typedef struct {
     wsfan_session session;
     unsigned joined;
     unsigned messages;
+    uint64_t gap;
+    uint64_t rest; /* of the position in on_gap; 0: none was told */
     wsfan_message_id last;
     int error; /* of the position in on_message */
     char position[WSFAN_POSITION_TEXT_SIZE];
 } replica;
 
 static replica replicas[NODES_MAX];
-static const char *key; /* history_key of nodes that start */
+static uint32_t inbox_count_max; /* of node 1; 0: as ever */
+static const char *key;          /* history_key of nodes that start */
 
 static const wsfan_bytes LOBBY = { "lobby", 5 };
 
@@ -33,6 +37,16 @@ static void on_message(void *user, wsfan_message *message, const wsfan_recipient
     r->error = wsfan_chat_position(r->loop, LOBBY, r->position);
 }
 
+static wsf_position read_it(const char *text);
+
+static void on_gap(void *user, const wsfan_gap *gap) {
+    replica *r = user;
+    char text[WSFAN_POSITION_TEXT_SIZE];
+    r->gap += gap->count;
+    if (wsfan_chat_position(r->loop, LOBBY, text) == WSFAN_OK)
+        r->rest = read_it(text).seen.rest;
+}
+
 static void on_joined(void *user, const wsfan_joined *joined) {
     ck_assert_int_eq(joined->status, WSFAN_OK);
     ((replica *)user)->joined++;
@@ -41,12 +55,15 @@ static void on_joined(void *user, const wsfan_joined *joined) {
 static void start(int i, const char *peer, uint32_t history_ms) {
     static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
                                                .on_message = on_message,
+                                               .on_gap = on_gap,
                                                .on_joined = on_joined };
     replica *r = &replicas[i];
     *r = (replica){ .node = NULL };
     wsfan_options options = quick_options("tcp://127.0.0.1:*");
     options.history_ms = history_ms;
     options.history_key = key;
+    if (i == 1 && inbox_count_max > 0)
+        options.inbox_count_max = inbox_count_max;
     options.peers = &peer;
     options.peers_count = peer != NULL;
     ck_assert_int_eq(wsfan_node_open(&r->node, &options), WSFAN_OK);
@@ -145,6 +162,76 @@ START_TEST(in_on_message_a_position_is_that_after_the_message_on_each_node) {
 }
 END_TEST
 
+/* What was put down for the loop and not taken yet, which stays there. */
+static uint64_t put_down(int i) {
+    wsf_inbox *inbox = replicas[i].loop->inbox;
+    wsf_reach *none = NULL;
+    wsf_reach *reach = atomic_exchange(&inbox->reach, NULL);
+    uint64_t rest = reach != NULL ? reach->whole.rest : 0;
+    if (reach != NULL && !atomic_compare_exchange_strong(&inbox->reach, &none, reach))
+        wsf_reach_unref(reach); /* there is a newer one */
+    return rest;
+}
+
+/* Node 0 publishes `count` messages that node 1 does not dispatch, and node 1's mesh thread knows that it has them all. */
+static void let_pile_up(unsigned count) {
+    char text[WSFAN_POSITION_TEXT_SIZE];
+    for (int i = 0; i < NODES_MAX; i++)
+        join(i, LOBBY, WSFAN_HISTORY);
+    WAIT(ask(1, text) == WSFAN_OK);
+    live[1] = NULL;
+    unsigned before = replicas[0].messages;
+    for (unsigned n = 0; n < count; n++)
+        ck_assert_int_eq(wsfan_broadcast(replicas[0].node, LOBBY, wsfan_string("hello"), NULL),
+                         WSFAN_OK);
+    WAIT(replicas[0].messages == before + count);
+    WAIT(put_down(1) >= replicas[0].last.clock);
+}
+
+START_TEST(a_position_claims_no_message_that_is_yet_to_be_dispatched) {
+    enum { COUNT = 10 };
+    wsf_position position;
+    begin(60000);
+    let_pile_up(COUNT);
+    for (unsigned n = 0; n < COUNT;) {
+        unsigned before = replicas[1].messages;
+        ck_assert_int_ge(wsfan_loop_dispatch(replicas[1].loop, 1), 0);
+        if (replicas[1].messages == before)
+            continue;
+        n++;
+        ck_assert_int_eq(replicas[1].error, WSFAN_OK);
+        position = read_it(replicas[1].position);
+        wsfan_message_id next = replicas[1].last;
+        ck_assert(wsf_vector_covers(&position.seen, next));
+        next.clock++;
+        ck_assert(!wsf_vector_covers(&position.seen, next));
+    }
+    live[1] = replicas[1].loop;
+    uint64_t last = replicas[1].last.clock;
+    char text[WSFAN_POSITION_TEXT_SIZE];
+    WAIT(ask(1, text) == WSFAN_OK && read_it(text).seen.rest >= last);
+    end();
+}
+END_TEST
+
+START_TEST(a_position_passes_a_gap_when_the_host_was_told) {
+    enum { COUNT = 10, ROOM = 4 };
+    inbox_count_max = ROOM;
+    begin(60000);
+    let_pile_up(COUNT);
+    uint64_t last = replicas[0].last.clock;
+    live[1] = replicas[1].loop;
+    WAIT(replicas[1].messages == ROOM);
+    ck_assert_uint_eq(replicas[1].gap, COUNT - ROOM);
+    ck_assert_uint_ne(replicas[1].rest, 0);
+    ck_assert_uint_lt(replicas[1].rest, last);
+    char text[WSFAN_POSITION_TEXT_SIZE];
+    WAIT(ask(1, text) == WSFAN_OK && read_it(text).seen.rest >= last);
+    end();
+    inbox_count_max = 0;
+}
+END_TEST
+
 START_TEST(a_quiet_chat_needs_no_entry_after_a_while) {
     char text[WSFAN_POSITION_TEXT_SIZE];
     begin(60000);
@@ -220,6 +307,8 @@ START_TEST(a_node_that_is_not_ready_tells_none) {
 END_TEST
 
 SUITE_MAIN("chat_position", in_on_message_a_position_is_that_after_the_message_on_each_node,
+           a_position_claims_no_message_that_is_yet_to_be_dispatched,
+           a_position_passes_a_gap_when_the_host_was_told,
            a_quiet_chat_needs_no_entry_after_a_while, a_position_is_of_one_chat_and_of_one_key,
            what_cannot_be_asked_is_an_error, without_history_there_are_no_positions,
            a_node_that_is_not_ready_tells_none)

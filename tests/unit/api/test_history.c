@@ -77,12 +77,29 @@ static void on_message(void *user, wsfan_message *message, const wsfan_recipient
         then(all[i].session_user);
 }
 
+/* Nobody is silent only because the machine is slow. */
+static wsfan_options patient_options(void) {
+    wsfan_options options = quick_options("tcp://127.0.0.1:*");
+    options.silent_ms = 20000;
+    options.down_ms = 30000;
+    options.recover_ms_max = 50000;
+    options.join_ms_max = 50000;
+    options.request_ms_max = 60000;
+    return options;
+}
+
+static uint32_t peers_up(int i) {
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    ck_assert_int_eq(wsfan_node_get_stats(nodes[i], &stats), WSFAN_OK);
+    return stats.peers_up;
+}
+
 static void start(int i) {
     static const wsfan_callbacks callbacks = { .struct_size = sizeof callbacks,
                                                .on_joined = on_joined,
                                                .on_message = on_message };
     const char *peers[NODES_MAX];
-    wsfan_options options = quick_options("tcp://127.0.0.1:*");
+    wsfan_options options = patient_options();
     char name[] = { 'n', (char)('0' + i), 0 };
     options.name = name;
     options.peers = peers;
@@ -110,6 +127,8 @@ static void begin(int count) {
     then = NULL;
     for (int i = 0; i < count; i++)
         start(i);
+    for (int i = 0; i < count; i++)
+        WAIT(peers_up(i) == (uint32_t)count - 1);
 }
 
 static void end(void) {

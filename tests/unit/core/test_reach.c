@@ -2,6 +2,7 @@
 #include "core/history/reach.h"
 
 #include "base/memory.h"
+#include "base/position.h"
 #include "core/origin.h"
 #include "core/witness.h"
 #include "suite.h"
@@ -53,8 +54,20 @@ static void join(bool history) {
     world_touch(w, 0);
 }
 
+static wsfan_recovery verdict;
+
+static bool on_recovered(void *user, unsigned node, wsf_recovery *recovery) {
+    (void)user;
+    ck_assert_uint_eq(node, 0);
+    verdict = recovery->verdict;
+    wsf_recovery_free(recovery);
+    return true;
+}
+
 static void begin(void) {
-    static const world_watcher watcher = { .reach = on_reach, .deliver = on_deliver };
+    static const world_watcher watcher = { .reach = on_reach,
+                                           .deliver = on_deliver,
+                                           .recovered = on_recovered };
     tellings = deliveries = delivered_then = 0;
     rest = 0;
     told = false;
@@ -158,6 +171,50 @@ START_TEST(a_peer_whose_clock_is_far_behind_holds_up_nobody) {
 }
 END_TEST
 
+static bool is_decided(void *user) {
+    (void)user;
+    return verdict != WSFAN_RECOVERY_NONE;
+}
+
+/* A position of node 0, handed in there. */
+static wsfan_recovery come_back(const wsf_position *position) {
+    char text[WSF_POSITION_TEXT_SIZE];
+    wsfan_bytes chat = { "chat", 4 };
+    size_t size = wsf_position_write(&world_core(w, 0)->config.history_key, chat, position, text);
+    ck_assert_uint_gt(size, 0);
+    wsf_recovery *recovery = wsf_recovery_new(chat, (wsfan_bytes){ text, size });
+    recovery->hash = world_chat_hash(w, CHAT);
+    verdict = WSFAN_RECOVERY_NONE;
+    wsf_core_recover(world_core(w, 0), recovery, world_now(w, 0));
+    world_touch(w, 0);
+    ck_assert(world_run_until(w, is_decided, NULL, TEN_S));
+    return verdict;
+}
+
+static wsf_position position_now(void) {
+    const wsf_reach *reach = world_core(w, 0)->reach.newest;
+    ck_assert(reach->told);
+    return (wsf_position){ reach->epoch, reach->whole };
+}
+
+/* What that peer publishes has clocks that the position claims already. */
+START_TEST(a_position_from_before_a_peer_with_a_clock_far_behind_is_of_no_use) {
+    begin();
+    join(true);
+    world_run(w, 2000);
+    wsf_position position = position_now();
+    ck_assert_int_eq(come_back(&position), WSFAN_RECOVERY_WHOLE);
+    world_crash(w, 1);
+    world_jump(w, 1, -600000);
+    world_start(w, 1, ALL);
+    world_run(w, 2 * TEN_S);
+    ck_assert_int_eq(come_back(&position), WSFAN_RECOVERY_CLOCK);
+    position = position_now(); /* which names it */
+    ck_assert_int_eq(come_back(&position), WSFAN_RECOVERY_WHOLE);
+    end();
+}
+END_TEST
+
 START_TEST(a_newcomer_is_whole_from_its_start_on) {
     begin();
     join(true);
@@ -205,6 +262,7 @@ END_TEST
 SUITE_MAIN("reach", it_comes_to_what_all_peers_have_said_and_goes_on,
            what_it_claims_was_delivered_before, a_peer_that_is_silent_is_behind_and_holds_up_nobody,
            a_peer_that_is_gone_is_behind_until_it_is_forgotten,
-           a_peer_whose_clock_is_far_behind_holds_up_nobody, a_newcomer_is_whole_from_its_start_on,
-           nothing_is_told_while_no_chat_is_kept,
+           a_peer_whose_clock_is_far_behind_holds_up_nobody,
+           a_position_from_before_a_peer_with_a_clock_far_behind_is_of_no_use,
+           a_newcomer_is_whole_from_its_start_on, nothing_is_told_while_no_chat_is_kept,
            no_position_while_a_peer_that_is_up_sends_no_marks)

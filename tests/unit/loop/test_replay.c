@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "loop/state.h"
+#include "mesh/state.h"
 #include "suite.h"
 
 enum { EVENTS_MAX = 4096, AWAY_MAX = 256, SESSIONS = 4, ORIGIN = 77 };
@@ -172,6 +173,15 @@ static wsf_kept_list *list_of(const char *chat, uint32_t from, uint32_t to) {
     return wsf_kept_list_new(refs, count, target.name, 0);
 }
 
+/* The mesh begins without a thread, but has one as soon as something is to be done later. */
+static void lock_mesh(void) {
+    pthread_mutex_lock(&loop->node.mesh->lock);
+}
+
+static void unlock_mesh(void) {
+    pthread_mutex_unlock(&loop->node.mesh->lock);
+}
+
 /* The core's answer to the i-th recovery that is away. */
 static void answer(unsigned i, wsfan_recovery verdict, wsf_kept_list *list) {
     ck_assert_uint_lt(i, away_count);
@@ -180,7 +190,9 @@ static void answer(unsigned i, wsfan_recovery verdict, wsf_kept_list *list) {
     recovery->verdict = verdict;
     recovery->list = list;
     wsf_vector_init(&recovery->seen, 0);
+    lock_mesh();
     wsf_inbox_put_recovered(loop->inbox, recovery);
+    unlock_mesh();
 }
 
 /* Which of the recoveries that are away is the session's. */
@@ -336,6 +348,7 @@ END_TEST
 
 START_TEST(the_core_is_asked_when_it_knows_that_the_chat_is_kept) {
     begin(true);
+    dispatch_all();
     join(1, "x");
     ck_assert_int_eq(join_with_history(0, "x", ""), WSFAN_OK); /* the ticket is on its way */
     dispatch(1);
@@ -439,6 +452,7 @@ START_TEST(what_a_session_has_seen_elsewhere_does_not_come_again) {
     answer(0, WSFAN_RECOVERY_WHOLE, list_of("x", 1, 3));
     ck_assert(wsf_vector_raise(&recovery->seen, 88, 50));
     wsfan_target target = { WSFAN_CHAT, wsfan_string("x") };
+    lock_mesh();
     for (uint32_t clock = 49; clock <= 51; clock++) { /* late ones of another publisher */
         wsf_message_parts parts = { .targets = &target,
                                     .targets_count = 1,
@@ -449,6 +463,7 @@ START_TEST(what_a_session_has_seen_elsewhere_does_not_come_again) {
         wsf_inbox_put_message(loop->inbox, message);
     }
     wsf_inbox_flush(loop->inbox);
+    unlock_mesh();
     dispatch_all();
     ck_assert_uint_eq(events_count, 8);
     check_joined(0, 0, WSFAN_RECOVERY_WHOLE, 3);
