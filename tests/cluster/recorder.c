@@ -727,6 +727,7 @@ static int open_node(recorder *r) {
     options.join_ms_max = RECORDER_JOIN_MS_MAX;
     options.result_ms_max = RECORDER_RESULT_MS_MAX;
     options.presence_grace_ms = RECORDER_GRACE_MS;
+    options.ready_ms_max = RECORDER_READY_MS_MAX; /* some endpoints that are named never answer */
     options.history_ms = config->history_ms;
     options.history_count_max = config->history_count_max;
     options.history_chat_bytes_max = config->history_chat_bytes_max;
