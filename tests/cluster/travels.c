@@ -315,11 +315,12 @@ static const position *position_of(const travels *t, uint32_t life, uint32_t ser
     return p->visit == UINT32_MAX ? NULL : p;
 }
 
-/* Whoever is not up then is not waited for, as in a node without history who is down: a gap may tell of that, and also where
+/* Whoever is not up then, or has a clock that is far off, is not waited for, as in a node without history who is down: a gap may tell of that, and also where
  * another node's word was taken for one that was never met. */
 static void expect_gaps(travels *t, uint32_t life) {
     for (uint32_t other = 0; t->limits.history_ms != 0 && other < LEDGER_LIVES_MAX; other++)
-        if (other != life && t->lives[other] != NULL && t->lives[life]->state[other] != WSFAN_PEER_UP)
+        if (other != life && t->lives[other] != NULL &&
+            (t->clocks || t->lives[life]->state[other] != WSFAN_PEER_UP))
             ledger_away(t->ledger, life, ledger_node(t->ledger, other));
 }
 
@@ -428,7 +429,7 @@ static const char *impossible(const travels *t, const visit *v) {
         return t->lossy || from->told.at < t->formed_at ? NULL : "nothing was ever lost";
     case WSFAN_RECOVERY_SILENT:
     case WSFAN_RECOVERY_BUSY:
-        return calm ? "all is calm" : NULL;
+        return calm && !t->clocks ? "all is calm" : NULL;
     case WSFAN_RECOVERY_CLOCK:
         return t->clocks ? NULL : "no clock was ever wrong";
     default:
@@ -451,7 +452,7 @@ static void check_verdict(travels *t, const visit *v, uint32_t replayed) {
     if (v->verdict != WSFAN_RECOVERY_WHOLE && replayed > v->rewind_count)
         broken(t, v, "more is replayed than it asked for");
     if (v->from != UINT32_MAX && v->verdict != WSFAN_RECOVERY_WHOLE && t->calm_at > t->troubled_at &&
-        v->by.told.at > t->calm_at && !may_be_old(t, v))
+        !t->clocks && v->by.told.at > t->calm_at && !may_be_old(t, v))
         broken(t, v, "the position is of a calm time");
 }
 

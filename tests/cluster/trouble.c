@@ -80,6 +80,8 @@ static bool to_process(fault_kind kind) {
 static bool has(const recorders *r, fault_kind kind) {
     if (r->only != 0 && (r->only >> kind & 1) == 0)
         return false;
+    if (kind == CLOCK && r->kept == HISTORY_LARGE)
+        return false; /* no position is good any more, once a clock was a minute off */
     if (kind == RING || kind == HALVES)
         return r->count >= 4;
     if (kind == BRIDGE)
