@@ -22,9 +22,9 @@ typedef enum {
     EVENT_INBOX_GAP, /* loop, count */
     EVENT_OPEN,      /* session, loop, user */
     EVENT_CLOSE,     /* session */
-    EVENT_JOIN,      /* session, chat, shown, history. Of a traveller: slot: its number, from 1; handed; id, number: of the
+    EVENT_JOIN, /* session, chat, shown, history. Of a traveller: slot: its number, from 1; handed; id, number: of the
                         position; size: the rewind_count */
-    EVENT_JOINED,    /* session, chat; number: a WSFAN_ code; count: of peers that it names; history: it says what
+    EVENT_JOINED, /* session, chat; number: a WSFAN_ code; count: of peers that it names; history: it says what
                         became of the position. slot: that, a wsfan_recovery; size: so many are replayed */
     EVENT_POSITION,  /* session, chat; number: its own, from 1. whole: the traveller has that of its
                         join too */
@@ -104,8 +104,8 @@ typedef struct {
     uint32_t history_ms; /* 0: off */
     uint32_t history_count_max;
     uint32_t history_chat_bytes_max;
-    int travellers; /* their descriptor */
-    unsigned life;  /* its number among all that were started, from 1 */
+    int travellers;          /* their descriptor */
+    unsigned life;           /* its number among all that were started, from 1 */
     unsigned messages_per_s; /* about */
     unsigned payload_size_max;
 } recorder_config;

@@ -59,7 +59,7 @@ static void become_recorder(unsigned host, int descriptor, int shared) {
     snprintf(text, sizeof text, "%d", descriptor);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     fcntl(descriptor, F_SETFD, 0); /* goes on over exec, */
-    fcntl(shared, F_SETFD, 0); /* and so do travellers */
+    fcntl(shared, F_SETFD, 0);     /* and so do travellers */
     if (network_enter(host))
         execl("/proc/self/exe", "recorder", RECORDERS_ARGUMENT, text, (char *)NULL);
     _exit(EXIT_FAILURE);

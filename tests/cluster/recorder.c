@@ -55,7 +55,7 @@ typedef struct {
     uint32_t present; /* bits: and shown there */
     traveller *as;    /* NULL: it stays here; else it is nothing but this, in one chat */
     traveller_bag bag;
-    bool told;              /* what became of its position: until then that of its loop is not its own */
+    bool told; /* what became of its position: until then that of its loop is not its own */
     uint32_t to_replay;
 } client;
 
@@ -452,7 +452,8 @@ static void travel(recorder *r) {
     if (r->guests[i].open) {
         if (random_below(r, 3) == 0)
             depart(r, &r->guests[i]);
-    } else if (random_below(r, at == 0 ? 2 : 16) == 0 && atomic_load(&as->due_ns) <= recorder_ns()) {
+    } else if (random_below(r, at == 0 ? 2 : 16) == 0 &&
+               atomic_load(&as->due_ns) <= recorder_ns()) {
         arrive(r, &r->guests[i], as);
     }
 }

@@ -352,7 +352,8 @@ static void make_keys(recorders *r) {
 
 /* By dice of their own, so that the others of a seed fall as they always did. */
 static void choose_history(recorders *r) {
-    static const uint32_t OFTEN_LARGE[] = { HISTORY_OFF, HISTORY_SMALL, HISTORY_LARGE, HISTORY_LARGE };
+    static const uint32_t OFTEN_LARGE[] = { HISTORY_OFF, HISTORY_SMALL, HISTORY_LARGE,
+                                            HISTORY_LARGE };
     recorder_config *config = &r->config;
     uint64_t dice = r->seed + 1;
     uint32_t kept = OFTEN_LARGE[dice_below(&dice, 4)];
@@ -455,16 +456,13 @@ static bool take_option(recorders *r, int option, const char *text) {
 
 bool recorders_options(recorders *r, int count, char **values, recorders_number first,
                        recorders_number second) {
-    const struct option options[] = { { "seed", required_argument, NULL, 's' },
-                                      { "nodes", required_argument, NULL, 'c' },
-                                      { "only", required_argument, NULL, 'o' },
-                                      { "naming", required_argument, NULL, 'n' },
-                                      { "keys", required_argument, NULL, 'k' },
-                                      { "history", required_argument, NULL, 'h' },
-                                      { "verbose", no_argument, NULL, 'v' },
-                                      { first.name, required_argument, NULL, '1' },
-                                      { second.name, required_argument, NULL, '2' },
-                                      { NULL, 0, NULL, 0 } };
+    const struct option options[] = {
+        { "seed", required_argument, NULL, 's' },      { "nodes", required_argument, NULL, 'c' },
+        { "only", required_argument, NULL, 'o' },      { "naming", required_argument, NULL, 'n' },
+        { "keys", required_argument, NULL, 'k' },      { "history", required_argument, NULL, 'h' },
+        { "verbose", no_argument, NULL, 'v' },         { first.name, required_argument, NULL, '1' },
+        { second.name, required_argument, NULL, '2' }, { NULL, 0, NULL, 0 }
+    };
     int option;
     r->seed = (uint64_t)time(NULL) % 1000000;
     r->naming = NAMING_COUNT;

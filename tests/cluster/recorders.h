@@ -127,7 +127,7 @@ typedef struct {
     uint64_t *value;
 } recorders_number;
 #define RECORDERS_USAGE                                                                            \
-    "[--seed S] [--nodes 2..12] [--only FAULT,FAULT...] [--naming KIND] [--keys KIND] " \
+    "[--seed S] [--nodes 2..12] [--only FAULT,FAULT...] [--naming KIND] [--keys KIND] "            \
     "[--history KIND] [--verbose]"
 bool recorders_options(recorders *r, int count, char **values, recorders_number first,
                        recorders_number second);

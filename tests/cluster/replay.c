@@ -301,7 +301,8 @@ static void look_at_joins(replay *r, reader *at, uint64_t ms) {
     if (ms < at->looked_ms + LOOK_MS)
         return;
     at->looked_ms = ms;
-    ledger_check_joins(r->ledger, at->life, 2 * RECORDER_JOIN_MS_MAX + RECORDER_RECOVER_MS_MAX + JOIN_SLACK_MS);
+    ledger_check_joins(r->ledger, at->life,
+                       2 * RECORDER_JOIN_MS_MAX + RECORDER_RECOVER_MS_MAX + JOIN_SLACK_MS);
 }
 
 static const event *next_of(const reader *at) {
@@ -368,9 +369,10 @@ replay *replay_new(ledger *l, const recorder_config *config, uint64_t began_ns) 
         abort();
     r->ledger = l;
     r->presence = presence_new(l);
-    r->travels = travels_new(l, (travels_limits){ .history_ms = config->history_ms,
-                                                  .count_max = config->history_count_max,
-                                                  .chat_bytes_max = config->history_chat_bytes_max });
+    r->travels = travels_new(l,
+                             (travels_limits){ .history_ms = config->history_ms,
+                                               .count_max = config->history_count_max,
+                                               .chat_bytes_max = config->history_chat_bytes_max });
     r->began_ns = began_ns;
     return r;
 }

@@ -5,8 +5,7 @@
 #include <unistd.h>
 
 travellers *travellers_map(int descriptor) {
-    travellers *t =
-        mmap(NULL, sizeof *t, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
+    travellers *t = mmap(NULL, sizeof *t, PROT_READ | PROT_WRITE, MAP_SHARED, descriptor, 0);
     return t == MAP_FAILED ? NULL : t;
 }
 

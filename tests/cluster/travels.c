@@ -71,13 +71,14 @@ typedef struct {
     uint32_t order;
     uint32_t *got; /* of each message of the chat, by its index; behind them: OPEN */
     uint32_t got_count;
-    uint32_t last[LEDGER_LIVES_MAX];        /* the newest message of each publisher, + 1 */
-    uint8_t without[LEDGER_LIVES_MAX / 8];  /* bits: publishers that its join was told to be without */
-    uint8_t up[LEDGER_LIVES_MAX / 8];       /* bits: publishers that were up at the verdict */
+    uint32_t last[LEDGER_LIVES_MAX]; /* the newest message of each publisher, + 1 */
+    uint8_t
+        without[LEDGER_LIVES_MAX / 8]; /* bits: publishers that its join was told to be without */
+    uint8_t up[LEDGER_LIVES_MAX / 8];  /* bits: publishers that were up at the verdict */
 } visit;
 
 typedef struct {
-    uint32_t of;  /* life, or INBOX */
+    uint32_t of; /* life, or INBOX */
     unsigned loop;
     uint64_t count;
     moment told;
@@ -94,7 +95,7 @@ typedef struct {
     told_gap *gaps;
     uint32_t gaps_count;
     uint32_t gaps_capacity;
-    uint8_t state[LEDGER_LIVES_MAX];    /* of each peer; 0: never met */
+    uint8_t state[LEDGER_LIVES_MAX]; /* of each peer; 0: never met */
     uint64_t state_ms[LEDGER_LIVES_MAX];
 } life_page;
 
@@ -102,11 +103,12 @@ struct travels {
     ledger *ledger;
     travels_limits limits;
     uint64_t events;
-    uint64_t troubled_at; /* of events: the last of what may cost a link, a message or time; 0: none */
-    uint64_t calm_at;     /* 0: not yet */
-    bool clocks;          /* some was wrong */
+    uint64_t
+        troubled_at;  /* of events: the last of what may cost a link, a message or time; 0: none */
+    uint64_t calm_at; /* 0: not yet */
+    bool clocks;      /* some was wrong */
     uint64_t formed_at; /* of events; 0: not yet */
-    bool lossy;           /* there was a gap, a death or trouble at all */
+    bool lossy;         /* there was a gap, a death or trouble at all */
     chat_page chats[TRAVELLERS_CHATS];
     life_page *lives[LEDGER_LIVES_MAX];
     visit **visits;
@@ -257,8 +259,7 @@ void travels_publish(travels *t, uint32_t life, uint32_t message, uint32_t excep
         page->bytes += e->size;
         if (e->slot != 0)
             continue;
-        page->messages =
-            grow(page->messages, page->count, &page->capacity, sizeof *page->messages);
+        page->messages = grow(page->messages, page->count, &page->capacity, sizeof *page->messages);
         page->messages[page->count++] = m;
     }
 }
@@ -331,8 +332,7 @@ static void begin_visit(travels *t, uint32_t life, uint32_t session, uint32_t of
     while (session >= t->sessions_capacity) {
         uint32_t before = t->sessions_capacity;
         t->by_session = grow(t->by_session, before, &t->sessions_capacity, sizeof *t->by_session);
-        memset(t->by_session + before, 0,
-               (t->sessions_capacity - before) * sizeof *t->by_session);
+        memset(t->by_session + before, 0, (t->sessions_capacity - before) * sizeof *t->by_session);
     }
     t->visits = grow(t->visits, t->visits_count, &t->visits_capacity, sizeof(visit *));
     visit *v = need(calloc(1, sizeof *v));
@@ -356,18 +356,18 @@ static void note_position(travels *t, uint32_t life, const visit *v, const event
     life_page *at = t->lives[life];
     if (at->positions_count == 0)
         at->positions_first = e->number;
-    at->positions =
-        grow(at->positions, at->positions_count, &at->positions_capacity, sizeof *at->positions);
-    at->positions[at->positions_count++] =
-        (position){ v == NULL ? UINT32_MAX : index_of(t, v), v == NULL ? 0 : v->order, e->whole,
-                    now(t) };
+    at->positions = grow(at->positions, at->positions_count, &at->positions_capacity,
+                         sizeof *at->positions);
+    at->positions[at->positions_count++] = (position){ v == NULL ? UINT32_MAX : index_of(t, v),
+                                                       v == NULL ? 0 : v->order, e->whole, now(t) };
 }
 
 /* ------------------------------------------------------------------------------------- verdicts */
 
 static void broken(travels *t, const visit *v, const char *what) {
     ledger_violation(t->ledger,
-                     "session %u of life %u, traveller %u in chat %u, told %s (position of %llu ms of life %u): %s",
+                     "session %u of life %u, traveller %u in chat %u, told %s (position of %llu ms "
+                     "of life %u): %s",
                      v->session, v->life, v->traveller, v->chat, wsfan_recovery_text(v->verdict),
                      (unsigned long long)v->by.told.ms,
                      v->from == UINT32_MAX ? UINT32_MAX : t->visits[v->from]->life, what);
@@ -380,7 +380,8 @@ static bool lived_throughout(const travels *t, const visit *v, const visit *from
     for (uint32_t life = 0; life < LEDGER_LIVES_MAX; life++)
         if (t->lives[life] != NULL && t->lives[life]->alive && t->lives[life]->first &&
             steady(t, v->life, life) &&
-            (life == from->life || (bit(from->up, life) && from->told.ms + STEADY_MS < v->by.told.ms)))
+            (life == from->life ||
+             (bit(from->up, life) && from->told.ms + STEADY_MS < v->by.told.ms)))
             return true;
     return false;
 }
@@ -451,8 +452,9 @@ static void check_verdict(travels *t, const visit *v, uint32_t replayed) {
         broken(t, v, why);
     if (v->verdict != WSFAN_RECOVERY_WHOLE && replayed > v->rewind_count)
         broken(t, v, "more is replayed than it asked for");
-    if (v->from != UINT32_MAX && v->verdict != WSFAN_RECOVERY_WHOLE && t->calm_at > t->troubled_at &&
-        !t->clocks && v->by.told.at > t->calm_at && !may_be_old(t, v))
+    if (v->from != UINT32_MAX && v->verdict != WSFAN_RECOVERY_WHOLE &&
+        t->calm_at > t->troubled_at && !t->clocks && v->by.told.at > t->calm_at &&
+        !may_be_old(t, v))
         broken(t, v, "the position is of a calm time");
 }
 
@@ -566,15 +568,19 @@ static void play_delivered(travels *t, visit *v, uint32_t message, bool replayed
         return; /* a latest value, or for all alone, or of a time that is forgotten */
     uint32_t *at = got(t, v, (uint32_t)(m - page->messages));
     if (*at >= BEFORE)
-        ledger_violation(t->ledger, "message %u of life %u comes twice to session %u, traveller %u%s%s", message,
-                         m->life, v->session, v->traveller, *at == BEFORE ? ", before the position" : "",
-                         replayed ? ", replayed" : "");
+        ledger_violation(
+            t->ledger, "message %u of life %u comes twice to session %u, traveller %u%s%s", message,
+            m->life, v->session, v->traveller, *at == BEFORE ? ", before the position" : "",
+            replayed ? ", replayed" : "");
     else if (v->last[m->life] > message + 1)
-        ledger_violation(t->ledger, "message %u of life %u comes to session %u, traveller %u, after a later one%s", message,
-                         m->life, v->session, v->traveller, replayed ? ", replayed" : "");
+        ledger_violation(
+            t->ledger,
+            "message %u of life %u comes to session %u, traveller %u, after a later one%s", message,
+            m->life, v->session, v->traveller, replayed ? ", replayed" : "");
     if (replayed && m->except != UINT32_MAX && v->from != UINT32_MAX &&
         m->except == t->visits[v->from]->session)
-        ledger_violation(t->ledger, "message %u is replayed to session %u, which it left out before", message,
+        ledger_violation(t->ledger,
+                         "message %u is replayed to session %u, which it left out before", message,
                          v->session);
     if (v->last[m->life] < message + 1)
         v->last[m->life] = message + 1;
@@ -614,7 +620,8 @@ void travels_session(travels *t, uint32_t life, uint32_t session, uint32_t other
 /* -------------------------------------------------------------------------------------- at rest */
 
 /* So many of one publisher may be missing, of which the earliest is of that moment, or all. */
-static bool is_excused(const travels *t, const visit *v, uint32_t publisher, uint64_t missing, uint64_t since) {
+static bool is_excused(const travels *t, const visit *v, uint32_t publisher, uint64_t missing,
+                       uint64_t since) {
     const life_page *at = t->lives[v->life];
     uint64_t told = 0;
     for (uint32_t i = at->gaps_count; i-- > 0 && at->gaps[i].told.at > since;) {
@@ -651,7 +658,8 @@ static void check_publisher(travels *t, visit *v, uint32_t publisher) {
         t->totals.excused += missing;
     else
         ledger_violation(t->ledger,
-                         "session %u of life %u, traveller %u in chat %u, whole at %llu ms by a position of %llu ms of "
+                         "session %u of life %u, traveller %u in chat %u, whole at %llu ms by a "
+                         "position of %llu ms of "
                          "life %u, lacks %llu messages of life %u, from %u of %llu ms on",
                          v->session, v->life, v->traveller, v->chat, (unsigned long long)v->told.ms,
                          (unsigned long long)v->by.told.ms, t->visits[v->from]->life,

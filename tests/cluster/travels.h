@@ -8,11 +8,11 @@
 #include "ledger.h"
 
 typedef struct {
-    uint64_t whole;    /* of these verdicts, */
-    uint64_t moved;    /* on another node than the position's */
-    uint64_t replayed; /* messages that were to be */
-    uint64_t excused;  /* that did not come, and a gap was told of them */
-    uint64_t required; /* messages that had to come */
+    uint64_t whole;      /* of these verdicts, */
+    uint64_t moved;      /* on another node than the position's */
+    uint64_t replayed;   /* messages that were to be */
+    uint64_t excused;    /* that did not come, and a gap was told of them */
+    uint64_t required;   /* messages that had to come */
     uint64_t others[16]; /* by wsfan_recovery */
 } travels_totals;
 
