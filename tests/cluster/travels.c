@@ -6,6 +6,7 @@
  * had joined it may. */
 #include "travels.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <wsfan/history.h>
@@ -549,6 +550,14 @@ static void play_joined(travels *t, visit *v, const event *e) {
 
 /* ----------------------------------------------------------------------------------- deliveries */
 
+static void broken_by(travels *t, const visit *v, const kept_message *m, bool replayed,
+                      const char *what) {
+    char text[120];
+    snprintf(text, sizeof text, "message %u of life %u, of %llu ms%s: %s", m->number, m->life,
+             (unsigned long long)m->published.ms, replayed ? ", replayed" : "", what);
+    broken(t, v, text);
+}
+
 static void check_time(travels *t, visit *v, const kept_message *m, bool replayed) {
     bool expected = v->joined && v->to_replay > 0;
     if (replayed && !expected)
@@ -568,15 +577,10 @@ static void play_delivered(travels *t, visit *v, uint32_t message, bool replayed
         return; /* a latest value, or for all alone, or of a time that is forgotten */
     uint32_t *at = got(t, v, (uint32_t)(m - page->messages));
     if (*at >= BEFORE)
-        ledger_violation(
-            t->ledger, "message %u of life %u comes twice to session %u, traveller %u%s%s", message,
-            m->life, v->session, v->traveller, *at == BEFORE ? ", before the position" : "",
-            replayed ? ", replayed" : "");
+        broken_by(t, v, m, replayed,
+                  *at == BEFORE ? "it got that before its position" : "it got that already");
     else if (v->last[m->life] > message + 1)
-        ledger_violation(
-            t->ledger,
-            "message %u of life %u comes to session %u, traveller %u, after a later one%s", message,
-            m->life, v->session, v->traveller, replayed ? ", replayed" : "");
+        broken_by(t, v, m, replayed, "it got a later one before");
     if (replayed && m->except != UINT32_MAX && v->from != UINT32_MAX &&
         m->except == t->visits[v->from]->session)
         ledger_violation(t->ledger,
