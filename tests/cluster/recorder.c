@@ -168,6 +168,8 @@ static void keep_position(thread *at, client *who, bool of_join) {
     if (error != WSFAN_OK) {
         if (error != WSFAN_EAGAIN && error != WSFAN_ENOTSUP)
             broken(r, BROKEN_CALL, 11);
+        if (of_join)
+            who->bag.at_join[0] = '\0'; /* that before it claims less than was got */
         return;
     }
     memcpy(who->bag.newest, text, strlen(text) + 1);

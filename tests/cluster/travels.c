@@ -17,6 +17,7 @@
 
 enum {
     STEADY_MS = 2000, /* a link that stands so long has told all that it tells in the beginning */
+    GONE_MS = 6000,   /* so long after its end each node knows of it */
     EARLY_MS = 3000,  /* a chat that is kept so long need not be at an end */
     INBOX = LEDGER_LIVES_MAX,
     OPEN = 0,     /* of a message to a visit: it is to come */
@@ -88,7 +89,7 @@ typedef struct {
 typedef struct {
     bool alive;
     bool first; /* of those that formed the cluster */
-    moment born;
+    moment born, died;
     position *positions; /* by serial, from 1 */
     uint32_t positions_first;
     uint32_t positions_count;
@@ -186,6 +187,7 @@ void travels_born(travels *t, uint32_t life) {
 
 void travels_died(travels *t, uint32_t life) {
     t->lives[life]->alive = false;
+    t->lives[life]->died = now(t);
     unsettle(t);
 }
 
@@ -387,15 +389,23 @@ static bool lived_throughout(const travels *t, const visit *v, const visit *from
     return false;
 }
 
-/* Whether a node had the others up since before it told the position, so that it misses nothing that anybody of them
- * published since: before two nodes meet, neither is told what the other one publishes. */
-static bool knows_all(const travels *t, const visit *v, const visit *from) {
+/* Whether the position's node had everybody up who was there since, and the other node knew those who had gone: of who was not
+ * met by then, messages from before that are nowhere, and of who is known by another node's word alone nobody says when it
+ * went. */
+static bool know_all(const travels *t, const visit *v, const visit *from) {
     const life_page *at = t->lives[from->life];
-    for (uint32_t other = 0; other < LEDGER_LIVES_MAX; other++)
-        if (t->lives[other] != NULL && t->lives[other]->alive && other != from->life &&
-            (at->state[other] != WSFAN_PEER_UP || at->state_ms[other] + STEADY_MS > v->by.told.ms))
+    const uint64_t ms = v->by.told.ms;
+    for (uint32_t other = 0; at != NULL && other < LEDGER_LIVES_MAX; other++) {
+        const life_page *of = t->lives[other];
+        if (of == NULL || other == from->life)
+            continue;
+        if (of->alive &&
+            (at->state[other] != WSFAN_PEER_UP || at->state_ms[other] + STEADY_MS > ms))
             return false;
-    return true;
+        if (!of->alive && (of->died.ms + GONE_MS > ms || t->lives[v->life]->born.at > of->died.at))
+            return false;
+    }
+    return at != NULL;
 }
 
 /* Whether the node that told the position keeps the chat, and is there to be asked. */
@@ -403,7 +413,7 @@ static bool is_kept(const travels *t, const visit *v, const visit *from) {
     return t->lives[from->life] != NULL && t->lives[from->life]->alive &&
            steady(t, v->life, from->life) &&
            v->by.told.ms + t->limits.history_ms > ledger_ms(t->ledger) + EARLY_MS &&
-           (v->life == from->life || steady(t, from->life, v->life)) && knows_all(t, v, from);
+           (v->life == from->life || steady(t, from->life, v->life)) && know_all(t, v, from);
 }
 
 static bool may_be_old(const travels *t, const visit *v) {
@@ -455,7 +465,7 @@ static void check_verdict(travels *t, const visit *v, uint32_t replayed) {
         broken(t, v, "more is replayed than it asked for");
     if (v->from != UINT32_MAX && v->verdict != WSFAN_RECOVERY_WHOLE &&
         t->calm_at > t->troubled_at && !t->clocks && v->by.told.at > t->calm_at &&
-        !may_be_old(t, v))
+        !may_be_old(t, v) && know_all(t, v, t->visits[v->from]))
         broken(t, v, "the position is of a calm time");
 }
 
