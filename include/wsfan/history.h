@@ -50,7 +50,8 @@ typedef enum wsfan_recovery {
 WSFAN_API const char *wsfan_recovery_text(wsfan_recovery recovery);
 
 /** What on_joined says of a join with WSFAN_HISTORY. on_message follows replayed_count times for this session alone, with
- * WSFAN_REPLAYED, in the order of the ids; then the session gets what is new. */
+ * WSFAN_REPLAYED, in the order of the ids, unless the session leaves or closes before, or on_gap tells that memory ran out;
+ * then the session gets what is new. */
 typedef struct wsfan_recovered {
     wsfan_recovery recovery; /**< what became of the position */
     uint32_t replayed_count; /**< messages that follow; with another verdict than WHOLE by rewind_count */

@@ -11,10 +11,11 @@ struct wsf_origin {
     uint64_t seen_ms; /* it was a peer then */
     uint64_t clock;
     uint64_t whole;
-    uint64_t last; /* clock of its last message to anybody, as it said in its newest mark */
+    uint64_t last;    /* clock of its last message to anybody, as it said in its newest mark */
     uint64_t changed; /* of witness.changes: the newest gap, or what is known of it */
-    uint64_t took; /* clock of its last message that was taken */
-    uint64_t left; /* our clock when it was no longer up, or soon after; 0: it is up, or was lately */
+    uint64_t took;    /* clock of its last message that was taken */
+    uint64_t
+        left; /* our clock when it was no longer up, or soon after; 0: it is up, or was lately */
 
     /* Some may be missing, and nobody has said yet up to which clock: nothing is whole. A mark of the peer that covers
      * this frame says it. */
@@ -36,14 +37,21 @@ static inline uint64_t wsf_origin_reached(const wsf_origin *origin) {
     return origin->frozen ? origin->frozen_clock : origin->clock;
 }
 
-/* An ordinary message of the peer was taken. Those before it came before it, or are of a gap. */
-static inline void wsf_origin_took(const wsf_core *core, const wsf_peer *peer, uint64_t clock) {
+/* Clock of its last message that this node knows of. */
+static inline uint64_t wsf_origin_last(const wsf_origin *origin) {
+    return origin->took > origin->last ? origin->took : origin->last;
+}
+
+/* A message of the peer was taken. Those before it came before it, or are of a gap, unless it is a latest value, which
+ * overtakes. */
+static inline void wsf_origin_took(const wsf_core *core, const wsf_peer *peer, uint64_t clock,
+                                   bool overtakes) {
     wsf_origin *origin = peer->witness.origin;
     if (origin == NULL)
         return;
     if (origin->took < clock)
         origin->took = clock;
-    if (origin->clock < clock && clock <= core->clock)
+    if (!overtakes && origin->clock < clock && clock <= core->clock)
         origin->clock = clock;
 }
 

@@ -294,26 +294,17 @@ bool wsf_witness_begin(wsf_core *core, uint64_t serial, wsf_now now, uint64_t *s
     return true;
 }
 
-bool wsf_witness_leave_out(wsf_core *core, uint64_t node, uint64_t serial, uint64_t clock) {
+void wsf_witness_leave_out(wsf_core *core, uint64_t node, uint64_t serial) {
     wsf_origin *origin = find(core, node);
     wsf_peer *peer = wsf_peer_find(core, node);
-    if (origin != NULL && origin->frozen)
-        return true;
-    if (peer != NULL && peer->witness.origin != NULL) {
+    if (origin == NULL || origin->frozen)
+        return;
+    if (peer != NULL && peer->witness.origin == origin) {
         skip(peer, serial);
-        return true;
+        return;
     }
-    if (origin == NULL)
-        for (unsigned i = 0; i < WSF_ORIGINS_MAX && origin == NULL; i++)
-            if (core->witness.origins[i].node == 0)
-                origin = &core->witness.origins[i];
-    if (origin == NULL || peer != NULL)
-        return false;
-    if (origin->node == 0)
-        *origin = (wsf_origin){ .node = node, .seen_ms = core->last_ms, .clock = clock };
     wsf_origin_freeze(origin);
     origin->untold = true;
-    return true;
 }
 
 const wsf_part wsf_witness_part = {

@@ -30,9 +30,8 @@ void wsf_witness_ask(wsf_core *core, uint64_t clock);
  * asked again until it is so. */
 bool wsf_witness_begin(wsf_core *core, uint64_t serial, wsf_now now, uint64_t *since);
 
-/* The same for one node that is not up, or was never a peer: it is skipped. What it published may be missing here, and the
- * host is told when it comes. clock: as far as another node got, for a node of which nothing is known here. False: it is
- * not skipped, as there is no place to note it. */
-bool wsf_witness_leave_out(wsf_core *core, uint64_t node, uint64_t serial, uint64_t clock);
+/* The same for one node that is not up: it is skipped. What it published may be missing here, and the host is told when it
+ * comes. */
+void wsf_witness_leave_out(wsf_core *core, uint64_t node, uint64_t serial);
 
 #endif

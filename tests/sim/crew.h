@@ -9,6 +9,7 @@
 #include "hosts.h"
 #include "loop/executor.h"
 #include "loop/positions.h"
+#include "returns.h"
 #include "rollbook.h"
 #include "testimony.h"
 
@@ -73,6 +74,7 @@ struct hosts {
     rollbook *rollbook;
     testimony *testimony;
     annals *annals;
+    returns *returns;
     world *world;
     hosts_history history;
     unsigned starts;

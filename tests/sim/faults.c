@@ -245,6 +245,19 @@ static void step(faults *f, active *a) {
     }
 }
 
+/* Only the fault that froze a node lets it go on: one that has closed does nothing more. */
+static void freeze(faults *f, active *a, bool on) {
+    world *w = f->world;
+    if (on) {
+        a->set = world_alive(w, a->node) && !world_frozen(w, a->node) ? world_node_id(w, a->node)
+                                                                      : 0;
+        if (a->set != 0)
+            world_freeze(w, a->node, true);
+    } else if (world_alive(w, a->node) && world_node_id(w, a->node) == a->set) {
+        world_freeze(w, a->node, false);
+    }
+}
+
 /* A node that has closed does nothing more while its goodbye is under way. */
 static void say_goodbye(faults *f, active *a, bool on) {
     if (!on) {
@@ -292,9 +305,7 @@ static void apply(faults *f, active *a, bool on) {
         world_slow(w, a->node, on ? 1 + (uint32_t)random_below(f, 200) : 0);
         break;
     case FAULT_FREEZE:
-        if (!world_alive(w, a->node) || world_frozen(w, a->node) == on)
-            break;
-        world_freeze(w, a->node, on);
+        freeze(f, a, on);
         break;
     case FAULT_REFUSED: /* refused while the node lives */
         if (world_alive(w, a->node))

@@ -9,13 +9,14 @@
 #include "core/state.h"
 #include "rollbook.h"
 
-hosts *hosts_new(ledger *l, unsigned loops, hosts_history history) {
+hosts *hosts_new(ledger *l, unsigned loops, hosts_history history, bool returning) {
     hosts *h = need(calloc(1, sizeof *h));
     h->ledger = l;
     h->claims = claims_new(l);
     h->rollbook = rollbook_new(l);
     h->testimony = testimony_new(l);
     h->annals = annals_new(l);
+    h->returns = returns_new(l, returning);
     h->history = history;
     h->loops = loops;
     h->mistaken = h->mistaken_of = WORLD_NODES_MAX;
@@ -29,6 +30,7 @@ void hosts_attach(hosts *h, world *w) {
     rollbook_attach(h->rollbook, w);
     testimony_attach(h->testimony, w);
     annals_attach(h->annals, w, h->testimony);
+    returns_attach(h->returns, w, h->testimony);
     wsf_hash_key_init(&h->key, world_config(w)->cluster);
 }
 
@@ -70,6 +72,7 @@ static bool on_deliver(void *user, unsigned node, unsigned loop_index, wsfan_mes
     testimony_take(h->testimony, node, number);
     if (at->full_one_in > 0 && world_random(h->world, at->full_one_in) == 0) {
         ledger_inbox_gap(h->ledger, at->life, loop_index, 1);
+        returns_inbox_gap(h->returns, node, loop_index);
         at->refused++;
         return false;
     }
@@ -90,6 +93,7 @@ static bool on_joined(void *user, unsigned node, wsf_ticket *ticket) {
 static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
     hosts *h = user;
     ledger_set_time(h->ledger, world_ms(h->world));
+    returns_trouble(h->returns);
     static const char *const events[] = { "?", "up", "silent", "down", "refused" };
     ledger_trace(h->ledger, "  address %u: %s is %s (reason %d)", node, peer->name,
                  events[peer->event], (int)peer->reason);
@@ -144,6 +148,7 @@ static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
     uint32_t life = h->hosts[node].life;
     h->hosts[node].gaps += gap->count;
     testimony_gap(h->testimony, node, gap->node);
+    returns_gap(h->returns, node, gap->node);
     if (may_be_away(h, world_core(h->world, node), gap->node))
         ledger_away(h->ledger, life, gap->node);
     ledger_gap(h->ledger, life, gap->node, gap->count);
@@ -181,6 +186,7 @@ static bool on_recovered(void *user, unsigned node, wsf_recovery *recovery) {
     hosts *h = user;
     if (h->hosts[node].dying)
         return false;
+    returns_answered(h->returns, node, recovery);
     put(&h->hosts[node].loops[recovery->loop],
         (item){ .kind = INBOX_RECOVERED, .recovery = recovery });
     return true;
@@ -264,6 +270,8 @@ static void on_absent(void *user, wsf_presence_session *presence_session) {
 
 static void on_recover(void *user, wsf_recovery *recovery) {
     loop *from = user;
+    returns_asked(from->owner->returns, from->node, recovery->session.id,
+                  *(const uint8_t *)recovery->text);
     wsf_core_recover(core_of(from), recovery, now_of(from));
     world_touch(from->owner->world, from->node);
 }
@@ -290,6 +298,9 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
     const client *who = joined->session_user;
     unsigned chat = *(const uint8_t *)joined->chat.data;
     ledger_joined(from->owner->ledger, who->number, chat, joined->status == WSFAN_OK);
+    if (joined->recovered != NULL)
+        returns_told(from->owner->returns, who->number, chat, joined->recovered->recovery,
+                     joined->status == WSFAN_OK);
     if (joined->status != WSFAN_OK) {
         promise_in_part(from->owner->ledger, who->number, chat, joined);
         return;
@@ -337,6 +348,7 @@ void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsi
                   .life = ledger_born(h->ledger, world_node_id(h->world, node), kind) };
     testimony_start(h->testimony, node, at->life, kind);
     annals_start(h->annals, node, at->life);
+    returns_start(h->returns, node, at->life);
     for (unsigned i = 0; i < h->loops; i++) {
         loop *new_loop = &at->loops[i];
         wsf_subscriptions_effects effects = {
@@ -349,15 +361,37 @@ void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsi
             .present = on_present,
             .absent = on_absent,
         };
-        static const wsf_hash_seal_key no_key;
         *new_loop = (loop){ .owner = h, .node = node };
-        wsf_positions_init(&new_loop->positions, history ? &no_key : NULL, i);
+        wsf_positions_init(&new_loop->positions,
+                           history ? &world_config(h->world)->history_key : NULL, i);
         wsf_subscriptions_init(&new_loop->subscriptions, &limits, i, world_random(h->world, 0),
                                &effects);
         wsf_executor_effects performing = asking_effects(new_loop);
         wsf_executor_init(&new_loop->executor, &new_loop->subscriptions, &h->key,
                           world_node_id(h->world, node), &performing);
     }
+}
+
+static wsfan_target chat_target(const uint8_t *chat) {
+    return (wsfan_target){ WSFAN_CHAT, { chat, 1 } };
+}
+
+/* What the session keeps of a chat that it leaves now; NULL: nothing. */
+static keepsake *keepsake_of(hosts *h, unsigned node, const client *who, unsigned chat) {
+    const loop *at = &h->hosts[node].loops[who->loop];
+    uint8_t name = (uint8_t)chat;
+    wsfan_target target = chat_target(&name);
+    wsf_position position;
+    bool told = at->positions.key != NULL &&
+                wsf_positions_tell(&at->positions, wsf_hash_target(&h->key, &target), &position);
+    return returns_leave(h->returns, who->number, chat, told ? &position : NULL, who->user);
+}
+
+/* The node is there no more, and its clients may come back elsewhere. */
+static void keep_positions(hosts *h, unsigned node, const client *who) {
+    for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++)
+        if ((who->history >> chat & 1) != 0)
+            returns_keep(h->returns, keepsake_of(h, node, who, chat));
 }
 
 static void drop_inbox(loop *of) {
@@ -385,6 +419,9 @@ void hosts_crash(hosts *h, unsigned node) {
     ledger_died(h->ledger, at->life);
     rollbook_crash(h->rollbook, node);
     testimony_end(h->testimony, node);
+    for (uint32_t i = 0; i < at->clients_count; i++)
+        keep_positions(h, node, at->clients[i]);
+    returns_crash(h->returns, node);
     world_crash(h->world, node);
     for (unsigned i = 0; i < h->loops; i++) {
         drop_inbox(&at->loops[i]);
@@ -407,15 +444,12 @@ void hosts_destroy(hosts *h) {
     rollbook_destroy(h->rollbook);
     testimony_destroy(h->testimony);
     annals_destroy(h->annals);
+    returns_destroy(h->returns);
     free(h->ids);
     free(h);
 }
 
 /* ------------------------------------------------------------------------------------- sessions */
-
-static wsfan_target chat_target(const uint8_t *chat) {
-    return (wsfan_target){ WSFAN_CHAT, { chat, 1 } };
-}
 
 static wsfan_target user_target(const uint8_t *user) {
     return (wsfan_target){ WSFAN_USER, { user, 1 } };
@@ -453,6 +487,8 @@ void hosts_open(hosts *h, unsigned node) {
 void hosts_end_membership(hosts *h, unsigned node, client *who, unsigned chat) {
     if ((who->present >> chat & 1) != 0)
         rollbook_remove(h->rollbook, node, who->loop, chat, (unsigned)who->user);
+    if ((who->history >> chat & 1) != 0)
+        returns_keep(h->returns, keepsake_of(h, node, who, chat));
     who->present &= ~(1u << chat);
     who->history &= ~(1u << chat);
 }
@@ -480,17 +516,24 @@ void hosts_close(hosts *h, unsigned node) {
         close_client(h, node, (uint32_t)world_random(h->world, h->hosts[node].clients_count));
 }
 
-static wsf_recovery *new_recovery(hosts *h, unsigned node, wsfan_bytes chat, uint64_t hash,
-                                  unsigned loop_index) {
-    wsf_recovery *recovery = need(wsf_recovery_new(chat, (wsfan_bytes){ NULL, 0 }));
+/* Now and then it is somebody who was in the chat before. */
+static wsf_recovery *new_recovery(hosts *h, unsigned node, const client *who, wsfan_bytes chat,
+                                  uint64_t hash, keepsake *former) {
+    uint8_t number = *(const uint8_t *)chat.data;
+    if (former == NULL && returns_on(h->returns) && world_random(h->world, 2) == 0)
+        former = returns_take(h->returns, number);
+    wsf_recovery *recovery = returns_join(h->returns, node, who->loop, who->number, number, chat,
+                                          former);
     recovery->hash = hash;
-    recovery->loop = (uint8_t)loop_index;
+    recovery->loop = (uint8_t)who->loop;
     if (world_core(h->world, node)->config.history_ms == 0)
         recovery->verdict = WSFAN_RECOVERY_OFF;
     return recovery;
 }
 
-static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool present, bool history) {
+/* former: who joins, with history; NULL: anybody. */
+static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool present, bool history,
+                 keepsake *former) {
     wsf_subscriptions *subscriptions = &h->hosts[node].loops[who->loop].subscriptions;
     wsfan_target target = chat_target(&chat);
     uint64_t hash = wsf_hash_target(&h->key, &target);
@@ -501,7 +544,7 @@ static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool presen
         who->present |= 1u << chat;
         number = rollbook_add(h->rollbook, node, who->loop, chat, (unsigned)who->user);
     }
-    wsf_recovery *recovery = history ? new_recovery(h, node, target.name, hash, who->loop) : NULL;
+    wsf_recovery *recovery = history ? new_recovery(h, node, who, target.name, hash, former) : NULL;
     int error = present
                     ? wsf_subscriptions_join_present(subscriptions, who->handle, &target, hash,
                                                      (wsfan_bytes){ &number, sizeof number },
@@ -522,7 +565,7 @@ void hosts_join(hosts *h, unsigned node, unsigned chats) {
     if (who != NULL && (ledger_chats(h->ledger, who->number) >> chat & 1) == 0)
         join(h, node, who, chat,
              h->hosts[node].kind == 0 && who->user >= 0 && world_random(h->world, 3) != 0,
-             choose_history(h));
+             choose_history(h), NULL);
 }
 
 void hosts_move(hosts *h, unsigned node, unsigned to) {
@@ -533,12 +576,16 @@ void hosts_move(hosts *h, unsigned node, unsigned to) {
     uint32_t present = at->clients[i]->present;
     uint32_t history = at->clients[i]->history;
     int user = at->clients[i]->user;
+    keepsake *kept[LEDGER_CHATS_MAX] = { NULL };
+    for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++)
+        if ((history >> chat & 1) != 0)
+            kept[chat] = keepsake_of(h, node, at->clients[i], chat);
     close_client(h, node, i);
     client *moved = open_client(h, to, user);
     for (uint8_t chat = 0; chat < LEDGER_CHATS_MAX; chat++)
         if (((present | history) >> chat & 1) != 0)
             join(h, to, moved, chat, h->hosts[to].kind == 0 && (present >> chat & 1) != 0,
-                 (history >> chat & 1) != 0);
+                 (history >> chat & 1) != 0, kept[chat]);
 }
 
 void hosts_leave(hosts *h, unsigned node) {
@@ -582,6 +629,7 @@ static void note_ids(hosts *h, unsigned node, uint32_t number, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         h->ids[number + i] = (wsfan_message_id){ clock + i, world_node_id(h->world, node) };
         testimony_stamp(h->testimony, number + i, clock + i);
+        returns_stamp(h->returns, number + i, clock + i);
     }
 }
 
@@ -596,15 +644,21 @@ static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, b
     wsf_core *core = world_core(h->world, node);
     size_t size = sizeof(uint32_t) + (size_t)world_random(h->world, size_max);
     bool asked = may_ask && c->ledger.slot == 0 && world_random(h->world, 8) == 0;
+    bool fleeting = returns_on(h->returns) && may_ask && world_random(h->world, 8) == 0;
+    ledger_targets nowhere =
+        ledger_nobody(); /* nobody keeps it; it replaces values that are kept */
+    nowhere.slot = c->ledger.slot;
     uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &c->ledger, size, asked);
     testimony_publish(h->testimony, node, number, &c->ledger);
-    annals_publish(h->annals, node, &c->ledger);
+    annals_publish(h->annals, node, fleeting ? &nowhere : &c->ledger);
+    returns_publish(h->returns, node, number, &c->ledger, fleeting);
     uint8_t payload[PAYLOAD_SIZE_MAX];
     wsf_message_parts parts = { .targets = c->targets,
                                 .targets_count = (uint32_t)c->count,
                                 .payload = { payload, make_payload(h, number, size, payload) },
                                 .except = c->except,
                                 .slot = c->ledger.slot,
+                                .flags = fleeting ? WSFAN_FLEETING : 0,
                                 .apart = number % APART_EVERY == 0 };
     wsfan_message *message = need(wsf_message_new(&h->key, &parts));
     if (asked)
@@ -639,6 +693,7 @@ static unsigned publish_run(hosts *h, unsigned node, unsigned chats, size_t size
         number = ledger_publish(h->ledger, h->hosts[node].life, &c.ledger, size, false);
         testimony_publish(h->testimony, node, number, &c.ledger);
         annals_publish(h->annals, node, &c.ledger);
+        returns_publish(h->returns, node, number, &c.ledger, false);
         make_payload(h, number, size, payload);
         if (!wsf_run_write(&writer, &parts))
             ledger_violation(h->ledger, "a run has no room");
@@ -736,6 +791,42 @@ static void check_payload(hosts *h, const wsfan_message *message, uint32_t numbe
         ledger_violation(h->ledger, "message %u arrived damaged", number);
 }
 
+static uint64_t hash_of(const hosts *h, uint8_t chat) {
+    wsfan_target target = chat_target(&chat);
+    return wsf_hash_target(&h->key, &target);
+}
+
+/* A message's chats that the session is in with history, but for those where it has seen the message before, as bits; *sieved: it
+ * is for the session for no other reason. */
+static uint32_t chats_of(loop *at, const client *who, const wsfan_message *message, bool *sieved) {
+    uint32_t chats = 0;
+    uint32_t named = 0;
+    for (uint32_t i = 0; i < message->targets_count; i++) {
+        const wsf_message_target *target = &message->targets[i];
+        named += !wsf_kind_is_not((wsfan_target_kind)target->kind);
+        for (uint8_t chat = 0; target->kind == WSFAN_CHAT && chat < LEDGER_CHATS_MAX; chat++)
+            if ((who->history >> chat & 1) != 0 && hash_of(at->owner, chat) == target->hash)
+                chats |= 1u << chat;
+    }
+    uint32_t seen = 0;
+    for (uint8_t chat = 0; chats != 0 && chat < LEDGER_CHATS_MAX; chat++)
+        if ((chats >> chat & 1) != 0 && wsf_sieve_stops(&at->subscriptions.sieve, who->handle,
+                                                        hash_of(at->owner, chat), message->id))
+            seen |= 1u << chat;
+    *sieved = seen != 0 && seen == chats && named == 1;
+    return chats & ~seen;
+}
+
+static void deliver(loop *at, const client *who, const wsfan_message *message, uint32_t number) {
+    hosts *h = at->owner;
+    bool sieved;
+    uint32_t chats = chats_of(at, who, message, &sieved);
+    if (sieved)
+        return;
+    ledger_delivered(h->ledger, who->number, number);
+    returns_delivered(h->returns, who->number, chats, number);
+}
+
 static void dispatch_message(loop *at, wsfan_message *message) {
     hosts *h = at->owner;
     uint32_t number;
@@ -748,12 +839,33 @@ static void dispatch_message(loop *at, wsfan_message *message) {
     if (at->positions.key != NULL)
         wsf_positions_see(&at->positions, &at->subscriptions.registry, message);
     for (size_t i = 0; i < count; i++)
-        ledger_delivered(h->ledger, ((client *)recipients[i].session_user)->number, number);
+        deliver(at, recipients[i].session_user, message, number);
     if (message->receipt != NULL && wsf_receipt_loop_done(message->receipt, count)) {
         wsf_core_loops_done(core_of(at), message->receipt);
         world_touch(h->world, at->node);
     }
     wsfan_message_unref(message);
+}
+
+/* As loop/replay.c, with all in one dispatch. */
+static void dispatch_recovered(loop *at, wsf_recovery *recovery) {
+    static const wsf_vector nothing = { .rest = 0 };
+    hosts *h = at->owner;
+    unsigned chat = *(const uint8_t *)recovery->text;
+    if (wsf_subscriptions_recovered(&at->subscriptions, recovery)) {
+        const client *who = wsf_registry_pointer(&at->subscriptions.registry, recovery->session);
+        for (uint32_t i = 0; i < wsf_recovery_count(recovery); i++) {
+            const wsf_kept *kept = &recovery->list->messages[i];
+            returns_replayed(h->returns, who->number, chat, kept->id);
+            if (kept->parts.slot == 0 && recovery->seen.rest != 0)
+                wsf_vector_raise(&recovery->seen, kept->id.origin, kept->id.clock);
+        }
+        returns_done(h->returns, who->number, chat, &recovery->seen);
+    }
+    const wsf_reach *reach = at->positions.reach;
+    wsf_subscriptions_done(&at->subscriptions, recovery,
+                           recovery->verdict == WSFAN_RECOVERY_WHOLE ? &recovery->seen : NULL,
+                           reach != NULL ? &reach->whole : &nothing);
 }
 
 static void dispatch_item(loop *at, const item *first) {
@@ -772,8 +884,7 @@ static void dispatch_item(loop *at, const item *first) {
         asking_reply(at, first->ask);
         break;
     case INBOX_RECOVERED:
-        wsf_subscriptions_recovered(&at->subscriptions, first->recovery);
-        wsf_subscriptions_done(&at->subscriptions, first->recovery, NULL, NULL);
+        dispatch_recovered(at, first->recovery);
         break;
     }
 }
@@ -820,6 +931,8 @@ static void dispatch_loop(loop *at) {
     }
     wsf_positions_reach(&at->positions);
     at->reach_last = at->reach_taken;
+    if (at->positions.reach != NULL)
+        wsf_sieve_reach(&at->subscriptions.sieve, &at->positions.reach->whole);
     wsf_subscriptions_tell_ready(&at->subscriptions, UINT32_MAX);
 }
 
@@ -861,8 +974,26 @@ static uint32_t history_of(const hosts *h, unsigned node) {
 
 void hosts_check_testimony(hosts *h, unsigned node) {
     testimony_check(h->testimony, node);
+    returns_check(h->returns, node);
     if (!world_frozen(h->world, node))
         annals_check(h->annals, node, history_of(h, node));
+}
+
+void hosts_backfill(hosts *h, unsigned node, unsigned chats) {
+    if (h->history == HOSTS_HISTORY_NONE)
+        return;
+    bool all = world_random(h->world, 4) == 0;
+    annals_ask(h->annals, node, (unsigned)world_random(h->world, chats),
+               all ? 0 : (uint32_t)world_random(h->world, HOSTS_HISTORY_MS));
+}
+
+void hosts_check_returns(hosts *h) {
+    returns_check_rest(h->returns);
+}
+
+uint64_t hosts_recovered(const hosts *h, uint64_t *refused) {
+    *refused = returns_not(h->returns);
+    return returns_whole(h->returns);
 }
 
 void hosts_check_history_at_rest(hosts *h, unsigned node) {

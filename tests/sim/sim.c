@@ -138,7 +138,9 @@ static void check_barriers(sim *s, unsigned node) {
     if (world_frozen(s->world, node))
         ledger_postpone_joins(s->ledger, life, now_ms - s->seen_ms[node]);
     else
-        ledger_check_joins(s->ledger, life, 2 * config->join_ms_max + BARRIER_SLACK_MS);
+        ledger_check_joins(s->ledger, life,
+                           2 * config->join_ms_max + (s->history ? config->recover_ms_max : 0) +
+                               BARRIER_SLACK_MS);
     s->seen_ms[node] = now_ms;
 }
 
@@ -262,6 +264,8 @@ static void act(sim *s) {
     uint64_t dice = random_below(s, 100);
     if (dice < 4) {
         hosts_ask(s->hosts, node, s->chats);
+    } else if (dice < 12) {
+        hosts_backfill(s->hosts, node, s->chats);
     } else if (dice < 60) {
         uint64_t burst = random_below(s, 40) == 0 ? random_below(s, 400) : random_below(s, 4);
         for (uint64_t i = 0; i <= burst; i++)
@@ -372,6 +376,7 @@ static void run_round(sim *s, unsigned minutes) {
     settle(s);
     check_agreement(s);
     ledger_check(s->ledger);
+    hosts_check_returns(s->hosts);
     hosts_check_answers(s->hosts);
 }
 
@@ -428,7 +433,8 @@ void sim_run(uint64_t seed, const sim_options *options, sim_report *report) {
     s.ledger = ledger_new();
     ledger_set_trace(s.ledger, options->trace);
     s.history = seed / 2 % 3 != HOSTS_HISTORY_NONE;
-    s.hosts = hosts_new(s.ledger, 1 + (unsigned)(seed % 2), (hosts_history)(seed / 2 % 3));
+    s.hosts = hosts_new(s.ledger, 1 + (unsigned)(seed % 2), (hosts_history)(seed / 2 % 3),
+                        options->returns);
     world_watcher watcher = hosts_watcher(s.hosts);
     s.world = world_new(seed, &watcher);
     hosts_attach(s.hosts, s.world);

@@ -577,9 +577,11 @@ world *world_new(uint64_t seed, const world_watcher *watcher) {
         .history_count_max = 256,
         .history_chat_bytes_max = 64 * 1024,
         .history_bytes_max = 64 * 1024 * 1024,
+        .recover_ms_max = 4000,
         .protocol_min = WSF_PROTOCOL_MIN,
         .protocol_max = WSF_PROTOCOL_MAX,
     };
+    wsf_hash_seal_key_init(&w->config.history_key, wsfan_string("the world's secret"), "position");
     for (unsigned i = 0; i < WORLD_NODES_MAX; i++) {
         w->nodes[i].world = w;
         w->nodes[i].index = i;

@@ -82,6 +82,11 @@ static wsf_extent own_extent(const wsf_core *core, wsf_extent extent) {
     return extent;
 }
 
+bool wsf_extent_has_word(const wsf_core *core, const wsf_origin *origin) {
+    const wsf_peer *peer = wsf_peer_find((wsf_core *)core, origin->node);
+    return !origin->frozen && peer != NULL && peer->linked;
+}
+
 wsf_extent wsf_extent_of(const wsf_core *core, uint32_t number, uint64_t node) {
     const wsf_keeping_chat *chat = &core->keeping.chats[number];
     wsf_extent extent = { .since = wsf_archive_since(&core->keeping.archive, number, node),
@@ -103,9 +108,9 @@ wsf_extent wsf_extent_of(const wsf_core *core, uint32_t number, uint64_t node) {
     if (origin->open &&
         extent.whole < origin->clock) /* what came is before the gap, or behind it */
         extent.whole = origin->clock;
-    if (!origin
-             ->frozen) /* it published nothing between its last message and that mark; since then all came */
-        extent.since = lesser(extent.since, origin->last);
+    /* It published nothing else up to its mark, and since then all comes: what came is kept from `since` on. */
+    if (wsf_extent_has_word(core, origin))
+        extent.since = lesser(extent.since, wsf_origin_last(origin));
     return extent;
 }
 

@@ -22,6 +22,10 @@ static inline uint64_t wsf_extent_from(const wsf_extent *extent) {
     return from > extent->whole ? from : extent->whole;
 }
 
+/* Whether the origin's word of its last message counts: it was told when the origin knew what this node wants, and what was published
+ * later has come. Of one that is gone nobody knows what it published later. */
+bool wsf_extent_has_word(const wsf_core *core, const wsf_origin *origin);
+
 /* chat: its number in the archive. node: any, this one included; 0: one that nobody here knows. */
 wsf_extent wsf_extent_of(const wsf_core *core, uint32_t chat, uint64_t node);
 

@@ -151,17 +151,20 @@ typedef struct {
     uint64_t floor;
 } stay;
 
-/* Whether the other node's run counts; an origin of which the rest may be missing is skipped by that. */
+/* Whether the other node's run counts; an origin of which the rest may be missing is skipped by that. Of one that nobody here
+ * knows there is what the other node says, whatever that is. */
 static bool counts(wsf_core *core, uint32_t chat, const wsf_merging_part *part) {
     wsf_merging_part again = *part;
+    if (part->theirs.node != core->config.node && wsf_witness_find(core, part->theirs.node) == NULL)
+        return true;
     decide(core, chat, &again);
     if (again.joins != part->joins || again.skipped != part->skipped ||
         !(part->joins || part->skipped))
         return false;
     uint64_t node = part->theirs.node;
-    uint64_t serial = core->keeping.chats[chat].serial;
-    return !part->skipped || (wsf_witness_leave_out(core, node, serial, part->theirs.to) &&
-                              wsf_extent_set_cap(core, chat, node, part->theirs.to));
+    if (part->skipped)
+        wsf_witness_leave_out(core, node, core->keeping.chats[chat].serial);
+    return !part->skipped || wsf_extent_set_cap(core, chat, node, part->theirs.to);
 }
 
 static uint32_t note_stays(const wsf_core *core, uint32_t chat, const wsf_merging *merging,

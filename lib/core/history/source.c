@@ -37,8 +37,10 @@ static wsf_page_origin origin_of(const wsf_core *core, uint64_t node) {
         return (wsf_page_origin){ node, core->witness.last, 0, core->clock };
     const wsf_origin *origin = wsf_witness_find(core, node);
     uint64_t whole = origin->open && origin->whole < origin->clock ? origin->clock : origin->whole;
-    return (wsf_page_origin){ node, origin->frozen ? UINT64_MAX : origin->last, whole,
-                              wsf_origin_reached(origin) };
+    return (wsf_page_origin){ node,
+                              wsf_extent_has_word(core, origin) ? wsf_origin_last(origin)
+                                                                : UINT64_MAX,
+                              whole, wsf_origin_reached(origin) };
 }
 
 static bool begin_page(const wsf_core *core, page *p) {

@@ -128,8 +128,7 @@ static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
                          wsf_now now) {
     count_received(core, peer, 1, entry->message.payload.size);
     wsf_clock_merge(core, entry->message.clock, now);
-    if (entry->message.slot == 0) /* a latest value overtakes */
-        wsf_origin_took(core, peer, entry->message.clock);
+    wsf_origin_took(core, peer, entry->message.clock, entry->message.slot != 0);
     if (!wsf_router_acceptable(core, entry->message.targets, entry->message.targets_count,
                                entry->message.payload.size)) {
         lose(core, peer, WSFAN_DROP_TOO_BIG, 1, WSFAN_GAP_TOO_BIG, entry->message.clock);
@@ -246,7 +245,7 @@ static void take_run(wsf_core *core, wsf_peer *peer, const wsf_messages *entry, 
     count_received(core, peer, entry->count, entry->payloads.size);
     uint64_t last = entry->clock + wsf_get_message_at(entry->index, entry->count - 1).offset;
     wsf_clock_merge(core, last, now);
-    wsf_origin_took(core, peer, last);
+    wsf_origin_took(core, peer, last, false);
     if (run == NULL) {
         lose(core, peer, WSFAN_DROP_INBOX, entry->count, WSFAN_GAP_INBOX, last);
         return;
