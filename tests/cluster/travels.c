@@ -89,7 +89,7 @@ typedef struct {
 typedef struct {
     bool alive;
     bool first; /* of those that formed the cluster */
-    moment born, died;
+    uint64_t died_ms;
     position *positions; /* by serial, from 1 */
     uint32_t positions_first;
     uint32_t positions_count;
@@ -182,12 +182,11 @@ void travels_born(travels *t, uint32_t life) {
     t->lives[life] = need(calloc(1, sizeof *t->lives[life]));
     t->lives[life]->alive = true;
     t->lives[life]->positions_first = 1;
-    t->lives[life]->born = now(t);
 }
 
 void travels_died(travels *t, uint32_t life) {
     t->lives[life]->alive = false;
-    t->lives[life]->died = now(t);
+    t->lives[life]->died_ms = ledger_ms(t->ledger);
     unsettle(t);
 }
 
@@ -389,9 +388,9 @@ static bool lived_throughout(const travels *t, const visit *v, const visit *from
     return false;
 }
 
-/* Whether the position's node had everybody up who was there since, and the other node knew those who had gone: of who was not
- * met by then, messages from before that are nowhere, and of who is known by another node's word alone nobody says when it
- * went. */
+/* Whether the position's node had everybody up who was there since: what others published before they met it is nowhere. And
+ * nobody has gone: of those a position says what its node got, for long, and another node may have got other things, or never
+ * have met them. */
 static bool know_all(const travels *t, const visit *v, const visit *from) {
     const life_page *at = t->lives[from->life];
     const uint64_t ms = v->by.told.ms;
@@ -402,7 +401,7 @@ static bool know_all(const travels *t, const visit *v, const visit *from) {
         if (of->alive &&
             (at->state[other] != WSFAN_PEER_UP || at->state_ms[other] + STEADY_MS > ms))
             return false;
-        if (!of->alive && (of->died.ms + GONE_MS > ms || t->lives[v->life]->born.at > of->died.at))
+        if (!of->alive && (v->life != from->life || of->died_ms + GONE_MS > ms))
             return false;
     }
     return at != NULL;
