@@ -224,6 +224,13 @@ void travels_peer(travels *t, uint32_t life, uint32_t other, unsigned peer_event
     at->state_ms[other] = ledger_ms(t->ledger);
 }
 
+/* A node that has the other one up, for some time. */
+static bool steady(const travels *t, uint32_t life, uint32_t other) {
+    const life_page *at = t->lives[life];
+    return life == other || (at->state[other] == WSFAN_PEER_UP &&
+                             at->state_ms[other] + STEADY_MS <= ledger_ms(t->ledger));
+}
+
 static void add_gap(travels *t, uint32_t life, uint32_t of, unsigned loop, uint64_t count) {
     life_page *at = t->lives[life];
     unsettle(t);
@@ -231,19 +238,15 @@ static void add_gap(travels *t, uint32_t life, uint32_t of, unsigned loop, uint6
     at->gaps[at->gaps_count++] = (told_gap){ of, loop, count, now(t) };
 }
 
+/* A peer that falls silent again and again may be skipped each time. */
 void travels_gap(travels *t, uint32_t life, uint32_t other, unsigned loop, uint64_t count) {
+    if (count == 0 && t->limits.history_ms != 0 && !steady(t, life, other))
+        ledger_away(t->ledger, life, ledger_node(t->ledger, other));
     add_gap(t, life, other, loop, count);
 }
 
 void travels_inbox_gap(travels *t, uint32_t life, unsigned loop, uint64_t count) {
     add_gap(t, life, INBOX, loop, count);
-}
-
-/* A node that has the other one up, for some time. */
-static bool steady(const travels *t, uint32_t life, uint32_t other) {
-    const life_page *at = t->lives[life];
-    return life == other || (at->state[other] == WSFAN_PEER_UP &&
-                             at->state_ms[other] + STEADY_MS <= ledger_ms(t->ledger));
 }
 
 /* ------------------------------------------------------------------------------------- messages */
