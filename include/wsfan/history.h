@@ -66,7 +66,9 @@ typedef struct wsfan_recovered {
  *
  * In on_message it is the position after that message; in on_joined with WSFAN_HISTORY that before what is replayed;
  * in on_message of a replayed message that of this session after it. A client keeps the newest. It may hand in two,
- * with a space between: that of its join and the newest.
+ * with a space between: that of its join (after the last replayed message) and the newest.
+ *
+ * It is not that of a session whose on_joined is yet to come, which may get messages to its user or to all before.
  *
  * None can be told before the node is ready, in the first moments of a chat, while last messages are replayed without a
  * position and more of them follow, while a peer that is up knows no history, and while more than 65,536 publishers of
