@@ -168,7 +168,7 @@ scenario('without --history there is no position, and one that is brought is of 
     assert.ok(client.messages.every((frame) => !('position' in frame) && !('replayed' in frame)));
 });
 
-scenario('what other programs say of position and replayed does not count', async (world) => {
+scenario('what other programs publish has a position too', async (world) => {
   const token = keyFile(world, 'token');
   const alpha = await world.replica({ name: 'alpha', ...keeping(world, '--publish-token', token) });
   const ann = await enter(world, alpha, 'lobby');
