@@ -1,4 +1,4 @@
-/* What an archive vouches for is: above since and floor of the chat, above the holes of the origin, and up to where the
+/* The messages that an archive vouches for are: above since and floor of the chat, above the holes of the origin, and up to where the
  * node got with the origin. Names of chats are one byte, as in hosts.c. */
 #include "annals.h"
 
@@ -17,7 +17,7 @@ typedef struct {
     uint32_t slot;     /* 0: no latest value */
 } deed;
 
-/* What one life of a node published, in the order of clocks. */
+/* The messages that one life of a node published, in the order of clocks. */
 typedef struct {
     uint64_t node;
     deed *deeds;
