@@ -129,7 +129,7 @@ static inline int client_read_request(struct client *client, struct handshake *h
         return 400;
     if (target_path(&head.target, client->chat, sizeof client->chat - 1) < 2)
         return 404;
-    /* What follows the request is left in its place. */
+    /* Bytes after the request are frames: they stay, at its place. */
     client->request_size -= head.size;
     memmove(client->request, client->request + head.size, client->request_size);
     return client_join(client);
@@ -191,7 +191,7 @@ static inline void client_read_frames(struct client *client, const void *data, s
         client->refused = true;
 }
 
-/* Then the server sends what client_next() gives. */
+/* Takes bytes from the socket. The server then sends what client_next() gives. */
 static inline void client_receive(struct client *client, const void *data, size_t size) {
     if (client->refused)
         return;

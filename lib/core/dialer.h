@@ -39,7 +39,7 @@ void wsf_dialer_release(wsf_core *core, uint64_t node);
  * refusals do not count: a node that refuses is asked again, and refuses again. */
 bool wsf_dialer_refused(const wsf_core *core, wsf_now now);
 
-/* Who refuses this node at one endpoint. */
+/* The refusal of this node at one endpoint. */
 typedef struct {
     uint64_t node;       /* 0: not known; one that lets our key not in does not say who it is */
     wsfan_reason reason; /* NONE: nobody does */

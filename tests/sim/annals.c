@@ -17,7 +17,7 @@ typedef struct {
     uint32_t slot;     /* 0: no latest value */
 } deed;
 
-/* What one life of a node published, in the order of clocks. */
+/* The messages that one life of a node published, in the order of clocks. */
 typedef struct {
     uint64_t node;
     deed *deeds;
