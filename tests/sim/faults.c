@@ -287,20 +287,7 @@ static void freeze(faults *f, active *a, bool on) {
                                                                       : 0;
         if (a->set != 0)
             world_freeze(w, a->node, true);
-    } else if (world_alive(w, a->node) && world_node_id(w, a->node) == a->set) {
-        world_freeze(w, a->node, false);
-    }
-}
-
-/* Only the fault that froze a node lets it go on: one that has closed does nothing more. */
-static void freeze(faults *f, active *a, bool on) {
-    world *w = f->world;
-    if (on) {
-        a->set = world_alive(w, a->node) && !world_frozen(w, a->node) ? world_node_id(w, a->node)
-                                                                      : 0;
-        if (a->set != 0)
-            world_freeze(w, a->node, true);
-    } else if (world_alive(w, a->node) && world_node_id(w, a->node) == a->set) {
+    } else if (is_about(f, a)) {
         world_freeze(w, a->node, false);
     }
 }
@@ -308,7 +295,7 @@ static void freeze(faults *f, active *a, bool on) {
 /* A node that has closed does nothing more while its goodbye is under way. */
 static void say_goodbye(faults *f, active *a, bool on) {
     if (!on) {
-        if (world_alive(f->world, a->node) && world_node_id(f->world, a->node) == a->set)
+        if (is_about(f, a))
             vacate(f, a->node);
         return;
     }
