@@ -17,9 +17,11 @@ typedef struct {
 
 /* What a node knows of a chat. */
 typedef struct {
-    /* Nodes that held the chat for it, each linked with it, when it was last looked at. */
+    /* Nodes that held the chat for it, each linked with it, when it was last looked at. One that holds it since before this node
+     * gave the chat up is yet to be told of that. */
     holder holders[HOLDERS_MAX];
     unsigned holders_count;
+    bool anew; /* it began to keep the chat, and nobody has said yet that it holds it */
     /* When a node that asked for the chat, and died since, was last seen to ask; 0: none did. */
     uint64_t orphan_ms;
 } ward;
@@ -184,6 +186,7 @@ static void note_asked(custody *c, unsigned node, unsigned chat, const wsf_keepi
         memset(k->asks_ms[chat], 0, sizeof k->asks_ms[chat]);
     k->asks &= ~(UINT32_C(1) << chat);
     wsf_peers asked = at != NULL ? at->asked : (wsf_peers){ 0 };
+    w->anew = at == NULL || !at->begun || (w->anew && wsf_peers_is_empty(at->held));
     for (unsigned p; (p = wsf_peers_pop(&asked)) < WSF_PEERS_MAX;) {
         unsigned m = find_node(c, core->peers[p].node);
         if (m == WORLD_NODES_MAX || !are_linked(c, node, m))
@@ -195,7 +198,7 @@ static void note_asked(custody *c, unsigned node, unsigned chat, const wsf_keepi
             continue;
         k->asks_ms[chat][m] = world_ms(c->world);
         k->asks |= UINT32_C(1) << chat;
-        if (there->begun && w->holders_count < HOLDERS_MAX)
+        if (there->begun && !w->anew && w->holders_count < HOLDERS_MAX)
             w->holders[w->holders_count++] = (holder){ m, c->keepers[m].life };
     }
 }
