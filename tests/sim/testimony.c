@@ -144,6 +144,12 @@ static void look_at_interest(testimony *t, unsigned node, uint32_t chats) {
     }
 }
 
+void testimony_leave(testimony *t, unsigned node, uint64_t hash) {
+    for (unsigned chat = 0; chat < LEDGER_CHATS_MAX && t->books[node].running; chat++)
+        if (t->hashes[chat] == hash)
+            look_at_interest(t, node, UINT32_C(1) << chat);
+}
+
 static uint32_t wanted(const book *b) {
     uint32_t chats = 0;
     for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++)
