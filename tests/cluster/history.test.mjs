@@ -168,7 +168,7 @@ scenario('without --history there is no position, and one that is brought is of 
     assert.ok(client.messages.every((frame) => !('position' in frame) && !('replayed' in frame)));
 });
 
-scenario('what other programs publish has a position too', async (world) => {
+scenario('what programs publish has a position too', async (world) => {
   const token = keyFile(world, 'token');
   const alpha = await world.replica({ name: 'alpha', ...keeping(world, '--publish-token', token) });
   const ann = await enter(world, alpha, 'lobby');
@@ -266,9 +266,42 @@ async function sameForAll({ all }) {
   }
 }
 
+// Three who are each alone in a chat, for which other programs publish, by whichever replica takes it: so only nodes without a
+// session in it have what comes while they are away.
+async function hermits(world, replicas) {
+  const all = [0, 1, 2].map((i) => new Resident(world, replicas, `cell ${i}`, i));
+  let quiet = false;
+  const accepted = new Map(all.map((hermit) => [hermit, []]));
+  await until('they are in', () => all.every((hermit) => hermit.isIn));
+  const publish = async () => {
+    for (let i = 0; !quiet; i++) {
+      const [hermit, text] = [all[i % all.length], `news ${i}`];
+      const taken = await fetch(new URL('publish', running(replicas)[0].page), { method: 'POST',
+        headers: { authorization: 'Bearer token' }, body: JSON.stringify({ chat: hermit.chat, text }) })
+        .then((answer) => answer.status === 200, () => false);
+      if (taken) accepted.get(hermit).push(text);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+  };
+  const published = publish();
+  world.closing(() => {
+    quiet = true;
+    for (const hermit of all) hermit.ended = true;
+    return published;
+  });
+  const more = async (count) => {
+    const before = new Map([...accepted].map(([hermit, texts]) => [hermit, texts.length]));
+    await until('each has got more', () => [...accepted].every(([hermit, texts]) =>
+      texts.length >= before.get(hermit) + count && hermit.texts.length >= before.get(hermit) + count));
+  };
+  return { all, accepted, more, quiet: () => { quiet = true; return published; } };
+}
+
 scenario('a rolling restart of three replicas: everybody recovers, and nothing is missing', async (world) => {
-  const options = keeping(world, '--drain', '1');
+  const options = keeping(world, '--drain', '1', '--publish-token', keyFile(world, 'token'));
   const replicas = await world.cluster(...NAMES, options);
+  const alone = await hermits(world, replicas);
+  await alone.more(3);
   const crowd = await residents(world, replicas, 30);
   for (const name of NAMES) {
     const old = replicas.find((replica) => replica.name === name);
@@ -278,14 +311,22 @@ scenario('a rolling restart of three replicas: everybody recovers, and nothing i
     replicas.splice(replicas.indexOf(old), 1);
     replicas.push(await world.replica({ name, joins: [replicas[0].mesh], ...options }));
     await meshed(replicas);
-    await until('all are in again', () => crowd.all.every((resident) => resident.isIn));
+    await until('all are in again', () =>
+      [...crowd.all, ...alone.all].every((resident) => resident.isIn));
+    await alone.more(3); // the new replica has taken over by then what it is to hold
   }
   crowd.quiet();
-  const everybody = crowd.all;
+  await alone.quiet();
+  const everybody = [...crowd.all, ...alone.all];
   assert.ok(everybody.every(({ verdicts }) => verdicts.length > 1), 'everybody had to go');
   assert.deepEqual(everybody.map(({ chat, verdicts }) => ({ chat, verdicts: verdicts.slice(1) }))
     .filter(({ verdicts }) => verdicts.some((verdict) => verdict !== 'whole')), []);
   await sameForAll(crowd);
+  for (const [{ chat, texts }, accepted] of alone.accepted) {
+    await until(`all in ${chat} is there`, () => accepted.every((text) => texts.includes(text)));
+    assert.equal(new Set(texts).size, texts.length);
+    assert.ok(accepted.length > 10);
+  }
 });
 
 scenario('kill -9 of a replica: its clients recover elsewhere', async (world) => {
