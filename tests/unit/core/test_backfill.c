@@ -44,7 +44,7 @@ static bool meshed(void *user) {
 }
 
 static void start(unsigned node) {
-    world_start(w, node, node == 0 ? 2 : 1);
+    world_start(w, node, 3); /* nodes 0 and 1 */
     ck_assert(world_run_until(w, meshed, w, 20000));
     world_run(w, 1000);
 }
@@ -306,6 +306,79 @@ START_TEST(of_a_publisher_that_a_node_never_met_too) {
 }
 END_TEST
 
+/* Node 2 publishes and dies; node 3 comes, and has its messages from node 0, which dies as well. */
+static uint64_t leave_all_to_one_that_never_met_the_publisher(void) {
+    begin(3);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(2, 4);
+    world_crash(w, 2);
+    world_run(w, 500);
+    start(3);
+    join(3);
+    ck_assert(backfill(3, clock));
+    run_to_end(3);
+    ck_assert_uint_eq(kept_at(3), 4);
+    world_crash(w, 0);
+    world_run(w, 500);
+    return clock;
+}
+
+START_TEST(of_a_publisher_that_the_other_node_never_met) {
+    uint64_t clock = leave_all_to_one_that_never_met_the_publisher();
+    uint64_t dead = world_node_id(w, 2);
+    join(1);
+    ck_assert_ptr_nonnull(wsf_witness_find(world_core(w, 1), dead));
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_UNKEPT);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(kept_at(1), 4);
+    uint64_t cap; /* the last message that came */
+    ck_assert(wsf_extent_cap(world_core(w, 1), number_at(1), dead, &cap));
+    ck_assert_uint_gt(cap, clock);
+    ck_assert_uint_eq(cap, extent_at(1, dead).to);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(of_a_publisher_that_neither_met) {
+    uint64_t clock = leave_all_to_one_that_never_met_the_publisher();
+    start(4);
+    join(4);
+    ck_assert(backfill(4, clock));
+    run_to_end(4);
+    ck_assert_int_eq(lacks(4, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(kept_at(4), 4);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(of_a_publisher_of_which_the_other_node_lacks_some) {
+    begin(3);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(2, 2);
+    uint64_t dead = world_node_id(w, 2);
+    wsf_core *core = world_core(w, 0); /* as if some more had been lost */
+    wsf_origin_gap(core, wsf_peer_find(core, dead), now_clock(0));
+    publish(2, 2);
+    world_crash(w, 2);
+    world_run(w, 500);
+    start(3);
+    join(3);
+    ck_assert(backfill(3, clock));
+    run_to_end(3);
+    world_crash(w, 0);
+    world_run(w, 500);
+    join(1);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_UNKEPT);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(a_cap_holds_until_the_gap_was_told) {
     begin(3);
     join(0);
@@ -486,6 +559,32 @@ START_TEST(who_does_not_answer_is_followed_by_the_next) {
 }
 END_TEST
 
+static void hold(unsigned node, unsigned for_whom, bool held) {
+    wsf_core *core = world_core(w, node);
+    unsigned peer = wsf_peer_index(core, wsf_peer_find(core, world_node_id(w, for_whom)));
+    wsf_keeping_hold(core, world_chat_hash(w, CHAT), peer, held);
+    world_touch(w, node);
+    world_run(w, 100);
+}
+
+START_TEST(a_chat_that_is_opened_again_is_asked_for_again) {
+    begin(2);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(0, 3);
+    for (int i = 0; i < 2; i++) {
+        hold(1, 0, true);
+        ck_assert(backfill(1, clock));
+        run_to_end(1);
+        ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+        ck_assert_uint_eq(kept_at(1), 3);
+        hold(1, 0, false);
+        ck_assert_uint_eq(kept_at(1), 0);
+    }
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(memory_for_a_backfill_is_given_back) {
     begin(2);
     join(0);
@@ -506,9 +605,12 @@ SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            nobody_is_asked_where_nobody_is_interested, many_messages_come_in_pages,
            many_chats_are_asked_for_in_one_question,
            of_a_publisher_that_died_a_node_has_what_the_other_one_got,
-           of_a_publisher_that_a_node_never_met_too, a_cap_holds_until_the_gap_was_told,
+           of_a_publisher_that_a_node_never_met_too, of_a_publisher_that_the_other_node_never_met,
+           of_a_publisher_that_neither_met, of_a_publisher_of_which_the_other_node_lacks_some,
+           a_cap_holds_until_the_gap_was_told,
            positions_are_told_of_caps_below_how_far_the_node_got,
            what_is_beyond_a_cap_is_not_replayed, a_gap_is_mended_with_what_another_node_got,
            the_answer_waits_until_it_reaches_to_where_ours_begins,
            an_answer_that_does_not_reach_is_not_taken_for_one,
-           who_does_not_answer_is_followed_by_the_next, memory_for_a_backfill_is_given_back)
+           who_does_not_answer_is_followed_by_the_next,
+           a_chat_that_is_opened_again_is_asked_for_again, memory_for_a_backfill_is_given_back)
