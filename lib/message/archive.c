@@ -589,6 +589,7 @@ static wsf_kept_ref *gather(const struct wsf_archive_chat *chat, const wsf_archi
     while (refs != NULL && (at = next_entry(&chunk, &offset)) != NULL) {
         wsfan_message_id id = wsf_kept_head_at(at)->id;
         if ((query->above == NULL || !wsf_vector_covers(query->above, id)) &&
+            (query->up_to == NULL || wsf_vector_covers(query->up_to, id)) &&
             wsf_kept_id_less(query->after, id) && !wsf_kept_leaves_out(at, query->except))
             refs[(*count)++] = (wsf_kept_ref){ id, at };
     }

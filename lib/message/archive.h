@@ -104,6 +104,7 @@ int wsf_archive_merge(wsf_archive *archive, uint32_t chat, const wsf_kept *messa
 /* Which messages of a chat: all that each field lets through. */
 typedef struct {
     const wsf_vector *above; /* that it does not cover; NULL: any */
+    const wsf_vector *up_to; /* that it covers; NULL: any */
     wsfan_message_id after;  /* with a greater id; {0}: any */
     wsfan_address except;    /* that did not leave out this session; node 0: any */
     uint32_t last_max;       /* the last so many of those; 0: all */

@@ -16,6 +16,14 @@ typedef enum {
     WSF_WAITS_FOR_CHAT     /* that its history begins, or for what other nodes have of it */
 } wsf_waits_for;
 
+/* Of an origin that the node skips the chat has all up to `clock`, as far as the node had got that was asked, and what is above
+ * may be missing, until a gap was told: then the origin is whole beyond `until`. */
+typedef struct {
+    uint64_t origin;
+    uint64_t clock;
+    uint64_t until;
+} wsf_recovery_cap;
+
 typedef struct wsf_recovery {
     wsf_item item;
     uint64_t hash; /* of the chat */
@@ -44,6 +52,8 @@ typedef struct wsf_recovery {
      * it have entries. Else what all sessions of the loop have when they get here;
      * of clock 0 where that cannot be told. */
     wsf_vector seen;
+    wsf_recovery_cap *caps; /* freed with this; NULL: none */
+    uint32_t caps_count;
 
     /* The join's own status, which the loop keeps here meanwhile: */
     int8_t status;

@@ -263,6 +263,7 @@ static void on_announce(void *user, wsf_ticket *ticket) {
 static void on_withdraw(void *user, wsf_ticket *ticket) {
     loop *from = user;
     wsf_core_leave(core_of(from), ticket->hash, ticket->loop, now_of(from));
+    testimony_leave(from->owner->testimony, from->node, ticket->hash);
     world_touch(from->owner->world, from->node);
     wsf_free(ticket);
 }
@@ -896,6 +897,7 @@ static void dispatch_recovered(loop *at, wsf_recovery *recovery) {
     static const wsf_vector nothing = { .rest = 0 };
     hosts *h = at->owner;
     unsigned chat = *(const uint8_t *)recovery->text;
+    wsf_positions_cap(&at->positions, recovery);
     if (wsf_subscriptions_recovered(&at->subscriptions, recovery)) {
         const client *who = wsf_registry_pointer(&at->subscriptions.registry, recovery->session);
         for (uint32_t i = 0; i < wsf_recovery_count(recovery); i++) {

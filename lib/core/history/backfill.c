@@ -212,6 +212,15 @@ static void fail(wsf_core *core, uint32_t i, wsf_now now) {
         end(core, i, now);
 }
 
+/* One of a chat that was closed since, and opened again, is of no use. */
+static uint32_t find_of(wsf_core *core, uint64_t hash, uint64_t serial) {
+    uint32_t i = find(core, hash);
+    if (i == WSF_TABLE_NONE || core->backfill.asks->list[i].serial == serial)
+        return i;
+    drop(core->backfill.asks, i);
+    return WSF_TABLE_NONE;
+}
+
 /* The chat's number in the archive. WSF_TABLE_NONE: it is not what it was. */
 static uint32_t chat_of(const wsf_core *core, const backfill *b) {
     uint32_t chat = wsf_archive_find(&core->keeping.archive, b->hash);
@@ -221,9 +230,9 @@ static uint32_t chat_of(const wsf_core *core, const backfill *b) {
 
 bool wsf_backfill_begin(wsf_core *core, uint64_t hash, const wsf_vector *seen, wsf_now now) {
     uint32_t chat = wsf_archive_find(&core->keeping.archive, hash);
-    uint32_t i = find(core, hash);
     if (chat == WSF_TABLE_NONE || !core->keeping.chats[chat].begun)
         return false;
+    uint32_t i = find_of(core, hash, core->keeping.chats[chat].serial);
     if (i != WSF_TABLE_NONE && core->backfill.asks->list[i].line != ENDED)
         return true;
     if (seen == NULL && core->keeping.chats[chat].filled)
@@ -360,8 +369,8 @@ static bool is_for(wsf_core *core, const wsf_kept *kept, uint64_t hash) {
 }
 
 /* Reads the messages of a chat and merges them, piece by piece. merging: NULL: nobody asked for them. *last: the greatest id. */
-static void take_messages(answer *a, const wsf_page_chat *said, const wsf_merging *merging,
-                          uint32_t chat, wsfan_message_id *last) {
+static void take_messages(answer *a, const wsf_page_chat *said, wsf_merging *merging, uint32_t chat,
+                          wsfan_message_id *last) {
     struct wsf_backfills *all = a->core->backfill.asks;
     uint32_t count = 0;
     uint32_t targets = 0;
@@ -427,7 +436,7 @@ static void take_chat(answer *a, const wsf_page_chat *said) {
         wsf_merging_narrow(merging, &a->page, said);
     } else {
         merging = &core->backfill.asks->merging;
-        wsf_merging_begin(core, merging, chat, &a->page, said);
+        wsf_merging_begin(core, merging, chat, &a->page, said, b->seen);
     }
     take_messages(a, said, merging, chat, &last);
     b->question = 0;
@@ -485,7 +494,7 @@ static void give_up(wsf_core *core, unsigned line, wsf_now now) {
 
 void wsf_backfill_lose(wsf_core *core, const wsf_peer *peer) {
     if (core->backfill.asks != NULL)
-        give_up(core, wsf_peer_index(core, peer), (wsf_now){ .ms = core->last_ms });
+        give_up(core, wsf_peer_index(core, peer), (wsf_now){ .ms = core->now_ms });
 }
 
 /* Of a peer that does answer, a chat may take too long, whose pages have no end. */

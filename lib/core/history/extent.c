@@ -70,6 +70,21 @@ bool wsf_extent_set_cap(wsf_core *core, uint32_t chat, uint64_t node, uint64_t c
     return true;
 }
 
+bool wsf_extent_tell_caps(const wsf_core *core, uint32_t chat, wsf_recovery *recovery) {
+    const struct wsf_caps *caps = core->keeping.chats[chat].caps;
+    if (caps == NULL)
+        return true;
+    recovery->caps = wsf_alloc(caps->count * sizeof *recovery->caps);
+    for (uint32_t i = 0; i < caps->count && recovery->caps != NULL; i++) {
+        const wsf_origin *origin = wsf_witness_find(core, caps->list[i].node);
+        if (origin != NULL && holds(&caps->list[i], origin))
+            recovery->caps[recovery->caps_count++] = (wsf_recovery_cap){
+                origin->node, caps->list[i].clock, wsf_origin_reached(origin)
+            };
+    }
+    return recovery->caps != NULL;
+}
+
 /* -------------------------------------------------------------------------------------- extents */
 
 static uint64_t lesser(uint64_t a, uint64_t b) {

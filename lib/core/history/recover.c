@@ -164,10 +164,17 @@ static void tell_seen(const wsf_core *core, wsf_recovery *recovery) {
         recovery->seen = reach->whole;
 }
 
-/* Lists what is to be replayed. False: out of memory. */
+/* Lists what is to be replayed: of an origin with a cap nothing beyond it, where some may be missing. False: out of memory. */
 static bool list(wsf_core *core, wsf_recovery *recovery, uint32_t chat, wsf_now now) {
     wsf_vector above;
+    wsf_vector up_to;
     wsf_archive_query query = { .above = &recovery->seen, .except = recovery->former };
+    if (!wsf_extent_tell_caps(core, chat, recovery))
+        return false;
+    wsf_vector_init(&up_to, UINT64_MAX);
+    for (uint32_t i = 0; i < recovery->caps_count; i++)
+        (void)wsf_vector_pin(&up_to, recovery->caps[i].origin, recovery->caps[i].clock);
+    query.up_to = recovery->caps_count > 0 ? &up_to : NULL;
     if (recovery->verdict != WSFAN_RECOVERY_WHOLE) {
         if (recovery->rewind_count == 0)
             return true;
