@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "core/history/extent.h"
 #include "core/history/merging.h"
+#include "core/history/waiting.h"
 #include "core/link/sender.h"
 #include "core/routing/router.h"
 #include "core/witness.h"
@@ -19,6 +20,7 @@
 enum {
     ENDED = WSF_PEERS_MAX, /* the line of those that have ended, which are remembered for a while */
     LINES = ENDED + 1,
+    AGAIN_MS = 20,
     PIECE_MESSAGES = 64, /* that are merged at a time */
     PIECE_TARGETS = WSF_TARGETS_COUNT_MAX
 };
@@ -46,7 +48,8 @@ struct wsf_backfills {
     struct {
         uint32_t first;
         uint32_t last;
-        uint64_t question; /* the id of the one under way; 0: none */
+        uint64_t question;    /* the id of the one under way; 0: none */
+        uint64_t deadline_ms; /* of it; without one, the next is sent then at the earliest */
     } lines[LINES];
     wsf_merging merging; /* of the page in hand */
     wsf_kept messages[PIECE_MESSAGES];
@@ -179,10 +182,13 @@ static void end(wsf_core *core, uint32_t i, wsf_now now) {
     b->deadline_ms = now.ms + share_ms(core);
     wsf_free(b->seen);
     b->seen = NULL;
+    uint32_t chat = wsf_archive_find(&core->keeping.archive, b->hash);
+    if (chat != WSF_TABLE_NONE) /* it may have been closed and opened anew */
+        wsf_waiting_wake_chat(core, chat);
 }
 
-/* Takes its place in the line of the next one. False: there is none. */
-static bool go_on(wsf_core *core, uint32_t i, wsf_now now) {
+/* Takes its place in the line of the next one, whose time begins with its question. False: there is none. */
+static bool go_on(wsf_core *core, uint32_t i) {
     struct wsf_backfills *all = core->backfill.asks;
     backfill *b = &all->list[i];
     unsigned next = b->sources < WSF_BACKFILL_SOURCES_MAX ? choose(core, b) : WSF_PEERS_MAX;
@@ -194,7 +200,7 @@ static bool go_on(wsf_core *core, uint32_t i, wsf_now now) {
         return false;
     b->sources++;
     wsf_peers_add(&b->tried, next);
-    b->deadline_ms = now.ms + share_ms(core);
+    b->deadline_ms = UINT64_MAX;
     take_out(all, i);
     append(all, i, next);
     return true;
@@ -202,7 +208,7 @@ static bool go_on(wsf_core *core, uint32_t i, wsf_now now) {
 
 static void fail(wsf_core *core, uint32_t i, wsf_now now) {
     core->backfill.asks->list[i].failed = true;
-    if (!go_on(core, i, now))
+    if (!go_on(core, i))
         end(core, i, now);
 }
 
@@ -237,7 +243,7 @@ bool wsf_backfill_begin(wsf_core *core, uint64_t hash, const wsf_vector *seen, w
     backfill *b = &core->backfill.asks->list[i];
     if (seen != NULL && (b->seen = copy_of(seen)) == NULL)
         return false;
-    if (go_on(core, i, now))
+    if (go_on(core, i))
         return true;
     end(core, i, now);
     return false;
@@ -291,6 +297,16 @@ static bool send_question(wsf_core *core, wsf_peer *peer, uint64_t id, wsfan_byt
     return sent;
 }
 
+/* A question was sent. The time of a chat of which a part has come goes on; that of others begins, also of those that an earlier
+ * page had no room for. So deadlines do not fall along a line. */
+static void begin_time(struct wsf_backfills *all, unsigned line) {
+    uint64_t id = all->lines[line].question;
+    for (uint32_t i = all->lines[line].first; i != WSF_TABLE_NONE && all->list[i].question == id;
+         i = all->list[i].behind)
+        if (all->list[i].merging == NULL)
+            all->list[i].deadline_ms = all->lines[line].deadline_ms;
+}
+
 /* Chats that are not kept any more leave the line. */
 static void ask(wsf_core *core, unsigned line, wsf_now now) {
     struct wsf_backfills *all = core->backfill.asks;
@@ -317,11 +333,15 @@ static void ask(wsf_core *core, unsigned line, wsf_now now) {
         return;
     wsf_question_write(payload, reach, chats, count);
     size_t size = WSF_QUESTION_HEAD_SIZE + count * (size_t)WSF_ASKED_CHAT_SIZE;
-    if (!send_question(core, &core->peers[line], id, (wsfan_bytes){ payload, size }))
-        return; /* no room; the next round tries again */
+    if (!send_question(core, &core->peers[line], id, (wsfan_bytes){ payload, size })) {
+        all->lines[line].deadline_ms = now.ms + AGAIN_MS; /* there is no room in the link */
+        return;
+    }
     core->rpc.request_ids = id;
     core->backfill.asked++;
     all->lines[line].question = id;
+    all->lines[line].deadline_ms = now.ms + share_ms(core);
+    begin_time(all, line);
 }
 
 /* -------------------------------------------------------------------------------------- answers */
@@ -382,7 +402,7 @@ static bool is_enough(const wsf_core *core, uint32_t chat, const backfill *b) {
 static void end_chat(answer *a, uint32_t i, uint32_t chat, const wsf_merging *merging) {
     wsf_core *core = a->core;
     wsf_merging_end(core, merging, chat);
-    if (is_enough(core, chat, &core->backfill.asks->list[i]) || !go_on(core, i, a->now))
+    if (is_enough(core, chat, &core->backfill.asks->list[i]) || !go_on(core, i))
         end(core, i, a->now);
 }
 
@@ -405,7 +425,7 @@ static void take_chat(answer *a, const wsf_page_chat *said) {
     wsfan_message_id last = b != NULL ? b->after : (wsfan_message_id){ 0, 0 };
     if (chat == WSF_TABLE_NONE || (said->flags & WSF_CHAT_UNKEPT) != 0) {
         take_messages(a, said, NULL, 0, &last);
-        if (chat != WSF_TABLE_NONE && !go_on(core, i, a->now))
+        if (chat != WSF_TABLE_NONE && !go_on(core, i))
             end(core, i, a->now);
         a->handled = a->handled || chat != WSF_TABLE_NONE;
         return;
@@ -427,10 +447,11 @@ static void take_chat(answer *a, const wsf_page_chat *said) {
         end_chat(a, i, chat, merging);
 }
 
-/* The chats of the question that nothing was said of: they are asked for again, or, after an answer that is none, of others. */
+/* The chats of the question, which are the first of the line, that nothing was said of: they are asked for again, or, after an answer that is none, of others. */
 static void settle(wsf_core *core, unsigned line, const answer *a) {
     struct wsf_backfills *all = core->backfill.asks;
-    for (uint32_t next, i = all->lines[line].first; i != WSF_TABLE_NONE; i = next) {
+    uint32_t i = all->lines[line].first;
+    for (uint32_t next, n = 0; n < WSF_QUESTION_CHATS_MAX && i != WSF_TABLE_NONE; n++, i = next) {
         next = all->list[i].behind;
         if (all->list[i].question != a->question)
             continue;
@@ -448,6 +469,7 @@ bool wsf_backfill_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *en
     answer a = { .core = core, .question = entry->reply.id, .now = now };
     wsf_page_chat said;
     all->lines[line].question = 0;
+    all->lines[line].deadline_ms = now.ms;
     a.bad = entry->reply.status != WSFAN_OK || !wsf_page_open(&a.page, entry->reply.payload) ||
             a.page.epoch != core->cluster_epoch.number;
     while (!a.bad && wsf_page_read_chat(&a.page, &said))
@@ -461,36 +483,42 @@ bool wsf_backfill_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *en
 
 /* ---------------------------------------------------------------------------------------- time */
 
-void wsf_backfill_lose(wsf_core *core, const wsf_peer *peer) {
+/* The peer does not answer: all that are to be asked of it go on. */
+static void give_up(wsf_core *core, unsigned line, wsf_now now) {
     struct wsf_backfills *all = core->backfill.asks;
-    unsigned line = wsf_peer_index(core, peer);
-    if (all == NULL)
-        return;
     all->lines[line].question = 0;
-    wsf_now now = { .ms = core->now_ms };
+    all->lines[line].deadline_ms = now.ms;
     while (all->lines[line].first != WSF_TABLE_NONE)
         fail(core, all->lines[line].first, now);
+}
+
+void wsf_backfill_lose(wsf_core *core, const wsf_peer *peer) {
+    if (core->backfill.asks != NULL)
+        give_up(core, wsf_peer_index(core, peer), (wsf_now){ .ms = core->now_ms });
+}
+
+/* Of a peer that does answer, a chat may take too long, whose pages have no end. */
+static void check_time(wsf_core *core, unsigned line, wsf_now now) {
+    const struct wsf_backfills *all = core->backfill.asks;
+    uint32_t i;
+    if (all->lines[line].question != 0 && all->lines[line].deadline_ms <= now.ms)
+        give_up(core, line, now);
+    while ((i = all->lines[line].first) != WSF_TABLE_NONE && all->list[i].deadline_ms <= now.ms)
+        fail(core, i, now);
 }
 
 void wsf_backfill_tick(wsf_core *core, wsf_now now) {
     struct wsf_backfills *all = core->backfill.asks;
     if (all == NULL)
         return;
-    for (unsigned line = 0; line < ENDED; line++) {
-        uint32_t i;
-        while ((i = all->lines[line].first) != WSF_TABLE_NONE &&
-               all->list[i].deadline_ms <= now.ms) {
-            if (all->list[i].question == all->lines[line].question)
-                all->lines[line].question =
-                    0; /* who has not answered in that time is asked no more */
-            fail(core, i, now);
-        }
-    }
+    for (unsigned line = 0; line < ENDED; line++)
+        check_time(core, line, now);
     for (uint32_t i;
          (i = all->lines[ENDED].first) != WSF_TABLE_NONE && all->list[i].deadline_ms <= now.ms;)
         drop(all, i);
     for (unsigned line = 0; line < ENDED; line++)
-        if (all->lines[line].question == 0 && all->lines[line].first != WSF_TABLE_NONE)
+        if (all->lines[line].question == 0 && all->lines[line].deadline_ms <= now.ms &&
+            all->lines[line].first != WSF_TABLE_NONE)
             ask(core, line, now);
 }
 
@@ -503,8 +531,8 @@ uint64_t wsf_backfill_deadline(const wsf_core *core) {
             continue;
         if (all->list[first].deadline_ms < at)
             at = all->list[first].deadline_ms;
-        if (line != ENDED && all->lines[line].question == 0)
-            at = core->last_ms;
+        if (line != ENDED && all->lines[line].deadline_ms < at)
+            at = all->lines[line].deadline_ms;
     }
     return at;
 }
