@@ -72,7 +72,7 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
     set_parts(core);
     core->random = config->seed;
     core->epoch = wsf_random(core) >> 1;
-    core->last_ms = now.ms;
+    core->last_ms = core->now_ms = now.ms;
     core->clock = config->incarnation << 16; /* so that peers know that nothing is older */
     wsf_hash_key_init(&core->key, core->cluster);
     core->frame_size_max = wsf_core_frame_size_max(config);
@@ -403,7 +403,7 @@ void wsf_core_expel(wsf_core *core, bool (*may)(void *user, uint32_t identity), 
 
 void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, wsf_now now) {
     assert(connection < WSF_CONNECTIONS_MAX);
-    core->presence.now_ms = now.ms;
+    core->now_ms = core->presence.now_ms = now.ms;
     if (!core->dialer.endpoints[connection].dialled)
         return; /* was under way when this node hung up */
     wsf_frame_head head;
@@ -477,7 +477,7 @@ void wsf_core_state(const wsf_core *core, wsfan_node_state *state, wsf_now now) 
 /* ---------------------------------------------------------------------------------------- time */
 
 void wsf_core_flush(wsf_core *core, wsf_now now) {
-    core->presence.now_ms = now.ms;
+    core->now_ms = core->presence.now_ms = now.ms;
     wsf_liveness_tick(core, now);
     wsf_status_tick(core, now);
     wsf_epoch_tick(core, now);

@@ -81,7 +81,7 @@ static wsf_origin *find_or_make(wsf_core *core, const wsf_peer *peer) {
         return origin;
     origin = place_for_one(core);
     *origin = (wsf_origin){ .node = peer->node,
-                            .seen_ms = core->last_ms,
+                            .seen_ms = core->now_ms,
                             .clock = clock_at_start(core, peer) };
     return origin;
 }

@@ -17,9 +17,11 @@ typedef struct {
 
 /* What a node knows of a chat. */
 typedef struct {
-    /* Nodes that held the chat for it, each linked with it, when it was last looked at. */
+    /* Nodes that held the chat for it, each linked with it, when it was last looked at. One that holds it since before this node
+     * gave the chat up is yet to be told of that. */
     holder holders[HOLDERS_MAX];
     unsigned holders_count;
+    bool anew; /* it began to keep the chat, and nobody has said yet that it holds it */
     /* When a node that asked for the chat, and died since, was last seen to ask; 0: none did. */
     uint64_t orphan_ms;
 } ward;
@@ -184,6 +186,7 @@ static void note_asked(custody *c, unsigned node, unsigned chat, const wsf_keepi
         memset(k->asks_ms[chat], 0, sizeof k->asks_ms[chat]);
     k->asks &= ~(UINT32_C(1) << chat);
     wsf_peers asked = at != NULL ? at->asked : (wsf_peers){ 0 };
+    w->anew = at == NULL || !at->begun || (w->anew && wsf_peers_is_empty(at->held));
     for (unsigned p; (p = wsf_peers_pop(&asked)) < WSF_PEERS_MAX;) {
         unsigned m = find_node(c, core->peers[p].node);
         if (m == WORLD_NODES_MAX || !are_linked(c, node, m))
@@ -195,7 +198,7 @@ static void note_asked(custody *c, unsigned node, unsigned chat, const wsf_keepi
             continue;
         k->asks_ms[chat][m] = world_ms(c->world);
         k->asks |= UINT32_C(1) << chat;
-        if (there->begun && w->holders_count < HOLDERS_MAX)
+        if (there->begun && !w->anew && w->holders_count < HOLDERS_MAX)
             w->holders[w->holders_count++] = (holder){ m, c->keepers[m].life };
     }
 }
@@ -267,6 +270,15 @@ static unsigned take_owner(const custody *c, wsf_view *candidates, uint64_t hash
     return node;
 }
 
+/* How many nodes are asked. Where nobody can hold a chat, one that is not up may be back with what it holds, and need not count. */
+static unsigned count_asked(const wsf_core *core, const wsf_keeping_chat *at, bool nobody_can) {
+    wsf_peers asked = at->asked;
+    unsigned count = 0;
+    for (unsigned p; (p = wsf_peers_pop(&asked)) < WSF_PEERS_MAX;)
+        count += !nobody_can || core->peers[p].state == WSFAN_PEER_UP;
+    return count;
+}
+
 static void check_asked(custody *c, unsigned node, unsigned chat, const wsf_keeping_chat *at,
                         bool expected[WORLD_NODES_MAX]) {
     const wsf_core *core = world_core(c->world, node);
@@ -283,9 +295,10 @@ static void check_asked(custody *c, unsigned node, unsigned chat, const wsf_keep
             ledger_violation(c->ledger, "life %u has no holder of chat %u in life %u",
                              c->keepers[node].life - 1, chat, c->keepers[m].life - 1);
     }
-    if (wsf_peers_count(at->asked) != count)
+    unsigned asked = count_asked(core, at, count == 0 && core->config.history_copies > 0);
+    if (asked != count)
         ledger_violation(c->ledger, "life %u asks %u nodes to hold chat %u, not %u",
-                         c->keepers[node].life - 1, wsf_peers_count(at->asked), chat, count);
+                         c->keepers[node].life - 1, asked, chat, count);
     wsf_view_unref(others);
 }
 

@@ -263,6 +263,7 @@ static void on_announce(void *user, wsf_ticket *ticket) {
 static void on_withdraw(void *user, wsf_ticket *ticket) {
     loop *from = user;
     wsf_core_leave(core_of(from), ticket->hash, ticket->loop, now_of(from));
+    testimony_leave(from->owner->testimony, from->node, ticket->hash);
     world_touch(from->owner->world, from->node);
     wsf_free(ticket);
 }

@@ -524,7 +524,7 @@ void wsf_backfill_lose(wsf_core *core, const wsf_peer *peer) {
     if (all == NULL)
         return;
     all->lines[line].question = 0;
-    wsf_now now = { .ms = core->last_ms };
+    wsf_now now = { .ms = core->now_ms };
     while (all->lines[line].first != WSF_TABLE_NONE)
         fail(core, all->lines[line].first, now);
 }

@@ -264,11 +264,13 @@ static void refuse(wsf_core *core, wsf_recovery *recovery, wsfan_recovery verdic
     hand_back(core, recovery);
 }
 
-/* Whether it is handed back now. */
+/* Whether it is handed back now. Of two clusters that meet the older epoch becomes that of both, so a position of another one is
+ * read again. */
 static bool advance(wsf_core *core, wsf_recovery *recovery, bool open_gap, wsf_now now) {
     uint32_t chat = wsf_archive_find(&core->keeping.archive, recovery->hash);
     bool in_time = now.ms < recovery->deadline_ms;
-    if (!recovery->read && (!in_time || may_be_read(core, recovery))) {
+    bool unsure = !recovery->read || recovery->verdict == WSFAN_RECOVERY_EPOCH;
+    if (unsure && (!in_time || may_be_read(core, recovery))) {
         recovery->read = true;
         recovery->verdict = read_position(core, recovery, now);
     }

@@ -244,7 +244,7 @@ void wsf_keeping_lose_peer(wsf_core *core, unsigned peer) {
         if (chat->rests)
             take_out(core, WSF_KEEPING_RESTS, i);
         chat->rests = true;
-        chat->rest_ms = end_ms(core, core->last_ms);
+        chat->rest_ms = end_ms(core, core->now_ms);
         append(core, WSF_KEEPING_RESTS, i);
     }
 }
