@@ -252,7 +252,6 @@ static bool is_under_way(wsf_core *core, uint32_t chat, uint32_t *i) {
 static bool begin(wsf_core *core, uint32_t i, wsf_now now) {
     backfill *b = &core->backfill.asks->list[i];
     uint64_t deadline_ms = b->deadline_ms;
-    b->sources = 0;
     if (go_on(core, i, now))
         return true;
     if (deadline_ms == 0)
@@ -267,15 +266,17 @@ bool wsf_backfill_begin(wsf_core *core, uint64_t hash, const wsf_vector *seen, w
     uint32_t i;
     if (chat == WSF_TABLE_NONE || !core->keeping.chats[chat].begun)
         return false;
-    if (is_under_way(core, chat, &i))
-        return true;
-    if (i == WSF_TABLE_NONE || (seen == NULL && core->keeping.chats[chat].filled))
+    bool under_way = is_under_way(core, chat, &i);
+    if (i == WSF_TABLE_NONE || (seen == NULL && core->keeping.chats[chat].filled && !under_way))
         return false;
     backfill *b = &core->backfill.asks->list[i];
+    if (under_way && !b->inherits)
+        return true;
     b->inherits = false;
+    b->sources = 0;
     if (seen != NULL && (b->seen = copy_of(seen)) == NULL)
         return false;
-    return begin(core, i, now);
+    return under_way || begin(core, i, now);
 }
 
 bool wsf_backfill_inherit(wsf_core *core, uint64_t hash, wsf_now now) {
@@ -293,7 +294,8 @@ bool wsf_backfill_inherit(wsf_core *core, uint64_t hash, wsf_now now) {
 
 bool wsf_backfill_waits(const wsf_core *core, uint64_t hash) {
     uint32_t i = find(core, hash);
-    return i != WSF_TABLE_NONE && core->backfill.asks->list[i].line != ENDED;
+    const backfill *b = i != WSF_TABLE_NONE ? &core->backfill.asks->list[i] : NULL;
+    return b != NULL && b->line != ENDED && !b->inherits;
 }
 
 bool wsf_backfill_failed(const wsf_core *core, uint64_t hash) {
