@@ -449,7 +449,7 @@ bool wsf_archive_has_above(const wsf_archive *archive, uint32_t number, uint64_t
     const struct wsf_archive_chunk *chunk = archive->chats[number].first;
     uint32_t offset = chunk != NULL ? chunk->from : 0;
     const uint8_t *at;
-    while ((at = next_entry(&chunk, &offset)) != NULL)
+    while ((at = wsf_chain_next(&chunk, &offset)) != NULL)
         if (wsf_kept_head_at(at)->id.origin == origin && wsf_kept_head_at(at)->id.clock > clock)
             return true;
     return false;
