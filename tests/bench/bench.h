@@ -11,7 +11,7 @@
  *   broker.c            starts the servers that some of them need
  *   job.c               what is to be done: chats, which subscriber has which, keys
  *   contest.c           the same work for every transport, in turn
- *   relay.c latency.c path.c fanout.c registry.c presence.c interest.c idle.c websocket.c
+ *   relay.c latency.c path.c fanout.c registry.c presence.c interest.c idle.c websocket.c opening.c
  *                       the subcommands
  *   crowd.c             a node with many sessions, in this process
  *   ws_client.c         a WebSocket client that is only good enough for a load
@@ -79,6 +79,7 @@ void presence_report(const struct settings *settings, unsigned runs); /* a part 
 int interest_main(const struct settings *settings);
 int idle_main(const struct settings *settings);
 int websocket_main(const struct settings *settings);
+int opening_main(const struct settings *settings);
 
 /* ----------------------------------------------------------------------------------- processes */
 

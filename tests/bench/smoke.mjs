@@ -44,6 +44,7 @@ const expected = {
     'presence_counts_per_s'],
   interest: ['snapshot_s', 'quiet_p99_us', 'chats'],
   idle: ['cpu_percent_per_node', 'sessions'],
+  opening: ['clients', ...['open_s', 'cpu_s', 'bytes_per_client', 'frames_per_client'].flatMap(spread)],
   websocket: ['one_chat', 'many_chats'].flatMap((load) => ['paced', 'full'].flatMap((speed) =>
     ['deliveries_per_s', 'cpu_us_per_delivery', 'p50_us', 'p99_us']
       .map((name) => `${load}_${speed}_${name}`))),
