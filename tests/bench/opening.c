@@ -71,14 +71,16 @@ static void enter(struct opening *crowd, unsigned i) {
 }
 
 static double rss_bytes(pid_t pid) {
+    static const char key[] = "VmRSS:";
     char path[64], line[256];
     unsigned long kib = 0;
     snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     FILE *file = fopen(path, "re");
     if (file == NULL)
         die("no %s", path);
-    while (fgets(line, sizeof line, file) != NULL && sscanf(line, "VmRSS: %lu kB", &kib) != 1)
-        continue;
+    while (kib == 0 && fgets(line, sizeof line, file) != NULL)
+        if (strncmp(line, key, sizeof key - 1) == 0)
+            kib = strtoul(line + sizeof key - 1, NULL, 10);
     fclose(file);
     return (double)kib * 1024;
 }
