@@ -74,7 +74,8 @@ where_is() {
 start() {
     name=$1
     shift
-    "$program" --listen 127.0.0.1:0 --mesh 'tcp://127.0.0.1:*' --name "$name" "$@" \
+    "$program" --listen 127.0.0.1:0 --mesh 'tcp://127.0.0.1:*' --name "$name" \
+        --history 300 --history-key "$run/history.key" "$@" \
         >"$run/$name.log" 2>&1 &
     pid=$!
     replicas="$replicas $pid"
@@ -138,6 +139,10 @@ trap 'exit 141' PIPE
 echo "building into build/demo ..."
 build >"$run/build.log" 2>&1 || fail "the build failed: $(cat "$run/build.log")"
 
+# A secret of all replicas; theirs alone, as the file is.
+(umask 077 && od -An -N 24 -tx1 /dev/urandom | tr -d ' \n' >"$run/history.key")
+[ -s "$run/history.key" ] || fail "no key could be made for --history"
+
 echo "three replicas, of which only the first is named to the others:"
 start alpha
 alpha=$address
@@ -156,7 +161,7 @@ fi
 echo "  haproxy  http://127.0.0.1:$port  pid $(cat "$run/haproxy.pid")"
 echo
 echo "  open http://127.0.0.1:$port/ in three tabs: each is on another replica, in one chat"
-$kills || echo "  kill -9 one of the replicas: its tab reconnects elsewhere by itself"
+$kills || echo "  kill -9 one of the replicas: its tab reconnects elsewhere by itself, and misses nothing"
 echo "  Ctrl-C, or SIGTERM, ends everything"
 while $kills; do
     rest

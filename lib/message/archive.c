@@ -187,6 +187,10 @@ bool wsf_archive_expire(wsf_archive *archive, uint64_t now_ms) {
     return true;
 }
 
+void wsf_archive_expire_chat(wsf_archive *archive, uint32_t chat, uint64_t now_ms) {
+    expire_chat(archive, &archive->chats[chat], (uint32_t)now_ms);
+}
+
 /* Room for so many bytes more. False: there is none, whatever goes. */
 static bool make_room(wsf_archive *archive, uint64_t bytes) {
     if (bytes > archive->limits.bytes_max)
@@ -404,7 +408,7 @@ static void keep_run(wsf_archive *archive, const wsfan_message *run, uint32_t no
     wsf_kept kept = { .parts = { .targets = &target, .targets_count = 1 } };
     for (const wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;)
         numbers[head->number] = head->target.kind == WSFAN_CHAT &&
-                                        (head->flags & WSF_MESSAGE_FLEETING) == 0
+                                        (head->flags & WSFAN_FLEETING) == 0
                                     ? wsf_archive_find(archive, head->target.hash)
                                     : WSF_TABLE_NONE;
     for (uint32_t i = 0; i < run->count; i++) {
@@ -461,7 +465,7 @@ void wsf_archive_keep(wsf_archive *archive, const wsfan_message *message, uint64
     wsfan_target few[TARGETS_FEW];
     if (wsf_message_is_run(message)) {
         keep_run(archive, message, (uint32_t)now_ms);
-    } else if ((message->flags & WSF_MESSAGE_FLEETING) == 0) {
+    } else if ((message->flags & WSFAN_FLEETING) == 0) {
         wsfan_target *many = NULL;
         if (message->targets_count > TARGETS_FEW)
             many = wsf_alloc(message->targets_count * sizeof *many);
@@ -477,6 +481,14 @@ uint64_t wsf_archive_since(const wsf_archive *archive, uint32_t chat, uint64_t o
     return wsf_bounds_at(&archive->chats[chat].since, origin);
 }
 
+const wsf_bounds *wsf_archive_sinces(const wsf_archive *archive, uint32_t chat) {
+    return &archive->chats[chat].since;
+}
+
+const wsf_bounds *wsf_archive_floors(const wsf_archive *archive, uint32_t chat) {
+    return &archive->chats[chat].floor;
+}
+
 uint64_t wsf_archive_floor(const wsf_archive *archive, uint32_t chat, uint64_t origin) {
     return wsf_bounds_at(&archive->chats[chat].floor, origin);
 }
@@ -489,6 +501,23 @@ void wsf_archive_extend(wsf_archive *archive, uint32_t number, uint64_t origin, 
     if (origin != 0 && !had && !make_room(archive, WSF_BOUNDS_ENTRIES_BYTES))
         return;
     wsf_bounds_lower(&chat->since, origin, since);
+    if (!had && chat->since.entries != NULL)
+        archive->stats.bytes += WSF_BOUNDS_ENTRIES_BYTES;
+}
+
+/* Without room for one origin more, all have a higher bound. */
+void wsf_archive_lack(wsf_archive *archive, uint32_t number, uint64_t origin, uint64_t since,
+                      uint64_t floor) {
+    struct wsf_archive_chat *chat = &archive->chats[number];
+    wsf_bounds_raise(&chat->floor, origin, floor);
+    bool had = chat->since.entries != NULL;
+    if (since <= wsf_bounds_at(&chat->since, origin))
+        return;
+    if (!had && !make_room(archive, WSF_BOUNDS_ENTRIES_BYTES)) {
+        chat->since.rest = since;
+        return;
+    }
+    wsf_bounds_raise(&chat->since, origin, since);
     if (!had && chat->since.entries != NULL)
         archive->stats.bytes += WSF_BOUNDS_ENTRIES_BYTES;
 }
@@ -549,7 +578,7 @@ static wsf_kept_ref *gather(const struct wsf_archive_chat *chat, const wsf_archi
     while (refs != NULL && (at = next_entry(&chunk, &offset)) != NULL) {
         wsfan_message_id id = wsf_kept_head_at(at)->id;
         if ((query->above == NULL || !wsf_vector_covers(query->above, id)) &&
-            wsf_kept_id_less(query->after, id))
+            wsf_kept_id_less(query->after, id) && !wsf_kept_leaves_out(at, query->except))
             refs[(*count)++] = (wsf_kept_ref){ id, at };
     }
     if (refs != NULL)

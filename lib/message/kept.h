@@ -90,6 +90,14 @@ static inline const uint8_t *wsf_kept_payload_at(const uint8_t *at) {
     return next;
 }
 
+/* Whether the message left out that session; node 0: none. */
+static inline bool wsf_kept_leaves_out(const uint8_t *at, wsfan_address session) {
+    if (session.node == 0 || (wsf_kept_head_at(at)->form & WSF_KEPT_EXCEPT) == 0)
+        return false;
+    const wsfan_address *except = (const void *)(at + sizeof(wsf_kept_head));
+    return except->node == session.node && except->session == session.session;
+}
+
 static inline size_t wsf_kept_size_at(const uint8_t *at) {
     uint32_t form = wsf_kept_head_at(at)->form;
     size_t size = (form & WSF_KEPT_BUFFER) != 0 ? sizeof(wsf_kept_slice)

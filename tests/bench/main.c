@@ -16,6 +16,7 @@ static const char usage[] =
     "  registry   memory, joins and leaves\n"
     "  interest   a peer that is new learns of a million chats\n"
     "  idle       what a cluster costs that has nothing to do\n"
+    "  history    messages that are kept, and sessions that come back\n"
     "  websocket  clients on replicas of echo-chat\n"
     "  opening    clients that all come into one chat of echo-chat\n"
     "\n"
@@ -37,9 +38,12 @@ static const char usage[] =
     "                   nothing else  [1]\n"
     "  --curve          CURVE on all connections, against raw and packed, which have it too\n"
     "\n"
+    "Of path:\n"
+    "  --history        the nodes keep what they get\n"
+    "\n"
     "  --quick          small counts: does it work? Its figures mean nothing\n"
     "  --json           one JSON object\n"
-    "  --echo-chat PATH the program that these two start\n"
+    "  --echo-chat PATH the program that `websocket` and `opening` start\n"
     "  --replicas N     of it, 1 to 8  [3]\n"
     "  --chat-size N    WebSocket clients in each chat  [all of them; then 6]\n"
     "  --window N       messages on their way at full load; 1: each by itself  [24]\n"
@@ -53,9 +57,10 @@ static const struct {
     const char *name;
     int (*run)(const struct settings *settings);
 } commands[] = {
-    { "relay", relay_main },   { "latency", latency_main },     { "path", path_main },
-    { "fanout", fanout_main }, { "registry", registry_main },   { "interest", interest_main },
-    { "idle", idle_main },     { "websocket", websocket_main }, { "opening", opening_main },
+    { "relay", relay_main },     { "latency", latency_main },     { "path", path_main },
+    { "fanout", fanout_main },   { "registry", registry_main },   { "interest", interest_main },
+    { "idle", idle_main },       { "websocket", websocket_main }, { "history", history_main },
+    { "opening", opening_main },
 };
 
 static const struct transport *const others[] = { &transport_raw, &transport_packed,
@@ -108,6 +113,7 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
         { "publishers", required_argument, NULL, 'u' },
         { "split", no_argument, NULL, 'l' },
         { "curve", no_argument, NULL, 'k' },
+        { "history", no_argument, NULL, 'y' },
         { "quick", no_argument, NULL, 'q' },
         { "json", no_argument, NULL, 'j' },
         { "help", no_argument, NULL, 'h' },
@@ -153,6 +159,9 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
             break;
         case 'k':
             settings->curve = true;
+            break;
+        case 'y':
+            settings->history = true;
             break;
         case 'q':
             settings->quick = true;
@@ -202,6 +211,8 @@ static void check_relay_options(const struct settings *settings) {
     if (((settings->chats > 0 || settings->split) && !relay && !path) ||
         ((settings->publishers > 1 || settings->curve) && !relay))
         bad("an option of relay with", settings->command);
+    if (settings->history && !path)
+        bad("--history with", settings->command);
     if (settings->split && settings->peers < 2)
         bad("--split", "needs two peers");
     if (settings->split && settings->chats % settings->peers != 0)

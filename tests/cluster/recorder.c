@@ -17,6 +17,7 @@
 #include <wsfan/wsfan.h>
 
 #include "dice.h"
+#include "travellers.h"
 
 enum {
     SESSIONS_MAX = 24, /* open at a time */
@@ -39,7 +40,9 @@ enum {
     LARGE_MIN = 48 * 1024, /* as it does from so many bytes on */
     KEYED_ONE_IN = 10,     /* is a latest value */
     SLOTS = 4,             /* their keys; each goes to a chat of its own */
-    HEAD = 12              /* of a payload: the publisher's id and its number */
+    HEAD = 12,             /* of a payload: the publisher's id and its number */
+    HISTORY_ONE_IN = 4,    /* of other joins is with history too */
+    REWIND_MAX = 20
 };
 
 typedef struct {
@@ -50,6 +53,10 @@ typedef struct {
     int user;
     uint32_t chats;   /* bits */
     uint32_t present; /* bits: and shown there */
+    traveller *as;    /* NULL: it stays here; else it is nothing but this, in one chat */
+    traveller_bag bag;
+    bool told; /* what became of its position: until then that of its loop is not its own */
+    uint32_t to_replay;
 } client;
 
 typedef struct {
@@ -65,6 +72,9 @@ typedef struct recorder {
     uint64_t id;
     thread loops[EVENTS_LOOPS];
     client clients[SESSIONS_MAX];
+    travellers *travellers;
+    client guests[TRAVELLERS];
+    uint32_t positions;
     uint32_t sessions;
     uint32_t published;
     uint64_t accepted;
@@ -138,7 +148,50 @@ static bool read_payload(wsfan_bytes payload, uint64_t *id, uint32_t *number) {
     return true;
 }
 
+static wsfan_bytes name_of(const uint8_t *byte) {
+    return (wsfan_bytes){ byte, 1 };
+}
+
+static uint8_t chat_of(const recorder *r, const client *guest) {
+    return (uint8_t)((guest - r->guests) % TRAVELLERS_CHATS);
+}
+
 /* ------------------------------------------------------------------------------------ callbacks */
+
+/* A traveller keeps the newest position, and as that of its join the one behind what was replayed. Written down before
+ * others may take it. */
+static void keep_position(thread *at, client *who, bool of_join) {
+    recorder *r = at->owner;
+    char text[WSFAN_POSITION_TEXT_SIZE];
+    uint8_t chat = chat_of(r, who);
+    int error = wsfan_chat_position(at->loop, name_of(&chat), text);
+    if (error != WSFAN_OK) {
+        if (error != WSFAN_EAGAIN && error != WSFAN_ENOTSUP)
+            broken(r, BROKEN_CALL, 11);
+        if (of_join)
+            who->bag.at_join[0] = '\0'; /* that before it claims less than was got */
+        return;
+    }
+    memcpy(who->bag.newest, text, strlen(text) + 1);
+    if (of_join)
+        memcpy(who->bag.at_join, text, strlen(text) + 1);
+    who->bag.node = r->id;
+    who->bag.serial = ++r->positions;
+    who->bag.former = wsfan_session_address(at->loop, who->handle);
+    write_event(r, (event){ .kind = EVENT_POSITION,
+                            .session = who->number,
+                            .chat = chat,
+                            .number = who->bag.serial,
+                            .whole = who->bag.at_join[0] != '\0' });
+    traveller_keep(who->as, r->log->config.life, &who->bag, random_below(r, 64) == 0);
+}
+
+static void take_message(thread *at, client *who, bool replayed) {
+    bool of_join = who->to_replay > 0;
+    who->to_replay -= of_join && replayed;
+    if (who->told)
+        keep_position(at, who, of_join);
+}
 
 static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
                        size_t count) {
@@ -150,18 +203,25 @@ static void on_message(void *user, wsfan_message *message, const wsfan_recipient
         write_event(at->owner, (event){ .kind = EVENT_DAMAGED });
         return;
     }
-    for (size_t i = 0; i < count; i++)
+    bool replayed = (wsfan_message_flags(message) & WSFAN_REPLAYED) != 0;
+    for (size_t i = 0; i < count; i++) {
+        client *who = recipients[i].session_user;
         write_event(at->owner, (event){ .kind = EVENT_DELIVERED,
-                                        .session = ((client *)recipients[i].session_user)->number,
+                                        .session = who->number,
                                         .id = id,
                                         .number = number,
-                                        .size = (uint32_t)payload.size });
+                                        .size = (uint32_t)payload.size,
+                                        .replayed = replayed });
+        take_message(at, who, replayed);
+    }
 }
 
 static void on_joined(void *user, const wsfan_joined *joined) {
     thread *at = user;
-    uint32_t session = ((client *)joined->session_user)->number;
+    client *who = joined->session_user;
+    uint32_t session = who->number;
     uint8_t chat = *(const uint8_t *)joined->chat.data;
+    bool history = joined->recovered != NULL;
     for (size_t i = 0; i < joined->missing_count; i++)
         write_event(at->owner, (event){ .kind = EVENT_MISSING,
                                         .session = session,
@@ -171,7 +231,15 @@ static void on_joined(void *user, const wsfan_joined *joined) {
                                     .session = session,
                                     .chat = chat,
                                     .number = (uint32_t)joined->status,
-                                    .count = joined->missing_count });
+                                    .count = joined->missing_count,
+                                    .history = history,
+                                    .slot = history ? (uint8_t)joined->recovered->recovery : 0,
+                                    .size = history ? joined->recovered->replayed_count : 0 });
+    if (history && who->as != NULL) {
+        who->told = true;
+        who->to_replay = joined->recovered->replayed_count;
+        keep_position(at, who, true);
+    }
 }
 
 static void on_peer(void *user, const wsfan_peer *peer) {
@@ -216,8 +284,9 @@ static void on_gap(void *user, const wsfan_gap *gap) {
     if (gap->reason == WSFAN_GAP_INBOX && gap->node == r->id)
         write_event(
             r, (event){ .kind = EVENT_INBOX_GAP, .loop = (uint8_t)at->index, .count = gap->count });
-    else if (at->index == 0)
+    else
         write_event(r, (event){ .kind = EVENT_GAP,
+                                .loop = (uint8_t)at->index,
                                 .id = gap->node,
                                 .count = gap->count,
                                 .number = links_with(r, gap->node) });
@@ -247,10 +316,6 @@ static unsigned count_chats(const client *who) {
     for (uint32_t bits = who->chats; bits != 0; bits &= bits - 1)
         count++;
     return count;
-}
-
-static wsfan_bytes name_of(const uint8_t *byte) {
-    return (wsfan_bytes){ byte, 1 };
 }
 
 static void open_session(recorder *r) {
@@ -291,10 +356,15 @@ static void join(recorder *r) {
     bool shown = who->user != EVENTS_NOBODY && random_below(r, 2) == 0;
     wsfan_join_options options = { .struct_size = sizeof options,
                                    .flags = shown ? WSFAN_PRESENCE : 0 };
+    bool history = random_below(r, HISTORY_ONE_IN) == 0;
+    options.flags |= history ? WSFAN_HISTORY : 0;
     who->chats |= 1u << chat;
     who->present |= (uint32_t)shown << chat;
-    write_event(
-        r, (event){ .kind = EVENT_JOIN, .session = who->number, .chat = chat, .shown = shown });
+    write_event(r, (event){ .kind = EVENT_JOIN,
+                            .session = who->number,
+                            .chat = chat,
+                            .shown = shown,
+                            .history = history });
     if (wsfan_session_join_with(r->loops[who->loop].loop, who->handle, name_of(&chat), &options) !=
         WSFAN_OK)
         broken(r, BROKEN_CALL, 3);
@@ -312,6 +382,89 @@ static void leave(recorder *r) {
     write_event(r, (event){ .kind = EVENT_LEAVE, .session = who->number, .chat = chat });
     if (wsfan_session_leave(r->loops[who->loop].loop, who->handle, name_of(&chat)) != WSFAN_OK)
         broken(r, BROKEN_CALL, 4);
+}
+
+/* ----------------------------------------------------------------------------------- travellers */
+
+/* Two texts, as history.h allows, or one. */
+static wsfan_bytes position_of(recorder *r, const traveller_bag *bag, handed_kind *handed,
+                               char text[2 * WSFAN_POSITION_TEXT_SIZE]) {
+    *handed = bag->serial == 0 ? HANDED_NOTHING : HANDED_POSITION;
+    snprintf(text, 2 * WSFAN_POSITION_TEXT_SIZE, "%s%s%s", bag->at_join,
+             bag->at_join[0] != '\0' ? " " : "", bag->newest);
+    size_t size = strlen(text);
+    if (bag->serial != 0 && random_below(r, 32) == 0) {
+        char *at = &text[random_below(r, 20)];
+        *at = *at == 'A' ? 'B' : 'A';
+        *handed = HANDED_RUBBISH;
+    }
+    return (wsfan_bytes){ text, bag->serial == 0 ? 0 : size };
+}
+
+static void arrive(recorder *r, client *who, traveller *as) {
+    char text[2 * WSFAN_POSITION_TEXT_SIZE];
+    traveller_bag bag;
+    handed_kind handed;
+    if (!traveller_take(as, r->log->config.life, random_below(r, 8) == 0, &bag))
+        return;
+    *who = (client){ .open = true,
+                     .number = r->sessions++,
+                     .user = EVENTS_NOBODY,
+                     .loop = (unsigned)random_below(r, EVENTS_LOOPS),
+                     .as = as };
+    uint8_t chat = chat_of(r, who);
+    wsfan_loop *loop = r->loops[who->loop].loop;
+    wsfan_join_options options = { .struct_size = sizeof options, .flags = WSFAN_HISTORY };
+    options.position = position_of(r, &bag, &handed, text);
+    options.former = bag.former;
+    options.rewind_count = random_below(r, 8) == 0 ? 1 + (uint32_t)random_below(r, REWIND_MAX) : 0;
+    write_event(r, (event){ .kind = EVENT_OPEN,
+                            .session = who->number,
+                            .loop = (uint8_t)who->loop,
+                            .user = EVENTS_NOBODY });
+    if (wsfan_session_open(&who->handle, loop, (wsfan_bytes){ NULL, 0 }, who) != WSFAN_OK)
+        broken(r, BROKEN_CALL, 12);
+    write_event(r, (event){ .kind = EVENT_JOIN,
+                            .session = who->number,
+                            .chat = chat,
+                            .history = true,
+                            .slot = (uint8_t)(1 + (who - r->guests)),
+                            .handed = (uint8_t)handed,
+                            .id = bag.node,
+                            .number = bag.serial,
+                            .size = options.rewind_count });
+    if (wsfan_session_join_with(loop, who->handle, name_of(&chat), &options) != WSFAN_OK)
+        broken(r, BROKEN_CALL, 13);
+}
+
+static void depart(recorder *r, client *who) {
+    write_event(r, (event){ .kind = EVENT_CLOSE, .session = who->number });
+    if (wsfan_session_close(r->loops[who->loop].loop, who->handle) != WSFAN_OK)
+        broken(r, BROKEN_CALL, 14);
+    who->open = false;
+    uint64_t ms = UINT64_C(50) << random_below(r, 8);
+    traveller_go(who->as, r->log->config.life, recorder_ns() + ms * 1000000);
+}
+
+/* One goes, or comes: from where it was away, or from another node, which may be frozen or cut off and is not asked. */
+static void travel(recorder *r) {
+    unsigned i = (unsigned)random_below(r, TRAVELLERS);
+    traveller *as = &r->travellers->all[i];
+    unsigned at = atomic_load(&as->at);
+    if (r->guests[i].open) {
+        if (random_below(r, 3) == 0)
+            depart(r, &r->guests[i]);
+    } else if (random_below(r, at == 0 ? 2 : 16) == 0 &&
+               atomic_load(&as->due_ns) <= recorder_ns()) {
+        arrive(r, &r->guests[i], as);
+    }
+}
+
+/* Those whom others have taken are not here any more. */
+static void let_go(recorder *r) {
+    for (unsigned i = 0; i < TRAVELLERS; i++)
+        if (r->guests[i].open && atomic_load(&r->guests[i].as->at) != r->log->config.life)
+            depart(r, &r->guests[i]);
 }
 
 /* -------------------------------------------------------------------------------------- publish */
@@ -360,8 +513,9 @@ static void publish(recorder *r) {
                          : choose_targets(r, &e, targets, names);
     if (keyed)
         options.key = name_of(&e.slot);
-    const client *who = any_client(r);
-    if (who != NULL && random_below(r, 4) == 0) {
+    const client *who = random_below(r, 4) == 0 ? &r->guests[random_below(r, TRAVELLERS)]
+                                                : any_client(r);
+    if (who != NULL && who->open && random_below(r, 4) == 0) {
         e.except = who->number;
         options.except = wsfan_session_address(r->loops[who->loop].loop, who->handle);
     }
@@ -491,7 +645,9 @@ static void look_at_the_end(recorder *r) {
 
 static void act(recorder *r) {
     uint64_t dice = random_below(r, 100);
-    if (dice < 40)
+    if (random_below(r, 4) == 0)
+        travel(r);
+    else if (dice < 40)
         join(r);
     else if (dice < 82) /* as often, so that a session is in few */
         leave(r);
@@ -525,6 +681,7 @@ static void run_load(recorder *r) {
         bool quiet = atomic_load(&r->log->quiet);
         for (unsigned i = 0; i < EVENTS_LOOPS; i++)
             wsfan_loop_dispatch(r->loops[i].loop, 0);
+        let_go(r);
         if (before_ns - r->looked_ns >= LOOK_MS * UINT64_C(1000000)) {
             look_at_peers(r);
             if (quiet)
@@ -573,6 +730,12 @@ static int open_node(recorder *r) {
     options.join_ms_max = RECORDER_JOIN_MS_MAX;
     options.result_ms_max = RECORDER_RESULT_MS_MAX;
     options.presence_grace_ms = RECORDER_GRACE_MS;
+    options.ready_ms_max = RECORDER_READY_MS_MAX; /* some endpoints that are named never answer */
+    options.history_ms = config->history_ms;
+    options.history_count_max = config->history_count_max;
+    options.history_chat_bytes_max = config->history_chat_bytes_max;
+    options.recover_ms_max = RECORDER_RECOVER_MS_MAX;
+    options.history_key = "known to all recorders";
     uint64_t born_ns = recorder_ns(); /* peers may see it before the call returns */
     int error = wsfan_node_open(&r->node, &options);
     if (error != WSFAN_OK)
@@ -596,8 +759,9 @@ static int open_node(recorder *r) {
 int recorder_run(life_log *log) {
     static recorder r;
     r = (recorder){ .log = log, .random = log->config.seed };
+    r.travellers = travellers_map(log->config.travellers);
     dated_by = log;
-    int error = open_node(&r);
+    int error = r.travellers == NULL ? WSFAN_ESYSTEM : open_node(&r);
     if (error != WSFAN_OK) {
         fprintf(stderr, "%s: %s\n", log->config.name, wsfan_error_text(error));
         return EXIT_FAILURE;

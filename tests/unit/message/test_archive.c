@@ -64,7 +64,7 @@ START_TEST(only_messages_to_open_chats_that_are_not_fleeting_are_kept) {
     wsf_message_parts parts = { .targets = &user, .targets_count = 1 };
     keep_parts(&archive, &parts, id_of(2, 7), 0);
     user.kind = WSFAN_CHAT;
-    parts.flags = WSF_MESSAGE_FLEETING;
+    parts.flags = WSFAN_FLEETING;
     keep_parts(&archive, &parts, id_of(3, 7), 0);
     ck_assert_uint_eq(archive.stats.messages, 0);
     ck_assert_uint_eq(wsf_archive_floor(&archive, chat, 7), 0); /* nothing is missing */
@@ -93,7 +93,7 @@ START_TEST(each_message_of_a_run_is_kept_in_its_chat) {
     wsfan_target fleeting = { WSFAN_CHAT, { "a", 1 } };
     wsf_message_parts parts = { .targets = &fleeting,
                                 .targets_count = 1,
-                                .flags = WSF_MESSAGE_FLEETING };
+                                .flags = WSFAN_FLEETING };
     ck_assert(wsf_run_write(&writer, &parts));
     run_know(run, &key);
     run->id = id_of(1000, 9);
