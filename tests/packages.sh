@@ -94,6 +94,7 @@ try() {
 
 # inside OVER FUNCTION
 inside() {
+    # shellcheck disable=SC2016 # a word of the inner shell
     enter_root "$folder/base" "$1" sh -c 'cd /source && sh tests/packages.sh --inside "$1"' packages "$2"
 }
 

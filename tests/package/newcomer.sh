@@ -4,7 +4,7 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
-chat= server=
+chat='' server=''
 trap 'kill $chat $server 2>/dev/null || true; rm -rf "$work"' EXIT
 cp -r "$here" "$work/package" # the tree may not be written to
 cd "$work"

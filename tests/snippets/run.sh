@@ -113,9 +113,10 @@ try_integrate_threads() { excerpt "$1" servers/civetweb.c; }
 # Instead of an installed library, this build's. tests/package/run.sh installs one, and does the same.
 try_integrate_pkg_config() {
     cp tests/package/host.c server.c
-    pkg-config() { echo "-D_GNU_SOURCE -I$source/include -L$build -lwsfan -pthread"; }
-    # shellcheck disable=SC1090 # the snippet
-    . "$1"
+    mkdir bin
+    printf '#!/bin/sh\necho "-D_GNU_SOURCE -I%s -L%s -lwsfan -pthread"\n' "$source/include" "$build" >bin/pkg-config
+    chmod +x bin/pkg-config
+    PATH=$PWD/bin:$PATH sh -e "$1"
     LD_LIBRARY_PATH=$build ./server
 }
 
