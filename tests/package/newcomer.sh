@@ -46,5 +46,5 @@ echo-chat --listen 127.0.0.1:8001 --mesh tcp://127.0.0.1:7001 >chat.log 2>&1 &
 chat=$!
 servers/servers/libuv-wslay 8002 tcp://127.0.0.1:7002 tcp://127.0.0.1:7001 >server.log 2>&1 &
 server=$!
-quiet wsfan doctor tcp://127.0.0.1:7001 tcp://127.0.0.1:7002
 quiet python3 package/meet.py 'ws://127.0.0.1:8001/ws?chat=lobby&user=ann' 'ws://127.0.0.1:8002/lobby'
+quiet wsfan doctor tcp://127.0.0.1:7001 tcp://127.0.0.1:7002

@@ -110,6 +110,14 @@ try_integrate_libsoup() { excerpt "$1" servers/glib-libsoup.c; }
 try_integrate_cores() { excerpt "$1" servers/epoll-threads.c; }
 try_integrate_threads() { excerpt "$1" servers/civetweb.c; }
 
+# tests/package/newcomer.sh does the same, where the packages are.
+try_integrate_try() {
+    sh -n "$1"
+    for word in libuv-wslay "tcp://127.0.0.1:7002 tcp://127.0.0.1:7001" echo-chat; do
+        grep -q "$word" "$1" && grep -q "$word" tests/package/newcomer.sh
+    done
+}
+
 # Instead of an installed library, this build's. tests/package/run.sh installs one, and does the same.
 try_integrate_pkg_config() {
     cp tests/package/host.c server.c
