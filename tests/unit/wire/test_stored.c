@@ -12,10 +12,10 @@ enum { LINE_MAX_SIZE = 4096, FRAME_MAX = 1024, TYPES_MAX = 32 };
 
 /* Every kind of entry. A kind without a case in describe() is a warning of the compiler. */
 static const wsf_entry_type types[] = {
-    WSF_HELLO,       WSF_HELLO_ACK, WSF_REFUSE,   WSF_MESSAGE,      WSF_INTEREST,
-    WSF_PEERS,       WSF_HEARTBEAT, WSF_NACK,     WSF_LOST,         WSF_BYE,
-    WSF_RESYNC,      WSF_STATUS,    WSF_REQUEST,  WSF_REPLY,        WSF_MESSAGES,
-    WSF_MARK,        WSF_MARK_ASK,  WSF_PRESENCE, WSF_PRESENCE_SUM, WSF_PRESENCE_RESYNC,
+    WSF_HELLO,  WSF_HELLO_ACK, WSF_REFUSE,   WSF_MESSAGE,      WSF_INTEREST,
+    WSF_PEERS,  WSF_HEARTBEAT, WSF_NACK,     WSF_LOST,         WSF_BYE,
+    WSF_RESYNC, WSF_STATUS,    WSF_REQUEST,  WSF_REPLY,        WSF_MESSAGES,
+    WSF_MARK,   WSF_MARK_ASK,  WSF_PRESENCE, WSF_PRESENCE_SUM, WSF_PRESENCE_RESYNC,
 };
 
 static char text[LINE_MAX_SIZE];
@@ -195,27 +195,59 @@ static void say_one(const char *name, uint64_t number) {
 
 static void describe(const wsf_entry *entry) {
     switch (entry->type) {
-    case WSF_HELLO: describe_hello(&entry->hello); break;
-    case WSF_HELLO_ACK: say_one("HELLO-ACK", entry->hello_ack); break;
-    case WSF_REFUSE: say_one("REFUSE", entry->refuse); break;
+    case WSF_HELLO:
+        describe_hello(&entry->hello);
+        break;
+    case WSF_HELLO_ACK:
+        say_one("HELLO-ACK", entry->hello_ack);
+        break;
+    case WSF_REFUSE:
+        say_one("REFUSE", entry->refuse);
+        break;
     case WSF_MESSAGE:
-    case WSF_MESSAGE_APART: describe_message(&entry->message); break;
-    case WSF_MESSAGES: describe_messages(&entry->messages); break;
-    case WSF_INTEREST: describe_interest(entry); break;
+    case WSF_MESSAGE_APART:
+        describe_message(&entry->message);
+        break;
+    case WSF_MESSAGES:
+        describe_messages(&entry->messages);
+        break;
+    case WSF_INTEREST:
+        describe_interest(entry);
+        break;
     case WSF_HEARTBEAT:
     case WSF_NACK:
-    case WSF_LOST: describe_link(entry); break;
+    case WSF_LOST:
+        describe_link(entry);
+        break;
     case WSF_PEERS:
-    case WSF_STATUS: describe_node(entry); break;
-    case WSF_REQUEST: describe_request(entry); break;
-    case WSF_REPLY: describe_reply(entry); break;
-    case WSF_PRESENCE: describe_presence(entry); break;
+    case WSF_STATUS:
+        describe_node(entry);
+        break;
+    case WSF_REQUEST:
+        describe_request(entry);
+        break;
+    case WSF_REPLY:
+        describe_reply(entry);
+        break;
+    case WSF_PRESENCE:
+        describe_presence(entry);
+        break;
     case WSF_MARK:
-    case WSF_PRESENCE_SUM: describe_sums(entry); break;
-    case WSF_MARK_ASK: say_one("MARK-ASK", entry->mark_ask); break;
-    case WSF_BYE: say("BYE"); break;
-    case WSF_RESYNC: say("RESYNC"); break;
-    case WSF_PRESENCE_RESYNC: say("PRESENCE-RESYNC"); break;
+    case WSF_PRESENCE_SUM:
+        describe_sums(entry);
+        break;
+    case WSF_MARK_ASK:
+        say_one("MARK-ASK", entry->mark_ask);
+        break;
+    case WSF_BYE:
+        say("BYE");
+        break;
+    case WSF_RESYNC:
+        say("RESYNC");
+        break;
+    case WSF_PRESENCE_RESYNC:
+        say("PRESENCE-RESYNC");
+        break;
     }
 }
 
@@ -290,7 +322,8 @@ START_TEST(frames_of_released_versions_are_read_as_they_were_meant) {
         ck_assert(next_line(file, line));
         wsf_buffer frame = { .data = first, .size = read_bytes(line, first) };
         ck_assert(next_line(file, line));
-        wsf_buffer rest = { .data = second, .size = read_bytes(line + strlen("second part"), second) };
+        wsf_buffer rest = { .data = second,
+                            .size = read_bytes(line + strlen("second part"), second) };
         frame.rest = rest.size > 0 ? &rest : NULL;
         check_frame(file, receiver, &frame, seen);
         frames++;
