@@ -47,17 +47,21 @@ use_packages() {
 }
 
 test_sources() {
-    need_packages check || exit 1
+    # shellcheck disable=SC2086 # a list of words
+    need_packages $echo_chat_packages libczmq-dev libsqlite3-dev libwebsockets-dev check patch || exit 1
     rm -rf /build/sources /build/tree
     cmake -S . -B /build/sources -DWSFAN_BUILD_TESTS=OFF >/build/log 2>&1 &&
         (cd /build/sources && cpack --config CPackSourceConfig.cmake) >>/build/log 2>&1 || { tail /build/log; exit 1; }
     mkdir /build/tree
     tar -xf /build/sources/*.tar.gz -C /build/tree --strip-components 1 || exit 1
-    cmake -S /build/tree -B /build/tree/build -DWSFAN_DEVELOPER=ON -DNODE=node -DNPM=npm -DDNSMASQ=dnsmasq -DNFT=nft \
-        >/build/log 2>&1 && cmake --build /build/tree/build --parallel "$(nproc)" >>/build/log 2>&1 ||
-        { tail -n 30 /build/log; exit 1; }
-    ctest --test-dir /build/tree/build --output-on-failure --no-tests=error --parallel "$(nproc)" \
-        --label-regex '^(unit|fuzz)$' | tail -n 5
+    {
+        cmake -S /build/tree -B /build/tree/build -DWSFAN_DEVELOPER=ON -DWSFAN_BUILD_BENCH=OFF \
+            -DNODE=node -DNPM=npm -DDNSMASQ=dnsmasq -DNFT=nft &&
+            cmake --build /build/tree/build --parallel "$(nproc)" &&
+            ctest --test-dir /build/tree/build --output-on-failure --no-tests=error --parallel "$(nproc)" \
+                --label-regex '^(unit|fuzz)$'
+    } >/build/log 2>&1 || { tail -n 50 /build/log; exit 1; }
+    grep 'tests passed' /build/log
 }
 
 case ${1-} in
