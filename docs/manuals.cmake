@@ -19,6 +19,7 @@ foreach(page ${pages})
     file(READ ${page} text)
     string(REGEX REPLACE "^\\.so man3/([a-z]+\\.h\\.3)" ".so man3/wsfan_\\1" text "${text}")
     string(REPLACE ".so man3/wsfan_wsfan.h.3" ".so man3/wsfan.h.3" text "${text}")
+    string(REPLACE "\\fC" "\\f(CR" text "${text}") # the name of the font since groff 1.23
     file(WRITE ${DIR}/man3/${name} "${text}")
 endforeach()
 file(REMOVE_RECURSE ${DIR}/man)

@@ -85,7 +85,7 @@ debian_package(development libwsfan-dev libdevel same
 .
 This package has the headers, the static library, and what pkg-config and
 CMake need to find them."
-    "${library} ${exact}" ${static_needs} "pkgconf | pkg-config")
+    "${library} ${exact}" ${static_needs} pkgconf)
 set(CPACK_DEBIAN_DEVELOPMENT_PACKAGE_SUGGESTS "libwsfan-doc, wsfan-tools")
 if(WSFAN_BEACON)
     library_package(beacon libwsfan-beacon "nodes of libwsfan find each other in a local network" "
