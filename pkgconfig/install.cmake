@@ -1,16 +1,14 @@
-# What `cmake --install` puts where, by components, of which README.md has a table. `cmake --install` takes all of them,
+# What `cmake --install` puts where, by components, of which docs/integrating.md has a table. `cmake --install` takes all of them,
 # `--component NAME` one; packaging/packages.cmake makes a package of each.
 include(CMakePackageConfigHelpers)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME development)
 
-install(TARGETS ${libraries} EXPORT wsfanTargets
-    LIBRARY COMPONENT runtime NAMELINK_COMPONENT development
-    ARCHIVE COMPONENT development)
+install(TARGETS ${libraries} EXPORT wsfanTargets LIBRARY COMPONENT runtime NAMELINK_COMPONENT development)
 foreach(header wsfan error options peers registry presence requests placement stats diagnosis metrics outbound)
-    install(FILES include/wsfan/${header}.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsfan COMPONENT development)
+    install(FILES include/wsfan/${header}.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsfan)
 endforeach()
 foreach(adapter glib libev libevent libuv libwebsockets poll)
-    install(FILES include/wsfan/adapters/${adapter}.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsfan/adapters
-        COMPONENT development)
+    install(FILES include/wsfan/adapters/${adapter}.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsfan/adapters)
 endforeach()
 
 # install_program(TARGET PAGE COMPONENT): a program that uses the library finds it wherever both are moved.
@@ -68,14 +66,14 @@ if(NOT MSGPACK_FOUND)
     set(MSGPACK_LDFLAGS -l${msgpack_target})
 endif()
 write_pc(wsfan ${ZMQ_LDFLAGS} ${MSGPACK_LDFLAGS} ${SODIUM_LDFLAGS} ${CARES_LDFLAGS} -pthread)
-install(FILES ${CMAKE_CURRENT_BINARY_DIR}/wsfan.pc DESTINATION ${pc_dir} COMPONENT development)
+install(FILES ${CMAKE_CURRENT_BINARY_DIR}/wsfan.pc DESTINATION ${pc_dir})
 
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/wsfan)
 configure_package_config_file(pkgconfig/wsfanConfig.cmake.in wsfanConfig.cmake
     INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(wsfanConfigVersion.cmake COMPATIBILITY SameMinorVersion)
 install(FILES pkgconfig/msgpack.cmake ${CMAKE_CURRENT_BINARY_DIR}/wsfanConfig.cmake
-    ${CMAKE_CURRENT_BINARY_DIR}/wsfanConfigVersion.cmake DESTINATION ${package_dir} COMPONENT development)
+    ${CMAKE_CURRENT_BINARY_DIR}/wsfanConfigVersion.cmake DESTINATION ${package_dir})
 if(WSFAN_BEACON)
     install(TARGETS ${beacon_libraries} EXPORT wsfanBeaconTargets
         LIBRARY COMPONENT beacon NAMELINK_COMPONENT beacon-development
@@ -88,7 +86,7 @@ if(WSFAN_BEACON)
     install(EXPORT wsfanBeaconTargets NAMESPACE wsfan:: DESTINATION ${package_dir}
         COMPONENT beacon-development)
 endif()
-install(EXPORT wsfanTargets NAMESPACE wsfan:: DESTINATION ${package_dir} COMPONENT development)
+install(EXPORT wsfanTargets NAMESPACE wsfan:: DESTINATION ${package_dir})
 
 # What `cmake --install` put somewhere goes again.
 if(WSFAN_IS_TOP_LEVEL)
