@@ -16,6 +16,7 @@ static const wsf_entry_type types[] = {
     WSF_PEERS,  WSF_HEARTBEAT, WSF_NACK,     WSF_LOST,         WSF_BYE,
     WSF_RESYNC, WSF_STATUS,    WSF_REQUEST,  WSF_REPLY,        WSF_MESSAGES,
     WSF_MARK,   WSF_MARK_ASK,  WSF_PRESENCE, WSF_PRESENCE_SUM, WSF_PRESENCE_RESYNC,
+    WSF_HOLD,   WSF_HOLD_SUM,  WSF_HOLD_RESYNC,
 };
 
 static char text[LINE_MAX_SIZE];
@@ -172,7 +173,20 @@ static void describe_node(const wsf_entry *entry) {
         say_number("flags", entry->node_status.flags);
         say_number("weight", entry->node_status.weight);
         say_bytes("address", entry->node_status.address);
+        if (entry->node_status.cluster_epoch.number != 0) {
+            say_number("cluster_epoch", entry->node_status.cluster_epoch.number);
+            say_number("birth_ms", entry->node_status.cluster_epoch.birth_ms);
+        }
     }
+}
+
+static void describe_hold(const wsf_hold *hold) {
+    say("HOLD");
+    say_number("flags", hold->flags);
+    say_bytes("adds", hold->adds);
+    say_bytes("inherits", hold->inherits);
+    say_bytes("removes", hold->removes);
+    say_bytes("held", hold->held);
 }
 
 static void describe_sums(const wsf_entry *entry) {
@@ -181,6 +195,10 @@ static void describe_sums(const wsf_entry *entry) {
         say_number("clock", entry->mark.clock);
         say_number("newest", entry->mark.newest);
         say_number("last", entry->mark.last);
+    } else if (entry->type == WSF_HOLD_SUM) {
+        say("HOLD-SUM");
+        say_number("newest", entry->hold_sum.newest);
+        say_number("digest", entry->hold_sum.digest);
     } else {
         say("PRESENCE-SUM");
         say_number("newest", entry->presence_sum.newest);
@@ -232,7 +250,11 @@ static void describe(const wsf_entry *entry) {
     case WSF_PRESENCE:
         describe_presence(entry);
         break;
+    case WSF_HOLD:
+        describe_hold(&entry->hold);
+        break;
     case WSF_MARK:
+    case WSF_HOLD_SUM:
     case WSF_PRESENCE_SUM:
         describe_sums(entry);
         break;
@@ -247,6 +269,9 @@ static void describe(const wsf_entry *entry) {
         break;
     case WSF_PRESENCE_RESYNC:
         say("PRESENCE-RESYNC");
+        break;
+    case WSF_HOLD_RESYNC:
+        say("HOLD-RESYNC");
         break;
     }
 }
