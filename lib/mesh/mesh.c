@@ -11,6 +11,7 @@
 
 #include "base/memory.h"
 #include "base/thread.h"
+#include "mesh/socket.h"
 #include "mesh/state.h"
 
 enum {
@@ -87,7 +88,7 @@ static void trim(wsf_mesh *mesh, wsf_now at) {
 }
 
 void wsf_mesh_receive(wsf_mesh *mesh, uint32_t share, wsf_inbox *reading) {
-    wsf_sockets_handler handler = {
+    wsf_carrier_handler handler = {
         .user = mesh,
         .may_subscribe = may_subscribe,
         .subscription = on_subscription,
@@ -99,14 +100,14 @@ void wsf_mesh_receive(wsf_mesh *mesh, uint32_t share, wsf_inbox *reading) {
     };
     atomic_store(&mesh->unread, false);
     mesh->reading = reading;
-    wsf_sockets_receive(mesh->out.sockets, share, &handler);
+    mesh->out.carrier->calls->receive(mesh->out.carrier, share, &handler);
 }
 
 /* One round: everything that is there, then everything that is due. Returns until when to wait; 0: not at all. */
 static uint64_t work(wsf_mesh *mesh) {
     bool more = wsf_mesh_handle_commands(mesh);
     wsf_mesh_take_settings(mesh);
-    if (mesh->out.sockets != NULL)
+    if (mesh->out.carrier != NULL)
         wsf_mesh_receive(mesh, SHARE, NULL);
     wsf_core_flush(mesh->out.core, wsf_mesh_now());
     wsf_mesh_effects_flush(&mesh->out);
@@ -116,8 +117,8 @@ static uint64_t work(wsf_mesh *mesh) {
     if (wsf_mesh_can_handle(mesh) || more || atomic_load(&mesh->named_any))
         return 0;
     mesh->wake_ms = wsf_core_deadline(mesh->out.core);
-    if (mesh->out.sockets != NULL)
-        mesh->wake_ms = least(mesh->wake_ms, wsf_sockets_deadline(mesh->out.sockets));
+    if (mesh->out.carrier != NULL)
+        mesh->wake_ms = least(mesh->wake_ms, wsf_mesh_effects_carrier_deadline(&mesh->out));
     return mesh->wake_ms;
 }
 
@@ -148,8 +149,8 @@ static bool wait_beside_reader(wsf_mesh *mesh, struct pollfd *mailbox, struct po
 static void wait_for_work(wsf_mesh *mesh, uint64_t until_ms) {
     struct pollfd items[] = { { .fd = mesh->mailbox.fd, .events = POLLIN },
                               { .fd = -1, .events = POLLIN } };
-    if (mesh->out.sockets != NULL)
-        items[1].fd = wsf_sockets_fd(mesh->out.sockets);
+    if (mesh->out.carrier != NULL)
+        items[1].fd = wsf_mesh_effects_fd(&mesh->out);
     atomic_store(&mesh->beside_reader, true);
     bool waits = wait_beside_reader(mesh, &items[0], &items[1], until_ms);
     atomic_store(&mesh->beside_reader, false);
@@ -182,7 +183,8 @@ static void *run(void *user) {
     }
     wsf_core_say_bye(mesh->out.core, wsf_mesh_now());
     pthread_mutex_unlock(&mesh->lock);
-    wsf_sockets_close(mesh->out.sockets, GOODBYE_LINGER_MS);
+    if (mesh->out.carrier != NULL)
+        mesh->out.carrier->calls->close(mesh->out.carrier, GOODBYE_LINGER_MS);
     return NULL;
 }
 
@@ -195,26 +197,27 @@ static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
     uint64_t frame_size_max = wsf_core_frame_size_max(core_config);
     int error = WSFAN_OK;
     if (config->endpoint != NULL) {
-        error = wsf_sockets_open(&mesh->out.sockets, config->endpoint, frame_size_max, config->keys,
+        error = wsf_sockets_open(&mesh->out.carrier, config->endpoint, frame_size_max, config->keys,
                                  mesh->mailbox.fd);
         if (error != WSFAN_OK)
             return error;
         with_endpoint.authenticated = config->keys != NULL;
         with_endpoint.endpoint = config->advertise != NULL
                                      ? config->advertise
-                                     : wsf_sockets_endpoint(mesh->out.sockets);
+                                     : mesh->out.carrier->calls->endpoint(mesh->out.carrier);
         if (with_endpoint.endpoint[0] == '\0')
             return WSFAN_EADDR;
     }
     error = wsf_core_new(&mesh->out.core, &with_endpoint, &effects, wsf_mesh_now());
-    if (error != WSFAN_OK || mesh->out.sockets == NULL)
+    if (error != WSFAN_OK || mesh->out.carrier == NULL)
         return error;
 
     uint8_t inbox[WSF_TOPIC_SIZE];
     uint8_t introduction[WSF_INTRODUCTION_SIZE_MAX];
     wsf_write_inbox(inbox, core_config->node);
     size_t size = wsf_core_introduction(mesh->out.core, introduction);
-    wsf_sockets_subscribe_to(mesh->out.sockets, inbox, sizeof inbox, introduction, size);
+    mesh->out.carrier->calls->subscribe_to(mesh->out.carrier, inbox, sizeof inbox, introduction,
+                                           size);
     wsf_core_name_endpoints(mesh->out.core, WSF_SOURCE_OPTIONS, config->peers, config->peers_count,
                             wsf_mesh_now());
     return WSFAN_OK;
@@ -258,16 +261,17 @@ int wsf_mesh_open(wsf_mesh **out, const wsf_mesh_config *config, const wsf_core_
         goto free_mailbox;
     mesh->keys = config->keys; /* still the caller's if opening fails */
     if ((error = open_core(mesh, config, core)) != WSFAN_OK ||
-        (mesh->out.sockets != NULL && (error = wsf_mesh_start(mesh)) != WSFAN_OK))
+        (mesh->out.carrier != NULL && (error = wsf_mesh_start(mesh)) != WSFAN_OK))
         goto free_core;
-    if (mesh->out.sockets == NULL)
+    if (mesh->out.carrier == NULL)
         wsf_core_flush(mesh->out.core, wsf_mesh_now()); /* a node without peers is ready */
     *out = mesh;
     return WSFAN_OK;
 
 free_core:
     wsf_core_destroy(mesh->out.core);
-    wsf_sockets_close(mesh->out.sockets, 0);
+    if (mesh->out.carrier != NULL)
+        mesh->out.carrier->calls->close(mesh->out.carrier, 0);
     pthread_mutex_destroy(&mesh->lock);
 free_mailbox:
     wsf_mailbox_destroy(&mesh->mailbox);

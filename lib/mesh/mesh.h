@@ -7,7 +7,7 @@
 #include "mesh/types.h"
 
 typedef struct {
-    const char *endpoint;     /* NULL: no sockets */
+    const char *endpoint;     /* NULL: no carrier */
     const char *advertise;    /* NULL: the endpoint as it is bound */
     const char *const *peers; /* addresses, no names */
     size_t peers_count;
@@ -24,7 +24,7 @@ int wsf_mesh_open(wsf_mesh **mesh, const wsf_mesh_config *config, const wsf_core
  * loops have been removed. */
 void wsf_mesh_close(wsf_mesh *mesh);
 
-const char *wsf_mesh_endpoint(const wsf_mesh *mesh); /* "" without sockets */
+const char *wsf_mesh_endpoint(const wsf_mesh *mesh); /* "" without a carrier */
 
 /* [any] Never fails: every item is part of an object whose number is bounded. */
 void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item);
