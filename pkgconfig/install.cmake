@@ -2,7 +2,7 @@
 include(CMakePackageConfigHelpers)
 
 install(TARGETS ${libraries} EXPORT wsfanTargets)
-foreach(header wsfan error options peers registry presence requests placement stats diagnosis metrics outbound)
+foreach(header wsfan error options peers registry presence requests placement stats diagnosis metrics outbound carrier)
     install(FILES include/wsfan/${header}.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsfan)
 endforeach()
 foreach(adapter glib libev libevent libuv libwebsockets poll)

@@ -2,10 +2,14 @@
 #ifndef WSF_API_OPTIONS_H
 #define WSF_API_OPTIONS_H
 
+#include <stdbool.h>
 #include <wsfan/wsfan.h>
 
 /* Copies what the caller's version of the struct has over the defaults, and checks every field.
  * WSFAN_OK, WSFAN_EINVAL, WSFAN_ETOOBIG, WSFAN_EENDPOINT. */
 int wsf_options_read(wsfan_options *options, const wsfan_options *given);
+
+/* Whether the host may name the endpoint for dialling. *resolve: it has a name, which DNS resolves. */
+bool wsf_options_may_dial(const wsfan_options *options, const char *endpoint, bool *resolve);
 
 #endif

@@ -1,5 +1,5 @@
-/* What carries frames between nodes, as the mesh thread sees it: ZeroMQ's sockets (socket.c). All calls need the lock of
- * the mesh. */
+/* What carries frames between nodes, as the mesh thread sees it: ZeroMQ's sockets (socket.c), or a carrier of the host
+ * (datagrams.c). All calls need the lock of the mesh. */
 #ifndef WSF_MESH_CARRIER_H
 #define WSF_MESH_CARRIER_H
 
@@ -27,6 +27,10 @@ typedef struct {
     void (*found)(void *user, uint32_t connection, wsfan_endpoint_state state, uint32_t attempts);
     /* Somebody was turned away at our port; see wsf_core_caller(). */
     void (*caller)(void *user, const char *address, wsfan_endpoint_state cause);
+    /* How the carrier itself stands, by an endpoint that leads to all nodes; it failed so many times. met: those that
+     * are there have been told of this node. Only where nodes find each other by the carrier. */
+    void (*standing)(void *user, const char *endpoint, wsfan_endpoint_state state,
+                     uint64_t failures, bool met);
 } wsf_carrier_handler;
 
 typedef struct {

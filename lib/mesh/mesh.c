@@ -7,10 +7,12 @@
 
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/thread.h"
+#include "mesh/datagrams.h"
 #include "mesh/socket.h"
 #include "mesh/state.h"
 
@@ -64,6 +66,22 @@ static void on_caller(void *user, const char *address, wsfan_endpoint_state caus
     wsf_core_caller(((wsf_mesh *)user)->out.core, address, cause, wsf_mesh_now());
 }
 
+/* Of how the carrier stands the core makes a name: it leads to all nodes, whose endpoints the carrier tells. */
+static void on_standing(void *user, const char *endpoint, wsfan_endpoint_state state,
+                        uint64_t failures, bool met) {
+    wsf_core *core = ((wsf_mesh *)user)->out.core;
+    wsf_name *name = wsf_alloc_zero(1, sizeof *name);
+    if (name != NULL) {
+        snprintf(name->endpoint, sizeof name->endpoint, "%s", endpoint);
+        name->source = WSF_SOURCE_OPTIONS;
+        name->state = state;
+        name->questions = failures;
+        wsf_core_set_names(core, name, wsf_mesh_now());
+    }
+    if (met)
+        wsf_core_names_known(core);
+}
+
 /* --------------------------------------------------------------------------------------- thread */
 
 static uint64_t least(uint64_t a, uint64_t b) {
@@ -97,6 +115,7 @@ void wsf_mesh_receive(wsf_mesh *mesh, uint32_t share, wsf_inbox *reading) {
         .probed = on_probed,
         .found = on_found,
         .caller = on_caller,
+        .standing = on_standing,
     };
     atomic_store(&mesh->unread, false);
     mesh->reading = reading;
@@ -190,23 +209,33 @@ static void *run(void *user) {
 
 /* ------------------------------------------------------------------------------ open and close */
 
+/* Opens the carrier, and notes what the core is to know of it. */
+static int open_carrier(wsf_mesh *mesh, const wsf_mesh_config *config, wsf_core_config *core) {
+    wsf_carrier **carrier = &mesh->out.carrier;
+    uint64_t frame_size_max = wsf_core_frame_size_max(core);
+    wsf_datagrams_config datagrams = { config->carrier, config->endpoint, core->cluster,
+                                       frame_size_max };
+    int error = config->carrier != NULL
+                    ? wsf_datagrams_open(carrier, &datagrams)
+                    : wsf_sockets_open(carrier, config->endpoint, frame_size_max, config->keys,
+                                       mesh->mailbox.fd);
+    if (error != WSFAN_OK)
+        return error;
+    core->authenticated = config->carrier != NULL || config->keys != NULL;
+    core->endpoint = config->advertise != NULL ? config->advertise
+                                               : (*carrier)->calls->endpoint(*carrier);
+    return core->endpoint[0] != '\0' ? WSFAN_OK : WSFAN_EADDR;
+}
+
 static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
                      const wsf_core_config *core_config) {
     wsf_effects effects = wsf_mesh_effects_effects(&mesh->out);
     wsf_core_config with_endpoint = *core_config;
-    uint64_t frame_size_max = wsf_core_frame_size_max(core_config);
     int error = WSFAN_OK;
     if (config->endpoint != NULL) {
-        error = wsf_sockets_open(&mesh->out.carrier, config->endpoint, frame_size_max, config->keys,
-                                 mesh->mailbox.fd);
+        error = open_carrier(mesh, config, &with_endpoint);
         if (error != WSFAN_OK)
             return error;
-        with_endpoint.authenticated = config->keys != NULL;
-        with_endpoint.endpoint = config->advertise != NULL
-                                     ? config->advertise
-                                     : mesh->out.carrier->calls->endpoint(mesh->out.carrier);
-        if (with_endpoint.endpoint[0] == '\0')
-            return WSFAN_EADDR;
     }
     error = wsf_core_new(&mesh->out.core, &with_endpoint, &effects, wsf_mesh_now());
     if (error != WSFAN_OK || mesh->out.carrier == NULL)

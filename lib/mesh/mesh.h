@@ -2,14 +2,17 @@
 #ifndef WSF_MESH_MESH_H
 #define WSF_MESH_MESH_H
 
+#include <wsfan/carrier.h>
+
 #include "core/core.h"
 #include "mesh/keyring.h"
 #include "mesh/types.h"
 
 typedef struct {
-    const char *endpoint;     /* NULL: no carrier */
-    const char *advertise;    /* NULL: the endpoint as it is bound */
-    const char *const *peers; /* addresses, no names */
+    const wsfan_carrier *carrier; /* of the host; NULL: ZeroMQ */
+    const char *endpoint;         /* NULL: no carrier */
+    const char *advertise;        /* NULL: the endpoint as it is bound */
+    const char *const *peers;     /* addresses, no names */
     size_t peers_count;
     uint64_t publish_queue_bytes_max;
     uint32_t publish_queue_count_max;
