@@ -108,7 +108,7 @@ static inline int air_open(void *user, const wsfan_carrier_mesh *mesh) {
     mast->mesh = mesh;
     mast->fd = eventfd(1, EFD_CLOEXEC | EFD_NONBLOCK);
     mast->works = true;
-    mast->told = false;
+    mast->told = mast->deaf = false;
     pthread_mutex_unlock(&air.lock);
     return WSFAN_OK;
 }
