@@ -35,6 +35,7 @@ static const char usage[] =
     "and\n"
     "                   nothing else  [1]\n"
     "  --curve          CURVE on all connections, against raw and packed, which have it too\n"
+    "  --carrier nats   the mesh is over NATS; relay and latency only  [ZeroMQ]\n"
     "\n"
     "  --quick          small counts: does it work? Its figures mean nothing\n"
     "  --json           one JSON object\n"
@@ -107,6 +108,7 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
         { "publishers", required_argument, NULL, 'u' },
         { "split", no_argument, NULL, 'l' },
         { "curve", no_argument, NULL, 'k' },
+        { "carrier", required_argument, NULL, 'v' },
         { "quick", no_argument, NULL, 'q' },
         { "json", no_argument, NULL, 'j' },
         { "help", no_argument, NULL, 'h' },
@@ -122,6 +124,11 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
         switch (option) {
         case 'a':
             against = optarg;
+            break;
+        case 'v':
+            if (strcmp(optarg, "nats") != 0)
+                bad("--carrier", optarg);
+            settings->against[0] = &transport_wsfan_nats;
             break;
         case 's':
             settings->size = (size_t)read_number("--size", optarg, PAYLOAD_SIZE_MIN, 1 << 20);
@@ -198,9 +205,12 @@ static void read_default_against(struct settings *settings) {
 static void check_relay_options(const struct settings *settings) {
     bool relay = strcmp(settings->command, "relay") == 0;
     bool path = strcmp(settings->command, "path") == 0;
+    bool carried = settings->against[0] == &transport_wsfan_nats;
     if (((settings->chats > 0 || settings->split) && !relay && !path) ||
         ((settings->publishers > 1 || settings->curve) && !relay))
         bad("an option of relay with", settings->command);
+    if (carried && ((!relay && strcmp(settings->command, "latency") != 0) || settings->curve))
+        bad("--carrier", "is for relay and latency, without --curve");
     if (settings->split && settings->peers < 2)
         bad("--split", "needs two peers");
     if (settings->split && settings->chats % settings->peers != 0)

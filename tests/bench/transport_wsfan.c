@@ -2,7 +2,10 @@
 #include "bench.h"
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+#include <wsfan/nats.h>
 #include <wsfan/peers.h>
 #include <wsfan/stats.h>
 
@@ -14,14 +17,34 @@ struct subscriber {
     unsigned joined;
 };
 
+static bool is_nats(const char *address) {
+    return address != NULL && strncmp(address, "nats://", 7) == 0;
+}
+
+/* A frame has to fit into the server's max_payload. */
+static void use_nats(wsfan_options *options, const char *address) {
+    wsfan_nats *nats;
+    wsfan_nats_options how;
+    wsfan_nats_options_init(&how);
+    how.urls = address;
+    must(wsfan_nats_open(&nats, &how), "open a carrier");
+    options->carrier = wsfan_nats_carrier(nats);
+    options->payload_bytes_max = 512 * 1024;
+}
+
+/* peer: an endpoint, or the address of a server of NATS, or NULL. */
 static wsfan_node *open_with(const struct keys *keys, const char *peer, const char *name) {
     wsfan_node *node;
     wsfan_options options;
     wsfan_options_init(&options);
-    options.endpoint = "tcp://127.0.0.1:*";
     options.name = name;
-    options.peers = &peer;
-    options.peers_count = peer != NULL;
+    if (is_nats(peer)) {
+        use_nats(&options, peer);
+    } else {
+        options.endpoint = "tcp://127.0.0.1:*";
+        options.peers = &peer;
+        options.peers_count = peer != NULL;
+    }
     options.chats_per_session_count_max = 65535;
     options.secret_key = keys != NULL ? keys->secret_key : NULL;
     must(wsfan_node_open(&node, &options), "open a node");
@@ -48,8 +71,10 @@ int serve_loop(wsfan_loop *loop, int timeout_ms) {
 /* ------------------------------------------------------------------------------------ publisher */
 
 static void *publisher(struct stage *stage, const struct job *job) {
-    wsfan_node *node = open_with(job->keys, NULL, "publisher");
-    strcpy(stage->address, wsfan_node_endpoint(node));
+    bool nats = is_nats(stage->address);
+    wsfan_node *node = open_with(job->keys, nats ? stage->address : NULL, "publisher");
+    if (!nats)
+        strcpy(stage->address, wsfan_node_endpoint(node));
     return node;
 }
 
@@ -141,5 +166,18 @@ const struct transport transport_wsfan = {
     .subscriber = subscriber,
     .receive = receive,
     .curve = true,
+    .threads = true,
+};
+
+/* The same mesh, by a server of NATS. */
+const struct transport transport_wsfan_nats = {
+    .name = "wsfan_nats",
+    .broker = broker_nats,
+    .no_back_pressure = true,
+    .publisher = publisher,
+    .gather = gather,
+    .publish = publish,
+    .subscriber = subscriber,
+    .receive = receive,
     .threads = true,
 };

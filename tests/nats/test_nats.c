@@ -24,14 +24,17 @@ typedef struct {
 } record;
 
 /* In memory that a node in another process writes, too. */
-static struct {
+typedef struct {
     record heard[NODES][NODES];
     uint64_t told[NODES];     /* missing, by gaps */
     bool told_unknown[NODES]; /* a gap of unknown size was told */
     bool joined;              /* by the node in another process */
     uint64_t connects;        /* of that node to its server */
     bool stop;                /* it is to end */
-} * shared;
+} records;
+
+static records *shared;
+static int shared_fd;
 
 static void on_numbered(void *user, wsfan_message *message, const wsfan_recipient *recipients,
                         size_t count) {
@@ -138,11 +141,17 @@ static void start(int i, const char *urls) {
     ck_assert_int_eq(open_node(i, &how, patient_options()), WSFAN_OK);
 }
 
-static void begin(void) {
-    if (shared == NULL)
-        shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
-                      0);
+static void map_shared(void) {
+    shared = mmap(NULL, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED, shared_fd, 0);
     ck_assert_ptr_ne(shared, MAP_FAILED);
+}
+
+static void begin(void) {
+    if (shared == NULL) {
+        shared_fd = memfd_create("shared", 0);
+        ck_assert_int_eq(ftruncate(shared_fd, sizeof *shared), 0);
+        map_shared();
+    }
     memset(shared, 0, sizeof *shared);
     for (int i = 0; i < NODES; i++)
         publishes[i] = true;
@@ -482,21 +491,47 @@ START_TEST(a_slow_reader_gets_all_or_is_told) {
 }
 END_TEST
 
-/* Runs node 2 in another process until shared->stop. */
+/* Starts node 2 in another process, which ends when shared->stop is set: see run_elsewhere(). */
 static pid_t start_elsewhere(const char *urls) {
+    char fd[16];
+    snprintf(fd, sizeof fd, "%d", shared_fd);
     pid_t pid = fork();
     ck_assert_int_ge(pid, 0);
     if (pid != 0)
         return pid;
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    start(2, urls);
+    execl("/proc/self/exe", "test_nats", fd, urls, (char *)NULL);
+    _exit(127);
+}
+
+static const char *urls_elsewhere;
+
+START_TEST(node_in_another_process) {
+    map_shared();
+    start(2, urls_elsewhere);
     WAIT(replica_up(2, 0) && replica_up(2, 1));
     replica_join(2, "lobby");
     shared->joined = replicas[2].joined_status == WSFAN_OK;
     WAIT(shared->stop);
     shared->connects = stats_of(2).connects;
     stop(2);
-    _exit(0);
+}
+END_TEST
+
+static int run_elsewhere(const char *fd, const char *urls) {
+    shared_fd = atoi(fd);
+    urls_elsewhere = urls;
+    Suite *suite = suite_create("elsewhere");
+    TCase *tcase = tcase_create("node");
+    tcase_add_test(tcase, node_in_another_process);
+    suite_add_tcase(suite, tcase);
+    SRunner *runner = srunner_create(suite);
+    srunner_set_fork_status(runner, CK_NOFORK);
+    unsetenv("CK_RUN_CASE");
+    srunner_run_all(runner, CK_MINIMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed;
 }
 
 /* A client that reads nothing is cut off after a second, or a megabyte. When it wakes up it connects anew, and hears
@@ -575,14 +610,17 @@ START_TEST(tls_is_spoken_with_a_server_whose_certificate_is_signed) {
 }
 END_TEST
 
-SUITE_MAIN("nats", nodes_meet_over_a_server_and_hear_each_other,
-           a_node_opens_without_a_server_and_meets_the_others_when_there_is_one,
-           a_server_that_is_killed_and_comes_back_loses_nothing,
-           a_server_that_is_frozen_loses_nothing,
-           nodes_at_a_cluster_of_three_go_on_when_a_server_is_killed,
-           the_example_of_accounts_lets_nodes_in_by_nkey_and_password,
-           who_is_not_let_in_is_told_why,
-           a_server_with_a_small_max_payload_is_refused_with_both_sizes,
-           options_out_of_their_ranges_are_refused, a_slow_reader_gets_all_or_is_told,
-           a_frozen_node_that_its_server_cuts_off_hears_all_when_it_wakes_up,
-           tls_is_spoken_with_a_server_whose_certificate_is_signed)
+SUITE_RUN("nats", nodes_meet_over_a_server_and_hear_each_other,
+          a_node_opens_without_a_server_and_meets_the_others_when_there_is_one,
+          a_server_that_is_killed_and_comes_back_loses_nothing,
+          a_server_that_is_frozen_loses_nothing,
+          nodes_at_a_cluster_of_three_go_on_when_a_server_is_killed,
+          the_example_of_accounts_lets_nodes_in_by_nkey_and_password, who_is_not_let_in_is_told_why,
+          a_server_with_a_small_max_payload_is_refused_with_both_sizes,
+          options_out_of_their_ranges_are_refused, a_slow_reader_gets_all_or_is_told,
+          a_frozen_node_that_its_server_cuts_off_hears_all_when_it_wakes_up,
+          tls_is_spoken_with_a_server_whose_certificate_is_signed)
+
+int main(int argc, char **argv) {
+    return argc == 3 ? run_elsewhere(argv[1], argv[2]) : run_suite();
+}
