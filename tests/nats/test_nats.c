@@ -492,6 +492,82 @@ START_TEST(a_slow_reader_gets_all_or_is_told) {
 }
 END_TEST
 
+static unsigned taken; /* datagrams that the stub was given */
+
+static int take_stub(void *mesh, const char *from, const void *data, size_t size) {
+    (void)mesh;
+    (void)data;
+    ck_assert_str_eq(from, "a");
+    ck_assert_uint_eq(size, 1000);
+    taken++;
+    return 1;
+}
+
+static void ignore_standing(void *mesh, wsfan_endpoint_state state) {
+    (void)mesh;
+    (void)state;
+}
+
+static wsfan_nats *open_wire(const wsfan_nats_options *how, const wsfan_carrier_mesh *mesh) {
+    wsfan_nats *nats;
+    ck_assert_int_eq(wsfan_nats_open(&nats, how), WSFAN_OK);
+    const wsfan_carrier *carrier = wsfan_nats_carrier(nats);
+    ck_assert_int_eq(carrier->open(carrier->user, mesh), WSFAN_OK);
+    return nats;
+}
+
+static void close_wire(wsfan_nats *nats) {
+    const wsfan_carrier *carrier = wsfan_nats_carrier(nats);
+    carrier->close(carrier->user, 0);
+    ck_assert_int_eq(wsfan_nats_close(nats), WSFAN_OK);
+}
+
+static wsfan_nats_stats stats_of_wire(wsfan_nats *nats) {
+    wsfan_nats_stats stats = { .struct_size = sizeof stats };
+    ck_assert_int_eq(wsfan_nats_get_stats(nats, &stats), WSFAN_OK);
+    return stats;
+}
+
+/* Without a node: b does not take what comes, then the server does not take what a sends, which never waits. */
+START_TEST(queues_keep_within_their_limits) {
+    enum { MIB = 1024 * 1024 };
+    static const char data[1000];
+    const wsfan_bytes part = { data, sizeof data };
+    const wsfan_carrier_mesh at_a = { .struct_size = sizeof at_a,
+                                      .cluster = "c",
+                                      .name = "a",
+                                      .received = take_stub,
+                                      .stands = ignore_standing };
+    wsfan_carrier_mesh at_b = at_a;
+    at_b.name = "b";
+    taken = 0;
+    server_start(0);
+    wsfan_nats_options how = wire_options(servers[0].url);
+    how.send_bytes_max = how.receive_bytes_max = MIB;
+    wsfan_nats *a = open_wire(&how, &at_a);
+    wsfan_nats *b = open_wire(&how, &at_b);
+    const wsfan_carrier *sender = wsfan_nats_carrier(a);
+    const wsfan_carrier *receiver = wsfan_nats_carrier(b);
+    while (stats_of_wire(b).receive_dropped == 0)
+        sender->send(sender->user, "b", &part, 1);
+    ck_assert_uint_le(stats_of_wire(b).receive_waiting, MIB);
+    uint64_t received = stats_of_wire(b).received;
+    ck_assert_uint_gt(received, MIB / 2000);
+    receiver->receive(receiver->user);
+    ck_assert_uint_ge(taken, received);
+    server_signal(0, SIGSTOP);
+    uint64_t dropped = stats_of_wire(a).send_dropped;
+    while (stats_of_wire(a).send_dropped == dropped) {
+        sender->send(sender->user, "b", &part, 1);
+        ck_assert_uint_le(stats_of_wire(a).send_waiting, MIB);
+    }
+    server_signal(0, SIGCONT);
+    close_wire(a);
+    close_wire(b);
+    servers_stop();
+}
+END_TEST
+
 /* Starts node 2 in another process, which ends when shared->stop is set: see run_elsewhere(). */
 static pid_t start_elsewhere(const char *urls) {
     char fd[16];
@@ -619,6 +695,7 @@ SUITE_RUN("nats", nodes_meet_over_a_server_and_hear_each_other,
           the_example_of_accounts_lets_nodes_in_by_nkey_and_password, who_is_not_let_in_is_told_why,
           a_server_with_a_small_max_payload_is_refused_with_both_sizes,
           options_out_of_their_ranges_are_refused, a_slow_reader_gets_all_or_is_told,
+          queues_keep_within_their_limits,
           a_frozen_node_that_its_server_cuts_off_hears_all_when_it_wakes_up,
           tls_is_spoken_with_a_server_whose_certificate_is_signed)
 
