@@ -54,7 +54,8 @@ typedef struct wsfan_nats_options {
     const char *nkey_file;        /**< the seed of an nkey; needs nkey */
     const char *nkey;             /**< the public nkey of that seed, "U..." */
 
-    /* TLS: where a URL says tls://, or one of these is set [NULL] */
+    /* TLS: where a URL says tls://, or one of these is set; libnats before 3.11 does not lock what two of its threads do
+     * with a TLS connection, see docs/nats.md [NULL] */
     const char *ca_file;   /**< who may sign the server's certificate [the system's] */
     const char *cert_file; /**< our own certificate; with key_file */
     const char *key_file;  /**< its key */

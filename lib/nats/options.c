@@ -87,7 +87,7 @@ void wsf_nats_options_free(wsfan_nats_options *o) {
     const char **strings[STRINGS_COUNT];
     list_strings(o, strings);
     for (size_t i = 0; i < STRINGS_COUNT; i++) {
-        free((char *)(uintptr_t)*strings[i]);
+        free((void *)*strings[i]);
         *strings[i] = NULL;
     }
 }
