@@ -60,7 +60,7 @@ typedef struct wsfan_nats_options {
     const char *cert_file; /**< our own certificate; with key_file */
     const char *key_file;  /**< its key */
 
-    /** wsfan_node_open() waits so long for a server, and so does each attempt after that; 100..60000 [2000] */
+    /** Each server that is tried may take so long, when the node is opened too; 100..60000 [2000] */
     uint32_t connect_ms_max;
     /** Datagrams that no server has taken yet; over it new ones are dropped, and repaired. At least 1 Mi [64 Mi] */
     uint64_t send_bytes_max;
