@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "base/sized.h"
+#include "connection.h"
 #include "options.h"
 #include "queue.h"
 
@@ -23,34 +24,17 @@ enum {
     LOOK_MS = 250, /* between looks at whether the connection stands */
     RETRY_MS = 100,
     RETRY_MS_MAX = 2000,
-    FLUSH_MS_MAX = 2000,
-    PREFIX_SIZE = 64 + 1 + 2 * 32 + 2, /* prefix, cluster, and a dot behind each */
-    SUBJECT_SIZE = PREFIX_SIZE + 2 * (WSFAN_CARRIED_NAME_MAX + 2) + 2,
     ERROR_SIZE = 512
 };
-
-/* What libnats calls with a message. It may do so for a moment after its connection has ended. */
-typedef struct {
-    pthread_mutex_t lock;
-    wsfan_nats *nats; /* NULL: the connection has ended */
-    int refs;
-} ear;
-
-typedef struct {
-    natsConnection *nats; /* NULL: none */
-    natsSubscription *inbox;
-    natsSubscription *hello;
-    ear *ear;
-} connection;
 
 struct wsfan_nats {
     wsfan_nats_options options;
     wsfan_carrier carrier;
     const wsfan_carrier_mesh *mesh; /* NULL: no node has this */
     int fd;
-    char prefix[PREFIX_SIZE];
+    char prefix[WSF_NATS_PREFIX_SIZE];
     pthread_t thread;
-    connection connection;
+    wsf_nats_connection connection;
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* something to send, or to stop; or the first attempt is over */
@@ -74,7 +58,8 @@ static void wake(wsfan_nats *n) {
 
 /* ------------------------------------------------------------------------------------- messages */
 
-static void put_received(wsfan_nats *n, natsMsg *message) {
+static void put_received(void *user, natsMsg *message) {
+    wsfan_nats *n = user;
     uint64_t size = (uint64_t)natsMsg_GetDataLength(message);
     wsf_nats_item *item = wsf_nats_item_of(message);
     pthread_mutex_lock(&n->lock);
@@ -86,53 +71,6 @@ static void put_received(wsfan_nats *n, natsMsg *message) {
     pthread_mutex_unlock(&n->lock);
     if (first && put)
         wake(n);
-}
-
-static void on_message(natsConnection *nats, natsSubscription *subscription, natsMsg *message,
-                       void *user) {
-    ear *e = user;
-    (void)nats;
-    (void)subscription;
-    pthread_mutex_lock(&e->lock);
-    if (e->nats != NULL)
-        put_received(e->nats, message);
-    else
-        natsMsg_Destroy(message);
-    pthread_mutex_unlock(&e->lock);
-}
-
-static void release_ear(void *user) {
-    ear *e = user;
-    pthread_mutex_lock(&e->lock);
-    int refs = --e->refs;
-    pthread_mutex_unlock(&e->lock);
-    if (refs > 0)
-        return;
-    pthread_mutex_destroy(&e->lock);
-    free(e);
-}
-
-static ear *new_ear(wsfan_nats *n) {
-    ear *e = calloc(1, sizeof *e);
-    if (e == NULL || pthread_mutex_init(&e->lock, NULL) != 0) {
-        free(e);
-        return NULL;
-    }
-    e->nats = n;
-    e->refs = 1;
-    return e;
-}
-
-static natsStatus listen_to(connection *c, natsSubscription **subscription, const char *subject) {
-    pthread_mutex_lock(&c->ear->lock);
-    c->ear->refs++; /* kept where the connection ends before it can be given back */
-    pthread_mutex_unlock(&c->ear->lock);
-    natsStatus s = natsConnection_Subscribe(subscription, c->nats, subject, on_message, c->ear);
-    if (s != NATS_OK)
-        release_ear(c->ear);
-    else
-        s = natsSubscription_SetOnCompleteCB(*subscription, release_ear, c->ear);
-    return s;
 }
 
 /* ----------------------------------------------------------------------------------- connecting */
@@ -177,110 +115,50 @@ static void set_state(wsfan_nats *n, wsfan_endpoint_state state, const char *tex
     wake(n);
 }
 
-/* The URL without a user and a password. */
-static void copy_server(char server[WSFAN_NATS_SERVER_SIZE], const char *url) {
-    const char *host = strstr(url, "://");
-    const char *at = strrchr(url, '@');
-    int scheme = host != NULL ? (int)(host - url) + 3 : 0;
-    snprintf(server, WSFAN_NATS_SERVER_SIZE, "%.*s%s", scheme, url,
-             at != NULL ? at + 1 : url + scheme);
-}
-
 static void note_server(wsfan_nats *n) {
-    char url[WSFAN_NATS_SERVER_SIZE] = "";
-    natsConnection_GetConnectedUrl(n->connection.nats, url, sizeof url);
+    char server[WSFAN_NATS_SERVER_SIZE];
+    wsf_nats_server(&n->connection, server);
     pthread_mutex_lock(&n->lock);
-    copy_server(n->stats.server, url);
+    memcpy(n->stats.server, server, sizeof server);
     n->stats.payload_max = (uint64_t)natsConnection_GetMaxPayload(n->connection.nats);
     pthread_mutex_unlock(&n->lock);
 }
 
 static void drop_connection(wsfan_nats *n) {
-    connection *c = &n->connection;
-    int64_t inbox = 0;
-    int64_t hello = 0;
-    if (c->ear != NULL) {
-        pthread_mutex_lock(&c->ear->lock);
-        c->ear->nats = NULL;
-        pthread_mutex_unlock(&c->ear->lock);
-    }
-    if (c->inbox != NULL)
-        natsSubscription_GetDropped(c->inbox, &inbox);
-    if (c->hello != NULL)
-        natsSubscription_GetDropped(c->hello, &hello);
-    natsConnection_Close(c->nats);
-    natsSubscription_Destroy(c->inbox);
-    natsSubscription_Destroy(c->hello);
-    natsConnection_Destroy(c->nats);
-    if (c->ear != NULL)
-        release_ear(c->ear);
-    *c = (connection){ 0 };
+    uint64_t dropped = wsf_nats_disconnect(&n->connection);
     pthread_mutex_lock(&n->lock);
-    n->stats.receive_dropped += (uint64_t)(inbox + hello);
+    n->stats.receive_dropped += dropped;
     n->stats.send_dropped += wsf_nats_queue_clear(&n->sending);
     n->stats.server[0] = '\0';
     pthread_mutex_unlock(&n->lock);
 }
 
-/* The server tells what it does not permit before it answers a flush, and goes on. */
-static natsStatus permission(const connection *c) {
-    const char *text;
-    return natsConnection_GetLastError(c->nats, &text) == NATS_NOT_PERMITTED ? NATS_NOT_PERMITTED
-                                                                             : NATS_OK;
-}
-
-static natsStatus listen_all(wsfan_nats *n) {
-    char subject[SUBJECT_SIZE];
-    connection *c = &n->connection;
-    c->ear = new_ear(n);
-    if (c->ear == NULL)
-        return NATS_NO_MEMORY;
-    snprintf(subject, sizeof subject, "%sf.*.%s", n->prefix, n->mesh->name);
-    natsStatus s = listen_to(c, &c->inbox, subject);
-    snprintf(subject, sizeof subject, "%sh.*", n->prefix);
-    if (s == NATS_OK)
-        s = listen_to(c, &c->hello, subject);
-    if (s == NATS_OK)
-        s = natsConnection_FlushTimeout(c->nats, FLUSH_MS_MAX);
-    return s == NATS_OK ? permission(c) : s;
-}
-
 static natsStatus connect_once(wsfan_nats *n) {
-    char name[64 + WSFAN_CARRIED_NAME_MAX];
-    natsOptions *options = NULL;
-    snprintf(name, sizeof name, "wsfan %s %s", n->mesh->cluster, n->mesh->name);
-    natsStatus s = wsf_nats_options_apply(&options, &n->options, name);
-    if (s == NATS_OK)
-        s = natsConnection_Connect(&n->connection.nats, options);
-    natsOptions_Destroy(options);
+    natsStatus s = wsf_nats_connect(&n->connection, &n->options, n->mesh);
     if (s != NATS_OK)
         return s;
     note_server(n);
-    uint64_t payload_max = (uint64_t)natsConnection_GetMaxPayload(n->connection.nats);
-    return payload_max < n->mesh->datagram_bytes_max ? NATS_MAX_PAYLOAD : listen_all(n);
+    if (n->stats.payload_max < n->mesh->datagram_bytes_max)
+        return NATS_MAX_PAYLOAD;
+    return wsf_nats_listen(&n->connection, n->prefix, n->mesh->name,
+                           (wsf_nats_hearer){ n, put_received });
 }
 
-/* A text for who reads logs. Without a connection libnats has it for this thread only. */
+/* A text for who reads logs. */
 static void write_error(const wsfan_nats *n, natsStatus s, char text[ERROR_SIZE]) {
     char server[WSFAN_NATS_SERVER_SIZE];
-    const char *detail = NULL;
-    copy_server(server, n->stats.server[0] != '\0' ? n->stats.server : n->options.urls);
-    if (s == NATS_MAX_PAYLOAD) {
+    const char *detail = wsf_nats_detail(&n->connection);
+    wsf_nats_copy_server(server, n->stats.server[0] != '\0' ? n->stats.server : n->options.urls);
+    if (s == NATS_MAX_PAYLOAD)
         snprintf(
             text, ERROR_SIZE,
             "%s: max_payload is %llu bytes, a frame has up to %llu: raise max_payload, or lower "
             "payload_bytes_max",
             server, (unsigned long long)n->stats.payload_max,
             (unsigned long long)n->mesh->datagram_bytes_max);
-        return;
-    }
-    if (n->connection.nats != NULL)
-        natsConnection_GetLastError(n->connection.nats, &detail);
-    if (detail == NULL || detail[0] == '\0')
-        detail = nats_GetLastError(NULL);
-    bool told = detail != NULL && detail[0] != '\0';
-    snprintf(text, ERROR_SIZE, "%s: %s%s%s", server, natsStatus_GetText(s), told ? ": " : "",
-             told ? detail : "");
+    else
+        snprintf(text, ERROR_SIZE, "%s: %s%s%s", server, natsStatus_GetText(s),
+                 detail[0] != '\0' ? ": " : "", detail);
 }
 
 /* Ends the connection, if there is one, for a reason. Returns the error that opening would. */
@@ -353,14 +231,6 @@ static natsStatus publish(wsfan_nats *n, wsf_nats_item *items) {
     return s;
 }
 
-static natsStatus look(const connection *c) {
-    const char *text;
-    if (!natsConnection_IsClosed(c->nats))
-        return permission(c);
-    natsStatus s = natsConnection_GetLastError(c->nats, &text);
-    return s != NATS_OK ? s : NATS_CONNECTION_CLOSED;
-}
-
 /* Publishes while the connection stands. */
 static void serve(wsfan_nats *n) {
     bool stop = false;
@@ -372,7 +242,7 @@ static void serve(wsfan_nats *n) {
         stop = n->stop;
         wsf_nats_item *items = wsf_nats_queue_take_all(&n->sending);
         pthread_mutex_unlock(&n->lock);
-        s = items != NULL ? publish(n, items) : look(&n->connection);
+        s = items != NULL ? publish(n, items) : wsf_nats_look(&n->connection);
     }
     if (s != NATS_OK)
         fail(n, s);
@@ -481,7 +351,7 @@ static int carrier_open(void *user, const wsfan_carrier_mesh *mesh) {
 
 static void carrier_send(void *user, const char *to, const wsfan_bytes *parts, size_t count) {
     wsfan_nats *n = user;
-    char subject[SUBJECT_SIZE];
+    char subject[WSF_NATS_SUBJECT_SIZE];
     int subject_size = to != NULL
                            ? snprintf(subject, sizeof subject, "%sf.%s.%s", n->prefix,
                                       n->mesh->name, to)
