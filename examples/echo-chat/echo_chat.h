@@ -7,7 +7,7 @@
  *   server.c   a thread: its connections, its loop of libwsfan
  *   http.c     the page, /healthz and /stats; requests that wait for the cluster
  *   metrics.c  /metrics, for Prometheus
- *   who.c      /chats, /users, /nodes and /kick: questions to the whole cluster
+ *   who.c      /chats, /users, /members, /nodes and /kick: questions to the whole cluster
  *   door.c     who may come in, and how fast
  *   client.c   one WebSocket client, and what it says
  *   frame.c    messages of libwsfan, as clients get them
@@ -47,6 +47,7 @@ enum {
     CHAT_BYTES_MAX = 128,
     USER_BYTES_MAX = 64,
     TEXT_BYTES_MAX = 16 * 1024, /* of one message that a client sends */
+    MEMBERS_COUNT_MAX = 100,    /* of a chat, that a client is told by name */
     QUEUE_COUNT_MAX = 1024,     /* frames that wait for a client; over it, it is too slow */
     QUEUE_BYTES_MAX = 1024 * 1024,
     REASON_BYTES_MAX = 123, /* of a close frame (RFC 6455, section 5.5) */
@@ -239,7 +240,7 @@ struct client {
     struct client **link; /* what points to this one */
     wsfan_session session;
     bool closing;    /* it has left the cluster */
-    bool large;      /* it was told that its chat has too many members to name them */
+    bool large;      /* its chat has more members than it was told by name */
     bool incomplete; /* and that not all replicas are in the count */
     char chat[CHAT_BYTES_MAX + 1];
     char user[USER_BYTES_MAX + 1];
@@ -316,6 +317,7 @@ struct waiting {
     struct waiting *next;
     struct waiting **link; /* what points to this one */
     uint64_t key_serial;   /* publish.c: of its Idempotency-Key; 0: it has none */
+    bool members;          /* who.c: of a chat are asked for */
 };
 
 extern const struct web_handlers http_handlers;

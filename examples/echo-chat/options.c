@@ -69,11 +69,11 @@ static const char usage_of_clients[] =
     "  --origin ORIGIN     pages from here may connect too, as https://example.org; * for any;\n"
     "                      may be given again [the page's own]. With --placement redirect, and\n"
     "                      for pages that are served elsewhere, name those\n"
-    "  --token FILE        clients, /stats, /chats, /users, /nodes, /kick need the token in this\n"
-    "                      file's first line, as ?token=TOKEN or as Authorization: Bearer TOKEN;\n"
-    "                      the page asks for it. Not for: the page itself, /owner, /healthz,\n"
-    "                      /readyz; /publish has a token of its own. Who has it may also kick\n"
-    "                      [nobody needs one]\n"
+    "  --token FILE        clients, /stats, /chats, /users, /members, /nodes, /kick need the\n"
+    "                      token in this file's first line, as ?token=TOKEN or Authorization:\n"
+    "                      Bearer TOKEN; the page asks for it. Not for: the page itself, /owner,\n"
+    "                      /healthz, /readyz; /publish has a token of its own. Who has it may\n"
+    "                      also kick [nobody needs one]\n"
     "  --history SECONDS   keep the newest messages of each chat so long, 0 to 3600: who comes\n"
     "                      back, to any replica, gets what it missed; needs --history-key\n"
     "                      [0: none]\n"
@@ -90,7 +90,8 @@ static const char usage_of_clients[] =
     "Over HTTP: / the page, /?admin the page with a button to kick each member, /owner?chat=CHAT,\n"
     "/ws?chat=CHAT&user=USER the chat, with &position=POSITION what was missed, with &rewind=N\n"
     "the last messages; POST /publish, /healthz, /readyz, /stats; of all replicas /chats,\n"
-    "/users?user=USER, /nodes; POST /kick?session=ID or user=USER ends connections.\n"
+    "/users?user=USER, /members?chat=CHAT, /nodes; POST /kick?session=ID or user=USER ends\n"
+    "connections.\n"
     "SIGTERM and SIGINT end it: clients are told to go elsewhere; SIGHUP reads --allow again.\n"
     "Exit status: 0 ended by a signal, 1 it could not start, 2 a bad argument.\n";
 
@@ -322,6 +323,7 @@ void options_read(struct options *options, int argc, char **argv) {
     options->door = (struct door_options){ .clients_max = 65536, .handshakes_per_second = 10000 };
     read_listen(options, "127.0.0.1:8080");
     wsfan_options_init(&options->cluster);
+    options->cluster.presence_members_count_max = MEMBERS_COUNT_MAX;
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, ":", known, NULL)) != -1;) {
         switch (option) {

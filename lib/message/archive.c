@@ -444,6 +444,17 @@ uint64_t wsf_archive_floor(const wsf_archive *archive, uint32_t chat, uint64_t o
     return wsf_bounds_at(&archive->chats[chat].floor, origin);
 }
 
+bool wsf_archive_has_above(const wsf_archive *archive, uint32_t number, uint64_t origin,
+                           uint64_t clock) {
+    const struct wsf_archive_chunk *chunk = archive->chats[number].first;
+    uint32_t offset = chunk != NULL ? chunk->from : 0;
+    const uint8_t *at;
+    while ((at = wsf_chain_next(&chunk, &offset)) != NULL)
+        if (wsf_kept_head_at(at)->id.origin == origin && wsf_kept_head_at(at)->id.clock > clock)
+            return true;
+    return false;
+}
+
 void wsf_archive_extend(wsf_archive *archive, uint32_t number, uint64_t origin, uint64_t since,
                         uint64_t floor) {
     struct wsf_archive_chat *chat = &archive->chats[number];

@@ -18,6 +18,7 @@ static const char usage[] =
     "  idle       what a cluster costs that has nothing to do\n"
     "  history    messages that are kept, and sessions that come back\n"
     "  websocket  clients on replicas of echo-chat\n"
+    "  opening    clients that all come into one chat of echo-chat\n"
     "\n"
     "  --against LIST   of raw,packed,redis,nats; \"\": none  [all; latency: without packed]\n"
     "  --size BYTES     of a payload, from 16  [128]\n"
@@ -42,7 +43,7 @@ static const char usage[] =
     "\n"
     "  --quick          small counts: does it work? Its figures mean nothing\n"
     "  --json           one JSON object\n"
-    "  --echo-chat PATH the program that `websocket` starts\n"
+    "  --echo-chat PATH the program that `websocket` and `opening` start\n"
     "  --replicas N     of it, 1 to 8  [3]\n"
     "  --chat-size N    WebSocket clients in each chat  [all of them; then 6]\n"
     "  --window N       messages on their way at full load; 1: each by itself  [24]\n"
@@ -56,9 +57,10 @@ static const struct {
     const char *name;
     int (*run)(const struct settings *settings);
 } commands[] = {
-    { "relay", relay_main },   { "latency", latency_main },     { "path", path_main },
-    { "fanout", fanout_main }, { "registry", registry_main },   { "interest", interest_main },
-    { "idle", idle_main },     { "websocket", websocket_main }, { "history", history_main },
+    { "relay", relay_main },     { "latency", latency_main },     { "path", path_main },
+    { "fanout", fanout_main },   { "registry", registry_main },   { "interest", interest_main },
+    { "idle", idle_main },       { "websocket", websocket_main }, { "history", history_main },
+    { "opening", opening_main },
 };
 
 static const struct transport *const others[] = { &transport_raw, &transport_packed,

@@ -47,6 +47,7 @@ const expected = {
     'presence_counts_per_s'],
   interest: ['snapshot_s', 'quiet_p99_us', 'chats'],
   idle: ['cpu_percent_per_node', 'sessions'],
+  opening: ['clients', ...['open_s', 'cpu_s', 'bytes_per_client', 'frames_per_client'].flatMap(spread)],
   history: ['one_chat', 'many_chats'].flatMap((load) => ['cpu_ns_per_message',
     'kept_cpu_ns_per_message', 'kept_cpu_ratio'].flatMap((name) => spread(`${load}_${name}`)))
     .concat(['position_ns', 'position_bytes', 'heap_bytes_per_chat_of_100', 'recoveries_per_s',

@@ -63,3 +63,13 @@ bool doubts_hole(const wsf_core *core, const wsf_vector *seen) {
     }
     return false;
 }
+
+bool doubts_behind(const wsf_core *core, const wsf_vector *seen) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (peer->node != 0 && peer->witness.origin != NULL &&
+            wsf_origin_reached(peer->witness.origin) < wsf_vector_at(seen, peer->node))
+            return true;
+    }
+    return false;
+}

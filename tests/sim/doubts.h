@@ -22,4 +22,7 @@ bool doubts_lags(const wsf_core *core, const wsf_bounds *since, const wsf_vector
 /* Some that it does not cover did not come. */
 bool doubts_hole(const wsf_core *core, const wsf_vector *seen);
 
+/* The node did not get as far with a peer: it waits for that, perhaps too long. */
+bool doubts_behind(const wsf_core *core, const wsf_vector *seen);
+
 #endif

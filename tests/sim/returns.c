@@ -468,7 +468,7 @@ static bool must_be_whole(const returns *r, const stay *of) {
            doubts_below(wsf_archive_floors(archive, number), &of->position) &&
            !doubts_lags(core, wsf_archive_sinces(archive, number), &of->position) &&
            !wsf_vector_is_ragged(&of->position) && !of->far &&
-           of->epoch == (uint32_t)core->cluster_epoch.number;
+           !doubts_behind(core, &of->position) && of->epoch == (uint32_t)core->cluster_epoch.number;
 }
 
 /* Whether a verdict other than WHOLE is true. */
@@ -494,12 +494,12 @@ static bool is_true(const returns *r, const stay *of, wsfan_recovery verdict) {
         return world_ms(r->world) >= of->asked_ms + core->config.recover_ms_max ||
                wsf_backfill_failed(core, r->hashes[of->chat]);
     case WSFAN_RECOVERY_BUSY:
-        return core->recover.count >= WSF_RECOVERIES_MAX;
+        return core->recover.count >= core->config.recoveries_count_max;
     case WSFAN_RECOVERY_OLD:
         return number == WSF_TABLE_NONE ||
                !doubts_below(wsf_archive_floors(archive, number), &of->position);
     case WSFAN_RECOVERY_UNKEPT:
-        return number == WSF_TABLE_NONE ||
+        return number != WSF_TABLE_NONE &&
                !doubts_below(wsf_archive_sinces(archive, number), &of->position);
     case WSFAN_RECOVERY_GAP:
         return wsf_vector_is_ragged(&of->position) || doubts_hole(core, &of->position);

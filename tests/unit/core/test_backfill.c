@@ -559,6 +559,56 @@ START_TEST(who_does_not_answer_is_followed_by_the_next) {
 }
 END_TEST
 
+/* Node 0 does not hear node 2, which is up, and so takes half of the time of a source for each answer. */
+START_TEST(time_in_the_line_of_a_node_that_answers_is_nobodys_time) {
+    enum { CHATS = 600 };
+    begin(3);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        join_chat(0, chat);
+    world_run(w, 1000);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        ck_assert(world_publish(w, 0, chat, chat));
+    world_run(w, 500);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        join_chat(1, chat);
+    world_run(w, 1000);
+    world_block(w, 2, 0, true);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        ck_assert(
+            wsf_backfill_begin(world_core(w, 1), world_chat_hash(w, chat), NULL, world_now(w, 1)));
+    world_touch(w, 1);
+    world_run(w, 2500);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++) {
+        ck_assert(!wsf_backfill_waits(world_core(w, 1), world_chat_hash(w, chat)));
+        ck_assert(!wsf_backfill_failed(world_core(w, 1), world_chat_hash(w, chat)));
+    }
+    ck_assert_uint_eq(kept_at(1), CHATS);
+    ck_assert_uint_eq(world_core(w, 1)->backfill.asked, 3);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(who_does_not_answer_one_question_is_asked_no_other) {
+    enum { CHATS = 600 };
+    begin(2);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++) {
+        join_chat(0, chat);
+        join_chat(1, chat);
+    }
+    world_run(w, 1000);
+    world_block(w, 0, 1, true);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        ck_assert(
+            wsf_backfill_begin(world_core(w, 1), world_chat_hash(w, chat), NULL, world_now(w, 1)));
+    world_touch(w, 1);
+    world_run(w, RECOVER_MS / 3 + 50);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        ck_assert(!wsf_backfill_waits(world_core(w, 1), world_chat_hash(w, chat)));
+    ck_assert_uint_eq(world_core(w, 1)->backfill.asked, 1);
+    world_destroy(w);
+}
+END_TEST
+
 static void hold(unsigned node, unsigned for_whom, bool held) {
     wsf_core *core = world_core(w, node);
     unsigned peer = wsf_peer_index(core, wsf_peer_find(core, world_node_id(w, for_whom)));
@@ -581,6 +631,29 @@ START_TEST(a_chat_that_is_opened_again_is_asked_for_again) {
         hold(1, 0, false);
         ck_assert_uint_eq(kept_at(1), 0);
     }
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(who_comes_back_does_not_wait_until_all_is_inherited) {
+    begin(3);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(0, 3);
+    join(1);
+    wsf_core *core = world_core(w, 1);
+    unsigned silent = wsf_peer_index(core, wsf_peer_find(core, world_node_id(w, 2)));
+    wsf_peers_add(&core->keeping.chats[number_at(1)].sources, silent);
+    world_freeze(w, 2, true);
+    ck_assert(wsf_backfill_inherit(core, world_chat_hash(w, CHAT), world_now(w, 1)));
+    world_touch(w, 1);
+    world_run(w, 10);
+    ck_assert(!waits(1));
+    ck_assert(backfill(1, clock));
+    ck_assert(waits(1));
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert(wsf_peers_has(core->keeping.chats[number_at(1)].sources, silent)); /* as before */
     world_destroy(w);
 }
 END_TEST
@@ -613,4 +686,7 @@ SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            the_answer_waits_until_it_reaches_to_where_ours_begins,
            an_answer_that_does_not_reach_is_not_taken_for_one,
            who_does_not_answer_is_followed_by_the_next,
-           a_chat_that_is_opened_again_is_asked_for_again, memory_for_a_backfill_is_given_back)
+           time_in_the_line_of_a_node_that_answers_is_nobodys_time,
+           who_does_not_answer_one_question_is_asked_no_other,
+           a_chat_that_is_opened_again_is_asked_for_again,
+           who_comes_back_does_not_wait_until_all_is_inherited, memory_for_a_backfill_is_given_back)
