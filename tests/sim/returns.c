@@ -356,7 +356,8 @@ static bool is_excused(const returns *r, const stay *of, uint32_t i) {
     return d->in_doubt || d->except == of->session || (before && is_former(of, d->except)) ||
            (before && d->fleeting) || at->gaps[d->origin] > after ||
            at->inbox_gap[of->loop] > after || is_superseded(r, i) || !is_met(of, d) ||
-           testimony_is_mistaken(r->testimony, of->node, r->publishers[d->origin].node, d->ms);
+           testimony_is_mistaken(r->testimony, of->node, r->publishers[d->origin].node, d->ms) ||
+           (before && testimony_is_misled(r->testimony, r->publishers[d->origin].node, d->ms));
 }
 
 /* Whether positions claim the message for good: its publisher has ended, and nobody keeps a message of it any more. Who was a
