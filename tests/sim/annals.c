@@ -191,7 +191,7 @@ static void check_whole(annals *a, unsigned node, unsigned chat, uint32_t number
         if ((d->chats >> chat & 1) != 0 && !is_superseded(c, d) &&
             !is_kept(list, (wsfan_message_id){ d->clock, c->node }) &&
             !testimony_is_mistaken(a->testimony, node, c->node, d->ms) &&
-            !(filled && testimony_is_mistaken_somewhere(a->testimony, c->node, d->ms)))
+            !(filled && testimony_is_misled(a->testimony, c->node, d->ms)))
             ledger_violation(a->ledger,
                              "life %u vouches for chat %u and lacks a message of node %llx that "
                              "was published at %llu ms",

@@ -67,7 +67,6 @@ struct testimony {
     world *world;
     uint64_t hashes[LEDGER_CHATS_MAX];
     book books[WORLD_NODES_MAX];
-    uint64_t mistaken_ms[LEDGER_LIVES_MAX]; /* the first mistake of that origin about any node; 0: none */
 };
 
 testimony *testimony_new(ledger *l) {
@@ -96,7 +95,6 @@ void testimony_attach(testimony *t, world *w) {
 }
 
 void testimony_forget(testimony *t) {
-    memset(t->mistaken_ms, 0, sizeof t->mistaken_ms);
     for (unsigned node = 0; node < WORLD_NODES_MAX; node++) {
         book *b = &t->books[node];
         b->count = 0;
@@ -235,8 +233,6 @@ void testimony_gap(testimony *t, unsigned node, uint64_t origin) {
 void testimony_mistake(testimony *t, unsigned node, unsigned other) {
     uint32_t life = ledger_find(t->ledger, world_node_id(t->world, node));
     t->books[other].mistaken_ms[life] = world_ms(t->world);
-    if (t->mistaken_ms[life] == 0)
-        t->mistaken_ms[life] = world_ms(t->world);
 }
 
 /* -------------------------------------------------------------------------------------- checks */
@@ -250,9 +246,16 @@ bool testimony_is_mistaken(const testimony *t, unsigned node, uint64_t origin, u
     return life != UINT32_MAX && is_mistaken(&t->books[node], life, ms);
 }
 
-bool testimony_is_mistaken_somewhere(const testimony *t, uint64_t origin, uint64_t ms) {
+bool testimony_is_misled(const testimony *t, uint64_t origin, uint64_t ms) {
     uint32_t life = ledger_find(t->ledger, origin);
-    return life != UINT32_MAX && t->mistaken_ms[life] != 0 && ms >= t->mistaken_ms[life];
+    for (unsigned node = 0; life != UINT32_MAX && node < WORLD_NODES_MAX; node++) {
+        const book *b = &t->books[node];
+        uint64_t from = b->mistaken_ms[life];
+        bool told = b->gap_ms[life] >= from && b->gap_ms[life] < ms;
+        if (b->running && from != 0 && ms >= from && !told)
+            return true;
+    }
+    return false;
 }
 
 /* Nodes that a begin does not wait for may come back with a gap. */
