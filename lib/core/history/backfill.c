@@ -208,6 +208,7 @@ static bool go_on(wsf_core *core, uint32_t i) {
 
 static void fail(wsf_core *core, uint32_t i, wsf_now now) {
     core->backfill.asks->list[i].failed = true;
+    core->backfill.failed++;
     if (!go_on(core, i))
         end(core, i, now);
 }
