@@ -393,6 +393,7 @@ struct wsf_core {
         uint64_t reach_ms;        /* if the loops were told more than at that time, */
         uint64_t ask_ms;          /* and for which peers may be asked from then on */
         uint32_t count;           /* that hand in a position, or want the last messages */
+        uint64_t remote;          /* that were WHOLE after other nodes were asked, so far */
     } recover;
 
     /* Messages of chats that nodes ask each other for; see backfill.c and source.c. */
@@ -402,6 +403,7 @@ struct wsf_core {
         struct wsf_backfills *asks;                    /* NULL: there was none yet */
         uint64_t asked;                                /* questions to peers, so far */
         uint64_t answered;                             /* and of them */
+        uint64_t failed; /* times that a peer did not say all that it has of a chat */
     } backfill;
 
     /* Tickets of joins, in order of deadline. */

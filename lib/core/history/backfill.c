@@ -230,6 +230,7 @@ static bool go_on(wsf_core *core, uint32_t i) {
 static void fail(wsf_core *core, uint32_t i, wsf_now now) {
     backfill *b = &core->backfill.asks->list[i];
     wsf_peers_add(&b->missed, b->line);
+    core->backfill.failed++;
     if (!go_on(core, i))
         end(core, i, now);
 }

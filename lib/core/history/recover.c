@@ -231,6 +231,7 @@ static bool decide(wsf_core *core, wsf_recovery *recovery, uint32_t chat, wsf_no
         verdict = wsf_extent_lacks(core, chat, &recovery->seen);
     bool asked = asks(core, recovery, verdict, now);
     if (asked && now.ms < recovery->deadline_ms) {
+        recovery->asked = true;
         wsf_waiting_set(core, recovery, WSF_WAITS_FOR_CHAT, chat);
         return false;
     }
@@ -240,6 +241,7 @@ static bool decide(wsf_core *core, wsf_recovery *recovery, uint32_t chat, wsf_no
         name_those_behind(core, &recovery->seen);
     recovery->verdict = verdict;
     bool listed = list(core, recovery, chat, now);
+    core->recover.remote += listed && recovery->asked && verdict == WSFAN_RECOVERY_WHOLE;
     give(core, recovery, listed ? verdict : WSFAN_RECOVERY_BUSY);
     return true;
 }
