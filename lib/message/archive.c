@@ -493,6 +493,17 @@ uint64_t wsf_archive_floor(const wsf_archive *archive, uint32_t chat, uint64_t o
     return wsf_bounds_at(&archive->chats[chat].floor, origin);
 }
 
+bool wsf_archive_has_above(const wsf_archive *archive, uint32_t number, uint64_t origin,
+                           uint64_t clock) {
+    const struct wsf_archive_chunk *chunk = archive->chats[number].first;
+    uint32_t offset = chunk != NULL ? chunk->from : 0;
+    const uint8_t *at;
+    while ((at = next_entry(&chunk, &offset)) != NULL)
+        if (wsf_kept_head_at(at)->id.origin == origin && wsf_kept_head_at(at)->id.clock > clock)
+            return true;
+    return false;
+}
+
 void wsf_archive_extend(wsf_archive *archive, uint32_t number, uint64_t origin, uint64_t since,
                         uint64_t floor) {
     struct wsf_archive_chat *chat = &archive->chats[number];
@@ -578,6 +589,7 @@ static wsf_kept_ref *gather(const struct wsf_archive_chat *chat, const wsf_archi
     while (refs != NULL && (at = next_entry(&chunk, &offset)) != NULL) {
         wsfan_message_id id = wsf_kept_head_at(at)->id;
         if ((query->above == NULL || !wsf_vector_covers(query->above, id)) &&
+            (query->up_to == NULL || wsf_vector_covers(query->up_to, id)) &&
             wsf_kept_id_less(query->after, id) && !wsf_kept_leaves_out(at, query->except))
             refs[(*count)++] = (wsf_kept_ref){ id, at };
     }

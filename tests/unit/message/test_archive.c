@@ -91,9 +91,7 @@ START_TEST(each_message_of_a_run_is_kept_in_its_chat) {
                             numbered(payload, i, 4 + i % 36)));
     }
     wsfan_target fleeting = { WSFAN_CHAT, { "a", 1 } };
-    wsf_message_parts parts = { .targets = &fleeting,
-                                .targets_count = 1,
-                                .flags = WSFAN_FLEETING };
+    wsf_message_parts parts = { .targets = &fleeting, .targets_count = 1, .flags = WSFAN_FLEETING };
     ck_assert(wsf_run_write(&writer, &parts));
     run_know(run, &key);
     run->id = id_of(1000, 9);
@@ -548,6 +546,20 @@ START_TEST(a_query_takes_what_a_position_does_not_cover) {
     ck_assert_uint_eq(found, list->count);
     ck_assert_uint_gt(found, 0);
     wsf_kept_list_free(list);
+    wsf_vector up_to;
+    wsf_vector_init(&up_to, UINT64_MAX);
+    ck_assert(wsf_vector_pin(&up_to, 1, 7));
+    query.up_to = &up_to;
+    list = wsf_archive_list(&archive, chat, &query, 0);
+    uint32_t beyond = 0;
+    for (uint32_t i = 0; i < all->count; i++)
+        beyond += all->messages[i].id.origin == 1 && all->messages[i].id.clock > 7;
+    ck_assert_uint_gt(beyond, 0);
+    ck_assert_uint_eq(list->count, found - beyond);
+    for (uint32_t i = 0; i < list->count; i++)
+        ck_assert(list->messages[i].id.origin != 1 || list->messages[i].id.clock <= 7);
+    wsf_kept_list_free(list);
+    query.up_to = NULL;
     query.last_max = 3;
     list = wsf_archive_list(&archive, chat, &query, 0);
     ck_assert_uint_eq(list->count, 3);
