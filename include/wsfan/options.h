@@ -200,6 +200,9 @@ typedef struct wsfan_options {
     /** 16..64 bytes, a secret, the same on all nodes: clients bring back positions that are sealed with it. With
      * history_ms it must be given: WSFAN_EKEY. loops_count_max is at most 63 then [NULL] */
     const char *history_key;
+    /** Sessions that came back with a position, or want the last messages, and are not told yet: some 3 KiB each. Further ones
+     * are told WSFAN_RECOVERY_BUSY. At least 1 [16 Ki] */
+    uint32_t recoveries_count_max;
 } wsfan_options;
 
 /** Sets every field to its default, in a struct of the size that its program was compiled with.

@@ -66,6 +66,7 @@ void wsfan_options_init_sized(wsfan_options *options, size_t struct_size) {
         .history_bytes_max = 64 * MI,
         .history_copies = 1,
         .recover_ms_max = 4000,
+        .recoveries_count_max = 16 * KI,
     };
     wsf_fill_sized(options, struct_size, &defaults, sizeof defaults);
 }
@@ -122,6 +123,7 @@ static const range RANGES[] = {
     RANGE(history_bytes_max, MI, UINT64_MAX),
     RANGE(history_copies, 0, WSF_COPIES_MAX),
     RANGE(recover_ms_max, 1, UINT32_MAX),
+    RANGE(recoveries_count_max, 1, UINT32_MAX),
 };
 
 /* A wrong option: the error, and the field that it is about. */
@@ -328,6 +330,7 @@ wsf_core_config wsf_options_core(const wsfan_options *o) {
         .history_bytes_max = o->history_bytes_max,
         .history_copies = o->history_copies,
         .recover_ms_max = o->recover_ms_max,
+        .recoveries_count_max = o->recoveries_count_max,
     };
     if (o->history_ms > 0)
         wsf_hash_seal_key_init(&config.history_key, wsfan_string(o->history_key), "wsfan position");

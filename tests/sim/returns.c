@@ -506,6 +506,17 @@ static bool lags(const wsf_core *core, const wsf_bounds *since, const wsf_vector
     return less;
 }
 
+/* Whether this node got as far as the position with all peers that are up: else it waits for them, perhaps too long. */
+static bool has_caught_up(const wsf_core *core, const wsf_vector *seen) {
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (peer->node != 0 && peer->witness.origin != NULL &&
+            wsf_origin_reached(peer->witness.origin) < wsf_vector_at(seen, peer->node))
+            return false;
+    }
+    return true;
+}
+
 /* Whether this node itself must be able to tell what came after the position: all has been well since it was made, and this node
  * has kept the chat for longer. */
 static bool must_be_whole(const returns *r, const stay *of) {
@@ -520,7 +531,7 @@ static bool must_be_whole(const returns *r, const stay *of) {
            is_below(wsf_archive_floors(archive, number), &of->position) &&
            !lags(core, wsf_archive_sinces(archive, number), &of->position) &&
            !wsf_vector_is_ragged(&of->position) && !of->far &&
-           of->epoch == (uint32_t)core->cluster_epoch.number;
+           has_caught_up(core, &of->position) && of->epoch == (uint32_t)core->cluster_epoch.number;
 }
 
 static bool has_hole(const wsf_core *core, const wsf_vector *seen) {
@@ -556,12 +567,12 @@ static bool is_true(const returns *r, const stay *of, wsfan_recovery verdict) {
         return world_ms(r->world) >= of->asked_ms + core->config.recover_ms_max ||
                wsf_backfill_failed(core, r->hashes[of->chat]);
     case WSFAN_RECOVERY_BUSY:
-        return core->recover.count >= WSF_RECOVERIES_MAX;
+        return core->recover.count >= core->config.recoveries_count_max;
     case WSFAN_RECOVERY_OLD:
         return number == WSF_TABLE_NONE ||
                !is_below(wsf_archive_floors(archive, number), &of->position);
     case WSFAN_RECOVERY_UNKEPT:
-        return number == WSF_TABLE_NONE ||
+        return number != WSF_TABLE_NONE &&
                !is_below(wsf_archive_sinces(archive, number), &of->position);
     case WSFAN_RECOVERY_GAP:
         return wsf_vector_is_ragged(&of->position) || has_hole(core, &of->position);
