@@ -114,7 +114,8 @@ static wsfan_recovery read_position(wsf_core *core, wsf_recovery *recovery, wsf_
     }
     recovery->seen = position.seen;
     wsf_clock_pass(core, now);
-    wsf_clock_merge(core, newest_of(&position.seen), now); /* what is published from now on is new */
+    wsf_clock_merge(core, newest_of(&position.seen),
+                    now); /* what is published from now on is new */
     if (newest_of(&position.seen) > core->clock)
         return WSFAN_RECOVERY_CLOCK;
     wsfan_recovery of_peers = judge_peers(core, &position.seen);
