@@ -9,6 +9,9 @@
 /* The clock of a peer is too far off, ahead or behind. */
 bool doubts_far(const wsf_core *core, const wsf_vector *seen);
 
+/* The position is of a clock that the node's must not follow. */
+bool doubts_beyond(const wsf_core *core, const wsf_vector *seen, uint64_t wall_ms);
+
 /* It is from later than the node's own clock. */
 bool doubts_ahead(const wsf_core *core, const wsf_vector *seen);
 
@@ -21,6 +24,9 @@ bool doubts_lags(const wsf_core *core, const wsf_bounds *since, const wsf_vector
 
 /* Some that it does not cover did not come. */
 bool doubts_hole(const wsf_core *core, const wsf_vector *seen);
+
+/* A hole of an origin ends beyond where the node got with it, so no position has passed it yet. */
+bool doubts_hole_ahead(const wsf_core *core);
 
 /* The node did not get as far with a peer: it waits for that, perhaps too long. */
 bool doubts_behind(const wsf_core *core, const wsf_vector *seen);
