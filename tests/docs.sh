@@ -39,7 +39,7 @@ done
 cases=$(grep -oE '[a-z0-9]+(_[a-z0-9]+){3,}' docs/security.md | grep -vE '^(wsfan|zmq|lws)_' | sort -u)
 [ -n "$cases" ] || missing "docs/security.md names no cases"
 for name in $cases; do
-    grep -rqF "START_TEST($name)" tests/unit tests/tools tests/discovery || missing "docs/security.md: there is no case $name"
+    grep -rqF "START_TEST($name)" tests/unit tests/tools tests/discovery tests/nats || missing "docs/security.md: there is no case $name"
 done
 quoted=$(grep -oE '"[^"]+"' docs/security.md | tr -d '"' | sort -u)
 [ -n "$quoted" ] || missing "docs/security.md names no scenarios"

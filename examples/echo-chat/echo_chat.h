@@ -154,6 +154,7 @@ void log_event(void *loop_user, const wsfan_event *event);
 /* The state of a replica that its threads share. */
 struct replica {
     wsfan_node *node;
+    struct wsfan_nats *nats; /* NULL: the mesh is over ZeroMQ */
     struct web_tls *tls;
     struct web_descriptors descriptors;
     struct door door;
@@ -189,6 +190,12 @@ struct server {
     uv_timer_t recount; /* of members, for clients whose count is not complete */
 };
 
+struct nats_options {
+    const char *urls;             /* NULL: the mesh is over ZeroMQ */
+    const char *credentials_file; /* NULL: none */
+    const char *ca_file;          /* NULL: the system's */
+};
+
 struct options {
     char listen_host[256];
     int listen_port;
@@ -203,6 +210,7 @@ struct options {
     bool clients_asked;           /* by --clients */
     const char *history_key_file; /* NULL: none */
     struct token history_key;     /* its first line */
+    struct nats_options nats;
     wsfan_options cluster;
 };
 
@@ -339,6 +347,13 @@ void wait_end(struct waiting *waiting); /* its request has been answered, or wil
 void wait_give_up(struct server *server);
 
 void metrics_request(struct server *server, struct web_request *request);
+
+/* --------------------------------------------------------------------------------------- nats */
+
+/* With --nats: sets options->cluster to be carried over NATS. Returns 0, or -1 and a message on stderr. */
+int nats_open(struct replica *replica, struct options *options);
+const char *nats_error(const struct replica *replica); /* "": none */
+void nats_close(struct replica *replica);              /* after the node */
 
 /* ------------------------------------------------------------------------------------ publish */
 

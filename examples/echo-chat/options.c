@@ -46,6 +46,12 @@ static const char usage_of_replicas[] =
     "  --allow PATH        certificate of a replica, or a directory of them, that may be in the\n"
     "                      mesh besides those with the same key; read again on SIGHUP\n"
     "  --insecure          the mesh may be bound to any address without a key\n"
+    "  --nats URL[,URL]... the mesh is over these servers of NATS in place of --mesh; a URL is\n"
+    "                      nats://[USER:PASSWORD@]HOST:PORT, or tls://. Needs a --name of a-z, "
+    "A-Z,\n"
+    "                      0-9, - and _ where the server lets each publish in its own name alone\n"
+    "  --nats-creds FILE   credentials for them, as nsc makes them\n"
+    "  --nats-ca FILE      who may sign their certificates [the system's]\n"
     "  --down SECONDS      a replica that has not been heard for so long is down, 1 to 3600; it\n"
     "                      is silent from 3/10 of that on. The same for all replicas [10]\n"
     "  --grace SECONDS     how long a user without a tab stays a member: a reload, another\n"
@@ -194,6 +200,9 @@ static void set_history(struct options *options) {
 /* Options without a letter. */
 enum {
     ADVERTISE = 256,
+    NATS,
+    NATS_CREDS,
+    NATS_CA,
     CERT,
     ALLOW,
     INSECURE,
@@ -298,6 +307,9 @@ void options_read(struct options *options, int argc, char **argv) {
         { "cert", required_argument, NULL, CERT },
         { "allow", required_argument, NULL, ALLOW },
         { "insecure", no_argument, NULL, INSECURE },
+        { "nats", required_argument, NULL, NATS },
+        { "nats-creds", required_argument, NULL, NATS_CREDS },
+        { "nats-ca", required_argument, NULL, NATS_CA },
         { "tls-cert", required_argument, NULL, TLS_CERT },
         { "tls-key", required_argument, NULL, TLS_KEY },
         { "origin", required_argument, NULL, ORIGIN },
@@ -389,6 +401,15 @@ void options_read(struct options *options, int argc, char **argv) {
         case INSECURE:
             options->cluster.allow_insecure = 1;
             break;
+        case NATS:
+            options->nats.urls = optarg;
+            break;
+        case NATS_CREDS:
+            options->nats.credentials_file = optarg;
+            break;
+        case NATS_CA:
+            options->nats.ca_file = optarg;
+            break;
         case TLS_CERT:
             options->tls_cert = optarg;
             break;
@@ -428,6 +449,11 @@ void options_read(struct options *options, int argc, char **argv) {
         bad("--allow needs --cert: only a mesh with keys lets in by keys");
     if (options->cluster.advertise != NULL && options->cluster.endpoint == NULL)
         bad("--advertise needs --mesh: it is another name for the same place");
+    if (options->nats.urls != NULL && (standalone || options->cluster.endpoint != NULL))
+        bad("--nats stands in place of --mesh, and excludes --standalone");
+    if (options->nats.urls == NULL &&
+        (options->nats.credentials_file != NULL || options->nats.ca_file != NULL))
+        bad("--nats-creds and --nats-ca need --nats");
     if (standalone && options->cluster.endpoint != NULL)
         bad("--standalone and --mesh exclude each other");
     if (options->redirect && options->cluster.public_address == NULL)

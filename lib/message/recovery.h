@@ -42,6 +42,7 @@ typedef struct wsf_recovery {
     uint64_t deadline_ms;
     uint32_t chat;     /* number of the chat that it waits for */
     uint8_t waits_for; /* wsf_waits_for */
+    bool asked;        /* other nodes were, for what is lacking */
     bool read;         /* the position was read, */
     uint64_t epoch;    /* when this was the cluster's */
 

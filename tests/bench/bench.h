@@ -247,6 +247,7 @@ struct transport {
 };
 
 extern const struct transport transport_wsfan;
+extern const struct transport transport_wsfan_nats;
 extern const struct transport transport_raw;
 extern const struct transport transport_packed;
 extern const struct transport transport_redis;

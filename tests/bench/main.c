@@ -37,6 +37,7 @@ static const char usage[] =
     "and\n"
     "                   nothing else  [1]\n"
     "  --curve          CURVE on all connections, against raw and packed, which have it too\n"
+    "  --carrier nats   the mesh is over NATS; relay and latency only  [ZeroMQ]\n"
     "\n"
     "Of path:\n"
     "  --history        the nodes keep what they get\n"
@@ -114,6 +115,7 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
         { "split", no_argument, NULL, 'l' },
         { "curve", no_argument, NULL, 'k' },
         { "history", no_argument, NULL, 'y' },
+        { "carrier", required_argument, NULL, 'v' },
         { "quick", no_argument, NULL, 'q' },
         { "json", no_argument, NULL, 'j' },
         { "help", no_argument, NULL, 'h' },
@@ -129,6 +131,11 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
         switch (option) {
         case 'a':
             against = optarg;
+            break;
+        case 'v':
+            if (strcmp(optarg, "nats") != 0)
+                bad("--carrier", optarg);
+            settings->against[0] = &transport_wsfan_nats;
             break;
         case 's':
             settings->size = (size_t)read_number("--size", optarg, PAYLOAD_SIZE_MIN, 1 << 20);
@@ -208,11 +215,14 @@ static void read_default_against(struct settings *settings) {
 static void check_relay_options(const struct settings *settings) {
     bool relay = strcmp(settings->command, "relay") == 0;
     bool path = strcmp(settings->command, "path") == 0;
+    bool carried = settings->against[0] == &transport_wsfan_nats;
     if (((settings->chats > 0 || settings->split) && !relay && !path) ||
         ((settings->publishers > 1 || settings->curve) && !relay))
         bad("an option of relay with", settings->command);
     if (settings->history && !path)
         bad("--history with", settings->command);
+    if (carried && ((!relay && strcmp(settings->command, "latency") != 0) || settings->curve))
+        bad("--carrier", "is for relay and latency, without --curve");
     if (settings->split && settings->peers < 2)
         bad("--split", "needs two peers");
     if (settings->split && settings->chats % settings->peers != 0)

@@ -37,7 +37,7 @@ has_page() {
 
 failed=
 count=0
-for library in "$build/libwsfan.so" "$build/lib/beacon/libwsfan-beacon.so"; do
+for library in "$build/libwsfan.so" "$build/lib/beacon/libwsfan-beacon.so" "$build/lib/nats/libwsfan-nats.so"; do
     [ -e "$library" ] || continue
     for symbol in $(nm -D --defined-only "$library" | awk '{ print $3 }' | sed 's/@.*//'); do
         count=$((count + 1))

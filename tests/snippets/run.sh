@@ -92,6 +92,8 @@ try_server() { # the snippet that makes its key, too
 
 try_targets() { program targets.c; }
 try_metrics() { program metrics.c; }
+
+try_nats() { program nats.c "-L$build/lib/nats -Wl,-rpath,$build/lib/nats -lwsfan-nats"; }
 try_adapter() { program adapter.c -luv; }
 try_advertise() { program advertise.c; }
 

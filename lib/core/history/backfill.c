@@ -11,6 +11,7 @@
 #include "base/memory.h"
 #include "core/history/extent.h"
 #include "core/history/holders.h"
+#include "core/history/keepers.h"
 #include "core/history/merging.h"
 #include "core/history/waiting.h"
 #include "core/link/sender.h"
@@ -154,35 +155,18 @@ static uint32_t chat_of(const wsf_core *core, const backfill *b) {
 
 /* --------------------------------------------------------------------------------- whom to ask */
 
-static bool may_be_asked(const wsf_peer *peer) {
-    return peer->node != 0 && peer->linked && peer->state == WSFAN_PEER_UP &&
-           (peer->features & WSF_FEATURE_MARKS) != 0;
-}
-
-/* Whoever is interested may keep it; so may a peer whose interest is not known whole. */
-wsf_peers wsf_backfill_keepers(const wsf_core *core, uint64_t hash) {
-    uint64_t loops;
-    wsf_peers peers;
-    wsf_interest_find(&core->interest, hash, &loops, &peers);
-    peers = wsf_peers_union(peers, wsf_peers_difference(core->linked, core->complete));
-    wsf_peers all = peers;
-    for (unsigned i; (i = wsf_peers_pop(&all)) < WSF_PEERS_MAX;)
-        if (!may_be_asked(&core->peers[i]))
-            wsf_peers_remove(&peers, i);
-    return peers;
-}
-
 /* In the order in which they would own the chat, so that all ask those first that hold it for others. */
 static unsigned choose(const wsf_core *core, const backfill *b) {
     unsigned best = WSF_PEERS_MAX;
     uint64_t best_rank = 0;
     uint32_t chat = b->inherits ? chat_of(core, b) : WSF_TABLE_NONE;
     wsf_peers peers = chat != WSF_TABLE_NONE ? core->keeping.chats[chat].sources
-                                             : wsf_backfill_keepers(core, b->hash);
+                                             : wsf_keepers_of(core, b->hash);
     peers = wsf_peers_difference(peers, b->tried);
     for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;) {
         uint64_t rank = wsf_placement_rank(b->hash, core->peers[i].status.place_hash);
-        if (may_be_asked(&core->peers[i]) && (best == WSF_PEERS_MAX || rank > best_rank)) {
+        if (wsf_keeper_can_be_asked(&core->peers[i]) &&
+            (best == WSF_PEERS_MAX || rank > best_rank)) {
             best = i;
             best_rank = rank;
         }
@@ -230,6 +214,7 @@ static bool go_on(wsf_core *core, uint32_t i) {
 static void fail(wsf_core *core, uint32_t i, wsf_now now) {
     backfill *b = &core->backfill.asks->list[i];
     wsf_peers_add(&b->missed, b->line);
+    core->backfill.failed++;
     if (!go_on(core, i))
         end(core, i, now);
 }

@@ -17,9 +17,6 @@ bool wsf_backfill_begin(wsf_core *core, uint64_t hash, const wsf_vector *seen, w
  * way to wsf_backfill_begin(), and is to be begun again. False: there is no source that can be asked now. */
 bool wsf_backfill_inherit(wsf_core *core, uint64_t hash, wsf_now now);
 
-/* Nodes that may keep the chat, and can be asked. */
-wsf_peers wsf_backfill_keepers(const wsf_core *core, uint64_t hash);
-
 /* One of wsf_backfill_begin() is under way. */
 bool wsf_backfill_waits(const wsf_core *core, uint64_t hash);
 

@@ -14,6 +14,7 @@
 
 #include "core/history/backfill.h"
 #include "core/history/holders.h"
+#include "core/history/keepers.h"
 #include "core/link/sender.h"
 #include "core/routing/keeping.h"
 
@@ -239,7 +240,7 @@ static void hold_one(wsf_core *core, wsf_peer *peer, uint64_t hash, bool inherit
     }
     wsf_keeping_chat *chat = chat_at(core, i);
     if (inherit && !chat->inherits)
-        chat->sources = wsf_backfill_keepers(core, hash);
+        chat->sources = wsf_keepers_of(core, hash);
     if (inherit)
         wsf_peers_add(&chat->sources, index);
     chat->inherits = chat->inherits || inherit;

@@ -114,8 +114,9 @@ static wsfan_recovery read_position(wsf_core *core, wsf_recovery *recovery, wsf_
     }
     recovery->seen = position.seen;
     wsf_clock_pass(core, now);
-    wsf_clock_merge(core, newest_of(&position.seen), now);
-    if (newest_of(&position.seen) > core->clock) /* what is published next would be seen already */
+    wsf_clock_merge(core, newest_of(&position.seen),
+                    now); /* what is published from now on is new */
+    if (newest_of(&position.seen) > core->clock)
         return WSFAN_RECOVERY_CLOCK;
     wsfan_recovery of_peers = judge_peers(core, &position.seen);
     if (of_peers != WSFAN_RECOVERY_WHOLE)
@@ -231,6 +232,7 @@ static bool decide(wsf_core *core, wsf_recovery *recovery, uint32_t chat, wsf_no
         verdict = wsf_extent_lacks(core, chat, &recovery->seen);
     bool asked = asks(core, recovery, verdict, now);
     if (asked && now.ms < recovery->deadline_ms) {
+        recovery->asked = true;
         wsf_waiting_set(core, recovery, WSF_WAITS_FOR_CHAT, chat);
         return false;
     }
@@ -240,6 +242,7 @@ static bool decide(wsf_core *core, wsf_recovery *recovery, uint32_t chat, wsf_no
         name_those_behind(core, &recovery->seen);
     recovery->verdict = verdict;
     bool listed = list(core, recovery, chat, now);
+    core->recover.remote += listed && recovery->asked && verdict == WSFAN_RECOVERY_WHOLE;
     give(core, recovery, listed ? verdict : WSFAN_RECOVERY_BUSY);
     return true;
 }

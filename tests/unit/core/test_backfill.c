@@ -554,6 +554,7 @@ START_TEST(who_does_not_answer_is_followed_by_the_next) {
     run_to_end(1);
     ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
     ck_assert(wsf_backfill_failed(core, hash));
+    ck_assert_uint_eq(core->backfill.failed, 1);
     ck_assert_uint_eq(core->backfill.asked, 2);
     world_destroy(w);
 }

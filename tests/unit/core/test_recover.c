@@ -5,6 +5,7 @@
 #include "base/position.h"
 #include "core/history/backfill.h"
 #include "core/routing/keeping.h"
+#include "core/statistics.h"
 #include "suite.h"
 #include "world.h"
 
@@ -124,6 +125,15 @@ START_TEST(who_comes_back_gets_what_it_missed) {
     come(1, text); /* which asks node 0 */
     ck_assert_uint_eq(replayed, 5);
     ck_assert_uint_eq(verdicts[WSFAN_RECOVERY_WHOLE], 2);
+    wsfan_stats stats;
+    wsf_statistics_node(world_core(w, 1), &stats);
+    ck_assert_uint_eq(stats.recoveries_waiting, 0);
+    ck_assert_uint_eq(stats.recoveries_remote, 1);
+    ck_assert_uint_eq(stats.history_asked, 1);
+    ck_assert_uint_eq(stats.history_unanswered, 0);
+    wsf_statistics_node(world_core(w, 0), &stats);
+    ck_assert_uint_eq(stats.recoveries_remote, 0);
+    ck_assert_uint_eq(stats.history_answered, 1);
     world_destroy(w);
 }
 END_TEST
@@ -246,6 +256,7 @@ START_TEST(a_storm_costs_nothing_while_it_waits) {
     world_run(w, 200);
     ck_assert_uint_eq(answers, 0);
     ck_assert_ptr_null(core->recover.due.first);
+    ck_assert_uint_eq(core->recover.count, CHATS * EACH);
     ck_assert_uint_gt(wsf_recover_deadline(core), world_ms(w) + RECOVER_MS / 2);
     world_block(w, 0, 1, false);
     await(CHATS * EACH);
