@@ -78,15 +78,6 @@ bool doubts_hole(const wsf_core *core, const wsf_vector *seen) {
     return false;
 }
 
-bool doubts_hole_ahead(const wsf_core *core) {
-    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
-        const wsf_origin *origin = &core->witness.origins[i];
-        if (origin->node != 0 && origin->whole > wsf_origin_reached(origin))
-            return true;
-    }
-    return false;
-}
-
 bool doubts_behind(const wsf_core *core, const wsf_vector *seen) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         const wsf_peer *peer = &core->peers[i];

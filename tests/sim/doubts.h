@@ -25,9 +25,6 @@ bool doubts_lags(const wsf_core *core, const wsf_bounds *since, const wsf_vector
 /* Some that it does not cover did not come. */
 bool doubts_hole(const wsf_core *core, const wsf_vector *seen);
 
-/* A hole of an origin ends beyond where the node got with it, so no position has passed it yet. */
-bool doubts_hole_ahead(const wsf_core *core);
-
 /* The node did not get as far with a peer: it waits for that, perhaps too long. */
 bool doubts_behind(const wsf_core *core, const wsf_vector *seen);
 

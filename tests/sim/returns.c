@@ -472,8 +472,7 @@ static bool must_be_whole(const returns *r, const stay *of) {
            doubts_below(wsf_archive_floors(archive, number), &of->position) &&
            !doubts_lags(core, wsf_archive_sinces(archive, number), &of->position) &&
            !wsf_vector_is_ragged(&of->position) && !of->far &&
-           !doubts_behind(core, &of->position) && !doubts_hole_ahead(core) &&
-           of->epoch == (uint32_t)core->cluster_epoch.number;
+           !doubts_behind(core, &of->position) && of->epoch == (uint32_t)core->cluster_epoch.number;
 }
 
 /* Whether a verdict other than WHOLE is true. */
