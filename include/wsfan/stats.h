@@ -99,6 +99,13 @@ typedef struct wsfan_stats {
     /** Joins with WSFAN_HISTORY that were told of, by wsfan_recovery */
     uint64_t recoveries[WSFAN_RECOVERIES_MAX];
     uint64_t replayed; /**< messages that were shown again, once for each session */
+    uint64_t recoveries_waiting; /**< sessions that are not told yet what became of what they brought */
+    uint64_t recoveries_remote;  /**< that are WHOLE, after other nodes were asked */
+    uint64_t history_asked;      /**< questions to other nodes, for what chats lack here, so far */
+    uint64_t history_answered;   /**< and of other nodes, that this one answered */
+    uint64_t history_unanswered; /**< times that a node did not tell all that it has of a chat */
+    uint64_t history_unheld;     /**< chats that a node that should keep them too does not yet */
+    uint64_t history_unclocked;  /**< marks of nodes whose clock is over a minute ahead, so far */
 } wsfan_stats;
 
 /** What is known of a peer; counters are of the time since it is known. */

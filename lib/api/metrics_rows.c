@@ -61,6 +61,19 @@ static const wsf_metrics_row NODE_ROWS[] = {
     COUNTER(history_expired, "history_expired_messages", "Kept messages that went for their age."),
     COUNTER(replayed, "replayed_messages",
             "Messages that were shown again, once for each session."),
+    GAUGE(recoveries_waiting, "recoveries_waiting",
+          "Sessions that are not told yet what became of what they brought."),
+    COUNTER(recoveries_remote, "recoveries_remote",
+            "Recoveries that are whole, after other nodes were asked."),
+    COUNTER(history_asked, "history_asked", "Questions to other nodes for kept messages."),
+    COUNTER(history_answered, "history_answered",
+            "Questions of other nodes for kept messages that were answered."),
+    COUNTER(history_unanswered, "history_unanswered",
+            "Times that a node did not tell all that it has of a chat."),
+    GAUGE(history_unheld, "history_unheld_chats",
+          "Chats that a node that should keep them too does not yet."),
+    COUNTER(history_unclocked, "history_unclocked",
+            "Marks of nodes whose clock is over a minute ahead."),
 };
 #undef COUNTER
 #undef GAUGE

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/carried.h"
 #include "base/endpoint.h"
 #include "base/keys.h"
 #include "base/limits.h"
@@ -66,6 +67,7 @@ void wsfan_options_init_sized(wsfan_options *options, size_t struct_size) {
         .history_bytes_max = 64 * MI,
         .history_copies = 1,
         .recover_ms_max = 4000,
+        .recoveries_count_max = 16 * KI,
     };
     wsf_fill_sized(options, struct_size, &defaults, sizeof defaults);
 }
@@ -122,6 +124,7 @@ static const range RANGES[] = {
     RANGE(history_bytes_max, MI, UINT64_MAX),
     RANGE(history_copies, 0, WSF_COPIES_MAX),
     RANGE(recover_ms_max, 1, UINT32_MAX),
+    RANGE(recoveries_count_max, 1, UINT32_MAX),
 };
 
 /* A wrong option: the error, and the field that it is about. */
@@ -178,11 +181,22 @@ static fault check_texts(const wsfan_options *o) {
     return f;
 }
 
-static fault check_addresses(const wsfan_options *o) {
-    if (o->peers_count > 0 && o->peers == NULL)
-        return (fault){ WSFAN_EINVAL, "peers" };
-    if (o->peers_count > o->peers_count_max)
-        return (fault){ WSFAN_EINVAL, "peers_count" };
+bool wsf_options_may_dial(const wsfan_options *o, const char *endpoint, bool *resolve) {
+    *resolve = false;
+    return o->carrier != NULL ? wsf_carried_is_of(endpoint, o->carrier)
+                              : wsf_endpoint_to_dial(endpoint, strlen(endpoint), resolve);
+}
+
+static fault check_carrier(const wsfan_options *o) {
+    fault f = NOTHING;
+    if (o->carrier != NULL)
+        f.error = wsf_carried_check(o, &f.field);
+    return f;
+}
+
+static fault check_endpoint(const wsfan_options *o) {
+    if (o->carrier != NULL)
+        return NOTHING;
     if (o->endpoint == NULL) { /* local only: nothing else may be asked of the mesh */
         if (o->advertise != NULL)
             return (fault){ WSFAN_EINVAL, "advertise" };
@@ -190,13 +204,25 @@ static fault check_addresses(const wsfan_options *o) {
     }
     if (!wsf_endpoint_valid(o->endpoint, strlen(o->endpoint), true))
         return (fault){ WSFAN_EENDPOINT, "endpoint" };
-    if (o->advertise != NULL && !wsf_endpoint_to_tell(o->advertise, strlen(o->advertise)))
+    if (o->advertise != NULL && (!wsf_endpoint_to_tell(o->advertise, strlen(o->advertise)) ||
+                                 wsf_endpoint_is_carried(o->advertise, strlen(o->advertise))))
         return (fault){ WSFAN_EENDPOINT, "advertise" };
+    return NOTHING;
+}
+
+static fault check_addresses(const wsfan_options *o) {
+    if (o->peers_count > 0 && o->peers == NULL)
+        return (fault){ WSFAN_EINVAL, "peers" };
+    if (o->peers_count > o->peers_count_max)
+        return (fault){ WSFAN_EINVAL, "peers_count" };
+    fault f = check_endpoint(o);
+    if (f.error != WSFAN_OK)
+        return f;
     for (size_t i = 0; i < o->peers_count; i++) {
         bool resolve;
         if (o->peers[i] == NULL)
             return (fault){ WSFAN_EINVAL, "peers" };
-        if (!wsf_endpoint_to_dial(o->peers[i], strlen(o->peers[i]), &resolve))
+        if (!wsf_options_may_dial(o, o->peers[i], &resolve))
             return (fault){ WSFAN_EENDPOINT, "peers" };
     }
     return NOTHING;
@@ -232,7 +258,7 @@ static fault check_security(const wsfan_options *o) {
         return (fault){ WSFAN_EINVAL, "allow_count" };
     if (!keyed && o->allow_path != NULL)
         return (fault){ WSFAN_EINVAL, "allow_path" };
-    if (!keyed && o->allow_insecure == 0 && o->endpoint != NULL &&
+    if (!keyed && o->allow_insecure == 0 && o->endpoint != NULL && o->carrier == NULL &&
         !wsf_endpoint_is_local(o->endpoint))
         return (fault){ WSFAN_EINSECURE, "endpoint" };
     return check_keys(o);
@@ -260,7 +286,8 @@ static fault check_allocator(const wsfan_options *o) {
 
 static fault check(const wsfan_options *o) {
     static fault (*const checks[])(const wsfan_options *) = {
-        check_texts, check_numbers, check_addresses, check_security, check_history, check_allocator,
+        check_texts,    check_numbers, check_carrier,   check_addresses,
+        check_security, check_history, check_allocator,
     };
     fault f = NOTHING;
     for (size_t i = 0; i < sizeof checks / sizeof *checks && f.error == WSFAN_OK; i++)
@@ -328,6 +355,7 @@ wsf_core_config wsf_options_core(const wsfan_options *o) {
         .history_bytes_max = o->history_bytes_max,
         .history_copies = o->history_copies,
         .recover_ms_max = o->recover_ms_max,
+        .recoveries_count_max = o->recoveries_count_max,
     };
     if (o->history_ms > 0)
         wsf_hash_seal_key_init(&config.history_key, wsfan_string(o->history_key), "wsfan position");

@@ -22,6 +22,13 @@ static void fill_history(const wsf_core *core, wsfan_stats *stats) {
     stats->history_bytes = counts.bytes;
     stats->history_evicted = counts.evicted;
     stats->history_expired = counts.expired;
+    stats->history_unheld = counts.unheld;
+    stats->history_unclocked = core->witness.refused;
+    stats->history_asked = core->backfill.asked;
+    stats->history_answered = core->backfill.answered;
+    stats->history_unanswered = core->backfill.failed;
+    stats->recoveries_waiting = core->recover.count;
+    stats->recoveries_remote = core->recover.remote;
 }
 
 void wsf_statistics_node(const wsf_core *core, wsfan_stats *stats) {
@@ -136,6 +143,7 @@ static const field of_node[] = {
     NODE_FIELD(history_messages),
     NODE_FIELD(history_bytes),
     NODE_FIELD(history_evicted),
+    NODE_FIELD(history_unheld),
     NODE_FIELD(peers_refusing),
 };
 

@@ -80,6 +80,7 @@ typedef struct {
     uint32_t
         history_copies; /* nodes without a session in a chat that keep it too, <= WSF_COPIES_MAX */
     uint32_t recover_ms_max;
+    uint32_t recoveries_count_max;
     wsf_hash_seal_key history_key;
     bool names_awaited;         /* not ready before wsf_core_names_known() */
     uint32_t weight;            /* 0: owns no chats */

@@ -42,6 +42,13 @@ void wsf_positions_see(wsf_positions *positions, const wsf_registry *registry,
     }
 }
 
+void wsf_positions_cap(wsf_positions *positions, const wsf_recovery *recovery) {
+    for (uint32_t i = 0; i < recovery->caps_count; i++) {
+        const wsf_recovery_cap *cap = &recovery->caps[i];
+        wsf_trail_cap(&positions->trail, recovery->hash, cap->origin, cap->clock, cap->until);
+    }
+}
+
 bool wsf_positions_tell_of(const wsf_positions *positions, const wsf_vector *seen,
                            wsf_position *position) {
     const wsf_reach *newest = positions->taken != NULL ? positions->taken : positions->reach;

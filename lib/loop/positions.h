@@ -7,6 +7,7 @@
 #include "exchange/inbox.h"
 #include "loop/registry.h"
 #include "loop/trail.h"
+#include "message/recovery.h"
 
 typedef struct {
     const wsf_hash_seal_key *key; /* NULL: without history; nothing of the rest counts then */
@@ -29,6 +30,9 @@ void wsf_positions_reach(wsf_positions *positions);
 /* The message is dispatched, before the host sees it. */
 void wsf_positions_see(wsf_positions *positions, const wsf_registry *registry,
                        const wsfan_message *message);
+
+/* A recovery is back, before its session is told of it. */
+void wsf_positions_cap(wsf_positions *positions, const wsf_recovery *recovery);
 
 /* Whether a position can be told of a session that has seen so much: then *position is set. */
 bool wsf_positions_tell_of(const wsf_positions *positions, const wsf_vector *seen,

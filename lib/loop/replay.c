@@ -61,6 +61,7 @@ uint32_t wsf_replay_run(wsfan_loop *loop, wsf_recovery *recovery, uint32_t max, 
         loop->released_bytes += recovery->item.bytes;
         replay->begun = true;
         replay->next = 0;
+        wsf_positions_cap(&loop->positions, recovery);
         wsf_subscriptions_recovered(&loop->subscriptions, recovery);
         handled = 1;
     }

@@ -23,6 +23,7 @@ void wsf_recovery_free(wsf_recovery *recovery) {
     if (recovery == NULL)
         return;
     wsf_kept_list_free(recovery->list);
+    wsf_free(recovery->caps);
     wsf_free(recovery->missing);
     wsf_free(recovery);
 }

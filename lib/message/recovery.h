@@ -9,18 +9,42 @@
 #include "base/vector.h"
 #include "message/kept.h"
 
+/* What an undecided recovery waits for. */
+typedef enum {
+    WSF_WAITS_FOR_NOTHING, /* it is to be looked at */
+    WSF_WAITS_FOR_MARKS,   /* or something else that peers say */
+    WSF_WAITS_FOR_CHAT     /* that its history begins, or for what other nodes have of it */
+} wsf_waits_for;
+
+/* Of an origin that the node skips the chat has all up to `clock`, as far as the node had got that was asked, and what is above
+ * may be missing, until a gap was told: then the origin is whole beyond `until`. */
+typedef struct {
+    uint64_t origin;
+    uint64_t clock;
+    uint64_t until;
+} wsf_recovery_cap;
+
 typedef struct wsf_recovery {
     wsf_item item;
-    struct wsf_recovery *next; /* the core's */
-    uint64_t hash;             /* of the chat */
+    uint64_t hash; /* of the chat */
     wsfan_session session;
     uint32_t audience; /* the loop's number of the audience */
     uint32_t serial;   /* of the parking: a session that left and joined again is parked anew */
     uint8_t loop;
     uint32_t rewind_count;
     wsfan_address former; /* node 0: not known */
-    uint64_t deadline_ms; /* the core's, */
-    bool read;            /* and whether it has read the position */
+
+    /* The core's, while it has it: */
+    struct {
+        struct wsf_recovery *before;
+        struct wsf_recovery *behind;
+    } places[2]; /* in lines; see waiting.c */
+    uint64_t deadline_ms;
+    uint32_t chat;     /* number of the chat that it waits for */
+    uint8_t waits_for; /* wsf_waits_for */
+    bool asked;        /* other nodes were, for what is lacking */
+    bool read;         /* the position was read, */
+    uint64_t epoch;    /* when this was the cluster's */
 
     /* The answer: */
     wsfan_recovery verdict;
@@ -29,6 +53,8 @@ typedef struct wsf_recovery {
      * it have entries. Else what all sessions of the loop have when they get here;
      * of clock 0 where that cannot be told. */
     wsf_vector seen;
+    wsf_recovery_cap *caps; /* freed with this; NULL: none */
+    uint32_t caps_count;
 
     /* The join's own status, which the loop keeps here meanwhile: */
     int8_t status;

@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-/* Joins at a time of the session in all chats: a node waits with 1,024 of them until a position is of use. */
-enum { NAME_SIZE = 32, JOINS_AT_A_TIME = 256 };
+enum { NAME_SIZE = 32 };
 
 static wsfan_bytes name_of(uint32_t chat, char name[NAME_SIZE]) {
     snprintf(name, NAME_SIZE, "chat-%u", chat);
@@ -123,12 +122,9 @@ wsfan_session shelter_reside(struct shelter *shelter, unsigned chats,
     const wsfan_join_options options = { .struct_size = sizeof options, .flags = WSFAN_HISTORY };
     wsfan_session session = open_session(shelter, NULL);
     uint64_t before = shelter->joined;
-    for (uint32_t chat = 0; chat < chats; chat++) {
+    for (uint32_t chat = 0; chat < chats; chat++)
         must(wsfan_session_join_with(shelter->loop, session, name_of(chat, name), &options),
              "join");
-        if (chat >= JOINS_AT_A_TIME)
-            settle(shelter, before + chat - JOINS_AT_A_TIME);
-    }
     settle(shelter, before + chats);
     for (uint32_t chat = 0; chat < chats; chat++) {
         int error;

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client } from './client.mjs';
 import { binary, freePort, meshed, scenario, until } from './replica.mjs';
+import { Seen } from './returners.mjs';
 
 const NAMES = ['alpha', 'beta', 'gamma'];
 const KEY = 'of the replicas of these tests';
@@ -32,12 +33,10 @@ class Returner extends Client {
     return this.frame((frame) => frame.type === 'joined');
   }
 
-  // Of its join and what was replayed then, and of the newest message.
   get position() {
-    const last = (frames) => frames.map((frame) => frame.position).filter(Boolean).at(-1);
-    const own = this.frames.filter((frame) => frame.type === 'joined' || frame.replayed);
-    const live = this.messages.filter((frame) => !frame.replayed);
-    return [last(own), last(live)].filter(Boolean).join(' ');
+    const seen = new Seen();
+    for (const frame of this.frames) seen.take(frame);
+    return seen.position;
   }
 
   get texts() {
@@ -168,7 +167,7 @@ scenario('without --history there is no position, and one that is brought is of 
     assert.ok(client.messages.every((frame) => !('position' in frame) && !('replayed' in frame)));
 });
 
-scenario('what other programs publish has a position too', async (world) => {
+scenario('what programs publish has a position too', async (world) => {
   const token = keyFile(world, 'token');
   const alpha = await world.replica({ name: 'alpha', ...keeping(world, '--publish-token', token) });
   const ann = await enter(world, alpha, 'lobby');
@@ -199,119 +198,6 @@ scenario('a client that is sent to the owner of its chat brings its position alo
     assert.deepEqual(verdict(await back.joined()), [true, 'whole', 1]);
     assert.equal(back.of('welcome')[0].node, ann.of('welcome')[0].node);
   }
-});
-
-const running = (replicas) => replicas.filter((replica) => !replica.exit && !replica.ending);
-
-// A client that comes back by itself, as a page does, and keeps all that it was told.
-class Resident {
-  lives = [];
-  texts = [];
-  verdicts = [];
-
-  constructor(world, replicas, chat, first) {
-    Object.assign(this, { world, replicas, chat, turn: first });
-    this.ended = false;
-    this.open();
-  }
-
-  open(position) {
-    const here = running(this.replicas);
-    const client = new Returner(this.world, here[this.turn++ % here.length], this.chat,
-      position && { position });
-    this.client = client;
-    client.socket.on('message', (data) => {
-      const frame = JSON.parse(data.toString());
-      if (frame.type === 'message') this.texts.push(frame.text);
-      if (frame.type === 'joined') this.verdicts.push(frame.reason);
-    });
-    client.socket.on('close', () => {
-      if (!this.ended) setTimeout(() => this.open(client.position || position), 20);
-    });
-  }
-
-  get isIn() {
-    return this.client.of('joined').length > 0 && !this.client.closed;
-  }
-}
-
-// Residents of five rooms on three replicas, of whom one of each room, on the first two replicas, says something again and again.
-async function residents(world, replicas, count) {
-  const all = Array.from({ length: count }, (_, i) => new Resident(world, replicas, `room ${i % 5}`, i));
-  let said = 0;
-  const timer = setInterval(() => {
-    for (const resident of [0, 1, 7, 3, 4].map((i) => all[i]))
-      if (resident.isIn) resident.client.say(`${resident.chat}: ${++said}`);
-  }, 50);
-  world.closing(() => {
-    clearInterval(timer);
-    for (const resident of all) resident.ended = true;
-  });
-  // Who knows a chat for two heartbeats knows how far it got with everybody.
-  await until('all are in, and much was said', () => all.every((resident) => resident.isIn) && said > 200);
-  return { all, quiet: () => clearInterval(timer), said: () => said };
-}
-
-// Everybody in a chat has all that anybody in it has, once.
-async function sameForAll({ all }) {
-  for (const chat of new Set(all.map((resident) => resident.chat))) {
-    const here = all.filter((resident) => resident.chat === chat);
-    const whole = new Set(here.flatMap((resident) => resident.texts));
-    const lacking = () => here.map(({ texts, verdicts }) =>
-      ({ missing: [...whole].filter((text) => !texts.includes(text)), verdicts }))
-      .filter(({ missing }) => missing.length > 0);
-    await until(`all in ${chat} have all`, () => lacking().length === 0)
-      .catch(() => assert.deepEqual(lacking(), []));
-    for (const { texts } of here) assert.equal(new Set(texts).size, texts.length, 'none is there twice');
-  }
-}
-
-scenario('a rolling restart of three replicas: everybody recovers, and nothing is missing', async (world) => {
-  const options = keeping(world, '--drain', '1');
-  const replicas = await world.cluster(...NAMES, options);
-  const crowd = await residents(world, replicas, 30);
-  for (const name of NAMES) {
-    const old = replicas.find((replica) => replica.name === name);
-    old.ending = true;
-    old.process.kill('SIGTERM');
-    await until(`${name} has ended`, () => old.exit);
-    replicas.splice(replicas.indexOf(old), 1);
-    replicas.push(await world.replica({ name, joins: [replicas[0].mesh], ...options }));
-    await meshed(replicas);
-    await until('all are in again', () => crowd.all.every((resident) => resident.isIn));
-  }
-  crowd.quiet();
-  const everybody = crowd.all;
-  assert.ok(everybody.every(({ verdicts }) => verdicts.length > 1), 'everybody had to go');
-  assert.deepEqual(everybody.map(({ chat, verdicts }) => ({ chat, verdicts: verdicts.slice(1) }))
-    .filter(({ verdicts }) => verdicts.some((verdict) => verdict !== 'whole')), []);
-  await sameForAll(crowd);
-});
-
-scenario('kill -9 of a replica: its clients recover elsewhere', async (world) => {
-  const replicas = await world.cluster(...NAMES, keeping(world, '--down', '4'));
-  const crowd = await residents(world, replicas, 30);
-  const victim = replicas[2]; // on which nobody speaks: what had not left it would die with it
-  victim.ending = true;
-  await victim.kill('SIGKILL');
-  await until('all are in again', () => crowd.all.every((resident) => resident.isIn));
-  crowd.quiet();
-  for (const { verdicts } of crowd.all)
-    assert.deepEqual(new Set(verdicts.slice(1)), new Set(verdicts.length > 1 ? ['whole'] : []));
-  assert.ok(crowd.all.some(({ verdicts }) => verdicts.length > 1));
-  await sameForAll(crowd);
-});
-
-scenario('when all replicas were restarted at once, everybody is told', async (world) => {
-  const options = keeping(world);
-  let replicas = await world.cluster('alpha', 'beta', options);
-  const ann = await enter(world, replicas[0], 'lobby');
-  await say(ann, 'one');
-  const position = await leave(ann);
-  await Promise.all(replicas.map((replica) => replica.kill('SIGKILL')));
-  replicas = await world.cluster('alpha', 'beta', options);
-  const back = await enter(world, replicas[1], 'lobby', { position, rewind: 50 });
-  assert.deepEqual(verdict(await back.joined()), [false, 'epoch', 0]);
 });
 
 scenario('--history wants a key that is one', async (world) => {

@@ -897,6 +897,7 @@ static void dispatch_recovered(loop *at, wsf_recovery *recovery) {
     static const wsf_vector nothing = { .rest = 0 };
     hosts *h = at->owner;
     unsigned chat = *(const uint8_t *)recovery->text;
+    wsf_positions_cap(&at->positions, recovery);
     if (wsf_subscriptions_recovered(&at->subscriptions, recovery)) {
         const client *who = wsf_registry_pointer(&at->subscriptions.registry, recovery->session);
         for (uint32_t i = 0; i < wsf_recovery_count(recovery); i++) {

@@ -15,6 +15,7 @@
 #include "core/origin.h"
 #include "core/state.h"
 #include "core/witness.h"
+#include "doubts.h"
 
 enum {
     PUBLISHERS_MAX = 512, /* lives of nodes between two returns_forget() */
@@ -33,7 +34,8 @@ typedef struct {
     uint16_t origin;
     bool fleeting;
     bool in_doubt; /* what it leaves out is judged anew when it is replayed */
-    uint64_t met[(WORLD_NODES_MAX + 63) / 64]; /* nodes that had a link with the publisher */
+    uint64_t met[(WORLD_NODES_MAX + 63) / 64]; /* nodes that had had a link with the publisher, */
+    uint64_t linked[(WORLD_NODES_MAX + 63) / 64]; /* and that had one */
 } deed;
 
 typedef struct {
@@ -66,7 +68,8 @@ typedef struct {
     bool waiting; /* for its recovery */
     bool away;    /* its recovery is with the core, */
     bool late;    /* for longer than it may be, as the node was frozen */
-    bool apart;   /* since it was asked for clocks have been too far apart for its position */
+    bool far;     /* since it was asked for the clock of a peer has been too far off, */
+    bool apart;   /* or the position from later than the node's own */
     uint32_t session;
     uint64_t handle;
     uint32_t serial; /* of the recovery */
@@ -261,6 +264,11 @@ static void remove_stay(returns *r, stay *of) {
 
 /* -------------------------------------------------------------------------------- what happened */
 
+static bool is_linked(const returns *r, unsigned node, uint64_t of) {
+    const wsf_peer *peer = wsf_peer_find(world_core(r->world, node), of);
+    return peer != NULL && peer->linked;
+}
+
 void returns_publish(returns *r, unsigned node, uint32_t number, const ledger_targets *t,
                      bool fleeting) {
     if (!r->on)
@@ -284,9 +292,14 @@ void returns_publish(returns *r, unsigned node, uint32_t number, const ledger_ta
                                    .fleeting = fleeting,
                                    .in_doubt = in_doubt };
     deed *d = &r->deeds[r->count - 1];
-    for (unsigned other = 0; other < WORLD_NODES_MAX; other++)
-        if (r->places[other].running && ledger_mutual(r->ledger, d->life, r->places[other].life))
-            d->met[other / 64] |= UINT64_C(1) << other % 64;
+    for (unsigned other = 0; other < WORLD_NODES_MAX; other++) {
+        uint64_t bit = UINT64_C(1) << other % 64;
+        if (!r->places[other].running || !ledger_mutual(r->ledger, d->life, r->places[other].life))
+            continue;
+        d->met[other / 64] |= bit;
+        if (is_linked(r, other, r->publishers[d->origin].node))
+            d->linked[other / 64] |= bit;
+    }
 }
 
 void returns_stamp(returns *r, uint32_t number, uint64_t clock) {
@@ -343,7 +356,8 @@ static bool is_excused(const returns *r, const stay *of, uint32_t i) {
     return d->in_doubt || d->except == of->session || (before && is_former(of, d->except)) ||
            (before && d->fleeting) || at->gaps[d->origin] > after ||
            at->inbox_gap[of->loop] > after || is_superseded(r, i) || !is_met(of, d) ||
-           testimony_is_mistaken(r->testimony, of->node, r->publishers[d->origin].node, d->ms);
+           testimony_is_mistaken(r->testimony, of->node, r->publishers[d->origin].node, d->ms) ||
+           (before && testimony_is_misled(r->testimony, r->publishers[d->origin].node, d->ms));
 }
 
 /* Whether positions claim the message for good: its publisher has ended, and nobody keeps a message of it any more. Who was a
@@ -352,6 +366,15 @@ static bool is_over(const returns *r, const stay *of, const deed *d) {
     uint64_t ended_ms = r->publishers[d->origin].ended_ms;
     return ended_ms != 0 &&
            world_ms(r->world) >= ended_ms + world_core(r->world, of->node)->config.history_ms;
+}
+
+/* Whether the node has forgotten the publisher, with which it had no link when the message was published, or too long ago for
+ * anybody to keep it. */
+static bool is_forgotten(const returns *r, const stay *of, const deed *d) {
+    const wsf_core *core = world_core(r->world, of->node);
+    bool linked = (d->linked[of->node / 64] >> of->node % 64 & 1) != 0;
+    return d->life != of->life && wsf_witness_find(core, r->publishers[d->origin].node) == NULL &&
+           (!linked || world_ms(r->world) >= d->ms + core->config.history_ms);
 }
 
 /* Checks what came of what was published for the chat since the stay began. claimed: what a position says was seen; NULL:
@@ -373,7 +396,8 @@ static void check_stay(returns *r, const stay *of, const wsf_vector *claimed, bo
         }
         if (is_excused(r, of, i))
             continue;
-        if (claimed != NULL && d->clock <= wsf_vector_at(claimed, node) && !is_over(r, of, d))
+        if (claimed != NULL && d->clock <= wsf_vector_at(claimed, node) && !is_over(r, of, d) &&
+            !is_forgotten(r, of, d))
             ledger_violation(r->ledger, "a position of session %u claims message %u of chat %u",
                              of->session, r->settled + i, of->chat);
         if (at_rest && (ledger_alive(r->ledger, d->life) || d->life == of->life))
@@ -395,25 +419,11 @@ void returns_check_rest(returns *r) {
     }
 }
 
-static bool is_refused(const wsf_core *core) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (core->peers[i].node != 0 && core->peers[i].witness.refused)
-            return true;
-    return false;
-}
-
-/* Whether the position may claim what is yet to be published, by this node or a peer: what the core sees when it reads the
- * position, which it says later. */
-static bool is_apart(const wsf_core *core, const wsf_vector *seen) {
-    bool ahead = seen->rest > core->clock;
-    for (uint32_t i = 0; i < seen->count; i++)
-        ahead = ahead || seen->entries[i].clock > core->clock;
-    for (unsigned i = 0; i < core->config.peers_count_max && !ahead; i++) {
-        const wsf_peer *peer = &core->peers[i];
-        ahead = peer->node != 0 && wsf_witness_is_behind(core, peer) &&
-                wsf_vector_find(seen, peer->node) == NULL;
-    }
-    return ahead || is_refused(core);
+/* The position may claim what is yet to be published, by this node or a peer: what the core sees when it reads the position, which
+ * it says later. */
+static void look_at_clocks(const wsf_core *core, stay *of) {
+    of->far = of->far || doubts_far(core, &of->position);
+    of->apart = of->apart || of->far || doubts_ahead(core, &of->position);
 }
 
 void returns_check(returns *r, unsigned node) {
@@ -426,7 +436,7 @@ void returns_check(returns *r, unsigned node) {
         if (of->node == node && of->away && world_frozen(r->world, node))
             of->late = true;
         if (of->node == node && of->away)
-            of->apart = of->apart || is_apart(core, &of->position);
+            look_at_clocks(core, of);
         if (of->node == node && of->away && !of->late &&
             world_ms(r->world) > of->asked_ms + core->config.recover_ms_max + SLACK_MS) {
             ledger_violation(r->ledger, "session %u has no verdict in time", of->session);
@@ -445,34 +455,6 @@ void returns_check(returns *r, unsigned node) {
 
 /* ------------------------------------------------------------------------------------- verdicts */
 
-static bool is_below(const wsf_bounds *bounds, const wsf_vector *seen) {
-    uint64_t node;
-    if (bounds->rest > seen->rest)
-        return false;
-    for (uint32_t i = 0; (node = wsf_bounds_origin(bounds, i)) != 0; i++)
-        if (wsf_bounds_at(bounds, node) > wsf_vector_at(seen, node))
-            return false;
-    for (uint32_t i = 0; i < seen->count; i++)
-        if (seen->entries[i].clock < bounds->rest)
-            return false;
-    return true;
-}
-
-/* Whether the position claims less of an origin that this node knows, or of this node, than from where it has the chat: that of a
- * peer of which the node before heard nothing for a while. */
-static bool lags(const wsf_core *core, const wsf_bounds *since, const wsf_vector *seen) {
-    uint64_t self = core->config.node;
-    uint64_t node;
-    bool less = wsf_vector_at(seen, self) < wsf_bounds_at(since, self);
-    for (unsigned i = 0; i < WSF_ORIGINS_MAX && !less; i++) {
-        node = core->witness.origins[i].node;
-        less = node != 0 && wsf_vector_at(seen, node) < wsf_bounds_at(since, node);
-    }
-    for (uint32_t i = 0; !less && (node = wsf_bounds_origin(since, i)) != 0; i++)
-        less = wsf_vector_at(seen, node) < wsf_bounds_at(since, node);
-    return less;
-}
-
 /* Whether this node itself must be able to tell what came after the position: all has been well since it was made, and this node
  * has kept the chat for longer. */
 static bool must_be_whole(const returns *r, const stay *of) {
@@ -484,20 +466,10 @@ static bool must_be_whole(const returns *r, const stay *of) {
            begun_ms + SLACK_MS < of->made_ms && r->trouble_ms + SLACK_MS < of->made_ms &&
            number != WSF_TABLE_NONE &&
            of->made_ms + core->config.history_ms > world_ms(r->world) + SLACK_MS &&
-           is_below(wsf_archive_floors(archive, number), &of->position) &&
-           !lags(core, wsf_archive_sinces(archive, number), &of->position) &&
-           !wsf_vector_is_ragged(&of->position) && !is_refused(core) &&
-           of->epoch == (uint32_t)core->cluster_epoch.number;
-}
-
-static bool has_hole(const wsf_core *core, const wsf_vector *seen) {
-    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
-        const wsf_origin *origin = &core->witness.origins[i];
-        if (origin->node != 0 &&
-            (origin->open || origin->whole > wsf_vector_at(seen, origin->node)))
-            return true;
-    }
-    return false;
+           doubts_below(wsf_archive_floors(archive, number), &of->position) &&
+           !doubts_lags(core, wsf_archive_sinces(archive, number), &of->position) &&
+           !wsf_vector_is_ragged(&of->position) && !of->far &&
+           !doubts_behind(core, &of->position) && of->epoch == (uint32_t)core->cluster_epoch.number;
 }
 
 /* Whether a verdict other than WHOLE is true. */
@@ -523,15 +495,15 @@ static bool is_true(const returns *r, const stay *of, wsfan_recovery verdict) {
         return world_ms(r->world) >= of->asked_ms + core->config.recover_ms_max ||
                wsf_backfill_failed(core, r->hashes[of->chat]);
     case WSFAN_RECOVERY_BUSY:
-        return core->recover.count >= WSF_RECOVERIES_MAX;
+        return core->recover.count >= core->config.recoveries_count_max;
     case WSFAN_RECOVERY_OLD:
         return number == WSF_TABLE_NONE ||
-               !is_below(wsf_archive_floors(archive, number), &of->position);
+               !doubts_below(wsf_archive_floors(archive, number), &of->position);
     case WSFAN_RECOVERY_UNKEPT:
-        return number == WSF_TABLE_NONE ||
-               !is_below(wsf_archive_sinces(archive, number), &of->position);
+        return number != WSF_TABLE_NONE &&
+               !doubts_below(wsf_archive_sinces(archive, number), &of->position);
     case WSFAN_RECOVERY_GAP:
-        return wsf_vector_is_ragged(&of->position) || has_hole(core, &of->position);
+        return wsf_vector_is_ragged(&of->position) || doubts_hole(core, &of->position);
     case WSFAN_RECOVERY_MIXED:
         break; /* all nodes here know history */
     }
@@ -739,7 +711,8 @@ void returns_asked(returns *r, unsigned node, const wsf_recovery *recovery) {
     of->serial = recovery->serial;
     of->asked_ms = world_ms(r->world);
     of->away = true;
-    of->apart = is_apart(world_core(r->world, node), &of->position);
+    of->apart = of->far = false;
+    look_at_clocks(world_core(r->world, node), of);
 }
 
 void returns_answered(returns *r, unsigned node, const wsf_recovery *recovery) {
@@ -751,7 +724,7 @@ void returns_answered(returns *r, unsigned node, const wsf_recovery *recovery) {
     of->seq = ++r->seq;
     of->verdict = recovery->verdict;
     const wsf_core *core = world_core(r->world, node);
-    of->apart = of->apart || is_apart(core, &of->position);
+    look_at_clocks(core, of);
     for (uint32_t i = 0; i < r->publishers_count; i++) {
         const wsf_origin *origin = wsf_witness_find(core, r->publishers[i].node);
         of->met[i] = origin != NULL;

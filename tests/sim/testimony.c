@@ -248,6 +248,18 @@ bool testimony_is_mistaken(const testimony *t, unsigned node, uint64_t origin, u
     return life != UINT32_MAX && is_mistaken(&t->books[node], life, ms);
 }
 
+bool testimony_is_misled(const testimony *t, uint64_t origin, uint64_t ms) {
+    uint32_t life = ledger_find(t->ledger, origin);
+    for (unsigned node = 0; life != UINT32_MAX && node < WORLD_NODES_MAX; node++) {
+        const book *b = &t->books[node];
+        uint64_t from = b->mistaken_ms[life];
+        bool told = b->gap_ms[life] >= from && b->gap_ms[life] < ms;
+        if (b->running && from != 0 && ms >= from && !told)
+            return true;
+    }
+    return false;
+}
+
 /* Nodes that a begin does not wait for may come back with a gap. */
 static void excuse_absent(testimony *t, unsigned node) {
     const wsf_core *core = world_core(t->world, node);

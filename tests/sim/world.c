@@ -583,6 +583,7 @@ world *world_new(uint64_t seed, const world_watcher *watcher) {
         .history_bytes_max = 64 * 1024 * 1024,
         .history_copies = 1,
         .recover_ms_max = 4000,
+        .recoveries_count_max = WSF_SIZE(1024, 16),
         .protocol_min = WSF_PROTOCOL_MIN,
         .protocol_max = WSF_PROTOCOL_MAX,
     };

@@ -10,7 +10,10 @@
 
 #include "base/memory.h"
 #include "core/history/extent.h"
+#include "core/history/holders.h"
+#include "core/history/keepers.h"
 #include "core/history/merging.h"
+#include "core/history/waiting.h"
 #include "core/link/sender.h"
 #include "core/routing/router.h"
 #include "core/witness.h"
@@ -19,6 +22,7 @@
 enum {
     ENDED = WSF_PEERS_MAX, /* the line of those that have ended, which are remembered for a while */
     LINES = ENDED + 1,
+    AGAIN_MS = 20,
     PIECE_MESSAGES = 64, /* that are merged at a time */
     PIECE_TARGETS = WSF_TARGETS_COUNT_MAX
 };
@@ -28,6 +32,7 @@ typedef struct {
     uint64_t serial;  /* the chat's, which is another one when it was closed and opened again */
     wsf_vector *seen; /* only as long as it has entries; NULL: the last messages are wanted */
     wsf_peers tried;
+    wsf_peers missed; /* those of them that did not answer, or not everything */
     uint64_t deadline_ms;
     wsfan_message_id after; /* up to here the messages came */
     wsf_merging *merging;   /* of the pages that came; NULL: none */
@@ -36,7 +41,7 @@ typedef struct {
     uint32_t before;        /* in its line; WSF_TABLE_NONE: none */
     uint32_t behind;
     uint16_t line;
-    bool failed; /* one did not answer, or not everything */
+    bool inherits; /* all that the chat's sources have is wanted */
 } backfill;
 
 struct wsf_backfills {
@@ -46,7 +51,8 @@ struct wsf_backfills {
     struct {
         uint32_t first;
         uint32_t last;
-        uint64_t question; /* the id of the one under way; 0: none */
+        uint64_t question;    /* the id of the one under way; 0: none */
+        uint64_t deadline_ms; /* of it; without one, the next is sent then at the earliest */
     } lines[LINES];
     wsf_merging merging; /* of the page in hand */
     wsf_kept messages[PIECE_MESSAGES];
@@ -140,26 +146,27 @@ static wsf_vector *copy_of(const wsf_vector *seen) {
     return copy;
 }
 
-/* --------------------------------------------------------------------------------- whom to ask */
-
-static bool may_be_asked(const wsf_peer *peer) {
-    return peer->node != 0 && peer->linked && peer->state == WSFAN_PEER_UP &&
-           (peer->features & WSF_FEATURE_MARKS) != 0;
+/* The chat's number in the archive. WSF_TABLE_NONE: it is not what it was. */
+static uint32_t chat_of(const wsf_core *core, const backfill *b) {
+    uint32_t chat = wsf_archive_find(&core->keeping.archive, b->hash);
+    bool same = chat != WSF_TABLE_NONE && core->keeping.chats[chat].serial == b->serial;
+    return same ? chat : WSF_TABLE_NONE;
 }
 
-/* Whoever is interested may keep it; so may a peer whose interest is not known whole. In the order in which they would own the
- * chat, so that all ask those first that hold it for others. */
+/* --------------------------------------------------------------------------------- whom to ask */
+
+/* In the order in which they would own the chat, so that all ask those first that hold it for others. */
 static unsigned choose(const wsf_core *core, const backfill *b) {
-    uint64_t loops;
-    wsf_peers peers;
     unsigned best = WSF_PEERS_MAX;
     uint64_t best_rank = 0;
-    wsf_interest_find(&core->interest, b->hash, &loops, &peers);
-    peers = wsf_peers_union(peers, wsf_peers_difference(core->linked, core->complete));
+    uint32_t chat = b->inherits ? chat_of(core, b) : WSF_TABLE_NONE;
+    wsf_peers peers = chat != WSF_TABLE_NONE ? core->keeping.chats[chat].sources
+                                             : wsf_keepers_of(core, b->hash);
     peers = wsf_peers_difference(peers, b->tried);
     for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;) {
         uint64_t rank = wsf_placement_rank(b->hash, core->peers[i].status.place_hash);
-        if (may_be_asked(&core->peers[i]) && (best == WSF_PEERS_MAX || rank > best_rank)) {
+        if (wsf_keeper_can_be_asked(&core->peers[i]) &&
+            (best == WSF_PEERS_MAX || rank > best_rank)) {
             best = i;
             best_rank = rank;
         }
@@ -179,13 +186,17 @@ static void end(wsf_core *core, uint32_t i, wsf_now now) {
     b->deadline_ms = now.ms + share_ms(core);
     wsf_free(b->seen);
     b->seen = NULL;
+    uint32_t chat = wsf_archive_find(&core->keeping.archive, b->hash);
+    if (chat != WSF_TABLE_NONE) /* it may have been closed and opened anew */
+        wsf_waiting_wake_chat(core, chat);
 }
 
-/* Takes its place in the line of the next one. False: there is none. */
-static bool go_on(wsf_core *core, uint32_t i, wsf_now now) {
+/* Takes its place in the line of the next one, whose time begins with its question. False: there is none. */
+static bool go_on(wsf_core *core, uint32_t i) {
     struct wsf_backfills *all = core->backfill.asks;
     backfill *b = &all->list[i];
-    unsigned next = b->sources < WSF_BACKFILL_SOURCES_MAX ? choose(core, b) : WSF_PEERS_MAX;
+    bool more = b->inherits || b->sources < WSF_BACKFILL_SOURCES_MAX;
+    unsigned next = more ? choose(core, b) : WSF_PEERS_MAX;
     wsf_free(b->merging);
     b->merging = NULL;
     b->question = 0;
@@ -194,55 +205,94 @@ static bool go_on(wsf_core *core, uint32_t i, wsf_now now) {
         return false;
     b->sources++;
     wsf_peers_add(&b->tried, next);
-    b->deadline_ms = now.ms + share_ms(core);
+    b->deadline_ms = UINT64_MAX;
     take_out(all, i);
     append(all, i, next);
     return true;
 }
 
 static void fail(wsf_core *core, uint32_t i, wsf_now now) {
-    core->backfill.asks->list[i].failed = true;
-    if (!go_on(core, i, now))
+    backfill *b = &core->backfill.asks->list[i];
+    wsf_peers_add(&b->missed, b->line);
+    core->backfill.failed++;
+    if (!go_on(core, i))
         end(core, i, now);
 }
 
-/* The chat's number in the archive. WSF_TABLE_NONE: it is not what it was. */
-static uint32_t chat_of(const wsf_core *core, const backfill *b) {
-    uint32_t chat = wsf_archive_find(&core->keeping.archive, b->hash);
-    bool same = chat != WSF_TABLE_NONE && core->keeping.chats[chat].serial == b->serial;
-    return same ? chat : WSF_TABLE_NONE;
+/* One of a chat that was closed since, and opened again, is of no use. */
+static uint32_t find_of(wsf_core *core, uint64_t hash, uint64_t serial) {
+    uint32_t i = find(core, hash);
+    if (i == WSF_TABLE_NONE || core->backfill.asks->list[i].serial == serial)
+        return i;
+    drop(core->backfill.asks, i);
+    return WSF_TABLE_NONE;
+}
+
+/* The one of a chat that has begun. True: one is under way already. *i: WSF_TABLE_NONE: no room. */
+static bool is_under_way(wsf_core *core, uint32_t chat, uint32_t *i) {
+    const wsf_keeping_chat *kept = &core->keeping.chats[chat];
+    *i = find_of(core, kept->hash, kept->serial);
+    if (*i != WSF_TABLE_NONE && core->backfill.asks->list[*i].line != ENDED)
+        return true;
+    if (*i == WSF_TABLE_NONE)
+        *i = add(core, kept->hash, kept->serial);
+    return false;
+}
+
+/* Where nobody is asked it is remembered no longer than it was, so that those who did not answer are asked again some time. */
+static bool begin(wsf_core *core, uint32_t i, wsf_now now) {
+    backfill *b = &core->backfill.asks->list[i];
+    uint64_t deadline_ms = b->deadline_ms;
+    if (go_on(core, i))
+        return true;
+    if (deadline_ms == 0)
+        end(core, i, now);
+    wsf_free(b->seen);
+    b->seen = NULL;
+    return false;
 }
 
 bool wsf_backfill_begin(wsf_core *core, uint64_t hash, const wsf_vector *seen, wsf_now now) {
     uint32_t chat = wsf_archive_find(&core->keeping.archive, hash);
-    uint32_t i = find(core, hash);
+    uint32_t i;
     if (chat == WSF_TABLE_NONE || !core->keeping.chats[chat].begun)
         return false;
-    if (i != WSF_TABLE_NONE && core->backfill.asks->list[i].line != ENDED)
-        return true;
-    if (seen == NULL && core->keeping.chats[chat].filled)
-        return false;
-    if (i == WSF_TABLE_NONE &&
-        (i = add(core, hash, core->keeping.chats[chat].serial)) == WSF_TABLE_NONE)
+    bool under_way = is_under_way(core, chat, &i);
+    if (i == WSF_TABLE_NONE || (seen == NULL && core->keeping.chats[chat].filled && !under_way))
         return false;
     backfill *b = &core->backfill.asks->list[i];
+    if (under_way && !b->inherits)
+        return true;
+    b->inherits = false;
+    b->sources = 0;
     if (seen != NULL && (b->seen = copy_of(seen)) == NULL)
         return false;
-    if (go_on(core, i, now))
+    return under_way || begin(core, i, now);
+}
+
+bool wsf_backfill_inherit(wsf_core *core, uint64_t hash, wsf_now now) {
+    uint32_t chat = wsf_archive_find(&core->keeping.archive, hash);
+    uint32_t i;
+    if (is_under_way(core, chat, &i))
         return true;
-    end(core, i, now);
-    return false;
+    if (i == WSF_TABLE_NONE)
+        return false;
+    backfill *b = &core->backfill.asks->list[i];
+    b->inherits = true;
+    b->tried = b->missed;
+    return begin(core, i, now);
 }
 
 bool wsf_backfill_waits(const wsf_core *core, uint64_t hash) {
     uint32_t i = find(core, hash);
-    return i != WSF_TABLE_NONE && core->backfill.asks->list[i].line != ENDED;
+    const backfill *b = i != WSF_TABLE_NONE ? &core->backfill.asks->list[i] : NULL;
+    return b != NULL && b->line != ENDED && !b->inherits;
 }
 
 bool wsf_backfill_failed(const wsf_core *core, uint64_t hash) {
     uint32_t i = find(core, hash);
     const backfill *b = i != WSF_TABLE_NONE ? &core->backfill.asks->list[i] : NULL;
-    return b != NULL && (b->failed || b->line != ENDED);
+    return b != NULL && (!wsf_peers_is_empty(b->missed) || b->line != ENDED);
 }
 
 /* ------------------------------------------------------------------------------------ questions */
@@ -282,6 +332,16 @@ static bool send_question(wsf_core *core, wsf_peer *peer, uint64_t id, wsfan_byt
     return sent;
 }
 
+/* A question was sent. The time of a chat of which a part has come goes on; that of others begins, also of those that an earlier
+ * page had no room for. So deadlines do not fall along a line. */
+static void begin_time(struct wsf_backfills *all, unsigned line) {
+    uint64_t id = all->lines[line].question;
+    for (uint32_t i = all->lines[line].first; i != WSF_TABLE_NONE && all->list[i].question == id;
+         i = all->list[i].behind)
+        if (all->list[i].merging == NULL)
+            all->list[i].deadline_ms = all->lines[line].deadline_ms;
+}
+
 /* Chats that are not kept any more leave the line. */
 static void ask(wsf_core *core, unsigned line, wsf_now now) {
     struct wsf_backfills *all = core->backfill.asks;
@@ -308,11 +368,15 @@ static void ask(wsf_core *core, unsigned line, wsf_now now) {
         return;
     wsf_question_write(payload, reach, chats, count);
     size_t size = WSF_QUESTION_HEAD_SIZE + count * (size_t)WSF_ASKED_CHAT_SIZE;
-    if (!send_question(core, &core->peers[line], id, (wsfan_bytes){ payload, size }))
-        return; /* no room; the next round tries again */
+    if (!send_question(core, &core->peers[line], id, (wsfan_bytes){ payload, size })) {
+        all->lines[line].deadline_ms = now.ms + AGAIN_MS; /* there is no room in the link */
+        return;
+    }
     core->rpc.request_ids = id;
     core->backfill.asked++;
     all->lines[line].question = id;
+    all->lines[line].deadline_ms = now.ms + share_ms(core);
+    begin_time(all, line);
 }
 
 /* -------------------------------------------------------------------------------------- answers */
@@ -340,8 +404,8 @@ static bool is_for(wsf_core *core, const wsf_kept *kept, uint64_t hash) {
 }
 
 /* Reads the messages of a chat and merges them, piece by piece. merging: NULL: nobody asked for them. *last: the greatest id. */
-static void take_messages(answer *a, const wsf_page_chat *said, const wsf_merging *merging,
-                          uint32_t chat, wsfan_message_id *last) {
+static void take_messages(answer *a, const wsf_page_chat *said, wsf_merging *merging, uint32_t chat,
+                          wsfan_message_id *last) {
     struct wsf_backfills *all = a->core->backfill.asks;
     uint32_t count = 0;
     uint32_t targets = 0;
@@ -367,13 +431,20 @@ static void take_messages(answer *a, const wsf_page_chat *said, const wsf_mergin
 
 /* Whether the chat has now what it lacked. */
 static bool is_enough(const wsf_core *core, uint32_t chat, const backfill *b) {
-    return b->seen == NULL || wsf_extent_lacks(core, chat, b->seen) == WSFAN_RECOVERY_WHOLE;
+    return !b->inherits &&
+           (b->seen == NULL || wsf_extent_lacks(core, chat, b->seen) == WSFAN_RECOVERY_WHOLE);
 }
 
+/* The peer in whose line it is has told all. What this node holds for itself elsewhere is longer now than it was. */
 static void end_chat(answer *a, uint32_t i, uint32_t chat, const wsf_merging *merging) {
     wsf_core *core = a->core;
+    unsigned source = core->backfill.asks->list[i].line;
+    uint64_t begin = wsf_extent_begin(core, chat);
     wsf_merging_end(core, merging, chat);
-    if (is_enough(core, chat, &core->backfill.asks->list[i]) || !go_on(core, i, a->now))
+    wsf_peers_remove(&core->keeping.chats[chat].sources, source);
+    if (wsf_extent_begin(core, chat) < begin)
+        wsf_holders_renew(core, chat, source);
+    if (is_enough(core, chat, &core->backfill.asks->list[i]) || !go_on(core, i))
         end(core, i, a->now);
 }
 
@@ -396,7 +467,9 @@ static void take_chat(answer *a, const wsf_page_chat *said) {
     wsfan_message_id last = b != NULL ? b->after : (wsfan_message_id){ 0, 0 };
     if (chat == WSF_TABLE_NONE || (said->flags & WSF_CHAT_UNKEPT) != 0) {
         take_messages(a, said, NULL, 0, &last);
-        if (chat != WSF_TABLE_NONE && !go_on(core, i, a->now))
+        if (chat != WSF_TABLE_NONE)
+            wsf_peers_remove(&core->keeping.chats[chat].sources, b->line);
+        if (chat != WSF_TABLE_NONE && !go_on(core, i))
             end(core, i, a->now);
         a->handled = a->handled || chat != WSF_TABLE_NONE;
         return;
@@ -407,7 +480,7 @@ static void take_chat(answer *a, const wsf_page_chat *said) {
         wsf_merging_narrow(merging, &a->page, said);
     } else {
         merging = &core->backfill.asks->merging;
-        wsf_merging_begin(core, merging, chat, &a->page, said);
+        wsf_merging_begin(core, merging, chat, &a->page, said, b->seen);
     }
     take_messages(a, said, merging, chat, &last);
     b->question = 0;
@@ -418,10 +491,11 @@ static void take_chat(answer *a, const wsf_page_chat *said) {
         end_chat(a, i, chat, merging);
 }
 
-/* The chats of the question that nothing was said of: they are asked for again, or, after an answer that is none, of others. */
+/* The chats of the question, which are the first of the line, that nothing was said of: they are asked for again, or, after an answer that is none, of others. */
 static void settle(wsf_core *core, unsigned line, const answer *a) {
     struct wsf_backfills *all = core->backfill.asks;
-    for (uint32_t next, i = all->lines[line].first; i != WSF_TABLE_NONE; i = next) {
+    uint32_t i = all->lines[line].first;
+    for (uint32_t next, n = 0; n < WSF_QUESTION_CHATS_MAX && i != WSF_TABLE_NONE; n++, i = next) {
         next = all->list[i].behind;
         if (all->list[i].question != a->question)
             continue;
@@ -439,6 +513,7 @@ bool wsf_backfill_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *en
     answer a = { .core = core, .question = entry->reply.id, .now = now };
     wsf_page_chat said;
     all->lines[line].question = 0;
+    all->lines[line].deadline_ms = now.ms;
     a.bad = entry->reply.status != WSFAN_OK || !wsf_page_open(&a.page, entry->reply.payload) ||
             a.page.epoch != core->cluster_epoch.number;
     while (!a.bad && wsf_page_read_chat(&a.page, &said))
@@ -452,36 +527,42 @@ bool wsf_backfill_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *en
 
 /* ---------------------------------------------------------------------------------------- time */
 
-void wsf_backfill_lose(wsf_core *core, const wsf_peer *peer) {
+/* The peer does not answer: all that are to be asked of it go on. */
+static void give_up(wsf_core *core, unsigned line, wsf_now now) {
     struct wsf_backfills *all = core->backfill.asks;
-    unsigned line = wsf_peer_index(core, peer);
-    if (all == NULL)
-        return;
     all->lines[line].question = 0;
-    wsf_now now = { .ms = core->now_ms };
+    all->lines[line].deadline_ms = now.ms;
     while (all->lines[line].first != WSF_TABLE_NONE)
         fail(core, all->lines[line].first, now);
+}
+
+void wsf_backfill_lose(wsf_core *core, const wsf_peer *peer) {
+    if (core->backfill.asks != NULL)
+        give_up(core, wsf_peer_index(core, peer), (wsf_now){ .ms = core->now_ms });
+}
+
+/* Of a peer that does answer, a chat may take too long, whose pages have no end. */
+static void check_time(wsf_core *core, unsigned line, wsf_now now) {
+    const struct wsf_backfills *all = core->backfill.asks;
+    uint32_t i;
+    if (all->lines[line].question != 0 && all->lines[line].deadline_ms <= now.ms)
+        give_up(core, line, now);
+    while ((i = all->lines[line].first) != WSF_TABLE_NONE && all->list[i].deadline_ms <= now.ms)
+        fail(core, i, now);
 }
 
 void wsf_backfill_tick(wsf_core *core, wsf_now now) {
     struct wsf_backfills *all = core->backfill.asks;
     if (all == NULL)
         return;
-    for (unsigned line = 0; line < ENDED; line++) {
-        uint32_t i;
-        while ((i = all->lines[line].first) != WSF_TABLE_NONE &&
-               all->list[i].deadline_ms <= now.ms) {
-            if (all->list[i].question == all->lines[line].question)
-                all->lines[line].question =
-                    0; /* who has not answered in that time is asked no more */
-            fail(core, i, now);
-        }
-    }
+    for (unsigned line = 0; line < ENDED; line++)
+        check_time(core, line, now);
     for (uint32_t i;
          (i = all->lines[ENDED].first) != WSF_TABLE_NONE && all->list[i].deadline_ms <= now.ms;)
         drop(all, i);
     for (unsigned line = 0; line < ENDED; line++)
-        if (all->lines[line].question == 0 && all->lines[line].first != WSF_TABLE_NONE)
+        if (all->lines[line].question == 0 && all->lines[line].deadline_ms <= now.ms &&
+            all->lines[line].first != WSF_TABLE_NONE)
             ask(core, line, now);
 }
 
@@ -494,8 +575,8 @@ uint64_t wsf_backfill_deadline(const wsf_core *core) {
             continue;
         if (all->list[first].deadline_ms < at)
             at = all->list[first].deadline_ms;
-        if (line != ENDED && all->lines[line].question == 0)
-            at = core->last_ms;
+        if (line != ENDED && all->lines[line].deadline_ms < at)
+            at = all->lines[line].deadline_ms;
     }
     return at;
 }

@@ -70,6 +70,21 @@ bool wsf_extent_set_cap(wsf_core *core, uint32_t chat, uint64_t node, uint64_t c
     return true;
 }
 
+bool wsf_extent_tell_caps(const wsf_core *core, uint32_t chat, wsf_recovery *recovery) {
+    const struct wsf_caps *caps = core->keeping.chats[chat].caps;
+    if (caps == NULL)
+        return true;
+    recovery->caps = wsf_alloc(caps->count * sizeof *recovery->caps);
+    for (uint32_t i = 0; i < caps->count && recovery->caps != NULL; i++) {
+        const wsf_origin *origin = wsf_witness_find(core, caps->list[i].node);
+        if (origin != NULL && holds(&caps->list[i], origin))
+            recovery->caps[recovery->caps_count++] = (wsf_recovery_cap){
+                origin->node, caps->list[i].clock, wsf_origin_reached(origin)
+            };
+    }
+    return recovery->caps != NULL;
+}
+
 /* -------------------------------------------------------------------------------------- extents */
 
 static uint64_t lesser(uint64_t a, uint64_t b) {
@@ -145,10 +160,19 @@ static bool has_left_before(const judgement *j, uint64_t node, uint64_t clock) {
            origin->left <= j->seen->rest && origin->took <= clock;
 }
 
+/* All that is here of an origin that nobody here knows was told by other nodes, or it was forgotten, when its messages had gone for
+ * their age. Where none is left there is no run that could have a hole before it. */
+static bool has_left_nothing(const judgement *j, uint64_t node, uint64_t clock) {
+    return node != 0 && node != j->core->config.node && wsf_witness_find(j->core, node) == NULL &&
+           j->core->last_ms >= j->core->witness.unsure_ms &&
+           !wsf_archive_has_above(&j->core->keeping.archive, j->chat, node, clock);
+}
+
 static void judge(judgement *j, uint64_t node, uint64_t clock) {
     wsf_extent extent = wsf_extent_of(j->core, j->chat, node);
     j->old = j->old || extent.floor > clock;
-    j->unkept = j->unkept || (extent.since > clock && !has_left_before(j, node, clock));
+    j->unkept = j->unkept || (extent.since > clock && !has_left_before(j, node, clock) &&
+                              !has_left_nothing(j, node, clock));
     j->gap = j->gap || extent.whole > clock;
 }
 

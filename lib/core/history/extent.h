@@ -36,12 +36,15 @@ wsfan_recovery wsf_extent_lacks(const wsf_core *core, uint32_t chat, const wsf_v
 /* Above this clock nothing is missing, of no origin. */
 uint64_t wsf_extent_begin(const wsf_core *core, uint32_t chat);
 
-/* Positions of the chat must not claim more of an origin than this, until the host was told of the gap: only so far did the
- * node get from which the history came. False: there is no such bound. */
+/* Neither positions of the chat nor what is replayed may go beyond this of an origin, until the host was told of the gap: only so
+ * far did the node get from which the history came. False: there is no such bound. */
 bool wsf_extent_cap(const wsf_core *core, uint32_t chat, uint64_t node, uint64_t *clock);
 
 /* Of an origin that is skipped the chat has all up to `clock`. One cap for each: that of before stays. False: no memory. */
 bool wsf_extent_set_cap(wsf_core *core, uint32_t chat, uint64_t node, uint64_t clock);
+
+/* Tells a recovery the chat's caps. False: no memory. */
+bool wsf_extent_tell_caps(const wsf_core *core, uint32_t chat, wsf_recovery *recovery);
 
 /* Walks the origins that this node knows, itself first; begin with *cursor = 0. 0 at the end. */
 uint64_t wsf_extent_next(const wsf_core *core, uint32_t *cursor);

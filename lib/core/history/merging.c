@@ -4,6 +4,10 @@
  * by itself, or has it. Of an origin that is skipped here our own run is empty or has a hole before it, so there is only the
  * other node's, as far as it goes; that is the chat's cap. Other runs are left alone.
  *
+ * A *stranger* is an origin that the other node does not know: it was gone before that node came, which has its messages from
+ * others. Their run has no end that anybody could say, so it is taken only where there is none here, and ends with its last
+ * message.
+ *
  * What becomes of a run is decided when the first page comes, as messages are taken by it. If it would be decided otherwise at
  * the end, the run does not count. */
 #include "core/history/merging.h"
@@ -40,11 +44,18 @@ static void decide(const wsf_core *core, uint32_t chat, wsf_merging_part *part) 
     wsf_extent own = wsf_extent_of(core, chat, theirs->node);
     uint64_t begin = wsf_extent_from(&own);
     uint64_t from = begin_of(theirs);
+    bool empty = own.to <= begin;
     part->joins = part->skipped = false;
     part->limit = 0;
-    if (theirs->to <= from || own.open || from > begin_without_word(core, chat, theirs->node, &own))
+    if (own.open || from > begin_without_word(core, chat, theirs->node, &own))
         return;
-    bool empty = own.to <= begin;
+    if (part->stranger) {
+        part->skipped = empty && own.skipped && !wsf_extent_cap(core, chat, theirs->node, &own.to);
+        part->limit = part->skipped ? UINT64_MAX : 0;
+        return;
+    }
+    if (theirs->to <= from)
+        return;
     if (wsf_extent_cap(core, chat, theirs->node, &own.to)) {
         begin = lesser(begin, own.to); /* a run of before, which may have been given up by now */
         part->joins = theirs->to >= begin;
@@ -73,7 +84,18 @@ static wsf_merging_part *find(wsf_merging *merging, uint64_t node) {
     return NULL;
 }
 
-/* A page may name an origin twice, and extents of origins that it does not name. */
+static wsf_merging_part *add_stranger(wsf_merging *merging, const wsf_page_extent *theirs) {
+    wsf_merging_part *part = &merging->parts[merging->count++];
+    *part = (wsf_merging_part){ .theirs = *theirs, .stranger = true };
+    return part;
+}
+
+/* What is said of origins that the page does not name is said of this one. */
+static wsf_page_extent rest_of(const wsf_merging *merging, uint64_t node) {
+    return (wsf_page_extent){ .node = node, .since = merging->since, .floor = merging->floor };
+}
+
+/* A page may name an origin twice. */
 static void read_extents(wsf_merging *merging, const wsf_page *page, const wsf_page_chat *said) {
     merging->count = 0;
     merging->since = said->since;
@@ -88,12 +110,30 @@ static void read_extents(wsf_merging *merging, const wsf_page *page, const wsf_p
         wsf_merging_part *part = find(merging, extent.node);
         if (part != NULL)
             part->theirs = extent;
+        else if (extent.node != 0 && merging->count < WSF_PAGE_ORIGINS_MAX)
+            add_stranger(merging, &extent);
+    }
+}
+
+/* Origins that this node knows, and the other one does not. A run that goes back less far than is wanted is left to one that
+ * may be asked yet. */
+static void add_strangers(const wsf_core *core, wsf_merging *merging, const wsf_vector *seen) {
+    uint32_t cursor = 0;
+    for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;) {
+        wsf_page_extent rest = rest_of(merging, node);
+        wsf_merging_part *part = find(merging, node);
+        if (part == NULL && merging->count < WSF_PAGE_ORIGINS_MAX)
+            part = add_stranger(merging, &rest);
+        if (part != NULL && part->stranger && seen != NULL &&
+            begin_of(&part->theirs) > wsf_vector_at(seen, node))
+            part->theirs.since = UINT64_MAX;
     }
 }
 
 void wsf_merging_begin(wsf_core *core, wsf_merging *merging, uint32_t chat, const wsf_page *page,
-                       const wsf_page_chat *said) {
+                       const wsf_page_chat *said, const wsf_vector *seen) {
     read_extents(merging, page, said);
+    add_strangers(core, merging, seen);
     merging->changes = core->witness.changes;
     for (uint32_t i = 0; i < merging->count; i++)
         decide(core, chat, &merging->parts[i]);
@@ -113,7 +153,8 @@ void wsf_merging_narrow(wsf_merging *merging, const wsf_page *page, const wsf_pa
     merging->floor = greater(merging->floor, said->floor);
     for (uint32_t p = 0; p < merging->count; p++) {
         wsf_merging_part *part = &merging->parts[p];
-        wsf_page_extent theirs = { .since = UINT64_MAX };
+        wsf_page_extent theirs = { .since = part->stranger ? said->since : UINT64_MAX,
+                                   .floor = said->floor };
         for (uint32_t i = 0; i < page->origins_count; i++)
             if (wsf_page_origin_at(page, i).node == part->theirs.node)
                 theirs = usual_extent(page, i, said);
@@ -124,15 +165,38 @@ void wsf_merging_narrow(wsf_merging *merging, const wsf_page *page, const wsf_pa
     }
 }
 
-int wsf_merging_add(wsf_core *core, const wsf_merging *merging, uint32_t chat,
-                    const wsf_kept *messages, uint32_t count, wsf_now now) {
+/* The part of a message. NULL: it is of a stranger that nobody knew of, one too many, so nothing is said of such. */
+static wsf_merging_part *part_of(const wsf_core *core, wsf_merging *merging, uint32_t chat,
+                                 uint64_t node) {
+    wsf_merging_part *part = find(merging, node);
+    if (part != NULL)
+        return part;
+    if (merging->count == WSF_PAGE_ORIGINS_MAX) {
+        merging->since = UINT64_MAX;
+        return NULL;
+    }
+    wsf_page_extent rest = rest_of(merging, node);
+    part = add_stranger(merging, &rest);
+    decide(core, chat, part);
+    return part;
+}
+
+/* Whether the message is of a run that is taken. */
+static bool is_taken(const wsf_core *core, wsf_merging *merging, uint32_t chat,
+                     wsfan_message_id id) {
+    wsf_merging_part *part = part_of(core, merging, chat, id.origin);
+    if (part == NULL || id.clock > part->limit)
+        return false;
+    part->newest = greater(part->newest, id.clock);
+    return true;
+}
+
+int wsf_merging_add(wsf_core *core, wsf_merging *merging, uint32_t chat, const wsf_kept *messages,
+                    uint32_t count, wsf_now now) {
     int status = WSFAN_OK;
     uint32_t from = 0;
     for (uint32_t i = 0; i <= count; i++) {
-        const wsf_merging_part *part = i < count
-                                           ? find((wsf_merging *)merging, messages[i].id.origin)
-                                           : NULL;
-        if (part != NULL && messages[i].id.clock <= part->limit)
+        if (i < count && is_taken(core, merging, chat, messages[i].id))
             continue;
         if (i > from && wsf_archive_merge(&core->keeping.archive, chat, messages + from, i - from,
                                           now.ms) != WSFAN_OK)
@@ -164,7 +228,8 @@ static bool counts(wsf_core *core, uint32_t chat, const wsf_merging_part *part) 
     uint64_t node = part->theirs.node;
     if (part->skipped)
         wsf_witness_leave_out(core, node, core->keeping.chats[chat].serial);
-    return !part->skipped || wsf_extent_set_cap(core, chat, node, part->theirs.to);
+    uint64_t to = part->stranger ? greater(part->newest, begin_of(&part->theirs)) : part->theirs.to;
+    return !part->skipped || wsf_extent_set_cap(core, chat, node, to);
 }
 
 static uint32_t note_stays(const wsf_core *core, uint32_t chat, const wsf_merging *merging,

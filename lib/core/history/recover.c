@@ -8,60 +8,57 @@
  * Two rules, as in witness.c: a position claims less than was seen, and what may be missing is missing. An origin that is not up is
  * not waited for: of what it published the session gets an unbroken run, as far as that had come to this node.
  *
- * Where something is lacking other nodes are asked, and then the same is looked at again: see backfill.h. */
+ * Where something is lacking other nodes are asked, and then the same is looked at again: see backfill.h.
+ *
+ * Sessions come back by the thousand when a node has ended. A round looks at those whose wait is over (see waiting.h), at so many
+ * at a time, and what is live goes on between rounds. */
 #include "core/history/recover.h"
 
 #include "base/position.h"
 #include "core/history/backfill.h"
 #include "core/history/extent.h"
+#include "core/history/waiting.h"
 #include "core/origin.h"
 #include "core/routing/keeping.h"
 #include "core/witness.h"
 
 enum {
     CUTS_SHARE = 64, /* lists in one round, so that a storm of them does not hold up what is live */
+    LOOKS_SHARE = 512,
+    LOOK_INTERVAL_MS = 10, /* at those that wait for marks */
     ASK_INTERVAL_MS = 50
 };
 
-/* ------------------------------------------------------------------------------------ the queue */
+/* What all recoveries of a round are looked at with: it does not change meanwhile. */
+typedef struct {
+    bool
+        open_gap; /* a peer that is up has a gap of which nobody knows the end: its next mark says it */
+    unsigned count;
+    const wsf_origin *origins[WSF_PEERS_MAX]; /* peers that are up, and say how far they are */
+} scene;
 
-static void append(wsf_core *core, wsf_recovery *recovery) {
-    recovery->next = NULL;
-    if (core->recover.tail != NULL)
-        core->recover.tail->next = recovery;
-    else
-        core->recover.head = recovery;
-    core->recover.tail = recovery;
-    core->recover.count++;
+static bool asks_for_something(const wsf_recovery *recovery) {
+    return recovery->position_size > 0 || recovery->rewind_count > 0;
 }
 
 static void hand_back(wsf_core *core, wsf_recovery *recovery) {
+    wsf_waiting_remove(core, recovery);
+    core->recover.count -= asks_for_something(recovery);
     core->effects.recovered(core->effects.user, recovery);
 }
 
-/* Takes all out, to be appended again or handed back. */
-static wsf_recovery *take_all(wsf_core *core) {
-    wsf_recovery *first = core->recover.head;
-    core->recover.head = core->recover.tail = NULL;
-    core->recover.count = 0;
-    return first;
-}
-
 void wsf_recover_forget_loop(wsf_core *core, unsigned loop) {
-    for (wsf_recovery *next, *recovery = take_all(core); recovery != NULL; recovery = next) {
-        next = recovery->next;
+    for (wsf_recovery *next, *recovery = core->recover.all.first; recovery != NULL;
+         recovery = next) {
+        next = recovery->places[0].behind;
         if (recovery->loop == loop)
             hand_back(core, recovery);
-        else
-            append(core, recovery);
     }
 }
 
 void wsf_recover_end(wsf_core *core) {
-    for (wsf_recovery *next, *recovery = take_all(core); recovery != NULL; recovery = next) {
-        next = recovery->next;
-        hand_back(core, recovery);
-    }
+    while (core->recover.all.first != NULL)
+        hand_back(core, core->recover.all.first);
 }
 
 /* ------------------------------------------------------------------------------------- positions */
@@ -117,11 +114,10 @@ static wsfan_recovery read_position(wsf_core *core, wsf_recovery *recovery, wsf_
     }
     recovery->seen = position.seen;
     wsf_clock_pass(core, now);
-    if (newest_of(&position.seen) > core->clock &&
-        (newest_of(&position.seen) - core->clock) >> 16 > WSF_CLOCK_APART_MS_MAX)
-        return WSFAN_RECOVERY_CLOCK;
     wsf_clock_merge(core, newest_of(&position.seen),
                     now); /* what is published from now on is new */
+    if (newest_of(&position.seen) > core->clock)
+        return WSFAN_RECOVERY_CLOCK;
     wsfan_recovery of_peers = judge_peers(core, &position.seen);
     if (of_peers != WSFAN_RECOVERY_WHOLE)
         return of_peers;
@@ -134,11 +130,10 @@ static bool is_waited_for(const wsf_peer *peer) {
 
 /* Whether this node got as far as the position with all peers that are up. When they are asked for a mark they are told how far
  * that is, and what they publish later is above it: it cannot be taken for seen. */
-static bool has_caught_up(const wsf_core *core, const wsf_vector *seen) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
-        if (is_waited_for(peer) && !peer->witness.origin->frozen &&
-            wsf_origin_reached(peer->witness.origin) < wsf_vector_at(seen, peer->node))
+static bool has_caught_up(const scene *all, const wsf_vector *seen) {
+    for (unsigned i = 0; i < all->count; i++) {
+        const wsf_origin *origin = all->origins[i];
+        if (!origin->frozen && wsf_origin_reached(origin) < wsf_vector_at(seen, origin->node))
             return false;
     }
     return true;
@@ -168,10 +163,17 @@ static void tell_seen(const wsf_core *core, wsf_recovery *recovery) {
         recovery->seen = reach->whole;
 }
 
-/* Lists what is to be replayed. False: out of memory. */
+/* Lists what is to be replayed: of an origin with a cap nothing beyond it, where some may be missing. False: out of memory. */
 static bool list(wsf_core *core, wsf_recovery *recovery, uint32_t chat, wsf_now now) {
     wsf_vector above;
-    wsf_archive_query query = { .above = &recovery->seen, .except = recovery->former };
+    wsf_vector up_to;
+    wsf_kept_query query = { .above = &recovery->seen, .except = recovery->former };
+    if (!wsf_extent_tell_caps(core, chat, recovery))
+        return false;
+    wsf_vector_init(&up_to, UINT64_MAX);
+    for (uint32_t i = 0; i < recovery->caps_count; i++)
+        (void)wsf_vector_pin(&up_to, recovery->caps[i].origin, recovery->caps[i].clock);
+    query.up_to = recovery->caps_count > 0 ? &up_to : NULL;
     if (recovery->verdict != WSFAN_RECOVERY_WHOLE) {
         if (recovery->rewind_count == 0)
             return true;
@@ -204,41 +206,6 @@ static bool asks(wsf_core *core, const wsf_recovery *recovery, wsfan_recovery ve
            wsf_backfill_begin(core, recovery->hash, NULL, now);
 }
 
-/* The verdict and the list, in one step of the core. False: other nodes are asked first. */
-static bool decide(wsf_core *core, wsf_recovery *recovery, uint32_t chat, bool in_time,
-                   wsf_now now) {
-    wsfan_recovery verdict = recovery->verdict;
-    wsf_archive_expire_chat(&core->keeping.archive, chat, now.ms);
-    if (verdict == WSFAN_RECOVERY_WHOLE)
-        verdict = judge_peers(core, &recovery->seen);
-    if (verdict == WSFAN_RECOVERY_WHOLE)
-        verdict = wsf_extent_lacks(core, chat, &recovery->seen);
-    if (in_time && asks(core, recovery, verdict, now))
-        return false;
-    if (lacks(recovery, verdict) && wsf_backfill_failed(core, recovery->hash))
-        verdict = WSFAN_RECOVERY_SILENT;
-    recovery->verdict = verdict;
-    if (verdict == WSFAN_RECOVERY_WHOLE)
-        name_those_behind(core, &recovery->seen);
-    tell_seen(core, recovery);
-    if (!list(core, recovery, chat, now))
-        recovery->verdict = WSFAN_RECOVERY_BUSY;
-    hand_back(core, recovery);
-    return true;
-}
-
-/* ---------------------------------------------------------------------------------------- rounds */
-
-/* Whether a peer that is up has a gap of which nobody knows the end: its next mark says it. */
-static bool has_open_gap(const wsf_core *core) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
-        if (is_waited_for(peer) && peer->witness.origin->open)
-            return true;
-    }
-    return false;
-}
-
 /* Whether what the loops are told they have seen is past the begin of the chat's history: otherwise a position that is told to
  * the session now would be of no use to it later. */
 static bool is_past_begin(const wsf_core *core, uint32_t chat) {
@@ -248,50 +215,129 @@ static bool is_past_begin(const wsf_core *core, uint32_t chat) {
             wsf_archive_sinces(&core->keeping.archive, chat)->rest <= reach->whole.rest);
 }
 
-static bool is_ready(wsf_core *core, uint32_t chat, bool open_gap) {
-    if (!core->keeping.chats[chat].begun)
-        return false;
-    bool marked = !open_gap && is_past_begin(core, chat);
-    core->recover.marks = core->recover.marks || !marked;
-    return marked;
-}
-
-/* Nothing is listed, and a position that is good gets this verdict. */
-static void refuse(wsf_core *core, wsf_recovery *recovery, wsfan_recovery verdict) {
-    if (recovery->verdict == WSFAN_RECOVERY_WHOLE)
-        recovery->verdict = verdict;
+static void give(wsf_core *core, wsf_recovery *recovery, wsfan_recovery verdict) {
+    recovery->verdict = verdict;
     tell_seen(core, recovery);
     hand_back(core, recovery);
 }
 
-/* Whether it is handed back now. */
-static bool advance(wsf_core *core, wsf_recovery *recovery, bool open_gap, wsf_now now) {
-    uint32_t chat = wsf_archive_find(&core->keeping.archive, recovery->hash);
-    bool in_time = now.ms < recovery->deadline_ms;
-    if (!recovery->read && (!in_time || may_be_read(core, recovery))) {
-        recovery->read = true;
-        recovery->verdict = read_position(core, recovery, now);
-    }
-    if (!recovery->read || (in_time && wsf_backfill_waits(core, recovery->hash)))
+/* The verdict and the list, in one step of the core. False: other nodes are asked first. Where there is no time for that, nobody
+ * knows whether they have what is lacking. */
+static bool decide(wsf_core *core, wsf_recovery *recovery, uint32_t chat, wsf_now now) {
+    wsfan_recovery verdict = recovery->verdict;
+    wsf_archive_expire_chat(&core->keeping.archive, chat, now.ms);
+    if (verdict == WSFAN_RECOVERY_WHOLE)
+        verdict = judge_peers(core, &recovery->seen);
+    if (verdict == WSFAN_RECOVERY_WHOLE)
+        verdict = wsf_extent_lacks(core, chat, &recovery->seen);
+    bool asked = asks(core, recovery, verdict, now);
+    if (asked && now.ms < recovery->deadline_ms) {
+        recovery->asked = true;
+        wsf_waiting_set(core, recovery, WSF_WAITS_FOR_CHAT, chat);
         return false;
-    if (chat == WSF_TABLE_NONE) { /* there was no room for it */
-        refuse(core, recovery, WSFAN_RECOVERY_UNKEPT);
-        return true;
     }
-    bool good = recovery->verdict == WSFAN_RECOVERY_WHOLE;
-    bool caught_up = !good || has_caught_up(core, &recovery->seen);
-    bool ready = is_ready(core, chat, open_gap) && caught_up;
-    core->recover.marks = core->recover.marks || !caught_up;
-    if (ready || (!in_time && caught_up && core->keeping.chats[chat].begun && !open_gap))
-        return decide(core, recovery, chat, in_time, now);
-    if (in_time)
-        return false;
-    refuse(core, recovery, WSFAN_RECOVERY_SILENT);
+    if (lacks(recovery, verdict) && (asked || wsf_backfill_failed(core, recovery->hash)))
+        verdict = WSFAN_RECOVERY_SILENT;
+    if (verdict == WSFAN_RECOVERY_WHOLE)
+        name_those_behind(core, &recovery->seen);
+    recovery->verdict = verdict;
+    bool listed = list(core, recovery, chat, now);
+    core->recover.remote += listed && recovery->asked && verdict == WSFAN_RECOVERY_WHOLE;
+    give(core, recovery, listed ? verdict : WSFAN_RECOVERY_BUSY);
     return true;
 }
 
+/* ---------------------------------------------------------------------------------------- looks */
+
+/* What another one than this recovery must do or say first. */
+static wsf_waits_for wait_of(const wsf_core *core, const wsf_recovery *recovery, uint32_t chat,
+                             const scene *all) {
+    if (!core->keeping.chats[chat].begun || wsf_backfill_waits(core, recovery->hash))
+        return WSF_WAITS_FOR_CHAT;
+    if (all->open_gap || !is_past_begin(core, chat) ||
+        (recovery->verdict == WSFAN_RECOVERY_WHOLE && !has_caught_up(all, &recovery->seen)))
+        return WSF_WAITS_FOR_MARKS;
+    return WSF_WAITS_FOR_NOTHING;
+}
+
+/* Nothing is listed, and a position that is good gets this verdict. */
+static void refuse(wsf_core *core, wsf_recovery *recovery, wsfan_recovery verdict) {
+    give(core, recovery, recovery->verdict == WSFAN_RECOVERY_WHOLE ? verdict : recovery->verdict);
+}
+
+/* Where two clusters met since it was read, the epoch is another one. */
+static void read(wsf_core *core, wsf_recovery *recovery, wsf_now now) {
+    if (!recovery->read || recovery->epoch != core->cluster_epoch.number)
+        recovery->verdict = read_position(core, recovery, now);
+    recovery->read = true;
+    recovery->epoch = core->cluster_epoch.number;
+}
+
+/* Whether it was handed back. */
+static bool look(wsf_core *core, wsf_recovery *recovery, const scene *all, wsf_now now) {
+    uint32_t chat = wsf_archive_find(&core->keeping.archive, recovery->hash);
+    if (!recovery->read && !may_be_read(core, recovery)) {
+        wsf_waiting_set(core, recovery, WSF_WAITS_FOR_MARKS, 0);
+        return false;
+    }
+    read(core, recovery, now);
+    if (chat == WSF_TABLE_NONE) { /* there was no room for it */
+        refuse(core, recovery, WSFAN_RECOVERY_OLD);
+        return true;
+    }
+    wsf_waits_for what = wait_of(core, recovery, chat, all);
+    if (what == WSF_WAITS_FOR_NOTHING)
+        return decide(core, recovery, chat, now);
+    wsf_waiting_set(core, recovery, what, chat);
+    return false;
+}
+
+/* Its time is over. What may be wanting to the next position only is no reason to refuse this one. */
+static void conclude(wsf_core *core, wsf_recovery *recovery, const scene *all, wsf_now now) {
+    uint32_t chat = wsf_archive_find(&core->keeping.archive, recovery->hash);
+    read(core, recovery, now);
+    bool good = recovery->verdict == WSFAN_RECOVERY_WHOLE;
+    if (chat == WSF_TABLE_NONE)
+        refuse(core, recovery, WSFAN_RECOVERY_OLD);
+    else if (core->keeping.chats[chat].begun && !all->open_gap &&
+             (!good || has_caught_up(all, &recovery->seen)))
+        (void)decide(core, recovery, chat, now);
+    else
+        refuse(core, recovery, WSFAN_RECOVERY_SILENT);
+}
+
+/* --------------------------------------------------------------------------------------- rounds */
+
+static void see(const wsf_core *core, scene *all) {
+    all->count = 0;
+    all->open_gap = false;
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
+        const wsf_peer *peer = &core->peers[i];
+        if (!is_waited_for(peer))
+            continue;
+        all->origins[all->count++] = peer->witness.origin;
+        all->open_gap = all->open_gap || peer->witness.origin->open;
+    }
+}
+
+/* When those that wait for marks are looked at next: after a mark has come, or what follows from it, or when peers may be asked
+ * again. */
+static uint64_t look_ms(const wsf_core *core) {
+    bool moved = core->witness.moved || core->reach.told_ms != core->recover.reach_ms;
+    return moved && core->recover.look_ms < core->recover.ask_ms ? core->recover.look_ms
+                                                                 : core->recover.ask_ms;
+}
+
+static void wake_marked(wsf_core *core, wsf_now now) {
+    if (now.ms < look_ms(core))
+        return;
+    core->recover.look_ms = now.ms + LOOK_INTERVAL_MS;
+    core->recover.reach_ms = core->reach.told_ms;
+    wsf_waiting_wake_marked(core);
+}
+
 static void ask_for_marks(wsf_core *core, wsf_now now) {
-    if (!core->recover.marks || now.ms < core->recover.ask_ms)
+    if (core->recover.marked.first == NULL || now.ms < core->recover.ask_ms)
         return;
     core->recover.ask_ms = now.ms + ASK_INTERVAL_MS;
     wsf_clock_pass(core, now);
@@ -299,40 +345,45 @@ static void ask_for_marks(wsf_core *core, wsf_now now) {
 }
 
 void wsf_recover_tick(wsf_core *core, wsf_now now) {
+    scene all;
+    wsf_recovery *first;
     unsigned cuts = 0;
-    if (core->recover.head == NULL)
+    unsigned looks = 0;
+    if (core->recover.all.first == NULL)
         return;
-    const bool open_gap = has_open_gap(core);
-    core->recover.marks = core->recover.more = false;
-    for (wsf_recovery *next, *recovery = take_all(core); recovery != NULL; recovery = next) {
-        next = recovery->next;
-        core->recover.more = core->recover.more || cuts == CUTS_SHARE;
-        if (cuts < CUTS_SHARE && advance(core, recovery, open_gap, now))
-            cuts++;
-        else
-            append(core, recovery);
-    }
+    see(core, &all);
+    wake_marked(core, now);
+    for (; cuts < CUTS_SHARE && (first = core->recover.all.first) != NULL &&
+           first->deadline_ms <= now.ms;
+         cuts++)
+        conclude(core, first, &all, now);
+    for (; looks < LOOKS_SHARE && cuts < CUTS_SHARE && (first = core->recover.due.first) != NULL;
+         looks++)
+        cuts += look(core, first, &all, now);
     ask_for_marks(core, now);
 }
 
 uint64_t wsf_recover_deadline(const wsf_core *core) {
-    if (core->recover.head == NULL)
+    if (core->recover.all.first == NULL)
         return UINT64_MAX;
-    if (core->recover.more)
+    if (core->recover.due.first != NULL)
         return core->last_ms;
-    uint64_t at = core->recover.head->deadline_ms;
-    return core->recover.marks && core->recover.ask_ms < at ? core->recover.ask_ms : at;
+    uint64_t at = core->recover.all.first->deadline_ms;
+    uint64_t marks_ms = core->recover.marked.first != NULL ? look_ms(core) : UINT64_MAX;
+    return marks_ms < at ? marks_ms : at;
 }
 
 void wsf_recover_add(wsf_core *core, wsf_recovery *recovery, wsf_now now) {
     recovery->deadline_ms = now.ms + core->config.recover_ms_max;
-    bool asked_for = recovery->position_size > 0 || recovery->rewind_count > 0;
-    if (core->config.history_ms == 0 || core->recover.count == WSF_RECOVERIES_MAX) {
-        recovery->verdict = !asked_for                     ? WSFAN_RECOVERY_NONE
-                            : core->config.history_ms == 0 ? WSFAN_RECOVERY_OFF
-                                                           : WSFAN_RECOVERY_BUSY;
-        hand_back(core, recovery);
+    bool more = asks_for_something(recovery);
+    bool busy = more && core->recover.count >= core->config.recoveries_count_max;
+    if (core->config.history_ms == 0 || busy) {
+        recovery->verdict = !more  ? WSFAN_RECOVERY_NONE
+                            : busy ? WSFAN_RECOVERY_BUSY
+                                   : WSFAN_RECOVERY_OFF;
+        core->effects.recovered(core->effects.user, recovery);
         return;
     }
-    append(core, recovery);
+    core->recover.count += more;
+    wsf_waiting_add(core, recovery);
 }

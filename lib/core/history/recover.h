@@ -4,9 +4,6 @@
 
 #include "core/state.h"
 
-/* Recoveries that wait at a time; more are BUSY. */
-enum { WSF_RECOVERIES_MAX = WSF_SIZE(1024, 16) };
-
 /* See wsf_core_recover(). */
 void wsf_recover_add(wsf_core *core, wsf_recovery *recovery, wsf_now now);
 

@@ -28,7 +28,8 @@ typedef struct {
     wsf_page_extent extents[WSF_PAGE_ORIGINS_MAX];
 } page;
 
-_Static_assert((int)WSF_ORIGINS_MAX < (int)WSF_PAGE_ORIGINS_MAX, "this node is one more");
+_Static_assert((int)WSF_ORIGINS_MAX + 1 + 2 * (int)WSF_BOUNDS_EXACT <= (int)WSF_PAGE_ORIGINS_MAX,
+               "this node is one more, and strangers have bounds");
 
 /* ----------------------------------------------------------------------------------- the answer */
 
@@ -56,6 +57,24 @@ static bool begin_page(const wsf_core *core, page *p) {
     return true;
 }
 
+static bool is_named(const page *p, uint64_t node) {
+    for (uint32_t i = 0; i < p->origins_count; i++)
+        if (p->origins[i].node == node)
+            return true;
+    return false;
+}
+
+/* Of an origin that this node does not know it has what others told, which may go back less far than the rest. */
+static void add_strangers(const wsf_core *core, page *p, uint32_t number, const wsf_bounds *bounds,
+                          wsf_page_chat *chat) {
+    uint64_t node;
+    for (uint32_t i = 0; (node = wsf_bounds_origin(bounds, i)) != 0; i++) {
+        wsf_extent e = wsf_extent_of(core, number, node);
+        if (!is_named(p, node))
+            p->extents[chat->extents_count++] = (wsf_page_extent){ node, e.since, e.floor, 0, 0 };
+    }
+}
+
 /* What the chat says otherwise than the page does of all. */
 static void find_extents(const wsf_core *core, page *p, uint32_t number, wsf_page_chat *chat) {
     for (uint32_t i = 0; i < p->origins_count; i++) {
@@ -67,6 +86,8 @@ static void find_extents(const wsf_core *core, page *p, uint32_t number, wsf_pag
             p->extents[chat->extents_count++] = (wsf_page_extent){ usual->node, e.since, e.floor,
                                                                    e.whole, e.to };
     }
+    add_strangers(core, p, number, wsf_archive_sinces(&core->keeping.archive, number), chat);
+    add_strangers(core, p, number, wsf_archive_floors(&core->keeping.archive, number), chat);
 }
 
 /* How many of a list fit into the rest of the page, behind `head` bytes. */
@@ -107,7 +128,7 @@ static bool add_chat(wsf_core *core, page *p, const wsf_asked_chat *asked, bool 
         return fits;
     }
     chat.flags = 0;
-    wsf_archive_query query = { .after = asked->after, .bytes_max = (uint64_t)(p->end - p->at) };
+    wsf_kept_query query = { .after = asked->after, .bytes_max = (uint64_t)(p->end - p->at) };
     wsf_kept_list *list = wsf_archive_list(archive, number, &query, now.ms);
     chat.since = wsf_archive_since(archive, number, 0);
     chat.floor = wsf_archive_floor(archive, number, 0);

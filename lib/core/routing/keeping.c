@@ -17,6 +17,7 @@
 #include "base/memory.h"
 #include "core/history/holders.h"
 #include "core/history/reach.h"
+#include "core/history/waiting.h"
 #include "core/presence/sync.h"
 #include "core/witness.h"
 
@@ -131,6 +132,7 @@ static void close_if_unwanted(wsf_core *core, uint32_t i) {
     if (is_wanted(chat))
         return;
     wsf_holders_leave(core, i);
+    wsf_waiting_wake_chat(core, i);
     if (!chat->begun)
         take_out(core, WSF_KEEPING_BEGINS, i);
     wsf_interest_remove_loop(&core->interest, chat->hash, WSF_LOOP_ARCHIVE);
@@ -213,6 +215,7 @@ static void remove_asker(wsf_core *core, uint32_t i, unsigned peer) {
     wsf_keeping_chat *chat = &core->keeping.chats[i];
     wsf_peers_remove(&chat->askers, peer);
     wsf_peers_remove(&chat->answered, peer);
+    wsf_peers_remove(&chat->sources, peer);
     if (!wsf_peers_is_empty(chat->askers))
         return;
     core->keeping.asked--;
@@ -236,6 +239,7 @@ bool wsf_keeping_hold(wsf_core *core, uint64_t hash, unsigned peer, bool held) {
 void wsf_keeping_lose_peer(wsf_core *core, unsigned peer) {
     for (uint32_t i = 0; i < core->keeping.capacity; i++) {
         wsf_keeping_chat *chat = &core->keeping.chats[i];
+        wsf_peers_remove(&chat->sources, peer);
         if (!wsf_peers_has(chat->askers, peer))
             continue;
         remove_asker(core, i, peer);
@@ -266,6 +270,7 @@ static void begin_some(wsf_core *core, wsf_now now) {
         wsf_archive_extend(&core->keeping.archive, i, 0, since, UINT64_MAX);
         chat->begun = true;
         take_out(core, WSF_KEEPING_BEGINS, i);
+        wsf_waiting_wake_chat(core, i);
     }
 }
 

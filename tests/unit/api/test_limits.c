@@ -102,6 +102,7 @@ START_TEST(each_number_is_checked_at_both_ends) {
         RANGE(history_bytes_max, 1048576, UINT64_MAX),
         RANGE(history_copies, 0, 3),
         RANGE(recover_ms_max, 1, UINT32_MAX),
+        RANGE(recoveries_count_max, 1, UINT32_MAX),
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         const range *r = &ranges[i];
@@ -237,6 +238,7 @@ START_TEST(the_core_gets_what_history_needs) {
     options.history_bytes_max = 1 << 20;
     options.history_copies = 2;
     options.recover_ms_max = 3500;
+    options.recoveries_count_max = 77;
     options.history_key = "a secret of the nodes";
     wsf_core_config config = wsf_options_core(&options);
     ck_assert_uint_eq(config.history_ms, 60000);
@@ -245,6 +247,7 @@ START_TEST(the_core_gets_what_history_needs) {
     ck_assert_uint_eq(config.history_bytes_max, 1 << 20);
     ck_assert_uint_eq(config.history_copies, 2);
     ck_assert_uint_eq(config.recover_ms_max, 3500);
+    ck_assert_uint_eq(config.recoveries_count_max, 77);
     options.history_key = "another secret, as long";
     wsf_core_config other = wsf_options_core(&options);
     ck_assert_mem_ne(&config.history_key, &other.history_key, sizeof other.history_key);

@@ -257,6 +257,42 @@ START_TEST(what_was_missed_comes_after_on_joined_and_before_what_is_live) {
 }
 END_TEST
 
+static wsf_position position;
+
+static bool tells(const char *chat) {
+    wsfan_target target = { WSFAN_CHAT, wsfan_string(chat) };
+    uint64_t hash = wsf_hash_target(loop->node.key, &target);
+    return wsf_positions_tell(&loop->positions, hash, &position);
+}
+
+static void read_in_on_joined(const event *e) {
+    if (e->joined)
+        ck_assert(tells("x"));
+}
+
+START_TEST(positions_are_capped_from_the_answer_on) {
+    begin(true);
+    wsf_reach *reach = wsf_reach_new();
+    reach->told = true;
+    wsf_vector_init(&reach->whole, 100);
+    wsf_inbox_put_reach(loop->inbox, reach);
+    wsf_reach_unref(reach);
+    ck_assert_int_eq(join_with_history(0, "x", "p"), WSFAN_OK);
+    dispatch_all();
+    ck_assert(tells("x"));
+    ck_assert_uint_eq(wsf_vector_at(&position.seen, ORIGIN), 100);
+    away[0]->caps = wsf_alloc(sizeof *away[0]->caps);
+    *away[0]->caps = (wsf_recovery_cap){ ORIGIN, 80, 100 };
+    away[0]->caps_count = 1;
+    then = read_in_on_joined;
+    answer(0, WSFAN_RECOVERY_WHOLE, NULL);
+    dispatch_all();
+    ck_assert_uint_eq(wsf_vector_at(&position.seen, ORIGIN), 80);
+    ck_assert_uint_eq(wsf_vector_at(&position.seen, ORIGIN + 1), 100);
+    end();
+}
+END_TEST
+
 START_TEST(a_replay_goes_on_over_dispatches_before_anything_else) {
     begin(true);
     join(1, "x");
@@ -614,6 +650,7 @@ START_TEST(callbacks_may_change_everything_while_messages_are_replayed) {
 END_TEST
 
 SUITE_MAIN("replay", what_was_missed_comes_after_on_joined_and_before_what_is_live,
+           positions_are_capped_from_the_answer_on,
            a_replay_goes_on_over_dispatches_before_anything_else, a_replay_ends_with_the_membership,
            an_answer_to_an_earlier_membership_is_thrown_away,
            the_core_is_asked_when_it_knows_that_the_chat_is_kept,
