@@ -111,7 +111,10 @@ void wsf_trail_saw(wsf_trail *trail, uint64_t chat, wsfan_message_id id) {
 }
 
 void wsf_trail_cap(wsf_trail *trail, uint64_t chat, uint64_t node, uint64_t clock, uint64_t until) {
-    const wsf_trail_entry cap = { wsf_vector_origin(node), clock, chat, until };
+    const wsf_trail_entry cap = { .origin = wsf_vector_origin(node),
+                                  .clock = clock > 0 ? clock : 1, /* 0 is of a free one */
+                                  .chat = chat,
+                                  .until = until };
     uint32_t number = find(trail, chat, cap.origin, true);
     if (number != WSF_TABLE_NONE) {
         trail->entries[number] = cap;

@@ -1,14 +1,12 @@
-/* Messages of a chat stand in a chain of chunks, each with entries one after another (see kept.h); they are put in at the
- * end and given up at the front. Older messages that join later stand before those that were there, up to and with the
- * chunk `filled`. Stamps never fall along a chain, so what is too old is at its front.
- *
- * All chunks are in one more list, by when something was put in last. */
+/* Answers for what is put into chats and given up, within the limits. Messages of a chat stand in a chain (see chain.h); they are
+ * put in at its end and given up at its front. Stamps never fall along a chain, so what is too old is at its front. */
 #include "message/archive.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "message/chain.h"
 
 /* With what malloc() adds, the larger ones are a quarter of a page and a page. */
 enum { CHUNK_SMALL = 248, CHUNK_MIDDLE = 1016, CHUNK_LARGE = 4088 };
@@ -16,37 +14,6 @@ enum { CHUNK_SMALL = 248, CHUNK_MIDDLE = 1016, CHUNK_LARGE = 4088 };
 enum {
     EXPIRE_COUNT = 4096, /* messages at a time, so that a call takes well below a millisecond */
     TARGETS_FEW = 8      /* for which no memory is taken */
-};
-
-struct wsf_archive_chunk {
-    struct wsf_archive_chunk *next; /* of the chat */
-    struct wsf_archive_chunk *older;
-    struct wsf_archive_chunk *newer;
-    uint32_t chat;
-    uint32_t stamp; /* when something was put in last */
-    uint32_t size;  /* bytes of memory */
-    uint32_t from;  /* of `bytes`: entries before it were given up */
-    uint32_t used;
-    _Alignas(8) uint8_t bytes[];
-};
-
-struct wsf_archive_chat {
-    uint64_t hash; /* of a free row: what wsf_slots_free() wrote */
-    struct wsf_archive_chunk *first;
-    struct wsf_archive_chunk *last;
-    struct wsf_archive_chunk *filled; /* NULL: no message that joined later is left */
-    char *name;                       /* of the first message's target; NULL: there was none yet */
-    wsf_bounds since;
-    wsf_bounds floor;
-    uint64_t lost; /* the newest clock given up since wsf_archive_fill() */
-    uint64_t
-        joined; /* the newest clock of messages that joined later: others may be there already */
-    uint32_t count;
-    uint32_t bytes; /* of entries and buffers */
-    uint32_t name_size;
-    uint32_t first_stamp; /* of the first message, if there is one */
-    uint32_t filled_stamp;
-    uint32_t round; /* the last message with several targets */
 };
 
 /* Of a chat; the floors' entries are counted before they are needed, as that may be while memory is given up. */
@@ -112,28 +79,31 @@ static void lose(struct wsf_archive_chat *chat, wsfan_message_id id) {
         chat->lost = id.clock;
 }
 
-/* The first message; the first chunk has one. Its chunk stays, though it may be empty then. */
-static void remove_first(wsf_archive *archive, struct wsf_archive_chat *chat) {
-    struct wsf_archive_chunk *chunk = chat->first;
-    const uint8_t *at = chunk->bytes + chunk->from;
-    wsf_buffer *buffer = wsf_kept_buffer_at(at);
-    uint64_t cost = wsf_kept_buffer_cost(buffer);
-    uint32_t size = (uint32_t)wsf_kept_size_at(at);
-    lose(chat, wsf_kept_head_at(at)->id);
-    chunk->from += size;
-    chat->bytes -= size + (uint32_t)cost;
-    chat->count--;
-    archive->stats.bytes -= cost;
-    archive->stats.messages--;
-    wsf_buffer_unref(buffer);
-}
-
-static bool is_empty(const struct wsf_archive_chunk *chunk) {
+static inline bool is_empty(const struct wsf_archive_chunk *chunk) {
     return chunk->from == chunk->used;
 }
 
+/* The first message; the first chunk has one. Its chunk stays, though it may be empty then. */
+static inline void remove_first(wsf_archive *archive, struct wsf_archive_chat *chat) {
+    struct wsf_archive_chunk *chunk = chat->first;
+    const uint8_t *at = chunk->bytes + chunk->from;
+    uint32_t size = (uint32_t)wsf_kept_size_at(at);
+    lose(chat, wsf_kept_head_at(at)->id);
+    chunk->from += size;
+    chat->bytes -= size;
+    chat->count--;
+    archive->stats.messages--;
+    wsf_buffer *buffer = wsf_kept_buffer_at(at);
+    if (buffer == NULL)
+        return;
+    uint64_t cost = wsf_kept_buffer_cost(buffer);
+    chat->bytes -= (uint32_t)cost;
+    archive->stats.bytes -= cost;
+    wsf_buffer_unref(buffer);
+}
+
 /* The last chunk stays, for the next message. */
-static void drop_empty_chunks(wsf_archive *archive, struct wsf_archive_chat *chat) {
+static inline void drop_empty_chunks(wsf_archive *archive, struct wsf_archive_chat *chat) {
     while (is_empty(chat->first) && chat->first != chat->last)
         free_first_chunk(archive, chat);
     struct wsf_archive_chunk *chunk = chat->first;
@@ -146,7 +116,8 @@ static void drop_empty_chunks(wsf_archive *archive, struct wsf_archive_chat *cha
     chat->first_stamp = wsf_kept_head_at(chunk->bytes + chunk->from)->stamp;
 }
 
-static void give_up_first(wsf_archive *archive, struct wsf_archive_chat *chat, uint64_t *counter) {
+static inline void give_up_first(wsf_archive *archive, struct wsf_archive_chat *chat,
+                                 uint64_t *counter) {
     remove_first(archive, chat);
     ++*counter;
     drop_empty_chunks(archive, chat);
@@ -268,10 +239,6 @@ static bool has_name(wsf_archive *archive, struct wsf_archive_chat *chat, wsfan_
     return true;
 }
 
-static wsfan_bytes name_of(const struct wsf_archive_chat *chat) {
-    return (wsfan_bytes){ chat->name, chat->name_size };
-}
-
 static uint32_t chunk_size(const struct wsf_archive_chunk *before, uint32_t need) {
     uint32_t least = need + (uint32_t)sizeof(struct wsf_archive_chunk);
     if (least > CHUNK_LARGE)
@@ -281,7 +248,7 @@ static uint32_t chunk_size(const struct wsf_archive_chunk *before, uint32_t need
     return least > CHUNK_SMALL || before != NULL ? CHUNK_MIDDLE : CHUNK_SMALL;
 }
 
-static bool has_space(const struct wsf_archive_chunk *chunk, uint32_t need) {
+static inline bool has_space(const struct wsf_archive_chunk *chunk, uint32_t need) {
     return chunk != NULL && chunk->size - sizeof *chunk - chunk->used >= need;
 }
 
@@ -324,16 +291,28 @@ static struct wsf_archive_chunk *chunk_for(wsf_archive *archive, struct wsf_arch
     return add_chunk(archive, chat, need, cost, joins);
 }
 
-static bool is_over(const wsf_archive *archive, const struct wsf_archive_chat *chat,
-                    uint64_t more) {
+static inline bool is_over(const wsf_archive *archive, const struct wsf_archive_chat *chat,
+                           uint64_t more) {
     return chat->count >= archive->limits.count_max ||
            chat->bytes + more > archive->limits.chat_bytes_max;
+}
+
+/* An entry was written to the end of the chunk, which is the newest now. */
+static inline void note_use(wsf_archive *archive, struct wsf_archive_chunk *chunk, uint32_t need,
+                            uint32_t now) {
+    chunk->used += need;
+    chunk->stamp = now;
+    archive->stats.messages++;
+    if (archive->newest == chunk)
+        return;
+    unlink_chunk(archive, chunk);
+    link_newest(archive, chunk);
 }
 
 /* Puts a message into a chat, at its end or, if it joins later, behind the others that did. */
 static inline bool put(wsf_archive *archive, struct wsf_archive_chat *chat, const wsf_kept *kept,
                        uint32_t stamp, uint32_t now, bool joins) {
-    bool plain = wsf_kept_is_plain(kept, name_of(chat));
+    bool plain = wsf_kept_is_plain(kept, wsf_chain_name(chat));
     uint64_t cost = wsf_kept_buffer_cost(kept->buffer);
     uint64_t need = wsf_kept_size(kept, plain);
     if (need + cost > archive->limits.chat_bytes_max)
@@ -349,28 +328,32 @@ static inline bool put(wsf_archive *archive, struct wsf_archive_chat *chat, cons
     wsf_kept_write(chunk->bytes + chunk->used, kept, plain, stamp);
     if (chat->count++ == 0 || (joins && chunk == chat->first && is_empty(chunk)))
         chat->first_stamp = stamp;
-    chunk->used += (uint32_t)need;
-    chunk->stamp = now;
-    if (archive->newest != chunk) {
-        unlink_chunk(archive, chunk);
-        link_newest(archive, chunk);
-    }
+    note_use(archive, chunk, (uint32_t)need, now);
     chat->bytes += (uint32_t)(need + cost);
     archive->stats.bytes += cost;
-    archive->stats.messages++;
     return true;
 }
 
-static const uint8_t *next_entry(const struct wsf_archive_chunk **chunk, uint32_t *offset) {
-    while (*chunk != NULL && *offset == (*chunk)->used) {
-        *chunk = (*chunk)->next;
-        *offset = *chunk != NULL ? (*chunk)->from : 0;
-    }
-    if (*chunk == NULL)
-        return NULL;
-    const uint8_t *at = (*chunk)->bytes + *offset;
-    *offset += (uint32_t)wsf_kept_size_at(at);
-    return at;
+/* Does what put() does, for a message to just this chat in the memory of a run, as nearly all are that come fast. False: nothing
+ * was done, and put() is to do it. */
+static inline bool put_plain(wsf_archive *archive, struct wsf_archive_chat *chat,
+                             wsfan_message_id id, wsfan_bytes payload, uint32_t form,
+                             uint32_t now) {
+    uint32_t need = (uint32_t)(sizeof(wsf_kept_head) + wsf_kept_padded(payload.size));
+    struct wsf_archive_chunk *chunk = chat->last;
+    if (!has_space(chunk, need) || chunk == chat->filled || id.clock <= chat->joined ||
+        need > archive->limits.chat_bytes_max)
+        return false;
+    while (is_over(archive, chat, need))
+        give_up_first(archive, chat, &archive->stats.evicted);
+    uint8_t *at = chunk->bytes + chunk->used;
+    *(wsf_kept_head *)(void *)at = (wsf_kept_head){ id, now, (uint32_t)payload.size | form };
+    memcpy(at + sizeof(wsf_kept_head), payload.data, payload.size);
+    if (chat->count++ == 0)
+        chat->first_stamp = now;
+    note_use(archive, chunk, need, now);
+    chat->bytes += need;
+    return true;
 }
 
 /* Only a message that another node told of earlier can be there. */
@@ -378,7 +361,7 @@ static bool has(const struct wsf_archive_chat *chat, wsfan_message_id id) {
     const struct wsf_archive_chunk *chunk = chat->first;
     uint32_t offset = chunk != NULL ? chunk->from : 0;
     const uint8_t *at;
-    while ((at = next_entry(&chunk, &offset)) != NULL)
+    while ((at = wsf_chain_next(&chunk, &offset)) != NULL)
         if (wsf_kept_head_at(at)->id.clock == id.clock &&
             wsf_kept_head_at(at)->id.origin == id.origin)
             return true;
@@ -401,33 +384,52 @@ static bool is_named(const struct wsf_archive_chat *chat, wsfan_bytes name) {
     return chat->name_size == name.size && wsf_same_bytes(chat->name, name.data, name.size);
 }
 
+/* What becomes of the messages of a run that have one head. */
+typedef struct {
+    uint32_t number; /* of the chat; WSF_TABLE_NONE: they are not kept */
+    uint32_t form;   /* of an entry */
+    bool plain;      /* for just that chat, by the name that it has */
+} course;
+
+static course course_of(wsf_archive *archive, const wsf_run_head *head, uint32_t now) {
+    course of = { .number = WSF_TABLE_NONE };
+    if (head->target.kind == WSFAN_CHAT && (head->flags & WSFAN_FLEETING) == 0)
+        of.number = wsf_archive_find(archive, head->target.hash);
+    if (of.number == WSF_TABLE_NONE)
+        return of;
+    struct wsf_archive_chat *chat = &archive->chats[of.number];
+    expire_chat(archive, chat, now);
+    of.form = (head->flags & WSFAN_BINARY) != 0 ? WSF_KEPT_BINARY : 0;
+    of.plain = head->except.node == 0 && chat->name != NULL && is_named(chat, wsf_run_name(head));
+    return of;
+}
+
+static void keep_of_run(wsf_archive *archive, uint32_t number, const wsf_run_head *head,
+                        wsfan_message_id id, wsfan_bytes payload, uint32_t now) {
+    const wsfan_target target = { WSFAN_CHAT, wsf_run_name(head) };
+    const wsf_kept kept = { .id = id,
+                            .parts = { .targets = &target,
+                                       .targets_count = 1,
+                                       .payload = payload,
+                                       .flags = head->flags,
+                                       .except = head->except } };
+    keep_in(archive, number, target.name, &kept, now);
+}
+
 static void keep_run(wsf_archive *archive, const wsfan_message *run, uint32_t now) {
-    uint32_t numbers[WSF_RUN_HEADS_MAX];
-    const wsf_run_head *last = NULL;
-    wsfan_target target;
-    wsf_kept kept = { .parts = { .targets = &target, .targets_count = 1 } };
+    course courses[WSF_RUN_HEADS_MAX];
     for (const wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;)
-        numbers[head->number] = head->target.kind == WSFAN_CHAT &&
-                                        (head->flags & WSFAN_FLEETING) == 0
-                                    ? wsf_archive_find(archive, head->target.hash)
-                                    : WSF_TABLE_NONE;
+        courses[head->number] = course_of(archive, head, now);
     for (uint32_t i = 0; i < run->count; i++) {
         const wsf_run_head *head = wsf_run_head_of(run, i);
-        if (numbers[head->number] == WSF_TABLE_NONE)
+        const course *of = &courses[head->number];
+        if (of->number == WSF_TABLE_NONE)
             continue;
-        if (head != last) {
-            const struct wsf_archive_chat *chat = &archive->chats[numbers[head->number]];
-            target = (wsfan_target){ WSFAN_CHAT, wsf_run_name(head) };
-            if (is_named(chat, target.name)) /* by its pointer the name is known at once */
-                target.name = name_of(chat);
-            kept.parts.except = head->except;
-            kept.parts.flags = head->flags;
-            last = head;
-        }
-        kept.id.clock = run->id.clock + run->run->entries[i].offset;
-        kept.id.origin = run->id.origin;
-        kept.parts.payload = wsf_run_payload(run, i);
-        keep_in(archive, numbers[head->number], target.name, &kept, now);
+        wsfan_message_id id = { run->id.clock + run->run->entries[i].offset, run->id.origin };
+        wsfan_bytes payload = wsf_run_payload(run, i);
+        if (!of->plain ||
+            !put_plain(archive, &archive->chats[of->number], id, payload, of->form, now))
+            keep_of_run(archive, of->number, head, id, payload, now);
     }
 }
 
@@ -495,13 +497,7 @@ uint64_t wsf_archive_floor(const wsf_archive *archive, uint32_t chat, uint64_t o
 
 bool wsf_archive_has_above(const wsf_archive *archive, uint32_t number, uint64_t origin,
                            uint64_t clock) {
-    const struct wsf_archive_chunk *chunk = archive->chats[number].first;
-    uint32_t offset = chunk != NULL ? chunk->from : 0;
-    const uint8_t *at;
-    while ((at = next_entry(&chunk, &offset)) != NULL)
-        if (wsf_kept_head_at(at)->id.origin == origin && wsf_kept_head_at(at)->id.clock > clock)
-            return true;
-    return false;
+    return wsf_chain_has_above(&archive->chats[number], origin, clock);
 }
 
 void wsf_archive_extend(wsf_archive *archive, uint32_t number, uint64_t origin, uint64_t since,
@@ -576,35 +572,13 @@ static void merge_one(wsf_archive *archive, struct wsf_archive_chat *chat, const
         chat->joined = kept->id.clock;
 }
 
-/* ---------------------------------------------------------------------------------------- lists */
-
-/* All messages of a chat that a query lets through, sorted, with room for as many behind them. NULL: no memory. */
-static wsf_kept_ref *gather(const struct wsf_archive_chat *chat, const wsf_archive_query *query,
-                            uint32_t *count) {
-    wsf_kept_ref *refs = wsf_alloc((2 * (size_t)chat->count + 1) * sizeof *refs);
-    const struct wsf_archive_chunk *chunk = chat->first;
-    uint32_t offset = chunk != NULL ? chunk->from : 0;
-    const uint8_t *at;
-    *count = 0;
-    while (refs != NULL && (at = next_entry(&chunk, &offset)) != NULL) {
-        wsfan_message_id id = wsf_kept_head_at(at)->id;
-        if ((query->above == NULL || !wsf_vector_covers(query->above, id)) &&
-            (query->up_to == NULL || wsf_vector_covers(query->up_to, id)) &&
-            wsf_kept_id_less(query->after, id) && !wsf_kept_leaves_out(at, query->except))
-            refs[(*count)++] = (wsf_kept_ref){ id, at };
-    }
-    if (refs != NULL)
-        wsf_kept_sort(refs, *count);
-    return refs;
-}
-
 int wsf_archive_merge(wsf_archive *archive, uint32_t number, const wsf_kept *messages,
                       uint32_t count, uint64_t now_ms) {
     struct wsf_archive_chat *chat = &archive->chats[number];
-    const wsf_archive_query all = { .above = NULL };
+    const wsf_kept_query all = { .above = NULL };
     uint32_t there;
     expire_chat(archive, chat, (uint32_t)now_ms);
-    wsf_kept_ref *refs = gather(chat, &all, &there); /* what goes meanwhile counts too */
+    wsf_kept_ref *refs = wsf_chain_gather(chat, &all, &there); /* what goes meanwhile counts too */
     if (refs == NULL)
         return WSFAN_ENOMEM;
     for (uint32_t i = 0; i < count; i++)
@@ -615,22 +589,9 @@ int wsf_archive_merge(wsf_archive *archive, uint32_t number, const wsf_kept *mes
     return WSFAN_OK;
 }
 
-wsf_kept_list *wsf_archive_list(wsf_archive *archive, uint32_t number,
-                                const wsf_archive_query *query, uint64_t now_ms) {
+wsf_kept_list *wsf_archive_list(wsf_archive *archive, uint32_t number, const wsf_kept_query *query,
+                                uint64_t now_ms) {
     struct wsf_archive_chat *chat = &archive->chats[number];
-    uint32_t count;
     expire_chat(archive, chat, (uint32_t)now_ms);
-    wsf_kept_ref *refs = gather(chat, query, &count);
-    if (refs == NULL)
-        return NULL;
-    uint32_t from = query->last_max != 0 && query->last_max < count ? count - query->last_max : 0;
-    uint32_t to = count;
-    if (query->bytes_max != 0)
-        to = from + wsf_kept_fit(refs + from, count - from, query->bytes_max);
-    wsf_kept_list *list = wsf_kept_list_new(refs + from, to - from, name_of(chat),
-                                            (uint32_t)now_ms);
-    if (list != NULL)
-        list->more = to < count;
-    wsf_free(refs);
-    return list;
+    return wsf_chain_list(chat, query, (uint32_t)now_ms);
 }

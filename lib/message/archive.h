@@ -16,7 +16,6 @@
 #include "base/bounds.h"
 #include "base/slots.h"
 #include "base/table.h"
-#include "base/vector.h"
 #include "message/kept.h"
 #include "message/run.h"
 
@@ -101,19 +100,8 @@ int wsf_archive_merge(wsf_archive *archive, uint32_t chat, const wsf_kept *messa
 
 /* ---------------------------------------------------------------------------------------- lists */
 
-/* Which messages of a chat: all that each field lets through. */
-typedef struct {
-    const wsf_vector *above; /* that it does not cover; NULL: any */
-    const wsf_vector *up_to; /* that it covers; NULL: any */
-    wsfan_message_id after;  /* with a greater id; {0}: any */
-    wsfan_address except;    /* that did not leave out this session; node 0: any */
-    uint32_t last_max;       /* the last so many of those; 0: all */
-    uint64_t
-        bytes_max; /* the first of those, as far as payloads and names have so many bytes, one at least; 0: all */
-} wsf_archive_query;
-
 /* Copies, sorted by id. NULL: out of memory. */
-wsf_kept_list *wsf_archive_list(wsf_archive *archive, uint32_t chat, const wsf_archive_query *query,
+wsf_kept_list *wsf_archive_list(wsf_archive *archive, uint32_t chat, const wsf_kept_query *query,
                                 uint64_t now_ms);
 
 #endif

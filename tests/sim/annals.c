@@ -202,7 +202,7 @@ static void check_chat(annals *a, unsigned node, unsigned chat) {
     uint32_t number = wsf_archive_find(archive, a->hashes[chat]);
     if (number == WSF_TABLE_NONE)
         return;
-    const wsf_archive_query all = { .above = NULL };
+    const wsf_kept_query all = { .above = NULL };
     wsf_kept_list *list = need(
         wsf_archive_list(archive, number, &all, world_now(a->world, node).ms));
     check_kept(a, node, chat, list);

@@ -5,7 +5,7 @@
 # LIBRARY is libwsfan.a, SIMULATOR-OBJECTS a list of what wsfan-sim is linked from, separated by
 # semicolons. CC and CFLAGS as usual. --small: those in mutants/small, which only wsfan-sim-small finds, or
 # finds much sooner; LIBRARY and SIMULATOR-OBJECTS are those of it. The patch of a fault that is rarely seen says from which seed
-# on it is looked for, since none of those before finds it.
+# on it is looked for, since none of those before finds it; and that of one which only clients that come back see, with which option.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 mutants=$root/tests/sim/mutants
@@ -32,7 +32,8 @@ link() {
 # The same build without a fault finds nothing.
 failed=
 mkdir "$build/none"
-link "$build/none" && "$build/none/wsfan-sim" --seeds 1..20 >"$build/none/log" 2>&1 ||
+link "$build/none" && "$build/none/wsfan-sim" --seeds 1..20 >"$build/none/log" 2>&1 &&
+    "$build/none/wsfan-sim" --seeds 1..20 --returns >"$build/none/log" 2>&1 ||
     { echo "without a fault: not sound"; cat "$build/none/log"; exit 1; }
 
 for mutant in "$@"; do
@@ -53,8 +54,9 @@ for mutant in "$@"; do
         continue
     fi
     first=$(sed -n 's/^Looked for from seed \([0-9]*\) on\.$/\1/p' "$mutants/$mutant.patch")
+    option=$(sed -n 's/^Looked for with \(--[a-z]*\)\.$/\1/p' "$mutants/$mutant.patch")
     # A fault may also end in an assertion, or never end: the seeds of none take so long.
-    timeout 600 "$tree/wsfan-sim" --seeds "${first:-1}..$seeds" --stop >"$tree/log" 2>&1
+    timeout 600 "$tree/wsfan-sim" --seeds "${first:-1}..$seeds" --stop ${option:+"$option"} >"$tree/log" 2>&1
     status=$?
     seed=$(sed -n 's/^seed \([0-9]*\) failed.*/\1/p' "$tree/log" | head -n 1)
     if [ "$status" -eq 1 ] && [ -n "$seed" ]; then

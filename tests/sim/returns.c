@@ -15,6 +15,7 @@
 #include "core/origin.h"
 #include "core/state.h"
 #include "core/witness.h"
+#include "doubts.h"
 
 enum {
     PUBLISHERS_MAX = 512, /* lives of nodes between two returns_forget() */
@@ -417,36 +418,11 @@ void returns_check_rest(returns *r) {
     }
 }
 
-static bool is_refused(const wsf_core *core) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (core->peers[i].node != 0 && core->peers[i].witness.refused)
-            return true;
-    return false;
-}
-
-/* Whether the clock of a peer is too far off for the position, ahead or behind. */
-static bool is_far(const wsf_core *core, const wsf_vector *seen) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
-        if (peer->node != 0 && wsf_witness_is_behind(core, peer) &&
-            wsf_vector_find(seen, peer->node) == NULL)
-            return true;
-    }
-    return is_refused(core);
-}
-
-static bool is_ahead(const wsf_core *core, const wsf_vector *seen) {
-    bool ahead = seen->rest > core->clock;
-    for (uint32_t i = 0; i < seen->count; i++)
-        ahead = ahead || seen->entries[i].clock > core->clock;
-    return ahead;
-}
-
 /* The position may claim what is yet to be published, by this node or a peer: what the core sees when it reads the position, which
  * it says later. */
 static void look_at_clocks(const wsf_core *core, stay *of) {
-    of->far = of->far || is_far(core, &of->position);
-    of->apart = of->apart || of->far || is_ahead(core, &of->position);
+    of->far = of->far || doubts_far(core, &of->position);
+    of->apart = of->apart || of->far || doubts_ahead(core, &of->position);
 }
 
 void returns_check(returns *r, unsigned node) {
@@ -478,34 +454,6 @@ void returns_check(returns *r, unsigned node) {
 
 /* ------------------------------------------------------------------------------------- verdicts */
 
-static bool is_below(const wsf_bounds *bounds, const wsf_vector *seen) {
-    uint64_t node;
-    if (bounds->rest > seen->rest)
-        return false;
-    for (uint32_t i = 0; (node = wsf_bounds_origin(bounds, i)) != 0; i++)
-        if (wsf_bounds_at(bounds, node) > wsf_vector_at(seen, node))
-            return false;
-    for (uint32_t i = 0; i < seen->count; i++)
-        if (seen->entries[i].clock < bounds->rest)
-            return false;
-    return true;
-}
-
-/* Whether the position claims less of an origin that this node knows, or of this node, than from where it has the chat: that of a
- * peer of which the node before heard nothing for a while. */
-static bool lags(const wsf_core *core, const wsf_bounds *since, const wsf_vector *seen) {
-    uint64_t self = core->config.node;
-    uint64_t node;
-    bool less = wsf_vector_at(seen, self) < wsf_bounds_at(since, self);
-    for (unsigned i = 0; i < WSF_ORIGINS_MAX && !less; i++) {
-        node = core->witness.origins[i].node;
-        less = node != 0 && wsf_vector_at(seen, node) < wsf_bounds_at(since, node);
-    }
-    for (uint32_t i = 0; !less && (node = wsf_bounds_origin(since, i)) != 0; i++)
-        less = wsf_vector_at(seen, node) < wsf_bounds_at(since, node);
-    return less;
-}
-
 /* Whether this node got as far as the position with all peers that are up: else it waits for them, perhaps too long. */
 static bool has_caught_up(const wsf_core *core, const wsf_vector *seen) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
@@ -528,20 +476,10 @@ static bool must_be_whole(const returns *r, const stay *of) {
            begun_ms + SLACK_MS < of->made_ms && r->trouble_ms + SLACK_MS < of->made_ms &&
            number != WSF_TABLE_NONE &&
            of->made_ms + core->config.history_ms > world_ms(r->world) + SLACK_MS &&
-           is_below(wsf_archive_floors(archive, number), &of->position) &&
-           !lags(core, wsf_archive_sinces(archive, number), &of->position) &&
-           !wsf_vector_is_ragged(&of->position) && !of->far &&
-           has_caught_up(core, &of->position) && of->epoch == (uint32_t)core->cluster_epoch.number;
-}
-
-static bool has_hole(const wsf_core *core, const wsf_vector *seen) {
-    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
-        const wsf_origin *origin = &core->witness.origins[i];
-        if (origin->node != 0 &&
-            (origin->open || origin->whole > wsf_vector_at(seen, origin->node)))
-            return true;
-    }
-    return false;
+           doubts_below(wsf_archive_floors(archive, number), &of->position) &&
+           !doubts_lags(core, wsf_archive_sinces(archive, number), &of->position) &&
+           !wsf_vector_is_ragged(&of->position) && !of->far && has_caught_up(core, &of->position) &&
+           of->epoch == (uint32_t)core->cluster_epoch.number;
 }
 
 /* Whether a verdict other than WHOLE is true. */
@@ -570,12 +508,12 @@ static bool is_true(const returns *r, const stay *of, wsfan_recovery verdict) {
         return core->recover.count >= core->config.recoveries_count_max;
     case WSFAN_RECOVERY_OLD:
         return number == WSF_TABLE_NONE ||
-               !is_below(wsf_archive_floors(archive, number), &of->position);
+               !doubts_below(wsf_archive_floors(archive, number), &of->position);
     case WSFAN_RECOVERY_UNKEPT:
         return number != WSF_TABLE_NONE &&
-               !is_below(wsf_archive_sinces(archive, number), &of->position);
+               !doubts_below(wsf_archive_sinces(archive, number), &of->position);
     case WSFAN_RECOVERY_GAP:
-        return wsf_vector_is_ragged(&of->position) || has_hole(core, &of->position);
+        return wsf_vector_is_ragged(&of->position) || doubts_hole(core, &of->position);
     case WSFAN_RECOVERY_MIXED:
         break; /* all nodes here know history */
     }

@@ -168,7 +168,7 @@ static void tell_seen(const wsf_core *core, wsf_recovery *recovery) {
 static bool list(wsf_core *core, wsf_recovery *recovery, uint32_t chat, wsf_now now) {
     wsf_vector above;
     wsf_vector up_to;
-    wsf_archive_query query = { .above = &recovery->seen, .except = recovery->former };
+    wsf_kept_query query = { .above = &recovery->seen, .except = recovery->former };
     if (!wsf_extent_tell_caps(core, chat, recovery))
         return false;
     wsf_vector_init(&up_to, UINT64_MAX);

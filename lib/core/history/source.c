@@ -128,7 +128,7 @@ static bool add_chat(wsf_core *core, page *p, const wsf_asked_chat *asked, bool 
         return fits;
     }
     chat.flags = 0;
-    wsf_archive_query query = { .after = asked->after, .bytes_max = (uint64_t)(p->end - p->at) };
+    wsf_kept_query query = { .after = asked->after, .bytes_max = (uint64_t)(p->end - p->at) };
     wsf_kept_list *list = wsf_archive_list(archive, number, &query, now.ms);
     chat.since = wsf_archive_since(archive, number, 0);
     chat.floor = wsf_archive_floor(archive, number, 0);

@@ -196,6 +196,10 @@ START_TEST(positions_claim_no_more_than_a_cap_until_more_is_whole) {
     whole.entries[0].clock = UNTIL + 1; /* the gap was told */
     ck_assert(tells(&trail, LOBBY, &seen));
     ck_assert_uint_eq(wsf_vector_at(&seen, A), UNTIL + 1);
+    wsf_trail_cap(&trail, OTHER, A, 0, UNTIL + 1); /* nothing of it */
+    ck_assert(tells(&trail, OTHER, &seen));
+    ck_assert_uint_le(wsf_vector_at(&seen, A), 1);
+    whole.entries[0].clock = UNTIL + 2;
     wsf_trail_cap(&trail, LOBBY, B, UNTIL, UNTIL); /* no less than what is whole */
     ck_assert(tells(&trail, LOBBY, &seen));
     ck_assert_uint_eq(wsf_vector_at(&seen, B), whole.rest);

@@ -533,7 +533,7 @@ START_TEST(a_query_takes_what_a_position_does_not_cover) {
     wsf_vector above;
     wsf_vector_init(&above, 5);
     ck_assert(wsf_vector_raise(&above, 2, 9) && wsf_vector_pin(&above, 3, 2));
-    wsf_archive_query query = { .above = &above };
+    wsf_kept_query query = { .above = &above };
     wsf_kept_list *all = list_all(&archive, chat, 0);
     wsf_kept_list *list = wsf_archive_list(&archive, chat, &query, 0);
     uint32_t found = 0;
@@ -580,7 +580,7 @@ START_TEST(pages_make_the_whole) {
     for (uint64_t clock = 1; clock <= 40; clock++)
         say(&archive, "c", clock, 1, clock % 10 == 0 ? 1000 : 8, 0);
     for (uint64_t bytes_max = 1; bytes_max < 3000; bytes_max = bytes_max * 3) {
-        wsf_archive_query query = { .bytes_max = bytes_max };
+        wsf_kept_query query = { .bytes_max = bytes_max };
         bool more = true;
         while (more) {
             wsf_kept_list *list = wsf_archive_list(&archive, chat, &query, 0);
