@@ -46,16 +46,19 @@ static void refuse(struct client *client, enum close_status status, const char *
 }
 
 static void begin(struct client *client, const struct web_request *request) {
+    struct resume resume;
     /* After the upgrade and not before: a browser shows a script the reason of a close frame,
      * but nothing of a refused upgrade. */
     const char *problem = read_names(client, request);
+    if (problem == NULL)
+        problem = http_resume(request, &resume);
     if (problem != NULL) {
         refuse(client, CLOSE_POLICY_VIOLATION, problem);
         return;
     }
     if (redirect_after(client, request))
         return;
-    int error = cluster_join(client);
+    int error = cluster_join(client, &resume);
     if (error != WSFAN_OK)
         client_close(client, CLOSE_TRY_AGAIN_LATER, wsfan_string(wsfan_error_text(error)));
     else

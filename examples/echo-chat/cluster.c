@@ -4,10 +4,27 @@
 
 #include <stdio.h>
 
+void cluster_position(struct server *server, wsfan_bytes chat,
+                      char text[WSFAN_POSITION_TEXT_SIZE]) {
+    if (!server->replica->history || wsfan_chat_position(server->loop, chat, text) != WSFAN_OK)
+        text[0] = '\0';
+}
+
+/* One frame is for all recipients, so a message to several chats has no position: it would be of one of them. */
+static void position_after(struct server *server, const wsfan_message *message,
+                           char text[WSFAN_POSITION_TEXT_SIZE]) {
+    wsfan_target target = wsfan_message_target(message, 0);
+    text[0] = '\0';
+    if (wsfan_message_targets_count(message) == 1 && target.kind == WSFAN_CHAT &&
+        (wsfan_message_flags(message) & WSFAN_FLEETING) == 0)
+        cluster_position(server, target.name, text);
+}
+
 static void on_message(void *loop_user, wsfan_message *message, const wsfan_recipient *recipients,
                        size_t recipients_count) {
-    (void)loop_user;
-    struct web_frame *frame = frame_from_message(message);
+    char position[WSFAN_POSITION_TEXT_SIZE];
+    position_after(loop_user, message, position);
+    struct web_frame *frame = frame_from_message(message, position);
     uint64_t key = frame_key(message);
     for (size_t i = 0; i < recipients_count; i++)
         client_send(recipients[i].session_user, frame, key);
@@ -64,12 +81,15 @@ int cluster_open(struct replica *replica, const wsfan_options *options) {
     return error;
 }
 
-int cluster_join(struct client *client) {
+int cluster_join(struct client *client, const struct resume *resume) {
+    bool returns = resume->position[0] != '\0' || resume->rewind_count > 0;
+    uint32_t history = client->server->replica->history || returns ? WSFAN_HISTORY : 0;
     wsfan_loop *loop = client->server->loop;
     wsfan_join_options options = { .struct_size = sizeof options,
-                                   .flags = WSFAN_PRESENCE,
-                                   .metadata = wsfan_string(
-                                       wsfan_node_name(client->server->node)) };
+                                   .flags = WSFAN_PRESENCE | history,
+                                   .metadata = wsfan_string(wsfan_node_name(client->server->node)),
+                                   .position = wsfan_string(resume->position),
+                                   .rewind_count = resume->rewind_count };
     int error = wsfan_session_open(&client->session, loop, wsfan_string(client->user), client);
     if (error == WSFAN_OK)
         error = wsfan_session_join_with(loop, client->session, wsfan_string(client->chat),
@@ -88,6 +108,7 @@ int cluster_broadcast(struct client *client, wsfan_bytes payload) {
 
 int cluster_broadcast_latest(struct client *client, wsfan_bytes payload, wsfan_bytes key) {
     wsfan_publish_options options = { .struct_size = sizeof options,
+                                      .flags = WSFAN_FLEETING,
                                       .except = wsfan_session_address(client->server->loop,
                                                                       client->session),
                                       .key = key };

@@ -7,7 +7,7 @@
  *   server.c   a thread: its connections, its loop of libwsfan
  *   http.c     the page, /healthz and /stats; requests that wait for the cluster
  *   metrics.c  /metrics, for Prometheus
- *   who.c      /chats, /users, /nodes and /kick: questions to the whole cluster
+ *   who.c      /chats, /users, /members, /nodes and /kick: questions to the whole cluster
  *   door.c     who may come in, and how fast
  *   client.c   one WebSocket client, and what it says
  *   frame.c    messages of libwsfan, as clients get them
@@ -34,6 +34,7 @@
 
 #include <web.h>
 #include <wsfan/diagnosis.h>
+#include <wsfan/history.h>
 #include <wsfan/outbound.h>
 #include <wsfan/peers.h>
 #include <wsfan/placement.h>
@@ -46,11 +47,14 @@ enum {
     CHAT_BYTES_MAX = 128,
     USER_BYTES_MAX = 64,
     TEXT_BYTES_MAX = 16 * 1024, /* of one message that a client sends */
+    MEMBERS_COUNT_MAX = 100,    /* of a chat, that a client is told by name */
     QUEUE_COUNT_MAX = 1024,     /* frames that wait for a client; over it, it is too slow */
     QUEUE_BYTES_MAX = 1024 * 1024,
     REASON_BYTES_MAX = 123, /* of a close frame (RFC 6455, section 5.5) */
     PUBLIC_BYTES_MAX = 100, /* of an address in one */
-    ID_BYTES = 33           /* 16 hex digits, '-', 16 hex digits */
+    POSITIONS_BYTES_MAX = 2 * WSFAN_POSITION_TEXT_SIZE - 1, /* of two, with a space */
+    REWIND_COUNT_MAX = 500,                                 /* half of a client's queue */
+    ID_BYTES = 33                                           /* 16 hex digits, '-', 16 hex digits */
 };
 
 /* Why a connection ends (RFC 6455, section 7.4.1, and the registry that it opens). */
@@ -90,7 +94,8 @@ wsfan_bytes writer_text(const struct writer *json);
 
 /* ------------------------------------------------------------------------------------ object */
 
-/* Whether UTF-8 text is a JSON object that has members, but no "id". It may deny what is unusual.
+/* Whether UTF-8 text is a JSON object that has members, but none of those that frame.c puts before them: id, position,
+ * replayed. It may deny what is unusual.
  * members: what follows the first brace, to the end of the text. */
 bool object_has_members(const char *text, size_t size, struct slice *members);
 
@@ -98,8 +103,8 @@ bool object_has_members(const char *text, size_t size, struct slice *members);
 
 /* Both return NULL without memory, and frame_from_json() also for a failed json.
  * A message that is a JSON object goes on with its id in it, other text as the text of a message, and what
- * is no text as a binary frame. */
-struct web_frame *frame_from_message(const wsfan_message *message);
+ * is no text as a binary frame. position: of the chat after this message; "": none. */
+struct web_frame *frame_from_message(const wsfan_message *message, const char *position);
 struct web_frame *frame_from_json(struct writer *json); /* frees the text and leaves json empty */
 /* Of a mark that only the newest of its sender is worth anything of; 0: of any other message. */
 uint64_t frame_key(const wsfan_message *message);
@@ -157,6 +162,7 @@ struct replica {
     struct publisher *publisher; /* NULL: nobody may publish over HTTP */
     struct server *servers;      /* one for each thread */
     unsigned servers_count;
+    bool history;         /* there is a --history */
     bool keys_reloadable; /* there is an --allow */
     bool redirect;        /* clients of chats that others own */
     uint32_t drain_ms;
@@ -201,7 +207,9 @@ struct options {
     const char *tls_key;
     struct door_options door;
     struct log_options log;
-    bool clients_asked; /* by --clients */
+    bool clients_asked;           /* by --clients */
+    const char *history_key_file; /* NULL: none */
+    struct token history_key;     /* its first line */
     struct nats_options nats;
     wsfan_options cluster;
 };
@@ -240,7 +248,7 @@ struct client {
     struct client **link; /* what points to this one */
     wsfan_session session;
     bool closing;    /* it has left the cluster */
-    bool large;      /* it was told that its chat has too many members to name them */
+    bool large;      /* its chat has more members than it was told by name */
     bool incomplete; /* and that not all replicas are in the count */
     char chat[CHAT_BYTES_MAX + 1];
     char user[USER_BYTES_MAX + 1];
@@ -264,8 +272,16 @@ void client_close(struct client *client, enum close_status status, wsfan_bytes r
 
 /* ----------------------------------------------------------------------------------- cluster */
 
+/* How a client comes back to its chat, or begins in it. */
+struct resume {
+    char position[POSITIONS_BYTES_MAX + 1]; /* "": it has none */
+    uint32_t rewind_count;                  /* of the last messages */
+};
+
 int cluster_open(struct replica *replica, const wsfan_options *options);
-int cluster_join(struct client *client);
+int cluster_join(struct client *client, const struct resume *resume);
+/* Where the clients of this thread are in a chat. "" where no position can be told just now. */
+void cluster_position(struct server *server, wsfan_bytes chat, char text[WSFAN_POSITION_TEXT_SIZE]);
 void cluster_leave(struct client *client);
 int cluster_broadcast(struct client *client, wsfan_bytes payload);
 /* To the others, and only the newest, for whoever lags behind. */
@@ -288,6 +304,11 @@ wsfan_peer_stats *peers_list(const struct server *server, size_t *count);
 
 /* ---------------------------------------------------------------------------------- redirect */
 
+enum {
+    LOCATION_BYTES_MAX = PUBLIC_BYTES_MAX +
+                         3 * (CHAT_BYTES_MAX + USER_BYTES_MAX + POSITIONS_BYTES_MAX) + 64
+};
+
 /* Before the upgrade of a program: true, and where to. */
 bool redirect_before(const struct server *server, const struct web_request *request, char *location,
                      size_t size);
@@ -304,12 +325,15 @@ struct waiting {
     struct waiting *next;
     struct waiting **link; /* what points to this one */
     uint64_t key_serial;   /* publish.c: of its Idempotency-Key; 0: it has none */
+    bool members;          /* who.c: of a chat are asked for */
 };
 
 extern const struct web_handlers http_handlers;
 
 /* The query string of a request, with the keys that the server knows. */
 struct query http_query(const struct web_request *request);
+/* Reads the position and the rewind_count of the URL. Returns what is wrong with them, or NULL. */
+const char *http_resume(const struct web_request *request, struct resume *resume);
 /* Answers with JSON text, which is freed; headers as of web_answer(). */
 void http_answer(struct web_request *request, unsigned status, struct writer *body,
                  const char *const *headers);

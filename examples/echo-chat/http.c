@@ -11,8 +11,26 @@
 enum { NONCE_BYTES = 16 };
 
 struct query http_query(const struct web_request *request) {
-    static const char *const keys[] = { "chat", "user", "token", "hops", "session", "after", NULL };
+    static const char *const keys[] = { "chat",  "user",     "token",  "hops", "session",
+                                        "after", "position", "rewind", NULL };
     return (struct query){ request->head.target.query, keys };
+}
+
+/* What is wrong with the value of a position is for the library to judge; here it only has to fit. */
+const char *http_resume(const struct web_request *request, struct resume *resume) {
+    struct query query = http_query(request);
+    char count[4];
+    int size = query_find(&query, "position", resume->position, POSITIONS_BYTES_MAX);
+    if (size < 0 && size != QUERY_MISSING)
+        return "the position is too long, not %-encoded, or there twice";
+    if (size < 0)
+        resume->position[0] = '\0';
+    size = query_find(&query, "rewind", count, sizeof count - 1);
+    bool digits = size > 0 && strspn(count, "0123456789") == (size_t)size;
+    resume->rewind_count = digits ? (uint32_t)strtoul(count, NULL, 10) : 0;
+    if (size == QUERY_MISSING || (digits && resume->rewind_count <= REWIND_COUNT_MAX))
+        return NULL;
+    return "rewind is not a number from 0 to 500";
 }
 
 /* ------------------------------------------------------------------------------------- answers */
@@ -317,6 +335,8 @@ static void ask(struct web_request *request) {
     if (status == 400)
         http_plain(request, status,
                    strcmp(path, "/kick") == 0 ? "whom: /kick?session=ID or /kick?user=USER"
+                   : strcmp(path, "/members") == 0
+                       ? "whose: /members?chat=CHAT; after: what an answer gave as next"
                    : strncmp(path, "/users", 6) == 0
                        ? "whom: /users?user=USER; after: what an answer gave as next"
                        : "after: it must be what an answer gave as next",
@@ -343,7 +363,7 @@ static void get(struct server *server, struct web_request *request) {
     else
         http_plain(request, 404,
                    "there is /, /ws, /owner, /publish, /healthz, /readyz, /stats, /metrics, "
-                   "/chats, /users?user=USER, /nodes and /kick",
+                   "/chats, /users?user=USER, /members?chat=CHAT, /nodes and /kick",
                    NULL);
 }
 
@@ -377,7 +397,7 @@ static size_t on_head(struct web_request *request) {
 
 static void on_upgrade(struct web_request *request) {
     struct server *server = request->user;
-    char location[PUBLIC_BYTES_MAX + 3 * (CHAT_BYTES_MAX + USER_BYTES_MAX) + 64];
+    char location[LOCATION_BYTES_MAX + 1];
     const char *reason;
     unsigned status;
     if (strcmp(request->path, "/ws") != 0) {

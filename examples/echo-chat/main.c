@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { HISTORY_KEY_BYTES_MIN = 16, HISTORY_KEY_BYTES_MAX = 64 };
+
 static void on_signal(uv_signal_t *signal, int number) {
     struct replica *replica = signal->data;
     if (number == SIGHUP)
@@ -79,6 +81,21 @@ static void announce(const struct replica *replica, const struct options *option
     fflush(stdout);
 }
 
+static int read_history_key(struct options *options) {
+    struct token *key = &options->history_key;
+    const char *file = options->history_key_file;
+    if (file == NULL)
+        return 0;
+    if (token_read(key, "--history-key", file) != 0)
+        return -1;
+    options->cluster.history_key = key->text;
+    if (key->size >= HISTORY_KEY_BYTES_MIN && key->size <= HISTORY_KEY_BYTES_MAX)
+        return 0;
+    fprintf(stderr, "echo-chat: --history-key %s: its first line must be of %d to %d bytes\n", file,
+            HISTORY_KEY_BYTES_MIN, HISTORY_KEY_BYTES_MAX);
+    return -1;
+}
+
 int main(int argc, char **argv) {
     struct options options;
     static struct replica replica;
@@ -87,10 +104,11 @@ int main(int argc, char **argv) {
     replica_reserve(&replica, &options);
     replica.drain_ms = options.drain_s * 1000;
     replica.redirect = options.redirect;
+    replica.history = options.cluster.history_ms > 0;
     replica.log = options.log;
     replica.keys_reloadable = options.cluster.allow_path != NULL;
-    if (door_open(&replica.door, &options.door) != 0 || nats_open(&replica, &options) != 0 ||
-        replica_open(&replica, &options) != 0)
+    if (read_history_key(&options) != 0 || door_open(&replica.door, &options.door) != 0 ||
+        nats_open(&replica, &options) != 0 || replica_open(&replica, &options) != 0)
         return 1;
     watch_signals(&replica, signals);
     int status = 1;

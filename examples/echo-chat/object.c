@@ -1,4 +1,4 @@
-/* object.c - whether a text is a JSON object without an id (RFC 8259), read once and not built.
+/* object.c - whether a text is a JSON object without an id or a position (RFC 8259), read once and not built.
  *
  * Every message of the mesh is looked at so, before it becomes a frame. It says yes only where it is sure: the rest,
  * such as no member at all, keys with escapes, surrogates, fractions, and what is nested deeply, is left to a reader that knows all of
@@ -61,6 +61,12 @@ static bool take_string(struct scan *scan) {
     return false;
 }
 
+/* Of those that frame.c puts before the members. */
+static bool is_stamped(const char *key, size_t size) {
+    return (size == 2 && memcmp(key, "id", 2) == 0) ||
+           (size == 8 && (memcmp(key, "position", 8) == 0 || memcmp(key, "replayed", 8) == 0));
+}
+
 static bool take_key(struct scan *scan, unsigned depth) {
     if (take(scan) != '"')
         return false;
@@ -68,8 +74,8 @@ static bool take_key(struct scan *scan, unsigned depth) {
     if (!take_string(scan))
         return false;
     size_t size = (size_t)(scan->at - key) - 1;
-    bool is_id = depth == 1 && size == 2 && memcmp(key, "id", 2) == 0;
-    return !is_id && (size == 0 || memchr(key, '\\', size) == NULL) && take(scan) == ':';
+    bool stamped = depth == 1 && is_stamped(key, size);
+    return !stamped && (size == 0 || memchr(key, '\\', size) == NULL) && take(scan) == ':';
 }
 
 static bool take_integer(struct scan *scan) {

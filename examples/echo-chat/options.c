@@ -6,7 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { JOINS_COUNT_MAX = 64, NAME_BYTES_MAX = 64, ENDPOINT_BYTES_MAX = 128 };
+enum {
+    JOINS_COUNT_MAX = 64,
+    NAME_BYTES_MAX = 64,
+    ENDPOINT_BYTES_MAX = 128,
+    THREADS_COUNT_MAX = 64
+};
 
 /* In parts, since a compiler need not take a string of more than 4095 bytes. */
 static const char usage_of_replicas[] =
@@ -70,11 +75,16 @@ static const char usage_of_clients[] =
     "  --origin ORIGIN     pages from here may connect too, as https://example.org; * for any;\n"
     "                      may be given again [the page's own]. With --placement redirect, and\n"
     "                      for pages that are served elsewhere, name those\n"
-    "  --token FILE        clients, /stats, /chats, /users, /nodes, /kick need the token in this\n"
-    "                      file's first line, as ?token=TOKEN or as Authorization: Bearer TOKEN;\n"
-    "                      the page asks for it. Not for: the page itself, /owner, /healthz,\n"
-    "                      /readyz; /publish has a token of its own. Who has it may also kick\n"
-    "                      [nobody needs one]\n"
+    "  --token FILE        clients, /stats, /chats, /users, /members, /nodes, /kick need the\n"
+    "                      token in this file's first line, as ?token=TOKEN or Authorization:\n"
+    "                      Bearer TOKEN; the page asks for it. Not for: the page itself, /owner,\n"
+    "                      /healthz, /readyz; /publish has a token of its own. Who has it may\n"
+    "                      also kick [nobody needs one]\n"
+    "  --history SECONDS   keep the newest messages of each chat so long, 0 to 3600: who comes\n"
+    "                      back, to any replica, gets what it missed; needs --history-key\n"
+    "                      [0: none]\n"
+    "  --history-key FILE  a secret of 16 to 64 bytes, the first line of this file, the same for\n"
+    "                      all replicas: seals the positions that clients come back with\n"
     "  --publish-token FILE\n"
     "                      let other programs publish by POST /publish, if they have the token\n"
     "                      that is the first line of this file\n"
@@ -84,8 +94,10 @@ static const char usage_of_clients[] =
     "  --messages N        of one client, so many in a second, 0: no limit [0]\n"
     "\n"
     "Over HTTP: / the page, /?admin the page with a button to kick each member, /owner?chat=CHAT,\n"
-    "/ws?chat=CHAT&user=USER the chat, POST /publish, /healthz, /readyz, /stats; of all replicas\n"
-    "/chats, /users?user=USER, /nodes; POST /kick?session=ID or user=USER ends connections.\n"
+    "/ws?chat=CHAT&user=USER the chat, with &position=POSITION what was missed, with &rewind=N\n"
+    "the last messages; POST /publish, /healthz, /readyz, /stats; of all replicas /chats,\n"
+    "/users?user=USER, /members?chat=CHAT, /nodes; POST /kick?session=ID or user=USER ends\n"
+    "connections.\n"
     "SIGTERM and SIGINT end it: clients are told to go elsewhere; SIGHUP reads --allow again.\n"
     "Exit status: 0 ended by a signal, 1 it could not start, 2 a bad argument.\n";
 
@@ -170,6 +182,21 @@ static void set_down(wsfan_options *options, uint32_t seconds) {
     options->forget_ms = seconds * 12000;
 }
 
+/* A replica that has stopped is waited for until it is silent, so what becomes of a position takes longer than that. */
+static void set_history(struct options *options) {
+    wsfan_options *cluster = &options->cluster;
+    if (cluster->history_ms == 0)
+        return;
+    if (options->history_key_file == NULL)
+        bad("--history needs --history-key: a secret that all replicas share");
+    if (options->threads == THREADS_COUNT_MAX)
+        bad("--history takes the place of a thread: --threads %d at most", THREADS_COUNT_MAX - 1);
+    if (cluster->recover_ms_max <= cluster->silent_ms)
+        cluster->recover_ms_max = cluster->silent_ms + 1000;
+    if (cluster->join_ms_max < cluster->recover_ms_max)
+        cluster->join_ms_max = cluster->recover_ms_max;
+}
+
 /* Options without a letter. */
 enum {
     ADVERTISE = 256,
@@ -191,7 +218,9 @@ enum {
     GRACE,
     THREADS,
     LOG_LEVEL,
-    LOG_FORMAT
+    LOG_FORMAT,
+    HISTORY,
+    HISTORY_KEY
 };
 
 static void read_log(struct log_options *log, int option, const char *argument) {
@@ -212,8 +241,9 @@ static void read_log(struct log_options *log, int option, const char *argument) 
 static uint32_t read_threads(const char *argument) {
     char *end;
     long threads = strtol(argument, &end, 10);
-    if (*argument < '0' || *argument > '9' || *end != '\0' || threads < 1 || threads > 64)
-        bad("--threads %.20s: it must be a number from 1 to 64", argument);
+    if (*argument < '0' || *argument > '9' || *end != '\0' || threads < 1 ||
+        threads > THREADS_COUNT_MAX)
+        bad("--threads %.20s: it must be a number from 1 to %d", argument, THREADS_COUNT_MAX);
     return (uint32_t)threads;
 }
 
@@ -293,6 +323,8 @@ void options_read(struct options *options, int argc, char **argv) {
         { "threads", required_argument, NULL, THREADS },
         { "log-level", required_argument, NULL, LOG_LEVEL },
         { "log-format", required_argument, NULL, LOG_FORMAT },
+        { "history", required_argument, NULL, HISTORY },
+        { "history-key", required_argument, NULL, HISTORY_KEY },
         { NULL, 0, NULL, 0 },
     };
     static const char *joins[JOINS_COUNT_MAX];
@@ -303,6 +335,7 @@ void options_read(struct options *options, int argc, char **argv) {
     options->door = (struct door_options){ .clients_max = 65536, .handshakes_per_second = 10000 };
     read_listen(options, "127.0.0.1:8080");
     wsfan_options_init(&options->cluster);
+    options->cluster.presence_members_count_max = MEMBERS_COUNT_MAX;
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, ":", known, NULL)) != -1;) {
         switch (option) {
@@ -352,6 +385,12 @@ void options_read(struct options *options, int argc, char **argv) {
         case LOG_LEVEL:
         case LOG_FORMAT:
             read_log(&options->log, option, optarg);
+            break;
+        case HISTORY:
+            options->cluster.history_ms = read_seconds("--history", optarg, 0, 3600) * 1000;
+            break;
+        case HISTORY_KEY:
+            options->history_key_file = optarg;
             break;
         case CERT:
             options->cluster.key_file = optarg;
@@ -421,6 +460,7 @@ void options_read(struct options *options, int argc, char **argv) {
         bad("--placement redirect needs --public: the others send clients here");
     if ((options->tls_cert == NULL) != (options->tls_key == NULL))
         bad("--tls-cert and --tls-key need each other");
+    set_history(options);
     options->cluster.peers = joins;
     options->door.names.public_address = options->cluster.public_address;
 }

@@ -62,6 +62,19 @@ void peers_welcome(struct client *client) {
 
 /* ------------------------------------------------------------------------ events of the library */
 
+static void put_recovered(const struct client *client, struct writer *json,
+                          const struct wsfan_recovered *recovered) {
+    char position[WSFAN_POSITION_TEXT_SIZE];
+    writer_format(json, ",\"recovered\":%s,\"reason\":\"%s\",\"replayed\":%" PRIu32,
+                  recovered->recovery == WSFAN_RECOVERY_WHOLE ? "true" : "false",
+                  wsfan_recovery_text(recovered->recovery), recovered->replayed_count);
+    cluster_position(client->server, wsfan_string(client->chat), position);
+    if (position[0] != '\0') {
+        writer_literal(json, ",\"position\":");
+        writer_string(json, position);
+    }
+}
+
 void peers_joined(void *loop_user, const wsfan_joined *joined) {
     (void)loop_user;
     struct client *client = joined->session_user;
@@ -72,7 +85,10 @@ void peers_joined(void *loop_user, const wsfan_joined *joined) {
     }
     char session[ID_BYTES + 1];
     client_session(client, session);
-    writer_format(&json, "{\"type\":\"joined\",\"session\":\"%s\"}", session);
+    writer_format(&json, "{\"type\":\"joined\",\"session\":\"%s\"", session);
+    if (joined->recovered != NULL)
+        put_recovered(client, &json, joined->recovered);
+    writer_format(&json, "}");
     send_json(client, &json);
     members_welcome(client);
 }

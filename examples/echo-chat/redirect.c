@@ -6,6 +6,7 @@
  * replicas do not see the same others, nobody is sent in circles. */
 #include "echo_chat.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -46,17 +47,23 @@ bool redirect_before(const struct server *server, const struct web_request *requ
                      size_t size) {
     char chat[CHAT_BYTES_MAX + 1], user[USER_BYTES_MAX + 1];
     char chat_escaped[3 * sizeof chat], user_escaped[3 * sizeof user];
+    struct resume resume;
+    char position_escaped[3 * sizeof resume.position];
     wsfan_owner owner;
     struct query query = http_query(request);
     unsigned hops = query_digit(&query, "hops");
     if (hops >= HOPS_MAX || head_count(&request->head, "origin") > 0 ||
         query_name(&query, "chat", chat, CHAT_BYTES_MAX) < 0 ||
-        query_name(&query, "user", user, USER_BYTES_MAX) < 0 || !find(server, chat, &owner))
+        query_name(&query, "user", user, USER_BYTES_MAX) < 0 ||
+        http_resume(request, &resume) != NULL || !find(server, chat, &owner))
         return false;
     escape(chat_escaped, chat);
     escape(user_escaped, user);
-    int length = snprintf(location, size, "%s/ws?chat=%s&user=%s&hops=%u", owner.public_address,
-                          chat_escaped, user_escaped, hops + 1);
+    escape(position_escaped, resume.position);
+    bool has_position = resume.position[0] != '\0';
+    int length = snprintf(location, size, "%s/ws?chat=%s&user=%s&hops=%u&rewind=%" PRIu32 "%s%s",
+                          owner.public_address, chat_escaped, user_escaped, hops + 1,
+                          resume.rewind_count, has_position ? "&position=" : "", position_escaped);
     return length > 0 && (size_t)length < size;
 }
 

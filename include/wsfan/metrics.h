@@ -15,7 +15,7 @@
  * @par Names
  * Each statistic of stats.h is there under a name that begins with wsfan_, with its unit, and _total where
  * it only rises; its HELP line says what stats.h does. Names and labels stay as they are from version 1.0 on.
- *   - wsfan_...: of the node. Label `reason`: wsfan_drop_name().
+ *   - wsfan_...: of the node. Label `reason`: wsfan_drop_name(); `recovery`: wsfan_recovery_text().
  *   - wsfan_peer_...{peer}: of each peer whose name is known, under its name, so that a node that was started
  *     again goes on under it. Nodes without a name are only counted, in wsfan_peers.
  *   - wsfan_loop_...{loop}: of each open loop; loops are numbered from 0 on, and a number is used again.

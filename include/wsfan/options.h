@@ -183,6 +183,27 @@ typedef struct wsfan_options {
      * [NULL: the one in use, or malloc()] */
     const wsfan_allocator *allocator;
 
+    /* History, see wsfan/history.h. Every node keeps messages of the chats that its own sessions joined with
+     * WSFAN_HISTORY, in memory, within what follows; a limit that is reached costs the oldest. */
+    /** Messages are kept so long, and so long the chat itself after its last session that joined with WSFAN_HISTORY.
+     * 0..3600000; 0: none are, and no position is told. On all nodes, or no position is told [0] */
+    uint32_t history_ms;
+    uint32_t history_count_max;      /**< messages of one chat, 1..65536 [256] */
+    uint32_t history_chat_bytes_max; /**< of one chat, 1 Ki..1 Mi [64 Ki] */
+    uint64_t history_bytes_max;      /**< of all chats, at least 1 Mi [64 Mi] */
+    /** Nodes without a session in a chat that keep it too, lest its messages go with the only node that has one.
+     * 0..3 [1] */
+    uint32_t history_copies;
+    /** What becomes of a position is told after this at the latest, at least 1; with history_ms at most join_ms_max.
+     * Longer than silent_ms, or a node that has stopped costs the positions of all [4000] */
+    uint32_t recover_ms_max;
+    /** 16..64 bytes, a secret, the same on all nodes: clients bring back positions that are sealed with it. With
+     * history_ms it must be given: WSFAN_EKEY. loops_count_max is at most 63 then [NULL] */
+    const char *history_key;
+    /** Sessions that came back with a position, or want the last messages, and are not told yet: some 3 KiB each. Further ones
+     * are told WSFAN_RECOVERY_BUSY. At least 1 [16 Ki] */
+    uint32_t recoveries_count_max;
+
     /* Another wire than ZeroMQ */
     /** Brings frames from node to node in place of ZeroMQ, see carrier.h; copied but for its user, which lives
      * until the node is closed. Endpoints are "SCHEME:NAME" then, and ours may be NULL: NAME is `name`, or made

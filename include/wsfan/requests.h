@@ -115,7 +115,8 @@ typedef struct wsfan_request_options {
 } wsfan_request_options;
 
 /** Makes sessions anywhere join a chat. Their hosts are told by on_joined. When the reply says
- * WSFAN_OK, every broadcast to the chat that is issued from now on, anywhere, reaches these sessions.
+ * WSFAN_OK, every broadcast to the chat that is issued from now on, anywhere, reaches these sessions. (One that is
+ * just joining by itself with WSFAN_HISTORY: what its on_joined says is to come counts.)
  *
  * @param targets as for wsfan_publish().
  * @param chat 1..name_bytes_max bytes.

@@ -35,6 +35,9 @@ typedef enum wsfan_drop {
 /** Elements of an array by wsfan_drop: room for those of later versions. */
 #define WSFAN_DROPS_MAX 16
 
+/** Elements of an array by wsfan_recovery: room for those of later versions. */
+#define WSFAN_RECOVERIES_MAX 16
+
 /** The text of a wsfan_drop, a constant phrase; "unknown reason" for any other number. [any] */
 WSFAN_API const char *wsfan_drop_text(wsfan_drop reason);
 
@@ -86,6 +89,16 @@ typedef struct wsfan_stats {
     uint64_t endpoint_failures;
     /** Times that somebody tried to become a peer and did not, see wsfan_caller. */
     uint64_t caller_failures;
+    uint64_t history_chats;    /**< whose messages are kept here */
+    uint64_t history_held;     /**< of these, without a session here that joined with WSFAN_HISTORY */
+    uint64_t history_refused;  /**< chats that are not kept, for want of memory */
+    uint64_t history_messages; /**< kept */
+    uint64_t history_bytes;    /**< the memory of these and of their chats */
+    uint64_t history_evicted;  /**< messages that went for a limit of history, or were not kept for one */
+    uint64_t history_expired;  /**< messages that went for their age */
+    /** Joins with WSFAN_HISTORY that were told of, by wsfan_recovery */
+    uint64_t recoveries[WSFAN_RECOVERIES_MAX];
+    uint64_t replayed; /**< messages that were shown again, once for each session */
 } wsfan_stats;
 
 /** What is known of a peer; counters are of the time since it is known. */

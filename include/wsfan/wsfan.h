@@ -233,6 +233,7 @@ typedef struct wsfan_joined {
     int status;
     const uint64_t *missing; /**< node ids; 0: of one that does not let our key in */
     size_t missing_count;    /**< of `missing` */
+    const struct wsfan_recovered *recovered; /**< of a join with WSFAN_HISTORY; else NULL */
 } wsfan_joined;
 
 /** Why messages did not arrive. */
@@ -393,8 +394,7 @@ WSFAN_API int wsfan_session_open(wsfan_session *session, wsfan_loop *loop, wsfan
  * @return WSFAN_OK, or WSFAN_EINVAL (of another loop), WSFAN_ESTALE, WSFAN_EFORK. [loop] */
 WSFAN_API int wsfan_session_close(wsfan_loop *loop, wsfan_session session);
 
-/** Makes the session a member of a chat. From now on it may get the chat's messages; on_joined says
- * from when on it gets them all.
+/** Makes the session a member of a chat. From now on it may get the chat's messages; on_joined says when it gets all.
  *
  * @param chat 1..name_bytes_max bytes, any bytes.
  * @return WSFAN_OK, or WSFAN_EINVAL (empty name, a session of another loop), WSFAN_ETOOBIG,
@@ -418,7 +418,7 @@ WSFAN_API wsfan_address wsfan_session_address(const wsfan_loop *loop, wsfan_sess
 /** How a message is published. {0} but for struct_size is what NULL means. */
 typedef struct wsfan_publish_options {
     size_t struct_size; /**< sizeof(wsfan_publish_options) */
-    uint32_t flags;     /**< 0 or WSFAN_BINARY */
+    uint32_t flags;     /**< 0, or of WSFAN_BINARY and WSFAN_FLEETING */
     /** This session gets nothing, wherever it is; {0, 0}: nobody is left out. A node's is WSFAN_EINVAL */
     wsfan_address except;
     /** Of this node, open: its on_result tells what became of the message; NULL: do not ask, which costs
@@ -469,7 +469,7 @@ WSFAN_API void wsfan_message_unref(wsfan_message *message);
 /** The payload; valid while you hold a reference. [any] */
 WSFAN_API wsfan_bytes wsfan_message_payload(const wsfan_message *message);
 
-/** 0 or WSFAN_BINARY. [any] */
+/** 0, or of WSFAN_BINARY, WSFAN_FLEETING and WSFAN_REPLAYED. [any] */
 WSFAN_API uint32_t wsfan_message_flags(const wsfan_message *message);
 
 /** The message's id. [any] */
@@ -492,8 +492,8 @@ WSFAN_API void *wsfan_message_headroom(wsfan_message *message, size_t size);
 }
 #endif
 #include <wsfan/diagnosis.h> /* includes wsfan/peers.h */
+#include <wsfan/history.h>   /* includes wsfan/presence.h */
 #include <wsfan/placement.h>
-#include <wsfan/presence.h>
 #include <wsfan/registry.h>
 #include <wsfan/requests.h>
 #include <wsfan/stats.h>

@@ -22,6 +22,9 @@ static const wsf_metric READY = { "wsfan_ready", "1: the node is ready, see wsfa
 static const wsf_metric DROPPED = { "wsfan_dropped",
                                     "Messages, frames and notices that were dropped, by reason.",
                                     WSF_METRIC_COUNTER };
+static const wsf_metric RECOVERIES = { "wsfan_recoveries",
+                                       "Joins with history, by what became of the position.",
+                                       WSF_METRIC_COUNTER };
 static const wsf_metric OUTBOUND_DROPPED = { "wsfan_outbound_dropped_items",
                                              "Items that outbound queues dropped, by reason.",
                                              WSF_METRIC_COUNTER };
@@ -83,6 +86,12 @@ static void write_stats(wsf_exposition *out, const wsfan_stats *stats) {
     for (unsigned i = 0; i < WSFAN_DROP_COUNT; i++) {
         wsf_label labels[] = { { "reason", wsfan_drop_name((wsfan_drop)i) }, { NULL, NULL } };
         wsf_exposition_sample(out, &DROPPED, labels, stats->dropped[i]);
+    }
+    wsf_exposition_family(out, &RECOVERIES);
+    for (unsigned i = 0; i <= WSFAN_RECOVERY_OFF; i++) {
+        wsf_label labels[] = { { "recovery", wsfan_recovery_text((wsfan_recovery)i) },
+                               { NULL, NULL } };
+        wsf_exposition_sample(out, &RECOVERIES, labels, stats->recoveries[i]);
     }
 }
 

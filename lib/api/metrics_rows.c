@@ -49,6 +49,18 @@ static const wsf_metrics_row NODE_ROWS[] = {
             "Times that an endpoint was found not to lead to a peer."),
     COUNTER(caller_failures, "caller_failures",
             "Times that somebody tried to become a peer and did not."),
+    GAUGE(history_chats, "history_chats", "Chats whose messages are kept."),
+    GAUGE(history_held, "history_held_chats",
+          "Of these, chats without a session here that joined with history."),
+    COUNTER(history_refused, "history_refused_chats",
+            "Chats whose messages are not kept, for want of memory."),
+    GAUGE(history_messages, "history_messages", "Messages that are kept."),
+    GAUGE(history_bytes, "history_bytes", "The memory of these and of their chats."),
+    COUNTER(history_evicted, "history_evicted_messages",
+            "Messages that went for a limit of history, or were not kept for one."),
+    COUNTER(history_expired, "history_expired_messages", "Kept messages that went for their age."),
+    COUNTER(replayed, "replayed_messages",
+            "Messages that were shown again, once for each session."),
 };
 #undef COUNTER
 #undef GAUGE

@@ -24,6 +24,7 @@ struct wsfan_node {
     wsf_carried carried; /* options.carrier leads here, or is NULL */
     uint64_t id;
     wsf_hash_key key;
+    wsf_hash_seal_key position_key; /* with history_ms */
     wsf_guard guard;
     wsf_mesh *mesh;
     uint64_t seed;            /* for discovery, which may begin later */
@@ -31,6 +32,7 @@ struct wsfan_node {
     wsf_keyring *keyring;     /* NULL: plain text */
     pthread_mutex_t lock;     /* guards discovery, loops, keyring and draining */
     wsfan_loop *loops[WSF_LOOPS_MAX];
+    wsf_loop_tally tally;
     bool draining;
 };
 
@@ -76,55 +78,17 @@ static int need_discovery(wsfan_node *node, size_t names_count) {
                               node->seed);
 }
 
-/* The part of the options that the core needs. */
-static wsf_core_config core_config(const wsfan_node *node, uint64_t seed) {
-    const wsfan_options *o = &node->options;
-    struct timespec wall;
-    clock_gettime(CLOCK_REALTIME, &wall);
-    return (wsf_core_config){
-        .node = node->id,
-        .incarnation = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000,
-        .seed = seed,
-        .cluster = o->cluster,
-        .name = node->name,
-        .headroom_bytes = o->headroom_bytes,
-        .payload_bytes_max = o->payload_bytes_max,
-        .name_bytes_max = o->name_bytes_max,
-        .targets_count_max = o->targets_count_max,
-        .peers_count_max = o->peers_count_max,
-        .remote_chats_count_max = o->remote_chats_count_max,
-        .interest_log_count_max = o->interest_log_count_max,
-        .link = { .window_bytes = o->link_window_bytes,
-                  .queue_bytes_max = o->link_queue_bytes_max,
-                  .queue_count_max = o->link_queue_count_max },
-        .presence = { .grace_ms = o->presence_grace_ms,
-                      .members_count_max = o->presence_members_count_max,
-                      .remote_count_max = o->presence_remote_count_max },
-        .heartbeat_ms = o->heartbeat_ms,
-        .silent_ms = o->silent_ms,
-        .down_ms = o->down_ms,
-        .forget_ms = o->forget_ms,
-        .join_ms_max = o->join_ms_max,
-        .result_ms_max = o->result_ms_max,
-        .requests_count_max = o->requests_count_max,
-        .request_ms_max = o->request_ms_max,
-        .protocol_min = WSF_PROTOCOL_MIN,
-        .protocol_max = WSF_PROTOCOL_MAX,
-        .slow_peer = o->slow_peer,
-        .ready_ms_max = o->ready_ms_max,
-        .weight = o->placement_weight,
-        .public_address = o->public_address,
-        .publisher_only = o->publisher_only != 0,
-    };
-}
-
 /* Opens the mesh with the peers that have an address, and discovery for those that have a name. */
 static int open_mesh(wsfan_node *node) {
     const wsfan_options *o = &node->options;
     uint64_t seed;
     if (random_u64(&seed) != WSFAN_OK)
         return WSFAN_ESYSTEM;
-    wsf_core_config core = core_config(node, seed);
+    wsf_core_config core = wsf_options_core(o);
+    core.node = node->id;
+    core.name = node->name;
+    core.seed = seed;
+    node->position_key = core.history_key;
     endpoint_set peers;
     sort_endpoints(o, &peers, o->peers, o->peers_count);
     core.names_awaited = peers.names_count > 0 || o->carrier != NULL;
@@ -363,7 +327,9 @@ int wsfan_loop_open(wsfan_loop **out, wsfan_node *node, const wsfan_callbacks *c
                       .audiences_count_max = o->chats_count_max,
                       .chats_per_session_count_max = o->chats_per_session_count_max },
     };
-    wsf_loop_node own = { node, node->mesh, &node->guard, &node->key, node->id, node->name };
+    const wsf_hash_seal_key *position_key = o->history_ms > 0 ? &node->position_key : NULL;
+    wsf_loop_node own = { node,         node->mesh,   &node->guard, &node->key,
+                          position_key, &node->tally, node->id,     node->name };
 
     pthread_mutex_lock(&node->lock);
     unsigned index = 0;
@@ -492,7 +458,7 @@ static uint64_t slot_of(const wsfan_node *node, const wsf_message_parts *parts, 
 /* Whether the options say what they may; they become part of the message. */
 static int take_options(const wsfan_node *node, const wsfan_publish_options *options,
                         wsf_message_parts *parts) {
-    if ((options->flags & ~WSFAN_BINARY) != 0 ||
+    if ((options->flags & ~(uint32_t)WSF_PUBLISHED_FLAGS) != 0 ||
         (options->key.data == NULL && options->key.size > 0) ||
         (options->except.node == 0) != (options->except.session == 0) ||
         (options->result_loop != NULL &&
@@ -575,6 +541,9 @@ int wsfan_node_get_stats(wsfan_node *node, wsfan_stats *stats) {
         if (node->loops[i] != NULL)
             all.sessions += wsf_loop_sessions(node->loops[i]);
     pthread_mutex_unlock(&node->lock);
+    for (unsigned i = 0; i < WSFAN_RECOVERIES_MAX; i++)
+        all.recoveries[i] = atomic_load(&node->tally.recoveries[i]);
+    all.replayed = atomic_load(&node->tally.replayed);
     wsf_fill_sized(stats, all.struct_size, &all, sizeof all);
     return WSFAN_OK;
 }

@@ -1,10 +1,11 @@
-/* Answers for which options a node may be opened with. */
+/* Answers for which options a node may be opened with, and what the core gets of them. */
 #include "api/options.h"
 
 #include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <string.h>
+#include <time.h>
 
 #include "api/carried.h"
 #include "base/endpoint.h"
@@ -61,6 +62,12 @@ void wsfan_options_init_sized(wsfan_options *options, size_t struct_size) {
         .presence_members_count_max = 1000,
         .presence_remote_count_max = 4 * MI,
         .presence_grace_ms = 5000,
+        .history_count_max = 256,
+        .history_chat_bytes_max = 64 * KI,
+        .history_bytes_max = 64 * MI,
+        .history_copies = 1,
+        .recover_ms_max = 4000,
+        .recoveries_count_max = 16 * KI,
     };
     wsf_fill_sized(options, struct_size, &defaults, sizeof defaults);
 }
@@ -111,6 +118,13 @@ static const range RANGES[] = {
     RANGE(presence_remote_count_max, 1, 268435456),
     RANGE(presence_grace_ms, 0, 600000),
     RANGE(allow_insecure, 0, 1),
+    RANGE(history_ms, 0, 3600000),
+    RANGE(history_count_max, 1, 64 * KI),
+    RANGE(history_chat_bytes_max, KI, MI),
+    RANGE(history_bytes_max, MI, UINT64_MAX),
+    RANGE(history_copies, 0, WSF_COPIES_MAX),
+    RANGE(recover_ms_max, 1, UINT32_MAX),
+    RANGE(recoveries_count_max, 1, UINT32_MAX),
 };
 
 /* A wrong option: the error, and the field that it is about. */
@@ -250,6 +264,20 @@ static fault check_security(const wsfan_options *o) {
     return check_keys(o);
 }
 
+static fault check_history(const wsfan_options *o) {
+    size_t size = o->history_key != NULL ? strlen(o->history_key) : 0;
+    bool sealed = size >= WSF_SEAL_SECRET_MIN && size <= WSF_SEAL_SECRET_MAX;
+    if (!sealed && (o->history_ms > 0 || o->history_key != NULL)) {
+        errno = EINVAL;
+        return (fault){ WSFAN_EKEY, "history_key" };
+    }
+    if (o->history_ms > 0 && o->recover_ms_max > o->join_ms_max)
+        return (fault){ WSFAN_EINVAL, "recover_ms_max" };
+    if (o->history_ms > 0 && o->loops_count_max > WSF_LOOP_ARCHIVE)
+        return (fault){ WSFAN_EINVAL, "loops_count_max" };
+    return NOTHING;
+}
+
 static fault check_allocator(const wsfan_options *o) {
     const wsfan_allocator *a = o->allocator;
     bool whole = a == NULL || (a->alloc != NULL && a->realloc != NULL && a->free != NULL);
@@ -258,7 +286,8 @@ static fault check_allocator(const wsfan_options *o) {
 
 static fault check(const wsfan_options *o) {
     static fault (*const checks[])(const wsfan_options *) = {
-        check_texts, check_numbers, check_carrier, check_addresses, check_security, check_allocator,
+        check_texts,    check_numbers, check_carrier,   check_addresses,
+        check_security, check_history, check_allocator,
     };
     fault f = NOTHING;
     for (size_t i = 0; i < sizeof checks / sizeof *checks && f.error == WSFAN_OK; i++)
@@ -284,4 +313,51 @@ int wsfan_options_check(const wsfan_options *options, const char **field) {
     if (field != NULL)
         *field = f.field;
     return f.error;
+}
+
+wsf_core_config wsf_options_core(const wsfan_options *o) {
+    struct timespec wall;
+    clock_gettime(CLOCK_REALTIME, &wall);
+    wsf_core_config config = {
+        .incarnation = (uint64_t)wall.tv_sec * 1000 + (uint64_t)wall.tv_nsec / 1000000,
+        .cluster = o->cluster,
+        .headroom_bytes = o->headroom_bytes,
+        .payload_bytes_max = o->payload_bytes_max,
+        .name_bytes_max = o->name_bytes_max,
+        .targets_count_max = o->targets_count_max,
+        .peers_count_max = o->peers_count_max,
+        .remote_chats_count_max = o->remote_chats_count_max,
+        .interest_log_count_max = o->interest_log_count_max,
+        .link = { .window_bytes = o->link_window_bytes,
+                  .queue_bytes_max = o->link_queue_bytes_max,
+                  .queue_count_max = o->link_queue_count_max },
+        .presence = { .grace_ms = o->presence_grace_ms,
+                      .members_count_max = o->presence_members_count_max,
+                      .remote_count_max = o->presence_remote_count_max },
+        .heartbeat_ms = o->heartbeat_ms,
+        .silent_ms = o->silent_ms,
+        .down_ms = o->down_ms,
+        .forget_ms = o->forget_ms,
+        .join_ms_max = o->join_ms_max,
+        .result_ms_max = o->result_ms_max,
+        .requests_count_max = o->requests_count_max,
+        .request_ms_max = o->request_ms_max,
+        .protocol_min = WSF_PROTOCOL_MIN,
+        .protocol_max = WSF_PROTOCOL_MAX,
+        .slow_peer = o->slow_peer,
+        .ready_ms_max = o->ready_ms_max,
+        .weight = o->placement_weight,
+        .public_address = o->public_address,
+        .publisher_only = o->publisher_only != 0,
+        .history_ms = o->history_ms,
+        .history_count_max = o->history_count_max,
+        .history_chat_bytes_max = o->history_chat_bytes_max,
+        .history_bytes_max = o->history_bytes_max,
+        .history_copies = o->history_copies,
+        .recover_ms_max = o->recover_ms_max,
+        .recoveries_count_max = o->recoveries_count_max,
+    };
+    if (o->history_ms > 0)
+        wsf_hash_seal_key_init(&config.history_key, wsfan_string(o->history_key), "wsfan position");
+    return config;
 }

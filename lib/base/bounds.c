@@ -31,6 +31,11 @@ uint64_t wsf_bounds_at(const wsf_bounds *bounds, uint64_t origin) {
     return clock != NULL ? *clock : bounds->rest;
 }
 
+uint64_t wsf_bounds_origin(const wsf_bounds *bounds, uint32_t i) {
+    const struct wsf_bounds_entries *entries = bounds->entries;
+    return entries != NULL && i < entries->count ? entries->origins[i] : 0;
+}
+
 static bool add(wsf_bounds *bounds, uint64_t origin, uint64_t clock) {
     if (bounds->entries == NULL)
         bounds->entries = wsf_alloc_zero(1, sizeof *bounds->entries);

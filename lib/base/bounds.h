@@ -18,6 +18,9 @@ void wsf_bounds_destroy(wsf_bounds *bounds);
 
 uint64_t wsf_bounds_at(const wsf_bounds *bounds, uint64_t origin);
 
+/* The i-th origin with a clock of its own; 0: there are not so many. */
+uint64_t wsf_bounds_origin(const wsf_bounds *bounds, uint32_t i);
+
 /* _raise(): the clock of the origin is at least `clock`. _lower(): at most `clock`, if there is room to say so; origin 0:
  * that of all others. Out of memory they round up. */
 void wsf_bounds_raise(wsf_bounds *bounds, uint64_t origin, uint64_t clock);

@@ -2,6 +2,7 @@
  * version, is "unknown". */
 #include <stdbool.h>
 #include <wsfan/diagnosis.h>
+#include <wsfan/history.h>
 #include <wsfan/peers.h>
 #include <wsfan/presence.h>
 #include <wsfan/requests.h>
@@ -54,6 +55,18 @@ const char *wsfan_peer_event_text(wsfan_peer_event event) {
         return "refused";
     }
     return "unknown";
+}
+
+const char *wsfan_recovery_text(wsfan_recovery recovery) {
+    static const char *const TEXTS[] = {
+        [WSFAN_RECOVERY_NONE] = "none",         [WSFAN_RECOVERY_WHOLE] = "whole",
+        [WSFAN_RECOVERY_OLD] = "old",           [WSFAN_RECOVERY_UNKEPT] = "unkept",
+        [WSFAN_RECOVERY_EPOCH] = "epoch",       [WSFAN_RECOVERY_GAP] = "gap",
+        [WSFAN_RECOVERY_SILENT] = "silent",     [WSFAN_RECOVERY_BUSY] = "busy",
+        [WSFAN_RECOVERY_POSITION] = "position", [WSFAN_RECOVERY_CLOCK] = "clock",
+        [WSFAN_RECOVERY_MIXED] = "mixed",       [WSFAN_RECOVERY_OFF] = "off",
+    };
+    return (unsigned)recovery < sizeof TEXTS / sizeof *TEXTS ? TEXTS[recovery] : "unknown";
 }
 
 const char *wsfan_reason_text(wsfan_reason reason) {

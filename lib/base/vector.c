@@ -81,11 +81,7 @@ bool wsf_vector_saw(wsf_vector *vector, uint64_t node, uint64_t clock) {
 static void merge_entry(wsf_vector_entry *entry, const wsf_vector_entry *theirs,
                         uint64_t their_rest) {
     uint64_t clock = theirs != NULL ? theirs->clock : their_rest;
-    bool ragged = theirs != NULL && theirs->ragged;
-    if (clock > entry->clock)
-        entry->ragged = ragged;
-    else if (clock == entry->clock)
-        entry->ragged = entry->ragged || ragged;
+    entry->ragged = entry->ragged || (theirs != NULL && theirs->ragged);
     if (clock > entry->clock)
         entry->clock = clock;
 }

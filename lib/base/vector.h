@@ -50,8 +50,8 @@ bool wsf_vector_raise(wsf_vector *vector, uint64_t node, uint64_t clock);
 bool wsf_vector_pin(wsf_vector *vector, uint64_t node, uint64_t clock);
 bool wsf_vector_saw(wsf_vector *vector, uint64_t node, uint64_t clock);
 
-/* Each clock becomes the greater of the two; an entry stays ragged if its clock is not passed. Neither has more than
- * WSF_VECTOR_MAX / 2 entries. */
+/* Each clock becomes the greater of the two. An entry that is ragged in one of them stays so, whatever the other one's clock:
+ * how far beyond its own clock something was seen is not known. Neither has more than WSF_VECTOR_MAX / 2 entries. */
 void wsf_vector_merge(wsf_vector *vector, const wsf_vector *other);
 
 bool wsf_vector_is_ragged(const wsf_vector *vector); /* any entry */

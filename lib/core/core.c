@@ -14,6 +14,13 @@
 #include "core/dialer.h"
 #include "core/gossip.h"
 #include "core/handshake.h"
+#include "core/history/backfill.h"
+#include "core/history/epoch.h"
+#include "core/history/holders.h"
+#include "core/history/holding.h"
+#include "core/history/reach.h"
+#include "core/history/recover.h"
+#include "core/history/source.h"
 #include "core/link/batch.h"
 #include "core/link/gaps.h"
 #include "core/link/receiver.h"
@@ -36,11 +43,11 @@ enum { FRAME_SIZE_MIN = 128 * 1024 }; /* bytes; any frame without messages fits 
 
 /* The order of their entries in a frame: lost messages are told before later ones, requests before
  * messages. */
-static const wsf_part *const PARTS[] = {
-    &wsf_gaps_part,     &wsf_subscription_part, &wsf_status_part,
-    &wsf_presence_part, &wsf_gossip_part,       &wsf_rpc_part,
-    &wsf_messages_part, &wsf_witness_part,      NULL
-};
+static const wsf_part *const PARTS[] = { &wsf_gaps_part,    &wsf_subscription_part,
+                                         &wsf_status_part,  &wsf_presence_part,
+                                         &wsf_holding_part, &wsf_gossip_part,
+                                         &wsf_rpc_part,     &wsf_messages_part,
+                                         &wsf_witness_part, NULL };
 
 static void set_parts(wsf_core *core) {
     core->parts = PARTS;
@@ -65,7 +72,8 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
     set_parts(core);
     core->random = config->seed;
     core->epoch = wsf_random(core) >> 1;
-    core->last_ms = now.ms;
+    core->last_ms = core->now_ms = now.ms;
+    core->clock = config->incarnation << 16; /* so that peers know that nothing is older */
     wsf_hash_key_init(&core->key, core->cluster);
     core->frame_size_max = wsf_core_frame_size_max(config);
     wsf_presence_store_init(&core->presence, &config->presence, wsf_random(core));
@@ -241,6 +249,10 @@ void wsf_core_absent(wsf_core *core, wsf_presence_session *presence_session, wsf
     wsf_presence_sync_end(core, presence_session);
 }
 
+void wsf_core_recover(wsf_core *core, wsf_recovery *recovery, wsf_now now) {
+    wsf_recover_add(core, recovery, now);
+}
+
 void wsf_core_events_done(wsf_core *core, unsigned loop) {
     /* 0: the block was for an earlier loop of this number. */
     core->sync.events_out[loop] -= core->sync.events_out[loop] > 0;
@@ -270,6 +282,7 @@ void wsf_core_add_loop(wsf_core *core, unsigned loop) {
 void wsf_core_remove_loop(wsf_core *core, unsigned loop, wsf_now now) {
     core->loops &= ~(UINT64_C(1) << loop);
     core->routed &= ~(UINT64_C(1) << loop);
+    wsf_recover_forget_loop(core, loop);
     wsf_keeping_forget_loop(core, loop, now);
     wsf_interest_forget_loop(&core->interest, loop);
     wsf_presence_sync_forget_loop(core, loop);
@@ -294,12 +307,18 @@ void wsf_core_destroy(wsf_core *core) {
         return;
     while (core->join.head != NULL)
         hand_back_first(core, WSFAN_ECLOSED);
+    wsf_recover_end(core);
     wsf_delivery_end(core);
     wsf_rpc_server_end(core);
+    wsf_source_end(core);
+    wsf_backfill_end(core);
     wsf_rpc_client_end(core);
+    wsf_holding_destroy(core);
+    wsf_holders_destroy(core);
     for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
         if (core->peers[i].node != 0)
             wsf_link_destroy(&core->peers[i].link);
+    wsf_view_unref(core->status.view);
     wsf_buffer_cache_empty(&core->frames);
     wsf_message_bin_empty(&core->bin);
     wsf_message_pool_close(&core->pool);
@@ -308,6 +327,7 @@ void wsf_core_destroy(wsf_core *core) {
     wsf_presence_store_destroy(&core->presence);
     wsf_keeping_destroy(core);
     wsf_witness_destroy(core);
+    wsf_reach_end(core);
     wsf_reader_destroy(core->reader);
     wsf_names_free(core->diagnosis.names);
     wsf_free(core->batch);
@@ -383,7 +403,7 @@ void wsf_core_expel(wsf_core *core, bool (*may)(void *user, uint32_t identity), 
 
 void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, wsf_now now) {
     assert(connection < WSF_CONNECTIONS_MAX);
-    core->presence.now_ms = now.ms;
+    core->now_ms = core->presence.now_ms = now.ms;
     if (!core->dialer.endpoints[connection].dialled)
         return; /* was under way when this node hung up */
     wsf_frame_head head;
@@ -457,9 +477,15 @@ void wsf_core_state(const wsf_core *core, wsfan_node_state *state, wsf_now now) 
 /* ---------------------------------------------------------------------------------------- time */
 
 void wsf_core_flush(wsf_core *core, wsf_now now) {
-    core->presence.now_ms = now.ms;
+    core->now_ms = core->presence.now_ms = now.ms;
     wsf_liveness_tick(core, now);
     wsf_status_tick(core, now);
+    wsf_epoch_tick(core, now);
+    wsf_keeping_tick(core, now);
+    wsf_holders_tick(core);
+    wsf_holding_tick(core, now);
+    wsf_source_tick(core, now);
+    wsf_backfill_tick(core, now);
     for (unsigned i = 0; i < core->config.peers_count_max; i++)
         if (core->peers[i].node != 0)
             wsf_sender_flush(core, &core->peers[i], now);
@@ -470,13 +496,14 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
         wsf_message_pool_trim(&core->pool);
     }
     move_barriers(core, now);
-    wsf_keeping_tick(core, now);
     wsf_delivery_tick(core, now);
     wsf_status_finish(core, wsf_core_drained(core), now);
     wsf_diagnosis_tick(core, now);
     for (unsigned i = 0; core->parts[i] != NULL; i++)
         if (core->parts[i]->tick != NULL)
             core->parts[i]->tick(core, now);
+    wsf_reach_tick(core, now);
+    wsf_recover_tick(core, now);
 }
 
 uint64_t wsf_core_deadline(const wsf_core *core) {
@@ -485,6 +512,16 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
     at = delivery_at < at ? delivery_at : at;
     uint64_t keeping_at = wsf_keeping_deadline(core);
     at = keeping_at < at ? keeping_at : at;
+    if (core->holders.looks > 0 || core->holding.more)
+        at = core->last_ms;
+    uint64_t source_at = wsf_source_deadline(core);
+    at = source_at < at ? source_at : at;
+    uint64_t backfill_at = wsf_backfill_deadline(core);
+    at = backfill_at < at ? backfill_at : at;
+    uint64_t reach_at = wsf_reach_deadline(core);
+    at = reach_at < at ? reach_at : at;
+    uint64_t recover_at = wsf_recover_deadline(core);
+    at = recover_at < at ? recover_at : at;
     at = core->diagnosis.at_ms < at ? core->diagnosis.at_ms : at;
     for (unsigned i = 0; core->parts[i] != NULL; i++) {
         uint64_t part_at = core->parts[i]->deadline != NULL ? core->parts[i]->deadline(core)

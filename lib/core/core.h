@@ -47,6 +47,11 @@ void wsf_core_leave(wsf_core *core, uint64_t hash, unsigned loop, wsf_now now);
 void wsf_core_present(wsf_core *core, wsf_presence_session *presence_session, wsf_now now);
 void wsf_core_absent(wsf_core *core, wsf_presence_session *presence_session, wsf_now now);
 
+/* A session that joined with history came back: what becomes of its position? Takes the recovery over; it comes back once, by
+ * effects->recovered, within recover_ms_max. Everything that was delivered to the loop before is in its list or covered by its
+ * position, everything after is not. */
+void wsf_core_recover(wsf_core *core, wsf_recovery *recovery, wsf_now now);
+
 /* A loop has dispatched one block of presence events. */
 void wsf_core_events_done(wsf_core *core, unsigned loop);
 

@@ -11,7 +11,11 @@ struct wsf_origin {
     uint64_t seen_ms; /* it was a peer then */
     uint64_t clock;
     uint64_t whole;
-    uint64_t last; /* clock of its last message to anybody, as it said in its newest mark */
+    uint64_t last;    /* clock of its last message to anybody, as it said in its newest mark */
+    uint64_t changed; /* of witness.changes: the newest gap, or what is known of it */
+    uint64_t took;    /* clock of its last message that was taken */
+    uint64_t
+        left; /* our clock when it was no longer up, or soon after; 0: it is up, or was lately */
 
     /* Some may be missing, and nobody has said yet up to which clock: nothing is whole. A mark of the peer that covers
      * this frame says it. */
@@ -24,6 +28,7 @@ struct wsf_origin {
     bool untold; /* the gap is to be told with that mark; else it comes by another way */
     uint64_t frozen_clock;
     uint64_t skipped;
+    uint64_t thawed; /* of witness.changes: since then it is not frozen, or is anew */
 };
 
 /* All messages of the origin up to here were taken, or the host was told of a gap, or may not have been meant for
@@ -32,26 +37,39 @@ static inline uint64_t wsf_origin_reached(const wsf_origin *origin) {
     return origin->frozen ? origin->frozen_clock : origin->clock;
 }
 
-/* An ordinary message of the peer was taken. Those before it came before it, or are of a gap. */
-static inline void wsf_origin_took(const wsf_core *core, const wsf_peer *peer, uint64_t clock) {
+/* Clock of its last message that this node knows of. */
+static inline uint64_t wsf_origin_last(const wsf_origin *origin) {
+    return origin->took > origin->last ? origin->took : origin->last;
+}
+
+/* A message of the peer was taken. Those before it came before it, or are of a gap, unless it is a latest value, which
+ * overtakes. */
+static inline void wsf_origin_took(const wsf_core *core, const wsf_peer *peer, uint64_t clock,
+                                   bool overtakes) {
     wsf_origin *origin = peer->witness.origin;
-    if (origin != NULL && origin->clock < clock && clock <= core->clock)
+    if (origin == NULL)
+        return;
+    if (origin->took < clock)
+        origin->took = clock;
+    if (!overtakes && origin->clock < clock && clock <= core->clock)
         origin->clock = clock;
 }
 
 /* Messages may be missing up to a clock that nobody has said. number: a mark that covers this frame will say it. */
-static inline void wsf_origin_open(wsf_origin *origin, uint64_t number) {
+static inline void wsf_origin_open(wsf_core *core, wsf_origin *origin, uint64_t number) {
     origin->open = true;
     origin->open_number = number;
+    origin->changed = ++core->witness.changes;
 }
 
 /* Messages of the peer may be missing, none newer than `clock`; 0: nobody knows. */
-static inline void wsf_origin_gap(const wsf_core *core, const wsf_peer *peer, uint64_t clock) {
+static inline void wsf_origin_gap(wsf_core *core, const wsf_peer *peer, uint64_t clock) {
     wsf_origin *origin = peer->witness.origin;
     if (origin == NULL)
         return;
+    origin->changed = ++core->witness.changes;
     if (clock == 0 || clock > core->clock)
-        wsf_origin_open(origin,
+        wsf_origin_open(core, origin,
                         peer->link.in_expected - 1); /* the frame in hand, or the last one */
     else if (clock > origin->whole)
         origin->whole = clock;

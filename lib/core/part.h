@@ -10,6 +10,9 @@
 /* Hashes in one frame, 16 KiB, so that messages have a share of it; the next frame tells the rest. */
 enum { WSF_BATCH_HASHES_COUNT_MAX = WSF_SIZE(2048, 3) };
 
+/* The same of all lists of HOLD together. */
+enum { WSF_BATCH_HOLDS_COUNT_MAX = WSF_SIZE(1024, 3) };
+
 /* The next numbered frame to a peer. A slice belongs to the part of its name, from plan() to commit(). */
 struct wsf_batch {
     uint32_t parts; /* bits of the parts that will write */
@@ -38,6 +41,16 @@ struct wsf_batch {
         uint32_t rows_count;
         wsf_presence_row rows[WSF_PRESENCE_ROWS_MAX];
     } presence;
+
+    struct {
+        uint32_t cursor;
+        bool told_all;
+        uint32_t asks_taken; /* from the front of the peer's queues */
+        uint32_t answers_taken;
+        uint32_t count;     /* of all lists */
+        uint32_t counts[4]; /* of each; see holding.c */
+        uint8_t hashes[4][WSF_BATCH_HOLDS_COUNT_MAX * 8];
+    } holding;
 
     struct {
         wsf_peers told;

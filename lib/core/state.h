@@ -36,9 +36,10 @@ enum {
     WSF_ACK_DELAY_MS = 10,     /* one acknowledgement for many frames */
     WSF_NACK_INTERVAL_MS = 50, /* doubles while no missing frame comes */
     WSF_NACK_INTERVAL_MS_MAX = 1000,
-    WSF_ANEW_INTERVAL_MS = 250,  /* least time between two RESYNCs, sent or followed */
+    WSF_ANEW_INTERVAL_MS = 250, /* least time between two RESYNCs, sent or followed */
     WSF_HELLO_INTERVAL_MS = 250,
-    WSF_MARK_INTERVAL_MS = 25, /* between a mark and one that is asked for */
+    WSF_MARK_INTERVAL_MS = 25,  /* between a mark and one that is asked for */
+    WSF_REACH_INTERVAL_MS = 25, /* between two that loops are told, of marks that come */
     WSF_STALL_MS = 250 /* publishing does not wait for a peer that is so long without progress */
 };
 
@@ -117,6 +118,7 @@ typedef struct {
         uint32_t weight;
         uint64_t place_hash;
         char address[WSF_PUBLIC_SIZE_MAX + 1];
+        wsf_cluster_epoch cluster_epoch;
         uint64_t told; /* the serial of our status that the peer was told */
     } status;
 
@@ -151,6 +153,22 @@ typedef struct {
         uint64_t heard_serial; /* it knew our interest up to here when its clock, */
         uint64_t heard_clock;  /* and that of its last message, were here at the most */
     } witness;
+
+    /* Chats that are held for this node, and for the peer, on this link; see holding.c and, for what is asked, holders.c. */
+    struct {
+        wsf_deque asks;   /* hashes that the peer is to be told anew, */
+        bool telling_all; /* and those of chats from `cursor` on, */
+        bool forget;      /* after what it was told before has become void */
+        uint32_t cursor;
+        uint64_t asked_digest; /* sum of the hashes that the peer is asked to hold */
+        uint64_t sum_ms;       /* of the next sum to the peer */
+        wsf_deque answers;     /* hashes that are held, which the peer is to be told */
+        uint64_t held_digest;  /* sum of the hashes that the peer asks this node to hold, */
+        uint32_t held_count;   /* and how many these are; */
+        bool overflow;         /* it asks for more, */
+        uint64_t again_ms;     /* for which there may be room then */
+        bool asked_again;      /* it was asked to begin anew */
+    } holding;
 
     wsf_histogram round_trip; /* ms */
     wsfan_peer_stats stats;
@@ -205,22 +223,43 @@ typedef struct {
     uint32_t count; /* subscriptions */
 } wsf_subscriber;
 
-/* In the rows of interest the archive is as this loop. */
-enum { WSF_LOOP_ARCHIVE = WSF_LOOPS_MAX - 1 };
-
 enum {
-    WSF_KEEPING_BEGINS, /* chats whose history has not begun */
-    WSF_KEEPING_ENDS,   /* chats without a session that joined with history */
+    WSF_KEEPING_BEGINS,  /* chats whose history has not begun */
+    WSF_KEEPING_LINGERS, /* chats whose last session that joined with history has left */
+    WSF_KEEPING_RESTS,   /* chats that were held for peers that are gone */
+    WSF_KEEPING_ANSWERS, /* chats that are held for peers that do not know yet */
     WSF_KEEPING_LINES
 };
 
-/* A chat whose messages are kept. */
 typedef struct {
-    uint64_t hash;
-    uint64_t loops;  /* with sessions that joined with history (bits) */
-    uint64_t serial; /* of the interest: its history begins when peers know that */
-    uint64_t end_ms; /* without a loop: when it ends */
+    wsf_recovery *first; /* NULL: it is empty */
+    wsf_recovery *last;
+} wsf_recovery_line;
+
+/* A chat whose messages are kept: for sessions that joined with history, for peers that ask this node to hold it, and for
+ * history_ms after the last of either. */
+typedef struct {
+    uint64_t hash;             /* 0: this number has no chat */
+    uint64_t loops;            /* with sessions that joined with history (bits) */
+    uint64_t serial;           /* of the interest: its history begins when peers know that */
+    uint64_t linger_ms;        /* while it lingers: until then */
+    uint64_t rest_ms;          /* while it rests: until then */
+    wsf_peers askers;          /* peers that ask this node to hold it, */
+    wsf_peers answered;        /* and those of them that were told that it does */
+    wsf_peers asked;           /* peers that this node asks to hold it, */
+    wsf_peers held;            /* those of them that said that they do, */
+    wsf_peers again;           /* and those that are to be asked again when they have said so */
+    wsf_peers sources; /* peers that are to be asked for what they kept before askers are told */
+    uint64_t mended;           /* of witness.changes: gaps up to then are in the archive's since */
+    struct wsf_caps *caps;     /* NULL: none; see extent.c */
+    wsf_recovery_line waiting; /* recoveries that wait for this chat; see waiting.c */
     bool begun;
+    bool filled; /* with what another node had */
+    bool lingers;
+    bool rests;
+    bool unanswered; /* it is in that line */
+    bool unheld;     /* a node that should hold it has not said so */
+    bool inherits;   /* an asker has a history of it: whoever kept it is a source */
     struct {
         uint32_t before;
         uint32_t after;
@@ -251,7 +290,8 @@ struct wsf_core {
     uint64_t random;
     uint64_t epoch; /* of the newest stream; epochs rise, so an old hello is recognized */
     uint64_t clock; /* hybrid logical */
-    uint64_t last_ms;
+    uint64_t last_ms; /* of the last round that looked after peers, up to a heartbeat ago */
+    uint64_t now_ms;  /* of the newest frame or round: for what happens when a link ends */
     uint32_t expected_identity; /* of the sender of a received frame; 0: any */
     bool closing;
     wsf_reader *reader;
@@ -300,8 +340,19 @@ struct wsf_core {
         uint64_t look_ms;    /* when they are looked at next */
         uint64_t last;       /* clock of the last message that was published here; 0: none */
         uint64_t refused;    /* marks whose clock was too far ahead */
+        uint64_t changes;    /* gaps, and what became known of them, so far */
         wsf_peers askers;    /* linked peers that want marks */
+        bool moved;          /* a mark came, or a link, since the loops were told; see reach.c */
+        uint64_t unsure_ms;  /* until then nothing is known of an origin, for lack of a place */
     } witness;
+
+    wsf_cluster_epoch cluster_epoch; /* see epoch.c */
+
+    struct {
+        wsf_reach *newest; /* a reference; NULL: none yet */
+        uint64_t rest;     /* clock of all origins that have no other; it never falls */
+        uint64_t told_ms;
+    } reach;
 
     /* See keeping.c. Without history, zero. */
     struct {
@@ -312,7 +363,46 @@ struct wsf_core {
         bool more;        /* chats would begin, but others had their share of the round */
         uint64_t look_ms; /* when the archive is looked at for what is too old */
         uint64_t refused; /* chats that there was no room for */
+        uint32_t wanted;  /* chats with sessions that joined with history */
+        uint32_t asked;   /* chats that peers ask to hold */
     } keeping;
+
+    /* Whom this node asks to hold its chats; see holders.c. */
+    struct {
+        wsf_view *view;       /* that `candidates` are of; NULL: none yet */
+        wsf_view *candidates; /* nodes that may be asked */
+        uint32_t cursor;      /* the next chat that is looked at, */
+        uint32_t looks;       /* and how many are still to be, from there on and round */
+        uint32_t unheld;      /* chats that a node that should hold them does not yet */
+        bool leaving;         /* this node drains */
+    } holders;
+
+    /* See holding.c. */
+    struct {
+        bool more;        /* peers would be answered, but others had their share of the round */
+        uint64_t refused; /* chats that peers asked to hold, over their limit or without room */
+        uint64_t mended;  /* peers that were asked to ask for all again */
+    } holding;
+
+    /* Recoveries that are not decided; see waiting.c and recover.c. */
+    struct {
+        wsf_recovery_line all;    /* in order of deadline */
+        wsf_recovery_line due;    /* to be looked at */
+        wsf_recovery_line marked; /* those that wait for marks of peers, */
+        uint64_t look_ms;         /* which are looked at again then, */
+        uint64_t reach_ms;        /* if the loops were told more than at that time, */
+        uint64_t ask_ms;          /* and for which peers may be asked from then on */
+        uint32_t count;           /* that hand in a position, or want the last messages */
+    } recover;
+
+    /* Messages of chats that nodes ask each other for; see backfill.c and source.c. */
+    struct {
+        struct wsf_question *questions[WSF_PEERS_MAX]; /* of peers that wait for an answer; */
+        wsf_peers askers;                              /* those have one */
+        struct wsf_backfills *asks;                    /* NULL: there was none yet */
+        uint64_t asked;                                /* questions to peers, so far */
+        uint64_t answered;                             /* and of them */
+    } backfill;
 
     /* Tickets of joins, in order of deadline. */
     struct {
@@ -354,6 +444,7 @@ struct wsf_core {
         bool ready;
         bool met; /* interest was exchanged with a peer, ever */
         bool view_stale;
+        wsf_view *view;       /* the newest; NULL: none yet */
         wsf_peers publishers; /* peers that never have sessions */
         wsf_drain_phase drain;
         bool quiet; /* nothing more will be published */
@@ -388,10 +479,12 @@ static inline void wsf_clock_pass(wsf_core *core, wsf_now now) {
         core->clock = now.wall_ms << 16;
 }
 
+/* Clocks of nodes that are further apart are not trusted. */
+enum { WSF_CLOCK_APART_MS_MAX = 60000 };
+
 /* and at least a clock that was received, unless that is far ahead: such a peer must not carry ours away. */
 static inline void wsf_clock_merge(wsf_core *core, uint64_t clock, wsf_now now) {
-    enum { AHEAD_MS_MAX = 60000 };
-    if (clock > core->clock && clock >> 16 <= now.wall_ms + AHEAD_MS_MAX)
+    if (clock > core->clock && clock >> 16 <= now.wall_ms + WSF_CLOCK_APART_MS_MAX)
         core->clock = clock;
 }
 

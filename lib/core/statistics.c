@@ -12,6 +12,18 @@
 #include "core/dialer.h"
 #include "core/routing/keeping.h"
 
+static void fill_history(const wsf_core *core, wsfan_stats *stats) {
+    wsf_history_counts counts;
+    wsf_keeping_counts(core, &counts);
+    stats->history_chats = counts.chats;
+    stats->history_held = counts.held;
+    stats->history_refused = counts.refused;
+    stats->history_messages = counts.messages;
+    stats->history_bytes = counts.bytes;
+    stats->history_evicted = counts.evicted;
+    stats->history_expired = counts.expired;
+}
+
 void wsf_statistics_node(const wsf_core *core, wsfan_stats *stats) {
     *stats = core->stats;
     stats->peers = (uint32_t)wsf_statistics_peers(core, NULL, 0);
@@ -30,6 +42,7 @@ void wsf_statistics_node(const wsf_core *core, wsfan_stats *stats) {
         stats->endpoints_surplus += core->dialer.surplus[i];
     uint64_t refusers[WSF_PEERS_MAX];
     stats->peers_refusing = wsf_dialer_refusers(core, (wsf_now){ core->last_ms, 0 }, refusers);
+    fill_history(core, stats);
 }
 
 _Static_assert(WSF_KNOWN_MAX >= WSF_PEERS_MAX + WSF_SUBSCRIBERS_MAX, "both are told of");
@@ -80,7 +93,6 @@ size_t wsf_statistics_peers(const wsf_core *core, wsfan_peer_stats *peers, size_
 }
 
 void wsf_statistics_measure(const wsf_core *core, wsf_core_metrics *metrics) {
-    wsf_keeping_counts(core, &metrics->history);
     wsf_histogram_read(&core->join.took, &metrics->join);
     wsf_histogram_read(&core->repair, &metrics->repair);
     metrics->peers_count = 0;
@@ -120,6 +132,10 @@ static const field of_node[] = {
     NODE_FIELD(requests_refused),
     NODE_FIELD(presence_rows),
     NODE_FIELD(presence_mended),
+    NODE_FIELD(history_chats),
+    NODE_FIELD(history_messages),
+    NODE_FIELD(history_bytes),
+    NODE_FIELD(history_evicted),
     NODE_FIELD(peers_refusing),
 };
 

@@ -7,13 +7,15 @@
  *
  * A drain has phases. Sessions are shed, evenly over most of the time. When none is left, or their time is
  * up, nothing more is published (quiet); peers are told so in the stream, behind the last message, and
- * stop waiting for this node in joins. When they have acknowledged that, the drain is over. */
+ * stop waiting for this node in joins. When they have acknowledged that, and other nodes hold the chats whose messages
+ * this node keeps, the drain is over. */
 #include "core/status.h"
 
 #include <wsfan/placement.h>
 
 #include "base/text.h"
 #include "core/dialer.h"
+#include "core/history/holders.h"
 
 enum { SHED_STEPS = 200, SHED_STEP_MS_MIN = 10 };
 
@@ -36,12 +38,14 @@ wsf_status wsf_status_own(const wsf_core *core) {
         flags |= WSF_STATUS_QUIET;
     if (core->config.publisher_only)
         flags |= WSF_STATUS_PUBLISHER;
-    return (wsf_status){ flags, core->config.weight, wsfan_string(core->status.address) };
+    return (wsf_status){ flags, core->config.weight, wsfan_string(core->status.address),
+                         core->cluster_epoch };
 }
 
 static void take_status(wsf_core *core, wsf_peer *peer, const wsf_status *status) {
     peer->status.flags = status->flags;
     peer->status.weight = status->weight;
+    peer->status.cluster_epoch = status->cluster_epoch;
     peer->status.place_hash = wsf_placement_hash(&core->key, peer->name);
     wsfan_bytes address = status->address;
     if (!wsf_text_is_visible(address.data, address.size)) {
@@ -63,6 +67,10 @@ static void changed(wsf_core *core) {
     core->diagnosis.due = true;
     core->status.serial++;
     core->status.view_stale = true;
+}
+
+void wsf_status_tell(wsf_core *core) {
+    core->status.serial++;
 }
 
 /* ---------------------------------------------------------------------------------------- ready */
@@ -175,7 +183,7 @@ static void tick_shed(wsf_core *core, wsf_now now) {
 }
 
 void wsf_status_finish(wsf_core *core, bool acknowledged, wsf_now now) {
-    bool over = core->status.drain == WSF_DRAIN_QUIET && acknowledged;
+    bool over = core->status.drain == WSF_DRAIN_QUIET && acknowledged && wsf_holders_have_all(core);
     bool late = core->status.drain != WSF_DRAIN_NONE && now.ms >= core->status.drain_until_ms;
     if (core->status.drain == WSF_DRAIN_DONE || (!over && !late))
         return;
@@ -232,7 +240,8 @@ static void renew_view(wsf_core *core) {
         add_peer(view, &core->peers[i]);
     core->status.view_stale = false;
     core->effects.view(core->effects.user, view);
-    wsf_view_unref(view);
+    wsf_view_unref(core->status.view);
+    core->status.view = view;
 }
 
 /* ----------------------------------------------------------------------------------------- time */

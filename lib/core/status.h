@@ -12,6 +12,9 @@ void wsf_status_forget(wsf_core *core, wsf_peer *peer);
 
 wsf_status wsf_status_own(const wsf_core *core);
 
+/* Something else of it has changed that peers are to be told. */
+void wsf_status_tell(wsf_core *core);
+
 void wsf_status_drain(wsf_core *core, uint32_t ms_max, wsf_now now);
 
 /* Everything that this node will ever publish has been published. */

@@ -6,14 +6,22 @@
 #include <wsfan/stats.h>
 
 #include "base/counter.h"
+#include "base/hash.h"
 #include "base/limits.h"
 #include "core/link/link.h"
 #include "core/presence/events.h"
 #include "core/routing/interest.h"
 #include "core/routing/placement.h"
+#include "message/reach.h"
+#include "message/recovery.h"
 #include "wire/encode.h"
 
 enum { WSF_KNOWN_MAX = 320 }; /* peers and other subscribers */
+
+/* In the rows of interest the archive is as this loop; with history there are at most so many others. */
+enum { WSF_LOOP_ARCHIVE = WSF_LOOPS_MAX - 1 };
+
+enum { WSF_COPIES_MAX = 3 }; /* of a chat's history, beside those on nodes with sessions in it */
 
 enum {
     WSF_NAME_ADDRESS_SIZE = 64
@@ -69,9 +77,14 @@ typedef struct {
     uint32_t history_count_max;      /* messages of a chat, >= 1 */
     uint32_t history_chat_bytes_max; /* of them, >= 1024 */
     uint64_t history_bytes_max;      /* of this node */
-    bool names_awaited;              /* not ready before wsf_core_names_known() */
-    uint32_t weight;                 /* 0: owns no chats */
-    const char *public_address;      /* NULL: none */
+    uint32_t
+        history_copies; /* nodes without a session in a chat that keep it too, <= WSF_COPIES_MAX */
+    uint32_t recover_ms_max;
+    uint32_t recoveries_count_max;
+    wsf_hash_seal_key history_key;
+    bool names_awaited;         /* not ready before wsf_core_names_known() */
+    uint32_t weight;            /* 0: owns no chats */
+    const char *public_address; /* NULL: none */
     bool publisher_only;
     bool authenticated; /* the upper 32 bits of a node's id are of its key */
 } wsf_core_config;
@@ -98,9 +111,13 @@ typedef struct {
 } wsf_peer_metrics;
 
 typedef struct {
-    uint64_t chats;    /* kept now, */
-    uint64_t held;     /* and those of them without a session that joined with history */
-    uint64_t refused;  /* chats that there was no room for, so far */
+    uint64_t chats;   /* kept now, */
+    uint64_t held;    /* and those of them without a session that joined with history */
+    uint64_t refused; /* chats that there was no room for, so far */
+    uint64_t asked;   /* chats kept now that peers ask to hold */
+    uint64_t unheld;  /* chats kept now that a node that should hold them does not yet */
+    uint64_t
+        holds_refused; /* chats that peers asked to hold, over their limit or without room, so far */
     uint64_t messages; /* kept now, and their bytes of memory */
     uint64_t bytes;
     uint64_t evicted; /* messages, for a limit or for lack of memory, so far */
@@ -108,7 +125,6 @@ typedef struct {
 } wsf_history_counts;
 
 typedef struct {
-    wsf_history_counts history;
     wsf_histogram_counts join;
     wsf_histogram_counts repair;
     uint32_t peers_count;
@@ -134,8 +150,11 @@ typedef struct {
     /* hands the events over; wsf_core_events_done() follows */
     void (*presence)(void *user, wsf_presence_events *events);
     void (*loop_call)(void *user, unsigned loop, wsf_loop_call *loop_call); /* hands it over */
-    void (*reply)(void *user, wsf_request *request); /* hands it and its inbox back */
-    void (*view)(void *user, wsf_view *view);        /* a new one; borrowed */
+    void (*reply)(void *user, wsf_request *request);       /* hands it and its inbox back */
+    void (*recovered)(void *user, wsf_recovery *recovery); /* hands it back, with its answer */
+    void (*view)(void *user, wsf_view *view);              /* a new one; borrowed */
+    /* a new one, for all loops, after everything that it claims; borrowed */
+    void (*reach)(void *user, wsf_reach *reach);
 
     /* Of a drain: */
     /* permille: of the sessions at the drain's start that should be gone by now */

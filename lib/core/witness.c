@@ -48,6 +48,11 @@ const wsf_origin *wsf_witness_find(const wsf_core *core, uint64_t node) {
     return find(core, node);
 }
 
+/* From then on nobody keeps a message of the origin, which was a peer for up to a heartbeat after it was seen as one. */
+static uint64_t forget_ms(const wsf_core *core, const wsf_origin *origin) {
+    return origin->seen_ms + core->config.heartbeat_ms + core->config.history_ms;
+}
+
 /* A place for one more: that of the node that is gone for longest, where none is free. */
 static wsf_origin *place_for_one(wsf_core *core) {
     wsf_origin *place = NULL;
@@ -60,16 +65,30 @@ static wsf_origin *place_for_one(wsf_core *core) {
             place = origin;
     }
     assert(place != NULL); /* there are more places than peers */
+    core->witness.unsure_ms = later(core->witness.unsure_ms, forget_ms(core, place));
     return place;
 }
 
-static wsf_origin *find_or_make(wsf_core *core, uint64_t node) {
-    wsf_origin *origin = find(core, node);
+/* Nothing of the peer has a clock from before its start. */
+static uint64_t clock_at_start(const wsf_core *core, const wsf_peer *peer) {
+    uint64_t start_ms = peer->handshake.incarnation;
+    return start_ms > 0 && start_ms <= core->clock >> 16 ? (start_ms << 16) - 1 : 0;
+}
+
+static wsf_origin *find_or_make(wsf_core *core, const wsf_peer *peer) {
+    wsf_origin *origin = find(core, peer->node);
     if (origin != NULL)
         return origin;
     origin = place_for_one(core);
-    *origin = (wsf_origin){ .node = node, .seen_ms = core->last_ms };
+    *origin = (wsf_origin){ .node = peer->node,
+                            .seen_ms = core->now_ms,
+                            .clock = clock_at_start(core, peer) };
     return origin;
+}
+
+bool wsf_witness_is_behind(const wsf_core *core, const wsf_peer *peer) {
+    return peer->witness.heard &&
+           (peer->witness.heard_clock >> 16) + WSF_CLOCK_APART_MS_MAX < core->clock >> 16;
 }
 
 void wsf_witness_skip(wsf_peer *peer, uint64_t serial) {
@@ -87,16 +106,17 @@ static void link(wsf_core *core, wsf_peer *peer) {
     peer->witness.due_ms = wants ? 0 : UINT64_MAX;
     peer->witness.again_ms = 0;
     peer->witness.heard = peer->witness.refused = false;
+    core->witness.moved = true;
     wsf_peers_put(&core->witness.askers, wsf_peer_index(core, peer), wants);
     if (core->witness.origins == NULL || !sends)
         return;
-    wsf_origin *origin = find_or_make(core, peer->node);
+    wsf_origin *origin = find_or_make(core, peer);
     peer->witness.origin = origin;
     if (peer->forgotten) { /* the gap is told with the first frame */
         wsf_origin_freeze(origin);
         origin->untold = false;
     }
-    wsf_origin_open(origin, 0);
+    wsf_origin_open(core, origin, 0);
 }
 
 static void unlink(wsf_core *core, wsf_peer *peer) {
@@ -147,9 +167,14 @@ static void tick(wsf_core *core, wsf_now now) {
     core->witness.look_ms = now.ms + core->config.heartbeat_ms;
     for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
         wsf_origin *origin = &core->witness.origins[i];
-        if (wsf_peer_find(core, origin->node) != NULL)
+        const wsf_peer *peer = wsf_peer_find(core, origin->node);
+        if (peer != NULL && peer->linked && peer->state == WSFAN_PEER_UP)
+            origin->left = 0;
+        else if (origin->left == 0)
+            origin->left = core->clock;
+        if (peer != NULL)
             origin->seen_ms = now.ms;
-        else if (now.ms - origin->seen_ms >= core->config.history_ms)
+        else if (now.ms >= forget_ms(core, origin))
             origin->node = 0;
     }
 }
@@ -172,9 +197,12 @@ static void settle(wsf_core *core, wsf_peer *peer, wsf_origin *origin) {
             wsf_gaps_tell(core, peer, 0, WSFAN_GAP_AWAY, origin->last);
         origin->frozen = origin->untold = false;
         origin->open = true;
+        origin->thawed = ++core->witness.changes;
     }
-    if (origin->open)
+    if (origin->open) {
         origin->whole = later(origin->whole, origin->last);
+        origin->changed = ++core->witness.changes;
+    }
     origin->open = false;
 }
 
@@ -203,6 +231,7 @@ static void take_mark(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head
     peer->witness.heard_clock = top;
     origin->clock = later(origin->clock, mark->clock);
     origin->last = later(origin->last, mark->last);
+    core->witness.moved = true;
     settle(core, peer, origin);
 }
 
@@ -267,6 +296,19 @@ bool wsf_witness_begin(wsf_core *core, uint64_t serial, wsf_now now, uint64_t *s
             skip(peer, serial);
     }
     return true;
+}
+
+void wsf_witness_leave_out(wsf_core *core, uint64_t node, uint64_t serial) {
+    wsf_origin *origin = find(core, node);
+    wsf_peer *peer = wsf_peer_find(core, node);
+    if (origin == NULL || origin->frozen)
+        return;
+    if (peer != NULL && peer->witness.origin == origin) {
+        skip(peer, serial);
+        return;
+    }
+    wsf_origin_freeze(origin);
+    origin->untold = true;
 }
 
 const wsf_part wsf_witness_part = {

@@ -13,6 +13,9 @@ void wsf_witness_destroy(wsf_core *core);
 /* NULL: this node does not know how far it got with that one. */
 const wsf_origin *wsf_witness_find(const wsf_core *core, uint64_t node);
 
+/* Whether the peer said that its clock is more than WSF_CLOCK_APART_MS_MAX behind ours. */
+bool wsf_witness_is_behind(const wsf_core *core, const wsf_peer *peer);
+
 /* A join did not wait for the peer, which is down: it may not know our interest up to `serial`. */
 void wsf_witness_skip(wsf_peer *peer, uint64_t serial);
 
@@ -26,5 +29,9 @@ void wsf_witness_ask(wsf_core *core, uint64_t clock);
  * *since, all nodes send this one what it is interested in; those that are not up are skipped, as by a join. To be
  * asked again until it is so. */
 bool wsf_witness_begin(wsf_core *core, uint64_t serial, wsf_now now, uint64_t *since);
+
+/* The same for one node that is not up: it is skipped. What it published may be missing here, and the host is told when it
+ * comes. */
+void wsf_witness_leave_out(wsf_core *core, uint64_t node, uint64_t serial);
 
 #endif

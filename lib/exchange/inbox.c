@@ -70,6 +70,7 @@ void wsf_inbox_unref(wsf_inbox *inbox) {
         item = next;
     }
     wsf_view_unref(atomic_load(&inbox->view));
+    wsf_reach_unref(atomic_load(&inbox->reach));
     close(inbox->watch_fd);
     wsf_mailbox_destroy(&inbox->mailbox);
     wsf_table_destroy(&inbox->latest_index);
@@ -118,6 +119,9 @@ void wsf_inbox_free_item(wsf_item *item) {
         break;
     case WSF_INBOX_REPLY:
         wsf_request_free((wsf_request *)item);
+        break;
+    case WSF_INBOX_RECOVERED:
+        wsf_recovery_free((wsf_recovery *)item);
         break;
     }
 }
@@ -280,13 +284,17 @@ static void exchange(wsf_item *item, void *user) {
     *message = older;
 }
 
+static void forget_latest(wsf_inbox *inbox) {
+    wsf_deque_destroy(&inbox->latest);
+    wsf_table_destroy(&inbox->latest_index);
+}
+
 /* The value noted for a message's slot and origin; NULL: none that may still wait. */
 static wsf_inbox_latest *find_latest(wsf_inbox *inbox, const wsfan_message *message) {
     uint64_t takes = wsf_queue_takes(&inbox->mailbox.queue);
     if (takes != inbox->takes) { /* the loop has taken all values that were noted */
         inbox->takes = takes;
-        wsf_deque_destroy(&inbox->latest);
-        wsf_table_destroy(&inbox->latest_index);
+        forget_latest(inbox);
     }
     uint32_t cursor = 0;
     uint32_t i;
@@ -352,6 +360,23 @@ void wsf_inbox_put_ticket(wsf_inbox *inbox, wsf_ticket *ticket) {
     wsf_inbox_flush(inbox);
     if (wsf_mailbox_post(&inbox->mailbox, &ticket->item) != WSFAN_OK)
         wsf_ticket_free(ticket); /* the loop is closed */
+}
+
+/* What was put before is in the list or older than that, what comes later is not: so no later value may take the place of
+ * one that was put before. */
+void wsf_inbox_put_recovered(wsf_inbox *inbox, wsf_recovery *recovery) {
+    size_t bytes = wsf_recovery_list_bytes(recovery);
+    if (recovery->list != NULL &&
+        (bytes > UINT32_MAX || !has_room(inbox, recovery->list->count, bytes))) {
+        wsf_kept_list_free(recovery->list);
+        recovery->list = NULL;
+        recovery->verdict = WSFAN_RECOVERY_BUSY;
+    }
+    recovery->item.kind = WSF_INBOX_RECOVERED;
+    forget_latest(inbox);
+    append_item(inbox, &recovery->item, (uint32_t)wsf_recovery_list_bytes(recovery),
+                wsf_recovery_count(recovery));
+    wsf_inbox_flush(inbox);
 }
 
 static bool put_notice(wsf_inbox *inbox, wsf_inbox_kind kind, const wsfan_peer *peer,
@@ -432,6 +457,11 @@ void wsf_inbox_put_result(wsf_inbox *inbox, wsf_receipt *receipt) {
 
 void wsf_inbox_put_view(wsf_inbox *inbox, wsf_view *view) {
     wsf_view_unref(atomic_exchange(&inbox->view, wsf_view_ref(view)));
+    wsf_mailbox_wake(&inbox->mailbox);
+}
+
+void wsf_inbox_put_reach(wsf_inbox *inbox, wsf_reach *reach) {
+    wsf_reach_unref(atomic_exchange(&inbox->reach, wsf_reach_ref(reach)));
     wsf_mailbox_wake(&inbox->mailbox);
 }
 

@@ -21,7 +21,8 @@ typedef enum {
     WSF_INBOX_CALL,     /* a wsf_loop_call */
     WSF_INBOX_REPLY,    /* a wsf_request */
     WSF_INBOX_PRESENCE, /* a wsf_presence_events */
-    WSF_INBOX_EVENT
+    WSF_INBOX_EVENT,
+    WSF_INBOX_RECOVERED /* a wsf_recovery */
 } wsf_inbox_kind;
 
 typedef struct {
@@ -71,6 +72,7 @@ typedef struct {
     atomic_uint_fast64_t gap;      /* messages that had no room and were not reported yet */
     atomic_uint_fast64_t sessions; /* of the loop; the mesh reads it during a drain */
     _Atomic(wsf_view *) view;      /* the newest that the loop has not taken; NULL: none */
+    _Atomic(wsf_reach *) reach;    /* the same */
     atomic_uint shed_permille;     /* see wsf_effects */
     atomic_int drained;            /* 1: the drain is over, with drained_status */
     atomic_int drained_status;
@@ -123,10 +125,17 @@ bool wsf_inbox_put_event(wsf_inbox *inbox, const wsfan_event *event);
 
 /* Cannot fail: a value that the loop has not seen is replaced. The view is borrowed. */
 void wsf_inbox_put_view(wsf_inbox *inbox, wsf_view *view);
+/* After all that it claims was flushed. A loop that takes it, and then what is in the mailbox, has dispatched all that it
+ * claims when it has dispatched that, and told of the messages that had no room. */
+void wsf_inbox_put_reach(wsf_inbox *inbox, wsf_reach *reach);
 void wsf_inbox_put_shed(wsf_inbox *inbox, uint32_t permille);
 void wsf_inbox_put_drained(wsf_inbox *inbox, int status);
 /* Takes over the events. */
 void wsf_inbox_put_presence(wsf_inbox *inbox, wsf_presence_events *events);
+
+/* Takes over the recovery. Its list takes room as so many messages do, in bytes as its item says; without that the verdict
+ * becomes BUSY and there is no list. */
+void wsf_inbox_put_recovered(wsf_inbox *inbox, wsf_recovery *recovery);
 
 /* The message of a WSF_INBOX_MESSAGE or WSF_INBOX_SHARED. */
 wsfan_message *wsf_inbox_message(wsf_item *item);

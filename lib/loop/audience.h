@@ -11,9 +11,12 @@
 
 typedef struct {
     uint64_t hash;
-    wsfan_recipient *members; /* in one block with a place for each, and the name; NULL: dropped */
-    wsf_item *ticket; /* allocated with the audience, so that no later step can lack memory */
-    uint32_t members_count;
+    /* In one block with a place for each, and the name; NULL: dropped. First those that get messages, then the parked
+     * ones. */
+    wsfan_recipient *members;
+    wsf_item *ticket;       /* allocated with the audience, so that no later step can lack memory */
+    uint32_t members_count; /* parked ones too */
+    uint32_t live_count;    /* that get messages */
     uint32_t members_capacity;
     uint32_t present_count; /* members that joined with presence; kept by subscriptions.c */
     uint32_t history_count; /* members that joined with history */

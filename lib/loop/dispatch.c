@@ -6,6 +6,7 @@
 #include "base/probes.h"
 #include "loop/event.h"
 #include "loop/loop.h"
+#include "loop/replay.h"
 
 static void note_time(wsfan_loop *loop, const wsfan_message *message) {
     uint32_t us = wsf_clock_stamp(wsf_clock_ns()) - message->published;
@@ -17,11 +18,22 @@ static void count_dispatched(wsfan_loop *loop, uint32_t messages, uint64_t bytes
     loop->released_bytes += bytes;
 }
 
-static inline void show_message(wsfan_loop *loop, wsfan_message *message,
-                                const wsfan_recipient *recipients, size_t count) {
+/* Apart, so that without history a message costs one test more. Returns how many recipients stay. */
+static __attribute__((noinline)) size_t note_history(wsfan_loop *loop, const wsfan_message *message,
+                                                     size_t count) {
+    wsf_positions_see(&loop->positions, &loop->subscriptions.registry, message);
+    return wsf_replay_sift(loop, message, count);
+}
+
+static inline __attribute__((always_inline)) void show_message(wsfan_loop *loop,
+                                                               wsfan_message *message,
+                                                               const wsfan_recipient *recipients,
+                                                               size_t count) {
     wsf_counter_add(&loop->messages, 1);
     wsf_counter_add(&loop->recipients, count);
     WSF_PROBE3(dispatch, message->id.origin, message->id.clock, count);
+    if (loop->positions.key != NULL)
+        count = note_history(loop, message, count);
     if (count > 0 && loop->callbacks.on_message != NULL)
         loop->callbacks.on_message(loop->user, message, recipients, count);
 }
@@ -46,7 +58,8 @@ static void dispatch_message(wsfan_loop *loop, wsf_item *item) {
 }
 
 /* Shows messages of a run, `max` at most; returns how many. Recipients are selected anew only for another head, or
- * when anything has changed in the registry. Out of memory a message is missing, of which on_gap tells. */
+ * when anything has changed in the registry. Out of memory a message is missing, of which on_gap tells at once: positions
+ * after it claim it. */
 static uint32_t dispatch_run(wsfan_loop *loop, wsf_inbox_run *item, uint32_t max) {
     wsf_registry *registry = &loop->subscriptions.registry;
     wsf_span *span = &item->span;
@@ -62,7 +75,8 @@ static uint32_t dispatch_run(wsfan_loop *loop, wsf_inbox_run *item, uint32_t max
         wsfan_message *message = wsf_run_open(&loop->pool, span->message, span->from++,
                                               loop->headroom_bytes);
         if (message == NULL) {
-            wsf_inbox_note_gap(loop->inbox, 1);
+            atomic_fetch_add(&loop->inbox->gap, 1);
+            wsf_loop_tell_gap(loop);
             selected = NULL;
             continue;
         }
@@ -144,6 +158,7 @@ static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
         dispatch_message(loop, item);
         break;
     case WSF_INBOX_RUN: /* see dispatch_first() */
+    case WSF_INBOX_RECOVERED:
         break;
     case WSF_INBOX_JOINED:
         wsf_executor_ticket_back(&loop->executor, (wsf_ticket *)item);
@@ -171,10 +186,17 @@ static void dispatch_item(wsfan_loop *loop, wsf_item *item) {
     }
 }
 
-/* Takes the item, or of a run `max` messages at most. Returns how much was handled. */
+/* Takes the item, or of a run or a recovery `max` messages at most. Returns how much was handled. */
 static uint32_t dispatch_first(wsfan_loop *loop, uint32_t max) {
     wsf_item *item = loop->todo;
     wsf_item *next = item->next;
+    if (item->kind == WSF_INBOX_RECOVERED) {
+        bool done;
+        uint32_t shown = wsf_replay_run(loop, (wsf_recovery *)item, max, &done);
+        if (done)
+            loop->todo = next;
+        return shown;
+    }
     if (item->kind != WSF_INBOX_RUN) {
         loop->todo = next;
         dispatch_item(loop, item);
@@ -185,18 +207,6 @@ static uint32_t dispatch_first(wsfan_loop *loop, uint32_t max) {
     if (count == left)
         loop->todo = next;
     return count;
-}
-
-static uint32_t dispatch_own_gap(wsfan_loop *loop) {
-    uint64_t count = atomic_exchange(&loop->inbox->gap, 0);
-    if (count == 0)
-        return 0;
-    wsf_counter_add(&loop->gap, count);
-    WSF_PROBE4(gap, loop->node.node, loop->node.node, count, WSFAN_GAP_INBOX);
-    wsfan_gap gap = { loop->node.node, loop->node.name, count, WSFAN_GAP_INBOX };
-    if (loop->callbacks.on_gap != NULL)
-        loop->callbacks.on_gap(loop->user, &gap);
-    return 1;
 }
 
 static void dispatch_owner(wsfan_loop *loop, const wsf_audience *audience, uint32_t i,
@@ -292,6 +302,19 @@ static bool read_sockets(wsfan_loop *loop) {
     return true;
 }
 
+/* In this order: what was put down for positions before is true of what is in the mailbox. */
+static void take_items(wsfan_loop *loop) {
+    wsf_positions_take(&loop->positions, loop->inbox);
+    loop->todo = wsf_mailbox_take(&loop->inbox->mailbox);
+}
+
+/* All that was taken is dispatched. */
+static void reach(wsfan_loop *loop) {
+    wsf_positions_reach(&loop->positions);
+    if (loop->positions.reach != NULL)
+        wsf_sieve_reach(&loop->subscriptions.sieve, &loop->positions.reach->whole);
+}
+
 int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     enum { HANDLED_MAX = 1 << 30, RELEASE_COUNT = 256 };
     int error = wsf_loop_check(loop);
@@ -305,8 +328,8 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     loop->dispatching = true;
     bool attends = loop->todo == NULL && read_sockets(loop);
     if (loop->todo == NULL)
-        loop->todo = wsf_mailbox_take(&loop->inbox->mailbox);
-    uint32_t handled = dispatch_own_gap(loop);
+        take_items(loop);
+    uint32_t handled = wsf_loop_tell_gap(loop);
     while (loop->todo != NULL && handled < max) {
         handled += dispatch_first(loop, max - handled);
         if (loop->released_count >= RELEASE_COUNT)
@@ -324,8 +347,10 @@ int wsfan_loop_dispatch(wsfan_loop *loop, uint32_t max) {
     wsf_loop_tell_counts(loop);
     loop->dispatching = false;
     /* The descriptor stays readable while there is more: only a take without items clears it. */
-    if (loop->todo == NULL)
-        loop->todo = wsf_mailbox_take(&loop->inbox->mailbox);
+    if (loop->todo == NULL) {
+        reach(loop);
+        take_items(loop);
+    }
     if (handled == max || (attends && loop->todo != NULL) || has_more(loop))
         wsf_mailbox_wake(&loop->inbox->mailbox);
     return (int)handled;

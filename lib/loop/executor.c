@@ -32,8 +32,8 @@ void wsf_executor_close(wsf_executor *executor) {
 
 static size_t select_sessions(wsf_executor *executor, const wsf_loop_call *loop_call,
                               const wsfan_recipient **recipients) {
-    return wsf_registry_select(&executor->subscriptions->registry, loop_call->call->message,
-                               executor->node, recipients);
+    return wsf_registry_select_addressed(&executor->subscriptions->registry,
+                                         loop_call->call->message, executor->node, recipients);
 }
 
 static bool still_open(const wsf_executor *executor, wsfan_session session) {
@@ -49,8 +49,7 @@ static bool join(wsf_executor *executor, wsf_loop_call *loop_call) {
     const wsfan_recipient *recipients;
     size_t count = select_sessions(executor, loop_call, &recipients);
     for (size_t i = 0; i < count; i++) {
-        int error = wsf_subscriptions_join(subscriptions, recipients[i].session, &chat, hash,
-                                           false);
+        int error = wsf_subscriptions_join(subscriptions, recipients[i].session, &chat, hash, NULL);
         bool is_in = error == WSFAN_OK || error == WSFAN_EEXIST;
         loop_call->answer.sessions += is_in;
         loop_call->answer.sessions_failed += !is_in;

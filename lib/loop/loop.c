@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "base/probes.h"
 #include "base/sized.h"
 
 /* ------------------------------------------------------------------------------- open and close */
@@ -39,13 +40,33 @@ wsfan_bytes wsf_loop_show_name(wsfan_loop *loop, wsfan_bytes name) {
     return (wsfan_bytes){ loop->shown, name.size };
 }
 
+uint32_t wsf_loop_tell_gap(wsfan_loop *loop) {
+    uint64_t count = atomic_exchange(&loop->inbox->gap, 0);
+    if (count == 0)
+        return 0;
+    wsf_counter_add(&loop->gap, count);
+    wsf_parkings_note_gap(&loop->subscriptions.parkings);
+    WSF_PROBE4(gap, loop->node.node, loop->node.node, count, WSFAN_GAP_INBOX);
+    wsfan_gap gap = { loop->node.node, loop->node.name, count, WSFAN_GAP_INBOX };
+    if (loop->callbacks.on_gap != NULL)
+        loop->callbacks.on_gap(loop->user, &gap);
+    return 1;
+}
+
 static void on_joined(void *user, const wsfan_joined *joined) {
     wsfan_loop *loop = user;
+    if (joined->recovered != NULL)
+        atomic_fetch_add(&loop->node.tally->recoveries[joined->recovered->recovery], 1);
     if (loop->callbacks.on_joined == NULL)
         return;
     wsfan_joined shown = *joined;
     shown.chat = wsf_loop_show_name(loop, joined->chat);
     loop->callbacks.on_joined(loop->user, &shown);
+}
+
+static void on_recover(void *user, wsf_recovery *recovery) {
+    recovery->item.kind = WSF_MESH_RECOVER;
+    wsf_mesh_post(((wsfan_loop *)user)->node.mesh, &recovery->item);
 }
 
 static void on_left(void *user, const wsfan_left *left) {
@@ -121,11 +142,13 @@ int wsf_loop_new(wsfan_loop **out, const wsf_loop_config *config, const wsf_loop
         .withdraw = on_withdraw,
         .ready = on_ready,
         .joined = on_joined,
+        .recover = on_recover,
         .present = on_present,
         .absent = on_absent,
     };
     wsf_subscriptions_init(&loop->subscriptions, &config->registry, index, seed, &effects);
     init_executor(loop);
+    wsf_positions_init(&loop->positions, node->position_key, seed);
     hello->inbox = wsf_inbox_ref(loop->inbox);
     wsf_mesh_post(node->mesh, &hello->item);
     *out = loop;
@@ -156,6 +179,7 @@ void wsf_loop_destroy(wsfan_loop *loop) {
     drop_items(loop, wsf_mailbox_take(&loop->inbox->mailbox));
     wsf_executor_close(&loop->executor);
     wsf_mesh_post(loop->node.mesh, &loop->goodbye->item);
+    wsf_positions_destroy(&loop->positions);
     wsf_rebalance_destroy(&loop->rebalance);
     wsf_subscriptions_destroy(&loop->subscriptions);
     wsf_inbox_unref(loop->inbox);

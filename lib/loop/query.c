@@ -1,9 +1,11 @@
-/* Answers for what a host asks about the sessions of its own loop, from the registry alone. Changes
- * nothing. */
+/* Answers for what a host asks about the sessions of its own loop, from the registry, and how far they have seen a chat.
+ * Changes nothing. */
 #include <string.h>
+#include <wsfan/history.h>
 #include <wsfan/registry.h>
 
 #include "loop/loop.h"
+#include "loop/replay.h"
 
 static int find(const wsfan_loop *loop, wsfan_target_kind kind, wsfan_bytes name,
                 uint32_t *audience) {
@@ -89,4 +91,36 @@ int wsfan_session_get_pointer(wsfan_loop *loop, wsfan_session session, void **se
     if (error == WSFAN_OK)
         *session_user = wsf_registry_pointer(&loop->subscriptions.registry, session);
     return error;
+}
+
+_Static_assert(WSFAN_POSITION_TEXT_SIZE == WSF_POSITION_TEXT_SIZE, "as history.h says");
+
+/* The position of the session that is shown what it missed, or that of all others. */
+static bool tell(const wsfan_loop *loop, wsfan_bytes chat, uint64_t hash, wsf_position *position) {
+    const wsf_vector *seen;
+    if (!wsf_replay_seen(loop, chat, &seen))
+        return wsf_positions_tell(&loop->positions, hash, position);
+    return seen != NULL && wsf_positions_tell_of(&loop->positions, seen, position);
+}
+
+int wsfan_chat_position(wsfan_loop *loop, wsfan_bytes chat, char text[WSFAN_POSITION_TEXT_SIZE]) {
+    uint32_t audience;
+    wsf_position position;
+    int error = wsf_loop_check(loop);
+    if (error != WSFAN_OK)
+        return error;
+    WSF_ALONE(loop, "wsfan_chat_position()");
+    if (text == NULL)
+        return WSFAN_EINVAL;
+    if ((error = find(loop, WSFAN_CHAT, chat, &audience)) != WSFAN_OK)
+        return error;
+    if (loop->positions.key == NULL)
+        return WSFAN_ENOTSUP;
+    const wsf_audiences *audiences = &loop->subscriptions.registry.audiences;
+    if (audience == WSF_TABLE_NONE || wsf_audiences_at(audiences, audience)->history_count == 0)
+        return WSFAN_ENOENT;
+    return tell(loop, chat, audiences->array[audience].hash, &position) &&
+                   wsf_position_write(loop->positions.key, chat, &position, text) > 0
+               ? WSFAN_OK
+               : WSFAN_EAGAIN;
 }

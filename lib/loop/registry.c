@@ -1,8 +1,9 @@
 /* Answers for the sessions of one loop and the audiences that each is in. Used by that loop's thread alone,
  * without locks. Knows nothing of peers.
  *
- * Invariants: a member and its membership point at each other by index; an audience is not dropped while it
- * has members; scratch has room for every open session, so that a delivery never needs memory. */
+ * Invariants: a member and its membership point at each other by index; the parked members of an audience are
+ * behind the others; an audience is not dropped while it has members; scratch has room for every open session,
+ * so that a delivery never needs memory. */
 #include "loop/registry.h"
 
 #include <assert.h>
@@ -181,6 +182,23 @@ static uint32_t count_chats(const wsf_registry *registry, wsf_session_slot *slot
     return slot->memberships_count - (has_user ? 1 : 0);
 }
 
+static void move_member(wsf_registry *registry, wsf_audience *audience, uint32_t position,
+                        wsfan_recipient member, uint32_t place) {
+    audience->members[position] = member;
+    wsf_audience_places(audience)[position] = place;
+    wsf_session_slot *owner = &registry->sessions[slot_of(member.session)];
+    memberships_of(owner)[place].position = position & 0x3fffffff;
+}
+
+static void swap_members(wsf_registry *registry, wsf_audience *audience, uint32_t a, uint32_t b) {
+    if (a == b)
+        return;
+    wsfan_recipient member = audience->members[a];
+    uint32_t place = wsf_audience_places(audience)[a];
+    move_member(registry, audience, a, audience->members[b], wsf_audience_places(audience)[b]);
+    move_member(registry, audience, b, member, place);
+}
+
 int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan_target *target,
                       uint64_t hash, uint32_t *joined) {
     wsf_session_slot *slot = find_session(registry, session);
@@ -209,31 +227,29 @@ int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan
     audience->members[audience->members_count] = (wsfan_recipient){ session, slot->user };
     wsf_audience_places(audience)[audience->members_count] = slot->memberships_count;
     memberships_of(slot)[slot->memberships_count++] = (wsf_membership){
-        .audience = i, .position = audience->members_count++ & 0x3fffffff
+        .audience = i, .position = audience->members_count & 0x3fffffff
     };
+    swap_members(registry, audience, audience->members_count++, audience->live_count++);
     registry->memberships_count++;
     registry->version++;
     *joined = i;
     return WSFAN_OK;
 }
 
-/* The last element of each array fills the hole, and its counterpart is updated. The user stays first. */
+/* The last element of each array fills the hole, and its counterpart is updated: of the members the last parked one, in
+ * the place of the last of the others. The user stays first. */
 static void remove_membership(wsf_registry *registry, wsf_session_slot *slot, uint32_t m) {
     wsf_membership *memberships = memberships_of(slot);
     wsf_audience *audience = &registry->audiences.array[memberships[m].audience];
     uint32_t position = memberships[m].position;
     audience->history_count -= memberships[m].history;
 
-    uint32_t last = --audience->members_count;
-    if (position != last) {
-        wsfan_recipient moved = audience->members[last];
-        uint32_t place = wsf_audience_places(audience)[last];
-        audience->members[position] = moved;
-        wsf_audience_places(audience)[position] = place;
-        wsf_session_slot *owner = &registry->sessions[slot_of(moved.session)];
-        memberships_of(owner)[place].position = position & 0x3fffffff;
+    if (position < audience->live_count) {
+        swap_members(registry, audience, position, --audience->live_count);
+        position = audience->live_count;
     }
-    last = --slot->memberships_count;
+    swap_members(registry, audience, position, --audience->members_count);
+    uint32_t last = --slot->memberships_count;
     if (m != last) {
         wsf_membership moved = memberships[last];
         memberships[m] = moved;
@@ -273,6 +289,32 @@ void wsf_registry_expect(wsf_registry *registry, wsfan_session session, uint32_t
 void wsf_registry_set_history(wsf_registry *registry, wsfan_session session, uint32_t audience) {
     find_membership(registry, find_session(registry, session), audience)->history = 1;
     registry->audiences.array[audience].history_count++;
+}
+
+void wsf_registry_park(wsf_registry *registry, wsfan_session session, uint32_t audience) {
+    wsf_audience *of = &registry->audiences.array[audience];
+    uint32_t position =
+        find_membership(registry, find_session(registry, session), audience)->position;
+    assert(position < of->live_count);
+    swap_members(registry, of, position, --of->live_count);
+    registry->version++;
+}
+
+void wsf_registry_unpark(wsf_registry *registry, wsfan_session session, uint32_t audience) {
+    wsf_audience *of = &registry->audiences.array[audience];
+    uint32_t position =
+        find_membership(registry, find_session(registry, session), audience)->position;
+    assert(position >= of->live_count);
+    swap_members(registry, of, position, of->live_count++);
+    registry->version++;
+}
+
+bool wsf_registry_parked(const wsf_registry *registry, wsfan_session session, uint32_t audience) {
+    wsf_session_slot *slot = find_session(registry, session);
+    const wsf_membership *membership = slot == NULL ? NULL
+                                                    : find_membership(registry, slot, audience);
+    return membership != NULL &&
+           membership->position >= wsf_audiences_at(&registry->audiences, audience)->live_count;
 }
 
 /* The audience may have been dropped since; then its number is free, or of another audience. */
@@ -357,14 +399,15 @@ static size_t collect_all(const wsf_registry *registry, uint64_t except, bool on
     return count;
 }
 
-/* Copies the members but `except`. A session is in an audience once, so no marks are compared. */
-static size_t copy_members(const wsf_registry *registry, uint32_t i, uint64_t except,
-                           wsfan_recipient *out) {
+/* Copies the first members but `except`. A session is in an audience once, so no marks are compared. */
+static size_t copy_members(const wsf_registry *registry, uint32_t i, uint32_t members_count,
+                           uint64_t except, wsfan_recipient *out) {
     const wsf_audience *audience = &registry->audiences.array[i];
     wsf_session_slot *slot = except == 0 ? NULL : find_session(registry, (wsfan_session){ except });
     const wsf_membership *without = slot == NULL ? NULL : find_membership(registry, slot, i);
-    uint32_t before = without == NULL ? audience->members_count : without->position;
-    uint32_t after = without == NULL ? 0 : audience->members_count - before - 1;
+    bool is_in = without != NULL && without->position < members_count;
+    uint32_t before = is_in ? without->position : members_count;
+    uint32_t after = is_in ? members_count - before - 1 : 0;
     if (before == 1)
         out[0] = audience->members[0];
     else
@@ -374,12 +417,12 @@ static size_t copy_members(const wsf_registry *registry, uint32_t i, uint64_t ex
     return before + after;
 }
 
-/* Collects and marks the members that are not marked in this round. */
-static size_t mark_members(wsf_registry *registry, uint32_t i, uint64_t except,
-                           wsfan_recipient *out) {
+/* Collects and marks the first members, as far as they are not marked in this round. */
+static size_t mark_members(wsf_registry *registry, uint32_t i, uint32_t members_count,
+                           uint64_t except, wsfan_recipient *out) {
     const wsf_audience *audience = &registry->audiences.array[i];
     size_t count = 0;
-    for (uint32_t m = 0; m < audience->members_count; m++) {
+    for (uint32_t m = 0; m < members_count; m++) {
         wsfan_recipient recipient = audience->members[m];
         uint32_t *mark = &registry->sessions[slot_of(recipient.session)].mark;
         if (recipient.session.id == except || *mark == registry->round)
@@ -390,18 +433,29 @@ static size_t mark_members(wsf_registry *registry, uint32_t i, uint64_t except,
     return count;
 }
 
-static uint32_t find_addressed(wsf_registry *registry, const wsfan_message *message,
-                               const wsf_message_target *target) {
+static uint32_t find_audience(const wsf_registry *registry, const wsfan_message *message,
+                              const wsf_message_target *target) {
     uint32_t last = registry->audiences.last;
     wsfan_target named = wsf_message_target_of(message, target);
     named.kind = wsf_kind_without_not(named.kind);
     if (last < registry->audiences.slots.used &&
         wsf_audience_is(&registry->audiences.array[last], &named, target->hash))
         return last;
-    uint32_t i = wsf_audiences_find(&registry->audiences, &named, target->hash);
+    return wsf_audiences_find(&registry->audiences, &named, target->hash);
+}
+
+static uint32_t find_addressed(wsf_registry *registry, const wsfan_message *message,
+                               const wsf_message_target *target) {
+    uint32_t i = find_audience(registry, message, target);
     if (i != WSF_TABLE_NONE)
         registry->audiences.last = i;
     return i;
+}
+
+bool wsf_registry_has_history(const wsf_registry *registry, const wsfan_message *message,
+                              const wsf_message_target *target) {
+    uint32_t i = find_audience(registry, message, target);
+    return i != WSF_TABLE_NONE && registry->audiences.array[i].history_count > 0;
 }
 
 /* Collects and marks the session of an address, or all sessions where the address is this node itself. */
@@ -425,19 +479,30 @@ static size_t mark_address(wsf_registry *registry, wsfan_bytes name, uint64_t no
     return count;
 }
 
-/* Collects and marks the sessions of one target that are not marked in this round. */
+/* How many of the first members are selected: those that get messages, or the parked ones too. */
+static inline uint32_t count_members(const wsf_registry *registry, uint32_t i, bool parked) {
+    const wsf_audience *audience = &registry->audiences.array[i];
+    return parked ? audience->members_count : audience->live_count;
+}
+
+/* Collects and marks the sessions of one target that are not marked in this round. A parked member is excluded by what
+ * excludes its audience. */
 static size_t mark_target(wsf_registry *registry, const wsfan_message *message, uint32_t t,
-                          uint64_t node, uint64_t except, wsfan_recipient *out) {
+                          uint64_t node, uint64_t except, bool parked, wsfan_recipient *out) {
     wsfan_target target = wsfan_message_target(message, t);
     wsfan_target_kind kind = wsf_kind_without_not(target.kind);
     if (kind == WSFAN_SESSION || kind == WSFAN_NODE)
         return mark_address(registry, target.name, node, except, out);
     uint32_t i = find_addressed(registry, message, &message->targets[t]);
-    return i == WSF_TABLE_NONE ? 0 : mark_members(registry, i, except, out);
+    if (i == WSF_TABLE_NONE)
+        return 0;
+    parked = parked || wsf_kind_is_not(target.kind);
+    return mark_members(registry, i, count_members(registry, i, parked), except, out);
 }
 
-size_t wsf_registry_select(wsf_registry *registry, const wsfan_message *message, uint64_t node,
-                           const wsfan_recipient **recipients) {
+static inline size_t select_members(wsf_registry *registry, const wsfan_message *message,
+                                    uint64_t node, bool parked,
+                                    const wsfan_recipient **recipients) {
     wsfan_recipient *scratch = lend_scratch(registry);
     uint64_t except = message->except.node == node ? message->except.session : 0;
     size_t count = 0;
@@ -447,19 +512,42 @@ size_t wsf_registry_select(wsf_registry *registry, const wsfan_message *message,
         return collect_all(registry, except, true, scratch);
     if (message->targets_count == 1 && message->targets[0].kind <= WSFAN_USER) {
         uint32_t i = find_addressed(registry, message, &message->targets[0]);
-        return i == WSF_TABLE_NONE ? 0 : copy_members(registry, i, except, scratch);
+        return i == WSF_TABLE_NONE
+                   ? 0
+                   : copy_members(registry, i, count_members(registry, i, parked), except, scratch);
     }
 
     /* Pass 1 marks the excluded sessions as collected in this round, and pass 2 overwrites its output. */
     next_round(registry);
     for (uint32_t t = 0; t < message->targets_count; t++)
         if (wsf_kind_is_not(message->targets[t].kind))
-            mark_target(registry, message, t, node, except, scratch);
+            mark_target(registry, message, t, node, except, parked, scratch);
     for (uint32_t t = 0; t < message->targets_count; t++)
         if (message->targets[t].kind == WSFAN_ALL)
             return collect_all(registry, except, false, scratch);
     for (uint32_t t = 0; t < message->targets_count; t++)
         if (!wsf_kind_is_not(message->targets[t].kind))
-            count += mark_target(registry, message, t, node, except, scratch + count);
+            count += mark_target(registry, message, t, node, except, parked, scratch + count);
     return count;
+}
+
+size_t wsf_registry_select(wsf_registry *registry, const wsfan_message *message, uint64_t node,
+                           const wsfan_recipient **recipients) {
+    return select_members(registry, message, node, false, recipients);
+}
+
+size_t wsf_registry_select_addressed(wsf_registry *registry, const wsfan_message *message,
+                                     uint64_t node, const wsfan_recipient **recipients) {
+    return select_members(registry, message, node, true, recipients);
+}
+
+size_t wsf_registry_sift(wsf_registry *registry, size_t count,
+                         bool (*stops)(void *user, wsfan_session session), void *user) {
+    size_t left = 0;
+    for (size_t i = 0; i < count; i++)
+        if (!stops(user, registry->lent[i].session))
+            registry->lent[left++] = registry->lent[i];
+    if (left < count)
+        registry->version++; /* of a run, the next message may be for all of them */
+    return left;
 }

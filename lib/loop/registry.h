@@ -71,6 +71,12 @@ void wsf_registry_close(wsf_registry *registry, wsfan_session session);
 int wsf_registry_join(wsf_registry *registry, wsfan_session session, const wsfan_target *target,
                       uint64_t hash, uint32_t *audience);
 
+/* A member that is parked gets no message for the audience; for everything else it is a member like others. Unparking
+ * fits only a member that is parked. */
+void wsf_registry_park(wsf_registry *registry, wsfan_session session, uint32_t audience);
+void wsf_registry_unpark(wsf_registry *registry, wsfan_session session, uint32_t audience);
+bool wsf_registry_parked(const wsf_registry *registry, wsfan_session session, uint32_t audience);
+
 /* Ends a membership; *audience: the one that was left. The caller drops an audience without members by
  * wsf_audiences_drop(). */
 int wsf_registry_leave(wsf_registry *registry, wsfan_session session, const wsfan_target *target,
@@ -92,16 +98,27 @@ void wsf_registry_set_history(wsf_registry *registry, wsfan_session session, uin
 bool wsf_registry_settled(const wsf_registry *registry, wsfan_session session, uint32_t audience,
                           wsfan_recipient *recipient);
 
+/* Whether the message's target is a chat that a session joined with history. */
+bool wsf_registry_has_history(const wsf_registry *registry, const wsfan_message *message,
+                              const wsf_message_target *target);
+
 /* For walking: the session in a slot below session_slots.used, {0} where there is none; the audience of a
  * session's i-th membership, WSF_TABLE_NONE behind the last. */
 wsfan_session wsf_registry_session_at(const wsf_registry *registry, uint32_t slot);
 uint32_t wsf_registry_membership(const wsf_registry *registry, wsfan_session session, uint32_t i);
 
-/* The sessions of one audience, or those that a message is for, each once. *recipients is valid
- * until the next collection, whatever is opened or closed meanwhile. Never fails. */
+/* The sessions of one audience; those that get a message; those that a message addresses, which are the parked ones
+ * too. Each once. *recipients is valid until the next collection, whatever is opened or closed meanwhile. Never
+ * fails. node: the id of this node. */
 size_t wsf_registry_collect_audience(wsf_registry *registry, uint32_t audience,
                                      const wsfan_recipient **recipients);
 size_t wsf_registry_select(wsf_registry *registry, const wsfan_message *message, uint64_t node,
-                           const wsfan_recipient **recipients); /* node: the id of this node */
+                           const wsfan_recipient **recipients);
+size_t wsf_registry_select_addressed(wsf_registry *registry, const wsfan_message *message,
+                                     uint64_t node, const wsfan_recipient **recipients);
+
+/* Takes recipients out of the last collection, which has `count`. Returns how many stay, the first ones. */
+size_t wsf_registry_sift(wsf_registry *registry, size_t count,
+                         bool (*stops)(void *user, wsfan_session session), void *user);
 
 #endif

@@ -58,6 +58,28 @@ int wsfan_session_join(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat
     return wsfan_session_join_with(loop, session, chat, NULL);
 }
 
+/* Whether the flags are known, and WSFAN_HISTORY is there for what needs it. */
+static bool check_history(const wsfan_join_options *options) {
+    if ((options->flags & ~(WSFAN_PRESENCE | WSFAN_HISTORY)) != 0 ||
+        (options->position.data == NULL && options->position.size > 0))
+        return false;
+    return (options->flags & WSFAN_HISTORY) != 0 ||
+           (options->position.size == 0 && options->rewind_count == 0 && options->former.node == 0);
+}
+
+static wsf_recovery *new_recovery(const wsfan_loop *loop, const wsfan_join_options *options,
+                                  wsfan_bytes chat, uint64_t hash) {
+    wsf_recovery *recovery = wsf_recovery_new(chat, options->position);
+    if (recovery == NULL)
+        return NULL;
+    recovery->hash = hash;
+    recovery->loop = (uint8_t)loop->index;
+    recovery->rewind_count = options->rewind_count;
+    recovery->former = options->former;
+    recovery->verdict = loop->node.position_key == NULL ? WSFAN_RECOVERY_OFF : WSFAN_RECOVERY_NONE;
+    return recovery;
+}
+
 int wsfan_session_join_with(wsfan_loop *loop, wsfan_session session, wsfan_bytes chat,
                             const wsfan_join_options *given) {
     wsfan_join_options options = { 0 };
@@ -67,7 +89,7 @@ int wsfan_session_join_with(wsfan_loop *loop, wsfan_session session, wsfan_bytes
     WSF_ALONE(loop, "wsfan_session_join()");
     if (given != NULL && !wsf_read_sized(&options, sizeof options, given))
         return WSFAN_EINVAL;
-    if ((options.flags & ~WSFAN_PRESENCE) != 0)
+    if (!check_history(&options))
         return WSFAN_EINVAL;
     if ((error = check_metadata(loop, options.metadata)) != WSFAN_OK)
         return error;
@@ -75,11 +97,15 @@ int wsfan_session_join_with(wsfan_loop *loop, wsfan_session session, wsfan_bytes
         return WSFAN_ECLOSED;
     wsfan_target target = { WSFAN_CHAT, chat };
     uint64_t hash = wsf_hash_target(loop->node.key, &target);
+    wsf_recovery *recovery = NULL;
+    if ((options.flags & WSFAN_HISTORY) != 0 &&
+        (recovery = new_recovery(loop, &options, chat, hash)) == NULL)
+        return WSFAN_ENOMEM;
     if ((options.flags & WSFAN_PRESENCE) == 0)
-        error = wsf_subscriptions_join(&loop->subscriptions, session, &target, hash, false);
+        error = wsf_subscriptions_join(&loop->subscriptions, session, &target, hash, recovery);
     else
         error = wsf_subscriptions_join_present(&loop->subscriptions, session, &target, hash,
-                                               options.metadata, false);
+                                               options.metadata, recovery);
     wsf_loop_tell_counts(loop);
     return error;
 }

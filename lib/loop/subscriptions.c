@@ -4,10 +4,14 @@
  * An audience has one ticket. The ticket goes to the core when the audience begins, comes back when the peers
  * know, and goes for good when the audience has ended. While the ticket is away even an audience without
  * members stays, so that nothing is told out of order or lacks memory. It goes once more when the first member with
- * history has come, or the last one has left. */
+ * history has come, or the last one has left.
+ *
+ * A member with history is parked. When the peers know of the audience, and the core was told that it has such members,
+ * its recovery goes to the core, and on_joined is called when that is back. */
 #include "loop/subscriptions.h"
 
 #include <assert.h>
+#include <string.h>
 
 #include "base/memory.h"
 
@@ -21,6 +25,8 @@ void wsf_subscriptions_init(wsf_subscriptions *subscriptions, const wsf_registry
                             const wsf_subscriptions_effects *effects) {
     wsf_registry_init(&subscriptions->registry, limits, (uint8_t)loop, seed);
     wsf_presence_sessions_init(&subscriptions->presence_sessions, ~seed);
+    wsf_parkings_init(&subscriptions->parkings, ~seed);
+    wsf_sieve_init(&subscriptions->sieve, ~seed);
     wsf_deque_init(&subscriptions->ready, sizeof(ready_join));
     subscriptions->effects = *effects;
     subscriptions->loop = loop;
@@ -29,6 +35,8 @@ void wsf_subscriptions_init(wsf_subscriptions *subscriptions, const wsf_registry
 void wsf_subscriptions_destroy(wsf_subscriptions *subscriptions) {
     wsf_registry_destroy(&subscriptions->registry);
     wsf_presence_sessions_destroy(&subscriptions->presence_sessions);
+    wsf_parkings_destroy(&subscriptions->parkings);
+    wsf_sieve_destroy(&subscriptions->sieve);
     wsf_deque_destroy(&subscriptions->ready);
 }
 
@@ -106,8 +114,23 @@ static void purge_ready(wsf_subscriptions *subscriptions) {
     }
 }
 
+static int make_ready(wsf_subscriptions *subscriptions, wsfan_session session, uint32_t i) {
+    ready_join *ready = wsf_deque_push(&subscriptions->ready);
+    if (ready == NULL)
+        return WSFAN_ENOMEM;
+    *ready = (ready_join){ session, i };
+    if (subscriptions->ready.count == 1) /* with more it was called already */
+        subscriptions->effects.ready(subscriptions->effects.user);
+    return WSFAN_OK;
+}
+
+/* Whether the core is to be asked; else history is off. */
+static bool asks(const wsf_recovery *recovery) {
+    return recovery != NULL && recovery->verdict != WSFAN_RECOVERY_OFF;
+}
+
 static int join(wsf_subscriptions *subscriptions, wsfan_session session, const wsfan_target *target,
-                uint64_t hash, wsf_presence_session *presence_session, bool history) {
+                uint64_t hash, wsf_presence_session *presence_session, wsf_recovery *recovery) {
     uint32_t i;
     wsf_registry *registry = &subscriptions->registry;
     purge_ready(subscriptions);
@@ -116,11 +139,12 @@ static int join(wsf_subscriptions *subscriptions, wsfan_session session, const w
         return error;
 
     wsf_audience *audience = audience_at(subscriptions, i);
-    ready_join *ready = NULL;
     if (audience->ticket == NULL)
         error = make_ticket(subscriptions, i);
     else if (audience->settled && target->kind == WSFAN_CHAT)
-        error = (ready = wsf_deque_push(&subscriptions->ready)) != NULL ? WSFAN_OK : WSFAN_ENOMEM;
+        error = make_ready(subscriptions, session, i);
+    if (error == WSFAN_OK && recovery != NULL)
+        error = wsf_parkings_add(&subscriptions->parkings, recovery, session, i);
     if (error != WSFAN_OK) {
         wsf_registry_leave(registry, session, target, hash, &i);
         retire(subscriptions, i);
@@ -128,17 +152,14 @@ static int join(wsf_subscriptions *subscriptions, wsfan_session session, const w
     }
     if (target->kind == WSFAN_CHAT)
         wsf_registry_expect(registry, session, i);
-    if (history)
+    if (asks(recovery)) {
         wsf_registry_set_history(registry, session, i);
+        wsf_registry_park(registry, session, i);
+    }
     if (presence_session != NULL) {
         if (audience->present_count++ == 0)
             audience->unseen = true;
         subscriptions->effects.present(subscriptions->effects.user, presence_session);
-    }
-    if (ready != NULL) {
-        *ready = (ready_join){ session, i };
-        if (subscriptions->ready.count == 1) /* with more it was called already */
-            subscriptions->effects.ready(subscriptions->effects.user);
     }
     if (!audience->ticket_away && (!audience->settled || has_other_history(audience)))
         announce(subscriptions, audience);
@@ -146,8 +167,11 @@ static int join(wsf_subscriptions *subscriptions, wsfan_session session, const w
 }
 
 int wsf_subscriptions_join(wsf_subscriptions *subscriptions, wsfan_session session,
-                           const wsfan_target *target, uint64_t hash, bool history) {
-    return join(subscriptions, session, target, hash, NULL, history);
+                           const wsfan_target *target, uint64_t hash, wsf_recovery *recovery) {
+    int error = join(subscriptions, session, target, hash, NULL, recovery);
+    if (error != WSFAN_OK)
+        wsf_recovery_free(recovery);
+    return error;
 }
 
 /* ------------------------------------------------------------------------------------- presence */
@@ -169,18 +193,21 @@ static int add_presence_session(wsf_subscriptions *subscriptions, wsfan_session 
 
 int wsf_subscriptions_join_present(wsf_subscriptions *subscriptions, wsfan_session session,
                                    const wsfan_target *chat, uint64_t hash, wsfan_bytes metadata,
-                                   bool history) {
+                                   wsf_recovery *recovery) {
     wsf_presence_session *presence_session;
     int error = wsf_registry_check(&subscriptions->registry, session);
     if (error == WSFAN_OK)
         error = add_presence_session(subscriptions, session, chat, hash, metadata,
                                      &presence_session);
-    if (error != WSFAN_OK)
+    if (error != WSFAN_OK) {
+        wsf_recovery_free(recovery);
         return error;
-    error = join(subscriptions, session, chat, hash, presence_session, history);
+    }
+    error = join(subscriptions, session, chat, hash, presence_session, recovery);
     if (error != WSFAN_OK) {
         wsf_presence_sessions_remove(&subscriptions->presence_sessions, presence_session);
         wsf_free(presence_session);
+        wsf_recovery_free(recovery);
     }
     return error;
 }
@@ -249,14 +276,21 @@ bool wsf_subscriptions_show(wsf_subscriptions *subscriptions, wsfan_presence *pr
     return true;
 }
 
+/* What else there is of a membership that the registry has ended. */
+static void end_membership(wsf_subscriptions *subscriptions, wsfan_session session, uint32_t left) {
+    wsf_parkings_remove(&subscriptions->parkings, session, left);
+    wsf_sieve_remove(&subscriptions->sieve, session, audience_at(subscriptions, left)->hash);
+    end_presence(subscriptions, session, left);
+    retire(subscriptions, left);
+}
+
 int wsf_subscriptions_leave(wsf_subscriptions *subscriptions, wsfan_session session,
                             const wsfan_target *target, uint64_t hash) {
     uint32_t left;
     int error = wsf_registry_leave(&subscriptions->registry, session, target, hash, &left);
     if (error != WSFAN_OK)
         return error;
-    end_presence(subscriptions, session, left);
-    retire(subscriptions, left);
+    end_membership(subscriptions, session, left);
     return WSFAN_OK;
 }
 
@@ -267,7 +301,7 @@ int wsf_subscriptions_open(wsf_subscriptions *subscriptions, void *session_user,
     if (error != WSFAN_OK)
         return error;
     if (user != NULL &&
-        (error = wsf_subscriptions_join(subscriptions, opened, user, hash, false)) != WSFAN_OK) {
+        (error = wsf_subscriptions_join(subscriptions, opened, user, hash, NULL)) != WSFAN_OK) {
         wsf_registry_close(&subscriptions->registry, opened);
         return error;
     }
@@ -280,29 +314,77 @@ int wsf_subscriptions_close(wsf_subscriptions *subscriptions, wsfan_session sess
     if (error != WSFAN_OK)
         return error;
     uint32_t left;
-    while (wsf_registry_leave_any(&subscriptions->registry, session, &left)) {
-        end_presence(subscriptions, session, left);
-        retire(subscriptions, left);
-    }
+    while (wsf_registry_leave_any(&subscriptions->registry, session, &left))
+        end_membership(subscriptions, session, left);
     wsf_registry_close(&subscriptions->registry, session);
     return WSFAN_OK;
 }
 
 /* ------------------------------------------------------------------------------------- on_joined */
 
-static void tell_joined(wsf_subscriptions *subscriptions, wsfan_recipient recipient, uint32_t i,
-                        const wsf_ticket *ticket) {
-    if (!wsf_registry_told(&subscriptions->registry, recipient.session, i))
-        return;
-    const wsf_audience *audience = audience_at(subscriptions, i);
-    wsfan_joined joined = {
+static wsfan_joined joined_of(const wsf_subscriptions *subscriptions, wsfan_recipient recipient,
+                              uint32_t i) {
+    return (wsfan_joined){
         .session = recipient.session,
         .session_user = recipient.session_user,
-        .chat = wsf_audience_name(audience),
-        .status = ticket != NULL ? ticket->status : WSFAN_OK,
-        .missing = ticket != NULL ? ticket->missing : NULL,
-        .missing_count = ticket != NULL ? ticket->missing_count : 0,
+        .chat = wsf_audience_name(audience_at(subscriptions, i)),
     };
+}
+
+/* The recovery keeps what the ticket says until it is back. False: the join has failed, or there is no memory for it. */
+static bool keep_status(wsf_recovery *recovery, const wsf_ticket *ticket) {
+    if (ticket == NULL)
+        return true;
+    if (ticket->status != WSFAN_OK && ticket->status != WSFAN_EPARTIAL)
+        return false;
+    if (ticket->missing_count > 0) {
+        size_t size = ticket->missing_count * sizeof *recovery->missing;
+        recovery->missing = wsf_alloc(size);
+        if (recovery->missing == NULL)
+            return false;
+        memcpy(recovery->missing, ticket->missing, size);
+    }
+    recovery->missing_count = ticket->missing_count;
+    recovery->status = ticket->status;
+    return true;
+}
+
+/* Ends a parking without asking the core. Returns what is told of it. */
+static wsfan_recovered give_up(wsf_subscriptions *subscriptions, wsf_recovery *recovery) {
+    wsfan_recovered recovered = { WSFAN_RECOVERY_BUSY, 0 };
+    if (recovery->verdict == WSFAN_RECOVERY_OFF)
+        recovered.recovery = WSFAN_RECOVERY_OFF;
+    else
+        wsf_registry_unpark(&subscriptions->registry, recovery->session, recovery->audience);
+    wsf_subscriptions_done(subscriptions, recovery, NULL, NULL);
+    return recovered;
+}
+
+/* The barrier of a join is over: tells so, or, of a member with history, asks the core. That member waits while the core
+ * has not been told of it: the ticket will go once more then, see has_other_history(). */
+static void tell_joined(wsf_subscriptions *subscriptions, wsfan_recipient recipient, uint32_t i,
+                        const wsf_ticket *ticket) {
+    wsf_parkings *parkings = &subscriptions->parkings;
+    bool waits = asks(wsf_parkings_waiting(parkings, recipient.session, i)) &&
+                 !audience_at(subscriptions, i)->history;
+    if (waits || !wsf_registry_told(&subscriptions->registry, recipient.session, i))
+        return;
+    wsfan_joined joined = joined_of(subscriptions, recipient, i);
+    wsf_recovery *recovery = wsf_parkings_take(parkings, recipient.session, i);
+    wsfan_recovered recovered;
+    if (recovery != NULL && asks(recovery) && keep_status(recovery, ticket)) {
+        subscriptions->effects.recover(subscriptions->effects.user, recovery);
+        return;
+    }
+    if (recovery != NULL) {
+        recovered = give_up(subscriptions, recovery);
+        joined.recovered = &recovered;
+    }
+    if (ticket != NULL) {
+        joined.status = ticket->status;
+        joined.missing = ticket->missing;
+        joined.missing_count = ticket->missing_count;
+    }
     subscriptions->effects.joined(subscriptions->effects.user, &joined);
 }
 
@@ -347,4 +429,50 @@ uint32_t wsf_subscriptions_tell_ready(wsf_subscriptions *subscriptions, uint32_t
         told++;
     }
     return told;
+}
+
+/* ------------------------------------------------------------------------------------- recoveries */
+
+bool wsf_subscriptions_replays(const wsf_subscriptions *subscriptions,
+                               const wsf_recovery *recovery) {
+    return wsf_parkings_has(&subscriptions->parkings, recovery);
+}
+
+/* The loop's own gap is told before the batch in which the recovery is, but may be of messages that came after the cut. */
+static void judge_own_gap(const wsf_subscriptions *subscriptions, wsf_recovery *recovery) {
+    if (recovery->verdict != WSFAN_RECOVERY_WHOLE ||
+        wsf_parkings_missed_nothing(&subscriptions->parkings, recovery))
+        return;
+    recovery->verdict = WSFAN_RECOVERY_GAP;
+    wsf_kept_list_free(recovery->list);
+    recovery->list = NULL;
+}
+
+bool wsf_subscriptions_recovered(wsf_subscriptions *subscriptions, wsf_recovery *recovery) {
+    if (!wsf_subscriptions_replays(subscriptions, recovery))
+        return false;
+    judge_own_gap(subscriptions, recovery);
+    wsf_registry *registry = &subscriptions->registry;
+    wsf_registry_unpark(registry, recovery->session, recovery->audience);
+    wsfan_recipient recipient = { recovery->session,
+                                  wsf_registry_pointer(registry, recovery->session) };
+    wsfan_recovered recovered = { recovery->verdict, wsf_recovery_count(recovery) };
+    wsfan_joined joined = joined_of(subscriptions, recipient, recovery->audience);
+    joined.status = recovery->status;
+    joined.missing = recovery->missing;
+    joined.missing_count = recovery->missing_count;
+    joined.recovered = &recovered;
+    subscriptions->effects.joined(subscriptions->effects.user, &joined);
+    return true;
+}
+
+void wsf_subscriptions_done(wsf_subscriptions *subscriptions, wsf_recovery *recovery,
+                            const wsf_vector *seen, const wsf_vector *whole) {
+    if (wsf_parkings_has(&subscriptions->parkings, recovery)) {
+        wsf_parkings_remove(&subscriptions->parkings, recovery->session, recovery->audience);
+        if (seen != NULL)
+            (void)wsf_sieve_add(&subscriptions->sieve, recovery->session, recovery->hash, seen,
+                                whole);
+    }
+    wsf_recovery_free(recovery);
 }

@@ -5,8 +5,10 @@
 
 #include "base/deque.h"
 #include "core/types.h"
+#include "loop/parkings.h"
 #include "loop/presence_sessions.h"
 #include "loop/registry.h"
+#include "loop/sieve.h"
 
 /* Called at once. Only `joined`, a callback of the host, may call subscriptions. */
 typedef struct {
@@ -16,6 +18,8 @@ typedef struct {
     void (*withdraw)(void *user, wsf_ticket *ticket); /* to wsf_core_leave(), for good */
     void (*ready)(void *user); /* wsf_subscriptions_tell_ready() has something to do */
     void (*joined)(void *user, const wsfan_joined *joined);
+    /* hands it to wsf_core_recover(); wsf_subscriptions_recovered() follows */
+    void (*recover)(void *user, wsf_recovery *recovery);
     void (*present)(void *user, wsf_presence_session *presence_session); /* to wsf_core_present() */
     void (*absent)(void *user, wsf_presence_session *presence_session);  /* to wsf_core_absent() */
 } wsf_subscriptions_effects;
@@ -23,6 +27,8 @@ typedef struct {
 typedef struct {
     wsf_registry registry;
     wsf_presence_sessions presence_sessions;
+    wsf_parkings parkings;
+    wsf_sieve sieve; /* of sessions that were recovered */
     wsf_subscriptions_effects effects;
     wsf_deque ready; /* joins of audiences that the peers know already */
     unsigned loop;
@@ -34,13 +40,14 @@ void wsf_subscriptions_init(wsf_subscriptions *subscriptions, const wsf_registry
 /* Leaves tickets that are away to their owners, the mesh or an inbox. */
 void wsf_subscriptions_destroy(wsf_subscriptions *subscriptions);
 
-/* As the functions of wsfan.h, with arguments that were checked. user: of the session; NULL: none. history: the node is to
- * keep the messages of the chat while the session is a member. */
+/* As the functions of wsfan.h, with arguments that were checked. user: of the session; NULL: none. recovery: the node is to
+ * keep the messages of the chat while the session is a member, which gets none before its recovery is back, but for one
+ * with the verdict OFF: that is told, no more. NULL: without history. It is taken over, also where the join fails. */
 int wsf_subscriptions_open(wsf_subscriptions *subscriptions, void *session_user,
                            const wsfan_target *user, uint64_t hash, wsfan_session *session);
 int wsf_subscriptions_close(wsf_subscriptions *subscriptions, wsfan_session session);
 int wsf_subscriptions_join(wsf_subscriptions *subscriptions, wsfan_session session,
-                           const wsfan_target *target, uint64_t hash, bool history);
+                           const wsfan_target *target, uint64_t hash, wsf_recovery *recovery);
 int wsf_subscriptions_leave(wsf_subscriptions *subscriptions, wsfan_session session,
                             const wsfan_target *target, uint64_t hash);
 
@@ -49,7 +56,7 @@ bool wsf_subscriptions_unsettled(wsf_subscriptions *subscriptions, uint32_t audi
 /* A join with presence; and other metadata for such a join. */
 int wsf_subscriptions_join_present(wsf_subscriptions *subscriptions, wsfan_session session,
                                    const wsfan_target *chat, uint64_t hash, wsfan_bytes metadata,
-                                   bool history);
+                                   wsf_recovery *recovery);
 int wsf_subscriptions_set_metadata(wsf_subscriptions *subscriptions, wsfan_session session,
                                    const wsfan_target *chat, uint64_t hash, wsfan_bytes metadata);
 
@@ -64,5 +71,15 @@ void wsf_subscriptions_ticket_back(wsf_subscriptions *subscriptions, wsf_ticket 
 
 /* Calls `joined` for the joins in `ready`, at most max. Returns how many. */
 uint32_t wsf_subscriptions_tell_ready(wsf_subscriptions *subscriptions, uint32_t max);
+
+/* A recovery is back. From now on the session gets messages, and `joined` is called; then it is shown what is in the list, each
+ * as long as the session _replays(), and the recovery is _done(). False: the session has left the chat since, and nothing
+ * was called. */
+bool wsf_subscriptions_recovered(wsf_subscriptions *subscriptions, wsf_recovery *recovery);
+bool wsf_subscriptions_replays(const wsf_subscriptions *subscriptions,
+                               const wsf_recovery *recovery);
+/* Frees it. seen: how far the session has seen the chat now; NULL: not known. whole: see wsf_sieve_add(). */
+void wsf_subscriptions_done(wsf_subscriptions *subscriptions, wsf_recovery *recovery,
+                            const wsf_vector *seen, const wsf_vector *whole);
 
 #endif

@@ -22,9 +22,10 @@ typedef struct {
     wsf_trail_entry *entries;
     uint32_t last;      /* the entry of the last message; WSF_TABLE_NONE: none */
     uint32_t adds_left; /* until those that `whole` covers are swept out */
+    uint32_t caps_count;
     uint64_t rest_max;  /* of all there were: entries below are gone */
     uint64_t forgotten; /* the newest clock that was not remembered */
-    bool blind;         /* one was not remembered whose publisher has an entry in `whole` */
+    bool blind; /* one was not remembered whose publisher has an entry in `whole`, or a cap */
 } wsf_trail;
 
 void wsf_trail_init(wsf_trail *trail, uint64_t seed);
@@ -37,6 +38,10 @@ void wsf_trail_reach(wsf_trail *trail, const wsf_vector *whole);
 /* A message was dispatched, for a chat with this hash. Not for latest values, which overtake others. Without room or
  * memory it is not remembered. */
 void wsf_trail_saw(wsf_trail *trail, uint64_t chat, wsfan_message_id id);
+
+/* Of the origin positions of the chat claim no more than `clock`, for as long as no more than `until` of it is whole. Replaces the
+ * one of before. Without room or memory no position is told meanwhile. */
+void wsf_trail_cap(wsf_trail *trail, uint64_t chat, uint64_t node, uint64_t clock, uint64_t until);
 
 /* Adds to *seen, a copy of `whole`, what was dispatched in the chat beyond it. False: it cannot be told just now, and *seen
  * is of no use. */

@@ -66,6 +66,9 @@ static void carry_out(wsf_mesh *mesh, wsf_item *item, wsf_now at) {
         wsf_core_events_done(mesh->out.core, ((wsf_presence_events *)item)->loop);
         wsf_free(item);
         break;
+    case WSF_MESH_RECOVER:
+        wsf_core_recover(mesh->out.core, (wsf_recovery *)item, wsf_mesh_now());
+        break;
     case WSF_MESH_STOP:
         mesh->closing = true;
         break;

@@ -107,6 +107,14 @@ static void on_result(void *user, wsf_receipt *receipt) {
     wsf_inbox_unref(inbox);
 }
 
+static void on_recovered(void *user, wsf_recovery *recovery) {
+    wsf_mesh_effects *out = user;
+    if (out->inboxes[recovery->loop] != NULL)
+        wsf_inbox_put_recovered(out->inboxes[recovery->loop], recovery);
+    else
+        wsf_recovery_free(recovery);
+}
+
 static void on_view(void *user, wsf_view *view) {
     wsf_mesh_effects *out = user;
     wsf_view_unref(out->view);
@@ -114,6 +122,16 @@ static void on_view(void *user, wsf_view *view) {
     for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
         if (out->inboxes[i] != NULL)
             wsf_inbox_put_view(out->inboxes[i], view);
+}
+
+static void on_reach(void *user, wsf_reach *reach) {
+    wsf_mesh_effects *out = user;
+    wsf_reach_unref(out->reach);
+    out->reach = wsf_reach_ref(reach);
+    wsf_mesh_effects_flush(out);
+    for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
+        if (out->inboxes[i] != NULL)
+            wsf_inbox_put_reach(out->inboxes[i], reach);
 }
 
 static void on_shed(void *user, uint32_t permille) {
@@ -186,7 +204,9 @@ wsf_effects wsf_mesh_effects_effects(wsf_mesh_effects *out) {
         .presence = on_presence,
         .loop_call = on_call,
         .reply = on_reply,
+        .recovered = on_recovered,
         .view = on_view,
+        .reach = on_reach,
         .shed = on_shed,
         .sessions = on_sessions,
         .quiet = on_quiet,
@@ -219,6 +239,8 @@ void wsf_mesh_effects_add_loop(wsf_mesh_effects *out, unsigned loop, wsf_inbox *
     out->inboxes[loop] = inbox;
     if (out->view != NULL)
         wsf_inbox_put_view(inbox, out->view);
+    if (out->reach != NULL)
+        wsf_inbox_put_reach(inbox, out->reach);
     wsf_core_add_loop(out->core, loop);
     choose_reader(out);
 }

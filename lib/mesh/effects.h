@@ -15,6 +15,7 @@ typedef struct {
     uint64_t fresh; /* bits of inboxes with something to flush */
     uint32_t headroom_bytes;
     wsf_view *view;       /* the newest; NULL: none yet */
+    wsf_reach *reach;     /* the same */
     wsf_mailbox *mailbox; /* of the mesh */
     wsf_item *quiet;      /* WSF_MESH_QUIET, posted there when further publishes are refused */
 } wsf_mesh_effects;

@@ -315,6 +315,7 @@ void wsf_mesh_close(wsf_mesh *mesh) {
     if (mesh->threaded)
         pthread_join(mesh->thread, NULL);
     wsf_view_unref(mesh->out.view);
+    wsf_reach_unref(mesh->out.reach);
     for (unsigned i = 0; i < WSF_DIALER_SOURCES_MAX; i++)
         wsf_free(atomic_load(&mesh->named[i]));
     wsf_core_destroy(mesh->out.core);

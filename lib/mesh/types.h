@@ -23,6 +23,7 @@ typedef enum {
     WSF_MESH_PRESENT,     /* the `begin` of a wsf_presence_session */
     WSF_MESH_ABSENT,      /* the `end` of a wsf_presence_session */
     WSF_MESH_EVENTS_DONE, /* a wsf_presence_events that was dispatched */
+    WSF_MESH_RECOVER,     /* a wsf_recovery, which comes back by the inbox */
     WSF_MESH_STOP
 } wsf_mesh_kind;
 

@@ -1,14 +1,12 @@
-/* Messages of a chat stand in a chain of chunks, each with entries one after another (see kept.h); they are put in at the
- * end and given up at the front. Older messages that join later stand before those that were there, up to and with the
- * chunk `filled`. Stamps never fall along a chain, so what is too old is at its front.
- *
- * All chunks are in one more list, by when something was put in last. */
+/* Answers for what is put into chats and given up, within the limits. Messages of a chat stand in a chain (see chain.h); they are
+ * put in at its end and given up at its front. Stamps never fall along a chain, so what is too old is at its front. */
 #include "message/archive.h"
 
 #include <assert.h>
 #include <string.h>
 
 #include "base/memory.h"
+#include "message/chain.h"
 
 /* With what malloc() adds, the larger ones are a quarter of a page and a page. */
 enum { CHUNK_SMALL = 248, CHUNK_MIDDLE = 1016, CHUNK_LARGE = 4088 };
@@ -16,37 +14,6 @@ enum { CHUNK_SMALL = 248, CHUNK_MIDDLE = 1016, CHUNK_LARGE = 4088 };
 enum {
     EXPIRE_COUNT = 4096, /* messages at a time, so that a call takes well below a millisecond */
     TARGETS_FEW = 8      /* for which no memory is taken */
-};
-
-struct wsf_archive_chunk {
-    struct wsf_archive_chunk *next; /* of the chat */
-    struct wsf_archive_chunk *older;
-    struct wsf_archive_chunk *newer;
-    uint32_t chat;
-    uint32_t stamp; /* when something was put in last */
-    uint32_t size;  /* bytes of memory */
-    uint32_t from;  /* of `bytes`: entries before it were given up */
-    uint32_t used;
-    _Alignas(8) uint8_t bytes[];
-};
-
-struct wsf_archive_chat {
-    uint64_t hash; /* of a free row: what wsf_slots_free() wrote */
-    struct wsf_archive_chunk *first;
-    struct wsf_archive_chunk *last;
-    struct wsf_archive_chunk *filled; /* NULL: no message that joined later is left */
-    char *name;                       /* of the first message's target; NULL: there was none yet */
-    wsf_bounds since;
-    wsf_bounds floor;
-    uint64_t lost; /* the newest clock given up since wsf_archive_fill() */
-    uint64_t
-        joined; /* the newest clock of messages that joined later: others may be there already */
-    uint32_t count;
-    uint32_t bytes; /* of entries and buffers */
-    uint32_t name_size;
-    uint32_t first_stamp; /* of the first message, if there is one */
-    uint32_t filled_stamp;
-    uint32_t round; /* the last message with several targets */
 };
 
 /* Of a chat; the floors' entries are counted before they are needed, as that may be while memory is given up. */
@@ -187,6 +154,10 @@ bool wsf_archive_expire(wsf_archive *archive, uint64_t now_ms) {
     return true;
 }
 
+void wsf_archive_expire_chat(wsf_archive *archive, uint32_t chat, uint64_t now_ms) {
+    expire_chat(archive, &archive->chats[chat], (uint32_t)now_ms);
+}
+
 /* Room for so many bytes more. False: there is none, whatever goes. */
 static bool make_room(wsf_archive *archive, uint64_t bytes) {
     if (bytes > archive->limits.bytes_max)
@@ -264,10 +235,6 @@ static bool has_name(wsf_archive *archive, struct wsf_archive_chat *chat, wsfan_
     return true;
 }
 
-static wsfan_bytes name_of(const struct wsf_archive_chat *chat) {
-    return (wsfan_bytes){ chat->name, chat->name_size };
-}
-
 static uint32_t chunk_size(const struct wsf_archive_chunk *before, uint32_t need) {
     uint32_t least = need + (uint32_t)sizeof(struct wsf_archive_chunk);
     if (least > CHUNK_LARGE)
@@ -329,7 +296,7 @@ static bool is_over(const wsf_archive *archive, const struct wsf_archive_chat *c
 /* Puts a message into a chat, at its end or, if it joins later, behind the others that did. */
 static inline bool put(wsf_archive *archive, struct wsf_archive_chat *chat, const wsf_kept *kept,
                        uint32_t stamp, uint32_t now, bool joins) {
-    bool plain = wsf_kept_is_plain(kept, name_of(chat));
+    bool plain = wsf_kept_is_plain(kept, wsf_chain_name(chat));
     uint64_t cost = wsf_kept_buffer_cost(kept->buffer);
     uint64_t need = wsf_kept_size(kept, plain);
     if (need + cost > archive->limits.chat_bytes_max)
@@ -357,24 +324,12 @@ static inline bool put(wsf_archive *archive, struct wsf_archive_chat *chat, cons
     return true;
 }
 
-static const uint8_t *next_entry(const struct wsf_archive_chunk **chunk, uint32_t *offset) {
-    while (*chunk != NULL && *offset == (*chunk)->used) {
-        *chunk = (*chunk)->next;
-        *offset = *chunk != NULL ? (*chunk)->from : 0;
-    }
-    if (*chunk == NULL)
-        return NULL;
-    const uint8_t *at = (*chunk)->bytes + *offset;
-    *offset += (uint32_t)wsf_kept_size_at(at);
-    return at;
-}
-
 /* Only a message that another node told of earlier can be there. */
 static bool has(const struct wsf_archive_chat *chat, wsfan_message_id id) {
     const struct wsf_archive_chunk *chunk = chat->first;
     uint32_t offset = chunk != NULL ? chunk->from : 0;
     const uint8_t *at;
-    while ((at = next_entry(&chunk, &offset)) != NULL)
+    while ((at = wsf_chain_next(&chunk, &offset)) != NULL)
         if (wsf_kept_head_at(at)->id.clock == id.clock &&
             wsf_kept_head_at(at)->id.origin == id.origin)
             return true;
@@ -404,7 +359,7 @@ static void keep_run(wsf_archive *archive, const wsfan_message *run, uint32_t no
     wsf_kept kept = { .parts = { .targets = &target, .targets_count = 1 } };
     for (const wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;)
         numbers[head->number] = head->target.kind == WSFAN_CHAT &&
-                                        (head->flags & WSF_MESSAGE_FLEETING) == 0
+                                        (head->flags & WSFAN_FLEETING) == 0
                                     ? wsf_archive_find(archive, head->target.hash)
                                     : WSF_TABLE_NONE;
     for (uint32_t i = 0; i < run->count; i++) {
@@ -415,7 +370,7 @@ static void keep_run(wsf_archive *archive, const wsfan_message *run, uint32_t no
             const struct wsf_archive_chat *chat = &archive->chats[numbers[head->number]];
             target = (wsfan_target){ WSFAN_CHAT, wsf_run_name(head) };
             if (is_named(chat, target.name)) /* by its pointer the name is known at once */
-                target.name = name_of(chat);
+                target.name = wsf_chain_name(chat);
             kept.parts.except = head->except;
             kept.parts.flags = head->flags;
             last = head;
@@ -461,7 +416,7 @@ void wsf_archive_keep(wsf_archive *archive, const wsfan_message *message, uint64
     wsfan_target few[TARGETS_FEW];
     if (wsf_message_is_run(message)) {
         keep_run(archive, message, (uint32_t)now_ms);
-    } else if ((message->flags & WSF_MESSAGE_FLEETING) == 0) {
+    } else if ((message->flags & WSFAN_FLEETING) == 0) {
         wsfan_target *many = NULL;
         if (message->targets_count > TARGETS_FEW)
             many = wsf_alloc(message->targets_count * sizeof *many);
@@ -477,8 +432,27 @@ uint64_t wsf_archive_since(const wsf_archive *archive, uint32_t chat, uint64_t o
     return wsf_bounds_at(&archive->chats[chat].since, origin);
 }
 
+const wsf_bounds *wsf_archive_sinces(const wsf_archive *archive, uint32_t chat) {
+    return &archive->chats[chat].since;
+}
+
+const wsf_bounds *wsf_archive_floors(const wsf_archive *archive, uint32_t chat) {
+    return &archive->chats[chat].floor;
+}
+
 uint64_t wsf_archive_floor(const wsf_archive *archive, uint32_t chat, uint64_t origin) {
     return wsf_bounds_at(&archive->chats[chat].floor, origin);
+}
+
+bool wsf_archive_has_above(const wsf_archive *archive, uint32_t number, uint64_t origin,
+                           uint64_t clock) {
+    const struct wsf_archive_chunk *chunk = archive->chats[number].first;
+    uint32_t offset = chunk != NULL ? chunk->from : 0;
+    const uint8_t *at;
+    while ((at = wsf_chain_next(&chunk, &offset)) != NULL)
+        if (wsf_kept_head_at(at)->id.origin == origin && wsf_kept_head_at(at)->id.clock > clock)
+            return true;
+    return false;
 }
 
 void wsf_archive_extend(wsf_archive *archive, uint32_t number, uint64_t origin, uint64_t since,
@@ -489,6 +463,23 @@ void wsf_archive_extend(wsf_archive *archive, uint32_t number, uint64_t origin, 
     if (origin != 0 && !had && !make_room(archive, WSF_BOUNDS_ENTRIES_BYTES))
         return;
     wsf_bounds_lower(&chat->since, origin, since);
+    if (!had && chat->since.entries != NULL)
+        archive->stats.bytes += WSF_BOUNDS_ENTRIES_BYTES;
+}
+
+/* Without room for one origin more, all have a higher bound. */
+void wsf_archive_lack(wsf_archive *archive, uint32_t number, uint64_t origin, uint64_t since,
+                      uint64_t floor) {
+    struct wsf_archive_chat *chat = &archive->chats[number];
+    wsf_bounds_raise(&chat->floor, origin, floor);
+    bool had = chat->since.entries != NULL;
+    if (since <= wsf_bounds_at(&chat->since, origin))
+        return;
+    if (!had && !make_room(archive, WSF_BOUNDS_ENTRIES_BYTES)) {
+        chat->since.rest = since;
+        return;
+    }
+    wsf_bounds_raise(&chat->since, origin, since);
     if (!had && chat->since.entries != NULL)
         archive->stats.bytes += WSF_BOUNDS_ENTRIES_BYTES;
 }
@@ -536,34 +527,13 @@ static void merge_one(wsf_archive *archive, struct wsf_archive_chat *chat, const
         chat->joined = kept->id.clock;
 }
 
-/* ---------------------------------------------------------------------------------------- lists */
-
-/* All messages of a chat that a query lets through, sorted, with room for as many behind them. NULL: no memory. */
-static wsf_kept_ref *gather(const struct wsf_archive_chat *chat, const wsf_archive_query *query,
-                            uint32_t *count) {
-    wsf_kept_ref *refs = wsf_alloc((2 * (size_t)chat->count + 1) * sizeof *refs);
-    const struct wsf_archive_chunk *chunk = chat->first;
-    uint32_t offset = chunk != NULL ? chunk->from : 0;
-    const uint8_t *at;
-    *count = 0;
-    while (refs != NULL && (at = next_entry(&chunk, &offset)) != NULL) {
-        wsfan_message_id id = wsf_kept_head_at(at)->id;
-        if ((query->above == NULL || !wsf_vector_covers(query->above, id)) &&
-            wsf_kept_id_less(query->after, id))
-            refs[(*count)++] = (wsf_kept_ref){ id, at };
-    }
-    if (refs != NULL)
-        wsf_kept_sort(refs, *count);
-    return refs;
-}
-
 int wsf_archive_merge(wsf_archive *archive, uint32_t number, const wsf_kept *messages,
                       uint32_t count, uint64_t now_ms) {
     struct wsf_archive_chat *chat = &archive->chats[number];
-    const wsf_archive_query all = { .above = NULL };
+    const wsf_kept_query all = { .above = NULL };
     uint32_t there;
     expire_chat(archive, chat, (uint32_t)now_ms);
-    wsf_kept_ref *refs = gather(chat, &all, &there); /* what goes meanwhile counts too */
+    wsf_kept_ref *refs = wsf_chain_gather(chat, &all, &there); /* what goes meanwhile counts too */
     if (refs == NULL)
         return WSFAN_ENOMEM;
     for (uint32_t i = 0; i < count; i++)
@@ -574,22 +544,9 @@ int wsf_archive_merge(wsf_archive *archive, uint32_t number, const wsf_kept *mes
     return WSFAN_OK;
 }
 
-wsf_kept_list *wsf_archive_list(wsf_archive *archive, uint32_t number,
-                                const wsf_archive_query *query, uint64_t now_ms) {
+wsf_kept_list *wsf_archive_list(wsf_archive *archive, uint32_t number, const wsf_kept_query *query,
+                                uint64_t now_ms) {
     struct wsf_archive_chat *chat = &archive->chats[number];
-    uint32_t count;
     expire_chat(archive, chat, (uint32_t)now_ms);
-    wsf_kept_ref *refs = gather(chat, query, &count);
-    if (refs == NULL)
-        return NULL;
-    uint32_t from = query->last_max != 0 && query->last_max < count ? count - query->last_max : 0;
-    uint32_t to = count;
-    if (query->bytes_max != 0)
-        to = from + wsf_kept_fit(refs + from, count - from, query->bytes_max);
-    wsf_kept_list *list = wsf_kept_list_new(refs + from, to - from, name_of(chat),
-                                            (uint32_t)now_ms);
-    if (list != NULL)
-        list->more = to < count;
-    wsf_free(refs);
-    return list;
+    return wsf_chain_list(chat, query, (uint32_t)now_ms);
 }

@@ -16,12 +16,8 @@
 #include "base/bounds.h"
 #include "base/slots.h"
 #include "base/table.h"
-#include "base/vector.h"
 #include "message/kept.h"
 #include "message/run.h"
-
-/* Bit in the flags of a message that is not kept. */
-enum { WSF_MESSAGE_FLEETING = 2 };
 
 typedef struct {
     uint32_t count_max;      /* messages of a chat, >= 1 */
@@ -66,17 +62,30 @@ void wsf_archive_keep(wsf_archive *archive, const wsfan_message *message, uint64
 /* Gives up what is too old, some thousand messages at a time. False: there is more. */
 bool wsf_archive_expire(wsf_archive *archive, uint64_t now_ms);
 
+/* Gives up what is too old in one chat: floors are then those of a list of the same time. */
+void wsf_archive_expire_chat(wsf_archive *archive, uint32_t chat, uint64_t now_ms);
+
 /* ----------------------------------------------------------------------------- what a chat lacks */
 
 /* Of each origin a chat has all messages that it was given with a clock above both. Neither is ever too low. */
 uint64_t wsf_archive_since(const wsf_archive *archive, uint32_t chat, uint64_t origin);
 uint64_t wsf_archive_floor(const wsf_archive *archive, uint32_t chat, uint64_t origin);
+const wsf_bounds *wsf_archive_sinces(const wsf_archive *archive, uint32_t chat);
+const wsf_bounds *wsf_archive_floors(const wsf_archive *archive, uint32_t chat);
+
+/* Whether a message of the origin above the clock is there. Looks at all messages of the chat. */
+bool wsf_archive_has_above(const wsf_archive *archive, uint32_t chat, uint64_t origin,
+                           uint64_t clock);
 
 /* The chat has more from further back: since and floor of an origin become lower, if the ones given are. origin 0: those of all
  * others. Floors stay above what went since wsf_archive_fill(), if that was called. A history that begins: origin 0, and
  * UINT64_MAX as floor. */
 void wsf_archive_extend(wsf_archive *archive, uint32_t chat, uint64_t origin, uint64_t since,
                         uint64_t floor);
+
+/* The chat lacks more of an origin than that: since and floor become higher, if the ones given are. */
+void wsf_archive_lack(wsf_archive *archive, uint32_t chat, uint64_t origin, uint64_t since,
+                      uint64_t floor);
 
 /* -------------------------------------------------------------------------- older messages join */
 
@@ -91,17 +100,8 @@ int wsf_archive_merge(wsf_archive *archive, uint32_t chat, const wsf_kept *messa
 
 /* ---------------------------------------------------------------------------------------- lists */
 
-/* Which messages of a chat: all that each field lets through. */
-typedef struct {
-    const wsf_vector *above; /* that it does not cover; NULL: any */
-    wsfan_message_id after;  /* with a greater id; {0}: any */
-    uint32_t last_max;       /* the last so many of those; 0: all */
-    uint64_t
-        bytes_max; /* the first of those, as far as payloads and names have so many bytes, one at least; 0: all */
-} wsf_archive_query;
-
 /* Copies, sorted by id. NULL: out of memory. */
-wsf_kept_list *wsf_archive_list(wsf_archive *archive, uint32_t chat, const wsf_archive_query *query,
+wsf_kept_list *wsf_archive_list(wsf_archive *archive, uint32_t chat, const wsf_kept_query *query,
                                 uint64_t now_ms);
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef WSF_MESSAGE_KEPT_H
 #define WSF_MESSAGE_KEPT_H
 
+#include "base/vector.h"
 #include "message/message.h"
 
 /* A message that is kept, or is to be. */
@@ -90,6 +91,14 @@ static inline const uint8_t *wsf_kept_payload_at(const uint8_t *at) {
     return next;
 }
 
+/* Whether the message left out that session; node 0: none. */
+static inline bool wsf_kept_leaves_out(const uint8_t *at, wsfan_address session) {
+    if (session.node == 0 || (wsf_kept_head_at(at)->form & WSF_KEPT_EXCEPT) == 0)
+        return false;
+    const wsfan_address *except = (const void *)(at + sizeof(wsf_kept_head));
+    return except->node == session.node && except->session == session.session;
+}
+
 static inline size_t wsf_kept_size_at(const uint8_t *at) {
     uint32_t form = wsf_kept_head_at(at)->form;
     size_t size = (form & WSF_KEPT_BUFFER) != 0 ? sizeof(wsf_kept_slice)
@@ -124,6 +133,17 @@ typedef struct {
 } wsf_kept_list;
 
 void wsf_kept_list_free(wsf_kept_list *list); /* NULL is allowed */
+
+/* Which messages of a chat: all that each field lets through. */
+typedef struct {
+    const wsf_vector *above; /* that it does not cover; NULL: any */
+    const wsf_vector *up_to; /* that it covers; NULL: any */
+    wsfan_message_id after;  /* with a greater id; {0}: any */
+    wsfan_address except;    /* that did not leave out this session; node 0: any */
+    uint32_t last_max;       /* the last so many of those; 0: all */
+    uint64_t
+        bytes_max; /* the first of those, as far as payloads and names have so many bytes, one at least; 0: all */
+} wsf_kept_query;
 
 typedef struct {
     wsfan_message_id id;

@@ -62,6 +62,9 @@ static inline bool wsf_except_covers(wsfan_address newer, wsfan_address older) {
     return newer.node == 0 || (newer.node == older.node && newer.session == older.session);
 }
 
+/* Flags that a publisher sets; they travel, others do not. */
+enum { WSF_PUBLISHED_FLAGS = WSFAN_BINARY | WSFAN_FLEETING };
+
 /* What a message is made of. */
 typedef struct {
     const wsfan_target *targets;

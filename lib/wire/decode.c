@@ -460,6 +460,16 @@ static bool read_presence(wsf_reader *reader, const msgpack_object_array *array,
     return true;
 }
 
+static bool get_hashes(const msgpack_object_array *array, uint32_t i, wsfan_bytes *hashes) {
+    return get_bin(array, i, SIZE_MAX, hashes) && hashes->size % 8 == 0;
+}
+
+static bool read_hold(const msgpack_object_array *array, wsf_hold *hold) {
+    return get_u32(array, 1, &hold->flags) && get_hashes(array, 2, &hold->adds) &&
+           get_hashes(array, 3, &hold->inherits) && get_hashes(array, 4, &hold->removes) &&
+           get_hashes(array, 5, &hold->held);
+}
+
 static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, wsf_entry *entry,
                        bool *known) {
     uint64_t type;
@@ -482,9 +492,8 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
     case WSF_INTEREST:
         entry->interest.has_serial = get_u64(array, 4, &entry->interest.serial);
         return get_u32(array, 1, &entry->interest.flags) &&
-               get_bin(array, 2, SIZE_MAX, &entry->interest.adds) &&
-               get_bin(array, 3, SIZE_MAX, &entry->interest.removes) &&
-               entry->interest.adds.size % 8 == 0 && entry->interest.removes.size % 8 == 0;
+               get_hashes(array, 2, &entry->interest.adds) &&
+               get_hashes(array, 3, &entry->interest.removes);
     case WSF_PEERS:
         return read_peers(reader, array, entry);
     case WSF_HEARTBEAT:
@@ -497,6 +506,9 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
             entry->lost.clock = 0;
         return get_u64(array, 1, &entry->lost.count) && get_u64(array, 2, &entry->lost.reason);
     case WSF_STATUS:
+        if (!get_u64(array, 4, &entry->node_status.cluster_epoch.number) ||
+            !get_u64(array, 5, &entry->node_status.cluster_epoch.birth_ms))
+            entry->node_status.cluster_epoch = (wsf_cluster_epoch){ 0, 0 };
         return get_u32(array, 1, &entry->node_status.flags) &&
                get_u32(array, 2, &entry->node_status.weight) &&
                entry->node_status.weight <= WSF_WEIGHT_MAX &&
@@ -516,9 +528,15 @@ static bool read_entry(wsf_reader *reader, const msgpack_object_array *array, ws
                get_u64(array, 3, &entry->mark.last);
     case WSF_MARK_ASK:
         return get_u64(array, 1, &entry->mark_ask);
+    case WSF_HOLD:
+        return read_hold(array, &entry->hold);
+    case WSF_HOLD_SUM:
+        return get_u64(array, 1, &entry->hold_sum.newest) &&
+               get_u64(array, 2, &entry->hold_sum.digest);
     case WSF_BYE:
     case WSF_RESYNC:
     case WSF_PRESENCE_RESYNC:
+    case WSF_HOLD_RESYNC:
         return true;
     default:
         *known = false;

@@ -346,13 +346,36 @@ void wsf_write_mark(wsf_writer *writer, const wsf_mark *mark) {
     msgpack_pack_uint64(&packer, mark->last);
 }
 
+void wsf_write_hold(wsf_writer *writer, const wsf_hold *hold) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 6);
+    msgpack_pack_uint32(&packer, WSF_HOLD);
+    msgpack_pack_uint32(&packer, hold->flags);
+    pack_bin(&packer, hold->adds);
+    pack_bin(&packer, hold->inherits);
+    pack_bin(&packer, hold->removes);
+    pack_bin(&packer, hold->held);
+}
+
+void wsf_write_hold_sum(wsf_writer *writer, const wsf_hold_sum *sum) {
+    msgpack_packer packer = packer_of(writer);
+    msgpack_pack_array(&packer, 3);
+    msgpack_pack_uint32(&packer, WSF_HOLD_SUM);
+    msgpack_pack_uint64(&packer, sum->newest);
+    msgpack_pack_uint64(&packer, sum->digest);
+}
+
 void wsf_write_status(wsf_writer *writer, const wsf_status *status) {
     msgpack_packer packer = packer_of(writer);
-    msgpack_pack_array(&packer, 4);
+    msgpack_pack_array(&packer, status->cluster_epoch.number != 0 ? 6 : 4);
     msgpack_pack_uint32(&packer, WSF_STATUS);
     msgpack_pack_uint32(&packer, status->flags);
     msgpack_pack_uint32(&packer, status->weight);
     pack_bin(&packer, status->address);
+    if (status->cluster_epoch.number == 0)
+        return;
+    msgpack_pack_uint64(&packer, status->cluster_epoch.number);
+    msgpack_pack_uint64(&packer, status->cluster_epoch.birth_ms);
 }
 
 void wsf_write_type(wsf_writer *writer, wsf_entry_type type) {

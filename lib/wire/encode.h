@@ -52,9 +52,12 @@ typedef enum {
     WSF_MESSAGES = 16,
     WSF_MARK = 17,
     WSF_MARK_ASK = 18,
+    WSF_HOLD = 19,
     WSF_PRESENCE = 20,
     WSF_PRESENCE_SUM = 21,
-    WSF_PRESENCE_RESYNC = 22
+    WSF_PRESENCE_RESYNC = 22,
+    WSF_HOLD_SUM = 23,
+    WSF_HOLD_RESYNC = 24
 } wsf_entry_type;
 
 /* Features of WSF_HELLO. */
@@ -64,6 +67,7 @@ enum {
 };
 
 enum { WSF_SNAPSHOT_BEGIN = 1, WSF_SNAPSHOT_END = 2 }; /* flags of WSF_INTEREST */
+enum { WSF_HOLD_FORGET = 1 };     /* flag of WSF_HOLD: what the receiver was asked before is void */
 enum { WSF_PRESENCE_FORGET = 1 }; /* flag of WSF_PRESENCE: rows told before are void */
 
 /* A row of presence, to or from a peer. */
@@ -87,6 +91,21 @@ typedef struct {
     uint64_t newest; /* are in frames up to this one */
     uint64_t last;   /* clock of the sender's last message to anybody; 0: there is none */
 } wsf_mark;
+
+/* Which chats the receiver is to hold for the sender, and what the sender holds for it. Hashes, 8 bytes each, big endian. */
+typedef struct {
+    uint32_t flags;
+    wsfan_bytes adds;
+    wsfan_bytes inherits; /* to be held too, with what others have kept of them already */
+    wsfan_bytes removes;
+    wsfan_bytes
+        held; /* by the sender, as it was asked to: all that is published from here on, and what it inherits */
+} wsf_hold;
+
+typedef struct {
+    uint64_t newest; /* all hashes are in frames up to this one, */
+    uint64_t digest; /* and their sum */
+} wsf_hold_sum;
 
 /* Flags of WSF_STATUS. */
 enum {
@@ -128,11 +147,18 @@ typedef struct {
     wsfan_bytes endpoint;
 } wsf_known_peer;
 
+/* The time of a cluster from when its first node was there until none is left, without which no position is told. */
+typedef struct {
+    uint64_t number;   /* random; 0: not known */
+    uint64_t birth_ms; /* since 1970; of two the older one is that of both */
+} wsf_cluster_epoch;
+
 /* The status of a node. */
 typedef struct {
     uint32_t flags;
     uint32_t weight;
     wsfan_bytes address; /* where clients reach it; may be empty */
+    wsf_cluster_epoch cluster_epoch;
 } wsf_status;
 
 /* Frame numbers, both included. */
@@ -221,6 +247,8 @@ typedef struct {
         } lost;
         wsf_mark mark;
         uint64_t mark_ask; /* the clock that a mark is to reach */
+        wsf_hold hold;
+        wsf_hold_sum hold_sum;
         wsf_status node_status;
         struct {
             uint64_t id;     /* the sender's */
@@ -279,8 +307,10 @@ void wsf_write_peers(wsf_writer *writer, const wsf_known_peer *peers, uint32_t c
 void wsf_write_lost(wsf_writer *writer, uint64_t count, uint64_t reason,
                     uint64_t clock); /* 0: none */
 void wsf_write_mark(wsf_writer *writer, const wsf_mark *mark);
+void wsf_write_hold(wsf_writer *writer, const wsf_hold *hold);
+void wsf_write_hold_sum(wsf_writer *writer, const wsf_hold_sum *sum);
 void wsf_write_status(wsf_writer *writer, const wsf_status *status);
-void wsf_write_type(wsf_writer *writer, wsf_entry_type type); /* BYE, RESYNC, PRESENCE_RESYNC */
+void wsf_write_type(wsf_writer *writer, wsf_entry_type type); /* BYE, and all RESYNCs */
 
 void wsf_write_entry(wsf_writer *writer, const void *entry, size_t size); /* written before */
 void wsf_write_request(wsf_writer *writer, const wsf_request *request);

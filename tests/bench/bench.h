@@ -12,8 +12,10 @@
  *   job.c               what is to be done: chats, which subscriber has which, keys
  *   contest.c           the same work for every transport, in turn
  *   relay.c latency.c path.c fanout.c registry.c presence.c interest.c idle.c websocket.c
+ *   opening.c history.c storm.c
  *                       the subcommands
  *   crowd.c             a node with many sessions, in this process
+ *   shelter.c           a node that sessions come back to, with positions
  *   ws_client.c         a WebSocket client that is only good enough for a load
  *
  * A benchmark stops at the first thing that is not as it should be: die() ends the process, and
@@ -64,7 +66,8 @@ struct settings {
     unsigned publishers; /* threads in the publishing process */
     bool split;          /* each chat has one subscriber instead of all */
     bool curve;
-    bool quick; /* small counts: to see that it works, not how fast it is */
+    bool history; /* the nodes of path keep its messages */
+    bool quick;   /* small counts: to see that it works, not how fast it is */
     bool json;
     const char *echo_chat; /* the program */
 };
@@ -79,6 +82,10 @@ void presence_report(const struct settings *settings, unsigned runs); /* a part 
 int interest_main(const struct settings *settings);
 int idle_main(const struct settings *settings);
 int websocket_main(const struct settings *settings);
+int opening_main(const struct settings *settings);
+int history_main(const struct settings *settings);
+void recoveries_report(const struct settings *settings, unsigned runs); /* a part of it */
+void storm_report(const struct settings *settings, unsigned runs);      /* the same */
 
 /* ----------------------------------------------------------------------------------- processes */
 
@@ -182,6 +189,8 @@ void sink_expect(struct sink *sink, uint64_t first, uint64_t step);
 /* Ends the process unless it is the next payload of its thread, byte by byte. */
 void sink_take(struct sink *sink, const void *data, size_t size);
 void sample_add(struct worker *worker, int64_t ns);
+/* Ends the process unless these are the bytes of payload `number`. */
+void source_check(const struct source *source, uint64_t number, const void *data, size_t size);
 
 /* ----------------------------------------------------------------------------------------- job */
 
@@ -209,6 +218,7 @@ struct job {
     unsigned chats_count;
     unsigned parts;    /* 1: every subscriber has all chats */
     struct keys *keys; /* of all processes; NULL: plain text */
+    bool history;      /* every node keeps the chats; of libwsfan alone */
 };
 
 /* Chats, keys and publishing threads as the settings say. Rounds job->messages up. */
@@ -247,7 +257,11 @@ extern const struct transport transport_nats;
 
 /* Opens a node that listens on loopback; peer: the endpoint of another, or NULL. */
 wsfan_node *open_node(const char *peer, const char *name);
-wsfan_node *subscriber_node(const void *subscriber); /* of a libwsfan subscriber */
+/* What that sets, but for peers. */
+void node_options(wsfan_options *options, const char *name);
+void keep_history(wsfan_options *options);
+wsfan_node *subscriber_node(const void *subscriber);            /* of a libwsfan subscriber */
+void check_kept(const void *subscriber, const struct job *job); /* that its node has kept all */
 void await_peers(wsfan_node *node, unsigned peers);
 /* Waits for the loop's descriptor, and dispatches. */
 int serve_loop(wsfan_loop *loop, int timeout_ms);
@@ -292,5 +306,43 @@ void crowd_settle(struct crowd *crowd, uint64_t joins); /* until so many have be
 /* Publishes, and returns the nanoseconds that dispatching took. */
 int64_t crowd_broadcast(struct crowd *crowd, const char *chat, unsigned messages);
 extern const wsfan_callbacks crowd_callbacks;
+
+/* ------------------------------------------------------------------------------------- shelter */
+
+enum { MISSED = 10, MISSED_SIZE = 200 };
+
+/* A session that comes back: it has missed the MISSED messages of its chat, and gets these alone. */
+struct client {
+    uint32_t chat;
+    uint32_t replayed;
+    int64_t came_ns;
+};
+
+/* A node that keeps chats, with one loop. */
+struct shelter {
+    wsfan_node *node;
+    wsfan_loop *loop;
+    struct source expected;
+    struct client *clients;
+    uint32_t *verdicts_ns; /* how long each was waited for */
+    uint64_t came;
+    uint64_t told; /* of these, a verdict */
+    uint64_t done; /* of these, all that is replayed */
+    uint64_t verdicts[WSFAN_RECOVERY_OFF + 1];
+    uint64_t joined;   /* of other sessions, */
+    uint64_t messages; /* and what the one in all chats got */
+    struct sink live;  /* of the chat TRANSPORT_CHAT */
+};
+
+void shelter_open(struct shelter *shelter, const wsfan_options *options, uint64_t clients_max);
+void shelter_listen(struct shelter *shelter); /* to TRANSPORT_CHAT */
+/* One session joins all chats, and a position of each is written down. */
+wsfan_session shelter_reside(struct shelter *shelter, unsigned chats,
+                             char (*positions)[WSFAN_POSITION_TEXT_SIZE]);
+/* What is missed in a chat. */
+void publish_missed(wsfan_node *node, struct source *source, uint32_t chat);
+void shelter_come(struct shelter *shelter, uint32_t chat, const char *position);
+/* Ends the process unless all that came were recovered. */
+void shelter_check(const struct shelter *shelter);
 
 #endif

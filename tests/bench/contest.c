@@ -122,6 +122,8 @@ static void run_subscriber(struct stage *stage, struct worker *self, const void 
     while (sink.count < job->messages / job->parts)
         job->transport->receive(subscriber, &sink);
     self->end_ns = now_ns();
+    if (job->history)
+        check_kept(subscriber, job);
     worker_phase(self, PHASE_DONE);
     worker_await(stage, COMMAND_QUIT);
 }

@@ -7,7 +7,7 @@
 #                                       in three processes: 60,000 messages less 20,000
 #   sh tests/bench/instructions.sh WSFAN-BENCH gate
 #                                       path, with the options and figures in instructions.txt beside this script
-# OPTION: --chats N, --split.
+# OPTION: --chats N, --split; of path also --history.
 #
 # A publisher that sends by itself is not switched off. The three processes of `relay` are as fast beside each
 # other as the machine lets them, so its figure varies by some 5 %; that of `path` by less than 1 %.

@@ -19,6 +19,7 @@ static void make_chats(struct job *job) {
 void job_init(struct job *job, const struct settings *settings) {
     job->publishers = settings->publishers;
     job->parts = settings->split ? job->peers : 1;
+    job->history = settings->history;
     job->chats_count = settings->chats > 0 ? settings->chats : job->parts;
     make_chats(job);
     uint64_t unit = (uint64_t)job->publishers * job->parts;

@@ -16,7 +16,9 @@ static const char usage[] =
     "  registry   memory, joins and leaves\n"
     "  interest   a peer that is new learns of a million chats\n"
     "  idle       what a cluster costs that has nothing to do\n"
+    "  history    messages that are kept, and sessions that come back\n"
     "  websocket  clients on replicas of echo-chat\n"
+    "  opening    clients that all come into one chat of echo-chat\n"
     "\n"
     "  --against LIST   of raw,packed,redis,nats; \"\": none  [all; latency: without packed]\n"
     "  --size BYTES     of a payload, from 16  [128]\n"
@@ -37,9 +39,12 @@ static const char usage[] =
     "  --curve          CURVE on all connections, against raw and packed, which have it too\n"
     "  --carrier nats   the mesh is over NATS; relay and latency only  [ZeroMQ]\n"
     "\n"
+    "Of path:\n"
+    "  --history        the nodes keep what they get\n"
+    "\n"
     "  --quick          small counts: does it work? Its figures mean nothing\n"
     "  --json           one JSON object\n"
-    "  --echo-chat PATH the program that `websocket` starts\n"
+    "  --echo-chat PATH the program that `websocket` and `opening` start\n"
     "  --replicas N     of it, 1 to 8  [3]\n"
     "  --chat-size N    WebSocket clients in each chat  [all of them; then 6]\n"
     "  --window N       messages on their way at full load; 1: each by itself  [24]\n"
@@ -53,9 +58,10 @@ static const struct {
     const char *name;
     int (*run)(const struct settings *settings);
 } commands[] = {
-    { "relay", relay_main },   { "latency", latency_main },     { "path", path_main },
-    { "fanout", fanout_main }, { "registry", registry_main },   { "interest", interest_main },
-    { "idle", idle_main },     { "websocket", websocket_main },
+    { "relay", relay_main },     { "latency", latency_main },     { "path", path_main },
+    { "fanout", fanout_main },   { "registry", registry_main },   { "interest", interest_main },
+    { "idle", idle_main },       { "websocket", websocket_main }, { "history", history_main },
+    { "opening", opening_main },
 };
 
 static const struct transport *const others[] = { &transport_raw, &transport_packed,
@@ -109,6 +115,7 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
         { "split", no_argument, NULL, 'l' },
         { "curve", no_argument, NULL, 'k' },
         { "carrier", required_argument, NULL, 'v' },
+        { "history", no_argument, NULL, 'y' },
         { "quick", no_argument, NULL, 'q' },
         { "json", no_argument, NULL, 'j' },
         { "help", no_argument, NULL, 'h' },
@@ -159,6 +166,9 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
             break;
         case 'k':
             settings->curve = true;
+            break;
+        case 'y':
+            settings->history = true;
             break;
         case 'q':
             settings->quick = true;
@@ -211,6 +221,8 @@ static void check_relay_options(const struct settings *settings) {
         bad("an option of relay with", settings->command);
     if (carried && ((!relay && strcmp(settings->command, "latency") != 0) || settings->curve))
         bad("--carrier", "is for relay and latency, without --curve");
+    if (settings->history && !path)
+        bad("--history with", settings->command);
     if (settings->split && settings->peers < 2)
         bad("--split", "needs two peers");
     if (settings->split && settings->chats % settings->peers != 0)

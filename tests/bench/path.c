@@ -61,6 +61,9 @@ int path_main(const struct settings *settings) {
         play_round(&path);
         cpu_ns[i] = (cpu_s(getpid()) - before) * 1e9 / BURST;
     }
+    path.job.messages = path.sent;
+    for (unsigned i = 0; i < PEERS && path.job.history; i++)
+        check_kept(path.subscribers[i], &path.job);
     stage_close(stage);
     report_number((double)path.job.size, "size");
     report_number(BURST, "messages_in_a_round");

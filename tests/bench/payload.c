@@ -59,12 +59,36 @@ void sample_add(struct worker *worker, int64_t ns) {
                                                                         : (uint32_t)ns;
 }
 
+static void check_size(const struct source *source, size_t size) {
+    if (size != source->size)
+        die("a payload of %zu bytes instead of %zu", size, source->size);
+}
+
+static void check_number(uint64_t number, uint64_t expected) {
+    if (number != expected)
+        die("payload %llu instead of %llu", (unsigned long long)number,
+            (unsigned long long)expected);
+}
+
+static void check_filling(const struct source *source, uint64_t number, const uint8_t *payload) {
+    if (memcmp(payload + HEAD_SIZE, variant_of(source, number) + HEAD_SIZE,
+               source->size - HEAD_SIZE) != 0)
+        die("payload %llu has wrong bytes", (unsigned long long)number);
+}
+
+void source_check(const struct source *source, uint64_t expected, const void *data, size_t size) {
+    uint64_t number;
+    check_size(source, size);
+    memcpy(&number, data, 8);
+    check_number(number, expected);
+    check_filling(source, number, data);
+}
+
 void sink_take(struct sink *sink, const void *data, size_t size) {
     const uint8_t *bytes = data;
     uint64_t number;
     int64_t time_ns;
-    if (size != sink->expected.size)
-        die("a payload of %zu bytes instead of %zu", size, sink->expected.size);
+    check_size(&sink->expected, size);
     memcpy(&number, bytes, 8);
     memcpy(&time_ns, bytes + 8, 8);
     if (sink->timed)
@@ -72,12 +96,8 @@ void sink_take(struct sink *sink, const void *data, size_t size) {
     uint64_t publisher = number >> PUBLISHER_SHIFT;
     if (publisher >= PUBLISHERS_MAX)
         die("payload %llu is of nobody", (unsigned long long)number);
-    if (number != sink->next[publisher])
-        die("payload %llu instead of %llu", (unsigned long long)number,
-            (unsigned long long)sink->next[publisher]);
-    if (memcmp(bytes + HEAD_SIZE, variant_of(&sink->expected, number) + HEAD_SIZE,
-               size - HEAD_SIZE) != 0)
-        die("payload %llu has wrong bytes", (unsigned long long)number);
+    check_number(number, sink->next[publisher]);
+    check_filling(&sink->expected, number, bytes);
     sink->next[publisher] += sink->step;
     sink->count++;
     atomic_store_explicit(&sink->worker->received, sink->count, memory_order_release);

@@ -46,7 +46,7 @@ measure publishers relay --publishers 4 "$@"
 for size in 128 1024 262144 1048576; do
     measure "curve-$size" relay --size "$size" --curve "$@"
 done
-for command in latency fanout registry interest idle; do
+for command in latency fanout registry interest idle history; do
     measure "$command" "$command" "$@"
 done
 socket_io=

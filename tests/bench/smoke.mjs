@@ -19,6 +19,7 @@ const options = {
   relay_curve: ['--curve'],
   relay_publishers: ['--publishers', '4', '--split', '--runs', '2'],
   path_split: ['--chats', '6', '--split'],
+  path_history: ['--chats', '6', '--history'],
 };
 const settings = {
   relay: { chats: 1, parts: 1, publishers: 1, curve: 0 },
@@ -26,6 +27,7 @@ const settings = {
   relay_split: { chats: 6, parts: 3, peers: 3 },
   relay_curve: { curve: 1 },
   relay_publishers: { publishers: 4, chats: 2, runs: 2 },
+  history: { recoveries: 200, storm_sessions_recovered: 200 },
 };
 const expected = {
   relay: relay(...transports),
@@ -40,6 +42,7 @@ const expected = {
       [`p50_ratio_vs_${name}`, `p99_ratio_vs_${name}`].flatMap(spread))),
   path: ['messages_in_a_round', ...spread('cpu_ns_per_message')],
   path_split: ['messages_in_a_round', ...spread('cpu_ns_per_message')],
+  path_history: ['messages_in_a_round', ...spread('cpu_ns_per_message')],
   fanout: ['ns_per_recipient_1000', 'cpu_ns_per_broadcast_few', 'growth', 'two_loops_scale'],
   registry: ['bytes_per_session', 'bytes_per_membership', 'bytes_per_remote_chat', 'joins_per_s',
     'joins_of_new_chats_per_s', 'close_ns_per_chat_of_200', 'rss_bytes_sessions_in_own_chats',
@@ -47,6 +50,12 @@ const expected = {
     'presence_counts_per_s'],
   interest: ['snapshot_s', 'quiet_p99_us', 'chats'],
   idle: ['cpu_percent_per_node', 'sessions'],
+  opening: ['clients', ...['open_s', 'cpu_s', 'bytes_per_client', 'frames_per_client'].flatMap(spread)],
+  history: ['one_chat', 'many_chats'].flatMap((load) => ['cpu_ns_per_message',
+    'kept_cpu_ns_per_message', 'kept_cpu_ratio'].flatMap((name) => spread(`${load}_${name}`)))
+    .concat(['position_ns', 'position_bytes', 'heap_bytes_per_chat_of_100', 'recoveries_per_s',
+      'recoveries_from_peer_per_s', 'storm_sessions_recovered', 'storm_verdict_p99_us',
+      'storm_other_node_p99_ratio_vs_quiet', 'storm_same_loop_p99_ratio_vs_quiet']),
   websocket: ['one_chat', 'many_chats'].flatMap((load) => ['paced', 'full'].flatMap((speed) =>
     ['deliveries_per_s', 'cpu_us_per_delivery', 'p50_us', 'p99_us']
       .map((name) => `${load}_${speed}_${name}`))),
@@ -55,7 +64,7 @@ const expected = {
 const refused = ['relay --chats 0', 'relay --chats 10001', 'relay --chats 1x', 'relay --publishers 0',
   'relay --publishers 17', 'relay --split --peers 1', 'relay --split --chats 3',
   'relay --publishers 2 --against raw', 'relay --curve --against redis', 'relay --curve --against raw,nats',
-  'latency --curve', 'fanout --chats 2', 'path --publishers 2', 'idle --split', 'relay --against zmq',
+  'latency --curve', 'fanout --chats 2', 'path --publishers 2', 'idle --split', 'relay --history', 'relay --against zmq',
   'relay --carrier zmq', 'path --carrier nats', 'relay --carrier nats --curve'];
 
 const [program, wanted] = process.argv.slice(2);

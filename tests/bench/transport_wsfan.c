@@ -30,29 +30,42 @@ static void use_nats(wsfan_options *options, const char *address) {
     must(wsfan_nats_open(&nats, &how), "open a carrier");
     options->carrier = wsfan_nats_carrier(nats);
     options->payload_bytes_max = 512 * 1024;
+    options->endpoint = NULL;
+}
+
+void node_options(wsfan_options *options, const char *name) {
+    wsfan_options_init(options);
+    options->endpoint = "tcp://127.0.0.1:*";
+    options->name = name;
+    options->chats_per_session_count_max = 65535;
+}
+
+void keep_history(wsfan_options *options) {
+    options->history_ms = 600000; /* longer than any run */
+    options->history_key = "a key of benchmarks";
 }
 
 /* peer: an endpoint, or the address of a server of NATS, or NULL. */
-static wsfan_node *open_with(const struct keys *keys, const char *peer, const char *name) {
+static wsfan_node *open_for(const struct job *job, const char *peer, const char *name) {
     wsfan_node *node;
     wsfan_options options;
-    wsfan_options_init(&options);
-    options.name = name;
+    node_options(&options, name);
     if (is_nats(peer)) {
         use_nats(&options, peer);
     } else {
-        options.endpoint = "tcp://127.0.0.1:*";
         options.peers = &peer;
         options.peers_count = peer != NULL;
     }
-    options.chats_per_session_count_max = 65535;
-    options.secret_key = keys != NULL ? keys->secret_key : NULL;
+    if (job->keys != NULL)
+        options.secret_key = job->keys->secret_key;
+    if (job->history)
+        keep_history(&options);
     must(wsfan_node_open(&node, &options), "open a node");
     return node;
 }
 
 wsfan_node *open_node(const char *peer, const char *name) {
-    return open_with(NULL, peer, name);
+    return open_for(&(struct job){ .keys = NULL }, peer, name);
 }
 
 void await_peers(wsfan_node *node, unsigned peers) {
@@ -72,7 +85,7 @@ int serve_loop(wsfan_loop *loop, int timeout_ms) {
 
 static void *publisher(struct stage *stage, const struct job *job) {
     bool nats = is_nats(stage->address);
-    wsfan_node *node = open_with(job->keys, nats ? stage->address : NULL, "publisher");
+    wsfan_node *node = open_for(job, nats ? stage->address : NULL, "publisher");
     if (!nats)
         strcpy(stage->address, wsfan_node_endpoint(node));
     return node;
@@ -128,16 +141,18 @@ static void *subscriber(struct stage *stage, const struct job *job, unsigned num
     struct subscriber *self = calloc(1, sizeof *self);
     if (self == NULL)
         die("out of memory");
-    self->node = open_with(job->keys, stage->address, NULL);
+    self->node = open_for(job, stage->address, NULL);
     must(wsfan_loop_open(&self->loop, self->node, &callbacks, self), "open a loop");
     while (self->peers_up < job->peers)
         serve_loop(self->loop, 100);
     wsfan_session session;
+    const wsfan_join_options options = { .struct_size = sizeof options,
+                                         .flags = job->history ? WSFAN_HISTORY : 0 };
     must(wsfan_session_open(&session, self->loop, wsfan_string(""), NULL), "open a session");
     unsigned joins = 0;
     for (unsigned i = job_first_chat(job, number); i < job->chats_count; i += job->parts) {
         wsfan_bytes name = { job->chats[i].name, job->chats[i].size };
-        must(wsfan_session_join(self->loop, session, name), "join");
+        must(wsfan_session_join_with(self->loop, session, name, &options), "join");
         joins++;
     }
     while (self->joined < joins)
@@ -147,6 +162,15 @@ static void *subscriber(struct stage *stage, const struct job *job, unsigned num
 
 wsfan_node *subscriber_node(const void *subscriber) {
     return ((const struct subscriber *)subscriber)->node;
+}
+
+void check_kept(const void *subscriber, const struct job *job) {
+    wsfan_stats stats = { .struct_size = sizeof stats };
+    must(wsfan_node_get_stats(subscriber_node(subscriber), &stats), "statistics");
+    uint64_t kept = stats.history_messages + stats.history_evicted;
+    if (stats.history_chats != job->chats_count / job->parts || kept != job->messages / job->parts)
+        die("%llu messages of %llu chats were kept", (unsigned long long)kept,
+            (unsigned long long)stats.history_chats);
 }
 
 static void receive(void *user, struct sink *sink) {

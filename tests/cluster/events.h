@@ -18,25 +18,32 @@ enum {
 typedef enum {
     EVENT_BORN,      /* id: the node's */
     EVENT_PEER,      /* id: the peer's; number: a wsfan_peer_event; count: a wsfan_reason */
-    EVENT_GAP,       /* id: the peer's; count; number: links with it so far */
+    EVENT_GAP,       /* loop, each is told; id: the peer's; count; number: links with it so far */
     EVENT_INBOX_GAP, /* loop, count */
     EVENT_OPEN,      /* session, loop, user */
     EVENT_CLOSE,     /* session */
-    EVENT_JOIN,      /* session, chat, shown */
-    EVENT_JOINED,    /* session, chat; number: a WSFAN_ code; count: of peers that it names */
+    EVENT_JOIN, /* session, chat, shown, history. Of a traveller: slot: its number, from 1; handed; id, number: of the
+                        position; size: the rewind_count */
+    EVENT_JOINED, /* session, chat; number: a WSFAN_ code; count: of peers that it names; history: it says what
+                        became of the position. slot: that, a wsfan_recovery; size: so many are replayed */
+    EVENT_POSITION,  /* session, chat; number: its own, from 1. whole: the traveller has that of its
+                        join too */
     EVENT_MISSING,   /* session, chat; id: of a peer that the next EVENT_JOINED names */
     EVENT_LEAVE,     /* session, chat */
     EVENT_PRESENCE,  /* loop, chat; number: flags. Its members follow */
     EVENT_MEMBER,    /* loop, chat, user; number: a wsfan_member_event; count: sessions */
     EVENT_PUBLISH,   /* number: its own; chats, user, all, except, size, asked, slot */
     EVENT_REFUSED,   /* number: of a publish that was not accepted after all */
-    EVENT_DELIVERED, /* session; id: the publisher's; number: its own; size */
+    EVENT_DELIVERED, /* session; id: the publisher's; number: its own; size; replayed */
     EVENT_DAMAGED,   /* a payload that nobody has published */
     EVENT_RESULT,    /* number; whole */
     EVENT_SLEPT,     /* count: ms that it was not run */
     EVENT_BROKEN,    /* number: a recorder_fault; count: what it saw */
     EVENT_END        /* nothing comes any more, and not because it died */
 } event_kind;
+
+/* What a traveller hands in when it comes. */
+typedef enum { HANDED_NOTHING, HANDED_POSITION, HANDED_RUBBISH } handed_kind;
 
 /* Everything is within its bounds, and what is counted is what happened. */
 typedef enum {
@@ -64,6 +71,9 @@ typedef struct {
     uint8_t slot; /* of a latest value; 0: it is none */
     int8_t user;
     bool shown; /* with presence */
+    bool history;
+    bool replayed;
+    uint8_t handed; /* a handed_kind */
     bool all;
     bool asked;
     bool whole;
@@ -91,6 +101,11 @@ typedef struct {
     bool passes; /* when it is told to finish it goes as a host that is replaced does: what its
                     sessions lack then is nobody's concern */
     uint32_t forget_ms;
+    uint32_t history_ms; /* 0: off */
+    uint32_t history_count_max;
+    uint32_t history_chat_bytes_max;
+    int travellers;          /* their descriptor */
+    unsigned life;           /* its number among all that were started, from 1 */
     unsigned messages_per_s; /* about */
     unsigned payload_size_max;
 } recorder_config;

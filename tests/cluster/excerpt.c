@@ -53,6 +53,7 @@ void excerpt_write(FILE *out, const event *e, uint64_t began_ns,
         [EVENT_JOIN] = "joins with session",
         [EVENT_JOINED] = "has joined with session",
         [EVENT_MISSING] = "will have joined, but for one peer, with session",
+        [EVENT_POSITION] = "has a position for session",
         [EVENT_LEAVE] = "leaves with session",
         [EVENT_PRESENCE] = "news of a chat",
         [EVENT_REFUSED] = "takes it back",
@@ -71,11 +72,11 @@ void excerpt_write(FILE *out, const event *e, uint64_t began_ns,
     else if (e->kind == EVENT_MEMBER)
         write_member(out, e);
     else if (e->kind == EVENT_GAP)
-        fprintf(out, "gap of %" PRIu64 " messages of %s, of link %" PRIu32 "\n", e->count,
-                name_of(context, e->id), e->number);
+        fprintf(out, "loop %u: gap of %" PRIu64 " messages of %s, of link %" PRIu32 "\n", e->loop,
+                e->count, name_of(context, e->id), e->number);
     else if (e->kind == EVENT_DELIVERED)
-        fprintf(out, "session %" PRIu32 " gets message %" PRIu32 " of %s\n", e->session, e->number,
-                name_of(context, e->id));
+        fprintf(out, "session %" PRIu32 " gets message %" PRIu32 " of %s%s\n", e->session,
+                e->number, name_of(context, e->id), e->replayed ? ", replayed" : "");
     else
         fprintf(out, "%s: session %" PRIu32 ", chat %u, number %d, count %" PRIu64 "\n",
                 kinds[e->kind], e->session, e->chat, (int)e->number, e->count);

@@ -52,6 +52,10 @@ scenario('whatever another program publishes, each client gets a frame that is w
       const frame = await next(written);
       assert.deepEqual({ ...frame, id: 0 }, { ...object, id: 0 }, written);
     }
+  for (const written of ['{"position":"mine","replayed":true,"a":1}', '{"a":1,"posi\\u0074ion":"mine"}']) {
+    const frame = await next(written);
+    assert.deepEqual(frame, { id: frame.id, a: 1 }, written);
+  }
   for (const text of ['', 'hello', '{', '{"type":"message"', '[1]', '"x"', 'null', '{}{}', '{"a":"\\ud800"}',
     '['.repeat(5000), 'a\u0000b'])
     assert.deepEqual(await next(text).then(({ type, text: said }) => [type, said]), ['message', text]);

@@ -54,11 +54,12 @@ void processes_tell_names(recorders *r) {
 /* --------------------------------------------------------------------------------- start and end */
 
 /* A program of its own, so that its memory is its own too. */
-static void become_recorder(unsigned host, int descriptor) {
+static void become_recorder(unsigned host, int descriptor, int shared) {
     char text[16];
     snprintf(text, sizeof text, "%d", descriptor);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
-    fcntl(descriptor, F_SETFD, 0); /* goes on over exec */
+    fcntl(descriptor, F_SETFD, 0); /* goes on over exec, */
+    fcntl(shared, F_SETFD, 0);     /* and so do travellers */
     if (network_enter(host))
         execl("/proc/self/exe", "recorder", RECORDERS_ARGUMENT, text, (char *)NULL);
     _exit(EXIT_FAILURE);
@@ -69,6 +70,7 @@ static void configure(recorders *r, life_log *log, unsigned host, unsigned node)
     recorder_config *config = &log->config;
     *config = r->config;
     config->seed = r->seed * 1000 + ++r->lives;
+    config->life = r->lives;
     snprintf(config->name, sizeof config->name, "r%u", node);
     network_endpoint(host, r->nodes[host].address, config->endpoint);
     if (r->keys != KEYS_NONE)
@@ -91,7 +93,7 @@ bool processes_start(recorders *r, unsigned host, unsigned address, unsigned nod
     configure(r, log, host, node);
     p->pid = fork();
     if (p->pid == 0)
-        become_recorder(host, descriptor);
+        become_recorder(host, descriptor, r->config.travellers);
     close(descriptor);
     replay_begin(r->replay, log);
     processes_tell_names(r);
@@ -100,6 +102,7 @@ bool processes_start(recorders *r, unsigned host, unsigned address, unsigned nod
 
 void processes_ended(recorders *r, process *p) {
     replay_end(r->replay, p->log);
+    travellers_free(r->travellers, p->log->config.life);
     p->pid = 0;
 }
 

@@ -9,7 +9,10 @@ enum {
     RECORDER_DOWN_MS = 2500,
     RECORDER_JOIN_MS_MAX = 3000,
     RECORDER_RESULT_MS_MAX = 3000,
-    RECORDER_GRACE_MS = 1000
+    RECORDER_GRACE_MS = 1000,
+    RECORDER_READY_MS_MAX = 1000,
+    RECORDER_RECOVER_MS_MAX =
+        2500 /* less than RECORDER_JOIN_MS_MAX, more than a node is silent after */
 };
 
 /* Runs as log->config says until it is told to finish. Returns the exit status of its process. */

@@ -12,6 +12,7 @@
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
+#include <wsfan/history.h>
 #include <zmq.h>
 
 #include "dice.h"
@@ -24,6 +25,7 @@ enum {
     AGREED_MS = 1500, /* so long all must be of one mind, */
     LOOKS_MIN = 5,    /* and have looked so often */
     LAST_LOAD_MS = 500,
+    CALM_MS = 4000, /* of travelling, when all has healed */
     END_MS_MAX = 10000,
     NAMES_SIZE = 4096
 };
@@ -35,6 +37,7 @@ _Static_assert((int)CONFIG_KEYS_MAX >= NETWORK_HOSTS_MAX, "all have keys");
 #define CHOICE_TEXT(name, text) text,
 static const char *const NAMINGS[] = { NAMING_LIST(CHOICE_TEXT) };
 static const char *const KEYS[] = { KEYS_LIST(CHOICE_TEXT) };
+static const char *const HISTORIES[] = { HISTORY_LIST(CHOICE_TEXT) };
 #undef CHOICE_TEXT
 
 uint64_t recorders_below(recorders *r, uint64_t below) {
@@ -256,11 +259,20 @@ static void check(recorders *r) {
     tell_violations(r);
 }
 
-static void come_to_rest(recorders *r) {
-    wait_for_all(r, ready, RECORDERS_HEAL_MS_MAX, "did not meet the others again");
-    recorders_run(r, LAST_LOAD_MS);
+static void rest(recorders *r, uint64_t load_ms) {
+    recorders_run(r, load_ms);
     be_quiet(r, true);
     wait_for_all(r, at_rest, RECORDERS_REST_MS_MAX, "does not come to rest, or counts otherwise");
+}
+
+/* Twice: in between nothing is done to them, and whoever comes back with a new position has to be whole. */
+static void come_to_rest(recorders *r) {
+    wait_for_all(r, ready, RECORDERS_HEAL_MS_MAX, "did not meet the others again");
+    rest(r, LAST_LOAD_MS);
+    replay_until(r->replay, recorder_ns());
+    replay_calm(r->replay);
+    be_quiet(r, false);
+    rest(r, CALM_MS);
     replay_until(r->replay, recorder_ns());
     if (r->violations == 0)
         replay_check(r->replay);
@@ -338,6 +350,19 @@ static void make_keys(recorders *r) {
     r->config.allow_count = count;
 }
 
+/* By dice of their own, so that the others of a seed fall as they always did. */
+static void choose_history(recorders *r) {
+    static const uint32_t OFTEN_LARGE[] = { HISTORY_OFF, HISTORY_SMALL, HISTORY_LARGE,
+                                            HISTORY_LARGE };
+    recorder_config *config = &r->config;
+    uint64_t dice = r->seed + 1;
+    uint32_t kept = OFTEN_LARGE[dice_below(&dice, 4)];
+    r->kept = r->kept < HISTORY_COUNT ? r->kept : (history_kind)kept;
+    config->history_ms = r->kept == HISTORY_OFF ? 0 : 20000;
+    config->history_count_max = r->kept == HISTORY_SMALL ? 64 : 16384;
+    config->history_chat_bytes_max = r->kept == HISTORY_SMALL ? 64 * 1024 : 1024 * 1024;
+}
+
 /* What is given stands, and the dice fall the same. */
 static void choose_cluster(recorders *r) {
     recorder_config *config = &r->config;
@@ -351,10 +376,13 @@ static void choose_cluster(recorders *r) {
     config->forget_ms = recorders_below(r, 2) == 0 ? 6000 : 60000;
     config->messages_per_s = r->messages_per_s / r->count;
     config->payload_size_max = 2000;
+    choose_history(r);
     name_peers(r);
     make_keys(r);
-    printf("seed %" PRIu64 ": %u nodes, found by %s, keys %s, forgotten after %" PRIu32 " ms\n",
-           r->seed, r->count, NAMINGS[r->naming], KEYS[r->keys], config->forget_ms);
+    printf("seed %" PRIu64 ": %u nodes, found by %s, keys %s, forgotten after %" PRIu32
+           " ms, history %s\n",
+           r->seed, r->count, NAMINGS[r->naming], KEYS[r->keys], config->forget_ms,
+           HISTORIES[r->kept]);
     fflush(stdout);
 }
 
@@ -366,12 +394,16 @@ int recorders_open(recorders *r) {
         return status;
     r->began_ns = recorder_ns();
     r->ledger = ledger_new();
-    r->replay = replay_new(r->ledger, r->began_ns);
+    r->replay = replay_new(r->ledger, &r->config, r->began_ns);
+    r->travellers = travellers_make(&r->config.travellers);
+    if (r->travellers == NULL)
+        return EXIT_FAILURE;
     ledger_set_trace(r->ledger, r->verbose);
     for (unsigned i = 0; i < r->count; i++)
         if (!processes_start(r, i, 0, i))
             return EXIT_FAILURE;
     wait_for_all(r, ready, RECORDERS_HEAL_MS_MAX, "did not meet the others");
+    replay_formed(r->replay);
     return 0;
 }
 
@@ -410,6 +442,10 @@ static bool take_option(recorders *r, int option, const char *text) {
         good = parse_choice(text, KEYS, KEYS_COUNT, &choice);
         r->keys = (keys_kind)choice;
         return good;
+    case 'h':
+        good = parse_choice(text, HISTORIES, HISTORY_COUNT, &choice);
+        r->kept = (history_kind)choice;
+        return good;
     case 'v':
         r->verbose = true;
         return true;
@@ -420,19 +456,18 @@ static bool take_option(recorders *r, int option, const char *text) {
 
 bool recorders_options(recorders *r, int count, char **values, recorders_number first,
                        recorders_number second) {
-    const struct option options[] = { { "seed", required_argument, NULL, 's' },
-                                      { "nodes", required_argument, NULL, 'c' },
-                                      { "only", required_argument, NULL, 'o' },
-                                      { "naming", required_argument, NULL, 'n' },
-                                      { "keys", required_argument, NULL, 'k' },
-                                      { "verbose", no_argument, NULL, 'v' },
-                                      { first.name, required_argument, NULL, '1' },
-                                      { second.name, required_argument, NULL, '2' },
-                                      { NULL, 0, NULL, 0 } };
+    const struct option options[] = {
+        { "seed", required_argument, NULL, 's' },      { "nodes", required_argument, NULL, 'c' },
+        { "only", required_argument, NULL, 'o' },      { "naming", required_argument, NULL, 'n' },
+        { "keys", required_argument, NULL, 'k' },      { "history", required_argument, NULL, 'h' },
+        { "verbose", no_argument, NULL, 'v' },         { first.name, required_argument, NULL, '1' },
+        { second.name, required_argument, NULL, '2' }, { NULL, 0, NULL, 0 }
+    };
     int option;
     r->seed = (uint64_t)time(NULL) % 1000000;
     r->naming = NAMING_COUNT;
     r->keys = KEYS_COUNT;
+    r->kept = HISTORY_COUNT;
     while ((option = getopt_long(count, values, "", options, NULL)) != -1)
         if (option == '1'   ? !parse(optarg, 1, first.max, first.value)
             : option == '2' ? !parse(optarg, 1, second.max, second.value)
@@ -446,6 +481,19 @@ static void report_packets(void) {
     printf("packets    %" PRIu64 " carried, %" PRIu64 " lost, %" PRIu64 " doubled, %" PRIu64
            " reordered, %" PRIu64 " made resets, %" PRIu64 " with bit errors\n",
            c.carried, c.lost, c.doubled, c.reordered, c.reset, c.flipped);
+}
+
+static void report_travels(const recorders *r) {
+    const travels_totals *totals = replay_get_travels(r->replay);
+    printf("travellers %" PRIu64 " whole, of whom %" PRIu64 " at another node; %" PRIu64
+           " messages were to be replayed, %" PRIu64 " were; %" PRIu64 " came after all, %" PRIu64
+           " are of gaps\nverdicts  ",
+           totals->whole, totals->moved, totals->replayed, replay_get_totals(r->replay)->replayed,
+           totals->required, totals->excused);
+    for (unsigned i = 0; i < 16; i++)
+        if (totals->others[i] > 0)
+            printf(" %s %" PRIu64, wsfan_recovery_text((wsfan_recovery)i), totals->others[i]);
+    printf("\n");
 }
 
 void recorders_report(recorders *r) {
@@ -465,6 +513,7 @@ void recorders_report(recorders *r) {
            ledger_explained(r->ledger));
     printf("members    %" PRIu64 " pieces of news; %" PRIu64 " counts agreed, at rest\n",
            totals->members, r->compared);
+    report_travels(r);
     printf("violations %u\n", r->violations);
     fflush(stdout);
     for (unsigned i = 0; i <= r->count; i++)

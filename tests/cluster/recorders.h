@@ -11,6 +11,7 @@
 #include "network.h"
 #include "recorder.h"
 #include "replay.h"
+#include "travellers.h"
 
 enum {
     RECORDERS_MAX = NETWORK_HOSTS_MAX - 1, /* one host is for a twin */
@@ -33,9 +34,16 @@ enum {
     X(KEYS_SHARED, "shared")                                                                       \
     X(KEYS_EACH, "each")
 
+/* What is kept for those who come back. */
+#define HISTORY_LIST(X)                                                                            \
+    X(HISTORY_OFF, "off")                                                                          \
+    X(HISTORY_SMALL, "small") /* so little that it is often gone */                                \
+    X(HISTORY_LARGE, "large")
+
 #define CHOICE_ENUM(name, text) name,
 typedef enum { NAMING_LIST(CHOICE_ENUM) NAMING_COUNT } naming_kind;
 typedef enum { KEYS_LIST(CHOICE_ENUM) KEYS_COUNT } keys_kind;
+typedef enum { HISTORY_LIST(CHOICE_ENUM) HISTORY_COUNT } history_kind;
 #undef CHOICE_ENUM
 
 typedef struct {
@@ -53,9 +61,10 @@ typedef struct {
     unsigned messages_per_s; /* of all together */
     unsigned long_one_in;    /* of so many faults one takes seconds */
     uint32_t only;           /* bits: kinds of faults; 0: all */
-    unsigned count;          /* nodes; 0, and the two counts below: by the seed */
+    unsigned count;          /* nodes; 0, and the three counts below: by the seed */
     naming_kind naming;
     keys_kind keys;
+    history_kind kept;
 
     uint64_t random;
     uint64_t began_ns;
@@ -70,6 +79,7 @@ typedef struct {
     unsigned history_count;
     ledger *ledger;
     replay *replay;
+    travellers *travellers;
     memory_series memory; /* of the test itself */
     uint64_t sampled_ms;
     uint64_t compared; /* counts of a chat by a node that were as they must be */
@@ -117,7 +127,8 @@ typedef struct {
     uint64_t *value;
 } recorders_number;
 #define RECORDERS_USAGE                                                                            \
-    "[--seed S] [--nodes 2..12] [--only FAULT,FAULT...] [--naming KIND] [--keys KIND] [--verbose]"
+    "[--seed S] [--nodes 2..12] [--only FAULT,FAULT...] [--naming KIND] [--keys KIND] "            \
+    "[--history KIND] [--verbose]"
 bool recorders_options(recorders *r, int count, char **values, recorders_number first,
                        recorders_number second);
 

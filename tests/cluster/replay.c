@@ -8,6 +8,7 @@
 #include "excerpt.h"
 #include "presence.h"
 #include "recorder.h"
+#include "travels.h"
 
 enum {
     JOIN_SLACK_MS = 3000,
@@ -45,6 +46,7 @@ typedef struct {
 struct replay {
     ledger *ledger;
     presence *presence;
+    travels *travels;
     uint64_t began_ns;
     uint64_t ms; /* of the ledger, never back */
     reader *readers;
@@ -102,13 +104,15 @@ static void play_publish(replay *r, reader *from, const event *e) {
     targets.slot = e->slot;
     if (e->except != UINT32_MAX)
         targets.except = session_of(from, e->except);
-    note(&from->messages, e->number,
-         ledger_publish(r->ledger, from->life, &targets, e->size, e->asked));
+    uint32_t number = ledger_publish(r->ledger, from->life, &targets, e->size, e->asked);
+    note(&from->messages, e->number, number);
+    travels_publish(r->travels, from->life, number, targets.except, e);
     r->totals.published++;
 }
 
 static void play_refused(replay *r, reader *from, const event *e) {
     ledger_take_back(r->ledger, value_of(&from->messages, e->number));
+    travels_refused(r->travels, value_of(&from->messages, e->number));
     r->totals.published--;
     r->totals.refused++;
 }
@@ -122,6 +126,11 @@ static void play_result(replay *r, const reader *at, const event *e) {
 }
 
 static void play_gap(replay *r, const reader *at, const event *e) {
+    uint32_t peer = ledger_find(r->ledger, e->id);
+    if (peer != UINT32_MAX)
+        travels_gap(r->travels, at->life, peer, e->loop, e->count);
+    if (e->loop != 0)
+        return;
     r->totals.gaps++;
     r->totals.missing += e->count;
     if (e->number != 1) /* the link with it is a new one, or has ended meanwhile */
@@ -139,6 +148,11 @@ static void check_down(replay *r, const reader *at, const event *e) {
                          at->life, (unsigned long long)e->id);
 }
 
+static void tell_peer(replay *r, uint32_t life, uint32_t peer, unsigned peer_event) {
+    presence_peer(r->presence, life, peer, peer_event);
+    travels_peer(r->travels, life, peer, peer_event);
+}
+
 static void play_peer(replay *r, const reader *at, const event *e) {
     check_down(r, at, e);
     uint32_t peer = ledger_find(r->ledger, e->id);
@@ -149,7 +163,7 @@ static void play_peer(replay *r, const reader *at, const event *e) {
     if (e->number == WSFAN_PEER_DOWN)
         ledger_down(r->ledger, at->life, e->id);
     if (peer != UINT32_MAX)
-        presence_peer(r->presence, at->life, peer, e->number);
+        tell_peer(r, at->life, peer, e->number);
     else if (e->number != WSFAN_PEER_REFUSED)
         ledger_violation(r->ledger, "life %u is told of a node that never was", at->life);
 }
@@ -160,6 +174,8 @@ static void play_missing(replay *r, const reader *at, const event *e) {
         ledger_violation(r->ledger, "life %u: a join lacks a node that never was", at->life);
     else
         ledger_excuse(r->ledger, session_of(at, e->session), e->chat, life);
+    if (life != UINT32_MAX)
+        travels_session(r->travels, at->life, session_of(at, e->session), life, e);
 }
 
 /* A join that is partial names the peers that it is without; those that it does not name it is with. */
@@ -178,7 +194,11 @@ static void play_delivered(replay *r, const reader *at, const event *e) {
     uint32_t number = message_of(r, e->id, e->number);
     if (number != UINT32_MAX && ledger_size(r->ledger, number) != e->size)
         ledger_violation(r->ledger, "message %u has another size", number);
-    ledger_delivered(r->ledger, session_of(at, e->session), number);
+    travels_session(r->travels, at->life, session_of(at, e->session), number, e);
+    if (e->replayed)
+        r->totals.replayed++;
+    else
+        ledger_delivered(r->ledger, session_of(at, e->session), number);
 }
 
 static void play_broken(replay *r, const reader *at, const event *e) {
@@ -198,6 +218,7 @@ static void play(replay *r, reader *at, const event *e) {
         at->id = e->id;
         at->life = ledger_born(l, e->id, 0);
         presence_born(r->presence, at->life);
+        travels_born(r->travels, at->life);
         break;
     case EVENT_PEER:
         play_peer(r, at, e);
@@ -207,6 +228,7 @@ static void play(replay *r, reader *at, const event *e) {
         break;
     case EVENT_INBOX_GAP:
         ledger_inbox_gap(l, at->life, e->loop, e->count);
+        travels_inbox_gap(r->travels, at->life, e->loop, e->count);
         break;
     case EVENT_OPEN:
         note(&at->sessions, e->session, ledger_open(l, at->life, e->loop, e->user));
@@ -214,10 +236,12 @@ static void play(replay *r, reader *at, const event *e) {
         break;
     case EVENT_CLOSE:
         ledger_close(l, session_of(at, e->session));
+        travels_session(r->travels, at->life, session_of(at, e->session), UINT32_MAX, e);
         presence_act(r->presence, at->life, e);
         break;
     case EVENT_JOIN:
         ledger_join(l, session_of(at, e->session), e->chat);
+        travels_session(r->travels, at->life, session_of(at, e->session), ledger_find(l, e->id), e);
         presence_act(r->presence, at->life, e);
         break;
     case EVENT_MISSING:
@@ -225,6 +249,10 @@ static void play(replay *r, reader *at, const event *e) {
         break;
     case EVENT_JOINED:
         play_joined(r, at, e);
+        travels_session(r->travels, at->life, session_of(at, e->session), UINT32_MAX, e);
+        break;
+    case EVENT_POSITION:
+        travels_session(r->travels, at->life, session_of(at, e->session), UINT32_MAX, e);
         break;
     case EVENT_LEAVE:
         ledger_leave(l, session_of(at, e->session), e->chat);
@@ -255,6 +283,7 @@ static void play(replay *r, reader *at, const event *e) {
     case EVENT_SLEPT:
         ledger_postpone_joins(l, at->life, e->count);
         presence_slept(r->presence, at->life);
+        travels_slept(r->travels);
         r->calm_ms = r->ms; /* stopped, or on a machine that is busy with other things */
         break;
     case EVENT_BROKEN:
@@ -272,7 +301,8 @@ static void look_at_joins(replay *r, reader *at, uint64_t ms) {
     if (ms < at->looked_ms + LOOK_MS)
         return;
     at->looked_ms = ms;
-    ledger_check_joins(r->ledger, at->life, 2 * RECORDER_JOIN_MS_MAX + JOIN_SLACK_MS);
+    ledger_check_joins(r->ledger, at->life,
+                       2 * RECORDER_JOIN_MS_MAX + RECORDER_RECOVER_MS_MAX + JOIN_SLACK_MS);
 }
 
 static const event *next_of(const reader *at) {
@@ -296,6 +326,7 @@ static void bury(replay *r, reader *at) {
     if (at->id != 0) {
         ledger_died(r->ledger, at->life);
         presence_died(r->presence, at->life);
+        travels_died(r->travels, at->life);
     }
     at->over = true;
 }
@@ -332,12 +363,16 @@ void replay_until(replay *r, uint64_t ns) {
 
 /* --------------------------------------------------------------------------------------- readers */
 
-replay *replay_new(ledger *l, uint64_t began_ns) {
+replay *replay_new(ledger *l, const recorder_config *config, uint64_t began_ns) {
     replay *r = calloc(1, sizeof *r);
     if (r == NULL)
         abort();
     r->ledger = l;
     r->presence = presence_new(l);
+    r->travels = travels_new(l,
+                             (travels_limits){ .history_ms = config->history_ms,
+                                               .count_max = config->history_count_max,
+                                               .chat_bytes_max = config->history_chat_bytes_max });
     r->began_ns = began_ns;
     return r;
 }
@@ -352,6 +387,7 @@ void replay_destroy(replay *r) {
     for (unsigned i = 0; i < r->count; i++)
         release(&r->readers[i]);
     presence_destroy(r->presence);
+    travels_destroy(r->travels);
     free(r->readers);
     free(r);
 }
@@ -386,9 +422,10 @@ void replay_forget(replay *r) {
     }
     r->count = kept;
     ledger_forget(r->ledger, DEAD_MS);
+    travels_forget(r->travels);
 }
 
-void replay_set_trouble(replay *r, bool trouble, bool slow) {
+void replay_set_trouble(replay *r, bool trouble, bool slow, bool clocks) {
     uint64_t now_ms = 1 + (recorder_ns() - r->began_ns) / 1000000;
     if (r->trouble && !trouble)
         r->calm_ms = now_ms;
@@ -396,10 +433,13 @@ void replay_set_trouble(replay *r, bool trouble, bool slow) {
         presence_slow(r->presence, slow ? UINT64_MAX : now_ms);
     r->trouble = trouble;
     r->slow = slow;
+    if (trouble || clocks)
+        travels_trouble(r->travels, clocks);
 }
 
 void replay_check(replay *r) {
     presence_check(r->presence);
+    travels_check(r->travels);
 }
 
 /* ----------------------------------------------------------------------------------------- texts */
@@ -447,6 +487,18 @@ void replay_tell(const replay *r, FILE *out) {
         fputs("    and the last of what it did and saw until it showed the violation:\n", out);
         tell_log(r, at, r->shown_at, EXCERPT_EVENTS, any, out);
     }
+}
+
+void replay_formed(replay *r) {
+    travels_formed(r->travels);
+}
+
+void replay_calm(replay *r) {
+    travels_calm(r->travels);
+}
+
+const travels_totals *replay_get_travels(const replay *r) {
+    return travels_get_totals(r->travels);
 }
 
 const replay_totals *replay_get_totals(const replay *r) {

@@ -7,6 +7,7 @@
 
 #include "events.h"
 #include "ledger.h"
+#include "travels.h"
 
 typedef struct {
     uint64_t published;
@@ -14,12 +15,13 @@ typedef struct {
     uint64_t gaps;
     uint64_t missing; /* messages of gaps that were counted */
     uint64_t members; /* that loops were told of */
+    uint64_t replayed;
 } replay_totals;
 
 typedef struct replay replay;
 
-/* began_ns: from then on the ledger counts its time. */
-replay *replay_new(ledger *l, uint64_t began_ns);
+/* config: what all have in common. began_ns: from then on the ledger counts its time. */
+replay *replay_new(ledger *l, const recorder_config *config, uint64_t began_ns);
 void replay_destroy(replay *r);
 
 /* A life that begins; its log is unmapped when nobody needs it any more. */
@@ -29,8 +31,15 @@ void replay_begin(replay *r, life_log *log);
 void replay_end(replay *r, const life_log *log);
 
 /* Whether anything is done to nodes or wires just now that may cost a link. Without it, and for some time
- * before, no peer may be down for want of signs of life. slow: a wire is, and may carry things late. */
-void replay_set_trouble(replay *r, bool trouble, bool slow);
+ * before, no peer may be down for want of signs of life. slow: a wire is, and may carry things late. clocks: one
+ * is wrong. */
+void replay_set_trouble(replay *r, bool trouble, bool slow, bool clocks);
+
+/* All that run have met for the first time. */
+void replay_formed(replay *r);
+
+/* All has healed, what it did was checked, and now nothing happens to them. */
+void replay_calm(replay *r);
 
 /* Plays what happened up to then. An act is written down before others see it, so what is written
  * later than its time says could not have been seen yet. */
@@ -47,5 +56,6 @@ void replay_tell(const replay *r, FILE *out);
 void replay_forget(replay *r);
 
 const replay_totals *replay_get_totals(const replay *r);
+const travels_totals *replay_get_travels(const replay *r);
 
 #endif

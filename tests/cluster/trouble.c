@@ -80,6 +80,8 @@ static bool to_process(fault_kind kind) {
 static bool has(const recorders *r, fault_kind kind) {
     if (r->only != 0 && (r->only >> kind & 1) == 0)
         return false;
+    if (kind == CLOCK && r->kept == HISTORY_LARGE)
+        return false; /* no position is good any more, once a clock was a minute off */
     if (kind == RING || kind == HALVES)
         return r->count >= 4;
     if (kind == BRIDGE)
@@ -130,11 +132,13 @@ static fault_kind choose_kind(recorders *r) {
 static void tell_trouble(const recorders *r) {
     bool trouble = false;
     bool slow = false;
+    bool clocks = false;
     for (unsigned i = 0; i < r->active_count; i++) {
         trouble = trouble || r->active[i].kind < CLOCK;
         slow = slow || r->active[i].kind == SLOW;
+        clocks = clocks || r->active[i].kind == CLOCK;
     }
-    replay_set_trouble(r->replay, trouble, slow);
+    replay_set_trouble(r->replay, trouble, slow, clocks);
 }
 
 void recorders_break(recorders *r) {

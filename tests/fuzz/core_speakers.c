@@ -259,7 +259,7 @@ static void write_reply(const state *s, input *in, unsigned i, wsf_writer *write
 
 static void write_status(input *in, wsf_writer *writer) {
     uint8_t how = take(in);
-    wsf_status status = { how % 32, take(in) * 8u, { NULL, 0 } };
+    wsf_status status = { how % 32, take(in) * 8u, { NULL, 0 }, { how / 32, how } };
     if ((how & 32) != 0)
         status.address = wsfan_string("wss://chat.example/");
     wsf_write_status(writer, &status);
@@ -311,7 +311,7 @@ static uint64_t take_clock(const state *s, input *in) {
 
 /* Of all values of the byte that says what a peer says, the highest ones are for marks and their like: the corpus was
  * there before. */
-enum { OF_MARKS = 0xf0 };
+enum { OF_MARKS = 0xf0, OF_HOLDS = 0xf8 };
 
 static void write_mark(const state *s, input *in, unsigned i, wsf_writer *writer) {
     wsf_mark mark = { .clock = take_clock(s, in), .last = take_clock(s, in) };
@@ -319,8 +319,43 @@ static void write_mark(const state *s, input *in, unsigned i, wsf_writer *writer
     wsf_write_mark(writer, &mark);
 }
 
+/* The same chats may be in several lists. */
+static void write_hold(const state *s, input *in, wsf_writer *writer) {
+    enum { LISTS = 4, PLACES = 8 };
+    uint8_t hashes[PLACES * 8];
+    wsfan_bytes lists[LISTS];
+    for (size_t k = 0; k < PLACES; k++) {
+        unsigned number = take(in);
+        wsf_put_u64(hashes + 8 * k,
+                    number == UINT8_MAX ? 0 : hash_of(s, WSFAN_CHAT, number % CHATS));
+    }
+    for (size_t k = 0; k < LISTS; k++) {
+        uint8_t place = take(in);
+        size_t from = place % PLACES;
+        lists[k] = (wsfan_bytes){ hashes + 8 * from, 8 * (place / PLACES % (PLACES + 1 - from)) };
+    }
+    wsf_hold hold = { take(in) % 4, lists[0], lists[1], lists[2], lists[3] };
+    wsf_write_hold(writer, &hold);
+}
+
+/* A sum that is right, or not. */
+static void write_hold_sum(const state *s, input *in, unsigned i, wsf_writer *writer) {
+    uint8_t how = take(in);
+    const wsf_peer *peer = wsf_peer_find(s->core, id_of(i));
+    wsf_hold_sum sum = { .newest = s->speakers[i].number + how % 4 - 1 };
+    sum.digest = peer != NULL && how >= 128 ? peer->holding.held_digest : how;
+    wsf_write_hold_sum(writer, &sum);
+}
+
 static void write_loose(const state *s, input *in, unsigned i, wsf_writer *writer) {
     uint8_t what = take(in);
+    if (what >= OF_HOLDS) {
+        if (what % 4 == 0)
+            wsf_write_type(writer, WSF_HOLD_RESYNC);
+        else
+            write_hold_sum(s, in, i, writer);
+        return;
+    }
     if (what >= OF_MARKS) {
         if (what % 4 == 0)
             wsf_write_number(writer, WSF_MARK_ASK, take_clock(s, in));
@@ -353,6 +388,10 @@ static void write_loose(const state *s, input *in, unsigned i, wsf_writer *write
 
 static void write_numbered(const state *s, input *in, unsigned i, wsf_writer *writer) {
     uint8_t what = take(in);
+    if (what >= OF_HOLDS) {
+        write_hold(s, in, writer);
+        return;
+    }
     if (what >= OF_MARKS) {
         uint64_t count = take_u64(in);
         uint8_t reason = take(in);

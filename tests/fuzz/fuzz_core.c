@@ -195,6 +195,12 @@ static void on_view(void *user, wsf_view *view) {
         CHECK(view->places[i - 1].node < view->places[i].node);
 }
 
+static void on_reach(void *user, wsf_reach *reach) {
+    const state *s = user;
+    CHECK(s->core->reach.newest == NULL || s->core->reach.newest->whole.rest <= reach->whole.rest);
+    CHECK(reach->whole.rest <= s->core->clock && !wsf_vector_is_ragged(&reach->whole));
+}
+
 static void on_shed(void *user, uint32_t permille) {
     CHECK(!((state *)user)->quiet && permille <= 1000);
 }
@@ -430,6 +436,35 @@ static void check_witness(const wsf_core *core) {
               core->peers[i].witness.origin->node == core->peers[i].node);
 }
 
+/* What peers ask to hold, and are asked, is what is summed up. */
+static void check_holds(const wsf_core *core) {
+    uint64_t held[SPEAKERS] = { 0 };
+    uint64_t asked[SPEAKERS] = { 0 };
+    uint32_t held_count[SPEAKERS] = { 0 };
+    uint32_t with_askers = 0;
+    uint32_t unheld = 0;
+    uint32_t chats = 0;
+    for (uint32_t c = 0; c < core->keeping.capacity; c++) {
+        const wsf_keeping_chat *chat = &core->keeping.chats[c];
+        chats += chat->hash != 0;
+        with_askers += !wsf_peers_is_empty(chat->askers);
+        unheld += chat->unheld;
+        CHECK(wsf_peers_is_empty(wsf_peers_difference(chat->answered, chat->askers)));
+        CHECK(wsf_peers_is_empty(wsf_peers_difference(chat->held, chat->asked)));
+        for (unsigned i = 0; i < SPEAKERS; i++) {
+            held[i] += wsf_peers_has(chat->askers, i) ? chat->hash : 0;
+            held_count[i] += wsf_peers_has(chat->askers, i);
+            asked[i] += wsf_peers_has(chat->asked, i) ? chat->hash : 0;
+        }
+    }
+    CHECK(chats == core->keeping.archive.slots.count);
+    CHECK(with_askers == core->keeping.asked && unheld == core->holders.unheld);
+    for (unsigned i = 0; i < SPEAKERS; i++)
+        CHECK(core->peers[i].node == 0 || (core->peers[i].holding.held_digest == held[i] &&
+                                           core->peers[i].holding.held_count == held_count[i] &&
+                                           core->peers[i].holding.asked_digest == asked[i]));
+}
+
 /* What is summed up is what is there. */
 static void check_presence(const wsf_presence *p) {
     uint64_t rows = 0;
@@ -490,6 +525,7 @@ static void check_bounds(const state *s) {
     CHECK(s->core->rpc.calls_count <= REQUESTS);
     check_presence(&s->core->presence);
     check_witness(s->core);
+    check_holds(s->core);
     wsfan_count counted = { .struct_size = sizeof counted };
     wsf_core_count(s->core, hash_of(s, WSFAN_CHAT, 0), &counted);
     CHECK(counted.missing_count <= 1 + SPEAKERS &&
@@ -653,6 +689,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
                                .history_count_max = 8,
                                .history_chat_bytes_max = 2048,
                                .history_bytes_max = 8192,
+                               .history_copies = (uint32_t)(size % 3),
                                .protocol_min = WSF_PROTOCOL_MIN,
                                .protocol_max = WSF_PROTOCOL_MAX,
                                .slow_peer = size % 2 == 0 ? WSFAN_SLOW_DROP : WSFAN_SLOW_CUT };
@@ -672,6 +709,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         .loop_call = on_call,
         .reply = on_reply,
         .view = on_view,
+        .reach = on_reach,
         .shed = on_shed,
         .sessions = on_sessions,
         .quiet = on_quiet,

@@ -1,5 +1,5 @@
-/* JSON texts of the mesh: what echo-chat's quick look takes for an object without an id, a reader of all of JSON does,
- * too; and it takes all that echo-chat writes. */
+/* JSON texts of the mesh: what echo-chat's quick look takes for an object without an id or a position, a reader of all of
+ * JSON does, too; and it takes all that echo-chat writes. */
 #include "echo_chat.h"
 #include "target.h"
 #include "utf8.h"
@@ -7,7 +7,8 @@
 static void check_taken(const char *text, size_t size, struct slice members) {
     json_t *object = json_loadb(text, size, JSON_ALLOW_NUL, NULL);
     CHECK(json_is_object(object) && json_object_size(object) > 0);
-    CHECK(json_object_get(object, "id") == NULL);
+    CHECK(json_object_get(object, "id") == NULL && json_object_get(object, "position") == NULL &&
+          json_object_get(object, "replayed") == NULL);
     CHECK(members.data > text && members.data[-1] == '{' &&
           members.data + members.size == text + size);
     CHECK(memchr(text, '{', size) == members.data - 1);

@@ -103,6 +103,25 @@ quiet cmake -S "$work/only_static" -B "$work/only_static/build" \
 quiet cmake --build "$work/only_static/build"
 runs env LD_LIBRARY_PATH= "$work/only_static/build/found"
 
+echo "uninstall"
+cp "$work/build_static/install_manifest.txt" "$work/manifest"
+grep -q '/libwsfan.a$' "$work/manifest"
+quiet cmake --build "$work/build_static" --target uninstall
+while read -r file; do
+    [ ! -e "$file" ] || { echo "uninstall leaves $file"; exit 1; }
+done <"$work/manifest"
+[ -z "$(find "$work/only_static" -path '*/include/wsfan*' -o -path '*/cmake/wsfan*')" ] || { echo "uninstall leaves folders"; exit 1; }
+
+echo "the source release"
+quiet cmake --build "$work/build_static" --target package_source
+tar -tf "$work/build_static"/libwsfan-*.tar.gz | sed -n 's|^libwsfan-[0-9.]*/||p' | grep -v '/$' | sort >"$work/released"
+grep -qx tests/run.sh "$work/released"
+! grep -E '^build/|/node_modules/|^[.]git/' "$work/released"
+if git -C "$source" rev-parse >/dev/null 2>&1; then
+    git -C "$source" ls-files | sort | comm -23 - "$work/released" >"$work/lacking"
+    [ ! -s "$work/lacking" ] || { echo "not in the source release:"; cat "$work/lacking"; exit 1; }
+fi
+
 echo "find_package"
 quiet cmake -S "$here/find_package" -B "$work/find_package" -DCMAKE_PREFIX_PATH="$prefix"
 quiet cmake --build "$work/find_package"

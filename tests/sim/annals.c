@@ -1,13 +1,13 @@
-/* The messages that an archive vouches for are: above since and floor of the chat, above the holes of the origin, and up to where the
- * node got with the origin. Names of chats are one byte, as in hosts.c. */
+/* What an archive vouches for is the extent that the node tells of the origin in the chat, to whom it may be. Names of chats are
+ * one byte, as in hosts.c. */
 #include "annals.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/core.h"
-#include "core/state.h"
-#include "core/witness.h"
+#include "core/history/backfill.h"
+#include "core/history/extent.h"
 
 typedef struct {
     uint64_t clock; /* 0: not stamped yet */
@@ -179,40 +179,19 @@ static void check_kept(annals *a, unsigned node, unsigned chat, const wsf_kept_l
                          list->count, (unsigned long long)bytes, chat);
 }
 
-/* Up to which clock the node got with an origin, and from which clock on nothing is missing. */
-static bool reach(const wsf_core *core, uint64_t node, uint64_t *whole, uint64_t *to) {
-    *whole = 0;
-    *to = core->clock;
-    if (node == core->config.node)
-        return true;
-    const wsf_origin *origin = wsf_witness_find(core, node);
-    if (origin == NULL || origin->open)
-        return false;
-    *whole = origin->whole;
-    *to = wsf_origin_reached(origin);
-    return true;
-}
-
-static uint64_t later(uint64_t x, uint64_t y) {
-    return x > y ? x : y;
-}
-
 static void check_whole(annals *a, unsigned node, unsigned chat, uint32_t number,
                         const wsf_kept_list *list, const chronicle *c) {
     const wsf_core *core = world_core(a->world, node);
-    const wsf_archive *archive = &core->keeping.archive;
+    wsf_extent extent = wsf_extent_of(core, number, c->node);
     uint32_t life = a->keepers[node].life;
-    uint64_t above;
-    uint64_t to;
-    if (!reach(core, c->node, &above, &to))
-        return;
-    above = later(above, wsf_archive_since(archive, number, c->node));
-    above = later(above, wsf_archive_floor(archive, number, c->node));
-    for (uint32_t i = first_above(c, above); i < c->count && c->deeds[i].clock <= to; i++) {
+    bool filled = core->keeping.chats[number].filled;
+    uint32_t i = first_above(c, wsf_extent_from(&extent));
+    for (; i < c->count && c->deeds[i].clock <= extent.to; i++) {
         const deed *d = &c->deeds[i];
-        if ((d->chats >> chat & 1) != 0 && d->not_life != life && !is_superseded(c, d) &&
+        if ((d->chats >> chat & 1) != 0 && !is_superseded(c, d) &&
             !is_kept(list, (wsfan_message_id){ d->clock, c->node }) &&
-            !testimony_is_mistaken(a->testimony, node, c->node, d->ms))
+            !testimony_is_mistaken(a->testimony, node, c->node, d->ms) &&
+            !(filled && testimony_is_mistaken_somewhere(a->testimony, c->node, d->ms)))
             ledger_violation(a->ledger,
                              "life %u vouches for chat %u and lacks a message of node %llx that "
                              "was published at %llu ms",
@@ -225,13 +204,30 @@ static void check_chat(annals *a, unsigned node, unsigned chat) {
     uint32_t number = wsf_archive_find(archive, a->hashes[chat]);
     if (number == WSF_TABLE_NONE)
         return;
-    const wsf_archive_query all = { .above = NULL };
+    const wsf_kept_query all = { .above = NULL };
     wsf_kept_list *list = need(
         wsf_archive_list(archive, number, &all, world_now(a->world, node).ms));
     check_kept(a, node, chat, list);
     for (uint32_t i = 0; i < a->count; i++)
         check_whole(a, node, chat, number, list, &a->chronicles[i]);
     wsf_kept_list_free(list);
+}
+
+void annals_ask(annals *a, unsigned node, unsigned chat, uint32_t back_ms) {
+    wsf_core *core = world_core(a->world, node);
+    wsf_vector seen;
+    uint64_t back = (uint64_t)back_ms << 16;
+    wsf_vector_init(&seen, core->clock > back ? core->clock - back : 0);
+    if (core->config.history_ms == 0)
+        return;
+    for (unsigned i = 0; i < LEDGER_CHATS_MAX; i++) {
+        uint64_t hash = a->hashes[(chat + i) % LEDGER_CHATS_MAX];
+        if (wsf_archive_find(&core->keeping.archive, hash) == WSF_TABLE_NONE)
+            continue;
+        wsf_backfill_begin(core, hash, back_ms == 0 ? NULL : &seen, world_now(a->world, node));
+        break;
+    }
+    world_touch(a->world, node);
 }
 
 static bool is_on(const annals *a, unsigned node) {

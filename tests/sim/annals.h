@@ -18,6 +18,10 @@ void annals_publish(annals *a, unsigned node, const ledger_targets *targets);
 void annals_stamp(annals *a, unsigned node, uint32_t count,
                   uint64_t clock); /* of the last ones, which follow one another */
 
+/* The node asks others for what its archive lacks of the last back_ms, in this chat or the next one that it keeps; 0: for what
+ * they have. */
+void annals_ask(annals *a, unsigned node, unsigned chat, uint32_t back_ms);
+
 /* wanted: chats that sessions of the node joined with history (bits). _check() looks into one chat at a time. */
 void annals_check(annals *a, unsigned node, uint32_t wanted);
 void annals_check_rest(annals *a, unsigned node, uint32_t wanted);

@@ -224,5 +224,6 @@ void hosts_check_answers(hosts *h) {
 void hosts_forget(hosts *h) {
     testimony_forget(h->testimony);
     claims_forget(h->claims);
+    returns_forget(h->returns);
     h->mistaken = h->mistaken_of = WORLD_NODES_MAX;
 }

@@ -6,12 +6,15 @@
 
 #include "annals.h"
 #include "claims.h"
+#include "custody.h"
 #include "hosts.h"
 #include "loop/executor.h"
+#include "loop/positions.h"
+#include "returns.h"
 #include "rollbook.h"
 #include "testimony.h"
 
-enum { INBOX_MESSAGE, INBOX_TICKET, INBOX_CALL, INBOX_REPLY };
+enum { INBOX_MESSAGE, INBOX_TICKET, INBOX_CALL, INBOX_REPLY, INBOX_RECOVERED };
 
 typedef struct item {
     struct item *next;
@@ -20,6 +23,7 @@ typedef struct item {
     wsf_ticket *ticket;
     wsf_loop_call *loop_call;
     wsf_request *ask;
+    wsf_recovery *recovery;
 } item;
 
 typedef struct {
@@ -27,6 +31,10 @@ typedef struct {
     unsigned node;
     wsf_subscriptions subscriptions;
     wsf_executor executor;
+    wsf_positions positions;
+    wsf_inbox inbox;      /* its `reach` alone; the items are here: */
+    uint32_t reach_taken; /* which one it was, of those of the node, */
+    uint32_t reach_last;  /* and the one before */
     item *head;
     item *tail;
 } loop;
@@ -49,9 +57,15 @@ typedef struct {
     uint64_t taken; /* messages, by all inboxes */
     uint64_t refused;
     uint64_t gaps; /* messages that gaps told this node of */
+    uint32_t reaches;
+    struct {
+        uint32_t from; /* of the reaches, the node knew the publisher since then, */
+        uint32_t to;   /* until then */
+    } known[LEDGER_LIVES_MAX];
     loop loops[LEDGER_LOOPS_MAX];
     client **clients;
     uint32_t clients_count;
+    uint32_t clients_at_drain;
 } host;
 
 enum { PATTERN_PERIOD = 256, PAYLOAD_SIZE_MAX = 32 * 1024 };
@@ -62,6 +76,8 @@ struct hosts {
     rollbook *rollbook;
     testimony *testimony;
     annals *annals;
+    returns *returns;
+    custody *custody;
     world *world;
     hosts_history history;
     unsigned starts;

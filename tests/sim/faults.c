@@ -12,6 +12,8 @@ enum {
     NAMED = 3,
     LINKS_MAX = 24,   /* of a swizzle */
     GOODBYE_MS = 200, /* as GOODBYE_LINGER_MS of the mesh thread */
+    DRAIN_MS_MIN = 1000,
+    DRAIN_MS_MAX = DRAIN_MS_MIN << 4,
     /* The version between is that of start_newer(). */
     FOREIGN_VERSION = WSF_PROTOCOL_MAX + 2,
     KIND_VERSION = 1,
@@ -236,12 +238,44 @@ static void swizzle_step(faults *f, active *a) {
     a->next_ms = world_ms(f->world) + a->links_ms;
 }
 
+/* Whether a fault is still about the node that it began with, and that may act. */
+static bool is_about(const faults *f, const active *a) {
+    return world_alive(f->world, a->node) && world_node_id(f->world, a->node) == a->set;
+}
+
+static void begin_drain(faults *f, active *a) {
+    a->set = world_alive(f->world, a->node) && !world_frozen(f->world, a->node)
+                 ? world_node_id(f->world, a->node)
+                 : 0;
+    if (a->set == 0)
+        return;
+    uint32_t ms = DRAIN_MS_MIN << random_below(f, 5);
+    world_drain(f->world, a->node, ms);
+    a->until_ms = world_ms(f->world) + 2 * DRAIN_MS_MAX;
+}
+
+/* The node sheds its sessions, and says goodbye when it may go. */
+static void drain_step(faults *f, active *a) {
+    int status;
+    a->next_ms = world_ms(f->world) + 1 + random_below(f, 100);
+    if (!is_about(f, a) || world_frozen(f->world, a->node))
+        return;
+    hosts_shed(f->hosts, a->node, f->place[random_below(f, f->nodes)]);
+    if (!world_drained(f->world, a->node, &status))
+        return;
+    wsf_core_say_bye(world_core(f->world, a->node), world_now(f->world, a->node));
+    world_freeze(f->world, a->node, true);
+    a->until_ms = world_ms(f->world) + GOODBYE_MS;
+}
+
 static void step(faults *f, active *a) {
     if (a->kind == FAULT_FLAPPING) {
         world_break(f->world, a->node, a->other);
         a->next_ms = world_ms(f->world) + 50 + random_below(f, 2000);
     } else if (a->kind == FAULT_SWIZZLE) {
         swizzle_step(f, a);
+    } else if (a->kind == FAULT_DRAIN) {
+        drain_step(f, a);
     }
 }
 
@@ -253,7 +287,7 @@ static void freeze(faults *f, active *a, bool on) {
                                                                       : 0;
         if (a->set != 0)
             world_freeze(w, a->node, true);
-    } else if (world_alive(w, a->node) && world_node_id(w, a->node) == a->set) {
+    } else if (is_about(f, a)) {
         world_freeze(w, a->node, false);
     }
 }
@@ -261,7 +295,7 @@ static void freeze(faults *f, active *a, bool on) {
 /* A node that has closed does nothing more while its goodbye is under way. */
 static void say_goodbye(faults *f, active *a, bool on) {
     if (!on) {
-        if (world_alive(f->world, a->node) && world_node_id(f->world, a->node) == a->set)
+        if (is_about(f, a))
             vacate(f, a->node);
         return;
     }
@@ -313,6 +347,12 @@ static void apply(faults *f, active *a, bool on) {
         break;
     case FAULT_GOODBYE:
         say_goodbye(f, a, on);
+        break;
+    case FAULT_DRAIN:
+        if (on)
+            begin_drain(f, a);
+        else if (is_about(f, a))
+            vacate(f, a->node);
         break;
     case FAULT_FULL_INBOX:
         hosts_fill_inboxes(f->hosts, a->node, on ? 1 + (unsigned)random_below(f, 8) : 0);

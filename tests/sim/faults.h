@@ -26,6 +26,7 @@
     X(FAULT_REFUSED, "refused")                                                                    \
     X(FAULT_CRASH, "crash")                                                                        \
     X(FAULT_GOODBYE, "goodbye")                                                                    \
+    X(FAULT_DRAIN, "drain")                                                                        \
     X(FAULT_RESTART, "restart_same_name")                                                          \
     X(FAULT_MOVE, "restart_other_address")                                                         \
     X(FAULT_TAKEOVER, "other_node_same_address")                                                   \

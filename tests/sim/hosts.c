@@ -5,16 +5,19 @@
 
 #include "base/memory.h"
 #include "core/core.h"
+#include "core/origin.h"
 #include "core/state.h"
 #include "rollbook.h"
 
-hosts *hosts_new(ledger *l, unsigned loops, hosts_history history) {
+hosts *hosts_new(ledger *l, unsigned loops, hosts_history history, bool returning) {
     hosts *h = need(calloc(1, sizeof *h));
     h->ledger = l;
     h->claims = claims_new(l);
     h->rollbook = rollbook_new(l);
     h->testimony = testimony_new(l);
     h->annals = annals_new(l);
+    h->returns = returns_new(l, returning);
+    h->custody = custody_new(l);
     h->history = history;
     h->loops = loops;
     h->mistaken = h->mistaken_of = WORLD_NODES_MAX;
@@ -28,6 +31,8 @@ void hosts_attach(hosts *h, world *w) {
     rollbook_attach(h->rollbook, w);
     testimony_attach(h->testimony, w);
     annals_attach(h->annals, w, h->testimony);
+    returns_attach(h->returns, w, h->testimony);
+    custody_attach(h->custody, w);
     wsf_hash_key_init(&h->key, world_config(w)->cluster);
 }
 
@@ -69,6 +74,7 @@ static bool on_deliver(void *user, unsigned node, unsigned loop_index, wsfan_mes
     testimony_take(h->testimony, node, number);
     if (at->full_one_in > 0 && world_random(h->world, at->full_one_in) == 0) {
         ledger_inbox_gap(h->ledger, at->life, loop_index, 1);
+        returns_inbox_gap(h->returns, node, loop_index);
         at->refused++;
         return false;
     }
@@ -89,6 +95,7 @@ static bool on_joined(void *user, unsigned node, wsf_ticket *ticket) {
 static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
     hosts *h = user;
     ledger_set_time(h->ledger, world_ms(h->world));
+    returns_trouble(h->returns);
     static const char *const events[] = { "?", "up", "silent", "down", "refused" };
     ledger_trace(h->ledger, "  address %u: %s is %s (reason %d)", node, peer->name,
                  events[peer->event], (int)peer->reason);
@@ -143,6 +150,7 @@ static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
     uint32_t life = h->hosts[node].life;
     h->hosts[node].gaps += gap->count;
     testimony_gap(h->testimony, node, gap->node);
+    returns_gap(h->returns, node, gap->node);
     if (may_be_away(h, world_core(h->world, node), gap->node))
         ledger_away(h->ledger, life, gap->node);
     ledger_gap(h->ledger, life, gap->node, gap->count);
@@ -176,6 +184,16 @@ static bool on_reply(void *user, unsigned node, wsf_request *ask) {
     return true;
 }
 
+static bool on_recovered(void *user, unsigned node, wsf_recovery *recovery) {
+    hosts *h = user;
+    if (h->hosts[node].dying)
+        return false;
+    returns_answered(h->returns, node, recovery);
+    put(&h->hosts[node].loops[recovery->loop],
+        (item){ .kind = INBOX_RECOVERED, .recovery = recovery });
+    return true;
+}
+
 void asking_put_loop_call(loop *at, wsf_loop_call *loop_call) {
     put(at, (item){ .kind = INBOX_CALL, .loop_call = loop_call });
 }
@@ -187,6 +205,38 @@ static void on_presence(void *user, unsigned node, unsigned loop_index,
     rollbook_told(h->rollbook, node, loop_index, presence);
 }
 
+static void on_drained(void *user, unsigned node, int status) {
+    hosts *h = user;
+    ledger_set_time(h->ledger, world_ms(h->world));
+    ledger_trace(h->ledger, "  address %u: drained (status %d)", node, status);
+    if (status == WSFAN_OK)
+        custody_check_drained(h->custody, node);
+}
+
+/* A reach says nothing of publishers that the node has yet to meet. */
+static void note_known(hosts *h, unsigned node) {
+    host *at = &h->hosts[node];
+    const wsf_core *core = world_core(h->world, node);
+    uint32_t now = ++at->reaches;
+    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
+        uint64_t origin = core->witness.origins[i].node;
+        uint32_t life = origin != 0 ? ledger_find(h->ledger, origin) : UINT32_MAX;
+        if (life == UINT32_MAX)
+            continue;
+        if (at->known[life].to + 1 != now)
+            at->known[life].from = now;
+        at->known[life].to = now;
+    }
+}
+
+static void on_reach(void *user, unsigned node, wsf_reach *reach) {
+    hosts *h = user;
+    note_known(h, node);
+    for (unsigned i = 0; i < h->loops; i++)
+        wsf_reach_unref(
+            atomic_exchange(&h->hosts[node].loops[i].inbox.reach, wsf_reach_ref(reach)));
+}
+
 world_watcher hosts_watcher(hosts *h) {
     return (world_watcher){ .user = h,
                             .deliver = on_deliver,
@@ -196,7 +246,10 @@ world_watcher hosts_watcher(hosts *h) {
                             .result = on_result,
                             .loop_call = on_call,
                             .reply = on_reply,
-                            .presence = on_presence };
+                            .reach = on_reach,
+                            .recovered = on_recovered,
+                            .presence = on_presence,
+                            .drained = on_drained };
 }
 
 /* ----------------------------------------------------------------------------- loops' requests */
@@ -210,6 +263,7 @@ static void on_announce(void *user, wsf_ticket *ticket) {
 static void on_withdraw(void *user, wsf_ticket *ticket) {
     loop *from = user;
     wsf_core_leave(core_of(from), ticket->hash, ticket->loop, now_of(from));
+    testimony_leave(from->owner->testimony, from->node, ticket->hash);
     world_touch(from->owner->world, from->node);
     wsf_free(ticket);
 }
@@ -223,6 +277,13 @@ static void on_present(void *user, wsf_presence_session *presence_session) {
 static void on_absent(void *user, wsf_presence_session *presence_session) {
     loop *from = user;
     wsf_core_absent(core_of(from), presence_session, now_of(from));
+    world_touch(from->owner->world, from->node);
+}
+
+static void on_recover(void *user, wsf_recovery *recovery) {
+    loop *from = user;
+    returns_asked(from->owner->returns, from->node, recovery);
+    wsf_core_recover(core_of(from), recovery, now_of(from));
     world_touch(from->owner->world, from->node);
 }
 
@@ -248,6 +309,9 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
     const client *who = joined->session_user;
     unsigned chat = *(const uint8_t *)joined->chat.data;
     ledger_joined(from->owner->ledger, who->number, chat, joined->status == WSFAN_OK);
+    if (joined->recovered != NULL)
+        returns_told(from->owner->returns, who->number, chat, joined->recovered->recovery,
+                     joined->status == WSFAN_OK);
     if (joined->status != WSFAN_OK) {
         promise_in_part(from->owner->ledger, who->number, chat, joined);
         return;
@@ -270,6 +334,8 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
             wsf_interest_find(&other->interest, hash, &loops, &peers);
             for (unsigned q = 0; q < WSF_PEERS_MAX; q++)
                 if (core->peers[q].node == other->config.node && wsf_peer_live(&core->peers[q]) &&
+                    /* else the peer publishes nothing more */
+                    (core->peers[q].status.flags & WSF_STATUS_QUIET) == 0 &&
                     /* else the peer was down, and a gap follows */
                     core->peers[q].subscription.serial_skipped == 0 &&
                     core->peers[q].link.epoch == us->link.in_epoch && !wsf_peers_has(peers, p) &&
@@ -295,6 +361,8 @@ void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsi
                   .life = ledger_born(h->ledger, world_node_id(h->world, node), kind) };
     testimony_start(h->testimony, node, at->life, kind);
     annals_start(h->annals, node, at->life);
+    returns_start(h->returns, node, at->life);
+    custody_start(h->custody, node, at->life);
     for (unsigned i = 0; i < h->loops; i++) {
         loop *new_loop = &at->loops[i];
         wsf_subscriptions_effects effects = {
@@ -303,16 +371,41 @@ void hosts_start(hosts *h, unsigned node, const char *name, unsigned named, unsi
             .withdraw = on_withdraw,
             .ready = on_ready,
             .joined = on_session_joined,
+            .recover = on_recover,
             .present = on_present,
             .absent = on_absent,
         };
         *new_loop = (loop){ .owner = h, .node = node };
+        wsf_positions_init(&new_loop->positions,
+                           history ? &world_config(h->world)->history_key : NULL, i);
         wsf_subscriptions_init(&new_loop->subscriptions, &limits, i, world_random(h->world, 0),
                                &effects);
         wsf_executor_effects performing = asking_effects(new_loop);
         wsf_executor_init(&new_loop->executor, &new_loop->subscriptions, &h->key,
                           world_node_id(h->world, node), &performing);
     }
+}
+
+static wsfan_target chat_target(const uint8_t *chat) {
+    return (wsfan_target){ WSFAN_CHAT, { chat, 1 } };
+}
+
+/* What the session keeps of a chat that it leaves now; NULL: nothing. */
+static keepsake *keepsake_of(hosts *h, unsigned node, const client *who, unsigned chat) {
+    const loop *at = &h->hosts[node].loops[who->loop];
+    uint8_t name = (uint8_t)chat;
+    wsfan_target target = chat_target(&name);
+    wsf_position position;
+    bool told = at->positions.key != NULL &&
+                wsf_positions_tell(&at->positions, wsf_hash_target(&h->key, &target), &position);
+    return returns_leave(h->returns, who->number, chat, told ? &position : NULL, who->user);
+}
+
+/* The node is there no more, and its clients may come back elsewhere. */
+static void keep_positions(hosts *h, unsigned node, const client *who) {
+    for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++)
+        if ((who->history >> chat & 1) != 0)
+            returns_keep(h->returns, keepsake_of(h, node, who, chat));
 }
 
 static void drop_inbox(loop *of) {
@@ -325,6 +418,8 @@ static void drop_inbox(loop *of) {
             wsf_free(first->ticket);
         else if (first->kind == INBOX_CALL)
             wsf_call_unref(wsf_loop_call_end(first->loop_call));
+        else if (first->kind == INBOX_RECOVERED)
+            wsf_recovery_free(first->recovery);
         else
             wsf_request_free(first->ask);
         free(first);
@@ -338,9 +433,15 @@ void hosts_crash(hosts *h, unsigned node) {
     ledger_died(h->ledger, at->life);
     rollbook_crash(h->rollbook, node);
     testimony_end(h->testimony, node);
+    for (uint32_t i = 0; i < at->clients_count; i++)
+        keep_positions(h, node, at->clients[i]);
+    returns_crash(h->returns, node);
+    custody_end(h->custody, node);
     world_crash(h->world, node);
     for (unsigned i = 0; i < h->loops; i++) {
         drop_inbox(&at->loops[i]);
+        wsf_positions_destroy(&at->loops[i].positions);
+        wsf_reach_unref(atomic_load(&at->loops[i].inbox.reach));
         wsf_executor_close(&at->loops[i].executor);
         wsf_subscriptions_destroy(&at->loops[i].subscriptions);
     }
@@ -358,14 +459,21 @@ void hosts_destroy(hosts *h) {
     rollbook_destroy(h->rollbook);
     testimony_destroy(h->testimony);
     annals_destroy(h->annals);
+    returns_destroy(h->returns);
+    custody_destroy(h->custody);
     free(h->ids);
     free(h);
 }
 
 /* ------------------------------------------------------------------------------------- sessions */
 
-static wsfan_target chat_target(const uint8_t *chat) {
-    return (wsfan_target){ WSFAN_CHAT, { chat, 1 } };
+/* Such a node takes no session, and no join; later it publishes nothing either. */
+static bool drains(const hosts *h, unsigned node) {
+    return world_core(h->world, node)->status.drain != WSF_DRAIN_NONE;
+}
+
+static bool is_quiet(const hosts *h, unsigned node) {
+    return world_core(h->world, node)->status.drain > WSF_DRAIN_SHED;
 }
 
 static wsfan_target user_target(const uint8_t *user) {
@@ -398,12 +506,15 @@ static client *open_client(hosts *h, unsigned node, int user) {
 }
 
 void hosts_open(hosts *h, unsigned node) {
-    open_client(h, node, (int)world_random(h->world, HOSTS_USERS + 1) - 1);
+    if (!drains(h, node))
+        open_client(h, node, (int)world_random(h->world, HOSTS_USERS + 1) - 1);
 }
 
 void hosts_end_membership(hosts *h, unsigned node, client *who, unsigned chat) {
     if ((who->present >> chat & 1) != 0)
         rollbook_remove(h->rollbook, node, who->loop, chat, (unsigned)who->user);
+    if ((who->history >> chat & 1) != 0)
+        returns_keep(h->returns, keepsake_of(h, node, who, chat));
     who->present &= ~(1u << chat);
     who->history &= ~(1u << chat);
 }
@@ -431,22 +542,42 @@ void hosts_close(hosts *h, unsigned node) {
         close_client(h, node, (uint32_t)world_random(h->world, h->hosts[node].clients_count));
 }
 
-static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool present, bool history) {
+/* Now and then it is somebody who was in the chat before. */
+static wsf_recovery *new_recovery(hosts *h, unsigned node, const client *who, wsfan_bytes chat,
+                                  uint64_t hash, keepsake *former) {
+    uint8_t number = *(const uint8_t *)chat.data;
+    if (former == NULL && returns_on(h->returns) && world_random(h->world, 2) == 0)
+        former = returns_take(h->returns, number);
+    wsf_recovery *recovery = returns_join(h->returns, node, who->loop, who->number, number, chat,
+                                          former);
+    recovery->hash = hash;
+    recovery->loop = (uint8_t)who->loop;
+    if (world_core(h->world, node)->config.history_ms == 0)
+        recovery->verdict = WSFAN_RECOVERY_OFF;
+    return recovery;
+}
+
+/* former: who joins, with history; NULL: anybody. */
+static void join(hosts *h, unsigned node, client *who, uint8_t chat, bool present, bool history,
+                 keepsake *former) {
     wsf_subscriptions *subscriptions = &h->hosts[node].loops[who->loop].subscriptions;
     wsfan_target target = chat_target(&chat);
     uint64_t hash = wsf_hash_target(&h->key, &target);
     ledger_join(h->ledger, who->number, chat);
+    if (history)
+        ledger_park(h->ledger, who->number, chat);
     uint32_t number = 0;
     who->history |= (uint32_t)history << chat;
     if (present) {
         who->present |= 1u << chat;
         number = rollbook_add(h->rollbook, node, who->loop, chat, (unsigned)who->user);
     }
+    wsf_recovery *recovery = history ? new_recovery(h, node, who, target.name, hash, former) : NULL;
     int error = present
                     ? wsf_subscriptions_join_present(subscriptions, who->handle, &target, hash,
                                                      (wsfan_bytes){ &number, sizeof number },
-                                                     history)
-                    : wsf_subscriptions_join(subscriptions, who->handle, &target, hash, history);
+                                                     recovery)
+                    : wsf_subscriptions_join(subscriptions, who->handle, &target, hash, recovery);
     if (error != WSFAN_OK)
         ledger_violation(h->ledger, "an open session cannot join");
 }
@@ -459,26 +590,45 @@ static bool choose_history(hosts *h) {
 void hosts_join(hosts *h, unsigned node, unsigned chats) {
     client *who = hosts_any(h, node);
     uint8_t chat = (uint8_t)world_random(h->world, chats);
-    if (who != NULL && (ledger_chats(h->ledger, who->number) >> chat & 1) == 0)
+    if (who != NULL && !drains(h, node) && (ledger_chats(h->ledger, who->number) >> chat & 1) == 0)
         join(h, node, who, chat,
              h->hosts[node].kind == 0 && who->user >= 0 && world_random(h->world, 3) != 0,
-             choose_history(h));
+             choose_history(h), NULL);
 }
 
 void hosts_move(hosts *h, unsigned node, unsigned to) {
     host *at = &h->hosts[node];
-    if (at->clients_count == 0 || !h->hosts[to].running)
+    if (at->clients_count == 0 || !h->hosts[to].running || drains(h, to))
         return;
     uint32_t i = (uint32_t)world_random(h->world, at->clients_count);
     uint32_t present = at->clients[i]->present;
     uint32_t history = at->clients[i]->history;
     int user = at->clients[i]->user;
+    keepsake *kept[LEDGER_CHATS_MAX] = { NULL };
+    for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++)
+        if ((history >> chat & 1) != 0)
+            kept[chat] = keepsake_of(h, node, at->clients[i], chat);
     close_client(h, node, i);
     client *moved = open_client(h, to, user);
     for (uint8_t chat = 0; chat < LEDGER_CHATS_MAX; chat++)
         if (((present | history) >> chat & 1) != 0)
             join(h, to, moved, chat, h->hosts[to].kind == 0 && (present >> chat & 1) != 0,
-                 (history >> chat & 1) != 0);
+                 (history >> chat & 1) != 0, kept[chat]);
+}
+
+void hosts_shed(hosts *h, unsigned node, unsigned to) {
+    host *at = &h->hosts[node];
+    uint64_t left = 1000 - world_shed_permille(h->world, node);
+    if (at->clients_at_drain < at->clients_count)
+        at->clients_at_drain = at->clients_count;
+    while (at->clients_count * UINT64_C(1000) > at->clients_at_drain * left) {
+        uint32_t before = at->clients_count;
+        if (to != node && world_random(h->world, 4) != 0)
+            hosts_move(h, node, to);
+        if (at->clients_count == before)
+            hosts_close(h, node);
+    }
+    world_set_sessions(h->world, node, at->clients_count);
 }
 
 void hosts_leave(hosts *h, unsigned node) {
@@ -522,6 +672,7 @@ static void note_ids(hosts *h, unsigned node, uint32_t number, uint32_t count) {
     for (uint32_t i = 0; i < count; i++) {
         h->ids[number + i] = (wsfan_message_id){ clock + i, world_node_id(h->world, node) };
         testimony_stamp(h->testimony, number + i, clock + i);
+        returns_stamp(h->returns, number + i, clock + i);
     }
 }
 
@@ -536,15 +687,21 @@ static void publish(hosts *h, unsigned node, const choice *c, size_t size_max, b
     wsf_core *core = world_core(h->world, node);
     size_t size = sizeof(uint32_t) + (size_t)world_random(h->world, size_max);
     bool asked = may_ask && c->ledger.slot == 0 && world_random(h->world, 8) == 0;
+    bool fleeting = returns_on(h->returns) && may_ask && world_random(h->world, 8) == 0;
+    ledger_targets nowhere =
+        ledger_nobody(); /* nobody keeps it; it replaces values that are kept */
+    nowhere.slot = c->ledger.slot;
     uint32_t number = ledger_publish(h->ledger, h->hosts[node].life, &c->ledger, size, asked);
     testimony_publish(h->testimony, node, number, &c->ledger);
-    annals_publish(h->annals, node, &c->ledger);
+    annals_publish(h->annals, node, fleeting ? &nowhere : &c->ledger);
+    returns_publish(h->returns, node, number, &c->ledger, fleeting);
     uint8_t payload[PAYLOAD_SIZE_MAX];
     wsf_message_parts parts = { .targets = c->targets,
                                 .targets_count = (uint32_t)c->count,
                                 .payload = { payload, make_payload(h, number, size, payload) },
                                 .except = c->except,
                                 .slot = c->ledger.slot,
+                                .flags = fleeting ? WSFAN_FLEETING : 0,
                                 .apart = number % APART_EVERY == 0 };
     wsfan_message *message = need(wsf_message_new(&h->key, &parts));
     if (asked)
@@ -579,6 +736,7 @@ static unsigned publish_run(hosts *h, unsigned node, unsigned chats, size_t size
         number = ledger_publish(h->ledger, h->hosts[node].life, &c.ledger, size, false);
         testimony_publish(h->testimony, node, number, &c.ledger);
         annals_publish(h->annals, node, &c.ledger);
+        returns_publish(h->returns, node, number, &c.ledger, false);
         make_payload(h, number, size, payload);
         if (!wsf_run_write(&writer, &parts))
             ledger_violation(h->ledger, "a run has no room");
@@ -599,6 +757,8 @@ static unsigned publish_run(hosts *h, unsigned node, unsigned chats, size_t size
 
 unsigned hosts_publish(hosts *h, unsigned node, unsigned chats, size_t size_max) {
     const wsf_core *core = world_core(h->world, node);
+    if (is_quiet(h, node))
+        return 0;
     if (wsf_core_congested(core))
         return 0; /* the mesh thread would refuse the message: WSFAN_EAGAIN */
     if (world_random(h->world, 4) == 0)
@@ -616,7 +776,7 @@ void hosts_greet(hosts *h, unsigned chat) {
     enum { SIZE_MAX_SMALL = 20 };
     for (unsigned node = 0; node < h->used; node++) {
         choice one;
-        if (!h->hosts[node].running || world_frozen(h->world, node) ||
+        if (!h->hosts[node].running || world_frozen(h->world, node) || is_quiet(h, node) ||
             wsf_core_congested(world_core(h->world, node)) || world_random(h->world, 4) != 0)
             continue;
         choice_make_chat(chat, &one);
@@ -676,6 +836,42 @@ static void check_payload(hosts *h, const wsfan_message *message, uint32_t numbe
         ledger_violation(h->ledger, "message %u arrived damaged", number);
 }
 
+static uint64_t hash_of(const hosts *h, uint8_t chat) {
+    wsfan_target target = chat_target(&chat);
+    return wsf_hash_target(&h->key, &target);
+}
+
+/* A message's chats that the session is in with history, but for those where it has seen the message before, as bits; *sieved: it
+ * is for the session for no other reason. */
+static uint32_t chats_of(loop *at, const client *who, const wsfan_message *message, bool *sieved) {
+    uint32_t chats = 0;
+    uint32_t named = 0;
+    for (uint32_t i = 0; i < message->targets_count; i++) {
+        const wsf_message_target *target = &message->targets[i];
+        named += !wsf_kind_is_not((wsfan_target_kind)target->kind);
+        for (uint8_t chat = 0; target->kind == WSFAN_CHAT && chat < LEDGER_CHATS_MAX; chat++)
+            if ((who->history >> chat & 1) != 0 && hash_of(at->owner, chat) == target->hash)
+                chats |= 1u << chat;
+    }
+    uint32_t seen = 0;
+    for (uint8_t chat = 0; chats != 0 && chat < LEDGER_CHATS_MAX; chat++)
+        if ((chats >> chat & 1) != 0 && wsf_sieve_stops(&at->subscriptions.sieve, who->handle,
+                                                        hash_of(at->owner, chat), message->id))
+            seen |= 1u << chat;
+    *sieved = seen != 0 && seen == chats && named == 1;
+    return chats & ~seen;
+}
+
+static void deliver(loop *at, const client *who, const wsfan_message *message, uint32_t number) {
+    hosts *h = at->owner;
+    bool sieved;
+    uint32_t chats = chats_of(at, who, message, &sieved);
+    if (sieved)
+        return;
+    ledger_delivered(h->ledger, who->number, number);
+    returns_delivered(h->returns, who->number, chats, number);
+}
+
 static void dispatch_message(loop *at, wsfan_message *message) {
     hosts *h = at->owner;
     uint32_t number;
@@ -685,13 +881,37 @@ static void dispatch_message(loop *at, wsfan_message *message) {
     const wsfan_recipient *recipients;
     size_t count = wsf_registry_select(&at->subscriptions.registry, message,
                                        world_node_id(h->world, at->node), &recipients);
+    if (at->positions.key != NULL)
+        wsf_positions_see(&at->positions, &at->subscriptions.registry, message);
     for (size_t i = 0; i < count; i++)
-        ledger_delivered(h->ledger, ((client *)recipients[i].session_user)->number, number);
+        deliver(at, recipients[i].session_user, message, number);
     if (message->receipt != NULL && wsf_receipt_loop_done(message->receipt, count)) {
         wsf_core_loops_done(core_of(at), message->receipt);
         world_touch(h->world, at->node);
     }
     wsfan_message_unref(message);
+}
+
+/* As loop/replay.c, with all in one dispatch. */
+static void dispatch_recovered(loop *at, wsf_recovery *recovery) {
+    static const wsf_vector nothing = { .rest = 0 };
+    hosts *h = at->owner;
+    unsigned chat = *(const uint8_t *)recovery->text;
+    wsf_positions_cap(&at->positions, recovery);
+    if (wsf_subscriptions_recovered(&at->subscriptions, recovery)) {
+        const client *who = wsf_registry_pointer(&at->subscriptions.registry, recovery->session);
+        for (uint32_t i = 0; i < wsf_recovery_count(recovery); i++) {
+            const wsf_kept *kept = &recovery->list->messages[i];
+            returns_replayed(h->returns, who->number, chat, kept->id);
+            if (kept->parts.slot == 0 && recovery->seen.rest != 0)
+                wsf_vector_raise(&recovery->seen, kept->id.origin, kept->id.clock);
+        }
+        returns_done(h->returns, who->number, chat, &recovery->seen);
+    }
+    const wsf_reach *reach = at->positions.reach;
+    wsf_subscriptions_done(&at->subscriptions, recovery,
+                           recovery->verdict == WSFAN_RECOVERY_WHOLE ? &recovery->seen : NULL,
+                           reach != NULL ? &reach->whole : &nothing);
 }
 
 static void dispatch_item(loop *at, const item *first) {
@@ -709,10 +929,43 @@ static void dispatch_item(loop *at, const item *first) {
     case INBOX_REPLY:
         asking_reply(at, first->ask);
         break;
+    case INBOX_RECOVERED:
+        dispatch_recovered(at, first->recovery);
+        break;
+    }
+}
+
+static bool is_known(const loop *at, uint64_t origin) {
+    const host *of = &at->owner->hosts[at->node];
+    if (origin == world_node_id(at->owner->world, at->node))
+        return true;
+    uint32_t life = ledger_find(at->owner->ledger, origin);
+    return life != UINT32_MAX && of->known[life].from != 0 &&
+           of->known[life].from <= at->reach_last;
+}
+
+/* A position that is told now claims nothing that is still to be dispatched. A latest value may have been overtaken. */
+static void check_position(loop *at) {
+    wsf_position position;
+    const item *next = at->head;
+    if (at->positions.key == NULL || next == NULL || next->kind != INBOX_MESSAGE ||
+        next->message->slot != 0)
+        return;
+    const wsfan_message *message = next->message;
+    for (uint32_t i = 0; i < message->targets_count; i++) {
+        const wsf_message_target *target = &message->targets[i];
+        if (target->kind == WSFAN_CHAT &&
+            wsf_registry_has_history(&at->subscriptions.registry, message, target) &&
+            wsf_positions_tell(&at->positions, target->hash, &position) &&
+            wsf_vector_covers(&position.seen, message->id) && is_known(at, message->id.origin))
+            ledger_violation(at->owner->ledger, "node %u tells positions beyond what is dispatched",
+                             at->node);
     }
 }
 
 static void dispatch_loop(loop *at) {
+    wsf_positions_take(&at->positions, &at->inbox);
+    at->reach_taken = at->owner->hosts[at->node].reaches;
     while (at->head != NULL) {
         item *first = at->head;
         at->head = first->next;
@@ -720,7 +973,12 @@ static void dispatch_loop(loop *at) {
             at->tail = NULL;
         dispatch_item(at, first);
         free(first);
+        check_position(at);
     }
+    wsf_positions_reach(&at->positions);
+    at->reach_last = at->reach_taken;
+    if (at->positions.reach != NULL)
+        wsf_sieve_reach(&at->subscriptions.sieve, &at->positions.reach->whole);
     wsf_subscriptions_tell_ready(&at->subscriptions, UINT32_MAX);
 }
 
@@ -760,10 +1018,32 @@ static uint32_t history_of(const hosts *h, unsigned node) {
     return chats;
 }
 
+custody *hosts_custody(hosts *h) {
+    return h->custody;
+}
+
 void hosts_check_testimony(hosts *h, unsigned node) {
     testimony_check(h->testimony, node);
+    returns_check(h->returns, node);
     if (!world_frozen(h->world, node))
         annals_check(h->annals, node, history_of(h, node));
+}
+
+void hosts_backfill(hosts *h, unsigned node, unsigned chats) {
+    if (h->history == HOSTS_HISTORY_NONE)
+        return;
+    bool all = world_random(h->world, 4) == 0;
+    annals_ask(h->annals, node, (unsigned)world_random(h->world, chats),
+               all ? 0 : (uint32_t)world_random(h->world, HOSTS_HISTORY_MS));
+}
+
+void hosts_check_returns(hosts *h) {
+    returns_check_rest(h->returns);
+}
+
+uint64_t hosts_recovered(const hosts *h, uint64_t *refused) {
+    *refused = returns_not(h->returns);
+    return returns_whole(h->returns);
 }
 
 void hosts_check_history_at_rest(hosts *h, unsigned node) {

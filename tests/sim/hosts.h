@@ -3,6 +3,7 @@
 #ifndef HOSTS_H
 #define HOSTS_H
 
+#include "custody.h"
 #include "ledger.h"
 #include "world.h"
 
@@ -13,7 +14,8 @@ typedef struct hosts hosts;
 /* Which nodes have history: none, all, or every other one that starts. */
 typedef enum { HOSTS_HISTORY_NONE, HOSTS_HISTORY_ALL, HOSTS_HISTORY_SOME } hosts_history;
 
-hosts *hosts_new(ledger *l, unsigned loops, hosts_history history);
+/* returning: clients keep positions and come back with them. */
+hosts *hosts_new(ledger *l, unsigned loops, hosts_history history, bool returning);
 void hosts_destroy(hosts *h); /* before the world */
 void hosts_attach(hosts *h, world *w);
 world_watcher hosts_watcher(hosts *h);
@@ -60,11 +62,22 @@ void hosts_check_presence(hosts *h, unsigned node);
 void hosts_check_testimony(hosts *h, unsigned node);
 void hosts_check_testimony_at_rest(hosts *h, unsigned node, unsigned other);
 
+/* A node asks others for what it lacks of a chat. */
+void hosts_backfill(hosts *h, unsigned node, unsigned chats);
 /* Checks what the node keeps of chats: at rest; after 2 x history_ms without a message; and after as much without a session. */
 void hosts_check_history_at_rest(hosts *h, unsigned node);
+/* Checks that sessions that joined with history got what followed; how many were recovered, and not. */
+void hosts_check_returns(hosts *h);
+uint64_t hosts_recovered(const hosts *h, uint64_t *refused);
 void hosts_check_expired(hosts *h, unsigned node);
 void hosts_check_gone(hosts *h, unsigned node);
 void hosts_close_all(hosts *h, unsigned node); /* its sessions */
+
+/* Who holds what for whom. */
+custody *hosts_custody(hosts *h);
+
+/* Closes sessions of a node that drains, or moves them to another one, until no more than it should have by now are left. */
+void hosts_shed(hosts *h, unsigned node, unsigned to);
 
 /* Checks what the node says of its interest against its sessions. */
 void hosts_check_interest(hosts *h, unsigned node);

@@ -38,11 +38,12 @@ typedef struct {
     uint32_t chats;                        /* bits: a member */
     uint32_t joined;                       /* bits: a member, and on_joined has said so */
     uint32_t promised;                     /* bits: ledger_promise() was called instead */
-    uint32_t joining;                      /* bits: on_joined is awaited */
-    uint32_t without[LEDGER_LIVES_MAX];    /* bits: joined, but not to hear this publisher */
-    uint64_t join_ms[LEDGER_CHATS_MAX];    /* when each join began */
-    uint32_t latest[LEDGER_LIVES_MAX];     /* the number of the last message from each publisher */
-    struct latest *keyed;                  /* the last value of each slot */
+    uint32_t joining;                      /* bits: on_joined is awaited, */
+    uint32_t parked;                    /* with what it says of history: no message comes before */
+    uint32_t without[LEDGER_LIVES_MAX]; /* bits: joined, but not to hear this publisher */
+    uint64_t join_ms[LEDGER_CHATS_MAX]; /* when each join began */
+    uint32_t latest[LEDGER_LIVES_MAX];  /* the number of the last message from each publisher */
+    struct latest *keyed;               /* the last value of each slot */
     uint32_t keyed_count;
     uint32_t keyed_capacity;
     uint32_t *pending; /* messages, in order of publishing */
@@ -352,8 +353,13 @@ void ledger_join(ledger *l, uint32_t session, unsigned chat) {
     l->sessions[session]->chats |= 1u << chat;
     l->sessions[session]->joining |= 1u << chat;
     l->sessions[session]->promised &= ~(1u << chat);
+    l->sessions[session]->parked &= ~(1u << chat);
     l->sessions[session]->join_ms[chat] = l->ms;
     release(l, l->sessions[session], wanted); /* ends what was for this chat alone */
+}
+
+void ledger_park(ledger *l, uint32_t session, unsigned chat) {
+    l->sessions[session]->parked |= 1u << chat;
 }
 
 void ledger_joined(ledger *l, uint32_t session, unsigned chat, bool whole) {
@@ -367,6 +373,7 @@ void ledger_joined(ledger *l, uint32_t session, unsigned chat, bool whole) {
     else if ((l->sessions[session]->joining & bit) == 0)
         ledger_violation(l, "on_joined twice for session %u and chat %u", session, chat);
     l->sessions[session]->joining &= ~bit;
+    l->sessions[session]->parked &= ~bit;
     if (whole)
         l->sessions[session]->joined |= bit;
 }
@@ -398,7 +405,7 @@ bool ledger_told(const ledger *l, uint32_t session, unsigned chat, uint32_t life
 
 void ledger_promise(ledger *l, uint32_t session, unsigned chat) {
     session_row *s = l->sessions[session];
-    if (s == NULL)
+    if (s == NULL || (s->parked >> chat & 1) != 0)
         return;
     s->joined |= 1u << chat;
     s->promised |= 1u << chat;

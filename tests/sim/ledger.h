@@ -67,6 +67,9 @@ void ledger_set_handle(ledger *l, uint32_t session, uint64_t handle);
 uint64_t ledger_handle(const ledger *l, uint32_t session); /* 0: the session is forgotten */
 void ledger_close(ledger *l, uint32_t session);
 void ledger_join(ledger *l, uint32_t session, unsigned chat);
+
+/* The session that joins gets nothing of the chat before on_joined, whatever a request that joins it too is told. */
+void ledger_park(ledger *l, uint32_t session, unsigned chat);
 void ledger_joined(ledger *l, uint32_t session, unsigned chat, bool whole);
 void ledger_leave(ledger *l, uint32_t session, unsigned chat);
 uint32_t ledger_chats(const ledger *l, uint32_t session);               /* bits */

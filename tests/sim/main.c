@@ -28,7 +28,7 @@ static size_t failures_count;
 
 static void usage(FILE *out) {
     fputs("usage: wsfan-sim --seeds A..B [--nodes N] [--minutes M] [--rounds R]\n"
-          "                 [--stop] [--verbose] [--trace] [--json]\n"
+          "                 [--returns] [--stop] [--verbose] [--trace] [--json]\n"
           "\n"
           "Runs nodes of the library's core against each other on a virtual clock, in a network\n"
           "that a seed makes hostile, and checks after every step what docs/reliability.md lists.\n"
@@ -40,6 +40,7 @@ static void usage(FILE *out) {
           "                tables the seed chooses]\n"
           "  --stop        at the first seed that fails\n"
           "  --verbose     a line for each seed\n"
+          "  --returns     clients keep positions and come back with them\n"
           "  --trace       what happens, to standard error\n"
           "  --json        one JSON object instead of text\n"
           "\n"
@@ -69,11 +70,17 @@ static bool parse_seeds(const char *text, arguments *a) {
 
 static bool parse(int count, char **values, arguments *a) {
     static const struct option options[] = {
-        { "seeds", required_argument, NULL, 's' },   { "nodes", required_argument, NULL, 'n' },
-        { "minutes", required_argument, NULL, 'm' }, { "rounds", required_argument, NULL, 'r' },
-        { "stop", no_argument, NULL, 'x' },          { "verbose", no_argument, NULL, 'v' },
-        { "trace", no_argument, NULL, 't' },         { "json", no_argument, NULL, 'j' },
-        { "help", no_argument, NULL, 'h' },          { NULL, 0, NULL, 0 },
+        { "seeds", required_argument, NULL, 's' },
+        { "nodes", required_argument, NULL, 'n' },
+        { "minutes", required_argument, NULL, 'm' },
+        { "rounds", required_argument, NULL, 'r' },
+        { "stop", no_argument, NULL, 'x' },
+        { "verbose", no_argument, NULL, 'v' },
+        { "trace", no_argument, NULL, 't' },
+        { "returns", no_argument, NULL, 'k' },
+        { "json", no_argument, NULL, 'j' },
+        { "help", no_argument, NULL, 'h' },
+        { NULL, 0, NULL, 0 },
     };
     bool seeds = false;
     int option;
@@ -94,6 +101,8 @@ static bool parse(int count, char **values, arguments *a) {
             a->verbose = true;
         else if (option == 't')
             a->sim.trace = true;
+        else if (option == 'k')
+            a->sim.returns = true;
         else if (option == 'j')
             a->json = true;
         else if (option == 'h')

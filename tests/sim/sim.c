@@ -74,8 +74,10 @@ static void choose_limits(sim *s) {
         config->silent_ms = 900;
         config->down_ms = 2000;
         config->join_ms_max = 150;
+        config->recover_ms_max = 150;
     }
     if (s->history) {
+        config->history_copies = (const uint32_t[]){ 0, 1, 1, 1, 2, 3 }[random_below(s, 6)];
         config->history_count_max = 1u << random_below(s, 10);
         config->history_chat_bytes_max = 1024u << random_below(s, 7);
         config->history_bytes_max = (uint64_t)64 * 1024 << random_below(s, 8);
@@ -138,7 +140,9 @@ static void check_barriers(sim *s, unsigned node) {
     if (world_frozen(s->world, node))
         ledger_postpone_joins(s->ledger, life, now_ms - s->seen_ms[node]);
     else
-        ledger_check_joins(s->ledger, life, 2 * config->join_ms_max + BARRIER_SLACK_MS);
+        ledger_check_joins(s->ledger, life,
+                           2 * config->join_ms_max + (s->history ? config->recover_ms_max : 0) +
+                               BARRIER_SLACK_MS);
     s->seen_ms[node] = now_ms;
 }
 
@@ -151,6 +155,7 @@ static void check_all(sim *s) {
         check_barriers(s, node);
         hosts_check_testimony(s->hosts, node);
     }
+    custody_check(hosts_custody(s->hosts));
 }
 
 /* Checks that a peer's interest was mended only where hosts_mistake() made it wrong, and once. */
@@ -224,6 +229,7 @@ static void check_owners(sim *s) {
 
 static void check_agreement(sim *s) {
     check_owners(s);
+    custody_check_rest(hosts_custody(s->hosts));
     for (unsigned i = 0; i < 2 * s->nodes; i++) {
         if (!world_alive(s->world, i))
             continue;
@@ -262,6 +268,8 @@ static void act(sim *s) {
     uint64_t dice = random_below(s, 100);
     if (dice < 4) {
         hosts_ask(s->hosts, node, s->chats);
+    } else if (dice < 12) {
+        hosts_backfill(s->hosts, node, s->chats);
     } else if (dice < 60) {
         uint64_t burst = random_below(s, 40) == 0 ? random_below(s, 400) : random_below(s, 4);
         for (uint64_t i = 0; i <= burst; i++)
@@ -360,7 +368,8 @@ static void settle(sim *s) {
         slice(s);
     /* What nodes tell each other now and then may be under way just now. */
     until = world_ms(s->world) + QUIET_MS_MAX;
-    while (!s->storm && !agreed(s) && world_ms(s->world) < until)
+    while (!s->storm && !(agreed(s) && custody_settled(hosts_custody(s->hosts))) &&
+           world_ms(s->world) < until)
         slice(s);
 }
 
@@ -381,6 +390,7 @@ static void run_round(sim *s, unsigned minutes) {
     settle(s);
     check_agreement(s);
     ledger_check(s->ledger);
+    hosts_check_returns(s->hosts);
     hosts_check_answers(s->hosts);
 }
 
@@ -437,7 +447,8 @@ void sim_run(uint64_t seed, const sim_options *options, sim_report *report) {
     s.ledger = ledger_new();
     ledger_set_trace(s.ledger, options->trace);
     s.history = seed / 2 % 3 != HOSTS_HISTORY_NONE;
-    s.hosts = hosts_new(s.ledger, 1 + (unsigned)(seed % 2), (hosts_history)(seed / 2 % 3));
+    s.hosts = hosts_new(s.ledger, 1 + (unsigned)(seed % 2), (hosts_history)(seed / 2 % 3),
+                        options->returns);
     world_watcher watcher = hosts_watcher(s.hosts);
     s.world = world_new(seed, &watcher);
     hosts_attach(s.hosts, s.world);

@@ -10,6 +10,7 @@ typedef struct {
     unsigned nodes;   /* 0: the seed chooses */
     unsigned minutes; /* minutes of load and faults; 0: the seed chooses from half to two */
     unsigned rounds; /* of these, each until all has healed; 0: one, with small tables up to four */
+    bool returns;    /* clients keep positions and come back with them */
     bool trace;      /* prints faults and what nodes hear of each other to stderr */
 } sim_options;
 

@@ -40,6 +40,12 @@ typedef struct {
     uint64_t refused;
 } saying;
 
+/* Since when a node has a record of an origin. */
+typedef struct {
+    uint64_t node;
+    uint64_t ms;
+} record;
+
 typedef struct {
     bool running;
     uint32_t life;
@@ -49,6 +55,7 @@ typedef struct {
     uint64_t gap_ms[LEDGER_LIVES_MAX];      /* of the last gap that was told */
     uint32_t gaps[LEDGER_LIVES_MAX];
     saying sayings[WSF_PEERS_MAX];
+    record records[WSF_ORIGINS_MAX]; /* at the places of the witness */
     history histories[LEDGER_CHATS_MAX];
     matter *matters; /* in order of their numbers */
     uint32_t count;
@@ -60,6 +67,7 @@ struct testimony {
     world *world;
     uint64_t hashes[LEDGER_CHATS_MAX];
     book books[WORLD_NODES_MAX];
+    uint64_t mistaken_ms[LEDGER_LIVES_MAX]; /* the first mistake of that origin about any node; 0: none */
 };
 
 testimony *testimony_new(ledger *l) {
@@ -88,6 +96,7 @@ void testimony_attach(testimony *t, world *w) {
 }
 
 void testimony_forget(testimony *t) {
+    memset(t->mistaken_ms, 0, sizeof t->mistaken_ms);
     for (unsigned node = 0; node < WORLD_NODES_MAX; node++) {
         book *b = &t->books[node];
         b->count = 0;
@@ -135,6 +144,12 @@ static void look_at_interest(testimony *t, unsigned node, uint32_t chats) {
         for (uint32_t i = 0; i < b->count; i++)
             b->matters[i].chats &= ~(1u << chat);
     }
+}
+
+void testimony_leave(testimony *t, unsigned node, uint64_t hash) {
+    for (unsigned chat = 0; chat < LEDGER_CHATS_MAX && t->books[node].running; chat++)
+        if (t->hashes[chat] == hash)
+            look_at_interest(t, node, UINT32_C(1) << chat);
 }
 
 static uint32_t wanted(const book *b) {
@@ -220,6 +235,8 @@ void testimony_gap(testimony *t, unsigned node, uint64_t origin) {
 void testimony_mistake(testimony *t, unsigned node, unsigned other) {
     uint32_t life = ledger_find(t->ledger, world_node_id(t->world, node));
     t->books[other].mistaken_ms[life] = world_ms(t->world);
+    if (t->mistaken_ms[life] == 0)
+        t->mistaken_ms[life] = world_ms(t->world);
 }
 
 /* -------------------------------------------------------------------------------------- checks */
@@ -231,6 +248,11 @@ static bool is_mistaken(const book *b, uint32_t life, uint64_t ms) {
 bool testimony_is_mistaken(const testimony *t, unsigned node, uint64_t origin, uint64_t ms) {
     uint32_t life = ledger_find(t->ledger, origin);
     return life != UINT32_MAX && is_mistaken(&t->books[node], life, ms);
+}
+
+bool testimony_is_mistaken_somewhere(const testimony *t, uint64_t origin, uint64_t ms) {
+    uint32_t life = ledger_find(t->ledger, origin);
+    return life != UINT32_MAX && t->mistaken_ms[life] != 0 && ms >= t->mistaken_ms[life];
 }
 
 /* Nodes that a begin does not wait for may come back with a gap. */
@@ -271,10 +293,35 @@ static bool may_be_asked(const book *b, matter *m) {
     return asked;
 }
 
+/* Of an origin that was forgotten, what it publishes while there is no link with it is outside the promise. */
+static void look_at_records(book *b, const wsf_core *core, uint64_t now_ms) {
+    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++)
+        if (b->records[i].node != core->witness.origins[i].node)
+            b->records[i] = (record){ core->witness.origins[i].node, now_ms };
+}
+
+/* Positions claim a message that the loops are yet to get. One that was told before a peer was met whose clock is far behind does,
+ * and is refused for that: see judge_peers() in recover.c. */
+static bool is_in_positions(const book *b, const wsf_core *core, const wsf_origin *origin,
+                            uint64_t clock) {
+    const wsf_reach *reach = core->reach.newest;
+    const wsf_peer *peer = wsf_peer_find((wsf_core *)core, origin->node);
+    return reach != NULL && reach->told && clock <= wsf_vector_at(&reach->whole, origin->node) &&
+           core->reach.told_ms > b->records[origin - core->witness.origins].ms &&
+           !(peer != NULL && wsf_witness_is_behind(core, peer) &&
+             wsf_vector_find(&reach->whole, origin->node) == NULL);
+}
+
 static void check_matter(testimony *t, unsigned node, matter *m) {
     const book *b = &t->books[node];
-    const wsf_origin *origin = wsf_witness_find(world_core(t->world, node),
-                                                ledger_node(t->ledger, m->life));
+    const wsf_core *core = world_core(t->world, node);
+    const wsf_origin *origin = wsf_witness_find(core, ledger_node(t->ledger, m->life));
+    if (origin != NULL && m->met && m->clock != 0 && b->gap_ms[m->life] < m->ms &&
+        may_be_asked(b, m) && !is_mistaken(b, m->life, m->ms) &&
+        is_in_positions(b, core, origin, m->clock))
+        ledger_violation(t->ledger,
+                         "life %u tells positions with message %u of life %u, which did not come",
+                         b->life, m->number, m->life);
     bool told = b->gap_ms[m->life] >= m->ms;
     if (!may_be_asked(b, m) || origin == NULL || m->clock > wsf_origin_reached(origin) ||
         is_mistaken(b, m->life, m->ms))
@@ -332,6 +379,7 @@ void testimony_check(testimony *t, unsigned node) {
     if (!b->running || world_frozen(t->world, node))
         return;
     b->looks++;
+    look_at_records(b, core, world_ms(t->world));
     look_at_interest(t, node, UINT32_MAX);
     uint32_t kept = 0;
     for (uint32_t i = 0; i < b->count; i++) {

@@ -23,11 +23,18 @@ void testimony_stamp(testimony *t, uint32_t number,
 void testimony_take(testimony *t, unsigned node, uint32_t number); /* by the core */
 void testimony_gap(testimony *t, unsigned node, uint64_t origin);
 
+/* A loop of the node has left the chat: if it was the last one, another may join before the node is looked at, by the same
+ * interest, as its archive still has it. */
+void testimony_leave(testimony *t, unsigned node, uint64_t hash);
+
 /* From now on the node does not send the other one what it should, until the other is told of a gap. */
 void testimony_mistake(testimony *t, unsigned node, unsigned other);
 
 /* Whether the node may lack what the other one published then, by such a mistake. */
 bool testimony_is_mistaken(const testimony *t, unsigned node, uint64_t origin, uint64_t ms);
+
+/* The same of any node: others may have taken its history for theirs. */
+bool testimony_is_mistaken_somewhere(const testimony *t, uint64_t origin, uint64_t ms);
 
 void testimony_check(testimony *t, unsigned node);
 /* When all is at rest: that the node got as far with the other one as that published. */

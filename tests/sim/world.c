@@ -444,6 +444,13 @@ static void on_view(void *user, wsf_view *view) {
     n->view = wsf_view_ref(view);
 }
 
+static void on_reach(void *user, wsf_reach *reach) {
+    node *n = user;
+    const world_watcher *watcher = &n->world->watcher;
+    if (watcher->reach != NULL)
+        watcher->reach(watcher->user, n->index, reach);
+}
+
 static void on_shed(void *user, uint32_t permille) {
     ((node *)user)->shed_permille = permille;
 }
@@ -459,8 +466,12 @@ static void on_quiet(void *user) {
 }
 
 static void on_drained(void *user, int status) {
-    ((node *)user)->drained = true;
-    ((node *)user)->drained_status = status;
+    node *n = user;
+    const world_watcher *watcher = &n->world->watcher;
+    n->drained = true;
+    n->drained_status = status;
+    if (watcher->drained != NULL)
+        watcher->drained(watcher->user, n->index, status);
 }
 
 static void on_event(void *user, uint64_t loops, const wsfan_event *event) {
@@ -501,6 +512,13 @@ static void on_reply(void *user, wsf_request *ask) {
     const world_watcher *watcher = &n->world->watcher;
     if (watcher->reply == NULL || !watcher->reply(watcher->user, n->index, ask))
         wsf_request_free(ask);
+}
+
+static void on_recovered(void *user, wsf_recovery *recovery) {
+    node *n = user;
+    const world_watcher *watcher = &n->world->watcher;
+    if (watcher->recovered == NULL || !watcher->recovered(watcher->user, n->index, recovery))
+        wsf_recovery_free(recovery);
 }
 
 static void on_presence(void *user, wsf_presence_events *events) {
@@ -563,9 +581,13 @@ world *world_new(uint64_t seed, const world_watcher *watcher) {
         .history_count_max = 256,
         .history_chat_bytes_max = 64 * 1024,
         .history_bytes_max = 64 * 1024 * 1024,
+        .history_copies = 1,
+        .recover_ms_max = 4000,
+        .recoveries_count_max = WSF_SIZE(1024, 16),
         .protocol_min = WSF_PROTOCOL_MIN,
         .protocol_max = WSF_PROTOCOL_MAX,
     };
+    wsf_hash_seal_key_init(&w->config.history_key, wsfan_string("the world's secret"), "position");
     for (unsigned i = 0; i < WORLD_NODES_MAX; i++) {
         w->nodes[i].world = w;
         w->nodes[i].index = i;
@@ -616,7 +638,9 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
         .presence = on_presence,
         .loop_call = on_call,
         .reply = on_reply,
+        .recovered = on_recovered,
         .view = on_view,
+        .reach = on_reach,
         .shed = on_shed,
         .sessions = on_sessions,
         .quiet = on_quiet,

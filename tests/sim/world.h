@@ -23,8 +23,11 @@ typedef struct {
     bool (*loop_call)(void *user, unsigned node, unsigned loop,
                       wsf_loop_call *loop_call); /* true: takes the loop call over */
     bool (*reply)(void *user, unsigned node, wsf_request *ask);
+    void (*reach)(void *user, unsigned node, wsf_reach *reach); /* borrowed */
+    bool (*recovered)(void *user, unsigned node, wsf_recovery *recovery);
     void (*presence)(void *user, unsigned node, unsigned loop, const wsfan_presence *presence);
     void (*event)(void *user, unsigned node, const wsfan_event *event);
+    void (*drained)(void *user, unsigned node, int status);
 } world_watcher;
 
 /* What the network did to frames, and how often. */

@@ -131,7 +131,7 @@ static inline uint32_t open_chat(wsf_archive *archive, const char *chat) {
     return number;
 }
 
-static const wsf_archive_query ALL;
+static const wsf_kept_query ALL;
 
 static inline wsf_kept_list *list_all(wsf_archive *archive, uint32_t chat, uint64_t now) {
     wsf_kept_list *list = wsf_archive_list(archive, chat, &ALL, now);

@@ -257,7 +257,7 @@ static void write_nack(wsf_peer *peer, wsf_writer *writer, wsf_now now) {
 
 /* A frame without a number: acknowledgement, nack and heartbeat in one. */
 static void send_heartbeat(wsf_core *core, wsf_peer *peer, wsf_now now) {
-    enum { ENTRIES_MAX = 3 }; /* besides the nack: HEARTBEAT, PRESENCE-SUM, MARK */
+    enum { ENTRIES_MAX = 4 }; /* besides the nack: HEARTBEAT, PRESENCE-SUM, HOLD-SUM, MARK */
     wsf_buffer *frame = wsf_buffer_new(WSF_FRAME_HEAD_BOUND + ENTRIES_MAX * WSF_ENTRY_BOUND +
                                        WSF_NACK_BOUND);
     if (frame == NULL)

@@ -13,6 +13,16 @@ void wsf_keeping_add_loop(wsf_core *core, uint64_t hash, unsigned loop);
 void wsf_keeping_remove_loop(wsf_core *core, uint64_t hash, unsigned loop, wsf_now now);
 void wsf_keeping_forget_loop(wsf_core *core, unsigned loop, wsf_now now);
 
+/* A peer asks this node to hold a chat, or does not any more. The chat is kept for it as for a loop. False: there is no
+ * room. A chat that nobody else wants ends at once: the peer has had its time with it. */
+bool wsf_keeping_hold(wsf_core *core, uint64_t hash, unsigned peer, bool held);
+
+/* The peer asks for nothing any more, without having said so. What it asked for rests for history_ms. */
+void wsf_keeping_lose_peer(wsf_core *core, unsigned peer);
+
+/* The chat is in the line of those whose askers are to be answered, or not. */
+void wsf_keeping_set_unanswered(wsf_core *core, uint32_t chat, bool unanswered);
+
 /* A message or a run that is for WSF_LOOP_ARCHIVE. Borrowed. */
 void wsf_keeping_take(wsf_core *core, const wsfan_message *message, wsf_now now);
 

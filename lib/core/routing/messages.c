@@ -99,7 +99,7 @@ static wsfan_message *make_message(wsf_core *core, const wsf_entry *entry, wsf_b
         .targets_count = entry->message.targets_count,
         .headroom_size = core->config.headroom_bytes,
         .payload = entry->message.payload,
-        .flags = entry->message.flags & WSFAN_BINARY,
+        .flags = entry->message.flags & WSF_PUBLISHED_FLAGS,
         .except = entry->message.except,
         .slot = entry->message.slot,
     };
@@ -128,8 +128,7 @@ static void take_message(wsf_core *core, wsf_peer *peer, const wsf_entry *entry,
                          wsf_now now) {
     count_received(core, peer, 1, entry->message.payload.size);
     wsf_clock_merge(core, entry->message.clock, now);
-    if (entry->message.slot == 0) /* a latest value overtakes */
-        wsf_origin_took(core, peer, entry->message.clock);
+    wsf_origin_took(core, peer, entry->message.clock, entry->message.slot != 0);
     if (!wsf_router_acceptable(core, entry->message.targets, entry->message.targets_count,
                                entry->message.payload.size)) {
         lose(core, peer, WSFAN_DROP_TOO_BIG, 1, WSFAN_GAP_TOO_BIG, entry->message.clock);
@@ -165,7 +164,7 @@ static bool add_heads(const wsf_core *core, wsfan_message *run, const wsf_messag
         const wsf_messages_head *head = &entry->heads[i];
         wsf_message_parts parts = { .targets = &head->target,
                                     .targets_count = 1,
-                                    .flags = head->flags & WSFAN_BINARY,
+                                    .flags = head->flags & WSF_PUBLISHED_FLAGS,
                                     .except = head->except };
         const wsf_run_head *added = head->target.name.size <= core->config.name_bytes_max
                                         ? wsf_run_add_head(run, &parts)
@@ -246,7 +245,7 @@ static void take_run(wsf_core *core, wsf_peer *peer, const wsf_messages *entry, 
     count_received(core, peer, entry->count, entry->payloads.size);
     uint64_t last = entry->clock + wsf_get_message_at(entry->index, entry->count - 1).offset;
     wsf_clock_merge(core, last, now);
-    wsf_origin_took(core, peer, last);
+    wsf_origin_took(core, peer, last, false);
     if (run == NULL) {
         lose(core, peer, WSFAN_DROP_INBOX, entry->count, WSFAN_GAP_INBOX, last);
         return;

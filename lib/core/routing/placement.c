@@ -8,6 +8,8 @@
  * two machines whose libm differ in the last bit would not agree on an owner. */
 #include "core/routing/placement.h"
 
+#include <assert.h>
+
 #include "base/memory.h"
 
 enum { LOG_BITS = 24 }; /* binary places of a logarithm */
@@ -45,6 +47,10 @@ static uint64_t mix(uint64_t chat, uint64_t node) {
     return z ^ (z >> 31);
 }
 
+uint64_t wsf_placement_rank(uint64_t chat, uint64_t node_hash) {
+    return mix(chat, node_hash);
+}
+
 /* -log2(u / 2^64) with LOG_BITS bits behind the point, for 0 < u. */
 static uint64_t negative_log2(uint64_t u) {
     unsigned whole = 63;
@@ -62,20 +68,38 @@ static uint64_t negative_log2(uint64_t u) {
     return (UINT64_C(64) << LOG_BITS) - log;
 }
 
-const wsf_placement_node *wsf_view_owner(const wsf_view *view, uint64_t chat) {
-    const wsf_placement_node *best = NULL;
-    uint64_t best_cost = 0;
+/* A node's cost is divided by its weight. Costs are below 2^30, weights below 2^10. */
+static bool comes_before(const wsf_placement_node *a, uint64_t a_cost, const wsf_placement_node *b,
+                         uint64_t b_cost) {
+    uint64_t here = a_cost * b->weight;
+    uint64_t there = b_cost * a->weight;
+    return here < there || (here == there && a->hash < b->hash);
+}
+
+uint32_t wsf_view_first(const wsf_view *view, uint64_t chat, uint32_t max,
+                        const wsf_placement_node *first[WSF_VIEW_FIRST_MAX]) {
+    uint64_t costs[WSF_VIEW_FIRST_MAX];
+    uint32_t count = 0;
+    assert(max > 0 && max <= WSF_VIEW_FIRST_MAX);
     for (uint32_t i = 0; i < view->count; i++) {
         const wsf_placement_node *place = &view->places[i];
         uint64_t cost = negative_log2(mix(chat, place->hash) | 1);
-        uint64_t here = cost * (best != NULL ? best->weight : 0); /* both below 2^30 * 2^10 */
-        uint64_t there = best_cost * place->weight;
-        if (best == NULL || here < there || (here == there && place->hash < best->hash)) {
-            best = place;
-            best_cost = cost;
+        if (count == max && !comes_before(place, cost, first[max - 1], costs[max - 1]))
+            continue;
+        uint32_t at = count < max ? count++ : max - 1;
+        for (; at > 0 && comes_before(place, cost, first[at - 1], costs[at - 1]); at--) {
+            first[at] = first[at - 1];
+            costs[at] = costs[at - 1];
         }
+        first[at] = place;
+        costs[at] = cost;
     }
-    return best;
+    return count;
+}
+
+const wsf_placement_node *wsf_view_owner(const wsf_view *view, uint64_t chat) {
+    const wsf_placement_node *first[WSF_VIEW_FIRST_MAX];
+    return wsf_view_first(view, chat, 1, first) > 0 ? first[0] : NULL;
 }
 
 bool wsf_view_same(const wsf_view *a, const wsf_view *b) {

@@ -30,6 +30,14 @@ uint64_t wsf_placement_hash(const wsf_hash_key *key, const char *name);
 /* The owner of a chat, by its wsf_hash_target(). NULL: no node may own it. */
 const wsf_placement_node *wsf_view_owner(const wsf_view *view, uint64_t chat);
 
+/* The first `max` nodes of a chat's order, which begins with its owner: those that would own it one after the other, as
+ * nodes go. Returns how many there are. */
+enum { WSF_VIEW_FIRST_MAX = 4 };
+uint32_t wsf_view_first(const wsf_view *view, uint64_t chat, uint32_t max,
+                        const wsf_placement_node *first[WSF_VIEW_FIRST_MAX]);
+/* Where a node stands in a chat's order, if all have the same weight: before those with a lesser one. */
+uint64_t wsf_placement_rank(uint64_t chat, uint64_t node_hash);
+
 /* Whether both views give every chat to the same node. */
 bool wsf_view_same(const wsf_view *a, const wsf_view *b);
 

@@ -34,9 +34,10 @@ static void find_node(const wsf_core *core, const wsfan_message *message, uint32
             wsf_peers_add(peers, p);
 }
 
-/* known: peers that a message may be for; doubtful: those of them that may have sessions in any chat. */
+/* known: peers that a message may be for; doubtful: those of them that may have sessions in any chat; keepers: those that get
+ * also what leaves their sessions out, as they may keep it for others. */
 static void find(wsf_core *core, wsfan_message *message, wsf_peers known, wsf_peers doubtful,
-                 uint64_t *loops, wsf_peers *peers) {
+                 wsf_peers keepers, uint64_t *loops, wsf_peers *peers) {
     uint64_t not_loops = 0;
     wsf_peers not_peers = { 0 };
     if (message->targets_count == 1 && message->targets[0].kind <= WSFAN_USER) { /* most are */
@@ -68,7 +69,7 @@ static void find(wsf_core *core, wsfan_message *message, wsf_peers known, wsf_pe
         case WSFAN_NOT_NODE:
             find_node(core, message, i, &more_loops, &more_peers);
             not_loops |= more_loops;
-            not_peers = wsf_peers_union(not_peers, more_peers);
+            not_peers = wsf_peers_union(not_peers, wsf_peers_difference(more_peers, keepers));
             continue;
         default: /* these leave out sessions: their own node must judge that */
             continue;
@@ -83,7 +84,8 @@ static void find(wsf_core *core, wsfan_message *message, wsf_peers known, wsf_pe
 void wsf_router_find(wsf_core *core, wsfan_message *message, uint64_t *loops, wsf_peers *peers) {
     /* Publishers have no sessions. */
     wsf_peers known = wsf_peers_difference(core->linked, core->status.publishers);
-    find(core, message, known, wsf_peers_difference(known, core->complete), loops, peers);
+    find(core, message, known, wsf_peers_difference(known, core->complete), core->witness.askers,
+         loops, peers);
 }
 
 bool wsf_router_find_heads(wsf_core *core, wsfan_message *run, uint64_t *loops, wsf_peers *peers) {
@@ -116,7 +118,7 @@ void wsf_router_find_known(wsf_core *core, wsfan_message *message, uint64_t *loo
         if (core->peers[p].state != WSFAN_PEER_UP || !wsf_peers_has(core->complete, p))
             wsf_peers_add(&doubtful, p);
     }
-    find(core, message, known, doubtful, loops, peers);
+    find(core, message, known, doubtful, (wsf_peers){ 0 }, loops, peers);
     *loops &= core->loops;
 }
 

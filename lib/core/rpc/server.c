@@ -4,11 +4,15 @@
 
 #include "base/memory.h"
 #include "core/dialer.h"
+#include "core/history/backfill.h"
+#include "core/history/source.h"
 #include "core/link/batch.h"
 #include "core/link/sender.h"
 #include "core/routing/router.h"
 #include "core/rpc/client.h"
+#include "core/rpc/reply.h"
 #include "core/statistics.h"
+#include "wire/history_codec.h"
 
 /* A request and the node that asks, a peer or this one. */
 typedef struct {
@@ -23,25 +27,6 @@ typedef struct {
 
 /* ------------------------------------------------------------------------------------ answering */
 
-static void send_answer(wsf_core *core, wsf_peer *peer, uint64_t id, const wsf_answer *answer) {
-    wsf_buffer *entry = wsf_buffer_new((uint32_t)wsf_reply_bound(answer));
-    if (entry == NULL)
-        return; /* the asker will report silence */
-    wsf_writer writer = { entry->data, entry->capacity, 0 };
-    wsf_write_reply(&writer, id, answer);
-    entry->size = (uint32_t)writer.size;
-    int error = wsf_sender_talk(peer, entry);
-    wsf_buffer_unref(entry);
-    if (error == WSFAN_ETOOBIG && answer->status != WSFAN_ETOOBIG) {
-        wsf_answer refusal;
-        wsf_answer_init(&refusal, 0);
-        refusal.status = WSFAN_ETOOBIG;
-        send_answer(core, peer, id, &refusal);
-    } else if (error != WSFAN_OK) {
-        core->stats.requests_refused++;
-    }
-}
-
 /* Takes the answer over. */
 static void give_answer(wsf_core *core, uint64_t asker, uint64_t id, wsf_answer *answer) {
     if (asker == core->config.node) {
@@ -50,7 +35,7 @@ static void give_answer(wsf_core *core, uint64_t asker, uint64_t id, wsf_answer 
     }
     wsf_peer *peer = wsf_peer_find(core, asker);
     if (peer != NULL && peer->linked)
-        send_answer(core, peer, id, answer);
+        wsf_rpc_reply(core, peer, id, answer);
     wsf_answer_destroy(answer);
 }
 
@@ -358,9 +343,12 @@ void wsf_rpc_server_end(wsf_core *core) {
 static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buffer *frame,
                  wsf_now now) {
     (void)frame;
-    if (entry->type == WSF_REQUEST)
+    bool keeps = core->config.history_ms != 0;
+    if (entry->type == WSF_REQUEST && keeps && entry->request.kind == WSF_REQUEST_KEPT)
+        wsf_source_take(core, peer, entry, now);
+    else if (entry->type == WSF_REQUEST)
         take_request(core, peer, entry, now);
-    else
+    else if (!keeps || !wsf_backfill_take(core, peer, entry, now))
         wsf_rpc_client_take(core, peer, entry);
     return true;
 }
@@ -393,6 +381,8 @@ static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
 static void unlink(wsf_core *core, wsf_peer *peer) {
     wsf_link_drop_talk(&peer->link);
     wsf_rpc_client_lose(core, peer);
+    wsf_source_lose(core, peer);
+    wsf_backfill_lose(core, peer);
 }
 
 static void tick(wsf_core *core, wsf_now now) {

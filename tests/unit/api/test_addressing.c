@@ -160,11 +160,11 @@ static bool addressed(const member *m, const wsfan_target *target, unsigned name
 }
 
 static void say(wsfan_node *node, const wsfan_target *targets, const unsigned *chosen, size_t count,
-                int except, uint32_t binary) {
+                int except, uint32_t how) {
     uint8_t payload[6000] = { 0 };
     static const size_t sizes[] = { 4000, 6000 }; /* not in a slab; not to be repeated either */
     size_t size = dice(10) == 0 ? sizes[dice(2)] : sizeof(uint32_t) + dice(40);
-    wsfan_publish_options options = { .struct_size = sizeof options, .flags = binary };
+    wsfan_publish_options options = { .struct_size = sizeof options, .flags = how };
     memcpy(payload, &published, sizeof published);
     if (except >= 0)
         options.except = wsfan_session_address(live[members[except].loop], members[except].handle);
@@ -174,7 +174,7 @@ static void say(wsfan_node *node, const wsfan_target *targets, const unsigned *c
             hit = hit || addressed(&members[s], &targets[t], chosen[t]);
         expected[published][s] = members[s].open && hit && s != except;
     }
-    flags[published] = binary;
+    flags[published] = how;
     ck_assert_int_eq(wsfan_publish(node, targets, count, (wsfan_bytes){ payload, size }, &options),
                      WSFAN_OK);
     published++;
@@ -187,7 +187,7 @@ static void burst(wsfan_node *node) {
     static unsigned chosen[3];
     static size_t count;
     static int except = -1;
-    static uint32_t binary;
+    static uint32_t how;
     if (except >= 0 && !members[except].open)
         except = -1;
     for (int i = 0; i < BURST; i++) {
@@ -209,8 +209,8 @@ static void burst(wsfan_node *node) {
                 except = -1;
         }
         if (dice(8) == 0)
-            binary ^= WSFAN_BINARY;
-        say(node, targets, chosen, count, except, binary);
+            how ^= dice(2) == 0 ? WSFAN_BINARY : WSFAN_FLEETING;
+        say(node, targets, chosen, count, except, how);
     }
 }
 

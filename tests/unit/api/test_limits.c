@@ -97,6 +97,12 @@ START_TEST(each_number_is_checked_at_both_ends) {
         RANGE(presence_members_count_max, 1, 16777216),
         RANGE(presence_remote_count_max, 1, 268435456),
         RANGE(presence_grace_ms, 0, 600000),
+        RANGE(history_count_max, 1, 65536),
+        RANGE(history_chat_bytes_max, 1024, 1048576),
+        RANGE(history_bytes_max, 1048576, UINT64_MAX),
+        RANGE(history_copies, 0, 3),
+        RANGE(recover_ms_max, 1, UINT32_MAX),
+        RANGE(recoveries_count_max, 1, UINT32_MAX),
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         const range *r = &ranges[i];
@@ -190,6 +196,64 @@ START_TEST(what_is_wrong_is_named) {
 }
 END_TEST
 
+START_TEST(history_needs_a_key_and_a_loop_less) {
+    char key[66];
+    memset(key, 'k', sizeof key);
+    key[64] = '\0';
+    wsfan_options options = defaults();
+    options.recover_ms_max = options.join_ms_max + 1; /* of no matter without history */
+    options.loops_count_max = 64;
+    ck_assert_ptr_null(faulty(&options, WSFAN_OK));
+    options = defaults();
+    options.history_ms = 3600000;
+    ck_assert_str_eq(faulty(&options, WSFAN_EKEY), "history_key");
+    options.history_key = key;
+    ck_assert_ptr_null(faulty(&options, WSFAN_OK));
+    options.recover_ms_max = options.join_ms_max;
+    options.loops_count_max = 63;
+    ck_assert_ptr_null(faulty(&options, WSFAN_OK));
+    IS_NAMED(history_ms, 3600001, WSFAN_EINVAL);
+    IS_NAMED(recover_ms_max, options.join_ms_max + 1, WSFAN_EINVAL);
+    IS_NAMED(loops_count_max, 64, WSFAN_EINVAL);
+    IS_NAMED(history_key, key + 49, WSFAN_EKEY); /* 15 bytes */
+    IS_NAMED(history_key, "", WSFAN_EKEY);
+    options.history_key = key + 48; /* 16 */
+    ck_assert_ptr_null(faulty(&options, WSFAN_OK));
+    key[64] = 'k';
+    key[65] = '\0';
+    IS_NAMED(history_key, key, WSFAN_EKEY);
+    options.history_ms = 0; /* nor is a key that would not do taken for later */
+    IS_NAMED(history_key, key, WSFAN_EKEY);
+    options.history_key = NULL;
+    ck_assert_ptr_null(faulty(&options, WSFAN_OK));
+}
+END_TEST
+
+START_TEST(the_core_gets_what_history_needs) {
+    wsfan_options options = defaults();
+    ck_assert_uint_eq(wsf_options_core(&options).history_ms, 0);
+    options.history_ms = 60000;
+    options.history_count_max = 20;
+    options.history_chat_bytes_max = 4096;
+    options.history_bytes_max = 1 << 20;
+    options.history_copies = 2;
+    options.recover_ms_max = 3500;
+    options.recoveries_count_max = 77;
+    options.history_key = "a secret of the nodes";
+    wsf_core_config config = wsf_options_core(&options);
+    ck_assert_uint_eq(config.history_ms, 60000);
+    ck_assert_uint_eq(config.history_count_max, 20);
+    ck_assert_uint_eq(config.history_chat_bytes_max, 4096);
+    ck_assert_uint_eq(config.history_bytes_max, 1 << 20);
+    ck_assert_uint_eq(config.history_copies, 2);
+    ck_assert_uint_eq(config.recover_ms_max, 3500);
+    ck_assert_uint_eq(config.recoveries_count_max, 77);
+    options.history_key = "another secret, as long";
+    wsf_core_config other = wsf_options_core(&options);
+    ck_assert_mem_ne(&config.history_key, &other.history_key, sizeof other.history_key);
+}
+END_TEST
+
 START_TEST(a_node_that_is_not_opened_for_a_key_says_what_the_check_says) {
     static const char *const allow[] = { "short" };
     wsfan_node *node;
@@ -206,6 +270,12 @@ START_TEST(a_node_that_is_not_opened_for_a_key_says_what_the_check_says) {
     ck_assert_int_eq(errno, EINVAL);
     options.allow_count = WSFAN_KEYS_MAX + 1;
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_ELIMIT);
+    options = defaults();
+    options.history_ms = 1;
+    options.history_key = "short";
+    errno = 0;
+    ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_EKEY);
+    ck_assert_int_eq(errno, EINVAL);
 }
 END_TEST
 
@@ -394,7 +464,7 @@ START_TEST(names_payloads_and_targets_hold_at_the_limit_and_no_further) {
     ck_assert_int_eq(wsfan_broadcast(node, none, payload, NULL), WSFAN_EINVAL);
     ck_assert_int_eq(wsfan_broadcast(node, name, broken, NULL), WSFAN_EINVAL);
     ck_assert_int_eq(wsfan_broadcast(NULL, name, payload, NULL), WSFAN_EINVAL);
-    wsfan_publish_options bad = { .struct_size = sizeof bad, .flags = 2 };
+    wsfan_publish_options bad = { .struct_size = sizeof bad, .flags = WSFAN_REPLAYED };
     ck_assert_int_eq(wsfan_broadcast(node, name, payload, &bad), WSFAN_EINVAL);
     struct {
         wsfan_publish_options known;
@@ -518,6 +588,7 @@ START_TEST(every_code_and_reason_has_a_text) {
     HAVE_TEXTS(wsfan_peer_event_text, wsfan_peer_event, 0, WSFAN_PEER_REFUSED, "unknown");
     HAVE_TEXTS(wsfan_reason_text, wsfan_reason, 0, WSFAN_REASON_ENDED, "unknown reason");
     HAVE_TEXTS(wsfan_gap_reason_text, wsfan_gap_reason, 1, WSFAN_GAP_AWAY, "unknown reason");
+    HAVE_TEXTS(wsfan_recovery_text, wsfan_recovery, 0, WSFAN_RECOVERY_OFF, "unknown");
     HAVE_TEXTS(wsfan_member_event_text, wsfan_member_event, 1, WSFAN_MEMBER_LEAVE, "unknown");
     HAVE_TEXTS(wsfan_request_kind_text, wsfan_request_kind, 1, WSFAN_REQUEST_STATS, "unknown");
     char version[32];
@@ -605,6 +676,7 @@ END_TEST
 
 SUITE_MAIN("limits", each_number_is_checked_at_both_ends, texts_are_checked_at_both_ends,
            texts_that_would_break_a_line_are_refused, addresses_are_checked, what_is_wrong_is_named,
+           history_needs_a_key_and_a_loop_less, the_core_gets_what_history_needs,
            a_node_that_is_not_opened_for_a_key_says_what_the_check_says,
            an_older_and_shorter_struct_gets_defaults_for_the_rest,
            a_newer_and_longer_struct_is_taken_unless_something_new_is_set,

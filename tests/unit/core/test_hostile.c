@@ -261,7 +261,7 @@ START_TEST(greetings_again_and_again_cost_nothing_that_stays) {
 END_TEST
 
 static void say_standing(const char *address) {
-    wsf_status status = { WSF_STATUS_READY, 100, wsfan_string(address) };
+    wsf_status status = { WSF_STATUS_READY, 100, wsfan_string(address), { 0, 0 } };
     frame f = begin_frame(next_number(), 0);
     wsf_write_status(writer_of(&f), &status);
     send(&f);

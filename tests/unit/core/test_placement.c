@@ -127,8 +127,43 @@ START_TEST(nobody_owns_anything_where_there_is_no_place) {
 }
 END_TEST
 
+/* A copy without the nodes that come first. */
+static wsf_view *without(const wsf_view *view, const wsf_placement_node *const *first,
+                         uint32_t count) {
+    wsf_view *rest = wsf_view_new(view->count);
+    rest->count = 0;
+    for (uint32_t i = 0; i < view->count; i++) {
+        bool left_out = false;
+        for (uint32_t k = 0; k < count; k++)
+            left_out = left_out || first[k] == &view->places[i];
+        if (!left_out)
+            rest->places[rest->count++] = view->places[i];
+    }
+    return rest;
+}
+
+START_TEST(the_next_in_the_order_owns_a_chat_when_those_before_it_are_gone) {
+    wsf_view *view = view_of(0, 5, (const uint32_t[]){ 100, 100, 200, 1, 599 });
+    const wsf_placement_node *first[WSF_VIEW_FIRST_MAX];
+    for (unsigned i = 0; i < CHATS / 10; i++) {
+        ck_assert_uint_eq(wsf_view_first(view, chat_hash(i), 4, first), 4);
+        for (uint32_t k = 0; k < 4; k++) {
+            wsf_view *rest = without(view, first, k);
+            ck_assert_uint_eq(wsf_view_owner(rest, chat_hash(i))->node, first[k]->node);
+            wsf_view_unref(rest);
+        }
+    }
+    ck_assert_uint_eq(wsf_view_first(view, chat_hash(0), 2, first), 2);
+    wsf_view *one = view_of(0, 1, NULL);
+    ck_assert_uint_eq(wsf_view_first(one, chat_hash(0), 4, first), 1);
+    wsf_view_unref(one);
+    wsf_view_unref(view);
+}
+END_TEST
+
 SUITE_MAIN("placement", chats_spread_evenly_and_by_weight,
            only_the_chats_of_a_node_that_goes_move_and_to_all_the_others,
            a_weight_that_grows_moves_chats_to_its_node_only,
            the_answer_depends_on_names_and_not_on_order_or_id, owners_are_these_for_ever,
-           nobody_owns_anything_where_there_is_no_place)
+           nobody_owns_anything_where_there_is_no_place,
+           the_next_in_the_order_owns_a_chat_when_those_before_it_are_gone)

@@ -356,6 +356,29 @@ START_TEST(an_origin_is_remembered_for_as_long_as_history) {
 }
 END_TEST
 
+/* It was looked at for the last time almost a heartbeat before it published and went. */
+START_TEST(an_origin_is_remembered_for_as_long_as_its_last_message_is_kept) {
+    history_ms = HISTORY_MS;
+    begin();
+    wsf_core *core = world_core(w, 0);
+    uint64_t id = world_node_id(w, LIAR);
+    uint64_t look_ms = core->witness.look_ms;
+    while (core->witness.look_ms == look_ms)
+        world_run(w, 1);
+    world_run(w, core->config.heartbeat_ms - 100);
+    ck_assert(world_publish(w, LIAR, CHAT, 1));
+    uint64_t published_ms = world_ms(w);
+    world_run(w, 20);
+    wsf_core_say_bye(world_core(w, LIAR), world_now(w, LIAR));
+    world_run(w, 20);
+    world_crash(w, LIAR);
+    ck_assert_ptr_null(wsf_peer_find(core, id));
+    world_run(w, published_ms + HISTORY_MS - 1 - world_ms(w));
+    ck_assert_ptr_nonnull(wsf_witness_find(core, id));
+    end();
+}
+END_TEST
+
 START_TEST(marks_go_to_those_who_want_them_alone) {
     history_ms = 0;
     begin(); /* three nodes without */
@@ -391,4 +414,6 @@ SUITE_MAIN("witness", a_mark_says_how_far_the_messages_came,
            no_mark_passes_a_loss_that_is_not_told,
            a_history_begins_when_every_peer_that_is_up_knows_the_interest,
            a_peer_that_a_begin_skipped_gets_no_further_until_its_gap_is_told,
-           an_origin_is_remembered_for_as_long_as_history, marks_go_to_those_who_want_them_alone)
+           an_origin_is_remembered_for_as_long_as_history,
+           an_origin_is_remembered_for_as_long_as_its_last_message_is_kept,
+           marks_go_to_those_who_want_them_alone)

@@ -238,6 +238,85 @@ START_TEST(a_closed_inbox_frees_runs) {
 }
 END_TEST
 
+static wsf_recovery *recovery_of(uint32_t count, size_t bytes) {
+    wsf_recovery *recovery = wsf_recovery_new(wsfan_string("x"), wsfan_string(""));
+    recovery->verdict = WSFAN_RECOVERY_WHOLE;
+    recovery->list = wsf_alloc_zero(1, sizeof *recovery->list + count * sizeof(wsf_kept));
+    recovery->list->count = count;
+    recovery->list->size = bytes;
+    return recovery;
+}
+
+static void put_value(unsigned slot) {
+    wsfan_target target = { WSFAN_CHAT, wsfan_string("x") };
+    wsf_message_parts parts = {
+        .targets = &target, .targets_count = 1, .payload = wsfan_string("v"), .slot = slot
+    };
+    wsf_inbox_put_message(inbox, wsf_message_new(NULL, &parts));
+}
+
+static void check_kinds(wsf_item *item, const wsf_inbox_kind *kinds, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        wsf_item *next = item->next;
+        ck_assert_uint_eq(item->kind, kinds[i]);
+        wsf_inbox_free_item(item);
+        item = next;
+    }
+    ck_assert_ptr_null(item);
+}
+
+START_TEST(a_recovery_takes_the_room_of_its_list_and_is_busy_without) {
+    begin(10, ROOMY);
+    put(run_of(4, "x", 10));
+    uint64_t count;
+    uint64_t bytes;
+    wsf_queue_depth(&inbox->mailbox.queue, &count, &bytes);
+    wsf_recovery *fits = recovery_of(6, ROOMY - bytes);
+    wsf_recovery *busy = recovery_of(1, 1);
+    wsf_inbox_put_recovered(inbox, fits);
+    check_depth(10, ROOMY);
+    wsf_inbox_put_recovered(inbox, busy);
+    check_depth(10, ROOMY);
+    ck_assert_int_eq(fits->verdict, WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(wsf_recovery_count(fits), 6);
+    ck_assert_int_eq(busy->verdict, WSFAN_RECOVERY_BUSY);
+    ck_assert_ptr_null(busy->list);
+    ck_assert_uint_eq(gap(), 0);
+    static const wsf_inbox_kind KINDS[] = { WSF_INBOX_RUN, WSF_INBOX_RECOVERED,
+                                            WSF_INBOX_RECOVERED };
+    check_kinds(wsf_mailbox_take(&inbox->mailbox), KINDS, 3);
+    end();
+}
+END_TEST
+
+/* The recovered session gets the value of the list, and none that waits before. */
+START_TEST(a_recovery_stands_between_what_was_put_before_and_what_comes_later) {
+    begin(10, ROOMY);
+    put(run_of(4, "x", 10));
+    put_value(7);
+    put_value(7);
+    wsf_inbox_put_recovered(inbox, recovery_of(0, 0));
+    put_value(7);
+    put_value(7);
+    ck_assert_uint_eq(inbox->replaced, 2);
+    static const wsf_inbox_kind KINDS[] = { WSF_INBOX_RUN, WSF_INBOX_SHARED, WSF_INBOX_RECOVERED,
+                                            WSF_INBOX_SHARED };
+    check_kinds(wsf_mailbox_take(&inbox->mailbox), KINDS, 4);
+    end();
+}
+END_TEST
+
+START_TEST(a_closed_inbox_frees_recoveries) {
+    begin(10, ROOMY);
+    wsf_recovery *recovery = recovery_of(2, 2);
+    recovery->missing = wsf_alloc(8);
+    wsf_inbox_put_recovered(inbox, recovery);
+    wsf_queue_close(&inbox->mailbox.queue);
+    wsf_inbox_put_recovered(inbox, recovery_of(1, 1));
+    end(); /* a sanitizer watches */
+}
+END_TEST
+
 SUITE_MAIN("inbox", a_run_counts_as_its_messages_and_its_memory,
            an_inbox_is_half_full_by_count_or_by_bytes_until_items_are_taken,
            of_a_run_with_too_many_messages_the_first_ones_have_room,
@@ -245,4 +324,7 @@ SUITE_MAIN("inbox", a_run_counts_as_its_messages_and_its_memory,
            the_first_messages_of_a_part_of_a_run_are_kept_like_those_of_a_whole_one,
            a_few_messages_do_not_keep_the_memory_of_a_whole_run,
            runs_and_single_messages_stay_in_their_order_within_the_limit,
-           a_run_for_several_inboxes_is_in_each_of_them, a_closed_inbox_frees_runs)
+           a_run_for_several_inboxes_is_in_each_of_them, a_closed_inbox_frees_runs,
+           a_recovery_takes_the_room_of_its_list_and_is_busy_without,
+           a_recovery_stands_between_what_was_put_before_and_what_comes_later,
+           a_closed_inbox_frees_recoveries)

@@ -3,6 +3,7 @@
 #include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
+#include "failing.h"
 #include "loop/state.h"
 #include "runs.h"
 
@@ -24,6 +25,7 @@ static unsigned shown;
 static bool kept = true; /* messages are */
 static uint32_t headroom = HEADROOM;
 static uint64_t gap;
+static unsigned gap_at;          /* messages that were shown before */
 static void (*then)(unsigned i); /* in the callback of the i-th message */
 
 static void on_message(void *user, wsfan_message *message, const wsfan_recipient *recipients,
@@ -46,6 +48,7 @@ static void on_message(void *user, wsfan_message *message, const wsfan_recipient
 static void on_gap(void *user, const wsfan_gap *told) {
     (void)user;
     gap += told->count;
+    gap_at = shown;
 }
 
 static void forget(void) {
@@ -72,6 +75,7 @@ static void begin(void) {
     wsfan_options options;
     wsfan_options_init(&options);
     options.headroom_bytes = headroom;
+    options.allocator = &FAILING;
     gap = 0;
     then = NULL;
     ck_assert_int_eq(wsfan_node_open(&node, &options), WSFAN_OK);
@@ -306,6 +310,33 @@ START_TEST(a_host_may_keep_messages_of_a_run_and_write_before_their_payloads) {
 }
 END_TEST
 
+static void lack_memory_once(unsigned i) {
+    if (i == 2)
+        arm(0, false);
+}
+
+/* What is told after it claims it, see wsfan_chat_position(). */
+START_TEST(a_message_that_is_missing_for_lack_of_memory_is_told_of_before_the_next) {
+    enum { COUNT = 6, SIZE = 4000 }; /* in memory of their own */
+    static uint8_t payload[SIZE];
+    begin();
+    then = lack_memory_once;
+    wsf_run_writer writer;
+    wsfan_message *run = run_begin(&writer, WSF_RUN_BYTES_MAX);
+    for (uint32_t i = 0; i < COUNT; i++)
+        ck_assert(run_write(&writer, "x", RUN_NOBODY, numbered(payload, i, SIZE)));
+    put(run);
+    dispatch();
+    ck_assert(disarm());
+    ck_assert_uint_eq(shown, COUNT - 1);
+    ck_assert_uint_eq(log_[2].number, 2);
+    ck_assert_uint_eq(log_[3].number, 4);
+    ck_assert_uint_eq(gap, 1);
+    ck_assert_uint_eq(gap_at, 3);
+    end();
+}
+END_TEST
+
 /* Large payloads stay in the frame. */
 START_TEST(messages_of_a_received_run_may_end_with_their_callback) {
     enum { COUNT = 8, SIZE = 6000 };
@@ -352,4 +383,5 @@ SUITE_MAIN("dispatch", each_message_of_a_run_is_shown_with_its_own_recipients_an
            who_comes_and_goes_in_a_callback_counts_from_the_next_message_on,
            a_run_has_the_recipients_of_messages_by_themselves_whatever_callbacks_do,
            a_host_may_keep_messages_of_a_run_and_write_before_their_payloads,
+           a_message_that_is_missing_for_lack_of_memory_is_told_of_before_the_next,
            messages_of_a_received_run_may_end_with_their_callback, a_loop_closes_inside_a_run)

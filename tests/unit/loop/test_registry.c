@@ -59,6 +59,19 @@ static size_t collect(const wsfan_target *targets, uint32_t count, uint64_t exce
     return found;
 }
 
+static uint32_t number_of(const char *chat) {
+    wsfan_target target = { WSFAN_CHAT, wsfan_string(chat) };
+    return wsf_audiences_find(&registry.audiences, &target, wsf_hash_target(&key, &target));
+}
+
+static void park(wsfan_session session, const char *chat) {
+    wsf_registry_park(&registry, session, number_of(chat));
+}
+
+static void unpark(wsfan_session session, const char *chat) {
+    wsf_registry_unpark(&registry, session, number_of(chat));
+}
+
 static size_t members(const char *chat, const wsfan_recipient **recipients) {
     wsfan_target target = { WSFAN_CHAT, wsfan_string(chat) };
     return collect(&target, 1, 0, recipients);
@@ -241,9 +254,67 @@ START_TEST(a_join_that_outlives_its_audience_is_not_expected) {
 }
 END_TEST
 
+START_TEST(a_parked_member_is_a_member_that_gets_no_message) {
+    const wsfan_recipient *r;
+    begin(&LIMITS);
+    wsfan_session a = open_session(1);
+    wsfan_session b = open_session(2);
+    join(a, WSFAN_CHAT, "x");
+    join(b, WSFAN_CHAT, "x");
+    join(a, WSFAN_CHAT, "y");
+    uint32_t x = number_of("x");
+    park(a, "x");
+    ck_assert(wsf_registry_parked(&registry, a, x));
+    ck_assert(!wsf_registry_parked(&registry, b, x));
+    ck_assert_uint_eq(members("x", &r), 1);
+    ck_assert_uint_eq(r[0].session.id, b.id);
+    ck_assert_uint_eq(wsf_registry_collect_audience(&registry, x, &r), 2);
+    ck_assert_int_eq(join(a, WSFAN_CHAT, "x"), WSFAN_EEXIST);
+
+    wsfan_target targets[] = { { WSFAN_CHAT, wsfan_string("x") },
+                               { WSFAN_CHAT, wsfan_string("y") } };
+    ck_assert_uint_eq(collect(targets, 1, a.id, &r), 1);
+    ck_assert_uint_eq(collect(targets, 1, b.id, &r), 0);
+    ck_assert_uint_eq(collect(targets, 2, 0, &r), 2); /* by y */
+    targets[0].kind = WSFAN_NOT_CHAT;
+    ck_assert_uint_eq(collect(targets, 2, 0, &r), 0); /* x leaves it out all the same */
+
+    unpark(a, "x");
+    ck_assert(!wsf_registry_parked(&registry, a, x));
+    ck_assert_uint_eq(members("x", &r), 2);
+    park(b, "x");
+    ck_assert_int_eq(leave(b, "x"), WSFAN_OK);
+    ck_assert(!wsf_registry_parked(&registry, b, x));
+    ck_assert_uint_eq(members("x", &r), 1);
+    wsf_registry_destroy(&registry);
+}
+END_TEST
+
+START_TEST(who_is_addressed_by_a_request_may_be_parked) {
+    const wsfan_recipient *r;
+    begin(&LIMITS);
+    wsfan_session a = open_session(1);
+    wsfan_session b = open_session(2);
+    join(a, WSFAN_CHAT, "x");
+    join(b, WSFAN_CHAT, "x");
+    park(b, "x");
+    wsfan_target targets[] = { { WSFAN_CHAT, wsfan_string("x") },
+                               { WSFAN_CHAT, wsfan_string("z") } };
+    for (uint32_t count = 1; count <= 2; count++) {
+        wsf_message_parts parts = { .targets = targets, .targets_count = count };
+        wsfan_message *message = wsf_message_new(&key, &parts);
+        ck_assert_uint_eq(wsf_registry_select_addressed(&registry, message, NODE, &r), 2);
+        ck_assert_uint_eq(wsf_registry_select(&registry, message, NODE, &r), 1);
+        wsfan_message_unref(message);
+    }
+    wsf_registry_destroy(&registry);
+}
+END_TEST
+
 START_TEST(it_agrees_with_a_model_under_random_change) {
     enum { SESSIONS = 40, CHATS = 30, STEPS = 20000 };
     static bool in[SESSIONS][CHATS];
+    static bool parked[SESSIONS][CHATS];
     wsfan_session sessions[SESSIONS];
     uint64_t random = 5;
     char name[8];
@@ -258,25 +329,38 @@ START_TEST(it_agrees_with_a_model_under_random_change) {
             close_session(sessions[s]);
             sessions[s] = open_session(s);
             memset(in[s], 0, sizeof in[s]);
+        } else if (in[s][c] && next_random(&random) % 2 == 0) {
+            (parked[s][c] ? unpark : park)(sessions[s], name);
+            parked[s][c] = !parked[s][c];
         } else if (in[s][c]) {
             ck_assert_int_eq(leave(sessions[s], name), WSFAN_OK);
             in[s][c] = false;
         } else {
             ck_assert_int_eq(join(sessions[s], WSFAN_CHAT, name), WSFAN_OK);
             in[s][c] = true;
+            parked[s][c] = false;
         }
         const wsfan_recipient *r;
         bool found[SESSIONS] = { false };
-        snprintf(name, sizeof name, "%u", (unsigned)c);
-        size_t count = members(name, &r);
+        bool is_in[SESSIONS] = { false };
+        if (number_of(name) != WSF_TABLE_NONE) {
+            size_t all = wsf_registry_collect_audience(&registry, number_of(name), &r);
+            for (size_t i = 0; i < all; i++)
+                is_in[(uintptr_t)r[i].session_user] = true;
+        }
+        uint64_t except = next_random(&random) % SESSIONS;
+        wsfan_target target = { WSFAN_CHAT, wsfan_string(name) };
+        size_t count = collect(&target, 1, sessions[except].id, &r);
         for (size_t i = 0; i < count; i++) {
             uintptr_t who = (uintptr_t)r[i].session_user;
             ck_assert(!found[who]);
             found[who] = true;
             ck_assert_uint_eq(r[i].session.id, sessions[who].id);
         }
-        for (int i = 0; i < SESSIONS; i++)
-            ck_assert_int_eq(found[i], in[i][c]);
+        for (unsigned i = 0; i < SESSIONS; i++) {
+            ck_assert_int_eq(is_in[i], in[i][c]);
+            ck_assert_int_eq(found[i], in[i][c] && !parked[i][c] && i != except);
+        }
     }
     uint32_t chats = 0;
     for (int c = 0; c < CHATS; c++) {
@@ -339,6 +423,7 @@ START_TEST(under_any_addressing_a_session_is_chosen_once_or_left_out) {
     begin(&LIMITS);
     wsfan_session sessions[SESSIONS];
     bool in[SESSIONS][2][NAMES] = { 0 }; /* chats, users */
+    bool parked[SESSIONS][NAMES] = { 0 };
     for (int s = 0; s < SESSIONS; s++) {
         int user = (int)(next_random(&random) % NAMES);
         sessions[s] = open_session((unsigned)s);
@@ -348,6 +433,8 @@ START_TEST(under_any_addressing_a_session_is_chosen_once_or_left_out) {
             if (next_random(&random) % 2 == 0) {
                 ck_assert_int_eq(join(sessions[s], WSFAN_CHAT, names[c]), WSFAN_OK);
                 in[s][0][c] = true;
+                if ((parked[s][c] = next_random(&random) % 4 == 0))
+                    park(sessions[s], names[c]);
             }
     }
     for (int round = 0; round < ROUNDS; round++) {
@@ -370,7 +457,9 @@ START_TEST(under_any_addressing_a_session_is_chosen_once_or_left_out) {
                                              base == WSFAN_ALL ? (wsfan_bytes){ NULL, 0 }
                                                                : wsfan_string(names[name]) };
             for (int s = 0; s < SESSIONS; s++) {
-                bool hit = base == WSFAN_ALL || (base == WSFAN_CHAT && in[s][0][name]) ||
+                bool hit = base == WSFAN_ALL ||
+                           (base == WSFAN_CHAT && in[s][0][name] &&
+                            (kind != base || !parked[s][name])) ||
                            (base == WSFAN_USER && in[s][1][name]) ||
                            (base == WSFAN_SESSION && node == NODE && s == of) ||
                            (base == WSFAN_NODE && node == NODE);
@@ -403,6 +492,7 @@ SUITE_MAIN("registry", members_of_a_chat_are_found_with_their_user_pointers,
            two_names_with_one_hash_are_twins_and_stay_apart,
            each_limit_holds_at_the_limit_and_refuses_one_more,
            a_join_that_outlives_its_audience_is_not_expected,
-           it_agrees_with_a_model_under_random_change,
+           a_parked_member_is_a_member_that_gets_no_message,
+           who_is_addressed_by_a_request_may_be_parked, it_agrees_with_a_model_under_random_change,
            a_session_is_addressed_by_its_address_and_everyone_by_their_node,
            under_any_addressing_a_session_is_chosen_once_or_left_out)

@@ -172,6 +172,107 @@ START_TEST(a_position_with_too_many_publishers_is_not_told) {
 }
 END_TEST
 
+START_TEST(positions_claim_no_more_than_a_cap_until_more_is_whole) {
+    enum { CAP = 60, UNTIL = 80 };
+    wsf_trail trail;
+    wsf_vector seen;
+    begin(&trail, 100);
+    ck_assert(wsf_vector_pin(&whole, A, UNTIL));
+    saw(&trail, LOBBY, 110, B);
+    wsf_trail_cap(&trail, LOBBY, A, CAP, UNTIL);
+    ck_assert(tells(&trail, LOBBY, &seen));
+    ck_assert_uint_eq(wsf_vector_at(&seen, A), CAP);
+    ck_assert_uint_eq(wsf_vector_at(&seen, B), 110);
+    ck_assert(!wsf_vector_is_ragged(&seen));
+    ck_assert(tells(&trail, OTHER, &seen)); /* of that chat alone */
+    ck_assert_uint_eq(wsf_vector_at(&seen, A), UNTIL);
+    for (uint64_t i = 0; i < 2000; i++) /* sweeps */
+        saw(&trail, i, 101 + i, C), reach(&trail, 100 + i);
+    ck_assert(tells(&trail, LOBBY, &seen));
+    ck_assert_uint_eq(wsf_vector_at(&seen, A), CAP);
+    wsf_trail_cap(&trail, LOBBY, A, CAP + 5, UNTIL); /* of a history that has begun anew */
+    ck_assert(tells(&trail, LOBBY, &seen));
+    ck_assert_uint_eq(wsf_vector_at(&seen, A), CAP + 5);
+    whole.entries[0].clock = UNTIL + 1; /* the gap was told */
+    ck_assert(tells(&trail, LOBBY, &seen));
+    ck_assert_uint_eq(wsf_vector_at(&seen, A), UNTIL + 1);
+    wsf_trail_cap(&trail, OTHER, A, 0, UNTIL + 1); /* nothing of it */
+    ck_assert(tells(&trail, OTHER, &seen));
+    ck_assert_uint_le(wsf_vector_at(&seen, A), 1);
+    whole.entries[0].clock = UNTIL + 2;
+    wsf_trail_cap(&trail, LOBBY, B, UNTIL, UNTIL); /* no less than what is whole */
+    ck_assert(tells(&trail, LOBBY, &seen));
+    ck_assert_uint_eq(wsf_vector_at(&seen, B), whole.rest);
+    for (uint64_t i = 0; i < 2000; i++)
+        saw(&trail, i, 10000 + i, C), reach(&trail, 10000 + i);
+    ck_assert_uint_eq(trail.caps_count, 0);
+    wsf_trail_destroy(&trail);
+}
+END_TEST
+
+/* The publisher has no entry yet: the clock of all is below its own. */
+START_TEST(a_cap_holds_too_when_the_clock_of_all_passes_it) {
+    wsf_trail trail;
+    wsf_vector seen;
+    begin(&trail, 100);
+    wsf_trail_cap(&trail, LOBBY, A, 110, 120);
+    ck_assert(tells(&trail, LOBBY, &seen));
+    ck_assert_uint_eq(wsf_vector_at(&seen, A), 100);
+    reach(&trail, 115);
+    ck_assert(tells(&trail, LOBBY, &seen));
+    ck_assert_uint_eq(wsf_vector_at(&seen, A), 110);
+    whole.rest = 130;
+    ck_assert(wsf_vector_pin(&whole, A, 120));
+    wsf_trail_reach(&trail, &whole);
+    ck_assert(tells(&trail, LOBBY, &seen));
+    ck_assert_uint_eq(wsf_vector_at(&seen, A), 110);
+    wsf_vector_init(&whole, 140); /* the publisher is forgotten, or whole again */
+    wsf_trail_reach(&trail, &whole);
+    ck_assert(tells(&trail, LOBBY, &seen));
+    ck_assert_uint_eq(wsf_vector_at(&seen, A), 140);
+    wsf_trail_destroy(&trail);
+}
+END_TEST
+
+START_TEST(what_was_dispatched_beyond_a_cap_makes_it_ragged) {
+    for (int order = 0; order < 2; order++) {
+        wsf_trail trail;
+        wsf_vector seen;
+        begin(&trail, 100);
+        if (order == 0)
+            wsf_trail_cap(&trail, LOBBY, A, 90, 120);
+        saw(&trail, LOBBY, 130, A);
+        if (order == 1)
+            wsf_trail_cap(&trail, LOBBY, A, 90, 120);
+        ck_assert(tells(&trail, LOBBY, &seen));
+        ck_assert_uint_eq(wsf_vector_at(&seen, A), 90);
+        ck_assert(wsf_vector_is_ragged(&seen));
+        wsf_trail_destroy(&trail);
+    }
+}
+END_TEST
+
+START_TEST(while_a_cap_has_no_room_no_position_is_told) {
+    wsf_trail trail;
+    wsf_vector seen;
+    begin(&trail, 100);
+    for (uint64_t i = 1; i <= WSF_TRAIL_MAX; i++)
+        saw(&trail, i, 1000 + i, B);
+    wsf_trail_cap(&trail, LOBBY, A, 110, 120);
+    ck_assert(!tells(&trail, LOBBY, &seen));
+    reach(&trail, 120); /* now its publisher may get an entry, */
+    ck_assert(!tells(&trail, LOBBY, &seen));
+    whole.rest = 130;
+    ck_assert(wsf_vector_pin(&whole, A, 120));
+    wsf_trail_reach(&trail, &whole);
+    ck_assert(!tells(&trail, LOBBY, &seen));
+    wsf_vector_init(&whole, 140); /* and loses it when it is whole again */
+    wsf_trail_reach(&trail, &whole);
+    ck_assert(tells(&trail, LOBBY, &seen));
+    wsf_trail_destroy(&trail);
+}
+END_TEST
+
 /* Of some chats and publishers, against all of their clocks; a position that is told is exact, though memory runs out at
  * times. */
 START_TEST(it_agrees_with_a_model_under_random_use) {
@@ -219,4 +320,8 @@ SUITE_MAIN("trail", a_position_has_what_was_dispatched_beyond_what_is_whole,
            what_is_covered_takes_no_memory_for_long,
            without_room_no_position_is_told_until_what_is_whole_has_caught_up,
            nor_while_a_pinned_clock_was_passed_unseen, nor_below_what_was_whole_before,
-           a_position_with_too_many_publishers_is_not_told, it_agrees_with_a_model_under_random_use)
+           a_position_with_too_many_publishers_is_not_told,
+           positions_claim_no_more_than_a_cap_until_more_is_whole,
+           a_cap_holds_too_when_the_clock_of_all_passes_it,
+           what_was_dispatched_beyond_a_cap_makes_it_ragged,
+           while_a_cap_has_no_room_no_position_is_told, it_agrees_with_a_model_under_random_use)

@@ -64,7 +64,7 @@ START_TEST(only_messages_to_open_chats_that_are_not_fleeting_are_kept) {
     wsf_message_parts parts = { .targets = &user, .targets_count = 1 };
     keep_parts(&archive, &parts, id_of(2, 7), 0);
     user.kind = WSFAN_CHAT;
-    parts.flags = WSF_MESSAGE_FLEETING;
+    parts.flags = WSFAN_FLEETING;
     keep_parts(&archive, &parts, id_of(3, 7), 0);
     ck_assert_uint_eq(archive.stats.messages, 0);
     ck_assert_uint_eq(wsf_archive_floor(&archive, chat, 7), 0); /* nothing is missing */
@@ -91,9 +91,7 @@ START_TEST(each_message_of_a_run_is_kept_in_its_chat) {
                             numbered(payload, i, 4 + i % 36)));
     }
     wsfan_target fleeting = { WSFAN_CHAT, { "a", 1 } };
-    wsf_message_parts parts = { .targets = &fleeting,
-                                .targets_count = 1,
-                                .flags = WSF_MESSAGE_FLEETING };
+    wsf_message_parts parts = { .targets = &fleeting, .targets_count = 1, .flags = WSFAN_FLEETING };
     ck_assert(wsf_run_write(&writer, &parts));
     run_know(run, &key);
     run->id = id_of(1000, 9);
@@ -535,7 +533,7 @@ START_TEST(a_query_takes_what_a_position_does_not_cover) {
     wsf_vector above;
     wsf_vector_init(&above, 5);
     ck_assert(wsf_vector_raise(&above, 2, 9) && wsf_vector_pin(&above, 3, 2));
-    wsf_archive_query query = { .above = &above };
+    wsf_kept_query query = { .above = &above };
     wsf_kept_list *all = list_all(&archive, chat, 0);
     wsf_kept_list *list = wsf_archive_list(&archive, chat, &query, 0);
     uint32_t found = 0;
@@ -548,6 +546,20 @@ START_TEST(a_query_takes_what_a_position_does_not_cover) {
     ck_assert_uint_eq(found, list->count);
     ck_assert_uint_gt(found, 0);
     wsf_kept_list_free(list);
+    wsf_vector up_to;
+    wsf_vector_init(&up_to, UINT64_MAX);
+    ck_assert(wsf_vector_pin(&up_to, 1, 7));
+    query.up_to = &up_to;
+    list = wsf_archive_list(&archive, chat, &query, 0);
+    uint32_t beyond = 0;
+    for (uint32_t i = 0; i < all->count; i++)
+        beyond += all->messages[i].id.origin == 1 && all->messages[i].id.clock > 7;
+    ck_assert_uint_gt(beyond, 0);
+    ck_assert_uint_eq(list->count, found - beyond);
+    for (uint32_t i = 0; i < list->count; i++)
+        ck_assert(list->messages[i].id.origin != 1 || list->messages[i].id.clock <= 7);
+    wsf_kept_list_free(list);
+    query.up_to = NULL;
     query.last_max = 3;
     list = wsf_archive_list(&archive, chat, &query, 0);
     ck_assert_uint_eq(list->count, 3);
@@ -568,7 +580,7 @@ START_TEST(pages_make_the_whole) {
     for (uint64_t clock = 1; clock <= 40; clock++)
         say(&archive, "c", clock, 1, clock % 10 == 0 ? 1000 : 8, 0);
     for (uint64_t bytes_max = 1; bytes_max < 3000; bytes_max = bytes_max * 3) {
-        wsf_archive_query query = { .bytes_max = bytes_max };
+        wsf_kept_query query = { .bytes_max = bytes_max };
         bool more = true;
         while (more) {
             wsf_kept_list *list = wsf_archive_list(&archive, chat, &query, 0);

@@ -245,7 +245,7 @@ static void check_queries(uint32_t c, const wsf_kept_list *all) {
     wsf_vector_init(&above, below(world.clocks[0] + 2));
     for (int i = 0; i < 3; i++)
         MUST(wsf_vector_pin(&above, 1 + below(ORIGINS), below(world.clocks[0] + 2)));
-    wsf_archive_query query = { .above = &above };
+    wsf_kept_query query = { .above = &above };
     wsf_kept_list *list = wsf_archive_list(&world.archive, world.chats[c].number, &query,
                                            world.now);
     if (list == NULL)

@@ -115,7 +115,8 @@ static void write_everything(wsf_writer *writer) {
     wsf_write_lost(writer, 17, WSFAN_GAP_PEER_QUEUE, 0);
     write_request(writer);
     write_reply(writer);
-    wsf_write_status(writer, &(wsf_status){ 5, 1000, wsfan_string("http://a/") });
+    wsf_write_status(writer, &(wsf_status){ 5, 1000, wsfan_string("http://a/"), { 0, 0 } });
+    wsf_write_status(writer, &(wsf_status){ 5, 0, { NULL, 0 }, { UINT64_MAX, 77 } });
     wsf_write_type(writer, WSF_RESYNC);
     wsf_write_type(writer, WSF_BYE);
     wsf_presence_row rows[] = {
@@ -133,6 +134,12 @@ static void write_everything(wsf_writer *writer) {
     wsf_write_mark(writer, &(wsf_mark){ UINT64_MAX, 8, 77 });
     wsf_write_number(writer, WSF_MARK_ASK, 99);
     wsf_write_lost(writer, 0, WSFAN_GAP_AWAY, 77);
+    wsf_write_hold(writer, &(wsf_hold){ .flags = WSF_HOLD_FORGET,
+                                        .inherits = { "12345678", 8 },
+                                        .removes = { "abcdefghABCDEFGH", 16 },
+                                        .held = { "87654321", 8 } });
+    wsf_write_hold_sum(writer, &(wsf_hold_sum){ 8, UINT64_MAX });
+    wsf_write_type(writer, WSF_HOLD_RESYNC);
     wsf_seal(writer);
     wsfan_message_unref(message);
 }
@@ -235,6 +242,11 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_uint_eq(e.node_status.weight, 1000);
     ck_assert_uint_eq(e.node_status.address.size, 9);
     ck_assert_mem_eq(e.node_status.address.data, "http://a/", 9);
+    ck_assert_uint_eq(e.node_status.cluster_epoch.number, 0);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_STATUS);
+    ck_assert_uint_eq(e.node_status.cluster_epoch.number, UINT64_MAX);
+    ck_assert_uint_eq(e.node_status.cluster_epoch.birth_ms, 77);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_int_eq(e.type, WSF_RESYNC);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
@@ -271,6 +283,19 @@ START_TEST(every_entry_comes_back_as_it_was_written) {
     ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
     ck_assert_int_eq(e.type, WSF_LOST);
     ck_assert_uint_eq(e.lost.clock, 77);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_HOLD);
+    ck_assert_uint_eq(e.hold.flags, WSF_HOLD_FORGET);
+    ck_assert_uint_eq(e.hold.adds.size, 0);
+    ck_assert_mem_eq(e.hold.inherits.data, "12345678", e.hold.inherits.size);
+    ck_assert_uint_eq(e.hold.removes.size, 16);
+    ck_assert_mem_eq(e.hold.held.data, "87654321", 8);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_HOLD_SUM);
+    ck_assert_uint_eq(e.hold_sum.newest, 8);
+    ck_assert_uint_eq(e.hold_sum.digest, UINT64_MAX);
+    ck_assert_int_eq(wsf_reader_next(reader, &e), 1);
+    ck_assert_int_eq(e.type, WSF_HOLD_RESYNC);
     ck_assert_int_eq(wsf_reader_next(reader, &e), 0);
     wsf_reader_destroy(reader);
 }
@@ -399,12 +424,12 @@ START_TEST(a_cut_frame_with_a_good_seal_is_refused_or_ends_early_at_every_length
         seal(copy, size);
         int bad;
         int good = read_all(reader, copy, size, &bad);
-        ck_assert_int_lt(good, 21 + NEIGHBOURS_WRITTEN);
+        ck_assert_int_lt(good, 25 + NEIGHBOURS_WRITTEN);
         ck_assert_int_eq(bad, 0);
         whole += good > 0;
         free(copy);
     }
-    ck_assert_int_eq(whole, 20 + NEIGHBOURS_WRITTEN); /* only where a cut falls between entries */
+    ck_assert_int_eq(whole, 24 + NEIGHBOURS_WRITTEN); /* only where a cut falls between entries */
     wsf_reader_destroy(reader);
 }
 END_TEST
@@ -854,6 +879,12 @@ START_TEST(heads_and_control_entries_fit_their_bounds) {
     writer = (wsf_writer){ bytes, WSF_ENTRY_BOUND, 0 };
     wsf_write_mark(&writer, &(wsf_mark){ UINT64_MAX, UINT64_MAX, UINT64_MAX });
     static uint8_t large[70000];
+    wsfan_bytes hashes = { large, 16384 };
+    writer = (wsf_writer){ bytes, WSF_ENTRY_BOUND, 0 };
+    wsf_write_hold_sum(&writer, &(wsf_hold_sum){ UINT64_MAX, UINT64_MAX });
+    static uint8_t hold[WSF_ENTRY_BOUND + 4 * 16384];
+    writer = (wsf_writer){ hold, sizeof hold, 0 };
+    wsf_write_hold(&writer, &(wsf_hold){ UINT32_MAX, hashes, hashes, hashes, hashes });
     wsf_answer answer;
     wsf_answer_init(&answer, 10);
     answer.status = WSFAN_ENOTSUP;

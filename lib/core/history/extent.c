@@ -1,0 +1,242 @@
+/* Answers for what this node vouches for in one chat: what the archive lacks (since, floor), what did not come (witness),
+ * and how far it got.
+ *
+ * Two things are the chat's own. Gaps that were mended with what another node had count no more: `mended` says up to which.
+ * And of an origin that was skipped the messages that another node had are all there is, up to their *cap*, for as long as
+ * the origin is frozen. */
+#include "core/history/extent.h"
+
+#include "base/memory.h"
+#include "core/witness.h"
+
+typedef struct {
+    uint64_t node;
+    uint64_t clock;
+    uint64_t set; /* of witness.changes */
+} cap;
+
+struct wsf_caps {
+    uint32_t count;
+    cap list[];
+};
+
+/* ----------------------------------------------------------------------------------------- caps */
+
+static cap *find_cap(const wsf_core *core, uint32_t chat, const wsf_origin *origin) {
+    struct wsf_caps *caps = core->keeping.chats[chat].caps;
+    for (uint32_t i = 0; caps != NULL && origin != NULL && i < caps->count; i++)
+        if (caps->list[i].node == origin->node)
+            return &caps->list[i];
+    return NULL;
+}
+
+static bool holds(const cap *of, const wsf_origin *origin) {
+    return of != NULL && origin->frozen && of->set >= origin->thawed;
+}
+
+bool wsf_extent_cap(const wsf_core *core, uint32_t chat, uint64_t node, uint64_t *clock) {
+    const wsf_origin *origin = wsf_witness_find(core, node);
+    const cap *of = find_cap(core, chat, origin);
+    if (!holds(of, origin))
+        return false;
+    *clock = of->clock;
+    return true;
+}
+
+/* Takes out those that hold no more, of origins that are known no more too. */
+static void sweep(wsf_core *core, struct wsf_caps *caps) {
+    uint32_t left = 0;
+    for (uint32_t i = 0; i < caps->count; i++) {
+        const wsf_origin *origin = wsf_witness_find(core, caps->list[i].node);
+        if (origin != NULL && holds(&caps->list[i], origin))
+            caps->list[left++] = caps->list[i];
+    }
+    caps->count = left;
+}
+
+bool wsf_extent_set_cap(wsf_core *core, uint32_t chat, uint64_t node, uint64_t clock) {
+    struct wsf_caps **caps = &core->keeping.chats[chat].caps;
+    if (wsf_extent_cap(core, chat, node, &(uint64_t){ 0 }))
+        return true;
+    if (*caps != NULL)
+        sweep(core, *caps);
+    uint32_t count = *caps != NULL ? (*caps)->count : 0;
+    struct wsf_caps *larger = wsf_realloc(*caps, sizeof **caps + (count + 1) * sizeof(cap));
+    if (larger == NULL)
+        return false;
+    larger->count = count + 1;
+    larger->list[count] = (cap){ node, clock, core->witness.changes };
+    *caps = larger;
+    return true;
+}
+
+bool wsf_extent_tell_caps(const wsf_core *core, uint32_t chat, wsf_recovery *recovery) {
+    const struct wsf_caps *caps = core->keeping.chats[chat].caps;
+    if (caps == NULL)
+        return true;
+    recovery->caps = wsf_alloc(caps->count * sizeof *recovery->caps);
+    for (uint32_t i = 0; i < caps->count && recovery->caps != NULL; i++) {
+        const wsf_origin *origin = wsf_witness_find(core, caps->list[i].node);
+        if (origin != NULL && holds(&caps->list[i], origin))
+            recovery->caps[recovery->caps_count++] = (wsf_recovery_cap){
+                origin->node, caps->list[i].clock, wsf_origin_reached(origin)
+            };
+    }
+    return recovery->caps != NULL;
+}
+
+/* -------------------------------------------------------------------------------------- extents */
+
+static uint64_t lesser(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static wsf_extent own_extent(const wsf_core *core, wsf_extent extent) {
+    extent.since = lesser(extent.since, core->witness.last);
+    extent.to = core->clock;
+    return extent;
+}
+
+bool wsf_extent_has_word(const wsf_core *core, const wsf_origin *origin) {
+    const wsf_peer *peer = wsf_peer_find((wsf_core *)core, origin->node);
+    return !origin->frozen && peer != NULL && peer->linked;
+}
+
+wsf_extent wsf_extent_of(const wsf_core *core, uint32_t number, uint64_t node) {
+    const wsf_keeping_chat *chat = &core->keeping.chats[number];
+    wsf_extent extent = { .since = wsf_archive_since(&core->keeping.archive, number, node),
+                          .floor = wsf_archive_floor(&core->keeping.archive, number, node) };
+    if (!chat->begun)
+        return extent;
+    if (node == core->config.node)
+        return own_extent(core, extent);
+    const wsf_origin *origin = node != 0 ? wsf_witness_find(core, node) : NULL;
+    extent.skipped = origin == NULL || origin->frozen;
+    if (origin == NULL)
+        return extent;
+    if (wsf_extent_cap(core, number, node, &extent.to))
+        return extent;
+    extent.to = wsf_origin_reached(origin);
+    extent.open = origin->open;
+    if (origin->open || origin->changed > chat->mended)
+        extent.whole = origin->whole;
+    if (origin->open &&
+        extent.whole < origin->clock) /* what came is before the gap, or behind it */
+        extent.whole = origin->clock;
+    /* It published nothing else up to its mark, and since then all comes: what came is kept from `since` on. */
+    if (wsf_extent_has_word(core, origin))
+        extent.since = lesser(extent.since, wsf_origin_last(origin));
+    return extent;
+}
+
+uint64_t wsf_extent_next(const wsf_core *core, uint32_t *cursor) {
+    if ((*cursor)++ == 0)
+        return core->config.node;
+    while (core->witness.origins != NULL && *cursor - 2 < WSF_ORIGINS_MAX) {
+        uint64_t node = core->witness.origins[*cursor - 2].node;
+        if (node != 0)
+            return node;
+        ++*cursor;
+    }
+    return 0;
+}
+
+/* ---------------------------------------------------------------------------------------- lacks */
+
+typedef struct {
+    const wsf_core *core;
+    const wsf_vector *seen;
+    uint32_t chat;
+    bool old;
+    bool unkept;
+    bool gap;
+} judgement;
+
+/* An origin that is not up has published nothing that `seen` does not cover, if that was made after it left, and its last
+ * message that came is covered. */
+static bool has_left_before(const judgement *j, uint64_t node, uint64_t clock) {
+    const wsf_origin *origin = node != 0 ? wsf_witness_find(j->core, node) : NULL;
+    return origin != NULL && origin->last <= clock && origin->left != 0 &&
+           origin->left <= j->seen->rest && origin->took <= clock;
+}
+
+/* All that is here of an origin that nobody here knows was told by other nodes, or it was forgotten, when its messages had gone for
+ * their age. Where none is left there is no run that could have a hole before it. */
+static bool has_left_nothing(const judgement *j, uint64_t node, uint64_t clock) {
+    return node != 0 && node != j->core->config.node && wsf_witness_find(j->core, node) == NULL &&
+           j->core->last_ms >= j->core->witness.unsure_ms &&
+           !wsf_archive_has_above(&j->core->keeping.archive, j->chat, node, clock);
+}
+
+static void judge(judgement *j, uint64_t node, uint64_t clock) {
+    wsf_extent extent = wsf_extent_of(j->core, j->chat, node);
+    j->old = j->old || extent.floor > clock;
+    j->unkept = j->unkept || (extent.since > clock && !has_left_before(j, node, clock) &&
+                              !has_left_nothing(j, node, clock));
+    j->gap = j->gap || extent.whole > clock;
+}
+
+/* Of an origin that nobody here knows nothing has come here; what came of one that was forgotten is below the floors, unless it
+ * was forgotten too early. */
+static void judge_stranger(judgement *j, uint64_t clock) {
+    wsf_extent extent = wsf_extent_of(j->core, j->chat, 0);
+    j->old = j->old || extent.floor > clock;
+    j->unkept = j->unkept ||
+                (extent.since > clock && j->core->last_ms < j->core->witness.unsure_ms);
+}
+
+static bool is_known(const wsf_core *core, uint32_t origin) {
+    uint32_t cursor = 0;
+    for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;)
+        if (wsf_vector_origin(node) == origin)
+            return true;
+    return false;
+}
+
+static void judge_bounds(judgement *j, const wsf_bounds *bounds) {
+    uint64_t node;
+    for (uint32_t i = 0; (node = wsf_bounds_origin(bounds, i)) != 0; i++)
+        judge(j, node, wsf_vector_at(j->seen, node));
+}
+
+/* Of origins that nobody here knows only the bounds of all others are told. */
+wsfan_recovery wsf_extent_lacks(const wsf_core *core, uint32_t chat, const wsf_vector *seen) {
+    const wsf_archive *archive = &core->keeping.archive;
+    judgement j = { .core = core, .seen = seen, .chat = chat };
+    uint32_t cursor = 0;
+    judge(&j, 0, seen->rest);
+    for (uint32_t i = 0; i < seen->count; i++)
+        if (!is_known(core, seen->entries[i].origin))
+            judge_stranger(&j, seen->entries[i].clock);
+    for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;)
+        judge(&j, node, wsf_vector_at(seen, node));
+    judge_bounds(&j, wsf_archive_sinces(archive, chat));
+    judge_bounds(&j, wsf_archive_floors(archive, chat));
+    if (j.old)
+        return WSFAN_RECOVERY_OLD;
+    if (j.unkept)
+        return WSFAN_RECOVERY_UNKEPT;
+    return j.gap ? WSFAN_RECOVERY_GAP : WSFAN_RECOVERY_WHOLE;
+}
+
+static uint64_t later(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
+static uint64_t most(const wsf_bounds *bounds) {
+    uint64_t clock = bounds->rest;
+    uint64_t node;
+    for (uint32_t i = 0; (node = wsf_bounds_origin(bounds, i)) != 0; i++)
+        clock = later(clock, wsf_bounds_at(bounds, node));
+    return clock;
+}
+
+uint64_t wsf_extent_begin(const wsf_core *core, uint32_t chat) {
+    const wsf_archive *archive = &core->keeping.archive;
+    uint64_t clock = later(most(wsf_archive_sinces(archive, chat)),
+                           most(wsf_archive_floors(archive, chat)));
+    uint32_t cursor = 0;
+    for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;)
+        clock = later(clock, wsf_extent_of(core, chat, node).whole);
+    return clock;
+}

@@ -1,0 +1,52 @@
+/* What this node has of one origin's messages for a chat that it keeps. */
+#ifndef WSF_CORE_HISTORY_EXTENT_H
+#define WSF_CORE_HISTORY_EXTENT_H
+
+#include <wsfan/history.h>
+
+#include "core/state.h"
+
+/* All messages of the origin for the chat above the greatest of the first three, up to `to`. */
+typedef struct {
+    uint64_t since; /* the history has no more from further back */
+    uint64_t floor; /* some up to here were given up */
+    uint64_t whole; /* some up to here did not come */
+    uint64_t to;
+    bool skipped; /* what is above `to` may not come, and then the host is told of a gap */
+    bool
+        open; /* a gap of which the end is not known yet: nothing above `whole` is said to have come */
+} wsf_extent;
+
+static inline uint64_t wsf_extent_from(const wsf_extent *extent) {
+    uint64_t from = extent->since > extent->floor ? extent->since : extent->floor;
+    return from > extent->whole ? from : extent->whole;
+}
+
+/* Whether the origin's word of its last message counts: it was told when the origin knew what this node wants, and what was published
+ * later has come. Of one that is gone nobody knows what it published later. */
+bool wsf_extent_has_word(const wsf_core *core, const wsf_origin *origin);
+
+/* chat: its number in the archive. node: any, this one included; 0: one that nobody here knows. */
+wsf_extent wsf_extent_of(const wsf_core *core, uint32_t chat, uint64_t node);
+
+/* Whether that is all that `seen` does not cover, of all origins, as far as each has reached this node or the one that was
+ * asked: WSFAN_RECOVERY_WHOLE. Else what is in the way: OLD, UNKEPT or GAP. */
+wsfan_recovery wsf_extent_lacks(const wsf_core *core, uint32_t chat, const wsf_vector *seen);
+
+/* Above this clock nothing is missing, of no origin. */
+uint64_t wsf_extent_begin(const wsf_core *core, uint32_t chat);
+
+/* Neither positions of the chat nor what is replayed may go beyond this of an origin, until the host was told of the gap: only so
+ * far did the node get from which the history came. False: there is no such bound. */
+bool wsf_extent_cap(const wsf_core *core, uint32_t chat, uint64_t node, uint64_t *clock);
+
+/* Of an origin that is skipped the chat has all up to `clock`. One cap for each: that of before stays. False: no memory. */
+bool wsf_extent_set_cap(wsf_core *core, uint32_t chat, uint64_t node, uint64_t clock);
+
+/* Tells a recovery the chat's caps. False: no memory. */
+bool wsf_extent_tell_caps(const wsf_core *core, uint32_t chat, wsf_recovery *recovery);
+
+/* Walks the origins that this node knows, itself first; begin with *cursor = 0. 0 at the end. */
+uint64_t wsf_extent_next(const wsf_core *core, uint32_t *cursor);
+
+#endif

@@ -1,0 +1,271 @@
+/* Answers for one run of messages per origin: without a break in it, and nothing twice.
+ *
+ * Two runs join where the other node's reaches to where our own begins. What it has above that is not taken: this node gets it
+ * by itself, or has it. Of an origin that is skipped here our own run is empty or has a hole before it, so there is only the
+ * other node's, as far as it goes; that is the chat's cap. Other runs are left alone.
+ *
+ * A *stranger* is an origin that the other node does not know: it was gone before that node came, which has its messages from
+ * others. Their run has no end that anybody could say, so it is taken only where there is none here, and ends with its last
+ * message.
+ *
+ * What becomes of a run is decided when the first page comes, as messages are taken by it. If it would be decided otherwise at
+ * the end, the run does not count. */
+#include "core/history/merging.h"
+
+#include "core/witness.h"
+
+static uint64_t lesser(uint64_t a, uint64_t b) {
+    return a < b ? a : b;
+}
+
+static uint64_t greater(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
+static uint64_t begin_of(const wsf_page_extent *theirs) {
+    return greater(theirs->since, greater(theirs->floor, theirs->whole));
+}
+
+static bool is_up(const wsf_core *core, uint64_t node) {
+    const wsf_peer *peer = wsf_peer_find((wsf_core *)core, node);
+    return node == core->config.node ||
+           (peer != NULL && peer->linked && peer->state == WSFAN_PEER_UP);
+}
+
+/* Where our own run of the origin would begin, were it not for what the origin says of itself. */
+static uint64_t begin_without_word(const wsf_core *core, uint32_t chat, uint64_t node,
+                                   const wsf_extent *own) {
+    return greater(wsf_archive_since(&core->keeping.archive, chat, node),
+                   greater(own->floor, own->whole));
+}
+
+static void decide(const wsf_core *core, uint32_t chat, wsf_merging_part *part) {
+    const wsf_page_extent *theirs = &part->theirs;
+    wsf_extent own = wsf_extent_of(core, chat, theirs->node);
+    uint64_t begin = wsf_extent_from(&own);
+    uint64_t from = begin_of(theirs);
+    bool empty = own.to <= begin;
+    part->joins = part->skipped = false;
+    part->limit = 0;
+    if (own.open || from > begin_without_word(core, chat, theirs->node, &own))
+        return;
+    if (part->stranger) {
+        part->skipped = empty && own.skipped && !wsf_extent_cap(core, chat, theirs->node, &own.to);
+        part->limit = part->skipped ? UINT64_MAX : 0;
+        return;
+    }
+    if (theirs->to <= from)
+        return;
+    if (wsf_extent_cap(core, chat, theirs->node, &own.to)) {
+        begin = lesser(begin, own.to); /* a run of before, which may have been given up by now */
+        part->joins = theirs->to >= begin;
+    } else if (empty && own.skipped) {
+        part->skipped = true;
+    } else {
+        part->joins = theirs->to >= begin;
+        part->skipped = !part->joins && empty && !is_up(core, theirs->node);
+    }
+    if (part->joins || part->skipped)
+        part->limit = part->joins ? begin : theirs->to;
+}
+
+/* ---------------------------------------------------------------------------------------- pages */
+
+static wsf_page_extent usual_extent(const wsf_page *page, uint32_t i, const wsf_page_chat *said) {
+    wsf_page_origin origin = wsf_page_origin_at(page, i);
+    return (wsf_page_extent){ origin.node, lesser(said->since, origin.last), said->floor,
+                              origin.whole, origin.to };
+}
+
+static wsf_merging_part *find(wsf_merging *merging, uint64_t node) {
+    for (uint32_t i = 0; i < merging->count; i++)
+        if (merging->parts[i].theirs.node == node)
+            return &merging->parts[i];
+    return NULL;
+}
+
+static wsf_merging_part *add_stranger(wsf_merging *merging, const wsf_page_extent *theirs) {
+    wsf_merging_part *part = &merging->parts[merging->count++];
+    *part = (wsf_merging_part){ .theirs = *theirs, .stranger = true };
+    return part;
+}
+
+/* What is said of origins that the page does not name is said of this one. */
+static wsf_page_extent rest_of(const wsf_merging *merging, uint64_t node) {
+    return (wsf_page_extent){ .node = node, .since = merging->since, .floor = merging->floor };
+}
+
+/* A page may name an origin twice. */
+static void read_extents(wsf_merging *merging, const wsf_page *page, const wsf_page_chat *said) {
+    merging->count = 0;
+    merging->since = said->since;
+    merging->floor = said->floor;
+    for (uint32_t i = 0; i < page->origins_count; i++) {
+        wsf_page_extent extent = usual_extent(page, i, said);
+        if (extent.node != 0 && find(merging, extent.node) == NULL)
+            merging->parts[merging->count++] = (wsf_merging_part){ .theirs = extent };
+    }
+    for (uint32_t i = 0; i < said->extents_count; i++) {
+        wsf_page_extent extent = wsf_page_extent_at(said, i);
+        wsf_merging_part *part = find(merging, extent.node);
+        if (part != NULL)
+            part->theirs = extent;
+        else if (extent.node != 0 && merging->count < WSF_PAGE_ORIGINS_MAX)
+            add_stranger(merging, &extent);
+    }
+}
+
+/* Origins that this node knows, and the other one does not. A run that goes back less far than is wanted is left to one that
+ * may be asked yet. */
+static void add_strangers(const wsf_core *core, wsf_merging *merging, const wsf_vector *seen) {
+    uint32_t cursor = 0;
+    for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;) {
+        wsf_page_extent rest = rest_of(merging, node);
+        wsf_merging_part *part = find(merging, node);
+        if (part == NULL && merging->count < WSF_PAGE_ORIGINS_MAX)
+            part = add_stranger(merging, &rest);
+        if (part != NULL && part->stranger && seen != NULL &&
+            begin_of(&part->theirs) > wsf_vector_at(seen, node))
+            part->theirs.since = UINT64_MAX;
+    }
+}
+
+void wsf_merging_begin(wsf_core *core, wsf_merging *merging, uint32_t chat, const wsf_page *page,
+                       const wsf_page_chat *said, const wsf_vector *seen) {
+    read_extents(merging, page, said);
+    add_strangers(core, merging, seen);
+    merging->changes = core->witness.changes;
+    for (uint32_t i = 0; i < merging->count; i++)
+        decide(core, chat, &merging->parts[i]);
+    wsf_archive_fill(&core->keeping.archive, chat);
+}
+
+/* What came late at the other node may be missing: the first page says up to where, the last one from where on. */
+static void narrow(wsf_merging_part *part, const wsf_page_extent *theirs) {
+    part->theirs.since = greater(part->theirs.since, theirs->since);
+    part->theirs.floor = greater(part->theirs.floor, theirs->floor);
+    part->theirs.whole = greater(part->theirs.whole, theirs->whole);
+    part->theirs.to = lesser(part->theirs.to, theirs->to);
+}
+
+void wsf_merging_narrow(wsf_merging *merging, const wsf_page *page, const wsf_page_chat *said) {
+    merging->since = greater(merging->since, said->since);
+    merging->floor = greater(merging->floor, said->floor);
+    for (uint32_t p = 0; p < merging->count; p++) {
+        wsf_merging_part *part = &merging->parts[p];
+        wsf_page_extent theirs = { .since = part->stranger ? said->since : UINT64_MAX,
+                                   .floor = said->floor };
+        for (uint32_t i = 0; i < page->origins_count; i++)
+            if (wsf_page_origin_at(page, i).node == part->theirs.node)
+                theirs = usual_extent(page, i, said);
+        for (uint32_t i = 0; i < said->extents_count; i++)
+            if (wsf_page_extent_at(said, i).node == part->theirs.node)
+                theirs = wsf_page_extent_at(said, i);
+        narrow(part, &theirs);
+    }
+}
+
+/* The part of a message. NULL: it is of a stranger that nobody knew of, one too many, so nothing is said of such. */
+static wsf_merging_part *part_of(const wsf_core *core, wsf_merging *merging, uint32_t chat,
+                                 uint64_t node) {
+    wsf_merging_part *part = find(merging, node);
+    if (part != NULL)
+        return part;
+    if (merging->count == WSF_PAGE_ORIGINS_MAX) {
+        merging->since = UINT64_MAX;
+        return NULL;
+    }
+    wsf_page_extent rest = rest_of(merging, node);
+    part = add_stranger(merging, &rest);
+    decide(core, chat, part);
+    return part;
+}
+
+/* Whether the message is of a run that is taken. */
+static bool is_taken(const wsf_core *core, wsf_merging *merging, uint32_t chat,
+                     wsfan_message_id id) {
+    wsf_merging_part *part = part_of(core, merging, chat, id.origin);
+    if (part == NULL || id.clock > part->limit)
+        return false;
+    part->newest = greater(part->newest, id.clock);
+    return true;
+}
+
+int wsf_merging_add(wsf_core *core, wsf_merging *merging, uint32_t chat, const wsf_kept *messages,
+                    uint32_t count, wsf_now now) {
+    int status = WSFAN_OK;
+    uint32_t from = 0;
+    for (uint32_t i = 0; i <= count; i++) {
+        if (i < count && is_taken(core, merging, chat, messages[i].id))
+            continue;
+        if (i > from && wsf_archive_merge(&core->keeping.archive, chat, messages + from, i - from,
+                                          now.ms) != WSFAN_OK)
+            status = WSFAN_ENOMEM;
+        from = i + 1;
+    }
+    return status;
+}
+
+/* ------------------------------------------------------------------------------------------ end */
+
+/* What the archive says of an origin that our own run stays of. */
+typedef struct {
+    uint64_t node;
+    uint64_t since;
+    uint64_t floor;
+} stay;
+
+/* Whether the other node's run counts; an origin of which the rest may be missing is skipped by that. Of one that nobody here
+ * knows there is what the other node says, whatever that is. */
+static bool counts(wsf_core *core, uint32_t chat, const wsf_merging_part *part) {
+    wsf_merging_part again = *part;
+    if (part->theirs.node != core->config.node && wsf_witness_find(core, part->theirs.node) == NULL)
+        return true;
+    decide(core, chat, &again);
+    if (again.joins != part->joins || again.skipped != part->skipped ||
+        !(part->joins || part->skipped))
+        return false;
+    uint64_t node = part->theirs.node;
+    if (part->skipped)
+        wsf_witness_leave_out(core, node, core->keeping.chats[chat].serial);
+    uint64_t to = part->stranger ? greater(part->newest, begin_of(&part->theirs)) : part->theirs.to;
+    return !part->skipped || wsf_extent_set_cap(core, chat, node, to);
+}
+
+static uint32_t note_stays(const wsf_core *core, uint32_t chat, const wsf_merging *merging,
+                           const bool *counted, stay *stays) {
+    const wsf_archive *archive = &core->keeping.archive;
+    uint32_t cursor = 0;
+    uint32_t count = 0;
+    for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;) {
+        wsf_extent own = wsf_extent_of(core, chat, node);
+        const wsf_merging_part *part = find((wsf_merging *)merging, node);
+        if (part != NULL && counted[part - merging->parts])
+            continue;
+        uint64_t since = wsf_archive_since(archive, chat, node);
+        stays[count++] = (stay){ node, own.open ? since : greater(since, own.whole), own.floor };
+    }
+    return count;
+}
+
+void wsf_merging_end(wsf_core *core, const wsf_merging *merging, uint32_t chat) {
+    wsf_archive *archive = &core->keeping.archive;
+    bool counted[WSF_PAGE_ORIGINS_MAX];
+    stay stays[WSF_PAGE_ORIGINS_MAX];
+    for (uint32_t i = 0; i < merging->count; i++)
+        counted[i] = counts(core, chat, &merging->parts[i]);
+    uint32_t stays_count = note_stays(core, chat, merging, counted, stays);
+    wsf_archive_extend(archive, chat, 0, merging->since, merging->floor);
+    for (uint32_t i = 0; i < stays_count; i++)
+        wsf_archive_lack(archive, chat, stays[i].node, stays[i].since, stays[i].floor);
+    for (uint32_t i = 0; i < merging->count; i++) {
+        const wsf_page_extent *theirs = &merging->parts[i].theirs;
+        uint64_t since = greater(theirs->since, theirs->whole);
+        if (!counted[i])
+            continue;
+        wsf_archive_extend(archive, chat, theirs->node, since, theirs->floor);
+        wsf_archive_lack(archive, chat, theirs->node, since, theirs->floor);
+    }
+    core->keeping.chats[chat].mended = merging->changes;
+    core->keeping.chats[chat].filled = true;
+}

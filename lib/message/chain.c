@@ -1,0 +1,52 @@
+/* Answers for what is read of a chat: its entries, and lists of them. */
+#include "message/chain.h"
+
+#include "base/memory.h"
+
+const uint8_t *wsf_chain_next(const struct wsf_archive_chunk **chunk, uint32_t *offset) {
+    while (*chunk != NULL && *offset == (*chunk)->used) {
+        *chunk = (*chunk)->next;
+        *offset = *chunk != NULL ? (*chunk)->from : 0;
+    }
+    if (*chunk == NULL)
+        return NULL;
+    const uint8_t *at = (*chunk)->bytes + *offset;
+    *offset += (uint32_t)wsf_kept_size_at(at);
+    return at;
+}
+
+wsf_kept_ref *wsf_chain_gather(const struct wsf_archive_chat *chat, const wsf_kept_query *query,
+                               uint32_t *count) {
+    wsf_kept_ref *refs = wsf_alloc((2 * (size_t)chat->count + 1) * sizeof *refs);
+    const struct wsf_archive_chunk *chunk = chat->first;
+    uint32_t offset = chunk != NULL ? chunk->from : 0;
+    const uint8_t *at;
+    *count = 0;
+    while (refs != NULL && (at = wsf_chain_next(&chunk, &offset)) != NULL) {
+        wsfan_message_id id = wsf_kept_head_at(at)->id;
+        if ((query->above == NULL || !wsf_vector_covers(query->above, id)) &&
+            (query->up_to == NULL || wsf_vector_covers(query->up_to, id)) &&
+            wsf_kept_id_less(query->after, id) && !wsf_kept_leaves_out(at, query->except))
+            refs[(*count)++] = (wsf_kept_ref){ id, at };
+    }
+    if (refs != NULL)
+        wsf_kept_sort(refs, *count);
+    return refs;
+}
+
+wsf_kept_list *wsf_chain_list(const struct wsf_archive_chat *chat, const wsf_kept_query *query,
+                              uint32_t now_ms) {
+    uint32_t count;
+    wsf_kept_ref *refs = wsf_chain_gather(chat, query, &count);
+    if (refs == NULL)
+        return NULL;
+    uint32_t from = query->last_max != 0 && query->last_max < count ? count - query->last_max : 0;
+    uint32_t to = count;
+    if (query->bytes_max != 0)
+        to = from + wsf_kept_fit(refs + from, count - from, query->bytes_max);
+    wsf_kept_list *list = wsf_kept_list_new(refs + from, to - from, wsf_chain_name(chat), now_ms);
+    if (list != NULL)
+        list->more = to < count;
+    wsf_free(refs);
+    return list;
+}

@@ -1,0 +1,692 @@
+/* What a node's archive lacks comes from other nodes. All have history but for one in one test. */
+#include "core/history/backfill.h"
+
+#include "base/memory.h"
+#include "base/position.h"
+#include "core/history/extent.h"
+#include "core/origin.h"
+#include "core/routing/keeping.h"
+#include "core/witness.h"
+#include "suite.h"
+#include "wire/history_codec.h"
+#include "world.h"
+
+enum { CHAT = 7, HISTORY_MS = 20000, RECOVER_MS = 4000 };
+
+static world *w;
+static unsigned gaps[8]; /* by node */
+static wsf_recovery *back;
+static const wsfan_bytes NAME = { "chat", 4 };
+
+static bool on_deliver(void *user, unsigned node, unsigned loop, wsfan_message *message) {
+    (void)user, (void)node, (void)loop, (void)message;
+    return true;
+}
+
+static void on_gap(void *user, unsigned node, const wsfan_gap *gap) {
+    (void)user, (void)gap;
+    gaps[node]++;
+}
+
+static bool on_recovered(void *user, unsigned node, wsf_recovery *recovery) {
+    (void)user, (void)node;
+    back = recovery;
+    return true;
+}
+
+static bool is_back(void *user) {
+    (void)user;
+    return back != NULL;
+}
+
+static bool meshed(void *user) {
+    return world_meshed(user);
+}
+
+static void start(unsigned node) {
+    world_start(w, node, 3); /* nodes 0 and 1 */
+    ck_assert(world_run_until(w, meshed, w, 20000));
+    world_run(w, 1000);
+}
+
+static void begin(unsigned nodes) {
+    static const world_watcher watcher = { .deliver = on_deliver,
+                                           .gap = on_gap,
+                                           .recovered = on_recovered };
+    memset(gaps, 0, sizeof gaps);
+    w = world_new(1, &watcher);
+    world_config(w)->history_ms = HISTORY_MS;
+    world_config(w)->recover_ms_max = RECOVER_MS;
+    world_config(w)->history_copies = 0; /* nobody keeps what nobody joined */
+    world_config(w)->history_count_max = 4096;
+    world_config(w)->history_chat_bytes_max = 1 << 20;
+    for (unsigned i = 0; i < nodes; i++)
+        world_start(w, i, i == 0 ? 2 : 1);
+    ck_assert(world_run_until(w, meshed, w, 20000));
+    world_run(w, 1000);
+}
+
+static void join_chat(unsigned node, uint64_t chat) {
+    wsf_ticket *ticket = wsf_alloc_zero(1, sizeof *ticket);
+    ticket->hash = world_chat_hash(w, chat);
+    ticket->history = true;
+    wsf_core_join(world_core(w, node), ticket, world_now(w, node));
+    world_touch(w, node);
+}
+
+static void join(unsigned node) {
+    join_chat(node, CHAT);
+    world_run(w, 1000);
+}
+
+static void publish(unsigned node, unsigned count) {
+    for (unsigned i = 0; i < count; i++) {
+        ck_assert(world_publish(w, node, CHAT, i));
+        world_run(w, 1);
+    }
+    world_run(w, 500);
+}
+
+static uint32_t number_at(unsigned node) {
+    uint32_t number = wsf_archive_find(&world_core(w, node)->keeping.archive,
+                                       world_chat_hash(w, CHAT));
+    ck_assert_uint_ne(number, WSF_TABLE_NONE);
+    return number;
+}
+
+static uint64_t kept_at(unsigned node) {
+    wsf_history_counts counts;
+    wsf_keeping_counts(world_core(w, node), &counts);
+    return counts.messages;
+}
+
+static uint64_t now_clock(unsigned node) {
+    return (world_now(w, node).wall_ms << 16) - 1; /* below what is published in this moment */
+}
+
+static wsf_extent extent_at(unsigned node, uint64_t of) {
+    return wsf_extent_of(world_core(w, node), number_at(node), of);
+}
+
+static wsf_vector everything(uint64_t clock) {
+    wsf_vector seen;
+    wsf_vector_init(&seen, clock);
+    return seen;
+}
+
+static bool backfill(unsigned node, uint64_t clock) {
+    wsf_vector seen = everything(clock);
+    bool begun = wsf_backfill_begin(world_core(w, node), world_chat_hash(w, CHAT), &seen,
+                                    world_now(w, node));
+    world_touch(w, node);
+    return begun;
+}
+
+static bool waits(unsigned node) {
+    return wsf_backfill_waits(world_core(w, node), world_chat_hash(w, CHAT));
+}
+
+static bool ended(void *user) {
+    return !waits(*(unsigned *)user);
+}
+
+static void run_to_end(unsigned node) {
+    ck_assert(world_run_until(w, ended, &node, 2 * RECOVER_MS));
+}
+
+static wsfan_recovery lacks(unsigned node, uint64_t clock) {
+    wsf_vector seen = everything(clock);
+    return wsf_extent_lacks(world_core(w, node), number_at(node), &seen);
+}
+
+START_TEST(what_a_node_lacks_comes_from_one_that_keeps_the_chat) {
+    begin(3);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(0, 3);
+    publish(2, 5);
+    join(1);
+    ck_assert_uint_eq(kept_at(1), 0);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_UNKEPT);
+    ck_assert(backfill(1, clock));
+    ck_assert(waits(1));
+    ck_assert(backfill(1, clock)); /* one for each chat */
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(kept_at(1), 8);
+    ck_assert_uint_eq(world_core(w, 1)->backfill.asked, 1);
+    ck_assert_uint_eq(world_core(w, 0)->backfill.answered, 1);
+    publish(2, 1); /* live again, and once */
+    ck_assert_uint_eq(kept_at(1), 9);
+    ck_assert(!wsf_backfill_failed(world_core(w, 1), world_chat_hash(w, CHAT)));
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(from_then_on_it_answers_others_itself) {
+    begin(3);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(0, 5);
+    join(1);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    world_crash(w, 0);
+    world_run(w, 1000);
+    join(2);
+    ck_assert(backfill(2, clock));
+    run_to_end(2);
+    ck_assert_int_eq(lacks(2, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(kept_at(2), 5);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(what_is_older_than_all_have_it_is_not_vouched_for) {
+    begin(2);
+    uint64_t clock = now_clock(0);
+    publish(1, 2);
+    join(0);
+    publish(1, 3);
+    join(1);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_UNKEPT);
+    ck_assert_uint_eq(kept_at(1), 3);
+    ck_assert(!backfill(1, clock)); /* nobody else than was asked just now */
+    world_run(w, RECOVER_MS);
+    ck_assert(backfill(1, clock));
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(nobody_is_asked_where_nobody_is_interested) {
+    begin(2);
+    uint64_t clock = now_clock(0);
+    join(1);
+    ck_assert(!backfill(1, clock));
+    ck_assert(!waits(1));
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(many_messages_come_in_pages) {
+    enum { COUNT = 60, SIZE = 4000 };
+    static char payload[SIZE];
+    uint64_t chat = CHAT;
+    begin(2);
+    join(0);
+    uint64_t clock = now_clock(0);
+    for (unsigned i = 0; i < COUNT; i++) {
+        ck_assert(world_publish(w, 0, CHAT, i));
+        ck_assert(world_publish_bytes(w, 0, (wsfan_bytes){ &chat, sizeof chat },
+                                      (wsfan_bytes){ payload, SIZE }));
+        world_run(w, 5);
+    }
+    uint64_t kept = kept_at(0);
+    join(1);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(kept_at(1), kept);
+    ck_assert_uint_gt(world_core(w, 1)->backfill.asked, kept * SIZE / 2 / WSF_PAGE_BYTES);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(many_chats_are_asked_for_in_one_question) {
+    enum { CHATS = 250 };
+    begin(2);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        join_chat(0, chat);
+    world_run(w, 1000);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        ck_assert(world_publish(w, 0, chat, chat));
+    world_run(w, 500);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        join_chat(1, chat);
+    world_run(w, 1000);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        ck_assert(
+            wsf_backfill_begin(world_core(w, 1), world_chat_hash(w, chat), NULL, world_now(w, 1)));
+    world_touch(w, 1);
+    world_run(w, 1000);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        ck_assert(!wsf_backfill_waits(world_core(w, 1), world_chat_hash(w, chat)));
+    ck_assert_uint_eq(kept_at(1), CHATS);
+    ck_assert_uint_le(world_core(w, 1)->backfill.asked, 2);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(of_a_publisher_that_died_a_node_has_what_the_other_one_got) {
+    begin(3);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(2, 4);
+    uint64_t dead = world_node_id(w, 2);
+    world_crash(w, 2);
+    world_run(w, 1000);
+    join(1);
+    wsf_extent before = extent_at(1, dead);
+    ck_assert(before.skipped);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(kept_at(1), 4);
+    uint64_t cap;
+    ck_assert(wsf_extent_cap(world_core(w, 1), number_at(1), dead, &cap));
+    ck_assert_uint_eq(cap, extent_at(1, dead).to);
+    ck_assert_uint_eq(cap, extent_at(0, dead).to);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(of_a_publisher_that_a_node_never_met_too) {
+    begin(3);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(2, 4);
+    uint64_t dead = world_node_id(w, 2);
+    world_crash(w, 2);
+    world_run(w, 500);
+    start(3);
+    join(3);
+    wsf_vector seen = everything(clock);
+    ck_assert_int_eq(wsf_extent_lacks(world_core(w, 3), number_at(3), &seen),
+                     WSFAN_RECOVERY_UNKEPT);
+    ck_assert(
+        wsf_backfill_begin(world_core(w, 3), world_chat_hash(w, CHAT), &seen, world_now(w, 3)));
+    world_touch(w, 3);
+    run_to_end(3);
+    ck_assert_int_eq(wsf_extent_lacks(world_core(w, 3), number_at(3), &seen), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(kept_at(3), 4);
+    ck_assert_ptr_null(wsf_witness_find(world_core(w, 3), dead));
+    world_destroy(w);
+}
+END_TEST
+
+/* Node 2 publishes and dies; node 3 comes, and has its messages from node 0, which dies as well. */
+static uint64_t leave_all_to_one_that_never_met_the_publisher(void) {
+    begin(3);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(2, 4);
+    world_crash(w, 2);
+    world_run(w, 500);
+    start(3);
+    join(3);
+    ck_assert(backfill(3, clock));
+    run_to_end(3);
+    ck_assert_uint_eq(kept_at(3), 4);
+    world_crash(w, 0);
+    world_run(w, 500);
+    return clock;
+}
+
+START_TEST(of_a_publisher_that_the_other_node_never_met) {
+    uint64_t clock = leave_all_to_one_that_never_met_the_publisher();
+    uint64_t dead = world_node_id(w, 2);
+    join(1);
+    ck_assert_ptr_nonnull(wsf_witness_find(world_core(w, 1), dead));
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_UNKEPT);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(kept_at(1), 4);
+    uint64_t cap; /* the last message that came */
+    ck_assert(wsf_extent_cap(world_core(w, 1), number_at(1), dead, &cap));
+    ck_assert_uint_gt(cap, clock);
+    ck_assert_uint_eq(cap, extent_at(1, dead).to);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(of_a_publisher_that_neither_met) {
+    uint64_t clock = leave_all_to_one_that_never_met_the_publisher();
+    start(4);
+    join(4);
+    ck_assert(backfill(4, clock));
+    run_to_end(4);
+    ck_assert_int_eq(lacks(4, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(kept_at(4), 4);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(of_a_publisher_of_which_the_other_node_lacks_some) {
+    begin(3);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(2, 2);
+    uint64_t dead = world_node_id(w, 2);
+    wsf_core *core = world_core(w, 0); /* as if some more had been lost */
+    wsf_origin_gap(core, wsf_peer_find(core, dead), now_clock(0));
+    publish(2, 2);
+    world_crash(w, 2);
+    world_run(w, 500);
+    start(3);
+    join(3);
+    ck_assert(backfill(3, clock));
+    run_to_end(3);
+    world_crash(w, 0);
+    world_run(w, 500);
+    join(1);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_UNKEPT);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_cap_holds_until_the_gap_was_told) {
+    begin(3);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(2, 4);
+    uint64_t silent = world_node_id(w, 2);
+    world_freeze(w, 2, true);
+    world_run(w, 5000);
+    join(1);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    uint64_t cap;
+    ck_assert(wsf_extent_cap(world_core(w, 1), number_at(1), silent, &cap));
+    world_freeze(w, 2, false);
+    world_run(w, 5000);
+    publish(2, 1);
+    world_run(w, 5000);
+    ck_assert(!wsf_extent_cap(world_core(w, 1), number_at(1), silent, &cap));
+    ck_assert_uint_eq(kept_at(1), 5);
+    world_destroy(w);
+}
+END_TEST
+
+/* A position of that clock, handed in at a node that has begun to keep the chat. */
+static wsf_recovery *recover(unsigned node, uint64_t clock) {
+    char text[WSF_POSITION_TEXT_SIZE];
+    const wsf_core *core = world_core(w, node);
+    wsf_position position = { (uint32_t)core->cluster_epoch.number, everything(clock) };
+    size_t size = wsf_position_write(&core->config.history_key, NAME, &position, text);
+    wsf_recovery *recovery = wsf_recovery_new(NAME, (wsfan_bytes){ text, size });
+    recovery->hash = world_chat_hash(w, CHAT);
+    back = NULL;
+    wsf_core_recover(world_core(w, node), recovery, world_now(w, node));
+    world_touch(w, node);
+    ck_assert(world_run_until(w, is_back, NULL, 2 * RECOVER_MS));
+    return back;
+}
+
+/* Node 0 did not get as far with the publisher as node 1, which did not keep the chat then: what node 1 has of that chat ends
+ * where node 0's ends, and its positions must not claim more. */
+START_TEST(positions_are_told_of_caps_below_how_far_the_node_got) {
+    begin(3);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(2, 4);
+    uint64_t dead = world_node_id(w, 2);
+    world_block(w, 2, 0, true);
+    ck_assert(world_publish(w, 2, CHAT, 5)); /* which nobody gets */
+    world_run(w, 1500);
+    world_crash(w, 2);
+    world_run(w, 1000);
+    join(1);
+    uint64_t reached = wsf_origin_reached(wsf_witness_find(world_core(w, 1), dead));
+    uint64_t reached_at_0 = wsf_origin_reached(wsf_witness_find(world_core(w, 0), dead));
+    ck_assert_uint_gt(reached, reached_at_0);
+    wsf_recovery *recovery = recover(1, clock);
+    ck_assert_int_eq(recovery->verdict, WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(wsf_recovery_count(recovery), 4);
+    ck_assert_uint_eq(recovery->caps_count, 1);
+    ck_assert_uint_eq(recovery->caps[0].origin, dead);
+    ck_assert_uint_eq(recovery->caps[0].clock, reached_at_0);
+    ck_assert_uint_eq(recovery->caps[0].until, reached);
+    wsf_recovery_free(recovery);
+    world_destroy(w);
+}
+END_TEST
+
+/* Messages between may be missing. */
+START_TEST(what_is_beyond_a_cap_is_not_replayed) {
+    begin(3);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(2, 4);
+    uint64_t silent = world_node_id(w, 2);
+    world_freeze(w, 2, true);
+    world_run(w, 5000);
+    join(1);
+    wsf_recovery_free(recover(1, clock));
+    uint64_t cap;
+    ck_assert(wsf_extent_cap(world_core(w, 1), number_at(1), silent, &cap));
+    const wsfan_target target = { WSFAN_CHAT, NAME };
+    const wsf_message_parts parts = { .targets = &target, .targets_count = 1 };
+    wsfan_message *message = wsf_message_new(&world_core(w, 1)->key, &parts);
+    message->targets[0].hash = world_chat_hash(w, CHAT);
+    message->id = (wsfan_message_id){ cap + 1, silent };
+    wsf_archive_keep(&world_core(w, 1)->keeping.archive, message, world_now(w, 1).ms);
+    ck_assert_uint_eq(kept_at(1), 5);
+    wsf_recovery *recovery = recover(1, clock);
+    ck_assert_int_eq(recovery->verdict, WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(wsf_recovery_count(recovery), 4);
+    wsf_recovery_free(recovery);
+    wsfan_message_unref(message);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_gap_is_mended_with_what_another_node_got) {
+    begin(3);
+    join(0);
+    join(1);
+    uint64_t clock = now_clock(0);
+    publish(2, 2);
+    world_block(w, 2, 1, true);
+    publish(2, 3);
+    wsf_core *core = world_core(w, 1); /* as if those were lost */
+    wsf_peer *peer = wsf_peer_find(core, world_node_id(w, 2));
+    wsf_origin_gap(core, peer, now_clock(1));
+    world_block(w, 2, 1, false);
+    world_run(w, 3000);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_GAP);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(kept_at(1), 5);
+    wsf_origin_gap(core, peer, core->clock); /* the next one is another */
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_GAP);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(the_answer_waits_until_it_reaches_to_where_ours_begins) {
+    begin(3);
+    join(0);
+    uint64_t clock = now_clock(0);
+    world_block(w, 2, 0, true); /* node 0 hears nothing of node 2, but does not know yet */
+    ck_assert(world_publish(w, 2, CHAT, 1));
+    join_chat(1, CHAT);
+    world_run(w, 300);
+    ck_assert(world_core(w, 1)->keeping.chats[number_at(1)].begun);
+    ck_assert(backfill(1, clock));
+    world_run(w, 200);
+    ck_assert(waits(1));
+    ck_assert_uint_eq(world_core(w, 0)->backfill.answered, 0);
+    world_block(w, 2, 0, false);
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(kept_at(1), 1);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(an_answer_that_does_not_reach_is_not_taken_for_one) {
+    begin(3);
+    join(0);
+    uint64_t clock = now_clock(0);
+    world_block(w, 2, 0, true);
+    ck_assert(world_publish(w, 2, CHAT, 1));
+    join_chat(1, CHAT);
+    world_run(w, 300);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_UNKEPT);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(who_does_not_answer_is_followed_by_the_next) {
+    begin(4);
+    join(0);
+    join(3);
+    uint64_t clock = now_clock(0);
+    publish(2, 3);
+    join(1);
+    uint64_t hash = world_chat_hash(w, CHAT);
+    const wsf_core *core = world_core(w, 1);
+    uint64_t ranks[4];
+    for (unsigned i = 0; i < 4; i += 3)
+        ranks[i] = wsf_placement_rank(
+            hash, wsf_peer_find(world_core(w, 1), world_node_id(w, i))->status.place_hash);
+    unsigned first = ranks[0] > ranks[3] ? 0 : 3;
+    world_freeze(w, first, true);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert(wsf_backfill_failed(core, hash));
+    ck_assert_uint_eq(core->backfill.asked, 2);
+    world_destroy(w);
+}
+END_TEST
+
+/* Node 0 does not hear node 2, which is up, and so takes half of the time of a source for each answer. */
+START_TEST(time_in_the_line_of_a_node_that_answers_is_nobodys_time) {
+    enum { CHATS = 600 };
+    begin(3);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        join_chat(0, chat);
+    world_run(w, 1000);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        ck_assert(world_publish(w, 0, chat, chat));
+    world_run(w, 500);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        join_chat(1, chat);
+    world_run(w, 1000);
+    world_block(w, 2, 0, true);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        ck_assert(
+            wsf_backfill_begin(world_core(w, 1), world_chat_hash(w, chat), NULL, world_now(w, 1)));
+    world_touch(w, 1);
+    world_run(w, 2500);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++) {
+        ck_assert(!wsf_backfill_waits(world_core(w, 1), world_chat_hash(w, chat)));
+        ck_assert(!wsf_backfill_failed(world_core(w, 1), world_chat_hash(w, chat)));
+    }
+    ck_assert_uint_eq(kept_at(1), CHATS);
+    ck_assert_uint_eq(world_core(w, 1)->backfill.asked, 3);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(who_does_not_answer_one_question_is_asked_no_other) {
+    enum { CHATS = 600 };
+    begin(2);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++) {
+        join_chat(0, chat);
+        join_chat(1, chat);
+    }
+    world_run(w, 1000);
+    world_block(w, 0, 1, true);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        ck_assert(
+            wsf_backfill_begin(world_core(w, 1), world_chat_hash(w, chat), NULL, world_now(w, 1)));
+    world_touch(w, 1);
+    world_run(w, RECOVER_MS / 3 + 50);
+    for (uint64_t chat = 100; chat < 100 + CHATS; chat++)
+        ck_assert(!wsf_backfill_waits(world_core(w, 1), world_chat_hash(w, chat)));
+    ck_assert_uint_eq(world_core(w, 1)->backfill.asked, 1);
+    world_destroy(w);
+}
+END_TEST
+
+static void hold(unsigned node, unsigned for_whom, bool held) {
+    wsf_core *core = world_core(w, node);
+    unsigned peer = wsf_peer_index(core, wsf_peer_find(core, world_node_id(w, for_whom)));
+    wsf_keeping_hold(core, world_chat_hash(w, CHAT), peer, held);
+    world_touch(w, node);
+    world_run(w, 100);
+}
+
+START_TEST(a_chat_that_is_opened_again_is_asked_for_again) {
+    begin(2);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(0, 3);
+    for (int i = 0; i < 2; i++) {
+        hold(1, 0, true);
+        ck_assert(backfill(1, clock));
+        run_to_end(1);
+        ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+        ck_assert_uint_eq(kept_at(1), 3);
+        hold(1, 0, false);
+        ck_assert_uint_eq(kept_at(1), 0);
+    }
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(who_comes_back_does_not_wait_until_all_is_inherited) {
+    begin(3);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(0, 3);
+    join(1);
+    wsf_core *core = world_core(w, 1);
+    unsigned silent = wsf_peer_index(core, wsf_peer_find(core, world_node_id(w, 2)));
+    wsf_peers_add(&core->keeping.chats[number_at(1)].sources, silent);
+    world_freeze(w, 2, true);
+    ck_assert(wsf_backfill_inherit(core, world_chat_hash(w, CHAT), world_now(w, 1)));
+    world_touch(w, 1);
+    world_run(w, 10);
+    ck_assert(!waits(1));
+    ck_assert(backfill(1, clock));
+    ck_assert(waits(1));
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert(wsf_peers_has(core->keeping.chats[number_at(1)].sources, silent)); /* as before */
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(memory_for_a_backfill_is_given_back) {
+    begin(2);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(0, 3);
+    join(1);
+    ck_assert(backfill(1, clock));
+    world_crash(w, 0);
+    world_run(w, 2 * RECOVER_MS);
+    ck_assert(!waits(1));
+    ck_assert(!wsf_backfill_failed(world_core(w, 1), world_chat_hash(w, CHAT)));
+    world_destroy(w);
+}
+END_TEST
+
+SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
+           from_then_on_it_answers_others_itself, what_is_older_than_all_have_it_is_not_vouched_for,
+           nobody_is_asked_where_nobody_is_interested, many_messages_come_in_pages,
+           many_chats_are_asked_for_in_one_question,
+           of_a_publisher_that_died_a_node_has_what_the_other_one_got,
+           of_a_publisher_that_a_node_never_met_too, of_a_publisher_that_the_other_node_never_met,
+           of_a_publisher_that_neither_met, of_a_publisher_of_which_the_other_node_lacks_some,
+           a_cap_holds_until_the_gap_was_told,
+           positions_are_told_of_caps_below_how_far_the_node_got,
+           what_is_beyond_a_cap_is_not_replayed, a_gap_is_mended_with_what_another_node_got,
+           the_answer_waits_until_it_reaches_to_where_ours_begins,
+           an_answer_that_does_not_reach_is_not_taken_for_one,
+           who_does_not_answer_is_followed_by_the_next,
+           time_in_the_line_of_a_node_that_answers_is_nobodys_time,
+           who_does_not_answer_one_question_is_asked_no_other,
+           a_chat_that_is_opened_again_is_asked_for_again,
+           who_comes_back_does_not_wait_until_all_is_inherited, memory_for_a_backfill_is_given_back)
