@@ -32,9 +32,9 @@ typedef struct {
 natsStatus wsf_nats_connect(wsf_nats_connection *connection, const wsfan_nats_options *options,
                             const wsfan_carrier_mesh *mesh);
 
-/* Subscribes to what is for this node, and waits until the server has answered. */
+/* Subscribes to what is for this node, and waits until the server has answered, for ms_max at most. */
 natsStatus wsf_nats_listen(wsf_nats_connection *connection, const char *prefix, const char *name,
-                           wsf_nats_hearer hearer);
+                           wsf_nats_hearer hearer, uint32_t ms_max);
 
 /* Whether the connection stands, and the server permits what it is asked. */
 natsStatus wsf_nats_look(const wsf_nats_connection *connection);

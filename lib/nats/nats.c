@@ -141,7 +141,7 @@ static natsStatus connect_once(wsfan_nats *n) {
     if (n->stats.payload_max < n->mesh->datagram_bytes_max)
         return NATS_MAX_PAYLOAD;
     return wsf_nats_listen(&n->connection, n->prefix, n->mesh->name,
-                           (wsf_nats_hearer){ n, put_received });
+                           (wsf_nats_hearer){ n, put_received }, n->options.connect_ms_max);
 }
 
 /* A text for who reads logs. */
