@@ -9,7 +9,7 @@
 
 #include "options.h"
 
-/* What libnats calls with a message. It may do so for a moment after its connection has ended. */
+/* Each message of libnats goes to an ear, for a moment after the end of its connection too. */
 struct wsf_nats_ear {
     pthread_mutex_t lock; /* guards the next */
     bool deaf;

@@ -22,7 +22,7 @@ typedef struct {
     wsf_nats_ear *ear;
 } wsf_nats_connection;
 
-/* Who hears what comes, on threads of libnats. */
+/* The receiver of messages, called on threads of libnats. */
 typedef struct {
     void *user;
     void (*message)(void *user, natsMsg *message); /* takes it over */
@@ -46,7 +46,7 @@ uint64_t wsf_nats_disconnect(wsf_nats_connection *connection);
 void wsf_nats_copy_server(char server[WSFAN_NATS_SERVER_SIZE], const char *url);
 void wsf_nats_server(const wsf_nats_connection *connection, char server[WSFAN_NATS_SERVER_SIZE]);
 
-/* What libnats or the server said of the last error; "": nothing. Valid until the next call of libnats. */
+/* The words of libnats or the server about the last error; "": none. Valid until the next call of libnats. */
 const char *wsf_nats_detail(const wsf_nats_connection *connection);
 
 #endif

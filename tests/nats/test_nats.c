@@ -16,7 +16,7 @@ static wsfan_nats *wires[REPLICAS_MAX];
 
 enum { NODES = 3 };
 
-/* What a node has heard of another's numbered messages. */
+/* The numbered messages of one node, as another has heard them. */
 typedef struct {
     unsigned next;
     unsigned missing;
