@@ -255,9 +255,10 @@ static void take_subscription(datagrams *d, const char *name, uint64_t node, uin
                               wsfan_bytes introduction) {
     subscriber *from = find_name(d, name);
     uint64_t before = from != NULL ? from->node : 0;
-    if (before == node && serial < from->serial)
+    bool same = from != NULL && before == node;
+    if (same && serial < from->serial)
         return; /* late */
-    bool repeated = before == node && serial == from->serial;
+    bool repeated = same && serial == from->serial;
     if (from == NULL && (from = free_subscriber(d, name)) == NULL)
         return; /* it is repeated */
     from->node = node;
