@@ -1,15 +1,17 @@
-# Runs Doxygen in DIR and leaves html/ and man3/ there. Of its manual pages man3/ has those of our names: it
+# Runs Doxygen on DOXYFILE and leaves reference/ and man3/ in DIR. Of its manual pages man3/ has those of our names: it
 # makes one for each field of a struct too, and a page "name" or "stats.h" is not for us to install. The page
 # of a header is wsfan.h(3), wsfan_stats.h(3); that of a function leads to its header's.
-file(REMOVE_RECURSE ${DIR}/man ${DIR}/man3 ${DIR}/html)
-execute_process(COMMAND ${DOXYGEN} Doxyfile WORKING_DIRECTORY ${DIR} RESULT_VARIABLE result)
+file(REMOVE_RECURSE ${DIR}/man ${DIR}/man3 ${DIR}/reference)
+execute_process(COMMAND ${DOXYGEN} ${DOXYFILE} RESULT_VARIABLE result)
 if(NOT result EQUAL 0)
     message(FATAL_ERROR "Doxygen found what is not right in the headers")
 endif()
+file(GLOB scripts ${DIR}/reference/*.js)
+file(REMOVE ${scripts})
 file(GLOB pages ${DIR}/man/man3/*.3)
 foreach(page ${pages})
     get_filename_component(name ${page} NAME)
-    if(name MATCHES "^(error|options|peers|registry|presence|history|requests|placement|stats|diagnosis|metrics|outbound|beacon)\\.h\\.3$")
+    if(name MATCHES "^(error|options|peers|registry|presence|history|requests|placement|stats|diagnosis|metrics|outbound|carrier|beacon|nats)\\.h\\.3$")
         set(name wsfan_${name})
     elseif(NOT name MATCHES "^(wsfan|WSFAN)")
         continue()
@@ -17,6 +19,7 @@ foreach(page ${pages})
     file(READ ${page} text)
     string(REGEX REPLACE "^\\.so man3/([a-z]+\\.h\\.3)" ".so man3/wsfan_\\1" text "${text}")
     string(REPLACE ".so man3/wsfan_wsfan.h.3" ".so man3/wsfan.h.3" text "${text}")
+    string(REPLACE "\\fC" "\\f(CR" text "${text}") # the name of the font since groff 1.23
     file(WRITE ${DIR}/man3/${name} "${text}")
 endforeach()
 file(REMOVE_RECURSE ${DIR}/man)

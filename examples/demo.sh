@@ -1,15 +1,21 @@
 #!/bin/sh
-# Three replicas of echo-chat behind HAProxy: sh examples/demo.sh [PORT]
+# Three replicas of echo-chat behind HAProxy: sh examples/demo.sh [--kill] [PORT]
 #
 # Installs what is missing (Debian), builds into build/demo, prints one address to open, and runs
 # until Ctrl-C. PORT, or the environment variable of that name, is where to listen [8080].
+# With --kill one replica after another is killed, and brought back; PAUSE, of the environment, is how many
+# seconds pass between [8].
 # shellcheck disable=SC2317 # functions that traps and within_10s call
 set -eu
 cd "$(dirname "$0")/.."
 # shellcheck source=examples/debian.sh
 . examples/debian.sh
 
+kills=false
+[ "${1-}" != --kill ] || { kills=true && shift; }
 port=${1:-${PORT:-8080}}
+pause=${PAUSE:-8}
+sleeper=
 program=build/demo/examples/echo-chat/echo-chat
 run=build/demo/run-$$
 replicas=
@@ -38,6 +44,7 @@ is_gone() {
 stop() {
     trap - EXIT
     trap '' INT TERM HUP PIPE
+    [ -z "$sleeper" ] || kill "$sleeper" 2>/dev/null || true
     # Replicas first: each tells its clients to go elsewhere.
     for pid in $replicas; do
         kill "$pid" 2>/dev/null || true
@@ -57,6 +64,12 @@ is_ready_or_gone() {
     grep -qs '^ready: ' "$run/$name.log" || is_gone "$pid"
 }
 
+# where_is NAME: sets $address and $mesh of a replica that is, or was, ready
+where_is() {
+    address=$(sed -n 's|^ready: .* page http://\([^/]*\)/, mesh .*|\1|p' "$run/$1.log")
+    mesh=$(sed -n 's|^ready: .* mesh ||p' "$run/$1.log")
+}
+
 # start NAME [FLAG...]: sets $address and $mesh of a replica that is ready
 start() {
     name=$1
@@ -66,11 +79,34 @@ start() {
         >"$run/$name.log" 2>&1 &
     pid=$!
     replicas="$replicas $pid"
+    echo "$pid" >"$run/$name.pid"
     within_10s is_ready_or_gone || fail "$name is not ready after 10 s"
     ! is_gone "$pid" || fail "$name ended: $(cat "$run/$name.log")"
-    address=$(sed -n 's|^ready: .* page http://\([^/]*\)/, mesh .*|\1|p' "$run/$name.log")
-    mesh=$(sed -n 's|^ready: .* mesh ||p' "$run/$name.log")
+    where_is "$name"
     echo "  $name  http://$address  mesh $mesh  pid $pid"
+}
+
+# A signal ends it at once.
+rest() {
+    sleep "$pause" &
+    sleeper=$!
+    wait "$sleeper"
+    sleeper=
+}
+
+# kill_and_return NAME OTHER: where it was, introduced by OTHER
+kill_and_return() {
+    where_is "$2"
+    other=$mesh
+    where_is "$1"
+    pid=$(cat "$run/$1.pid")
+    echo "kill -9 of $1: its tabs go elsewhere"
+    kill -9 "$pid" || fail "$1 has ended by itself"
+    { wait "$pid"; } 2>/dev/null || true
+    replicas=$(echo "$replicas " | sed "s/ $pid / /")
+    rest
+    echo "$1 comes back:"
+    start "$1" --listen "$address" --mesh "$mesh" --join "$other"
 }
 
 build() {
@@ -125,7 +161,15 @@ fi
 echo "  haproxy  http://127.0.0.1:$port  pid $(cat "$run/haproxy.pid")"
 echo
 echo "  open http://127.0.0.1:$port/ in three tabs: each is on another replica, in one chat"
-echo "  kill -9 one of the replicas: its tab reconnects elsewhere by itself, and misses nothing"
+$kills || echo "  kill -9 one of the replicas: its tab reconnects elsewhere by itself, and misses nothing"
 echo "  Ctrl-C, or SIGTERM, ends everything"
+while $kills; do
+    rest
+    kill_and_return beta alpha
+    rest
+    kill_and_return gamma beta
+    rest
+    kill_and_return alpha gamma
+done
 wait
 fail "all replicas have ended"

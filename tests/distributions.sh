@@ -7,8 +7,6 @@
 #
 # Needs root on an amd64 Debian, and installs what is missing. Each name is a folder that debootstrap
 # makes below build/distributions, and that is kept for the next run, with its packages and its build.
-# It is entered by chroot, in a mount namespace of its own: nothing stays mounted, and the source is
-# there read-only.
 #
 # arm64 and s390x are built by a cross compiler against the packages of that machine, and CMake runs
 # each test program under qemu-user. An emulated compiler would take hours, and binfmt_misc, which it
@@ -21,6 +19,8 @@ set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=examples/debian.sh
 . examples/debian.sh
+# shellcheck source=tests/roots.sh
+. tests/roots.sh
 
 names="debian12 debian13 i386 arm64 s390x"
 folders=$PWD/build/distributions
@@ -41,17 +41,9 @@ describe() {
 
 # ------------------------------------------------------------------------------ outside the folder
 
-# The mirror that this machine itself uses.
-mirror() {
-    # shellcheck disable=SC2016 # a word of apt's
-    site=$(apt-get indextargets --format '$(SITE)' 'Created-By: Packages' 'Origin: Debian' \
-        'Label: Debian' 2>/dev/null | head -n 1)
-    echo "${site:-http://deb.debian.org/debian}"
-}
-
 # use_newer_emulator FOLDER: that of Debian 12 does nothing for MADV_WIPEONFORK, and says it has
 use_newer_emulator() {
-    echo "deb $site bookworm-backports main" >"$1/etc/apt/sources.list.d/backports.list"
+    echo "deb $(mirror) bookworm-backports main" >"$1/etc/apt/sources.list.d/backports.list"
     printf 'Package: qemu-user\nPin: release n=bookworm-backports\nPin-Priority: 500\n' \
         >"$1/etc/apt/preferences.d/qemu-user"
 }
@@ -59,31 +51,9 @@ use_newer_emulator() {
 # bootstrap NAME: a folder is complete, or not there
 bootstrap() {
     [ ! -d "$folders/$1" ] || return 0
-    site=$(mirror)
-    rm -rf "$folders/$1.new"
-    unshare --mount debootstrap --variant=minbase --arch="$arch" "$release" "$folders/$1.new" \
-        "$site" || return 1
+    debootstrap_into "$folders/$1.new" "$release" "$arch" || return 1
     [ "$1" != s390x ] || use_newer_emulator "$folders/$1.new"
     mv "$folders/$1.new" "$folders/$1"
-}
-
-# enter NAME COMMAND...
-enter() {
-    root=$folders/$1
-    shift
-    cp -L /etc/resolv.conf "$root/etc/resolv.conf"
-    # Every installed Debian has it; debootstrap leaves it to the installer.
-    [ -s "$root/etc/hosts" ] || printf '127.0.0.1 localhost\n::1 localhost\n' >"$root/etc/hosts"
-    mkdir -p "$root/source" "$root/build"
-    # shellcheck disable=SC2016 # words of the inner shell
-    unshare --mount sh -euc 'root=$1 source=$2
-        shift 2
-        mount -t proc proc "$root/proc"
-        mount --rbind /dev "$root/dev"
-        mount -o bind,ro "$source" "$root/source"
-        exec chroot "$root" "$@"' enter "$root" "$PWD" \
-        env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG=C.UTF-8 \
-        ${http_proxy:+"http_proxy=$http_proxy"} "$@" </dev/null
 }
 
 # ------------------------------------------------------------------------------- inside the folder
@@ -161,7 +131,7 @@ for name in "$@"; do
     log=$folders/$name.log
     echo "=== $name (log: $log)"
     { bootstrap "$name" && rm -f "$folders/$name/build/versions" &&
-        enter "$name" sh /source/tests/distributions.sh --inside "$name"; } >"$log" 2>&1
+        enter_root "$folders/$name" "" sh /source/tests/distributions.sh --inside "$name"; } >"$log" 2>&1
     status=$?
     tests=$(sed -n 's/^[0-9]*% tests passed, \([0-9]*\) tests* failed out of \([0-9]*\)$/\1 \2/p' "$log")
     versions=$(cat "$folders/$name/build/versions" 2>/dev/null)

@@ -3,7 +3,7 @@
 #   sh tests/docs.sh BUILD
 # Every option is in docs/operations.md; every test that a document names, as `unit_x` or
 # `cluster_x`, is a ctest of BUILD; every case in docs/security.md is one of the sources: a word of four
-# parts or more, or the name of a scenario in quotes.
+# parts or more, or the name of a scenario in quotes. No link leads nowhere.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 build=$1
@@ -39,7 +39,7 @@ done
 cases=$(grep -oE '[a-z0-9]+(_[a-z0-9]+){3,}' docs/security.md | grep -vE '^(wsfan|zmq|lws)_' | sort -u)
 [ -n "$cases" ] || missing "docs/security.md names no cases"
 for name in $cases; do
-    grep -rqF "START_TEST($name)" tests/unit tests/tools tests/discovery || missing "docs/security.md: there is no case $name"
+    grep -rqF "START_TEST($name)" tests/unit tests/tools tests/discovery tests/nats || missing "docs/security.md: there is no case $name"
 done
 quoted=$(grep -oE '"[^"]+"' docs/security.md | tr -d '"' | sort -u)
 [ -n "$quoted" ] || missing "docs/security.md names no scenarios"
@@ -48,5 +48,7 @@ while read -r name; do
 done <<END
 $quoted
 END
+
+node tests/links.mjs . || failed=yes
 
 [ -z "$failed" ]

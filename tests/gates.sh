@@ -17,7 +17,7 @@ examples() {
 
 # Of libwsfan itself.
 sources() {
-    find lib -name '*.c' ! -path 'lib/beacon/*' | sort
+    find lib -name '*.c' ! -path 'lib/beacon/*' ! -path 'lib/nats/*' | sort
 }
 
 # ------------------------------------------------------------------------------ static analysis

@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.." || exit 1
 need_packages $echo_chat_packages libwebsockets-dev libcivetweb-dev libwslay-dev libsoup-3.0-dev patch \
     libczmq-dev libsqlite3-dev check clang g++ \
     libevent-dev libev-dev libglib2.0-dev \
-    libclang-rt-dev clang-tidy cppcheck valgrind abigail-tools doxygen openssl \
+    libclang-rt-dev clang-tidy cppcheck valgrind abigail-tools doxygen cmark-gfm openssl \
     haproxy nginx-light chromium prometheus systemtap-sdt-dev \
     util-linux iproute2 nftables dnsmasq-base python3-websockets \
     groff-base mandoc zsh \

@@ -7,7 +7,7 @@
  *   server.c   a thread: its connections, its loop of libwsfan
  *   http.c     the page, /healthz and /stats; requests that wait for the cluster
  *   metrics.c  /metrics, for Prometheus
- *   who.c      /chats, /users, /nodes and /kick: questions to the whole cluster
+ *   who.c      /chats, /users, /members, /nodes and /kick: questions to the whole cluster
  *   door.c     who may come in, and how fast
  *   client.c   one WebSocket client, and what it says
  *   frame.c    messages of libwsfan, as clients get them
@@ -47,6 +47,7 @@ enum {
     CHAT_BYTES_MAX = 128,
     USER_BYTES_MAX = 64,
     TEXT_BYTES_MAX = 16 * 1024, /* of one message that a client sends */
+    MEMBERS_COUNT_MAX = 100,    /* of a chat, that a client is told by name */
     QUEUE_COUNT_MAX = 1024,     /* frames that wait for a client; over it, it is too slow */
     QUEUE_BYTES_MAX = 1024 * 1024,
     REASON_BYTES_MAX = 123, /* of a close frame (RFC 6455, section 5.5) */
@@ -153,6 +154,7 @@ void log_event(void *loop_user, const wsfan_event *event);
 /* The state of a replica that its threads share. */
 struct replica {
     wsfan_node *node;
+    struct wsfan_nats *nats; /* NULL: the mesh is over ZeroMQ */
     struct web_tls *tls;
     struct web_descriptors descriptors;
     struct door door;
@@ -188,6 +190,12 @@ struct server {
     uv_timer_t recount; /* of members, for clients whose count is not complete */
 };
 
+struct nats_options {
+    const char *urls;             /* NULL: the mesh is over ZeroMQ */
+    const char *credentials_file; /* NULL: none */
+    const char *ca_file;          /* NULL: the system's */
+};
+
 struct options {
     char listen_host[256];
     int listen_port;
@@ -202,6 +210,7 @@ struct options {
     bool clients_asked;           /* by --clients */
     const char *history_key_file; /* NULL: none */
     struct token history_key;     /* its first line */
+    struct nats_options nats;
     wsfan_options cluster;
 };
 
@@ -239,7 +248,7 @@ struct client {
     struct client **link; /* what points to this one */
     wsfan_session session;
     bool closing;    /* it has left the cluster */
-    bool large;      /* it was told that its chat has too many members to name them */
+    bool large;      /* its chat has more members than it was told by name */
     bool incomplete; /* and that not all replicas are in the count */
     char chat[CHAT_BYTES_MAX + 1];
     char user[USER_BYTES_MAX + 1];
@@ -316,6 +325,7 @@ struct waiting {
     struct waiting *next;
     struct waiting **link; /* what points to this one */
     uint64_t key_serial;   /* publish.c: of its Idempotency-Key; 0: it has none */
+    bool members;          /* who.c: of a chat are asked for */
 };
 
 extern const struct web_handlers http_handlers;
@@ -337,6 +347,13 @@ void wait_end(struct waiting *waiting); /* its request has been answered, or wil
 void wait_give_up(struct server *server);
 
 void metrics_request(struct server *server, struct web_request *request);
+
+/* --------------------------------------------------------------------------------------- nats */
+
+/* With --nats: sets options->cluster to be carried over NATS. Returns 0, or -1 and a message on stderr. */
+int nats_open(struct replica *replica, struct options *options);
+const char *nats_error(const struct replica *replica); /* "": none */
+void nats_close(struct replica *replica);              /* after the node */
 
 /* ------------------------------------------------------------------------------------ publish */
 

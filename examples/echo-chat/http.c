@@ -335,6 +335,8 @@ static void ask(struct web_request *request) {
     if (status == 400)
         http_plain(request, status,
                    strcmp(path, "/kick") == 0 ? "whom: /kick?session=ID or /kick?user=USER"
+                   : strcmp(path, "/members") == 0
+                       ? "whose: /members?chat=CHAT; after: what an answer gave as next"
                    : strncmp(path, "/users", 6) == 0
                        ? "whom: /users?user=USER; after: what an answer gave as next"
                        : "after: it must be what an answer gave as next",
@@ -361,7 +363,7 @@ static void get(struct server *server, struct web_request *request) {
     else
         http_plain(request, 404,
                    "there is /, /ws, /owner, /publish, /healthz, /readyz, /stats, /metrics, "
-                   "/chats, /users?user=USER, /nodes and /kick",
+                   "/chats, /users?user=USER, /members?chat=CHAT, /nodes and /kick",
                    NULL);
 }
 

@@ -36,6 +36,14 @@ static void explain_key(const wsfan_options *options, int reason) {
             options->key_file, options->key_file);
 }
 
+/* Of a mesh over NATS. */
+static int explain_nats(int error, const struct replica *replica) {
+    const char *text = nats_error(replica);
+    fprintf(stderr, "echo-chat: cannot open the node: --nats: %s%s%s\n", wsfan_error_text(error),
+            *text != '\0' ? ": " : "", text);
+    return 1;
+}
+
 static int explain(int error, const struct options *options) {
     int reason = errno;
     bool bad_argument = error == WSFAN_EINVAL || error == WSFAN_ETOOBIG ||
@@ -100,13 +108,14 @@ int main(int argc, char **argv) {
     replica.log = options.log;
     replica.keys_reloadable = options.cluster.allow_path != NULL;
     if (read_history_key(&options) != 0 || door_open(&replica.door, &options.door) != 0 ||
-        replica_open(&replica, &options) != 0)
+        nats_open(&replica, &options) != 0 || replica_open(&replica, &options) != 0)
         return 1;
     watch_signals(&replica, signals);
     int status = 1;
     int error = cluster_open(&replica, &options.cluster);
     if (error != WSFAN_OK) {
-        status = explain(error, &options);
+        status = options.nats.urls != NULL ? explain_nats(error, &replica)
+                                           : explain(error, &options);
     } else if (options.publish_token != NULL &&
                publish_open(&replica, options.publish_token) != 0) {
         status = 2;
@@ -117,6 +126,7 @@ int main(int argc, char **argv) {
     }
     replica_close(&replica);
     cluster_close(&replica);
+    nats_close(&replica);
     publish_close(&replica);
     free(replica.servers);
     return status;

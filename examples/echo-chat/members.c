@@ -4,22 +4,23 @@
  *    "members":[{"event":"update","user":"Anna","sessions":3,"places":[{"node":"beta","sessions":3}]}]}
  *
  * A client gets everyone when it has joined ("anew"), and then what changes. The replica's name is the
- * metadata of each session. */
+ * metadata of each session.
+ *
+ * Each of many clients told of each of many others would cost the square of their number. So a client of a chat with
+ * more than a page of members ("large") gets a page of them when it has joined, and then numbers, which the library
+ * paces; the names that it was told are not kept up. GET /members has the others. */
 #include "echo_chat.h"
 
 #include <inttypes.h>
 
 enum {
-    MEMBERS_COUNT_MAX = 1000,
-    MEMBERS_BYTES_MAX = 128 *
-                        1024, /* of the frame that names them, an eighth of a client's queue */
-    PLACE_BYTES_MAX = 64,     /* of a replica's name; other programs may tell anything */
+    MEMBERS_BYTES_MAX = 16 * 1024, /* of the names in one frame */
+    PLACE_BYTES_MAX = 64,          /* of a replica's name; other programs may tell anything */
     RECOUNT_MS = 1000
 };
 
 static void put_member(struct writer *json, const wsfan_member *member) {
-    bool first = json->size > 0 && json->data[json->size - 1] == '[';
-    writer_format(json, "%s{\"event\":\"%s\",\"user\":", first ? "" : ",",
+    writer_format(json, "%s{\"event\":\"%s\",\"user\":", json->size == 0 ? "" : ",",
                   wsfan_member_event_text(member->event));
     writer_string_sized(json, member->user.data, member->user.size);
     writer_format(json, ",\"sessions\":%" PRIu64 ",\"places\":[", member->sessions);
@@ -34,13 +35,27 @@ static void put_member(struct writer *json, const wsfan_member *member) {
     writer_format(json, "]}");
 }
 
-static void put_visited(void *json, const wsfan_member *member) {
-    put_member(json, member);
+/* As many members as a frame has room for. */
+struct page {
+    struct writer json;
+    bool full;
+};
+
+static void put_visited(void *user, const wsfan_member *member) {
+    struct page *page = user;
+    size_t size = page->json.size;
+    if (!page->full)
+        put_member(&page->json, member);
+    if (page->json.size > MEMBERS_BYTES_MAX) {
+        page->json.size = size;
+        page->full = true;
+    }
 }
 
-/* Returns whether the count is of all replicas. */
-static bool begin(struct server *server, struct writer *json, wsfan_bytes chat, bool anew,
-                  bool large) {
+/* The whole frame, with the members that are written in `members`, or none. Returns whether the count is of all
+ * replicas. */
+static bool put_frame(struct server *server, struct writer *json, wsfan_bytes chat, bool anew,
+                      bool large, const struct writer *members) {
     wsfan_count count = { .struct_size = sizeof count };
     if (wsfan_chat_get_count(server->node, chat, &count) != WSFAN_OK)
         json->failed = true;
@@ -50,56 +65,64 @@ static bool begin(struct server *server, struct writer *json, wsfan_bytes chat, 
                   count.users);
     writer_format(json, ",\"complete\":%s,\"missing\":%" PRIu32 ",\"members\":[",
                   count.complete ? "true" : "false", count.missing_count);
+    if (members != NULL && members->size > 0)
+        writer_raw(json, members->data, members->size);
+    json->failed = json->failed || (members != NULL && members->failed);
+    writer_format(json, "]}");
     return count.complete;
+}
+
+/* -------------------------------------------------------------------------------- whole counts */
+
+static bool is_complete(struct client *client) {
+    wsfan_count count = { .struct_size = sizeof count };
+    return wsfan_chat_get_count(client->server->node, wsfan_string(client->chat), &count) ==
+               WSFAN_OK &&
+           count.complete;
 }
 
 /* A replica that is only just being asked answers before long, with nobody to show perhaps. */
 static void on_recount(uv_timer_t *timer) {
     struct server *server = timer->data;
-    for (struct client *client = server->clients; client != NULL; client = client->next)
-        if (client->incomplete)
+    bool expected = false;
+    for (struct client *client = server->clients; client != NULL; client = client->next) {
+        if (client->incomplete && is_complete(client))
             members_recount(client);
+        expected = expected || client->incomplete;
+    }
+    if (expected)
+        uv_timer_start(&server->recount, on_recount, RECOUNT_MS, 0);
 }
 
 static void expect_recount(struct client *client, bool complete) {
+    uv_timer_t *recount = &client->server->recount;
     client->incomplete = !complete;
-    if (!complete)
-        uv_timer_start(&client->server->recount, on_recount, RECOUNT_MS, 0);
-}
-
-/* Only the numbers. */
-static bool put_totals(struct server *server, struct writer *json, wsfan_bytes chat, bool large) {
-    bool complete = begin(server, json, chat, false, large);
-    writer_format(json, "]}");
-    return complete;
+    if (!complete && !uv_is_active((uv_handle_t *)recount))
+        uv_timer_start(recount, on_recount, RECOUNT_MS, 0);
 }
 
 void members_recount(struct client *client) {
     struct writer json = { 0 };
-    bool complete = put_totals(client->server, &json, wsfan_string(client->chat), client->large);
+    bool complete = put_frame(client->server, &json, wsfan_string(client->chat), false,
+                              client->large, NULL);
     send_json(client, &json);
     expect_recount(client, complete);
 }
 
+/* ---------------------------------------------------------------------------------------- news */
+
 void members_welcome(struct client *client) {
+    struct server *server = client->server;
     wsfan_bytes chat = wsfan_string(client->chat);
     wsfan_count count = { .struct_size = sizeof count };
     uint64_t cursor = 0;
-    bool complete = false;
+    struct page page = { 0 };
     struct writer json = { 0 };
-    wsfan_chat_get_count(client->server->node, chat, &count);
-    client->large = count.users > MEMBERS_COUNT_MAX;
-    if (!client->large) {
-        complete = begin(client->server, &json, chat, true, false);
-        wsfan_chat_members(client->server->node, chat, &cursor, MEMBERS_COUNT_MAX, put_visited,
-                           &json);
-        writer_format(&json, "]}");
-        client->large = json.size > MEMBERS_BYTES_MAX;
-    }
-    if (client->large) {
-        writer_free(&json);
-        complete = put_totals(client->server, &json, chat, true);
-    }
+    wsfan_chat_get_count(server->node, chat, &count);
+    wsfan_chat_members(server->node, chat, &cursor, MEMBERS_COUNT_MAX, put_visited, &page);
+    client->large = count.users > MEMBERS_COUNT_MAX || page.full;
+    bool complete = put_frame(server, &json, chat, true, client->large, &page.json);
+    writer_free(&page.json);
     send_json(client, &json);
     expect_recount(client, complete);
 }
@@ -114,18 +137,19 @@ struct news {
 
 static struct news news_of(struct server *server, const wsfan_presence *presence) {
     struct news news = { .anew = (presence->flags & WSFAN_PRESENCE_ANEW) != 0 };
+    struct page page = { 0 };
     struct writer json = { 0 };
-    news.complete = put_totals(server, &json, presence->chat, true);
+    news.complete = put_frame(server, &json, presence->chat, false, true, NULL);
     news.totals = frame_from_json(&json);
     if ((presence->flags & WSFAN_PRESENCE_LARGE) != 0)
         return news;
-    begin(server, &json, presence->chat, news.anew, false);
     for (size_t i = 0; i < presence->members_count; i++)
-        put_member(&json, &presence->members[i]);
-    writer_format(&json, "]}");
-    if (json.size <= MEMBERS_BYTES_MAX)
+        put_visited(&page, &presence->members[i]);
+    if (!page.full) {
+        put_frame(server, &json, presence->chat, news.anew, false, &page.json);
         news.full = frame_from_json(&json);
-    writer_free(&json);
+    }
+    writer_free(&page.json);
     return news;
 }
 

@@ -46,6 +46,12 @@ static const char usage_of_replicas[] =
     "  --allow PATH        certificate of a replica, or a directory of them, that may be in the\n"
     "                      mesh besides those with the same key; read again on SIGHUP\n"
     "  --insecure          the mesh may be bound to any address without a key\n"
+    "  --nats URL[,URL]... the mesh is over these servers of NATS in place of --mesh; a URL is\n"
+    "                      nats://[USER:PASSWORD@]HOST:PORT, or tls://. Needs a --name of a-z, "
+    "A-Z,\n"
+    "                      0-9, - and _ where the server lets each publish in its own name alone\n"
+    "  --nats-creds FILE   credentials for them, as nsc makes them\n"
+    "  --nats-ca FILE      who may sign their certificates [the system's]\n"
     "  --down SECONDS      a replica that has not been heard for so long is down, 1 to 3600; it\n"
     "                      is silent from 3/10 of that on. The same for all replicas [10]\n"
     "  --grace SECONDS     how long a user without a tab stays a member: a reload, another\n"
@@ -69,11 +75,11 @@ static const char usage_of_clients[] =
     "  --origin ORIGIN     pages from here may connect too, as https://example.org; * for any;\n"
     "                      may be given again [the page's own]. With --placement redirect, and\n"
     "                      for pages that are served elsewhere, name those\n"
-    "  --token FILE        clients, /stats, /chats, /users, /nodes, /kick need the token in this\n"
-    "                      file's first line, as ?token=TOKEN or as Authorization: Bearer TOKEN;\n"
-    "                      the page asks for it. Not for: the page itself, /owner, /healthz,\n"
-    "                      /readyz; /publish has a token of its own. Who has it may also kick\n"
-    "                      [nobody needs one]\n"
+    "  --token FILE        clients, /stats, /chats, /users, /members, /nodes, /kick need the\n"
+    "                      token in this file's first line, as ?token=TOKEN or Authorization:\n"
+    "                      Bearer TOKEN; the page asks for it. Not for: the page itself, /owner,\n"
+    "                      /healthz, /readyz; /publish has a token of its own. Who has it may\n"
+    "                      also kick [nobody needs one]\n"
     "  --history SECONDS   keep the newest messages of each chat so long, 0 to 3600: who comes\n"
     "                      back, to any replica, gets what it missed; needs --history-key\n"
     "                      [0: none]\n"
@@ -90,7 +96,8 @@ static const char usage_of_clients[] =
     "Over HTTP: / the page, /?admin the page with a button to kick each member, /owner?chat=CHAT,\n"
     "/ws?chat=CHAT&user=USER the chat, with &position=POSITION what was missed, with &rewind=N\n"
     "the last messages; POST /publish, /healthz, /readyz, /stats; of all replicas /chats,\n"
-    "/users?user=USER, /nodes; POST /kick?session=ID or user=USER ends connections.\n"
+    "/users?user=USER, /members?chat=CHAT, /nodes; POST /kick?session=ID or user=USER ends\n"
+    "connections.\n"
     "SIGTERM and SIGINT end it: clients are told to go elsewhere; SIGHUP reads --allow again.\n"
     "Exit status: 0 ended by a signal, 1 it could not start, 2 a bad argument.\n";
 
@@ -193,6 +200,9 @@ static void set_history(struct options *options) {
 /* Options without a letter. */
 enum {
     ADVERTISE = 256,
+    NATS,
+    NATS_CREDS,
+    NATS_CA,
     CERT,
     ALLOW,
     INSECURE,
@@ -297,6 +307,9 @@ void options_read(struct options *options, int argc, char **argv) {
         { "cert", required_argument, NULL, CERT },
         { "allow", required_argument, NULL, ALLOW },
         { "insecure", no_argument, NULL, INSECURE },
+        { "nats", required_argument, NULL, NATS },
+        { "nats-creds", required_argument, NULL, NATS_CREDS },
+        { "nats-ca", required_argument, NULL, NATS_CA },
         { "tls-cert", required_argument, NULL, TLS_CERT },
         { "tls-key", required_argument, NULL, TLS_KEY },
         { "origin", required_argument, NULL, ORIGIN },
@@ -322,6 +335,7 @@ void options_read(struct options *options, int argc, char **argv) {
     options->door = (struct door_options){ .clients_max = 65536, .handshakes_per_second = 10000 };
     read_listen(options, "127.0.0.1:8080");
     wsfan_options_init(&options->cluster);
+    options->cluster.presence_members_count_max = MEMBERS_COUNT_MAX;
     opterr = 0;
     for (int option; (option = getopt_long(argc, argv, ":", known, NULL)) != -1;) {
         switch (option) {
@@ -387,6 +401,15 @@ void options_read(struct options *options, int argc, char **argv) {
         case INSECURE:
             options->cluster.allow_insecure = 1;
             break;
+        case NATS:
+            options->nats.urls = optarg;
+            break;
+        case NATS_CREDS:
+            options->nats.credentials_file = optarg;
+            break;
+        case NATS_CA:
+            options->nats.ca_file = optarg;
+            break;
         case TLS_CERT:
             options->tls_cert = optarg;
             break;
@@ -426,6 +449,11 @@ void options_read(struct options *options, int argc, char **argv) {
         bad("--allow needs --cert: only a mesh with keys lets in by keys");
     if (options->cluster.advertise != NULL && options->cluster.endpoint == NULL)
         bad("--advertise needs --mesh: it is another name for the same place");
+    if (options->nats.urls != NULL && (standalone || options->cluster.endpoint != NULL))
+        bad("--nats stands in place of --mesh, and excludes --standalone");
+    if (options->nats.urls == NULL &&
+        (options->nats.credentials_file != NULL || options->nats.ca_file != NULL))
+        bad("--nats-creds and --nats-ca need --nats");
     if (standalone && options->cluster.endpoint != NULL)
         bad("--standalone and --mesh exclude each other");
     if (options->redirect && options->cluster.public_address == NULL)

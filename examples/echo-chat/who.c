@@ -1,5 +1,5 @@
-/* who.c - who is where in the whole cluster: GET /chats, /users?user=USER and /nodes, POST /kick. Each asks
- * all replicas concerned and answers when they have, or after ANSWER_MS with the names of the silent. */
+/* who.c - who is where in the whole cluster: GET /chats, /users?user=USER, /members?chat=CHAT and /nodes, POST /kick.
+ * Each asks all replicas concerned and answers when they have, or after ANSWER_MS with the names of the silent. */
 #include "echo_chat.h"
 
 #include <inttypes.h>
@@ -79,6 +79,23 @@ static void rows_of_sessions(const struct server *server, struct writer *json,
     writer_format(json, "]");
 }
 
+/* Of a chat: each session by itself, in order of replicas. */
+static void rows_of_members(const struct server *server, struct writer *json,
+                            const wsfan_reply *reply) {
+    writer_format(json, "\"members\":[");
+    for (size_t i = 0; i < reply->rows_count; i++) {
+        const wsfan_row *row = &reply->rows[i];
+        char id[WSFAN_ADDRESS_TEXT_SIZE];
+        writer_format(json, "%s{\"id\":\"%s\",\"user\":", i == 0 ? "" : ",",
+                      wsfan_address_text(row->address, id));
+        writer_string_sized(json, row->user.data, row->user.size);
+        writer_format(json, ",\"node\":");
+        node_name(server, json, row->address.node);
+        writer_format(json, "}");
+    }
+    writer_format(json, "]");
+}
+
 static void rest(const struct server *server, struct writer *json, const wsfan_reply *reply) {
     writer_format(json, ",\"complete\":%s,\"missing\":[",
                   reply->status == WSFAN_OK ? "true" : "false");
@@ -105,6 +122,8 @@ void who_reply(void *loop_user, const wsfan_reply *reply) {
         rows_of_chats(&json, reply);
     else if (reply->kind == WSFAN_REQUEST_NODES)
         rows_of_nodes(&json, reply);
+    else if (reply->kind == WSFAN_REQUEST_SESSIONS && waiting->members)
+        rows_of_members(server, &json, reply);
     else if (reply->kind == WSFAN_REQUEST_SESSIONS)
         rows_of_sessions(server, &json, reply);
     else
@@ -154,6 +173,18 @@ static int list_sessions(struct server *server, const struct web_request *reques
     return wsfan_list_sessions(server->node, &user, 1, options);
 }
 
+static int list_members(struct server *server, const struct query *query,
+                        const wsfan_request_options *options) {
+    struct waiting *waiting = options->reply_user;
+    char name[CHAT_BYTES_MAX + 1];
+    int size = query_name(query, "chat", name, CHAT_BYTES_MAX);
+    if (size <= 0)
+        return WSFAN_EINVAL;
+    waiting->members = true;
+    wsfan_target chat = { WSFAN_CHAT, wsfan_string(name) };
+    return wsfan_list_sessions(server->node, &chat, 1, options);
+}
+
 static int ask(struct server *server, const struct web_request *request,
                wsfan_request_options *options) {
     unsigned char after[AFTER_BYTES_MAX];
@@ -170,6 +201,8 @@ static int ask(struct server *server, const struct web_request *request,
         return wsfan_list_chats(server->node, &all, 1, options);
     if (strcmp(request->path, "/nodes") == 0)
         return wsfan_list_nodes(server->node, options);
+    if (strcmp(request->path, "/members") == 0)
+        return list_members(server, &query, options);
     return list_sessions(server, request, &query, options);
 }
 
@@ -177,7 +210,8 @@ bool who_serves(const char *path, bool post) {
     if (post)
         return strcmp(path, "/kick") == 0;
     return strcmp(path, "/chats") == 0 || strcmp(path, "/nodes") == 0 ||
-           strcmp(path, "/users") == 0 || strncmp(path, "/users/", sizeof "/users/" - 1) == 0;
+           strcmp(path, "/members") == 0 || strcmp(path, "/users") == 0 ||
+           strncmp(path, "/users/", sizeof "/users/" - 1) == 0;
 }
 
 unsigned who_request(struct web_request *request) {

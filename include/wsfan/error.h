@@ -30,7 +30,7 @@ enum wsfan_error {
     WSFAN_EEXIST = -7,  /**< the session is in this chat already */
     WSFAN_ENOENT = -8,  /**< the session is not in this chat, or joined it without presence */
     /** An endpoint is not of the form tcp://HOST:PORT or ipc://PATH ('*' only where a node listens, dns://
-     * only among peers; for a beacon: tcp://ADDRESS:PORT) */
+     * only among peers; for a beacon: tcp://ADDRESS:PORT; over a carrier: SCHEME:NAME) */
     WSFAN_EENDPOINT = -9,
     WSFAN_EADDRINUSE = -10, /**< the mesh endpoint is in use by another socket */
     /** It cannot be bound on this machine: no such address, interface (a DNS name is none) or path, or

@@ -36,7 +36,8 @@ typedef enum wsfan_recovery {
     WSFAN_RECOVERY_WHOLE = 1,    /**< recovered: with what is replayed and what follows, nothing is missing */
     WSFAN_RECOVERY_OLD = 2,      /**< some of it is older than what is kept, or there was no room for it */
     WSFAN_RECOVERY_UNKEPT = 3,   /**< no node that was asked, at most three, kept the chat so long */
-    WSFAN_RECOVERY_EPOCH = 4,    /**< all nodes were restarted since */
+    WSFAN_RECOVERY_EPOCH = 4,    /**< of another epoch: all nodes were restarted since, or clusters that had begun
+                                  * apart have met, and it is of the one that began later */
     WSFAN_RECOVERY_GAP = 5,      /**< messages are missing where they were kept, see on_gap */
     WSFAN_RECOVERY_SILENT = 6,   /**< nodes that have it did not answer within recover_ms_max */
     WSFAN_RECOVERY_BUSY = 7,     /**< too many at a time, or no room in the loop's inbox */

@@ -203,6 +203,13 @@ typedef struct wsfan_options {
     /** Sessions that came back with a position, or want the last messages, and are not told yet: some 3 KiB each. Further ones
      * are told WSFAN_RECOVERY_BUSY. At least 1 [16 Ki] */
     uint32_t recoveries_count_max;
+
+    /* Another wire than ZeroMQ */
+    /** Brings frames from node to node in place of ZeroMQ, see carrier.h; copied but for its user, which lives
+     * until the node is closed. Endpoints are "SCHEME:NAME" then, and ours may be NULL: NAME is `name`, or made
+     * up without one. Peers need no naming where the carrier reaches all nodes. advertise, and what is said of
+     * keys, must be NULL: the carrier knows who sends [NULL: ZeroMQ] */
+    const struct wsfan_carrier *carrier;
 } wsfan_options;
 
 /** Sets every field to its default, in a struct of the size that its program was compiled with.

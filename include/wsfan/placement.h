@@ -39,8 +39,8 @@ WSFAN_API int wsfan_node_ready(wsfan_node *node);
  *     them, and their clients come back elsewhere not all at once.
  *   - then, when no session is left, or at 7/8: wsfan_publish(), requests and wsfan_node_reply() return
  *     WSFAN_ECLOSED, and peers no longer wait for this node in joins; what was accepted goes out.
- *   - the end, when every live peer has acknowledged everything, or drain_ms_max has passed:
- *     on_drained. Then close the loops and the node, which says goodbye.
+ *   - the end, when every live peer has acknowledged everything and others hold the chats that this
+ *     node keeps (history.h), or drain_ms_max has passed: on_drained. Then close the loops and the node, which says goodbye.
  *
  * Returns at once. There is no way back. A second call can only make it end sooner.
  *

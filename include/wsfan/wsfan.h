@@ -2,7 +2,7 @@
  * A cluster-aware session registry for C WebSocket servers.
  *
  * This header has all that a simple server needs. What else there is stands in headers that it includes
- * (options.h, error.h; at its end peers.h and others), and in three more: metrics.h, outbound.h, beacon.h.
+ * (options.h, error.h; at its end peers.h and others), and in five more: metrics.h, outbound.h, beacon.h, carrier.h, nats.h.
  *
  * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
  *

@@ -6,6 +6,7 @@
 #include <time.h>
 #include <wsfan/placement.h>
 
+#include "api/carried.h"
 #include "api/node.h"
 #include "api/options.h"
 #include "base/endpoint.h"
@@ -20,6 +21,7 @@ struct wsfan_node {
     wsfan_options options; /* pointers in it are not valid after open */
     char name[WSF_NAME_SIZE_MAX + 1];
     char cluster[WSF_CLUSTER_SIZE_MAX + 1];
+    wsf_carried carried; /* options.carrier leads here, or is NULL */
     uint64_t id;
     wsf_hash_key key;
     wsf_hash_seal_key position_key; /* with history_ms */
@@ -53,11 +55,12 @@ typedef struct {
 } endpoint_set;
 
 /* False: an endpoint is not valid. */
-static bool sort_endpoints(endpoint_set *set, const char *const *endpoints, size_t count) {
+static bool sort_endpoints(const wsfan_options *options, endpoint_set *set,
+                           const char *const *endpoints, size_t count) {
     set->addresses_count = set->names_count = 0;
     for (size_t i = 0; i < count; i++) {
         bool resolve;
-        if (!wsf_endpoint_to_dial(endpoints[i], strlen(endpoints[i]), &resolve))
+        if (!wsf_options_may_dial(options, endpoints[i], &resolve))
             return false;
         if (resolve)
             set->names[set->names_count++] = endpoints[i];
@@ -87,10 +90,11 @@ static int open_mesh(wsfan_node *node) {
     core.seed = seed;
     node->position_key = core.history_key;
     endpoint_set peers;
-    sort_endpoints(&peers, o->peers, o->peers_count);
-    core.names_awaited = peers.names_count > 0;
+    sort_endpoints(o, &peers, o->peers, o->peers_count);
+    core.names_awaited = peers.names_count > 0 || o->carrier != NULL;
     node->seed = ~seed;
     wsf_mesh_config mesh = {
+        .carrier = o->carrier,
         .endpoint = o->endpoint,
         .advertise = o->advertise,
         .peers = peers.addresses,
@@ -120,6 +124,7 @@ static int open_mesh(wsfan_node *node) {
 /* With keys, the upper 32 bits of a node's id are the identity of its key. */
 static int open_identity(wsfan_node *node) {
     int error = random_u64(&node->id);
+    node->id = wsf_carried_open(&node->carried, &node->options, node->id);
     if (error == WSFAN_OK)
         error = wsf_keyring_open(&node->keyring, &node->options);
     if (error != WSFAN_OK || node->keyring == NULL)
@@ -137,8 +142,7 @@ int wsfan_node_open(wsfan_node **out, const wsfan_options *given) {
     int error = wsf_options_read(&options, given);
     if (error != WSFAN_OK)
         return error;
-    error = wsf_memory_use(options.allocator);
-    if (error != WSFAN_OK)
+    if ((error = wsf_memory_use(options.allocator)) != WSFAN_OK)
         return error;
     wsfan_node *node = wsf_alloc_zero(1, sizeof *node);
     if (node == NULL)
@@ -260,7 +264,7 @@ int wsfan_node_set_peers_from(wsfan_node *node, unsigned source, const char *con
         if (endpoints[i] == NULL)
             return WSFAN_EINVAL;
     endpoint_set set;
-    if (!sort_endpoints(&set, endpoints, count))
+    if (!sort_endpoints(&node->options, &set, endpoints, count))
         return WSFAN_EENDPOINT;
     wsf_question *questions;
     if ((error = wsf_questions_new(&questions, set.names, set.names_count)) != WSFAN_OK)

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "api/carried.h"
 #include "base/endpoint.h"
 #include "base/keys.h"
 #include "base/limits.h"
@@ -180,11 +181,22 @@ static fault check_texts(const wsfan_options *o) {
     return f;
 }
 
-static fault check_addresses(const wsfan_options *o) {
-    if (o->peers_count > 0 && o->peers == NULL)
-        return (fault){ WSFAN_EINVAL, "peers" };
-    if (o->peers_count > o->peers_count_max)
-        return (fault){ WSFAN_EINVAL, "peers_count" };
+bool wsf_options_may_dial(const wsfan_options *o, const char *endpoint, bool *resolve) {
+    *resolve = false;
+    return o->carrier != NULL ? wsf_carried_is_of(endpoint, o->carrier)
+                              : wsf_endpoint_to_dial(endpoint, strlen(endpoint), resolve);
+}
+
+static fault check_carrier(const wsfan_options *o) {
+    fault f = NOTHING;
+    if (o->carrier != NULL)
+        f.error = wsf_carried_check(o, &f.field);
+    return f;
+}
+
+static fault check_endpoint(const wsfan_options *o) {
+    if (o->carrier != NULL)
+        return NOTHING;
     if (o->endpoint == NULL) { /* local only: nothing else may be asked of the mesh */
         if (o->advertise != NULL)
             return (fault){ WSFAN_EINVAL, "advertise" };
@@ -192,13 +204,25 @@ static fault check_addresses(const wsfan_options *o) {
     }
     if (!wsf_endpoint_valid(o->endpoint, strlen(o->endpoint), true))
         return (fault){ WSFAN_EENDPOINT, "endpoint" };
-    if (o->advertise != NULL && !wsf_endpoint_to_tell(o->advertise, strlen(o->advertise)))
+    if (o->advertise != NULL && (!wsf_endpoint_to_tell(o->advertise, strlen(o->advertise)) ||
+                                 wsf_endpoint_is_carried(o->advertise, strlen(o->advertise))))
         return (fault){ WSFAN_EENDPOINT, "advertise" };
+    return NOTHING;
+}
+
+static fault check_addresses(const wsfan_options *o) {
+    if (o->peers_count > 0 && o->peers == NULL)
+        return (fault){ WSFAN_EINVAL, "peers" };
+    if (o->peers_count > o->peers_count_max)
+        return (fault){ WSFAN_EINVAL, "peers_count" };
+    fault f = check_endpoint(o);
+    if (f.error != WSFAN_OK)
+        return f;
     for (size_t i = 0; i < o->peers_count; i++) {
         bool resolve;
         if (o->peers[i] == NULL)
             return (fault){ WSFAN_EINVAL, "peers" };
-        if (!wsf_endpoint_to_dial(o->peers[i], strlen(o->peers[i]), &resolve))
+        if (!wsf_options_may_dial(o, o->peers[i], &resolve))
             return (fault){ WSFAN_EENDPOINT, "peers" };
     }
     return NOTHING;
@@ -234,7 +258,7 @@ static fault check_security(const wsfan_options *o) {
         return (fault){ WSFAN_EINVAL, "allow_count" };
     if (!keyed && o->allow_path != NULL)
         return (fault){ WSFAN_EINVAL, "allow_path" };
-    if (!keyed && o->allow_insecure == 0 && o->endpoint != NULL &&
+    if (!keyed && o->allow_insecure == 0 && o->endpoint != NULL && o->carrier == NULL &&
         !wsf_endpoint_is_local(o->endpoint))
         return (fault){ WSFAN_EINSECURE, "endpoint" };
     return check_keys(o);
@@ -262,7 +286,8 @@ static fault check_allocator(const wsfan_options *o) {
 
 static fault check(const wsfan_options *o) {
     static fault (*const checks[])(const wsfan_options *) = {
-        check_texts, check_numbers, check_addresses, check_security, check_history, check_allocator,
+        check_texts,    check_numbers, check_carrier,   check_addresses,
+        check_security, check_history, check_allocator,
     };
     fault f = NOTHING;
     for (size_t i = 0; i < sizeof checks / sizeof *checks && f.error == WSFAN_OK; i++)

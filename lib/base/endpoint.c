@@ -185,11 +185,28 @@ static bool is_undialable(const char *host, bool ip6) {
            (ntohl(address.s_addr) >> 24 == 0 || ntohl(address.s_addr) >> 28 >= 14);
 }
 
+bool wsf_endpoint_is_carried(const char *text, size_t size) {
+    enum { CARRIED_SCHEME_MAX = 15, CARRIED_NAME_MAX = 100 };
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz0123456789"
+                                  "_-ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const char *colon = memchr(text, ':', size);
+    size_t scheme = colon != NULL ? (size_t)(colon - text) : 0;
+    if (scheme == 0 || scheme > CARRIED_SCHEME_MAX || size - scheme - 1 == 0 ||
+        size - scheme - 1 > CARRIED_NAME_MAX)
+        return false;
+    for (size_t i = 0; i < size; i++) {
+        const char *letter = text[i] != '\0' ? strchr(letters, text[i]) : NULL;
+        if (i != scheme && (letter == NULL || (i < scheme && letter >= letters + 36)))
+            return false;
+    }
+    return text[0] >= 'a';
+}
+
 bool wsf_endpoint_to_tell(const char *text, size_t size) {
     char plain[WSF_ENDPOINT_SIZE_MAX + 1];
     char host[WSF_ENDPOINT_SIZE_MAX + 1];
     if (!wsf_endpoint_valid(text, size, false))
-        return false;
+        return wsf_endpoint_is_carried(text, size);
     memcpy(plain, text, size);
     plain[size] = '\0';
     if (strncmp(plain, "ipc://", SCHEME_SIZE) == 0)

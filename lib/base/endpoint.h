@@ -26,8 +26,12 @@ bool wsf_endpoint_names_host(const char *text, char host[WSF_ENDPOINT_SIZE_MAX +
  * resolves it; ZeroMQ would do so in its only I/O thread. */
 bool wsf_endpoint_to_dial(const char *text, size_t size, bool *resolve);
 
-/* Whether text may be told to peers, and accepted from them: "ipc://PATH", or "tcp://ADDRESS:PORT" with an
- * address that can be dialled. Names and zones mean something else on another machine; unspecified and
+/* Whether text is "SCHEME:NAME", an endpoint of a carrier of the host: SCHEME begins with one of a-z, then also 0-9, at
+ * most 15; NAME is of A-Z, a-z, 0-9, "_" and "-", at most 100. */
+bool wsf_endpoint_is_carried(const char *text, size_t size);
+
+/* Whether text may be told to peers, and accepted from them: "SCHEME:NAME", "ipc://PATH", or "tcp://ADDRESS:PORT" with
+ * an address that can be dialled. Names and zones mean something else on another machine; unspecified and
  * multicast addresses are those of no node. */
 bool wsf_endpoint_to_tell(const char *text, size_t size);
 

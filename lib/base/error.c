@@ -24,7 +24,8 @@ const char *wsfan_error_text(int error) {
         return "the session is not in this chat, or joined it without presence";
     case WSFAN_EENDPOINT:
         return "an endpoint is not of the form tcp://HOST:PORT or ipc://PATH ('*' only where a "
-               "node listens, dns:// only among peers; for a beacon: tcp://ADDRESS:PORT)";
+               "node listens, dns:// only among peers; for a beacon: tcp://ADDRESS:PORT; "
+               "over a carrier: SCHEME:NAME)";
     case WSFAN_EADDRINUSE:
         return "the mesh endpoint is in use by another socket";
     case WSFAN_EADDR:

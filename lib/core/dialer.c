@@ -17,6 +17,8 @@
 #include <assert.h>
 #include <string.h>
 
+#include "base/endpoint.h"
+
 _Static_assert(WSFAN_ENDPOINTS_MAX == WSF_CONNECTIONS_MAX, "as wsfan/peers.h says");
 
 static void hang_up(wsf_core *core, wsf_dialer_endpoint *connection) {
@@ -142,8 +144,16 @@ void wsf_dialer_name(wsf_core *core, unsigned source, const char *const *endpoin
             core->dialer.surplus[source]++;
 }
 
+/* Whether the carrier of this node can dial the endpoint; peers may tell any. */
+static bool may_dial(const wsf_core *core, const char *endpoint) {
+    return wsf_endpoint_is_carried(endpoint, strlen(endpoint)) ==
+           wsf_endpoint_is_carried(core->endpoint, strlen(core->endpoint));
+}
+
 bool wsf_dialer_gossip(wsf_core *core, const char *endpoint, uint64_t node, bool own_word,
                        wsf_now now) {
+    if (!may_dial(core, endpoint))
+        return true; /* a hint that is of no use */
     wsf_dialer_endpoint *known = find(core, endpoint);
     if (known != NULL) {
         const wsf_peer *peer = wsf_peer_find(core, known->node);

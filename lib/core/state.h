@@ -236,27 +236,21 @@ typedef struct {
     wsf_recovery *last;
 } wsf_recovery_line;
 
-/* What others have kept of a chat that is held for a peer. */
-typedef enum {
-    WSF_INHERIT_NONE, /* nobody wants it */
-    WSF_INHERIT_WANTED,
-    WSF_INHERIT_UNDER_WAY,
-    WSF_INHERIT_DONE
-} wsf_inherit;
-
 /* A chat whose messages are kept: for sessions that joined with history, for peers that ask this node to hold it, and for
  * history_ms after the last of either. */
 typedef struct {
-    uint64_t hash;             /* 0: this number has no chat */
-    uint64_t loops;            /* with sessions that joined with history (bits) */
-    uint64_t serial;           /* of the interest: its history begins when peers know that */
-    uint64_t linger_ms;        /* while it lingers: until then */
-    uint64_t rest_ms;          /* while it rests: until then */
-    wsf_peers askers;          /* peers that ask this node to hold it, */
-    wsf_peers answered;        /* and those of them that were told that it does */
-    wsf_peers asked;           /* peers that this node asks to hold it, */
-    wsf_peers held;            /* and those of them that said that they do */
-    uint64_t mended;           /* of witness.changes: gaps up to then are in the archive's since */
+    uint64_t hash;      /* 0: this number has no chat */
+    uint64_t loops;     /* with sessions that joined with history (bits) */
+    uint64_t serial;    /* of the interest: its history begins when peers know that */
+    uint64_t linger_ms; /* while it lingers: until then */
+    uint64_t rest_ms;   /* while it rests: until then */
+    wsf_peers askers;   /* peers that ask this node to hold it, */
+    wsf_peers answered; /* and those of them that were told that it does */
+    wsf_peers asked;    /* peers that this node asks to hold it, */
+    wsf_peers held;     /* those of them that said that they do, */
+    wsf_peers again;    /* and those that are to be asked again when they have said so */
+    wsf_peers sources;  /* peers that are to be asked for what they kept before askers are told */
+    uint64_t mended;    /* of witness.changes: gaps up to then are in the archive's since */
     struct wsf_caps *caps;     /* NULL: none; see extent.c */
     wsf_recovery_line waiting; /* recoveries that wait for this chat; see waiting.c */
     bool begun;
@@ -265,7 +259,7 @@ typedef struct {
     bool rests;
     bool unanswered; /* it is in that line */
     bool unheld;     /* a node that should hold it has not said so */
-    wsf_inherit inherit;
+    bool inherits;   /* an asker has a history of it: whoever kept it is a source */
     struct {
         uint32_t before;
         uint32_t after;
@@ -294,8 +288,8 @@ struct wsf_core {
     wsf_message_bin bin;          /* of messages that went nowhere, or have been sent */
     wsf_effects effects;
     uint64_t random;
-    uint64_t epoch; /* of the newest stream; epochs rise, so an old hello is recognized */
-    uint64_t clock; /* hybrid logical */
+    uint64_t epoch;   /* of the newest stream; epochs rise, so an old hello is recognized */
+    uint64_t clock;   /* hybrid logical */
     uint64_t last_ms; /* of the last round that looked after peers, up to a heartbeat ago */
     uint64_t now_ms;  /* of the newest frame or round: for what happens when a link ends */
     uint32_t expected_identity; /* of the sender of a received frame; 0: any */

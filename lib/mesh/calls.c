@@ -29,11 +29,11 @@ static void free_reply(wsf_mesh_reply *reply) {
     wsf_free(reply);
 }
 
-/* A mesh without sockets begins without a thread: each caller carries out what it posts, under the lock,
+/* A mesh without a carrier begins without a thread: each caller carries out what it posts, under the lock,
  * which keeps the order. finish_here() starts the thread when the core has a deadline; from then on the
  * thread does all work. True: the caller does the work, and has the lock until finish_here(). */
 static bool begin_here(wsf_mesh *mesh) {
-    if (mesh->out.sockets != NULL)
+    if (mesh->out.carrier != NULL)
         return false;
     lock(mesh);
     if (!mesh->threaded)
@@ -107,7 +107,8 @@ static void send_here(wsf_mesh *mesh) {
     bool more = wsf_mesh_handle_commands(mesh);
     flush(mesh);
     wsf_mesh_note_work(mesh);
-    end_stand_in(mesh, &before, more || wsf_sockets_deadline(mesh->out.sockets) < mesh->wake_ms);
+    end_stand_in(mesh, &before,
+                 more || wsf_mesh_effects_carrier_deadline(&mesh->out) < mesh->wake_ms);
 }
 
 bool wsf_mesh_has_reader(wsf_mesh *mesh, unsigned loop) {
@@ -115,7 +116,7 @@ bool wsf_mesh_has_reader(wsf_mesh *mesh, unsigned loop) {
 }
 
 static bool has_come(wsf_mesh *mesh) {
-    struct pollfd sockets = { .fd = wsf_sockets_fd(mesh->out.sockets), .events = POLLIN };
+    struct pollfd sockets = { .fd = wsf_mesh_effects_fd(&mesh->out), .events = POLLIN };
     return atomic_load(&mesh->unread) || poll(&sockets, 1, 0) > 0;
 }
 
@@ -140,7 +141,7 @@ bool wsf_mesh_read(wsf_mesh *mesh, wsf_inbox *inbox) {
     wsf_mesh_receive(mesh, SHARE, inbox);
     flush(mesh);
     note_reading(mesh);
-    uint64_t sockets_ms = wsf_sockets_deadline(mesh->out.sockets);
+    uint64_t sockets_ms = wsf_mesh_effects_carrier_deadline(&mesh->out);
     bool more = sockets_ms == 0;
     atomic_store(&mesh->unread, more);
     end_stand_in(mesh, &before,
@@ -155,7 +156,7 @@ static void commit(wsf_mesh *mesh, bool here, wsf_item *item, uint64_t now_ns) {
     wsf_queue_commit(&mesh->mailbox.queue, item, &wake);
     if (here || !wake)
         return;
-    if (mesh->out.sockets != NULL && has_rested(mesh, now_ns != 0 ? now_ns : wsf_clock_ns()))
+    if (mesh->out.carrier != NULL && has_rested(mesh, now_ns != 0 ? now_ns : wsf_clock_ns()))
         send_here(mesh);
     else
         wsf_mailbox_wake(&mesh->mailbox);
@@ -257,7 +258,7 @@ static __attribute__((noinline)) int publish_any(wsf_mesh *mesh, const wsf_messa
 
 /* Under load nearly all messages go into the run that is open, so what most nodes need for that comes first. */
 int wsf_mesh_publish(wsf_mesh *mesh, const wsf_message_parts *parts, wsf_receipt *receipt) {
-    if (receipt != NULL || mesh->out.sockets == NULL || !wsf_run_may_have(parts))
+    if (receipt != NULL || mesh->out.carrier == NULL || !wsf_run_may_have(parts))
         return publish_any(mesh, parts, receipt);
     uint32_t bytes = (uint32_t)wsf_message_need(parts);
     int error = wsf_queue_begin(&mesh->mailbox.queue, bytes);
@@ -353,10 +354,8 @@ void wsf_mesh_set_keys(wsf_mesh *mesh, wsf_keys *keys) {
 void wsf_mesh_stats(wsf_mesh *mesh, wsfan_stats *stats) {
     lock(mesh);
     wsf_core_stats(mesh->out.core, stats);
-    if (mesh->out.sockets != NULL) {
-        stats->connections_ended = wsf_sockets_ended(mesh->out.sockets);
-        stats->handshakes_refused = wsf_sockets_refused(mesh->out.sockets);
-    }
+    if (mesh->out.carrier != NULL)
+        mesh->out.carrier->calls->count(mesh->out.carrier, stats);
     pthread_mutex_unlock(&mesh->lock);
     stats->dropped[WSFAN_DROP_PUBLISH_QUEUE] = atomic_load(&mesh->refused);
     wsf_queue_depth(&mesh->mailbox.queue, &stats->publish_queue_count, &stats->publish_queue_bytes);

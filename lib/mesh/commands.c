@@ -84,10 +84,10 @@ static bool may_be_peer(void *user, uint32_t identity) {
 }
 
 static void take_keys(wsf_mesh *mesh) {
-    wsf_keys *keys = mesh->out.sockets != NULL ? atomic_exchange(&mesh->keys_next, NULL) : NULL;
+    wsf_keys *keys = mesh->out.carrier != NULL ? atomic_exchange(&mesh->keys_next, NULL) : NULL;
     if (keys == NULL)
         return;
-    wsf_sockets_set_keys(mesh->out.sockets, keys);
+    mesh->out.carrier->calls->set_keys(mesh->out.carrier, keys);
     wsf_keyring_free_keys(mesh->keys);
     mesh->keys = keys;
     wsf_core_expel(mesh->out.core, may_be_peer, keys);

@@ -2,19 +2,23 @@
 #include "mesh/effects.h"
 
 static void on_connect(void *user, uint32_t connection, const char *endpoint, uint32_t identity) {
-    wsf_sockets_connect(((wsf_mesh_effects *)user)->sockets, connection, endpoint, identity);
+    wsf_carrier *carrier = ((wsf_mesh_effects *)user)->carrier;
+    carrier->calls->connect(carrier, connection, endpoint, identity);
 }
 
 static void on_disconnect(void *user, uint32_t connection) {
-    wsf_sockets_disconnect(((wsf_mesh_effects *)user)->sockets, connection);
+    wsf_carrier *carrier = ((wsf_mesh_effects *)user)->carrier;
+    carrier->calls->disconnect(carrier, connection);
 }
 
 static void on_seek(void *user, uint32_t connection, uint32_t identity) {
-    wsf_sockets_seek(((wsf_mesh_effects *)user)->sockets, connection, identity);
+    wsf_carrier *carrier = ((wsf_mesh_effects *)user)->carrier;
+    carrier->calls->seek(carrier, connection, identity);
 }
 
 static void on_send(void *user, wsf_buffer *frame) {
-    wsf_sockets_send(((wsf_mesh_effects *)user)->sockets, frame);
+    wsf_carrier *carrier = ((wsf_mesh_effects *)user)->carrier;
+    carrier->calls->send(carrier, frame);
 }
 
 static uint32_t deliver(const wsf_mesh_effects *out, wsf_inbox *inbox, wsfan_message *message) {
@@ -181,7 +185,8 @@ static void on_presence(void *user, wsf_presence_events *events) {
 }
 
 static void on_probe(void *user, uint64_t node, const char *endpoint) {
-    wsf_sockets_probe(((wsf_mesh_effects *)user)->sockets, node, endpoint);
+    wsf_carrier *carrier = ((wsf_mesh_effects *)user)->carrier;
+    carrier->calls->probe(carrier, node, endpoint);
 }
 
 wsf_effects wsf_mesh_effects_effects(wsf_mesh_effects *out) {
@@ -219,14 +224,13 @@ static void choose_reader(wsf_mesh_effects *out) {
     for (unsigned i = 0; i < WSF_LOOPS_MAX; i++)
         if (out->inboxes[i] != NULL && count++ == 0)
             only = i;
-    unsigned reader = count == 1 && out->sockets != NULL ? only : WSF_LOOPS_MAX;
+    unsigned reader = count == 1 && out->carrier != NULL ? only : WSF_LOOPS_MAX;
     unsigned before = atomic_load(&out->reader);
     if (reader == before)
         return;
     if (before != WSF_LOOPS_MAX && out->inboxes[before] != NULL)
-        wsf_inbox_unwatch(out->inboxes[before], wsf_sockets_fd(out->sockets));
-    if (reader != WSF_LOOPS_MAX &&
-        !wsf_inbox_watch(out->inboxes[reader], wsf_sockets_fd(out->sockets)))
+        wsf_inbox_unwatch(out->inboxes[before], wsf_mesh_effects_fd(out));
+    if (reader != WSF_LOOPS_MAX && !wsf_inbox_watch(out->inboxes[reader], wsf_mesh_effects_fd(out)))
         reader = WSF_LOOPS_MAX;
     atomic_store(&out->reader, reader);
 }

@@ -1,14 +1,14 @@
-/* Where the core's effects go: to the sockets, and to the inboxes of loops. Under the lock of the mesh. */
+/* Where the core's effects go: to the carrier, and to the inboxes of loops. Under the lock of the mesh. */
 #ifndef WSF_MESH_EFFECTS_H
 #define WSF_MESH_EFFECTS_H
 
 #include "core/core.h"
 #include "exchange/inbox.h"
-#include "mesh/socket.h"
+#include "mesh/carrier.h"
 
 typedef struct {
     wsf_core *core;
-    wsf_sockets *sockets; /* NULL: no peers */
+    wsf_carrier *carrier; /* NULL: no peers */
     wsf_inbox *inboxes[WSF_LOOPS_MAX];
     atomic_uint
         reader;     /* the loop that reads the sockets, see wsf_mesh_read(); WSF_LOOPS_MAX: none */
@@ -21,6 +21,15 @@ typedef struct {
 } wsf_mesh_effects;
 
 wsf_effects wsf_mesh_effects_effects(wsf_mesh_effects *effects);
+
+/* Of the carrier, which is not NULL. */
+static inline int wsf_mesh_effects_fd(const wsf_mesh_effects *effects) {
+    return effects->carrier->calls->fd(effects->carrier);
+}
+
+static inline uint64_t wsf_mesh_effects_carrier_deadline(const wsf_mesh_effects *effects) {
+    return effects->carrier->calls->deadline(effects->carrier);
+}
 
 /* Hands each loop the messages that were delivered since the last flush, in one step. */
 void wsf_mesh_effects_flush(wsf_mesh_effects *effects);

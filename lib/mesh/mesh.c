@@ -7,10 +7,13 @@
 
 #include <limits.h>
 #include <poll.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/memory.h"
 #include "base/thread.h"
+#include "mesh/datagrams.h"
+#include "mesh/socket.h"
 #include "mesh/state.h"
 
 enum {
@@ -63,6 +66,22 @@ static void on_caller(void *user, const char *address, wsfan_endpoint_state caus
     wsf_core_caller(((wsf_mesh *)user)->out.core, address, cause, wsf_mesh_now());
 }
 
+/* Of how the carrier stands the core makes a name: it leads to all nodes, whose endpoints the carrier tells. */
+static void on_standing(void *user, const char *endpoint, wsfan_endpoint_state state,
+                        uint64_t failures, bool met) {
+    wsf_core *core = ((wsf_mesh *)user)->out.core;
+    wsf_name *name = wsf_alloc_zero(1, sizeof *name);
+    if (name != NULL) {
+        snprintf(name->endpoint, sizeof name->endpoint, "%s", endpoint);
+        name->source = WSF_SOURCE_OPTIONS;
+        name->state = state;
+        name->questions = failures;
+        wsf_core_set_names(core, name, wsf_mesh_now());
+    }
+    if (met)
+        wsf_core_names_known(core);
+}
+
 /* --------------------------------------------------------------------------------------- thread */
 
 static uint64_t least(uint64_t a, uint64_t b) {
@@ -87,7 +106,7 @@ static void trim(wsf_mesh *mesh, wsf_now at) {
 }
 
 void wsf_mesh_receive(wsf_mesh *mesh, uint32_t share, wsf_inbox *reading) {
-    wsf_sockets_handler handler = {
+    wsf_carrier_handler handler = {
         .user = mesh,
         .may_subscribe = may_subscribe,
         .subscription = on_subscription,
@@ -96,17 +115,18 @@ void wsf_mesh_receive(wsf_mesh *mesh, uint32_t share, wsf_inbox *reading) {
         .probed = on_probed,
         .found = on_found,
         .caller = on_caller,
+        .standing = on_standing,
     };
     atomic_store(&mesh->unread, false);
     mesh->reading = reading;
-    wsf_sockets_receive(mesh->out.sockets, share, &handler);
+    mesh->out.carrier->calls->receive(mesh->out.carrier, share, &handler);
 }
 
 /* One round: everything that is there, then everything that is due. Returns until when to wait; 0: not at all. */
 static uint64_t work(wsf_mesh *mesh) {
     bool more = wsf_mesh_handle_commands(mesh);
     wsf_mesh_take_settings(mesh);
-    if (mesh->out.sockets != NULL)
+    if (mesh->out.carrier != NULL)
         wsf_mesh_receive(mesh, SHARE, NULL);
     wsf_core_flush(mesh->out.core, wsf_mesh_now());
     wsf_mesh_effects_flush(&mesh->out);
@@ -116,8 +136,8 @@ static uint64_t work(wsf_mesh *mesh) {
     if (wsf_mesh_can_handle(mesh) || more || atomic_load(&mesh->named_any))
         return 0;
     mesh->wake_ms = wsf_core_deadline(mesh->out.core);
-    if (mesh->out.sockets != NULL)
-        mesh->wake_ms = least(mesh->wake_ms, wsf_sockets_deadline(mesh->out.sockets));
+    if (mesh->out.carrier != NULL)
+        mesh->wake_ms = least(mesh->wake_ms, wsf_mesh_effects_carrier_deadline(&mesh->out));
     return mesh->wake_ms;
 }
 
@@ -148,8 +168,8 @@ static bool wait_beside_reader(wsf_mesh *mesh, struct pollfd *mailbox, struct po
 static void wait_for_work(wsf_mesh *mesh, uint64_t until_ms) {
     struct pollfd items[] = { { .fd = mesh->mailbox.fd, .events = POLLIN },
                               { .fd = -1, .events = POLLIN } };
-    if (mesh->out.sockets != NULL)
-        items[1].fd = wsf_sockets_fd(mesh->out.sockets);
+    if (mesh->out.carrier != NULL)
+        items[1].fd = wsf_mesh_effects_fd(&mesh->out);
     atomic_store(&mesh->beside_reader, true);
     bool waits = wait_beside_reader(mesh, &items[0], &items[1], until_ms);
     atomic_store(&mesh->beside_reader, false);
@@ -182,39 +202,51 @@ static void *run(void *user) {
     }
     wsf_core_say_bye(mesh->out.core, wsf_mesh_now());
     pthread_mutex_unlock(&mesh->lock);
-    wsf_sockets_close(mesh->out.sockets, GOODBYE_LINGER_MS);
+    if (mesh->out.carrier != NULL)
+        mesh->out.carrier->calls->close(mesh->out.carrier, GOODBYE_LINGER_MS);
     return NULL;
 }
 
 /* ------------------------------------------------------------------------------ open and close */
 
+/* Opens the carrier, and notes what the core is to know of it. */
+static int open_carrier(wsf_mesh *mesh, const wsf_mesh_config *config, wsf_core_config *core) {
+    wsf_carrier **carrier = &mesh->out.carrier;
+    uint64_t frame_size_max = wsf_core_frame_size_max(core);
+    wsf_datagrams_config datagrams = { config->carrier, config->endpoint, core->cluster,
+                                       frame_size_max };
+    int error = config->carrier != NULL
+                    ? wsf_datagrams_open(carrier, &datagrams)
+                    : wsf_sockets_open(carrier, config->endpoint, frame_size_max, config->keys,
+                                       mesh->mailbox.fd);
+    if (error != WSFAN_OK)
+        return error;
+    core->authenticated = config->carrier != NULL || config->keys != NULL;
+    core->endpoint = config->advertise != NULL ? config->advertise
+                                               : (*carrier)->calls->endpoint(*carrier);
+    return core->endpoint[0] != '\0' ? WSFAN_OK : WSFAN_EADDR;
+}
+
 static int open_core(wsf_mesh *mesh, const wsf_mesh_config *config,
                      const wsf_core_config *core_config) {
     wsf_effects effects = wsf_mesh_effects_effects(&mesh->out);
     wsf_core_config with_endpoint = *core_config;
-    uint64_t frame_size_max = wsf_core_frame_size_max(core_config);
     int error = WSFAN_OK;
     if (config->endpoint != NULL) {
-        error = wsf_sockets_open(&mesh->out.sockets, config->endpoint, frame_size_max, config->keys,
-                                 mesh->mailbox.fd);
+        error = open_carrier(mesh, config, &with_endpoint);
         if (error != WSFAN_OK)
             return error;
-        with_endpoint.authenticated = config->keys != NULL;
-        with_endpoint.endpoint = config->advertise != NULL
-                                     ? config->advertise
-                                     : wsf_sockets_endpoint(mesh->out.sockets);
-        if (with_endpoint.endpoint[0] == '\0')
-            return WSFAN_EADDR;
     }
     error = wsf_core_new(&mesh->out.core, &with_endpoint, &effects, wsf_mesh_now());
-    if (error != WSFAN_OK || mesh->out.sockets == NULL)
+    if (error != WSFAN_OK || mesh->out.carrier == NULL)
         return error;
 
     uint8_t inbox[WSF_TOPIC_SIZE];
     uint8_t introduction[WSF_INTRODUCTION_SIZE_MAX];
     wsf_write_inbox(inbox, core_config->node);
     size_t size = wsf_core_introduction(mesh->out.core, introduction);
-    wsf_sockets_subscribe_to(mesh->out.sockets, inbox, sizeof inbox, introduction, size);
+    mesh->out.carrier->calls->subscribe_to(mesh->out.carrier, inbox, sizeof inbox, introduction,
+                                           size);
     wsf_core_name_endpoints(mesh->out.core, WSF_SOURCE_OPTIONS, config->peers, config->peers_count,
                             wsf_mesh_now());
     return WSFAN_OK;
@@ -258,16 +290,17 @@ int wsf_mesh_open(wsf_mesh **out, const wsf_mesh_config *config, const wsf_core_
         goto free_mailbox;
     mesh->keys = config->keys; /* still the caller's if opening fails */
     if ((error = open_core(mesh, config, core)) != WSFAN_OK ||
-        (mesh->out.sockets != NULL && (error = wsf_mesh_start(mesh)) != WSFAN_OK))
+        (mesh->out.carrier != NULL && (error = wsf_mesh_start(mesh)) != WSFAN_OK))
         goto free_core;
-    if (mesh->out.sockets == NULL)
+    if (mesh->out.carrier == NULL)
         wsf_core_flush(mesh->out.core, wsf_mesh_now()); /* a node without peers is ready */
     *out = mesh;
     return WSFAN_OK;
 
 free_core:
     wsf_core_destroy(mesh->out.core);
-    wsf_sockets_close(mesh->out.sockets, 0);
+    if (mesh->out.carrier != NULL)
+        mesh->out.carrier->calls->close(mesh->out.carrier, 0);
     pthread_mutex_destroy(&mesh->lock);
 free_mailbox:
     wsf_mailbox_destroy(&mesh->mailbox);

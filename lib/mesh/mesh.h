@@ -2,14 +2,17 @@
 #ifndef WSF_MESH_MESH_H
 #define WSF_MESH_MESH_H
 
+#include <wsfan/carrier.h>
+
 #include "core/core.h"
 #include "mesh/keyring.h"
 #include "mesh/types.h"
 
 typedef struct {
-    const char *endpoint;     /* NULL: no sockets */
-    const char *advertise;    /* NULL: the endpoint as it is bound */
-    const char *const *peers; /* addresses, no names */
+    const wsfan_carrier *carrier; /* of the host; NULL: ZeroMQ */
+    const char *endpoint;         /* NULL: no carrier */
+    const char *advertise;        /* NULL: the endpoint as it is bound */
+    const char *const *peers;     /* addresses, no names */
     size_t peers_count;
     uint64_t publish_queue_bytes_max;
     uint32_t publish_queue_count_max;
@@ -24,7 +27,7 @@ int wsf_mesh_open(wsf_mesh **mesh, const wsf_mesh_config *config, const wsf_core
  * loops have been removed. */
 void wsf_mesh_close(wsf_mesh *mesh);
 
-const char *wsf_mesh_endpoint(const wsf_mesh *mesh); /* "" without sockets */
+const char *wsf_mesh_endpoint(const wsf_mesh *mesh); /* "" without a carrier */
 
 /* [any] Never fails: every item is part of an object whose number is bounded. */
 void wsf_mesh_post(wsf_mesh *mesh, wsf_item *item);

@@ -21,9 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 #include <wsfan/wsfan.h>
 #include <zmq.h>
@@ -35,6 +32,7 @@
 #include "base/preflight.h"
 #include "base/thread.h"
 #include "mesh/admission.h"
+#include "mesh/bind.h"
 #include "mesh/connection.h"
 #include "mesh/tcp_probe.h"
 #include "mesh/zmq.h"
@@ -52,7 +50,8 @@ enum {
     WATCHED_MAX = WSF_WATCH_END + WSF_TRIALS_MAX + WSF_MONITORS_MAX
 };
 
-struct wsf_sockets {
+typedef struct {
+    wsf_carrier carrier;
     void *publisher;
     wsf_admission *admission;      /* NULL: for ipc, whose files say who may connect */
     bool publisher_unread;         /* there may be something to read */
@@ -65,54 +64,15 @@ struct wsf_sockets {
     bool stopped;                           /* the handler wants no more frames now */
     uint32_t next;                          /* the connection that is read first */
     struct epoll_event events[WATCHED_MAX]; /* of note_events() */
-};
+} wsf_sockets;
+
+static const wsf_carrier_calls calls;
+
+static wsf_sockets *sockets_of(wsf_carrier *carrier) {
+    return (wsf_sockets *)carrier;
+}
 
 /* -------------------------------------------------------------------------------------- opening */
-
-static int bind_error(void) {
-    switch (errno) {
-    case EADDRINUSE:
-        return WSFAN_EADDRINUSE;
-    case EADDRNOTAVAIL:
-    case ENODEV:
-    case EACCES:
-    case ENOENT:
-    case ENOTDIR:
-    case ENAMETOOLONG:
-        return WSFAN_EADDR;
-    case EINVAL:
-    case EPROTONOSUPPORT:
-        return WSFAN_EENDPOINT;
-    case ENOMEM:
-        return WSFAN_ENOMEM;
-    default:
-        return WSFAN_ESYSTEM;
-    }
-}
-
-/* Whether an ipc endpoint may be bound: nothing is at its path, or a socket without a listener. Two nodes
- * that start at the very same time may both be told yes. */
-static int check_path(const char *endpoint) {
-    enum { SCHEME_SIZE = 6 };
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    const char *path = endpoint + SCHEME_SIZE;
-    size_t size = strlen(endpoint) - SCHEME_SIZE;
-    struct stat status;
-    if (strncmp(endpoint, "ipc://", SCHEME_SIZE) != 0 || *path == '@' || lstat(path, &status) != 0)
-        return WSFAN_OK;
-    if (!S_ISSOCK(status.st_mode) || size >= sizeof address.sun_path)
-        return WSFAN_EADDR;
-    memcpy(address.sun_path, path, size);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return WSFAN_ESYSTEM;
-    int result = connect(fd, (const struct sockaddr *)&address, sizeof address);
-    int reason = result == 0 ? 0 : errno;
-    close(fd);
-    if (reason == ECONNREFUSED || reason == ENOENT)
-        return WSFAN_OK;
-    return reason == EACCES ? WSFAN_EADDR : WSFAN_EADDRINUSE;
-}
 
 /* Finds the endpoint that peers are told; "": no address that is bound is of use to them. */
 static void find_own_endpoint(wsf_sockets *sockets, uint16_t *port) {
@@ -131,26 +91,13 @@ static void find_own_endpoint(wsf_sockets *sockets, uint16_t *port) {
         snprintf(sockets->endpoint, sizeof sockets->endpoint, "%.*s", WSF_ENDPOINT_SIZE_MAX, bound);
 }
 
-/* Writes the endpoint for zmq_bind(), with an address in place of an interface. */
-static int write_to_bind(const char *endpoint, char to_bind[WSF_ENDPOINT_SIZE_MAX + 1]) {
-    char name[WSF_ENDPOINT_SIZE_MAX + 1];
-    char host[WSF_INTERFACE_HOST_SIZE];
-    wsf_endpoint_to_bind(endpoint, to_bind);
-    if (!wsf_endpoint_names_host(to_bind, name) || !wsf_interfaces_has(name))
-        return WSFAN_OK;
-    if (!wsf_interfaces_address(name, true, host))
-        return WSFAN_EADDR;
-    snprintf(to_bind, WSF_ENDPOINT_SIZE_MAX + 1, "tcp://%s%s", host, strrchr(endpoint, ':'));
-    return WSFAN_OK;
-}
-
 static int open_publisher(wsf_sockets *sockets, const char *endpoint, int wake_fd) {
     const wsf_connections *shared = &sockets->connections;
     sockets->publisher = zmq_socket(shared->context, ZMQ_XPUB);
     if (sockets->publisher == NULL)
         return errno == ENOMEM ? WSFAN_ENOMEM : WSFAN_ESYSTEM;
     char to_bind[WSF_ENDPOINT_SIZE_MAX + 1];
-    int error = write_to_bind(endpoint, to_bind);
+    int error = wsf_bind_write(endpoint, to_bind);
     if (error != WSFAN_OK)
         return error;
     wsf_zmq_set_common(sockets->publisher,
@@ -160,14 +107,14 @@ static int open_publisher(wsf_sockets *sockets, const char *endpoint, int wake_f
     zmq_setsockopt(sockets->publisher, ZMQ_ZAP_DOMAIN, "wsfan", 5);
     if (shared->auth != NULL && !wsf_auth_listen(shared->auth, sockets->publisher))
         return WSFAN_ESYSTEM;
-    if ((error = check_path(endpoint)) != WSFAN_OK)
+    if ((error = wsf_bind_check_path(endpoint)) != WSFAN_OK)
         return error;
     bool tcp = strncmp(endpoint, "tcp:", 4) == 0;
     if (tcp && (error = wsf_admission_open(&sockets->admission, shared->context,
                                            sockets->publisher)) != WSFAN_OK)
         return error;
     if (zmq_bind(sockets->publisher, to_bind) != 0)
-        return bind_error();
+        return wsf_bind_error(errno);
     uint16_t port;
     find_own_endpoint(sockets, &port);
     return tcp ? wsf_admission_watch(sockets->admission, port, shared->auth != NULL, wake_fd)
@@ -197,11 +144,35 @@ static int watch_all(wsf_sockets *sockets) {
     return watched ? WSFAN_OK : WSFAN_ESYSTEM;
 }
 
-int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_size_max,
+static void close_all(wsf_carrier *carrier, int linger_ms) {
+    wsf_sockets *sockets = sockets_of(carrier);
+    wsf_connections *shared = &sockets->connections;
+    for (uint32_t i = 0; i < shared->used; i++)
+        wsf_connections_hang_up(shared, i);
+    wsf_tcp_probes_end(&sockets->tcp_probes);
+    wsf_tcp_probes_end(&shared->probes);
+    if (sockets->received != NULL)
+        wsf_buffer_unref(sockets->received);
+    wsf_admission_close(sockets->admission);
+    if (sockets->publisher != NULL) {
+        wsf_zmq_set_int(sockets->publisher, ZMQ_LINGER, linger_ms);
+        zmq_close(sockets->publisher);
+    }
+    wsf_auth_close(shared->auth);
+    if (shared->context != NULL)
+        while (zmq_ctx_term(shared->context) != 0 && errno == EINTR)
+            continue;
+    if (shared->watch_fd >= 0)
+        close(shared->watch_fd);
+    wsf_free(sockets);
+}
+
+int wsf_sockets_open(wsf_carrier **out, const char *endpoint, uint64_t frame_size_max,
                      const wsf_keys *keys, int wake_fd) {
     wsf_sockets *sockets = wsf_alloc_zero(1, sizeof *sockets);
     if (sockets == NULL)
         return WSFAN_ENOMEM;
+    sockets->carrier.calls = &calls;
     wsf_connections *shared = &sockets->connections;
     shared->frame_size_max = (int64_t)frame_size_max;
     shared->keys = keys;
@@ -229,55 +200,29 @@ int wsf_sockets_open(wsf_sockets **out, const char *endpoint, uint64_t frame_siz
 
     if (error != WSFAN_OK) {
         int saved = errno;
-        wsf_sockets_close(sockets, 0);
+        close_all(&sockets->carrier, 0);
         errno = saved;
         return error;
     }
-    *out = sockets;
+    *out = &sockets->carrier;
     return WSFAN_OK;
 }
 
-void wsf_sockets_close(wsf_sockets *sockets, int linger_ms) {
-    if (sockets == NULL)
-        return;
-    wsf_connections *shared = &sockets->connections;
-    for (uint32_t i = 0; i < shared->used; i++)
-        wsf_connections_hang_up(shared, i);
-    wsf_tcp_probes_end(&sockets->tcp_probes);
-    wsf_tcp_probes_end(&shared->probes);
-    if (sockets->received != NULL)
-        wsf_buffer_unref(sockets->received);
-    wsf_admission_close(sockets->admission);
-    if (sockets->publisher != NULL) {
-        wsf_zmq_set_int(sockets->publisher, ZMQ_LINGER, linger_ms);
-        zmq_close(sockets->publisher);
-    }
-    wsf_auth_close(shared->auth);
-    if (shared->context != NULL)
-        while (zmq_ctx_term(shared->context) != 0 && errno == EINTR)
-            continue;
-    if (shared->watch_fd >= 0)
-        close(shared->watch_fd);
-    wsf_free(sockets);
+static void count(const wsf_carrier *carrier, wsfan_stats *stats) {
+    const wsf_admission *admission = ((const wsf_sockets *)carrier)->admission;
+    stats->connections_ended = admission != NULL ? wsf_admission_ended(admission) : 0;
+    stats->handshakes_refused = admission != NULL ? wsf_admission_refused(admission) : 0;
 }
 
-uint64_t wsf_sockets_ended(const wsf_sockets *sockets) {
-    return sockets->admission != NULL ? wsf_admission_ended(sockets->admission) : 0;
-}
-
-uint64_t wsf_sockets_refused(const wsf_sockets *sockets) {
-    return sockets->admission != NULL ? wsf_admission_refused(sockets->admission) : 0;
-}
-
-const char *wsf_sockets_endpoint(const wsf_sockets *sockets) {
-    return sockets->endpoint;
+static const char *endpoint_of(const wsf_carrier *carrier) {
+    return ((const wsf_sockets *)carrier)->endpoint;
 }
 
 /* ---------------------------------------------------------------------------------- connections */
 
-void wsf_sockets_subscribe_to(wsf_sockets *sockets, const void *inbox, size_t inbox_size,
-                              const void *introduction, size_t introduction_size) {
-    wsf_connections *shared = &sockets->connections;
+static void subscribe_to(wsf_carrier *carrier, const void *inbox, size_t inbox_size,
+                         const void *introduction, size_t introduction_size) {
+    wsf_connections *shared = &sockets_of(carrier)->connections;
     assert(inbox_size <= WSF_SUBSCRIBED_SIZE_MAX && introduction_size <= WSF_SUBSCRIBED_SIZE_MAX);
     memcpy(shared->inbox, inbox, inbox_size);
     memcpy(shared->introduction, introduction, introduction_size);
@@ -285,26 +230,26 @@ void wsf_sockets_subscribe_to(wsf_sockets *sockets, const void *inbox, size_t in
     shared->introduction_size = introduction_size;
 }
 
-void wsf_sockets_connect(wsf_sockets *sockets, uint32_t number, const char *endpoint,
-                         uint32_t identity) {
-    wsf_connections_dial(&sockets->connections, number, endpoint, identity);
+static void dial(wsf_carrier *carrier, uint32_t number, const char *endpoint, uint32_t identity) {
+    wsf_connections_dial(&sockets_of(carrier)->connections, number, endpoint, identity);
 }
 
-void wsf_sockets_seek(wsf_sockets *sockets, uint32_t number, uint32_t identity) {
-    wsf_connections_seek(&sockets->connections, number, identity);
+static void seek(wsf_carrier *carrier, uint32_t number, uint32_t identity) {
+    wsf_connections_seek(&sockets_of(carrier)->connections, number, identity);
 }
 
-void wsf_sockets_disconnect(wsf_sockets *sockets, uint32_t number) {
-    wsf_connections_hang_up(&sockets->connections, number);
+static void hang_up(wsf_carrier *carrier, uint32_t number) {
+    wsf_connections_hang_up(&sockets_of(carrier)->connections, number);
 }
 
-void wsf_sockets_probe(wsf_sockets *sockets, uint64_t node, const char *endpoint) {
-    wsf_tcp_probes_begin(&sockets->tcp_probes, node, endpoint, wsf_clock_ms());
+static void probe(wsf_carrier *carrier, uint64_t node, const char *endpoint) {
+    wsf_tcp_probes_begin(&sockets_of(carrier)->tcp_probes, node, endpoint, wsf_clock_ms());
 }
 
-void wsf_sockets_set_keys(wsf_sockets *sockets, const wsf_keys *keys) {
-    wsf_auth_set_keys(sockets->connections.auth, keys);
-    wsf_connections_set_keys(&sockets->connections, keys);
+static void set_keys(wsf_carrier *carrier, const wsf_keys *keys) {
+    wsf_connections *shared = &sockets_of(carrier)->connections;
+    wsf_auth_set_keys(shared->auth, keys);
+    wsf_connections_set_keys(shared, keys);
 }
 
 /* -------------------------------------------------------------------------------------- traffic */
@@ -331,7 +276,8 @@ static bool send_part(wsf_sockets *sockets, wsf_buffer *part, int flags, bool ne
     return false;
 }
 
-void wsf_sockets_send(wsf_sockets *sockets, wsf_buffer *frame) {
+static void send_frame(wsf_carrier *carrier, wsf_buffer *frame) {
+    wsf_sockets *sockets = sockets_of(carrier);
     sockets->publisher_unread = true; /* zmq_msg_send() handles events, and clears the descriptor */
     if (send_part(sockets, frame, frame->rest != NULL ? ZMQ_SNDMORE : 0, false) &&
         frame->rest != NULL)
@@ -340,7 +286,8 @@ void wsf_sockets_send(wsf_sockets *sockets, wsf_buffer *frame) {
 
 /* ------------------------------------------------------------------------------------- waiting */
 
-uint64_t wsf_sockets_deadline(wsf_sockets *sockets) {
+static uint64_t deadline(wsf_carrier *carrier) {
+    wsf_sockets *sockets = sockets_of(carrier);
     const wsf_connections *connections = &sockets->connections;
     if (sockets->publisher_unread)
         sockets->publisher_unread = wsf_zmq_readable(sockets->publisher);
@@ -354,8 +301,8 @@ uint64_t wsf_sockets_deadline(wsf_sockets *sockets) {
     return tcp_probes_ms < connections_ms ? tcp_probes_ms : connections_ms;
 }
 
-int wsf_sockets_fd(const wsf_sockets *sockets) {
-    return sockets->connections.watch_fd;
+static int descriptor(const wsf_carrier *carrier) {
+    return ((const wsf_sockets *)carrier)->connections.watch_fd;
 }
 
 /* The event may be of a socket that was replaced: then reading finds nothing. */
@@ -394,7 +341,7 @@ static uint32_t *denials(wsf_sockets *sockets, const uint8_t *topic, size_t size
 
 /* Whether a peer may make this subscription, and its connection may make another one. */
 static bool is_in_order(wsf_sockets *sockets, zmq_msg_t *notice, const char *user,
-                        const wsf_sockets_handler *handler) {
+                        const wsf_carrier_handler *handler) {
     const uint8_t *data = zmq_msg_data(notice);
     uint32_t identity = user != NULL ? wsf_hash_identity(user) : 0;
     bool known = user == NULL || wsf_keys_find(sockets->connections.keys, user) >= 0;
@@ -412,7 +359,7 @@ static bool is_in_order(wsf_sockets *sockets, zmq_msg_t *notice, const char *use
 
 /* Whether the notice counts. With keys the XPUB is manual: it sends a topic only to subscribers that were
  * confirmed here, so that no peer reads what is for another. */
-static bool admit(wsf_sockets *sockets, zmq_msg_t *notice, const wsf_sockets_handler *handler) {
+static bool admit(wsf_sockets *sockets, zmq_msg_t *notice, const wsf_carrier_handler *handler) {
     const uint8_t *data = zmq_msg_data(notice);
     const uint8_t *topic = data + 1;
     size_t size = zmq_msg_size(notice) - 1;
@@ -443,7 +390,7 @@ static void turn_out(wsf_sockets *sockets, zmq_msg_t *message) {
         wsf_admission_judge(sockets->admission, zmq_msg_get(message, ZMQ_SRCFD), 0, false);
 }
 
-static void receive_subscriptions(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
+static void receive_subscriptions(wsf_sockets *sockets, const wsf_carrier_handler *handler) {
     zmq_msg_t message;
     zmq_msg_init(&message);
     int count = 0;
@@ -523,7 +470,7 @@ static bool receive_second(received *frame, void *socket) {
 
 /* Whether there was a frame. Memory that the handler did not keep is used for the next frame. */
 static bool receive_frame(wsf_sockets *sockets, void *socket, uint32_t number,
-                          const wsf_sockets_handler *handler) {
+                          const wsf_carrier_handler *handler) {
     if (sockets->received == NULL)
         sockets->received = new_received();
     received *frame = sockets->received;
@@ -547,7 +494,7 @@ static bool receive_frame(wsf_sockets *sockets, void *socket, uint32_t number,
 }
 
 static void receive_frames(wsf_sockets *sockets, uint32_t number, uint32_t share,
-                           const wsf_sockets_handler *handler) {
+                           const wsf_carrier_handler *handler) {
     /* The handler may hang up, and dial again, while we read. */
     wsf_connection *from = &sockets->connections.list[number];
     void *socket = from->socket;
@@ -559,7 +506,7 @@ static void receive_frames(wsf_sockets *sockets, uint32_t number, uint32_t share
         from->unread = count == share || sockets->stopped || sockets->received == NULL;
 }
 
-static void receive_all(wsf_sockets *sockets, uint32_t share, const wsf_sockets_handler *handler) {
+static void receive_all(wsf_sockets *sockets, uint32_t share, const wsf_carrier_handler *handler) {
     uint32_t first = sockets->next;
     sockets->stopped = false;
     for (uint32_t i = 0; i < sockets->connections.used && !sockets->stopped; i++) {
@@ -572,12 +519,12 @@ static void receive_all(wsf_sockets *sockets, uint32_t share, const wsf_sockets_
 
 /* Only an acceptance or a refusal says something of a process. */
 static void on_probed(void *user, uint64_t node, wsf_tcp_outcome outcome) {
-    const wsf_sockets_handler *handler = *(const wsf_sockets_handler **)user;
+    const wsf_carrier_handler *handler = *(const wsf_carrier_handler **)user;
     if (outcome != WSF_TCP_NONE)
         handler->probed(handler->user, node, outcome == WSF_TCP_REFUSED);
 }
 
-static void tell_callers(wsf_sockets *sockets, const wsf_sockets_handler *handler) {
+static void tell_callers(wsf_sockets *sockets, const wsf_carrier_handler *handler) {
     char address[WSFAN_CALLER_ADDRESS_SIZE];
     wsfan_endpoint_state cause;
     while (sockets->admission != NULL && wsf_admission_take(sockets->admission, address, &cause))
@@ -586,7 +533,8 @@ static void tell_callers(wsf_sockets *sockets, const wsf_sockets_handler *handle
         handler->caller(handler->user, address, WSFAN_ENDPOINT_KEY_UNKNOWN_HERE);
 }
 
-void wsf_sockets_receive(wsf_sockets *sockets, uint32_t share, const wsf_sockets_handler *handler) {
+static void receive(wsf_carrier *carrier, uint32_t share, const wsf_carrier_handler *handler) {
+    wsf_sockets *sockets = sockets_of(carrier);
     note_events(sockets);
     if (sockets->auth_unread)
         sockets->auth_unread = wsf_auth_answer(sockets->connections.auth);
@@ -598,3 +546,19 @@ void wsf_sockets_receive(wsf_sockets *sockets, uint32_t share, const wsf_sockets
     wsf_tcp_probes_tell(&sockets->tcp_probes, wsf_clock_ms(), on_probed, &handler);
     tell_callers(sockets, handler);
 }
+
+static const wsf_carrier_calls calls = {
+    .endpoint = endpoint_of,
+    .subscribe_to = subscribe_to,
+    .connect = dial,
+    .disconnect = hang_up,
+    .seek = seek,
+    .probe = probe,
+    .send = send_frame,
+    .deadline = deadline,
+    .fd = descriptor,
+    .receive = receive,
+    .set_keys = set_keys,
+    .count = count,
+    .close = close_all,
+};

@@ -12,7 +12,8 @@
  *   job.c               what is to be done: chats, which subscriber has which, keys
  *   contest.c           the same work for every transport, in turn
  *   relay.c latency.c path.c fanout.c registry.c presence.c interest.c idle.c websocket.c
- *   history.c storm.c   the subcommands
+ *   opening.c history.c storm.c
+ *                       the subcommands
  *   crowd.c             a node with many sessions, in this process
  *   shelter.c           a node that sessions come back to, with positions
  *   ws_client.c         a WebSocket client that is only good enough for a load
@@ -81,6 +82,7 @@ void presence_report(const struct settings *settings, unsigned runs); /* a part 
 int interest_main(const struct settings *settings);
 int idle_main(const struct settings *settings);
 int websocket_main(const struct settings *settings);
+int opening_main(const struct settings *settings);
 int history_main(const struct settings *settings);
 void recoveries_report(const struct settings *settings, unsigned runs); /* a part of it */
 void storm_report(const struct settings *settings, unsigned runs);      /* the same */
@@ -245,6 +247,7 @@ struct transport {
 };
 
 extern const struct transport transport_wsfan;
+extern const struct transport transport_wsfan_nats;
 extern const struct transport transport_raw;
 extern const struct transport transport_packed;
 extern const struct transport transport_redis;

@@ -18,6 +18,7 @@ static const char usage[] =
     "  idle       what a cluster costs that has nothing to do\n"
     "  history    messages that are kept, and sessions that come back\n"
     "  websocket  clients on replicas of echo-chat\n"
+    "  opening    clients that all come into one chat of echo-chat\n"
     "\n"
     "  --against LIST   of raw,packed,redis,nats; \"\": none  [all; latency: without packed]\n"
     "  --size BYTES     of a payload, from 16  [128]\n"
@@ -36,13 +37,14 @@ static const char usage[] =
     "and\n"
     "                   nothing else  [1]\n"
     "  --curve          CURVE on all connections, against raw and packed, which have it too\n"
+    "  --carrier nats   the mesh is over NATS; relay and latency only  [ZeroMQ]\n"
     "\n"
     "Of path:\n"
     "  --history        the nodes keep what they get\n"
     "\n"
     "  --quick          small counts: does it work? Its figures mean nothing\n"
     "  --json           one JSON object\n"
-    "  --echo-chat PATH the program that `websocket` starts\n"
+    "  --echo-chat PATH the program that `websocket` and `opening` start\n"
     "  --replicas N     of it, 1 to 8  [3]\n"
     "  --chat-size N    WebSocket clients in each chat  [all of them; then 6]\n"
     "  --window N       messages on their way at full load; 1: each by itself  [24]\n"
@@ -56,9 +58,10 @@ static const struct {
     const char *name;
     int (*run)(const struct settings *settings);
 } commands[] = {
-    { "relay", relay_main },   { "latency", latency_main },     { "path", path_main },
-    { "fanout", fanout_main }, { "registry", registry_main },   { "interest", interest_main },
-    { "idle", idle_main },     { "websocket", websocket_main }, { "history", history_main },
+    { "relay", relay_main },     { "latency", latency_main },     { "path", path_main },
+    { "fanout", fanout_main },   { "registry", registry_main },   { "interest", interest_main },
+    { "idle", idle_main },       { "websocket", websocket_main }, { "history", history_main },
+    { "opening", opening_main },
 };
 
 static const struct transport *const others[] = { &transport_raw, &transport_packed,
@@ -111,6 +114,7 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
         { "publishers", required_argument, NULL, 'u' },
         { "split", no_argument, NULL, 'l' },
         { "curve", no_argument, NULL, 'k' },
+        { "carrier", required_argument, NULL, 'v' },
         { "history", no_argument, NULL, 'y' },
         { "quick", no_argument, NULL, 'q' },
         { "json", no_argument, NULL, 'j' },
@@ -127,6 +131,11 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
         switch (option) {
         case 'a':
             against = optarg;
+            break;
+        case 'v':
+            if (strcmp(optarg, "nats") != 0)
+                bad("--carrier", optarg);
+            settings->against[0] = &transport_wsfan_nats;
             break;
         case 's':
             settings->size = (size_t)read_number("--size", optarg, PAYLOAD_SIZE_MIN, 1 << 20);
@@ -206,9 +215,12 @@ static void read_default_against(struct settings *settings) {
 static void check_relay_options(const struct settings *settings) {
     bool relay = strcmp(settings->command, "relay") == 0;
     bool path = strcmp(settings->command, "path") == 0;
+    bool carried = settings->against[0] == &transport_wsfan_nats;
     if (((settings->chats > 0 || settings->split) && !relay && !path) ||
         ((settings->publishers > 1 || settings->curve) && !relay))
         bad("an option of relay with", settings->command);
+    if (carried && ((!relay && strcmp(settings->command, "latency") != 0) || settings->curve))
+        bad("--carrier", "is for relay and latency, without --curve");
     if (settings->history && !path)
         bad("--history with", settings->command);
     if (settings->split && settings->peers < 2)

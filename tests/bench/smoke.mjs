@@ -9,9 +9,11 @@ const transports = ['raw', 'packed', 'redis', 'nats'];
 const spread = (name) => [name, `${name}_min`, `${name}_max`];
 const rates = (name) => [`${name}_per_s`, `${name}_cpu_ns_per_message`].flatMap(spread);
 const ratios = (name) => [`ratio_vs_${name}`, `cpu_ratio_vs_${name}`].flatMap(spread);
-const relay = (...others) => [...rates('wsfan'),
+const relay = (...others) => [...rates('wsfan'), ...beside(...others)];
+const beside = (...others) => [
   ...others.flatMap((name) => [...rates(name), ...ratios(name)])];
 const options = {
+  relay_nats: ['--carrier', 'nats', '--against', 'nats'],
   relay_chats: ['--chats', '100'],
   relay_split: ['--split', '--chats', '6', '--peers', '3'],
   relay_curve: ['--curve'],
@@ -29,6 +31,7 @@ const settings = {
 };
 const expected = {
   relay: relay(...transports),
+  relay_nats: [...rates('wsfan_nats'), ...beside('nats')],
   relay_chats: relay(...transports),
   relay_split: relay(...transports),
   relay_curve: relay('raw', 'packed'),
@@ -47,6 +50,7 @@ const expected = {
     'presence_counts_per_s'],
   interest: ['snapshot_s', 'quiet_p99_us', 'chats'],
   idle: ['cpu_percent_per_node', 'sessions'],
+  opening: ['clients', ...['open_s', 'cpu_s', 'bytes_per_client', 'frames_per_client'].flatMap(spread)],
   history: ['one_chat', 'many_chats'].flatMap((load) => ['cpu_ns_per_message',
     'kept_cpu_ns_per_message', 'kept_cpu_ratio'].flatMap((name) => spread(`${load}_${name}`)))
     .concat(['position_ns', 'position_bytes', 'heap_bytes_per_chat_of_100', 'recoveries_per_s',
@@ -60,7 +64,8 @@ const expected = {
 const refused = ['relay --chats 0', 'relay --chats 10001', 'relay --chats 1x', 'relay --publishers 0',
   'relay --publishers 17', 'relay --split --peers 1', 'relay --split --chats 3',
   'relay --publishers 2 --against raw', 'relay --curve --against redis', 'relay --curve --against raw,nats',
-  'latency --curve', 'fanout --chats 2', 'path --publishers 2', 'idle --split', 'relay --history', 'relay --against zmq'];
+  'latency --curve', 'fanout --chats 2', 'path --publishers 2', 'idle --split', 'relay --history', 'relay --against zmq',
+  'relay --carrier zmq', 'path --carrier nats', 'relay --carrier nats --curve'];
 
 const [program, wanted] = process.argv.slice(2);
 if (wanted === 'arguments') {

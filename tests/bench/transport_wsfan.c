@@ -2,7 +2,10 @@
 #include "bench.h"
 
 #include <poll.h>
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
+#include <wsfan/nats.h>
 #include <wsfan/peers.h>
 #include <wsfan/stats.h>
 
@@ -13,6 +16,23 @@ struct subscriber {
     unsigned peers_up;
     unsigned joined;
 };
+
+static bool is_nats(const char *address) {
+    return address != NULL && strncmp(address, "nats://", 7) == 0;
+}
+
+/* A frame has to fit into the server's max_payload. */
+static void use_nats(wsfan_options *options, const char *address) {
+    wsfan_nats *nats;
+    wsfan_nats_options how;
+    wsfan_nats_options_init(&how);
+    how.urls = address;
+    must(wsfan_nats_open(&nats, &how), "open a carrier");
+    options->endpoint = NULL;
+    options->carrier = wsfan_nats_carrier(nats);
+    options->payload_bytes_max = 512 * 1024;
+    options->endpoint = NULL;
+}
 
 void node_options(wsfan_options *options, const char *name) {
     wsfan_options_init(options);
@@ -26,12 +46,17 @@ void keep_history(wsfan_options *options) {
     options->history_key = "a key of benchmarks";
 }
 
+/* peer: an endpoint, or the address of a server of NATS, or NULL. */
 static wsfan_node *open_for(const struct job *job, const char *peer, const char *name) {
     wsfan_node *node;
     wsfan_options options;
     node_options(&options, name);
-    options.peers = &peer;
-    options.peers_count = peer != NULL;
+    if (is_nats(peer)) {
+        use_nats(&options, peer);
+    } else {
+        options.peers = &peer;
+        options.peers_count = peer != NULL;
+    }
     if (job->keys != NULL)
         options.secret_key = job->keys->secret_key;
     if (job->history)
@@ -60,8 +85,10 @@ int serve_loop(wsfan_loop *loop, int timeout_ms) {
 /* ------------------------------------------------------------------------------------ publisher */
 
 static void *publisher(struct stage *stage, const struct job *job) {
-    wsfan_node *node = open_for(job, NULL, "publisher");
-    strcpy(stage->address, wsfan_node_endpoint(node));
+    bool nats = is_nats(stage->address);
+    wsfan_node *node = open_for(job, nats ? stage->address : NULL, "publisher");
+    if (!nats)
+        strcpy(stage->address, wsfan_node_endpoint(node));
     return node;
 }
 
@@ -164,5 +191,18 @@ const struct transport transport_wsfan = {
     .subscriber = subscriber,
     .receive = receive,
     .curve = true,
+    .threads = true,
+};
+
+/* The same mesh, by a server of NATS. */
+const struct transport transport_wsfan_nats = {
+    .name = "wsfan_nats",
+    .broker = broker_nats,
+    .no_back_pressure = true,
+    .publisher = publisher,
+    .gather = gather,
+    .publish = publish,
+    .subscriber = subscriber,
+    .receive = receive,
     .threads = true,
 };

@@ -47,6 +47,25 @@ scenario('sh examples/demo.sh serves three replicas at one address, and leaves n
     assert.equal(demo.stderr, '');
   });
 
+scenario('sh examples/demo.sh --kill kills replicas and brings them back: tabs go elsewhere', async (world) => {
+  const port = await freePort();
+  const demo = world.run('sh', [`${root}examples/demo.sh`, '--kill', `${port}`],
+    { env: { ...process.env, PAUSE: '2' } });
+  world.closing(() => demo.kill('SIGTERM'));
+  const page = `http://127.0.0.1:${port}/`;
+  await until('it is ready', () => demo.stdout.includes(`open ${page}`) || (demo.exit && assert.fail(demo.story())), BUILD_MS);
+  const tab = await openTab(await browser(world), page, 'lobby', 'Anna');
+  const node = (state) => tab.locator(`[data-testid=picture-node][data-node=beta][data-state=${state}]`);
+  await node('down').waitFor();
+  await node('up').waitFor();
+  const first = await connectedTo(tab);
+  if (first !== 'beta') await until('its own has been killed', async () => await connectedTo(tab) !== first);
+  assert.deepEqual(tab.errors, []);
+  await demo.kill('SIGTERM');
+  for (const [, pid] of demo.stdout.matchAll(/pid (\d+)$/gm)) assert.ok(isGone(pid), `process ${pid} is left`);
+  assert.equal(demo.stderr, '');
+});
+
 scenario('a bad port is told', async (world) => {
   const demo = world.run('sh', [`${root}examples/demo.sh`, 'http']);
   const { code } = await until('it ends', () => demo.exit);

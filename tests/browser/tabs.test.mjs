@@ -1,6 +1,7 @@
 // Three tabs of a real browser behind a real balancer, each on another replica.
 
 import assert from 'node:assert/strict';
+import { Client } from '../cluster/client.mjs';
 import { scenario, SOON, until } from '../cluster/replica.mjs';
 import { balancer, browser, connectedTo, openTab, say, screenshot, texts } from './world.mjs';
 
@@ -237,3 +238,25 @@ for (const colorScheme of ['light', 'dark'])
     assert.ok(await fits(), 'nor among the people');
     await screenshot(tab, `phone-people-${colorScheme}`);
   });
+
+scenario('of a large chat a page of names is shown, and all when they are asked for', async (world) => {
+  const alpha = await world.replica({ name: 'alpha', args: ['--grace', '0'] });
+  const crowd = [];
+  for (let i = 100; i < 250; i++) crowd.push(new Client(world, alpha.address('lobby', `user ${i}`)));
+  await until('all are in', () => crowd.every((client) => client.of('joined').length > 0));
+  const tab = await openTab(await browser(world), alpha.page, 'lobby', 'Zoe');
+  await tab.getByTestId('totals').getByText('151 members, 151 tabs; 100 by name', { exact: true }).waitFor();
+  const people = tab.getByTestId('person');
+  assert.equal(await people.count(), 100);
+  await tab.getByTestId('names').click();
+  await until('a page is shown', async () => await people.count() === 128);
+  await tab.getByTestId('names').getByText('More of them').click();
+  await until('all are shown', async () => await people.count() === 151);
+  crowd[0].socket.close();
+  crowd.push(await Client.join(world, alpha, 'lobby', 'user 250'));
+  crowd.push(await Client.join(world, alpha, 'lobby', 'user 251'));
+  await tab.getByTestId('totals').getByText('152 members, 152 tabs; 151 by name', { exact: true }).waitFor();
+  await tab.getByTestId('names').getByText('List them').click();
+  await until('they are asked for anew', async () => await people.count() === 128);
+  assert.deepEqual(tab.errors, []);
+});

@@ -53,7 +53,7 @@ export class Client {
   members() {
     const members = new Map();
     for (const frame of this.of('members')) {
-      if (frame.anew || frame.large) members.clear();
+      if (frame.anew) members.clear();
       for (const member of frame.members)
         if (member.event === 'leave') members.delete(member.user);
         else members.set(member.user, member);

@@ -373,7 +373,7 @@ scenario('members whose names take much room are told in numbers, and nobody is 
   const late = await Client.join(world, alpha, 'lobby', 'late');
   // The chat of a moment ago may be told first.
   const told = await late.frame(({ type, large, users }) => type === 'members' && large && users === 321);
-  assert.deepEqual(told.members, []);
+  assert.ok(JSON.stringify(told).length < 17 * 1024, 'a page of them');
   crowd[0].say('still here');
   for (const client of [late, crowd[1]]) {
     await client.frame(({ text }) => text === 'still here');

@@ -78,8 +78,10 @@ class Returner {
   }
 }
 
-// Clients of many chats, for which programs publish by all replicas in turn. A text is the number of the publishing replica,
-// and how many there were before.
+const PROGRAMS = 9;
+
+// Clients of many chats, for which programs publish, each by one replica. A text says by which, by which program, and how many
+// there were before.
 export class Crowd {
   all = [];
   accepted = new Map(); // chat -> texts
@@ -93,8 +95,8 @@ export class Crowd {
       this.accepted.set(`chat ${i}`, []);
       for (let k = 0; k < size; k++) this.all.push(new Returner(this, `chat ${i}`, this.all.length));
     });
-    this.underWay = []; // what each publisher has asked for
-    this.publishing = Promise.all(replicas.map((_, i) => this.publish(i)));
+    this.underWay = []; // what each program has asked for
+    this.publishing = Promise.all(Array.from({ length: PROGRAMS }, (_, i) => this.publish(i)));
     world.closing(() => this.end());
   }
 
@@ -104,7 +106,7 @@ export class Crowd {
       const number = this.published++;
       const chat = chats[number % chats.length];
       const publisher = this.publishers[i % this.publishers.length];
-      const text = `${publisher.process.pid} ${number}`;
+      const text = `${publisher.process.pid} ${i} ${number}`;
       this.underWay[i] = fetch(new URL('publish', publisher.page), { method: 'POST',
         headers: { authorization: `Bearer ${this.token}` }, body: JSON.stringify({ chat, text }) })
         .then((answer) => { if (answer.status === 200) this.accepted.get(chat).push(text); }, () => {});
@@ -158,9 +160,10 @@ export class Crowd {
     for (const { texts, chat, verdicts } of this.all) {
       const newest = new Map();
       for (const text of texts) {
-        const [publisher, number] = text.split(' ').map(Number);
-        assert.ok(number > (newest.get(publisher) ?? -1), `${text} comes twice or late in ${chat}: ${verdicts}: ${texts}`);
-        newest.set(publisher, number);
+        const [replica, program, number] = text.split(' ');
+        const publisher = `${replica} ${program}`;
+        assert.ok(Number(number) > (newest.get(publisher) ?? -1), `${text} comes twice or late in ${chat}: ${verdicts}: ${texts}`);
+        newest.set(publisher, Number(number));
       }
     }
   }

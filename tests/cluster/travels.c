@@ -13,113 +13,7 @@
 #include <wsfan/peers.h>
 #include <wsfan/wsfan.h>
 
-#include "travellers.h"
-
-enum {
-    STEADY_MS = 2000, /* a link that stands so long has told all that it tells in the beginning */
-    GONE_MS = 6000,   /* so long after its end each node knows of it */
-    EARLY_MS = 3000,  /* a chat that is kept so long need not be at an end */
-    INBOX = LEDGER_LIVES_MAX,
-    OPEN = 0,     /* of a message to a visit: it is to come */
-    OPTIONAL = 1, /* may come, and need not */
-    BEFORE = 2,   /* came in a visit before */
-    FIRST = 3     /* and from here on, came in this one: in which order */
-};
-
-typedef struct {
-    uint64_t at; /* which event this is of all */
-    uint64_t ms;
-} moment;
-
-typedef struct {
-    uint32_t number; /* the ledger's, as are the next two */
-    uint32_t life;
-    uint32_t except;
-    bool refused;
-    moment published;
-    uint8_t met[LEDGER_LIVES_MAX / 8]; /* bits: lives that the publisher had a link with by then */
-} kept_message;
-
-typedef struct {
-    kept_message *messages; /* for this chat, no latest values, in the order of their numbers */
-    uint32_t count;
-    uint32_t capacity;
-    uint64_t bytes; /* of all of its messages */
-    uint64_t all;   /* of them, latest values too */
-} chat_page;
-
-typedef struct {
-    uint32_t visit;
-    uint32_t order; /* of the last message before it */
-    bool exact;     /* that of the join was there */
-    moment told;
-} position;
-
-typedef struct {
-    uint32_t session;
-    uint32_t life;
-    unsigned loop;
-    unsigned chat;
-    uint32_t traveller;
-    handed_kind handed;
-    uint32_t rewind_count;
-    uint32_t from; /* visit */
-    position by;
-    bool joined;
-    bool open;
-    wsfan_recovery verdict;
-    moment told;
-    uint32_t to_replay;
-    uint32_t order;
-    uint32_t *got; /* of each message of the chat, by its index; behind them: OPEN */
-    uint32_t got_count;
-    uint32_t last[LEDGER_LIVES_MAX]; /* the newest message of each publisher, + 1 */
-    uint8_t
-        without[LEDGER_LIVES_MAX / 8]; /* bits: publishers that its join was told to be without */
-    uint8_t up[LEDGER_LIVES_MAX / 8];  /* bits: publishers that were up at the verdict */
-} visit;
-
-typedef struct {
-    uint32_t of; /* life, or INBOX */
-    unsigned loop;
-    uint64_t count;
-    moment told;
-} told_gap;
-
-typedef struct {
-    bool alive;
-    bool first; /* of those that formed the cluster */
-    uint64_t died_ms;
-    position *positions; /* by serial, from 1 */
-    uint32_t positions_first;
-    uint32_t positions_count;
-    uint32_t positions_capacity;
-    told_gap *gaps;
-    uint32_t gaps_count;
-    uint32_t gaps_capacity;
-    uint8_t state[LEDGER_LIVES_MAX]; /* of each peer; 0: never met */
-    uint64_t state_ms[LEDGER_LIVES_MAX];
-} life_page;
-
-struct travels {
-    ledger *ledger;
-    travels_limits limits;
-    uint64_t events;
-    uint64_t
-        troubled_at;  /* of events: the last of what may cost a link, a message or time; 0: none */
-    uint64_t calm_at; /* 0: not yet */
-    bool clocks;      /* some was wrong */
-    uint64_t formed_at; /* of events; 0: not yet */
-    bool lossy;         /* there was a gap, a death or trouble at all */
-    chat_page chats[TRAVELLERS_CHATS];
-    life_page *lives[LEDGER_LIVES_MAX];
-    visit **visits;
-    uint32_t visits_count;
-    uint32_t visits_capacity;
-    uint32_t *by_session; /* visit + 1, 0: none */
-    uint32_t sessions_capacity;
-    travels_totals totals;
-};
+#include "visits.h"
 
 static void *need(void *memory) {
     if (memory == NULL)
@@ -132,14 +26,6 @@ static void *grow(void *array, uint32_t count, uint32_t *capacity, size_t size) 
         return array;
     *capacity = *capacity * 2 + 16;
     return need(realloc(array, *capacity * size));
-}
-
-static bool bit(const uint8_t *bits, uint32_t i) {
-    return (bits[i / 8] >> (i % 8) & 1) != 0;
-}
-
-static void set_bit(uint8_t *bits, uint32_t i) {
-    bits[i / 8] |= (uint8_t)(1u << (i % 8));
 }
 
 static moment now(travels *t) {
@@ -225,12 +111,6 @@ void travels_peer(travels *t, uint32_t life, uint32_t other, unsigned peer_event
 }
 
 /* A node that has the other one up, for some time. */
-static bool steady(const travels *t, uint32_t life, uint32_t other) {
-    const life_page *at = t->lives[life];
-    return life == other || (at->state[other] == WSFAN_PEER_UP &&
-                             at->state_ms[other] + STEADY_MS <= ledger_ms(t->ledger));
-}
-
 static void add_gap(travels *t, uint32_t life, uint32_t of, unsigned loop, uint64_t count) {
     life_page *at = t->lives[life];
     unsettle(t);
@@ -240,7 +120,7 @@ static void add_gap(travels *t, uint32_t life, uint32_t of, unsigned loop, uint6
 
 /* A peer that falls silent again and again may be skipped each time. */
 void travels_gap(travels *t, uint32_t life, uint32_t other, unsigned loop, uint64_t count) {
-    if (count == 0 && t->limits.history_ms != 0 && !steady(t, life, other))
+    if (count == 0 && t->limits.history_ms != 0 && !travels_steady(t, life, other))
         ledger_away(t->ledger, life, ledger_node(t->ledger, other));
     add_gap(t, life, other, loop, count);
 }
@@ -367,110 +247,6 @@ static void note_position(travels *t, uint32_t life, const visit *v, const event
                                                        v == NULL ? 0 : v->order, e->whole, now(t) };
 }
 
-/* ------------------------------------------------------------------------------------- verdicts */
-
-static void broken(travels *t, const visit *v, const char *what) {
-    ledger_violation(t->ledger,
-                     "session %u of life %u, traveller %u in chat %u, told %s (position of %llu ms "
-                     "of life %u): %s",
-                     v->session, v->life, v->traveller, v->chat, wsfan_recovery_text(v->verdict),
-                     (unsigned long long)v->by.told.ms,
-                     v->from == UINT32_MAX ? UINT32_MAX : t->visits[v->from]->life, what);
-}
-
-/* Whether a node of those that formed the cluster knew both nodes all the time. */
-static bool lived_throughout(const travels *t, const visit *v, const visit *from) {
-    if (t->formed_at == 0 || from->told.at < t->formed_at)
-        return false;
-    for (uint32_t life = 0; life < LEDGER_LIVES_MAX; life++)
-        if (t->lives[life] != NULL && t->lives[life]->alive && t->lives[life]->first &&
-            steady(t, v->life, life) &&
-            (life == from->life ||
-             (bit(from->up, life) && from->told.ms + STEADY_MS < v->by.told.ms)))
-            return true;
-    return false;
-}
-
-/* Whether the position's node had everybody up who was there since: what others published before they met it is nowhere. And
- * nobody has gone: of those a position says what its node got, for long, and another node may have got other things, or never
- * have met them. */
-static bool know_all(const travels *t, const visit *v, const visit *from) {
-    const life_page *at = t->lives[from->life];
-    const uint64_t ms = v->by.told.ms;
-    for (uint32_t other = 0; at != NULL && other < LEDGER_LIVES_MAX; other++) {
-        const life_page *of = t->lives[other];
-        if (of == NULL || other == from->life)
-            continue;
-        if (of->alive &&
-            (at->state[other] != WSFAN_PEER_UP || at->state_ms[other] + STEADY_MS > ms))
-            return false;
-        if (!of->alive && (v->life != from->life || of->died_ms + GONE_MS > ms))
-            return false;
-    }
-    return at != NULL;
-}
-
-/* Whether the node that told the position keeps the chat, and is there to be asked. */
-static bool is_kept(const travels *t, const visit *v, const visit *from) {
-    return t->lives[from->life] != NULL && t->lives[from->life]->alive &&
-           steady(t, v->life, from->life) &&
-           v->by.told.ms + t->limits.history_ms > ledger_ms(t->ledger) + EARLY_MS &&
-           (v->life == from->life || steady(t, from->life, v->life)) && know_all(t, v, from);
-}
-
-static bool may_be_old(const travels *t, const visit *v) {
-    const chat_page *page = &t->chats[v->chat];
-    return page->all > t->limits.count_max || page->bytes > t->limits.chat_bytes_max / 2 ||
-           v->by.told.ms + t->limits.history_ms < ledger_ms(t->ledger) + EARLY_MS;
-}
-
-/* Why a reason cannot be; NULL: it can. */
-static const char *impossible(const travels *t, const visit *v) {
-    const visit *from = v->from == UINT32_MAX ? NULL : t->visits[v->from];
-    bool calm = t->calm_at > t->troubled_at;
-    if (from == NULL)
-        return NULL; /* the position is of a time that is forgotten */
-    switch (v->verdict) {
-    case WSFAN_RECOVERY_WHOLE:
-        return NULL;
-    case WSFAN_RECOVERY_OLD:
-        return may_be_old(t, v) ? NULL : "all there was has room";
-    case WSFAN_RECOVERY_UNKEPT:
-        return is_kept(t, v, from) ? "the node that told the position keeps the chat" : NULL;
-    case WSFAN_RECOVERY_EPOCH:
-        return !t->clocks && lived_throughout(t, v, from) ? "a node lived throughout" : NULL;
-    case WSFAN_RECOVERY_GAP:
-        return t->lossy || from->told.at < t->formed_at ? NULL : "nothing was ever lost";
-    case WSFAN_RECOVERY_SILENT:
-    case WSFAN_RECOVERY_BUSY:
-        return calm && !t->clocks ? "all is calm" : NULL;
-    case WSFAN_RECOVERY_CLOCK:
-        return t->clocks ? NULL : "no clock was ever wrong";
-    default:
-        return "that is none of the reasons that there can be";
-    }
-}
-
-static void check_verdict(travels *t, const visit *v, uint32_t replayed) {
-    const char *why = NULL;
-    if (t->limits.history_ms == 0)
-        why = v->verdict == WSFAN_RECOVERY_OFF && replayed == 0 ? NULL : "history is off";
-    else if (v->handed == HANDED_NOTHING)
-        why = v->verdict == WSFAN_RECOVERY_NONE ? NULL : "no position was handed in";
-    else if (v->handed == HANDED_RUBBISH)
-        why = v->verdict == WSFAN_RECOVERY_POSITION ? NULL : "rubbish was handed in";
-    else
-        why = impossible(t, v);
-    if (why != NULL)
-        broken(t, v, why);
-    if (v->verdict != WSFAN_RECOVERY_WHOLE && replayed > v->rewind_count)
-        broken(t, v, "more is replayed than it asked for");
-    if (v->from != UINT32_MAX && v->verdict != WSFAN_RECOVERY_WHOLE &&
-        t->calm_at > t->troubled_at && !t->clocks && v->by.told.at > t->calm_at &&
-        !may_be_old(t, v) && know_all(t, v, t->visits[v->from]))
-        broken(t, v, "the position is of a calm time");
-}
-
 /* ------------------------------------------------------------------------------ what is required */
 
 static bool is_of(const told_gap *gap, const visit *v, uint32_t publisher) {
@@ -544,11 +320,11 @@ static void play_joined(travels *t, visit *v, const event *e) {
     v->verdict = (wsfan_recovery)e->slot;
     v->to_replay = e->size;
     for (uint32_t other = 0; other < LEDGER_LIVES_MAX; other++)
-        if (t->lives[other] != NULL && steady(t, v->life, other))
+        if (t->lives[other] != NULL && travels_steady(t, v->life, other))
             set_bit(v->up, other);
     if (!e->history)
-        broken(t, v, "a join with history is not told what became of the position");
-    check_verdict(t, v, e->size);
+        travels_broken(t, v, "a join with history is not told what became of the position");
+    travels_check_verdict(t, v, e->size);
     t->totals.others[v->verdict & 15]++;
     t->totals.replayed += e->size;
     if (v->verdict != WSFAN_RECOVERY_WHOLE || v->from == UINT32_MAX) {
@@ -567,17 +343,17 @@ static void broken_by(travels *t, const visit *v, const kept_message *m, bool re
     char text[120];
     snprintf(text, sizeof text, "message %u of life %u, of %llu ms%s: %s", m->number, m->life,
              (unsigned long long)m->published.ms, replayed ? ", replayed" : "", what);
-    broken(t, v, text);
+    travels_broken(t, v, text);
 }
 
 static void check_time(travels *t, visit *v, const kept_message *m, bool replayed) {
     bool expected = v->joined && v->to_replay > 0;
     if (replayed && !expected)
-        broken(t, v, "more is replayed than was said");
+        travels_broken(t, v, "more is replayed than was said");
     else if (!replayed && m != NULL && !v->joined && t->limits.history_ms != 0)
-        broken(t, v, "a message of the chat comes before the verdict");
+        travels_broken(t, v, "a message of the chat comes before the verdict");
     else if (!replayed && m != NULL && expected)
-        broken(t, v, "a new message of the chat comes before what is replayed");
+        travels_broken(t, v, "a new message of the chat comes before what is replayed");
     v->to_replay -= replayed && expected;
 }
 

@@ -1,7 +1,7 @@
 // The manifests against the schemas of the Kubernetes API, and against each other and the program.
 
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { PodDisruptionBudget } from 'kubernetes-models/policy/v1';
@@ -132,6 +132,26 @@ test('probes, drain and grace fit together, and memory covers the bounds of the 
   const limit = /^(\d+)Mi$/.exec(container().resources.limits.memory);
   assert.ok(Number(limit[1]) * MI > 2 * bound);
   assert.equal(container().securityContext.readOnlyRootFilesystem, true);
+});
+
+test('compose starts replicas that find each other, and ends them after their drain', () => {
+  const [{ services, networks }] = load('examples/compose/compose.yaml');
+  const { chat, balancer } = services;
+  const options = readFileSync(`${root}examples/echo-chat/options.c`, 'utf8');
+  for (const flag of chat.command.map((text) => text.split('=')[0])) assert.ok(options.includes(`"  ${flag} `), flag);
+  const value = (name) => chat.command.find((text) => text.startsWith(`--${name}=`)).slice(name.length + 3);
+  assert.equal(value('join'), `dns://chat:${value('mesh').split(':').at(-1)}`);
+  assert.ok(parseInt(chat.stop_grace_period, 10) >= Number(value('drain')) + 3);
+  assert.deepEqual(chat.networks, ['mesh']); // plain text: nobody else is in it
+  assert.equal(networks.mesh.internal, true);
+  assert.ok(balancer.networks.includes('mesh'));
+  assert.ok(existsSync(`${root}${chat.build.dockerfile}`));
+  const [file] = balancer.volumes.map((volume) => volume.split(':')[0]);
+  const haproxy = readFileSync(`${root}examples/compose/${file}`, 'utf8');
+  const [, places, port] = /server-template chat (\d+) chat:(\d+) /.exec(haproxy);
+  assert.equal(value('listen'), `0.0.0.0:${port}`);
+  assert.ok(Number(places) >= chat.deploy.replicas);
+  assert.ok(balancer.ports[0].endsWith(`:${/bind :(\d+)/.exec(haproxy)[1]}`));
 });
 
 test('the image is built from what the build needs', () => {

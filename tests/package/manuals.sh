@@ -1,12 +1,14 @@
 #!/bin/sh
-# Installs the manual pages and checks that each function that a library of BUILD exports has one, and that no
-# text is cut; and that a function without a comment ends the build.
+# Installs the manuals and checks that each function that a library of BUILD exports has a manual page, and that no
+# text is cut; that no link of the HTML leads nowhere; and that a function without a comment ends the build.
 #   sh tests/package/manuals.sh SOURCE BUILD WORK
 set -eu
 source=$1
 build=$2
 work=$3
-command -v doxygen >/dev/null || { echo "doxygen is not installed"; exit 1; }
+for program in doxygen cmark-gfm node; do
+    command -v $program >/dev/null || { echo "$program is not installed"; exit 1; }
+done
 rm -rf "$work"
 mkdir -p "$work/tree"
 ln -s "$source"/* "$work/tree"
@@ -16,7 +18,7 @@ cp -r "$source/include" "$work/tree"
 # manuals NAME: makes them of $work/tree
 manuals() {
     cmake -S "$work/tree" -B "$work/$1" -DWSFAN_DOCS=ON -DWSFAN_BUILD_TESTS=OFF \
-        -DWSFAN_BUILD_EXAMPLES=OFF && cmake --build "$work/$1" --target manuals
+        -DWSFAN_BUILD_EXAMPLES=OFF && cmake --build "$work/$1" --target docs
 }
 
 manuals good >"$work/log" 2>&1 || { cat "$work/log"; exit 1; }
@@ -35,7 +37,7 @@ has_page() {
 
 failed=
 count=0
-for library in "$build/libwsfan.so" "$build/lib/beacon/libwsfan-beacon.so"; do
+for library in "$build/libwsfan.so" "$build/lib/beacon/libwsfan-beacon.so" "$build/lib/nats/libwsfan-nats.so"; do
     [ -e "$library" ] || continue
     for symbol in $(nm -D --defined-only "$library" | awk '{ print $3 }' | sed 's/@.*//'); do
         count=$((count + 1))
@@ -45,7 +47,11 @@ done
 echo "$count functions"
 [ "$count" -gt 0 ]
 ! has_page wsfan_nothing
-find "$work/prefix" -name wsfan_8h.html | grep -q . || { echo "no HTML"; failed=yes; }
+html=$(dirname "$(find "$work/prefix" -name index.html ! -path '*/reference/*')")
+[ -f "$html/reference/wsfan_8h.html" ] || { echo "no HTML"; failed=yes; }
+node "$source/tests/links.mjs" --html "$html" || failed=yes
+echo '<a href="docs/deploying.html#nothing">' >>"$html/index.html"
+! node "$source/tests/links.mjs" --html "$html" >/dev/null || { echo "a dead link is not found"; failed=yes; }
 # Doxygen takes the second dot of "10.. " for the end of a sentence.
 ! grep -n '\\&\. \\&\.' "$pages"/* || { echo "a text is cut within a range"; failed=yes; }
 for page in "$pages"/*; do

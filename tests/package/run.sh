@@ -103,6 +103,25 @@ quiet cmake -S "$work/only_static" -B "$work/only_static/build" \
 quiet cmake --build "$work/only_static/build"
 runs env LD_LIBRARY_PATH= "$work/only_static/build/found"
 
+echo "uninstall"
+cp "$work/build_static/install_manifest.txt" "$work/manifest"
+grep -q '/libwsfan.a$' "$work/manifest"
+quiet cmake --build "$work/build_static" --target uninstall
+while read -r file; do
+    [ ! -e "$file" ] || { echo "uninstall leaves $file"; exit 1; }
+done <"$work/manifest"
+[ -z "$(find "$work/only_static" -path '*/include/wsfan*' -o -path '*/cmake/wsfan*')" ] || { echo "uninstall leaves folders"; exit 1; }
+
+echo "the source release"
+quiet cmake --build "$work/build_static" --target package_source
+tar -tf "$work/build_static"/libwsfan-*.tar.gz | sed -n 's|^libwsfan-[0-9.]*/||p' | grep -v '/$' | sort >"$work/released"
+grep -qx tests/run.sh "$work/released"
+! grep -E '^build/|/node_modules/|^[.]git/' "$work/released"
+if git -C "$source" rev-parse >/dev/null 2>&1; then
+    git -C "$source" ls-files | sort | comm -23 - "$work/released" >"$work/lacking"
+    [ ! -s "$work/lacking" ] || { echo "not in the source release:"; cat "$work/lacking"; exit 1; }
+fi
+
 echo "find_package"
 quiet cmake -S "$here/find_package" -B "$work/find_package" -DCMAKE_PREFIX_PATH="$prefix"
 quiet cmake --build "$work/find_package"
@@ -132,7 +151,7 @@ headers=$(cd "$source/include/wsfan" && ls ./*.h | sed 's|^\./||') # adapters: t
 [ "$(ls "$prefix/include/wsfan/adapters")" = "$(ls "$source/include/wsfan/adapters")" ] ||
     { echo "not all adapters are installed"; exit 1; }
 for header in $headers; do
-    [ -e "$prefix/include/wsfan/$header" ] || [ "$header" = beacon.h ] ||
+    [ -e "$prefix/include/wsfan/$header" ] || [ "$header" = beacon.h ] || [ "$header" = nats.h ] ||
         { echo "$header is not installed"; exit 1; }
     echo "#include <wsfan/$header>" >"$work/include"
     for compiler in gcc clang; do
@@ -163,34 +182,39 @@ same_symbols() {
         { echo "$*: declared (<) and exported (>) differ"; exit 1; }
 }
 # shellcheck disable=SC2086 # a list of words
-same_symbols "$library" $(echo "$headers" | grep -vx beacon.h)
+same_symbols "$library" $(echo "$headers" | grep -vx -e beacon.h -e nats.h)
 case $(readlink "$library") in
 libwsfan.so.[0-9]*) ;;
 *) echo "no soname link: $(ls -l "$library")"; exit 1 ;;
 esac
-if readelf -d "$library" | grep -q czmq; then
-    echo "libwsfan must not bring czmq along"
+if readelf -d "$library" | grep -q -e czmq -e nats; then
+    echo "libwsfan must not bring czmq or libnats along"
     exit 1
 fi
 
-beacon=$LD_LIBRARY_PATH/libwsfan-beacon.so
-[ -e "$beacon" ] || { echo "no czmq, no libwsfan-beacon"; exit 0; }
-echo "libwsfan-beacon"
-same_symbols "$beacon" beacon.h
-# shellcheck disable=SC2046 # lists of words
-{
-    quiet cc -std=c99 -Wall -Wextra -Wpedantic -Werror "$here/beacon.c" \
-        $(pkg-config --cflags --libs wsfan-beacon) -o "$work/beacon"
-    cp "${beacon%.so}.a" "$work/archive"
-    quiet cc -std=c99 "$here/beacon.c" -L"$work/archive" \
-        $(pkg-config --cflags --static --libs wsfan-beacon) -o "$work/beacon-static"
-    quiet c++ -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror "$here/beacon.c" \
-        $(pkg-config --cflags --libs wsfan-beacon) -o "$work/beacon-cplusplus"
+# addition NAME LIBRARY: an addition to libwsfan, where what it needs is there
+addition() {
+    added=$LD_LIBRARY_PATH/libwsfan-$1.so
+    [ -e "$added" ] || { echo "no $2, no libwsfan-$1"; return 0; }
+    echo "libwsfan-$1"
+    same_symbols "$added" "$1.h"
+    # shellcheck disable=SC2046 # lists of words
+    {
+        quiet cc -std=c99 -Wall -Wextra -Wpedantic -Werror "$here/$1.c" \
+            $(pkg-config --cflags --libs "wsfan-$1") -o "$work/$1"
+        cp "${added%.so}.a" "$work/archive"
+        quiet cc -std=c99 "$here/$1.c" -L"$work/archive" \
+            $(pkg-config --cflags --static --libs "wsfan-$1") -o "$work/$1-static"
+        quiet c++ -x c++ -std=c++11 -Wall -Wextra -Wpedantic -Werror "$here/$1.c" \
+            $(pkg-config --cflags --libs "wsfan-$1") -o "$work/$1-cplusplus"
+    }
+    runs "$work/$1"
+    runs env LD_LIBRARY_PATH= "$work/$1-static"
+    runs "$work/$1-cplusplus"
+    quiet cmake -S "$here/find_package" -B "$work/find_package" "-DADDITION=$1"
+    quiet cmake --build "$work/find_package"
+    runs "$work/find_package/$1"
+    runs "$work/find_package/$1_static"
 }
-runs "$work/beacon"
-runs env LD_LIBRARY_PATH= "$work/beacon-static"
-runs "$work/beacon-cplusplus"
-quiet cmake -S "$here/find_package" -B "$work/find_package" -DWITH_BEACON=ON
-quiet cmake --build "$work/find_package"
-runs "$work/find_package/beacon"
-runs "$work/find_package/beacon_static"
+addition beacon czmq
+addition nats libnats

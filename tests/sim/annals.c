@@ -184,12 +184,14 @@ static void check_whole(annals *a, unsigned node, unsigned chat, uint32_t number
     const wsf_core *core = world_core(a->world, node);
     wsf_extent extent = wsf_extent_of(core, number, c->node);
     uint32_t life = a->keepers[node].life;
+    bool filled = core->keeping.chats[number].filled;
     uint32_t i = first_above(c, wsf_extent_from(&extent));
     for (; i < c->count && c->deeds[i].clock <= extent.to; i++) {
         const deed *d = &c->deeds[i];
         if ((d->chats >> chat & 1) != 0 && !is_superseded(c, d) &&
             !is_kept(list, (wsfan_message_id){ d->clock, c->node }) &&
-            !testimony_is_mistaken(a->testimony, node, c->node, d->ms))
+            !testimony_is_mistaken(a->testimony, node, c->node, d->ms) &&
+            !(filled && testimony_is_misled(a->testimony, c->node, d->ms)))
             ledger_violation(a->ledger,
                              "life %u vouches for chat %u and lacks a message of node %llx that "
                              "was published at %llu ms",

@@ -17,11 +17,14 @@ typedef struct {
 
 /* What a node knows of a chat. */
 typedef struct {
-    /* Nodes that held the chat for it, each linked with it, when it was last looked at. One that holds it since before this node
-     * gave the chat up is yet to be told of that. */
+    /* Nodes that held the chat for it, each linked with it, when it was last looked at. One that is asked anew may hold it since
+     * before, and give that up when it is told. */
     holder holders[HOLDERS_MAX];
     unsigned holders_count;
-    bool anew; /* it began to keep the chat, and nobody has said yet that it holds it */
+    wsf_peers told; /* those that are asked and have said since that they hold it */
+    /* The last that said so, when it was still linked; 0: nobody did. */
+    holder last;
+    uint64_t last_ms;
     /* When a node that asked for the chat, and died since, was last seen to ask; 0: none did. */
     uint64_t orphan_ms;
 } ward;
@@ -178,6 +181,22 @@ static void check_left(custody *c, unsigned node, unsigned chat, const wsf_keepi
     w->holders_count = 0;
 }
 
+/* A node that nobody can hold a chat for does not break with who held it and may be back. */
+static void check_last(custody *c, unsigned node, unsigned chat, const wsf_keeping_chat *at) {
+    ward *w = &c->keepers[node].wards[chat];
+    const wsf_core *core = world_core(c->world, node);
+    const keeper *there = &c->keepers[w->last.node];
+    const wsf_peer *peer = w->last_ms != 0 ? peer_of(c, node, w->last.node) : NULL;
+    if (at == NULL || !is_asking(c, node, at) || core->status.drain != WSF_DRAIN_NONE ||
+        has_candidates(c, node) || there->life != w->last.life ||
+        (peer != NULL && peer->state == WSFAN_PEER_UP) || /* it drains, or may not hold */
+        world_ms(c->world) >= w->last_ms + core->config.history_ms)
+        w->last_ms = 0;
+    if (w->last_ms != 0 && !is_kept(c, w->last.node, chat))
+        ledger_violation(c->ledger, "life %u has sent away life %u, which alone held chat %u",
+                         c->keepers[node].life - 1, there->life - 1, chat);
+}
+
 static void note_asked(custody *c, unsigned node, unsigned chat, const wsf_keeping_chat *at) {
     const wsf_core *core = world_core(c->world, node);
     keeper *k = &c->keepers[node];
@@ -186,7 +205,9 @@ static void note_asked(custody *c, unsigned node, unsigned chat, const wsf_keepi
         memset(k->asks_ms[chat], 0, sizeof k->asks_ms[chat]);
     k->asks &= ~(UINT32_C(1) << chat);
     wsf_peers asked = at != NULL ? at->asked : (wsf_peers){ 0 };
-    w->anew = at == NULL || !at->begun || (w->anew && wsf_peers_is_empty(at->held));
+    if (at != NULL)
+        w->told = wsf_peers_union(w->told, at->held);
+    w->told = wsf_peers_intersection(w->told, asked);
     for (unsigned p; (p = wsf_peers_pop(&asked)) < WSF_PEERS_MAX;) {
         unsigned m = find_node(c, core->peers[p].node);
         if (m == WORLD_NODES_MAX || !are_linked(c, node, m))
@@ -198,8 +219,12 @@ static void note_asked(custody *c, unsigned node, unsigned chat, const wsf_keepi
             continue;
         k->asks_ms[chat][m] = world_ms(c->world);
         k->asks |= UINT32_C(1) << chat;
-        if (there->begun && !w->anew && w->holders_count < HOLDERS_MAX)
+        if (there->begun && wsf_peers_has(w->told, p) && w->holders_count < HOLDERS_MAX)
             w->holders[w->holders_count++] = (holder){ m, c->keepers[m].life };
+        if (there->begun && wsf_peers_has(at->held, p)) {
+            w->last = (holder){ m, c->keepers[m].life };
+            w->last_ms = world_ms(c->world);
+        }
     }
 }
 
@@ -219,6 +244,7 @@ void custody_check(custody *c) {
         for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++) {
             const wsf_keeping_chat *at = chat_at(c, node, chat);
             check_left(c, node, chat, at);
+            check_last(c, node, chat, at);
             check_orphan(c, node, chat, at);
             note_asked(c, node, chat, at);
         }

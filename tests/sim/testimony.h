@@ -33,6 +33,9 @@ void testimony_mistake(testimony *t, unsigned node, unsigned other);
 /* Whether the node may lack what the other one published then, by such a mistake. */
 bool testimony_is_mistaken(const testimony *t, unsigned node, uint64_t origin, uint64_t ms);
 
+/* Whether any node may have lacked it, from which others took what it had before it was told of the gap. */
+bool testimony_is_misled(const testimony *t, uint64_t origin, uint64_t ms);
+
 void testimony_check(testimony *t, unsigned node);
 /* When all is at rest: that the node got as far with the other one as that published. */
 void testimony_check_rest(testimony *t, unsigned node, unsigned other);

@@ -92,6 +92,8 @@ try_server() { # the snippet that makes its key, too
 
 try_targets() { program targets.c; }
 try_metrics() { program metrics.c; }
+
+try_nats() { program nats.c "-L$build/lib/nats -Wl,-rpath,$build/lib/nats -lwsfan-nats"; }
 try_adapter() { program adapter.c -luv; }
 try_advertise() { program advertise.c; }
 
@@ -109,6 +111,63 @@ try_integrate_libevent() { excerpt "$1" servers/libevent.c; }
 try_integrate_libsoup() { excerpt "$1" servers/glib-libsoup.c; }
 try_integrate_cores() { excerpt "$1" servers/epoll-threads.c; }
 try_integrate_threads() { excerpt "$1" servers/civetweb.c; }
+
+# tests/package/newcomer.sh does the same, where the packages are.
+try_integrate_try() {
+    sh -n "$1"
+    for word in libuv-wslay "tcp://127.0.0.1:7002 tcp://127.0.0.1:7001" echo-chat; do
+        grep -q "$word" "$1" && grep -q "$word" tests/package/newcomer.sh
+    done
+}
+
+# Instead of an installed library, this build's. tests/package/run.sh installs one, and does the same.
+try_integrate_pkg_config() {
+    cp tests/package/host.c server.c
+    mkdir bin
+    printf '#!/bin/sh\necho "-D_GNU_SOURCE -I%s -L%s -lwsfan -pthread"\n' "$source/include" "$build" >bin/pkg-config
+    chmod +x bin/pkg-config
+    PATH=$PWD/bin:$PATH sh -e "$1"
+    LD_LIBRARY_PATH=$build ./server
+}
+
+try_integrate_cmake() {
+    mkdir server
+    cp tests/package/host.c server/server.c
+    {
+        printf 'cmake_minimum_required(VERSION 3.20)\nproject(server LANGUAGES C)\n'
+        printf 'macro(find_package name how)\nadd_library(wsfan::wsfan SHARED IMPORTED)\n'
+        printf 'set_target_properties(wsfan::wsfan PROPERTIES IMPORTED_LOCATION %s\n' "$build/libwsfan.so"
+        printf 'INTERFACE_INCLUDE_DIRECTORIES %s INTERFACE_COMPILE_DEFINITIONS _GNU_SOURCE)\nendmacro()\n' "$source/include"
+        cat "$1"
+    } >server/CMakeLists.txt
+    cmake -S server -B server/build
+    cmake --build server/build
+    server/build/server
+}
+
+try_packages() { only_read "$1"; } # tests/packages.sh does it
+
+# Into folders here, and the unit is one that systemd understands.
+try_deploy_systemd() {
+    mkdir etc etc/systemd etc/systemd/system
+    sed "s|/usr/share/doc/libwsfan-doc/||; s| /etc/| $PWD/etc/|g" "$1" >here.sh
+    systemctl() { [ "$*" = "enable --now echo-chat" ]; }
+    # shellcheck disable=SC1091 # made here
+    . ./here.sh
+    [ -s etc/echo-chat/mesh.key_secret ]
+    for variable in $(grep -oE '\$\{[A-Z]+\}' etc/systemd/system/echo-chat.service | tr -d '${}'); do
+        grep -q "^$variable=" etc/echo-chat/replica.conf
+    done
+    command -v systemd-analyze || return 0
+    sed -i "s|/usr/bin/echo-chat|$build/examples/echo-chat/echo-chat|; /^Documentation/d" etc/systemd/system/echo-chat.service
+    systemd-analyze verify --recursive-errors=no etc/systemd/system/echo-chat.service
+}
+
+# tests/kubernetes looks into the file.
+try_deploy_compose() {
+    # shellcheck disable=SC2046 # words
+    [ -s $(grep -o 'examples/[^ ]*' "$1") ]
+}
 
 try_simulate() {
     cmake() { # the build is there

@@ -10,6 +10,8 @@
 
 #include "base/memory.h"
 #include "core/history/extent.h"
+#include "core/history/holders.h"
+#include "core/history/keepers.h"
 #include "core/history/merging.h"
 #include "core/history/waiting.h"
 #include "core/link/sender.h"
@@ -30,6 +32,7 @@ typedef struct {
     uint64_t serial;  /* the chat's, which is another one when it was closed and opened again */
     wsf_vector *seen; /* only as long as it has entries; NULL: the last messages are wanted */
     wsf_peers tried;
+    wsf_peers missed; /* those of them that did not answer, or not everything */
     uint64_t deadline_ms;
     wsfan_message_id after; /* up to here the messages came */
     wsf_merging *merging;   /* of the pages that came; NULL: none */
@@ -38,7 +41,7 @@ typedef struct {
     uint32_t before;        /* in its line; WSF_TABLE_NONE: none */
     uint32_t behind;
     uint16_t line;
-    bool failed; /* one did not answer, or not everything */
+    bool inherits; /* all that the chat's sources have is wanted */
 } backfill;
 
 struct wsf_backfills {
@@ -143,26 +146,27 @@ static wsf_vector *copy_of(const wsf_vector *seen) {
     return copy;
 }
 
-/* --------------------------------------------------------------------------------- whom to ask */
-
-static bool may_be_asked(const wsf_peer *peer) {
-    return peer->node != 0 && peer->linked && peer->state == WSFAN_PEER_UP &&
-           (peer->features & WSF_FEATURE_MARKS) != 0;
+/* The chat's number in the archive. WSF_TABLE_NONE: it is not what it was. */
+static uint32_t chat_of(const wsf_core *core, const backfill *b) {
+    uint32_t chat = wsf_archive_find(&core->keeping.archive, b->hash);
+    bool same = chat != WSF_TABLE_NONE && core->keeping.chats[chat].serial == b->serial;
+    return same ? chat : WSF_TABLE_NONE;
 }
 
-/* Whoever is interested may keep it; so may a peer whose interest is not known whole. In the order in which they would own the
- * chat, so that all ask those first that hold it for others. */
+/* --------------------------------------------------------------------------------- whom to ask */
+
+/* In the order in which they would own the chat, so that all ask those first that hold it for others. */
 static unsigned choose(const wsf_core *core, const backfill *b) {
-    uint64_t loops;
-    wsf_peers peers;
     unsigned best = WSF_PEERS_MAX;
     uint64_t best_rank = 0;
-    wsf_interest_find(&core->interest, b->hash, &loops, &peers);
-    peers = wsf_peers_union(peers, wsf_peers_difference(core->linked, core->complete));
+    uint32_t chat = b->inherits ? chat_of(core, b) : WSF_TABLE_NONE;
+    wsf_peers peers = chat != WSF_TABLE_NONE ? core->keeping.chats[chat].sources
+                                             : wsf_keepers_of(core, b->hash);
     peers = wsf_peers_difference(peers, b->tried);
     for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;) {
         uint64_t rank = wsf_placement_rank(b->hash, core->peers[i].status.place_hash);
-        if (may_be_asked(&core->peers[i]) && (best == WSF_PEERS_MAX || rank > best_rank)) {
+        if (wsf_keeper_can_be_asked(&core->peers[i]) &&
+            (best == WSF_PEERS_MAX || rank > best_rank)) {
             best = i;
             best_rank = rank;
         }
@@ -191,7 +195,8 @@ static void end(wsf_core *core, uint32_t i, wsf_now now) {
 static bool go_on(wsf_core *core, uint32_t i) {
     struct wsf_backfills *all = core->backfill.asks;
     backfill *b = &all->list[i];
-    unsigned next = b->sources < WSF_BACKFILL_SOURCES_MAX ? choose(core, b) : WSF_PEERS_MAX;
+    bool more = b->inherits || b->sources < WSF_BACKFILL_SOURCES_MAX;
+    unsigned next = more ? choose(core, b) : WSF_PEERS_MAX;
     wsf_free(b->merging);
     b->merging = NULL;
     b->question = 0;
@@ -207,7 +212,8 @@ static bool go_on(wsf_core *core, uint32_t i) {
 }
 
 static void fail(wsf_core *core, uint32_t i, wsf_now now) {
-    core->backfill.asks->list[i].failed = true;
+    backfill *b = &core->backfill.asks->list[i];
+    wsf_peers_add(&b->missed, b->line);
     core->backfill.failed++;
     if (!go_on(core, i))
         end(core, i, now);
@@ -222,43 +228,71 @@ static uint32_t find_of(wsf_core *core, uint64_t hash, uint64_t serial) {
     return WSF_TABLE_NONE;
 }
 
-/* The chat's number in the archive. WSF_TABLE_NONE: it is not what it was. */
-static uint32_t chat_of(const wsf_core *core, const backfill *b) {
-    uint32_t chat = wsf_archive_find(&core->keeping.archive, b->hash);
-    bool same = chat != WSF_TABLE_NONE && core->keeping.chats[chat].serial == b->serial;
-    return same ? chat : WSF_TABLE_NONE;
+/* The one of a chat that has begun. True: one is under way already. *i: WSF_TABLE_NONE: no room. */
+static bool is_under_way(wsf_core *core, uint32_t chat, uint32_t *i) {
+    const wsf_keeping_chat *kept = &core->keeping.chats[chat];
+    *i = find_of(core, kept->hash, kept->serial);
+    if (*i != WSF_TABLE_NONE && core->backfill.asks->list[*i].line != ENDED)
+        return true;
+    if (*i == WSF_TABLE_NONE)
+        *i = add(core, kept->hash, kept->serial);
+    return false;
+}
+
+/* Where nobody is asked it is remembered no longer than it was, so that those who did not answer are asked again some time. */
+static bool begin(wsf_core *core, uint32_t i, wsf_now now) {
+    backfill *b = &core->backfill.asks->list[i];
+    uint64_t deadline_ms = b->deadline_ms;
+    if (go_on(core, i))
+        return true;
+    if (deadline_ms == 0)
+        end(core, i, now);
+    wsf_free(b->seen);
+    b->seen = NULL;
+    return false;
 }
 
 bool wsf_backfill_begin(wsf_core *core, uint64_t hash, const wsf_vector *seen, wsf_now now) {
     uint32_t chat = wsf_archive_find(&core->keeping.archive, hash);
+    uint32_t i;
     if (chat == WSF_TABLE_NONE || !core->keeping.chats[chat].begun)
         return false;
-    uint32_t i = find_of(core, hash, core->keeping.chats[chat].serial);
-    if (i != WSF_TABLE_NONE && core->backfill.asks->list[i].line != ENDED)
-        return true;
-    if (seen == NULL && core->keeping.chats[chat].filled)
-        return false;
-    if (i == WSF_TABLE_NONE &&
-        (i = add(core, hash, core->keeping.chats[chat].serial)) == WSF_TABLE_NONE)
+    bool under_way = is_under_way(core, chat, &i);
+    if (i == WSF_TABLE_NONE || (seen == NULL && core->keeping.chats[chat].filled && !under_way))
         return false;
     backfill *b = &core->backfill.asks->list[i];
+    if (under_way && !b->inherits)
+        return true;
+    b->inherits = false;
+    b->sources = 0;
     if (seen != NULL && (b->seen = copy_of(seen)) == NULL)
         return false;
-    if (go_on(core, i))
+    return under_way || begin(core, i, now);
+}
+
+bool wsf_backfill_inherit(wsf_core *core, uint64_t hash, wsf_now now) {
+    uint32_t chat = wsf_archive_find(&core->keeping.archive, hash);
+    uint32_t i;
+    if (is_under_way(core, chat, &i))
         return true;
-    end(core, i, now);
-    return false;
+    if (i == WSF_TABLE_NONE)
+        return false;
+    backfill *b = &core->backfill.asks->list[i];
+    b->inherits = true;
+    b->tried = b->missed;
+    return begin(core, i, now);
 }
 
 bool wsf_backfill_waits(const wsf_core *core, uint64_t hash) {
     uint32_t i = find(core, hash);
-    return i != WSF_TABLE_NONE && core->backfill.asks->list[i].line != ENDED;
+    const backfill *b = i != WSF_TABLE_NONE ? &core->backfill.asks->list[i] : NULL;
+    return b != NULL && b->line != ENDED && !b->inherits;
 }
 
 bool wsf_backfill_failed(const wsf_core *core, uint64_t hash) {
     uint32_t i = find(core, hash);
     const backfill *b = i != WSF_TABLE_NONE ? &core->backfill.asks->list[i] : NULL;
-    return b != NULL && (b->failed || b->line != ENDED);
+    return b != NULL && (!wsf_peers_is_empty(b->missed) || b->line != ENDED);
 }
 
 /* ------------------------------------------------------------------------------------ questions */
@@ -397,12 +431,19 @@ static void take_messages(answer *a, const wsf_page_chat *said, wsf_merging *mer
 
 /* Whether the chat has now what it lacked. */
 static bool is_enough(const wsf_core *core, uint32_t chat, const backfill *b) {
-    return b->seen == NULL || wsf_extent_lacks(core, chat, b->seen) == WSFAN_RECOVERY_WHOLE;
+    return !b->inherits &&
+           (b->seen == NULL || wsf_extent_lacks(core, chat, b->seen) == WSFAN_RECOVERY_WHOLE);
 }
 
+/* The peer in whose line it is has told all. What this node holds for itself elsewhere is longer now than it was. */
 static void end_chat(answer *a, uint32_t i, uint32_t chat, const wsf_merging *merging) {
     wsf_core *core = a->core;
+    unsigned source = core->backfill.asks->list[i].line;
+    uint64_t begin = wsf_extent_begin(core, chat);
     wsf_merging_end(core, merging, chat);
+    wsf_peers_remove(&core->keeping.chats[chat].sources, source);
+    if (wsf_extent_begin(core, chat) < begin)
+        wsf_holders_renew(core, chat, source);
     if (is_enough(core, chat, &core->backfill.asks->list[i]) || !go_on(core, i))
         end(core, i, a->now);
 }
@@ -426,6 +467,8 @@ static void take_chat(answer *a, const wsf_page_chat *said) {
     wsfan_message_id last = b != NULL ? b->after : (wsfan_message_id){ 0, 0 };
     if (chat == WSF_TABLE_NONE || (said->flags & WSF_CHAT_UNKEPT) != 0) {
         take_messages(a, said, NULL, 0, &last);
+        if (chat != WSF_TABLE_NONE)
+            wsf_peers_remove(&core->keeping.chats[chat].sources, b->line);
         if (chat != WSF_TABLE_NONE && !go_on(core, i))
             end(core, i, a->now);
         a->handled = a->handled || chat != WSF_TABLE_NONE;

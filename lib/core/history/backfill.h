@@ -12,7 +12,13 @@ enum { WSF_BACKFILLS_MAX = WSF_SIZE(16384, 16), WSF_BACKFILL_SOURCES_MAX = 3 };
  * this or for somebody else, and what is lacking is to be looked at again when it is no more. False: there is nobody to ask, or
  * nobody else than was asked just now, or no room. */
 bool wsf_backfill_begin(wsf_core *core, uint64_t hash, const wsf_vector *seen, wsf_now now);
-bool wsf_backfill_waits(const wsf_core *core, uint64_t hash); /* one is under way */
+
+/* The same for the chat's sources, each of which is none any more when it has told all that it has. One that is under way gives
+ * way to wsf_backfill_begin(), and is to be begun again. False: there is no source that can be asked now. */
+bool wsf_backfill_inherit(wsf_core *core, uint64_t hash, wsf_now now);
+
+/* One of wsf_backfill_begin() is under way. */
+bool wsf_backfill_waits(const wsf_core *core, uint64_t hash);
 
 /* Whether a node that was asked just now did not say all that it has of the chat, or has not yet. */
 bool wsf_backfill_failed(const wsf_core *core, uint64_t hash);

@@ -59,6 +59,7 @@ static void withdraw(wsf_core *core, wsf_keeping_chat *chat, unsigned index) {
     wsf_peer *peer = &core->peers[index];
     wsf_peers_remove(&chat->asked, index);
     wsf_peers_remove(&chat->held, index);
+    wsf_peers_remove(&chat->again, index);
     peer->holding.asked_digest -= chat->hash;
     tell(core, peer, chat->hash);
 }
@@ -136,10 +137,28 @@ void wsf_holders_leave(wsf_core *core, uint32_t i) {
     set_unheld(core, chat, false);
 }
 
+/* A peer that has not answered yet may answer what it was asked before: it is asked again then. */
+void wsf_holders_renew(wsf_core *core, uint32_t i, unsigned from) {
+    wsf_keeping_chat *chat = &core->keeping.chats[i];
+    wsf_peers peers = chat->asked;
+    wsf_peers_remove(&peers, from);
+    chat->again = wsf_peers_union(chat->again, wsf_peers_difference(peers, chat->held));
+    peers = wsf_peers_intersection(peers, chat->held);
+    chat->held = wsf_peers_difference(chat->held, peers);
+    for (unsigned index; (index = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;)
+        tell(core, &core->peers[index], chat->hash);
+    wsf_holders_look(core, i);
+}
+
 void wsf_holders_held(wsf_core *core, uint32_t i, unsigned index) {
     wsf_keeping_chat *chat = &core->keeping.chats[i];
     if (!wsf_peers_has(chat->asked, index) || wsf_peers_has(chat->held, index))
         return;
+    if (wsf_peers_has(chat->again, index)) {
+        wsf_peers_remove(&chat->again, index);
+        tell(core, &core->peers[index], chat->hash);
+        return;
+    }
     wsf_peers_add(&chat->held, index);
     wsf_holders_look(core, i);
 }
@@ -151,8 +170,10 @@ static void look_at_all(wsf_core *core) {
 }
 
 void wsf_holders_doubt_peer(wsf_core *core, const wsf_peer *peer) {
-    for (uint32_t i = 0; i < core->keeping.capacity; i++)
+    for (uint32_t i = 0; i < core->keeping.capacity; i++) {
         wsf_peers_remove(&core->keeping.chats[i].held, wsf_peer_index(core, peer));
+        wsf_peers_remove(&core->keeping.chats[i].again, wsf_peer_index(core, peer));
+    }
     look_at_all(core);
 }
 

@@ -10,6 +10,9 @@ void wsf_holders_destroy(wsf_core *core);
 void wsf_holders_look(wsf_core *core, uint32_t chat);
 void wsf_holders_leave(wsf_core *core, uint32_t chat); /* it is kept no more */
 
+/* The history of a chat has become longer by what the peer `from` had: nodes that hold it are to have that too. */
+void wsf_holders_renew(wsf_core *core, uint32_t chat, unsigned from);
+
 void wsf_holders_held(wsf_core *core, uint32_t chat, unsigned peer); /* says the peer */
 /* The peer holds nothing any more that one knows of: its link is given up; or the peer is down, so it may have given up what it
  * was asked. */

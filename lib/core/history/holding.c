@@ -5,7 +5,8 @@
  * the sum of what it is asked; where its own differs (it was down for this node and gave the chats up, or has found no room) it
  * says HOLD-RESYNC, and is told all again.
  *
- * A chat that is asked for with its history is held when what other nodes have of it has been asked for, too.
+ * A chat that an asker has a history of is held for that one when its history is here as well, and what others kept: each that
+ * keeps the chat is asked for it once, and the asker until it has answered.
  *
  * Bytes of peers: each may ask for so many chats that all of them together take a third of the memory of the archive at the
  * most, besides messages; more are refused and counted. Knows no session. */
@@ -13,6 +14,7 @@
 
 #include "core/history/backfill.h"
 #include "core/history/holders.h"
+#include "core/history/keepers.h"
 #include "core/link/sender.h"
 #include "core/routing/keeping.h"
 
@@ -21,7 +23,7 @@ enum { COUNT_MAX = WSF_BATCH_HOLDS_COUNT_MAX };
 /* Lists of HOLD in a batch. */
 enum { ADDS, INHERITS, REMOVES, HELD, LISTS };
 
-/* Chats whose askers are answered in one round; as many ask other nodes for what they have, at one time. */
+/* Chats whose askers are answered in one round, if they can be. */
 enum { ANSWERS_SHARE = 64 };
 
 /* What a peer is still to be told that it asked for. */
@@ -44,20 +46,20 @@ static wsf_keeping_chat *chat_at(wsf_core *core, uint32_t i) {
 /* Messages of a history that is as old as any may be are all there. */
 static bool is_old(const wsf_core *core, uint32_t i, wsf_now now) {
     uint64_t since = wsf_archive_since(&core->keeping.archive, i, 0);
-    return core->keeping.chats[i].begun && (since >> 16) + core->config.history_ms <= now.wall_ms;
+    return (since >> 16) + core->config.history_ms <= now.wall_ms;
 }
 
-/* Whether the chat has what its askers want of it. One question at a time for a chat, and one answer is enough for all. */
-static bool has_inherited(wsf_core *core, uint32_t i, wsf_now now) {
+/* Of the askers, those that have all here that they have themselves, and what others kept. One that cannot be asked keeps only
+ * itself waiting. */
+static wsf_peers contented(wsf_core *core, uint32_t i, wsf_now now) {
     wsf_keeping_chat *chat = chat_at(core, i);
-    if (chat->inherit == WSF_INHERIT_NONE || chat->inherit == WSF_INHERIT_DONE)
-        return true;
-    if (wsf_backfill_waits(core, chat->hash))
-        return false;
-    bool begins = chat->inherit == WSF_INHERIT_WANTED && !is_old(core, i, now) &&
-                  wsf_backfill_begin(core, chat->hash, NULL, now);
-    chat->inherit = begins ? WSF_INHERIT_UNDER_WAY : WSF_INHERIT_DONE;
-    return !begins;
+    if (is_old(core, i, now))
+        chat->sources = (wsf_peers){ 0 };
+    if (wsf_peers_is_empty(chat->sources))
+        return chat->askers;
+    bool more = wsf_backfill_inherit(core, chat->hash, now);
+    bool others = !wsf_peers_is_empty(wsf_peers_difference(chat->sources, chat->askers));
+    return more && others ? (wsf_peers){ 0 } : wsf_peers_difference(chat->askers, chat->sources);
 }
 
 /* --------------------------------------------------------------------------------------- answers */
@@ -77,12 +79,12 @@ static bool answer(wsf_core *core, wsf_keeping_chat *chat, unsigned index) {
     return true;
 }
 
-static bool answer_all(wsf_core *core, wsf_keeping_chat *chat) {
-    wsf_peers askers = wsf_peers_difference(chat->askers, chat->answered);
-    bool all = true;
-    for (unsigned index; (index = wsf_peers_pop(&askers)) < WSF_PEERS_MAX;)
-        all = answer(core, chat, index) && all;
-    return all;
+/* Whether all know now. */
+static bool answer_some(wsf_core *core, wsf_keeping_chat *chat, wsf_peers some) {
+    some = wsf_peers_difference(some, chat->answered);
+    for (unsigned index; (index = wsf_peers_pop(&some)) < WSF_PEERS_MAX;)
+        (void)answer(core, chat, index);
+    return wsf_peers_is_empty(wsf_peers_difference(chat->askers, chat->answered));
 }
 
 void wsf_holding_tick(wsf_core *core, wsf_now now) {
@@ -90,15 +92,14 @@ void wsf_holding_tick(wsf_core *core, wsf_now now) {
         return;
     const wsf_keeping_line *line = &core->keeping.lines[WSF_KEEPING_ANSWERS];
     unsigned done = 0;
-    uint32_t i = line->first;
-    for (unsigned n = 0; n < ANSWERS_SHARE && i != WSF_TABLE_NONE; n++) {
+    uint32_t count = line->count;
+    for (unsigned n = 0; n < ANSWERS_SHARE && n < count; n++) {
+        uint32_t i = line->first;
         wsf_keeping_chat *chat = chat_at(core, i);
-        uint32_t next = chat->places[WSF_KEEPING_ANSWERS].after;
-        if (chat->begun && has_inherited(core, i, now) && answer_all(core, chat)) {
-            wsf_keeping_set_unanswered(core, i, false);
-            done++;
-        }
-        i = next;
+        bool all = chat->begun && answer_some(core, chat, contented(core, i, now));
+        wsf_keeping_set_unanswered(core, i, false);
+        wsf_keeping_set_unanswered(core, i, !all); /* behind the others */
+        done += all;
     }
     core->holding.more = done > 0 && line->first != WSF_TABLE_NONE;
 }
@@ -238,8 +239,11 @@ static void hold_one(wsf_core *core, wsf_peer *peer, uint64_t hash, bool inherit
         i = find(core, hash);
     }
     wsf_keeping_chat *chat = chat_at(core, i);
-    if (inherit && chat->inherit == WSF_INHERIT_NONE)
-        chat->inherit = WSF_INHERIT_WANTED;
+    if (inherit && !chat->inherits)
+        chat->sources = wsf_keepers_of(core, hash);
+    if (inherit)
+        wsf_peers_add(&chat->sources, index);
+    chat->inherits = chat->inherits || inherit;
     wsf_peers_remove(&chat->answered, index);
     wsf_keeping_set_unanswered(core, i, true);
 }

@@ -114,11 +114,10 @@ static wsfan_recovery read_position(wsf_core *core, wsf_recovery *recovery, wsf_
     }
     recovery->seen = position.seen;
     wsf_clock_pass(core, now);
-    if (newest_of(&position.seen) > core->clock &&
-        (newest_of(&position.seen) - core->clock) >> 16 > WSF_CLOCK_APART_MS_MAX)
-        return WSFAN_RECOVERY_CLOCK;
     wsf_clock_merge(core, newest_of(&position.seen),
                     now); /* what is published from now on is new */
+    if (newest_of(&position.seen) > core->clock)
+        return WSFAN_RECOVERY_CLOCK;
     wsfan_recovery of_peers = judge_peers(core, &position.seen);
     if (of_peers != WSFAN_RECOVERY_WHOLE)
         return of_peers;

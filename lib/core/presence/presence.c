@@ -18,8 +18,12 @@
 #include "core/presence/owed.h"
 
 enum {
-    PACE_MS = 250,   /* between two reports of a large chat's counts */
-    DOUBT_MS = 1000, /* between two checks whether a member may have gone, */
+    PACE_MS = 250, /* between two reports of a large chat's counts, */
+    /* and as long again for each so many sessions: a report goes to all of them, so more often, a crowd that comes
+       would cost the square of its size. In all nodes 10,000 are told a second, as far as PACES_MAX allows. */
+    PACE_SESSIONS = WSF_SIZE(2500, 3),
+    PACES_MAX = WSF_SIZE(40, 3), /* a count is 10 s old at most */
+    DOUBT_MS = 1000,             /* between two checks whether a member may have gone, */
     DOUBTS_MAX = 60, /* at most: a peer that never tells all must not keep the dead alive */
     /* Gone members, kept until every peer and loop knows. Over it slow ones are told everything again. */
     GONE_MAX = WSF_SIZE(64 * 1024, 4)
@@ -71,6 +75,19 @@ static void tell_peers(wsf_presence *p, uint32_t i, uint64_t digest_change) {
     }
 }
 
+static bool pace(wsf_presence *p, uint32_t c) {
+    wsf_presence_pace *place = wsf_deque_push(&p->paced);
+    if (place != NULL)
+        *place = (wsf_presence_pace){ c, p->now_ms + PACE_MS };
+    return place != NULL;
+}
+
+/* Of PACE_MS each, until the counts of a large chat are told that have just changed. */
+static uint8_t paces_of(const wsf_presence_chat *chat) {
+    uint64_t paces = 1 + chat->sessions / PACE_SESSIONS;
+    return (uint8_t)(paces < PACES_MAX ? paces : PACES_MAX);
+}
+
 static void tell_loops(wsf_presence *p, uint32_t i) {
     uint32_t c = p->members[i].chat;
     wsf_presence_chat *chat = &p->chats[c];
@@ -81,13 +98,9 @@ static void tell_loops(wsf_presence *p, uint32_t i) {
             if ((chat->loops >> loop & 1) != 0)
                 owe_loop(p, i, loop);
     } else if (!chat->paced) {
-        wsf_presence_pace *place = wsf_deque_push(&p->paced);
-        if (place == NULL) {
-            p->failures++;
-            return;
-        }
-        *place = (wsf_presence_pace){ c, p->now_ms + PACE_MS };
-        chat->paced = true;
+        chat->paced = pace(p, c);
+        chat->paces = paces_of(chat);
+        p->failures += !chat->paced;
     }
 }
 
@@ -226,6 +239,8 @@ void wsf_presence_tick(wsf_presence *p, uint64_t now_ms, const wsf_presence_doub
            ((wsf_presence_pace *)wsf_deque_at(&p->paced, 0))->at_ms <= now_ms) {
         uint32_t c = ((wsf_presence_pace *)wsf_deque_at(&p->paced, 0))->chat;
         wsf_deque_pop_front(&p->paced);
+        if (--p->chats[c].paces > 0 && pace(p, c))
+            continue;
         p->chats[c].paced = false;
         owe_chat(p, c, p->chats[c].loops);
         wsf_presence_store_close_chat(p, c);

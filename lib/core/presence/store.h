@@ -81,7 +81,8 @@ typedef struct {
     uint16_t name_size;
     bool used;
     bool large;
-    bool paced; /* it is in wsf_presence.paced */
+    bool paced;    /* it is in wsf_presence.paced, */
+    uint8_t paces; /* so many times in a row */
 } wsf_presence_chat;
 
 /* Members without a session, in order of leave_ms: all were appended with the same delay. */

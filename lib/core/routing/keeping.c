@@ -215,6 +215,7 @@ static void remove_asker(wsf_core *core, uint32_t i, unsigned peer) {
     wsf_keeping_chat *chat = &core->keeping.chats[i];
     wsf_peers_remove(&chat->askers, peer);
     wsf_peers_remove(&chat->answered, peer);
+    wsf_peers_remove(&chat->sources, peer);
     if (!wsf_peers_is_empty(chat->askers))
         return;
     core->keeping.asked--;
@@ -238,6 +239,7 @@ bool wsf_keeping_hold(wsf_core *core, uint64_t hash, unsigned peer, bool held) {
 void wsf_keeping_lose_peer(wsf_core *core, unsigned peer) {
     for (uint32_t i = 0; i < core->keeping.capacity; i++) {
         wsf_keeping_chat *chat = &core->keeping.chats[i];
+        wsf_peers_remove(&chat->sources, peer);
         if (!wsf_peers_has(chat->askers, peer))
             continue;
         remove_asker(core, i, peer);

@@ -359,7 +359,7 @@ START_TEST(a_loop_rests_while_another_thread_has_the_lock) {
     for (unsigned round = 0; round < ROUNDS; round++) {
         pthread_mutex_lock(&mesh->lock);
         publish(round, 100, false);
-        WAIT(is_readable(wsf_sockets_fd(mesh->out.sockets)));
+        WAIT(is_readable(wsf_mesh_effects_fd(&mesh->out)));
         WAIT(!is_readable(wsfan_loop_fd(subscriber.loop)));
         pthread_mutex_unlock(&mesh->lock);
         WAIT(atomic_load(&subscriber.next) == round + 1);

@@ -166,8 +166,42 @@ START_TEST(what_is_told_to_peers_is_an_address_of_one_node) {
 }
 END_TEST
 
-SUITE_MAIN("endpoint", good_endpoints_are_accepted, wildcards_are_for_binding_only,
-           everything_else_is_refused, the_size_limit_holds,
+START_TEST(an_endpoint_of_a_carrier_is_a_scheme_and_a_name) {
+    static const char *const good[] = { "nats:pod-3", "a:b", "air2:0_A-z", "abcdefghijklmno:n" };
+    static const char *const bad[] = { "",
+                                       ":",
+                                       "nats",
+                                       "nats:",
+                                       ":pod",
+                                       "Nats:pod",
+                                       "2nats:pod",
+                                       "na-ts:pod",
+                                       "nats:pod.3",
+                                       "nats:*",
+                                       "nats:a b",
+                                       "nats:a:b",
+                                       "nats:\xc3\xa4",
+                                       "tcp://127.0.0.1:7000",
+                                       "ipc://a",
+                                       "abcdefghijklmnop:n",
+                                       "nats:a\n" };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ck_assert_msg(wsf_endpoint_is_carried(good[i], strlen(good[i])), "%s", good[i]);
+        ck_assert(wsf_endpoint_to_tell(good[i], strlen(good[i])));
+        ck_assert(!wsf_endpoint_valid(good[i], strlen(good[i]), true));
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        ck_assert_msg(!wsf_endpoint_is_carried(bad[i], strlen(bad[i])), "%s", bad[i]);
+    ck_assert(!wsf_endpoint_is_carried("nats:a\0b", 8));
+    char name[107] = "nats:";
+    memset(name + 5, 'x', 101);
+    ck_assert(wsf_endpoint_is_carried(name, 105));
+    ck_assert(!wsf_endpoint_is_carried(name, 106));
+}
+END_TEST
+
+SUITE_MAIN("endpoint", an_endpoint_of_a_carrier_is_a_scheme_and_a_name, good_endpoints_are_accepted,
+           wildcards_are_for_binding_only, everything_else_is_refused, the_size_limit_holds,
            loopback_is_known_however_it_is_written,
            localhost_is_bound_as_an_address_and_all_else_as_it_is_written,
            what_the_host_names_goes_to_dns_unless_it_is_an_address,

@@ -636,6 +636,29 @@ START_TEST(a_chat_that_is_opened_again_is_asked_for_again) {
 }
 END_TEST
 
+START_TEST(who_comes_back_does_not_wait_until_all_is_inherited) {
+    begin(3);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(0, 3);
+    join(1);
+    wsf_core *core = world_core(w, 1);
+    unsigned silent = wsf_peer_index(core, wsf_peer_find(core, world_node_id(w, 2)));
+    wsf_peers_add(&core->keeping.chats[number_at(1)].sources, silent);
+    world_freeze(w, 2, true);
+    ck_assert(wsf_backfill_inherit(core, world_chat_hash(w, CHAT), world_now(w, 1)));
+    world_touch(w, 1);
+    world_run(w, 10);
+    ck_assert(!waits(1));
+    ck_assert(backfill(1, clock));
+    ck_assert(waits(1));
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert(wsf_peers_has(core->keeping.chats[number_at(1)].sources, silent)); /* as before */
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(memory_for_a_backfill_is_given_back) {
     begin(2);
     join(0);
@@ -666,4 +689,5 @@ SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            who_does_not_answer_is_followed_by_the_next,
            time_in_the_line_of_a_node_that_answers_is_nobodys_time,
            who_does_not_answer_one_question_is_asked_no_other,
-           a_chat_that_is_opened_again_is_asked_for_again, memory_for_a_backfill_is_given_back)
+           a_chat_that_is_opened_again_is_asked_for_again,
+           who_comes_back_does_not_wait_until_all_is_inherited, memory_for_a_backfill_is_given_back)

@@ -543,6 +543,17 @@ START_TEST(of_a_link_that_lost_a_direction_it_is_told_which) {
 }
 END_TEST
 
+START_TEST(an_endpoint_of_another_carrier_that_a_peer_tells_is_not_dialled) {
+    begin_pair(HOST);
+    wsf_core *core = world_core(w, 1);
+    ck_assert(wsf_dialer_gossip(core, "nats:pod-3", 77, true, world_now(w, 1)));
+    ck_assert_ptr_null(at(1, "nats:pod-3"));
+    ck_assert(wsf_dialer_gossip(core, NOWHERE, 77, true, world_now(w, 1)));
+    ck_assert(dialled(1, NOWHERE));
+    end();
+}
+END_TEST
+
 START_TEST(more_endpoints_than_connections_are_counted_and_dialled_when_there_is_room) {
     enum { COUNT = WSF_CONNECTIONS_MAX + 44 };
     static char text[COUNT][32];
@@ -573,7 +584,8 @@ START_TEST(more_endpoints_than_connections_are_counted_and_dialled_when_there_is
 }
 END_TEST
 
-SUITE_MAIN("dialer", a_set_replaces_that_of_its_own_source_and_no_other,
+SUITE_MAIN("dialer", an_endpoint_of_another_carrier_that_a_peer_tells_is_not_dialled,
+           a_set_replaces_that_of_its_own_source_and_no_other,
            a_live_peer_keeps_its_connection_when_nobody_names_it_any_more,
            a_dead_peer_is_dialled_for_ever_while_it_is_named,
            a_dead_peer_that_is_not_named_is_forgotten_and_never_dialled_again,

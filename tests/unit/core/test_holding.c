@@ -1,7 +1,10 @@
 /* Chats that nodes hold for each other. Each test starts nodes with history and says which joins. */
 #include "core/history/holding.h"
 
+#include <inttypes.h>
+
 #include "base/memory.h"
+#include "core/history/backfill.h"
 #include "core/history/holders.h"
 #include "core/routing/keeping.h"
 #include "failing.h"
@@ -63,12 +66,16 @@ static uint64_t hash(void) {
     return world_chat_hash(w, CHAT);
 }
 
-static void join(unsigned node) {
+static void join_chat(unsigned node, uint64_t chat) {
     wsf_ticket *ticket = wsf_alloc_zero(1, sizeof *ticket);
-    ticket->hash = hash();
+    ticket->hash = world_chat_hash(w, chat);
     ticket->history = true;
     wsf_core_join(world_core(w, node), ticket, world_now(w, node));
     world_touch(w, node);
+}
+
+static void join(unsigned node) {
+    join_chat(node, CHAT);
     world_run(w, 500);
 }
 
@@ -264,7 +271,7 @@ START_TEST(a_holder_that_dies_is_replaced_with_the_history_that_others_have) {
     unsigned next = holder_for(0);
     ck_assert_uint_ne(next, holder);
     ck_assert_uint_eq(kept_by(), 2);
-    ck_assert_int_eq(chat_at(next)->inherit, WSF_INHERIT_DONE);
+    ck_assert(wsf_peers_is_empty(chat_at(next)->sources));
     ck_assert_uint_eq(messages_at(next), 1);
     ck_assert_uint_eq(world_core(w, 0)->holders.unheld, 0);
     end();
@@ -317,6 +324,96 @@ START_TEST(a_node_that_drains_hands_over_what_only_it_keeps) {
     world_run(w, HISTORY_MS - 500);
     ck_assert(is_kept_at(heir));
     ck_assert(world_run_until(w, nobody_keeps, NULL, HISTORY_MS));
+    end();
+}
+END_TEST
+
+static bool has_begun(void *user) {
+    return chat_at(*(unsigned *)user)->begun;
+}
+
+START_TEST(a_holder_that_was_not_answered_does_not_say_that_it_holds) {
+    begin(3, 0, 0);
+    join(0);
+    ck_assert(world_publish(w, 1, CHAT, 1));
+    world_run(w, 500);
+    leave(0);
+    world_drain(w, 0, 20000);
+    ck_assert(world_run_until(w, is_kept_by_two, NULL, 1000));
+    unsigned heir = holder_for(0);
+    world_core(w, heir)->config.recover_ms_max = 600; /* an answer has a third of that */
+    ck_assert(world_run_until(w, has_begun, &heir, 1000));
+    world_block(w, 0, heir, true);
+    world_run(w, 300);
+    ck_assert_uint_eq(messages_at(heir), 0);
+    world_block(w, 0, heir, false);
+    world_run(w, 1500);
+    int status;
+    ck_assert(world_drained(w, 0, &status));
+    ck_assert_int_eq(status, WSFAN_OK);
+    ck_assert_uint_eq(messages_at(heir), 1);
+    end();
+}
+END_TEST
+
+/* Whether another node than this one has the chat from then on. */
+static bool is_elsewhere(unsigned node, uint64_t chat, uint64_t clock) {
+    for (unsigned i = 0; i < nodes; i++) {
+        const wsf_archive *archive = &world_core(w, i)->keeping.archive;
+        uint32_t number = wsf_archive_find(archive, world_chat_hash(w, chat));
+        if (i != node && number != WSF_TABLE_NONE && wsf_archive_since(archive, number, 0) <= clock)
+            return true;
+    }
+    return false;
+}
+
+START_TEST(what_an_asker_has_is_inherited_also_where_another_node_has_less) {
+    enum { CHATS = 16 }; /* of different orders of nodes, by which these are asked */
+    begin(5, 0, 0);
+    for (uint64_t chat = 1; chat <= CHATS; chat++)
+        join_chat(1, chat);
+    world_run(w, 500);
+    uint64_t clock = world_core(w, 1)->clock;
+    for (uint64_t chat = 1; chat <= CHATS; chat++)
+        join_chat(2, chat);
+    world_run(w, 500);
+    for (uint64_t chat = 1; chat <= CHATS; chat++)
+        world_leave(w, 1, chat);
+    world_run(w, 100);
+    world_drain(w, 1, 20000);
+    world_run(w, 1500);
+    int status;
+    ck_assert(world_drained(w, 1, &status));
+    ck_assert_int_eq(status, WSFAN_OK);
+    for (uint64_t chat = 1; chat <= CHATS; chat++)
+        ck_assert_msg(is_elsewhere(1, chat, clock), "chat %" PRIu64, chat);
+    end();
+}
+END_TEST
+
+START_TEST(what_a_node_gets_later_its_holder_gets_too) {
+    begin(3, 0, 1);
+    world_config(w)->history_copies = 0;
+    world_start(w, 3, 1);
+    nodes = 4;
+    mesh(nodes);
+    join(3);
+    uint64_t before = (world_now(w, 0).wall_ms << 16) - 1;
+    ck_assert(world_publish(w, 1, CHAT, 1));
+    world_run(w, 500);
+    ck_assert_uint_eq(kept_by(), 1);
+    join(0);
+    unsigned holder = holder_for(0);
+    ck_assert_uint_ne(holder, 3);
+    ck_assert_uint_eq(messages_at(holder), 0);
+    wsf_vector seen;
+    wsf_vector_init(&seen, before);
+    ck_assert(wsf_backfill_begin(world_core(w, 0), hash(), &seen, world_now(w, 0)));
+    world_touch(w, 0);
+    world_run(w, 1000);
+    ck_assert_uint_eq(messages_at(0), 1);
+    ck_assert_uint_eq(messages_at(holder), 1);
+    ck_assert_uint_eq(world_core(w, 0)->holders.unheld, 0);
     end();
 }
 END_TEST
@@ -446,6 +543,9 @@ SUITE_MAIN("holding", a_chat_with_a_session_is_held_by_the_first_of_its_order,
            a_holder_that_dies_is_replaced_with_the_history_that_others_have,
            the_old_holder_is_asked_until_the_new_one_holds,
            a_node_that_drains_hands_over_what_only_it_keeps,
+           a_holder_that_was_not_answered_does_not_say_that_it_holds,
+           what_an_asker_has_is_inherited_also_where_another_node_has_less,
+           what_a_node_gets_later_its_holder_gets_too,
            a_drain_does_not_wait_for_a_holder_where_there_is_none,
            a_drain_that_cannot_hand_over_ends_at_its_time_and_says_so,
            what_found_no_room_is_held_once_there_is_some, many_chats_move_in_slices_and_all_arrive,

@@ -14,7 +14,7 @@ static void begin_with_chat(void) {
     history_ms = HISTORY_MS;
     begin();
     for (unsigned node = 0; node < 3; node++)
-        world_core(w, node)->config.history_copies = 0;
+        world_core(w, node)->config.history_copies = 0; /* nobody else keeps it */
     for (unsigned node = 0; node < 2; node++) {
         wsf_ticket *ticket = wsf_alloc_zero(1, sizeof *ticket);
         ticket->hash = world_chat_hash(w, CHAT);

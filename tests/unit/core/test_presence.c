@@ -773,6 +773,54 @@ START_TEST(a_doubt_that_nobody_ends_ends_after_a_minute) {
 }
 END_TEST
 
+static unsigned take_reports(wsf_presence *p) {
+    uint64_t nodes[64] = { 0 };
+    unsigned reports = 0;
+    wsf_presence_events *events;
+    for (; (events = wsf_presence_events_take(p, 0, nodes, 1)) != NULL; reports++)
+        free(events);
+    return reports;
+}
+
+/* How often a loop is told of a chat in PACED_MS, in which somebody comes or goes all the time. */
+enum { PACED_MS = 40000 };
+
+static uint64_t reports_of(uint64_t sessions) {
+    static wsf_presence p;
+    wsf_presence_limits limits = { .grace_ms = 0, .members_count_max = 10 };
+    uint64_t reports = 0;
+    uint64_t now_ms = PACED_MS;
+    wsf_presence_store_init(&p, &limits, 1);
+    wsf_presence_store_open_chat(&p, 7, (wsf_peers){ 0 });
+    for (uint64_t user = 1; user <= sessions; user++)
+        ck_assert_int_eq(wsf_presence_begin(&p, presence_session_of(user)), WSFAN_OK);
+    wsf_presence_tick(&p, now_ms, NULL);
+    take_reports(&p);
+    for (; now_ms < 2 * PACED_MS; now_ms += 10) {
+        wsf_presence_session *a = presence_session_of(sessions + 1);
+        ck_assert_int_eq(wsf_presence_begin(&p, a), WSFAN_OK);
+        wsf_presence_end(&p, a);
+        wsf_presence_tick(&p, now_ms, NULL);
+        reports += take_reports(&p);
+    }
+    wsf_presence_store_destroy(&p);
+    return reports;
+}
+
+/* Each report goes to every session. */
+START_TEST(a_large_chat_is_told_to_so_many_sessions_a_second_however_many_it_has) {
+    enum { A_SECOND = 10000, SECONDS = PACED_MS / 1000 };
+    const uint64_t sizes[] = { 100, 2400, 10000, 90000 };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        uint64_t reports = reports_of(sizes[i]);
+        ck_assert_uint_le(reports * sizes[i], (SECONDS + 1) * A_SECOND);
+        ck_assert_uint_le(reports, SECONDS * 4 + 1);
+        ck_assert_uint_ge(reports, SECONDS / 10 - 1);
+    }
+    ck_assert_uint_ge(reports_of(150000), SECONDS / 10 - 1); /* however large: once in 10 s */
+}
+END_TEST
+
 /* Takes everything that a loop is owed: one member, after the order to forget. */
 static void take_one_member(wsf_presence *p, unsigned loop) {
     uint64_t nodes[64] = { 0 };
@@ -846,4 +894,5 @@ SUITE_MAIN("presence", a_member_joins_with_its_first_session_and_leaves_with_its
            the_end_of_a_row_that_found_no_room_leaves_no_chat_behind,
            a_row_that_went_wrong_is_found_and_mended,
            an_oversleep_makes_only_those_grace_times_longer_that_it_was_in,
+           a_large_chat_is_told_to_so_many_sessions_a_second_however_many_it_has,
            loops_that_take_nothing_cost_a_bounded_number_of_members)

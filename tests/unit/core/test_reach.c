@@ -215,6 +215,23 @@ START_TEST(a_position_from_before_a_peer_with_a_clock_far_behind_is_of_no_use) {
 }
 END_TEST
 
+/* Its clock was set back, but does not go back: it may be near a position that the node would not follow. */
+START_TEST(a_position_from_ahead_of_what_is_published_next_is_of_no_use) {
+    begin();
+    join(true);
+    world_run(w, 2000);
+    wsf_position position = position_now();
+    world_jump(w, 0, -600000);
+    world_crash(w, 1);
+    world_crash(w, 2);
+    world_run(w, 2 * TEN_S);
+    ck_assert_int_eq(come_back(&position), WSFAN_RECOVERY_WHOLE);
+    position.seen.rest = world_core(w, 0)->clock + 1;
+    ck_assert_int_eq(come_back(&position), WSFAN_RECOVERY_CLOCK);
+    end();
+}
+END_TEST
+
 START_TEST(a_newcomer_is_whole_from_its_start_on) {
     begin();
     join(true);
@@ -264,5 +281,6 @@ SUITE_MAIN("reach", it_comes_to_what_all_peers_have_said_and_goes_on,
            a_peer_that_is_gone_is_behind_until_it_is_forgotten,
            a_peer_whose_clock_is_far_behind_holds_up_nobody,
            a_position_from_before_a_peer_with_a_clock_far_behind_is_of_no_use,
+           a_position_from_ahead_of_what_is_published_next_is_of_no_use,
            a_newcomer_is_whole_from_its_start_on, nothing_is_told_while_no_chat_is_kept,
            no_position_while_a_peer_that_is_up_sends_no_marks)

@@ -1,0 +1,25 @@
+/* Peers that may keep messages of a chat. */
+#ifndef WSF_CORE_HISTORY_KEEPERS_H
+#define WSF_CORE_HISTORY_KEEPERS_H
+
+#include "core/state.h"
+
+static inline bool wsf_keeper_can_be_asked(const wsf_peer *peer) {
+    return peer->node != 0 && peer->linked && peer->state == WSFAN_PEER_UP &&
+           (peer->features & WSF_FEATURE_MARKS) != 0;
+}
+
+/* Whoever is interested may keep the chat; so may a peer whose interest is not known whole. Those that can be asked. */
+static inline wsf_peers wsf_keepers_of(const wsf_core *core, uint64_t hash) {
+    uint64_t loops;
+    wsf_peers peers;
+    wsf_interest_find(&core->interest, hash, &loops, &peers);
+    peers = wsf_peers_union(peers, wsf_peers_difference(core->linked, core->complete));
+    wsf_peers all = peers;
+    for (unsigned i; (i = wsf_peers_pop(&all)) < WSF_PEERS_MAX;)
+        if (!wsf_keeper_can_be_asked(&core->peers[i]))
+            wsf_peers_remove(&peers, i);
+    return peers;
+}
+
+#endif
