@@ -35,7 +35,7 @@ typedef enum wsfan_recovery {
     WSFAN_RECOVERY_NONE = 0,     /**< no position was handed in */
     WSFAN_RECOVERY_WHOLE = 1,    /**< recovered: with what is replayed and what follows, nothing is missing */
     WSFAN_RECOVERY_OLD = 2,      /**< some of it is older than what is kept, or there was no room for it */
-    WSFAN_RECOVERY_UNKEPT = 3,   /**< no node kept the chat so long */
+    WSFAN_RECOVERY_UNKEPT = 3,   /**< no node that was asked, at most three, kept the chat so long */
     WSFAN_RECOVERY_EPOCH = 4,    /**< of another epoch: all nodes were restarted since, or clusters that had begun
                                   * apart have met, and it is of the one that began later */
     WSFAN_RECOVERY_GAP = 5,      /**< messages are missing where they were kept, see on_gap */

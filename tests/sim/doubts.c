@@ -28,6 +28,13 @@ bool doubts_ahead(const wsf_core *core, const wsf_vector *seen) {
     return ahead;
 }
 
+bool doubts_beyond(const wsf_core *core, const wsf_vector *seen, uint64_t wall_ms) {
+    uint64_t newest = seen->rest;
+    for (uint32_t i = 0; i < seen->count; i++)
+        newest = seen->entries[i].clock > newest ? seen->entries[i].clock : newest;
+    return newest > core->clock && newest >> 16 > wall_ms + WSF_CLOCK_APART_MS_MAX;
+}
+
 bool doubts_below(const wsf_bounds *bounds, const wsf_vector *seen) {
     uint64_t node;
     if (bounds->rest > seen->rest)
@@ -41,13 +48,20 @@ bool doubts_below(const wsf_bounds *bounds, const wsf_vector *seen) {
     return true;
 }
 
+static bool is_silent(const wsf_core *core, const wsf_origin *origin) {
+    const wsf_peer *peer = wsf_peer_find((wsf_core *)core, origin->node);
+    return origin->frozen || peer == NULL || !peer->linked;
+}
+
 bool doubts_lags(const wsf_core *core, const wsf_bounds *since, const wsf_vector *seen) {
     uint64_t self = core->config.node;
     uint64_t node;
     bool less = wsf_vector_at(seen, self) < wsf_bounds_at(since, self);
     for (unsigned i = 0; i < WSF_ORIGINS_MAX && !less; i++) {
-        node = core->witness.origins[i].node;
-        less = node != 0 && wsf_vector_at(seen, node) < wsf_bounds_at(since, node);
+        const wsf_origin *origin = &core->witness.origins[i];
+        uint64_t clock = wsf_vector_at(seen, origin->node);
+        less = origin->node != 0 && (clock < wsf_bounds_at(since, origin->node) ||
+                                     (clock < origin->whole && is_silent(core, origin)));
     }
     for (uint32_t i = 0; !less && (node = wsf_bounds_origin(since, i)) != 0; i++)
         less = wsf_vector_at(seen, node) < wsf_bounds_at(since, node);
