@@ -78,7 +78,7 @@ class Returner {
   }
 }
 
-const PROGRAMS = 9;
+const PROGRAMS = 6;
 
 // Clients of many chats, for which programs publish, each by one replica. A text says by which, by which program, and how many
 // there were before.
