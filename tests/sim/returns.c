@@ -725,6 +725,7 @@ void returns_answered(returns *r, unsigned node, const wsf_recovery *recovery) {
     of->verdict = recovery->verdict;
     const wsf_core *core = world_core(r->world, node);
     look_at_clocks(core, of);
+    of->far = of->far || doubts_ahead(core, &of->position); /* the node's clock did not follow */
     for (uint32_t i = 0; i < r->publishers_count; i++) {
         const wsf_origin *origin = wsf_witness_find(core, r->publishers[i].node);
         of->met[i] = origin != NULL;
