@@ -26,7 +26,8 @@ set(CPACK_DEBIAN_COMPRESSION_TYPE xz)
 set(CPACK_DEBIAN_PACKAGE_RELEASE 0upstream1) # one that Debian makes of this version is newer
 set(CPACK_DEBIAN_PACKAGE_PRIORITY optional)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
-set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${CMAKE_BINARY_DIR} ${CMAKE_BINARY_DIR}/lib/beacon)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS_PRIVATE_DIRS ${CMAKE_BINARY_DIR} ${CMAKE_BINARY_DIR}/lib/beacon
+    ${CMAKE_BINARY_DIR}/lib/nats)
 set(CPACK_DEBIAN_PACKAGE_CONTROL_STRICT_PERMISSION ON)
 set(CPACK_PRE_BUILD_SCRIPTS ${PROJECT_SOURCE_DIR}/packaging/finish.cmake)
 
@@ -101,6 +102,18 @@ broadcast."
 This package has the header and the static library for announcements by
 UDP broadcast."
         "libwsfan-dev ${exact}" "libwsfan-beacon${WSFAN_SOVERSION} ${exact}" ${beacon_needs})
+endif()
+if(WSFAN_NATS)
+    library_package(nats libwsfan-nats "a mesh of libwsfan nodes over NATS" "
+.
+This package has the library by which nodes meet over servers of NATS."
+        "${library} (>= ${PROJECT_VERSION})")
+    pc_packages(nats_needs libnats)
+    debian_package(nats-development libwsfan-nats-dev libdevel same
+        "a mesh of libwsfan nodes over NATS - development" "
+.
+This package has the header and the static library for a mesh over NATS."
+        "libwsfan-dev ${exact}" "libwsfan-nats${WSFAN_SOVERSION} ${exact}" ${nats_needs})
 endif()
 if(WSFAN_BUILD_TOOLS)
     debian_package(tools wsfan-tools net foreign "programs to look into a mesh of libwsfan nodes" "

@@ -87,11 +87,16 @@ if(WSFAN_BEACON)
         COMPONENT beacon-development)
 endif()
 if(WSFAN_NATS)
-    install(TARGETS ${nats_libraries} EXPORT wsfanNatsTargets COMPONENT nats)
-    install(FILES include/wsfan/nats.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsfan COMPONENT nats)
+    install(TARGETS ${nats_libraries} EXPORT wsfanNatsTargets
+        LIBRARY COMPONENT nats NAMELINK_COMPONENT nats-development
+        ARCHIVE COMPONENT nats-development)
+    install(FILES include/wsfan/nats.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/wsfan
+        COMPONENT nats-development)
     write_pc(wsfan-nats ${NATS_LDFLAGS} -pthread)
-    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/wsfan-nats.pc DESTINATION ${pc_dir} COMPONENT nats)
-    install(EXPORT wsfanNatsTargets NAMESPACE wsfan:: DESTINATION ${package_dir} COMPONENT nats)
+    install(FILES ${CMAKE_CURRENT_BINARY_DIR}/wsfan-nats.pc DESTINATION ${pc_dir}
+        COMPONENT nats-development)
+    install(EXPORT wsfanNatsTargets NAMESPACE wsfan:: DESTINATION ${package_dir}
+        COMPONENT nats-development)
 endif()
 install(EXPORT wsfanTargets NAMESPACE wsfan:: DESTINATION ${package_dir})
 

@@ -48,7 +48,7 @@ use_packages() {
 
 test_sources() {
     # shellcheck disable=SC2086 # a list of words
-    need_packages $echo_chat_packages libczmq-dev libsqlite3-dev libwebsockets-dev check patch || exit 1
+    need_packages $echo_chat_packages libczmq-dev libnats-dev libsqlite3-dev libwebsockets-dev check patch || exit 1
     rm -rf /build/sources /build/tree
     cmake -S . -B /build/sources -DWSFAN_BUILD_TESTS=OFF >/build/log 2>&1 &&
         (cd /build/sources && cpack --config CPackSourceConfig.cmake) >>/build/log 2>&1 || { tail /build/log; exit 1; }

@@ -108,8 +108,7 @@ int main(int argc, char **argv) {
     replica.log = options.log;
     replica.keys_reloadable = options.cluster.allow_path != NULL;
     if (read_history_key(&options) != 0 || door_open(&replica.door, &options.door) != 0 ||
-        nats_open(&replica, &options) != 0 ||
-        replica_open(&replica, &options) != 0)
+        nats_open(&replica, &options) != 0 || replica_open(&replica, &options) != 0)
         return 1;
     watch_signals(&replica, signals);
     int status = 1;

@@ -32,7 +32,7 @@ extern "C" {
 #define WSFAN_CARRIED_SCHEME_MAX                                                                   \
     15 /**< Bytes of SCHEME, which are of a-z and 0-9, a letter first. */
 
-/** What a carrier knows of the node, and tells it. Valid until close(). */
+/** The node as a carrier knows it, with the calls to it. Valid until close(). */
 typedef struct wsfan_carrier_mesh {
     size_t struct_size;          /**< set by the library; fields are only ever appended */
     void *mesh;                  /**< the first argument of the functions here */

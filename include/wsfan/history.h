@@ -32,12 +32,15 @@ extern "C" {
 /** What became of a position. After all but WSFAN_RECOVERY_NONE and WSFAN_RECOVERY_WHOLE the client may have missed
  * messages, and nothing was replayed by its position: load what you show anew. */
 typedef enum wsfan_recovery {
-    WSFAN_RECOVERY_NONE = 0,     /**< no position was handed in */
-    WSFAN_RECOVERY_WHOLE = 1,    /**< recovered: with what is replayed and what follows, nothing is missing */
-    WSFAN_RECOVERY_OLD = 2,      /**< some of it is older than what is kept, or there was no room for it */
-    WSFAN_RECOVERY_UNKEPT = 3,   /**< no node kept the chat so long */
-    WSFAN_RECOVERY_EPOCH = 4,    /**< of another epoch: all nodes were restarted since, or clusters that had begun
-                                  * apart have met, and it is of the one that began later */
+    WSFAN_RECOVERY_NONE = 0, /**< no position was handed in */
+    /** Recovered: with what is replayed and what follows, nothing is missing. */
+    WSFAN_RECOVERY_WHOLE = 1,
+    /** Some of it is older than what is kept, or there was no room for it. */
+    WSFAN_RECOVERY_OLD = 2,
+    WSFAN_RECOVERY_UNKEPT = 3, /**< no node that was asked, at most three, kept the chat so long */
+    /** All nodes were restarted since; or clusters that had begun apart have met, and the position is of the one that
+     * began later. */
+    WSFAN_RECOVERY_EPOCH = 4,
     WSFAN_RECOVERY_GAP = 5,      /**< messages are missing where they were kept, see on_gap */
     WSFAN_RECOVERY_SILENT = 6,   /**< nodes that have it did not answer within recover_ms_max */
     WSFAN_RECOVERY_BUSY = 7,     /**< too many at a time, or no room in the loop's inbox */
@@ -55,7 +58,8 @@ WSFAN_API const char *wsfan_recovery_text(wsfan_recovery recovery);
  * then the session gets what is new. */
 typedef struct wsfan_recovered {
     wsfan_recovery recovery; /**< what became of the position */
-    uint32_t replayed_count; /**< messages that follow; with another verdict than WHOLE by rewind_count */
+    uint32_t
+        replayed_count; /**< messages that follow; with another verdict than WHOLE by rewind_count */
 } wsfan_recovered;
 
 /** Bytes that the text of a position takes at most, with the NUL. */

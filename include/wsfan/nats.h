@@ -15,13 +15,13 @@
  *
  * @par Subjects
  * PREFIX.CLUSTER.f.FROM.TO for what is for one node, PREFIX.CLUSTER.h.FROM for introductions to all. A node publishes
- * under its own FROM only and subscribes to its own TO and to h.*, so an account can forbid everything else. Who may
+ * under its own FROM only and subscribes to its own TO and to h.*, so an account can forbid everything else. Whoever may
  * publish under a FROM is that node: permissions of subjects are what keys are over ZeroMQ. CLUSTER is the cluster's
  * name, or "=" and its bytes in hex where that is not of A-Z, a-z, 0-9, "_" and "-".
  *
  * @par The server
- * Its max_payload must be at least that of a frame: options.payload_bytes_max and some 20 KiB, so 1 MiB, the default of both, is
- * too little: WSFAN_ETOOBIG. It cuts off a client that does not read for 64 MiB (max_pending); the mesh repairs what is
+ * Its max_payload must be at least that of a frame: options.payload_bytes_max and some 20 KiB, so 1 MiB, the default
+ * of both, is too little: WSFAN_ETOOBIG. It cuts off a client that does not read for 64 MiB (max_pending); the mesh repairs what is
  * lost by that.
  *
  * Copyright (c) 2026 the libwsfan authors. SPDX-License-Identifier: MIT
@@ -46,7 +46,7 @@ typedef struct wsfan_nats_options {
     const char
         *prefix; /**< PREFIX of subjects, tokens with dots between, at most 64 bytes ["wsfan"] */
 
-    /* Who this is: at most one way, [NULL] */
+    /* Credentials of this node: at most one kind [NULL] */
     const char *user;             /**< with password */
     const char *password;         /**< with user */
     const char *token;            /**< alone */
@@ -95,13 +95,13 @@ WSFAN_API int wsfan_nats_open(wsfan_nats **nats, const wsfan_nats_options *optio
  * wsfan_node_get_endpoints() tells how it stands, and events tell each change. */
 WSFAN_API const wsfan_carrier *wsfan_nats_carrier(wsfan_nats *nats);
 
-/** What went wrong last, a line of English, such as "nats://n:4222: Authorization Violation"; "" where nothing did. Valid
+/** The last failure, a line of English, such as "nats://n:4222: Authorization Violation"; "" where nothing did. Valid
  * until the next call with this nats. [any], one thread at a time */
 WSFAN_API const char *wsfan_nats_error(wsfan_nats *nats);
 
 #define WSFAN_NATS_SERVER_SIZE 256 /**< Of the URL of a server, with its NUL. */
 
-/** What a connection to NATS counts. */
+/** Counters of a connection to NATS. */
 typedef struct wsfan_nats_stats {
     size_t struct_size;                  /**< sizeof(wsfan_nats_stats), set by the caller */
     uint32_t connected;                  /**< 1, or 0 */

@@ -89,17 +89,19 @@ typedef struct wsfan_stats {
     uint64_t endpoint_failures;
     /** Times that somebody tried to become a peer and did not, see wsfan_caller. */
     uint64_t caller_failures;
-    uint64_t history_chats;    /**< whose messages are kept here */
-    uint64_t history_held;     /**< of these, without a session here that joined with WSFAN_HISTORY */
+    uint64_t history_chats; /**< whose messages are kept here */
+    uint64_t history_held;  /**< of these, without a session here that joined with WSFAN_HISTORY */
     uint64_t history_refused;  /**< chats that are not kept, for want of memory */
     uint64_t history_messages; /**< kept */
     uint64_t history_bytes;    /**< the memory of these and of their chats */
-    uint64_t history_evicted;  /**< messages that went for a limit of history, or were not kept for one */
-    uint64_t history_expired;  /**< messages that went for their age */
+    uint64_t
+        history_evicted; /**< messages that went for a limit of history, or were not kept for one */
+    uint64_t history_expired; /**< messages that went for their age */
     /** Joins with WSFAN_HISTORY that were told of, by wsfan_recovery */
     uint64_t recoveries[WSFAN_RECOVERIES_MAX];
     uint64_t replayed; /**< messages that were shown again, once for each session */
-    uint64_t recoveries_waiting; /**< sessions that are not told yet what became of what they brought */
+    uint64_t
+        recoveries_waiting; /**< sessions that are not told yet what became of what they brought */
     uint64_t recoveries_remote;  /**< that are WHOLE, after other nodes were asked */
     uint64_t history_asked;      /**< questions to other nodes, for what chats lack here, so far */
     uint64_t history_answered;   /**< and of other nodes, that this one answered */

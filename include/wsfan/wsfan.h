@@ -84,11 +84,11 @@ extern "C" {
 /** Of this header; wsfan_version() is the library's. */
 #define WSFAN_VERSION_MAJOR 0
 /** Of this header; before 1.0 another one may have another API. */
-#define WSFAN_VERSION_MINOR 1
+#define WSFAN_VERSION_MINOR 2
 /** Of this header. */
 #define WSFAN_VERSION_PATCH 0
 
-/** The version of the library that is linked, such as "0.1.0". [any] */
+/** The version of the library that is linked, such as "0.2.0". [any] */
 WSFAN_API const char *wsfan_version(void);
 
 /* -------------------------------------------------------------------------------------- types */

@@ -1,4 +1,4 @@
-/* What an endpoint is bound as, and whether it may be. */
+/* The form in which an endpoint is bound, and whether it may be. */
 #ifndef WSF_MESH_BIND_H
 #define WSF_MESH_BIND_H
 

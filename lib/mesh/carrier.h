@@ -1,5 +1,5 @@
-/* What carries frames between nodes, as the mesh thread sees it: ZeroMQ's sockets (socket.c), or a carrier of the host
- * (datagrams.c). All calls need the lock of the mesh. */
+/* A carrier brings frames from node to node: ZeroMQ's sockets (socket.c), or one of the host (datagrams.c). The mesh
+ * thread knows it by a table of calls, which all need the lock of the mesh. */
 #ifndef WSF_MESH_CARRIER_H
 #define WSF_MESH_CARRIER_H
 
@@ -13,7 +13,7 @@
 
 typedef struct wsf_carrier wsf_carrier;
 
-/* What a carrier tells the mesh, in its receive(). */
+/* The mesh, as a carrier tells it in its receive(). */
 typedef struct {
     void *user;
     /* Whether a node with this identity may subscribe; 0: identities are not known. */
@@ -23,7 +23,7 @@ typedef struct {
     bool (*frame)(void *user, uint32_t connection, uint32_t identity, wsf_buffer *frame);
     void (*stray)(void *user); /* neither a subscription nor a frame */
     void (*probed)(void *user, uint64_t node, bool refused);
-    /* What was found of a connection; see wsf_core_carrier(). */
+    /* A finding about a connection; see wsf_core_carrier(). */
     void (*found)(void *user, uint32_t connection, wsfan_endpoint_state state, uint32_t attempts);
     /* Somebody was turned away at our port; see wsf_core_caller(). */
     void (*caller)(void *user, const char *address, wsfan_endpoint_state cause);
@@ -37,7 +37,7 @@ typedef struct {
     /* The endpoint that peers can reach; "": none. */
     const char *(*endpoint)(const wsf_carrier *carrier);
 
-    /* What each connection subscribes to; once, before the first. Copied. */
+    /* The topics that each connection subscribes to; once, before the first. Copied. */
     void (*subscribe_to)(wsf_carrier *carrier, const void *inbox, size_t inbox_size,
                          const void *introduction, size_t introduction_size);
 

@@ -1,14 +1,14 @@
-/* Answers for links over a carrier of the host, which brings datagrams and nothing else: who is subscribed to whom, which
- * ZeroMQ knows by its connections, is told in datagrams of their own.
+/* Answers for links over a carrier of the host, which brings datagrams and nothing else: who is subscribed to whom,
+ * which ZeroMQ knows by its connections, is told in datagrams of their own.
  *
  * A connection is a subscription at another node: SUBSCRIBE is sent until a frame comes from there, and then at times,
- * since that node may be another process by now. What it subscribed to is what a SUB socket subscribes to, an inbox
- * and an introduction, so the core cannot tell the difference. Each dialling has a serial, by which a node tells a new
+ * since that node may be another process by now. The topics are those of a SUB socket, an inbox and an
+ * introduction, so the core cannot tell the difference. Each dialling has a serial, by which a node tells a new
  * subscription from one that is repeated, and from one that came late. A subscription ends by UNSUBSCRIBE, or when
  * it was not repeated for long.
  *
- * ANNOUNCE goes to all nodes when the carrier begins to work, soon again, and then seldom: whoever hears it takes it for
- * an introduction, and dials.
+ * ANNOUNCE goes to all nodes when the carrier begins to work, soon again, and then seldom: a node that hears it takes
+ * it for an introduction, and dials.
  *
  * A node's endpoint stands for its key: the carrier lets nobody send in another's name, and the upper half of a node's
  * id is a hash of its endpoint. */
@@ -249,15 +249,16 @@ static subscriber *free_subscriber(datagrams *d, const char *name) {
     return from;
 }
 
-/* What there was before ends after the new subscription has begun, so that the core, which counts those of a node,
+/* The subscription before ends after the new one has begun, so that the core, which counts those of a node,
  * sees no end between. */
 static void take_subscription(datagrams *d, const char *name, uint64_t node, uint64_t serial,
                               wsfan_bytes introduction) {
     subscriber *from = find_name(d, name);
     uint64_t before = from != NULL ? from->node : 0;
-    if (before == node && serial < from->serial)
+    bool same = from != NULL && before == node;
+    if (same && serial < from->serial)
         return; /* late */
-    bool repeated = before == node && serial == from->serial;
+    bool repeated = same && serial == from->serial;
     if (from == NULL && (from = free_subscriber(d, name)) == NULL)
         return; /* it is repeated */
     from->node = node;
@@ -391,7 +392,7 @@ static void tell_found(datagrams *d, wsfan_endpoint_state found) {
             d->handler->found(d->handler->user, i, found, 0);
 }
 
-/* What was under way may be lost, in both directions: to the core all have subscribed anew, and so has this node. */
+/* Datagrams under way may be lost, in both directions: to the core all have subscribed anew, and so has this node. */
 static void begin_anew(datagrams *d, uint64_t ms) {
     for (uint32_t i = 0; i < d->subscribers_used; i++) {
         uint64_t node = d->subscribers[i].node;

@@ -79,28 +79,31 @@ static void lose(struct wsf_archive_chat *chat, wsfan_message_id id) {
         chat->lost = id.clock;
 }
 
-/* The first message; the first chunk has one. Its chunk stays, though it may be empty then. */
-static void remove_first(wsf_archive *archive, struct wsf_archive_chat *chat) {
-    struct wsf_archive_chunk *chunk = chat->first;
-    const uint8_t *at = chunk->bytes + chunk->from;
-    wsf_buffer *buffer = wsf_kept_buffer_at(at);
-    uint64_t cost = wsf_kept_buffer_cost(buffer);
-    uint32_t size = (uint32_t)wsf_kept_size_at(at);
-    lose(chat, wsf_kept_head_at(at)->id);
-    chunk->from += size;
-    chat->bytes -= size + (uint32_t)cost;
-    chat->count--;
-    archive->stats.bytes -= cost;
-    archive->stats.messages--;
-    wsf_buffer_unref(buffer);
-}
-
-static bool is_empty(const struct wsf_archive_chunk *chunk) {
+static inline bool is_empty(const struct wsf_archive_chunk *chunk) {
     return chunk->from == chunk->used;
 }
 
+/* The first message; the first chunk has one. Its chunk stays, though it may be empty then. */
+static inline void remove_first(wsf_archive *archive, struct wsf_archive_chat *chat) {
+    struct wsf_archive_chunk *chunk = chat->first;
+    const uint8_t *at = chunk->bytes + chunk->from;
+    uint32_t size = (uint32_t)wsf_kept_size_at(at);
+    lose(chat, wsf_kept_head_at(at)->id);
+    chunk->from += size;
+    chat->bytes -= size;
+    chat->count--;
+    archive->stats.messages--;
+    wsf_buffer *buffer = wsf_kept_buffer_at(at);
+    if (buffer == NULL)
+        return;
+    uint64_t cost = wsf_kept_buffer_cost(buffer);
+    chat->bytes -= (uint32_t)cost;
+    archive->stats.bytes -= cost;
+    wsf_buffer_unref(buffer);
+}
+
 /* The last chunk stays, for the next message. */
-static void drop_empty_chunks(wsf_archive *archive, struct wsf_archive_chat *chat) {
+static inline void drop_empty_chunks(wsf_archive *archive, struct wsf_archive_chat *chat) {
     while (is_empty(chat->first) && chat->first != chat->last)
         free_first_chunk(archive, chat);
     struct wsf_archive_chunk *chunk = chat->first;
@@ -113,7 +116,8 @@ static void drop_empty_chunks(wsf_archive *archive, struct wsf_archive_chat *cha
     chat->first_stamp = wsf_kept_head_at(chunk->bytes + chunk->from)->stamp;
 }
 
-static void give_up_first(wsf_archive *archive, struct wsf_archive_chat *chat, uint64_t *counter) {
+static inline void give_up_first(wsf_archive *archive, struct wsf_archive_chat *chat,
+                                 uint64_t *counter) {
     remove_first(archive, chat);
     ++*counter;
     drop_empty_chunks(archive, chat);
@@ -244,7 +248,7 @@ static uint32_t chunk_size(const struct wsf_archive_chunk *before, uint32_t need
     return least > CHUNK_SMALL || before != NULL ? CHUNK_MIDDLE : CHUNK_SMALL;
 }
 
-static bool has_space(const struct wsf_archive_chunk *chunk, uint32_t need) {
+static inline bool has_space(const struct wsf_archive_chunk *chunk, uint32_t need) {
     return chunk != NULL && chunk->size - sizeof *chunk - chunk->used >= need;
 }
 
@@ -287,10 +291,22 @@ static struct wsf_archive_chunk *chunk_for(wsf_archive *archive, struct wsf_arch
     return add_chunk(archive, chat, need, cost, joins);
 }
 
-static bool is_over(const wsf_archive *archive, const struct wsf_archive_chat *chat,
-                    uint64_t more) {
+static inline bool is_over(const wsf_archive *archive, const struct wsf_archive_chat *chat,
+                           uint64_t more) {
     return chat->count >= archive->limits.count_max ||
            chat->bytes + more > archive->limits.chat_bytes_max;
+}
+
+/* An entry was written to the end of the chunk, which is the newest now. */
+static inline void note_use(wsf_archive *archive, struct wsf_archive_chunk *chunk, uint32_t need,
+                            uint32_t now) {
+    chunk->used += need;
+    chunk->stamp = now;
+    archive->stats.messages++;
+    if (archive->newest == chunk)
+        return;
+    unlink_chunk(archive, chunk);
+    link_newest(archive, chunk);
 }
 
 /* Puts a message into a chat, at its end or, if it joins later, behind the others that did. */
@@ -312,15 +328,31 @@ static inline bool put(wsf_archive *archive, struct wsf_archive_chat *chat, cons
     wsf_kept_write(chunk->bytes + chunk->used, kept, plain, stamp);
     if (chat->count++ == 0 || (joins && chunk == chat->first && is_empty(chunk)))
         chat->first_stamp = stamp;
-    chunk->used += (uint32_t)need;
-    chunk->stamp = now;
-    if (archive->newest != chunk) {
-        unlink_chunk(archive, chunk);
-        link_newest(archive, chunk);
-    }
+    note_use(archive, chunk, (uint32_t)need, now);
     chat->bytes += (uint32_t)(need + cost);
     archive->stats.bytes += cost;
-    archive->stats.messages++;
+    return true;
+}
+
+/* Does what put() does, for a message to just this chat in the memory of a run, as nearly all are that come fast. False: nothing
+ * was done, and put() is to do it. */
+static inline bool put_plain(wsf_archive *archive, struct wsf_archive_chat *chat,
+                             wsfan_message_id id, wsfan_bytes payload, uint32_t form,
+                             uint32_t now) {
+    uint32_t need = (uint32_t)(sizeof(wsf_kept_head) + wsf_kept_padded(payload.size));
+    struct wsf_archive_chunk *chunk = chat->last;
+    if (!has_space(chunk, need) || chunk == chat->filled || id.clock <= chat->joined ||
+        need > archive->limits.chat_bytes_max)
+        return false;
+    while (is_over(archive, chat, need))
+        give_up_first(archive, chat, &archive->stats.evicted);
+    uint8_t *at = chunk->bytes + chunk->used;
+    *(wsf_kept_head *)(void *)at = (wsf_kept_head){ id, now, (uint32_t)payload.size | form };
+    memcpy(at + sizeof(wsf_kept_head), payload.data, payload.size);
+    if (chat->count++ == 0)
+        chat->first_stamp = now;
+    note_use(archive, chunk, need, now);
+    chat->bytes += need;
     return true;
 }
 
@@ -352,33 +384,52 @@ static bool is_named(const struct wsf_archive_chat *chat, wsfan_bytes name) {
     return chat->name_size == name.size && wsf_same_bytes(chat->name, name.data, name.size);
 }
 
+/* What becomes of the messages of a run that have one head. */
+typedef struct {
+    uint32_t number; /* of the chat; WSF_TABLE_NONE: they are not kept */
+    uint32_t form;   /* of an entry */
+    bool plain;      /* for just that chat, by the name that it has */
+} course;
+
+static course course_of(wsf_archive *archive, const wsf_run_head *head, uint32_t now) {
+    course of = { .number = WSF_TABLE_NONE };
+    if (head->target.kind == WSFAN_CHAT && (head->flags & WSFAN_FLEETING) == 0)
+        of.number = wsf_archive_find(archive, head->target.hash);
+    if (of.number == WSF_TABLE_NONE)
+        return of;
+    struct wsf_archive_chat *chat = &archive->chats[of.number];
+    expire_chat(archive, chat, now);
+    of.form = (head->flags & WSFAN_BINARY) != 0 ? WSF_KEPT_BINARY : 0;
+    of.plain = head->except.node == 0 && chat->name != NULL && is_named(chat, wsf_run_name(head));
+    return of;
+}
+
+static void keep_of_run(wsf_archive *archive, uint32_t number, const wsf_run_head *head,
+                        wsfan_message_id id, wsfan_bytes payload, uint32_t now) {
+    const wsfan_target target = { WSFAN_CHAT, wsf_run_name(head) };
+    const wsf_kept kept = { .id = id,
+                            .parts = { .targets = &target,
+                                       .targets_count = 1,
+                                       .payload = payload,
+                                       .flags = head->flags,
+                                       .except = head->except } };
+    keep_in(archive, number, target.name, &kept, now);
+}
+
 static void keep_run(wsf_archive *archive, const wsfan_message *run, uint32_t now) {
-    uint32_t numbers[WSF_RUN_HEADS_MAX];
-    const wsf_run_head *last = NULL;
-    wsfan_target target;
-    wsf_kept kept = { .parts = { .targets = &target, .targets_count = 1 } };
+    course courses[WSF_RUN_HEADS_MAX];
     for (const wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;)
-        numbers[head->number] = head->target.kind == WSFAN_CHAT &&
-                                        (head->flags & WSFAN_FLEETING) == 0
-                                    ? wsf_archive_find(archive, head->target.hash)
-                                    : WSF_TABLE_NONE;
+        courses[head->number] = course_of(archive, head, now);
     for (uint32_t i = 0; i < run->count; i++) {
         const wsf_run_head *head = wsf_run_head_of(run, i);
-        if (numbers[head->number] == WSF_TABLE_NONE)
+        const course *of = &courses[head->number];
+        if (of->number == WSF_TABLE_NONE)
             continue;
-        if (head != last) {
-            const struct wsf_archive_chat *chat = &archive->chats[numbers[head->number]];
-            target = (wsfan_target){ WSFAN_CHAT, wsf_run_name(head) };
-            if (is_named(chat, target.name)) /* by its pointer the name is known at once */
-                target.name = wsf_chain_name(chat);
-            kept.parts.except = head->except;
-            kept.parts.flags = head->flags;
-            last = head;
-        }
-        kept.id.clock = run->id.clock + run->run->entries[i].offset;
-        kept.id.origin = run->id.origin;
-        kept.parts.payload = wsf_run_payload(run, i);
-        keep_in(archive, numbers[head->number], target.name, &kept, now);
+        wsfan_message_id id = { run->id.clock + run->run->entries[i].offset, run->id.origin };
+        wsfan_bytes payload = wsf_run_payload(run, i);
+        if (!of->plain ||
+            !put_plain(archive, &archive->chats[of->number], id, payload, of->form, now))
+            keep_of_run(archive, of->number, head, id, payload, now);
     }
 }
 
@@ -446,13 +497,7 @@ uint64_t wsf_archive_floor(const wsf_archive *archive, uint32_t chat, uint64_t o
 
 bool wsf_archive_has_above(const wsf_archive *archive, uint32_t number, uint64_t origin,
                            uint64_t clock) {
-    const struct wsf_archive_chunk *chunk = archive->chats[number].first;
-    uint32_t offset = chunk != NULL ? chunk->from : 0;
-    const uint8_t *at;
-    while ((at = wsf_chain_next(&chunk, &offset)) != NULL)
-        if (wsf_kept_head_at(at)->id.origin == origin && wsf_kept_head_at(at)->id.clock > clock)
-            return true;
-    return false;
+    return wsf_chain_has_above(&archive->chats[number], origin, clock);
 }
 
 void wsf_archive_extend(wsf_archive *archive, uint32_t number, uint64_t origin, uint64_t since,

@@ -15,6 +15,16 @@ const uint8_t *wsf_chain_next(const struct wsf_archive_chunk **chunk, uint32_t *
     return at;
 }
 
+bool wsf_chain_has_above(const struct wsf_archive_chat *chat, uint64_t origin, uint64_t clock) {
+    const struct wsf_archive_chunk *chunk = chat->first;
+    uint32_t offset = chunk != NULL ? chunk->from : 0;
+    const uint8_t *at;
+    while ((at = wsf_chain_next(&chunk, &offset)) != NULL)
+        if (wsf_kept_head_at(at)->id.origin == origin && wsf_kept_head_at(at)->id.clock > clock)
+            return true;
+    return false;
+}
+
 wsf_kept_ref *wsf_chain_gather(const struct wsf_archive_chat *chat, const wsf_kept_query *query,
                                uint32_t *count) {
     wsf_kept_ref *refs = wsf_alloc((2 * (size_t)chat->count + 1) * sizeof *refs);

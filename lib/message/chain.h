@@ -46,6 +46,9 @@ static inline wsfan_bytes wsf_chain_name(const struct wsf_archive_chat *chat) {
 /* The next entry, in the order of the chain; begin with the first chunk and its `from`. NULL: there is none. */
 const uint8_t *wsf_chain_next(const struct wsf_archive_chunk **chunk, uint32_t *offset);
 
+/* Whether a message of the origin above the clock is there. */
+bool wsf_chain_has_above(const struct wsf_archive_chat *chat, uint64_t origin, uint64_t clock);
+
 /* All messages that a query lets through, sorted, with room for as many behind them; freed with wsf_free(). NULL: no memory. */
 wsf_kept_ref *wsf_chain_gather(const struct wsf_archive_chat *chat, const wsf_kept_query *query,
                                uint32_t *count);

@@ -9,9 +9,7 @@
 
 #include "options.h"
 
-enum { FLUSH_MS_MAX = 2000 };
-
-/* What libnats calls with a message. It may do so for a moment after its connection has ended. */
+/* Each message of libnats goes to an ear, for a moment after the end of its connection too. */
 struct wsf_nats_ear {
     pthread_mutex_t lock; /* guards the next */
     bool deaf;
@@ -73,7 +71,7 @@ static natsStatus permission(const wsf_nats_connection *c) {
 }
 
 natsStatus wsf_nats_listen(wsf_nats_connection *c, const char *prefix, const char *name,
-                           wsf_nats_hearer hearer) {
+                           wsf_nats_hearer hearer, uint32_t ms_max) {
     char subject[WSF_NATS_SUBJECT_SIZE];
     c->ear = new_ear(hearer);
     if (c->ear == NULL)
@@ -84,7 +82,7 @@ natsStatus wsf_nats_listen(wsf_nats_connection *c, const char *prefix, const cha
     if (s == NATS_OK)
         s = subscribe(c, &c->hello, subject);
     if (s == NATS_OK)
-        s = natsConnection_FlushTimeout(c->nats, FLUSH_MS_MAX);
+        s = natsConnection_FlushTimeout(c->nats, ms_max);
     return s == NATS_OK ? permission(c) : s;
 }
 

@@ -22,7 +22,7 @@ typedef struct {
     wsf_nats_ear *ear;
 } wsf_nats_connection;
 
-/* Who hears what comes, on threads of libnats. */
+/* The receiver of messages, called on threads of libnats. */
 typedef struct {
     void *user;
     void (*message)(void *user, natsMsg *message); /* takes it over */
@@ -32,9 +32,9 @@ typedef struct {
 natsStatus wsf_nats_connect(wsf_nats_connection *connection, const wsfan_nats_options *options,
                             const wsfan_carrier_mesh *mesh);
 
-/* Subscribes to what is for this node, and waits until the server has answered. */
+/* Subscribes to what is for this node, and waits until the server has answered, for ms_max at most. */
 natsStatus wsf_nats_listen(wsf_nats_connection *connection, const char *prefix, const char *name,
-                           wsf_nats_hearer hearer);
+                           wsf_nats_hearer hearer, uint32_t ms_max);
 
 /* Whether the connection stands, and the server permits what it is asked. */
 natsStatus wsf_nats_look(const wsf_nats_connection *connection);
@@ -46,7 +46,7 @@ uint64_t wsf_nats_disconnect(wsf_nats_connection *connection);
 void wsf_nats_copy_server(char server[WSFAN_NATS_SERVER_SIZE], const char *url);
 void wsf_nats_server(const wsf_nats_connection *connection, char server[WSFAN_NATS_SERVER_SIZE]);
 
-/* What libnats or the server said of the last error; "": nothing. Valid until the next call of libnats. */
+/* The words of libnats or the server about the last error; "": none. Valid until the next call of libnats. */
 const char *wsf_nats_detail(const wsf_nats_connection *connection);
 
 #endif

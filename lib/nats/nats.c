@@ -1,8 +1,9 @@
-/* Answers for the connection to NATS: the carrier's functions never wait, so a thread of its own connects and publishes, and
- * what comes by libnats' threads waits in a queue for the node.
+/* Answers for the connection to NATS: the carrier's functions never wait, so a thread of its own connects and
+ * publishes, and what comes by libnats' threads waits in a queue for the node.
  *
- * libnats reconnects by itself, but gives up where a server has refused the same twice, and publishing waits while a server
- * reads nothing. So each connection here ends for good, and the thread makes the next one; only that thread publishes.
+ * libnats reconnects by itself, but gives up where a server has refused the same twice, and publishing waits while a
+ * server reads nothing. So each connection here ends for good, and the thread makes the next one; only that thread
+ * publishes.
  *
  * `lock` guards all but what open wrote before the thread began, and `connection`, which is the thread's. */
 #include <errno.h>
@@ -75,7 +76,7 @@ static void put_received(void *user, natsMsg *message) {
 
 /* ----------------------------------------------------------------------------------- connecting */
 
-/* What is told of a failure, and whether trying again is of no use: the error that opening returns. */
+/* The state that is told of a failure. *error: opening returns it, since trying again is of no use; WSFAN_OK: it may be. */
 static wsfan_endpoint_state state_of(natsStatus s, int *error) {
     *error = WSFAN_EKEY;
     switch (s) {
@@ -141,7 +142,7 @@ static natsStatus connect_once(wsfan_nats *n) {
     if (n->stats.payload_max < n->mesh->datagram_bytes_max)
         return NATS_MAX_PAYLOAD;
     return wsf_nats_listen(&n->connection, n->prefix, n->mesh->name,
-                           (wsf_nats_hearer){ n, put_received });
+                           (wsf_nats_hearer){ n, put_received }, n->options.connect_ms_max);
 }
 
 /* A text for who reads logs. */

@@ -11,7 +11,7 @@ enum { WSF_NATS_SERVERS_MAX = 32 };
 int wsf_nats_options_read(wsfan_nats_options *options, const wsfan_nats_options *given);
 void wsf_nats_options_free(wsfan_nats_options *options);
 
-/* What libnats is told of them: one attempt with each server, in random order, and no other by itself. The caller
+/* The options of libnats that follow: one attempt with each server, in random order, and no other by itself. The caller
  * destroys it. */
 natsStatus wsf_nats_options_apply(natsOptions **nats, const wsfan_nats_options *options,
                                   const char *name);

@@ -114,8 +114,8 @@ static char *read_options(struct settings *settings, int argc, char **argv) {
         { "publishers", required_argument, NULL, 'u' },
         { "split", no_argument, NULL, 'l' },
         { "curve", no_argument, NULL, 'k' },
-        { "history", no_argument, NULL, 'y' },
         { "carrier", required_argument, NULL, 'v' },
+        { "history", no_argument, NULL, 'y' },
         { "quick", no_argument, NULL, 'q' },
         { "json", no_argument, NULL, 'j' },
         { "help", no_argument, NULL, 'h' },
@@ -219,10 +219,10 @@ static void check_relay_options(const struct settings *settings) {
     if (((settings->chats > 0 || settings->split) && !relay && !path) ||
         ((settings->publishers > 1 || settings->curve) && !relay))
         bad("an option of relay with", settings->command);
-    if (settings->history && !path)
-        bad("--history with", settings->command);
     if (carried && ((!relay && strcmp(settings->command, "latency") != 0) || settings->curve))
         bad("--carrier", "is for relay and latency, without --curve");
+    if (settings->history && !path)
+        bad("--history with", settings->command);
     if (settings->split && settings->peers < 2)
         bad("--split", "needs two peers");
     if (settings->split && settings->chats % settings->peers != 0)

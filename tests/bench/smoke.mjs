@@ -64,8 +64,8 @@ const expected = {
 const refused = ['relay --chats 0', 'relay --chats 10001', 'relay --chats 1x', 'relay --publishers 0',
   'relay --publishers 17', 'relay --split --peers 1', 'relay --split --chats 3',
   'relay --publishers 2 --against raw', 'relay --curve --against redis', 'relay --curve --against raw,nats',
-  'latency --curve', 'fanout --chats 2', 'path --publishers 2', 'idle --split', 'relay --history',
-  'relay --against zmq', 'relay --carrier zmq', 'path --carrier nats', 'relay --carrier nats --curve'];
+  'latency --curve', 'fanout --chats 2', 'path --publishers 2', 'idle --split', 'relay --history', 'relay --against zmq',
+  'relay --carrier zmq', 'path --carrier nats', 'relay --carrier nats --curve'];
 
 const [program, wanted] = process.argv.slice(2);
 if (wanted === 'arguments') {

@@ -17,18 +17,6 @@ struct subscriber {
     unsigned joined;
 };
 
-void node_options(wsfan_options *options, const char *name) {
-    wsfan_options_init(options);
-    options->endpoint = "tcp://127.0.0.1:*";
-    options->name = name;
-    options->chats_per_session_count_max = 65535;
-}
-
-void keep_history(wsfan_options *options) {
-    options->history_ms = 600000; /* longer than any run */
-    options->history_key = "a key of benchmarks";
-}
-
 static bool is_nats(const char *address) {
     return address != NULL && strncmp(address, "nats://", 7) == 0;
 }
@@ -43,6 +31,19 @@ static void use_nats(wsfan_options *options, const char *address) {
     options->endpoint = NULL;
     options->carrier = wsfan_nats_carrier(nats);
     options->payload_bytes_max = 512 * 1024;
+    options->endpoint = NULL;
+}
+
+void node_options(wsfan_options *options, const char *name) {
+    wsfan_options_init(options);
+    options->endpoint = "tcp://127.0.0.1:*";
+    options->name = name;
+    options->chats_per_session_count_max = 65535;
+}
+
+void keep_history(wsfan_options *options) {
+    options->history_ms = 600000; /* longer than any run */
+    options->history_key = "a key of benchmarks";
 }
 
 /* peer: an endpoint, or the address of a server of NATS, or NULL. */

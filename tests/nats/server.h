@@ -25,19 +25,29 @@ typedef struct {
     int routes; /* port of the routes of a cluster; 0: it is alone */
     char url[64];
     char config[256]; /* path; "": none */
+    bool own_config;  /* made by server_configure() */
 } server;
 
 static server servers[SERVERS_MAX];
 
+/* Not of those that the system gives to connections: one of these may take a port before the server does. */
 static inline int server_free_port(void) {
+    enum { PORT_MIN = 10000, PORTS_COUNT = 20000 };
+    static unsigned random;
     struct sockaddr_in address = { .sin_family = AF_INET };
-    socklen_t size = sizeof address;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    ck_assert_int_eq(bind(fd, (struct sockaddr *)&address, size), 0);
-    ck_assert_int_eq(getsockname(fd, (struct sockaddr *)&address, &size), 0);
-    close(fd);
-    return ntohs(address.sin_port);
+    if (random == 0)
+        random = (unsigned)getpid() ^ (unsigned)time(NULL);
+    for (;;) {
+        int port = PORT_MIN + rand_r(&random) % PORTS_COUNT;
+        address.sin_port = htons((uint16_t)port);
+        int fd = socket(AF_INET, SOCK_STREAM, 0);
+        ck_assert_int_ge(fd, 0);
+        int error = bind(fd, (struct sockaddr *)&address, sizeof address);
+        close(fd);
+        if (error == 0)
+            return port;
+    }
 }
 
 static inline bool server_listens(int port) {
@@ -121,7 +131,7 @@ static inline void server_kill(int i) {
 static inline void servers_stop(void) {
     for (int i = 0; i < SERVERS_MAX; i++) {
         server_kill(i);
-        if (servers[i].config[0] == '/' && strncmp(servers[i].config, "/tmp/", 5) == 0)
+        if (servers[i].own_config)
             unlink(servers[i].config);
         servers[i] = (server){ 0 };
     }
@@ -131,6 +141,7 @@ static inline void servers_stop(void) {
 static inline void server_configure(int i, const char *text) {
     server *s = &servers[i];
     snprintf(s->config, sizeof s->config, "/tmp/wsfan-nats-XXXXXX");
+    s->own_config = true;
     int fd = mkstemp(s->config);
     ck_assert_int_ge(fd, 0);
     ck_assert_int_eq(write(fd, text, strlen(text)), (ssize_t)strlen(text));

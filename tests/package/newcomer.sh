@@ -22,10 +22,12 @@ echo "pkg-config, shared and static, and find_package"
 }
 quiet ./shared
 quiet ./static
-quiet cmake -S package/find_package -B found -DWITH_BEACON=ON
-quiet cmake --build found
-for program in shared static cplusplus beacon beacon_static; do
-    quiet "found/$program"
+for addition in beacon nats; do
+    quiet cmake -S package/find_package -B found "-DADDITION=$addition"
+    quiet cmake --build found
+    for program in shared static cplusplus "$addition" "${addition}_static"; do
+        quiet "found/$program"
+    done
 done
 
 echo "the manuals"

@@ -28,6 +28,13 @@ bool doubts_ahead(const wsf_core *core, const wsf_vector *seen) {
     return ahead;
 }
 
+bool doubts_beyond(const wsf_core *core, const wsf_vector *seen, uint64_t wall_ms) {
+    uint64_t newest = seen->rest;
+    for (uint32_t i = 0; i < seen->count; i++)
+        newest = seen->entries[i].clock > newest ? seen->entries[i].clock : newest;
+    return newest > core->clock && newest >> 16 > wall_ms + WSF_CLOCK_APART_MS_MAX;
+}
+
 bool doubts_below(const wsf_bounds *bounds, const wsf_vector *seen) {
     uint64_t node;
     if (bounds->rest > seen->rest)

@@ -9,6 +9,9 @@
 /* The clock of a peer is too far off, ahead or behind. */
 bool doubts_far(const wsf_core *core, const wsf_vector *seen);
 
+/* The position is of a clock that the node's must not follow. */
+bool doubts_beyond(const wsf_core *core, const wsf_vector *seen, uint64_t wall_ms);
+
 /* It is from later than the node's own clock. */
 bool doubts_ahead(const wsf_core *core, const wsf_vector *seen);
 

@@ -68,8 +68,8 @@ typedef struct {
     bool waiting; /* for its recovery */
     bool away;    /* its recovery is with the core, */
     bool late;    /* for longer than it may be, as the node was frozen */
-    bool far;     /* since it was asked for the clock of a peer has been too far off, */
-    bool apart;   /* or the position from later than the node's own */
+    bool far; /* since it was asked for a clock has been too far off, a peer's or the position's, */
+    bool apart; /* or the position from later than the node's own */
     uint32_t session;
     uint64_t handle;
     uint32_t serial; /* of the recovery */
@@ -421,8 +421,11 @@ void returns_check_rest(returns *r) {
 
 /* The position may claim what is yet to be published, by this node or a peer: what the core sees when it reads the position, which
  * it says later. */
-static void look_at_clocks(const wsf_core *core, stay *of) {
-    of->far = of->far || doubts_far(core, &of->position);
+static void look_at_clocks(const returns *r, stay *of) {
+    const wsf_core *core = world_core(r->world, of->node);
+    uint64_t wall_ms = world_now(r->world, of->node).wall_ms;
+    of->far = of->far || doubts_far(core, &of->position) ||
+              doubts_beyond(core, &of->position, wall_ms);
     of->apart = of->apart || of->far || doubts_ahead(core, &of->position);
 }
 
@@ -436,7 +439,7 @@ void returns_check(returns *r, unsigned node) {
         if (of->node == node && of->away && world_frozen(r->world, node))
             of->late = true;
         if (of->node == node && of->away)
-            look_at_clocks(core, of);
+            look_at_clocks(r, of);
         if (of->node == node && of->away && !of->late &&
             world_ms(r->world) > of->asked_ms + core->config.recover_ms_max + SLACK_MS) {
             ledger_violation(r->ledger, "session %u has no verdict in time", of->session);
@@ -712,7 +715,7 @@ void returns_asked(returns *r, unsigned node, const wsf_recovery *recovery) {
     of->asked_ms = world_ms(r->world);
     of->away = true;
     of->apart = of->far = false;
-    look_at_clocks(world_core(r->world, node), of);
+    look_at_clocks(r, of);
 }
 
 void returns_answered(returns *r, unsigned node, const wsf_recovery *recovery) {
@@ -724,8 +727,7 @@ void returns_answered(returns *r, unsigned node, const wsf_recovery *recovery) {
     of->seq = ++r->seq;
     of->verdict = recovery->verdict;
     const wsf_core *core = world_core(r->world, node);
-    look_at_clocks(core, of);
-    of->far = of->far || doubts_ahead(core, &of->position); /* the node's clock did not follow */
+    look_at_clocks(r, of);
     for (uint32_t i = 0; i < r->publishers_count; i++) {
         const wsf_origin *origin = wsf_witness_find(core, r->publishers[i].node);
         of->met[i] = origin != NULL;

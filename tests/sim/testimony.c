@@ -66,6 +66,7 @@ struct testimony {
     ledger *ledger;
     world *world;
     uint64_t hashes[LEDGER_CHATS_MAX];
+    unsigned used; /* nodes from there on never ran */
     book books[WORLD_NODES_MAX];
 };
 
@@ -112,6 +113,7 @@ void testimony_end(testimony *t, unsigned node) {
 
 void testimony_start(testimony *t, unsigned node, uint32_t life, unsigned kind) {
     testimony_end(t, node);
+    t->used = node < t->used ? t->used : node + 1;
     t->books[node].running = world_core(t->world, node)->witness.origins != NULL;
     t->books[node].life = life;
     t->books[node].kind = kind;
@@ -167,7 +169,7 @@ static void end_older(book *b, uint32_t life, uint32_t slot) {
 void testimony_publish(testimony *t, unsigned node, uint32_t number,
                        const ledger_targets *targets) {
     uint32_t life = ledger_find(t->ledger, world_node_id(t->world, node));
-    for (unsigned other = 0; other < WORLD_NODES_MAX && targets->chats != 0; other++) {
+    for (unsigned other = 0; other < t->used && targets->chats != 0; other++) {
         book *b = &t->books[other];
         if (!b->running || other == node || b->kind != t->books[node].kind ||
             b->life == targets->not_life)
@@ -206,7 +208,7 @@ static matter *find_matter(const book *b, uint32_t number) {
 }
 
 void testimony_stamp(testimony *t, uint32_t number, uint64_t clock) {
-    for (unsigned node = 0; node < WORLD_NODES_MAX; node++) {
+    for (unsigned node = 0; node < t->used; node++) {
         matter *m = find_matter(&t->books[node], number);
         if (m != NULL)
             m->clock = clock;
@@ -283,7 +285,7 @@ static void begin_histories(testimony *t, unsigned node) {
 /* Whether the node may be asked for the message. */
 static bool may_be_asked(const book *b, matter *m) {
     bool asked = false;
-    for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++) {
+    for (unsigned chat = 0; chat < LEDGER_CHATS_MAX && m->chats >> chat != 0; chat++) {
         const history *h = &b->histories[chat];
         if ((m->chats >> chat & 1) == 0 || !h->begun)
             continue;
@@ -318,16 +320,16 @@ static bool is_in_positions(const book *b, const wsf_core *core, const wsf_origi
 static void check_matter(testimony *t, unsigned node, matter *m) {
     const book *b = &t->books[node];
     const wsf_core *core = world_core(t->world, node);
+    if (!may_be_asked(b, m) || is_mistaken(b, m->life, m->ms))
+        return;
     const wsf_origin *origin = wsf_witness_find(core, ledger_node(t->ledger, m->life));
     if (origin != NULL && m->met && m->clock != 0 && b->gap_ms[m->life] < m->ms &&
-        may_be_asked(b, m) && !is_mistaken(b, m->life, m->ms) &&
         is_in_positions(b, core, origin, m->clock))
         ledger_violation(t->ledger,
                          "life %u tells positions with message %u of life %u, which did not come",
                          b->life, m->number, m->life);
     bool told = b->gap_ms[m->life] >= m->ms;
-    if (!may_be_asked(b, m) || origin == NULL || m->clock > wsf_origin_reached(origin) ||
-        is_mistaken(b, m->life, m->ms))
+    if (origin == NULL || m->clock > wsf_origin_reached(origin))
         return;
     if (m->met && !told)
         ledger_violation(t->ledger,

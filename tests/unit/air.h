@@ -22,7 +22,7 @@ typedef struct {
     uint8_t data[];
 } air_datagram;
 
-/* What a node sends and receives by. */
+/* The means by which a node sends and receives. */
 typedef struct {
     wsfan_carrier carrier;
     const wsfan_carrier_mesh *mesh; /* NULL: not open */

@@ -275,11 +275,11 @@ bool wsf_backfill_inherit(wsf_core *core, uint64_t hash, wsf_now now) {
     uint32_t i;
     if (is_under_way(core, chat, &i))
         return true;
-    if (i == WSF_TABLE_NONE)
+    backfill *b = i != WSF_TABLE_NONE ? &core->backfill.asks->list[i] : NULL;
+    if (b == NULL || !wsf_peers_is_empty(b->missed)) /* until that is forgotten */
         return false;
-    backfill *b = &core->backfill.asks->list[i];
     b->inherits = true;
-    b->tried = b->missed;
+    b->tried = (wsf_peers){ 0 };
     return begin(core, i, now);
 }
 

@@ -59,7 +59,9 @@ static wsf_peers contented(wsf_core *core, uint32_t i, wsf_now now) {
         return chat->askers;
     bool more = wsf_backfill_inherit(core, chat->hash, now);
     bool others = !wsf_peers_is_empty(wsf_peers_difference(chat->sources, chat->askers));
-    return more && others ? (wsf_peers){ 0 } : wsf_peers_difference(chat->askers, chat->sources);
+    if (more && others)
+        return (wsf_peers){ 0 };
+    return wsf_peers_difference(chat->askers, chat->sources);
 }
 
 /* --------------------------------------------------------------------------------------- answers */

@@ -236,7 +236,7 @@ static bool decide(wsf_core *core, wsf_recovery *recovery, uint32_t chat, wsf_no
         wsf_waiting_set(core, recovery, WSF_WAITS_FOR_CHAT, chat);
         return false;
     }
-    if (lacks(recovery, verdict) && (asked || wsf_backfill_failed(core, recovery->hash)))
+    if (lacks(recovery, verdict) && wsf_backfill_failed(core, recovery->hash))
         verdict = WSFAN_RECOVERY_SILENT;
     if (verdict == WSFAN_RECOVERY_WHOLE)
         name_those_behind(core, &recovery->seen);
