@@ -491,7 +491,8 @@ static void take_chat(answer *a, const wsf_page_chat *said) {
         end_chat(a, i, chat, merging);
 }
 
-/* The chats of the question, which are the first of the line, that nothing was said of: they are asked for again, or, after an answer that is none, of others. */
+/* The chats of the question, which are the first of the line, that nothing was said of: they are asked for again, or, after an
+ * answer that is none, of others. */
 static void settle(wsf_core *core, unsigned line, const answer *a) {
     struct wsf_backfills *all = core->backfill.asks;
     uint32_t i = all->lines[line].first;
