@@ -11,7 +11,8 @@ struct wsf_origin {
     uint64_t seen_ms; /* it was a peer then */
     uint64_t clock;
     uint64_t whole;
-    uint64_t last;    /* clock of its last message to anybody, as it said in its newest mark */
+    uint64_t last;    /* clock of its last message to anybody, as it said in its newest mark, */
+    uint64_t said;    /* of its messages up to here */
     uint64_t changed; /* of witness.changes: the newest gap, or what is known of it */
     uint64_t took;    /* clock of its last message that was taken */
     uint64_t

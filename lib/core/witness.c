@@ -231,6 +231,7 @@ static void take_mark(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head
     peer->witness.heard_clock = top;
     origin->clock = later(origin->clock, mark->clock);
     origin->last = later(origin->last, mark->last);
+    origin->said = later(origin->said, mark->clock);
     core->witness.moved = true;
     settle(core, peer, origin);
 }

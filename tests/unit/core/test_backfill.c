@@ -282,6 +282,28 @@ START_TEST(of_a_publisher_that_died_a_node_has_what_the_other_one_got) {
 }
 END_TEST
 
+/* Its last mark came here a moment later than to the other node, and the chat's history begins between. */
+START_TEST(of_a_publisher_whose_last_mark_came_late) {
+    begin(3);
+    join(1);
+    uint64_t before = now_clock(0);
+    publish(2, 5);
+    world_block(w, 2, 1, true); /* the other node hears no more marks */
+    world_run(w, 100);
+    join(0);
+    world_run(w, 2000); /* until a mark is from after that */
+    wsf_core_say_bye(world_core(w, 2), world_now(w, 2));
+    world_touch(w, 2);
+    world_run(w, 100);
+    world_crash(w, 2);
+    ck_assert(backfill(0, before));
+    run_to_end(0);
+    ck_assert_int_eq(lacks(0, before), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(kept_at(0), 5);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(of_a_publisher_that_a_node_never_met_too) {
     begin(3);
     join(0);
@@ -679,6 +701,7 @@ SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            nobody_is_asked_where_nobody_is_interested, many_messages_come_in_pages,
            many_chats_are_asked_for_in_one_question,
            of_a_publisher_that_died_a_node_has_what_the_other_one_got,
+           of_a_publisher_whose_last_mark_came_late,
            of_a_publisher_that_a_node_never_met_too, of_a_publisher_that_the_other_node_never_met,
            of_a_publisher_that_neither_met, of_a_publisher_of_which_the_other_node_lacks_some,
            a_cap_holds_until_the_gap_was_told,
