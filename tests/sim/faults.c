@@ -249,7 +249,7 @@ static void begin_drain(faults *f, active *a) {
                  : 0;
     if (a->set == 0)
         return;
-    uint32_t ms = DRAIN_MS_MIN << random_below(f, 5);
+    uint32_t ms = (uint32_t)DRAIN_MS_MIN << random_below(f, 5);
     world_drain(f->world, a->node, ms);
     a->until_ms = world_ms(f->world) + 2 * DRAIN_MS_MAX;
 }
