@@ -103,16 +103,16 @@ static int make_space(unsigned space, unsigned first, unsigned second) {
                : EXIT_FAILURE;
 }
 
-/* Files of the network lie in a file system that nobody else sees. */
+/* Files of the network lie in a file system that nobody else sees, at a place where no program lies. */
 static bool make_files(void) {
     FILE *file;
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) != 0 ||
-        mount("tmpfs", "/tmp", "tmpfs", 0, "size=1m") != 0 ||
-        (file = fopen("/tmp/resolv.conf", "w")) == NULL)
+        mount("tmpfs", "/mnt", "tmpfs", 0, "size=1m") != 0 ||
+        (file = fopen("/mnt/resolv.conf", "w")) == NULL)
         return false;
     fprintf(file, "nameserver 10.99.0.%d\n", NAME_SERVER);
     return fclose(file) == 0 &&
-           mount("/tmp/resolv.conf", "/etc/resolv.conf", NULL, MS_BIND, NULL) == 0;
+           mount("/mnt/resolv.conf", "/etc/resolv.conf", NULL, MS_BIND, NULL) == 0;
 }
 
 int network_make(unsigned hosts, uint64_t seed) {
@@ -151,16 +151,16 @@ static void become_name_server(void) {
     snprintf(listen, sizeof listen, "--listen-address=10.99.0.%d", NAME_SERVER);
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     execlp("dnsmasq", "dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv",
-           "--no-hosts", "--addn-hosts=/tmp/hosts",
+           "--no-hosts", "--addn-hosts=/mnt/hosts",
            "--user=", "--group=", "--pid-file=", "--bind-interfaces", listen, "--local=/test/",
            "--log-facility=/dev/null", (char *)NULL);
     _exit(EXIT_FAILURE);
 }
 
 void network_set_names(const char *hosts) {
-    FILE *file = fopen("/tmp/hosts.new", "w");
+    FILE *file = fopen("/mnt/hosts.new", "w");
     if (file == NULL || fputs(hosts, file) < 0 || fclose(file) != 0 ||
-        rename("/tmp/hosts.new", "/tmp/hosts") != 0)
+        rename("/mnt/hosts.new", "/mnt/hosts") != 0)
         abort();
     if (name_server > 0 && waitpid(name_server, NULL, WNOHANG) == 0) {
         kill(name_server, SIGHUP);

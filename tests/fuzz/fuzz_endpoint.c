@@ -15,7 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     }
     bool resolve;
     if (wsf_endpoint_to_tell(text, size))
-        CHECK(wsf_endpoint_to_dial(text, size, &resolve) && !resolve);
+        CHECK(wsf_endpoint_is_carried(text, size) ||
+              (wsf_endpoint_to_dial(text, size, &resolve) && !resolve));
     if (wsf_endpoint_to_dial(text, size, &resolve) && resolve) {
         char host[WSF_ENDPOINT_SIZE_MAX + 1];
         unsigned port;

@@ -46,6 +46,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     options.allow_path = NULL;
     options.allocator = NULL;
     options.public_address = next_text(&rest, end);
+    options.history_key = next_text(&rest, end);
+    options.carrier = NULL;
     const char *field;
     int error = wsfan_options_check(&options, &field);
     CHECK((error == WSFAN_OK) == (field == NULL));
