@@ -64,9 +64,16 @@ static bool is_kept(const travels *t, const visit *v, const visit *from) {
            know_all(t, v, from);
 }
 
+/* From then on something may have gone for its age. A position may be from before that of one publisher, which was silent or gone, and
+ * of more publishers than a node has bounds for the newest that went counts for all. */
+static bool may_have_expired(const travels *t) {
+    return ledger_ms(t->ledger) > t->limits.history_ms;
+}
+
 static bool may_be_old(const travels *t, const visit *v) {
     const chat_page *page = &t->chats[v->chat];
-    return page->all > t->limits.count_max || page->bytes > t->limits.chat_bytes_max / 2 ||
+    return may_have_expired(t) || page->all > t->limits.count_max ||
+           page->bytes > t->limits.chat_bytes_max / 2 ||
            v->by.told.ms + t->limits.history_ms < ledger_ms(t->ledger) + EARLY_MS;
 }
 

@@ -941,7 +941,7 @@ static bool is_known(const loop *at, uint64_t origin) {
         return true;
     uint32_t life = ledger_find(at->owner->ledger, origin);
     return life != UINT32_MAX && of->known[life].from != 0 &&
-           of->known[life].from <= at->reach_last;
+           of->known[life].from <= at->reach_last && of->known[life].to >= at->reach_last;
 }
 
 /* A position that is told now claims nothing that is still to be dispatched. A latest value may have been overtaken. */
