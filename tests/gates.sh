@@ -137,7 +137,7 @@ gate_abi() {
 gate_reproducible() {
     for place in one two/deeper; do
         mkdir -p "$work/$place"
-        cp -r CMakeLists.txt lib include pkgconfig tools "$work/$place"
+        cp -r CMakeLists.txt README.md LICENSE CHANGELOG.md SECURITY.md docs lib include packaging pkgconfig tools "$work/$place"
         (cd "$work/$place" && cmake -S . -B build -DCMAKE_BUILD_TYPE=Release \
             -DWSFAN_BUILD_TESTS=OFF -DWSFAN_BUILD_EXAMPLES=OFF &&
             cmake --build build --parallel 2 --target wsfan wsfan_static) >"$work/log" 2>&1 ||
