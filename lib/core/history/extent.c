@@ -123,8 +123,8 @@ wsf_extent wsf_extent_of(const wsf_core *core, uint32_t number, uint64_t node) {
     if (origin->open &&
         extent.whole < origin->clock) /* what came is before the gap, or behind it */
         extent.whole = origin->clock;
-    /* It published nothing else up to its mark, and since then all comes: what came is kept from `since` on. Of one that is gone
-     * the mark must be from after `since`. */
+    /* The origin published nothing else up to its mark, and since then all comes: what came is kept from `since` on. Of an origin
+     * that is gone the mark must be from after `since`. */
     if (wsf_extent_has_word(core, origin))
         extent.since = lesser(extent.since, wsf_origin_last(origin));
     else if (extent.since <= origin->said)

@@ -19,7 +19,7 @@
 /* In one round, so that it takes about a millisecond. A cost is computed for each chat and candidate. */
 enum { LOOKS_SHARE = 4096, COSTS_SHARE = 16384 };
 
-/* What a peer is still to be told, besides the chats that are kept: those that were. */
+/* Hashes that wait to be told to a peer, besides those of chats that are kept: of chats that were. */
 enum { ASKS_SPARE = 4096 };
 
 void wsf_holders_destroy(wsf_core *core) {
@@ -34,8 +34,8 @@ void wsf_holders_tell_all(wsf_peer *peer) {
     peer->holding.cursor = 0;
 }
 
-/* What the peer is asked has changed. Without memory, or over the limit, it is told of all chats that are asked of it; of the
- * others it learns by HOLD-SUM. */
+/* Queues a hash whose asking has changed. Without memory, or over the limit, the peer is told of all chats that are asked of it; of
+ * the others it learns by HOLD-SUM. */
 static void tell(const wsf_core *core, wsf_peer *peer, uint64_t hash) {
     wsf_deque *asks = &peer->holding.asks;
     uint32_t max = 2 * core->keeping.archive.slots.count + ASKS_SPARE;

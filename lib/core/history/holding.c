@@ -26,7 +26,7 @@ enum { ADDS, INHERITS, REMOVES, HELD, LISTS };
 /* Chats whose askers are answered in one round, if they can be. */
 enum { ANSWERS_SHARE = 64 };
 
-/* What a peer is still to be told that it asked for. */
+/* Answers that wait to be told to a peer. */
 enum { ANSWERS_MAX = 65536 };
 
 static bool has_history(const wsf_core *core, const wsf_peer *peer) {
@@ -113,7 +113,7 @@ static bool put(wsf_batch *batch, unsigned list, uint64_t hash) {
     return ++batch->holding.count < COUNT_MAX;
 }
 
-/* What has a history here may have one elsewhere that is longer. */
+/* A chat that has a history here may have a longer one elsewhere. */
 static unsigned list_of(const wsf_keeping_chat *chat) {
     return chat->begun ? INHERITS : ADDS;
 }
@@ -194,7 +194,7 @@ static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
         peer->holding.telling_all = false;
 }
 
-/* What the peer has given up, it may have given up long ago. */
+/* The peer may have given chats up long ago. */
 static void restart(wsf_core *core, wsf_peer *peer) {
     wsf_holders_doubt_peer(core, peer);
     wsf_holders_tell_all(peer);
@@ -304,7 +304,7 @@ static bool take(wsf_core *core, wsf_peer *peer, const wsf_entry *entry, wsf_buf
     return true;
 }
 
-/* What found no room may find some once half of the peer's is free, and not sooner than a peer goes down. */
+/* Chats that found no room may find some once half of the peer's is free, and not sooner than a peer goes down. */
 static bool may_have_room(const wsf_core *core, const wsf_peer *peer, wsf_now now) {
     return !peer->holding.overflow || (peer->holding.held_count <= held_count_max(core) / 2 &&
                                        now.ms >= peer->holding.again_ms);

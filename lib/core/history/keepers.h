@@ -9,7 +9,7 @@ static inline bool wsf_keeper_can_be_asked(const wsf_peer *peer) {
            (peer->features & WSF_FEATURE_MARKS) != 0;
 }
 
-/* Whoever is interested may keep the chat; so may a peer whose interest is not known whole. Those that can be asked. */
+/* Peers that may keep the chat and can be asked: those that are interested, and those whose interest is not known whole. */
 static inline wsf_peers wsf_keepers_of(const wsf_core *core, uint64_t hash) {
     uint64_t loops;
     wsf_peers peers;
