@@ -76,7 +76,7 @@ scenario('servers of all kinds are one mesh: each client hears each; one is kill
   const clients = [
     ...await Promise.all(servers.map((server) => node(world, server))),
     ...await Promise.all(['minimal', 'glib-libsoup', 'civetweb'].map((name) => chromium(world, context, of(name)))),
-    ...await Promise.all(['libuv-wslay', 'libevent', 'epoll-threads'].map((name) => python(world, of(name)))),
+    ...await Promise.all(['poll-wslay', 'libuv-wslay', 'libevent', 'epoll-threads'].map((name) => python(world, of(name)))),
     await page(context, echo)];
   const [first] = clients;
   await until('they have met', async () => {

@@ -106,6 +106,7 @@ excerpt() {
 
 try_integrate_ready() { excerpt "$1" servers/chat.h; }
 try_integrate_libwebsockets() { excerpt "$1" minimal/minimal.c; }
+try_integrate_poll() { excerpt "$1" servers/poll-wslay.c; }
 try_integrate_libuv() { excerpt "$1" servers/libuv-wslay.c; }
 try_integrate_libevent() { excerpt "$1" servers/libevent.c; }
 try_integrate_libsoup() { excerpt "$1" servers/glib-libsoup.c; }
