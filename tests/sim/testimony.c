@@ -46,6 +46,12 @@ typedef struct {
     uint64_t ms;
 } record;
 
+/* Which origin of the witness a life was, in one look; NULL: none. */
+typedef struct {
+    unsigned look;
+    const wsf_origin *origin;
+} found;
+
 typedef struct {
     bool running;
     uint32_t life;
@@ -56,6 +62,7 @@ typedef struct {
     uint32_t gaps[LEDGER_LIVES_MAX];
     saying sayings[WSF_PEERS_MAX];
     record records[WSF_ORIGINS_MAX]; /* at the places of the witness */
+    found found[LEDGER_LIVES_MAX];
     history histories[LEDGER_CHATS_MAX];
     matter *matters; /* in order of their numbers */
     uint32_t count;
@@ -285,9 +292,10 @@ static void begin_histories(testimony *t, unsigned node) {
 /* Whether the node may be asked for the message. */
 static bool may_be_asked(const book *b, matter *m) {
     bool asked = false;
-    for (unsigned chat = 0; chat < LEDGER_CHATS_MAX && m->chats >> chat != 0; chat++) {
+    for (uint32_t left = m->chats; left != 0; left &= left - 1) {
+        unsigned chat = (unsigned)__builtin_ctz(left);
         const history *h = &b->histories[chat];
-        if ((m->chats >> chat & 1) == 0 || !h->begun)
+        if (!h->begun)
             continue;
         if (h->since >= m->clock)
             m->chats &= ~(1u << chat);
@@ -317,12 +325,21 @@ static bool is_in_positions(const book *b, const wsf_core *core, const wsf_origi
              wsf_vector_find(&reach->whole, origin->node) == NULL);
 }
 
+/* The matters are many, of few lives: each is looked for once in a look. */
+static const wsf_origin *find_origin(const testimony *t, book *b, const wsf_core *core,
+                                     uint32_t life) {
+    found *f = &b->found[life];
+    if (f->look != b->looks)
+        *f = (found){ b->looks, wsf_witness_find(core, ledger_node(t->ledger, life)) };
+    return f->origin;
+}
+
 static void check_matter(testimony *t, unsigned node, matter *m) {
-    const book *b = &t->books[node];
+    book *b = &t->books[node];
     const wsf_core *core = world_core(t->world, node);
     if (!may_be_asked(b, m) || is_mistaken(b, m->life, m->ms))
         return;
-    const wsf_origin *origin = wsf_witness_find(core, ledger_node(t->ledger, m->life));
+    const wsf_origin *origin = find_origin(t, b, core, m->life);
     if (origin != NULL && m->met && m->clock != 0 && b->gap_ms[m->life] < m->ms &&
         is_in_positions(b, core, origin, m->clock))
         ledger_violation(t->ledger,
