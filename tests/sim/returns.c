@@ -153,6 +153,11 @@ static bool has_number(const numbers *set, uint32_t number) {
     return number / 8 < set->capacity && (set->bits[number / 8] >> number % 8 & 1) != 0;
 }
 
+static void remove_all(numbers *set) {
+    if (set->capacity > 0)
+        memset(set->bits, 0, set->capacity);
+}
+
 static void add_all(numbers *set, const numbers *other) {
     for (uint32_t i = 0; i < other->capacity * 8; i++)
         if (has_number(other, i))
@@ -210,12 +215,15 @@ void returns_attach(returns *r, world *w, const testimony *t) {
     }
 }
 
-/* What was published is forgotten, so nothing more can be said of stays that began before. */
+/* What was published is forgotten, so nothing more can be said of stays that began before. Numbers of messages are counted from
+ * there on. */
 void returns_forget(returns *r) {
     drop_all(r);
     for (uint32_t i = 0; i < r->stays_count; i++) {
         stay *of = r->stays[i];
         of->known = of->both = false;
+        remove_all(&of->before);
+        remove_all(&of->got);
         memset(of->clocks, 0, sizeof of->clocks);
         if (of->waiting && of->handed != HANDED_NOTHING)
             of->former = UINT32_MAX;
