@@ -15,6 +15,7 @@
 #include "mesh/datagrams.h"
 
 #include <assert.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -77,7 +78,8 @@ typedef struct {
     size_t introduction_size;
     uint64_t serials;
 
-    const wsf_carrier_handler *handler; /* while receive() runs */
+    const wsf_carrier_handler *handler; /* while receive() runs, */
+    pthread_t receiver;                 /* on this thread */
     uint64_t left;                      /* frames before the handler has had its share */
     bool opened;
     wsfan_endpoint_state standing;
@@ -369,12 +371,20 @@ static bool take(datagrams *d, const char *from, const uint8_t *data, size_t siz
     }
 }
 
+/* Calls that a carrier makes elsewhere than in its receive() are ignored, and end a build with assertions. */
+static bool is_receiving(const datagrams *d) {
+    assert(d->handler != NULL && pthread_equal(d->receiver, pthread_self()) &&
+           "a carrier calls the node in its receive() alone");
+    return d->handler != NULL;
+}
+
 static int on_received(void *mesh, const char *from, const void *data, size_t size) {
     datagrams *d = mesh;
-    assert(d->handler != NULL && "a carrier calls the node in its receive() alone");
+    if (!is_receiving(d))
+        return 0;
     if (strcmp(from, d->mesh.name) == 0) /* another node has the name of this one */
         d->handler->caller(d->handler->user, from, WSFAN_ENDPOINT_REFUSED);
-    else if (!take(d, from, data, size))
+    else if (size > d->mesh.datagram_bytes_max || !take(d, from, data, size))
         d->handler->stray(d->handler->user);
     d->left -= d->left > 0;
     return d->left > 0;
@@ -413,7 +423,10 @@ static void begin_anew(datagrams *d, uint64_t ms) {
 static void on_stands(void *mesh, wsfan_endpoint_state state) {
     datagrams *d = mesh;
     bool works = state == WSFAN_ENDPOINT_RESOLVED;
-    assert(d->handler != NULL && "a carrier calls the node in its receive() alone");
+    if (!is_receiving(d))
+        return;
+    if (!works && !wsfan_endpoint_state_fails(state))
+        state = WSFAN_ENDPOINT_NO_ANSWER;
     d->failures += !works;
     d->standing = state;
     tell_standing(d, false);
@@ -462,6 +475,7 @@ static uint64_t deadline(wsf_carrier *carrier) {
 static void receive(wsf_carrier *carrier, uint32_t share, const wsf_carrier_handler *handler) {
     datagrams *d = datagrams_of(carrier);
     d->handler = handler;
+    d->receiver = pthread_self();
     d->left = (uint64_t)share * (d->connections_used + 1);
     d->host->receive(d->host->user);
     tick(d, wsf_clock_ms());
@@ -529,6 +543,10 @@ int wsf_datagrams_open(wsf_carrier **carrier, const wsf_datagrams_config *config
         .stands = on_stands,
     };
     int error = d->host->open(d->host->user, &d->mesh);
+    if (error == WSFAN_OK && d->host->fd(d->host->user) < 0) {
+        d->host->close(d->host->user, 0);
+        error = WSFAN_ESYSTEM;
+    }
     if (error == WSFAN_OK)
         *carrier = &d->carrier;
     else

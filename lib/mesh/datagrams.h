@@ -13,7 +13,7 @@ typedef struct {
     uint64_t frame_size_max;
 } wsf_datagrams_config;
 
-/* WSFAN_ENOMEM, or what the host's open() returns. */
+/* WSFAN_ENOMEM, what the host's open() returns, or WSFAN_ESYSTEM where its fd() is none. */
 int wsf_datagrams_open(wsf_carrier **carrier, const wsf_datagrams_config *config);
 
 #endif

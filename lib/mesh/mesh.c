@@ -173,8 +173,11 @@ static void wait_for_work(wsf_mesh *mesh, uint64_t until_ms) {
     atomic_store(&mesh->beside_reader, true);
     bool waits = wait_beside_reader(mesh, &items[0], &items[1], until_ms);
     atomic_store(&mesh->beside_reader, false);
-    if (waits && !atomic_load(&mesh->unread)) /* after the store: see wsf_mesh_read() */
+    if (waits && !atomic_load(&mesh->unread)) { /* after the store: see wsf_mesh_read() */
         poll(items, 2, timeout_until(until_ms, wsf_clock_ms()));
+        if ((items[1].revents & POLLNVAL) != 0) /* a carrier of the host has closed its own */
+            poll(items, 1, timeout_until(until_ms, wsf_clock_ms()));
+    }
     if (items[0].revents != 0)
         wsf_mailbox_clear(&mesh->mailbox);
 }

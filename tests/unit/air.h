@@ -59,6 +59,7 @@ static inline void air_put(air_mast *to, const char *from, const wsfan_bytes *pa
     size_t size = 0;
     for (size_t i = 0; i < count; i++)
         size += parts[i].size;
+    ck_assert_uint_le(size, to->mesh->datagram_bytes_max);
     if (to->count == AIR_WAITING_MAX || to->deaf)
         return;
     air_datagram *d = malloc(sizeof *d + size);
