@@ -14,11 +14,11 @@
 enum {
     /* A set of loops is one 64-bit word. Beyond it wsfan_loop_open() returns WSFAN_ELIMIT. */
     WSF_LOOPS_MAX = 64,
-    /* A multiple of 64: the bits of a wsf_peers, and so of an interest row. A new peer beyond peers_count_max
-     * takes the place of a peer that is down, or of one of the key with the most peers. Otherwise both nodes
+    /* A peer's number is a byte, and 255 is none: in rows of presence, in packed sets. A new peer beyond
+     * peers_count_max takes the place of a peer that is down, or of one of the key with the most peers. Otherwise both nodes
      * report WSFAN_REASON_LIMIT, and the new peer tries again every down_ms. What a peer that lost its place
      * publishes until it is back is covered by a gap. */
-    WSF_PEERS_MAX = 64
+    WSF_PEERS_MAX = 255
 };
 
 #endif

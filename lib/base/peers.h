@@ -8,8 +8,7 @@
 
 #include "base/limits.h"
 
-enum { WSF_PEERS_WORDS = WSF_PEERS_MAX / 64 };
-_Static_assert(WSF_PEERS_MAX % 64 == 0, "a set is of whole words");
+enum { WSF_PEERS_WORDS = (WSF_PEERS_MAX + 63) / 64 };
 
 typedef struct {
     uint64_t words[WSF_PEERS_WORDS]; /* all 0: empty */
@@ -46,6 +45,23 @@ static inline unsigned wsf_peers_count(wsf_peers set) {
     for (unsigned i = 0; i < WSF_PEERS_WORDS; i++)
         count += (unsigned)__builtin_popcountll(set.words[i]);
     return count;
+}
+
+/* One more than the highest peer; 0: the set is empty. */
+static inline unsigned wsf_peers_end(wsf_peers set) {
+    for (unsigned i = WSF_PEERS_WORDS; i-- > 0;)
+        if (set.words[i] != 0)
+            return 64 * i + 64 - (unsigned)__builtin_clzll(set.words[i]);
+    return 0;
+}
+
+/* How many of the set have a lower number than `peer`. */
+static inline unsigned wsf_peers_count_below(wsf_peers set, unsigned peer) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < peer / 64; i++)
+        count += (unsigned)__builtin_popcountll(set.words[i]);
+    uint64_t below = set.words[peer / 64] & ((UINT64_C(1) << peer % 64) - 1);
+    return count + (unsigned)__builtin_popcountll(below);
 }
 
 static inline wsf_peers wsf_peers_union(wsf_peers a, wsf_peers b) {

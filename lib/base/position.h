@@ -18,8 +18,7 @@
 
 enum {
     WSF_POSITION_TEXT_SIZE = 1280, /* with the NUL */
-    WSF_POSITION_ENTRIES_MAX = WSF_VECTOR_MAX /
-                               2 /* each as large as can be, they fit into the text */
+    WSF_POSITION_ENTRIES_MAX = 66  /* each as large as can be, they fit into the text */
 };
 
 typedef struct {

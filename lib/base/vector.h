@@ -9,8 +9,9 @@
 #include <stdint.h>
 #include <wsfan/wsfan.h>
 
-/* Twice what a position has (see position.h), so that two of them can be merged. */
-enum { WSF_VECTOR_MAX = 132 };
+/* At least twice what a position has (see position.h), so that two of them can be merged; and an entry for each origin
+ * that a node may know of. */
+enum { WSF_VECTOR_MAX = 320 };
 
 typedef struct {
     uint64_t clock;

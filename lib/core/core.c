@@ -80,11 +80,16 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
     core->presence.now_ms = now.ms;
     core->reader = wsf_reader_new();
     core->batch = wsf_batch_new();
-    if (core->reader == NULL || core->batch == NULL || wsf_witness_init(core) != WSFAN_OK ||
+    core->peers = wsf_alloc_zero(config->peers_count_max, sizeof *core->peers);
+    memset(core->peer_index.first, WSF_PEER_NONE, sizeof core->peer_index.first);
+    core->peer_index.seed = wsf_random(core);
+    if (core->peers == NULL || core->reader == NULL || core->batch == NULL ||
+        wsf_witness_init(core) != WSFAN_OK ||
         wsf_interest_init(&core->interest, config->remote_chats_count_max,
                           config->interest_log_count_max, wsf_random(core)) != WSFAN_OK) {
         wsf_reader_destroy(core->reader);
         wsf_free(core->batch);
+        wsf_free(core->peers);
         wsf_witness_destroy(core);
         wsf_free(core);
         return WSFAN_ENOMEM;
@@ -162,8 +167,9 @@ static bool acknowledged(const wsf_peer *peer, uint64_t serial) {
 }
 
 static bool barrier_passed(const wsf_core *core, uint64_t serial) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (!acknowledged(&core->peers[i], serial))
+    wsf_peers linked = core->linked;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;)
+        if (!acknowledged(peer, serial))
             return false;
     return true;
 }
@@ -172,10 +178,9 @@ static bool barrier_passed(const wsf_core *core, uint64_t serial) {
  * meanwhile what the session should have got: by serial_skipped take_acknowledgement() in receiver.c knows of
  * the gap. */
 static void note_skipped(wsf_core *core, uint64_t serial) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        wsf_peer *peer = &core->peers[i];
-        if (peer->linked && !wsf_peer_live(peer) && !is_quiet(peer) &&
-            peer->subscription.serial_acked < serial &&
+    wsf_peers linked = core->linked;
+    for (wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;) {
+        if (!wsf_peer_live(peer) && !is_quiet(peer) && peer->subscription.serial_acked < serial &&
             peer->subscription.serial_skipped < serial) {
             peer->subscription.serial_skipped = serial;
             wsf_witness_skip(peer, serial);
@@ -190,9 +195,10 @@ static void name_missing(const wsf_core *core, wsf_ticket *ticket, const uint64_
     ticket->missing = wsf_alloc(WSF_PEERS_MAX * sizeof *ticket->missing);
     if (ticket->missing == NULL)
         return;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (!acknowledged(&core->peers[i], ticket->serial))
-            ticket->missing[ticket->missing_count++] = core->peers[i].node;
+    wsf_peers linked = core->linked;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;)
+        if (!acknowledged(peer, ticket->serial))
+            ticket->missing[ticket->missing_count++] = peer->node;
     for (uint32_t i = 0; i < refusers_count && ticket->missing_count < WSF_PEERS_MAX; i++)
         ticket->missing[ticket->missing_count++] = refusers[i];
 }
@@ -265,8 +271,7 @@ void wsf_core_count(const wsf_core *core, uint64_t chat_hash, wsfan_count *count
 void wsf_core_visit(const wsf_core *core, uint64_t chat_hash, uint64_t *cursor, uint32_t max,
                     void (*each)(void *user, const wsfan_member *member), void *user) {
     uint64_t nodes[WSF_PEERS_MAX];
-    for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
-        nodes[i] = core->peers[i].node;
+    wsf_peer_nodes(core, nodes);
     wsf_presence_visit(&core->presence, chat_hash, nodes, core->config.node, cursor, max, each,
                        user);
 }
@@ -315,9 +320,9 @@ void wsf_core_destroy(wsf_core *core) {
     wsf_rpc_client_end(core);
     wsf_holding_destroy(core);
     wsf_holders_destroy(core);
-    for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
-        if (core->peers[i].node != 0)
-            wsf_link_destroy(&core->peers[i].link);
+    wsf_peers known = core->known;
+    for (wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;)
+        wsf_link_destroy(&peer->link);
     wsf_view_unref(core->status.view);
     wsf_buffer_cache_empty(&core->frames);
     wsf_message_bin_empty(&core->bin);
@@ -331,6 +336,7 @@ void wsf_core_destroy(wsf_core *core) {
     wsf_reader_destroy(core->reader);
     wsf_names_free(core->diagnosis.names);
     wsf_free(core->batch);
+    wsf_free(core->peers);
     wsf_free(core);
 }
 
@@ -349,6 +355,17 @@ static void stamp(wsf_core *core, wsfan_message *message, wsf_now now) {
                message->count);
 }
 
+static void address(wsf_core *core, const wsfan_message *message, wsf_peers peers, wsf_now now) {
+    uint64_t refusing[WSF_PEERS_MAX];
+    uint32_t count = wsf_router_keep(message, refusing, wsf_dialer_refusers(core, now, refusing));
+    wsf_receipt_address(message->receipt, peers, refusing, count);
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &peers)) != NULL;) {
+        wsf_receipt_peer *at = wsf_receipt_at(message->receipt, wsf_peer_index(core, peer));
+        if (at != NULL)
+            at->node = peer->node;
+    }
+}
+
 void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
     uint64_t loops;
     wsf_peers peers;
@@ -357,15 +374,15 @@ void wsf_core_publish(wsf_core *core, wsfan_message *message, wsf_now now) {
         wsf_router_find_heads(core, message, &loops, &peers);
     else
         wsf_router_find(core, message, &loops, &peers);
-    wsf_router_send(core, message, peers, now);
     wsf_receipt *receipt = message->receipt;
+    if (receipt != NULL)
+        address(core, message, peers, now);
+    wsf_router_send(core, message, peers, now);
     if (receipt == NULL) {
         wsf_router_deliver(core, message, loops, now);
         return;
     }
     receipt->result.id = message->id;
-    receipt->refusing_count = wsf_router_keep(message, receipt->missing,
-                                              wsf_dialer_refusers(core, now, receipt->missing));
     wsf_router_deliver(core, wsfan_message_ref(message), loops, now);
     wsf_delivery_add(core, receipt, now);
     wsfan_message_unref(message);
@@ -486,9 +503,9 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     wsf_holding_tick(core, now);
     wsf_source_tick(core, now);
     wsf_backfill_tick(core, now);
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (core->peers[i].node != 0)
-            wsf_sender_flush(core, &core->peers[i], now);
+    wsf_peers known = core->known;
+    for (wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;)
+        wsf_sender_flush(core, peer, now);
     wsf_message_bin_empty(&core->bin);
     if (now.ms >= core->trim_ms) {
         core->trim_ms = now.ms + core->config.heartbeat_ms;
@@ -528,10 +545,9 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
                                                             : UINT64_MAX;
         at = part_at < at ? part_at : at;
     }
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        if (core->peers[i].node == 0)
-            continue;
-        uint64_t stream_at = wsf_sender_deadline(core, &core->peers[i]);
+    wsf_peers known = core->known;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;) {
+        uint64_t stream_at = wsf_sender_deadline(core, peer);
         at = at < stream_at ? at : stream_at;
     }
     if (core->join.head != NULL && first_ticket(core)->deadline_ms < at)
@@ -552,9 +568,9 @@ void wsf_core_quiet(wsf_core *core) {
 }
 
 bool wsf_core_drained(const wsf_core *core) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
-        if (peer->node != 0 && wsf_peer_live(peer) && peer->reachable &&
+    wsf_peers linked = core->linked;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;) {
+        if (wsf_peer_live(peer) && peer->reachable &&
             (peer->link.queue_count > 0 || peer->link.open.messages > 0 ||
              peer->link.talk.count > 0 || peer->link.sent.count > 0))
             return false;
@@ -563,9 +579,9 @@ bool wsf_core_drained(const wsf_core *core) {
 }
 
 void wsf_core_say_bye(wsf_core *core, wsf_now now) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (core->peers[i].node != 0)
-            wsf_sender_bye(core, &core->peers[i], now);
+    wsf_peers linked = core->linked;
+    for (wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;)
+        wsf_sender_bye(core, peer, now);
 }
 
 /* ---------------------------------------------------------------------------------- statistics */

@@ -70,11 +70,8 @@ typedef struct {
 } standing;
 
 static standing stands(const wsf_core *core, const wsf_dialer_endpoint *connection, wsf_now now) {
-    const wsf_peer *peer = NULL;
+    const wsf_peer *peer = wsf_peer_find(core, connection->node);
     standing s = { connection->carrier, WSFAN_REASON_NONE, UINT64_MAX };
-    for (unsigned i = 0; i < core->config.peers_count_max && connection->node != 0; i++)
-        if (core->peers[i].node == connection->node)
-            peer = &core->peers[i];
     if (connection->node == core->config.node && connection->rejected != WSFAN_REASON_ID) {
         s.state = WSFAN_ENDPOINT_SELF;
     } else if (peer != NULL && peer->linked && peer->state == WSFAN_PEER_UP) {
@@ -112,10 +109,8 @@ static bool subscribes(const wsf_core *core, uint64_t node) {
 static void tell_endpoint(const wsf_core *core, uint64_t loops,
                           const wsf_dialer_endpoint *connection) {
     uint64_t node = connection->node != 0 ? connection->node : connection->likely;
-    const char *name = "";
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (core->peers[i].node == node && node != 0)
-            name = core->peers[i].name;
+    const wsf_peer *peer = wsf_peer_find(core, node);
+    const char *name = peer != NULL ? peer->name : "";
     tell(core, loops,
          (wsfan_event){ .kind = WSFAN_EVENT_ENDPOINT,
                         .node = node,
@@ -279,8 +274,9 @@ bool wsf_diagnosis_rejected(wsf_core *core, uint64_t node, const char *name, con
 
 static uint32_t count_live(const wsf_core *core) {
     uint32_t count = 0;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        count += core->peers[i].node != 0 && wsf_peer_live(&core->peers[i]);
+    wsf_peers linked = core->linked;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;)
+        count += wsf_peer_live(peer);
     return count;
 }
 

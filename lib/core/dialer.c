@@ -164,7 +164,7 @@ bool wsf_dialer_gossip(wsf_core *core, const char *endpoint, uint64_t node, bool
         return true;
     }
     uint32_t pending = 0;
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
         pending += abandoned(&core->dialer.endpoints[i]);
     return (own_word || pending < WSF_GOSSIP_MAX) && add(core, endpoint, node, 0, own_word, now);
 }
@@ -301,11 +301,13 @@ enum { REFUSAL_TIMES = 3 }; /* times down_ms: two refusals in a row may be lost 
 
 /* Whether the node is a live peer; 0: whether any is. */
 static bool lives(const wsf_core *core, uint64_t node) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
-        if (peer->node != 0 && (node == 0 || peer->node == node) && wsf_peer_live(peer))
+    const wsf_peer *one = node != 0 ? wsf_peer_find(core, node) : NULL;
+    if (node != 0)
+        return one != NULL && wsf_peer_live(one);
+    wsf_peers linked = core->linked;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;)
+        if (wsf_peer_live(peer))
             return true;
-    }
     return false;
 }
 

@@ -26,14 +26,15 @@ static bool plan(wsf_core *core, wsf_peer *peer, wsf_batch *batch) {
     wsf_peers untold = wsf_peers_difference(core->linked, peer->gossip.told);
     batch->gossip.told = peer->gossip.told;
     batch->gossip.count = 0;
-    for (unsigned i; (i = wsf_peers_pop(&untold)) < WSF_PEERS_MAX;) {
-        const wsf_peer *other = &core->peers[i];
+    const wsf_peer *other;
+    while (batch->gossip.count < WSF_KNOWN_PEERS_MAX &&
+           (other = wsf_peer_next(core, &untold)) != NULL) {
         if (other == peer || other->state != WSFAN_PEER_UP)
             continue;
         batch->gossip.list[batch->gossip.count++] = (wsf_known_peer){
             other->node, wsfan_string(other->endpoint)
         };
-        wsf_peers_add(&batch->gossip.told, i);
+        wsf_peers_add(&batch->gossip.told, wsf_peer_index(core, other));
         batch->bound += WSF_KNOWN_PEER_BOUND;
     }
     if (batch->gossip.count == 0)
@@ -61,10 +62,9 @@ static void link(wsf_core *core, wsf_peer *peer) {
 
 /* Peers are told all again from time to time: two nodes that have forgotten only each other meet again. */
 static void tick(wsf_core *core, wsf_now now) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        wsf_peer *peer = &core->peers[i];
-        if (!peer->linked || !peer->reachable ||
-            now.ms - peer->gossip.told_ms < core->config.forget_ms / 4)
+    wsf_peers linked = core->linked;
+    for (wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;) {
+        if (!peer->reachable || now.ms - peer->gossip.told_ms < core->config.forget_ms / 4)
             continue;
         peer->gossip.told_ms = now.ms;
         peer->gossip.told = (wsf_peers){ 0 };

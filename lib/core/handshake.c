@@ -53,9 +53,9 @@ static void set_state(wsf_core *core, wsf_peer *peer, wsfan_peer_event state, ws
 
 void wsf_handshake_tell_loop(wsf_core *core, unsigned loop) {
     uint64_t bit = UINT64_C(1) << loop;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
-        if (peer->node == 0 || !peer->linked || peer->state == 0)
+    wsf_peers linked = core->linked;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;) {
+        if (peer->state == 0)
             continue; /* the host was told nothing before the link was established */
         wsfan_peer known = { peer->node, peer->name, peer->endpoint, peer->state, peer->reason };
         core->effects.peer(core->effects.user, bit, &known);
@@ -79,10 +79,30 @@ static wsf_subscriber *find_subscriber(wsf_core *core, uint64_t node) {
     return NULL;
 }
 
+static void occupy(wsf_core *core, wsf_peer *peer, uint64_t node) {
+    unsigned i = wsf_peer_index(core, peer);
+    uint8_t *first = &core->peer_index.first[wsf_peer_bucket(core, node)];
+    peer->node = node;
+    wsf_peers_add(&core->known, i);
+    core->peer_index.next[i] = *first;
+    *first = (uint8_t)i;
+}
+
+static void vacate(wsf_core *core, wsf_peer *peer) {
+    unsigned i = wsf_peer_index(core, peer);
+    uint8_t *at = &core->peer_index.first[wsf_peer_bucket(core, peer->node)];
+    while (*at != i)
+        at = &core->peer_index.next[*at];
+    *at = core->peer_index.next[i];
+    wsf_peers_remove(&core->known, i);
+    peer->node = 0;
+}
+
 static unsigned count_peers(const wsf_core *core, uint32_t identity) {
     unsigned count = 0;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        count += core->peers[i].node != 0 && wsf_identity_of(core->peers[i].node) == identity;
+    wsf_peers known = core->known;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;)
+        count += wsf_identity_of(peer->node) == identity;
     return count;
 }
 
@@ -91,8 +111,8 @@ static unsigned count_peers(const wsf_core *core, uint32_t identity) {
 static wsf_peer *crowding_peer(wsf_core *core, uint32_t identity) {
     wsf_peer *found = NULL;
     unsigned most = count_peers(core, identity) + 1;
-    for (unsigned i = 0; i < core->config.peers_count_max && core->config.authenticated; i++) {
-        wsf_peer *peer = &core->peers[i];
+    wsf_peers known = core->config.authenticated ? core->known : (wsf_peers){ 0 };
+    for (wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;) {
         unsigned count = count_peers(core, wsf_identity_of(peer->node));
         if (count > most || (count == most && found != NULL && found->linked && !peer->linked)) {
             found = peer;
@@ -155,7 +175,7 @@ static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, w
         return NULL;
     memset(peer, 0, sizeof *peer);
     core->diagnosis.due = true;
-    peer->node = node;
+    occupy(core, peer, node);
     peer->heard_ms = now.ms;
     peer->ack_ms = UINT64_MAX;
     peer->nack_interval_ms = WSF_NACK_INTERVAL_MS;
@@ -163,8 +183,9 @@ static wsf_peer *add_peer(wsf_core *core, uint64_t node, const char *endpoint, w
     peer->reachable = find_subscriber(core, node) != NULL;
     wsf_copy_text(peer->endpoint, sizeof peer->endpoint, wsfan_string(endpoint));
     wsf_link_init(&peer->link, &core->config.link, ++core->epoch, wsf_peer_index(core, peer));
-    for (unsigned i = 0; i < WSF_PEERS_MAX; i++) /* the number has another peer now */
-        wsf_peers_remove(&core->peers[i].gossip.told, wsf_peer_index(core, peer));
+    wsf_peers known = core->known; /* they were told of another peer with this number */
+    for (wsf_peer *other; (other = wsf_peer_next(core, &known)) != NULL;)
+        wsf_peers_remove(&other->gossip.told, wsf_peer_index(core, peer));
     tell_down(core, peer, false);
     return peer;
 }
@@ -192,15 +213,14 @@ void wsf_handshake_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
     wsf_delivery_lose(core, peer, true);
     wsf_status_forget(core, peer);
     wsf_link_destroy(&peer->link);
-    peer->node = 0;
+    vacate(core, peer);
 }
 
 void wsf_handshake_expel(wsf_core *core, bool (*may)(void *user, uint32_t identity), void *user) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        wsf_peer *peer = &core->peers[i];
-        if (peer->node != 0 && !may(user, wsf_identity_of(peer->node)))
+    wsf_peers known = core->known;
+    for (wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;)
+        if (!may(user, wsf_identity_of(peer->node)))
             wsf_handshake_drop(core, peer, WSFAN_REASON_KEY);
-    }
     for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX; i++) {
         wsf_subscriber *subscriber = &core->handshake.subscribers[i];
         if (subscriber->node != 0 && !may(user, wsf_identity_of(subscriber->node)))
@@ -449,9 +469,9 @@ void wsf_handshake_send_hello(wsf_core *core, wsf_peer *peer, wsf_now now) {
 static bool claim_name(wsf_core *core, uint64_t sender, const wsf_hello *hello, const char *name) {
     if (strcmp(name, core->name) == 0)
         return false;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        wsf_peer *other = &core->peers[i];
-        if (other->node == 0 || other->node == sender || strcmp(other->name, name) != 0)
+    wsf_peers known = core->known;
+    for (wsf_peer *other; (other = wsf_peer_next(core, &known)) != NULL;) {
+        if (other->node == sender || strcmp(other->name, name) != 0)
             continue;
         bool newer = other->handshake.incarnation > hello->incarnation ||
                      (other->handshake.incarnation == hello->incarnation && other->node > sender);

@@ -42,10 +42,8 @@ void wsf_liveness_tick(wsf_core *core, wsf_now now) {
     core->last_ms = now.ms;
     wsf_presence_overslept(&core->presence, overslept_ms);
 
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        wsf_peer *peer = &core->peers[i];
-        if (peer->node == 0)
-            continue;
+    wsf_peers known = core->known;
+    for (wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;) {
         peer->heard_ms += overslept_ms;
         if (peer->heard_ms > now.ms)
             peer->heard_ms = now.ms;
@@ -75,8 +73,8 @@ static uint64_t peer_deadline(const wsf_core *core, const wsf_peer *peer) {
 uint64_t wsf_liveness_deadline(const wsf_core *core) {
     uint64_t at = wsf_peers_is_empty(core->linked) ? UINT64_MAX
                                                    : core->last_ms + core->config.heartbeat_ms;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (core->peers[i].node != 0)
-            at = earlier(at, peer_deadline(core, &core->peers[i]));
+    wsf_peers known = core->known;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;)
+        at = earlier(at, peer_deadline(core, peer));
     return earlier(at, wsf_dialer_deadline(core));
 }

@@ -55,7 +55,7 @@ struct wsf_batch {
     struct {
         wsf_peers told;
         uint32_t count;
-        wsf_known_peer list[WSF_PEERS_MAX];
+        wsf_known_peer list[WSF_KNOWN_PEERS_MAX];
     } gossip;
 
     struct {

@@ -17,7 +17,7 @@ enum {
      * again. A node that introduces itself and finds no place is refused with WSFAN_REASON_LIMIT. */
     WSF_CONNECTIONS_MAX = 256,
     /* A node whose subscription finds no place is refused with WSFAN_REASON_LIMIT and subscribes again. */
-    WSF_SUBSCRIBERS_MAX = WSF_SIZE(256, 10),
+    WSF_SUBSCRIBERS_MAX = WSF_SIZE(512, 10),
     /* Endpoints that only peers told of and where no node answers. Further ones are ignored: peers tell of
      * them again within forget_ms / 4, and a live node introduces itself. */
     WSF_GOSSIP_MAX = WSF_SIZE(64, 4),
@@ -47,6 +47,8 @@ typedef struct wsf_core wsf_core;
 typedef struct wsf_batch wsf_batch;
 typedef struct wsf_part wsf_part;
 typedef struct wsf_origin wsf_origin;
+
+enum { WSF_PEER_NONE = WSF_PEERS_MAX };
 
 typedef enum {
     WSF_DRAIN_NONE,
@@ -298,11 +300,17 @@ struct wsf_core {
     wsf_interest interest;
     uint64_t loops;      /* bits of loops that are open, */
     uint64_t routed;     /* and with history that of WSF_LOOP_ARCHIVE: messages may be for these */
+    wsf_peers known;     /* numbers that have a peer */
     wsf_peers linked;    /* peers with an established link */
     wsf_peers complete;  /* peers whose interest we know whole */
     wsf_peers congested; /* peers that keep up, but with a queue that is half full */
-    wsf_peer peers[WSF_PEERS_MAX];
+    wsf_peer *peers;     /* peers_count_max */
     wsf_presence presence;
+    struct {
+        uint64_t seed;
+        uint8_t first[256];          /* of each bucket; WSF_PEER_NONE: it is empty */
+        uint8_t next[WSF_PEERS_MAX]; /* of each peer, the next one of its bucket */
+    } peer_index;
     uint64_t frame_size_max; /* of a frame to this node, in bytes */
     wsfan_stats stats;
     wsf_histogram repair; /* ms for which frames of a peer were missing */
@@ -499,15 +507,36 @@ static inline void wsf_count_drop(wsf_core *core, wsfan_drop reason, uint64_t co
     core->stats.dropped[reason] += count;
 }
 
+/* The bucket of a node's id. Ids are chosen by nodes, but 255 of them at most, that are let in. */
+static inline unsigned wsf_peer_bucket(const wsf_core *core, uint64_t node) {
+    return (unsigned)((node ^ core->peer_index.seed) * UINT64_C(0x9e3779b97f4a7c15) >> 56);
+}
+
 static inline unsigned wsf_peer_index(const wsf_core *core, const wsf_peer *peer) {
     return (unsigned)(peer - core->peers);
 }
 
-static inline wsf_peer *wsf_peer_find(wsf_core *core, uint64_t node) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (core->peers[i].node == node)
-            return node != 0 ? &core->peers[i] : NULL;
+/* Takes the next peer out of a set that was copied from one of core's. NULL: the set is empty. Peers that were dropped
+ * since are left out. */
+static inline wsf_peer *wsf_peer_next(const wsf_core *core, wsf_peers *set) {
+    for (unsigned i; (i = wsf_peers_pop(set)) < WSF_PEERS_MAX;)
+        if (core->peers[i].node != 0)
+            return &core->peers[i];
     return NULL;
+}
+
+static inline wsf_peer *wsf_peer_find(const wsf_core *core, uint64_t node) {
+    uint8_t i = core->peer_index.first[wsf_peer_bucket(core, node)];
+    while (i != WSF_PEER_NONE && core->peers[i].node != node)
+        i = core->peer_index.next[i];
+    return i != WSF_PEER_NONE ? &core->peers[i] : NULL;
+}
+
+/* The nodes of the peers, by their numbers; of a number without a peer it is not set. */
+static inline void wsf_peer_nodes(const wsf_core *core, uint64_t nodes[WSF_PEERS_MAX]) {
+    wsf_peers known = core->known;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;)
+        nodes[wsf_peer_index(core, peer)] = peer->node;
 }
 
 static inline bool wsf_peer_live(const wsf_peer *peer) {

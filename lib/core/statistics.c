@@ -34,8 +34,9 @@ static void fill_history(const wsf_core *core, wsfan_stats *stats) {
 void wsf_statistics_node(const wsf_core *core, wsfan_stats *stats) {
     *stats = core->stats;
     stats->peers = (uint32_t)wsf_statistics_peers(core, NULL, 0);
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        stats->peers_up += core->peers[i].node != 0 && core->peers[i].state == WSFAN_PEER_UP;
+    wsf_peers known = core->known;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;)
+        stats->peers_up += peer->state == WSFAN_PEER_UP;
     for (uint64_t bits = core->loops; bits != 0; bits &= bits - 1)
         stats->loops++;
     stats->chats = core->interest.local_count;
@@ -43,7 +44,7 @@ void wsf_statistics_node(const wsf_core *core, wsfan_stats *stats) {
     stats->joins_pending = core->join.count;
     stats->presence_chats = core->presence.chat_slots.count;
     stats->presence_rows = core->presence.row_slots.count;
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
         stats->endpoints += core->dialer.endpoints[i].used && core->dialer.endpoints[i].named != 0;
     for (unsigned i = 0; i < WSF_DIALER_SOURCES_MAX; i++)
         stats->endpoints_surplus += core->dialer.surplus[i];
@@ -71,21 +72,15 @@ static void fill_peer(const wsf_core *core, const wsf_peer *peer, wsfan_peer_sta
 
 /* Whether the node only subscribes here: it is no peer yet, or was given up because it could not be heard. */
 static bool is_subscriber_only(const wsf_core *core, uint64_t node) {
-    if (node == 0 || node == core->config.node)
-        return false;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (core->peers[i].node == node)
-            return false;
-    return true;
+    return node != 0 && node != core->config.node && wsf_peer_find(core, node) == NULL;
 }
 
 size_t wsf_statistics_peers(const wsf_core *core, wsfan_peer_stats *peers, size_t capacity) {
     size_t count = 0;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        if (core->peers[i].node == 0)
-            continue;
+    wsf_peers known = core->known;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;) {
         if (count < capacity)
-            fill_peer(core, &core->peers[i], &peers[count]);
+            fill_peer(core, peer, &peers[count]);
         count++;
     }
     for (unsigned i = 0; i < WSF_SUBSCRIBERS_MAX; i++) {
@@ -103,9 +98,9 @@ void wsf_statistics_measure(const wsf_core *core, wsf_core_metrics *metrics) {
     wsf_histogram_read(&core->join.took, &metrics->join);
     wsf_histogram_read(&core->repair, &metrics->repair);
     metrics->peers_count = 0;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
-        if (peer->node == 0 || peer->name[0] == '\0')
+    wsf_peers known = core->known;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;) {
+        if (peer->name[0] == '\0')
             continue;
         wsf_peer_metrics *out = &metrics->peers[metrics->peers_count++];
         fill_peer(core, peer, &out->stats);
@@ -215,9 +210,9 @@ void wsf_statistics_note(const wsf_core *core, wsf_call *call) {
     size_t count = peers != NULL ? wsf_statistics_peers(core, peers, WSF_KNOWN_MAX) : 0;
     for (size_t i = 0; i < count; i++)
         note_peer(&w, &peers[i]);
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (core->peers[i].node != 0)
-            note_round_trips(&w, &core->peers[i]);
+    wsf_peers known = core->known;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;)
+        note_round_trips(&w, peer);
     if (call->answer.rows.failed || peers == NULL)
         call->answer.status = WSFAN_ENOMEM;
     wsf_free(peers);

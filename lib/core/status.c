@@ -87,7 +87,7 @@ static bool is_dialled(const wsf_dialer_endpoint *connection) {
 
 /* Whether some endpoint has not been answered yet. */
 static bool awaits_somebody(const wsf_core *core) {
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
         if (is_dialled(&core->dialer.endpoints[i]) && core->dialer.endpoints[i].node == 0)
             return true;
     return core->status.names_awaited;
@@ -95,15 +95,16 @@ static bool awaits_somebody(const wsf_core *core) {
 
 /* Whether another node's endpoint is named: to its own ones this node does not stay connected. */
 static bool was_told_of_somebody(const wsf_core *core) {
-    for (uint32_t i = 0; i < WSF_CONNECTIONS_MAX; i++)
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
         if (is_dialled(&core->dialer.endpoints[i]) && core->dialer.endpoints[i].named != 0)
             return true;
     return core->status.names_awaited;
 }
 
 static bool met_anyone(const wsf_core *core) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (core->peers[i].node != 0 && synced(core, &core->peers[i]))
+    wsf_peers linked = core->linked;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;)
+        if (synced(core, peer))
             return true;
     return false;
 }
@@ -111,11 +112,10 @@ static bool met_anyone(const wsf_core *core) {
 static bool met_everyone(const wsf_core *core) {
     if (awaits_somebody(core))
         return false;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
-        if (peer->node != 0 && peer->state != WSFAN_PEER_DOWN && !synced(core, peer))
+    wsf_peers known = core->known;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;)
+        if (peer->state != WSFAN_PEER_DOWN && !synced(core, peer))
             return false;
-    }
     return true;
 }
 
@@ -209,7 +209,7 @@ static void add_place(wsf_view *view, const wsf_placement_node *place) {
 }
 
 static void add_peer(wsf_view *view, const wsf_peer *peer) {
-    if (peer->node == 0 || peer->state == 0 || peer->state == WSFAN_PEER_DOWN ||
+    if (peer->state == 0 || peer->state == WSFAN_PEER_DOWN ||
         !may_own(peer->status.flags, peer->status.weight))
         return;
     wsf_placement_node place = { .node = peer->node,
@@ -222,7 +222,7 @@ static void add_peer(wsf_view *view, const wsf_peer *peer) {
 }
 
 static void renew_view(wsf_core *core) {
-    wsf_view *view = wsf_view_new(1 + core->config.peers_count_max);
+    wsf_view *view = wsf_view_new(1 + wsf_peers_count(core->known));
     if (view == NULL)
         return; /* the view stays stale */
     view->count = 0;
@@ -236,8 +236,9 @@ static void renew_view(wsf_core *core) {
         memcpy(place.address, core->status.address, sizeof place.address);
         add_place(view, &place);
     }
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        add_peer(view, &core->peers[i]);
+    wsf_peers known = core->known;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;)
+        add_peer(view, peer);
     core->status.view_stale = false;
     core->effects.view(core->effects.user, view);
     wsf_view_unref(core->status.view);

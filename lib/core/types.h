@@ -16,7 +16,7 @@
 #include "message/recovery.h"
 #include "wire/encode.h"
 
-enum { WSF_KNOWN_MAX = 320 }; /* peers and other subscribers */
+enum { WSF_KNOWN_MAX = 768 }; /* peers and other subscribers */
 
 /* In the rows of interest the archive is as this loop; with history there are at most so many others. */
 enum { WSF_LOOP_ARCHIVE = WSF_LOOPS_MAX - 1 };

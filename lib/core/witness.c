@@ -247,10 +247,10 @@ static void take_loose(wsf_core *core, wsf_peer *peer, const wsf_frame_head *hea
 }
 
 void wsf_witness_ask(wsf_core *core, uint64_t clock) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
-        if (peer->node != 0 && peer->linked && peer->state == WSFAN_PEER_UP &&
-            peer->witness.origin != NULL && wsf_origin_reached(peer->witness.origin) < clock)
+    wsf_peers linked = core->linked;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;) {
+        if (peer->state == WSFAN_PEER_UP && peer->witness.origin != NULL &&
+            wsf_origin_reached(peer->witness.origin) < clock)
             wsf_handshake_send_number(core, peer->node, peer->link.epoch, WSF_MARK_ASK, clock);
     }
 }
@@ -279,17 +279,15 @@ static void skip(wsf_peer *peer, uint64_t serial) {
 }
 
 bool wsf_witness_begin(wsf_core *core, uint64_t serial, wsf_now now, uint64_t *since) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
-        if (peer->node != 0 && peer->witness.origin != NULL && !knows(peer, serial) &&
-            !is_out(peer))
+    wsf_peers linked = core->linked;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;)
+        if (peer->witness.origin != NULL && !knows(peer, serial) && !is_out(peer))
             return false;
-    }
     wsf_clock_pass(core, now);
     *since = core->clock;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        wsf_peer *peer = &core->peers[i];
-        if (peer->node == 0 || peer->witness.origin == NULL)
+    wsf_peers known = core->known;
+    for (wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;) {
+        if (peer->witness.origin == NULL)
             continue;
         if (knows(peer, serial))
             *since = later(*since, peer->witness.heard_clock);

@@ -55,20 +55,32 @@ static uint64_t read_u64(const uint8_t *bytes) {
 
 wsf_request *wsf_request_new(wsfan_request_kind kind, wsfan_message *message, uint32_t number,
                              uint32_t ms_max) {
-    uint32_t nodes_count = WSF_REQUEST_OWN + 1;
-    for (uint32_t i = 0; i < message->targets_count; i++)
-        nodes_count += message->targets[i].kind == WSFAN_SESSION ||
-                       message->targets[i].kind == WSFAN_NODE;
-    wsf_request *request = wsf_alloc_zero(1,
-                                          sizeof *request + nodes_count * sizeof(wsf_asked_node));
+    wsf_request *request = wsf_alloc_zero(1, sizeof *request);
     if (request == NULL)
         return NULL;
     request->kind = kind;
     request->message = message;
     request->number = number;
     request->ms_max = ms_max;
-    request->nodes_count = nodes_count;
     return request;
+}
+
+bool wsf_request_make_room(wsf_request *request, uint32_t peers_count, const uint64_t *refusing,
+                           uint32_t refusing_count) {
+    uint32_t nodes_count = 1 + peers_count;
+    for (uint32_t i = 0; i < request->message->targets_count; i++)
+        nodes_count += request->message->targets[i].kind == WSFAN_SESSION ||
+                       request->message->targets[i].kind == WSFAN_NODE;
+    request->nodes = wsf_alloc_zero(nodes_count, sizeof *request->nodes);
+    request->refusing = wsf_alloc_zero(refusing_count + 1, sizeof *refusing);
+    request->failed = request->nodes == NULL || request->refusing == NULL;
+    if (request->failed)
+        return false;
+    request->nodes_count = nodes_count;
+    request->refusing_count = refusing_count;
+    if (refusing_count > 0)
+        memcpy(request->refusing, refusing, refusing_count * sizeof *refusing);
+    return true;
 }
 
 void wsf_request_free(wsf_request *request) {
@@ -77,6 +89,8 @@ void wsf_request_free(wsf_request *request) {
     for (uint32_t i = 0; i < request->nodes_count; i++)
         wsf_answer_destroy(&request->nodes[i].answer);
     wsfan_message_unref(request->message);
+    wsf_free(request->nodes);
+    wsf_free(request->refusing);
     wsf_free(request);
 }
 
@@ -148,7 +162,7 @@ typedef struct {
 } reply_parts;
 
 static bool make_parts(const wsf_request *request, reply_parts *parts) {
-    size_t answers_max = request->nodes_count + request->refusing_count;
+    size_t answers_max = request->nodes_count + request->refusing_count + 1;
     size_t missing_max = answers_max;
     wsf_rows_init(&parts->rows, is_list(request->kind) ? request->number : 0);
     for (uint32_t i = 0; i < request->nodes_count; i++) {
@@ -194,7 +208,7 @@ void wsf_request_tell(wsf_request *request, void (*tell)(void *user, const wsfan
                       void *user) {
     reply_parts parts;
     wsfan_reply reply = { .kind = request->kind, .reply_user = request->reply_user };
-    bool made = make_parts(request, &parts);
+    bool made = make_parts(request, &parts) && !request->failed;
     reply.status = made ? WSFAN_OK : WSFAN_ENOMEM;
     for (uint32_t i = 0; made && i < request->nodes_count; i++) {
         const wsf_asked_node *asked = &request->nodes[i];

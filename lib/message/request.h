@@ -11,7 +11,7 @@
 #include "message/rows.h"
 
 enum {
-    WSF_REQUEST_OWN = WSF_PEERS_MAX, /* the place of this node itself in a request's nodes */
+    WSF_REQUEST_OWN = 0, /* the place of this node itself in a request's nodes; peer i has 1 + i */
     WSF_CLOSE_REASON_SIZE_MAX = 123, /* RFC 6455, section 5.5: a control frame has at most 125 */
     WSF_ROWS_COUNT_MAX = WSFAN_ROWS_COUNT_MAX
 };
@@ -56,16 +56,22 @@ typedef struct wsf_request {
     wsfan_message *message; /* targets; payload: a chat, a reason, a key to go on after, bytes */
     void *inbox;            /* a reference; NULL: no reply is wanted */
     void *reply_user;
-    uint64_t refusing[WSF_PEERS_MAX]; /* nodes that refuse this one, and were not asked */
+    uint64_t *refusing; /* nodes that refuse this one, and were not asked */
     uint32_t refusing_count;
     uint32_t nodes_count;
-    wsf_asked_node nodes[]; /* one for each peer, this node, one for each address in the targets */
+    wsf_asked_node *nodes; /* this node, places for peers, one for each address in the targets */
+    bool failed;           /* there was no memory for these */
 } wsf_request;
 
 /* Takes over the message. NULL: out of memory. */
 wsf_request *wsf_request_new(wsfan_request_kind kind, wsfan_message *message, uint32_t number,
                              uint32_t ms_max);
 void wsf_request_free(wsf_request *request); /* not its inbox */
+
+/* Makes room for the answers of peers with numbers below `peers_count`, and notes who refuses. False: no memory, which the
+ * reply will say. */
+bool wsf_request_make_room(wsf_request *request, uint32_t peers_count, const uint64_t *refusing,
+                           uint32_t refusing_count);
 
 /* Takes over the answer. False: no answer is awaited in that place; it is released. */
 bool wsf_request_answer(wsf_request *request, uint32_t place, wsf_answer *answer);

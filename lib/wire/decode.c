@@ -111,7 +111,7 @@ struct wsf_reader {
     wsfan_bytes rest;   /* payload of the second part; NULL: none, or a message has it */
     uint32_t rest_room; /* bytes before it */
     wsfan_target targets[WSF_TARGETS_COUNT_MAX];
-    wsf_known_peer peers[WSF_PEERS_MAX];
+    wsf_known_peer peers[WSF_KNOWN_PEERS_MAX];
     wsf_range ranges[WSF_NACK_RANGES_MAX];
     wsf_reply_row rows[WSF_ROWS_COUNT_MAX];
     wsf_presence_row presence[WSF_PRESENCE_ROWS_MAX];
@@ -405,7 +405,7 @@ static bool read_peers(wsf_reader *reader, const msgpack_object_array *array, ws
     if (array->size < 2 || array->ptr[1].type != MSGPACK_OBJECT_ARRAY)
         return false;
     const msgpack_object_array *list = &array->ptr[1].via.array;
-    if (list->size % 2 != 0 || list->size / 2 > WSF_PEERS_MAX)
+    if (list->size % 2 != 0 || list->size / 2 > WSF_KNOWN_PEERS_MAX)
         return false;
     for (uint32_t i = 0; i < list->size; i += 2) {
         wsf_known_peer *peer = &reader->peers[i / 2];

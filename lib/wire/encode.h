@@ -23,6 +23,7 @@ enum {
     WSF_NACK_BOUND = 320,
     WSF_NACK_RANGES_MAX = WSF_SIZE(16, 2), /* the oldest; the next nack asks for others */
     WSF_KNOWN_PEER_BOUND = 140,            /* of one peer in WSF_PEERS */
+    WSF_KNOWN_PEERS_MAX = 64,              /* in WSF_PEERS */
     WSF_CLUSTER_SIZE_MAX = 32,
     WSF_NAME_SIZE_MAX = 64,
     WSF_PUBLIC_SIZE_MAX = 255,

@@ -58,7 +58,7 @@ static uint64_t sum_entry(const wsf_entry *entry, size_t frame_size) {
         CHECK(entry->interest.adds.size % 8 == 0 && entry->interest.removes.size % 8 == 0);
         return sum_bytes(entry->interest.adds) + sum_bytes(entry->interest.removes);
     case WSF_PEERS:
-        CHECK(entry->peers.count <= WSF_PEERS_MAX);
+        CHECK(entry->peers.count <= WSF_KNOWN_PEERS_MAX);
         for (uint32_t i = 0; i < entry->peers.count; i++) {
             CHECK(entry->peers.list[i].endpoint.size <= WSF_ENDPOINT_SIZE_MAX);
             sum += sum_bytes(entry->peers.list[i].endpoint);

@@ -106,10 +106,8 @@ static wsfan_request_kind choose_kind(hosts *h) {
 }
 
 static bool knows(const wsf_core *core, uint64_t node) {
-    for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
-        if (core->peers[p].node == node)
-            return core->peers[p].state != 0;
-    return core->config.node == node;
+    const wsf_peer *peer = wsf_peer_find(core, node);
+    return peer != NULL ? peer->state != 0 : core->config.node == node;
 }
 
 /* Whether the joins of `node` waited for `asker`: not while `asker` was down for `node`, though `node` was up
@@ -119,11 +117,9 @@ static bool counts_on(hosts *h, uint64_t node, uint64_t asker) {
         const wsf_core *core = world_core(h->world, n);
         if (core == NULL || core->config.node != node)
             continue;
-        for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
-            if (core->peers[p].node == asker)
-                return wsf_peer_live(&core->peers[p]) &&
-                       core->peers[p].subscription.serial_skipped == 0;
-        return node == asker;
+        const wsf_peer *peer = wsf_peer_find(core, asker);
+        return peer != NULL ? wsf_peer_live(peer) && peer->subscription.serial_skipped == 0
+                            : node == asker;
     }
     return false;
 }

@@ -114,11 +114,8 @@ static const wsf_keeping_chat *chat_at(const custody *c, unsigned node, unsigned
 /* The other node as a peer with which there is a link that is not down; NULL: there is none. */
 static const wsf_peer *peer_of(const custody *c, unsigned node, unsigned other) {
     const wsf_core *core = world_core(c->world, node);
-    uint64_t id = world_node_id(c->world, other);
-    for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
-        if (core->peers[p].node == id)
-            return wsf_peer_live(&core->peers[p]) ? &core->peers[p] : NULL;
-    return NULL;
+    const wsf_peer *peer = wsf_peer_find(core, world_node_id(c->world, other));
+    return peer != NULL && wsf_peer_live(peer) ? peer : NULL;
 }
 
 static bool are_linked(const custody *c, unsigned a, unsigned b) {

@@ -108,10 +108,8 @@ static void on_peer(void *user, unsigned node, const wsfan_peer *peer) {
 }
 
 static uint64_t links_with(const wsf_core *core, uint64_t peer) {
-    for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
-        if (core->peers[p].node == peer)
-            return core->peers[p].stats.links;
-    return 0;
+    const wsf_peer *found = wsf_peer_find(core, peer);
+    return found != NULL ? found->stats.links : 0;
 }
 
 static const wsf_core *core_of_node(hosts *h, uint64_t node) {
@@ -324,24 +322,23 @@ static void on_session_joined(void *user, const wsfan_joined *joined) {
     for (unsigned n = 0; n < h->used; n++) {
         const wsf_core *other = world_core(h->world, n);
         bool mistaken = n == h->mistaken && from->node == h->mistaken_of;
-        for (unsigned p = 0; other != NULL && other != core && !mistaken && p < WSF_PEERS_MAX;
-             p++) {
-            const wsf_peer *us = &other->peers[p];
-            uint64_t loops;
-            wsf_peers peers;
-            if (us->node != core->config.node || !us->linked)
-                continue;
-            wsf_interest_find(&other->interest, hash, &loops, &peers);
-            for (unsigned q = 0; q < WSF_PEERS_MAX; q++)
-                if (core->peers[q].node == other->config.node && wsf_peer_live(&core->peers[q]) &&
-                    /* else the peer publishes nothing more */
-                    (core->peers[q].status.flags & WSF_STATUS_QUIET) == 0 &&
-                    /* else the peer was down, and a gap follows */
-                    core->peers[q].subscription.serial_skipped == 0 &&
-                    core->peers[q].link.epoch == us->link.in_epoch && !wsf_peers_has(peers, p) &&
-                    wsf_peers_has(other->complete, p))
-                    ledger_violation(h->ledger, "node %u does not know of a completed join", n);
-        }
+        if (other == NULL || other == core || mistaken)
+            continue;
+        const wsf_peer *us = wsf_peer_find(other, core->config.node);
+        const wsf_peer *peer = wsf_peer_find(core, other->config.node);
+        uint64_t loops;
+        wsf_peers peers;
+        if (us == NULL || !us->linked || peer == NULL)
+            continue;
+        wsf_interest_find(&other->interest, hash, &loops, &peers);
+        unsigned p = wsf_peer_index(other, us);
+        if (wsf_peer_live(peer) &&
+            /* else the peer publishes nothing more */
+            (peer->status.flags & WSF_STATUS_QUIET) == 0 &&
+            /* else the peer was down, and a gap follows */
+            peer->subscription.serial_skipped == 0 && peer->link.epoch == us->link.in_epoch &&
+            !wsf_peers_has(peers, p) && wsf_peers_has(other->complete, p))
+            ledger_violation(h->ledger, "node %u does not know of a completed join", n);
     }
 }
 

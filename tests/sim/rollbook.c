@@ -108,10 +108,7 @@ static uint64_t hash_of(const rollbook *r, unsigned chat) {
 }
 
 static const wsf_peer *peer_of(const wsf_core *core, const wsf_core *other) {
-    for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
-        if (core->peers[p].node == other->config.node)
-            return &core->peers[p];
-    return NULL;
+    return wsf_peer_find(core, other->config.node);
 }
 
 /* Whether a node must know all members that another node has in the chat: the link stands at both ends, has

@@ -112,7 +112,7 @@ static unsigned living_max(const sim *s) {
 static void check_memory(sim *s, unsigned node) {
     const wsf_core *core = world_core(s->world, node);
     const wsf_link_limits *limits = &core->config.link;
-    for (unsigned p = 0; p < WSF_PEERS_MAX; p++) {
+    for (unsigned p = 0; p < core->config.peers_count_max; p++) {
         const wsf_link *link = &core->peers[p].link;
         if (core->peers[p].node == 0)
             continue;
@@ -172,14 +172,8 @@ static void check_mended(sim *s, unsigned i, unsigned j, wsf_peer *out) {
 static void check_pair(sim *s, unsigned i, unsigned j) {
     wsf_core *from = world_core(s->world, i);
     const wsf_core *to = world_core(s->world, j);
-    wsf_peer *out = NULL;
-    const wsf_peer *back = NULL;
-    for (unsigned p = 0; p < WSF_PEERS_MAX; p++) {
-        if (from->peers[p].node == to->config.node)
-            out = &from->peers[p];
-        if (to->peers[p].node == from->config.node)
-            back = &to->peers[p];
-    }
+    wsf_peer *out = wsf_peer_find(from, to->config.node);
+    const wsf_peer *back = wsf_peer_find(to, from->config.node);
     if (out == NULL || back == NULL) {
         ledger_violation(s->ledger, "%s and %s do not know each other", from->name, to->name);
         return;
@@ -296,7 +290,7 @@ static void slice(sim *s) {
 /* Whether a node knows the whole interest of all peers that are up, as far as it has room. */
 static bool knows_interest(const wsf_core *core) {
     bool whole = true;
-    for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
+    for (unsigned p = 0; p < core->config.peers_count_max; p++)
         whole = whole && (core->peers[p].node == 0 || core->peers[p].state != WSFAN_PEER_UP ||
                           wsf_peers_has(core->complete, p));
     return whole || core->interest.remote_count > core->config.remote_chats_count_max / 2;
@@ -304,7 +298,7 @@ static bool knows_interest(const wsf_core *core) {
 
 /* Whether all peers that are up have acknowledged the node's own. It changes at rest too, when a chat is not kept any more. */
 static bool has_told_interest(const wsf_core *core) {
-    for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
+    for (unsigned p = 0; p < core->config.peers_count_max; p++)
         if (core->peers[p].node != 0 && core->peers[p].state == WSFAN_PEER_UP &&
             core->peers[p].subscription.serial_acked < core->interest.serial)
             return false;

@@ -270,10 +270,10 @@ bool testimony_is_misled(const testimony *t, uint64_t origin, uint64_t ms) {
 /* Nodes that a begin does not wait for may come back with a gap. */
 static void excuse_absent(testimony *t, unsigned node) {
     const wsf_core *core = world_core(t->world, node);
-    for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
-        if (core->peers[p].node != 0 && core->peers[p].witness.origin != NULL &&
-            core->peers[p].witness.origin->frozen)
-            ledger_away(t->ledger, t->books[node].life, core->peers[p].node);
+    wsf_peers known = core->known;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;)
+        if (peer->witness.origin != NULL && peer->witness.origin->frozen)
+            ledger_away(t->ledger, t->books[node].life, peer->node);
 }
 
 static void begin_histories(testimony *t, unsigned node) {

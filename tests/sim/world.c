@@ -1038,9 +1038,10 @@ static bool all_linked(const world *w, bool whole) {
     for (unsigned i = 0; i < w->nodes_used; i++) {
         const wsf_core *core = w->nodes[i].core;
         unsigned ready = 0;
-        for (unsigned p = 0; core != NULL && p < WSF_PEERS_MAX; p++)
-            ready += core->peers[p].node != 0 && core->peers[p].state == WSFAN_PEER_UP &&
-                     (!whole || wsf_peers_has(core->complete, p));
+        wsf_peers known = core != NULL ? core->known : (wsf_peers){ 0 };
+        for (const wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;)
+            ready += peer->state == WSFAN_PEER_UP &&
+                     (!whole || wsf_peers_has(core->complete, wsf_peer_index(core, peer)));
         if (core != NULL && ready != alive - 1)
             return false;
     }

@@ -29,9 +29,9 @@ static bool is_believed(const wsf_peer *peer, wsf_now now) {
 static wsf_cluster_epoch find_oldest(const wsf_core *core, wsf_now now, bool *doubtful) {
     wsf_cluster_epoch oldest = core->cluster_epoch;
     *doubtful = false;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
-        if (peer->node == 0 || !wsf_peer_live(peer) || peer->witness.origin == NULL ||
+    wsf_peers linked = core->linked;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;) {
+        if (!wsf_peer_live(peer) || peer->witness.origin == NULL ||
             !is_older(&peer->status.cluster_epoch, &oldest))
             continue;
         if (is_believed(peer, now))

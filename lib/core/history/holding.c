@@ -356,7 +356,8 @@ static void set_down(wsf_core *core, const wsf_peer *peer, bool down) {
 }
 
 void wsf_holding_destroy(wsf_core *core) {
-    for (unsigned i = 0; i < WSF_PEERS_MAX; i++) {
+    for (unsigned i = 0; i < core->config.peers_count_max;
+         i++) { /* those of peers that are gone too */
         wsf_deque_destroy(&core->peers[i].holding.asks);
         wsf_deque_destroy(&core->peers[i].holding.answers);
     }

@@ -15,29 +15,29 @@ static uint64_t lesser(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
-/* Whether the clock of all waits for the peer. */
+/* Whether the clock of all waits for the peer, which is linked. */
 static bool is_waited_for(const wsf_core *core, const wsf_peer *peer) {
     const wsf_origin *origin = peer->witness.origin;
-    return peer->node != 0 && peer->linked && peer->state == WSFAN_PEER_UP && origin != NULL &&
-           !origin->frozen && !peer->witness.refused &&
+    return peer->state == WSFAN_PEER_UP && origin != NULL && !origin->frozen &&
+           !peer->witness.refused &&
            (wsf_origin_reached(origin) >> 16) + WSF_CLOCK_APART_MS_MAX >= core->clock >> 16;
 }
 
 static uint64_t clock_of_all(const wsf_core *core) {
     uint64_t least = core->clock;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (is_waited_for(core, &core->peers[i]))
-            least = lesser(least, wsf_origin_reached(core->peers[i].witness.origin));
+    wsf_peers linked = core->linked;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;)
+        if (is_waited_for(core, peer))
+            least = lesser(least, wsf_origin_reached(peer->witness.origin));
     return least > core->reach.rest ? least : core->reach.rest;
 }
 
 /* A peer without marks may have published anything; origins that were forgotten too early have no entry. */
 static bool may_be_told(const wsf_core *core, wsf_now now) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
-        if (peer->node != 0 && wsf_peer_live(peer) && peer->witness.origin == NULL)
+    wsf_peers linked = core->linked;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;)
+        if (wsf_peer_live(peer) && peer->witness.origin == NULL)
             return false;
-    }
     return core->status.ready && core->cluster_epoch.number != 0 &&
            now.ms >= core->witness.unsure_ms;
 }

@@ -70,9 +70,9 @@ static bool is_up(const wsf_peer *peer) {
 /* What is wrong with a position for what peers are like. One that was made before its node met a peer whose clock is far behind
  * claims what that peer is yet to publish. */
 static wsfan_recovery judge_peers(const wsf_core *core, const wsf_vector *seen) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
-        if (peer->node == 0 || !is_up(peer))
+    wsf_peers linked = core->linked;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;) {
+        if (!is_up(peer))
             continue;
         if ((peer->features & WSF_FEATURE_HISTORY) == 0)
             return WSFAN_RECOVERY_MIXED;
@@ -311,8 +311,8 @@ static void conclude(wsf_core *core, wsf_recovery *recovery, const scene *all, w
 static void see(const wsf_core *core, scene *all) {
     all->count = 0;
     all->open_gap = false;
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
+    wsf_peers linked = core->linked;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;) {
         if (!is_waited_for(peer))
             continue;
         all->origins[all->count++] = peer->witness.origin;

@@ -174,12 +174,11 @@ static void answer(wsf_core *core, wsf_peer *peer, const struct wsf_question *qu
 /* ------------------------------------------------------------------------------------ questions */
 
 static bool has_reached(const wsf_core *core, uint64_t reach) {
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
+    wsf_peers linked = core->linked;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;) {
         const wsf_origin *origin = peer->witness.origin;
-        if (peer->node != 0 && peer->linked && peer->state == WSFAN_PEER_UP && origin != NULL &&
-            !peer->witness.refused && !origin->frozen &&
-            (origin->open || wsf_origin_reached(origin) < reach))
+        if (peer->state == WSFAN_PEER_UP && origin != NULL && !peer->witness.refused &&
+            !origin->frozen && (origin->open || wsf_origin_reached(origin) < reach))
             return false;
     }
     return true;

@@ -265,8 +265,11 @@ bool wsf_link_has_room(const wsf_link *link, size_t frame_size) {
 void wsf_link_note_sent(const wsf_link *link, const wsfan_message *message, uint64_t number) {
     if (message->receipt == NULL)
         return;
+    wsf_receipt_peer *at = wsf_receipt_at(message->receipt, link->peer);
+    if (at == NULL)
+        return; /* the peer counts as lost */
     wsf_peers_add(&message->receipt->sent, link->peer);
-    message->receipt->numbers[link->peer] = number;
+    at->number = number;
 }
 
 int wsf_link_keep(wsf_link *link, wsf_buffer *frame, uint64_t serial, uint32_t messages,

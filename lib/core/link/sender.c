@@ -218,11 +218,6 @@ static void enqueue(wsf_core *core, wsf_peer *peer, wsf_span span, wsf_now now) 
 void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message, wsf_now now) {
     if (peer->link.queue_count == 0 && peer->link.sent.count == 0)
         peer->progress_ms = now.ms;
-    if (message->receipt != NULL) {
-        unsigned index = wsf_peer_index(core, peer);
-        wsf_peers_add(&message->receipt->addressed, index);
-        message->receipt->nodes[index] = peer->node;
-    }
     wsf_span whole = wsf_span_of(message);
     if (frame_bound(whole) <= peer->frame_size_max) {
         enqueue(core, peer, whole, now);

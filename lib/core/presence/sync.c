@@ -210,7 +210,7 @@ static bool sum_of(const wsf_core *core, const wsf_peer *peer, wsf_presence_sum 
 /* -------------------------------------------------------------------------------------- counting */
 
 static bool lives(const wsf_peer *peer) {
-    return peer->node != 0 && peer->state != 0 && peer->state != WSFAN_PEER_DOWN;
+    return peer->state != 0 && peer->state != WSFAN_PEER_DOWN;
 }
 
 /* Whether the peer may have rows of the chat that it has not told us on this link. */
@@ -241,8 +241,8 @@ static bool is_in_doubt(void *user, uint64_t hash) {
     if (serial == UINT64_MAX)
         return false; /* no loop here is told */
     wsf_interest_find(&core->interest, hash, &loops, &peers);
-    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
-        const wsf_peer *peer = &core->peers[i];
+    wsf_peers known = core->known;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;) {
         if (lives(peer) && !peer->presence.overflow && !peer->subscription.overflow &&
             untold(core, peer, peers, serial))
             return true;
@@ -250,8 +250,12 @@ static bool is_in_doubt(void *user, uint64_t hash) {
     return false;
 }
 
+static void name_missing(wsfan_count *count, uint64_t node) {
+    if (count->missing_count < sizeof count->missing / sizeof *count->missing)
+        count->missing[count->missing_count++] = node;
+}
+
 void wsf_presence_sync_count(const wsf_core *core, uint64_t hash, wsfan_count *count) {
-    _Static_assert(sizeof count->missing >= WSF_PEERS_MAX * sizeof *count->missing, "all fit");
     const wsf_presence_chat *chat = wsf_presence_store_find(&core->presence, hash);
     count->sessions = chat != NULL ? chat->sessions : 0;
     count->users = chat != NULL ? chat->users : 0;
@@ -260,15 +264,16 @@ void wsf_presence_sync_count(const wsf_core *core, uint64_t hash, wsfan_count *c
     wsf_peers peers;
     wsf_interest_find(&core->interest, hash, &loops, &peers);
     uint64_t serial = wsf_interest_told(&core->interest, hash);
-    for (unsigned i = 0; i < core->config.peers_count_max; i++)
-        if (lacks(core, &core->peers[i], peers, serial))
-            count->missing[count->missing_count++] = core->peers[i].node;
+    wsf_peers known = core->known;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;)
+        if (lacks(core, peer, peers, serial))
+            name_missing(count, peer->node);
     uint64_t refusers[WSF_PEERS_MAX];
     uint32_t refusers_count = wsf_dialer_refusers(core, (wsf_now){ core->last_ms, 0 }, refusers);
-    for (uint32_t i = 0; i < refusers_count && count->missing_count < WSF_PEERS_MAX; i++)
-        count->missing[count->missing_count++] = refusers[i];
-    if (has_unnoted(core) && count->missing_count < WSF_PEERS_MAX)
-        count->missing[count->missing_count++] = core->config.node;
+    for (uint32_t i = 0; i < refusers_count; i++)
+        name_missing(count, refusers[i]);
+    if (has_unnoted(core))
+        name_missing(count, core->config.node);
     count->complete = count->missing_count == 0;
 }
 
@@ -276,8 +281,7 @@ void wsf_presence_sync_count(const wsf_core *core, uint64_t hash, wsfan_count *c
 
 static void tell_loop(wsf_core *core, unsigned loop) {
     uint64_t nodes[WSF_PEERS_MAX];
-    for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
-        nodes[i] = core->peers[i].node;
+    wsf_peer_nodes(core, nodes);
     while (core->sync.events_out[loop] < EVENTS_OUT_MAX) {
         wsf_presence_events *events = wsf_presence_events_take(&core->presence, loop, nodes,
                                                                core->config.node);

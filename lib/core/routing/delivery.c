@@ -40,7 +40,7 @@ void wsf_delivery_lose(wsf_core *core, const wsf_peer *peer, bool queued_too) {
 static void look_for_acknowledgements(const wsf_core *core, wsf_receipt *receipt) {
     wsf_peers open = wsf_peers_intersection(open_of(receipt), receipt->sent);
     for (unsigned i; (i = wsf_peers_pop(&open)) < WSF_PEERS_MAX;)
-        if (core->peers[i].link.acked >= receipt->numbers[i])
+        if (core->peers[i].link.acked >= wsf_receipt_at(receipt, i)->number)
             wsf_peers_add(&receipt->acknowledged, i);
 }
 
@@ -55,10 +55,13 @@ static void hand_back(wsf_core *core, wsf_receipt *receipt) {
     result->peers_behind = wsf_peers_count(behind);
     result->peers_lost = wsf_peers_count(receipt->lost);
     result->peers_refusing = receipt->refusing_count;
-    result->missing_count = receipt->refusing_count;
-    for (unsigned i; (i = wsf_peers_pop(&missing)) < WSF_PEERS_MAX;)
-        receipt->missing[result->missing_count++] = receipt->nodes[i];
-    bool whole = result->missing_count == 0 && result->loops_behind == 0 && result->loops_lost == 0;
+    bool all = wsf_peers_is_empty(missing) && receipt->refusing_count == 0;
+    bool named = receipt->missing != NULL && receipt->peers != NULL;
+    result->missing = receipt->missing;
+    result->missing_count = named ? receipt->refusing_count : 0;
+    for (unsigned i; named && (i = wsf_peers_pop(&missing)) < WSF_PEERS_MAX;)
+        receipt->missing[result->missing_count++] = wsf_receipt_at(receipt, i)->node;
+    bool whole = all && result->loops_behind == 0 && result->loops_lost == 0;
     result->status = whole ? WSFAN_OK : WSFAN_EPARTIAL;
     core->effects.result(core->effects.user, receipt);
 }

@@ -21,6 +21,7 @@ int wsf_interest_init(wsf_interest *interest, uint32_t remote_count_max, uint32_
     interest->rows_free = WSF_TABLE_NONE;
     interest->remote_count_max = remote_count_max;
     interest->log_capacity = log_capacity;
+    wsf_peers_pool_init(&interest->wide);
     wsf_table_init(&interest->index, seed);
     interest->log = wsf_alloc(log_capacity * sizeof *interest->log);
     return interest->log != NULL ? WSFAN_OK : WSFAN_ENOMEM;
@@ -31,6 +32,7 @@ void wsf_interest_destroy(wsf_interest *interest) {
         wsf_free(interest->blocks[i]);
     wsf_free(interest->blocks);
     wsf_free(interest->log);
+    wsf_peers_pool_destroy(&interest->wide);
     wsf_table_destroy(&interest->index);
 }
 
@@ -53,7 +55,7 @@ void wsf_interest_find(const wsf_interest *interest, uint64_t hash, uint64_t *lo
                        wsf_peers *peers) {
     const wsf_interest_row *row = find(interest, hash);
     *loops = row != NULL ? row->loops : 0;
-    *peers = row != NULL ? row->peers : (wsf_peers){ 0 };
+    *peers = row != NULL ? wsf_packed_peers_read(&interest->wide, &row->peers) : (wsf_peers){ 0 };
 }
 
 /* The newest serial with the row's 32 bits: too new, if there were 2^32 changes since. */
@@ -103,7 +105,7 @@ static int find_or_add(wsf_interest *interest, uint64_t hash, wsf_interest_row *
 
 static void drop_if_unwanted(wsf_interest *interest, uint32_t i) {
     wsf_interest_row *row = row_at(interest, i);
-    if (row->loops != 0 || !wsf_peers_is_empty(row->peers))
+    if (row->loops != 0 || !wsf_packed_peers_is_empty(&row->peers))
         return;
     wsf_table_remove(&interest->index, row->hash, i);
     *row = (wsf_interest_row){ .serial = interest->rows_free };
@@ -158,33 +160,31 @@ void wsf_interest_forget_loop(wsf_interest *interest, unsigned loop) {
 
 /* The limit is on what peers announce; local rows are bounded by the loops' registries. */
 int wsf_interest_add_peer(wsf_interest *interest, uint64_t hash, unsigned peer) {
-    wsf_interest_row *row = find(interest, hash);
-    /* A copy: the row is packed, so nothing may point into it. */
-    wsf_peers peers = row != NULL ? row->peers : (wsf_peers){ 0 };
-    bool first = wsf_peers_is_empty(peers);
-    if (wsf_peers_has(peers, peer))
+    uint32_t i = find_number(interest, hash);
+    const wsf_interest_row *known = i != WSF_TABLE_NONE ? row_at(interest, i) : NULL;
+    bool first = known == NULL || wsf_packed_peers_is_empty(&known->peers);
+    if (known != NULL && wsf_packed_peers_has(&interest->wide, &known->peers, peer))
         return WSFAN_OK;
     if (first && interest->remote_count >= interest->remote_count_max)
         return WSFAN_ELIMIT;
+    wsf_interest_row *row;
     int error = find_or_add(interest, hash, &row);
+    if (error == WSFAN_OK) /* the first peer of a new row needs no memory */
+        error = wsf_packed_peers_add(&interest->wide, &row->peers, peer);
     if (error != WSFAN_OK)
         return error;
     interest->remote_count += first;
     interest->peer_digests[peer] += hash;
-    wsf_peers_add(&peers, peer);
-    row->peers = peers;
     return WSFAN_OK;
 }
 
 static void clear_peer(wsf_interest *interest, uint32_t i, unsigned peer) {
     wsf_interest_row *row = row_at(interest, i);
-    wsf_peers peers = row->peers;
-    if (!wsf_peers_has(peers, peer))
+    if (!wsf_packed_peers_has(&interest->wide, &row->peers, peer))
         return;
-    wsf_peers_remove(&peers, peer);
-    row->peers = peers;
+    wsf_packed_peers_remove(&interest->wide, &row->peers, peer);
     interest->peer_digests[peer] -= row->hash;
-    interest->remote_count -= wsf_peers_is_empty(peers);
+    interest->remote_count -= wsf_packed_peers_is_empty(&row->peers);
     drop_if_unwanted(interest, i);
 }
 

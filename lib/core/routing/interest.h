@@ -5,13 +5,13 @@
 
 #include <stdbool.h>
 
-#include "base/peers.h"
+#include "base/packed_peers.h"
 #include "base/table.h"
 
 typedef struct __attribute__((packed, aligned(4))) {
     uint64_t hash;  /* 0: a free row */
     uint64_t loops; /* one bit each */
-    wsf_peers peers;
+    wsf_packed_peers peers;
     uint32_t serial; /* of the last local change, modulo 2^32; in a free row: the next free one */
 } wsf_interest_row;
 
@@ -27,6 +27,7 @@ typedef struct {
     uint32_t remote_count_max;
     uint64_t local_digest; /* sum of the hashes with a loop; the same set, the same digest */
     uint64_t peer_digests[WSF_PEERS_MAX];
+    wsf_peers_pool wide; /* sets of rows with many peers */
     wsf_table index;
     uint64_t *log;         /* hashes; entry s stands at s modulo its capacity */
     uint32_t log_capacity; /* a link that falls further behind sends a new snapshot */

@@ -29,9 +29,9 @@ static void find_node(const wsf_core *core, const wsfan_message *message, uint32
                                       : core->loops;
         return;
     }
-    for (unsigned p = 0; p < core->config.peers_count_max; p++)
-        if (core->peers[p].node == node)
-            wsf_peers_add(peers, p);
+    const wsf_peer *peer = wsf_peer_find(core, node);
+    if (peer != NULL)
+        wsf_peers_add(peers, wsf_peer_index(core, peer));
 }
 
 /* known: peers that a message may be for; doubtful: those of them that may have sessions in any chat; keepers: those that get
@@ -110,12 +110,14 @@ void wsf_router_find_known(wsf_core *core, wsfan_message *message, uint64_t *loo
                            wsf_peers *peers) {
     wsf_peers known = { 0 };
     wsf_peers doubtful = { 0 };
-    for (unsigned p = 0; p < core->config.peers_count_max; p++) {
-        if (core->peers[p].node == 0 || core->peers[p].state == 0)
+    wsf_peers all = core->known;
+    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &all)) != NULL;) {
+        unsigned p = wsf_peer_index(core, peer);
+        if (peer->state == 0)
             continue; /* never had a link: no peer yet */
         wsf_peers_add(&known, p);
         /* Joins there may have been completed without this node. */
-        if (core->peers[p].state != WSFAN_PEER_UP || !wsf_peers_has(core->complete, p))
+        if (peer->state != WSFAN_PEER_UP || !wsf_peers_has(core->complete, p))
             wsf_peers_add(&doubtful, p);
     }
     find(core, message, known, doubtful, (wsf_peers){ 0 }, loops, peers);

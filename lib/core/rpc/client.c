@@ -19,8 +19,10 @@ void wsf_rpc_client_add(wsf_core *core, wsf_request *request, wsf_now now) {
 static wsf_request *find(const wsf_core *core, uint32_t place, uint64_t node, uint64_t id) {
     for (wsf_request *request = core->rpc.requests; request != NULL; request = request->next)
         if (request->id == id)
-            return request->nodes[place].node == node && request->nodes[place].open ? request
-                                                                                    : NULL;
+            return place < request->nodes_count && request->nodes[place].node == node &&
+                           request->nodes[place].open
+                       ? request
+                       : NULL;
     return NULL;
 }
 
@@ -52,7 +54,7 @@ static void take_payload(wsf_answer *answer, wsfan_bytes payload) {
 
 void wsf_rpc_client_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *entry) {
     static const wsfan_bytes none = { NULL, 0 };
-    uint32_t place = wsf_peer_index(core, peer);
+    uint32_t place = 1 + wsf_peer_index(core, peer);
     wsf_request *request = find(core, place, peer->node, entry->reply.id);
     if (request == NULL) {
         wsf_count_drop(core, WSFAN_DROP_UNWANTED, 1);
@@ -87,9 +89,9 @@ static void fall_silent(wsf_request *request, uint32_t place) {
 }
 
 void wsf_rpc_client_lose(wsf_core *core, const wsf_peer *peer) {
-    uint32_t place = wsf_peer_index(core, peer);
+    uint32_t place = 1 + wsf_peer_index(core, peer);
     for (wsf_request *request = core->rpc.requests; request != NULL; request = request->next)
-        if (request->nodes[place].node == peer->node)
+        if (place < request->nodes_count && request->nodes[place].node == peer->node)
             fall_silent(request, place);
     core->rpc.requests_dirty = true;
 }

@@ -195,9 +195,9 @@ static void note_asked(wsf_request *request, uint32_t place, uint64_t node, int 
     request->open_count += asked->open;
 }
 
-/* Nodes of targets that this node does not know count as silent. */
-static void note_unknown(const wsf_core *core, wsf_request *request) {
-    uint32_t place = WSF_REQUEST_OWN + 1;
+/* Nodes of targets that this node does not know count as silent. Their places begin at `first`. */
+static void note_unknown(const wsf_core *core, wsf_request *request, uint32_t first) {
+    uint32_t place = first;
     for (uint32_t i = 0; i < request->message->targets_count; i++) {
         const wsf_message_target *target = &request->message->targets[i];
         bool known = target->hash == core->config.node;
@@ -216,6 +216,14 @@ void wsf_rpc_server_ask(wsf_core *core, wsf_request *request, wsf_now now) {
     wsf_buffer *entry = NULL;
     request->id = ++core->rpc.request_ids;
     wsf_router_find_known(core, request->message, &loops, &peers);
+    uint64_t refusing[WSF_PEERS_MAX];
+    uint32_t refusing_count = wsf_router_keep(request->message, refusing,
+                                              wsf_dialer_refusers(core, now, refusing));
+    uint32_t places = wsf_peers_end(core->known);
+    if (!wsf_request_make_room(request, places, refusing, refusing_count)) {
+        wsf_rpc_client_add(core, request, now);
+        return;
+    }
     for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;) {
         wsf_peer *peer = &core->peers[i];
         int status = WSFAN_ESILENT;
@@ -224,7 +232,7 @@ void wsf_rpc_server_ask(wsf_core *core, wsf_request *request, wsf_now now) {
                 entry = write_request(request);
             status = entry != NULL ? wsf_sender_talk(peer, entry) : WSFAN_ENOMEM;
         }
-        note_asked(request, i, peer->node, status);
+        note_asked(request, 1 + i, peer->node, status);
     }
     wsf_buffer_unref(entry);
     bool every_node = request->kind == WSFAN_REQUEST_NODES || request->kind == WSFAN_REQUEST_SEND ||
@@ -234,9 +242,7 @@ void wsf_rpc_server_ask(wsf_core *core, wsf_request *request, wsf_now now) {
                           : loops != 0;
     if (own)
         note_asked(request, WSF_REQUEST_OWN, core->config.node, WSFAN_OK);
-    note_unknown(core, request);
-    request->refusing_count = wsf_router_keep(request->message, request->refusing,
-                                              wsf_dialer_refusers(core, now, request->refusing));
+    note_unknown(core, request, 1 + places);
     call_parts r = { core->config.node, request->id,      request->kind, request->number,
                      request->ms_max,   request->message, loops };
     wsfan_message_ref(request->message);

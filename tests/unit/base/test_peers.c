@@ -79,6 +79,12 @@ START_TEST(operations_on_two_sets_agree_with_a_model) {
             count += in_a[i];
         }
         ck_assert_uint_eq(wsf_peers_count(a), count);
+        for (unsigned i = 0, below = 0; i < WSF_PEERS_MAX; below += in_a[i++])
+            ck_assert_uint_eq(wsf_peers_count_below(a, i), below);
+        unsigned end = WSF_PEERS_MAX;
+        while (end > 0 && !in_a[end - 1])
+            end--;
+        ck_assert_uint_eq(wsf_peers_end(a), end);
         for (unsigned i = 0; i < WSF_PEERS_MAX; i++) {
             ck_assert_int_eq(wsf_peers_has(wsf_peers_union(a, b), i), in_a[i] || in_b[i]);
             ck_assert_int_eq(wsf_peers_has(wsf_peers_intersection(a, b), i), in_a[i] && in_b[i]);

@@ -118,10 +118,7 @@ static unsigned delivered(unsigned node, uint64_t payload) {
 
 static const wsf_peer *peer_of(unsigned node, unsigned other) {
     const wsf_core *core = world_core(w, node);
-    for (unsigned i = 0; i < WSF_PEERS_MAX; i++)
-        if (core->peers[i].node == world_node_id(w, other))
-            return &core->peers[i];
-    return NULL;
+    return wsf_peer_find(core, world_node_id(w, other));
 }
 
 static bool joins_done(void *user) {

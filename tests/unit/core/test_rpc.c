@@ -444,6 +444,7 @@ START_TEST(names_in_lists_of_nodes_are_printable) {
         wsf_answer_init(&answer, 10);
         wsf_rows_add(&answer.rows, (wsfan_bytes){ key, sizeof key }, NOTHING,
                      wsfan_string(names[i]), 1);
+        ck_assert(wsf_request_make_room(request, 0, NULL, 0));
         request->nodes[0].node = 7;
         request->nodes[0].open = true;
         request->open_count = 1;

@@ -112,10 +112,7 @@ START_TEST(a_node_is_ready_when_it_knows_what_its_peers_want_and_they_know_it) {
     ck_assert_uint_eq(core->interest.remote_count, 5000);
     for (unsigned i = 0; i < 2; i++) {
         const wsf_core *other = world_core(w, i);
-        const wsf_peer *peer = NULL;
-        for (unsigned p = 0; p < WSF_PEERS_MAX; p++)
-            if (other->peers[p].node == world_node_id(w, 2))
-                peer = &other->peers[p];
+        const wsf_peer *peer = wsf_peer_find(other, world_node_id(w, 2));
         ck_assert_ptr_nonnull(peer);
         ck_assert(wsf_peers_has(other->complete, wsf_peer_index(other, peer)));
     }

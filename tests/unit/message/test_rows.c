@@ -150,6 +150,7 @@ START_TEST(a_reply_names_who_is_silent_and_who_has_not_acknowledged) {
         &key, &(wsf_message_parts){
                   .targets = &target, .targets_count = 1, .payload = wsfan_string("chat") });
     wsf_request *ask = wsf_request_new(WSFAN_REQUEST_JOIN, message, 0, 1000);
+    ck_assert(wsf_request_make_room(ask, 2, NULL, 0));
     for (uint32_t i = 0; i < 3; i++) {
         ask->nodes[i].node = 10 + i * 10;
         ask->nodes[i].open = true;
