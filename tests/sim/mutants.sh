@@ -1,17 +1,23 @@
 #!/bin/sh
 # Proves that the simulator can fail: each file in mutants/ puts one fault into the library, and the
 # simulator must find it within a number of seeds.
-#   sh tests/sim/mutants.sh [--small] BUILD-FOLDER LIBRARY SIMULATOR-OBJECTS [SEEDS [MUTANT...]]
+#   sh tests/sim/mutants.sh [--small] [--anew] BUILD-FOLDER LIBRARY SIMULATOR-OBJECTS [SEEDS [MUTANT...]]
 # LIBRARY is libwsfan.a, SIMULATOR-OBJECTS a list of what wsfan-sim is linked from, separated by
 # semicolons. CC and CFLAGS as usual. --small: those in mutants/small, which only wsfan-sim-small finds, or
-# finds much sooner; LIBRARY and SIMULATOR-OBJECTS are those of it. The patch of a fault that is rarely seen says from which seed
-# on it is looked for, since none of those before finds it; and that of one which only clients that come back see, with which option.
+# finds much sooner; LIBRARY and SIMULATOR-OBJECTS are those of it. The patch of a fault that takes many seeds says from which
+# one on it is looked for, which is one that found it; --anew: from the first on. The patch of a fault that only clients that
+# come back see says with which option.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 mutants=$root/tests/sim/mutants
 if [ "$1" = --small ]; then
     mutants=$mutants/small
     CFLAGS="${CFLAGS-} -DWSF_SMALL_TABLES"
+    shift
+fi
+anew=
+if [ "$1" = --anew ]; then
+    anew=1
     shift
 fi
 build=$1 library=$2 objects=$(printf '%s' "$3" | tr ';' ' ') seeds=${4:-2000}
@@ -29,37 +35,38 @@ link() {
     ${CC:-cc} $objects ${2-} "$library" $libraries -o "$1/wsfan-sim"
 }
 
-# The same build without a fault finds nothing.
+# The same build without a fault finds nothing: in few seeds, as sim_seeds and the like run the same objects.
 failed=
 mkdir "$build/none"
 link "$build/none" || exit 1
 for option in '' $(cd "$mutants" && sed -n 's/^Looked for with \(--[a-z]*\)\.$/\1/p' ./*.patch | sort -u); do
     # shellcheck disable=SC2086 # nothing, or a word
-    "$build/none/wsfan-sim" --seeds 1..20 $option >"$build/none/log" 2>&1 ||
+    "$build/none/wsfan-sim" --seeds 1..2 $option >"$build/none/log" 2>&1 ||
         { echo "without a fault: not sound"; cat "$build/none/log"; exit 1; }
 done
 
 for mutant in "$@"; do
     tree=$build/$mutant
-    mkdir -p "$tree"
-    cp -r "$root/lib" "$tree/lib"
+    source=$(sed -n 's|^+++ b/||p' "$mutants/$mutant.patch")
+    mkdir -p "$tree/${source%/*}"
+    cp "$root/$source" "$tree/$source"
     if ! patch -s -d "$tree" -p1 <"$mutants/$mutant.patch"; then
         echo "$mutant: does not fit the source any more"
         failed=1
         continue
     fi
-    source=$(sed -n 's|^+++ b/||p' "$mutants/$mutant.patch")
     # shellcheck disable=SC2086
-    if ! { ${CC:-cc} $flags -I"$tree/lib" -c "$tree/$source" -o "$tree/fault.o" &&
+    if ! { ${CC:-cc} $flags -I"$root/lib" -c "$tree/$source" -o "$tree/fault.o" &&
         link "$tree" "$tree/fault.o"; }; then
         echo "$mutant: does not build"
         failed=1
         continue
     fi
     first=$(sed -n 's/^Looked for from seed \([0-9]*\) on\.$/\1/p' "$mutants/$mutant.patch")
+    first=${anew:-${first:-1}}
     option=$(sed -n 's/^Looked for with \(--[a-z]*\)\.$/\1/p' "$mutants/$mutant.patch")
     # A fault may also end in an assertion, or never end: the seeds of none take so long.
-    timeout 600 "$tree/wsfan-sim" --seeds "${first:-1}..$seeds" --stop ${option:+"$option"} >"$tree/log" 2>&1
+    timeout 600 "$tree/wsfan-sim" --seeds "$first..$seeds" --stop ${option:+"$option"} >"$tree/log" 2>&1
     status=$?
     seed=$(sed -n 's/^seed \([0-9]*\) failed.*/\1/p' "$tree/log" | head -n 1)
     if [ "$status" -eq 1 ] && [ -n "$seed" ]; then
@@ -67,7 +74,7 @@ for mutant in "$@"; do
     elif [ "$status" -gt 128 ]; then
         printf '%-24s found: ended by signal %s\n' "$mutant" $((status - 128))
     else
-        printf '%-24s NOT found by seeds %s..%s (status %s)\n' "$mutant" "${first:-1}" "$seeds" "$status"
+        printf '%-24s NOT found by seeds %s..%s (status %s)\n' "$mutant" "$first" "$seeds" "$status"
         failed=1
     fi
 done
