@@ -356,7 +356,7 @@ static wsfan_recovered give_up(wsf_subscriptions *subscriptions, wsf_recovery *r
         recovered.recovery = WSFAN_RECOVERY_OFF;
     else
         wsf_registry_unpark(&subscriptions->registry, recovery->session, recovery->audience);
-    wsf_subscriptions_done(subscriptions, recovery, NULL, NULL);
+    wsf_subscriptions_done(subscriptions, recovery, NULL);
     return recovered;
 }
 
@@ -467,12 +467,13 @@ bool wsf_subscriptions_recovered(wsf_subscriptions *subscriptions, wsf_recovery 
 }
 
 void wsf_subscriptions_done(wsf_subscriptions *subscriptions, wsf_recovery *recovery,
-                            const wsf_vector *seen, const wsf_vector *whole) {
+                            const wsf_vector *whole) {
+    bool shown = recovery->verdict == WSFAN_RECOVERY_WHOLE || wsf_recovery_count(recovery) > 0;
     if (wsf_parkings_has(&subscriptions->parkings, recovery)) {
         wsf_parkings_remove(&subscriptions->parkings, recovery->session, recovery->audience);
-        if (seen != NULL)
-            (void)wsf_sieve_add(&subscriptions->sieve, recovery->session, recovery->hash, seen,
-                                whole);
+        if (shown && whole != NULL)
+            (void)wsf_sieve_add(&subscriptions->sieve, recovery->session, recovery->hash,
+                                &recovery->seen, whole);
     }
     wsf_recovery_free(recovery);
 }

@@ -78,8 +78,9 @@ uint32_t wsf_subscriptions_tell_ready(wsf_subscriptions *subscriptions, uint32_t
 bool wsf_subscriptions_recovered(wsf_subscriptions *subscriptions, wsf_recovery *recovery);
 bool wsf_subscriptions_replays(const wsf_subscriptions *subscriptions,
                                const wsf_recovery *recovery);
-/* Frees it. seen: how far the session has seen the chat now; NULL: not known. whole: see wsf_sieve_add(). */
+/* Frees it. What the session has seen, before or in the list, and this loop has yet to get, is kept from the session: another node
+ * may have had it. whole: see wsf_sieve_add(); NULL: the session was not told. */
 void wsf_subscriptions_done(wsf_subscriptions *subscriptions, wsf_recovery *recovery,
-                            const wsf_vector *seen, const wsf_vector *whole);
+                            const wsf_vector *whole);
 
 #endif

@@ -900,15 +900,13 @@ static void dispatch_recovered(loop *at, wsf_recovery *recovery) {
         for (uint32_t i = 0; i < wsf_recovery_count(recovery); i++) {
             const wsf_kept *kept = &recovery->list->messages[i];
             returns_replayed(h->returns, who->number, chat, kept->id);
-            if (kept->parts.slot == 0 && recovery->seen.rest != 0)
+            if (kept->parts.slot == 0)
                 wsf_vector_raise(&recovery->seen, kept->id.origin, kept->id.clock);
         }
         returns_done(h->returns, who->number, chat, &recovery->seen);
     }
     const wsf_reach *reach = at->positions.reach;
-    wsf_subscriptions_done(&at->subscriptions, recovery,
-                           recovery->verdict == WSFAN_RECOVERY_WHOLE ? &recovery->seen : NULL,
-                           reach != NULL ? &reach->whole : &nothing);
+    wsf_subscriptions_done(&at->subscriptions, recovery, reach != NULL ? &reach->whole : &nothing);
 }
 
 static void dispatch_item(loop *at, const item *first) {

@@ -478,8 +478,8 @@ START_TEST(what_the_barrier_came_to_is_told_with_the_verdict) {
 }
 END_TEST
 
-/* Three late messages of another publisher, with the numbers 0..2. */
-static void put_late(bool in_a_run) {
+/* Three late messages of a publisher, with the numbers 0..2. */
+static void put_late(bool in_a_run, uint64_t origin) {
     enum { CLOCK = 49 };
     lock_mesh();
     for (uint32_t i = 0; i < (in_a_run ? 1 : 3); i++) {
@@ -489,7 +489,7 @@ static void put_late(bool in_a_run) {
         };
         wsfan_message *message = in_a_run ? run_of(3, "x", sizeof i)
                                           : wsf_message_new(loop->node.key, &parts);
-        message->id = (wsfan_message_id){ CLOCK + i, 88 };
+        message->id = (wsfan_message_id){ CLOCK + i, origin };
         if (in_a_run)
             run_know(message, loop->node.key);
         wsf_inbox_put_message(loop->inbox, message);
@@ -511,7 +511,7 @@ START_TEST(what_a_session_has_seen_elsewhere_does_not_come_again) {
         join(1, "x");
         dispatch_all();
         events_count = 0;
-        put_late(in_a_run);
+        put_late(in_a_run, 88);
         dispatch_all();
         ck_assert_uint_eq(events_count, 4);
         check_message(0, 1, 0, false);
@@ -520,6 +520,27 @@ START_TEST(what_a_session_has_seen_elsewhere_does_not_come_again) {
         check_message(3, 1, 2, false);
         end();
     }
+}
+END_TEST
+
+/* Another node told this one of messages that it gets itself later. */
+START_TEST(what_was_shown_by_a_rewind_does_not_come_again) {
+    begin(true);
+    ck_assert_int_eq(join_with_history(0, "x", ""), WSFAN_OK);
+    ck_assert_int_eq(join_with_history(1, "x", ""), WSFAN_OK);
+    dispatch_all();
+    answer(away_of(0), WSFAN_RECOVERY_NONE, list_of("x", 48, 50));
+    answer(away_of(1), WSFAN_RECOVERY_NONE, NULL);
+    dispatch_all();
+    events_count = 0;
+    put_late(false, ORIGIN);
+    dispatch_all();
+    ck_assert_uint_eq(events_count, 4);
+    check_message(0, 1, 0, false);
+    check_message(1, 1, 1, false);
+    check_message(2, 0, 2, false);
+    check_message(3, 1, 2, false);
+    end();
 }
 END_TEST
 
@@ -658,4 +679,5 @@ SUITE_MAIN("replay", what_was_missed_comes_after_on_joined_and_before_what_is_li
            without_history_the_join_is_an_ordinary_one,
            what_the_barrier_came_to_is_told_with_the_verdict,
            what_a_session_has_seen_elsewhere_does_not_come_again,
+           what_was_shown_by_a_rewind_does_not_come_again,
            callbacks_may_change_everything_while_messages_are_replayed)
