@@ -498,6 +498,12 @@ static inline void wsf_clock_merge(wsf_core *core, uint64_t clock, wsf_now now) 
         core->clock = clock;
 }
 
+/* Whether a clock is further ahead than that of any node that is trusted can be, which may have merged one that is ahead of its
+ * own. Ours is not older than the input. */
+static inline bool wsf_clock_is_far_ahead(const wsf_core *core, uint64_t clock) {
+    return clock >> 16 > (core->clock >> 16) + 2 * WSF_CLOCK_APART_MS_MAX;
+}
+
 /* The identity of a node's key, where nodes have keys. */
 static inline uint32_t wsf_identity_of(uint64_t node) {
     return (uint32_t)(node >> 32);

@@ -515,6 +515,7 @@ bool wsf_backfill_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *en
     wsf_page_chat said;
     all->lines[line].question = 0;
     all->lines[line].deadline_ms = now.ms;
+    wsf_clock_pass(core, now);
     a.bad = entry->reply.status != WSFAN_OK || !wsf_page_open(&a.page, entry->reply.payload) ||
             a.page.epoch != core->cluster_epoch.number;
     while (!a.bad && wsf_page_read_chat(&a.page, &said))

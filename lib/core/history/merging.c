@@ -47,7 +47,8 @@ static void decide(const wsf_core *core, uint32_t chat, wsf_merging_part *part) 
     bool empty = own.to <= begin;
     part->joins = part->skipped = false;
     part->limit = 0;
-    if (own.open || from > begin_without_word(core, chat, theirs->node, &own))
+    if (own.open || from > begin_without_word(core, chat, theirs->node, &own) ||
+        wsf_clock_is_far_ahead(core, theirs->to))
         return;
     if (part->stranger) {
         part->skipped = empty && own.skipped && !wsf_extent_cap(core, chat, theirs->node, &own.to);
@@ -187,6 +188,11 @@ static bool is_taken(const wsf_core *core, wsf_merging *merging, uint32_t chat,
     wsf_merging_part *part = part_of(core, merging, chat, id.origin);
     if (part == NULL || id.clock > part->limit)
         return false;
+    if (wsf_clock_is_far_ahead(core, id.clock)) {
+        part->theirs.to = id.clock; /* see decide() */
+        decide(core, chat, part);
+        return false;
+    }
     part->newest = greater(part->newest, id.clock);
     return true;
 }

@@ -61,12 +61,16 @@ static uint8_t *write_chat(uint8_t *at, uint32_t flags, uint32_t messages) {
     return wsf_page_write_chat(at, &chat, NULL);
 }
 
-static uint8_t *write_message(uint8_t *at, uint64_t chat, uint64_t clock) {
+static uint8_t *write_message_of(uint8_t *at, uint64_t origin, uint64_t chat, uint64_t clock) {
     wsfan_target target = { WSFAN_CHAT, { &chat, sizeof chat } };
-    wsf_kept kept = { .id = { clock, world_node_id(w, LIAR) },
+    wsf_kept kept = { .id = { clock, origin },
                       .parts = {
                           .targets = &target, .targets_count = 1, .payload = wsfan_string("x") } };
     return wsf_page_write_message(at, &kept);
+}
+
+static uint8_t *write_message(uint8_t *at, uint64_t chat, uint64_t clock) {
+    return write_message_of(at, world_node_id(w, LIAR), chat, clock);
 }
 
 static uint64_t kept_count(void) {
@@ -160,6 +164,23 @@ START_TEST(a_page_that_goes_on_where_it_was_ends_the_question) {
 }
 END_TEST
 
+/* Whoever was replayed one would be taken to have seen all of its publisher, for ever. */
+START_TEST(messages_of_the_far_future_are_not_taken) {
+    enum { STRANGER = 77 };
+    begin_with_chat();
+    uint64_t id = ask();
+    uint8_t *at = write_chat(write_head(), 0, 3);
+    at = write_message_of(at, STRANGER, CHAT,
+                          5); /* nobody here knows that node, so it may be true */
+    at = write_message_of(at, STRANGER + 1, CHAT, UINT64_MAX - 1);
+    at = write_message_of(at, STRANGER, CHAT, UINT64_MAX);
+    say_page(id, (size_t)(at - bytes));
+    ck_assert(!waits());
+    ck_assert_uint_eq(kept_count(), 1);
+    end_with_all();
+}
+END_TEST
+
 START_TEST(answers_that_nobody_waits_for_cost_nothing) {
     begin_with_chat();
     uint64_t before = dropped(WSFAN_DROP_UNWANTED);
@@ -211,4 +232,5 @@ SUITE_MAIN("hostile_history", pages_that_are_none_are_counted_and_end_the_questi
            messages_that_are_not_of_the_chat_are_no_answer, ids_that_do_not_rise_are_no_answer,
            pages_without_end_are_asked_for_no_longer_than_its_share_of_time,
            a_page_that_goes_on_where_it_was_ends_the_question,
-           answers_that_nobody_waits_for_cost_nothing, a_flood_of_questions_is_one_at_a_time)
+           messages_of_the_far_future_are_not_taken, answers_that_nobody_waits_for_cost_nothing,
+           a_flood_of_questions_is_one_at_a_time)
