@@ -38,13 +38,12 @@ static void show_next(wsfan_loop *loop, wsf_recovery *recovery) {
     wsf_message_bin_add(&loop->bin, message);
 }
 
-/* What was recovered may have been more than this node had then: live messages that the session has seen are kept from
- * it. */
+/* What was replayed, by position or by rewind, may have been more than this node had then: live messages that the session has
+ * seen are kept from it. */
 static void end(wsfan_loop *loop, wsf_recovery *recovery) {
     static const wsf_vector NOTHING = { .rest = 0 };
     const wsf_reach *reach = loop->positions.reach;
-    wsf_subscriptions_done(&loop->subscriptions, recovery,
-                           recovery->verdict == WSFAN_RECOVERY_WHOLE ? &recovery->seen : NULL,
+    wsf_subscriptions_done(&loop->subscriptions, recovery, &recovery->seen,
                            reach != NULL ? &reach->whole : &NOTHING);
 }
 
