@@ -1,5 +1,6 @@
 /* Answers for what is put into chats and given up, within the limits. Messages of a chat stand in a chain (see chain.h); they are
- * put in at its end and given up at its front. Stamps never fall along a chain, so what is too old is at its front. */
+ * put in at its end, or where they join by their age, and given up at its front. Stamps never fall along a chain, so what is too
+ * old is at its front. */
 #include "message/archive.h"
 
 #include <assert.h>
@@ -7,9 +8,7 @@
 
 #include "base/memory.h"
 #include "message/chain.h"
-
-/* With what malloc() adds, the larger ones are a quarter of a page and a page. */
-enum { CHUNK_SMALL = 248, CHUNK_MIDDLE = 1016, CHUNK_LARGE = 4088 };
+#include "message/chunks.h"
 
 enum {
     EXPIRE_COUNT = 4096, /* messages at a time, so that a call takes well below a millisecond */
@@ -36,51 +35,12 @@ uint32_t wsf_archive_find(const wsf_archive *archive, uint64_t hash) {
     return number;
 }
 
-/* -------------------------------------------------------------------------------------- chunks */
-
-static void unlink_chunk(wsf_archive *archive, struct wsf_archive_chunk *chunk) {
-    if (chunk->older != NULL)
-        chunk->older->newer = chunk->newer;
-    else
-        archive->oldest = chunk->newer;
-    if (chunk->newer != NULL)
-        chunk->newer->older = chunk->older;
-    else
-        archive->newest = chunk->older;
-}
-
-static void link_newest(wsf_archive *archive, struct wsf_archive_chunk *chunk) {
-    chunk->older = archive->newest;
-    chunk->newer = NULL;
-    if (archive->newest != NULL)
-        archive->newest->newer = chunk;
-    else
-        archive->oldest = chunk;
-    archive->newest = chunk;
-}
-
-static void free_first_chunk(wsf_archive *archive, struct wsf_archive_chat *chat) {
-    struct wsf_archive_chunk *chunk = chat->first;
-    chat->first = chunk->next;
-    if (chat->last == chunk)
-        chat->last = NULL;
-    if (chat->filled == chunk)
-        chat->filled = NULL;
-    unlink_chunk(archive, chunk);
-    archive->stats.bytes -= chunk->size;
-    wsf_free(chunk);
-}
-
 /* ------------------------------------------------------------------------------------ giving up */
 
 static void lose(struct wsf_archive_chat *chat, wsfan_message_id id) {
     wsf_bounds_raise(&chat->floor, id.origin, id.clock);
     if (chat->lost < id.clock)
         chat->lost = id.clock;
-}
-
-static inline bool is_empty(const struct wsf_archive_chunk *chunk) {
-    return chunk->from == chunk->used;
 }
 
 /* The first message; the first chunk has one. Its chunk stays, though it may be empty then. */
@@ -104,10 +64,10 @@ static inline void remove_first(wsf_archive *archive, struct wsf_archive_chat *c
 
 /* The last chunk stays, for the next message. */
 static inline void drop_empty_chunks(wsf_archive *archive, struct wsf_archive_chat *chat) {
-    while (is_empty(chat->first) && chat->first != chat->last)
-        free_first_chunk(archive, chat);
+    while (wsf_chunk_is_empty(chat->first) && chat->first != chat->last)
+        wsf_chunks_free_first(archive, chat);
     struct wsf_archive_chunk *chunk = chat->first;
-    if (is_empty(chunk)) {
+    if (wsf_chunk_is_empty(chunk)) {
         chunk->from = chunk->used = 0;
         if (chat->filled == chunk)
             chat->filled = NULL;
@@ -127,9 +87,9 @@ static uint32_t give_up_first_chunk(wsf_archive *archive, struct wsf_archive_cha
                                     uint64_t *counter) {
     struct wsf_archive_chunk *chunk = chat->first;
     uint32_t before = chat->count;
-    while (!is_empty(chunk))
+    while (!wsf_chunk_is_empty(chunk))
         remove_first(archive, chat);
-    free_first_chunk(archive, chat);
+    wsf_chunks_free_first(archive, chat);
     if (chat->first != NULL)
         drop_empty_chunks(archive, chat);
     *counter += before - chat->count;
@@ -239,56 +199,15 @@ static bool has_name(wsf_archive *archive, struct wsf_archive_chat *chat, wsfan_
     return true;
 }
 
-static uint32_t chunk_size(const struct wsf_archive_chunk *before, uint32_t need) {
-    uint32_t least = need + (uint32_t)sizeof(struct wsf_archive_chunk);
-    if (least > CHUNK_LARGE)
-        return least;
-    if (least > CHUNK_MIDDLE || (before != NULL && before->size >= CHUNK_MIDDLE))
-        return CHUNK_LARGE;
-    return least > CHUNK_SMALL || before != NULL ? CHUNK_MIDDLE : CHUNK_SMALL;
-}
-
-static inline bool has_space(const struct wsf_archive_chunk *chunk, uint32_t need) {
-    return chunk != NULL && chunk->size - sizeof *chunk - chunk->used >= need;
-}
-
-/* A new chunk, behind the last one, or, if it is for messages that join later, behind the last of those. NULL: no room. */
-static struct wsf_archive_chunk *add_chunk(wsf_archive *archive, struct wsf_archive_chat *chat,
-                                           uint32_t need, uint64_t cost, bool joins) {
-    uint32_t size = chunk_size(joins ? chat->filled : chat->last, need);
-    if (!make_room(archive, size + cost))
-        return NULL;
-    struct wsf_archive_chunk *chunk = wsf_alloc(size);
-    if (chunk == NULL)
-        return NULL;
-    struct wsf_archive_chunk *before = joins ? chat->filled : chat->last;
-    *chunk = (struct wsf_archive_chunk){ .size = size };
-    chunk->chat = (uint32_t)(chat - archive->chats);
-    chunk->next = before != NULL ? before->next : chat->first;
-    if (before != NULL)
-        before->next = chunk;
-    else
-        chat->first = chunk;
-    if (chunk->next == NULL)
-        chat->last = chunk;
-    if (joins)
-        chat->filled = chunk;
-    while (!joins && chat->first != chunk && is_empty(chat->first))
-        free_first_chunk(archive, chat);
-    link_newest(archive, chunk);
-    archive->stats.bytes += size;
-    return chunk;
-}
-
-/* A chunk with space for an entry, when there is room for its buffer too. */
+/* A chunk at the end with space for an entry, when there is room for its buffer too. NULL: there is none. */
 static struct wsf_archive_chunk *chunk_for(wsf_archive *archive, struct wsf_archive_chat *chat,
-                                           uint32_t need, uint64_t cost, bool joins) {
+                                           uint32_t need, uint64_t cost) {
     if (cost > 0 && !make_room(archive, cost))
         return NULL;
-    struct wsf_archive_chunk *chunk = joins ? chat->filled : chat->last;
-    if (has_space(chunk, need) && (joins || chunk != chat->filled))
-        return chunk;
-    return add_chunk(archive, chat, need, cost, joins);
+    if (wsf_chunk_has_space(chat->last, need))
+        return chat->last;
+    uint32_t size = wsf_chunk_size(chat->last, need);
+    return make_room(archive, size + cost) ? wsf_chunks_add(archive, chat, chat->last, size) : NULL;
 }
 
 static inline bool is_over(const wsf_archive *archive, const struct wsf_archive_chat *chat,
@@ -297,38 +216,23 @@ static inline bool is_over(const wsf_archive *archive, const struct wsf_archive_
            chat->bytes + more > archive->limits.chat_bytes_max;
 }
 
-/* An entry was written to the end of the chunk, which is the newest now. */
-static inline void note_use(wsf_archive *archive, struct wsf_archive_chunk *chunk, uint32_t need,
-                            uint32_t now) {
-    chunk->used += need;
-    chunk->stamp = now;
-    archive->stats.messages++;
-    if (archive->newest == chunk)
-        return;
-    unlink_chunk(archive, chunk);
-    link_newest(archive, chunk);
-}
-
-/* Puts a message into a chat, at its end or, if it joins later, behind the others that did. */
+/* Puts a message into a chat, at its end. */
 static inline bool put(wsf_archive *archive, struct wsf_archive_chat *chat, const wsf_kept *kept,
-                       uint32_t stamp, uint32_t now, bool joins) {
+                       uint32_t now) {
     bool plain = wsf_kept_is_plain(kept, wsf_chain_name(chat));
     uint64_t cost = wsf_kept_buffer_cost(kept->buffer);
     uint64_t need = wsf_kept_size(kept, plain);
     if (need + cost > archive->limits.chat_bytes_max)
         return false;
-    while (is_over(archive, chat, need + cost)) {
-        if (joins && chat->filled == NULL)
-            return false; /* only newer ones could go for it */
+    while (is_over(archive, chat, need + cost))
         give_up_first(archive, chat, &archive->stats.evicted);
-    }
-    struct wsf_archive_chunk *chunk = chunk_for(archive, chat, (uint32_t)need, cost, joins);
+    struct wsf_archive_chunk *chunk = chunk_for(archive, chat, (uint32_t)need, cost);
     if (chunk == NULL)
         return false;
-    wsf_kept_write(chunk->bytes + chunk->used, kept, plain, stamp);
-    if (chat->count++ == 0 || (joins && chunk == chat->first && is_empty(chunk)))
-        chat->first_stamp = stamp;
-    note_use(archive, chunk, (uint32_t)need, now);
+    wsf_kept_write(chunk->bytes + chunk->used, kept, plain, now);
+    if (chat->count++ == 0)
+        chat->first_stamp = now;
+    wsf_chunks_note_use(archive, chunk, (uint32_t)need, now);
     chat->bytes += (uint32_t)(need + cost);
     archive->stats.bytes += cost;
     return true;
@@ -341,7 +245,7 @@ static inline bool put_plain(wsf_archive *archive, struct wsf_archive_chat *chat
                              uint32_t now) {
     uint32_t need = (uint32_t)(sizeof(wsf_kept_head) + wsf_kept_padded(payload.size));
     struct wsf_archive_chunk *chunk = chat->last;
-    if (!has_space(chunk, need) || chunk == chat->filled || id.clock <= chat->joined ||
+    if (!wsf_chunk_has_space(chunk, need) || id.clock <= chat->joined ||
         need > archive->limits.chat_bytes_max)
         return false;
     while (is_over(archive, chat, need))
@@ -351,7 +255,7 @@ static inline bool put_plain(wsf_archive *archive, struct wsf_archive_chat *chat
     memcpy(at + sizeof(wsf_kept_head), payload.data, payload.size);
     if (chat->count++ == 0)
         chat->first_stamp = now;
-    note_use(archive, chunk, need, now);
+    wsf_chunks_note_use(archive, chunk, need, now);
     chat->bytes += need;
     return true;
 }
@@ -374,7 +278,7 @@ static inline void keep_in(wsf_archive *archive, uint32_t number, wsfan_bytes na
     if (kept->id.clock <= chat->joined && has(chat, kept->id))
         return;
     expire_chat(archive, chat, now);
-    if (has_name(archive, chat, name) && put(archive, chat, kept, now, now, false))
+    if (has_name(archive, chat, name) && put(archive, chat, kept, now))
         return;
     archive->stats.evicted++;
     lose(chat, kept->id);
@@ -537,18 +441,35 @@ void wsf_archive_fill(wsf_archive *archive, uint32_t number) {
     chat->lost = 0;
 }
 
-/* Between what stands before it and behind it. */
-static uint32_t stamp_between(const struct wsf_archive_chat *chat, uint32_t stamp, uint32_t now) {
-    const struct wsf_archive_chunk *behind = chat->filled != NULL ? chat->filled->next
-                                                                  : chat->first;
-    if (chat->filled != NULL && now - stamp > now - chat->filled_stamp)
-        stamp = chat->filled_stamp;
-    if (behind != NULL && !is_empty(behind)) {
-        uint32_t latest = wsf_kept_head_at(behind->bytes + behind->from)->stamp;
-        if (now - stamp < now - latest)
-            stamp = latest;
+/* Puts a message where it joins. Where the chat is full, older ones go for it. */
+static bool join(wsf_archive *archive, struct wsf_archive_chat *chat, const wsf_kept *kept,
+                 uint32_t stamp, uint32_t now) {
+    bool plain = wsf_kept_is_plain(kept, wsf_chain_name(chat));
+    uint64_t cost = wsf_kept_buffer_cost(kept->buffer);
+    uint32_t need = (uint32_t)wsf_kept_size(kept, plain);
+    if (need + cost > archive->limits.chat_bytes_max ||
+        !make_room(archive, cost + need + 2 * WSF_CHUNK_LARGE)) /* for two chunks */
+        return false;
+    wsf_chain_place at = wsf_chain_place_for(chat, stamp, now);
+    for (; is_over(archive, chat, need + cost); at = wsf_chain_place_for(chat, stamp, now)) {
+        if (wsf_chain_is_front(chat, at))
+            return false;
+        give_up_first(archive, chat, &archive->stats.evicted);
     }
-    return stamp;
+    bool front = wsf_chain_is_front(chat, at);
+    if (!wsf_chunks_make_space(archive, chat, &at, need))
+        return false;
+    wsf_kept_write(at.chunk->bytes + at.offset, kept, plain, stamp);
+    if (front)
+        chat->first_stamp = stamp;
+    wsf_chunks_note_use(archive, at.chunk, need, now);
+    chat->count++;
+    chat->bytes += need + (uint32_t)cost;
+    archive->stats.bytes += cost;
+    chat->filled = at.chunk;
+    chat->filled_to = at.offset + need;
+    chat->filled_stamp = stamp;
+    return true;
 }
 
 static void merge_one(wsf_archive *archive, struct wsf_archive_chat *chat, const wsf_kept *kept,
@@ -561,13 +482,14 @@ static void merge_one(wsf_archive *archive, struct wsf_archive_chat *chat, const
     }
     if (parts->targets_count == 1 && parts->targets[0].kind == WSFAN_CHAT)
         has_name(archive, chat, parts->targets[0].name); /* without it the message has the name */
-    uint32_t stamp = stamp_between(chat, now - kept->age_ms, now);
-    if (!put(archive, chat, kept, stamp, now, true)) {
+    uint32_t age_ms = kept->age_ms;
+    if (chat->filled != NULL && age_ms > now - chat->filled_stamp)
+        age_ms = now - chat->filled_stamp;
+    if (!join(archive, chat, kept, now - age_ms, now)) {
         archive->stats.evicted++;
         lose(chat, kept->id);
         return;
     }
-    chat->filled_stamp = stamp;
     if (chat->joined < kept->id.clock)
         chat->joined = kept->id.clock;
 }

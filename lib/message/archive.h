@@ -90,11 +90,10 @@ void wsf_archive_lack(wsf_archive *archive, uint32_t chat, uint64_t origin, uint
 /* -------------------------------------------------------------------------- older messages join */
 
 /* Begins to fill a chat with messages of another node, which are told in order of their ids, in any number of pieces.
- * They go before those that are there. */
+ * Each joins those of its age. */
 void wsf_archive_fill(wsf_archive *archive, uint32_t chat);
 
-/* Adds a piece, without messages that are there. Where the chat is full, the oldest of those that joined go, never one that
- * was there before. Each has its chat among its targets. WSFAN_OK, WSFAN_ENOMEM: nothing was added. */
+/* Adds a piece, without messages that are there. Where the chat is full, the oldest go. Each has its chat among its targets. WSFAN_OK, WSFAN_ENOMEM: nothing was added. */
 int wsf_archive_merge(wsf_archive *archive, uint32_t chat, const wsf_kept *messages, uint32_t count,
                       uint64_t now_ms);
 

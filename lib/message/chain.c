@@ -15,6 +15,31 @@ const uint8_t *wsf_chain_next(const struct wsf_archive_chunk **chunk, uint32_t *
     return at;
 }
 
+static bool is_older(const struct wsf_archive_chunk *chunk, uint32_t offset, uint32_t stamp,
+                     uint32_t now) {
+    return offset < chunk->used &&
+           now - wsf_kept_head_at(chunk->bytes + offset)->stamp > now - stamp;
+}
+
+wsf_chain_place wsf_chain_place_for(const struct wsf_archive_chat *chat, uint32_t stamp,
+                                    uint32_t now) {
+    wsf_chain_place at = { chat->filled, chat->filled_to };
+    if (at.chunk == NULL && (at.chunk = chat->first) == NULL)
+        return at;
+    if (chat->filled == NULL || at.offset < at.chunk->from)
+        at.offset = at.chunk->from;
+    for (;;) {
+        while (is_older(at.chunk, at.offset, stamp, now))
+            at.offset += (uint32_t)wsf_kept_size_at(at.chunk->bytes + at.offset);
+        struct wsf_archive_chunk *next = at.chunk->next;
+        while (next != NULL && next->from == next->used)
+            next = next->next;
+        if (at.offset < at.chunk->used || next == NULL || !is_older(next, next->from, stamp, now))
+            return at;
+        at = (wsf_chain_place){ next, next->from };
+    }
+}
+
 bool wsf_chain_has_above(const struct wsf_archive_chat *chat, uint64_t origin, uint64_t clock) {
     const struct wsf_archive_chunk *chunk = chat->first;
     uint32_t offset = chunk != NULL ? chunk->from : 0;

@@ -1,5 +1,5 @@
-/* A chat's messages in the archive: a chain of chunks, each with entries one after another (see kept.h). Older messages that join
- * later stand before those that were there, up to and with the chunk `filled`.
+/* A chat's messages in the archive: a chain of chunks, each with entries one after another (see kept.h), the oldest first. Messages
+ * that another node told of join those of their age.
  *
  * All chunks of an archive are in one more list, by when something was put in last. */
 #ifndef WSF_MESSAGE_CHAIN_H
@@ -24,7 +24,7 @@ struct wsf_archive_chat {
     uint64_t hash; /* of a free row: what wsf_slots_free() wrote */
     struct wsf_archive_chunk *first;
     struct wsf_archive_chunk *last;
-    struct wsf_archive_chunk *filled; /* NULL: no message that joined later is left */
+    struct wsf_archive_chunk *filled; /* has the message that joined last; NULL: that is gone */
     char *name;                       /* of the first message's target; NULL: there was none yet */
     wsf_bounds since;
     wsf_bounds floor;
@@ -34,9 +34,10 @@ struct wsf_archive_chat {
     uint32_t count;
     uint32_t bytes; /* of entries and buffers */
     uint32_t name_size;
-    uint32_t first_stamp; /* of the first message, if there is one */
-    uint32_t filled_stamp;
-    uint32_t round; /* the last message with several targets */
+    uint32_t first_stamp;  /* of the first message, if there is one */
+    uint32_t filled_stamp; /* of the message that joined last, */
+    uint32_t filled_to;    /* which ends there in its chunk */
+    uint32_t round;        /* the last message with several targets */
 };
 
 static inline wsfan_bytes wsf_chain_name(const struct wsf_archive_chat *chat) {
@@ -45,6 +46,21 @@ static inline wsfan_bytes wsf_chain_name(const struct wsf_archive_chat *chat) {
 
 /* The next entry, in the order of the chain; begin with the first chunk and its `from`. NULL: there is none. */
 const uint8_t *wsf_chain_next(const struct wsf_archive_chunk **chunk, uint32_t *offset);
+
+/* Before an entry of a chunk, or behind its last one. */
+typedef struct {
+    struct wsf_archive_chunk *chunk; /* NULL: the chat has none */
+    uint32_t offset;
+} wsf_chain_place;
+
+/* Where a message joins: behind the one that did last, and behind all that are older. */
+wsf_chain_place wsf_chain_place_for(const struct wsf_archive_chat *chat, uint32_t stamp,
+                                    uint32_t now);
+
+/* Whether nothing in the chat is before the place. */
+static inline bool wsf_chain_is_front(const struct wsf_archive_chat *chat, wsf_chain_place at) {
+    return at.chunk == NULL || (at.chunk == chat->first && at.offset == at.chunk->from);
+}
 
 /* Whether a message of the origin above the clock is there. */
 bool wsf_chain_has_above(const struct wsf_archive_chat *chat, uint64_t origin, uint64_t clock);

@@ -469,19 +469,85 @@ START_TEST(a_message_that_joins_is_as_old_as_it_was_elsewhere) {
     add(&older, 1, 1, LIMITS.age_ms_max + 1); /* too old by now */
     add(&older, 2, 1, 40000);
     add(&older, 3, 1, 30000);
-    add(&older, 4, 1, 0); /* not younger than what stands behind it */
+    add(&older, 4, 1, 1000);
+    add(&older, 5, 1, 1500); /* not older than what joined before it */
     merge(&archive, chat, &older, 7000);
     wsf_kept_list *list = list_all(&archive, chat, 7000);
-    static const uint32_t ages[] = { 40000, 30000, 2000, 2000 };
-    ck_assert_uint_eq(list->count, 4);
-    for (uint32_t i = 0; i < 4; i++)
+    static const uint32_t ages[] = { 40000, 30000, 1000, 1000, 2000 };
+    ck_assert_uint_eq(list->count, 5);
+    for (uint32_t i = 0; i < 5; i++)
         ck_assert_uint_eq(list->messages[i].age_ms, ages[i]);
     wsf_kept_list_free(list);
     ck_assert_uint_eq(wsf_archive_floor(&archive, chat, 1), 1);
     list = list_all(&archive, chat, 7000 + 20001);
-    ck_assert_uint_eq(list->count, 3);
+    ck_assert_uint_eq(list->count, 4);
     wsf_kept_list_free(list);
     ck_assert_uint_eq(wsf_archive_floor(&archive, chat, 1), 2);
+    wsf_archive_destroy(&archive);
+    end_counting();
+}
+END_TEST
+
+/* Another node had messages of the time between those that are here, some of another size than the ones around them. */
+START_TEST(what_joins_goes_neither_before_nor_after_its_time) {
+    enum { EACH_MS = 100, COUNT = 200 };
+    begin_counting();
+    static piece older;
+    wsf_archive_limits limits = LIMITS;
+    limits.count_max = COUNT;
+    wsf_archive archive;
+    wsf_archive_init(&archive, &limits, 1);
+    uint32_t chat = open_chat(&archive, "c");
+    uint64_t now = 0;
+    for (uint64_t clock = 1; clock <= COUNT; clock++, now += EACH_MS)
+        if (clock % 4 == 0)
+            say(&archive, "c", clock, 1 + clock % 3, (uint32_t)clock, now);
+    for (uint64_t part = 1; part <= 3; part += 2) { /* the second time there is more around them */
+        wsf_archive_fill(&archive, chat);
+        for (uint64_t clock = 1; clock <= COUNT; clock++) {
+            if (clock % 4 == part || (part == 3 && clock % 4 == 2))
+                add(&older, clock, 1 + clock % 3, (uint32_t)(now - (clock - 1) * EACH_MS));
+            if (older.count == 7 || clock == COUNT)
+                merge(&archive, chat, &older, now);
+        }
+    }
+    for (uint64_t given_up = 0; given_up < COUNT; given_up += 9) {
+        uint64_t at = LIMITS.age_ms_max + given_up * EACH_MS;
+        wsf_kept_list *list = list_all(&archive, chat, at);
+        ck_assert_uint_eq(list->count, COUNT - given_up);
+        for (uint32_t i = 0; i < list->count; i++) {
+            uint64_t clock = list->messages[i].id.clock;
+            ck_assert_uint_eq(clock, given_up + 1 + i);
+            assert_payload(&list->messages[i], clock % 4 == 0 ? (uint32_t)clock : 32);
+        }
+        wsf_kept_list_free(list);
+    }
+    wsf_archive_destroy(&archive);
+    end_counting();
+}
+END_TEST
+
+START_TEST(where_a_chat_is_full_the_oldest_go_for_what_joins) {
+    begin_counting();
+    static piece older;
+    wsf_archive_limits limits = LIMITS;
+    limits.count_max = 4;
+    wsf_archive archive;
+    wsf_archive_init(&archive, &limits, 1);
+    uint32_t chat = open_chat(&archive, "c");
+    for (uint64_t clock = 10; clock <= 40; clock += 10)
+        say(&archive, "c", clock, 1, 32, clock);
+    wsf_archive_fill(&archive, chat);
+    add(&older, 5, 2, 95);  /* older than all */
+    add(&older, 25, 2, 75); /* for this the first goes */
+    merge(&archive, chat, &older, 100);
+    wsf_kept_list *list = list_all(&archive, chat, 100);
+    ck_assert_uint_eq(list->count, 4);
+    ck_assert_uint_eq(list->messages[0].id.clock, 20);
+    ck_assert_uint_eq(list->messages[1].id.clock, 25);
+    wsf_kept_list_free(list);
+    ck_assert_uint_eq(wsf_archive_floor(&archive, chat, 1), 10);
+    ck_assert_uint_eq(wsf_archive_floor(&archive, chat, 2), 5);
     wsf_archive_destroy(&archive);
     end_counting();
 }
@@ -615,5 +681,7 @@ SUITE_MAIN("archive", all_that_a_message_is_made_of_is_kept,
            what_joins_goes_first_even_where_nothing_was_before, what_is_too_old_does_not_join,
            older_messages_do_not_push_out_newer_ones,
            a_message_that_joins_is_as_old_as_it_was_elsewhere,
+           what_joins_goes_neither_before_nor_after_its_time,
+           where_a_chat_is_full_the_oldest_go_for_what_joins,
            since_and_floors_become_lower_but_not_below_what_went_meanwhile,
            a_query_takes_what_a_position_does_not_cover, pages_make_the_whole)
