@@ -4,7 +4,8 @@
 # Installs what is missing (Debian). Four builds below build/: plain with all tests, clang for its
 # warnings, and the tests again under AddressSanitizer with UndefinedBehaviorSanitizer, and under
 # ThreadSanitizer, but for those of which a sanitizer tells nothing more: gates, packages and browsers under
-# either, programs of one thread under ThreadSanitizer. Besides, every fuzz target runs for a minute.
+# either, programs of one thread under ThreadSanitizer. Besides, every fuzz target runs for a minute. For more of
+# what is slow and rarely breaks: tests/long.sh
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=examples/debian.sh

@@ -90,7 +90,8 @@ void storm_report(const struct settings *settings, unsigned runs);      /* the s
 /* ----------------------------------------------------------------------------------- processes */
 
 enum phase { PHASE_STARTING, PHASE_ADDRESSED, PHASE_READY, PHASE_DONE };
-enum command { COMMAND_WAIT, COMMAND_GO, COMMAND_QUIT };
+/* At COMMAND_STOP a load stops, at COMMAND_QUIT a worker ends. */
+enum command { COMMAND_WAIT, COMMAND_GO, COMMAND_STOP, COMMAND_QUIT };
 
 /* Shared between the parent and all workers. */
 struct worker {

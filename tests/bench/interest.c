@@ -35,13 +35,13 @@ static void run_holder(struct stage *stage, struct worker *self, const void *arg
     worker_await(stage, COMMAND_GO);
     source_init(&source, SIZE);
     int64_t begin_ns = now_ns();
-    for (uint64_t i = 0; atomic_load(&stage->command) != COMMAND_QUIT; i++) {
+    for (uint64_t i = 0; atomic_load(&stage->command) < COMMAND_STOP; i++) {
         sleep_until_ns(begin_ns + (int64_t)(i * 1000000000 / task->rate));
         wsfan_bytes payload = { source_make(&source, i, now_ns()), SIZE };
         must(wsfan_broadcast(crowd.node, wsfan_string(TRANSPORT_CHAT), payload, NULL), "broadcast");
     }
     worker_phase(self, PHASE_DONE);
-    pause_us(1000000);
+    worker_await(stage, COMMAND_QUIT);
 }
 
 /* Its subscriber is the same as in every other comparison. Samples from the time when the newcomer
@@ -61,7 +61,7 @@ static void run_quiet(struct stage *stage, struct worker *self, const void *argu
         must(wsfan_node_get_stats(subscriber_node(subscriber), &stats), "statistics");
     } while (stats.chats_remote < task->chats);
     worker_phase(self, PHASE_READY);
-    while (atomic_load(&stage->command) != COMMAND_QUIT) {
+    while (atomic_load(&stage->command) < COMMAND_STOP) {
         uint32_t before = self->samples_count;
         transport_wsfan.receive(subscriber, &sink);
         if (atomic_load(&newcomer->phase) != PHASE_READY)
@@ -71,7 +71,7 @@ static void run_quiet(struct stage *stage, struct worker *self, const void *argu
         self->samples_count = before;
     }
     worker_phase(self, PHASE_DONE);
-    pause_us(1000000);
+    worker_await(stage, COMMAND_QUIT);
 }
 
 static void run_newcomer(struct stage *stage, struct worker *self, const void *argument) {
@@ -92,7 +92,6 @@ static void run_newcomer(struct stage *stage, struct worker *self, const void *a
     self->values[FROM_UP_S] = (double)(end_ns - up_ns) / 1e9;
     worker_phase(self, PHASE_DONE);
     worker_await(stage, COMMAND_QUIT);
-    pause_us(1000000);
 }
 
 struct result {
@@ -110,7 +109,7 @@ static struct result run(const struct task *task) {
     struct worker *newcomer = stage_start(stage, run_newcomer, task);
     while (atomic_load(&newcomer->phase) != PHASE_DONE)
         pause_us(1000);
-    stage_command(stage, COMMAND_QUIT);
+    stage_command(stage, COMMAND_STOP);
     stage_await(stage, PHASE_DONE, 10);
     sort_samples(quiet->samples_ns, quiet->samples_count);
     sort_samples(newcomer->samples_ns, newcomer->samples_count);

@@ -25,6 +25,7 @@ int64_t now_ns(void) {
     return (int64_t)time.tv_sec * 1000000000 + time.tv_nsec;
 }
 
+/* Between two looks at what is awaited, which is not announced; or the time of a measurement. */
 void pause_us(unsigned us) {
     nanosleep(&(struct timespec){ (time_t)(us / 1000000), (long)(us % 1000000) * 1000 }, NULL);
 }

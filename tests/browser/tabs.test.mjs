@@ -92,7 +92,7 @@ scenario('kill -9 of a replica: its tab keeps its text, reconnects elsewhere and
   });
 
 scenario('three tabs of one user are one member with three tabs', async (world) => {
-  const grace = 3; // covers a reload on a busy machine
+  const grace = 8; // covers a reload on a busy machine
   const replicas = await world.cluster('alpha', 'beta', 'gamma',
     { args: ['--down', '4', '--grace', `${grace}`] });
   const page = await balancer(world, replicas);

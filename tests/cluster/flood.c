@@ -65,6 +65,7 @@ typedef struct {
     shared *shared;
     pid_t publisher;
     pid_t peers[PEERS];
+    uint64_t before; /* of the peer that was stopped: how far it had got */
     bool bad;
 } test;
 
@@ -74,6 +75,7 @@ static uint64_t now_ms(void) {
     return (uint64_t)at.tv_sec * 1000 + (uint64_t)at.tv_nsec / 1000000;
 }
 
+/* Between two looks at what is awaited, or as long as a measurement takes. */
 static void sleep_ms(unsigned ms) {
     nanosleep(&(struct timespec){ (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 }, NULL);
 }
@@ -281,10 +283,24 @@ static bool flood_is_over(const test *t) {
     return atomic_load(&t->shared->over);
 }
 
-static bool accounted_for(const test *t, unsigned peer) {
+static uint64_t progress(const test *t, unsigned peer) {
     const peer_report *report = &t->shared->peers[peer];
-    return atomic_load(&report->received) + atomic_load(&report->missing) >=
-           atomic_load(&t->shared->published);
+    return atomic_load(&report->received) + atomic_load(&report->missing);
+}
+
+static bool all_have_begun(const test *t) {
+    for (unsigned i = 0; i < PEERS; i++)
+        if (progress(t, i) == 0)
+            return false;
+    return true;
+}
+
+static bool victim_goes_on(const test *t) {
+    return progress(t, VICTIM) > t->before;
+}
+
+static bool accounted_for(const test *t, unsigned peer) {
+    return progress(t, peer) >= atomic_load(&t->shared->published);
 }
 
 static bool all_accounted_for(const test *t) {
@@ -388,12 +404,13 @@ static bool run(unsigned before_ms, unsigned hold_ms) {
     fflush(stdout); /* before there are children that have it too */
     set_up(&t);
     atomic_store(&t.shared->flood, true);
-    sleep_ms(200); /* until all have begun */
+    wait_for(&t, all_have_begun, "the first messages have arrived");
     measure(&t, before_ms, before);
     kill(t.peers[VICTIM], SIGSTOP);
     measure(&t, hold_ms, during);
+    t.before = progress(&t, VICTIM);
     kill(t.peers[VICTIM], SIGCONT);
-    sleep_ms(500);
+    wait_for(&t, victim_goes_on, "the peer that was stopped goes on");
     atomic_store(&t.shared->flood, false);
     wait_for(&t, flood_is_over, "the publisher stops");
     wait_for(&t, all_accounted_for, "every message has arrived or is known to be lost");

@@ -15,6 +15,7 @@ void check(int good, const char *what) {
     exit(EXIT_FAILURE);
 }
 
+/* Between two looks at what is awaited; and in pause.c the pause that it is about. */
 void sleep_ms(unsigned ms) {
     nanosleep(&(struct timespec){ (time_t)(ms / 1000), (long)(ms % 1000) * 1000000 }, NULL);
 }

@@ -5,9 +5,10 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import WebSocket from 'ws';
-import { DEADLINE_MS, until } from './replica.mjs';
+import { until } from './replica.mjs';
 
 const SAY_EVERY_MS = 1000, COME_EVERY_MS = 300;
+const HEARD_MS_MAX = 20000; // of who comes: it is let in and hears itself
 
 class Resident {
   constructor(all, server, chat, user) {
@@ -89,7 +90,7 @@ export class Residents {
     const closes = this.random(3) > 0;
     const socket = new WebSocket(replica.address(chat, `visitor ${this.visits % 50}`), { perMessageDeflate: false, ca });
     await new Promise((resolve, reject) => {
-      const late = setTimeout(() => { socket.terminate(); reject(new Error(`${text}: not in time`)); }, DEADLINE_MS);
+      const late = setTimeout(() => { socket.terminate(); reject(new Error(`${text}: not in time`)); }, HEARD_MS_MAX);
       const settle = (settled) => (value) => { clearTimeout(late); settled(value); };
       let session = null;
       socket.on('error', settle(reject));
