@@ -123,6 +123,13 @@ who is where, publishes, follows chats and closes sessions, and
 wsfan-keygen, which makes the key of a mesh."
         "${library} (>= ${PROJECT_VERSION})")
 endif()
+if(TARGET wsfan-entry)
+    debian_package(entry wsfan-entry net foreign "a door from NATS into a mesh of libwsfan nodes" "
+.
+This package has wsfan-entry, by which programs in any language that has a
+client of NATS send into the chats of a mesh, and hear them."
+        "${library} (>= ${PROJECT_VERSION})" "libwsfan-nats${WSFAN_SOVERSION} (>= ${PROJECT_VERSION})")
+endif()
 if(TARGET echo-chat)
     debian_package(chat wsfan-echo-chat net foreign "chat server whose replicas share their chats" "
 .

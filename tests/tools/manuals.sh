@@ -1,12 +1,13 @@
 #!/bin/sh
 # The manual pages have no fault that groff or mandoc finds, and tell of each option that the programs' help does,
 # and of no other; completion in bash and zsh names them too.
-#   sh tests/tools/manuals.sh WSFAN ECHO-CHAT WSFAN-KEYGEN
+#   sh tests/tools/manuals.sh WSFAN ECHO-CHAT WSFAN-KEYGEN [WSFAN-ENTRY]
 set -u
 cd "$(dirname "$0")/../.." || exit 1
 wsfan=$1
 echo_chat=$2
 keygen=$3
+entry=${4-}
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 failed=
@@ -28,8 +29,9 @@ for command in $commands; do
 done | options >"$scratch/wsfan.help"
 "$echo_chat" --help | options >"$scratch/echo-chat.help"
 { "$keygen" --help; echo --help; } | options >"$scratch/wsfan-keygen.help" # it names those of other programs
+[ -z "$entry" ] || "$entry" --help | options >"$scratch/wsfan-entry.help"
 
-for page in tools/wsfan.1 tools/wsfan-keygen.1 examples/echo-chat/echo-chat.1; do
+for page in tools/wsfan.1 tools/wsfan-keygen.1 examples/echo-chat/echo-chat.1 ${entry:+tools/entry/wsfan-entry.1}; do
     name=$(basename "$page" .1)
     [ -z "$(groff -ww -man -Tutf8 -z "$page" 2>&1)" ] || fault "groff: $page"
     if command -v mandoc >/dev/null; then
