@@ -82,7 +82,8 @@ static wsf_origin *find_or_make(wsf_core *core, const wsf_peer *peer) {
     origin = place_for_one(core);
     *origin = (wsf_origin){ .node = peer->node,
                             .seen_ms = core->now_ms,
-                            .clock = clock_at_start(core, peer) };
+                            .clock = clock_at_start(core, peer),
+                            .thawed = ++core->witness.changes };
     return origin;
 }
 
