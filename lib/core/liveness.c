@@ -6,7 +6,6 @@
 #include "core/handshake.h"
 #include "core/presence/presence.h"
 #include "core/probe.h"
-#include "core/rounds.h"
 
 /* How long a peer is kept that is not heard; one that never had a link is soon given up. */
 static uint64_t keep_ms(const wsf_core *core, const wsf_peer *peer) {
@@ -44,7 +43,7 @@ static void put_off(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
     }
 }
 
-void wsf_liveness_tick(wsf_core *core, wsf_now now) {
+uint64_t wsf_liveness_wake(wsf_core *core, wsf_now now) {
     /* A tick is due once a heartbeat. A node that slept longer could hear no peer: deadlines move. */
     uint64_t slept_ms = now.ms - core->last_ms;
     uint64_t heartbeat_ms = core->config.heartbeat_ms;
@@ -54,7 +53,10 @@ void wsf_liveness_tick(wsf_core *core, wsf_now now) {
 
     if (overslept_ms > 0)
         put_off(core, overslept_ms, now);
-    wsf_rounds_begin(core, overslept_ms, now);
+    return overslept_ms;
+}
+
+void wsf_liveness_tick(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
     wsf_peers stirred = core->stirred;
     for (wsf_peer *peer; (peer = wsf_peer_next(core, &stirred)) != NULL;)
         tick_peer(core, peer, now);
