@@ -355,6 +355,14 @@ static bool is_former(const stay *of, uint32_t session) {
     return session != UINT32_MAX && session == of->former;
 }
 
+/* Whether the node joined something without the publisher, and is told of a gap when that knows of it. A message that is for another
+ * chat as well may come before. */
+static bool is_gap_due(const returns *r, const stay *of, const deed *d) {
+    const wsf_core *core = world_core(r->world, of->node);
+    const wsf_peer *peer = wsf_peer_find(core, r->publishers[d->origin].node);
+    return peer != NULL && peer->subscription.serial_skipped > peer->subscription.serial_acked;
+}
+
 /* Whether the session may lack the message. */
 static bool is_excused(const returns *r, const stay *of, uint32_t i) {
     const deed *d = &r->deeds[i];
@@ -363,7 +371,7 @@ static bool is_excused(const returns *r, const stay *of, uint32_t i) {
     bool before = d->seq < of->seq;
     return d->in_doubt || d->except == of->session || (before && is_former(of, d->except)) ||
            (before && d->fleeting) || at->gaps[d->origin] > after ||
-           at->inbox_gap[of->loop] > after || is_superseded(r, i) ||
+           at->inbox_gap[of->loop] > after || is_superseded(r, i) || is_gap_due(r, of, d) ||
            testimony_is_mistaken(r->testimony, of->node, r->publishers[d->origin].node, d->ms) ||
            (before && testimony_is_misled(r->testimony, r->publishers[d->origin].node, d->ms));
 }
