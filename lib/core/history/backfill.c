@@ -35,6 +35,7 @@ typedef struct {
     wsf_peers missed; /* those of them that did not answer, or not everything */
     uint64_t deadline_ms;
     wsfan_message_id after; /* up to here the messages came */
+    uint64_t above;         /* those that were tried were asked for what is above this clock */
     wsf_merging *merging;   /* of the pages that came; NULL: none */
     uint64_t question;      /* the id of the one that it is in; 0: none */
     uint32_t sources;       /* that were asked */
@@ -200,7 +201,7 @@ static bool go_on(wsf_core *core, uint32_t i) {
     wsf_free(b->merging);
     b->merging = NULL;
     b->question = 0;
-    b->after = (wsfan_message_id){ 0, 0 };
+    b->after = (wsfan_message_id){ b->above, b->above == 0 ? 0 : UINT64_MAX };
     if (next == WSF_PEERS_MAX)
         return false;
     b->sources++;
@@ -252,6 +253,17 @@ static bool begin(wsf_core *core, uint32_t i, wsf_now now) {
     return false;
 }
 
+/* Who wants more than others before had in mind gets all: there is no third time. Those that did not answer are not asked
+ * again. */
+static void want(backfill *b, uint64_t above) {
+    if (wsf_peers_is_empty(b->tried)) {
+        b->above = above;
+    } else if (above < b->above) {
+        b->above = 0;
+        b->tried = b->missed;
+    }
+}
+
 bool wsf_backfill_begin(wsf_core *core, uint64_t hash, const wsf_vector *seen, wsf_now now) {
     uint32_t chat = wsf_archive_find(&core->keeping.archive, hash);
     uint32_t i;
@@ -267,7 +279,10 @@ bool wsf_backfill_begin(wsf_core *core, uint64_t hash, const wsf_vector *seen, w
     b->sources = 0;
     if (seen != NULL && (b->seen = copy_of(seen)) == NULL)
         return false;
-    return under_way || begin(core, i, now);
+    if (under_way)
+        return true;
+    want(b, seen != NULL ? wsf_extent_lacks_above(core, chat, seen) : 0);
+    return begin(core, i, now);
 }
 
 bool wsf_backfill_inherit(wsf_core *core, uint64_t hash, wsf_now now) {
@@ -279,6 +294,7 @@ bool wsf_backfill_inherit(wsf_core *core, uint64_t hash, wsf_now now) {
     if (b == NULL || !wsf_peers_is_empty(b->missed)) /* until that is forgotten */
         return false;
     b->inherits = true;
+    b->above = 0;
     b->tried = (wsf_peers){ 0 };
     return begin(core, i, now);
 }
@@ -296,19 +312,6 @@ bool wsf_backfill_failed(const wsf_core *core, uint64_t hash) {
 }
 
 /* ------------------------------------------------------------------------------------ questions */
-
-/* Up to where the other node's messages must reach, so that ours go on from there. */
-static uint64_t reach_of(const wsf_core *core, uint32_t chat) {
-    uint64_t reach = wsf_archive_since(&core->keeping.archive, chat, 0);
-    uint32_t cursor = 0;
-    for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;) {
-        wsf_extent extent = wsf_extent_of(core, chat, node);
-        uint64_t begin = wsf_extent_from(&extent);
-        if (begin > reach && begin <= core->clock)
-            reach = begin;
-    }
-    return reach;
-}
 
 static bool send_question(wsf_core *core, wsf_peer *peer, uint64_t id, wsfan_bytes payload) {
     static const wsfan_target any = { WSFAN_ALL, { NULL, 0 } };
@@ -359,7 +362,7 @@ static void ask(wsf_core *core, unsigned line, wsf_now now) {
             end(core, i, now);
             continue;
         }
-        uint64_t reach_here = reach_of(core, chat);
+        uint64_t reach_here = wsf_extent_reach(core, chat);
         reach = reach_here > reach ? reach_here : reach;
         chats[count++] = (wsf_asked_chat){ b->hash, b->after };
         b->question = id;
@@ -441,7 +444,8 @@ static void end_chat(answer *a, uint32_t i, uint32_t chat, const wsf_merging *me
     unsigned source = core->backfill.asks->list[i].line;
     uint64_t begin = wsf_extent_begin(core, chat);
     wsf_merging_end(core, merging, chat);
-    wsf_peers_remove(&core->keeping.chats[chat].sources, source);
+    if (merging->above == 0)
+        wsf_peers_remove(&core->keeping.chats[chat].sources, source);
     if (wsf_extent_begin(core, chat) < begin)
         wsf_holders_renew(core, chat, source);
     if (is_enough(core, chat, &core->backfill.asks->list[i]) || !go_on(core, i))
@@ -480,11 +484,12 @@ static void take_chat(answer *a, const wsf_page_chat *said) {
         wsf_merging_narrow(merging, &a->page, said);
     } else {
         merging = &core->backfill.asks->merging;
-        wsf_merging_begin(core, merging, chat, &a->page, said, b->seen);
+        wsf_merging_begin(core, merging, chat, &a->page, said, b->seen, b->above);
     }
     take_messages(a, said, merging, chat, &last);
     b->question = 0;
-    bool more = (said->flags & WSF_CHAT_MORE) != 0;
+    bool more = (said->flags & WSF_CHAT_MORE) != 0 &&
+                !wsf_merging_is_over(core, merging, chat, last.clock);
     if (a->bad || (more && !put_by(a, b, merging, last)))
         fail(core, i, a->now);
     else if (!more)
