@@ -6,8 +6,6 @@
  * next question. So a storm of chats is many pages one after another, and each node's memory of it is a page and a line. */
 #include "core/history/backfill.h"
 
-#include <stddef.h>
-
 #include "base/memory.h"
 #include "core/history/extent.h"
 #include "core/history/holders.h"
@@ -54,6 +52,7 @@ struct wsf_backfills {
         uint32_t last;
         uint64_t question;    /* the id of the one under way; 0: none */
         uint64_t deadline_ms; /* of it; without one, the next is sent then at the earliest */
+        bool shorter;         /* a chat of it has gone on to another peer since */
     } lines[LINES];
     wsf_merging merging; /* of the page in hand */
     wsf_kept messages[PIECE_MESSAGES];
@@ -139,14 +138,6 @@ static void drop(struct wsf_backfills *all, uint32_t i) {
     wsf_slots_free(&all->slots, all->list, sizeof *b, i);
 }
 
-static wsf_vector *copy_of(const wsf_vector *seen) {
-    size_t size = offsetof(wsf_vector, entries) + seen->count * sizeof *seen->entries;
-    wsf_vector *copy = wsf_alloc(size);
-    if (copy != NULL)
-        memcpy(copy, seen, size);
-    return copy;
-}
-
 /* The chat's number in the archive. WSF_TABLE_NONE: it is not what it was. */
 static uint32_t chat_of(const wsf_core *core, const backfill *b) {
     uint32_t chat = wsf_archive_find(&core->keeping.archive, b->hash);
@@ -214,6 +205,7 @@ static bool go_on(wsf_core *core, uint32_t i) {
 
 static void fail(wsf_core *core, uint32_t i, wsf_now now) {
     backfill *b = &core->backfill.asks->list[i];
+    core->backfill.asks->lines[b->line].shorter = true;
     wsf_peers_add(&b->missed, b->line);
     core->backfill.failed++;
     if (!go_on(core, i))
@@ -277,7 +269,7 @@ bool wsf_backfill_begin(wsf_core *core, uint64_t hash, const wsf_vector *seen, w
         return true;
     b->inherits = false;
     b->sources = 0;
-    if (seen != NULL && (b->seen = copy_of(seen)) == NULL)
+    if (seen != NULL && (b->seen = wsf_vector_copy(seen)) == NULL)
         return false;
     if (under_way)
         return true;
@@ -378,6 +370,7 @@ static void ask(wsf_core *core, unsigned line, wsf_now now) {
     core->rpc.request_ids = id;
     core->backfill.asked++;
     all->lines[line].question = id;
+    all->lines[line].shorter = false;
     all->lines[line].deadline_ms = now.ms + share_ms(core);
     begin_time(all, line);
 }
@@ -389,7 +382,7 @@ typedef struct {
     uint64_t question;
     wsf_now now;
     wsf_page page;
-    bool handled; /* some chat of the question is */
+    bool handled; /* some chat of the question is, or was it before */
     bool bad;     /* the page is not as it should be */
 } answer;
 
@@ -469,16 +462,16 @@ static void take_chat(answer *a, const wsf_page_chat *said) {
     backfill *b = i != WSF_TABLE_NONE ? &core->backfill.asks->list[i] : NULL;
     uint32_t chat = b != NULL && b->question == a->question ? chat_of(core, b) : WSF_TABLE_NONE;
     wsfan_message_id last = b != NULL ? b->after : (wsfan_message_id){ 0, 0 };
+    a->handled = a->handled || chat != WSF_TABLE_NONE;
     if (chat == WSF_TABLE_NONE || (said->flags & WSF_CHAT_UNKEPT) != 0) {
         take_messages(a, said, NULL, 0, &last);
-        if (chat != WSF_TABLE_NONE)
-            wsf_peers_remove(&core->keeping.chats[chat].sources, b->line);
-        if (chat != WSF_TABLE_NONE && !go_on(core, i))
+        if (chat == WSF_TABLE_NONE)
+            return;
+        wsf_peers_remove(&core->keeping.chats[chat].sources, b->line);
+        if (!go_on(core, i))
             end(core, i, a->now);
-        a->handled = a->handled || chat != WSF_TABLE_NONE;
         return;
     }
-    a->handled = true;
     wsf_merging *merging = b->merging;
     if (merging != NULL) {
         wsf_merging_narrow(merging, &a->page, said);
@@ -516,7 +509,7 @@ bool wsf_backfill_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *en
     unsigned line = wsf_peer_index(core, peer);
     if (all == NULL || entry->reply.id == 0 || all->lines[line].question != entry->reply.id)
         return false;
-    answer a = { .core = core, .question = entry->reply.id, .now = now };
+    answer a = { core, entry->reply.id, now, .handled = all->lines[line].shorter };
     wsf_page_chat said;
     all->lines[line].question = 0;
     all->lines[line].deadline_ms = now.ms;

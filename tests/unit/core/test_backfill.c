@@ -686,6 +686,41 @@ START_TEST(time_in_the_line_of_a_node_that_answers_is_nobodys_time) {
 }
 END_TEST
 
+/* The second page comes when the chat that fills it was given to the next one already. */
+START_TEST(a_chat_that_takes_too_long_is_no_fault_of_others_in_its_question) {
+    enum { COUNT = 60, SIZE = 4000 };
+    static char payload[SIZE];
+    uint64_t chat = CHAT;
+    begin(3);
+    join_chat(0, CHAT);
+    join_chat(0, CHAT + 1);
+    world_run(w, 1000);
+    for (unsigned i = 0; i < COUNT; i++) {
+        ck_assert(world_publish_bytes(w, 0, (wsfan_bytes){ &chat, sizeof chat },
+                                      (wsfan_bytes){ payload, SIZE }));
+        world_run(w, 5);
+    }
+    ck_assert(world_publish(w, 0, CHAT + 1, 1));
+    world_run(w, 500);
+    world_block(w, 2, 0, true);
+    join_chat(1, CHAT);
+    join_chat(1, CHAT + 1);
+    world_run(w, 300);
+    wsf_core *core = world_core(w, 1);
+    for (uint64_t next = CHAT; next <= CHAT + 1; next++) {
+        ck_assert(wsf_backfill_begin(core, world_chat_hash(w, next), NULL, world_now(w, 1)));
+        world_touch(w, 1);
+        world_run(w, 100);
+    }
+    world_run(w, 2200);
+    ck_assert(wsf_backfill_failed(core, world_chat_hash(w, CHAT)));
+    ck_assert(!wsf_backfill_failed(core, world_chat_hash(w, CHAT + 1)));
+    uint32_t number = wsf_archive_find(&core->keeping.archive, world_chat_hash(w, CHAT + 1));
+    ck_assert(wsf_archive_has_above(&core->keeping.archive, number, world_node_id(w, 0), 0));
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(who_does_not_answer_one_question_is_asked_no_other) {
     enum { CHATS = 600 };
     begin(2);
@@ -787,6 +822,7 @@ SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            an_answer_that_does_not_reach_is_not_taken_for_one,
            who_does_not_answer_is_followed_by_the_next,
            time_in_the_line_of_a_node_that_answers_is_nobodys_time,
+           a_chat_that_takes_too_long_is_no_fault_of_others_in_its_question,
            who_does_not_answer_one_question_is_asked_no_other,
            a_chat_that_is_opened_again_is_asked_for_again,
            who_comes_back_does_not_wait_until_all_is_inherited, memory_for_a_backfill_is_given_back)
