@@ -3,11 +3,22 @@
 #include "base/vector.h"
 
 #include <assert.h>
+#include <stddef.h>
 #include <string.h>
+
+#include "base/memory.h"
 
 void wsf_vector_init(wsf_vector *vector, uint64_t rest) {
     vector->rest = rest;
     vector->count = 0;
+}
+
+wsf_vector *wsf_vector_copy(const wsf_vector *vector) {
+    size_t size = offsetof(wsf_vector, entries) + vector->count * sizeof *vector->entries;
+    wsf_vector *copy = wsf_alloc(size);
+    if (copy != NULL)
+        memcpy(copy, vector, size);
+    return copy;
 }
 
 /* The first entry whose origin is not below `origin`. */

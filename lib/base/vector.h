@@ -31,6 +31,9 @@ static inline uint32_t wsf_vector_origin(uint64_t node) {
 
 void wsf_vector_init(wsf_vector *vector, uint64_t rest);
 
+/* As large as its entries need, which never become more; freed with wsf_free(). NULL: no memory. */
+wsf_vector *wsf_vector_copy(const wsf_vector *vector);
+
 /* The entry of a node; NULL: it has none. Valid until the next change. */
 wsf_vector_entry *wsf_vector_find(const wsf_vector *vector, uint64_t node);
 

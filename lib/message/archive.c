@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "message/chain.h"
 #include "message/chunks.h"
 
 enum {

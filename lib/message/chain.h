@@ -1,11 +1,13 @@
 /* A chat's messages in the archive: a chain of chunks, each with entries one after another (see kept.h), the oldest first. Messages
  * that another node told of join those of their age.
  *
- * All chunks of an archive are in one more list, by when something was put in last. */
+ * All chunks of an archive are in one more list, by when something was put in last. What is done with it: see archive.h. */
 #ifndef WSF_MESSAGE_CHAIN_H
 #define WSF_MESSAGE_CHAIN_H
 
 #include "base/bounds.h"
+#include "base/slots.h"
+#include "base/table.h"
 #include "message/kept.h"
 
 struct wsf_archive_chunk {
@@ -39,6 +41,31 @@ struct wsf_archive_chat {
     uint32_t filled_to;    /* which ends there in its chunk */
     uint32_t round;        /* the last message with several targets */
 };
+
+typedef struct {
+    uint32_t count_max;      /* messages of a chat, >= 1 */
+    uint32_t chat_bytes_max; /* of them, with buffers that they refer to; >= 1024 */
+    uint32_t age_ms_max;     /* >= 1, below 2^31 */
+    uint64_t bytes_max;      /* of memory, of all chats */
+} wsf_archive_limits;
+
+typedef struct {
+    uint64_t messages; /* kept now */
+    uint64_t bytes; /* memory of chats, chunks and buffers; spare rows and the table not counted */
+    uint64_t evicted; /* for a limit or for lack of memory, so far; some before they were kept */
+    uint64_t expired; /* for their age, so far */
+} wsf_archive_stats;
+
+typedef struct {
+    wsf_archive_limits limits;
+    wsf_archive_stats stats;
+    wsf_table table;
+    wsf_slots slots; /* slots.count: open chats */
+    struct wsf_archive_chat *chats;
+    struct wsf_archive_chunk *oldest; /* by when the last message was put in */
+    struct wsf_archive_chunk *newest;
+    uint32_t round; /* of messages with several targets */
+} wsf_archive;
 
 static inline wsfan_bytes wsf_chain_name(const struct wsf_archive_chat *chat) {
     return (wsfan_bytes){ chat->name, chat->name_size };

@@ -3,7 +3,6 @@
 #ifndef WSF_MESSAGE_CHUNKS_H
 #define WSF_MESSAGE_CHUNKS_H
 
-#include "message/archive.h"
 #include "message/chain.h"
 
 enum { WSF_CHUNK_LARGE = 4088 }; /* bytes of memory, unless one entry takes more */

@@ -16,6 +16,7 @@ static uint64_t ms;
 static uint32_t lives[2];
 static uint32_t session_of_a, session_of_b; /* before and after */
 static uint32_t serial;
+static bool formed = true;
 
 static void pass(uint64_t more_ms) {
     ms += more_ms;
@@ -84,7 +85,8 @@ static void begin(uint32_t history_ms) {
     }
     meet(A, B);
     meet(B, A);
-    travels_formed(checked);
+    if (formed)
+        travels_formed(checked);
     pass(5000);
     session_of_a = come(lives[A], HANDED_NOTHING);
     judge(session_of_a, history_ms == 0 ? WSFAN_RECOVERY_OFF : WSFAN_RECOVERY_NONE, 0);
@@ -270,6 +272,11 @@ START_TEST(reasons_that_can_be) {
     travels_gap(checked, lives[A], lives[B], 0, 1);
     come_back(missed, WSFAN_RECOVERY_GAP, 0);
     end(0);
+    formed = false; /* joins do not wait for nodes that are yet to meet */
+    begin(60000);
+    come_back(missed, WSFAN_RECOVERY_GAP, 0);
+    end(0);
+    formed = true;
     begin(60000);
     pass(60000);
     come_back(missed, WSFAN_RECOVERY_OLD, 0);
@@ -280,6 +287,32 @@ START_TEST(reasons_that_can_be) {
     end(0);
     begin(0);
     come_back(missed, WSFAN_RECOVERY_OFF, 0);
+    end(0);
+}
+END_TEST
+
+/* What has gone for its age is older than a young position, unless that is older of one publisher, or these are many. */
+START_TEST(old_although_the_position_is_young) {
+    enum { HISTORY_MS = 10000, MANY = 9 };
+    uint32_t missed[2];
+    begin(HISTORY_MS);
+    come_back(missed, WSFAN_RECOVERY_OLD, 0);
+    end(1);
+    begin(HISTORY_MS);
+    uint32_t third = ledger_born(book, 102, 0);
+    travels_born(checked, third);
+    travels_peer(checked, lives[A], third, WSFAN_PEER_UP);
+    travels_died(checked, third);
+    come_back(missed, WSFAN_RECOVERY_OLD, 0);
+    end(0);
+    begin(HISTORY_MS);
+    for (unsigned i = 0; i < MANY; i++) {
+        uint32_t life = ledger_born(book, 103 + i, 0);
+        travels_born(checked, life);
+        publish(life, UINT32_MAX);
+        travels_died(checked, life);
+    }
+    come_back(missed, WSFAN_RECOVERY_OLD, 0);
     end(0);
 }
 END_TEST
@@ -315,5 +348,5 @@ SUITE_MAIN("travels", what_is_as_promised_is_no_violation, whole_without_all_tha
            a_message_twice, out_of_order,
            a_new_message_before_the_verdict_or_before_what_is_replayed,
            more_is_replayed_than_was_said_or_asked_for, what_left_the_client_out_is_not_replayed,
-           reasons_that_cannot_be, reasons_that_can_be, no_recovery_in_a_calm_time,
-           rubbish_that_passes)
+           reasons_that_cannot_be, reasons_that_can_be, old_although_the_position_is_young,
+           no_recovery_in_a_calm_time, rubbish_that_passes)

@@ -65,6 +65,8 @@ void travels_born(travels *t, uint32_t life) {
     for (uint32_t i = 0; i < LEDGER_LIVES_MAX; i++)
         if (t->lives[i] != NULL)
             t->lives[i]->state[life] = 0;
+    for (unsigned chat = 0; chat < TRAVELLERS_CHATS; chat++)
+        t->chats[chat].published[life / 8] &= (uint8_t) ~(1u << (life % 8));
     t->lives[life] = need(calloc(1, sizeof *t->lives[life]));
     t->lives[life]->alive = true;
     t->lives[life]->positions_first = 1;
@@ -141,6 +143,8 @@ void travels_publish(travels *t, uint32_t life, uint32_t message, uint32_t excep
         if ((e->chats >> chat & 1) == 0)
             continue;
         page->all++;
+        page->publishers += !bit(page->published, life);
+        set_bit(page->published, life);
         page->bytes += e->size;
         if (e->slot != 0)
             continue;

@@ -6,6 +6,7 @@
 enum {
     GONE_MS = 6000,  /* so long after its end each node knows of it */
     EARLY_MS = 3000, /* a chat that is kept so long need not be at an end */
+    BOUNDS_MAX = 8,  /* publishers of which a chat says exactly what has gone */
 };
 
 bool travels_steady(const travels *t, uint32_t life, uint32_t other) {
@@ -64,15 +65,28 @@ static bool is_kept(const travels *t, const visit *v, const visit *from) {
            know_all(t, v, from);
 }
 
-/* From then on something may have gone for its age. A position may be from before that of one publisher, which was silent or gone, and
- * of more publishers than a node has bounds for the newest that went counts for all. */
-static bool may_have_expired(const travels *t) {
-    return ledger_ms(t->ledger) > t->limits.history_ms;
+/* Whether the position's node has lost one that it knew: its positions say for long what it got of that. */
+static bool has_lost_one(const travels *t, const visit *from) {
+    const life_page *at = t->lives[from->life];
+    for (uint32_t other = 0; at != NULL && other < LEDGER_LIVES_MAX; other++)
+        if (t->lives[other] != NULL && !t->lives[other]->alive && at->state[other] != 0)
+            return true;
+    return at == NULL;
+}
+
+/* Whether something may have gone for its age that a young position does not cover. It may be from before that of one publisher,
+ * which was silent or gone, and of more publishers than a node has bounds for the newest that went counts for all. */
+static bool may_have_expired(const travels *t, const visit *v) {
+    if (ledger_ms(t->ledger) <= t->limits.history_ms)
+        return false;
+    const visit *from = t->visits[v->from];
+    return t->chats[v->chat].publishers > BOUNDS_MAX || !know_all(t, v, from) ||
+           has_lost_one(t, from);
 }
 
 static bool may_be_old(const travels *t, const visit *v) {
     const chat_page *page = &t->chats[v->chat];
-    return may_have_expired(t) || page->all > t->limits.count_max ||
+    return may_have_expired(t, v) || page->all > t->limits.count_max ||
            page->bytes > t->limits.chat_bytes_max / 2 ||
            v->by.told.ms + t->limits.history_ms < ledger_ms(t->ledger) + EARLY_MS;
 }
@@ -93,7 +107,9 @@ static const char *impossible(const travels *t, const visit *v) {
     case WSFAN_RECOVERY_EPOCH:
         return !t->clocks && lived_throughout(t, v, from) ? "a node lived throughout" : NULL;
     case WSFAN_RECOVERY_GAP:
-        return t->lossy || from->told.at < t->formed_at ? NULL : "nothing was ever lost";
+        return t->lossy || t->formed_at == 0 || from->told.at < t->formed_at
+                   ? NULL
+                   : "nothing was ever lost";
     case WSFAN_RECOVERY_SILENT:
     case WSFAN_RECOVERY_BUSY:
         return calm && !t->clocks ? "all is calm" : NULL;

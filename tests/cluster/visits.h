@@ -37,6 +37,8 @@ typedef struct {
     uint32_t capacity;
     uint64_t bytes; /* of all of its messages */
     uint64_t all;   /* of them, latest values too */
+    uint32_t publishers;
+    uint8_t published[LEDGER_LIVES_MAX / 8]; /* bits: lives that did */
 } chat_page;
 
 typedef struct {

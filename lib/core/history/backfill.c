@@ -6,8 +6,6 @@
  * next question. So a storm of chats is many pages one after another, and each node's memory of it is a page and a line. */
 #include "core/history/backfill.h"
 
-#include <stddef.h>
-
 #include "base/memory.h"
 #include "core/history/extent.h"
 #include "core/history/holders.h"
@@ -35,6 +33,7 @@ typedef struct {
     wsf_peers missed; /* those of them that did not answer, or not everything */
     uint64_t deadline_ms;
     wsfan_message_id after; /* up to here the messages came */
+    uint64_t above;         /* those that were tried were asked for what is above this clock */
     wsf_merging *merging;   /* of the pages that came; NULL: none */
     uint64_t question;      /* the id of the one that it is in; 0: none */
     uint32_t sources;       /* that were asked */
@@ -53,6 +52,7 @@ struct wsf_backfills {
         uint32_t last;
         uint64_t question;    /* the id of the one under way; 0: none */
         uint64_t deadline_ms; /* of it; without one, the next is sent then at the earliest */
+        bool shorter;         /* a chat of it has gone on to another peer since */
     } lines[LINES];
     wsf_merging merging; /* of the page in hand */
     wsf_kept messages[PIECE_MESSAGES];
@@ -138,14 +138,6 @@ static void drop(struct wsf_backfills *all, uint32_t i) {
     wsf_slots_free(&all->slots, all->list, sizeof *b, i);
 }
 
-static wsf_vector *copy_of(const wsf_vector *seen) {
-    size_t size = offsetof(wsf_vector, entries) + seen->count * sizeof *seen->entries;
-    wsf_vector *copy = wsf_alloc(size);
-    if (copy != NULL)
-        memcpy(copy, seen, size);
-    return copy;
-}
-
 /* The chat's number in the archive. WSF_TABLE_NONE: it is not what it was. */
 static uint32_t chat_of(const wsf_core *core, const backfill *b) {
     uint32_t chat = wsf_archive_find(&core->keeping.archive, b->hash);
@@ -200,7 +192,7 @@ static bool go_on(wsf_core *core, uint32_t i) {
     wsf_free(b->merging);
     b->merging = NULL;
     b->question = 0;
-    b->after = (wsfan_message_id){ 0, 0 };
+    b->after = (wsfan_message_id){ b->above, b->above == 0 ? 0 : UINT64_MAX };
     if (next == WSF_PEERS_MAX)
         return false;
     b->sources++;
@@ -213,6 +205,7 @@ static bool go_on(wsf_core *core, uint32_t i) {
 
 static void fail(wsf_core *core, uint32_t i, wsf_now now) {
     backfill *b = &core->backfill.asks->list[i];
+    core->backfill.asks->lines[b->line].shorter = true;
     wsf_peers_add(&b->missed, b->line);
     core->backfill.failed++;
     if (!go_on(core, i))
@@ -252,6 +245,17 @@ static bool begin(wsf_core *core, uint32_t i, wsf_now now) {
     return false;
 }
 
+/* Who wants more than others before had in mind gets all: there is no third time. Those that did not answer are not asked
+ * again. */
+static void want(backfill *b, uint64_t above) {
+    if (wsf_peers_is_empty(b->tried)) {
+        b->above = above;
+    } else if (above < b->above) {
+        b->above = 0;
+        b->tried = b->missed;
+    }
+}
+
 bool wsf_backfill_begin(wsf_core *core, uint64_t hash, const wsf_vector *seen, wsf_now now) {
     uint32_t chat = wsf_archive_find(&core->keeping.archive, hash);
     uint32_t i;
@@ -265,9 +269,12 @@ bool wsf_backfill_begin(wsf_core *core, uint64_t hash, const wsf_vector *seen, w
         return true;
     b->inherits = false;
     b->sources = 0;
-    if (seen != NULL && (b->seen = copy_of(seen)) == NULL)
+    if (seen != NULL && (b->seen = wsf_vector_copy(seen)) == NULL)
         return false;
-    return under_way || begin(core, i, now);
+    if (under_way)
+        return true;
+    want(b, seen != NULL ? wsf_extent_lacks_above(core, chat, seen) : 0);
+    return begin(core, i, now);
 }
 
 bool wsf_backfill_inherit(wsf_core *core, uint64_t hash, wsf_now now) {
@@ -279,6 +286,7 @@ bool wsf_backfill_inherit(wsf_core *core, uint64_t hash, wsf_now now) {
     if (b == NULL || !wsf_peers_is_empty(b->missed)) /* until that is forgotten */
         return false;
     b->inherits = true;
+    b->above = 0;
     b->tried = (wsf_peers){ 0 };
     return begin(core, i, now);
 }
@@ -296,19 +304,6 @@ bool wsf_backfill_failed(const wsf_core *core, uint64_t hash) {
 }
 
 /* ------------------------------------------------------------------------------------ questions */
-
-/* Up to where the other node's messages must reach, so that ours go on from there. */
-static uint64_t reach_of(const wsf_core *core, uint32_t chat) {
-    uint64_t reach = wsf_archive_since(&core->keeping.archive, chat, 0);
-    uint32_t cursor = 0;
-    for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;) {
-        wsf_extent extent = wsf_extent_of(core, chat, node);
-        uint64_t begin = wsf_extent_from(&extent);
-        if (begin > reach && begin <= core->clock)
-            reach = begin;
-    }
-    return reach;
-}
 
 static bool send_question(wsf_core *core, wsf_peer *peer, uint64_t id, wsfan_bytes payload) {
     static const wsfan_target any = { WSFAN_ALL, { NULL, 0 } };
@@ -359,7 +354,7 @@ static void ask(wsf_core *core, unsigned line, wsf_now now) {
             end(core, i, now);
             continue;
         }
-        uint64_t reach_here = reach_of(core, chat);
+        uint64_t reach_here = wsf_extent_reach(core, chat);
         reach = reach_here > reach ? reach_here : reach;
         chats[count++] = (wsf_asked_chat){ b->hash, b->after };
         b->question = id;
@@ -375,6 +370,7 @@ static void ask(wsf_core *core, unsigned line, wsf_now now) {
     core->rpc.request_ids = id;
     core->backfill.asked++;
     all->lines[line].question = id;
+    all->lines[line].shorter = false;
     all->lines[line].deadline_ms = now.ms + share_ms(core);
     begin_time(all, line);
 }
@@ -386,7 +382,7 @@ typedef struct {
     uint64_t question;
     wsf_now now;
     wsf_page page;
-    bool handled; /* some chat of the question is */
+    bool handled; /* some chat of the question is, or was it before */
     bool bad;     /* the page is not as it should be */
 } answer;
 
@@ -441,7 +437,8 @@ static void end_chat(answer *a, uint32_t i, uint32_t chat, const wsf_merging *me
     unsigned source = core->backfill.asks->list[i].line;
     uint64_t begin = wsf_extent_begin(core, chat);
     wsf_merging_end(core, merging, chat);
-    wsf_peers_remove(&core->keeping.chats[chat].sources, source);
+    if (merging->above == 0)
+        wsf_peers_remove(&core->keeping.chats[chat].sources, source);
     if (wsf_extent_begin(core, chat) < begin)
         wsf_holders_renew(core, chat, source);
     if (is_enough(core, chat, &core->backfill.asks->list[i]) || !go_on(core, i))
@@ -465,26 +462,27 @@ static void take_chat(answer *a, const wsf_page_chat *said) {
     backfill *b = i != WSF_TABLE_NONE ? &core->backfill.asks->list[i] : NULL;
     uint32_t chat = b != NULL && b->question == a->question ? chat_of(core, b) : WSF_TABLE_NONE;
     wsfan_message_id last = b != NULL ? b->after : (wsfan_message_id){ 0, 0 };
+    a->handled = a->handled || chat != WSF_TABLE_NONE;
     if (chat == WSF_TABLE_NONE || (said->flags & WSF_CHAT_UNKEPT) != 0) {
         take_messages(a, said, NULL, 0, &last);
-        if (chat != WSF_TABLE_NONE)
-            wsf_peers_remove(&core->keeping.chats[chat].sources, b->line);
-        if (chat != WSF_TABLE_NONE && !go_on(core, i))
+        if (chat == WSF_TABLE_NONE)
+            return;
+        wsf_peers_remove(&core->keeping.chats[chat].sources, b->line);
+        if (!go_on(core, i))
             end(core, i, a->now);
-        a->handled = a->handled || chat != WSF_TABLE_NONE;
         return;
     }
-    a->handled = true;
     wsf_merging *merging = b->merging;
     if (merging != NULL) {
         wsf_merging_narrow(merging, &a->page, said);
     } else {
         merging = &core->backfill.asks->merging;
-        wsf_merging_begin(core, merging, chat, &a->page, said, b->seen);
+        wsf_merging_begin(core, merging, chat, &a->page, said, b->seen, b->above);
     }
     take_messages(a, said, merging, chat, &last);
     b->question = 0;
-    bool more = (said->flags & WSF_CHAT_MORE) != 0;
+    bool more = (said->flags & WSF_CHAT_MORE) != 0 &&
+                !wsf_merging_is_over(core, merging, chat, last.clock);
     if (a->bad || (more && !put_by(a, b, merging, last)))
         fail(core, i, a->now);
     else if (!more)
@@ -511,7 +509,7 @@ bool wsf_backfill_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *en
     unsigned line = wsf_peer_index(core, peer);
     if (all == NULL || entry->reply.id == 0 || all->lines[line].question != entry->reply.id)
         return false;
-    answer a = { .core = core, .question = entry->reply.id, .now = now };
+    answer a = { core, entry->reply.id, now, .handled = all->lines[line].shorter };
     wsf_page_chat said;
     all->lines[line].question = 0;
     all->lines[line].deadline_ms = now.ms;

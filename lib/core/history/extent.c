@@ -170,6 +170,7 @@ typedef struct {
     bool old;
     bool unkept;
     bool gap;
+    uint64_t above; /* the least clock above which this node lacks something, excused or not */
 } judgement;
 
 /* An origin that is not up has published nothing that `seen` does not cover, if that was made after it left, and its last
@@ -188,12 +189,29 @@ static bool has_left_nothing(const judgement *j, uint64_t node, uint64_t clock) 
            !wsf_archive_has_above(&j->core->keeping.archive, j->chat, node, clock);
 }
 
+/* Of a node that is gone nothing more will come: where `seen` covers all that came here, nobody who stayed here has more. */
+static bool has_ended_before(const judgement *j, uint64_t node, uint64_t clock, uint64_t to) {
+    const wsf_origin *origin = node != 0 ? wsf_witness_find(j->core, node) : NULL;
+    return origin != NULL && wsf_peer_find((wsf_core *)j->core, node) == NULL && to <= clock &&
+           origin->took <= clock &&
+           !wsf_archive_has_above(&j->core->keeping.archive, j->chat, node, clock);
+}
+
+/* What another node has of an origin may be from further back, also where nothing is due. */
+static void note(judgement *j, const wsf_extent *extent, uint64_t clock) {
+    if (wsf_extent_from(extent) > clock && clock < j->above)
+        j->above = clock;
+}
+
 static void judge(judgement *j, uint64_t node, uint64_t clock) {
     wsf_extent extent = wsf_extent_of(j->core, j->chat, node);
     j->old = j->old || extent.floor > clock;
-    j->unkept = j->unkept || (extent.since > clock && !has_left_before(j, node, clock) &&
+    bool lacks = (extent.since > clock || extent.whole > clock) &&
+                 !has_ended_before(j, node, clock, extent.to);
+    j->unkept = j->unkept || (lacks && extent.since > clock && !has_left_before(j, node, clock) &&
                               !has_left_nothing(j, node, clock));
-    j->gap = j->gap || extent.whole > clock;
+    j->gap = j->gap || (lacks && extent.whole > clock);
+    note(j, &extent, clock);
 }
 
 /* Of an origin that nobody here knows nothing has come here; what came of one that was forgotten is below the floors, unless it
@@ -203,6 +221,7 @@ static void judge_stranger(judgement *j, uint64_t clock) {
     j->old = j->old || extent.floor > clock;
     j->unkept = j->unkept ||
                 (extent.since > clock && j->core->last_ms < j->core->witness.unsure_ms);
+    note(j, &extent, clock);
 }
 
 static bool is_known(const wsf_core *core, uint32_t origin) {
@@ -220,9 +239,9 @@ static void judge_bounds(judgement *j, const wsf_bounds *bounds) {
 }
 
 /* Of origins that nobody here knows only the bounds of all others are told. */
-wsfan_recovery wsf_extent_lacks(const wsf_core *core, uint32_t chat, const wsf_vector *seen) {
+static judgement judge_all(const wsf_core *core, uint32_t chat, const wsf_vector *seen) {
     const wsf_archive *archive = &core->keeping.archive;
-    judgement j = { .core = core, .seen = seen, .chat = chat };
+    judgement j = { .core = core, .seen = seen, .chat = chat, .above = UINT64_MAX };
     uint32_t cursor = 0;
     judge(&j, 0, seen->rest);
     for (uint32_t i = 0; i < seen->count; i++)
@@ -232,11 +251,20 @@ wsfan_recovery wsf_extent_lacks(const wsf_core *core, uint32_t chat, const wsf_v
         judge(&j, node, wsf_vector_at(seen, node));
     judge_bounds(&j, wsf_archive_sinces(archive, chat));
     judge_bounds(&j, wsf_archive_floors(archive, chat));
+    return j;
+}
+
+wsfan_recovery wsf_extent_lacks(const wsf_core *core, uint32_t chat, const wsf_vector *seen) {
+    judgement j = judge_all(core, chat, seen);
     if (j.old)
         return WSFAN_RECOVERY_OLD;
     if (j.unkept)
         return WSFAN_RECOVERY_UNKEPT;
     return j.gap ? WSFAN_RECOVERY_GAP : WSFAN_RECOVERY_WHOLE;
+}
+
+uint64_t wsf_extent_lacks_above(const wsf_core *core, uint32_t chat, const wsf_vector *seen) {
+    return judge_all(core, chat, seen).above;
 }
 
 static uint64_t later(uint64_t a, uint64_t b) {
@@ -259,4 +287,16 @@ uint64_t wsf_extent_begin(const wsf_core *core, uint32_t chat) {
     for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;)
         clock = later(clock, wsf_extent_of(core, chat, node).whole);
     return clock;
+}
+
+uint64_t wsf_extent_reach(const wsf_core *core, uint32_t chat) {
+    uint64_t reach = wsf_archive_since(&core->keeping.archive, chat, 0);
+    uint32_t cursor = 0;
+    for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;) {
+        wsf_extent extent = wsf_extent_of(core, chat, node);
+        uint64_t begin = wsf_extent_from(&extent);
+        if (begin > reach && begin <= core->clock)
+            reach = begin;
+    }
+    return reach;
 }

@@ -33,8 +33,14 @@ wsf_extent wsf_extent_of(const wsf_core *core, uint32_t chat, uint64_t node);
  * asked: WSFAN_RECOVERY_WHOLE. Else what is in the way: OLD, UNKEPT or GAP. */
 wsfan_recovery wsf_extent_lacks(const wsf_core *core, uint32_t chat, const wsf_vector *seen);
 
+/* Up to this clock the chat lacks nothing of it, of no origin. */
+uint64_t wsf_extent_lacks_above(const wsf_core *core, uint32_t chat, const wsf_vector *seen);
+
 /* Above this clock nothing is missing, of no origin. */
 uint64_t wsf_extent_begin(const wsf_core *core, uint32_t chat);
+
+/* Up to where another node's messages must reach, so that ours go on from there. */
+uint64_t wsf_extent_reach(const wsf_core *core, uint32_t chat);
 
 /* Neither positions of the chat nor what is replayed may go beyond this of an origin, until the host was told of the gap: only so
  * far did the node get from which the history came. False: there is no such bound. */

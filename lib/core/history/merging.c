@@ -39,7 +39,9 @@ static uint64_t begin_without_word(const wsf_core *core, uint32_t chat, uint64_t
                    greater(own->floor, own->whole));
 }
 
-static void decide(const wsf_core *core, uint32_t chat, wsf_merging_part *part) {
+/* Where our own run goes back as far as the other node was asked for, it stays. */
+static void decide(const wsf_core *core, const wsf_merging *merging, uint32_t chat,
+                   wsf_merging_part *part) {
     const wsf_page_extent *theirs = &part->theirs;
     wsf_extent own = wsf_extent_of(core, chat, theirs->node);
     uint64_t begin = wsf_extent_from(&own);
@@ -47,7 +49,8 @@ static void decide(const wsf_core *core, uint32_t chat, wsf_merging_part *part) 
     bool empty = own.to <= begin;
     part->joins = part->skipped = false;
     part->limit = 0;
-    if (own.open || from > begin_without_word(core, chat, theirs->node, &own) ||
+    if (own.open || (merging->above != 0 && begin <= merging->above) ||
+        from > begin_without_word(core, chat, theirs->node, &own) ||
         wsf_clock_is_far_ahead(core, theirs->to))
         return;
     if (part->stranger) {
@@ -141,15 +144,16 @@ static void leave_short_ones(const wsf_core *core, wsf_merging *merging, const w
 }
 
 void wsf_merging_begin(wsf_core *core, wsf_merging *merging, uint32_t chat, const wsf_page *page,
-                       const wsf_page_chat *said, const wsf_vector *seen) {
+                       const wsf_page_chat *said, const wsf_vector *seen, uint64_t above) {
     read_extents(merging, page, said);
     add_strangers(core, merging);
     if (seen != NULL)
         leave_short_ones(core, merging, seen);
     merging->changes = core->witness.changes;
+    merging->above = above;
     wsf_extent_sweep_caps(core, chat);
     for (uint32_t i = 0; i < merging->count; i++)
-        decide(core, chat, &merging->parts[i]);
+        decide(core, merging, chat, &merging->parts[i]);
     wsf_archive_fill(&core->keeping.archive, chat);
 }
 
@@ -190,7 +194,7 @@ static wsf_merging_part *part_of(const wsf_core *core, wsf_merging *merging, uin
     }
     wsf_page_extent rest = rest_of(merging, node);
     part = add_stranger(merging, &rest);
-    decide(core, chat, part);
+    decide(core, merging, chat, part);
     return part;
 }
 
@@ -202,7 +206,7 @@ static bool is_taken(const wsf_core *core, wsf_merging *merging, uint32_t chat,
         return false;
     if (wsf_clock_is_far_ahead(core, id.clock)) {
         part->theirs.to = id.clock; /* see decide() */
-        decide(core, chat, part);
+        decide(core, merging, chat, part);
         return false;
     }
     part->newest = greater(part->newest, id.clock);
@@ -224,6 +228,16 @@ int wsf_merging_add(wsf_core *core, wsf_merging *merging, uint32_t chat, const w
     return status;
 }
 
+/* A node that nobody knew of may be met on any page, so where the rest of the chat goes further back all are read. */
+bool wsf_merging_is_over(const wsf_core *core, const wsf_merging *merging, uint32_t chat,
+                         uint64_t clock) {
+    for (uint32_t i = 0; i < merging->count; i++)
+        if (merging->parts[i].limit > clock)
+            return false;
+    return greater(merging->since, merging->above) >=
+           wsf_archive_since(&core->keeping.archive, chat, 0);
+}
+
 /* ------------------------------------------------------------------------------------------ end */
 
 /* What the archive says of an origin that our own run stays of. */
@@ -235,10 +249,11 @@ typedef struct {
 
 /* Whether the other node's run counts; an origin of which the rest may be missing is skipped by that. Of one that nobody here
  * knows, and of which nothing came, there is what the other node says, whatever that is. */
-static bool counts(wsf_core *core, uint32_t chat, const wsf_merging_part *part) {
+static bool counts(wsf_core *core, const wsf_merging *merging, uint32_t chat,
+                   const wsf_merging_part *part) {
     wsf_merging_part again = *part;
     uint64_t node = part->theirs.node;
-    decide(core, chat, &again);
+    decide(core, merging, chat, &again);
     if (again.joins != part->joins || again.skipped != part->skipped)
         return false;
     if (!is_known(core, node) && part->newest == 0 && !part->joins)
@@ -253,7 +268,6 @@ static bool counts(wsf_core *core, uint32_t chat, const wsf_merging_part *part) 
 
 static uint32_t note_stays(const wsf_core *core, uint32_t chat, const wsf_merging *merging,
                            const bool *counted, stay *stays) {
-    const wsf_archive *archive = &core->keeping.archive;
     uint32_t cursor = 0;
     uint32_t count = 0;
     for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;) {
@@ -261,8 +275,8 @@ static uint32_t note_stays(const wsf_core *core, uint32_t chat, const wsf_mergin
         const wsf_merging_part *part = find((wsf_merging *)merging, node);
         if (part != NULL && counted[part - merging->parts])
             continue;
-        uint64_t since = wsf_archive_since(archive, chat, node);
-        stays[count++] = (stay){ node, own.open ? since : greater(since, own.whole), own.floor };
+        stays[count++] = (stay){ node, own.open ? own.since : greater(own.since, own.whole),
+                                 own.floor };
     }
     return count;
 }
@@ -289,26 +303,36 @@ static void keep_bounds(const wsf_core *core, uint32_t chat, const wsf_merging *
             raise_for(archive, chat, merging->parts[i].theirs.node, rest);
 }
 
+/* Says what the archive has of a run that counts, of which what is up to `above` was not asked for. That may be there already of
+ * an origin that nobody here knows, and what was given up is not there again. */
+static void set_bounds(wsf_core *core, uint32_t chat, const wsf_page_extent *theirs,
+                       uint64_t above) {
+    wsf_archive *archive = &core->keeping.archive;
+    uint64_t own_since = wsf_archive_since(archive, chat, theirs->node);
+    uint64_t own_floor = wsf_archive_floor(archive, chat, theirs->node);
+    uint64_t since = is_known(core, theirs->node) ? above : lesser(above, own_since);
+    uint64_t floor = greater(theirs->floor, lesser(above, own_floor));
+    since = greater(since, greater(theirs->since, theirs->whole));
+    wsf_archive_extend(archive, chat, theirs->node, since, floor);
+    wsf_archive_lack(archive, chat, theirs->node, since, floor);
+}
+
 void wsf_merging_end(wsf_core *core, const wsf_merging *merging, uint32_t chat) {
     wsf_archive *archive = &core->keeping.archive;
     bool counted[WSF_PAGE_ORIGINS_MAX];
     stay stays[WSF_PAGE_ORIGINS_MAX];
-    stay rest = { .since = merging->since, .floor = merging->floor };
+    stay rest = { .since = greater(merging->since, merging->above),
+                  .floor = greater(merging->floor, merging->above) };
     for (uint32_t i = 0; i < merging->count; i++)
-        counted[i] = counts(core, chat, &merging->parts[i]);
+        counted[i] = counts(core, merging, chat, &merging->parts[i]);
     uint32_t stays_count = note_stays(core, chat, merging, counted, stays);
     keep_bounds(core, chat, merging, counted, &rest);
     wsf_archive_extend(archive, chat, 0, rest.since, rest.floor);
     for (uint32_t i = 0; i < stays_count; i++)
         wsf_archive_lack(archive, chat, stays[i].node, stays[i].since, stays[i].floor);
-    for (uint32_t i = 0; i < merging->count; i++) {
-        const wsf_page_extent *theirs = &merging->parts[i].theirs;
-        uint64_t since = greater(theirs->since, theirs->whole);
-        if (!counted[i])
-            continue;
-        wsf_archive_extend(archive, chat, theirs->node, since, theirs->floor);
-        wsf_archive_lack(archive, chat, theirs->node, since, theirs->floor);
-    }
+    for (uint32_t i = 0; i < merging->count; i++)
+        if (counted[i])
+            set_bounds(core, chat, &merging->parts[i].theirs, merging->above);
     core->keeping.chats[chat].mended = merging->changes;
-    core->keeping.chats[chat].filled = true;
+    core->keeping.chats[chat].filled = core->keeping.chats[chat].filled || merging->above == 0;
 }

@@ -18,15 +18,16 @@ typedef struct {
 /* One chat's answer, of one page or several. */
 typedef struct {
     uint64_t changes; /* of witness.changes, when the first page came */
+    uint64_t above;   /* the other node was asked for messages above this clock only */
     uint64_t since;   /* of origins that are not among the parts */
     uint64_t floor;
     uint32_t count;
     wsf_merging_part parts[WSF_PAGE_ORIGINS_MAX];
 } wsf_merging;
 
-/* The chat's first page. seen: what is wanted is above that; NULL: all that there is. */
+/* The chat's first page, whose messages are above a clock. seen: what is wanted is above that; NULL: all that there is. */
 void wsf_merging_begin(wsf_core *core, wsf_merging *merging, uint32_t chat, const wsf_page *page,
-                       const wsf_page_chat *said, const wsf_vector *seen);
+                       const wsf_page_chat *said, const wsf_vector *seen, uint64_t above);
 
 /* Another page says of less that it is whole. */
 void wsf_merging_narrow(wsf_merging *merging, const wsf_page *page, const wsf_page_chat *said);
@@ -34,6 +35,10 @@ void wsf_merging_narrow(wsf_merging *merging, const wsf_page *page, const wsf_pa
 /* Messages in order of their ids, all for the chat. WSFAN_ENOMEM: some are missing. */
 int wsf_merging_add(wsf_core *core, wsf_merging *merging, uint32_t chat, const wsf_kept *messages,
                     uint32_t count, wsf_now now);
+
+/* Whether none of the messages above this clock are taken, so that their pages need not come. */
+bool wsf_merging_is_over(const wsf_core *core, const wsf_merging *merging, uint32_t chat,
+                         uint64_t clock);
 
 /* All pages came: from now on this node vouches for more. */
 void wsf_merging_end(wsf_core *core, const wsf_merging *merging, uint32_t chat);

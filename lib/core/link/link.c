@@ -259,7 +259,9 @@ bool wsf_link_crowded(const wsf_link *link) {
 }
 
 bool wsf_link_has_room(const wsf_link *link, size_t frame_size) {
-    return link->sent_bytes == 0 || link->sent_bytes + frame_size <= link->limits.window_bytes;
+    uint64_t half = link->limits.window_bytes / 2;
+    return link->sent_bytes == 0 ||
+           link->sent_bytes + (frame_size < half ? frame_size : half) <= link->limits.window_bytes;
 }
 
 void wsf_link_note_sent(const wsf_link *link, const wsfan_message *message, uint64_t number) {

@@ -130,7 +130,8 @@ bool wsf_link_fits(const wsf_link *link, wsf_span span);
 /* Whether the queue is more than half full. */
 bool wsf_link_crowded(const wsf_link *link);
 
-/* Whether a frame may be sent now. An empty window takes one of any size. */
+/* Whether a frame may be sent now. An empty window takes one of any size, and so does one that is half empty: smaller ones would
+ * always go before it. */
 bool wsf_link_has_room(const wsf_link *link, size_t frame_size);
 
 /* Notes the number of the message's frame in its receipt, if it has one. */

@@ -234,6 +234,57 @@ START_TEST(many_messages_come_in_pages) {
 }
 END_TEST
 
+/* Another one who wants older ones has the same node asked again, for all; a third one has nobody asked. */
+START_TEST(only_messages_above_the_position_come) {
+    begin(2);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(1, 1);
+    uint64_t later = now_clock(0);
+    publish(1, 2);
+    uint64_t latest = now_clock(0);
+    publish(1, 3);
+    join(1);
+    ck_assert(backfill(1, latest));
+    run_to_end(1);
+    ck_assert_uint_eq(kept_at(1), 3);
+    ck_assert_int_eq(lacks(1, latest), WSFAN_RECOVERY_WHOLE);
+    ck_assert_int_eq(lacks(1, later), WSFAN_RECOVERY_UNKEPT);
+    ck_assert(!backfill(1, latest));
+    ck_assert(backfill(1, later));
+    run_to_end(1);
+    ck_assert_uint_eq(kept_at(1), 6);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert(!backfill(1, 1));
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(pages_with_nothing_that_lacks_are_not_asked_for) {
+    enum { COUNT = 60, SIZE = 4000 };
+    static char payload[SIZE];
+    uint64_t chat = CHAT;
+    begin(2);
+    join(0);
+    join(1);
+    uint64_t clock = now_clock(0);
+    world_run(w, 100);
+    wsf_core *core = world_core(w, 1); /* as if some were lost */
+    wsf_origin_gap(core, wsf_peer_find(core, world_node_id(w, 0)), core->clock);
+    for (unsigned i = 0; i < COUNT; i++) {
+        ck_assert(world_publish_bytes(w, 0, (wsfan_bytes){ &chat, sizeof chat },
+                                      (wsfan_bytes){ payload, SIZE }));
+        world_run(w, 5);
+    }
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_GAP);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(core->backfill.asked, 1);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(many_chats_are_asked_for_in_one_question) {
     enum { CHATS = 250 };
     begin(2);
@@ -587,6 +638,30 @@ START_TEST(a_gap_is_mended_with_what_another_node_got) {
 }
 END_TEST
 
+/* Nobody knows up to where its gap was when it died; what it had not sent by then is nowhere. */
+START_TEST(who_is_gone_for_good_leaves_no_gap_behind_what_came) {
+    begin(3);
+    join(0);
+    publish(2, 2);
+    uint64_t dead = world_node_id(w, 2);
+    wsf_core *core = world_core(w, 0);
+    wsf_origin_gap(core, wsf_peer_find(core, dead), core->clock);
+    world_crash(w, 2);
+    world_run(w, 1000);
+    wsf_vector seen = everything(now_clock(0));
+    uint64_t reached = wsf_origin_reached(wsf_witness_find(core, dead));
+    ck_assert_uint_lt(reached, extent_at(0, dead).whole);
+    ck_assert(wsf_vector_pin(&seen, dead, reached));
+    ck_assert_int_eq(wsf_extent_lacks(core, number_at(0), &seen), WSFAN_RECOVERY_GAP);
+    start(2); /* in its place */
+    ck_assert_ptr_nonnull(wsf_witness_find(core, dead));
+    ck_assert_int_eq(wsf_extent_lacks(core, number_at(0), &seen), WSFAN_RECOVERY_WHOLE);
+    ck_assert(wsf_vector_pin(&seen, dead, reached - 1));
+    ck_assert_int_eq(wsf_extent_lacks(core, number_at(0), &seen), WSFAN_RECOVERY_GAP);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(the_answer_waits_until_it_reaches_to_where_ours_begins) {
     begin(3);
     join(0);
@@ -673,6 +748,41 @@ START_TEST(time_in_the_line_of_a_node_that_answers_is_nobodys_time) {
     }
     ck_assert_uint_eq(kept_at(1), CHATS);
     ck_assert_uint_eq(world_core(w, 1)->backfill.asked, 3);
+    world_destroy(w);
+}
+END_TEST
+
+/* The second page comes when the chat that fills it was given to the next one already. */
+START_TEST(a_chat_that_takes_too_long_is_no_fault_of_others_in_its_question) {
+    enum { COUNT = 60, SIZE = 4000 };
+    static char payload[SIZE];
+    uint64_t chat = CHAT;
+    begin(3);
+    join_chat(0, CHAT);
+    join_chat(0, CHAT + 1);
+    world_run(w, 1000);
+    for (unsigned i = 0; i < COUNT; i++) {
+        ck_assert(world_publish_bytes(w, 0, (wsfan_bytes){ &chat, sizeof chat },
+                                      (wsfan_bytes){ payload, SIZE }));
+        world_run(w, 5);
+    }
+    ck_assert(world_publish(w, 0, CHAT + 1, 1));
+    world_run(w, 500);
+    world_block(w, 2, 0, true);
+    join_chat(1, CHAT);
+    join_chat(1, CHAT + 1);
+    world_run(w, 300);
+    wsf_core *core = world_core(w, 1);
+    for (uint64_t next = CHAT; next <= CHAT + 1; next++) {
+        ck_assert(wsf_backfill_begin(core, world_chat_hash(w, next), NULL, world_now(w, 1)));
+        world_touch(w, 1);
+        world_run(w, 100);
+    }
+    world_run(w, 2200);
+    ck_assert(wsf_backfill_failed(core, world_chat_hash(w, CHAT)));
+    ck_assert(!wsf_backfill_failed(core, world_chat_hash(w, CHAT + 1)));
+    uint32_t number = wsf_archive_find(&core->keeping.archive, world_chat_hash(w, CHAT + 1));
+    ck_assert(wsf_archive_has_above(&core->keeping.archive, number, world_node_id(w, 0), 0));
     world_destroy(w);
 }
 END_TEST
@@ -765,6 +875,7 @@ END_TEST
 SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            from_then_on_it_answers_others_itself, what_is_older_than_all_have_it_is_not_vouched_for,
            nobody_is_asked_where_nobody_is_interested, many_messages_come_in_pages,
+           only_messages_above_the_position_come, pages_with_nothing_that_lacks_are_not_asked_for,
            many_chats_are_asked_for_in_one_question,
            of_a_publisher_that_died_a_node_has_what_the_other_one_got,
            of_a_publisher_whose_last_mark_came_late, of_a_publisher_that_a_node_never_met_too,
@@ -774,10 +885,12 @@ SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            of_a_publisher_of_which_the_other_node_lacks_some, a_cap_holds_until_the_gap_was_told,
            positions_are_told_of_caps_below_how_far_the_node_got,
            what_is_beyond_a_cap_is_not_replayed, a_gap_is_mended_with_what_another_node_got,
+           who_is_gone_for_good_leaves_no_gap_behind_what_came,
            the_answer_waits_until_it_reaches_to_where_ours_begins,
            an_answer_that_does_not_reach_is_not_taken_for_one,
            who_does_not_answer_is_followed_by_the_next,
            time_in_the_line_of_a_node_that_answers_is_nobodys_time,
+           a_chat_that_takes_too_long_is_no_fault_of_others_in_its_question,
            who_does_not_answer_one_question_is_asked_no_other,
            a_chat_that_is_opened_again_is_asked_for_again,
            who_comes_back_does_not_wait_until_all_is_inherited, memory_for_a_backfill_is_given_back)

@@ -51,6 +51,18 @@ START_TEST(the_window_is_bounded_and_opens_with_acknowledgements) {
 }
 END_TEST
 
+START_TEST(a_frame_larger_than_the_window_does_not_wait_until_nothing_is_under_way) {
+    uint64_t serial = 0;
+    wsf_link_init(&link_, &LIMITS, 5, 0);
+    send_one(1, 100, 1);
+    send_one(2, 500, 2);
+    ck_assert(!wsf_link_has_room(&link_, 5000));
+    ck_assert(wsf_link_acknowledge(&link_, 5, 1, &serial));
+    ck_assert(wsf_link_has_room(&link_, 5000));
+    wsf_link_destroy(&link_);
+}
+END_TEST
+
 START_TEST(an_acknowledgement_of_what_was_not_sent_is_refused) {
     uint64_t serial = 0;
     wsf_link_init(&link_, &LIMITS, 5, 0);
@@ -613,6 +625,7 @@ SUITE_MAIN("link", a_round_trip_is_that_of_a_frame_that_was_sent_once,
            a_repair_lasts_from_the_first_look_at_a_gap_until_nothing_is_missing,
            what_an_open_frame_holds_is_lost_with_its_stream,
            the_window_is_bounded_and_opens_with_acknowledgements,
+           a_frame_larger_than_the_window_does_not_wait_until_nothing_is_under_way,
            an_acknowledgement_of_what_was_not_sent_is_refused,
            what_is_asked_for_goes_again_in_order_and_once, what_was_sent_again_is_on_its_way,
            a_new_connection_has_nothing_of_what_was_sent_again,
