@@ -27,9 +27,10 @@ enum {
     /* Answers that wait for an inbox. Both subscriptions of a connection come at once; where more connections
      * begin in that moment, a node whose answer is overwritten asks again. */
     WSF_ANSWERS_MAX = WSF_SIZE(16, 2),
-    /* Origins: every peer, and nodes that are gone. Over it the one goes that is gone for longest, and nothing is
+    /* Origins: as many as there may be peers, and nodes that are gone. Over it the one goes that is gone for longest, and nothing is
      * known any more of how far this node got with it. */
-    WSF_ORIGINS_MAX = WSF_PEERS_MAX + WSF_SIZE(64, 2)
+    WSF_ORIGINS_GONE_MAX = WSF_SIZE(64, 2),
+    WSF_ORIGINS_MAX = WSF_PEERS_MAX + WSF_ORIGINS_GONE_MAX
 };
 
 enum {
@@ -356,14 +357,15 @@ struct wsf_core {
     } handshake;
 
     struct {
-        wsf_origin *origins; /* WSF_ORIGINS_MAX; NULL: nobody here wants to know */
-        uint64_t look_ms;    /* when they are looked at next */
-        uint64_t last;       /* clock of the last message that was published here; 0: none */
-        uint64_t refused;    /* marks whose clock was too far ahead */
-        uint64_t changes;    /* gaps, and what became known of them, so far */
-        wsf_peers askers;    /* linked peers that want marks */
-        bool moved;          /* a mark came, or a link, since the loops were told; see reach.c */
-        uint64_t unsure_ms;  /* until then nothing is known of an origin, for lack of a place */
+        wsf_origin *origins;   /* WSF_ORIGINS_MAX; NULL: nobody here wants to know */
+        uint64_t look_ms;      /* when they are looked at next */
+        uint64_t last;         /* clock of the last message that was published here; 0: none */
+        uint64_t refused;      /* marks whose clock was too far ahead */
+        uint64_t changes;      /* gaps, and what became known of them, so far */
+        wsf_peers askers;      /* linked peers that want marks */
+        bool moved;            /* a mark came, or a link, since the loops were told; see reach.c */
+        uint64_t unsure_ms;    /* until then nothing is known of an origin, for lack of a place, */
+        uint64_t unsure_clock; /* of which some up to here did not come */
     } witness;
 
     wsf_cluster_epoch cluster_epoch; /* see epoch.c */

@@ -44,6 +44,10 @@ static wsf_origin *find(const wsf_core *core, uint64_t node) {
     return NULL;
 }
 
+uint64_t wsf_witness_unsure(const wsf_core *core) {
+    return core->last_ms < core->witness.unsure_ms ? core->witness.unsure_clock : 0;
+}
+
 const wsf_origin *wsf_witness_find(const wsf_core *core, uint64_t node) {
     return find(core, node);
 }
@@ -56,7 +60,7 @@ static uint64_t forget_ms(const wsf_core *core, const wsf_origin *origin) {
 /* A place for one more: that of the node that is gone for longest, where none is free. */
 static wsf_origin *place_for_one(wsf_core *core) {
     wsf_origin *place = NULL;
-    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
+    for (unsigned i = 0; i < core->config.peers_count_max + WSF_ORIGINS_GONE_MAX; i++) {
         wsf_origin *origin = &core->witness.origins[i];
         if (origin->node == 0)
             return origin;
@@ -66,6 +70,8 @@ static wsf_origin *place_for_one(wsf_core *core) {
     }
     assert(place != NULL); /* there are more places than peers */
     core->witness.unsure_ms = later(core->witness.unsure_ms, forget_ms(core, place));
+    core->witness.unsure_clock = later(core->witness.unsure_clock,
+                                       place->open || place->frozen ? core->clock : place->whole);
     return place;
 }
 

@@ -10,6 +10,9 @@ extern const wsf_part wsf_witness_part;
 int wsf_witness_init(wsf_core *core); /* WSFAN_ENOMEM, or WSFAN_OK */
 void wsf_witness_destroy(wsf_core *core);
 
+/* Some messages up to here may be missing of origins that were forgotten early, for lack of a place; 0: of none. */
+uint64_t wsf_witness_unsure(const wsf_core *core);
+
 /* NULL: this node does not know how far it got with that one. */
 const wsf_origin *wsf_witness_find(const wsf_core *core, uint64_t node);
 

@@ -69,6 +69,11 @@ bool doubts_lags(const wsf_core *core, const wsf_bounds *since, const wsf_vector
 }
 
 bool doubts_hole(const wsf_core *core, const wsf_vector *seen) {
+    if (wsf_witness_unsure(core) > seen->rest)
+        return true;
+    for (uint32_t i = 0; i < seen->count; i++)
+        if (wsf_witness_unsure(core) > seen->entries[i].clock)
+            return true;
     for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++) {
         const wsf_origin *origin = &core->witness.origins[i];
         if (origin->node != 0 &&

@@ -499,7 +499,7 @@ static bool must_be_whole(const returns *r, const stay *of) {
            of->made_ms + core->config.history_ms > world_ms(r->world) + SLACK_MS &&
            doubts_below(wsf_archive_floors(archive, number), &of->position) &&
            !doubts_lags(core, wsf_archive_sinces(archive, number), &of->position) &&
-           !wsf_vector_is_ragged(&of->position) && !of->far &&
+           !wsf_vector_is_ragged(&of->position) && !of->far && wsf_witness_unsure(core) == 0 &&
            !doubts_behind(core, &of->position) && of->epoch == (uint32_t)core->cluster_epoch.number;
 }
 

@@ -131,6 +131,7 @@ wsf_extent wsf_extent_of(const wsf_core *core, uint32_t number, uint64_t node) {
         return own_extent(core, extent);
     const wsf_origin *origin = node != 0 ? wsf_witness_find(core, node) : NULL;
     extent.skipped = origin == NULL || origin->frozen;
+    extent.whole = origin == NULL ? wsf_witness_unsure(core) : 0;
     if (wsf_extent_cap(core, number, node, &extent.to) || origin == NULL)
         return extent;
     extent.to = wsf_origin_reached(origin);
@@ -215,12 +216,13 @@ static void judge(judgement *j, uint64_t node, uint64_t clock) {
 }
 
 /* Of an origin that nobody here knows nothing has come here; what came of one that was forgotten is below the floors, unless it
- * was forgotten too early. */
+ * was forgotten too early: then it is not known either what did not come of it. */
 static void judge_stranger(judgement *j, uint64_t clock) {
     wsf_extent extent = wsf_extent_of(j->core, j->chat, 0);
     j->old = j->old || extent.floor > clock;
     j->unkept = j->unkept ||
                 (extent.since > clock && j->core->last_ms < j->core->witness.unsure_ms);
+    j->gap = j->gap || extent.whole > clock;
     note(j, &extent, clock);
 }
 
@@ -283,6 +285,7 @@ uint64_t wsf_extent_begin(const wsf_core *core, uint32_t chat) {
     const wsf_archive *archive = &core->keeping.archive;
     uint64_t clock = later(most(wsf_archive_sinces(archive, chat)),
                            most(wsf_archive_floors(archive, chat)));
+    clock = later(clock, wsf_witness_unsure(core));
     uint32_t cursor = 0;
     for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;)
         clock = later(clock, wsf_extent_of(core, chat, node).whole);

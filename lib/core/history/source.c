@@ -77,7 +77,8 @@ static void add_strangers(const wsf_core *core, page *p, uint32_t number, const 
     for (uint32_t i = 0; (node = wsf_bounds_origin(bounds, i)) != 0; i++) {
         wsf_extent e = wsf_extent_of(core, number, node);
         if (!is_named(p, node))
-            p->extents[chat->extents_count++] = (wsf_page_extent){ node, e.since, e.floor, 0, 0 };
+            p->extents[chat->extents_count++] = (wsf_page_extent){ node, e.since, e.floor, e.whole,
+                                                                   0 };
     }
 }
 
@@ -136,8 +137,9 @@ static bool add_chat(wsf_core *core, page *p, const wsf_asked_chat *asked, bool 
     chat.flags = 0;
     wsf_kept_query query = { .after = asked->after, .bytes_max = (uint64_t)(p->end - p->at) };
     wsf_kept_list *list = wsf_archive_list(archive, number, &query, now.ms);
-    chat.since = wsf_archive_since(archive, number, 0);
-    chat.floor = wsf_archive_floor(archive, number, 0);
+    wsf_extent others = wsf_extent_of(core, number, 0);
+    chat.since = others.since > others.whole ? others.since : others.whole;
+    chat.floor = others.floor;
     find_extents(core, p, number, &chat);
     size_t head = WSF_PAGE_CHAT_SIZE + chat.extents_count * (size_t)WSF_PAGE_EXTENT_SIZE;
     bool fits = list != NULL && head <= (size_t)(p->end - p->at);

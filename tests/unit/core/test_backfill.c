@@ -49,7 +49,7 @@ static void start(unsigned node) {
     world_run(w, 1000);
 }
 
-static void begin(unsigned nodes) {
+static void begin_with(unsigned nodes, uint32_t forget_ms) {
     static const world_watcher watcher = { .deliver = on_deliver,
                                            .gap = on_gap,
                                            .recovered = on_recovered };
@@ -58,12 +58,17 @@ static void begin(unsigned nodes) {
     world_config(w)->history_ms = HISTORY_MS;
     world_config(w)->recover_ms_max = RECOVER_MS;
     world_config(w)->history_copies = 0; /* nobody keeps what nobody joined */
+    world_config(w)->forget_ms = forget_ms;
     world_config(w)->history_count_max = 4096;
     world_config(w)->history_chat_bytes_max = 1 << 20;
     for (unsigned i = 0; i < nodes; i++)
         world_start(w, i, i == 0 ? 2 : 1);
     ck_assert(world_run_until(w, meshed, w, 20000));
     world_run(w, 1000);
+}
+
+static void begin(unsigned nodes) {
+    begin_with(nodes, 120000);
 }
 
 static void join_chat(unsigned node, uint64_t chat) {
@@ -518,6 +523,44 @@ START_TEST(of_a_publisher_of_which_the_other_node_lacks_some) {
 }
 END_TEST
 
+/* As many other nodes are gone as there is room for. */
+static void fill_places(wsf_core *core) {
+    for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++)
+        if (core->witness.origins[i].node == 0)
+            core->witness.origins[i] = (wsf_origin){ .node = 1000 + i, .seen_ms = core->now_ms };
+}
+
+START_TEST(what_did_not_come_of_a_publisher_that_was_forgotten_early_is_missing) {
+    begin_with(3, 12000);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(2, 2);
+    uint64_t dead = world_node_id(w, 2);
+    wsf_core *core = world_core(w, 0); /* as if some more had been lost */
+    wsf_origin_gap(core, wsf_peer_find(core, dead),
+                   wsf_origin_reached(wsf_witness_find(core, dead)));
+    uint64_t after = now_clock(0);
+    publish(2, 2);
+    world_run(w, 2000);
+    ck_assert_int_eq(lacks(0, clock), WSFAN_RECOVERY_GAP);
+    world_crash(w, 2);
+    world_run(w, 13000);
+    ck_assert_ptr_null(wsf_peer_find(core, dead));
+    ck_assert_ptr_nonnull(wsf_witness_find(core, dead));
+    ck_assert_int_eq(lacks(0, clock), WSFAN_RECOVERY_GAP);
+    fill_places(core);
+    start(3);
+    ck_assert_ptr_null(wsf_witness_find(core, dead));
+    ck_assert_int_eq(lacks(0, clock), WSFAN_RECOVERY_GAP);
+    ck_assert_int_eq(lacks(0, after), WSFAN_RECOVERY_WHOLE);
+    join(1);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_ne(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(a_cap_holds_until_the_gap_was_told) {
     begin(3);
     join(0);
@@ -882,7 +925,9 @@ SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            of_a_publisher_that_the_other_node_never_met, of_a_publisher_that_neither_met,
            of_two_runs_of_a_publisher_that_it_never_met_a_node_takes_the_one_that_is_wanted,
            two_runs_of_a_publisher_that_it_never_met_are_not_taken_for_one,
-           of_a_publisher_of_which_the_other_node_lacks_some, a_cap_holds_until_the_gap_was_told,
+           of_a_publisher_of_which_the_other_node_lacks_some,
+           what_did_not_come_of_a_publisher_that_was_forgotten_early_is_missing,
+           a_cap_holds_until_the_gap_was_told,
            positions_are_told_of_caps_below_how_far_the_node_got,
            what_is_beyond_a_cap_is_not_replayed, a_gap_is_mended_with_what_another_node_got,
            who_is_gone_for_good_leaves_no_gap_behind_what_came,
