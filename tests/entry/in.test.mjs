@@ -142,6 +142,21 @@ scenario('metrics are told by NATS', async (world) => {
   await ends(door);
 });
 
+scenario('the mesh may be over NATS, too', async (world) => {
+  const nats = await natsServer(world);
+  const alpha = await world.replica({ name: 'alpha', mesh: null, args: ['--nats', nats.url] });
+  const door = start(world, '--nats', nats.url, '--over-nats', '--name', 'door', '--taps', '2');
+  await door.printed(/^ready: /m);
+  const service = await client(world, nats);
+  const anna = await Client.join(world, alpha, 'lobby', 'anna');
+  const heard = service.hear('wsfan.wsfan.out.>');
+  assert.equal((await service.ask('wsfan.wsfan.tap.chat.lobby', '', { timeout: 20000 })).complete, true);
+  assert.equal((await service.ask('wsfan.wsfan.in.chat.lobby', 'hello')).complete, true);
+  await anna.frame((frame) => frame.text === 'hello');
+  await until('it comes out', () => heard.length === 1);
+  await ends(door);
+});
+
 scenario('another cluster and another prefix are other subjects', async (world) => {
   const nats = await natsServer(world);
   const alpha = await world.replica({ name: 'alpha' });

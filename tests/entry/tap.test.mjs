@@ -1,12 +1,12 @@
 // Messages of chats out to NATS: leases, several entries, and what becomes of it when one of them goes.
 
 import assert from 'node:assert/strict';
-import { Client, client, ends, entry, natsServer, scenario, status, token, until } from './entry.mjs';
+import { Client, client, directory, ends, entry, natsServer, scenario, status, token, until } from './entry.mjs';
 
 const OUT = 'wsfan.wsfan.out.chat.lobby';
 
 async function world_of(world, ...doors) {
-  const nats = await natsServer(world);
+  const nats = await natsServer(world, { args: ['-js', '-sd', directory(world)] });
   const [alpha, beta] = await world.cluster('alpha', 'beta');
   const entries = [];
   for (const name of doors) entries.push(await entry(world, nats, alpha, name, '--taps', '8'));
@@ -109,6 +109,8 @@ scenario('two entries do not double; one that is killed is replaced, and nothing
   const { nats, alpha, beta, entries, service } = await world_of(world, 'one', 'two');
   const heard = service.hear(OUT);
   const gaps = service.hear('wsfan.wsfan.out.gap');
+  const archive = await service.jetstreamManager(); // it knows ids, too
+  await archive.streams.add({ name: 'archive', subjects: ['wsfan.wsfan.out.chat.>'], storage: 'memory' });
   const first = await tap(service, 'lobby');
   assert.equal(first.complete, true);
   assert.equal((await status(service, 'one')).leads, true); // the oldest
@@ -130,6 +132,8 @@ scenario('two entries do not double; one that is killed is replaced, and nothing
   await until('all were heard', () => new Set(numbers(heard)).size === count);
   whole(heard, count);
   assert.deepEqual(gaps, []);
+  assert.ok(!once(heard)); // what the next one had kept came again
+  await until('the archive has each once', async () => (await archive.streams.info('archive')).state.messages === count);
   await until('the second has ended', () => entries[1].exit);
   assert.equal(entries[1].exit.code, 0);
   await ends(three);
