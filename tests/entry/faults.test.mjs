@@ -96,6 +96,7 @@ scenario('a server that pings finds a frozen entry, and the other one gets every
   await until('the server has cut it off', () => /Stale Client Connection/.test(nats.stderr));
   for (let i = 0; i < 50; i++) assert.equal(typeof (await service.ask(LOBBY, `${i}`)).id, 'string');
   one.process.kill('SIGCONT');
+  await until('it is back', () => (one.stderr.match(/nats\.connected/g) ?? []).length >= 2);
   for (const door of [one, two]) await ends(door);
 });
 

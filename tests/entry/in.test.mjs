@@ -99,9 +99,15 @@ scenario('what is wrong is refused with a code, and nothing is published', async
   assert.equal((await service.ask(lobby, 'x', { Traceparent: '00-1-2-03' })).complete, true); // not ours
   await anna.frame((frame) => frame.text === 'x');
   assert.deepEqual(texts(anna), ['x']);
+  for (const reply of ['wsfan.wsfan.in.all', 'wsfan.wsfan.out.chat.lobby', '$JS.API.INFO'])
+    service.publish(lobby, 'reflected', { reply });
+  await until('they are counted', async () => (await status(service, 'door')).unanswerable === 3);
+  await service.ask(lobby, 'z');
+  await anna.frame((frame) => frame.text === 'z');
+  assert.deepEqual(texts(anna), ['x', 'z']);
   const { refused, published } = await status(service, 'door');
-  assert.equal(refused, 8);
-  assert.equal(published, 1);
+  assert.equal(refused, 11);
+  assert.equal(published, 2);
   await ends(door);
 });
 
