@@ -29,7 +29,7 @@ done
 [ "$count" -ge 54 ] || missing "only $count fields were found"
 
 known=$(ctest --test-dir "$build" -N | sed -n 's/^ *Test *#[0-9]*: //p')
-named=$(grep -hoE '`(unit|tools|sim|fuzz|discovery|cluster|crowd|conformance|browser|kubernetes|gate|package|bench)(_[a-z_0-9]+)?`' \
+named=$(grep -hoE '`(unit|tools|sim|fuzz|discovery|cluster|crowd|entry|conformance|browser|kubernetes|gate|package|bench)(_[a-z_0-9]+)?`' \
     README.md SECURITY.md docs/*.md | tr -d '`' | sort -u)
 for name in $named; do
     # A folder or a target may be named too.

@@ -33,7 +33,7 @@ gate_cppcheck() {
 
 # The checks and why others are not among them: .clang-tidy
 gate_tidy() {
-    printf '%s\n' $(sources) $(examples) tools/*.c |
+    printf '%s\n' $(sources) $(examples) tools/*.c tools/entry/*.c |
         xargs -P 2 -n 4 clang-tidy -p "$build" --quiet >"$work/out" 2>"$work/err" || {
         grep -E 'warning:|error:' "$work/out"
         return 1

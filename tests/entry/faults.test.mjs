@@ -87,6 +87,19 @@ scenario('a frozen entry answers late, and an answer is given once for each id',
   await ends(entries[0]);
 });
 
+scenario('a server that pings finds a frozen entry, and the other one gets everything', async (world) => {
+  const nats = await natsServer(world, { config: 'ping_interval: "1s"\nping_max: 1\n', args: ['-D'] });
+  const alpha = await world.replica({ name: 'alpha' });
+  const [one, two] = [await entry(world, nats, alpha, 'one'), await entry(world, nats, alpha, 'two')];
+  const service = await client(world, nats);
+  one.process.kill('SIGSTOP');
+  await until('the server has cut it off', () => /Stale Client Connection/.test(nats.stderr));
+  for (let i = 0; i < 50; i++) assert.equal(typeof (await service.ask(LOBBY, `${i}`)).id, 'string');
+  one.process.kill('SIGCONT');
+  await until('it is back', () => (one.stderr.match(/nats\.connected/g) ?? []).length >= 2);
+  for (const door of [one, two]) await ends(door);
+});
+
 scenario('a replica that is frozen makes an answer incomplete, and a killed one does not', async (world) => {
   const { beta, entries, service } = await world_of(world, 'door');
   beta.process.kill('SIGSTOP');

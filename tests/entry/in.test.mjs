@@ -99,9 +99,15 @@ scenario('what is wrong is refused with a code, and nothing is published', async
   assert.equal((await service.ask(lobby, 'x', { Traceparent: '00-1-2-03' })).complete, true); // not ours
   await anna.frame((frame) => frame.text === 'x');
   assert.deepEqual(texts(anna), ['x']);
+  for (const reply of ['wsfan.wsfan.in.all', 'wsfan.wsfan.out.chat.lobby', '$JS.API.INFO'])
+    service.publish(lobby, 'reflected', { reply });
+  await until('they are counted', async () => (await status(service, 'door')).unanswerable === 3);
+  await service.ask(lobby, 'z');
+  await anna.frame((frame) => frame.text === 'z');
+  assert.deepEqual(texts(anna), ['x', 'z']);
   const { refused, published } = await status(service, 'door');
-  assert.equal(refused, 8);
-  assert.equal(published, 1);
+  assert.equal(refused, 11);
+  assert.equal(published, 2);
   await ends(door);
 });
 
@@ -139,6 +145,21 @@ scenario('metrics are told by NATS', async (world) => {
   assert.match(reply.string(), /^wsfan_entry_published_total 1$/m);
   assert.match(reply.string(), /^wsfan_entry_refused_total\{code="busy"\} 0$/m);
   assert.match(reply.string(), /^wsfan_published_messages_total 1$/m);
+  await ends(door);
+});
+
+scenario('the mesh may be over NATS, too', async (world) => {
+  const nats = await natsServer(world);
+  const alpha = await world.replica({ name: 'alpha', mesh: null, args: ['--nats', nats.url] });
+  const door = start(world, '--nats', nats.url, '--over-nats', '--name', 'door', '--taps', '2');
+  await door.printed(/^ready: /m);
+  const service = await client(world, nats);
+  const anna = await Client.join(world, alpha, 'lobby', 'anna');
+  const heard = service.hear('wsfan.wsfan.out.>');
+  assert.equal((await service.ask('wsfan.wsfan.tap.chat.lobby', '', { timeout: 20000 })).complete, true);
+  assert.equal((await service.ask('wsfan.wsfan.in.chat.lobby', 'hello')).complete, true);
+  await anna.frame((frame) => frame.text === 'hello');
+  await until('it comes out', () => heard.length === 1);
   await ends(door);
 });
 

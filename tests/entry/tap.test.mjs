@@ -1,12 +1,12 @@
 // Messages of chats out to NATS: leases, several entries, and what becomes of it when one of them goes.
 
 import assert from 'node:assert/strict';
-import { Client, client, ends, entry, natsServer, scenario, status, token, until } from './entry.mjs';
+import { Client, client, directory, ends, entry, natsServer, scenario, status, token, until } from './entry.mjs';
 
 const OUT = 'wsfan.wsfan.out.chat.lobby';
 
 async function world_of(world, ...doors) {
-  const nats = await natsServer(world);
+  const nats = await natsServer(world, { args: ['-js', '-sd', directory(world)] });
   const [alpha, beta] = await world.cluster('alpha', 'beta');
   const entries = [];
   for (const name of doors) entries.push(await entry(world, nats, alpha, name, '--taps', '8'));
@@ -109,8 +109,10 @@ scenario('two entries do not double; one that is killed is replaced, and nothing
   const { nats, alpha, beta, entries, service } = await world_of(world, 'one', 'two');
   const heard = service.hear(OUT);
   const gaps = service.hear('wsfan.wsfan.out.gap');
-  const first = await tap(service, 'lobby');
-  assert.equal(first.complete, true);
+  const archive = await service.jetstreamManager(); // it knows ids, too
+  await archive.streams.add({ name: 'archive', subjects: ['wsfan.wsfan.out.chat.>'], storage: 'memory' });
+  assert.equal((await tap(service, 'lobby')).complete, true);
+  await until('both know', async () => (await status(service, 'two')).taps === 1);
   assert.equal((await status(service, 'one')).leads, true); // the oldest
   const anna = await Client.join(world, beta, 'lobby', 'anna');
   let stop = chatter(anna);
@@ -121,7 +123,8 @@ scenario('two entries do not double; one that is killed is replaced, and nothing
   const before = heard.length;
   await until('more were heard', () => heard.length >= before + 200);
   const three = await entry(world, nats, alpha, 'three', '--taps', '8');
-  await tap(service, 'lobby'); // now it knows, too
+  await tap(service, 'lobby');
+  await until('it knows, too', async () => (await status(service, 'three')).taps === 1);
   entries[1].process.kill('SIGTERM');
   await until('the third leads', async () => (await status(service, 'three')).leads);
   const again = heard.length;
@@ -130,6 +133,8 @@ scenario('two entries do not double; one that is killed is replaced, and nothing
   await until('all were heard', () => new Set(numbers(heard)).size === count);
   whole(heard, count);
   assert.deepEqual(gaps, []);
+  assert.ok(!once(heard)); // what the next one had kept came again
+  await until('the archive has each once', async () => (await archive.streams.info('archive')).state.messages === count);
   await until('the second has ended', () => entries[1].exit);
   assert.equal(entries[1].exit.code, 0);
   await ends(three);
@@ -139,6 +144,7 @@ scenario('an entry that is frozen is replaced, and steps in again; nothing is mi
   const { beta, entries, service } = await world_of(world, 'one', 'two');
   const heard = service.hear(OUT);
   await tap(service, 'lobby');
+  await until('both know', async () => (await status(service, 'two')).taps === 1);
   const anna = await Client.join(world, beta, 'lobby', 'anna');
   const stop = chatter(anna);
   await until('some were heard', () => heard.length >= 100);
@@ -159,10 +165,33 @@ scenario('an entry that is frozen is replaced, and steps in again; nothing is mi
   for (const one of entries) await ends(one);
 });
 
+scenario('an entry that stands by, and is frozen, does not take over when it goes on', async (world) => {
+  const { beta, entries, service } = await world_of(world, 'one', 'two');
+  const heard = service.hear(OUT);
+  await tap(service, 'lobby');
+  await until('both know', async () => (await status(service, 'two')).taps === 1);
+  const anna = await Client.join(world, beta, 'lobby', 'anna');
+  const stop = chatter(anna);
+  await until('some were heard', () => heard.length >= 100);
+  entries[1].process.kill('SIGSTOP');
+  await until('it is missed', () => /peer\.silent two/.test(entries[0].stderr));
+  entries[1].process.kill('SIGCONT');
+  const two = await until('it is back', () => status(service, 'two').catch(() => null));
+  const again = heard.length;
+  await until('more were heard', () => heard.length >= again + 100);
+  const count = stop();
+  await until('all were heard', () => heard.length === count);
+  assert.ok(once(heard));
+  assert.equal(two.leads, false);
+  assert.equal((await status(service, 'two')).out, 0);
+  for (const one of entries) await ends(one);
+});
+
 scenario('a server of NATS that is killed and started again costs no message of a tap', async (world) => {
   const { nats, beta, entries, service } = await world_of(world, 'one', 'two');
   const heard = service.hear(OUT);
   await tap(service, 'lobby');
+  await until('both know', async () => (await status(service, 'two')).taps === 1);
   const anna = await Client.join(world, beta, 'lobby', 'anna');
   const stop = chatter(anna);
   await until('some were heard', () => heard.length >= 100);

@@ -48,9 +48,10 @@ struct bus {
     char name[WSFAN_NODE_NAME_SIZE + 16];
     pthread_t thread;
 
-    natsConnection *nats; /* these four are the thread's; NULL: none */
+    natsConnection *nats; /* these five are the thread's; NULL: none */
     natsSubscription *subscriptions[CHANNELS_COUNT];
     bool draining[CHANNELS_COUNT];
+    bool unflushed;                  /* the last connection ended before everything had left */
     int64_t dropped[CHANNELS_COUNT]; /* of these, what `unheard` has counted */
 
     pthread_mutex_t lock;
@@ -84,13 +85,11 @@ static void on_complete(void *user) {
     pthread_mutex_unlock(&bus->lock);
 }
 
+/* Its ear counts the subscription already: from the moment on in which it is known to be wanted, messages may come. */
 static natsStatus subscribe(struct bus *bus, enum channel channel) {
     struct ear *ear = &bus->ears[channel];
     natsSubscription **subscription = &bus->subscriptions[channel];
     const char *subject = bus->options.subjects[channel];
-    pthread_mutex_lock(&bus->lock);
-    ear->subscriptions++;
-    pthread_mutex_unlock(&bus->lock);
     bus->dropped[channel] = 0;
     natsStatus s = channel == CHANNEL_IN
                        ? natsConnection_QueueSubscribe(subscription, bus->nats, subject, "wsfan-in",
@@ -160,14 +159,22 @@ static natsStatus subscribe_as_wanted(struct bus *bus) {
         pthread_mutex_lock(&bus->lock);
         bool wanted = bus->wanted[i];
         bool change = differs(bus, i);
+        bus->ears[i].subscriptions += change && wanted;
         pthread_mutex_unlock(&bus->lock);
         if (change)
             s = wanted ? subscribe(bus, (enum channel)i) : unsubscribe(bus, (enum channel)i);
         changed = changed || change;
     }
-    if (changed && s == NATS_OK)
-        s = natsConnection_FlushTimeout(bus->nats, bus->options.nats.connect_ms_max);
-    return s == NATS_OK && changed ? permission(bus) : s;
+    if (!changed || s != NATS_OK)
+        return s;
+    s = natsConnection_FlushTimeout(bus->nats, bus->options.nats.connect_ms_max);
+    if (s == NATS_OK)
+        s = permission(bus);
+    pthread_mutex_lock(&bus->lock);
+    for (int i = 0; i < CHANNELS_COUNT && s == NATS_OK; i++)
+        bus->state.subscribed[i] = bus->subscriptions[i] != NULL && !bus->draining[i];
+    pthread_mutex_unlock(&bus->lock);
+    return s;
 }
 
 /* ------------------------------------------------------------------------------------ connecting */
@@ -244,6 +251,7 @@ static void fail(struct bus *bus, natsStatus s) {
     write_failure(bus, s, text);
     pthread_mutex_lock(&bus->lock);
     memcpy(bus->state.text, text, sizeof text);
+    memset(bus->state.subscribed, 0, sizeof bus->state.subscribed);
     bus->state.connected = false;
     bus->state.failures++;
     pthread_mutex_unlock(&bus->lock);
@@ -315,6 +323,7 @@ static void serve(struct bus *bus) {
     }
     if (s == NATS_OK)
         s = natsConnection_FlushTimeout(bus->nats, FLUSH_MS_MAX);
+    bus->unflushed = s != NATS_OK;
     if (s != NATS_OK)
         fail(bus, s);
 }
@@ -461,9 +470,9 @@ static bool all_deaf(struct bus *bus) {
     return true;
 }
 
-void bus_close(struct bus *bus) {
+bool bus_close(struct bus *bus) {
     if (bus == NULL)
-        return;
+        return true;
     pthread_mutex_lock(&bus->lock);
     bool started = !bus->stop;
     bus->stop = true;
@@ -475,12 +484,14 @@ void bus_close(struct bus *bus) {
     for (int i = 0; i < DEAF_WAITS_MAX && !all_deaf(bus); i++)
         wait_ms(bus, LOOK_MS);
     bool deaf = all_deaf(bus);
+    bool sent = bus->sending.first == NULL && !bus->unflushed;
     pthread_mutex_unlock(&bus->lock);
     if (!deaf)
-        return; /* its memory is somebody else's still */
+        return sent; /* its memory is somebody else's still */
     for (struct item *item; (item = queue_take(&bus->sending)) != NULL;)
         free_unsent((struct unsent *)item);
     pthread_cond_destroy(&bus->changed);
     pthread_mutex_destroy(&bus->lock);
     free(bus);
+    return sent;
 }

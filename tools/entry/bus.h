@@ -26,7 +26,8 @@ struct bus_options {
 
 struct bus_state {
     bool connected;
-    bool open[CHANNELS_COUNT]; /* messages may come, or are being handed over */
+    bool open[CHANNELS_COUNT];       /* messages may come, or are being handed over */
+    bool subscribed[CHANNELS_COUNT]; /* the server knows that they are wanted */
     uint64_t connects;
     uint64_t failures;
     uint64_t unsent;          /* messages for which there was no room, or that no server took */
@@ -55,7 +56,7 @@ bool bus_send(struct bus *bus, const struct parcel *parcel);
 
 void bus_look(struct bus *bus, struct bus_state *state);
 
-/* Publishes what waits, for two seconds at most, and ends the connection. NULL is allowed. */
-void bus_close(struct bus *bus);
+/* Publishes what waits, for two seconds at most, and ends the connection. NULL is allowed. Returns whether all has left. */
+bool bus_close(struct bus *bus);
 
 #endif

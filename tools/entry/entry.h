@@ -38,6 +38,7 @@ enum {
     JOINS_COUNT_MAX = 64,
     ASKS_COUNT_MAX = 4096, /* that wait for this thread */
     ASKS_BYTES_MAX = 16 * 1024 * 1024,
+    URGENT_COUNT_MAX = 1024,
     TICK_MS = 50,
     ANSWER_SIZE = 256
 };
@@ -86,8 +87,10 @@ struct entry {
     int wake_fd;
     int signal_fd;
 
-    pthread_mutex_t lock; /* of the next three, which threads of libnats fill */
-    struct queue asks;
+    pthread_mutex_t lock; /* of the next four, which threads of libnats fill */
+    struct queue asks;    /* messages, */
+    struct queue
+        urgent; /* and what entries and operators want, which no flood of messages keeps back */
     uint64_t overflowed;              /* asks for which there was no room, */
     uint64_t overflowed_unanswerable; /* and of these, without a reply */
     char busy[ANSWER_SIZE];           /* what they are answered */
@@ -97,12 +100,12 @@ struct entry {
     struct fellows *fellows; /* the same */
     struct waiting *waiting; /* messages of which on_result is to come, a list */
     unsigned peers_up;
-    bool ready;              /* as --check tells */
-    bool announced;          /* on standard output */
-    bool leaving;            /* a signal has come */
-    struct bus_state heard;  /* of NATS, as it was looked at last */
-    uint64_t heard_since_ms; /* it is connected */
-    uint64_t told_faults;    /* as the log told them */
+    bool takes;             /* messages, as far as the mesh is concerned */
+    bool ready;             /* as --check tells */
+    bool announced;         /* on standard output */
+    bool leaving;           /* a signal has come */
+    struct bus_state heard; /* of NATS, as it was looked at last */
+    uint64_t told_faults;   /* as the log told them */
     uint64_t told_ms;
     struct counts counts;
 };
@@ -142,7 +145,7 @@ struct taps *taps_new(struct entry *entry); /* NULL: no memory */
 void taps_free(struct taps *taps);
 void taps_ask(struct taps *taps, const struct ask *ask);
 void taps_tick(struct taps *taps, uint64_t now);
-unsigned taps_count(const struct taps *taps);
+unsigned taps_count(const struct taps *taps); /* that were joined */
 void taps_on_message(void *loop_user, wsfan_message *message, const wsfan_recipient *recipients,
                      size_t count);
 void taps_on_joined(void *loop_user, const wsfan_joined *joined);

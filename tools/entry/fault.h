@@ -8,6 +8,7 @@
     X(HEADER, "header",                                                                            \
       "a header Wsfan-... is not known, there twice or wrong; or there are over 64 headers")       \
     X(ID, "id", "Nats-Msg-Id must be there once, of 1 to 128 visible characters")                  \
+    X(REPLY, "reply", "the reply is to a subject of entries, or one that begins with $")           \
     X(SIZE, "size", "the payload is too large")                                                    \
     X(TEXT, "text", "the payload is not UTF-8, and there is no Wsfan-Binary: true")                \
     X(LEASE, "lease",                                                                              \

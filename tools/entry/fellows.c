@@ -28,10 +28,12 @@ struct fellows {
     struct entry *entry;
     char age[AGE_SIZE];
     struct fellow others[FELLOWS_COUNT_MAX];
-    uint64_t beat_ms; /* of the last */
+    uint64_t beat_ms;    /* of the last one */
+    uint64_t tick_ms;    /* the same */
+    uint64_t listens_ms; /* since when it hears the others */
     uint64_t led_ms;
     bool lead;
-    bool gone; /* the others were told so */
+    bool able; /* it is there for the others */
 };
 
 struct fellows *fellows_new(struct entry *entry) {
@@ -92,25 +94,41 @@ static void tell(struct fellows *f, const char *word) {
     bus_send(f->entry->bus, &(struct parcel){ .subject = subject, .data = { text, (size_t)size } });
 }
 
-void fellows_tick(struct fellows *f, uint64_t now) {
-    const struct entry *entry = f->entry;
-    bool lead = entry->heard.connected && !entry->leaving &&
-                now - entry->heard_since_ms >= LISTEN_MS && !fellows_follow(f);
+/* What this entry has not heard while it was frozen, or has just begun to listen, says nothing of the others. */
+static void listen_anew(struct fellows *f, uint64_t now) {
+    f->listens_ms = now;
+    for (int i = 0; i < FELLOWS_COUNT_MAX; i++)
+        f->others[i].heard_ms = now;
+}
+
+static void forget_silent(struct fellows *f, uint64_t now) {
     for (int i = 0; i < FELLOWS_COUNT_MAX; i++)
         if (now - f->others[i].heard_ms >= DOWN_MS)
             f->others[i].age[0] = '\0';
+}
+
+/* An entry that hears NATS and the mesh beats; one that does not, any more, says goodbye if it can. */
+void fellows_tick(struct fellows *f, uint64_t now) {
+    const struct entry *entry = f->entry;
+    bool able = entry->heard.connected && entry->takes;
+    if (!able || !f->able || now - f->tick_ms >= 2 * BEAT_MS)
+        listen_anew(f, now);
+    f->tick_ms = now;
+    forget_silent(f, now);
+    bool lead = able && now - f->listens_ms >= LISTEN_MS && !fellows_follow(f);
+    bool changed = lead != f->lead || able != f->able;
     if (lead)
         f->led_ms = now;
     if (lead != f->lead)
-        log_line(entry, WSFAN_LEVEL_INFO, "entry.taps", "this entry %s tapped chats",
-                 lead ? "publishes the messages of" : "stands by for the messages of");
-    bool changed = lead != f->lead;
+        log_line(entry, WSFAN_LEVEL_INFO, "entry.taps",
+                 "this entry %s the messages of tapped chats",
+                 lead ? "publishes" : "stands by for");
     f->lead = lead;
-    if (!entry->heard.connected || f->gone || (!changed && now - f->beat_ms < BEAT_MS))
+    f->able = able;
+    if (!entry->heard.connected || (!changed && (!able || now - f->beat_ms < BEAT_MS)))
         return;
-    tell(f, entry->leaving ? "bye" : lead ? "lead" : "stand");
+    tell(f, lead ? "lead" : able ? "stand" : "bye");
     f->beat_ms = now;
-    f->gone = entry->leaving;
 }
 
 bool fellows_lead(const struct fellows *f) {

@@ -73,20 +73,30 @@ static void read_headers(struct ask *ask, natsMsg *message) {
     free((void *)names);
 }
 
+/* The sender names the subject of the answer, and the entry may publish where the sender may not: so not to entries, whose
+ * answers would come in as messages, and not to the server itself. */
+static bool is_reply(const struct entry *entry, const char *reply) {
+    return reply == NULL ||
+           (reply[0] != '$' && strncmp(reply, entry->prefix, strlen(entry->prefix)) != 0);
+}
+
 static struct ask *ask_of(const struct entry *entry, enum channel channel, natsMsg *message) {
+    const char *reply = natsMsg_GetReply(message);
+    bool replies = is_reply(entry, reply);
     size_t size = (size_t)natsMsg_GetDataLength(message);
     size_t size_max = channel == CHANNEL_IN ? entry->options.node.payload_bytes_max
                                             : BEAT_BYTES_MAX;
     bool fits = size <= size_max;
-    struct ask *ask = ask_new(natsMsg_GetReply(message), natsMsg_GetData(message), fits ? size : 0);
+    struct ask *ask = ask_new(replies ? reply : NULL, natsMsg_GetData(message), fits ? size : 0);
     if (ask == NULL)
         return NULL;
     ask->channel = channel;
-    if (!fits)
-        ask->fault = FAULT_SIZE;
+    if (!fits || !replies)
+        ask->fault = fits ? FAULT_REPLY : FAULT_SIZE;
     if (channel != CHANNEL_IN && channel != CHANNEL_TAP)
         return ask;
-    read_headers(ask, message);
+    if (ask->fault == FAULT_NONE)
+        read_headers(ask, message);
     const char *rest = natsMsg_GetSubject(message) + strlen(entry->prefix);
     ask_check(ask, rest + (channel == CHANNEL_IN ? strlen("in.") : strlen("tap.")), size_max);
     return ask;
@@ -95,10 +105,12 @@ static struct ask *ask_of(const struct entry *entry, enum channel channel, natsM
 static void heard(void *user, enum channel channel, natsMsg *message) {
     struct entry *entry = user;
     struct ask *ask = ask_of(entry, channel, message);
+    const char *reply = natsMsg_GetReply(message);
+    struct queue *queue = channel == CHANNEL_IN ? &entry->asks : &entry->urgent;
     pthread_mutex_lock(&entry->lock);
-    bool first = entry->asks.first == NULL;
-    bool put = ask != NULL && queue_put(&entry->asks, &ask->item);
-    bool unanswerable = !put && natsMsg_GetReply(message) == NULL;
+    bool first = queue->first == NULL;
+    bool put = ask != NULL && queue_put(queue, &ask->item);
+    bool unanswerable = !put && reply == NULL;
     entry->overflowed += !put;
     entry->overflowed_unanswerable += unanswerable;
     pthread_mutex_unlock(&entry->lock);
@@ -107,8 +119,8 @@ static void heard(void *user, enum channel channel, natsMsg *message) {
     if (put)
         return;
     free(ask);
-    if (channel == CHANNEL_IN)
-        answer(entry, natsMsg_GetReply(message), entry->busy);
+    if (channel == CHANNEL_IN && is_reply(entry, reply))
+        answer(entry, reply, entry->busy);
 }
 
 /* ------------------------------------------------------------------------------------------- begin */
@@ -177,6 +189,7 @@ static int begin(struct entry *entry) {
     entry->signal_fd = signalfd(-1, &signals, SFD_NONBLOCK | SFD_CLOEXEC);
     entry->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     entry->asks = (struct queue){ .count_max = ASKS_COUNT_MAX, .bytes_max = ASKS_BYTES_MAX };
+    entry->urgent = (struct queue){ .count_max = URGENT_COUNT_MAX, .bytes_max = ASKS_BYTES_MAX };
     pthread_mutex_init(&entry->lock, NULL);
     prefix_write(entry->prefix, &entry->options);
     fault_write(entry->busy, FAULT_BUSY);
@@ -215,7 +228,9 @@ static void handle(struct entry *entry, const struct ask *ask) {
 
 static struct ask *take(struct entry *entry) {
     pthread_mutex_lock(&entry->lock);
-    struct ask *ask = (struct ask *)queue_take(&entry->asks);
+    struct ask *ask = (struct ask *)queue_take(&entry->urgent);
+    if (ask == NULL)
+        ask = (struct ask *)queue_take(&entry->asks);
     pthread_mutex_unlock(&entry->lock);
     return ask;
 }
@@ -261,14 +276,12 @@ static void tell_faults(struct entry *entry, uint64_t now) {
     entry->told_ms = now;
 }
 
-static void look_at_nats(struct entry *entry, uint64_t now) {
+static void look_at_nats(struct entry *entry) {
     struct bus_state before = entry->heard;
     bus_look(entry->bus, &entry->heard);
     const struct bus_state *heard_now = &entry->heard;
-    if (heard_now->connects != before.connects) {
-        entry->heard_since_ms = now;
+    if (heard_now->connects != before.connects)
         log_line(entry, WSFAN_LEVEL_INFO, "nats.connected", "connected to %s", heard_now->text);
-    }
     if (!heard_now->connected && heard_now->failures != before.failures &&
         strcmp(heard_now->text, before.text) != 0)
         log_line(entry, WSFAN_LEVEL_WARNING, "nats.failed", "no connection to NATS: %s",
@@ -280,10 +293,11 @@ static void look_at_mesh(struct entry *entry) {
     wsfan_stats stats = { .struct_size = sizeof stats };
     wsfan_node_get_stats(entry->node, &stats);
     entry->peers_up = stats.peers_up;
-    bool takes = !entry->leaving && stats.peers_up > 0 && wsfan_node_ready(entry->node) > 0;
-    bus_want(entry->bus, CHANNEL_IN, takes);
-    bus_want(entry->bus, CHANNEL_TAP, takes && entry->taps != NULL);
-    bool ready = takes && entry->heard.connected && entry->heard.open[CHANNEL_IN];
+    entry->takes = !entry->leaving && stats.peers_up > 0 && wsfan_node_ready(entry->node) > 0;
+    bus_want(entry->bus, CHANNEL_IN, entry->takes);
+    bus_want(entry->bus, CHANNEL_TAP, entry->takes && entry->taps != NULL);
+    bool ready = entry->takes && entry->heard.subscribed[CHANNEL_IN] &&
+                 (entry->taps == NULL || entry->heard.subscribed[CHANNEL_TAP]);
     if (ready == entry->ready)
         return;
     entry->ready = ready;
@@ -297,9 +311,10 @@ static void look_at_mesh(struct entry *entry) {
     fflush(stdout);
 }
 
+/* The mesh first: a channel that is not wanted from now on, and not open, will bring nothing. */
 static void tick(struct entry *entry, uint64_t now) {
-    look_at_nats(entry, now);
     look_at_mesh(entry);
+    look_at_nats(entry);
     add_overflowed(entry);
     if (entry->taps != NULL) {
         fellows_tick(entry->fellows, now);
@@ -340,6 +355,7 @@ static int run(struct entry *entry) {
         if (signals > 0) {
             entry->leaving = true;
             end_ms = now_ms() + entry->options.drain_ms;
+            tick_ms = 0; /* now */
         }
         uint64_t now = now_ms();
         if (now - tick_ms >= TICK_MS) {
@@ -357,9 +373,9 @@ static int run(struct entry *entry) {
 
 /* ---------------------------------------------------------------------------------------------- end */
 
-/* Answers leave before the mesh does. */
-static void end(struct entry *entry) {
-    bus_close(entry->bus);
+/* Answers leave before the mesh does. Returns whether they have. */
+static bool end(struct entry *entry) {
+    bool answered = bus_close(entry->bus);
     taps_free(entry->taps);
     wsfan_loop_close(entry->loop);
     inward_give_up(entry);
@@ -373,6 +389,7 @@ static void end(struct entry *entry) {
     pthread_mutex_destroy(&entry->lock);
     close(entry->wake_fd);
     close(entry->signal_fd);
+    return answered;
 }
 
 int main(int argc, char **argv) {
@@ -383,9 +400,10 @@ int main(int argc, char **argv) {
     int status = begin(&entry);
     if (status == STATUS_OK)
         status = run(&entry);
+    if (!end(&entry) && status == STATUS_OK)
+        status = STATUS_UNANSWERED;
     if (status == STATUS_UNANSWERED)
         log_line(&entry, WSFAN_LEVEL_WARNING, "entry.unanswered",
                  "ended before everything was answered");
-    end(&entry);
     return status;
 }

@@ -64,7 +64,10 @@ struct taps *taps_new(struct entry *entry) {
 }
 
 unsigned taps_count(const struct taps *taps) {
-    return taps->count;
+    unsigned count = 0;
+    for (const struct tap *tap = taps->first; tap != NULL; tap = tap->next)
+        count += tap->joined;
+    return count;
 }
 
 /* ------------------------------------------------------------------------------------------ losses */
