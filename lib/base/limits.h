@@ -18,7 +18,7 @@ enum {
      * peers_count_max takes the place of a peer that is down, or of one of the key with the most peers. Otherwise both nodes
      * report WSFAN_REASON_LIMIT, and the new peer tries again every down_ms. What a peer that lost its place
      * publishes until it is back is covered by a gap. */
-    WSF_PEERS_MAX = 255
+    WSF_PEERS_MAX = WSF_SIZE(255, 64)
 };
 
 #endif

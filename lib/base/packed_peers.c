@@ -1,4 +1,5 @@
-/* A set goes into the pool with its eighth peer, and out of it when it is of seven again. */
+/* A set goes into the pool with its eighth peer and stays there until it is empty. So what was copied of a packed set stays true
+ * of all peers that are not removed meanwhile. */
 #include "base/packed_peers.h"
 
 #include <assert.h>
@@ -26,19 +27,9 @@ wsf_peers wsf_packed_peers_wide(const wsf_peers_pool *pool, const wsf_packed_pee
     return pool->sets[number_of(packed)];
 }
 
-/* Its place in `few`; `count`: it is not in it. */
-static unsigned place_of(const wsf_packed_peers *packed, unsigned peer) {
-    unsigned i = 0;
-    while (i < packed->count && packed->few[i] != peer)
-        i++;
-    return i;
-}
-
-bool wsf_packed_peers_has(const wsf_peers_pool *pool, const wsf_packed_peers *packed,
-                          unsigned peer) {
-    if (packed->count == WSF_PACKED_PEERS_WIDE)
-        return wsf_peers_has(pool->sets[number_of(packed)], peer);
-    return place_of(packed, peer) < packed->count;
+bool wsf_packed_peers_wide_has(const wsf_peers_pool *pool, const wsf_packed_peers *packed,
+                               unsigned peer) {
+    return wsf_peers_has(pool->sets[number_of(packed)], peer);
 }
 
 /* Puts a set of WSF_PACKED_PEERS_FEW peers into the pool. */
@@ -53,14 +44,6 @@ static int widen(wsf_peers_pool *pool, wsf_packed_peers *packed) {
     *packed = (wsf_packed_peers){ .count = WSF_PACKED_PEERS_WIDE };
     memcpy(packed->few, &number, sizeof number);
     return WSFAN_OK;
-}
-
-static void narrow(wsf_peers_pool *pool, wsf_packed_peers *packed) {
-    wsf_peers set = pool->sets[number_of(packed)];
-    wsf_slots_free(&pool->slots, pool->sets, sizeof set, number_of(packed));
-    *packed = (wsf_packed_peers){ 0 };
-    for (unsigned peer; (peer = wsf_peers_pop(&set)) < WSF_PEERS_MAX;)
-        packed->few[packed->count++] = (uint8_t)peer;
 }
 
 int wsf_packed_peers_add(wsf_peers_pool *pool, wsf_packed_peers *packed, unsigned peer) {
@@ -81,12 +64,14 @@ void wsf_packed_peers_remove(wsf_peers_pool *pool, wsf_packed_peers *packed, uns
     if (!wsf_packed_peers_has(pool, packed, peer))
         return;
     if (packed->count < WSF_PACKED_PEERS_WIDE) {
-        packed->few[place_of(packed, peer)] = packed->few[packed->count - 1];
+        packed->few[wsf_packed_peers_place(packed, peer)] = packed->few[packed->count - 1];
         packed->few[--packed->count] = 0;
         return;
     }
     wsf_peers *set = &pool->sets[number_of(packed)];
     wsf_peers_remove(set, peer);
-    if (wsf_peers_count(*set) == WSF_PACKED_PEERS_FEW)
-        narrow(pool, packed);
+    if (!wsf_peers_is_empty(*set))
+        return;
+    wsf_slots_free(&pool->slots, pool->sets, sizeof *set, number_of(packed));
+    *packed = (wsf_packed_peers){ 0 };
 }

@@ -22,6 +22,8 @@ typedef struct {
 void wsf_peers_pool_init(wsf_peers_pool *pool);
 void wsf_peers_pool_destroy(wsf_peers_pool *pool);
 
+bool wsf_packed_peers_wide_has(const wsf_peers_pool *pool, const wsf_packed_peers *packed,
+                               unsigned peer);
 wsf_peers wsf_packed_peers_wide(const wsf_peers_pool *pool, const wsf_packed_peers *packed);
 
 static inline wsf_peers wsf_packed_peers_read(const wsf_peers_pool *pool,
@@ -34,12 +36,34 @@ static inline wsf_peers wsf_packed_peers_read(const wsf_peers_pool *pool,
     return set;
 }
 
-static inline bool wsf_packed_peers_is_empty(const wsf_packed_peers *packed) {
-    return packed->count == 0; /* a set in the pool is of more than WSF_PACKED_PEERS_FEW peers */
+/* Adds the peers of a packed set to another one. */
+static inline void wsf_packed_peers_add_to(const wsf_peers_pool *pool,
+                                           const wsf_packed_peers *packed, wsf_peers *set) {
+    if (packed->count == WSF_PACKED_PEERS_WIDE)
+        *set = wsf_peers_union(*set, wsf_packed_peers_wide(pool, packed));
+    else
+        for (unsigned i = 0; i < packed->count; i++)
+            wsf_peers_add(set, packed->few[i]);
 }
 
-bool wsf_packed_peers_has(const wsf_peers_pool *pool, const wsf_packed_peers *packed,
-                          unsigned peer);
+static inline bool wsf_packed_peers_is_empty(const wsf_packed_peers *packed) {
+    return packed->count == 0; /* a set in the pool is not empty */
+}
+
+/* The place of a peer in `few`; `count`: it is not there. Not of a WIDE one. */
+static inline unsigned wsf_packed_peers_place(const wsf_packed_peers *packed, unsigned peer) {
+    unsigned i = 0;
+    while (i < packed->count && packed->few[i] != peer)
+        i++;
+    return i;
+}
+
+static inline bool wsf_packed_peers_has(const wsf_peers_pool *pool, const wsf_packed_peers *packed,
+                                        unsigned peer) {
+    if (packed->count == WSF_PACKED_PEERS_WIDE)
+        return wsf_packed_peers_wide_has(pool, packed, peer);
+    return wsf_packed_peers_place(packed, peer) < packed->count;
+}
 
 /* WSFAN_OK, or WSFAN_ENOMEM: the set is unchanged. A peer may be in it already. */
 int wsf_packed_peers_add(wsf_peers_pool *pool, wsf_packed_peers *packed, unsigned peer);

@@ -1,5 +1,5 @@
 /* The core's inputs: what loops ask for, what peers send, and the passing of time. Answers for the order of
- * messages and for the join barrier; how nodes meet is in handshake.c, frames are in sender.c and receiver.c.
+ * messages; how nodes meet is in handshake.c, frames are in sender.c and receiver.c.
  *
  * Every message takes one path: stamped here, then to the loops and the links that want it, so each loop
  * of a node sees the messages of a chat in the same order. */
@@ -10,6 +10,7 @@
 
 #include "base/memory.h"
 #include "base/probes.h"
+#include "core/barrier.h"
 #include "core/diagnosis.h"
 #include "core/dialer.h"
 #include "core/gossip.h"
@@ -28,6 +29,7 @@
 #include "core/liveness.h"
 #include "core/presence/sync.h"
 #include "core/probe.h"
+#include "core/rounds.h"
 #include "core/routing/delivery.h"
 #include "core/routing/keeping.h"
 #include "core/routing/messages.h"
@@ -82,7 +84,7 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
     core->batch = wsf_batch_new();
     core->peers = wsf_alloc_zero(config->peers_count_max, sizeof *core->peers);
     memset(core->peer_index.first, WSF_PEER_NONE, sizeof core->peer_index.first);
-    core->peer_index.seed = wsf_random(core);
+    core->peer_index.seed = config->seed;
     if (core->peers == NULL || core->reader == NULL || core->batch == NULL ||
         wsf_witness_init(core) != WSFAN_OK ||
         wsf_interest_init(&core->interest, config->remote_chats_count_max,
@@ -131,96 +133,7 @@ void wsf_core_names_known(wsf_core *core) {
     core->status.names_awaited = false;
 }
 
-/* ------------------------------------------------------------------------------- join barrier */
-
-static wsf_ticket *first_ticket(const wsf_core *core) {
-    return (wsf_ticket *)core->join.head;
-}
-
-static void append_ticket(wsf_core *core, wsf_ticket *ticket) {
-    ticket->item.next = NULL;
-    if (core->join.tail != NULL)
-        core->join.tail->next = &ticket->item;
-    else
-        core->join.head = &ticket->item;
-    core->join.tail = &ticket->item;
-    core->join.count++;
-}
-
-static void hand_back_first(wsf_core *core, int status) {
-    wsf_ticket *ticket = first_ticket(core);
-    core->join.head = ticket->item.next;
-    if (core->join.head == NULL)
-        core->join.tail = NULL;
-    core->join.count--;
-    ticket->status = (int8_t)status;
-    core->effects.joined(core->effects.user, ticket);
-}
-
-/* A join need not wait for a quiet peer: it publishes nothing more that the session could miss. */
-static bool is_quiet(const wsf_peer *peer) {
-    return (peer->status.flags & WSF_STATUS_QUIET) != 0;
-}
-
-static bool acknowledged(const wsf_peer *peer, uint64_t serial) {
-    return !wsf_peer_live(peer) || is_quiet(peer) || peer->subscription.serial_acked >= serial;
-}
-
-static bool barrier_passed(const wsf_core *core, uint64_t serial) {
-    wsf_peers linked = core->linked;
-    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;)
-        if (!acknowledged(peer, serial))
-            return false;
-    return true;
-}
-
-/* A join neither waits for a peer that is down nor names it as missing. That peer may have published
- * meanwhile what the session should have got: by serial_skipped take_acknowledgement() in receiver.c knows of
- * the gap. */
-static void note_skipped(wsf_core *core, uint64_t serial) {
-    wsf_peers linked = core->linked;
-    for (wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;) {
-        if (!wsf_peer_live(peer) && !is_quiet(peer) && peer->subscription.serial_acked < serial &&
-            peer->subscription.serial_skipped < serial) {
-            peer->subscription.serial_skipped = serial;
-            wsf_witness_skip(peer, serial);
-        }
-    }
-}
-
-/* Lists the peers that have not acknowledged, then the nodes that refuse this one; WSF_PEERS_MAX at most.
- * Out of memory leaves the list empty: the ticket's status still says that some node is missing. */
-static void name_missing(const wsf_core *core, wsf_ticket *ticket, const uint64_t *refusers,
-                         uint32_t refusers_count) {
-    ticket->missing = wsf_alloc(WSF_PEERS_MAX * sizeof *ticket->missing);
-    if (ticket->missing == NULL)
-        return;
-    wsf_peers linked = core->linked;
-    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;)
-        if (!acknowledged(peer, ticket->serial))
-            ticket->missing[ticket->missing_count++] = peer->node;
-    for (uint32_t i = 0; i < refusers_count && ticket->missing_count < WSF_PEERS_MAX; i++)
-        ticket->missing[ticket->missing_count++] = refusers[i];
-}
-
-/* Tickets are handed back in order. Serials may step back (an audience that another loop announced before),
- * so the first ticket may hold back a later one that has passed, until its own deadline. */
-static void move_barriers(wsf_core *core, wsf_now now) {
-    uint64_t refusers[WSF_PEERS_MAX];
-    uint32_t count = core->join.head != NULL ? wsf_dialer_refusers(core, now, refusers) : 0;
-    while (core->join.head != NULL) {
-        wsf_ticket *ticket = first_ticket(core);
-        bool passed = barrier_passed(core, ticket->serial);
-        if (!passed && now.ms < ticket->deadline_ms)
-            return;
-        note_skipped(core, ticket->serial);
-        wsf_histogram_add(&core->join.took,
-                          now.ms - (ticket->deadline_ms - core->config.join_ms_max), 1);
-        if (!passed || count > 0)
-            name_missing(core, ticket, refusers, count);
-        hand_back_first(core, passed && count == 0 ? WSFAN_OK : WSFAN_EPARTIAL);
-    }
-}
+/* --------------------------------------------------------------------------------------- joins */
 
 void wsf_core_join(wsf_core *core, wsf_ticket *ticket, wsf_now now) {
     ticket->missing = NULL;
@@ -236,7 +149,7 @@ void wsf_core_join(wsf_core *core, wsf_ticket *ticket, wsf_now now) {
         wsf_keeping_add_loop(core, ticket->hash, ticket->loop);
     else
         wsf_keeping_remove_loop(core, ticket->hash, ticket->loop, now);
-    append_ticket(core, ticket);
+    wsf_barrier_add(core, ticket);
 }
 
 void wsf_core_leave(wsf_core *core, uint64_t hash, unsigned loop, wsf_now now) {
@@ -291,27 +204,13 @@ void wsf_core_remove_loop(wsf_core *core, unsigned loop, wsf_now now) {
     wsf_keeping_forget_loop(core, loop, now);
     wsf_interest_forget_loop(&core->interest, loop);
     wsf_presence_sync_forget_loop(core, loop);
-
-    wsf_item *item = core->join.head;
-    core->join.head = core->join.tail = NULL;
-    core->join.count = 0;
-    while (item != NULL) {
-        wsf_ticket *ticket = (wsf_ticket *)item;
-        item = item->next;
-        if (ticket->loop != loop) {
-            append_ticket(core, ticket);
-            continue;
-        }
-        ticket->status = WSFAN_ECLOSED;
-        core->effects.joined(core->effects.user, ticket);
-    }
+    wsf_barrier_forget_loop(core, loop);
 }
 
 void wsf_core_destroy(wsf_core *core) {
     if (core == NULL)
         return;
-    while (core->join.head != NULL)
-        hand_back_first(core, WSFAN_ECLOSED);
+    wsf_barrier_end(core);
     wsf_recover_end(core);
     wsf_delivery_end(core);
     wsf_rpc_server_end(core);
@@ -459,6 +358,8 @@ void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, s
 
 void wsf_core_probed(wsf_core *core, uint64_t node, bool refused, wsf_now now) {
     wsf_peer *peer = wsf_peer_find(core, node);
+    if (peer != NULL)
+        wsf_peer_stir(core, peer);
     if (peer != NULL && wsf_probe_answer(core, peer, refused, now))
         wsf_handshake_down(core, peer, WSFAN_REASON_ENDED);
 }
@@ -495,7 +396,9 @@ void wsf_core_state(const wsf_core *core, wsfan_node_state *state, wsf_now now) 
 
 void wsf_core_flush(wsf_core *core, wsf_now now) {
     core->now_ms = core->presence.now_ms = now.ms;
-    wsf_liveness_tick(core, now);
+    uint64_t overslept_ms = wsf_liveness_wake(core, now);
+    wsf_rounds_begin(core, overslept_ms, now);
+    wsf_liveness_tick(core, overslept_ms, now);
     wsf_status_tick(core, now);
     wsf_epoch_tick(core, now);
     wsf_keeping_tick(core, now);
@@ -503,18 +406,17 @@ void wsf_core_flush(wsf_core *core, wsf_now now) {
     wsf_holding_tick(core, now);
     wsf_source_tick(core, now);
     wsf_backfill_tick(core, now);
-    wsf_peers known = core->known;
-    for (wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;)
-        wsf_sender_flush(core, peer, now);
+    wsf_rounds_flush(core, now);
     wsf_message_bin_empty(&core->bin);
     if (now.ms >= core->trim_ms) {
         core->trim_ms = now.ms + core->config.heartbeat_ms;
         wsf_buffer_cache_trim(&core->frames);
         wsf_message_pool_trim(&core->pool);
     }
-    move_barriers(core, now);
+    wsf_barrier_tick(core, now);
     wsf_delivery_tick(core, now);
-    wsf_status_finish(core, wsf_core_drained(core), now);
+    if (core->status.drain != WSF_DRAIN_NONE)
+        wsf_status_finish(core, wsf_core_drained(core), now);
     wsf_diagnosis_tick(core, now);
     for (unsigned i = 0; core->parts[i] != NULL; i++)
         if (core->parts[i]->tick != NULL)
@@ -545,14 +447,10 @@ uint64_t wsf_core_deadline(const wsf_core *core) {
                                                             : UINT64_MAX;
         at = part_at < at ? part_at : at;
     }
-    wsf_peers known = core->known;
-    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;) {
-        uint64_t stream_at = wsf_sender_deadline(core, peer);
-        at = at < stream_at ? at : stream_at;
-    }
-    if (core->join.head != NULL && first_ticket(core)->deadline_ms < at)
-        at = first_ticket(core)->deadline_ms;
-    return at;
+    uint64_t rounds_at = wsf_rounds_deadline(core);
+    at = rounds_at < at ? rounds_at : at;
+    uint64_t barrier_at = wsf_barrier_deadline(core);
+    return barrier_at < at ? barrier_at : at;
 }
 
 int wsf_core_readiness(const wsf_core *core, wsf_now now) {

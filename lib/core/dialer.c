@@ -21,10 +21,16 @@
 
 _Static_assert(WSFAN_ENDPOINTS_MAX == WSF_CONNECTIONS_MAX, "as wsfan/peers.h says");
 
+/* To be called when an endpoint may be due sooner than it was. */
+static void look_soon(wsf_core *core) {
+    core->diagnosis.due = true;
+    core->dialer.due_ms = 0;
+}
+
 static void hang_up(wsf_core *core, wsf_dialer_endpoint *connection) {
     connection->dialled = false;
     connection->again_ms = 0;
-    core->diagnosis.due = true;
+    look_soon(core);
     core->effects.disconnect(core->effects.user, (uint32_t)(connection - core->dialer.endpoints));
 }
 
@@ -33,7 +39,7 @@ static void dial(wsf_core *core, wsf_dialer_endpoint *connection) {
     connection->node = 0;
     connection->again_ms = 0;
     connection->attempts++;
-    core->diagnosis.due = true;
+    look_soon(core);
     core->effects.connect(core->effects.user, (uint32_t)(connection - core->dialer.endpoints),
                           connection->endpoint, wsf_identity_of(connection->likely));
 }
@@ -45,7 +51,7 @@ static void seek(wsf_core *core, const wsf_dialer_endpoint *connection, uint64_t
 
 static void forget(wsf_core *core, wsf_dialer_endpoint *connection) {
     connection->used = false;
-    core->diagnosis.due = true;
+    look_soon(core);
     if (connection->dialled)
         hang_up(core, connection);
 }
@@ -137,6 +143,7 @@ void wsf_dialer_name(wsf_core *core, unsigned source, const char *const *endpoin
         if (core->dialer.endpoints[i].used && before[i] != 0 &&
             core->dialer.endpoints[i].named == 0)
             let_go(core, &core->dialer.endpoints[i], now);
+    look_soon(core);
     core->dialer.surplus[source] = 0;
     for (size_t i = 0; i < count; i++)
         if (strcmp(endpoints[i], core->endpoint) != 0 && find(core, endpoints[i]) == NULL &&
@@ -254,6 +261,7 @@ void wsf_dialer_linked(wsf_core *core, const wsf_peer *peer, wsf_now now) {
 
 static void redial(wsf_core *core, uint32_t number) {
     core->dialer.endpoints[number].again_ms = 0;
+    look_soon(core);
     core->dialer.endpoints[number].attempts++;
     core->effects.disconnect(core->effects.user, number);
     core->effects.connect(core->effects.user, number, core->dialer.endpoints[number].endpoint,
@@ -380,24 +388,29 @@ static void tick_connection(wsf_core *core, uint32_t number, uint64_t overslept_
         connection->again_ms += overslept_ms;
 }
 
-void wsf_dialer_tick(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
-    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
-        if (core->dialer.endpoints[i].used)
-            tick_connection(core, i, overslept_ms, now);
-}
-
 static uint64_t earlier(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
+static uint64_t connection_ms(const wsf_core *core, const wsf_dialer_endpoint *connection) {
+    uint64_t at = abandoned(connection) ? connection->since_ms + core->config.forget_ms
+                                        : UINT64_MAX;
+    return connection->used ? earlier(at, connection->again_ms) : at;
+}
+
+/* What puts an endpoint off leaves due_ms as it is, so they may be looked at in vain. */
+void wsf_dialer_tick(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
+    if (overslept_ms == 0 && now.ms < core->dialer.due_ms)
+        return;
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
+        if (core->dialer.endpoints[i].used)
+            tick_connection(core, i, overslept_ms, now);
+    core->dialer.due_ms = UINT64_MAX;
+    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++)
+        core->dialer.due_ms = earlier(core->dialer.due_ms,
+                                      connection_ms(core, &core->dialer.endpoints[i]));
+}
+
 uint64_t wsf_dialer_deadline(const wsf_core *core) {
-    uint64_t at = UINT64_MAX;
-    for (uint32_t i = 0; i < core->dialer.endpoints_count; i++) {
-        const wsf_dialer_endpoint *connection = &core->dialer.endpoints[i];
-        if (abandoned(connection))
-            at = earlier(at, connection->since_ms + core->config.forget_ms);
-        if (connection->used)
-            at = earlier(at, connection->again_ms);
-    }
-    return at;
+    return core->dialer.due_ms;
 }

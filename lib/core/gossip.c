@@ -56,18 +56,25 @@ static void commit(wsf_core *core, wsf_peer *peer, const wsf_batch *batch) {
 }
 
 static void link(wsf_core *core, wsf_peer *peer) {
-    (void)core;
     peer->gossip.told = (wsf_peers){ 0 };
+    peer->gossip.told_ms = core->now_ms;
 }
 
 /* Peers are told all again from time to time: two nodes that have forgotten only each other meet again. */
 static void tick(wsf_core *core, wsf_now now) {
+    uint32_t again_ms = core->config.forget_ms / 4;
+    if (now.ms < core->gossip_ms)
+        return;
+    core->gossip_ms = now.ms + again_ms;
     wsf_peers linked = core->linked;
     for (wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;) {
-        if (!peer->reachable || now.ms - peer->gossip.told_ms < core->config.forget_ms / 4)
-            continue;
-        peer->gossip.told_ms = now.ms;
-        peer->gossip.told = (wsf_peers){ 0 };
+        if (now.ms - peer->gossip.told_ms >= again_ms) {
+            peer->gossip.told_ms = now.ms;
+            peer->gossip.told = (wsf_peers){ 0 };
+            wsf_peer_stir(core, peer);
+        }
+        if (peer->gossip.told_ms + again_ms < core->gossip_ms)
+            core->gossip_ms = peer->gossip.told_ms + again_ms;
     }
 }
 

@@ -46,6 +46,7 @@ static void set_state(wsf_core *core, wsf_peer *peer, wsfan_peer_event state, ws
     if (peer->state == WSFAN_PEER_DOWN || state == WSFAN_PEER_DOWN)
         tell_down(core, peer, state == WSFAN_PEER_DOWN);
     peer->state = state;
+    wsf_peers_stir_all(core); /* the others are told of one that is up */
     core->diagnosis.due = true;
     core->status.view_stale = true;
     tell_host(core, peer->node, peer->name, peer->endpoint, state, reason);
@@ -84,6 +85,7 @@ static void occupy(wsf_core *core, wsf_peer *peer, uint64_t node) {
     uint8_t *first = &core->peer_index.first[wsf_peer_bucket(core, node)];
     peer->node = node;
     wsf_peers_add(&core->known, i);
+    wsf_peer_stir(core, peer);
     core->peer_index.next[i] = *first;
     *first = (uint8_t)i;
 }
@@ -95,6 +97,7 @@ static void vacate(wsf_core *core, wsf_peer *peer) {
         at = &core->peer_index.next[*at];
     *at = core->peer_index.next[i];
     wsf_peers_remove(&core->known, i);
+    wsf_peers_remove(&core->stirred, i);
     peer->node = 0;
 }
 
@@ -375,6 +378,8 @@ void wsf_handshake_subscriber(wsf_core *core, uint64_t node, bool subscribed, ws
     wsf_subscriber *subscriber = find_subscriber(core, node);
     wsf_peer *peer = wsf_handshake_find(core, node);
     core->diagnosis.due = true;
+    if (peer != NULL)
+        wsf_peer_stir(core, peer);
     if (subscribed) {
         if (subscriber == NULL && may_note_subscriber(core, node))
             subscriber = find_subscriber(core, 0);
@@ -577,6 +582,7 @@ void wsf_handshake_refused(wsf_core *core, wsf_peer *peer, uint64_t node, uint64
         connection->refusal_ms = now.ms;
     }
     core->diagnosis.due = true;
+    core->dialer.due_ms = 0;
     core->stats.endpoint_failures++;
     if (!told)
         tell_host(core, node, peer != NULL ? peer->name : "", peer != NULL ? peer->endpoint : "",

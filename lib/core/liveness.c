@@ -34,7 +34,16 @@ static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
         wsf_handshake_send_hello(core, peer, now);
 }
 
-void wsf_liveness_tick(wsf_core *core, wsf_now now) {
+static void put_off(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
+    wsf_peers known = core->known;
+    for (wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;) {
+        peer->heard_ms += overslept_ms;
+        if (peer->heard_ms > now.ms)
+            peer->heard_ms = now.ms;
+    }
+}
+
+uint64_t wsf_liveness_wake(wsf_core *core, wsf_now now) {
     /* A tick is due once a heartbeat. A node that slept longer could hear no peer: deadlines move. */
     uint64_t slept_ms = now.ms - core->last_ms;
     uint64_t heartbeat_ms = core->config.heartbeat_ms;
@@ -42,13 +51,15 @@ void wsf_liveness_tick(wsf_core *core, wsf_now now) {
     core->last_ms = now.ms;
     wsf_presence_overslept(&core->presence, overslept_ms);
 
-    wsf_peers known = core->known;
-    for (wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;) {
-        peer->heard_ms += overslept_ms;
-        if (peer->heard_ms > now.ms)
-            peer->heard_ms = now.ms;
+    if (overslept_ms > 0)
+        put_off(core, overslept_ms, now);
+    return overslept_ms;
+}
+
+void wsf_liveness_tick(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
+    wsf_peers stirred = core->stirred;
+    for (wsf_peer *peer; (peer = wsf_peer_next(core, &stirred)) != NULL;)
         tick_peer(core, peer, now);
-    }
     wsf_dialer_tick(core, wsf_peers_is_empty(core->linked) ? 0 : overslept_ms, now);
 }
 
@@ -56,7 +67,7 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
-static uint64_t peer_deadline(const wsf_core *core, const wsf_peer *peer) {
+uint64_t wsf_liveness_peer_deadline(const wsf_core *core, const wsf_peer *peer) {
     const wsf_core_config *config = &core->config;
     uint64_t at = peer->heard_ms + keep_ms(core, peer);
     if (peer->state != 0 && peer->state != WSFAN_PEER_DOWN) {
@@ -64,6 +75,8 @@ static uint64_t peer_deadline(const wsf_core *core, const wsf_peer *peer) {
         if (peer->state != WSFAN_PEER_SILENT)
             at = earlier(at, peer->heard_ms + config->silent_ms);
     }
+    if (peer->state != 0 && peer->state != WSFAN_PEER_UP)
+        at = earlier(at, peer->reach_ms);
     if (!peer->handshake.acked)
         at = earlier(at, peer->handshake.again_ms);
     at = earlier(at, wsf_probe_deadline(core, peer));
@@ -73,8 +86,5 @@ static uint64_t peer_deadline(const wsf_core *core, const wsf_peer *peer) {
 uint64_t wsf_liveness_deadline(const wsf_core *core) {
     uint64_t at = wsf_peers_is_empty(core->linked) ? UINT64_MAX
                                                    : core->last_ms + core->config.heartbeat_ms;
-    wsf_peers known = core->known;
-    for (const wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;)
-        at = earlier(at, peer_deadline(core, peer));
     return earlier(at, wsf_dialer_deadline(core));
 }

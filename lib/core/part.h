@@ -99,6 +99,7 @@ struct wsf_part {
 
     /* Whether the part needs a heartbeat now; and what the part adds to every heartbeat. */
     bool (*heartbeat_due)(const wsf_core *core, const wsf_peer *peer, wsf_now now);
+    uint64_t (*heartbeat_ms)(const wsf_core *core, const wsf_peer *peer); /* by time alone, when */
     void (*write_heartbeat)(wsf_core *core, wsf_peer *peer, wsf_writer *writer, wsf_now now);
 
     /* link(): a link with the peer begins, on which it was told nothing. unlink(): the link is given up. */

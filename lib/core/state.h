@@ -59,7 +59,7 @@ typedef enum {
 } wsf_drain_phase;
 
 /* A peer. Each slice is written by the file that it is named after, with two exceptions: handshake.c takes
- * a peer that was dropped out of gossip.told of the others, and the join barrier, in core.c and
+ * a peer that was dropped out of gossip.told of the others, and the join barrier, in barrier.c and
  * receiver.c, and witness.c keep subscription.serial_skipped. */
 typedef struct {
     uint64_t node;                    /* 0: free */
@@ -295,6 +295,7 @@ struct wsf_core {
     uint64_t last_ms; /* of the last round that looked after peers, up to a heartbeat ago */
     uint64_t now_ms;  /* of the newest frame or round: for what happens when a link ends */
     uint32_t expected_identity; /* of the sender of a received frame; 0: any */
+    uint64_t gossip_ms;         /* when peers are looked at that may be told all again */
     bool closing;
     wsf_reader *reader;
     wsf_interest interest;
@@ -303,6 +304,7 @@ struct wsf_core {
     wsf_peers known;     /* numbers that have a peer */
     wsf_peers linked;    /* peers with an established link */
     wsf_peers complete;  /* peers whose interest we know whole */
+    wsf_peers stirred;   /* peers that the next round looks at; see rounds.c */
     wsf_peers congested; /* peers that keep up, but with a queue that is half full */
     wsf_peer *peers;     /* peers_count_max */
     wsf_presence presence;
@@ -315,8 +317,18 @@ struct wsf_core {
     wsfan_stats stats;
     wsf_histogram repair; /* ms for which frames of a peer were missing */
 
+    /* See rounds.c. */
+    struct {
+        uint64_t
+            due_ms[WSF_PEERS_MAX]; /* a peer that is not stirred is looked at then at the latest */
+        uint64_t least_ms;         /* none of these is less */
+        uint64_t interest_serial; /* news that all peers are told: up to here they were looked at */
+        uint64_t status_serial;
+    } rounds;
+
     struct {
         wsf_dialer_endpoint endpoints[WSF_CONNECTIONS_MAX];
+        uint64_t due_ms;                          /* time changes none before */
         uint32_t endpoints_count;                 /* none from here on was ever used */
         uint32_t surplus[WSF_DIALER_SOURCES_MAX]; /* endpoints of a set that found no connection */
     } dialer;
@@ -419,6 +431,7 @@ struct wsf_core {
         wsf_item *head;
         wsf_item *tail;
         uint64_t count;
+        unsigned last;      /* the peer that knew least of the log when all were asked */
         wsf_histogram took; /* ms until a join was complete, or its time was over */
     } join;
 
@@ -520,6 +533,15 @@ static inline unsigned wsf_peer_bucket(const wsf_core *core, uint64_t node) {
 
 static inline unsigned wsf_peer_index(const wsf_core *core, const wsf_peer *peer) {
     return (unsigned)(peer - core->peers);
+}
+
+/* Has the next round look at a peer: something came from it, or there is something for it. */
+static inline void wsf_peer_stir(wsf_core *core, const wsf_peer *peer) {
+    wsf_peers_add(&core->stirred, wsf_peer_index(core, peer));
+}
+
+static inline void wsf_peers_stir_all(wsf_core *core) {
+    core->stirred = wsf_peers_union(core->stirred, core->known);
 }
 
 /* Takes the next peer out of a set that was copied from one of core's. NULL: the set is empty. Peers that were dropped

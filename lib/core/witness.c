@@ -82,7 +82,8 @@ static wsf_origin *find_or_make(wsf_core *core, const wsf_peer *peer) {
     origin = place_for_one(core);
     *origin = (wsf_origin){ .node = peer->node,
                             .seen_ms = core->now_ms,
-                            .clock = clock_at_start(core, peer) };
+                            .clock = clock_at_start(core, peer),
+                            .thawed = ++core->witness.changes };
     return origin;
 }
 
@@ -179,13 +180,8 @@ static void tick(wsf_core *core, wsf_now now) {
     }
 }
 
-static uint64_t deadline(const wsf_core *core) {
-    uint64_t at = UINT64_MAX;
-    wsf_peers askers = core->witness.askers;
-    for (unsigned i; (i = wsf_peers_pop(&askers)) < WSF_PEERS_MAX;)
-        if (core->peers[i].reachable && core->peers[i].witness.due_ms < at)
-            at = core->peers[i].witness.due_ms;
-    return at;
+static uint64_t heartbeat_ms(const wsf_core *core, const wsf_peer *peer) {
+    return wants_marks(core, peer) ? peer->witness.due_ms : UINT64_MAX;
 }
 
 /* -------------------------------------------------------------------------------- marks of peers */
@@ -314,9 +310,9 @@ const wsf_part wsf_witness_part = {
     .loose_types = UINT32_C(1) << WSF_MARK | UINT32_C(1) << WSF_MARK_ASK,
     .take_loose = take_loose,
     .heartbeat_due = heartbeat_due,
+    .heartbeat_ms = heartbeat_ms,
     .write_heartbeat = write_heartbeat,
     .link = link,
     .unlink = unlink,
     .tick = tick,
-    .deadline = deadline,
 };

@@ -3,7 +3,7 @@
 #ifndef WSF_MESSAGE_CHUNKS_H
 #define WSF_MESSAGE_CHUNKS_H
 
-#include "message/archive.h"
+#include "message/archive_state.h"
 #include "message/chain.h"
 
 enum { WSF_CHUNK_LARGE = 4088 }; /* bytes of memory, unless one entry takes more */

@@ -3,6 +3,7 @@
 #ifndef WSF_MESSAGE_RUN_H
 #define WSF_MESSAGE_RUN_H
 
+#include "base/packed_peers.h"
 #include "message/message.h"
 
 enum {
@@ -20,10 +21,10 @@ typedef struct {
     wsfan_address except;
     wsf_message_target target; /* its name is behind this struct; its offset is from the message */
     uint64_t loops;            /* for the router: who wants the messages */
-    wsf_peers peers;
-    uint32_t size;   /* bytes of memory, with the name */
-    uint16_t number; /* 0, 1, 2 ... in the order of their first messages */
-    uint16_t copy;   /* its place in the run that was picked from this one last; 0: none */
+    wsf_packed_peers peers;    /* as in the row of interest: the pool is there */
+    uint32_t size;             /* bytes of memory, with the name */
+    uint16_t number;           /* 0, 1, 2 ... in the order of their first messages */
+    uint16_t copy; /* its place in the run that was picked from this one last; 0: none */
     uint8_t flags;
     bool wanted; /* see wsf_run_pick() */
 } wsf_run_head;

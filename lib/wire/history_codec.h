@@ -5,12 +5,13 @@
 
 #include <stdbool.h>
 
+#include "base/limits.h"
 #include "message/kept.h"
 
 enum {
     WSF_REQUEST_KEPT = 32, /* the kind: those from here on are asked by cores, not by hosts */
     WSF_QUESTION_CHATS_MAX = 256,
-    WSF_PAGE_BYTES = 64 * 1024, /* and one message at least */
+    WSF_PAGE_BYTES = WSF_SIZE(64, 6) * 1024, /* and one message at least */
     WSF_PAGE_ORIGINS_MAX = 352
 };
 

@@ -363,7 +363,7 @@ static bool is_excused(const returns *r, const stay *of, uint32_t i) {
     bool before = d->seq < of->seq;
     return d->in_doubt || d->except == of->session || (before && is_former(of, d->except)) ||
            (before && d->fleeting) || at->gaps[d->origin] > after ||
-           at->inbox_gap[of->loop] > after || is_superseded(r, i) || !is_met(of, d) ||
+           at->inbox_gap[of->loop] > after || is_superseded(r, i) ||
            testimony_is_mistaken(r->testimony, of->node, r->publishers[d->origin].node, d->ms) ||
            (before && testimony_is_misled(r->testimony, r->publishers[d->origin].node, d->ms));
 }
@@ -402,7 +402,7 @@ static void check_stay(returns *r, const stay *of, const wsf_vector *claimed, bo
                     of->session, r->settled + i, of->chat, r->settled + missing[d->origin]);
             continue;
         }
-        if (is_excused(r, of, i))
+        if (is_excused(r, of, i) || !is_met(of, d))
             continue;
         if (claimed != NULL && d->clock <= wsf_vector_at(claimed, node) && !is_over(r, of, d) &&
             !is_forgotten(r, of, d))
@@ -415,6 +415,18 @@ static void check_stay(returns *r, const stay *of, const wsf_vector *claimed, bo
                              of->session, r->settled + i, of->chat, (int)of->verdict);
         if (missing[d->origin] == UINT32_MAX)
             missing[d->origin] = i;
+    }
+}
+
+/* Checks that no message is missing before one that is replayed: of a publisher that the node never met it has what others told. */
+static void check_run(const returns *r, const stay *of, uint32_t last) {
+    uint16_t origin = r->deeds[last].origin;
+    for (uint32_t i = 0; i < last; i++) {
+        const deed *d = &r->deeds[i];
+        if (d->origin == origin && (d->chats >> of->chat & 1) != 0 &&
+            d->clock > begin_of(r, of, d) && !has_number(&of->got, i) && !is_excused(r, of, i))
+            ledger_violation(r->ledger, "session %u is shown message %u of chat %u, and not %u",
+                             of->session, r->settled + last, of->chat, r->settled + i);
     }
 }
 
@@ -805,6 +817,8 @@ void returns_replayed(returns *r, uint32_t session, unsigned chat, wsfan_message
         ledger_violation(r->ledger, "message %d is replayed to session %u, and is not for it", i,
                          session);
     note_got(r, of, (uint32_t)i, "from history");
+    if (of->verdict == WSFAN_RECOVERY_WHOLE && d->life != of->life && !of->met[d->origin])
+        check_run(r, of, (uint32_t)i);
 }
 
 void returns_done(returns *r, uint32_t session, unsigned chat, const wsf_vector *seen) {

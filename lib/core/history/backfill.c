@@ -325,7 +325,7 @@ static bool send_question(wsf_core *core, wsf_peer *peer, uint64_t id, wsfan_byt
         wsf_writer writer = { entry->data, entry->capacity, 0 };
         wsf_write_request(&writer, &request);
         entry->size = (uint32_t)writer.size;
-        sent = wsf_sender_talk(peer, entry) == WSFAN_OK;
+        sent = wsf_sender_talk(core, peer, entry) == WSFAN_OK;
         wsf_buffer_unref(entry);
     }
     wsfan_message_unref(request.message);

@@ -25,11 +25,13 @@ static bool is_believed(const wsf_peer *peer, wsf_now now) {
            peer->status.cluster_epoch.birth_ms <= now.wall_ms + WSF_CLOCK_APART_MS_MAX;
 }
 
-/* The oldest one that this node may have. *doubtful: that of a peer may be, but nobody knows yet. */
+/* The oldest one that this node may have. *doubtful: that of a peer may be, but nobody knows yet. A node that has one looks only
+ * at peers that have said something since. */
 static wsf_cluster_epoch find_oldest(const wsf_core *core, wsf_now now, bool *doubtful) {
     wsf_cluster_epoch oldest = core->cluster_epoch;
     *doubtful = false;
-    wsf_peers linked = core->linked;
+    wsf_peers linked = oldest.number == 0 ? core->linked
+                                          : wsf_peers_intersection(core->linked, core->stirred);
     for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;) {
         if (!wsf_peer_live(peer) || peer->witness.origin == NULL ||
             !is_older(&peer->status.cluster_epoch, &oldest))

@@ -3,7 +3,7 @@
  *
  * Two things are the chat's own. Gaps that were mended with what another node had count no more: `mended` says up to which.
  * And of an origin that was skipped the messages that another node had are all there is, up to their *cap*, for as long as
- * the origin is frozen. */
+ * the origin is frozen; of one that nobody here knows, for as long as there are any. */
 #include "core/history/extent.h"
 
 #include "base/memory.h"
@@ -22,57 +22,76 @@ struct wsf_caps {
 
 /* ----------------------------------------------------------------------------------------- caps */
 
-static cap *find_cap(const wsf_core *core, uint32_t chat, const wsf_origin *origin) {
+static cap *find_cap(const wsf_core *core, uint32_t chat, uint64_t node) {
     struct wsf_caps *caps = core->keeping.chats[chat].caps;
-    for (uint32_t i = 0; caps != NULL && origin != NULL && i < caps->count; i++)
-        if (caps->list[i].node == origin->node)
+    for (uint32_t i = 0; caps != NULL && i < caps->count; i++)
+        if (caps->list[i].node == node)
             return &caps->list[i];
     return NULL;
 }
 
 static bool holds(const cap *of, const wsf_origin *origin) {
-    return of != NULL && origin->frozen && of->set >= origin->thawed;
+    return origin == NULL || (origin->frozen && of->set >= origin->thawed);
 }
 
 bool wsf_extent_cap(const wsf_core *core, uint32_t chat, uint64_t node, uint64_t *clock) {
-    const wsf_origin *origin = wsf_witness_find(core, node);
-    const cap *of = find_cap(core, chat, origin);
-    if (!holds(of, origin))
+    const cap *of = find_cap(core, chat, node);
+    if (of == NULL || !holds(of, wsf_witness_find(core, node)))
         return false;
     *clock = of->clock;
     return true;
 }
 
-/* Takes out those that hold no more, of origins that are known no more too. */
-static void sweep(wsf_core *core, struct wsf_caps *caps) {
+uint64_t wsf_extent_next_stranger(const wsf_core *core, uint32_t chat, uint32_t *cursor) {
+    const struct wsf_caps *caps = core->keeping.chats[chat].caps;
+    while (caps != NULL && *cursor < caps->count) {
+        uint64_t node = caps->list[(*cursor)++].node;
+        if (wsf_witness_find(core, node) == NULL)
+            return node;
+    }
+    return 0;
+}
+
+void wsf_extent_sweep_caps(wsf_core *core, uint32_t chat) {
+    struct wsf_caps *caps = core->keeping.chats[chat].caps;
     uint32_t left = 0;
+    if (caps == NULL)
+        return;
     for (uint32_t i = 0; i < caps->count; i++) {
-        const wsf_origin *origin = wsf_witness_find(core, caps->list[i].node);
-        if (origin != NULL && holds(&caps->list[i], origin))
+        uint64_t node = caps->list[i].node;
+        const wsf_origin *origin = wsf_witness_find(core, node);
+        if (holds(&caps->list[i], origin) &&
+            (origin != NULL || wsf_archive_has_above(&core->keeping.archive, chat, node, 0)))
             caps->list[left++] = caps->list[i];
     }
     caps->count = left;
 }
 
-bool wsf_extent_set_cap(wsf_core *core, uint32_t chat, uint64_t node, uint64_t clock) {
+/* A place for one more. NULL: no memory. */
+static cap *add_cap(wsf_core *core, uint32_t chat) {
     struct wsf_caps **caps = &core->keeping.chats[chat].caps;
-    if (wsf_extent_cap(core, chat, node, &(uint64_t){ 0 }))
-        return true;
-    if (*caps != NULL)
-        sweep(core, *caps);
     uint32_t count = *caps != NULL ? (*caps)->count : 0;
     struct wsf_caps *larger = wsf_realloc(*caps, sizeof **caps + (count + 1) * sizeof(cap));
     if (larger == NULL)
-        return false;
+        return NULL;
     larger->count = count + 1;
-    larger->list[count] = (cap){ node, clock, core->witness.changes };
     *caps = larger;
+    return &larger->list[count];
+}
+
+bool wsf_extent_set_cap(wsf_core *core, uint32_t chat, uint64_t node, uint64_t clock) {
+    cap *of = find_cap(core, chat, node);
+    if (of != NULL && holds(of, wsf_witness_find(core, node)))
+        return true;
+    if (of == NULL && (of = add_cap(core, chat)) == NULL)
+        return false;
+    *of = (cap){ node, clock, core->witness.changes };
     return true;
 }
 
 bool wsf_extent_tell_caps(const wsf_core *core, uint32_t chat, wsf_recovery *recovery) {
     const struct wsf_caps *caps = core->keeping.chats[chat].caps;
-    if (caps == NULL)
+    if (caps == NULL || caps->count == 0)
         return true;
     recovery->caps = wsf_alloc(caps->count * sizeof *recovery->caps);
     for (uint32_t i = 0; i < caps->count && recovery->caps != NULL; i++) {
@@ -112,9 +131,7 @@ wsf_extent wsf_extent_of(const wsf_core *core, uint32_t number, uint64_t node) {
         return own_extent(core, extent);
     const wsf_origin *origin = node != 0 ? wsf_witness_find(core, node) : NULL;
     extent.skipped = origin == NULL || origin->frozen;
-    if (origin == NULL)
-        return extent;
-    if (wsf_extent_cap(core, number, node, &extent.to))
+    if (wsf_extent_cap(core, number, node, &extent.to) || origin == NULL)
         return extent;
     extent.to = wsf_origin_reached(origin);
     extent.open = origin->open;

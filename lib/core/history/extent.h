@@ -40,8 +40,15 @@ uint64_t wsf_extent_begin(const wsf_core *core, uint32_t chat);
  * far did the node get from which the history came. False: there is no such bound. */
 bool wsf_extent_cap(const wsf_core *core, uint32_t chat, uint64_t node, uint64_t *clock);
 
-/* Of an origin that is skipped the chat has all up to `clock`. One cap for each: that of before stays. False: no memory. */
+/* Of an origin that is skipped, or that nobody here knows, the chat has all up to `clock`. One cap for each: that of before stays.
+ * False: no memory. */
 bool wsf_extent_set_cap(wsf_core *core, uint32_t chat, uint64_t node, uint64_t clock);
+
+/* Takes out caps that hold no more. */
+void wsf_extent_sweep_caps(wsf_core *core, uint32_t chat);
+
+/* Walks the origins that nobody here knows and that have a cap in the chat; begin with *cursor = 0. 0 at the end. */
+uint64_t wsf_extent_next_stranger(const wsf_core *core, uint32_t chat, uint32_t *cursor);
 
 /* Tells a recovery the chat's caps. False: no memory. */
 bool wsf_extent_tell_caps(const wsf_core *core, uint32_t chat, wsf_recovery *recovery);

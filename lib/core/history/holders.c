@@ -36,10 +36,11 @@ void wsf_holders_tell_all(wsf_peer *peer) {
 
 /* Queues a hash whose asking has changed. Without memory, or over the limit, the peer is told of all chats that are asked of it; of
  * the others it learns by HOLD-SUM. */
-static void tell(const wsf_core *core, wsf_peer *peer, uint64_t hash) {
+static void tell(wsf_core *core, wsf_peer *peer, uint64_t hash) {
     wsf_deque *asks = &peer->holding.asks;
     uint32_t max = 2 * core->keeping.archive.slots.count + ASKS_SPARE;
     uint64_t *place = asks->count < max ? wsf_deque_push(asks) : NULL;
+    wsf_peer_stir(core, peer);
     if (place != NULL) {
         *place = hash;
         return;

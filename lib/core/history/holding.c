@@ -77,6 +77,7 @@ static bool answer(wsf_core *core, wsf_keeping_chat *chat, unsigned index) {
     if (place == NULL)
         return false;
     *place = chat->hash;
+    wsf_peer_stir(core, &core->peers[index]);
     wsf_peers_add(&chat->answered, index);
     return true;
 }
@@ -356,8 +357,7 @@ static void set_down(wsf_core *core, const wsf_peer *peer, bool down) {
 }
 
 void wsf_holding_destroy(wsf_core *core) {
-    for (unsigned i = 0; i < core->config.peers_count_max;
-         i++) { /* those of peers that are gone too */
+    for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         wsf_deque_destroy(&core->peers[i].holding.asks);
         wsf_deque_destroy(&core->peers[i].holding.answers);
     }

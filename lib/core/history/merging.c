@@ -6,7 +6,7 @@
  *
  * A *stranger* is an origin that the other node does not know: it was gone before that node came, which has its messages from
  * others. Their run has no end that anybody could say, so it is taken only where there is none here, and ends with its last
- * message.
+ * message. Nor does a run of an origin that nobody here knows go on by itself: its end is a cap too.
  *
  * What becomes of a run is decided when the first page comes, as messages are taken by it. If it would be decided otherwise at
  * the end, the run does not count. */
@@ -116,26 +116,38 @@ static void read_extents(wsf_merging *merging, const wsf_page *page, const wsf_p
     }
 }
 
-/* Origins that this node knows, and the other one does not. A run that goes back less far than is wanted is left to one that
- * may be asked yet. */
-static void add_strangers(const wsf_core *core, wsf_merging *merging, const wsf_vector *seen) {
+/* Origins that this node knows, and the other one does not. */
+static void add_strangers(const wsf_core *core, wsf_merging *merging) {
     uint32_t cursor = 0;
     for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;) {
         wsf_page_extent rest = rest_of(merging, node);
-        wsf_merging_part *part = find(merging, node);
-        if (part == NULL && merging->count < WSF_PAGE_ORIGINS_MAX)
-            part = add_stranger(merging, &rest);
-        if (part != NULL && part->stranger && seen != NULL &&
-            begin_of(&part->theirs) > wsf_vector_at(seen, node))
-            part->theirs.since = UINT64_MAX;
+        if (find(merging, node) == NULL && merging->count < WSF_PAGE_ORIGINS_MAX)
+            add_stranger(merging, &rest);
+    }
+}
+
+static bool is_known(const wsf_core *core, uint64_t node) {
+    return node == core->config.node || wsf_witness_find(core, node) != NULL;
+}
+
+/* A run that nothing goes on from, and that goes back less far than is wanted, is left to one that may be asked yet. */
+static void leave_short_ones(const wsf_core *core, wsf_merging *merging, const wsf_vector *seen) {
+    for (uint32_t i = 0; i < merging->count; i++) {
+        wsf_page_extent *theirs = &merging->parts[i].theirs;
+        bool ends = merging->parts[i].stranger || !is_known(core, theirs->node);
+        if (ends && begin_of(theirs) > wsf_vector_at(seen, theirs->node))
+            theirs->since = UINT64_MAX;
     }
 }
 
 void wsf_merging_begin(wsf_core *core, wsf_merging *merging, uint32_t chat, const wsf_page *page,
                        const wsf_page_chat *said, const wsf_vector *seen) {
     read_extents(merging, page, said);
-    add_strangers(core, merging, seen);
+    add_strangers(core, merging);
+    if (seen != NULL)
+        leave_short_ones(core, merging, seen);
     merging->changes = core->witness.changes;
+    wsf_extent_sweep_caps(core, chat);
     for (uint32_t i = 0; i < merging->count; i++)
         decide(core, chat, &merging->parts[i]);
     wsf_archive_fill(&core->keeping.archive, chat);
@@ -222,16 +234,17 @@ typedef struct {
 } stay;
 
 /* Whether the other node's run counts; an origin of which the rest may be missing is skipped by that. Of one that nobody here
- * knows there is what the other node says, whatever that is. */
+ * knows, and of which nothing came, there is what the other node says, whatever that is. */
 static bool counts(wsf_core *core, uint32_t chat, const wsf_merging_part *part) {
     wsf_merging_part again = *part;
-    if (part->theirs.node != core->config.node && wsf_witness_find(core, part->theirs.node) == NULL)
-        return true;
-    decide(core, chat, &again);
-    if (again.joins != part->joins || again.skipped != part->skipped ||
-        !(part->joins || part->skipped))
-        return false;
     uint64_t node = part->theirs.node;
+    decide(core, chat, &again);
+    if (again.joins != part->joins || again.skipped != part->skipped)
+        return false;
+    if (!is_known(core, node) && part->newest == 0 && !part->joins)
+        return !wsf_extent_cap(core, chat, node, &(uint64_t){ 0 });
+    if (!(part->joins || part->skipped))
+        return false;
     if (part->skipped)
         wsf_witness_leave_out(core, node, core->keeping.chats[chat].serial);
     uint64_t to = part->stranger ? greater(part->newest, begin_of(&part->theirs)) : part->theirs.to;
@@ -254,14 +267,38 @@ static uint32_t note_stays(const wsf_core *core, uint32_t chat, const wsf_mergin
     return count;
 }
 
+static void raise_for(const wsf_archive *archive, uint32_t chat, uint64_t node, stay *rest) {
+    rest->since = greater(rest->since, wsf_archive_since(archive, chat, node));
+    rest->floor = greater(rest->floor, wsf_archive_floor(archive, chat, node));
+}
+
+/* Of origins that nobody here knows, and of which the other node's run does not count, no more is said than before. The bounds of all
+ * origins that are not known are raised for that: those of a run that stays are in the way of a position in any case. */
+static void keep_bounds(const wsf_core *core, uint32_t chat, const wsf_merging *merging,
+                        const bool *counted, stay *rest) {
+    const wsf_archive *archive = &core->keeping.archive;
+    uint32_t cursor = 0;
+    for (uint64_t node; (node = wsf_extent_next_stranger(core, chat, &cursor)) != 0;) {
+        const wsf_merging_part *part = find((wsf_merging *)merging, node);
+        if (part != NULL && counted[part - merging->parts])
+            continue;
+        raise_for(archive, chat, node, rest);
+    }
+    for (uint32_t i = 0; i < merging->count; i++)
+        if (!counted[i] && !is_known(core, merging->parts[i].theirs.node))
+            raise_for(archive, chat, merging->parts[i].theirs.node, rest);
+}
+
 void wsf_merging_end(wsf_core *core, const wsf_merging *merging, uint32_t chat) {
     wsf_archive *archive = &core->keeping.archive;
     bool counted[WSF_PAGE_ORIGINS_MAX];
     stay stays[WSF_PAGE_ORIGINS_MAX];
+    stay rest = { .since = merging->since, .floor = merging->floor };
     for (uint32_t i = 0; i < merging->count; i++)
         counted[i] = counts(core, chat, &merging->parts[i]);
     uint32_t stays_count = note_stays(core, chat, merging, counted, stays);
-    wsf_archive_extend(archive, chat, 0, merging->since, merging->floor);
+    keep_bounds(core, chat, merging, counted, &rest);
+    wsf_archive_extend(archive, chat, 0, rest.since, rest.floor);
     for (uint32_t i = 0; i < stays_count; i++)
         wsf_archive_lack(archive, chat, stays[i].node, stays[i].since, stays[i].floor);
     for (uint32_t i = 0; i < merging->count; i++) {

@@ -30,6 +30,12 @@ typedef struct {
 
 _Static_assert((int)WSF_ORIGINS_MAX + 1 + 2 * (int)WSF_BOUNDS_EXACT <= (int)WSF_PAGE_ORIGINS_MAX,
                "this node is one more, and strangers have bounds");
+_Static_assert(WSF_PAGE_HEAD_SIZE + ((int)WSF_ORIGINS_MAX + 1) * WSF_PAGE_ORIGIN_SIZE +
+                       WSF_PAGE_CHAT_SIZE +
+                       ((int)WSF_ORIGINS_MAX + 1 + 2 * (int)WSF_BOUNDS_EXACT) *
+                           WSF_PAGE_EXTENT_SIZE <
+                   WSF_PAGE_BYTES,
+               "a page has room for what is said of one chat");
 
 /* ----------------------------------------------------------------------------------- the answer */
 

@@ -179,6 +179,7 @@ void wsf_receiver_take(wsf_core *core, uint32_t connection, const wsf_frame_head
                        wsf_buffer *frame, wsf_now now) {
     wsf_peer *peer = wsf_handshake_find(core, head->sender);
     if (peer != NULL) {
+        wsf_peer_stir(core, peer);
         peer->stats.frames_in++;
         peer->stats.bytes_in += wsf_buffer_bytes(frame);
         WSF_PROBE4(frame_received, core->config.node, peer->node, wsf_buffer_bytes(frame),

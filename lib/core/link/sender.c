@@ -216,6 +216,7 @@ static void enqueue(wsf_core *core, wsf_peer *peer, wsf_span span, wsf_now now) 
 }
 
 void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message, wsf_now now) {
+    wsf_peer_stir(core, peer);
     if (peer->link.queue_count == 0 && peer->link.sent.count == 0)
         peer->progress_ms = now.ms;
     wsf_span whole = wsf_span_of(message);
@@ -227,7 +228,8 @@ void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message, 
         enqueue(core, peer, (wsf_span){ message, i, i + 1 }, now);
 }
 
-int wsf_sender_talk(wsf_peer *peer, wsf_buffer *entry) {
+int wsf_sender_talk(wsf_core *core, wsf_peer *peer, wsf_buffer *entry) {
+    wsf_peer_stir(core, peer);
     if (WSF_FRAME_HEAD_BOUND + (uint64_t)entry->size > peer->frame_size_max)
         return WSFAN_ETOOBIG;
     return wsf_link_talk(&peer->link, entry) ? WSFAN_OK : WSFAN_ELIMIT;
@@ -336,10 +338,10 @@ static bool heartbeat_due(const wsf_core *core, const wsf_peer *peer, wsf_now no
     return due;
 }
 
-void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
+bool wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
     if (!peer->linked || !peer->reachable) {
         wsf_peers_remove(&core->congested, wsf_peer_index(core, peer));
-        return;
+        return true;
     }
     restart_parts(core, peer, now);
     wsf_buffer *again;
@@ -353,6 +355,7 @@ void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
     if (heartbeat_due(core, peer, now))
         send_heartbeat(core, peer, now);
     judge_congestion(core, peer, now);
+    return more;
 }
 
 void wsf_sender_bye(wsf_core *core, wsf_peer *peer, wsf_now now) {
@@ -372,5 +375,11 @@ uint64_t wsf_sender_deadline(const wsf_core *core, const wsf_peer *peer) {
         at = peer->nack_ms;
     if (peer->anew != 0 && peer->anew_ms < at)
         at = peer->anew_ms;
+    for (unsigned i = 0; core->parts[i] != NULL; i++) {
+        uint64_t part_at = core->parts[i]->heartbeat_ms != NULL
+                               ? core->parts[i]->heartbeat_ms(core, peer)
+                               : UINT64_MAX;
+        at = part_at < at ? part_at : at;
+    }
     return at < peer->ack_ms ? at : peer->ack_ms;
 }

@@ -9,10 +9,10 @@ void wsf_sender_enqueue(wsf_core *core, wsf_peer *peer, wsfan_message *message, 
 
 /* Queues a request or reply, a whole entry. Takes a reference. WSFAN_ETOOBIG: over the peer's
  * frame_size_max; WSFAN_ELIMIT: the queue is full. */
-int wsf_sender_talk(wsf_peer *peer, wsf_buffer *entry);
+int wsf_sender_talk(wsf_core *core, wsf_peer *peer, wsf_buffer *entry);
 
-/* Sends a peer all that waits or is due, as far as its window allows. */
-void wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now);
+/* Sends a peer all that waits or is due, as far as its window allows. False: there was no memory for all of it. */
+bool wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now);
 uint64_t wsf_sender_deadline(const wsf_core *core, const wsf_peer *peer);
 
 /* Asks the peer, by a part's RESYNC, to tell everything of that part from the start. That is a lot, so

@@ -4,6 +4,7 @@
 
 void wsf_presence_owe_peer(wsf_presence *p, uint32_t i, unsigned peer) {
     wsf_presence_member *m = &p->members[i];
+    wsf_peers_add(&p->peers_stirred, peer);
     if (!wsf_peers_has(m->peers_owed, peer) && !wsf_peers_has(p->peers_wait, peer) &&
         wsf_presence_store_enqueue(p, &p->peer_queues[peer], i))
         wsf_peers_add(&m->peers_owed, peer);
@@ -53,6 +54,7 @@ void wsf_presence_unwant_all(wsf_presence *p, unsigned peer) {
 
 void wsf_presence_tell_anew(wsf_presence *p, unsigned peer) {
     clear_queue(p, peer);
+    wsf_peers_add(&p->peers_stirred, peer);
     wsf_peers_add(&p->peers_anew, peer);
     wsf_peers_add(&p->peers_wait, peer);
 }

@@ -120,6 +120,7 @@ typedef struct {
     uint32_t peer_rows[WSF_PEERS_MAX];    /* rows that this node holds of each peer */
     uint64_t peer_digests[WSF_PEERS_MAX]; /* of those rows */
     uint64_t told_digests[WSF_PEERS_MAX]; /* of the rows that each peer is to hold of this node */
+    wsf_peers peers_stirred;              /* there is something new for them; the core takes it */
     wsf_peers peers_away;
     wsf_peers peers_anew;          /* are told first to forget our rows, */
     wsf_peers peers_wait;          /* and everything is queued once a frame has room */

@@ -35,6 +35,8 @@ static int note_session(wsf_core *core, wsf_presence_session *presence_session) 
 }
 
 void wsf_presence_sync_begin(wsf_core *core, wsf_presence_session *presence_session) {
+    if (!core->sync.used)
+        wsf_peers_stir_all(core); /* they are asked for presence */
     core->sync.used = true;
     (void)note_session(core, presence_session); /* else retry_unnoted() tries again */
 }

@@ -58,6 +58,13 @@ void wsf_interest_find(const wsf_interest *interest, uint64_t hash, uint64_t *lo
     *peers = row != NULL ? wsf_packed_peers_read(&interest->wide, &row->peers) : (wsf_peers){ 0 };
 }
 
+void wsf_interest_find_packed(const wsf_interest *interest, uint64_t hash, uint64_t *loops,
+                              wsf_packed_peers *peers) {
+    const wsf_interest_row *row = find(interest, hash);
+    *loops = row != NULL ? row->loops : 0;
+    *peers = row != NULL ? row->peers : (wsf_packed_peers){ 0 };
+}
+
 /* The newest serial with the row's 32 bits: too new, if there were 2^32 changes since. */
 static uint64_t serial_of(const wsf_interest *interest, const wsf_interest_row *row) {
     return interest->serial - ((uint32_t)interest->serial - row->serial);

@@ -43,6 +43,10 @@ void wsf_interest_destroy(wsf_interest *interest);
 void wsf_interest_find(const wsf_interest *interest, uint64_t hash, uint64_t *loops,
                        wsf_peers *peers);
 
+/* The same, with the peers as they are in the row, until the next change; their pool is interest->wide. */
+void wsf_interest_find_packed(const wsf_interest *interest, uint64_t hash, uint64_t *loops,
+                              wsf_packed_peers *peers);
+
 /* The serial of the log entry that told of a hash with a loop; UINT64_MAX: no loop wants it. */
 uint64_t wsf_interest_told(const wsf_interest *interest, uint64_t hash);
 

@@ -252,8 +252,7 @@ static void take_run(wsf_core *core, wsf_peer *peer, const wsf_messages *entry, 
     }
     run->id = (wsfan_message_id){ entry->clock, peer->node };
     uint64_t loops;
-    wsf_peers peers;
-    bool wanted = wsf_router_find_heads(core, run, &loops, &peers);
+    bool wanted = wsf_router_find_heads(core, run, &loops, NULL);
     for (uint32_t i = 0; !wanted && i < run->count; i++)
         if (wsf_run_head_of(run, i)->loops == 0)
             wsf_count_drop(core, WSFAN_DROP_UNWANTED, 1);

@@ -6,14 +6,18 @@
 #include "core/link/sender.h"
 #include "core/routing/keeping.h"
 
-/* Of a chat or a user, of a message or of a run. */
-static void find_row(wsf_core *core, const wsfan_message *message, wsf_message_target *target,
-                     uint64_t *loops, wsf_peers *peers) {
+/* The hash of a chat or a user, of a message or of a run. */
+static uint64_t hash_of(wsf_core *core, const wsfan_message *message, wsf_message_target *target) {
     if (target->hash == 0) {
         wsfan_target named = wsf_message_target_of(message, target);
         target->hash = wsf_hash_cache_target(&core->hashes, &core->key, &named);
     }
-    wsf_interest_find(&core->interest, target->hash, loops, peers);
+    return target->hash;
+}
+
+static void find_row(wsf_core *core, const wsfan_message *message, wsf_message_target *target,
+                     uint64_t *loops, wsf_peers *peers) {
+    wsf_interest_find(&core->interest, hash_of(core, message, target), loops, peers);
 }
 
 /* The loops or the peer of the node that a target names, itself or by a session. */
@@ -52,7 +56,7 @@ static void find(wsf_core *core, wsfan_message *message, wsf_peers known, wsf_pe
         uint64_t more_loops = core->loops;
         wsf_peers more_peers = known;
         wsfan_target_kind kind = (wsfan_target_kind)message->targets[i].kind;
-        if (kind != WSFAN_CHAT && kind != WSFAN_USER) /* find_row() hashes these */
+        if (kind != WSFAN_CHAT && kind != WSFAN_USER) /* hash_of() hashes these */
             wsf_message_know(message, &message->targets[i], &core->key);
         switch (kind) {
         case WSFAN_ALL:
@@ -90,19 +94,21 @@ void wsf_router_find(wsf_core *core, wsfan_message *message, uint64_t *loops, ws
 
 bool wsf_router_find_heads(wsf_core *core, wsfan_message *run, uint64_t *loops, wsf_peers *peers) {
     bool wanted = true;
-    wsf_peers known = wsf_peers_difference(core->linked, core->status.publishers);
-    wsf_peers doubtful = wsf_peers_difference(known, core->complete);
+    wsf_peers any = { 0 };
     *loops = 0;
-    *peers = (wsf_peers){ 0 };
     for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;) {
-        wsf_peers interested;
-        find_row(core, run, &head->target, &head->loops, &interested);
+        uint64_t hash = hash_of(core, run, &head->target);
+        wsf_interest_find_packed(&core->interest, hash, &head->loops, &head->peers);
         head->loops &= core->routed;
-        head->peers = wsf_peers_intersection(wsf_peers_union(interested, doubtful), known);
         *loops |= head->loops;
-        *peers = wsf_peers_union(*peers, head->peers);
+        if (peers != NULL)
+            wsf_packed_peers_add_to(&core->interest.wide, &head->peers, &any);
         wanted = wanted && head->loops != 0;
     }
+    wsf_peers known = wsf_peers_difference(core->linked, core->status.publishers);
+    wsf_peers doubtful = wsf_peers_difference(known, core->complete);
+    if (peers != NULL)
+        *peers = wsf_peers_intersection(wsf_peers_union(any, doubtful), known);
     return wanted;
 }
 
@@ -164,23 +170,27 @@ bool wsf_router_acceptable(const wsf_core *core, const wsfan_target *targets,
 
 /* ---------------------------------------------------------------------------------------- runs */
 
-static bool wanted_by_peer(const wsf_run_head *head, unsigned peer) {
-    return wsf_peers_has(head->peers, peer);
+/* A peer whose interest is not completely known may want any. */
+static bool wanted_by_peer(const wsf_core *core, const wsf_run_head *head, unsigned peer) {
+    return wsf_packed_peers_has(&core->interest.wide, &head->peers, peer) ||
+           !wsf_peers_has(core->complete, peer);
 }
 
-static bool wanted_by_loop(const wsf_run_head *head, unsigned loop) {
+static bool wanted_by_loop(const wsf_core *core, const wsf_run_head *head, unsigned loop) {
+    (void)core;
     return (head->loops >> loop & 1) != 0;
 }
 
 /* The messages of a run that a peer or a loop wants; the run itself where that is all; NULL: none, as no message may
  * have the head. Those who want the same, one after another, get the same. Without memory all messages go: who gets
  * one that nobody wants there drops it. */
-static wsfan_message *pick(wsfan_message *run, wsfan_message **picked, unsigned who,
-                           bool (*wants)(const wsf_run_head *head, unsigned who)) {
+static wsfan_message *
+pick(const wsf_core *core, wsfan_message *run, wsfan_message **picked, unsigned who,
+     bool (*wants)(const wsf_core *core, const wsf_run_head *head, unsigned who)) {
     bool all = true;
     bool same = *picked != NULL;
     for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;) {
-        bool wanted = wants(head, who);
+        bool wanted = wants(core, head, who);
         all = all && wanted;
         same = same && head->wanted == wanted;
         head->wanted = wanted;
@@ -200,7 +210,7 @@ void wsf_router_send(wsf_core *core, wsfan_message *message, wsf_peers peers, ws
     wsfan_message *picked = NULL;
     for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;) {
         bool is_run = wsf_message_is_run(message);
-        wsfan_message *part = is_run ? pick(message, &picked, i, wanted_by_peer) : message;
+        wsfan_message *part = is_run ? pick(core, message, &picked, i, wanted_by_peer) : message;
         if (part != NULL)
             wsf_sender_enqueue(core, &core->peers[i], part, now);
     }
@@ -230,7 +240,8 @@ static void deliver(wsf_core *core, wsfan_message *message, wsf_receipt *receipt
 static void deliver_run(wsf_core *core, wsfan_message *run, uint64_t loops) {
     wsfan_message *picked = NULL;
     for (unsigned loop = 0; loops != 0; loop++, loops >>= 1) {
-        wsfan_message *part = (loops & 1) != 0 ? pick(run, &picked, loop, wanted_by_loop) : NULL;
+        wsfan_message *part = (loops & 1) != 0 ? pick(core, run, &picked, loop, wanted_by_loop)
+                                               : NULL;
         if (part != NULL)
             deliver(core, wsfan_message_ref(part), NULL, loop);
     }

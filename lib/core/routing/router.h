@@ -7,7 +7,8 @@
 /* The loops (as bits, with that of WSF_LOOP_ARCHIVE) and the peers that a message is for. */
 void wsf_router_find(wsf_core *core, wsfan_message *message, uint64_t *loops, wsf_peers *peers);
 
-/* The same of a run, for each of its heads and for all of them. Returns whether a loop wants each head. */
+/* The same of a run, for each of its heads and for all of them; peers NULL: they do not matter. Returns whether a loop wants
+ * each head. */
 bool wsf_router_find_heads(wsf_core *core, wsfan_message *run, uint64_t *loops, wsf_peers *peers);
 
 /* The same as wsf_router_find() for requests, which must reach every node concerned: also every peer that is not up, with a

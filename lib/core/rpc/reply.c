@@ -10,7 +10,7 @@ void wsf_rpc_reply(wsf_core *core, wsf_peer *peer, uint64_t id, const wsf_answer
     wsf_writer writer = { entry->data, entry->capacity, 0 };
     wsf_write_reply(&writer, id, answer);
     entry->size = (uint32_t)writer.size;
-    int error = wsf_sender_talk(peer, entry);
+    int error = wsf_sender_talk(core, peer, entry);
     wsf_buffer_unref(entry);
     if (error == WSFAN_ETOOBIG && answer->status != WSFAN_ETOOBIG) {
         wsf_answer refusal;

@@ -230,7 +230,7 @@ void wsf_rpc_server_ask(wsf_core *core, wsf_request *request, wsf_now now) {
         if (wsf_peer_live(peer)) {
             if (entry == NULL)
                 entry = write_request(request);
-            status = entry != NULL ? wsf_sender_talk(peer, entry) : WSFAN_ENOMEM;
+            status = entry != NULL ? wsf_sender_talk(core, peer, entry) : WSFAN_ENOMEM;
         }
         note_asked(request, 1 + i, peer->node, status);
     }

@@ -376,6 +376,72 @@ START_TEST(of_a_publisher_that_neither_met) {
 }
 END_TEST
 
+/* Which of two nodes is asked first for the chat. */
+static unsigned first_of(unsigned by, unsigned a, unsigned b) {
+    uint64_t hash = world_chat_hash(w, CHAT);
+    const wsf_core *core = world_core(w, by);
+    const wsf_peer *of_a = wsf_peer_find((wsf_core *)core, world_node_id(w, a));
+    const wsf_peer *of_b = wsf_peer_find((wsf_core *)core, world_node_id(w, b));
+    return wsf_placement_rank(hash, of_a->status.place_hash) >
+                   wsf_placement_rank(hash, of_b->status.place_hash)
+               ? a
+               : b;
+}
+
+/* Node 2 publishes nine messages and dies. One node has the first three of them, and the other one, which is asked first, the last
+ * three. Then node 3 comes. Returns a clock of before. */
+static uint64_t leave_two_runs(void) {
+    begin(3);
+    unsigned first = first_of(2, 0, 1);
+    unsigned second = 1 - first;
+    join(second);
+    uint64_t clock = now_clock(0);
+    publish(2, 3);
+    world_block(w, 2, second, true);
+    publish(2, 3);
+    join(first);
+    publish(2, 3);
+    world_crash(w, 2);
+    world_run(w, 500);
+    start(3);
+    join(3);
+    ck_assert_ptr_null(wsf_witness_find(world_core(w, 3), world_node_id(w, 2)));
+    return clock;
+}
+
+START_TEST(of_two_runs_of_a_publisher_that_it_never_met_a_node_takes_the_one_that_is_wanted) {
+    uint64_t clock = leave_two_runs();
+    uint64_t dead = world_node_id(w, 2);
+    uint64_t cap;
+    ck_assert(backfill(3, clock));
+    run_to_end(3);
+    const wsf_core *core = world_core(w, 3);
+    ck_assert_uint_eq(core->backfill.asked, 2);
+    ck_assert_int_eq(lacks(3, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(kept_at(3), 3);
+    ck_assert(wsf_extent_cap(core, number_at(3), dead, &cap));
+    ck_assert(wsf_archive_has_above(&core->keeping.archive, number_at(3), dead, clock));
+    ck_assert(!wsf_archive_has_above(&core->keeping.archive, number_at(3), dead, cap));
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(two_runs_of_a_publisher_that_it_never_met_are_not_taken_for_one) {
+    uint64_t clock = leave_two_runs();
+    uint64_t hash = world_chat_hash(w, CHAT);
+    ck_assert(wsf_backfill_begin(world_core(w, 3), hash, NULL, world_now(w, 3)));
+    world_touch(w, 3);
+    run_to_end(3);
+    ck_assert_uint_eq(kept_at(3), 3); /* the last ones */
+    ck_assert(backfill(3, clock));
+    run_to_end(3);
+    ck_assert_uint_eq(world_core(w, 3)->backfill.asked, 2);
+    ck_assert_int_eq(lacks(3, clock), WSFAN_RECOVERY_UNKEPT);
+    ck_assert_uint_eq(kept_at(3), 3);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(of_a_publisher_of_which_the_other_node_lacks_some) {
     begin(3);
     join(0);
@@ -701,10 +767,11 @@ SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            nobody_is_asked_where_nobody_is_interested, many_messages_come_in_pages,
            many_chats_are_asked_for_in_one_question,
            of_a_publisher_that_died_a_node_has_what_the_other_one_got,
-           of_a_publisher_whose_last_mark_came_late,
-           of_a_publisher_that_a_node_never_met_too, of_a_publisher_that_the_other_node_never_met,
-           of_a_publisher_that_neither_met, of_a_publisher_of_which_the_other_node_lacks_some,
-           a_cap_holds_until_the_gap_was_told,
+           of_a_publisher_whose_last_mark_came_late, of_a_publisher_that_a_node_never_met_too,
+           of_a_publisher_that_the_other_node_never_met, of_a_publisher_that_neither_met,
+           of_two_runs_of_a_publisher_that_it_never_met_a_node_takes_the_one_that_is_wanted,
+           two_runs_of_a_publisher_that_it_never_met_are_not_taken_for_one,
+           of_a_publisher_of_which_the_other_node_lacks_some, a_cap_holds_until_the_gap_was_told,
            positions_are_told_of_caps_below_how_far_the_node_got,
            what_is_beyond_a_cap_is_not_replayed, a_gap_is_mended_with_what_another_node_got,
            the_answer_waits_until_it_reaches_to_where_ours_begins,
