@@ -3,7 +3,8 @@
 #   sh tests/long.sh [PART...]
 #
 #   seeds          the simulator, with some ten times the seeds of run.sh                      half an hour on two cores
-#   faults         each of tests/sim/mutants, looked for from the first seed on                10 minutes
+#   faults         each of tests/sim/mutants, looked for from the first seed on, and which
+#                  seed finds it noted in its patch                                            10 minutes
 #   fuzz           each target for half an hour, then for as long with sanitizers              an hour
 #   soak           real processes under every fault: clusters of a minute, and one of an hour  two hours
 #   storm          the example servers under hostile bytes                                     an hour

@@ -4,9 +4,10 @@
 #   sh tests/sim/mutants.sh [--small] [--anew] BUILD-FOLDER LIBRARY SIMULATOR-OBJECTS [SEEDS [MUTANT...]]
 # LIBRARY is libwsfan.a, SIMULATOR-OBJECTS a list of what wsfan-sim is linked from, separated by
 # semicolons. CC and CFLAGS as usual. --small: those in mutants/small, which only wsfan-sim-small finds, or
-# finds much sooner; LIBRARY and SIMULATOR-OBJECTS are those of it. The patch of a fault that takes many seeds says from which
-# one on it is looked for, which is one that found it; --anew: from the first on. The patch of a fault that only clients that
-# come back see says with which option.
+# finds much sooner; LIBRARY and SIMULATOR-OBJECTS are those of it. The patch of a fault that takes many seeds says at
+# which one the search begins, since that found it; then come those before. --anew: the search begins at the first, and the patches
+# are told what found them, as is of use when the library has changed so much that the seeds are other runs. The patch of a fault
+# that only clients that come back see says with which option.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 mutants=$root/tests/sim/mutants
@@ -45,6 +46,20 @@ for option in '' $(cd "$mutants" && sed -n 's/^Looked for with \(--[a-z]*\)\.$/\
         { echo "without a fault: not sound"; cat "$build/none/log"; exit 1; }
 done
 
+# look FIRST LAST: sets $status, which is 0 when these seeds find nothing. A fault may also end in an assertion, or never end: the
+# seeds of none take so long.
+look() {
+    timeout 600 "$tree/wsfan-sim" --seeds "$1..$2" --stop ${option:+"$option"} >"$tree/log" 2>&1
+    status=$?
+}
+
+# note SEED: in the patch, when it is worth it
+note() {
+    line=
+    [ "$1" -lt 10 ] || line="Looked for from seed $1 on.\\n"
+    sed -i -e '/^Looked for from seed/d' -e "0,/^\$/s//$line/" "$mutants/$mutant.patch"
+}
+
 for mutant in "$@"; do
     tree=$build/$mutant
     source=$(sed -n 's|^+++ b/||p' "$mutants/$mutant.patch")
@@ -65,16 +80,16 @@ for mutant in "$@"; do
     first=$(sed -n 's/^Looked for from seed \([0-9]*\) on\.$/\1/p' "$mutants/$mutant.patch")
     first=${anew:-${first:-1}}
     option=$(sed -n 's/^Looked for with \(--[a-z]*\)\.$/\1/p' "$mutants/$mutant.patch")
-    # A fault may also end in an assertion, or never end: the seeds of none take so long.
-    timeout 600 "$tree/wsfan-sim" --seeds "$first..$seeds" --stop ${option:+"$option"} >"$tree/log" 2>&1
-    status=$?
+    look "$first" "$seeds"
+    [ "$status" -ne 0 ] || [ "$first" -eq 1 ] || look 1 $((first - 1))
     seed=$(sed -n 's/^seed \([0-9]*\) failed.*/\1/p' "$tree/log" | head -n 1)
     if [ "$status" -eq 1 ] && [ -n "$seed" ]; then
+        [ -z "$anew" ] || note "$seed"
         printf '%-24s found by seed %s: %s\n' "$mutant" "$seed" "$(sed -n 's/^  at [0-9]* ms: //p' "$tree/log" | head -n 1)"
     elif [ "$status" -gt 128 ]; then
         printf '%-24s found: ended by signal %s\n' "$mutant" $((status - 128))
     else
-        printf '%-24s NOT found by seeds %s..%s (status %s)\n' "$mutant" "$first" "$seeds" "$status"
+        printf '%-24s NOT found by seeds 1..%s (status %s)\n' "$mutant" "$seeds" "$status"
         failed=1
     fi
 done
