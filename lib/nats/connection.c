@@ -95,7 +95,7 @@ natsStatus wsf_nats_connect(wsf_nats_connection *c, const wsfan_nats_options *op
     snprintf(name, sizeof name, "wsfan %s %s", mesh->cluster, mesh->name);
     natsStatus s = wsf_nats_options_apply(&how, options, name);
     if (s == NATS_OK)
-        s = natsConnection_Connect(&c->nats, how);
+        s = wsf_nats_attempt(&c->nats, how, options->connect_ms_max, c->detail);
     natsOptions_Destroy(how);
     return s;
 }
@@ -152,6 +152,8 @@ const char *wsf_nats_detail(const wsf_nats_connection *c) {
     const char *detail = NULL;
     if (c->nats != NULL)
         natsConnection_GetLastError(c->nats, &detail);
+    if ((detail == NULL || detail[0] == '\0') && c->detail[0] != '\0')
+        return c->detail;
     if (detail == NULL || detail[0] == '\0')
         detail = nats_GetLastError(NULL); /* of this thread */
     return detail != NULL ? detail : "";

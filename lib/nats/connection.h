@@ -6,6 +6,8 @@
 #include <stdint.h>
 #include <wsfan/nats.h>
 
+#include "attempt.h"
+
 enum {
     /* Prefix and cluster, in hex if need be, with a dot behind each. */
     WSF_NATS_PREFIX_SIZE = 64 + 1 + 2 * 32 + 3,
@@ -20,6 +22,7 @@ typedef struct {
     natsSubscription *inbox;
     natsSubscription *hello;
     wsf_nats_ear *ear;
+    char detail[WSF_NATS_DETAIL_SIZE]; /* of the attempt to connect */
 } wsf_nats_connection;
 
 /* The receiver of messages, called on threads of libnats. */
@@ -28,7 +31,7 @@ typedef struct {
     void (*message)(void *user, natsMsg *message); /* takes it over */
 } wsf_nats_hearer;
 
-/* Connects to one of the servers. On an error there may be a connection, which tells why. */
+/* Connects to one of the servers. On an error there may be a connection, which tells why. WSF_NATS_HUNG: see attempt.h. */
 natsStatus wsf_nats_connect(wsf_nats_connection *connection, const wsfan_nats_options *options,
                             const wsfan_carrier_mesh *mesh);
 
