@@ -15,7 +15,7 @@ extern "C" {
 #endif
 
 /** Nodes that a node may have as peers. */
-#define WSFAN_PEERS_MAX 64
+#define WSFAN_PEERS_MAX 255
 
 /** Keys that may be peers, of options.allow and options.allow_path together, our own among them. */
 #define WSFAN_KEYS_MAX 256
@@ -78,7 +78,9 @@ typedef struct wsfan_options {
      * address, or a name, for which every address counts that DNS or /etc/hosts has (A and AAAA, at
      * most 256), asked again every dns_interval_ms. "dns://HOST:PORT" is the same [NULL] */
     const char *const *peers;
-    size_t peers_count; /**< 0..peers_count_max; above 0 needs an endpoint [0] */
+    /** 0..peers_count_max; above 0 needs an endpoint, and RLIMIT_NOFILE four descriptors for each: else WSFAN_ESYSTEM
+     * with errno EMFILE. Raise that (LimitNOFILE=, ulimit -n) for peers that peers tell of, too [0] */
+    size_t peers_count;
 
     /* Messages */
     uint32_t headroom_bytes;    /**< writable bytes before each payload, 0..4096 [0] */
@@ -88,7 +90,7 @@ typedef struct wsfan_options {
 
     /* Counts */
     uint32_t loops_count_max;             /**< 1..64 [16] */
-    uint32_t peers_count_max;             /**< 1..WSFAN_PEERS_MAX [64] */
+    uint32_t peers_count_max;             /**< 1..WSFAN_PEERS_MAX [255] */
     uint32_t sessions_count_max;          /**< of one loop, 1..16777215 [1048576] */
     uint32_t chats_count_max;             /**< of one loop, users too, 1..16777215 [2097152] */
     uint32_t chats_per_session_count_max; /**< 1..65535 [1024] */
@@ -200,7 +202,7 @@ typedef struct wsfan_options {
     /** 16..64 bytes, a secret, the same on all nodes: clients bring back positions that are sealed with it. With
      * history_ms it must be given: WSFAN_EKEY. loops_count_max is at most 63 then [NULL] */
     const char *history_key;
-    /** Sessions that came back with a position, or want the last messages, and are not told yet: some 3 KiB each. Further ones
+    /** Sessions that came back with a position, or want the last messages, and are not told yet: some 6 KiB each. Further ones
      * are told WSFAN_RECOVERY_BUSY. At least 1 [16 Ki] */
     uint32_t recoveries_count_max;
 

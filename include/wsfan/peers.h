@@ -90,7 +90,7 @@ WSFAN_API const char *wsfan_node_public_key(const wsfan_node *node);
 /* ----------------------------------------------------------------------------------- discovery */
 
 /** Endpoints that are dialled at a time, of all sources together. */
-#define WSFAN_ENDPOINTS_MAX 256
+#define WSFAN_ENDPOINTS_MAX 512
 
 /** Where endpoints of the host come from: each source, 0..7, has a set of its own. */
 #define WSFAN_SOURCES_MAX 8

@@ -284,7 +284,7 @@ typedef struct wsfan_result {
     size_t missing_count;    /**< of `missing` */
     /** Nodes that it may have been for and that refused this node in the last 3 * down_ms
      * (WSFAN_PEER_REFUSED): as an older one of its name, as one too many; where no peer lives, also of
-     * another cluster or version, or for its key (0 in `missing`). At most 64, not in `peers`. */
+     * another cluster or version, or for its key (0 in `missing`). At most 255, not in `peers`. */
     uint32_t peers_refusing;
 } wsfan_result;
 

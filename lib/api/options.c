@@ -11,6 +11,7 @@
 #include "base/endpoint.h"
 #include "base/keys.h"
 #include "base/limits.h"
+#include "base/preflight.h"
 #include "base/sized.h"
 #include "base/text.h"
 #include "core/core.h"
@@ -210,11 +211,18 @@ static fault check_endpoint(const wsfan_options *o) {
     return NOTHING;
 }
 
+/* Two of the connection to it, two of that from it. */
+enum { DESCRIPTORS_OF_PEER = 4 };
+
 static fault check_addresses(const wsfan_options *o) {
     if (o->peers_count > 0 && o->peers == NULL)
         return (fault){ WSFAN_EINVAL, "peers" };
     if (o->peers_count > o->peers_count_max)
         return (fault){ WSFAN_EINVAL, "peers_count" };
+    if (!wsf_preflight_has((unsigned)o->peers_count * DESCRIPTORS_OF_PEER)) {
+        errno = EMFILE;
+        return (fault){ WSFAN_ESYSTEM, "peers_count" };
+    }
     fault f = check_endpoint(o);
     if (f.error != WSFAN_OK)
         return f;

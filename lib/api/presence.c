@@ -1,4 +1,5 @@
 /* The public functions that ask this node who is in a chat: checks of arguments, and glue. */
+#include <stddef.h>
 #include <string.h>
 #include <wsfan/presence.h>
 
@@ -30,6 +31,11 @@ int wsfan_chat_get_count(wsfan_node *node, wsfan_bytes chat, wsfan_count *count)
     }
     wsfan_count all = { .struct_size = count->struct_size };
     wsf_mesh_count(wsf_node_mesh(node), hash, &all);
+    size_t room = all.struct_size > offsetof(wsfan_count, missing)
+                      ? (all.struct_size - offsetof(wsfan_count, missing)) / sizeof *all.missing
+                      : 0;
+    if (all.missing_count > room) /* the host's struct is of a version with fewer */
+        all.missing_count = (uint32_t)room;
     wsf_fill_sized(count, all.struct_size, &all, sizeof all);
     return WSFAN_OK;
 }

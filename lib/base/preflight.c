@@ -53,6 +53,11 @@ int wsf_preflight_check(unsigned descriptors, unsigned threads) {
     return error == WSFAN_OK ? check_threads(threads) : error;
 }
 
+bool wsf_preflight_has(unsigned descriptors) {
+    struct rlimit limit;
+    return getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= descriptors;
+}
+
 unsigned wsf_preflight_share(unsigned part, unsigned max) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur / part >= max)

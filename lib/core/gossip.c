@@ -1,4 +1,4 @@
-/* Answers for PEERS: each peer is told once of each other that is up, and again after some time. */
+/* Answers for PEERS: each peer is told once of each other that is up, and of some of them again after some time. */
 #include "core/gossip.h"
 
 #include "core/dialer.h"
@@ -60,7 +60,22 @@ static void link(wsf_core *core, wsf_peer *peer) {
     peer->gossip.told_ms = core->now_ms;
 }
 
-/* Peers are told all again from time to time: two nodes that have forgotten only each other meet again. */
+enum { TOLD_AGAIN = 16 };
+
+/* Peers are told of some again from time to time: two nodes that have forgotten only each other meet again, since all others tell
+ * them, of some each. */
+static void tell_again(wsf_core *core, wsf_peer *peer) {
+    wsf_peers told = peer->gossip.told;
+    unsigned left = wsf_peers_count(told);
+    unsigned wanted = left < TOLD_AGAIN ? left : TOLD_AGAIN;
+    for (unsigned i; (i = wsf_peers_pop(&told)) < WSF_PEERS_MAX; left--) {
+        if (wsf_random(core) % left >= wanted)
+            continue;
+        wsf_peers_remove(&peer->gossip.told, i);
+        wanted--;
+    }
+}
+
 static void tick(wsf_core *core, wsf_now now) {
     uint32_t again_ms = core->config.forget_ms / 4;
     if (now.ms < core->gossip_ms)
@@ -70,7 +85,7 @@ static void tick(wsf_core *core, wsf_now now) {
     for (wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;) {
         if (now.ms - peer->gossip.told_ms >= again_ms) {
             peer->gossip.told_ms = now.ms;
-            peer->gossip.told = (wsf_peers){ 0 };
+            tell_again(core, peer);
             wsf_peer_stir(core, peer);
         }
         if (peer->gossip.told_ms + again_ms < core->gossip_ms)

@@ -12,7 +12,7 @@ enum { REFUSALS = 2, AGAIN_MS = 100 }; /* in a row; ms until the second probe */
 static uint64_t doubt_ms(const wsf_core *core, const wsf_peer *peer) {
     if (peer->state == 0 || peer->state == WSFAN_PEER_DOWN)
         return UINT64_MAX;
-    return peer->reachable ? peer->heard_ms + 2 * (uint64_t)core->config.heartbeat_ms : 0;
+    return peer->reachable ? peer->heard_ms + 2 * wsf_beat_ms(core) : 0;
 }
 
 /* The endpoint by which the peer was heard; the one that it tells may not lead to it. */

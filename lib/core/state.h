@@ -15,7 +15,7 @@
 enum {
     /* Endpoints. Named ones over it are counted (endpoints_surplus) and not dialled before they are named
      * again. A node that introduces itself and finds no place is refused with WSFAN_REASON_LIMIT. */
-    WSF_CONNECTIONS_MAX = 256,
+    WSF_CONNECTIONS_MAX = 512,
     /* A node whose subscription finds no place is refused with WSFAN_REASON_LIMIT and subscribes again. */
     WSF_SUBSCRIBERS_MAX = WSF_SIZE(512, 10),
     /* Endpoints that only peers told of and where no node answers. Further ones are ignored: peers tell of
@@ -535,6 +535,16 @@ static inline unsigned wsf_peer_bucket(const wsf_core *core, uint64_t node) {
 
 static inline unsigned wsf_peer_index(const wsf_core *core, const wsf_peer *peer) {
     return (unsigned)(peer - core->peers);
+}
+
+/* Between two frames to a peer that has no traffic. In a large mesh nodes beat slower, and still three times in silent_ms. */
+static inline uint64_t wsf_beat_ms(const wsf_core *core) {
+    enum { PEERS = 64, BEATS = 3 };
+    uint64_t ms = core->config.heartbeat_ms;
+    uint64_t slower_ms = ms * wsf_peers_count(core->linked) / PEERS;
+    uint64_t slowest_ms = core->config.silent_ms / BEATS;
+    slower_ms = slower_ms < slowest_ms ? slower_ms : slowest_ms;
+    return slower_ms > ms ? slower_ms : ms;
 }
 
 /* Has the next round look at a peer: something came from it, or there is something for it. */

@@ -156,7 +156,7 @@ static void write_heartbeat(wsf_core *core, wsf_peer *peer, wsf_writer *writer, 
     wsf_mark mark;
     if (!wants_marks(core, peer))
         return;
-    peer->witness.due_ms = now.ms + core->config.heartbeat_ms;
+    peer->witness.due_ms = now.ms + wsf_beat_ms(core);
     peer->witness.again_ms = now.ms + WSF_MARK_INTERVAL_MS;
     if (mark_of(core, peer, now, &mark))
         wsf_write_mark(writer, &mark);

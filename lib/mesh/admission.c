@@ -38,7 +38,7 @@
 #include "base/preflight.h"
 
 enum {
-    CONNECTIONS_MAX = 256,
+    CONNECTIONS_MAX = 512,
     CONNECTIONS_PART = 4, /* one in 4 descriptors; each takes two, ZeroMQ's and ours: a half */
     PENDING_PART = 8,
     PENDING_MAX = 128,

@@ -44,6 +44,8 @@ enum {
     DENIED_COUNT = 256,
     /* The context, its threads, our sockets, the port and its admission, and the first connections. */
     CONTEXT_DESCRIPTORS = 24,
+    /* Of connections, of trials and monitors with two each, and of what the context has besides. */
+    CONTEXT_SOCKETS = 2 * (WSF_CONNECTIONS_COUNT_MAX + WSF_TRIALS_MAX + WSF_MONITORS_MAX) + 64,
     CONNECTION_PROBE_MS = 2500,    /* a packet that was lost once is sent again */
     CONTEXT_THREADS = 4,           /* reaper, I/O, admission's, and the mesh thread that follows */
     RECEIVED_BYTES_MAX = 2 * 1024, /* of a connection to our port, in the kernel, not read yet */
@@ -129,6 +131,7 @@ static int open_context(wsf_connections *shared) {
     shared->context = zmq_ctx_new();
     if (shared->context == NULL)
         return errno == ENOMEM ? WSFAN_ENOMEM : WSFAN_ESYSTEM;
+    zmq_ctx_set(shared->context, ZMQ_MAX_SOCKETS, CONTEXT_SOCKETS);
     if (shared->keys == NULL)
         return WSFAN_OK;
     return wsf_auth_open(&shared->auth, shared->context, shared->keys);

@@ -8,7 +8,7 @@
 #include <stdint.h>
 
 enum {
-    LEDGER_LIVES_MAX = 320,   /* starts of nodes in one run */
+    LEDGER_LIVES_MAX = 640,   /* starts of nodes in one run */
     LEDGER_LOOPS_MAX = 2,     /* of a node */
     LEDGER_CHATS_MAX = 32,    /* a set of them is 32 bits */
     LEDGER_VIOLATIONS_MAX = 8 /* that are kept */

@@ -34,7 +34,7 @@ static void usage(FILE *out) {
           "that a seed makes hostile, and checks after every step what docs/reliability.md lists.\n"
           "\n"
           "  --seeds A..B  one run for each seed from A to B\n"
-          "  --nodes N     2 to 80 nodes [the seed chooses]\n"
+          "  --nodes N     2 to 250 nodes [the seed chooses]\n"
           "  --minutes M   of simulated load and faults, 1 to 1000 [the seed chooses]\n"
           "  --rounds R    so many times, each until all has healed, 1 to 1000 [1; with small\n"
           "                tables the seed chooses]\n"

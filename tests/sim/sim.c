@@ -13,6 +13,7 @@ enum {
     SMALL_TABLES = WSF_SIZE(0, 1),
     ROUNDS_SMALL = 4,
     CONTROL_RESERVE = 128 * 1024, /* WSF_PART_CONTROL of part.h */
+    CHOSEN_NODES_MAX = 100,       /* by a seed; there may be SIM_NODES_MAX */
     FRAME_MAX = 128 * 1024,       /* bytes of a frame of any kind, with these limits */
     QUIET_MS_MAX = 120000, /* after healing, until all nodes agree: two clusters may have to meet */
     BARRIER_SLACK_MS = 3000,
@@ -50,7 +51,7 @@ static unsigned choose_nodes(sim *s) {
         return 3 + (unsigned)random_below(s, 7);
     uint64_t dice = random_below(s, 2000);
     if (dice == 0)
-        return 25 + (unsigned)random_below(s, SIM_NODES_MAX - 24);
+        return 25 + (unsigned)random_below(s, CHOSEN_NODES_MAX - 24);
     if (dice <= 20)
         return 8 + (unsigned)random_below(s, 17);
     return 2 + (unsigned)random_below(s, dice <= 400 ? 7 : 3);

@@ -20,6 +20,7 @@ enum {
     REDIAL_DOUBLINGS_MAX = 5,
     BREAKS_MS = 6000, /* as the heartbeat timeout of the real sockets */
     ENDED_MAX = 4 * WORLD_NODES_MAX,
+    HOSTS = 250,    /* of a network */
     SLOW_FRAMES = 4 /* frames that a slow node handles at a time */
 };
 
@@ -134,12 +135,14 @@ static void touch_connections(world *w, unsigned n) {
 /* ------------------------------------------------------------------------------------- network */
 
 static void endpoint_of(unsigned n, char out[WSF_ENDPOINT_SIZE_MAX + 1]) {
-    snprintf(out, WSF_ENDPOINT_SIZE_MAX + 1, "tcp://10.0.0.%u:7000", n + 1);
+    snprintf(out, WSF_ENDPOINT_SIZE_MAX + 1, "tcp://10.0.%u.%u:7000", n / HOSTS, n % HOSTS + 1);
 }
 
 static unsigned slot_of(const char *endpoint) {
-    unsigned slot = 0;
-    return sscanf(endpoint, "tcp://10.0.0.%u:7000", &slot) == 1 ? slot - 1 : WORLD_NODES_MAX;
+    unsigned net = 0;
+    unsigned host = 0;
+    bool known = sscanf(endpoint, "tcp://10.0.%u.%u:7000", &net, &host) == 2;
+    return known ? net * HOSTS + host - 1 : WORLD_NODES_MAX;
 }
 
 static bool open_between(const world *w, unsigned a, unsigned b) {

@@ -5,7 +5,7 @@
 
 #include "core/core.h"
 
-enum { WORLD_NODES_MAX = 160, WORLD_CONNECTIONS_MAX = 256 };
+enum { WORLD_NODES_MAX = 512, WORLD_CONNECTIONS_MAX = 512 };
 
 /* One address in front of all nodes. */
 #define WORLD_VIRTUAL "tcp://10.1.0.1:7000"

@@ -331,7 +331,7 @@ static void restart_parts(wsf_core *core, wsf_peer *peer, wsf_now now) {
 
 static bool heartbeat_due(const wsf_core *core, const wsf_peer *peer, wsf_now now) {
     bool due = nack_due(peer, now) || peer->ack_ms <= now.ms ||
-               now.ms - peer->spoken_ms >= core->config.heartbeat_ms;
+               now.ms - peer->spoken_ms >= wsf_beat_ms(core);
     for (unsigned i = 0; core->parts[i] != NULL && !due; i++)
         due = core->parts[i]->heartbeat_due != NULL &&
               core->parts[i]->heartbeat_due(core, peer, now);
@@ -367,7 +367,7 @@ void wsf_sender_bye(wsf_core *core, wsf_peer *peer, wsf_now now) {
 uint64_t wsf_sender_deadline(const wsf_core *core, const wsf_peer *peer) {
     if (!peer->linked || !peer->reachable)
         return UINT64_MAX;
-    uint64_t at = peer->spoken_ms + core->config.heartbeat_ms;
+    uint64_t at = peer->spoken_ms + wsf_beat_ms(core);
     if (wsf_peers_has(core->congested, wsf_peer_index(core, peer)) &&
         peer->progress_ms + WSF_STALL_MS < at)
         at = peer->progress_ms + WSF_STALL_MS;

@@ -5,6 +5,7 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <wsfan/outbound.h>
 #include <wsfan/peers.h>
 #include <wsfan/presence.h>
@@ -69,7 +70,7 @@ START_TEST(each_number_is_checked_at_both_ends) {
         RANGE(name_bytes_max, 1, 65535),
         RANGE(targets_count_max, 1, 1024),
         RANGE(loops_count_max, 1, 64),
-        RANGE(peers_count_max, 1, 64),
+        RANGE(peers_count_max, 1, 255),
         RANGE(sessions_count_max, 1, 16777215),
         RANGE(chats_count_max, 1, 16777215),
         RANGE(chats_per_session_count_max, 1, 65535),
@@ -167,7 +168,7 @@ START_TEST(what_is_wrong_is_named) {
     IS_NAMED(peers, NULL, WSFAN_EINVAL);
     IS_NAMED(peers, allow, WSFAN_EINVAL);
     IS_NAMED(peers, peers + 1, WSFAN_EENDPOINT);
-    IS_NAMED(peers_count, 65, WSFAN_EINVAL);
+    IS_NAMED(peers_count, 256, WSFAN_EINVAL);
     IS_NAMED(slow_peer, (wsfan_slow_peer)2, WSFAN_EINVAL);
     IS_NAMED(result_ms_max, 0, WSFAN_EINVAL);
     IS_NAMED(key_file, "mesh.key", WSFAN_EINVAL); /* which of the two keys? */
@@ -347,24 +348,24 @@ START_TEST(texts_that_would_break_a_line_are_refused) {
 END_TEST
 
 START_TEST(addresses_are_checked) {
-    const char *peers[65];
+    const char *peers[256];
     wsfan_options options = defaults();
     options.endpoint = "tcp://127.0.0.1:*";
-    for (int i = 0; i < 65; i++)
+    for (int i = 0; i < 256; i++)
         peers[i] = "tcp://127.0.0.1:7000";
     options.peers = peers;
-    options.peers_count = 64;
+    options.peers_count = 255;
     ck_assert_int_eq(read_options(&options), WSFAN_OK);
-    options.peers_count = 65;
+    options.peers_count = 256;
     ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
     options.peers_count = 1;
     peers[0] = "tcp://127.0.0.1:*";
     ck_assert_int_eq(read_options(&options), WSFAN_EENDPOINT);
     peers[0] = NULL;
     ck_assert_int_eq(read_options(&options), WSFAN_EINVAL);
-    for (int i = 0; i < 64; i++)
+    for (int i = 0; i < 255; i++)
         peers[i] = i % 2 == 0 ? "dns://chat:7000" : "tcp://chat:7000";
-    options.peers_count = 64;
+    options.peers_count = 255;
     ck_assert_int_eq(read_options(&options), WSFAN_OK);
     options.peers_count = 1;
     peers[0] = "dns://chat";
@@ -674,8 +675,29 @@ START_TEST(texts_name_the_likeliest_cause) {
 }
 END_TEST
 
+START_TEST(peers_that_are_named_need_descriptors) {
+    const char *peers[32];
+    struct rlimit before;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &before), 0);
+    wsfan_options options = defaults();
+    options.endpoint = "tcp://127.0.0.1:*";
+    for (int i = 0; i < 32; i++)
+        peers[i] = "tcp://127.0.0.1:7000";
+    options.peers = peers;
+    options.peers_count = 32;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 4 * 32 - 1, before.rlim_max }), 0);
+    errno = 0;
+    ck_assert_str_eq(faulty(&options, WSFAN_ESYSTEM), "peers_count");
+    ck_assert_int_eq(errno, EMFILE);
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &(struct rlimit){ 4 * 32, before.rlim_max }), 0);
+    ck_assert_ptr_null(faulty(&options, WSFAN_OK));
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+END_TEST
+
 SUITE_MAIN("limits", each_number_is_checked_at_both_ends, texts_are_checked_at_both_ends,
-           texts_that_would_break_a_line_are_refused, addresses_are_checked, what_is_wrong_is_named,
+           texts_that_would_break_a_line_are_refused, addresses_are_checked,
+           peers_that_are_named_need_descriptors, what_is_wrong_is_named,
            history_needs_a_key_and_a_loop_less, the_core_gets_what_history_needs,
            a_node_that_is_not_opened_for_a_key_says_what_the_check_says,
            an_older_and_shorter_struct_gets_defaults_for_the_rest,
