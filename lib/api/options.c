@@ -18,7 +18,7 @@
 
 enum { KI = 1024, MI = 1024 * 1024 };
 
-_Static_assert((int)WSFAN_PEERS_MAX <= (int)WSF_PEERS_MAX, "as options.h says");
+_Static_assert((int)WSF_PEERS_MAX == WSF_SIZE((int)WSFAN_PEERS_MAX, 64), "as options.h says");
 _Static_assert(WSFAN_KEYS_MAX == WSF_KEYS_MAX, "as options.h says");
 _Static_assert(WSFAN_NODE_NAME_SIZE == WSF_NAME_SIZE_MAX + 1, "as options.h says");
 _Static_assert(WSFAN_ENDPOINT_SIZE == WSF_ENDPOINT_SIZE_MAX + 1, "as options.h says");
@@ -32,7 +32,7 @@ void wsfan_options_init_sized(wsfan_options *options, size_t struct_size) {
         .name_bytes_max = 256,
         .targets_count_max = 64,
         .loops_count_max = 16,
-        .peers_count_max = WSFAN_PEERS_MAX,
+        .peers_count_max = WSF_PEERS_MAX,
         .sessions_count_max = MI,
         .chats_count_max = 2 * MI,
         .chats_per_session_count_max = 1024,
@@ -91,7 +91,7 @@ static const range RANGES[] = {
     RANGE(name_bytes_max, 1, 65535),
     RANGE(targets_count_max, 1, WSF_TARGETS_COUNT_MAX),
     RANGE(loops_count_max, 1, WSF_LOOPS_MAX),
-    RANGE(peers_count_max, 1, WSFAN_PEERS_MAX),
+    RANGE(peers_count_max, 1, WSF_PEERS_MAX),
     RANGE(sessions_count_max, 1, 16777215),
     RANGE(chats_count_max, 1, 16777215),
     RANGE(chats_per_session_count_max, 1, 65535),
