@@ -9,7 +9,7 @@ cd "$(dirname "$0")/.."
 
 directory=${1:-build/packages}
 # shellcheck disable=SC2086 # a list of words
-need_packages $echo_chat_packages libczmq-dev systemtap-sdt-dev doxygen cmark-gfm dpkg-dev file
+need_packages $echo_chat_packages libczmq-dev libnats-dev systemtap-sdt-dev doxygen cmark-gfm dpkg-dev file
 
 SOURCE_DATE_EPOCH=$(sed -n 's/^ -- .*>  //p' packaging/debian/changelog.in | date --file=- +%s)
 export SOURCE_DATE_EPOCH

@@ -4,10 +4,10 @@
 #   sh tests/sim/mutants.sh [--small] [--anew] BUILD-FOLDER LIBRARY SIMULATOR-OBJECTS [SEEDS [MUTANT...]]
 # LIBRARY is libwsfan.a, SIMULATOR-OBJECTS a list of what wsfan-sim is linked from, separated by
 # semicolons. CC and CFLAGS as usual. --small: those in mutants/small, which only wsfan-sim-small finds, or
-# finds much sooner; LIBRARY and SIMULATOR-OBJECTS are those of it. The patch of a fault that takes many seeds says at
-# which one the search begins, since that found it; then come those before. --anew: the search begins at the first, and the patches
-# are told what found them, as is of use when the library has changed so much that the seeds are other runs. The patch of a fault
-# that only clients that come back see says with which option.
+# finds much sooner; LIBRARY and SIMULATOR-OBJECTS are those of it. The patch of a fault that takes many seeds says
+# which one found it: that is tried before all others. After a change of the library it may be another run, which finds nothing; --anew
+# tries the seeds in their order, and writes into the patches what found them. The patch of a fault that only clients that come back
+# see says with which option.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 mutants=$root/tests/sim/mutants
@@ -56,8 +56,8 @@ look() {
 # note SEED: in the patch, when it is worth it
 note() {
     line=
-    [ "$1" -lt 10 ] || line="Looked for from seed $1 on.\\n"
-    sed -i -e '/^Looked for from seed/d' -e "0,/^\$/s//$line/" "$mutants/$mutant.patch"
+    [ "$1" -lt 10 ] || line="Found by seed $1.\\n"
+    sed -i -e '/^Found by seed/d' -e "0,/^\$/s//$line/" "$mutants/$mutant.patch"
 }
 
 for mutant in "$@"; do
@@ -77,11 +77,11 @@ for mutant in "$@"; do
         failed=1
         continue
     fi
-    first=$(sed -n 's/^Looked for from seed \([0-9]*\) on\.$/\1/p' "$mutants/$mutant.patch")
-    first=${anew:-${first:-1}}
+    known=$(sed -n 's/^Found by seed \([0-9]*\)\.$/\1/p' "$mutants/$mutant.patch")
     option=$(sed -n 's/^Looked for with \(--[a-z]*\)\.$/\1/p' "$mutants/$mutant.patch")
-    look "$first" "$seeds"
-    [ "$status" -ne 0 ] || [ "$first" -eq 1 ] || look 1 $((first - 1))
+    status=0
+    [ -n "$anew" ] || [ -z "$known" ] || look "$known" "$known"
+    [ "$status" -ne 0 ] || look 1 "$seeds"
     seed=$(sed -n 's/^seed \([0-9]*\) failed.*/\1/p' "$tree/log" | head -n 1)
     if [ "$status" -eq 1 ] && [ -n "$seed" ]; then
         [ -z "$anew" ] || note "$seed"
