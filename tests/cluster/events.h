@@ -87,7 +87,13 @@ typedef struct {
     atomic_bool complete;
 } chat_count;
 
-enum { CONFIG_TEXT_SIZE = 40, CONFIG_PEERS_MAX = 26, CONFIG_KEYS_MAX = 13, CONFIG_KEY_SIZE = 41 };
+enum {
+    CONFIG_TEXT_SIZE = 40,
+    CONFIG_PEERS_MAX = 26,
+    CONFIG_KEYS_MAX = 13,
+    CONFIG_KEY_SIZE = 41,
+    CONFIG_SERVERS_SIZE = 64
+};
 
 typedef struct {
     uint64_t seed;
@@ -95,7 +101,8 @@ typedef struct {
     char endpoint[CONFIG_TEXT_SIZE];
     char peers[CONFIG_PEERS_MAX][CONFIG_TEXT_SIZE];
     unsigned peers_count;
-    char secret_key[CONFIG_KEY_SIZE]; /* "": plain text */
+    char servers[CONFIG_SERVERS_SIZE]; /* of NATS; "": the mesh is over ZeroMQ */
+    char secret_key[CONFIG_KEY_SIZE];  /* "": plain text */
     char allow[CONFIG_KEYS_MAX][CONFIG_KEY_SIZE];
     unsigned allow_count;
     bool passes; /* when it is told to finish it goes as a host that is replaced does: what its

@@ -86,6 +86,11 @@ void fault_choose(fault *f, fault_kind kind, unsigned nodes, uint64_t *dice) {
         f->wall_s = choose_step(dice);
 }
 
+void fault_lead_by(fault *f, unsigned host, uint64_t *dice) {
+    f->other = host;
+    f->back = f->scope == SCOPE_ONE_WAY && dice_below(dice, 2) == 0;
+}
+
 /* --------------------------------------------------------------------------------------- wires */
 
 /* The twin's host has a place of its own in the partitions. */
@@ -111,7 +116,7 @@ static bool concerns(const fault *f, unsigned from, unsigned to, unsigned hosts)
     case SCOPE_NONE:
         return false;
     case SCOPE_ONE_WAY:
-        return from == f->node && to == f->other;
+        return f->back ? from == f->other && to == f->node : from == f->node && to == f->other;
     case SCOPE_PAIR:
         return (from == f->node && to == f->other) || (from == f->other && to == f->node);
     case SCOPE_NODE:

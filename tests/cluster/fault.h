@@ -26,7 +26,9 @@
     X(KILL, "sigkill_restart_same_address")                                                        \
     X(MOVE, "sigkill_restart_other_address")                                                       \
     X(LEAVE, "goodbye_restart")                                                                    \
-    X(TWIN, "twin")             /* another node of the same name */                                \
+    X(TWIN, "twin")                  /* another node of the same name */                           \
+    X(SERVER_KILL, "server_sigkill") /* of NATS, and started again; */                             \
+    X(SERVER_STOP, "server_sigstop")                                                               \
     X(CLOCK, "wall_clock_step") /* and back */                                                     \
     X(DNS_SILENT, "dns_silent")                                                                    \
     X(DNS_WRONG, "dns_wrong") /* one is missing, and an address is named where nobody is */
@@ -53,6 +55,7 @@ typedef struct {
     fault_scope scope;
     unsigned node;
     unsigned other;
+    bool back;        /* with SCOPE_ONE_WAY: from the other one to the node */
     switch_wire wire; /* what these wires do */
     int64_t wall_s;
     uint64_t until_ms;
@@ -66,6 +69,9 @@ bool fault_parse(const char *list, uint32_t *kinds);
 
 /* Everything of a fault but how long it is, for so many nodes. */
 void fault_choose(fault *f, fault_kind kind, unsigned nodes, uint64_t *dice);
+
+/* Of nodes that reach each other by way of a host alone: the fault is between a node and that host. */
+void fault_lead_by(fault *f, unsigned host, uint64_t *dice);
 
 /* Sets all wires as these faults want them together. */
 void fault_set_wires(const fault *faults, unsigned count, unsigned nodes);

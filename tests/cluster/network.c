@@ -136,6 +136,10 @@ void network_service(char out[NETWORK_ENDPOINT_SIZE]) {
     snprintf(out, NETWORK_ENDPOINT_SIZE, "tcp://10.99.0.%d:%d", SERVICE, NETWORK_PORT);
 }
 
+void network_name_server(unsigned address, char out[NETWORK_ENDPOINT_SIZE]) {
+    snprintf(out, NETWORK_ENDPOINT_SIZE, "10.99.0.%u", NAME_SERVER - address);
+}
+
 void network_set_servers(const uint32_t *addresses, unsigned count) {
     switch_set_servers(NET + SERVICE, addresses, count);
 }

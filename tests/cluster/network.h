@@ -27,6 +27,9 @@ void network_endpoint(unsigned host, unsigned address, char out[NETWORK_ENDPOINT
 void network_service(char out[NETWORK_ENDPOINT_SIZE]);
 void network_set_servers(const uint32_t *addresses, unsigned count);
 
+/* The first or second address of the name server, where the calling process is, too. */
+void network_name_server(unsigned address, char out[NETWORK_ENDPOINT_SIZE]);
+
 /* The calling process moves to that host. */
 bool network_enter(unsigned host);
 

@@ -72,7 +72,10 @@ static void configure(recorders *r, life_log *log, unsigned host, unsigned node)
     config->seed = r->seed * 1000 + ++r->lives;
     config->life = r->lives;
     snprintf(config->name, sizeof config->name, "r%u", node);
-    network_endpoint(host, r->nodes[host].address, config->endpoint);
+    if (r->carrier == CARRIER_NATS)
+        snprintf(config->endpoint, sizeof config->endpoint, "nats:r%u", node);
+    else
+        network_endpoint(host, r->nodes[host].address, config->endpoint);
     if (r->keys != KEYS_NONE)
         memcpy(config->secret_key, r->secret_keys[r->keys == KEYS_EACH ? host : 0],
                sizeof config->secret_key);

@@ -7,6 +7,9 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef NATS_SERVER
+#include <wsfan/nats.h>
+#endif
 
 #include "recorder_parts.h"
 
@@ -93,6 +96,35 @@ static void run_load(recorder *r) {
     }
 }
 
+#ifdef NATS_SERVER
+static wsfan_nats *nats; /* what the mesh is over; NULL: ZeroMQ */
+
+static int open_carrier(const recorder_config *config, wsfan_options *options) {
+    wsfan_nats_options how;
+    wsfan_nats_options_init(&how);
+    how.urls = config->servers;
+    if (config->servers[0] == '\0')
+        return WSFAN_OK;
+    int error = wsfan_nats_open(&nats, &how);
+    if (error == WSFAN_OK)
+        options->carrier = wsfan_nats_carrier(nats);
+    return error;
+}
+
+static void close_carrier(void) {
+    wsfan_nats_close(nats);
+}
+#else
+static int open_carrier(const recorder_config *config, wsfan_options *options) {
+    (void)config;
+    (void)options;
+    return WSFAN_OK;
+}
+
+static void close_carrier(void) {
+}
+#endif
+
 static int open_node(recorder *r) {
     const recorder_config *config = &r->log->config;
     const char *peers[CONFIG_PEERS_MAX];
@@ -130,8 +162,11 @@ static int open_node(recorder *r) {
     options.history_chat_bytes_max = config->history_chat_bytes_max;
     options.recover_ms_max = RECORDER_RECOVER_MS_MAX;
     options.history_key = "known to all recorders";
+    int error = open_carrier(config, &options);
+    if (error != WSFAN_OK)
+        return error;
     uint64_t born_ns = recorder_ns(); /* peers may see it before the call returns */
-    int error = wsfan_node_open(&r->node, &options);
+    error = wsfan_node_open(&r->node, &options);
     if (error != WSFAN_OK)
         return error;
     r->id = wsfan_node_id(r->node);
@@ -164,5 +199,7 @@ int recorder_run(life_log *log) {
     }
     for (unsigned i = 0; i < EVENTS_LOOPS; i++)
         wsfan_loop_close(r.loops[i].loop);
-    return wsfan_node_close(r.node) == WSFAN_OK ? EXIT_SUCCESS : EXIT_FAILURE;
+    error = wsfan_node_close(r.node);
+    close_carrier();
+    return error == WSFAN_OK ? EXIT_SUCCESS : EXIT_FAILURE;
 }

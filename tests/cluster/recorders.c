@@ -17,6 +17,7 @@
 
 #include "dice.h"
 #include "processes.h"
+#include "servers.h"
 
 enum {
     STEP_MS = 20,
@@ -37,6 +38,7 @@ _Static_assert((int)CONFIG_KEYS_MAX >= NETWORK_HOSTS_MAX, "all have keys");
 #define CHOICE_TEXT(name, text) text,
 static const char *const NAMINGS[] = { NAMING_LIST(CHOICE_TEXT) };
 static const char *const KEYS[] = { KEYS_LIST(CHOICE_TEXT) };
+static const char *const CARRIERS[] = { CARRIER_LIST(CHOICE_TEXT) };
 static const char *const HISTORIES[] = { HISTORY_LIST(CHOICE_TEXT) };
 #undef CHOICE_TEXT
 
@@ -314,6 +316,10 @@ void recorders_close(recorders *r) {
 static void name_peers(recorders *r) {
     recorder_config *config = &r->config;
     unsigned hosts = r->count + 1;
+    if (r->carrier == CARRIER_NATS) {
+        servers_urls(config->servers);
+        return;
+    }
     switch (r->naming) {
     case NAMING_ADDRESSES:
         config->peers_count = hosts * NETWORK_ADDRESSES;
@@ -373,6 +379,8 @@ static void choose_cluster(recorders *r) {
     r->count = r->count > 0 ? r->count : count;
     r->naming = r->naming < NAMING_COUNT ? r->naming : naming;
     r->keys = r->keys < KEYS_COUNT ? r->keys : keys;
+    if (r->carrier == CARRIER_NATS)
+        r->keys = KEYS_NONE;
     config->forget_ms = recorders_below(r, 2) == 0 ? 6000 : 60000;
     config->messages_per_s = r->messages_per_s / r->count;
     config->payload_size_max = 2000;
@@ -381,8 +389,9 @@ static void choose_cluster(recorders *r) {
     make_keys(r);
     printf("seed %" PRIu64 ": %u nodes, found by %s, keys %s, forgotten after %" PRIu32
            " ms, history %s\n",
-           r->seed, r->count, NAMINGS[r->naming], KEYS[r->keys], config->forget_ms,
-           HISTORIES[r->kept]);
+           r->seed, r->count,
+           r->carrier == CARRIER_NATS ? CARRIERS[r->carrier] : NAMINGS[r->naming], KEYS[r->keys],
+           config->forget_ms, HISTORIES[r->kept]);
     fflush(stdout);
 }
 
@@ -392,6 +401,9 @@ int recorders_open(recorders *r) {
     int status = network_make(r->count + 1, r->seed);
     if (status != 0)
         return status;
+    for (unsigned i = 0; i < SERVERS_COUNT && r->carrier == CARRIER_NATS; i++)
+        if (!servers_start(i))
+            return EXIT_FAILURE;
     r->began_ns = recorder_ns();
     r->ledger = ledger_new();
     r->replay = replay_new(r->ledger, &r->config, r->began_ns);
@@ -446,6 +458,10 @@ static bool take_option(recorders *r, int option, const char *text) {
         good = parse_choice(text, HISTORIES, HISTORY_COUNT, &choice);
         r->kept = (history_kind)choice;
         return good;
+    case 'r':
+        good = parse_choice(text, CARRIERS, CARRIER_COUNT, &choice);
+        r->carrier = (carrier_kind)choice;
+        return good && (r->carrier == CARRIER_ZMQ || servers_exist());
     case 'v':
         r->verbose = true;
         return true;
@@ -456,13 +472,17 @@ static bool take_option(recorders *r, int option, const char *text) {
 
 bool recorders_options(recorders *r, int count, char **values, recorders_number first,
                        recorders_number second) {
-    const struct option options[] = {
-        { "seed", required_argument, NULL, 's' },      { "nodes", required_argument, NULL, 'c' },
-        { "only", required_argument, NULL, 'o' },      { "naming", required_argument, NULL, 'n' },
-        { "keys", required_argument, NULL, 'k' },      { "history", required_argument, NULL, 'h' },
-        { "verbose", no_argument, NULL, 'v' },         { first.name, required_argument, NULL, '1' },
-        { second.name, required_argument, NULL, '2' }, { NULL, 0, NULL, 0 }
-    };
+    const struct option options[] = { { "seed", required_argument, NULL, 's' },
+                                      { "nodes", required_argument, NULL, 'c' },
+                                      { "only", required_argument, NULL, 'o' },
+                                      { "naming", required_argument, NULL, 'n' },
+                                      { "keys", required_argument, NULL, 'k' },
+                                      { "history", required_argument, NULL, 'h' },
+                                      { "carrier", required_argument, NULL, 'r' },
+                                      { "verbose", no_argument, NULL, 'v' },
+                                      { first.name, required_argument, NULL, '1' },
+                                      { second.name, required_argument, NULL, '2' },
+                                      { NULL, 0, NULL, 0 } };
     int option;
     r->seed = (uint64_t)time(NULL) % 1000000;
     r->naming = NAMING_COUNT;

@@ -34,6 +34,10 @@ enum {
     X(KEYS_SHARED, "shared")                                                                       \
     X(KEYS_EACH, "each")
 
+#define CARRIER_LIST(X)                                                                            \
+    X(CARRIER_ZMQ, "zmq")                                                                          \
+    X(CARRIER_NATS, "nats") /* nobody is named, and there are no keys */
+
 /* What is kept for those who come back. */
 #define HISTORY_LIST(X)                                                                            \
     X(HISTORY_OFF, "off")                                                                          \
@@ -43,6 +47,7 @@ enum {
 #define CHOICE_ENUM(name, text) name,
 typedef enum { NAMING_LIST(CHOICE_ENUM) NAMING_COUNT } naming_kind;
 typedef enum { KEYS_LIST(CHOICE_ENUM) KEYS_COUNT } keys_kind;
+typedef enum { CARRIER_LIST(CHOICE_ENUM) CARRIER_COUNT } carrier_kind;
 typedef enum { HISTORY_LIST(CHOICE_ENUM) HISTORY_COUNT } history_kind;
 #undef CHOICE_ENUM
 
@@ -60,8 +65,9 @@ typedef struct {
     unsigned steady;         /* the first so many are never killed, where there are more */
     unsigned messages_per_s; /* of all together */
     unsigned long_one_in;    /* of so many faults one takes seconds */
-    uint32_t only;           /* bits: kinds of faults; 0: all */
-    unsigned count;          /* nodes; 0, and the three counts below: by the seed */
+    carrier_kind carrier;
+    uint32_t only;  /* bits: kinds of faults; 0: all */
+    unsigned count; /* nodes; 0, and the three counts below: by the seed */
     naming_kind naming;
     keys_kind keys;
     history_kind kept;
@@ -128,7 +134,7 @@ typedef struct {
 } recorders_number;
 #define RECORDERS_USAGE                                                                            \
     "[--seed S] [--nodes 2..12] [--only FAULT,FAULT...] [--naming KIND] [--keys KIND] "            \
-    "[--history KIND] [--verbose]"
+    "[--history KIND] [--carrier zmq|nats] [--verbose]"
 bool recorders_options(recorders *r, int count, char **values, recorders_number first,
                        recorders_number second);
 

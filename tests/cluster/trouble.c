@@ -5,6 +5,7 @@
 
 #include "network.h"
 #include "processes.h"
+#include "servers.h"
 
 static void tell(recorders *r, const char *what, const fault *f) {
     char *line = r->history[r->history_count++ % RECORDERS_HISTORY_MAX];
@@ -56,6 +57,15 @@ static void apply(recorders *r, const fault *f, bool begins) {
     case TWIN:
         twin(r, f, begins);
         break;
+    case SERVER_KILL:
+        if (begins)
+            servers_kill(f->node % SERVERS_COUNT);
+        else if (!servers_start(f->node % SERVERS_COUNT))
+            recorders_violation(r, "has no server", f->node);
+        break;
+    case SERVER_STOP:
+        servers_signal(f->node % SERVERS_COUNT, begins ? SIGSTOP : SIGCONT);
+        break;
     case CLOCK:
         p->wall_s = begins ? f->wall_s : 0;
         atomic_store(&p->log->wall_s, p->wall_s);
@@ -76,8 +86,21 @@ static bool to_process(fault_kind kind) {
     return kind == STOP || kind == TWIN || restarts(kind);
 }
 
+static bool to_server(fault_kind kind) {
+    return kind == SERVER_KILL || kind == SERVER_STOP;
+}
+
+/* Over NATS every wire leads to the servers, and a carrier alters nothing; libnats waits by a clock that is not the
+ * recorders' own; and no node has an address. */
+static bool has_over_nats(fault_kind kind) {
+    return kind != HALVES && kind != RING && kind != BRIDGE && kind != FLIP && kind != MOVE &&
+           kind != TWIN && kind != CLOCK && kind != DNS_SILENT && kind != DNS_WRONG;
+}
+
 /* Whether this cluster can have faults of the kind at all. */
 static bool has(const recorders *r, fault_kind kind) {
+    if (r->carrier == CARRIER_NATS ? !has_over_nats(kind) : to_server(kind))
+        return false;
     if (r->only != 0 && (r->only >> kind & 1) == 0)
         return false;
     if (kind == CLOCK && r->kept == HISTORY_LARGE)
@@ -102,6 +125,9 @@ static bool possible(const recorders *r, const fault *wanted) {
             (f->node == wanted->node || f->kind == TWIN || f->kind == DNS_WRONG))
             return false;
         if (f->node == wanted->node && to_process(f->kind) && to_process(wanted->kind))
+            return false;
+        if (to_server(f->kind) && to_server(wanted->kind) &&
+            f->node % SERVERS_COUNT == wanted->node % SERVERS_COUNT)
             return false;
     }
     return true;
@@ -147,6 +173,8 @@ void recorders_break(recorders *r) {
     if (kind == FAULT_COUNT || r->active_count == RECORDERS_ACTIVE_MAX)
         return;
     fault_choose(&f, kind, r->count, &r->random);
+    if (r->carrier == CARRIER_NATS)
+        fault_lead_by(&f, NETWORK_NAME_SERVER, &r->random);
     f.until_ms = recorders_ms(r) + choose_ms(r);
     if (!possible(r, &f))
         return;
