@@ -66,6 +66,10 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
         return WSFAN_ENOMEM;
     core->config = *config;
     core->config.link.frames = &core->frames;
+    core->config.link.budget = config->links_bytes_max > 0 ? &core->budget : NULL;
+    core->budget.bytes_max = config->links_bytes_max;
+    if (config->join_silent_ms == 0 || config->join_silent_ms > config->join_ms_max)
+        core->config.join_silent_ms = config->join_ms_max;
     wsf_copy_text(core->cluster, sizeof core->cluster, wsfan_string(config->cluster));
     wsf_copy_text(core->name, sizeof core->name, wsfan_string(config->name));
     if (config->endpoint != NULL)
