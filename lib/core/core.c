@@ -400,6 +400,7 @@ void wsf_core_state(const wsf_core *core, wsfan_node_state *state, wsf_now now) 
 
 void wsf_core_flush(wsf_core *core, wsf_now now) {
     core->now_ms = core->presence.now_ms = now.ms;
+    wsf_rounds_begin(core, now);
     wsf_liveness_tick(core, now);
     wsf_status_tick(core, now);
     wsf_epoch_tick(core, now);

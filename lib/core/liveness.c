@@ -6,7 +6,6 @@
 #include "core/handshake.h"
 #include "core/presence/presence.h"
 #include "core/probe.h"
-#include "core/rounds.h"
 
 /* How long a peer is kept that is not heard; one that never had a link is soon given up. */
 static uint64_t keep_ms(const wsf_core *core, const wsf_peer *peer) {
@@ -36,6 +35,7 @@ static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
 }
 
 static void put_off(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
+    wsf_peers_stir_all(core);
     wsf_peers known = core->known;
     for (wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;) {
         peer->heard_ms += overslept_ms;
@@ -54,7 +54,6 @@ void wsf_liveness_tick(wsf_core *core, wsf_now now) {
 
     if (overslept_ms > 0)
         put_off(core, overslept_ms, now);
-    wsf_rounds_begin(core, overslept_ms, now);
     wsf_peers stirred = core->stirred;
     for (wsf_peer *peer; (peer = wsf_peer_next(core, &stirred)) != NULL;)
         tick_peer(core, peer, now);
