@@ -212,6 +212,15 @@ typedef struct wsfan_options {
      * up without one. Peers need no naming where the carrier reaches all nodes. advertise, and what is said of
      * keys, must be NULL: the carrier knows who sends [NULL: ZeroMQ] */
     const struct wsfan_carrier *carrier;
+
+    /* Many nodes, see docs/scale.md */
+    /** Of windows and queues to all peers together, and of what came early from them, at least 1 Mi. Half of it is divided by the
+     * number of peers, for each of them; the other half is for those that need more. Over it as over link_window_bytes and
+     * link_queue_bytes_max [1.5 Gi] */
+    uint64_t links_bytes_max;
+    /** A join waits so long for a peer that is WSFAN_PEER_SILENT, and names it as missing then; join_ms_max where that is
+     * shorter; 0: join_ms_max [0] */
+    uint32_t join_silent_ms;
 } wsfan_options;
 
 /** Sets every field to its default, in a struct of the size that its program was compiled with.

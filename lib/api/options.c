@@ -69,6 +69,7 @@ void wsfan_options_init_sized(wsfan_options *options, size_t struct_size) {
         .history_copies = 1,
         .recover_ms_max = 4000,
         .recoveries_count_max = 16 * KI,
+        .links_bytes_max = 1536ull * MI,
     };
     wsf_fill_sized(options, struct_size, &defaults, sizeof defaults);
 }
@@ -126,6 +127,7 @@ static const range RANGES[] = {
     RANGE(history_copies, 0, WSF_COPIES_MAX),
     RANGE(recover_ms_max, 1, UINT32_MAX),
     RANGE(recoveries_count_max, 1, UINT32_MAX),
+    RANGE(links_bytes_max, MI, UINT64_MAX),
 };
 
 /* A wrong option: the error, and the field that it is about. */
@@ -339,6 +341,7 @@ wsf_core_config wsf_options_core(const wsfan_options *o) {
         .link = { .window_bytes = o->link_window_bytes,
                   .queue_bytes_max = o->link_queue_bytes_max,
                   .queue_count_max = o->link_queue_count_max },
+        .links_bytes_max = o->links_bytes_max,
         .presence = { .grace_ms = o->presence_grace_ms,
                       .members_count_max = o->presence_members_count_max,
                       .remote_count_max = o->presence_remote_count_max },
@@ -347,6 +350,7 @@ wsf_core_config wsf_options_core(const wsfan_options *o) {
         .down_ms = o->down_ms,
         .forget_ms = o->forget_ms,
         .join_ms_max = o->join_ms_max,
+        .join_silent_ms = o->join_silent_ms,
         .result_ms_max = o->result_ms_max,
         .requests_count_max = o->requests_count_max,
         .request_ms_max = o->request_ms_max,

@@ -41,28 +41,42 @@ static bool is_waited_for(const wsf_peer *peer) {
     return wsf_peer_live(peer) && !is_quiet(peer);
 }
 
+/* The ticket does not wait for silent peers any more. */
+static bool is_impatient(const wsf_core *core, const wsf_ticket *ticket, wsf_now now) {
+    uint32_t more_ms = core->config.join_ms_max - core->config.join_silent_ms;
+    return now.ms + more_ms >= ticket->deadline_ms;
+}
+
 static bool acknowledged(const wsf_peer *peer, uint64_t serial) {
     return !is_waited_for(peer) || peer->subscription.serial_acked >= serial;
 }
 
-/* All peers that are waited for know the log up to here. */
-static uint64_t known_to_all(wsf_core *core) {
-    uint64_t serial = UINT64_MAX;
+typedef struct {
+    uint64_t all; /* all peers that are waited for know the log up to here, */
+    uint64_t up;  /* and those of them that are not silent */
+} known;
+
+static known ask_all(wsf_core *core) {
+    known k = { UINT64_MAX, UINT64_MAX };
     wsf_peers linked = core->linked;
     for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;) {
-        if (acknowledged(peer, serial))
+        uint64_t serial = peer->subscription.serial_acked;
+        if (peer->state != WSFAN_PEER_SILENT && !acknowledged(peer, k.up))
+            k.up = serial;
+        if (acknowledged(peer, k.all))
             continue;
-        serial = peer->subscription.serial_acked;
+        k.all = serial;
         core->join.last = wsf_peer_index(core, peer);
     }
-    return serial;
+    return k;
 }
 
 /* Whether the first ticket waits for the peer that was seen to be the last one. */
-static bool waits_for_last(const wsf_core *core) {
+static bool waits_for_last(const wsf_core *core, wsf_now now) {
     const wsf_peer *last = &core->peers[core->join.last];
-    return wsf_peers_has(core->linked, core->join.last) &&
-           !acknowledged(last, first_ticket(core)->serial);
+    const wsf_ticket *first = first_ticket(core);
+    return wsf_peers_has(core->linked, core->join.last) && !acknowledged(last, first->serial) &&
+           (last->state != WSFAN_PEER_SILENT || !is_impatient(core, first, now));
 }
 
 /* A join neither waits for a peer that is down nor names it as missing. That peer may have published
@@ -100,15 +114,17 @@ static void name_missing(const wsf_core *core, wsf_ticket *ticket, const uint64_
  * so the first ticket may hold back a later one that has passed, until its own deadline. */
 void wsf_barrier_tick(wsf_core *core, wsf_now now) {
     if (core->join.head == NULL ||
-        (now.ms < first_ticket(core)->deadline_ms && waits_for_last(core)))
+        (now.ms < first_ticket(core)->deadline_ms && waits_for_last(core, now)))
         return;
     uint64_t refusers[WSF_PEERS_MAX];
     uint32_t count = wsf_dialer_refusers(core, now, refusers);
-    uint64_t known = known_to_all(core);
+    known k = ask_all(core);
     uint64_t newest = 0;
     for (wsf_ticket *ticket; (ticket = first_ticket(core)) != NULL;) {
-        bool passed = ticket->serial <= known;
-        if (!passed && now.ms < ticket->deadline_ms)
+        bool passed = ticket->serial <= k.all;
+        bool over = now.ms >= ticket->deadline_ms ||
+                    (ticket->serial <= k.up && is_impatient(core, ticket, now));
+        if (!passed && !over)
             break;
         newest = ticket->serial > newest ? ticket->serial : newest;
         wsf_histogram_add(&core->join.took,
@@ -122,7 +138,11 @@ void wsf_barrier_tick(wsf_core *core, wsf_now now) {
 }
 
 uint64_t wsf_barrier_deadline(const wsf_core *core) {
-    return core->join.head != NULL ? first_ticket(core)->deadline_ms : UINT64_MAX;
+    if (core->join.head == NULL)
+        return UINT64_MAX;
+    uint64_t at = first_ticket(core)->deadline_ms;
+    uint64_t silent_at = at - (core->config.join_ms_max - core->config.join_silent_ms);
+    return silent_at > core->now_ms ? silent_at : at;
 }
 
 void wsf_barrier_forget_loop(wsf_core *core, unsigned loop) {

@@ -66,6 +66,10 @@ int wsf_core_new(wsf_core **out, const wsf_core_config *config, const wsf_effect
         return WSFAN_ENOMEM;
     core->config = *config;
     core->config.link.frames = &core->frames;
+    core->config.link.budget = config->links_bytes_max > 0 ? &core->budget : NULL;
+    core->budget.bytes_max = config->links_bytes_max;
+    if (config->join_silent_ms == 0 || config->join_silent_ms > config->join_ms_max)
+        core->config.join_silent_ms = config->join_ms_max;
     wsf_copy_text(core->cluster, sizeof core->cluster, wsfan_string(config->cluster));
     wsf_copy_text(core->name, sizeof core->name, wsfan_string(config->name));
     if (config->endpoint != NULL)
@@ -396,9 +400,8 @@ void wsf_core_state(const wsf_core *core, wsfan_node_state *state, wsf_now now) 
 
 void wsf_core_flush(wsf_core *core, wsf_now now) {
     core->now_ms = core->presence.now_ms = now.ms;
-    uint64_t overslept_ms = wsf_liveness_wake(core, now);
-    wsf_rounds_begin(core, overslept_ms, now);
-    wsf_liveness_tick(core, overslept_ms, now);
+    wsf_rounds_begin(core, now);
+    wsf_liveness_tick(core, now);
     wsf_status_tick(core, now);
     wsf_epoch_tick(core, now);
     wsf_keeping_tick(core, now);

@@ -35,6 +35,7 @@ static void tick_peer(wsf_core *core, wsf_peer *peer, wsf_now now) {
 }
 
 static void put_off(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
+    wsf_peers_stir_all(core);
     wsf_peers known = core->known;
     for (wsf_peer *peer; (peer = wsf_peer_next(core, &known)) != NULL;) {
         peer->heard_ms += overslept_ms;
@@ -43,7 +44,7 @@ static void put_off(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
     }
 }
 
-uint64_t wsf_liveness_wake(wsf_core *core, wsf_now now) {
+void wsf_liveness_tick(wsf_core *core, wsf_now now) {
     /* A tick is due once a heartbeat. A node that slept longer could hear no peer: deadlines move. */
     uint64_t slept_ms = now.ms - core->last_ms;
     uint64_t heartbeat_ms = core->config.heartbeat_ms;
@@ -53,10 +54,6 @@ uint64_t wsf_liveness_wake(wsf_core *core, wsf_now now) {
 
     if (overslept_ms > 0)
         put_off(core, overslept_ms, now);
-    return overslept_ms;
-}
-
-void wsf_liveness_tick(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
     wsf_peers stirred = core->stirred;
     for (wsf_peer *peer; (peer = wsf_peer_next(core, &stirred)) != NULL;)
         tick_peer(core, peer, now);

@@ -13,9 +13,7 @@ static uint64_t earlier(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
 
-void wsf_rounds_begin(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
-    if (overslept_ms > 0)
-        wsf_peers_stir_all(core);
+void wsf_rounds_begin(wsf_core *core, wsf_now now) {
     if (now.ms < core->rounds.least_ms)
         return;
     uint64_t least_ms = UINT64_MAX;

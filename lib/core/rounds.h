@@ -4,8 +4,8 @@
 
 #include "core/state.h"
 
-/* Stirs the peers whose time has come, and all where the node slept for longer than it wanted. */
-void wsf_rounds_begin(wsf_core *core, uint64_t overslept_ms, wsf_now now);
+/* Stirs the peers whose time has come. */
+void wsf_rounds_begin(wsf_core *core, wsf_now now);
 
 /* Sends what there is for the stirred peers. */
 void wsf_rounds_flush(wsf_core *core, wsf_now now);

@@ -286,6 +286,7 @@ struct wsf_core {
     const wsf_part *takers[32];   /* of numbered entries, by type */
     wsf_batch *batch;             /* of the frame that is being written */
     wsf_message_pool pool;        /* of received messages */
+    wsf_link_budget budget;       /* of all links */
     wsf_buffer_cache frames;      /* memory of frames that peers have acknowledged */
     uint64_t trim_ms;             /* when `frames` and `pool` are trimmed */
     wsf_message_bin bin;          /* of messages that went nowhere, or have been sent */

@@ -57,12 +57,14 @@ typedef struct {
     uint32_t remote_chats_count_max;
     uint32_t interest_log_count_max;
     wsf_link_limits link;
+    uint64_t links_bytes_max; /* of all links together; 0: no limit */
     wsf_presence_limits presence;
     uint32_t heartbeat_ms;
     uint32_t silent_ms;
     uint32_t down_ms;
     uint32_t forget_ms;
     uint32_t join_ms_max;
+    uint32_t join_silent_ms; /* a join waits so long for a peer that is silent; 0: join_ms_max */
     uint32_t result_ms_max;
     uint32_t requests_count_max;
     uint32_t request_ms_max;

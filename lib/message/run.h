@@ -21,7 +21,10 @@ typedef struct {
     wsfan_address except;
     wsf_message_target target; /* its name is behind this struct; its offset is from the message */
     uint64_t loops;            /* for the router: who wants the messages */
-    wsf_packed_peers peers;    /* as in the row of interest: the pool is there */
+    union {
+        wsf_packed_peers packed; /* as in the row of interest: the pool is there */
+        uint64_t word;           /* or, where no peer's number is above 63, as bits */
+    } peers;
     uint32_t size;             /* bytes of memory, with the name */
     uint16_t number;           /* 0, 1, 2 ... in the order of their first messages */
     uint16_t copy; /* its place in the run that was picked from this one last; 0: none */

@@ -113,6 +113,8 @@ static unsigned living_max(const sim *s) {
 static void check_memory(sim *s, unsigned node) {
     const wsf_core *core = world_core(s->world, node);
     const wsf_link_limits *limits = &core->config.link;
+    uint64_t bytes = 0;
+    uint32_t links = 0;
     for (unsigned p = 0; p < core->config.peers_count_max; p++) {
         const wsf_link *link = &core->peers[p].link;
         if (core->peers[p].node == 0)
@@ -123,10 +125,19 @@ static void check_memory(sim *s, unsigned node) {
         if (link->queue_count > limits->queue_count_max ||
             (link->queue_count > 1 && link->queue_bytes > limits->queue_bytes_max))
             ledger_violation(s->ledger, "node %u queues %u messages", node, link->queue_count);
+        bytes += link->sent_bytes + link->queue_bytes + link->talk_bytes + link->held_bytes;
+        links++;
         if (link->held_bytes > limits->window_bytes)
             ledger_violation(s->ledger, "node %u holds %llu bytes", node,
                              (unsigned long long)link->held_bytes);
     }
+    if (bytes != core->budget.bytes || links != core->budget.links)
+        ledger_violation(s->ledger, "node %u has %llu bytes in links and counts %llu", node,
+                         (unsigned long long)bytes, (unsigned long long)core->budget.bytes);
+    /* A frame, a message and what is for control are let through at any time. */
+    if (bytes > core->budget.bytes_max + links * (uint64_t)(CONTROL_RESERVE + 2 * FRAME_MAX))
+        ledger_violation(s->ledger, "node %u has %llu bytes in links", node,
+                         (unsigned long long)bytes);
     const wsf_interest *interest = &core->interest;
     if (interest->rows_count > core->config.remote_chats_count_max + interest->local_count)
         ledger_violation(s->ledger, "node %u has %u rows of interest", node, interest->rows_count);
@@ -449,6 +460,9 @@ void sim_run(uint64_t seed, const sim_options *options, sim_report *report) {
     hosts_attach(s.hosts, s.world);
     choose_limits(&s);
     s.nodes = options->nodes != 0 ? options->nodes : choose_nodes(&s);
+    /* Not by chance: each seed goes on as it did before there were these. */
+    world_config(s.world)->links_bytes_max = seed % 5 == 4 ? 512 * 1024 : 64 * 1024 * 1024;
+    world_config(s.world)->join_silent_ms = seed % 7 == 6 ? 100 : 0;
     if (SMALL_TABLES)
         choose_small_limits(&s);
     s.faults = faults_new(s.world, s.hosts, s.ledger, s.nodes, report->faults);

@@ -577,6 +577,7 @@ world *world_new(uint64_t seed, const world_watcher *watcher) {
         .silent_ms = 3000,
         .down_ms = 10000,
         .forget_ms = 120000,
+        .links_bytes_max = 64 * 1024 * 1024,
         .join_ms_max = 5000,
         .result_ms_max = 5000,
         .requests_count_max = 64,

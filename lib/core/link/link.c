@@ -29,12 +29,36 @@ void wsf_link_init(wsf_link *link, const wsf_link_limits *limits, uint64_t epoch
     wsf_deque_init(&link->queue, sizeof(wsf_span));
     wsf_deque_init(&link->talk, sizeof(wsf_buffer *));
     wsf_table_init(&link->latest, epoch);
+    if (limits->budget != NULL)
+        limits->budget->links++;
+}
+
+/* Changes a count of the link's bytes, and with it the budget's. */
+static void grow(const wsf_link *link, uint64_t *count, uint64_t bytes) {
+    *count += bytes;
+    if (link->limits.budget != NULL)
+        link->limits.budget->bytes += bytes;
+}
+
+static void shrink(const wsf_link *link, uint64_t *count, uint64_t bytes) {
+    *count -= bytes;
+    if (link->limits.budget != NULL)
+        link->limits.budget->bytes -= bytes;
+}
+
+/* Whether there is no room in the budget for more bytes of this link. */
+static bool is_over_budget(const wsf_link *link, uint64_t more) {
+    const wsf_link_budget *budget = link->limits.budget;
+    if (budget == NULL || budget->bytes + more <= budget->bytes_max / 2)
+        return false;
+    uint64_t own = link->sent_bytes + link->queue_bytes + link->talk_bytes + link->held_bytes;
+    return own + more > budget->bytes_max / 2 / budget->links;
 }
 
 static void drop_first_sent(wsf_link *link) {
     wsf_sent_frame *first = wsf_deque_at(&link->sent, 0);
     link->again_count -= first->again;
-    link->sent_bytes -= wsf_buffer_cost(first->frame);
+    shrink(link, &link->sent_bytes, wsf_buffer_cost(first->frame));
     wsf_buffer_cache_put(link->limits.frames, first->frame);
     wsf_deque_pop_front(&link->sent);
 }
@@ -42,7 +66,7 @@ static void drop_first_sent(wsf_link *link) {
 static void drop_held(wsf_link *link) {
     for (; link->held.count > 0; wsf_deque_pop_front(&link->held))
         wsf_buffer_unref(*(wsf_buffer **)wsf_deque_at(&link->held, 0));
-    link->held_bytes = 0;
+    shrink(link, &link->held_bytes, link->held_bytes);
 }
 
 static void drop_open(wsf_link *link) {
@@ -63,6 +87,8 @@ void wsf_link_destroy(wsf_link *link) {
     wsf_deque_destroy(&link->queue);
     wsf_deque_destroy(&link->talk);
     wsf_table_destroy(&link->latest);
+    if (link->limits.budget != NULL)
+        link->limits.budget->links--;
 }
 
 void wsf_link_restart_out(wsf_link *link, uint64_t epoch, uint64_t clock) {
@@ -96,7 +122,8 @@ bool wsf_link_fits(const wsf_link *link, wsf_span span) {
     uint32_t count = wsf_span_count(span);
     return (link->queue_count == 0 && count == 1) ||
            (link->queue_count + count <= link->limits.queue_count_max &&
-            link->queue_bytes + wsf_span_bytes(span) <= link->limits.queue_bytes_max);
+            link->queue_bytes + wsf_span_bytes(span) <= link->limits.queue_bytes_max &&
+            !is_over_budget(link, wsf_span_bytes(span)));
 }
 
 /* The place of a slot's newest value, or WSF_TABLE_NONE. */
@@ -148,13 +175,17 @@ bool wsf_link_replace(wsf_link *link, wsfan_message *message) {
     if (place == WSF_TABLE_NONE)
         return false;
     wsf_span *waiting = wsf_deque_at(&link->queue, place - link->queue_taken);
-    uint64_t bytes = link->queue_bytes - wsf_span_bytes(*waiting) + wsf_message_size(message);
+    uint64_t before = wsf_span_bytes(*waiting);
+    uint64_t after = wsf_message_size(message);
+    bool fits = link->queue_bytes - before + after <= link->limits.queue_bytes_max &&
+                (after <= before || !is_over_budget(link, after - before));
     if (!wsf_except_covers(message->except, waiting->message->except) ||
-        (link->queue_count > 1 && bytes > link->limits.queue_bytes_max))
+        (link->queue_count > 1 && !fits))
         return false;
     wsfan_message_unref(waiting->message);
     *waiting = wsf_span_of(wsfan_message_ref(message));
-    link->queue_bytes = bytes;
+    shrink(link, &link->queue_bytes, before);
+    grow(link, &link->queue_bytes, after);
     return true;
 }
 
@@ -181,7 +212,7 @@ uint64_t wsf_link_enqueue(wsf_link *link, wsf_span span) {
     if (place != NULL) {
         *place = span;
         wsfan_message_ref(span.message);
-        link->queue_bytes += wsf_span_bytes(span);
+        grow(link, &link->queue_bytes, wsf_span_bytes(span));
         link->queue_count += wsf_span_count(span);
         if (slot != 0)
             note_latest(link, slot, older);
@@ -214,7 +245,8 @@ void wsf_link_take(wsf_link *link, uint32_t count) {
     wsf_span *front = wsf_link_front(link);
     assert(front != NULL && count > 0 && count <= wsf_span_count(*front));
     wsfan_message *message = front->message;
-    link->queue_bytes -= wsf_span_bytes((wsf_span){ message, front->from, front->from + count });
+    shrink(link, &link->queue_bytes,
+           wsf_span_bytes((wsf_span){ message, front->from, front->from + count }));
     link->queue_count -= count;
     front->from += count;
     if (front->from < front->to)
@@ -231,19 +263,21 @@ static uint64_t talk_cost(const wsf_buffer *entry) {
 }
 
 bool wsf_link_talk(wsf_link *link, wsf_buffer *entry) {
-    if (link->talk.count > 0 && link->talk_bytes + talk_cost(entry) > link->limits.queue_bytes_max)
+    if (link->talk.count > 0 &&
+        (link->talk_bytes + talk_cost(entry) > link->limits.queue_bytes_max ||
+         is_over_budget(link, talk_cost(entry))))
         return false;
     wsf_buffer **place = wsf_deque_push(&link->talk);
     if (place == NULL)
         return false;
     *place = wsf_buffer_ref(entry);
-    link->talk_bytes += talk_cost(entry);
+    grow(link, &link->talk_bytes, talk_cost(entry));
     return true;
 }
 
 void wsf_link_talked(wsf_link *link) {
     wsf_buffer *entry = *(wsf_buffer **)wsf_deque_at(&link->talk, 0);
-    link->talk_bytes -= talk_cost(entry);
+    shrink(link, &link->talk_bytes, talk_cost(entry));
     wsf_deque_pop_front(&link->talk);
     wsf_buffer_unref(entry);
 }
@@ -255,13 +289,15 @@ void wsf_link_drop_talk(wsf_link *link) {
 
 bool wsf_link_crowded(const wsf_link *link) {
     return link->queue_count > link->limits.queue_count_max / 2 ||
-           link->queue_bytes > link->limits.queue_bytes_max / 2;
+           link->queue_bytes > link->limits.queue_bytes_max / 2 ||
+           is_over_budget(link, link->queue_bytes);
 }
 
 bool wsf_link_has_room(const wsf_link *link, size_t frame_size) {
     uint64_t half = link->limits.window_bytes / 2;
-    return link->sent_bytes == 0 ||
-           link->sent_bytes + (frame_size < half ? frame_size : half) <= link->limits.window_bytes;
+    uint64_t counted = frame_size < half ? frame_size : half;
+    return link->sent_bytes == 0 || (link->sent_bytes + counted <= link->limits.window_bytes &&
+                                     !is_over_budget(link, frame_size));
 }
 
 void wsf_link_note_sent(const wsf_link *link, const wsfan_message *message, uint64_t number) {
@@ -280,7 +316,7 @@ int wsf_link_keep(wsf_link *link, wsf_buffer *frame, uint64_t serial, uint32_t m
     if (place == NULL)
         return WSFAN_ENOMEM;
     *place = (wsf_sent_frame){ wsf_buffer_ref(frame), serial, messages, false, receipts };
-    link->sent_bytes += wsf_buffer_cost(frame);
+    grow(link, &link->sent_bytes, wsf_buffer_cost(frame));
     link->next++;
     return WSFAN_OK;
 }
@@ -423,7 +459,8 @@ static wsf_buffer *ref_or_copy(wsf_buffer *frame) {
 static bool hold(wsf_link *link, uint64_t number, wsf_buffer *frame) {
     uint64_t place = number - link->in_expected;
     if (place >= HELD_COUNT_MAX ||
-        link->held_bytes + wsf_buffer_bytes(frame) > link->limits.window_bytes)
+        link->held_bytes + wsf_buffer_bytes(frame) > link->limits.window_bytes ||
+        is_over_budget(link, wsf_buffer_bytes(frame)))
         return false;
     frame = ref_or_copy(frame);
     if (frame == NULL)
@@ -436,7 +473,7 @@ static bool hold(wsf_link *link, uint64_t number, wsf_buffer *frame) {
         }
         *slot = NULL;
     }
-    link->held_bytes += wsf_buffer_bytes(frame);
+    grow(link, &link->held_bytes, wsf_buffer_bytes(frame));
     *(wsf_buffer **)wsf_deque_at(&link->held, (uint32_t)place) = frame;
     return true;
 }
@@ -471,7 +508,7 @@ wsf_buffer *wsf_link_held(const wsf_link *link) {
 
 void wsf_link_drop_held(wsf_link *link) {
     wsf_buffer **first = wsf_deque_at(&link->held, 0);
-    link->held_bytes -= wsf_buffer_bytes(*first);
+    shrink(link, &link->held_bytes, wsf_buffer_bytes(*first));
     wsf_buffer_unref(*first);
     *first = NULL;
 }

@@ -10,6 +10,14 @@
 #include "message/run.h"
 #include "wire/encode.h"
 
+/* What all links of a node may use together. Half of it is divided by their number: so much each may use whatever the others do.
+ * The other half is for those that need more. */
+typedef struct {
+    uint64_t bytes_max;
+    uint64_t bytes; /* of windows, queues, and what came early */
+    uint32_t links;
+} wsf_link_budget;
+
 typedef struct {
     /* Bytes of frames that are sent and not acknowledged; over it messages wait in the queue. Also bytes
      * of frames that came early; over it they are dropped, and must come again. */
@@ -19,6 +27,7 @@ typedef struct {
      * which they are refused. */
     uint64_t queue_bytes_max;
     uint32_t queue_count_max;
+    wsf_link_budget *budget;  /* NULL: none */
     wsf_buffer_cache *frames; /* takes frames that are not needed any more; NULL: they are freed */
 } wsf_link_limits;
 

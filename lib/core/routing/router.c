@@ -92,17 +92,35 @@ void wsf_router_find(wsf_core *core, wsfan_message *message, uint64_t *loops, ws
          loops, peers);
 }
 
+/* Peers of heads are bits of a word then, which is what is tested fastest. */
+static bool is_narrow(const wsf_core *core) {
+    return wsf_peers_end(core->known) <= 64;
+}
+
+/* Adds the peers of a head, as they are in its row, to `any`. */
+static void add_peers(const wsf_core *core, wsf_run_head *head, bool narrow, wsf_peers *any) {
+    wsf_peers peers = { 0 };
+    if (!narrow) {
+        wsf_packed_peers_add_to(&core->interest.wide, &head->peers.packed, any);
+        return;
+    }
+    wsf_packed_peers_add_to(&core->interest.wide, &head->peers.packed, &peers);
+    head->peers.word = peers.words[0];
+    any->words[0] |= peers.words[0];
+}
+
 bool wsf_router_find_heads(wsf_core *core, wsfan_message *run, uint64_t *loops, wsf_peers *peers) {
     bool wanted = true;
     wsf_peers any = { 0 };
+    bool narrow = is_narrow(core);
     *loops = 0;
     for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;) {
         uint64_t hash = hash_of(core, run, &head->target);
-        wsf_interest_find_packed(&core->interest, hash, &head->loops, &head->peers);
+        wsf_interest_find_packed(&core->interest, hash, &head->loops, &head->peers.packed);
         head->loops &= core->routed;
         *loops |= head->loops;
         if (peers != NULL)
-            wsf_packed_peers_add_to(&core->interest.wide, &head->peers, &any);
+            add_peers(core, head, narrow, &any);
         wanted = wanted && head->loops != 0;
     }
     wsf_peers known = wsf_peers_difference(core->linked, core->status.publishers);
@@ -170,10 +188,16 @@ bool wsf_router_acceptable(const wsf_core *core, const wsfan_target *targets,
 
 /* ---------------------------------------------------------------------------------------- runs */
 
+typedef bool wants_head(const wsf_core *core, const wsf_run_head *head, unsigned who);
+
 /* A peer whose interest is not completely known may want any. */
 static bool wanted_by_peer(const wsf_core *core, const wsf_run_head *head, unsigned peer) {
-    return wsf_packed_peers_has(&core->interest.wide, &head->peers, peer) ||
+    return wsf_packed_peers_has(&core->interest.wide, &head->peers.packed, peer) ||
            !wsf_peers_has(core->complete, peer);
+}
+
+static bool wanted_by_narrow_peer(const wsf_core *core, const wsf_run_head *head, unsigned peer) {
+    return (head->peers.word >> peer & 1) != 0 || !wsf_peers_has(core->complete, peer);
 }
 
 static bool wanted_by_loop(const wsf_core *core, const wsf_run_head *head, unsigned loop) {
@@ -184,9 +208,8 @@ static bool wanted_by_loop(const wsf_core *core, const wsf_run_head *head, unsig
 /* The messages of a run that a peer or a loop wants; the run itself where that is all; NULL: none, as no message may
  * have the head. Those who want the same, one after another, get the same. Without memory all messages go: who gets
  * one that nobody wants there drops it. */
-static wsfan_message *
-pick(const wsf_core *core, wsfan_message *run, wsfan_message **picked, unsigned who,
-     bool (*wants)(const wsf_core *core, const wsf_run_head *head, unsigned who)) {
+static wsfan_message *pick(const wsf_core *core, wsfan_message *run, wsfan_message **picked,
+                           unsigned who, wants_head *wants) {
     bool all = true;
     bool same = *picked != NULL;
     for (wsf_run_head *head = NULL; (head = wsf_run_next_head(run, head)) != NULL;) {
@@ -208,9 +231,10 @@ pick(const wsf_core *core, wsfan_message *run, wsfan_message **picked, unsigned 
 
 void wsf_router_send(wsf_core *core, wsfan_message *message, wsf_peers peers, wsf_now now) {
     wsfan_message *picked = NULL;
+    wants_head *wants = is_narrow(core) ? wanted_by_narrow_peer : wanted_by_peer; /* as heads are */
     for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;) {
         bool is_run = wsf_message_is_run(message);
-        wsfan_message *part = is_run ? pick(core, message, &picked, i, wanted_by_peer) : message;
+        wsfan_message *part = is_run ? pick(core, message, &picked, i, wants) : message;
         if (part != NULL)
             wsf_sender_enqueue(core, &core->peers[i], part, now);
     }

@@ -104,6 +104,7 @@ START_TEST(each_number_is_checked_at_both_ends) {
         RANGE(history_copies, 0, 3),
         RANGE(recover_ms_max, 1, UINT32_MAX),
         RANGE(recoveries_count_max, 1, UINT32_MAX),
+        RANGE(links_bytes_max, 1048576, UINT64_MAX),
     };
     for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
         const range *r = &ranges[i];

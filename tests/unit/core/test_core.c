@@ -233,6 +233,35 @@ START_TEST(a_join_that_waits_too_long_is_partial_and_names_who_is_missing) {
 }
 END_TEST
 
+static bool is_silent(void *user) {
+    (void)user;
+    return last_event[0][2] == WSFAN_PEER_SILENT;
+}
+
+START_TEST(a_join_waits_for_a_silent_peer_no_longer_than_it_may) {
+    begin(6);
+    world_config(w)->join_silent_ms = 500;
+    start_mesh(3);
+    world_freeze(w, 2, true);
+    world_join(w, 0, 99);
+    world_run(w, 1000); /* the peer is not silent yet: the join waits */
+    ck_assert_uint_eq(joined_count[0], 0);
+    ck_assert(world_run_until(w, is_silent, NULL, TEN_S));
+    world_run(w, 2);
+    ck_assert_uint_eq(joined_count[0], 1);
+    ck_assert_int_eq(joined_status[0], WSFAN_EPARTIAL);
+    ck_assert_uint_eq(joined_missing[0], 1);
+    world_join(w, 0, 100);
+    world_run(w, 490);
+    ck_assert_uint_eq(joined_count[0], 1);
+    world_run(w, 20);
+    ck_assert_uint_eq(joined_count[0], 2);
+    ck_assert_uint_eq(joined_missing[0], 1);
+    ck_assert_int_eq(last_event[0][2], WSFAN_PEER_SILENT);
+    end();
+}
+END_TEST
+
 START_TEST(a_join_that_is_partial_without_one_peer_still_owes_the_gap_of_another_that_is_down) {
     begin(6);
     world_config(w)->join_ms_max = 1000;
@@ -954,6 +983,7 @@ SUITE_MAIN("core", one_reachable_peer_is_enough_for_a_full_mesh,
            messages_of_a_publisher_arrive_in_order_with_rising_ids,
            a_join_completes_when_every_peer_knows_and_not_before,
            a_join_that_waits_too_long_is_partial_and_names_who_is_missing,
+           a_join_waits_for_a_silent_peer_no_longer_than_it_may,
            a_join_that_is_partial_without_one_peer_still_owes_the_gap_of_another_that_is_down,
            a_peer_that_goes_down_leaves_the_barrier,
            a_killed_peer_is_silent_at_once_soon_down_and_then_forgotten,

@@ -9,7 +9,7 @@
 
 enum { RECEIVERS = 3, SLOTS = 2, SEEDS = 300, PUBLISHED = 200, NODE = 7 };
 
-static const wsf_link_limits LIMITS = { 1000, 1 << 20, 1000, NULL };
+static const wsf_link_limits LIMITS = { 1000, 1 << 20, 1000, NULL, NULL };
 
 static struct {
     uint64_t published[SLOTS][RECEIVERS]; /* the last value of a slot that is for a receiver */
@@ -131,7 +131,7 @@ END_TEST
 
 START_TEST(values_that_grow_take_no_more_than_there_is_room_for) {
     enum { KEYS = 50, LARGE = 4000, BYTES_MAX = 64 * 1024 };
-    static const wsf_link_limits limits = { 1000, BYTES_MAX, 1000, NULL };
+    static const wsf_link_limits limits = { 1000, BYTES_MAX, 1000, NULL, NULL };
     int error;
     wsf_link link;
     wsf_link_init(&link, &limits, 5, 0);

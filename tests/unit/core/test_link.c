@@ -5,7 +5,7 @@
 #include "runs.h"
 
 static wsf_link link_;
-static const wsf_link_limits LIMITS = { 1000, 10000, 8, NULL };
+static const wsf_link_limits LIMITS = { 1000, 10000, 8, NULL, NULL };
 
 static void send_one(uint64_t number, uint32_t size, uint64_t serial) {
     ck_assert_uint_eq(link_.next, number);
@@ -309,7 +309,7 @@ static void check_queue(uint32_t spans, uint32_t count) {
 }
 
 START_TEST(a_run_in_a_full_queue_drops_as_many_of_the_oldest_as_it_has_itself) {
-    static const wsf_link_limits limits = { 1000, 1 << 20, 20, NULL };
+    static const wsf_link_limits limits = { 1000, 1 << 20, 20, NULL, NULL };
     wsf_link_init(&link_, &limits, 5, 0);
     ck_assert_uint_eq(enqueue_run(12, 30), 0);
     ck_assert_uint_eq(enqueue_run(8, 30), 0); /* just full */
@@ -337,7 +337,7 @@ END_TEST
 START_TEST(by_bytes_no_message_more_is_dropped_than_must_be) {
     wsfan_message *run = wsf_run_fit(run_of(40, "x", 100));
     for (uint64_t over = 0; over < 3000; over += 37) {
-        wsf_link_limits limits = { 1000, 2 * run->size - over, 1000, NULL };
+        wsf_link_limits limits = { 1000, 2 * run->size - over, 1000, NULL, NULL };
         wsf_link_init(&link_, &limits, 5, 0);
         ck_assert_uint_eq(wsf_link_enqueue(&link_, wsf_span_of(run)), 0);
         uint64_t dropped = wsf_link_enqueue(&link_, wsf_span_of(run));
@@ -356,7 +356,7 @@ END_TEST
 
 START_TEST(a_run_larger_than_the_queue_leaves_its_newest_messages) {
     wsfan_message *run = wsf_run_fit(run_of(40, "x", 100));
-    wsf_link_limits limits = { 1000, run->size / 2, 1000, NULL };
+    wsf_link_limits limits = { 1000, run->size / 2, 1000, NULL, NULL };
     wsf_link_init(&link_, &limits, 5, 0);
     ck_assert(!wsf_link_fits(&link_, wsf_span_of(run)));
     uint64_t dropped = wsf_link_enqueue(&link_, wsf_span_of(run));
@@ -375,7 +375,7 @@ START_TEST(a_run_larger_than_the_queue_leaves_its_newest_messages) {
 END_TEST
 
 START_TEST(messages_of_runs_are_taken_in_any_portions) {
-    static const wsf_link_limits limits = { 1000, 1 << 20, 1000, NULL };
+    static const wsf_link_limits limits = { 1000, 1 << 20, 1000, NULL, NULL };
     uint64_t random = 8;
     wsf_link_init(&link_, &limits, 5, 0);
     for (unsigned round = 0; round < 20; round++) {
@@ -405,7 +405,7 @@ START_TEST(messages_of_runs_are_taken_in_any_portions) {
 END_TEST
 
 START_TEST(a_latest_value_is_replaced_between_runs_that_come_and_go) {
-    static const wsf_link_limits limits = { 1000, 1 << 20, 100, NULL };
+    static const wsf_link_limits limits = { 1000, 1 << 20, 100, NULL, NULL };
     wsf_link_init(&link_, &limits, 5, 0);
     enqueue_run(10, 20);
     wsfan_message *older = message_of(5);
@@ -551,7 +551,7 @@ END_TEST
 
 START_TEST(no_more_ranges_than_a_nack_may_hold) {
     wsf_range ranges[WSF_NACK_RANGES_MAX];
-    static const wsf_link_limits roomy = { 100000, 10000, 8, NULL };
+    static const wsf_link_limits roomy = { 100000, 10000, 8, NULL, NULL };
     wsf_link_init(&link_, &roomy, 5, 0);
     link_.in_epoch = 9;
     for (uint64_t n = 2; n <= 100; n += 2)
@@ -621,7 +621,47 @@ START_TEST(a_repair_lasts_from_the_first_look_at_a_gap_until_nothing_is_missing)
 }
 END_TEST
 
-SUITE_MAIN("link", a_round_trip_is_that_of_a_frame_that_was_sent_once,
+static uint64_t fill(wsf_link *link) {
+    uint64_t dropped = 0;
+    for (unsigned i = 0; i < 1000; i++) {
+        wsfan_message *message = message_of(100);
+        dropped += wsf_link_enqueue(link, wsf_span_of(message));
+        wsfan_message_unref(message);
+    }
+    return dropped;
+}
+
+START_TEST(links_share_a_budget_and_none_takes_the_part_of_another) {
+    enum { LINKS = 4, ALL = 100000 };
+    wsf_link_budget budget = { .bytes_max = ALL };
+    const wsf_link_limits limits = { ALL, ALL, 100000, &budget, NULL };
+    static wsf_link links[LINKS];
+    for (unsigned i = 0; i < LINKS; i++)
+        wsf_link_init(&links[i], &limits, 5, i);
+    ck_assert_uint_eq(budget.links, LINKS);
+    ck_assert_uint_gt(fill(&links[0]), 0);
+    ck_assert_uint_gt(links[0].queue_bytes, ALL / 2 - 1000); /* nobody else needs the common half */
+    ck_assert_uint_le(links[0].queue_bytes, ALL / 2);
+    ck_assert(wsf_link_crowded(&links[0]));
+    for (unsigned i = 1; i < LINKS; i++) {
+        ck_assert(!wsf_link_crowded(&links[i]));
+        ck_assert(wsf_link_has_room(&links[i], ALL / 2 / LINKS - 1000));
+        ck_assert_uint_gt(fill(&links[i]), 0);
+        ck_assert_uint_gt(links[i].queue_bytes, ALL / 2 / LINKS - 1000);
+        ck_assert_uint_le(links[i].queue_bytes, ALL / 2 / LINKS);
+    }
+    ck_assert_uint_le(budget.bytes, ALL);
+    fill(&links[0]); /* it may not have more than its own part now */
+    ck_assert_uint_le(links[0].queue_bytes, ALL / 2 / LINKS);
+    for (unsigned i = 0; i < LINKS; i++)
+        wsf_link_destroy(&links[i]);
+    ck_assert_uint_eq(budget.bytes, 0);
+    ck_assert_uint_eq(budget.links, 0);
+}
+END_TEST
+
+SUITE_MAIN("link", links_share_a_budget_and_none_takes_the_part_of_another,
+           a_round_trip_is_that_of_a_frame_that_was_sent_once,
            a_repair_lasts_from_the_first_look_at_a_gap_until_nothing_is_missing,
            what_an_open_frame_holds_is_lost_with_its_stream,
            the_window_is_bounded_and_opens_with_acknowledgements,
