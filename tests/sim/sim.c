@@ -17,7 +17,8 @@ enum {
     FRAME_MAX = 128 * 1024,       /* bytes of a frame of any kind, with these limits */
     QUIET_MS_MAX = 120000, /* after healing, until all nodes agree: two clusters may have to meet */
     BARRIER_SLACK_MS = 3000,
-    FRAMES_PER_SLICE_MAX = 200000 /* more is no load, but a storm that feeds itself */
+    FRAMES_PER_SLICE_MAX = 200000, /* more is no load, but a storm that feeds itself; */
+    FRAMES_PER_LINK_MAX = 16 /* where many nodes meet at a time, more than these for each two */
 };
 
 typedef struct {
@@ -288,12 +289,14 @@ static void act(sim *s) {
 static void slice(sim *s) {
     uint64_t before = world_counted(s->world).sent;
     uint64_t until = world_ms(s->world) + 1 + random_below(s, 60);
+    unsigned frames_max = s->nodes * s->nodes * FRAMES_PER_LINK_MAX;
+    frames_max = frames_max > FRAMES_PER_SLICE_MAX ? frames_max : FRAMES_PER_SLICE_MAX;
     while (world_ms(s->world) < until && !s->storm) {
         world_run(s->world, 1);
-        s->storm = world_counted(s->world).sent - before > FRAMES_PER_SLICE_MAX;
+        s->storm = world_counted(s->world).sent - before > frames_max;
     }
     if (s->storm)
-        ledger_violation(s->ledger, "more than %d frames in a moment", FRAMES_PER_SLICE_MAX);
+        ledger_violation(s->ledger, "more than %u frames in a moment", frames_max);
     ledger_set_time(s->ledger, world_ms(s->world));
     hosts_dispatch(s->hosts);
     check_all(s);
