@@ -27,9 +27,9 @@ enum wsfan_error {
     WSFAN_ELIMIT = -4,  /**< a count has reached its limit */
     /** The queue is full: nothing was queued; or a position cannot be told just now. Try again later */
     WSFAN_EAGAIN = -5,
-    WSFAN_ESTALE = -6,  /**< the session is closed */
-    WSFAN_EEXIST = -7,  /**< the session is in this chat already */
-    WSFAN_ENOENT = -8,  /**< the session is not in this chat, or joined it without presence */
+    WSFAN_ESTALE = -6, /**< the session is closed */
+    WSFAN_EEXIST = -7, /**< the session is in this chat already */
+    WSFAN_ENOENT = -8, /**< the session is not in this chat, or joined it without presence */
     /** An endpoint is not of the form tcp://HOST:PORT or ipc://PATH ('*' only where a node listens, dns://
      * only among peers; for a beacon: tcp://ADDRESS:PORT; over a carrier: SCHEME:NAME) */
     WSFAN_EENDPOINT = -9,
