@@ -5,8 +5,8 @@
  * @par Promises
  * The mesh promises over a carrier what it promises over ZeroMQ: it numbers what it sends, asks again for what is
  * missing, and tells what is lost. So a carrier may lose datagrams, bring them twice, and in any order. It must not
- * alter them, nor hand in a part of one, and must not let a node send in the name of another: what a datagram is said to
- * come `from` stands for that node's key.
+ * alter them, nor hand in a part of one, and must not let a node send in the name of another: what a datagram is
+ * said to come `from` stands for that node's key.
  *
  * @par Endpoints
  * A node is reached at "SCHEME:NAME", such as "nats:pod-3". NAME, at most 100 of A-Z, a-z, 0-9, "_" and "-", is
@@ -16,8 +16,8 @@
  * @par Threads
  * The node calls a carrier from any thread, never from two at a time but for fd(), and in receive() alone the
  * carrier calls the node: a call from elsewhere does nothing, and ends a program with a library that is built without
- * NDEBUG. In such a call the node may call send(), so hold no lock there that send() takes. None of a carrier's functions
- * but open() and close() may wait.
+ * NDEBUG. In such a call the node may call send(), so hold no lock there that send() takes. None of a carrier's
+ * functions but open() and close() may wait.
  *
  * @par Size
  * A datagram has up to datagram_bytes_max bytes: 128 KiB and some more, or what payload_bytes_max asks for. All sizes

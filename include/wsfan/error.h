@@ -25,10 +25,11 @@ enum wsfan_error {
     WSFAN_ENOMEM = -2,  /**< out of memory */
     WSFAN_ETOOBIG = -3, /**< a name or payload is larger than its limit */
     WSFAN_ELIMIT = -4,  /**< a count has reached its limit */
-    WSFAN_EAGAIN = -5,  /**< the queue is full: nothing was queued; try again later */
-    WSFAN_ESTALE = -6,  /**< the session is closed */
-    WSFAN_EEXIST = -7,  /**< the session is in this chat already */
-    WSFAN_ENOENT = -8,  /**< the session is not in this chat, or joined it without presence */
+    /** The queue is full: nothing was queued; or a position cannot be told just now. Try again later */
+    WSFAN_EAGAIN = -5,
+    WSFAN_ESTALE = -6, /**< the session is closed */
+    WSFAN_EEXIST = -7, /**< the session is in this chat already */
+    WSFAN_ENOENT = -8, /**< the session is not in this chat, or joined it without presence */
     /** An endpoint is not of the form tcp://HOST:PORT or ipc://PATH ('*' only where a node listens, dns://
      * only among peers; for a beacon: tcp://ADDRESS:PORT; over a carrier: SCHEME:NAME) */
     WSFAN_EENDPOINT = -9,

@@ -71,7 +71,8 @@ typedef struct wsfan_recovered {
  *
  * In on_message it is the position after that message; in on_joined with WSFAN_HISTORY that before what is replayed;
  * in on_message of a replayed message that of this session after it. A client keeps the newest. It may hand in two,
- * with a space between: that of its join (after the last replayed message) and the newest.
+ * with a space between: that of its join (after the last replayed message) and the newest. The first is its own, and may
+ * say more of a node that has ended since than the newest, which is what all sessions of the loop have seen.
  *
  * It is not that of a session whose on_joined is yet to come, which may get messages to its user or to all before.
  *

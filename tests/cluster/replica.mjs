@@ -18,6 +18,8 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const binary = process.env.ECHO_CHAT || `${root}build/examples/echo-chat/echo-chat`;
 
+export const overNats = Boolean(process.env.NATS_SERVER);
+
 // They end what hangs, and say nothing of what is fast enough: on a machine with ten times more to do than processors a browser
 // takes half a minute for what it else does in one second.
 export const DEADLINE_MS = 60000;
@@ -59,6 +61,12 @@ export async function freePort() {
   return port;
 }
 
+const listens = (port) => new Promise((resolve) => {
+  const socket = net.connect(port, '127.0.0.1');
+  socket.on('connect', () => { socket.destroy(); resolve(true); });
+  socket.on('error', () => resolve(false));
+});
+
 export class Child {
   constructor(command, args, options) {
     this.command = [command, ...args].join(' ');
@@ -94,13 +102,14 @@ export class Child {
 }
 
 export class Replica extends Child {
-  // descriptors: a limit of them, hard and soft
-  constructor({ name, listen = '127.0.0.1:0', mesh = 'tcp://127.0.0.1:*', joins = [], args: more = [],
+  // descriptors: a limit of them, hard and soft; nats: its servers, in place of a mesh
+  constructor({ name, listen = '127.0.0.1:0', mesh = 'tcp://127.0.0.1:*', joins = [], nats, args: more = [],
     headers, descriptors }) {
     const args = ['--listen', listen];
     if (name) args.push('--name', name);
-    if (mesh) args.push('--mesh', mesh);
-    for (const join of joins) args.push('--join', join);
+    if (nats) args.push('--nats', nats);
+    else if (mesh) args.push('--mesh', mesh);
+    for (const join of nats ? [] : joins) args.push('--join', join);
     if (!more.includes('--log-level')) args.push('--log-level', 'none'); // stderr is for what is wrong
     args.push(...more);
     if (descriptors)
@@ -141,10 +150,26 @@ export class World {
     return child;
   }
 
+  // The same scenarios run over NATS, where the environment names a server's program.
   async replica(options = {}) {
-    const replica = new Replica(options);
+    const elsewhere = 'mesh' in options && !options.mesh?.startsWith('nats:');
+    const nats = overNats && !elsewhere ? await this.nats() : undefined;
+    const replica = new Replica({ nats, ...options });
     this.children.push(replica);
-    return replica.ready();
+    await replica.ready();
+    // It looks for others first, also where it is the first.
+    if (nats) await until(`${replica.name} is ready`, async () => (await fetch(new URL('readyz', replica.page))).ok);
+    return replica;
+  }
+
+  // A server of NATS, the same for all replicas.
+  async nats() {
+    if (!this.port) {
+      this.port = await freePort();
+      this.run(process.env.NATS_SERVER, ['-a', '127.0.0.1', '-p', `${this.port}`]);
+    }
+    await until('a server of NATS listens', () => listens(this.port));
+    return `nats://127.0.0.1:${this.port}`;
   }
 
   // Replicas that each see all the others; only the first one is named to them. The last argument

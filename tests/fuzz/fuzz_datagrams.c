@@ -18,17 +18,11 @@ enum {
     NODES_MAX = 64
 };
 
-static const char *const names[NAMES] = {
-    "a",
-    "b",
-    "c-3",
-    "self",
-    "",
-    "a b",
-    "d",
-    "a-name-of-more-than-one-hundred-bytes-is-none-and-so-nothing-of-it-is-"
-    "taken-however-well-it-is-formed"
-};
+/* More than WSFAN_CARRIED_NAME_MAX: nothing of it is taken, however well it is formed. */
+#define TEN "a-long-nam"
+#define LONG_NAME TEN TEN TEN TEN TEN TEN TEN TEN TEN TEN "e"
+
+static const char *const names[NAMES] = { "a", "b", "c-3", "self", "", "a b", "d", LONG_NAME };
 
 typedef struct {
     const uint8_t *data;
