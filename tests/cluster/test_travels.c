@@ -331,6 +331,24 @@ START_TEST(no_recovery_in_a_calm_time) {
 }
 END_TEST
 
+START_TEST(another_epoch_in_a_calm_time) {
+    uint32_t missed[2];
+    for (int late = 0; late < 2; late++) {
+        formed = late == 0;
+        begin(60000);
+        session_of_a = come(lives[A], HANDED_NOTHING);
+        judge(session_of_a, WSFAN_RECOVERY_NONE, 0);
+        if (late != 0)
+            travels_formed(checked);
+        travels_calm(checked);
+        tell_position(session_of_a);
+        come_back(missed, WSFAN_RECOVERY_EPOCH, 0);
+        end(late != 0 ? 0 : 2); /* the node lived throughout, too */
+    }
+    formed = true;
+}
+END_TEST
+
 START_TEST(rubbish_that_passes) {
     begin(60000);
     session_of_b = come(lives[B], HANDED_RUBBISH);
@@ -349,4 +367,4 @@ SUITE_MAIN("travels", what_is_as_promised_is_no_violation, whole_without_all_tha
            a_new_message_before_the_verdict_or_before_what_is_replayed,
            more_is_replayed_than_was_said_or_asked_for, what_left_the_client_out_is_not_replayed,
            reasons_that_cannot_be, reasons_that_can_be, old_although_the_position_is_young,
-           no_recovery_in_a_calm_time, rubbish_that_passes)
+           no_recovery_in_a_calm_time, another_epoch_in_a_calm_time, rubbish_that_passes)

@@ -120,6 +120,11 @@ static const char *impossible(const travels *t, const visit *v) {
     }
 }
 
+/* The position of its join is handed in too, and may be from before all had met. */
+static bool may_be_of_another_epoch(const travels *t, const visit *v) {
+    return v->verdict == WSFAN_RECOVERY_EPOCH && t->visits[v->from]->told.at < t->formed_at;
+}
+
 void travels_check_verdict(travels *t, const visit *v, uint32_t replayed) {
     const char *why = NULL;
     if (t->limits.history_ms == 0)
@@ -136,6 +141,6 @@ void travels_check_verdict(travels *t, const visit *v, uint32_t replayed) {
         travels_broken(t, v, "more is replayed than it asked for");
     if (v->from != UINT32_MAX && v->verdict != WSFAN_RECOVERY_WHOLE &&
         t->calm_at > t->troubled_at && !t->clocks && v->by.told.at > t->calm_at &&
-        !may_be_old(t, v) && know_all(t, v, t->visits[v->from]))
+        !may_be_of_another_epoch(t, v) && !may_be_old(t, v) && know_all(t, v, t->visits[v->from]))
         travels_broken(t, v, "the position is of a calm time");
 }

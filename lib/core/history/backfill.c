@@ -1,5 +1,5 @@
 /* Answers for asking one node after another for what a chat lacks here, until it lacks nothing that is wanted, at most three,
- * each for a third of the time; and for bounds, whatever they answer.
+ * each for a third of the time, or for two while its pages come; and for bounds, whatever they answer.
  *
  * A chat waits in the line of the peer that it is to be asked of. Each peer has one question at a time, for as many chats of its
  * line as go into it, and answers with a page. A chat whose messages go on, and those that the page had no room for, go into the
@@ -30,8 +30,9 @@ typedef struct {
     uint64_t serial;  /* the chat's, which is another one when it was closed and opened again */
     wsf_vector *seen; /* only as long as it has entries; NULL: the last messages are wanted */
     wsf_peers tried;
-    wsf_peers missed; /* those of them that did not answer, or not everything */
-    uint64_t deadline_ms;
+    wsf_peers missed;       /* those of them that did not answer, or not everything */
+    uint64_t deadline_ms;   /* of the next page, */
+    uint64_t until_ms;      /* and of the last one */
     wsfan_message_id after; /* up to here the messages came */
     uint64_t above;         /* those that were tried were asked for what is above this clock */
     wsf_merging *merging;   /* of the pages that came; NULL: none */
@@ -327,14 +328,16 @@ static bool send_question(wsf_core *core, wsf_peer *peer, uint64_t id, wsfan_byt
     return sent;
 }
 
-/* A question was sent. The time of a chat of which a part has come goes on; that of others begins, also of those that an earlier
- * page had no room for. So deadlines do not fall along a line. */
-static void begin_time(struct wsf_backfills *all, unsigned line) {
+/* A question was sent. The time of a chat of which a part has come goes on, see put_by(); that of others begins, also of those that
+ * an earlier page had no room for. So deadlines do not fall along a line. */
+static void begin_time(struct wsf_backfills *all, unsigned line, uint32_t share) {
     uint64_t id = all->lines[line].question;
     for (uint32_t i = all->lines[line].first; i != WSF_TABLE_NONE && all->list[i].question == id;
          i = all->list[i].behind)
-        if (all->list[i].merging == NULL)
+        if (all->list[i].merging == NULL) {
             all->list[i].deadline_ms = all->lines[line].deadline_ms;
+            all->list[i].until_ms = all->lines[line].deadline_ms + share;
+        }
 }
 
 /* Chats that are not kept any more leave the line. */
@@ -372,7 +375,7 @@ static void ask(wsf_core *core, unsigned line, wsf_now now) {
     all->lines[line].question = id;
     all->lines[line].shorter = false;
     all->lines[line].deadline_ms = now.ms + share_ms(core);
-    begin_time(all, line);
+    begin_time(all, line, share_ms(core));
 }
 
 /* -------------------------------------------------------------------------------------- answers */
@@ -448,6 +451,8 @@ static void end_chat(answer *a, uint32_t i, uint32_t chat, const wsf_merging *me
 /* What comes with the next page goes on from here. False: it would not, or there is no memory. */
 static bool put_by(answer *a, backfill *b, const wsf_merging *merging, wsfan_message_id last) {
     bool moved = wsf_kept_id_less(b->after, last);
+    uint64_t deadline_ms = a->now.ms + share_ms(a->core);
+    b->deadline_ms = deadline_ms < b->until_ms ? deadline_ms : b->until_ms;
     b->after = last;
     if (b->merging == NULL && (b->merging = wsf_alloc(sizeof *merging)) == NULL)
         return false;

@@ -14,6 +14,7 @@
 enum { CHAT = 7, HISTORY_MS = 20000, RECOVER_MS = 4000 };
 
 static world *w;
+static uint32_t recover_ms = RECOVER_MS;
 static unsigned gaps[8]; /* by node */
 static wsf_recovery *back;
 static const wsfan_bytes NAME = { "chat", 4 };
@@ -56,7 +57,7 @@ static void begin_with(unsigned nodes, uint32_t forget_ms) {
     memset(gaps, 0, sizeof gaps);
     w = world_new(1, &watcher);
     world_config(w)->history_ms = HISTORY_MS;
-    world_config(w)->recover_ms_max = RECOVER_MS;
+    world_config(w)->recover_ms_max = recover_ms;
     world_config(w)->history_copies = 0; /* nobody keeps what nobody joined */
     world_config(w)->forget_ms = forget_ms;
     world_config(w)->history_count_max = 4096;
@@ -795,16 +796,16 @@ START_TEST(time_in_the_line_of_a_node_that_answers_is_nobodys_time) {
 }
 END_TEST
 
-/* The second page comes when the chat that fills it was given to the next one already. */
-START_TEST(a_chat_that_takes_too_long_is_no_fault_of_others_in_its_question) {
-    enum { COUNT = 60, SIZE = 4000 };
+/* Node 0 keeps much of one chat and little of another, and does not hear node 2: so each of its pages takes a while. */
+static void begin_large(unsigned count) {
+    enum { SIZE = 4000 };
     static char payload[SIZE];
     uint64_t chat = CHAT;
     begin(3);
     join_chat(0, CHAT);
     join_chat(0, CHAT + 1);
     world_run(w, 1000);
-    for (unsigned i = 0; i < COUNT; i++) {
+    for (unsigned i = 0; i < count; i++) {
         ck_assert(world_publish_bytes(w, 0, (wsfan_bytes){ &chat, sizeof chat },
                                       (wsfan_bytes){ payload, SIZE }));
         world_run(w, 5);
@@ -815,17 +816,46 @@ START_TEST(a_chat_that_takes_too_long_is_no_fault_of_others_in_its_question) {
     join_chat(1, CHAT);
     join_chat(1, CHAT + 1);
     world_run(w, 300);
-    wsf_core *core = world_core(w, 1);
-    for (uint64_t next = CHAT; next <= CHAT + 1; next++) {
-        ck_assert(wsf_backfill_begin(core, world_chat_hash(w, next), NULL, world_now(w, 1)));
-        world_touch(w, 1);
-        world_run(w, 100);
-    }
-    world_run(w, 2200);
-    ck_assert(wsf_backfill_failed(core, world_chat_hash(w, CHAT)));
-    ck_assert(!wsf_backfill_failed(core, world_chat_hash(w, CHAT + 1)));
-    uint32_t number = wsf_archive_find(&core->keeping.archive, world_chat_hash(w, CHAT + 1));
-    ck_assert(wsf_archive_has_above(&core->keeping.archive, number, world_node_id(w, 0), 0));
+}
+
+static void backfill_of(uint64_t chat) {
+    ck_assert(
+        wsf_backfill_begin(world_core(w, 1), world_chat_hash(w, chat), NULL, world_now(w, 1)));
+    world_touch(w, 1);
+}
+
+static bool failed(uint64_t chat) {
+    return wsf_backfill_failed(world_core(w, 1), world_chat_hash(w, chat));
+}
+
+START_TEST(who_sends_page_after_page_has_more_time) {
+    begin_large(45);
+    backfill_of(CHAT);
+    world_run(w, RECOVER_MS / 3 + 300);
+    ck_assert(waits(1));
+    ck_assert_uint_eq(world_core(w, 1)->backfill.failed, 0);
+    run_to_end(1);
+    ck_assert(!failed(CHAT));
+    ck_assert_uint_eq(kept_at(1), 45);
+    world_destroy(w);
+}
+END_TEST
+
+/* A page comes when the chat that fills it was given up already. */
+START_TEST(a_chat_that_takes_too_long_is_no_fault_of_others_in_its_question) {
+    recover_ms = 600;
+    begin_large(180);
+    recover_ms = RECOVER_MS;
+    backfill_of(CHAT);
+    world_run(w, 50);
+    backfill_of(CHAT + 1);
+    world_run(w, 500);
+    ck_assert(failed(CHAT));
+    ck_assert(!failed(CHAT + 1));
+    ck_assert_uint_eq(world_core(w, 1)->backfill.failed, 1);
+    const wsf_archive *archive = &world_core(w, 1)->keeping.archive;
+    uint32_t number = wsf_archive_find(archive, world_chat_hash(w, CHAT + 1));
+    ck_assert(wsf_archive_has_above(archive, number, world_node_id(w, 0), 0));
     world_destroy(w);
 }
 END_TEST
@@ -935,6 +965,7 @@ SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            an_answer_that_does_not_reach_is_not_taken_for_one,
            who_does_not_answer_is_followed_by_the_next,
            time_in_the_line_of_a_node_that_answers_is_nobodys_time,
+           who_sends_page_after_page_has_more_time,
            a_chat_that_takes_too_long_is_no_fault_of_others_in_its_question,
            who_does_not_answer_one_question_is_asked_no_other,
            a_chat_that_is_opened_again_is_asked_for_again,
