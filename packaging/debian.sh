@@ -15,8 +15,9 @@ SOURCE_DATE_EPOCH=$(sed -n 's/^ -- .*>  //p' packaging/debian/changelog.in | dat
 export SOURCE_DATE_EPOCH
 mkdir -p "$directory"
 {
-    # -O2 without debugging information; what runs where it is installed needs no path to its library.
-    cmake -S . -B "$directory" -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE="-O2 -DNDEBUG" \
+    # -O2 without debugging information; what runs where it is installed needs no path to its library. --fresh: which packages
+    # there are depends on what is installed now.
+    cmake --fresh -S . -B "$directory" -DCMAKE_BUILD_TYPE=Release -DCMAKE_C_FLAGS_RELEASE="-O2 -DNDEBUG" \
         -DCMAKE_INSTALL_PREFIX=/usr -DCMAKE_SKIP_INSTALL_RPATH=ON \
         -DCMAKE_INSTALL_DOCDIR=share/doc/libwsfan-doc -DZSH_COMPLETIONS=share/zsh/vendor-completions \
         -DWSFAN_HARDEN=ON -DWSFAN_DOCS=ON -DWSFAN_BUILD_TESTS=OFF -DWSFAN_BUILD_SERVERS=OFF &&
