@@ -18,7 +18,8 @@ import { fileURLToPath } from 'node:url';
 export const root = fileURLToPath(new URL('../..', import.meta.url));
 export const binary = process.env.ECHO_CHAT || `${root}build/examples/echo-chat/echo-chat`;
 
-export const overNats = Boolean(process.env.NATS_SERVER);
+// The mesh is over the server of this path.
+export const overNats = process.env.MESH_NATS_SERVER;
 
 // They end what hangs, and say nothing of what is fast enough: on a machine with ten times more to do than processors a browser
 // takes half a minute for what it else does in one second.
@@ -166,7 +167,7 @@ export class World {
   async nats() {
     if (!this.port) {
       this.port = await freePort();
-      this.run(process.env.NATS_SERVER, ['-a', '127.0.0.1', '-p', `${this.port}`]);
+      this.run(overNats, ['-a', '127.0.0.1', '-p', `${this.port}`]);
     }
     await until('a server of NATS listens', () => listens(this.port));
     return `nats://127.0.0.1:${this.port}`;
