@@ -25,7 +25,7 @@ enum wsfan_error {
     WSFAN_ENOMEM = -2,  /**< out of memory */
     WSFAN_ETOOBIG = -3, /**< a name or payload is larger than its limit */
     WSFAN_ELIMIT = -4,  /**< a count has reached its limit */
-    /** The queue is full: nothing was queued; or a position cannot be told just now. Try again later */
+    /** Not just now: the queue is full and nothing was queued, or a position cannot be told. Try again later */
     WSFAN_EAGAIN = -5,
     WSFAN_ESTALE = -6, /**< the session is closed */
     WSFAN_EEXIST = -7, /**< the session is in this chat already */
@@ -46,8 +46,8 @@ enum wsfan_error {
     WSFAN_ENOTSUP = -18,  /**< the node does not know how to do this */
     /** A mesh without keys may be bound to loopback only; see key_file and allow_insecure */
     WSFAN_EINSECURE = -19,
-    /** A key or certificate is not valid, or its file cannot be read, see errno; wsfan-keygen makes one.
-     * Where wsfan_options_check() finds nothing, it is that of key_file or allow_path */
+    /** A key, certificate or history_key is missing or not valid, or its file cannot be read, see errno; wsfan-keygen makes
+     * keys of the mesh. Where wsfan_options_check() finds nothing, it is that of key_file or allow_path */
     WSFAN_EKEY = -20,
     WSFAN_EREFUSED = -21 /**< every node that was found refuses this one; on_peer tells why */
 };

@@ -44,7 +44,8 @@ typedef enum wsfan_recovery {
     WSFAN_RECOVERY_GAP = 5,      /**< messages are missing where they were kept, see on_gap */
     WSFAN_RECOVERY_SILENT = 6,   /**< nodes that have it did not answer within recover_ms_max */
     WSFAN_RECOVERY_BUSY = 7,     /**< too many at a time, or no room in the loop's inbox */
-    WSFAN_RECOVERY_POSITION = 8, /**< not a position of this chat, sealed with history_key */
+    WSFAN_RECOVERY_POSITION = 8, /**< not a position of this chat, sealed with history_key; where
+                                  nodes have different ones, all of other nodes are not */
     WSFAN_RECOVERY_CLOCK = 9,    /**< the clocks of nodes are more than a minute apart */
     WSFAN_RECOVERY_MIXED = 10,   /**< a peer that is up knows no history */
     WSFAN_RECOVERY_OFF = 11      /**< history_ms is 0 here */
@@ -65,12 +66,15 @@ typedef struct wsfan_recovered {
 /** Bytes that the text of a position takes at most, with the NUL. */
 #define WSFAN_POSITION_TEXT_SIZE 1280
 
-/** How far the sessions of this loop have seen a chat, as a text for clients: base64url, 42 characters in the usual
- * case, 1279 at most. Sealed with history_key and bound to the chat; not to a user, as one text is true of all sessions of
+/** How far the sessions of this loop have seen a chat, as a text for clients: base64url, 30 to 60 characters while few
+ * nodes publish, 1279 at most. Sealed with history_key and bound to the chat; not to a user, as one text is true of all sessions of
  * the loop in the chat, so that it may go into one frame for all.
  *
  * In on_message it is the position after that message; in on_joined with WSFAN_HISTORY that before what is replayed;
- * in on_message of a replayed message that of this session after it. A client keeps the newest. It may hand in two,
+ * in on_message of a replayed message that of this session after it. Put it into what carries the payload to
+ * the client: a client whose connection ends between the two gets the message again. A message for which none can be told
+ * goes without; who comes back with the position before it may get it again, so clients drop what has an id that they have. A
+ * client keeps the newest position. It may hand in two,
  * with a space between: that of its join (after the last replayed message) and the newest. The first is its own, and may
  * say more of a node that has ended since than the newest, which is what all sessions of the loop have seen.
  *

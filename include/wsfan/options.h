@@ -188,7 +188,8 @@ typedef struct wsfan_options {
     /* History, see wsfan/history.h. Every node keeps messages of the chats that its own sessions joined with
      * WSFAN_HISTORY, in memory, within what follows; a limit that is reached costs the oldest. */
     /** Messages are kept so long, and so long the chat itself after its last session that joined with WSFAN_HISTORY.
-     * 0..3600000; 0: none are, and no position is told. On all nodes, or no position is told [0] */
+     * 0..3600000; 0: none are, and this node tells no position and replays nothing. Set it on all nodes: those that
+     * have it go on beside one that has not, but whoever comes back to that one gets nothing [0] */
     uint32_t history_ms;
     uint32_t history_count_max;      /**< messages of one chat, 1..65536 [256] */
     uint32_t history_chat_bytes_max; /**< of one chat, 1 Ki..1 Mi [64 Ki] */
@@ -199,7 +200,8 @@ typedef struct wsfan_options {
     /** What becomes of a position is told after this at the latest, at least 1; with history_ms at most join_ms_max.
      * Longer than silent_ms, or a node that has stopped costs the positions of all [4000] */
     uint32_t recover_ms_max;
-    /** 16..64 bytes, a secret, the same on all nodes: clients bring back positions that are sealed with it. With
+    /** 16..64 bytes, a secret, the same on all nodes: clients bring back positions that are sealed with it. Any text that
+     * nobody can guess, as of `openssl rand -base64 32`; wsfan-keygen makes none. Nodes do not compare theirs. With
      * history_ms it must be given: WSFAN_EKEY. loops_count_max is at most 63 then [NULL] */
     const char *history_key;
     /** Sessions that came back with a position, or want the last messages, and are not told yet: some 6 KiB each. Further ones

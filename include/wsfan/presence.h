@@ -111,7 +111,8 @@ typedef struct wsfan_count {
      * nodes that refuse this one (see wsfan_result.peers_refusing); where this node has no session in the
      * chat, of all peers that have */
     int complete;
-    uint32_t missing_count; /**< of `missing`; where that is shorter, in a struct of 0.1, as many as fit */
+    uint32_t
+        missing_count; /**< of `missing`; where that is shorter, in a struct of 0.1, as many as fit */
     uint64_t missing[WSFAN_PEERS_MAX]; /**< node ids; this node's own after it ran out of memory */
 } wsfan_count;
 

@@ -15,7 +15,8 @@ const char *wsfan_error_text(int error) {
     case WSFAN_ELIMIT:
         return "a count has reached its limit";
     case WSFAN_EAGAIN:
-        return "the queue is full: nothing was queued; try again later";
+        return "not just now: the queue is full and nothing was queued, or a position cannot be "
+               "told; try again later";
     case WSFAN_ESTALE:
         return "the session is closed";
     case WSFAN_EEXIST:
@@ -49,8 +50,8 @@ const char *wsfan_error_text(int error) {
     case WSFAN_EINSECURE:
         return "a mesh without keys may be bound to loopback only; see key_file and allow_insecure";
     case WSFAN_EKEY:
-        return "a key or certificate is not valid, or its file cannot be read, see errno; "
-               "wsfan-keygen makes one";
+        return "a key, certificate or history_key is missing or not valid, or its file cannot be "
+               "read, see errno; wsfan-keygen makes keys of the mesh";
     case WSFAN_EREFUSED:
         return "every node that was found refuses this one; on_peer tells why";
     }
