@@ -116,12 +116,16 @@ This package has the header and the static library for a mesh over NATS."
         "libwsfan-dev ${exact}" "libwsfan-nats${WSFAN_SOVERSION} ${exact}" ${nats_needs})
 endif()
 if(WSFAN_BUILD_TOOLS)
+    set(tools_needs "${library} (>= ${PROJECT_VERSION})")
+    if(TARGET wsfan_tool AND WSFAN_NATS)
+        list(APPEND tools_needs "libwsfan-nats${WSFAN_SOVERSION} (>= ${PROJECT_VERSION})")
+    endif()
     debian_package(tools wsfan-tools net foreign "programs to look into a mesh of libwsfan nodes" "
 .
 This package has wsfan, which tells why nodes do not see each other, lists
 who is where, publishes, follows chats and closes sessions, and
 wsfan-keygen, which makes the key of a mesh."
-        "${library} (>= ${PROJECT_VERSION})")
+        ${tools_needs})
 endif()
 if(TARGET wsfan-entry)
     debian_package(entry wsfan-entry net foreign "a door from NATS into a mesh of libwsfan nodes" "

@@ -8,9 +8,9 @@ _wsfan() {
         return
     fi
     case $words[CURRENT-1] in
-    --key | --allow | --config) _files && return ;;
+    --key | --allow | --config | --nats-creds | --nats-nkey-file | --nats-ca | --nats-cert | --nats-key) _files && return ;;
     esac
-    found=(${(f)"$(wsfan $words[2] --help 2>/dev/null | sed -n 's/^  \(--[a-z]*\).*/\1/p')"})
+    found=(${(f)"$(wsfan $words[2] --help 2>/dev/null | sed -n 's/^  \(--[a-z-]*\).*/\1/p')"})
     compadd -- $found
     [[ $words[2] != keygen ]] || _files
 }

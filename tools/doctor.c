@@ -78,7 +78,8 @@ static const char *carrier(const char *endpoint) {
     return strncmp(endpoint, "ipc:", 4) == 0 ? "ipc" : "tcp";
 }
 
-static void no_connection(struct doctor *doctor, const char *endpoint, int error) {
+void doctor_no_connection(struct doctor *doctor, const char *endpoint, int error,
+                          const char *look) {
     struct report *report = &doctor->report;
     const char *text = strerror(error);
     report_step(report, ILL, carrier(endpoint), "%s", error == ETIMEDOUT ? "no answer" : text);
@@ -91,10 +92,7 @@ static void no_connection(struct doctor *doctor, const char *endpoint, int error
     } else if (error == ECONNREFUSED) {
         report_cause(report, FOUND_REFUSED, "Nobody listens at %s. The host is there, and refuses.",
                      endpoint);
-        report_cure(report,
-                    "Look at the port: it must be that of the node's mesh endpoint (not of its "
-                    "web server), as the node tells when it starts. Is the node running, and "
-                    "does it listen on more than loopback?");
+        report_cure(report, "%s", look);
     } else if (error == ETIMEDOUT) {
         report_cause(
             report, FOUND_UNREACHED,
@@ -217,7 +215,10 @@ bool doctor_approach(struct doctor *doctor, const struct address *address) {
     double began = now_s();
     int fd = probe_connect(address, doctor->options->timeout_ms);
     if (fd < 0) {
-        no_connection(doctor, address->endpoint, errno);
+        doctor_no_connection(doctor, address->endpoint, errno,
+                             "Look at the port: it must be that of the node's mesh endpoint (not "
+                             "of its web server), as the node tells when it starts. Is the node "
+                             "running, and does it listen on more than loopback?");
         return false;
     }
     report_step(&doctor->report, WELL, carrier(address->endpoint), "%s answers after %.1f ms",
@@ -229,30 +230,38 @@ bool doctor_approach(struct doctor *doctor, const struct address *address) {
            (doctor->public_key[0] == '\0' || has_known_key(doctor, address->endpoint));
 }
 
-/* Returns a status that is not OK where this machine cannot do it. */
-static int examine(struct doctor *doctor, const char *endpoint) {
+bool doctor_resolve(struct doctor *doctor, struct target *target) {
     struct report *report = &doctor->report;
-    struct target target;
     const char *why;
-    report_target(report, endpoint);
-    if (!target_read(&target, endpoint)) {
-        complain("%s: it must be tcp://HOST:PORT or ipc://PATH", endpoint);
-        return STATUS_BAD_ARGUMENT;
-    }
-    if (!target_resolve(&target, &why)) {
-        report_step(report, ILL, "name", "%s: %s", target.host, why);
-        report_cause(report, FOUND_NAME, "The name %s does not resolve here: %s.", target.host,
+    if (!target_resolve(target, &why)) {
+        report_step(report, ILL, "name", "%s: %s", target->host, why);
+        report_cause(report, FOUND_NAME, "The name %s does not resolve here: %s.", target->host,
                      why);
         report_cure(report,
                     "Look at the spelling; ask the name server of this machine (getent hosts %s). "
                     "In Kubernetes a pod is in DNS only when it is ready, unless its service has "
                     "publishNotReadyAddresses.",
-                    target.host);
-        return STATUS_OK;
+                    target->host);
+        return false;
     }
-    if (target.named)
-        report_step(report, WELL, "name", "%s has %u address%s", target.host, target.count,
-                    target.count == 1 ? "" : "es");
+    if (target->named)
+        report_step(report, WELL, "name", "%s has %u address%s", target->host, target->count,
+                    target->count == 1 ? "" : "es");
+    return true;
+}
+
+/* Returns a status that is not OK where this machine cannot do it. */
+static int examine(struct doctor *doctor, const char *endpoint) {
+    struct target target;
+    if (doctor_is_nats(endpoint))
+        return doctor_nats(doctor, endpoint);
+    report_target(&doctor->report, endpoint);
+    if (!target_read(&target, endpoint)) {
+        complain("%s: it must be tcp://HOST:PORT, ipc://PATH or nats://HOST:PORT", endpoint);
+        return STATUS_BAD_ARGUMENT;
+    }
+    if (!doctor_resolve(doctor, &target))
+        return STATUS_OK;
     int status = STATUS_OK;
     for (unsigned i = 0; i < target.count && status == STATUS_OK && !stopped; i++)
         if (doctor_approach(doctor, &target.addresses[i]))
@@ -296,6 +305,15 @@ static void compare(struct doctor *doctor, const struct patient *one, const stru
     }
 }
 
+void doctor_name_taken(struct doctor *doctor, const char *endpoint) {
+    report_cause(
+        &doctor->report, FOUND_TWICE,
+        "There is a node called %s already, at %s: another one with this name is refused, or takes "
+        "its place.",
+        doctor->options->name, endpoint);
+    report_cure(&doctor->report, "Unless that is your node, give it another name (options.name).");
+}
+
 /* The name that the host's node is to have. */
 static void compare_name(struct doctor *doctor, const struct patient *patient) {
     const char *name = doctor->options->name;
@@ -303,14 +321,8 @@ static void compare_name(struct doctor *doctor, const struct patient *patient) {
     for (unsigned i = 0; i < patient->known_count && found == NULL; i++)
         if (strcmp(patient->known[i].name, name) == 0)
             found = &patient->known[i];
-    if (found == NULL)
-        return;
-    report_cause(
-        &doctor->report, FOUND_TWICE,
-        "There is a node called %s already, at %s: another one with this name is refused, or takes "
-        "its place.",
-        name, found->endpoint);
-    report_cure(&doctor->report, "Unless that is your node, give it another name (options.name).");
+    if (found != NULL)
+        doctor_name_taken(doctor, found->endpoint);
 }
 
 int doctor_run(const struct options *options) {

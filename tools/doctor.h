@@ -33,10 +33,27 @@ struct doctor {
     unsigned patients_count;
 };
 
+/* Finds the addresses of the target. False: the diagnosis is made. */
+bool doctor_resolve(struct doctor *doctor, struct target *target);
+
+/* Nothing at the endpoint takes a connection. look: what to do where the host refuses one. */
+void doctor_no_connection(struct doctor *doctor, const char *endpoint, int error, const char *look);
+
+/* The node there refuses ours. */
+void doctor_refused(struct doctor *doctor, const char *at, wsfan_reason reason);
+
+/* There is a node already that is called as --name. */
+void doctor_name_taken(struct doctor *doctor, const char *endpoint);
+
 /* The steps from here to an address, up to its key. True: a node with a key that we know may be there. */
 bool doctor_approach(struct doctor *doctor, const struct address *address);
 
 /* The rest: meets the node, as another node would. Returns a status that is not OK where this machine cannot. */
 int doctor_meet(struct doctor *doctor, const char *endpoint);
+
+/* Whether it is the URL of a server of NATS; and all steps from here to the nodes behind it. Returns a status that
+ * is not OK where this machine cannot. */
+bool doctor_is_nats(const char *endpoint);
+int doctor_nats(struct doctor *doctor, const char *url);
 
 #endif

@@ -46,12 +46,11 @@ static void on_peer(void *user, const wsfan_peer *peer) {
 
 /* ------------------------------------------------------------------------------------------ what is wrong */
 
-static void refused(struct meeting *meeting) {
-    struct report *report = &meeting->doctor->report;
-    const char *at = meeting->endpoint;
-    const char *cluster = meeting->doctor->options->cluster;
+void doctor_refused(struct doctor *doctor, const char *at, wsfan_reason reason) {
+    struct report *report = &doctor->report;
+    const char *cluster = doctor->options->cluster;
     cluster = cluster != NULL ? cluster : "wsfan";
-    switch (meeting->reason) {
+    switch (reason) {
     case WSFAN_REASON_CLUSTER:
         report_step(report, ILL, "cluster", "it is not in %s", cluster);
         report_cause(report, FOUND_CLUSTER, "The node at %s is in another cluster than %s.", at,
@@ -79,12 +78,12 @@ static void refused(struct meeting *meeting) {
         break;
     case WSFAN_REASON_NAME:
         report_step(report, ILL, "hello", "another node has the same name");
-        found_twice(meeting->doctor, "the same", at);
+        found_twice(doctor, "the same", at);
         break;
     default:
-        report_step(report, ILL, "hello", "it refuses us: %s", wsfan_reason_text(meeting->reason));
+        report_step(report, ILL, "hello", "it refuses us: %s", wsfan_reason_text(reason));
         report_cause(report, FOUND_OTHER, "The node at %s refuses others: %s.", at,
-                     wsfan_reason_text(meeting->reason));
+                     wsfan_reason_text(reason));
         report_cure(report, "See wsfan_reason in wsfan/peers.h.");
     }
 }
@@ -255,7 +254,7 @@ int doctor_meet(struct doctor *doctor, const char *endpoint) {
     if (meeting.up)
         well(&meeting, &node);
     else if (meeting.refused)
-        refused(&meeting);
+        doctor_refused(doctor, endpoint, meeting.reason);
     else if (heard && !hears_us && !stopped)
         not_called_back(&meeting, &node);
     else if (!stopped)

@@ -164,21 +164,25 @@ static void on_reply(void *user, const wsfan_reply *reply) {
     mesh->replied = true;
 }
 
-int mesh_open(struct mesh *mesh, const wsfan_options *node, wsfan_callbacks callbacks, void *user) {
+int mesh_start(struct mesh *mesh, const wsfan_options *node, wsfan_callbacks callbacks,
+               void *user) {
     *mesh = (struct mesh){ .timeout_ms = node->ready_ms_max };
     catch_signals();
     errno = 0;
     int error = wsfan_node_open(&mesh->node, node);
     if (error != WSFAN_OK)
-        return complain_of_options(node, error);
+        return error;
     callbacks.struct_size = sizeof callbacks;
     callbacks.on_reply = on_reply;
     error = wsfan_loop_open(&mesh->loop, mesh->node, &callbacks, user);
-    if (error == WSFAN_OK)
-        return STATUS_OK;
-    complain("%s", wsfan_error_text(error));
-    mesh_close(mesh);
-    return STATUS_FAILED;
+    if (error != WSFAN_OK)
+        mesh_close(mesh);
+    return error;
+}
+
+int mesh_open(struct mesh *mesh, const wsfan_options *node, wsfan_callbacks callbacks, void *user) {
+    int error = mesh_start(mesh, node, callbacks, user);
+    return error == WSFAN_OK ? STATUS_OK : complain_of_options(node, error);
 }
 
 void mesh_close(struct mesh *mesh) {

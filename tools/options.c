@@ -31,8 +31,12 @@ static const struct command_line {
                  "in turn\n"
                  "and whom it has met. Run it where your own node runs, with that node's options. "
                  "Of several\n"
-                 "ENDPOINTs it also tells whether the nodes have met each other. Exit status: see "
-                 "wsfan(1).\n" },
+                 "ENDPOINTs it also tells whether the nodes have met each other. Of "
+                 "nats://[USER:PASSWORD@]HOST[:PORT]\n"
+                 "or tls://..., a server of NATS, it tells whether it lets a node in, and who of "
+                 "the "
+                 "cluster\n"
+                 "is there and sees whom. Exit status: see wsfan(1).\n" },
     [KEYGEN] = { "keygen", "[FILE]...", 0, 64, "makes the key of a mesh",
                  "Makes FILE, a public key, and FILE_secret, which only you can read: one key for "
                  "all nodes,\n"
@@ -82,7 +86,15 @@ enum {
     SHARED,
     SECONDS,
     BYTES,
-    HELP
+    HELP,
+    PAYLOAD,
+    NATS_CREDS, /* from here on as set_nats() lists them */
+    NATS_NKEY,
+    NATS_NKEY_FILE,
+    NATS_CA,
+    NATS_CERT,
+    NATS_KEY,
+    PREFIX
 };
 
 static const struct flag {
@@ -128,6 +140,16 @@ static const struct flag {
     { "bytes", "N", BYTES, 1 << BENCH, "of a message, 16 to 65536 [128]" },
     { "shared", NULL, SHARED, 1 << KEYGEN,
       "say how all nodes use the one key; of one FILE at most" },
+    { "nats-creds", "FILE", NATS_CREDS, 1 << DOCTOR, "credentials for NATS, as nsc makes them" },
+    { "nats-nkey", "KEY", NATS_NKEY, 1 << DOCTOR, "a public nkey, with" },
+    { "nats-nkey-file", "FILE", NATS_NKEY_FILE, 1 << DOCTOR, "its seed" },
+    { "nats-ca", "FILE", NATS_CA, 1 << DOCTOR,
+      "who may sign the certificate of a server of NATS [the system's]" },
+    { "nats-cert", "FILE", NATS_CERT, 1 << DOCTOR, "a certificate of our own, with" },
+    { "nats-key", "FILE", NATS_KEY, 1 << DOCTOR, "its key" },
+    { "prefix", "PREFIX", PREFIX, 1 << DOCTOR, "of the subjects over NATS [wsfan]" },
+    { "payload", "BYTES", PAYLOAD, 1 << DOCTOR,
+      "the payload_bytes_max of your nodes over NATS [524288]" },
     { "help", NULL, HELP, ALL, "print this and exit" },
 };
 
@@ -248,6 +270,20 @@ static void set_word(struct options *options, int value, const char *argument) {
     }
 }
 
+static bool set_nats(struct options *options, int value, const char *argument) {
+    const char **const fields[] = { &options->nats.credentials_file,
+                                    &options->nats.nkey,
+                                    &options->nats.nkey_file,
+                                    &options->nats.ca_file,
+                                    &options->nats.cert_file,
+                                    &options->nats.key_file,
+                                    &options->nats.prefix };
+    if (value < NATS_CREDS)
+        return false;
+    *fields[value - NATS_CREDS] = argument;
+    return true;
+}
+
 static void set(struct options *options, const char **config, int value, const char *argument) {
     switch (value) {
     case HELP:
@@ -289,8 +325,12 @@ static void set(struct options *options, const char **config, int value, const c
     case BYTES:
         options->bytes = (unsigned)number("bytes", argument, 16, 65536);
         break;
+    case PAYLOAD:
+        options->payload_bytes_max = (unsigned)number("payload", argument, 1, 64 << 20);
+        break;
     default:
-        set_word(options, value, argument);
+        if (!set_nats(options, value, argument))
+            set_word(options, value, argument);
     }
 }
 

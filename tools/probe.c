@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -123,13 +124,13 @@ static int read_until(int fd, unsigned char *data, size_t *size, size_t wanted, 
     return 1;
 }
 
-static void note_foreign(struct greeting *greeting, const unsigned char *data, size_t size) {
-    size_t shown = 0;
-    greeting->kind = GREETING_FOREIGN;
-    for (size_t i = 0; i < size && shown + 1 < sizeof greeting->begins; i++) {
-        if (data[i] == '\r' || data[i] == '\n')
+/* The beginning of the first line, printable, in zeros. */
+static void copy_begin(char *begins, size_t capacity, const void *data, size_t size) {
+    const unsigned char *bytes = data;
+    for (size_t i = 0; i < size && i + 1 < capacity; i++) {
+        if (bytes[i] == '\r' || bytes[i] == '\n')
             break;
-        greeting->begins[shown++] = (char)(isprint(data[i]) ? data[i] : '?');
+        begins[i] = (char)(isprint(bytes[i]) ? bytes[i] : '?');
     }
 }
 
@@ -159,7 +160,8 @@ void probe_greet(int fd, struct greeting *greeting, unsigned ms) {
         return;
     int result = read_until(fd, data, &size, GREETING_SIZE, end_ms);
     if (size > 0 && (data[0] != 0xFF || (size >= 10 && data[9] != 0x7F))) {
-        note_foreign(greeting, data, size);
+        greeting->kind = GREETING_FOREIGN;
+        copy_begin(greeting->begins, sizeof greeting->begins, data, size);
         return;
     }
     if (result != 1) {
@@ -175,6 +177,56 @@ void probe_greet(int fd, struct greeting *greeting, unsigned ms) {
         return;
     read_until(fd, data, &size, GREETING_SIZE + 2, end_ms); /* READY comes whole */
     read_ready(greeting, data + GREETING_SIZE, size - GREETING_SIZE);
+}
+
+/* ------------------------------------------------------------------------------------------------- NATS */
+
+/* The value of a field of INFO, which is one JSON object; NULL: there is none. */
+static const char *info_value(const char *text, const char *name) {
+    char key[32];
+    snprintf(key, sizeof key, "\"%s\":", name);
+    const char *found = strstr(text, key);
+    return found != NULL ? found + strlen(key) : NULL;
+}
+
+static bool info_says(const char *text, const char *name) {
+    const char *value = info_value(text, name);
+    return value != NULL && strncmp(value, "true", 4) == 0;
+}
+
+/* Reads a line, of which what finds no room does not count. */
+static void read_line(int fd, char *text, size_t capacity, uint64_t end_ms) {
+    size_t size = 0;
+    while (size < capacity - 1 && memchr(text, '\n', size) == NULL) {
+        struct pollfd item = { fd, POLLIN, 0 };
+        uint64_t ms = now_ms();
+        if (ms >= end_ms || poll(&item, 1, (int)(end_ms - ms)) <= 0)
+            break;
+        ssize_t more = recv(fd, text + size, capacity - 1 - size, 0);
+        if (more <= 0)
+            break;
+        size += (size_t)more;
+    }
+    text[size] = '\0';
+}
+
+void probe_nats(int fd, struct nats_info *info, unsigned ms) {
+    enum { INFO_SIZE_MAX = 16 * 1024 };
+    char text[INFO_SIZE_MAX];
+    *info = (struct nats_info){ 0 };
+    read_line(fd, text, sizeof text, now_ms() + ms);
+    const char *payload = info_value(text, "max_payload");
+    if (strncmp(text, "INFO {", 6) != 0 || payload == NULL) {
+        copy_begin(info->begins, sizeof info->begins, text, strlen(text));
+        return;
+    }
+    const char *version = info_value(text, "version");
+    if (version != NULL && *version == '"')
+        copy_begin(info->version, sizeof info->version, version + 1, strcspn(version + 1, "\""));
+    info->payload_max = strtoull(payload, NULL, 10);
+    info->auth_required = info_says(text, "auth_required");
+    info->tls_required = info_says(text, "tls_required");
+    info->tls_available = info_says(text, "tls_available");
 }
 
 /* ------------------------------------------------------------------------------------------------- keys */

@@ -3,6 +3,7 @@
 #define WSFAN_PROBE_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <wsfan/options.h>
 
@@ -46,6 +47,18 @@ struct greeting {
 
 /* Reads what a listener says first. */
 void probe_greet(int fd, struct greeting *greeting, unsigned ms);
+
+/* What a server of NATS says first. */
+struct nats_info {
+    char version[33];
+    uint64_t payload_max; /* max_payload; 0: it is no server of NATS */
+    bool auth_required;
+    bool tls_required;
+    bool tls_available; /* for who wants it */
+    char begins[49];    /* of what is no server of NATS, printable */
+};
+
+void probe_nats(int fd, struct nats_info *info, unsigned ms);
 
 enum key_result {
     KEY_TAKEN,

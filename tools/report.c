@@ -13,7 +13,7 @@ static const char *name_of(int status) {
                                          "plain",   "keyed",   "key",        "not_allowed",
                                          "cluster", "version", "twice",      "limit",
                                          "other",   "one_way", "advertised", "strangers",
-                                         "silent" };
+                                         "silent",  "payload", "no_node" };
     return names[status - FOUND_NAME];
 }
 

@@ -31,7 +31,9 @@ enum status {
     FOUND_ONE_WAY = 23,     /* it hears us and does not reach us */
     FOUND_ADVERTISED = 24,  /* it advertises an address that cannot be reached from here */
     FOUND_STRANGERS = 25,   /* the nodes are well, and have not met */
-    FOUND_SILENT = 26       /* it says nothing */
+    FOUND_SILENT = 26,      /* it says nothing */
+    FOUND_PAYLOAD = 27,     /* the server of NATS takes less than a frame */
+    FOUND_NO_NODE = 28      /* the server of NATS is well, and no node of the cluster is there */
 };
 
 enum { JOINS_COUNT_MAX = 64, TIMEOUT_MS = 5000, STEP_MS = 10 };
@@ -63,6 +65,16 @@ struct options {
     const char *allow;
     const char *cluster; /* NULL: the default */
     const char *name;
+    struct {
+        const char *credentials_file;
+        const char *nkey;
+        const char *nkey_file;
+        const char *ca_file;
+        const char *cert_file;
+        const char *key_file;
+        const char *prefix; /* NULL: the default */
+    } nats;
+    unsigned payload_bytes_max; /* of nodes over NATS; 0: not given */
     bool insecure;
     bool json;
     unsigned timeout_ms;
@@ -134,6 +146,9 @@ void mesh_options(wsfan_options *node, const struct options *options, struct mes
 /* Opens node and loop; complains and returns a status where it cannot. `callbacks` have the mesh's own for
  * replies added, and are called with `user`, which begins with a struct mesh. */
 int mesh_open(struct mesh *mesh, const wsfan_options *node, wsfan_callbacks callbacks, void *user);
+
+/* The same, but it returns WSFAN_OK or an error code, and says nothing. */
+int mesh_start(struct mesh *mesh, const wsfan_options *node, wsfan_callbacks callbacks, void *user);
 
 /* As mesh_open() by the options, and waits until the nodes are met. */
 int mesh_join(struct mesh *mesh, const struct options *options, wsfan_callbacks callbacks,
