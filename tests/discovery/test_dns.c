@@ -259,10 +259,10 @@ START_TEST(a_hundred_addresses_come_by_tcp_and_none_is_missing) {
 END_TEST
 
 START_TEST(more_addresses_than_are_taken_are_counted) {
-    many_records(300);
+    many_records(WSFAN_ENDPOINTS_MAX + 44);
     start_dnsmasq();
     start_asking("dns://mesh.test:7000");
-    WAIT(replica_stats(0).endpoints == 256);
+    WAIT(replica_stats(0).endpoints == WSFAN_ENDPOINTS_MAX);
     WAIT(replica_stats(0).dns_surplus == 44);
     end();
 }

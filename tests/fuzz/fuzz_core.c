@@ -459,7 +459,7 @@ static void check_holds(const wsf_core *core) {
     }
     CHECK(chats == core->keeping.archive.slots.count);
     CHECK(with_askers == core->keeping.asked && unheld == core->holders.unheld);
-    for (unsigned i = 0; i < SPEAKERS; i++)
+    for (unsigned i = 0; i < core->config.peers_count_max; i++)
         CHECK(core->peers[i].node == 0 || (core->peers[i].holding.held_digest == held[i] &&
                                            core->peers[i].holding.held_count == held_count[i] &&
                                            core->peers[i].holding.asked_digest == asked[i]));

@@ -60,7 +60,8 @@ static void on_result(void *user, unsigned node, const wsfan_result *result) {
     results_count++;
     last_result = *result;
     ck_assert_uint_le(result->missing_count, NODES_MAX);
-    memcpy(last_missing, result->missing, result->missing_count * sizeof *result->missing);
+    for (uint32_t i = 0; i < result->missing_count; i++)
+        last_missing[i] = result->missing[i];
 }
 
 static void begin(uint64_t seed) {
