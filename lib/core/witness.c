@@ -60,7 +60,8 @@ static uint64_t forget_ms(const wsf_core *core, const wsf_origin *origin) {
 /* A place for one more: that of the node that is gone for longest, where none is free. */
 static wsf_origin *place_for_one(wsf_core *core) {
     wsf_origin *place = NULL;
-    for (unsigned i = 0; i < core->config.peers_count_max + WSF_ORIGINS_GONE_MAX; i++) {
+    unsigned places = WSF_SIZE(core->config.peers_count_max, WSF_PEERS_MAX) + WSF_ORIGINS_GONE_MAX;
+    for (unsigned i = 0; i < places; i++) {
         wsf_origin *origin = &core->witness.origins[i];
         if (origin->node == 0)
             return origin;
