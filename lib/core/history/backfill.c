@@ -153,8 +153,9 @@ static unsigned choose(const wsf_core *core, const backfill *b) {
     unsigned best = WSF_PEERS_MAX;
     uint64_t best_rank = 0;
     uint32_t chat = b->inherits ? chat_of(core, b) : WSF_TABLE_NONE;
-    wsf_peers peers = chat != WSF_TABLE_NONE ? core->keeping.chats[chat].sources
-                                             : wsf_keepers_of(core, b->hash);
+    wsf_peers peers = wsf_keepers_of(core, b->hash);
+    if (chat != WSF_TABLE_NONE)
+        peers = core->keeping.chats[chat].sources;
     peers = wsf_peers_difference(peers, b->tried);
     for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;) {
         uint64_t rank = wsf_placement_rank(b->hash, core->peers[i].status.place_hash);
