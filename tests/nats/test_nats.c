@@ -783,8 +783,7 @@ SUITE_RUN("nats", nodes_meet_over_a_server_and_hear_each_other,
           the_example_of_accounts_lets_nodes_in_by_nkey_and_password, who_is_not_let_in_is_told_why,
           a_server_with_a_small_max_payload_is_refused_with_both_sizes,
           options_out_of_their_ranges_are_refused, a_slow_reader_gets_all_or_is_told,
-          queues_keep_within_their_limits,
-          tls_is_spoken_with_a_server_whose_certificate_is_signed)
+          queues_keep_within_their_limits, tls_is_spoken_with_a_server_whose_certificate_is_signed)
 
 int main(int argc, char **argv) {
     /* Not among them: README.md, "What is not there yet". */
