@@ -197,6 +197,7 @@ static bool info_says(const char *text, const char *name) {
 /* Reads a line, of which what finds no room does not count. */
 static void read_line(int fd, char *text, size_t capacity, uint64_t end_ms) {
     size_t size = 0;
+    text[0] = '\0';
     while (size < capacity - 1 && memchr(text, '\n', size) == NULL) {
         struct pollfd item = { fd, POLLIN, 0 };
         uint64_t ms = now_ms();
