@@ -398,7 +398,7 @@ static uint64_t connection_ms(const wsf_core *core, const wsf_dialer_endpoint *c
     return connection->used ? earlier(at, connection->again_ms) : at;
 }
 
-/* What puts an endpoint off leaves due_ms as it is, so they may be looked at in vain. */
+/* An endpoint that is put off leaves due_ms as it is, so endpoints may be looked at in vain. */
 void wsf_dialer_tick(wsf_core *core, uint64_t overslept_ms, wsf_now now) {
     if (overslept_ms == 0 && now.ms < core->dialer.due_ms)
         return;

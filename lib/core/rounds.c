@@ -56,7 +56,7 @@ void wsf_rounds_flush(wsf_core *core, wsf_now now) {
     }
 }
 
-/* What was stirred since may be due sooner. */
+/* Peers that were stirred since may be due sooner. */
 uint64_t wsf_rounds_deadline(const wsf_core *core) {
     uint64_t at = core->rounds.least_ms;
     wsf_peers stirred = core->stirred;
