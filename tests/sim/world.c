@@ -55,6 +55,7 @@ typedef struct {
     unsigned index;
     wsf_core *core; /* NULL: not running */
     uint64_t id;
+    uint64_t frame_size_max;
     bool frozen;
     bool refusing;
     probe probes[WSF_PEERS_MAX];
@@ -371,6 +372,10 @@ static void on_send(void *user, wsf_buffer *buffer) {
             if (!c->up || c->publisher != from->index)
                 continue;
             w->counts.sent++;
+            if (wsf_buffer_bytes(buffer) > w->nodes[s].frame_size_max) {
+                w->counts.too_big++;
+                continue;
+            }
             if (chance(w, w->lose)) {
                 w->counts.lost++;
                 continue;
@@ -660,6 +665,7 @@ void world_start_as(world *w, unsigned i, const char *name, uint64_t id, unsigne
     config.seed = world_random(w, 0);
     config.name = name;
     config.endpoint = endpoint;
+    n->frame_size_max = wsf_core_frame_size_max(&config);
     if (wsf_core_new(&n->core, &config, &effects, world_now(w, i)) != WSFAN_OK)
         abort();
     if (i >= w->nodes_used)

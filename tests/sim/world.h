@@ -37,6 +37,7 @@ typedef struct {
     uint64_t duplicated;
     uint64_t flipped; /* one bit */
     uint64_t truncated;
+    uint64_t too_big;   /* both parts together, for the receiver: a carrier brings no such frame */
     uint64_t reordered; /* when a connection broke */
     uint64_t connections_broken;
     uint64_t refused; /* probes */

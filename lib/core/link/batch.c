@@ -42,7 +42,7 @@ bool wsf_batch_plan(wsf_core *core, wsf_peer *peer, bool bye) {
 bool wsf_batch_add(const wsf_peer *peer, wsf_batch *batch, size_t size, size_t apart) {
     size_t bound = batch->bound + size;
     bool first = batch->bound == WSF_FRAME_HEAD_BOUND;
-    if ((!first && bound > wsf_frame_target(peer)) ||
+    if ((!first && (bound > wsf_frame_target(peer) || bound + apart > peer->frame_size_max)) ||
         !wsf_link_has_room(&peer->link, bound + apart))
         return false;
     batch->bound = bound;

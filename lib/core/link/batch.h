@@ -11,7 +11,7 @@ wsf_batch *wsf_batch_new(void);
 bool wsf_batch_plan(wsf_core *core, wsf_peer *peer, bool bye);
 
 /* Adds `size` bytes to the planned frame, if they fit with a second part of `apart` bytes. A frame of one
- * entry may have any size. */
+ * entry may have any size: it is known that the peer takes it. */
 bool wsf_batch_add(const wsf_peer *peer, wsf_batch *batch, size_t size, size_t apart);
 
 /* The planned frame, sealed. NULL: out of memory. */

@@ -266,6 +266,39 @@ START_TEST(of_a_run_apart_only_the_messages_beyond_the_limits_of_the_peer_are_lo
 }
 END_TEST
 
+/* Of messages that wait a frame takes those before a second part too, as long as the peer takes both together. */
+START_TEST(no_frame_is_larger_with_its_second_part_than_the_peer_takes) {
+    static const size_t sizes[] = { 1000, 4000, 40000 };
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        begin();
+        world_config(w)->payload_bytes_max = LARGE;
+        world_config(w)->link.window_bytes = 1024 * 1024;
+        world_config(w)->link.queue_bytes_max = 64 * 1024 * 1024;
+        start(2);
+        join(1, 0, "a");
+        world_run(w, 1000);
+        world_block(w, 0, 1, true);
+        do
+            publish_one(LARGE, 0, false);
+        while (link_to(1)->queue_count == 0);
+        for (unsigned round = 0; round < 5; round++) {
+            for (size_t bytes = 0; bytes < LARGE; bytes += sizes[i])
+                publish_one(sizes[i], 0, false);
+            publish_run(25, "a", 4000);
+            for (size_t bytes = 0; bytes < LARGE; bytes += sizes[i])
+                publish_one(sizes[i], 0, false);
+            publish_one(LARGE, 0, false);
+        }
+        world_block(w, 0, 1, false);
+        world_run(w, TEN_S);
+        ck_assert_uint_eq(world_counted(w).too_big, 0);
+        check_all(1, 0);
+        ck_assert_uint_eq(gap[1], 0);
+        world_destroy(w);
+    }
+}
+END_TEST
+
 START_TEST(a_full_queue_drops_the_oldest_messages_of_runs_and_tells_how_many) {
     enum { QUEUE = 50 };
     begin();
@@ -403,6 +436,7 @@ SUITE_MAIN("runs", each_node_gets_the_messages_that_it_wants_with_their_clocks,
            a_head_that_no_message_has_reaches_no_loop, a_run_is_divided_between_frames_and_windows,
            a_run_that_no_frame_may_have_goes_message_by_message,
            of_a_run_apart_only_the_messages_beyond_the_limits_of_the_peer_are_lost,
+           no_frame_is_larger_with_its_second_part_than_the_peer_takes,
            a_full_queue_drops_the_oldest_messages_of_runs_and_tells_how_many,
            a_slow_peer_is_cut_by_a_run_that_has_no_room_and_told_of_all_of_it,
            runs_stay_in_order_with_latest_values_receipts_and_large_payloads,
