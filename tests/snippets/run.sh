@@ -177,7 +177,7 @@ try_simulate() {
         *) return 1 ;;
         esac
     }
-    shorter "$1" 's/1\.\.2000/1..20/'
+    shorter "$1" 's/1\.\.[0-9]*/1..20/'
     # shellcheck disable=SC1091 # made here
     . ./shorter.sh
 }

@@ -5,8 +5,8 @@
  * other node's, as far as it goes; that is the chat's cap. Other runs are left alone.
  *
  * A *stranger* is an origin that the other node does not know: it was gone before that node came, which has its messages from
- * others. Their run has no end that anybody could say, so it is taken only where there is none here, and ends with its last
- * message. Nor does a run of an origin that nobody here knows go on by itself: its end is a cap too.
+ * others. Their run ends where theirs did. Where nobody said where that is, the run is *endless*: it is taken only where there is
+ * none here, and ends with its last message. Nor does a run of an origin that nobody here knows go on by itself: its end is a cap too.
  *
  * What becomes of a run is decided when the first page comes, as messages are taken by it. If it would be decided otherwise at
  * the end, the run does not count. */
@@ -53,7 +53,7 @@ static void decide(const wsf_core *core, const wsf_merging *merging, uint32_t ch
         from > begin_without_word(core, chat, theirs->node, &own) ||
         wsf_clock_is_far_ahead(core, theirs->to))
         return;
-    if (part->stranger) {
+    if (part->endless) {
         part->skipped = empty && own.skipped && !wsf_extent_cap(core, chat, theirs->node, &own.to);
         part->limit = part->skipped ? UINT64_MAX : 0;
         return;
@@ -90,7 +90,7 @@ static wsf_merging_part *find(wsf_merging *merging, uint64_t node) {
 
 static wsf_merging_part *add_stranger(wsf_merging *merging, const wsf_page_extent *theirs) {
     wsf_merging_part *part = &merging->parts[merging->count++];
-    *part = (wsf_merging_part){ .theirs = *theirs, .stranger = true };
+    *part = (wsf_merging_part){ .theirs = *theirs, .endless = theirs->to == 0 };
     return part;
 }
 
@@ -137,7 +137,7 @@ static bool is_known(const wsf_core *core, uint64_t node) {
 static void leave_short_ones(const wsf_core *core, wsf_merging *merging, const wsf_vector *seen) {
     for (uint32_t i = 0; i < merging->count; i++) {
         wsf_page_extent *theirs = &merging->parts[i].theirs;
-        bool ends = merging->parts[i].stranger || !is_known(core, theirs->node);
+        bool ends = merging->parts[i].endless || !is_known(core, theirs->node);
         if (ends && begin_of(theirs) > wsf_vector_at(seen, theirs->node))
             theirs->since = UINT64_MAX;
     }
@@ -170,7 +170,7 @@ void wsf_merging_narrow(wsf_merging *merging, const wsf_page *page, const wsf_pa
     merging->floor = greater(merging->floor, said->floor);
     for (uint32_t p = 0; p < merging->count; p++) {
         wsf_merging_part *part = &merging->parts[p];
-        wsf_page_extent theirs = { .since = part->stranger ? said->since : UINT64_MAX,
+        wsf_page_extent theirs = { .since = part->endless ? said->since : UINT64_MAX,
                                    .floor = said->floor };
         for (uint32_t i = 0; i < page->origins_count; i++)
             if (wsf_page_origin_at(page, i).node == part->theirs.node)
@@ -262,7 +262,7 @@ static bool counts(wsf_core *core, const wsf_merging *merging, uint32_t chat,
         return false;
     if (part->skipped)
         wsf_witness_leave_out(core, node, core->keeping.chats[chat].serial);
-    uint64_t to = part->stranger ? greater(part->newest, begin_of(&part->theirs)) : part->theirs.to;
+    uint64_t to = part->endless ? greater(part->newest, begin_of(&part->theirs)) : part->theirs.to;
     return !part->skipped || wsf_extent_set_cap(core, chat, node, to);
 }
 

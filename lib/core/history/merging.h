@@ -11,8 +11,8 @@ typedef struct {
     uint64_t limit;  /* messages up to here are taken; 0: none */
     bool joins;      /* our own go on from there */
     bool skipped;    /* our own do not: these are all there is, up to their end */
-    bool stranger;   /* the other node does not know it, and has of it what others told */
-    uint64_t newest; /* of a stranger's messages that came */
+    bool endless;    /* the other node has of it what others told, and does not know the end */
+    uint64_t newest; /* of its messages that came */
 } wsf_merging_part;
 
 /* One chat's answer, of one page or several. */

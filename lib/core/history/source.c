@@ -63,23 +63,42 @@ static bool begin_page(const wsf_core *core, page *p) {
     return true;
 }
 
-static bool is_named(const page *p, uint64_t node) {
+static bool is_named(const page *p, uint64_t node, const wsf_page_chat *chat) {
     for (uint32_t i = 0; i < p->origins_count; i++)
         if (p->origins[i].node == node)
+            return true;
+    for (uint32_t i = 0; i < chat->extents_count; i++)
+        if (p->extents[i].node == node)
             return true;
     return false;
 }
 
-/* Of an origin that this node does not know it has what others told, which may go back less far than the rest. */
-static void add_strangers(const wsf_core *core, page *p, uint32_t number, const wsf_bounds *bounds,
-                          wsf_page_chat *chat) {
+static void add_extent(page *p, wsf_page_chat *chat, uint64_t node, const wsf_extent *e) {
+    p->extents[chat->extents_count++] = (wsf_page_extent){ node, e->since, e->floor, e->whole,
+                                                           e->to };
+}
+
+static void add_stranger(const wsf_core *core, page *p, uint32_t number, uint64_t node,
+                         wsf_page_chat *chat) {
+    wsf_extent e = wsf_extent_of(core, number, node);
+    if (!is_named(p, node, chat))
+        add_extent(p, chat, node, &e);
+}
+
+/* Of an origin that this node does not know it has what others told, which may go back less far than the rest: that must be said.
+ * Where there is room, so is the end of others. */
+static void add_strangers(const wsf_core *core, page *p, uint32_t number, wsf_page_chat *chat) {
+    const wsf_bounds *of[] = { wsf_archive_sinces(&core->keeping.archive, number),
+                               wsf_archive_floors(&core->keeping.archive, number) };
+    uint32_t count_max = p->origins_count + 2 * WSF_BOUNDS_EXACT;
+    uint32_t cursor = 0;
     uint64_t node;
-    for (uint32_t i = 0; (node = wsf_bounds_origin(bounds, i)) != 0; i++) {
-        wsf_extent e = wsf_extent_of(core, number, node);
-        if (!is_named(p, node))
-            p->extents[chat->extents_count++] = (wsf_page_extent){ node, e.since, e.floor, e.whole,
-                                                                   0 };
-    }
+    for (unsigned b = 0; b < 2; b++)
+        for (uint32_t i = 0; (node = wsf_bounds_origin(of[b], i)) != 0; i++)
+            add_stranger(core, p, number, node, chat);
+    while (chat->extents_count < count_max &&
+           (node = wsf_extent_next_stranger(core, number, &cursor)) != 0)
+        add_stranger(core, p, number, node, chat);
 }
 
 /* What the chat says otherwise than the page does of all. */
@@ -90,11 +109,9 @@ static void find_extents(const wsf_core *core, page *p, uint32_t number, wsf_pag
         uint64_t since = chat->since < usual->last ? chat->since : usual->last;
         if (e.since != since || e.floor != chat->floor || e.whole != usual->whole ||
             e.to != usual->to)
-            p->extents[chat->extents_count++] = (wsf_page_extent){ usual->node, e.since, e.floor,
-                                                                   e.whole, e.to };
+            add_extent(p, chat, usual->node, &e);
     }
-    add_strangers(core, p, number, wsf_archive_sinces(&core->keeping.archive, number), chat);
-    add_strangers(core, p, number, wsf_archive_floors(&core->keeping.archive, number), chat);
+    add_strangers(core, p, number, chat);
 }
 
 /* How many of a list fit into the rest of the page, behind `head` bytes. */

@@ -244,12 +244,21 @@ START_TEST(a_carrier_without_a_descriptor_is_refused_and_closed) {
 }
 END_TEST
 
+static atomic_bool wanted_closed;
+
+static void close_when_wanted(void) {
+    if (atomic_exchange(&wanted_closed, false))
+        close(wire.fd);
+}
+
 /* Its node waits for the time of the next thing to do instead, and not in circles. */
 START_TEST(a_descriptor_that_its_carrier_has_closed_is_not_waited_for_in_circles) {
-    start(NULL);
+    start(close_when_wanted);
     WAIT(atomic_load(&wire.told));
     goes_on();
-    close(wire.fd);
+    atomic_store(&wanted_closed, true);
+    eventfd_write(wire.fd, 1);
+    WAIT(!atomic_load(&wanted_closed));
     unsigned before = atomic_load(&wire.receives);
     int64_t until_ms = now_ms() + 1000;
     WAIT(now_ms() >= until_ms);

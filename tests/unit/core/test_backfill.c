@@ -385,12 +385,16 @@ START_TEST(of_a_publisher_that_a_node_never_met_too) {
 }
 END_TEST
 
+static uint64_t halfway; /* a clock */
+
 /* Node 2 publishes and dies; node 3 comes, and has its messages from node 0, which dies as well. */
 static uint64_t leave_all_to_one_that_never_met_the_publisher(void) {
     begin(3);
     join(0);
     uint64_t clock = now_clock(0);
-    publish(2, 4);
+    publish(2, 2);
+    halfway = now_clock(0);
+    publish(2, 2);
     world_crash(w, 2);
     world_run(w, 500);
     start(3);
@@ -425,6 +429,23 @@ START_TEST(of_a_publisher_that_neither_met) {
     uint64_t clock = leave_all_to_one_that_never_met_the_publisher();
     start(4);
     join(4);
+    ck_assert(backfill(4, clock));
+    run_to_end(4);
+    ck_assert_int_eq(lacks(4, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(kept_at(4), 4);
+    world_destroy(w);
+}
+END_TEST
+
+/* Two runs of it, of which one was asked for later than the other, and is of before. */
+START_TEST(of_a_publisher_that_neither_met_older_messages_join_newer_ones) {
+    uint64_t clock = leave_all_to_one_that_never_met_the_publisher();
+    start(4);
+    join(4);
+    ck_assert(backfill(4, halfway));
+    run_to_end(4);
+    ck_assert_int_eq(lacks(4, halfway), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(kept_at(4), 2);
     ck_assert(backfill(4, clock));
     run_to_end(4);
     ck_assert_int_eq(lacks(4, clock), WSFAN_RECOVERY_WHOLE);
@@ -953,6 +974,7 @@ SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            of_a_publisher_that_died_a_node_has_what_the_other_one_got,
            of_a_publisher_whose_last_mark_came_late, of_a_publisher_that_a_node_never_met_too,
            of_a_publisher_that_the_other_node_never_met, of_a_publisher_that_neither_met,
+           of_a_publisher_that_neither_met_older_messages_join_newer_ones,
            of_two_runs_of_a_publisher_that_it_never_met_a_node_takes_the_one_that_is_wanted,
            two_runs_of_a_publisher_that_it_never_met_are_not_taken_for_one,
            of_a_publisher_of_which_the_other_node_lacks_some,
