@@ -359,8 +359,10 @@ bool wsf_sender_flush(wsf_core *core, wsf_peer *peer, wsf_now now) {
 }
 
 void wsf_sender_bye(wsf_core *core, wsf_peer *peer, wsf_now now) {
-    if (peer->linked && peer->reachable && send_open(core, peer, now) &&
-        wsf_batch_plan(core, peer, true))
+    if (!peer->linked || !peer->reachable || !send_open(core, peer, now))
+        return;
+    send_heartbeat(core, peer, now); /* its mark is the last one, for all peers the same */
+    if (wsf_batch_plan(core, peer, true))
         send_numbered(core, peer, now);
 }
 

@@ -361,6 +361,31 @@ START_TEST(of_a_publisher_whose_last_mark_came_late) {
 }
 END_TEST
 
+static uint64_t reached_at(unsigned node, uint64_t of) {
+    const wsf_origin *origin = wsf_witness_find(world_core(w, node), of);
+    ck_assert_ptr_nonnull(origin);
+    return wsf_origin_reached(origin);
+}
+
+/* One of them takes its last message, which is nothing to the other. */
+START_TEST(of_a_publisher_that_says_goodbye_all_know_the_same_end) {
+    begin(3);
+    join(0);
+    publish(2, 3);
+    uint64_t leaver = world_node_id(w, 2);
+    ck_assert(world_publish(w, 2, CHAT, 3));
+    uint64_t end = world_core(w, 2)->witness.last;
+    wsf_core_say_bye(world_core(w, 2), world_now(w, 2));
+    world_touch(w, 2);
+    world_run(w, 100);
+    world_crash(w, 2);
+    ck_assert_ptr_null(wsf_peer_find(world_core(w, 1), leaver));
+    ck_assert_uint_ge(reached_at(1, leaver), end);
+    ck_assert_uint_eq(reached_at(1, leaver), reached_at(0, leaver));
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(of_a_publisher_that_a_node_never_met_too) {
     begin(3);
     join(0);
@@ -972,8 +997,10 @@ SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            only_messages_above_the_position_come, pages_with_nothing_that_lacks_are_not_asked_for,
            many_chats_are_asked_for_in_one_question,
            of_a_publisher_that_died_a_node_has_what_the_other_one_got,
-           of_a_publisher_whose_last_mark_came_late, of_a_publisher_that_a_node_never_met_too,
-           of_a_publisher_that_the_other_node_never_met, of_a_publisher_that_neither_met,
+           of_a_publisher_whose_last_mark_came_late,
+           of_a_publisher_that_says_goodbye_all_know_the_same_end,
+           of_a_publisher_that_a_node_never_met_too, of_a_publisher_that_the_other_node_never_met,
+           of_a_publisher_that_neither_met,
            of_a_publisher_that_neither_met_older_messages_join_newer_ones,
            of_two_runs_of_a_publisher_that_it_never_met_a_node_takes_the_one_that_is_wanted,
            two_runs_of_a_publisher_that_it_never_met_are_not_taken_for_one,
