@@ -52,6 +52,12 @@ const wsf_origin *wsf_witness_find(const wsf_core *core, uint64_t node) {
     return find(core, node);
 }
 
+void wsf_witness_told(wsf_core *core, uint64_t node, uint64_t clock) {
+    wsf_origin *origin = find(core, node);
+    if (origin != NULL)
+        origin->took = later(origin->took, clock);
+}
+
 /* From then on nobody keeps a message of the origin, which was a peer for up to a heartbeat after it was seen as one. */
 static uint64_t forget_ms(const wsf_core *core, const wsf_origin *origin) {
     return origin->seen_ms + core->config.heartbeat_ms + core->config.history_ms;

@@ -199,8 +199,7 @@ static wsf_merging_part *part_of(const wsf_core *core, wsf_merging *merging, uin
 }
 
 /* Whether the message is of a run that is taken. */
-static bool is_taken(const wsf_core *core, wsf_merging *merging, uint32_t chat,
-                     wsfan_message_id id) {
+static bool is_taken(wsf_core *core, wsf_merging *merging, uint32_t chat, wsfan_message_id id) {
     wsf_merging_part *part = part_of(core, merging, chat, id.origin);
     if (part == NULL || id.clock > part->limit)
         return false;
@@ -210,6 +209,7 @@ static bool is_taken(const wsf_core *core, wsf_merging *merging, uint32_t chat,
         return false;
     }
     part->newest = greater(part->newest, id.clock);
+    wsf_witness_told(core, id.origin, id.clock);
     return true;
 }
 

@@ -562,6 +562,29 @@ START_TEST(what_did_not_come_of_a_publisher_that_was_forgotten_early_is_missing)
 }
 END_TEST
 
+START_TEST(what_another_node_told_of_a_publisher_that_had_left_is_no_run_from_further_back) {
+    begin(3);
+    uint64_t dead = world_node_id(w, 2);
+    uint64_t clock = now_clock(0);
+    world_block(w, 2, 1, true);
+    publish(2, 1);
+    join(0);
+    publish(2, 2);
+    world_crash(w, 2);
+    world_run(w, 5000);
+    wsf_vector seen = everything(now_clock(0)); /* of a node that was behind with the publisher */
+    ck_assert(wsf_vector_pin(&seen, dead, clock));
+    join(1);
+    wsf_core *core = world_core(w, 1);
+    ck_assert(wsf_backfill_begin(core, world_chat_hash(w, CHAT), &seen, world_now(w, 1)));
+    world_touch(w, 1);
+    run_to_end(1);
+    ck_assert_uint_eq(kept_at(1), 2);
+    ck_assert_int_ne(wsf_extent_lacks(core, number_at(1), &seen), WSFAN_RECOVERY_WHOLE);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(a_cap_holds_until_the_gap_was_told) {
     begin(3);
     join(0);
@@ -957,6 +980,7 @@ SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            two_runs_of_a_publisher_that_it_never_met_are_not_taken_for_one,
            of_a_publisher_of_which_the_other_node_lacks_some,
            what_did_not_come_of_a_publisher_that_was_forgotten_early_is_missing,
+           what_another_node_told_of_a_publisher_that_had_left_is_no_run_from_further_back,
            a_cap_holds_until_the_gap_was_told,
            positions_are_told_of_caps_below_how_far_the_node_got,
            what_is_beyond_a_cap_is_not_replayed, a_gap_is_mended_with_what_another_node_got,
