@@ -366,7 +366,7 @@ struct wsf_core {
         wsf_peers askers;      /* linked peers that want marks */
         bool moved;            /* a mark came, or a link, since the loops were told; see reach.c */
         uint64_t unsure_ms;    /* until then nothing is known of an origin, for lack of a place, */
-        uint64_t unsure_clock; /* of which some up to here did not come */
+        uint64_t unsure_clock; /* whose messages came up to here at most, with holes perhaps */
     } witness;
 
     wsf_cluster_epoch cluster_epoch; /* see epoch.c */

@@ -524,11 +524,26 @@ START_TEST(of_a_publisher_of_which_the_other_node_lacks_some) {
 }
 END_TEST
 
-/* As many other nodes are gone as there is room for. */
+/* As many other nodes are gone as there is room for, which have published nothing. */
 static void fill_places(wsf_core *core) {
     for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++)
         if (core->witness.origins[i].node == 0)
-            core->witness.origins[i] = (wsf_origin){ .node = 1000 + i, .seen_ms = core->now_ms };
+            core->witness.origins[i] = (wsf_origin){ .node = 1000 + i,
+                                                     .seen_ms = core->now_ms,
+                                                     .said = core->clock };
+}
+
+/* A node dies, and the other one forgets it when node 3 comes. */
+static void forget_early(unsigned node, unsigned dead) {
+    wsf_core *core = world_core(w, node);
+    uint64_t id = world_node_id(w, dead);
+    world_crash(w, dead);
+    world_run(w, 13000);
+    ck_assert_ptr_null(wsf_peer_find(core, id));
+    ck_assert_ptr_nonnull(wsf_witness_find(core, id));
+    fill_places(core);
+    start(3);
+    ck_assert_ptr_null(wsf_witness_find(core, id));
 }
 
 START_TEST(what_did_not_come_of_a_publisher_that_was_forgotten_early_is_missing) {
@@ -540,24 +555,93 @@ START_TEST(what_did_not_come_of_a_publisher_that_was_forgotten_early_is_missing)
     wsf_core *core = world_core(w, 0); /* as if some more had been lost */
     wsf_origin_gap(core, wsf_peer_find(core, dead),
                    wsf_origin_reached(wsf_witness_find(core, dead)));
-    uint64_t after = now_clock(0);
     publish(2, 2);
+    uint64_t after = now_clock(0);
     world_run(w, 2000);
     ck_assert_int_eq(lacks(0, clock), WSFAN_RECOVERY_GAP);
-    world_crash(w, 2);
-    world_run(w, 13000);
-    ck_assert_ptr_null(wsf_peer_find(core, dead));
-    ck_assert_ptr_nonnull(wsf_witness_find(core, dead));
-    ck_assert_int_eq(lacks(0, clock), WSFAN_RECOVERY_GAP);
-    fill_places(core);
-    start(3);
-    ck_assert_ptr_null(wsf_witness_find(core, dead));
+    forget_early(0, 2);
     ck_assert_int_eq(lacks(0, clock), WSFAN_RECOVERY_GAP);
     ck_assert_int_eq(lacks(0, after), WSFAN_RECOVERY_WHOLE);
     join(1);
     ck_assert(backfill(1, clock));
     run_to_end(1);
     ck_assert_int_ne(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    world_destroy(w);
+}
+END_TEST
+
+/* Its clock is so far ahead that nobody knows where its messages have a hole. */
+START_TEST(so_it_is_where_its_clock_was_far_ahead) {
+    begin_with(3, 12000);
+    join(0);
+    world_jump(w, 2, 2 * WSF_CLOCK_APART_MS_MAX);
+    publish(2, 2);
+    wsf_core *core = world_core(w, 0); /* as if some had been lost between them */
+    wsf_origin_gap(core, wsf_peer_find(core, world_node_id(w, 2)), 0);
+    forget_early(0, 2);
+    uint64_t clock = now_clock(0);
+    ck_assert_int_eq(lacks(0, clock), WSFAN_RECOVERY_GAP);
+    join(1);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_ne(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    world_destroy(w);
+}
+END_TEST
+
+static bool is_linked(void *user) {
+    const wsf_peer *peer = wsf_peer_find(world_core(w, 0), world_node_id(w, *(unsigned *)user));
+    return peer != NULL && peer->linked && peer->state == WSFAN_PEER_UP;
+}
+
+/* Node 1 keeps the chat for longer, and never met the publisher. */
+START_TEST(a_run_of_a_publisher_that_was_forgotten_early_does_not_go_on_from_further_back) {
+    begin_with(2, 12000);
+    join(1);
+    world_block(w, 1, 2, true);
+    world_block(w, 2, 1, true);
+    world_start(w, 2, 1);
+    ck_assert(world_run_until(w, is_linked, &(unsigned){ 2 }, 5000));
+    world_run(w, 2000);
+    uint64_t clock = now_clock(0);
+    publish(2, 2);
+    join(0);
+    publish(2, 2);
+    ck_assert_uint_eq(kept_at(0), 2);
+    forget_early(0, 2);
+    ck_assert_ptr_null(wsf_witness_find(world_core(w, 1), world_node_id(w, 2)));
+    ck_assert(backfill(0, clock));
+    run_to_end(0);
+    ck_assert_int_ne(lacks(0, clock), WSFAN_RECOVERY_WHOLE);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_publisher_that_is_forgotten_early_and_comes_back_has_its_hole) {
+    begin_with(3, 12000);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(2, 2);
+    wsf_core *core = world_core(w, 0); /* as if some more had been lost */
+    uint64_t behind = world_node_id(w, 2);
+    wsf_origin_gap(core, wsf_peer_find(core, behind),
+                   wsf_origin_reached(wsf_witness_find(core, behind)));
+    publish(2, 2);
+    world_block(w, 2, 0, true);
+    world_block(w, 0, 2, true);
+    world_run(w, 13000);
+    fill_places(core);
+    world_start(w, 3, 1);
+    ck_assert(world_run_until(w, is_linked, &(unsigned){ 3 }, 5000));
+    ck_assert_ptr_null(wsf_witness_find(core, behind));
+    wsf_vector seen = everything(now_clock(0)); /* of a node that was behind with the publisher */
+    ck_assert(wsf_vector_pin(&seen, behind, clock));
+    world_block(w, 2, 0, false);
+    world_block(w, 0, 2, false);
+    ck_assert(world_run_until(w, is_linked, &(unsigned){ 2 }, 5000));
+    ck_assert_int_eq(wsf_extent_lacks(core, number_at(0), &seen), WSFAN_RECOVERY_GAP);
+    world_run(w, 2000);
+    ck_assert_int_eq(wsf_extent_lacks(core, number_at(0), &seen), WSFAN_RECOVERY_GAP);
     world_destroy(w);
 }
 END_TEST
@@ -980,6 +1064,9 @@ SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            two_runs_of_a_publisher_that_it_never_met_are_not_taken_for_one,
            of_a_publisher_of_which_the_other_node_lacks_some,
            what_did_not_come_of_a_publisher_that_was_forgotten_early_is_missing,
+           so_it_is_where_its_clock_was_far_ahead,
+           a_run_of_a_publisher_that_was_forgotten_early_does_not_go_on_from_further_back,
+           a_publisher_that_is_forgotten_early_and_comes_back_has_its_hole,
            what_another_node_told_of_a_publisher_that_had_left_is_no_run_from_further_back,
            a_cap_holds_until_the_gap_was_told,
            positions_are_told_of_caps_below_how_far_the_node_got,
