@@ -39,6 +39,19 @@ static uint64_t begin_without_word(const wsf_core *core, uint32_t chat, uint64_t
                    greater(own->floor, own->whole));
 }
 
+static bool is_known(const wsf_core *core, uint64_t node) {
+    return node == core->config.node || wsf_witness_find(core, node) != NULL;
+}
+
+/* Whether the other node's run would not reach back to where ours begins. Of one that nobody here knows there is none of ours, unless
+ * another node told of it. */
+static bool is_shorter(const wsf_core *core, uint32_t chat, const wsf_page_extent *theirs,
+                       const wsf_extent *own) {
+    bool has_none = !is_known(core, theirs->node) &&
+                    !wsf_extent_cap(core, chat, theirs->node, &(uint64_t){ 0 });
+    return !has_none && begin_of(theirs) > begin_without_word(core, chat, theirs->node, own);
+}
+
 /* Where our own run goes back as far as the other node was asked for, it stays. */
 static void decide(const wsf_core *core, const wsf_merging *merging, uint32_t chat,
                    wsf_merging_part *part) {
@@ -49,9 +62,8 @@ static void decide(const wsf_core *core, const wsf_merging *merging, uint32_t ch
     bool empty = own.to <= begin;
     part->joins = part->skipped = false;
     part->limit = 0;
-    if (own.open || (merging->above != 0 && begin <= merging->above) ||
-        from > begin_without_word(core, chat, theirs->node, &own) ||
-        wsf_clock_is_far_ahead(core, theirs->to))
+    if (own.open || part->left || (merging->above != 0 && begin <= merging->above) ||
+        is_shorter(core, chat, theirs, &own) || wsf_clock_is_far_ahead(core, theirs->to))
         return;
     if (part->stranger) {
         part->skipped = empty && own.skipped && !wsf_extent_cap(core, chat, theirs->node, &own.to);
@@ -129,17 +141,12 @@ static void add_strangers(const wsf_core *core, wsf_merging *merging) {
     }
 }
 
-static bool is_known(const wsf_core *core, uint64_t node) {
-    return node == core->config.node || wsf_witness_find(core, node) != NULL;
-}
-
 /* A run that nothing goes on from, and that goes back less far than is wanted, is left to one that may be asked yet. */
 static void leave_short_ones(const wsf_core *core, wsf_merging *merging, const wsf_vector *seen) {
     for (uint32_t i = 0; i < merging->count; i++) {
-        wsf_page_extent *theirs = &merging->parts[i].theirs;
-        bool ends = merging->parts[i].stranger || !is_known(core, theirs->node);
-        if (ends && begin_of(theirs) > wsf_vector_at(seen, theirs->node))
-            theirs->since = UINT64_MAX;
+        wsf_merging_part *part = &merging->parts[i];
+        bool ends = part->stranger || !is_known(core, part->theirs.node);
+        part->left = ends && begin_of(&part->theirs) > wsf_vector_at(seen, part->theirs.node);
     }
 }
 

@@ -12,6 +12,7 @@ typedef struct {
     bool joins;      /* our own go on from there */
     bool skipped;    /* our own do not: these are all there is, up to their end */
     bool stranger;   /* the other node does not know it, and has of it what others told */
+    bool left;       /* theirs is not taken: another one may go back as far as is wanted */
     uint64_t newest; /* of a stranger's messages that came */
 } wsf_merging_part;
 

@@ -524,6 +524,30 @@ START_TEST(of_a_publisher_of_which_the_other_node_lacks_some) {
 }
 END_TEST
 
+/* More than bounds are exact for. */
+START_TEST(short_runs_of_publishers_that_are_gone_leave_the_history_of_all_others) {
+    begin(2);
+    join(0);
+    uint64_t clock = now_clock(0);
+    wsf_core *core = world_core(w, 0);
+    for (unsigned i = 0; i < 2 * WSF_BOUNDS_EXACT; i++)
+        core->witness.origins[8 + i] = (wsf_origin){ .node = 1000 + i,
+                                                     .seen_ms = core->now_ms,
+                                                     .clock = clock + 1,
+                                                     .whole = clock + 1,
+                                                     .changed = ++core->witness.changes };
+    join(1);
+    uint64_t after = now_clock(1);
+    publish(0, 3);
+    ck_assert_int_eq(lacks(1, after), WSFAN_RECOVERY_WHOLE);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_ne(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert_int_eq(lacks(1, after), WSFAN_RECOVERY_WHOLE);
+    world_destroy(w);
+}
+END_TEST
+
 /* As many other nodes are gone as there is room for, which have published nothing. */
 static void fill_places(wsf_core *core) {
     for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++)
@@ -1063,6 +1087,7 @@ SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            of_two_runs_of_a_publisher_that_it_never_met_a_node_takes_the_one_that_is_wanted,
            two_runs_of_a_publisher_that_it_never_met_are_not_taken_for_one,
            of_a_publisher_of_which_the_other_node_lacks_some,
+           short_runs_of_publishers_that_are_gone_leave_the_history_of_all_others,
            what_did_not_come_of_a_publisher_that_was_forgotten_early_is_missing,
            so_it_is_where_its_clock_was_far_ahead,
            a_run_of_a_publisher_that_was_forgotten_early_does_not_go_on_from_further_back,
