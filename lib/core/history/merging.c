@@ -324,7 +324,22 @@ static void set_bounds(wsf_core *core, uint32_t chat, const wsf_page_extent *the
     wsf_archive_lack(archive, chat, theirs->node, since, floor);
 }
 
-void wsf_merging_end(wsf_core *core, const wsf_merging *merging, uint32_t chat) {
+/* What came of a run that does not count, of an origin that nobody here knows, is a part of it: without a cap it would be as if nothing
+ * of that origin were here. */
+static void cut_off(wsf_core *core, uint32_t chat, const wsf_merging_part *part) {
+    uint64_t node = part->theirs.node;
+    if (part->newest == 0 || is_known(core, node))
+        return;
+    (void)wsf_extent_set_cap(core, chat, node, part->newest);
+    wsf_archive_lack(&core->keeping.archive, chat, node, part->newest, 0);
+}
+
+void wsf_merging_give_up(wsf_core *core, const wsf_merging *merging, uint32_t chat) {
+    for (uint32_t i = 0; merging != NULL && chat != WSF_TABLE_NONE && i < merging->count; i++)
+        cut_off(core, chat, &merging->parts[i]);
+}
+
+void wsf_merging_end(wsf_core *core, wsf_merging *merging, uint32_t chat) {
     wsf_archive *archive = &core->keeping.archive;
     bool counted[WSF_PAGE_ORIGINS_MAX];
     stay stays[WSF_PAGE_ORIGINS_MAX];
@@ -340,6 +355,9 @@ void wsf_merging_end(wsf_core *core, const wsf_merging *merging, uint32_t chat) 
     for (uint32_t i = 0; i < merging->count; i++)
         if (counted[i])
             set_bounds(core, chat, &merging->parts[i].theirs, merging->above);
+        else
+            cut_off(core, chat, &merging->parts[i]);
     core->keeping.chats[chat].mended = merging->changes;
     core->keeping.chats[chat].filled = core->keeping.chats[chat].filled || merging->above == 0;
+    merging->count = 0;
 }

@@ -42,6 +42,10 @@ bool wsf_merging_is_over(const wsf_core *core, const wsf_merging *merging, uint3
                          uint64_t clock);
 
 /* All pages came: from now on this node vouches for more. */
-void wsf_merging_end(wsf_core *core, const wsf_merging *merging, uint32_t chat);
+void wsf_merging_end(wsf_core *core, wsf_merging *merging, uint32_t chat);
+
+/* No more pages come. Without wsf_merging_end(), what came of origins that nobody here knows is a part of their runs. merging: NULL, or
+ * chat: WSF_TABLE_NONE: nothing is done. */
+void wsf_merging_give_up(wsf_core *core, const wsf_merging *merging, uint32_t chat);
 
 #endif

@@ -614,18 +614,27 @@ START_TEST(so_it_is_where_its_clock_was_far_ahead) {
 END_TEST
 
 static bool is_linked(void *user) {
-    const wsf_peer *peer = wsf_peer_find(world_core(w, 0), world_node_id(w, *(unsigned *)user));
+    const unsigned *pair = user;
+    const wsf_peer *peer = wsf_peer_find(world_core(w, pair[0]), world_node_id(w, pair[1]));
     return peer != NULL && peer->linked && peer->state == WSFAN_PEER_UP;
+}
+
+static void run_until_linked(unsigned node, unsigned other) {
+    ck_assert(world_run_until(w, is_linked, (unsigned[]){ node, other }, 5000));
+}
+
+static void part(unsigned a, unsigned b, bool blocked) {
+    world_block(w, a, b, blocked);
+    world_block(w, b, a, blocked);
 }
 
 /* Node 1 keeps the chat for longer, and never met the publisher. */
 START_TEST(a_run_of_a_publisher_that_was_forgotten_early_does_not_go_on_from_further_back) {
     begin_with(2, 12000);
     join(1);
-    world_block(w, 1, 2, true);
-    world_block(w, 2, 1, true);
+    part(1, 2, true);
     world_start(w, 2, 1);
-    ck_assert(world_run_until(w, is_linked, &(unsigned){ 2 }, 5000));
+    run_until_linked(0, 2);
     world_run(w, 2000);
     uint64_t clock = now_clock(0);
     publish(2, 2);
@@ -651,18 +660,16 @@ START_TEST(a_publisher_that_is_forgotten_early_and_comes_back_has_its_hole) {
     wsf_origin_gap(core, wsf_peer_find(core, behind),
                    wsf_origin_reached(wsf_witness_find(core, behind)));
     publish(2, 2);
-    world_block(w, 2, 0, true);
-    world_block(w, 0, 2, true);
+    part(0, 2, true);
     world_run(w, 13000);
     fill_places(core);
     world_start(w, 3, 1);
-    ck_assert(world_run_until(w, is_linked, &(unsigned){ 3 }, 5000));
+    run_until_linked(0, 3);
     ck_assert_ptr_null(wsf_witness_find(core, behind));
     wsf_vector seen = everything(now_clock(0)); /* of a node that was behind with the publisher */
     ck_assert(wsf_vector_pin(&seen, behind, clock));
-    world_block(w, 2, 0, false);
-    world_block(w, 0, 2, false);
-    ck_assert(world_run_until(w, is_linked, &(unsigned){ 2 }, 5000));
+    part(0, 2, false);
+    run_until_linked(0, 2);
     ck_assert_int_eq(wsf_extent_lacks(core, number_at(0), &seen), WSFAN_RECOVERY_GAP);
     world_run(w, 2000);
     ck_assert_int_eq(wsf_extent_lacks(core, number_at(0), &seen), WSFAN_RECOVERY_GAP);
@@ -689,6 +696,46 @@ START_TEST(what_another_node_told_of_a_publisher_that_had_left_is_no_run_from_fu
     run_to_end(1);
     ck_assert_uint_eq(kept_at(1), 2);
     ck_assert_int_ne(wsf_extent_lacks(core, number_at(1), &seen), WSFAN_RECOVERY_WHOLE);
+    world_destroy(w);
+}
+END_TEST
+
+static bool has_some(void *user) {
+    return kept_at(*(unsigned *)user) > 0;
+}
+
+/* The one that has a run of the publisher dies between two pages. The other one keeps the chat for longer, and never met it. */
+START_TEST(a_part_of_a_run_is_no_run_from_further_back) {
+    enum { COUNT = 60, SIZE = 4000 };
+    static char payload[SIZE];
+    uint64_t chat = CHAT;
+    begin(3);
+    unsigned first = first_of(2, 0, 1);
+    unsigned second = 1 - first;
+    join(second);
+    part(3, second, true);
+    part(3, 2, true);
+    world_start(w, 3, 3);
+    run_until_linked(first, 3);
+    world_run(w, 2000);
+    uint64_t clock = now_clock(0);
+    publish(3, 2);
+    join(first);
+    for (unsigned i = 0; i < COUNT; i++)
+        ck_assert(world_publish_bytes(w, 3, (wsfan_bytes){ &chat, sizeof chat },
+                                      (wsfan_bytes){ payload, SIZE }));
+    world_run(w, 500);
+    world_crash(w, 3);
+    join(2);
+    ck_assert(
+        wsf_backfill_begin(world_core(w, 2), world_chat_hash(w, CHAT), NULL, world_now(w, 2)));
+    world_touch(w, 2);
+    ck_assert(world_run_until(w, has_some, &(unsigned){ 2 }, RECOVER_MS));
+    world_crash(w, first);
+    run_to_end(2);
+    ck_assert_uint_eq(world_core(w, second)->backfill.answered, 1);
+    ck_assert_uint_lt(kept_at(2), COUNT);
+    ck_assert_int_ne(lacks(2, clock), WSFAN_RECOVERY_WHOLE);
     world_destroy(w);
 }
 END_TEST
@@ -1093,7 +1140,7 @@ SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            a_run_of_a_publisher_that_was_forgotten_early_does_not_go_on_from_further_back,
            a_publisher_that_is_forgotten_early_and_comes_back_has_its_hole,
            what_another_node_told_of_a_publisher_that_had_left_is_no_run_from_further_back,
-           a_cap_holds_until_the_gap_was_told,
+           a_part_of_a_run_is_no_run_from_further_back, a_cap_holds_until_the_gap_was_told,
            positions_are_told_of_caps_below_how_far_the_node_got,
            what_is_beyond_a_cap_is_not_replayed, a_gap_is_mended_with_what_another_node_got,
            who_is_gone_for_good_leaves_no_gap_behind_what_came,
