@@ -488,7 +488,7 @@ static void take_chat(answer *a, const wsf_page_chat *said) {
     take_messages(a, said, merging, chat, &last);
     b->question = 0;
     bool more = (said->flags & WSF_CHAT_MORE) != 0 &&
-                !wsf_merging_is_over(core, merging, chat, last.clock);
+                !wsf_merging_is_over(core, merging, chat, last);
     if (((more || a->bad) && !put_by(a, b, merging, last)) || a->bad)
         fail(core, i, a->now);
     else if (!more)

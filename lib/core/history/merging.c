@@ -237,10 +237,12 @@ int wsf_merging_add(wsf_core *core, wsf_merging *merging, uint32_t chat, const w
 
 /* A node that nobody knew of may be met on any page, so where the rest of the chat goes further back all are read. */
 bool wsf_merging_is_over(const wsf_core *core, const wsf_merging *merging, uint32_t chat,
-                         uint64_t clock) {
-    for (uint32_t i = 0; i < merging->count; i++)
-        if (merging->parts[i].limit > clock)
+                         wsfan_message_id last) {
+    for (uint32_t i = 0; i < merging->count; i++) {
+        const wsf_merging_part *part = &merging->parts[i];
+        if (wsf_kept_id_less(last, (wsfan_message_id){ part->limit, part->theirs.node }))
             return false;
+    }
     return greater(merging->since, merging->above) >=
            wsf_archive_since(&core->keeping.archive, chat, 0);
 }

@@ -37,9 +37,9 @@ void wsf_merging_narrow(wsf_merging *merging, const wsf_page *page, const wsf_pa
 int wsf_merging_add(wsf_core *core, wsf_merging *merging, uint32_t chat, const wsf_kept *messages,
                     uint32_t count, wsf_now now);
 
-/* Whether none of the messages above this clock are taken, so that their pages need not come. */
+/* Whether none of the messages with a greater id are taken, so that their pages need not come. */
 bool wsf_merging_is_over(const wsf_core *core, const wsf_merging *merging, uint32_t chat,
-                         uint64_t clock);
+                         wsfan_message_id last);
 
 /* All pages came: from now on this node vouches for more. */
 void wsf_merging_end(wsf_core *core, wsf_merging *merging, uint32_t chat);

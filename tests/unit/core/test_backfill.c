@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/position.h"
 #include "core/history/extent.h"
+#include "core/history/merging.h"
 #include "core/origin.h"
 #include "core/routing/keeping.h"
 #include "core/witness.h"
@@ -236,6 +237,18 @@ START_TEST(many_messages_come_in_pages) {
     ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
     ck_assert_uint_eq(kept_at(1), kept);
     ck_assert_uint_gt(world_core(w, 1)->backfill.asked, kept * SIZE / 2 / WSF_PAGE_BYTES);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(pages_go_on_while_a_message_of_the_same_clock_may_come) {
+    static wsf_merging merging = { .since = UINT64_MAX, .count = 1 };
+    merging.parts[0] = (wsf_merging_part){ .theirs.node = 9, .limit = 100 };
+    begin(2);
+    join(0);
+    const wsf_core *core = world_core(w, 0);
+    ck_assert(!wsf_merging_is_over(core, &merging, number_at(0), (wsfan_message_id){ 100, 8 }));
+    ck_assert(wsf_merging_is_over(core, &merging, number_at(0), (wsfan_message_id){ 100, 9 }));
     world_destroy(w);
 }
 END_TEST
@@ -1126,6 +1139,7 @@ END_TEST
 SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
            from_then_on_it_answers_others_itself, what_is_older_than_all_have_it_is_not_vouched_for,
            nobody_is_asked_where_nobody_is_interested, many_messages_come_in_pages,
+           pages_go_on_while_a_message_of_the_same_clock_may_come,
            only_messages_above_the_position_come, pages_with_nothing_that_lacks_are_not_asked_for,
            many_chats_are_asked_for_in_one_question,
            of_a_publisher_that_died_a_node_has_what_the_other_one_got,
