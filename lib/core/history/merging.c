@@ -157,6 +157,7 @@ void wsf_merging_begin(wsf_core *core, wsf_merging *merging, uint32_t chat, cons
     if (seen != NULL)
         leave_short_ones(core, merging, seen);
     merging->changes = core->witness.changes;
+    merging->goes_on = false;
     merging->above = above;
     wsf_extent_sweep_caps(core, chat);
     for (uint32_t i = 0; i < merging->count; i++)
@@ -173,6 +174,7 @@ static void narrow(wsf_merging_part *part, const wsf_page_extent *theirs) {
 }
 
 void wsf_merging_narrow(wsf_merging *merging, const wsf_page *page, const wsf_page_chat *said) {
+    merging->goes_on = true;
     merging->since = greater(merging->since, said->since);
     merging->floor = greater(merging->floor, said->floor);
     for (uint32_t p = 0; p < merging->count; p++) {
@@ -189,7 +191,8 @@ void wsf_merging_narrow(wsf_merging *merging, const wsf_page *page, const wsf_pa
     }
 }
 
-/* The part of a message. NULL: it is of a stranger that nobody knew of, one too many, so nothing is said of such. */
+/* The part of a message. NULL: it is of a stranger that nobody knew of, one too many, so nothing is said of such. One that is on a later
+ * page only, and was not named before, came to the other node meanwhile: its first messages may have been of the pages before. */
 static wsf_merging_part *part_of(const wsf_core *core, wsf_merging *merging, uint32_t chat,
                                  uint64_t node) {
     wsf_merging_part *part = find(merging, node);
@@ -201,6 +204,7 @@ static wsf_merging_part *part_of(const wsf_core *core, wsf_merging *merging, uin
     }
     wsf_page_extent rest = rest_of(merging, node);
     part = add_stranger(merging, &rest);
+    part->left = merging->goes_on;
     decide(core, merging, chat, part);
     return part;
 }

@@ -19,6 +19,7 @@ typedef struct {
 /* One chat's answer, of one page or several. */
 typedef struct {
     uint64_t changes; /* of witness.changes, when the first page came */
+    bool goes_on;     /* another one came since */
     uint64_t above;   /* the other node was asked for messages above this clock only */
     uint64_t since;   /* of origins that are not among the parts */
     uint64_t floor;
