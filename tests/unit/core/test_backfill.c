@@ -783,6 +783,40 @@ START_TEST(what_comes_to_the_other_node_between_two_pages_is_no_run) {
 }
 END_TEST
 
+/* What came to it late, between two pages, may have been of the first one. */
+START_TEST(a_run_ends_where_the_first_page_says) {
+    enum { COUNT = 60, SIZE = 4000 };
+    static char payload[SIZE];
+    uint64_t chat = CHAT;
+    uint64_t cap;
+    begin(2);
+    join(0);
+    part(1, 2, true);
+    world_start(w, 2, 1);
+    run_until_linked(0, 2);
+    world_run(w, 2000);
+    uint64_t clock = now_clock(0);
+    publish(2, 1);
+    for (unsigned i = 0; i < COUNT; i++)
+        ck_assert(world_publish_bytes(w, 0, (wsfan_bytes){ &chat, sizeof chat },
+                                      (wsfan_bytes){ payload, SIZE }));
+    world_run(w, 500);
+    join(1);
+    wsf_core *core = world_core(w, 0);
+    wsf_origin *origin = wsf_peer_find(core, world_node_id(w, 2))->witness.origin;
+    ck_assert(backfill(1, clock));
+    ck_assert(world_run_until(w, has_some, &(unsigned){ 1 }, RECOVER_MS));
+    uint64_t reached = wsf_origin_reached(origin);
+    origin->clock = core->clock;
+    ck_assert_uint_gt(origin->clock, reached);
+    run_to_end(1);
+    ck_assert_uint_eq(kept_at(1), COUNT + 1);
+    ck_assert(wsf_extent_cap(world_core(w, 1), number_at(1), world_node_id(w, 2), &cap));
+    ck_assert_uint_le(cap, reached);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(a_cap_holds_until_the_gap_was_told) {
     begin(3);
     join(0);
@@ -1184,7 +1218,7 @@ SUITE_MAIN(
     a_run_of_a_publisher_that_was_forgotten_early_does_not_go_on_from_further_back,
     a_publisher_that_is_forgotten_early_and_comes_back_has_its_hole,
     what_another_node_told_of_a_publisher_that_had_left_is_no_run_from_further_back,
-    a_part_of_a_run_is_no_run_from_further_back,
+    a_part_of_a_run_is_no_run_from_further_back, a_run_ends_where_the_first_page_says,
     what_comes_to_the_other_node_between_two_pages_is_no_run, a_cap_holds_until_the_gap_was_told,
     positions_are_told_of_caps_below_how_far_the_node_got, what_is_beyond_a_cap_is_not_replayed,
     a_gap_is_mended_with_what_another_node_got, who_is_gone_for_good_leaves_no_gap_behind_what_came,
