@@ -345,6 +345,7 @@ void wsf_core_receive(wsf_core *core, uint32_t connection, wsf_buffer *frame, ws
 void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, size_t size,
                            wsf_now now) {
     wsf_introduction introduction;
+    core->now_ms = core->presence.now_ms = now.ms;
     switch (wsf_read_topic(topic, size, &introduction)) {
     case WSF_TOPIC_INBOX:
         wsf_handshake_subscriber(core, introduction.node, subscribed, now);
@@ -362,6 +363,7 @@ void wsf_core_subscription(wsf_core *core, bool subscribed, const void *topic, s
 
 void wsf_core_probed(wsf_core *core, uint64_t node, bool refused, wsf_now now) {
     wsf_peer *peer = wsf_peer_find(core, node);
+    core->now_ms = core->presence.now_ms = now.ms;
     if (peer != NULL)
         wsf_peer_stir(core, peer);
     if (peer != NULL && wsf_probe_answer(core, peer, refused, now))

@@ -14,7 +14,7 @@ struct wsf_origin {
     uint64_t last;    /* clock of its last message to anybody, as it said in its newest mark, */
     uint64_t said;    /* of its messages up to here */
     uint64_t changed; /* of witness.changes: the newest gap, or what is known of it */
-    uint64_t took;    /* clock of its last message that was taken */
+    uint64_t took;    /* clock of its last message that was taken, or that another node told of */
     uint64_t
         left; /* our clock when it was no longer up, or soon after; 0: it is up, or was lately */
 

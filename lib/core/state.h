@@ -295,7 +295,7 @@ struct wsf_core {
     uint64_t epoch;   /* of the newest stream; epochs rise, so an old hello is recognized */
     uint64_t clock;   /* hybrid logical */
     uint64_t last_ms; /* of the last round that looked after peers, up to a heartbeat ago */
-    uint64_t now_ms;  /* of the newest frame or round: for what happens when a link ends */
+    uint64_t now_ms;  /* of the newest input or round: for what happens when a link ends */
     uint32_t expected_identity; /* of the sender of a received frame; 0: any */
     uint64_t gossip_ms;         /* when peers are looked at that may be told all again */
     bool closing;
@@ -366,7 +366,7 @@ struct wsf_core {
         wsf_peers askers;      /* linked peers that want marks */
         bool moved;            /* a mark came, or a link, since the loops were told; see reach.c */
         uint64_t unsure_ms;    /* until then nothing is known of an origin, for lack of a place, */
-        uint64_t unsure_clock; /* of which some up to here did not come */
+        uint64_t unsure_clock; /* whose messages came up to here at most, with holes perhaps */
     } witness;
 
     wsf_cluster_epoch cluster_epoch; /* see epoch.c */

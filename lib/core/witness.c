@@ -52,15 +52,22 @@ const wsf_origin *wsf_witness_find(const wsf_core *core, uint64_t node) {
     return find(core, node);
 }
 
+void wsf_witness_told(wsf_core *core, uint64_t node, uint64_t clock) {
+    wsf_origin *origin = find(core, node);
+    if (origin != NULL)
+        origin->took = later(origin->took, clock);
+}
+
 /* From then on nobody keeps a message of the origin, which was a peer for up to a heartbeat after it was seen as one. */
 static uint64_t forget_ms(const wsf_core *core, const wsf_origin *origin) {
     return origin->seen_ms + core->config.heartbeat_ms + core->config.history_ms;
 }
 
-/* A place for one more: that of the node that is gone for longest, where none is free. */
+/* A place for one more: that of the node that is gone for longest, where none is free. Where that one's messages have a hole, and from
+ * when on they are here, is forgotten with it, so none of them that came is said to be of an unbroken run any more. */
 static wsf_origin *place_for_one(wsf_core *core) {
     wsf_origin *place = NULL;
-    unsigned places = WSF_SIZE(core->config.peers_count_max, WSF_PEERS_MAX) + WSF_ORIGINS_GONE_MAX;
+    unsigned places = core->config.peers_count_max + WSF_ORIGINS_GONE_MAX;
     for (unsigned i = 0; i < places; i++) {
         wsf_origin *origin = &core->witness.origins[i];
         if (origin->node == 0)
@@ -72,7 +79,7 @@ static wsf_origin *place_for_one(wsf_core *core) {
     assert(place != NULL); /* there are more places than peers */
     core->witness.unsure_ms = later(core->witness.unsure_ms, forget_ms(core, place));
     core->witness.unsure_clock = later(core->witness.unsure_clock,
-                                       place->open || place->frozen ? core->clock : place->whole);
+                                       later(place->whole, place->took));
     return place;
 }
 
@@ -82,14 +89,18 @@ static uint64_t clock_at_start(const wsf_core *core, const wsf_peer *peer) {
     return start_ms > 0 && start_ms <= core->clock >> 16 ? (start_ms << 16) - 1 : 0;
 }
 
+/* One that is not known may have been forgotten early. */
 static wsf_origin *find_or_make(wsf_core *core, const wsf_peer *peer) {
     wsf_origin *origin = find(core, peer->node);
     if (origin != NULL)
         return origin;
+    uint64_t unsure = wsf_witness_unsure(core);
     origin = place_for_one(core);
     *origin = (wsf_origin){ .node = peer->node,
                             .seen_ms = core->now_ms,
                             .clock = clock_at_start(core, peer),
+                            .whole = unsure < core->clock ? unsure : core->clock,
+                            .took = unsure,
                             .thawed = ++core->witness.changes };
     return origin;
 }

@@ -16,6 +16,9 @@ uint64_t wsf_witness_unsure(const wsf_core *core);
 /* NULL: this node does not know how far it got with that one. */
 const wsf_origin *wsf_witness_find(const wsf_core *core, uint64_t node);
 
+/* Another node told of a message of that one, which is kept here now. */
+void wsf_witness_told(wsf_core *core, uint64_t node, uint64_t clock);
+
 /* Whether the peer said that its clock is more than WSF_CLOCK_APART_MS_MAX behind ours. */
 bool wsf_witness_is_behind(const wsf_core *core, const wsf_peer *peer);
 

@@ -34,13 +34,15 @@ typedef struct {
     ward wards[LEDGER_CHATS_MAX];
     /* When each other node was last seen to be asked by this one to hold a chat; 0: it is not asked. */
     uint64_t asks_ms[LEDGER_CHATS_MAX][WORLD_NODES_MAX];
-    uint32_t asks; /* chats (bits) of which that is not 0 for all */
+    uint32_t asks;  /* chats (bits) of which that is not 0 for all */
+    bool was_alone; /* for a moment, since the last look */
 } keeper;
 
 struct custody {
     ledger *ledger;
     world *world;
     uint64_t hashes[LEDGER_CHATS_MAX];
+    unsigned used; /* nodes from there on never ran */
     keeper keepers[WORLD_NODES_MAX];
 };
 
@@ -68,10 +70,10 @@ void custody_attach(custody *c, world *w) {
 }
 
 void custody_start(custody *c, unsigned node, uint32_t life) {
+    c->used = node < c->used ? c->used : node + 1;
     memset(&c->keepers[node], 0, sizeof c->keepers[node]);
     c->keepers[node].life = life + 1;
-    for (unsigned n = 0; n < WORLD_NODES_MAX;
-         n++) /* what was asked of the one before at its address */
+    for (unsigned n = 0; n < c->used; n++) /* what was asked of the one before at its address */
         for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++)
             c->keepers[n].asks_ms[chat][node] = 0;
 }
@@ -83,7 +85,7 @@ static uint64_t later(uint64_t a, uint64_t b) {
 void custody_end(custody *c, unsigned node) {
     keeper *gone = &c->keepers[node];
     for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++)
-        for (unsigned m = 0; m < WORLD_NODES_MAX; m++)
+        for (unsigned m = 0; m < c->used; m++)
             c->keepers[m].wards[chat].orphan_ms = later(c->keepers[m].wards[chat].orphan_ms,
                                                         gone->asks_ms[chat][m]);
     memset(gone, 0, sizeof *gone);
@@ -98,7 +100,7 @@ static bool is_on(const custody *c, unsigned node) {
 }
 
 static unsigned find_node(const custody *c, uint64_t id) {
-    for (unsigned n = 0; n < WORLD_NODES_MAX; n++)
+    for (unsigned n = 0; n < c->used; n++)
         if (c->keepers[n].life != 0 && world_alive(c->world, n) && world_node_id(c->world, n) == id)
             return n;
     return WORLD_NODES_MAX;
@@ -138,7 +140,7 @@ static bool is_asking(const custody *c, unsigned node, const wsf_keeping_chat *c
 /* -------------------------------------------------------------------------------- in every slice */
 
 static bool is_kept_by_another(const custody *c, unsigned node, unsigned chat) {
-    for (unsigned m = 0; m < WORLD_NODES_MAX; m++)
+    for (unsigned m = 0; m < c->used; m++)
         if (m != node && c->keepers[m].life != 0 && is_kept(c, m, chat))
             return true;
     return false;
@@ -168,11 +170,17 @@ static bool has_candidates(const custody *c, unsigned node) {
     return candidates != NULL && candidates->count > 0;
 }
 
+void custody_watch(custody *c) {
+    for (unsigned node = 0; node < c->used; node++)
+        if (is_on(c, node) && !has_candidates(c, node))
+            c->keepers[node].was_alone = true;
+}
+
 /* Make before break. */
 static void check_left(custody *c, unsigned node, unsigned chat, const wsf_keeping_chat *at) {
     ward *w = &c->keepers[node].wards[chat];
-    if (w->holders_count > 0 && at != NULL && is_asking(c, node, at) && has_candidates(c, node) &&
-        are_all_there(c, node, w) && are_true(c, node, at->held) &&
+    if (w->holders_count > 0 && at != NULL && is_asking(c, node, at) &&
+        !c->keepers[node].was_alone && are_all_there(c, node, w) && are_true(c, node, at->held) &&
         !is_kept_by_another(c, node, chat))
         ledger_violation(c->ledger, "life %u is left alone with chat %u", c->keepers[node].life - 1,
                          chat);
@@ -236,7 +244,7 @@ static void check_orphan(custody *c, unsigned node, unsigned chat, const wsf_kee
 }
 
 void custody_check(custody *c) {
-    for (unsigned node = 0; node < WORLD_NODES_MAX; node++) {
+    for (unsigned node = 0; node < c->used; node++) {
         if (!is_on(c, node))
             continue;
         for (unsigned chat = 0; chat < LEDGER_CHATS_MAX; chat++) {
@@ -246,6 +254,7 @@ void custody_check(custody *c) {
             check_orphan(c, node, chat, at);
             note_asked(c, node, chat, at);
         }
+        c->keepers[node].was_alone = !has_candidates(c, node);
     }
 }
 
@@ -260,7 +269,7 @@ void custody_check_drained(custody *c, unsigned node) {
 /* --------------------------------------------------------------------------------------- at rest */
 
 bool custody_settled(const custody *c) {
-    for (unsigned node = 0; node < WORLD_NODES_MAX; node++) {
+    for (unsigned node = 0; node < c->used; node++) {
         const wsf_core *core = is_on(c, node) ? world_core(c->world, node) : NULL;
         if (core != NULL && (core->holders.view != core->status.view || core->holders.looks > 0 ||
                              core->holders.unheld > 0))
@@ -328,7 +337,7 @@ static void check_asked(custody *c, unsigned node, unsigned chat, const wsf_keep
 
 static void check_chat(custody *c, unsigned chat) {
     bool expected[WORLD_NODES_MAX] = { false };
-    for (unsigned node = 0; node < WORLD_NODES_MAX; node++) {
+    for (unsigned node = 0; node < c->used; node++) {
         const wsf_keeping_chat *at = c->keepers[node].life != 0 ? chat_at(c, node, chat) : NULL;
         if (at == NULL)
             continue;
@@ -338,7 +347,7 @@ static void check_chat(custody *c, unsigned chat) {
             ledger_violation(c->ledger, "life %u holds chat %u, and asks others to",
                              c->keepers[node].life - 1, chat);
     }
-    for (unsigned node = 0; node < WORLD_NODES_MAX; node++) {
+    for (unsigned node = 0; node < c->used; node++) {
         const wsf_keeping_chat *at = c->keepers[node].life != 0 ? chat_at(c, node, chat) : NULL;
         if (expected[node] && (at == NULL || !at->begun || wsf_peers_is_empty(at->askers)))
             ledger_violation(c->ledger, "life %u should hold chat %u, and does not",

@@ -17,6 +17,7 @@ void custody_attach(custody *c, world *w);
 void custody_start(custody *c, unsigned node, uint32_t life);
 void custody_end(custody *c, unsigned node);
 
+void custody_watch(custody *c);                        /* after each millisecond */
 void custody_check(custody *c);                        /* after each slice */
 void custody_check_drained(custody *c, unsigned node); /* the node says that it may go */
 

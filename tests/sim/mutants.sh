@@ -7,7 +7,7 @@
 # finds much sooner; LIBRARY and SIMULATOR-OBJECTS are those of it. The patch of a fault that takes many seeds says
 # which one found it: that is tried before all others. After a change of the library it may be another run, which finds nothing; --anew
 # tries the seeds in their order, and writes into the patches what found them. The patch of a fault that only clients that come back
-# see says with which option.
+# see says with which option. A seed that the simulator without a fault does not pass finds nothing.
 set -u
 root=$(cd "$(dirname "$0")/../.." && pwd)
 mutants=$root/tests/sim/mutants
@@ -53,6 +53,23 @@ look() {
     status=$?
 }
 
+# is_sound SEED: passes without the fault
+is_sound() {
+    "$build/none/wsfan-sim" --seeds "$1..$1" ${option:+"$option"} >"$build/none/log" 2>&1
+}
+
+# find FIRST LAST: looks, and goes on behind a seed that fails without the fault, too; sets $status and $seed, which is empty where a
+# signal ended the simulator
+find() {
+    first=$1
+    while look "$first" "$2"; seed=$(sed -n 's/^seed \([0-9]*\) failed.*/\1/p' "$tree/log" | head -n 1)
+        [ "$status" -eq 1 ] && [ -n "$seed" ] && ! is_sound "$seed"; do
+        echo "$mutant: seed $seed fails without the fault, too"
+        first=$((seed + 1)) status=0
+        [ "$first" -le "$2" ] || return
+    done
+}
+
 # note SEED: in the patch, when it is worth it
 note() {
     line=
@@ -80,9 +97,8 @@ for mutant in "$@"; do
     known=$(sed -n 's/^Found by seed \([0-9]*\)\.$/\1/p' "$mutants/$mutant.patch")
     option=$(sed -n 's/^Looked for with \(--[a-z]*\)\.$/\1/p' "$mutants/$mutant.patch")
     status=0
-    [ -n "$anew" ] || [ -z "$known" ] || look "$known" "$known"
-    [ "$status" -ne 0 ] || look 1 "$seeds"
-    seed=$(sed -n 's/^seed \([0-9]*\) failed.*/\1/p' "$tree/log" | head -n 1)
+    [ -n "$anew" ] || [ -z "$known" ] || find "$known" "$known"
+    [ "$status" -ne 0 ] || find 1 "$seeds"
     if [ "$status" -eq 1 ] && [ -n "$seed" ]; then
         [ -z "$anew" ] || note "$seed"
         printf '%-24s found by seed %s: %s\n' "$mutant" "$seed" "$(sed -n 's/^  at [0-9]* ms: //p' "$tree/log" | head -n 1)"

@@ -23,6 +23,7 @@ struct rollbook {
     world *world;
     wsf_hash_key key;
     uint32_t joins;
+    unsigned used; /* nodes from there on never had a session */
     /* When a node was told that another one is silent, for which it still is; 0: it is not. */
     uint64_t silent_ms[WORLD_NODES_MAX][WORLD_NODES_MAX];
     page pages[WORLD_NODES_MAX][LEDGER_CHATS_MAX];
@@ -61,6 +62,7 @@ static uint32_t sessions_of_user(const page *p, unsigned user) {
 
 uint32_t rollbook_add(rollbook *r, unsigned node, unsigned loop, unsigned chat, unsigned user) {
     page *p = &r->pages[node][chat];
+    r->used = node < r->used ? r->used : node + 1;
     r->joins++;
     if (sessions_of_user(p, user) == 0)
         p->stay[user] = r->joins;
@@ -196,7 +198,7 @@ static void count_all(const rollbook *r, unsigned chat, uint64_t *sessions, uint
     *users = 0;
     for (unsigned user = 0; user < ROLLBOOK_USERS_MAX; user++) {
         uint32_t of_user = 0;
-        for (unsigned n = 0; n < WORLD_NODES_MAX; n++)
+        for (unsigned n = 0; n < r->used; n++)
             of_user += sessions_of_user(&r->pages[n][chat], user);
         *sessions += of_user;
         if (of_user > 0)

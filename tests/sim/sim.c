@@ -293,6 +293,7 @@ static void slice(sim *s) {
     frames_max = frames_max > FRAMES_PER_SLICE_MAX ? frames_max : FRAMES_PER_SLICE_MAX;
     while (world_ms(s->world) < until && !s->storm) {
         world_run(s->world, 1);
+        custody_watch(hosts_custody(s->hosts));
         s->storm = world_counted(s->world).sent - before > frames_max;
     }
     if (s->storm)

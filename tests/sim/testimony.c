@@ -38,6 +38,7 @@ typedef struct {
     uint32_t gaps;
     uint64_t links;
     uint64_t refused;
+    uint64_t thawed;
 } saying;
 
 /* Since when a node has a record of an origin. */
@@ -380,13 +381,14 @@ static void check_saying(testimony *t, unsigned node, unsigned p) {
                    .loose = is_loose(peer),
                    .whole = origin->whole,
                    .links = peer->stats.links,
-                   .refused = core->witness.refused };
+                   .refused = core->witness.refused,
+                   .thawed = origin->thawed };
     if (now.life == UINT32_MAX)
         return;
     now.gaps = b->gaps[now.life];
     b->sayings[p] = now;
     bool cause = !known || before.loose || before.gaps != now.gaps || before.links != now.links ||
-                 before.refused != now.refused;
+                 before.refused != now.refused || before.thawed != now.thawed;
     if (!cause && (now.whole != before.whole || origin->open))
         ledger_violation(t->ledger, "life %u disclaims messages of life %u without a cause",
                          b->life, now.life);

@@ -59,6 +59,7 @@ typedef struct {
     bool frozen;
     bool refusing;
     probe probes[WSF_PEERS_MAX];
+    unsigned probes_count; /* under way */
     uint64_t frozen_since_ms;
     uint32_t slow_ms;
     uint64_t busy_ms; /* a slow node takes no frame before */
@@ -503,6 +504,7 @@ static void on_probe(void *user, uint64_t node_id, const char *endpoint) {
     if (free_place == NULL)
         return;
     uint64_t round_ms = 2 + world_random(n->world, n->world->delay_ms_max);
+    n->probes_count++;
     *free_place = (probe){ node_id, slot_of(endpoint), n->world->ms + round_ms };
     touch_connections(n->world, n->index);
 }
@@ -709,6 +711,7 @@ void world_crash(world *w, unsigned i) {
     n->ended_count = 0;
     n->refusing = false;
     memset(n->probes, 0, sizeof n->probes);
+    n->probes_count = 0;
     n->frozen = false;
     n->slow_ms = 0;
     memset(n->events_done, 0, sizeof n->events_done);
@@ -961,6 +964,7 @@ static void answer_probes(world *w, node *n) {
         if (asked.node == 0 || asked.at_ms > w->ms)
             continue;
         n->probes[i].node = 0;
+        n->probes_count--;
         if (asked.publisher >= WORLD_NODES_MAX || !open_between(w, asked.publisher, n->index))
             continue;
         const node *there = &w->nodes[asked.publisher];
@@ -975,7 +979,7 @@ static void step_node(world *w, node *n) {
     unsigned budget = n->slow_ms > 0 ? SLOW_FRAMES : UINT32_MAX;
     unsigned before = budget;
     n->conn_ms = UINT64_MAX;
-    if (!n->frozen)
+    if (!n->frozen && n->probes_count > 0)
         answer_probes(w, n);
     for (unsigned c = 0; c < n->conns_used; c++)
         if (n->conns[c].wanted)
@@ -988,7 +992,7 @@ static void step_node(world *w, node *n) {
         uint64_t at = due_ms(w, n, &n->conns[c]);
         n->conn_ms = at < n->conn_ms ? at : n->conn_ms;
     }
-    for (unsigned i = 0; i < WSF_PEERS_MAX && !n->frozen; i++)
+    for (unsigned i = 0; i < WSF_PEERS_MAX && n->probes_count > 0 && !n->frozen; i++)
         if (n->probes[i].node != 0 && n->probes[i].at_ms < n->conn_ms)
             n->conn_ms = n->probes[i].at_ms;
 }

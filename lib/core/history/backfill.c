@@ -142,19 +142,18 @@ static void drop(struct wsf_backfills *all, uint32_t i) {
 /* The chat's number in the archive. WSF_TABLE_NONE: it is not what it was. */
 static uint32_t chat_of(const wsf_core *core, const backfill *b) {
     uint32_t chat = wsf_archive_find(&core->keeping.archive, b->hash);
-    bool same = chat != WSF_TABLE_NONE && core->keeping.chats[chat].serial == b->serial;
-    return same ? chat : WSF_TABLE_NONE;
+    return chat != WSF_TABLE_NONE && core->keeping.chats[chat].serial == b->serial ? chat
+                                                                                   : WSF_TABLE_NONE;
 }
 
 /* --------------------------------------------------------------------------------- whom to ask */
 
 /* In the order in which they would own the chat, so that all ask those first that hold it for others. */
-static unsigned choose(const wsf_core *core, const backfill *b) {
+static unsigned choose(const wsf_core *core, const backfill *b, uint32_t chat) {
     unsigned best = WSF_PEERS_MAX;
     uint64_t best_rank = 0;
-    uint32_t chat = b->inherits ? chat_of(core, b) : WSF_TABLE_NONE;
     wsf_peers peers = wsf_keepers_of(core, b->hash);
-    if (chat != WSF_TABLE_NONE)
+    if (b->inherits && chat != WSF_TABLE_NONE)
         peers = core->keeping.chats[chat].sources;
     peers = wsf_peers_difference(peers, b->tried);
     for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;) {
@@ -190,7 +189,9 @@ static bool go_on(wsf_core *core, uint32_t i) {
     struct wsf_backfills *all = core->backfill.asks;
     backfill *b = &all->list[i];
     bool more = b->inherits || b->sources < WSF_BACKFILL_SOURCES_MAX;
-    unsigned next = more ? choose(core, b) : WSF_PEERS_MAX;
+    uint32_t chat = chat_of(core, b);
+    unsigned next = more ? choose(core, b, chat) : WSF_PEERS_MAX;
+    wsf_merging_give_up(core, b->merging, chat);
     wsf_free(b->merging);
     b->merging = NULL;
     b->question = 0;
@@ -247,8 +248,7 @@ static bool begin(wsf_core *core, uint32_t i, wsf_now now) {
     return false;
 }
 
-/* Who wants more than others before had in mind gets all: there is no third time. Those that did not answer are not asked
- * again. */
+/* Who wants more than others had in mind gets all: there is no third time. Those that did not answer are not asked again. */
 static void want(backfill *b, uint64_t above) {
     if (wsf_peers_is_empty(b->tried)) {
         b->above = above;
@@ -436,7 +436,7 @@ static bool is_enough(const wsf_core *core, uint32_t chat, const backfill *b) {
 }
 
 /* The peer in whose line it is has told all. What this node holds for itself elsewhere is longer now than it was. */
-static void end_chat(answer *a, uint32_t i, uint32_t chat, const wsf_merging *merging) {
+static void end_chat(answer *a, uint32_t i, uint32_t chat, wsf_merging *merging) {
     wsf_core *core = a->core;
     unsigned source = core->backfill.asks->list[i].line;
     uint64_t begin = wsf_extent_begin(core, chat);
@@ -488,8 +488,8 @@ static void take_chat(answer *a, const wsf_page_chat *said) {
     take_messages(a, said, merging, chat, &last);
     b->question = 0;
     bool more = (said->flags & WSF_CHAT_MORE) != 0 &&
-                !wsf_merging_is_over(core, merging, chat, last.clock);
-    if (a->bad || (more && !put_by(a, b, merging, last)))
+                !wsf_merging_is_over(core, merging, chat, last);
+    if (((more || a->bad) && !put_by(a, b, merging, last)) || a->bad)
         fail(core, i, a->now);
     else if (!more)
         end_chat(a, i, chat, merging);

@@ -39,6 +39,19 @@ static uint64_t begin_without_word(const wsf_core *core, uint32_t chat, uint64_t
                    greater(own->floor, own->whole));
 }
 
+static bool is_known(const wsf_core *core, uint64_t node) {
+    return node == core->config.node || wsf_witness_find(core, node) != NULL;
+}
+
+/* Whether the other node's run would not reach back to where ours begins. Of one that nobody here knows there is none of ours, unless
+ * another node told of it. */
+static bool is_shorter(const wsf_core *core, uint32_t chat, const wsf_page_extent *theirs,
+                       const wsf_extent *own) {
+    bool has_none = !is_known(core, theirs->node) &&
+                    !wsf_extent_cap(core, chat, theirs->node, &(uint64_t){ 0 });
+    return !has_none && begin_of(theirs) > begin_without_word(core, chat, theirs->node, own);
+}
+
 /* Where our own run goes back as far as the other node was asked for, it stays. */
 static void decide(const wsf_core *core, const wsf_merging *merging, uint32_t chat,
                    wsf_merging_part *part) {
@@ -49,9 +62,8 @@ static void decide(const wsf_core *core, const wsf_merging *merging, uint32_t ch
     bool empty = own.to <= begin;
     part->joins = part->skipped = false;
     part->limit = 0;
-    if (own.open || (merging->above != 0 && begin <= merging->above) ||
-        from > begin_without_word(core, chat, theirs->node, &own) ||
-        wsf_clock_is_far_ahead(core, theirs->to))
+    if (own.open || part->left || (merging->above != 0 && begin <= merging->above) ||
+        is_shorter(core, chat, theirs, &own) || wsf_clock_is_far_ahead(core, theirs->to))
         return;
     if (part->endless) {
         part->skipped = empty && own.skipped && !wsf_extent_cap(core, chat, theirs->node, &own.to);
@@ -129,17 +141,12 @@ static void add_strangers(const wsf_core *core, wsf_merging *merging) {
     }
 }
 
-static bool is_known(const wsf_core *core, uint64_t node) {
-    return node == core->config.node || wsf_witness_find(core, node) != NULL;
-}
-
 /* A run that nothing goes on from, and that goes back less far than is wanted, is left to one that may be asked yet. */
 static void leave_short_ones(const wsf_core *core, wsf_merging *merging, const wsf_vector *seen) {
     for (uint32_t i = 0; i < merging->count; i++) {
-        wsf_page_extent *theirs = &merging->parts[i].theirs;
-        bool ends = merging->parts[i].endless || !is_known(core, theirs->node);
-        if (ends && begin_of(theirs) > wsf_vector_at(seen, theirs->node))
-            theirs->since = UINT64_MAX;
+        wsf_merging_part *part = &merging->parts[i];
+        bool ends = part->endless || !is_known(core, part->theirs.node);
+        part->left = ends && begin_of(&part->theirs) > wsf_vector_at(seen, part->theirs.node);
     }
 }
 
@@ -150,6 +157,7 @@ void wsf_merging_begin(wsf_core *core, wsf_merging *merging, uint32_t chat, cons
     if (seen != NULL)
         leave_short_ones(core, merging, seen);
     merging->changes = core->witness.changes;
+    merging->goes_on = false;
     merging->above = above;
     wsf_extent_sweep_caps(core, chat);
     for (uint32_t i = 0; i < merging->count; i++)
@@ -166,6 +174,7 @@ static void narrow(wsf_merging_part *part, const wsf_page_extent *theirs) {
 }
 
 void wsf_merging_narrow(wsf_merging *merging, const wsf_page *page, const wsf_page_chat *said) {
+    merging->goes_on = true;
     merging->since = greater(merging->since, said->since);
     merging->floor = greater(merging->floor, said->floor);
     for (uint32_t p = 0; p < merging->count; p++) {
@@ -182,7 +191,8 @@ void wsf_merging_narrow(wsf_merging *merging, const wsf_page *page, const wsf_pa
     }
 }
 
-/* The part of a message. NULL: it is of a stranger that nobody knew of, one too many, so nothing is said of such. */
+/* The part of a message. NULL: it is of a stranger that nobody knew of, one too many, so nothing is said of such. One that is on a later
+ * page only, and was not named before, came to the other node meanwhile: its first messages may have been of the pages before. */
 static wsf_merging_part *part_of(const wsf_core *core, wsf_merging *merging, uint32_t chat,
                                  uint64_t node) {
     wsf_merging_part *part = find(merging, node);
@@ -194,13 +204,13 @@ static wsf_merging_part *part_of(const wsf_core *core, wsf_merging *merging, uin
     }
     wsf_page_extent rest = rest_of(merging, node);
     part = add_stranger(merging, &rest);
+    part->left = merging->goes_on;
     decide(core, merging, chat, part);
     return part;
 }
 
 /* Whether the message is of a run that is taken. */
-static bool is_taken(const wsf_core *core, wsf_merging *merging, uint32_t chat,
-                     wsfan_message_id id) {
+static bool is_taken(wsf_core *core, wsf_merging *merging, uint32_t chat, wsfan_message_id id) {
     wsf_merging_part *part = part_of(core, merging, chat, id.origin);
     if (part == NULL || id.clock > part->limit)
         return false;
@@ -210,6 +220,7 @@ static bool is_taken(const wsf_core *core, wsf_merging *merging, uint32_t chat,
         return false;
     }
     part->newest = greater(part->newest, id.clock);
+    wsf_witness_told(core, id.origin, id.clock);
     return true;
 }
 
@@ -230,10 +241,12 @@ int wsf_merging_add(wsf_core *core, wsf_merging *merging, uint32_t chat, const w
 
 /* A node that nobody knew of may be met on any page, so where the rest of the chat goes further back all are read. */
 bool wsf_merging_is_over(const wsf_core *core, const wsf_merging *merging, uint32_t chat,
-                         uint64_t clock) {
-    for (uint32_t i = 0; i < merging->count; i++)
-        if (merging->parts[i].limit > clock)
+                         wsfan_message_id last) {
+    for (uint32_t i = 0; i < merging->count; i++) {
+        const wsf_merging_part *part = &merging->parts[i];
+        if (wsf_kept_id_less(last, (wsfan_message_id){ part->limit, part->theirs.node }))
             return false;
+    }
     return greater(merging->since, merging->above) >=
            wsf_archive_since(&core->keeping.archive, chat, 0);
 }
@@ -317,7 +330,22 @@ static void set_bounds(wsf_core *core, uint32_t chat, const wsf_page_extent *the
     wsf_archive_lack(archive, chat, theirs->node, since, floor);
 }
 
-void wsf_merging_end(wsf_core *core, const wsf_merging *merging, uint32_t chat) {
+/* What came of a run that does not count, of an origin that nobody here knows, is a part of it: without a cap it would be as if nothing
+ * of that origin were here. */
+static void cut_off(wsf_core *core, uint32_t chat, const wsf_merging_part *part) {
+    uint64_t node = part->theirs.node;
+    if (part->newest == 0 || is_known(core, node))
+        return;
+    (void)wsf_extent_set_cap(core, chat, node, part->newest);
+    wsf_archive_lack(&core->keeping.archive, chat, node, part->newest, 0);
+}
+
+void wsf_merging_give_up(wsf_core *core, const wsf_merging *merging, uint32_t chat) {
+    for (uint32_t i = 0; merging != NULL && chat != WSF_TABLE_NONE && i < merging->count; i++)
+        cut_off(core, chat, &merging->parts[i]);
+}
+
+void wsf_merging_end(wsf_core *core, wsf_merging *merging, uint32_t chat) {
     wsf_archive *archive = &core->keeping.archive;
     bool counted[WSF_PAGE_ORIGINS_MAX];
     stay stays[WSF_PAGE_ORIGINS_MAX];
@@ -333,6 +361,9 @@ void wsf_merging_end(wsf_core *core, const wsf_merging *merging, uint32_t chat) 
     for (uint32_t i = 0; i < merging->count; i++)
         if (counted[i])
             set_bounds(core, chat, &merging->parts[i].theirs, merging->above);
+        else
+            cut_off(core, chat, &merging->parts[i]);
     core->keeping.chats[chat].mended = merging->changes;
     core->keeping.chats[chat].filled = core->keeping.chats[chat].filled || merging->above == 0;
+    merging->count = 0;
 }

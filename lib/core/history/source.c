@@ -19,21 +19,23 @@ struct wsf_question {
     wsf_asked_chat chats[];
 };
 
+enum { STRANGERS_MAX = 2 * WSF_BOUNDS_EXACT };
+
 typedef struct {
     uint8_t *data; /* from wsf_alloc() */
     uint8_t *at;
     uint8_t *end;
     wsf_page_origin origins[WSF_PAGE_ORIGINS_MAX];
     uint32_t origins_count;
-    wsf_page_extent extents[WSF_PAGE_ORIGINS_MAX];
+    wsf_page_extent extents[WSF_PAGE_ORIGINS_MAX]; /* of the chat in hand */
+    uint32_t strangers_count;
 } page;
 
-_Static_assert((int)WSF_ORIGINS_MAX + 1 + 2 * (int)WSF_BOUNDS_EXACT <= (int)WSF_PAGE_ORIGINS_MAX,
-               "this node is one more, and strangers have bounds");
+_Static_assert((int)WSF_ORIGINS_MAX + 1 + (int)STRANGERS_MAX <= (int)WSF_PAGE_ORIGINS_MAX,
+               "this node is one more, and there are strangers");
 _Static_assert(WSF_PAGE_HEAD_SIZE + ((int)WSF_ORIGINS_MAX + 1) * WSF_PAGE_ORIGIN_SIZE +
                        WSF_PAGE_CHAT_SIZE +
-                       ((int)WSF_ORIGINS_MAX + 1 + 2 * (int)WSF_BOUNDS_EXACT) *
-                           WSF_PAGE_EXTENT_SIZE <
+                       ((int)WSF_ORIGINS_MAX + 1 + (int)STRANGERS_MAX) * WSF_PAGE_EXTENT_SIZE <
                    WSF_PAGE_BYTES,
                "a page has room for what is said of one chat");
 
@@ -78,26 +80,27 @@ static void add_extent(page *p, wsf_page_chat *chat, uint64_t node, const wsf_ex
                                                            e->to };
 }
 
+/* Of an origin that this node does not know it has what others told, which may go back less far than the rest, and has an end. */
 static void add_stranger(const wsf_core *core, page *p, uint32_t number, uint64_t node,
                          wsf_page_chat *chat) {
     wsf_extent e = wsf_extent_of(core, number, node);
-    if (!is_named(p, node, chat))
-        add_extent(p, chat, node, &e);
+    if (p->strangers_count == STRANGERS_MAX || is_named(p, node, chat))
+        return;
+    p->strangers_count++;
+    add_extent(p, chat, node, &e);
 }
 
-/* Of an origin that this node does not know it has what others told, which may go back less far than the rest: that must be said.
- * Where there is room, so is the end of others. */
+/* Those with bounds of their own first: the rest says something else of them. */
 static void add_strangers(const wsf_core *core, page *p, uint32_t number, wsf_page_chat *chat) {
-    const wsf_bounds *of[] = { wsf_archive_sinces(&core->keeping.archive, number),
-                               wsf_archive_floors(&core->keeping.archive, number) };
-    uint32_t count_max = p->origins_count + 2 * WSF_BOUNDS_EXACT;
+    const wsf_bounds *all[] = { wsf_archive_sinces(&core->keeping.archive, number),
+                                wsf_archive_floors(&core->keeping.archive, number) };
     uint32_t cursor = 0;
     uint64_t node;
-    for (unsigned b = 0; b < 2; b++)
-        for (uint32_t i = 0; (node = wsf_bounds_origin(of[b], i)) != 0; i++)
+    p->strangers_count = 0;
+    for (unsigned of = 0; of < 2; of++)
+        for (uint32_t i = 0; (node = wsf_bounds_origin(all[of], i)) != 0; i++)
             add_stranger(core, p, number, node, chat);
-    while (chat->extents_count < count_max &&
-           (node = wsf_extent_next_stranger(core, number, &cursor)) != 0)
+    while ((node = wsf_extent_next_stranger(core, number, &cursor)) != 0)
         add_stranger(core, p, number, node, chat);
 }
 

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/position.h"
 #include "core/history/extent.h"
+#include "core/history/merging.h"
 #include "core/origin.h"
 #include "core/routing/keeping.h"
 #include "core/witness.h"
@@ -236,6 +237,18 @@ START_TEST(many_messages_come_in_pages) {
     ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
     ck_assert_uint_eq(kept_at(1), kept);
     ck_assert_uint_gt(world_core(w, 1)->backfill.asked, kept * SIZE / 2 / WSF_PAGE_BYTES);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(pages_go_on_while_a_message_of_the_same_clock_may_come) {
+    static wsf_merging merging = { .since = UINT64_MAX, .count = 1 };
+    merging.parts[0] = (wsf_merging_part){ .theirs.node = 9, .limit = 100 };
+    begin(2);
+    join(0);
+    const wsf_core *core = world_core(w, 0);
+    ck_assert(!wsf_merging_is_over(core, &merging, number_at(0), (wsfan_message_id){ 100, 8 }));
+    ck_assert(wsf_merging_is_over(core, &merging, number_at(0), (wsfan_message_id){ 100, 9 }));
     world_destroy(w);
 }
 END_TEST
@@ -570,11 +583,50 @@ START_TEST(of_a_publisher_of_which_the_other_node_lacks_some) {
 }
 END_TEST
 
-/* As many other nodes are gone as there is room for. */
+/* More than bounds are exact for. */
+START_TEST(short_runs_of_publishers_that_are_gone_leave_the_history_of_all_others) {
+    begin(2);
+    join(0);
+    uint64_t clock = now_clock(0);
+    wsf_core *core = world_core(w, 0);
+    for (unsigned i = 0; i < 2 * WSF_BOUNDS_EXACT; i++)
+        core->witness.origins[8 + i] = (wsf_origin){ .node = 1000 + i,
+                                                     .seen_ms = core->now_ms,
+                                                     .clock = clock + 1,
+                                                     .whole = clock + 1,
+                                                     .changed = ++core->witness.changes };
+    join(1);
+    uint64_t after = now_clock(1);
+    publish(0, 3);
+    ck_assert_int_eq(lacks(1, after), WSFAN_RECOVERY_WHOLE);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_ne(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert_int_eq(lacks(1, after), WSFAN_RECOVERY_WHOLE);
+    world_destroy(w);
+}
+END_TEST
+
+/* As many other nodes are gone as there is room for, which have published nothing. */
 static void fill_places(wsf_core *core) {
     for (unsigned i = 0; i < WSF_ORIGINS_MAX; i++)
         if (core->witness.origins[i].node == 0)
-            core->witness.origins[i] = (wsf_origin){ .node = 1000 + i, .seen_ms = core->now_ms };
+            core->witness.origins[i] = (wsf_origin){ .node = 1000 + i,
+                                                     .seen_ms = core->now_ms,
+                                                     .said = core->clock };
+}
+
+/* A node dies, and the other one forgets it when node 3 comes. */
+static void forget_early(unsigned node, unsigned dead) {
+    wsf_core *core = world_core(w, node);
+    uint64_t id = world_node_id(w, dead);
+    world_crash(w, dead);
+    world_run(w, 13000);
+    ck_assert_ptr_null(wsf_peer_find(core, id));
+    ck_assert_ptr_nonnull(wsf_witness_find(core, id));
+    fill_places(core);
+    start(3);
+    ck_assert_ptr_null(wsf_witness_find(core, id));
 }
 
 START_TEST(what_did_not_come_of_a_publisher_that_was_forgotten_early_is_missing) {
@@ -586,24 +638,227 @@ START_TEST(what_did_not_come_of_a_publisher_that_was_forgotten_early_is_missing)
     wsf_core *core = world_core(w, 0); /* as if some more had been lost */
     wsf_origin_gap(core, wsf_peer_find(core, dead),
                    wsf_origin_reached(wsf_witness_find(core, dead)));
-    uint64_t after = now_clock(0);
     publish(2, 2);
+    uint64_t after = now_clock(0);
     world_run(w, 2000);
     ck_assert_int_eq(lacks(0, clock), WSFAN_RECOVERY_GAP);
-    world_crash(w, 2);
-    world_run(w, 13000);
-    ck_assert_ptr_null(wsf_peer_find(core, dead));
-    ck_assert_ptr_nonnull(wsf_witness_find(core, dead));
-    ck_assert_int_eq(lacks(0, clock), WSFAN_RECOVERY_GAP);
-    fill_places(core);
-    start(3);
-    ck_assert_ptr_null(wsf_witness_find(core, dead));
+    forget_early(0, 2);
     ck_assert_int_eq(lacks(0, clock), WSFAN_RECOVERY_GAP);
     ck_assert_int_eq(lacks(0, after), WSFAN_RECOVERY_WHOLE);
     join(1);
     ck_assert(backfill(1, clock));
     run_to_end(1);
     ck_assert_int_ne(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    world_destroy(w);
+}
+END_TEST
+
+/* Its clock is so far ahead that nobody knows where its messages have a hole. */
+START_TEST(so_it_is_where_its_clock_was_far_ahead) {
+    begin_with(3, 12000);
+    join(0);
+    world_jump(w, 2, 2 * WSF_CLOCK_APART_MS_MAX);
+    publish(2, 2);
+    wsf_core *core = world_core(w, 0); /* as if some had been lost between them */
+    wsf_origin_gap(core, wsf_peer_find(core, world_node_id(w, 2)), 0);
+    forget_early(0, 2);
+    uint64_t clock = now_clock(0);
+    ck_assert_int_eq(lacks(0, clock), WSFAN_RECOVERY_GAP);
+    join(1);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_ne(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    world_destroy(w);
+}
+END_TEST
+
+static bool is_linked(void *user) {
+    const unsigned *pair = user;
+    const wsf_peer *peer = wsf_peer_find(world_core(w, pair[0]), world_node_id(w, pair[1]));
+    return peer != NULL && peer->linked && peer->state == WSFAN_PEER_UP;
+}
+
+static void run_until_linked(unsigned node, unsigned other) {
+    ck_assert(world_run_until(w, is_linked, (unsigned[]){ node, other }, 5000));
+}
+
+static void part(unsigned a, unsigned b, bool blocked) {
+    world_block(w, a, b, blocked);
+    world_block(w, b, a, blocked);
+}
+
+/* Node 1 keeps the chat for longer, and never met the publisher. */
+START_TEST(a_run_of_a_publisher_that_was_forgotten_early_does_not_go_on_from_further_back) {
+    begin_with(2, 12000);
+    join(1);
+    part(1, 2, true);
+    world_start(w, 2, 1);
+    run_until_linked(0, 2);
+    world_run(w, 2000);
+    uint64_t clock = now_clock(0);
+    publish(2, 2);
+    join(0);
+    publish(2, 2);
+    ck_assert_uint_eq(kept_at(0), 2);
+    forget_early(0, 2);
+    ck_assert_ptr_null(wsf_witness_find(world_core(w, 1), world_node_id(w, 2)));
+    ck_assert(backfill(0, clock));
+    run_to_end(0);
+    ck_assert_int_ne(lacks(0, clock), WSFAN_RECOVERY_WHOLE);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_publisher_that_is_forgotten_early_and_comes_back_has_its_hole) {
+    begin_with(3, 12000);
+    join(0);
+    uint64_t clock = now_clock(0);
+    publish(2, 2);
+    wsf_core *core = world_core(w, 0); /* as if some more had been lost */
+    uint64_t behind = world_node_id(w, 2);
+    wsf_origin_gap(core, wsf_peer_find(core, behind),
+                   wsf_origin_reached(wsf_witness_find(core, behind)));
+    publish(2, 2);
+    part(0, 2, true);
+    world_run(w, 13000);
+    fill_places(core);
+    world_start(w, 3, 1);
+    run_until_linked(0, 3);
+    ck_assert_ptr_null(wsf_witness_find(core, behind));
+    wsf_vector seen = everything(now_clock(0)); /* of a node that was behind with the publisher */
+    ck_assert(wsf_vector_pin(&seen, behind, clock));
+    part(0, 2, false);
+    run_until_linked(0, 2);
+    ck_assert_int_eq(wsf_extent_lacks(core, number_at(0), &seen), WSFAN_RECOVERY_GAP);
+    world_run(w, 2000);
+    ck_assert_int_eq(wsf_extent_lacks(core, number_at(0), &seen), WSFAN_RECOVERY_GAP);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(what_another_node_told_of_a_publisher_that_had_left_is_no_run_from_further_back) {
+    begin(3);
+    uint64_t dead = world_node_id(w, 2);
+    uint64_t clock = now_clock(0);
+    world_block(w, 2, 1, true);
+    publish(2, 1);
+    join(0);
+    publish(2, 2);
+    world_crash(w, 2);
+    world_run(w, 5000);
+    wsf_vector seen = everything(now_clock(0)); /* of a node that was behind with the publisher */
+    ck_assert(wsf_vector_pin(&seen, dead, clock));
+    join(1);
+    wsf_core *core = world_core(w, 1);
+    ck_assert(wsf_backfill_begin(core, world_chat_hash(w, CHAT), &seen, world_now(w, 1)));
+    world_touch(w, 1);
+    run_to_end(1);
+    ck_assert_uint_eq(kept_at(1), 2);
+    ck_assert_int_ne(wsf_extent_lacks(core, number_at(1), &seen), WSFAN_RECOVERY_WHOLE);
+    world_destroy(w);
+}
+END_TEST
+
+static bool has_some(void *user) {
+    return kept_at(*(unsigned *)user) > 0;
+}
+
+/* The one that has a run of the publisher dies between two pages. The other one keeps the chat for longer, and never met it. */
+START_TEST(a_part_of_a_run_is_no_run_from_further_back) {
+    enum { COUNT = 60, SIZE = 4000 };
+    static char payload[SIZE];
+    uint64_t chat = CHAT;
+    begin(3);
+    unsigned first = first_of(2, 0, 1);
+    unsigned second = 1 - first;
+    join(second);
+    part(3, second, true);
+    part(3, 2, true);
+    world_start(w, 3, 3);
+    run_until_linked(first, 3);
+    world_run(w, 2000);
+    uint64_t clock = now_clock(0);
+    publish(3, 2);
+    join(first);
+    for (unsigned i = 0; i < COUNT; i++)
+        ck_assert(world_publish_bytes(w, 3, (wsfan_bytes){ &chat, sizeof chat },
+                                      (wsfan_bytes){ payload, SIZE }));
+    world_run(w, 500);
+    world_crash(w, 3);
+    join(2);
+    ck_assert(
+        wsf_backfill_begin(world_core(w, 2), world_chat_hash(w, CHAT), NULL, world_now(w, 2)));
+    world_touch(w, 2);
+    ck_assert(world_run_until(w, has_some, &(unsigned){ 2 }, RECOVER_MS));
+    world_crash(w, first);
+    run_to_end(2);
+    ck_assert_uint_eq(world_core(w, second)->backfill.answered, 1);
+    ck_assert_uint_lt(kept_at(2), COUNT);
+    ck_assert_int_ne(lacks(2, clock), WSFAN_RECOVERY_WHOLE);
+    world_destroy(w);
+}
+END_TEST
+
+/* As if the one that is asked had taken it from another node between two pages. */
+START_TEST(what_comes_to_the_other_node_between_two_pages_is_no_run) {
+    enum { COUNT = 60, SIZE = 4000, STRANGER = 1000 };
+    static char payload[SIZE];
+    uint64_t chat = CHAT;
+    const wsfan_target target = { WSFAN_CHAT, { &chat, sizeof chat } };
+    wsf_kept two[2] = { { .parts = { &target, 1 } }, { .parts = { &target, 1 } } };
+    begin(2);
+    join(0);
+    uint64_t clock = now_clock(0);
+    for (unsigned i = 0; i < COUNT; i++)
+        ck_assert(world_publish_bytes(w, 0, target.name, (wsfan_bytes){ payload, SIZE }));
+    two[0].id = (wsfan_message_id){ clock + 2, STRANGER };
+    two[1].id = (wsfan_message_id){ clock + COUNT, STRANGER };
+    world_run(w, 500);
+    join(1);
+    ck_assert(backfill(1, clock));
+    ck_assert(world_run_until(w, has_some, &(unsigned){ 1 }, RECOVER_MS));
+    wsf_core *core = world_core(w, 0);
+    ck_assert_int_eq(
+        wsf_archive_merge(&core->keeping.archive, number_at(0), two, 2, world_now(w, 0).ms),
+        WSFAN_OK);
+    ck_assert(wsf_extent_set_cap(core, number_at(0), STRANGER, clock + COUNT));
+    run_to_end(1);
+    ck_assert_uint_eq(kept_at(0), COUNT + 2);
+    ck_assert_uint_eq(kept_at(1), COUNT);
+    world_destroy(w);
+}
+END_TEST
+
+/* What came to it late, between two pages, may have been of the first one. */
+START_TEST(a_run_ends_where_the_first_page_says) {
+    enum { COUNT = 60, SIZE = 4000 };
+    static char payload[SIZE];
+    uint64_t chat = CHAT;
+    uint64_t cap;
+    begin(2);
+    join(0);
+    part(1, 2, true);
+    world_start(w, 2, 1);
+    run_until_linked(0, 2);
+    world_run(w, 2000);
+    uint64_t clock = now_clock(0);
+    publish(2, 1);
+    for (unsigned i = 0; i < COUNT; i++)
+        ck_assert(world_publish_bytes(w, 0, (wsfan_bytes){ &chat, sizeof chat },
+                                      (wsfan_bytes){ payload, SIZE }));
+    world_run(w, 500);
+    join(1);
+    wsf_core *core = world_core(w, 0);
+    wsf_origin *origin = wsf_peer_find(core, world_node_id(w, 2))->witness.origin;
+    ck_assert(backfill(1, clock));
+    ck_assert(world_run_until(w, has_some, &(unsigned){ 1 }, RECOVER_MS));
+    uint64_t reached = wsf_origin_reached(origin);
+    origin->clock = core->clock;
+    ck_assert_uint_gt(origin->clock, reached);
+    run_to_end(1);
+    ck_assert_uint_eq(kept_at(1), COUNT + 1);
+    ck_assert(wsf_extent_cap(world_core(w, 1), number_at(1), world_node_id(w, 2), &cap));
+    ck_assert_uint_le(cap, reached);
     world_destroy(w);
 }
 END_TEST
@@ -991,31 +1246,35 @@ START_TEST(memory_for_a_backfill_is_given_back) {
 }
 END_TEST
 
-SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
-           from_then_on_it_answers_others_itself, what_is_older_than_all_have_it_is_not_vouched_for,
-           nobody_is_asked_where_nobody_is_interested, many_messages_come_in_pages,
-           only_messages_above_the_position_come, pages_with_nothing_that_lacks_are_not_asked_for,
-           many_chats_are_asked_for_in_one_question,
-           of_a_publisher_that_died_a_node_has_what_the_other_one_got,
-           of_a_publisher_whose_last_mark_came_late,
-           of_a_publisher_that_says_goodbye_all_know_the_same_end,
-           of_a_publisher_that_a_node_never_met_too, of_a_publisher_that_the_other_node_never_met,
-           of_a_publisher_that_neither_met,
-           of_a_publisher_that_neither_met_older_messages_join_newer_ones,
-           of_two_runs_of_a_publisher_that_it_never_met_a_node_takes_the_one_that_is_wanted,
-           two_runs_of_a_publisher_that_it_never_met_are_not_taken_for_one,
-           of_a_publisher_of_which_the_other_node_lacks_some,
-           what_did_not_come_of_a_publisher_that_was_forgotten_early_is_missing,
-           a_cap_holds_until_the_gap_was_told,
-           positions_are_told_of_caps_below_how_far_the_node_got,
-           what_is_beyond_a_cap_is_not_replayed, a_gap_is_mended_with_what_another_node_got,
-           who_is_gone_for_good_leaves_no_gap_behind_what_came,
-           the_answer_waits_until_it_reaches_to_where_ours_begins,
-           an_answer_that_does_not_reach_is_not_taken_for_one,
-           who_does_not_answer_is_followed_by_the_next,
-           time_in_the_line_of_a_node_that_answers_is_nobodys_time,
-           who_sends_page_after_page_has_more_time,
-           a_chat_that_takes_too_long_is_no_fault_of_others_in_its_question,
-           who_does_not_answer_one_question_is_asked_no_other,
-           a_chat_that_is_opened_again_is_asked_for_again,
-           who_comes_back_does_not_wait_until_all_is_inherited, memory_for_a_backfill_is_given_back)
+SUITE_MAIN(
+    "backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
+    from_then_on_it_answers_others_itself, what_is_older_than_all_have_it_is_not_vouched_for,
+    nobody_is_asked_where_nobody_is_interested, many_messages_come_in_pages,
+    pages_go_on_while_a_message_of_the_same_clock_may_come, only_messages_above_the_position_come,
+    pages_with_nothing_that_lacks_are_not_asked_for, many_chats_are_asked_for_in_one_question,
+    of_a_publisher_that_died_a_node_has_what_the_other_one_got,
+    of_a_publisher_whose_last_mark_came_late,
+    of_a_publisher_that_says_goodbye_all_know_the_same_end,
+    of_a_publisher_that_a_node_never_met_too, of_a_publisher_that_the_other_node_never_met,
+    of_a_publisher_that_neither_met, of_a_publisher_that_neither_met_older_messages_join_newer_ones,
+    of_two_runs_of_a_publisher_that_it_never_met_a_node_takes_the_one_that_is_wanted,
+    two_runs_of_a_publisher_that_it_never_met_are_not_taken_for_one,
+    of_a_publisher_of_which_the_other_node_lacks_some,
+    short_runs_of_publishers_that_are_gone_leave_the_history_of_all_others,
+    what_did_not_come_of_a_publisher_that_was_forgotten_early_is_missing,
+    so_it_is_where_its_clock_was_far_ahead,
+    a_run_of_a_publisher_that_was_forgotten_early_does_not_go_on_from_further_back,
+    a_publisher_that_is_forgotten_early_and_comes_back_has_its_hole,
+    what_another_node_told_of_a_publisher_that_had_left_is_no_run_from_further_back,
+    a_part_of_a_run_is_no_run_from_further_back, a_run_ends_where_the_first_page_says,
+    what_comes_to_the_other_node_between_two_pages_is_no_run, a_cap_holds_until_the_gap_was_told,
+    positions_are_told_of_caps_below_how_far_the_node_got, what_is_beyond_a_cap_is_not_replayed,
+    a_gap_is_mended_with_what_another_node_got, who_is_gone_for_good_leaves_no_gap_behind_what_came,
+    the_answer_waits_until_it_reaches_to_where_ours_begins,
+    an_answer_that_does_not_reach_is_not_taken_for_one, who_does_not_answer_is_followed_by_the_next,
+    time_in_the_line_of_a_node_that_answers_is_nobodys_time,
+    who_sends_page_after_page_has_more_time,
+    a_chat_that_takes_too_long_is_no_fault_of_others_in_its_question,
+    who_does_not_answer_one_question_is_asked_no_other,
+    a_chat_that_is_opened_again_is_asked_for_again,
+    who_comes_back_does_not_wait_until_all_is_inherited, memory_for_a_backfill_is_given_back)

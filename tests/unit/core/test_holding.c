@@ -208,6 +208,35 @@ START_TEST(a_holder_keeps_the_chat_for_a_while_when_the_asker_has_died) {
 }
 END_TEST
 
+static bool holds_for_nobody(void *user) {
+    unsigned node = *(unsigned *)user;
+    return !is_kept_at(node) || wsf_peers_is_empty(chat_at(node)->askers);
+}
+
+static bool is_refused_once(void *user) {
+    const wsf_peer *peer = wsf_peer_find(world_core(w, *(unsigned *)user), world_node_id(w, 0));
+    return peer->probe.refusals == 1;
+}
+
+/* The second probe is on its way when the holder freezes, and tells of the asker's end before the first round after that. */
+START_TEST(so_does_one_that_was_frozen_before_it_heard_that) {
+    begin(3, 0, 1);
+    join(0);
+    unsigned holder = holder_for(0);
+    world_crash(w, 0);
+    ck_assert(world_run_until(w, is_refused_once, &holder, DOWN_MS));
+    world_run(w, 101);
+    ck_assert(is_refused_once(&holder));
+    world_freeze(w, holder, true);
+    world_run(w, 2 * HISTORY_MS);
+    world_freeze(w, holder, false);
+    ck_assert(world_run_until(w, holds_for_nobody, &holder, DOWN_MS));
+    world_run(w, HISTORY_MS - 500);
+    ck_assert(is_kept_at(holder));
+    end();
+}
+END_TEST
+
 START_TEST(an_asker_that_is_cut_off_and_comes_back_finds_its_holder) {
     begin(2, 0, 1);
     join(0);
@@ -537,6 +566,7 @@ SUITE_MAIN("holding", a_chat_with_a_session_is_held_by_the_first_of_its_order,
            nodes_without_history_are_not_asked_and_are_told_nothing,
            when_the_asker_lingers_no_more_its_holder_is_done_too,
            a_holder_keeps_the_chat_for_a_while_when_the_asker_has_died,
+           so_does_one_that_was_frozen_before_it_heard_that,
            an_asker_that_is_cut_off_and_comes_back_finds_its_holder,
            what_a_holder_gave_up_unknown_to_the_asker_is_asked_for_again,
            what_a_holder_should_have_given_up_it_gives_up,
