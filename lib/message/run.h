@@ -25,9 +25,9 @@ typedef struct {
         wsf_packed_peers packed; /* as in the row of interest: the pool is there */
         uint64_t word;           /* or, where no peer's number is above 63, as bits */
     } peers;
-    uint32_t size;             /* bytes of memory, with the name */
-    uint16_t number;           /* 0, 1, 2 ... in the order of their first messages */
-    uint16_t copy; /* its place in the run that was picked from this one last; 0: none */
+    uint32_t size;   /* bytes of memory, with the name */
+    uint16_t number; /* 0, 1, 2 ... in the order of their first messages */
+    uint16_t copy;   /* its place in the run that was picked from this one last; 0: none */
     uint8_t flags;
     bool wanted; /* see wsf_run_pick() */
 } wsf_run_head;

@@ -210,7 +210,8 @@ static wsf_merging_part *part_of(const wsf_core *core, wsf_merging *merging, uin
 }
 
 /* Whether the message is of a run that is taken. */
-static bool is_taken(wsf_core *core, wsf_merging *merging, uint32_t chat, wsfan_message_id id) {
+static bool is_taken(const wsf_core *core, wsf_merging *merging, uint32_t chat,
+                     wsfan_message_id id) {
     wsf_merging_part *part = part_of(core, merging, chat, id.origin);
     if (part == NULL || id.clock > part->limit)
         return false;
@@ -220,7 +221,6 @@ static bool is_taken(wsf_core *core, wsf_merging *merging, uint32_t chat, wsfan_
         return false;
     }
     part->newest = greater(part->newest, id.clock);
-    wsf_witness_told(core, id.origin, id.clock);
     return true;
 }
 
@@ -340,8 +340,18 @@ static void cut_off(wsf_core *core, uint32_t chat, const wsf_merging_part *part)
     wsf_archive_lack(&core->keeping.archive, chat, node, part->newest, 0);
 }
 
+/* What came is kept here, whether its run counts or not. */
+static void note_told(wsf_core *core, const wsf_merging *merging) {
+    for (uint32_t i = 0; i < merging->count; i++)
+        if (merging->parts[i].newest > 0)
+            wsf_witness_told(core, merging->parts[i].theirs.node, merging->parts[i].newest);
+}
+
 void wsf_merging_give_up(wsf_core *core, const wsf_merging *merging, uint32_t chat) {
-    for (uint32_t i = 0; merging != NULL && chat != WSF_TABLE_NONE && i < merging->count; i++)
+    if (merging == NULL || chat == WSF_TABLE_NONE)
+        return;
+    note_told(core, merging);
+    for (uint32_t i = 0; i < merging->count; i++)
         cut_off(core, chat, &merging->parts[i]);
 }
 
@@ -351,6 +361,7 @@ void wsf_merging_end(wsf_core *core, wsf_merging *merging, uint32_t chat) {
     stay stays[WSF_PAGE_ORIGINS_MAX];
     stay rest = { .since = greater(merging->since, merging->above),
                   .floor = greater(merging->floor, merging->above) };
+    note_told(core, merging);
     for (uint32_t i = 0; i < merging->count; i++)
         counted[i] = counts(core, merging, chat, &merging->parts[i]);
     uint32_t stays_count = note_stays(core, chat, merging, counted, stays);

@@ -805,7 +805,8 @@ START_TEST(what_comes_to_the_other_node_between_two_pages_is_no_run) {
     static char payload[SIZE];
     uint64_t chat = CHAT;
     const wsfan_target target = { WSFAN_CHAT, { &chat, sizeof chat } };
-    wsf_kept two[2] = { { .parts = { &target, 1 } }, { .parts = { &target, 1 } } };
+    const wsf_message_parts parts = { .targets = &target, .targets_count = 1 };
+    wsf_kept two[2] = { { .parts = parts }, { .parts = parts } };
     begin(2);
     join(0);
     uint64_t clock = now_clock(0);
