@@ -11,16 +11,19 @@ import { until } from './replica.mjs';
 export const servers = process.env.SERVERS.split(',').map((item) => item.split('='));
 
 // Of those that no connection is given, unlike freePort()'s: nobody takes it before the server does.
+const given = new Set();
 async function quietPort() {
   for (;;) {
     const listener = net.createServer();
     const port = randomInt(15000, 32000);
+    if (given.has(port)) continue;
     const free = await new Promise((resolve) => {
       listener.on('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
     });
     if (!free) continue;
     listener.close();
     await once(listener, 'close');
+    given.add(port);
     return port;
   }
 }

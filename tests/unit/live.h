@@ -2,22 +2,16 @@
 #ifndef LIVE_H
 #define LIVE_H
 
-#include <check.h>
 #include <poll.h>
-#include <stdint.h>
-#include <time.h>
 #include <wsfan/wsfan.h>
+
+#include "now.h"
+#include "suite.h"
 
 enum { LIVE_MAX = 8, DEADLINE_MS = 60000 };
 
 static wsfan_loop *live[LIVE_MAX]; /* the loops that are dispatched; the test's own to set */
 static uint32_t live_messages_max; /* of one dispatch; 0: all */
-
-static inline int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
 
 static inline void dispatch_all(void) {
     struct pollfd items[LIVE_MAX];

@@ -12,6 +12,7 @@
 #include <wsfan/stats.h>
 
 #include "failing.h"
+#include "now.h"
 
 enum { MESSAGES = 3 };
 
@@ -345,12 +346,6 @@ static void use_outbound(void) {
     while (wsfan_outbound_take(outbound) != NULL)
         continue;
     wsfan_outbound_close(outbound);
-}
-
-static int64_t now_ms(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
 static void dispatch(seen *s, int timeout_ms) {

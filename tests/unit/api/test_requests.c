@@ -7,6 +7,7 @@
 #include <wsfan/stats.h>
 #include <wsfan/wsfan.h>
 
+#include "now.h"
 #include "suite.h"
 
 enum { DEADLINE_MS = 20000, LOOPS_MAX = 3, ROWS_MAX = 100 };
@@ -146,7 +147,7 @@ static void dispatch(void) {
 }
 
 static void wait_for(const unsigned *counter, unsigned value) {
-    for (int waited = 0; *counter < value && waited < DEADLINE_MS; waited += 50)
+    for (int64_t until_ms = now_ms() + DEADLINE_MS; *counter < value && now_ms() < until_ms;)
         dispatch();
     ck_assert_uint_ge(*counter, value);
 }

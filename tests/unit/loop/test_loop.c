@@ -9,6 +9,7 @@
 #include <wsfan/wsfan.h>
 
 #include "exchange/inbox.h"
+#include "now.h"
 #include "suite.h"
 
 enum { DEADLINE_MS = 20000 };
@@ -100,7 +101,7 @@ static void close_node(void) {
 
 /* Dispatches until *counter has reached value. */
 static void wait_for(recorder *r, const unsigned *counter, unsigned value) {
-    for (int waited = 0; *counter < value && waited < DEADLINE_MS; waited += 100) {
+    for (int64_t until_ms = now_ms() + DEADLINE_MS; *counter < value && now_ms() < until_ms;) {
         struct pollfd item = { .fd = wsfan_loop_fd(r->loop), .events = POLLIN };
         poll(&item, 1, 100);
         ck_assert_int_ge(wsfan_loop_dispatch(r->loop, 0), 0);
