@@ -266,7 +266,8 @@ wsfan_recovery wsf_extent_lacks(const wsf_core *core, uint32_t chat, const wsf_v
 }
 
 uint64_t wsf_extent_lacks_above(const wsf_core *core, uint32_t chat, const wsf_vector *seen) {
-    return judge_all(core, chat, seen).above;
+    judgement j = judge_all(core, chat, seen);
+    return j.old || j.unkept ? 0 : j.above;
 }
 
 static uint64_t later(uint64_t a, uint64_t b) {

@@ -33,7 +33,7 @@ wsf_extent wsf_extent_of(const wsf_core *core, uint32_t chat, uint64_t node);
  * asked: WSFAN_RECOVERY_WHOLE. Else what is in the way: OLD, UNKEPT or GAP. */
 wsfan_recovery wsf_extent_lacks(const wsf_core *core, uint32_t chat, const wsf_vector *seen);
 
-/* Up to this clock the chat lacks nothing of it, of no origin. */
+/* Up to this clock the chat lacks nothing of it, of no origin; 0: it goes back less far than that, and not for gaps alone. */
 uint64_t wsf_extent_lacks_above(const wsf_core *core, uint32_t chat, const wsf_vector *seen);
 
 /* Above this clock nothing is missing, of no origin. */

@@ -260,8 +260,15 @@ typedef struct {
     uint64_t floor;
 } stay;
 
+/* Whether another node has said before of an origin that nobody here knows that there is nothing of it, from further back on. */
+static bool says_less(const wsf_core *core, uint32_t chat, const wsf_page_extent *theirs) {
+    const wsf_archive *archive = &core->keeping.archive;
+    uint64_t own = wsf_archive_since(archive, chat, theirs->node);
+    return own < begin_of(theirs) && own < wsf_archive_since(archive, chat, 0);
+}
+
 /* Whether the other node's run counts; an origin of which the rest may be missing is skipped by that. Of one that nobody here
- * knows, and of which nothing came, there is what the other node says, whatever that is. */
+ * knows, and of which nothing came, there is what the other node says. */
 static bool counts(wsf_core *core, const wsf_merging *merging, uint32_t chat,
                    const wsf_merging_part *part) {
     wsf_merging_part again = *part;
@@ -270,7 +277,8 @@ static bool counts(wsf_core *core, const wsf_merging *merging, uint32_t chat,
     if (again.joins != part->joins || again.skipped != part->skipped)
         return false;
     if (!is_known(core, node) && part->newest == 0 && !part->joins)
-        return !wsf_extent_cap(core, chat, node, &(uint64_t){ 0 });
+        return !wsf_extent_cap(core, chat, node, &(uint64_t){ 0 }) &&
+               !says_less(core, chat, &part->theirs);
     if (!(part->joins || part->skipped))
         return false;
     if (part->skipped)
