@@ -152,10 +152,9 @@ static uint32_t chat_of(const wsf_core *core, const backfill *b) {
 static unsigned choose(const wsf_core *core, const backfill *b, uint32_t chat) {
     unsigned best = WSF_PEERS_MAX;
     uint64_t best_rank = 0;
-    wsf_peers peers = wsf_keepers_of(core, b->hash);
-    if (b->inherits && chat != WSF_TABLE_NONE)
-        peers = core->keeping.chats[chat].sources;
-    peers = wsf_peers_difference(peers, b->tried);
+    bool of_sources = b->inherits && chat != WSF_TABLE_NONE;
+    wsf_peers all = of_sources ? core->keeping.chats[chat].sources : wsf_keepers_of(core, b->hash);
+    wsf_peers peers = wsf_peers_difference(all, b->tried);
     for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;) {
         uint64_t rank = wsf_placement_rank(b->hash, core->peers[i].status.place_hash);
         if (wsf_keeper_can_be_asked(&core->peers[i]) &&
