@@ -156,6 +156,9 @@ async function flood(service, count, { size = 100, reply } = {}) {
 scenario('a flood costs bounded memory, and each message is published, refused or counted', async (world) => {
   const { entries, service } = await world_of(world, 'door');
   const { pid } = entries[0].process;
+  // With a sanitizer what waits at the server would take longer than the entry waits for it to answer a ping.
+  const share = process.env.ASAN_OPTIONS || process.env.TSAN_OPTIONS ? 20 : 1;
+  const [small, large] = [20000 / share, 1000 / share];
   let answers = 0;
   const codes = new Map();
   service.subscribe('_INBOX.flood', { callback: (error, message) => {
@@ -163,14 +166,14 @@ scenario('a flood costs bounded memory, and each message is published, refused o
     const { code = 'ok' } = JSON.parse(message.string());
     codes.set(code, (codes.get(code) ?? 0) + 1);
   } });
-  await flood(service, 20000, { reply: '_INBOX.flood' });
-  await flood(service, 1000, { size: 100000 });
+  await flood(service, small, { reply: '_INBOX.flood' });
+  await flood(service, large, { size: 100000 });
   const told = await until('all are accounted for', async () => {
     const now = await status(service, 'door');
-    return now.published + now.refused + now.unheard >= 21000 ? now : null;
+    return now.published + now.refused + now.unheard >= small + large ? now : null;
   }, 60000);
-  assert.equal(told.published + told.refused + told.unheard, 21000);
-  await until('all that were heard are answered', () => answers + told.unheard >= 20000, 60000);
+  assert.equal(told.published + told.refused + told.unheard, small + large);
+  await until('all that were heard are answered', () => answers + told.unheard >= small, 60000);
   assert.deepEqual([...codes.keys()].filter((code) => !['ok', 'busy'].includes(code)), []);
   if (!process.env.ASAN_OPTIONS && !process.env.TSAN_OPTIONS)
     assert.ok(memory(pid) < 400, `${memory(pid)} MiB`);
