@@ -48,8 +48,9 @@ struct bus {
     char name[WSFAN_NODE_NAME_SIZE + 16];
     pthread_t thread;
 
-    natsConnection *nats; /* these five are the thread's; NULL: none */
+    natsConnection *nats; /* these six are the thread's; NULL: none */
     natsSubscription *subscriptions[CHANNELS_COUNT];
+    natsSubscription *ended[CHANNELS_COUNT]; /* the last ones that were drained */
     bool draining[CHANNELS_COUNT];
     bool unflushed;                  /* the last connection ended before everything had left */
     int64_t dropped[CHANNELS_COUNT]; /* of these, what `unheard` has counted */
@@ -111,6 +112,8 @@ static natsStatus unsubscribe(struct bus *bus, enum channel channel) {
     return natsSubscription_DrainTimeout(bus->subscriptions[channel], FLUSH_MS_MAX);
 }
 
+/* Before libnats 3.6 the thread that reads may hold a subscription for a moment after it has ended (nats.c, issue 637): it is destroyed
+ * when the next one has ended, or with the connection, whose close waits for that thread. */
 static void destroy_drained(struct bus *bus) {
     for (int i = 0; i < CHANNELS_COUNT; i++) {
         pthread_mutex_lock(&bus->lock);
@@ -118,7 +121,8 @@ static void destroy_drained(struct bus *bus) {
         pthread_mutex_unlock(&bus->lock);
         if (!drained)
             continue;
-        natsSubscription_Destroy(bus->subscriptions[i]);
+        natsSubscription_Destroy(bus->ended[i]);
+        bus->ended[i] = bus->subscriptions[i];
         bus->subscriptions[i] = NULL;
         bus->draining[i] = false;
     }
@@ -238,7 +242,8 @@ static void disconnect(struct bus *bus) {
     natsConnection_Close(bus->nats);
     for (int i = 0; i < CHANNELS_COUNT; i++) {
         natsSubscription_Destroy(bus->subscriptions[i]);
-        bus->subscriptions[i] = NULL;
+        natsSubscription_Destroy(bus->ended[i]);
+        bus->subscriptions[i] = bus->ended[i] = NULL;
         bus->draining[i] = false;
     }
     natsConnection_Destroy(bus->nats);
