@@ -103,7 +103,7 @@ static bool has_credentials(const struct server *server, const struct options *o
            options->nats.nkey_file != NULL || options->nats.cert_file != NULL;
 }
 
-/* What the server asks for is there; whether it is right, only a connection tells. */
+/* TLS and credentials are given as far as the server asks for them; whether they are right, only a connection tells. */
 static bool asks_for_what_is_here(struct doctor *doctor, const struct server *server) {
     struct report *report = &doctor->report;
     const struct nats_info *info = &server->info;
@@ -269,7 +269,7 @@ static void does_not_see(struct doctor *doctor, const char *one, const char *two
                 two);
 }
 
-/* What one node says of its links: names of those that work, and a diagnosis of each that does not. */
+/* The links of one node, as it tells them: names of those that work, and a diagnosis of each that does not. */
 static bool tell_of_links(struct doctor *doctor, const struct snapshot *snapshot,
                           const wsfan_peer_stats *one, char seen[SEEN_SIZE]) {
     bool all = true;

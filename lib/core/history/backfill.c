@@ -247,7 +247,7 @@ static bool begin(wsf_core *core, uint32_t i, wsf_now now) {
     return false;
 }
 
-/* Who wants more than others had in mind gets all: there is no third time. Those that did not answer are not asked again. */
+/* A position that needs more than those before gets all: there is no third time. Peers that did not answer are not asked again. */
 static void want(backfill *b, uint64_t above) {
     if (wsf_peers_is_empty(b->tried)) {
         b->above = above;

@@ -338,8 +338,8 @@ static void set_bounds(wsf_core *core, uint32_t chat, const wsf_page_extent *the
     wsf_archive_lack(archive, chat, theirs->node, since, floor);
 }
 
-/* What came of a run that does not count, of an origin that nobody here knows, is a part of it: without a cap it would be as if nothing
- * of that origin were here. */
+/* Messages that came of a run that does not count, of an origin that nobody here knows, are a part of it: without a cap it would
+ * be as if nothing of that origin were here. */
 static void cut_off(wsf_core *core, uint32_t chat, const wsf_merging_part *part) {
     uint64_t node = part->theirs.node;
     if (part->newest == 0 || is_known(core, node))
@@ -348,7 +348,7 @@ static void cut_off(wsf_core *core, uint32_t chat, const wsf_merging_part *part)
     wsf_archive_lack(&core->keeping.archive, chat, node, part->newest, 0);
 }
 
-/* What came is kept here, whether its run counts or not. */
+/* Messages that came are kept here, whether their run counts or not. */
 static void note_told(wsf_core *core, const wsf_merging *merging) {
     for (uint32_t i = 0; i < merging->count; i++)
         if (merging->parts[i].newest > 0)

@@ -90,7 +90,7 @@ static void add_stranger(const wsf_core *core, page *p, uint32_t number, uint64_
     add_extent(p, chat, node, &e);
 }
 
-/* Those with bounds of their own first: the rest says something else of them. */
+/* Strangers with bounds of their own go first: the bound of the rest says something else of them. */
 static void add_strangers(const wsf_core *core, page *p, uint32_t number, wsf_page_chat *chat) {
     const wsf_bounds *all[] = { wsf_archive_sinces(&core->keeping.archive, number),
                                 wsf_archive_floors(&core->keeping.archive, number) };

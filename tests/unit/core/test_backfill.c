@@ -476,7 +476,7 @@ START_TEST(of_a_publisher_that_neither_met) {
 }
 END_TEST
 
-/* What the first one wants is not all that the next one may. */
+/* Another position may need more than the first one. */
 START_TEST(a_history_that_is_too_short_is_asked_for_as_a_whole) {
     uint64_t clock = leave_all_to_one_that_never_met_the_publisher();
     start(4);
@@ -487,6 +487,25 @@ START_TEST(a_history_that_is_too_short_is_asked_for_as_a_whole) {
     ck_assert_uint_eq(kept_at(4), 4);
     world_crash(w, 3);
     world_run(w, 1000);
+    ck_assert_int_eq(lacks(4, clock), WSFAN_RECOVERY_WHOLE);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(of_a_publisher_that_neither_met_an_older_part_joins_a_newer_one) {
+    uint64_t clock = leave_all_to_one_that_never_met_the_publisher();
+    start(4);
+    join(4);
+    ck_assert(backfill(4, clock));
+    run_to_end(4);
+    wsf_archive *archive =
+        &world_core(w, 4)->keeping.archive; /* as if the older part had not come */
+    wsf_archive_lack(archive, number_at(4), world_node_id(w, 2), halfway, 0);
+    ck_assert_int_eq(lacks(4, clock), WSFAN_RECOVERY_UNKEPT);
+    ck_assert_int_eq(lacks(4, halfway), WSFAN_RECOVERY_WHOLE);
+    world_run(w, RECOVER_MS);
+    ck_assert(backfill(4, clock));
+    run_to_end(4);
     ck_assert_int_eq(lacks(4, clock), WSFAN_RECOVERY_WHOLE);
     world_destroy(w);
 }
@@ -852,7 +871,7 @@ START_TEST(what_comes_to_the_other_node_between_two_pages_is_no_run) {
 }
 END_TEST
 
-/* What came to it late, between two pages, may have been of the first one. */
+/* Messages that came to the other node late, between two pages, may have been of the first one. */
 START_TEST(a_run_ends_where_the_first_page_says) {
     enum { COUNT = 60, SIZE = 4000 };
     static char payload[SIZE];
@@ -1281,6 +1300,7 @@ SUITE_MAIN(
     of_a_publisher_that_says_goodbye_all_know_the_same_end,
     of_a_publisher_that_a_node_never_met_too, of_a_publisher_that_the_other_node_never_met,
     of_a_publisher_that_neither_met, a_history_that_is_too_short_is_asked_for_as_a_whole,
+    of_a_publisher_that_neither_met_an_older_part_joins_a_newer_one,
     of_two_runs_of_a_publisher_that_it_never_met_a_node_takes_the_one_that_is_wanted,
     two_runs_of_a_publisher_that_it_never_met_are_not_taken_for_one,
     of_a_publisher_of_which_there_is_nothing_a_younger_history_takes_nothing_back,
