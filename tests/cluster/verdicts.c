@@ -120,9 +120,9 @@ static const char *impossible(const travels *t, const visit *v) {
     }
 }
 
-/* The position of its join is handed in too, and may be from before all had met. */
+/* The position of its join is handed in too, and may be from before its node had met the others. */
 static bool may_be_of_another_epoch(const travels *t, const visit *v) {
-    return v->verdict == WSFAN_RECOVERY_EPOCH && t->visits[v->from]->told.at < t->formed_at;
+    return v->verdict == WSFAN_RECOVERY_EPOCH && t->visits[v->from]->told.at < t->calm_at;
 }
 
 void travels_check_verdict(travels *t, const visit *v, uint32_t replayed) {
