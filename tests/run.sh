@@ -1,11 +1,11 @@
 #!/bin/sh
 # Builds and tests everything: sh tests/run.sh [CTEST-ARGUMENT...]
 #
-# Installs what is missing (Debian). Four builds below build/: plain with all tests, clang for its
-# warnings, and the tests again under AddressSanitizer with UndefinedBehaviorSanitizer, and under
-# ThreadSanitizer, but for those of which a sanitizer tells nothing more: gates, packages and browsers under
-# either, programs of one thread under ThreadSanitizer. Besides, every fuzz target runs for a minute. For more of
-# what is slow and rarely breaks: tests/long.sh
+# Installs what is missing (Debian). Three builds below build/: plain with all tests, and the tests again under
+# AddressSanitizer with UndefinedBehaviorSanitizer, by clang for its warnings, and under ThreadSanitizer, but for
+# those of which a sanitizer tells nothing more: gates, packages and browsers under either, programs of one thread
+# under ThreadSanitizer. Besides, every fuzz target runs for a minute. For more of what is slow and rarely breaks:
+# tests/long.sh
 set -u
 cd "$(dirname "$0")/.." || exit 1
 # shellcheck source=examples/debian.sh
@@ -51,14 +51,16 @@ test_build() {
         failed="$failed test:$name"
 }
 
-# sanitized NAME SANITIZERS [CTEST-ARGUMENT...]
+# sanitized NAME SANITIZERS COMPILER [CTEST-ARGUMENT...]
 # -O1 as the manuals of the sanitizers advise: twice as fast. With sanitizers, gcc warns of truncation that is not so.
 sanitized() {
     name=$1
     sanitizers=$2
-    shift 2
-    build "$name" -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG="-O1 -g -Wno-format-truncation" \
-        -DWSFAN_SANITIZE="$sanitizers" && test_build "$name" "$@"
+    compiler=$3
+    shift 3
+    build "$name" -DCMAKE_BUILD_TYPE=Debug \
+        -DCMAKE_C_FLAGS_DEBUG="-O1 -g -Wno-unknown-warning-option -Wno-format-truncation" \
+        -DCMAKE_C_COMPILER="$compiler" -DWSFAN_SANITIZE="$sanitizers" && test_build "$name" "$@"
 }
 
 # The fuzz targets run beside all of this, and take what processor time is left.
@@ -68,9 +70,8 @@ printf '{"version": {"major": 1, "minor": 0}, "local": [{"workers": [{"id": "0",
 nice -n 19 sh tests/fuzz/run.sh --seconds 60 >build/fuzz.txt 2>&1 &
 fuzz=$!
 
-build clang -DCMAKE_C_COMPILER=clang -DCMAKE_BUILD_TYPE=Debug -DCMAKE_C_FLAGS_DEBUG=
-sanitized asan address,undefined "$@"
-sanitized tsan thread "$@"
+sanitized asan address,undefined clang "$@"
+sanitized tsan thread gcc "$@"
 build plain
 
 echo "=== fuzz"

@@ -517,6 +517,8 @@ static inline size_t select_members(wsf_registry *registry, const wsfan_message 
                    : copy_members(registry, i, count_members(registry, i, parked), except, scratch);
     }
 
+    if (scratch == NULL) /* no session was ever opened */
+        return 0;
     /* Pass 1 marks the excluded sessions as collected in this round, and pass 2 overwrites its output. */
     next_round(registry);
     for (uint32_t t = 0; t < message->targets_count; t++)

@@ -27,12 +27,14 @@ static void count_release(wsf_buffer *buffer) {
 }
 
 START_TEST(a_second_part_goes_with_the_last_frame_that_has_it) {
+    static uint8_t bytes[500];
     wsf_buffer *frame = wsf_buffer_new(10);
     wsf_buffer *rest = malloc(sizeof *rest);
     memset(rest, 0, sizeof *rest);
     atomic_init(&rest->refs, 1);
     rest->release = count_release;
-    rest->size = rest->capacity = 500;
+    rest->data = bytes;
+    rest->size = rest->capacity = sizeof bytes;
     frame->size = 4;
     frame->rest = rest;
     ck_assert_uint_eq(wsf_buffer_bytes(frame), 504);
