@@ -40,9 +40,15 @@ export class Client {
     this.socket.send(text);
   }
 
+  // Fails at once when none can come any more.
   async frame(matches, ms) {
-    return until(`a frame ${matches}, not only ${JSON.stringify(this.frames.slice(-5))}`,
-      () => this.frames.find(matches), ms);
+    const story = () => `a frame ${matches}, not only ${JSON.stringify(this.frames.slice(-5))}`;
+    return until(story, () => {
+      const found = this.frames.find(matches);
+      if (!found && (this.error || this.closed))
+        assert.fail(`${story()}: ${this.error ?? JSON.stringify(this.closed)}`);
+      return found;
+    }, ms);
   }
 
   async close() {

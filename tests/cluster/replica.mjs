@@ -42,13 +42,14 @@ export const scenario = (name, body) => test(name, { timeout: SCENARIO_MS }, asy
   }
 });
 
-// Waits until `condition` returns something true, and returns that.
+// Waits until `condition` returns something true, and returns that. `what`: a text, or a function of one.
 export async function until(what, condition, ms = DEADLINE_MS) {
   const deadline = Date.now() + ms;
   for (;;) {
     const value = await condition();
     if (value) return value;
-    if (Date.now() > deadline) assert.fail(`not within ${ms} ms: ${what}`);
+    if (Date.now() > deadline)
+      assert.fail(`not within ${ms} ms: ${typeof what === 'function' ? what() : what}`);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
