@@ -157,7 +157,7 @@ static unsigned choose(const wsf_core *core, const backfill *b, uint32_t chat) {
     wsf_peers peers = wsf_peers_difference(all, b->tried);
     for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;) {
         uint64_t rank = wsf_placement_rank(b->hash, core->peers[i].status.place_hash);
-        if (wsf_keeper_can_be_asked(&core->peers[i]) &&
+        if (wsf_keeper_can_be_asked(core, &core->peers[i]) &&
             (best == WSF_PEERS_MAX || rank > best_rank)) {
             best = i;
             best_rank = rank;

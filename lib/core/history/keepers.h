@@ -3,10 +3,18 @@
 #define WSF_CORE_HISTORY_KEEPERS_H
 
 #include "core/state.h"
+#include "core/witness.h"
 
-static inline bool wsf_keeper_can_be_asked(const wsf_peer *peer) {
+/* Nodes whose clocks are far apart do not believe each other's epoch, so they have one each, and what one keeps is of no use
+ * to the other. Others may only not know yet that they have the same one. */
+static inline bool wsf_keeper_is_of_another_epoch(const wsf_core *core, const wsf_peer *peer) {
+    return peer->status.cluster_epoch.number != core->cluster_epoch.number &&
+           (peer->witness.refused || wsf_witness_is_behind(core, peer));
+}
+
+static inline bool wsf_keeper_can_be_asked(const wsf_core *core, const wsf_peer *peer) {
     return peer->node != 0 && peer->linked && peer->state == WSFAN_PEER_UP &&
-           (peer->features & WSF_FEATURE_MARKS) != 0;
+           (peer->features & WSF_FEATURE_MARKS) != 0 && !wsf_keeper_is_of_another_epoch(core, peer);
 }
 
 /* Peers that may keep the chat and can be asked: those that are interested, and those whose interest is not known whole. */
@@ -17,7 +25,7 @@ static inline wsf_peers wsf_keepers_of(const wsf_core *core, uint64_t hash) {
     peers = wsf_peers_union(peers, wsf_peers_difference(core->linked, core->complete));
     wsf_peers all = peers;
     for (unsigned i; (i = wsf_peers_pop(&all)) < WSF_PEERS_MAX;)
-        if (!wsf_keeper_can_be_asked(&core->peers[i]))
+        if (!wsf_keeper_can_be_asked(core, &core->peers[i]))
             wsf_peers_remove(&peers, i);
     return peers;
 }

@@ -195,6 +195,34 @@ START_TEST(a_peer_with_a_clock_that_is_far_off_is_not_believed) {
 }
 END_TEST
 
+static void join(unsigned node) {
+    wsf_ticket *ticket = wsf_alloc_zero(1, sizeof *ticket);
+    ticket->hash = world_chat_hash(w, CHAT);
+    ticket->history = true;
+    wsf_core_join(world_core(w, node), ticket, world_now(w, node));
+    world_touch(w, node);
+}
+
+START_TEST(what_a_peer_of_another_epoch_keeps_is_not_asked_for) {
+    int status;
+    begin(HISTORY_MS);
+    world_jump(w, 1, -DAY_MS);
+    world_start(w, 0, ALL);
+    world_start(w, 1, ALL);
+    world_run(w, TEN_S);
+    join(1);
+    world_run(w, 1000);
+    ck_assert(world_publish(w, 1, CHAT, 1));
+    world_leave(w, 1, CHAT);
+    world_drain(w, 1, TEN_S);
+    world_run(w, 2 * TEN_S);
+    ck_assert(world_drained(w, 1, &status)); /* and node 0 was to hold what node 1 kept */
+    ck_assert_uint_eq(world_core(w, 0)->backfill.asked, 0);
+    ck_assert_uint_eq(world_core(w, 0)->stats.dropped[WSFAN_DROP_MALFORMED], 0);
+    end();
+}
+END_TEST
+
 START_TEST(a_node_is_of_none_before_it_is_ready) {
     begin(HISTORY_MS);
     world_config(w)->ready_ms_max = TEN_S;
@@ -227,4 +255,5 @@ SUITE_MAIN("epoch", nodes_that_meet_have_one_and_tell_newcomers, it_survives_whi
            of_two_that_were_apart_the_older_one_stays,
            a_verdict_is_of_the_epoch_that_holds_when_it_is_made,
            a_peer_with_a_clock_that_is_far_off_is_not_believed,
+           what_a_peer_of_another_epoch_keeps_is_not_asked_for,
            a_node_is_of_none_before_it_is_ready, without_history_there_is_none)
