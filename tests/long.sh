@@ -5,6 +5,7 @@
 #   seeds          the simulator, with some ten times the seeds of run.sh                      half an hour on two cores
 #   faults         each of tests/sim/mutants, looked for from the first seed on, and which
 #                  seed finds it noted in its patch                                            10 minutes
+#   coverage       which lines of lib the unit, discovery and fuzz tests and the simulator run   5 minutes
 #   fuzz           each target for half an hour, then for as long with sanitizers              an hour
 #   soak           real processes under every fault: clusters of a minute, and one of an hour  two hours
 #   storm          the example servers under hostile bytes                                     an hour
@@ -46,7 +47,7 @@ part_seeds() {
     build_simulator || return 1
     status=0
     simulate wsfan-sim 601 20000 || status=1
-    simulate wsfan-sim 301 3000 --returns || status=1
+    simulate wsfan-sim 151 3000 --returns || status=1
     simulate wsfan-sim 3 8 --nodes 70 || status=1
     simulate wsfan-sim-small 151 3000 || status=1
     return $status
@@ -64,6 +65,10 @@ part_faults() {
     sh tests/sim/mutants.sh --anew "$build/mutants" "$build/libwsfan.a" "$(objects wsfan-sim wsfan_world)" &&
         sh tests/sim/mutants.sh --small --anew "$build/mutants" "$simulator/libwsfan_small.a" \
             "$(objects wsfan-sim-small wsfan_world_small)"
+}
+
+part_coverage() {
+    build_simulator && sh tests/gates.sh coverage "$build"
 }
 
 part_fuzz() {
@@ -86,7 +91,7 @@ part_distributions() {
     sh tests/distributions.sh
 }
 
-parts="seeds faults fuzz soak storm packages distributions"
+parts="seeds faults coverage fuzz soak storm packages distributions"
 # shellcheck disable=SC2086 # a list of words
 [ $# -gt 0 ] || set -- $parts
 for part in "$@"; do

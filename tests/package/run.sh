@@ -52,7 +52,7 @@ runs env LD_LIBRARY_PATH= "$work/static"
 runs "$work/cplusplus"
 
 echo "pkg-config, with nothing but the static library"
-quiet cmake -S "$source" -B "$work/build_static" -DWSFAN_BUILD_TESTS=OFF -DWSFAN_BUILD_EXAMPLES=OFF \
+quiet cmake -S "$source" -B "$work/build_static" -DCMAKE_BUILD_TYPE=Debug -DWSFAN_BUILD_TESTS=OFF -DWSFAN_BUILD_EXAMPLES=OFF \
     -DBUILD_SHARED_LIBS=OFF -DCMAKE_INSTALL_PREFIX="$work/only_static" \
     -DCMAKE_INSTALL_LIBDIR="$work/only_static/absolute"
 quiet cmake --build "$work/build_static" --parallel 2
