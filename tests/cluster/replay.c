@@ -148,11 +148,6 @@ static void check_down(replay *r, const reader *at, const event *e) {
                          at->life, (unsigned long long)e->id);
 }
 
-static void tell_peer(replay *r, uint32_t life, uint32_t peer, unsigned peer_event) {
-    presence_peer(r->presence, life, peer, peer_event);
-    travels_peer(r->travels, life, peer, peer_event);
-}
-
 static void play_peer(replay *r, const reader *at, const event *e) {
     check_down(r, at, e);
     uint32_t peer = ledger_find(r->ledger, e->id);
@@ -162,9 +157,10 @@ static void play_peer(replay *r, const reader *at, const event *e) {
         ledger_up(r->ledger, at->life, e->id);
     if (e->number == WSFAN_PEER_DOWN)
         ledger_down(r->ledger, at->life, e->id);
-    if (peer != UINT32_MAX)
-        tell_peer(r, at->life, peer, e->number);
-    else if (e->number != WSFAN_PEER_REFUSED)
+    if (peer != UINT32_MAX) {
+        presence_peer(r->presence, at->life, peer, e->number);
+        travels_peer(r->travels, at->life, peer, e->number, (unsigned)e->count);
+    } else if (e->number != WSFAN_PEER_REFUSED)
         ledger_violation(r->ledger, "life %u is told of a node that never was", at->life);
 }
 

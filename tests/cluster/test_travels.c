@@ -69,7 +69,7 @@ static void judge(uint32_t session, wsfan_recovery verdict, uint32_t replayed) {
 
 static void meet(uint32_t a, uint32_t b) {
     ledger_up(book, lives[a], ledger_node(book, lives[b]));
-    travels_peer(checked, lives[a], lives[b], WSFAN_PEER_UP);
+    travels_peer(checked, lives[a], lives[b], WSFAN_PEER_UP, WSFAN_REASON_NONE);
 }
 
 /* A client that was at A, got a message and left. */
@@ -301,7 +301,7 @@ START_TEST(old_although_the_position_is_young) {
     begin(HISTORY_MS);
     uint32_t third = ledger_born(book, 102, 0);
     travels_born(checked, third);
-    travels_peer(checked, lives[A], third, WSFAN_PEER_UP);
+    travels_peer(checked, lives[A], third, WSFAN_PEER_UP, WSFAN_REASON_NONE);
     travels_died(checked, third);
     come_back(missed, WSFAN_RECOVERY_OLD, 0);
     end(0);
@@ -314,6 +314,24 @@ START_TEST(old_although_the_position_is_young) {
     }
     come_back(missed, WSFAN_RECOVERY_OLD, 0);
     end(0);
+}
+END_TEST
+
+/* What had not come of a node that ended without a goodbye is nowhere, and the node that lacks it says so for as long as it might be
+ * kept. */
+START_TEST(unkept_where_another_node_has_ended) {
+    static const unsigned reasons[] = { WSFAN_REASON_BYE, WSFAN_REASON_ENDED };
+    for (unsigned i = 0; i < 4; i++) {
+        begin(60000);
+        travels_died(checked, lives[B]);
+        travels_peer(checked, lives[A], lives[B], WSFAN_PEER_DOWN, reasons[i % 2]);
+        pass(i < 2 ? 10000 : 70000);
+        session_of_a = come(lives[A], HANDED_NOTHING);
+        judge(session_of_a, WSFAN_RECOVERY_NONE, 0);
+        tell_position(session_of_a);
+        judge(come(lives[A], HANDED_POSITION), WSFAN_RECOVERY_UNKEPT, 0);
+        end(reasons[i % 2] == WSFAN_REASON_ENDED && i < 2 ? 0 : 1);
+    }
 }
 END_TEST
 
@@ -386,4 +404,5 @@ SUITE_MAIN("travels", what_is_as_promised_is_no_violation, whole_without_all_tha
            a_new_message_before_the_verdict_or_before_what_is_replayed,
            more_is_replayed_than_was_said_or_asked_for, what_left_the_client_out_is_not_replayed,
            reasons_that_cannot_be, reasons_that_can_be, old_although_the_position_is_young,
-           no_recovery_in_a_calm_time, another_epoch_in_a_calm_time, rubbish_that_passes)
+           unkept_where_another_node_has_ended, no_recovery_in_a_calm_time,
+           another_epoch_in_a_calm_time, rubbish_that_passes)

@@ -98,7 +98,7 @@ void travels_calm(travels *t) {
     t->calm_at = ++t->events;
 }
 
-void travels_peer(travels *t, uint32_t life, uint32_t other, unsigned peer_event) {
+void travels_peer(travels *t, uint32_t life, uint32_t other, unsigned peer_event, unsigned reason) {
     life_page *at = t->lives[life];
     if (peer_event == WSFAN_PEER_REFUSED)
         return;
@@ -109,6 +109,7 @@ void travels_peer(travels *t, uint32_t life, uint32_t other, unsigned peer_event
     if (at->state[other] == peer_event)
         return;
     at->state[other] = (uint8_t)peer_event;
+    at->parted[other] = peer_event == WSFAN_PEER_DOWN && reason == WSFAN_REASON_BYE;
     at->state_ms[other] = ledger_ms(t->ledger);
 }
 

@@ -41,7 +41,7 @@ void travels_trouble(travels *t, bool clocks);
 /* All has healed, and is at rest: from now on, until there is trouble, positions that are told are good. */
 void travels_calm(travels *t);
 
-void travels_peer(travels *t, uint32_t life, uint32_t other, unsigned peer_event);
+void travels_peer(travels *t, uint32_t life, uint32_t other, unsigned peer_event, unsigned reason);
 void travels_gap(travels *t, uint32_t life, uint32_t other, unsigned loop, uint64_t count);
 void travels_inbox_gap(travels *t, uint32_t life, unsigned loop, uint64_t count);
 

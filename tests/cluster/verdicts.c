@@ -37,6 +37,15 @@ static bool lived_throughout(const travels *t, const visit *v, const visit *from
     return false;
 }
 
+/* Whether a node that is gone is nothing that a position of this one may be held up by, at this one: as long as its messages
+ * may be kept, those that had not come are missing unless it said goodbye, behind them. */
+static bool is_over(const travels *t, const life_page *at, uint32_t other, uint64_t ms) {
+    uint64_t over_ms = t->lives[other]->died_ms + GONE_MS;
+    if (at->state[other] != 0 && !at->parted[other])
+        over_ms = at->state_ms[other] + GONE_MS + t->limits.history_ms;
+    return over_ms <= ms;
+}
+
 /* Whether the position's node had everybody up who was there since: what others published before they met it is nowhere. And
  * nobody has gone: of those a position says what its node got, for long, and another node may have got other things, or never
  * have met them. */
@@ -50,7 +59,7 @@ static bool know_all(const travels *t, const visit *v, const visit *from) {
         if (of->alive &&
             (at->state[other] != WSFAN_PEER_UP || at->state_ms[other] + STEADY_MS > ms))
             return false;
-        if (!of->alive && (v->life != from->life || of->died_ms + GONE_MS > ms))
+        if (!of->alive && (v->life != from->life || !is_over(t, at, other, ms)))
             return false;
     }
     return at != NULL;

@@ -92,6 +92,7 @@ typedef struct {
     uint32_t gaps_capacity;
     uint8_t state[LEDGER_LIVES_MAX]; /* of each peer; 0: never met */
     uint64_t state_ms[LEDGER_LIVES_MAX];
+    bool parted[LEDGER_LIVES_MAX]; /* it said goodbye, so all that it published was told of */
 } life_page;
 
 struct travels {
