@@ -253,7 +253,8 @@ typedef struct {
     wsf_peers held;     /* those of them that said that they do, */
     wsf_peers again;    /* and those that are to be asked again when they have said so */
     wsf_peers sources;  /* peers that are to be asked for what they kept before askers are told */
-    uint64_t mended;    /* of witness.changes: gaps up to then are in the archive's since */
+    uint64_t mended;    /* of witness.changes: gaps up to then are in the archive's since, */
+    uint64_t holes;     /* where the last of them ends, also of those that other nodes have */
     struct wsf_caps *caps;     /* NULL: none; see extent.c */
     wsf_recovery_line waiting; /* recoveries that wait for this chat; see waiting.c */
     bool begun;

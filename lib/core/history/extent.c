@@ -106,6 +106,10 @@ bool wsf_extent_tell_caps(const wsf_core *core, uint32_t chat, wsf_recovery *rec
 
 /* -------------------------------------------------------------------------------------- extents */
 
+static uint64_t later(uint64_t a, uint64_t b) {
+    return a > b ? a : b;
+}
+
 static uint64_t lesser(uint64_t a, uint64_t b) {
     return a < b ? a : b;
 }
@@ -121,7 +125,7 @@ bool wsf_extent_has_word(const wsf_core *core, const wsf_origin *origin) {
     return !origin->frozen && peer != NULL && peer->linked;
 }
 
-wsf_extent wsf_extent_of(const wsf_core *core, uint32_t number, uint64_t node) {
+static wsf_extent find_extent(const wsf_core *core, uint32_t number, uint64_t node) {
     const wsf_keeping_chat *chat = &core->keeping.chats[number];
     wsf_extent extent = { .since = wsf_archive_since(&core->keeping.archive, number, node),
                           .floor = wsf_archive_floor(&core->keeping.archive, number, node) };
@@ -150,6 +154,16 @@ wsf_extent wsf_extent_of(const wsf_core *core, uint32_t number, uint64_t node) {
     return extent;
 }
 
+/* A hole of a run that was merged is in its `since`, which is later than that of the rest. It is told in `whole`, too: other nodes
+ * and clients are to know why the run goes back no further. */
+wsf_extent wsf_extent_of(const wsf_core *core, uint32_t number, uint64_t node) {
+    wsf_extent extent = find_extent(core, number, node);
+    if (extent.since <= core->keeping.chats[number].holes &&
+        extent.since > wsf_archive_since(&core->keeping.archive, number, 0))
+        extent.whole = later(extent.whole, extent.since);
+    return extent;
+}
+
 uint64_t wsf_extent_next(const wsf_core *core, uint32_t *cursor) {
     if ((*cursor)++ == 0)
         return core->config.node;
@@ -171,6 +185,7 @@ typedef struct {
     bool old;
     bool unkept;
     bool gap;
+    bool too_short; /* it is unkept, and not for a hole */
     uint64_t above; /* the least clock above which this node lacks something, excused or not */
 } judgement;
 
@@ -204,13 +219,19 @@ static void note(judgement *j, const wsf_extent *extent, uint64_t clock) {
         j->above = clock;
 }
 
+static void note_unkept(judgement *j, const wsf_extent *extent) {
+    j->unkept = true;
+    j->too_short = j->too_short || extent->since != extent->whole;
+}
+
 static void judge(judgement *j, uint64_t node, uint64_t clock) {
     wsf_extent extent = wsf_extent_of(j->core, j->chat, node);
     j->old = j->old || extent.floor > clock;
     bool lacks = (extent.since > clock || extent.whole > clock) &&
                  !has_ended_before(j, node, clock, extent.to);
-    j->unkept = j->unkept || (lacks && extent.since > clock && !has_left_before(j, node, clock) &&
-                              !has_left_nothing(j, node, clock));
+    if (lacks && extent.since > clock && !has_left_before(j, node, clock) &&
+        !has_left_nothing(j, node, clock))
+        note_unkept(j, &extent);
     j->gap = j->gap || (lacks && extent.whole > clock);
     note(j, &extent, clock);
 }
@@ -220,8 +241,8 @@ static void judge(judgement *j, uint64_t node, uint64_t clock) {
 static void judge_stranger(judgement *j, uint64_t clock) {
     wsf_extent extent = wsf_extent_of(j->core, j->chat, 0);
     j->old = j->old || extent.floor > clock;
-    j->unkept = j->unkept ||
-                (extent.since > clock && j->core->last_ms < j->core->witness.unsure_ms);
+    if (extent.since > clock && j->core->last_ms < j->core->witness.unsure_ms)
+        note_unkept(j, &extent);
     j->gap = j->gap || extent.whole > clock;
     note(j, &extent, clock);
 }
@@ -260,18 +281,14 @@ wsfan_recovery wsf_extent_lacks(const wsf_core *core, uint32_t chat, const wsf_v
     judgement j = judge_all(core, chat, seen);
     if (j.old)
         return WSFAN_RECOVERY_OLD;
-    if (j.unkept)
+    if (j.too_short)
         return WSFAN_RECOVERY_UNKEPT;
-    return j.gap ? WSFAN_RECOVERY_GAP : WSFAN_RECOVERY_WHOLE;
+    return j.unkept || j.gap ? WSFAN_RECOVERY_GAP : WSFAN_RECOVERY_WHOLE;
 }
 
 uint64_t wsf_extent_lacks_above(const wsf_core *core, uint32_t chat, const wsf_vector *seen) {
     judgement j = judge_all(core, chat, seen);
     return j.old || j.unkept ? 0 : j.above;
-}
-
-static uint64_t later(uint64_t a, uint64_t b) {
-    return a > b ? a : b;
 }
 
 static uint64_t most(const wsf_bounds *bounds) {

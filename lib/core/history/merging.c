@@ -287,7 +287,14 @@ static bool counts(wsf_core *core, const wsf_merging *merging, uint32_t chat,
     return !part->skipped || wsf_extent_set_cap(core, chat, node, to);
 }
 
-static uint32_t note_stays(const wsf_core *core, uint32_t chat, const wsf_merging *merging,
+/* From now on the archive's since says of a hole that the run begins behind it. */
+static void note_hole(wsf_core *core, uint32_t chat, uint64_t since, uint64_t whole) {
+    uint64_t *holes = &core->keeping.chats[chat].holes;
+    if (whole >= since)
+        *holes = greater(*holes, whole);
+}
+
+static uint32_t note_stays(wsf_core *core, uint32_t chat, const wsf_merging *merging,
                            const bool *counted, stay *stays) {
     uint32_t cursor = 0;
     uint32_t count = 0;
@@ -296,6 +303,8 @@ static uint32_t note_stays(const wsf_core *core, uint32_t chat, const wsf_mergin
         const wsf_merging_part *part = find((wsf_merging *)merging, node);
         if (part != NULL && counted[part - merging->parts])
             continue;
+        if (!own.open)
+            note_hole(core, chat, own.since, own.whole);
         stays[count++] = (stay){ node, own.open ? own.since : greater(own.since, own.whole),
                                  own.floor };
     }
@@ -333,7 +342,9 @@ static void set_bounds(wsf_core *core, uint32_t chat, const wsf_page_extent *the
     uint64_t own_floor = wsf_archive_floor(archive, chat, theirs->node);
     uint64_t since = is_known(core, theirs->node) ? above : lesser(above, own_since);
     uint64_t floor = greater(theirs->floor, lesser(above, own_floor));
-    since = greater(since, greater(theirs->since, theirs->whole));
+    since = greater(since, theirs->since);
+    note_hole(core, chat, since, theirs->whole);
+    since = greater(since, theirs->whole);
     wsf_archive_extend(archive, chat, theirs->node, since, floor);
     wsf_archive_lack(archive, chat, theirs->node, since, floor);
 }

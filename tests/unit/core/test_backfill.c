@@ -1001,6 +1001,12 @@ START_TEST(what_is_beyond_a_cap_is_not_replayed) {
 }
 END_TEST
 
+/* As if what node 2 published had been lost on its way to another one. */
+static void lose(unsigned node) {
+    wsf_core *core = world_core(w, node);
+    wsf_origin_gap(core, wsf_peer_find(core, world_node_id(w, 2)), now_clock(node));
+}
+
 START_TEST(a_gap_is_mended_with_what_another_node_got) {
     begin(3);
     join(0);
@@ -1009,9 +1015,7 @@ START_TEST(a_gap_is_mended_with_what_another_node_got) {
     publish(2, 2);
     world_block(w, 2, 1, true);
     publish(2, 3);
-    wsf_core *core = world_core(w, 1); /* as if those were lost */
-    wsf_peer *peer = wsf_peer_find(core, world_node_id(w, 2));
-    wsf_origin_gap(core, peer, now_clock(1));
+    lose(1);
     world_block(w, 2, 1, false);
     world_run(w, 3000);
     ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_GAP);
@@ -1019,8 +1023,33 @@ START_TEST(a_gap_is_mended_with_what_another_node_got) {
     run_to_end(1);
     ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
     ck_assert_uint_eq(kept_at(1), 5);
-    wsf_origin_gap(core, peer, core->clock); /* the next one is another */
+    lose(1); /* the next one is another */
     ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_GAP);
+    world_destroy(w);
+}
+END_TEST
+
+/* So the reason is neither that nobody kept the chat, nor that it was kept too short. */
+START_TEST(a_gap_that_the_other_node_has_too_is_one_of_both) {
+    begin(4);
+    join(0);
+    join(1);
+    uint64_t clock = now_clock(0);
+    publish(2, 2);
+    lose(0);
+    lose(1);
+    world_run(w, 3000);
+    for (unsigned node = 0; node < 2; node++) {
+        ck_assert(backfill(node, clock));
+        run_to_end(node);
+        ck_assert_int_eq(lacks(node, clock), WSFAN_RECOVERY_GAP);
+    }
+    join(3);
+    ck_assert_int_eq(lacks(3, clock), WSFAN_RECOVERY_UNKEPT);
+    ck_assert(backfill(3, clock));
+    run_to_end(3);
+    ck_assert_int_eq(lacks(3, clock), WSFAN_RECOVERY_GAP);
+    ck_assert_int_eq(lacks(3, 1), WSFAN_RECOVERY_UNKEPT);
     world_destroy(w);
 }
 END_TEST
@@ -1314,7 +1343,8 @@ SUITE_MAIN(
     a_part_of_a_run_is_no_run_from_further_back, a_run_ends_where_the_first_page_says,
     what_comes_to_the_other_node_between_two_pages_is_no_run, a_cap_holds_until_the_gap_was_told,
     positions_are_told_of_caps_below_how_far_the_node_got, what_is_beyond_a_cap_is_not_replayed,
-    a_gap_is_mended_with_what_another_node_got, who_is_gone_for_good_leaves_no_gap_behind_what_came,
+    a_gap_is_mended_with_what_another_node_got, a_gap_that_the_other_node_has_too_is_one_of_both,
+    who_is_gone_for_good_leaves_no_gap_behind_what_came,
     the_answer_waits_until_it_reaches_to_where_ours_begins,
     an_answer_that_does_not_reach_is_not_taken_for_one, who_does_not_answer_is_followed_by_the_next,
     time_in_the_line_of_a_node_that_answers_is_nobodys_time,
