@@ -40,6 +40,8 @@ typedef struct {
     unsigned state;   /* as on_peer said last; 0: not yet */
     uint64_t up_ms;   /* since when it is not down */
     uint64_t down_ms; /* when it was last */
+    uint64_t mute_ms; /* since when it was silent last, */
+    uint64_t back_ms; /* and until when */
 } link_state;
 
 typedef struct {
@@ -111,6 +113,10 @@ void presence_peer(presence *p, uint32_t life, uint32_t other, unsigned peer_eve
         link->down_ms = ledger_ms(p->ledger);
     else if (link->state == 0 || link->state == WSFAN_PEER_DOWN)
         link->up_ms = ledger_ms(p->ledger);
+    if (peer_event == WSFAN_PEER_SILENT)
+        link->mute_ms = ledger_ms(p->ledger);
+    else if (link->state == WSFAN_PEER_SILENT)
+        link->back_ms = ledger_ms(p->ledger);
     link->state = peer_event;
 }
 
@@ -201,6 +207,14 @@ static bool slow(const presence *p) {
            (p->slow_until_ms != NEVER && now_ms - p->slow_until_ms < LAG_MS);
 }
 
+/* Whether a row of that time had time to come, or to be repaired, while the link was not silent. */
+static bool had_time(const link_state *link, uint64_t since_ms, uint64_t now_ms) {
+    if (link->mute_ms == NEVER || since_ms + LAG_MS <= link->mute_ms)
+        return since_ms + LAG_MS <= now_ms;
+    return link->state == WSFAN_PEER_UP && since_ms + LAG_MS <= now_ms &&
+           link->back_ms + LAG_MS <= now_ms;
+}
+
 /* Whether a life must know that the user is in the chat at another. */
 static bool must_know(const presence *p, uint32_t life, uint32_t other, const event *e) {
     const life_page *there = p->lives[other];
@@ -214,7 +228,7 @@ static bool must_know(const presence *p, uint32_t life, uint32_t other, const ev
     if (slow(p) || !stands(p, life, other) || !stands(p, other, life))
         return false;
     const link_state *link = &p->lives[life]->links[other];
-    bool without_break = link->up_ms + LAG_MS <= now_ms && since_ms + LAG_MS <= now_ms;
+    bool without_break = link->up_ms + LAG_MS <= now_ms && had_time(link, since_ms, now_ms);
     bool before_break = link->down_ms != NEVER && since_ms + LAG_MS <= link->down_ms;
     return without_break || before_break;
 }

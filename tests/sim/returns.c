@@ -534,7 +534,9 @@ static bool is_true(const returns *r, const stay *of, wsfan_recovery verdict) {
         return number != WSF_TABLE_NONE &&
                !doubts_below(wsf_archive_sinces(archive, number), &of->position);
     case WSFAN_RECOVERY_GAP:
-        return wsf_vector_is_ragged(&of->position) || doubts_hole(core, &of->position);
+        return wsf_vector_is_ragged(&of->position) || doubts_hole(core, &of->position) ||
+               (number != WSF_TABLE_NONE && core->keeping.chats[number].holes != 0 &&
+                !doubts_below(wsf_archive_sinces(archive, number), &of->position));
     case WSFAN_RECOVERY_MIXED:
         break; /* all nodes here know history */
     }
