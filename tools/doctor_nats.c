@@ -347,13 +347,13 @@ static void tell_of_nodes(struct meeting *meeting) {
     struct doctor *doctor = meeting->doctor;
     struct snapshot snapshot;
     size_t count;
-    size_t up = 0;
+    size_t told = meeting->refusals_count;
     snapshot_take(&snapshot, &meeting->mesh);
     wsfan_peer_stats *peers = mesh_peers(&meeting->mesh, &count);
     for (size_t i = 0; i < count && !stopped; i++) {
         if (peers[i].state == WSFAN_PEER_DOWN || peers[i].state == WSFAN_PEER_REFUSED)
             continue;
-        up += peers[i].state == WSFAN_PEER_UP;
+        told++;
         if (peers[i].state == WSFAN_PEER_UP && has_answered(&snapshot, peers[i].node))
             tell_of_node(doctor, &snapshot, peers, count, &peers[i]);
         else
@@ -363,7 +363,7 @@ static void tell_of_nodes(struct meeting *meeting) {
     }
     for (unsigned i = 0; i < meeting->refusals_count; i++)
         doctor_refused(doctor, meeting->refusals[i].endpoint, meeting->refusals[i].reason);
-    if (up == 0 && doctor->report.count == 0 && !stopped)
+    if (told == 0 && !stopped)
         nobody(meeting);
     free(peers);
     snapshot_free(&snapshot);
