@@ -243,7 +243,9 @@ static void serve(wsfan_nats *n) {
         stop = n->stop;
         wsf_nats_item *items = wsf_nats_queue_take_all(&n->sending);
         pthread_mutex_unlock(&n->lock);
-        s = items != NULL ? publish(n, items) : wsf_nats_look(&n->connection);
+        s = items != NULL ? publish(n, items) : NATS_OK;
+        if (s == NATS_OK)
+            s = wsf_nats_look(&n->connection);
     }
     if (s != NATS_OK)
         fail(n, s);

@@ -99,8 +99,9 @@ scenario('wrong credentials, none, and subjects that are not permitted', async (
     { user: all, password: right }
     { user: pod, password: right, permissions: {
       publish: ["wsfan.wsfan.f.pod-0.*", "wsfan.wsfan.h.pod-0"], subscribe: ["wsfan.wsfan.f.*.pod-0", "wsfan.wsfan.h.*"] } }
-    { user: mute, password: right, permissions: { publish: "nothing" } } ] }`);
-  await world.replica({ name: 'alpha', nats: `nats://all:right@${at}` });
+    { user: mute, password: right, permissions: { publish: "nothing" } }
+    { user: voiceless, password: right, permissions: { publish: { deny: "wsfan.wsfan.f.>" } } } ] }`);
+  await world.cluster('alpha', 'beta', { nats: `nats://all:right@${at}` });
   await doctor(world, { status: 15, failed: 'login', says: /asks who connects\. .*--nats-creds FILE/ }, `nats://${at}`);
   const { stdout } = await doctor(world, { status: 17, failed: 'login', says: /does not accept our credentials\./ },
     `nats://all:wrong@${at}`);
@@ -109,6 +110,8 @@ scenario('wrong credentials, none, and subjects that are not permitted', async (
     `nats://pod:right@${at}`);
   await doctor(world, { status: 17, failed: 'subjects', says: /Violation for Publish to "wsfan\.wsfan\.[fh]\./ },
     `nats://mute:right@${at}`);
+  await doctor(world, { status: 17, failed: 'subjects', says: /Violation for Publish to "wsfan\.wsfan\.f\./ },
+    `nats://voiceless:right@${at}`);
   await doctor(world, { status: 0, says: /as pod-0 .* node alpha/ }, `nats://pod:right@${at}`, '--from', 'nats:pod-0');
 });
 
