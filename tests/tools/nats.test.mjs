@@ -69,6 +69,20 @@ scenario('a node that another one does not hear any more', async (world) => {
   beta.process.kill('SIGCONT');
 });
 
+scenario('a server that is stopped after it has let the doctor in', async (world) => {
+  const at = await server(world);
+  const stopped = world.children.at(-1);
+  const [alpha] = await world.cluster('alpha', 'beta', { nats: `nats://${at}` });
+  const asking = wsfan(world, 'doctor', '--timeout', '4', `nats://${at}`);
+  await until('the doctor has met alpha', async () =>
+    (await alpha.stats()).peers.some(({ name, state }) => name.startsWith('wsfan-doctor') && state === 'up'));
+  stopped.process.kill('SIGSTOP');
+  const { exit, stdout } = await asking;
+  stopped.process.kill('SIGCONT');
+  assert.equal(exit.code, 26, stdout);
+  assert.match(stdout.replace(/\s+/g, ' '), /Wrong: The connection to the server at .* fails\./);
+});
+
 scenario('another cluster: nobody is there', async (world) => {
   const at = await server(world);
   await world.replica({ name: 'alpha', nats: `nats://${at}` });
