@@ -343,19 +343,17 @@ static void nobody(struct meeting *meeting) {
                         "a server of the same cluster of NATS?");
 }
 
-static void tell_of_nodes(struct meeting *meeting) {
+static void tell_of_nodes(struct meeting *meeting, const struct snapshot *snapshot) {
     struct doctor *doctor = meeting->doctor;
-    struct snapshot snapshot;
     size_t count;
-    size_t up = 0;
-    snapshot_take(&snapshot, &meeting->mesh);
+    size_t told = meeting->refusals_count;
     wsfan_peer_stats *peers = mesh_peers(&meeting->mesh, &count);
     for (size_t i = 0; i < count && !stopped; i++) {
         if (peers[i].state == WSFAN_PEER_DOWN || peers[i].state == WSFAN_PEER_REFUSED)
             continue;
-        up += peers[i].state == WSFAN_PEER_UP;
-        if (peers[i].state == WSFAN_PEER_UP && has_answered(&snapshot, peers[i].node))
-            tell_of_node(doctor, &snapshot, peers, count, &peers[i]);
+        told++;
+        if (peers[i].state == WSFAN_PEER_UP && has_answered(snapshot, peers[i].node))
+            tell_of_node(doctor, snapshot, peers, count, &peers[i]);
         else
             does_not_answer(doctor, &peers[i]);
         if (doctor->options->name != NULL && strcmp(peers[i].name, doctor->options->name) == 0)
@@ -363,10 +361,26 @@ static void tell_of_nodes(struct meeting *meeting) {
     }
     for (unsigned i = 0; i < meeting->refusals_count; i++)
         doctor_refused(doctor, meeting->refusals[i].endpoint, meeting->refusals[i].reason);
-    if (up == 0 && doctor->report.count == 0 && !stopped)
+    if (told == 0 && !stopped)
         nobody(meeting);
     free(peers);
+}
+
+static bool has_failed(const struct meeting *meeting) {
+    wsfan_nats_stats stats = { .struct_size = sizeof stats };
+    wsfan_nats_get_stats(meeting->nats, &stats);
+    return stats.failures > 0;
+}
+
+/* True: the connection stood all the time. Where it broke nodes seem to be silent, or gone. */
+static bool ask_nodes(struct meeting *meeting) {
+    struct snapshot snapshot;
+    snapshot_take(&snapshot, &meeting->mesh);
+    bool stood = !has_failed(meeting);
+    if (stood)
+        tell_of_nodes(meeting, &snapshot);
     snapshot_free(&snapshot);
+    return stood;
 }
 
 static bool has_met_nodes(const struct mesh *mesh) {
@@ -377,13 +391,11 @@ static bool has_met_nodes(const struct mesh *mesh) {
 
 /* True: the connection stood all the time. */
 static bool meet(struct meeting *meeting) {
-    wsfan_nats_stats stats = { .struct_size = sizeof stats };
     uint64_t end_ms = now_ms() + meeting->doctor->options->timeout_ms;
     bool met = false;
     while (now_ms() < end_ms && !stopped) {
         mesh_step(&meeting->mesh, STEP_MS);
-        wsfan_nats_get_stats(meeting->nats, &stats);
-        if (stats.failures > 0)
+        if (has_failed(meeting))
             return false;
         if (!met && has_met_nodes(&meeting->mesh)) {
             met = true; /* a server tells late of a subject that it does not permit */
@@ -433,10 +445,10 @@ static int meet_nodes(struct meeting *meeting) {
     bool stood = meet(meeting);
     if (stood) {
         tell_of_payload(meeting);
-        tell_of_nodes(meeting);
-    } else {
-        status = failed(meeting, WSFAN_OK);
+        stood = ask_nodes(meeting);
     }
+    if (!stood)
+        status = failed(meeting, WSFAN_OK);
     mesh_close(&meeting->mesh);
     return status;
 }

@@ -186,7 +186,7 @@ static const char *info_value(const char *text, const char *name) {
     char key[32];
     snprintf(key, sizeof key, "\"%s\":", name);
     const char *found = strstr(text, key);
-    return found != NULL ? found + strlen(key) : NULL;
+    return found != NULL ? found + strlen(key) + strspn(found + strlen(key), " \t") : NULL;
 }
 
 static bool info_says(const char *text, const char *name) {
@@ -216,11 +216,10 @@ void probe_nats(int fd, struct nats_info *info, unsigned ms) {
     char text[INFO_SIZE_MAX];
     *info = (struct nats_info){ 0 };
     read_line(fd, text, sizeof text, now_ms() + ms);
+    copy_begin(info->begins, sizeof info->begins, text, strlen(text));
     const char *payload = info_value(text, "max_payload");
-    if (strncmp(text, "INFO {", 6) != 0 || payload == NULL) {
-        copy_begin(info->begins, sizeof info->begins, text, strlen(text));
+    if (strncmp(text, "INFO {", 6) != 0 || payload == NULL || !isdigit((unsigned char)*payload))
         return;
-    }
     const char *version = info_value(text, "version");
     if (version != NULL && *version == '"')
         copy_begin(info->version, sizeof info->version, version + 1, strcspn(version + 1, "\""));

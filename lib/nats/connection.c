@@ -91,13 +91,8 @@ natsStatus wsf_nats_listen(wsf_nats_connection *c, const char *prefix, const cha
 natsStatus wsf_nats_connect(wsf_nats_connection *c, const wsfan_nats_options *options,
                             const wsfan_carrier_mesh *mesh) {
     char name[64 + WSFAN_CARRIED_NAME_MAX];
-    natsOptions *how = NULL;
     snprintf(name, sizeof name, "wsfan %s %s", mesh->cluster, mesh->name);
-    natsStatus s = wsf_nats_options_apply(&how, options, name);
-    if (s == NATS_OK)
-        s = wsf_nats_attempt(&c->nats, how, options->connect_ms_max, c->detail);
-    natsOptions_Destroy(how);
-    return s;
+    return wsf_nats_attempt(&c->nats, options, name, c->detail);
 }
 
 natsStatus wsf_nats_look(const wsf_nats_connection *c) {

@@ -5,7 +5,7 @@
  * server reads nothing. So each connection here ends for good, and the thread makes the next one; only that thread
  * publishes.
  *
- * `lock` guards all but what open wrote before the thread began, and `connection` and `hung`, which are the thread's. */
+ * `lock` guards all but what open wrote before the thread began, and `connection` and `attempts`, which are the thread's. */
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -23,10 +23,6 @@
 
 enum {
     LOOK_MS = 250, /* between looks at whether the connection stands */
-    RETRY_MS = 100,
-    RETRY_MS_MAX = 2000,
-    HUNG_MS = 250, /* doubled by each attempt in a row that hung: they leave something behind */
-    HUNG_MS_MAX = 10 * 60 * 1000,
     ERROR_SIZE = 512
 };
 
@@ -38,7 +34,7 @@ struct wsfan_nats {
     char prefix[WSF_NATS_PREFIX_SIZE];
     pthread_t thread;
     wsf_nats_connection connection;
-    uint32_t hung; /* attempts in a row */
+    wsf_nats_attempts attempts;
 
     pthread_mutex_t lock;
     pthread_cond_t changed; /* something to send, or to stop; or the first attempt is over */
@@ -193,7 +189,7 @@ static void wait_ms(wsfan_nats *n, uint64_t ms) {
 static bool try_to_connect(wsfan_nats *n) {
     natsStatus s = connect_once(n);
     int error = s != NATS_OK ? fail(n, s) : WSFAN_OK;
-    n->hung = s == WSF_NATS_HUNG ? n->hung + 1 : 0;
+    wsf_nats_attempts_count(&n->attempts, s);
     pthread_mutex_lock(&n->lock);
     if (s == NATS_OK) {
         n->stats.connects++;
@@ -247,34 +243,24 @@ static void serve(wsfan_nats *n) {
         stop = n->stop;
         wsf_nats_item *items = wsf_nats_queue_take_all(&n->sending);
         pthread_mutex_unlock(&n->lock);
-        s = items != NULL ? publish(n, items) : wsf_nats_look(&n->connection);
+        s = items != NULL ? publish(n, items) : NATS_OK;
+        if (s == NATS_OK)
+            s = wsf_nats_look(&n->connection);
     }
     if (s != NATS_OK)
         fail(n, s);
 }
 
-/* How long to wait before the next attempt: not as long as everybody else whom a server has left. */
-static uint64_t retry_ms(uint32_t attempts, uint32_t hung, unsigned *random) {
-    uint64_t ms = (uint64_t)RETRY_MS << (attempts < 8 ? attempts : 8);
-    uint64_t hung_ms = hung > 0 ? (uint64_t)HUNG_MS << (hung < 16 ? hung : 16) : 0;
-    ms = ms < RETRY_MS_MAX ? ms : RETRY_MS_MAX;
-    hung_ms = hung_ms < HUNG_MS_MAX ? hung_ms : HUNG_MS_MAX;
-    return hung_ms + ms / 2 + (uint64_t)rand_r(random) % ms;
-}
-
 static void *run(void *user) {
     wsfan_nats *n = user;
     unsigned random = (unsigned)getpid() ^ (unsigned)(uintptr_t)n;
-    uint32_t attempts = 0;
     bool stop = false;
     while (!stop) {
-        if (try_to_connect(n)) {
-            attempts = 0;
+        if (try_to_connect(n))
             serve(n);
-        }
         pthread_mutex_lock(&n->lock);
         if (!n->stop)
-            wait_ms(n, retry_ms(attempts++, n->hung, &random));
+            wait_ms(n, wsf_nats_retry_ms(&n->attempts, &random));
         stop = n->stop;
         pthread_mutex_unlock(&n->lock);
     }
@@ -337,6 +323,7 @@ static int carrier_open(void *user, const wsfan_carrier_mesh *mesh) {
         return WSFAN_EBUSY;
     write_prefix(n);
     n->stop = n->tried = false;
+    n->attempts.count = 0;
     n->state = WSFAN_ENDPOINT_DIALLING;
 
     sigset_t all;

@@ -62,6 +62,37 @@ export async function natsServer(world, { port, config, args = [] } = {}) {
 
 export const start = (world, ...args) => world.run(program, args);
 
+// Says who it is to whoever connects, and nothing more, until it ends.
+export async function mute(world) {
+  const clients = new Set();
+  const info = 'INFO {"server_id":"M","version":"2.9.10","proto":1,"headers":true,"max_payload":1048576}\r\n';
+  const listener = net.createServer((socket) => {
+    clients.add(socket.on('error', () => {}).on('data', () => {}));
+    socket.write(info);
+  });
+  const end = () => {
+    listener.close();
+    for (const socket of clients) socket.destroy();
+  };
+  const port = await quietPort();
+  world.closing(end);
+  listener.listen(port, '127.0.0.1');
+  await once(listener, 'listening');
+  return { port, url: `nats://127.0.0.1:${port}`, end };
+}
+
+// A message whose headers are these bytes, as a program may send them that has no client of NATS. Returns the answer.
+export async function askWith(nats, subject, headers, text) {
+  const socket = net.connect(nats.port, '127.0.0.1');
+  let heard = '';
+  socket.on('data', (data) => { heard += data; });
+  socket.write('CONNECT {"verbose":false,"headers":true}\r\nSUB _INBOX.raw 1\r\n'
+    + `HPUB ${subject} _INBOX.raw ${headers.length} ${headers.length + text.length}\r\n${headers}${text}\r\n`);
+  const reply = await until('an answer', () => /^MSG _INBOX\.raw .*\r\n(.*)\r\n/m.exec(heard));
+  socket.destroy();
+  return JSON.parse(reply[1]);
+}
+
 // An entry, when it takes messages.
 export async function entry(world, nats, replica, name, ...args) {
   const child = start(world, '--nats', nats.url, '--join', replica.mesh, '--name', name, ...args);

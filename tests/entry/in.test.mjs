@@ -3,7 +3,7 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
-import { Client, client, ends, entry, natsServer, newHeaders, program, scenario, start, status, token, until } from './entry.mjs';
+import { askWith, Client, client, ends, entry, natsServer, newHeaders, program, scenario, start, status, token, until } from './entry.mjs';
 
 async function world_of(world, ...args) {
   const nats = await natsServer(world);
@@ -108,6 +108,20 @@ scenario('what is wrong is refused with a code, and nothing is published', async
   const { refused, published } = await status(service, 'door');
   assert.equal(refused, 11);
   assert.equal(published, 2);
+  await ends(door);
+});
+
+scenario('headers that cannot be read are refused, not left out', async (world) => {
+  const { nats, alpha, door } = await world_of(world);
+  const anna = await Client.join(world, alpha, 'lobby', 'anna');
+  const except = `Wsfan-Except: ${anna.session}\r\n`;
+  const lobby = 'wsfan.wsfan.in.chat.lobby';
+  for (const headers of [`NATS/1.0\r\n${except}no header\r\n\r\n`, `HTTP/1.1\r\n${except}\r\n`, `NATS/1.0\r\n ${except}\r\n`])
+    assert.equal((await askWith(nats, lobby, headers, 'not anna')).code, 'header', JSON.stringify(headers));
+  assert.equal((await askWith(nats, lobby, `NATS/1.0\r\n${except}\r\n`, 'not anna')).complete, true);
+  assert.equal((await askWith(nats, lobby, 'NATS/1.0\r\n\r\n', 'anna')).complete, true);
+  await anna.frame((frame) => frame.text === 'anna');
+  assert.deepEqual(texts(anna), ['anna']);
   await ends(door);
 });
 

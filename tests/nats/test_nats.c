@@ -341,18 +341,22 @@ enum { MUTES_MAX = 16 };
 /* Says who it is to whoever connects, and nothing more. */
 typedef struct {
     int fd;
+    bool tls; /* it asks for it */
     atomic_uint count;
     int clients[MUTES_MAX];
 } mute_server;
 
 static void *be_mute(void *user) {
-    static const char info[] = "INFO {\"server_id\":\"M\",\"version\":\"2.9.10\",\"proto\":1,"
-                               "\"max_payload\":1048576}\r\n";
     mute_server *m = user;
+    char info[128];
     int client;
+    int size = snprintf(info, sizeof info,
+                        "INFO {\"server_id\":\"M\",\"version\":\"2.9.10\",\"proto\":1,"
+                        "\"tls_required\":%s,\"max_payload\":1048576}\r\n",
+                        m->tls ? "true" : "false");
     while (atomic_load(&m->count) < MUTES_MAX && (client = accept(m->fd, NULL, NULL)) >= 0) {
         m->clients[atomic_load(&m->count)] = client;
-        ck_assert_int_eq(write(client, info, sizeof info - 1), (ssize_t)sizeof info - 1);
+        ck_assert_int_eq(write(client, info, (size_t)size), size);
         atomic_fetch_add(&m->count, 1);
     }
     return NULL;
@@ -367,7 +371,7 @@ static pthread_t start_mute(mute_server *m, char url[64]) {
     ck_assert_int_eq(bind(m->fd, (struct sockaddr *)&address, size), 0);
     ck_assert_int_eq(listen(m->fd, MUTES_MAX), 0);
     ck_assert_int_eq(getsockname(m->fd, (struct sockaddr *)&address, &size), 0);
-    snprintf(url, 64, "nats://127.0.0.1:%d", ntohs(address.sin_port));
+    snprintf(url, 64, "%s://127.0.0.1:%d", m->tls ? "tls" : "nats", ntohs(address.sin_port));
     ck_assert_int_eq(pthread_create(&thread, NULL, be_mute, m), 0);
     return thread;
 }
@@ -402,6 +406,22 @@ START_TEST(a_server_that_says_who_it_is_and_nothing_more_is_given_up_and_another
     ck_assert_int_eq(open_node(0, &how, patient_options()), WSFAN_OK);
     WAIT(standing(0) == WSFAN_ENDPOINT_RESOLVED);
     ck_assert_str_eq(stats_of(0).server, servers[0].url);
+    end();
+    stop_mute(&mute, thread);
+}
+END_TEST
+
+/* libnats has no time limit for that. The node opens, and closes. */
+START_TEST(a_server_that_asks_for_tls_and_says_nothing_more_is_given_up) {
+    static mute_server mute = { .tls = true };
+    char url[64];
+    begin();
+    pthread_t thread = start_mute(&mute, url);
+    wsfan_nats_options how = wire_options(url);
+    how.connect_ms_max = 300;
+    ck_assert_int_eq(open_node(0, &how, patient_options()), WSFAN_OK);
+    WAIT(standing(0) == WSFAN_ENDPOINT_NO_ANSWER);
+    ck_assert_ptr_nonnull(strstr(wsfan_nats_error(wires[0]), url));
     end();
     stop_mute(&mute, thread);
 }
@@ -781,6 +801,7 @@ SUITE_RUN("nats", nodes_meet_over_a_server_and_hear_each_other,
           a_server_that_is_killed_and_comes_back_loses_nothing,
           a_server_that_is_frozen_loses_nothing,
           a_server_that_says_who_it_is_and_nothing_more_is_given_up_and_another_one_found,
+          a_server_that_asks_for_tls_and_says_nothing_more_is_given_up,
           nodes_at_a_cluster_of_three_go_on_when_a_server_is_killed,
           a_frozen_node_that_its_server_cuts_off_hears_all_when_it_wakes_up,
           the_example_of_accounts_lets_nodes_in_by_nkey_and_password, who_is_not_let_in_is_told_why,

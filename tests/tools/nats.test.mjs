@@ -8,7 +8,7 @@ import http from 'node:http';
 import net from 'node:net';
 import { join } from 'node:path';
 
-import { freePort } from '../cluster/replica.mjs';
+import { freePort, root } from '../cluster/replica.mjs';
 import { directory, doctor, end, node, objects, scenario, until, wsfan } from './programs.mjs';
 
 const program = process.env.NATS_SERVER || '/usr/sbin/nats-server';
@@ -27,6 +27,21 @@ async function server(world, config = '') {
   await until('a server of NATS listens', async () => await listens(port) || child.exit);
   assert.equal(child.exit, null, child.story());
   return `127.0.0.1:${port}`;
+}
+
+// HOST:PORT of what says this, and nothing more.
+async function says_only(world, text) {
+  const sockets = new Set();
+  const listener = net.createServer((socket) => {
+    sockets.add(socket.on('error', () => {}).on('data', () => {}));
+    socket.write(text);
+  }).listen(0, '127.0.0.1');
+  world.closing(() => {
+    listener.close();
+    for (const socket of sockets) socket.destroy();
+  });
+  await once(listener, 'listening');
+  return `127.0.0.1:${listener.address().port}`;
 }
 
 scenario('where all is well the doctor names the nodes, and whom each sees', async (world) => {
@@ -54,6 +69,20 @@ scenario('a node that another one does not hear any more', async (world) => {
   beta.process.kill('SIGCONT');
 });
 
+scenario('a server that is stopped after it has let the doctor in', async (world) => {
+  const at = await server(world);
+  const stopped = world.children.at(-1);
+  const [alpha] = await world.cluster('alpha', 'beta', { nats: `nats://${at}` });
+  const asking = wsfan(world, 'doctor', '--timeout', '4', `nats://${at}`);
+  await until('the doctor has met alpha', async () =>
+    (await alpha.stats()).peers.some(({ name, state }) => name.startsWith('wsfan-doctor') && state === 'up'));
+  stopped.process.kill('SIGSTOP');
+  const { exit, stdout } = await asking;
+  stopped.process.kill('SIGCONT');
+  assert.equal(exit.code, 26, stdout);
+  assert.match(stdout.replace(/\s+/g, ' '), /Wrong: The connection to the server at .* fails\./);
+});
+
 scenario('another cluster: nobody is there', async (world) => {
   const at = await server(world);
   await world.replica({ name: 'alpha', nats: `nats://${at}` });
@@ -70,6 +99,9 @@ scenario('no server, or something else', async (world) => {
   await once(web, 'listening');
   await doctor(world, { status: 13, failed: 'nats', says: /it says nothing .* is no server of NATS/ },
     `nats://127.0.0.1:${web.address().port}`, '--timeout', '1');
+  for (const [info, says] of [['{"max_payload":0}', /it says "INFO {"max_payload":0}" .* is no server of NATS\. /],
+    ['{"max_payload":-1}', /is no server of NATS\. /], ['{rubbish\x1b[31m', /it says "INFO {rubbish\?\[31m" /]])
+    await doctor(world, { status: 13, failed: 'nats', says }, `nats://${await says_only(world, `INFO ${info}\r\n`)}`);
   const alpha = await node(world);
   await doctor(world, { status: 13, failed: 'nats', says: /is no server of NATS.* ask by tcp:/ },
     alpha.endpoint.replace('tcp:', 'nats:'), '--timeout', '1');
@@ -81,8 +113,9 @@ scenario('wrong credentials, none, and subjects that are not permitted', async (
     { user: all, password: right }
     { user: pod, password: right, permissions: {
       publish: ["wsfan.wsfan.f.pod-0.*", "wsfan.wsfan.h.pod-0"], subscribe: ["wsfan.wsfan.f.*.pod-0", "wsfan.wsfan.h.*"] } }
-    { user: mute, password: right, permissions: { publish: "nothing" } } ] }`);
-  await world.replica({ name: 'alpha', nats: `nats://all:right@${at}` });
+    { user: mute, password: right, permissions: { publish: "nothing" } }
+    { user: voiceless, password: right, permissions: { publish: { deny: "wsfan.wsfan.f.>" } } } ] }`);
+  await world.cluster('alpha', 'beta', { nats: `nats://all:right@${at}` });
   await doctor(world, { status: 15, failed: 'login', says: /asks who connects\. .*--nats-creds FILE/ }, `nats://${at}`);
   const { stdout } = await doctor(world, { status: 17, failed: 'login', says: /does not accept our credentials\./ },
     `nats://all:wrong@${at}`);
@@ -91,7 +124,27 @@ scenario('wrong credentials, none, and subjects that are not permitted', async (
     `nats://pod:right@${at}`);
   await doctor(world, { status: 17, failed: 'subjects', says: /Violation for Publish to "wsfan\.wsfan\.[fh]\./ },
     `nats://mute:right@${at}`);
+  await doctor(world, { status: 17, failed: 'subjects', says: /Violation for Publish to "wsfan\.wsfan\.f\./ },
+    `nats://voiceless:right@${at}`);
   await doctor(world, { status: 0, says: /as pod-0 .* node alpha/ }, `nats://pod:right@${at}`, '--from', 'nats:pod-0');
+});
+
+scenario('each of several servers is told of', async (world) => {
+  const nobody = `127.0.0.1:${await freePort()}`;
+  const { exit, stdout } = await wsfan(world, 'doctor', '--timeout', '1', `nats://${nobody}`, `nats://${await server(world)}`);
+  assert.equal(exit.code, 11);
+  assert.match(stdout, /FAILED +tcp[^]*FAILED +nodes[^]*Nobody listens[^]*no node of the cluster wsfan is there/);
+});
+
+scenario('a server that asks for TLS, or for nothing, and says no more', async (world) => {
+  const before = process.env.LSAN_OPTIONS ?? '';
+  world.closing(() => { process.env.LSAN_OPTIONS = before; });
+  process.env.LSAN_OPTIONS = `suppressions=${root}tests/nats/lsan.supp`;
+  for (const tls of [true, false]) {
+    const at = await says_only(world, `INFO {"server_id":"M","version":"2.9.10","tls_required":${tls},"max_payload":1048576}\r\n`);
+    await doctor(world, { status: 26, failed: 'login', says: /The connection to the server at .* fails/ },
+      `${tls ? 'tls' : 'nats'}://${at}`, '--timeout', '1');
+  }
 });
 
 scenario('a max_payload that is too small', async (world) => {

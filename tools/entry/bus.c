@@ -15,13 +15,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "nats/options.h"
+#include "nats/attempt.h"
 #include "queue.h"
 
 enum {
     LOOK_MS = 100, /* between looks at whether the connection stands */
-    RETRY_MS = 100,
-    RETRY_MS_MAX = 2000,
     FLUSH_MS_MAX = 1000,
     DEAF_WAITS_MAX = 20,
     UNSENT_COUNT_MAX = 65536,
@@ -48,7 +46,9 @@ struct bus {
     char name[WSFAN_NODE_NAME_SIZE + 16];
     pthread_t thread;
 
-    natsConnection *nats; /* these six are the thread's; NULL: none */
+    natsConnection *nats; /* these eight are the thread's; NULL: none */
+    wsf_nats_attempts attempts;
+    char detail[WSF_NATS_DETAIL_SIZE]; /* of the last one */
     natsSubscription *subscriptions[CHANNELS_COUNT];
     natsSubscription *ended[CHANNELS_COUNT]; /* the last ones that were drained */
     bool draining[CHANNELS_COUNT];
@@ -203,12 +203,8 @@ static int error_of(natsStatus s) {
 }
 
 static natsStatus connect_once(struct bus *bus) {
-    natsOptions *how = NULL;
     char url[WSFAN_NATS_SERVER_SIZE] = "";
-    natsStatus s = wsf_nats_options_apply(&how, &bus->options.nats, bus->name);
-    if (s == NATS_OK)
-        s = natsConnection_Connect(&bus->nats, how);
-    natsOptions_Destroy(how);
+    natsStatus s = wsf_nats_attempt(&bus->nats, &bus->options.nats, bus->name, bus->detail);
     if (s == NATS_OK)
         s = subscribe_as_wanted(bus);
     if (s != NATS_OK)
@@ -229,6 +225,8 @@ static void write_failure(const struct bus *bus, natsStatus s, char text[BUS_TEX
     const char *detail = NULL;
     if (bus->nats != NULL)
         natsConnection_GetLastError(bus->nats, &detail);
+    if ((detail == NULL || *detail == '\0') && *bus->detail != '\0')
+        detail = bus->detail;
     if (detail == NULL || *detail == '\0')
         detail = nats_GetLastError(NULL); /* of this thread */
     snprintf(text, BUS_TEXT_SIZE, "%s%s%s", natsStatus_GetText(s),
@@ -333,17 +331,11 @@ static void serve(struct bus *bus) {
         fail(bus, s);
 }
 
-/* How long to wait before the next attempt: not as long as everybody else whom a server has left. */
-static uint64_t retry_ms(unsigned attempts, unsigned *random) {
-    uint64_t ms = (uint64_t)RETRY_MS << (attempts < 8 ? attempts : 8);
-    ms = ms < RETRY_MS_MAX ? ms : RETRY_MS_MAX;
-    return ms / 2 + (uint64_t)rand_r(random) % ms;
-}
-
 static bool try_to_connect(struct bus *bus) {
     natsStatus s = connect_once(bus);
     if (s != NATS_OK)
         fail(bus, s);
+    wsf_nats_attempts_count(&bus->attempts, s);
     pthread_mutex_lock(&bus->lock);
     if (!bus->tried)
         bus->error = error_of(s);
@@ -356,16 +348,13 @@ static bool try_to_connect(struct bus *bus) {
 static void *run(void *user) {
     struct bus *bus = user;
     unsigned random = (unsigned)getpid() ^ (unsigned)time(NULL);
-    unsigned attempts = 0;
     bool stop = false;
     while (!stop) {
-        if (try_to_connect(bus)) {
-            attempts = 0;
+        if (try_to_connect(bus))
             serve(bus);
-        }
         pthread_mutex_lock(&bus->lock);
         if (!bus->stop)
-            wait_ms(bus, retry_ms(attempts++, &random));
+            wait_ms(bus, wsf_nats_retry_ms(&bus->attempts, &random));
         stop = bus->stop;
         pthread_mutex_unlock(&bus->lock);
     }

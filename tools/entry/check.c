@@ -3,20 +3,17 @@
 #include <string.h>
 
 #include "entry.h"
-#include "nats/options.h"
+#include "nats/attempt.h"
 
 enum { CHECK_MS = 3000 };
 
 static natsStatus ask(const struct options *options, natsConnection **nats, natsMsg **reply) {
     char prefix[PREFIX_SIZE];
     char subject[SUBJECT_SIZE];
-    natsOptions *how = NULL;
+    char detail[WSF_NATS_DETAIL_SIZE];
     prefix_write(prefix, options);
     status_subject(subject, prefix, options->node.name);
-    natsStatus s = wsf_nats_options_apply(&how, &options->nats, "wsfan-entry --check");
-    if (s == NATS_OK)
-        s = natsConnection_Connect(nats, how);
-    natsOptions_Destroy(how);
+    natsStatus s = wsf_nats_attempt(nats, &options->nats, "wsfan-entry --check", detail);
     return s == NATS_OK ? natsConnection_RequestString(reply, *nats, subject, "", CHECK_MS) : s;
 }
 

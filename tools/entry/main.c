@@ -57,8 +57,9 @@ static void wake(void *user) {
 static void read_headers(struct ask *ask, natsMsg *message) {
     const char **names = NULL;
     int names_count = 0;
-    if (natsMsgHeader_Keys(message, &names, &names_count) != NATS_OK)
-        return;
+    natsStatus s = natsMsgHeader_Keys(message, &names, &names_count);
+    if (s != NATS_OK && s != NATS_NOT_FOUND) /* libnats can read none of them */
+        ask->fault = FAULT_HEADER;
     if (names_count > HEADERS_COUNT_MAX)
         ask->fault = FAULT_HEADER;
     for (int n = 0; n < names_count && ask->fault == FAULT_NONE; n++) {
