@@ -116,7 +116,7 @@ int main(int count, char **values) {
     int error = wsfan_node_open(&node, &options);
     if (error != WSFAN_OK || (error = wsfan_loop_open(&loop, node, &callbacks, NULL)) != WSFAN_OK)
         return fprintf(stderr, "minimal: %s\n", wsfan_error_text(error)), 1;
-    while (wsfan_node_ready(node) == WSFAN_READY_NOT_YET)
+    while (wsfan_node_ready(node) <= 0)
         wsfan_poll_dispatch(loop, 50); /* a client that came now might miss messages */
     struct lws_context *context = lws_create_context(&info);
     if (!context || !wsfan_libwebsockets_attach(lws_get_vhost_by_name(context, "default"), loop))

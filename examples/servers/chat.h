@@ -39,19 +39,26 @@ static inline int chat_open(wsfan_node **node, uint16_t *port, int count, char *
     return 1;
 }
 
-/* Waits, before the server listens, until the node has met the peers that it was told of, or has waited long enough:
- * a client that comes sooner may miss what is said on other replicas. */
-static inline void chat_wait_ready(wsfan_node *node, wsfan_loop *loop) {
-    while (wsfan_node_ready(node) == WSFAN_READY_NOT_YET)
-        (void)wsfan_poll_dispatch(loop, 50);
-}
-
 static inline sigset_t chat_signals(void) {
     sigset_t ends;
     sigemptyset(&ends);
     sigaddset(&ends, SIGINT);
     sigaddset(&ends, SIGTERM);
     return ends;
+}
+
+/* Whether a signal to end waits, where they are blocked. */
+static inline int chat_must_end(void) {
+    sigset_t waiting;
+    return sigpending(&waiting) == 0 &&
+           (sigismember(&waiting, SIGINT) == 1 || sigismember(&waiting, SIGTERM) == 1);
+}
+
+/* Waits, before the server listens, until the node has met the peers that it was told of, or has waited long enough, and is not
+ * refused: a client that comes sooner may miss what is said on other replicas. */
+static inline void chat_wait_ready(wsfan_node *node, wsfan_loop *loop) {
+    while (wsfan_node_ready(node) <= 0 && !chat_must_end())
+        (void)wsfan_poll_dispatch(loop, 50);
 }
 
 /* In the main thread, before it starts others, which inherit that: the signals to end wait until it asks for them. */

@@ -19,7 +19,8 @@ extern "C" {
 #endif
 
 /** A flag of wsfan_join_options: the nodes keep the chat's messages from now on, until history_ms after the last
- * session that joined so has left. on_joined says by wsfan_joined.recovered what became of the position. */
+ * session that joined so has left. on_joined says by wsfan_joined.recovered what became of the position. Until then the
+ * session gets no message of the chat, its own neither. */
 #define WSFAN_HISTORY 2u
 
 /** A flag of wsfan_publish_options: the message is not kept, such as a mark that somebody types. Recipients see it by
@@ -77,6 +78,9 @@ typedef struct wsfan_recovered {
  * client keeps the newest position. It may hand in two,
  * with a space between: that of its join (after the last replayed message) and the newest. The first is its own, and may
  * say more of a node that has ended since than the newest, which is what all sessions of the loop have seen.
+ *
+ * It is asked for by chat, whatever the message is: one to several chats has one in each; one to a user, or one with
+ * WSFAN_FLEETING, leaves it as it was.
  *
  * It is not that of a session whose on_joined is yet to come, which may get messages to its user or to all before.
  *

@@ -20,6 +20,9 @@
 #ifdef WSF_HAS_USDT
 #ifdef __clang__ /* the macros of sys/sdt.h call one with no argument for its "..." */
 #pragma clang diagnostic ignored "-Wgnu-zero-variadic-macro-arguments"
+#if __has_warning("-Wc23-extensions") /* its name since clang 19 */
+#pragma clang diagnostic ignored "-Wc23-extensions"
+#endif
 #endif
 #include <sys/sdt.h>
 #define WSF_PROBE3(name, a, b, c)                                                                  \

@@ -136,7 +136,7 @@ static void measure_positions(struct stage *stage, struct worker *self, const vo
     crowd_settle(&reader.crowd, 2);
     if (reader.recovered != 1)
         die("the last position is not the newest");
-    self->values[0] = (double)ns / task->rounds / CALLS;
+    self->values[0] = (double)ns / task->rounds / (double)CALLS;
     self->values[1] = (double)bytes / task->rounds;
     worker_phase(self, PHASE_DONE);
     worker_await(stage, COMMAND_QUIT);

@@ -59,7 +59,7 @@ int path_main(const struct settings *settings) {
     for (unsigned i = 0; i < rounds; i++) {
         double before = cpu_s(getpid());
         play_round(&path);
-        cpu_ns[i] = (cpu_s(getpid()) - before) * 1e9 / BURST;
+        cpu_ns[i] = (cpu_s(getpid()) - before) * 1e9 / (double)BURST;
     }
     path.job.messages = path.sent;
     for (unsigned i = 0; i < PEERS && path.job.history; i++)

@@ -234,7 +234,7 @@ static void print_costs(void) {
         kib = more > kib ? more : kib;
     }
     printf("at rest %.2f %% of a processor each; %.1f MB at most\n",
-           (double)rest_us / nodes / (REST_MS * 10.0), (double)kib / 1024);
+           (double)rest_us / nodes / ((double)REST_MS * 10), (double)kib / 1024);
 }
 
 static void end_all(void) {

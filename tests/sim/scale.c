@@ -40,7 +40,7 @@ static double publish_some_ns(world *w) {
         wsf_core_flush(core, now);
         deadline += wsf_core_deadline(core) == 0;
     }
-    double ns = (cpu_ns() - from) / PUBLISHED;
+    double ns = (cpu_ns() - from) / (double)PUBLISHED;
     return deadline == 0 ? ns : -1;
 }
 
@@ -98,8 +98,8 @@ static int measure(unsigned nodes) {
     uint64_t frames = frames_of(world_core(w, 0));
     began = cpu_ns();
     world_run(w, REST_MS);
-    double rest_us = (cpu_ns() - began) / 1e3 / nodes / (REST_MS / 1000.0);
-    double frames_rate = (double)(frames_of(world_core(w, 0)) - frames) * 1000 / REST_MS;
+    double rest_us = (cpu_ns() - began) / 1e3 / nodes / ((double)REST_MS / 1000);
+    double frames_rate = (double)(frames_of(world_core(w, 0)) - frames) * 1000 / (double)REST_MS;
     printf("%5u nodes: meshed after %6.0f ms, %7.2f ms of CPU each; at rest %7.1f us/s, %6.1f "
            "frames/s each; "
            "a message for nobody %4.0f ns, for all %6.1f us\n",

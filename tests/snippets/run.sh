@@ -91,6 +91,7 @@ try_server() { # the snippet that makes its key, too
 }
 
 try_targets() { program targets.c; }
+try_integrate_history() { program history.c; }
 try_metrics() { program metrics.c; }
 
 try_nats() { program nats.c "-L$build/lib/nats -Wl,-rpath,$build/lib/nats -lwsfan-nats"; }
