@@ -21,8 +21,9 @@ const char *http_resume(const struct web_request *request, struct resume *resume
     struct query query = http_query(request);
     char count[4];
     int size = query_find(&query, "position", resume->position, POSITIONS_BYTES_MAX);
-    if (size < 0 && size != QUERY_MISSING)
-        return "the position is too long, not %-encoded, or there twice";
+    bool is_text = size < 0 || strlen(resume->position) == (size_t)size;
+    if ((size < 0 && size != QUERY_MISSING) || !is_text)
+        return "the position is too long, not %-encoded text, or there twice";
     if (size < 0)
         resume->position[0] = '\0';
     size = query_find(&query, "rewind", count, sizeof count - 1);

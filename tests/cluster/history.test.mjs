@@ -130,8 +130,10 @@ scenario('a position that is of no use is told, and what rewind asks for comes a
     const ben = new Returner(world, beta, 'lobby', more);
     assert.equal((await ben.close()).code, 1008, JSON.stringify(more));
   }
-  const twice = new Client(world, `${beta.address('lobby', 'ben')}&position=a&position=b`);
-  assert.match((await twice.close()).reason, /the position is too long, not %-encoded, or there twice/);
+  for (const wrong of ['position=a&position=b', 'position=%00', `position=${ann.position}%00a`]) {
+    const ben = new Client(world, `${beta.address('lobby', 'ben')}&${wrong}`);
+    assert.match((await ben.close()).reason, /the position is too long, not %-encoded text, or there twice/, wrong);
+  }
 });
 
 scenario('what is older than what is kept makes it old; marks of typing are not kept', async (world) => {

@@ -63,7 +63,8 @@ static void run(recorders *r, uint64_t seconds) {
 #ifdef SANITIZED /* keeps what was freed */
 static const double judged_minutes_min = 1e9;
 #else
-static const double judged_minutes_min = 2; /* before, they and their histories fill for the first time */
+static const double judged_minutes_min =
+    2; /* before, they and their histories fill for the first time */
 #endif
 
 static bool tell_memory(const char *name, const memory_series *s) {

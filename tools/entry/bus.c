@@ -150,8 +150,9 @@ static void count_unheard(struct bus *bus) {
 static natsStatus permission(const struct bus *bus) {
     const char *text = NULL;
     natsStatus s = natsConnection_GetLastError(bus->nats, &text);
-    return s == NATS_NOT_PERMITTED && text != NULL && strstr(text, "ubscription") != NULL ? s
-                                                                                          : NATS_OK;
+    return s == NATS_NOT_PERMITTED && text != NULL && strstr(text, "for Subscription to ") != NULL
+               ? s
+               : NATS_OK;
 }
 
 /* Makes the subscriptions what is wanted. */
