@@ -46,10 +46,10 @@ simulate() {
 part_seeds() {
     build_simulator || return 1
     status=0
-    simulate wsfan-sim 601 20000 || status=1
+    simulate wsfan-sim 401 20000 || status=1
     simulate wsfan-sim 151 3000 --returns || status=1
     simulate wsfan-sim 3 8 --nodes 70 || status=1
-    simulate wsfan-sim-small 151 3000 || status=1
+    simulate wsfan-sim-small 101 3000 || status=1
     return $status
 }
 
