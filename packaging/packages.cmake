@@ -104,13 +104,13 @@ UDP broadcast."
         "libwsfan-dev ${exact}" "libwsfan-beacon${WSFAN_SOVERSION} ${exact}" ${beacon_needs})
 endif()
 if(WSFAN_NATS)
-    library_package(nats libwsfan-nats "a mesh of libwsfan nodes over NATS" "
+    library_package(nats libwsfan-nats "mesh of libwsfan nodes over NATS" "
 .
 This package has the library by which nodes meet over servers of NATS."
         "${library} (>= ${PROJECT_VERSION})")
     pc_packages(nats_needs libnats)
     debian_package(nats-development libwsfan-nats-dev libdevel same
-        "a mesh of libwsfan nodes over NATS - development" "
+        "mesh of libwsfan nodes over NATS - development" "
 .
 This package has the header and the static library for a mesh over NATS."
         "libwsfan-dev ${exact}" "libwsfan-nats${WSFAN_SOVERSION} ${exact}" ${nats_needs})
@@ -128,7 +128,7 @@ wsfan-keygen, which makes the key of a mesh."
         ${tools_needs})
 endif()
 if(TARGET wsfan-entry)
-    debian_package(entry wsfan-entry net foreign "a door from NATS into a mesh of libwsfan nodes" "
+    debian_package(entry wsfan-entry net foreign "door from NATS into a mesh of libwsfan nodes" "
 .
 This package has wsfan-entry, by which programs in any language that has a
 client of NATS send into the chats of a mesh, and hear them."

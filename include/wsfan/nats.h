@@ -40,7 +40,7 @@ typedef struct wsfan_nats wsfan_nats; /**< A connection to NATS, from wsfan_nats
 /** How to reach NATS. wsfan_nats_options_init() sets the defaults in brackets. Strings are copied. */
 typedef struct wsfan_nats_options {
     size_t struct_size; /**< set by wsfan_nats_options_init(); fields are only ever appended */
-    /** "nats://HOST:PORT" or "tls://HOST:PORT", several with commas between: all servers of a cluster that may be
+    /** As "nats://HOST:PORT" or "tls://HOST:PORT", several with commas between: all servers of a cluster that may be
      * up alone. Not those that servers tell of ["nats://127.0.0.1:4222"] */
     const char *urls;
     const char
