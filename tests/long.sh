@@ -6,6 +6,7 @@
 #   faults         each of tests/sim/mutants, looked for from the first seed on, and which
 #                  seed finds it noted in its patch                                            10 minutes
 #   coverage       which lines of lib the unit, discovery and fuzz tests and the simulator run   5 minutes
+#   reproducible   two builds in two places: the same bytes                                   a minute
 #   fuzz           each target for half an hour, then for as long with sanitizers              an hour
 #   soak           real processes under every fault: clusters of a minute, and one of an hour  two hours
 #   storm          the example servers under hostile bytes                                     an hour
@@ -71,6 +72,10 @@ part_coverage() {
     build_simulator && sh tests/gates.sh coverage "$build"
 }
 
+part_reproducible() {
+    mkdir -p "$build" && sh tests/gates.sh reproducible "$build"
+}
+
 part_fuzz() {
     sh tests/fuzz/run.sh --plain --seconds 1800 && sh tests/fuzz/run.sh --seconds 1800
 }
@@ -91,7 +96,7 @@ part_distributions() {
     sh tests/distributions.sh
 }
 
-parts="seeds faults coverage fuzz soak storm packages distributions"
+parts="seeds faults coverage reproducible fuzz soak storm packages distributions"
 # shellcheck disable=SC2086 # a list of words
 [ $# -gt 0 ] || set -- $parts
 for part in "$@"; do
