@@ -69,7 +69,7 @@ static bool has_name(const char *url, size_t size) {
     return host < end && *host != '[' && host + digits < end && host[digits] != ':';
 }
 
-/* What one attempt with each server takes at most, where nothing waits for ever. */
+/* The time of one attempt with each server at most, where nothing waits for ever. */
 static uint64_t ms_max_of(const wsfan_nats_options *options) {
     uint64_t ms = STUCK_MS;
     for (const char *at = options->urls; *at != '\0';) {

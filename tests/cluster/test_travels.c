@@ -317,8 +317,8 @@ START_TEST(old_although_the_position_is_young) {
 }
 END_TEST
 
-/* What had not come of a node that ended without a goodbye is nowhere, and the node that lacks it says so for as long as it might be
- * kept. */
+/* The last messages of a node that ended without a goodbye may be nowhere, and a node that lacks them says so for as long as they
+ * might be kept. */
 START_TEST(unkept_where_another_node_has_ended) {
     static const unsigned reasons[] = { WSFAN_REASON_BYE, WSFAN_REASON_ENDED };
     for (unsigned i = 0; i < 4; i++) {

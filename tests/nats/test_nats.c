@@ -384,24 +384,29 @@ static void stop_mute(mute_server *m, pthread_t thread) {
     close(m->fd);
 }
 
+/* Node 0 opens all the same, and is told that the server does not answer. */
+static void open_at_mute(const char *url) {
+    wsfan_nats_options how = wire_options(url);
+    how.connect_ms_max = 300;
+    ck_assert_int_eq(open_node(0, &how, patient_options()), WSFAN_OK);
+    WAIT(standing(0) == WSFAN_ENDPOINT_NO_ANSWER);
+    ck_assert_ptr_nonnull(strstr(wsfan_nats_error(wires[0]), url));
+}
+
 START_TEST(a_server_that_says_who_it_is_and_nothing_more_is_given_up_and_another_one_found) {
     static mute_server mute;
     char url[64];
     char urls[160];
     begin();
     pthread_t thread = start_mute(&mute, url);
-    wsfan_nats_options how = wire_options(url);
-    how.connect_ms_max = 300;
-    ck_assert_int_eq(open_node(0, &how, patient_options()), WSFAN_OK);
-    WAIT(standing(0) == WSFAN_ENDPOINT_NO_ANSWER);
-    ck_assert_ptr_nonnull(strstr(wsfan_nats_error(wires[0]), url));
+    open_at_mute(url);
     unsigned tried = atomic_load(&mute.count);
     WAIT(atomic_load(&mute.count) > tried);
     stop(0);
 
     server_start(0);
     snprintf(urls, sizeof urls, "%s,%s", url, servers[0].url);
-    how = wire_options(urls);
+    wsfan_nats_options how = wire_options(urls);
     how.connect_ms_max = 300;
     ck_assert_int_eq(open_node(0, &how, patient_options()), WSFAN_OK);
     WAIT(standing(0) == WSFAN_ENDPOINT_RESOLVED);
@@ -411,17 +416,13 @@ START_TEST(a_server_that_says_who_it_is_and_nothing_more_is_given_up_and_another
 }
 END_TEST
 
-/* libnats has no time limit for that. The node opens, and closes. */
+/* libnats has no time limit for a handshake of TLS. */
 START_TEST(a_server_that_asks_for_tls_and_says_nothing_more_is_given_up) {
     static mute_server mute = { .tls = true };
     char url[64];
     begin();
     pthread_t thread = start_mute(&mute, url);
-    wsfan_nats_options how = wire_options(url);
-    how.connect_ms_max = 300;
-    ck_assert_int_eq(open_node(0, &how, patient_options()), WSFAN_OK);
-    WAIT(standing(0) == WSFAN_ENDPOINT_NO_ANSWER);
-    ck_assert_ptr_nonnull(strstr(wsfan_nats_error(wires[0]), url));
+    open_at_mute(url);
     end();
     stop_mute(&mute, thread);
 }

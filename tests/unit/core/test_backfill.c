@@ -1029,7 +1029,7 @@ START_TEST(a_gap_is_mended_with_what_another_node_got) {
 }
 END_TEST
 
-/* So the reason is neither that nobody kept the chat, nor that it was kept too short. */
+/* The reason is not that the chat was kept too short, or by nobody. */
 START_TEST(a_gap_that_the_other_node_has_too_is_one_of_both) {
     begin(4);
     join(0);

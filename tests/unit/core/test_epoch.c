@@ -195,14 +195,6 @@ START_TEST(a_peer_with_a_clock_that_is_far_off_is_not_believed) {
 }
 END_TEST
 
-static void join(unsigned node) {
-    wsf_ticket *ticket = wsf_alloc_zero(1, sizeof *ticket);
-    ticket->hash = world_chat_hash(w, CHAT);
-    ticket->history = true;
-    wsf_core_join(world_core(w, node), ticket, world_now(w, node));
-    world_touch(w, node);
-}
-
 START_TEST(what_a_peer_of_another_epoch_keeps_is_not_asked_for) {
     int status;
     begin(HISTORY_MS);
@@ -210,7 +202,7 @@ START_TEST(what_a_peer_of_another_epoch_keeps_is_not_asked_for) {
     world_start(w, 0, ALL);
     world_start(w, 1, ALL);
     world_run(w, TEN_S);
-    join(1);
+    keep_chat(1);
     world_run(w, 1000);
     ck_assert(world_publish(w, 1, CHAT, 1));
     world_leave(w, 1, CHAT);
