@@ -376,6 +376,7 @@ static bool has_failed(const struct meeting *meeting) {
 static bool ask_nodes(struct meeting *meeting) {
     struct snapshot snapshot;
     snapshot_take(&snapshot, &meeting->mesh);
+    snapshot_complain(&snapshot);
     bool stood = !has_failed(meeting);
     if (stood)
         tell_of_nodes(meeting, &snapshot);

@@ -152,7 +152,7 @@ static int complain_of_options(const wsfan_options *node, int error) {
 
 static void on_reply(void *user, const wsfan_reply *reply) {
     struct mesh *mesh = user;
-    for (size_t i = 0; i < reply->rows_count && mesh->on_row != NULL; i++)
+    for (size_t i = 0; i < reply->rows_count && mesh->on_row != NULL && !mesh->enough; i++)
         mesh->on_row(mesh->on_row_user, &reply->rows[i]);
     free((void *)mesh->next.data);
     mesh->next = (wsfan_bytes){ NULL, 0 };
@@ -293,12 +293,13 @@ int mesh_list(struct mesh *mesh, wsfan_request_kind kind, const wsfan_target *ta
     int worst = STATUS_OK;
     mesh->on_row = on_row;
     mesh->on_row_user = user;
+    mesh->enough = false;
     free((void *)mesh->next.data);
     mesh->next = (wsfan_bytes){ NULL, 0 };
     do {
         int status = mesh_wait_reply(mesh, ask(mesh, kind, target));
         worst = status > worst ? status : worst;
-    } while (mesh->next.size > 0 && worst != STATUS_FAILED);
+    } while (mesh->next.size > 0 && worst != STATUS_FAILED && !mesh->enough);
     mesh->on_row = NULL;
     return worst;
 }

@@ -4,9 +4,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* A node has some dozens of its own, and of each node that it knows. */
+enum { STATISTICS_OF_NODE_MAX = 64 * 1024 };
+
 struct taking {
     struct snapshot *snapshot;
-    uint64_t own; /* the node that asks */
+    struct mesh *mesh;
+    uint64_t own;   /* the node that asks */
+    uint64_t node;  /* of the last row, */
+    size_t of_node; /* and how many rows are its */
 };
 
 static void copy_bytes(char *to, size_t capacity, wsfan_bytes from) {
@@ -25,9 +31,28 @@ static void on_node(void *user, const wsfan_row *row) {
     copy_bytes(node->name, sizeof node->name, row->name);
 }
 
+static const char *name_of(const struct snapshot *snapshot, uint64_t node) {
+    for (size_t i = 0; i < snapshot->nodes_count; i++)
+        if (snapshot->nodes[i].id == node)
+            return snapshot->nodes[i].name;
+    return "a node without a name";
+}
+
+/* Whether that is too many: a node that lies could go on for ever. Rows come in order of their nodes. */
+static bool has_too_many(struct taking *taking, uint64_t node) {
+    taking->of_node = taking->node == node ? taking->of_node + 1 : 1;
+    taking->node = node;
+    return taking->of_node > STATISTICS_OF_NODE_MAX;
+}
+
 static void on_statistic(void *user, const wsfan_row *row) {
-    const struct taking *taking = user;
+    struct taking *taking = user;
     struct snapshot *snapshot = taking->snapshot;
+    if (has_too_many(taking, row->address.node)) {
+        snprintf(snapshot->liar, sizeof snapshot->liar, "%s", name_of(snapshot, taking->node));
+        snapshot->partial = taking->mesh->enough = true;
+        return;
+    }
     if (row->address.node == taking->own || row->address.session == taking->own)
         return;
     snapshot->statistics = make_room(snapshot->statistics, snapshot->count + 1,
@@ -73,17 +98,23 @@ static double round_trip_ms(struct mesh *mesh, uint64_t node) {
 }
 
 void snapshot_take(struct snapshot *snapshot, struct mesh *mesh) {
-    struct taking taking = { snapshot, wsfan_node_id(mesh->node) };
+    struct taking taking = { .snapshot = snapshot, .mesh = mesh, .own = wsfan_node_id(mesh->node) };
     *snapshot = (struct snapshot){ .time_s = now_s() };
     int nodes = mesh_list(mesh, WSFAN_REQUEST_NODES, NULL, on_node, &taking);
     int statistics = mesh_list(mesh, WSFAN_REQUEST_STATS, NULL, on_statistic, &taking);
-    snapshot->partial = nodes != STATUS_OK || statistics != STATUS_OK;
+    snapshot->partial = snapshot->partial || nodes != STATUS_OK || statistics != STATUS_OK;
     if (snapshot->count > 0)
         qsort(snapshot->statistics, snapshot->count, sizeof *snapshot->statistics, by_key);
     if (snapshot->nodes_count > 0)
         qsort(snapshot->nodes, snapshot->nodes_count, sizeof *snapshot->nodes, by_name);
     for (size_t i = 0; i < snapshot->nodes_count && !stopped; i++)
         snapshot->nodes[i].round_trip_ms = round_trip_ms(mesh, snapshot->nodes[i].id);
+}
+
+void snapshot_complain(const struct snapshot *snapshot) {
+    if (snapshot->liar[0] != '\0')
+        complain("%s lies: it tells more than %d statistics; no more were asked for",
+                 snapshot->liar, STATISTICS_OF_NODE_MAX);
 }
 
 void snapshot_free(struct snapshot *snapshot) {

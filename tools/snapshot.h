@@ -26,10 +26,14 @@ struct snapshot {
     struct shown_node *nodes;
     size_t nodes_count;
     bool partial; /* some did not answer */
+    char liar
+        [WSFAN_NODE_NAME_SIZE]; /* has more statistics than a node can have: no more was asked for; "": none */
 };
 
 /* Asks the nodes. Its own node, by which it asks, is not among them, nor links to it. */
 void snapshot_take(struct snapshot *snapshot, struct mesh *mesh);
+/* Names the liar on standard error, if there is one. */
+void snapshot_complain(const struct snapshot *snapshot);
 void snapshot_free(struct snapshot *snapshot);
 
 /* 0 where there is no such statistic. */

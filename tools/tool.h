@@ -125,6 +125,7 @@ struct mesh {
     int reply_status;
     void (*on_row)(void *user, const wsfan_row *row);
     void *on_row_user;
+    bool enough;       /* on_row wants no more: a list ends with this page */
     wsfan_bytes next;  /* of the last page of a list; owned */
     uint64_t sessions; /* of the last reply */
     bool lacking;      /* nodes that were told of were not met */
@@ -161,7 +162,7 @@ int mesh_status(const struct mesh *mesh, int status);
 /* Waits at most ms for something to dispatch, and dispatches it. */
 void mesh_step(struct mesh *mesh, int ms);
 
-/* Asks for all pages of a list, and calls on_row. Returns a status. */
+/* Asks for all pages of a list, or until `enough`, and calls on_row. Returns a status. */
 int mesh_list(struct mesh *mesh, wsfan_request_kind kind, const wsfan_target *target,
               void (*on_row)(void *user, const wsfan_row *row), void *user);
 

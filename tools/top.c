@@ -304,6 +304,7 @@ int top_run(const struct options *options) {
             print_json(&screen);
         else
             print_screen(&screen, stdout, 0, "\n");
+        snapshot_complain(&screen.now);
         status = screen.now.partial ? STATUS_PARTIAL : STATUS_OK;
     } else {
         run_live(&screen, &mesh);

@@ -16,14 +16,9 @@ typedef struct {
     uint32_t number;
 } draft;
 
-static bool is_list(const draft *d) {
-    return (d->kind >= WSFAN_REQUEST_SESSIONS && d->kind <= WSFAN_REQUEST_NODES) ||
-           d->kind == WSFAN_REQUEST_STATS;
-}
-
 static int read_options(const wsfan_node *node, const draft *d, wsfan_request_options *options,
                         const wsfan_request_options *given) {
-    bool list = is_list(d);
+    bool list = wsf_request_is_list(d->kind);
     memset(options, 0, sizeof *options);
     if (given != NULL && !wsf_read_sized(options, sizeof *options, given))
         return WSFAN_EINVAL;
@@ -45,7 +40,7 @@ static int request(wsfan_node *node, const draft *d, const wsfan_request_options
     int error = read_options(node, d, &options, given);
     if (error != WSFAN_OK)
         return error;
-    bool list = is_list(d);
+    bool list = wsf_request_is_list(d->kind);
     wsfan_bytes payload = list ? options.after : d->payload;
     if (payload.data == NULL && payload.size > 0)
         return WSFAN_EINVAL;

@@ -15,6 +15,7 @@ struct wsf_origin {
     uint64_t said;    /* of its messages up to here */
     uint64_t changed; /* of witness.changes: the newest gap, or what is known of it */
     uint64_t took;    /* clock of its last message that was taken, or that another node told of */
+    uint64_t far;     /* the newest message with a clock that ours cannot follow; 0: none */
     uint64_t
         left; /* our clock when it was no longer up, or soon after; 0: it is up, or was lately */
 
@@ -52,7 +53,9 @@ static inline void wsf_origin_took(const wsf_core *core, const wsf_peer *peer, u
         return;
     if (origin->took < clock)
         origin->took = clock;
-    if (!overtakes && origin->clock < clock && clock <= core->clock)
+    if (clock > core->clock)
+        origin->far = clock > origin->far ? clock : origin->far;
+    else if (!overtakes && origin->clock < clock)
         origin->clock = clock;
 }
 

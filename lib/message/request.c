@@ -53,6 +53,11 @@ static uint64_t read_u64(const uint8_t *bytes) {
 
 /* -------------------------------------------------------------------------------------- asking */
 
+bool wsf_request_is_list(wsfan_request_kind kind) {
+    return kind == WSFAN_REQUEST_SESSIONS || kind == WSFAN_REQUEST_CHATS ||
+           kind == WSFAN_REQUEST_NODES || kind == WSFAN_REQUEST_STATS;
+}
+
 wsf_request *wsf_request_new(wsfan_request_kind kind, wsfan_message *message, uint32_t number,
                              uint32_t ms_max) {
     wsf_request *request = wsf_alloc_zero(1, sizeof *request);
@@ -122,11 +127,6 @@ static bool add_node(node_set *set, uint64_t node) {
     return true;
 }
 
-static bool is_list(wsfan_request_kind kind) {
-    return kind == WSFAN_REQUEST_SESSIONS || kind == WSFAN_REQUEST_CHATS ||
-           kind == WSFAN_REQUEST_NODES || kind == WSFAN_REQUEST_STATS;
-}
-
 static wsfan_row public_row(wsfan_request_kind kind, const wsf_row *row) {
     wsfan_bytes key = wsf_row_key(row);
     wsfan_row out = { .sessions = row->count };
@@ -164,10 +164,10 @@ typedef struct {
 static bool make_parts(const wsf_request *request, reply_parts *parts) {
     size_t answers_max = request->nodes_count + request->refusing_count + 1;
     size_t missing_max = answers_max;
-    wsf_rows_init(&parts->rows, is_list(request->kind) ? request->number : 0);
+    wsf_rows_init(&parts->rows, wsf_request_is_list(request->kind) ? request->number : 0);
     for (uint32_t i = 0; i < request->nodes_count; i++) {
         const wsf_answer *answer = &request->nodes[i].answer;
-        if (is_list(request->kind))
+        if (wsf_request_is_list(request->kind))
             wsf_rows_merge(&parts->rows, &answer->rows);
         else
             missing_max += answer->rows.count;
@@ -261,7 +261,7 @@ wsf_call *wsf_call_new(wsfan_request_kind kind, wsfan_message *message, uint32_t
     call->kind = kind;
     call->number = number;
     call->message = wsfan_message_ref(message);
-    wsf_answer_init(&call->answer, is_list(kind) ? number : WSF_PEERS_MAX);
+    wsf_answer_init(&call->answer, wsf_request_is_list(kind) ? number : WSF_PEERS_MAX);
     return call;
 }
 

@@ -63,6 +63,9 @@ typedef struct wsf_request {
     bool failed;           /* there was no memory for these */
 } wsf_request;
 
+/* Whether its answer is a page of rows, and its payload the key to go on after. */
+bool wsf_request_is_list(wsfan_request_kind kind);
+
 /* Takes over the message. NULL: out of memory. */
 wsf_request *wsf_request_new(wsfan_request_kind kind, wsfan_message *message, uint32_t number,
                              uint32_t ms_max);

@@ -4,7 +4,7 @@ import assert from 'node:assert/strict';
 import { writeFileSync } from 'node:fs';
 
 import { freePort } from '../cluster/replica.mjs';
-import { directory, end, met, node, objects, scenario, start, until, wsfan } from './programs.mjs';
+import { directory, end, liar, met, node, objects, scenario, start, until, wsfan } from './programs.mjs';
 
 // Three nodes: ann in the lobby at two of them and in a room, bob in the lobby, carl in a den.
 async function three(world, ...options) {
@@ -167,6 +167,15 @@ scenario('top shows every node and every link, with what goes over it, in 80 col
   feed.process.stdin.end();
   assert.equal((await feed.exited).code, 0);
   await end(...nodes);
+});
+
+scenario('top ends, and names the node, where one tells statistics without end', async (world) => {
+  const lying = await liar(world, 'name=mallory');
+  const child = await wsfan(world, 'top', '--once', '--join', lying.endpoint);
+  assert.equal(child.exit.code, 4, child.story());
+  assert.match(child.stderr, /^wsfan: mallory lies: it tells more than 65536 statistics/m);
+  assert.match(child.stdout, /^mallory /m);
+  await end(lying);
 });
 
 scenario('bench tells rates and round trips to all that serve, and of none that does not', async (world) => {

@@ -13,6 +13,7 @@ const build = process.env.BUILD || '../../build/plain';
 export const binary = process.env.WSFAN || `${build}/tools/wsfan`;
 const nodeBinary = process.env.WSFAN_NODE || `${build}/tests/tools/wsfan-node`;
 const futureBinary = process.env.WSFAN_FUTURE || `${build}/tests/tools/wsfan-future`;
+const liarBinary = process.env.WSFAN_LIAR || `${build}/tests/tools/wsfan-liar`;
 const piped = { stdio: ['pipe', 'pipe', 'pipe'] };
 
 // A node that is ready: its options as name=value, its sessions as chat:user.
@@ -20,6 +21,9 @@ export const node = (world, ...args) => ready(world, nodeBinary, args);
 
 // A node of a version to come.
 export const future = (world) => ready(world, futureBinary, []);
+
+// A node whose list of statistics has no end.
+export const liar = (world, ...args) => ready(world, liarBinary, args);
 
 async function ready(world, program, args) {
   const child = world.run(program, args, piped);

@@ -125,6 +125,14 @@ bool wsf_extent_has_word(const wsf_core *core, const wsf_origin *origin) {
     return !origin->frozen && peer != NULL && peer->linked;
 }
 
+/* What came of an origin while a gap is open is before the gap, or behind it. What has a clock that ours cannot follow is in no
+ * run of this chat until a mark closes the gap: the origin may be gone before that. */
+static uint64_t open_to(const wsf_core *core, uint32_t number, const wsf_origin *origin) {
+    bool far = origin->far > origin->clock &&
+               wsf_archive_has_above(&core->keeping.archive, number, origin->node, origin->clock);
+    return far ? origin->far : origin->clock;
+}
+
 static wsf_extent find_extent(const wsf_core *core, uint32_t number, uint64_t node) {
     const wsf_keeping_chat *chat = &core->keeping.chats[number];
     wsf_extent extent = { .since = wsf_archive_since(&core->keeping.archive, number, node),
@@ -142,9 +150,8 @@ static wsf_extent find_extent(const wsf_core *core, uint32_t number, uint64_t no
     extent.open = origin->open;
     if (origin->open || origin->changed > chat->mended)
         extent.whole = origin->whole;
-    if (origin->open &&
-        extent.whole < origin->clock) /* what came is before the gap, or behind it */
-        extent.whole = origin->clock;
+    if (origin->open)
+        extent.whole = later(extent.whole, open_to(core, number, origin));
     /* The origin published nothing else up to its mark, and since then all comes: what came is kept from `since` on. Of an origin
      * that is gone the mark must be from after `since`. */
     if (wsf_extent_has_word(core, origin))

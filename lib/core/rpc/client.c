@@ -52,8 +52,41 @@ static void take_payload(wsf_answer *answer, wsfan_bytes payload) {
     answer->payload_size = payload.size;
 }
 
-void wsf_rpc_client_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *entry) {
+/* Whether a peer may have this row in its answer: one of that peer itself where rows belong to nodes, and behind the
+ * key that the list goes on after, without which a list need not come to its end. */
+static bool may_tell(const wsf_request *request, uint64_t node, wsfan_bytes key) {
     static const wsfan_bytes none = { NULL, 0 };
+    uint8_t own[8];
+    wsf_put_u64(own, node);
+    wsfan_bytes after = wsfan_message_payload(request->message);
+    if (after.size > 0 && wsf_key_compare(key, none, after) <= 0)
+        return false;
+    switch (request->kind) {
+    case WSFAN_REQUEST_NODES:
+        return key.size == sizeof own && memcmp(key.data, own, sizeof own) == 0;
+    case WSFAN_REQUEST_SESSIONS:
+    case WSFAN_REQUEST_STATS:
+        return key.size >= 2 * sizeof own && memcmp(key.data, own, sizeof own) == 0;
+    default:
+        return true;
+    }
+}
+
+static void take_rows(wsf_core *core, const wsf_request *request, uint64_t node,
+                      const wsf_entry *entry, wsf_rows *rows) {
+    static const wsfan_bytes none = { NULL, 0 };
+    bool list = wsf_request_is_list(request->kind);
+    for (uint32_t i = 0; i < entry->reply.rows_count; i++) {
+        const wsf_reply_row *row = &entry->reply.rows[i];
+        if (list && !may_tell(request, node, row->key))
+            wsf_count_drop(core, WSFAN_DROP_MALFORMED, 1);
+        else
+            wsf_rows_add(rows, row->key, none, row->text, row->count);
+    }
+    rows->more = rows->more || entry->reply.more;
+}
+
+void wsf_rpc_client_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *entry) {
     uint32_t place = 1 + wsf_peer_index(core, peer);
     wsf_request *request = find(core, place, peer->node, entry->reply.id);
     if (request == NULL) {
@@ -71,11 +104,7 @@ void wsf_rpc_client_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *
         answer.status = WSFAN_ETOOBIG;
     else if (request->kind == WSFAN_REQUEST_SEND) /* other kinds have no payload */
         take_payload(&answer, entry->reply.payload);
-    for (uint32_t i = 0; i < entry->reply.rows_count; i++) {
-        const wsf_reply_row *row = &entry->reply.rows[i];
-        wsf_rows_add(&answer.rows, row->key, none, row->text, row->count);
-    }
-    answer.rows.more = answer.rows.more || entry->reply.more;
+    take_rows(core, request, peer->node, entry, &answer.rows);
     if (answer.rows.failed)
         answer.status = WSFAN_ENOMEM;
     take_answer(core, request, place, &answer);

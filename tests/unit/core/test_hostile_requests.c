@@ -274,7 +274,7 @@ START_TEST(replies_that_nobody_waits_for_or_twice_are_counted_and_change_nothing
         say_reply(id);
     ck_assert_uint_eq(dropped(WSFAN_DROP_UNWANTED) - before, 500);
     ck_assert_uint_eq(replies, 0);
-    wsf_request *ask = new_ask(WSFAN_REQUEST_SESSIONS, 5, 0);
+    wsf_request *ask = new_ask(WSFAN_REQUEST_CHATS, 5, 0);
     wsf_core_request(world_core(w, 0), ask, world_now(w, 0));
     world_touch(w, 0);
     world_run(w, 200); /* all but the liar have answered */
@@ -287,6 +287,69 @@ START_TEST(replies_that_nobody_waits_for_or_twice_are_counted_and_change_nothing
     ck_assert_uint_eq(replies, 1);
     ck_assert_int_eq(reply.status, WSFAN_OK);
     ck_assert_uint_le(reply.rows_count, 5);
+    end();
+}
+END_TEST
+
+/* Rows as they may be, before the key to go on after, of another node, and too short; and that more are to come. */
+static void say_list(uint64_t id, uint64_t node, wsfan_bytes tail) {
+    uint8_t own[8];
+    uint8_t other[8];
+    wsf_put_u64(own, node);
+    wsf_put_u64(other, node + 1);
+    wsf_answer answer;
+    wsf_answer_init(&answer, WSF_ROWS_COUNT_MAX);
+    wsfan_bytes head = { own, sizeof own };
+    static const wsfan_bytes none = { NULL, 0 };
+    wsf_rows_add(&answer.rows, head, tail, none, 1);
+    wsf_rows_add(&answer.rows, (wsfan_bytes){ other, sizeof other }, tail, none, 1);
+    wsf_rows_add(&answer.rows, (wsfan_bytes){ own, 7 }, none, none, 1);
+    wsf_rows_add(&answer.rows, none, none, none, 1);
+    answer.rows.more = true;
+    frame f = begin_frame(next_number(), 0);
+    wsf_write_reply(writer_of(&f), id, &answer);
+    wsf_answer_destroy(&answer);
+    send(&f);
+}
+
+START_TEST(a_list_of_one_that_lies_ends_and_names_that_node_alone) {
+    static const struct {
+        wsfan_request_kind kind;
+        wsfan_bytes tail;
+    } kinds[] = { { WSFAN_REQUEST_NODES, { NULL, 0 } },
+                  { WSFAN_REQUEST_SESSIONS, { "a session", 9 } },
+                  { WSFAN_REQUEST_STATS, { "the peer and name", 17 } } };
+    begin();
+    char name[WSFAN_ADDRESS_TEXT_SIZE];
+    wsfan_address_text((wsfan_address){ world_node_id(w, LIAR), 0 }, name);
+    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        uint8_t key[64] = { 0 };
+        size_t size = 0;
+        for (unsigned page = 0; page < 2;
+             page++) { /* the second asks for what is behind the first */
+            wsf_hash_key hash;
+            wsf_hash_key_init(&hash, world_config(w)->cluster);
+            wsfan_target target = { WSFAN_NODE, wsfan_string(name) };
+            wsf_message_parts parts = { .targets = &target,
+                                        .targets_count = 1,
+                                        .payload = { key, size } };
+            wsf_request *ask = wsf_request_new(kinds[i].kind, wsf_message_new(&hash, &parts), 10,
+                                               5000);
+            uint64_t before = dropped(WSFAN_DROP_MALFORMED);
+            unsigned replies_before = replies;
+            wsf_core_request(world_core(w, 0), ask, world_now(w, 0));
+            say_list(ask->id, world_node_id(w, LIAR), kinds[i].tail);
+            world_touch(w, 0);
+            world_run(w, 1);
+            ck_assert_uint_eq(replies, replies_before + 1);
+            ck_assert_uint_eq(reply.rows_count, page == 0);
+            ck_assert_uint_eq(dropped(WSFAN_DROP_MALFORMED) - before, page == 0 ? 3 : 4);
+            wsf_put_u64(key, world_node_id(w, LIAR));
+            memcpy(key + 8, kinds[i].tail.data == NULL ? "" : kinds[i].tail.data,
+                   kinds[i].tail.size);
+            size = 8 + kinds[i].tail.size;
+        }
+    }
     end();
 }
 END_TEST
@@ -334,4 +397,5 @@ SUITE_MAIN("hostile_requests", a_flood_of_rows_leaves_room_for_those_of_others,
            a_flood_of_requests_leaves_room_for_those_of_others,
            requests_take_no_more_memory_than_may_wait_for_a_peer,
            replies_that_nobody_waits_for_or_twice_are_counted_and_change_nothing,
+           a_list_of_one_that_lies_ends_and_names_that_node_alone,
            a_flood_of_latest_values_fills_an_inbox_and_no_more)

@@ -4,6 +4,7 @@
 #include "base/memory.h"
 #include "base/position.h"
 #include "core/history/backfill.h"
+#include "core/link/gaps.h"
 #include "core/routing/keeping.h"
 #include "core/statistics.h"
 #include "suite.h"
@@ -287,9 +288,31 @@ START_TEST(sessions_of_a_loop_that_ends_are_handed_back_wherever_they_wait) {
 }
 END_TEST
 
+/* Its first message did not come, which sessions of before were told; the second one did, and no mark that counts. */
+START_TEST(a_hole_of_one_that_is_gone_is_told_though_its_clock_was_far_ahead) {
+    char text[WSF_POSITION_TEXT_SIZE];
+    begin(2, 0);
+    come(0, "");
+    world_run(w, 2000);
+    position_at(0, CHAT, text);
+    wsf_core *core = world_core(w, 0);
+    world_jump(w, 1, 2 * WSF_CLOCK_APART_MS_MAX);
+    wsf_gaps_tell(core, wsf_peer_find(core, world_node_id(w, 1)), 1, WSFAN_GAP_PEER_QUEUE, 0);
+    publish(1, 1);
+    world_crash(w, 1);
+    world_run(w, 20000);
+    ck_assert_int_eq(wsf_peer_find(core, world_node_id(w, 1))->state, WSFAN_PEER_DOWN);
+    come(0, text);
+    ck_assert_uint_eq(replayed, 0);
+    ck_assert_uint_eq(verdicts[WSFAN_RECOVERY_GAP], 1);
+    world_destroy(w);
+}
+END_TEST
+
 SUITE_MAIN("recover", who_comes_back_gets_what_it_missed,
            restarts_one_after_another_leave_every_position_good,
            over_the_limit_only_those_are_busy_that_bring_a_position,
            a_storm_costs_nothing_while_it_waits, without_room_for_the_chat_it_is_old,
            what_was_asked_of_nobody_is_not_called_unkept,
-           sessions_of_a_loop_that_ends_are_handed_back_wherever_they_wait)
+           sessions_of_a_loop_that_ends_are_handed_back_wherever_they_wait,
+           a_hole_of_one_that_is_gone_is_told_though_its_clock_was_far_ahead)
