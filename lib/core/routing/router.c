@@ -140,8 +140,8 @@ void wsf_router_find_known(wsf_core *core, wsfan_message *message, uint64_t *loo
         if (peer->state == 0)
             continue; /* never had a link: no peer yet */
         wsf_peers_add(&known, p);
-        /* Joins there may have been completed without this node. */
-        if (peer->state != WSFAN_PEER_UP || !wsf_peers_has(core->complete, p))
+        /* Joins there may have been completed without this node: none waits for one that is quiet. */
+        if (core->status.quiet || peer->state != WSFAN_PEER_UP || !wsf_peers_has(core->complete, p))
             wsf_peers_add(&doubtful, p);
     }
     find(core, message, known, doubtful, (wsf_peers){ 0 }, loops, peers);

@@ -161,6 +161,27 @@ START_TEST(only_nodes_with_somebody_concerned_are_asked) {
 }
 END_TEST
 
+/* The join does not wait for it, as it publishes nothing more. */
+START_TEST(who_is_quiet_asks_all_as_joins_do_not_wait_for_it) {
+    begin(1, 2);
+    world_drain(w, 0, TEN_S);
+    world_run(w, 500);
+    ck_assert_int_ne(
+        wsf_peer_find(world_core(w, 1), world_node_id(w, 0))->status.flags & WSF_STATUS_QUIET, 0);
+    world_block(w, 1, 0, true);
+    world_join(w, 1, 5);
+    world_run(w, 100);
+    ask(0, WSFAN_REQUEST_LEAVE, message_to(WSFAN_CHAT, chat(5), 1), 0);
+    world_run(w, 100);
+    ck_assert_uint_eq(replies, 0);
+    world_block(w, 1, 0, false);
+    await(1);
+    ck_assert_int_eq(last.status, WSFAN_OK);
+    ck_assert_uint_eq(answer_of(1)->sessions, 11);
+    end();
+}
+END_TEST
+
 START_TEST(a_session_and_a_node_are_reached_there_and_nowhere_else) {
     begin(2, 4);
     char name[WSFAN_ADDRESS_TEXT_SIZE];
@@ -524,6 +545,7 @@ START_TEST(requests_pass_a_network_that_loses_and_doubles_frames_once) {
 END_TEST
 
 SUITE_MAIN("rpc", only_nodes_with_somebody_concerned_are_asked,
+           who_is_quiet_asks_all_as_joins_do_not_wait_for_it,
            a_session_and_a_node_are_reached_there_and_nowhere_else,
            a_silent_node_costs_the_time_limit_and_is_named,
            every_node_tells_its_statistics_and_those_of_its_peers_page_by_page,
