@@ -16,7 +16,9 @@ typedef struct {
     ledger_targets targets;
     bool asked;
     bool answered;
-    bool whole; /* the publisher was told that every addressee has the message */
+    bool whole; /* the publisher was told that every addressee has the message, */
+    uint64_t down[(LEDGER_LIVES_MAX + 63) /
+                  64]; /* and that these lives are down, before it published it */
 } message_row;
 
 typedef struct latest {
@@ -523,8 +525,11 @@ uint32_t ledger_publish(ledger *l, uint32_t life, const ledger_targets *targets,
                                          .size = (uint32_t)size,
                                          .targets = *targets,
                                          .asked = asked };
-    for (uint32_t i = 0; i < l->lives_count; i++)
+    for (uint32_t i = 0; i < l->lives_count; i++) {
+        if (l->down[life][i])
+            message(l, number)->down[i / 64] |= UINT64_C(1) << i % 64;
         expect(l, i, number);
+    }
     return number;
 }
 
@@ -629,7 +634,8 @@ uint64_t ledger_accepted(const ledger *l, uint32_t life) {
 static void check_result(ledger *l, uint32_t number, uint32_t session) {
     const message_row *m = message(l, number);
     const session_row *s = l->sessions[session];
-    if (m->whole && l->inbox_gaps[s->life][s->loop].count == 0)
+    bool down = (m->down[s->life / 64] >> s->life % 64 & 1) != 0;
+    if (m->whole && !down && l->inbox_gaps[s->life][s->loop].count == 0)
         ledger_violation(
             l,
             "message %u of life %u, of %llu ms and for chats %x, did not arrive at "
