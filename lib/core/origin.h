@@ -39,9 +39,10 @@ static inline uint64_t wsf_origin_reached(const wsf_origin *origin) {
     return origin->frozen ? origin->frozen_clock : origin->clock;
 }
 
-/* Clock of its last message that this node knows of. */
+/* Clock of its last message that this node knows of, or a later one. Those up to `whole` that did not come are known of, too. */
 static inline uint64_t wsf_origin_last(const wsf_origin *origin) {
-    return origin->took > origin->last ? origin->took : origin->last;
+    uint64_t came = origin->took > origin->last ? origin->took : origin->last;
+    return came > origin->whole ? came : origin->whole;
 }
 
 /* A message of the peer was taken. Those before it came before it, or are of a gap, unless it is a latest value, which

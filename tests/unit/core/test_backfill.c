@@ -1029,6 +1029,33 @@ START_TEST(a_gap_is_mended_with_what_another_node_got) {
 }
 END_TEST
 
+/* Then the gap is told as where the history of this publisher begins, and not that its last message was the last that came. */
+START_TEST(a_gap_that_one_answer_does_not_reach_is_mended_by_the_next) {
+    begin(3);
+    join(0);
+    join(1);
+    uint64_t clock = now_clock(0);
+    world_block(w, 2, 0, true);
+    publish(2, 2);
+    world_block(w, 2, 1, true);
+    publish(2, 3);
+    wsf_clock_merge(world_core(w, 1), now_clock(1), world_now(w, 1));
+    lose(1);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_GAP);
+    world_block(w, 2, 0, false);
+    world_run(w, 500);
+    ck_assert_uint_eq(kept_at(0), 5);
+    ck_assert_uint_eq(kept_at(1), 2);
+    ck_assert(backfill(1, clock));
+    run_to_end(1);
+    ck_assert_int_eq(lacks(1, clock), WSFAN_RECOVERY_WHOLE);
+    ck_assert_uint_eq(kept_at(1), 5);
+    world_destroy(w);
+}
+END_TEST
+
 /* The reason is not that the chat was kept too short, or by nobody. */
 START_TEST(a_gap_that_the_other_node_has_too_is_one_of_both) {
     begin(4);
@@ -1317,39 +1344,43 @@ START_TEST(memory_for_a_backfill_is_given_back) {
 }
 END_TEST
 
-SUITE_MAIN(
-    "backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
-    from_then_on_it_answers_others_itself, what_is_older_than_all_have_it_is_not_vouched_for,
-    nobody_is_asked_where_nobody_is_interested, many_messages_come_in_pages,
-    pages_go_on_while_a_message_of_the_same_clock_may_come,
-    a_gap_is_mended_with_messages_above_the_position,
-    pages_with_nothing_that_lacks_are_not_asked_for, many_chats_are_asked_for_in_one_question,
-    of_a_publisher_that_died_a_node_has_what_the_other_one_got,
-    of_a_publisher_whose_last_mark_came_late,
-    of_a_publisher_that_says_goodbye_all_know_the_same_end,
-    of_a_publisher_that_a_node_never_met_too, of_a_publisher_that_the_other_node_never_met,
-    of_a_publisher_that_neither_met, a_history_that_is_too_short_is_asked_for_as_a_whole,
-    of_a_publisher_that_neither_met_an_older_part_joins_a_newer_one,
-    of_two_runs_of_a_publisher_that_it_never_met_a_node_takes_the_one_that_is_wanted,
-    two_runs_of_a_publisher_that_it_never_met_are_not_taken_for_one,
-    of_a_publisher_of_which_there_is_nothing_a_younger_history_takes_nothing_back,
-    of_a_publisher_of_which_the_other_node_lacks_some,
-    short_runs_of_publishers_that_are_gone_leave_the_history_of_all_others,
-    what_did_not_come_of_a_publisher_that_was_forgotten_early_is_missing,
-    so_it_is_where_its_clock_was_far_ahead,
-    a_run_of_a_publisher_that_was_forgotten_early_does_not_go_on_from_further_back,
-    a_publisher_that_is_forgotten_early_and_comes_back_has_its_hole,
-    what_another_node_told_of_a_publisher_that_had_left_is_no_run_from_further_back,
-    a_part_of_a_run_is_no_run_from_further_back, a_run_ends_where_the_first_page_says,
-    what_comes_to_the_other_node_between_two_pages_is_no_run, a_cap_holds_until_the_gap_was_told,
-    positions_are_told_of_caps_below_how_far_the_node_got, what_is_beyond_a_cap_is_not_replayed,
-    a_gap_is_mended_with_what_another_node_got, a_gap_that_the_other_node_has_too_is_one_of_both,
-    who_is_gone_for_good_leaves_no_gap_behind_what_came,
-    the_answer_waits_until_it_reaches_to_where_ours_begins,
-    an_answer_that_does_not_reach_is_not_taken_for_one, who_does_not_answer_is_followed_by_the_next,
-    time_in_the_line_of_a_node_that_answers_is_nobodys_time,
-    who_sends_page_after_page_has_more_time,
-    a_chat_that_takes_too_long_is_no_fault_of_others_in_its_question,
-    who_does_not_answer_one_question_is_asked_no_other,
-    a_chat_that_is_opened_again_is_asked_for_again,
-    who_comes_back_does_not_wait_until_all_is_inherited, memory_for_a_backfill_is_given_back)
+SUITE_MAIN("backfill", what_a_node_lacks_comes_from_one_that_keeps_the_chat,
+           from_then_on_it_answers_others_itself, what_is_older_than_all_have_it_is_not_vouched_for,
+           nobody_is_asked_where_nobody_is_interested, many_messages_come_in_pages,
+           pages_go_on_while_a_message_of_the_same_clock_may_come,
+           a_gap_is_mended_with_messages_above_the_position,
+           pages_with_nothing_that_lacks_are_not_asked_for,
+           many_chats_are_asked_for_in_one_question,
+           of_a_publisher_that_died_a_node_has_what_the_other_one_got,
+           of_a_publisher_whose_last_mark_came_late,
+           of_a_publisher_that_says_goodbye_all_know_the_same_end,
+           of_a_publisher_that_a_node_never_met_too, of_a_publisher_that_the_other_node_never_met,
+           of_a_publisher_that_neither_met, a_history_that_is_too_short_is_asked_for_as_a_whole,
+           of_a_publisher_that_neither_met_an_older_part_joins_a_newer_one,
+           of_two_runs_of_a_publisher_that_it_never_met_a_node_takes_the_one_that_is_wanted,
+           two_runs_of_a_publisher_that_it_never_met_are_not_taken_for_one,
+           of_a_publisher_of_which_there_is_nothing_a_younger_history_takes_nothing_back,
+           of_a_publisher_of_which_the_other_node_lacks_some,
+           short_runs_of_publishers_that_are_gone_leave_the_history_of_all_others,
+           what_did_not_come_of_a_publisher_that_was_forgotten_early_is_missing,
+           so_it_is_where_its_clock_was_far_ahead,
+           a_run_of_a_publisher_that_was_forgotten_early_does_not_go_on_from_further_back,
+           a_publisher_that_is_forgotten_early_and_comes_back_has_its_hole,
+           what_another_node_told_of_a_publisher_that_had_left_is_no_run_from_further_back,
+           a_part_of_a_run_is_no_run_from_further_back, a_run_ends_where_the_first_page_says,
+           what_comes_to_the_other_node_between_two_pages_is_no_run,
+           a_cap_holds_until_the_gap_was_told,
+           positions_are_told_of_caps_below_how_far_the_node_got,
+           what_is_beyond_a_cap_is_not_replayed, a_gap_is_mended_with_what_another_node_got,
+           a_gap_that_one_answer_does_not_reach_is_mended_by_the_next,
+           a_gap_that_the_other_node_has_too_is_one_of_both,
+           who_is_gone_for_good_leaves_no_gap_behind_what_came,
+           the_answer_waits_until_it_reaches_to_where_ours_begins,
+           an_answer_that_does_not_reach_is_not_taken_for_one,
+           who_does_not_answer_is_followed_by_the_next,
+           time_in_the_line_of_a_node_that_answers_is_nobodys_time,
+           who_sends_page_after_page_has_more_time,
+           a_chat_that_takes_too_long_is_no_fault_of_others_in_its_question,
+           who_does_not_answer_one_question_is_asked_no_other,
+           a_chat_that_is_opened_again_is_asked_for_again,
+           who_comes_back_does_not_wait_until_all_is_inherited, memory_for_a_backfill_is_given_back)
