@@ -195,6 +195,7 @@ START_TEST(a_peer_with_a_clock_that_is_far_off_is_not_believed) {
 }
 END_TEST
 
+/* So the peer is not told that it is held: who held it before goes on. */
 START_TEST(what_a_peer_of_another_epoch_keeps_is_not_asked_for) {
     int status;
     begin(HISTORY_MS);
@@ -209,6 +210,7 @@ START_TEST(what_a_peer_of_another_epoch_keeps_is_not_asked_for) {
     world_drain(w, 1, TEN_S);
     world_run(w, 2 * TEN_S);
     ck_assert(world_drained(w, 1, &status)); /* and node 0 was to hold what node 1 kept */
+    ck_assert_int_eq(status, WSFAN_EPARTIAL);
     ck_assert_uint_eq(world_core(w, 0)->backfill.asked, 0);
     ck_assert_uint_eq(world_core(w, 0)->stats.dropped[WSFAN_DROP_MALFORMED], 0);
     end();
