@@ -17,6 +17,7 @@
 
 #include "core/diagnosis.h"
 #include "core/dialer.h"
+#include "core/link/gaps.h"
 #include "core/part.h"
 #include "core/probe.h"
 #include "core/routing/delivery.h"
@@ -207,6 +208,8 @@ static void unlink_peer(wsf_core *core, wsf_peer *peer) {
 
 void wsf_handshake_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
     bool was_known = peer->linked || peer->state != 0;
+    if (peer->subscription.serial_skipped > peer->subscription.serial_acked)
+        wsf_gaps_tell(core, peer, 0, WSFAN_GAP_AWAY, 0); /* of a join that did not wait for it */
     unlink_peer(core, peer);
     if (was_known && reason != WSFAN_REASON_BYE) /* the node may live, and be back */
         note_forgotten(core, peer->node);

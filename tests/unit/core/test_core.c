@@ -891,6 +891,36 @@ START_TEST(a_join_that_did_not_wait_for_a_dead_peer_is_followed_by_a_gap_when_it
 }
 END_TEST
 
+static bool is_up_again(void *user) {
+    (void)user;
+    return last_event[0][1] == WSFAN_PEER_UP;
+}
+
+/* What came later may have come, so what is missing before that is told at the latest when nobody else can tell it. */
+START_TEST(so_it_is_by_one_when_the_peer_ends_before_it_knows_of_the_join) {
+    begin(50);
+    world_start(w, 0, 0);
+    world_start(w, 1, 1);
+    ck_assert(world_run_until(w, meshed, NULL, TEN_S));
+    world_block(w, 0, 1, true);
+    world_block(w, 1, 0, true);
+    world_run(w, 11000);
+    ck_assert_int_eq(last_event[0][1], WSFAN_PEER_DOWN);
+    world_join(w, 0, 100);
+    world_run(w, 100);
+    world_publish(w, 1, 100, 1);
+    world_block(w, 0, 1, false);
+    world_block(w, 1, 0, false);
+    ck_assert(world_run_until(w, is_up_again, NULL, TEN_S));
+    ck_assert_uint_eq(delivered(0, 1), 0);
+    ck_assert_uint_eq(away_count[0], 0);
+    world_crash(w, 1);
+    world_run(w, world_config(w)->forget_ms + TEN_S);
+    ck_assert_uint_eq(away_count[0], 1);
+    end();
+}
+END_TEST
+
 START_TEST(a_slow_peer_is_cut_where_that_is_the_policy_and_told_what_it_missed) {
     begin(30);
     world_config(w)->link.queue_count_max = 100;
@@ -1009,6 +1039,7 @@ SUITE_MAIN("core", one_reachable_peer_is_enough_for_a_full_mesh,
            a_node_that_reaches_itself_is_told_so,
            two_peers_that_forgot_each_other_meet_again_through_a_third,
            a_join_that_did_not_wait_for_a_dead_peer_is_followed_by_a_gap_when_it_is_back,
+           so_it_is_by_one_when_the_peer_ends_before_it_knows_of_the_join,
            a_slow_peer_is_cut_where_that_is_the_policy_and_told_what_it_missed,
            versions_that_overlap_talk_and_others_are_refused,
            who_was_turned_away_for_want_of_room_asks_again,
