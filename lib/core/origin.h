@@ -15,8 +15,11 @@ struct wsf_origin {
     uint64_t said;    /* of its messages up to here */
     uint64_t changed; /* of witness.changes: the newest gap, or what is known of it */
     uint64_t took;    /* clock of its last message that was taken, or that another node told of */
-    uint64_t far;     /* the first message behind a gap, where ours cannot follow its clock, */
-    uint64_t far_at;  /* and our clock when it came; 0: none */
+    /* Where our clock cannot follow its: the first message behind a gap, our clock when it came, and the first one behind any
+     * gap for as long as `clock` is not past it; 0: none. */
+    uint64_t far;
+    uint64_t far_at;
+    uint64_t far_first;
     uint64_t
         left; /* our clock when it was no longer up, or soon after; 0: it is up, or was lately */
 
@@ -56,6 +59,7 @@ static inline void wsf_origin_took(const wsf_core *core, const wsf_peer *peer, u
     if (origin->took < clock)
         origin->took = clock;
     if (clock > core->clock && origin->bare) {
+        origin->far_first = origin->far > origin->clock ? origin->far_first : clock;
         origin->far = clock;
         origin->far_at = core->clock;
     } else if (clock <= core->clock && !overtakes && origin->clock < clock) {

@@ -129,7 +129,8 @@ bool wsf_extent_has_word(const wsf_core *core, const wsf_origin *origin) {
  * behind it, where ours cannot follow its clock: the origin may be gone before a mark closes the gap. */
 static uint64_t open_to(const wsf_core *core, uint32_t number, const wsf_origin *origin) {
     bool far = origin->far > origin->clock &&
-               wsf_archive_has_above(&core->keeping.archive, number, origin->node, origin->far - 1);
+               wsf_archive_has_above(&core->keeping.archive, number, origin->node,
+                                     origin->far_first - 1);
     return far ? origin->far - 1 : origin->clock;
 }
 

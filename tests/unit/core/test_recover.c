@@ -330,6 +330,31 @@ START_TEST(a_hole_of_one_that_is_gone_is_told_though_its_clock_was_far_ahead) {
 }
 END_TEST
 
+/* The chat has a message between the two, and another chat the one behind the second. */
+START_TEST(of_two_holes_of_one_that_was_far_ahead_both_are_told) {
+    char text[WSF_POSITION_TEXT_SIZE];
+    begin(2, 0);
+    come(0, "");
+    join_chat(0, CHAT + 1);
+    world_run(w, 2000);
+    position_at(0, CHAT, text);
+    wsf_core *core = world_core(w, 0);
+    wsf_peer *peer = wsf_peer_find(core, world_node_id(w, 1));
+    world_jump(w, 1, 2 * WSF_CLOCK_APART_MS_MAX);
+    for (uint64_t i = 0; i < 2; i++) {
+        wsf_gaps_tell(core, peer, 1, WSFAN_GAP_PEER_QUEUE, 0);
+        ck_assert(world_publish(w, 1, CHAT + i, i));
+        world_run(w, 100);
+    }
+    world_crash(w, 1);
+    world_run(w, 20000);
+    come(0, text);
+    ck_assert_uint_eq(replayed, 0);
+    ck_assert_uint_eq(verdicts[WSFAN_RECOVERY_GAP], 1);
+    world_destroy(w);
+}
+END_TEST
+
 START_TEST(a_clock_that_was_far_ahead_is_no_hole) {
     char text[WSF_POSITION_TEXT_SIZE];
     begin(2, 0);
@@ -414,6 +439,7 @@ SUITE_MAIN("recover", who_comes_back_gets_what_it_missed,
            what_was_asked_of_nobody_is_not_called_unkept,
            sessions_of_a_loop_that_ends_are_handed_back_wherever_they_wait,
            a_hole_of_one_that_is_gone_is_told_though_its_clock_was_far_ahead,
+           of_two_holes_of_one_that_was_far_ahead_both_are_told,
            a_clock_that_was_far_ahead_is_no_hole,
            who_rewinds_gets_what_came_behind_the_hole_of_one_that_was_far_ahead,
            a_message_of_days_ahead_is_in_the_way_of_nobody_when_it_is_too_old,
