@@ -5,15 +5,11 @@
 
 #include "tool.h"
 
-/* Rows of one user in several sessions and nodes, put together. */
-struct user {
-    char *name;
+/* A session of a user. */
+struct visit {
+    char *user;
     size_t size;
-    uint64_t sessions;
-    uint64_t nodes[WSFAN_PEERS_MAX];
-    unsigned nodes_count;
-    uint64_t
-        newest; /* session that was counted last: one with several chats comes in several rows */
+    uint64_t node;
 };
 
 struct list {
@@ -22,8 +18,10 @@ struct list {
     struct table table;
     wsfan_peer_stats *peers;
     size_t peers_count;
-    struct user *users;
-    size_t users_count;
+    struct visit *visits;
+    size_t visits_count;
+    wsfan_address
+        newest;       /* session of the last visit: one with several chats comes in several rows */
     wsfan_bytes chat; /* not empty: only rows of it */
 };
 
@@ -78,57 +76,56 @@ static void on_session(void *user, const wsfan_row *row) {
     table_add(&list->table, row->name.data, row->name.size);
 }
 
-static struct user *find_user(struct list *list, wsfan_bytes name) {
-    for (size_t i = list->users_count; i-- > 0;)
-        if (same(name, list->users[i].name, list->users[i].size))
-            return &list->users[i];
-    list->users = make_room(list->users, list->users_count + 1, sizeof *list->users);
-    struct user *user = &list->users[list->users_count++];
-    *user = (struct user){ .name = copy_text(name.data, name.size), .size = name.size };
-    return user;
-}
-
 /* Rows come in order of sessions. */
-static void on_user(void *arg, const wsfan_row *row) {
-    struct list *list = arg;
-    if (!wanted(list, row) || row->user.size == 0)
+static void on_user(void *user, const wsfan_row *row) {
+    struct list *list = user;
+    if (!wanted(list, row) || row->user.size == 0 ||
+        (row->address.node == list->newest.node && row->address.session == list->newest.session))
         return;
-    struct user *user = find_user(list, row->user);
-    bool known = false;
-    for (unsigned i = 0; i < user->nodes_count; i++)
-        known = known || user->nodes[i] == row->address.node;
-    if (known && user->newest == row->address.session)
-        return;
-    if (!known && user->nodes_count < WSFAN_PEERS_MAX)
-        user->nodes[user->nodes_count++] = row->address.node;
-    user->sessions++;
-    user->newest = row->address.session;
+    list->newest = row->address;
+    list->visits = make_room(list->visits, list->visits_count + 1, sizeof *list->visits);
+    list->visits[list->visits_count++] = (struct visit){ copy_text(row->user.data, row->user.size),
+                                                         row->user.size, row->address.node };
 }
 
-static int by_name(const void *one, const void *two) {
-    const struct user *a = one;
-    const struct user *b = two;
-    int order = memcmp(a->name, b->name, a->size < b->size ? a->size : b->size);
+static int by_user(const struct visit *a, const struct visit *b) {
+    int order = memcmp(a->user, b->user, a->size < b->size ? a->size : b->size);
     return order != 0 ? order : (a->size > b->size) - (a->size < b->size);
 }
 
+static int by_user_and_node(const void *one, const void *two) {
+    const struct visit *a = one;
+    const struct visit *b = two;
+    int order = by_user(a, b);
+    return order != 0 ? order : (a->node > b->node) - (a->node < b->node);
+}
+
+/* A row for so many visits of one user. */
+static void add_user(struct list *list, const struct visit *visits, size_t count) {
+    char nodes[1024] = "";
+    size_t size = 0;
+    for (size_t i = 0; i < count && size < sizeof nodes - WSFAN_NODE_NAME_SIZE - 2; i++)
+        if (i == 0 || visits[i].node != visits[i - 1].node)
+            size += (size_t)snprintf(nodes + size, sizeof nodes - size, "%s%s", i > 0 ? ", " : "",
+                                     name_of_node(list, visits[i].node));
+    table_add(&list->table, visits->user, visits->size);
+    table_add_count(&list->table, count);
+    table_add_string(&list->table, nodes);
+}
+
 static void fill_users(struct list *list) {
-    if (list->users_count > 0)
-        qsort(list->users, list->users_count, sizeof *list->users, by_name);
-    for (size_t i = 0; i < list->users_count; i++) {
-        struct user *user = &list->users[i];
-        char nodes[1024] = "";
-        size_t size = 0;
-        for (unsigned n = 0;
-             n < user->nodes_count && size < sizeof nodes - WSFAN_NODE_NAME_SIZE - 2; n++)
-            size += (size_t)snprintf(nodes + size, sizeof nodes - size, "%s%s", n > 0 ? ", " : "",
-                                     name_of_node(list, user->nodes[n]));
-        table_add(&list->table, user->name, user->size);
-        table_add_count(&list->table, user->sessions);
-        table_add_string(&list->table, nodes);
-        free(user->name);
+    size_t end;
+    if (list->visits_count > 0)
+        qsort(list->visits, list->visits_count, sizeof *list->visits, by_user_and_node);
+    for (size_t i = 0; i < list->visits_count; i = end) {
+        for (end = i + 1;
+             end < list->visits_count && by_user(&list->visits[i], &list->visits[end]) == 0;)
+            end++;
+        add_user(list, &list->visits[i], end - i);
     }
-    free(list->users);
+    for (size_t i = 0; i < list->visits_count; i++)
+        free(list->visits[i].user);
+    free(list->visits);
 }
 
 /* ---------------------------------------------------------------------------------------------- commands */

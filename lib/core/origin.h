@@ -15,13 +15,18 @@ struct wsf_origin {
     uint64_t said;    /* of its messages up to here */
     uint64_t changed; /* of witness.changes: the newest gap, or what is known of it */
     uint64_t took;    /* clock of its last message that was taken, or that another node told of */
-    uint64_t far;     /* the newest message with a clock that ours cannot follow; 0: none */
+    /* Where our clock cannot follow its: the first message behind a gap, our clock when it came, and the first one behind any
+     * gap for as long as `clock` is not past it; 0: none. */
+    uint64_t far;
+    uint64_t far_at;
+    uint64_t far_first;
     uint64_t
         left; /* our clock when it was no longer up, or soon after; 0: it is up, or was lately */
 
     /* Some may be missing, and nobody has said yet up to which clock: nothing is whole. A mark of the peer that covers
      * this frame says it. */
     bool open;
+    bool bare; /* no message has come since the gap */
     uint64_t open_number;
 
     /* Messages may be missing of which the host is to be told (WSFAN_GAP_AWAY): until that, and until a mark says
@@ -54,15 +59,19 @@ static inline void wsf_origin_took(const wsf_core *core, const wsf_peer *peer, u
         return;
     if (origin->took < clock)
         origin->took = clock;
-    if (clock > core->clock)
-        origin->far = clock > origin->far ? clock : origin->far;
-    else if (!overtakes && origin->clock < clock)
+    if (clock > core->clock && origin->bare) {
+        origin->far_first = origin->far > origin->clock ? origin->far_first : clock;
+        origin->far = clock;
+        origin->far_at = core->clock;
+    } else if (clock <= core->clock && !overtakes && origin->clock < clock) {
         origin->clock = clock;
+    }
+    origin->bare = origin->bare && overtakes;
 }
 
 /* Messages may be missing up to a clock that nobody has said. number: a mark that covers this frame will say it. */
 static inline void wsf_origin_open(wsf_core *core, wsf_origin *origin, uint64_t number) {
-    origin->open = true;
+    origin->open = origin->bare = true;
     origin->open_number = number;
     origin->changed = ++core->witness.changes;
 }

@@ -515,10 +515,14 @@ static inline void wsf_clock_merge(wsf_core *core, uint64_t clock, wsf_now now) 
         core->clock = clock;
 }
 
-/* Whether a clock is further ahead than that of any node that is trusted can be, which may have merged one that is ahead of its
- * own. Ours is not older than the input. */
+/* The clock of no node that is trusted is further ahead, which may have merged one that is ahead of its own. Ours is not older than
+ * the input. */
+static inline uint64_t wsf_clock_max(const wsf_core *core) {
+    return ((core->clock >> 16) + 2 * WSF_CLOCK_APART_MS_MAX) << 16 | UINT16_MAX;
+}
+
 static inline bool wsf_clock_is_far_ahead(const wsf_core *core, uint64_t clock) {
-    return clock >> 16 > (core->clock >> 16) + 2 * WSF_CLOCK_APART_MS_MAX;
+    return clock > wsf_clock_max(core);
 }
 
 /* The identity of a node's key, where nodes have keys. */

@@ -217,7 +217,7 @@ static void settle(wsf_core *core, wsf_peer *peer, wsf_origin *origin) {
         origin->whole = later(origin->whole, origin->last);
         origin->changed = ++core->witness.changes;
     }
-    origin->open = false;
+    origin->open = origin->bare = false;
 }
 
 /* Marks may be late, double, and lies. One counts if all frames that it speaks of were taken, no newer one was, and

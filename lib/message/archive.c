@@ -21,8 +21,13 @@ void wsf_archive_init(wsf_archive *archive, const wsf_archive_limits *limits, ui
     assert(limits->count_max > 0 && limits->age_ms_max > 0 && limits->age_ms_max < 1u << 31);
     memset(archive, 0, sizeof *archive);
     archive->limits = *limits;
+    archive->clock_max = UINT64_MAX;
     wsf_table_init(&archive->table, seed);
     wsf_slots_init(&archive->slots);
+}
+
+void wsf_archive_pass(wsf_archive *archive, uint64_t clock_max) {
+    archive->clock_max = clock_max;
 }
 
 uint32_t wsf_archive_find(const wsf_archive *archive, uint64_t hash) {
@@ -36,10 +41,11 @@ uint32_t wsf_archive_find(const wsf_archive *archive, uint64_t hash) {
 
 /* ------------------------------------------------------------------------------------ giving up */
 
-static void lose(struct wsf_archive_chat *chat, wsfan_message_id id) {
-    wsf_bounds_raise(&chat->floor, id.origin, id.clock);
-    if (chat->lost < id.clock)
-        chat->lost = id.clock;
+static void lose(const wsf_archive *archive, struct wsf_archive_chat *chat, wsfan_message_id id) {
+    uint64_t clock = id.clock < archive->clock_max ? id.clock : archive->clock_max;
+    wsf_bounds_raise(&chat->floor, id.origin, clock);
+    if (chat->lost < clock)
+        chat->lost = clock;
 }
 
 /* The first message; the first chunk has one. Its chunk stays, though it may be empty then. */
@@ -47,7 +53,7 @@ static inline void remove_first(wsf_archive *archive, struct wsf_archive_chat *c
     struct wsf_archive_chunk *chunk = chat->first;
     const uint8_t *at = chunk->bytes + chunk->from;
     uint32_t size = (uint32_t)wsf_kept_size_at(at);
-    lose(chat, wsf_kept_head_at(at)->id);
+    lose(archive, chat, wsf_kept_head_at(at)->id);
     chunk->from += size;
     chat->bytes -= size;
     chat->count--;
@@ -280,7 +286,7 @@ static inline void keep_in(wsf_archive *archive, uint32_t number, wsfan_bytes na
     if (has_name(archive, chat, name) && put(archive, chat, kept, now))
         return;
     archive->stats.evicted++;
-    lose(chat, kept->id);
+    lose(archive, chat, kept->id);
 }
 
 static bool is_named(const struct wsf_archive_chat *chat, wsfan_bytes name) {
@@ -361,7 +367,7 @@ static void keep_one(wsf_archive *archive, const wsfan_message *message, wsfan_t
             keep_in(archive, number, targets[i].name, &kept, now);
         } else {
             archive->stats.evicted++;
-            lose(&archive->chats[number], message->id);
+            lose(archive, &archive->chats[number], message->id);
         }
     }
 }
@@ -476,7 +482,7 @@ static void merge_one(wsf_archive *archive, struct wsf_archive_chat *chat, const
     const wsf_message_parts *parts = &kept->parts;
     if (kept->age_ms > archive->limits.age_ms_max) {
         archive->stats.expired++;
-        lose(chat, kept->id);
+        lose(archive, chat, kept->id);
         return;
     }
     if (parts->targets_count == 1 && parts->targets[0].kind == WSFAN_CHAT)
@@ -486,7 +492,7 @@ static void merge_one(wsf_archive *archive, struct wsf_archive_chat *chat, const
         age_ms = now - chat->filled_stamp;
     if (!join(archive, chat, kept, now - age_ms, now)) {
         archive->stats.evicted++;
-        lose(chat, kept->id);
+        lose(archive, chat, kept->id);
         return;
     }
     if (chat->joined < kept->id.clock)

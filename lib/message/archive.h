@@ -31,6 +31,10 @@ void wsf_archive_close(wsf_archive *archive, uint32_t chat);
  * fleeting one is not kept. Copies all but a payload that has a buffer of its own. */
 void wsf_archive_keep(wsf_archive *archive, const wsfan_message *message, uint64_t now_ms);
 
+/* No position that will be read and has not seen a message that is given up from now on is above this clock: floors go no higher, so
+ * that a message with a clock of days ahead is forgotten some time. At first that is UINT64_MAX. */
+void wsf_archive_pass(wsf_archive *archive, uint64_t clock_max);
+
 /* Gives up what is too old, some thousand messages at a time. False: there is more. */
 bool wsf_archive_expire(wsf_archive *archive, uint64_t now_ms);
 

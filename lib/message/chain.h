@@ -58,6 +58,7 @@ typedef struct {
 
 typedef struct {
     wsf_archive_limits limits;
+    uint64_t clock_max; /* what is given up raises floors no higher; see wsf_archive_pass() */
     wsf_archive_stats stats;
     wsf_table table;
     wsf_slots slots; /* slots.count: open chats */

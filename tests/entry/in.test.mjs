@@ -116,7 +116,9 @@ scenario('headers that cannot be read are refused, not left out', async (world) 
   const anna = await Client.join(world, alpha, 'lobby', 'anna');
   const except = `Wsfan-Except: ${anna.session}\r\n`;
   const lobby = 'wsfan.wsfan.in.chat.lobby';
-  for (const headers of [`NATS/1.0\r\n${except}no header\r\n\r\n`, `HTTP/1.1\r\n${except}\r\n`, `NATS/1.0\r\n ${except}\r\n`])
+  const many = 'X: y\r\n'.repeat(64);
+  for (const headers of [`NATS/1.0\r\nX:\r\n${except}\r\n`, `NATS/1.0\r\nX: \r\nnats-msg-id: 1\r\n\r\n`, `NATS/1.0\r\n${many}${except}\r\n`,
+    `NATS/1.0\r\n${except}no header\r\n\r\n`, `HTTP/1.1\r\n${except}\r\n`, `NATS/1.0\r\n ${except}\r\n`])
     assert.equal((await askWith(nats, lobby, headers, 'not anna')).code, 'header', JSON.stringify(headers));
   assert.equal((await askWith(nats, lobby, `NATS/1.0\r\n${except}\r\n`, 'not anna')).complete, true);
   assert.equal((await askWith(nats, lobby, 'NATS/1.0\r\n\r\n', 'anna')).complete, true);

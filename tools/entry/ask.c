@@ -52,8 +52,17 @@ static enum fault read_own(struct headers *headers, const char *name, const char
     return FAULT_NONE;
 }
 
+/* libnats 3.4.1 takes the next line for the value of a header that has none. One of ours is not to be lost that way. */
+static bool is_header(const char *value) {
+    size_t size = strcspn(value, ": \t");
+    return value[size] == ':' && (strncasecmp(value, "wsfan-", 6) == 0 ||
+                                  (size == 11 && strncasecmp(value, "nats-msg-id", size) == 0));
+}
+
 enum fault headers_read(struct headers *headers, const char *name, const char *value) {
     size_t size = strlen(value);
+    if (is_header(value))
+        return FAULT_HEADER;
     if (strncasecmp(name, "wsfan-", 6) == 0)
         return read_own(headers, name + 6, value);
     if (strcasecmp(name, "nats-msg-id") != 0)

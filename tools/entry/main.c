@@ -57,16 +57,18 @@ static void wake(void *user) {
 static void read_headers(struct ask *ask, natsMsg *message) {
     const char **names = NULL;
     int names_count = 0;
+    int all = 0;
     natsStatus s = natsMsgHeader_Keys(message, &names, &names_count);
     if (s != NATS_OK && s != NATS_NOT_FOUND) /* libnats can read none of them */
-        ask->fault = FAULT_HEADER;
-    if (names_count > HEADERS_COUNT_MAX)
         ask->fault = FAULT_HEADER;
     for (int n = 0; n < names_count && ask->fault == FAULT_NONE; n++) {
         const char **values = NULL;
         int count = 0;
         if (natsMsgHeader_Values(message, names[n], &values, &count) != NATS_OK)
             continue;
+        all += count;
+        if (all > HEADERS_COUNT_MAX)
+            ask->fault = FAULT_HEADER;
         for (int v = 0; v < count && ask->fault == FAULT_NONE; v++)
             ask->fault = headers_read(&ask->headers, names[n], values[v]);
         free((void *)values);

@@ -125,12 +125,13 @@ bool wsf_extent_has_word(const wsf_core *core, const wsf_origin *origin) {
     return !origin->frozen && peer != NULL && peer->linked;
 }
 
-/* What came of an origin while a gap is open is before the gap, or behind it. What has a clock that ours cannot follow is in no
- * run of this chat until a mark closes the gap: the origin may be gone before that. */
+/* Where a gap ends of which nobody has said the end. What came of the origin is before the gap, or behind it; so is the first message
+ * behind it, where ours cannot follow its clock: the origin may be gone before a mark closes the gap. */
 static uint64_t open_to(const wsf_core *core, uint32_t number, const wsf_origin *origin) {
     bool far = origin->far > origin->clock &&
-               wsf_archive_has_above(&core->keeping.archive, number, origin->node, origin->clock);
-    return far ? origin->far : origin->clock;
+               wsf_archive_has_above(&core->keeping.archive, number, origin->node,
+                                     origin->far_first - 1);
+    return far ? origin->far - 1 : origin->clock;
 }
 
 static wsf_extent find_extent(const wsf_core *core, uint32_t number, uint64_t node) {
@@ -254,7 +255,7 @@ static void judge_stranger(judgement *j, uint64_t clock) {
     note(j, &extent, clock);
 }
 
-static bool is_known(const wsf_core *core, uint32_t origin) {
+bool wsf_extent_knows(const wsf_core *core, uint32_t origin) {
     uint32_t cursor = 0;
     for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;)
         if (wsf_vector_origin(node) == origin)
@@ -275,7 +276,7 @@ static judgement judge_all(const wsf_core *core, uint32_t chat, const wsf_vector
     uint32_t cursor = 0;
     judge(&j, 0, seen->rest);
     for (uint32_t i = 0; i < seen->count; i++)
-        if (!is_known(core, seen->entries[i].origin))
+        if (!wsf_extent_knows(core, seen->entries[i].origin))
             judge_stranger(&j, seen->entries[i].clock);
     for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;)
         judge(&j, node, wsf_vector_at(seen, node));
@@ -306,15 +307,35 @@ static uint64_t most(const wsf_bounds *bounds) {
     return clock;
 }
 
+/* Whether the extent begins behind a gap, with a message whose clock ours cannot follow. */
+static bool begins_far(const wsf_origin *origin, const wsf_extent *extent) {
+    return origin != NULL && extent->open && extent->whole == origin->far - 1;
+}
+
+/* A clock that is far ahead says nothing of when the gap was, so others go on from when the first message behind it came. */
 uint64_t wsf_extent_begin(const wsf_core *core, uint32_t chat) {
     const wsf_archive *archive = &core->keeping.archive;
     uint64_t clock = later(most(wsf_archive_sinces(archive, chat)),
                            most(wsf_archive_floors(archive, chat)));
     clock = later(clock, wsf_witness_unsure(core));
     uint32_t cursor = 0;
-    for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;)
-        clock = later(clock, wsf_extent_of(core, chat, node).whole);
+    for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;) {
+        const wsf_origin *origin = wsf_witness_find(core, node);
+        wsf_extent extent = wsf_extent_of(core, chat, node);
+        clock = later(clock, begins_far(origin, &extent) ? origin->far_at : extent.whole);
+    }
     return clock;
+}
+
+void wsf_extent_begins(const wsf_core *core, uint32_t chat, wsf_vector *begin) {
+    wsf_vector_init(begin, wsf_extent_begin(core, chat));
+    uint32_t cursor = 0;
+    for (uint64_t node; (node = wsf_extent_next(core, &cursor)) != 0;) {
+        wsf_extent extent = wsf_extent_of(core, chat, node);
+        if (begins_far(wsf_witness_find(core, node), &extent) &&
+            !wsf_vector_raise(begin, node, extent.whole))
+            begin->rest = later(begin->rest, extent.whole);
+    }
 }
 
 uint64_t wsf_extent_reach(const wsf_core *core, uint32_t chat) {

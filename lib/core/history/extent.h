@@ -36,8 +36,10 @@ wsfan_recovery wsf_extent_lacks(const wsf_core *core, uint32_t chat, const wsf_v
 /* Up to this clock the chat lacks nothing of it, of no origin; 0: it goes back less far than that, and not for gaps alone. */
 uint64_t wsf_extent_lacks_above(const wsf_core *core, uint32_t chat, const wsf_vector *seen);
 
-/* Above this clock nothing is missing, of no origin. */
+/* Above this clock nothing is missing, of no origin but those whose clock is far ahead; */
 uint64_t wsf_extent_begin(const wsf_core *core, uint32_t chat);
+/* and above this nothing of these either. */
+void wsf_extent_begins(const wsf_core *core, uint32_t chat, wsf_vector *begin);
 
 /* Up to where another node's messages must reach, so that ours go on from there. */
 uint64_t wsf_extent_reach(const wsf_core *core, uint32_t chat);
@@ -58,6 +60,9 @@ uint64_t wsf_extent_next_stranger(const wsf_core *core, uint32_t chat, uint32_t 
 
 /* Tells a recovery the chat's caps. False: no memory. */
 bool wsf_extent_tell_caps(const wsf_core *core, uint32_t chat, wsf_recovery *recovery);
+
+/* Whether this node knows an origin with this low half of its id; itself it does. */
+bool wsf_extent_knows(const wsf_core *core, uint32_t origin);
 
 /* Walks the origins that this node knows, itself first; begin with *cursor = 0. 0 at the end. */
 uint64_t wsf_extent_next(const wsf_core *core, uint32_t *cursor);

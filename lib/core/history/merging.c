@@ -228,6 +228,7 @@ int wsf_merging_add(wsf_core *core, wsf_merging *merging, uint32_t chat, const w
                     uint32_t count, wsf_now now) {
     int status = WSFAN_OK;
     uint32_t from = 0;
+    wsf_archive_pass(&core->keeping.archive, wsf_clock_max(core));
     for (uint32_t i = 0; i <= count; i++) {
         if (i < count && is_taken(core, merging, chat, messages[i].id))
             continue;
@@ -341,10 +342,12 @@ static void set_bounds(wsf_core *core, uint32_t chat, const wsf_page_extent *the
     uint64_t own_since = wsf_archive_since(archive, chat, theirs->node);
     uint64_t own_floor = wsf_archive_floor(archive, chat, theirs->node);
     uint64_t since = is_known(core, theirs->node) ? above : lesser(above, own_since);
-    uint64_t floor = greater(theirs->floor, lesser(above, own_floor));
-    since = greater(since, theirs->since);
-    note_hole(core, chat, since, theirs->whole);
-    since = greater(since, theirs->whole);
+    uint64_t max = wsf_clock_max(core);
+    uint64_t whole = lesser(theirs->whole, max);
+    uint64_t floor = greater(lesser(theirs->floor, max), lesser(above, own_floor));
+    since = greater(since, lesser(theirs->since, max));
+    note_hole(core, chat, since, whole);
+    since = greater(since, whole);
     wsf_archive_extend(archive, chat, theirs->node, since, floor);
     wsf_archive_lack(archive, chat, theirs->node, since, floor);
 }

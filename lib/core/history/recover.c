@@ -90,6 +90,16 @@ static uint64_t newest_of(const wsf_vector *seen) {
     return newest;
 }
 
+/* Whether a position claims what may yet be published. Of a node that is gone and forgotten nothing will be, however far ahead its
+ * clock was. */
+static bool is_ahead(const wsf_core *core, const wsf_vector *seen) {
+    bool ahead = seen->rest > core->clock;
+    for (uint32_t i = 0; i < seen->count && !ahead; i++)
+        ahead = seen->entries[i].clock > core->clock &&
+                wsf_extent_knows(core, seen->entries[i].origin);
+    return ahead;
+}
+
 /* Whether it can be said of a position that it is of another epoch. */
 static bool may_be_read(const wsf_core *core, const wsf_recovery *recovery) {
     return recovery->position_size == 0 || core->cluster_epoch.number != 0;
@@ -116,7 +126,7 @@ static wsfan_recovery read_position(wsf_core *core, wsf_recovery *recovery, wsf_
     wsf_clock_pass(core, now);
     wsf_clock_merge(core, newest_of(&position.seen),
                     now); /* what is published from now on is new */
-    if (newest_of(&position.seen) > core->clock)
+    if (is_ahead(core, &position.seen))
         return WSFAN_RECOVERY_CLOCK;
     wsfan_recovery of_peers = judge_peers(core, &position.seen);
     if (of_peers != WSFAN_RECOVERY_WHOLE)
@@ -177,7 +187,7 @@ static bool list(wsf_core *core, wsf_recovery *recovery, uint32_t chat, wsf_now 
     if (recovery->verdict != WSFAN_RECOVERY_WHOLE) {
         if (recovery->rewind_count == 0)
             return true;
-        wsf_vector_init(&above, wsf_extent_begin(core, chat));
+        wsf_extent_begins(core, chat, &above);
         query.above = &above;
         query.last_max = recovery->rewind_count;
     }

@@ -252,6 +252,7 @@ void wsf_keeping_lose_peer(wsf_core *core, unsigned peer) {
 }
 
 void wsf_keeping_take(wsf_core *core, const wsfan_message *message, wsf_now now) {
+    wsf_archive_pass(&core->keeping.archive, wsf_clock_max(core));
     wsf_archive_keep(&core->keeping.archive, message, now.ms);
 }
 
@@ -306,6 +307,7 @@ static void expire_some(wsf_core *core, wsf_now now) {
     const wsf_core_config *config = &core->config;
     if (now.ms < core->keeping.look_ms)
         return;
+    wsf_archive_pass(&core->keeping.archive, wsf_clock_max(core));
     bool all = wsf_archive_expire(&core->keeping.archive, now.ms);
     uint32_t pause_ms = config->heartbeat_ms < config->history_ms ? config->heartbeat_ms
                                                                   : config->history_ms;

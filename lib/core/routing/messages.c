@@ -245,6 +245,7 @@ static void take_run(wsf_core *core, wsf_peer *peer, const wsf_messages *entry, 
     count_received(core, peer, entry->count, entry->payloads.size);
     uint64_t last = entry->clock + wsf_get_message_at(entry->index, entry->count - 1).offset;
     wsf_clock_merge(core, last, now);
+    wsf_origin_took(core, peer, entry->clock, false);
     wsf_origin_took(core, peer, last, false);
     if (run == NULL) {
         lose(core, peer, WSFAN_DROP_INBOX, entry->count, WSFAN_GAP_INBOX, last);

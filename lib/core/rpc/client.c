@@ -53,13 +53,14 @@ static void take_payload(wsf_answer *answer, wsfan_bytes payload) {
 }
 
 /* Whether a peer may have this row in its answer: one of that peer itself where rows belong to nodes, and behind the
- * key that the list goes on after, without which a list need not come to its end. */
+ * key that the list goes on after, without which a list need not come to its end; so it has a key, which the next page may go on
+ * after. */
 static bool may_tell(const wsf_request *request, uint64_t node, wsfan_bytes key) {
     static const wsfan_bytes none = { NULL, 0 };
     uint8_t own[8];
     wsf_put_u64(own, node);
     wsfan_bytes after = wsfan_message_payload(request->message);
-    if (after.size > 0 && wsf_key_compare(key, none, after) <= 0)
+    if (wsf_key_compare(key, none, after) <= 0)
         return false;
     switch (request->kind) {
     case WSFAN_REQUEST_NODES:

@@ -354,6 +354,34 @@ START_TEST(a_list_of_one_that_lies_ends_and_names_that_node_alone) {
 }
 END_TEST
 
+/* A page that ends with a chat without a name would be the last one, as the next one goes on after its name: other nodes' chats
+ * behind it would be told by nobody. */
+START_TEST(a_chat_without_a_name_ends_no_list) {
+    begin();
+    char name[WSFAN_ADDRESS_TEXT_SIZE];
+    wsfan_address_text((wsfan_address){ world_node_id(w, LIAR), 0 }, name);
+    wsf_request *ask = wsf_request_new(WSFAN_REQUEST_CHATS,
+                                       message_to(WSFAN_NODE, wsfan_string(name), 0), 10, 5000);
+    uint64_t before = dropped(WSFAN_DROP_MALFORMED);
+    wsf_core_request(world_core(w, 0), ask, world_now(w, 0));
+    static const wsfan_bytes none = { NULL, 0 };
+    wsf_answer answer;
+    wsf_answer_init(&answer, WSF_ROWS_COUNT_MAX);
+    wsf_rows_add(&answer.rows, none, none, none, 1);
+    answer.rows.more = true;
+    frame f = begin_frame(next_number(), 0);
+    wsf_write_reply(writer_of(&f), ask->id, &answer);
+    wsf_answer_destroy(&answer);
+    send(&f);
+    world_touch(w, 0);
+    world_run(w, 1);
+    ck_assert_uint_eq(replies, 1);
+    ck_assert_uint_eq(reply.rows_count, 0);
+    ck_assert_uint_eq(dropped(WSFAN_DROP_MALFORMED) - before, 1);
+    end();
+}
+END_TEST
+
 /* -------------------------------------------------------------------------------- latest values */
 
 START_TEST(a_flood_of_latest_values_fills_an_inbox_and_no_more) {
@@ -398,4 +426,4 @@ SUITE_MAIN("hostile_requests", a_flood_of_rows_leaves_room_for_those_of_others,
            requests_take_no_more_memory_than_may_wait_for_a_peer,
            replies_that_nobody_waits_for_or_twice_are_counted_and_change_nothing,
            a_list_of_one_that_lies_ends_and_names_that_node_alone,
-           a_flood_of_latest_values_fills_an_inbox_and_no_more)
+           a_chat_without_a_name_ends_no_list, a_flood_of_latest_values_fills_an_inbox_and_no_more)

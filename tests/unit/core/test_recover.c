@@ -102,6 +102,19 @@ static void await(unsigned count) {
     ck_assert_uint_eq(answers, count);
 }
 
+static void rewind_at(unsigned node, uint32_t count) {
+    unsigned all = answers + 1;
+    const uint64_t chat = CHAT;
+    wsf_recovery *recovery = wsf_recovery_new((wsfan_bytes){ &chat, sizeof chat },
+                                              wsfan_string(""));
+    recovery->hash = world_chat_hash(w, CHAT);
+    recovery->rewind_count = count;
+    join_chat(node, CHAT);
+    wsf_core_recover(world_core(w, node), recovery, world_now(w, node));
+    world_touch(w, node);
+    await(all);
+}
+
 static void come(unsigned node, const char *text) {
     unsigned count = answers + 1;
     join_chat(node, CHAT);
@@ -288,23 +301,133 @@ START_TEST(sessions_of_a_loop_that_ends_are_handed_back_wherever_they_wait) {
 }
 END_TEST
 
-/* Its first message did not come, which sessions of before were told; the second one did, and no mark that counts. */
+/* Without a mark that counts, as its clock is far ahead, node 1 has nothing lost. Or a first message, which sessions of before were
+ * told. Then it is gone. */
+static void lose_one_that_is_far_ahead(int64_t ms, bool gap) {
+    wsf_core *core = world_core(w, 0);
+    world_jump(w, 1, ms);
+    world_run(w, 2000);
+    if (gap)
+        wsf_gaps_tell(core, wsf_peer_find(core, world_node_id(w, 1)), 1, WSFAN_GAP_PEER_QUEUE, 0);
+    publish(1, 2);
+    world_run(w, 2000);
+    world_crash(w, 1);
+    world_run(w, 20000);
+    ck_assert_int_eq(wsf_peer_find(core, world_node_id(w, 1))->state, WSFAN_PEER_DOWN);
+}
+
 START_TEST(a_hole_of_one_that_is_gone_is_told_though_its_clock_was_far_ahead) {
     char text[WSF_POSITION_TEXT_SIZE];
     begin(2, 0);
     come(0, "");
     world_run(w, 2000);
     position_at(0, CHAT, text);
-    wsf_core *core = world_core(w, 0);
-    world_jump(w, 1, 2 * WSF_CLOCK_APART_MS_MAX);
-    wsf_gaps_tell(core, wsf_peer_find(core, world_node_id(w, 1)), 1, WSFAN_GAP_PEER_QUEUE, 0);
-    publish(1, 1);
-    world_crash(w, 1);
-    world_run(w, 20000);
-    ck_assert_int_eq(wsf_peer_find(core, world_node_id(w, 1))->state, WSFAN_PEER_DOWN);
+    lose_one_that_is_far_ahead(2 * WSF_CLOCK_APART_MS_MAX, true);
     come(0, text);
     ck_assert_uint_eq(replayed, 0);
     ck_assert_uint_eq(verdicts[WSFAN_RECOVERY_GAP], 1);
+    world_destroy(w);
+}
+END_TEST
+
+/* The chat has a message between the two, and another chat the one behind the second. */
+START_TEST(of_two_holes_of_one_that_was_far_ahead_both_are_told) {
+    char text[WSF_POSITION_TEXT_SIZE];
+    begin(2, 0);
+    come(0, "");
+    join_chat(0, CHAT + 1);
+    world_run(w, 2000);
+    position_at(0, CHAT, text);
+    wsf_core *core = world_core(w, 0);
+    wsf_peer *peer = wsf_peer_find(core, world_node_id(w, 1));
+    world_jump(w, 1, 2 * WSF_CLOCK_APART_MS_MAX);
+    for (uint64_t i = 0; i < 2; i++) {
+        wsf_gaps_tell(core, peer, 1, WSFAN_GAP_PEER_QUEUE, 0);
+        ck_assert(world_publish(w, 1, CHAT + i, i));
+        world_run(w, 100);
+    }
+    world_crash(w, 1);
+    world_run(w, 20000);
+    come(0, text);
+    ck_assert_uint_eq(replayed, 0);
+    ck_assert_uint_eq(verdicts[WSFAN_RECOVERY_GAP], 1);
+    world_destroy(w);
+}
+END_TEST
+
+START_TEST(a_clock_that_was_far_ahead_is_no_hole) {
+    char text[WSF_POSITION_TEXT_SIZE];
+    begin(2, 0);
+    come(0, "");
+    world_run(w, 2000);
+    position_at(0, CHAT, text);
+    lose_one_that_is_far_ahead(2 * WSF_CLOCK_APART_MS_MAX, false);
+    come(0, text);
+    ck_assert_uint_eq(replayed, 2);
+    ck_assert_uint_eq(verdicts[WSFAN_RECOVERY_WHOLE], 1);
+    world_destroy(w);
+}
+END_TEST
+
+/* What came behind the hole, of anybody, is shown. */
+START_TEST(who_rewinds_gets_what_came_behind_the_hole_of_one_that_was_far_ahead) {
+    begin(3, 0);
+    come(0, "");
+    publish(2, 1);
+    lose_one_that_is_far_ahead(2 * WSF_CLOCK_APART_MS_MAX, true);
+    publish(2, 3);
+    rewind_at(0, 50);
+    ck_assert_uint_eq(replayed, 5);
+    world_destroy(w);
+}
+END_TEST
+
+/* Also where another node tells of it: node 3 has the chat from node 0, and came when that one was gone. */
+START_TEST(a_message_of_days_ahead_is_in_the_way_of_nobody_when_it_is_too_old) {
+    char text[WSF_POSITION_TEXT_SIZE];
+    static const bool gaps[] = { false, true };
+    for (unsigned i = 0; i < 2; i++) {
+        begin(3, 0);
+        come(0, "");
+        lose_one_that_is_far_ahead(UINT64_C(10) * 86400000, gaps[i]);
+        start(3);
+        rewind_at(3, 50);
+        world_run(w, 3 * HISTORY_MS + 2 * WSF_CLOCK_APART_MS_MAX);
+        position_at(0, CHAT, text);
+        publish(2, 1);
+        for (unsigned node = 0; node < 4; node += 3) {
+            come(node, text);
+            ck_assert_uint_eq(replayed, 1);
+            rewind_at(node, 50);
+            ck_assert_uint_eq(replayed, 1);
+        }
+        ck_assert_uint_eq(verdicts[WSFAN_RECOVERY_WHOLE], 2);
+        world_destroy(w);
+    }
+}
+END_TEST
+
+/* As a loop tells them that has dispatched a message of days ahead. */
+START_TEST(a_position_may_claim_what_is_days_ahead_of_one_that_is_forgotten) {
+    char text[WSF_POSITION_TEXT_SIZE];
+    begin(2, 0);
+    come(0, "");
+    world_run(w, 2000);
+    wsf_position position = { world_core(w, 0)->reach.newest->epoch,
+                              world_core(w, 0)->reach.newest->whole };
+    uint64_t far = world_core(w, 0)->clock + (UINT64_C(86400000) << 16);
+    uint64_t nodes[] = { world_node_id(w, 1) + 1, world_node_id(w, 1) };
+    static const wsfan_recovery expected[] = { WSFAN_RECOVERY_WHOLE, WSFAN_RECOVERY_CLOCK };
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert(wsf_vector_saw(&position.seen, nodes[i], far));
+        ck_assert_uint_gt(wsf_position_write(&world_config(w)->history_key,
+                                             (wsfan_bytes){ &(uint64_t){ CHAT }, 8 }, &position,
+                                             text),
+                          0);
+        forget_verdicts();
+        come(0, text);
+        ck_assert_uint_eq(verdicts[expected[i]], 1);
+    }
     world_destroy(w);
 }
 END_TEST
@@ -315,4 +438,9 @@ SUITE_MAIN("recover", who_comes_back_gets_what_it_missed,
            a_storm_costs_nothing_while_it_waits, without_room_for_the_chat_it_is_old,
            what_was_asked_of_nobody_is_not_called_unkept,
            sessions_of_a_loop_that_ends_are_handed_back_wherever_they_wait,
-           a_hole_of_one_that_is_gone_is_told_though_its_clock_was_far_ahead)
+           a_hole_of_one_that_is_gone_is_told_though_its_clock_was_far_ahead,
+           of_two_holes_of_one_that_was_far_ahead_both_are_told,
+           a_clock_that_was_far_ahead_is_no_hole,
+           who_rewinds_gets_what_came_behind_the_hole_of_one_that_was_far_ahead,
+           a_message_of_days_ahead_is_in_the_way_of_nobody_when_it_is_too_old,
+           a_position_may_claim_what_is_days_ahead_of_one_that_is_forgotten)
