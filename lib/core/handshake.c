@@ -46,6 +46,8 @@ static void set_state(wsf_core *core, wsf_peer *peer, wsfan_peer_event state, ws
     peer->reason = reason;
     if (peer->state == WSFAN_PEER_DOWN || state == WSFAN_PEER_DOWN)
         tell_down(core, peer, state == WSFAN_PEER_DOWN);
+    if (peer->state == WSFAN_PEER_UP || state == WSFAN_PEER_UP)
+        peer->subscription.serial_owed = peer->subscription.serial_skipped;
     peer->state = state;
     wsf_peers_stir_all(core); /* the others are told of one that is up */
     core->diagnosis.due = true;
@@ -208,13 +210,13 @@ static void unlink_peer(wsf_core *core, wsf_peer *peer) {
 
 void wsf_handshake_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
     bool was_known = peer->linked || peer->state != 0;
-    if (peer->subscription.serial_skipped > peer->subscription.serial_acked)
-        wsf_gaps_tell(core, peer, 0, WSFAN_GAP_AWAY, 0); /* of a join that did not wait for it */
     unlink_peer(core, peer);
     if (was_known && reason != WSFAN_REASON_BYE) /* the node may live, and be back */
         note_forgotten(core, peer->node);
     if (was_known)
         set_state(core, peer, WSFAN_PEER_DOWN, reason);
+    if (peer->subscription.serial_owed > peer->subscription.serial_acked)
+        wsf_gaps_tell(core, peer, 0, WSFAN_GAP_AWAY, 0);
     wsf_dialer_release(core, peer->node);
     wsf_delivery_lose(core, peer, true);
     wsf_status_forget(core, peer);

@@ -61,7 +61,7 @@ typedef enum {
 
 /* A peer. Each slice is written by the file that it is named after, with two exceptions: handshake.c takes
  * a peer that was dropped out of gossip.told of the others, and the join barrier, in barrier.c and
- * receiver.c, and witness.c keep subscription.serial_skipped. */
+ * receiver.c, and witness.c keep subscription.serial_skipped, of which handshake.c notes what is owed. */
 typedef struct {
     uint64_t node;                    /* 0: free */
     char name[WSF_NAME_SIZE_MAX + 1]; /* "" until its hello */
@@ -107,6 +107,8 @@ typedef struct {
         uint64_t log_serial;     /* log entries up to here are in frames */
         uint64_t serial_acked;   /* and up to here acknowledged */
         uint64_t serial_skipped; /* joins up to here did not wait for the peer; 0: none */
+        uint64_t
+            serial_owed; /* of these, up to here it was up since: some may be missing of what came */
         uint32_t snapshot_cursor;
         bool snapshot_begun;
         bool snapshot_done;

@@ -313,8 +313,10 @@ START_TEST(a_killed_peer_is_silent_at_once_soon_down_and_then_forgotten) {
     ck_assert_int_eq(last_event[0][1], WSFAN_PEER_DOWN);
     ck_assert_int_eq(last_reason[0], WSFAN_REASON_ENDED);
     ck_assert_ptr_nonnull(peer_of(0, 1));
+    world_join(w, 0, 100); /* without it */
     world_run(w, 120000);
     ck_assert_ptr_null(peer_of(0, 1));
+    ck_assert_uint_eq(away_count[0], 0);
     ck_assert_int_eq(last_event[0][2], WSFAN_PEER_UP);
     end();
 }
