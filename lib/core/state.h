@@ -156,7 +156,8 @@ typedef struct {
         bool heard;            /* a mark of the peer came: */
         bool refused;          /* its clock is too far ahead, so the mark says nothing; or else */
         uint64_t heard_serial; /* it knew our interest up to here when its clock, */
-        uint64_t heard_clock;  /* and that of its last message, were here at the most */
+        uint64_t heard_clock;  /* and that of its last message, were here at the most, */
+        uint64_t heard_at;     /* and ours was here */
     } witness;
 
     /* Chats that are held for this node, and for the peer, on this link; see holding.c and, for what is asked, holders.c. */

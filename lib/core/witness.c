@@ -105,9 +105,19 @@ static wsf_origin *find_or_make(wsf_core *core, const wsf_peer *peer) {
     return origin;
 }
 
+static bool is_a_minute_below(uint64_t clock, uint64_t other) {
+    return (clock >> 16) + WSF_CLOCK_APART_MS_MAX < other >> 16;
+}
+
+/* The clock of one that is not up went on unheard. */
 bool wsf_witness_is_behind(const wsf_core *core, const wsf_peer *peer) {
-    return peer->witness.heard &&
-           (peer->witness.heard_clock >> 16) + WSF_CLOCK_APART_MS_MAX < core->clock >> 16;
+    uint64_t ours = peer->state == WSFAN_PEER_UP ? core->clock : peer->witness.heard_at;
+    return peer->witness.heard && is_a_minute_below(peer->witness.heard_clock, ours);
+}
+
+bool wsf_witness_is_preempted(const wsf_core *core, const wsf_peer *peer, const wsf_vector *seen) {
+    return wsf_witness_is_behind(core, peer) &&
+           is_a_minute_below(peer->witness.heard_clock, wsf_vector_at(seen, peer->node));
 }
 
 void wsf_witness_skip(wsf_peer *peer, uint64_t serial) {
@@ -243,6 +253,7 @@ static void take_mark(wsf_core *core, wsf_peer *peer, const wsf_frame_head *head
     peer->witness.heard = true;
     peer->witness.heard_serial = peer->subscription.serial_acked;
     peer->witness.heard_clock = top;
+    peer->witness.heard_at = core->clock;
     origin->clock = later(origin->clock, mark->clock);
     origin->last = later(origin->last, mark->last);
     origin->said = later(origin->said, mark->clock);

@@ -22,6 +22,9 @@ void wsf_witness_told(wsf_core *core, uint64_t node, uint64_t clock);
 /* Whether the peer said that its clock is more than WSF_CLOCK_APART_MS_MAX behind ours. */
 bool wsf_witness_is_behind(const wsf_core *core, const wsf_peer *peer);
 
+/* Whether it is, and a position claims what the peer is yet to publish, further ahead than it follows. */
+bool wsf_witness_is_preempted(const wsf_core *core, const wsf_peer *peer, const wsf_vector *seen);
+
 /* A join did not wait for the peer, which is down: it may not know our interest up to `serial`. */
 void wsf_witness_skip(wsf_peer *peer, uint64_t serial);
 

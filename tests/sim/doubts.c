@@ -14,8 +14,7 @@ static bool is_refused(const wsf_core *core) {
 bool doubts_far(const wsf_core *core, const wsf_vector *seen) {
     for (unsigned i = 0; i < core->config.peers_count_max; i++) {
         const wsf_peer *peer = &core->peers[i];
-        if (peer->node != 0 && wsf_witness_is_behind(core, peer) &&
-            wsf_vector_find(seen, peer->node) == NULL)
+        if (peer->node != 0 && wsf_witness_is_preempted(core, peer, seen))
             return true;
     }
     return is_refused(core);

@@ -68,16 +68,13 @@ static bool is_up(const wsf_peer *peer) {
 }
 
 /* What is wrong with a position for what peers are like. One that was made before its node met a peer whose clock is far behind
- * claims what that peer is yet to publish. */
+ * claims what that peer is yet to publish, also once it is up again; of two in one, one may be such. */
 static wsfan_recovery judge_peers(const wsf_core *core, const wsf_vector *seen) {
     wsf_peers linked = core->linked;
     for (const wsf_peer *peer; (peer = wsf_peer_next(core, &linked)) != NULL;) {
-        if (!is_up(peer))
-            continue;
-        if ((peer->features & WSF_FEATURE_HISTORY) == 0)
+        if (is_up(peer) && (peer->features & WSF_FEATURE_HISTORY) == 0)
             return WSFAN_RECOVERY_MIXED;
-        if (peer->witness.refused ||
-            (wsf_witness_is_behind(core, peer) && wsf_vector_find(seen, peer->node) == NULL))
+        if ((is_up(peer) && peer->witness.refused) || wsf_witness_is_preempted(core, peer, seen))
             return WSFAN_RECOVERY_CLOCK;
     }
     return WSFAN_RECOVERY_WHOLE;

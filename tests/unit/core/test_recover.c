@@ -432,6 +432,36 @@ START_TEST(a_position_may_claim_what_is_days_ahead_of_one_that_is_forgotten) {
 }
 END_TEST
 
+/* Its messages would be taken for seen until its clock is past the position: alone, with one of later, and also where it is down. */
+START_TEST(a_position_from_before_a_peer_came_whose_clock_is_far_behind_is_not_good) {
+    char both[2 * WSF_POSITION_TEXT_SIZE];
+    char *later;
+    begin(1, 0);
+    come(0, "");
+    world_run(w, 2000);
+    position_at(0, CHAT, both);
+    world_jump(w, 1, -2 * WSF_CLOCK_APART_MS_MAX);
+    start(1);
+    later = both + strlen(both) + 1;
+    position_at(0, CHAT, later);
+    come(0, later);
+    ck_assert_uint_eq(verdicts[WSFAN_RECOVERY_WHOLE], 1);
+    for (unsigned down = 0; down < 2; down++) {
+        forget_verdicts();
+        later[-1] = '\0';
+        come(0, both);
+        later[-1] = ' ';
+        come(0, both);
+        ck_assert_uint_eq(verdicts[WSFAN_RECOVERY_CLOCK], 2);
+        world_block(w, 0, 1, true);
+        world_block(w, 1, 0, true);
+        world_run(w, 12000);
+    }
+    ck_assert_int_eq(wsf_peer_find(world_core(w, 0), world_node_id(w, 1))->state, WSFAN_PEER_DOWN);
+    world_destroy(w);
+}
+END_TEST
+
 SUITE_MAIN("recover", who_comes_back_gets_what_it_missed,
            restarts_one_after_another_leave_every_position_good,
            over_the_limit_only_those_are_busy_that_bring_a_position,
@@ -443,4 +473,5 @@ SUITE_MAIN("recover", who_comes_back_gets_what_it_missed,
            a_clock_that_was_far_ahead_is_no_hole,
            who_rewinds_gets_what_came_behind_the_hole_of_one_that_was_far_ahead,
            a_message_of_days_ahead_is_in_the_way_of_nobody_when_it_is_too_old,
-           a_position_may_claim_what_is_days_ahead_of_one_that_is_forgotten)
+           a_position_may_claim_what_is_days_ahead_of_one_that_is_forgotten,
+           a_position_from_before_a_peer_came_whose_clock_is_far_behind_is_not_good)
