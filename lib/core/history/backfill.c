@@ -148,22 +148,10 @@ static uint32_t chat_of(const wsf_core *core, const backfill *b) {
 
 /* --------------------------------------------------------------------------------- whom to ask */
 
-/* In the order in which they would own the chat, so that all ask those first that hold it for others. */
 static unsigned choose(const wsf_core *core, const backfill *b, uint32_t chat) {
-    unsigned best = WSF_PEERS_MAX;
-    uint64_t best_rank = 0;
     bool of_sources = b->inherits && chat != WSF_TABLE_NONE;
     wsf_peers all = of_sources ? core->keeping.chats[chat].sources : wsf_keepers_of(core, b->hash);
-    wsf_peers peers = wsf_peers_difference(all, b->tried);
-    for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;) {
-        uint64_t rank = wsf_placement_rank(b->hash, core->peers[i].status.place_hash);
-        if (wsf_keeper_can_be_asked(core, &core->peers[i]) &&
-            (best == WSF_PEERS_MAX || rank > best_rank)) {
-            best = i;
-            best_rank = rank;
-        }
-    }
-    return best;
+    return wsf_keepers_first(core, b->hash, wsf_peers_difference(all, b->tried));
 }
 
 static uint32_t share_ms(const wsf_core *core) {
@@ -292,16 +280,25 @@ bool wsf_backfill_inherit(wsf_core *core, uint64_t hash, wsf_now now) {
     return begin(core, i, now);
 }
 
-bool wsf_backfill_waits(const wsf_core *core, uint64_t hash) {
+static const backfill *of_chat(const wsf_core *core, uint64_t hash) {
     uint32_t i = find(core, hash);
-    const backfill *b = i != WSF_TABLE_NONE ? &core->backfill.asks->list[i] : NULL;
+    return i != WSF_TABLE_NONE ? &core->backfill.asks->list[i] : NULL;
+}
+
+bool wsf_backfill_waits(const wsf_core *core, uint64_t hash) {
+    const backfill *b = of_chat(core, hash);
     return b != NULL && b->line != ENDED && !b->inherits;
 }
 
 bool wsf_backfill_failed(const wsf_core *core, uint64_t hash) {
-    uint32_t i = find(core, hash);
-    const backfill *b = i != WSF_TABLE_NONE ? &core->backfill.asks->list[i] : NULL;
+    const backfill *b = of_chat(core, hash);
     return b != NULL && (!wsf_peers_is_empty(b->missed) || b->line != ENDED);
+}
+
+void wsf_backfill_hide(const wsf_core *core, uint64_t hash, wsf_vector *up_to) {
+    const backfill *b = of_chat(core, hash);
+    if (b != NULL && b->merging != NULL)
+        wsf_merging_hide(core, b->merging, up_to);
 }
 
 /* ------------------------------------------------------------------------------------ questions */
@@ -494,8 +491,7 @@ static void take_chat(answer *a, const wsf_page_chat *said) {
         end_chat(a, i, chat, merging);
 }
 
-/* The chats of the question, which are the first of the line, that nothing was said of: they are asked for again, or, after an
- * answer that is none, of others. */
+/* Chats of the question that nothing was said of are asked for again, or, after an answer that is none, of others. */
 static void settle(wsf_core *core, unsigned line, const answer *a) {
     struct wsf_backfills *all = core->backfill.asks;
     uint32_t i = all->lines[line].first;
@@ -549,9 +545,9 @@ void wsf_backfill_lose(wsf_core *core, const wsf_peer *peer) {
 /* Of a peer that does answer, a chat may take too long, whose pages have no end. */
 static void check_time(wsf_core *core, unsigned line, wsf_now now) {
     const struct wsf_backfills *all = core->backfill.asks;
-    uint32_t i;
     if (all->lines[line].question != 0 && all->lines[line].deadline_ms <= now.ms)
         give_up(core, line, now);
+    uint32_t i;
     while ((i = all->lines[line].first) != WSF_TABLE_NONE && all->list[i].deadline_ms <= now.ms)
         fail(core, i, now);
 }

@@ -23,6 +23,9 @@ bool wsf_backfill_waits(const wsf_core *core, uint64_t hash);
 /* Whether a node that was asked just now did not say all that it has of the chat, or has not yet. */
 bool wsf_backfill_failed(const wsf_core *core, uint64_t hash);
 
+/* While pages come a part of a run that nobody here vouches for is in the archive: nothing of it is to be told. */
+void wsf_backfill_hide(const wsf_core *core, uint64_t hash, wsf_vector *up_to);
+
 /* The answer of a peer. False: it is not of a question of these. */
 bool wsf_backfill_take(wsf_core *core, const wsf_peer *peer, const wsf_entry *entry, wsf_now now);
 

@@ -2,6 +2,7 @@
 #ifndef WSF_CORE_HISTORY_KEEPERS_H
 #define WSF_CORE_HISTORY_KEEPERS_H
 
+#include "core/routing/placement.h"
 #include "core/state.h"
 #include "core/witness.h"
 
@@ -28,6 +29,22 @@ static inline wsf_peers wsf_keepers_of(const wsf_core *core, uint64_t hash) {
         if (!wsf_keeper_can_be_asked(core, &core->peers[i]))
             wsf_peers_remove(&peers, i);
     return peers;
+}
+
+/* The first of them that can be asked, in the order in which they would own the chat, so that all ask those first that hold it
+ * for others. WSF_PEERS_MAX: none. */
+static inline unsigned wsf_keepers_first(const wsf_core *core, uint64_t hash, wsf_peers peers) {
+    unsigned best = WSF_PEERS_MAX;
+    uint64_t best_rank = 0;
+    for (unsigned i; (i = wsf_peers_pop(&peers)) < WSF_PEERS_MAX;) {
+        uint64_t rank = wsf_placement_rank(hash, core->peers[i].status.place_hash);
+        if (wsf_keeper_can_be_asked(core, &core->peers[i]) &&
+            (best == WSF_PEERS_MAX || rank > best_rank)) {
+            best = i;
+            best_rank = rank;
+        }
+    }
+    return best;
 }
 
 #endif

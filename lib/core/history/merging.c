@@ -369,6 +369,12 @@ static void note_told(wsf_core *core, const wsf_merging *merging) {
             wsf_witness_told(core, merging->parts[i].theirs.node, merging->parts[i].newest);
 }
 
+void wsf_merging_hide(const wsf_core *core, const wsf_merging *merging, wsf_vector *up_to) {
+    for (uint32_t i = 0; i < merging->count; i++)
+        if (merging->parts[i].newest > 0 && !is_known(core, merging->parts[i].theirs.node))
+            (void)wsf_vector_pin(up_to, merging->parts[i].theirs.node, 0);
+}
+
 void wsf_merging_give_up(wsf_core *core, const wsf_merging *merging, uint32_t chat) {
     if (merging == NULL || chat == WSF_TABLE_NONE)
         return;

@@ -49,4 +49,7 @@ void wsf_merging_end(wsf_core *core, wsf_merging *merging, uint32_t chat);
  * chat: WSF_TABLE_NONE: nothing is done. */
 void wsf_merging_give_up(wsf_core *core, const wsf_merging *merging, uint32_t chat);
 
+/* Pins the origins that nobody here knows, and whose messages came, to 0: until the end nothing says from where on they are. */
+void wsf_merging_hide(const wsf_core *core, const wsf_merging *merging, wsf_vector *up_to);
+
 #endif

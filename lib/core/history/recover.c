@@ -180,7 +180,8 @@ static bool list(wsf_core *core, wsf_recovery *recovery, uint32_t chat, wsf_now 
     wsf_vector_init(&up_to, UINT64_MAX);
     for (uint32_t i = 0; i < recovery->caps_count; i++)
         (void)wsf_vector_pin(&up_to, recovery->caps[i].origin, recovery->caps[i].clock);
-    query.up_to = recovery->caps_count > 0 ? &up_to : NULL;
+    wsf_backfill_hide(core, recovery->hash, &up_to);
+    query.up_to = up_to.count > 0 ? &up_to : NULL;
     if (recovery->verdict != WSFAN_RECOVERY_WHOLE) {
         if (recovery->rewind_count == 0)
             return true;

@@ -6,6 +6,7 @@
 #include "core/history/source.h"
 
 #include "base/memory.h"
+#include "core/history/backfill.h"
 #include "core/history/extent.h"
 #include "core/rpc/reply.h"
 #include "core/witness.h"
@@ -155,7 +156,12 @@ static bool add_chat(wsf_core *core, page *p, const wsf_asked_chat *asked, bool 
         return fits;
     }
     chat.flags = 0;
-    wsf_kept_query query = { .after = asked->after, .bytes_max = (uint64_t)(p->end - p->at) };
+    wsf_vector up_to;
+    wsf_vector_init(&up_to, UINT64_MAX);
+    wsf_backfill_hide(core, asked->hash, &up_to);
+    wsf_kept_query query = { .up_to = up_to.count > 0 ? &up_to : NULL,
+                             .after = asked->after,
+                             .bytes_max = (uint64_t)(p->end - p->at) };
     wsf_kept_list *list = wsf_archive_list(archive, number, &query, now.ms);
     wsf_extent others = wsf_extent_of(core, number, 0);
     chat.since = others.since > others.whole ? others.since : others.whole;

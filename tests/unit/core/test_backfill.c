@@ -804,7 +804,15 @@ static bool has_some(void *user) {
     return kept_at(*(unsigned *)user) > 0;
 }
 
-/* The one that has a run of the publisher dies between two pages. The other one keeps the chat for longer, and never met it. */
+static bool is_hidden(unsigned node, unsigned publisher) {
+    wsf_vector up_to;
+    wsf_vector_init(&up_to, UINT64_MAX);
+    wsf_backfill_hide(world_core(w, node), world_chat_hash(w, CHAT), &up_to);
+    return wsf_vector_at(&up_to, world_node_id(w, publisher)) == 0;
+}
+
+/* The one that has a run of the publisher dies between two pages. The other one keeps the chat for longer, and never met it. Between
+ * the pages nobody is told what has come, as nothing says yet from where on it is. */
 START_TEST(a_part_of_a_run_is_no_run_from_further_back) {
     enum { COUNT = 60, SIZE = 4000 };
     static char payload[SIZE];
@@ -831,8 +839,10 @@ START_TEST(a_part_of_a_run_is_no_run_from_further_back) {
         wsf_backfill_begin(world_core(w, 2), world_chat_hash(w, CHAT), NULL, world_now(w, 2)));
     world_touch(w, 2);
     ck_assert(world_run_until(w, has_some, &(unsigned){ 2 }, RECOVER_MS));
+    ck_assert(is_hidden(2, 3));
     world_crash(w, first);
     run_to_end(2);
+    ck_assert(!is_hidden(2, 3));
     ck_assert_uint_eq(world_core(w, second)->backfill.answered, 1);
     ck_assert_uint_lt(kept_at(2), COUNT);
     ck_assert_int_ne(lacks(2, clock), WSFAN_RECOVERY_WHOLE);
