@@ -67,8 +67,8 @@ typedef struct wsfan_recovered {
 /** Bytes that the text of a position takes at most, with the NUL. */
 #define WSFAN_POSITION_TEXT_SIZE 1280
 
-/** How far the sessions of this loop have seen a chat, as a text for clients: base64url, 30 to 60 characters while few
- * nodes publish, 1279 at most. Sealed with history_key and bound to the chat; not to a user, as one text is true of all sessions of
+/** How far the sessions of this loop have seen a chat, as a text for clients: base64url, some 40 to 70 characters while
+ * few nodes publish, 1279 at most. Sealed with history_key and bound to the chat; not to a user, as one text is true of all sessions of
  * the loop in the chat, so that it may go into one frame for all.
  *
  * In on_message it is the position after that message; in on_joined with WSFAN_HISTORY that before what is replayed;

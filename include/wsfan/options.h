@@ -197,8 +197,9 @@ typedef struct wsfan_options {
     /** Nodes without a session in a chat that keep it too, lest its messages go with the only node that has one.
      * 0..3 [1] */
     uint32_t history_copies;
-    /** What becomes of a position is told after this at the latest, at least 1; with history_ms at most join_ms_max.
-     * Longer than silent_ms, or a node that has stopped costs the positions of all [4000] */
+    /** What becomes of a position is told this long after the join's barrier at the latest, which takes join_ms_max at most,
+     * and as long again behind another join. At least 1; with history_ms at most join_ms_max. Longer than silent_ms, or a
+     * node that has stopped costs the positions of all [4000] */
     uint32_t recover_ms_max;
     /** 16..64 bytes, a secret, the same on all nodes: clients bring back positions that are sealed with it. Any text that
      * nobody can guess, as of `openssl rand -base64 32`; wsfan-keygen makes none. Nodes do not compare theirs. With

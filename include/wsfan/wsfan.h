@@ -298,8 +298,8 @@ typedef struct wsfan_callbacks {
     void (*on_message)(void *loop_user, wsfan_message *message, const wsfan_recipient *recipients,
                        size_t recipients_count);
 
-    /** Once for every wsfan_session_join() that returned WSFAN_OK, unless the session leaves or closes
-     * before. */
+    /** Once for every wsfan_session_join(), or wsfan_session_join_with(), that returned WSFAN_OK, unless the session
+     * leaves or closes before. */
     void (*on_joined)(void *loop_user, const wsfan_joined *joined);
 
     /** A peer's state changed. Each loop of the node is told; one that opens later is first told of the
@@ -394,8 +394,8 @@ WSFAN_API int wsfan_session_open(wsfan_session *session, wsfan_loop *loop, wsfan
  * @return WSFAN_OK, or WSFAN_EINVAL (of another loop), WSFAN_ESTALE, WSFAN_EFORK. [loop] */
 WSFAN_API int wsfan_session_close(wsfan_loop *loop, wsfan_session session);
 
-/** Makes the session a member of a chat. From now on it may get the chat's messages; on_joined says when it gets all.
- *
+/** Makes the session a member of a chat. From now on it may get the chat's messages (with
+ * WSFAN_HISTORY from on_joined on); on_joined says when it gets all.
  * @param chat 1..name_bytes_max bytes, any bytes.
  * @return WSFAN_OK, or WSFAN_EINVAL (empty name, a session of another loop), WSFAN_ETOOBIG,
  * WSFAN_EEXIST, WSFAN_ESTALE, WSFAN_ELIMIT (chats_per_session_count_max, chats_count_max),

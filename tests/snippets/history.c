@@ -14,6 +14,7 @@ struct client {
     char chat[65];
     char got[4][65];
     unsigned got_count;
+    unsigned missed;
     int joined;
     char position[WSFAN_POSITION_TEXT_SIZE];
 };
@@ -33,9 +34,12 @@ static void client_send(struct client *client, wsfan_message *message, const cha
         strcpy(client->position, position);
 }
 
-static void client_joined(struct client *client, wsfan_recovery recovery, const char *position) {
+static void client_joined(struct client *client, const wsfan_recovered *recovered, int status,
+                          const char *position) {
+    wsfan_recovery recovery = recovered->recovery;
     check(recovery == (client->position[0] == '\0' ? WSFAN_RECOVERY_NONE : WSFAN_RECOVERY_WHOLE),
           wsfan_recovery_text(recovery));
+    check(status == WSFAN_OK && recovered->replayed_count == client->missed, "too few follow");
     strcpy(client->position, position);
     client->joined = 1;
 }
@@ -79,6 +83,7 @@ int main(void) {
     wsfan_session_close(loop, ann.session);
     say(node, "two");
     say(node, "three");
+    ann.missed = 2;
     come(&ann);
     while (ann.got_count < 3)
         dispatch();
