@@ -107,8 +107,7 @@ typedef struct {
         uint64_t log_serial;     /* log entries up to here are in frames */
         uint64_t serial_acked;   /* and up to here acknowledged */
         uint64_t serial_skipped; /* joins up to here did not wait for the peer; 0: none */
-        uint64_t
-            serial_owed; /* of these, up to here it was up since: some may be missing of what came */
+        uint64_t serial_owed;    /* up to here it was up since then, so what came may lack some */
         uint32_t snapshot_cursor;
         bool snapshot_begun;
         bool snapshot_done;
