@@ -5,7 +5,7 @@
 #include <string.h>
 
 /* A node has some dozens of its own, and of each node that it knows. */
-enum { STATISTICS_OF_NODE_MAX = 64 * 1024 };
+enum { STATISTICS_OF_NODE_MAX = 32 * 1024 };
 
 struct taking {
     struct snapshot *snapshot;
@@ -55,8 +55,9 @@ static void on_statistic(void *user, const wsfan_row *row) {
     }
     if (row->address.node == taking->own || row->address.session == taking->own)
         return;
-    snapshot->statistics = make_room(snapshot->statistics, snapshot->count + 1,
-                                     sizeof *snapshot->statistics);
+    if ((snapshot->count & (snapshot->count - 1)) == 0) /* a power of two: it is full */
+        snapshot->statistics = make_room(snapshot->statistics, 2 * snapshot->count + 1,
+                                         sizeof *snapshot->statistics);
     struct statistic *statistic = &snapshot->statistics[snapshot->count++];
     *statistic = (struct statistic){ .node = row->address.node,
                                      .peer = row->address.session,

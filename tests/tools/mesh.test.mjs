@@ -173,7 +173,7 @@ scenario('top ends, and names the node, where one tells statistics without end',
   const lying = await liar(world, 'name=mallory');
   const child = await wsfan(world, 'top', '--once', '--join', lying.endpoint);
   assert.equal(child.exit.code, 4, child.story());
-  assert.match(child.stderr, /^wsfan: mallory lies: it tells more than 65536 statistics/m);
+  assert.match(child.stderr, /^wsfan: mallory lies: it tells more than 32768 statistics/m);
   assert.match(child.stdout, /^mallory /m);
   await end(lying);
 });
