@@ -9,6 +9,7 @@
 
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import net from 'node:net';
@@ -54,13 +55,22 @@ export async function until(what, condition, ms = DEADLINE_MS) {
   }
 }
 
+// Of those that no connection is given: nobody takes it before its server does, however late that comes.
+const given = new Set();
 export async function freePort() {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address();
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const listener = net.createServer();
+    const port = randomInt(15000, 32000);
+    if (given.has(port)) continue;
+    const free = await new Promise((resolve) => {
+      listener.on('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
+    });
+    if (!free) continue;
+    listener.close();
+    await once(listener, 'close');
+    given.add(port);
+    return port;
+  }
 }
 
 const listens = (port) => new Promise((resolve) => {

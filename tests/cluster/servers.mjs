@@ -1,35 +1,16 @@
 // Starts the example servers, and talks to them.
 
 import assert from 'node:assert/strict';
-import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import net from 'node:net';
 import { WebSocket } from 'ws';
-import { until } from './replica.mjs';
+import { freePort, until } from './replica.mjs';
 
 // NAME=PROGRAM,...
 export const servers = process.env.SERVERS.split(',').map((item) => item.split('='));
 
-// Of those that no connection is given, unlike freePort()'s: nobody takes it before the server does.
-const given = new Set();
-async function quietPort() {
-  for (;;) {
-    const listener = net.createServer();
-    const port = randomInt(15000, 32000);
-    if (given.has(port)) continue;
-    const free = await new Promise((resolve) => {
-      listener.on('error', () => resolve(false)).listen(port, '127.0.0.1', () => resolve(true));
-    });
-    if (!free) continue;
-    listener.close();
-    await once(listener, 'close');
-    given.add(port);
-    return port;
-  }
-}
-
 export async function start(world, [name, program], peer) {
-  const [port, mesh] = [await quietPort(), await quietPort()];
+  const [port, mesh] = [await freePort(), await freePort()];
   const server = world.run(program, [port, `tcp://127.0.0.1:${mesh}`, ...peer ? [peer.mesh] : []].map(String));
   Object.assign(server, { name, port, mesh: `tcp://127.0.0.1:${mesh}` });
   server.address = (chat) => `ws://127.0.0.1:${port}/${chat}`;
