@@ -373,9 +373,10 @@ static void start(struct bus *bus) {
     pthread_sigmask(SIG_BLOCK, &all, &before);
     int failure = pthread_create(&bus->thread, NULL, run, bus);
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    bus->tried = failure != 0;
-    bus->error = failure != 0 ? WSFAN_ESYSTEM : WSFAN_OK;
-    bus->stop = failure != 0;
+    if (failure == 0)
+        return; /* from now on these are the thread's */
+    bus->tried = bus->stop = true;
+    bus->error = WSFAN_ESYSTEM;
 }
 
 int bus_open(struct bus **bus_out, const struct bus_options *options, char text[BUS_TEXT_SIZE]) {
