@@ -216,7 +216,7 @@ void wsf_handshake_drop(wsf_core *core, wsf_peer *peer, wsfan_reason reason) {
     if (was_known)
         set_state(core, peer, WSFAN_PEER_DOWN, reason);
     if (peer->subscription.serial_owed > peer->subscription.serial_acked)
-        wsf_gaps_tell(core, peer, 0, WSFAN_GAP_AWAY, 0);
+        wsf_gaps_tell(core, peer, 0, WSFAN_GAP_AWAY, 0); /* the peer will not */
     wsf_dialer_release(core, peer->node);
     wsf_delivery_lose(core, peer, true);
     wsf_status_forget(core, peer);

@@ -320,7 +320,7 @@ static unsigned count_asked(const wsf_core *core, const wsf_keeping_chat *at, bo
     return count;
 }
 
-/* Those that are asked besides, until the first hold the chat. */
+/* Nodes that held the chat before are asked besides, until the first ones hold it. */
 static void expect_asked(const custody *c, unsigned node, const wsf_keeping_chat *at,
                          bool expected[WORLD_NODES_MAX]) {
     for (unsigned m = 0; m < c->used; m++) {

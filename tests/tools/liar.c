@@ -1,4 +1,4 @@
-/* What makes wsfan-node a node that lies, for the tests of `wsfan`: the list of its statistics has no end. The linker puts
+/* With this file wsfan-node is a node that lies, for the tests of `wsfan`: the list of its statistics has no end. The linker puts
  * __wrap_wsf_statistics_note() in the place of the library's. */
 #include "core/statistics.h"
 #include "wire/message_codec.h"

@@ -545,9 +545,9 @@ void wsf_backfill_lose(wsf_core *core, const wsf_peer *peer) {
 /* Of a peer that does answer, a chat may take too long, whose pages have no end. */
 static void check_time(wsf_core *core, unsigned line, wsf_now now) {
     const struct wsf_backfills *all = core->backfill.asks;
+    uint32_t i;
     if (all->lines[line].question != 0 && all->lines[line].deadline_ms <= now.ms)
         give_up(core, line, now);
-    uint32_t i;
     while ((i = all->lines[line].first) != WSF_TABLE_NONE && all->list[i].deadline_ms <= now.ms)
         fail(core, i, now);
 }

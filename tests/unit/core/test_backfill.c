@@ -1039,7 +1039,7 @@ START_TEST(a_gap_is_mended_with_what_another_node_got) {
 }
 END_TEST
 
-/* Then the gap is told as where the history of this publisher begins, and not that its last message was the last that came. */
+/* After the first answer the history of the publisher begins behind the gap. The last message that came is not its last one. */
 START_TEST(a_gap_that_one_answer_does_not_reach_is_mended_by_the_next) {
     begin(3);
     join(0);

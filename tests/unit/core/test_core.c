@@ -898,7 +898,7 @@ static bool is_up_again(void *user) {
     return last_event[0][1] == WSFAN_PEER_UP;
 }
 
-/* What came later may have come, so what is missing before that is told at the latest when nobody else can tell it. */
+/* Messages from after the gap may have come, so the gap is told at the latest when nobody else can tell it. */
 START_TEST(so_it_is_by_one_when_the_peer_ends_before_it_knows_of_the_join) {
     begin(50);
     world_start(w, 0, 0);

@@ -195,7 +195,7 @@ START_TEST(a_peer_with_a_clock_that_is_far_off_is_not_believed) {
 }
 END_TEST
 
-/* So the peer is not told that it is held: who held it before goes on. */
+/* The peer is not told that its chat is held, so a node that held it before goes on. */
 START_TEST(what_a_peer_of_another_epoch_keeps_is_not_asked_for) {
     int status;
     begin(HISTORY_MS);

@@ -325,8 +325,7 @@ START_TEST(a_list_of_one_that_lies_ends_and_names_that_node_alone) {
     for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         uint8_t key[64] = { 0 };
         size_t size = 0;
-        for (unsigned page = 0; page < 2;
-             page++) { /* the second asks for what is behind the first */
+        for (unsigned page = 0; page < 2; page++) { /* the second goes on behind the first */
             wsf_hash_key hash;
             wsf_hash_key_init(&hash, world_config(w)->cluster);
             wsfan_target target = { WSFAN_NODE, wsfan_string(name) };

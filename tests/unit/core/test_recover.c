@@ -126,12 +126,17 @@ static void forget_verdicts(void) {
     memset(verdicts, 0, sizeof verdicts);
 }
 
-START_TEST(who_comes_back_gets_what_it_missed) {
-    char text[WSF_POSITION_TEXT_SIZE];
-    begin(3, 0);
+/* With a session at node 0, whose position is taken. */
+static void begin_at(unsigned nodes, char text[WSF_POSITION_TEXT_SIZE]) {
+    begin(nodes, 0);
     come(0, "");
     world_run(w, 2000);
     position_at(0, CHAT, text);
+}
+
+START_TEST(who_comes_back_gets_what_it_missed) {
+    char text[WSF_POSITION_TEXT_SIZE];
+    begin_at(3, text);
     publish(0, 2);
     publish(2, 3);
     come(0, text);
@@ -197,10 +202,7 @@ END_TEST
 
 START_TEST(over_the_limit_only_those_are_busy_that_bring_a_position) {
     char text[WSF_POSITION_TEXT_SIZE];
-    begin(2, 0);
-    come(0, "");
-    world_run(w, 2000);
-    position_at(0, CHAT, text);
+    begin_at(2, text);
     forget_verdicts();
     join_chat(1, CHAT + 1); /* so that its history has not begun when the others come */
     for (unsigned i = 0; i < COUNT_MAX + 3; i++)
@@ -254,10 +256,7 @@ END_TEST
 
 START_TEST(without_room_for_the_chat_it_is_old) {
     char text[WSF_POSITION_TEXT_SIZE];
-    begin(2, 0);
-    come(0, "");
-    world_run(w, 2000);
-    position_at(0, CHAT, text);
+    begin_at(2, text);
     world_core(w, 1)->keeping.archive.limits.bytes_max = 1;
     come(1, text);
     ck_assert_uint_eq(verdicts[WSFAN_RECOVERY_OLD], 1);
@@ -275,10 +274,7 @@ static bool has_begun(void *user) {
 START_TEST(what_was_asked_of_nobody_is_not_called_unkept) {
     char text[WSF_POSITION_TEXT_SIZE];
     unsigned node = 1;
-    begin(3, 0);
-    come(0, "");
-    world_run(w, 2000);
-    position_at(0, CHAT, text);
+    begin_at(3, text);
     publish(0, 1);
     join_chat(1, CHAT);
     ck_assert(world_run_until(w, has_begun, &node, 1000));
@@ -318,10 +314,7 @@ static void lose_one_that_is_far_ahead(int64_t ms, bool gap) {
 
 START_TEST(a_hole_of_one_that_is_gone_is_told_though_its_clock_was_far_ahead) {
     char text[WSF_POSITION_TEXT_SIZE];
-    begin(2, 0);
-    come(0, "");
-    world_run(w, 2000);
-    position_at(0, CHAT, text);
+    begin_at(2, text);
     lose_one_that_is_far_ahead(2 * WSF_CLOCK_APART_MS_MAX, true);
     come(0, text);
     ck_assert_uint_eq(replayed, 0);
@@ -357,10 +350,7 @@ END_TEST
 
 START_TEST(a_clock_that_was_far_ahead_is_no_hole) {
     char text[WSF_POSITION_TEXT_SIZE];
-    begin(2, 0);
-    come(0, "");
-    world_run(w, 2000);
-    position_at(0, CHAT, text);
+    begin_at(2, text);
     lose_one_that_is_far_ahead(2 * WSF_CLOCK_APART_MS_MAX, false);
     come(0, text);
     ck_assert_uint_eq(replayed, 2);
@@ -369,7 +359,7 @@ START_TEST(a_clock_that_was_far_ahead_is_no_hole) {
 }
 END_TEST
 
-/* What came behind the hole, of anybody, is shown. */
+/* Messages from behind the hole, of any publisher, are shown. */
 START_TEST(who_rewinds_gets_what_came_behind_the_hole_of_one_that_was_far_ahead) {
     begin(3, 0);
     come(0, "");
@@ -432,14 +422,12 @@ START_TEST(a_position_may_claim_what_is_days_ahead_of_one_that_is_forgotten) {
 }
 END_TEST
 
-/* Its messages would be taken for seen until its clock is past the position: alone, with one of later, and also where it is down. */
+/* The peer's messages would be taken for seen until its clock is past the position: one alone, one with a later one, and also while
+ * the peer is down. */
 START_TEST(a_position_from_before_a_peer_came_whose_clock_is_far_behind_is_not_good) {
     char both[2 * WSF_POSITION_TEXT_SIZE];
     char *later;
-    begin(1, 0);
-    come(0, "");
-    world_run(w, 2000);
-    position_at(0, CHAT, both);
+    begin_at(1, both);
     world_jump(w, 1, -2 * WSF_CLOCK_APART_MS_MAX);
     start(1);
     later = both + strlen(both) + 1;
